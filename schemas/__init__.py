@@ -1,0 +1,1 @@
+"""The language that the orchestrator and its workers speak: data without behaviour."""

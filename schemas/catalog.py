@@ -1,0 +1,127 @@
+"""What exists: frameworks and their modes, workloads and their parameters, tasks. Data, one line each."""
+
+from typing import get_args
+
+from pydantic import NonNegativeInt
+
+from schemas.base import Model
+from schemas.job import Dtype, Task
+
+TASKS: tuple[Task, ...] = get_args(Task)
+DTYPES: tuple[Dtype, ...] = get_args(Dtype)
+NUMPY_DTYPES: tuple[Dtype, ...] = ("float32", "float64")
+
+
+class Mode(Model):
+    """One way a framework executes. A compiled mode names the mode that it has to beat."""
+
+    name: str
+    summary: str
+    sibling: str = ""
+    deprecated: str = ""
+
+
+class Framework(Model):
+    """A library that executes. `variables` are set before a worker starts; {threads} stands for their number."""
+
+    name: str
+    package: str
+    requirement: str
+    modes: tuple[Mode, ...]
+    dtypes: tuple[Dtype, ...] = DTYPES
+    variables: dict[str, str] = {}
+    start_s: float
+    """Seconds from spawn to the first call, roughly, on a 2-core machine with a warm disk: for estimates only."""
+
+
+class Parameter(Model):
+    """One size of a workload."""
+
+    name: str
+    default: NonNegativeInt
+    minimum: NonNegativeInt
+    summary: str
+
+
+class Workload(Model):
+    """A computation with weights, inputs and a float64 reference."""
+
+    name: str
+    summary: str
+    parameters: tuple[Parameter, ...]
+
+
+TORCHSCRIPT = "TorchScript is deprecated upstream since PyTorch 2.11, in favour of torch.compile and torch.export"
+ONE_POOL = {"OMP_NUM_THREADS": "{threads}", "MKL_NUM_THREADS": "{threads}", "OPENBLAS_NUM_THREADS": "{threads}"}
+
+FRAMEWORKS: tuple[Framework, ...] = (
+    Framework(
+        name="torch", package="torch", requirement="torch==2.13.0", start_s=2.5, variables=ONE_POOL,
+        modes=(
+            Mode(name="eager", summary="PyTorch as written, operation by operation"),
+            Mode(name="trace", summary="torch.jit.trace: the operations of one example run, replayed",
+                 sibling="eager", deprecated=TORCHSCRIPT),
+            Mode(name="script", summary="torch.jit.script: compiled from the Python source",
+                 sibling="eager", deprecated=TORCHSCRIPT),
+        ),
+    ),
+    Framework(
+        name="tensorflow", package="tensorflow", requirement="tensorflow-cpu==2.21.0", start_s=4.5,
+        variables=ONE_POOL | {"TF_NUM_INTRAOP_THREADS": "{threads}", "TF_NUM_INTEROP_THREADS": "1"},
+        modes=(
+            Mode(name="eager", summary="TensorFlow 2 as written, operation by operation"),
+            Mode(name="function", summary="tf.function: a static graph traced from the Python source",
+                 sibling="eager"),
+        ),
+    ),
+    Framework(
+        name="numpy", package="numpy", requirement="numpy", start_s=0.3, variables=ONE_POOL, dtypes=NUMPY_DTYPES,
+        modes=(Mode(name="eager", summary="the reference itself, in plain NumPy with gradients by hand"),),
+    ),
+    Framework(
+        name="synthetic", package="numpy", requirement="numpy", start_s=0.3, dtypes=NUMPY_DTYPES,
+        modes=(
+            Mode(name="spin", summary="an instrument: the reference, then spinning until a known time has passed"),
+            Mode(name="wrong", summary="an instrument: one output is off by a thousandth"),
+            Mode(name="garbage", summary="an instrument: outputs are not finite"),
+            Mode(name="hang", summary="an instrument: the first call does not return"),
+            Mode(name="crash", summary="an instrument: the first call ends the process by a signal"),
+            Mode(name="raise", summary="an instrument: the first call raises"),
+            Mode(name="chatter", summary="an instrument: every call writes to descriptors 1 and 2"),
+        ),
+    ),
+)
+
+RNN_SIZES = (
+    Parameter(name="hidden", default=20, minimum=1, summary="width of the hidden state"),
+    Parameter(name="input", default=10, minimum=1, summary="width of the input"),
+)
+
+WORKLOADS: tuple[Workload, ...] = (
+    Workload(name="rnn_cell", summary="one step of a recurrent network: tanh(W_h h + W_x x)", parameters=RNN_SIZES),
+    Workload(
+        name="rnn", summary="that cell along a sequence whose length the input decides",
+        parameters=(
+            *RNN_SIZES,
+            Parameter(name="length", default=16, minimum=2, summary="steps in the sequences that are timed"),
+            Parameter(name="fixed_length", default=0, minimum=0,
+                      summary="1: every input has that length; 0: verified on other lengths too"),
+        ),
+    ),
+    Workload(
+        name="mlp", summary="a plain static network: linear layers with ReLU between them",
+        parameters=(
+            Parameter(name="input", default=32, minimum=1, summary="width of the input"),
+            Parameter(name="width", default=64, minimum=1, summary="width of the hidden layers"),
+            Parameter(name="depth", default=3, minimum=1, summary="number of linear layers"),
+            Parameter(name="output", default=10, minimum=1, summary="width of the output"),
+        ),
+    ),
+    Workload(
+        name="synthetic", summary="an instrument: a product that takes a known time and holds known memory",
+        parameters=(
+            Parameter(name="spin_ns", default=100_000, minimum=0, summary="nanoseconds that a call takes"),
+            Parameter(name="hold_mib", default=0, minimum=0, summary="mebibytes that are held from the build on"),
+        ),
+    ),
+)

@@ -1,0 +1,97 @@
+"""The worker's side of the conversation: one event, as one line of JSON, on its claimed descriptor.
+
+The first line is a Hello, the last a Report or a Failure; between them a Phase opens each phase of the job.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from schemas.base import Model, Versioned
+
+PhaseName = Literal[
+    "import", "initialise", "build", "trace", "compile", "first_call", "second_call", "verify", "warm_up", "steady"
+]
+FailureOutcome = Literal["unsupported", "raised", "out-of-memory"]
+
+
+class Hello(Versioned):
+    """The worker is there, has read its spec, and has imported no framework yet."""
+
+    kind: Literal["hello"] = "hello"
+    pid: PositiveInt
+    python: str
+    interpreter: str
+
+
+class Phase(Model):
+    """A phase begins."""
+
+    kind: Literal["phase"] = "phase"
+    name: PhaseName
+
+
+class PhaseCost(Model):
+    """What one phase took. Times in nanoseconds; CPU time is that of all threads of the process."""
+
+    name: PhaseName
+    wall_ns: NonNegativeInt
+    cpu_ns: NonNegativeInt
+
+
+class Setting(Model):
+    """One setting, as it was asked for and as it was read back. Nothing asked: recorded only."""
+
+    name: str
+    asked: str | None
+    got: str
+
+    @property
+    def honoured(self) -> bool:
+        """Whether the worker got what was asked of it."""
+        return self.asked is None or self.asked == self.got
+
+
+class Check(Model):
+    """One tensor compared with the float64 reference: relative 2-norm and largest relative error."""
+
+    tensor: str
+    inputs: str = Field(description="which inputs, in words")
+    error: float | None = Field(description="2-norm of the difference over that of the reference; null: not finite")
+    worst: float | None = Field(description="largest difference over the reference's largest value")
+    tolerance: float
+    passed: bool
+
+
+class Verification(Model):
+    """Whether the cell computed what it was asked to compute."""
+
+    checks: tuple[Check, ...]
+    reason: str = Field(default="", description="why it is wrong, in words; empty: it is right")
+
+
+class Report(Versioned):
+    """The job came to its end: raw times, and everything needed to judge them."""
+
+    kind: Literal["report"] = "report"
+    versions: dict[str, str]
+    settings: tuple[Setting, ...]
+    phases: tuple[PhaseCost, ...]
+    verification: Verification
+    inputs_sha256: str = Field(description="of all weights and inputs: equal cells must have equal ones")
+    warmup_ns: tuple[NonNegativeInt, ...] = Field(description="each warm-up call in turn, from the first call on")
+    calls: PositiveInt = Field(description="calls in one sample")
+    samples_ns: tuple[PositiveInt, ...] = Field(description="each sample's time for all its calls")
+    warnings: tuple[str, ...] = Field(default=(), description="what the framework warned of, each once")
+
+
+class Failure(Versioned):
+    """The job could not be done, and this is why."""
+
+    kind: Literal["failure"] = "failure"
+    outcome: FailureOutcome
+    reason: str
+    where: str = Field(default="", description="file and line of the code that raised")
+
+
+Event = Annotated[Hello | Phase | Report | Failure, Field(discriminator="kind")]

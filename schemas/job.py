@@ -1,0 +1,69 @@
+"""JobSpec: what the orchestrator asks of one worker, as JSON on the worker's standard input."""
+
+import hashlib
+import json
+from typing import Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+from schemas.base import Model, Versioned
+
+Task = Literal["forward", "backward"]
+Dtype = Literal["float32", "float64", "bfloat16"]
+Device = Literal["cpu"]
+Track = Literal["parity", "defaults"]
+
+
+class Cell(Model):
+    """One configuration: everything that says what is computed, and how. Equal cells may be compared in time."""
+
+    framework: str
+    mode: str
+    workload: str
+    parameters: dict[str, int] = {}
+    task: Task = "backward"
+    batch: PositiveInt = 1
+    dtype: Dtype = "float32"
+    threads: PositiveInt = 1
+    device: Device = "cpu"
+    environment: str = "current"
+    track: Track = "parity"
+    replica: NonNegativeInt = Field(default=0, description="1 for the A/A clone of a cell, which is the same again")
+
+    @property
+    def label(self) -> str:
+        """The name that a person gives it: framework and mode."""
+        return f"{self.framework}:{self.mode}" + (" (A/A clone)" if self.replica else "")
+
+    @property
+    def content_hash(self) -> str:
+        """Eight hexadecimal digits of the SHA-256 of the whole content."""
+        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()[:8]
+
+    @property
+    def id(self) -> str:
+        """A name fit for a file: what a person looks for first, then the hash of the rest."""
+        return f"{self.framework}-{self.mode}-{self.workload}-{self.task}-b{self.batch}-{self.content_hash}"
+
+
+class Timing(Model):
+    """How long and how often to measure. Times in nanoseconds."""
+
+    sample_ns: PositiveInt = Field(default=10_000_000, description="length of one sample: a batch of calls")
+    samples: PositiveInt = Field(default=20, description="samples in one process")
+    calls: PositiveInt | None = Field(default=None, description="calls in one sample; null: calibrate here")
+    warmup_min_ns: NonNegativeInt = Field(default=250_000_000, description="warm up for at least this long")
+    warmup_max_ns: NonNegativeInt = Field(default=3_000_000_000, description="and at most this long")
+
+
+class JobSpec(Versioned):
+    """One cell, measured once, in one fresh process."""
+
+    cell: Cell
+    block: PositiveInt
+    position: NonNegativeInt = Field(description="place in the block's random order")
+    seed: NonNegativeInt = Field(description="of weights and inputs: the same in every job of a run")
+    cpus: tuple[NonNegativeInt, ...] = Field(description="the cores that the worker may use; empty: all")
+    variables: dict[str, str] = Field(description="environment variables set before the worker starts")
+    timing: Timing = Timing()
+    deadline_s: PositiveFloat = 120.0

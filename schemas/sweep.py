@@ -1,0 +1,58 @@
+"""SweepSpec: what a user writes in a TOML file, or says with options, to ask for a sweep."""
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from schemas.base import Model
+from schemas.job import Device, Dtype, Task, Timing, Track
+
+QUESTION = ("torch:eager", "torch:trace", "torch:script", "tensorflow:function", "tensorflow:eager")
+
+
+class Axes(Model):
+    """Every combination of these values is a cell. Workloads may carry parameters: `rnn:length=32:hidden=64`."""
+
+    frameworks: tuple[str, ...] = Field(default=QUESTION, min_length=1)
+    workloads: tuple[str, ...] = Field(default=("rnn_cell",), min_length=1)
+    tasks: tuple[Task, ...] = Field(default=("backward",), min_length=1)
+    batch: tuple[PositiveInt, ...] = Field(default=(1,), min_length=1)
+    dtype: tuple[Dtype, ...] = Field(default=("float32",), min_length=1)
+    threads: tuple[PositiveInt, ...] = Field(default=(1,), min_length=1)
+    device: tuple[Device, ...] = Field(default=("cpu",), min_length=1)
+    environment: tuple[str, ...] = Field(default=("current",), min_length=1)
+    track: tuple[Track, ...] = Field(default=("parity",), min_length=1)
+
+
+class Pick(Model):
+    """Names cells by some of their values: to leave them out (`exclude`) or to add one (`include`)."""
+
+    framework: str | None = None
+    workload: str | None = None
+    task: Task | None = None
+    batch: PositiveInt | None = None
+    dtype: Dtype | None = None
+    threads: PositiveInt | None = None
+    device: Device | None = None
+    environment: str | None = None
+    track: Track | None = None
+
+
+class Stop(Model):
+    """When a sweep ends: at its precision or its budget, whichever is first."""
+
+    budget_s: PositiveFloat = Field(default=300.0, description="seconds; no block starts that would not fit")
+    precision: PositiveFloat = Field(default=0.02, description="half-width of every ratio's interval")
+    blocks: PositiveInt = Field(default=32, description="never more blocks than this")
+
+
+class SweepSpec(Model):
+    """One sweep: axes, then `exclude`, then `include`."""
+
+    name: str = Field(default="sweep", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    axes: Axes = Axes()
+    exclude: tuple[Pick, ...] = ()
+    include: tuple[Pick, ...] = ()
+    baseline: str | None = None
+    seed: int | None = Field(default=None, ge=0, description="of the random order; null: drawn anew")
+    stop: Stop = Stop()
+    timing: Timing = Timing()
+    deadline_s: PositiveFloat = Field(default=120.0, description="for one job")

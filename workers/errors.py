@@ -1,0 +1,22 @@
+"""An error in few words, and the place it came from."""
+
+import traceback
+from pathlib import Path
+
+OUR_OWN = Path(__file__).resolve().parent
+
+
+def last_line(error: BaseException) -> str:
+    """The type of an error and the last line of what it says: frameworks put traces before it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[-1] if lines else ''}"[:300]
+
+
+def where(error: BaseException) -> str:
+    """File and line of the innermost frame in a workload, or else in the worker."""
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(OUR_OWN)
+    ]
+    workload = [frame for frame in frames if "workloads" in Path(frame.filename).parts]
+    chosen = (workload or frames)[-1:]
+    return f"{chosen[0].filename}:{chosen[0].lineno}" if chosen else ""

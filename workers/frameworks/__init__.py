@@ -1,0 +1,72 @@
+"""What a framework has to be able to do, and how one is found: a file here, named as in the catalog.
+
+To add a framework, write such a file with a class `Framework`, add a line to `schemas/catalog.py`, and an
+implementation to each workload that it supports.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from schemas.event import PhaseName, Setting
+from schemas.job import Cell
+
+if TYPE_CHECKING:
+    from workers.arrays import Array
+
+Shape = tuple[int | None, ...]
+Step = Callable[..., tuple[Any, ...]]
+
+
+class Unsupported(Exception):
+    """This configuration cannot be run, and the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A step that is ready for its first call. `phase` is what preparing it was; None: there was nothing to do."""
+
+    phase: PhaseName | None
+    prepare: Callable[[], Step]
+
+
+class Framework(Protocol):
+    """One library in one process, configured for one cell."""
+
+    def __init__(self, cell: Cell) -> None: ...
+
+    def configure(self) -> Sequence[Setting]:
+        """Set threads, precision and denormals as the cell's track asks, start the runtime, and read all back."""
+
+    def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
+        """The same values as arrays of the framework, in the cell's dtype, on its device."""
+
+    def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
+        """The workload's model with these weights."""
+
+    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+        """The cell's task in the cell's mode.
+
+        The step takes a set of inputs. For `forward` it returns the model's outputs, for `backward` the loss and
+        the gradient of each weight in the order of the weights. `example` is a set of inputs; `shapes` has None
+        for each axis whose size the inputs decide.
+        """
+
+    def synchronise(self, outputs: tuple[Any, ...]) -> None:
+        """Return when the outputs have been computed."""
+
+    def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
+        """The outputs as float64 arrays of NumPy."""
+
+
+def load(name: str) -> type[Framework]:
+    """Import a framework. This is the import that a job times."""
+    return cast("type[Framework]", importlib.import_module(f"{__name__}.{name}").Framework)
+
+
+def flushed(smallest_halved: float) -> str:
+    """Read back how denormals are treated, from half of the smallest normal number."""
+    return "flushed" if smallest_halved == 0 else "kept"

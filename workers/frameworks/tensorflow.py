@@ -1,0 +1,91 @@
+"""TensorFlow 2: eager, and its static graph by tf.function."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from schemas.event import PhaseName, Setting
+from schemas.job import Cell
+from workers.arrays import Array
+from workers.frameworks import Prepared, Shape, Step, flushed
+
+
+def eager(step: Step, signature: Sequence[Any]) -> Step:
+    return step
+
+
+def function(step: Step, signature: Sequence[Any]) -> Step:
+    graph = tf.function(step, input_signature=signature)
+    graph.get_concrete_function()
+    return graph
+
+
+MODES: dict[str, tuple[PhaseName | None, Callable[[Step, Sequence[Any]], Step]]] = {
+    "eager": (None, eager),
+    "function": ("trace", function),
+}
+
+
+class Framework:
+    """TensorFlow on the CPU."""
+
+    def __init__(self, cell: Cell) -> None:
+        self._cell = cell
+        self._dtype = tf.dtypes.as_dtype(cell.dtype)
+
+    def configure(self) -> Sequence[Setting]:
+        parity = self._cell.track == "parity"
+        threads = str(self._cell.threads)
+        if parity:
+            tf.config.threading.set_intra_op_parallelism_threads(self._cell.threads)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+            tf.config.experimental.enable_tensor_float_32_execution(False)
+        tiny = tf.constant([np.finfo(np.float32).tiny]) * 0.5
+        pools = tf.config.threading
+        tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
+        return (
+            Setting(name="intra-op threads", asked=threads if parity else None,
+                    got=str(pools.get_intra_op_parallelism_threads())),
+            Setting(name="inter-op threads", asked="1" if parity else None,
+                    got=str(pools.get_inter_op_parallelism_threads())),
+            Setting(name="denormals", asked="flushed" if parity else None, got=flushed(float(tiny[0]))),
+            Setting(name="TensorFloat-32", asked="off" if parity else None, got="on" if tf32 else "off"),
+        )
+
+    def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
+        return tuple(tf.cast(tf.constant(value), self._dtype) for value in values)
+
+    def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
+        tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
+        return implementation.Model(tensors)
+
+    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+        phase, compile_ = MODES[self._cell.mode]
+        signature = [tf.TensorSpec(shape, value.dtype) for shape, value in zip(shapes, example, strict=True)]
+        step = forward(model) if self._cell.task == "forward" else backward(model)
+        return Prepared(phase, lambda: compile_(step, signature))
+
+    def synchronise(self, outputs: tuple[Any, ...]) -> None:
+        """Read the first output: an eager tensor's buffer is handed out when it has been computed."""
+        outputs[0].numpy()
+
+    def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
+        return [tf.cast(output, tf.float64).numpy() for output in outputs]
+
+
+def forward(model: Any) -> Step:
+    def step(*inputs: Any) -> tuple[Any, ...]:
+        return (model(*inputs),)
+
+    return step
+
+
+def backward(model: Any) -> Step:
+    def step(*inputs: Any) -> tuple[Any, ...]:
+        with tf.GradientTape() as tape:
+            loss = model.loss(*inputs)
+        return (loss, *tape.gradient(loss, model.weights))
+
+    return step

@@ -1,0 +1,99 @@
+"""PyTorch: eager, and its JIT by tracing and by scripting."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from schemas.event import PhaseName, Setting
+from schemas.job import Cell
+from workers.arrays import Array
+from workers.frameworks import Prepared, Shape, Step, flushed
+
+METHODS = {"forward": "forward", "backward": "loss"}
+
+
+def eager(model: Any, method: str, example: tuple[Any, ...]) -> Callable[..., Any]:
+    return model if method == "forward" else getattr(model, method)
+
+
+def trace(model: Any, method: str, example: tuple[Any, ...]) -> Callable[..., Any]:
+    return getattr(torch.jit.trace_module(model, {method: example}), method)
+
+
+def script(model: Any, method: str, example: tuple[Any, ...]) -> Callable[..., Any]:
+    if method != "forward":
+        setattr(type(model), method, torch.jit.export(getattr(type(model), method)))
+    return getattr(torch.jit.script(model), method)
+
+
+MODES: dict[str, tuple[PhaseName | None, Callable[..., Callable[..., Any]]]] = {
+    "eager": (None, eager),
+    "trace": ("trace", trace),
+    "script": ("compile", script),
+}
+
+
+class Framework:
+    """PyTorch on the CPU, where every operation has finished when its call returns."""
+
+    def __init__(self, cell: Cell) -> None:
+        self._cell = cell
+        self._dtype: torch.dtype = getattr(torch, cell.dtype)
+
+    def configure(self) -> Sequence[Setting]:
+        parity = self._cell.track == "parity"
+        threads = str(self._cell.threads)
+        if parity:
+            torch.set_num_threads(self._cell.threads)
+            torch.set_num_interop_threads(1)
+            torch.set_flush_denormal(True)
+            torch.set_float32_matmul_precision("highest")
+        torch.set_grad_enabled(self._cell.task != "forward")
+        tiny = torch.tensor([torch.finfo(torch.float32).tiny]) * 0.5
+        return (
+            Setting(name="intra-op threads", asked=threads if parity else None, got=str(torch.get_num_threads())),
+            Setting(name="inter-op threads", asked="1" if parity else None, got=str(torch.get_num_interop_threads())),
+            Setting(name="denormals", asked="flushed" if parity else None, got=flushed(tiny.item())),
+            Setting(name="float32 matmul precision", asked="highest" if parity else None,
+                    got=torch.get_float32_matmul_precision()),
+            Setting(name="oneDNN", asked=None, got="on" if torch.backends.mkldnn.enabled else "off"),
+        )
+
+    def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
+        return tuple(torch.from_numpy(value).to(self._dtype) for value in values)
+
+    def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
+        tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
+        return implementation.Model(tensors)
+
+    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+        phase, compile_ = MODES[self._cell.mode]
+        method = METHODS[self._cell.task]
+        wrap = forward if self._cell.task == "forward" else backward
+        return Prepared(phase, lambda: wrap(compile_(model, method, example), list(model.parameters())))
+
+    def synchronise(self, outputs: tuple[Any, ...]) -> None:
+        """Nothing is left to wait for on the CPU."""
+
+    def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
+        return [output.detach().to(torch.float64).numpy().astype(np.float64) for output in outputs]
+
+
+def forward(model: Callable[..., Any], parameters: Sequence[Any]) -> Step:
+    def step(*inputs: Any) -> tuple[Any, ...]:
+        return (model(*inputs),)
+
+    return step
+
+
+def backward(loss_of: Callable[..., Any], parameters: Sequence[Any]) -> Step:
+    def step(*inputs: Any) -> tuple[Any, ...]:
+        for parameter in parameters:
+            parameter.grad = None
+        loss = loss_of(*inputs)
+        loss.backward()
+        return (loss, *[parameter.grad for parameter in parameters])
+
+    return step

@@ -1,0 +1,129 @@
+"""One job, from its spec to its report.
+
+import -> configure and read back -> build -> trace or compile -> first call, second call -> verify
+-> warm up -> steady samples -> verify again, and on other shapes.
+
+Inputs of other shapes come last: they may make a framework compile anew, and no timed call shall notice.
+"""
+
+import os
+import platform
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from schemas.event import Report, Setting, Verification
+from schemas.job import JobSpec
+from workers import frameworks, workloads
+from workers.ledger import Ledger
+from workers.stopwatch import Stopwatch
+
+if TYPE_CHECKING:
+    from workers.frameworks import Framework, Shape, Step
+
+REPORTED = ("torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "numpy", "pydantic")
+
+
+def run(spec: JobSpec, ledger: Ledger) -> Report:
+    """Do the job.
+
+    Raises:
+        Unsupported: the cell cannot be run.
+        Exception: whatever the framework or the workload raised.
+    """
+    cell, timing, warned = spec.cell, spec.timing, list[str]()
+    settings = list(inherited(spec))
+    with ledger.phase("import"):
+        framework = frameworks.load(cell.framework)(cell)
+
+    from workers.problem import Problem  # it brings NumPy, and an import is not timed with its parts there already
+
+    with ledger.phase("initialise"):
+        settings += framework.configure()
+    with ledger.phase("build"):
+        implementation = workloads.implementation(cell.workload, getattr(framework, "implementation", cell.framework))
+        problem = Problem(cell, spec.seed)
+        model = framework.build(implementation, problem.weights)
+        input_sets = [framework.arrays(inputs) for inputs in problem.input_sets]
+    with collected(warned):
+        step = prepare(framework, model, input_sets[0], problem.axes(), ledger)
+        watch = Stopwatch(step, input_sets, framework.synchronise)
+        with ledger.phase("first_call"):
+            first_ns, first = watch.call(0)
+        first = framework.to_numpy(first)
+        with ledger.phase("second_call"):
+            second_ns, second = watch.call(1)
+        second = framework.to_numpy(second)
+    with ledger.phase("verify"):
+        before = (problem.check(first, 0, "first call"), problem.check(second, 1, "second call"))
+    with ledger.phase("warm_up"):
+        trace = watch.warm_up(timing.warmup_min_ns, timing.warmup_max_ns)
+    with ledger.phase("steady"):
+        calls = timing.calls or watch.calibrate(timing.sample_ns)
+        samples = watch.samples(calls, timing.samples)
+    with ledger.phase("verify"):
+        after = problem.check(framework.to_numpy(watch.call(0)[1]), 0, "after timing")
+        others = problem.check_other_shapes(framework, step)
+    return Report(
+        versions=versions(), settings=tuple(settings), phases=ledger.costs, inputs_sha256=problem.sha256(),
+        verification=joined(*before, after, others), warmup_ns=(first_ns, second_ns, *trace), calls=calls,
+        samples_ns=samples, warnings=tuple(warned),
+    )  # fmt: skip
+
+
+def inherited(spec: JobSpec) -> Iterator[Setting]:
+    """Take the cores that the spec names, and read back what was set before the worker started."""
+    if sys.platform == "linux":
+        if spec.cpus:
+            os.sched_setaffinity(0, spec.cpus)
+        asked = ",".join(map(str, sorted(spec.cpus))) or None
+        yield Setting(name="cores", asked=asked, got=",".join(map(str, sorted(os.sched_getaffinity(0)))))
+    for name, value in spec.variables.items():
+        yield Setting(name=name, asked=value, got=os.environ.get(name, ""))
+
+
+def prepare(
+    framework: "Framework", model: Any, example: tuple[Any, ...], shapes: Sequence["Shape"], ledger: Ledger
+) -> "Step":
+    """Trace or compile the step; a mode that does neither has no such phase."""
+    prepared = framework.step(model, example, shapes)
+    if prepared.phase is None:
+        return prepared.prepare()
+    with ledger.phase(prepared.phase):
+        return prepared.prepare()
+
+
+def joined(*verifications: Verification) -> Verification:
+    """All checks, and the first reason to call the cell wrong."""
+    reasons = [verification.reason for verification in verifications if verification.reason]
+    return Verification(
+        checks=tuple(check for verification in verifications for check in verification.checks),
+        reason=reasons[0] if reasons else "",
+    )
+
+
+@contextmanager
+def collected(warned: list[str]) -> Iterator[None]:
+    """Collect what is warned of inside, each once, deprecations included, and say it in the log."""
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("default")
+        yield
+    for warning in seen:
+        message = f"{warning.category.__name__}: {warning.message}"[:300]
+        if message not in warned:
+            warned.append(message)
+            print(message, file=sys.stderr)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of what a time may depend on, as far as it is installed."""
+    found = {"python": platform.python_version()}
+    for name in REPORTED:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

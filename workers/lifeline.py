@@ -1,0 +1,21 @@
+"""A worker does not outlive its parent."""
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def die_with(parent: int) -> None:
+    """Ask the kernel to kill this process when the thread that spawned it ends.
+
+    Works even while C code holds the interpreter lock. `parent` is the process id that this process had as its
+    parent when it began: if it is gone already, the request came too late and the process ends here.
+    """
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)

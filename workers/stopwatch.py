@@ -1,0 +1,90 @@
+"""The only timing loop.
+
+One sample is a batch of calls over rotating inputs, timed as a whole from a settled device to a settled device.
+Whatever happens between samples (reading counters, keeping results) happens outside the timed region.
+"""
+
+import gc
+import itertools
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Outputs = tuple[Any, ...]
+Step = Callable[..., Outputs]
+
+SINGLE_CALLS = 400
+"""As many warm-up calls are timed one by one, at the most; a fast operation is warmed further in batches."""
+
+
+class Stopwatch:
+    """Times a step over sets of inputs. All times are in nanoseconds."""
+
+    def __init__(
+        self,
+        step: Step,
+        input_sets: Sequence[tuple[Any, ...]],
+        synchronise: Callable[[Outputs], None],
+        clock: Callable[[], int] = time.perf_counter_ns,
+    ) -> None:
+        self._step = step
+        self._input_sets = input_sets
+        self._synchronise = synchronise
+        self._clock = clock
+
+    def call(self, number: int) -> tuple[int, Outputs]:
+        """Time one call on this set of inputs, and keep what it returned."""
+        inputs = self._input_sets[number]
+        start = self._clock()
+        outputs = self._step(*inputs)
+        self._synchronise(outputs)
+        return max(1, self._clock() - start), outputs
+
+    def sample(self, calls: int) -> int:
+        """Time `calls` calls in one go, from the first set of inputs on, until their results are there."""
+        step = self._step
+        rotation = list(itertools.islice(itertools.cycle(self._input_sets), calls))
+        start = self._clock()
+        for inputs in rotation:
+            outputs = step(*inputs)
+        self._synchronise(outputs)
+        return max(1, self._clock() - start)
+
+    def warm_up(self, minimum_ns: int, maximum_ns: int) -> tuple[int, ...]:
+        """Time single calls until they no longer get faster, for at least `minimum_ns` and at most `maximum_ns`."""
+        trace: list[int] = []
+        spent = 0
+        while spent < maximum_ns and len(trace) < SINGLE_CALLS and not (spent >= minimum_ns and settled(trace)):
+            trace.append(self.sample(1))
+            spent += trace[-1]
+        while spent < minimum_ns:
+            spent += self.sample(SINGLE_CALLS)
+        return tuple(trace)
+
+    def calibrate(self, target_ns: int) -> int:
+        """How many calls make a sample of at least about `target_ns`: one, if a call takes that long."""
+        calls = 1
+        while True:
+            took = min(self.sample(calls) for _ in range(3))
+            if took >= 0.9 * target_ns:
+                return calls
+            calls = max(calls + 1, min(calls * 10, int(calls * target_ns / took)))
+
+    def samples(self, calls: int, count: int) -> tuple[int, ...]:
+        """Take `count` samples of `calls` calls each, with garbage collection off."""
+        gc.collect()
+        gc.disable()
+        try:
+            return tuple(self.sample(calls) for _ in range(count))
+        finally:
+            gc.enable()
+
+
+def settled(trace: Sequence[int], window: int = 10, tolerance: float = 0.03) -> bool:
+    """Whether the last calls are no longer faster than the ones before them, by their medians."""
+    if len(trace) < 2 * window:
+        return False
+    window = max(window, len(trace) // 4)
+    before, last = trace[-2 * window : -window], trace[-window:]
+    return statistics.median(last) >= (1 - tolerance) * statistics.median(before)

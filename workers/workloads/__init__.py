@@ -1,0 +1,66 @@
+"""Workloads: a folder each, with the same computation written once for every framework, side by side.
+
+`reference.py` is the computation in NumPy, of any floating dtype: it says which weights and inputs there are, and
+what is right. `torch.py`, `tensorflow.py` and so on hold a class `Model(weights)` that is called with a set of
+inputs and has a method `loss` for the same inputs. Who wants to judge whether a comparison is fair reads these.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from workers.frameworks import Unsupported
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from workers.arrays import Array
+
+Parameters = Mapping[str, int]
+Shapes = tuple[tuple[int, ...], ...]
+
+
+class Reference(Protocol):
+    """The module `reference.py` of a workload."""
+
+    @staticmethod
+    def weights(rng: np.random.Generator, parameters: Parameters) -> dict[str, Array]:
+        """Draw the weights, by name."""
+
+    @staticmethod
+    def shapes(parameters: Parameters, batch: int) -> tuple[Shapes, ...]:
+        """The shapes of one set of inputs: first those that are timed, then others that must be right as well."""
+
+    @staticmethod
+    def inputs(rng: np.random.Generator, shapes: Shapes) -> tuple[Array, ...]:
+        """Draw one set of inputs of these shapes."""
+
+    @staticmethod
+    def forward(weights: Mapping[str, Array], *inputs: Array) -> Array:
+        """The output."""
+
+    @staticmethod
+    def backward(weights: Mapping[str, Array], *inputs: Array) -> tuple[Any, dict[str, Array]]:
+        """The loss, and its gradient with respect to each weight, in the order of the weights."""
+
+
+def reference(workload: str) -> Reference:
+    """Import the reference of a workload."""
+    return cast("Reference", importlib.import_module(f"{__name__}.{workload}.reference"))
+
+
+def implementation(workload: str, framework: str) -> Any:
+    """Import the implementation of a workload for a framework.
+
+    Raises:
+        Unsupported: nobody has written this one.
+    """
+    name = f"{__name__}.{workload}.{framework}"
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise Unsupported(f"the workload {workload} has no implementation for {framework}") from error

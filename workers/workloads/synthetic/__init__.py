@@ -1,0 +1,1 @@
+"""An instrument: a known time and known memory."""

@@ -1,0 +1,29 @@
+"""An instrument's computation: output = w x, loss = sum(output). w is (1,), x is (batch, 1)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from workers.arrays import Array
+from workers.workloads import Parameters, Shapes
+
+
+def weights(rng: np.random.Generator, parameters: Parameters) -> dict[str, Array]:
+    return {"w": rng.standard_normal(1)}
+
+
+def shapes(parameters: Parameters, batch: int) -> tuple[Shapes, ...]:
+    return (((batch, 1),),)
+
+
+def inputs(rng: np.random.Generator, shapes: Shapes) -> tuple[Array, ...]:
+    return tuple(rng.standard_normal(shape) for shape in shapes)
+
+
+def forward(weights: Mapping[str, Array], x: Array) -> Array:
+    return weights["w"] * x
+
+
+def backward(weights: Mapping[str, Array], x: Array) -> tuple[Any, dict[str, Array]]:
+    return forward(weights, x).sum(), {"w": x.sum(axis=0)}
