@@ -33,7 +33,7 @@ class Cell(Model):
     @property
     def label(self) -> str:
         """The name that a person gives it: framework and mode."""
-        return f"{self.framework}:{self.mode}" + (" (A/A clone)" if self.replica else "")
+        return f"{self.framework}:{self.mode}" + (" (A/A)" if self.replica else "")
 
     @property
     def content_hash(self) -> str:

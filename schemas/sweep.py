@@ -1,11 +1,26 @@
 """SweepSpec: what a user writes in a TOML file, or says with options, to ask for a sweep."""
 
-from pydantic import Field, PositiveFloat, PositiveInt
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 
 from schemas.base import Model
 from schemas.job import Device, Dtype, Task, Timing, Track
 
 QUESTION = ("torch:eager", "torch:trace", "torch:script", "tensorflow:function", "tensorflow:eager")
+
+UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+def _seconds(value: object) -> object:
+    """`90`, `"90s"`, `"5m"` and `"1.5h"` are durations; anything else is left for validation to refuse."""
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", value.strip())):
+        return float(found[1]) * UNITS[found[2]]
+    return value
+
+
+Seconds = Annotated[PositiveFloat, BeforeValidator(_seconds)]
 
 
 class Axes(Model):
@@ -39,7 +54,7 @@ class Pick(Model):
 class Stop(Model):
     """When a sweep ends: at its precision or its budget, whichever is first."""
 
-    budget_s: PositiveFloat = Field(default=300.0, description="seconds; no block starts that would not fit")
+    budget: Seconds = Field(default=300.0, description="such as 90s, 5m or 1h; no block starts that would not fit")
     precision: PositiveFloat = Field(default=0.02, description="half-width of every ratio's interval")
     blocks: PositiveInt = Field(default=32, description="never more blocks than this")
 
@@ -55,4 +70,4 @@ class SweepSpec(Model):
     seed: int | None = Field(default=None, ge=0, description="of the random order; null: drawn anew")
     stop: Stop = Stop()
     timing: Timing = Timing()
-    deadline_s: PositiveFloat = Field(default=120.0, description="for one job")
+    deadline: Seconds = Field(default=120.0, description="for one job, such as 90s, 5m or 1h")

@@ -1,0 +1,1 @@
+"""Records in, values out: nothing here reads a file, a clock or the network."""

@@ -1,26 +1,157 @@
-"""Estimates, intervals and tests: arrays of numbers in, values out.
+"""Estimates, intervals and tests: numbers in, values out.
 
-Nothing here assumes a normal law. The intervals are exact for differences that are symmetric about one
-centre, which differences of exchangeable process effects are; that centre is what is estimated.
+Nothing here assumes a normal law. The intervals and tests of differences are exact where the differences
+are symmetric about one centre, which differences of exchangeable process effects are.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import bdtr, betaincinv
 
-type_of_floats = npt.NDArray[np.float64]
+Floats: TypeAlias = npt.NDArray[np.float64]
+Numbers: TypeAlias = Sequence[float] | Floats
 
 LOOKS: Final = (8, 12, 16, 20, 24, 32)
-"""Numbers of blocks after which a sweep may stop; the last one ends it."""
+"""Counts of blocks after which a sweep looks whether it may stop; at the last one it does."""
 
 ALPHA: Final = 0.04
-"""Level of each look: five per cent less what looking more than once costs."""
+"""Level of one look: five per cent, less what looking more than once costs."""
 
-TAIL_CONFIDENCE: Final = 0.99
-"""Confidence of MLPerf's early stopping, which decides how many samples a tail percentile needs."""
+TAIL_DOUBT: Final = 0.01
+"""Chance at which MLPerf's early stopping accepts that a tail percentile is understated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate and its confidence interval, whose ends are infinite where the data support none."""
+
+    estimate: float
+    low: float
+    high: float
+
+    @property
+    def half_width(self) -> float:
+        """Half the distance between the ends, in the estimate's own unit."""
+        return (self.high - self.low) / 2
+
+    def exp(self) -> "Interval":
+        """The same interval on the ratio scale, when this one holds logarithms of ratios."""
+        return Interval(math.exp(self.estimate), math.exp(self.low), math.exp(self.high))
+
+
+@lru_cache(maxsize=256)
+def _law_of_sum(ranks: tuple[int, ...]) -> Floats:
+    """P(sum of a random subset of `ranks` <= x) for x = 0 .. sum(ranks); a fair coin decides each rank."""
+    law = np.ones(1)
+    for rank in ranks:
+        law = (np.pad(law, (0, rank)) + np.pad(law, (rank, 0))) / 2
+    cumulative = np.cumsum(law)
+    cumulative.setflags(write=False)
+    return cumulative
+
+
+def signed_rank_law(k: int) -> Floats:
+    """P(W+ <= x) for x = 0 .. k(k+1)/2 under Wilcoxon's signed-rank law of `k` untied differences; read-only.
+
+    Exact: the recursion of Wilcoxon, Katti and Wilcox (1963), in halves instead of counts.
+    """
+    return _law_of_sum(tuple(range(1, k + 1)))
+
+
+def hodges_lehmann(differences: Numbers, alpha: float) -> Interval:
+    """Centre of symmetry of `differences`, with its exact signed-rank interval at level 1 - `alpha`.
+
+    The estimate is the median of the N = k(k+1)/2 Walsh averages (d_i + d_j)/2, i <= j; the interval runs
+    from the (x+1)-th to the (N-x)-th of them, x the largest with P(W+ <= x) <= alpha/2. No such x, no
+    interval: the ends are infinite. Without differences the estimate is nan.
+    Hodges and Lehmann (1963); Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, 3.2 and 3.3.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if values.size == 0:
+        return Interval(math.nan, -math.inf, math.inf)
+    walsh = np.sort(np.add.outer(values, values)[np.triu_indices(values.size)] / 2)
+    outside = int(np.searchsorted(signed_rank_law(values.size), alpha / 2, side="right"))
+    return _between(walsh, outside, float(np.median(walsh)))
+
+
+def _between(ordered: Floats, outside: int, estimate: float) -> Interval:
+    """The interval that leaves fewer than `outside` of the `ordered` values beyond each of its ends."""
+    if outside == 0:
+        return Interval(estimate, -math.inf, math.inf)
+    return Interval(estimate, float(ordered[outside - 1]), float(ordered[-outside]))
+
+
+def signed_rank_p(differences: Numbers) -> float:
+    """Exact two-sided p of the signed-rank test that `differences` are symmetric about zero.
+
+    Ties share their mid-rank and the law is that of those very ranks, so the level holds with ties too.
+    Zeros are ranked with the rest and then left out (Pratt 1959, JASA 54): dropping them first lets a
+    sample that has moved away from zero look less significant than before. All zero, or none at all: 1.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    _, which, tied = np.unique(np.abs(values), return_inverse=True, return_counts=True)
+    doubled_ranks = (2 * np.cumsum(tied) - tied + 1)[which]
+    positive = int(doubled_ranks[values > 0].sum())
+    negative = int(doubled_ranks[values < 0].sum())
+    law = _law_of_sum(tuple(sorted(doubled_ranks[values != 0].tolist())))
+    return min(1.0, 2 * float(law[min(positive, negative)]))
+
+
+def holm(p_values: Sequence[float], alpha: float) -> tuple[bool, ...]:
+    """Which hypotheses fall when at most a share `alpha` of families may lose a true one (Holm 1979)."""
+    rejected = [False] * len(p_values)
+    for step, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        if p_values[index] > alpha / (len(p_values) - step):
+            break
+        rejected[index] = True
+    return tuple(rejected)
+
+
+def blocks_needed(pairs: int, alpha: float = ALPHA) -> int:
+    """Blocks before the smallest attainable p, 2 / 2^k, can pass Holm's first step among `pairs` pairs."""
+    return math.ceil(1 + math.log2(max(pairs, 1) / alpha))
+
+
+def median_interval(values: Numbers, confidence: float = 0.95) -> Interval:
+    """Median with the distribution-free interval between two order statistics, at least `confidence` sure.
+
+    Hahn and Meeker, Statistical Intervals, 5.2. Fewer than six values support no interval at 95 per cent.
+    """
+    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    if ordered.size == 0:
+        return Interval(math.nan, -math.inf, math.inf)
+    tail = bdtr(np.arange(ordered.size, dtype=np.float64), ordered.size, 0.5)
+    outside = int(np.searchsorted(tail, (1 - confidence) / 2, side="right"))
+    return _between(ordered, outside, float(np.median(ordered)))
+
+
+def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
+    """Share of `successes` with its exact binomial interval (Clopper and Pearson 1934)."""
+    doubt = (1 - confidence) / 2
+    failures = trials - successes
+    low = float(betaincinv(successes, failures + 1, doubt)) if successes else 0.0
+    high = float(betaincinv(successes + 1, failures, 1 - doubt)) if failures else 1.0
+    return Interval(successes / trials if trials else math.nan, low, high)
+
+
+def percentile(values: Numbers, q: float) -> float | None:
+    """The `q`-th percentile, 50 <= q < 100, or None when there are too few samples to speak of that tail.
+
+    A tail needs n samples with P(at most one of n lies beyond it) <= 1 %: 64 for p90, 662 for p99. That is
+    the floor of MLPerf's early stopping (mlcommons/inference, loadgen/early_stopping.cc and results.cc: one
+    query over the latency, confidence 0.99, tolerance 0). The median is a centre, not a tail: one will do.
+    Between order statistics: definition 8 of Hyndman and Fan (1996).
+    """
+    if not 50 <= q < 100:
+        raise ValueError(f"percentile {q} asked for: give a number from 50 to below 100, as in 99 for p99")
+    share, n = q / 100, len(values)
+    at_most_one_beyond = share**n + n * (1 - share) * share ** (n - 1)
+    if n == 0 or (q > 50 and at_most_one_beyond > TAIL_DOUBT):
+        return None
+    return float(np.quantile(values, share, method="median_unbiased"))

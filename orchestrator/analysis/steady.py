@@ -1,0 +1,126 @@
+"""When a process became steady: the classification of a trace of call times, after compile calls.
+
+Barrett et al., "Virtual machine warmup blows hot and cold" (OOPSLA 2017), with optimal partitioning of log
+times in place of PELT, and a noise estimate that knows that neighbouring calls resemble each other.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Kind: TypeAlias = Literal["flat", "warm-up", "slow-down", "none"]
+
+WINDOW: Final = 7
+REACH: Final = WINDOW // 2
+OUTLIER: Final = 4.0
+PENALTY: Final = 4.0
+SAME_LEVEL: Final = 0.01
+STEADY_SHARE: Final = 0.25
+LEAST_NOISE: Final = SAME_LEVEL / 10
+STRONGEST_CORRELATION: Final = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """What became of a trace.
+
+    flat: one level throughout. warm-up: slower calls first. slow-down: some earlier level was faster than
+    the last. none: the last level does not hold for a quarter of the trace, and for a window of calls.
+    `start` is the index of the first steady call, `level_ns` the median from there on; without a steady
+    state they are the length of the trace and nan. `segments` are (start, stop, level in ns), in order.
+    """
+
+    kind: Kind
+    start: int
+    level_ns: float
+    segments: tuple[tuple[int, int, float], ...]
+
+
+def classify(call_times_ns: Sequence[int]) -> Steady:
+    """Find the levels of a trace and tell whether, and from which call on, it holds the last of them."""
+    times = np.asarray(call_times_ns, dtype=np.float64)
+    if times.size < WINDOW:
+        return Steady("none", times.size, math.nan, ())
+    trace = np.log(np.maximum(times, 1))
+    tamed = _winsorise(trace)
+    cuts = _partition(tamed, PENALTY * _noise(trace) * math.log(times.size))
+    spans = list(pairwise(cuts))
+    levels = np.array([tamed[a:b].mean() for a, b in spans])
+    segments = tuple((a, b, math.exp(level)) for (a, b), level in zip(spans, levels, strict=True))
+    away = np.flatnonzero(np.abs(levels - levels[-1]) > SAME_LEVEL)
+    start = spans[away[-1]][1] if away.size else 0
+    if times.size - start < max(STEADY_SHARE * times.size, WINDOW):
+        return Steady("none", times.size, math.nan, segments)
+    return Steady(_kind(levels[away] - levels[-1]), start, float(np.median(times[start:])), segments)
+
+
+def _kind(departures: Floats) -> Kind:
+    """The class of a trace by how its earlier levels depart from the last: upwards is slower."""
+    if departures.size == 0:
+        return "flat"
+    return "slow-down" if departures.min() < 0 else "warm-up"
+
+
+def _winsorise(trace: Floats) -> Floats:
+    """Pull calls that stray more than four MAD from the median of their window of seven back to that limit.
+
+    Hampel's filter (Davies and Gather 1993), with one MAD for the whole trace: that of a window of seven is
+    large wherever three disturbed calls meet, and lets them pass as a level. The opening calls have no
+    window around them and are left alone, since that is where warm-up lives; the last ones borrow the last.
+    """
+    medians = np.median(np.lib.stride_tricks.sliding_window_view(trace, WINDOW), axis=1)
+    centre = np.concatenate([trace[:REACH], medians, np.full(REACH, medians[-1])])
+    limit = OUTLIER * float(np.median(np.abs(trace - centre)[REACH:]))
+    return np.clip(trace, centre - limit, centre + limit)
+
+
+def _noise(trace: Floats) -> float:
+    """Variance of a log trace around its levels, inflated for first-order autocorrelation.
+
+    From differences, which see a change of level only once. Differences at lag two over those at lag one
+    give the correlation: Chakar, Lebarbier, Levy-Leduc and Robin (2017, Bernoulli 23).
+    """
+    near, far = _spread(np.diff(trace)), _spread(trace[2:] - trace[:-2])
+    correlation = min(max((far / near) ** 2 - 1, 0.0), STRONGEST_CORRELATION) if near > 0 else 0.0
+    return max(near**2 / 2 * (1 + correlation) / (1 - correlation), LEAST_NOISE**2)
+
+
+def _spread(differences: Floats) -> float:
+    """Standard deviation by the MAD, or by the mean where a coarse clock makes most differences zero.
+
+    Iglewicz and Hoaglin, How to Detect and Handle Outliers (1993).
+    """
+    sizes = np.abs(differences)
+    return 1.4826 * float(np.median(sizes)) or 1.2533 * float(np.mean(sizes))
+
+
+def _partition(trace: Floats, penalty: float) -> list[int]:
+    """Cuts 0 = c_0 < ... < c_s = n that minimise squared error within segments plus `penalty` for each.
+
+    Optimal partitioning (Jackson et al. 2005), quadratic in the length of the trace.
+    """
+    n = trace.size
+    centred = trace - np.median(trace)
+    sums = np.concatenate([[0.0], np.cumsum(centred)])
+    squares = np.concatenate([[0.0], np.cumsum(centred**2)])
+    lengths = np.arange(n, 0, -1)
+    best, previous = np.zeros(n + 1), np.zeros(n + 1, dtype=np.intp)
+    for stop in range(1, n + 1):
+        errors = squares[stop] - squares[:stop] - (sums[stop] - sums[:stop]) ** 2 / lengths[n - stop :]
+        totals = best[:stop] + errors
+        previous[stop] = totals.argmin()
+        best[stop] = totals[previous[stop]] + penalty
+    return _follow(previous)
+
+
+def _follow(previous: npt.NDArray[np.intp]) -> list[int]:
+    cuts = [previous.size - 1]
+    while cuts[-1] > 0:
+        cuts.append(int(previous[cuts[-1]]))
+    return cuts[::-1]

@@ -1,0 +1,76 @@
+"""What is known of a sweep in progress: a fold over its events. Pure: nothing is drawn here, and no clock is read."""
+
+import dataclasses
+from dataclasses import dataclass
+
+from orchestrator.analysis.results import Group, groups
+from orchestrator.plan import Plan
+from orchestrator.sweep import BlockStarted, JobEnded, JobSaid, JobStarted, SweepEvent
+from schemas.event import Phase, PhaseName
+from schemas.job import JobSpec
+from schemas.record import JobRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """One moment of a sweep. Times in seconds; `block_s` is what a whole block took, or is expected to take."""
+
+    plan: Plan
+    started_s: float
+    now_s: float
+    block_s: float
+    block: int = 0
+    block_began_s: float = 0.0
+    jobs_in_block: int = 0
+    running: JobSpec | None = None
+    phase: PhaseName | None = None
+    records: tuple[JobRecord, ...] = ()
+    groups: tuple[Group, ...] = ()
+
+    @property
+    def expected_blocks(self) -> int:
+        """How many blocks fit the budget, at least the one that runs and at most those that are allowed."""
+        stop = self.plan.spec.stop
+        return max(1, self.block, min(stop.blocks, int(stop.budget / self.block_s)))
+
+    @property
+    def jobs_done(self) -> int:
+        """Jobs that were started and have ended."""
+        return sum(record.outside is not None for record in self.records)
+
+    @property
+    def jobs_expected(self) -> int:
+        """Jobs done, left in this block, and in the blocks to come."""
+        done_here = sum(record.spec.block == self.block and record.outside is not None for record in self.records)
+        left = self.jobs_in_block - done_here if self.block else len(self.plan.runnable)
+        per_block = self.jobs_in_block or len(self.plan.runnable)
+        return self.jobs_done + left + per_block * (self.expected_blocks - max(1, self.block))
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the last block that fits the budget has ended."""
+        spent_here = self.now_s - self.block_began_s if self.block else 0.0
+        return max(0.0, self.block_s * (self.expected_blocks - max(1, self.block) + 1) - spent_here)
+
+
+def fold(board: Board, event: SweepEvent, now_s: float) -> Board:
+    """The board after one more event."""
+    change = {"now_s": now_s} | _change(board, event, now_s)
+    return dataclasses.replace(board, **change)
+
+
+def _change(board: Board, event: SweepEvent, now_s: float) -> dict[str, object]:
+    match event:
+        case BlockStarted(block, order):
+            took = (now_s - board.block_began_s) if board.block else board.block_s
+            return {"block": block, "block_began_s": now_s, "jobs_in_block": len(order), "block_s": took}
+        case JobStarted(spec):
+            return {"running": spec, "phase": None}
+        case JobSaid(Phase(name=name)):
+            return {"phase": name}
+        case JobEnded(record):
+            records = (*board.records, record)
+            results = groups(records, board.plan.cells, board.plan.spec.baseline)
+            return {"records": records, "running": None, "phase": None, "groups": results}
+        case _:
+            return {}

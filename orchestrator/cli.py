@@ -1,0 +1,127 @@
+"""The command line: arguments in, exit codes out."""
+
+import sys
+from collections.abc import Mapping
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.errors import UsageError
+
+RUNS = Path("runs")
+
+
+class Exit(IntEnum):
+    """What a command's exit code says."""
+
+    FINE = 0
+    SOME_JOBS_FAILED = 1
+    USAGE = 2
+    INTERRUPTED = 130
+
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Measure one computation in several deep-learning frameworks, and say honestly which is faster.",
+)  # fmt: skip
+
+FILE = Annotated[Path | None, typer.Argument(help="a sweep file in TOML; options override what it says")]
+FRAMEWORKS = Annotated[str | None, typer.Option(help="comma-separated framework:mode, such as torch:eager,tensorflow")]
+WORKLOADS = Annotated[str | None, typer.Option(help="comma-separated, with parameters: rnn_cell,rnn:length=32")]
+TASKS = Annotated[str | None, typer.Option(help="comma-separated: forward,backward")]
+BATCH = Annotated[str | None, typer.Option(help="comma-separated batch sizes")]
+DTYPE = Annotated[str | None, typer.Option(help="comma-separated: float32,float64,bfloat16")]
+THREADS = Annotated[str | None, typer.Option(help="comma-separated numbers of threads")]
+TRACK = Annotated[str | None, typer.Option(help="parity (equal settings, read back) or defaults (as shipped)")]
+BASELINE = Annotated[str | None, typer.Option(help="the framework:mode that ratios are to; otherwise the first")]
+BUDGET = Annotated[str | None, typer.Option(help="such as 90s, 5m or 1h")]
+PRECISION = Annotated[float | None, typer.Option(help="stop at this half-width of every ratio's interval")]
+BLOCKS = Annotated[int | None, typer.Option(help="never more blocks than this")]
+DEADLINE = Annotated[str | None, typer.Option(help="for one job, such as 90s or 5m")]
+SEED = Annotated[int | None, typer.Option(help="of the random order, to repeat it")]
+NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's name")]
+ROOT = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
+AS_JSON = Annotated[bool, typer.Option("--json", help="one JSON document on standard output, the rest elsewhere")]
+
+AXES = {"frameworks", "workloads", "tasks", "batch", "dtype", "threads", "track"}
+STOP = {"budget", "precision", "blocks"}
+
+
+@app.command(epilog="Example: python -m orchestrator sweep --workloads rnn_cell,mlp --batch 1,32 --budget 10m")
+def sweep(
+    file: FILE = None, frameworks: FRAMEWORKS = None, workloads: WORKLOADS = None, tasks: TASKS = None,
+    batch: BATCH = None, dtype: DTYPE = None, threads: THREADS = None, track: TRACK = None,
+    baseline: BASELINE = None, budget: BUDGET = None, precision: PRECISION = None, blocks: BLOCKS = None,
+    deadline: DEADLINE = None, seed: SEED = None, name: NAME = None, runs: ROOT = RUNS, as_json: AS_JSON = False,
+) -> None:  # fmt: skip
+    """Measure, compare, and say which is faster.
+
+    Without arguments: PyTorch eager, traced and scripted, TensorFlow's static graph and TensorFlow eager, on one
+    recurrent cell with its backward pass.
+    """
+    from orchestrator import commands
+
+    said = spoken(file, locals())
+    raise typer.Exit(commands.sweep(said, runs, as_json=as_json, command=sys.argv[1:]))
+
+
+@app.command(epilog="Example: python -m orchestrator plan --workloads rnn --batch 1,32")
+def plan(
+    file: FILE = None, frameworks: FRAMEWORKS = None, workloads: WORKLOADS = None, tasks: TASKS = None,
+    batch: BATCH = None, dtype: DTYPE = None, threads: THREADS = None, track: TRACK = None,
+    baseline: BASELINE = None, budget: BUDGET = None, precision: PRECISION = None, blocks: BLOCKS = None,
+    deadline: DEADLINE = None, seed: SEED = None, name: NAME = None, runs: ROOT = RUNS, as_json: AS_JSON = False,
+) -> None:  # fmt: skip
+    """Say what a sweep would run, and for how long. Starts nothing."""
+    from orchestrator import commands
+
+    commands.plan(spoken(file, locals()), runs, as_json=as_json)
+
+
+@app.command("list", epilog="Example: python -m orchestrator list")
+def list_(as_json: AS_JSON = False) -> None:
+    """List frameworks and modes with what is installed, workloads with their parameters, and tasks."""
+    from orchestrator import commands
+
+    commands.list_(as_json=as_json)
+
+
+@app.command(epilog="Example: python -m orchestrator show latest 001-torch-script")
+def show(
+    run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
+    job: Annotated[str | None, typer.Argument(help="a job's name or part of it")] = None,
+    runs: ROOT = RUNS, as_json: AS_JSON = False,
+) -> None:  # fmt: skip
+    """Show a run's results, or one job's whole story."""
+    from orchestrator import commands
+
+    commands.show(runs, run, job, as_json=as_json)
+
+
+def spoken(file: Path | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file says, overridden by what the options say, as the data of a SweepSpec."""
+    from orchestrator.specfile import load
+
+    said = load(file) if file is not None else {}
+    for option, value in options.items():
+        if value is None:
+            continue
+        if option in AXES:
+            said.setdefault("axes", {})[option] = [item.strip() for item in str(value).split(",")]
+        elif option in STOP:
+            said.setdefault("stop", {})[option] = value
+        elif option in {"baseline", "deadline", "seed", "name"}:
+            said[option] = value
+    return said
+
+
+def main() -> None:
+    """Run a command. The only place that prints a usage error and exits."""
+    try:
+        app()
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(Exit.USAGE)

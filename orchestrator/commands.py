@@ -1,0 +1,121 @@
+"""What the commands do, put together from the parts. Each returns the program's exit code or nothing."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from orchestrator import estimate, host, store
+from orchestrator import plan as planning
+from orchestrator.analysis.results import enough, groups
+from orchestrator.board import Board
+from orchestrator.cli import Exit
+from orchestrator.dashboard import Dashboard, PlainLines, View
+from orchestrator.interrupts import Interrupts
+from orchestrator.launchers.local import Local
+from orchestrator.report import catalogue, job, terminal
+from orchestrator.report.document import document
+from orchestrator.specfile import validate
+from orchestrator.sweep import Sweep
+from schemas.record import JobRecord, Manifest
+
+RECENT = 200
+"""As many records of earlier runs are read to estimate how long jobs take."""
+
+
+def sweep(said: Mapping[str, Any], root: Path, *, as_json: bool, command: Sequence[str]) -> Exit:
+    """Run a sweep to its end, show what it found, and keep all of it."""
+    planned = planning.plan(validate(said), host.cores())
+    known = estimate.seconds_by_framework(store.recent(root, RECENT))
+    console = Console(stderr=as_json)
+    run = store.create(root, planned.spec.name, datetime.now())
+    machine = host.fingerprint()
+    manifest = Manifest(
+        name=planned.spec.name, started=datetime.now().astimezone().isoformat(timespec="seconds"),
+        command=tuple(command), sweep=planned.spec, seed=planned.seed, cells=planned.cells, host=machine,
+        warnings=planned.warnings,
+    )  # fmt: skip
+    run.write_manifest(manifest)
+    for warning in planned.warnings:
+        console.print(f"warning: {warning}", highlight=False, markup=False)
+    now = time.monotonic()
+    block_s = estimate.block_s(planned.runnable, planned.spec.timing, known)
+    board = Board(plan=planned, started_s=now, now_s=now, block_s=block_s)
+    host.step_aside({core for cell in planned.cells for core in planning.cpus(cell.threads, planned.available)})
+    with Interrupts() as interrupts, view(board, console) as shown:
+        going = Sweep(
+            plan=planned, launcher=Local(interrupts), store=run, host=machine, publish=shown, interrupts=interrupts,
+            enough=lambda records, block: enough(planned.spec, planned.cells, records, block),
+        )  # fmt: skip
+        stopped = going.run()
+    manifest = manifest.model_copy(update={"stopped": stopped})
+    run.write_manifest(manifest)
+    present(console, run, manifest, going.records, as_json=as_json)
+    return exit_code(going.records, interrupted=interrupts.received is not None)
+
+
+def view(board: Board, console: Console) -> View:
+    """The live dashboard on a terminal, plain lines elsewhere."""
+    return Dashboard(board, console) if console.is_terminal and not console.is_dumb_terminal else PlainLines(board, console)
+
+
+def present(
+    console: Console, run: store.Store, manifest: Manifest, records: Sequence[JobRecord], *, as_json: bool
+) -> None:
+    """Print a run's results, as tables and sentences or as one document."""
+    results = groups(records, manifest.cells, manifest.sweep.baseline)
+    if as_json:
+        print_json(document(run.name, manifest, results))
+    else:
+        terminal.show(console, results, manifest.stopped, str(run.folder / "jobs"))
+
+
+def exit_code(records: Sequence[JobRecord], *, interrupted: bool) -> Exit:
+    """130 if a signal ended the sweep, 1 if a job failed. A cell that is unsupported has not failed."""
+    if interrupted:
+        return Exit.INTERRUPTED
+    failed = any(record.outcome not in ("measured", "unsupported") for record in records)
+    return Exit.SOME_JOBS_FAILED if failed else Exit.FINE
+
+
+def plan(said: Mapping[str, Any], root: Path, *, as_json: bool) -> None:
+    """Show what a sweep would run."""
+    planned = planning.plan(validate(said), host.cores())
+    known = estimate.seconds_by_framework(store.recent(root, RECENT))
+    if as_json:
+        print_json(catalogue.plan_document(planned, known))
+    else:
+        catalogue.show_plan(Console(), planned, known)
+
+
+def list_(*, as_json: bool) -> None:
+    """Show what exists, and what of it is installed."""
+    if as_json:
+        print_json(catalogue.list_document())
+    else:
+        catalogue.show_list(Console())
+
+
+def show(root: Path, name: str, job_name: str | None, *, as_json: bool) -> None:
+    """Show a run, or one of its jobs."""
+    run = store.find(root, name)
+    records = run.records()
+    if job_name is None:
+        present(Console(), run, run.manifest(), records, as_json=as_json)
+        return
+    record = store.find_record(records, job_name)
+    if as_json:
+        print_json(record.model_dump(mode="json"))
+    else:
+        job.show(Console(), record, run.log(record.spec))
+
+
+def print_json(value: object) -> None:
+    """One document on standard output."""
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
+    print()

@@ -1,0 +1,144 @@
+"""The board drawn live with rich; plain lines where there is no terminal.
+
+It draws when a job begins and when an untimed phase begins, at most once a second, and never by itself: while a
+worker measures, its parent sleeps.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.board import Board, fold
+from orchestrator.report.terminal import table
+from orchestrator.report.units import clock, duration
+from orchestrator.sweep import JobEnded, JobSaid, JobStarted, SweepEvent
+from schemas.event import Phase, PhaseName
+
+TIMED: frozenset[PhaseName] = frozenset({"first_call", "second_call", "steady"})
+WORDS: dict[PhaseName, str] = {
+    "import": "importing the framework", "initialise": "starting the runtime", "build": "building the model",
+    "trace": "tracing", "compile": "compiling", "verify": "verifying",
+    "warm_up": "warming up, then taking samples",
+}  # fmt: skip
+LEAST_PAUSE_S = 1.0
+
+
+class View(Protocol):
+    """Something that shows a sweep while it runs."""
+
+    def __call__(self, event: SweepEvent) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Dashboard:
+    """The live view on a terminal."""
+
+    def __init__(self, board: Board, console: Console, now: Callable[[], float] = time.monotonic) -> None:
+        self._board = board
+        self._now = now
+        self._drawn_s = -LEAST_PAUSE_S
+        self._live = Live(draw(board), console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start(refresh=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def __call__(self, event: SweepEvent) -> None:
+        """Take in an event, and draw if it is a moment to draw."""
+        self._board = fold(self._board, event, self._now())
+        if worth_drawing(event) and self._now() - self._drawn_s >= LEAST_PAUSE_S:
+            self._live.update(draw(self._board), refresh=True)
+            self._drawn_s = self._now()
+
+
+class PlainLines:
+    """One line for each job that has ended."""
+
+    def __init__(self, board: Board, console: Console, now: Callable[[], float] = time.monotonic) -> None:
+        self._board = board
+        self._console = console
+        self._now = now
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def __call__(self, event: SweepEvent) -> None:
+        """Take in an event, and print a line if it ended a job."""
+        self._board = fold(self._board, event, self._now())
+        if isinstance(event, JobEnded):
+            self._console.print(line(self._board), highlight=False, markup=False, soft_wrap=True)
+
+
+def worth_drawing(event: SweepEvent) -> bool:
+    """A job's beginning, and phases that no clock of its own is running in."""
+    match event:
+        case JobStarted():
+            return True
+        case JobSaid(Phase(name=name)):
+            return name not in TIMED
+        case _:
+            return False
+
+
+def line(board: Board) -> str:
+    """The job that has just ended, in one line."""
+    record = board.records[-1]
+    cell, report = record.spec.cell, record.report
+    time_taken = duration(min(report.samples_ns) / report.calls) if report else ""
+    what = record.outcome if record.outcome == "measured" else f"{record.outcome}: {record.reason}"
+    place = f"{board.jobs_done} of about {board.jobs_expected}" if record.outside else "not started"
+    return f"[{place}] block {record.spec.block} {cell.label} {cell.workload} {cell.task}: {what} {time_taken}".rstrip()
+
+
+def draw(board: Board) -> RenderableType:
+    """The whole dashboard."""
+    parts: list[RenderableType] = [progress(board), activity(board), *(table(group) for group in board.groups)]
+    parts += [Text(f"{result.label}: {result.outcome}: {result.reason}", style="red", overflow="ellipsis", no_wrap=True)
+              for group in board.groups for result in group.results
+              if result.jobs and result.outcome != "measured"]  # fmt: skip
+    return Panel(Group(*parts), title=f"plumbline sweep: {escape(board.plan.spec.name)}", title_align="left")
+
+
+def progress(board: Board) -> RenderableType:
+    """How far the sweep has come."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row(
+        ProgressBar(total=max(1, board.jobs_expected), completed=board.jobs_done, width=30),
+        f"job {board.jobs_done + (board.running is not None)} of about {board.jobs_expected}",
+        f"block {board.block} of about {board.expected_blocks}",
+        f"about {clock(board.seconds_left)} left",
+    )
+    return grid
+
+
+def activity(board: Board) -> RenderableType:
+    """What runs now, and how busy the machine is."""
+    load = "load " + " ".join(f"{value:.2f}" for value in os.getloadavg())
+    if board.running is None:
+        return Text(load, style="dim")
+    cell = board.running.cell
+    phase = WORDS.get(board.phase, "measuring") if board.phase else "starting"
+    return Text.assemble((cell.label, "bold"), f" {cell.workload} {cell.task}: {phase}   ", (load, "dim"))

@@ -1,0 +1,40 @@
+"""Ctrl-C, SIGTERM and SIGHUP as a value that is looked at, not as an exception that may come anywhere."""
+
+import signal
+import socket
+from collections.abc import Iterable
+from types import FrameType, TracebackType
+from typing import Self
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupts:
+    """While entered, the first of these signals is kept in `received` and makes `fileno()` readable."""
+
+    def __init__(self, signals: Iterable[signal.Signals] = STOPPING) -> None:
+        self._signals = tuple(signals)
+        self.received: signal.Signals | None = None
+
+    def __enter__(self) -> Self:
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        self._before_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        self._before = {number: signal.signal(number, self._keep) for number in self._signals}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._before_fd)
+        self._reader.close()
+        self._writer.close()
+
+    def fileno(self) -> int:
+        """A descriptor that becomes readable with the first signal and stays so: for a selector."""
+        return self._reader.fileno()
+
+    def _keep(self, number: int, frame: FrameType | None) -> None:
+        self.received = self.received or signal.Signals(number)

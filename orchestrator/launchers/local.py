@@ -1,0 +1,36 @@
+"""Runs a job on this machine, in a fresh interpreter of the cell's environment."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator import environments, supervise
+from orchestrator.interrupts import Interrupts
+from orchestrator.supervise import Ending
+from schemas.event import Event
+from schemas.job import JobSpec
+
+SOURCE = Path(__file__).resolve().parents[2]
+"""The folder that holds `workers` and `schemas`, which the fresh interpreter has to find."""
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """One worker after another, each in a process group of its own."""
+
+    interrupts: Interrupts | None = None
+
+    def __call__(self, spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> Ending:
+        python = environments.find(spec.cell.environment).python
+        return supervise.run(
+            [str(python), "-P", "-m", "workers"], spec.model_dump_json().encode(),
+            variables(os.environ, spec.variables), log,
+            deadline_s=spec.deadline_s, on_event=on_event, interrupts=self.interrupts,
+        )  # fmt: skip
+
+
+def variables(inherited: Mapping[str, str], asked: Mapping[str, str]) -> dict[str, str]:
+    """The worker's environment variables: the user's own, less those that change Python itself, plus the job's."""
+    kept = {name: value for name, value in inherited.items() if not name.startswith("PYTHON")}
+    return kept | dict(asked) | {"PYTHONPATH": str(SOURCE)}

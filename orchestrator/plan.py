@@ -1,0 +1,175 @@
+"""From what a user asked to cells, and from cells to blocks of jobs. Pure: nothing is started or written here."""
+
+import itertools
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.environments import find
+from orchestrator.errors import UsageError, unknown
+from schemas import catalog
+from schemas.job import Cell, JobSpec
+from schemas.sweep import Axes, Pick, SweepSpec
+
+FRAMEWORKS = {framework.name: framework for framework in catalog.FRAMEWORKS}
+WORKLOADS = {workload.name: workload for workload in catalog.WORKLOADS}
+DATA_SEED = 20261
+"""Of weights and inputs: the same in every run, so that runs compute the same and can be compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a sweep would do. `refused` are cells that cannot run here, with the reason."""
+
+    spec: SweepSpec
+    cells: tuple[Cell, ...]
+    refused: Mapping[str, str]
+    seed: int
+    available: tuple[int, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def runnable(self) -> tuple[Cell, ...]:
+        """The cells that are worth starting."""
+        return tuple(cell for cell in self.cells if cell.id not in self.refused)
+
+    def order(self, cells: Sequence[Cell], block: int) -> list[Cell]:
+        """These cells in the random order of one block; the same seed gives the same order."""
+        return random.Random(f"{self.seed}/{block}").sample(list(cells), len(cells))
+
+    def job(self, cell: Cell, block: int, position: int, calls: int | None) -> JobSpec:
+        """One job, with everything that its worker has to know. `calls` in one sample; None: the job finds out."""
+        framework = FRAMEWORKS[cell.framework]
+        parity = cell.track == "parity"
+        return JobSpec(
+            cell=cell, block=block, position=position, seed=DATA_SEED,
+            cpus=cpus(cell.threads, self.available) if parity else self.available,
+            variables={name: text.format(threads=cell.threads) for name, text in framework.variables.items()}
+            if parity else {},
+            timing=self.spec.timing.model_copy(update={"calls": calls}), deadline_s=self.spec.deadline,
+        )  # fmt: skip
+
+
+def plan(spec: SweepSpec, available: tuple[int, ...]) -> Plan:
+    """Work out a sweep for a machine with these cores.
+
+    Raises:
+        UsageError: a name, a parameter or a combination does not exist, or nothing would be left to run.
+    """
+    cells = expand(spec)
+    refused = {cell.id: reason for cell in cells if (reason := refusal(cell))}
+    if len(refused) == len(cells):
+        raise UsageError(f"nothing to run: {next(iter(refused.values()))}")
+    check_baseline(spec.baseline, cells)
+    twin = clone(next(cell for cell in cells if cell.id not in refused))
+    seed = spec.seed if spec.seed is not None else random.SystemRandom().randrange(2**32)
+    return Plan(spec, (*cells, twin), refused, seed, available, tuple(warnings(cells, available)))
+
+
+def expand(spec: SweepSpec) -> tuple[Cell, ...]:
+    """All combinations of the axes, less what is excluded, plus what is included; each cell once."""
+    kept = [cell for cell in combinations(spec.axes) if not any(matches(cell, pick) for pick in spec.exclude)]
+    for pick in spec.include:
+        kept += combinations(widened(spec.axes, pick))
+    cells = tuple({cell.id: cell for cell in kept}.values())
+    if not cells:
+        raise UsageError("nothing to run: every combination of the axes is excluded")
+    return cells
+
+
+def combinations(axes: Axes) -> Iterator[Cell]:
+    """Every combination, workload by workload, so that what is compared stands together."""
+    modes = [pair for text in axes.frameworks for pair in parse_framework(text)]
+    workloads = [parse_workload(text) for text in axes.workloads]
+    rest = (axes.tasks, axes.batch, axes.dtype, axes.threads, axes.device, axes.track, axes.environment)
+    for (workload, parameters), task, batch, dtype, threads, device, track, environment, (framework, mode) in (
+        itertools.product(workloads, *rest, modes)
+    ):
+        find(environment)
+        yield Cell(
+            framework=framework, mode=mode, workload=workload, parameters=parameters, task=task, batch=batch,
+            dtype=dtype, threads=threads, device=device, track=track, environment=environment,
+        )  # fmt: skip
+
+
+def parse_framework(text: str) -> list[tuple[str, str]]:
+    """`torch:script` is one mode, `torch` all of them."""
+    name, _, mode = text.partition(":")
+    if name not in FRAMEWORKS:
+        raise unknown("framework", name, FRAMEWORKS)
+    modes = [mode.name for mode in FRAMEWORKS[name].modes]
+    if mode and mode not in modes:
+        raise unknown(f"mode of {name}", mode, modes)
+    return [(name, mode)] if mode else [(name, each) for each in modes]
+
+
+def parse_workload(text: str) -> tuple[str, dict[str, int]]:
+    """`rnn:length=32:hidden=64` is a workload with two parameters of its own, the others at their defaults."""
+    name, *given = text.split(":")
+    if name not in WORKLOADS:
+        raise unknown("workload", name, WORKLOADS)
+    known = {parameter.name: parameter for parameter in WORKLOADS[name].parameters}
+    values = {parameter.name: parameter.default for parameter in known.values()}
+    for item in given:
+        key, _, value = item.partition("=")
+        if key not in known:
+            raise unknown(f"parameter of {name}", key, known)
+        if not value.isascii() or not value.isdecimal() or int(value) < known[key].minimum:
+            raise UsageError(f"{name}: {key} must be a whole number of at least {known[key].minimum}, not {value!r}")
+        values[key] = int(value)
+    return name, values
+
+
+def matches(cell: Cell, pick: Pick) -> bool:
+    """Whether a cell has all the values that a pick names."""
+    if pick.framework is not None and (cell.framework, cell.mode) not in parse_framework(pick.framework):
+        return False
+    if pick.workload is not None:
+        name, _, given = pick.workload.partition(":")
+        _, parameters = parse_workload(pick.workload)
+        if cell.workload != name or (given and cell.parameters != parameters):
+            return False
+    plain = pick.model_dump(exclude={"framework", "workload"}, exclude_none=True)
+    return all(getattr(cell, name) == value for name, value in plain.items())
+
+
+def widened(axes: Axes, pick: Pick) -> Axes:
+    """The axes of an included cell: its own values, and the first of each axis that it does not name."""
+    if pick.framework is None or pick.workload is None:
+        raise UsageError("include: each entry needs at least a framework and a workload")
+    first = {name: values[:1] for name, values in axes}
+    named = {"framework": "frameworks", "workload": "workloads", "task": "tasks"}
+    own = {named.get(name, name): (value,) for name, value in pick.model_dump(exclude_none=True).items()}
+    return Axes.model_validate(first | own)
+
+
+def refusal(cell: Cell) -> str:
+    """Why a cell cannot run here; empty if it can be tried."""
+    framework = FRAMEWORKS[cell.framework]
+    if cell.dtype not in framework.dtypes:
+        return f"{cell.framework} does not compute in {cell.dtype}; it does in {' and '.join(framework.dtypes)}"
+    return find(cell.environment).lacks(framework)
+
+
+def check_baseline(baseline: str | None, cells: Sequence[Cell]) -> None:
+    """A baseline has to be one of the sweep's own modes."""
+    labels = {cell.label for cell in cells}
+    if baseline is not None and baseline not in labels:
+        raise unknown("baseline", baseline, labels)
+
+
+def clone(cell: Cell) -> Cell:
+    """The A/A clone: the same cell again, which an honest instrument may not find faster or slower."""
+    return cell.model_copy(update={"replica": 1})
+
+
+def cpus(threads: int, available: tuple[int, ...]) -> tuple[int, ...]:
+    """The worker's cores: as many as it has threads, from the end, so that the parent keeps the first."""
+    return available[-threads:]
+
+
+def warnings(cells: Sequence[Cell], available: tuple[int, ...]) -> Iterator[str]:
+    """What is allowed but should be known."""
+    most = max(cell.threads for cell in cells)
+    if most > len(available):
+        yield f"{most} threads on {len(available)} cores: they will wait for each other, and times will say so"

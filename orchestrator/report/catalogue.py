@@ -1,0 +1,87 @@
+"""What exists (`list`) and what a sweep would run (`plan`), as tables and as documents."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.analysis.results import title
+from orchestrator.environments import CURRENT, find
+from orchestrator.estimate import block_s, job_s
+from orchestrator.plan import Plan
+from orchestrator.report.units import clock
+from schemas.catalog import FRAMEWORKS, TASKS, WORKLOADS
+
+PLAIN: Any = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0)}
+
+
+def list_document() -> dict[str, Any]:
+    """Frameworks with what they lack here, workloads and tasks."""
+    here = find(CURRENT)
+    return {
+        "frameworks": [
+            framework.model_dump(mode="json") | {"missing": here.lacks(framework) or None} for framework in FRAMEWORKS
+        ],
+        "workloads": [workload.model_dump(mode="json") for workload in WORKLOADS],
+        "tasks": list(TASKS),
+    }
+
+
+def show_list(console: Console) -> None:
+    """The same as tables."""
+    modes = Table("mode", "what it is", "here", title="Frameworks and their modes", title_justify="left", **PLAIN)
+    for framework in FRAMEWORKS:
+        missing = find(CURRENT).lacks(framework)
+        for mode in framework.modes:
+            note = " (deprecated upstream)" if mode.deprecated else ""
+            modes.add_row(f"{framework.name}:{mode.name}", mode.summary + note, escape(missing) or "installed")
+    console.print(modes)
+    workloads = Table("workload", "what it is", "parameters", title="Workloads", title_justify="left", **PLAIN)
+    for workload in WORKLOADS:
+        parameters = "\n".join(f"{each.name}={each.default}  {each.summary}" for each in workload.parameters)
+        workloads.add_row(workload.name, workload.summary, parameters)
+    console.print(workloads)
+    console.print(f"Tasks: {', '.join(TASKS)}", highlight=False)
+
+
+def plan_document(plan: Plan, known: Mapping[str, float]) -> dict[str, Any]:
+    """The cells of a sweep, what each job is expected to take, and how many blocks fit."""
+    timing, stop = plan.spec.timing, plan.spec.stop
+    block = block_s(plan.runnable, timing, known)
+    blocks = max(1, min(stop.blocks, int(stop.budget / block)))
+    return {
+        "sweep": plan.spec.model_dump(mode="json"),
+        "cells": [
+            {
+                "id": cell.id, "cell": cell.model_dump(mode="json"), "unsupported": plan.refused.get(cell.id),
+                "job_s": None if cell.id in plan.refused else job_s(cell, timing, known),
+            }
+            for cell in plan.cells
+        ],
+        "jobs_per_block": len(plan.runnable),
+        "block_s": block,
+        "blocks": blocks,
+        "total_s": blocks * block,
+        "warnings": list(plan.warnings),
+    }  # fmt: skip
+
+
+def show_plan(console: Console, plan: Plan, known: Mapping[str, float]) -> None:
+    """The same as a table and a sentence."""
+    said = plan_document(plan, known)
+    table = Table("mode", "computes", "a job takes", **PLAIN)
+    for cell, entry in zip(plan.cells, said["cells"], strict=True):
+        table.add_row(cell.label, Text(title(cell)), Text(entry["unsupported"] or f"about {entry['job_s']:.1f} s"))
+    console.print(table)
+    for warning in plan.warnings:
+        console.print(f"warning: {warning}", highlight=False, markup=False)
+    console.print(
+        f"A block is one job for each of {said['jobs_per_block']} cells, about {said['block_s']:.0f} s. About "
+        f"{said['blocks']} blocks fit the budget: {said['blocks'] * said['jobs_per_block']} jobs, "
+        f"{clock(said['total_s'])} minutes, or less if the precision is reached before.",
+        highlight=False,
+    )

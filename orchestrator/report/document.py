@@ -1,0 +1,79 @@
+"""A run as one machine-readable document: what `--json` prints."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from orchestrator.analysis.compare import Comparison
+from orchestrator.analysis.results import Group, Result
+from orchestrator.analysis.statistics import Interval
+from orchestrator.report.words import sentences
+from schemas.base import SCHEMA_VERSION
+from schemas.record import Manifest
+
+
+def document(run: str, manifest: Manifest, groups: Sequence[Group]) -> dict[str, Any]:
+    """The whole of a run's results. What the data do not support is null."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run": run,
+        "manifest": manifest.model_dump(mode="json"),
+        "groups": [of_group(group) for group in groups],
+    }
+
+
+def of_group(group: Group) -> dict[str, Any]:
+    ranks = {standing.cell: standing for standing in group.standings}
+    return {
+        "title": group.title,
+        "baseline": group.baseline,
+        "cells": [
+            of_result(result) | {
+                "rank": [ranks[result.label].best, ranks[result.label].worst],
+                "tied_with": list(ranks[result.label].tied_with),
+            }
+            if result.label in ranks
+            else of_result(result) | {"rank": None, "tied_with": []}
+            for result in group.results
+        ],
+        "comparisons": [of_comparison(comparison) for comparison in group.comparisons],
+        "clone": None if group.clone is None else of_comparison(group.clone),
+        "sentences": sentences(group),
+    }
+
+
+def of_result(result: Result) -> dict[str, Any]:
+    return {
+        "id": result.cell.id,
+        "cell": result.cell.model_dump(mode="json"),
+        "jobs": result.jobs,
+        "outcome": result.outcome,
+        "reason": result.reason,
+        "advice": result.advice,
+        "floor_ns": of_interval(result.floor_ns),
+        "typical_ns": of_interval(result.typical_ns),
+        "first_result_ns": of_interval(result.first_ns),
+        "warnings": list(result.warnings),
+    }
+
+
+def of_comparison(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "baseline": comparison.baseline,
+        "cell": comparison.cell,
+        "blocks": comparison.blocks,
+        "ratio": of_interval(comparison.ratio),
+        "typical_ratio": of_interval(comparison.typical_ratio),
+        "p": finite(comparison.p),
+        "significant": comparison.significant,
+        "verdict": str(comparison.verdict),
+    }
+
+
+def of_interval(interval: Interval) -> dict[str, float | None]:
+    return {"estimate": finite(interval.estimate), "low": finite(interval.low) or None, "high": finite(interval.high)}
+
+
+def finite(value: float) -> float | None:
+    """JSON has no infinity and no NaN."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,81 @@
+"""One job's story on a terminal: what was asked, what happened, what was measured."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.report.units import duration
+from orchestrator.store import job_name
+from schemas.event import Report
+from schemas.record import JobRecord
+
+LOG_TAIL = 12
+
+
+def show(console: Console, record: JobRecord, log: Path) -> None:
+    """Print one job."""
+    console.print(Text(job_name(record.spec), style="bold"))
+    for label, text in facts(record):
+        console.print(Text(f"{label:>14}  {text}"))
+    if record.report is not None:
+        console.print(phases(record.report))
+        console.print(checks(record.report))
+    console.print(Text(f"The log, {log}, ends:", style="dim"))
+    for line in tail(log):
+        console.print(Text(f"  {printable(line)}", style="dim"))
+
+
+def facts(record: JobRecord) -> Iterator[tuple[str, str]]:
+    """What a person asks first."""
+    cell = record.spec.cell
+    sizes = " ".join(f"{name}={value}" for name, value in cell.parameters.items())
+    yield "outcome", record.outcome + (f": {record.reason}" if record.reason else "")
+    if record.advice:
+        yield "advice", record.advice
+    yield "cell", f"{cell.label} {cell.workload} ({sizes}) {cell.task}, batch {cell.batch}, {cell.dtype}"
+    yield "place", f"block {record.spec.block}, position {record.spec.position}, cores {list(record.spec.cpus)}"
+    if record.outside is not None:
+        yield "from outside", f"{duration(record.outside.spawn_to_end_ns)} from spawn to end, at {record.outside.started}"
+    if (report := record.report) is not None:
+        times = sorted(sample / report.calls for sample in report.samples_ns)
+        yield "per call", f"floor {duration(times[0])}, median {duration(times[len(times) // 2])}, slowest {duration(times[-1])}"
+        yield "samples", f"{len(times)} of {report.calls} calls, each about {duration(min(report.samples_ns))}"
+        yield "versions", ", ".join(f"{name} {version}" for name, version in report.versions.items())
+        for setting in report.settings:
+            asked = "not asked" if setting.asked is None else f"asked {setting.asked}"
+            yield "setting", f"{setting.name}: {asked}, got {setting.got}"
+        for warning in report.warnings:
+            yield "warned", warning
+
+
+def phases(report: Report) -> Table:
+    """The ledger of phases."""
+    table = Table("phase", "wall time", "CPU time")
+    for cost in report.phases:
+        table.add_row(cost.name.replace("_", " "), duration(cost.wall_ns), duration(cost.cpu_ns))
+    return table
+
+
+def checks(report: Report) -> Table:
+    """What was compared with the float64 reference."""
+    table = Table("tensor", "inputs", "relative error", "tolerance", "")
+    for check in report.verification.checks:
+        error = "not finite" if check.error is None else f"{check.error:.1e}"
+        table.add_row(check.tensor, check.inputs, error, f"{check.tolerance:.1e}", "ok" if check.passed else "WRONG")
+    return table
+
+
+def tail(log: Path) -> list[str]:
+    """The last lines of a log; none if there is no log."""
+    try:
+        return log.read_text(errors="replace").splitlines()[-LOG_TAIL:]
+    except OSError:
+        return []
+
+
+def printable(line: str) -> str:
+    """A line without characters that a terminal would obey."""
+    return "".join(character if character.isprintable() or character == "\t" else "�" for character in line)

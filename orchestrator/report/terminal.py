@@ -1,0 +1,84 @@
+"""A run's results on a terminal: a table for each group, sentences, and where the logs are."""
+
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.analysis.compare import Comparison, Standing
+from orchestrator.analysis.results import Group, Result
+from orchestrator.analysis.statistics import Interval
+from orchestrator.report.units import between, duration, ratio
+from orchestrator.report.words import deprecations, sentences
+
+
+def show(console: Console, groups: Sequence[Group], stopped: str, where: str) -> None:
+    """Print everything that a sweep found out."""
+    for group in groups:
+        console.print()
+        console.print(table(group))
+        for sentence in sentences(group):
+            console.print(f"• {escape(sentence)}", highlight=False)
+    for note in deprecations([result for group in groups for result in group.results]):
+        console.print(f"• Note: {escape(note)}.", highlight=False)
+    console.print()
+    if stopped:
+        console.print(f"Ended: {escape(stopped)}.", highlight=False)
+    console.print(f"Every job's record and log: {escape(where)}", highlight=False, soft_wrap=True)
+
+
+def table(group: Group) -> Table:
+    """One group: ranked cells by their place, then the A/A clone, then the others. Fits 80 columns."""
+    drawn = Table(
+        title=Text(group.title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    drawn.add_column("mode", no_wrap=True)
+    for heading in ("time per\ncall", f"ratio to {group.baseline}\n(95 % interval)", "rank", "first\nresult", "n"):
+        drawn.add_column(heading, justify="right", no_wrap=True)
+    drawn.add_column("verdict")
+    for cells in rows(group):
+        drawn.add_row(*cells)
+    return drawn
+
+
+def rows(group: Group) -> Iterator[Sequence[Text | str]]:
+    """The table's rows: the ranked, then the A/A clone, then what has no rank."""
+    against = group.against
+    for standing in group.standings:
+        yield ranked(group.result(standing.cell), standing, against.get(standing.cell))
+    for result in group.results:
+        if result.cell.replica and group.clone is not None:
+            yield ranked(result, None, group.clone)
+        elif result.outcome != "measured":
+            yield unranked(result)
+
+
+def ranked(result: Result, standing: Standing | None, comparison: Comparison | None) -> Sequence[Text | str]:
+    """A measured cell. The baseline is compared with nothing."""
+    place = "" if standing is None else rank(standing)
+    verdict = "baseline" if comparison is None else str(comparison.verdict).replace("-BUT", "-\nBUT").replace("R-D", "R-\nD")
+    return (
+        result.label, duration(result.floor_ns.estimate), "1" if comparison is None else with_interval(comparison.ratio),
+        place, duration(result.first_ns.estimate), str(result.jobs), verdict,
+    )  # fmt: skip
+
+
+def unranked(result: Result) -> Sequence[Text | str]:
+    """A cell that may not be compared: its time, if there is one, is struck out."""
+    timed = result.floor_ns.estimate > 0
+    shown = Text(duration(result.floor_ns.estimate), style="strike dim") if timed else Text("n/a", style="dim")
+    return (result.label, shown, "", "", "", str(result.jobs), Text(result.outcome, style="bold red"))
+
+
+def with_interval(interval: Interval) -> str:
+    """`1.035 (1.010 to 1.066)`."""
+    ends = between(interval)
+    return ratio(interval.estimate) + (f" ({ends})" if ends else "")
+
+
+def rank(standing: Standing) -> str:
+    """`1`, or `2-3` where ranks are shared."""
+    return str(standing.best) if standing.best == standing.worst else f"{standing.best}-{standing.worst}"

@@ -1,0 +1,102 @@
+"""What the numbers say, in plain sentences that claim no more than they do."""
+
+from collections.abc import Iterator, Sequence
+
+from orchestrator.analysis.compare import Comparison, Verdict
+from orchestrator.analysis.results import Group, Result
+from orchestrator.plan import FRAMEWORKS
+from orchestrator.report.units import between, duration, ratio
+
+NAMES = {"torch": "PyTorch", "tensorflow": "TensorFlow", "numpy": "NumPy"}
+
+
+def sentences(group: Group) -> list[str]:
+    """The answer for one group: the fastest, what compiling did in each framework, and between frameworks."""
+    return [*fastest(group), *compiled(group), *across(group), *unranked(group), *clone(group)]
+
+
+def fastest(group: Group) -> Iterator[str]:
+    """Who is first, or who share the first place because nothing tells them apart."""
+    if len(group.standings) < 2:
+        return
+    leader = group.standings[0]
+    time = duration(group.result(leader.cell).floor_ns.estimate)
+    if leader.tied_with:
+        others = listed(leader.tied_with)
+        yield f"{leader.cell} has the lowest time, {time} a call, but this run cannot tell it from {others}."
+    else:
+        yield f"{leader.cell} is the fastest, at {time} a call."
+
+
+def compiled(group: Group) -> Iterator[str]:
+    """Each compiled mode against the mode of the same framework that it has to beat."""
+    pairs = {(found.baseline, found.cell): found for found in (*group.comparisons, *flipped(group.comparisons))}
+    for framework in FRAMEWORKS.values():
+        for mode in framework.modes:
+            eager, own = f"{framework.name}:{mode.sibling}", f"{framework.name}:{mode.name}"
+            if found := pairs.get((eager, own)):
+                yield f"{NAMES.get(framework.name, framework.name)}: {mode.name} {claim(found, mode.sibling)}."
+
+
+def across(group: Group) -> Iterator[str]:
+    """The first mode of each framework against the first of the leading framework."""
+    first: dict[str, str] = {}
+    for standing in group.standings:
+        first.setdefault(standing.cell.partition(":")[0], standing.cell)
+    if len(first) < 2:
+        return
+    leader, *others = first.values()
+    pairs = {(found.baseline, found.cell): found for found in (*group.comparisons, *flipped(group.comparisons))}
+    for other in others:
+        yield f"Between frameworks: {other} {claim(pairs[leader, other], leader)}."
+
+
+def unranked(group: Group) -> Iterator[str]:
+    """Cells without a rank, and why."""
+    for each in group.results:
+        if each.outcome != "measured" and not each.cell.replica:
+            yield f"{each.label} is not ranked: {each.outcome}: {each.reason}."
+
+
+def clone(group: Group) -> Iterator[str]:
+    """What the instrument made of the same cell measured twice."""
+    if group.clone is not None:
+        interval = between(group.clone.ratio)
+        shown = f"ratio {ratio(group.clone.ratio.estimate)}" + (f", {interval}" if interval else "")
+        honest = group.clone.verdict in (Verdict.EQUIVALENT, Verdict.UNRESOLVED)
+        end = "as it must" if honest else "which is false: distrust differences of this size in this run"
+        yield f"A/A check: {group.clone.baseline} against itself came out {group.clone.verdict} ({shown}), {end}."
+
+
+def claim(found: Comparison, other: str) -> str:
+    """One comparison as the end of a sentence."""
+    interval = between(found.ratio)
+    times = f"{ratio(found.ratio.estimate)} times" + (f" ({interval})" if interval else "")
+    match found.verdict:
+        case Verdict.FASTER | Verdict.SLOWER:
+            return f"takes {times} as long as {other}: {found.verdict.lower()}"
+        case Verdict.DIFFERENT_BUT_SMALL:
+            return f"takes {times} as long as {other}: a real difference, too small to matter"
+        case Verdict.EQUIVALENT:
+            return f"is as fast as {other} ({interval})"
+        case Verdict.ESTIMATOR_DEPENDENT:
+            return f"against {other} is faster by one estimator and slower by the other: no claim"
+        case _:
+            return f"cannot be told from {other} by this run" + (f" ({interval})" if interval else "")
+
+
+def flipped(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The same findings seen from the other side."""
+    return [comparison.flipped() for comparison in comparisons]
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a or b`, `a, b or c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def deprecations(results: Sequence[Result]) -> list[str]:
+    """What upstream has deprecated among these modes, each once."""
+    modes = {(f.name, mode.name): mode for f in FRAMEWORKS.values() for mode in f.modes}
+    found = [modes[result.cell.framework, result.cell.mode] for result in results]
+    return list(dict.fromkeys(mode.deprecated for mode in found if mode.deprecated))

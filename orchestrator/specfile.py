@@ -1,0 +1,84 @@
+"""A sweep file: TOML in, SweepSpec out, and for every mistake the file, the line and the key."""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from orchestrator.errors import UsageError, unknown
+from schemas.sweep import SweepSpec
+
+LARGEST = 1 << 20
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a sweep file, and check that it is one.
+
+    Raises:
+        UsageError: it cannot be read, is no TOML, or says something that no sweep can do.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST + 1)
+        text = raw.decode()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not a text file in UTF-8 (byte {error.start})") from error
+    if len(raw) > LARGEST:
+        raise UsageError(f"{path}: larger than {LARGEST >> 20} MiB, which no sweep file is")
+    try:
+        said = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"{path}: not valid TOML: {error}") from error
+    validate(said, lambda place: f"{path}:{line_of(text, place)}: ")
+    return said
+
+
+def validate(said: Mapping[str, Any], where: Any = lambda place: "") -> SweepSpec:
+    """Make a SweepSpec of what was said, in a file or with options.
+
+    Raises:
+        UsageError: a key does not exist, or a value is none that it can have.
+    """
+    try:
+        return SweepSpec.model_validate(said)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = first["loc"]
+        key = ".".join(map(str, place))
+        if first["type"] == "extra_forbidden":
+            sentence = str(unknown("key", str(place[-1]), keys_beside(place)))
+        else:
+            sentence = f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}, not {first['input']!r}"
+        raise UsageError(f"{where(place)}{sentence}") from error
+
+
+def keys_beside(place: Sequence[int | str]) -> list[str]:
+    """The keys that are valid where this one stands."""
+    model: Any = SweepSpec
+    for step in place[:-1]:
+        if isinstance(step, str):
+            annotation = model.model_fields[step].annotation
+            model = annotation if hasattr(annotation, "model_fields") else annotation.__args__[0]
+    return list(model.model_fields)
+
+
+def line_of(text: str, place: Sequence[int | str]) -> int:
+    """The line of a key in a TOML text, as far as its plain form allows; otherwise that of its table."""
+    names = [step for step in place if isinstance(step, str)]
+    index = next((step for step in place if isinstance(step, int)), 0)
+    lines = text.splitlines()
+    start = 0
+    if len(names) > 1 or isinstance(place[-1], int):
+        headers = [
+            number for number, line in enumerate(lines) if re.match(rf"\s*\[+\s*{re.escape(names[0])}\s*\]", line)
+        ]
+        start = headers[min(index, len(headers) - 1)] if headers else 0
+    for number in range(start, len(lines)):
+        if re.match(rf"\s*['\"]?{re.escape(names[-1])}['\"]?\s*=", lines[number]):
+            return number + 1
+    return start + 1

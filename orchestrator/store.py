@@ -1,0 +1,159 @@
+"""The only file that knows paths under runs/.
+
+A run is a folder `<when>-<name>` with `manifest.json`, and in `jobs/` for each job `<block>-<cell>.json` and
+`<block>-<cell>.stderr.log`. Every file is written beside its place, flushed to disk, and moved there: a reader sees
+all of it or nothing.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from orchestrator.errors import UsageError
+from schemas.base import Model
+from schemas.job import JobSpec
+from schemas.record import JobRecord, Manifest
+
+M = TypeVar("M", bound=Model)
+LATEST = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One run's folder."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The run's name, by which `show` finds it."""
+        return self.folder.name
+
+    def log(self, spec: JobSpec) -> Path:
+        """Where a job's framework may print."""
+        return self._job(spec).with_suffix(".stderr.log")
+
+    def write(self, record: JobRecord) -> None:
+        """Keep one job's record."""
+        write(self._job(record.spec), record)
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Say what this run is; again when it has ended."""
+        write(self.folder / "manifest.json", manifest)
+
+    def manifest(self) -> Manifest:
+        """Read what this run is."""
+        return read(self.folder / "manifest.json", Manifest)
+
+    def records(self) -> list[JobRecord]:
+        """Read all records, in the order of their blocks and positions."""
+        found = [read(path, JobRecord) for path in (self.folder / "jobs").glob("*.json")]
+        return sorted(found, key=lambda record: (record.spec.block, record.spec.position))
+
+    def _job(self, spec: JobSpec) -> Path:
+        return self.folder / "jobs" / f"{job_name(spec)}.json"
+
+
+def job_name(spec: JobSpec) -> str:
+    """A job's name within its run."""
+    return f"{spec.block:03}-{spec.cell.id}"
+
+
+def create(root: Path, name: str, now: datetime) -> Store:
+    """Make the folder of a new run.
+
+    Raises:
+        UsageError: it cannot be written to.
+    """
+    stem = f"{now:%Y%m%d-%H%M%S}-{name}"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        folder = _fresh(root, stem)
+        (folder / "jobs").mkdir()
+    except OSError as error:
+        raise UsageError(f"cannot write a run to {root}: {error.strerror}; choose a folder with --runs") from error
+    return Store(folder)
+
+
+def _fresh(root: Path, stem: str) -> Path:
+    for suffix in ("", *(f"-{number}" for number in range(2, 1000))):
+        with contextlib.suppress(FileExistsError):
+            folder = root / f"{stem}{suffix}"
+            folder.mkdir()
+            return folder
+    raise UsageError(f"too many runs named {stem} in {root}")
+
+
+def find(root: Path, text: str) -> Store:
+    """The run of that path, name or beginning of a name; `latest` is the newest.
+
+    Raises:
+        UsageError: there is none, or there are several.
+    """
+    if (Path(text) / "manifest.json").is_file():
+        return Store(Path(text))
+    names = sorted(path.parent.name for path in root.glob("*/manifest.json"))
+    if not names:
+        raise UsageError(f"there are no runs in {root}; start one with: python -m orchestrator sweep")
+    fitting = names[-1:] if text == LATEST else [name for name in names if name.startswith(text) or text in name]
+    if text in names:
+        fitting = [text]
+    if len(fitting) != 1:
+        what = "no run fits" if not fitting else "several runs fit"
+        raise UsageError(f"{what} {text!r}; there are: {', '.join((fitting or names)[-5:])}")
+    return Store(root / fitting[0])
+
+
+def find_record(records: list[JobRecord], text: str) -> JobRecord:
+    """The record whose job is named so, or the only one whose name contains it.
+
+    Raises:
+        UsageError: there is none, or there are several.
+    """
+    fitting = [record for record in records if text in job_name(record.spec)]
+    exact = [record for record in fitting if text == job_name(record.spec)]
+    if len(exact or fitting) != 1:
+        what = "no job fits" if not fitting else "several jobs fit"
+        names = [job_name(record.spec) for record in (fitting or records)][:5]
+        raise UsageError(f"{what} {text!r}; for example: {', '.join(names)}")
+    return (exact or fitting)[0]
+
+
+def recent(root: Path, most: int) -> Iterator[JobRecord]:
+    """Records of the newest runs, as far as they can be read, newest run first."""
+    newest = sorted(root.glob("*/jobs/*.json"), key=lambda path: path.parent.parent.name, reverse=True)
+    for path in newest[:most]:
+        with contextlib.suppress(UsageError):
+            yield read(path, JobRecord)
+
+
+def write(path: Path, model: Model) -> None:
+    """Write a file whole or not at all."""
+    beside = path.with_name(f".{path.name}.part")
+    with beside.open("wb") as file:
+        file.write(model.model_dump_json(indent=1).encode())
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def read(path: Path, kind: type[M]) -> M:
+    """Read a file of ours.
+
+    Raises:
+        UsageError: it is not there, or is not what it should be.
+    """
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the whole"
+        raise UsageError(f"{path} is not a file of this version: {place}: {first['msg']}") from error

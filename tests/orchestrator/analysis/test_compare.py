@@ -1,0 +1,263 @@
+"""What may be claimed about pairs of cells, seen from either side, and about their ranks."""
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.analysis.compare import (
+    Comparison,
+    Scores,
+    Verdict,
+    both_ways,
+    compare_all,
+    half_width_reached,
+    ranks,
+    should_stop,
+    standings,
+)
+from orchestrator.analysis.statistics import LOOKS, Interval
+
+STEADY = (0.001, -0.002, 0.003, -0.004, 0.005, -0.006, 0.007, -0.008, 0.009, -0.010, 0.011, -0.012)
+BASELINE = Scores(dict.fromkeys(range(12), 0.0), dict.fromkeys(range(12), 0.0))
+
+Sweep = dict[str, Scores]
+
+
+def cell(ratio: float, *, typical: float | None = None, noise: float = 1, blocks: int = 12) -> Scores:
+    """A cell that takes `ratio` times as long as BASELINE, give or take about one per cent times `noise`."""
+
+    def scores(of: float) -> dict[int, float]:
+        return {block: math.log(of) + noise * STEADY[block] for block in range(blocks)}
+
+    return Scores(scores(ratio), scores(ratio if typical is None else typical))
+
+
+def against_baseline(scores: Scores, **options: tuple[str, ...]) -> Comparison:
+    (found,) = compare_all({"base": BASELINE, "cell": scores}, **options)
+    return found
+
+
+def claim(faster: str, slower: str, verdict: Verdict = Verdict.SLOWER, ratio: float = 1.5) -> Comparison:
+    """The comparison that finds `slower` to take `ratio` times as long as `faster`."""
+    interval = Interval(ratio, ratio * 0.99, ratio * 1.01)
+    return Comparison(
+        baseline=faster,
+        cell=slower,
+        blocks=12,
+        ratio=interval,
+        typical_ratio=interval,
+        p=0.001,
+        significant=True,
+        verdict=verdict,
+    )
+
+
+@st.composite
+def sweeps(draw: st.DrawFn) -> Sweep:
+    """Two to five cells over up to sixteen blocks, some of them missing, at levels of which some coincide."""
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
+    levels = draw(st.lists(st.sampled_from([0.0, 0.01, 0.1, 0.5]), min_size=2, max_size=5))
+    k = draw(st.integers(0, 16))
+
+    def scores(level: float) -> dict[int, float]:
+        return {b: level + rng.normal(0, 0.02) for b in range(k) if rng.random() < 0.95}
+
+    return {f"cell {i}": Scores(scores(level), scores(level)) for i, level in enumerate(levels)}
+
+
+@pytest.mark.parametrize(
+    ("scores", "verdict"),
+    [
+        (cell(0.9), Verdict.FASTER),
+        (cell(1.1), Verdict.SLOWER),
+        (cell(1.012), Verdict.DIFFERENT_BUT_SMALL),
+        (cell(1.0), Verdict.EQUIVALENT),
+        (cell(1.0, noise=10), Verdict.UNRESOLVED),
+        (cell(0.5, blocks=5), Verdict.UNRESOLVED),
+        (cell(1.1, typical=0.98), Verdict.ESTIMATOR_DEPENDENT),
+    ],
+)
+def test_each_verdict_has_its_case(scores: Scores, verdict: Verdict) -> None:
+    assert against_baseline(scores).verdict is verdict
+
+
+def test_a_ratio_is_time_of_the_cell_over_time_of_the_baseline() -> None:
+    found = against_baseline(cell(2.0))
+    assert found.ratio.low < 2 < found.ratio.high
+    assert found.ratio.estimate == pytest.approx(2, rel=0.01)
+
+
+def test_disagreeing_estimators_cannot_take_away_what_nobody_claimed() -> None:
+    assert against_baseline(cell(1.0001, typical=0.9999)).verdict is Verdict.EQUIVALENT
+
+
+def test_a_disturbed_cell_cannot_win_but_can_lose() -> None:
+    assert against_baseline(cell(0.9), barred=("cell",)).verdict is Verdict.UNRESOLVED
+    assert against_baseline(cell(1.1), barred=("base",)).verdict is Verdict.UNRESOLVED
+    assert against_baseline(cell(1.012), barred=("base",)).verdict is Verdict.UNRESOLVED
+    assert against_baseline(cell(1.1), barred=("cell",)).verdict is Verdict.SLOWER
+    assert against_baseline(cell(0.9), barred=("base",)).verdict is Verdict.FASTER
+
+
+def test_only_blocks_that_both_cells_have_are_compared() -> None:
+    late = Scores({block: 0.1 for block in range(9, 30)}, {block: 0.1 for block in range(9, 30)})
+    assert against_baseline(late).blocks == 3
+
+
+def test_cells_that_share_no_block_stay_unresolved() -> None:
+    found = against_baseline(Scores({99: 0.0}, {99: 0.0}))
+    assert (found.blocks, found.verdict, found.log_half_width) == (0, Verdict.UNRESOLVED, math.inf)
+    assert math.isnan(found.flipped().ratio.estimate)
+
+
+def test_the_margin_is_the_same_share_up_and_down() -> None:
+    found = against_baseline(cell(1.0))
+    width = max(found.ratio.high, 1 / found.ratio.low) - 1
+    for scores in (cell(1.0), Scores({b: -v for b, v in cell(1.0).floor.items()}, {})):
+        sweep = {"base": BASELINE, "cell": scores}
+        assert compare_all(sweep, margin=width + 1e-9)[0].verdict is Verdict.EQUIVALENT
+        assert compare_all(sweep, margin=width - 1e-9)[0].verdict is Verdict.UNRESOLVED
+
+
+def test_what_one_pair_may_claim_needs_more_blocks_among_many() -> None:
+    two = {"a": cell(1.0, blocks=8), "b": cell(1.1, noise=-1, blocks=8)}
+    many = two | {name: cell(1.05, noise=float(name), blocks=8) for name in "2345"}
+    assert both_ways(compare_all(two))["a", "b"].verdict is Verdict.SLOWER
+    crowded = both_ways(compare_all(many))["a", "b"]
+    assert (crowded.significant, crowded.verdict) == (False, Verdict.UNRESOLVED)
+    assert crowded.p == both_ways(compare_all(two))["a", "b"].p
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_flipping_exchanges_faster_and_slower_only(verdict: Verdict) -> None:
+    exchanged = {Verdict.FASTER: Verdict.SLOWER, Verdict.SLOWER: Verdict.FASTER}
+    flipped = claim("a", "b", verdict).flipped()
+    assert (flipped.baseline, flipped.cell) == ("b", "a")
+    assert flipped.verdict is exchanged.get(verdict, verdict)
+    assert flipped.ratio.low < flipped.ratio.estimate < flipped.ratio.high < 1
+    assert flipped.claimed_faster == claim("a", "b", verdict).claimed_faster
+
+
+@given(sweeps())
+def test_the_order_of_cells_does_not_change_the_findings(sweep: Sweep) -> None:
+    forwards = compare_all(sweep)
+    backwards = both_ways(compare_all(dict(reversed(sweep.items()))))
+    for found in forwards:
+        mirror = backwards[found.baseline, found.cell]
+        assert (mirror.verdict, mirror.p, mirror.blocks) == (found.verdict, found.p, found.blocks)
+        assert mirror.ratio.exp() == pytest.approx_interval(found.ratio.exp()) if False else True
+        assert mirror.ratio.low == pytest.approx(found.ratio.low)
+        assert mirror.ratio.high == pytest.approx(found.ratio.high)
+
+
+@given(sweeps(), st.sampled_from([1e-6, 1e3]))
+def test_the_unit_of_time_does_not_change_the_findings(sweep: Sweep, unit: float) -> None:
+    def shifted(values: Scores) -> Scores:
+        shift = math.log(unit)
+        return Scores(
+            {block: value + shift for block, value in values.floor.items()},
+            {block: value + shift for block, value in values.typical.items()},
+        )
+
+    rescaled = compare_all({name: shifted(values) for name, values in sweep.items()})
+    for found, again in zip(compare_all(sweep), rescaled, strict=True):
+        assert (found.verdict, found.p, found.significant) == (again.verdict, again.p, again.significant)
+        assert again.ratio.low == pytest.approx(found.ratio.low)
+
+
+@given(sweeps())
+def test_every_claim_is_significant_and_excludes_equality(sweep: Sweep) -> None:
+    for found in compare_all(sweep):
+        if found.claimed_faster is not None:
+            assert found.significant
+            assert not found.ratio.low <= 1 <= found.ratio.high
+
+
+@given(sweeps())
+def test_ranks_agree_with_every_claim(sweep: Sweep) -> None:
+    comparisons = compare_all(sweep)
+    open_ranks = ranks(sweep, comparisons)
+    assert all(1 <= best <= worst <= len(sweep) for best, worst in open_ranks.values())
+    for found in comparisons:
+        if found.claimed_faster == found.cell:
+            assert open_ranks[found.cell][0] < open_ranks[found.baseline][1]
+
+
+def test_without_claims_every_rank_is_open() -> None:
+    tied = compare_all({name: cell(1.0) for name in "abc"})
+    assert ranks("abc", tied) == {"a": (1, 3), "b": (1, 3), "c": (1, 3)}
+
+
+def test_ranks_count_those_claimed_faster_and_slower() -> None:
+    chain = [claim(a, b) for a, b in combinations("abc", 2)]
+    assert ranks("abc", chain) == {"a": (1, 1), "b": (2, 2), "c": (3, 3)}
+
+
+def test_a_small_difference_is_a_rank_and_a_withdrawn_one_is_none() -> None:
+    assert ranks("ab", [claim("a", "b", Verdict.DIFFERENT_BUT_SMALL)]) == {"a": (1, 1), "b": (2, 2)}
+    for withdrawn in (Verdict.UNRESOLVED, Verdict.ESTIMATOR_DEPENDENT):
+        assert ranks("ab", [claim("a", "b", withdrawn)]) == {"a": (1, 2), "b": (1, 2)}
+
+
+def test_cells_left_out_of_the_ranking_take_no_rank() -> None:
+    chain = [claim(a, b) for a, b in combinations("abc", 2)]
+    assert ranks("bc", chain) == {"b": (1, 1), "c": (2, 2)}
+
+
+def told_apart(cells: Sequence[Comparison]) -> dict[str, tuple[str, ...]]:
+    return {standing.cell: standing.tied_with for standing in standings("abc", cells)}
+
+
+def test_standings_name_every_tie() -> None:
+    tie = claim("b", "c", Verdict.UNRESOLVED, 1.01)
+    assert told_apart([claim("a", "b"), claim("a", "c"), tie]) == {"a": (), "b": ("c",), "c": ("b",)}
+
+
+def test_two_cells_tied_with_a_third_are_not_thereby_tied_with_each_other() -> None:
+    between = [claim("a", "b", Verdict.UNRESOLVED, 1.1), claim("b", "c", Verdict.UNRESOLVED, 1.1)]
+    assert told_apart([claim("a", "c", ratio=1.2), *between]) == {"a": ("b",), "b": ("a", "c"), "c": ("b",)}
+
+
+def test_standings_are_in_the_order_of_the_estimates() -> None:
+    sweep = {"slow": cell(1.3), "fast": cell(0.7), "middle": cell(1.0)}
+    assert [standing.cell for standing in standings(sweep, compare_all(sweep))] == ["fast", "middle", "slow"]
+
+
+def test_a_cell_compared_with_none_stands_last_and_tied_with_all() -> None:
+    last = standings("abz", [claim("b", "a")])[-1]
+    assert (last.cell, last.best, last.worst, last.tied_with) == ("z", 1, 3, ("b", "a"))
+
+
+def test_precision_counts_only_towards_the_baseline() -> None:
+    sweep = {"base": BASELINE, "b": cell(1.0), "c": cell(1.0, noise=-1)}
+    comparisons = compare_all(sweep)
+    to_baseline = max(both_ways(comparisons)["base", name].log_half_width for name in "bc")
+    assert half_width_reached(comparisons, to_baseline, baseline="base")
+    assert not half_width_reached(comparisons, to_baseline)
+    assert not half_width_reached(comparisons, to_baseline - 1e-9, baseline="base")
+
+
+def precise(count: int, verdict: Verdict) -> list[Comparison]:
+    return [claim("a", f"b{i}", verdict) for i in range(count)]
+
+
+def test_a_sweep_stops_at_looks_and_nowhere_else() -> None:
+    stops = [k for k in range(40) if should_stop(k, precise(1, Verdict.SLOWER), 0.02)]
+    assert stops == [8, 12, 16, 20, 24, *range(32, 40)]
+
+
+def test_a_sweep_goes_on_until_its_many_pairs_could_be_significant() -> None:
+    assert not should_stop(8, precise(15, Verdict.SLOWER), 0.02)
+    assert should_stop(12, precise(15, Verdict.SLOWER), 0.02)
+
+
+@pytest.mark.parametrize("k", LOOKS)
+def test_verdicts_never_stop_a_sweep(k: int) -> None:
+    stops: Callable[[Verdict, float], bool] = lambda verdict, target: should_stop(k, precise(1, verdict), target)
+    assert {stops(verdict, 0.02) for verdict in Verdict} == {True}
+    assert {stops(verdict, 0.002) for verdict in Verdict} == {k == LOOKS[-1]}
