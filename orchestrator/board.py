@@ -55,22 +55,18 @@ class Board:
 
 def fold(board: Board, event: SweepEvent, now_s: float) -> Board:
     """The board after one more event."""
-    change = {"now_s": now_s} | _change(board, event, now_s)
-    return dataclasses.replace(board, **change)
-
-
-def _change(board: Board, event: SweepEvent, now_s: float) -> dict[str, object]:
+    board = dataclasses.replace(board, now_s=now_s)
     match event:
         case BlockStarted(block, order):
             took = (now_s - board.block_began_s) if board.block else board.block_s
-            return {"block": block, "block_began_s": now_s, "jobs_in_block": len(order), "block_s": took}
+            return dataclasses.replace(board, block=block, block_began_s=now_s, jobs_in_block=len(order), block_s=took)
         case JobStarted(spec):
-            return {"running": spec, "phase": None}
+            return dataclasses.replace(board, running=spec, phase=None)
         case JobSaid(Phase(name=name)):
-            return {"phase": name}
+            return dataclasses.replace(board, phase=name)
         case JobEnded(record):
             records = (*board.records, record)
             results = groups(records, board.plan.cells, board.plan.spec.baseline)
-            return {"records": records, "running": None, "phase": None, "groups": results}
+            return dataclasses.replace(board, records=records, running=None, phase=None, groups=results)
         case _:
-            return {}
+            return board

@@ -1,7 +1,9 @@
 """The command line: arguments in, exit codes out."""
 
+import functools
+import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,13 +52,45 @@ AXES = {"frameworks", "workloads", "tasks", "batch", "dtype", "threads", "track"
 STOP = {"budget", "precision", "blocks"}
 
 
-@app.command(epilog="Example: python -m orchestrator sweep --workloads rnn_cell,mlp --batch 1,32 --budget 10m")
-def sweep(
+def request(
     file: FILE = None, frameworks: FRAMEWORKS = None, workloads: WORKLOADS = None, tasks: TASKS = None,
     batch: BATCH = None, dtype: DTYPE = None, threads: THREADS = None, track: TRACK = None,
     baseline: BASELINE = None, budget: BUDGET = None, precision: PRECISION = None, blocks: BLOCKS = None,
-    deadline: DEADLINE = None, seed: SEED = None, name: NAME = None, runs: ROOT = RUNS, as_json: AS_JSON = False,
-) -> None:  # fmt: skip
+    deadline: DEADLINE = None, seed: SEED = None, name: NAME = None,
+) -> dict[str, Any]:  # fmt: skip
+    """What a file says, overridden by what the options say, as the data of a SweepSpec."""
+    options = {option: value for option, value in locals().items() if option != "file" and value is not None}
+    from orchestrator.specfile import load
+
+    said = load(file) if file is not None else {}
+    for option, value in options.items():
+        if option in AXES:
+            said.setdefault("axes", {})[option] = [item.strip() for item in str(value).split(",")]
+        elif option in STOP:
+            said.setdefault("stop", {})[option] = value
+        else:
+            said[option] = value
+    return said
+
+
+def requesting(command: Callable[[dict[str, Any], Path, bool], None]) -> Callable[..., None]:
+    """Give a command the arguments of `request`, and hand it what they come to."""
+    own = inspect.signature(command).parameters
+    described = inspect.signature(request).parameters
+
+    @functools.wraps(command)
+    def wrapped(runs: Path, as_json: bool, **given: Any) -> None:
+        command(request(**given), runs, as_json)
+
+    parameters = [*described.values(), own["runs"], own["as_json"]]
+    wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return wrapped
+
+
+@app.command(epilog="Example: python -m orchestrator sweep --workloads rnn_cell,mlp --batch 1,32 --budget 10m")
+@requesting
+def sweep(said: dict[str, Any], runs: ROOT = RUNS, as_json: AS_JSON = False) -> None:
     """Measure, compare, and say which is faster.
 
     Without arguments: PyTorch eager, traced and scripted, TensorFlow's static graph and TensorFlow eager, on one
@@ -64,21 +98,16 @@ def sweep(
     """
     from orchestrator import commands
 
-    said = spoken(file, locals())
     raise typer.Exit(commands.sweep(said, runs, as_json=as_json, command=sys.argv[1:]))
 
 
 @app.command(epilog="Example: python -m orchestrator plan --workloads rnn --batch 1,32")
-def plan(
-    file: FILE = None, frameworks: FRAMEWORKS = None, workloads: WORKLOADS = None, tasks: TASKS = None,
-    batch: BATCH = None, dtype: DTYPE = None, threads: THREADS = None, track: TRACK = None,
-    baseline: BASELINE = None, budget: BUDGET = None, precision: PRECISION = None, blocks: BLOCKS = None,
-    deadline: DEADLINE = None, seed: SEED = None, name: NAME = None, runs: ROOT = RUNS, as_json: AS_JSON = False,
-) -> None:  # fmt: skip
+@requesting
+def plan(said: dict[str, Any], runs: ROOT = RUNS, as_json: AS_JSON = False) -> None:
     """Say what a sweep would run, and for how long. Starts nothing."""
     from orchestrator import commands
 
-    commands.plan(spoken(file, locals()), runs, as_json=as_json)
+    commands.plan(said, runs, as_json=as_json)
 
 
 @app.command("list", epilog="Example: python -m orchestrator list")
@@ -99,23 +128,6 @@ def show(
     from orchestrator import commands
 
     commands.show(runs, run, job, as_json=as_json)
-
-
-def spoken(file: Path | None, options: Mapping[str, Any]) -> dict[str, Any]:
-    """What a file says, overridden by what the options say, as the data of a SweepSpec."""
-    from orchestrator.specfile import load
-
-    said = load(file) if file is not None else {}
-    for option, value in options.items():
-        if value is None:
-            continue
-        if option in AXES:
-            said.setdefault("axes", {})[option] = [item.strip() for item in str(value).split(",")]
-        elif option in STOP:
-            said.setdefault("stop", {})[option] = value
-        elif option in {"baseline", "deadline", "seed", "name"}:
-            said[option] = value
-    return said
 
 
 def main() -> None:

@@ -33,10 +33,11 @@ def sweep(said: Mapping[str, Any], root: Path, *, as_json: bool, command: Sequen
     planned = planning.plan(validate(said), host.cores())
     known = estimate.seconds_by_framework(store.recent(root, RECENT))
     console = Console(stderr=as_json)
-    run = store.create(root, planned.spec.name, datetime.now())
+    began = datetime.now().astimezone()
+    run = store.create(root, planned.spec.name, began)
     machine = host.fingerprint()
     manifest = Manifest(
-        name=planned.spec.name, started=datetime.now().astimezone().isoformat(timespec="seconds"),
+        name=planned.spec.name, started=began.isoformat(timespec="seconds"),
         command=tuple(command), sweep=planned.spec, seed=planned.seed, cells=planned.cells, host=machine,
         warnings=planned.warnings,
     )  # fmt: skip
@@ -61,7 +62,11 @@ def sweep(said: Mapping[str, Any], root: Path, *, as_json: bool, command: Sequen
 
 def view(board: Board, console: Console) -> View:
     """The live dashboard on a terminal, plain lines elsewhere."""
-    return Dashboard(board, console) if console.is_terminal and not console.is_dumb_terminal else PlainLines(board, console)
+    return (
+        Dashboard(board, console)
+        if console.is_terminal and not console.is_dumb_terminal
+        else PlainLines(board, console)
+    )
 
 
 def present(

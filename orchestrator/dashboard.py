@@ -12,12 +12,13 @@ from typing import Protocol, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.markup import escape
-from rich.panel import Panel
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
+from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.analysis.results import title
 from orchestrator.board import Board, fold
 from orchestrator.report.terminal import table
 from orchestrator.report.units import clock, duration
@@ -36,7 +37,9 @@ LEAST_PAUSE_S = 1.0
 class View(Protocol):
     """Something that shows a sweep while it runs."""
 
-    def __call__(self, event: SweepEvent) -> None: ...
+    def __call__(self, event: SweepEvent) -> None:
+        """Take in an event."""
+
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -114,19 +117,26 @@ def line(board: Board) -> str:
 
 
 def draw(board: Board) -> RenderableType:
-    """The whole dashboard."""
-    parts: list[RenderableType] = [progress(board), activity(board), *(table(group) for group in board.groups)]
-    parts += [Text(f"{result.label}: {result.outcome}: {result.reason}", style="red", overflow="ellipsis", no_wrap=True)
-              for group in board.groups for result in group.results
-              if result.jobs and result.outcome != "measured"]  # fmt: skip
-    return Panel(Group(*parts), title=f"plumbline sweep: {escape(board.plan.spec.name)}", title_align="left")
+    """The whole dashboard, the group that is being measured on top."""
+    here = title(board.running.cell) if board.running else ""
+    in_view = sorted(board.groups, key=lambda group: group.title != here)
+    troubles = [
+        Text(f"{result.label}: {result.outcome}: {result.reason}", style="red", overflow="ellipsis", no_wrap=True)
+        for group in in_view
+        for result in group.results
+        if result.outcome not in ("measured", None)
+    ]
+    return Group(
+        Rule(f"plumbline sweep: {board.plan.spec.name}", align="left"),
+        progress(board), activity(board), *troubles, *(Padding(table(group), (1, 0, 0, 0)) for group in in_view),
+    )  # fmt: skip
 
 
 def progress(board: Board) -> RenderableType:
     """How far the sweep has come."""
     grid = Table.grid(padding=(0, 2))
     grid.add_row(
-        ProgressBar(total=max(1, board.jobs_expected), completed=board.jobs_done, width=30),
+        ProgressBar(total=max(1, board.jobs_expected), completed=board.jobs_done, width=24),
         f"job {board.jobs_done + (board.running is not None)} of about {board.jobs_expected}",
         f"block {board.block} of about {board.expected_blocks}",
         f"about {clock(board.seconds_left)} left",
@@ -136,9 +146,15 @@ def progress(board: Board) -> RenderableType:
 
 def activity(board: Board) -> RenderableType:
     """What runs now, and how busy the machine is."""
-    load = "load " + " ".join(f"{value:.2f}" for value in os.getloadavg())
+    load = f"load {os.getloadavg()[0]:.2f}"
     if board.running is None:
         return Text(load, style="dim")
     cell = board.running.cell
     phase = WORDS.get(board.phase, "measuring") if board.phase else "starting"
-    return Text.assemble((cell.label, "bold"), f" {cell.workload} {cell.task}: {phase}   ", (load, "dim"))
+    return Text.assemble(
+        (cell.label, "bold"),
+        f" {cell.workload} {cell.task}: {phase}  ",
+        (load, "dim"),
+        overflow="ellipsis",
+        no_wrap=True,
+    )

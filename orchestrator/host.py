@@ -9,8 +9,19 @@ import psutil
 
 from schemas.record import Host
 
-RECORDED = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENBLAS_CORETYPE", "TF_ENABLE_ONEDNN_OPTS",
-            "TF_CPP_MIN_LOG_LEVEL", "LD_PRELOAD", "MALLOC_ARENA_MAX", "KMP_AFFINITY", "XLA_FLAGS", "TF_XLA_FLAGS")
+RECORDED = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "OPENBLAS_CORETYPE",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_CPP_MIN_LOG_LEVEL",
+    "LD_PRELOAD",
+    "MALLOC_ARENA_MAX",
+    "KMP_AFFINITY",
+    "XLA_FLAGS",
+    "TF_XLA_FLAGS",
+)
 """Environment variables that may change a time. Never all of them: others hold secrets."""
 
 

@@ -36,5 +36,5 @@ class Interrupts:
         """A descriptor that becomes readable with the first signal and stays so: for a selector."""
         return self._reader.fileno()
 
-    def _keep(self, number: int, frame: FrameType | None) -> None:
+    def _keep(self, number: int, _frame: FrameType | None) -> None:
         self.received = self.received or signal.Signals(number)

@@ -35,7 +35,7 @@ class Plan:
 
     def order(self, cells: Sequence[Cell], block: int) -> list[Cell]:
         """These cells in the random order of one block; the same seed gives the same order."""
-        return random.Random(f"{self.seed}/{block}").sample(list(cells), len(cells))
+        return random.Random(f"{self.seed}/{block}").sample(list(cells), len(cells))  # noqa: S311 (order, not secrets)
 
     def job(self, cell: Cell, block: int, position: int, calls: int | None) -> JobSpec:
         """One job, with everything that its worker has to know. `calls` in one sample; None: the job finds out."""
@@ -82,9 +82,10 @@ def combinations(axes: Axes) -> Iterator[Cell]:
     modes = [pair for text in axes.frameworks for pair in parse_framework(text)]
     workloads = [parse_workload(text) for text in axes.workloads]
     rest = (axes.tasks, axes.batch, axes.dtype, axes.threads, axes.device, axes.track, axes.environment)
-    for (workload, parameters), task, batch, dtype, threads, device, track, environment, (framework, mode) in (
-        itertools.product(workloads, *rest, modes)
-    ):
+    for (workload, parameters), task, batch, dtype, threads, device, track, environment, (
+        framework,
+        mode,
+    ) in itertools.product(workloads, *rest, modes):
         find(environment)
         yield Cell(
             framework=framework, mode=mode, workload=workload, parameters=parameters, task=task, batch=batch,

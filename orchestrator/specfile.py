@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from orchestrator.errors import UsageError, unknown
 from schemas.sweep import SweepSpec
 
 LARGEST = 1 << 20
+Place = Sequence[int | str]
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def load(path: Path) -> dict[str, Any]:
     return said
 
 
-def validate(said: Mapping[str, Any], where: Any = lambda place: "") -> SweepSpec:
+def validate(said: Mapping[str, Any], where: Callable[[Place], str] | None = None) -> SweepSpec:
     """Make a SweepSpec of what was said, in a file or with options.
 
     Raises:
@@ -54,10 +55,10 @@ def validate(said: Mapping[str, Any], where: Any = lambda place: "") -> SweepSpe
             sentence = str(unknown("key", str(place[-1]), keys_beside(place)))
         else:
             sentence = f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}, not {first['input']!r}"
-        raise UsageError(f"{where(place)}{sentence}") from error
+        raise UsageError(f"{where(place) if where else ''}{sentence}") from error
 
 
-def keys_beside(place: Sequence[int | str]) -> list[str]:
+def keys_beside(place: Place) -> list[str]:
     """The keys that are valid where this one stands."""
     model: Any = SweepSpec
     for step in place[:-1]:
@@ -67,7 +68,7 @@ def keys_beside(place: Sequence[int | str]) -> list[str]:
     return list(model.model_fields)
 
 
-def line_of(text: str, place: Sequence[int | str]) -> int:
+def line_of(text: str, place: Place) -> int:
     """The line of a key in a TOML text, as far as its plain form allows; otherwise that of its table."""
     names = [step for step in place if isinstance(step, str)]
     index = next((step for step in place if isinstance(step, int)), 0)

@@ -56,30 +56,53 @@ ONE_POOL = {"OMP_NUM_THREADS": "{threads}", "MKL_NUM_THREADS": "{threads}", "OPE
 
 FRAMEWORKS: tuple[Framework, ...] = (
     Framework(
-        name="torch", package="torch", requirement="torch==2.13.0", start_s=2.5, variables=ONE_POOL,
+        name="torch",
+        package="torch",
+        requirement="torch==2.13.0",
+        start_s=2.5,
+        variables=ONE_POOL,
         modes=(
             Mode(name="eager", summary="PyTorch as written, operation by operation"),
-            Mode(name="trace", summary="torch.jit.trace: the operations of one example run, replayed",
-                 sibling="eager", deprecated=TORCHSCRIPT),
-            Mode(name="script", summary="torch.jit.script: compiled from the Python source",
-                 sibling="eager", deprecated=TORCHSCRIPT),
+            Mode(
+                name="trace",
+                summary="torch.jit.trace: the operations of one example run, replayed",
+                sibling="eager",
+                deprecated=TORCHSCRIPT,
+            ),
+            Mode(
+                name="script",
+                summary="torch.jit.script: compiled from the Python source",
+                sibling="eager",
+                deprecated=TORCHSCRIPT,
+            ),
         ),
     ),
     Framework(
-        name="tensorflow", package="tensorflow", requirement="tensorflow-cpu==2.21.0", start_s=4.5,
+        name="tensorflow",
+        package="tensorflow",
+        requirement="tensorflow-cpu==2.21.0",
+        start_s=4.5,
         variables=ONE_POOL | {"TF_NUM_INTRAOP_THREADS": "{threads}", "TF_NUM_INTEROP_THREADS": "1"},
         modes=(
             Mode(name="eager", summary="TensorFlow 2 as written, operation by operation"),
-            Mode(name="function", summary="tf.function: a static graph traced from the Python source",
-                 sibling="eager"),
+            Mode(name="function", summary="tf.function: a static graph traced from the Python source", sibling="eager"),
         ),
     ),
     Framework(
-        name="numpy", package="numpy", requirement="numpy", start_s=0.3, variables=ONE_POOL, dtypes=NUMPY_DTYPES,
+        name="numpy",
+        package="numpy",
+        requirement="numpy",
+        start_s=0.3,
+        variables=ONE_POOL,
+        dtypes=NUMPY_DTYPES,
         modes=(Mode(name="eager", summary="the reference itself, in plain NumPy with gradients by hand"),),
     ),
     Framework(
-        name="synthetic", package="numpy", requirement="numpy", start_s=0.3, dtypes=NUMPY_DTYPES,
+        name="synthetic",
+        package="numpy",
+        requirement="numpy",
+        start_s=0.3,
+        dtypes=NUMPY_DTYPES,
         modes=(
             Mode(name="spin", summary="an instrument: the reference, then spinning until a known time has passed"),
             Mode(name="wrong", summary="an instrument: one output is off by a thousandth"),
@@ -100,16 +123,22 @@ RNN_SIZES = (
 WORKLOADS: tuple[Workload, ...] = (
     Workload(name="rnn_cell", summary="one step of a recurrent network: tanh(W_h h + W_x x)", parameters=RNN_SIZES),
     Workload(
-        name="rnn", summary="that cell along a sequence whose length the input decides",
+        name="rnn",
+        summary="that cell along a sequence whose length the input decides",
         parameters=(
             *RNN_SIZES,
             Parameter(name="length", default=16, minimum=2, summary="steps in the sequences that are timed"),
-            Parameter(name="fixed_length", default=0, minimum=0,
-                      summary="1: every input has that length; 0: verified on other lengths too"),
+            Parameter(
+                name="fixed_length",
+                default=0,
+                minimum=0,
+                summary="1: every input has that length; 0: verified on other lengths too",
+            ),
         ),
     ),
     Workload(
-        name="mlp", summary="a plain static network: linear layers with ReLU between them",
+        name="mlp",
+        summary="a plain static network: linear layers with ReLU between them",
         parameters=(
             Parameter(name="input", default=32, minimum=1, summary="width of the input"),
             Parameter(name="width", default=64, minimum=1, summary="width of the hidden layers"),
@@ -118,7 +147,8 @@ WORKLOADS: tuple[Workload, ...] = (
         ),
     ),
     Workload(
-        name="synthetic", summary="an instrument: a product that takes a known time and holds known memory",
+        name="synthetic",
+        summary="an instrument: a product that takes a known time and holds known memory",
         parameters=(
             Parameter(name="spin_ns", default=100_000, minimum=0, summary="nanoseconds that a call takes"),
             Parameter(name="hold_mib", default=0, minimum=0, summary="mebibytes that are held from the build on"),

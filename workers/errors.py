@@ -9,7 +9,8 @@ OUR_OWN = Path(__file__).resolve().parent
 def last_line(error: BaseException) -> str:
     """The type of an error and the last line of what it says: frameworks put traces before it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[-1] if lines else ''}"[:300]
+    last, kind = lines[-1] if lines else "", type(error).__name__
+    return (last if last.startswith(f"{kind}:") else f"{kind}: {last}")[:300]
 
 
 def where(error: BaseException) -> str:

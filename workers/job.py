@@ -52,11 +52,11 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
         step = prepare(framework, model, input_sets[0], problem.axes(), ledger)
         watch = Stopwatch(step, input_sets, framework.synchronise)
         with ledger.phase("first_call"):
-            first_ns, first = watch.call(0)
-        first = framework.to_numpy(first)
+            first_ns, outputs = watch.call(0)
+        first = framework.to_numpy(outputs)
         with ledger.phase("second_call"):
-            second_ns, second = watch.call(1)
-        second = framework.to_numpy(second)
+            second_ns, outputs = watch.call(1)
+        second = framework.to_numpy(outputs)
     with ledger.phase("verify"):
         before = (problem.check(first, 0, "first call"), problem.check(second, 1, "second call"))
     with ledger.phase("warm_up"):

@@ -30,7 +30,11 @@ class Ledger:
         merged: dict[PhaseName, PhaseCost] = {}
         for cost in self._costs:
             before = merged.get(cost.name)
-            merged[cost.name] = cost if before is None else PhaseCost(
-                name=cost.name, wall_ns=before.wall_ns + cost.wall_ns, cpu_ns=before.cpu_ns + cost.cpu_ns
+            merged[cost.name] = (
+                cost
+                if before is None
+                else PhaseCost(
+                    name=cost.name, wall_ns=before.wall_ns + cost.wall_ns, cpu_ns=before.cpu_ns + cost.cpu_ns
+                )
             )
         return tuple(merged.values())

@@ -5,7 +5,6 @@ Importing this imports NumPy, so it is imported after the framework, whose impor
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 

@@ -125,9 +125,7 @@ def compare_all(
         ratio = hodges_lehmann(floor, alpha)
         typical = hodges_lehmann(_differences(scores[a].typical, scores[b].typical), alpha)
         winner = b if ratio.estimate < 0 else a
-        verdict = _verdict(
-            ratio, typical, significant=significant, margin=math.log1p(margin), barred=winner in barred
-        )
+        verdict = _verdict(ratio, typical, significant=significant, margin=math.log1p(margin), barred=winner in barred)
         found.append(
             Comparison(
                 baseline=a,
@@ -147,9 +145,7 @@ def _differences(baseline: Mapping[int, float], cell: Mapping[int, float]) -> li
     return [cell[block] - baseline[block] for block in sorted(baseline.keys() & cell.keys())]
 
 
-def _verdict(
-    ratio: Interval, typical: Interval, *, significant: bool, margin: float, barred: bool
-) -> Verdict:
+def _verdict(ratio: Interval, typical: Interval, *, significant: bool, margin: float, barred: bool) -> Verdict:
     """Verdict from log ratios of time.
 
     A claim needs both Holm's flag and an interval without zero; they part company only over ties. It is
@@ -218,9 +214,7 @@ def _place(cell: str, cells: Collection[str], pairs: Mapping[tuple[str, str], Co
     return fmean([math.log(ratio) for ratio in ratios if not math.isnan(ratio)] or [math.inf])
 
 
-def half_width_reached(
-    comparisons: Sequence[Comparison], target: float, *, baseline: str | None = None
-) -> bool:
+def half_width_reached(comparisons: Sequence[Comparison], target: float, *, baseline: str | None = None) -> bool:
     """Whether every ratio (to `baseline`, if given) has a half width of at most `target` on the log scale."""
     return all(
         found.log_half_width <= target

@@ -20,11 +20,14 @@ DECIDING: tuple[Outcome, ...] = ("wrong", "unfair", "implausible", "unsupported"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One cell over all its processes. Times are nanoseconds per call; `first_ns` is up to the first result."""
+    """One cell over all its processes, of which there may be none yet: then there is no outcome.
+
+    Times are nanoseconds per call; `first_ns` is from the finished model to its first result.
+    """
 
     cell: Cell
     jobs: int
-    outcome: Outcome
+    outcome: Outcome | None
     reason: str
     advice: str
     floor_ns: Interval
@@ -40,7 +43,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Cells that compute the same. `against` has every cell's comparison with the baseline, by label."""
+    """Cells that compute the same, and what may be said of them together."""
 
     title: str
     baseline: str
@@ -87,8 +90,8 @@ def result(cell: Cell, records: Sequence[JobRecord]) -> Result:
     return Result(
         cell=cell,
         jobs=len(records),
-        outcome=speaker.outcome if speaker else "interrupted",
-        reason=speaker.reason if speaker else "no job of this cell was run",
+        outcome=speaker.outcome if speaker else None,
+        reason=speaker.reason if speaker else "",
         advice=speaker.advice if speaker else "",
         floor_ns=median_interval([math.exp(floor(report)) * 1e9 for report in reports]),
         typical_ns=median_interval([math.exp(typical(report)) * 1e9 for report in reports]),
@@ -114,12 +117,18 @@ def group(name: str, results: Sequence[Result], scores: dict[str, Scores], basel
     labels = [each.label for each in ranked]
     return Group(
         title=name,
-        baseline=baseline if baseline in labels else next(iter(labels), ""),
+        baseline=choose_baseline(results, baseline),
         results=tuple(results),
         comparisons=comparisons,
         standings=standings(labels, comparisons),
         clone=clone(twins[0], ranked, scores) if twins else None,
     )
+
+
+def choose_baseline(results: Sequence[Result], asked: str | None) -> str:
+    """The mode that was asked for, or else the first that was measured or still may be."""
+    hopeful = [each.label for each in results if each.outcome in ("measured", None) and not each.cell.replica]
+    return asked if asked in hopeful else next(iter(hopeful), "")
 
 
 def clone(twin: Result, ranked: Iterable[Result], scores: dict[str, Scores]) -> Comparison | None:

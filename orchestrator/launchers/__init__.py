@@ -12,4 +12,5 @@ from schemas.job import JobSpec
 class Launcher(Protocol):
     """Runs a job where it should run, and returns when it has ended, however it ended."""
 
-    def __call__(self, spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> Ending: ...
+    def __call__(self, spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> Ending:
+        """Run one job, with its standard error in `log`, and hand on each event as it comes."""

@@ -22,6 +22,7 @@ class Local:
     interrupts: Interrupts | None = None
 
     def __call__(self, spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> Ending:
+        """Run one job in the interpreter of its environment."""
         python = environments.find(spec.cell.environment).python
         return supervise.run(
             [str(python), "-P", "-m", "workers"], spec.model_dump_json().encode(),

@@ -23,12 +23,14 @@ def document(run: str, manifest: Manifest, groups: Sequence[Group]) -> dict[str,
 
 
 def of_group(group: Group) -> dict[str, Any]:
+    """One group."""
     ranks = {standing.cell: standing for standing in group.standings}
     return {
         "title": group.title,
         "baseline": group.baseline,
         "cells": [
-            of_result(result) | {
+            of_result(result)
+            | {
                 "rank": [ranks[result.label].best, ranks[result.label].worst],
                 "tied_with": list(ranks[result.label].tied_with),
             }
@@ -43,6 +45,7 @@ def of_group(group: Group) -> dict[str, Any]:
 
 
 def of_result(result: Result) -> dict[str, Any]:
+    """One cell over its processes."""
     return {
         "id": result.cell.id,
         "cell": result.cell.model_dump(mode="json"),
@@ -58,6 +61,7 @@ def of_result(result: Result) -> dict[str, Any]:
 
 
 def of_comparison(comparison: Comparison) -> dict[str, Any]:
+    """Two cells against each other."""
     return {
         "baseline": comparison.baseline,
         "cell": comparison.cell,
@@ -71,6 +75,7 @@ def of_comparison(comparison: Comparison) -> dict[str, Any]:
 
 
 def of_interval(interval: Interval) -> dict[str, float | None]:
+    """An estimate with its ends; an end that the data do not support is null."""
     return {"estimate": finite(interval.estimate), "low": finite(interval.low) or None, "high": finite(interval.high)}
 
 

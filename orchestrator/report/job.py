@@ -38,10 +38,16 @@ def facts(record: JobRecord) -> Iterator[tuple[str, str]]:
     yield "cell", f"{cell.label} {cell.workload} ({sizes}) {cell.task}, batch {cell.batch}, {cell.dtype}"
     yield "place", f"block {record.spec.block}, position {record.spec.position}, cores {list(record.spec.cpus)}"
     if record.outside is not None:
-        yield "from outside", f"{duration(record.outside.spawn_to_end_ns)} from spawn to end, at {record.outside.started}"
+        yield (
+            "from outside",
+            f"{duration(record.outside.spawn_to_end_ns)} from spawn to end, at {record.outside.started}",
+        )
     if (report := record.report) is not None:
         times = sorted(sample / report.calls for sample in report.samples_ns)
-        yield "per call", f"floor {duration(times[0])}, median {duration(times[len(times) // 2])}, slowest {duration(times[-1])}"
+        yield (
+            "per call",
+            f"floor {duration(times[0])}, median {duration(times[len(times) // 2])}, slowest {duration(times[-1])}",
+        )
         yield "samples", f"{len(times)} of {report.calls} calls, each about {duration(min(report.samples_ns))}"
         yield "versions", ", ".join(f"{name} {version}" for name, version in report.versions.items())
         for setting in report.settings:

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.analysis.compare import Comparison, Standing
+from orchestrator.analysis.compare import Comparison, Standing, Verdict
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics import Interval
 from orchestrator.report.units import between, duration, ratio
@@ -33,7 +33,12 @@ def show(console: Console, groups: Sequence[Group], stopped: str, where: str) ->
 def table(group: Group) -> Table:
     """One group: ranked cells by their place, then the A/A clone, then the others. Fits 80 columns."""
     drawn = Table(
-        title=Text(group.title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+        title=Text(group.title),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
     )
     drawn.add_column("mode", no_wrap=True)
     for heading in ("time per\ncall", f"ratio to {group.baseline}\n(95 % interval)", "rank", "first\nresult", "n"):
@@ -52,6 +57,8 @@ def rows(group: Group) -> Iterator[Sequence[Text | str]]:
     for result in group.results:
         if result.cell.replica and group.clone is not None:
             yield ranked(result, None, group.clone)
+        elif result.outcome is None:
+            yield (Text(result.label, style="dim"), "", "", "", "", "0", "")
         elif result.outcome != "measured":
             yield unranked(result)
 
@@ -59,26 +66,33 @@ def rows(group: Group) -> Iterator[Sequence[Text | str]]:
 def ranked(result: Result, standing: Standing | None, comparison: Comparison | None) -> Sequence[Text | str]:
     """A measured cell. The baseline is compared with nothing."""
     place = "" if standing is None else rank(standing)
-    verdict = "baseline" if comparison is None else str(comparison.verdict).replace("-BUT", "-\nBUT").replace("R-D", "R-\nD")
+    verdict = "baseline" if comparison is None else folded(comparison.verdict)
+    times = "1" if comparison is None else with_interval(comparison.ratio)
     return (
-        result.label, duration(result.floor_ns.estimate), "1" if comparison is None else with_interval(comparison.ratio),
-        place, duration(result.first_ns.estimate), str(result.jobs), verdict,
+        result.label, duration(result.floor_ns.estimate), times, place, duration(result.first_ns.estimate),
+        str(result.jobs), verdict,
     )  # fmt: skip
+
+
+def folded(verdict: Verdict) -> str:
+    """A verdict on two lines if it is a long one."""
+    head, dash, tail = verdict.partition("-")
+    return f"{head}{dash}\n{tail}" if dash else str(verdict)
 
 
 def unranked(result: Result) -> Sequence[Text | str]:
     """A cell that may not be compared: its time, if there is one, is struck out."""
     timed = result.floor_ns.estimate > 0
     shown = Text(duration(result.floor_ns.estimate), style="strike dim") if timed else Text("n/a", style="dim")
-    return (result.label, shown, "", "", "", str(result.jobs), Text(result.outcome, style="bold red"))
+    return (result.label, shown, "", "", "", str(result.jobs), Text(str(result.outcome), style="bold red"))
 
 
 def with_interval(interval: Interval) -> str:
-    """`1.035 (1.010 to 1.066)`."""
-    ends = between(interval)
+    """`1.035 (1.010–1.066)`."""
+    ends = between(interval, "–")
     return ratio(interval.estimate) + (f" ({ends})" if ends else "")
 
 
 def rank(standing: Standing) -> str:
-    """`1`, or `2-3` where ranks are shared."""
-    return str(standing.best) if standing.best == standing.worst else f"{standing.best}-{standing.worst}"
+    """`1`, or `2–3` where ranks are shared."""
+    return str(standing.best) if standing.best == standing.worst else f"{standing.best}–{standing.worst}"

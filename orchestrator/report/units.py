@@ -24,11 +24,11 @@ def ratio(value: float) -> str:
     return f"{value:.3f}" if value < 10 else f"{value:.1f}"
 
 
-def between(interval: Interval) -> str:
+def between(interval: Interval, dash: str = " to ") -> str:
     """The ends of a ratio's interval; empty when the data support none."""
     if not (math.isfinite(interval.low) and math.isfinite(interval.high)) or interval.low <= 0:
         return ""
-    return f"{ratio(interval.low)} to {ratio(interval.high)}"
+    return f"{ratio(interval.low)}{dash}{ratio(interval.high)}"
 
 
 def clock(seconds: float) -> str:

@@ -54,7 +54,9 @@ def across(group: Group) -> Iterator[str]:
 def unranked(group: Group) -> Iterator[str]:
     """Cells without a rank, and why."""
     for each in group.results:
-        if each.outcome != "measured" and not each.cell.replica:
+        if each.outcome is None:
+            yield f"{each.label} was not run."
+        elif each.outcome != "measured":
             yield f"{each.label} is not ranked: {each.outcome}: {each.reason}."
 
 
@@ -82,7 +84,8 @@ def claim(found: Comparison, other: str) -> str:
         case Verdict.ESTIMATOR_DEPENDENT:
             return f"against {other} is faster by one estimator and slower by the other: no claim"
         case _:
-            return f"cannot be told from {other} by this run" + (f" ({interval})" if interval else "")
+            why = interval or f"{found.blocks} processes each are too few for an interval"
+            return f"cannot be told from {other} by this run ({why})"
 
 
 def flipped(comparisons: Sequence[Comparison]) -> list[Comparison]:

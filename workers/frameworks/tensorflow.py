@@ -46,10 +46,16 @@ class Framework:
         pools = tf.config.threading
         tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
         return (
-            Setting(name="intra-op threads", asked=threads if parity else None,
-                    got=str(pools.get_intra_op_parallelism_threads())),
-            Setting(name="inter-op threads", asked="1" if parity else None,
-                    got=str(pools.get_inter_op_parallelism_threads())),
+            Setting(
+                name="intra-op threads",
+                asked=threads if parity else None,
+                got=str(pools.get_intra_op_parallelism_threads()),
+            ),
+            Setting(
+                name="inter-op threads",
+                asked="1" if parity else None,
+                got=str(pools.get_inter_op_parallelism_threads()),
+            ),
             Setting(name="denormals", asked="flushed" if parity else None, got=flushed(float(tiny[0]))),
             Setting(name="TensorFloat-32", asked="off" if parity else None, got="on" if tf32 else "off"),
         )

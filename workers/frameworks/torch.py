@@ -56,8 +56,11 @@ class Framework:
             Setting(name="intra-op threads", asked=threads if parity else None, got=str(torch.get_num_threads())),
             Setting(name="inter-op threads", asked="1" if parity else None, got=str(torch.get_num_interop_threads())),
             Setting(name="denormals", asked="flushed" if parity else None, got=flushed(tiny.item())),
-            Setting(name="float32 matmul precision", asked="highest" if parity else None,
-                    got=torch.get_float32_matmul_precision()),
+            Setting(
+                name="float32 matmul precision",
+                asked="highest" if parity else None,
+                got=torch.get_float32_matmul_precision(),
+            ),
             Setting(name="oneDNN", asked=None, got="on" if torch.backends.mkldnn.enabled else "off"),
         )
 

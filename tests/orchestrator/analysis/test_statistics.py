@@ -25,7 +25,10 @@ from orchestrator.analysis.statistics import (
 
 differences = st.lists(st.integers(-1000, 1000), min_size=1, max_size=14)
 untied_differences = st.lists(
-    st.integers(-1000, 1000).filter(bool), min_size=1, max_size=14, unique_by=lambda difference: abs(difference)
+    st.integers(-1000, 1000).filter(bool),
+    min_size=1,
+    max_size=14,
+    unique_by=lambda difference: abs(difference),
 )
 p_values = st.lists(st.floats(0, 1), max_size=12)
 

@@ -4,6 +4,7 @@ x is (batch, input); layer i has W_i (out, in) and b_i (out); loss = mean(output
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ def weights(rng: np.random.Generator, parameters: Parameters) -> dict[str, Array
     inner = [parameters["width"]] * (parameters["depth"] - 1)
     widths = [parameters["input"], *inner, parameters["output"]]
     drawn: dict[str, Array] = {}
-    for layer, (before, after) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+    for layer, (before, after) in enumerate(pairwise(widths)):
         drawn[f"W_{layer}"] = rng.standard_normal((after, before)) * np.sqrt(2 / before)
         drawn[f"b_{layer}"] = rng.standard_normal(after) * 0.1
     return drawn
