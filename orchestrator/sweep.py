@@ -92,18 +92,18 @@ class Sweep:
         order = self.plan.order(cells, block)
         self.publish(BlockStarted(block, order))
         for position, cell in enumerate(order):
-            record = self._job(self.plan.job(cell, block, position, self._calls.get(cell.id)))
-            self._keep(record)
+            record = self.job(self.plan.job(cell, block, position, self._calls.get(cell.id)))
             if record.outcome == "interrupted" or self.interrupts.received is not None:
                 return False
         return True
 
-    def _job(self, spec: JobSpec) -> JobRecord:
+    def job(self, spec: JobSpec) -> JobRecord:
+        """Run one job and keep its record."""
         started, load = datetime.now().astimezone().isoformat(timespec="milliseconds"), os.getloadavg()[0]
         self.publish(JobStarted(spec))
         ending = self.launcher(spec, self.store.log(spec), lambda event: self.publish(JobSaid(event)))
         judgement = judge.judge(spec, ending)
-        return JobRecord(
+        record = JobRecord(
             spec=spec, outcome=judgement.outcome, reason=judgement.reason, advice=judgement.advice,
             report=judge.report_of(ending), host=self.host,
             outside=Outside(
@@ -111,6 +111,8 @@ class Sweep:
                 last_phase=judge.last_phase(ending), load_before=load,
             ),
         )  # fmt: skip
+        self._keep(record)
+        return record
 
     def _keep(self, record: JobRecord) -> None:
         self.store.write(record)

@@ -1,0 +1,59 @@
+"""The tool's floor against loops written by hand, side by side, for the five modes of the question.
+
+In each block and for each mode: one job of the tool and one process of `handwritten.py`, in random order. Printed: the
+ratio tool / by hand with its signed-rank interval over the blocks.
+"""
+
+import math
+import random
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from orchestrator import host
+from orchestrator.analysis.results import floor
+from orchestrator.analysis.statistics import ALPHA, hodges_lehmann
+from orchestrator.judge import report_of
+from orchestrator.launchers.local import Local
+from orchestrator.plan import Plan, plan
+from schemas.job import Cell
+from schemas.sweep import QUESTION, Axes, SweepSpec
+
+HAND = Path(__file__).with_name("handwritten.py")
+
+
+def main(blocks: int = 8) -> None:
+    """Print one line for each mode."""
+    planned = plan(SweepSpec(axes=Axes(frameworks=QUESTION)), host.cores())
+    logs: dict[str, list[float]] = {label: [] for label in QUESTION}
+    for block in range(blocks):
+        for cell in planned.order(planned.cells[: len(QUESTION)], block):
+            halves = [lambda cell=cell: by_tool(planned, cell), lambda cell=cell: by_hand(cell.label)]
+            first = random.randrange(2)
+            times = {first: halves[first](), 1 - first: halves[1 - first]()}
+            logs[cell.label].append(math.log(times[0] / times[1]))
+    machine = host.fingerprint()
+    print(f"{machine.cpu}, {machine.cores} cores; rnn_cell backward, floor of the tool / floor by hand, {blocks} pairs")
+    for label, differences in logs.items():
+        ratio = hodges_lehmann(differences, ALPHA).exp()
+        print(f"{label:20} {ratio.estimate:.3f} ({ratio.low:.3f} to {ratio.high:.3f})")
+
+
+def by_tool(planned: Plan, cell: Cell) -> float:
+    """Seconds per call as the tool measures it."""
+    with tempfile.TemporaryDirectory() as folder:
+        ending = Local()(planned.job(cell, 1, 0, None), Path(folder) / "log", lambda event: None)
+    report = report_of(ending)
+    assert report is not None, ending
+    return math.exp(floor(report))
+
+
+def by_hand(label: str) -> float:
+    """Seconds per call by the hand-written loop."""
+    done = subprocess.run([sys.executable, str(HAND), label], capture_output=True, text=True, check=True)
+    return float(done.stdout) / 1e9
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:2]))

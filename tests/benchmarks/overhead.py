@@ -1,0 +1,57 @@
+"""What this program adds to a job, beyond the framework's import and the job's own phases.
+
+Pairs of a real torch:eager job, launched, judged and stored as a sweep does it, and a bare `python -c "import torch"`,
+in turn. For each pair: (spawn to record on disk) - (the worker's phases other than import) - (the bare import).
+"""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchestrator import host, store
+from orchestrator.interrupts import Interrupts
+from orchestrator.launchers.local import Local
+from orchestrator.plan import plan
+from orchestrator.sweep import Sweep
+from schemas.sweep import Axes, SweepSpec
+
+PAIRS = 20
+
+
+def main() -> None:
+    """Print the median over the pairs, with its parts."""
+    planned = plan(SweepSpec(axes=Axes(frameworks=("torch:eager",))), host.cores())
+    machine, cell = host.fingerprint(), planned.cells[0]
+    outside, added, starts = [], [], []
+    with tempfile.TemporaryDirectory() as root, Interrupts() as interrupts:
+        run = store.create(Path(root), "overhead", datetime.now(UTC))
+        sweep = Sweep(
+            plan=planned, launcher=Local(interrupts), store=run, host=machine, interrupts=interrupts,
+            publish=lambda event: None, enough=lambda records, block: False,
+        )  # fmt: skip
+        for pair in range(PAIRS):
+            start = time.perf_counter_ns()
+            sweep.job(planned.job(cell, pair + 1, 0, None))
+            job_ns = time.perf_counter_ns() - start
+            start = time.perf_counter_ns()
+            subprocess.run([sys.executable, "-c", "import torch"], check=True)
+            bare_ns = time.perf_counter_ns() - start
+            report = sweep.records[-1].report
+            assert report is not None, sweep.records[-1].reason
+            phases = {cost.name: cost.wall_ns for cost in report.phases}
+            outside.append((job_ns - sum(phases.values())) / 1e6)
+            added.append((job_ns - (sum(phases.values()) - phases["import"]) - bare_ns) / 1e6)
+            starts.append((phases["import"], bare_ns))
+    print(f"{machine.cpu}, {machine.cores} cores; {PAIRS} pairs of torch:eager rnn_cell backward; medians")
+    print(f"spawn to record on disk, less all of the worker's phases: {statistics.median(outside):.0f} ms")
+    print(f"import phase {statistics.median(a for a, _ in starts) / 1e6:.0f} ms, bare import of torch in a process "
+          f"of its own {statistics.median(b for _, b in starts) / 1e6:.0f} ms")  # fmt: skip
+    print(f"added to a bare import and the job's other phases: {statistics.median(added):.0f} ms")
+
+
+if __name__ == "__main__":
+    main()
