@@ -70,6 +70,46 @@ class Verification(Model):
     reason: str = Field(default="", description="why it is wrong, in words; empty: it is right")
 
 
+class Noise(Model):
+    """What disturbed the steady phase: counters by sample, then for the whole phase. Null: not counted here."""
+
+    run_delay_ns: tuple[NonNegativeInt, ...] = Field(description="all threads together, ready but without a core")
+    steal_ns: tuple[NonNegativeInt, ...] = Field(description="taken by the hypervisor, whole machine, in clock ticks")
+    pressure_ns: tuple[NonNegativeInt, ...] = Field(description="some task of the machine waited for a core")
+    cpu_ns: tuple[NonNegativeInt, ...] = Field(description="CPU time of this process, all threads together")
+    canary_ns: tuple[NonNegativeInt, ...] = Field(description="a fixed small product, after each sample")
+    involuntary_switches: NonNegativeInt
+    major_faults: NonNegativeInt
+    migrations: NonNegativeInt | None
+    throttled: NonNegativeInt | None
+    threads: PositiveInt
+
+
+class Overhead(Model):
+    """What the timing itself costs: nanoseconds per call of a step that does nothing, and per reading of the clock.
+
+    `linearity` is the time of twice as many calls over that of as many; null where it was not measured again.
+    """
+
+    null_ns: float
+    clock_ns: float
+    linearity: float | None
+
+
+class Work(Model):
+    """What one call has to do at least: floating-point operations, and bytes that must be read or written."""
+
+    flops: NonNegativeInt
+    bytes: NonNegativeInt
+
+
+class Ceiling(Model):
+    """The most that this process was seen to do in one second."""
+
+    flops_per_s: float
+    bytes_per_s: float
+
+
 class Report(Versioned):
     """The job came to its end: raw times, and everything needed to judge them."""
 
@@ -82,6 +122,11 @@ class Report(Versioned):
     warmup_ns: tuple[NonNegativeInt, ...] = Field(description="each warm-up call in turn, from the first call on")
     calls: PositiveInt = Field(description="calls in one sample")
     samples_ns: tuple[PositiveInt, ...] = Field(description="each sample's time for all its calls")
+    noise: Noise
+    overhead: Overhead
+    work: Work
+    ceiling: Ceiling
+    compilations: NonNegativeInt | None = Field(description="during the samples; null: the framework does not count")
     warnings: tuple[str, ...] = Field(default=(), description="what the framework warned of, each once")
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from schemas.event import Report, Setting, Verification
+from schemas.event import Overhead, Report, Setting, Verification
 from schemas.job import JobSpec
 from workers import frameworks, workloads
 from workers.ledger import Ledger
@@ -39,7 +39,9 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
     with ledger.phase("import"):
         framework = frameworks.load(cell.framework)(cell)
 
-    from workers.problem import Problem  # it brings NumPy, and an import is not timed with its parts there already
+    # These bring NumPy, and a framework's import must not be timed with a part of it there already.
+    from workers import noise, roofline
+    from workers.problem import Problem
 
     with ledger.phase("initialise"):
         settings += framework.configure()
@@ -61,16 +63,27 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
         before = (problem.check(first, 0, "first call"), problem.check(second, 1, "second call"))
     with ledger.phase("warm_up"):
         trace = watch.warm_up(timing.warmup_min_ns, timing.warmup_max_ns)
-    with ledger.phase("steady"):
         calls = timing.calls or watch.calibrate(timing.sample_ns)
-        samples = watch.samples(calls, timing.samples)
+        overhead = Overhead(
+            null_ns=watch.overhead_ns(), clock_ns=watch.clock_ns(),
+            linearity=None if timing.calls else watch.linearity(calls),
+        )  # fmt: skip
+    with ledger.phase("steady"):
+        compiled = framework.compilations()
+        observer = noise.Observer(noise.canary())
+        samples = watch.samples(calls, timing.samples, observer)
+        seen = observer.noise()
+        compiled = noise.difference(compiled, framework.compilations())
     with ledger.phase("verify"):
-        after = problem.check(framework.to_numpy(watch.call(0)[1]), 0, "after timing")
+        number, outputs = watch.last
+        after = problem.check(framework.to_numpy(outputs), number, "last timed call")
         others = problem.check_other_shapes(framework, step)
+        ceiling = roofline.ceiling(framework, problem.itemsize)
     return Report(
         versions=versions(), settings=tuple(settings), phases=ledger.costs, inputs_sha256=problem.sha256(),
         verification=joined(*before, after, others), warmup_ns=(first_ns, second_ns, *trace), calls=calls,
-        samples_ns=samples, warnings=tuple(warned),
+        samples_ns=samples, noise=seen, overhead=overhead, work=problem.work(), ceiling=ceiling,
+        compilations=compiled, warnings=tuple(warned),
     )  # fmt: skip
 
 

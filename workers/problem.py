@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from schemas.event import Check, Verification
+from schemas.event import Check, Verification, Work
 from schemas.job import Cell
 from workers import workloads
 from workers.arrays import Array
@@ -36,6 +36,19 @@ class Problem:
         }
         self.input_sets = [self._draw(rng, timed) for _ in range(INPUT_SETS)]
         self.other_shapes = [self._draw(rng, shapes) for shapes in others]
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one number of the cell's dtype."""
+        return {"float64": 8, "float32": 4, "bfloat16": 2}[self._cell.dtype]
+
+    def work(self) -> Work:
+        """What one call has to do at least: the arithmetic, and every weight, input and result touched once."""
+        cell = self._cell
+        results = self._expectation(self.input_sets[0]).tensors.values()
+        numbers = sum(array.size for array in (*self.weights.values(), *self.input_sets[0], *results))
+        flops = self._reference.flops(cell.parameters, cell.batch, cell.task)
+        return Work(flops=flops, bytes=numbers * self.itemsize)
 
     def axes(self) -> list[Shape]:
         """The shape of each input, with None for every axis whose size the inputs decide."""

@@ -14,6 +14,10 @@ from typing import Any
 Outputs = tuple[Any, ...]
 Step = Callable[..., Outputs]
 
+LINEAR = (1.9, 2.1)
+"""Between these, twice the calls are held to take twice the time."""
+
+LEAST_CALLS = 10
 SINGLE_CALLS = 400
 """As many warm-up calls are timed one by one, at the most; a fast operation is warmed further in batches."""
 
@@ -32,6 +36,8 @@ class Stopwatch:
         self._input_sets = input_sets
         self._synchronise = synchronise
         self._clock = clock
+        self.last: tuple[int, Outputs] = (0, ())
+        """Which set of inputs the last timed call had, and what it returned."""
 
     def call(self, number: int) -> tuple[int, Outputs]:
         """Time one call on this set of inputs, and keep what it returned."""
@@ -49,13 +55,20 @@ class Stopwatch:
         for inputs in rotation:
             outputs = step(*inputs)
         self._synchronise(outputs)
-        return max(1, self._clock() - start)
+        took = self._clock() - start
+        self.last = ((calls - 1) % len(self._input_sets), outputs)
+        return max(1, took)
 
     def warm_up(self, minimum_ns: int, maximum_ns: int) -> tuple[int, ...]:
-        """Time single calls until they no longer get faster, for at least `minimum_ns` and at most `maximum_ns`."""
+        """Time single calls until they no longer get faster, for at least `minimum_ns` and at most `maximum_ns`.
+
+        However long they take, there are at least a few: TorchScript's third call may still be compiling.
+        """
         trace: list[int] = []
         spent = 0
-        while spent < maximum_ns and len(trace) < SINGLE_CALLS and not (spent >= minimum_ns and settled(trace)):
+        while len(trace) < LEAST_CALLS or (
+            spent < maximum_ns and len(trace) < SINGLE_CALLS and not (spent >= minimum_ns and settled(trace))
+        ):
             trace.append(self.sample(1))
             spent += trace[-1]
         while spent < minimum_ns:
@@ -71,14 +84,45 @@ class Stopwatch:
                 return calls
             calls = max(calls + 1, min(calls * 10, int(calls * target_ns / took)))
 
-    def samples(self, calls: int, count: int) -> tuple[int, ...]:
-        """Take `count` samples of `calls` calls each, with garbage collection off."""
+    def samples(self, calls: int, count: int, observe: Callable[[], None] = lambda: None) -> tuple[int, ...]:
+        """Take `count` samples of `calls` calls each, with garbage collection off.
+
+        `observe` is called before the first sample and after each, outside the timed regions.
+        """
         gc.collect()
         gc.disable()
+        taken = []
         try:
-            return tuple(self.sample(calls) for _ in range(count))
+            observe()
+            for _ in range(count):
+                taken.append(self.sample(calls))
+                observe()
         finally:
             gc.enable()
+        return tuple(taken)
+
+    def linearity(self, calls: int, pairs: int = 3, tries: int = 3) -> float:
+        """The time of twice `calls` calls over that of `calls`, by the fastest of a few: 2, if each call does its work.
+
+        Noise must not accuse: of a few tries, the one nearest to 2 counts.
+        """
+        ratios = []
+        for _ in range(tries):
+            times = [(self.sample(calls), self.sample(2 * calls)) for _ in range(pairs)]
+            ratios.append(min(double for _, double in times) / min(single for single, _ in times))
+            if LINEAR[0] <= ratios[-1] <= LINEAR[1]:
+                break
+        return min(ratios, key=lambda ratio: abs(ratio - 2))
+
+    def overhead_ns(self, calls: int = 10_000) -> float:
+        """What the loop itself takes for each call, by a step that returns at once."""
+        idle = Stopwatch(lambda *inputs: (), self._input_sets, lambda outputs: None, self._clock)
+        return min(idle.sample(calls) for _ in range(5)) / calls
+
+    def clock_ns(self) -> float:
+        """The shortest time between two readings of the clock."""
+        readings = [self._clock() for _ in range(200)]
+        return float(min(after - before for before, after in itertools.pairwise(readings)))
 
 
 def settled(trace: Sequence[int], window: int = 10, tolerance: float = 0.03) -> bool:

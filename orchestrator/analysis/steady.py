@@ -22,7 +22,7 @@ OUTLIER: Final = 4.0
 PENALTY: Final = 4.0
 SAME_LEVEL: Final = 0.01
 STEADY_SHARE: Final = 0.25
-LEAST_NOISE: Final = SAME_LEVEL / 10
+NORMAL_MAD: Final = 1.4826
 STRONGEST_CORRELATION: Final = 0.9
 
 
@@ -83,21 +83,24 @@ def _winsorise(trace: Floats) -> Floats:
 def _noise(trace: Floats) -> float:
     """Variance of a log trace around its levels, inflated for first-order autocorrelation.
 
-    From differences, which see a change of level only once. Differences at lag two over those at lag one
-    give the correlation: Chakar, Lebarbier, Levy-Leduc and Robin (2017, Bernoulli 23).
+    From differences, which see a change of level only once. Those at lag two over those at lag one give the
+    correlation: Chakar, Lebarbier, Levy-Leduc and Robin (2017, Bernoulli 23).
     """
-    near, far = _spread(np.diff(trace)), _spread(trace[2:] - trace[:-2])
-    correlation = min(max((far / near) ** 2 - 1, 0.0), STRONGEST_CORRELATION) if near > 0 else 0.0
-    return max(near**2 / 2 * (1 + correlation) / (1 - correlation), LEAST_NOISE**2)
+    steps = np.abs(np.diff(trace))
+    near, far = float(np.median(steps)), float(np.median(np.abs(trace[2:] - trace[:-2])))
+    if near == 0:
+        return _flicker(steps)
+    correlation = min(max((far / near) ** 2 - 1, 0.0), STRONGEST_CORRELATION)
+    return (NORMAL_MAD * near) ** 2 / 2 * (1 + correlation) / (1 - correlation)
 
 
-def _spread(differences: Floats) -> float:
-    """Standard deviation by the MAD, or by the mean where a coarse clock makes most differences zero.
+def _flicker(steps: Floats) -> float:
+    """Variance of calls so alike that most fall on one tick of the clock and some on the next, q away.
 
-    Iglewicz and Hoaglin, How to Detect and Handle Outliers (1993).
+    A share p on the other tick has variance p(1-p)q^2 and makes the mean step 2p(1-p)q.
     """
-    sizes = np.abs(differences)
-    return 1.4826 * float(np.median(sizes)) or 1.2533 * float(np.mean(sizes))
+    tick = float(steps[steps > 0].min()) if steps.any() else 0.0
+    return float(steps.mean()) * tick / 2
 
 
 def _partition(trace: Floats, penalty: float) -> list[int]:

@@ -58,6 +58,9 @@ class Framework(Protocol):
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
         """Return when the outputs have been computed."""
 
+    def compilations(self) -> int | None:
+        """How often the step has been traced or compiled so far; None if the framework does not count."""
+
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         """The outputs as float64 arrays of NumPy."""
 
@@ -65,6 +68,17 @@ class Framework(Protocol):
 def load(name: str) -> type[Framework]:
     """Import a framework. This is the import that a job times."""
     return cast("type[Framework]", importlib.import_module(f"{__name__}.{name}").Framework)
+
+
+def own(outputs: tuple[Any, ...], kind: type) -> None:
+    """Refuse outputs that are not the framework's own: a copy to the host would hide in the timed call.
+
+    Raises:
+        TypeError: one of them is something else.
+    """
+    for output in outputs:
+        if not isinstance(output, kind):
+            raise TypeError(f"the step returned a {type(output).__name__} where a {kind.__name__} was due")
 
 
 def flushed(smallest_halved: float) -> str:

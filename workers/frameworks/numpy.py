@@ -48,5 +48,8 @@ class Framework:
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
         """Nothing is left to wait for."""
 
+    def compilations(self) -> int | None:
+        return None
+
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         return [np.asarray(output, np.float64) for output in outputs]

@@ -9,7 +9,7 @@ import tensorflow as tf
 from schemas.event import PhaseName, Setting
 from schemas.job import Cell
 from workers.arrays import Array
-from workers.frameworks import Prepared, Shape, Step, flushed
+from workers.frameworks import Prepared, Shape, Step, flushed, own
 
 
 def eager(step: Step, signature: Sequence[Any]) -> Step:
@@ -71,13 +71,22 @@ class Framework:
         phase, compile_ = MODES[self._cell.mode]
         signature = [tf.TensorSpec(shape, value.dtype) for shape, value in zip(shapes, example, strict=True)]
         step = forward(model) if self._cell.task == "forward" else backward(model)
-        return Prepared(phase, lambda: compile_(step, signature))
+        return Prepared(phase, lambda: self._keep(compile_(step, signature)))
+
+    def _keep(self, step: Step) -> Step:
+        self._step = step
+        return step
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
         """Read the first output: an eager tensor's buffer is handed out when it has been computed."""
         outputs[0].numpy()
 
+    def compilations(self) -> int | None:
+        counted = getattr(self._step, "experimental_get_tracing_count", None)
+        return None if counted is None else int(counted())
+
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
+        own(outputs, tf.Tensor)
         return [tf.cast(output, tf.float64).numpy() for output in outputs]
 
 

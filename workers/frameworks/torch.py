@@ -9,7 +9,7 @@ import torch
 from schemas.event import PhaseName, Setting
 from schemas.job import Cell
 from workers.arrays import Array
-from workers.frameworks import Prepared, Shape, Step, flushed
+from workers.frameworks import Prepared, Shape, Step, flushed, own
 
 METHODS = {"forward": "forward", "backward": "loss"}
 
@@ -80,7 +80,12 @@ class Framework:
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
         """Nothing is left to wait for on the CPU."""
 
+    def compilations(self) -> int | None:
+        """Neither eager mode nor TorchScript counts: a script's further compilations show in its warm-up alone."""
+        return None
+
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
+        own(outputs, torch.Tensor)
         return [output.detach().to(torch.float64).numpy().astype(np.float64) for output in outputs]
 
 

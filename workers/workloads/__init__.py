@@ -11,6 +11,7 @@ import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from schemas.job import Task
 from workers.frameworks import Unsupported
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ class Reference(Protocol):
     @staticmethod
     def backward(weights: Mapping[str, Array], *inputs: Array) -> tuple[Any, dict[str, Array]]:
         """The loss, and its gradient with respect to each weight, in the order of the weights."""
+
+    @staticmethod
+    def flops(parameters: Parameters, batch: int, task: Task) -> int:
+        """Floating-point operations of the matrix products of one call on the first shapes: never more than are needed."""
 
 
 def reference(workload: str) -> Reference:

@@ -37,8 +37,8 @@ def cell(ratio: float, *, typical: float | None = None, noise: float = 1, blocks
     return Scores(scores(ratio), scores(ratio if typical is None else typical))
 
 
-def against_baseline(scores: Scores, **options: tuple[str, ...]) -> Comparison:
-    (found,) = compare_all({"base": BASELINE, "cell": scores}, **options)
+def against_baseline(scores: Scores, barred: tuple[str, ...] = ()) -> Comparison:
+    (found,) = compare_all({"base": BASELINE, "cell": scores}, barred=barred)
     return found
 
 
@@ -94,6 +94,12 @@ def test_a_ratio_is_time_of_the_cell_over_time_of_the_baseline() -> None:
 
 def test_disagreeing_estimators_cannot_take_away_what_nobody_claimed() -> None:
     assert against_baseline(cell(1.0001, typical=0.9999)).verdict is Verdict.EQUIVALENT
+
+
+def test_ties_with_the_baseline_leave_no_claim_though_the_test_is_significant() -> None:
+    tied = dict(enumerate([0.0, 0.0, 0.0, 0.0, 0.1, 0.2, 0.2, 0.3, 0.4, 0.5]))
+    found = against_baseline(Scores(tied, tied))
+    assert (found.significant, found.ratio.low, found.verdict) == (True, 1, Verdict.UNRESOLVED)
 
 
 def test_a_disturbed_cell_cannot_win_but_can_lose() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from schemas.job import Task
 from workers.arrays import Array
 from workers.workloads import Parameters, Shapes
 
@@ -56,3 +57,9 @@ def backward(weights: Mapping[str, Array], x: Array) -> tuple[Any, dict[str, Arr
         if layer > 0:
             upstream = (upstream @ weights[f"W_{layer}"]) * (passed[layer] > 0)
     return (output * output).mean(), {name: gradients[name] for name in weights}
+
+
+def flops(parameters: Parameters, batch: int, task: Task) -> int:
+    widths = [parameters["input"], *[parameters["width"]] * (parameters["depth"] - 1), parameters["output"]]
+    products = [2 * batch * before * after for before, after in pairwise(widths)]
+    return sum(products) if task == "forward" else 3 * sum(products) - products[0]

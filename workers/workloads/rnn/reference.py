@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from schemas.job import Task
 from workers.arrays import Array
 from workers.workloads import Parameters, Shapes
 from workers.workloads.rnn_cell.reference import inputs, weights
 
-__all__ = ["backward", "forward", "inputs", "shapes", "weights"]
+__all__ = ["backward", "flops", "forward", "inputs", "shapes", "weights"]
 
 
 def shapes(parameters: Parameters, batch: int) -> tuple[Shapes, ...]:
@@ -45,3 +46,9 @@ def backward(weights: Mapping[str, Array], xs: Array, h: Array) -> tuple[Any, di
         gradients["W_x"] += slope.T @ x
         upstream = slope @ weights["W_h"]
     return passed[-1].sum(), gradients
+
+
+def flops(parameters: Parameters, batch: int, task: Task) -> int:
+    hidden, steps = parameters["hidden"], parameters["length"]
+    forward = 2 * batch * hidden * (hidden + parameters["input"]) * steps
+    return forward if task == "forward" else 2 * forward + 2 * batch * hidden**2 * (steps - 1)

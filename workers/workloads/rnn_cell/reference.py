@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from schemas.job import Task
 from workers.arrays import Array
 from workers.workloads import Parameters, Shapes
 
@@ -39,3 +40,9 @@ def backward(weights: Mapping[str, Array], x: Array, prev_h: Array) -> tuple[Any
     next_h = forward(weights, x, prev_h)
     slope = 1 - next_h * next_h
     return next_h.sum(), {"W_h": slope @ prev_h, "W_x": slope @ x}
+
+
+def flops(parameters: Parameters, batch: int, task: Task) -> int:
+    hidden = parameters["hidden"]
+    forward = 2 * batch * hidden * (hidden + parameters["input"])
+    return forward if task == "forward" else 2 * forward

@@ -1,0 +1,14 @@
+"""Never ends of itself, nor at SIGINT or SIGTERM; and has a child that does not either."""
+
+import os
+import signal
+import time
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+parent = os.getpid()
+if os.fork() != 0:
+    os.write(1, b'{"kind":"hello","pid":%d,"python":"3.11","interpreter":"x"}\n' % parent)
+    os.write(1, b'{"kind":"phase","name":"warm_up"}\n')
+while True:
+    time.sleep(60)

@@ -1,0 +1,35 @@
+import os
+import select
+import signal
+
+import pytest
+
+from orchestrator.interrupts import Interrupts
+
+
+def readable(interrupts: Interrupts) -> bool:
+    return bool(select.select([interrupts], [], [], 0)[0])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_becomes_a_value_and_wakes_who_waits(number: signal.Signals) -> None:
+    with Interrupts() as interrupts:
+        assert interrupts.received is None
+        assert not readable(interrupts)
+        os.kill(os.getpid(), number)
+        assert interrupts.received == number
+        assert readable(interrupts)
+
+
+def test_the_first_signal_is_the_one_that_is_kept() -> None:
+    with Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+    assert interrupts.received == signal.SIGTERM
+
+
+def test_afterwards_signals_mean_what_they_meant_before() -> None:
+    with Interrupts():
+        pass
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)

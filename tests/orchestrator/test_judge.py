@@ -1,0 +1,95 @@
+import re
+import signal
+from collections.abc import Callable, Mapping
+from typing import get_args
+
+import pytest
+
+from orchestrator import judge
+from orchestrator.supervise import Ending, How
+from schemas.event import Event, Failure, Hello, Phase, Report
+from schemas.job import JobSpec
+from schemas.record import Outcome
+
+HELLO = Hello(pid=1, python="3.11", interpreter="x")
+BUILD, WARM_UP = Phase(name="build"), Phase(name="warm_up")
+RAISED = Failure(outcome="raised", reason="ValueError: no", where="torch.py:7")
+HONOURED = {"name": "threads", "asked": "1", "got": "1"}
+IGNORED = {"name": "threads", "asked": "1", "got": "2"}
+OFF = {"checks": (), "reason": "the loss is off"}
+
+MakeSpec = Callable[..., JobSpec]
+MakeReport = Callable[..., Report]
+
+
+def ended(*events: Event, how: How = "ended", status: int = 0, reason: str = "") -> Ending:
+    return Ending(how, status, events, 1, reason)
+
+
+@pytest.mark.parametrize(
+    ("ending", "outcome", "reason"),
+    [
+        (ended(how="interrupted", status=-2, reason="stopped by SIGINT"), "interrupted", "stopped by SIGINT"),
+        (ended(HELLO, how="timeout", status=-9), "timeout", "within 5 s; it ended before its first phase"),
+        (ended(HELLO, WARM_UP, how="timeout", status=-9), "timeout", "during warm up"),
+        (ended(HELLO, how="garbled", status=-2, reason="no event: b'x'"), "garbled", "no event: b'x'"),
+        (ended(HELLO, BUILD, RAISED), "raised", r"ValueError: no \(torch.py:7\)"),
+        (ended(HELLO, Failure(outcome="unsupported", reason="nobody wrote it")), "unsupported", "^nobody wrote it$"),
+        (ended(HELLO, Failure(outcome="out-of-memory", reason="MemoryError")), "out-of-memory", "MemoryError"),
+        (ended(HELLO, BUILD, status=-11), "killed", "SIGSEGV ended it during build"),
+        (ended(status=-9), "killed", "SIGKILL ended it before its first phase"),
+        (ended(HELLO, BUILD, status=3), "no-report", "status 3 during build"),
+        (ended(), "no-report", "status 0 before its first phase"),
+    ],
+)
+def test_ways_to_end_without_a_report_are_told_apart(
+    make_spec: MakeSpec, ending: Ending, outcome: Outcome, reason: str
+) -> None:
+    judgement = judge.judge(make_spec(deadline_s=5), ending)
+    assert judgement.outcome == outcome
+    assert re.search(reason, judgement.reason)
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome", "reason"),
+    [
+        ({}, "measured", "^$"),
+        ({"settings": (HONOURED,)}, "measured", "^$"),
+        ({"settings": (HONOURED, IGNORED)}, "unfair", "threads: asked for 1, got 2"),
+        ({"settings": ({"name": "V", "asked": "1", "got": ""},)}, "unfair", "V: asked for 1, got nothing"),
+        ({"verification": OFF}, "wrong", "the loss is off"),
+        ({"verification": OFF, "settings": (IGNORED,)}, "unfair", "threads"),
+    ],
+)
+def test_a_report_is_measured_only_if_it_is_fair_and_right(
+    make_spec: MakeSpec, make_report: MakeReport, said: Mapping[str, object], outcome: Outcome, reason: str
+) -> None:
+    judgement = judge.judge(make_spec(), ended(HELLO, BUILD, make_report(**said)))
+    assert judgement.outcome == outcome
+    assert re.search(reason, judgement.reason)
+
+
+@pytest.mark.parametrize("how", ["timeout", "garbled", "interrupted"])
+def test_what_the_parent_did_explains_what_the_job_said(make_spec: MakeSpec, make_report: MakeReport, how: How) -> None:
+    assert judge.judge(make_spec(), ended(HELLO, make_report(), how=how)).outcome == how
+
+
+def test_a_report_counts_as_the_last_word_only(make_spec: MakeSpec, make_report: MakeReport) -> None:
+    ending = ended(HELLO, make_report(), BUILD)
+    assert judge.judge(make_spec(), ending).outcome == "no-report"
+    assert judge.report_of(ending) is None
+
+
+@pytest.mark.parametrize("number", sorted({*signal.valid_signals()} - {signal.SIGKILL}))
+def test_every_signal_that_a_kernel_has_can_be_named(make_spec: MakeSpec, number: int) -> None:
+    assert judge.judge(make_spec(), ended(HELLO, status=-number)).outcome == "killed"
+
+
+@pytest.mark.parametrize("outcome", get_args(Outcome))
+def test_every_outcome_has_its_advice_or_needs_none(outcome: Outcome) -> None:
+    assert judge.Judgement(outcome).advice == judge.ADVICE[outcome]
+
+
+def test_the_last_phase_is_the_one_that_was_open(make_report: MakeReport) -> None:
+    assert judge.last_phase(ended(HELLO)) is None
+    assert judge.last_phase(ended(HELLO, BUILD, WARM_UP, make_report())) == "warm_up"

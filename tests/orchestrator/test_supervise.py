@@ -1,0 +1,208 @@
+"""Real small programs, each with one way to misbehave: each is exactly one ending, and leaves nothing running."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orchestrator import supervise
+from orchestrator.interrupts import Interrupts
+from orchestrator.supervise import Ending
+from schemas.event import Event, Hello, Phase, Report
+
+DOUBLES = Path(__file__).resolve().parents[1] / "doubles"
+FAR_AWAY_S = 60.0
+
+
+@dataclass
+class Stage:
+    """Runs a double as a worker, with its log in a folder."""
+
+    folder: Path
+    heard: list[Event] = field(default_factory=list)
+
+    def __call__(
+        self, double: str, *arguments: str, message: bytes = b"", deadline_s: float = FAR_AWAY_S,
+        interrupts: Interrupts | None = None, on_event: Callable[[Event], None] | None = None,
+    ) -> Ending:  # fmt: skip
+        command = [sys.executable, "-I", "-S", str(DOUBLES / f"{double}.py"), *arguments]
+        return supervise.run(
+            command, message, {"VARIABLE": "set"}, self.folder / "log", deadline_s=deadline_s,
+            on_event=on_event or self.heard.append, interrupts=interrupts,
+        )  # fmt: skip
+
+    @property
+    def log(self) -> bytes:
+        return (self.folder / "log").read_bytes()
+
+    def everybody_left(self) -> bool:
+        """Whether nobody of the process group is running, or will be in a moment."""
+        group = next(event.pid for event in self.heard if isinstance(event, Hello))
+        return soon(lambda: not any(running(process, group) for process in psutil.process_iter()))
+
+
+def running(process: psutil.Process, group: int) -> bool:
+    try:
+        return os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE
+    except (ProcessLookupError, psutil.NoSuchProcess):
+        return False
+
+
+def soon(happens: Callable[[], bool], attempts: int = 100) -> bool:
+    for _ in range(attempts):
+        if happens():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+def test_a_polite_worker_is_heard_to_its_end(stage: Stage) -> None:
+    ending = stage("polite", message=b"the spec")
+    assert (ending.how, ending.status) == ("ended", 0)
+    assert [event.kind for event in ending.events] == ["hello", "phase", "phase", "report"]
+    assert stage.heard == list(ending.events)
+    assert stage.everybody_left()
+
+
+def test_a_worker_gets_its_message_and_its_variables_and_no_others(stage: Stage) -> None:
+    report = stage("polite", message=b"the spec").events[-1]
+    assert isinstance(report, Report)
+    assert report.versions == {"message": "the spec", "variable": "set"}
+
+
+def test_what_a_worker_prints_on_its_standard_error_is_in_its_log(stage: Stage) -> None:
+    stage("polite")
+    assert stage.log == b"a framework talks\n"
+
+
+def test_the_time_from_outside_covers_all_of_a_workers_life(stage: Stage) -> None:
+    assert stage("mute").wall_ns > 1e9
+
+
+def test_fifty_megabytes_on_standard_error_do_not_stop_a_worker(stage: Stage) -> None:
+    ending = stage("flood")
+    assert isinstance(ending.events[-1], Report)
+    assert len(stage.log) > 50e6
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        r"Traceback (most recent call last):\n",
+        r"\n",
+        r"\xff\xfe\x00\n",
+        r'{"kind":"lunch"}\n',
+        r'{"kind":"phase","name":"steady"}{"kind":"phase","name":"steady"}\n',
+        r'{"kind":"hello","schema_version":99,"pid":1,"python":"x","interpreter":"x"}\n',
+    ],
+)
+def test_a_line_that_is_no_event_ends_the_job(stage: Stage, line: str) -> None:
+    ending = stage("says", line)
+    assert ending.how == "garbled"
+    assert "no event" in ending.reason
+    assert len(ending.events) == 1
+    assert stage.everybody_left()
+
+
+@pytest.mark.parametrize("double", ["endless_line", "endless_talk"])
+def test_talk_without_end_is_cut_off(stage: Stage, double: str) -> None:
+    ending = stage(double)
+    assert ending.how == "garbled"
+    assert "sent more than" in ending.reason
+    assert stage.everybody_left()
+
+
+def test_a_line_that_is_no_event_is_quoted_in_short(stage: Stage) -> None:
+    assert len(stage("says", "y" * 100_000 + r"\n").reason) < 500
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [(("exit", "0"), 0), (("exit", "3"), 3), (("signal", "9"), -9), (("signal", "11"), -11)],
+)
+def test_a_worker_that_leaves_early_has_its_status_kept(stage: Stage, arguments: tuple[str, str], status: int) -> None:
+    ending = stage("leaves", *arguments)
+    assert (ending.how, ending.status) == ("ended", status)
+    assert ending.events[-1] == Phase(name="first_call")
+
+
+def test_half_a_line_is_not_an_event(stage: Stage) -> None:
+    ending = stage("half_a_line")
+    assert (ending.how, len(ending.events)) == ("ended", 1)
+
+
+def test_a_group_that_ignores_interrupt_and_terminate_is_killed_at_its_deadline(stage: Stage) -> None:
+    ending = stage("stubborn", deadline_s=1)
+    assert (ending.how, ending.status) == ("timeout", -signal.SIGKILL)
+    assert ending.wall_ns >= 1e9
+    assert stage.everybody_left()
+
+
+@pytest.mark.timeout(20)
+def test_a_worker_that_never_reads_its_message_is_held_to_its_deadline(stage: Stage) -> None:
+    assert stage("says", "", message=b"x" * (1 << 20), deadline_s=1).how == "timeout"
+
+
+def test_a_deadline_may_be_months_away(stage: Stage) -> None:
+    assert stage("polite", deadline_s=90 * 24 * 3600).how == "ended"
+
+
+def test_a_grandchild_that_holds_the_pipes_does_not_hold_the_parent(stage: Stage) -> None:
+    ending = stage("heir")
+    assert (ending.how, ending.status) == ("ended", 0)
+    assert isinstance(ending.events[-1], Report)
+    assert stage.everybody_left()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_the_parent_ends_the_job(stage: Stage, number: signal.Signals) -> None:
+    def interrupt(event: Event) -> None:
+        stage.heard.append(event)
+        os.kill(os.getpid(), number)
+
+    with Interrupts() as interrupts:
+        ending = stage("says", "", interrupts=interrupts, on_event=interrupt)
+    assert ending.how == "interrupted"
+    assert number.name in ending.reason
+    assert stage.everybody_left()
+
+
+def test_a_signal_from_before_the_job_ends_it_too(stage: Stage) -> None:
+    with Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stage("says", "", interrupts=interrupts).how == "interrupted"
+
+
+def test_an_error_in_the_parent_leaves_nothing_running(stage: Stage) -> None:
+    def stumble(event: Event) -> None:
+        stage.heard.append(event)
+        raise RuntimeError("the view stumbled")
+
+    with pytest.raises(RuntimeError, match="the view stumbled"):
+        stage("says", "", on_event=stumble)
+    assert stage.everybody_left()
+
+
+def test_the_parent_sleeps_while_a_worker_works_even_if_it_closed_its_channel(stage: Stage) -> None:
+    before = time.process_time()
+    ending = stage("mute")
+    assert time.process_time() - before < 0.2 * ending.wall_ns / 1e9
+
+
+def test_no_descriptor_is_left_open(stage: Stage) -> None:
+    stage("polite")
+    before = psutil.Process().num_fds()
+    stage("polite")
+    stage("leaves", "exit", "0")
+    assert psutil.Process().num_fds() == before

@@ -1,0 +1,58 @@
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from schemas.catalog import DTYPES, FRAMEWORKS, WORKLOADS, Framework, Workload
+from schemas.sweep import QUESTION
+
+WORKERS = Path(__file__).resolve().parents[2] / "workers"
+
+each_framework = pytest.mark.parametrize("framework", FRAMEWORKS, ids=lambda framework: framework.name)
+each_workload = pytest.mark.parametrize("workload", WORKLOADS, ids=lambda workload: workload.name)
+
+
+def unique(names: Iterable[str]) -> bool:
+    listed = list(names)
+    return len(listed) == len(set(listed))
+
+
+def test_names_are_unique() -> None:
+    assert unique(framework.name for framework in FRAMEWORKS)
+    assert unique(workload.name for workload in WORKLOADS)
+
+
+@each_framework
+def test_a_compiled_mode_has_to_beat_another_mode_of_its_framework(framework: Framework) -> None:
+    names = [mode.name for mode in framework.modes]
+    assert unique(names)
+    for mode in framework.modes:
+        assert mode.sibling in {"", *names} - {mode.name}
+
+
+@each_framework
+def test_a_framework_has_the_file_that_a_worker_imports(framework: Framework) -> None:
+    assert (WORKERS / "frameworks" / f"{framework.name}.py").is_file()
+
+
+@each_framework
+def test_the_variables_of_a_framework_name_nothing_but_its_threads(framework: Framework) -> None:
+    assert set(framework.dtypes) <= set(DTYPES)
+    for text in framework.variables.values():
+        assert text.format(threads=3).isdecimal()
+
+
+@each_workload
+def test_a_workload_has_a_folder_with_its_reference(workload: Workload) -> None:
+    assert (WORKERS / "workloads" / workload.name / "reference.py").is_file()
+
+
+@each_workload
+def test_the_defaults_of_a_workload_are_allowed(workload: Workload) -> None:
+    assert unique(parameter.name for parameter in workload.parameters)
+    for parameter in workload.parameters:
+        assert parameter.default >= parameter.minimum
+
+
+def test_the_question_is_about_modes_that_exist() -> None:
+    assert set(QUESTION) <= {f"{framework.name}:{mode.name}" for framework in FRAMEWORKS for mode in framework.modes}

@@ -1,0 +1,118 @@
+"""The directions of the house, read from the source itself."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FRAMEWORKS = {"torch", "tensorflow", "jax", "keras", "onnxruntime", "openvino"}
+
+
+def files(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imported(source: str) -> Iterator[str]:
+    """The top-level packages that a module imports, wherever in it; "." for a relative import."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." if node.level else str(node.module).partition(".")[0]
+
+
+def importers(package: str, *names: str) -> set[str]:
+    """The files of a package that import one of these names."""
+    return {str(path.relative_to(ROOT)) for path in files(package) if {*names} & {*imported(path.read_text())}}
+
+
+def nodes(package: str, kind: type[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
+    for path in files(package):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, kind):
+                yield str(path.relative_to(ROOT)), node
+
+
+def test_this_file_sees_every_way_to_import() -> None:
+    source = "import a.b\nfrom c.d import e\nfrom . import f\ndef g() -> None:\n    import h as i, j\n"
+    assert set(imported(source)) == {"a", "c", ".", "h", "j"}
+
+
+@pytest.mark.parametrize("package", ["schemas", "workers", "orchestrator"])
+def test_no_import_is_relative(package: str) -> None:
+    assert files(package)
+    assert importers(package, ".") == set()
+
+
+def test_schemas_import_pydantic_and_the_standard_library_only() -> None:
+    allowed = {"schemas", "pydantic", *sys.stdlib_module_names}
+    for path in files("schemas"):
+        assert set(imported(path.read_text())) <= allowed, path
+
+
+def test_workers_do_not_know_the_orchestrator() -> None:
+    assert importers("workers", "orchestrator") == set()
+
+
+def test_the_orchestrator_knows_neither_workers_nor_a_framework() -> None:
+    assert importers("orchestrator", "workers", *FRAMEWORKS) == set()
+
+
+@pytest.mark.parametrize("framework", sorted(FRAMEWORKS))
+def test_a_framework_is_imported_in_files_of_its_own_name_only(framework: str) -> None:
+    for name in importers("workers", framework):
+        path = Path(name)
+        assert path.stem == framework
+        assert path.parts[1] in ("frameworks", "workloads")
+
+
+@pytest.mark.parametrize(
+    ("hazard", "owners"),
+    [
+        ("subprocess", {"orchestrator/supervise.py"}),
+        ("multiprocessing", set[str]()),
+        ("tomllib", {"orchestrator/specfile.py"}),
+        ("scipy", {"orchestrator/analysis/statistics.py"}),
+    ],
+)
+def test_a_hazard_has_one_owner(hazard: str, owners: set[str]) -> None:
+    assert importers("orchestrator", hazard) == owners
+
+
+def test_rich_is_for_what_a_person_looks_at() -> None:
+    allowed = {"orchestrator/dashboard.py", "orchestrator/commands.py"}
+    for name in importers("orchestrator", "rich") - allowed:
+        assert name.startswith("orchestrator/report/")
+
+
+def test_the_analysis_neither_reads_nor_writes_nor_looks_at_a_clock() -> None:
+    outside = {"os", "io", "pathlib", "time", "datetime", "random", "rich", "subprocess", "socket", "sys"}
+    assert importers("orchestrator/analysis", *outside) == set()
+
+
+def test_only_the_store_puts_paths_together() -> None:
+    joins = {
+        name
+        for name, node in nodes("orchestrator", ast.BinOp)
+        if isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Div)
+        and (isinstance(node.right, ast.JoinedStr) or isinstance(getattr(node.right, "value", None), str))
+    }
+    assert joins == {"orchestrator/store.py"}
+
+
+def test_only_the_store_knows_the_name_of_the_manifest() -> None:
+    said = {name for name, node in nodes("orchestrator", ast.Constant) if "manifest.json" in str(getattr(node, "value"))}  # noqa: B009, E501
+    assert said == {"orchestrator/store.py"}
+
+
+def test_only_the_command_line_exits() -> None:
+    exits = {
+        name
+        for name, node in nodes("orchestrator", ast.Attribute)
+        if isinstance(node, ast.Attribute) and node.attr in ("exit", "_exit", "abort")
+    }
+    assert exits == {"orchestrator/cli.py"}

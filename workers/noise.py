@@ -1,0 +1,154 @@
+"""What disturbed a measurement, as the kernel counted it. Nothing is read inside a timed region.
+
+The scheduler counts for each thread how long it was ready to run but waited for a core (`schedstat`, second field). A
+sample during which that grew was disturbed, whatever its time. Contention for memory and caches shows in no such
+counter; the canary, a product of small matrices between samples, may feel it.
+"""
+
+import dataclasses
+import os
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from schemas.event import Noise
+
+TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+PROC = Path("/proc")
+THROTTLE_FILES = tuple(
+    Path("/sys/fs/cgroup") / part / "cpu.stat" for part in ("", "unified", "cpu", "cpu,cpuacct")
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """All counters at one moment, in nanoseconds since some beginning."""
+
+    run_delay_ns: int
+    steal_ns: int
+    pressure_ns: int
+    cpu_ns: int
+
+
+@dataclass
+class Observer:
+    """Called before the first sample and after each: keeps what the counters moved by during each sample.
+
+    The CPU time is read nearest to the sample, so that reading the other counters does not show in it.
+    """
+
+    canary: Callable[[], int]
+    _since: Counters | None = None
+    _moved: list[Counters] = field(default_factory=list)
+    _canaries: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._usage = resource.getrusage(resource.RUSAGE_SELF)
+        self._throttled, self._migrations = throttled(), migrations()
+
+    def __call__(self) -> None:
+        """Close one sample, let the canary sing, open the next."""
+        cpu_ns = time.process_time_ns()
+        if self._since is not None:
+            now, before = astuple(dataclasses.replace(read(), cpu_ns=cpu_ns)), astuple(self._since)
+            self._moved.append(Counters(*(max(0, after - first) for after, first in zip(now, before, strict=True))))
+            self._canaries.append(self.canary())
+        self._since = dataclasses.replace(read(), cpu_ns=time.process_time_ns())
+
+    def noise(self) -> Noise:
+        """What was counted over all samples so far."""
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return Noise(
+            run_delay_ns=tuple(moved.run_delay_ns for moved in self._moved),
+            steal_ns=tuple(moved.steal_ns for moved in self._moved),
+            pressure_ns=tuple(moved.pressure_ns for moved in self._moved),
+            cpu_ns=tuple(moved.cpu_ns for moved in self._moved),
+            canary_ns=tuple(self._canaries),
+            involuntary_switches=usage.ru_nivcsw - self._usage.ru_nivcsw,
+            major_faults=usage.ru_majflt - self._usage.ru_majflt,
+            migrations=difference(self._migrations, migrations()),
+            throttled=difference(self._throttled, throttled()),
+            threads=max(1, len(tasks())),
+        )
+
+
+def read() -> Counters:
+    """The counters now; zero where the system has none."""
+    return Counters(run_delay_ns=run_delay_ns(), steal_ns=steal_ns(), pressure_ns=pressure_ns(), cpu_ns=0)
+
+
+def run_delay_ns() -> int:
+    """How long all threads of this process together have waited for a core."""
+    total = 0
+    for task in tasks():
+        fields = text(task / "schedstat").split()
+        total += int(fields[1]) if len(fields) > 1 else 0
+    return total
+
+
+def tasks() -> list[Path]:
+    """The folders of this process's threads."""
+    try:
+        return list((PROC / "self/task").iterdir())
+    except OSError:
+        return []
+
+
+def steal_ns() -> int:
+    """How long the hypervisor ran somebody else on a core of this machine that had work."""
+    fields = text(PROC / "stat").partition("\n")[0].split()
+    return int(fields[8]) * TICK_NS if len(fields) > 8 else 0
+
+
+def pressure_ns() -> int:
+    """How long some task of this machine has waited for a core."""
+    first = text(PROC / "pressure/cpu").partition("\n")[0]
+    return int(first.rpartition("total=")[2] or 0) * 1000
+
+
+def throttled() -> int | None:
+    """How often a control group's quota has stopped this process; None where no quota is counted."""
+    for path in THROTTLE_FILES:
+        for line in text(path).splitlines():
+            name, _, value = line.partition(" ")
+            if name == "nr_throttled":
+                return int(value)
+    return None
+
+
+def migrations() -> int | None:
+    """How often the main thread has moved to another core; None where the kernel does not say."""
+    for line in text(PROC / "self/sched").splitlines():
+        if line.startswith("se.nr_migrations"):
+            return int(line.rpartition(":")[2])
+    return None
+
+
+def difference(before: int | None, after: int | None) -> int | None:
+    """How far a counter moved; None where there is none."""
+    return None if before is None or after is None else after - before
+
+
+def text(path: Path) -> str:
+    """A small file of the kernel's; empty if it is not there."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def canary(clock: Callable[[], int] = time.perf_counter_ns) -> Callable[[], int]:
+    """A fixed product of two 96 x 96 matrices in NumPy; each call gives the faster of two, in nanoseconds."""
+    left, right = np.full((96, 96), 0.5, np.float32), np.full((96, 96), 2.0, np.float32)
+    result = np.empty((96, 96), np.float32)
+
+    def once() -> int:
+        start = clock()
+        np.matmul(left, right, out=result)
+        return clock() - start
+
+    return lambda: min(once(), once())

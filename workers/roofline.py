@@ -1,0 +1,43 @@
+"""What this process can do at most: arithmetic by its framework's own matrix product, bytes by its own sums.
+
+A time that would need more than that was not spent on the work that it claims. Measured in the same process, on the
+same cores and in the same dtype as the cell, after everything that is timed.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from schemas.event import Ceiling
+from workers.frameworks import Framework
+from workers.stopwatch import Stopwatch
+
+PRODUCTS = (128, 256, 512)
+"""Sizes of the square matrices whose product shows the arithmetic peak."""
+
+SUMS = (1 << 14, 1 << 16, 1 << 18, 1 << 20)
+"""Elements of the vectors whose sum shows the peak of bytes moved, from near caches to far ones."""
+
+REPEATS = 7
+
+
+def ceiling(framework: Framework, itemsize: int) -> Ceiling:
+    """The highest rates seen over a few sizes: operations and bytes in one second."""
+    rng = np.random.default_rng(0)
+    flops, moved = 0.0, 0.0
+    for size in PRODUCTS:
+        pair = framework.arrays([rng.standard_normal((size, size)) for _ in range(2)])
+        seconds = fastest(framework, pair, lambda a, b: (a @ b,))
+        flops = max(flops, 2 * size**3 / seconds)
+        moved = max(moved, 3 * size**2 * itemsize / seconds)
+    for size in SUMS:
+        pair = framework.arrays([rng.standard_normal(size) for _ in range(2)])
+        moved = max(moved, 3 * size * itemsize / fastest(framework, pair, lambda a, b: (a + b,)))
+    return Ceiling(flops_per_s=flops, bytes_per_s=moved)
+
+
+def fastest(framework: Framework, inputs: tuple[Any, ...], operation: Any) -> float:
+    """Seconds of the fastest of a few single calls, after one that does not count."""
+    watch = Stopwatch(operation, [inputs], framework.synchronise)
+    watch.sample(1)
+    return min(watch.sample(1) for _ in range(REPEATS)) / 1e9
