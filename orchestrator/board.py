@@ -66,7 +66,7 @@ def fold(board: Board, event: SweepEvent, now_s: float) -> Board:
             return dataclasses.replace(board, phase=name)
         case JobEnded(record):
             records = (*board.records, record)
-            results = groups(records, board.plan.cells, board.plan.spec.baseline)
+            results = groups(records, board.plan.cells, board.plan.spec.baseline, board.plan.spec.margin)
             return dataclasses.replace(board, records=records, running=None, phase=None, groups=results)
         case _:
             return board

@@ -73,7 +73,7 @@ def present(
     console: Console, run: store.Store, manifest: Manifest, records: Sequence[JobRecord], *, as_json: bool
 ) -> None:
     """Print a run's results, as tables and sentences or as one document."""
-    results = groups(records, manifest.cells, manifest.sweep.baseline)
+    results = groups(records, manifest.cells, manifest.sweep.baseline, manifest.sweep.margin)
     if as_json:
         print_json(document(run.name, manifest, results))
     else:

@@ -12,7 +12,7 @@ from orchestrator.interrupts import Interrupts
 from orchestrator.launchers import Launcher
 from orchestrator.plan import Plan
 from orchestrator.store import Store
-from schemas.event import Event
+from schemas.event import Ceiling, Event
 from schemas.job import Cell, JobSpec
 from schemas.record import Host, JobRecord, Outside
 
@@ -63,6 +63,7 @@ class Sweep:
     interrupts: Interrupts
     clock: Callable[[], float] = time.monotonic
     records: list[JobRecord] = field(default_factory=list)
+    _ceilings: dict[tuple[str, int], Ceiling] = field(default_factory=dict)
     _calls: dict[str, int] = field(default_factory=dict)
     _dropped: set[str] = field(default_factory=set)
     _failures: Counter[str] = field(default_factory=Counter)
@@ -102,10 +103,14 @@ class Sweep:
         started, load = datetime.now().astimezone().isoformat(timespec="milliseconds"), os.getloadavg()[0]
         self.publish(JobStarted(spec))
         ending = self.launcher(spec, self.store.log(spec), lambda event: self.publish(JobSaid(event)))
-        judgement = judge.judge(spec, ending)
+        report = judge.report_of(ending)
+        same = (spec.cell.dtype, spec.cell.threads)
+        if report is not None:
+            self._ceilings[same] = judge.higher(self._ceilings.get(same), report.ceiling)
+        judgement = judge.judge(spec, ending, self._ceilings.get(same))
         record = JobRecord(
             spec=spec, outcome=judgement.outcome, reason=judgement.reason, advice=judgement.advice,
-            report=judge.report_of(ending), host=self.host,
+            report=report, host=self.host,
             outside=Outside(
                 started=started, spawn_to_end_ns=ending.wall_ns, exit_status=ending.status,
                 last_phase=judge.last_phase(ending), load_before=load,

@@ -111,6 +111,11 @@ FRAMEWORKS: tuple[Framework, ...] = (
             Mode(name="crash", summary="an instrument: the first call ends the process by a signal"),
             Mode(name="raise", summary="an instrument: the first call raises"),
             Mode(name="chatter", summary="an instrument: every call writes to descriptors 1 and 2"),
+            Mode(name="constant", summary="an instrument: every call gives the first call's result"),
+            Mode(name="remembered", summary="an instrument: each set of inputs is computed only once"),
+            Mode(name="deferred", summary="an instrument: nothing is computed until it is looked at"),
+            Mode(name="unused", summary="an instrument: all results but the first are left out"),
+            Mode(name="recompiling", summary="an instrument: every call counts as a compilation"),
         ),
     ),
 )

@@ -119,7 +119,9 @@ class Report(Versioned):
     phases: tuple[PhaseCost, ...]
     verification: Verification
     inputs_sha256: str = Field(description="of all weights and inputs: equal cells must have equal ones")
-    warmup_ns: tuple[NonNegativeInt, ...] = Field(description="each warm-up call in turn, from the first call on")
+    warmup: tuple[tuple[PositiveInt, NonNegativeInt], ...] = Field(
+        description="laps from the first call on: so many calls, and the nanoseconds that they took together"
+    )
     calls: PositiveInt = Field(description="calls in one sample")
     samples_ns: tuple[PositiveInt, ...] = Field(description="each sample's time for all its calls")
     noise: Noise

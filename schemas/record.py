@@ -10,7 +10,8 @@ from schemas.job import Cell, JobSpec
 from schemas.sweep import SweepSpec
 
 Outcome = Literal[
-    "measured", "wrong", "unfair", "implausible", "unsupported", "raised", "timeout", "killed", "out-of-memory",
+    "measured", "wrong", "unfair", "implausible", "recompiled", "nonlinear", "overhead-dominated", "unsupported",
+    "raised",    "timeout", "killed", "out-of-memory",
     "garbled", "no-report", "interrupted",
 ]  # fmt: skip
 

@@ -67,6 +67,9 @@ class SweepSpec(Model):
     exclude: tuple[Pick, ...] = ()
     include: tuple[Pick, ...] = ()
     baseline: str | None = None
+    margin: PositiveFloat = Field(
+        default=0.02, lt=1, description="differences below this share are too small to matter"
+    )
     seed: int | None = Field(default=None, ge=0, description="of the random order; null: drawn anew")
     stop: Stop = Stop()
     timing: Timing = Timing()

@@ -105,7 +105,11 @@ def test_only_the_store_puts_paths_together() -> None:
 
 
 def test_only_the_store_knows_the_name_of_the_manifest() -> None:
-    said = {name for name, node in nodes("orchestrator", ast.Constant) if "manifest.json" in str(getattr(node, "value"))}  # noqa: B009, E501
+    said = {
+        name
+        for name, node in nodes("orchestrator", ast.Constant)
+        if isinstance(node, ast.Constant) and "manifest.json" in str(node.value)
+    }
     assert said == {"orchestrator/store.py"}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from schemas.event import Ceiling
-from workers.frameworks import Framework
+from workers.frameworks import Framework, Step
 from workers.stopwatch import Stopwatch
 
 PRODUCTS = (128, 256, 512)
@@ -36,7 +36,7 @@ def ceiling(framework: Framework, itemsize: int) -> Ceiling:
     return Ceiling(flops_per_s=flops, bytes_per_s=moved)
 
 
-def fastest(framework: Framework, inputs: tuple[Any, ...], operation: Any) -> float:
+def fastest(framework: Framework, inputs: tuple[Any, ...], operation: Step) -> float:
     """Seconds of the fastest of a few single calls, after one that does not count."""
     watch = Stopwatch(operation, [inputs], framework.synchronise)
     watch.sample(1)

@@ -13,13 +13,14 @@ from typing import Any
 
 Outputs = tuple[Any, ...]
 Step = Callable[..., Outputs]
+Lap = tuple[int, int]
+"""So many calls, and the nanoseconds that they took together."""
 
 LINEAR = (1.9, 2.1)
 """Between these, twice the calls are held to take twice the time."""
 
-LEAST_CALLS = 10
-SINGLE_CALLS = 400
-"""As many warm-up calls are timed one by one, at the most; a fast operation is warmed further in batches."""
+SINGLE_CALLS = 10
+LAP_NS = 1_000_000
 
 
 class Stopwatch:
@@ -59,21 +60,20 @@ class Stopwatch:
         self.last = ((calls - 1) % len(self._input_sets), outputs)
         return max(1, took)
 
-    def warm_up(self, minimum_ns: int, maximum_ns: int) -> tuple[int, ...]:
-        """Time single calls until they no longer get faster, for at least `minimum_ns` and at most `maximum_ns`.
+    def warm_up(self, minimum_ns: int, maximum_ns: int) -> tuple[Lap, ...]:
+        """Call until calls no longer get faster, for `minimum_ns` to `maximum_ns` after the first few.
 
-        However long they take, there are at least a few: TorchScript's third call may still be compiling.
+        The first calls are timed one by one, and however long they take there are a few of them: TorchScript's third
+        call may still be compiling. Then calls are timed in laps of about a millisecond, so that a trace shows how
+        the speed develops and not how a clock and a cache flicker.
         """
-        trace: list[int] = []
+        laps: list[Lap] = [(1, self.sample(1)) for _ in range(SINGLE_CALLS)]
         spent = 0
-        while len(trace) < LEAST_CALLS or (
-            spent < maximum_ns and len(trace) < SINGLE_CALLS and not (spent >= minimum_ns and settled(trace))
-        ):
-            trace.append(self.sample(1))
-            spent += trace[-1]
-        while spent < minimum_ns:
-            spent += self.sample(SINGLE_CALLS)
-        return tuple(trace)
+        calls = max(1, LAP_NS // min(took for _, took in laps))
+        while spent < maximum_ns and not (spent >= minimum_ns and settled([took / n for n, took in laps])):
+            laps.append((calls, self.sample(calls)))
+            spent += laps[-1][1]
+        return tuple(laps)
 
     def calibrate(self, target_ns: int) -> int:
         """How many calls make a sample of at least about `target_ns`: one, if a call takes that long."""
@@ -116,7 +116,7 @@ class Stopwatch:
 
     def overhead_ns(self, calls: int = 10_000) -> float:
         """What the loop itself takes for each call, by a step that returns at once."""
-        idle = Stopwatch(lambda *inputs: (), self._input_sets, lambda outputs: None, self._clock)
+        idle = Stopwatch(lambda *_: (), self._input_sets, lambda _: None, self._clock)
         return min(idle.sample(calls) for _ in range(5)) / calls
 
     def clock_ns(self) -> float:
@@ -125,7 +125,7 @@ class Stopwatch:
         return float(min(after - before for before, after in itertools.pairwise(readings)))
 
 
-def settled(trace: Sequence[int], window: int = 10, tolerance: float = 0.03) -> bool:
+def settled(trace: Sequence[float], window: int = 10, tolerance: float = 0.03) -> bool:
     """Whether the last calls are no longer faster than the ones before them, by their medians."""
     if len(trace) < 2 * window:
         return False

@@ -39,10 +39,14 @@ class Expectation:
             self._own_error = {name: self._errors(name, value)[0] for name, value in again.items()}
 
     def check(self, outputs: Sequence[Array], inputs: str) -> tuple[Check, ...]:
-        """Compare a step's outputs, in the order of the reference's, naming the inputs they belong to."""
-        if len(outputs) != len(self.tensors):
-            raise ValueError(f"the step returned {len(outputs)} tensors where {len(self.tensors)} were due")
-        return tuple(self._check(name, got, inputs) for name, got in zip(self.tensors, outputs, strict=True))
+        """Compare a step's outputs, in the order of the reference's, naming the inputs they belong to.
+
+        A tensor that was not returned fails like one that is wrong.
+        """
+        return tuple(
+            self._check(name, outputs[index] if index < len(outputs) else np.empty(0), inputs)
+            for index, name in enumerate(self.tensors)
+        )
 
     def tolerance(self, tensor: str) -> float:
         """Largest relative error of a right result; gradients may be off by twice as much as outputs."""
@@ -97,7 +101,7 @@ def verdict(checks: Sequence[Check]) -> str:
     if not failed:
         return ""
     first = failed[0]
-    size = "is not finite or has the wrong shape" if first.error is None else f"is off by {first.error:.2g}"
+    size = "is missing, not finite or of the wrong shape" if first.error is None else f"is off by {first.error:.2g}"
     return f"{first.tensor} {size} (tolerance {first.tolerance:.2g}) on {first.inputs}" + (
         f", and {len(failed) - 1} more checks failed" if len(failed) > 1 else ""
     )

@@ -2,19 +2,29 @@
 
 import math
 import statistics
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from orchestrator.analysis.compare import Comparison, Scores, Standing, compare_all, should_stop, standings
-from orchestrator.analysis.statistics import Interval, median_interval
+from orchestrator.analysis.compare import MARGIN, Comparison, Scores, Standing, compare_all, should_stop, standings
+from orchestrator.analysis.disturbance import Flag, Grade, canary_floor_ns, drifting, flags, grade, undisturbed
+from orchestrator.analysis.statistics import Interval, median_interval, percentile
+from orchestrator.analysis.steady import Steady, classify
+from orchestrator.judge import TRIES
 from schemas.event import PhaseName, Report
 from schemas.job import Cell
 from schemas.record import JobRecord, Outcome
 from schemas.sweep import SweepSpec
 
+Steadiness = Literal["flat", "warm-up", "slow-down", "none", "mixed", "unknown"]
+AGREEING = 0.9
+"""So many of a cell's processes must be steady in the same way, or the cell is labelled."""
+
 BEFORE_FIRST_RESULT: tuple[PhaseName, ...] = ("trace", "compile", "first_call")
-DECIDING: tuple[Outcome, ...] = ("wrong", "unfair", "implausible", "unsupported", "measured")
+DECIDING: tuple[Outcome, ...] = (
+    "wrong", "unfair", "implausible", "recompiled", "nonlinear", "overhead-dominated", "unsupported", "measured",
+)  # fmt: skip
 """Of several outcomes of one cell, the first of these that occurred speaks for it; otherwise the latest."""
 
 
@@ -22,7 +32,8 @@ DECIDING: tuple[Outcome, ...] = ("wrong", "unfair", "implausible", "unsupported"
 class Result:
     """One cell over all its processes, of which there may be none yet: then there is no outcome.
 
-    Times are nanoseconds per call; `first_ns` is from the finished model to its first result.
+    Times are nanoseconds per call, with intervals over processes. `first_ns` is from the finished model to its first
+    result, `steady_ns` from there until calls are steady. `percentiles_ns` are of samples, pooled over all processes.
     """
 
     cell: Cell
@@ -33,6 +44,12 @@ class Result:
     floor_ns: Interval
     typical_ns: Interval
     first_ns: Interval
+    second_ns: Interval
+    steady_ns: Interval
+    steadiness: Steadiness
+    percentiles_ns: Mapping[str, float | None]
+    grade: Grade
+    flags: frozenset[Flag]
     warnings: tuple[str, ...]
 
     @property
@@ -63,16 +80,18 @@ class Group:
         return next(result for result in self.results if result.label == label)
 
 
-def groups(records: Sequence[JobRecord], cells: Sequence[Cell], baseline: str | None = None) -> tuple[Group, ...]:
+def groups(
+    records: Sequence[JobRecord], cells: Sequence[Cell], baseline: str | None = None, margin: float = MARGIN
+) -> tuple[Group, ...]:
     """Results of all cells, in the order of the plan, grouped by what they compute."""
     of_cell = defaultdict(list)
     for record in records:
         of_cell[record.spec.cell.id].append(record)
-    together = defaultdict(list)
+    together, canary_ns = defaultdict(list), canary_floor_ns(records)
     for cell in cells:
-        together[title(cell)].append(result(cell, of_cell[cell.id]))
+        together[title(cell)].append(result(cell, of_cell[cell.id], canary_ns))
     scores = {cell.id: score(of_cell[cell.id]) for cell in cells}
-    return tuple(group(name, results, scores, baseline) for name, results in together.items())
+    return tuple(group(name, results, scores, baseline, margin) for name, results in together.items())
 
 
 def title(cell: Cell) -> str:
@@ -83,9 +102,12 @@ def title(cell: Cell) -> str:
     return f"{cell.workload} {cell.task} ({sizes}), batch {cell.batch}, {cell.dtype}, {threads}, {cell.device}{track}"
 
 
-def result(cell: Cell, records: Sequence[JobRecord]) -> Result:
+def result(cell: Cell, records: Sequence[JobRecord], canary_ns: float = 0.0) -> Result:
     """One cell's result from its records, of which there may be none yet."""
     reports = [record.report for record in records if record.report is not None]
+    traces = [classify([took / calls for calls, took in report.warmup]) for report in reports]
+    flagged = [flags(record, canary_ns) for record in records if record.report is not None]
+    drift = drifting([floor(report) for report in reports])
     speaker = speaking(records)
     return Result(
         cell=cell,
@@ -94,14 +116,25 @@ def result(cell: Cell, records: Sequence[JobRecord]) -> Result:
         reason=speaker.reason if speaker else "",
         advice=speaker.advice if speaker else "",
         floor_ns=median_interval([math.exp(floor(report)) * 1e9 for report in reports]),
-        typical_ns=median_interval([math.exp(typical(report)) * 1e9 for report in reports]),
+        typical_ns=median_interval([math.exp(typical(record)) * 1e9 for record in records if record.report]),
         first_ns=median_interval([first_result_ns(report) for report in reports]),
+        second_ns=median_interval([report.warmup[1][1] for report in reports]),
+        steady_ns=median_interval(
+            [ns for pair in zip(reports, traces, strict=True) if (ns := to_steady_ns(*pair)) is not None]
+        ),
+        steadiness=steadiness(traces),
+        percentiles_ns=percentiles(reports),
+        grade=grade(flagged, drift=drift),
+        flags=frozenset().union(*flagged, {Flag.DRIFT} if drift else ()),
         warnings=tuple(dict.fromkeys(warning for report in reports for warning in report.warnings)),
     )
 
 
 def speaking(records: Sequence[JobRecord]) -> JobRecord | None:
-    """The record whose outcome is the cell's."""
+    """The record whose outcome is the cell's: a cell that was given up on is not measured, whatever it did before."""
+    failed = [record for record in records if record.outcome not in DECIDING]
+    if len(failed) >= TRIES:
+        return failed[-1]
     for outcome in DECIDING:
         for record in records:
             if record.outcome == outcome:
@@ -109,11 +142,14 @@ def speaking(records: Sequence[JobRecord]) -> JobRecord | None:
     return records[-1] if records else None
 
 
-def group(name: str, results: Sequence[Result], scores: dict[str, Scores], baseline: str | None) -> Group:
+def group(
+    name: str, results: Sequence[Result], scores: dict[str, Scores], baseline: str | None, margin: float
+) -> Group:
     """Compare the measured cells of one group with each other, and the A/A clone with its original."""
     ranked = [each for each in results if each.outcome == "measured" and not each.cell.replica]
     twins = [each for each in results if each.outcome == "measured" and each.cell.replica]
-    comparisons = compare_all({each.label: scores[each.cell.id] for each in ranked})
+    barred = {each.label for each in ranked if each.grade == "C"}
+    comparisons = compare_all({each.label: scores[each.cell.id] for each in ranked}, margin=margin, barred=barred)
     labels = [each.label for each in ranked]
     return Group(
         title=name,
@@ -121,7 +157,7 @@ def group(name: str, results: Sequence[Result], scores: dict[str, Scores], basel
         results=tuple(results),
         comparisons=comparisons,
         standings=standings(labels, comparisons),
-        clone=clone(twins[0], ranked, scores) if twins else None,
+        clone=clone(twins[0], ranked, scores, margin) if twins else None,
     )
 
 
@@ -131,24 +167,24 @@ def choose_baseline(results: Sequence[Result], asked: str | None) -> str:
     return asked if asked in hopeful else next(iter(hopeful), "")
 
 
-def clone(twin: Result, ranked: Iterable[Result], scores: dict[str, Scores]) -> Comparison | None:
+def clone(twin: Result, ranked: Iterable[Result], scores: dict[str, Scores], margin: float) -> Comparison | None:
     """What the instrument says of a cell and the same cell again; None if the original was not measured."""
     for each in ranked:
         if each.cell == twin.cell.model_copy(update={"replica": 0}):
-            return compare_all({each.label: scores[each.cell.id], twin.label: scores[twin.cell.id]})[0]
+            return compare_all({each.label: scores[each.cell.id], twin.label: scores[twin.cell.id]}, margin=margin)[0]
     return None
 
 
 def score(records: Iterable[JobRecord]) -> Scores:
-    """Log seconds per call of each block's process, of measured jobs alone."""
-    reports = {
-        record.spec.block: record.report
+    """Log seconds per call of each block's process, of measured jobs alone; one that a quota stopped is no measure."""
+    valid = [
+        record
         for record in records
-        if record.outcome == "measured" and record.report is not None
-    }
+        if record.outcome == "measured" and record.report is not None and not record.report.noise.throttled
+    ]
     return Scores(
-        floor={block: floor(report) for block, report in reports.items()},
-        typical={block: typical(report) for block, report in reports.items()},
+        floor={record.spec.block: floor(record.report) for record in valid if record.report is not None},
+        typical={record.spec.block: typical(record) for record in valid},
     )
 
 
@@ -157,12 +193,38 @@ def floor(report: Report) -> float:
     return math.log(min(report.samples_ns) / report.calls / 1e9)
 
 
-def typical(report: Report) -> float:
-    """Log seconds per call of the process's median sample."""
-    return math.log(statistics.median(report.samples_ns) / report.calls / 1e9)
+def typical(record: JobRecord) -> float:
+    """Log seconds per call of the process's median sample among those that nothing disturbed."""
+    report = record.report
+    assert report is not None
+    quiet = undisturbed(report, len(record.spec.cpus) or record.host.cores)
+    return math.log(statistics.median(report.samples_ns[index] for index in quiet) / report.calls / 1e9)
 
 
-def first_result_ns(report: Report) -> int:
+def to_steady_ns(report: Report, found: Steady) -> float | None:
+    """From the first result until calls were steady; None if they never were."""
+    return None if found.kind == "none" else sum(took for _, took in report.warmup[1 : found.start])
+
+
+def steadiness(traces: Sequence[Steady]) -> Steadiness:
+    """The class of nine processes in ten; `mixed` if there is none, `unknown` without any process."""
+    kinds = Counter(found.kind for found in traces)
+    if not kinds:
+        return "unknown"
+    kind, count = kinds.most_common(1)[0]
+    settled = kinds["flat"] + kinds["warm-up"]
+    if settled >= AGREEING * len(traces):
+        return "flat" if kinds["flat"] >= AGREEING * len(traces) else "warm-up"
+    return kind if count >= AGREEING * len(traces) else "mixed"
+
+
+def percentiles(reports: Sequence[Report]) -> dict[str, float | None]:
+    """Percentiles of the time per call of samples, where there are enough of them to speak of a tail."""
+    pooled = [sample / report.calls for report in reports for sample in report.samples_ns]
+    return {f"p{q}": percentile(pooled, q) if pooled else None for q in (50, 90, 99)}
+
+
+def first_result_ns(report: Report) -> float:
     """From the finished model to its first result: tracing or compiling, and the first call."""
     return sum(cost.wall_ns for cost in report.phases if cost.name in BEFORE_FIRST_RESULT)
 
@@ -171,5 +233,5 @@ def enough(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord],
     """Whether every group has reached the precision that was asked for. Significance plays no part."""
     return all(
         should_stop(block, each.comparisons, spec.stop.precision, baseline=each.baseline)
-        for each in groups(records, cells, spec.baseline)
+        for each in groups(records, cells, spec.baseline, spec.margin)
     )

@@ -16,7 +16,7 @@ from orchestrator.plan import Plan
 from orchestrator.report.units import clock
 from schemas.catalog import FRAMEWORKS, TASKS, WORKLOADS
 
-PLAIN: Any = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0)}
+PLAIN: Any = {"box": box.SIMPLE_HEAD, "padding": 0, "show_edge": False}
 
 
 def list_document() -> dict[str, Any]:

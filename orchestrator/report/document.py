@@ -56,6 +56,12 @@ def of_result(result: Result) -> dict[str, Any]:
         "floor_ns": of_interval(result.floor_ns),
         "typical_ns": of_interval(result.typical_ns),
         "first_result_ns": of_interval(result.first_ns),
+        "second_call_ns": of_interval(result.second_ns),
+        "to_steady_ns": of_interval(result.steady_ns),
+        "steadiness": result.steadiness,
+        "sample_percentiles_ns": dict(result.percentiles_ns),
+        "grade": result.grade,
+        "flags": sorted(result.flags),
         "warnings": list(result.warnings),
     }
 

@@ -37,11 +37,11 @@ def table(group: Group) -> Table:
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        padding=0,
         show_edge=False,
     )
     drawn.add_column("mode", no_wrap=True)
-    for heading in ("time per\ncall", f"ratio to {group.baseline}\n(95 % interval)", "rank", "first\nresult", "n"):
+    for heading in ("time per\ncall", "ratio to baseline\n(95 % interval)", "rank", "first\nresult", "n"):
         drawn.add_column(heading, justify="right", no_wrap=True)
     drawn.add_column("verdict")
     for cells in rows(group):
@@ -70,7 +70,7 @@ def ranked(result: Result, standing: Standing | None, comparison: Comparison | N
     times = "1" if comparison is None else with_interval(comparison.ratio)
     return (
         result.label, duration(result.floor_ns.estimate), times, place, duration(result.first_ns.estimate),
-        str(result.jobs), verdict,
+        f"{result.jobs} {result.grade}", verdict,
     )  # fmt: skip
 
 

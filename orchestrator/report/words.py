@@ -3,16 +3,23 @@
 from collections.abc import Iterator, Sequence
 
 from orchestrator.analysis.compare import Comparison, Verdict
-from orchestrator.analysis.results import Group, Result
+from orchestrator.analysis.disturbance import MEANING
+from orchestrator.analysis.results import Group, Result, Steadiness
 from orchestrator.plan import FRAMEWORKS
 from orchestrator.report.units import between, duration, ratio
 
 NAMES = {"torch": "PyTorch", "tensorflow": "TensorFlow", "numpy": "NumPy"}
 
+UNSTEADY: dict[Steadiness, str] = {
+    "slow-down": "became slower during its warm-up in most processes",
+    "none": "did not become steady during its warm-up in most processes",
+    "mixed": "did not become steady in the same way in nine processes of ten",
+}
+
 
 def sentences(group: Group) -> list[str]:
     """The answer for one group: the fastest, what compiling did in each framework, and between frameworks."""
-    return [*fastest(group), *compiled(group), *across(group), *unranked(group), *clone(group)]
+    return [*fastest(group), *compiled(group), *across(group), *unranked(group), *doubts(group), *clone(group)]
 
 
 def fastest(group: Group) -> Iterator[str]:
@@ -60,6 +67,19 @@ def unranked(group: Group) -> Iterator[str]:
             yield f"{each.label} is not ranked: {each.outcome}: {each.reason}."
 
 
+def doubts(group: Group) -> Iterator[str]:
+    """Cells whose measurements were disturbed, and cells that were not steady."""
+    for each in group.results:
+        if each.outcome != "measured" or each.cell.replica:
+            continue
+        if each.grade != "A":
+            why = ", ".join(f"{MEANING[flag]} ({flag})" for flag in sorted(each.flags))
+            bar = "; it cannot be called faster than another" if each.grade == "C" else ""
+            yield f"{each.label} is graded {each.grade}: {why}{bar}."
+        if each.steadiness in UNSTEADY:
+            yield f"{each.label} {UNSTEADY[each.steadiness]}."
+
+
 def clone(group: Group) -> Iterator[str]:
     """What the instrument made of the same cell measured twice."""
     if group.clone is not None:
@@ -78,7 +98,7 @@ def claim(found: Comparison, other: str) -> str:
         case Verdict.FASTER | Verdict.SLOWER:
             return f"takes {times} as long as {other}: {found.verdict.lower()}"
         case Verdict.DIFFERENT_BUT_SMALL:
-            return f"takes {times} as long as {other}: a real difference, too small to matter"
+            return f"takes {times} as long as {other}: a real difference, estimated too small to matter"
         case Verdict.EQUIVALENT:
             return f"is as fast as {other} ({interval})"
         case Verdict.ESTIMATOR_DEPENDENT:

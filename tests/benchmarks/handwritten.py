@@ -12,7 +12,12 @@ from typing import Any
 
 framework, mode = sys.argv[1].split(":")
 os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+os.environ |= {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+}
 
 
 def of_torch() -> Callable[[], Any]:

@@ -1,7 +1,7 @@
 """What the orchestrator's tests make their cells, records and runs of."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
@@ -29,42 +29,6 @@ def a_spec(cell: Cell | None = None, block: int = 1, position: int = 0, **change
     return JobSpec.model_validate(plain | changes)
 
 
-def a_report(call_ns: int = 1000, **changes: object) -> Report:
-    """The report of a process whose fastest sample took `call_ns` a call, and the others one per cent more."""
-    plain = {
-        "versions": {"numpy": "2.0"}, "settings": (), "verification": {"checks": ()}, "inputs_sha256": "ab",
-        "phases": ({"name": "import", "wall_ns": 10**8, "cpu_ns": 10**8},
-                   {"name": "first_call", "wall_ns": 10**6, "cpu_ns": 10**6}),
-        "warmup_ns": (9 * call_ns, 2 * call_ns), "calls": 100,
-        "samples_ns": (101 * call_ns, 100 * call_ns, 101 * call_ns),
-    }  # fmt: skip
-    return Report.model_validate(plain | changes)
-
-
-def a_record(
-    cell: Cell | None = None, block: int = 1, outcome: str = "measured", call_ns: int = 1000, **changes: object
-) -> JobRecord:
-    """The record of one job that was started; only measured and wrong ones have a report."""
-    plain: dict[str, object] = {
-        "spec": a_spec(cell, block), "outcome": outcome, "host": HOST,
-        "reason": "" if outcome == "measured" else f"because it was {outcome}",
-        "report": a_report(call_ns) if outcome in ("measured", "wrong") else None,
-        "outside": {"started": "2025-01-01T00:00:00", "spawn_to_end_ns": 2 * 10**9, "exit_status": 0,
-                    "last_phase": "steady", "load_before": 0.1},
-    }  # fmt: skip
-    return JobRecord.model_validate(plain | changes)
-
-
-def some_records(times_ns: Mapping[Cell, float], blocks: int = 12, noise: float = 0.003) -> list[JobRecord]:
-    """Measured jobs of cells with these times per call, in nanoseconds, a little different in each process."""
-    rng = random.Random(1)
-    return [
-        a_record(cell, block, call_ns=round(time * (1 + rng.gauss(0, noise))))
-        for block in range(1, blocks + 1)
-        for cell, time in times_ns.items()
-    ]
-
-
 def a_plan(*frameworks: str, axes: Mapping[str, object] | None = None, **said: object) -> Plan:
     """A plan for two cores, of modes that need nothing but NumPy."""
     asked = {"frameworks": frameworks or ("numpy", "synthetic:spin"), "workloads": ("mlp",)} | dict(axes or {})
@@ -87,18 +51,37 @@ def make_spec() -> Callable[..., JobSpec]:
 
 
 @pytest.fixture
-def make_report() -> Callable[..., Report]:
-    return a_report
+def make_record(make_report: Callable[..., Report]) -> Callable[..., JobRecord]:
+    """The record of one job that was started; only measured and wrong ones have a report."""
+
+    def make(
+        cell: Cell | None = None, block: int = 1, outcome: str = "measured", call_ns: int = 1000, **changes: object
+    ) -> JobRecord:
+        plain: dict[str, object] = {
+            "spec": a_spec(cell, block), "outcome": outcome, "host": HOST,
+            "reason": "" if outcome == "measured" else f"because it was {outcome}",
+            "report": make_report(call_ns) if outcome in ("measured", "wrong") else None,
+            "outside": {"started": "2025-01-01T00:00:00", "spawn_to_end_ns": 2 * 10**9, "exit_status": 0,
+                        "last_phase": "steady", "load_before": 0.1},
+        }  # fmt: skip
+        return JobRecord.model_validate(plain | changes)
+
+    return make
 
 
 @pytest.fixture
-def make_record() -> Callable[..., JobRecord]:
-    return a_record
+def make_records(make_record: Callable[..., JobRecord]) -> Callable[..., list[JobRecord]]:
+    """Measured jobs of cells with these times per call, in nanoseconds, a little different in each process."""
 
+    def make(times_ns: Sequence[tuple[Cell, float]], blocks: int = 12, noise: float = 0.003) -> list[JobRecord]:
+        rng = random.Random(1)
+        return [
+            make_record(cell, block, call_ns=round(time * (1 + rng.gauss(0, noise))))
+            for block in range(1, blocks + 1)
+            for cell, time in times_ns
+        ]
 
-@pytest.fixture
-def make_records() -> Callable[..., list[JobRecord]]:
-    return some_records
+    return make
 
 
 @pytest.fixture

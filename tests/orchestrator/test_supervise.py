@@ -14,10 +14,11 @@ import pytest
 from orchestrator import supervise
 from orchestrator.interrupts import Interrupts
 from orchestrator.supervise import Ending
-from schemas.event import Event, Hello, Phase, Report
+from schemas.event import Event, Failure, Hello, Phase, Report
 
 DOUBLES = Path(__file__).resolve().parents[1] / "doubles"
 FAR_AWAY_S = 60.0
+LAST = b'{"kind":"failure","outcome":"raised","reason":"all is said"}'
 
 
 @dataclass
@@ -68,22 +69,27 @@ def stage(tmp_path: Path) -> Stage:
 
 
 def test_a_polite_worker_is_heard_to_its_end(stage: Stage) -> None:
-    ending = stage("polite", message=b"the spec")
+    ending = stage("polite", message=LAST)
     assert (ending.how, ending.status) == ("ended", 0)
-    assert [event.kind for event in ending.events] == ["hello", "phase", "phase", "report"]
+    assert [event.kind for event in ending.events] == ["hello", "phase", "phase", "failure"]
     assert stage.heard == list(ending.events)
     assert stage.everybody_left()
 
 
-def test_a_worker_gets_its_message_and_its_variables_and_no_others(stage: Stage) -> None:
-    report = stage("polite", message=b"the spec").events[-1]
-    assert isinstance(report, Report)
-    assert report.versions == {"message": "the spec", "variable": "set"}
+def test_a_long_report_arrives_whole(stage: Stage, make_report: Callable[..., Report]) -> None:
+    report = make_report(warnings=["x" * 1000] * 1000)
+    assert stage("polite", message=report.model_dump_json().encode()).events[-1] == report
 
 
 def test_what_a_worker_prints_on_its_standard_error_is_in_its_log(stage: Stage) -> None:
-    stage("polite")
-    assert stage.log == b"a framework talks\n"
+    stage("polite", message=LAST)
+    assert stage.log.startswith(b"a framework talks")
+
+
+def test_a_worker_has_the_variables_that_it_is_given_and_not_its_parents(stage: Stage) -> None:
+    stage("polite", message=LAST)
+    assert b"'VARIABLE': 'set'" in stage.log
+    assert b"'PATH'" not in stage.log
 
 
 def test_the_time_from_outside_covers_all_of_a_workers_life(stage: Stage) -> None:
@@ -91,8 +97,8 @@ def test_the_time_from_outside_covers_all_of_a_workers_life(stage: Stage) -> Non
 
 
 def test_fifty_megabytes_on_standard_error_do_not_stop_a_worker(stage: Stage) -> None:
-    ending = stage("flood")
-    assert isinstance(ending.events[-1], Report)
+    ending = stage("flood", message=LAST)
+    assert isinstance(ending.events[-1], Failure)
     assert len(stage.log) > 50e6
 
 
@@ -155,13 +161,13 @@ def test_a_worker_that_never_reads_its_message_is_held_to_its_deadline(stage: St
 
 
 def test_a_deadline_may_be_months_away(stage: Stage) -> None:
-    assert stage("polite", deadline_s=90 * 24 * 3600).how == "ended"
+    assert stage("polite", message=LAST, deadline_s=90 * 24 * 3600).how == "ended"
 
 
 def test_a_grandchild_that_holds_the_pipes_does_not_hold_the_parent(stage: Stage) -> None:
-    ending = stage("heir")
+    ending = stage("heir", message=LAST)
     assert (ending.how, ending.status) == ("ended", 0)
-    assert isinstance(ending.events[-1], Report)
+    assert isinstance(ending.events[-1], Failure)
     assert stage.everybody_left()
 
 
@@ -201,8 +207,8 @@ def test_the_parent_sleeps_while_a_worker_works_even_if_it_closed_its_channel(st
 
 
 def test_no_descriptor_is_left_open(stage: Stage) -> None:
-    stage("polite")
+    stage("polite", message=LAST)
     before = psutil.Process().num_fds()
-    stage("polite")
+    stage("polite", message=LAST)
     stage("leaves", "exit", "0")
     assert psutil.Process().num_fds() == before

@@ -10,7 +10,7 @@ HELLO = {"pid": 1, "python": "3.11", "interpreter": "/usr/bin/python"}
 def test_a_value_cannot_be_changed() -> None:
     phase = Phase(name="build")
     with pytest.raises(ValidationError, match="frozen"):
-        phase.name = "steady"  # type: ignore[misc]
+        phase.name = "steady"
 
 
 def test_a_field_that_is_not_declared_is_refused() -> None:

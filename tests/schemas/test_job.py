@@ -18,7 +18,9 @@ CHANGES: dict[str, object] = {
 @given(st.permutations(["a", "b", "c", "d"]))
 def test_the_order_of_parameters_does_not_change_a_cells_id(names: list[str]) -> None:
     values = {"a": 1, "b": 2, "c": 3, "d": 4}
-    ordered, shuffled = (CELL.model_copy(update={"parameters": each}) for each in (values, {n: values[n] for n in names}))
+    ordered, shuffled = (
+        CELL.model_copy(update={"parameters": each}) for each in (values, {n: values[n] for n in names})
+    )
     assert shuffled.id == ordered.id
 
 

@@ -1,4 +1,6 @@
-from schemas.event import Check, PhaseCost, Report, Setting, Verification
+from collections.abc import Callable
+
+from schemas.event import Check, Report, Verification
 from schemas.job import Cell, JobSpec
 from schemas.record import Host, JobRecord, Manifest, Outside
 from schemas.sweep import SweepSpec
@@ -7,16 +9,12 @@ CELL = Cell(framework="numpy", mode="eager", workload="mlp", parameters={"depth"
 HOST = Host(cpu="a CPU", cores=2, memory_bytes=1 << 30, system="Linux", python="3.11", variables={"LD_PRELOAD": "x"})
 
 
-def test_a_record_comes_back_from_json_as_it_was() -> None:
+def test_a_record_comes_back_from_json_as_it_was(make_report: Callable[..., Report]) -> None:
     check = Check(tensor="loss", inputs="set 0", error=None, worst=0.1, tolerance=2e-6, passed=False)
-    report = Report(
-        versions={"numpy": "2.0"}, settings=(Setting(name="cores", asked=None, got="0"),),
-        phases=(PhaseCost(name="import", wall_ns=5, cpu_ns=4),), inputs_sha256="ab", calls=3, warmup_ns=(9, 8),
-        verification=Verification(checks=(check,), reason="not finite"), samples_ns=(30, 31), warnings=("µ",),
-    )  # fmt: skip
     record = JobRecord(
         spec=JobSpec(cell=CELL, block=1, position=0, seed=1, cpus=(), variables={}),
-        outcome="wrong", reason="not finite", advice="look", report=report, host=HOST,
+        outcome="wrong", reason="not finite", advice="look", host=HOST,
+        report=make_report(verification=Verification(checks=(check,), reason="not finite"), warnings=("µ",)),
         outside=Outside(started="now", spawn_to_end_ns=1, exit_status=-9, last_phase="verify", load_before=0.1),
     )  # fmt: skip
     assert JobRecord.model_validate_json(record.model_dump_json()) == record

@@ -48,9 +48,48 @@ def chatter(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
     return outputs
 
 
-MODES: dict[str, Callable[[tuple[Any, ...]], tuple[Any, ...]]] = {
-    "spin": lambda outputs: outputs, "wrong": wrong, "garbage": garbage,
-    "hang": hang, "crash": crash, "raise": raise_, "chatter": chatter,
+FAULTS: dict[str, Callable[[tuple[Any, ...]], tuple[Any, ...]]] = {
+    "wrong": wrong, "garbage": garbage, "hang": hang, "crash": crash, "raise": raise_, "chatter": chatter,
+}  # fmt: skip
+
+
+def constant(step: Step) -> Step:
+    """Ignores its inputs after the first: what a closure over an input becomes when it is compiled."""
+    kept: list[tuple[Any, ...]] = []
+
+    def once(*inputs: Any) -> tuple[Any, ...]:
+        if not kept:
+            kept.append(step(*inputs))
+        return kept[0]
+
+    return once
+
+
+def remembered(step: Step) -> Step:
+    """Computes each set of inputs once, and hands out what it has: right, and no measure of the work."""
+    kept: dict[tuple[int, ...], tuple[Any, ...]] = {}
+
+    def recall(*inputs: Any) -> tuple[Any, ...]:
+        key = tuple(map(id, inputs))
+        if key not in kept:
+            kept[key] = step(*inputs)
+        return kept[key]
+
+    return recall
+
+
+def deferred(step: Step) -> Step:
+    """Returns at once, and computes when the results are looked at: what a call without synchronisation times."""
+    return lambda *inputs: (lambda: step(*inputs),)
+
+
+def unused(step: Step) -> Step:
+    """Leaves out all results but the first: what a compiler makes of results that nobody takes."""
+    return lambda *inputs: step(*inputs)[:1]
+
+
+BROKEN: dict[str, Callable[[Step], Step]] = {
+    "constant": constant, "remembered": remembered, "deferred": deferred, "unused": unused,
 }  # fmt: skip
 
 
@@ -61,20 +100,32 @@ class Framework(honest.Framework):
         super().__init__(cell)
         self._spin_ns = cell.parameters.get("spin_ns", 0)
         self._hold_mib = cell.parameters.get("hold_mib", 0)
+        self._compiled = 0
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         self._held = np.ones(self._hold_mib * MIB, np.uint8)
         return super().build(implementation, weights)
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
-        return Prepared(None, lambda: self._timed(self._step(*model)))
+        return Prepared(None, lambda: self._modified(self._step(*model)))
 
-    def _timed(self, step: Step) -> Step:
-        misbehave, spin_ns, clock = MODES[self._cell.mode], self._spin_ns, time.perf_counter_ns
+    def compilations(self) -> int | None:
+        return self._compiled if self._cell.mode == "recompiling" else None
+
+    def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
+        return super().to_numpy(outputs[0]() if self._cell.mode == "deferred" else outputs)
+
+    def _modified(self, step: Step) -> Step:
+        """The step with the fault of its mode; an honest one takes its known time."""
+        mode = self._cell.mode
+        if mode in BROKEN:
+            return BROKEN[mode](step)
+        fault, spin_ns, clock = FAULTS.get(mode, lambda outputs: outputs), self._spin_ns, time.perf_counter_ns
 
         def spinning(*inputs: Any) -> tuple[Any, ...]:
             end = clock() + spin_ns
-            outputs = misbehave(step(*inputs))
+            self._compiled += 1
+            outputs = fault(step(*inputs))
             while clock() < end:
                 pass
             return outputs

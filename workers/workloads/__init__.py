@@ -48,7 +48,7 @@ class Reference(Protocol):
 
     @staticmethod
     def flops(parameters: Parameters, batch: int, task: Task) -> int:
-        """Floating-point operations of the matrix products of one call on the first shapes: never more than are needed."""
+        """Operations of the matrix products of one call on the first shapes: never more than are needed."""
 
 
 def reference(workload: str) -> Reference:

@@ -101,6 +101,13 @@ def test_calls_that_flicker_between_two_ticks_of_the_clock_are_flat() -> None:
     assert classify([2050 if late else 2009 for late in on_the_next]).kind == "flat"
 
 
+def test_a_step_is_seen_through_the_flicker_of_a_coarse_clock() -> None:
+    ticks = np.random.default_rng(1).random(300) < 0.2
+    ticked = [50_000, *(2255 if late else 2214 for late in ticks[:50]), *(2050 if late else 2009 for late in ticks)]
+    found = classify(ticked)
+    assert (found.kind, found.start, found.level_ns) == ("warm-up", 51, 2009)
+
+
 def test_exact_times_give_an_exact_answer() -> None:
     found = classify([5000] * 4 + [1000] * 96)
     assert (found.kind, found.start, found.level_ns) == ("warm-up", 4, 1000)

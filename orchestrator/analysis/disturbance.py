@@ -1,0 +1,104 @@
+"""What disturbed each process, and how far its cell may be trusted for it. Pure.
+
+A sample is disturbed when threads of the worker waited for a core that somebody else had, or when the hypervisor took
+time. Threads of one worker also wait for each other, on fewer cores than threads; but then the worker itself keeps its
+cores busy. So only as much waiting counts as there was time on its cores that the worker did not use.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Literal
+
+from scipy import stats
+
+from schemas.event import Report
+from schemas.record import JobRecord
+
+LIMIT = 0.005
+"""Share of a sample that may be lost before it counts as disturbed."""
+
+FEWEST_LEFT = 8
+"""The typical time comes from the undisturbed samples if there are so many, and otherwise from all."""
+
+CANARY_LIMIT = 1.05
+DRIFT_LIMIT = 0.5
+
+Grade = Literal["A", "B", "C"]
+
+
+class Flag(StrEnum):
+    """What was wrong with one process, or (DRIFT) with a cell over the sweep."""
+
+    DELAY = "DELAY"
+    STEAL = "STEAL"
+    THROTTLED = "THROTTLED"
+    CANARY = "CANARY"
+    DRIFT = "DRIFT"
+
+
+MEANING = {
+    Flag.DELAY: "others ran on its cores",
+    Flag.STEAL: "the hypervisor took time",
+    Flag.THROTTLED: "a quota stopped it",
+    Flag.CANARY: "a fixed small product ran slowly",
+    Flag.DRIFT: "its times followed the order of the sweep",
+}
+
+
+def lost_shares(report: Report, cores: int) -> list[float]:
+    """For each sample, the share of its time that its threads waited for cores which others had."""
+    return [
+        min(delay, max(0, cores * took - used)) / took
+        for delay, took, used in zip(report.noise.run_delay_ns, report.samples_ns, report.noise.cpu_ns, strict=True)
+    ]
+
+
+def undisturbed(report: Report, cores: int) -> list[int]:
+    """The indices of the samples that nothing disturbed; of all, if too few are left."""
+    quiet = [
+        index
+        for index, (lost, steal) in enumerate(zip(lost_shares(report, cores), report.noise.steal_ns, strict=True))
+        if lost <= LIMIT and steal == 0
+    ]
+    return quiet if len(quiet) >= FEWEST_LEFT else list(range(len(report.samples_ns)))
+
+
+def flags(record: JobRecord, canary_floor_ns: float) -> frozenset[Flag]:
+    """What was wrong with one process. `canary_floor_ns` is the fastest canary of the sweep."""
+    report = record.report
+    if report is None:
+        return frozenset()
+    cores = len(record.spec.cpus) or record.host.cores
+    lost, noise, wall = lost_shares(report, cores), report.noise, sum(report.samples_ns)
+    found = {
+        Flag.DELAY: sum(share > LIMIT for share in lost) > 0.2 * len(lost),
+        Flag.STEAL: sum(noise.steal_ns) > LIMIT * wall * record.host.cores,
+        Flag.THROTTLED: bool(noise.throttled),
+        Flag.CANARY: min(noise.canary_ns, default=0) > CANARY_LIMIT * canary_floor_ns,
+    }
+    return frozenset(flag for flag, raised in found.items() if raised)
+
+
+def canary_floor_ns(records: Sequence[JobRecord]) -> float:
+    """The fastest canary of a sweep; 0 if none sang."""
+    return min((min(r.report.noise.canary_ns, default=0) for r in records if r.report is not None), default=0)
+
+
+def drifting(floors: Sequence[float]) -> bool:
+    """Whether a cell's times follow the order in which they were taken (Spearman's rank correlation)."""
+    if len(set(floors)) < FEWEST_LEFT:
+        return False
+    return bool(abs(stats.spearmanr(range(len(floors)), floors).statistic) > DRIFT_LIMIT)
+
+
+def grade(per_process: Sequence[frozenset[Flag]], *, drift: bool) -> Grade:
+    """A: at most one process in five was flagged. C: more than half were, or a quota stopped one. B: between.
+
+    The canary and drift speak of the machine as a whole: they cost the A, and never more.
+    """
+    hard = [flagged - {Flag.CANARY} for flagged in per_process]
+    share = sum(map(bool, hard)) / max(1, len(hard))
+    if share > 0.5 or any(Flag.THROTTLED in flagged for flagged in hard):
+        return "C"
+    soft = sum(Flag.CANARY in flagged for flagged in per_process) > 0.5 * len(per_process)
+    return "B" if share > 0.2 or soft or drift else "A"

@@ -1,0 +1,111 @@
+"""Histories of a sweep, written down as data and replayed."""
+
+import functools
+from collections.abc import Callable, Sequence
+
+from orchestrator.board import Board, fold
+from orchestrator.plan import Plan
+from orchestrator.sweep import BlockStarted, JobEnded, JobSaid, JobStarted, SweepEvent
+from schemas.event import Hello, Phase
+from schemas.record import JobRecord
+
+MakePlan = Callable[..., Plan]
+MakeRecord = Callable[..., JobRecord]
+History = Sequence[tuple[float, SweepEvent]]
+
+HELLO = JobSaid(Hello(pid=1, python="3.11", interpreter="x"))
+STEADY = JobSaid(Phase(name="steady"))
+
+
+def board(plan: Plan, block_s: float = 20) -> Board:
+    return Board(plan=plan, started_s=0, now_s=0, block_s=block_s)
+
+
+def replay(start: Board, history: History) -> Board:
+    return functools.reduce(lambda so_far, entry: fold(so_far, entry[1], entry[0]), history, start)
+
+
+def a_block(plan: Plan, make_record: MakeRecord, block: int, begins_s: float) -> History:
+    """One block of which every job takes ten seconds."""
+    order = plan.order(plan.runnable, block)
+    history: list[tuple[float, SweepEvent]] = [(begins_s, BlockStarted(block, order))]
+    for position, cell in enumerate(order):
+        start = begins_s + 10 * position
+        history += [
+            (start, JobStarted(plan.job(cell, block, position, None))),
+            (start + 1, HELLO),
+            (start + 2, STEADY),
+            (start + 10, JobEnded(make_record(cell, block))),
+        ]
+    return history
+
+
+def test_at_first_all_blocks_that_fit_the_budget_are_expected(make_plan: MakePlan) -> None:
+    first = board(make_plan("numpy", stop={"budget": 90, "blocks": 32}))
+    assert (first.expected_blocks, first.jobs_expected, first.jobs_done) == (4, 8, 0)
+    assert first.seconds_left == 80
+    assert first.running is None
+
+
+def test_never_more_blocks_are_expected_than_allowed_nor_less_than_one(make_plan: MakePlan) -> None:
+    assert board(make_plan("numpy", stop={"budget": 900, "blocks": 3})).expected_blocks == 3
+    assert board(make_plan("numpy", stop={"budget": 1})).expected_blocks == 1
+
+
+def test_a_running_job_and_its_phase_are_known(make_plan: MakePlan, make_record: MakeRecord) -> None:
+    plan = make_plan("numpy")
+    history = a_block(plan, make_record, 1, 0)
+    started, said = replay(board(plan), history[:2]), replay(board(plan), history[:4])
+    assert started.running == said.running == plan.job(plan.order(plan.runnable, 1)[0], 1, 0, None)
+    assert (started.phase, said.phase) == (None, "steady")
+
+
+def test_a_job_that_ended_is_counted_and_no_longer_running(make_plan: MakePlan, make_record: MakeRecord) -> None:
+    plan = make_plan("numpy", stop={"budget": 90, "blocks": 32})
+    after = replay(board(plan), a_block(plan, make_record, 1, 0)[:5])
+    assert (after.running, after.phase) == (None, None)
+    assert (after.jobs_done, after.jobs_expected) == (1, 8)
+    assert [result.jobs for group in after.groups for result in group.results].count(1) == 1
+
+
+def test_the_next_phase_of_another_job_is_not_that_of_the_last(make_plan: MakePlan, make_record: MakeRecord) -> None:
+    plan = make_plan("numpy")
+    assert replay(board(plan), a_block(plan, make_record, 1, 0)[:6]).phase is None
+
+
+def test_a_cell_that_was_never_started_is_a_record_but_no_job_done(
+    make_plan: MakePlan, make_record: MakeRecord
+) -> None:
+    plan = make_plan("numpy")
+    after = replay(board(plan), [(0, JobEnded(make_record(plan.cells[0], outcome="unsupported", outside=None)))])
+    assert (len(after.records), after.jobs_done) == (1, 0)
+
+
+def test_what_the_last_block_took_is_what_the_next_is_expected_to_take(
+    make_plan: MakePlan, make_record: MakeRecord
+) -> None:
+    plan = make_plan("numpy", stop={"budget": 100, "blocks": 32})
+    history = [*a_block(plan, make_record, 1, 0), *a_block(plan, make_record, 2, 25)]
+    second = replay(board(plan, block_s=5), history[:10])
+    assert second.block == 2
+    assert second.block_s == 25
+    assert second.expected_blocks == 4
+
+
+def test_the_time_left_shrinks_as_time_passes_and_never_below_nothing(
+    make_plan: MakePlan, make_record: MakeRecord
+) -> None:
+    plan = make_plan("numpy", stop={"budget": 40, "blocks": 32})
+    history = a_block(plan, make_record, 1, 0)
+    left = [replay(board(plan), history[:count]).seconds_left for count in range(len(history))]
+    assert left == sorted(left, reverse=True)
+    assert left[0] == 40
+    late = fold(replay(board(plan), history), STEADY, 10_000)
+    assert late.seconds_left == 0
+
+
+def test_when_all_is_done_no_job_is_expected_any_more(make_plan: MakePlan, make_record: MakeRecord) -> None:
+    plan = make_plan("numpy", stop={"budget": 45, "blocks": 32})
+    history = [*a_block(plan, make_record, 1, 0), *a_block(plan, make_record, 2, 20)]
+    after = replay(board(plan), history)
+    assert after.jobs_done == after.jobs_expected == 4

@@ -1,0 +1,176 @@
+import re
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from orchestrator import plan as planning
+from orchestrator.errors import UsageError
+from orchestrator.plan import Plan
+from schemas.job import Cell
+from schemas.sweep import SweepSpec
+
+MakePlan = Callable[..., Plan]
+
+AXES = {"frameworks": ["numpy", "synthetic:spin"], "workloads": ["rnn_cell", "mlp"], "batch": [1, 2]}
+
+
+def expand(axes: Mapping[str, object], **said: object) -> tuple[Cell, ...]:
+    return planning.expand(SweepSpec.model_validate({"axes": AXES | dict(axes)} | said))
+
+
+def test_every_combination_of_the_axes_is_a_cell_once() -> None:
+    cells = expand({"dtype": ["float32", "float64"], "tasks": ["forward", "backward"]})
+    found = {(cell.label, cell.workload, cell.batch, cell.dtype, cell.task) for cell in cells}
+    assert len(cells) == len(found) == 2 * 2 * 2 * 2 * 2
+
+
+def test_a_framework_without_a_mode_is_all_its_modes() -> None:
+    modes = [cell.label for cell in expand({"frameworks": ["tensorflow"], "batch": [1], "workloads": ["mlp"]})]
+    assert modes == ["tensorflow:eager", "tensorflow:function"]
+
+
+def test_cells_that_are_compared_stand_together() -> None:
+    titles = [(cell.workload, cell.batch) for cell in expand({})]
+    assert titles == sorted(titles, key=titles.index)
+    assert len(set(titles)) == 4
+
+
+def test_what_is_named_twice_is_one_cell() -> None:
+    twice = {"frameworks": ["numpy", "numpy:eager", "synthetic:spin"], "workloads": ["mlp", "mlp:depth=3", "rnn_cell"]}
+    assert {cell.id for cell in expand(twice)} == {cell.id for cell in expand({})}
+    assert len(expand(twice)) == len(expand({}))
+
+
+@pytest.mark.parametrize(
+    ("pick", "left"),
+    [
+        ({"framework": "numpy"}, 4),
+        ({"framework": "numpy:eager", "batch": 2}, 6),
+        ({"workload": "mlp"}, 4),
+        ({"workload": "mlp:depth=3"}, 4),
+        ({"workload": "mlp:depth=4"}, 8),
+        ({"workload": "mlp", "framework": "synthetic", "batch": 1}, 7),
+        ({"dtype": "float64"}, 8),
+    ],
+)
+def test_what_a_pick_names_is_excluded_and_nothing_else(pick: dict[str, object], left: int) -> None:
+    assert len(expand({}, exclude=[pick])) == left
+
+
+def test_included_cells_come_after_exclusion_with_the_first_of_each_axis() -> None:
+    exclude, include = {"framework": "numpy"}, {"framework": "numpy", "workload": "mlp:depth=7", "batch": 9}
+    added = [cell for cell in expand({}, exclude=[exclude], include=[include]) if cell.framework == "numpy"]
+    assert [(cell.workload, cell.parameters["depth"], cell.batch, cell.task) for cell in added] == [
+        ("mlp", 7, 9, "backward")
+    ]
+
+
+def test_an_included_cell_that_is_there_already_stays_one() -> None:
+    assert len(expand({}, include=[{"framework": "numpy", "workload": "mlp"}])) == 8
+
+
+@pytest.mark.parametrize(
+    ("axes", "said", "sentence"),
+    [
+        ({"frameworks": ["torhc"]}, {}, "unknown framework 'torhc'; did you mean torch?"),
+        ({"frameworks": ["torch:scirpt"]}, {}, "unknown mode of torch 'scirpt'; did you mean script?"),
+        ({"frameworks": ["numpy:zzz"]}, {}, "unknown mode of numpy 'zzz'; valid: eager"),
+        ({"workloads": ["rn_cell"]}, {}, "unknown workload 'rn_cell'; did you mean rnn_cell"),
+        ({"workloads": ["rnn:lenght=3"]}, {}, "unknown parameter of rnn 'lenght'; did you mean length"),
+        ({"workloads": ["rnn:length"]}, {}, "length must be a whole number of at least 2, not ''"),
+        ({"workloads": ["rnn:length=1"]}, {}, "length must be a whole number of at least 2, not '1'"),
+        ({"workloads": ["rnn:length=-5"]}, {}, "not '-5'"),
+        ({"workloads": ["rnn:length=²"]}, {}, "not '²'"),
+        ({"environment": ["curent"]}, {}, "unknown environment 'curent'; did you mean current?"),
+        ({}, {"exclude": [{}]}, "every combination of the axes is excluded"),
+        ({}, {"exclude": [{"framework": "nunpy"}]}, "did you mean numpy?"),
+        ({}, {"include": [{"framework": "numpy"}]}, "needs at least a framework and a workload"),
+        ({}, {"baseline": "numpy:eagre"}, "unknown baseline 'numpy:eagre'; did you mean numpy:eager?"),
+        ({}, {"baseline": "torch:eager"}, "unknown baseline 'torch:eager'"),
+    ],
+)
+def test_a_mistake_is_named_with_what_would_be_right(
+    axes: dict[str, object], said: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(sentence)):
+        planning.plan(SweepSpec.model_validate({"axes": AXES | axes} | said), (0, 1))
+
+
+def test_a_number_with_thousands_of_digits_is_a_mistake_as_well() -> None:
+    with pytest.raises(UsageError):
+        planning.parse_workload("rnn:length=" + "1" * 5000)
+
+
+def test_parameters_that_are_not_given_have_their_defaults() -> None:
+    assert planning.parse_workload("rnn:length=32:hidden=7") == (
+        "rnn", {"hidden": 7, "input": 10, "length": 32, "fixed_length": 0},
+    )  # fmt: skip
+
+
+def test_a_dtype_that_a_framework_does_not_have_is_refused_with_the_ones_that_it_has(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", axes={"dtype": ("float32", "bfloat16")})
+    (refused,) = (cell for cell in plan.cells if cell not in plan.runnable)
+    assert refused.dtype == "bfloat16"
+    assert plan.refused[refused.id] == "numpy does not compute in bfloat16; it does in float32 and float64"
+
+
+def test_a_sweep_of_refused_cells_alone_is_a_mistake(make_plan: MakePlan) -> None:
+    with pytest.raises(UsageError, match="nothing to run: numpy does not compute in bfloat16"):
+        make_plan("numpy", axes={"dtype": ("bfloat16",)})
+
+
+def test_more_threads_than_cores_are_warned_of(make_plan: MakePlan) -> None:
+    assert make_plan("numpy", axes={"threads": (1, 2)}).warnings == ()
+    (warning,) = make_plan("numpy", axes={"threads": (1, 3)}).warnings
+    assert "3 threads on 2 cores" in warning
+
+
+def test_the_first_cell_that_can_run_has_a_clone(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", "synthetic:spin", axes={"dtype": ("bfloat16", "float64")})
+    (clone,) = (cell for cell in plan.cells if cell.replica)
+    original = plan.runnable[0]
+    assert clone == original.model_copy(update={"replica": 1})
+    assert clone in plan.runnable
+    assert clone.id != original.id
+
+
+def test_the_order_is_random_but_the_seed_repeats_it(make_plan: MakePlan) -> None:
+    axes = {"batch": tuple(range(1, 9))}
+    plan, again, other = (make_plan("numpy", axes=axes, seed=seed) for seed in (5, 5, 6))
+    cells = plan.runnable
+    assert sorted(plan.order(cells, 1), key=cells.index) == list(cells)
+    assert plan.order(cells, 1) == again.order(cells, 1)
+    assert plan.order(cells, 1) != list(cells)
+    assert plan.order(cells, 1) != plan.order(cells, 2)
+    assert plan.order(cells, 1) != other.order(cells, 1)
+
+
+def test_a_seed_that_is_not_given_is_drawn_anew(make_plan: MakePlan) -> None:
+    assert make_plan(seed=None).seed != make_plan(seed=None).seed
+
+
+def test_a_job_carries_what_its_worker_has_to_know(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", axes={"threads": (2,)}, deadline="2m", timing={"samples": 7})
+    job = plan.job(plan.cells[0], block=3, position=1, calls=11)
+    assert (job.block, job.position, job.deadline_s) == (3, 1, 120)
+    assert (job.timing.samples, job.timing.calls) == (7, 11)
+    assert job.variables["OMP_NUM_THREADS"] == "2"
+    assert job.cpus == (0, 1)
+
+
+def test_a_worker_is_given_as_many_cores_as_it_has_threads_from_the_end(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy")
+    assert plan.job(plan.cells[0], 1, 0, None).cpus == (1,)
+    assert planning.cpus(3, (4, 5)) == (4, 5)
+
+
+def test_the_track_of_defaults_sets_nothing(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", axes={"track": ("defaults",)})
+    job = plan.job(plan.cells[0], 1, 0, None)
+    assert job.variables == {}
+    assert job.cpus == (0, 1)
+
+
+def test_all_jobs_of_all_sweeps_compute_on_the_same_data(make_plan: MakePlan) -> None:
+    plans = (make_plan("numpy", seed=5), make_plan("synthetic:spin", seed=6))
+    assert len({plan.job(plan.cells[0], block, 0, None).seed for plan in plans for block in (1, 2)}) == 1

@@ -1,0 +1,254 @@
+"""Sweeps over a launcher that only acts, with a clock that only it moves."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from orchestrator import store
+from orchestrator.interrupts import STOPPING, Interrupts
+from orchestrator.plan import Plan
+from orchestrator.store import Store
+from orchestrator.supervise import Ending
+from orchestrator.sweep import BlockStarted, JobEnded, JobSaid, JobStarted, Sweep, SweepEvent
+from schemas.event import Event, Failure, Hello, Phase, Report
+from schemas.job import JobSpec
+from schemas.record import Host, JobRecord
+
+MakePlan = Callable[..., Plan]
+Act = Callable[[JobSpec], Ending]
+
+HELLO = Hello(pid=1, python="3.11", interpreter="x")
+BUILD = Phase(name="build")
+SPIN, NUMPY = "synthetic:spin", "numpy:eager"
+
+
+@dataclass
+class Actor:
+    """A launcher whose jobs end as they are told to, by label; every job takes ten seconds."""
+
+    parts: Mapping[str, Act]
+    default: Act
+    now: float = 0.0
+    launched: list[JobSpec] = field(default_factory=list)
+
+    def __call__(self, spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> Ending:
+        self.launched.append(spec)
+        self.now += 10
+        ending = self.parts.get(spec.cell.label, self.default)(spec)
+        for event in ending.events:
+            on_event(event)
+        return ending
+
+    def clock(self) -> float:
+        return self.now
+
+    def labels(self, block: int) -> list[str]:
+        return [spec.cell.label for spec in self.launched if spec.block == block]
+
+
+def ends(*events: Event) -> Act:
+    return lambda spec: Ending("ended", 0, (HELLO, *events), 10**9)
+
+
+def raises(spec: JobSpec) -> Ending:
+    return ends(Failure(outcome="raised", reason="no"))(spec)
+
+
+@dataclass
+class Rehearsal:
+    """One sweep with all that it needs."""
+
+    sweep: Sweep
+    actor: Actor
+    published: list[SweepEvent]
+
+    def outcomes(self, label: str) -> list[str]:
+        return [record.outcome for record in self.sweep.records if record.spec.cell.label == label]
+
+
+Rehearse = Callable[..., Rehearsal]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Store:
+    return store.create(tmp_path, "test", datetime(2025, 1, 1, tzinfo=UTC))
+
+
+@pytest.fixture
+def rehearse(run: Store, host: Host, make_report: Callable[..., Report]) -> Rehearse:
+    def make(
+        plan: Plan, parts: Mapping[str, Act] | None = None, interrupts: Interrupts | None = None,
+        enough: Callable[[Sequence[JobRecord], int], bool] = lambda records, block: False,
+    ) -> Rehearsal:  # fmt: skip
+        def measured(spec: JobSpec) -> Ending:
+            calibrated = {NUMPY: 70, SPIN: 90}.get(spec.cell.label, 80) + len(actor.launched)
+            return ends(BUILD, make_report(calls=spec.timing.calls or calibrated))(spec)
+
+        published: list[SweepEvent] = []
+        actor = Actor(parts or {}, measured)
+        sweep = Sweep(
+            plan=plan, launcher=actor, store=run, host=host, enough=enough, publish=published.append,
+            interrupts=interrupts or Interrupts(STOPPING), clock=actor.clock,
+        )  # fmt: skip
+        return Rehearsal(sweep, actor, published)
+
+    return make
+
+
+def test_each_block_runs_every_cell_once_in_the_order_of_the_plan(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    plan = make_plan()
+    stage = rehearse(plan)
+    assert stage.sweep.run() == "all 3 blocks were run"
+    for block in (1, 2, 3):
+        assert stage.actor.labels(block) == [cell.label for cell in plan.order(plan.runnable, block)]
+    assert [spec.position for spec in stage.actor.launched] == [0, 1, 2] * 3
+
+
+def test_every_job_leaves_exactly_one_record_on_disk(rehearse: Rehearse, make_plan: MakePlan, run: Store) -> None:
+    stage = rehearse(make_plan(), {SPIN: raises})
+    stage.sweep.run()
+    assert run.records() == stage.sweep.records
+    assert [record.spec for record in run.records()] == stage.actor.launched
+
+
+def test_a_record_is_on_disk_before_it_is_spoken_of(rehearse: Rehearse, make_plan: MakePlan, run: Store) -> None:
+    seen: list[bool] = []
+
+    def look(event: SweepEvent) -> None:
+        if isinstance(event, JobEnded):
+            seen.append(event.record in run.records())
+
+    stage = rehearse(make_plan())
+    stage.sweep.publish = look
+    stage.sweep.run()
+    assert seen == [True] * 9
+
+
+def test_events_come_in_the_order_of_what_happens(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan("numpy", stop={"blocks": 1}))
+    stage.sweep.run()
+    job = [JobStarted, JobSaid, JobSaid, JobSaid, JobEnded]
+    assert [type(event) for event in stage.published] == [BlockStarted, *job, *job]
+    assert [event.event.kind for event in stage.published[2:5] if isinstance(event, JobSaid)] == [
+        "hello", "phase", "report",
+    ]  # fmt: skip
+
+
+def test_no_block_starts_that_would_not_fit_the_budget(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan("numpy", stop={"budget": 59, "blocks": 32}))
+    assert stage.sweep.run() == "the budget of 59 s was used up"
+    assert stage.actor.now == 40
+
+
+def test_a_block_that_fits_exactly_is_run(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan("numpy", stop={"budget": 60, "blocks": 32}))
+    stage.sweep.run()
+    assert stage.actor.now == 60
+
+
+def test_the_first_block_is_run_whatever_the_budget(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan("numpy", stop={"budget": 1}))
+    stage.sweep.run()
+    assert len(stage.sweep.records) == 2
+
+
+def test_a_sweep_ends_after_the_block_in_which_its_precision_is_reached(
+    rehearse: Rehearse, make_plan: MakePlan
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def enough(records: Sequence[JobRecord], block: int) -> bool:
+        asked.append((block, len(records)))
+        return block == 2
+
+    said = rehearse(make_plan("numpy", stop={"precision": 0.05}), enough=enough).sweep.run()
+    assert said == "every ratio's interval is within 5.0% of its estimate"
+    assert asked == [(1, 2), (2, 4)]
+
+
+def test_inner_calls_are_calibrated_once_and_then_the_same(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan())
+    stage.sweep.run()
+    for label in (NUMPY, SPIN):
+        asked = [spec.timing.calls for spec in stage.actor.launched if spec.cell.label == label]
+        first = next(record.report for record in stage.sweep.records if record.spec.cell.label == label)
+        assert first is not None
+        assert asked == [None, first.calls, first.calls]
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome"),
+    [
+        ({"verification": {"checks": (), "reason": "off"}}, "wrong"),
+        ({"settings": ({"name": "threads", "asked": "1", "got": "2"},)}, "unfair"),
+    ],
+)
+def test_what_another_process_would_only_repeat_is_not_repeated(
+    rehearse: Rehearse,
+    make_plan: MakePlan,
+    make_report: Callable[..., Report],
+    changes: dict[str, object],
+    outcome: str,
+) -> None:
+    stage = rehearse(make_plan(), {SPIN: ends(make_report(**changes))})
+    stage.sweep.run()
+    assert stage.outcomes(SPIN) == [outcome]
+    assert stage.outcomes(NUMPY) == ["measured"] * 3
+
+
+def test_a_cell_that_raises_is_tried_twice(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan(), {SPIN: raises})
+    stage.sweep.run()
+    assert stage.outcomes(SPIN) == ["raised", "raised"]
+
+
+def test_a_sweep_in_which_everything_fails_says_so(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan("numpy"))
+    stage.actor.default = raises
+    assert stage.sweep.run() == "no cell was left that could be measured"
+    assert len(stage.sweep.records) == 4
+
+
+def test_a_cell_that_cannot_run_here_is_not_started_and_has_its_one_record(
+    rehearse: Rehearse, make_plan: MakePlan, run: Store
+) -> None:
+    stage = rehearse(make_plan("numpy", axes={"dtype": ("float32", "bfloat16")}))
+    stage.sweep.run()
+    assert {spec.cell.dtype for spec in stage.actor.launched} == {"float32"}
+    (refused,) = (record for record in run.records() if record.outcome == "unsupported")
+    assert refused.outside is None
+    assert "bfloat16" in refused.reason
+
+
+def test_an_interruption_keeps_what_is_there_and_starts_nothing_more(
+    rehearse: Rehearse, make_plan: MakePlan, run: Store
+) -> None:
+    def interrupted(spec: JobSpec) -> Ending:
+        interrupts.received = STOPPING[0]
+        return Ending("interrupted", -2, (HELLO, BUILD), 1, "stopped by SIGINT")
+
+    interrupts, plan = Interrupts(), make_plan()
+    stage = rehearse(plan, {SPIN: interrupted}, interrupts)
+    before = [cell.label for cell in plan.order(plan.runnable, 1)].index(SPIN)
+    assert stage.sweep.run() == "stopped by SIGINT"
+    assert [record.outcome for record in run.records()] == ["measured"] * before + ["interrupted"]
+
+
+def test_a_signal_at_the_very_end_of_a_job_keeps_its_measurement(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    interrupts = Interrupts()
+    stage = rehearse(make_plan(), interrupts=interrupts)
+    interrupts.received = STOPPING[1]
+    assert stage.sweep.run() == "stopped by SIGTERM"
+    assert [record.outcome for record in stage.sweep.records] == ["measured"]
+
+
+def test_a_record_says_how_the_job_looked_from_outside(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan("numpy", stop={"blocks": 1}))
+    stage.sweep.run()
+    outside = stage.sweep.records[0].outside
+    assert outside is not None
+    assert (outside.spawn_to_end_ns, outside.exit_status, outside.last_phase) == (10**9, 0, "build")
+    assert datetime.fromisoformat(outside.started).tzinfo is not None

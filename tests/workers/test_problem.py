@@ -1,0 +1,121 @@
+"""The same data for every framework, and what it must give."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from schemas.job import Cell
+from workers.frameworks.numpy import Framework
+from workers.problem import Problem
+
+if TYPE_CHECKING:
+    from tests.workers.conftest import Ask
+
+
+def problem(ask: "Ask", workload: str = "rnn", seed: int = 7, **fields: Any) -> Problem:
+    return Problem(cell(ask, workload, **fields), seed)
+
+
+def cell(ask: "Ask", workload: str = "rnn", **fields: Any) -> Cell:
+    return ask("numpy", "eager", workload, **({"batch": 3} | fields)).cell
+
+
+def everything(of: Problem) -> list[Any]:
+    return [*of.weights.values(), *(value for inputs in of.input_sets + of.other_shapes for value in inputs)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_the_same_seed_gives_the_same_bytes(ask: "Ask", dtype: str) -> None:
+    one, other = (problem(ask, dtype=dtype) for _ in range(2))
+    assert [a.tobytes() for a in everything(one)] == [b.tobytes() for b in everything(other)]
+    assert one.sha256() == other.sha256()
+
+
+def test_another_seed_gives_other_weights_and_other_inputs(ask: "Ask") -> None:
+    one, other = problem(ask, seed=7), problem(ask, seed=8)
+    assert all(not np.array_equal(a, b) for a, b in zip(everything(one), everything(other), strict=True))
+    assert one.sha256() != other.sha256()
+
+
+def test_the_framework_and_the_mode_do_not_change_the_data(ask: "Ask") -> None:
+    cells = [ask(framework, mode, "mlp").cell for framework, mode in (("torch", "script"), ("tensorflow", "eager"))]
+    assert len({Problem(cell, 7).sha256() for cell in cells}) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_data_of_a_narrow_dtype_is_that_of_float64_rounded_to_float32(ask: "Ask", dtype: str) -> None:
+    narrow, wide = problem(ask, dtype=dtype), problem(ask, dtype="float64")
+    for rounded, exact in zip(everything(narrow), everything(wide), strict=True):
+        assert rounded.dtype == np.float64
+        assert np.array_equal(rounded, exact.astype(np.float32))
+        assert not np.array_equal(rounded, exact)
+
+
+def test_timed_calls_have_at_least_four_different_sets_of_inputs(ask: "Ask") -> None:
+    assert len({inputs[0].tobytes() for inputs in problem(ask).input_sets}) >= 4
+
+
+def test_an_axis_whose_size_the_input_decides_is_none(ask: "Ask") -> None:
+    assert problem(ask).axes() == [(None, 3, 10), (3, 20)]
+
+
+def test_a_fixed_length_leaves_no_axis_open_and_no_other_shape(ask: "Ask") -> None:
+    fixed = problem(ask, parameters={"fixed_length": 1})
+    assert fixed.axes() == [(16, 3, 10), (3, 20)]
+    assert fixed.other_shapes == []
+
+
+def test_a_batch_does_not_open_an_axis(ask: "Ask") -> None:
+    assert problem(ask, "mlp", batch=5).axes() == [(5, 32)]
+
+
+def test_outputs_of_another_set_of_inputs_are_wrong(ask: "Ask") -> None:
+    framework, asked = honest(ask)
+    outputs = framework.to_numpy(step(framework, asked)(*framework.arrays(asked.input_sets[1])))
+    assert asked.check(outputs, 1, "first call").reason == ""
+    assert "on input set 0, first call" in asked.check(outputs, 0, "first call").reason
+
+
+def test_a_step_that_is_right_on_every_length_passes_on_other_shapes(ask: "Ask") -> None:
+    framework, asked = honest(ask)
+    found = asked.check_other_shapes(framework, step(framework, asked))
+    assert found.reason == ""
+    assert {check.inputs for check in found.checks} == {
+        "inputs of shape (19, 3, 10) (3, 20)",
+        "inputs of shape (8, 3, 10) (3, 20)",
+    }
+
+
+def test_a_step_that_baked_in_its_first_length_is_wrong_on_a_longer_one(ask: "Ask") -> None:
+    framework, asked = honest(ask)
+    right = step(framework, asked)
+    found = asked.check_other_shapes(framework, lambda xs, h: right(xs[:16], h))
+    assert "right on the shape it was prepared with, but" in found.reason
+    assert "(19, 3, 10)" in found.reason
+
+
+def test_a_step_that_refuses_another_length_is_wrong_and_its_error_is_told(ask: "Ask") -> None:
+    def only_sixteen(xs: Any, h: Any) -> tuple[Any, ...]:
+        if len(xs) != 16:
+            raise IndexError(f"expected 16 steps\nand found {len(xs)}")
+        return right(xs, h)
+
+    framework, asked = honest(ask)
+    right = step(framework, asked)
+    found = asked.check_other_shapes(framework, only_sixteen)
+    assert found.reason == "on inputs of shape (19, 3, 10) (3, 20) it raised IndexError: and found 19"
+
+
+def honest(ask: "Ask") -> tuple[Framework, Problem]:
+    """NumPy, and a problem for it."""
+    asked = cell(ask)
+    return Framework(asked), Problem(asked, 7)
+
+
+def step(framework: Framework, asked: Problem) -> Any:
+    """A step that computes what it should."""
+    from workers import workloads
+
+    model = framework.build(workloads.reference("rnn"), asked.weights)
+    return framework.step(model, asked.input_sets[0], asked.axes()).prepare()

@@ -1,0 +1,180 @@
+"""Every workload's reference is right, by finite differences and by hand: all frameworks are judged by it."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from schemas.catalog import WORKLOADS, Workload
+from workers import workloads
+from workers.arrays import Array
+from workers.frameworks import Unsupported
+from workers.workloads import Reference
+
+if TYPE_CHECKING:
+    from workers.workloads import Parameters
+
+every_workload = pytest.mark.parametrize("workload", WORKLOADS, ids=lambda workload: workload.name)
+every_batch = pytest.mark.parametrize("batch", [1, 3])
+
+
+def smallest(workload: Workload) -> "Parameters":
+    return {size.name: size.minimum for size in workload.parameters}
+
+
+def all_different(workload: Workload) -> "Parameters":
+    """Sizes that no two axes share, so that a transposed product cannot go unnoticed."""
+    return {
+        size.name: max(size.minimum, min(size.default, 3 + place)) for place, size in enumerate(workload.parameters)
+    }
+
+
+every_size = pytest.mark.parametrize("sizes", [smallest, all_different], ids=["smallest", "all different"])
+Sizes = Callable[[Workload], "Parameters"]
+
+
+class Drawn:
+    """A reference with weights and inputs in float64."""
+
+    def __init__(self, workload: Workload, sizes: Sizes, batch: int, seed: int = 5) -> None:
+        rng = np.random.default_rng(seed)
+        self.reference: Reference = workloads.reference(workload.name)
+        self.weights = self.reference.weights(rng, sizes(workload))
+        self.shapes = self.reference.shapes(sizes(workload), batch)
+        self.inputs = self.reference.inputs(rng, self.shapes[0])
+
+    def loss(self, name: str, change: Array) -> float:
+        """The loss with one weight changed."""
+        moved = self.weights | {name: self.weights[name] + change}
+        return float(self.reference.backward(moved, *self.inputs)[0])
+
+
+@every_workload
+@every_size
+@every_batch
+def test_every_gradient_is_the_slope_of_the_loss_in_random_directions(
+    workload: Workload, sizes: Sizes, batch: int
+) -> None:
+    drawn, rng, tiny = Drawn(workload, sizes, batch), np.random.default_rng(11), 1e-6
+    _, gradients = drawn.reference.backward(drawn.weights, *drawn.inputs)
+    assert list(gradients) == list(drawn.weights)
+    for name, gradient in gradients.items():
+        assert gradient.shape == drawn.weights[name].shape
+        for _ in range(3):
+            direction = rng.standard_normal(gradient.shape)
+            slope = (drawn.loss(name, tiny * direction) - drawn.loss(name, -tiny * direction)) / (2 * tiny)
+            size = np.linalg.norm(gradient) * np.linalg.norm(direction)
+            assert np.sum(gradient * direction) == pytest.approx(slope, abs=1e-7 * max(1.0, float(size)))
+
+
+@every_workload
+@every_size
+def test_no_gradient_is_zero_everywhere(workload: Workload, sizes: Sizes) -> None:
+    drawn = Drawn(workload, sizes, batch=4)
+    _, gradients = drawn.reference.backward(drawn.weights, *drawn.inputs)
+    assert all(np.any(gradient != 0) for gradient in gradients.values())
+
+
+@every_workload
+@every_batch
+def test_inputs_have_the_shapes_that_were_asked_for(workload: Workload, batch: int) -> None:
+    drawn = Drawn(workload, all_different, batch)
+    for shapes in drawn.shapes:
+        inputs = drawn.reference.inputs(np.random.default_rng(1), shapes)
+        assert tuple(value.shape for value in inputs) == shapes
+        assert all(batch in shape for shape in shapes)
+
+
+@every_workload
+def test_other_shapes_are_indeed_other_ones(workload: Workload) -> None:
+    timed, *others = Drawn(workload, all_different, batch=3).shapes
+    assert timed not in others
+    assert len(set(others)) == len(others)
+
+
+@every_workload
+def test_the_same_generator_draws_the_same_weights_and_another_draws_others(workload: Workload) -> None:
+    one, again, other = (Drawn(workload, all_different, 3, seed).weights for seed in (5, 5, 6))
+    for name in one:
+        assert np.array_equal(one[name], again[name])
+        assert not np.array_equal(one[name], other[name])
+
+
+@every_workload
+@every_size
+@every_batch
+def test_float32_in_is_float32_out_and_close_to_float64(workload: Workload, sizes: Sizes, batch: int) -> None:
+    drawn = Drawn(workload, sizes, batch)
+    single = {name: weight.astype(np.float32) for name, weight in drawn.weights.items()}
+    inputs = [value.astype(np.float32) for value in drawn.inputs]
+    loss, gradients = drawn.reference.backward(single, *inputs)
+    _, exact = drawn.reference.backward(drawn.weights, *drawn.inputs)
+    assert drawn.reference.forward(single, *inputs).dtype == np.float32
+    assert loss.dtype == np.float32
+    for name, gradient in gradients.items():
+        assert gradient.dtype == np.float32
+        assert np.linalg.norm(gradient - exact[name]) <= 1e-5 * np.linalg.norm(exact[name])
+
+
+@every_workload
+def test_neither_weights_nor_inputs_are_changed_by_computing(workload: Workload) -> None:
+    drawn, untouched = Drawn(workload, all_different, 3), Drawn(workload, all_different, 3)
+    drawn.reference.forward(drawn.weights, *drawn.inputs)
+    drawn.reference.backward(drawn.weights, *drawn.inputs)
+    assert all(np.array_equal(drawn.weights[name], untouched.weights[name]) for name in drawn.weights)
+    assert all(np.array_equal(a, b) for a, b in zip(drawn.inputs, untouched.inputs, strict=True))
+
+
+def test_one_step_of_the_recurrent_network_by_hand() -> None:
+    cell = workloads.reference("rnn_cell")
+    weights = {"W_h": np.array([[0.5, -1.0], [0.0, 2.0]]), "W_x": np.array([[1.0], [-3.0]])}
+    x, previous = np.array([[0.1]]), np.array([[0.2, 0.3]])
+    due = np.tanh([[0.5 * 0.2 - 1.0 * 0.3 + 0.1], [2.0 * 0.3 - 3.0 * 0.1]])
+    assert cell.forward(weights, x, previous) == pytest.approx(due)
+    assert cell.backward(weights, x, previous)[0] == pytest.approx(due.sum())
+
+
+def test_the_recurrent_network_is_its_cell_applied_to_each_step_in_turn() -> None:
+    rng = np.random.default_rng(2)
+    cell, network = workloads.reference("rnn_cell"), workloads.reference("rnn")
+    parameters = {"hidden": 4, "input": 3, "length": 3, "fixed_length": 0}
+    weights = network.weights(rng, parameters)
+    xs, state = network.inputs(rng, network.shapes(parameters, 2)[0])
+    output = network.forward(weights, xs, state)
+    for x in xs:
+        state = cell.forward(weights, x, state).T
+    assert output == pytest.approx(state)
+    assert network.backward(weights, xs, np.zeros_like(state))[0] == pytest.approx(
+        network.forward(weights, xs, np.zeros_like(state)).sum()
+    )
+
+
+def test_a_network_of_two_layers_by_hand() -> None:
+    network = workloads.reference("mlp")
+    weights = {"W_0": np.array([[1.0], [-1.0]]), "b_0": np.array([0.5, 0.0]), "W_1": np.array([[2.0, 3.0]]), "b_1": np.ones(1)}  # fmt: skip
+    x = np.array([[1.0], [-2.0]])
+    assert network.forward(weights, x).tolist() == [[2.0 * 1.5 + 1.0], [3.0 * 2.0 + 1.0]]
+    assert network.backward(weights, x)[0] == pytest.approx((4.0**2 + 7.0**2) / 2)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 5])
+def test_a_network_has_a_weight_and_a_bias_for_each_of_its_layers_and_ends_without_relu(depth: int) -> None:
+    network = workloads.reference("mlp")
+    parameters = {"input": 3, "width": 4, "depth": depth, "output": 50}
+    rng = np.random.default_rng(2)
+    weights = network.weights(rng, parameters)
+    output = network.forward(weights, *network.inputs(rng, network.shapes(parameters, 2)[0]))
+    assert len(weights) == 2 * depth
+    assert output.shape == (2, 50)
+    assert output.min() < 0
+
+
+def test_a_workload_that_nobody_has_written_for_a_framework_is_unsupported() -> None:
+    with pytest.raises(Unsupported, match="the workload synthetic has no implementation for torch"):
+        workloads.implementation("synthetic", "torch")
+
+
+def test_a_workload_that_does_not_exist_is_not_merely_unsupported() -> None:
+    with pytest.raises(ModuleNotFoundError, match="no_such_workload"):
+        workloads.implementation("no_such_workload", "torch")
