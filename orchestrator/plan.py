@@ -41,11 +41,13 @@ class Plan:
         """One job, with everything that its worker has to know. `calls` in one sample; None: the job finds out."""
         framework = FRAMEWORKS[cell.framework]
         parity = cell.track == "parity"
+        layout = random.Random(f"{self.seed}/{block}/{cell.id}")  # noqa: S311 (spread, not secrets)
         return JobSpec(
             cell=cell, block=block, position=position, seed=DATA_SEED,
             cpus=cpus(cell.threads, self.available) if parity else self.available,
             variables={name: text.format(threads=cell.threads) for name, text in framework.variables.items()}
             if parity else {},
+            hash_seed=layout.randrange(2**32), padding_bytes=layout.randrange(4096),
             timing=self.spec.timing.model_copy(update={"calls": calls}), deadline_s=self.spec.deadline,
         )  # fmt: skip
 

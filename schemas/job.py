@@ -65,5 +65,9 @@ class JobSpec(Versioned):
     seed: NonNegativeInt = Field(description="of weights and inputs: the same in every job of a run")
     cpus: tuple[NonNegativeInt, ...] = Field(description="the cores that the worker may use; empty: all")
     variables: dict[str, str] = Field(description="environment variables set before the worker starts")
+    hash_seed: NonNegativeInt = Field(default=0, le=2**32 - 1, description="PYTHONHASHSEED, another one in each job")
+    padding_bytes: NonNegativeInt = Field(
+        default=0, le=1 << 16, description="added to the environment: shifts the stack"
+    )
     timing: Timing = Timing()
     deadline_s: PositiveFloat = 120.0

@@ -34,6 +34,7 @@ class Result:
 
     Times are nanoseconds per call, with intervals over processes. `first_ns` is from the finished model to its first
     result, `steady_ns` from there until calls are steady. `percentiles_ns` are of samples, pooled over all processes.
+    `overhead_ns` is what the timing loop itself takes for each call; no other time has it taken off.
     """
 
     cell: Cell
@@ -48,6 +49,7 @@ class Result:
     steady_ns: Interval
     steadiness: Steadiness
     percentiles_ns: Mapping[str, float | None]
+    overhead_ns: float
     grade: Grade
     flags: frozenset[Flag]
     warnings: tuple[str, ...]
@@ -124,6 +126,7 @@ def result(cell: Cell, records: Sequence[JobRecord], canary_ns: float = 0.0) -> 
         ),
         steadiness=steadiness(traces),
         percentiles_ns=percentiles(reports),
+        overhead_ns=statistics.median([report.overhead.null_ns for report in reports]) if reports else math.nan,
         grade=grade(flagged, drift=drift),
         flags=frozenset().union(*flagged, {Flag.DRIFT} if drift else ()),
         warnings=tuple(dict.fromkeys(warning for report in reports for warning in report.warnings)),

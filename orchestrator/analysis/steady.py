@@ -42,7 +42,7 @@ class Steady:
     segments: tuple[tuple[int, int, float], ...]
 
 
-def classify(call_times_ns: Sequence[int]) -> Steady:
+def classify(call_times_ns: Sequence[float]) -> Steady:
     """Find the levels of a trace and tell whether, and from which call on, it holds the last of them."""
     times = np.asarray(call_times_ns, dtype=np.float64)
     if times.size < WINDOW:

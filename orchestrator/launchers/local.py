@@ -26,12 +26,17 @@ class Local:
         python = environments.find(spec.cell.environment).python
         return supervise.run(
             [str(python), "-P", "-m", "workers"], spec.model_dump_json().encode(),
-            variables(os.environ, spec.variables), log,
+            variables(os.environ, spec), log,
             deadline_s=spec.deadline_s, on_event=on_event, interrupts=self.interrupts,
         )  # fmt: skip
 
 
-def variables(inherited: Mapping[str, str], asked: Mapping[str, str]) -> dict[str, str]:
-    """The worker's environment variables: the user's own, less those that change Python itself, plus the job's."""
+def variables(inherited: Mapping[str, str], spec: JobSpec) -> dict[str, str]:
+    """The worker's environment variables: the user's own, less those that change Python itself, plus the job's.
+
+    Where things lie in memory depends on the size of the environment and on the hash seed, and a time on that: both
+    differ from job to job, so that no cell is always lucky (Mytkowicz et al., ASPLOS 2009).
+    """
     kept = {name: value for name, value in inherited.items() if not name.startswith("PYTHON")}
-    return kept | dict(asked) | {"PYTHONPATH": str(SOURCE)}
+    python = {"PYTHONPATH": str(SOURCE), "PYTHONHASHSEED": str(spec.hash_seed)}
+    return kept | dict(spec.variables) | python | {"PLUMBLINE_PADDING": "x" * spec.padding_bytes}

@@ -56,6 +56,8 @@ def of_result(result: Result) -> dict[str, Any]:
         "floor_ns": of_interval(result.floor_ns),
         "typical_ns": of_interval(result.typical_ns),
         "first_result_ns": of_interval(result.first_ns),
+        "loop_overhead_ns": finite(result.overhead_ns),
+        "net_floor_ns": finite(result.floor_ns.estimate - result.overhead_ns),
         "second_call_ns": of_interval(result.second_ns),
         "to_steady_ns": of_interval(result.steady_ns),
         "steadiness": result.steadiness,

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.analysis.disturbance import LIMIT, lost_shares
 from orchestrator.report.units import duration
 from orchestrator.store import job_name
 from schemas.event import Report
@@ -49,6 +50,10 @@ def facts(record: JobRecord) -> Iterator[tuple[str, str]]:
             f"floor {duration(times[0])}, median {duration(times[len(times) // 2])}, slowest {duration(times[-1])}",
         )
         yield "samples", f"{len(times)} of {report.calls} calls, each about {duration(min(report.samples_ns))}"
+        null = report.overhead.null_ns
+        yield "of that", f"{null:.0f} ns are the timing loop's own: {duration(times[0] - null)} net"
+        lost = [share for share in lost_shares(report, len(record.spec.cpus) or record.host.cores) if share > LIMIT]
+        yield "disturbed", f"{len(lost)} of {len(times)} samples, worst by {max(lost, default=0):.1%} of its time"
         yield "versions", ", ".join(f"{name} {version}" for name, version in report.versions.items())
         for setting in report.settings:
             asked = "not asked" if setting.asked is None else f"asked {setting.asked}"

@@ -127,13 +127,14 @@ def test_a_spec_with_a_field_that_nobody_knows_is_refused(ask: "Ask", work: "Wor
 
 
 def test_a_variable_that_is_not_what_was_asked_for_is_seen_in_the_report(ask: "Ask", work: "Work") -> None:
-    spec = ask("synthetic", "spin", "synthetic", {"spin_ns": 0}).model_copy(
-        update={"variables": {"OMP_NUM_THREADS": "3", "MKL_NUM_THREADS": "2"}}
-    )
-    found = {setting.name: setting for setting in work(spec, OMP_NUM_THREADS="1").report.settings}
-    assert (found["OMP_NUM_THREADS"].asked, found["OMP_NUM_THREADS"].got) == ("3", "1")
-    assert not found["OMP_NUM_THREADS"].honoured
-    assert found["MKL_NUM_THREADS"].honoured
+    asked = {"OMP_NUM_THREADS": "3", "MKL_NUM_THREADS": "3", "SET_BY_NOBODY": "3"}
+    spec = ask("synthetic", "spin", "synthetic", {"spin_ns": 0}).model_copy(update={"variables": asked})
+    message = spec.model_dump_json().encode()
+    settings = work(message, OMP_NUM_THREADS="3", MKL_NUM_THREADS="2").report.settings
+    found = {setting.name: (setting.asked, setting.got, setting.honoured) for setting in settings}
+    assert found["OMP_NUM_THREADS"] == ("3", "3", True)
+    assert found["MKL_NUM_THREADS"] == ("3", "2", False)
+    assert found["SET_BY_NOBODY"] == ("3", "", False)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not pin processes")

@@ -15,14 +15,17 @@ from workers.arrays import Array
 from workers.verify import Expectation, verdict
 from workers.workloads import Reference
 
-Compute = Callable[..., Any]
+Torch = Any
+"""The module, which is passed along so that only a test that needs it imports it."""
+Tensor = Any
+Compute = Callable[..., Tensor]
 """Takes the module torch, the weights by name, and the inputs."""
 
 
 class Autograd:
     """A computation as a reference: its loss is the mean of the squared output, its gradients come from PyTorch."""
 
-    def __init__(self, torch: Any, compute: Compute) -> None:
+    def __init__(self, torch: Torch, compute: Compute) -> None:
         self._torch, self._compute = torch, compute
 
     def forward(self, weights: Mapping[str, Array], *inputs: Array) -> Array:
@@ -34,14 +37,14 @@ class Autograd:
         loss.backward()
         return loss.detach().numpy(), {name: leaf.grad.numpy() for name, leaf in leaves.items()}
 
-    def _tensors(self, weights: Mapping[str, Array]) -> dict[str, Any]:
+    def _tensors(self, weights: Mapping[str, Array]) -> dict[str, Tensor]:
         return {name: self._torch.tensor(weight) for name, weight in weights.items()}
 
-    def _output(self, tensors: Mapping[str, Any], inputs: tuple[Array, ...]) -> Any:
+    def _output(self, tensors: Mapping[str, Tensor], inputs: tuple[Array, ...]) -> Tensor:
         return self._compute(self._torch, tensors, *map(self._torch.tensor, inputs))
 
 
-def gelu(torch: Any, w: Mapping[str, Any], x: Any) -> Any:
+def gelu(torch: Torch, w: Mapping[str, Tensor], x: Tensor) -> Tensor:
     z = x @ w["W"].T
     return 0.5 * z * (1 + torch.erf(z / 2**0.5))
 
@@ -50,7 +53,7 @@ def library_gelu(approximate: str) -> Compute:
     return lambda torch, w, x: torch.nn.functional.gelu(x @ w["W"].T, approximate=approximate)
 
 
-def layer_norm(torch: Any, w: Mapping[str, Any], x: Any) -> Any:
+def layer_norm(torch: Torch, w: Mapping[str, Tensor], x: Tensor) -> Tensor:
     centred = x - x.mean(-1, keepdim=True)
     return w["gain"] * centred / (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt()
 
@@ -59,7 +62,7 @@ def library_layer_norm(eps: float) -> Compute:
     return lambda torch, w, x: torch.nn.functional.layer_norm(x, x.shape[-1:], w["gain"], None, eps)
 
 
-def lstm(torch: Any, w: Mapping[str, Any], xs: Any, h: Any, c: Any) -> Any:
+def lstm(torch: Torch, w: Mapping[str, Tensor], xs: Tensor, h: Tensor, c: Tensor) -> Tensor:
     for x in xs:
         i, f, g, o = (x @ w["W_ih"].T + h @ w["W_hh"].T + w["b"]).chunk(4, dim=1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
@@ -70,29 +73,29 @@ def lstm(torch: Any, w: Mapping[str, Any], xs: Any, h: Any, c: Any) -> Any:
 def library_lstm(*order: int) -> Compute:
     """PyTorch's cell with its gates in this order."""
 
-    def compute(torch: Any, w: Mapping[str, Any], xs: Any, h: Any, c: Any) -> Any:
-        W_ih, W_hh, b = (torch.cat([w[name].chunk(4)[gate] for gate in order]) for name in ("W_ih", "W_hh", "b"))
+    def compute(torch: Torch, w: Mapping[str, Tensor], xs: Tensor, h: Tensor, c: Tensor) -> Tensor:
+        of_x, of_h, b = (torch.cat([w[name].chunk(4)[gate] for gate in order]) for name in ("W_ih", "W_hh", "b"))
         for x in xs:
-            h, c = torch.lstm_cell(x, (h, c), W_ih, W_hh, b, torch.zeros_like(b))
+            h, c = torch.lstm_cell(x, (h, c), of_x, of_h, b, torch.zeros_like(b))
         return h
 
     return compute
 
 
-def convolution(torch: Any, w: Mapping[str, Any], x: Any) -> Any:
+def convolution(torch: Torch, w: Mapping[str, Tensor], x: Tensor) -> Tensor:
     patches = torch.nn.functional.unfold(torch.nn.functional.pad(x, (0, 1, 0, 1)), 3, stride=2)
     return w["K"].flatten(1) @ patches
 
 
 def library_convolution(*padding: int) -> Compute:
-    def compute(torch: Any, w: Mapping[str, Any], x: Any) -> Any:
+    def compute(torch: Torch, w: Mapping[str, Tensor], x: Tensor) -> Tensor:
         padded = torch.nn.functional.pad(x, padding)
         return torch.nn.functional.conv2d(padded, w["K"], stride=2).flatten(2)
 
     return compute
 
 
-def batch_norm(torch: Any, w: Mapping[str, Any], x: Any, mean: Any, deviation: Any) -> Any:
+def batch_norm(torch: Torch, w: Mapping[str, Tensor], x: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
     return (x - mean) / (deviation.square() + 1e-5).sqrt() * w["gain"] + w["shift"]
 
 
@@ -102,14 +105,14 @@ def library_batch_norm(eps: float) -> Compute:
     )
 
 
-def running_statistics(torch: Any, w: Mapping[str, Any], x: Any) -> Any:
+def running_statistics(torch: Torch, w: Mapping[str, Tensor], x: Tensor) -> Tensor:
     """Mean and variance after a step of training, from 0 and the weight, with a tenth of the new."""
     unbiased = (x - x.mean(0)).square().sum(0) / (len(x) - 1)
     return torch.stack([0.1 * x.mean(0), 0.9 * w["variance"] + 0.1 * unbiased])
 
 
 def library_running_statistics(momentum: float) -> Compute:
-    def compute(torch: Any, w: Mapping[str, Any], x: Any) -> Any:
+    def compute(torch: Torch, w: Mapping[str, Tensor], x: Tensor) -> Tensor:
         mean, variance = torch.zeros_like(x[0]), w["variance"].detach().clone()
         torch.nn.functional.batch_norm(x, mean, variance, training=True, momentum=momentum)
         return torch.stack([mean, variance])
@@ -117,7 +120,7 @@ def library_running_statistics(momentum: float) -> Compute:
     return compute
 
 
-def biased_running_statistics(torch: Any, w: Mapping[str, Any], x: Any) -> Any:
+def biased_running_statistics(torch: Torch, w: Mapping[str, Tensor], x: Tensor) -> Tensor:
     return torch.stack([0.1 * x.mean(0), 0.9 * w["variance"] + 0.1 * x.var(0, unbiased=False)])
 
 
@@ -149,7 +152,8 @@ SUBJECTS = {
     ),
     "LayerNorm": Subject(
         {"gain": (32,)}, ((8, 32),), layer_norm, library_layer_norm(1e-5),
-        {"eps 1e-6": library_layer_norm(1e-6), "eps 1e-4": library_layer_norm(1e-4), "eps 1e-3": library_layer_norm(1e-3)},
+        {"eps 1e-6": library_layer_norm(1e-6), "eps 1e-4": library_layer_norm(1e-4),
+         "eps 1e-3": library_layer_norm(1e-3)},
     ),
     "LSTM": Subject(
         {"W_ih": (24, 4), "W_hh": (24, 6), "b": (24,)}, ((5, 2, 4), (2, 6), (2, 6)), lstm, library_lstm(0, 1, 2, 3),
@@ -183,12 +187,12 @@ FAITHFUL = [
 
 
 @pytest.fixture(scope="module")
-def torch() -> Any:
+def torch() -> Torch:
     """PyTorch, where it is installed."""
     return pytest.importorskip("torch")
 
 
-def reason(torch: Any, subject: Subject, compute: Compute, task: Task, dtype: Dtype) -> str:
+def reason(torch: Torch, subject: Subject, compute: Compute, task: Task, dtype: Dtype) -> str:
     """Compute the task in this dtype, and hear what is wrong with it."""
     weights, inputs = subject.draw()
     expectation = Expectation(cast("Reference", Autograd(torch, subject.formula)), task, dtype, weights, inputs)
@@ -205,11 +209,11 @@ def reason(torch: Any, subject: Subject, compute: Compute, task: Task, dtype: Dt
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("subject", "task"), FAITHFUL)
-def test_faithful_arithmetic_passes(torch: Any, subject: Subject, task: Task, dtype: Dtype) -> None:
+def test_faithful_arithmetic_passes(torch: Torch, subject: Subject, task: Task, dtype: Dtype) -> None:
     assert reason(torch, subject, subject.faithful, task, dtype) == ""
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("subject", "mutant", "task"), MUTANTS)
-def test_a_semantic_mistake_is_rejected(torch: Any, subject: Subject, mutant: str, task: Task, dtype: Dtype) -> None:
+def test_a_semantic_mistake_is_rejected(torch: Torch, subject: Subject, mutant: str, task: Task, dtype: Dtype) -> None:
     assert "is off by" in reason(torch, subject, subject.mutants[mutant], task, dtype)

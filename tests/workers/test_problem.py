@@ -1,11 +1,14 @@
 """The same data for every framework, and what it must give."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from schemas.job import Cell
+from workers import workloads
+from workers.arrays import Array
+from workers.frameworks import Step
 from workers.frameworks.numpy import Framework
 from workers.problem import Problem
 
@@ -13,16 +16,26 @@ if TYPE_CHECKING:
     from tests.workers.conftest import Ask
 
 
-def problem(ask: "Ask", workload: str = "rnn", seed: int = 7, **fields: Any) -> Problem:
+def problem(ask: "Ask", workload: str = "rnn", seed: int = 7, **fields: object) -> Problem:
     return Problem(cell(ask, workload, **fields), seed)
 
 
-def cell(ask: "Ask", workload: str = "rnn", **fields: Any) -> Cell:
+def cell(ask: "Ask", workload: str = "rnn", **fields: object) -> Cell:
     return ask("numpy", "eager", workload, **({"batch": 3} | fields)).cell
 
 
-def everything(of: Problem) -> list[Any]:
+def everything(of: Problem) -> list[Array]:
     return [*of.weights.values(), *(value for inputs in of.input_sets + of.other_shapes for value in inputs)]
+
+
+class Honest:
+    """NumPy, a problem for it, and a step that computes what it should."""
+
+    def __init__(self, ask: "Ask") -> None:
+        self.problem = problem(ask)
+        self.framework = Framework(cell(ask))
+        model = self.framework.build(workloads.reference("rnn"), self.problem.weights)
+        self.step: Step = self.framework.step(model, self.problem.input_sets[0], self.problem.axes()).prepare()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
@@ -71,15 +84,15 @@ def test_a_batch_does_not_open_an_axis(ask: "Ask") -> None:
 
 
 def test_outputs_of_another_set_of_inputs_are_wrong(ask: "Ask") -> None:
-    framework, asked = honest(ask)
-    outputs = framework.to_numpy(step(framework, asked)(*framework.arrays(asked.input_sets[1])))
-    assert asked.check(outputs, 1, "first call").reason == ""
-    assert "on input set 0, first call" in asked.check(outputs, 0, "first call").reason
+    honest = Honest(ask)
+    outputs = honest.framework.to_numpy(honest.step(*honest.framework.arrays(honest.problem.input_sets[1])))
+    assert honest.problem.check(outputs, 1, "first call").reason == ""
+    assert "on input set 0, first call" in honest.problem.check(outputs, 0, "first call").reason
 
 
 def test_a_step_that_is_right_on_every_length_passes_on_other_shapes(ask: "Ask") -> None:
-    framework, asked = honest(ask)
-    found = asked.check_other_shapes(framework, step(framework, asked))
+    honest = Honest(ask)
+    found = honest.problem.check_other_shapes(honest.framework, honest.step)
     assert found.reason == ""
     assert {check.inputs for check in found.checks} == {
         "inputs of shape (19, 3, 10) (3, 20)",
@@ -88,34 +101,26 @@ def test_a_step_that_is_right_on_every_length_passes_on_other_shapes(ask: "Ask")
 
 
 def test_a_step_that_baked_in_its_first_length_is_wrong_on_a_longer_one(ask: "Ask") -> None:
-    framework, asked = honest(ask)
-    right = step(framework, asked)
-    found = asked.check_other_shapes(framework, lambda xs, h: right(xs[:16], h))
+    honest = Honest(ask)
+    found = honest.problem.check_other_shapes(honest.framework, lambda xs, h: honest.step(xs[:16], h))
     assert "right on the shape it was prepared with, but" in found.reason
     assert "(19, 3, 10)" in found.reason
 
 
 def test_a_step_that_refuses_another_length_is_wrong_and_its_error_is_told(ask: "Ask") -> None:
-    def only_sixteen(xs: Any, h: Any) -> tuple[Any, ...]:
+    def only_sixteen(xs: Array, h: Array) -> tuple[Array, ...]:
         if len(xs) != 16:
-            raise IndexError(f"expected 16 steps\nand found {len(xs)}")
-        return right(xs, h)
+            raise IndexError(f"a graph of 16 steps\nfound {len(xs)}")
+        return honest.step(xs, h)
 
-    framework, asked = honest(ask)
-    right = step(framework, asked)
-    found = asked.check_other_shapes(framework, only_sixteen)
-    assert found.reason == "on inputs of shape (19, 3, 10) (3, 20) it raised IndexError: and found 19"
-
-
-def honest(ask: "Ask") -> tuple[Framework, Problem]:
-    """NumPy, and a problem for it."""
-    asked = cell(ask)
-    return Framework(asked), Problem(asked, 7)
+    honest = Honest(ask)
+    found = honest.problem.check_other_shapes(honest.framework, only_sixteen)
+    assert found.reason == "on inputs of shape (19, 3, 10) (3, 20) it raised IndexError: found 19"
 
 
-def step(framework: Framework, asked: Problem) -> Any:
-    """A step that computes what it should."""
-    from workers import workloads
-
-    model = framework.build(workloads.reference("rnn"), asked.weights)
-    return framework.step(model, asked.input_sets[0], asked.axes()).prepare()
+def test_the_work_of_a_call_counts_every_weight_input_and_result_once(ask: "Ask") -> None:
+    weights, inputs, loss = 20 * 20 + 20 * 10, 3 * 10 + 3 * 20, 1
+    work = problem(ask, "rnn_cell").work()
+    assert work.bytes == 4 * (2 * weights + inputs + loss)
+    assert problem(ask, "rnn_cell", dtype="bfloat16").work().bytes == work.bytes // 2
+    assert problem(ask, "rnn_cell", dtype="float64").work().bytes == work.bytes * 2

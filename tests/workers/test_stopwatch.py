@@ -226,7 +226,12 @@ def test_the_clock_is_as_fine_as_its_closest_readings() -> None:
 
 def test_no_garbage_is_collected_while_samples_are_taken(collecting: None) -> None:
     found: list[bool] = []
-    watch = Stopwatch(lambda: (found.append(gc.isenabled()),), [()], lambda outputs: None)
+
+    def step() -> tuple[object, ...]:
+        found.append(gc.isenabled())
+        return ()
+
+    watch = Stopwatch(step, [()], lambda outputs: None)
     watch.samples(5, 2)
     assert found == [False] * 10
     assert gc.isenabled()

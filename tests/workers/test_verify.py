@@ -30,7 +30,7 @@ class Known:
         off = self._off(weights)
         return self._loss * off, {"w": self._gradient * off}
 
-    def _off(self, weights: Mapping[str, Array]) -> Any:
+    def _off(self, weights: Mapping[str, Array]) -> float:
         return 1 + self._own_error if weights["w"].dtype == np.float32 else 1.0
 
 

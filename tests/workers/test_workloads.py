@@ -1,12 +1,13 @@
 """Every workload's reference is right, by finite differences and by hand: all frameworks are judged by it."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from schemas.catalog import WORKLOADS, Workload
+from schemas.job import Task
 from workers import workloads
 from workers.arrays import Array
 from workers.frameworks import Unsupported
@@ -152,7 +153,10 @@ def test_the_recurrent_network_is_its_cell_applied_to_each_step_in_turn() -> Non
 
 def test_a_network_of_two_layers_by_hand() -> None:
     network = workloads.reference("mlp")
-    weights = {"W_0": np.array([[1.0], [-1.0]]), "b_0": np.array([0.5, 0.0]), "W_1": np.array([[2.0, 3.0]]), "b_1": np.ones(1)}  # fmt: skip
+    weights = {
+        "W_0": np.array([[1.0], [-1.0]]), "b_0": np.array([0.5, 0.0]),
+        "W_1": np.array([[2.0, 3.0]]), "b_1": np.ones(1),
+    }  # fmt: skip
     x = np.array([[1.0], [-2.0]])
     assert network.forward(weights, x).tolist() == [[2.0 * 1.5 + 1.0], [3.0 * 2.0 + 1.0]]
     assert network.backward(weights, x)[0] == pytest.approx((4.0**2 + 7.0**2) / 2)
@@ -168,6 +172,36 @@ def test_a_network_has_a_weight_and_a_bias_for_each_of_its_layers_and_ends_witho
     assert len(weights) == 2 * depth
     assert output.shape == (2, 50)
     assert output.min() < 0
+
+
+class Counting(np.ndarray[Any, np.dtype[np.float64]]):
+    """An array that counts the operations of its matrix products: two for each pair of numbers."""
+
+    flops = 0
+
+    def __matmul__(self, other: Array) -> Array:  # type: ignore[override]
+        Counting.flops += 2 * self.size * other.shape[-1]
+        return super().__matmul__(other)
+
+
+def counted(drawn: Drawn, task: Task) -> int:
+    Counting.flops = 0
+    weights = {name: weight.view(Counting) for name, weight in drawn.weights.items()}
+    compute = drawn.reference.forward if task == "forward" else drawn.reference.backward
+    compute(weights, *(value.view(Counting) for value in drawn.inputs))
+    return Counting.flops
+
+
+@every_workload
+@every_batch
+def test_the_operations_of_a_call_are_those_of_its_products_less_what_could_be_saved(
+    workload: Workload, batch: int
+) -> None:
+    drawn, sizes = Drawn(workload, all_different, batch), all_different(workload)
+    no_products = batch if workload.name == "synthetic" else 0
+    assert drawn.reference.flops(sizes, batch, "forward") == (no_products or counted(drawn, "forward"))
+    spent = no_products or counted(drawn, "backward")
+    assert 0.9 * spent <= drawn.reference.flops(sizes, batch, "backward") <= spent
 
 
 def test_a_workload_that_nobody_has_written_for_a_framework_is_unsupported() -> None:

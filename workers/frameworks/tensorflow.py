@@ -1,5 +1,6 @@
 """TensorFlow 2: eager, and its static graph by tf.function."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ def eager(step: Step, signature: Sequence[Any]) -> Step:
 
 
 def function(step: Step, signature: Sequence[Any]) -> Step:
-    graph = tf.function(step, input_signature=signature)
+    graph = tf.function(step, input_signature=signature, jit_compile=False)
     graph.get_concrete_function()
     return graph
 
@@ -44,6 +45,7 @@ class Framework:
             tf.config.experimental.enable_tensor_float_32_execution(False)
         tiny = tf.constant([np.finfo(np.float32).tiny]) * 0.5
         pools = tf.config.threading
+        onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default")
         tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
         return (
             Setting(
@@ -58,6 +60,7 @@ class Framework:
             ),
             Setting(name="denormals", asked="flushed" if parity else None, got=flushed(float(tiny[0]))),
             Setting(name="TensorFloat-32", asked="off" if parity else None, got="on" if tf32 else "off"),
+            Setting(name="oneDNN", asked=None, got=onednn),
         )
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:

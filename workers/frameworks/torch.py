@@ -50,6 +50,8 @@ class Framework:
             torch.set_num_interop_threads(1)
             torch.set_flush_denormal(True)
             torch.set_float32_matmul_precision("highest")
+            torch.backends.cudnn.conv.fp32_precision = "ieee"
+            torch.backends.cudnn.rnn.fp32_precision = "ieee"
         torch.set_grad_enabled(self._cell.task != "forward")
         tiny = torch.tensor([torch.finfo(torch.float32).tiny]) * 0.5
         return (
@@ -61,6 +63,21 @@ class Framework:
                 asked="highest" if parity else None,
                 got=torch.get_float32_matmul_precision(),
             ),
+            Setting(
+                name="float32 convolution precision",
+                asked="ieee" if parity else None,
+                got=torch.backends.cudnn.conv.fp32_precision,
+            ),
+            Setting(
+                name="float32 recurrence precision",
+                asked="ieee" if parity else None,
+                got=torch.backends.cudnn.rnn.fp32_precision,
+            ),
+            Setting(
+                name="gradients",
+                asked="on" if self._cell.task != "forward" else "off",
+                got="on" if torch.is_grad_enabled() else "off",
+            ),
             Setting(name="oneDNN", asked=None, got="on" if torch.backends.mkldnn.enabled else "off"),
         )
 
@@ -69,7 +86,7 @@ class Framework:
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
-        return implementation.Model(tensors)
+        return implementation.Model(tensors).train(self._cell.task != "forward")
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
         phase, compile_ = MODES[self._cell.mode]

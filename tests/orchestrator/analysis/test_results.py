@@ -1,0 +1,169 @@
+"""From records to results: what speaks for a cell, what may be compared, and with what."""
+
+from collections.abc import Callable
+from typing import cast
+
+import pytest
+
+from orchestrator.analysis import results
+from orchestrator.analysis.compare import Verdict
+from orchestrator.analysis.results import Group
+from schemas.event import Report
+from schemas.job import Cell
+from schemas.record import JobRecord
+from schemas.sweep import SweepSpec
+
+MakeCell = Callable[..., Cell]
+MakeRecord = Callable[..., JobRecord]
+MakeRecords = Callable[..., list[JobRecord]]
+MakeReport = Callable[..., Report]
+
+
+def one(found: tuple[Group, ...]) -> Group:
+    (group,) = found
+    return group
+
+
+def test_cells_of_one_computation_stand_in_one_group_in_the_order_of_the_plan(make_cell: MakeCell) -> None:
+    cells = [make_cell("numpy:eager", batch=batch) for batch in (1, 2)]
+    cells += [make_cell("synthetic:spin", batch=batch) for batch in (1, 2)]
+    found = results.groups([], cells)
+    assert [[each.cell for each in group.results] for group in found] == [[cells[0], cells[2]], [cells[1], cells[3]]]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"workload": "rnn"}, {"parameters": {"depth": 4}}, {"task": "forward"}, {"batch": 2}, {"dtype": "float64"},
+        {"threads": 2}, {"track": "defaults"},
+    ],
+)  # fmt: skip
+def test_what_computes_something_else_is_not_compared(make_cell: MakeCell, change: dict[str, object]) -> None:
+    assert len(results.groups([], [make_cell(), make_cell("synthetic:spin", **change)])) == 2
+
+
+def test_times_are_nanoseconds_per_call_over_processes(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    cell = make_cell()
+    (found,) = one(results.groups(make_records([(cell, 5000)]), [cell])).results
+    assert found.jobs == 12
+    assert found.outcome == "measured"
+    assert found.floor_ns.low <= found.floor_ns.estimate <= found.floor_ns.high
+    assert found.floor_ns.estimate == pytest.approx(5000, rel=0.01)
+    assert found.typical_ns.estimate == pytest.approx(5050, rel=0.01)
+
+
+def test_a_cell_that_was_not_run_has_no_outcome_and_no_time(make_cell: MakeCell) -> None:
+    (found,) = one(results.groups([], [make_cell()])).results
+    assert (found.jobs, found.outcome) == (0, None)
+    assert not found.floor_ns.estimate > 0
+
+
+def test_the_first_result_is_dated_from_the_finished_model(make_report: MakeReport) -> None:
+    names = ("import", "build", "trace", "compile", "first_call", "second_call", "verify", "steady")
+    phases = [{"name": name, "wall_ns": 10**place, "cpu_ns": 0} for place, name in enumerate(names)]
+    assert results.first_result_ns(make_report(phases=phases)) == 11100
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "speaks"),
+    [
+        (["measured", "raised"], "measured"),
+        (["raised", "measured"], "measured"),
+        (["measured", "wrong", "measured"], "wrong"),
+        (["unfair", "measured"], "unfair"),
+        (["raised", "timeout"], "timeout"),
+        (["measured", "interrupted"], "measured"),
+    ],
+)
+def test_one_outcome_speaks_for_a_cell(
+    make_cell: MakeCell, make_record: MakeRecord, outcomes: list[str], speaks: str
+) -> None:
+    records = [make_record(outcome=outcome, block=block) for block, outcome in enumerate(outcomes, 1)]
+    (found,) = one(results.groups(records, [make_cell()])).results
+    assert found.outcome == speaks
+
+
+def test_a_wrong_cell_has_a_time_and_no_rank(make_cell: MakeCell, make_record: MakeRecord) -> None:
+    right, wrong, other = make_cell("numpy:eager"), make_cell("synthetic:wrong"), make_cell("synthetic:spin")
+    records = [make_record(cell, call_ns=9000) for cell in (right, other)] + [make_record(wrong, outcome="wrong")]
+    group = one(results.groups(records, [wrong, right, other]))
+    assert group.result("synthetic:wrong").floor_ns.estimate == pytest.approx(1000)
+    assert {standing.cell for standing in group.standings} == {"numpy:eager", "synthetic:spin"}
+    assert all("synthetic:wrong" not in (each.baseline, each.cell) for each in group.comparisons)
+    assert group.baseline == "numpy:eager"
+
+
+def test_a_real_difference_is_found_and_seen_from_the_baseline(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    slow, fast = make_cell("numpy:eager"), make_cell("synthetic:spin")
+    group = one(results.groups(make_records([(slow, 2000), (fast, 1000)]), [slow, fast], "synthetic:spin"))
+    assert group.baseline == "synthetic:spin"
+    assert list(group.against) == ["numpy:eager"]
+    assert group.against["numpy:eager"].verdict == Verdict.SLOWER
+    assert group.against["numpy:eager"].ratio.estimate == pytest.approx(2, rel=0.02)
+
+
+def test_a_baseline_that_failed_is_replaced_by_the_first_that_did_not(
+    make_cell: MakeCell, make_record: MakeRecord
+) -> None:
+    cells = [make_cell("synthetic:raise"), make_cell("synthetic:spin")]
+    group = one(results.groups([make_record(cells[0], outcome="raised")], cells, "synthetic:raise"))
+    assert group.baseline == "synthetic:spin"
+
+
+def test_the_clone_is_compared_with_its_original_and_has_no_rank(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    cell, other = make_cell("numpy:eager"), make_cell("synthetic:spin")
+    twin = cell.model_copy(update={"replica": 1})
+    group = one(results.groups(make_records([(cell, 2000), (other, 1000), (twin, 2000)]), [cell, other, twin]))
+    assert group.clone is not None
+    assert (group.clone.baseline, group.clone.cell) == ("numpy:eager", "numpy:eager (A/A)")
+    assert group.clone.verdict in (Verdict.EQUIVALENT, Verdict.UNRESOLVED)
+    assert "numpy:eager (A/A)" not in {standing.cell for standing in group.standings}
+
+
+def test_the_clone_of_a_cell_that_failed_is_compared_with_nothing(make_cell: MakeCell, make_record: MakeRecord) -> None:
+    cell = make_cell()
+    twin = cell.model_copy(update={"replica": 1})
+    assert one(results.groups([make_record(cell, outcome="raised"), make_record(twin)], [cell, twin])).clone is None
+
+
+def test_only_blocks_that_both_measured_are_compared(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    cell, other = make_cell("numpy:eager"), make_cell("synthetic:spin")
+    records = make_records([(cell, 1000), (other, 1000)])
+    kept = [record for record in records if record.spec.cell == cell or record.spec.block != 5]
+    (comparison,) = one(results.groups(kept, [cell, other])).comparisons
+    assert comparison.blocks == 11
+
+
+def test_a_sweep_has_enough_when_every_group_is_precise(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    spec = SweepSpec.model_validate({"stop": {"precision": 0.02}})
+    cells = [make_cell("numpy:eager"), make_cell("synthetic:spin")]
+    times = [(cell, 1000) for cell in cells]
+    assert results.enough(spec, cells, make_records(times, blocks=12), 12)
+    assert not results.enough(spec, cells, make_records(times, blocks=12, noise=0.2), 12)
+    assert not results.enough(spec, cells, make_records(times, blocks=2), 2)
+
+
+@pytest.mark.parametrize(
+    "oddity",
+    [
+        {"warmup": ()},
+        {"samples_ns": (100,)},
+        {"noise": {"run_delay_ns": (1,)}},
+        {"noise": {"steal_ns": ()}},
+        {"noise": {"cpu_ns": (1, 2, 3, 4)}},
+        {"noise": {"canary_ns": ()}},
+    ],
+)
+def test_a_report_that_a_worker_could_send_is_refused_or_understood(
+    make_cell: MakeCell, make_record: MakeRecord, make_report: MakeReport, oddity: dict[str, object]
+) -> None:
+    plain = make_report().model_dump()
+    noise = {"noise": plain["noise"] | cast("dict[str, object]", oddity.get("noise", {}))}
+    try:
+        report = Report.model_validate(plain | oddity | noise)
+    except ValueError:
+        return
+    (found,) = one(results.groups([make_record(report=report)], [make_cell()])).results
+    assert found.outcome == "measured"

@@ -1,0 +1,52 @@
+import io
+import json
+from collections.abc import Callable
+
+from rich.console import Console
+
+from orchestrator.plan import Plan
+from orchestrator.report import catalogue
+from schemas.catalog import FRAMEWORKS, WORKLOADS
+
+MakePlan = Callable[..., Plan]
+
+
+def printed(show: Callable[[Console], None]) -> str:
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    show(console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_list_has_every_mode_and_every_parameter() -> None:
+    text = printed(catalogue.show_list)
+    for framework in FRAMEWORKS:
+        for mode in framework.modes:
+            assert f"{framework.name}:{mode.name}" in text
+    for workload in WORKLOADS:
+        for parameter in workload.parameters:
+            assert f"{parameter.name}={parameter.default}" in text
+
+
+def test_the_list_as_a_document_says_what_is_missing_here() -> None:
+    said = json.loads(json.dumps(catalogue.list_document(), allow_nan=False))
+    missing = {framework["name"]: framework["missing"] for framework in said["frameworks"]}
+    assert missing.keys() == {framework.name for framework in FRAMEWORKS}
+    assert missing["numpy"] is None
+
+
+def test_a_plan_as_a_document_adds_up(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", axes={"dtype": ("float32", "bfloat16")}, stop={"budget": 20, "blocks": 32})
+    said = json.loads(json.dumps(catalogue.plan_document(plan, {"numpy": 3.0}), allow_nan=False))
+    assert [cell["job_s"] for cell in said["cells"]] == [3.0, None, 3.0]
+    assert "bfloat16" in said["cells"][1]["unsupported"]
+    assert (said["jobs_per_block"], said["block_s"], said["blocks"], said["total_s"]) == (2, 6.0, 3, 18.0)
+
+
+def test_a_plan_in_words_says_how_many_jobs_and_how_long(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", axes={"threads": (9,)}, stop={"budget": 20, "blocks": 32})
+    text = printed(lambda console: catalogue.show_plan(console, plan, {"numpy": 3.0}))
+    words = " ".join(text.split())
+    assert "warning: 9 threads on 2 cores" in words
+    assert "one job for each of 2 cells, about 6 s" in words
+    assert "3 blocks fit the budget: 6 jobs, 0:18 minutes" in words

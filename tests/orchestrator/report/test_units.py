@@ -1,0 +1,46 @@
+import math
+
+import pytest
+
+from orchestrator.analysis.statistics import Interval
+from orchestrator.report.units import between, clock, duration, ratio
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [
+        (0, "0 ns"), (0.5, "0.50 ns"), (1, "1.00 ns"), (9.99, "9.99 ns"), (9.996, "10.0 ns"), (12.34, "12.3 ns"),
+        (99.96, "100 ns"), (345.6, "346 ns"), (999.4, "999 ns"), (999.6, "1.00 µs"), (34_512, "34.5 µs"),
+        (9_996, "10.0 µs"), (1e6, "1.00 ms"), (123_456_789, "123 ms"), (1e9, "1.00 s"), (61.2e9, "61.2 s"),
+        (1234e9, "1234 s"), (math.nan, "–"), (math.inf, "–"),
+    ],
+)  # fmt: skip
+def test_durations_have_three_digits_and_their_unit(nanoseconds: float, text: str) -> None:
+    assert duration(nanoseconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1, "1.000"), (1.0431, "1.043"), (0.0504, "0.050"), (12.34, "12.3"), (math.inf, "–")]
+)
+def test_ratios_have_three_decimals_until_they_are_large(value: float, text: str) -> None:
+    assert ratio(value) == text
+
+
+@pytest.mark.parametrize(
+    ("interval", "text"),
+    [
+        (Interval(1, 0.9, 1.1), "0.900 to 1.100"),
+        (Interval(1, 0, 1.1), ""),
+        (Interval(1, 0.9, math.inf), ""),
+        (Interval(math.nan, -math.inf, math.inf), ""),
+    ],
+)
+def test_an_end_that_the_data_do_not_support_is_not_shown(interval: Interval, text: str) -> None:
+    assert between(interval) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (200, "3:20"), (3600, "60:00"), (-5, "0:00")]
+)
+def test_time_left_is_in_minutes_and_seconds(seconds: float, text: str) -> None:
+    assert clock(seconds) == text

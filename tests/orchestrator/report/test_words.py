@@ -1,0 +1,140 @@
+"""Sentences claim what the numbers do, and no more."""
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable
+
+import pytest
+
+from orchestrator.analysis import results
+from orchestrator.analysis.compare import Comparison, Standing, Verdict
+from orchestrator.analysis.results import Group
+from orchestrator.analysis.statistics import Interval
+from orchestrator.report import words
+from schemas.job import Cell
+from schemas.record import JobRecord
+
+MakeCell = Callable[..., Cell]
+MakeRecord = Callable[..., JobRecord]
+MakeRecords = Callable[..., list[JobRecord]]
+
+NO_INTERVAL = Interval(0.5, 0, math.inf)
+
+
+def comparison(verdict: Verdict, ratio: Interval | None = None) -> Comparison:
+    ratio = ratio or Interval(0.5, 0.4, 0.6)
+    return Comparison(
+        baseline="torch:eager", cell="torch:script", blocks=3, ratio=ratio, typical_ratio=ratio, p=0.01,
+        significant=True, verdict=verdict,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (comparison(Verdict.FASTER), "takes 0.500 times (0.400 to 0.600) as long as X: faster"),
+        (comparison(Verdict.SLOWER, Interval(2, 1.9, 2.1)), "takes 2.000 times (1.900 to 2.100) as long as X: slower"),
+        (
+            comparison(Verdict.DIFFERENT_BUT_SMALL, Interval(0.99, 0.985, 0.995)),
+            "takes 0.990 times (0.985 to 0.995) as long as X: a real difference, estimated too small to matter",
+        ),
+        (comparison(Verdict.EQUIVALENT, Interval(1, 0.99, 1.01)), "is as fast as X (0.990 to 1.010)"),
+        (comparison(Verdict.UNRESOLVED, Interval(1, 0.9, 1.1)), "cannot be told from X by this run (0.900 to 1.100)"),
+        (
+            comparison(Verdict.UNRESOLVED, NO_INTERVAL),
+            "cannot be told from X by this run (3 processes each are too few for an interval)",
+        ),
+        (
+            comparison(Verdict.ESTIMATOR_DEPENDENT),
+            "against X is faster by one estimator and slower by the other: no claim",
+        ),
+    ],
+)
+def test_each_verdict_has_its_sentence(found: Comparison, sentence: str) -> None:
+    assert words.claim(found, "X") == sentence
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_only_a_claim_says_faster_or_slower(verdict: Verdict) -> None:
+    said = words.claim(comparison(verdict), "X").endswith((": faster", ": slower"))
+    assert said is (verdict in (Verdict.FASTER, Verdict.SLOWER))
+
+
+@pytest.fixture
+def found(make_cell: MakeCell, make_records: MakeRecords, make_record: MakeRecord) -> Group:
+    """Two modes of torch, the second twice as fast; TensorFlow in between; one wrong, one refused, one not run."""
+    eager, trace, flow = make_cell("torch:eager"), make_cell("torch:trace"), make_cell("tensorflow:eager")
+    wrong, refused, late = make_cell("synthetic:wrong"), make_cell("numpy:eager"), make_cell("synthetic:spin")
+    twin = eager.model_copy(update={"replica": 1})
+    records = make_records([(eager, 2000), (trace, 1000), (flow, 1500), (twin, 2000)])
+    records += [make_record(wrong, outcome="wrong", call_ns=1), make_record(refused, outcome="unsupported")]
+    (group,) = results.groups(records, [eager, trace, flow, wrong, refused, late, twin])
+    return group
+
+
+def test_the_fastest_is_named_with_its_time(found: Group) -> None:
+    assert re.fullmatch(r"torch:trace is the fastest, at (99\d ns|1\.00 µs) a call\.", words.sentences(found)[0])
+
+
+def test_a_tie_for_the_first_place_is_called_a_tie(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    cells = [make_cell("torch:eager"), make_cell("torch:trace"), make_cell("torch:script")]
+    records = make_records([(cells[0], 1000), (cells[1], 1001), (cells[2], 3000)], noise=0.05)
+    said = " ".join(words.fastest(results.groups(records, cells)[0]))
+    assert "this run cannot tell it from" in said
+    assert "torch:script" not in said
+    assert "is the fastest" not in said
+
+
+def test_a_leader_by_order_alone_is_not_called_the_fastest(found: Group) -> None:
+    standings = (Standing(cell="torch:eager", best=2, worst=2, tied_with=()), *found.standings[1:])
+    said = " ".join(words.fastest(dataclasses.replace(found, standings=standings)))
+    assert "torch:eager is the fastest" not in said
+
+
+def test_a_compiled_mode_is_set_against_the_mode_that_it_has_to_beat(found: Group) -> None:
+    (sentence,) = (said for said in words.sentences(found) if said.startswith("PyTorch: "))
+    assert re.fullmatch(r"PyTorch: trace takes 0\.[45]\d+ times .* as long as eager: faster\.", sentence)
+
+
+def test_frameworks_are_compared_by_the_best_mode_of_each(found: Group) -> None:
+    (sentence,) = (said for said in words.sentences(found) if said.startswith("Between frameworks: "))
+    assert re.fullmatch(r".*: tensorflow:eager takes 1\.[45]\d+ times .* as long as torch:trace: slower\.", sentence)
+
+
+def test_a_wrong_cell_is_named_and_in_no_comparison(found: Group) -> None:
+    about = [said for said in words.sentences(found) if "synthetic:wrong" in said]
+    assert about == ["synthetic:wrong is not ranked: wrong: because it was wrong."]
+
+
+def test_cells_without_a_measurement_are_named_with_the_reason(found: Group) -> None:
+    said = words.sentences(found)
+    assert "numpy:eager is not ranked: unsupported: because it was unsupported." in said
+    assert "synthetic:spin was not run." in said
+
+
+def test_an_honest_instrument_finds_no_difference_where_there_is_none(found: Group) -> None:
+    (sentence,) = (said for said in words.sentences(found) if said.startswith("A/A check"))
+    assert "torch:eager against itself came out " in sentence
+    assert sentence.endswith("as it must.")
+
+
+def test_a_difference_between_a_cell_and_itself_is_called_false(found: Group) -> None:
+    false = dataclasses.replace(found, clone=comparison(Verdict.FASTER))
+    (sentence,) = words.clone(false)
+    assert "came out FASTER" in sentence
+    assert "which is false: distrust" in sentence
+
+
+def test_what_is_deprecated_upstream_is_said_once(found: Group) -> None:
+    (note,) = words.deprecations(found.results * 2)
+    assert "TorchScript is deprecated" in note
+
+
+def test_before_anything_was_run_nothing_is_claimed(make_cell: MakeCell) -> None:
+    (group,) = results.groups([], [make_cell("torch:eager"), make_cell("torch:trace")])
+    assert words.sentences(group) == ["torch:eager was not run.", "torch:trace was not run."]
+
+
+def test_names_are_listed_as_people_list_them() -> None:
+    assert [words.listed(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a or b", "a, b or c"]
