@@ -27,7 +27,7 @@ def of_torch() -> Callable[[], Any]:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
 
-    class Cell(torch.nn.Module):
+    class Cell(torch.nn.Module):  # type: ignore[misc]  # torch is not analysed here
         def __init__(self) -> None:
             super().__init__()
             self.W_h = torch.nn.Parameter(torch.randn(20, 20))
@@ -41,7 +41,7 @@ def of_torch() -> Callable[[], Any]:
     x, prev_h, cell = torch.randn(1, 10), torch.randn(1, 20), Cell()
     W_h, W_x = cell.W_h, cell.W_x
     call: Any = {"eager": lambda: cell, "script": lambda: torch.jit.script(cell),
-                 "trace": lambda: torch.jit.trace(cell, (x, prev_h))}[mode]()  # fmt: skip
+                 "trace": lambda: torch.jit.trace(cell, (x, prev_h))}[mode]()  # type: ignore[no-untyped-call]  # fmt: skip
 
     def step() -> Any:
         W_h.grad = W_x.grad = None
