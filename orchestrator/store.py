@@ -35,6 +35,11 @@ class Store:
         """The run's name, by which `show` finds it."""
         return self.folder.name
 
+    @property
+    def jobs(self) -> Path:
+        """Where the records and logs are."""
+        return self.folder / "jobs"
+
     def log(self, spec: JobSpec) -> Path:
         """Where a job's framework may print."""
         return self._job(spec).with_suffix(".stderr.log")
@@ -53,11 +58,11 @@ class Store:
 
     def records(self) -> list[JobRecord]:
         """Read all records, in the order of their blocks and positions."""
-        found = [read(path, JobRecord) for path in (self.folder / "jobs").glob("*.json")]
+        found = [read(path, JobRecord) for path in self.jobs.glob("*.json")]
         return sorted(found, key=lambda record: (record.spec.block, record.spec.position))
 
     def _job(self, spec: JobSpec) -> Path:
-        return self.folder / "jobs" / f"{job_name(spec)}.json"
+        return self.jobs / f"{job_name(spec)}.json"
 
 
 def job_name(spec: JobSpec) -> str:

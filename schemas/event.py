@@ -5,7 +5,7 @@ The first line is a Hello, the last a Report or a Failure; between them a Phase 
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from schemas.base import Model, Versioned
 
@@ -120,16 +120,25 @@ class Report(Versioned):
     verification: Verification
     inputs_sha256: str = Field(description="of all weights and inputs: equal cells must have equal ones")
     warmup: tuple[tuple[PositiveInt, NonNegativeInt], ...] = Field(
-        description="laps from the first call on: so many calls, and the nanoseconds that they took together"
+        min_length=2,
+        description="laps from the first call on: so many calls, and the nanoseconds that they took together",
     )
     calls: PositiveInt = Field(description="calls in one sample")
-    samples_ns: tuple[PositiveInt, ...] = Field(description="each sample's time for all its calls")
+    samples_ns: tuple[PositiveInt, ...] = Field(min_length=1, description="each sample's time for all its calls")
     noise: Noise
     overhead: Overhead
     work: Work
     ceiling: Ceiling
     compilations: NonNegativeInt | None = Field(description="during the samples; null: the framework does not count")
     warnings: tuple[str, ...] = Field(default=(), description="what the framework warned of, each once")
+
+    @model_validator(mode="after")
+    def _one_count_for_each_sample(self) -> "Report":
+        noise = self.noise
+        for counts in (noise.run_delay_ns, noise.steal_ns, noise.pressure_ns, noise.cpu_ns, noise.canary_ns):
+            if len(counts) != len(self.samples_ns):
+                raise ValueError(f"{len(counts)} counts of a disturbance for {len(self.samples_ns)} samples")
+        return self
 
 
 class Failure(Versioned):

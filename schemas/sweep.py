@@ -20,7 +20,7 @@ def _seconds(value: object) -> object:
     return value
 
 
-Seconds = Annotated[PositiveFloat, BeforeValidator(_seconds)]
+Seconds = Annotated[PositiveFloat, Field(allow_inf_nan=False), BeforeValidator(_seconds)]
 
 
 class Axes(Model):

@@ -4,16 +4,19 @@ Whatever happens to the job, the last event says it: a Report, or a Failure. The
 could be said.
 """
 
+import ctypes
 import os
 import platform
 import sys
 import traceback
 
+from pydantic import ValidationError
+
 from schemas.event import Failure, FailureOutcome, Hello
 from schemas.job import JobSpec
 from workers import job
 from workers.channel import Channel
-from workers.errors import last_line, where
+from workers.errors import is_out_of_memory, last_line, where
 from workers.frameworks import Unsupported
 from workers.ledger import Ledger
 from workers.lifeline import die_with
@@ -24,17 +27,18 @@ def main() -> None:
 
     Nothing that is measured happens in a tear-down, and a framework may hang or crash there.
     """
-    parent = os.getppid()
     channel = Channel.claim()
-    die_with(parent)
-    spec = JobSpec.model_validate_json(sys.stdin.buffer.read())
-    channel.send(Hello(pid=os.getpid(), python=platform.python_version(), interpreter=sys.executable))
+    die_with(int(os.environ.get("PLUMBLINE_PARENT", os.getppid())))
     try:
+        spec = JobSpec.model_validate_json(sys.stdin.buffer.read())
+        channel.send(Hello(pid=os.getpid(), python=platform.python_version(), interpreter=sys.executable))
         channel.send(job.run(spec, Ledger(channel.send)))
     except Exception as error:  # everything that a framework raises becomes the job's last event
         traceback.print_exc()
-        channel.send(Failure(outcome=outcome_of(error), reason=last_line(error), where=where(error)))
+        channel.send(Failure(outcome=outcome_of(error), reason=reason(error), where=where(error)))
+    sys.stdout.flush()
     sys.stderr.flush()
+    ctypes.CDLL(None).fflush(None)
     os._exit(0)
 
 
@@ -42,7 +46,18 @@ def outcome_of(error: Exception) -> FailureOutcome:
     """What kind of failure an error is."""
     if isinstance(error, Unsupported):
         return "unsupported"
-    return "out-of-memory" if isinstance(error, MemoryError) else "raised"
+    return "out-of-memory" if is_out_of_memory(error) else "raised"
+
+
+def reason(error: Exception) -> str:
+    """The error in one line."""
+    if isinstance(error, Unsupported):
+        return str(error)
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        return f"the worker cannot read its spec: {place}: {first['msg']}"
+    return last_line(error)
 
 
 if __name__ == "__main__":

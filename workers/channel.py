@@ -19,10 +19,10 @@ class Channel:
     @classmethod
     def claim(cls) -> "Channel":
         """Keep standard output for events alone, and send everything else written to it to standard error."""
-        sys.stdout.flush()
         kept = os.dup(1)
         os.set_inheritable(kept, False)
         os.dup2(2, 1)
+        sys.stdout.flush()  # what was printed before this goes to the log as well
         return cls(kept)
 
     def send(self, event: Model) -> None:

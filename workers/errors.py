@@ -3,6 +3,8 @@
 import traceback
 from pathlib import Path
 
+OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}
+OUT_OF_MEMORY_SAID = ("can't allocate memory", "out of memory", "resource_exhausted")
 OUR_OWN = Path(__file__).resolve().parent
 
 
@@ -11,6 +13,13 @@ def last_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     last, kind = lines[-1] if lines else "", type(error).__name__
     return (last if last.startswith(f"{kind}:") else f"{kind}: {last}")[:300]
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out: Python's own, and what each framework makes of it."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    said = str(error).lower()
+    return bool(kinds & OUT_OF_MEMORY) or any(phrase in said for phrase in OUT_OF_MEMORY_SAID)
 
 
 def where(error: BaseException) -> str:

@@ -123,7 +123,14 @@ def collected(warned: list[str]) -> Iterator[None]:
     """Collect what is warned of inside, each once, deprecations included, and say it in the log."""
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("default")
-        yield
+        try:
+            yield
+        finally:
+            tell(seen, warned)
+
+
+def tell(seen: Sequence[warnings.WarningMessage], warned: list[str]) -> None:
+    """Add each message to the list once, and print it to the log."""
     for warning in seen:
         message = f"{warning.category.__name__}: {warning.message}"[:300]
         if message not in warned:

@@ -11,8 +11,8 @@ PR_SET_PDEATHSIG = 1
 def die_with(parent: int) -> None:
     """Ask the kernel to kill this process when the thread that spawned it ends.
 
-    Works even while C code holds the interpreter lock. `parent` is the process id that this process had as its
-    parent when it began: if it is gone already, the request came too late and the process ends here.
+    Works even while C code holds the interpreter lock. `parent` is the process id of the process that spawned
+    this one: if it is gone already, the request came too late and the process ends here.
     """
     if sys.platform != "linux":
         return

@@ -37,6 +37,8 @@ class Stopwatch:
         self._input_sets = input_sets
         self._synchronise = synchronise
         self._clock = clock
+        self._rotation = itertools.cycle(input_sets)
+        self._taken = 0
         self.last: tuple[int, Outputs] = (0, ())
         """Which set of inputs the last timed call had, and what it returned."""
 
@@ -49,15 +51,16 @@ class Stopwatch:
         return max(1, self._clock() - start), outputs
 
     def sample(self, calls: int) -> int:
-        """Time `calls` calls in one go, from the first set of inputs on, until their results are there."""
+        """Time `calls` calls in one go, until their results are there. The inputs go on where they were left."""
         step = self._step
-        rotation = list(itertools.islice(itertools.cycle(self._input_sets), calls))
+        rotation = list(itertools.islice(self._rotation, calls))
         start = self._clock()
         for inputs in rotation:
             outputs = step(*inputs)
         self._synchronise(outputs)
         took = self._clock() - start
-        self.last = ((calls - 1) % len(self._input_sets), outputs)
+        self._taken += calls
+        self.last = ((self._taken - 1) % len(self._input_sets), outputs)
         return max(1, took)
 
     def warm_up(self, minimum_ns: int, maximum_ns: int) -> tuple[Lap, ...]:
@@ -104,9 +107,10 @@ class Stopwatch:
     def linearity(self, calls: int, pairs: int = 3, tries: int = 3) -> float:
         """The time of twice `calls` calls over that of `calls`, by the fastest of a few: 2, if each call does its work.
 
-        Noise must not accuse: of a few tries, the one nearest to 2 counts.
+        Noise must not accuse: of a few tries, the one nearest to 2 counts. A call that is a sample by itself is long
+        enough to be judged by one pair.
         """
-        ratios = []
+        ratios, pairs = [], 1 if calls == 1 else pairs
         for _ in range(tries):
             times = [(self.sample(calls), self.sample(2 * calls)) for _ in range(pairs)]
             ratios.append(min(double for _, double in times) / min(single for single, _ in times))

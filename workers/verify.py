@@ -20,6 +20,9 @@ FLOOR: Mapping[Dtype, float] = {"float64": 1e-12, "float32": 2e-6, "bfloat16": 4
 SELF_FACTOR = 8
 """A tolerance is at least this many times the error that the reference itself makes in float32."""
 
+MOST = 1e-3
+"""But never more than this in float32: where the reference itself loses more, or overflows, nothing could be told."""
+
 LOSS = "loss"
 OUTPUT = "output"
 
@@ -41,22 +44,25 @@ class Expectation:
     def check(self, outputs: Sequence[Array], inputs: str) -> tuple[Check, ...]:
         """Compare a step's outputs, in the order of the reference's, naming the inputs they belong to.
 
-        A tensor that was not returned fails like one that is wrong.
+        A tensor that was not returned fails like one that is wrong, and so does one that nobody asked for.
         """
-        return tuple(
-            self._check(name, outputs[index] if index < len(outputs) else np.empty(0), inputs)
-            for index, name in enumerate(self.tensors)
-        )
+        missing, surplus = [np.empty(0)] * (len(self.tensors) - len(outputs)), len(outputs) - len(self.tensors)
+        named = zip(self.tensors, [*outputs, *missing], strict=False)
+        checks = [self._check(name, got, inputs) for name, got in named]
+        if surplus > 0:
+            checks.append(failed(f"{surplus} tensors beyond the {len(self.tensors)} that were due", inputs, 0.0))
+        return tuple(checks)
 
     def tolerance(self, tensor: str) -> float:
         """Largest relative error of a right result; gradients may be off by twice as much as outputs."""
-        allowed = max(FLOOR[self._dtype], SELF_FACTOR * self._own_error.get(tensor, 0.0))
+        own = SELF_FACTOR * self._own_error.get(tensor, 0.0)
+        allowed = max(FLOOR[self._dtype], min(own, MOST) if math.isfinite(own) else 0.0)
         return allowed if tensor in (OUTPUT, LOSS) else 2 * allowed
 
     def _check(self, tensor: str, got: Array, inputs: str) -> Check:
         tolerance = self.tolerance(tensor)
         if got.shape != self.tensors[tensor].shape:
-            return Check(tensor=tensor, inputs=inputs, error=None, worst=None, tolerance=tolerance, passed=False)
+            return failed(tensor, inputs, tolerance)
         error, worst = self._errors(tensor, got)
         return Check(
             tensor=tensor, inputs=inputs, tolerance=tolerance, passed=error <= tolerance,
@@ -69,6 +75,11 @@ class Expectation:
         norm = float(np.linalg.norm(difference)) / self._scales[tensor]
         largest = max(float(np.max(np.abs(due), initial=0.0)), self._scales[tensor] / math.sqrt(max(1, due.size)))
         return norm, float(np.max(np.abs(difference), initial=0.0)) / largest
+
+
+def failed(tensor: str, inputs: str, tolerance: float) -> Check:
+    """The check of something that cannot be compared at all."""
+    return Check(tensor=tensor, inputs=inputs, error=None, worst=None, tolerance=tolerance, passed=False)
 
 
 def evaluate(
@@ -97,11 +108,15 @@ def scale(tensor: Array) -> float:
 
 def verdict(checks: Sequence[Check]) -> str:
     """Why these checks make a cell wrong, in one sentence; empty if all passed."""
-    failed = [check for check in checks if not check.passed]
-    if not failed:
+    wrong = [check for check in checks if not check.passed]
+    if not wrong:
         return ""
-    first = failed[0]
-    size = "is missing, not finite or of the wrong shape" if first.error is None else f"is off by {first.error:.2g}"
+    first = wrong[0]
+    size = (
+        "is missing, not finite, not due or of the wrong shape"
+        if first.error is None
+        else f"is off by {first.error:.2g}"
+    )
     return f"{first.tensor} {size} (tolerance {first.tolerance:.2g}) on {first.inputs}" + (
-        f", and {len(failed) - 1} more checks failed" if len(failed) > 1 else ""
+        f", and {len(wrong) - 1} more checks failed" if len(wrong) > 1 else ""
     )

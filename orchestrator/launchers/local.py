@@ -39,4 +39,5 @@ def variables(inherited: Mapping[str, str], spec: JobSpec) -> dict[str, str]:
     """
     kept = {name: value for name, value in inherited.items() if not name.startswith("PYTHON")}
     python = {"PYTHONPATH": str(SOURCE), "PYTHONHASHSEED": str(spec.hash_seed)}
-    return kept | dict(spec.variables) | python | {"PLUMBLINE_PADDING": "x" * spec.padding_bytes}
+    ours = {"PLUMBLINE_PARENT": str(os.getpid()), "PLUMBLINE_PADDING": "x" * spec.padding_bytes}
+    return kept | dict(spec.variables) | python | ours

@@ -96,14 +96,12 @@ def test_a_child_of_the_worker_does_not_inherit_the_claimed_descriptor(tmp_path:
     os.close(claimed)
 
 
-@pytest.mark.xfail(strict=True, reason="what Python still holds is flushed into the channel when it is claimed")
 def test_what_was_printed_before_the_claim_does_not_reach_the_parent(python: "Python") -> None:
     ended = python(PRINTED_BEFORE_IT_WAS_CLAIMED)
     assert ended.output == b'{"kind":"phase","name":"import"}\n'
     assert "at the interpreter's start" in ended.log
 
 
-@pytest.mark.xfail(strict=True, reason="the worker leaves without flushing sys.stdout")
 def test_what_a_worker_prints_is_in_its_log(python: "Python", ask: "Ask") -> None:
     spec = ask("synthetic", "spin", "synthetic", {"spin_ns": 0})
     ended = python(A_WORKER_THAT_PRINTS, message=spec.model_dump_json().encode())

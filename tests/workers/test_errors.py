@@ -9,12 +9,6 @@ from workers import workloads
 from workers.errors import last_line, where
 
 
-def raised_by_a_workload() -> Exception:
-    with pytest.raises(KeyError) as caught:
-        workloads.reference("rnn_cell").forward({}, np.ones((1, 1)), np.ones((1, 1)))
-    return caught.value
-
-
 @pytest.mark.parametrize(
     ("error", "line"),
     [
@@ -34,10 +28,13 @@ def test_a_long_message_is_cut() -> None:
     assert len(last_line(ValueError("x" * 10_000))) <= 300
 
 
-def test_an_error_in_a_workload_names_the_line_of_the_workload() -> None:
-    file, line = where(raised_by_a_workload()).rsplit(":", 1)
-    assert Path(file).parts[-2:] == ("rnn_cell", "reference.py")
-    assert 'weights["W_h"]' in Path(file).read_text().splitlines()[int(line) - 1]
+def test_an_error_in_a_workload_names_its_innermost_line() -> None:
+    without_its_bias = {"W_0": np.ones((1, 1)), "another": np.ones(1)}
+    with pytest.raises(KeyError) as caught:
+        workloads.reference("mlp").backward(without_its_bias, np.ones((1, 1)))
+    file, line = where(caught.value).rsplit(":", 1)
+    assert Path(file).parts[-2:] == ("mlp", "reference.py")
+    assert 'weights[f"b_{layer}"]' in Path(file).read_text().splitlines()[int(line) - 1]
 
 
 def test_an_error_that_never_came_through_the_measured_side_has_no_place() -> None:

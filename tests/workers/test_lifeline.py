@@ -1,10 +1,13 @@
 """No worker is left behind when its parent dies."""
 
+import json
 import os
 import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,19 +41,19 @@ worker = subprocess.Popen([sys.executable, "-P", "-m", "workers"], stdin=subproc
 worker.communicate(sys.argv[1].encode())
 """
 
-A_SHELL_THAT_LEAVES_AT_ONCE = '"$0" -P -m workers <"$1" >"$2" 2>&1 & exit 0'
 
-
-def ends(process: int) -> bool:
-    """Wait for the end of a process that is not ours; one that does not come to it is killed."""
+@contextmanager
+def watched(process: int) -> Iterator[select.poll]:
+    """Becomes ready when a process that is not ours ends; if it has not by then, it is killed afterwards."""
     descriptor = os.pidfd_open(process)
-    watch = select.poll()
-    watch.register(descriptor, select.POLLIN)
-    ended = bool(watch.poll(PATIENCE_MS))
-    if not ended:
-        os.kill(process, signal.SIGKILL)
-    os.close(descriptor)
-    return ended
+    end = select.poll()
+    end.register(descriptor, select.POLLIN)
+    try:
+        yield end
+    finally:
+        if not end.poll(0):
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        os.close(descriptor)
 
 
 def environment() -> dict[str, str]:
@@ -62,11 +65,10 @@ def test_a_process_dies_with_its_parent_even_while_c_code_holds_the_interpreter(
         [sys.executable, "-c", PARENT, IN_C_CODE_FOR_EVER], stdout=subprocess.PIPE, env=environment()
     )
     assert parent.stdout is not None
-    with parent.stdout as output:
-        child = int(output.readline())
+    with parent.stdout as output, watched(int(output.readline())) as end:
         parent.kill()
         parent.wait()
-    assert ends(child)
+        assert end.poll(PATIENCE_MS)
 
 
 def test_a_worker_that_hangs_in_a_call_dies_with_its_parent(ask: "Ask") -> None:
@@ -75,13 +77,12 @@ def test_a_worker_that_hangs_in_a_call_dies_with_its_parent(ask: "Ask") -> None:
         [sys.executable, "-c", PARENT_OF_A_WORKER, spec], stdout=subprocess.PIPE, env=environment()
     )
     assert parent.stdout is not None
-    with parent.stdout as output:
-        hello = output.readline().decode()
+    with parent.stdout as output, watched(json.loads(output.readline())["pid"]) as end:
         while b"first_call" not in output.readline():
-            assert parent.poll() is None
+            assert not end.poll(0)
         parent.kill()
         parent.wait()
-    assert ends(int(hello.split('"pid":')[1].split(",")[0]))
+        assert end.poll(PATIENCE_MS)
 
 
 def test_a_process_whose_parent_is_gone_already_ends_at_once(python: "Python") -> None:

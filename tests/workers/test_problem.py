@@ -51,6 +51,12 @@ def test_another_seed_gives_other_weights_and_other_inputs(ask: "Ask") -> None:
     assert one.sha256() != other.sha256()
 
 
+def test_the_hash_is_of_the_inputs_as_well_as_of_the_weights(ask: "Ask") -> None:
+    one, other = problem(ask, batch=3), problem(ask, batch=4)
+    assert all(np.array_equal(one.weights[name], other.weights[name]) for name in one.weights)
+    assert one.sha256() != other.sha256()
+
+
 def test_the_framework_and_the_mode_do_not_change_the_data(ask: "Ask") -> None:
     cells = [ask(framework, mode, "mlp").cell for framework, mode in (("torch", "script"), ("tensorflow", "eager"))]
     assert len({Problem(cell, 7).sha256() for cell in cells}) == 1

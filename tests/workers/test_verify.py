@@ -67,13 +67,18 @@ def test_one_value_that_is_not_finite_fails_the_tensor(value: float, dtype: Dtyp
 def test_another_shape_fails_even_where_it_would_broadcast(got: object) -> None:
     (check,) = judged(Known([1.0, 1.0]), got)
     assert not check.passed
-    assert "wrong shape" in verdict([check])
+    assert "of the wrong shape" in verdict([check])
 
 
-@pytest.mark.parametrize("got", [(), (1.0,), (1.0, 1.0, 1.0)])
-def test_another_number_of_tensors_is_refused(got: tuple[float, ...]) -> None:
-    with pytest.raises(ValueError, match=f"returned {len(got)} tensors where 2 were due"):
-        judged(Known(loss=1.0, gradient=1.0), *got, task="backward")
+def test_a_tensor_that_is_missing_fails_and_the_others_are_judged_all_the_same() -> None:
+    known = Known(loss=1.0, gradient=1.0)
+    assert [check.passed for check in judged(known, 1.0, task="backward")] == [True, False]
+    assert [check.passed for check in judged(known, task="backward")] == [False, False]
+    assert verdict(judged(known, 1.0, task="backward")).startswith("gradient of w is missing")
+
+
+def test_a_tensor_too_many_fails() -> None:
+    assert verdict(judged(Known(loss=1.0, gradient=1.0), 1.0, 1.0, 1.0, task="backward")) != ""
 
 
 def test_a_wrong_gradient_fails_under_a_right_loss_and_is_named() -> None:
@@ -131,7 +136,6 @@ def test_a_computation_that_float32_itself_gets_wrong_is_allowed_eight_times_its
     assert expecting(Known([1.0], own_error=1e-5), dtype="float64").tolerance("output") == 1e-12
 
 
-@pytest.mark.xfail(strict=True, reason="its own error is infinite then, and so is the tolerance")
 def test_a_computation_that_overflows_in_float32_lets_no_infinity_pass() -> None:
     (check,) = judged(Known([1.0], own_error=math.inf), [math.inf], dtype="float32")
     assert not check.passed

@@ -8,7 +8,7 @@ import numpy as np
 from schemas.event import Setting
 from schemas.job import Cell
 from workers.arrays import Array
-from workers.frameworks import Prepared, Shape, Step, flushed
+from workers.frameworks import Prepared, Shape, Step, Unsupported, flushed
 
 
 class Framework:
@@ -18,6 +18,8 @@ class Framework:
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
+        if cell.dtype not in ("float32", "float64"):
+            raise Unsupported(f"NumPy does not compute in {cell.dtype}")
         self._dtype = np.dtype(cell.dtype)
 
     def configure(self) -> Sequence[Setting]:

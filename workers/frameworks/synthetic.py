@@ -14,7 +14,7 @@ import numpy as np
 
 from schemas.job import Cell
 from workers.arrays import Array
-from workers.frameworks import Prepared, Shape, Step
+from workers.frameworks import Prepared, Shape, Step, Unsupported
 from workers.frameworks import numpy as honest
 
 MIB = 1 << 20
@@ -98,6 +98,8 @@ class Framework(honest.Framework):
 
     def __init__(self, cell: Cell) -> None:
         super().__init__(cell)
+        if cell.mode not in {"spin", "recompiling", *FAULTS, *BROKEN}:
+            raise Unsupported(f"the synthetic instrument has no mode {cell.mode}")
         self._spin_ns = cell.parameters.get("spin_ns", 0)
         self._hold_mib = cell.parameters.get("hold_mib", 0)
         self._compiled = 0

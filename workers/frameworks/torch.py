@@ -82,7 +82,7 @@ class Framework:
         )
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
-        return tuple(torch.from_numpy(value).to(self._dtype) for value in values)
+        return tuple(torch.tensor(value, dtype=self._dtype) for value in values)
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))

@@ -81,13 +81,23 @@ def test_a_worker_dies_with_its_parent(tmp_path: Path) -> None:
         if not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE:
             return
         time.sleep(0.05)
+    worker.kill()
     pytest.fail("the worker outlived its parent")
 
 
-def test_a_worker_inherits_what_the_user_set_but_nothing_that_changes_python() -> None:
-    got = variables({"HOME": "/home/x", "PYTHONPATH": "/evil", "PYTHONOPTIMIZE": "2"}, {"OMP_NUM_THREADS": "1"})
-    assert got == {"HOME": "/home/x", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(SOURCE)}
+def test_a_worker_inherits_what_the_user_set_but_nothing_that_changes_python(make_spec: MakeSpec) -> None:
+    got = variables({"HOME": "/home/x", "PYTHONPATH": "/evil", "PYTHONOPTIMIZE": "2"}, make_spec())
+    assert got["HOME"] == "/home/x"
+    assert got["PYTHONPATH"] == str(SOURCE)
+    assert "PYTHONOPTIMIZE" not in got
 
 
-def test_what_the_job_asks_for_stands_above_what_the_user_set() -> None:
-    assert variables({"OMP_NUM_THREADS": "8"}, {"OMP_NUM_THREADS": "1"})["OMP_NUM_THREADS"] == "1"
+def test_what_the_job_asks_for_stands_above_what_the_user_set(make_spec: MakeSpec) -> None:
+    spec = make_spec(variables={"OMP_NUM_THREADS": "1"})
+    assert variables({"OMP_NUM_THREADS": "8"}, spec)["OMP_NUM_THREADS"] == "1"
+
+
+def test_a_job_decides_on_its_hash_seed_and_on_the_size_of_its_environment(make_spec: MakeSpec) -> None:
+    one, other = (variables({}, make_spec(hash_seed=7, padding_bytes=size)) for size in (100, 300))
+    assert one["PYTHONHASHSEED"] == "7"
+    assert sum(map(len, other.values())) - sum(map(len, one.values())) == 200
