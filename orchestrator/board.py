@@ -10,6 +10,9 @@ from schemas.event import Phase, PhaseName
 from schemas.job import JobSpec
 from schemas.record import JobRecord
 
+FEW = 2
+"""In so many first blocks the results are worked out after each job, later after each block: it costs ever more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
@@ -66,6 +69,9 @@ def fold(board: Board, event: SweepEvent, now_s: float) -> Board:
             return dataclasses.replace(board, phase=name)
         case JobEnded(record):
             records = (*board.records, record)
+            ended = sum(each.spec.block == board.block and each.outside is not None for each in records)
+            if board.block > FEW and ended < board.jobs_in_block:
+                return dataclasses.replace(board, records=records, running=None, phase=None)
             results = groups(records, board.plan.cells, board.plan.spec.baseline, board.plan.spec.margin)
             return dataclasses.replace(board, records=records, running=None, phase=None, groups=results)
         case _:

@@ -21,14 +21,14 @@ from rich.text import Text
 from orchestrator.analysis.results import title
 from orchestrator.board import Board, fold
 from orchestrator.report.terminal import table
-from orchestrator.report.units import clock, duration
+from orchestrator.report.units import clock, duration, printable
 from orchestrator.sweep import JobEnded, JobSaid, JobStarted, SweepEvent
 from schemas.event import Phase, PhaseName
 
-TIMED: frozenset[PhaseName] = frozenset({"first_call", "second_call", "steady"})
+TIMED: frozenset[PhaseName] = frozenset({"trace", "compile", "first_call", "second_call", "steady"})
 WORDS: dict[PhaseName, str] = {
-    "import": "importing the framework", "initialise": "starting the runtime", "build": "building the model",
-    "trace": "tracing", "compile": "compiling", "verify": "verifying",
+    "import": "importing the framework", "initialise": "starting the runtime",
+    "build": "building and compiling the model", "verify": "verifying",
     "warm_up": "warming up, then taking samples",
 }  # fmt: skip
 LEAST_PAUSE_S = 1.0
@@ -57,6 +57,7 @@ class Dashboard:
 
     def __enter__(self) -> Self:
         self._live.start(refresh=True)
+        self._drawn_s = self._now()
         return self
 
     def __exit__(
@@ -113,7 +114,8 @@ def line(board: Board) -> str:
     time_taken = duration(min(report.samples_ns) / report.calls) if report else ""
     what = record.outcome if record.outcome == "measured" else f"{record.outcome}: {record.reason}"
     place = f"{board.jobs_done} of about {board.jobs_expected}" if record.outside else "not started"
-    return f"[{place}] block {record.spec.block} {cell.label} {cell.workload} {cell.task}: {what} {time_taken}".rstrip()
+    said = f"[{place}] block {record.spec.block} {cell.label} {cell.workload} {cell.task}: {what} {time_taken}"
+    return printable(said).rstrip()
 
 
 def draw(board: Board) -> RenderableType:
@@ -121,7 +123,12 @@ def draw(board: Board) -> RenderableType:
     here = title(board.running.cell) if board.running else ""
     in_view = sorted(board.groups, key=lambda group: group.title != here)
     troubles = [
-        Text(f"{result.label}: {result.outcome}: {result.reason}", style="red", overflow="ellipsis", no_wrap=True)
+        Text(
+            printable(f"{result.label}: {result.outcome}: {result.reason}"),
+            style="red",
+            overflow="ellipsis",
+            no_wrap=True,
+        )
         for group in in_view
         for result in group.results
         if result.outcome not in ("measured", None)

@@ -23,8 +23,7 @@ class Environment:
         if importlib.util.find_spec(framework.package) is not None:
             return ""
         return (
-            f"{framework.package} is not installed here; install it with: "
-            f"{self.python} -m pip install {framework.requirement}"
+            f"{framework.package} is not installed here; `{self.python} -m pip install {framework.requirement}` does it"
         )
 
 

@@ -4,7 +4,7 @@ import signal
 from dataclasses import dataclass
 
 from orchestrator.supervise import Ending
-from schemas.event import Ceiling, Failure, Phase, PhaseName, Report
+from schemas.event import Ceiling, Failure, Hello, Phase, PhaseName, Report
 from schemas.job import JobSpec
 from schemas.record import Outcome
 
@@ -68,10 +68,12 @@ def judge(spec: JobSpec, ending: Ending, most: Ceiling | None = None) -> Judgeme
     last = ending.events[-1] if ending.events else None
     if isinstance(last, Failure):
         return Judgement(last.outcome, f"{last.reason} ({last.where})" if last.where else last.reason)
+    if isinstance(last, Report) and not isinstance(ending.events[0], Hello):
+        return Judgement("garbled", "the worker reported before it had said hello")
     if isinstance(last, Report):
         return of_report(last, most or last.ceiling)
     if ending.status < 0:
-        return Judgement("killed", f"{signal.Signals(-ending.status).name} ended it{during}")
+        return Judgement("killed", f"{signal_name(-ending.status)} ended it{during}")
     return Judgement("no-report", f"it left with status {ending.status}{during} and said nothing more")
 
 
@@ -117,6 +119,14 @@ def higher(one: Ceiling | None, other: Ceiling) -> Ceiling:
     return Ceiling(
         flops_per_s=max(one.flops_per_s, other.flops_per_s), bytes_per_s=max(one.bytes_per_s, other.bytes_per_s)
     )
+
+
+def signal_name(number: int) -> str:
+    """`SIGKILL`, or its number if it has no name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def last_phase(ending: Ending) -> PhaseName | None:

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -117,8 +118,9 @@ def parse_workload(text: str) -> tuple[str, dict[str, int]]:
         key, _, value = item.partition("=")
         if key not in known:
             raise unknown(f"parameter of {name}", key, known)
-        if not value.isascii() or not value.isdecimal() or int(value) < known[key].minimum:
-            raise UsageError(f"{name}: {key} must be a whole number of at least {known[key].minimum}, not {value!r}")
+        if not re.fullmatch(r"[0-9]{1,12}", value) or int(value) < known[key].minimum:
+            least, given_as = known[key].minimum, value if len(value) <= 40 else f"{value[:37]}..."
+            raise UsageError(f"{name}: {key} must be a whole number of at least {least}, not {given_as!r}")
         values[key] = int(value)
     return name, values
 

@@ -24,16 +24,16 @@ def load(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             raw = file.read(LARGEST + 1)
-        text = raw.decode()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not a text file in UTF-8 (byte {error.start})") from error
     if len(raw) > LARGEST:
         raise UsageError(f"{path}: larger than {LARGEST >> 20} MiB, which no sweep file is")
     try:
+        text = raw.decode()
         said = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not a text file in UTF-8 (byte {error.start})") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a plain ValueError
         raise UsageError(f"{path}: not valid TOML: {error}") from error
     validate(said, lambda place: f"{path}:{line_of(text, place)}: ")
     return said
@@ -54,8 +54,17 @@ def validate(said: Mapping[str, Any], where: Callable[[Place], str] | None = Non
         if first["type"] == "extra_forbidden":
             sentence = str(unknown("key", str(place[-1]), keys_beside(place)))
         else:
-            sentence = f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}, not {first['input']!r}"
+            sentence = f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}, not {brief(first['input'])}"
         raise UsageError(f"{where(place) if where else ''}{sentence}") from error
+
+
+def brief(value: object) -> str:
+    """A value as it was written, as far as it fits a sentence."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def keys_beside(place: Place) -> list[str]:
@@ -73,12 +82,10 @@ def line_of(text: str, place: Place) -> int:
     names = [step for step in place if isinstance(step, str)]
     index = next((step for step in place if isinstance(step, int)), 0)
     lines = text.splitlines()
-    start = 0
-    if len(names) > 1 or isinstance(place[-1], int):
-        headers = [
-            number for number, line in enumerate(lines) if re.match(rf"\s*\[+\s*{re.escape(names[0])}\s*\]", line)
-        ]
-        start = headers[min(index, len(headers) - 1)] if headers else 0
+    headers = [number for number, line in enumerate(lines) if re.match(rf"\s*\[+\s*{re.escape(names[0])}\s*\]", line)]
+    start = headers[min(index, len(headers) - 1)] if headers else 0
+    if headers and len(names) == 1:
+        return start + 1
     for number in range(start, len(lines)):
         if re.match(rf"\s*['\"]?{re.escape(names[-1])}['\"]?\s*=", lines[number]):
             return number + 1

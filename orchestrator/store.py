@@ -7,6 +7,7 @@ all of it or nothing.
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -103,7 +104,7 @@ def find(root: Path, text: str) -> Store:
     """
     if (Path(text) / "manifest.json").is_file():
         return Store(Path(text))
-    names = sorted(path.parent.name for path in root.glob("*/manifest.json"))
+    names = sorted((path.parent.name for path in root.glob("*/manifest.json")), key=in_order)
     if not names:
         raise UsageError(f"there are no runs in {root}; start one with: python -m orchestrator sweep")
     fitting = names[-1:] if text == LATEST else [name for name in names if name.startswith(text) or text in name]
@@ -113,6 +114,11 @@ def find(root: Path, text: str) -> Store:
         what = "no run fits" if not fitting else "several runs fit"
         raise UsageError(f"{what} {text!r}; there are: {', '.join((fitting or names)[-5:])}")
     return Store(root / fitting[0])
+
+
+def in_order(name: str) -> list[str | int]:
+    """A key that sorts `-9` before `-11`."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
 def find_record(records: list[JobRecord], text: str) -> JobRecord:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -23,6 +23,7 @@ from schemas.event import Event
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 LONGEST_LINE = 16 << 20
 LONGEST_TALK = 64 << 20
+LONGEST_WAIT_S = 3600.0
 GRACE_S = 0.5
 """After each of interrupt and terminate, a process group has so long before the next, harder signal."""
 
@@ -73,18 +74,21 @@ def _watch(
 ) -> tuple[How, str]:  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
-    with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
-        pipe.write(message)
     os.set_blocking(process.stdout.fileno(), False)
-    lines = Lines(process.stdout.fileno())
-    with process.stdout, _ended(process) as end, selectors.DefaultSelector() as selector:
+    lines, feed = Lines(process.stdout.fileno()), Feed(process.stdin, message)
+    with process.stdout, process.stdin, _ended(process) as end, selectors.DefaultSelector() as selector:
+        selector.register(feed.pipe, selectors.EVENT_WRITE)
         selector.register(lines.descriptor, selectors.EVENT_READ)
         selector.register(end, selectors.EVENT_READ)
         if interrupts is not None:
             selector.register(interrupts, selectors.EVENT_READ)
         try:
             while True:
-                ready = {key.fileobj for key, _ in selector.select((deadline_ns - time.monotonic_ns()) / 1e9)}
+                left_s = (deadline_ns - time.monotonic_ns()) / 1e9
+                ready = {key.fileobj for key, _ in selector.select(min(left_s, LONGEST_WAIT_S))}
+                if feed.pipe in ready and feed.done():
+                    selector.unregister(feed.pipe)
+                    feed.pipe.close()
                 for event in lines.read():
                     events.append(event)
                     on_event(event)
@@ -100,13 +104,32 @@ def _watch(
             return "garbled", str(error)
 
 
+class Feed:
+    """The message on its way to a worker that may never read it."""
+
+    def __init__(self, pipe: IO[bytes], message: bytes) -> None:
+        os.set_blocking(pipe.fileno(), False)
+        self.pipe = pipe
+        self._rest = memoryview(message)
+
+    def done(self) -> bool:
+        """Write what the pipe takes now; whether that was all there was to write."""
+        try:
+            self._rest = self._rest[os.write(self.pipe.fileno(), self._rest) :]
+        except BlockingIOError:
+            return False
+        except BrokenPipeError:
+            return True
+        return not self._rest
+
+
 class Lines:
     """Events from a descriptor that does not block: whole lines of bounded length, each valid."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
         self.closed = False
-        self._rest = b""
+        self._rest = bytearray()
         self._total = 0
 
     def read(self) -> Iterator[Event]:
@@ -117,7 +140,10 @@ class Lines:
         """
         for chunk in self._chunks():
             self._total += len(chunk)
-            *whole, self._rest = (self._rest + chunk).split(b"\n")
+            self._rest += chunk
+            whole: list[bytearray] = []
+            if b"\n" in chunk:
+                *whole, self._rest = self._rest.split(b"\n")
             if self._total > LONGEST_TALK or len(self._rest) > LONGEST_LINE:
                 raise Garbled(
                     f"the worker sent more than {LONGEST_TALK if self._total > LONGEST_TALK else LONGEST_LINE} bytes"
@@ -131,13 +157,15 @@ class Lines:
                 yield chunk
             self.closed = True
 
-    def _parse(self, line: bytes) -> Event:
+    def _parse(self, line: bytearray) -> Event:
         try:
             return EVENT.validate_json(line)
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"])) or "the line"
-            raise Garbled(f"the worker sent what is no event ({place}: {first['msg']}): {line[:80]!r}") from error
+            raise Garbled(
+                f"the worker sent what is no event ({place}: {first['msg']}): {bytes(line[:80])!r}"
+            ) from error
 
 
 @contextlib.contextmanager

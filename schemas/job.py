@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -12,6 +12,9 @@ Task = Literal["forward", "backward"]
 Dtype = Literal["float32", "float64", "bfloat16"]
 Device = Literal["cpu"]
 Track = Literal["parity", "defaults"]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Threads = Annotated[int, Field(ge=1, le=4096)]
+Nanoseconds = Annotated[int, Field(ge=0, le=3_600_000_000_000)]
 
 
 class Cell(Model):
@@ -22,9 +25,9 @@ class Cell(Model):
     workload: str
     parameters: dict[str, int] = {}
     task: Task = "backward"
-    batch: PositiveInt = 1
+    batch: Count = 1
     dtype: Dtype = "float32"
-    threads: PositiveInt = 1
+    threads: Threads = 1
     device: Device = "cpu"
     environment: str = "current"
     track: Track = "parity"
@@ -49,11 +52,11 @@ class Cell(Model):
 class Timing(Model):
     """How long and how often to measure. Times in nanoseconds."""
 
-    sample_ns: PositiveInt = Field(default=10_000_000, description="length of one sample: a batch of calls")
-    samples: PositiveInt = Field(default=20, description="samples in one process")
-    calls: PositiveInt | None = Field(default=None, description="calls in one sample; null: calibrate here")
-    warmup_min_ns: NonNegativeInt = Field(default=250_000_000, description="warm up for at least this long")
-    warmup_max_ns: NonNegativeInt = Field(default=3_000_000_000, description="and at most this long")
+    sample_ns: Nanoseconds = Field(default=10_000_000, ge=1, description="length of one sample: a batch of calls")
+    samples: PositiveInt = Field(default=20, le=100_000, description="samples in one process")
+    calls: Count | None = Field(default=None, description="calls in one sample; null: calibrate here")
+    warmup_min_ns: Nanoseconds = Field(default=250_000_000, description="warm up for at least this long")
+    warmup_max_ns: Nanoseconds = Field(default=3_000_000_000, description="and at most this long")
 
 
 class JobSpec(Versioned):

@@ -1,8 +1,10 @@
 """JobRecord: what one job leaves on disk, whatever happened to it. Manifest: what its run was."""
 
+import hashlib
+import json
 from typing import Literal
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
 from schemas.base import Model, Versioned
 from schemas.event import PhaseName, Report
@@ -16,8 +18,15 @@ Outcome = Literal[
 ]  # fmt: skip
 
 
+Unlimited = Literal["unlimited"]
+
+
 class Host(Model):
-    """The machine, as far as a time depends on it."""
+    """The machine, as far as a time depends on it. None: the system does not say.
+
+    `cores` are those that this process may use, `logical_cores` and `physical_cores` all that are online. A limit is
+    the tightest of all control groups around the process.
+    """
 
     cpu: str
     cores: PositiveInt
@@ -25,6 +34,50 @@ class Host(Model):
     system: str
     python: str
     variables: dict[str, str] = {}
+    packages: dict[str, str] = {}
+
+    microcode: str | None = None
+    cpu_flags: tuple[str, ...] | None = None
+    sockets: PositiveInt | None = None
+    logical_cores: PositiveInt | None = None
+    physical_cores: PositiveInt | None = None
+    usable_physical_cores: PositiveInt | None = None
+    smt: bool | None = None
+    l1d_bytes: PositiveInt | None = None
+    l2_bytes: PositiveInt | None = None
+    l3_bytes: PositiveInt | None = None
+
+    kernel: str | None = None
+    hypervisor: str | None = None
+    clocksource: str | None = None
+    governor: str | None = None
+    turbo: bool | None = None
+    huge_pages: str | None = None
+    aslr: NonNegativeInt | None = None
+
+    affinity: tuple[NonNegativeInt, ...] | None = None
+    cgroup: Literal["v1", "v2"] | None = None
+    cpu_quota: PositiveFloat | Unlimited | None = None
+    memory_limit_bytes: NonNegativeInt | Unlimited | None = None
+    swap_bytes: NonNegativeInt | None = None
+
+    @property
+    def content_hash(self) -> str:
+        """Eight hexadecimal digits of the SHA-256 of all that a time depends on: equal for equal conditions.
+
+        What is unknown does not count, so that a field of a later version leaves the hashes of older records alone.
+        """
+        felt = self.model_dump(mode="json", exclude=UNFELT, exclude_none=True)
+        return hashlib.sha256(json.dumps(felt, sort_keys=True).encode()).hexdigest()[:8]
+
+
+UNFELT: dict[str, bool | set[str]] = {
+    "memory_bytes": True,
+    "memory_limit_bytes": True,
+    "swap_bytes": True,
+    "packages": {"pydantic"},
+}
+"""Of a Host: sizes that a computation which fits does not feel, and that vary from boot to boot; and our own parser."""
 
 
 class Outside(Model):

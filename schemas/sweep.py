@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 
 from schemas.base import Model
-from schemas.job import Device, Dtype, Task, Timing, Track
+from schemas.job import Count, Device, Dtype, Task, Threads, Timing, Track
 
 QUESTION = ("torch:eager", "torch:trace", "torch:script", "tensorflow:function", "tensorflow:eager")
 
@@ -20,7 +20,7 @@ def _seconds(value: object) -> object:
     return value
 
 
-Seconds = Annotated[PositiveFloat, Field(allow_inf_nan=False), BeforeValidator(_seconds)]
+Seconds = Annotated[PositiveFloat, Field(le=31_536_000, allow_inf_nan=False), BeforeValidator(_seconds)]
 
 
 class Axes(Model):
@@ -29,9 +29,9 @@ class Axes(Model):
     frameworks: tuple[str, ...] = Field(default=QUESTION, min_length=1)
     workloads: tuple[str, ...] = Field(default=("rnn_cell",), min_length=1)
     tasks: tuple[Task, ...] = Field(default=("backward",), min_length=1)
-    batch: tuple[PositiveInt, ...] = Field(default=(1,), min_length=1)
+    batch: tuple[Count, ...] = Field(default=(1,), min_length=1)
     dtype: tuple[Dtype, ...] = Field(default=("float32",), min_length=1)
-    threads: tuple[PositiveInt, ...] = Field(default=(1,), min_length=1)
+    threads: tuple[Threads, ...] = Field(default=(1,), min_length=1)
     device: tuple[Device, ...] = Field(default=("cpu",), min_length=1)
     environment: tuple[str, ...] = Field(default=("current",), min_length=1)
     track: tuple[Track, ...] = Field(default=("parity",), min_length=1)
@@ -43,9 +43,9 @@ class Pick(Model):
     framework: str | None = None
     workload: str | None = None
     task: Task | None = None
-    batch: PositiveInt | None = None
+    batch: Count | None = None
     dtype: Dtype | None = None
-    threads: PositiveInt | None = None
+    threads: Threads | None = None
     device: Device | None = None
     environment: str | None = None
     track: Track | None = None
@@ -56,7 +56,7 @@ class Stop(Model):
 
     budget: Seconds = Field(default=300.0, description="such as 90s, 5m or 1h; no block starts that would not fit")
     precision: PositiveFloat = Field(default=0.02, description="half-width of every ratio's interval")
-    blocks: PositiveInt = Field(default=32, description="never more blocks than this")
+    blocks: PositiveInt = Field(default=32, le=10_000, description="never more blocks than this")
 
 
 class SweepSpec(Model):

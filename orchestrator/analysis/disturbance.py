@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Literal
 
-from scipy import stats
+import numpy as np
 
 from schemas.event import Report
 from schemas.record import JobRecord
@@ -88,7 +88,8 @@ def drifting(floors: Sequence[float]) -> bool:
     """Whether a cell's times follow the order in which they were taken (Spearman's rank correlation)."""
     if len(set(floors)) < FEWEST_LEFT:
         return False
-    return bool(abs(stats.spearmanr(range(len(floors)), floors).statistic) > DRIFT_LIMIT)
+    ranks = np.argsort(np.argsort(floors))
+    return bool(abs(np.corrcoef(np.arange(len(floors)), ranks)[0, 1]) > DRIFT_LIMIT)
 
 
 def grade(per_process: Sequence[frozenset[Flag]], *, drift: bool) -> Grade:

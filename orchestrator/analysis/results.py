@@ -1,5 +1,6 @@
 """From records to results: cell by cell, in the groups within which times may be compared."""
 
+import functools
 import math
 import statistics
 from collections import Counter, defaultdict
@@ -9,7 +10,7 @@ from typing import Literal
 
 from orchestrator.analysis.compare import MARGIN, Comparison, Scores, Standing, compare_all, should_stop, standings
 from orchestrator.analysis.disturbance import Flag, Grade, canary_floor_ns, drifting, flags, grade, undisturbed
-from orchestrator.analysis.statistics import Interval, median_interval, percentile
+from orchestrator.analysis.statistics import LOOKS, Interval, median_interval, percentile
 from orchestrator.analysis.steady import Steady, classify
 from orchestrator.judge import TRIES
 from schemas.event import PhaseName, Report
@@ -107,7 +108,7 @@ def title(cell: Cell) -> str:
 def result(cell: Cell, records: Sequence[JobRecord], canary_ns: float = 0.0) -> Result:
     """One cell's result from its records, of which there may be none yet."""
     reports = [record.report for record in records if record.report is not None]
-    traces = [classify([took / calls for calls, took in report.warmup]) for report in reports]
+    traces = [of_laps(report.warmup) for report in reports]
     flagged = [flags(record, canary_ns) for record in records if record.report is not None]
     drift = drifting([floor(report) for report in reports])
     speaker = speaking(records)
@@ -131,6 +132,12 @@ def result(cell: Cell, records: Sequence[JobRecord], canary_ns: float = 0.0) -> 
         flags=frozenset().union(*flagged, {Flag.DRIFT} if drift else ()),
         warnings=tuple(dict.fromkeys(warning for report in reports for warning in report.warnings)),
     )
+
+
+@functools.lru_cache(maxsize=10_000)
+def of_laps(laps: tuple[tuple[int, int], ...]) -> Steady:
+    """The classification of one warm-up trace: asked for again after each job, and costly."""
+    return classify([took / calls for calls, took in laps])
 
 
 def speaking(records: Sequence[JobRecord]) -> JobRecord | None:
@@ -234,6 +241,8 @@ def first_result_ns(report: Report) -> float:
 
 def enough(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord], block: int) -> bool:
     """Whether every group has reached the precision that was asked for. Significance plays no part."""
+    if block not in LOOKS and block < LOOKS[-1]:
+        return False
     return all(
         should_stop(block, each.comparisons, spec.stop.precision, baseline=each.baseline)
         for each in groups(records, cells, spec.baseline, spec.margin)

@@ -8,19 +8,21 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.analysis.disturbance import LIMIT, lost_shares
-from orchestrator.report.units import duration
+from orchestrator.report.units import duration, printable
 from orchestrator.store import job_name
 from schemas.event import Report
 from schemas.record import JobRecord
 
 LOG_TAIL = 12
+LOG_BYTES = 1 << 16
+LINE_WIDTH = 300
 
 
 def show(console: Console, record: JobRecord, log: Path) -> None:
     """Print one job."""
     console.print(Text(job_name(record.spec), style="bold"))
     for label, text in facts(record):
-        console.print(Text(f"{label:>14}  {text}"))
+        console.print(Text(f"{label:>14}  {printable(text)}"))
     if record.report is not None:
         console.print(phases(record.report))
         console.print(checks(record.report))
@@ -80,13 +82,11 @@ def checks(report: Report) -> Table:
 
 
 def tail(log: Path) -> list[str]:
-    """The last lines of a log; none if there is no log."""
+    """The last lines of a log, each cut to a width that can be read; none if there is no log."""
     try:
-        return log.read_text(errors="replace").splitlines()[-LOG_TAIL:]
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - LOG_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()[-LOG_TAIL:]
     except OSError:
         return []
-
-
-def printable(line: str) -> str:
-    """A line without characters that a terminal would obey."""
-    return "".join(character if character.isprintable() or character == "\t" else "�" for character in line)
+    return [line if len(line) <= LINE_WIDTH else f"{line[:LINE_WIDTH]}…" for line in lines]

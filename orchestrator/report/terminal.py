@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.analysis.compare import Comparison, Standing, Verdict
+from orchestrator.analysis.compare import Comparison, Standing
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics import Interval
 from orchestrator.report.units import between, duration, ratio
@@ -57,8 +57,10 @@ def rows(group: Group) -> Iterator[Sequence[Text | str]]:
     for result in group.results:
         if result.cell.replica and group.clone is not None:
             yield ranked(result, None, group.clone)
+        elif result.cell.replica and result.outcome == "measured":
+            yield ranked(result, None, None)
         elif result.outcome is None:
-            yield (Text(result.label, style="dim"), "", "", "", "", "0", "")
+            yield (Text(label(result), style="dim"), "", "", "", "", "0", "")
         elif result.outcome != "measured":
             yield unranked(result)
 
@@ -66,25 +68,31 @@ def rows(group: Group) -> Iterator[Sequence[Text | str]]:
 def ranked(result: Result, standing: Standing | None, comparison: Comparison | None) -> Sequence[Text | str]:
     """A measured cell. The baseline is compared with nothing."""
     place = "" if standing is None else rank(standing)
-    verdict = "baseline" if comparison is None else folded(comparison.verdict)
+    alone = "" if result.cell.replica else "baseline"
+    verdict = alone if comparison is None else folded(comparison.verdict)
     times = "1" if comparison is None else with_interval(comparison.ratio)
     return (
-        result.label, duration(result.floor_ns.estimate), times, place, duration(result.first_ns.estimate),
+        label(result), duration(result.floor_ns.estimate), times, place, duration(result.first_ns.estimate),
         f"{result.jobs} {result.grade}", verdict,
     )  # fmt: skip
 
 
-def folded(verdict: Verdict) -> str:
-    """A verdict on two lines if it is a long one."""
+def folded(verdict: str) -> str:
+    """A verdict or an outcome on two lines if it is of more than one word."""
     head, dash, tail = verdict.partition("-")
-    return f"{head}{dash}\n{tail}" if dash else str(verdict)
+    return f"{head}{dash}\n{tail}" if dash else head
+
+
+def label(result: Result) -> str:
+    """Framework and mode; the clone's mark on a line of its own."""
+    return result.label.replace(" (", "\n (")
 
 
 def unranked(result: Result) -> Sequence[Text | str]:
     """A cell that may not be compared: its time, if there is one, is struck out."""
     timed = result.floor_ns.estimate > 0
     shown = Text(duration(result.floor_ns.estimate), style="strike dim") if timed else Text("n/a", style="dim")
-    return (result.label, shown, "", "", "", str(result.jobs), Text(str(result.outcome), style="bold red"))
+    return (label(result), shown, "", "", "", str(result.jobs), Text(folded(str(result.outcome)), style="bold red"))
 
 
 def with_interval(interval: Interval) -> str:

@@ -11,8 +11,11 @@ def duration(nanoseconds: float) -> str:
     """Three significant digits with their unit: `34.5 µs`."""
     if not math.isfinite(nanoseconds):
         return "–"
-    scale, unit = next((step for step in STEPS if abs(nanoseconds) >= 0.9995 * step[0]), STEPS[-1])
-    value = nanoseconds / scale
+    rounded = float(f"{nanoseconds:.2e}")
+    scale, unit = next((step for step in STEPS if abs(rounded) >= step[0]), STEPS[-1])
+    value = rounded / scale
+    if value >= 1000:
+        return f"{nanoseconds / scale:.0f} {unit}"
     digits = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
     return f"{value:.{min(digits, 2)}f} {unit}"
 
@@ -29,6 +32,11 @@ def between(interval: Interval, dash: str = " to ") -> str:
     if not (math.isfinite(interval.low) and math.isfinite(interval.high)) or interval.low <= 0:
         return ""
     return f"{ratio(interval.low)}{dash}{ratio(interval.high)}"
+
+
+def printable(text: str) -> str:
+    """Text without characters that a terminal would obey: what a worker says is data."""
+    return "".join(character if character.isprintable() or character in "\t\n" else "�" for character in text)
 
 
 def clock(seconds: float) -> str:

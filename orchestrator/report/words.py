@@ -6,7 +6,7 @@ from orchestrator.analysis.compare import Comparison, Verdict
 from orchestrator.analysis.disturbance import MEANING
 from orchestrator.analysis.results import Group, Result, Steadiness
 from orchestrator.plan import FRAMEWORKS
-from orchestrator.report.units import between, duration, ratio
+from orchestrator.report.units import between, duration, printable, ratio
 
 NAMES = {"torch": "PyTorch", "tensorflow": "TensorFlow", "numpy": "NumPy"}
 
@@ -19,7 +19,8 @@ UNSTEADY: dict[Steadiness, str] = {
 
 def sentences(group: Group) -> list[str]:
     """The answer for one group: the fastest, what compiling did in each framework, and between frameworks."""
-    return [*fastest(group), *compiled(group), *across(group), *unranked(group), *doubts(group), *clone(group)]
+    every = [*fastest(group), *compiled(group), *across(group), *unranked(group), *doubts(group), *clone(group)]
+    return [printable(sentence) for sentence in every]
 
 
 def fastest(group: Group) -> Iterator[str]:
@@ -28,6 +29,8 @@ def fastest(group: Group) -> Iterator[str]:
         return
     leader = group.standings[0]
     time = duration(group.result(leader.cell).floor_ns.estimate)
+    if leader.best > 1:
+        return
     if leader.tied_with:
         others = listed(leader.tied_with)
         yield f"{leader.cell} has the lowest time, {time} a call, but this run cannot tell it from {others}."

@@ -1,19 +1,24 @@
-"""Stands for an orchestrator that is about to die: runs a worker that hangs, and prints its process id.
+"""Stands for an orchestrator that is about to die: runs a worker, and prints its process id once it hangs.
 
-Takes the folder for the log as its argument.
+A worker that still talked would notice the broken pipe. Takes the folder for the log as its argument.
 """
 
 import sys
 from pathlib import Path
 
 from orchestrator.launchers.local import Local
-from schemas.event import Event, Hello
+from schemas.event import Event, Hello, Phase
 from schemas.job import Cell, JobSpec
+
+pids: list[int] = []
 
 
 def show(event: Event) -> None:
-    if isinstance(event, Hello):
-        print(event.pid, flush=True)
+    match event:
+        case Hello(pid=pid):
+            pids.append(pid)
+        case Phase(name="first_call"):
+            print(*pids, flush=True)
 
 
 cell = Cell(framework="synthetic", mode="hang", workload="synthetic", parameters={"spin_ns": 0, "hold_mib": 0})

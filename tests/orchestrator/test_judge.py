@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator import judge
 from orchestrator.supervise import Ending, How
-from schemas.event import Event, Failure, Hello, Phase, Report
+from schemas.event import Ceiling, Event, Failure, Hello, Phase, Report
 from schemas.job import JobSpec
 from schemas.record import Outcome
 
@@ -16,6 +16,7 @@ BUILD, WARM_UP = Phase(name="build"), Phase(name="warm_up")
 RAISED = Failure(outcome="raised", reason="ValueError: no", where="torch.py:7")
 HONOURED = {"name": "threads", "asked": "1", "got": "1"}
 IGNORED = {"name": "threads", "asked": "1", "got": "2"}
+PEAK = {"flops_per_s": 1e9, "bytes_per_s": 2e9}
 OFF = {"checks": (), "reason": "the loss is off"}
 
 MakeSpec = Callable[..., JobSpec]
@@ -59,14 +60,37 @@ def test_ways_to_end_without_a_report_are_told_apart(
         ({"settings": ({"name": "V", "asked": "1", "got": ""},)}, "unfair", "V: asked for 1, got nothing"),
         ({"verification": OFF}, "wrong", "the loss is off"),
         ({"verification": OFF, "settings": (IGNORED,)}, "unfair", "threads"),
+        ({"compilations": None}, "measured", "^$"),
+        ({"compilations": 3}, "recompiled", "compiled 3 times while it was timed"),
+        ({"compilations": 3, "verification": OFF}, "wrong", "the loss is off"),
+        ({"work": {"flops": 1260, "bytes": 0}, "ceiling": PEAK}, "implausible", r"1\.3e\+09 operations a second"),
+        ({"work": {"flops": 1240, "bytes": 0}, "ceiling": PEAK}, "measured", "^$"),
+        ({"work": {"flops": 0, "bytes": 2520}, "ceiling": PEAK}, "implausible", r"at most 2e\+09 were ever seen"),
+        ({"overhead": {"null_ns": 20, "clock_ns": 30, "linearity": 1.0}}, "nonlinear", r"1\.00 times as long"),
+        ({"overhead": {"null_ns": 20, "clock_ns": 30, "linearity": 2.5}}, "nonlinear", r"2\.50 times as long"),
+        ({"overhead": {"null_ns": 20, "clock_ns": 30, "linearity": None}}, "measured", "^$"),
+        ({"overhead": {"null_ns": 200, "clock_ns": 30, "linearity": 2.0}}, "overhead-dominated", "loop itself 200 ns"),
+        ({"overhead": {"null_ns": 160, "clock_ns": 30, "linearity": 2.0}}, "measured", "^$"),
     ],
 )
-def test_a_report_is_measured_only_if_it_is_fair_and_right(
+def test_a_report_is_measured_only_if_it_is_fair_and_right_and_its_time_is_that_of_its_work(
     make_spec: MakeSpec, make_report: MakeReport, said: Mapping[str, object], outcome: Outcome, reason: str
 ) -> None:
     judgement = judge.judge(make_spec(), ended(HELLO, BUILD, make_report(**said)))
     assert judgement.outcome == outcome
     assert re.search(reason, judgement.reason)
+
+
+def test_a_process_is_held_to_the_most_that_any_was_seen_to_do(make_spec: MakeSpec, make_report: MakeReport) -> None:
+    ending = ended(HELLO, make_report(work={"flops": 1900, "bytes": 0}, ceiling=PEAK))
+    most = judge.higher(Ceiling(flops_per_s=2e9, bytes_per_s=1), Ceiling.model_validate(PEAK))
+    assert judge.judge(make_spec(), ending).outcome == "implausible"
+    assert judge.judge(make_spec(), ending, most).outcome == "measured"
+    assert (most.flops_per_s, most.bytes_per_s) == (2e9, 2e9)
+
+
+def test_a_report_without_a_hello_before_it_is_no_report(make_spec: MakeSpec, make_report: MakeReport) -> None:
+    assert judge.judge(make_spec(), ended(make_report())).outcome == "garbled"
 
 
 @pytest.mark.parametrize("how", ["timeout", "garbled", "interrupted"])

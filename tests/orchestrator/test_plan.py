@@ -174,3 +174,14 @@ def test_the_track_of_defaults_sets_nothing(make_plan: MakePlan) -> None:
 def test_all_jobs_of_all_sweeps_compute_on_the_same_data(make_plan: MakePlan) -> None:
     plans = (make_plan("numpy", seed=5), make_plan("synthetic:spin", seed=6))
     assert len({plan.job(plan.cells[0], block, 0, None).seed for plan in plans for block in (1, 2)}) == 1
+
+
+def test_where_things_lie_in_memory_differs_from_job_to_job_and_repeats_with_the_seed(make_plan: MakePlan) -> None:
+    def layouts(plan: Plan) -> list[tuple[int, int]]:
+        jobs = [plan.job(cell, block, 0, None) for cell in plan.cells for block in (1, 2)]
+        return [(job.hash_seed, job.padding_bytes) for job in jobs]
+
+    first = layouts(make_plan(seed=5))
+    assert len(set(first)) == len(first)
+    assert layouts(make_plan(seed=5)) == first
+    assert layouts(make_plan(seed=6)) != first

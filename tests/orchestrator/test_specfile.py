@@ -41,7 +41,7 @@ def test_a_good_file_is_a_sweep(tmp_path: Path) -> None:
         ('"90s"', '"soon"', 2, "not 'soon'"),
         ("[axes]", "[axis]", 4, "unknown key 'axis'; did you mean axes?"),
         ("batch = [1, 32]", "batchs = [1, 32]", 6, "unknown key 'batchs'; did you mean batch?"),
-        ("[1, 32]", "[1, 0]", 6, "axes.batch.1: input should be greater than 0, not 0"),
+        ("[1, 32]", "[1, 0]", 6, "axes.batch.1: input should be greater than or equal to 1, not 0"),
         ('["numpy"]', '"numpy"', 5, "axes.frameworks: "),
         ('"5m"', "-5", 9, "stop.budget: input should be greater than 0, not -5"),
         ("batch = 32", "bach = 32", 13, "unknown key 'bach'; did you mean batch?"),

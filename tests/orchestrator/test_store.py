@@ -1,5 +1,7 @@
 import json
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -65,6 +67,30 @@ def test_nothing_half_written_stays_beside_a_record(make_run: MakeRun, make_reco
     run = make_run()
     run.write(make_record())
     assert [path.suffix for path in (run.folder / "jobs").iterdir()] == [".json"]
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file can grow beyond a hundred bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_fills_up_in_the_middle_of_a_file_harms_no_other(
+    make_run: MakeRun, make_record: MakeRecord
+) -> None:
+    run, first, second = make_run(), make_record(block=1), make_record(block=2)
+    run.write(first)
+    with full_disk(), pytest.raises(OSError, match="too large"):
+        run.write(second)
+    with full_disk(), pytest.raises(OSError, match="too large"):
+        run.write_manifest(run.manifest().model_copy(update={"stopped": "soon"}))
+    assert run.records() == [first]
+    assert run.manifest().stopped == ""
 
 
 def test_a_manifest_is_replaced_whole(make_run: MakeRun) -> None:

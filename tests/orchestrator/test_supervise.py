@@ -203,7 +203,7 @@ def test_an_error_in_the_parent_leaves_nothing_running(stage: Stage) -> None:
 def test_the_parent_sleeps_while_a_worker_works_even_if_it_closed_its_channel(stage: Stage) -> None:
     before = time.process_time()
     ending = stage("mute")
-    assert time.process_time() - before < 0.2 * ending.wall_ns / 1e9
+    assert time.process_time() - before < 0.5 * ending.wall_ns / 1e9
 
 
 def test_no_descriptor_is_left_open(stage: Stage) -> None:

@@ -184,6 +184,8 @@ def test_inner_calls_are_calibrated_once_and_then_the_same(rehearse: Rehearse, m
     [
         ({"verification": {"checks": (), "reason": "off"}}, "wrong"),
         ({"settings": ({"name": "threads", "asked": "1", "got": "2"},)}, "unfair"),
+        ({"compilations": 1}, "recompiled"),
+        ({"work": {"flops": 10**12, "bytes": 0}}, "implausible"),
     ],
 )
 def test_what_another_process_would_only_repeat_is_not_repeated(
@@ -197,6 +199,18 @@ def test_what_another_process_would_only_repeat_is_not_repeated(
     stage.sweep.run()
     assert stage.outcomes(SPIN) == [outcome]
     assert stage.outcomes(NUMPY) == ["measured"] * 3
+
+
+def test_the_most_that_any_job_did_is_the_measure_for_all_later_ones(
+    rehearse: Rehearse, make_plan: MakePlan, make_report: Callable[..., Report]
+) -> None:
+    fast = ends(make_report(ceiling={"flops_per_s": 1e12, "bytes_per_s": 1e12}))
+    busy = ends(make_report(work={"flops": 1000, "bytes": 0}, ceiling={"flops_per_s": 1e6, "bytes_per_s": 1e12}))
+    plan = make_plan("numpy", "synthetic:spin", stop={"blocks": 1})
+    first, *later = (cell.label for cell in plan.order(plan.runnable, 1))
+    stage = rehearse(plan, {first: fast} | dict.fromkeys(later, busy))
+    stage.sweep.run()
+    assert [record.outcome for record in stage.sweep.records] == ["measured"] * 3
 
 
 def test_a_cell_that_raises_is_tried_twice(rehearse: Rehearse, make_plan: MakePlan) -> None:

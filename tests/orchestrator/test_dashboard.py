@@ -1,0 +1,179 @@
+"""The view draws rarely, says what it should, and stays within its columns. Time is what the test says it is."""
+
+import io
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import get_args
+
+import pytest
+from rich.console import Console
+
+from orchestrator.board import Board, fold
+from orchestrator.commands import view
+from orchestrator.dashboard import Dashboard, PlainLines, draw
+from orchestrator.plan import Plan
+from orchestrator.sweep import BlockStarted, JobEnded, JobSaid, JobStarted, SweepEvent
+from schemas.event import Phase, PhaseName
+from schemas.record import JobRecord
+
+MakePlan = Callable[..., Plan]
+MakeRecord = Callable[..., JobRecord]
+
+
+@dataclass
+class Screen:
+    """A terminal of 80 columns, or a file, with a clock beside it."""
+
+    is_terminal: bool = True
+    now: float = 1000.0
+    file: io.StringIO = field(default_factory=io.StringIO)
+
+    def __post_init__(self) -> None:
+        self.console = Console(
+            file=self.file, width=80, height=60, force_terminal=self.is_terminal,
+            color_system="standard" if self.is_terminal else None,
+        )  # fmt: skip
+
+    def drawn(self, show: Callable[[SweepEvent], None], event: SweepEvent, at_s: float) -> bool:
+        """Whether showing this event at that time wrote anything."""
+        self.now, before = at_s, self.file.tell()
+        show(event)
+        return self.file.tell() > before
+
+
+@pytest.fixture
+def board(make_plan: MakePlan) -> Board:
+    plan = make_plan("synthetic:spin", "synthetic:wrong", "numpy")
+    start = Board(plan=plan, started_s=1000, now_s=1000, block_s=30)
+    return fold(start, BlockStarted(1, plan.order(plan.runnable, 1)), 1000)
+
+
+@pytest.fixture
+def started(board: Board) -> JobStarted:
+    return JobStarted(board.plan.job(board.plan.cells[0], 1, 0, None))
+
+
+def in_text(board: Board) -> str:
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    console.print(draw(board))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def after(board: Board, events: Sequence[SweepEvent]) -> Board:
+    for event in events:
+        board = fold(board, event, 1001)
+    return board
+
+
+def test_it_draws_at_most_once_a_second_however_fast_jobs_begin(board: Board, started: JobStarted) -> None:
+    screen = Screen()
+    with Dashboard(board, screen.console, lambda: screen.now) as show:
+        times = [1000 + tick / 4 for tick in range(1, 41)]
+        drawn = [time for time in times if screen.drawn(show, started, time)]
+    assert len(drawn) > 5
+    assert all(later - earlier >= 1 for earlier, later in pairwise(drawn))
+
+
+UNTIMED: tuple[PhaseName, ...] = ("import", "build", "verify")
+TIMED: tuple[PhaseName, ...] = ("first_call", "second_call", "steady")
+
+
+@pytest.mark.parametrize(("phase", "draws"), [*((name, True) for name in UNTIMED), *((name, False) for name in TIMED)])
+def test_it_draws_in_no_phase_that_the_results_depend_on(board: Board, phase: PhaseName, *, draws: bool) -> None:
+    screen = Screen()
+    with Dashboard(board, screen.console, lambda: screen.now) as show:
+        assert screen.drawn(show, JobSaid(Phase(name=phase)), 2000) is draws
+
+
+def test_it_draws_when_a_job_begins_and_not_when_one_ends(
+    board: Board, started: JobStarted, make_record: MakeRecord
+) -> None:
+    screen = Screen()
+    with Dashboard(board, screen.console, lambda: screen.now) as show:
+        assert screen.drawn(show, started, 2000)
+        assert not screen.drawn(show, JobEnded(make_record(board.plan.cells[0])), 3000)
+
+
+def test_it_never_draws_by_itself(board: Board) -> None:
+    threads, screen = threading.active_count(), Screen()
+    with Dashboard(board, screen.console, lambda: screen.now):
+        assert threading.active_count() == threads
+
+
+def test_it_gives_the_cursor_back(board: Board) -> None:
+    screen = Screen()
+    with Dashboard(board, screen.console, lambda: screen.now):
+        pass
+    hidden, shown = (screen.file.getvalue().count(code) for code in ("\x1b[?25l", "\x1b[?25h"))
+    assert hidden == shown == 1
+
+
+def test_it_shows_what_runs_how_far_it_is_and_for_how_long_still(board: Board, started: JobStarted) -> None:
+    text = in_text(after(board, [started, JobSaid(Phase(name="build"))]))
+    assert "synthetic:spin mlp backward: building and compiling the model" in text
+    assert "job 1 of about" in text
+    assert "block 1 of about 3" in text
+    assert "about 1:29 left" in text
+
+
+@pytest.mark.parametrize("phase", get_args(PhaseName))
+def test_every_phase_has_words(board: Board, started: JobStarted, phase: PhaseName) -> None:
+    text = in_text(after(board, [started, JobSaid(Phase(name=phase))]))
+    assert "mlp backward: starting  load" not in text
+    assert "_" not in text.splitlines()[2]
+
+
+def test_a_failure_is_on_show_while_the_sweep_goes_on(board: Board, make_record: MakeRecord) -> None:
+    wrong = make_record(board.plan.cells[1], outcome="wrong", call_ns=123)
+    assert "synthetic:wrong: wrong: because it was wrong" in in_text(after(board, [JobEnded(wrong)]))
+
+
+def test_80_columns_are_enough(board: Board, started: JobStarted, make_record: MakeRecord) -> None:
+    records = [make_record(cell, block, call_ns=999_400_000) for cell in board.plan.cells for block in range(1, 13)]
+    records += [make_record(board.plan.cells[1], outcome="wrong", reason="x" * 300)]
+    text = in_text(after(board, [*map(JobEnded, records), started]))
+    assert max(map(len, text.splitlines())) <= 80
+    for cell in board.plan.cells:
+        assert f"{cell.framework}:{cell.mode} " in text
+
+
+def test_elsewhere_it_is_one_plain_line_for_each_job(
+    board: Board, started: JobStarted, make_record: MakeRecord
+) -> None:
+    screen = Screen(is_terminal=False)
+    good = make_record(board.plan.cells[0], call_ns=34_500)
+    bad = make_record(board.plan.cells[1], outcome="raised", reason="ValueError: " + "x" * 200)
+    unsupported = make_record(board.plan.cells[2], outcome="unsupported", outside=None)
+    with PlainLines(board, screen.console, lambda: screen.now) as show:
+        show(started)
+        show(JobSaid(Phase(name="build")))
+        for record in (good, bad, unsupported):
+            show(JobEnded(record))
+    first, second, third = screen.file.getvalue().splitlines()
+    assert first.endswith("block 1 synthetic:spin mlp backward: measured 34.5 µs")
+    assert "synthetic:wrong mlp backward: raised: ValueError: xxx" in second
+    assert third.startswith("[not started] ")
+
+
+def test_a_plain_line_has_no_escape_codes_whatever_a_worker_says(board: Board, make_record: MakeRecord) -> None:
+    screen = Screen(is_terminal=False)
+    with PlainLines(board, screen.console) as show:
+        show(JobEnded(make_record(board.plan.cells[0], outcome="raised", reason="\x1b[31mred\x1b]0;owned\x07\rline")))
+    (line,) = screen.file.getvalue().splitlines()
+    assert line.isprintable()
+
+
+@pytest.mark.parametrize(("is_terminal", "kind"), [(True, Dashboard), (False, PlainLines)])
+def test_only_a_terminal_gets_the_dashboard(
+    board: Board, monkeypatch: pytest.MonkeyPatch, *, is_terminal: bool, kind: type
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    assert isinstance(view(board, Screen(is_terminal).console), kind)
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    assert isinstance(view(board, Screen().console), PlainLines)
