@@ -20,6 +20,8 @@ class Exit(IntEnum):
 
     FINE = 0
     SOME_JOBS_FAILED = 1
+    UNFIT = SOME_JOBS_FAILED  # the same code, said of the machine
+    FELL_SHORT = SOME_JOBS_FAILED  # and of the instrument
     USAGE = 2
     INTERRUPTED = 130
 
@@ -119,6 +121,30 @@ def list_(as_json: AS_JSON = False) -> None:
     commands.list_(as_json=as_json)
 
 
+@app.command(epilog="Exit code: 0 if it is fit, also with reservations; 1 if it is unfit.")
+def doctor(runs: ROOT = RUNS, as_json: AS_JSON = False) -> None:
+    """Say whether this machine is fit to measure, what disturbs it now, and what to change. Takes two seconds."""
+    from orchestrator import commands
+
+    raise typer.Exit(commands.doctor(runs, as_json=as_json))
+
+
+@app.command(epilog="Exit code: 0 if every promise was kept, 1 if one was broken.")
+def selftest(
+    aa: Annotated[bool, typer.Option("--aa", help="measure how often clones of one cell are told apart")] = False,
+    budget: Annotated[str | None, typer.Option(help="for --aa, such as 90s, 10m or 1h (10m)")] = None,
+    runs: ROOT = RUNS, as_json: AS_JSON = False,
+) -> None:  # fmt: skip
+    """Try this instrument on known truth: times, equals, a disturbance, cheats, crashes. Takes about two minutes."""
+    from orchestrator import commands
+
+    if not aa and budget is not None:
+        raise UsageError("--budget is for --aa; without it the self-test takes as long as it takes, about two minutes")
+    if aa:
+        raise typer.Exit(commands.tell_apart(runs, budget or "10m", as_json=as_json, command=sys.argv[1:]))
+    raise typer.Exit(commands.selftest(runs, as_json=as_json, command=sys.argv[1:]))
+
+
 @app.command(epilog="Example: python -m orchestrator show latest 001-torch-script")
 def show(
     run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
@@ -137,4 +163,7 @@ def main() -> None:
         app()
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(Exit.USAGE)
+    except OSError as error:  # a full or vanished disk: what was written before is whole
+        print(f"error: {error.filename or 'output'}: {error.strerror}; free it and run again", file=sys.stderr)
         sys.exit(Exit.USAGE)

@@ -10,18 +10,24 @@ from typing import Any
 
 from rich.console import Console
 
-from orchestrator import estimate, host, store
+from orchestrator import condition, estimate, host, store
 from orchestrator import plan as planning
+from orchestrator import selftest as instrument
+from orchestrator.analysis.clones import BLOCKS
 from orchestrator.analysis.results import enough, groups
 from orchestrator.board import Board
 from orchestrator.cli import Exit
 from orchestrator.dashboard import Dashboard, PlainLines, View
+from orchestrator.doctor import Facts, Verdict, examine, verdict
+from orchestrator.environments import CURRENT, find
 from orchestrator.interrupts import Interrupts
 from orchestrator.launchers.local import Local
-from orchestrator.report import catalogue, job, terminal
+from orchestrator.promises import clones
+from orchestrator.report import catalogue, health, job, terminal, truth
 from orchestrator.report.document import document
 from orchestrator.specfile import validate
 from orchestrator.sweep import Sweep
+from schemas.catalog import FRAMEWORKS
 from schemas.record import JobRecord, Manifest
 
 RECENT = 200
@@ -77,7 +83,7 @@ def present(
     if as_json:
         print_json(document(run.name, manifest, results))
     else:
-        terminal.show(console, results, manifest.stopped, str(run.folder / "jobs"))
+        terminal.show(console, results, manifest.stopped, str(run.jobs), health.summary(manifest.host))
 
 
 def exit_code(records: Sequence[JobRecord], *, interrupted: bool) -> Exit:
@@ -104,6 +110,63 @@ def list_(*, as_json: bool) -> None:
         print_json(catalogue.list_document())
     else:
         catalogue.show_list(Console())
+
+
+def doctor(runs: Path, *, as_json: bool) -> Exit:
+    """Watch this machine for a second, and say whether it is fit to measure."""
+    here = find(CURRENT)
+    machine, now = host.fingerprint(), condition.observe(runs)
+    missing = frozenset(framework.package for framework in FRAMEWORKS if here.lacks(framework))
+    findings = examine(
+        Facts(host=machine, now=now, frameworks=FRAMEWORKS, missing=missing, interpreter=str(here.python))
+    )
+    if as_json:
+        print_json(health.document(machine, now, findings))
+    else:
+        health.show(Console(), machine, findings)
+    return Exit.UNFIT if verdict(findings) is Verdict.UNFIT else Exit.FINE
+
+
+def selftest(root: Path, *, as_json: bool, command: Sequence[str]) -> Exit:
+    """Try every promise of the instrument on known truth."""
+    console, promises = Console(stderr=as_json), [promise() for promise in instrument.PROMISES]
+    cells = [cell for promise in promises for cell in promise.cells]
+    with Interrupts() as interrupts:
+        bench = instrument.begin(root, validate({"name": "selftest"}), cells, command, interrupts)
+        instrument.step_aside()
+        findings = instrument.run(promises, bench, lambda event: say(console, truth.line(event)))
+        stopped = bench.end("all promises were tried")
+    if as_json:
+        print_json(truth.document(bench.run.name, findings, bench.host, stopped))
+    else:
+        truth.show(console, findings, bench.host, str(bench.run.jobs))
+    kept = all(finding.kept for finding in findings)
+    return Exit.INTERRUPTED if interrupts.received else Exit.FINE if kept else Exit.FELL_SHORT
+
+
+def tell_apart(root: Path, budget: str, *, as_json: bool, command: Sequence[str]) -> Exit:
+    """Measure how often clones of one cell are told apart, by us and by the rules of other tools."""
+    console = Console(stderr=as_json)
+    spec = validate({"name": "selftest-aa", "stop": {"budget": budget, "blocks": instrument.NO_LIMIT}})
+    with Interrupts() as interrupts:
+        bench = instrument.begin(
+            root, spec, clones.CELLS, command, interrupts,
+            lambda event: say(console, truth.experiment(event, BLOCKS)),
+        )  # fmt: skip
+        instrument.step_aside()
+        trial = instrument.tell_apart(bench)
+        stopped = bench.end(f"the budget of {spec.stop.budget:g} s was used up")
+    if as_json:
+        print_json(truth.rates_document(bench.run.name, trial, stopped))
+    else:
+        truth.show_rates(console, trial, str(bench.run.jobs))
+    return Exit.INTERRUPTED if interrupts.received else Exit.FINE if trial.kept else Exit.FELL_SHORT
+
+
+def say(console: Console, line: str) -> None:
+    """Print one line, if there is one."""
+    if line:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def show(root: Path, name: str, job_name: str | None, *, as_json: bool) -> None:

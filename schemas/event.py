@@ -115,6 +115,7 @@ class Report(Versioned):
 
     kind: Literal["report"] = "report"
     versions: dict[str, str]
+    build_info: str = Field(default="", description="how this copy of the framework was built, in its own words")
     settings: tuple[Setting, ...]
     phases: tuple[PhaseCost, ...]
     verification: Verification

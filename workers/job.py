@@ -80,7 +80,8 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
         others = problem.check_other_shapes(framework, step)
         ceiling = roofline.ceiling(framework, problem.itemsize)
     return Report(
-        versions=versions(), settings=tuple(settings), phases=ledger.costs, inputs_sha256=problem.sha256(),
+        versions=versions(), build_info=framework.build_info(), settings=tuple(settings),
+        phases=ledger.costs, inputs_sha256=problem.sha256(),
         verification=joined(*before, after, others), warmup=((1, first_ns), (1, second_ns), *trace), calls=calls,
         samples_ns=samples, noise=seen, overhead=overhead, work=problem.work(), ceiling=ceiling,
         compilations=compiled, warnings=tuple(warned),

@@ -19,9 +19,8 @@ from schemas.event import Noise
 
 TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 PROC = Path("/proc")
-THROTTLE_FILES = tuple(
-    Path("/sys/fs/cgroup") / part / "cpu.stat" for part in ("", "unified", "cpu", "cpu,cpuacct")
-)  # fmt: skip
+GROUPS = Path("/sys/fs/cgroup")
+MOUNTS = ("", "unified", "cpu", "cpu,cpuacct")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +111,24 @@ def pressure_ns() -> int:
 
 def throttled() -> int | None:
     """How often a control group's quota has stopped this process; None where no quota is counted."""
-    for path in THROTTLE_FILES:
-        for line in text(path).splitlines():
-            name, _, value = line.partition(" ")
-            if name == "nr_throttled":
-                return int(value)
-    return None
+    counts = [
+        int(line.split()[1])
+        for path in own_groups()
+        for line in text(path / "cpu.stat").splitlines()
+        if line.startswith("nr_throttled ")
+    ]
+    return sum(counts) if counts else None
+
+
+def own_groups() -> set[Path]:
+    """The folders of this process's control groups and of all groups around them: each may have a quota."""
+    found = set()
+    for line in text(PROC / "self/cgroup").splitlines():
+        own = line.split(":", 2)[-1].strip("/")
+        for mount in MOUNTS:
+            below = GROUPS / mount / own
+            found |= {below, *below.parents} - set(GROUPS.parents)
+    return found
 
 
 def migrations() -> int | None:

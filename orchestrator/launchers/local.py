@@ -38,6 +38,6 @@ def variables(inherited: Mapping[str, str], spec: JobSpec) -> dict[str, str]:
     differ from job to job, so that no cell is always lucky (Mytkowicz et al., ASPLOS 2009).
     """
     kept = {name: value for name, value in inherited.items() if not name.startswith("PYTHON")}
-    python = {"PYTHONPATH": str(SOURCE), "PYTHONHASHSEED": str(spec.hash_seed)}
+    python = {"PYTHONPATH": str(SOURCE), "PYTHONHASHSEED": str(spec.hash_seed), "PYDANTIC_DISABLE_PLUGINS": "__all__"}
     ours = {"PLUMBLINE_PARENT": str(os.getpid()), "PLUMBLINE_PADDING": "x" * spec.padding_bytes}
     return kept | dict(spec.variables) | python | ours

@@ -17,6 +17,7 @@ def document(run: str, manifest: Manifest, groups: Sequence[Group]) -> dict[str,
     return {
         "schema_version": SCHEMA_VERSION,
         "run": run,
+        "fingerprint": manifest.host.content_hash,
         "manifest": manifest.model_dump(mode="json"),
         "groups": [of_group(group) for group in groups],
     }

@@ -11,11 +11,11 @@ from rich.text import Text
 from orchestrator.analysis.compare import Comparison, Standing
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics import Interval
-from orchestrator.report.units import between, duration, ratio
+from orchestrator.report.units import between, duration, printable, ratio
 from orchestrator.report.words import deprecations, sentences
 
 
-def show(console: Console, groups: Sequence[Group], stopped: str, where: str) -> None:
+def show(console: Console, groups: Sequence[Group], stopped: str, where: str, machine: str) -> None:
     """Print everything that a sweep found out."""
     for group in groups:
         console.print()
@@ -27,6 +27,7 @@ def show(console: Console, groups: Sequence[Group], stopped: str, where: str) ->
     console.print()
     if stopped:
         console.print(f"Ended: {escape(stopped)}.", highlight=False)
+    console.print(Text(printable(machine)))
     console.print(f"Every job's record and log: {escape(where)}", highlight=False, soft_wrap=True)
 
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator import host
-from orchestrator.host import Clock, Condition, Files, Neighbour, Storage
+from orchestrator import condition, host
+from orchestrator.condition import Clock, Condition, Neighbour, Storage
+from orchestrator.system import Files
 from schemas.record import Host
 
 CPUS = "sys/devices/system/cpu"
@@ -107,7 +108,7 @@ def watch(root: Path, meanwhile: Texts | None = None) -> Condition:
     def wait() -> None:
         write(root, meanwhile or {})
 
-    return host.observe(root, root, wait)
+    return condition.observe(root, root, wait)
 
 
 def process(
@@ -209,6 +210,8 @@ V1 = "5:cpu,cpuacct:/box\n4:memory:/box\n0::/ignored\n"
     ("files", "version", "quota", "limit"),
     [
         ({"proc/self/cgroup": "0::/user\n"}, "v2", 1.5, 1 << 30),
+        ({"sys/fs/cgroup/user/me/cpu.max": "120000 100000"}, "v2", 1.2, 1 << 30),
+        ({"sys/fs/cgroup/user/me/cpu.max": "180000 100000"}, "v2", 1.5, 1 << 30),
         ({"proc/self/cgroup": "0::/\n"}, "v2", "unlimited", "unlimited"),
         # A container that is told its host's path finds its own group at the root.
         ({"proc/self/cgroup": "0::/docker/abc\n", "sys/fs/cgroup/cpu.max": "50000 100000"}, "v2", 0.5, "unlimited"),
@@ -330,6 +333,14 @@ def test_what_others_use_is_all_that_is_used_less_our_own(build: Build) -> None:
     assert now.busiest == ()
 
 
+def test_time_in_the_kernel_and_in_interrupts_is_used_and_waiting_for_a_disk_is_not(build: Build) -> None:
+    #        user nice system idle iowait irq softirq steal
+    root = build({"proc/stat": "cpu0 0 0 0 0 0 0 0 0 0 0\n"})
+    now = watch(root, {"proc/stat": "cpu0 10 20 5 30 22 4 6 3 10 0\n"})
+    assert now.others_cores == pytest.approx(0.45)
+    assert now.steal_share == pytest.approx(0.03)
+
+
 def test_only_cores_that_can_be_used_count(build: Build) -> None:
     root = build({"proc/self/status": "Cpus_allowed_list: 1\n"})
     assert watch(root, {"proc/stat": STAT.format(200, 1000, 7, 2100)}).others_cores == 0
@@ -360,7 +371,7 @@ def test_what_the_hypervisor_takes_is_a_share_of_all_cores(build: Build) -> None
 
 
 def test_counters_tell_what_happened_meanwhile(build: Build) -> None:
-    second = host.TICKS_PER_S
+    second = condition.TICKS_PER_S
     later = {
         "proc/stat": STAT.format(100, 1000 + second, 7, 2000 + second),
         "proc/pressure/cpu": "some avg10=0 total=1250000\n",
@@ -413,15 +424,15 @@ def clock_of(times: list[int]) -> Callable[[], int]:
 
 def test_a_clock_costs_what_its_fastest_batch_costs_and_steps_as_finely_as_it_was_seen_to() -> None:
     slow, fast = [0, 300, 600, 1200], [2000, 2000, 2100, 2150]
-    assert host.clock(clock_of(slow + fast), batches=2, readings=4) == Clock(cost_ns=50, step_ns=50)
+    assert condition.clock(clock_of(slow + fast), batches=2, readings=4) == Clock(cost_ns=50, step_ns=50)
 
 
 def test_a_clock_that_does_not_move_has_no_step() -> None:
-    assert host.clock(clock_of([5] * 4), batches=1, readings=4) == Clock(cost_ns=0, step_ns=None)
+    assert condition.clock(clock_of([5] * 4), batches=1, readings=4) == Clock(cost_ns=0, step_ns=None)
 
 
 def test_a_folder_for_runs_is_tried_and_neither_made_nor_left_littered(tmp_path: Path) -> None:
-    kept = host.storage(tmp_path / "not" / "yet")
+    kept = condition.storage(tmp_path / "not" / "yet")
     assert kept.refusal == ""
     assert kept.free_bytes
     assert list(tmp_path.iterdir()) == []
@@ -429,7 +440,7 @@ def test_a_folder_for_runs_is_tried_and_neither_made_nor_left_littered(tmp_path:
 
 def test_runs_that_cannot_be_written_have_the_reason_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert host.storage(tmp_path / "file") == Storage(None, "Not a directory")
+    assert condition.storage(tmp_path / "file") == Storage(None, "Not a directory")
 
 
 def test_a_machine_that_shows_nothing_can_be_watched(tmp_path: Path) -> None:
@@ -439,7 +450,7 @@ def test_a_machine_that_shows_nothing_can_be_watched(tmp_path: Path) -> None:
 
 
 def test_this_machine_can_be_watched(tmp_path: Path) -> None:
-    now = host.observe(tmp_path, wait=lambda: None)
+    now = condition.observe(tmp_path, wait=lambda: None)
     assert now.storage.refusal == ""
     assert now.clock.cost_ns > 0
 

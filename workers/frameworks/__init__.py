@@ -41,6 +41,9 @@ class Framework(Protocol):
     def configure(self) -> Sequence[Setting]:
         """Set threads, precision and denormals as the cell's track asks, start the runtime, and read all back."""
 
+    def build_info(self) -> str:
+        """How this copy of the framework was built, in its own words."""
+
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
         """The same values as arrays of the framework, in the cell's dtype, on its device."""
 

@@ -27,6 +27,9 @@ class Framework:
         tiny = np.full(4, np.finfo(np.float32).tiny, np.float32) * np.float32(0.5)
         return (Setting(name="denormals", asked=None, got=flushed(float(tiny[0]))),)
 
+    def build_info(self) -> str:
+        return str(np.show_config(mode="dicts"))
+
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
         return tuple(value.astype(self._dtype) for value in values)
 

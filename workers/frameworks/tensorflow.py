@@ -63,6 +63,9 @@ class Framework:
             Setting(name="oneDNN", asked=None, got=onednn),
         )
 
+    def build_info(self) -> str:
+        return str(dict(tf.sysconfig.get_build_info()))
+
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
         return tuple(tf.cast(tf.constant(value), self._dtype) for value in values)
 

@@ -81,6 +81,9 @@ class Framework:
             Setting(name="oneDNN", asked=None, got="on" if torch.backends.mkldnn.enabled else "off"),
         )
 
+    def build_info(self) -> str:
+        return torch.__config__.show()
+
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
         return tuple(torch.tensor(value, dtype=self._dtype) for value in values)
 

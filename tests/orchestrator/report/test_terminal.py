@@ -19,7 +19,7 @@ STRUCK_OUT = "\x1b[2;9m"
 
 def shown(records: list[JobRecord], cells: list[Cell], *, colour: bool = False) -> str:
     console = Console(file=io.StringIO(), width=80, force_terminal=colour, color_system="standard" if colour else None)
-    terminal.show(console, results.groups(records, cells), "all 3 blocks were run", "/runs/x/jobs")
+    terminal.show(console, results.groups(records, cells), "all 3 blocks were run", "/runs/x/jobs", "a machine")
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 

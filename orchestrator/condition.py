@@ -1,0 +1,259 @@
+"""What the machine is doing now: who else uses its cores, its memory and its disk.
+
+What cannot be read is None: on another system than Linux that is most of it.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from orchestrator.host import allowed, groups
+from orchestrator.system import CPUS, ROOT, Files, natural, size
+
+WATCHED_S = 1.0
+"""For so long is watched what the machine is doing."""
+
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """Somebody else's process, and how many cores it and its short-lived children kept busy.
+
+    Never its arguments: they may hold secrets.
+    """
+
+    name: str
+    pid: int
+    cores: float
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What reading the clock costs, and its smallest step; None if it was not seen to move. Nanoseconds."""
+
+    cost_ns: float
+    step_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Where runs are kept: free bytes, and why nothing can be written there (empty: it can)."""
+
+    free_bytes: int | None
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What the machine did while it was watched, and what it lets us see. Shares are between 0 and 1.
+
+    `throttled` and `overheated` count how often a quota, or heat, stopped a core meanwhile, `..._before` until then.
+    """
+
+    load: float | None
+    others_cores: float | None
+    busiest: tuple[Neighbour, ...]
+    steal_share: float | None
+    pressure_share: float | None
+    swapped_pages: int | None
+    throttled: int | None
+    throttled_before: int | None
+    overheated: int | None
+    overheated_before: int | None
+    memory_available_bytes: int | None
+    on_battery: bool | None
+    clock: Clock
+    storage: Storage
+    delay_counted: bool
+    peak_resettable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process: `ticks` are its own CPU time and that of its children that have ended."""
+
+    name: str
+    parent: int
+    ticks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What only grows, at one moment. Ticks are summed over the cores that this process may use."""
+
+    cores: int
+    busy_ticks: int
+    steal_ticks: int
+    all_ticks: int
+    processes: Mapping[tuple[int, str], Process]
+    pressure_us: int | None
+    swapped_pages: int | None
+    throttled: int | None
+    overheated: int | None
+
+
+def observe(runs: Path, root: Path = ROOT, wait: Callable[[], None] = lambda: time.sleep(WATCHED_S)) -> Condition:
+    """Watch the machine while `wait` runs, and see whether runs can be kept in a folder."""
+    files = Files(root)
+    before = count(files)
+    wait()
+    after = count(files)
+    ticks = (after.all_ticks - before.all_ticks) / max(1, before.cores)
+    shares = busy_shares(before.processes, after.processes, ticks)
+    own = sum(each.cores for each in shares if each.pid == os.getpid())
+    busy = per(after.busy_ticks - before.busy_ticks, ticks)
+    pressure = moved(before.pressure_us, after.pressure_us)
+    return Condition(
+        load=decimal(files.text("proc/loadavg")),
+        others_cores=None if busy is None else max(0.0, busy - own),
+        busiest=tuple(each for each in shares if each.pid != os.getpid())[:3],
+        steal_share=per(after.steal_ticks - before.steal_ticks, after.all_ticks - before.all_ticks),
+        pressure_share=None if pressure is None else per(pressure * TICKS_PER_S / 1e6, ticks),
+        swapped_pages=moved(before.swapped_pages, after.swapped_pages),
+        throttled=moved(before.throttled, after.throttled),
+        throttled_before=before.throttled,
+        overheated=moved(before.overheated, after.overheated),
+        overheated_before=before.overheated,
+        memory_available_bytes=size(files.table("proc/meminfo").get("MemAvailable")),
+        on_battery=on_battery(files),
+        clock=clock(),
+        storage=storage(runs),
+        delay_counted=delay_counted(files),
+        peak_resettable=peak_resettable(files),
+    )
+
+
+def count(files: Files) -> Counters:
+    """Read all counters."""
+    usable = allowed(files)
+    ticks = [
+        numbers
+        for number, numbers in core_ticks(files).items()
+        if len(numbers) >= 8 and (usable is None or number in usable)
+    ]
+    pressure = re.search(r"some .*total=([0-9]+)", files.text("proc/pressure/cpu") or "")
+    pages = files.table("proc/vmstat", " ")
+    return Counters(
+        cores=len(ticks),
+        busy_ticks=sum(sum(each[:3]) + sum(each[5:7]) for each in ticks),
+        steal_ticks=sum(each[7] for each in ticks),
+        all_ticks=sum(sum(each[:8]) for each in ticks),
+        processes=processes(files),
+        pressure_us=natural(pressure[1]) if pressure else None,
+        swapped_pages=total(natural(pages.get(name)) for name in ("pswpin", "pswpout")),
+        throttled=total(
+            natural(files.table(f"{folder}/cpu.stat", " ").get("nr_throttled")) for folder in groups(files, "cpu")[1]
+        ),
+        overheated=total(files.numbers(f"{CPUS}/cpu[0-9]*/thermal_throttle/core_throttle_count")),
+    )
+
+
+def core_ticks(files: Files) -> dict[int, list[int]]:
+    """For each core: user, nice, system, idle, iowait, irq, softirq, steal, in ticks since the start."""
+    found = (re.fullmatch(r"cpu([0-9]{1,6})((?: +[0-9]{1,20})+)", line) for line in files.lines("proc/stat"))
+    return {int(each[1]): [int(number) for number in each[2].split()] for each in found if each}
+
+
+def processes(files: Files) -> dict[tuple[int, str], Process]:
+    """Every process, by its number and the time of its start: numbers come again."""
+    found: dict[tuple[int, str], Process] = {}
+    for folder in files.names("proc/[0-9]*"):
+        head, _, tail = (files.text(f"{folder}/stat") or "").rpartition(")")
+        pid, _, name = head.partition(" (")
+        fields, number = tail.split(), natural(pid)
+        if number is not None and len(fields) > 19:
+            parent, ticks = natural(fields[1]) or 0, total(natural(field) for field in fields[11:15]) or 0
+            found[number, fields[19]] = Process(name, parent, ticks)
+    return found
+
+
+def busy_shares(
+    before: Mapping[tuple[int, str], Process], after: Mapping[tuple[int, str], Process], ticks: float
+) -> list[Neighbour]:
+    """The processes that used any CPU time between, the busiest first, each with its children that ended meanwhile.
+
+    When a child ends, its parent's ticks grow by all of its own; what it had used before is taken off again.
+    """
+    ended: Counter[int] = Counter()
+    for key, gone in before.items():
+        ended[gone.parent] += gone.ticks if key not in after else 0
+    found: list[Neighbour] = []
+    for key, each in after.items():
+        used = each.ticks - (before[key].ticks + ended[key[0]] if key in before else 0)
+        if used > 0 and (share := per(used, ticks)):
+            found.append(Neighbour(each.name, key[0], share))
+    return sorted(found, key=lambda each: -each.cores)
+
+
+def per(part: float, whole: float) -> float | None:
+    """A share; None of nothing."""
+    return max(0.0, part / whole) if whole > 0 else None
+
+
+def total(numbers: Iterable[int | None]) -> int | None:
+    """The sum of what is known; None if nothing is."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
+
+
+def moved(before: int | None, after: int | None) -> int | None:
+    """How far a counter went."""
+    return None if before is None or after is None else max(0, after - before)
+
+
+def decimal(text: str | None) -> float | None:
+    """The first number of a text such as `0.31 0.69 0.79 4/92 9515`."""
+    found = re.match(r"[0-9]{1,9}\.[0-9]{1,9}", text or "")
+    return float(found[0]) if found else None
+
+
+def on_battery(files: Files) -> bool | None:
+    """Whether a battery of the machine itself, not of a mouse, is being emptied."""
+    if not files.has("sys/class/power_supply"):
+        return None
+    folders = files.names("sys/class/power_supply/*")
+    batteries = [name for name in folders if files.text(f"{name}/type") == "Battery"]
+    own = [name for name in batteries if files.text(f"{name}/scope") != "Device"]
+    plugged = any(files.numbers("sys/class/power_supply/*/online"))
+    return not plugged and any(files.text(f"{name}/status") == "Discharging" for name in own)
+
+
+def clock(read: Callable[[], int] = time.perf_counter_ns, batches: int = 5, readings: int = 1000) -> Clock:
+    """Read the clock again and again: the cost of one reading in the fastest batch, and the smallest step."""
+    times = [[read() for _ in range(readings)] for _ in range(batches)]
+    steps = [after - before for batch in times for before, after in pairwise(batch) if after > before]
+    return Clock(min((batch[-1] - batch[0]) / (readings - 1) for batch in times), min(steps, default=None))
+
+
+def storage(runs: Path) -> Storage:
+    """Write a file without a name where runs will be kept: in that folder, or in the nearest above it that exists."""
+    try:
+        folder = next(path for path in (runs.absolute(), *runs.absolute().parents) if path.exists())
+        with tempfile.TemporaryFile(dir=folder):
+            return Storage(shutil.disk_usage(folder).free)
+    except OSError as error:
+        return Storage(None, error.strerror or type(error).__name__)
+
+
+def delay_counted(files: Files) -> bool:
+    """Whether the kernel counts how long a thread waited for a core: it then has counted that this one ran."""
+    ran = (files.text("proc/self/schedstat") or "").partition(" ")[0]
+    return bool(natural(ran))
+
+
+def peak_resettable(files: Files) -> bool:
+    """Whether the high-water mark of a process's memory can be read, and set back by writing to `clear_refs`."""
+    marked = "VmHWM" in files.table("proc/self/status")
+    try:
+        # Only where it is: to write would make a new file in a root that is not the kernel's.
+        return marked and files.has("proc/self/clear_refs") and files.path("proc/self/clear_refs").write_text("5") == 1
+    except OSError:
+        return False

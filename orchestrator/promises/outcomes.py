@@ -1,0 +1,52 @@
+"""Benchmarks that cheat and workers that fail end as what they are, and none of them as a time."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from orchestrator.promises import MS, Figure, Promise, ending, of_cell, synthetic
+from schemas.job import Cell, Timing
+from schemas.record import JobRecord, Outcome
+
+LARGE: Final[Mapping[str, object]] = {
+    "workload": "mlp", "batch": 64, "parameters": {"input": 32, "width": 512, "depth": 3, "output": 10},
+}  # fmt: skip
+"""So much arithmetic that a call which does not do it is faster than the machine can be."""
+
+TINY: Final[Mapping[str, object]] = {"workload": "synthetic", "parameters": {"spin_ns": 0, "hold_mib": 0}}
+
+CHEATS: Final[Mapping[str, Outcome]] = {
+    "wrong": "wrong", "garbage": "wrong", "constant": "wrong", "unused": "wrong",
+    "remembered": "implausible", "deferred": "implausible", "recompiling": "recompiled",
+}  # fmt: skip
+FAULTS: Final[Mapping[str, Outcome]] = {
+    "crash": "killed", "raise": "raised", "hang": "timeout", "chatter": "measured", "deferred": "overhead-dominated",
+}  # fmt: skip
+"""`deferred` is here too: with nothing to compute, what is left of a call is the timing loop."""
+
+DUE: Final[Sequence[tuple[Cell, Outcome]]] = [
+    *((synthetic(mode, **LARGE), outcome) for mode, outcome in CHEATS.items()),
+    *((synthetic(mode, **TINY), outcome) for mode, outcome in FAULTS.items()),
+]
+DEADLINE_S: Final = 6.0
+
+
+def promise() -> Promise:
+    """One job each."""
+    return Promise(
+        name="broken on purpose", says="no cheat and no failure passes for a measurement",
+        cells=tuple(cell for cell, _ in DUE), blocks=1, deadline_s=DEADLINE_S, judge=judge,
+        timing=Timing(samples=10, sample_ns=MS, warmup_min_ns=10 * MS, warmup_max_ns=100 * MS),
+    )  # fmt: skip
+
+
+def judge(records: Sequence[JobRecord]) -> list[Figure]:
+    """Each cell's outcome."""
+    return [figure(cell, outcome, records) for cell, outcome in DUE]
+
+
+def figure(cell: Cell, due: Outcome, records: Sequence[JobRecord]) -> Figure:
+    """One cell's outcome, with its reason if it is another than was promised."""
+    kept = [record.outcome for record in of_cell(cell, records)] == [due]
+    return Figure(
+        what=f"{cell.mode}, {cell.workload}", promised=due, got=due if kept else ending(cell, records), kept=kept
+    )

@@ -1,0 +1,62 @@
+"""What the doctor found, on a terminal and as a document."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.condition import Condition
+from orchestrator.doctor import GIB, Finding, Severity, counted, verdict
+from orchestrator.report.units import printable
+from schemas.base import SCHEMA_VERSION
+from schemas.record import Host
+
+STYLES = {Severity.FINE: "green", Severity.NOTE: "cyan", Severity.WARNING: "yellow", Severity.UNFIT: "bold red"}
+
+
+def document(host: Host, now: Condition, findings: Sequence[Finding]) -> dict[str, Any]:
+    """Everything that was seen and said."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "verdict": verdict(findings),
+        "findings": [asdict(finding) for finding in findings],
+        "fingerprint": host.content_hash,
+        "host": host.model_dump(mode="json"),
+        "now": asdict(now),
+    }
+
+
+def show(console: Console, host: Host, findings: Sequence[Finding]) -> None:
+    """The machine, what was found, the gravest last, and the verdict."""
+    console.print(Text(summary(host)))
+    console.print()
+    console.print(table(findings))
+    console.print()
+    console.print(Text(f"Verdict: {verdict(findings)} ({tally(findings)})", style="bold"))
+
+
+def summary(host: Host) -> str:
+    """A machine in one sentence, with the hash of its fingerprint."""
+    size = f"{host.memory_bytes / GIB:.1f} GiB"
+    cpu = f"{printable(host.cpu)}, {counted(host.cores, 'usable core')}, {size}"
+    return f"{cpu}, {host.system}, Python {host.python}; fingerprint {host.content_hash}"
+
+
+def table(findings: Sequence[Finding]) -> Table:
+    """The findings, each with what to do unless that is nothing."""
+    drawn = Table.grid(padding=(0, 1))
+    for finding in findings:
+        drawn.add_row(Text(finding.severity, style=STYLES[finding.severity]), Text(printable(finding.what)))
+        if finding.severity != Severity.FINE:
+            drawn.add_row("", Text(f"→ {printable(finding.advice)}", style="dim"))
+    return drawn
+
+
+def tally(findings: Sequence[Finding]) -> str:
+    """`1 objection, 2 notes`; only what there is."""
+    names = {Severity.UNFIT: "objection", Severity.WARNING: "warning", Severity.NOTE: "note"}
+    numbers = {name: sum(finding.severity == severity for finding in findings) for severity, name in names.items()}
+    return ", ".join(counted(number, name) for name, number in numbers.items() if number) or "nothing to remark"

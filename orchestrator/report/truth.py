@@ -1,0 +1,187 @@
+"""What a self-test found: a line as each promise is tried, a table and a sentence at the end, or one document."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.analysis.clones import BLOCKS, Rate
+from orchestrator.analysis.results import title
+from orchestrator.promises import Figure, Promise
+from orchestrator.report.document import of_interval
+from orchestrator.report.units import duration
+from orchestrator.selftest import Finding, Trial
+from orchestrator.sweep import BlockStarted, SweepEvent
+from schemas.base import SCHEMA_VERSION
+from schemas.record import Host
+
+MARKS = {True: Text("kept", style="green"), False: Text("BROKEN", style="bold red"), None: Text("")}
+NOTES = (
+    "A claim is a significant difference between clones. Pairs of one experiment share processes, so the intervals, "
+    "which take trials for independent, are narrower than they should be.",
+    "pyperf, criterion.rs and torch.utils.benchmark are represented by their rules of decision, replayed on these same "
+    "samples; the tools themselves take samples of other lengths and in other numbers.",
+)
+
+
+def line(event: Promise | Finding) -> str:
+    """One line as a promise begins to be tried, and one as it has been."""
+    if isinstance(event, Promise):
+        jobs = len(event.cells) * event.blocks
+        return f"{event.name}: trying with {jobs} jobs at most ..."
+    return f"{event.promise.name}: {'kept' if event.kept else 'BROKEN'}, after {event.took_s:.0f} s"
+
+
+def show(console: Console, findings: Sequence[Finding], host: Host, where: str) -> None:
+    """Print all figures, and what they come to."""
+    for finding in findings:
+        console.print()
+        console.print(table(finding))
+    console.print()
+    console.print(escape(conclusion(findings)), highlight=False)
+    console.print(escape(f"{host.cpu}, {host.cores} cores, {host.system}, Python {host.python}"), highlight=False)
+    console.print(f"Every job's record and log: {escape(where)}", highlight=False, soft_wrap=True)
+
+
+def table(finding: Finding) -> Table:
+    """One promise's figures."""
+    drawn = plain(f"{finding.promise.name}: {finding.promise.says}")
+    for heading, width in (("what", 23), ("promised", 18), ("got", 29)):
+        drawn.add_column(heading, width=width)
+    drawn.add_column("", width=6, no_wrap=True)
+    for figure in finding.figures:
+        drawn.add_row(Text(figure.what), Text(figure.promised), Text(figure.got), MARKS[figure.kept])
+    return drawn
+
+
+def plain(title: str) -> Table:
+    """An empty table that fits 80 columns, if its columns do."""
+    return Table(
+        title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=0, show_edge=False
+    )
+
+
+def conclusion(findings: Sequence[Finding]) -> str:
+    """How many promises were kept, and which were not."""
+    if not findings:
+        return "No promise was tried to its end."
+    broken = [finding.promise for finding in findings if not finding.kept]
+    took = f"in {sum(finding.took_s for finding in findings):.0f} s"
+    if not broken:
+        return f"All {len(findings)} promises were kept, {took}."
+    names = ", ".join(promise.name for promise in broken)
+    return " ".join([
+        f"{len(broken)} of {len(findings)} promises fell short, {took}: {names}.",
+        "Until they are kept, trust no comparison made on this machine; quiet it and try again.",
+        *(chance(promise) for promise in broken if promise.by_chance),
+    ])  # fmt: skip
+
+
+def chance(promise: Promise) -> str:
+    """How often a promise is broken by an instrument that is right."""
+    return f"By chance alone {promise.name} falls short in up to {100 * promise.by_chance:g} % of runs."
+
+
+def document(run: str, findings: Sequence[Finding], host: Host, stopped: str) -> dict[str, Any]:
+    """The same, machine-readable. `stopped` is empty unless a signal ended it."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run": run,
+        "host": host.model_dump(mode="json"),
+        "stopped": stopped,
+        "kept": all(finding.kept for finding in findings),
+        "promises": [of_finding(finding) for finding in findings],
+    }
+
+
+def of_finding(finding: Finding) -> dict[str, Any]:
+    """One promise."""
+    return {
+        "name": finding.promise.name,
+        "says": finding.promise.says,
+        "kept": finding.kept,
+        "took_s": finding.took_s,
+        "figures": [of_figure(figure) for figure in finding.figures],
+    }
+
+
+def of_figure(figure: Figure) -> dict[str, Any]:
+    """One figure. `kept` is null for what is shown and not judged."""
+    return {
+        "what": figure.what, "promised": figure.promised, "got": figure.got, "kept": figure.kept,
+        "numbers": dict(figure.numbers),
+    }  # fmt: skip
+
+
+def experiment(event: SweepEvent, blocks: int) -> str:
+    """One line as an experiment of so many blocks begins; empty at any other moment."""
+    if not isinstance(event, BlockStarted) or (event.block - 1) % blocks:
+        return ""
+    return f"experiment {event.block // blocks + 1}: {blocks} blocks of {len(event.order)} clones ..."
+
+
+def show_rates(console: Console, trial: Trial, where: str) -> None:
+    """Print how often clones were told apart, by which rule."""
+    console.print()
+    console.print(rates_table(trial.rates))
+    for note in (conditions(trial), *NOTES):
+        console.print(f"• {escape(note)}", highlight=False)
+    console.print(f"Every job's record and log: {escape(where)}", highlight=False, soft_wrap=True)
+
+
+def rates_table(rates: Sequence[Rate]) -> Table:
+    """A row for each rule."""
+    drawn = plain("Clones of one cell that were told apart, though they are the same")
+    for heading, width in (("rule", 31), ("one trial", 24)):
+        drawn.add_column(heading, width=width)
+    for heading in ("claims", "share", "95 %"):
+        drawn.add_column(heading, justify="right", no_wrap=True)
+    for rate in rates:
+        share = rate.interval
+        drawn.add_row(
+            rate.rule, rate.trial, f"{rate.claims}/{rate.trials}", percent(share.estimate),
+            f"{100 * share.low:.1f}–{100 * share.high:.1f}",
+        )  # fmt: skip
+    return drawn
+
+
+def percent(share: float) -> str:
+    """`3.7 %`; a dash where there was no trial."""
+    return f"{100 * share:.1f} %" if math.isfinite(share) else "–"
+
+
+def conditions(trial: Trial) -> str:
+    """What was measured, and where."""
+    clone, host, timing = trial.cells[0], trial.host, trial.spec.timing
+    return (
+        f"{title(clone)} in {clone.label}; {trial.experiments} experiments of {BLOCKS} blocks with {len(trial.cells)} "
+        f"clones, {trial.jobs} processes of {timing.samples} samples of {duration(timing.sample_ns)}; {host.cpu}, "
+        f"{host.cores} cores, {host.system}, Python {host.python}."
+    )
+
+
+def rates_document(run: str, trial: Trial, stopped: str) -> dict[str, Any]:
+    """The same, machine-readable."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run": run,
+        "host": trial.host.model_dump(mode="json"),
+        "stopped": stopped,
+        "kept": trial.kept,
+        "cells": [cell.model_dump(mode="json") for cell in trial.cells],
+        "experiments": trial.experiments,
+        "blocks_each": BLOCKS,
+        "rates": [of_rate(rate) for rate in trial.rates],
+        "notes": list(NOTES),
+    }
+
+
+def of_rate(rate: Rate) -> dict[str, Any]:
+    """One rule."""
+    share = of_interval(rate.interval) if rate.trials else None
+    return {"rule": rate.rule, "trial": rate.trial, "claims": rate.claims, "trials": rate.trials, "share": share}

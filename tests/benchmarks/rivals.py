@@ -1,0 +1,158 @@
+"""Our verdicts beside those of pyperf and of torch.utils.benchmark, on the same callables, in one run.
+
+    python tests/benchmarks/rivals.py --rounds 3
+
+Two pairs of callables: a step of a recurrent network in NumPy against itself, and that step held for 20 µs against the
+same held for 21 µs, which is five per cent more. Each tool measures in its own way, in processes of its own: pyperf
+with `timeit` and `compare_to`, torch with `Timer.blocked_autorange` in one process for each, and `Compare`.
+"""
+
+import argparse
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from orchestrator import host, selftest
+from orchestrator.analysis.compare import CLAIMS, should_stop
+from orchestrator.analysis.replay import disjoint
+from orchestrator.interrupts import Interrupts
+from orchestrator.launchers.local import SOURCE
+from orchestrator.promises import compared, real
+from orchestrator.report.units import between, ratio
+from schemas.catalog import ONE_POOL
+from schemas.job import Cell
+from schemas.sweep import Stop, SweepSpec
+
+HERE = Path(__file__).parent
+TARGET = 0.02
+MOST_BLOCKS = 16
+
+
+def held(hold_ns: int) -> Cell:
+    """The same step, by the synthetic framework, which lets it end after so long and not before."""
+    sizes = {"hidden": 20, "input": 10, "spin_ns": hold_ns}
+    return Cell(framework="synthetic", mode="spin", workload="rnn_cell", parameters=sizes)
+
+
+PAIRS: Mapping[str, tuple[Cell, Cell]] = {
+    "identical (ratio 1)": (real(20), real(20, replica=1)),
+    "5 % longer (ratio 1.05)": (held(20_000), held(21_000)),
+}
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a tool said of a pair: whether they differ, in its own figures, and the seconds it took."""
+
+    differ: bool
+    figures: str
+    took_s: float
+
+
+Tool = Callable[[Cell, Cell, Path], tuple[bool, str]]
+
+
+def main() -> None:
+    """Print a line for each tool and pair, round by round, and then how often each tool said that a pair differs."""
+    lacking = [package for package in ("pyperf", "torch") if find_spec(package) is None]
+    if lacking:
+        sys.exit(f"{' and '.join(lacking)} not found; install with: pip install 'plumbline[rivals,torch]'")
+    parser = argparse.ArgumentParser(description="Our verdicts beside those of pyperf and torch.utils.benchmark.")
+    parser.add_argument("--rounds", type=int, default=1, help="measure everything so many times (1)")
+    parser.add_argument("--fast", action="store_true", help="let pyperf use fewer processes, as its --fast does")
+    asked = parser.parse_args()
+    tools: Mapping[str, Tool] = {"Plumbline": by_us, "pyperf": partial(by_pyperf, fast=asked.fast), "torch": by_torch}
+    machine = host.fingerprint()
+    print(f"{machine.cpu}, {machine.cores} cores, Python {machine.python}; each tool with its own defaults")
+    heard = [(pair, tool, said) for _ in range(asked.rounds) for pair in PAIRS for tool, said in around(pair, tools)]
+    for pair in PAIRS:
+        counts = ", ".join(f"{tool} {tally(heard, pair, tool)}" for tool in tools)
+        print(f"{pair}: held to differ in so many of {asked.rounds} rounds: {counts}")
+
+
+def tally(heard: Sequence[tuple[str, str, Said]], pair: str, tool: str) -> int:
+    """How often a tool held a pair to differ."""
+    return sum(said.differ for each, by, said in heard if (each, by) == (pair, tool))
+
+
+def around(pair: str, tools: Mapping[str, Tool]) -> list[tuple[str, Said]]:
+    """Ask each tool about a pair, and print what it says."""
+    print(f"\n{pair}")
+    return [(tool, asked(tool, measure, *PAIRS[pair])) for tool, measure in tools.items()]
+
+
+def asked(name: str, measure: Tool, one: Cell, other: Cell) -> Said:
+    """Ask one tool about one pair, in a folder of its own."""
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        differ, figures = measure(one, other, Path(folder))
+    said = Said(differ, figures, time.monotonic() - start)
+    print(f"  {name:10} {'differ' if differ else 'no difference':14} {said.took_s:5.0f} s  {figures}", flush=True)
+    return said
+
+
+def by_us(one: Cell, other: Cell, folder: Path) -> tuple[bool, str]:
+    """Blocks of fresh processes until the ratio is known to two per cent, and sixteen at most."""
+    cells = (one, other)
+    spec = SweepSpec(name="rivals", stop=Stop(blocks=MOST_BLOCKS, budget=selftest.NO_LIMIT))
+    with Interrupts() as interrupts:
+        bench = selftest.begin(folder, spec, cells, sys.argv, interrupts)
+        records = bench.measure(
+            spec, cells, enough=lambda records, block: should_stop(block, compared(cells, records), TARGET)
+        )
+    if interrupts.received:
+        sys.exit(130)
+    (found,) = compared(cells, records)
+    shown = f"{found.verdict}: {ratio(found.ratio.estimate)} ({between(found.ratio)}), {found.blocks} blocks"
+    return found.verdict in CLAIMS, shown
+
+
+def by_pyperf(one: Cell, other: Cell, folder: Path, *, fast: bool) -> tuple[bool, str]:
+    """Real pyperf: `timeit` for each, then `compare_to`."""
+    for cell, file in ((one, "one.json"), (other, "other.json")):
+        setup = f"from rivals_step import of; step, inputs = of({cell.model_dump_json()!r})"
+        names = ",".join(["PYTHONPATH", *ONE_POOL])
+        run(["-m", "pyperf", "timeit", "--name", "step", "--quiet", f"--inherit-environ={names}", "--output",
+             str(folder / file), *(["--fast"] if fast else []), "--setup", setup, "step(*inputs)"])  # fmt: skip
+    said = run(["-m", "pyperf", "compare_to", str(folder / "one.json"), str(folder / "other.json")])
+    return "not significant" not in said, " ".join(said.split())
+
+
+def by_torch(one: Cell, other: Cell, folder: Path) -> tuple[bool, str]:
+    """Real torch.utils.benchmark: a `Timer` for each in a process of its own, then `Compare`."""
+    from torch.utils.benchmark import Compare
+
+    for cell, name in ((one, "one"), (other, "other")):
+        run([str(HERE / "rivals_step.py"), cell.model_dump_json(), str(folder / name)])
+    taken: list[Any] = [pickle.loads((folder / name).read_bytes()) for name in ("one", "other")]
+    compare = Compare(taken)
+    compare.trim_significant_figures()
+    _, *printed = next(line.split("|") for line in str(compare).splitlines() if line.strip().startswith("step"))
+    differ = disjoint(*(1e9 * np.array(each.times) for each in taken))
+    intervals = f"intervals of its precision {'do not meet' if differ else 'overlap'}"
+    return differ, f"Compare prints {' and '.join(number.strip() for number in printed)} µs; {intervals}"
+
+
+def run(arguments: Sequence[str]) -> str:
+    """Run Python with these arguments, one thread and the project to import from; its output."""
+    one_thread = {name: text.format(threads=1) for name, text in ONE_POOL.items()}
+    environment = {**os.environ, **one_thread, "PYTHONPATH": f"{SOURCE}{os.pathsep}{HERE}"}
+    done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(arguments[:3])} failed: {done.stderr}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""The very callable that a worker times for a cell, in the hands of another tool.
+
+pyperf imports it in its setup: `from rivals_step import of; step, inputs = of(CELL)`, with the cell as JSON. As a
+program, `python rivals_step.py CELL FILE`, it measures the cell with torch.utils.benchmark and pickles what came out.
+"""
+
+import pickle
+import sys
+from pathlib import Path
+from typing import Any
+
+from orchestrator.plan import DATA_SEED
+from schemas.job import Cell
+from workers import frameworks, workloads
+from workers.frameworks import Step
+from workers.problem import Problem
+
+
+def of(text: str) -> tuple[Step, tuple[Any, ...]]:
+    """The step of a cell, and a set of inputs to call it with."""
+    cell = Cell.model_validate_json(text)
+    framework = frameworks.load(cell.framework)(cell)
+    framework.configure()
+    implementation = workloads.implementation(cell.workload, getattr(framework, "implementation", cell.framework))
+    problem = Problem(cell, DATA_SEED)
+    model = framework.build(implementation, problem.weights)
+    inputs = framework.arrays(problem.input_sets[0])
+    return framework.step(model, inputs, problem.axes()).prepare(), inputs
+
+
+def main(text: str, file: str) -> None:
+    """Measure one cell with torch's timer, as it is recommended for short calls."""
+    from torch.utils.benchmark import Timer
+
+    step, inputs = of(text)
+    timer = Timer(
+        "step(*inputs)", globals={"step": step, "inputs": inputs}, label="pair", sub_label="step",
+        description=Path(file).stem,
+    )  # fmt: skip
+    Path(file).write_bytes(pickle.dumps(timer.blocked_autorange()))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
