@@ -16,6 +16,7 @@ from orchestrator.plan import Plan
 from orchestrator.report.units import clock
 from schemas.catalog import FRAMEWORKS, TASKS, WORKLOADS
 
+INSTRUMENT = "synthetic"
 PLAIN: Any = {"box": box.SIMPLE_HEAD, "padding": 0, "show_edge": False}
 
 
@@ -32,19 +33,25 @@ def list_document() -> dict[str, Any]:
 
 
 def show_list(console: Console) -> None:
-    """The same as tables."""
+    """The same as tables. The instrument's many modes are for tests, and take one row."""
     modes = Table("mode", "what it is", "here", title="Frameworks and their modes", title_justify="left", **PLAIN)
     for framework in FRAMEWORKS:
-        missing = find(CURRENT).lacks(framework)
+        missing = escape(find(CURRENT).lacks(framework)) or "installed"
+        if framework.name == INSTRUMENT:
+            names = ", ".join(mode.name for mode in framework.modes)
+            modes.add_row(framework.name, f"an instrument for tests and the self-test: {names}", missing)
+            continue
         for mode in framework.modes:
             note = " (deprecated upstream)" if mode.deprecated else ""
-            modes.add_row(f"{framework.name}:{mode.name}", mode.summary + note, escape(missing) or "installed")
+            modes.add_row(f"{framework.name}:{mode.name}", mode.summary + note, missing)
     console.print(modes)
+    console.print()
     workloads = Table("workload", "what it is", "parameters", title="Workloads", title_justify="left", **PLAIN)
     for workload in WORKLOADS:
         parameters = "\n".join(f"{each.name}={each.default}  {each.summary}" for each in workload.parameters)
         workloads.add_row(workload.name, workload.summary, parameters)
     console.print(workloads)
+    console.print()
     console.print(f"Tasks: {', '.join(TASKS)}", highlight=False)
 
 
