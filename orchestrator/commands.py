@@ -147,7 +147,7 @@ def selftest(root: Path, *, as_json: bool, command: Sequence[str]) -> Exit:
 def tell_apart(root: Path, budget: str, *, as_json: bool, command: Sequence[str]) -> Exit:
     """Measure how often clones of one cell are told apart, by us and by the rules of other tools."""
     console = Console(stderr=as_json)
-    spec = validate({"name": "selftest-aa", "stop": {"budget": budget, "blocks": instrument.NO_LIMIT}})
+    spec = validate({"name": "selftest-aa", "stop": {"budget": budget, "blocks": instrument.MOST_BLOCKS}})
     with Interrupts() as interrupts:
         bench = instrument.begin(
             root, spec, clones.CELLS, command, interrupts,

@@ -27,7 +27,7 @@ ADVICE: dict[Outcome, str] = {
 }
 
 FINAL: frozenset[Outcome] = frozenset(
-    {"wrong", "unfair", "unsupported", "implausible", "recompiled", "nonlinear", "overhead-dominated"}
+    {"wrong", "unfair", "unsupported", "implausible", "recompiled", "overhead-dominated"}
 )
 """Outcomes that another process would only repeat: the cell is not run again in this sweep."""
 
@@ -36,7 +36,8 @@ LEAST_NET = 5
 LINEAR = (1.9, 2.1)
 
 TRIES = 2
-"""A cell that has failed so often in any other way is not run again either."""
+"""A cell that has failed so often in any other way is not run again either. Nonlinearity is one of these: a single
+finding may be noise, and the next process looks again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,8 @@ class Plan:
             variables={name: text.format(threads=cell.threads) for name, text in framework.variables.items()}
             if parity else {},
             hash_seed=layout.randrange(2**32), padding_bytes=layout.randrange(4096),
-            timing=self.spec.timing.model_copy(update={"calls": calls}), deadline_s=self.spec.deadline,
+            timing=self.spec.timing.model_copy(update={"calls": calls or self.spec.timing.calls}),
+            deadline_s=self.spec.deadline,
         )  # fmt: skip
 
 

@@ -26,8 +26,11 @@ from schemas.record import Host, JobRecord, Manifest
 from schemas.sweep import Stop, SweepSpec
 
 PROMISES: Final = (latencies.promise, twin.promise, clones.promise, hog.promise, outcomes.promise)
-NO_LIMIT: Final = 1_000_000
-"""Seconds, for a sweep that its blocks end; or blocks, for one that its budget ends."""
+NO_LIMIT_S: Final = 1e6
+"""The budget of a sweep that its blocks end."""
+
+MOST_BLOCKS: Final = 9_996
+"""The blocks of a sweep that its budget ends: whole experiments."""
 
 NOMINAL: Final = 0.05
 """The share of false claims that may be made about pairs, and about families of pairs."""
@@ -121,7 +124,7 @@ def tried(promise: Promise, bench: Bench, clock: Callable[[], float] = time.mono
     """Measure a promise's cells, and judge them."""
     spec = SweepSpec(
         name="selftest", timing=promise.timing, deadline=promise.deadline_s,
-        stop=Stop(blocks=promise.blocks, budget=NO_LIMIT),
+        stop=Stop(blocks=promise.blocks, budget=NO_LIMIT_S),
     )  # fmt: skip
     start = clock()
     records = bench.measure(spec, promise.cells, hogged=promise.hogged, enough=promise.enough)

@@ -123,7 +123,7 @@ class Sweep:
         self.store.write(record)
         self.records.append(record)
         cell = record.spec.cell.id
-        if record.report is not None:
+        if record.report is not None and record.outcome == "measured":
             self._calls.setdefault(cell, record.report.calls)
         if record.outcome != "measured":
             self._failures[cell] += 1

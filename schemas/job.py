@@ -36,7 +36,9 @@ class Cell(Model):
     @property
     def label(self) -> str:
         """The name that a person gives it: framework and mode."""
-        return f"{self.framework}:{self.mode}" + (" (A/A)" if self.replica else "")
+        return f"{self.framework}:{self.mode}" + (
+            f" (A/A{self.replica if self.replica > 1 else ''})" if self.replica else ""
+        )
 
     @property
     def content_hash(self) -> str:

@@ -66,7 +66,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
         calls = timing.calls or watch.calibrate(timing.sample_ns)
         overhead = Overhead(
             null_ns=watch.overhead_ns(), clock_ns=watch.clock_ns(),
-            linearity=None if timing.calls else watch.linearity(calls),
+            linearity=None if timing.calls else watch.linearity(calls, noise.watch(len(spec.cpus) or 1)),
         )  # fmt: skip
     with ledger.phase("steady"):
         compiled = framework.compilations()

@@ -80,6 +80,24 @@ def read() -> Counters:
     return Counters(run_delay_ns=run_delay_ns(), steal_ns=steal_ns(), pressure_ns=pressure_ns(), cpu_ns=0)
 
 
+def watch(cores: int) -> Callable[[], Callable[[int], int]]:
+    """A watch over single samples: how much of each its threads waited for cores that others had, in nanoseconds.
+
+    Threads of this process that wait for each other keep its cores busy, and lose nothing.
+    """
+
+    def begin() -> Callable[[int], int]:
+        waited, used = run_delay_ns(), time.process_time_ns()
+
+        def lost_ns(took_ns: int) -> int:
+            own = time.process_time_ns() - used
+            return min(run_delay_ns() - waited, max(0, cores * took_ns - own))
+
+        return lost_ns
+
+    return begin
+
+
 def run_delay_ns() -> int:
     """How long all threads of this process together have waited for a core."""
     total = 0

@@ -13,6 +13,9 @@ from typing import Any
 
 Outputs = tuple[Any, ...]
 Step = Callable[..., Outputs]
+Watch = Callable[[], Callable[[int], int]]
+"""Called before a sample; what it returns is called with the sample's time after it, and says what was lost of it."""
+
 Lap = tuple[int, int]
 """So many calls, and the nanoseconds that they took together."""
 
@@ -104,19 +107,28 @@ class Stopwatch:
             gc.enable()
         return tuple(taken)
 
-    def linearity(self, calls: int, pairs: int = 3, tries: int = 3) -> float:
+    def linearity(self, calls: int, watch: Watch = lambda: lambda _: 0, pairs: int = 3, tries: int = 3) -> float | None:
         """The time of twice `calls` calls over that of `calls`, by the fastest of a few: 2, if each call does its work.
 
-        Noise must not accuse: of a few tries, the one nearest to 2 counts. A call that is a sample by itself is long
-        enough to be judged by one pair.
+        Noise must not accuse: samples that `watch` saw disturbed do not count, and of a few tries the one nearest to 2
+        does. If no sample was left alone, nothing is known: None. A call that is a sample by itself is
+        long enough to be judged by one pair.
         """
         ratios, pairs = [], 1 if calls == 1 else pairs
         for _ in range(tries):
-            times = [(self.sample(calls), self.sample(2 * calls)) for _ in range(pairs)]
-            ratios.append(min(double for _, double in times) / min(single for single, _ in times))
-            if LINEAR[0] <= ratios[-1] <= LINEAR[1]:
-                break
-        return min(ratios, key=lambda ratio: abs(ratio - 2))
+            times = [(self._alone(calls, watch), self._alone(2 * calls, watch)) for _ in range(pairs)]
+            singles, doubles = ([took for took in part if took] for part in zip(*times, strict=True))
+            if singles and doubles:
+                ratios.append(min(doubles) / min(singles))
+                if LINEAR[0] <= ratios[-1] <= LINEAR[1]:
+                    break
+        return min(ratios, key=lambda ratio: abs(ratio - 2)) if ratios else None
+
+    def _alone(self, calls: int, watch: Watch) -> int | None:
+        """The time of one sample; None if more than half a per cent of it was lost to others."""
+        lost_ns = watch()
+        took = self.sample(calls)
+        return took if lost_ns(took) <= 0.005 * took else None
 
     def overhead_ns(self, calls: int = 10_000) -> float:
         """What the loop itself takes for each call, by a step that returns at once."""

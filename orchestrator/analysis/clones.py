@@ -74,7 +74,7 @@ def rates(tried: Sequence[Experiment]) -> tuple[Rate, ...]:
              [pooled_t(values(experiment[a]), values(experiment[b])) for experiment, (a, b) in pairs]),
         rate("pyperf: t on pooled values", "a pair, one after the other",
              [pooled_t(values(one), values(other)) for one, other in pooled]),
-        rate("criterion.rs: t test and 1 %", "one process each", by_process(welch_beyond_threshold, single)),
+        rate("criterion.rs: t and 1 %", "one process each", by_process(welch_beyond_threshold, single)),
         rate("torch: disjoint intervals", "one process each", by_process(disjoint, single)),
     )  # fmt: skip
 

@@ -115,7 +115,7 @@ def compare_all(
 ) -> tuple[Comparison, ...]:
     """Every pair of cells over the blocks both have, earlier one as baseline, tested as one family (Holm).
 
-    `barred` cells, whose measurements are too disturbed to win, are never claimed to be faster.
+    `barred` cells are too disturbed to be claimed faster; nor are they claimed slower: the disturbance may be why.
     """
     pairs = list(combinations(scores, 2))
     floors = [_differences(scores[a].floor, scores[b].floor) for a, b in pairs]
@@ -124,8 +124,9 @@ def compare_all(
     for (a, b), floor, p, significant in zip(pairs, floors, p_values, holm(p_values, alpha), strict=True):
         ratio = hodges_lehmann(floor, alpha)
         typical = hodges_lehmann(_differences(scores[a].typical, scores[b].typical), alpha)
-        winner = b if ratio.estimate < 0 else a
-        verdict = _verdict(ratio, typical, significant=significant, margin=math.log1p(margin), barred=winner in barred)
+        verdict = _verdict(
+            ratio, typical, significant=significant, margin=math.log1p(margin), barred=not {a, b}.isdisjoint(barred)
+        )
         found.append(
             Comparison(
                 baseline=a,

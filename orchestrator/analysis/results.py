@@ -24,7 +24,7 @@ AGREEING = 0.9
 
 BEFORE_FIRST_RESULT: tuple[PhaseName, ...] = ("trace", "compile", "first_call")
 DECIDING: tuple[Outcome, ...] = (
-    "wrong", "unfair", "implausible", "recompiled", "nonlinear", "overhead-dominated", "unsupported", "measured",
+    "wrong", "unfair", "implausible", "recompiled", "overhead-dominated", "unsupported", "measured",
 )  # fmt: skip
 """Of several outcomes of one cell, the first of these that occurred speaks for it; otherwise the latest."""
 
@@ -105,13 +105,15 @@ def title(cell: Cell) -> str:
     return f"{cell.workload} {cell.task} ({sizes}), batch {cell.batch}, {cell.dtype}, {threads}, {cell.device}{track}"
 
 
-def result(cell: Cell, records: Sequence[JobRecord], canary_ns: float = 0.0) -> Result:
+def result(cell: Cell, records: Sequence[JobRecord], canary_ns: float) -> Result:
     """One cell's result from its records, of which there may be none yet."""
+    speaker = speaking(records)
+    if speaker is not None and speaker.outcome == "measured":
+        records = [record for record in records if record.outcome == "measured"]
     reports = [record.report for record in records if record.report is not None]
     traces = [of_laps(report.warmup) for report in reports]
     flagged = [flags(record, canary_ns) for record in records if record.report is not None]
     drift = drifting([floor(report) for report in reports])
-    speaker = speaking(records)
     return Result(
         cell=cell,
         jobs=len(records),

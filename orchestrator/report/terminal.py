@@ -56,7 +56,7 @@ def rows(group: Group) -> Iterator[Sequence[Text | str]]:
     for standing in group.standings:
         yield ranked(group.result(standing.cell), standing, against.get(standing.cell))
     for result in group.results:
-        if result.cell.replica and group.clone is not None:
+        if group.clone is not None and result.label == group.clone.cell:
             yield ranked(result, None, group.clone)
         elif result.cell.replica and result.outcome == "measured":
             yield ranked(result, None, None)

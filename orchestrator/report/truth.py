@@ -13,7 +13,7 @@ from rich.text import Text
 from orchestrator.analysis.clones import BLOCKS, Rate
 from orchestrator.analysis.results import title
 from orchestrator.promises import Figure, Promise
-from orchestrator.report.document import of_interval
+from orchestrator.report.document import finite, of_interval
 from orchestrator.report.units import duration
 from orchestrator.selftest import Finding, Trial
 from orchestrator.sweep import BlockStarted, SweepEvent
@@ -114,7 +114,7 @@ def of_figure(figure: Figure) -> dict[str, Any]:
     """One figure. `kept` is null for what is shown and not judged."""
     return {
         "what": figure.what, "promised": figure.promised, "got": figure.got, "kept": figure.kept,
-        "numbers": dict(figure.numbers),
+        "numbers": {name: finite(value) for name, value in figure.numbers.items()},
     }  # fmt: skip
 
 
@@ -137,7 +137,7 @@ def show_rates(console: Console, trial: Trial, where: str) -> None:
 def rates_table(rates: Sequence[Rate]) -> Table:
     """A row for each rule."""
     drawn = plain("Clones of one cell that were told apart, though they are the same")
-    for heading, width in (("rule", 31), ("one trial", 24)):
+    for heading, width in (("rule", 26), ("one trial", 21)):
         drawn.add_column(heading, width=width)
     for heading in ("claims", "share", "95 %"):
         drawn.add_column(heading, justify="right", no_wrap=True)
@@ -159,9 +159,9 @@ def conditions(trial: Trial) -> str:
     """What was measured, and where."""
     clone, host, timing = trial.cells[0], trial.host, trial.spec.timing
     return (
-        f"{title(clone)} in {clone.label}; {trial.experiments} experiments of {BLOCKS} blocks with {len(trial.cells)} "
-        f"clones, {trial.jobs} processes of {timing.samples} samples of {duration(timing.sample_ns)}; {host.cpu}, "
-        f"{host.cores} cores, {host.system}, Python {host.python}."
+        f"{clone.label}: {title(clone)}. Whole experiments of {BLOCKS} blocks with {len(trial.cells)} clones: "
+        f"{trial.experiments}. Processes: {trial.jobs}, each of {timing.samples} samples of "
+        f"{duration(timing.sample_ns)}. {host.cpu}, {host.cores} cores, {host.system}, Python {host.python}."
     )
 
 

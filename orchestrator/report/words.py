@@ -77,7 +77,7 @@ def doubts(group: Group) -> Iterator[str]:
             continue
         if each.grade != "A":
             why = ", ".join(f"{MEANING[flag]} ({flag})" for flag in sorted(each.flags))
-            bar = "; it cannot be called faster than another" if each.grade == "C" else ""
+            bar = "; it cannot be called faster or slower than another" if each.grade == "C" else ""
             yield f"{each.label} is graded {each.grade}: {why}{bar}."
         if each.steadiness in UNSTEADY:
             yield f"{each.label} {UNSTEADY[each.steadiness]}."

@@ -32,7 +32,7 @@ def main() -> None:
     others = sorted(set(host.cores()) - set(cpus(1, host.cores())))
     if asked.load and not others:
         sys.exit("--load needs a second core: this machine has one, and that is the workers'")
-    stop = Stop(blocks=selftest.enough_blocks(asked.pairs), budget=selftest.NO_LIMIT)
+    stop = Stop(blocks=selftest.enough_blocks(asked.pairs), budget=selftest.NO_LIMIT_S)
     with busy([others[number % len(others)] for number in range(asked.load)]), Interrupts() as interrupts:
         bench = selftest.begin(
             asked.runs, SweepSpec(name="false-positives", stop=stop), CELLS, sys.argv, interrupts, say
@@ -41,7 +41,7 @@ def main() -> None:
         trial = selftest.tell_apart(bench)
         bench.end("all experiments were made")
     truth.show_rates(Console(), trial, str(bench.run.jobs))
-    print(f"• Load: {asked.load} busy processes on the other cores." if asked.load else "• Load: none was added.")
+    print(f"• Busy processes that were added, on the cores that the workers do not use: {asked.load}.")
 
 
 def say(event: SweepEvent) -> None:
@@ -62,7 +62,7 @@ def arguments() -> argparse.Namespace:
 @contextlib.contextmanager
 def busy(cores: list[int]) -> Iterator[None]:
     """Keep these cores busy meanwhile, each named core with a process of its own."""
-    hogs = [subprocess.Popen([sys.executable, str(HOG), str(core)]) for core in cores]
+    hogs = [subprocess.Popen([sys.executable, str(HOG), str(core)], start_new_session=True) for core in cores]
     try:
         yield
     finally:

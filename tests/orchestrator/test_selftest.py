@@ -123,7 +123,7 @@ def test_a_signal_beside_a_hog_ends_the_job_and_the_hog_and_leaves_no_finding(ma
 
 
 def test_clones_are_measured_block_by_block_and_told_apart_by_rules(make_stage: MakeBench) -> None:
-    bench = make_stage(SweepSpec(name="selftest-aa", stop=Stop(blocks=12, budget=selftest.NO_LIMIT)))
+    bench = make_stage(SweepSpec(name="selftest-aa", stop=Stop(blocks=12, budget=selftest.NO_LIMIT_S)))
     trial = selftest.tell_apart(bench)
     assert (trial.jobs, trial.experiments) == (24, 1)
     assert trial.rates[0].trials == 1

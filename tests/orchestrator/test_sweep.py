@@ -219,6 +219,16 @@ def test_a_cell_that_raises_is_tried_twice(rehearse: Rehearse, make_plan: MakePl
     assert stage.outcomes(SPIN) == ["raised", "raised"]
 
 
+def test_one_finding_of_nonlinearity_may_be_noise_and_two_are_not(
+    rehearse: Rehearse, make_plan: MakePlan, make_report: Callable[..., Report]
+) -> None:
+    bent = ends(make_report(overhead={"null_ns": 20, "clock_ns": 30, "linearity": 2.5}))
+    stage = rehearse(make_plan(stop={"blocks": 3}), {SPIN: bent})
+    stage.sweep.run()
+    assert stage.outcomes(SPIN) == ["nonlinear", "nonlinear"]
+    assert [spec.timing.calls for spec in stage.actor.launched if spec.cell.label == SPIN] == [None, None]
+
+
 def test_a_sweep_in_which_everything_fails_says_so(rehearse: Rehearse, make_plan: MakePlan) -> None:
     stage = rehearse(make_plan("numpy"))
     stage.actor.default = raises

@@ -1,5 +1,7 @@
 """What disturbs a sample is counted, and what happens between samples is not."""
 
+import functools
+import hashlib
 import os
 import subprocess
 import sys
@@ -87,3 +89,28 @@ def test_a_counter_that_is_not_there_has_not_moved_by_zero(
     before: int | None, after: int | None, moved: int | None
 ) -> None:
     assert noise.difference(before, after) == moved
+
+
+def test_what_another_process_took_of_a_sample_is_lost(shared_core: None) -> None:
+    lost_ns, start = noise.watch(1)(), time.perf_counter_ns()
+    spin(200_000_000)
+    took = time.perf_counter_ns() - start
+    assert lost_ns(took) > 0.2 * took
+
+
+def test_nothing_is_lost_while_the_threads_of_one_process_keep_its_core_busy_by_themselves() -> None:
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(own)})
+    without_the_lock = functools.partial(hashlib.pbkdf2_hmac, "sha256", b"password", b"salt", 500_000)
+    threads = [threading.Thread(target=without_the_lock) for _ in range(2)]
+    lost_ns, before, start = noise.watch(1)(), noise.run_delay_ns(), time.perf_counter_ns()
+    for thread in threads:
+        thread.start()
+    time.sleep(0.1)
+    took, waited = time.perf_counter_ns() - start, noise.run_delay_ns() - before
+    lost = lost_ns(took)
+    for thread in threads:
+        thread.join()
+    os.sched_setaffinity(0, own)
+    assert waited > 0.2 * took
+    assert lost < 0.5 * waited

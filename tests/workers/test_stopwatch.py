@@ -218,6 +218,12 @@ def test_neither_a_disturbed_pair_nor_a_disturbed_try_makes_an_operation_look_no
     assert Bench(*a_try(700, 900_000), 700).watch.linearity(50) == 2
 
 
+def test_a_sample_of_which_too_much_was_lost_does_not_accuse() -> None:
+    lost = iter([0, 50_000] * 3)  # of the single samples nothing, of the double ones almost all
+    assert Bench(700).watch.linearity(50, lambda: lambda _: next(lost), tries=1) is None
+    assert Bench(700).watch.linearity(50, lambda: lambda took: took // 1000) == 2
+
+
 def test_of_several_tries_that_are_not_linear_the_one_nearest_to_it_counts() -> None:
     assert Bench(*a_try(700, 2_800), *a_try(700, 1_050), *a_try(700, 2_800)).watch.linearity(50) == 3
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -43,6 +44,7 @@ def a_trial(host: Host, claims: int = 4) -> Trial:
     rates = (
         Rate("Plumbline", "six clones, all 15 pairs (Holm)", claims, 200),
         Rate("torch: disjoint intervals", "x", 0, 0),
+        Rate("x", "y", 12_345, 54_321),
     )
     return Trial(spec=SweepSpec(), cells=CELLS, host=host, jobs=144, experiments=2, rates=rates)
 
@@ -90,6 +92,12 @@ def test_the_document_holds_every_figure_with_its_numbers(host: Host) -> None:
     assert promise["figures"][0]["numbers"] == {"low": 1.0299}
 
 
+def test_a_number_that_the_data_do_not_support_is_null(host: Host) -> None:
+    unknown = replace(KEPT, numbers={"half_width": math.inf, "ratio": math.nan})
+    said = json.loads(json.dumps(truth.document("run", [a_finding(unknown)], host, ""), allow_nan=False))
+    assert said["promises"][0]["figures"][0]["numbers"] == {"half_width": None, "ratio": None}
+
+
 def test_rates_are_shown_with_their_intervals_and_their_conditions(host: Host) -> None:
     console = Console(file=io.StringIO(), width=80)
     truth.show_rates(console, a_trial(host), "/runs/x/jobs")
@@ -97,7 +105,7 @@ def test_rates_are_shown_with_their_intervals_and_their_conditions(host: Host) -
     text = console.file.getvalue()
     assert all(len(line) <= 80 for line in text.splitlines())
     assert "…" not in text
-    for word in ("4/200", "2.0 %", "0.5–5.0", "–  0.0–100.0", "share processes", "replayed", "a CPU"):
+    for word in ("4/200", "2.0 %", "0.5–5.0", "–  0.0–100.0", "12345/54321", "share processes", "replayed", "a CPU"):
         assert " ".join(word.split()) in " ".join(text.split())
 
 
