@@ -4,26 +4,15 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
-from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from orchestrator.errors import UsageError
+from orchestrator.exits import Exit
 
 RUNS = Path("runs")
-
-
-class Exit(IntEnum):
-    """What a command's exit code says."""
-
-    FINE = 0
-    SOME_JOBS_FAILED = 1
-    UNFIT = SOME_JOBS_FAILED  # the same code, said of the machine
-    FELL_SHORT = SOME_JOBS_FAILED  # and of the instrument
-    USAGE = 2
-    INTERRUPTED = 130
 
 
 app = typer.Typer(

@@ -16,10 +16,10 @@ from orchestrator import selftest as instrument
 from orchestrator.analysis.clones import BLOCKS
 from orchestrator.analysis.results import enough, groups
 from orchestrator.board import Board
-from orchestrator.cli import Exit
 from orchestrator.dashboard import Dashboard, PlainLines, View
 from orchestrator.doctor import Facts, Verdict, examine, verdict
 from orchestrator.environments import CURRENT, find
+from orchestrator.exits import Exit
 from orchestrator.interrupts import Interrupts
 from orchestrator.launchers.local import Local
 from orchestrator.promises import clones

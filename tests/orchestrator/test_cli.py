@@ -12,8 +12,9 @@ from typing import Any
 import psutil
 import pytest
 
-from orchestrator.cli import Exit, main
+from orchestrator.cli import main
 from orchestrator.commands import exit_code
+from orchestrator.exits import Exit
 from schemas.job import JobSpec
 from schemas.record import JobRecord
 

@@ -14,9 +14,9 @@ import pytest
 from rich.console import Console
 
 from orchestrator import doctor
-from orchestrator.cli import Exit
 from orchestrator.condition import Clock, Condition, Neighbour, Storage
 from orchestrator.doctor import Facts, Finding, Severity, Verdict, examine, verdict
+from orchestrator.exits import Exit
 from orchestrator.report import health
 from schemas.catalog import FRAMEWORKS
 from schemas.record import Host
