@@ -72,15 +72,15 @@ def unranked(group: Group) -> Iterator[str]:
 
 def doubts(group: Group) -> Iterator[str]:
     """Cells whose measurements were disturbed, and cells that were not steady."""
-    for each in group.results:
-        if each.outcome != "measured" or each.cell.replica:
-            continue
+    measured = [each for each in group.results if each.outcome == "measured" and not each.cell.replica]
+    alike: dict[str, list[str]] = {}
+    for each in measured:
         if each.grade != "A":
             why = ", ".join(f"{MEANING[flag]} ({flag})" for flag in sorted(each.flags))
-            bar = "; it cannot be called faster or slower than another" if each.grade == "C" else ""
-            yield f"{each.label} is graded {each.grade}: {why}{bar}."
-        if each.steadiness in UNSTEADY:
-            yield f"{each.label} {UNSTEADY[each.steadiness]}."
+            bar = "; no claim is made about it" if each.grade == "C" else ""
+            alike.setdefault(f"graded {each.grade}: {why}{bar}.", []).append(each.label)
+    yield from (f"{', '.join(labels)}: {finding}" for finding, labels in alike.items())
+    yield from (f"{each.label} {UNSTEADY[each.steadiness]}." for each in measured if each.steadiness in UNSTEADY)
 
 
 def clone(group: Group) -> Iterator[str]:

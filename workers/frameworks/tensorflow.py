@@ -18,8 +18,10 @@ def eager(step: Step, signature: Sequence[Any]) -> Step:
 
 
 def function(step: Step, signature: Sequence[Any]) -> Step:
-    graph = tf.function(step, input_signature=signature, jit_compile=False)
-    graph.get_concrete_function()
+    """Trace now, for these shapes. A declared signature slows every call, so only open shapes have one."""
+    is_open = any(None in spec.shape for spec in signature)
+    graph = tf.function(step, input_signature=signature if is_open else None, jit_compile=False)
+    graph.get_concrete_function(*([] if is_open else signature))
     return graph
 
 
@@ -104,9 +106,11 @@ def forward(model: Any) -> Step:
 
 
 def backward(model: Any) -> Step:
+    weights = list(model.weights)  # a module's own list is a tracking wrapper, and slow to take gradients for
+
     def step(*inputs: Any) -> tuple[Any, ...]:
         with tf.GradientTape() as tape:
             loss = model.loss(*inputs)
-        return (loss, *tape.gradient(loss, model.weights))
+        return (loss, *tape.gradient(loss, weights))
 
     return step

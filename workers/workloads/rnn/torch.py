@@ -12,7 +12,7 @@ class Model(nn.Module):
 
     def forward(self, xs: Tensor, h: Tensor) -> Tensor:
         for x in xs:
-            h = torch.tanh(h @ self.W_h.T + x @ self.W_x.T)
+            h = torch.tanh(torch.mm(h, self.W_h.t()) + torch.mm(x, self.W_x.t()))
         return h
 
     def loss(self, xs: Tensor, h: Tensor) -> Tensor:

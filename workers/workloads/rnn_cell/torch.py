@@ -11,8 +11,8 @@ class Model(nn.Module):
         self.W_x = nn.Parameter(weights["W_x"])
 
     def forward(self, x: Tensor, prev_h: Tensor) -> Tensor:
-        h2h = self.W_h @ prev_h.T
-        i2h = self.W_x @ x.T
+        h2h = torch.mm(self.W_h, prev_h.t())
+        i2h = torch.mm(self.W_x, x.t())
         return torch.tanh(h2h + i2h)
 
     def loss(self, x: Tensor, prev_h: Tensor) -> Tensor:
