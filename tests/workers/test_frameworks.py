@@ -1,0 +1,23 @@
+"""What every framework holds its steps to."""
+
+import numpy as np
+import pytest
+
+from schemas.job import Cell
+from workers.frameworks import load, own
+
+
+def test_values_of_the_frameworks_own_type_are_taken() -> None:
+    own((1.5, 2.5), float)
+
+
+def test_values_that_were_copied_to_the_host_are_refused_by_name() -> None:
+    with pytest.raises(TypeError, match="returned a list where a float was due"):
+        own((1.5, [2.5]), float)
+
+
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_a_step_that_hands_back_numpy_arrays_is_no_measurement(framework: str) -> None:
+    pytest.importorskip(framework)
+    with pytest.raises(TypeError, match="returned a ndarray"):
+        load(framework)(Cell(framework=framework, mode="eager", workload="mlp")).to_numpy((np.ones(2),))
