@@ -14,6 +14,10 @@ from schemas.job import JobSpec
 SOURCE = Path(__file__).resolve().parents[2]
 """The folder that holds `workers` and `schemas`, which the fresh interpreter has to find."""
 
+WORKER = SOURCE / "workers" / "__main__.py"
+"""Started as a file: `-m` would put two more frames under every call, and TensorFlow's eager mode walks the stack of
+frames for each operation."""
+
 
 @dataclass(frozen=True, slots=True)
 class Local:
@@ -25,7 +29,7 @@ class Local:
         """Run one job in the interpreter of its environment."""
         python = environments.find(spec.cell.environment).python
         return supervise.run(
-            [str(python), "-P", "-m", "workers"], spec.model_dump_json().encode(),
+            [str(python), "-P", str(WORKER)], spec.model_dump_json().encode(),
             variables(os.environ, spec), log,
             deadline_s=spec.deadline_s, on_event=on_event, interrupts=self.interrupts,
         )  # fmt: skip

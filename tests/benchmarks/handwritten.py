@@ -53,18 +53,26 @@ def of_torch() -> Callable[[], Any]:
 
 
 def of_tensorflow() -> Callable[[], Any]:
-    """Two variables, a tape."""
+    """A module, a loss, a tape."""
     import tensorflow as tf
 
-    W_h, W_x = tf.Variable(tf.random.normal((20, 20))), tf.Variable(tf.random.normal((20, 10)))
-    x, prev_h = tf.random.normal((1, 10)), tf.random.normal((1, 20))
+    class Cell(tf.Module):  # type: ignore[misc]  # tensorflow is not analysed here
+        def __init__(self) -> None:
+            super().__init__()
+            self.W_h, self.W_x = tf.Variable(tf.random.normal((20, 20))), tf.Variable(tf.random.normal((20, 10)))
+
+        def __call__(self, x: Any, prev_h: Any) -> Any:
+            h2h = tf.matmul(self.W_h, prev_h, transpose_b=True)
+            i2h = tf.matmul(self.W_x, x, transpose_b=True)
+            return tf.reduce_sum(tf.tanh(h2h + i2h))
+
+    x, prev_h, cell = tf.random.normal((1, 10)), tf.random.normal((1, 20)), Cell()
+    weights = [cell.W_h, cell.W_x]
 
     def step(x: Any, prev_h: Any) -> Any:
         with tf.GradientTape() as tape:
-            h2h = tf.matmul(W_h, prev_h, transpose_b=True)
-            i2h = tf.matmul(W_x, x, transpose_b=True)
-            loss = tf.reduce_sum(tf.tanh(h2h + i2h))
-        return loss, tape.gradient(loss, [W_h, W_x])
+            loss = cell(x, prev_h)
+        return loss, tape.gradient(loss, weights)
 
     call = tf.function(step) if mode == "function" else step
     return lambda: call(x, prev_h)
