@@ -10,8 +10,9 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from schemas.base import Model, Versioned
 
 PhaseName = Literal[
-    "import", "initialise", "build", "trace", "compile", "first_call", "second_call", "verify", "warm_up", "steady"
-]
+    "start", "import", "initialise", "data", "build", "trace", "compile", "first_call", "second_call", "verify",
+    "warm_up", "steady", "memory", "report", "ledger",
+]  # fmt: skip
 FailureOutcome = Literal["unsupported", "raised", "out-of-memory"]
 
 
@@ -31,12 +32,29 @@ class Phase(Model):
     name: PhaseName
 
 
+class PhaseMemory(Model):
+    """Memory of the worker and all its descendants together, in bytes.
+
+    `start` and `end` are what was resident then, `peak` the sum of the kernel's high-water marks since the start, `pss`
+    and `uss` the proportional and the unshared part of `end`. These two are null where `end` hardly differs from when
+    they were last read: the kernel takes up to 16 ms to add them up.
+    """
+
+    start: NonNegativeInt
+    peak: NonNegativeInt
+    end: NonNegativeInt
+    pss: NonNegativeInt | None
+    uss: NonNegativeInt | None
+    processes: PositiveInt
+
+
 class PhaseCost(Model):
     """What one phase took. Times in nanoseconds; CPU time is that of all threads of the process."""
 
     name: PhaseName
     wall_ns: NonNegativeInt
     cpu_ns: NonNegativeInt
+    memory: PhaseMemory | None = Field(default=None, description="null: this system does not say")
 
 
 class Setting(Model):
@@ -110,6 +128,45 @@ class Ceiling(Model):
     bytes_per_s: float
 
 
+class StepMemory(Model):
+    """One call of the memory pass: resident before it, and the high-water mark until its results were there."""
+
+    start: NonNegativeInt
+    peak: NonNegativeInt
+
+
+class DeviceMemory(Model):
+    """Bytes on the device, as the framework counts them and as the driver does: two views, never to be mixed."""
+
+    allocated: NonNegativeInt | None = None
+    reserved: NonNegativeInt | None = None
+    peak: NonNegativeInt | None = None
+    driver_used: NonNegativeInt | None = None
+
+
+class Memory(Model):
+    """The memory pass: a few calls after all timing, each with a high-water mark of its own. Bytes.
+
+    `group_peak` is the control group's, over the whole job, where the worker has one to itself. `trimmed`: before each
+    call the C library gave what it held free back to the system, so that a call's peak is all that it needs.
+    """
+
+    steps: tuple[StepMemory, ...]
+    trimmed: bool
+    group_peak: NonNegativeInt | None = None
+    device: DeviceMemory | None = None
+    allocator: dict[str, str] = Field(default={}, description="variables that change the allocator, if they are set")
+
+
+class Energy(Model):
+    """What the steady phase used, its untimed parts included: all packages of the machine together."""
+
+    joules: float
+    seconds: float
+    calls: PositiveInt
+    source: str
+
+
 class Report(Versioned):
     """The job came to its end: raw times, and everything needed to judge them."""
 
@@ -118,6 +175,7 @@ class Report(Versioned):
     build_info: str = Field(default="", description="how this copy of the framework was built, in its own words")
     settings: tuple[Setting, ...]
     phases: tuple[PhaseCost, ...]
+    age_ns: NonNegativeInt | None = Field(default=None, description="of the process at its report; null: not known")
     verification: Verification
     inputs_sha256: str = Field(description="of all weights and inputs: equal cells must have equal ones")
     warmup: tuple[tuple[PositiveInt, NonNegativeInt], ...] = Field(
@@ -130,6 +188,8 @@ class Report(Versioned):
     overhead: Overhead
     work: Work
     ceiling: Ceiling
+    memory: Memory | None = Field(default=None, description="null: this system does not say")
+    energy: Energy | None = Field(default=None, description="null: no counter can be read here")
     compilations: NonNegativeInt | None = Field(description="during the samples; null: the framework does not count")
     warnings: tuple[str, ...] = Field(default=(), description="what the framework warned of, each once")
 

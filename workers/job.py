@@ -1,7 +1,7 @@
 """One job, from its spec to its report.
 
 import -> configure and read back -> build -> trace or compile -> first call, second call -> verify
--> warm up -> steady samples -> verify again, and on other shapes.
+-> warm up -> steady samples -> memory pass -> verify again, and on other shapes.
 
 Inputs of other shapes come last: they may make a framework compile anew, and no timed call shall notice.
 """
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.event import Overhead, Report, Setting, Verification
 from schemas.job import JobSpec
-from workers import frameworks, workloads
+from workers import frameworks, memory, workloads
 from workers.ledger import Ledger
 from workers.stopwatch import Stopwatch
 
@@ -36,18 +36,19 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
     """
     cell, timing, warned = spec.cell, spec.timing, list[str]()
     settings = list(inherited(spec))
+    ledger.begin()
     with ledger.phase("import"):
         framework = frameworks.load(cell.framework)(cell)
-
-    # These bring NumPy, and a framework's import must not be timed with a part of it there already.
-    from workers import noise, roofline
-    from workers.problem import Problem
-
     with ledger.phase("initialise"):
         settings += framework.configure()
+    with ledger.phase("data"):
+        # These bring NumPy, and a framework's import must not be timed with a part of it there already.
+        from workers import energy, noise, roofline
+        from workers.problem import Problem
+
+        problem = Problem(cell, spec.seed)
     with ledger.phase("build"):
         implementation = workloads.implementation(cell.workload, getattr(framework, "implementation", cell.framework))
-        problem = Problem(cell, spec.seed)
         model = framework.build(implementation, problem.weights)
         input_sets = [framework.arrays(inputs) for inputs in problem.input_sets]
     with collected(warned):
@@ -61,6 +62,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
         second = framework.to_numpy(outputs)
     with ledger.phase("verify"):
         before = (problem.check(first, 0, "first call"), problem.check(second, 1, "second call"))
+    del first, second, outputs  # they would count as the mode's own memory
     with ledger.phase("warm_up"):
         trace = watch.warm_up(timing.warmup_min_ns, timing.warmup_max_ns)
         calls = timing.calls or watch.calibrate(timing.sample_ns)
@@ -70,20 +72,28 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
         )  # fmt: skip
     with ledger.phase("steady"):
         compiled = framework.compilations()
-        observer = noise.Observer(noise.canary())
+        observer, joules = noise.Observer(noise.canary()), energy.meter()
         samples = watch.samples(calls, timing.samples, observer)
+        used = joules(calls * timing.samples)
         seen = observer.noise()
         compiled = noise.difference(compiled, framework.compilations())
     with ledger.phase("verify"):
-        number, outputs = watch.last
+        number, outputs = watch.take_last()
         after = problem.check(framework.to_numpy(outputs), number, "last timed call")
+        del outputs
+    with ledger.phase("memory") as marks:
+        needed = memory.steps(lambda number: watch.call(number % len(input_sets)), marks)
+    with ledger.phase("verify"):
         others = problem.check_other_shapes(framework, step)
         ceiling = roofline.ceiling(framework, problem.itemsize)
+    with ledger.phase("report"):
+        installed, built = versions(), framework.build_info()
     return Report(
-        versions=versions(), build_info=framework.build_info(), settings=tuple(settings),
-        phases=ledger.costs, inputs_sha256=problem.sha256(),
+        versions=installed, build_info=built, settings=tuple(settings),
+        phases=ledger.costs, age_ns=memory.age_ns(), inputs_sha256=problem.sha256(),
         verification=joined(*before, after, others), warmup=((1, first_ns), (1, second_ns), *trace), calls=calls,
         samples_ns=samples, noise=seen, overhead=overhead, work=problem.work(), ceiling=ceiling,
+        memory=needed, energy=used,
         compilations=compiled, warnings=tuple(warned),
     )  # fmt: skip
 

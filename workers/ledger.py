@@ -1,10 +1,15 @@
-"""What each phase of a job took, in the order in which they came."""
+"""What each phase of a job took, in time and memory, in the order in which they came."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from schemas.event import Phase, PhaseCost, PhaseName
+from schemas.event import Phase, PhaseCost, PhaseMemory, PhaseName
+from workers import memory
+
+
+SETTLED: frozenset[PhaseName] = frozenset({"data", "build"})
+"""After these, what the C library holds free is given back before memory is read: weights and inputs are what is left."""
 
 
 class Ledger:
@@ -13,28 +18,55 @@ class Ledger:
     def __init__(self, announce: Callable[[Phase], None]) -> None:
         self._announce = announce
         self._costs: list[PhaseCost] = []
+        self._read_at = 0
+
+    def begin(self) -> None:
+        """Close the phase that began before there was a ledger: the interpreter's start and our own imports."""
+        wall_ns = memory.age_ns()
+        if wall_ns is not None:
+            cost = PhaseCost(name="start", wall_ns=wall_ns, cpu_ns=time.process_time_ns(), memory=memory.since_birth())
+            self._costs.append(cost)
 
     @contextmanager
-    def phase(self, name: PhaseName) -> Iterator[None]:
-        """Measure what happens inside. The announcement is sent before the clock starts."""
+    def phase(self, name: PhaseName) -> Iterator[memory.Marks]:
+        """Measure what happens inside. Memory is read before the clock starts and after it has stopped.
+
+        That reading is a phase of its own: of a process with many mappings it takes tens of milliseconds.
+        """
         self._announce(Phase(name=name))
+        marks = memory.Marks()
         wall, cpu = time.perf_counter_ns(), time.process_time_ns()
-        yield
-        self._costs.append(
-            PhaseCost(name=name, wall_ns=time.perf_counter_ns() - wall, cpu_ns=time.process_time_ns() - cpu)
-        )
+        yield marks
+        wall_end, cpu_end = time.perf_counter_ns(), time.process_time_ns()
+        if name in SETTLED:
+            memory.trim()
+        reading = marks.read(self._read_at)
+        if reading is not None and reading.pss is not None:
+            self._read_at = reading.end
+        own_wall, own_cpu = time.perf_counter_ns() - wall_end, time.process_time_ns() - cpu_end
+        self._costs += [
+            PhaseCost(name=name, wall_ns=wall_end - wall, cpu_ns=cpu_end - cpu, memory=reading),
+            PhaseCost(name="ledger", wall_ns=own_wall, cpu_ns=own_cpu),
+        ]
 
     @property
     def costs(self) -> tuple[PhaseCost, ...]:
-        """The phases closed so far. One that was entered twice appears once, with its parts added."""
+        """The phases closed so far, this ledger's own last. One that was entered twice appears once."""
         merged: dict[PhaseName, PhaseCost] = {}
-        for cost in self._costs:
+        for cost in sorted(self._costs, key=lambda cost: cost.name == "ledger"):
             before = merged.get(cost.name)
-            merged[cost.name] = (
-                cost
-                if before is None
-                else PhaseCost(
-                    name=cost.name, wall_ns=before.wall_ns + cost.wall_ns, cpu_ns=before.cpu_ns + cost.cpu_ns
-                )
-            )
+            merged[cost.name] = cost if before is None else together(before, cost)
         return tuple(merged.values())
+
+
+def together(first: PhaseCost, second: PhaseCost) -> PhaseCost:
+    """Two parts of one phase: times add up, memory runs from the first start to the last end."""
+    memory = None
+    if first.memory is not None and second.memory is not None:
+        highest = max(first.memory.peak, second.memory.peak)
+        memory = PhaseMemory.model_validate(
+            second.memory.model_dump() | {"start": first.memory.start, "peak": highest}
+        )
+    return PhaseCost(
+        name=first.name, wall_ns=first.wall_ns + second.wall_ns, cpu_ns=first.cpu_ns + second.cpu_ns, memory=memory
+    )

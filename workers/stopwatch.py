@@ -42,8 +42,12 @@ class Stopwatch:
         self._clock = clock
         self._rotation = itertools.cycle(input_sets)
         self._taken = 0
-        self.last: tuple[int, Outputs] = (0, ())
-        """Which set of inputs the last timed call had, and what it returned."""
+        self._last: tuple[int, Outputs] = (0, ())
+
+    def take_last(self) -> tuple[int, Outputs]:
+        """Which set of inputs the last call of a sample had, and what it returned; handed out once, then forgotten."""
+        last, self._last = self._last, (0, ())
+        return last
 
     def call(self, number: int) -> tuple[int, Outputs]:
         """Time one call on this set of inputs, and keep what it returned."""
@@ -63,7 +67,7 @@ class Stopwatch:
         self._synchronise(outputs)
         took = self._clock() - start
         self._taken += calls
-        self.last = ((self._taken - 1) % len(self._input_sets), outputs)
+        self._last = ((self._taken - 1) % len(self._input_sets), outputs)
         return max(1, took)
 
     def warm_up(self, minimum_ns: int, maximum_ns: int) -> tuple[Lap, ...]:

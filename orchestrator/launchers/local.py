@@ -14,7 +14,7 @@ from schemas.job import JobSpec
 SOURCE = Path(__file__).resolve().parents[2]
 """The folder that holds `workers` and `schemas`, which the fresh interpreter has to find."""
 
-WORKER = SOURCE / "workers" / "__main__.py"
+WORKER = SOURCE.joinpath("workers", "__main__.py")
 """Started as a file: `-m` would put two more frames under every call, and TensorFlow's eager mode walks the stack of
 frames for each operation."""
 

@@ -69,7 +69,7 @@ class Framework:
         return str(dict(tf.sysconfig.get_build_info()))
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
-        return tuple(tf.cast(tf.constant(value), self._dtype) for value in values)
+        return tuple(tf.constant(np.asarray(value, self._dtype.as_numpy_dtype)) for value in values)
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
@@ -95,7 +95,7 @@ class Framework:
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         own(outputs, tf.Tensor)
-        return [tf.cast(output, tf.float64).numpy() for output in outputs]
+        return [output.numpy().astype(np.float64) for output in outputs]
 
 
 def forward(model: Any) -> Step:
