@@ -58,11 +58,11 @@ def reading(start: int, highest: int, read_at: int) -> PhaseMemory:
     `read_at` is what was resident when the proportional and the unshared part were last read.
     """
     pids, end = family(), resident()
-    parts = totals(pids, "smaps_rollup") if abs(end - read_at) > MOVED * end else None
-    return PhaseMemory(
-        start=start, peak=highest, end=end, processes=len(pids), pss=parts and parts["Pss"],
-        uss=parts and parts["Private_Clean"] + parts["Private_Dirty"] + parts["Private_Hugetlb"],
-    )  # fmt: skip
+    pss = uss = None
+    if abs(end - read_at) > MOVED * end:
+        parts = totals(pids, "smaps_rollup")
+        pss, uss = parts["Pss"], parts["Private_Clean"] + parts["Private_Dirty"] + parts["Private_Hugetlb"]
+    return PhaseMemory(start=start, peak=highest, end=end, pss=pss, uss=uss, processes=len(pids))
 
 
 def steps(call: Callable[[int], object], marks: Marks) -> Memory | None:
