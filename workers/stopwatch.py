@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from schemas.event import LINEAR
+
 Outputs = tuple[Any, ...]
 Step = Callable[..., Outputs]
 Watch = Callable[[], Callable[[int], int]]
@@ -18,9 +20,6 @@ Watch = Callable[[], Callable[[int], int]]
 
 Lap = tuple[int, int]
 """So many calls, and the nanoseconds that they took together."""
-
-LINEAR = (1.9, 2.1)
-"""Between these, twice the calls are held to take twice the time."""
 
 SINGLE_CALLS = 10
 LAP_NS = 1_000_000
