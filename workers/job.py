@@ -62,7 +62,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
     with ledger.phase("verify"):
         before = (problem.check(first, 0, "first call"), problem.check(second, 1, "second call"))
     with ledger.phase("warm_up"):
-        trace = watch.warm_up(timing.warmup_min_ns, timing.warmup_max_ns)
+        trace = watch.warm_up(timing.warmup_min_ns, timing.longest_warm_up_ns)
         calls = timing.calls or watch.calibrate(timing.sample_ns)
         overhead = Overhead(
             null_ns=watch.overhead_ns(), clock_ns=watch.clock_ns(),
