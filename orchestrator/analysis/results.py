@@ -10,6 +10,7 @@ from typing import Literal
 
 from orchestrator.analysis.compare import MARGIN, Comparison, Scores, Standing, compare_all, should_stop, standings
 from orchestrator.analysis.disturbance import Flag, Grade, canary_floor_ns, drifting, flags, grade, undisturbed
+from orchestrator.analysis.pairing import Sampling
 from orchestrator.analysis.statistics import LOOKS, Interval, median_interval, percentile
 from orchestrator.analysis.steady import Steady, classify
 from orchestrator.judge import TRIES
@@ -197,7 +198,13 @@ def score(records: Iterable[JobRecord]) -> Scores:
     return Scores(
         floor={record.spec.block: floor(record.report) for record in valid if record.report is not None},
         typical={record.spec.block: typical(record) for record in valid},
+        sampling={record.spec.block: sampling(record, record.report) for record in valid if record.report is not None},
     )
+
+
+def sampling(record: JobRecord, report: Report) -> Sampling:
+    """How a process was sampled: the samples that it took, and how long each was meant to be."""
+    return Sampling(len(report.samples_ns), record.spec.timing.sample_ns, slow=report.calls == 1)
 
 
 def floor(report: Report) -> float:

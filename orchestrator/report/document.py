@@ -80,6 +80,7 @@ def of_comparison(comparison: Comparison) -> dict[str, Any]:
         "p": finite(comparison.p),
         "significant": comparison.significant,
         "verdict": str(comparison.verdict),
+        "reason": comparison.reason,
     }
 
 

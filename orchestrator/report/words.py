@@ -19,7 +19,15 @@ UNSTEADY: dict[Steadiness, str] = {
 
 def sentences(group: Group) -> list[str]:
     """The answer for one group: the fastest, what compiling did in each framework, and between frameworks."""
-    every = [*fastest(group), *compiled(group), *across(group), *unranked(group), *doubts(group), *clone(group)]
+    every = [
+        *fastest(group),
+        *compiled(group),
+        *across(group),
+        *unranked(group),
+        *refused(group),
+        *doubts(group),
+        *clone(group),
+    ]
     return [printable(sentence) for sentence in every]
 
 
@@ -68,6 +76,15 @@ def unranked(group: Group) -> Iterator[str]:
             yield f"{each.label} was not run."
         elif each.outcome != "measured":
             yield f"{each.label} is not ranked: {each.outcome}: {each.reason}."
+
+
+def refused(group: Group) -> Iterator[str]:
+    """Blocks that could not be compared, and why: once for all the pairs of which it is true."""
+    alike: dict[str, list[str]] = {}
+    for found in (*group.comparisons, *([group.clone] if group.clone else [])):
+        if found.reason:
+            alike.setdefault(found.reason, []).append(f"{found.baseline} and {found.cell}")
+    yield from (f"Of {', '.join(pairs)} {reason}." for reason, pairs in alike.items())
 
 
 def doubts(group: Group) -> Iterator[str]:

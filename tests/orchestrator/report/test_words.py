@@ -135,6 +135,15 @@ def test_a_cell_that_was_still_getting_faster_as_its_warm_up_ended_is_said_not_t
     assert (label in words.sentences(group)) is said
 
 
+def test_blocks_that_could_not_be_compared_are_told_once_with_all_their_pairs(found: Group) -> None:
+    first, second, *others = found.comparisons
+    alike = [dataclasses.replace(each, reason="3 blocks are not compared: x") for each in (first, second)]
+    said = words.sentences(dataclasses.replace(found, comparisons=(*alike, *others)))
+    assert [sentence for sentence in said if "not compared" in sentence] == [
+        "Of torch:eager and torch:trace, torch:eager and tensorflow:eager 3 blocks are not compared: x."
+    ]
+
+
 def test_an_honest_instrument_finds_no_difference_where_there_is_none(found: Group) -> None:
     (sentence,) = (said for said in words.sentences(found) if said.startswith("A/A check"))
     assert "torch:eager against itself came out " in sentence
