@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from orchestrator.analysis.allocation import Allocation, allocation
 from orchestrator.analysis.compare import MARGIN, Comparison, Scores, Standing, compare_all, should_stop, standings
 from orchestrator.analysis.disturbance import Flag, Grade, canary_floor_ns, drifting, flags, grade, undisturbed
 from orchestrator.analysis.pairing import Sampling
@@ -36,7 +37,8 @@ class Result:
 
     Times are nanoseconds per call, with intervals over processes. `first_ns` is from the finished model to its first
     result, `steady_ns` from there until calls are steady. `percentiles_ns` are of samples, pooled over all processes.
-    `overhead_ns` is what the timing loop itself takes for each call; no other time has it taken off.
+    `overhead_ns` is what the timing loop itself takes for each call; no other time has it taken off. `allocation` says
+    whether samples and processes were in a good proportion; None: too little is known.
     """
 
     cell: Cell
@@ -55,6 +57,7 @@ class Result:
     grade: Grade
     flags: frozenset[Flag]
     warnings: tuple[str, ...]
+    allocation: Allocation | None
 
     @property
     def label(self) -> str:
@@ -134,6 +137,7 @@ def result(cell: Cell, records: Sequence[JobRecord], canary_ns: float) -> Result
         grade=grade(flagged, drift=drift),
         flags=frozenset().union(*flagged, {Flag.DRIFT} if drift else ()),
         warnings=tuple(dict.fromkeys(warning for report in reports for warning in report.warnings)),
+        allocation=allocation(records),
     )
 
 

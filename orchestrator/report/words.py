@@ -26,6 +26,7 @@ def sentences(group: Group) -> list[str]:
         *unranked(group),
         *refused(group),
         *doubts(group),
+        *allotted(group),
         *clone(group),
     ]
     return [printable(sentence) for sentence in every]
@@ -98,6 +99,21 @@ def doubts(group: Group) -> Iterator[str]:
             alike.setdefault(f"graded {each.grade}: {why}{bar}.", []).append(each.label)
     yield from (f"{', '.join(labels)}: {finding}" for finding, labels in alike.items())
     yield from (f"{each.label} {UNSTEADY[each.steadiness]}." for each in measured if each.steadiness in UNSTEADY)
+
+
+def allotted(group: Group) -> Iterator[str]:
+    """Cells whose processes took by far too few or too many samples for what a process and a sample take."""
+    measured = [each for each in group.results if each.outcome == "measured" and not each.cell.replica]
+    known = [(each.label, each.allocation) for each in measured if each.allocation is not None]
+    few = [(label, each) for label, each in known if each.too_few]
+    many = [(label, each) for label, each in known if each.too_many]
+    for word, found in (("few", few), ("many", many)):
+        if found:
+            taken, best = max(each.samples for _, each in found), max(each.best for _, each in found)
+            yield (
+                f"{', '.join(label for label, _ in found)}: {taken} samples in each process are {word}; by the rule of "
+                f"Kalibera and Jones about {best} would make the most of the time (timing.samples)."
+            )
 
 
 def clone(group: Group) -> Iterator[str]:
