@@ -4,6 +4,7 @@ What cannot be read is None: on another system than Linux that is most of it.
 """
 
 import contextlib
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -78,6 +79,7 @@ def fingerprint(variables: Mapping[str, str] = os.environ, root: Path = ROOT) ->
             "python": platform.python_version(),
             "variables": {name: utf8(variables[name]) for name in RECORDED if name in variables},
             "packages": versions(PACKAGES),
+            "installed": installed(PACKAGES),
             "affinity": affinity,
             "swap_bytes": size(memory.get("SwapTotal")),
         }
@@ -129,6 +131,30 @@ def versions(names: Iterable[str]) -> dict[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = str(importlib.metadata.version(name))
     return found
+
+
+def installed(names: Iterable[str]) -> dict[str, str]:
+    """Sixteen hexadecimal digits for each of these packages: the same where the same wheel was unpacked.
+
+    Two builds may call themselves by one version. RECORD is the installer's list of files with their SHA-256; a package
+    without it has no entry.
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            if record := importlib.metadata.distribution(name).read_text("RECORD"):
+                found[name] = hashlib.sha256("\n".join(unpacked(record)).encode()).hexdigest()[:16]
+    return found
+
+
+def unpacked(record: str) -> list[str]:
+    """The lines of a RECORD that come from the wheel's code, sorted.
+
+    Not those without a hash (compiled Python), nor what the installer wrote itself: scripts that name the interpreter's
+    path, outside the packages' folder, and its own notes among the metadata.
+    """
+    lines = (line for line in record.splitlines() if ",sha256=" in line)
+    return sorted(line for line in lines if not line.startswith("..") and ".dist-info/" not in line)
 
 
 def processor(files: Files) -> dict[str, object]:

@@ -4,7 +4,7 @@ import signal
 from dataclasses import dataclass
 
 from orchestrator.supervise import Ending
-from schemas.event import Ceiling, Failure, Hello, Phase, PhaseName, Report
+from schemas.event import LINEAR, Ceiling, Failure, Hello, Phase, PhaseName, Report
 from schemas.job import JobSpec
 from schemas.record import Outcome
 
@@ -33,7 +33,6 @@ FINAL: frozenset[Outcome] = frozenset(
 
 ROOF_MARGIN = 1.25
 LEAST_NET = 5
-LINEAR = (1.9, 2.1)
 
 TRIES = 2
 """A cell that has failed so often in any other way is not run again either. Nonlinearity is one of these: a single

@@ -6,16 +6,22 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from orchestrator.analysis.statistics import LOOKS
 from orchestrator.environments import find
 from orchestrator.errors import UsageError, unknown
 from schemas import catalog
-from schemas.job import Cell, JobSpec
+from schemas.job import WARMUP_MAX_NS, Cell, JobSpec
 from schemas.sweep import Axes, Pick, SweepSpec
 
 FRAMEWORKS = {framework.name: framework for framework in catalog.FRAMEWORKS}
 WORKLOADS = {workload.name: workload for workload in catalog.WORKLOADS}
 DATA_SEED = 20261
 """Of weights and inputs: the same in every run, so that runs compute the same and can be compared."""
+
+WARMING = 0.25
+"""Share of a job's time that its warm-up may take."""
+
+LONGEST_SHARE_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,18 @@ class Plan:
         """The cells that are worth starting."""
         return tuple(cell for cell in self.cells if cell.id not in self.refused)
 
+    @property
+    def warmup_max_ns(self) -> int:
+        """How long each job may warm up: as the user said, or else a quarter of the job's share of the budget.
+
+        The share is what is left for a job if the sweep is to come to its first look. It ends at the job's deadline.
+        """
+        if self.spec.timing.warmup_max_ns is not None:
+            return self.spec.timing.warmup_max_ns
+        jobs = len(self.runnable) * min(LOOKS[0], self.spec.stop.blocks)
+        share_s = min(self.spec.stop.budget / max(1, jobs), self.spec.deadline, LONGEST_SHARE_S)
+        return max(WARMUP_MAX_NS, round(WARMING * share_s * 1e9))
+
     def order(self, cells: Sequence[Cell], block: int) -> list[Cell]:
         """These cells in the random order of one block; the same seed gives the same order."""
         return random.Random(f"{self.seed}/{block}").sample(list(cells), len(cells))  # noqa: S311 (order, not secrets)
@@ -49,7 +67,9 @@ class Plan:
             variables={name: text.format(threads=cell.threads) for name, text in framework.variables.items()}
             if parity else {},
             hash_seed=layout.randrange(2**32), padding_bytes=layout.randrange(4096),
-            timing=self.spec.timing.model_copy(update={"calls": calls or self.spec.timing.calls}),
+            timing=self.spec.timing.model_copy(
+                update={"calls": calls or self.spec.timing.calls, "warmup_max_ns": self.warmup_max_ns}
+            ),
             deadline_s=self.spec.deadline,
         )  # fmt: skip
 

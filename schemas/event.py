@@ -103,6 +103,10 @@ class Noise(Model):
     threads: PositiveInt
 
 
+LINEAR = (1.9, 2.1)
+"""Between these, twice the calls are held to take twice the time."""
+
+
 class Overhead(Model):
     """What the timing itself costs: nanoseconds per call of a step that does nothing, and per reading of the clock.
 

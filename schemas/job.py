@@ -51,6 +51,10 @@ class Cell(Model):
         return f"{self.framework}-{self.mode}-{self.workload}-{self.task}-b{self.batch}-{self.content_hash}"
 
 
+WARMUP_MAX_NS = 3_000_000_000
+"""How long a warm-up may take at most, where neither a user nor the budget of a sweep allows more."""
+
+
 class Timing(Model):
     """How long and how often to measure. Times in nanoseconds."""
 
@@ -58,7 +62,14 @@ class Timing(Model):
     samples: PositiveInt = Field(default=20, le=100_000, description="samples in one process")
     calls: Count | None = Field(default=None, description="calls in one sample; null: calibrate here")
     warmup_min_ns: Nanoseconds = Field(default=250_000_000, description="warm up for at least this long")
-    warmup_max_ns: Nanoseconds = Field(default=3_000_000_000, description="and at most this long")
+    warmup_max_ns: Nanoseconds | None = Field(
+        default=None, description="and at most this long; null: 3 s, or what the budget of a sweep allows"
+    )
+
+    @property
+    def longest_warm_up_ns(self) -> int:
+        """What was said, or the least that a sweep allows."""
+        return WARMUP_MAX_NS if self.warmup_max_ns is None else self.warmup_max_ns
 
 
 class JobSpec(Versioned):

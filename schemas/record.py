@@ -24,6 +24,7 @@ Unlimited = Literal["unlimited"]
 class Host(Model):
     """The machine, as far as a time depends on it. None: the system does not say.
 
+    `packages` are versions; `installed` has for each the hash of its files, by the list that its installer left.
     `cores` are those that this process may use, `logical_cores` and `physical_cores` all that are online. A limit is
     the tightest of all control groups around the process.
     """
@@ -35,6 +36,7 @@ class Host(Model):
     python: str
     variables: dict[str, str] = {}
     packages: dict[str, str] = {}
+    installed: dict[str, str] | None = None
 
     microcode: str | None = None
     cpu_flags: tuple[str, ...] | None = None
@@ -76,6 +78,7 @@ UNFELT: dict[str, bool | set[str]] = {
     "memory_limit_bytes": True,
     "swap_bytes": True,
     "packages": {"pydantic"},
+    "installed": {"pydantic"},
 }
 """Of a Host: sizes that a computation which fits does not feel, and that vary from boot to boot; and our own parser."""
 

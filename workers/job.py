@@ -64,7 +64,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
         before = (problem.check(first, 0, "first call"), problem.check(second, 1, "second call"))
     del first, second, outputs  # they would count as the mode's own memory
     with ledger.phase("warm_up"):
-        trace = watch.warm_up(timing.warmup_min_ns, timing.warmup_max_ns)
+        trace = watch.warm_up(timing.warmup_min_ns, timing.longest_warm_up_ns)
         calls = timing.calls or watch.calibrate(timing.sample_ns)
         overhead = Overhead(
             null_ns=watch.overhead_ns(), clock_ns=watch.clock_ns(),

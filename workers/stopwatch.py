@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from schemas.event import LINEAR
+
 Outputs = tuple[Any, ...]
 Step = Callable[..., Outputs]
 Watch = Callable[[], Callable[[int], int]]
@@ -19,11 +21,10 @@ Watch = Callable[[], Callable[[int], int]]
 Lap = tuple[int, int]
 """So many calls, and the nanoseconds that they took together."""
 
-LINEAR = (1.9, 2.1)
-"""Between these, twice the calls are held to take twice the time."""
-
 SINGLE_CALLS = 10
 LAP_NS = 1_000_000
+MOST_LAPS = 3000
+"""An even number, so that each lap has one to be joined with."""
 
 
 class Stopwatch:
@@ -75,15 +76,18 @@ class Stopwatch:
 
         The first calls are timed one by one, and however long they take there are a few of them: TorchScript's third
         call may still be compiling. Then calls are timed in laps of about a millisecond, so that a trace shows how
-        the speed develops and not how a clock and a cache flicker.
+        the speed develops and not how a clock and a cache flicker. Whenever there are too many laps to look at, each
+        two become one, and later ones are as long.
         """
-        laps: list[Lap] = [(1, self.sample(1)) for _ in range(SINGLE_CALLS)]
-        spent = 0
-        calls = max(1, LAP_NS // min(took for _, took in laps))
-        while spent < maximum_ns and not (spent >= minimum_ns and settled([took / n for n, took in laps])):
+        first: list[Lap] = [(1, self.sample(1)) for _ in range(SINGLE_CALLS)]
+        laps: list[Lap] = []
+        spent, calls = 0, max(1, LAP_NS // min(took for _, took in first))
+        while spent < maximum_ns and not (spent >= minimum_ns and settled([took / n for n, took in (*first, *laps)])):
+            if len(laps) == MOST_LAPS:
+                laps, calls = joined(laps), 2 * calls
             laps.append((calls, self.sample(calls)))
             spent += laps[-1][1]
-        return tuple(laps)
+        return (*first, *laps)
 
     def calibrate(self, target_ns: int) -> int:
         """How many calls make a sample of at least about `target_ns`: one, if a call takes that long."""
@@ -143,6 +147,11 @@ class Stopwatch:
         """The shortest time between two readings of the clock."""
         readings = [self._clock() for _ in range(200)]
         return float(min(after - before for before, after in itertools.pairwise(readings)))
+
+
+def joined(laps: Sequence[Lap]) -> list[Lap]:
+    """Each two laps as one."""
+    return [(one + other, took + longer) for (one, took), (other, longer) in zip(laps[::2], laps[1::2], strict=True)]
 
 
 def settled(trace: Sequence[float], window: int = 10, tolerance: float = 0.03) -> bool:

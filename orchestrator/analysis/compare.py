@@ -6,12 +6,13 @@ means that `cell` takes less time than `baseline`.
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import combinations
 from statistics import fmean
 from typing import Final
 
+from orchestrator.analysis.pairing import Sampling, told, unlike
 from orchestrator.analysis.statistics import (
     ALPHA,
     LOOKS,
@@ -43,10 +44,14 @@ _SEEN_FROM_THE_OTHER_SIDE: Final = {Verdict.FASTER: Verdict.SLOWER, Verdict.SLOW
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Log seconds per call of one cell, by block: the floor and the typical value of its process there."""
+    """Log seconds per call of one cell, by block: the floor and the typical value of its process there.
+
+    `sampling` says how that process was sampled; where it says nothing, like any other.
+    """
 
     floor: Mapping[int, float]
     typical: Mapping[int, float]
+    sampling: Mapping[int, Sampling] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +59,8 @@ class Comparison:
     """What the blocks that two cells share say about them; ratios are time of `cell` over time of `baseline`.
 
     `ratio` is of floors and decides; `typical_ratio` can only withdraw. `p` is exact and two-sided;
-    `significant` is what Holm leaves of it among all the pairs compared together.
+    `significant` is what Holm leaves of it among all the pairs compared together. `reason` says which of the blocks
+    were left out, and why; empty: none were.
     """
 
     baseline: str
@@ -65,6 +71,7 @@ class Comparison:
     p: float
     significant: bool
     verdict: Verdict
+    reason: str = ""
 
     @property
     def log_half_width(self) -> float:
@@ -89,6 +96,7 @@ class Comparison:
             p=self.p,
             significant=self.significant,
             verdict=_SEEN_FROM_THE_OTHER_SIDE.get(self.verdict, self.verdict),
+            reason=self.reason,
         )
 
 
@@ -115,15 +123,17 @@ def compare_all(
 ) -> tuple[Comparison, ...]:
     """Every pair of cells over the blocks both have, earlier one as baseline, tested as one family (Holm).
 
-    `barred` cells are too disturbed to be claimed faster; nor are they claimed slower: the disturbance may be why.
+    Blocks in which the two were not sampled alike are left out, with the reason in words. `barred` cells are too
+    disturbed to be claimed faster; nor are they claimed slower: the disturbance may be why.
     """
-    pairs = list(combinations(scores, 2))
-    floors = [_differences(scores[a].floor, scores[b].floor) for a, b in pairs]
-    p_values = [signed_rank_p(floor) for floor in floors]
+    left_out = {(a, b): unlike(scores[a].sampling, scores[b].sampling) for a, b in combinations(scores, 2)}
+    floors = {(a, b): _differences(scores[a].floor, scores[b].floor, out) for (a, b), out in left_out.items()}
+    p_values = [signed_rank_p(floor) for floor in floors.values()]
     found = []
-    for (a, b), floor, p, significant in zip(pairs, floors, p_values, holm(p_values, alpha), strict=True):
+    for (a, b), p, significant in zip(floors, p_values, holm(p_values, alpha), strict=True):
+        floor, out = floors[a, b], left_out[a, b]
         ratio = hodges_lehmann(floor, alpha)
-        typical = hodges_lehmann(_differences(scores[a].typical, scores[b].typical), alpha)
+        typical = hodges_lehmann(_differences(scores[a].typical, scores[b].typical, out), alpha)
         verdict = _verdict(
             ratio, typical, significant=significant, margin=math.log1p(margin), barred=not {a, b}.isdisjoint(barred)
         )
@@ -137,13 +147,14 @@ def compare_all(
                 p=p,
                 significant=significant,
                 verdict=verdict,
+                reason=told(out),
             )
         )
     return tuple(found)
 
 
-def _differences(baseline: Mapping[int, float], cell: Mapping[int, float]) -> list[float]:
-    return [cell[block] - baseline[block] for block in sorted(baseline.keys() & cell.keys())]
+def _differences(baseline: Mapping[int, float], cell: Mapping[int, float], left_out: Collection[int]) -> list[float]:
+    return [cell[block] - baseline[block] for block in sorted((baseline.keys() & cell.keys()).difference(left_out))]
 
 
 def _verdict(ratio: Interval, typical: Interval, *, significant: bool, margin: float, barred: bool) -> Verdict:

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from orchestrator.analysis.allocation import Allocation, allocation
 from orchestrator.analysis.compare import MARGIN, Comparison, Scores, Standing, compare_all, should_stop, standings
 from orchestrator.analysis.disturbance import Flag, Grade, canary_floor_ns, drifting, flags, grade, undisturbed
+from orchestrator.analysis.pairing import Sampling
 from orchestrator.analysis.statistics import LOOKS, Interval, median_interval, percentile
 from orchestrator.analysis.steady import Steady, classify
 from orchestrator.judge import TRIES
@@ -35,7 +37,8 @@ class Result:
 
     Times are nanoseconds per call, with intervals over processes. `first_ns` is from the finished model to its first
     result, `steady_ns` from there until calls are steady. `percentiles_ns` are of samples, pooled over all processes.
-    `overhead_ns` is what the timing loop itself takes for each call; no other time has it taken off.
+    `overhead_ns` is what the timing loop itself takes for each call; no other time has it taken off. `allocation` says
+    whether samples and processes were in a good proportion; None: too little is known.
     """
 
     cell: Cell
@@ -54,6 +57,7 @@ class Result:
     grade: Grade
     flags: frozenset[Flag]
     warnings: tuple[str, ...]
+    allocation: Allocation | None
 
     @property
     def label(self) -> str:
@@ -133,6 +137,7 @@ def result(cell: Cell, records: Sequence[JobRecord], canary_ns: float) -> Result
         grade=grade(flagged, drift=drift),
         flags=frozenset().union(*flagged, {Flag.DRIFT} if drift else ()),
         warnings=tuple(dict.fromkeys(warning for report in reports for warning in report.warnings)),
+        allocation=allocation(records),
     )
 
 
@@ -197,7 +202,13 @@ def score(records: Iterable[JobRecord]) -> Scores:
     return Scores(
         floor={record.spec.block: floor(record.report) for record in valid if record.report is not None},
         typical={record.spec.block: typical(record) for record in valid},
+        sampling={record.spec.block: sampling(record, record.report) for record in valid if record.report is not None},
     )
+
+
+def sampling(record: JobRecord, report: Report) -> Sampling:
+    """How a process was sampled: the samples that it took, and how long each was meant to be."""
+    return Sampling(len(report.samples_ns), record.spec.timing.sample_ns, slow=report.calls == 1)
 
 
 def floor(report: Report) -> float:

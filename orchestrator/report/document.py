@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from orchestrator.analysis.allocation import Allocation
 from orchestrator.analysis.compare import Comparison
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics import Interval
@@ -66,6 +67,19 @@ def of_result(result: Result) -> dict[str, Any]:
         "grade": result.grade,
         "flags": sorted(result.flags),
         "warnings": list(result.warnings),
+        "allocation": None if result.allocation is None else of_allocation(result.allocation),
+    }
+
+
+def of_allocation(allocation: Allocation) -> dict[str, float]:
+    """Samples and processes of one cell. Deviations are of logarithms."""
+    return {
+        "samples": allocation.samples,
+        "best_samples": allocation.best,
+        "within_sd": allocation.within,
+        "between_sd": allocation.between,
+        "process_ns": allocation.process_ns,
+        "sample_ns": allocation.sample_ns,
     }
 
 
@@ -80,6 +94,7 @@ def of_comparison(comparison: Comparison) -> dict[str, Any]:
         "p": finite(comparison.p),
         "significant": comparison.significant,
         "verdict": str(comparison.verdict),
+        "reason": comparison.reason,
     }
 
 

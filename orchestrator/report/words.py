@@ -19,7 +19,16 @@ UNSTEADY: dict[Steadiness, str] = {
 
 def sentences(group: Group) -> list[str]:
     """The answer for one group: the fastest, what compiling did in each framework, and between frameworks."""
-    every = [*fastest(group), *compiled(group), *across(group), *unranked(group), *doubts(group), *clone(group)]
+    every = [
+        *fastest(group),
+        *compiled(group),
+        *across(group),
+        *unranked(group),
+        *refused(group),
+        *doubts(group),
+        *allotted(group),
+        *clone(group),
+    ]
     return [printable(sentence) for sentence in every]
 
 
@@ -70,6 +79,15 @@ def unranked(group: Group) -> Iterator[str]:
             yield f"{each.label} is not ranked: {each.outcome}: {each.reason}."
 
 
+def refused(group: Group) -> Iterator[str]:
+    """Blocks that could not be compared, and why: once for all the pairs of which it is true."""
+    alike: dict[str, list[str]] = {}
+    for found in (*group.comparisons, *([group.clone] if group.clone else [])):
+        if found.reason:
+            alike.setdefault(found.reason, []).append(f"{found.baseline} and {found.cell}")
+    yield from (f"Of {', '.join(pairs)} {reason}." for reason, pairs in alike.items())
+
+
 def doubts(group: Group) -> Iterator[str]:
     """Cells whose measurements were disturbed, and cells that were not steady."""
     measured = [each for each in group.results if each.outcome == "measured" and not each.cell.replica]
@@ -81,6 +99,21 @@ def doubts(group: Group) -> Iterator[str]:
             alike.setdefault(f"graded {each.grade}: {why}{bar}.", []).append(each.label)
     yield from (f"{', '.join(labels)}: {finding}" for finding, labels in alike.items())
     yield from (f"{each.label} {UNSTEADY[each.steadiness]}." for each in measured if each.steadiness in UNSTEADY)
+
+
+def allotted(group: Group) -> Iterator[str]:
+    """Cells whose processes took by far too few or too many samples for what a process and a sample take."""
+    measured = [each for each in group.results if each.outcome == "measured" and not each.cell.replica]
+    known = [(each.label, each.allocation) for each in measured if each.allocation is not None]
+    few = [(label, each) for label, each in known if each.too_few]
+    many = [(label, each) for label, each in known if each.too_many]
+    for word, found in (("few", few), ("many", many)):
+        if found:
+            taken, best = max(each.samples for _, each in found), max(each.best for _, each in found)
+            yield (
+                f"{', '.join(label for label, _ in found)}: {taken} samples in each process are {word}; by the rule of "
+                f"Kalibera and Jones about {best} would make the most of the time (timing.samples)."
+            )
 
 
 def clone(group: Group) -> Iterator[str]:

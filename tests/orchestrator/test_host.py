@@ -134,7 +134,7 @@ def test_this_machine_has_a_fingerprint() -> None:
 
 
 def test_everything_that_the_kernel_says_is_in_the_fingerprint(build: Build) -> None:
-    said = host.fingerprint({}, build()).model_dump(exclude={"system", "python", "packages"})
+    said = host.fingerprint({}, build()).model_dump(exclude={"system", "python", "packages", "installed"})
     assert said == {
         "cpu": "A Fast CPU @ 3 GHz", "cores": 2, "memory_bytes": 16 << 30, "variables": {}, "microcode": "0x2b",
         "cpu_flags": ("amx_bf16", "amx_tile", "avx", "avx2", "avx512_bf16", "avx512f", "f16c", "fma"),
@@ -149,7 +149,7 @@ def test_everything_that_the_kernel_says_is_in_the_fingerprint(build: Build) -> 
 def test_what_cannot_be_read_is_unknown_and_not_invented(tmp_path: Path) -> None:
     found = host.fingerprint({}, tmp_path)
     known = {name for name, value in found if value is not None}
-    assert known == {"cpu", "cores", "memory_bytes", "system", "python", "variables", "packages"}
+    assert known == {"cpu", "cores", "memory_bytes", "system", "python", "variables", "packages", "installed"}
 
 
 @pytest.mark.parametrize(
@@ -261,6 +261,60 @@ def test_a_machine_without_cpuinfo_has_a_name_all_the_same(tmp_path: Path) -> No
     assert host.cpu_model(tmp_path / "nothing")
 
 
+RECORD = """\
+made_up/core.so,sha256=aaaa,4096
+made_up/__init__.py,sha256=bbbb,12
+made_up-1.0.dist-info/METADATA,sha256=cccc,90
+made_up-1.0.dist-info/RECORD,,
+"""
+
+Install = Callable[[str | None], str | None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Installs a package with this RECORD, and says what the fingerprint makes of it."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def installed(record: str | None) -> str | None:
+        metadata = "made_up-1.0.dist-info/METADATA"
+        write(tmp_path, {metadata: "Name: made-up\nVersion: 1.0\n", "made_up-1.0.dist-info/RECORD": record})
+        return host.installed(["made-up", "not-there"]).get("made-up")
+
+    return installed
+
+
+def test_two_builds_of_one_version_are_told_apart(install: Install) -> None:
+    assert install(RECORD) != install(RECORD.replace("aaaa", "dddd"))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "".join(sorted(RECORD.splitlines(keepends=True))),
+        RECORD + "made_up/__pycache__/__init__.cpython-311.pyc,,\n",
+        RECORD + "../../../bin/made-up,sha256=eeee,228\n",
+        RECORD + "made_up-1.0.dist-info/INSTALLER,sha256=ffff,2\n",
+        RECORD.replace("\n", "\r\n"),
+    ],
+)
+def test_it_does_not_matter_where_or_by_whom_a_wheel_was_unpacked(install: Install, record: str) -> None:
+    assert record != RECORD
+    assert install(record) == install(RECORD)
+
+
+@pytest.mark.parametrize("record", [None, ""])
+def test_a_package_without_a_list_of_its_files_has_no_hash(install: Install, record: str | None) -> None:
+    assert install(record) is None
+
+
+def test_what_is_installed_is_hashed_for_every_version_that_is_known() -> None:
+    found = host.fingerprint()
+    assert found.installed
+    assert found.installed.keys() <= found.packages.keys()
+    assert all(len(digest) == 16 for digest in found.installed.values())
+
+
 def test_a_parent_that_would_be_left_without_a_core_stays_where_it_is() -> None:
     before = host.cores()
     host.step_aside(set(before))
@@ -293,8 +347,11 @@ def test_the_hash_changes_with_a_framework_and_with_a_variable_of_its_own(build:
     newer = plain.model_copy(update={"packages": {"torch": "2.1", "pydantic": "2.0"}})
     ours = plain.model_copy(update={"packages": {"torch": "2.0", "pydantic": "2.1"}})
     told = plain.model_copy(update={"variables": {"OMP_NUM_THREADS": "1"}})
-    assert len({each.content_hash for each in (plain, newer, told)}) == 3
+    built = plain.model_copy(update={"installed": {"torch": "20fa542b1d10b8c7", "pydantic": "86c6c690206b8e1a"}})
+    parsed = built.model_copy(update={"installed": {"torch": "20fa542b1d10b8c7", "pydantic": "144e8b8f77b6f53c"}})
+    assert len({each.content_hash for each in (plain, newer, told, built)}) == 4
     assert plain.content_hash == ours.content_hash
+    assert built.content_hash == parsed.content_hash
 
 
 def test_the_hash_does_not_change_with_the_load_nor_with_memory_that_is_not_felt(build: Build) -> None:

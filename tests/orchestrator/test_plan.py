@@ -6,7 +6,7 @@ import pytest
 from orchestrator import plan as planning
 from orchestrator.errors import UsageError
 from orchestrator.plan import Plan
-from schemas.job import Cell
+from schemas.job import Cell, JobSpec
 from schemas.sweep import SweepSpec
 
 MakePlan = Callable[..., Plan]
@@ -156,6 +156,35 @@ def test_a_job_carries_what_its_worker_has_to_know(make_plan: MakePlan) -> None:
     assert (job.timing.samples, job.timing.calls) == (7, 11)
     assert job.variables["OMP_NUM_THREADS"] == "2"
     assert job.cpus == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ({"stop": {"budget": "4m"}}, 3),
+        ({"stop": {"budget": "40m"}}, 25),
+        ({"stop": {"budget": "40m", "blocks": 4}}, 30),
+        ({"stop": {"budget": "1m", "blocks": 1}}, 5),
+        ({"stop": {"budget": "40m"}, "deadline": "48s"}, 12),
+        ({"stop": {"budget": "40m"}, "deadline": "1s"}, 3),
+        ({"stop": {"budget": "8000h"}, "deadline": "10h"}, 900),
+        ({"stop": {"budget": "40m"}, "timing": {"warmup_max_ns": 10**9}}, 1),
+        ({"stop": {"budget": "40m"}, "timing": {"warmup_max_ns": 0}}, 0),
+    ],
+)
+def test_a_job_may_warm_up_for_a_quarter_of_its_share_of_the_budget_unless_the_user_said_how_long(
+    make_plan: MakePlan, said: dict[str, object], seconds: int
+) -> None:
+    plan = make_plan(**said)
+    assert len(plan.runnable) == 3
+    job = JobSpec.model_validate_json(plan.job(plan.cells[0], 1, 0, None).model_dump_json())
+    assert job.timing.warmup_max_ns == seconds * 10**9
+
+
+def test_a_cell_that_cannot_run_takes_no_share_of_the_budget(make_plan: MakePlan) -> None:
+    stop = {"budget": "40m"}
+    one, both = make_plan("numpy", stop=stop), make_plan("numpy", axes={"dtype": ("float32", "bfloat16")}, stop=stop)
+    assert both.warmup_max_ns == one.warmup_max_ns
 
 
 def test_a_worker_is_given_as_many_cores_as_it_has_threads_from_the_end(make_plan: MakePlan) -> None:

@@ -60,3 +60,8 @@ def test_a_spec_comes_back_from_json_as_it_was() -> None:
         timing=Timing(calls=12), deadline_s=1.5,
     )  # fmt: skip
     assert JobSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+def test_a_job_that_is_told_no_longest_warm_up_has_three_seconds() -> None:
+    assert Timing().longest_warm_up_ns == 3_000_000_000
+    assert Timing(warmup_max_ns=0).longest_warm_up_ns == 0

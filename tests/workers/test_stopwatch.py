@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from workers.stopwatch import SINGLE_CALLS, Stopwatch
+from workers.stopwatch import MOST_LAPS, SINGLE_CALLS, Stopwatch
 
 INPUT_SETS = [("first",), ("second",), ("third",), ("fourth",)]
 
@@ -165,6 +165,23 @@ def test_an_operation_that_keeps_getting_faster_is_warmed_up_to_the_maximum_and_
     took = [took for _, took in laps]
     assert took == durations_ns[: len(took)]
     assert 5_000_000_000 <= sum(took[SINGLE_CALLS:]) < 5_000_000_000 + took[-1]
+
+
+def test_an_operation_that_gets_faster_for_many_seconds_is_warmed_up_until_it_does_no_more() -> None:
+    durations_ns = [int(1e9 * 0.95**call) for call in range(45)]
+    laps = Bench(*durations_ns).watch.warm_up(250_000_000, 60_000_000_000)
+    assert sum(took for _, took in laps) > sum(durations_ns) > 15_000_000_000
+    assert {took for _, took in laps[-10:]} == {durations_ns[-1]}
+
+
+def test_a_long_warm_up_leaves_a_trace_of_bounded_length_in_which_no_call_is_lost() -> None:
+    bench = Bench(*[30_000_000] * SINGLE_CALLS, *[1_000_000] * 8_000, 500_000)
+    laps = bench.watch.warm_up(10_000_000_000, 10_000_000_000)
+    assert MOST_LAPS // 2 < len(laps) - SINGLE_CALLS <= MOST_LAPS
+    assert laps[:SINGLE_CALLS] == ((1, 30_000_000),) * SINGLE_CALLS
+    assert sum(calls for calls, _ in laps) == len(bench.operation.seen)
+    assert sum(took for _, took in laps) == bench.clock.now_ns
+    assert {took / calls for calls, took in laps[SINGLE_CALLS:]} == {1_000_000, 500_000}
 
 
 def test_of_calls_longer_than_the_maximum_only_the_first_few_are_made() -> None:

@@ -136,6 +136,83 @@ def test_only_blocks_that_both_measured_are_compared(make_cell: MakeCell, make_r
     assert comparison.blocks == 11
 
 
+Change = Callable[[JobRecord], JobRecord]
+
+
+def resampled(samples: int) -> Change:
+    """The same process after so many samples."""
+
+    def change(record: JobRecord) -> JobRecord:
+        assert record.report is not None
+        noise = {name: counts[:samples] for name, counts in record.report.noise if isinstance(counts, tuple)}
+        few = {
+            "samples_ns": record.report.samples_ns[:samples],
+            "noise": record.report.noise.model_copy(update=noise),
+        }
+        return record.model_copy(update={"report": record.report.model_copy(update=few)})
+
+    return change
+
+
+def retimed(factor: float, calls: int = 100) -> Change:
+    """The same process as if its samples were meant to last so many times as long."""
+
+    def change(record: JobRecord) -> JobRecord:
+        assert record.report is not None
+        timing = record.spec.timing.model_copy(update={"sample_ns": round(factor * record.spec.timing.sample_ns)})
+        spec = record.spec.model_copy(update={"timing": timing})
+        return record.model_copy(update={"spec": spec, "report": record.report.model_copy(update={"calls": calls})})
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (resampled(2), "one process took 2 samples and the other 3"),
+        (retimed(2), "samples were to last 10 ms in one process and 20 ms in the other"),
+        (retimed(0.5), "samples were to last 5 ms in one process and 10 ms in the other"),
+    ],
+)
+def test_floors_of_processes_that_were_sampled_differently_are_not_compared(
+    make_cell: MakeCell, make_records: MakeRecords, change: Change, reason: str
+) -> None:
+    cell, other = make_cell("numpy:eager"), make_cell("synthetic:spin")
+    records = [
+        change(record) if record.spec.cell == other else record for record in make_records([(cell, 2000), (other, 100)])
+    ]
+    (comparison,) = one(results.groups(records, [cell, other])).comparisons
+    assert (comparison.blocks, comparison.verdict) == (0, Verdict.UNRESOLVED)
+    assert comparison.reason == f"12 blocks are not compared: {reason}"
+    assert comparison.flipped().reason == comparison.reason
+
+
+@pytest.mark.parametrize("change", [retimed(1.5), retimed(1 / 1.5), retimed(10, calls=1)])
+def test_slow_calls_and_samples_of_about_one_length_are_compared(
+    make_cell: MakeCell, make_records: MakeRecords, change: Change
+) -> None:
+    cell, other = make_cell("numpy:eager"), make_cell("synthetic:spin")
+    records = [
+        change(record) if record.spec.cell == other else record for record in make_records([(cell, 100), (other, 2000)])
+    ]
+    (comparison,) = one(results.groups(records, [cell, other])).comparisons
+    assert (comparison.blocks, comparison.reason, comparison.verdict) == (12, "", Verdict.SLOWER)
+
+
+def test_blocks_that_were_sampled_alike_are_compared_beside_others_that_were_not(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    cell, other = make_cell("numpy:eager"), make_cell("synthetic:spin")
+    records = make_records([(cell, 2000), (other, 1000)])
+    fewer = [record if record.spec.block < 9 else resampled(2)(record) for record in records]
+    (alike,) = one(results.groups(fewer, [cell, other])).comparisons
+    assert (alike.blocks, alike.reason) == (12, "")
+    mixed = [record if record.spec.cell == cell else kept for record, kept in zip(records, fewer, strict=True)]
+    (comparison,) = one(results.groups(mixed, [cell, other])).comparisons
+    assert (comparison.blocks, comparison.verdict) == (8, Verdict.FASTER)
+    assert comparison.reason.startswith("4 blocks are not compared")
+
+
 def test_a_sweep_has_enough_when_every_group_is_precise(make_cell: MakeCell, make_records: MakeRecords) -> None:
     spec = SweepSpec.model_validate({"stop": {"precision": 0.02}})
     cells = [make_cell("numpy:eager"), make_cell("synthetic:spin")]

@@ -2,16 +2,19 @@
 
 import dataclasses
 import math
+import random
 import re
 from collections.abc import Callable
 
 import pytest
 
 from orchestrator.analysis import results
+from orchestrator.analysis.allocation import Allocation
 from orchestrator.analysis.compare import Comparison, Standing, Verdict
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.statistics import Interval
 from orchestrator.report import words
+from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord
 
@@ -111,6 +114,51 @@ def test_cells_without_a_measurement_are_named_with_the_reason(found: Group) -> 
     said = words.sentences(found)
     assert "numpy:eager is not ranked: unsupported: because it was unsupported." in said
     assert "synthetic:spin was not run." in said
+
+
+def thawing(seconds: int) -> list[tuple[int, int]]:
+    """A warm-up of calls that take twenty times as long again at first, and less with each second; one per cent noise.
+
+    In laps of ten milliseconds, so many that they last so long.
+    """
+    rng = random.Random(1)
+    levels = [1e6 * (1 + 20 * math.exp(-lap / 100)) for lap in range(100 * seconds)]
+    return [(calls := max(1, round(1e7 / ns)), round(calls * ns * rng.gauss(1, 0.01))) for ns in levels]
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(1, True), (3, True), (30, False)])
+def test_a_cell_that_was_still_getting_faster_as_its_warm_up_ended_is_said_not_to_be_steady(
+    make_cell: MakeCell, make_record: MakeRecord, make_report: Callable[..., Report], seconds: int, said: bool
+) -> None:
+    cell, report = make_cell(), make_report(warmup=thawing(seconds))
+    (group,) = results.groups([make_record(cell, block, report=report) for block in range(1, 5)], [cell])
+    label = "numpy:eager did not become steady during its warm-up in most processes."
+    assert (label in words.sentences(group)) is said
+
+
+def test_blocks_that_could_not_be_compared_are_told_once_with_all_their_pairs(found: Group) -> None:
+    first, second, *others = found.comparisons
+    alike = [dataclasses.replace(each, reason="3 blocks are not compared: x") for each in (first, second)]
+    said = words.sentences(dataclasses.replace(found, comparisons=(*alike, *others)))
+    assert [sentence for sentence in said if "not compared" in sentence] == [
+        "Of torch:eager and torch:trace, torch:eager and tensorflow:eager 3 blocks are not compared: x."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [
+        (5, "torch:eager, torch:trace: 5 samples in each process are few; by the rule of Kalibera and Jones about 20 "),
+        (20, ""),
+        (100, "torch:eager, torch:trace: 100 samples in each process are many; by the rule of Kalibera and Jones "),
+    ],
+)
+def test_samples_are_called_few_or_many_only_where_they_are_by_far(found: Group, samples: int, said: str) -> None:
+    known = Allocation(samples=samples, within=0.02, between=0.01, process_ns=1e9, sample_ns=1e7)
+    by_label = {"torch:eager": known, "torch:trace": known}
+    every = [dataclasses.replace(each, allocation=by_label.get(each.label)) for each in found.results]
+    sentences = list(words.allotted(dataclasses.replace(found, results=tuple(every))))
+    assert [sentence.startswith(said) for sentence in sentences] == ([True] if said else [])
 
 
 def test_an_honest_instrument_finds_no_difference_where_there_is_none(found: Group) -> None:
