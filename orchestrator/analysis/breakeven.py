@@ -71,10 +71,9 @@ class BreakEven:
         return Payoff.OPEN if faster is None else Payoff.PAYS if faster == self.mode else Payoff.NEVER
 
     @property
-    def not_before(self) -> float:
-        """It has not paid before so many calls, if it ever does; one where nothing is known."""
-        unknown = self.barred or self.steady.verdict is Verdict.ESTIMATOR_DEPENDENT
-        return 1 if unknown or math.isnan(self.calls.low) else self.calls.low
+    def bounded(self) -> bool:
+        """Whether the intervals mean anything: not if a cell is too disturbed, or the two estimators disagree."""
+        return not self.barred and self.steady.verdict is not Verdict.ESTIMATOR_DEPENDENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +119,10 @@ def break_even(group: Group, mode: str, other: str) -> BreakEven:
 def calls_until_paid(pairs: Sequence[tuple[Curve, Curve]], start: Start, alpha: float = ALPHA) -> Interval:
     """The break-even of the first curves of these pairs against the second, one pair for each block.
 
-    Nan without pairs. Too few for an interval: from one to never.
+    Where there are too few pairs for an interval, it runs from one to never.
     """
     if not pairs:
-        return Interval(math.nan, math.nan, math.nan)
+        return Interval(math.nan, 1, NEVER)
     known: dict[float, Interval] = {}
 
     def ratio(calls: float) -> Interval:

@@ -1,6 +1,7 @@
 """Numbers as people read them."""
 
 import math
+from collections.abc import Callable
 
 from orchestrator.analysis.statistics import Interval
 
@@ -43,3 +44,25 @@ def clock(seconds: float) -> str:
     """Minutes and seconds: `3:20`."""
     whole = max(0, round(seconds))
     return f"{whole // 60}:{whole % 60:02}"
+
+
+def number(count: float) -> str:
+    """A count of calls: `360,000`, `3.6 million`, `never`."""
+    if math.isinf(count):
+        return "never"
+    for scale, word in ((1e9, "billion"), (1e6, "million")):
+        if count >= scale:
+            return f"{count / scale:,.12g} {word}"
+    return f"{count:,.0f}"
+
+
+def rounded(counts: Interval) -> Interval:
+    """Counts to the digits that their interval supports, a tenth of its width, with the ends outwards and at least 1."""
+    widths = (counts.high - counts.low, counts.estimate, counts.low)
+    width = next((width for width in widths if math.isfinite(width)), 1)
+    step = 10 ** max(0, math.floor(math.log10(max(1, width / 10))))
+
+    def to(count: float, whole: Callable[[float], int]) -> float:
+        return max(1, whole(count / step) * step) if math.isfinite(count) else count
+
+    return Interval(to(counts.estimate, round), to(counts.low, math.floor), to(counts.high, math.ceil))
