@@ -50,7 +50,7 @@ class Curve:
 
 def curve(report: Report, steady_from: int, *, floor_ns: float, typical_ns: float) -> Curve:
     """The curve of one process: its warm-up as it was up to the lap from which calls were steady."""
-    calls, spent = 1, first_result_ns(report)
+    calls, spent = 1, max(1, first_result_ns(report))
     seen = [(calls, spent)]
     for lap_calls, took in report.warmup[1:steady_from]:
         calls, spent = calls + lap_calls, spent + took

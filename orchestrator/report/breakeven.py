@@ -37,6 +37,8 @@ def payoff(found: BreakEven) -> str:
             return f"is not known to pay: its calls are not shown to be faster than those of {found.other}{least}"
         case _ if calls.high == 1:
             return f"is ahead of {found.other} from the first call on"
+        case _ if calls.estimate == 1:
+            return f"is ahead of {found.other} after {number(calls.high)} calls at most"
         case _:
             ends = f"{number(calls.low)} to {number(calls.high)}"
             return f"has paid against {found.other} after about {number(calls.estimate)} calls ({ends})"

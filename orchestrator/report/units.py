@@ -57,12 +57,19 @@ def number(count: float) -> str:
 
 
 def rounded(counts: Interval) -> Interval:
-    """Counts to the digits that their interval supports, a tenth of its width, with the ends outwards and at least 1."""
-    widths = (counts.high - counts.low, counts.estimate, counts.low)
-    width = next((width for width in widths if math.isfinite(width)), 1)
-    step = 10 ** max(0, math.floor(math.log10(max(1, width / 10))))
+    """Counts to two digits, or to a tenth of their interval where that is finer; the ends outwards, at least one."""
+    width = counts.high - counts.low
+    finest = digit(width / 10) if math.isfinite(width) else math.inf
 
     def to(count: float, whole: Callable[[float], int]) -> float:
-        return max(1, whole(count / step) * step) if math.isfinite(count) else count
+        if not math.isfinite(count):
+            return count
+        step = min(finest, digit(count / 10))
+        return max(1, whole(count / step) * step)
 
     return Interval(to(counts.estimate, round), to(counts.low, math.floor), to(counts.high, math.ceil))
+
+
+def digit(count: float) -> int:
+    """The value of the first digit of a count: 100 in 345; at least one."""
+    return int(10 ** math.floor(math.log10(max(1, count))))
