@@ -14,6 +14,8 @@ from orchestrator.analysis.results import Group
 from orchestrator.analysis.statistics import Interval
 from orchestrator.report.units import duration, number, rounded
 
+OPEN = str(Payoff.OPEN)
+
 
 def sentences(group: Group) -> Iterator[str]:
     """For each compiled mode, whether and when it has paid against the first mode that it is set against."""
@@ -45,10 +47,13 @@ def payoff(found: BreakEven) -> str:
 
 
 def tables(group: Group) -> Iterator[Table]:
-    """The break-evens, and the best modes by numbers of calls; none where there is nothing to say."""
-    if found := break_evens(group):
+    """The break-evens, and the best modes by numbers of calls; each only where it says something."""
+    found = break_evens(group)
+    if any(shown(each, calls) != OPEN for each in found for calls in (each.calls, each.with_import)):
         yield of_break_evens(found)
-        yield of_best(tuple(best(group)))
+    ties = tuple(best(group)) if found else ()
+    if any(len(modes) < len(group.curves) for each in ties for modes in (each.modes, each.with_import)):
+        yield of_best(ties, len(group.curves))
 
 
 def of_break_evens(found: Sequence[BreakEven]) -> Table:
@@ -63,16 +68,16 @@ def of_break_evens(found: Sequence[BreakEven]) -> Table:
     return drawn
 
 
-def of_best(found: Sequence[Best]) -> Table:
-    """A row for each run of numbers of calls for which the same modes are best."""
+def of_best(found: Sequence[Best], modes: int) -> Table:
+    """A row for each run of numbers of calls for which the same modes are best, of so many."""
     drawn = plain("Least time in all, by calls (at powers of ten)")
     drawn.add_column("calls", justify="right", no_wrap=True)
     drawn.add_column("from the finished model")
     drawn.add_column("with import")
-    for (modes, with_import), alike in groupby(found, lambda each: (each.modes, each.with_import)):
+    for ties, alike in groupby(found, lambda each: (each.modes, each.with_import)):
         calls = [each.calls for each in alike]
         numbers = dict.fromkeys((number(calls[0]), number(calls[-1])))
-        drawn.add_row("–".join(numbers), " or ".join(modes), " or ".join(with_import))
+        drawn.add_row("–".join(numbers), *(" or ".join(tie) if len(tie) < modes else "not told apart" for tie in ties))
     return drawn
 
 
@@ -86,13 +91,13 @@ def plain(title: str) -> Table:
 
 def shown(found: BreakEven, calls: Interval) -> str:
     """A break-even with its interval on a second line; what is not claimed has no estimate."""
+    near = rounded(calls)
+    ends = f"\n({number(near.low)}–{number(near.high)})"
     if found.payoff is Payoff.NEVER:
         return "never"
-    near = rounded(calls)
-    ends = f"({number(near.low)}–{number(near.high)})"
     if found.payoff is Payoff.OPEN:
-        return f"not claimed\n{ends}" if found.bounded else "not claimed"
-    return "1" if near.high == 1 else f"{number(near.estimate)}\n{ends}"
+        return OPEN + ends if found.bounded and (near.low, near.high) != (1, math.inf) else OPEN
+    return "1" if near.high == 1 else number(near.estimate) + ends
 
 
 def document(group: Group) -> dict[str, Any]:
