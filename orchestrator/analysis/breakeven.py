@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -105,7 +105,7 @@ def rivals(group: Group, mode: str) -> list[str]:
 def break_even(group: Group, mode: str, other: str) -> BreakEven:
     """One mode of a group against another."""
     own, others = group.curves[mode], group.curves[other]
-    pairs = [(own[block], others[block]) for block in sorted(own.keys() & others.keys())]
+    pairs = tuple((own[block], others[block]) for block in sorted(own.keys() & others.keys()))
     return BreakEven(
         mode=mode,
         other=other,
@@ -116,10 +116,12 @@ def break_even(group: Group, mode: str, other: str) -> BreakEven:
     )
 
 
-def calls_until_paid(pairs: Sequence[tuple[Curve, Curve]], start: Start, alpha: float = ALPHA) -> Interval:
+@lru_cache(maxsize=1000)
+def calls_until_paid(pairs: tuple[tuple[Curve, Curve], ...], start: Start, alpha: float = ALPHA) -> Interval:
     """The break-even of the first curves of these pairs against the second, one pair for each block.
 
-    Where there are too few pairs for an interval, it runs from one to never.
+    Where there are too few pairs for an interval, it runs from one to never. Remembered, since it is costly and both
+    the tables and the sentences ask.
     """
     if not pairs:
         return Interval(math.nan, 1, NEVER)

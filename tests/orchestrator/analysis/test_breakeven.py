@@ -46,7 +46,7 @@ def line(first_ns: float, call_ns: float, *laps: tuple[int, float], before_ns: f
 
 
 def estimate(own: Curve, other: Curve) -> float:
-    return calls_until_paid([(own, other)], "model").estimate
+    return calls_until_paid(((own, other),), "model").estimate
 
 
 @pytest.mark.parametrize(
@@ -86,11 +86,11 @@ def test_just_before_its_break_even_it_is_not_ahead_and_from_there_on_it_is(
         assert own_call >= call or log_ratio(own, other, MOST, "model") >= 0
 
 
-def scattered(own: Curve, other: Curve, blocks: int = 12) -> list[tuple[Curve, Curve]]:
+def scattered(own: Curve, other: Curve, blocks: int = 12) -> tuple[tuple[Curve, Curve], ...]:
     """Pairs in which the own calls scatter by about one per cent around those of the curve."""
-    return [
-        (dataclasses.replace(own, floor_ns=own.floor_ns * math.exp(noise)), other) for noise in (STEADY * 3)[:blocks]
-    ]
+    return tuple(
+        (dataclasses.replace(own, floor_ns=own.floor_ns * math.exp(noise)), other) for noise in STEADY[:blocks]
+    )
 
 
 def test_the_interval_ends_where_the_ends_of_the_ratio_of_totals_pass_one() -> None:
@@ -107,14 +107,14 @@ def test_an_advantage_that_noise_may_explain_may_never_pay() -> None:
 def test_too_few_processes_leave_everything_open() -> None:
     found = calls_until_paid(scattered(line(10_000, 50), line(100, 100), blocks=5), "model")
     assert (found.low, found.high) == (1, NEVER)
-    nothing = calls_until_paid([], "model")
+    nothing = calls_until_paid((), "model")
     assert (nothing.low, nothing.high, math.isnan(nothing.estimate)) == (1, NEVER, True)
 
 
 def test_what_comes_before_the_model_counts_with_import_only() -> None:
     own, other = line(1000, 5, before_ns=2000), line(10, 10, before_ns=1000)
-    assert calls_until_paid([(own, other)], "model").estimate == 200
-    assert calls_until_paid([(own, other)], "import").estimate == 400
+    assert calls_until_paid(((own, other),), "model").estimate == 200
+    assert calls_until_paid(((own, other),), "import").estimate == 400
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def intervals(case: str, law: Law, scale: float, start: Start, experiments: int)
     rng, (own, other) = np.random.default_rng(1), CASES[case]
     for _ in range(experiments):
         block = rng.normal(0, BLOCK_NOISE, LOOKS[-1])
-        pairs = list(zip(own.processes(rng, law, scale, block), other.processes(rng, law, scale, block), strict=True))
+        pairs = tuple(zip(own.processes(rng, law, scale, block), other.processes(rng, law, scale, block), strict=True))
         yield calls_until_paid(pairs[: looked(pairs)], start)
 
 
