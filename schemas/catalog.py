@@ -105,6 +105,11 @@ FRAMEWORKS: tuple[Framework, ...] = (
         dtypes=NUMPY_DTYPES,
         modes=(
             Mode(name="spin", summary="an instrument: the reference, then spinning until a known time has passed"),
+            Mode(
+                name="compiled",
+                summary="an instrument: spins for a known time to compile, and in each call for another",
+                sibling="spin",
+            ),
             Mode(name="wrong", summary="an instrument: one output is off by a thousandth"),
             Mode(name="garbage", summary="an instrument: outputs are not finite"),
             Mode(name="hang", summary="an instrument: the first call does not return"),
@@ -156,6 +161,8 @@ WORKLOADS: tuple[Workload, ...] = (
         summary="an instrument: a product that takes a known time and holds known memory",
         parameters=(
             Parameter(name="spin_ns", default=100_000, minimum=0, summary="nanoseconds that a call takes"),
+            Parameter(name="compile_ns", default=20_000_000, minimum=0, summary="nanoseconds that compiling takes"),
+            Parameter(name="compiled_ns", default=50_000, minimum=0, summary="nanoseconds that a call takes then"),
             Parameter(name="hold_mib", default=0, minimum=0, summary="mebibytes that are held from the build on"),
         ),
     ),

@@ -64,9 +64,7 @@ def together(first: PhaseCost, second: PhaseCost) -> PhaseCost:
     memory = None
     if first.memory is not None and second.memory is not None:
         highest = max(first.memory.peak, second.memory.peak)
-        memory = PhaseMemory.model_validate(
-            second.memory.model_dump() | {"start": first.memory.start, "peak": highest}
-        )
+        memory = PhaseMemory.model_validate(second.memory.model_dump() | {"start": first.memory.start, "peak": highest})
     return PhaseCost(
         name=first.name, wall_ns=first.wall_ns + second.wall_ns, cpu_ns=first.cpu_ns + second.cpu_ns, memory=memory
     )

@@ -4,18 +4,19 @@ import functools
 import math
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from orchestrator.analysis.allocation import Allocation, allocation
 from orchestrator.analysis.compare import MARGIN, Comparison, Scores, Standing, compare_all, should_stop, standings
+from orchestrator.analysis.curve import Curve, curve, first_result_ns
 from orchestrator.analysis.disturbance import Flag, Grade, canary_floor_ns, drifting, flags, grade, undisturbed
 from orchestrator.analysis.pairing import Sampling
 from orchestrator.analysis.statistics import LOOKS, Interval, median_interval, percentile
 from orchestrator.analysis.steady import Steady, classify
 from orchestrator.judge import TRIES
-from schemas.event import PhaseName, Report
+from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord, Outcome
 from schemas.sweep import SweepSpec
@@ -24,7 +25,6 @@ Steadiness = Literal["flat", "warm-up", "slow-down", "none", "mixed", "unknown"]
 AGREEING = 0.9
 """So many of a cell's processes must be steady in the same way, or the cell is labelled."""
 
-BEFORE_FIRST_RESULT: tuple[PhaseName, ...] = ("trace", "compile", "first_call")
 DECIDING: tuple[Outcome, ...] = (
     "wrong", "unfair", "implausible", "recompiled", "overhead-dominated", "unsupported", "measured",
 )  # fmt: skip
@@ -67,7 +67,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Cells that compute the same, and what may be said of them together."""
+    """Cells that compute the same, and what may be said of them together.
+
+    `curves` are those of the ranked cells' processes, by label and block.
+    """
 
     title: str
     baseline: str
@@ -75,6 +78,7 @@ class Group:
     comparisons: tuple[Comparison, ...]
     standings: tuple[Standing, ...]
     clone: Comparison | None
+    curves: Mapping[str, Mapping[int, Curve]]
 
     @property
     def against(self) -> dict[str, Comparison]:
@@ -98,7 +102,8 @@ def groups(
     for cell in cells:
         together[title(cell)].append(result(cell, of_cell[cell.id], canary_ns))
     scores = {cell.id: score(of_cell[cell.id]) for cell in cells}
-    return tuple(group(name, results, scores, baseline, margin) for name, results in together.items())
+    spent = {cell.id: curves(of_cell[cell.id]) for cell in cells}
+    return tuple(group(name, results, scores, spent, baseline, margin) for name, results in together.items())
 
 
 def title(cell: Cell) -> str:
@@ -160,7 +165,12 @@ def speaking(records: Sequence[JobRecord]) -> JobRecord | None:
 
 
 def group(
-    name: str, results: Sequence[Result], scores: dict[str, Scores], baseline: str | None, margin: float
+    name: str,
+    results: Sequence[Result],
+    scores: dict[str, Scores],
+    spent: Mapping[str, Mapping[int, Curve]],
+    baseline: str | None,
+    margin: float,
 ) -> Group:
     """Compare the measured cells of one group with each other, and the A/A clone with its original."""
     ranked = [each for each in results if each.outcome == "measured" and not each.cell.replica]
@@ -175,6 +185,7 @@ def group(
         comparisons=comparisons,
         standings=standings(labels, comparisons),
         clone=clone(twins[0], ranked, scores, margin) if twins else None,
+        curves={each.label: spent[each.cell.id] for each in ranked},
     )
 
 
@@ -193,22 +204,38 @@ def clone(twin: Result, ranked: Iterable[Result], scores: dict[str, Scores], mar
 
 
 def score(records: Iterable[JobRecord]) -> Scores:
-    """Log seconds per call of each block's process, of measured jobs alone; one that a quota stopped is no measure."""
-    valid = [
-        record
-        for record in records
-        if record.outcome == "measured" and record.report is not None and not record.report.noise.throttled
-    ]
+    """Log seconds per call of each block's process, of those that count."""
+    counted = tuple(counting(records))
     return Scores(
-        floor={record.spec.block: floor(record.report) for record in valid if record.report is not None},
-        typical={record.spec.block: typical(record) for record in valid},
-        sampling={record.spec.block: sampling(record, record.report) for record in valid if record.report is not None},
+        floor={record.spec.block: floor(report) for record, report in counted},
+        typical={record.spec.block: typical(record) for record, _ in counted},
+        sampling={record.spec.block: sampling(record, report) for record, report in counted},
     )
 
 
 def sampling(record: JobRecord, report: Report) -> Sampling:
     """How a process was sampled: the samples that it took, and how long each was meant to be."""
     return Sampling(len(report.samples_ns), record.spec.timing.sample_ns, slow=report.calls == 1)
+
+
+def curves(records: Iterable[JobRecord]) -> dict[int, Curve]:
+    """What each block's process had spent after so many calls, of those that count."""
+    return {
+        record.spec.block: curve(
+            report,
+            of_laps(report.warmup).start,
+            floor_ns=math.exp(floor(report)) * 1e9,
+            typical_ns=math.exp(typical(record)) * 1e9,
+        )
+        for record, report in counting(records)
+    }
+
+
+def counting(records: Iterable[JobRecord]) -> Iterator[tuple[JobRecord, Report]]:
+    """The measured jobs with their reports; one that a quota stopped is no measure."""
+    for record in records:
+        if record.outcome == "measured" and record.report is not None and not record.report.noise.throttled:
+            yield record, record.report
 
 
 def floor(report: Report) -> float:
@@ -245,11 +272,6 @@ def percentiles(reports: Sequence[Report]) -> dict[str, float | None]:
     """Percentiles of the time per call of samples, where there are enough of them to speak of a tail."""
     pooled = [sample / report.calls for report in reports for sample in report.samples_ns]
     return {f"p{q}": percentile(pooled, q) if pooled else None for q in (50, 90, 99)}
-
-
-def first_result_ns(report: Report) -> float:
-    """From the finished model to its first result: tracing or compiling, and the first call."""
-    return sum(cost.wall_ns for cost in report.phases if cost.name in BEFORE_FIRST_RESULT)
 
 
 def enough(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord], block: int) -> bool:

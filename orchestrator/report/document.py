@@ -8,6 +8,7 @@ from orchestrator.analysis.allocation import Allocation
 from orchestrator.analysis.compare import Comparison
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics import Interval
+from orchestrator.report import breakeven
 from orchestrator.report.words import sentences
 from schemas.base import SCHEMA_VERSION
 from schemas.record import Manifest
@@ -43,6 +44,7 @@ def of_group(group: Group) -> dict[str, Any]:
         "comparisons": [of_comparison(comparison) for comparison in group.comparisons],
         "clone": None if group.clone is None else of_comparison(group.clone),
         "sentences": sentences(group),
+        **breakeven.document(group),
     }
 
 

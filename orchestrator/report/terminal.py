@@ -11,6 +11,7 @@ from rich.text import Text
 from orchestrator.analysis.compare import Comparison, Standing
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics import Interval
+from orchestrator.report import breakeven
 from orchestrator.report.units import between, duration, printable, ratio
 from orchestrator.report.words import deprecations, sentences
 
@@ -20,6 +21,9 @@ def show(console: Console, groups: Sequence[Group], stopped: str, where: str, ma
     for group in groups:
         console.print()
         console.print(table(group))
+        for more in breakeven.tables(group):
+            console.print()
+            console.print(more)
         for sentence in sentences(group):
             console.print(f"• {escape(sentence)}", highlight=False)
     for note in deprecations([result for group in groups for result in group.results]):

@@ -1,6 +1,7 @@
 """Numbers as people read them."""
 
 import math
+from collections.abc import Callable
 
 from orchestrator.analysis.statistics import Interval
 
@@ -43,3 +44,32 @@ def clock(seconds: float) -> str:
     """Minutes and seconds: `3:20`."""
     whole = max(0, round(seconds))
     return f"{whole // 60}:{whole % 60:02}"
+
+
+def number(count: float) -> str:
+    """A count of calls: `360,000`, `3.6 million`, `never`."""
+    if math.isinf(count):
+        return "never"
+    for scale, word in ((1e9, "billion"), (1e6, "million")):
+        if count >= scale:
+            return f"{count / scale:,.12g} {word}"
+    return f"{count:,.0f}"
+
+
+def rounded(counts: Interval) -> Interval:
+    """Counts to two digits, or to a tenth of their interval where that is finer; the ends outwards, at least one."""
+    width = counts.high - counts.low
+    finest = digit(width / 10) if math.isfinite(width) else math.inf
+
+    def to(count: float, whole: Callable[[float], int]) -> float:
+        if not math.isfinite(count):
+            return count
+        step = min(finest, digit(count / 10))
+        return max(1, whole(count / step) * step)
+
+    return Interval(to(counts.estimate, round), to(counts.low, math.floor), to(counts.high, math.ceil))
+
+
+def digit(count: float) -> int:
+    """The value of the first digit of a count: 100 in 345; at least one."""
+    return int(10 ** math.floor(math.log10(max(1, count))))

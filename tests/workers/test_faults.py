@@ -183,6 +183,14 @@ def test_a_known_time_is_a_lower_bound_of_every_sample(ask: "Ask", reported: "Re
     assert min(took / calls for calls, took in found.warmup) >= 250_000
 
 
+def test_compiling_and_what_is_compiled_take_their_known_times(ask: "Ask", reported: "Reported") -> None:
+    times = {"spin_ns": 900_000, "compile_ns": 30_000_000, "compiled_ns": 250_000}
+    found = reported(ask("synthetic", "compiled", "synthetic", times))
+    (compiling,) = (cost for cost in found.phases if cost.name == "compile")
+    assert compiling.wall_ns >= 30_000_000
+    assert 250_000 <= min(found.samples_ns) / found.calls < 900_000
+
+
 def test_a_given_number_of_calls_is_kept(ask: "Ask", work: "Work") -> None:
     spec = ask("synthetic", "spin", "synthetic", {"spin_ns": 0})
     timing = spec.timing.model_copy(update={"calls": 17, "samples": 4})

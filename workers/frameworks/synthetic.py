@@ -1,7 +1,7 @@
 """An instrument for tests: takes a known time, holds known memory, and misbehaves when told to.
 
-It computes what NumPy computes, then spins until `spin_ns` have passed since the call began. Its modes are the
-ways to misbehave.
+It computes what NumPy computes, then spins until `spin_ns` have passed since the call began. Mode `compiled` spins for
+`compile_ns` before its first call and then for `compiled_ns` in each. The other modes are the ways to misbehave.
 """
 
 import os
@@ -93,14 +93,21 @@ BROKEN: dict[str, Callable[[Step], Step]] = {
 }  # fmt: skip
 
 
+def spin_until(end_ns: int) -> None:
+    """Keep a core busy until the clock says so."""
+    while time.perf_counter_ns() < end_ns:
+        pass
+
+
 class Framework(honest.Framework):
     """NumPy with a known duration and known faults."""
 
     def __init__(self, cell: Cell) -> None:
         super().__init__(cell)
-        if cell.mode not in {"spin", "recompiling", *FAULTS, *BROKEN}:
+        if cell.mode not in {"spin", "compiled", "recompiling", *FAULTS, *BROKEN}:
             raise Unsupported(f"the synthetic instrument has no mode {cell.mode}")
-        self._spin_ns = cell.parameters.get("spin_ns", 0)
+        self._spin_ns = cell.parameters.get("compiled_ns" if cell.mode == "compiled" else "spin_ns", 0)
+        self._compile_ns = cell.parameters.get("compile_ns", 0)
         self._hold_mib = cell.parameters.get("hold_mib", 0)
         self._compiled = 0
 
@@ -109,6 +116,8 @@ class Framework(honest.Framework):
         return super().build(implementation, weights)
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+        if self._cell.mode == "compiled":
+            return Prepared("compile", lambda: self._compiling(self._step(*model)))
         return Prepared(None, lambda: self._modified(self._step(*model)))
 
     def compilations(self) -> int | None:
@@ -116,6 +125,10 @@ class Framework(honest.Framework):
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         return super().to_numpy(outputs[0]() if self._cell.mode == "deferred" else outputs)
+
+    def _compiling(self, step: Step) -> Step:
+        spin_until(time.perf_counter_ns() + self._compile_ns)
+        return self._modified(step)
 
     def _modified(self, step: Step) -> Step:
         """The step with the fault of its mode; an honest one takes its known time."""

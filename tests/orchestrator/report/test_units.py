@@ -1,9 +1,11 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.analysis.statistics import Interval
-from orchestrator.report.units import between, clock, duration, ratio
+from orchestrator.report.units import between, clock, duration, number, ratio, rounded
 
 
 @pytest.mark.parametrize(
@@ -44,3 +46,38 @@ def test_an_end_that_the_data_do_not_support_is_not_shown(interval: Interval, te
 )
 def test_time_left_is_in_minutes_and_seconds(seconds: float, text: str) -> None:
     assert clock(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (1, "1"), (999, "999"), (360_000, "360,000"), (3.6e6, "3.6 million"), (1e9, "1 billion"),
+        (2.5e13, "25,000 billion"), (math.inf, "never"),
+    ],
+)  # fmt: skip
+def test_counts_are_in_words_from_a_million_on(count: float, text: str) -> None:
+    assert number(count) == text
+
+
+@pytest.mark.parametrize(
+    ("counts", "shown"),
+    [
+        (Interval(359_606, 269_488, 523_808), Interval(360_000, 260_000, 530_000)),
+        (Interval(359_606, 359_488, 359_808), Interval(359_610, 359_480, 359_810)),
+        (Interval(3_456_789, 8_123, 98_765_432), Interval(3_500_000, 8_100, 99_000_000)),
+        (Interval(256, 241, 271), Interval(256, 241, 271)),
+        (Interval(1, 1, 1), Interval(1, 1, 1)),
+        (Interval(math.inf, 166_500, math.inf), Interval(math.inf, 160_000, math.inf)),
+        (Interval(math.inf, math.inf, math.inf), Interval(math.inf, math.inf, math.inf)),
+    ],
+)
+def test_counts_have_the_digits_that_their_interval_supports(counts: Interval, shown: Interval) -> None:
+    assert rounded(counts) == shown
+
+
+@given(st.floats(1, 1e15), st.floats(0, 1e15), st.floats(0, 1e15))
+def test_rounding_never_narrows_an_interval(low: float, more: float, yet_more: float) -> None:
+    counts = Interval(low + more, low, low + more + yet_more)
+    shown = rounded(counts)
+    assert shown.low <= counts.low * (1 + 1e-9)
+    assert shown.high >= counts.high * (1 - 1e-9)

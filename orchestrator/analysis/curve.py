@@ -1,0 +1,70 @@
+"""What one process has spent after so many calls: the time that a person who starts it waits."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.event import PhaseName, Report
+
+BEFORE_MODEL: tuple[PhaseName, ...] = ("import", "initialise", "build")
+BEFORE_FIRST_RESULT: tuple[PhaseName, ...] = ("trace", "compile", "first_call")
+
+Start = Literal["model", "import"]
+"""Where the clock starts: at the finished model, or before the framework is imported."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """Time against calls of one process, in nanoseconds: a broken line as far as it was seen to vary, then straight.
+
+    `seen` are points of that line, calls and the time that they took together since the model was finished; the first
+    is the first result. Each call after the last of them takes `floor_ns`, or `typical_ns`.
+    """
+
+    before_model_ns: float
+    seen: tuple[tuple[int, float], ...]
+    floor_ns: float
+    typical_ns: float
+
+    def floor_total_ns(self, calls: int, start: Start) -> float:
+        """Time from `start` until so many calls are done, steady ones at the process's floor."""
+        return self._total_ns(calls, self.floor_ns, start)
+
+    def typical_total_ns(self, calls: int, start: Start) -> float:
+        """The same with steady calls at the process's typical time."""
+        return self._total_ns(calls, self.typical_ns, start)
+
+    def _total_ns(self, calls: int, steady_ns: float, start: Start) -> float:
+        since_model = self._since_model_ns(calls, steady_ns)
+        return since_model + self.before_model_ns if start == "import" else since_model
+
+    def _since_model_ns(self, calls: int, steady_ns: float) -> float:
+        place = bisect_right(self.seen, calls, key=lambda point: point[0])
+        done, spent = self.seen[place - 1]
+        if place == len(self.seen):
+            return spent + (calls - done) * steady_ns
+        then_done, then_spent = self.seen[place]
+        return spent + (calls - done) * (then_spent - spent) / (then_done - done)
+
+
+def curve(report: Report, steady_from: int, *, floor_ns: float, typical_ns: float) -> Curve:
+    """The curve of one process: its warm-up as it was up to the lap from which calls were steady."""
+    calls, spent = 1, max(1, first_result_ns(report))
+    seen = [(calls, spent)]
+    for lap_calls, took in report.warmup[1:steady_from]:
+        calls, spent = calls + lap_calls, spent + took
+        seen.append((calls, spent))
+    return Curve(
+        before_model_ns=phases_ns(report, BEFORE_MODEL), seen=tuple(seen), floor_ns=floor_ns, typical_ns=typical_ns
+    )
+
+
+def first_result_ns(report: Report) -> float:
+    """From the finished model to its first result: tracing or compiling, and the first call."""
+    return phases_ns(report, BEFORE_FIRST_RESULT)
+
+
+def phases_ns(report: Report, names: Sequence[PhaseName]) -> float:
+    """What these phases took together."""
+    return sum(cost.wall_ns for cost in report.phases if cost.name in names)

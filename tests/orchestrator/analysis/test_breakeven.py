@@ -1,0 +1,234 @@
+"""After how many calls a compiled mode has paid, and what may be said of it."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.analysis import results
+from orchestrator.analysis.breakeven import (
+    MOST,
+    NEVER,
+    Best,
+    BreakEven,
+    Payoff,
+    best,
+    break_evens,
+    calls_until_paid,
+    log_ratio,
+)
+from orchestrator.analysis.compare import Verdict, both_ways
+from orchestrator.analysis.curve import Curve
+from orchestrator.analysis.results import Group
+from orchestrator.analysis.statistics import Interval
+from schemas.event import Report
+from schemas.job import Cell
+from schemas.record import JobRecord
+
+MakeCell = Callable[..., Cell]
+MakeRecord = Callable[..., JobRecord]
+MakeReport = Callable[..., Report]
+Find = Callable[..., Group]
+
+STEADY = (0.001, -0.002, 0.003, -0.004, 0.005, -0.006, 0.007, -0.008, 0.009, -0.010, 0.011, -0.012)
+EAGER, TRACE, SCRIPT = "torch:eager", "torch:trace", "torch:script"
+
+
+def line(first_ns: float, call_ns: float, *laps: tuple[int, float], before_ns: float = 0) -> Curve:
+    """A first result, laps of so many calls that took so long each, and then calls of one length."""
+    seen = [(1, first_ns)]
+    for calls, each_ns in laps:
+        seen.append((seen[-1][0] + calls, seen[-1][1] + calls * each_ns))
+    return Curve(before_model_ns=before_ns, seen=tuple(seen), floor_ns=call_ns, typical_ns=call_ns)
+
+
+def estimate(own: Curve, other: Curve) -> float:
+    return calls_until_paid(((own, other),), "model").estimate
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "calls"),
+    [
+        (line(1000, 5), line(10, 10), 200),
+        (line(1000, 5), line(10, 10, (50, 13)), 170),
+        (line(1000, 5, (10, 105)), line(10, 10), 400),
+        (line(500, 10), line(1, 20, (100, 5)), 201),
+        (line(10, 5), line(11, 5), NEVER),
+        (line(10, 5), line(10, 6), 2),
+        (line(9, 5), line(10, 6), 1),
+        (line(9, 6), line(10, 5), NEVER),
+        (line(9, 5, (1, 20)), line(10, 6), 16),
+        (line(1e18, 1), line(1, 2), NEVER),
+    ],
+)
+def test_it_has_paid_from_the_call_on_from_which_its_total_stays_smaller(
+    own: Curve, other: Curve, calls: float
+) -> None:
+    assert estimate(own, other) == calls
+
+
+@given(
+    st.floats(1, 1e9), st.floats(1, 1e9), st.floats(1, 1e6), st.floats(1, 1e6), st.lists(st.floats(1, 1e6), max_size=5)
+)
+def test_just_before_its_break_even_it_is_not_ahead_and_from_there_on_it_is(
+    own_first: float, first: float, own_call: float, call: float, laps: list[float]
+) -> None:
+    own, other = line(own_first, own_call, *((1, lap) for lap in laps)), line(first, call)
+    calls = estimate(own, other)
+    if calls < NEVER:
+        assert log_ratio(own, other, calls, "model") < 0
+        assert log_ratio(own, other, 2 * calls, "model") < 0
+        assert calls == 1 or log_ratio(own, other, calls - 1, "model") >= 0
+    else:
+        assert own_call >= call or log_ratio(own, other, MOST, "model") >= 0
+
+
+def scattered(own: Curve, other: Curve, blocks: int = 12) -> tuple[tuple[Curve, Curve], ...]:
+    """Pairs in which the own calls scatter by about one per cent around those of the curve."""
+    return tuple(
+        (dataclasses.replace(own, floor_ns=own.floor_ns * math.exp(noise)), other) for noise in STEADY[:blocks]
+    )
+
+
+def test_the_interval_ends_where_the_ends_of_the_ratio_of_totals_pass_one() -> None:
+    found = calls_until_paid(scattered(line(10_000, 95), line(100, 100)), "model")
+    assert found.low < 1 + 9900 / 5 < found.high
+    assert found.low <= found.estimate <= found.high < NEVER
+
+
+def test_an_advantage_that_noise_may_explain_may_never_pay() -> None:
+    found = calls_until_paid(scattered(line(10_000, 99.9), line(100, 100)), "model")
+    assert 1 < found.low < found.high == NEVER
+
+
+def test_too_few_processes_leave_everything_open() -> None:
+    found = calls_until_paid(scattered(line(10_000, 50), line(100, 100), blocks=5), "model")
+    assert (found.low, found.high) == (1, NEVER)
+    nothing = calls_until_paid((), "model")
+    assert (nothing.low, nothing.high, math.isnan(nothing.estimate)) == (1, NEVER, True)
+
+
+def test_what_comes_before_the_model_counts_with_import_only() -> None:
+    own, other = line(1000, 5, before_ns=2000), line(10, 10, before_ns=1000)
+    assert calls_until_paid(((own, other),), "model").estimate == 200
+    assert calls_until_paid(((own, other),), "import").estimate == 400
+
+
+@pytest.fixture
+def find(make_cell: MakeCell, make_record: MakeRecord, make_report: MakeReport) -> Find:
+    """The group of modes that take so long to compile and in a call, over twelve blocks."""
+
+    def record(label: str, compile_ns: int, call_ns: int, block: int, outcome: str) -> JobRecord:
+        took = round(call_ns * (1 + STEADY[(block * len(label)) % 12]))
+        walls = {"import": 10**8, "compile": compile_ns, "first_call": took}
+        phases = [{"name": name, "wall_ns": wall, "cpu_ns": 0} for name, wall in walls.items()]
+        report = make_report(took, phases=phases, warmup=((1, took),) * 10)
+        return make_record(make_cell(label), block, outcome=outcome, report=report)
+
+    def make(modes: dict[str, tuple[int, int]], outcome: str = "measured", replica: Sequence[str] = ()) -> Group:
+        cells = [make_cell(label) for label in modes]
+        records = [
+            record(label, *times, block, outcome if label == TRACE else "measured")
+            for block in range(1, 13)
+            for label, times in modes.items()
+        ]
+        twins = [make_cell(label).model_copy(update={"replica": 1}) for label in replica]
+        records += [
+            each.model_copy(update={"spec": each.spec.model_copy(update={"cell": twin})})
+            for twin in twins
+            for each in records
+            if each.spec.cell == twin.model_copy(update={"replica": 0})
+        ]
+        (group,) = results.groups(records, [*cells, *twins])
+        return group
+
+    return make
+
+
+def pairs(group: Group) -> list[tuple[str, str]]:
+    return [(found.mode, found.other) for found in break_evens(group)]
+
+
+def test_a_compiled_mode_is_set_against_its_sibling_and_the_fastest_other(find: Find) -> None:
+    group = find({EAGER: (0, 3000), TRACE: (10**6, 2000), SCRIPT: (10**6, 1000)})
+    assert pairs(group) == [(SCRIPT, EAGER), (SCRIPT, TRACE), (TRACE, EAGER), (TRACE, SCRIPT)]
+
+
+def test_the_sibling_is_not_set_against_itself_twice(find: Find) -> None:
+    assert pairs(find({EAGER: (0, 3000), TRACE: (10**6, 2000)})) == [(TRACE, EAGER)]
+
+
+def test_only_measured_modes_are_set_against_each_other_and_a_clone_is_none(find: Find) -> None:
+    wrong = find({EAGER: (0, 3000), TRACE: (10**6, 1000), SCRIPT: (10**6, 2000)}, "wrong", [EAGER])
+    assert pairs(wrong) == [(SCRIPT, EAGER)]
+    assert {mode for each in best(wrong) for mode in each.modes} == {EAGER, SCRIPT}
+    alone = find({TRACE: (10**6, 1000)}, replica=[TRACE])
+    assert (pairs(alone), list(best(alone))) == ([], [])
+
+
+def only(group: Group) -> BreakEven:
+    (found,) = break_evens(group)
+    return found
+
+
+def test_a_known_break_even_is_found_in_records(find: Find) -> None:
+    found = only(find({EAGER: (0, 3000), TRACE: (10**7, 1000)}))
+    assert found.payoff is Payoff.PAYS
+    assert found.calls.low <= 5000 <= found.calls.high
+    assert found.calls.estimate == pytest.approx(5000, rel=0.01)
+
+
+def test_what_is_slower_never_pays(find: Find) -> None:
+    found = only(find({EAGER: (0, 1000), TRACE: (10**7, 3000)}))
+    assert found.payoff is Payoff.NEVER
+    assert found.calls == found.with_import == Interval(NEVER, NEVER, NEVER)
+
+
+def test_what_is_as_fast_may_never_pay_and_nothing_is_claimed(find: Find) -> None:
+    found = only(find({EAGER: (0, 1000), TRACE: (10**7, 1000)}))
+    assert (found.payoff, found.calls.high) == (Payoff.OPEN, NEVER)
+    assert found.calls.low > 1000
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_a_claim_needs_the_claim_about_times_per_call(find: Find, verdict: Verdict) -> None:
+    found = only(find({EAGER: (0, 3000), TRACE: (10**7, 1000)}))
+    claimed = dataclasses.replace(found, steady=dataclasses.replace(found.steady, verdict=verdict))
+    assert (claimed.payoff is Payoff.OPEN) == (claimed.steady.claimed_faster is None)
+
+
+def test_a_disturbed_mode_neither_pays_nor_is_best(find: Find) -> None:
+    group = find({EAGER: (0, 3000), TRACE: (10**7, 1000)})
+    graded = [dataclasses.replace(each, grade="C") if each.label == TRACE else each for each in group.results]
+    unclaimed = [dataclasses.replace(each, verdict=Verdict.UNRESOLVED) for each in group.comparisons]
+    disturbed = dataclasses.replace(group, results=tuple(graded), comparisons=tuple(unclaimed))
+    found = only(disturbed)
+    assert (found.payoff, found.bounded) == (Payoff.OPEN, False)
+    assert {each.modes for each in best(disturbed)} == {(TRACE, EAGER)}
+
+
+def test_the_best_mode_changes_at_the_break_even(find: Find) -> None:
+    group = find({EAGER: (0, 3000), TRACE: (10**7, 1000), SCRIPT: (10**9, 1000)})
+    found = {each.calls: each.modes for each in best(group, [1, 1000, 100_000])}
+    assert found == {1: (EAGER,), 1000: (EAGER,), 100_000: (TRACE,)}
+
+
+def test_modes_that_cannot_be_told_apart_are_best_together(find: Find) -> None:
+    group = find({EAGER: (0, 1000), TRACE: (0, 1000), SCRIPT: (10**9, 1000)})
+    (found,) = best(group, [1000])
+    assert set(found.modes) == {EAGER, TRACE}
+
+
+def test_for_many_calls_the_best_are_those_that_are_fastest_when_steady(find: Find) -> None:
+    group = find({EAGER: (0, 1000), TRACE: (10**7, 995), SCRIPT: (10**7, 400)})
+    (found,) = best(group, [10**12])
+    claimed = both_ways(group.comparisons)
+    unbeaten = [
+        label
+        for label in group.curves
+        if all(claimed[label, other].claimed_faster != other for other in group.curves if other != label)
+    ]
+    assert found == Best(10**12, tuple(unbeaten), tuple(unbeaten))
