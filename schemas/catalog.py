@@ -89,6 +89,17 @@ FRAMEWORKS: tuple[Framework, ...] = (
         ),
     ),
     Framework(
+        name="jax",
+        package="jax",
+        requirement="jax==0.10.2",
+        start_s=2.0,
+        variables=ONE_POOL | {"PJRT_NPROC": "{threads}", "JAX_ENABLE_COMPILATION_CACHE": "0"},
+        modes=(
+            Mode(name="eager", summary="JAX as written, operation by operation"),
+            Mode(name="jit", summary="jax.jit: traced, and compiled by XLA", sibling="eager"),
+        ),
+    ),
+    Framework(
         name="numpy",
         package="numpy",
         requirement="numpy",

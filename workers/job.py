@@ -11,7 +11,7 @@ import platform
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +22,11 @@ from workers.ledger import Ledger
 from workers.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
-    from workers.frameworks import Framework, Shape, Step
+    from workers.frameworks import Framework, Prepared, Shape, Step
 
-REPORTED = ("torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "numpy", "pydantic")
+REPORTED = (
+    "torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "jaxlib", "onnxruntime", "openvino", "numpy", "pydantic",
+)  # fmt: skip
 
 
 def run(spec: JobSpec, ledger: Ledger) -> Report:
@@ -102,12 +104,12 @@ def inherited(spec: JobSpec) -> Iterator[Setting]:
 def prepare(
     framework: "Framework", model: Any, example: tuple[Any, ...], shapes: Sequence["Shape"], ledger: Ledger
 ) -> "Step":
-    """Trace or compile the step; a mode that does neither has no such phase."""
-    prepared = framework.step(model, example, shapes)
-    if prepared.phase is None:
-        return prepared.prepare()
-    with ledger.phase(prepared.phase):
-        return prepared.prepare()
+    """Trace or compile the step, or one after the other; a mode that does neither has no such phase."""
+    ready: Prepared | Step = framework.step(model, example, shapes)
+    while isinstance(ready, frameworks.Prepared):
+        with ledger.phase(ready.phase) if ready.phase else nullcontext():
+            ready = ready.prepare()
+    return ready
 
 
 def joined(*verifications: Verification) -> Verification:

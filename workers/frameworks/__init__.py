@@ -27,10 +27,13 @@ class Unsupported(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A step that is ready for its first call. `phase` is what preparing it was; None: there was nothing to do."""
+    """What makes a step ready for its first call. `phase` is what preparing it is; None: there is nothing to do.
+
+    Preparing may lead to another phase: then it gives what is to be done in that one.
+    """
 
     phase: PhaseName | None
-    prepare: Callable[[], Step]
+    prepare: Callable[[], Step | Prepared]
 
 
 class Framework(Protocol):
