@@ -1,6 +1,6 @@
 """One job, from its spec to its report.
 
-import -> configure and read back -> build -> trace or compile -> first call, second call -> verify
+import -> configure and read back -> build -> load, trace or compile -> first call, second call -> verify
 -> warm up -> steady samples -> verify again, and on other shapes.
 
 Inputs of other shapes come last: they may make a framework compile anew, and no timed call shall notice.
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.event import Overhead, Report, Setting, Verification
 from schemas.job import JobSpec
-from workers import frameworks, workloads
+from workers import artefacts, frameworks, workloads
 from workers.ledger import Ledger
 from workers.stopwatch import Stopwatch
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from workers.frameworks import Framework, Prepared, Shape, Step
 
 REPORTED = (
-    "torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "jaxlib", "onnxruntime", "openvino", "numpy", "pydantic",
+    "torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "jaxlib", "onnx", "onnxscript", "onnxruntime", "openvino",
+    "numpy", "pydantic",
 )  # fmt: skip
 
 
@@ -48,12 +49,13 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
     with ledger.phase("initialise"):
         settings += framework.configure()
     with ledger.phase("build"):
-        implementation = workloads.implementation(cell.workload, getattr(framework, "implementation", cell.framework))
+        implementation = source(spec, framework)
         problem = Problem(cell, spec.seed)
         model = framework.build(implementation, problem.weights)
         input_sets = [framework.arrays(inputs) for inputs in problem.input_sets]
     with collected(warned):
         step = prepare(framework, model, input_sets[0], problem.axes(), ledger)
+        settings += getattr(framework, "read_back", tuple)()
         watch = Stopwatch(step, input_sets, framework.synchronise)
         with ledger.phase("first_call"):
             first_ns, outputs = watch.call(0)
@@ -80,7 +82,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
         number, outputs = watch.last
         after = problem.check(framework.to_numpy(outputs), number, "last timed call")
         others = problem.check_other_shapes(framework, step)
-        ceiling = roofline.ceiling(framework, problem.itemsize)
+        ceiling = roofline.ceiling(getattr(framework, "arithmetic", framework), problem.itemsize)
     return Report(
         versions=versions(), build_info=framework.build_info(), settings=tuple(settings),
         phases=ledger.costs, inputs_sha256=problem.sha256(),
@@ -99,6 +101,13 @@ def inherited(spec: JobSpec) -> Iterator[Setting]:
         yield Setting(name="cores", asked=asked, got=",".join(map(str, sorted(os.sched_getaffinity(0)))))
     for name, value in spec.variables.items():
         yield Setting(name=name, asked=value, got=os.environ.get(name, ""))
+
+
+def source(spec: JobSpec, framework: "Framework") -> Any:
+    """What the framework builds the model from: the workload's implementation, or the file that was exported."""
+    if spec.artefact is not None:
+        return artefacts.verified(spec.artefact)
+    return workloads.implementation(spec.cell.workload, getattr(framework, "implementation", spec.cell.framework))
 
 
 def prepare(

@@ -22,7 +22,7 @@ Steadiness = Literal["flat", "warm-up", "slow-down", "none", "mixed", "unknown"]
 AGREEING = 0.9
 """So many of a cell's processes must be steady in the same way, or the cell is labelled."""
 
-BEFORE_FIRST_RESULT: tuple[PhaseName, ...] = ("trace", "compile", "first_call")
+BEFORE_FIRST_RESULT: tuple[PhaseName, ...] = ("load", "trace", "compile", "first_call")
 DECIDING: tuple[Outcome, ...] = (
     "wrong", "unfair", "implausible", "recompiled", "overhead-dominated", "unsupported", "measured",
 )  # fmt: skip

@@ -13,7 +13,8 @@ from schemas.event import Report
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Reported
 
-MODES = [(known.name, mode.name) for known in FRAMEWORKS if known.name != "synthetic" for mode in known.modes]
+BUILT_HERE = [known for known in FRAMEWORKS if known.name != "synthetic" and not known.exporter]
+MODES = [(known.name, mode.name) for known in BUILT_HERE for mode in known.modes]
 PREPARED_IN = {
     "torch:trace": {"trace"}, "torch:script": {"compile"}, "tensorflow:function": {"trace"},
     "jax:jit": {"trace", "compile"},
