@@ -24,7 +24,7 @@ class Environment:
         missing = [package for package in needed if importlib.util.find_spec(package) is None]
         if not missing:
             return ""
-        names, requirements = " and ".join(missing), " ".join(needed[package] for package in missing)
+        names, requirements = ", ".join(missing), " ".join(needed[package] for package in missing)
         verb = "are" if len(missing) > 1 else "is"
         return f"{names} {verb} not installed here; `{self.python} -m pip install {requirements}` does it"
 

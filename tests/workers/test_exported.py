@@ -135,6 +135,16 @@ def test_without_equal_settings_a_session_is_as_shipped(spec: Spec, export: Expo
     assert (found["intra-op threads"], found["spinning"], found["denormals"]) == ("0", "default", "kept")
 
 
+def test_a_precision_that_openvino_chooses_as_shipped_is_recorded_and_a_lower_one_is_wrong(
+    spec: Spec, export: Export, work: "Work"
+) -> None:
+    job = spec("openvino", "mlp")
+    shipped = job.cell.model_copy(update={"track": "defaults"})
+    found = work(job.model_copy(update={"cell": shipped, "artefact": export(job)})).report
+    precision = next(each.got for each in found.settings if each.name == "INFERENCE_PRECISION_HINT")
+    assert (found.verification.reason == "") == (precision == "f32")
+
+
 @each_framework
 def test_what_is_measured_runs_without_what_exported_it(
     spec: Spec, export: Export, python: "Python", framework: str
