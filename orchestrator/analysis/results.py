@@ -237,7 +237,7 @@ def percentiles(reports: Sequence[Report]) -> dict[str, float | None]:
 
 
 def first_result_ns(report: Report) -> float:
-    """From the finished model to its first result: tracing or compiling, and the first call."""
+    """From the finished model or its file to its first result: loading, tracing, compiling, and the first call."""
     return sum(cost.wall_ns for cost in report.phases if cost.name in BEFORE_FIRST_RESULT)
 
 
