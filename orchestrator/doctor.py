@@ -352,13 +352,14 @@ def python(facts: Facts) -> Finding:
 
 def frameworks(facts: Facts) -> Finding:
     """Whether there is anything to compare."""
-    packages = {framework.package: framework.requirement for framework in facts.frameworks}
+    packages = {framework.package: framework for framework in facts.frameworks}
     here = [name for name in packages if name not in facts.missing]
     if not facts.missing:
         return fine("frameworks", f"{listed(here)} are installed.")
     what = f"Not installed: {listed(sorted(facts.missing))}; installed: {listed(here) or 'none'}."
-    wanted = " ".join(requirement for name, requirement in packages.items() if name in facts.missing)
-    advice = f"To measure them: {facts.interpreter} -m pip install {wanted}"
+    lacking = [framework for name, framework in packages.items() if name in facts.missing]
+    wanted = dict.fromkeys(each for one in lacking for each in (one.requirement, *one.also_needs.values()))
+    advice = f"To measure them: {facts.interpreter} -m pip install {' '.join(wanted)}"
     return note("frameworks", what, advice) if {*here} - {"numpy"} else warning("frameworks", what, advice)
 
 

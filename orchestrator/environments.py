@@ -20,11 +20,13 @@ class Environment:
 
     def lacks(self, framework: Framework) -> str:
         """Why a framework cannot run here, with the command that would change it; empty if it can."""
-        if importlib.util.find_spec(framework.package) is not None:
+        needed = {framework.package: framework.requirement} | framework.also_needs
+        missing = [package for package in needed if importlib.util.find_spec(package) is None]
+        if not missing:
             return ""
-        return (
-            f"{framework.package} is not installed here; `{self.python} -m pip install {framework.requirement}` does it"
-        )
+        names, requirements = ", ".join(missing), " ".join(needed[package] for package in missing)
+        verb = "are" if len(missing) > 1 else "is"
+        return f"{names} {verb} not installed here; `{self.python} -m pip install {requirements}` does it"
 
 
 def find(name: str) -> Environment:

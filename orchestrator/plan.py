@@ -174,6 +174,8 @@ def refusal(cell: Cell) -> str:
     framework = FRAMEWORKS[cell.framework]
     if cell.dtype not in framework.dtypes:
         return f"{cell.framework} does not compute in {cell.dtype}; it does in {' and '.join(framework.dtypes)}"
+    if reason := framework.cannot.get(cell.task):
+        return f"{cell.framework} does not do {cell.task}: {reason}"
     return find(cell.environment).lacks(framework)
 
 

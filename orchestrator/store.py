@@ -1,7 +1,8 @@
 """The only file that knows paths under runs/.
 
 A run is a folder `<when>-<name>` with `manifest.json`, and in `jobs/` for each job `<block>-<cell>.json` and
-`<block>-<cell>.stderr.log`. Every file is written beside its place, flushed to disk, and moved there: a reader sees
+`<block>-<cell>.stderr.log`. What a cell's jobs load is `artefacts/<cell>.onnx`, with the record and the log of
+its export beside it. Every file is written beside its place, flushed to disk, and moved there: a reader sees
 all of it or nothing.
 """
 
@@ -18,8 +19,8 @@ from pydantic import ValidationError
 
 from orchestrator.errors import UsageError
 from schemas.base import Model
-from schemas.job import JobSpec
-from schemas.record import JobRecord, Manifest
+from schemas.job import Cell, JobSpec
+from schemas.record import ExportRecord, JobRecord, Manifest
 
 M = TypeVar("M", bound=Model)
 LATEST = "latest"
@@ -61,6 +62,24 @@ class Store:
         """Read all records, in the order of their blocks and positions."""
         found = [read(path, JobRecord) for path in self.jobs.glob("*.json")]
         return sorted(found, key=lambda record: (record.spec.block, record.spec.position))
+
+    def artefact(self, cell: Cell) -> Path:
+        """Where what a cell's jobs load is written, in a folder that is there from now on."""
+        folder = self.folder / "artefacts"
+        folder.mkdir(exist_ok=True)
+        return folder.resolve() / f"{cell.id}.onnx"
+
+    def export_log(self, cell: Cell) -> Path:
+        """Where an exporter may print."""
+        return self.artefact(cell).with_suffix(".stderr.log")
+
+    def write_export(self, record: ExportRecord) -> None:
+        """Keep one export's record."""
+        write(self.artefact(record.spec.cell).with_suffix(".json"), record)
+
+    def exports(self) -> list[ExportRecord]:
+        """Read the records of all exports."""
+        return [read(path, ExportRecord) for path in sorted(self.folder.glob("artefacts/*.json"))]
 
     def _job(self, spec: JobSpec) -> Path:
         return self.jobs / f"{job_name(spec)}.json"

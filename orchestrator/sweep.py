@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from orchestrator import judge
+from orchestrator import exports, judge
 from orchestrator.interrupts import Interrupts
 from orchestrator.launchers import Launcher
 from orchestrator.plan import Plan
 from orchestrator.store import Store
 from schemas.event import Ceiling, Event
-from schemas.job import Cell, JobSpec
+from schemas.job import Artefact, Cell, JobSpec
 from schemas.record import Host, JobRecord, Outside
 
 
@@ -64,6 +64,7 @@ class Sweep:
     clock: Callable[[], float] = time.monotonic
     records: list[JobRecord] = field(default_factory=list)
     _ceilings: dict[tuple[str, int], Ceiling] = field(default_factory=dict)
+    _artefacts: dict[str, Artefact] = field(default_factory=dict)
     _calls: dict[str, int] = field(default_factory=dict)
     _dropped: set[str] = field(default_factory=set)
     _failures: Counter[str] = field(default_factory=Counter)
@@ -73,6 +74,8 @@ class Sweep:
         stop = self.plan.spec.stop
         self._record_refused()
         start, longest = self.clock(), 0.0
+        if not self._export():
+            return self._interruption()
         for block in range(1, stop.blocks + 1):
             cells = [cell for cell in self.plan.runnable if cell.id not in self._dropped]
             if not cells:
@@ -81,19 +84,42 @@ class Sweep:
             if block > 1 and began - start + longest > stop.budget:
                 return f"the budget of {stop.budget:g} s was used up"
             if not self._block(block, cells):
-                received = self.interrupts.received
-                return f"stopped by {received.name}" if received else "a job was interrupted"
+                return self._interruption()
             longest = max(longest, self.clock() - began)
             if self.enough(self.records, block):
                 return f"every ratio's interval is within {stop.precision:.1%} of its estimate"
         return f"all {stop.blocks} blocks were run"
+
+    def _interruption(self) -> str:
+        received = self.interrupts.received
+        return f"stopped by {received.name}" if received else "a job was interrupted"
+
+    def _export(self) -> bool:
+        """Export what cells have to load, before the first block; False if it was interrupted.
+
+        A cell whose export failed has that as its own record, and is not run.
+        """
+        every = exports.Exports(self.launcher, self.store, self.host)
+        for position, cell in enumerate(cell for cell in self.plan.runnable if exports.needed(cell)):
+            spec = self.plan.job(cell, 1, position, None)
+            self.publish(JobStarted(spec))
+            record = every.export(spec, lambda event: self.publish(JobSaid(event)))
+            if record.outcome == "interrupted" or self.interrupts.received is not None:
+                return False
+            if record.exported is not None:
+                self._artefacts[cell.id] = record.exported.artefact
+                continue
+            self._dropped.add(cell.id)
+            self._keep(exports.in_place_of_a_job(spec, record, self.store.export_log(record.spec.cell)))
+        return True
 
     def _block(self, block: int, cells: Sequence[Cell]) -> bool:
         """Run one block; False if it was interrupted."""
         order = self.plan.order(cells, block)
         self.publish(BlockStarted(block, order))
         for position, cell in enumerate(order):
-            record = self.job(self.plan.job(cell, block, position, self._calls.get(cell.id)))
+            spec = self.plan.job(cell, block, position, self._calls.get(cell.id))
+            record = self.job(spec.model_copy(update={"artefact": self._artefacts.get(cell.id)}))
             if record.outcome == "interrupted" or self.interrupts.received is not None:
                 return False
         return True

@@ -30,6 +30,12 @@ class Framework(Model):
     modes: tuple[Mode, ...]
     dtypes: tuple[Dtype, ...] = DTYPES
     variables: dict[str, str] = {}
+    exporter: str = ""
+    """The framework that writes its models down, each as an artefact; empty: it builds them itself."""
+    also_needs: dict[str, str] = {}
+    """What else has to be installed: a requirement for each package."""
+    cannot: dict[Task, str] = {}
+    """Tasks that it does not do, each with the reason."""
     start_s: float
     """Seconds from spawn to the first call, roughly, on a 2-core machine with a warm disk: for estimates only."""
 
@@ -53,6 +59,8 @@ class Workload(Model):
 
 TORCHSCRIPT = "TorchScript is deprecated upstream since PyTorch 2.11, in favour of torch.compile and torch.export"
 ONE_POOL = {"OMP_NUM_THREADS": "{threads}", "MKL_NUM_THREADS": "{threads}", "OPENBLAS_NUM_THREADS": "{threads}"}
+FORWARD_ALONE = "it runs an exported graph, and that holds the forward pass alone"
+TORCH_TO_ONNX = {"torch": "torch==2.13.0", "onnx": "onnx==1.23.2", "onnxscript": "onnxscript==0.7.2"}
 
 FRAMEWORKS: tuple[Framework, ...] = (
     Framework(
@@ -87,6 +95,41 @@ FRAMEWORKS: tuple[Framework, ...] = (
             Mode(name="eager", summary="TensorFlow 2 as written, operation by operation"),
             Mode(name="function", summary="tf.function: a static graph traced from the Python source", sibling="eager"),
         ),
+    ),
+    Framework(
+        name="jax",
+        package="jax",
+        requirement="jax==0.10.2",
+        start_s=2.0,
+        variables=ONE_POOL | {"PJRT_NPROC": "{threads}", "JAX_ENABLE_COMPILATION_CACHE": "0"},
+        modes=(
+            Mode(name="eager", summary="JAX as written, operation by operation"),
+            Mode(name="jit", summary="jax.jit: traced, and compiled by XLA", sibling="eager"),
+        ),
+    ),
+    Framework(
+        name="onnxruntime",
+        package="onnxruntime",
+        requirement="onnxruntime==1.32.0",
+        start_s=0.6,
+        variables=ONE_POOL,
+        dtypes=("float32", "float64"),
+        exporter="torch",
+        also_needs=TORCH_TO_ONNX,
+        cannot={"backward": FORWARD_ALONE},
+        modes=(Mode(name="session", summary="an InferenceSession on what torch.onnx.export wrote"),),
+    ),
+    Framework(
+        name="openvino",
+        package="openvino",
+        requirement="openvino==2026.4.1",
+        start_s=0.9,
+        variables=ONE_POOL,
+        dtypes=("float32",),
+        exporter="torch",
+        also_needs=TORCH_TO_ONNX,
+        cannot={"backward": FORWARD_ALONE},
+        modes=(Mode(name="compiled", summary="a CompiledModel of what torch.onnx.export wrote"),),
     ),
     Framework(
         name="numpy",

@@ -1,6 +1,7 @@
 """The worker's side of the conversation: one event, as one line of JSON, on its claimed descriptor.
 
-The first line is a Hello, the last a Report or a Failure; between them a Phase opens each phase of the job.
+The first line is a Hello, the last a Report, an Exported or a Failure; between them a Phase opens each phase of the
+job.
 """
 
 from typing import Annotated, Literal
@@ -8,10 +9,11 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from schemas.base import Model, Versioned
+from schemas.job import Artefact
 
 PhaseName = Literal[
-    "start", "import", "initialise", "data", "build", "trace", "compile", "first_call", "second_call", "verify",
-    "warm_up", "steady", "memory", "report", "ledger",
+    "start", "import", "initialise", "data", "build", "export", "load", "trace", "compile", "first_call",
+    "second_call", "verify", "warm_up", "steady", "memory", "report", "ledger",
 ]  # fmt: skip
 FailureOutcome = Literal["unsupported", "raised", "out-of-memory"]
 
@@ -206,6 +208,17 @@ class Report(Versioned):
         return self
 
 
+class Exported(Versioned):
+    """The artefact has been written, and this is what it cost."""
+
+    kind: Literal["exported"] = "exported"
+    artefact: Artefact
+    versions: dict[str, str]
+    settings: tuple[Setting, ...]
+    phases: tuple[PhaseCost, ...]
+    warnings: tuple[str, ...] = Field(default=(), description="what the exporter warned of, each once")
+
+
 class Failure(Versioned):
     """The job could not be done, and this is why."""
 
@@ -215,4 +228,4 @@ class Failure(Versioned):
     where: str = Field(default="", description="file and line of the code that raised")
 
 
-Event = Annotated[Hello | Phase | Report | Failure, Field(discriminator="kind")]
+Event = Annotated[Hello | Phase | Report | Exported | Failure, Field(discriminator="kind")]

@@ -72,8 +72,16 @@ class Timing(Model):
         return WARMUP_MAX_NS if self.warmup_max_ns is None else self.warmup_max_ns
 
 
+class Artefact(Model):
+    """A model as one file, written by one process to be run in another."""
+
+    path: str = Field(description="absolute, on the machine that wrote it")
+    sha256: str
+    size_bytes: PositiveInt
+
+
 class JobSpec(Versioned):
-    """One cell, measured once, in one fresh process."""
+    """One cell, measured once, in one fresh process; or with `export`, its artefact written in one."""
 
     cell: Cell
     block: PositiveInt
@@ -87,3 +95,5 @@ class JobSpec(Versioned):
     )
     timing: Timing = Timing()
     deadline_s: PositiveFloat = 120.0
+    artefact: Artefact | None = Field(default=None, description="where the model comes from; null: it is built here")
+    export: str = Field(default="", description="the file to write the cell's artefact to; empty: measure the cell")

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
 from schemas.base import Model, Versioned
-from schemas.event import PhaseName, Report
+from schemas.event import Exported, PhaseName, Report
 from schemas.job import Cell, JobSpec
 from schemas.sweep import SweepSpec
 
@@ -102,6 +102,18 @@ class JobRecord(Versioned):
     advice: str = ""
     report: Report | None = None
     outside: Outside | None = None
+    host: Host
+
+
+class ExportRecord(Versioned):
+    """One export's whole story. Its spec is that of the cell's jobs, with the place to write the artefact to."""
+
+    spec: JobSpec
+    outcome: Outcome | Literal["exported"]
+    reason: str = ""
+    advice: str = ""
+    exported: Exported | None = None
+    outside: Outside
     host: Host
 
 

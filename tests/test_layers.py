@@ -66,7 +66,7 @@ def test_a_framework_is_imported_in_files_of_its_own_name_only(framework: str) -
     for name in importers("workers", framework):
         path = Path(name)
         assert path.stem == framework
-        assert path.parts[1] in ("frameworks", "workloads")
+        assert path.parts[1] in ("frameworks", "workloads", "exporters")
 
 
 @pytest.mark.parametrize(

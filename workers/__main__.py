@@ -1,7 +1,7 @@
 """`python -m workers`: one JobSpec as JSON on standard input, events on standard output, the rest in the log.
 
-Whatever happens to the job, the last event says it: a Report, or a Failure. The exit status is 0 as long as that
-could be said.
+Whatever happens to the job, the last event says it: a Report, an Exported, or a Failure. The exit status is 0 as long
+as that could be said.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from schemas.event import Failure, FailureOutcome, Hello
 from schemas.job import JobSpec
-from workers import job
+from workers import exporters, job
 from workers.channel import Channel
 from workers.errors import is_out_of_memory, last_line, where
 from workers.frameworks import Unsupported
@@ -32,7 +32,7 @@ def main() -> None:
     try:
         spec = JobSpec.model_validate_json(sys.stdin.buffer.read())
         channel.send(Hello(pid=os.getpid(), python=platform.python_version(), interpreter=sys.executable))
-        channel.send(job.run(spec, Ledger(channel.send)))
+        channel.send((exporters if spec.export else job).run(spec, Ledger(channel.send)))
     except Exception as error:  # everything that a framework raises becomes the job's last event
         traceback.print_exc()
         channel.send(Failure(outcome=outcome_of(error), reason=reason(error), where=where(error)))

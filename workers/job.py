@@ -1,6 +1,6 @@
 """One job, from its spec to its report.
 
-import -> configure and read back -> build -> trace or compile -> first call, second call -> verify
+import -> configure and read back -> build -> load, trace or compile -> first call, second call -> verify
 -> warm up -> steady samples -> memory pass -> verify again, and on other shapes.
 
 Inputs of other shapes come last: they may make a framework compile anew, and no timed call shall notice.
@@ -11,20 +11,23 @@ import platform
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from schemas.event import Overhead, Report, Setting, Verification
 from schemas.job import JobSpec
-from workers import frameworks, memory, workloads
+from workers import artefacts, frameworks, memory, workloads
 from workers.ledger import Ledger
 from workers.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
-    from workers.frameworks import Framework, Shape, Step
+    from workers.frameworks import Framework, Prepared, Shape, Step
 
-REPORTED = ("torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "numpy", "pydantic")
+REPORTED = (
+    "torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "jaxlib", "onnx", "onnxscript", "onnxruntime", "openvino",
+    "numpy", "pydantic",
+)  # fmt: skip
 
 
 def run(spec: JobSpec, ledger: Ledger) -> Report:
@@ -48,11 +51,12 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
 
         problem = Problem(cell, spec.seed)
     with ledger.phase("build"):
-        implementation = workloads.implementation(cell.workload, getattr(framework, "implementation", cell.framework))
+        implementation = source(spec, framework)
         model = framework.build(implementation, problem.weights)
         input_sets = [framework.arrays(inputs) for inputs in problem.input_sets]
     with collected(warned):
         step = prepare(framework, model, input_sets[0], problem.axes(), ledger)
+        settings += getattr(framework, "read_back", tuple)()
         watch = Stopwatch(step, input_sets, framework.synchronise)
         with ledger.phase("first_call"):
             first_ns, outputs = watch.call(0)
@@ -85,7 +89,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
         needed = memory.steps(lambda number: watch.call(number % len(input_sets)), marks)
     with ledger.phase("verify"):
         others = problem.check_other_shapes(framework, step)
-        ceiling = roofline.ceiling(framework, problem.itemsize)
+        ceiling = roofline.ceiling(getattr(framework, "arithmetic", framework), problem.itemsize)
     with ledger.phase("report"):
         installed, built = versions(), framework.build_info()
     return Report(
@@ -109,15 +113,22 @@ def inherited(spec: JobSpec) -> Iterator[Setting]:
         yield Setting(name=name, asked=value, got=os.environ.get(name, ""))
 
 
+def source(spec: JobSpec, framework: "Framework") -> Any:
+    """What the framework builds the model from: the workload's implementation, or the file that was exported."""
+    if spec.artefact is not None:
+        return artefacts.verified(spec.artefact)
+    return workloads.implementation(spec.cell.workload, getattr(framework, "implementation", spec.cell.framework))
+
+
 def prepare(
     framework: "Framework", model: Any, example: tuple[Any, ...], shapes: Sequence["Shape"], ledger: Ledger
 ) -> "Step":
-    """Trace or compile the step; a mode that does neither has no such phase."""
-    prepared = framework.step(model, example, shapes)
-    if prepared.phase is None:
-        return prepared.prepare()
-    with ledger.phase(prepared.phase):
-        return prepared.prepare()
+    """Trace or compile the step, or one after the other; a mode that does neither has no such phase."""
+    ready: Prepared | Step = framework.step(model, example, shapes)
+    while isinstance(ready, frameworks.Prepared):
+        with ledger.phase(ready.phase) if ready.phase else nullcontext():
+            ready = ready.prepare()
+    return ready
 
 
 def joined(*verifications: Verification) -> Verification:

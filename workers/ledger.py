@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from schemas.event import Phase, PhaseCost, PhaseMemory, PhaseName
 from workers import memory
 
-
 SETTLED: frozenset[PhaseName] = frozenset({"data", "build"})
-"""After these, what the C library holds free is given back before memory is read: weights and inputs are what is left."""
+"""After these, the C library gives back what it holds free before memory is read: what is left is what is needed."""
 
 
 class Ledger:

@@ -1,7 +1,7 @@
 """The only reader of memory counters: the kernel's own, of this process and all its descendants. All in bytes.
 
-The high-water mark of resident memory (VmHWM) is right however short a peak was, and writing 5 to clear_refs sets it back
-to what is resident now. `ru_maxrss` is of no use: after exec it still holds the mark of the process that forked.
+The high-water mark of resident memory (VmHWM) is right however short a peak was, and writing 5 to clear_refs sets it
+back to what is resident now. `ru_maxrss` is of no use: after exec it still holds the mark of the process that forked.
 """
 
 import ctypes

@@ -8,7 +8,7 @@ from typing import Literal
 from schemas.event import PhaseName, Report
 
 BEFORE_MODEL: tuple[PhaseName, ...] = ("import", "initialise", "build")
-BEFORE_FIRST_RESULT: tuple[PhaseName, ...] = ("trace", "compile", "first_call")
+BEFORE_FIRST_RESULT: tuple[PhaseName, ...] = ("load", "trace", "compile", "first_call")
 
 Start = Literal["model", "import"]
 """Where the clock starts: at the finished model, or before the framework is imported."""

@@ -27,6 +27,13 @@ def test_a_framework_that_is_not_installed_comes_with_the_command_that_installs_
     assert f"{sys.executable} -m pip install that-package==1.2" in reason
 
 
+def test_everything_that_is_missing_is_named_with_one_command_for_all() -> None:
+    needy = framework("numpy").model_copy(update={"also_needs": {"nobody_has": "nobody-has==1", "nor_this": "this==2"}})
+    reason = find(CURRENT).lacks(needy)
+    assert reason.startswith("nobody_has, nor_this are not installed here")
+    assert "-m pip install nobody-has==1 this==2`" in reason
+
+
 def test_another_name_is_refused() -> None:
     with pytest.raises(UsageError, match="unknown environment 'curent'; did you mean current"):
         find("curent")

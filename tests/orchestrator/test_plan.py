@@ -114,6 +114,14 @@ def test_a_dtype_that_a_framework_does_not_have_is_refused_with_the_ones_that_it
     assert plan.refused[refused.id] == "numpy does not compute in bfloat16; it does in float32 and float64"
 
 
+def test_a_task_that_a_framework_does_not_do_is_refused_with_the_reason(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", "onnxruntime")
+    (refused,) = (reason for cell, reason in plan.refused.items() if cell.startswith("onnxruntime"))
+    assert refused == (
+        "onnxruntime does not do backward: it runs an exported graph, and that holds the forward pass alone"
+    )
+
+
 def test_a_sweep_of_refused_cells_alone_is_a_mistake(make_plan: MakePlan) -> None:
     with pytest.raises(UsageError, match="nothing to run: numpy does not compute in bfloat16"):
         make_plan("numpy", axes={"dtype": ("bfloat16",)})

@@ -42,6 +42,13 @@ def test_the_variables_of_a_framework_name_nothing_but_its_threads(framework: Fr
         assert text.format(threads=3).isdecimal()
 
 
+@each_framework
+def test_what_a_framework_loads_is_exported_by_one_that_exists_and_has_to_be_installed(framework: Framework) -> None:
+    if framework.exporter:
+        assert framework.exporter in {each.name for each in FRAMEWORKS} & framework.also_needs.keys()
+        assert (WORKERS / "exporters" / f"{framework.exporter}.py").is_file()
+
+
 @each_workload
 def test_a_workload_has_a_folder_with_its_reference(workload: Workload) -> None:
     assert (WORKERS / "workloads" / workload.name / "reference.py").is_file()

@@ -1,8 +1,8 @@
 from collections.abc import Callable
 
-from schemas.event import Check, Report, Verification
-from schemas.job import Cell, JobSpec
-from schemas.record import Host, JobRecord, Manifest, Outside
+from schemas.event import Check, Exported, Report, Verification
+from schemas.job import Artefact, Cell, JobSpec
+from schemas.record import ExportRecord, Host, JobRecord, Manifest, Outside
 from schemas.sweep import SweepSpec
 
 CELL = Cell(framework="numpy", mode="eager", workload="mlp", parameters={"depth": 3})
@@ -18,6 +18,17 @@ def test_a_record_comes_back_from_json_as_it_was(make_report: Callable[..., Repo
         outside=Outside(started="now", spawn_to_end_ns=1, exit_status=-9, last_phase="verify", load_before=0.1),
     )  # fmt: skip
     assert JobRecord.model_validate_json(record.model_dump_json()) == record
+
+
+def test_the_record_of_an_export_comes_back_from_json_as_it_was() -> None:
+    spec = JobSpec(cell=CELL, block=1, position=0, seed=1, cpus=(), variables={}, export="/x/y.onnx")
+    artefact = Artefact(path="/x/y.onnx", sha256="ab", size_bytes=3)
+    export = ExportRecord(
+        spec=spec, outcome="exported", host=HOST,
+        exported=Exported(artefact=artefact, versions={}, settings=(), phases=()),
+        outside=Outside(started="now", spawn_to_end_ns=1, exit_status=0, last_phase="export", load_before=0.1),
+    )  # fmt: skip
+    assert ExportRecord.model_validate_json(export.model_dump_json()) == export
 
 
 def test_a_manifest_comes_back_from_json_as_it_was() -> None:

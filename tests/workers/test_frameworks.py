@@ -16,7 +16,7 @@ def test_values_that_were_copied_to_the_host_are_refused_by_name() -> None:
         own((1.5, [2.5]), float)
 
 
-@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+@pytest.mark.parametrize("framework", ["torch", "tensorflow", "jax"])
 def test_a_step_that_hands_back_numpy_arrays_is_no_measurement(framework: str) -> None:
     pytest.importorskip(framework)
     with pytest.raises(TypeError, match="returned a ndarray"):

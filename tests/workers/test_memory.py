@@ -1,4 +1,4 @@
-"""Memory is what the kernel counted, exactly, of the whole family; and reading it happens outside every timed region."""
+"""Memory is what the kernel counted, of the whole family; and it is read outside every timed region."""
 
 import json
 import subprocess
@@ -27,7 +27,8 @@ empty.stdout.readline()
 empty.stdin.close(), empty.wait()
 marks, started = memory.Marks(), []
 for _ in range(helpers):
-    helper = subprocess.Popen([sys.executable, "-c", holding.format(size)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    program = [sys.executable, "-c", holding.format(size)]
+    helper = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     helper.stdout.readline()
     started.append(helper)
 held = b"x" * size
@@ -63,14 +64,15 @@ found = memory.steps(step, marks)
 print(json.dumps({"base": marks.start, "steps": [each.model_dump() for each in found.steps]}))
 """
 AT_ONCE = 5
-"""At the step's last subtraction: y, gradient, velocity, 0.1 * velocity, and the result. The names keep the first three."""
+"""At the step's last subtraction: y, gradient, velocity, 0.1 * velocity, and the result; names keep the first three."""
 
 
-def run(program: str, *arguments: object) -> Any:
+def run(program: str, *arguments: object) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    return json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +140,7 @@ def test_no_memory_is_read_inside_a_timed_region(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(memory, "text", text)
     watch = stopwatch.Stopwatch(lambda: (), [()] * 4, lambda _: None, clock)
     watch.call(0)
-    memory.steps(lambda number: watch.call(number), memory.Marks())
+    memory.steps(watch.call, memory.Marks())
     watch.samples(3, 2)
     assert read
     assert not any(read)

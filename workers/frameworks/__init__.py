@@ -1,7 +1,13 @@
 """What a framework has to be able to do, and how one is found: a file here, named as in the catalog.
 
 To add a framework, write such a file with a class `Framework`, add a line to `schemas/catalog.py`, and an
-implementation to each workload that it supports.
+implementation to each workload that it supports. The class may have more than the protocol asks for:
+
+- `implementation`, the name of the file in a workload's folder that it takes instead of its own
+- `read_back()`, settings that can only be seen when the step has been prepared
+- `arithmetic`, a framework whose arrays have operators, to see what the machine can do, where its own have none
+
+One that runs what another exports names that one in the catalog, and builds a model from the path of a file.
 """
 
 from __future__ import annotations
@@ -27,10 +33,13 @@ class Unsupported(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A step that is ready for its first call. `phase` is what preparing it was; None: there was nothing to do."""
+    """What makes a step ready for its first call. `phase` is what preparing it is; None: there is nothing to do.
+
+    Preparing may lead to another phase: then it gives what is to be done in that one.
+    """
 
     phase: PhaseName | None
-    prepare: Callable[[], Step]
+    prepare: Callable[[], Step | Prepared]
 
 
 class Framework(Protocol):

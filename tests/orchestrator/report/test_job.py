@@ -6,6 +6,7 @@ from rich.console import Console
 
 from orchestrator.report import job
 from schemas.event import Report
+from schemas.job import Artefact
 from schemas.record import JobRecord
 
 MakeRecord = Callable[..., JobRecord]
@@ -35,6 +36,13 @@ def test_a_measured_job_is_told_from_its_question_to_its_times(
         "DeprecationWarning: old",
     ):  # fmt: skip
         assert said in text
+
+
+def test_a_job_that_loaded_a_file_names_it(tmp_path: Path, make_record: MakeRecord) -> None:
+    record = make_record()
+    loading = record.spec.model_copy(update={"artefact": Artefact(path="/x/y.onnx", sha256="abc", size_bytes=7)})
+    text = shown(record.model_copy(update={"spec": loading}), tmp_path / "log")
+    assert "loaded from  /x/y.onnx, 7 bytes, SHA-256 abc" in text
 
 
 def test_a_wrong_tensor_is_marked(tmp_path: Path, make_record: MakeRecord, make_report: Callable[..., Report]) -> None:

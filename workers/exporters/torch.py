@@ -1,0 +1,30 @@
+"""A PyTorch model as an ONNX file, weights included, by torch.export."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.onnx import OnnxExporterError
+
+from workers.errors import last_line
+from workers.frameworks import Shape, Unsupported
+
+
+def export(model: Any, example: tuple[Any, ...], shapes: Sequence[Shape], path: Path) -> None:
+    """Axes whose size the inputs decide stay open, or the export is refused: another size must not fail later.
+
+    Raises:
+        Unsupported: PyTorch cannot export this model.
+    """
+    dynamic = torch.export.Dim.DYNAMIC
+    sizes = [{axis: dynamic for axis, size in enumerate(shape) if size is None} or None for shape in shapes]
+    is_open = any(sizes)
+    try:
+        torch.onnx.export(
+            model, example, path, dynamo=True, external_data=False, verbose=False,
+            dynamic_shapes=tuple(sizes) if is_open else None,
+        )  # fmt: skip
+    except OnnxExporterError as error:
+        wanted = "PyTorch cannot export it for inputs of any size" if is_open else "PyTorch cannot export it"
+        raise Unsupported(f"{wanted}: {last_line(error.__cause__ or error)}") from error

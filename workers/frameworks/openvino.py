@@ -1,0 +1,98 @@
+"""OpenVINO on the CPU: a compiled model of what another framework exported."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+
+from schemas.event import Setting
+from schemas.job import Cell
+from workers.arrays import Array
+from workers.frameworks import Prepared, Shape, Step, own
+from workers.frameworks import numpy as host
+
+
+class Framework:
+    """OpenVINO with one request, whose inputs are set and whose outputs stay in its own memory.
+
+    Its tensors have no operators, so NumPy shows what the machine can do.
+    """
+
+    def __init__(self, cell: Cell) -> None:
+        self._cell = cell
+        self._core = openvino.Core()
+        self.arithmetic = host.Framework(cell)
+
+    @property
+    def _asked(self) -> dict[str, str]:
+        """Properties of the compiled model. Cores are the harness's to choose, so threads are not pinned once more."""
+        if self._cell.track != "parity":
+            return {}
+        return {
+            "INFERENCE_NUM_THREADS": str(self._cell.threads), "NUM_STREAMS": "1", "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": "f32", "CPU_DENORMALS_OPTIMIZATION": "YES", "ENABLE_CPU_PINNING": "NO",
+        }  # fmt: skip
+
+    def configure(self) -> Sequence[Setting]:
+        """There is nothing to be read back before a model has been compiled."""
+        return ()
+
+    def build_info(self) -> str:
+        return openvino.get_version()
+
+    def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
+        return tuple(openvino.Tensor(value.astype(self._cell.dtype)) for value in values)
+
+    def build(self, implementation: Path, weights: Mapping[str, Array]) -> Any:
+        """The weights are in the file."""
+        return implementation
+
+    def step(self, model: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+        return Prepared("load", lambda: self._read(self._core.read_model(model)))
+
+    def _read(self, graph: Any) -> Prepared:
+        return Prepared("compile", lambda: self._compile(graph))
+
+    def _compile(self, graph: Any) -> Step:
+        self._compiled = self._core.compile_model(graph, "CPU", self._asked)
+        request, outputs = self._compiled.create_infer_request(), range(len(self._compiled.outputs))
+
+        def step(*inputs: Any) -> tuple[Any, ...]:
+            for index, tensor in enumerate(inputs):
+                request.set_input_tensor(index, tensor)
+            request.infer(share_outputs=True)
+            return tuple([request.get_output_tensor(index) for index in outputs])
+
+        return step
+
+    def read_back(self) -> Sequence[Setting]:
+        names = ("INFERENCE_NUM_THREADS", "NUM_STREAMS", "PERFORMANCE_HINT", "INFERENCE_PRECISION_HINT",
+                 "CPU_DENORMALS_OPTIMIZATION", "ENABLE_CPU_PINNING", "EXECUTION_DEVICES")  # fmt: skip
+        return [
+            Setting(name=name, asked=self._asked.get(name), got=said(self._compiled.get_property(name)))
+            for name in names
+        ]
+
+    def synchronise(self, outputs: tuple[Any, ...]) -> None:
+        """Nothing is left to wait for: `infer` returns when all has been computed."""
+
+    def compilations(self) -> int | None:
+        """A model is compiled once, for every shape that its graph allows."""
+        return None
+
+    def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
+        own(outputs, openvino.Tensor)
+        return [output.data.astype(np.float64) for output in outputs]
+
+
+def said(value: Any) -> str:
+    """A property as it was asked for: `YES` for True, `f32` for a type, names for what is listed."""
+    if isinstance(value, bool):
+        return "YES" if value else "NO"
+    if isinstance(value, openvino.Type):
+        return value.to_string()
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
+    return str(getattr(value, "name", value))

@@ -1,0 +1,27 @@
+"""A recurrent network along a sequence in JAX: a scan where it is compiled, and Python's loop where it is not.
+
+Outside of jit a scan is compiled anew in each call, and nobody would use one there.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array, lax
+from jax.core import Tracer
+
+
+class Model(NamedTuple):
+    weights: dict[str, Array]
+
+    def cell(self, h: Array, x: Array) -> tuple[Array, None]:
+        return jnp.tanh(h @ self.weights["W_h"].T + x @ self.weights["W_x"].T), None
+
+    def __call__(self, xs: Array, h: Array) -> Array:
+        if isinstance(xs, Tracer):
+            return lax.scan(self.cell, h, xs)[0]
+        for x in xs:
+            h, _ = self.cell(h, x)
+        return h
+
+    def loss(self, xs: Array, h: Array) -> Array:
+        return jnp.sum(self(xs, h))
