@@ -31,6 +31,7 @@ THREADS = Annotated[str | None, typer.Option(help="comma-separated numbers of th
 TRACK = Annotated[str | None, typer.Option(help="parity (equal settings, read back) or defaults (as shipped)")]
 BASELINE = Annotated[str | None, typer.Option(help="the framework:mode that ratios are to; otherwise the first")]
 MARGIN = Annotated[float | None, typer.Option(help="differences below this share do not matter (0.02)")]
+RANK_BY = Annotated[str | None, typer.Option(help="time, step_peak, static, compile_peak, footprint or import")]
 BUDGET = Annotated[str | None, typer.Option(help="such as 90s, 5m or 1h")]
 PRECISION = Annotated[float | None, typer.Option(help="stop at this half-width of every ratio's interval")]
 BLOCKS = Annotated[int | None, typer.Option(help="never more blocks than this")]
@@ -47,8 +48,8 @@ STOP = {"budget", "precision", "blocks"}
 def request(
     file: FILE = None, frameworks: FRAMEWORKS = None, workloads: WORKLOADS = None, tasks: TASKS = None,
     batch: BATCH = None, dtype: DTYPE = None, threads: THREADS = None, track: TRACK = None,
-    baseline: BASELINE = None, margin: MARGIN = None, budget: BUDGET = None, precision: PRECISION = None,
-    blocks: BLOCKS = None, deadline: DEADLINE = None, seed: SEED = None, name: NAME = None,
+    baseline: BASELINE = None, margin: MARGIN = None, rank_by: RANK_BY = None, budget: BUDGET = None,
+    precision: PRECISION = None, blocks: BLOCKS = None, deadline: DEADLINE = None, seed: SEED = None, name: NAME = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What a file says, overridden by what the options say, as the data of a SweepSpec."""
     options = {option: value for option, value in locals().items() if option != "file" and value is not None}

@@ -79,7 +79,8 @@ def present(
     console: Console, run: store.Store, manifest: Manifest, records: Sequence[JobRecord], *, as_json: bool
 ) -> None:
     """Print a run's results, as tables and sentences or as one document."""
-    results = groups(records, manifest.cells, manifest.sweep.baseline, manifest.sweep.margin)
+    asked = manifest.sweep
+    results = groups(records, manifest.cells, asked.baseline, asked.margin, asked.rank_by)
     if as_json:
         print_json(document(run.name, manifest, results))
     else:

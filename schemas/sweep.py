@@ -1,7 +1,7 @@
 """SweepSpec: what a user writes in a TOML file, or says with options, to ask for a sweep."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 
@@ -9,6 +9,9 @@ from schemas.base import Model
 from schemas.job import Count, Device, Dtype, Task, Threads, Timing, Track
 
 QUESTION = ("torch:eager", "torch:trace", "torch:script", "tensorflow:function", "tensorflow:eager")
+
+MemoryMetric = Literal["import", "static", "compile_peak", "step_peak", "footprint"]
+RankBy = Literal["time"] | MemoryMetric
 
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -70,6 +73,7 @@ class SweepSpec(Model):
     margin: PositiveFloat = Field(
         default=0.02, lt=1, description="differences below this share are too small to matter"
     )
+    rank_by: RankBy = Field(default="time", description="what the modes are ranked by")
     seed: int | None = Field(default=None, ge=0, description="of the random order; null: drawn anew")
     stop: Stop = Stop()
     timing: Timing = Timing()

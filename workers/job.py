@@ -15,7 +15,7 @@ from contextlib import contextmanager, nullcontext
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from schemas.event import Overhead, Report, Setting, Verification
+from schemas.event import Energy, Noise, Overhead, Report, Setting, Verification
 from schemas.job import JobSpec
 from workers import artefacts, frameworks, memory, workloads
 from workers.ledger import Ledger
@@ -46,7 +46,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
         settings += framework.configure()
     with ledger.phase("data"):
         # These bring NumPy, and a framework's import must not be timed with a part of it there already.
-        from workers import energy, noise, roofline
+        from workers import noise, roofline
         from workers.problem import Problem
 
         problem = Problem(cell, spec.seed)
@@ -75,12 +75,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
             linearity=None if timing.calls else watch.linearity(calls, noise.watch(len(spec.cpus) or 1)),
         )  # fmt: skip
     with ledger.phase("steady"):
-        compiled = framework.compilations()
-        observer, joules = noise.Observer(noise.canary()), energy.meter()
-        samples = watch.samples(calls, timing.samples, observer)
-        used = joules(calls * timing.samples)
-        seen = observer.noise()
-        compiled = noise.difference(compiled, framework.compilations())
+        samples, seen, compiled, used = steady(framework, watch, calls, timing.samples)
     with ledger.phase("verify"):
         number, outputs = watch.take_last()
         after = problem.check(framework.to_numpy(outputs), number, "last timed call")
@@ -100,6 +95,19 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
         memory=needed, energy=used,
         compilations=compiled, warnings=tuple(warned),
     )  # fmt: skip
+
+
+def steady(
+    framework: "Framework", watch: Stopwatch, calls: int, count: int
+) -> tuple[tuple[int, ...], Noise, int | None, Energy | None]:
+    """Take the samples, with what disturbed them, the compilations that they caused and the energy that they used."""
+    from workers import energy, noise
+
+    before = framework.compilations()
+    observer, joules = noise.Observer(noise.canary()), energy.meter()
+    samples = watch.samples(calls, count, observer)
+    used = joules(calls * count)
+    return samples, observer.noise(), noise.difference(before, framework.compilations()), used
 
 
 def inherited(spec: JobSpec) -> Iterator[Setting]:

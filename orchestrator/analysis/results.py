@@ -1,5 +1,6 @@
 """From records to results: cell by cell, in the groups within which times may be compared."""
 
+import dataclasses
 import functools
 import math
 import statistics
@@ -12,6 +13,8 @@ from orchestrator.analysis.allocation import Allocation, allocation
 from orchestrator.analysis.compare import MARGIN, Comparison, Scores, Standing, compare_all, should_stop, standings
 from orchestrator.analysis.curve import Curve, curve, first_result_ns
 from orchestrator.analysis.disturbance import Flag, Grade, canary_floor_ns, drifting, flags, grade, undisturbed
+from orchestrator.analysis.memory import over_processes
+from orchestrator.analysis.memory import scores as memory_scores
 from orchestrator.analysis.pairing import Sampling
 from orchestrator.analysis.statistics import LOOKS, Interval, median_interval, percentile
 from orchestrator.analysis.steady import Steady, classify
@@ -19,7 +22,7 @@ from orchestrator.judge import TRIES
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord, Outcome
-from schemas.sweep import SweepSpec
+from schemas.sweep import MemoryMetric, RankBy, SweepSpec
 
 Steadiness = Literal["flat", "warm-up", "slow-down", "none", "mixed", "unknown"]
 AGREEING = 0.9
@@ -54,6 +57,7 @@ class Result:
     steadiness: Steadiness
     percentiles_ns: Mapping[str, float | None]
     overhead_ns: float
+    memory: Mapping[MemoryMetric, Interval]
     grade: Grade
     flags: frozenset[Flag]
     warnings: tuple[str, ...]
@@ -66,10 +70,19 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryRanking:
+    """The same cells ranked by a headline of memory; `comparisons` hold ratios of bytes, and claims are of less."""
+
+    metric: MemoryMetric
+    comparisons: tuple[Comparison, ...]
+    standings: tuple[Standing, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """Cells that compute the same, and what may be said of them together.
 
-    `curves` are those of the ranked cells' processes, by label and block.
+    `curves` are those of the ranked cells' processes, by label and block. `by_memory` is there if it was asked for.
     """
 
     title: str
@@ -79,6 +92,7 @@ class Group:
     standings: tuple[Standing, ...]
     clone: Comparison | None
     curves: Mapping[str, Mapping[int, Curve]]
+    by_memory: MemoryRanking | None
 
     @property
     def against(self) -> dict[str, Comparison]:
@@ -92,7 +106,11 @@ class Group:
 
 
 def groups(
-    records: Sequence[JobRecord], cells: Sequence[Cell], baseline: str | None = None, margin: float = MARGIN
+    records: Sequence[JobRecord],
+    cells: Sequence[Cell],
+    baseline: str | None = None,
+    margin: float = MARGIN,
+    rank_by: RankBy = "time",
 ) -> tuple[Group, ...]:
     """Results of all cells, in the order of the plan, grouped by what they compute."""
     of_cell = defaultdict(list)
@@ -103,7 +121,10 @@ def groups(
         together[title(cell)].append(result(cell, of_cell[cell.id], canary_ns))
     scores = {cell.id: score(of_cell[cell.id]) for cell in cells}
     spent = {cell.id: curves(of_cell[cell.id]) for cell in cells}
-    return tuple(group(name, results, scores, spent, baseline, margin) for name, results in together.items())
+    found = (group(name, results, scores, spent, baseline, margin) for name, results in together.items())
+    if rank_by == "time":
+        return tuple(found)
+    return tuple(dataclasses.replace(each, by_memory=by_memory(each, of_cell, rank_by, margin)) for each in found)
 
 
 def title(cell: Cell) -> str:
@@ -139,6 +160,7 @@ def result(cell: Cell, records: Sequence[JobRecord], canary_ns: float) -> Result
         steadiness=steadiness(traces),
         percentiles_ns=percentiles(reports),
         overhead_ns=statistics.median([report.overhead.null_ns for report in reports]) if reports else math.nan,
+        memory=over_processes(reports),
         grade=grade(flagged, drift=drift),
         flags=frozenset().union(*flagged, {Flag.DRIFT} if drift else ()),
         warnings=tuple(dict.fromkeys(warning for report in reports for warning in report.warnings)),
@@ -186,7 +208,30 @@ def group(
         standings=standings(labels, comparisons),
         clone=clone(twins[0], ranked, scores, margin) if twins else None,
         curves={each.label: spent[each.cell.id] for each in ranked},
+        by_memory=None,
     )
+
+
+def by_memory(
+    group: Group, records: Mapping[str, Sequence[JobRecord]], metric: MemoryMetric, margin: float
+) -> MemoryRanking:
+    """Rank a group's measured cells by a headline of memory, with the same statistics as times."""
+    reports = {
+        standing.cell: dict(blocks(counting(records[group.result(standing.cell).cell.id])))
+        for standing in group.standings
+    }
+    found = {label: memory_scores(of_block, metric) for label, of_block in reports.items()}
+    comparisons = compare_all({label: Scores(of, of) for label, of in found.items() if of}, margin=margin)
+    return MemoryRanking(
+        metric=metric,
+        comparisons=comparisons,
+        standings=standings([label for label in found if found[label]], comparisons),
+    )
+
+
+def blocks(counted: Iterable[tuple[JobRecord, Report]]) -> Iterator[tuple[int, Report]]:
+    """Each report under its block."""
+    return ((record.spec.block, report) for record, report in counted)
 
 
 def choose_baseline(results: Sequence[Result], asked: str | None) -> str:

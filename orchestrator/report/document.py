@@ -6,7 +6,7 @@ from typing import Any
 
 from orchestrator.analysis.allocation import Allocation
 from orchestrator.analysis.compare import Comparison
-from orchestrator.analysis.results import Group, Result
+from orchestrator.analysis.results import Group, MemoryRanking, Result
 from orchestrator.analysis.statistics import Interval
 from orchestrator.report import breakeven
 from orchestrator.report.words import sentences
@@ -43,8 +43,21 @@ def of_group(group: Group) -> dict[str, Any]:
         ],
         "comparisons": [of_comparison(comparison) for comparison in group.comparisons],
         "clone": None if group.clone is None else of_comparison(group.clone),
+        "by_memory": None if group.by_memory is None else of_memory(group.by_memory),
         "sentences": sentences(group),
         **breakeven.document(group),
+    }
+
+
+def of_memory(ranking: MemoryRanking) -> dict[str, Any]:
+    """A ranking by memory; its ratios are of bytes."""
+    return {
+        "metric": ranking.metric,
+        "ranks": {standing.cell: [standing.best, standing.worst] for standing in ranking.standings},
+        "ratios": [
+            {"baseline": found.baseline, "cell": found.cell, "ratio": of_interval(found.ratio)}
+            for found in ranking.comparisons
+        ],
     }
 
 
@@ -66,6 +79,7 @@ def of_result(result: Result) -> dict[str, Any]:
         "to_steady_ns": of_interval(result.steady_ns),
         "steadiness": result.steadiness,
         "sample_percentiles_ns": dict(result.percentiles_ns),
+        "memory_bytes": {metric: of_interval(interval) for metric, interval in result.memory.items()} or None,
         "grade": result.grade,
         "flags": sorted(result.flags),
         "warnings": list(result.warnings),

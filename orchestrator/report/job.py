@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from orchestrator.analysis.disturbance import LIMIT, lost_shares
-from orchestrator.report.units import duration, printable
+from orchestrator.analysis.memory import headlines
+from orchestrator.report.units import duration, printable, size
 from orchestrator.store import job_name
 from schemas.event import Report
 from schemas.record import JobRecord
@@ -16,6 +17,7 @@ from schemas.record import JobRecord
 LOG_TAIL = 12
 LOG_BYTES = 1 << 16
 LINE_WIDTH = 300
+MEMORY = ("start", "peak", "end", "pss", "uss")
 
 
 def show(console: Console, record: JobRecord, log: Path) -> None:
@@ -58,6 +60,7 @@ def facts(record: JobRecord) -> Iterator[tuple[str, str]]:
         yield "of that", f"{null:.0f} ns are the timing loop's own: {duration(times[0] - null)} net"
         lost = [share for share in lost_shares(report, len(record.spec.cpus) or record.host.cores) if share > LIMIT]
         yield "disturbed", f"{len(lost)} of {len(times)} samples, worst by {max(lost, default=0):.1%} of its time"
+        yield from memory(report)
         yield "versions", ", ".join(f"{name} {version}" for name, version in report.versions.items())
         for setting in report.settings:
             asked = "not asked" if setting.asked is None else f"asked {setting.asked}"
@@ -66,11 +69,23 @@ def facts(record: JobRecord) -> Iterator[tuple[str, str]]:
             yield "warned", warning
 
 
+def memory(report: Report) -> Iterator[tuple[str, str]]:
+    """The headlines of memory, and the joules of a call, as far as this machine says."""
+    found = headlines(report)
+    if found:
+        yield "memory", ", ".join(f"{metric.replace('_', ' ')} {size(count)}" for metric, count in found.items())
+    if report.energy is not None:
+        per_call, span = report.energy.joules / report.energy.calls, report.energy.seconds
+        yield "energy", f"{per_call:.3g} J a call over {span:.1f} s, {report.energy.source}, whole machine"
+
+
 def phases(report: Report) -> Table:
-    """The ledger of phases."""
-    table = Table("phase", "wall time", "CPU time")
+    """The ledger of phases. Memory is that of the worker and all that it started; peaks are the kernel's."""
+    table = Table("phase", *(Column(name, justify="right") for name in ("wall time", "CPU time", *MEMORY)))
     for cost in report.phases:
-        table.add_row(cost.name.replace("_", " "), duration(cost.wall_ns), duration(cost.cpu_ns))
+        sizes = cost.memory.model_dump() if cost.memory else {}
+        shown = ["" if sizes.get(name) is None else size(sizes[name]) for name in MEMORY]
+        table.add_row(cost.name.replace("_", " "), duration(cost.wall_ns), duration(cost.cpu_ns), *shown)
     return table
 
 

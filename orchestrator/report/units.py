@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from orchestrator.analysis.statistics import Interval
 
+SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))
 STEPS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 
 
@@ -19,6 +20,16 @@ def duration(nanoseconds: float) -> str:
         return f"{nanoseconds / scale:.0f} {unit}"
     digits = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
     return f"{value:.{min(digits, 2)}f} {unit}"
+
+
+def size(count: float) -> str:
+    """Bytes with three significant digits: `208 MiB`."""
+    if not math.isfinite(count):
+        return "–"
+    scale, unit = next(((scale, unit) for scale, unit in SIZES if abs(count) >= scale), SIZES[-1])
+    value = count / scale
+    digits = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
+    return f"{value:.{min(digits, 1)}f} {unit}"
 
 
 def ratio(value: float) -> str:

@@ -1,0 +1,65 @@
+"""What modes cost in memory, as a table: one line for each, with intervals over processes."""
+
+from collections.abc import Iterator
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.analysis.compare import Standing, both_ways
+from orchestrator.analysis.memory import MEANING
+from orchestrator.analysis.results import Group, Result
+from orchestrator.analysis.statistics import Interval
+from orchestrator.report.units import between, ratio, size
+
+
+def tables(group: Group) -> Iterator[Table]:
+    """The table of one group; none where no process could say what it used."""
+    order = group.by_memory.standings if group.by_memory else group.standings
+    rows = [(standing, group.result(standing.cell)) for standing in order]
+    if not any(result.memory for _, result in rows):
+        return
+    drawn = Table(title=title(group), title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    drawn.add_column("memory", no_wrap=True)
+    for metric in MEANING:
+        drawn.add_column(metric.replace("_", "\n"), justify="right", no_wrap=True)
+    if group.by_memory:
+        drawn.add_column("rank", justify="right")
+        drawn.add_column("ratio", justify="right")
+    for standing, result in rows:
+        cells = [figure(result, metric) for metric in MEANING]
+        drawn.add_row(result.label, *cells, *ranked(group, standing))
+    yield drawn
+
+
+def title(group: Group) -> Text | None:
+    """By what the rows are ranked, if it is by memory."""
+    return Text(f"ranked by {group.by_memory.metric}") if group.by_memory else None
+
+
+def figure(result: Result, metric: str) -> str:
+    """A headline over its interval."""
+    interval = next((value for name, value in result.memory.items() if name == metric), None)
+    if interval is None:
+        return "–"
+    ends = spread(interval)
+    return size(interval.estimate) + (f"\n{ends}" if ends else "")
+
+
+def spread(interval: Interval) -> str:
+    """How far the ends of an interval are from its estimate: `±1.2 MiB`, the farther of the two."""
+    far = max(interval.high - interval.estimate, interval.estimate - interval.low)
+    return f"±{size(far)}" if far < float("inf") else ""
+
+
+def ranked(group: Group, standing: Standing) -> list[str]:
+    """The rank and the ratio to the least, where the group is ranked by memory."""
+    if group.by_memory is None:
+        return []
+    least = group.by_memory.standings[0].cell
+    place = str(standing.best) if standing.best == standing.worst else f"{standing.best}–{standing.worst}"
+    found = both_ways(group.by_memory.comparisons).get((least, standing.cell))
+    if found is None:
+        return [place, "1"]
+    ends = between(found.ratio, "–")
+    return [place, ratio(found.ratio.estimate) + (f"\n{ends}" if ends else "")]
