@@ -1,0 +1,98 @@
+"""What a process of its own is good for: the same cell alone, after another framework in one process, and as a job.
+
+Three arms in random order in each block: `alone` runs the job's steps in a fresh process without the orchestrator,
+`after` does the same in a process that has first done another framework's cell, `own` is a job of the tool. Printed
+are medians over the blocks and, for the time, the ratio to `own` with its interval.
+"""
+
+import json
+import math
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from orchestrator import host
+from orchestrator.analysis.memory import headlines
+from orchestrator.analysis.results import floor
+from orchestrator.analysis.statistics import ALPHA, hodges_lehmann
+from orchestrator.judge import report_of
+from orchestrator.launchers.local import Local, variables
+from orchestrator.plan import Plan, plan
+from schemas.event import Report
+from schemas.job import JobSpec
+from schemas.sweep import Axes, MemoryMetric, SweepSpec
+
+PAIRS = (("torch:eager", "tensorflow:function"), ("tensorflow:function", "torch:eager"))
+SHOWN: tuple[MemoryMetric, ...] = ("import", "static", "step_peak", "footprint")
+MIB = 1 << 20
+
+IN_ONE_PROCESS = """
+import sys
+from schemas.job import JobSpec
+from workers import job
+from workers.ledger import Ledger
+for line in sys.stdin.read().splitlines():
+    report = job.run(JobSpec.model_validate_json(line), Ledger(lambda phase: None))
+print(report.model_dump_json())
+"""
+
+
+def main(blocks: int = 8) -> None:
+    """Print one table for each pair of cells."""
+    planned = plan(SweepSpec(axes=Axes(frameworks=("torch:eager", "tensorflow:function"))), host.cores())
+    machine = host.fingerprint()
+    print(f"{machine.cpu}, {machine.cores} cores; rnn_cell backward, {blocks} blocks; medians")
+    for label, other in PAIRS:
+        found = measured(planned, label, other, blocks)
+        print(f"\n{label}\n{'':30}{'floor':>10}{'ratio to own':>25}" + "".join(f"{name:>12}" for name in SHOWN))
+        for arm, reports in found.items():
+            differences = [floor(one) - floor(own) for one, own in zip(reports, found["own"], strict=True)]
+            ratio = hodges_lehmann(differences, ALPHA).exp()
+            time_us = 1e6 * statistics.median(math.exp(floor(report)) for report in reports)
+            each = [headlines(report) for report in reports]
+            sizes = "".join(f"{statistics.median(one[name] for one in each) / MIB:8.1f} MiB" for name in SHOWN)
+            shown = "" if arm == "own" else f"{ratio.estimate:.3f} ({ratio.low:.3f} to {ratio.high:.3f})"
+            print(f"{arm:30}{time_us:7.1f} us{shown:>25}{sizes}")
+
+
+def measured(planned: Plan, label: str, other: str, blocks: int) -> dict[str, list[Report]]:
+    """Each arm's reports, block by block."""
+    cells = {cell.label: cell for cell in planned.cells}
+    found: dict[str, list[Report]] = {"own": [], "alone": [], f"after {other}": []}
+    for block in range(1, blocks + 1):
+        spec, before = (planned.job(cells[name], block, 0, None) for name in (label, other))
+        arms: dict[str, Callable[[], Report]] = {
+            "own": lambda spec=spec: as_job(spec),  # type: ignore[misc]  # mypy knows no defaults of lambdas
+            "alone": lambda spec=spec: in_one_process(spec),  # type: ignore[misc]
+            f"after {other}": lambda spec=spec, before=before: in_one_process(before, spec),  # type: ignore[misc]
+        }
+        for arm in random.sample(list(arms), len(arms)):
+            found[arm].append(arms[arm]())
+    return found
+
+
+def as_job(spec: JobSpec) -> Report:
+    """The tool's own way."""
+    with tempfile.TemporaryDirectory() as folder:
+        ending = Local()(spec, Path(folder) / "log", lambda event: None)
+    report = report_of(ending)
+    assert report is not None, ending
+    return report
+
+
+def in_one_process(*specs: JobSpec) -> Report:
+    """The last of these jobs, after the others, in one process that is not the tool's."""
+    inherited = {name: value for spec in specs for name, value in variables({}, spec).items()}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", IN_ONE_PROCESS], input="\n".join(spec.model_dump_json() for spec in specs),
+        env=inherited, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return Report.model_validate(json.loads(done.stdout.splitlines()[-1]))
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:2]))
