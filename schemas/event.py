@@ -5,9 +5,9 @@ The first line is a Hello, the last a Report or a Failure; between them a Phase 
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
-from schemas.base import Model, Versioned
+from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
 
 PhaseName = Literal[
     "import", "initialise", "build", "trace", "compile", "first_call", "second_call", "verify", "warm_up", "steady"

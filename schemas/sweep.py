@@ -1,26 +1,12 @@
 """SweepSpec: what a user writes in a TOML file, or says with options, to ask for a sweep."""
 
-import re
-from typing import Annotated
+from pydantic import Field, PositiveFloat
 
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
-
-from schemas.base import Model
+from schemas.base import Model, PositiveInt
 from schemas.job import Count, Device, Dtype, Task, Threads, Timing, Track
+from schemas.limits import Limits, Seconds
 
 QUESTION = ("torch:eager", "torch:trace", "torch:script", "tensorflow:function", "tensorflow:eager")
-
-UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
-
-
-def _seconds(value: object) -> object:
-    """`90`, `"90s"`, `"5m"` and `"1.5h"` are durations; anything else is left for validation to refuse."""
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", value.strip())):
-        return float(found[1]) * UNITS[found[2]]
-    return value
-
-
-Seconds = Annotated[PositiveFloat, Field(le=31_536_000, allow_inf_nan=False), BeforeValidator(_seconds)]
 
 
 class Axes(Model):
@@ -74,3 +60,4 @@ class SweepSpec(Model):
     stop: Stop = Stop()
     timing: Timing = Timing()
     deadline: Seconds = Field(default=120.0, description="for one job, such as 90s, 5m or 1h")
+    limits: Limits = Limits()

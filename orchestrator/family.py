@@ -1,0 +1,105 @@
+"""All that a job starts, however far it moves away: none of it outlives the job, nor this program.
+
+A process group can be left with `setsid`, and a parent by forking twice. So while a job runs this process is the one
+to which the kernel hands such orphans, and afterwards all its new descendants are ended. Against being killed itself
+it has a watchdog.
+"""
+
+import contextlib
+import ctypes
+import os
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psutil
+
+from orchestrator import watchdog
+
+PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 36, 37
+MARK = secrets.token_hex(16)
+"""In the environment of every worker of this process, and so of what it starts."""
+
+ATTEMPTS = 1000
+PAUSE_S = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A job's processes: all descendants of this process that were not there before."""
+
+    before: frozenset[psutil.Process]
+
+    def members(self) -> list[psutil.Process]:
+        """Those that there are now, the dead that nobody has reaped yet included."""
+        return [process for process in psutil.Process().children(recursive=True) if process not in self.before]
+
+    def end(self) -> None:
+        """Kill and reap until nobody is left.
+
+        What cannot die, since it waits in the kernel for a device, is given ten seconds.
+        """
+        for _ in range(ATTEMPTS):
+            found = self.members()
+            if not found:
+                return
+            for process in found:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(process.pid, os.WNOHANG)
+            time.sleep(PAUSE_S)
+
+
+@contextmanager
+def adopting() -> Iterator[Family]:
+    """While entered, descendants that lose their parents become children of this process, where it can find them."""
+    before = frozenset(psutil.Process().children(recursive=True))
+    with subreaper():
+        yield Family(before)
+
+
+@contextmanager
+def subreaper() -> Iterator[None]:
+    """Ask the kernel for it, as far as there is such a kernel; afterwards all is as before."""
+    if sys.platform != "linux":
+        yield
+        return
+    libc, was = ctypes.CDLL(None), ctypes.c_int()
+    libc.prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(was), 0, 0, 0)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        libc.prctl(PR_SET_CHILD_SUBREAPER, was.value, 0, 0, 0)
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """While entered, a watchdog ends the workers' descendants if this process is killed."""
+    if sys.platform != "linux":
+        yield
+        return
+    reader, writer = os.pipe()
+    quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
+    pid = os.posix_spawn(
+        sys.executable, [sys.executable, "-I", "-S", watchdog.__file__], {}, setsid=True,
+        file_actions=[(os.POSIX_SPAWN_DUP2, reader, 0), *quiet],
+    )  # fmt: skip
+    os.close(reader)
+    with os.fdopen(writer, "w") as leash:
+        tell(leash.fileno(), f"{MARK}\n")
+        try:
+            yield
+        finally:
+            tell(leash.fileno(), watchdog.RELEASED)
+    os.waitpid(pid, 0)
+
+
+def tell(descriptor: int, text: str) -> None:
+    """Write to the watchdog, if nobody has killed it."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(descriptor, text.encode())
