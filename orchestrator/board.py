@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from orchestrator.analysis.results import Group, groups
 from orchestrator.plan import Plan
-from orchestrator.sweep import BlockStarted, JobEnded, JobSaid, JobStarted, SweepEvent
+from orchestrator.sweep import BlockStarted, JobEnded, JobKept, JobSaid, JobStarted, SweepEvent
 from schemas.event import Phase, PhaseName
 from schemas.job import JobSpec
 from schemas.record import JobRecord
@@ -67,7 +67,7 @@ def fold(board: Board, event: SweepEvent, now_s: float) -> Board:
             return dataclasses.replace(board, running=spec, phase=None)
         case JobSaid(Phase(name=name)):
             return dataclasses.replace(board, phase=name)
-        case JobEnded(record):
+        case JobEnded(record) | JobKept(record):
             records = (*board.records, record)
             ended = sum(each.spec.block == board.block and each.outside is not None for each in records)
             if board.block > FEW and ended < board.jobs_in_block:

@@ -32,5 +32,6 @@ class Deadlines:
         if now_ns >= self._end_ns:
             return f"no result within {self._total_s:g} s"
         if self._phase is not None and self._phase_end_ns is not None and now_ns >= self._phase_end_ns:
-            return f"{self._phase.replace('_', ' ')} took longer than the {self._phases[self._phase]:g} s allowed for it"
+            name, allowed_s = self._phase.replace("_", " "), self._phases[self._phase]
+            return f"{name} took longer than the {allowed_s:g} s allowed for it"
         return ""

@@ -15,7 +15,7 @@ NEAR = 0.5
 class Hunger:
     """The kernel's counts of processes that it killed for memory, from before a job on."""
 
-    files: Files = Files()
+    files: Files = field(default_factory=Files)
     _group: int = field(init=False)
     _machine: int = field(init=False)
     _held: int = 0

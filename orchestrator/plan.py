@@ -1,5 +1,6 @@
 """From what a user asked to cells, and from cells to blocks of jobs. Pure: nothing is started or written here."""
 
+import dataclasses
 import itertools
 import random
 import re
@@ -68,6 +69,15 @@ def plan(spec: SweepSpec, available: tuple[int, ...]) -> Plan:
     twin = clone(next(cell for cell in cells if cell.id not in refused))
     seed = spec.seed if spec.seed is not None else random.SystemRandom().randrange(2**32)
     return Plan(spec, (*cells, twin), refused, seed, available, tuple(warnings(cells, available)))
+
+
+def again(spec: SweepSpec, seed: int, available: tuple[int, ...]) -> Plan:
+    """The plan of a sweep that was begun with this seed.
+
+    Raises:
+        UsageError: as in `plan`; what existed when it was begun may be gone.
+    """
+    return dataclasses.replace(plan(spec.model_copy(update={"seed": seed}), available), spec=spec)
 
 
 def expand(spec: SweepSpec) -> tuple[Cell, ...]:

@@ -62,7 +62,7 @@ class Garbled(Exception):
     """What came from the worker is no event."""
 
 
-def run(
+def run(  # noqa: PLR0913 (all that makes a job)
     command: Sequence[str], message: bytes, environment: Mapping[str, str], log: Path, *,
     deadline_s: float, on_event: Callable[[Event], None], interrupts: Interrupts | None = None,
     limits: Limits = USUAL, each_second: Sequence[Look] = (),
@@ -126,19 +126,16 @@ def _watch(
             while True:
                 left_s = min(deadlines.left_s(time.monotonic_ns()), outlook.left_s())
                 ready = {key.fileobj for key, _ in selector.select(left_s)}
-                if feed.pipe in ready and feed.done():
-                    selector.unregister(feed.pipe)
-                    feed.pipe.close()
+                if feed.pipe in ready:
+                    _feed_on(feed, selector)
                 for event in lines.read():
                     events.append(event)
                     deadlines.hear(event, time.monotonic_ns())
                     on_event(event)
                 if end in ready:
                     return "ended", ""
-                if interrupts is not None and interrupts.received is not None:
-                    return "interrupted", f"the sweep was stopped by {interrupts.received.name}"
-                if passed := deadlines.passed(time.monotonic_ns()):
-                    return "timeout", passed + _if_stopped(process)
+                if found := _over(process, deadlines, interrupts):
+                    return found
                 outlook.look()
                 if lines.closed and lines.descriptor in ready:
                     selector.unregister(lines.descriptor)
@@ -146,6 +143,23 @@ def _watch(
             return "garbled", str(error)
         except LimitReached as error:
             return "limit", str(error)
+
+
+def _over(
+    process: "subprocess.Popen[bytes]", deadlines: Deadlines, interrupts: Interrupts | None
+) -> tuple[How, str] | None:
+    """Why a job must end now that has not ended itself; None if it need not."""
+    if interrupts is not None and interrupts.received is not None:
+        return "interrupted", f"the sweep was stopped by {interrupts.received.name}"
+    if passed := deadlines.passed(time.monotonic_ns()):
+        return "timeout", passed + _if_stopped(process)
+    return None
+
+
+def _feed_on(feed: "Feed", selector: selectors.BaseSelector) -> None:
+    if feed.done():
+        selector.unregister(feed.pipe)
+        feed.pipe.close()
 
 
 def _if_stopped(process: "subprocess.Popen[bytes]") -> str:

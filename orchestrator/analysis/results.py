@@ -12,6 +12,7 @@ from orchestrator.analysis.compare import MARGIN, Comparison, Scores, Standing, 
 from orchestrator.analysis.disturbance import Flag, Grade, canary_floor_ns, drifting, flags, grade, undisturbed
 from orchestrator.analysis.statistics import LOOKS, Interval, median_interval, percentile
 from orchestrator.analysis.steady import Steady, classify
+from orchestrator.attempts import last_attempts
 from orchestrator.judge import TRIES
 from schemas.event import PhaseName, Report
 from schemas.job import Cell
@@ -87,7 +88,7 @@ def groups(
     records: Sequence[JobRecord], cells: Sequence[Cell], baseline: str | None = None, margin: float = MARGIN
 ) -> tuple[Group, ...]:
     """Results of all cells, in the order of the plan, grouped by what they compute."""
-    of_cell = defaultdict(list)
+    of_cell, records = defaultdict(list), last_attempts(records)
     for record in records:
         of_cell[record.spec.cell.id].append(record)
     together, canary_ns = defaultdict(list), canary_floor_ns(records)
