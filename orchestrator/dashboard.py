@@ -141,7 +141,13 @@ def line(board: Board) -> str:
     cell, report = record.spec.cell, record.report
     time_taken = duration(min(report.samples_ns) / report.calls) if report else ""
     what = record.outcome if record.outcome == "measured" else f"{record.outcome}: {record.reason}"
-    place = f"{board.jobs_done} of about {board.jobs_expected}" if record.outside else "not started"
+    place = (
+        f"{board.jobs_done} of about {board.jobs_expected}"
+        if record.outside
+        else "not started"
+        if record.outcome == "unsupported"
+        else "lost"
+    )
     said = f"[{place}] block {record.spec.block} {cell.label} {cell.workload} {cell.task}: {what} {time_taken}"
     return printable(said).rstrip()
 

@@ -97,7 +97,8 @@ def guarded() -> Iterator[None]:
             yield
         finally:
             tell(leash.fileno(), watchdog.RELEASED)
-    os.waitpid(pid, 0)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, 0)
 
 
 def end_left(said: str) -> None:
