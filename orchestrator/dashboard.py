@@ -97,7 +97,7 @@ class Steadfast:
         if not self._gone:
             try:
                 show()
-            except OSError:
+            except (OSError, SystemExit):  # rich exits where a pipe is broken
                 self._gone = True
 
 
