@@ -3,7 +3,7 @@
 import os
 
 os.write(1, b'{"kind":"hello","pid":%d,"python":"3.11","interpreter":"x"}\n' % os.getpid())
-kept = []
+kept: list[bytes] = []
 try:
     while len(kept) < 64:
         kept.append(b"x" * (16 << 20))
