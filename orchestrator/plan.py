@@ -15,6 +15,7 @@ from schemas.sweep import Axes, Pick, SweepSpec
 
 FRAMEWORKS = {framework.name: framework for framework in catalog.FRAMEWORKS}
 WORKLOADS = {workload.name: workload for workload in catalog.WORKLOADS}
+MOST_CELLS = 10_000
 DATA_SEED = 20261
 """Of weights and inputs: the same in every run, so that runs compute the same and can be compared."""
 
@@ -82,7 +83,10 @@ def again(spec: SweepSpec, seed: int, available: tuple[int, ...]) -> Plan:
 
 def expand(spec: SweepSpec) -> tuple[Cell, ...]:
     """All combinations of the axes, less what is excluded, plus what is included; each cell once."""
-    kept = [cell for cell in combinations(spec.axes) if not any(matches(cell, pick) for pick in spec.exclude)]
+    every = list(itertools.islice(combinations(spec.axes), MOST_CELLS + 1))
+    if len(every) > MOST_CELLS:
+        raise UsageError(f"the axes have more than {MOST_CELLS} combinations, which is more than one sweep may have")
+    kept = [cell for cell in every if not any(matches(cell, pick) for pick in spec.exclude)]
     for pick in spec.include:
         kept += combinations(widened(spec.axes, pick))
     cells = tuple({cell.id: cell for cell in kept}.values())

@@ -50,8 +50,8 @@ class SweepSpec(Model):
 
     name: str = Field(default="sweep", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     axes: Axes = Axes()
-    exclude: tuple[Pick, ...] = ()
-    include: tuple[Pick, ...] = ()
+    exclude: tuple[Pick, ...] = Field(default=(), max_length=1000)
+    include: tuple[Pick, ...] = Field(default=(), max_length=1000)
     baseline: str | None = None
     margin: PositiveFloat = Field(
         default=0.02, lt=1, description="differences below this share are too small to matter"

@@ -44,7 +44,8 @@ warmup_min_ns = 1000000
 [stop]
 blocks = 2
 """
-START_S = {"numpy": 1.5, "torch": 4.0, "tensorflow": 8.0, "synthetic": 1.5}
+START_S = {"numpy": 1.0, "torch": 3.0, "tensorflow": 6.0, "synthetic": 1.0}
+"""What a job takes, roughly: moments are drawn from the time of four."""
 PATIENCE_S = 180
 MOST_RESUMES = 3
 

@@ -185,3 +185,10 @@ def test_where_things_lie_in_memory_differs_from_job_to_job_and_repeats_with_the
     assert len(set(first)) == len(first)
     assert layouts(make_plan(seed=5)) == first
     assert layouts(make_plan(seed=6)) != first
+
+
+@pytest.mark.timeout(20)
+def test_a_sweep_of_more_cells_than_anybody_can_run_is_refused_before_it_fills_the_memory(make_plan: MakePlan) -> None:
+    many = tuple(range(1, 4000))
+    with pytest.raises(UsageError, match="more than 10000 combinations"):
+        make_plan(axes={"batch": many, "threads": many})
