@@ -76,10 +76,8 @@ def judge(spec: JobSpec, ending: Ending, most: Ceiling | None = None) -> Judgeme
     if ending.how != "ended":
         return of_parent(spec, ending, during)
     last = ending.events[-1] if ending.events else None
-    if isinstance(last, Failure) and last.outcome == "out-of-memory":
-        return Judgement("out-of-memory", f"{last.reason}{under(spec.limits)}")
     if isinstance(last, Failure):
-        return Judgement(last.outcome, f"{last.reason} ({last.where})" if last.where else last.reason)
+        return of_failure(last, spec.limits)
     if isinstance(last, Report) and not isinstance(ending.events[0], Hello):
         return Judgement("garbled", "the worker reported before it had said hello")
     if isinstance(last, Report):
@@ -88,7 +86,16 @@ def judge(spec: JobSpec, ending: Ending, most: Ceiling | None = None) -> Judgeme
         return of_kill(ending.hunger, during)
     if ending.status < 0:
         return Judgement("killed", f"{signal_name(-ending.status)} ended it{during}{under(spec.limits)}")
-    return Judgement("no-report", f"it left with status {ending.status}{during} and said nothing more")
+    return Judgement(
+        "no-report", f"it left with status {ending.status}{during} and said nothing more{under(spec.limits)}"
+    )
+
+
+def of_failure(failure: Failure, limits: Limits) -> Judgement:
+    """What a worker says of itself. With too little memory a framework may raise whatever it likes."""
+    place = f" ({failure.where})" if failure.where else ""
+    limit = "" if failure.outcome == "unsupported" else under(limits)
+    return Judgement(failure.outcome, f"{failure.reason}{place}{limit}")
 
 
 def of_parent(spec: JobSpec, ending: Ending, during: str) -> Judgement:

@@ -52,7 +52,7 @@ class Plan:
             if parity else {},
             hash_seed=layout.randrange(2**32), padding_bytes=layout.randrange(4096),
             timing=self.spec.timing.model_copy(update={"calls": calls or self.spec.timing.calls}),
-            deadline_s=self.spec.deadline,
+            deadline_s=self.spec.deadline, limits=self.spec.limits,
         )  # fmt: skip
 
 

@@ -111,7 +111,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
             Mode(
                 name="stuck", summary="an instrument: the first call does not return, nor give up the interpreter lock"
             ),
-            Mode(name="greedy", summary="an instrument: the first call takes memory until it gets no more"),
+            Mode(name="greedy", summary="an instrument: every call takes two gibibytes of memory for a moment"),
             Mode(name="flood", summary="an instrument: the first call prints a hundred megabytes"),
             Mode(name="crash", summary="an instrument: the first call ends the process by a signal"),
             Mode(name="raise", summary="an instrument: the first call raises"),

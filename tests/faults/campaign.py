@@ -189,7 +189,8 @@ def trial(folder: Path, fault: str, framework: str, moment_s: float) -> Trial:
 
 def disturbed(made: Trial) -> dict[str, bytes]:
     """Run the sweep, and do what is to be done to it: the records that were there at that moment."""
-    program = psutil.Process((started := made.start("sweep", "sweep.toml")).pid)
+    started = made.start("sweep", "sweep.toml")
+    program = psutil.Process(started.pid)
     while started.poll() is None and made.run is None:
         time.sleep(0.01)
     until = time.monotonic() + made.moment_s
@@ -197,9 +198,9 @@ def disturbed(made: Trial) -> dict[str, bytes]:
         time.sleep(0.01)
     before = made.files()
     act = (FAULTS | OWN)[made.fault].act
-    while started.poll() is None and not (hit := act(made, program)):
+    while started.poll() is None and not made.hit:
+        made.hit = act(made, program)
         time.sleep(0.005)
-    made.hit = hit if started.poll() is None or made.fault not in OWN else True
     started.wait(PATIENCE_S)
     time.sleep(0.5)
     made.broken += [f"left running: {pid}" for pid in left(made)]

@@ -135,7 +135,8 @@ def test_every_outcome_but_success_has_its_advice(outcome: Outcome) -> None:
 
 def test_the_users_own_limit_of_memory_is_named_where_it_may_be_why(make_spec: MakeSpec) -> None:
     spec = make_spec(limits={"memory": "4GiB"})
-    for ending in (ended(HELLO, Failure(outcome="out-of-memory", reason="MemoryError")), ended(HELLO, status=-6)):
+    starved = (Failure(outcome="out-of-memory", reason="MemoryError"), RAISED)
+    for ending in (*(ended(HELLO, each) for each in starved), ended(HELLO, status=-6), ended(HELLO, status=1)):
         assert judge.judge(spec, ending).reason.endswith(", under the limit of 4 GiB")
 
 
