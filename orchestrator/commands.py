@@ -114,13 +114,13 @@ def measured(
     """Run the jobs: the manifest as it is afterwards, all records, and whether a signal ended it."""
     for warning in planned.warnings:
         console.print(f"warning: {warning}", highlight=False, markup=False)
-    now = time.monotonic()
+    now, machine = time.monotonic(), host.fingerprint()  # of now: a resumed run may have begun on another
     block_s = estimate.block_s(planned.runnable, planned.spec.timing, known)
     board = Board(plan=planned, started_s=now, now_s=now, block_s=block_s)
     host.step_aside({core for cell in planned.cells for core in planning.cpus(cell.threads, planned.available)})
     with Interrupts() as interrupts, family.guarded(), Steadfast(view(board, console)) as shown:
         going = Sweep(
-            plan=planned, launcher=Local(interrupts), store=run, host=manifest.host, publish=shown,
+            plan=planned, launcher=Local(interrupts), store=run, host=machine, publish=shown,
             interrupts=interrupts, earlier=earlier, resumed=resumed,
             enough=lambda records, block: enough(planned.spec, planned.cells, records, block),
         )  # fmt: skip

@@ -20,7 +20,7 @@ import psutil
 
 from orchestrator import watchdog
 
-PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 36, 37
+PR_SET_CHILD_SUBREAPER = 36
 MARK = secrets.token_hex(16)
 """In the environment of every worker of this process, and so of what it starts."""
 
@@ -39,10 +39,12 @@ class Family:
         return [process for process in psutil.Process().children(recursive=True) if process not in self.before]
 
     def end(self) -> None:
-        """Kill and reap until nobody is left.
+        """Kill and reap until nobody is left. Of several jobs at once, the last to end does it for all.
 
         What cannot die, since it waits in the kernel for a device, is given ten seconds.
         """
+        if any(other is not self for other in RUNNING):
+            return
         for _ in range(ATTEMPTS):
             found = self.members()
             if not found:
@@ -55,27 +57,27 @@ class Family:
             time.sleep(PAUSE_S)
 
 
+RUNNING: list[Family] = []
+"""Of the jobs that run now: one, or two while the self-test disturbs one with another."""
+
+
 @contextmanager
 def adopting() -> Iterator[Family]:
     """While entered, descendants that lose their parents become children of this process, where it can find them."""
-    before = frozenset(psutil.Process().children(recursive=True))
-    with subreaper():
-        yield Family(before)
-
-
-@contextmanager
-def subreaper() -> Iterator[None]:
-    """Ask the kernel for it, as far as there is such a kernel; afterwards all is as before."""
-    if sys.platform != "linux":
-        yield
-        return
-    libc, was = ctypes.CDLL(None), ctypes.c_int()
-    libc.prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(was), 0, 0, 0)
-    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    family = Family(frozenset(psutil.Process().children(recursive=True)))
+    RUNNING.append(family)
+    subreaper(wanted=True)
     try:
-        yield
+        yield family
     finally:
-        libc.prctl(PR_SET_CHILD_SUBREAPER, was.value, 0, 0, 0)
+        RUNNING[:] = [other for other in RUNNING if other is not family]
+        subreaper(wanted=bool(RUNNING))
+
+
+def subreaper(*, wanted: bool) -> None:
+    """Ask the kernel to hand orphans to this process, or no longer to."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0)
 
 
 @contextmanager

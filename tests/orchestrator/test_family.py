@@ -50,6 +50,17 @@ def test_no_zombie_is_left_and_children_that_were_there_before_are_let_alone(tmp
         before.kill()
 
 
+def test_of_two_jobs_at_once_the_first_to_end_does_not_end_the_other() -> None:
+    with family.adopting() as first, family.adopting() as second, subprocess.Popen(SLEEP) as running:
+        second.end()
+        first.end()
+        assert running.poll() is None
+        running.kill()
+    with family.adopting() as only, subprocess.Popen(SLEEP) as running:
+        only.end()
+        assert running.poll() is not None
+
+
 def test_a_killed_orchestrator_leaves_no_daemon(tmp_path: Path, soon: Callable[[Callable[[], bool]], bool]) -> None:
     command = [sys.executable, str(DOUBLES / "guarded.py"), str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:

@@ -129,6 +129,8 @@ def test_numbers_of_another_machine_are_not_mixed_unless_forced_and_then_marked(
     document = json.loads(run(cut_off, "show", "mine", "--json").stdout)
     assert document["manifest"]["mixed"][0].startswith("numpy 1.0 is now ")
     assert all(group["title"].startswith("MIXED: ") for group in document["groups"])
+    hosts = {json.loads(text)["host"]["packages"]["numpy"] for text in files(cut_off).values()}
+    assert "1.0" not in hosts
 
 
 def test_cells_that_the_sweep_does_not_come_to_are_refused_even_by_force(cut_off: Path) -> None:
