@@ -59,17 +59,9 @@ def resume(root: Path, name: str, *, force: bool, as_json: bool) -> Exit:
     """Go on with a run that was interrupted, in the way it was begun, and show what it found."""
     run, console = store.find(root, name), Console(stderr=as_json)
     with run.locked(about()) as left:
-        manifest, machine = run.manifest(), host.fingerprint()
-        planned = planning.again(manifest.sweep, manifest.seed, host.cores())
-        if planned.cells != manifest.cells:
-            raise UsageError(f"{run.name} cannot be resumed: its cells are not those that its sweep comes to now")
-        now = identity.of(manifest.sweep, manifest.seed, manifest.cells)
-        changed = identity.changes(manifest, now, machine)
-        if changed and not force:
-            raise UsageError(
-                f"{run.name} cannot be resumed as it was begun: {'; '.join(changed)}; "
-                "begin a new run, or mix the two with --force"
-            )
+        family.end_left(left)
+        manifest = run.manifest()
+        planned, changed = unchanged(run, manifest, force=force)
         records, damaged = run.salvage()
         for file in damaged:
             say(console, printable(f"warning: {file} was damaged and is set aside; its job is run again"))
@@ -77,11 +69,29 @@ def resume(root: Path, name: str, *, force: bool, as_json: bool) -> Exit:
             say(console, "Nothing is missing from this run.")
             present(console, run, manifest, records, as_json=as_json)
             return exit_code(records, interrupted=False)
-        family.end_left(left)
         mixed = tuple(dict.fromkeys([*manifest.mixed, *changed]))
         manifest = manifest.model_copy(update={"stopped": "", "finished": False, "mixed": mixed})
         known = estimate.seconds_by_framework(records)
         return carry_out(run, planned, manifest, console, known, earlier=records, resumed=True, as_json=as_json)
+
+
+def unchanged(run: store.Store, manifest: Manifest, *, force: bool) -> tuple[planning.Plan, list[str]]:
+    """The plan of a run as it was begun, and what has changed since, which only `force` allows.
+
+    Raises:
+        UsageError: to go on would mix numbers, or other cells.
+    """
+    planned = planning.again(manifest.sweep, manifest.seed, host.cores())
+    if planned.cells != manifest.cells:
+        raise UsageError(f"{run.name} cannot be resumed: its cells are not those that its sweep comes to now")
+    now = identity.of(manifest.sweep, manifest.seed, manifest.cells)
+    changed = identity.changes(manifest, now, host.fingerprint())
+    if changed and not force:
+        raise UsageError(
+            f"{run.name} cannot be resumed as it was begun: {'; '.join(changed)}; "
+            "begin a new run, or mix the two with --force"
+        )
+    return planned, changed
 
 
 def about() -> str:
@@ -100,8 +110,8 @@ def carry_out(
         run.write_manifest(manifest)
     except OSError as error:
         raise UsageError(
-            f"cannot write to {run.folder}: {error.strerror}; everything before is kept: make room, and go on with: "
-            f"python -m orchestrator resume {run.name}"
+            f"{error.filename or run.folder}: {error.strerror}; everything before is kept: put that right, and go on "
+            f"with: python -m orchestrator resume {run.name}"
         ) from error
     present(console, run, manifest, records, as_json=as_json)
     return exit_code(records, interrupted=interrupted)

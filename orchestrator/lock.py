@@ -29,8 +29,10 @@ def held(path: Path, about: str) -> Iterator[str]:
         except BlockingIOError as error:
             raise Held(before) from error
         said(file.fileno(), about)
-        yield before
-        said(file.fileno(), "")
+        try:
+            yield before
+        finally:
+            said(file.fileno(), "")
 
 
 def said(descriptor: int, text: str) -> None:

@@ -22,6 +22,7 @@ workloads = ["synthetic"]
 
 [timing]
 samples = 5
+calls = 100
 sample_ns = 1000000
 warmup_min_ns = 1000000
 

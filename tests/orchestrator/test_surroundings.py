@@ -27,6 +27,7 @@ workloads = ["synthetic"]
 
 [timing]
 samples = 5
+calls = 100
 sample_ns = 1000000
 warmup_min_ns = 1000000
 
@@ -68,7 +69,7 @@ def test_a_full_disk_keeps_what_was_whole_and_says_how_to_go_on(folder: Path) ->
     said = on_a_small_disk(folder, "48k", "sh", "-c", keep)
     assert said.returncode == Exit.USAGE
     (line,) = said.stderr.splitlines()
-    assert "No space left on device; everything before is kept: make room, and go on with: " in line
+    assert "No space left on device; everything before is kept: put that right, and go on with: " in line
     assert [record.outcome for record in records(folder / "kept")][:1] == ["measured"]
     (run,) = (folder / "kept").iterdir()
     resumed = start(folder, *PROGRAM, "resume", run.name, "--runs", "kept")
