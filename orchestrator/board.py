@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from orchestrator.analysis.results import Group, groups
 from orchestrator.plan import Plan
-from orchestrator.sweep import BlockStarted, JobEnded, JobSaid, JobStarted, SweepEvent
+from orchestrator.sweep import BlockStarted, JobEnded, JobKept, JobSaid, JobStarted, SweepEvent
 from schemas.event import Phase, PhaseName
 from schemas.job import JobSpec
 from schemas.record import JobRecord
@@ -25,6 +25,8 @@ class Board:
     block: int = 0
     block_began_s: float = 0.0
     jobs_in_block: int = 0
+    recalled: bool = False
+    """Whether jobs of this block were kept from before: then the time that it takes now says nothing."""
     running: JobSpec | None = None
     phase: PhaseName | None = None
     records: tuple[JobRecord, ...] = ()
@@ -61,13 +63,17 @@ def fold(board: Board, event: SweepEvent, now_s: float) -> Board:
     board = dataclasses.replace(board, now_s=now_s)
     match event:
         case BlockStarted(block, order):
-            took = (now_s - board.block_began_s) if board.block else board.block_s
-            return dataclasses.replace(board, block=block, block_began_s=now_s, jobs_in_block=len(order), block_s=took)
+            known = board.block and not board.recalled
+            return dataclasses.replace(
+                board, block=block, block_began_s=now_s, jobs_in_block=len(order), recalled=False,
+                block_s=now_s - board.block_began_s if known else board.block_s,
+            )  # fmt: skip
         case JobStarted(spec):
             return dataclasses.replace(board, running=spec, phase=None)
         case JobSaid(Phase(name=name)):
             return dataclasses.replace(board, phase=name)
-        case JobEnded(record):
+        case JobEnded(record) | JobKept(record):
+            board = dataclasses.replace(board, recalled=board.recalled or isinstance(event, JobKept))
             records = (*board.records, record)
             ended = sum(each.spec.block == board.block and each.outside is not None for each in records)
             if board.block > FEW and ended < board.jobs_in_block:

@@ -1,7 +1,9 @@
 """The command line: arguments in, exit codes out."""
 
+import contextlib
 import functools
 import inspect
+import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +38,7 @@ BUDGET = Annotated[str | None, typer.Option(help="such as 90s, 5m or 1h")]
 PRECISION = Annotated[float | None, typer.Option(help="stop at this half-width of every ratio's interval")]
 BLOCKS = Annotated[int | None, typer.Option(help="never more blocks than this")]
 DEADLINE = Annotated[str | None, typer.Option(help="for one job, such as 90s or 5m")]
+MEMORY = Annotated[str | None, typer.Option(help="for each process of a job, such as 4GiB; otherwise no limit")]
 SEED = Annotated[int | None, typer.Option(help="of the random order, to repeat it")]
 NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's name")]
 ROOT = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
@@ -49,7 +52,8 @@ def request(
     file: FILE = None, frameworks: FRAMEWORKS = None, workloads: WORKLOADS = None, tasks: TASKS = None,
     batch: BATCH = None, dtype: DTYPE = None, threads: THREADS = None, track: TRACK = None,
     baseline: BASELINE = None, margin: MARGIN = None, rank_by: RANK_BY = None, budget: BUDGET = None,
-    precision: PRECISION = None, blocks: BLOCKS = None, deadline: DEADLINE = None, seed: SEED = None, name: NAME = None,
+    precision: PRECISION = None, blocks: BLOCKS = None, deadline: DEADLINE = None, memory: MEMORY = None,
+    seed: SEED = None, name: NAME = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What a file says, overridden by what the options say, as the data of a SweepSpec."""
     options = {option: value for option, value in locals().items() if option != "file" and value is not None}
@@ -59,6 +63,8 @@ def request(
     for option, value in options.items():
         if option in AXES:
             said.setdefault("axes", {})[option] = [item.strip() for item in str(value).split(",")]
+        elif option == "memory":
+            said.setdefault("limits", {})[option] = value
         elif option in STOP:
             said.setdefault("stop", {})[option] = value
         else:
@@ -92,6 +98,18 @@ def sweep(said: dict[str, Any], runs: ROOT = RUNS, as_json: AS_JSON = False) -> 
     from orchestrator import commands
 
     raise typer.Exit(commands.sweep(said, runs, as_json=as_json, command=sys.argv[1:]))
+
+
+@app.command(epilog="Example: python -m orchestrator resume latest")
+def resume(
+    run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
+    force: Annotated[bool, typer.Option("--force", help="even if numbers would mix; the run says so")] = False,
+    runs: ROOT = RUNS, as_json: AS_JSON = False,
+) -> None:  # fmt: skip
+    """Go on with a sweep that was interrupted: what is measured is kept, what is missing is run."""
+    from orchestrator import commands
+
+    raise typer.Exit(commands.resume(runs, run, force=force, as_json=as_json))
 
 
 @app.command(epilog="Example: python -m orchestrator plan --workloads rnn --batch 1,32")
@@ -149,11 +167,21 @@ def show(
 
 def main() -> None:
     """Run a command. The only place that prints a usage error and exits."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal of another encoding shows what it can
     try:
         app()
     except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(Exit.USAGE)
-    except OSError as error:  # a full or vanished disk: what was written before is whole
-        print(f"error: {error.filename or 'output'}: {error.strerror}; free it and run again", file=sys.stderr)
-        sys.exit(Exit.USAGE)
+        fail(str(error))
+    except OSError as error:  # a full or vanished disk, or a closed terminal: what was written before is whole
+        fail(f"{error.filename or 'output'}: {error.strerror}; free it and run again")
+
+
+def fail(sentence: str) -> None:
+    """Say what is wrong, if there is still anybody to say it to, and exit."""
+    from orchestrator.report.units import printable
+
+    with contextlib.suppress(OSError):
+        print(f"error: {printable(sentence)}", file=sys.stderr)
+    sys.exit(Exit.USAGE)

@@ -1,7 +1,9 @@
 """What the commands do, put together from the parts. Each returns the program's exit code or nothing."""
 
+import dataclasses
 import json
-import sys
+import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,21 +12,24 @@ from typing import Any
 
 from rich.console import Console
 
-from orchestrator import condition, estimate, host, store
+from orchestrator import condition, estimate, family, host, identity, store
 from orchestrator import plan as planning
 from orchestrator import selftest as instrument
 from orchestrator.analysis.clones import BLOCKS
 from orchestrator.analysis.results import enough, groups
+from orchestrator.attempts import last_attempts
 from orchestrator.board import Board
-from orchestrator.dashboard import Dashboard, PlainLines, View
+from orchestrator.dashboard import Dashboard, PlainLines, Steadfast, View
 from orchestrator.doctor import Facts, Verdict, examine, verdict
 from orchestrator.environments import CURRENT, find
+from orchestrator.errors import UsageError
 from orchestrator.exits import Exit
 from orchestrator.interrupts import Interrupts
 from orchestrator.launchers.local import Local
 from orchestrator.promises import clones
 from orchestrator.report import catalogue, health, job, terminal, truth
 from orchestrator.report.document import document
+from orchestrator.report.units import printable
 from orchestrator.specfile import validate
 from orchestrator.sweep import Sweep
 from schemas.catalog import FRAMEWORKS
@@ -41,29 +46,97 @@ def sweep(said: Mapping[str, Any], root: Path, *, as_json: bool, command: Sequen
     console = Console(stderr=as_json)
     began = datetime.now().astimezone()
     run = store.create(root, planned.spec.name, began)
-    machine = host.fingerprint()
     manifest = Manifest(
         name=planned.spec.name, started=began.isoformat(timespec="seconds"),
-        command=tuple(command), sweep=planned.spec, seed=planned.seed, cells=planned.cells, host=machine,
-        warnings=planned.warnings,
+        command=tuple(command), sweep=planned.spec, seed=planned.seed, cells=planned.cells, host=host.fingerprint(),
+        warnings=planned.warnings, identity=identity.of(planned.spec, planned.seed, planned.cells),
     )  # fmt: skip
-    run.write_manifest(manifest)
+    with run.locked(about()):
+        return carry_out(run, planned, manifest, console, known, as_json=as_json)
+
+
+def resume(root: Path, name: str, *, force: bool, as_json: bool) -> Exit:
+    """Go on with a run that was interrupted, in the way it was begun, and show what it found."""
+    run, console = store.find(root, name), Console(stderr=as_json)
+    with run.locked(about()) as left:
+        family.end_left(left)
+        manifest = run.manifest()
+        planned, changed = unchanged(run, manifest, force=force)
+        records, damaged = run.salvage()
+        for file in damaged:
+            say(console, printable(f"warning: {file} was damaged and is set aside; its job is run again"))
+        if manifest.finished and not damaged:
+            say(console, "Nothing is missing from this run.")
+            present(console, run, manifest, records, as_json=as_json)
+            return exit_code(records, interrupted=False)
+        mixed = tuple(dict.fromkeys([*manifest.mixed, *changed]))
+        manifest = manifest.model_copy(update={"stopped": "", "finished": False, "mixed": mixed})
+        known = estimate.seconds_by_framework(records)
+        return carry_out(run, planned, manifest, console, known, earlier=records, resumed=True, as_json=as_json)
+
+
+def unchanged(run: store.Store, manifest: Manifest, *, force: bool) -> tuple[planning.Plan, list[str]]:
+    """The plan of a run as it was begun, and what has changed since, which only `force` allows.
+
+    Raises:
+        UsageError: to go on would mix numbers, or other cells.
+    """
+    planned = planning.again(manifest.sweep, manifest.seed, host.cores())
+    if planned.cells != manifest.cells:
+        raise UsageError(f"{run.name} cannot be resumed: its cells are not those that its sweep comes to now")
+    now = identity.of(manifest.sweep, manifest.seed, manifest.cells)
+    changed = identity.changes(manifest, now, host.fingerprint())
+    if changed and not force:
+        raise UsageError(
+            f"{run.name} cannot be resumed as it was begun: {'; '.join(changed)}; "
+            "begin a new run, or mix the two with --force"
+        )
+    return planned, changed
+
+
+def about() -> str:
+    """What stands in a run's lock: who writes, and the mark of all that it starts."""
+    return f"{os.getpid()} {family.MARK}"
+
+
+def carry_out(
+    run: store.Store, planned: planning.Plan, manifest: Manifest, console: Console, known: Mapping[str, float], *,
+    earlier: Sequence[JobRecord] = (), resumed: bool = False, as_json: bool,
+) -> Exit:  # fmt: skip
+    """Run a plan, or what is left of it, in the folder of its run; keep all that comes of it, and show it."""
+    try:
+        run.write_manifest(manifest)
+        manifest, records, interrupted = measured(run, planned, manifest, console, known, earlier, resumed=resumed)
+        run.write_manifest(manifest)
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename or run.folder}: {error.strerror}; everything before is kept: put that right, and go on "
+            f"with: python -m orchestrator resume {run.name}"
+        ) from error
+    present(console, run, manifest, records, as_json=as_json)
+    return exit_code(records, interrupted=interrupted)
+
+
+def measured(
+    run: store.Store, planned: planning.Plan, manifest: Manifest, console: Console, known: Mapping[str, float],
+    earlier: Sequence[JobRecord], *, resumed: bool,
+) -> tuple[Manifest, list[JobRecord], bool]:  # fmt: skip
+    """Run the jobs: the manifest as it is afterwards, all records, and whether a signal ended it."""
     for warning in planned.warnings:
         console.print(f"warning: {warning}", highlight=False, markup=False)
-    now = time.monotonic()
+    now, machine = time.monotonic(), host.fingerprint()  # of now: a resumed run may have begun on another
     block_s = estimate.block_s(planned.runnable, planned.spec.timing, known)
     board = Board(plan=planned, started_s=now, now_s=now, block_s=block_s)
     host.step_aside({core for cell in planned.cells for core in planning.cpus(cell.threads, planned.available)})
-    with Interrupts() as interrupts, view(board, console) as shown:
+    with Interrupts() as interrupts, family.guarded(), Steadfast(view(board, console)) as shown:
         going = Sweep(
-            plan=planned, launcher=Local(interrupts), store=run, host=machine, publish=shown, interrupts=interrupts,
+            plan=planned, launcher=Local(interrupts), store=run, host=machine, publish=shown,
+            interrupts=interrupts, earlier=earlier, resumed=resumed,
             enough=lambda records, block: enough(planned.spec, planned.cells, records, block),
         )  # fmt: skip
         stopped = going.run()
-    manifest = manifest.model_copy(update={"stopped": stopped})
-    run.write_manifest(manifest)
-    present(console, run, manifest, going.records, as_json=as_json)
-    return exit_code(going.records, interrupted=interrupts.received is not None)
+    interrupted = interrupts.received is not None
+    return manifest.model_copy(update={"stopped": stopped, "finished": not interrupted}), going.records, interrupted
 
 
 def view(board: Board, console: Console) -> View:
@@ -81,6 +154,9 @@ def present(
     """Print a run's results, as tables and sentences or as one document."""
     asked = manifest.sweep
     results = groups(records, manifest.cells, asked.baseline, asked.margin, asked.rank_by)
+    if manifest.mixed:
+        results = tuple(dataclasses.replace(each, title=f"MIXED: {each.title}") for each in results)
+        say(Console(stderr=True), printable(f"MIXED: between its parts, {'; '.join(manifest.mixed)}."))
     if as_json:
         print_json(document(run.name, manifest, results))
     else:
@@ -91,7 +167,7 @@ def exit_code(records: Sequence[JobRecord], *, interrupted: bool) -> Exit:
     """130 if a signal ended the sweep, 1 if a job failed. A cell that is unsupported has not failed."""
     if interrupted:
         return Exit.INTERRUPTED
-    failed = any(record.outcome not in ("measured", "unsupported") for record in records)
+    failed = any(record.outcome not in ("measured", "unsupported") for record in last_attempts(records))
     return Exit.SOME_JOBS_FAILED if failed else Exit.FINE
 
 
@@ -132,7 +208,7 @@ def selftest(root: Path, *, as_json: bool, command: Sequence[str]) -> Exit:
     """Try every promise of the instrument on known truth."""
     console, promises = Console(stderr=as_json), [promise() for promise in instrument.PROMISES]
     cells = [cell for promise in promises for cell in promise.cells]
-    with Interrupts() as interrupts:
+    with Interrupts() as interrupts, family.guarded():
         bench = instrument.begin(root, validate({"name": "selftest"}), cells, command, interrupts)
         instrument.step_aside()
         findings = instrument.run(promises, bench, lambda event: say(console, truth.line(event)))
@@ -149,7 +225,7 @@ def tell_apart(root: Path, budget: str, *, as_json: bool, command: Sequence[str]
     """Measure how often clones of one cell are told apart, by us and by the rules of other tools."""
     console = Console(stderr=as_json)
     spec = validate({"name": "selftest-aa", "stop": {"budget": budget, "blocks": instrument.MOST_BLOCKS}})
-    with Interrupts() as interrupts:
+    with Interrupts() as interrupts, family.guarded():
         bench = instrument.begin(
             root, spec, clones.CELLS, command, interrupts,
             lambda event: say(console, truth.experiment(event, BLOCKS)),
@@ -185,6 +261,6 @@ def show(root: Path, name: str, job_name: str | None, *, as_json: bool) -> None:
 
 
 def print_json(value: object) -> None:
-    """One document on standard output."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
-    print()
+    """One document on standard output. What a terminal would obey stands there as JSON can write it too: escaped."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    print(re.sub(r"[^\n -~]", lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text))

@@ -73,6 +73,34 @@ class Dashboard:
             self._drawn_s = self._now()
 
 
+class Steadfast:
+    """A view whose terminal may go away, or whose reader may stop reading: it falls silent, and the sweep goes on."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._gone = False
+
+    def __enter__(self) -> Self:
+        self._unless_gone(self._view.__enter__)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._unless_gone(lambda: self._view.__exit__(kind, error, trace))
+
+    def __call__(self, event: SweepEvent) -> None:
+        """Hand on an event while there is anybody to see it."""
+        self._unless_gone(lambda: self._view(event))
+
+    def _unless_gone(self, show: Callable[[], object]) -> None:
+        if not self._gone:
+            try:
+                show()
+            except (OSError, SystemExit):  # rich exits where a pipe is broken
+                self._gone = True
+
+
 class PlainLines:
     """One line for each job that has ended."""
 
@@ -113,7 +141,13 @@ def line(board: Board) -> str:
     cell, report = record.spec.cell, record.report
     time_taken = duration(min(report.samples_ns) / report.calls) if report else ""
     what = record.outcome if record.outcome == "measured" else f"{record.outcome}: {record.reason}"
-    place = f"{board.jobs_done} of about {board.jobs_expected}" if record.outside else "not started"
+    place = (
+        f"{board.jobs_done} of about {board.jobs_expected}"
+        if record.outside
+        else "not started"
+        if record.outcome == "unsupported"
+        else "lost"
+    )
     said = f"[{place}] block {record.spec.block} {cell.label} {cell.workload} {cell.task}: {what} {time_taken}"
     return printable(said).rstrip()
 

@@ -1,12 +1,15 @@
 """What a job's ending means: exactly one outcome, a reason in words, and what to do about it. Pure."""
 
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from orchestrator.hunger import Cause
 from orchestrator.supervise import Ending
 from schemas.event import LINEAR, Ceiling, Failure, Hello, Phase, PhaseName, Report
 from schemas.job import JobSpec
-from schemas.record import Outcome
+from schemas.limits import Limits
+from schemas.record import JobRecord, Outcome
 
 ADVICE: dict[Outcome, str] = {
     "measured": "",
@@ -16,14 +19,16 @@ ADVICE: dict[Outcome, str] = {
     "recompiled": "give it inputs of the shapes and types that it was compiled for",
     "nonlinear": "something is done once for all calls, or is still running when the clock stops",
     "overhead-dominated": "make the batch or the workload larger",
-    "unsupported": "",
+    "unsupported": "leave this cell out, or do what its reason names",
     "raised": "the traceback is in the job's log",
-    "timeout": "allow more with --deadline, or make the workload smaller",
-    "killed": "look at the job's log and at the system's",
+    "timeout": "allow more with --deadline or [limits.phases], or make the workload smaller",
+    "killed": "after a crash the job's log may say more, after SIGKILL the system's log",
     "out-of-memory": "make the batch or the workload smaller, or free memory",
+    "limit-reached": "the job's log may say why; if it needs more, allow more under [limits] in the sweep file",
     "garbled": "something in the worker writes where only events belong; the job's log may say what",
     "no-report": "the job's log may say why it left early",
-    "interrupted": "",
+    "interrupted": "go on with `resume`",
+    "orchestrator-lost": "nothing: `resume` has run it again",
 }
 
 FINAL: frozenset[Outcome] = frozenset(
@@ -33,6 +38,14 @@ FINAL: frozenset[Outcome] = frozenset(
 
 ROOF_MARGIN = 1.25
 LEAST_NET = 5
+
+CRASHES = frozenset(
+    {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS}
+)
+"""Signals that a process brings upon itself, and would again. Any other was sent by somebody, who may not again."""
+
+REDONE: frozenset[Outcome] = frozenset({"interrupted", "orchestrator-lost"})
+"""Outcomes that say nothing of the cell: `resume` runs such a job again."""
 
 TRIES = 2
 """A cell that has failed so often in any other way is not run again either. Nonlinearity is one of these: a single
@@ -59,22 +72,72 @@ def judge(spec: JobSpec, ending: Ending, most: Ceiling | None = None) -> Judgeme
     """
     phase = last_phase(ending)
     during = f" during {phase.replace('_', ' ')}" if phase else " before its first phase"
-    if ending.how == "interrupted":
-        return Judgement("interrupted", ending.reason)
-    if ending.how == "timeout":
-        return Judgement("timeout", f"no result within {spec.deadline_s:g} s; it ended{during}")
-    if ending.how == "garbled":
-        return Judgement("garbled", ending.reason)
+    if ending.how != "ended":
+        return of_parent(spec, ending, during)
     last = ending.events[-1] if ending.events else None
     if isinstance(last, Failure):
-        return Judgement(last.outcome, f"{last.reason} ({last.where})" if last.where else last.reason)
+        return of_failure(last, spec.limits)
     if isinstance(last, Report) and not isinstance(ending.events[0], Hello):
         return Judgement("garbled", "the worker reported before it had said hello")
     if isinstance(last, Report):
         return of_report(last, most or last.ceiling)
+    if ending.status == -signal.SIGKILL:
+        return of_kill(ending.hunger, during)
     if ending.status < 0:
-        return Judgement("killed", f"{signal_name(-ending.status)} ended it{during}")
-    return Judgement("no-report", f"it left with status {ending.status}{during} and said nothing more")
+        return Judgement("killed", f"{signal_name(-ending.status)} ended it{during}{under(spec.limits)}")
+    return Judgement(
+        "no-report", f"it left with status {ending.status}{during} and said nothing more{under(spec.limits)}"
+    )
+
+
+def of_failure(failure: Failure, limits: Limits) -> Judgement:
+    """What a worker says of itself. With too little memory a framework may raise whatever it likes."""
+    place = f" ({failure.where})" if failure.where else ""
+    limit = "" if failure.outcome == "unsupported" else under(limits)
+    return Judgement(failure.outcome, f"{failure.reason}{place}{limit}")
+
+
+def of_parent(spec: JobSpec, ending: Ending, during: str) -> Judgement:
+    """Why the parent ended it: this explains whatever else there is."""
+    if ending.how == "timeout":
+        return Judgement("timeout", f"{ending.reason or f'no result within {spec.deadline_s:g} s'}; it ended{during}")
+    if ending.how == "limit":
+        return Judgement("limit-reached", f"{ending.reason}; it ended{during}")
+    return Judgement("garbled" if ending.how == "garbled" else "interrupted", ending.reason)
+
+
+def of_kill(hunger: Cause, during: str) -> Judgement:
+    """A SIGKILL that did not come from us: the kernel for want of memory, as surely as that is known, or somebody."""
+    match hunger:
+        case "sure":
+            return Judgement("out-of-memory", f"the kernel ended it{during}: its control group ran out of memory")
+        case "probable":
+            return Judgement(
+                "out-of-memory",
+                f"probably the kernel ended it{during}: memory ran out, and it held much of what was left",
+            )
+        case "killed meanwhile":
+            said = "; the kernel killed something for memory meanwhile, but this job held little"
+        case _:
+            said = "; nobody here sent it, and the kernel counted no lack of memory"
+    return Judgement("killed", f"SIGKILL ended it{during}{said}")
+
+
+def under(limits: Limits) -> str:
+    """That the user's own limit of memory may be why; empty if there is none."""
+    return "" if limits.memory is None else f", under the limit of {limits.memory / (1 << 30):g} GiB"
+
+
+def transient(record: JobRecord) -> bool:
+    """Whether somebody ended the job: another process would not simply repeat it."""
+    status = None if record.outside is None else record.outside.exit_status
+    return record.outcome == "killed" and status is not None and -status not in CRASHES
+
+
+def once_more(attempts: Sequence[JobRecord]) -> bool:
+    """Whether a job should be run again after these attempts: if it was lost, or once if somebody killed it."""
+    last = attempts[-1]
+    return last.outcome in REDONE or (transient(last) and sum(map(transient, attempts)) == 1)
 
 
 def of_report(report: Report, most: Ceiling) -> Judgement:

@@ -1,5 +1,6 @@
 """From what a user asked to cells, and from cells to blocks of jobs. Pure: nothing is started or written here."""
 
+import dataclasses
 import itertools
 import random
 import re
@@ -15,6 +16,7 @@ from schemas.sweep import Axes, Pick, SweepSpec
 
 FRAMEWORKS = {framework.name: framework for framework in catalog.FRAMEWORKS}
 WORKLOADS = {workload.name: workload for workload in catalog.WORKLOADS}
+MOST_CELLS = 10_000
 DATA_SEED = 20261
 """Of weights and inputs: the same in every run, so that runs compute the same and can be compared."""
 
@@ -70,7 +72,7 @@ class Plan:
             timing=self.spec.timing.model_copy(
                 update={"calls": calls or self.spec.timing.calls, "warmup_max_ns": self.warmup_max_ns}
             ),
-            deadline_s=self.spec.deadline,
+            deadline_s=self.spec.deadline, limits=self.spec.limits,
         )  # fmt: skip
 
 
@@ -90,9 +92,21 @@ def plan(spec: SweepSpec, available: tuple[int, ...]) -> Plan:
     return Plan(spec, (*cells, twin), refused, seed, available, tuple(warnings(cells, available)))
 
 
+def again(spec: SweepSpec, seed: int, available: tuple[int, ...]) -> Plan:
+    """The plan of a sweep that was begun with this seed.
+
+    Raises:
+        UsageError: as in `plan`; what existed when it was begun may be gone.
+    """
+    return dataclasses.replace(plan(spec.model_copy(update={"seed": seed}), available), spec=spec)
+
+
 def expand(spec: SweepSpec) -> tuple[Cell, ...]:
     """All combinations of the axes, less what is excluded, plus what is included; each cell once."""
-    kept = [cell for cell in combinations(spec.axes) if not any(matches(cell, pick) for pick in spec.exclude)]
+    every = list(itertools.islice(combinations(spec.axes), MOST_CELLS + 1))
+    if len(every) > MOST_CELLS:
+        raise UsageError(f"the axes have more than {MOST_CELLS} combinations, which is more than one sweep may have")
+    kept = [cell for cell in every if not any(matches(cell, pick) for pick in spec.exclude)]
     for pick in spec.include:
         kept += combinations(widened(spec.axes, pick))
     cells = tuple({cell.id: cell for cell in kept}.values())

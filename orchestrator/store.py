@@ -3,27 +3,38 @@
 A run is a folder `<when>-<name>` with `manifest.json`, and in `jobs/` for each job `<block>-<cell>.json` and
 `<block>-<cell>.stderr.log`. What a cell's jobs load is `artefacts/<cell>.onnx`, with the record and the log of
 its export beside it. Every file is written beside its place, flushed to disk, and moved there: a reader sees
-all of it or nothing.
+all of it or nothing. A second attempt at a job has files of its own, and `.lock` says who is writing.
+
+A run may come from somebody else: no name in it leads out of its folder, no link in it is followed, nothing is read
+that is no plain file or larger than any of ours.
 """
 
 import contextlib
+import errno
 import os
 import re
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from pydantic import ValidationError
 
 from orchestrator.errors import UsageError
+from orchestrator.lock import Held, held
 from schemas.base import Model
 from schemas.job import Cell, JobSpec
 from schemas.record import ExportRecord, JobRecord, Manifest
 
 M = TypeVar("M", bound=Model)
 LATEST = "latest"
+LARGEST = 64 << 20
+"""Bytes of a file of ours, at most: as long as all that a worker may say."""
+
+JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +71,42 @@ class Store:
 
     def records(self) -> list[JobRecord]:
         """Read all records, in the order of their blocks and positions."""
-        found = [read(path, JobRecord) for path in self.jobs.glob("*.json")]
-        return sorted(found, key=lambda record: (record.spec.block, record.spec.position))
+        return in_turn(read(path, JobRecord) for path in self._found())
+
+    def salvage(self) -> tuple[list[JobRecord], list[str]]:
+        """Read all records that can be read, and set the others aside: those, and the names of these."""
+        found, damaged = list[JobRecord](), list[str]()
+        for path in self._found():
+            try:
+                found.append(read(path, JobRecord))
+            except UsageError:
+                path.rename(path.with_suffix(".damaged"))
+                damaged.append(path.name)
+        return in_turn(found), sorted(damaged)
+
+    @contextmanager
+    def locked(self, about: str) -> Iterator[str]:
+        """Be the only one who writes to this run. Gives what the last writer said, if it did not end in order.
+
+        Raises:
+            UsageError: another process is writing to it, or it cannot be locked.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                before = stack.enter_context(held(self.folder / ".lock", about))
+            except Held as error:
+                writer = str(error).partition(" ")[0] or "unknown"
+                raise UsageError(
+                    f"{self.name} is being written by process {writer}; wait for it, or stop it first"
+                ) from error
+            except OSError as error:
+                raise UsageError(f"cannot lock {self.folder}: {error.strerror}; is its disk writable?") from error
+            yield before
+
+    def _found(self) -> list[Path]:
+        if self.jobs.is_symlink():
+            raise UsageError(f"{self.jobs} is a link, and no run of ours has one there")
+        return list(self.jobs.glob("*.json"))
 
     def artefact(self, cell: Cell) -> Path:
         """Where what a cell's jobs load is written, in a folder that is there from now on."""
@@ -82,12 +127,20 @@ class Store:
         return [read(path, ExportRecord) for path in sorted(self.folder.glob("artefacts/*.json"))]
 
     def _job(self, spec: JobSpec) -> Path:
-        return self.jobs / f"{job_name(spec)}.json"
+        name = job_name(spec)
+        if not JOB_NAME.fullmatch(name):
+            raise UsageError(f"{self.name}: {name[:80]!r} is no name of a job")
+        return self.jobs / f"{name}.json"
+
+
+def in_turn(records: Iterable[JobRecord]) -> list[JobRecord]:
+    """Records in the order of their blocks, positions and attempts."""
+    return sorted(records, key=lambda record: (record.spec.block, record.spec.position, record.spec.attempt))
 
 
 def job_name(spec: JobSpec) -> str:
     """A job's name within its run."""
-    return f"{spec.block:03}-{spec.cell.id}"
+    return f"{spec.block:03}-{spec.cell.id}" + (f"-attempt-{spec.attempt}" if spec.attempt > 1 else "")
 
 
 def create(root: Path, name: str, now: datetime) -> Store:
@@ -166,11 +219,36 @@ def recent(root: Path, most: int) -> Iterator[JobRecord]:
 def write(path: Path, model: Model) -> None:
     """Write a file whole or not at all."""
     beside = path.with_name(f".{path.name}.part")
-    with beside.open("wb") as file:
+    beside.unlink(missing_ok=True)
+    with beside.open("xb") as file:
         file.write(model.model_dump_json(indent=1).encode())
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
+    sync(path.parent)
+
+
+def sync(folder: Path) -> None:
+    """Have a folder's new names on disk, where a folder can be synchronised."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def opened(path: Path) -> IO[bytes]:
+    """Open a plain file of a run. What else may be there, a link, a pipe, a device, is not opened.
+
+    Raises:
+        OSError: there is none.
+    """
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a plain file", str(path))
+    return file
 
 
 def read(path: Path, kind: type[M]) -> M:
@@ -180,7 +258,11 @@ def read(path: Path, kind: type[M]) -> M:
         UsageError: it is not there, or is not what it should be.
     """
     try:
-        return kind.model_validate_json(path.read_bytes())
+        with opened(path) as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise UsageError(f"{path} is larger than {LARGEST >> 20} MiB, which no file of ours is")
+        return kind.model_validate_json(content)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     except ValidationError as error:

@@ -1,7 +1,7 @@
 """One job from spawn to reaping: feed it, read its events, hold it to its deadline, leave nothing running.
 
 The only Popen of the project. It waits in one selector over the worker's events, the worker's end, the signals that
-stop a sweep, and the deadline; between two of these the parent uses no CPU at all.
+stop a sweep, the deadlines, and a look from outside once a second; between these the parent uses no CPU at all.
 """
 
 import contextlib
@@ -15,67 +15,107 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
+import psutil
 from pydantic import TypeAdapter, ValidationError
 
+from orchestrator.bounds import Bounds, LimitReached
+from orchestrator.deadlines import Deadlines
+from orchestrator.family import MARK, adopting
+from orchestrator.hunger import Cause, Hunger
 from orchestrator.interrupts import Interrupts
+from orchestrator.watchdog import VARIABLE
 from schemas.event import Event
+from schemas.limits import Limits
 
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 LONGEST_LINE = 16 << 20
 LONGEST_TALK = 64 << 20
-LONGEST_WAIT_S = 3600.0
+USUAL = Limits()
 GRACE_S = 0.5
 """After each of interrupt and terminate, a process group has so long before the next, harder signal."""
 
-How = Literal["ended", "timeout", "garbled", "interrupted"]
+LOOK_S = 1.0
+LOOKING_SHARE = 0.01
+"""A running job is looked at from outside once a second, or so seldom that it takes one per cent of a core."""
+
+How = Literal["ended", "timeout", "garbled", "limit", "interrupted"]
+Look = Callable[[int], None]
+"""Called with the worker's process id about once a second while it runs; LimitReached ends the job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a job ended, and all it said. `status` is negative for a signal, as subprocess has it."""
+    """How a job ended, and all it said. `status` is negative for a signal, as subprocess has it.
+
+    `hunger` is what the kernel's want of memory had to do with a SIGKILL that did not come from here.
+    """
 
     how: How
     status: int
     events: tuple[Event, ...]
     wall_ns: int
     reason: str = ""
+    hunger: Cause = "no"
 
 
 class Garbled(Exception):
     """What came from the worker is no event."""
 
 
-def run(
+def run(  # noqa: PLR0913 (all that makes a job)
     command: Sequence[str], message: bytes, environment: Mapping[str, str], log: Path, *,
     deadline_s: float, on_event: Callable[[Event], None], interrupts: Interrupts | None = None,
+    limits: Limits = USUAL, each_second: Sequence[Look] = (),
 ) -> Ending:  # fmt: skip
     """Run one worker to its end.
 
     `message` goes to its standard input, which is then closed; events come from its standard output; its standard
     error goes to the file `log`. Call it from the main thread: the worker dies when the thread that made it ends.
     """
-    start = time.monotonic_ns()
-    with log.open("wb") as log_file:
+    start, events, hunger = time.monotonic_ns(), list[Event](), Hunger()
+    with adopting() as family, opened(log) as log_file:
         process = subprocess.Popen(  # noqa: S603 (the one place that starts a worker)
-            command, env=dict(environment), start_new_session=True,
+            command, env={**environment, VARIABLE: MARK}, start_new_session=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log_file,
         )  # fmt: skip
-    events: list[Event] = []
+        bounds = Bounds(limits, log, family)
+        bounds.impose(process.pid)
+        deadlines = Deadlines(start, deadline_s, limits.phases)
+        try:
+            how, reason = _watch(
+                process, message, deadlines, events, on_event, interrupts, (hunger.look, bounds.look, *each_second)
+            )
+        finally:
+            _end_group(process)
+            family.end()
+    if how == "ended":
+        how, reason = _too_long(bounds)
+    bounds.cut_log()
+    return Ending(how, process.returncode, tuple(events), time.monotonic_ns() - start, reason, hunger.cause())
+
+
+def opened(log: Path) -> IO[bytes]:
+    """A new file for a log, in the place of any other; a link there is not followed."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    return os.fdopen(os.open(log, flags, 0o644), "wb")
+
+
+def _too_long(bounds: Bounds) -> tuple[How, str]:
     try:
-        how, reason = _watch(process, message, start + int(deadline_s * 1e9), events, on_event, interrupts)
-    finally:
-        _end_group(process)
-    return Ending(how, process.returncode, tuple(events), time.monotonic_ns() - start, reason)
+        bounds.look_at_log()
+    except LimitReached as error:
+        return "limit", str(error)
+    return "ended", ""
 
 
 def _watch(
-    process: "subprocess.Popen[bytes]", message: bytes, deadline_ns: int, events: list[Event],
-    on_event: Callable[[Event], None], interrupts: Interrupts | None,
+    process: "subprocess.Popen[bytes]", message: bytes, deadlines: Deadlines, events: list[Event],
+    on_event: Callable[[Event], None], interrupts: Interrupts | None, looks: Sequence[Look],
 ) -> tuple[How, str]:  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
     os.set_blocking(process.stdout.fileno(), False)
-    lines, feed = Lines(process.stdout.fileno()), Feed(process.stdin, message)
+    lines, feed, outlook = Lines(process.stdout.fileno()), Feed(process.stdin, message), Outlook(process.pid, looks)
     with process.stdout, process.stdin, _ended(process) as end, selectors.DefaultSelector() as selector:
         selector.register(feed.pipe, selectors.EVENT_WRITE)
         selector.register(lines.descriptor, selectors.EVENT_READ)
@@ -84,24 +124,77 @@ def _watch(
             selector.register(interrupts, selectors.EVENT_READ)
         try:
             while True:
-                left_s = (deadline_ns - time.monotonic_ns()) / 1e9
-                ready = {key.fileobj for key, _ in selector.select(min(left_s, LONGEST_WAIT_S))}
-                if feed.pipe in ready and feed.done():
-                    selector.unregister(feed.pipe)
-                    feed.pipe.close()
+                left_s = min(deadlines.left_s(time.monotonic_ns()), outlook.left_s())
+                ready = {key.fileobj for key, _ in selector.select(left_s)}
+                if feed.pipe in ready:
+                    _feed_on(feed, selector)
                 for event in lines.read():
                     events.append(event)
+                    deadlines.hear(event, time.monotonic_ns())
                     on_event(event)
                 if end in ready:
                     return "ended", ""
-                if interrupts is not None and interrupts.received is not None:
-                    return "interrupted", f"the sweep was stopped by {interrupts.received.name}"
-                if time.monotonic_ns() >= deadline_ns:
-                    return "timeout", "the deadline passed"
+                if found := _over(process, deadlines, interrupts):
+                    return found
+                outlook.look()
                 if lines.closed and lines.descriptor in ready:
                     selector.unregister(lines.descriptor)
         except Garbled as error:
             return "garbled", str(error)
+        except LimitReached as error:
+            return "limit", str(error)
+
+
+def _over(
+    process: "subprocess.Popen[bytes]", deadlines: Deadlines, interrupts: Interrupts | None
+) -> tuple[How, str] | None:
+    """Why a job must end now that has not ended itself; None if it need not."""
+    if interrupts is not None and interrupts.received is not None:
+        return "interrupted", f"the sweep was stopped by {interrupts.received.name}"
+    if passed := deadlines.passed(time.monotonic_ns()):
+        return "timeout", passed + _if_stopped(process)
+    return None
+
+
+def _feed_on(feed: "Feed", selector: selectors.BaseSelector) -> None:
+    if feed.done():
+        selector.unregister(feed.pipe)
+        feed.pipe.close()
+
+
+def _if_stopped(process: "subprocess.Popen[bytes]") -> str:
+    """That a process was not slow but stopped, by SIGSTOP or the like; empty if it was not."""
+    with contextlib.suppress(psutil.Error):
+        if psutil.Process(process.pid).status() == psutil.STATUS_STOPPED:
+            return ", since something had stopped it (SIGSTOP)"
+    return ""
+
+
+class Outlook:
+    """What is looked at from outside while a job runs, and when next."""
+
+    def __init__(self, pid: int, looks: Sequence[Look]) -> None:
+        self._pid = pid
+        self._looks = looks
+        self._next_s = time.monotonic() + LOOK_S
+
+    def left_s(self) -> float:
+        """Until the next look."""
+        return max(0.0, self._next_s - time.monotonic())
+
+    def look(self) -> None:
+        """Look, if it is time.
+
+        Raises:
+            LimitReached: a limit of the job is exceeded.
+        """
+        start = time.monotonic()
+        if start < self._next_s:
+            return
+        for look in self._looks:
+            look(self._pid)
+        end = time.monotonic()
+        self._next_s = end + max(LOOK_S, (end - start) / LOOKING_SHARE)
 
 
 class Feed:

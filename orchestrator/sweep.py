@@ -3,16 +3,17 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from orchestrator import exports, judge
 from orchestrator.interrupts import Interrupts
+from orchestrator.judge import once_more
 from orchestrator.launchers import Launcher
 from orchestrator.plan import Plan
 from orchestrator.store import Store
-from schemas.event import Ceiling, Event
+from schemas.event import Ceiling, Event, Report
 from schemas.job import Artefact, Cell, JobSpec
 from schemas.record import Host, JobRecord, Outside
 
@@ -46,13 +47,25 @@ class JobEnded:
     record: JobRecord
 
 
-SweepEvent = BlockStarted | JobStarted | JobSaid | JobEnded
+@dataclass(frozen=True, slots=True)
+class JobKept:
+    """A job of an earlier part of this run, whose record was on disk already."""
+
+    record: JobRecord
+
+
+SweepEvent = BlockStarted | JobStarted | JobSaid | JobEnded | JobKept
+LOST = "the orchestrator ended before it could write down what became of this job"
 Enough = Callable[[Sequence[JobRecord], int], bool]
 
 
 @dataclass
 class Sweep:
-    """One sweep in progress. `enough` says from the records whether the precision is reached after a block."""
+    """One sweep in progress. `enough` says from the records whether the precision is reached after a block.
+
+    `earlier` are the records of a run that is resumed. They are gone through as if their jobs were run now, so that
+    whatever follows from them does again: orders, numbers of calls, cells that are dropped, the budget spent.
+    """
 
     plan: Plan
     launcher: Launcher
@@ -61,6 +74,8 @@ class Sweep:
     enough: Enough
     publish: Callable[[SweepEvent], None]
     interrupts: Interrupts
+    resumed: bool = False
+    earlier: Sequence[JobRecord] = ()
     clock: Callable[[], float] = time.monotonic
     records: list[JobRecord] = field(default_factory=list)
     _ceilings: dict[tuple[str, int], Ceiling] = field(default_factory=dict)
@@ -73,7 +88,8 @@ class Sweep:
         """Run until precision, budget, number of blocks or a signal ends it, and say which, in words."""
         stop = self.plan.spec.stop
         self._record_refused()
-        start, longest = self.clock(), 0.0
+        begun = {record.spec.block for record in self.earlier}
+        start, longest = self.clock() - took_s(self.earlier), 0.0
         if not self._export():
             return self._interruption()
         for block in range(1, stop.blocks + 1):
@@ -81,11 +97,12 @@ class Sweep:
             if not cells:
                 return "no cell was left that could be measured"
             began = self.clock()
-            if block > 1 and began - start + longest > stop.budget:
+            if block > 1 and block not in begun and began - start + longest > stop.budget:
                 return f"the budget of {stop.budget:g} s was used up"
             if not self._block(block, cells):
                 return self._interruption()
-            longest = max(longest, self.clock() - began)
+            kept_s = took_s([record for record in self.earlier if record.spec.block == block])
+            longest = max(longest, self.clock() - began + kept_s)
             if self.enough(self.records, block):
                 return f"every ratio's interval is within {stop.precision:.1%} of its estimate"
         return f"all {stop.blocks} blocks were run"
@@ -119,10 +136,40 @@ class Sweep:
         self.publish(BlockStarted(block, order))
         for position, cell in enumerate(order):
             spec = self.plan.job(cell, block, position, self._calls.get(cell.id))
-            record = self.job(spec.model_copy(update={"artefact": self._artefacts.get(cell.id)}))
+            record = self._attempts(spec.model_copy(update={"artefact": self._artefacts.get(cell.id)}))
             if record.outcome == "interrupted" or self.interrupts.received is not None:
                 return False
         return True
+
+    def _attempts(self, spec: JobSpec) -> JobRecord:
+        """Run one job until an attempt stands; its last record."""
+        attempts = self._recalled(spec)
+        while not attempts or once_more(attempts):
+            attempts.append(self.job(spec.model_copy(update={"attempt": len(attempts) + 1})))
+            if attempts[-1].outcome == "interrupted" or self.interrupts.received is not None:
+                return attempts[-1]
+        self._conclude(attempts[-1])
+        return attempts[-1]
+
+    def _recalled(self, spec: JobSpec) -> list[JobRecord]:
+        """The attempts that were made at a job before this run was resumed."""
+        same = (spec.block, spec.cell.id)
+        found = [record for record in self.earlier if (record.spec.block, record.spec.cell.id) == same]
+        found.sort(key=lambda record: record.spec.attempt)
+        for record in found:
+            self._remember(record)
+            self.publish(JobKept(record))
+        begun = spec.model_copy(update={"attempt": len(found) + 1})
+        if self.resumed and self.store.log(begun).exists():
+            found.append(self._keep(self._lost(begun)))
+        return found
+
+    def _lost(self, spec: JobSpec) -> JobRecord:
+        """The record of a job of which only the log is there."""
+        judgement = judge.Judgement("orchestrator-lost", LOST)
+        return JobRecord(
+            spec=spec, outcome=judgement.outcome, reason=judgement.reason, advice=judgement.advice, host=self.host
+        )
 
     def job(self, spec: JobSpec) -> JobRecord:
         """Run one job and keep its record."""
@@ -130,10 +177,8 @@ class Sweep:
         self.publish(JobStarted(spec))
         ending = self.launcher(spec, self.store.log(spec), lambda event: self.publish(JobSaid(event)))
         report = judge.report_of(ending)
-        same = (spec.cell.dtype, spec.cell.threads)
-        if report is not None:
-            self._ceilings[same] = judge.higher(self._ceilings.get(same), report.ceiling)
-        judgement = judge.judge(spec, ending, self._ceilings.get(same))
+        most = self._most(spec, report)
+        judgement = judge.judge(spec, ending, most)
         record = JobRecord(
             spec=spec, outcome=judgement.outcome, reason=judgement.reason, advice=judgement.advice,
             report=report, host=self.host,
@@ -142,12 +187,27 @@ class Sweep:
                 last_phase=judge.last_phase(ending), load_before=load,
             ),
         )  # fmt: skip
-        self._keep(record)
-        return record
+        return self._keep(record)
 
-    def _keep(self, record: JobRecord) -> None:
+    def _most(self, spec: JobSpec, report: Report | None) -> Ceiling | None:
+        """The most that any job of this dtype and number of threads was seen to do, this one included."""
+        same = (spec.cell.dtype, spec.cell.threads)
+        if report is not None:
+            self._ceilings[same] = judge.higher(self._ceilings.get(same), report.ceiling)
+        return self._ceilings.get(same)
+
+    def _keep(self, record: JobRecord) -> JobRecord:
         self.store.write(record)
         self.records.append(record)
+        self.publish(JobEnded(record))
+        return record
+
+    def _remember(self, record: JobRecord) -> None:
+        self.records.append(record)
+        self._most(record.spec, record.report)
+
+    def _conclude(self, record: JobRecord) -> None:
+        """Take the consequences of a job's last attempt for the jobs to come."""
         cell = record.spec.cell.id
         if record.report is not None and record.outcome == "measured":
             self._calls.setdefault(cell, record.report.calls)
@@ -155,11 +215,18 @@ class Sweep:
             self._failures[cell] += 1
         if record.outcome in judge.FINAL or self._failures[cell] >= judge.TRIES:
             self._dropped.add(cell)
-        self.publish(JobEnded(record))
 
     def _record_refused(self) -> None:
         """A cell that cannot run here has its one record too."""
         for position, cell in enumerate(self.plan.cells):
             if reason := self.plan.refused.get(cell.id):
                 spec = self.plan.job(cell, 1, position, None)
-                self._keep(JobRecord(spec=spec, outcome="unsupported", reason=reason, host=self.host))
+                if not self._recalled(spec):
+                    judgement = judge.Judgement("unsupported", reason)
+                    self._keep(JobRecord(spec=spec, outcome="unsupported", reason=reason, advice=judgement.advice,
+                                         host=self.host))  # fmt: skip
+
+
+def took_s(records: Iterable[JobRecord]) -> float:
+    """What these jobs took together, in seconds."""
+    return sum(record.outside.spawn_to_end_ns / 1e9 for record in records if record.outside is not None)

@@ -1,14 +1,21 @@
-"""What every schema shares: frozen, unknown fields refused, and one version spoken on both sides."""
+"""What every schema shares: frozen, unknown fields refused, numbers that a computer can hold, and one version."""
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 SCHEMA_VERSION = 1
+LARGEST = (1 << 63) - 1
+"""JSON knows no largest number; what is read from outside is then divided, printed and made into file names."""
+
+NonNegativeInt = Annotated[int, Field(ge=0, le=LARGEST)]
+PositiveInt = Annotated[int, Field(ge=1, le=LARGEST)]
 
 
 class Model(BaseModel):
-    """A value: it cannot be changed, and a field that is not declared is refused."""
+    """A value: it cannot be changed, and a field that is not declared is refused, as are infinity and NaN."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, allow_inf_nan=False)
 
 
 class Versioned(Model):

@@ -156,6 +156,11 @@ FRAMEWORKS: tuple[Framework, ...] = (
             Mode(name="wrong", summary="an instrument: one output is off by a thousandth"),
             Mode(name="garbage", summary="an instrument: outputs are not finite"),
             Mode(name="hang", summary="an instrument: the first call does not return"),
+            Mode(
+                name="stuck", summary="an instrument: the first call does not return, nor give up the interpreter lock"
+            ),
+            Mode(name="greedy", summary="an instrument: every call takes two gibibytes of memory for a moment"),
+            Mode(name="flood", summary="an instrument: the first call prints a hundred megabytes"),
             Mode(name="crash", summary="an instrument: the first call ends the process by a signal"),
             Mode(name="raise", summary="an instrument: the first call raises"),
             Mode(name="chatter", summary="an instrument: every call writes to descriptors 1 and 2"),

@@ -6,9 +6,9 @@ job.
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
-from schemas.base import Model, Versioned
+from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
 from schemas.job import Artefact
 
 PhaseName = Literal[

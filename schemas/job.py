@@ -4,9 +4,10 @@ import hashlib
 import json
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat
 
-from schemas.base import Model, Versioned
+from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
+from schemas.limits import Limits
 
 Task = Literal["forward", "backward"]
 Dtype = Literal["float32", "float64", "bfloat16"]
@@ -86,6 +87,7 @@ class JobSpec(Versioned):
     cell: Cell
     block: PositiveInt
     position: NonNegativeInt = Field(description="place in the block's random order")
+    attempt: PositiveInt = Field(default=1, description="2 and more: an earlier one was lost, interrupted or killed")
     seed: NonNegativeInt = Field(description="of weights and inputs: the same in every job of a run")
     cpus: tuple[NonNegativeInt, ...] = Field(description="the cores that the worker may use; empty: all")
     variables: dict[str, str] = Field(description="environment variables set before the worker starts")
@@ -97,3 +99,4 @@ class JobSpec(Versioned):
     deadline_s: PositiveFloat = 120.0
     artefact: Artefact | None = Field(default=None, description="where the model comes from; null: it is built here")
     export: str = Field(default="", description="the file to write the cell's artefact to; empty: measure the cell")
+    limits: Limits = Limits()

@@ -4,17 +4,17 @@ import hashlib
 import json
 from typing import Literal
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import PositiveFloat
 
-from schemas.base import Model, Versioned
+from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
 from schemas.event import Exported, PhaseName, Report
 from schemas.job import Cell, JobSpec
 from schemas.sweep import SweepSpec
 
 Outcome = Literal[
     "measured", "wrong", "unfair", "implausible", "recompiled", "nonlinear", "overhead-dominated", "unsupported",
-    "raised",    "timeout", "killed", "out-of-memory",
-    "garbled", "no-report", "interrupted",
+    "raised", "timeout", "killed", "out-of-memory", "limit-reached",
+    "garbled", "no-report", "interrupted", "orchestrator-lost",
 ]  # fmt: skip
 
 
@@ -117,8 +117,21 @@ class ExportRecord(Versioned):
     host: Host
 
 
+class Identity(Model):
+    """What must not change between the first half of a run and the second: SHA-256 of each, in hexadecimal."""
+
+    sweep: str
+    """Of what was asked, the random seed and the cells that it came to."""
+    code: str
+    """Of the source of workers/ and schemas/."""
+
+
 class Manifest(Versioned):
-    """One run: what was asked, what it came to, where and when. `stopped` says why it ended; empty: it has not."""
+    """One run: what was asked, what it came to, where and when.
+
+    `stopped` says why it ended; empty: it has not. `finished`: nothing is left that `resume` could do. `mixed` says
+    what had changed when the run was resumed all the same: its numbers are not of one piece.
+    """
 
     name: str
     started: str
@@ -129,3 +142,6 @@ class Manifest(Versioned):
     host: Host
     warnings: tuple[str, ...] = ()
     stopped: str = ""
+    finished: bool = False
+    identity: Identity | None = None
+    mixed: tuple[str, ...] = ()

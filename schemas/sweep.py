@@ -1,29 +1,17 @@
 """SweepSpec: what a user writes in a TOML file, or says with options, to ask for a sweep."""
 
-import re
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat
 
-from schemas.base import Model
+from schemas.base import Model, PositiveInt
 from schemas.job import Count, Device, Dtype, Task, Threads, Timing, Track
+from schemas.limits import Limits, Seconds
 
 QUESTION = ("torch:eager", "torch:trace", "torch:script", "tensorflow:function", "tensorflow:eager")
 
 MemoryMetric = Literal["import", "static", "compile_peak", "step_peak", "footprint"]
 RankBy = Literal["time"] | MemoryMetric
-
-UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
-
-
-def _seconds(value: object) -> object:
-    """`90`, `"90s"`, `"5m"` and `"1.5h"` are durations; anything else is left for validation to refuse."""
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", value.strip())):
-        return float(found[1]) * UNITS[found[2]]
-    return value
-
-
-Seconds = Annotated[PositiveFloat, Field(le=31_536_000, allow_inf_nan=False), BeforeValidator(_seconds)]
 
 
 class Axes(Model):
@@ -67,8 +55,8 @@ class SweepSpec(Model):
 
     name: str = Field(default="sweep", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     axes: Axes = Axes()
-    exclude: tuple[Pick, ...] = ()
-    include: tuple[Pick, ...] = ()
+    exclude: tuple[Pick, ...] = Field(default=(), max_length=1000)
+    include: tuple[Pick, ...] = Field(default=(), max_length=1000)
     baseline: str | None = None
     margin: PositiveFloat = Field(
         default=0.02, lt=1, description="differences below this share are too small to matter"
@@ -78,3 +66,4 @@ class SweepSpec(Model):
     stop: Stop = Stop()
     timing: Timing = Timing()
     deadline: Seconds = Field(default=120.0, description="for one job, such as 90s, 5m or 1h")
+    limits: Limits = Limits()

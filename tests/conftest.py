@@ -8,6 +8,7 @@ from hypothesis import settings
 from schemas.event import Report
 
 settings.register_profile("plumbline", deadline=None)
+settings.register_profile("long", deadline=None, max_examples=250_000)  # pytest --hypothesis-profile=long
 settings.load_profile("plumbline")
 
 QUIET = {

@@ -123,3 +123,8 @@ def test_only_the_command_line_exits() -> None:
         if isinstance(node, ast.Attribute) and node.attr in ("exit", "_exit", "abort")
     }
     assert exits == {"orchestrator/cli.py"}
+
+
+@pytest.mark.parametrize("package", ["schemas", "workers", "orchestrator"])
+def test_nothing_is_unpickled(package: str) -> None:
+    assert importers(package, "pickle", "marshal", "shelve", "dill", "cloudpickle") == set()

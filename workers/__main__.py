@@ -4,6 +4,7 @@ Whatever happens to the job, the last event says it: a Report, an Exported, or a
 as that could be said.
 """
 
+import contextlib
 import ctypes
 import os
 import platform
@@ -34,10 +35,12 @@ def main() -> None:
         channel.send(Hello(pid=os.getpid(), python=platform.python_version(), interpreter=sys.executable))
         channel.send((exporters if spec.export else job).run(spec, Ledger(channel.send)))
     except Exception as error:  # everything that a framework raises becomes the job's last event
-        traceback.print_exc()
+        with contextlib.suppress(OSError):  # the disk that holds the log may be what is full
+            traceback.print_exc()
         channel.send(Failure(outcome=outcome_of(error), reason=reason(error), where=where(error)))
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
     ctypes.CDLL(None).fflush(None)
     os._exit(0)
 

@@ -18,6 +18,7 @@ from orchestrator.analysis.memory import scores as memory_scores
 from orchestrator.analysis.pairing import Sampling
 from orchestrator.analysis.statistics import LOOKS, Interval, median_interval, percentile
 from orchestrator.analysis.steady import Steady, classify
+from orchestrator.attempts import last_attempts
 from orchestrator.judge import TRIES
 from schemas.event import Report
 from schemas.job import Cell
@@ -113,7 +114,7 @@ def groups(
     rank_by: RankBy = "time",
 ) -> tuple[Group, ...]:
     """Results of all cells, in the order of the plan, grouped by what they compute."""
-    of_cell = defaultdict(list)
+    of_cell, records = defaultdict(list), last_attempts(records)
     for record in records:
         of_cell[record.spec.cell.id].append(record)
     together, canary_ns = defaultdict(list), canary_floor_ns(records)

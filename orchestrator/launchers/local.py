@@ -32,6 +32,7 @@ class Local:
             [str(python), "-P", str(WORKER)], spec.model_dump_json().encode(),
             variables(os.environ, spec), log,
             deadline_s=spec.deadline_s, on_event=on_event, interrupts=self.interrupts,
+            limits=spec.limits,
         )  # fmt: skip
 
 

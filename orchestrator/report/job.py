@@ -1,5 +1,6 @@
 """One job's story on a terminal: what was asked, what happened, what was measured."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from rich.text import Text
 from orchestrator.analysis.disturbance import LIMIT, lost_shares
 from orchestrator.analysis.memory import headlines
 from orchestrator.report.units import duration, printable, size
-from orchestrator.store import job_name
+from orchestrator.store import job_name, opened
 from schemas.event import Report
 from schemas.record import JobRecord
 
@@ -22,13 +23,13 @@ MEMORY = ("start", "peak", "end", "pss", "uss")
 
 def show(console: Console, record: JobRecord, log: Path) -> None:
     """Print one job."""
-    console.print(Text(job_name(record.spec), style="bold"))
+    console.print(Text(printable(job_name(record.spec)), style="bold"))
     for label, text in facts(record):
         console.print(Text(f"{label:>14}  {printable(text)}"))
     if record.report is not None:
         console.print(phases(record.report))
         console.print(checks(record.report))
-    console.print(Text(f"The log, {log}, ends:", style="dim"))
+    console.print(Text(f"The log, {printable(str(log))}, ends:", style="dim"))
     for line in tail(log):
         console.print(Text(f"  {printable(line)}", style="dim"))
 
@@ -94,15 +95,16 @@ def checks(report: Report) -> Table:
     table = Table("tensor", "inputs", "relative error", "tolerance", "")
     for check in report.verification.checks:
         error = "not finite" if check.error is None else f"{check.error:.1e}"
-        table.add_row(check.tensor, check.inputs, error, f"{check.tolerance:.1e}", "ok" if check.passed else "WRONG")
+        what = (Text(printable(check.tensor)), Text(printable(check.inputs)))
+        table.add_row(*what, error, f"{check.tolerance:.1e}", "ok" if check.passed else "WRONG")
     return table
 
 
 def tail(log: Path) -> list[str]:
     """The last lines of a log, each cut to a width that can be read; none if there is no log."""
     try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - LOG_BYTES))
+        with opened(log) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - LOG_BYTES))
             lines = file.read().decode(errors="replace").splitlines()[-LOG_TAIL:]
     except OSError:
         return []

@@ -27,18 +27,18 @@ def show(console: Console, groups: Sequence[Group], stopped: str, where: str, ma
         for sentence in sentences(group):
             console.print(f"• {escape(sentence)}", highlight=False)
     for note in deprecations([result for group in groups for result in group.results]):
-        console.print(f"• Note: {escape(note)}.", highlight=False)
+        console.print(f"• Note: {escape(printable(note))}.", highlight=False)
     console.print()
     if stopped:
-        console.print(f"Ended: {escape(stopped)}.", highlight=False)
+        console.print(f"Ended: {escape(printable(stopped))}.", highlight=False)
     console.print(Text(printable(machine)))
-    console.print(f"Every job's record and log: {escape(where)}", highlight=False, soft_wrap=True)
+    console.print(f"Every job's record and log: {escape(printable(where))}", highlight=False, soft_wrap=True)
 
 
 def table(group: Group) -> Table:
     """One group: ranked cells by their place, then the A/A clone, then the others. Fits 80 columns."""
     drawn = Table(
-        title=Text(group.title),
+        title=Text(printable(group.title)),
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
@@ -65,7 +65,7 @@ def rows(group: Group) -> Iterator[Sequence[Text | str]]:
         elif result.cell.replica and result.outcome == "measured":
             yield ranked(result, None, None)
         elif result.outcome is None:
-            yield (Text(label(result), style="dim"), "", "", "", "", "0", "")
+            yield (dimmed(label(result)), "", "", "", "", "0", "")
         elif result.outcome != "measured":
             yield unranked(result)
 
@@ -88,9 +88,15 @@ def folded(verdict: str) -> str:
     return f"{head}{dash}\n{tail}" if dash else head
 
 
-def label(result: Result) -> str:
+def label(result: Result) -> Text:
     """Framework and mode; the clone's mark on a line of its own."""
-    return result.label.replace(" (", "\n (")
+    return Text(printable(result.label).replace(" (", "\n ("))
+
+
+def dimmed(text: Text) -> Text:
+    """The same, less bright."""
+    text.stylize("dim")
+    return text
 
 
 def unranked(result: Result) -> Sequence[Text | str]:

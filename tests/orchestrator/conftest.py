@@ -1,6 +1,7 @@
 """What the orchestrator's tests make their cells, records and runs of."""
 
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import pytest
@@ -33,6 +34,20 @@ def a_plan(*frameworks: str, axes: Mapping[str, object] | None = None, **said: o
     """A plan for two cores, of modes that need nothing but NumPy."""
     asked = {"frameworks": frameworks or ("numpy", "synthetic:spin"), "workloads": ("mlp",)} | dict(axes or {})
     return planning.plan(SweepSpec.model_validate({"axes": asked, "seed": 1, "stop": STOP} | said), (0, 1))
+
+
+@pytest.fixture
+def soon() -> Callable[[Callable[[], bool]], bool]:
+    """Whether something happens within ten seconds."""
+
+    def happens(condition: Callable[[], bool]) -> bool:
+        for _ in range(200):
+            if condition():
+                return True
+            time.sleep(0.05)
+        return False
+
+    return happens
 
 
 @pytest.fixture

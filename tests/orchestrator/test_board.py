@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from orchestrator.board import Board, fold
 from orchestrator.plan import Plan
-from orchestrator.sweep import BlockStarted, JobEnded, JobSaid, JobStarted, SweepEvent
+from orchestrator.sweep import BlockStarted, JobEnded, JobKept, JobSaid, JobStarted, SweepEvent
 from schemas.event import Hello, Phase
 from schemas.record import JobRecord
 
@@ -109,3 +109,14 @@ def test_when_all_is_done_no_job_is_expected_any_more(make_plan: MakePlan, make_
     history = [*a_block(plan, make_record, 1, 0), *a_block(plan, make_record, 2, 20)]
     after = replay(board(plan), history)
     assert after.jobs_done == after.jobs_expected == 4
+
+
+def test_jobs_that_were_kept_are_done_but_say_nothing_of_how_long_a_block_takes(
+    make_plan: MakePlan, make_record: MakeRecord
+) -> None:
+    plan = make_plan("numpy")
+    order = plan.order(plan.runnable, 1)
+    kept = [(0.0, JobKept(make_record(cell, 1))) for cell in order]
+    after = replay(board(plan), [(0, BlockStarted(1, order)), *kept, (0, BlockStarted(2, order))])
+    assert (after.jobs_done, after.block_s, after.block) == (2, 20, 2)
+    assert after.groups[0].results[0].jobs == 1

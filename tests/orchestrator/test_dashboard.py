@@ -12,9 +12,9 @@ from rich.console import Console
 
 from orchestrator.board import Board, fold
 from orchestrator.commands import view
-from orchestrator.dashboard import Dashboard, PlainLines, draw
+from orchestrator.dashboard import Dashboard, PlainLines, Steadfast, draw
 from orchestrator.plan import Plan
-from orchestrator.sweep import BlockStarted, JobEnded, JobSaid, JobStarted, SweepEvent
+from orchestrator.sweep import BlockStarted, JobEnded, JobKept, JobSaid, JobStarted, SweepEvent
 from schemas.event import Phase, PhaseName
 from schemas.record import JobRecord
 
@@ -177,3 +177,39 @@ def test_only_a_terminal_gets_the_dashboard(
 def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "dumb")
     assert isinstance(view(board, Screen().console), PlainLines)
+
+
+class Gone(io.StringIO):
+    """A terminal that has been closed."""
+
+    def write(self, text: str) -> int:
+        raise OSError(5, "Input/output error")
+
+
+def test_a_view_whose_terminal_is_gone_falls_silent(board: Board, make_record: MakeRecord) -> None:
+    console = Console(file=Gone(), width=80)
+    ended = JobEnded(make_record(board.plan.cells[0], 1))
+    with Steadfast(PlainLines(board, console)) as shown:
+        shown(ended)
+        shown(ended)
+    with Steadfast(Dashboard(board, Console(file=Gone(), width=80, force_terminal=True))) as shown:
+        shown(ended)
+
+
+def test_a_mistake_in_a_view_is_not_hidden(board: Board, started: JobStarted) -> None:
+    def stumble() -> float:
+        raise ValueError("the view stumbled")
+
+    with (
+        Steadfast(PlainLines(board, Console(file=io.StringIO()), stumble)) as shown,
+        pytest.raises(ValueError, match="st"),
+    ):
+        shown(started)
+
+
+def test_a_job_that_was_kept_has_no_line_of_its_own(board: Board, make_record: MakeRecord) -> None:
+    screen = Screen(is_terminal=False)
+    lines = PlainLines(board, screen.console, lambda: screen.now)
+    assert not screen.drawn(lines, JobKept(make_record(board.plan.cells[0], 1)), 1001)
+    assert screen.drawn(lines, JobEnded(make_record(board.plan.cells[1], 1)), 1002)
+    assert "[2 of about" in screen.file.getvalue()

@@ -1,15 +1,16 @@
 import re
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import get_args
 
 import pytest
 
 from orchestrator import judge
+from orchestrator.hunger import Cause
 from orchestrator.supervise import Ending, How
 from schemas.event import Ceiling, Event, Failure, Hello, Phase, Report
 from schemas.job import JobSpec
-from schemas.record import Outcome
+from schemas.record import JobRecord, Outcome
 
 HELLO = Hello(pid=1, python="3.11", interpreter="x")
 BUILD, WARM_UP = Phase(name="build"), Phase(name="warm_up")
@@ -23,8 +24,10 @@ MakeSpec = Callable[..., JobSpec]
 MakeReport = Callable[..., Report]
 
 
-def ended(*events: Event, how: How = "ended", status: int = 0, reason: str = "") -> Ending:
-    return Ending(how, status, events, 1, reason)
+def ended(
+    *events: Event, how: How = "ended", status: int = 0, reason: str = "", hunger: Cause = "no"
+) -> Ending:  # fmt: skip
+    return Ending(how, status, events, 1, reason, hunger)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,22 @@ def ended(*events: Event, how: How = "ended", status: int = 0, reason: str = "")
         (ended(HELLO, BUILD, status=-11), "killed", "SIGSEGV ended it during build"),
         (ended(status=-9), "killed", "SIGKILL ended it before its first phase"),
         (ended(HELLO, BUILD, status=3), "no-report", "status 3 during build"),
+        (
+            ended(HELLO, BUILD, how="limit", status=-9, reason="too much"),
+            "limit-reached",
+            "too much; it ended during b",
+        ),
+        (
+            ended(HELLO, WARM_UP, how="timeout", status=-9, reason="warm up took 9 s"),
+            "timeout",
+            "^warm up took 9 s; it",
+        ),
+        (ended(HELLO, BUILD, status=-9, hunger="sure"), "out-of-memory", "^the kernel ended it during build"),
+        (ended(HELLO, BUILD, status=-9, hunger="probable"), "out-of-memory", "^probably the kernel ended it during"),
+        (ended(HELLO, BUILD, status=-9, hunger="killed meanwhile"), "killed", "but this job held little"),
+        (ended(HELLO, BUILD, status=-9), "killed", "nobody here sent it"),
+        (ended(HELLO, BUILD, how="timeout", status=-9, hunger="sure"), "timeout", "within 5 s"),
+        (ended(HELLO, BUILD, status=-11, hunger="sure"), "killed", "SIGSEGV ended it during build$"),
         (ended(), "no-report", "status 0 before its first phase"),
     ],
 )
@@ -110,8 +129,37 @@ def test_death_by_any_signal_is_an_outcome_even_by_one_without_a_name(make_spec:
 
 
 @pytest.mark.parametrize("outcome", get_args(Outcome))
-def test_every_outcome_has_its_advice_or_needs_none(outcome: Outcome) -> None:
-    assert judge.Judgement(outcome).advice == judge.ADVICE[outcome]
+def test_every_outcome_but_success_has_its_advice(outcome: Outcome) -> None:
+    assert bool(judge.Judgement(outcome).advice) == (outcome != "measured")
+
+
+def test_the_users_own_limit_of_memory_is_named_where_it_may_be_why(make_spec: MakeSpec) -> None:
+    spec = make_spec(limits={"memory": "4GiB"})
+    starved = (Failure(outcome="out-of-memory", reason="MemoryError"), RAISED)
+    for ending in (*(ended(HELLO, each) for each in starved), ended(HELLO, status=-6), ended(HELLO, status=1)):
+        assert judge.judge(spec, ending).reason.endswith(", under the limit of 4 GiB")
+
+
+@pytest.mark.parametrize(
+    ("attempts", "again"),
+    [
+        (["measured"], False), (["raised"], False), (["timeout"], False), (["out-of-memory"], False),
+        (["interrupted"], True), (["orchestrator-lost"], True), (["interrupted", "orchestrator-lost"], True),
+        ([-9], True), ([-15], True), ([-11], False), ([-6], False),
+        ([-9, -9], False), ([-9, "measured"], False), (["interrupted", -9], True), ([-9, "interrupted", -9], False),
+    ],
+)  # fmt: skip
+def test_what_somebody_did_is_tried_once_more_and_what_the_job_did_is_not(
+    make_record: Callable[..., JobRecord], attempts: Sequence[Outcome | int], again: bool
+) -> None:
+    def record(said: Outcome | int) -> JobRecord:
+        if isinstance(said, str):
+            return make_record(outcome=said)
+        plain = make_record(outcome="killed")
+        assert plain.outside is not None
+        return plain.model_copy(update={"outside": plain.outside.model_copy(update={"exit_status": said})})
+
+    assert judge.once_more([record(said) for said in attempts]) == again
 
 
 def test_the_last_phase_is_the_one_that_was_open(make_report: MakeReport) -> None:

@@ -222,3 +222,16 @@ def test_where_things_lie_in_memory_differs_from_job_to_job_and_repeats_with_the
     assert len(set(first)) == len(first)
     assert layouts(make_plan(seed=5)) == first
     assert layouts(make_plan(seed=6)) != first
+
+
+@pytest.mark.timeout(20)
+def test_a_sweep_of_more_cells_than_anybody_can_run_is_refused_before_it_fills_the_memory(make_plan: MakePlan) -> None:
+    many = tuple(range(1, 4000))
+    with pytest.raises(UsageError, match="more than 10000 combinations"):
+        make_plan(axes={"batch": many, "threads": many})
+
+
+def test_a_job_has_the_deadline_and_the_limits_of_its_sweep(make_plan: MakePlan) -> None:
+    plan = make_plan(deadline="9s", limits={"memory": "2GiB", "phases": {"compile": "5s"}})
+    spec = plan.job(plan.cells[0], 1, 0, None)
+    assert (spec.deadline_s, spec.limits.memory, spec.limits.phases) == (9, 2 << 30, {"compile": 5})

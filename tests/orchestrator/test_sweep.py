@@ -12,7 +12,7 @@ from orchestrator.interrupts import STOPPING, Interrupts
 from orchestrator.plan import Plan
 from orchestrator.store import Store
 from orchestrator.supervise import Ending
-from orchestrator.sweep import BlockStarted, JobEnded, JobSaid, JobStarted, Sweep, SweepEvent
+from orchestrator.sweep import BlockStarted, JobEnded, JobKept, JobSaid, JobStarted, Sweep, SweepEvent
 from schemas.event import Event, Failure, Hello, Phase, Report
 from schemas.job import JobSpec
 from schemas.record import Host, JobRecord
@@ -82,6 +82,7 @@ def rehearse(run: Store, host: Host, make_report: Callable[..., Report]) -> Rehe
     def make(
         plan: Plan, parts: Mapping[str, Act] | None = None, interrupts: Interrupts | None = None,
         enough: Callable[[Sequence[JobRecord], int], bool] = lambda records, block: False,
+        earlier: Sequence[JobRecord] | None = None,
     ) -> Rehearsal:  # fmt: skip
         def measured(spec: JobSpec) -> Ending:
             calibrated = {NUMPY: 70, SPIN: 90}.get(spec.cell.label, 80) + len(actor.launched)
@@ -92,6 +93,7 @@ def rehearse(run: Store, host: Host, make_report: Callable[..., Report]) -> Rehe
         sweep = Sweep(
             plan=plan, launcher=actor, store=run, host=host, enough=enough, publish=published.append,
             interrupts=interrupts or Interrupts(STOPPING), clock=actor.clock,
+            resumed=earlier is not None, earlier=earlier or (),
         )  # fmt: skip
         return Rehearsal(sweep, actor, published)
 
@@ -276,3 +278,93 @@ def test_a_record_says_how_the_job_looked_from_outside(rehearse: Rehearse, make_
     assert outside is not None
     assert (outside.spawn_to_end_ns, outside.exit_status, outside.last_phase) == (10**9, 0, "build")
     assert datetime.fromisoformat(outside.started).tzinfo is not None
+
+
+def killed(spec: JobSpec) -> Ending:
+    return Ending("ended", -9, (HELLO, BUILD), 10**9)
+
+
+def test_a_job_that_somebody_killed_is_run_once_more_at_once_and_both_attempts_are_kept(
+    rehearse: Rehearse, make_plan: MakePlan, make_report: Callable[..., Report], run: Store
+) -> None:
+    def first_only(spec: JobSpec) -> Ending:
+        return killed(spec) if spec.attempt == 1 else ends(make_report())(spec)
+
+    stage = rehearse(make_plan(stop={"budget": 1000, "blocks": 3}), {SPIN: first_only})
+    assert stage.sweep.run() == "all 3 blocks were run"
+    assert stage.outcomes(SPIN) == ["killed", "measured"] * 3
+    attempts = [record.spec.attempt for record in run.records() if record.spec.cell.label == SPIN]
+    assert attempts == [1, 2] * 3
+
+
+def test_a_job_that_is_killed_again_and_again_is_given_up(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan(), {SPIN: killed})
+    stage.sweep.run()
+    assert stage.outcomes(SPIN) == ["killed"] * 4
+
+
+def test_a_job_that_fails_by_itself_has_one_attempt(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan(), {SPIN: raises})
+    stage.sweep.run()
+    assert {record.spec.attempt for record in stage.sweep.records} == {1}
+
+
+@pytest.mark.parametrize("kept", range(10))
+def test_a_resumed_sweep_runs_what_is_missing_and_nothing_else(
+    rehearse: Rehearse, make_plan: MakePlan, kept: int
+) -> None:
+    whole = rehearse(make_plan(), {SPIN: raises})
+    whole.sweep.run()
+    resumed = rehearse(make_plan(), {SPIN: raises}, earlier=whole.sweep.records[:kept])
+    resumed.actor.now = 1e6
+    for job in whole.sweep.records[kept:]:
+        resumed.sweep.store.log(job.spec).unlink(missing_ok=True)
+    assert resumed.sweep.run() == "all 3 blocks were run"
+    assert [spec.cell.id for spec in resumed.actor.launched] == [
+        record.spec.cell.id for record in whole.sweep.records[kept:]
+    ]
+    assert [(record.spec.block, record.outcome) for record in resumed.sweep.records] == [
+        (record.spec.block, record.outcome) for record in whole.sweep.records
+    ]
+    assert sum(isinstance(event, JobKept) for event in resumed.published) == min(kept, len(whole.sweep.records))
+
+
+def test_a_resumed_sweep_keeps_to_the_calls_and_the_budget_of_its_first_part(
+    rehearse: Rehearse, make_plan: MakePlan
+) -> None:
+    plan = make_plan("numpy", stop={"budget": 3, "blocks": 9})
+    first = rehearse(plan, earlier=())
+    first.sweep.run()
+    resumed = rehearse(plan, earlier=first.sweep.records)
+    assert resumed.sweep.run() == "the budget of 3 s was used up"
+    assert resumed.actor.launched == []
+    more = rehearse(make_plan("numpy", stop={"budget": 99, "blocks": 2}), earlier=first.sweep.records)
+    more.sweep.run()
+    report = first.sweep.records[0].report
+    assert report is not None
+    calls = {spec.timing.calls for spec in more.actor.launched if spec.cell.label == NUMPY}
+    assert calls == {record.report.calls for record in first.sweep.records[:2]
+                     if record.report is not None and record.spec.cell.label == NUMPY}  # fmt: skip
+
+
+def test_a_job_of_which_only_the_log_is_there_was_lost_with_the_orchestrator_and_is_run_again(
+    rehearse: Rehearse, make_plan: MakePlan, run: Store
+) -> None:
+    plan = make_plan("numpy", stop={"blocks": 1})
+    cell = plan.order(plan.runnable, 1)[0]
+    run.log(plan.job(cell, 1, 0, None)).touch()
+    stage = rehearse(plan, earlier=())
+    stage.sweep.run()
+    found = [(record.outcome, record.spec.attempt) for record in run.records() if record.spec.cell == cell]
+    assert found == [("orchestrator-lost", 1), ("measured", 2)]
+
+
+def test_an_interrupted_job_is_run_again_when_the_sweep_is_resumed(
+    rehearse: Rehearse, make_plan: MakePlan, make_record: Callable[..., JobRecord], run: Store
+) -> None:
+    plan = make_plan("numpy", stop={"blocks": 1})
+    spec = plan.job(plan.order(plan.runnable, 1)[0], 1, 0, None)
+    stage = rehearse(plan, earlier=[make_record(spec=spec, outcome="interrupted")])
+    stage.sweep.run()
+    assert [(job.attempt, job.position) for job in stage.actor.launched] == [(2, 0), (1, 1)]
+    assert [record.outcome for record in stage.sweep.records] == ["interrupted", "measured", "measured"]

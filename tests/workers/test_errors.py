@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from workers import workloads
-from workers.errors import last_line, where
+from workers.errors import is_out_of_memory, last_line, where
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,18 @@ from workers.errors import last_line, where
 )
 def test_an_error_is_its_type_and_the_last_line_of_what_it_says(error: Exception, line: str) -> None:
     assert last_line(error) == line
+
+
+@pytest.mark.parametrize(
+    ("error", "memory"),
+    [
+        (MemoryError(), True), (OSError(12, "Cannot allocate memory"), True), (ValueError("too small"), False),
+        (ImportError("libc10.so: failed to map segment from shared object"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), True),
+    ],
+)  # fmt: skip
+def test_want_of_memory_is_known_by_whatever_name(error: Exception, *, memory: bool) -> None:
+    assert is_out_of_memory(error) == memory
 
 
 def test_a_long_message_is_cut() -> None:

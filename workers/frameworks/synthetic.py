@@ -4,6 +4,7 @@ It computes what NumPy computes, then spins until `spin_ns` have passed since th
 `compile_ns` before its first call and then for `compiled_ns` in each. The other modes are the ways to misbehave.
 """
 
+import ctypes
 import os
 import signal
 import time
@@ -18,6 +19,7 @@ from workers.frameworks import Prepared, Shape, Step, Unsupported
 from workers.frameworks import numpy as honest
 
 MIB = 1 << 20
+FLOODED: list[bool] = []
 
 
 def wrong(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -31,6 +33,24 @@ def garbage(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
 def hang(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
     while True:
         time.sleep(3600)
+
+
+def stuck(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    while True:
+        ctypes.PyDLL(None).pause()  # PyDLL keeps the interpreter lock
+
+
+def greedy(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    np.concatenate([np.ones(16 * MIB, np.uint8) for _ in range(64)])
+    return outputs
+
+
+def flood(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not FLOODED:
+        FLOODED.append(True)
+        for _ in range(100):
+            os.write(1, b"x" * 999_999 + b"\n")
+    return outputs
 
 
 def crash(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -49,7 +69,8 @@ def chatter(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 FAULTS: dict[str, Callable[[tuple[Any, ...]], tuple[Any, ...]]] = {
-    "wrong": wrong, "garbage": garbage, "hang": hang, "crash": crash, "raise": raise_, "chatter": chatter,
+    "wrong": wrong, "garbage": garbage, "hang": hang, "stuck": stuck, "greedy": greedy,
+    "flood": flood, "crash": crash, "raise": raise_, "chatter": chatter,
 }  # fmt: skip
 
 

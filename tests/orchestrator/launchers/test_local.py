@@ -43,12 +43,15 @@ def quick_spec(make_cell: MakeCell, make_spec: MakeSpec) -> MakeSpec:
         ("raise", "raised", "ArithmeticError: the synthetic worker was told to raise"),
         ("crash", "killed", "SIGSEGV ended it during first call"),
         ("hang", "timeout", "during first call"),
+        ("stuck", "timeout", "during first call"),
+        ("greedy", "out-of-memory", "under the limit of 1 GiB"),
+        ("flood", "measured", ""),
     ],
 )
 def test_each_fault_of_a_worker_is_found_out(
     tmp_path: Path, quick_spec: MakeSpec, mode: str, outcome: Outcome, reason: str
 ) -> None:
-    spec = quick_spec(mode, deadline_s=3 if mode == "hang" else 60)
+    spec = quick_spec(mode, deadline_s=3 if mode in ("hang", "stuck") else 60, limits={"memory": "1GiB"})
     judgement = judge(spec, Local()(spec, tmp_path / "log", lambda _: None))
     assert judgement.outcome == outcome
     assert reason in judgement.reason

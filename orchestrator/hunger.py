@@ -1,0 +1,49 @@
+"""Whether the kernel ended a process because memory ran out: what can be known of that, and how surely."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from orchestrator.host import groups
+from orchestrator.system import Files, natural, size
+
+Cause = Literal["no", "killed meanwhile", "probable", "sure"]
+NEAR = 0.5
+"""A process had much of what was left, if at the last look it held at least this share of the memory available."""
+
+
+@dataclass
+class Hunger:
+    """The kernel's counts of processes that it killed for memory, from before a job on."""
+
+    files: Files = field(default_factory=Files)
+    _group: int = field(init=False)
+    _machine: int = field(init=False)
+    _held: int = 0
+    _available: int = 0
+
+    def __post_init__(self) -> None:
+        self._group, self._machine = self._counts()
+
+    def look(self, pid: int) -> None:
+        """Note what the process holds, and what the machine has left."""
+        self._held = size(self.files.table(f"proc/{pid}/status").get("VmRSS")) or self._held
+        self._available = size(self.files.table("proc/meminfo").get("MemAvailable")) or 0
+
+    def cause(self) -> Cause:
+        """What a SIGKILL of unknown origin had to do with memory.
+
+        Sure: our own control group counts one more. Probable: the machine does, and the process was large.
+        """
+        group, machine = self._counts()
+        if group > self._group:
+            return "sure"
+        if machine > self._machine:
+            return "probable" if self._held and self._held >= NEAR * self._available else "killed meanwhile"
+        return "no"
+
+    def _counts(self) -> tuple[int, int]:
+        _, folders = groups(self.files, "memory")
+        own = folders[-1:]
+        texts = [f"{folder}/{name}" for folder in own for name in ("memory.events", "memory.oom_control")]
+        group = sum(natural(self.files.table(text, " ").get("oom_kill")) or 0 for text in texts)
+        return group, natural(self.files.table("proc/vmstat", " ").get("oom_kill")) or 0

@@ -1,0 +1,40 @@
+"""Limits: what one job may use up before it is ended; and how durations and sizes are written by people."""
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, PositiveFloat
+
+from schemas.base import Model
+from schemas.event import PhaseName
+
+SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+BYTES = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+
+
+def _seconds(value: object) -> object:
+    """`90`, `"90s"`, `"5m"` and `"1.5h"` are durations; anything else is left for validation to refuse."""
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", value.strip())):
+        return float(found[1]) * SECONDS[found[2]]
+    return value
+
+
+def _bytes(value: object) -> object:
+    """`4294967296`, `"4096MiB"` and `"4GiB"` are sizes; anything else is left for validation to refuse."""
+    if isinstance(value, str) and (found := re.fullmatch(r"([0-9]{1,18})\s*([KMGT]?)(?:iB)?", value.strip())):
+        return int(found[1]) << BYTES[found[2]]
+    return value
+
+
+Seconds = Annotated[PositiveFloat, Field(le=31_536_000, allow_inf_nan=False), BeforeValidator(_seconds)]
+Size = Annotated[int, Field(ge=1 << 20, le=1 << 50), BeforeValidator(_bytes)]
+
+
+class Limits(Model):
+    """What one job may use up. Sizes in bytes, durations in seconds."""
+
+    memory: Size | None = Field(default=None, description="data of each process, such as 4GiB; null: no limit")
+    log: Size = Field(default=256 << 20, description="of everything that the job prints")
+    files: int = Field(default=4096, ge=64, le=1 << 20, description="open files of each process")
+    processes: int = Field(default=512, ge=1, le=1 << 20, description="the worker and all that it starts")
+    phases: dict[PhaseName, Seconds] = Field(default={}, description="seconds that a phase may take")

@@ -1,0 +1,19 @@
+"""Stands for an orchestrator with a watchdog that is about to be killed: prints the process id of its job's daemon."""
+
+import sys
+from pathlib import Path
+
+from orchestrator import supervise
+from orchestrator.family import guarded
+from schemas.event import Event, Failure
+
+DAEMON = [sys.executable, "-I", "-S", str(Path(__file__).with_name("daemon.py")), "wait"]
+
+
+def show(event: Event) -> None:
+    if isinstance(event, Failure):
+        print(event.reason, flush=True)
+
+
+with guarded():
+    supervise.run(DAEMON, b"", {}, Path(sys.argv[1]) / "log", deadline_s=60, on_event=show)

@@ -1,0 +1,9 @@
+"""Starts a child every millisecond, as long as it may; none of them ends of itself."""
+
+import os
+import time
+
+os.write(1, b'{"kind":"hello","pid":%d,"python":"3.11","interpreter":"x"}\n' % os.getpid())
+while os.fork() != 0:
+    time.sleep(0.001)
+time.sleep(60)

@@ -1,0 +1,15 @@
+"""Opens as many files as it may, up to ten thousand, and says how many; and how large a core dump may be."""
+
+import os
+import resource
+
+os.write(1, b'{"kind":"hello","pid":%d,"python":"3.11","interpreter":"x"}\n' % os.getpid())
+count = 0
+try:
+    while count < 10_000:
+        os.open(os.devnull, os.O_RDONLY)
+        count += 1
+except OSError:
+    pass
+core = resource.getrlimit(resource.RLIMIT_CORE)
+os.write(1, b'{"kind":"failure","outcome":"raised","reason":"%d files, core %d %d"}\n' % (count, *core))

@@ -1,0 +1,21 @@
+"""The short form of the campaign: one of each kind of moment; the long form is a program of its own."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.campaign import trial
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc")
+
+
+@pytest.mark.parametrize(
+    ("fault", "moment_s"),
+    [
+        ("worker SIGKILL", 1.0), ("worker SIGSTOP", 2.0), ("orchestrator SIGKILL", 1.5), ("power", 3.0),
+        ("orchestrator and watchdog SIGKILL", 2.5),
+    ],
+)  # fmt: skip
+def test_a_fault_breaks_no_promise(tmp_path: Path, fault: str, moment_s: float) -> None:
+    assert trial(tmp_path, fault, "numpy", moment_s).broken == []

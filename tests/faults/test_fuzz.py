@@ -1,0 +1,10 @@
+"""The short form of the fuzzer; the long form is a program of its own."""
+
+from tests.faults.fuzz import PARSERS, fuzz
+
+
+def test_every_parser_of_outside_data_takes_or_refuses_whatever_it_is_given() -> None:
+    counted, broken = fuzz(4000, seed=7)
+    assert broken == []
+    assert sum(counted.values()) == 4000
+    assert {f"{name} {done}" for name in PARSERS for done in ("accepted", "refused")} == {*counted}

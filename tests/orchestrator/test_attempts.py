@@ -1,0 +1,17 @@
+from collections.abc import Callable
+
+from orchestrator.attempts import last_attempts
+from schemas.job import Cell, JobSpec
+from schemas.record import JobRecord
+
+
+def test_the_last_attempt_at_a_job_counts_in_whatever_order_they_come(
+    make_record: Callable[..., JobRecord], make_spec: Callable[..., JobSpec], make_cell: Callable[..., Cell]
+) -> None:
+    def attempt(label: str, block: int, number: int) -> JobRecord:
+        return make_record(spec=make_spec(make_cell(label), block, attempt=number))
+
+    first, second = attempt("numpy:eager", 1, 1), attempt("numpy:eager", 1, 2)
+    others = [attempt("numpy:eager", 2, 1), attempt("synthetic:spin", 1, 1)]
+    for records in ([first, second, *others], [second, first, *others]):
+        assert last_attempts(records) == [second, *others]

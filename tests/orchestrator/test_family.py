@@ -1,0 +1,113 @@
+"""No orphans: what a job starts ends with it, and with this program."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orchestrator import family, supervise, watchdog
+from orchestrator.supervise import Ending
+from schemas.event import Failure
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="orphans are found with the Linux kernel's help")
+
+DOUBLES = Path(__file__).resolve().parents[1] / "doubles"
+SLEEP = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(60)"]
+
+
+def run(folder: Path, *arguments: str, deadline_s: float = 60) -> Ending:
+    command = [sys.executable, "-I", "-S", str(DOUBLES / "daemon.py"), *arguments]
+    return supervise.run(command, b"", {}, folder / "log", deadline_s=deadline_s, on_event=lambda _: None)
+
+
+def daemon(ending: Ending) -> int:
+    last = ending.events[-1]
+    assert isinstance(last, Failure)
+    return int(last.reason)
+
+
+@pytest.mark.parametrize("arguments", [(), ("bare",)])
+def test_a_daemon_does_not_outlive_a_job_that_ends_well(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    assert not psutil.pid_exists(daemon(run(tmp_path, *arguments)))
+
+
+def test_a_daemon_does_not_outlive_a_job_that_is_ended(tmp_path: Path) -> None:
+    ending = run(tmp_path, "wait", "bare", deadline_s=1)
+    assert ending.how == "timeout"
+    assert not psutil.pid_exists(daemon(ending))
+
+
+def test_no_zombie_is_left_and_children_that_were_there_before_are_let_alone(tmp_path: Path) -> None:
+    with subprocess.Popen(SLEEP) as before:
+        run(tmp_path)
+        assert [child.pid for child in psutil.Process().children(recursive=True)] == [before.pid]
+        assert before.poll() is None
+        before.kill()
+
+
+def test_of_two_jobs_at_once_the_first_to_end_does_not_end_the_other() -> None:
+    with family.adopting() as first, family.adopting() as second, subprocess.Popen(SLEEP) as running:
+        second.end()
+        first.end()
+        assert running.poll() is None
+        running.kill()
+    with family.adopting() as only, subprocess.Popen(SLEEP) as running:
+        only.end()
+        assert running.poll() is not None
+
+
+def test_a_killed_orchestrator_leaves_no_daemon(tmp_path: Path, soon: Callable[[Callable[[], bool]], bool]) -> None:
+    command = [sys.executable, str(DOUBLES / "guarded.py"), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        left = int(parent.stdout.readline())
+        there = psutil.pid_exists(left)
+        others = psutil.Process(parent.pid).children(recursive=True)
+        parent.kill()
+    assert there
+    assert len(others) >= 2
+    assert soon(lambda: not any(process.is_running() for process in others) and not psutil.pid_exists(left))
+
+
+def test_what_both_killed_processes_left_is_found_by_the_mark_in_the_lock(
+    soon: Callable[[Callable[[], bool]], bool],
+) -> None:
+    mark = "0123456789abcdef" * 2
+    with subprocess.Popen(SLEEP, env={watchdog.VARIABLE: mark}) as left:
+        assert soon(lambda: watchdog.marked(mark) == [left.pid])
+        family.end_left(f"4711 {mark}")
+        assert left.wait() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("said", ["", "4711", "4711 ", "4711 x", "\x00", "4711 " + "0" * 31])
+def test_a_lock_without_a_mark_ends_nobody(said: str) -> None:
+    with subprocess.Popen(SLEEP, env={watchdog.VARIABLE: ""}) as innocent:
+        family.end_left(said)
+        assert innocent.poll() is None
+        innocent.kill()
+
+
+def test_a_watchdog_is_gone_once_it_is_not_needed() -> None:
+    with family.guarded():
+        (dog,) = psutil.Process().children()
+        assert "watchdog.py" in dog.cmdline()[-1]
+    assert psutil.Process().children() == []
+
+
+def test_a_killed_watchdog_harms_nobody() -> None:
+    with family.guarded():
+        (dog,) = psutil.Process().children()
+        dog.kill()
+        dog.wait()
+
+
+def test_a_watchdog_holds_no_terminal_and_no_pipe_of_its_parent() -> None:
+    with family.guarded():
+        (dog,) = psutil.Process().children()
+        assert {str(Path(f"/proc/{dog.pid}/fd/{number}").readlink()) for number in (1, 2)} == {os.devnull}
+        assert os.getsid(dog.pid) == dog.pid

@@ -1,0 +1,74 @@
+"""Machines made of files, on which memory runs out or does not."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.hunger import Hunger
+from orchestrator.system import Files
+
+V2, V1 = "sys/fs/cgroup/job", "sys/fs/cgroup/memory/job"
+
+
+class Machine:
+    """Counts what its kernel has killed for memory, in a control group and altogether."""
+
+    def __init__(self, root: Path, version: int) -> None:
+        self.root = root
+        self._group, said = (f"{V2}/memory.events", "0::/job") if version == 2 else (
+            f"{V1}/memory.oom_control", "4:memory:/job")  # fmt: skip
+        self.write("proc/self/cgroup", said)
+        for folder in (V2, V1, "sys/fs/cgroup", "sys/fs/cgroup/memory"):
+            self.write(f"{folder}/cgroup.procs", "")
+        self.killed(0, 0)
+
+    def write(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def killed(self, group: int, machine: int) -> None:
+        self.write(self._group, f"oom_kill_disable 0\nunder_oom 0\noom_kill {group}\n")
+        self.write("proc/vmstat", f"pgfault 12\noom_kill {machine}\n")
+
+    def holds(self, held_kb: int, available_kb: int) -> None:
+        self.write("proc/7/status", f"Name:\tx\nVmRSS:\t   {held_kb} kB\n")
+        self.write("proc/meminfo", f"MemTotal: 1 kB\nMemAvailable:  {available_kb} kB\n")
+
+
+@pytest.fixture(params=[1, 2])
+def machine(tmp_path: Path, request: pytest.FixtureRequest) -> Machine:
+    return Machine(tmp_path, request.param)
+
+
+@pytest.mark.parametrize(
+    ("held", "group", "kills", "cause"),
+    [
+        (10**6, 3, 5, "no"), (10**6, 4, 6, "sure"), (10, 4, 6, "sure"), (10**6, 3, 6, "probable"),
+        (10, 3, 6, "killed meanwhile"),
+    ],
+)  # fmt: skip
+def test_the_ladder_of_causes(machine: Machine, held: int, group: int, kills: int, cause: str) -> None:
+    machine.killed(3, 5)
+    hunger = Hunger(Files(machine.root))
+    machine.holds(held, 10**5)
+    hunger.look(7)
+    machine.killed(group, kills)
+    assert hunger.cause() == cause
+
+
+def test_what_a_process_held_is_remembered_when_it_is_gone(machine: Machine) -> None:
+    hunger = Hunger(Files(machine.root))
+    machine.holds(10**6, 10**5)
+    hunger.look(7)
+    hunger.look(8)
+    machine.killed(0, 1)
+    assert hunger.cause() == "probable"
+
+
+def test_a_kernel_that_counts_nothing_gives_no_cause(tmp_path: Path) -> None:
+    assert Hunger(Files(tmp_path)).cause() == "no"
+
+
+def test_this_machine_can_be_asked() -> None:
+    assert Hunger().cause() == "no"

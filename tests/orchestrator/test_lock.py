@@ -1,0 +1,45 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.lock import Held, held
+
+HOLDER = """
+import sys
+from pathlib import Path
+from orchestrator.lock import held
+with held(Path(sys.argv[1]), "4711 mark"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_processes_cannot_hold_it_and_the_second_learns_who_does(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HOLDER, str(tmp_path / "lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "held\n"
+        with pytest.raises(Held, match="4711"), held(tmp_path / "lock", "me"):
+            pass
+        first.kill()
+    with held(tmp_path / "lock", "me") as left:
+        assert left == "4711 mark"
+
+
+def test_whoever_ends_in_order_leaves_nothing_in_it(tmp_path: Path) -> None:
+    with held(tmp_path / "lock", "x" * 100) as left:
+        assert left == ""
+    with held(tmp_path / "lock", "me") as left:
+        assert left == ""
+        assert (tmp_path / "lock").read_text() == "me"
+
+
+def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("keep me")
+    (tmp_path / "lock").symlink_to("precious")
+    with pytest.raises(OSError, match=os.strerror(40)), held(tmp_path / "lock", "me"):
+        pass
+    assert (tmp_path / "precious").read_text() == "keep me"

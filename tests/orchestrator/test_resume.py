@@ -1,0 +1,142 @@
+"""A sweep that was cut off, by whatever, and goes on."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orchestrator.exits import Exit
+
+PROGRAM = [sys.executable, "-m", "orchestrator"]
+QUICK = """\
+[axes]
+frameworks = ["numpy"]
+workloads = ["synthetic"]
+
+[timing]
+samples = 5
+calls = 100
+sample_ns = 1000000
+warmup_min_ns = 1000000
+
+[stop]
+blocks = 2
+"""
+
+
+def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*PROGRAM, *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+
+
+@contextmanager
+def going(folder: Path, jobs: int) -> Iterator["subprocess.Popen[str]"]:
+    """A sweep of which so many jobs have ended."""
+    (folder / "quick.toml").write_text(QUICK)
+    command = [*PROGRAM, "sweep", "quick.toml", "--name", "mine"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        for _ in range(jobs):
+            assert program.stdout.readline().startswith("[")
+        yield program
+
+
+def cells(folder: Path) -> dict[str, int]:
+    """How many measured jobs each cell has."""
+    said = json.loads(run(folder, "show", "mine", "--json").stdout)
+    return {cell["id"]: cell["jobs"] for group in said["groups"] for cell in group["cells"]}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("runs/*/jobs/*.json")}
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a sweep was killed in its second block."""
+    folder = tmp_path_factory.mktemp("killed")
+    with going(folder, 3) as program:
+        program.kill()
+    return folder
+
+
+@pytest.fixture
+def cut_off(killed: Path, tmp_path: Path) -> Path:
+    """The same once more, to go on from."""
+    shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGHUP])
+def test_a_sweep_goes_on_after_a_signal_and_ends_as_if_there_had_been_none(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with going(tmp_path, 3) as program:
+        family = psutil.Process(program.pid).children(recursive=True)
+        program.send_signal(number)
+        program.communicate()
+    kept = {name: text for name, text in files(tmp_path).items() if b'"interrupted"' not in text}
+    said = run(tmp_path, "resume", "mine")
+    assert "Ended: all 2 blocks were run." in said.stdout
+    assert list(cells(tmp_path).values()) == [2, 2]
+    assert kept.items() <= files(tmp_path).items()
+    assert not any(process.is_running() for process in family)
+
+
+def test_a_run_that_is_whole_has_nothing_missing(cut_off: Path) -> None:
+    run(cut_off, "resume", "mine")
+    before = files(cut_off)
+    said = run(cut_off, "resume", "mine")
+    assert "Nothing is missing from this run." in said.stdout
+    assert files(cut_off) == before
+
+
+def test_half_a_record_is_set_aside_and_measured_again(cut_off: Path) -> None:
+    first = min(path for path in cut_off.glob("runs/*/jobs/001-*.json"))
+    first.write_bytes(first.read_bytes()[:1000])
+    (first.parent / f".{first.name}.part").write_bytes(b"{")
+    assert run(cut_off, "show", "mine").returncode == Exit.USAGE
+    said = run(cut_off, "resume", "mine")
+    assert f"warning: {first.name} was damaged and is set aside" in said.stdout
+    assert first.with_suffix(".damaged").stat().st_size == 1000
+    assert list(cells(cut_off).values()) == [2, 2]
+
+
+def test_a_second_orchestrator_is_refused_with_the_process_of_the_first(tmp_path: Path) -> None:
+    with going(tmp_path, 1) as program:
+        said = run(tmp_path, "resume", "mine")
+        program.terminate()
+        program.communicate()
+    assert said.returncode == Exit.USAGE
+    assert f"is being written by process {program.pid}; wait for it" in said.stderr
+
+
+def test_numbers_of_another_machine_are_not_mixed_unless_forced_and_then_marked(cut_off: Path) -> None:
+    (path,) = cut_off.glob("runs/*/manifest.json")
+    said = json.loads(path.read_text())
+    said["host"]["packages"]["numpy"] = "1.0"
+    path.write_text(json.dumps(said))
+    refused = run(cut_off, "resume", "mine")
+    assert refused.returncode == Exit.USAGE
+    assert "cannot be resumed as it was begun: numpy 1.0 is now " in refused.stderr
+    forced = run(cut_off, "resume", "mine", "--force")
+    assert "MIXED: synthetic backward" in forced.stdout
+    document = json.loads(run(cut_off, "show", "mine", "--json").stdout)
+    assert document["manifest"]["mixed"][0].startswith("numpy 1.0 is now ")
+    assert all(group["title"].startswith("MIXED: ") for group in document["groups"])
+    hosts = {json.loads(text)["host"]["packages"]["numpy"] for text in files(cut_off).values()}
+    assert "1.0" not in hosts
+
+
+def test_cells_that_the_sweep_does_not_come_to_are_refused_even_by_force(cut_off: Path) -> None:
+    (path,) = cut_off.glob("runs/*/manifest.json")
+    said = json.loads(path.read_text())
+    said["cells"][0]["batch"] = 7
+    path.write_text(json.dumps(said))
+    assert "its cells are not those that its sweep comes to now" in run(cut_off, "resume", "--force").stderr
