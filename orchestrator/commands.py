@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
@@ -20,6 +21,7 @@ from orchestrator.dashboard import Dashboard, PlainLines, View
 from orchestrator.doctor import Facts, Verdict, examine, verdict
 from orchestrator.environments import CURRENT, find
 from orchestrator.exits import Exit
+from orchestrator.frameworks import known as frameworks
 from orchestrator.interrupts import Interrupts
 from orchestrator.launchers.local import Local
 from orchestrator.promises import clones
@@ -27,7 +29,6 @@ from orchestrator.report import catalogue, health, job, terminal, truth
 from orchestrator.report.document import document
 from orchestrator.specfile import validate
 from orchestrator.sweep import Sweep
-from schemas.catalog import FRAMEWORKS
 from schemas.record import JobRecord, Manifest
 
 RECENT = 200
@@ -37,7 +38,7 @@ RECENT = 200
 def sweep(said: Mapping[str, Any], root: Path, *, as_json: bool, command: Sequence[str]) -> Exit:
     """Run a sweep to its end, show what it found, and keep all of it."""
     planned = planning.plan(validate(said), host.cores())
-    known = estimate.seconds_by_framework(store.recent(root, RECENT))
+    known = estimate.seconds_by_mode(store.recent(root, RECENT))
     console = Console(stderr=as_json)
     began = datetime.now().astimezone()
     run = store.create(root, planned.spec.name, began)
@@ -54,9 +55,10 @@ def sweep(said: Mapping[str, Any], root: Path, *, as_json: bool, command: Sequen
     block_s = estimate.block_s(planned.runnable, planned.spec.timing, known)
     board = Board(plan=planned, started_s=now, now_s=now, block_s=block_s)
     host.step_aside({core for cell in planned.cells for core in planning.cpus(cell.threads, planned.available)})
-    with Interrupts() as interrupts, view(board, console) as shown:
+    with Interrupts() as interrupts, view(board, console) as shown, TemporaryDirectory(prefix="plumbline-") as caches:
         going = Sweep(
-            plan=planned, launcher=Local(interrupts), store=run, host=machine, publish=shown, interrupts=interrupts,
+            plan=planned, launcher=Local(interrupts, Path(caches)), store=run, host=machine,
+            publish=shown, interrupts=interrupts,
             enough=lambda records, block: enough(planned.spec, planned.cells, records, block),
         )  # fmt: skip
         stopped = going.run()
@@ -97,7 +99,7 @@ def exit_code(records: Sequence[JobRecord], *, interrupted: bool) -> Exit:
 def plan(said: Mapping[str, Any], root: Path, *, as_json: bool) -> None:
     """Show what a sweep would run."""
     planned = planning.plan(validate(said), host.cores())
-    known = estimate.seconds_by_framework(store.recent(root, RECENT))
+    known = estimate.seconds_by_mode(store.recent(root, RECENT))
     if as_json:
         print_json(catalogue.plan_document(planned, known))
     else:
@@ -116,10 +118,9 @@ def doctor(runs: Path, *, as_json: bool) -> Exit:
     """Watch this machine for a second, and say whether it is fit to measure."""
     here = find(CURRENT)
     machine, now = host.fingerprint(), condition.observe(runs)
-    missing = frozenset(framework.package for framework in FRAMEWORKS if here.lacks(framework))
-    findings = examine(
-        Facts(host=machine, now=now, frameworks=FRAMEWORKS, missing=missing, interpreter=str(here.python))
-    )
+    exist = tuple(frameworks().values())
+    missing = frozenset(framework.package for framework in exist if here.lacks(framework))
+    findings = examine(Facts(host=machine, now=now, frameworks=exist, missing=missing, interpreter=str(here.python)))
     if as_json:
         print_json(health.document(machine, now, findings))
     else:

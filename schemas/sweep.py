@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 
 from schemas.base import Model
-from schemas.job import Count, Device, Dtype, Task, Threads, Timing, Track
+from schemas.job import Cache, Count, Device, Dtype, Task, Threads, Timing, Track
 
 QUESTION = ("torch:eager", "torch:trace", "torch:script", "tensorflow:function", "tensorflow:eager")
 
@@ -35,6 +35,7 @@ class Axes(Model):
     device: tuple[Device, ...] = Field(default=("cpu",), min_length=1)
     environment: tuple[str, ...] = Field(default=("current",), min_length=1)
     track: tuple[Track, ...] = Field(default=("parity",), min_length=1)
+    cache: tuple[Cache, ...] = Field(default=("cold",), min_length=1)
 
 
 class Pick(Model):
@@ -49,6 +50,7 @@ class Pick(Model):
     device: Device | None = None
     environment: str | None = None
     track: Track | None = None
+    cache: Cache | None = None
 
 
 class Stop(Model):

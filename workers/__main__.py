@@ -35,7 +35,7 @@ def main() -> None:
         channel.send(job.run(spec, Ledger(channel.send)))
     except Exception as error:  # everything that a framework raises becomes the job's last event
         traceback.print_exc()
-        channel.send(Failure(outcome=outcome_of(error), reason=reason(error), where=where(error)))
+        channel.send(Failure(outcome=outcome_of(error), reason=reason(error), where=place(error)))
     sys.stdout.flush()
     sys.stderr.flush()
     ctypes.CDLL(None).fflush(None)
@@ -58,6 +58,11 @@ def reason(error: Exception) -> str:
         place = ".".join(map(str, first["loc"]))
         return f"the worker cannot read its spec: {place}: {first['msg']}"
     return last_line(error)
+
+
+def place(error: Exception) -> str:
+    """Where an error came from; what is unsupported is no error of any line."""
+    return "" if isinstance(error, Unsupported) else where(error)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import platform
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from workers.ledger import Ledger
 from workers.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
-    from workers.frameworks import Framework, Shape, Step
+    from workers.frameworks import Framework, Prepared, Shape, Step
 
 REPORTED = ("torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "numpy", "pydantic")
 
@@ -37,7 +37,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
     cell, timing, warned = spec.cell, spec.timing, list[str]()
     settings = list(inherited(spec))
     with ledger.phase("import"):
-        framework = frameworks.load(cell.framework)(cell)
+        framework = frameworks.load(cell.framework, spec.module)(cell)
 
     # These bring NumPy, and a framework's import must not be timed with a part of it there already.
     from workers import noise, roofline
@@ -46,7 +46,9 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
     with ledger.phase("initialise"):
         settings += framework.configure()
     with ledger.phase("build"):
-        implementation = workloads.implementation(cell.workload, getattr(framework, "implementation", cell.framework))
+        implementation = workloads.implementation(
+            cell.workload, getattr(framework, "implementation", cell.framework), getattr(framework, "workloads", "")
+        )
         problem = Problem(cell, spec.seed)
         model = framework.build(implementation, problem.weights)
         input_sets = [framework.arrays(inputs) for inputs in problem.input_sets]
@@ -80,8 +82,8 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
         others = problem.check_other_shapes(framework, step)
         ceiling = roofline.ceiling(framework, problem.itemsize)
     return Report(
-        versions=versions(), build_info=framework.build_info(), settings=tuple(settings),
-        phases=ledger.costs, inputs_sha256=problem.sha256(),
+        versions=versions(getattr(framework, "distributions", ())), build_info=framework.build_info(),
+        settings=tuple(settings), phases=ledger.costs, inputs_sha256=problem.sha256(),
         verification=joined(*before, after, others), warmup=((1, first_ns), (1, second_ns), *trace), calls=calls,
         samples_ns=samples, noise=seen, overhead=overhead, work=problem.work(), ceiling=ceiling,
         compilations=compiled, warnings=tuple(warned),
@@ -102,12 +104,12 @@ def inherited(spec: JobSpec) -> Iterator[Setting]:
 def prepare(
     framework: "Framework", model: Any, example: tuple[Any, ...], shapes: Sequence["Shape"], ledger: Ledger
 ) -> "Step":
-    """Trace or compile the step; a mode that does neither has no such phase."""
-    prepared = framework.step(model, example, shapes)
-    if prepared.phase is None:
-        return prepared.prepare()
-    with ledger.phase(prepared.phase):
-        return prepared.prepare()
+    """Trace or compile the step, or one after the other; a mode that does neither has no such phase."""
+    ready: Prepared | Step = framework.step(model, example, shapes)
+    while isinstance(ready, frameworks.Prepared):
+        with ledger.phase(ready.phase) if ready.phase else nullcontext():
+            ready = ready.prepare()
+    return ready
 
 
 def joined(*verifications: Verification) -> Verification:
@@ -139,10 +141,10 @@ def tell(seen: Sequence[warnings.WarningMessage], warned: list[str]) -> None:
             print(message, file=sys.stderr)
 
 
-def versions() -> dict[str, str]:
+def versions(more: Sequence[str]) -> dict[str, str]:
     """Versions of Python and of what a time may depend on, as far as it is installed."""
     found = {"python": platform.python_version()}
-    for name in REPORTED:
+    for name in (*REPORTED, *more):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -13,6 +13,8 @@ from orchestrator.plan import DATA_SEED
 from schemas.job import Cell
 from workers import frameworks, workloads
 from workers.frameworks import Step
+from workers.job import prepare
+from workers.ledger import Ledger
 from workers.problem import Problem
 
 
@@ -25,7 +27,7 @@ def of(text: str) -> tuple[Step, tuple[Any, ...]]:
     problem = Problem(cell, DATA_SEED)
     model = framework.build(implementation, problem.weights)
     inputs = framework.arrays(problem.input_sets[0])
-    return framework.step(model, inputs, problem.axes()).prepare(), inputs
+    return prepare(framework, model, inputs, problem.axes(), Ledger(lambda _: None)), inputs
 
 
 def main(text: str, file: str) -> None:

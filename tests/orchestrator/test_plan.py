@@ -26,7 +26,7 @@ def test_every_combination_of_the_axes_is_a_cell_once() -> None:
 
 def test_a_framework_without_a_mode_is_all_its_modes() -> None:
     modes = [cell.label for cell in expand({"frameworks": ["tensorflow"], "batch": [1], "workloads": ["mlp"]})]
-    assert modes == ["tensorflow:eager", "tensorflow:function"]
+    assert modes == [f"tensorflow:{mode}" for mode in ("eager", "function", "xla", "session")]
 
 
 def test_cells_that_are_compared_stand_together() -> None:
@@ -73,7 +73,7 @@ def test_an_included_cell_that_is_there_already_stays_one() -> None:
     ("axes", "said", "sentence"),
     [
         ({"frameworks": ["torhc"]}, {}, "unknown framework 'torhc'; did you mean torch?"),
-        ({"frameworks": ["torch:scirpt"]}, {}, "unknown mode of torch 'scirpt'; did you mean script?"),
+        ({"frameworks": ["torch:scirpt"]}, {}, "unknown mode of torch 'scirpt'; did you mean script"),
         ({"frameworks": ["numpy:zzz"]}, {}, "unknown mode of numpy 'zzz'; valid: eager"),
         ({"workloads": ["rn_cell"]}, {}, "unknown workload 'rn_cell'; did you mean rnn_cell"),
         ({"workloads": ["rnn:lenght=3"]}, {}, "unknown parameter of rnn 'lenght'; did you mean length"),

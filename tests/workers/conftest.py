@@ -59,9 +59,13 @@ def spec_of(
     sizes = defaults(workload) | dict(parameters or {})
     names = {"framework": framework, "mode": mode, "workload": workload, "parameters": sizes}
     cell = Cell.model_validate(names | fields)
-    asked = {name: text for known in FRAMEWORKS if known.name == framework for name, text in known.variables.items()}
+    known = next((known for known in FRAMEWORKS if known.name == framework), None)
+    asked = known.variables if known else {}
     variables = {name: text.format(threads=cell.threads) for name, text in asked.items()}
-    return JobSpec(cell=cell, block=1, position=0, seed=7, cpus=(), variables=variables, timing=QUICK)
+    modules = [known.module for known in known.modes if known.name == mode] if known else []
+    return JobSpec(
+        cell=cell, block=1, position=0, seed=7, cpus=(), variables=variables, timing=QUICK, module="".join(modules)
+    )
 
 
 def run_process(arguments: list[str], message: bytes, variables: Mapping[str, str]) -> Ended:

@@ -10,6 +10,8 @@ from workers import workloads
 from workers.arrays import Array
 from workers.frameworks import Step
 from workers.frameworks.numpy import Framework
+from workers.job import prepare
+from workers.ledger import Ledger
 from workers.problem import Problem
 
 if TYPE_CHECKING:
@@ -35,7 +37,8 @@ class Honest:
         self.problem = problem(ask)
         self.framework = Framework(cell(ask))
         model = self.framework.build(workloads.reference("rnn"), self.problem.weights)
-        self.step: Step = self.framework.step(model, self.problem.input_sets[0], self.problem.axes()).prepare()
+        example, ledger = self.problem.input_sets[0], Ledger(lambda _: None)
+        self.step: Step = prepare(self.framework, model, example, self.problem.axes(), ledger)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
