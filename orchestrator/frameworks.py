@@ -6,7 +6,7 @@ module that imports no framework.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from types import MappingProxyType
 
@@ -18,13 +18,18 @@ GROUP = "plumbline.frameworks"
 
 @functools.cache
 def known() -> Mapping[str, Framework]:
-    """Every framework by name: our own first, then the others in the order of their names.
+    """Every framework by name: our own first, then those that are installed here."""
+    return among(metadata.entry_points(group=GROUP))
+
+
+def among(points: Iterable[metadata.EntryPoint]) -> Mapping[str, Framework]:
+    """Our own frameworks, and those of these entry points in the order of their names.
 
     Raises:
-        UsageError: what an installed distribution adds is no framework, or one whose name is taken.
+        UsageError: what a distribution adds is no framework, or one whose name is taken.
     """
     found = {framework.name: framework for framework in FRAMEWORKS}
-    for point in sorted(metadata.entry_points(group=GROUP), key=lambda point: point.name):
+    for point in sorted(points, key=lambda point: point.name):
         added = load(point)
         if added.name in found:
             raise UsageError(f"{origin(point)} adds a framework {added.name}, a name that is taken; uninstall it")

@@ -171,6 +171,32 @@ def test_the_track_of_defaults_sets_nothing(make_plan: MakePlan) -> None:
     assert job.cpus == (0, 1)
 
 
+def test_caches_are_cold_or_warm_whatever_else_is_set(make_plan: MakePlan) -> None:
+    axes = {"cache": ("cold", "warm"), "track": ("parity", "defaults"), "workloads": ("mlp",)}
+    cells = expand(axes | {"frameworks": ["torch:compile"], "batch": [1]})
+    plan = make_plan("numpy")
+    disabled = {
+        (cell.cache, cell.track): plan.job(cell, 1, 0, None).variables["TORCHINDUCTOR_FORCE_DISABLE_CACHES"]
+        for cell in cells
+    }
+    assert disabled == {
+        ("cold", "parity"): "1", ("cold", "defaults"): "1", ("warm", "parity"): "0", ("warm", "defaults"): "0",
+    }  # fmt: skip
+
+
+def test_only_a_warm_cache_that_there_is_has_to_be_filled(make_plan: MakePlan) -> None:
+    pytest.importorskip("torch")
+    plan = make_plan("torch:compile", "numpy", axes={"cache": ("cold", "warm")})
+    assert [(cell.framework, cell.cache) for cell in plan.to_fill] == [("torch", "warm")]
+
+
+def test_a_job_names_the_module_of_its_mode(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy")
+    cells = expand({"frameworks": ["tensorflow:session", "tensorflow:xla"], "batch": [1], "workloads": ["mlp"]})
+    modules = [plan.job(cell, 1, 0, None).module for cell in cells]
+    assert modules == ["workers.frameworks.tensorflow_session", ""]
+
+
 def test_all_jobs_of_all_sweeps_compute_on_the_same_data(make_plan: MakePlan) -> None:
     plans = (make_plan("numpy", seed=5), make_plan("synthetic:spin", seed=6))
     assert len({plan.job(plan.cells[0], block, 0, None).seed for plan in plans for block in (1, 2)}) == 1

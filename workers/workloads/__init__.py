@@ -68,4 +68,5 @@ def implementation(workload: str, framework: str, package: str = "") -> Any:
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-        raise Unsupported(f"the workload {workload} has no implementation for {framework}") from error
+        place = f"in {package}" if package else f"for {framework}"
+        raise Unsupported(f"the workload {workload} has no implementation {place}") from error
