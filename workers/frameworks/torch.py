@@ -1,5 +1,6 @@
 """PyTorch: eager here, its other modes in the files beside this one."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -67,6 +68,7 @@ class Framework:
                 got="on" if torch.is_grad_enabled() else "off",
             ),
             Setting(name="oneDNN", asked=None, got="on" if torch.backends.mkldnn.enabled else "off"),
+            Setting(name="compile threads", asked=None, got=os.environ.get("TORCHINDUCTOR_COMPILE_THREADS", "default")),
         )
 
     def build_info(self) -> str:
