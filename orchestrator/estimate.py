@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from orchestrator.frameworks import known as frameworks
+from orchestrator.plan import mode_of
 from schemas.job import Cell, Timing
 from schemas.record import JobRecord
 
@@ -14,23 +15,21 @@ def seconds_by_mode(records: Iterable[JobRecord]) -> dict[str, float]:
     took = defaultdict(list)
     for record in records:
         if record.outcome == "measured" and record.outside is not None:
-            took[mode_of(record.spec.cell)].append(record.outside.spawn_to_end_ns / 1e9)
+            took[label(record.spec.cell)].append(record.outside.spawn_to_end_ns / 1e9)
     return {mode: statistics.median(values) for mode, values in took.items()}
 
 
-def mode_of(cell: Cell) -> str:
-    """Framework and mode, whatever else a cell is."""
+def label(cell: Cell) -> str:
+    """Framework and mode, of a clone as of its original."""
     return f"{cell.framework}:{cell.mode}"
 
 
 def job_s(cell: Cell, timing: Timing, known: Mapping[str, float]) -> float:
     """What one job of a cell will take, in seconds."""
-    if mode_of(cell) in known:
-        return known[mode_of(cell)]
-    framework = frameworks()[cell.framework]
-    compile_s = sum(mode.compile_s for mode in framework.modes if mode.name == cell.mode)
+    if label(cell) in known:
+        return known[label(cell)]
     measuring_ns = timing.warmup_min_ns + 1.5 * timing.samples * timing.sample_ns
-    return framework.start_s + compile_s + measuring_ns / 1e9
+    return frameworks()[cell.framework].start_s + mode_of(cell).compile_s + measuring_ns / 1e9
 
 
 def block_s(cells: Sequence[Cell], timing: Timing, known: Mapping[str, float]) -> float:

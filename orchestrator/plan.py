@@ -37,7 +37,7 @@ class Plan:
     @property
     def to_fill(self) -> tuple[Cell, ...]:
         """The cells whose warm cache has to be filled before they are measured."""
-        return tuple(cell for cell in self.runnable if cell.cache == "warm" and known()[cell.framework].caches)
+        return tuple(cell for cell in self.runnable if cell.cache == "warm" and mode_of(cell).cached)
 
     def order(self, cells: Sequence[Cell], block: int) -> list[Cell]:
         """These cells in the random order of one block; the same seed gives the same order."""
@@ -46,14 +46,13 @@ class Plan:
     def job(self, cell: Cell, block: int, position: int, calls: int | None) -> JobSpec:
         """One job, with everything that its worker has to know. `calls` in one sample; None: the job finds out."""
         framework, parity = known()[cell.framework], cell.track == "parity"
-        (mode,) = (mode for mode in framework.modes if mode.name == cell.mode)
         said = {name: text.format(threads=cell.threads) for name, text in framework.variables.items()}
         layout = random.Random(f"{self.seed}/{block}/{cell.id}")  # noqa: S311 (spread, not secrets)
         return JobSpec(
             cell=cell, block=block, position=position, seed=DATA_SEED,
             cpus=cpus(cell.threads, self.available) if parity else self.available,
             variables=(said if parity else {}) | framework.caches.get(cell.cache, {}),
-            module=mode.module or framework.module,
+            module=mode_of(cell).module or framework.module,
             hash_seed=layout.randrange(2**32), padding_bytes=layout.randrange(4096),
             timing=self.spec.timing.model_copy(update={"calls": calls or self.spec.timing.calls}),
             deadline_s=self.spec.deadline,
@@ -101,6 +100,11 @@ def combinations(axes: Axes) -> Iterator[Cell]:
             framework=framework, mode=mode, workload=workload, parameters=parameters, task=task, batch=batch,
             dtype=dtype, threads=threads, device=device, track=track, cache=cache, environment=environment,
         )  # fmt: skip
+
+
+def mode_of(cell: Cell) -> catalog.Mode:
+    """The catalog's entry of a cell's mode."""
+    return next(mode for mode in known()[cell.framework].modes if mode.name == cell.mode)
 
 
 def parse_framework(text: str) -> list[tuple[str, str]]:

@@ -16,7 +16,8 @@ NAME = r"^[a-z][a-z0-9_-]*$"
 class Mode(Model):
     """One way a framework executes. A compiled mode names the mode that it has to beat.
 
-    `module` is what a worker imports for it, where that is not the framework's own.
+    `module` is what a worker imports for it, where that is not the framework's own. A mode is `cached` if what it
+    compiles goes into the framework's caches.
     """
 
     name: str = Field(pattern=NAME)
@@ -24,6 +25,7 @@ class Mode(Model):
     sibling: str = ""
     deprecated: str = ""
     module: str = ""
+    cached: bool = False
     compile_s: NonNegativeFloat = 0.0
     """Seconds that it takes longer than the framework's `start_s`: for estimates only."""
 
@@ -119,18 +121,21 @@ FRAMEWORKS: tuple[Framework, ...] = (
                 name="compile",
                 summary="torch.compile: compiled by Inductor in the first call, anew for each shape",
                 sibling="eager",
+                cached=True,
                 compile_s=30,
             ),
             Mode(
                 name="compile-dynamic",
                 summary="torch.compile with dynamic=True: compiled for open shapes, where the model allows it",
                 sibling="eager",
+                cached=True,
                 compile_s=30,
             ),
             Mode(
                 name="compile-max-autotune",
                 summary="torch.compile with mode=max-autotune: candidates for products are timed, the fastest is kept",
                 sibling="eager",
+                cached=True,
                 compile_s=30,
             ),
             Mode(
@@ -142,6 +147,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
                 name="aot",
                 summary="torch.export and AOTInductor: a library compiled ahead of the first call; forward only",
                 sibling="eager",
+                cached=True,
                 compile_s=30,
             ),
         ),

@@ -186,8 +186,8 @@ def test_caches_are_cold_or_warm_whatever_else_is_set(make_plan: MakePlan) -> No
 
 def test_only_a_warm_cache_that_there_is_has_to_be_filled(make_plan: MakePlan) -> None:
     pytest.importorskip("torch")
-    plan = make_plan("torch:compile", "numpy", axes={"cache": ("cold", "warm")})
-    assert [(cell.framework, cell.cache) for cell in plan.to_fill] == [("torch", "warm")]
+    plan = make_plan("torch:compile", "torch:eager", "numpy", axes={"cache": ("cold", "warm")})
+    assert [(cell.label, cell.cache) for cell in plan.to_fill] == [("torch:compile", "warm")]
 
 
 def test_a_job_names_the_module_of_its_mode(make_plan: MakePlan) -> None:

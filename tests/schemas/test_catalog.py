@@ -46,6 +46,7 @@ def test_a_mode_has_the_file_that_a_worker_imports_for_it(framework: Framework) 
 @each_framework
 def test_a_cold_and_a_warm_cache_are_told_by_the_same_variables(framework: Framework) -> None:
     assert framework.caches.keys() in ({"cold", "warm"}, set())
+    assert bool(framework.caches) == any(mode.cached for mode in framework.modes)
     if framework.caches:
         assert framework.caches["cold"].keys() == framework.caches["warm"].keys()
         assert framework.caches["cold"] != framework.caches["warm"]
