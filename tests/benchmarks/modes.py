@@ -1,6 +1,7 @@
 """What each mode of PyTorch and TensorFlow comes to on each workload and task, as the table of docs/modes.md.
 
 One job for each cell. An entry is the phases before the first result with their seconds, or what barred the cell.
+Named on the command line: workloads, then frameworks or modes, each separated by commas.
 """
 
 import sys
@@ -15,14 +16,16 @@ from orchestrator.plan import Plan, plan
 from schemas.job import Cell
 from schemas.sweep import Axes, SweepSpec
 
-WORKLOADS = ("rnn_cell", "mlp", "rnn", "rnn:fixed_length=1")
+WORKLOADS = "rnn_cell,mlp,rnn,rnn:fixed_length=1"
 SHOWN = ("trace", "compile", "first_call")
 
 
-def main(*frameworks: str) -> None:
+def main(workloads: str = WORKLOADS, frameworks: str = "torch,tensorflow") -> None:
     """Print a row for each mode, with a column for each workload and task."""
-    axes = Axes(frameworks=frameworks or ("torch", "tensorflow"), workloads=WORKLOADS, tasks=("forward", "backward"))
-    planned = plan(SweepSpec(axes=axes), host.cores())
+    axes = Axes(
+        workloads=tuple(workloads.split(",")), frameworks=tuple(frameworks.split(",")), tasks=("forward", "backward")
+    )
+    planned = plan(SweepSpec(axes=axes, deadline=600), host.cores())
     rows: dict[str, dict[str, str]] = defaultdict(dict)
     for cell in planned.cells:
         if not cell.replica:
