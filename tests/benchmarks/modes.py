@@ -1,6 +1,7 @@
 """What each mode of PyTorch and TensorFlow comes to on each workload and task, as the table of docs/modes.md.
 
-One job for each cell. An entry is the phases before the first result with their seconds, or what barred the cell.
+One job for each cell. An entry is the phases before the first result with their seconds, or what barred the cell, for
+which the reasons are said as the jobs end.
 Named on the command line: workloads, then frameworks or modes, each separated by commas.
 """
 
@@ -30,7 +31,6 @@ def main(workloads: str = WORKLOADS, frameworks: str = "torch,tensorflow") -> No
     for cell in planned.cells:
         if not cell.replica:
             rows[cell.label][column(cell)] = entry(planned, cell)
-            print(cell.label, column(cell), rows[cell.label][column(cell)], file=sys.stderr, flush=True)
     columns = list(next(iter(rows.values())))
     print("| mode |", " | ".join(columns), "|")
     print("|---" * (len(columns) + 1) + "|")
@@ -51,7 +51,8 @@ def entry(planned: Plan, cell: Cell) -> str:
         ending = Local()(spec, Path(folder) / "log", lambda event: None)
     judgement, report = judge(spec, ending), report_of(ending)
     if report is None or judgement.outcome != "measured":
-        return f"{judgement.outcome}: {judgement.reason}"
+        print(f"{cell.label}, {column(cell)}: {judgement.outcome}, {judgement.reason}", file=sys.stderr)
+        return judgement.outcome
     took = {cost.name: cost.wall_ns / 1e9 for cost in report.phases if cost.name in SHOWN}
     return ", ".join(f"{name.replace('_', ' ')} {seconds:.2g} s" for name, seconds in took.items())
 

@@ -27,6 +27,8 @@ def export(subject: Subject) -> Any:
     try:
         return torch.export.export(subject.model, subject.example, dynamic_shapes=axes)
     except UserError as error:
+        if not any(axes):
+            raise
         raise Unsupported(f"torch.export does not leave open what the inputs decide: {told(error)}") from error
 
 
