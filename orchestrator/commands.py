@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
@@ -24,6 +25,7 @@ from orchestrator.doctor import Facts, Verdict, examine, verdict
 from orchestrator.environments import CURRENT, find
 from orchestrator.errors import UsageError
 from orchestrator.exits import Exit
+from orchestrator.frameworks import known as frameworks
 from orchestrator.interrupts import Interrupts
 from orchestrator.launchers.local import Local
 from orchestrator.promises import clones
@@ -32,7 +34,6 @@ from orchestrator.report.document import document
 from orchestrator.report.units import printable
 from orchestrator.specfile import validate
 from orchestrator.sweep import Sweep
-from schemas.catalog import FRAMEWORKS
 from schemas.record import JobRecord, Manifest
 
 RECENT = 200
@@ -42,7 +43,7 @@ RECENT = 200
 def sweep(said: Mapping[str, Any], root: Path, *, as_json: bool, command: Sequence[str]) -> Exit:
     """Run a sweep to its end, show what it found, and keep all of it."""
     planned = planning.plan(validate(said), host.cores())
-    known = estimate.seconds_by_framework(store.recent(root, RECENT))
+    known = estimate.seconds_by_mode(store.recent(root, RECENT))
     console = Console(stderr=as_json)
     began = datetime.now().astimezone()
     run = store.create(root, planned.spec.name, began)
@@ -71,7 +72,7 @@ def resume(root: Path, name: str, *, force: bool, as_json: bool) -> Exit:
             return exit_code(records, interrupted=False)
         mixed = tuple(dict.fromkeys([*manifest.mixed, *changed]))
         manifest = manifest.model_copy(update={"stopped": "", "finished": False, "mixed": mixed})
-        known = estimate.seconds_by_framework(records)
+        known = estimate.seconds_by_mode(records)
         return carry_out(run, planned, manifest, console, known, earlier=records, resumed=True, as_json=as_json)
 
 
@@ -128,9 +129,12 @@ def measured(
     block_s = estimate.block_s(planned.runnable, planned.spec.timing, known)
     board = Board(plan=planned, started_s=now, now_s=now, block_s=block_s)
     host.step_aside({core for cell in planned.cells for core in planning.cpus(cell.threads, planned.available)})
-    with Interrupts() as interrupts, family.guarded(), Steadfast(view(board, console)) as shown:
+    with (
+        Interrupts() as interrupts, family.guarded(), Steadfast(view(board, console)) as shown,
+        TemporaryDirectory(prefix="plumbline-") as caches,
+    ):  # fmt: skip
         going = Sweep(
-            plan=planned, launcher=Local(interrupts), store=run, host=machine, publish=shown,
+            plan=planned, launcher=Local(interrupts, Path(caches)), store=run, host=machine, publish=shown,
             interrupts=interrupts, earlier=earlier, resumed=resumed,
             enough=lambda records, block: enough(planned.spec, planned.cells, records, block),
         )  # fmt: skip
@@ -174,7 +178,7 @@ def exit_code(records: Sequence[JobRecord], *, interrupted: bool) -> Exit:
 def plan(said: Mapping[str, Any], root: Path, *, as_json: bool) -> None:
     """Show what a sweep would run."""
     planned = planning.plan(validate(said), host.cores())
-    known = estimate.seconds_by_framework(store.recent(root, RECENT))
+    known = estimate.seconds_by_mode(store.recent(root, RECENT))
     if as_json:
         print_json(catalogue.plan_document(planned, known))
     else:
@@ -193,10 +197,9 @@ def doctor(runs: Path, *, as_json: bool) -> Exit:
     """Watch this machine for a second, and say whether it is fit to measure."""
     here = find(CURRENT)
     machine, now = host.fingerprint(), condition.observe(runs)
-    missing = frozenset(framework.package for framework in FRAMEWORKS if here.lacks(framework))
-    findings = examine(
-        Facts(host=machine, now=now, frameworks=FRAMEWORKS, missing=missing, interpreter=str(here.python))
-    )
+    exist = tuple(frameworks().values())
+    missing = frozenset(framework.package for framework in exist if here.lacks(framework))
+    findings = examine(Facts(host=machine, now=now, frameworks=exist, missing=missing, interpreter=str(here.python)))
     if as_json:
         print_json(health.document(machine, now, findings))
     else:

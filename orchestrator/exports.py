@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from orchestrator import judge
+from orchestrator.frameworks import known
 from orchestrator.launchers import Launcher
-from orchestrator.plan import FRAMEWORKS
 from orchestrator.store import Store
 from schemas.event import Event, Exported
 from schemas.job import Cell, JobSpec
@@ -20,7 +20,7 @@ from schemas.record import ExportRecord, Host, JobRecord, Outside
 
 def needed(cell: Cell) -> bool:
     """Whether a cell's jobs load what another framework has exported."""
-    return bool(FRAMEWORKS[cell.framework].exporter)
+    return bool(known()[cell.framework].exporter)
 
 
 def in_place_of_a_job(spec: JobSpec, export: ExportRecord, log: Path) -> JobRecord:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from orchestrator.analysis.statistics import LOOKS
 from orchestrator.environments import find
 from orchestrator.errors import UsageError, unknown
+from orchestrator.frameworks import known
 from schemas import catalog
 from schemas.job import WARMUP_MAX_NS, Cell, JobSpec
 from schemas.sweep import Axes, Pick, SweepSpec
 
-FRAMEWORKS = {framework.name: framework for framework in catalog.FRAMEWORKS}
 WORKLOADS = {workload.name: workload for workload in catalog.WORKLOADS}
 MOST_CELLS = 10_000
 DATA_SEED = 20261
@@ -54,20 +54,25 @@ class Plan:
         share_s = min(self.spec.stop.budget / max(1, jobs), self.spec.deadline, LONGEST_SHARE_S)
         return max(WARMUP_MAX_NS, round(WARMING * share_s * 1e9))
 
+    @property
+    def to_fill(self) -> tuple[Cell, ...]:
+        """The cells whose warm cache has to be filled before they are measured."""
+        return tuple(cell for cell in self.runnable if cell.cache == "warm" and mode_of(cell).cached)
+
     def order(self, cells: Sequence[Cell], block: int) -> list[Cell]:
         """These cells in the random order of one block; the same seed gives the same order."""
         return random.Random(f"{self.seed}/{block}").sample(list(cells), len(cells))  # noqa: S311 (order, not secrets)
 
     def job(self, cell: Cell, block: int, position: int, calls: int | None) -> JobSpec:
         """One job, with everything that its worker has to know. `calls` in one sample; None: the job finds out."""
-        framework = FRAMEWORKS[cell.framework]
-        parity = cell.track == "parity"
+        framework, parity = known()[cell.framework], cell.track == "parity"
+        said = {name: text.format(threads=cell.threads) for name, text in framework.variables.items()}
         layout = random.Random(f"{self.seed}/{block}/{cell.id}")  # noqa: S311 (spread, not secrets)
         return JobSpec(
             cell=cell, block=block, position=position, seed=DATA_SEED,
             cpus=cpus(cell.threads, self.available) if parity else self.available,
-            variables={name: text.format(threads=cell.threads) for name, text in framework.variables.items()}
-            if parity else {},
+            variables=(said if parity else {}) | framework.caches.get(cell.cache, {}),
+            module=mode_of(cell).module or framework.module,
             hash_seed=layout.randrange(2**32), padding_bytes=layout.randrange(4096),
             timing=self.spec.timing.model_copy(
                 update={"calls": calls or self.spec.timing.calls, "warmup_max_ns": self.warmup_max_ns}
@@ -119,24 +124,29 @@ def combinations(axes: Axes) -> Iterator[Cell]:
     """Every combination, workload by workload, so that what is compared stands together."""
     modes = [pair for text in axes.frameworks for pair in parse_framework(text)]
     workloads = [parse_workload(text) for text in axes.workloads]
-    rest = (axes.tasks, axes.batch, axes.dtype, axes.threads, axes.device, axes.track, axes.environment)
-    for (workload, parameters), task, batch, dtype, threads, device, track, environment, (
+    rest = (axes.tasks, axes.batch, axes.dtype, axes.threads, axes.device, axes.track, axes.cache, axes.environment)
+    for (workload, parameters), task, batch, dtype, threads, device, track, cache, environment, (
         framework,
         mode,
     ) in itertools.product(workloads, *rest, modes):
         find(environment)
         yield Cell(
             framework=framework, mode=mode, workload=workload, parameters=parameters, task=task, batch=batch,
-            dtype=dtype, threads=threads, device=device, track=track, environment=environment,
+            dtype=dtype, threads=threads, device=device, track=track, cache=cache, environment=environment,
         )  # fmt: skip
+
+
+def mode_of(cell: Cell) -> catalog.Mode:
+    """The catalog's entry of a cell's mode."""
+    return next(mode for mode in known()[cell.framework].modes if mode.name == cell.mode)
 
 
 def parse_framework(text: str) -> list[tuple[str, str]]:
     """`torch:script` is one mode, `torch` all of them."""
     name, _, mode = text.partition(":")
-    if name not in FRAMEWORKS:
-        raise unknown("framework", name, FRAMEWORKS)
-    modes = [mode.name for mode in FRAMEWORKS[name].modes]
+    if name not in known():
+        raise unknown("framework", name, known())
+    modes = [mode.name for mode in known()[name].modes]
     if mode and mode not in modes:
         raise unknown(f"mode of {name}", mode, modes)
     return [(name, mode)] if mode else [(name, each) for each in modes]
@@ -185,7 +195,7 @@ def widened(axes: Axes, pick: Pick) -> Axes:
 
 def refusal(cell: Cell) -> str:
     """Why a cell cannot run here; empty if it can be tried."""
-    framework = FRAMEWORKS[cell.framework]
+    framework = known()[cell.framework]
     if cell.dtype not in framework.dtypes:
         return f"{cell.framework} does not compute in {cell.dtype}; it does in {' and '.join(framework.dtypes)}"
     if reason := framework.cannot.get(cell.task):

@@ -2,29 +2,43 @@
 
 from typing import get_args
 
-from pydantic import NonNegativeInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from schemas.base import Model
-from schemas.job import Dtype, Task
+from schemas.job import Cache, Dtype, Task
 
 TASKS: tuple[Task, ...] = get_args(Task)
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 NUMPY_DTYPES: tuple[Dtype, ...] = ("float32", "float64")
+NAME = r"^[a-z][a-z0-9_-]*$"
 
 
 class Mode(Model):
-    """One way a framework executes. A compiled mode names the mode that it has to beat."""
+    """One way a framework executes. A compiled mode names the mode that it has to beat.
 
-    name: str
+    `module` is what a worker imports for it, where that is not the framework's own. A mode is `cached` if what it
+    compiles goes into the framework's caches.
+    """
+
+    name: str = Field(pattern=NAME)
     summary: str
     sibling: str = ""
     deprecated: str = ""
+    module: str = ""
+    cached: bool = False
+    compile_s: NonNegativeFloat = 0.0
+    """Seconds that it takes longer than the framework's `start_s`: for estimates only."""
 
 
 class Framework(Model):
-    """A library that executes. `variables` are set before a worker starts; {threads} stands for their number."""
+    """A library that executes. `variables` are set before a worker starts; {threads} stands for their number.
 
-    name: str
+    `caches` are variables as well, those of a cold and of a warm compile cache; {cache} stands for a folder that is the
+    job's own when it is cold, and common to all jobs of a cell when it is warm. `module` is what a worker imports, and
+    has the class `Framework`; empty: the file of that name under workers/frameworks.
+    """
+
+    name: str = Field(pattern=NAME)
     package: str
     requirement: str
     modes: tuple[Mode, ...]
@@ -36,6 +50,8 @@ class Framework(Model):
     """What else has to be installed: a requirement for each package."""
     cannot: dict[Task, str] = {}
     """Tasks that it does not do, each with the reason."""
+    caches: dict[Cache, dict[str, str]] = {}
+    module: str = ""
     start_s: float
     """Seconds from spawn to the first call, roughly, on a 2-core machine with a warm disk: for estimates only."""
 
@@ -62,13 +78,27 @@ ONE_POOL = {"OMP_NUM_THREADS": "{threads}", "MKL_NUM_THREADS": "{threads}", "OPE
 FORWARD_ALONE = "it runs an exported graph, and that holds the forward pass alone"
 TORCH_TO_ONNX = {"torch": "torch==2.13.0", "onnx": "onnx==1.23.2", "onnxscript": "onnxscript==0.7.2"}
 
+INDUCTOR_CACHES: dict[Cache, dict[str, str]] = {
+    "cold": {
+        "TORCHINDUCTOR_CACHE_DIR": "{cache}/inductor",
+        "TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1",
+        "CUDA_CACHE_DISABLE": "1",
+    },
+    "warm": {
+        "TORCHINDUCTOR_CACHE_DIR": "{cache}/inductor",
+        "TORCHINDUCTOR_FORCE_DISABLE_CACHES": "0",
+        "CUDA_CACHE_DISABLE": "0",
+    },
+}
+
 FRAMEWORKS: tuple[Framework, ...] = (
     Framework(
         name="torch",
         package="torch",
         requirement="torch==2.13.0",
         start_s=2.5,
-        variables=ONE_POOL,
+        variables=ONE_POOL | {"TORCHINDUCTOR_COMPILE_THREADS": "1"},
+        caches=INDUCTOR_CACHES,
         modes=(
             Mode(name="eager", summary="PyTorch as written, operation by operation"),
             Mode(
@@ -83,6 +113,51 @@ FRAMEWORKS: tuple[Framework, ...] = (
                 sibling="eager",
                 deprecated=TORCHSCRIPT,
             ),
+            Mode(
+                name="script-freeze",
+                summary="torch.jit.freeze: scripted, with the weights as constants; forward only",
+                sibling="eager",
+                deprecated=TORCHSCRIPT,
+            ),
+            Mode(
+                name="script-optimized",
+                summary="torch.jit.optimize_for_inference: frozen, then rewritten for this CPU; forward only",
+                sibling="eager",
+                deprecated=TORCHSCRIPT,
+            ),
+            Mode(
+                name="compile",
+                summary="torch.compile: compiled by Inductor in the first call, anew for each shape",
+                sibling="eager",
+                cached=True,
+                compile_s=30,
+            ),
+            Mode(
+                name="compile-dynamic",
+                summary="torch.compile with dynamic=True: compiled for open shapes, where the model allows it",
+                sibling="eager",
+                cached=True,
+                compile_s=30,
+            ),
+            Mode(
+                name="compile-max-autotune",
+                summary="torch.compile with mode=max-autotune: candidates for products are timed, the fastest is kept",
+                sibling="eager",
+                cached=True,
+                compile_s=30,
+            ),
+            Mode(
+                name="compile-reduce-overhead",
+                summary="torch.compile with mode=reduce-overhead: calls replay CUDA graphs; not on a CPU",
+                sibling="eager",
+            ),
+            Mode(
+                name="aot",
+                summary="torch.export and AOTInductor: a library compiled ahead of the first call; forward only",
+                sibling="eager",
+                cached=True,
+                compile_s=30,
+            ),
         ),
     ),
     Framework(
@@ -94,6 +169,17 @@ FRAMEWORKS: tuple[Framework, ...] = (
         modes=(
             Mode(name="eager", summary="TensorFlow 2 as written, operation by operation"),
             Mode(name="function", summary="tf.function: a static graph traced from the Python source", sibling="eager"),
+            Mode(
+                name="xla",
+                summary="tf.function with jit_compile=True: the static graph, compiled by XLA for each shape",
+                sibling="eager",
+            ),
+            Mode(
+                name="session",
+                summary="TensorFlow 1's way: a graph run by a session; arrays are copied in and out at each call",
+                sibling="eager",
+                module="workers.frameworks.tensorflow_session",
+            ),
         ),
     ),
     Framework(

@@ -13,6 +13,7 @@ Task = Literal["forward", "backward"]
 Dtype = Literal["float32", "float64", "bfloat16"]
 Device = Literal["cpu"]
 Track = Literal["parity", "defaults"]
+Cache = Literal["cold", "warm"]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Threads = Annotated[int, Field(ge=1, le=4096)]
 Nanoseconds = Annotated[int, Field(ge=0, le=3_600_000_000_000)]
@@ -32,6 +33,7 @@ class Cell(Model):
     device: Device = "cpu"
     environment: str = "current"
     track: Track = "parity"
+    cache: Cache = Field(default="cold", description="whether what an earlier process compiled is found again")
     replica: NonNegativeInt = Field(default=0, description="1 for the A/A clone of a cell, which is the same again")
 
     @property
@@ -85,12 +87,15 @@ class JobSpec(Versioned):
     """One cell, measured once, in one fresh process; or with `export`, its artefact written in one."""
 
     cell: Cell
-    block: PositiveInt
+    block: NonNegativeInt = Field(description="from 1; 0: it fills a warm cache, and its times do not count")
     position: NonNegativeInt = Field(description="place in the block's random order")
     attempt: PositiveInt = Field(default=1, description="2 and more: an earlier one was lost, interrupted or killed")
     seed: NonNegativeInt = Field(description="of weights and inputs: the same in every job of a run")
     cpus: tuple[NonNegativeInt, ...] = Field(description="the cores that the worker may use; empty: all")
-    variables: dict[str, str] = Field(description="environment variables set before the worker starts")
+    variables: dict[str, str] = Field(
+        description="environment variables set before the worker starts; {cache} stands for its folder for files"
+    )
+    module: str = Field(default="", description="what the worker imports; empty: its own file named as the framework")
     hash_seed: NonNegativeInt = Field(default=0, le=2**32 - 1, description="PYTHONHASHSEED, another one in each job")
     padding_bytes: NonNegativeInt = Field(
         default=0, le=1 << 16, description="added to the environment: shifts the stack"

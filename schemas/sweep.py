@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, PositiveFloat
 
 from schemas.base import Model, PositiveInt
-from schemas.job import Count, Device, Dtype, Task, Threads, Timing, Track
+from schemas.job import Cache, Count, Device, Dtype, Task, Threads, Timing, Track
 from schemas.limits import Limits, Seconds
 
 QUESTION = ("torch:eager", "torch:trace", "torch:script", "tensorflow:function", "tensorflow:eager")
@@ -26,6 +26,7 @@ class Axes(Model):
     device: tuple[Device, ...] = Field(default=("cpu",), min_length=1)
     environment: tuple[str, ...] = Field(default=("current",), min_length=1)
     track: tuple[Track, ...] = Field(default=("parity",), min_length=1)
+    cache: tuple[Cache, ...] = Field(default=("cold",), min_length=1)
 
 
 class Pick(Model):
@@ -40,6 +41,7 @@ class Pick(Model):
     device: Device | None = None
     environment: str | None = None
     track: Track | None = None
+    cache: Cache | None = None
 
 
 class Stop(Model):

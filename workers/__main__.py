@@ -37,7 +37,7 @@ def main() -> None:
     except Exception as error:  # everything that a framework raises becomes the job's last event
         with contextlib.suppress(OSError):  # the disk that holds the log may be what is full
             traceback.print_exc()
-        channel.send(Failure(outcome=outcome_of(error), reason=reason(error), where=where(error)))
+        channel.send(Failure(outcome=outcome_of(error), reason=reason(error), where=place(error)))
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
             stream.flush()
@@ -61,6 +61,11 @@ def reason(error: Exception) -> str:
         place = ".".join(map(str, first["loc"]))
         return f"the worker cannot read its spec: {place}: {first['msg']}"
     return last_line(error)
+
+
+def place(error: Exception) -> str:
+    """Where an error came from; what is unsupported is no error of any line."""
+    return "" if isinstance(error, Unsupported) else where(error)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
     settings = list(inherited(spec))
     ledger.begin()
     with ledger.phase("import"):
-        framework = frameworks.load(cell.framework)(cell)
+        framework = frameworks.load(cell.framework, spec.module)(cell)
     with ledger.phase("initialise"):
         settings += framework.configure()
     with ledger.phase("data"):
@@ -86,7 +86,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
         others = problem.check_other_shapes(framework, step)
         ceiling = roofline.ceiling(getattr(framework, "arithmetic", framework), problem.itemsize)
     with ledger.phase("report"):
-        installed, built = versions(), framework.build_info()
+        installed, built = versions(getattr(framework, "distributions", ())), framework.build_info()
     return Report(
         versions=installed, build_info=built, settings=tuple(settings),
         phases=ledger.costs, age_ns=memory.age_ns(), inputs_sha256=problem.sha256(),
@@ -125,7 +125,11 @@ def source(spec: JobSpec, framework: "Framework") -> Any:
     """What the framework builds the model from: the workload's implementation, or the file that was exported."""
     if spec.artefact is not None:
         return artefacts.verified(spec.artefact)
-    return workloads.implementation(spec.cell.workload, getattr(framework, "implementation", spec.cell.framework))
+    return workloads.implementation(
+        spec.cell.workload,
+        getattr(framework, "implementation", spec.cell.framework),
+        getattr(framework, "workloads", ""),
+    )
 
 
 def prepare(
@@ -168,10 +172,10 @@ def tell(seen: Sequence[warnings.WarningMessage], warned: list[str]) -> None:
             print(message, file=sys.stderr)
 
 
-def versions() -> dict[str, str]:
+def versions(more: Sequence[str] = ()) -> dict[str, str]:
     """Versions of Python and of what a time may depend on, as far as it is installed."""
     found = {"python": platform.python_version()}
-    for name in REPORTED:
+    for name in (*REPORTED, *more):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -115,7 +115,7 @@ def groups(
 ) -> tuple[Group, ...]:
     """Results of all cells, in the order of the plan, grouped by what they compute."""
     of_cell, records = defaultdict(list), last_attempts(records)
-    for record in records:
+    for record in counted(records):
         of_cell[record.spec.cell.id].append(record)
     together, canary_ns = defaultdict(list), canary_floor_ns(records)
     for cell in cells:
@@ -133,7 +133,14 @@ def title(cell: Cell) -> str:
     sizes = " ".join(f"{name}={value}" for name, value in cell.parameters.items())
     threads = f"{cell.threads} thread{'s' if cell.threads > 1 else ''}"
     track = "" if cell.track == "parity" else f", {cell.track}"
-    return f"{cell.workload} {cell.task} ({sizes}), batch {cell.batch}, {cell.dtype}, {threads}, {cell.device}{track}"
+    cache = "" if cell.cache == "cold" else ", warm cache"
+    computed = f"{cell.workload} {cell.task} ({sizes}), batch {cell.batch}, {cell.dtype}"
+    return f"{computed}, {threads}, {cell.device}{track}{cache}"
+
+
+def counted(records: Iterable[JobRecord]) -> Iterator[JobRecord]:
+    """The records that say something of a cell: one that has filled its cache was not warm itself."""
+    return (record for record in records if record.spec.block > 0 or record.outcome != "measured")
 
 
 def result(cell: Cell, records: Sequence[JobRecord], canary_ns: float) -> Result:

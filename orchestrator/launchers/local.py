@@ -1,7 +1,9 @@
 """Runs a job on this machine, in a fresh interpreter of the cell's environment."""
 
 import os
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,19 +23,40 @@ frames for each operation."""
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """One worker after another, each in a process group of its own."""
+    """One worker after another, each in a process group of its own. `caches` is the folder of the warm ones."""
 
     interrupts: Interrupts | None = None
+    caches: Path | None = None
 
     def __call__(self, spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> Ending:
         """Run one job in the interpreter of its environment."""
         python = environments.find(spec.cell.environment).python
-        return supervise.run(
-            [str(python), "-P", str(WORKER)], spec.model_dump_json().encode(),
-            variables(os.environ, spec), log,
-            deadline_s=spec.deadline_s, on_event=on_event, interrupts=self.interrupts,
-            limits=spec.limits,
-        )  # fmt: skip
+        with self._folder(spec) as folder:
+            placed = in_folder(spec, folder)
+            return supervise.run(
+                [str(python), "-P", str(WORKER)], placed.model_dump_json().encode(),
+                variables(os.environ, placed) | {"TMPDIR": str(folder)}, log,
+                deadline_s=spec.deadline_s, on_event=on_event, interrupts=self.interrupts,
+                limits=spec.limits,
+            )  # fmt: skip
+
+    @contextmanager
+    def _folder(self, spec: JobSpec) -> Iterator[Path]:
+        """Where a job's files go, temporary ones included: Inductor keeps a part of its cache among these."""
+        if spec.cell.cache == "warm":
+            assert self.caches is not None
+            folder = self.caches / spec.cell.id
+            folder.mkdir(exist_ok=True)
+            yield folder
+        else:
+            with tempfile.TemporaryDirectory(prefix="plumbline-", ignore_cleanup_errors=True) as made:
+                yield Path(made)
+
+
+def in_folder(spec: JobSpec, folder: Path) -> JobSpec:
+    """The spec as its worker gets it: with the folder's path where its variables say {cache}."""
+    placed = {name: text.replace("{cache}", str(folder)) for name, text in spec.variables.items()}
+    return spec.model_copy(update={"variables": placed})
 
 
 def variables(inherited: Mapping[str, str], spec: JobSpec) -> dict[str, str]:

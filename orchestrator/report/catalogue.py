@@ -12,9 +12,10 @@ from rich.text import Text
 from orchestrator.analysis.results import title
 from orchestrator.environments import CURRENT, find
 from orchestrator.estimate import block_s, job_s
+from orchestrator.frameworks import known as frameworks
 from orchestrator.plan import Plan
 from orchestrator.report.units import clock
-from schemas.catalog import FRAMEWORKS, TASKS, WORKLOADS
+from schemas.catalog import TASKS, WORKLOADS
 
 INSTRUMENT = "synthetic"
 PLAIN: Any = {"box": box.SIMPLE_HEAD, "padding": 0, "show_edge": False}
@@ -25,7 +26,8 @@ def list_document() -> dict[str, Any]:
     here = find(CURRENT)
     return {
         "frameworks": [
-            framework.model_dump(mode="json") | {"missing": here.lacks(framework) or None} for framework in FRAMEWORKS
+            framework.model_dump(mode="json") | {"missing": here.lacks(framework) or None}
+            for framework in frameworks().values()
         ],
         "workloads": [workload.model_dump(mode="json") for workload in WORKLOADS],
         "tasks": list(TASKS),
@@ -35,7 +37,7 @@ def list_document() -> dict[str, Any]:
 def show_list(console: Console) -> None:
     """The same as tables. The instrument's many modes are for tests, and take one row."""
     modes = Table("mode", "what it is", "here", title="Frameworks and their modes", title_justify="left", **PLAIN)
-    for framework in FRAMEWORKS:
+    for framework in frameworks().values():
         missing = escape(find(CURRENT).lacks(framework)) or "installed"
         if framework.name == INSTRUMENT:
             names = ", ".join(mode.name for mode in framework.modes)

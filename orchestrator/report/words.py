@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from orchestrator.analysis.compare import Comparison, Verdict
 from orchestrator.analysis.disturbance import MEANING
 from orchestrator.analysis.results import Group, Result, Steadiness
-from orchestrator.plan import FRAMEWORKS
+from orchestrator.frameworks import known
 from orchestrator.report import breakeven
 from orchestrator.report.units import between, duration, printable, ratio
 
@@ -44,7 +44,7 @@ def fastest(group: Group) -> Iterator[str]:
 def compiled(group: Group) -> Iterator[str]:
     """Each compiled mode against the mode of the same framework that it has to beat."""
     pairs = {(found.baseline, found.cell): found for found in (*group.comparisons, *flipped(group.comparisons))}
-    for framework in FRAMEWORKS.values():
+    for framework in known().values():
         for mode in framework.modes:
             eager, own = f"{framework.name}:{mode.sibling}", f"{framework.name}:{mode.name}"
             if found := pairs.get((eager, own)):
@@ -150,6 +150,6 @@ def listed(names: Sequence[str]) -> str:
 
 def deprecations(results: Sequence[Result]) -> list[str]:
     """What upstream has deprecated among these modes, each once."""
-    modes = {(f.name, mode.name): mode for f in FRAMEWORKS.values() for mode in f.modes}
+    modes = {(f.name, mode.name): mode for f in known().values() for mode in f.modes}
     found = [modes[result.cell.framework, result.cell.mode] for result in results]
     return list(dict.fromkeys(mode.deprecated for mode in found if mode.deprecated))

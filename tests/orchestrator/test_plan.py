@@ -26,7 +26,7 @@ def test_every_combination_of_the_axes_is_a_cell_once() -> None:
 
 def test_a_framework_without_a_mode_is_all_its_modes() -> None:
     modes = [cell.label for cell in expand({"frameworks": ["tensorflow"], "batch": [1], "workloads": ["mlp"]})]
-    assert modes == ["tensorflow:eager", "tensorflow:function"]
+    assert modes == [f"tensorflow:{mode}" for mode in ("eager", "function", "xla", "session")]
 
 
 def test_cells_that_are_compared_stand_together() -> None:
@@ -73,7 +73,7 @@ def test_an_included_cell_that_is_there_already_stays_one() -> None:
     ("axes", "said", "sentence"),
     [
         ({"frameworks": ["torhc"]}, {}, "unknown framework 'torhc'; did you mean torch?"),
-        ({"frameworks": ["torch:scirpt"]}, {}, "unknown mode of torch 'scirpt'; did you mean script?"),
+        ({"frameworks": ["torch:scirpt"]}, {}, "unknown mode of torch 'scirpt'; did you mean script"),
         ({"frameworks": ["numpy:zzz"]}, {}, "unknown mode of numpy 'zzz'; valid: eager"),
         ({"workloads": ["rn_cell"]}, {}, "unknown workload 'rn_cell'; did you mean rnn_cell"),
         ({"workloads": ["rnn:lenght=3"]}, {}, "unknown parameter of rnn 'lenght'; did you mean length"),
@@ -206,6 +206,32 @@ def test_the_track_of_defaults_sets_nothing(make_plan: MakePlan) -> None:
     job = plan.job(plan.cells[0], 1, 0, None)
     assert job.variables == {}
     assert job.cpus == (0, 1)
+
+
+def test_caches_are_cold_or_warm_whatever_else_is_set(make_plan: MakePlan) -> None:
+    axes = {"cache": ("cold", "warm"), "track": ("parity", "defaults"), "workloads": ("mlp",)}
+    cells = expand(axes | {"frameworks": ["torch:compile"], "batch": [1]})
+    plan = make_plan("numpy")
+    disabled = {
+        (cell.cache, cell.track): plan.job(cell, 1, 0, None).variables["TORCHINDUCTOR_FORCE_DISABLE_CACHES"]
+        for cell in cells
+    }
+    assert disabled == {
+        ("cold", "parity"): "1", ("cold", "defaults"): "1", ("warm", "parity"): "0", ("warm", "defaults"): "0",
+    }  # fmt: skip
+
+
+def test_only_a_warm_cache_that_there_is_has_to_be_filled(make_plan: MakePlan) -> None:
+    pytest.importorskip("torch")
+    plan = make_plan("torch:compile", "torch:eager", "numpy", axes={"cache": ("cold", "warm")})
+    assert [(cell.label, cell.cache) for cell in plan.to_fill] == [("torch:compile", "warm")]
+
+
+def test_a_job_names_the_module_of_its_mode(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy")
+    cells = expand({"frameworks": ["tensorflow:session", "tensorflow:xla"], "batch": [1], "workloads": ["mlp"]})
+    modules = [plan.job(cell, 1, 0, None).module for cell in cells]
+    assert modules == ["workers.frameworks.tensorflow_session", ""]
 
 
 def test_all_jobs_of_all_sweeps_compute_on_the_same_data(make_plan: MakePlan) -> None:

@@ -215,6 +215,15 @@ def test_the_most_that_any_job_did_is_the_measure_for_all_later_ones(
     assert [record.outcome for record in stage.sweep.records] == ["measured"] * 3
 
 
+def test_a_warm_cache_is_filled_by_a_job_before_the_first_block(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    pytest.importorskip("torch")
+    rehearsal = rehearse(make_plan("torch:compile", axes={"cache": ("warm",)}, stop={"budget": 999, "blocks": 2}))
+    rehearsal.sweep.run()
+    first = [(spec.block, spec.cell.replica) for spec in rehearsal.actor.launched[:2]]
+    assert first == [(0, 0), (0, 1)]
+    assert [spec.block for spec in rehearsal.actor.launched[2:]] == [1, 1, 2, 2]
+
+
 def test_a_cell_that_raises_is_tried_twice(rehearse: Rehearse, make_plan: MakePlan) -> None:
     stage = rehearse(make_plan(), {SPIN: raises})
     stage.sweep.run()

@@ -2,8 +2,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from schemas.catalog import DTYPES, FRAMEWORKS, WORKLOADS, Framework, Workload
+from schemas.catalog import DTYPES, FRAMEWORKS, WORKLOADS, Framework, Mode, Workload
 from schemas.sweep import QUESTION
 
 WORKERS = Path(__file__).resolve().parents[2] / "workers"
@@ -33,6 +34,30 @@ def test_a_compiled_mode_has_to_beat_another_mode_of_its_framework(framework: Fr
 @each_framework
 def test_a_framework_has_the_file_that_a_worker_imports(framework: Framework) -> None:
     assert (WORKERS / "frameworks" / f"{framework.name}.py").is_file()
+
+
+@each_framework
+def test_a_mode_has_the_file_that_a_worker_imports_for_it(framework: Framework) -> None:
+    for mode in framework.modes:
+        if mode.module:
+            assert WORKERS.parent.joinpath(*mode.module.split(".")).with_suffix(".py").is_file()
+
+
+@each_framework
+def test_a_cold_and_a_warm_cache_are_told_by_the_same_variables(framework: Framework) -> None:
+    assert framework.caches.keys() in ({"cold", "warm"}, set())
+    assert bool(framework.caches) == any(mode.cached for mode in framework.modes)
+    if framework.caches:
+        assert framework.caches["cold"].keys() == framework.caches["warm"].keys()
+        assert framework.caches["cold"] != framework.caches["warm"]
+
+
+@pytest.mark.parametrize("name", ["", "Torch", "torch:eager", "../torch", "a b", "1st"])
+def test_a_name_that_no_label_or_file_should_have_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError):
+        Mode(name=name, summary="")
+    with pytest.raises(ValidationError):
+        Framework(name=name, package="numpy", requirement="numpy", modes=(), start_s=1)
 
 
 @each_framework

@@ -1,8 +1,10 @@
 """Real workers on short jobs, and small programs beside them, each in a process of its own."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -17,6 +19,9 @@ from schemas.job import Cell, JobSpec, Timing
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+SCRATCH = tempfile.TemporaryDirectory(prefix="plumbline-tests-")
+"""Where workers put their files. One for all: what Inductor compiles of PyTorch's own headers serves every job."""
+
 QUICK = Timing(samples=10, sample_ns=1_000_000, warmup_min_ns=1_000_000)
 
 
@@ -59,17 +64,23 @@ def spec_of(
     sizes = defaults(workload) | dict(parameters or {})
     names = {"framework": framework, "mode": mode, "workload": workload, "parameters": sizes}
     cell = Cell.model_validate(names | fields)
-    asked = {name: text for known in FRAMEWORKS if known.name == framework for name, text in known.variables.items()}
+    known = next((known for known in FRAMEWORKS if known.name == framework), None)
+    asked = known.variables if known else {}
     variables = {name: text.format(threads=cell.threads) for name, text in asked.items()}
-    return JobSpec(cell=cell, block=1, position=0, seed=7, cpus=(), variables=variables, timing=QUICK)
+    cold = known.caches.get("cold", {}) if known else {}
+    variables |= {name: text.replace("{cache}", SCRATCH.name) for name, text in cold.items()}
+    modules = [known.module for known in known.modes if known.name == mode] if known else []
+    return JobSpec(
+        cell=cell, block=1, position=0, seed=7, cpus=(), variables=variables, timing=QUICK, module="".join(modules)
+    )
 
 
 def run_process(arguments: list[str], message: bytes, variables: Mapping[str, str]) -> Ended:
     """Run a fresh interpreter that finds the project; of Python's own variables it has no other."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(
-        [sys.executable, "-P", *arguments], input=message, env=kept | dict(variables) | {"PYTHONPATH": str(ROOT)},
-        capture_output=True, timeout=120, check=False,
+        [sys.executable, "-P", *arguments], input=message, capture_output=True, timeout=240, check=False,
+        env=kept | {"TMPDIR": SCRATCH.name} | dict(variables) | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     return Ended(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
 
@@ -105,7 +116,8 @@ def python() -> Python:
 def reported() -> Reported:
     """Runs each cell once, and keeps its report for all the promises that are checked on it.
 
-    Skips where the framework is not installed. Finding that out must not import it: a report needs no framework here.
+    Skips where the framework is not installed, or no compiler for a mode of PyTorch that needs one. Finding that out
+    must not import it: a report needs no framework here.
     """
     kept: dict[str, Report] = {}
 
@@ -113,6 +125,8 @@ def reported() -> Reported:
         name = spec.cell.framework
         if name != "synthetic" and find_spec(name) is None:
             pytest.skip(f"{name} is not installed")
+        if spec.cell.mode.startswith(("compile", "aot")) and shutil.which("g++") is None:
+            pytest.skip("g++ is not installed")
         if spec.cell.id not in kept:
             kept[spec.cell.id] = run_worker(spec).report
         return kept[spec.cell.id]

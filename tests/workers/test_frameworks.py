@@ -21,3 +21,12 @@ def test_a_step_that_hands_back_numpy_arrays_is_no_measurement(framework: str) -
     pytest.importorskip(framework)
     with pytest.raises(TypeError, match="returned a ndarray"):
         load(framework)(Cell(framework=framework, mode="eager", workload="mlp")).to_numpy((np.ones(2),))
+
+
+def test_a_session_hands_back_numpy_arrays_since_it_has_no_others() -> None:
+    tensorflow = pytest.importorskip("tensorflow")
+    cell = Cell(framework="tensorflow", mode="session", workload="mlp")
+    session = load("tensorflow", "workers.frameworks.tensorflow_session")(cell)
+    assert [array.tolist() for array in session.to_numpy((np.float32(2), np.ones(2)))] == [2.0, [1.0, 1.0]]
+    with pytest.raises(TypeError, match="where a ndarray or generic was due"):
+        session.to_numpy((tensorflow.constant(1.0),))

@@ -77,20 +77,21 @@ class Framework(Protocol):
         """The outputs as float64 arrays of NumPy."""
 
 
-def load(name: str) -> type[Framework]:
-    """Import a framework. This is the import that a job times."""
-    return cast("type[Framework]", importlib.import_module(f"{__name__}.{name}").Framework)
+def load(name: str, module: str = "") -> type[Framework]:
+    """Import a framework, from its file here or from the module that the catalog names. This is what a job times."""
+    return cast("type[Framework]", importlib.import_module(module or f"{__name__}.{name}").Framework)
 
 
-def own(outputs: tuple[Any, ...], kind: type) -> None:
+def own(outputs: Sequence[Any], *kinds: type) -> None:
     """Refuse outputs that are not the framework's own: a copy to the host would hide in the timed call.
 
     Raises:
         TypeError: one of them is something else.
     """
     for output in outputs:
-        if not isinstance(output, kind):
-            raise TypeError(f"the step returned a {type(output).__name__} where a {kind.__name__} was due")
+        if not isinstance(output, kinds):
+            due = " or ".join(kind.__name__ for kind in kinds)
+            raise TypeError(f"the step returned a {type(output).__name__} where a {due} was due")
 
 
 def flushed(smallest_halved: float) -> str:

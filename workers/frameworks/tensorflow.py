@@ -1,4 +1,4 @@
-"""TensorFlow 2: eager, and its static graph by tf.function."""
+"""TensorFlow 2: eager, its static graph by tf.function, and that compiled by XLA."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -13,21 +13,35 @@ from workers.arrays import Array
 from workers.frameworks import Prepared, Shape, Step, flushed, own
 
 
-def eager(step: Step, signature: Sequence[Any]) -> Step:
+def eager(step: Step, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
     return step
 
 
-def function(step: Step, signature: Sequence[Any]) -> Step:
+def function(step: Step, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
     """Trace now, for these shapes. A declared signature slows every call, so only open shapes have one."""
-    is_open = any(None in spec.shape for spec in signature)
+    is_open = any(None in shape for shape in shapes)
+    signature = [tf.TensorSpec(shape, value.dtype) for shape, value in zip(shapes, example, strict=True)]
     graph = tf.function(step, input_signature=signature if is_open else None, jit_compile=False)
     graph.get_concrete_function(*([] if is_open else signature))
     return graph
 
 
-MODES: dict[str, tuple[PhaseName | None, Callable[[Step, Sequence[Any]], Step]]] = {
+def xla(step: Step, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
+    """Trace now, and compile in the first call. XLA knows closed shapes only: another one is traced and compiled anew.
+
+    So the count of traces is the count of compilations as well.
+    """
+    graph = tf.function(step, jit_compile=True)
+    graph.get_concrete_function(*(tf.TensorSpec(value.shape, value.dtype) for value in example))
+    return graph
+
+
+Compile = Callable[[Step, Sequence[Any], Sequence[Shape]], Step]
+
+MODES: dict[str, tuple[PhaseName | None, Compile]] = {
     "eager": (None, eager),
     "function": ("trace", function),
+    "xla": ("trace", xla),
 }
 
 
@@ -77,9 +91,8 @@ class Framework:
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
         phase, compile_ = MODES[self._cell.mode]
-        signature = [tf.TensorSpec(shape, value.dtype) for shape, value in zip(shapes, example, strict=True)]
         step = forward(model) if self._cell.task == "forward" else backward(model)
-        return Prepared(phase, lambda: self._keep(compile_(step, signature)))
+        return Prepared(phase, lambda: self._keep(compile_(step, example, shapes)))
 
     def _keep(self, step: Step) -> Step:
         self._step = step

@@ -1,38 +1,26 @@
-"""PyTorch: eager, and its JIT by tracing and by scripting."""
+"""PyTorch: eager here, its other modes in the files beside this one."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from schemas.event import PhaseName, Setting
+from schemas.event import Setting
 from schemas.job import Cell
 from workers.arrays import Array
-from workers.frameworks import Prepared, Shape, Step, flushed, own
+from workers.frameworks import Prepared, Shape, Step, flushed, own, torch_aot, torch_compile, torch_script
+from workers.frameworks.torch_mode import Call, Modes, Subject, prepared
 
 METHODS = {"forward": "forward", "backward": "loss"}
 
 
-def eager(model: Any, method: str, example: tuple[Any, ...]) -> Callable[..., Any]:
-    return model if method == "forward" else getattr(model, method)
+def eager(subject: Subject) -> Call:
+    return subject.call
 
 
-def trace(model: Any, method: str, example: tuple[Any, ...]) -> Callable[..., Any]:
-    return getattr(torch.jit.trace_module(model, {method: example}), method)
-
-
-def script(model: Any, method: str, example: tuple[Any, ...]) -> Callable[..., Any]:
-    if method != "forward":
-        setattr(type(model), method, torch.jit.export(getattr(type(model), method)))
-    return getattr(torch.jit.script(model), method)
-
-
-MODES: dict[str, tuple[PhaseName | None, Callable[..., Callable[..., Any]]]] = {
-    "eager": (None, eager),
-    "trace": ("trace", trace),
-    "script": ("compile", script),
-}
+MODES: Modes = {"eager": ((None, eager),), **torch_script.MODES, **torch_compile.MODES, **torch_aot.MODES}
 
 
 class Framework:
@@ -50,6 +38,7 @@ class Framework:
             torch.set_num_interop_threads(1)
             torch.set_flush_denormal(True)
             torch.set_float32_matmul_precision("highest")
+            torch.backends.cudnn.allow_tf32 = False  # the same by its older name, which torch.export still reads
             torch.backends.cudnn.conv.fp32_precision = "ieee"
             torch.backends.cudnn.rnn.fp32_precision = "ieee"
         torch.set_grad_enabled(self._cell.task != "forward")
@@ -79,6 +68,7 @@ class Framework:
                 got="on" if torch.is_grad_enabled() else "off",
             ),
             Setting(name="oneDNN", asked=None, got="on" if torch.backends.mkldnn.enabled else "off"),
+            Setting(name="compile threads", asked=None, got=os.environ.get("TORCHINDUCTOR_COMPILE_THREADS", "default")),
         )
 
     def build_info(self) -> str:
@@ -92,17 +82,16 @@ class Framework:
         return implementation.Model(tensors).train(self._cell.task != "forward")
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
-        phase, compile_ = MODES[self._cell.mode]
-        method = METHODS[self._cell.task]
+        subject = Subject(model, METHODS[self._cell.task], example, shapes)
         wrap = forward if self._cell.task == "forward" else backward
-        return Prepared(phase, lambda: wrap(compile_(model, method, example), list(model.parameters())))
+        return prepared(MODES[self._cell.mode], subject, lambda call: wrap(call, list(model.parameters())))
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
         """Nothing is left to wait for on the CPU."""
 
     def compilations(self) -> int | None:
-        """Neither eager mode nor TorchScript counts: a script's further compilations show in its warm-up alone."""
-        return None
+        """Only torch.compile counts: a script's further compilations show in its warm-up alone."""
+        return torch_compile.graphs() if self._cell.mode in torch_compile.MODES else None
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         own(outputs, torch.Tensor)

@@ -56,16 +56,17 @@ def reference(workload: str) -> Reference:
     return cast("Reference", importlib.import_module(f"{__name__}.{workload}.reference"))
 
 
-def implementation(workload: str, framework: str) -> Any:
-    """Import the implementation of a workload for a framework.
+def implementation(workload: str, framework: str, package: str = "") -> Any:
+    """Import the implementation of a workload for a framework, which may keep its own in a package of its own.
 
     Raises:
         Unsupported: nobody has written this one.
     """
-    name = f"{__name__}.{workload}.{framework}"
+    name = f"{package}.{workload}" if package else f"{__name__}.{workload}.{framework}"
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-        raise Unsupported(f"the workload {workload} has no implementation for {framework}") from error
+        place = f"in {package}" if package else f"for {framework}"
+        raise Unsupported(f"the workload {workload} has no implementation {place}") from error

@@ -35,11 +35,23 @@ def test_cells_of_one_computation_stand_in_one_group_in_the_order_of_the_plan(ma
     "change",
     [
         {"workload": "rnn"}, {"parameters": {"depth": 4}}, {"task": "forward"}, {"batch": 2}, {"dtype": "float64"},
-        {"threads": 2}, {"track": "defaults"},
+        {"threads": 2}, {"track": "defaults"}, {"cache": "warm"},
     ],
 )  # fmt: skip
 def test_what_computes_something_else_is_not_compared(make_cell: MakeCell, change: dict[str, object]) -> None:
     assert len(results.groups([], [make_cell(), make_cell("synthetic:spin", **change)])) == 2
+
+
+def test_what_filled_a_cache_is_no_measurement_of_a_warm_one_but_its_failure_speaks(
+    make_cell: MakeCell, make_record: MakeRecord
+) -> None:
+    cell = make_cell(cache="warm")
+    filled, failed, warm = make_record(cell, 0, call_ns=9), make_record(cell, 0, "wrong"), make_record(cell, 1)
+    (found,) = one(results.groups([filled, warm], [cell])).results
+    assert found.jobs == 1
+    assert found.floor_ns.estimate == pytest.approx(1000)
+    assert one(results.groups([filled], [cell])).results[0].outcome is None
+    assert one(results.groups([failed], [cell])).results[0].outcome == "wrong"
 
 
 def test_times_are_nanoseconds_per_call_over_processes(make_cell: MakeCell, make_records: MakeRecords) -> None:

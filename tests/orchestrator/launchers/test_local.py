@@ -1,9 +1,12 @@
-"""Real workers, with NumPy only."""
+"""Real workers, most of them with NumPy only."""
 
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -11,12 +14,15 @@ import pytest
 
 from orchestrator.judge import judge
 from orchestrator.launchers.local import SOURCE, Local, variables
+from orchestrator.supervise import Ending
+from schemas.catalog import INDUCTOR_CACHES as CACHES
 from schemas.event import Hello, Report
 from schemas.job import Cell, JobSpec
 from schemas.record import Outcome
 
 PARENT = Path(__file__).resolve().parents[2] / "doubles" / "parent.py"
 QUICK = {"sample_ns": 10**6, "samples": 5, "warmup_min_ns": 10**6}
+MLP = {"input": 3, "width": 4, "depth": 1, "output": 2}
 SIZES = {"spin_ns": 1000, "hold_mib": 0}
 
 MakeCell = Callable[..., Cell]
@@ -71,6 +77,68 @@ def test_each_job_has_a_process_of_its_own(tmp_path: Path, quick_spec: MakeSpec)
         if isinstance(event, Hello)
     ]
     assert len(set(pids)) == 2
+
+
+def told(spec: JobSpec, launcher: Local, log: Path) -> Path:
+    """The folder that a job was given for its files, as its worker read it back."""
+    last = launcher(spec, log, lambda _: None).events[-1]
+    assert isinstance(last, Report)
+    (setting,) = (setting for setting in last.settings if setting.name == "KEPT_IN")
+    assert setting.honoured
+    return Path(setting.got)
+
+
+def test_a_cold_job_has_a_folder_to_itself_that_is_gone_after_it(tmp_path: Path, quick_spec: MakeSpec) -> None:
+    spec = quick_spec("spin", variables={"KEPT_IN": "{cache}"})
+    folders = [told(spec, Local(), tmp_path / "log") for _ in range(2)]
+    assert folders[0] != folders[1]
+    assert not any(folder.exists() for folder in folders)
+
+
+def test_warm_jobs_of_a_cell_share_a_folder_and_those_of_its_clone_another(
+    tmp_path: Path, quick_spec: MakeSpec
+) -> None:
+    spec, caches = quick_spec("spin", variables={"KEPT_IN": "{cache}"}), tmp_path / "caches"
+    caches.mkdir()
+    warm, clone = (
+        spec.model_copy(update={"cell": spec.cell.model_copy(update={"cache": "warm", "replica": replica})})
+        for replica in (0, 1)
+    )
+    launcher = Local(caches=caches)
+    first, second, other = (told(each, launcher, tmp_path / "log") for each in (warm, warm, clone))
+    assert first == second != other
+    assert first.is_dir()
+
+
+def test_temporary_files_of_a_job_go_with_it(
+    make_spec: MakeSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if find_spec("tensorflow") is None:
+        pytest.skip("tensorflow, which leaves such files, is not installed")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    cell = Cell(framework="tensorflow", mode="function", workload="rnn_cell", parameters={"hidden": 3, "input": 2})
+    ending = Local()(make_spec(cell, timing=QUICK, cpus=()), tmp_path / "log", lambda _: None)
+    assert isinstance(ending.events[-1], Report)
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_warm_compiler_finds_what_a_cold_one_has_made(make_spec: MakeSpec, tmp_path: Path) -> None:
+    if find_spec("torch") is None or shutil.which("g++") is None:
+        pytest.skip("torch or g++ is not installed")
+    cell = Cell(framework="torch", mode="compile", workload="mlp", task="forward", cache="warm", parameters=MLP)
+    spec = make_spec(cell, timing=QUICK, cpus=(), variables=CACHES["warm"])
+    launcher = Local(caches=tmp_path)
+    cold_ns, warm_ns = (first_call_ns(launcher(spec, tmp_path / "log", lambda _: None)) for _ in range(2))
+    assert warm_ns < cold_ns / 2
+
+
+def first_call_ns(ending: Ending) -> int:
+    last = ending.events[-1]
+    assert isinstance(last, Report)
+    return next(cost.wall_ns for cost in last.phases if cost.name == "first_call")
 
 
 def test_a_worker_dies_with_its_parent(tmp_path: Path) -> None:

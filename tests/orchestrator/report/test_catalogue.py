@@ -37,7 +37,7 @@ def test_the_list_as_a_document_says_what_is_missing_here() -> None:
 
 def test_a_plan_as_a_document_adds_up(make_plan: MakePlan) -> None:
     plan = make_plan("numpy", axes={"dtype": ("float32", "bfloat16")}, stop={"budget": 20, "blocks": 32})
-    said = json.loads(json.dumps(catalogue.plan_document(plan, {"numpy": 3.0}), allow_nan=False))
+    said = json.loads(json.dumps(catalogue.plan_document(plan, {"numpy:eager": 3.0}), allow_nan=False))
     assert [cell["job_s"] for cell in said["cells"]] == [3.0, None, 3.0]
     assert "bfloat16" in said["cells"][1]["unsupported"]
     assert (said["jobs_per_block"], said["block_s"], said["blocks"], said["total_s"]) == (2, 6.0, 3, 18.0)
@@ -45,7 +45,7 @@ def test_a_plan_as_a_document_adds_up(make_plan: MakePlan) -> None:
 
 def test_a_plan_in_words_says_how_many_jobs_and_how_long(make_plan: MakePlan) -> None:
     plan = make_plan("numpy", axes={"threads": (9,)}, stop={"budget": 20, "blocks": 32})
-    text = printed(lambda console: catalogue.show_plan(console, plan, {"numpy": 3.0}))
+    text = printed(lambda console: catalogue.show_plan(console, plan, {"numpy:eager": 3.0}))
     words = " ".join(text.split())
     assert "warning: 9 threads on 2 cores" in words
     assert "one job for each of 2 cells, about 6 s" in words

@@ -1,0 +1,61 @@
+"""What each mode of PyTorch and TensorFlow comes to on each workload and task, as the table of docs/modes.md.
+
+One job for each cell. An entry is the phases before the first result with their seconds, or what barred the cell, for
+which the reasons are said as the jobs end.
+Named on the command line: workloads, then frameworks or modes, each separated by commas.
+"""
+
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+from orchestrator import host
+from orchestrator.judge import judge, report_of
+from orchestrator.launchers.local import Local
+from orchestrator.plan import Plan, plan
+from schemas.job import Cell
+from schemas.sweep import Axes, SweepSpec
+
+WORKLOADS = "rnn_cell,mlp,rnn,rnn:fixed_length=1"
+SHOWN = ("trace", "compile", "first_call")
+
+
+def main(workloads: str = WORKLOADS, frameworks: str = "torch,tensorflow") -> None:
+    """Print a row for each mode, with a column for each workload and task."""
+    axes = Axes(
+        workloads=tuple(workloads.split(",")), frameworks=tuple(frameworks.split(",")), tasks=("forward", "backward")
+    )
+    planned = plan(SweepSpec(axes=axes, deadline=600), host.cores())
+    rows: dict[str, dict[str, str]] = defaultdict(dict)
+    for cell in planned.cells:
+        if not cell.replica:
+            rows[cell.label][column(cell)] = entry(planned, cell)
+    columns = list(next(iter(rows.values())))
+    print("| mode |", " | ".join(columns), "|")
+    print("|---" * (len(columns) + 1) + "|")
+    for label, found in rows.items():
+        print(f"| `{label}` |", " | ".join(found[each] for each in columns), "|")
+
+
+def column(cell: Cell) -> str:
+    """Workload and task; of the sequence also whether every input has the same length."""
+    fixed = " of one length" if cell.parameters.get("fixed_length") else ""
+    return f"{cell.workload}{fixed}, {cell.task}"
+
+
+def entry(planned: Plan, cell: Cell) -> str:
+    """What one job of a cell came to."""
+    spec = planned.job(cell, 1, 0, None)
+    with tempfile.TemporaryDirectory() as folder:
+        ending = Local()(spec, Path(folder) / "log", lambda event: None)
+    judgement, report = judge(spec, ending), report_of(ending)
+    if report is None or judgement.outcome != "measured":
+        print(f"{cell.label}, {column(cell)}: {judgement.outcome}, {judgement.reason}", file=sys.stderr)
+        return judgement.outcome
+    took = {cost.name: cost.wall_ns / 1e9 for cost in report.phases if cost.name in SHOWN}
+    return ", ".join(f"{name.replace('_', ' ')} {seconds:.2g} s" for name, seconds in took.items())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,69 @@
+"""torch.compile: Dynamo captures the graph and Inductor compiles it, when the first call needs it and not before."""
+
+import os
+import shutil
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from workers.frameworks import Unsupported
+from workers.frameworks.torch_mode import Call, Modes, Subject
+
+
+def static(subject: Subject) -> Call:
+    return compiled(subject, dynamic=False)
+
+
+def dynamic(subject: Subject) -> Call:
+    return compiled(subject, dynamic=True)
+
+
+def max_autotune(subject: Subject) -> Call:
+    return compiled(subject, dynamic=False, mode="max-autotune")
+
+
+def reduce_overhead(subject: Subject) -> Call:
+    raise Unsupported(
+        "reduce-overhead replays CUDA graphs, which only a GPU has; on the CPU it would be torch:compile again"
+    )
+
+
+def compiled(subject: Subject, **options: Any) -> Call:
+    need_compiler()
+    return torch.compile(subject.call, **options)
+
+
+def need_compiler() -> None:
+    """See that Inductor finds here what it needs.
+
+    Raises:
+        Unsupported: with what to install.
+    """
+    if reason := lacking(os.environ.get("CXX", "g++"), Path(sysconfig.get_path("include"))):
+        raise Unsupported(reason)
+
+
+def lacking(compiler: str, include: Path) -> str:
+    """What Inductor does not find, given its compiler's name and the folder of Python's headers; empty: nothing."""
+    if shutil.which(compiler) is None:
+        return f"Inductor needs a C++ compiler, and {compiler} is not on the PATH: install g++, or name another in CXX"
+    if not (include / "Python.h").is_file():
+        return f"Inductor needs Python's header files, and {include} has none: install them (on Debian, python3-dev)"
+    return ""
+
+
+def graphs() -> int:
+    """How many graphs Dynamo has captured in this process, each of which was then compiled."""
+    from torch._dynamo.utils import counters
+
+    return int(counters["stats"]["unique_graphs"])
+
+
+MODES: Modes = {
+    "compile": ((None, static),),
+    "compile-dynamic": ((None, dynamic),),
+    "compile-max-autotune": ((None, max_autotune),),
+    "compile-reduce-overhead": ((None, reduce_overhead),),
+}

@@ -1,0 +1,34 @@
+"""TorchScript, PyTorch's own JIT: traced, scripted, and scripted for inference alone."""
+
+import torch
+
+from workers.frameworks.torch_mode import Call, Modes, Subject
+
+
+def trace(subject: Subject) -> Call:
+    return getattr(torch.jit.trace_module(subject.model, {subject.method: subject.example}), subject.method)
+
+
+def script(subject: Subject) -> Call:
+    if subject.method != "forward":
+        kind = type(subject.model)
+        setattr(kind, subject.method, torch.jit.export(getattr(kind, subject.method)))
+    return getattr(torch.jit.script(subject.model), subject.method)
+
+
+def freeze(subject: Subject) -> Call:
+    subject.forward_only("torch.jit.freeze makes constants of the weights, and a constant has no gradient")
+    return torch.jit.freeze(torch.jit.script(subject.model))
+
+
+def optimize(subject: Subject) -> Call:
+    subject.forward_only("torch.jit.optimize_for_inference needs frozen weights, and a constant has no gradient")
+    return torch.jit.optimize_for_inference(freeze(subject))
+
+
+MODES: Modes = {
+    "trace": (("trace", trace),),
+    "script": (("compile", script),),
+    "script-freeze": (("compile", freeze),),
+    "script-optimized": (("compile", optimize),),
+}
