@@ -13,8 +13,9 @@ from orchestrator.judge import once_more
 from orchestrator.launchers import Launcher
 from orchestrator.plan import Plan
 from orchestrator.store import Store
+from schemas.artefact import Artefact
 from schemas.event import Ceiling, Event, Report
-from schemas.job import Artefact, Cell, JobSpec
+from schemas.job import Cell, JobSpec
 from schemas.record import Host, JobRecord, Outside
 
 

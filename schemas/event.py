@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from schemas.artefact import Artefact
 from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
-from schemas.job import Artefact
 
 PhaseName = Literal[
     "start", "import", "initialise", "data", "build", "export", "load", "trace", "compile", "first_call",

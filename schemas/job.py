@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat
 
+from schemas.artefact import Artefact
 from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
 from schemas.limits import Limits
 
@@ -73,14 +74,6 @@ class Timing(Model):
     def longest_warm_up_ns(self) -> int:
         """What was said, or the least that a sweep allows."""
         return WARMUP_MAX_NS if self.warmup_max_ns is None else self.warmup_max_ns
-
-
-class Artefact(Model):
-    """A model as one file, written by one process to be run in another."""
-
-    path: str = Field(description="absolute, on the machine that wrote it")
-    sha256: str
-    size_bytes: PositiveInt
 
 
 class JobSpec(Versioned):

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from schemas.job import Artefact
+from schemas.artefact import Artefact
 
 
 class ArtefactChanged(Exception):

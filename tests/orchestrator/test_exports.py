@@ -14,8 +14,9 @@ from orchestrator.plan import Plan
 from orchestrator.store import Store
 from orchestrator.supervise import Ending
 from orchestrator.sweep import JobSaid, Sweep, SweepEvent
+from schemas.artefact import Artefact
 from schemas.event import Event, Exported, Failure, Hello, Phase, Report
-from schemas.job import Artefact, Cell, JobSpec
+from schemas.job import Cell, JobSpec
 from schemas.record import Host
 from schemas.sweep import SweepSpec
 

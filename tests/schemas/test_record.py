@@ -1,7 +1,8 @@
 from collections.abc import Callable
 
+from schemas.artefact import Artefact
 from schemas.event import Check, Exported, Report, Verification
-from schemas.job import Artefact, Cell, JobSpec
+from schemas.job import Cell, JobSpec
 from schemas.record import ExportRecord, Host, JobRecord, Manifest, Outside
 from schemas.sweep import SweepSpec
 

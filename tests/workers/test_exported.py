@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from schemas.artefact import Artefact
 from schemas.catalog import FRAMEWORKS
 from schemas.event import Exported, Failure, Report
-from schemas.job import Artefact, JobSpec
+from schemas.job import JobSpec
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Python, Work

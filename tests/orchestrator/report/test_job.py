@@ -5,8 +5,8 @@ from pathlib import Path
 from rich.console import Console
 
 from orchestrator.report import job
+from schemas.artefact import Artefact
 from schemas.event import Report
-from schemas.job import Artefact
 from schemas.record import JobRecord
 
 MakeRecord = Callable[..., JobRecord]
