@@ -26,10 +26,8 @@ def needed(cell: Cell) -> bool:
 def in_place_of_a_job(spec: JobSpec, export: ExportRecord, log: Path) -> JobRecord:
     """The one record of a cell whose export failed: none of its jobs was started."""
     assert export.outcome != "exported"
-    return JobRecord(
-        spec=spec, outcome=export.outcome, reason=export.reason, host=export.host,
-        advice=export.advice and f"what its exporter printed is in {log}",
-    )  # fmt: skip
+    advice = export.advice if export.outcome == "unsupported" else f"what its exporter printed is in {log}"
+    return JobRecord(spec=spec, outcome=export.outcome, reason=export.reason, host=export.host, advice=advice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +60,7 @@ class Exports:
             reason="" if exported else judgement.reason, advice="" if exported else judgement.advice, host=self.host,
             outside=Outside(
                 started=started, spawn_to_end_ns=ending.wall_ns, exit_status=ending.status,
-                last_phase=judge.last_phase(ending), load_before=load,
+                last_phase=judge.last_phase(ending), load_before=load, looks=ending.seen.looks,
+                resident_peak_bytes=ending.seen.peak_bytes, resident_last_bytes=ending.seen.last_bytes,
             ),
         )  # fmt: skip

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal
 
@@ -23,6 +23,7 @@ from orchestrator.deadlines import Deadlines
 from orchestrator.family import MARK, adopting
 from orchestrator.hunger import Cause, Hunger
 from orchestrator.interrupts import Interrupts
+from orchestrator.onlooker import Onlooker
 from orchestrator.watchdog import VARIABLE
 from schemas.event import Event
 from schemas.limits import Limits
@@ -56,6 +57,7 @@ class Ending:
     wall_ns: int
     reason: str = ""
     hunger: Cause = "no"
+    seen: Onlooker = field(default_factory=Onlooker)
 
 
 class Garbled(Exception):
@@ -72,7 +74,7 @@ def run(  # noqa: PLR0913 (all that makes a job)
     `message` goes to its standard input, which is then closed; events come from its standard output; its standard
     error goes to the file `log`. Call it from the main thread: the worker dies when the thread that made it ends.
     """
-    start, events, hunger = time.monotonic_ns(), list[Event](), Hunger()
+    start, events, hunger, onlooker = time.monotonic_ns(), list[Event](), Hunger(), Onlooker()
     with adopting() as family, opened(log) as log_file:
         process = subprocess.Popen(  # noqa: S603 (the one place that starts a worker)
             command, env={**environment, VARIABLE: MARK}, start_new_session=True,
@@ -82,16 +84,16 @@ def run(  # noqa: PLR0913 (all that makes a job)
         bounds.impose(process.pid)
         deadlines = Deadlines(start, deadline_s, limits.phases)
         try:
-            how, reason = _watch(
-                process, message, deadlines, events, on_event, interrupts, (hunger.look, bounds.look, *each_second)
-            )
+            looks = (hunger.look, onlooker.look, bounds.look, *each_second)
+            how, reason = _watch(process, message, deadlines, events, on_event, interrupts, looks)
         finally:
             _end_group(process)
             family.end()
     if how == "ended":
         how, reason = _too_long(bounds)
     bounds.cut_log()
-    return Ending(how, process.returncode, tuple(events), time.monotonic_ns() - start, reason, hunger.cause())
+    wall_ns = time.monotonic_ns() - start
+    return Ending(how, process.returncode, tuple(events), wall_ns, reason, hunger.cause(), onlooker)
 
 
 def opened(log: Path) -> IO[bytes]:

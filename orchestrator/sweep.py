@@ -192,7 +192,8 @@ class Sweep:
             report=report, host=self.host,
             outside=Outside(
                 started=started, spawn_to_end_ns=ending.wall_ns, exit_status=ending.status,
-                last_phase=judge.last_phase(ending), load_before=load,
+                last_phase=judge.last_phase(ending), load_before=load, looks=ending.seen.looks,
+                resident_peak_bytes=ending.seen.peak_bytes, resident_last_bytes=ending.seen.last_bytes,
             ),
         )  # fmt: skip
         return self._keep(record)

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Literal
 
-from pydantic import PositiveFloat
+from pydantic import Field, PositiveFloat
 
 from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
 from schemas.event import Exported, PhaseName, Report
@@ -91,6 +91,9 @@ class Outside(Model):
     exit_status: int | None
     last_phase: PhaseName | None
     load_before: float
+    looks: NonNegativeInt = Field(default=0, description="how often its memory was looked at from outside")
+    resident_peak_bytes: NonNegativeInt = Field(default=0, description="the most seen at a look, all its processes")
+    resident_last_bytes: NonNegativeInt = Field(default=0, description="at the last look")
 
 
 class JobRecord(Versioned):

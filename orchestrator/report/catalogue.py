@@ -6,7 +6,7 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from orchestrator.analysis.results import title
@@ -36,7 +36,8 @@ def list_document() -> dict[str, Any]:
 
 def show_list(console: Console) -> None:
     """The same as tables. The instrument's many modes are for tests, and take one row."""
-    modes = Table("mode", "what it is", "here", title="Frameworks and their modes", title_justify="left", **PLAIN)
+    name = Column("mode", no_wrap=True)
+    modes = Table(name, "what it is", "here", title="Frameworks and their modes", title_justify="left", **PLAIN)
     for framework in frameworks().values():
         missing = escape(find(CURRENT).lacks(framework)) or "installed"
         if framework.name == INSTRUMENT:

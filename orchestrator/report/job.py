@@ -48,7 +48,7 @@ def facts(record: JobRecord) -> Iterator[tuple[str, str]]:
     if record.outside is not None:
         yield (
             "from outside",
-            f"{duration(record.outside.spawn_to_end_ns)} from spawn to end, at {record.outside.started}",
+            f"{duration(record.outside.spawn_to_end_ns)} from spawn to end, at {record.outside.started}{seen(record)}",
         )
     if (report := record.report) is not None:
         times = sorted(sample / report.calls for sample in report.samples_ns)
@@ -68,6 +68,15 @@ def facts(record: JobRecord) -> Iterator[tuple[str, str]]:
             yield "setting", f"{setting.name}: {asked}, got {setting.got}"
         for warning in report.warnings:
             yield "warned", warning
+
+
+def seen(record: JobRecord) -> str:
+    """What the parent saw of the job's memory, if it looked at all."""
+    outside = record.outside
+    if outside is None or not outside.looks:
+        return ""
+    most, last = size(outside.resident_peak_bytes), size(outside.resident_last_bytes)
+    return f"; at most {most} resident in {outside.looks} looks, {last} at the last"
 
 
 def memory(report: Report) -> Iterator[tuple[str, str]]:

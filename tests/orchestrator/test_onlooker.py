@@ -1,0 +1,34 @@
+"""What a job holds, seen from outside: with its helpers, and whatever becomes of it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from orchestrator.onlooker import Onlooker
+
+MIB = 1 << 20
+HOLD = "held = b'x' * {0}; print('holding', flush=True); import sys; sys.stdin.read()"
+WITH_A_HELPER = """
+import subprocess, sys
+helper = subprocess.Popen([sys.executable, "-c", {0!r}], stdin=sys.stdin, stdout=subprocess.PIPE)
+helper.stdout.readline()
+print("holding", flush=True)
+helper.wait()
+"""
+
+
+@pytest.mark.parametrize("program", [HOLD.format(64 * MIB), WITH_A_HELPER.format(HOLD.format(64 * MIB))])
+def test_what_a_process_and_its_helpers_hold_is_seen_and_remembered(program: str) -> None:
+    onlooker = Onlooker()
+    worker = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    with worker.stdout, worker.stdin:
+        worker.stdout.readline()
+        onlooker.look(worker.pid)
+    worker.wait()
+    onlooker.look(worker.pid)
+    assert onlooker.looks == 1
+    assert 64 * MIB < onlooker.last_bytes < 128 * MIB
+    assert onlooker.peak_bytes == onlooker.last_bytes
