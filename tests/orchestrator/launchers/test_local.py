@@ -1,5 +1,6 @@
 """Real workers, most of them with NumPy only."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -142,7 +143,8 @@ def first_call_ns(ending: Ending) -> int:
 
 
 def test_a_worker_dies_with_its_parent(tmp_path: Path) -> None:
-    parent = subprocess.Popen([sys.executable, str(PARENT), str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    kept = os.environ | {"TMPDIR": str(tmp_path)}
+    parent = subprocess.Popen([sys.executable, str(PARENT), str(tmp_path)], stdout=subprocess.PIPE, text=True, env=kept)
     with parent:
         assert parent.stdout is not None
         worker = psutil.Process(int(parent.stdout.readline()))
