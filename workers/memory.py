@@ -17,7 +17,7 @@ from schemas.event import Memory, PhaseMemory, StepMemory
 PROC = Path("/proc")
 GROUPS = Path("/sys/fs/cgroup")
 STEPS = 4
-MOVED = 0.01
+MOVED = 0.05
 ALLOCATOR = ("LD_PRELOAD", "MALLOC_ARENA_MAX", "MALLOC_CONF", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
 
 

@@ -1,0 +1,36 @@
+"""How often a twin that is 3 % slower is called SLOWER: the self-test's promise, experiment after experiment.
+
+Real processes of a synthetic cell of 1 ms a call and of its twin of 1.03 ms, up to 16 blocks, fewer where a sweep would
+stop. Printed: each verdict, and the share of them with its Clopper-Pearson interval.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from orchestrator import host, selftest
+from orchestrator.analysis.statistics import clopper_pearson
+from orchestrator.interrupts import Interrupts
+from orchestrator.promises import twin
+from schemas.sweep import SweepSpec
+
+
+def main(experiments: int = 20) -> None:
+    """Run them, and print a line for each."""
+    found = []
+    with tempfile.TemporaryDirectory() as root, Interrupts() as interrupts:
+        selftest.step_aside()
+        for number in range(1, experiments + 1):
+            bench = selftest.begin(Path(root), SweepSpec(name=f"twin-{number}"), twin.CELLS, sys.argv, interrupts)
+            (finding,) = selftest.run([twin.promise()], bench, lambda event: None)
+            bench.end("the experiment was made")
+            verdict, ratio = finding.figures
+            found.append(bool(verdict.kept))
+            print(f"{number}: {verdict.got}; ratio {ratio.got}", flush=True)
+    share, machine = clopper_pearson(sum(found), experiments), host.fingerprint()
+    print(f"{machine.cpu}, {machine.cores} cores: SLOWER in {sum(found)} of {experiments} experiments, "
+          f"{share.estimate:.0%} ({share.low:.0%} to {share.high:.0%})")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:2]))
