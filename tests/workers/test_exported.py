@@ -159,7 +159,7 @@ def test_an_export_says_what_it_wrote_and_what_that_cost(spec: Spec, work: "Work
     exported = work(spec("onnxruntime", "mlp").model_copy(update={"export": str(path)})).events[-1]
     assert isinstance(exported, Exported)
     assert (exported.artefact.path, exported.artefact.size_bytes) == (str(path), path.stat().st_size)
-    assert [cost.name for cost in exported.phases] == ["import", "build", "export"]
+    assert [cost.name for cost in exported.phases] == ["start", "import", "build", "export", "ledger"]
     assert exported.versions.keys() >= {"torch", "onnx", "onnxscript"}
     assert list(tmp_path.iterdir()) == [path]
 

@@ -26,6 +26,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Exported:
     """
     cell, path, warned = exporting(spec.cell), Path(spec.export), list[str]()
     settings = tuple(inherited(spec))
+    ledger.begin()
     with ledger.phase("import"):
         framework = frameworks.load(cell.framework)(cell)
         exporter = importlib.import_module(f"{__name__}.{cell.framework}")
