@@ -10,12 +10,13 @@ import os
 import platform
 import sys
 import traceback
+from collections.abc import Callable
 
 from pydantic import ValidationError
 
-from schemas.event import Failure, FailureOutcome, Hello
+from schemas.event import Exported, Failure, FailureOutcome, Hello, Report
 from schemas.job import JobSpec
-from workers import exporters, job
+from workers import job
 from workers.channel import Channel
 from workers.errors import is_out_of_memory, last_line, where
 from workers.frameworks import Unsupported
@@ -33,7 +34,7 @@ def main() -> None:
     try:
         spec = JobSpec.model_validate_json(sys.stdin.buffer.read())
         channel.send(Hello(pid=os.getpid(), python=platform.python_version(), interpreter=sys.executable))
-        channel.send((exporters if spec.export else job).run(spec, Ledger(channel.send)))
+        channel.send(task(spec)(spec, Ledger(channel.send)))
     except Exception as error:  # everything that a framework raises becomes the job's last event
         with contextlib.suppress(OSError):  # the disk that holds the log may be what is full
             traceback.print_exc()
@@ -43,6 +44,15 @@ def main() -> None:
             stream.flush()
     ctypes.CDLL(None).fflush(None)
     os._exit(0)
+
+
+def task(spec: JobSpec) -> Callable[[JobSpec, Ledger], Report | Exported]:
+    """What the spec asks for: a measurement, or an artefact for other jobs."""
+    if not spec.export:
+        return job.run
+    from workers import exporters
+
+    return exporters.run
 
 
 def outcome_of(error: Exception) -> FailureOutcome:

@@ -17,7 +17,7 @@ from schemas.sweep import SweepSpec
 
 def main(experiments: int = 20) -> None:
     """Run them, and print a line for each."""
-    found = []
+    found, machine = [], host.fingerprint()
     with tempfile.TemporaryDirectory() as root, Interrupts() as interrupts:
         selftest.step_aside()
         for number in range(1, experiments + 1):
@@ -27,7 +27,7 @@ def main(experiments: int = 20) -> None:
             verdict, ratio = finding.figures
             found.append(bool(verdict.kept))
             print(f"{number}: {verdict.got}; ratio {ratio.got}", flush=True)
-    share, machine = clopper_pearson(sum(found), experiments), host.fingerprint()
+    share = clopper_pearson(sum(found), experiments)
     print(f"{machine.cpu}, {machine.cores} cores: SLOWER in {sum(found)} of {experiments} experiments, "
           f"{share.estimate:.0%} ({share.low:.0%} to {share.high:.0%})")  # fmt: skip
 
