@@ -10,7 +10,7 @@ import os
 import platform
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from workers.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from workers.frameworks import Framework, Prepared, Shape, Step
+    from workers.noise import Observer
 
 REPORTED = (
     "torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "jaxlib", "onnx", "onnxscript", "onnxruntime", "openvino",
@@ -75,7 +76,9 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
             linearity=None if timing.calls else watch.linearity(calls, noise.watch(len(spec.cpus) or 1)),
         )  # fmt: skip
     with ledger.phase("steady"):
-        samples, seen, compiled, used = steady(framework, watch, calls, timing.samples)
+        observer, done = attended(framework)
+        samples = watch.samples(calls, timing.samples, observer)
+        seen, compiled, used = done(calls * timing.samples)
     with ledger.phase("verify"):
         number, outputs = watch.take_last()
         after = problem.check(framework.to_numpy(outputs), number, "last timed call")
@@ -97,17 +100,20 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
     )  # fmt: skip
 
 
-def steady(
-    framework: "Framework", watch: Stopwatch, calls: int, count: int
-) -> tuple[tuple[int, ...], Noise, int | None, Energy | None]:
-    """Take the samples, with what disturbed them, the compilations that they caused and the energy that they used."""
+def attended(
+    framework: "Framework",
+) -> tuple["Observer", Callable[[int], tuple[Noise, int | None, Energy | None]]]:
+    """Watch over samples from now on. What is returned with the observer is called with the number of calls at the end.
+
+    It says what disturbed them, the compilations that they caused, and the energy that they used. The samples are not
+    taken in here: a frame more under each call is a time that TensorFlow's eager mode feels.
+    """
     from workers import energy, noise
 
-    before = framework.compilations()
-    observer, joules = noise.Observer(noise.canary()), energy.meter()
-    samples = watch.samples(calls, count, observer)
-    used = joules(calls * count)
-    return samples, observer.noise(), noise.difference(before, framework.compilations()), used
+    before, observer, joules = framework.compilations(), noise.Observer(noise.canary()), energy.meter()
+    return observer, lambda calls: (
+        observer.noise(), noise.difference(before, framework.compilations()), joules(calls)
+    )  # fmt: skip
 
 
 def inherited(spec: JobSpec) -> Iterator[Setting]:
