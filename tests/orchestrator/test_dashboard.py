@@ -182,16 +182,21 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(board: Board, m
 class Gone(io.StringIO):
     """A terminal that has been closed."""
 
+    tried = 0
+
     def write(self, text: str) -> int:
+        self.tried += 1
         raise OSError(5, "Input/output error")
 
 
 def test_a_view_whose_terminal_is_gone_falls_silent(board: Board, make_record: MakeRecord) -> None:
-    console = Console(file=Gone(), width=80)
+    terminal = Gone()
     ended = JobEnded(make_record(board.plan.cells[0], 1))
-    with Steadfast(PlainLines(board, console)) as shown:
+    with Steadfast(PlainLines(board, Console(file=terminal, width=80))) as shown:
         shown(ended)
+        heard = terminal.tried
         shown(ended)
+    assert terminal.tried == heard > 0
     with Steadfast(Dashboard(board, Console(file=Gone(), width=80, force_terminal=True))) as shown:
         shown(ended)
 

@@ -104,6 +104,7 @@ def test_a_killed_watchdog_harms_nobody() -> None:
         (dog,) = psutil.Process().children()
         dog.kill()
         dog.wait()
+    assert psutil.Process().children() == []
 
 
 def test_a_watchdog_holds_no_terminal_and_no_pipe_of_its_parent() -> None:

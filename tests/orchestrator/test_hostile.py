@@ -192,14 +192,14 @@ def test_a_record_of_any_size_is_read_within_bounds(run: Store) -> None:
 def test_a_sweep_file_is_one_or_a_mistake(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.toml").write_bytes(content)
     with contextlib.suppress(UsageError):
-        specfile.load(tmp_path / "x.toml")
+        assert isinstance(specfile.load(tmp_path / "x.toml"), dict)
 
 
 @quickly
 @given(st.dictionaries(st.sampled_from([*SweepSpec.model_fields]), anything))
 def test_what_a_sweep_file_says_is_a_sweep_or_a_mistake(said: dict[str, Any]) -> None:
     with contextlib.suppress(UsageError):
-        specfile.validate(said)
+        assert isinstance(specfile.validate(said), SweepSpec)
 
 
 @quickly
@@ -210,7 +210,7 @@ def test_what_a_worker_says_is_events_or_garbled(lines: list[bytes]) -> None:
     try:
         os.write(writer, b"\n".join(lines) + b"\n")
         with contextlib.suppress(Garbled):
-            list(Lines(reader).read())
+            assert all(isinstance(event, Model) for event in Lines(reader).read())
     finally:
         os.close(reader)
         os.close(writer)
