@@ -6,10 +6,12 @@ processes is counted from outside, as is the size of its log: between two looks 
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.family import Family
+import psutil
+
 from schemas.limits import Limits
 
 MIB = 1 << 20
@@ -25,7 +27,6 @@ class Bounds:
 
     limits: Limits
     log: Path
-    family: Family
 
     def impose(self, pid: int) -> None:
         """Set the limits of a process that has just been started; what it starts inherits them."""
@@ -38,14 +39,14 @@ class Bounds:
         if self.limits.memory is not None:
             lower(pid, resource.RLIMIT_DATA, self.limits.memory)
 
-    def look(self, _pid: int) -> None:
-        """See whether the job keeps to its limits.
+    def look(self, members: Sequence[psutil.Process]) -> None:
+        """See whether the job, with these processes, keeps to its limits.
 
         Raises:
             LimitReached: it does not.
         """
         self.look_at_log()
-        count = len(self.family.members())
+        count = len(members)
         if count > self.limits.processes:
             raise LimitReached(f"it had {count} processes at once, more than the {self.limits.processes} allowed")
 

@@ -25,11 +25,11 @@ from orchestrator.report.units import clock, duration, printable
 from orchestrator.sweep import JobEnded, JobSaid, JobStarted, SweepEvent
 from schemas.event import Phase, PhaseName
 
-TIMED: frozenset[PhaseName] = frozenset({"trace", "compile", "first_call", "second_call", "steady"})
+TIMED: frozenset[PhaseName] = frozenset({"export", "load", "trace", "compile", "first_call", "second_call", "steady"})
 WORDS: dict[PhaseName, str] = {
     "import": "importing the framework", "initialise": "starting the runtime",
-    "build": "building and compiling the model", "verify": "verifying",
-    "warm_up": "warming up, then taking samples",
+    "data": "drawing weights and inputs", "build": "building and compiling the model", "verify": "verifying",
+    "warm_up": "warming up, then taking samples", "memory": "measuring memory", "report": "reporting",
 }  # fmt: skip
 LEAST_PAUSE_S = 1.0
 

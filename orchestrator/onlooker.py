@@ -4,6 +4,7 @@ A cross-check of what the worker counts, and all that is known of one that was k
 looks; the worker's own high-water marks do not.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -11,22 +12,19 @@ import psutil
 
 @dataclass
 class Onlooker:
-    """What a worker and all below it held together, in bytes, when it was looked at."""
+    """What a job's processes held together, in bytes, when they were looked at."""
 
     looks: int = 0
     peak_bytes: int = 0
     last_bytes: int = 0
 
-    def look(self, pid: int) -> None:
-        """Add up what is resident now. A process that is gone holds nothing and does not count as a look."""
-        try:
-            worker = psutil.Process(pid)
-            held = worker.memory_info().rss
-            below = worker.children(recursive=True)
-        except psutil.Error:
+    def look(self, members: Sequence[psutil.Process]) -> None:
+        """Add up what is resident now. If nobody is left, that is not a look."""
+        held = sum(map(resident, members))
+        if not held:
             return
         self.looks += 1
-        self.last_bytes = held + sum(resident(process) for process in below)
+        self.last_bytes = held
         self.peak_bytes = max(self.peak_bytes, self.last_bytes)
 
 

@@ -40,7 +40,7 @@ LOOKING_SHARE = 0.01
 """A running job is looked at from outside once a second, or so seldom that it takes one per cent of a core."""
 
 How = Literal["ended", "timeout", "garbled", "limit", "interrupted"]
-Look = Callable[[int], None]
+Look = Callable[[], None]
 """Called with the worker's process id about once a second while it runs; LimitReached ends the job."""
 
 
@@ -64,10 +64,10 @@ class Garbled(Exception):
     """What came from the worker is no event."""
 
 
-def run(  # noqa: PLR0913 (all that makes a job)
+def run(
     command: Sequence[str], message: bytes, environment: Mapping[str, str], log: Path, *,
     deadline_s: float, on_event: Callable[[Event], None], interrupts: Interrupts | None = None,
-    limits: Limits = USUAL, each_second: Sequence[Look] = (),
+    limits: Limits = USUAL,
 ) -> Ending:  # fmt: skip
     """Run one worker to its end.
 
@@ -80,12 +80,18 @@ def run(  # noqa: PLR0913 (all that makes a job)
             command, env={**environment, VARIABLE: MARK}, start_new_session=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log_file,
         )  # fmt: skip
-        bounds = Bounds(limits, log, family)
+        bounds = Bounds(limits, log)
         bounds.impose(process.pid)
         deadlines = Deadlines(start, deadline_s, limits.phases)
+
+        def look() -> None:
+            members = family.members()
+            hunger.look(process.pid)
+            onlooker.look(members)
+            bounds.look(members)
+
         try:
-            looks = (hunger.look, onlooker.look, bounds.look, *each_second)
-            how, reason = _watch(process, message, deadlines, events, on_event, interrupts, looks)
+            how, reason = _watch(process, message, deadlines, events, on_event, interrupts, look)
         finally:
             _end_group(process)
             family.end()
@@ -112,12 +118,12 @@ def _too_long(bounds: Bounds) -> tuple[How, str]:
 
 def _watch(
     process: "subprocess.Popen[bytes]", message: bytes, deadlines: Deadlines, events: list[Event],
-    on_event: Callable[[Event], None], interrupts: Interrupts | None, looks: Sequence[Look],
+    on_event: Callable[[Event], None], interrupts: Interrupts | None, look: Look,
 ) -> tuple[How, str]:  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
     os.set_blocking(process.stdout.fileno(), False)
-    lines, feed, outlook = Lines(process.stdout.fileno()), Feed(process.stdin, message), Outlook(process.pid, looks)
+    lines, feed, outlook = Lines(process.stdout.fileno()), Feed(process.stdin, message), Outlook(look)
     with process.stdout, process.stdin, _ended(process) as end, selectors.DefaultSelector() as selector:
         selector.register(feed.pipe, selectors.EVENT_WRITE)
         selector.register(lines.descriptor, selectors.EVENT_READ)
@@ -175,9 +181,8 @@ def _if_stopped(process: "subprocess.Popen[bytes]") -> str:
 class Outlook:
     """What is looked at from outside while a job runs, and when next."""
 
-    def __init__(self, pid: int, looks: Sequence[Look]) -> None:
-        self._pid = pid
-        self._looks = looks
+    def __init__(self, look: Look) -> None:
+        self._look = look
         self._next_s = time.monotonic() + LOOK_S
 
     def left_s(self) -> float:
@@ -193,8 +198,7 @@ class Outlook:
         start = time.monotonic()
         if start < self._next_s:
             return
-        for look in self._looks:
-            look(self._pid)
+        self._look()
         end = time.monotonic()
         self._next_s = end + max(LOOK_S, (end - start) / LOOKING_SHARE)
 

@@ -141,15 +141,6 @@ class StepMemory(Model):
     peak: NonNegativeInt
 
 
-class DeviceMemory(Model):
-    """Bytes on the device, as the framework counts them and as the driver does: two views, never to be mixed."""
-
-    allocated: NonNegativeInt | None = None
-    reserved: NonNegativeInt | None = None
-    peak: NonNegativeInt | None = None
-    driver_used: NonNegativeInt | None = None
-
-
 class Memory(Model):
     """The memory pass: a few calls after all timing, each with a high-water mark of its own. Bytes.
 
@@ -160,7 +151,6 @@ class Memory(Model):
     steps: tuple[StepMemory, ...]
     trimmed: bool
     group_peak: NonNegativeInt | None = None
-    device: DeviceMemory | None = None
     allocator: dict[str, str] = Field(default={}, description="variables that change the allocator, if they are set")
 
 

@@ -10,12 +10,10 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from schemas.event import Memory, PhaseMemory, StepMemory
+from workers.kernel import GROUPS, PROC, text
 
-PROC = Path("/proc")
-GROUPS = Path("/sys/fs/cgroup")
 STEPS = 4
 MOVED = 0.05
 ALLOCATOR = ("LD_PRELOAD", "MALLOC_ARENA_MAX", "MALLOC_CONF", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
@@ -148,11 +146,3 @@ def age_ns() -> int | None:
         return None
     began_ns = int(fields[19]) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
     return max(0, time.clock_gettime_ns(time.CLOCK_BOOTTIME) - began_ns)
-
-
-def text(path: Path) -> str:
-    """A small file of the kernel's; empty if it is not there."""
-    try:
-        return path.read_text()
-    except OSError:
-        return ""

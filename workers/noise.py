@@ -16,10 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from schemas.event import Noise
+from workers.kernel import GROUPS, PROC, text
 
 TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-PROC = Path("/proc")
-GROUPS = Path("/sys/fs/cgroup")
 OPEN: dict[str, int] = {}
 MOUNTS = ("", "unified", "cpu", "cpu,cpuacct")
 
@@ -173,14 +172,6 @@ def migrations() -> int | None:
 def difference(before: int | None, after: int | None) -> int | None:
     """How far a counter moved; None where there is none."""
     return None if before is None or after is None else after - before
-
-
-def text(path: Path) -> str:
-    """A small file of the kernel's; empty if it is not there."""
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
 
 
 def canary(clock: Callable[[], int] = time.perf_counter_ns) -> Callable[[], int]:

@@ -10,7 +10,8 @@ from orchestrator.analysis.compare import Standing, both_ways
 from orchestrator.analysis.memory import MEANING
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics import Interval
-from orchestrator.report.units import between, ratio, size
+from orchestrator.report.units import between, places, ratio, size
+from schemas.sweep import MemoryMetric
 
 
 def tables(group: Group) -> Iterator[Table]:
@@ -37,9 +38,9 @@ def title(group: Group) -> Text | None:
     return Text(f"ranked by {group.by_memory.metric}") if group.by_memory else None
 
 
-def figure(result: Result, metric: str) -> str:
+def figure(result: Result, metric: MemoryMetric) -> str:
     """A headline over its interval."""
-    interval = next((value for name, value in result.memory.items() if name == metric), None)
+    interval = result.memory.get(metric)
     if interval is None:
         return "–"
     ends = spread(interval)
@@ -57,7 +58,7 @@ def ranked(group: Group, standing: Standing) -> list[str]:
     if group.by_memory is None:
         return []
     least = group.by_memory.standings[0].cell
-    place = str(standing.best) if standing.best == standing.worst else f"{standing.best}–{standing.worst}"
+    place = places(standing.best, standing.worst)
     found = both_ways(group.by_memory.comparisons).get((least, standing.cell))
     if found is None:
         return [place, "1"]

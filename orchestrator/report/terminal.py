@@ -12,7 +12,7 @@ from orchestrator.analysis.compare import Comparison, Standing
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics import Interval
 from orchestrator.report import breakeven, memory
-from orchestrator.report.units import between, duration, printable, ratio
+from orchestrator.report.units import between, duration, places, printable, ratio
 from orchestrator.report.words import deprecations, sentences
 
 
@@ -72,7 +72,7 @@ def rows(group: Group) -> Iterator[Sequence[Text | str]]:
 
 def ranked(result: Result, standing: Standing | None, comparison: Comparison | None) -> Sequence[Text | str]:
     """A measured cell. The baseline is compared with nothing."""
-    place = "" if standing is None else rank(standing)
+    place = "" if standing is None else places(standing.best, standing.worst)
     alone = "" if result.cell.replica else "baseline"
     verdict = alone if comparison is None else folded(comparison.verdict)
     times = "1" if comparison is None else with_interval(comparison.ratio)
@@ -110,8 +110,3 @@ def with_interval(interval: Interval) -> str:
     """`1.035 (1.010–1.066)`."""
     ends = between(interval, "–")
     return ratio(interval.estimate) + (f" ({ends})" if ends else "")
-
-
-def rank(standing: Standing) -> str:
-    """`1`, or `2–3` where ranks are shared."""
-    return str(standing.best) if standing.best == standing.worst else f"{standing.best}–{standing.worst}"

@@ -32,6 +32,11 @@ def size(count: float) -> str:
     return f"{value:.{min(digits, 1)}f} {unit}"
 
 
+def places(best: int, worst: int) -> str:
+    """A rank: `1`, or `2–3` where ranks are shared."""
+    return str(best) if best == worst else f"{best}–{worst}"
+
+
 def ratio(value: float) -> str:
     """A ratio of times: `1.043`, `12.3`."""
     if not math.isfinite(value):

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from orchestrator.onlooker import Onlooker
@@ -26,9 +27,10 @@ def test_what_a_process_and_its_helpers_hold_is_seen_and_remembered(program: str
     assert worker.stdout is not None
     with worker.stdout, worker.stdin:
         worker.stdout.readline()
-        onlooker.look(worker.pid)
+        members = [psutil.Process(worker.pid), *psutil.Process(worker.pid).children()]
+        onlooker.look(members)
     worker.wait()
-    onlooker.look(worker.pid)
+    onlooker.look(members)
     assert onlooker.looks == 1
     assert 64 * MIB < onlooker.last_bytes < 128 * MIB
     assert onlooker.peak_bytes == onlooker.last_bytes

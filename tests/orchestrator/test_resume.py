@@ -4,7 +4,6 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,22 +12,9 @@ import psutil
 import pytest
 
 from orchestrator.exits import Exit
+from tests.orchestrator.quick import PROGRAM, QUICK
 
-PROGRAM = [sys.executable, "-m", "orchestrator"]
-QUICK = """\
-[axes]
-frameworks = ["numpy"]
-workloads = ["synthetic"]
-
-[timing]
-samples = 5
-calls = 100
-sample_ns = 1000000
-warmup_min_ns = 1000000
-
-[stop]
-blocks = 2
-"""
+TWO_BLOCKS = QUICK.replace("blocks = 1", "blocks = 2")
 
 
 def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -38,7 +24,7 @@ def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 @contextmanager
 def going(folder: Path, jobs: int) -> Iterator["subprocess.Popen[str]"]:
     """A sweep of which so many jobs have ended."""
-    (folder / "quick.toml").write_text(QUICK)
+    (folder / "quick.toml").write_text(TWO_BLOCKS)
     command = [*PROGRAM, "sweep", "quick.toml", "--name", "mine"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None

@@ -15,25 +15,11 @@ import pytest
 
 from orchestrator.exits import Exit
 from schemas.record import JobRecord, Manifest
+from tests.orchestrator.quick import PROGRAM, QUICK
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="these are the ways of a Linux system")
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = [sys.executable, "-m", "orchestrator"]
-QUICK = """\
-[axes]
-frameworks = ["numpy"]
-workloads = ["synthetic"]
-
-[timing]
-samples = 5
-calls = 100
-sample_ns = 1000000
-warmup_min_ns = 1000000
-
-[stop]
-blocks = 1
-"""
 SMALL_DISK = 'mount -t tmpfs -o size="$0" none "$1" && shift && exec "$@"'
 
 

@@ -8,7 +8,10 @@ from workers.frameworks import load, own
 
 
 def test_values_of_the_frameworks_own_type_are_taken() -> None:
-    own((1.5, 2.5), float)
+    taken = (1.5, 2.5)
+    own(taken, float)
+    with pytest.raises(TypeError):
+        own(taken, int)
 
 
 def test_values_that_were_copied_to_the_host_are_refused_by_name() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from workers import memory, stopwatch
+from workers import kernel, memory, stopwatch
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Reported
@@ -127,7 +127,7 @@ def test_nothing_of_a_step_is_alive_when_the_next_begins() -> None:
 
 def test_no_memory_is_read_inside_a_timed_region(monkeypatch: pytest.MonkeyPatch) -> None:
     timing, read = [False], []
-    plain = memory.text
+    plain = kernel.text
 
     def clock() -> int:
         timing[0] = not timing[0]
