@@ -15,6 +15,9 @@ from pathlib import Path
 
 import psutil
 
+WORKER = str(Path(__file__).parents[2].resolve() / "workers" / "__main__.py")
+"""What tells a worker from the watchdog, which is there all the time."""
+
 SPEC = """
 name = "quiet"
 [axes]
@@ -45,7 +48,7 @@ def main() -> None:
 
 def share(parent: psutil.Process) -> float:
     """Wait for the next worker, let it reach its steady phase, and see what the parent uses meanwhile."""
-    while not (workers := parent.children()):
+    while not (workers := [child for child in parent.children() if is_worker(child)]):
         time.sleep(0.05)
     time.sleep(2)
     before, start = sum(parent.cpu_times()[:2]), time.monotonic()
@@ -53,6 +56,14 @@ def share(parent: psutil.Process) -> float:
     used = (sum(parent.cpu_times()[:2]) - before) / (time.monotonic() - start)
     psutil.wait_procs(workers, timeout=30)
     return used
+
+
+def is_worker(process: psutil.Process) -> bool:
+    """Whether a child of the parent's is a worker that still runs."""
+    try:
+        return WORKER in process.cmdline()
+    except psutil.Error:
+        return False
 
 
 def drain(terminal: int) -> None:
