@@ -54,7 +54,8 @@ def validate(said: Mapping[str, Any], where: Callable[[Place], str] | None = Non
         if first["type"] == "extra_forbidden":
             sentence = str(unknown("key", str(place[-1]), keys_beside(place)))
         else:
-            sentence = f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}, not {brief(first['input'])}"
+            why = first["msg"].removeprefix("Value error, ")
+            sentence = f"{key}: {why[0].lower()}{why[1:]}, not {brief(first['input'])}"
         raise UsageError(f"{where(place) if where else ''}{sentence}") from error
 
 

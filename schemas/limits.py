@@ -13,17 +13,21 @@ BYTES = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
 def _seconds(value: object) -> object:
-    """`90`, `"90s"`, `"5m"` and `"1.5h"` are durations; anything else is left for validation to refuse."""
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", value.strip())):
+    """`90`, `"90s"`, `"5m"` and `"1.5h"` are durations; what is no text is left for validation to judge."""
+    if not isinstance(value, str):
+        return value
+    if found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", value.strip()):
         return float(found[1]) * SECONDS[found[2]]
-    return value
+    raise ValueError("should be a duration such as 90s, 5m or 1.5h")
 
 
 def _bytes(value: object) -> object:
-    """`4294967296`, `"4096MiB"` and `"4GiB"` are sizes; anything else is left for validation to refuse."""
-    if isinstance(value, str) and (found := re.fullmatch(r"([0-9]{1,18})\s*([KMGT]?)(?:iB)?", value.strip())):
+    """`4294967296`, `"4096MiB"` and `"4GiB"` are sizes; what is no text is left for validation to judge."""
+    if not isinstance(value, str):
+        return value
+    if found := re.fullmatch(r"([0-9]{1,18})\s*([KMGT]?)(?:iB)?", value.strip()):
         return int(found[1]) << BYTES[found[2]]
-    return value
+    raise ValueError("should be a size such as 512MiB or 4GiB")
 
 
 Seconds = Annotated[PositiveFloat, Field(le=31_536_000, allow_inf_nan=False), BeforeValidator(_seconds)]

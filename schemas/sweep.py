@@ -11,7 +11,7 @@ from schemas.limits import Limits, Seconds
 QUESTION = ("torch:eager", "torch:trace", "torch:script", "tensorflow:function", "tensorflow:eager")
 
 MemoryMetric = Literal["import", "static", "compile_peak", "step_peak", "footprint"]
-RankBy = Literal["time"] | MemoryMetric
+RankBy = Literal["time", MemoryMetric]
 
 
 class Axes(Model):
