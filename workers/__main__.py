@@ -10,7 +10,6 @@ import os
 import platform
 import sys
 import traceback
-from collections.abc import Callable
 
 from pydantic import ValidationError
 
@@ -22,6 +21,7 @@ from workers.errors import is_out_of_memory, last_line, where
 from workers.frameworks import Unsupported
 from workers.ledger import Ledger
 from workers.lifeline import die_with
+from workers.stopwatch import carry_out
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
     try:
         spec = JobSpec.model_validate_json(sys.stdin.buffer.read())
         channel.send(Hello(pid=os.getpid(), python=platform.python_version(), interpreter=sys.executable))
-        channel.send(task(spec)(spec, Ledger(channel.send)))
+        channel.send(done(spec, Ledger(channel.send)))
     except Exception as error:  # everything that a framework raises becomes the job's last event
         with contextlib.suppress(OSError):  # the disk that holds the log may be what is full
             traceback.print_exc()
@@ -46,13 +46,13 @@ def main() -> None:
     os._exit(0)
 
 
-def task(spec: JobSpec) -> Callable[[JobSpec, Ledger], Report | Exported]:
-    """What the spec asks for: a measurement, or an artefact for other jobs."""
+def done(spec: JobSpec, ledger: Ledger) -> Report | Exported:
+    """Do what the spec asks for: a measurement, or an artefact for other jobs."""
     if not spec.export:
-        return job.run
+        return carry_out(job.run(spec, ledger))
     from workers import exporters
 
-    return exporters.run
+    return exporters.run(spec, ledger)
 
 
 def outcome_of(error: Exception) -> FailureOutcome:

@@ -12,18 +12,21 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from schemas.event import Energy, Noise, Overhead, Report, Setting, Verification
+from schemas.event import Ceiling, Energy, Noise, Overhead, Report, Setting, Verification
 from schemas.job import JobSpec
 from workers import artefacts, frameworks, memory, workloads
 from workers.ledger import Ledger
-from workers.stopwatch import Stopwatch
+from workers.stopwatch import Lap, Stopwatch, Timed
 
 if TYPE_CHECKING:
     from workers.frameworks import Framework, Prepared, Shape, Step
     from workers.noise import Observer
+    from workers.problem import Problem
 
 REPORTED = (
     "torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "jaxlib", "onnx", "onnxscript", "onnxruntime", "openvino",
@@ -31,54 +34,38 @@ REPORTED = (
 )  # fmt: skip
 
 
-def run(spec: JobSpec, ledger: Ledger) -> Report:
-    """Do the job.
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a job has built, before its first call."""
+
+    framework: "Framework"
+    problem: "Problem"
+    model: Any
+    input_sets: list[tuple[Any, ...]]
+
+
+def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
+    """Do the job, asking for each timed region.
 
     Raises:
         Unsupported: the cell cannot be run.
         Exception: whatever the framework or the workload raised.
     """
-    cell, timing, warned = spec.cell, spec.timing, list[str]()
-    settings = list(inherited(spec))
+    settings, warned = list(inherited(spec)), list[str]()
     ledger.begin()
-    with ledger.phase("import"):
-        framework = frameworks.load(cell.framework, spec.module)(cell)
-    with ledger.phase("initialise"):
-        settings += framework.configure()
-    with ledger.phase("data"):
-        # These bring NumPy, and a framework's import must not be timed with a part of it there already.
-        from workers import noise, roofline
-        from workers.problem import Problem
-
-        problem = Problem(cell, spec.seed)
-    with ledger.phase("build"):
-        implementation = source(spec, framework)
-        model = framework.build(implementation, problem.weights)
-        input_sets = [framework.arrays(inputs) for inputs in problem.input_sets]
+    bench = built(spec, ledger, settings)
+    framework, problem, input_sets = bench.framework, bench.problem, bench.input_sets
     with collected(warned):
-        step = prepare(framework, model, input_sets[0], problem.axes(), ledger)
+        step = prepare(framework, bench.model, input_sets[0], problem.axes(), ledger)
         settings += getattr(framework, "read_back", tuple)()
         watch = Stopwatch(step, input_sets, framework.synchronise)
-        with ledger.phase("first_call"):
-            first_ns, outputs = watch.call(0)
-        first = framework.to_numpy(outputs)
-        with ledger.phase("second_call"):
-            second_ns, outputs = watch.call(1)
-        second = framework.to_numpy(outputs)
-    with ledger.phase("verify"):
-        before = (problem.check(first, 0, "first call"), problem.check(second, 1, "second call"))
-    del first, second, outputs  # they would count as the mode's own memory
+        first, before = yield from first_calls(bench, watch, ledger)
     with ledger.phase("warm_up"):
-        trace = watch.warm_up(timing.warmup_min_ns, timing.longest_warm_up_ns)
-        calls = timing.calls or watch.calibrate(timing.sample_ns)
-        overhead = Overhead(
-            null_ns=watch.overhead_ns(), clock_ns=watch.clock_ns(),
-            linearity=None if timing.calls else watch.linearity(calls, noise.watch(len(spec.cpus) or 1)),
-        )  # fmt: skip
+        trace, calls, overhead = yield from warmed_up(spec, watch)
     with ledger.phase("steady"):
         observer, done = attended(framework)
-        samples = watch.samples(calls, timing.samples, observer)
-        seen, compiled, used = done(calls * timing.samples)
+        samples = yield from watch.samples(calls, spec.timing.samples, observer)
+        seen, compiled, used = done(calls * spec.timing.samples)
     with ledger.phase("verify"):
         number, outputs = watch.take_last()
         after = problem.check(framework.to_numpy(outputs), number, "last timed call")
@@ -87,17 +74,70 @@ def run(spec: JobSpec, ledger: Ledger) -> Report:
         needed = memory.steps(lambda number: watch.call(number % len(input_sets)), marks)
     with ledger.phase("verify"):
         others = problem.check_other_shapes(framework, step)
-        ceiling = roofline.ceiling(getattr(framework, "arithmetic", framework), problem.itemsize)
+        ceiling = roofline_of(bench)
     with ledger.phase("report"):
-        installed, built = versions(getattr(framework, "distributions", ())), framework.build_info()
+        installed, built_as = versions(getattr(framework, "distributions", ())), framework.build_info()
     return Report(
-        versions=installed, build_info=built, settings=tuple(settings),
+        versions=installed, build_info=built_as, settings=tuple(settings),
         phases=ledger.costs, age_ns=memory.age_ns(), inputs_sha256=problem.sha256(),
-        verification=joined(*before, after, others), warmup=((1, first_ns), (1, second_ns), *trace), calls=calls,
+        verification=joined(*before, after, others), warmup=(*first, *trace), calls=calls,
         samples_ns=samples, noise=seen, overhead=overhead, work=problem.work(), ceiling=ceiling,
         memory=needed, energy=used,
         compilations=compiled, warnings=tuple(warned),
     )  # fmt: skip
+
+
+def built(spec: JobSpec, ledger: Ledger, settings: list[Setting]) -> Bench:
+    """Import and configure the framework, adding to the settings, and build the model and its inputs."""
+    with ledger.phase("import"):
+        framework = frameworks.load(spec.cell.framework, spec.module)(spec.cell)
+    with ledger.phase("initialise"):
+        settings += framework.configure()
+    with ledger.phase("data"):
+        # These bring NumPy, and a framework's import must not be timed with a part of it there already.
+        from workers import noise, roofline  # noqa: F401 (their import is a part of this phase)
+        from workers.problem import Problem
+
+        problem = Problem(spec.cell, spec.seed)
+    with ledger.phase("build"):
+        model = framework.build(source(spec, framework), problem.weights)
+        input_sets = [framework.arrays(inputs) for inputs in problem.input_sets]
+    return Bench(framework, problem, model, input_sets)
+
+
+def first_calls(
+    bench: Bench, watch: Stopwatch, ledger: Ledger
+) -> Timed[tuple[tuple[Lap, ...], tuple[Verification, ...]]]:
+    """The first two calls, on two sets of inputs: their laps, and whether they were right."""
+    convert = bench.framework.to_numpy
+    with ledger.phase("first_call"):
+        first_ns, outputs = yield partial(watch.call, 0)
+    first = convert(outputs)
+    with ledger.phase("second_call"):
+        second_ns, outputs = yield partial(watch.call, 1)
+    second = convert(outputs)
+    with ledger.phase("verify"):
+        checked = bench.problem.check(first, 0, "first call"), bench.problem.check(second, 1, "second call")
+    return ((1, first_ns), (1, second_ns)), checked
+
+
+def warmed_up(spec: JobSpec, watch: Stopwatch) -> Timed[tuple[tuple[Lap, ...], int, Overhead]]:
+    """The laps of the warm-up, the number of calls in a sample, and what the timing itself costs."""
+    from workers import noise
+
+    timing, linearity = spec.timing, None
+    trace = yield from watch.warm_up(timing.warmup_min_ns, timing.longest_warm_up_ns)
+    calls = timing.calls or (yield from watch.calibrate(timing.sample_ns))
+    if timing.calls is None:
+        linearity = yield from watch.linearity(calls, noise.watch(len(spec.cpus) or 1))
+    return trace, calls, Overhead(null_ns=watch.overhead_ns(), clock_ns=watch.clock_ns(), linearity=linearity)
+
+
+def roofline_of(bench: Bench) -> Ceiling:
+    """The most that this process can do."""
+    from workers import roofline
+
+    return roofline.ceiling(getattr(bench.framework, "arithmetic", bench.framework), bench.problem.itemsize)
 
 
 def attended(

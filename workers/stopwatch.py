@@ -2,16 +2,23 @@
 
 One sample is a batch of calls over rotating inputs, timed as a whole from a settled device to a settled device.
 Whatever happens between samples (reading counters, keeping results) happens outside the timed region.
+
+What decides which samples to take (warming up, calibrating) asks for each by `yield`, and `carry_out` takes it. So
+under a timed call there are a few frames of Python and no more, however deep in the harness it was asked for:
+TensorFlow's eager mode walks the stack for each operation, and two frames more make it three per cent slower.
 """
 
 import gc
 import itertools
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
 
 from schemas.event import LINEAR
+
+T = TypeVar("T")
 
 Outputs = tuple[Any, ...]
 Step = Callable[..., Outputs]
@@ -21,10 +28,32 @@ Watch = Callable[[], Callable[[int], int]]
 Lap = tuple[int, int]
 """So many calls, and the nanoseconds that they took together."""
 
+Timed: TypeAlias = Generator[Callable[[], Any], Any, T]
+"""Work that asks for timed regions: it yields each as a callable, and is sent what that returned."""
+
 SINGLE_CALLS = 10
 LAP_NS = 1_000_000
 MOST_LAPS = 3000
 """An even number, so that each lap has one to be joined with."""
+
+
+def carry_out(work: Timed[T]) -> T:
+    """Run each region that is asked for, and give what the work comes to.
+
+    What a region raises is raised where it was asked for.
+    """
+    answer: Any = None
+    error: Exception | None = None
+    while True:
+        try:
+            region = work.send(answer) if error is None else work.throw(error)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        answer = error = None
+        try:
+            answer = region()
+        except Exception as raised:  # whatever a framework raises
+            error = raised
 
 
 class Stopwatch:
@@ -71,7 +100,7 @@ class Stopwatch:
         self._last = ((self._taken - 1) % len(self._input_sets), outputs)
         return max(1, took)
 
-    def warm_up(self, minimum_ns: int, maximum_ns: int) -> tuple[Lap, ...]:
+    def warm_up(self, minimum_ns: int, maximum_ns: int) -> Timed[tuple[Lap, ...]]:
         """Call until calls no longer get faster, for `minimum_ns` to `maximum_ns` after the first few.
 
         The first calls are timed one by one, and however long they take there are a few of them: TorchScript's third
@@ -79,43 +108,45 @@ class Stopwatch:
         the speed develops and not how a clock and a cache flicker. Whenever there are too many laps to look at, each
         two become one, and later ones are as long.
         """
-        first: list[Lap] = [(1, self.sample(1)) for _ in range(SINGLE_CALLS)]
+        first: list[Lap] = [(1, took) for took in (yield from self._times(1, SINGLE_CALLS))]
         laps: list[Lap] = []
         spent, calls = 0, max(1, LAP_NS // min(took for _, took in first))
         while spent < maximum_ns and not (spent >= minimum_ns and settled([took / n for n, took in (*first, *laps)])):
             if len(laps) == MOST_LAPS:
                 laps, calls = joined(laps), 2 * calls
-            laps.append((calls, self.sample(calls)))
+            laps += [(calls, took) for took in (yield from self._times(calls, 1))]
             spent += laps[-1][1]
         return (*first, *laps)
 
-    def calibrate(self, target_ns: int) -> int:
+    def calibrate(self, target_ns: int) -> Timed[int]:
         """How many calls make a sample of at least about `target_ns`: one, if a call takes that long."""
         calls = 1
         while True:
-            took = min(self.sample(calls) for _ in range(3))
+            took = min((yield from self._times(calls, 3)))
             if took >= 0.9 * target_ns:
                 return calls
             calls = max(calls + 1, min(calls * 10, int(calls * target_ns / took)))
 
-    def samples(self, calls: int, count: int, observe: Callable[[], None] = lambda: None) -> tuple[int, ...]:
+    def samples(self, calls: int, count: int, observe: Callable[[], None] = lambda: None) -> Timed[tuple[int, ...]]:
         """Take `count` samples of `calls` calls each, with garbage collection off.
 
         `observe` is called before the first sample and after each, outside the timed regions.
         """
         gc.collect()
         gc.disable()
-        taken = []
+        taken = list[int]()
         try:
             observe()
-            for _ in range(count):
-                taken.append(self.sample(calls))
+            while len(taken) < count:
+                taken += yield from self._times(calls, 1)
                 observe()
         finally:
             gc.enable()
         return tuple(taken)
 
-    def linearity(self, calls: int, watch: Watch = lambda: lambda _: 0, pairs: int = 3, tries: int = 3) -> float | None:
+    def linearity(
+        self, calls: int, watch: Watch = lambda: lambda _: 0, pairs: int = 3, tries: int = 3
+    ) -> Timed[float | None]:
         """The time of twice `calls` calls over that of `calls`, by the fastest of a few: 2, if each call does its work.
 
         Noise must not accuse: samples that `watch` saw disturbed do not count, and of a few tries the one nearest to 2
@@ -124,19 +155,27 @@ class Stopwatch:
         """
         ratios, pairs = [], 1 if calls == 1 else pairs
         for _ in range(tries):
-            times = [(self._alone(calls, watch), self._alone(2 * calls, watch)) for _ in range(pairs)]
-            singles, doubles = ([took for took in part if took] for part in zip(*times, strict=True))
+            singles, doubles = list[int](), list[int]()
+            for _ in range(pairs):
+                singles += yield from self._alone(calls, watch)
+                doubles += yield from self._alone(2 * calls, watch)
             if singles and doubles:
                 ratios.append(min(doubles) / min(singles))
                 if LINEAR[0] <= ratios[-1] <= LINEAR[1]:
                     break
         return min(ratios, key=lambda ratio: abs(ratio - 2)) if ratios else None
 
-    def _alone(self, calls: int, watch: Watch) -> int | None:
-        """The time of one sample; None if more than half a per cent of it was lost to others."""
+    def _alone(self, calls: int, watch: Watch) -> Timed[list[int]]:
+        """The time of one sample; nothing if more than half a per cent of it was lost to others."""
         lost_ns = watch()
-        took = self.sample(calls)
-        return took if lost_ns(took) <= 0.005 * took else None
+        return [took for took in (yield from self._times(calls, 1)) if lost_ns(took) <= 0.005 * took]
+
+    def _times(self, calls: int, count: int) -> Timed[list[int]]:
+        """Ask for so many samples of so many calls each."""
+        taken = list[int]()
+        while len(taken) < count:
+            taken.append((yield partial(self.sample, calls)))
+        return taken
 
     def overhead_ns(self, calls: int = 10_000) -> float:
         """What the loop itself takes for each call, by a step that returns at once."""

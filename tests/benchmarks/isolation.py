@@ -35,8 +35,9 @@ import sys
 from schemas.job import JobSpec
 from workers import job
 from workers.ledger import Ledger
+from workers.stopwatch import carry_out
 for line in sys.stdin.read().splitlines():
-    report = job.run(JobSpec.model_validate_json(line), Ledger(lambda phase: None))
+    report = carry_out(job.run(JobSpec.model_validate_json(line), Ledger(lambda phase: None)))
 print(report.model_dump_json())
 """
 

@@ -141,7 +141,7 @@ def test_no_memory_is_read_inside_a_timed_region(monkeypatch: pytest.MonkeyPatch
     watch = stopwatch.Stopwatch(lambda: (), [()] * 4, lambda _: None, clock)
     watch.call(0)
     memory.steps(watch.call, memory.Marks())
-    watch.samples(3, 2)
+    stopwatch.carry_out(watch.samples(3, 2))
     assert read
     assert not any(read)
 

@@ -1,13 +1,14 @@
 """The timing loop on a clock that moves only when the operation says so: every figure is exact."""
 
 import gc
+import inspect
 import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from workers.stopwatch import MOST_LAPS, SINGLE_CALLS, Stopwatch
+from workers.stopwatch import MOST_LAPS, SINGLE_CALLS, Stopwatch, Timed, carry_out
 
 INPUT_SETS = [("first",), ("second",), ("third",), ("fourth",)]
 
@@ -103,57 +104,58 @@ def test_a_sample_of_many_calls_uses_every_set_of_inputs_in_turn() -> None:
 
 def test_samples_of_one_call_use_every_set_of_inputs_in_turn() -> None:
     bench = Bench(700)
-    bench.watch.samples(1, 8)
+    carry_out(bench.watch.samples(1, 8))
     assert set(bench.operation.seen) == set(INPUT_SETS)
 
 
 def test_samples_are_so_many_each_of_so_many_calls(collecting: None) -> None:
     bench = Bench(700, wait_ns=50)
-    assert bench.watch.samples(5, 3) == (3_550, 3_550, 3_550)
+    assert carry_out(bench.watch.samples(5, 3)) == (3_550, 3_550, 3_550)
     assert len(bench.operation.seen) == 15
     assert len(bench.device.waited_for) == 3
 
 
 def test_a_slow_call_makes_its_own_sample_slow_and_no_other(collecting: None) -> None:
     bench = Bench(10, 10, 10, 910, 10)
-    assert bench.watch.samples(2, 3) == (20, 920, 20)
+    assert carry_out(bench.watch.samples(2, 3)) == (20, 920, 20)
 
 
 @pytest.mark.parametrize("duration_ns", [10, 137, 1_000, 33_333, 449_999, 600_000, 899_999])
 def test_calibration_reaches_the_target_and_at_most_one_call_more(duration_ns: int) -> None:
     target_ns = 1_000_000
-    calls = Bench(duration_ns).watch.calibrate(target_ns)
+    calls = carry_out(Bench(duration_ns).watch.calibrate(target_ns))
     assert 0.9 * target_ns <= calls * duration_ns <= target_ns + duration_ns
 
 
 @pytest.mark.parametrize("duration_ns", [1_000_000, 1_000_001, 50_000_000, 1_000_000_000])
 def test_a_call_that_is_as_long_as_a_sample_is_a_sample(duration_ns: int) -> None:
-    assert Bench(duration_ns).watch.calibrate(1_000_000) == 1
+    assert carry_out(Bench(duration_ns).watch.calibrate(1_000_000)) == 1
 
 
 def test_calibration_counts_the_waiting_once_and_not_for_each_call() -> None:
-    calls = Bench(1_000, wait_ns=500_000).watch.calibrate(1_000_000)
+    calls = carry_out(Bench(1_000, wait_ns=500_000).watch.calibrate(1_000_000))
     assert 400 <= calls <= 501
 
 
 def test_one_disturbed_sample_does_not_end_calibration_early() -> None:
-    assert Bench(5_000_000, 1_000).watch.calibrate(1_000_000) >= 900
+    assert carry_out(Bench(5_000_000, 1_000).watch.calibrate(1_000_000)) >= 900
 
 
 @pytest.mark.parametrize("duration_ns", [10, 1_000, 1_000_000_000])
 def test_calibration_comes_to_the_same_number_every_time(duration_ns: int) -> None:
-    assert Bench(duration_ns).watch.calibrate(300_000) == Bench(duration_ns).watch.calibrate(300_000)
+    once, again = (carry_out(Bench(duration_ns).watch.calibrate(300_000)) for _ in range(2))
+    assert once == again
 
 
 def test_a_steady_operation_is_warmed_up_for_little_more_than_the_minimum() -> None:
-    laps = Bench(100_000).watch.warm_up(50_000_000, 3_000_000_000)
+    laps = carry_out(Bench(100_000).watch.warm_up(50_000_000, 3_000_000_000))
     assert {took / calls for calls, took in laps} == {100_000}
     assert 50_000_000 <= sum(took for _, took in laps) <= 55_000_000
 
 
 def test_the_first_calls_are_told_one_by_one_and_every_call_is_in_a_lap() -> None:
     bench = Bench(*range(10_000, 10_200), 10_000)
-    laps = bench.watch.warm_up(2_000_000, 100_000_000)
+    laps = carry_out(bench.watch.warm_up(2_000_000, 100_000_000))
     assert laps[:SINGLE_CALLS] == tuple((1, took) for took in range(10_000, 10_000 + SINGLE_CALLS))
     assert sum(calls for calls, _ in laps) == len(bench.operation.seen)
     assert sum(took for _, took in laps) == bench.clock.now_ns
@@ -161,7 +163,7 @@ def test_the_first_calls_are_told_one_by_one_and_every_call_is_in_a_lap() -> Non
 
 def test_an_operation_that_keeps_getting_faster_is_warmed_up_to_the_maximum_and_no_further() -> None:
     durations_ns = [int(1e9 * 0.95**call) for call in range(300)]
-    laps = Bench(*durations_ns).watch.warm_up(1_000, 5_000_000_000)
+    laps = carry_out(Bench(*durations_ns).watch.warm_up(1_000, 5_000_000_000))
     took = [took for _, took in laps]
     assert took == durations_ns[: len(took)]
     assert 5_000_000_000 <= sum(took[SINGLE_CALLS:]) < 5_000_000_000 + took[-1]
@@ -169,14 +171,14 @@ def test_an_operation_that_keeps_getting_faster_is_warmed_up_to_the_maximum_and_
 
 def test_an_operation_that_gets_faster_for_many_seconds_is_warmed_up_until_it_does_no_more() -> None:
     durations_ns = [int(1e9 * 0.95**call) for call in range(45)]
-    laps = Bench(*durations_ns).watch.warm_up(250_000_000, 60_000_000_000)
+    laps = carry_out(Bench(*durations_ns).watch.warm_up(250_000_000, 60_000_000_000))
     assert sum(took for _, took in laps) > sum(durations_ns) > 15_000_000_000
     assert {took for _, took in laps[-10:]} == {durations_ns[-1]}
 
 
 def test_a_long_warm_up_leaves_a_trace_of_bounded_length_in_which_no_call_is_lost() -> None:
     bench = Bench(*[30_000_000] * SINGLE_CALLS, *[1_000_000] * 8_000, 500_000)
-    laps = bench.watch.warm_up(10_000_000_000, 10_000_000_000)
+    laps = carry_out(bench.watch.warm_up(10_000_000_000, 10_000_000_000))
     assert MOST_LAPS // 2 < len(laps) - SINGLE_CALLS <= MOST_LAPS
     assert laps[:SINGLE_CALLS] == ((1, 30_000_000),) * SINGLE_CALLS
     assert sum(calls for calls, _ in laps) == len(bench.operation.seen)
@@ -185,23 +187,23 @@ def test_a_long_warm_up_leaves_a_trace_of_bounded_length_in_which_no_call_is_los
 
 
 def test_of_calls_longer_than_the_maximum_only_the_first_few_are_made() -> None:
-    assert len(Bench(10**10).watch.warm_up(1_000, 3_000_000_000)) <= SINGLE_CALLS + 1
+    assert len(carry_out(Bench(10**10).watch.warm_up(1_000, 3_000_000_000))) <= SINGLE_CALLS + 1
 
 
 def test_a_maximum_below_the_minimum_is_the_end_of_warm_up() -> None:
     bench = Bench(100_000)
-    bench.watch.warm_up(1_000_000_000, 10_000_000)
+    carry_out(bench.watch.warm_up(1_000_000_000, 10_000_000))
     assert bench.clock.now_ns <= 12_000_000
 
 
 def test_the_slow_first_calls_of_a_jit_are_over_when_warm_up_ends() -> None:
-    laps = Bench(*TORCHSCRIPT_NS).watch.warm_up(0, 3_000_000_000)
+    laps = carry_out(Bench(*TORCHSCRIPT_NS).watch.warm_up(0, 3_000_000_000))
     assert [took for _, took in laps[: len(TORCHSCRIPT_NS)]] == list(TORCHSCRIPT_NS)
     assert {took / calls for calls, took in laps[-10:]} == {66_000}
 
 
 def test_an_operation_that_speeds_up_late_is_warmed_up_until_it_has() -> None:
-    laps = Bench(*[2_000_000] * 30, *[1_500_000] * 4, 1_000_000).watch.warm_up(60_000_000, 3_000_000_000)
+    laps = carry_out(Bench(*[2_000_000] * 30, *[1_500_000] * 4, 1_000_000).watch.warm_up(60_000_000, 3_000_000_000))
     assert {took for _, took in laps[-5:]} == {1_000_000}
 
 
@@ -213,16 +215,16 @@ def test_counters_are_read_before_the_first_sample_and_after_each_and_never_insi
         read.append(len(bench.operation.seen))
         bench.clock.now_ns += 1_000_000
 
-    assert bench.watch.samples(5, 3, observe) == (3_500, 3_500, 3_500)
+    assert carry_out(bench.watch.samples(5, 3, observe)) == (3_500, 3_500, 3_500)
     assert read == [0, 5, 10, 15]
 
 
 def test_an_honest_operation_takes_twice_as_long_for_twice_the_calls() -> None:
-    assert Bench(700).watch.linearity(50) == 2
+    assert carry_out(Bench(700).watch.linearity(50)) == 2
 
 
 def test_an_operation_that_does_its_work_only_once_is_not_linear() -> None:
-    assert Bench(0, wait_ns=5_000).watch.linearity(50) == 1
+    assert carry_out(Bench(0, wait_ns=5_000).watch.linearity(50)) == 1
 
 
 def a_try(single_ns: int, double_ns: int) -> list[int]:
@@ -231,18 +233,18 @@ def a_try(single_ns: int, double_ns: int) -> list[int]:
 
 
 def test_neither_a_disturbed_pair_nor_a_disturbed_try_makes_an_operation_look_nonlinear() -> None:
-    assert Bench(*[900_000] * 10, 700).watch.linearity(50) == 2
-    assert Bench(*a_try(700, 900_000), 700).watch.linearity(50) == 2
+    assert carry_out(Bench(*[900_000] * 10, 700).watch.linearity(50)) == 2
+    assert carry_out(Bench(*a_try(700, 900_000), 700).watch.linearity(50)) == 2
 
 
 def test_a_sample_of_which_too_much_was_lost_does_not_accuse() -> None:
     lost = iter([0, 50_000] * 3)  # of the single samples nothing, of the double ones almost all
-    assert Bench(700).watch.linearity(50, lambda: lambda _: next(lost), tries=1) is None
-    assert Bench(700).watch.linearity(50, lambda: lambda took: took // 1000) == 2
+    assert carry_out(Bench(700).watch.linearity(50, lambda: lambda _: next(lost), tries=1)) is None
+    assert carry_out(Bench(700).watch.linearity(50, lambda: lambda took: took // 1000)) == 2
 
 
 def test_of_several_tries_that_are_not_linear_the_one_nearest_to_it_counts() -> None:
-    assert Bench(*a_try(700, 2_800), *a_try(700, 1_050), *a_try(700, 2_800)).watch.linearity(50) == 3
+    assert carry_out(Bench(*a_try(700, 2_800), *a_try(700, 1_050), *a_try(700, 2_800)).watch.linearity(50)) == 3
 
 
 def test_what_the_loop_costs_is_measured_without_the_operation() -> None:
@@ -264,7 +266,7 @@ def test_no_garbage_is_collected_while_samples_are_taken(collecting: None) -> No
         return ()
 
     watch = Stopwatch(step, [()], lambda outputs: None)
-    watch.samples(5, 2)
+    carry_out(watch.samples(5, 2))
     assert found == [False] * 10
     assert gc.isenabled()
 
@@ -274,5 +276,37 @@ def test_garbage_is_collected_again_after_a_step_has_raised(collecting: None) ->
         raise ArithmeticError
 
     with pytest.raises(ArithmeticError):
-        Stopwatch(step, [()], lambda outputs: None).samples(5, 2)
+        carry_out(Stopwatch(step, [()], lambda outputs: None).samples(5, 2))
     assert gc.isenabled()
+
+
+def test_a_timed_call_has_the_same_few_frames_under_it_however_deep_it_was_asked_for() -> None:
+    depths: list[int] = []
+
+    def step() -> tuple[Any, ...]:
+        depths.append(len(inspect.stack(0)))
+        return ()
+
+    def deeper(work: Timed[object], frames: int) -> Timed[object]:
+        return (yield from deeper(work, frames - 1)) if frames else (yield from work)
+
+    watch = Stopwatch(step, [()], lambda outputs: None)
+    carry_out(watch.samples(1, 1))
+    carry_out(deeper(watch.samples(1, 1), 50))
+    carry_out(deeper(watch.calibrate(1), 50))
+    watch.sample(1)
+    assert set(depths[:-1]) == {depths[-1] + 1}
+
+
+def test_what_a_timed_region_raises_is_raised_where_it_was_asked_for() -> None:
+    def step() -> tuple[Any, ...]:
+        raise StopIteration
+
+    def work() -> Timed[object]:
+        try:
+            yield step
+        except StopIteration:
+            return (yield lambda: "gone on")
+        return ""
+
+    assert carry_out(work()) == "gone on"
