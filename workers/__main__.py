@@ -6,6 +6,7 @@ as that could be said.
 
 import contextlib
 import ctypes
+import gc
 import os
 import platform
 import sys
@@ -30,6 +31,7 @@ def main() -> None:
     Nothing that is measured happens in a tear-down, and a framework may hang or crash there.
     """
     channel = Channel.claim()
+    gc.freeze()  # or a framework's import, which collects garbage often, would be timed with going through all of ours
     die_with(int(os.environ.get("PLUMBLINE_PARENT", os.getppid())))
     try:
         spec = JobSpec.model_validate_json(sys.stdin.buffer.read())
