@@ -24,9 +24,10 @@ app = typer.Typer(
 )  # fmt: skip
 
 FILE = Annotated[Path | None, typer.Argument(help="a sweep file in TOML; options override what it says")]
+SUITE = Annotated[str | None, typer.Option(help="a set of axes by name; `list` shows them")]
 FRAMEWORKS = Annotated[str | None, typer.Option(help="comma-separated framework:mode, such as torch:eager,tensorflow")]
 WORKLOADS = Annotated[str | None, typer.Option(help="comma-separated, with parameters: rnn_cell,rnn:length=32")]
-TASKS = Annotated[str | None, typer.Option(help="comma-separated: forward,backward")]
+TASKS = Annotated[str | None, typer.Option(help="comma-separated: forward,backward,train-sgd,train-adam; or train")]
 BATCH = Annotated[str | None, typer.Option(help="comma-separated batch sizes")]
 DTYPE = Annotated[str | None, typer.Option(help="comma-separated: float32,float64,bfloat16")]
 THREADS = Annotated[str | None, typer.Option(help="comma-separated numbers of threads")]
@@ -50,8 +51,8 @@ STOP = {"budget", "precision", "blocks"}
 
 
 def request(
-    file: FILE = None, frameworks: FRAMEWORKS = None, workloads: WORKLOADS = None, tasks: TASKS = None,
-    batch: BATCH = None, dtype: DTYPE = None, threads: THREADS = None, track: TRACK = None,
+    file: FILE = None, suite: SUITE = None, frameworks: FRAMEWORKS = None, workloads: WORKLOADS = None,
+    tasks: TASKS = None, batch: BATCH = None, dtype: DTYPE = None, threads: THREADS = None, track: TRACK = None,
     cache: CACHE = None, baseline: BASELINE = None, margin: MARGIN = None, rank_by: RANK_BY = None,
     budget: BUDGET = None, precision: PRECISION = None, blocks: BLOCKS = None, deadline: DEADLINE = None,
     memory: MEMORY = None, seed: SEED = None, name: NAME = None,

@@ -12,7 +12,7 @@ from orchestrator.environments import find
 from orchestrator.errors import UsageError, unknown
 from orchestrator.frameworks import known
 from schemas import catalog
-from schemas.job import WARMUP_MAX_NS, Cell, JobSpec
+from schemas.job import TRAINING, WARMUP_MAX_NS, Cell, JobSpec
 from schemas.sweep import Axes, Pick, SweepSpec
 
 WORKLOADS = {workload.name: workload for workload in catalog.WORKLOADS}
@@ -153,14 +153,22 @@ def parse_framework(text: str) -> list[tuple[str, str]]:
 
 
 def parse_workload(text: str) -> tuple[str, dict[str, int]]:
-    """`rnn:length=32:hidden=64` is a workload with two parameters of its own, the others at their defaults."""
+    """`rnn:length=32:hidden=64` is a workload with two parameters of its own, the others at their defaults.
+
+    `gpt:small:length=64` begins with a preset.
+    """
     name, *given = text.split(":")
     if name not in WORKLOADS:
         raise unknown("workload", name, WORKLOADS)
     known = {parameter.name: parameter for parameter in WORKLOADS[name].parameters}
     values = {parameter.name: parameter.default for parameter in known.values()}
     for item in given:
-        key, _, value = item.partition("=")
+        key, sign, value = item.partition("=")
+        if not sign and key not in known:
+            if key not in WORKLOADS[name].presets:
+                raise unknown(f"parameter or preset of {name}", key, [*known, *WORKLOADS[name].presets])
+            values |= WORKLOADS[name].presets[key]
+            continue
         if key not in known:
             raise unknown(f"parameter of {name}", key, known)
         if not re.fullmatch(r"[0-9]{1,12}", value) or int(value) < known[key].minimum:
@@ -198,6 +206,8 @@ def refusal(cell: Cell) -> str:
     framework = known()[cell.framework]
     if cell.dtype not in framework.dtypes:
         return f"{cell.framework} does not compute in {cell.dtype}; it does in {' and '.join(framework.dtypes)}"
+    if cell.task in TRAINING and cell.dtype == "bfloat16":
+        return f"{cell.task} in bfloat16 moves weights by less than that holds; train in float32 or float64"
     if reason := framework.cannot.get(cell.task):
         return f"{cell.framework} does not do {cell.task}: {reason}"
     return find(cell.environment).lacks(framework)

@@ -5,7 +5,7 @@ from typing import get_args
 from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from schemas.base import Model
-from schemas.job import Cache, Dtype, Task
+from schemas.job import TRAINING, Cache, Dtype, Task
 
 TASKS: tuple[Task, ...] = get_args(Task)
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
@@ -66,16 +66,30 @@ class Parameter(Model):
 
 
 class Workload(Model):
-    """A computation with weights, inputs and a float64 reference."""
+    """A computation with weights, inputs and a float64 reference. `presets` are sizes by name, for some parameters."""
 
-    name: str
+    name: str = Field(pattern=NAME)
     summary: str
     parameters: tuple[Parameter, ...]
+    presets: dict[str, dict[str, int]] = {}
+
+
+class Suite(Model):
+    """Axes by one name: what a sweep has unless it says otherwise."""
+
+    name: str = Field(pattern=NAME)
+    summary: str
+    frameworks: tuple[str, ...]
+    workloads: tuple[str, ...]
+    tasks: tuple[Task, ...]
+    budget: str
 
 
 TORCHSCRIPT = "TorchScript is deprecated upstream since PyTorch 2.11, in favour of torch.compile and torch.export"
 ONE_POOL = {"OMP_NUM_THREADS": "{threads}", "MKL_NUM_THREADS": "{threads}", "OPENBLAS_NUM_THREADS": "{threads}"}
-FORWARD_ALONE = "it runs an exported graph, and that holds the forward pass alone"
+FORWARD_ALONE: dict[Task, str] = dict.fromkeys(
+    ("backward", *TRAINING), "it runs an exported graph, and that holds the forward pass alone"
+)
 TORCH_TO_ONNX = {"torch": "torch==2.13.0", "onnx": "onnx==1.23.2", "onnxscript": "onnxscript==0.7.2"}
 
 INDUCTOR_CACHES: dict[Cache, dict[str, str]] = {
@@ -202,7 +216,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         dtypes=("float32", "float64"),
         exporter="torch",
         also_needs=TORCH_TO_ONNX,
-        cannot={"backward": FORWARD_ALONE},
+        cannot=FORWARD_ALONE,
         modes=(Mode(name="session", summary="an InferenceSession on what torch.onnx.export wrote"),),
     ),
     Framework(
@@ -214,7 +228,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         dtypes=("float32",),
         exporter="torch",
         also_needs=TORCH_TO_ONNX,
-        cannot={"backward": FORWARD_ALONE},
+        cannot=FORWARD_ALONE,
         modes=(Mode(name="compiled", summary="a CompiledModel of what torch.onnx.export wrote"),),
     ),
     Framework(
@@ -299,5 +313,18 @@ WORKLOADS: tuple[Workload, ...] = (
             Parameter(name="compiled_ns", default=50_000, minimum=0, summary="nanoseconds that a call takes then"),
             Parameter(name="hold_mib", default=0, minimum=0, summary="mebibytes that are held from the build on"),
         ),
+    ),
+)
+
+QUESTION = ("torch:eager", "torch:trace", "torch:script", "tensorflow:function", "tensorflow:eager")
+
+SUITES: tuple[Suite, ...] = (
+    Suite(
+        name="question",
+        summary="the question without arguments: one recurrent cell with its backward pass",
+        frameworks=QUESTION,
+        workloads=("rnn_cell",),
+        tasks=("backward",),
+        budget="5m",
     ),
 )

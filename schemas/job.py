@@ -10,7 +10,7 @@ from schemas.artefact import Artefact
 from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
 from schemas.limits import Limits
 
-Task = Literal["forward", "backward"]
+Task = Literal["forward", "backward", "train-sgd", "train-adam"]
 Dtype = Literal["float32", "float64", "bfloat16"]
 Device = Literal["cpu"]
 Track = Literal["parity", "defaults"]
@@ -18,6 +18,9 @@ Cache = Literal["cold", "warm"]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Threads = Annotated[int, Field(ge=1, le=4096)]
 Nanoseconds = Annotated[int, Field(ge=0, le=3_600_000_000_000)]
+
+
+TRAINING: tuple[Task, ...] = ("train-sgd", "train-adam")
 
 
 class Cell(Model):

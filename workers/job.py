@@ -57,9 +57,11 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     framework, problem, input_sets = bench.framework, bench.problem, bench.input_sets
     with collected(warned):
         step = prepare(framework, bench.model, input_sets[0], problem.axes(), ledger)
+        if problem.trains:
+            frameworks.trainer_of(framework)
         settings += getattr(framework, "read_back", tuple)()
         watch = Stopwatch(step, input_sets, framework.synchronise)
-        first, before = yield from first_calls(bench, watch, ledger)
+        first, before = yield from first_calls(bench, watch, step, ledger)
     with ledger.phase("warm_up"):
         trace, calls, overhead = yield from warmed_up(spec, watch)
     with ledger.phase("steady"):
@@ -73,6 +75,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     with ledger.phase("memory") as marks:
         needed = memory.steps(lambda number: watch.call(number % len(input_sets)), marks)
     with ledger.phase("verify"):
+        again = problem.check_training(framework, step, "after all timing")
         others = problem.check_other_shapes(framework, step)
         ceiling = roofline_of(bench)
     with ledger.phase("report"):
@@ -80,7 +83,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     return Report(
         versions=installed, build_info=built_as, settings=tuple(settings),
         phases=ledger.costs, age_ns=memory.age_ns(), inputs_sha256=problem.sha256(),
-        verification=joined(*before, after, others), warmup=(*first, *trace), calls=calls,
+        verification=joined(*before, after, again, others), warmup=(*first, *trace), calls=calls,
         samples_ns=samples, noise=seen, overhead=overhead, work=problem.work(), ceiling=ceiling,
         memory=needed, energy=used,
         compilations=compiled, warnings=tuple(warned),
@@ -106,7 +109,7 @@ def built(spec: JobSpec, ledger: Ledger, settings: list[Setting]) -> Bench:
 
 
 def first_calls(
-    bench: Bench, watch: Stopwatch, ledger: Ledger
+    bench: Bench, watch: Stopwatch, step: "Step", ledger: Ledger
 ) -> Timed[tuple[tuple[Lap, ...], tuple[Verification, ...]]]:
     """The first two calls, on two sets of inputs: their laps, and whether they were right."""
     convert = bench.framework.to_numpy
@@ -117,7 +120,11 @@ def first_calls(
         second_ns, outputs = yield partial(watch.call, 1)
     second = convert(outputs)
     with ledger.phase("verify"):
-        checked = bench.problem.check(first, 0, "first call"), bench.problem.check(second, 1, "second call")
+        problem = bench.problem
+        checked = (
+            problem.check(first, 0, "first call"), problem.check(second, 1, "second call"),
+            problem.check_training(bench.framework, step, "before all timing"),
+        )  # fmt: skip
     return ((1, first_ns), (1, second_ns)), checked
 
 
