@@ -14,8 +14,9 @@ from orchestrator.frameworks import known
 from schemas import catalog
 from schemas.job import TRAINING, WARMUP_MAX_NS, Cell, JobSpec
 from schemas.sweep import Axes, Pick, SweepSpec
+from schemas.workloads import WORKLOADS as EVERY_WORKLOAD
 
-WORKLOADS = {workload.name: workload for workload in catalog.WORKLOADS}
+WORKLOADS = {workload.name: workload for workload in EVERY_WORKLOAD}
 MOST_CELLS = 10_000
 DATA_SEED = 20261
 """Of weights and inputs: the same in every run, so that runs compute the same and can be compared."""

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from orchestrator.errors import UsageError, unknown
-from schemas.catalog import SUITES
 from schemas.sweep import SweepSpec
+from schemas.workloads import SUITES
 
 LARGEST = 1 << 20
 Place = Sequence[int | str]

@@ -15,7 +15,8 @@ from orchestrator.estimate import block_s, job_s
 from orchestrator.frameworks import known as frameworks
 from orchestrator.plan import Plan
 from orchestrator.report.units import clock
-from schemas.catalog import SUITES, TASKS, WORKLOADS
+from schemas.catalog import TASKS
+from schemas.workloads import SUITES, WORKLOADS
 
 INSTRUMENT = "synthetic"
 PLAIN: Any = {"box": box.SIMPLE_HEAD, "padding": 0, "show_edge": False}

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from schemas.catalog import DTYPES, FRAMEWORKS, QUESTION, WORKLOADS, Framework, Mode, Workload
+from schemas.catalog import DTYPES, FRAMEWORKS, QUESTION, Framework, Mode
+from schemas.workloads import WORKLOADS, Workload
 
 WORKERS = Path(__file__).resolve().parents[2] / "workers"
 

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from schemas.catalog import FRAMEWORKS, WORKLOADS
+from schemas.catalog import FRAMEWORKS
 from schemas.event import Event, Report
 from schemas.job import Cell, JobSpec, Timing
+from schemas.workloads import WORKLOADS
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)

@@ -9,8 +9,8 @@ import sys
 import time
 from collections.abc import Iterator
 
-from schemas.catalog import WORKLOADS
 from schemas.job import TRAINING, Cell, Task
+from schemas.workloads import WORKLOADS
 from workers import frameworks, workloads
 from workers.errors import last_line
 from workers.job import prepare

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from schemas.catalog import WORKLOADS, Workload
 from schemas.job import Task
+from schemas.workloads import WORKLOADS, Workload
 from workers import workloads
 from workers.arrays import Array, cast
 from workers.frameworks import Unsupported
