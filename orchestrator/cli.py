@@ -33,6 +33,7 @@ DTYPE = Annotated[str | None, typer.Option(help="comma-separated: float32,float6
 THREADS = Annotated[str | None, typer.Option(help="comma-separated numbers of threads")]
 TRACK = Annotated[str | None, typer.Option(help="parity (equal settings, read back) or defaults (as shipped)")]
 CACHE = Annotated[str | None, typer.Option(help="cold (every process compiles anew) or warm (it finds that done)")]
+SHAPES = Annotated[str | None, typer.Option(help="fixed (one shape) or stream (twelve shapes in turn)")]
 BASELINE = Annotated[str | None, typer.Option(help="the framework:mode that ratios are to; otherwise the first")]
 MARGIN = Annotated[float | None, typer.Option(help="differences below this share do not matter (0.02)")]
 RANK_BY = Annotated[str | None, typer.Option(help="time, step_peak, static, compile_peak, footprint or import")]
@@ -46,16 +47,16 @@ NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's
 ROOT = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
 AS_JSON = Annotated[bool, typer.Option("--json", help="one JSON document on standard output, the rest elsewhere")]
 
-AXES = {"frameworks", "workloads", "tasks", "batch", "dtype", "threads", "track", "cache"}
+AXES = {"frameworks", "workloads", "tasks", "batch", "dtype", "threads", "track", "cache", "shapes"}
 STOP = {"budget", "precision", "blocks"}
 
 
 def request(
     file: FILE = None, suite: SUITE = None, frameworks: FRAMEWORKS = None, workloads: WORKLOADS = None,
     tasks: TASKS = None, batch: BATCH = None, dtype: DTYPE = None, threads: THREADS = None, track: TRACK = None,
-    cache: CACHE = None, baseline: BASELINE = None, margin: MARGIN = None, rank_by: RANK_BY = None,
-    budget: BUDGET = None, precision: PRECISION = None, blocks: BLOCKS = None, deadline: DEADLINE = None,
-    memory: MEMORY = None, seed: SEED = None, name: NAME = None,
+    cache: CACHE = None, shapes: SHAPES = None, baseline: BASELINE = None, margin: MARGIN = None,
+    rank_by: RANK_BY = None, budget: BUDGET = None, precision: PRECISION = None, blocks: BLOCKS = None,
+    deadline: DEADLINE = None, memory: MEMORY = None, seed: SEED = None, name: NAME = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What a file says, overridden by what the options say, as the data of a SweepSpec."""
     options = {option: value for option, value in locals().items() if option != "file" and value is not None}

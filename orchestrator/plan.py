@@ -21,6 +21,9 @@ MOST_CELLS = 10_000
 DATA_SEED = 20261
 """Of weights and inputs: the same in every run, so that runs compute the same and can be compared."""
 
+OF_CELL = {"tasks": "task"}
+"""What an axis is called in a cell, where that is another name."""
+
 WARMING = 0.25
 """Share of a job's time that its warm-up may take."""
 
@@ -125,16 +128,13 @@ def combinations(axes: Axes) -> Iterator[Cell]:
     """Every combination, workload by workload, so that what is compared stands together."""
     modes = [pair for text in axes.frameworks for pair in parse_framework(text)]
     workloads = [parse_workload(text) for text in axes.workloads]
-    rest = (axes.tasks, axes.batch, axes.dtype, axes.threads, axes.device, axes.track, axes.cache, axes.environment)
-    for (workload, parameters), task, batch, dtype, threads, device, track, cache, environment, (
-        framework,
-        mode,
-    ) in itertools.product(workloads, *rest, modes):
-        find(environment)
-        yield Cell(
-            framework=framework, mode=mode, workload=workload, parameters=parameters, task=task, batch=batch,
-            dtype=dtype, threads=threads, device=device, track=track, cache=cache, environment=environment,
-        )  # fmt: skip
+    plain = {OF_CELL.get(name, name): values for name, values in axes if name not in ("frameworks", "workloads")}
+    for workload, parameters in workloads:
+        for values in itertools.product(*plain.values()):
+            chosen = dict(zip(plain, values, strict=True)) | {"workload": workload, "parameters": parameters}
+            find(str(chosen["environment"]))
+            for framework, mode in modes:
+                yield Cell.model_validate(chosen | {"framework": framework, "mode": mode})
 
 
 def mode_of(cell: Cell) -> catalog.Mode:

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, PositiveFloat
 
 from schemas.base import Model, PositiveInt
 from schemas.catalog import QUESTION
-from schemas.job import TRAINING, Cache, Count, Device, Dtype, Task, Threads, Timing, Track
+from schemas.job import TRAINING, Cache, Count, Device, Dtype, Shaping, Task, Threads, Timing, Track
 from schemas.limits import Limits, Seconds
 
 MemoryMetric = Literal["import", "static", "compile_peak", "step_peak", "footprint"]
@@ -33,6 +33,7 @@ class Axes(Model):
     environment: tuple[str, ...] = Field(default=("current",), min_length=1)
     track: tuple[Track, ...] = Field(default=("parity",), min_length=1)
     cache: tuple[Cache, ...] = Field(default=("cold",), min_length=1)
+    shapes: tuple[Shaping, ...] = Field(default=("fixed",), min_length=1)
 
 
 class Pick(Model):
@@ -48,6 +49,7 @@ class Pick(Model):
     environment: str | None = None
     track: Track | None = None
     cache: Cache | None = None
+    shapes: Shaping | None = None
 
 
 class Stop(Model):

@@ -32,6 +32,10 @@ class Unsupported(Exception):
     """This configuration cannot be run, and the message says why."""
 
 
+class Wrong(Exception):
+    """This configuration computes something else, and has no time that could be struck out; the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """What makes a step ready for its first call. `phase` is what preparing it is; None: there is nothing to do.
