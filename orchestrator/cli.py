@@ -34,6 +34,7 @@ THREADS = Annotated[str | None, typer.Option(help="comma-separated numbers of th
 TRACK = Annotated[str | None, typer.Option(help="parity (equal settings, read back) or defaults (as shipped)")]
 CACHE = Annotated[str | None, typer.Option(help="cold (every process compiles anew) or warm (it finds that done)")]
 SHAPES = Annotated[str | None, typer.Option(help="fixed (one shape) or stream (twelve shapes in turn)")]
+ORIGIN = Annotated[str | None, typer.Option(help="source (each job builds the model) or file (it loads a saved one)")]
 BASELINE = Annotated[str | None, typer.Option(help="the framework:mode that ratios are to; otherwise the first")]
 MARGIN = Annotated[float | None, typer.Option(help="differences below this share do not matter (0.02)")]
 RANK_BY = Annotated[str | None, typer.Option(help="time, step_peak, static, compile_peak, footprint or import")]
@@ -47,14 +48,14 @@ NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's
 ROOT = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
 AS_JSON = Annotated[bool, typer.Option("--json", help="one JSON document on standard output, the rest elsewhere")]
 
-AXES = {"frameworks", "workloads", "tasks", "batch", "dtype", "threads", "track", "cache", "shapes"}
+AXES = {"frameworks", "workloads", "tasks", "batch", "dtype", "threads", "track", "cache", "shapes", "origin"}
 STOP = {"budget", "precision", "blocks"}
 
 
 def request(
     file: FILE = None, suite: SUITE = None, frameworks: FRAMEWORKS = None, workloads: WORKLOADS = None,
     tasks: TASKS = None, batch: BATCH = None, dtype: DTYPE = None, threads: THREADS = None, track: TRACK = None,
-    cache: CACHE = None, shapes: SHAPES = None, baseline: BASELINE = None, margin: MARGIN = None,
+    cache: CACHE = None, shapes: SHAPES = None, origin: ORIGIN = None, baseline: BASELINE = None, margin: MARGIN = None,
     rank_by: RANK_BY = None, budget: BUDGET = None, precision: PRECISION = None, blocks: BLOCKS = None,
     deadline: DEADLINE = None, memory: MEMORY = None, seed: SEED = None, name: NAME = None,
 ) -> dict[str, Any]:  # fmt: skip

@@ -12,6 +12,7 @@ from pathlib import Path
 from orchestrator import judge
 from orchestrator.frameworks import known
 from orchestrator.launchers import Launcher
+from orchestrator.plan import mode_of
 from orchestrator.store import Store
 from schemas.event import Event, Exported
 from schemas.job import Cell, JobSpec
@@ -19,8 +20,13 @@ from schemas.record import ExportRecord, Host, JobRecord, Outside
 
 
 def needed(cell: Cell) -> bool:
-    """Whether a cell's jobs load what another framework has exported."""
-    return bool(known()[cell.framework].exporter)
+    """Whether a cell's jobs load what another framework has exported, or what their own mode has saved."""
+    return bool(known()[cell.framework].exporter) or cell.origin == "file"
+
+
+def suffix(cell: Cell) -> str:
+    """How the name of a cell's artefact ends: some frameworks read no others."""
+    return mode_of(cell).suffix if cell.origin == "file" else ".onnx"
 
 
 def in_place_of_a_job(spec: JobSpec, export: ExportRecord, log: Path) -> JobRecord:
@@ -44,7 +50,7 @@ class Exports:
         for record in self.store.exports():
             if record.spec.cell == original and record.outcome != "interrupted":
                 return record
-        spec = job.model_copy(update={"cell": original, "export": str(self.store.artefact(original))})
+        spec = job.model_copy(update={"cell": original, "export": str(self.store.artefact(original, suffix(original)))})
         record = self._run(spec, on_event)
         self.store.write_export(record)
         return record

@@ -207,6 +207,11 @@ def refusal(cell: Cell) -> str:
     framework = known()[cell.framework]
     if cell.dtype not in framework.dtypes:
         return f"{cell.framework} does not compute in {cell.dtype}; it does in {' and '.join(framework.dtypes)}"
+    mode = mode_of(cell)
+    if cell.origin == "file" and not mode.saves:
+        return f"{cell.framework}:{cell.mode} saves nothing: {mode.unsaved}"
+    if cell.origin == "file" and cell.task in TRAINING:
+        return "what is saved computes a forward or backward pass, and trains nothing"
     if cell.task in TRAINING and cell.dtype == "bfloat16":
         return f"{cell.task} in bfloat16 moves weights by less than that holds; train in float32 or float64"
     if reason := framework.cannot.get(cell.task):

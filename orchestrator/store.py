@@ -1,9 +1,10 @@
 """The only file that knows paths under runs/.
 
 A run is a folder `<when>-<name>` with `manifest.json`, and in `jobs/` for each job `<block>-<cell>.json` and
-`<block>-<cell>.stderr.log`. What a cell's jobs load is `artefacts/<cell>.onnx`, with the record and the log of
-its export beside it. Every file is written beside its place, flushed to disk, and moved there: a reader sees
-all of it or nothing. A second attempt at a job has files of its own, and `.lock` says who is writing.
+`<block>-<cell>.stderr.log`. What a cell's jobs load is `artefacts/<cell>.onnx`, or whatever ending it has to have, and
+the record and the log of its export lie beside it. Every file is written beside its place, flushed to disk, and moved
+there: a reader sees all of it or nothing. A second attempt at a job has files of its own, and `.lock` says who is
+writing.
 
 A run may come from somebody else: no name in it leads out of its folder, no link in it is followed, nothing is read
 that is no plain file or larger than any of ours.
@@ -108,19 +109,19 @@ class Store:
             raise UsageError(f"{self.jobs} is a link, and no run of ours has one there")
         return list(self.jobs.glob("*.json"))
 
-    def artefact(self, cell: Cell) -> Path:
+    def artefact(self, cell: Cell, suffix: str) -> Path:
         """Where what a cell's jobs load is written, in a folder that is there from now on."""
         folder = self.folder / "artefacts"
         folder.mkdir(exist_ok=True)
-        return folder.resolve() / f"{cell.id}.onnx"
+        return folder.resolve() / f"{cell.id}{suffix}"
 
     def export_log(self, cell: Cell) -> Path:
         """Where an exporter may print."""
-        return self.artefact(cell).with_suffix(".stderr.log")
+        return self.artefact(cell, ".stderr.log")
 
     def write_export(self, record: ExportRecord) -> None:
         """Keep one export's record."""
-        write(self.artefact(record.spec.cell).with_suffix(".json"), record)
+        write(self.artefact(record.spec.cell, ".json"), record)
 
     def exports(self) -> list[ExportRecord]:
         """Read the records of all exports."""

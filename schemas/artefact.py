@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from schemas.base import Model, PositiveInt
+from schemas.base import Model, NonNegativeInt, PositiveInt
 
 
 class Artefact(Model):
@@ -11,3 +11,4 @@ class Artefact(Model):
     path: str = Field(description="absolute, on the machine that wrote it")
     sha256: str
     size_bytes: PositiveInt
+    written_ns: NonNegativeInt = Field(default=0, description="what writing it took, in nanoseconds")

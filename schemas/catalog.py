@@ -25,6 +25,10 @@ class Mode(Model):
     sibling: str = ""
     deprecated: str = ""
     module: str = ""
+    saves: str = ""
+    """What kind of file it can write its computation to; empty: none, and `unsaved` says why."""
+    suffix: str = ""
+    unsaved: str = "it has no graph that could be saved"
     cached: bool = False
     compile_s: NonNegativeFloat = 0.0
     """Seconds that it takes longer than the framework's `start_s`: for estimates only."""
@@ -85,34 +89,48 @@ FRAMEWORKS: tuple[Framework, ...] = (
         variables=ONE_POOL | {"TORCHINDUCTOR_COMPILE_THREADS": "1"},
         caches=INDUCTOR_CACHES,
         modes=(
-            Mode(name="eager", summary="PyTorch as written, operation by operation"),
+            Mode(
+                name="eager",
+                summary="PyTorch as written, operation by operation",
+                saves="exported program",
+                suffix=".pt2",
+            ),
             Mode(
                 name="trace",
                 summary="torch.jit.trace: the operations of one example run, replayed",
+                saves="TorchScript file",
+                suffix=".pt",
                 sibling="eager",
                 deprecated=TORCHSCRIPT,
             ),
             Mode(
                 name="script",
                 summary="torch.jit.script: compiled from the Python source",
+                saves="TorchScript file",
+                suffix=".pt",
                 sibling="eager",
                 deprecated=TORCHSCRIPT,
             ),
             Mode(
                 name="script-freeze",
                 summary="torch.jit.freeze: scripted, with the weights as constants; forward only",
+                saves="TorchScript file",
+                suffix=".pt",
                 sibling="eager",
                 deprecated=TORCHSCRIPT,
             ),
             Mode(
                 name="script-optimized",
                 summary="torch.jit.optimize_for_inference: frozen, then rewritten for this CPU; forward only",
+                saves="TorchScript file",
+                suffix=".pt",
                 sibling="eager",
                 deprecated=TORCHSCRIPT,
             ),
             Mode(
                 name="compile",
                 summary="torch.compile: compiled by Inductor in the first call, anew for each shape",
+                unsaved="what Inductor compiled stays in its caches; torch:aot saves a package",
                 sibling="eager",
                 cached=True,
                 compile_s=30,
@@ -120,6 +138,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
             Mode(
                 name="compile-dynamic",
                 summary="torch.compile with dynamic=True: compiled for open shapes, where the model allows it",
+                unsaved="what Inductor compiled stays in its caches; torch:aot saves a package",
                 sibling="eager",
                 cached=True,
                 compile_s=30,
@@ -127,6 +146,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
             Mode(
                 name="compile-max-autotune",
                 summary="torch.compile with mode=max-autotune: candidates for products are timed, the fastest is kept",
+                unsaved="what Inductor compiled stays in its caches; torch:aot saves a package",
                 sibling="eager",
                 cached=True,
                 compile_s=30,
@@ -139,6 +159,8 @@ FRAMEWORKS: tuple[Framework, ...] = (
             Mode(
                 name="aot",
                 summary="torch.export and AOTInductor: a library compiled ahead of the first call; forward only",
+                saves="AOTInductor package",
+                suffix=".pt2",
                 sibling="eager",
                 cached=True,
                 compile_s=30,
@@ -152,16 +174,30 @@ FRAMEWORKS: tuple[Framework, ...] = (
         start_s=4.5,
         variables=ONE_POOL | {"TF_NUM_INTRAOP_THREADS": "{threads}", "TF_NUM_INTEROP_THREADS": "1"},
         modes=(
-            Mode(name="eager", summary="TensorFlow 2 as written, operation by operation"),
-            Mode(name="function", summary="tf.function: a static graph traced from the Python source", sibling="eager"),
+            Mode(
+                name="eager",
+                summary="TensorFlow 2 as written, operation by operation",
+                unsaved="it has no graph to save; tensorflow:function has",
+            ),
+            Mode(
+                name="function",
+                summary="tf.function: a static graph traced from the Python source",
+                sibling="eager",
+                saves="SavedModel",
+                suffix=".tar",
+            ),
             Mode(
                 name="xla",
                 summary="tf.function with jit_compile=True: the static graph, compiled by XLA for each shape",
+                saves="SavedModel",
+                suffix=".tar",
                 sibling="eager",
             ),
             Mode(
                 name="session",
                 summary="TensorFlow 1's way: a graph run by a session; arrays are copied in and out at each call",
+                saves="SavedModel",
+                suffix=".tar",
                 sibling="eager",
                 module="workers.frameworks.tensorflow_session",
             ),
@@ -174,8 +210,18 @@ FRAMEWORKS: tuple[Framework, ...] = (
         start_s=2.0,
         variables=ONE_POOL | {"PJRT_NPROC": "{threads}", "JAX_ENABLE_COMPILATION_CACHE": "0"},
         modes=(
-            Mode(name="eager", summary="JAX as written, operation by operation"),
-            Mode(name="jit", summary="jax.jit: traced, and compiled by XLA", sibling="eager"),
+            Mode(
+                name="eager",
+                summary="JAX as written, operation by operation",
+                unsaved="it has no program to save; jax:jit has",
+            ),
+            Mode(
+                name="jit",
+                summary="jax.jit: traced, and compiled by XLA",
+                sibling="eager",
+                saves="StableHLO with weights",
+                suffix=".zip",
+            ),
         ),
     ),
     Framework(
@@ -188,7 +234,14 @@ FRAMEWORKS: tuple[Framework, ...] = (
         exporter="torch",
         also_needs=TORCH_TO_ONNX,
         cannot=FORWARD_ALONE,
-        modes=(Mode(name="session", summary="an InferenceSession on what torch.onnx.export wrote"),),
+        modes=(
+            Mode(
+                name="session",
+                summary="an InferenceSession on what torch.onnx.export wrote",
+                saves="ONNX file",
+                suffix=".onnx",
+            ),
+        ),
     ),
     Framework(
         name="openvino",
@@ -200,7 +253,14 @@ FRAMEWORKS: tuple[Framework, ...] = (
         exporter="torch",
         also_needs=TORCH_TO_ONNX,
         cannot=FORWARD_ALONE,
-        modes=(Mode(name="compiled", summary="a CompiledModel of what torch.onnx.export wrote"),),
+        modes=(
+            Mode(
+                name="compiled",
+                summary="a CompiledModel of what torch.onnx.export wrote",
+                saves="OpenVINO IR",
+                suffix=".tar",
+            ),
+        ),
     ),
     Framework(
         name="numpy",
@@ -209,7 +269,13 @@ FRAMEWORKS: tuple[Framework, ...] = (
         start_s=0.3,
         variables=ONE_POOL,
         dtypes=NUMPY_DTYPES,
-        modes=(Mode(name="eager", summary="the reference itself, in plain NumPy with gradients by hand"),),
+        modes=(
+            Mode(
+                name="eager",
+                summary="the reference itself, in plain NumPy with gradients by hand",
+                unsaved="its computation is Python's source, and only its weights could be saved",
+            ),
+        ),
     ),
     Framework(
         name="synthetic",

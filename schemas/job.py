@@ -16,6 +16,7 @@ Device = Literal["cpu"]
 Track = Literal["parity", "defaults"]
 Cache = Literal["cold", "warm"]
 Shaping = Literal["fixed", "stream"]
+Origin = Literal["source", "file"]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Threads = Annotated[int, Field(ge=1, le=4096)]
 Nanoseconds = Annotated[int, Field(ge=0, le=3_600_000_000_000)]
@@ -40,6 +41,9 @@ class Cell(Model):
     track: Track = "parity"
     cache: Cache = Field(default="cold", description="whether what an earlier process compiled is found again")
     shapes: Shaping = Field(default="fixed", description="whether all timed calls have inputs of one shape, or of many")
+    origin: Origin = Field(
+        default="source", description="whether its jobs build the model, or load what the mode saved"
+    )
     replica: NonNegativeInt = Field(default=0, description="1 for the A/A clone of a cell, which is the same again")
 
     @property

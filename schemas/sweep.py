@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, PositiveFloat
 
 from schemas.base import Model, PositiveInt
 from schemas.catalog import QUESTION
-from schemas.job import TRAINING, Cache, Count, Device, Dtype, Shaping, Task, Threads, Timing, Track
+from schemas.job import TRAINING, Cache, Count, Device, Dtype, Origin, Shaping, Task, Threads, Timing, Track
 from schemas.limits import Limits, Seconds
 
 MemoryMetric = Literal["import", "static", "compile_peak", "step_peak", "footprint"]
@@ -34,6 +34,7 @@ class Axes(Model):
     track: tuple[Track, ...] = Field(default=("parity",), min_length=1)
     cache: tuple[Cache, ...] = Field(default=("cold",), min_length=1)
     shapes: tuple[Shaping, ...] = Field(default=("fixed",), min_length=1)
+    origin: tuple[Origin, ...] = Field(default=("source",), min_length=1)
 
 
 class Pick(Model):
@@ -50,6 +51,7 @@ class Pick(Model):
     track: Track | None = None
     cache: Cache | None = None
     shapes: Shaping | None = None
+    origin: Origin | None = None
 
 
 class Stop(Model):

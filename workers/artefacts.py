@@ -10,9 +10,9 @@ class ArtefactChanged(Exception):
     """An artefact is not what was exported, or not there at all."""
 
 
-def described(path: Path) -> Artefact:
-    """The artefact in a file."""
-    return Artefact(path=str(path), sha256=sha256(path), size_bytes=path.stat().st_size)
+def described(path: Path, written_ns: int) -> Artefact:
+    """The artefact in a file that took so long to write."""
+    return Artefact(path=str(path), sha256=sha256(path), size_bytes=path.stat().st_size, written_ns=written_ns)
 
 
 def verified(artefact: Artefact) -> Path:

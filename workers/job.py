@@ -15,6 +15,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemas.event import Ceiling, Energy, NewShape, Noise, Overhead, Report, Setting, Verification
@@ -24,7 +25,7 @@ from workers.ledger import Ledger
 from workers.stopwatch import Lap, Stopwatch, Timed
 
 if TYPE_CHECKING:
-    from workers.frameworks import Framework, Prepared, Shape, Step
+    from workers.frameworks import Framework, Shape, Step
     from workers.noise import Observer
     from workers.problem import Problem
 
@@ -57,7 +58,8 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     bench = built(spec, ledger, settings)
     framework, problem, input_sets = bench.framework, bench.problem, bench.input_sets
     with collected(warned):
-        step = prepare(framework, bench.model, input_sets[0], problem.axes(), ledger)
+        begin = restore if restored(spec) else prepare
+        step = begin(framework, bench.model, input_sets[0], problem.axes(), ledger)
         if problem.trains:
             frameworks.trainer_of(framework)
         settings += getattr(framework, "read_back", tuple)()
@@ -100,6 +102,8 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
 
 def built(spec: JobSpec, ledger: Ledger, settings: list[Setting]) -> Bench:
     """Import and configure the framework, adding to the settings, and build the model and its inputs."""
+    if restored(spec):
+        workloads.forbid(spec.cell.workload)
     with ledger.phase("import"):
         framework = frameworks.load(spec.cell.framework, spec.module)(spec.cell)
     with ledger.phase("initialise"):
@@ -111,7 +115,9 @@ def built(spec: JobSpec, ledger: Ledger, settings: list[Setting]) -> Bench:
 
         problem = Problem(spec.cell, spec.seed)
     with ledger.phase("build"):
-        model = framework.build(source(spec, framework), problem.weights)
+        model = source(spec, framework)
+        if not restored(spec):
+            model = framework.build(model, problem.weights)
         input_sets = [framework.arrays(inputs) for inputs in problem.input_sets]
     return Bench(framework, problem, model, input_sets)
 
@@ -203,6 +209,11 @@ def inherited(spec: JobSpec) -> Iterator[Setting]:
         yield Setting(name=name, asked=value, got=os.environ.get(name, ""))
 
 
+def restored(spec: JobSpec) -> bool:
+    """Whether the step comes whole from a file that its own mode has saved."""
+    return spec.cell.origin == "file" and spec.artefact is not None
+
+
 def source(spec: JobSpec, framework: "Framework") -> Any:
     """What the framework builds the model from: the workload's implementation, or the file that was exported."""
     if spec.artefact is not None:
@@ -218,7 +229,16 @@ def prepare(
     framework: "Framework", model: Any, example: tuple[Any, ...], shapes: Sequence["Shape"], ledger: Ledger
 ) -> "Step":
     """Trace or compile the step, or one after the other; a mode that does neither has no such phase."""
-    ready: Prepared | Step = framework.step(model, example, shapes)
+    return through(framework.step(model, example, shapes), ledger)  # type: ignore[no-any-return]
+
+
+def restore(framework: Any, path: Path, example: tuple[Any, ...], shapes: Sequence["Shape"], ledger: Ledger) -> "Step":
+    """Load the step that its mode has saved in a file."""
+    return through(framework.restoring(path, example, shapes), ledger)  # type: ignore[no-any-return]
+
+
+def through(ready: Any, ledger: Ledger) -> Any:
+    """What comes of one phase after another."""
     while isinstance(ready, frameworks.Prepared):
         with ledger.phase(ready.phase) if ready.phase else nullcontext():
             ready = ready.prepare()

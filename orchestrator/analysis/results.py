@@ -16,6 +16,7 @@ from orchestrator.analysis.disturbance import Flag, Grade, canary_floor_ns, drif
 from orchestrator.analysis.memory import over_processes
 from orchestrator.analysis.memory import scores as memory_scores
 from orchestrator.analysis.pairing import Sampling
+from orchestrator.analysis.portability import Portable, portable
 from orchestrator.analysis.shapes import NewShapes, new_shapes
 from orchestrator.analysis.statistics import LOOKS, Interval, median_interval, percentile
 from orchestrator.analysis.steady import Steady, classify
@@ -65,6 +66,7 @@ class Result:
     warnings: tuple[str, ...]
     allocation: Allocation | None
     new_shapes: NewShapes | None
+    portable: Portable | None
 
     @property
     def label(self) -> str:
@@ -136,9 +138,10 @@ def title(cell: Cell) -> str:
     threads = f"{cell.threads} thread{'s' if cell.threads > 1 else ''}"
     track = "" if cell.track == "parity" else f", {cell.track}"
     cache = "" if cell.cache == "cold" else ", warm cache"
+    origin = "" if cell.origin == "source" else ", from a file"
     shapes = "" if cell.shapes == "fixed" else ", stream of shapes"
     computed = f"{cell.workload} {cell.task} ({sizes}), batch {cell.batch}, {cell.dtype}"
-    return f"{computed}, {threads}, {cell.device}{track}{cache}{shapes}"
+    return f"{computed}, {threads}, {cell.device}{track}{cache}{shapes}{origin}"
 
 
 def counted(records: Iterable[JobRecord]) -> Iterator[JobRecord]:
@@ -177,6 +180,7 @@ def result(cell: Cell, records: Sequence[JobRecord], canary_ns: float) -> Result
         warnings=tuple(dict.fromkeys(warning for report in reports for warning in report.warnings)),
         allocation=allocation(records),
         new_shapes=new_shapes(reports),
+        portable=portable(records),
     )
 
 

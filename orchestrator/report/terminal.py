@@ -11,9 +11,12 @@ from rich.text import Text
 from orchestrator.analysis.compare import Comparison, Standing
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics import Interval
-from orchestrator.report import breakeven, memory, shapes
+from orchestrator.report import breakeven, memory, portability, shapes
 from orchestrator.report.units import between, duration, places, printable, ratio
 from orchestrator.report.words import deprecations, sentences
+
+PARTS = (breakeven, shapes, portability, memory)
+"""What may follow the table of a group, each part with tables of its own."""
 
 
 def show(console: Console, groups: Sequence[Group], stopped: str, where: str, machine: str) -> None:
@@ -21,7 +24,7 @@ def show(console: Console, groups: Sequence[Group], stopped: str, where: str, ma
     for group in groups:
         console.print()
         console.print(table(group))
-        for more in (*breakeven.tables(group), *shapes.tables(group), *memory.tables(group)):
+        for more in (table for part in PARTS for table in part.tables(group)):
             console.print()
             console.print(more)
         for sentence in sentences(group):

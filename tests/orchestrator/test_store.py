@@ -177,8 +177,8 @@ def test_a_job_is_found_by_its_name_or_part_of_it(make_cell: MakeCell, make_reco
     assert store.find_record(records, wanted) is records[1]
     with pytest.raises(UsageError, match="several jobs fit"):
         store.find_record(records, "001")
-    with pytest.raises(UsageError, match=r"no job fits '002'.*001-numpy"):
-        store.find_record(records, "002")
+    with pytest.raises(UsageError, match=r"no job fits '002-'.*001-numpy"):
+        store.find_record(records, "002-")
 
 
 def test_recent_records_are_the_newest_that_can_be_read(

@@ -5,6 +5,8 @@ implementation to each workload that it supports. The class may have more than t
 
 - `trainer`, what has to be put back where training began, once the step has been prepared
 - `implementation`, the name of the file in a workload's folder that it takes instead of its own
+- `saving(model, example, shapes)`, like `step`, to the writer of a file, for modes that the catalog says save one; and
+  `restoring(path, example, shapes)`, like `step`, from that file and without the model
 - `read_back()`, settings that can only be seen when the step has been prepared
 - `arithmetic`, a framework whose arrays have operators, to see what the machine can do, where its own have none
 
@@ -16,6 +18,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from schemas.event import PhaseName, Setting
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
 Shape = tuple[int | None, ...]
 Step = Callable[..., tuple[Any, ...]]
+Writer = Callable[[Path], object]
+"""Writes what a mode has made of a model to a file."""
 
 
 class Unsupported(Exception):
@@ -44,7 +49,7 @@ class Prepared:
     """
 
     phase: PhaseName | None
-    prepare: Callable[[], Step | Prepared]
+    prepare: Callable[[], Step | Writer | Prepared]
 
 
 class Trainer(Protocol):

@@ -13,7 +13,7 @@ import numpy as np
 from schemas.event import Setting
 from schemas.job import TRAINING, Cell
 from workers.arrays import Array, is_floating
-from workers.frameworks import Prepared, Shape, Step, flushed, outputs_of, own
+from workers.frameworks import Prepared, Shape, Step, Writer, flushed, jax_saved, outputs_of, own
 from workers.frameworks.jax_training import Trainer, begun, stepping
 from workers.workloads import running, trained
 
@@ -103,6 +103,22 @@ class Framework:
             return lambda *inputs: compute(weights, statistics, *inputs)
         self.trainer = Trainer(compute, weights, statistics)
         return self.trainer.step
+
+    def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+        function, trees = jax.jit(getattr(model, self._cell.task)), (model.weights, model.running)
+
+        def trace() -> Writer:
+            exported = jax_saved.program(function, *trees, example, shapes)
+            return lambda path: jax_saved.write(exported, *trees, path)
+
+        return Prepared("trace", trace)
+
+    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+        def load() -> Step:
+            self._compiled, weights, statistics = jax_saved.read(path)
+            return lambda *inputs: self._compiled(weights, statistics, *inputs)
+
+        return Prepared("load", load)
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
         jax.block_until_ready(outputs)

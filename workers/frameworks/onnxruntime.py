@@ -47,6 +47,9 @@ class Framework:
     def step(self, model: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
         return Prepared("load", lambda: self._session_on(model))
 
+    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+        return self.step(path, example, shapes)
+
     def _session_on(self, path: Path) -> Step:
         self._session = session = onnxruntime.InferenceSession(path, self._options, ["CPUExecutionProvider"])
         names, run = [each.name for each in session.get_inputs()], session.run

@@ -1,5 +1,7 @@
 """OpenVINO on the CPU: a compiled model of what another framework exported."""
 
+import tarfile
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,9 @@ class Framework:
     def step(self, model: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
         return Prepared("load", lambda: self._read(self._core.read_model(model)))
 
+    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+        return Prepared("load", lambda: self._read(self._core.read_model(unpacked(path))))
+
     def _read(self, graph: Any) -> Prepared:
         return Prepared("compile", lambda: self._compile(graph))
 
@@ -85,6 +90,14 @@ class Framework:
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         own(outputs, openvino.Tensor)
         return [output.data.astype(np.float64) for output in outputs]
+
+
+def unpacked(path: Path) -> Path:
+    """The graph in an archive of OpenVINO's two files; its weights lie beside it."""
+    folder = tempfile.mkdtemp()
+    with tarfile.open(path) as packed:
+        packed.extractall(folder, filter="data")
+    return Path(folder, "model.xml")
 
 
 def said(value: Any) -> str:

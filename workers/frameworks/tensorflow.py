@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import tensorflow as tf
 from schemas.event import PhaseName, Setting
 from schemas.job import Cell
 from workers.arrays import Array, cast
-from workers.frameworks import Prepared, Shape, Step, flushed, outputs_of, own
+from workers.frameworks import Prepared, Shape, Step, Unsupported, flushed, outputs_of, own, tensorflow_saved
 from workers.frameworks import Trainer as AnyTrainer
 from workers.frameworks.tensorflow_training import Trainer
 
@@ -97,6 +99,20 @@ class Framework:
         phase, compile_ = MODES[self._cell.mode]
         step = self._step_of(model)
         return Prepared(phase, lambda: self._keep(compile_(step, example, shapes)))
+
+    def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+        if self._cell.mode == "xla" and any(None in shape for shape in shapes):
+            raise Unsupported("a file holds the shapes that XLA was traced for, and is never traced for another")
+        phase, compile_ = MODES[self._cell.mode]
+        step = self._step_of(model)
+        return Prepared(phase, lambda: partial(tensorflow_saved.write, model, compile_(step, example, shapes)))
+
+    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+        def load() -> Step:
+            self._saved = tensorflow_saved.read(path)
+            return self._keep(self._saved.step)
+
+        return Prepared("load", load)
 
     def _step_of(self, model: Any) -> Step:
         if self._cell.task == "forward":

@@ -5,6 +5,9 @@ copy out in it, and that is part of this mode.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,7 @@ import tensorflow as tf
 
 from schemas.job import TRAINING
 from workers.arrays import Array, cast
-from workers.frameworks import Prepared, Shape, Step, outputs_of, own
+from workers.frameworks import Prepared, Shape, Step, Writer, outputs_of, own, tensorflow_saved
 from workers.frameworks import tensorflow as tensorflow2
 from workers.frameworks.tensorflow_training import Trainer
 
@@ -35,18 +38,32 @@ class Framework(tensorflow2.Framework):
 
     def _run(self, model: Any, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
         """Build the graph of the task, close it, and start a session on it."""
+        built = self._begun(model, example, shapes)
+        self._graph.finalize()
+        run = built.session.make_callable(built.fetches, feed_list=built.feeds)
+        if self._cell.task not in TRAINING:
+            return run
+        self.trainer = SessionTrainer(built.session, built.begin, self._states)
+        return lambda *inputs: run(*inputs)[:1]
+
+    def _begun(self, model: Any, example: Sequence[Any], shapes: Sequence[Shape]) -> "Begun":
         with self._graph.as_default():
             feeds = [v1.placeholder(value.dtype, shape) for value, shape in zip(example, shapes, strict=True)]
             fetches = self._fetches(model, feeds)
             session = v1.Session(graph=self._graph, config=self._config())
             begin = v1.global_variables_initializer()
             session.run(begin)
-        self._graph.finalize()
-        run = session.make_callable(fetches, feed_list=feeds)
-        if self._cell.task not in TRAINING:
-            return run
-        self.trainer = SessionTrainer(session, begin, self._states)
-        return lambda *inputs: run(*inputs)[:1]
+        return Begun(session, feeds, fetches, begin)
+
+    def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+        def trace() -> Writer:
+            built = self._begun(model, example, shapes)
+            return partial(tensorflow_saved.write_graph, built.session, built.feeds, built.fetches)
+
+        return Prepared("trace", trace)
+
+    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+        return Prepared("load", lambda: tensorflow_saved.read_graph(path, self._config()))
 
     def _fetches(self, model: Any, feeds: Sequence[Any]) -> list[Any]:
         """What is asked of the graph at each call. Of a training's updates, that they be made."""
@@ -76,6 +93,16 @@ class Framework(tensorflow2.Framework):
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         own(outputs, np.ndarray, np.generic)
         return [np.asarray(output, np.float64) for output in outputs]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A session on a graph that can still be added to, with its ends, and the operation that initialises it."""
+
+    session: Any
+    feeds: Sequence[Any]
+    fetches: Sequence[Any]
+    begin: Any
 
 
 class SessionTrainer:

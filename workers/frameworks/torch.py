@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,18 @@ import torch
 from schemas.event import Setting
 from schemas.job import TRAINING, Cell, Task
 from workers.arrays import Array, is_floating
-from workers.frameworks import Prepared, Shape, Step, flushed, outputs_of, own, torch_aot, torch_compile, torch_script
+from workers.frameworks import (
+    Prepared,
+    Shape,
+    Step,
+    flushed,
+    outputs_of,
+    own,
+    torch_aot,
+    torch_compile,
+    torch_saved,
+    torch_script,
+)
 from workers.frameworks.torch_mode import Call, Modes, Subject, prepared
 from workers.frameworks.torch_training import Trainer
 
@@ -91,6 +104,20 @@ class Framework:
             return backward(call, list(model.parameters()))
         self.trainer = Trainer(model, self._cell.task)
         return self.trainer.step(call)
+
+    def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+        saved = torch_saved.SAVED[self._cell.mode]
+        subject = Subject(model, method(self._cell.task, model), example, shapes)
+        return Prepared(saved.phase, lambda: partial(saved.write, saved.make(subject)))
+
+    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+        call, saved = "forward" if self._cell.task == "forward" else "loss", torch_saved.SAVED[self._cell.mode]
+
+        def load() -> Step:
+            restored, module = saved.read(path, call)
+            return self._step(module, restored)
+
+        return Prepared("load", load)
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
         """Nothing is left to wait for on the CPU."""

@@ -17,19 +17,28 @@ def export(subject: Subject) -> Any:
     Raises:
         Unsupported: the graph would hold for the example's sizes only, or gradients are asked for.
     """
-    from torch._dynamo.exc import UserError
-
     subject.forward_only("AOTInductor packages the forward graph alone: there is nothing in it to take gradients with")
     need_compiler()
-    axes = [
-        {axis: torch.export.Dim.DYNAMIC for axis, size in enumerate(shape) if size is None} for shape in subject.shapes
-    ]
+    return exported(subject.model, subject, open_axes(subject))
+
+
+def exported(module: Any, subject: Subject, dynamic_shapes: Any) -> Any:
+    """The graph of a module that is called as the subject is, with its axes open as that module takes its inputs."""
+    from torch._dynamo.exc import UserError
+
     try:
-        return torch.export.export(subject.model, subject.example, dynamic_shapes=axes)
+        return torch.export.export(module, subject.example, dynamic_shapes=dynamic_shapes)
     except UserError as error:
-        if not any(axes):
+        if not any(open_axes(subject)):
             raise
         raise Unsupported(f"torch.export does not leave open what the inputs decide: {told(error)}") from error
+
+
+def open_axes(subject: Subject) -> list[dict[int, Any]]:
+    """For each input the axes whose size the inputs decide."""
+    return [
+        {axis: torch.export.Dim.DYNAMIC for axis, size in enumerate(shape) if size is None} for shape in subject.shapes
+    ]
 
 
 def told(error: Exception) -> str:
@@ -39,10 +48,16 @@ def told(error: Exception) -> str:
 
 
 def library(program: Any) -> Call:
-    from torch._inductor import aoti_compile_and_package, aoti_load_package
+    from torch._inductor import aoti_load_package
 
-    package = Path(tempfile.mkdtemp()) / "model.pt2"
-    return aoti_load_package(aoti_compile_and_package(program, package_path=str(package)))
+    return aoti_load_package(package(program, Path(tempfile.mkdtemp()) / "model.pt2"))
+
+
+def package(program: Any, path: Path) -> Any:
+    """Compile a library of it, and pack that up: the name has to end in .pt2."""
+    from torch._inductor import aoti_compile_and_package
+
+    return aoti_compile_and_package(program, package_path=str(path))
 
 
 MODES: Modes = {"aot": (("trace", export), ("compile", library))}

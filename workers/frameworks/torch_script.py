@@ -1,19 +1,29 @@
 """TorchScript, PyTorch's own JIT: traced, scripted, and scripted for inference alone."""
 
+from typing import Any
+
 import torch
 
 from workers.frameworks.torch_mode import Call, Modes, Subject
 
 
+def traced(subject: Subject) -> Any:
+    return torch.jit.trace_module(subject.model, {subject.method: subject.example})
+
+
 def trace(subject: Subject) -> Call:
-    return getattr(torch.jit.trace_module(subject.model, {subject.method: subject.example}), subject.method)
+    return getattr(traced(subject), subject.method)
 
 
-def script(subject: Subject) -> Call:
+def scripted(subject: Subject) -> Any:
     if subject.method != "forward":
         kind = type(subject.model)
         setattr(kind, subject.method, torch.jit.export(getattr(kind, subject.method)))
-    return getattr(torch.jit.script(subject.model), subject.method)
+    return torch.jit.script(subject.model)
+
+
+def script(subject: Subject) -> Call:
+    return getattr(scripted(subject), subject.method)
 
 
 def freeze(subject: Subject) -> Call:

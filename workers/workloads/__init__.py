@@ -12,6 +12,7 @@ function `statistics`.
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
@@ -81,6 +82,17 @@ def implementation(workload: str, framework: str, package: str = "") -> Any:
             raise
         place = f"in {package}" if package else f"for {framework}"
         raise Unsupported(f"the workload {workload} has no implementation {place}") from error
+
+
+def forbid(workload: str) -> None:
+    """See that no implementation of a workload can be imported from now on: what was saved has to do without.
+
+    The reference can: it is not the model's source, and judges what the file computes.
+    """
+    from schemas.catalog import FRAMEWORKS  # no other job needs it
+
+    for framework in FRAMEWORKS:
+        sys.modules[f"{__name__}.{workload}.{framework.name}"] = None  # type: ignore[assignment]
 
 
 def trained(weights: Mapping[str, T]) -> dict[str, T]:

@@ -1,0 +1,30 @@
+"""What a mode has saved, and what loading it took in processes that have no source of the model. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.analysis.curve import phases_ns
+from orchestrator.analysis.statistics import Interval, median_interval
+from schemas.record import JobRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portable:
+    """One file that all processes of a cell loaded: bytes, nanoseconds to write it, and to load it in each of them."""
+
+    size_bytes: int
+    written_ns: int
+    load_ns: Interval
+
+
+def portable(records: Sequence[JobRecord]) -> Portable | None:
+    """Of one cell's measured jobs; None where each job built the model itself."""
+    loaded = [(record.spec.artefact, record.report) for record in records if record.spec.cell.origin == "file"]
+    files = [(artefact, report) for artefact, report in loaded if artefact is not None and report is not None]
+    if not files:
+        return None
+    return Portable(
+        size_bytes=files[0][0].size_bytes,
+        written_ns=files[0][0].written_ns,
+        load_ns=median_interval([phases_ns(report, ("load",)) for _, report in files]),
+    )

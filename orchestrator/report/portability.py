@@ -1,0 +1,54 @@
+"""What modes save and load again, in sentences, as a table, and in the document."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.table import Table
+
+from orchestrator.analysis.portability import Portable
+from orchestrator.analysis.results import Group, Result
+from orchestrator.plan import mode_of
+from orchestrator.report.tables import plain
+from orchestrator.report.units import duration, size
+
+
+def sentences(group: Group) -> Iterator[str]:
+    """For each mode that was loaded from a file, that it computes the same there."""
+    for result, found in loaded(group):
+        yield (
+            f"{result.label} computes the same from its {mode_of(result.cell).saves} ({size(found.size_bytes)}) "
+            f"without the model's source, and loads it in {duration(found.load_ns.estimate)}."
+        )
+
+
+def tables(group: Group) -> Iterator[Table]:
+    """A row for each mode; nothing where models were built from their source."""
+    rows = list(loaded(group))
+    if not rows:
+        return
+    drawn = plain("Saved by one process, loaded by others without the model's source")
+    drawn.add_column("mode", no_wrap=True)
+    drawn.add_column("file")
+    for heading in ("size", "save", "load", "first result"):
+        drawn.add_column(heading, justify="right", no_wrap=True)
+    for result, found in rows:
+        drawn.add_row(
+            result.label, mode_of(result.cell).saves, size(found.size_bytes), duration(found.written_ns),
+            duration(found.load_ns.estimate), duration(result.first_ns.estimate),
+        )  # fmt: skip
+    yield drawn
+
+
+def loaded(group: Group) -> Iterator[tuple[Result, Portable]]:
+    """The ranked cells that were loaded from files, in their order."""
+    for standing in group.standings:
+        result = group.result(standing.cell)
+        if result.portable is not None:
+            yield result, result.portable
+
+
+def document(found: Portable | None) -> dict[str, Any] | None:
+    """As data."""
+    if found is None:
+        return None
+    return {"size_bytes": found.size_bytes, "save_ns": found.written_ns, "load_ns": found.load_ns.estimate}
