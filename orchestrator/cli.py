@@ -44,6 +44,9 @@ BLOCKS = Annotated[int | None, typer.Option(help="never more blocks than this")]
 DEADLINE = Annotated[str | None, typer.Option(help="for one job, such as 90s or 5m")]
 MEMORY = Annotated[str | None, typer.Option(help="for each process of a job, such as 4GiB; otherwise no limit")]
 SEED = Annotated[int | None, typer.Option(help="of the random order, to repeat it")]
+PROFILE = Annotated[
+    bool | None, typer.Option("--profile", help="at the end, trace each cell and count what a call does")
+]
 NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's name")]
 ROOT = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
 AS_JSON = Annotated[bool, typer.Option("--json", help="one JSON document on standard output, the rest elsewhere")]
@@ -57,7 +60,8 @@ def request(
     tasks: TASKS = None, batch: BATCH = None, dtype: DTYPE = None, threads: THREADS = None, track: TRACK = None,
     cache: CACHE = None, shapes: SHAPES = None, origin: ORIGIN = None, baseline: BASELINE = None, margin: MARGIN = None,
     rank_by: RANK_BY = None, budget: BUDGET = None, precision: PRECISION = None, blocks: BLOCKS = None,
-    deadline: DEADLINE = None, memory: MEMORY = None, seed: SEED = None, name: NAME = None,
+    deadline: DEADLINE = None, memory: MEMORY = None, seed: SEED = None, profile: PROFILE = None,
+    name: NAME = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What a file says, overridden by what the options say, as the data of a SweepSpec."""
     options = {option: value for option, value in locals().items() if option != "file" and value is not None}

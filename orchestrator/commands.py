@@ -29,7 +29,7 @@ from orchestrator.frameworks import known as frameworks
 from orchestrator.interrupts import Interrupts
 from orchestrator.launchers.local import Local
 from orchestrator.promises import clones
-from orchestrator.report import catalogue, health, job, terminal, truth
+from orchestrator.report import catalogue, health, job, profiles, terminal, truth
 from orchestrator.report.document import document
 from orchestrator.report.units import printable
 from orchestrator.specfile import validate
@@ -162,9 +162,10 @@ def present(
         results = tuple(dataclasses.replace(each, title=f"MIXED: {each.title}") for each in results)
         say(Console(stderr=True), printable(f"MIXED: between its parts, {'; '.join(manifest.mixed)}."))
     if as_json:
-        print_json(document(run.name, manifest, results))
+        print_json(document(run.name, manifest, results) | {"profiles": profiles.document(run.profiles())})
     else:
-        terminal.show(console, results, manifest.stopped, str(run.jobs), health.summary(manifest.host))
+        machine = health.summary(manifest.host)
+        terminal.show(console, results, manifest.stopped, str(run.jobs), machine, run.profiles())
 
 
 def exit_code(records: Sequence[JobRecord], *, interrupted: bool) -> Exit:

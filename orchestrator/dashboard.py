@@ -25,7 +25,9 @@ from orchestrator.report.units import clock, duration, printable
 from orchestrator.sweep import JobEnded, JobSaid, JobStarted, SweepEvent
 from schemas.event import Phase, PhaseName
 
-TIMED: frozenset[PhaseName] = frozenset({"export", "load", "trace", "compile", "first_call", "second_call", "steady"})
+TIMED: frozenset[PhaseName] = frozenset(
+    {"export", "load", "trace", "compile", "first_call", "second_call", "new_shapes", "steady", "profile"}
+)
 WORDS: dict[PhaseName, str] = {
     "import": "importing the framework", "initialise": "starting the runtime",
     "data": "drawing weights and inputs", "build": "building and compiling the model", "verify": "verifying",

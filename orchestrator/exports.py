@@ -3,20 +3,18 @@
 What an export costs stays in its record. It is no part of what is measured, and of no process that is measured.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
-from orchestrator import judge
+from orchestrator import judge, watched
 from orchestrator.frameworks import known
 from orchestrator.launchers import Launcher
 from orchestrator.plan import mode_of
 from orchestrator.store import Store
 from schemas.event import Event, Exported
 from schemas.job import Cell, JobSpec
-from schemas.record import ExportRecord, Host, JobRecord, Outside
+from schemas.record import ExportRecord, Host, JobRecord
 
 
 def needed(cell: Cell) -> bool:
@@ -56,17 +54,12 @@ class Exports:
         return record
 
     def _run(self, spec: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:
-        started, load = datetime.now().astimezone().isoformat(timespec="milliseconds"), os.getloadavg()[0]
-        ending = self.launcher(spec, self.store.export_log(spec.cell), on_event)
+        ending, outside = watched.launched(self.launcher, spec, self.store.export_log(spec.cell), on_event)
         last = ending.events[-1] if ending.events else None
         exported = last if isinstance(last, Exported) and ending.how == "ended" else None
         judgement = judge.judge(spec, ending)
         return ExportRecord(
             spec=spec, outcome="exported" if exported else judgement.outcome, exported=exported,
             reason="" if exported else judgement.reason, advice="" if exported else judgement.advice, host=self.host,
-            outside=Outside(
-                started=started, spawn_to_end_ns=ending.wall_ns, exit_status=ending.status,
-                last_phase=judge.last_phase(ending), load_before=load, looks=ending.seen.looks,
-                resident_peak_bytes=ending.seen.peak_bytes, resident_last_bytes=ending.seen.last_bytes,
-            ),
+            outside=outside,
         )  # fmt: skip

@@ -4,7 +4,7 @@ A run is a folder `<when>-<name>` with `manifest.json`, and in `jobs/` for each 
 `<block>-<cell>.stderr.log`. What a cell's jobs load is `artefacts/<cell>.onnx`, or whatever ending it has to have, and
 the record and the log of its export lie beside it. Every file is written beside its place, flushed to disk, and moved
 there: a reader sees all of it or nothing. A second attempt at a job has files of its own, and `.lock` says who is
-writing.
+writing. `profiles/` has traces of cells that were looked at, with their records and logs.
 
 A run may come from somebody else: no name in it leads out of its folder, no link in it is followed, nothing is read
 that is no plain file or larger than any of ours.
@@ -28,7 +28,7 @@ from orchestrator.errors import UsageError
 from orchestrator.lock import Held, held
 from schemas.base import Model
 from schemas.job import Cell, JobSpec
-from schemas.record import ExportRecord, JobRecord, Manifest
+from schemas.record import ExportRecord, JobRecord, Manifest, ProfileRecord
 
 M = TypeVar("M", bound=Model)
 LATEST = "latest"
@@ -126,6 +126,20 @@ class Store:
     def exports(self) -> list[ExportRecord]:
         """Read the records of all exports."""
         return [read(path, ExportRecord) for path in sorted(self.folder.glob("artefacts/*.json"))]
+
+    def profile(self, cell: Cell, suffix: str) -> Path:
+        """Where a cell's trace, its record and its log are written, in a folder that is there from now on."""
+        folder = self.folder / "profiles"
+        folder.mkdir(exist_ok=True)
+        return folder.resolve() / f"{cell.id}{suffix}"
+
+    def write_profile(self, record: ProfileRecord) -> None:
+        """Keep the record of one look at a cell."""
+        write(self.profile(record.spec.cell, ".record.json"), record)
+
+    def profiles(self) -> list[ProfileRecord]:
+        """Read the records of all looks at cells."""
+        return [read(path, ProfileRecord) for path in sorted(self.folder.glob("profiles/*.record.json"))]
 
     def _job(self, spec: JobSpec) -> Path:
         name = job_name(spec)

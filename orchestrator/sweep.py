@@ -1,13 +1,11 @@
 """Runs a plan block by block: launch, judge, store, publish; and knows when to stop."""
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
-from orchestrator import exports, judge
+from orchestrator import exports, judge, profiles, watched
 from orchestrator.interrupts import Interrupts
 from orchestrator.judge import once_more
 from orchestrator.launchers import Launcher
@@ -16,7 +14,7 @@ from orchestrator.store import Store
 from schemas.artefact import Artefact
 from schemas.event import Ceiling, Event, Report
 from schemas.job import Cell, JobSpec
-from schemas.record import Host, JobRecord, Outside
+from schemas.record import Host, JobRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +85,12 @@ class Sweep:
 
     def run(self) -> str:
         """Run until precision, budget, number of blocks or a signal ends it, and say which, in words."""
+        stopped = self._measured()
+        if self.plan.spec.profile and self.interrupts.received is None:
+            self._profile()
+        return self._interruption() if self.interrupts.received else stopped
+
+    def _measured(self) -> str:
         stop = self.plan.spec.stop
         self._record_refused()
         begun = {record.spec.block for record in self.earlier}
@@ -131,6 +135,18 @@ class Sweep:
             self._dropped.add(cell.id)
             self._keep(exports.in_place_of_a_job(spec, record, self.store.export_log(record.spec.cell)))
         return True
+
+    def _profile(self) -> None:
+        """Look at each cell that was measured, once. Nothing of that counts."""
+        every = profiles.Profiles(self.launcher, self.store, self.host)
+        measured = {record.spec.cell.id for record in self.records if record.outcome == "measured"}
+        for position, cell in enumerate(self.plan.runnable):
+            if cell.id in measured and not cell.replica and self.interrupts.received is None:
+                spec = self.plan.job(cell, 1, position, None).model_copy(
+                    update={"artefact": self._artefacts.get(cell.id)}
+                )
+                self.publish(JobStarted(spec))
+                every.profile(spec, lambda event: self.publish(JobSaid(event)))
 
     def _fill_caches(self) -> None:
         """Let each cell with a warm cache run once, as block 0, whose records are kept and never counted."""
@@ -181,20 +197,16 @@ class Sweep:
 
     def job(self, spec: JobSpec) -> JobRecord:
         """Run one job and keep its record."""
-        started, load = datetime.now().astimezone().isoformat(timespec="milliseconds"), os.getloadavg()[0]
         self.publish(JobStarted(spec))
-        ending = self.launcher(spec, self.store.log(spec), lambda event: self.publish(JobSaid(event)))
+        ending, outside = watched.launched(
+            self.launcher, spec, self.store.log(spec), lambda event: self.publish(JobSaid(event))
+        )
         report = judge.report_of(ending)
         most = self._most(spec, report)
         judgement = judge.judge(spec, ending, most)
         record = JobRecord(
             spec=spec, outcome=judgement.outcome, reason=judgement.reason, advice=judgement.advice,
-            report=report, host=self.host,
-            outside=Outside(
-                started=started, spawn_to_end_ns=ending.wall_ns, exit_status=ending.status,
-                last_phase=judge.last_phase(ending), load_before=load, looks=ending.seen.looks,
-                resident_peak_bytes=ending.seen.peak_bytes, resident_last_bytes=ending.seen.last_bytes,
-            ),
+            report=report, host=self.host, outside=outside,
         )  # fmt: skip
         return self._keep(record)
 

@@ -1,7 +1,7 @@
 """The worker's side of the conversation: one event, as one line of JSON, on its claimed descriptor.
 
-The first line is a Hello, the last a Report, an Exported or a Failure; between them a Phase opens each phase of the
-job.
+The first line is a Hello, the last a Report, an Exported, a Profiled or a Failure; between them a Phase opens each
+phase of the job.
 """
 
 from typing import Annotated, Literal
@@ -13,7 +13,7 @@ from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
 
 PhaseName = Literal[
     "start", "import", "initialise", "data", "build", "export", "load", "trace", "compile", "first_call",
-    "second_call", "new_shapes", "verify", "warm_up", "steady", "memory", "report", "ledger",
+    "second_call", "new_shapes", "verify", "warm_up", "steady", "memory", "profile", "report", "ledger",
 ]  # fmt: skip
 FailureOutcome = Literal["unsupported", "wrong", "raised", "out-of-memory"]
 
@@ -222,6 +222,18 @@ class Exported(Versioned):
     warnings: tuple[str, ...] = Field(default=(), description="what the exporter warned of, each once")
 
 
+class Profiled(Versioned):
+    """A few calls have been looked at: their trace as a file, and what one call is made of."""
+
+    kind: Literal["profiled"] = "profiled"
+    trace: Artefact
+    calls: PositiveInt = Field(description="in the trace")
+    counts: dict[str, float] = Field(description="of one call, or of what it was compiled to; by name")
+    versions: dict[str, str]
+    phases: tuple[PhaseCost, ...]
+    warnings: tuple[str, ...] = Field(default=(), description="what was warned of, each once")
+
+
 class Failure(Versioned):
     """The job could not be done, and this is why."""
 
@@ -231,4 +243,4 @@ class Failure(Versioned):
     where: str = Field(default="", description="file and line of the code that raised")
 
 
-Event = Annotated[Hello | Phase | Report | Exported | Failure, Field(discriminator="kind")]
+Event = Annotated[Hello | Phase | Report | Exported | Profiled | Failure, Field(discriminator="kind")]

@@ -86,7 +86,7 @@ class Timing(Model):
 
 
 class JobSpec(Versioned):
-    """One cell, measured once, in one fresh process; or with `export`, its artefact written in one."""
+    """One cell, measured once, in one fresh process; or with `export` or `profile` something else done with it."""
 
     cell: Cell
     block: NonNegativeInt = Field(description="from 1; 0: it fills a warm cache, and its times do not count")
@@ -106,4 +106,5 @@ class JobSpec(Versioned):
     deadline_s: PositiveFloat = 120.0
     artefact: Artefact | None = Field(default=None, description="where the model comes from; null: it is built here")
     export: str = Field(default="", description="the file to write the cell's artefact to; empty: measure the cell")
+    profile: str = Field(default="", description="the file to write a trace of a few calls to; empty: measure the cell")
     limits: Limits = Limits()

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, PositiveFloat
 
 from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
-from schemas.event import Exported, PhaseName, Report
+from schemas.event import Exported, PhaseName, Profiled, Report
 from schemas.job import Cell, JobSpec
 from schemas.sweep import SweepSpec
 
@@ -116,6 +116,18 @@ class ExportRecord(Versioned):
     reason: str = ""
     advice: str = ""
     exported: Exported | None = None
+    outside: Outside
+    host: Host
+
+
+class ProfileRecord(Versioned):
+    """One look at what a cell's calls are made of. Its spec is that of the cell's jobs, with a place for the trace."""
+
+    spec: JobSpec
+    outcome: Outcome | Literal["profiled"]
+    reason: str = ""
+    advice: str = ""
+    profiled: Profiled | None = None
     outside: Outside
     host: Host
 

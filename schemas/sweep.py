@@ -78,5 +78,6 @@ class SweepSpec(Model):
     seed: int | None = Field(default=None, ge=0, description="of the random order; null: drawn anew")
     stop: Stop = Stop()
     timing: Timing = Timing()
+    profile: bool = Field(default=False, description="look at each cell once with its framework's profiler, at the end")
     deadline: Seconds = Field(default=120.0, description="for one job, such as 90s, 5m or 1h")
     limits: Limits = Limits()

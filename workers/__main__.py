@@ -1,7 +1,7 @@
 """`python -m workers`: one JobSpec as JSON on standard input, events on standard output, the rest in the log.
 
-Whatever happens to the job, the last event says it: a Report, an Exported, or a Failure. The exit status is 0 as long
-as that could be said.
+Whatever happens to the job, the last event says it: a Report, an Exported, a Profiled, or a Failure. The exit status is
+0 as long as that could be said.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import traceback
 
 from pydantic import ValidationError
 
-from schemas.event import Exported, Failure, FailureOutcome, Hello, Report
+from schemas.event import Exported, Failure, FailureOutcome, Hello, Profiled, Report
 from schemas.job import JobSpec
 from workers import job
 from workers.channel import Channel
@@ -51,13 +51,17 @@ def main() -> None:
     os._exit(0)
 
 
-def done(spec: JobSpec, ledger: Ledger) -> Report | Exported:
-    """Do what the spec asks for: a measurement, or an artefact for other jobs."""
-    if not spec.export:
-        return carry_out(job.run(spec, ledger))
-    from workers import exporters
+def done(spec: JobSpec, ledger: Ledger) -> Report | Exported | Profiled:
+    """Do what the spec asks for: a measurement, an artefact for other jobs, or a look at what a call is made of."""
+    if spec.export:
+        from workers import exporters
 
-    return exporters.run(spec, ledger)
+        return exporters.run(spec, ledger)
+    if spec.profile:
+        from workers import profilers
+
+        return profilers.run(spec, ledger)
+    return carry_out(job.run(spec, ledger))
 
 
 def outcome_of(error: Exception) -> FailureOutcome:

@@ -10,8 +10,8 @@ class ArtefactChanged(Exception):
     """An artefact is not what was exported, or not there at all."""
 
 
-def described(path: Path, written_ns: int) -> Artefact:
-    """The artefact in a file that took so long to write."""
+def described(path: Path, written_ns: int = 0) -> Artefact:
+    """The artefact in a file, and how long that took to write."""
     return Artefact(path=str(path), sha256=sha256(path), size_bytes=path.stat().st_size, written_ns=written_ns)
 
 

@@ -11,15 +11,19 @@ from rich.text import Text
 from orchestrator.analysis.compare import Comparison, Standing
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics import Interval
-from orchestrator.report import breakeven, memory, portability, shapes
+from orchestrator.report import breakeven, memory, portability, profiles, shapes
 from orchestrator.report.units import between, duration, places, printable, ratio
 from orchestrator.report.words import deprecations, sentences
+from schemas.record import ProfileRecord
 
 PARTS = (breakeven, shapes, portability, memory)
 """What may follow the table of a group, each part with tables of its own."""
 
 
-def show(console: Console, groups: Sequence[Group], stopped: str, where: str, machine: str) -> None:
+def show(
+    console: Console, groups: Sequence[Group], stopped: str, where: str, machine: str,
+    looked_at: Sequence[ProfileRecord] = (),
+) -> None:  # fmt: skip
     """Print everything that a sweep found out."""
     for group in groups:
         console.print()
@@ -29,6 +33,9 @@ def show(console: Console, groups: Sequence[Group], stopped: str, where: str, ma
             console.print(more)
         for sentence in sentences(group):
             console.print(f"• {escape(sentence)}", highlight=False)
+    for drawn in profiles.tables(looked_at):
+        console.print()
+        console.print(drawn)
     for note in deprecations([result for group in groups for result in group.results]):
         console.print(f"• Note: {escape(printable(note))}.", highlight=False)
     console.print()
@@ -36,6 +43,11 @@ def show(console: Console, groups: Sequence[Group], stopped: str, where: str, ma
         console.print(f"Ended: {escape(printable(stopped))}.", highlight=False)
     console.print(Text(printable(machine)))
     console.print(f"Every job's record and log: {escape(printable(where))}", highlight=False, soft_wrap=True)
+    if traces := [record.profiled.trace.path for record in looked_at if record.profiled]:
+        first = escape(printable(traces[0]))
+        console.print(
+            f"Traces, for https://ui.perfetto.dev: {first} and {len(traces) - 1} more", highlight=False, soft_wrap=True
+        )
 
 
 def table(group: Group) -> Table:

@@ -27,6 +27,7 @@ class Framework:
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
         self._compiled: Any = None
+        self.program: Any = None
 
     def configure(self) -> Sequence[Setting]:
         """Settings come before the first operation, which starts the runtime with them.
@@ -92,7 +93,7 @@ class Framework:
         """Compile now. The first call of the jitted function, whose trace this is, then finds it compiled."""
 
         def prepare() -> Step:
-            lowered.compile()
+            self.program = lowered.compile()
             return self._of(model, self._compiled)
 
         return Prepared("compile", prepare)

@@ -22,16 +22,16 @@ class Framework:
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
         self._parity = cell.track == "parity"
-        self._options = onnxruntime.SessionOptions()
+        self.options = onnxruntime.SessionOptions()
 
     def configure(self) -> Sequence[Setting]:
         """Set the options of the session to come. There is nothing to be read back before it."""
         if self._parity:
-            self._options.intra_op_num_threads = self._cell.threads
-            self._options.inter_op_num_threads = 1
-            self._options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-            self._options.add_session_config_entry(SPINNING, "0")
-            self._options.add_session_config_entry(DENORMALS, "1")
+            self.options.intra_op_num_threads = self._cell.threads
+            self.options.inter_op_num_threads = 1
+            self.options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+            self.options.add_session_config_entry(SPINNING, "0")
+            self.options.add_session_config_entry(DENORMALS, "1")
         return ()
 
     def build_info(self) -> str:
@@ -51,16 +51,16 @@ class Framework:
         return self.step(path, example, shapes)
 
     def _session_on(self, path: Path) -> Step:
-        self._session = session = onnxruntime.InferenceSession(path, self._options, ["CPUExecutionProvider"])
+        self.session = session = onnxruntime.InferenceSession(path, self.options, ["CPUExecutionProvider"])
         names, run = [each.name for each in session.get_inputs()], session.run
         return lambda *inputs: tuple(run(None, dict(zip(names, inputs, strict=True))))
 
     def read_back(self) -> Sequence[Setting]:
         """From the session itself; denormals from an operation on this thread, which the session has set."""
-        options, parity = self._session.get_session_options(), self._parity
+        options, parity = self.session.get_session_options(), self._parity
         tiny = np.full(4, np.finfo(np.float32).tiny, np.float32) * np.float32(0.5)
         return (
-            Setting(name="provider", asked="CPUExecutionProvider", got=",".join(self._session.get_providers())),
+            Setting(name="provider", asked="CPUExecutionProvider", got=",".join(self.session.get_providers())),
             Setting(
                 name="intra-op threads",
                 asked=str(self._cell.threads) if parity else None,

@@ -26,6 +26,7 @@ class Framework:
         self._cell = cell
         self._core = openvino.Core()
         self.arithmetic = host.Framework(cell)
+        self.more: dict[str, str] = {}
 
     @property
     def _asked(self) -> dict[str, str]:
@@ -61,8 +62,9 @@ class Framework:
         return Prepared("compile", lambda: self._compile(graph))
 
     def _compile(self, graph: Any) -> Step:
-        self._compiled = self._core.compile_model(graph, "CPU", self._asked)
-        request, outputs = self._compiled.create_infer_request(), range(len(self._compiled.outputs))
+        self._compiled = self._core.compile_model(graph, "CPU", {**self._asked, **self.more})
+        self.request = request = self._compiled.create_infer_request()
+        outputs = range(len(self._compiled.outputs))
 
         def step(*inputs: Any) -> tuple[Any, ...]:
             for index, tensor in enumerate(inputs):

@@ -56,6 +56,7 @@ class Framework:
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
+        self.by_xla = cell.mode == "xla"
         self._dtype = tf.dtypes.as_dtype(cell.dtype)
 
     def configure(self) -> Sequence[Setting]:
@@ -123,7 +124,7 @@ class Framework:
         return training(model, trainer)
 
     def _keep(self, step: Step) -> Step:
-        self._step = step
+        self.prepared = step
         return step
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
@@ -131,7 +132,7 @@ class Framework:
         outputs[0].numpy()
 
     def compilations(self) -> int | None:
-        counted = getattr(self._step, "experimental_get_tracing_count", None)
+        counted = getattr(self.prepared, "experimental_get_tracing_count", None)
         return None if counted is None else int(counted())
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:

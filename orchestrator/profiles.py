@@ -1,0 +1,38 @@
+"""Cells looked at by their framework's profiler, once for each cell and run, after all measuring."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from orchestrator import judge, watched
+from orchestrator.launchers import Launcher
+from orchestrator.store import Store
+from schemas.event import Event, Profiled
+from schemas.job import JobSpec
+from schemas.record import Host, ProfileRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Profiles:
+    """The profiles of one run."""
+
+    launcher: Launcher
+    store: Store
+    host: Host
+
+    def profile(self, job: JobSpec, on_event: Callable[[Event], None]) -> ProfileRecord:
+        """Profile a cell in a job of its own, unless this run has it, and keep the record."""
+        for record in self.store.profiles():
+            if record.spec.cell == job.cell and record.outcome != "interrupted":
+                return record
+        spec = job.model_copy(update={"profile": str(self.store.profile(job.cell, ".trace.json"))})
+        ending, outside = watched.launched(self.launcher, spec, self.store.profile(job.cell, ".stderr.log"), on_event)
+        last = ending.events[-1] if ending.events else None
+        profiled = last if isinstance(last, Profiled) and ending.how == "ended" else None
+        judgement = judge.judge(spec, ending)
+        record = ProfileRecord(
+            spec=spec, outcome="profiled" if profiled else judgement.outcome, profiled=profiled,
+            reason="" if profiled else judgement.reason, advice="" if profiled else judgement.advice,
+            outside=outside, host=self.host,
+        )  # fmt: skip
+        self.store.write_profile(record)
+        return record

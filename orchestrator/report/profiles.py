@@ -1,0 +1,48 @@
+"""Why a time is what it is: what calls are made of, as a table, and where their traces are."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.analysis.results import title
+from orchestrator.report.tables import plain
+from orchestrator.report.units import printable
+from schemas.record import ProfileRecord
+
+
+def tables(records: Sequence[ProfileRecord]) -> Iterator[Table]:
+    """A table for each group, with a row for each mode that was looked at."""
+    groups: dict[str, list[ProfileRecord]] = {}
+    for record in records:
+        groups.setdefault(title(record.spec.cell), []).append(record)
+    for name, found in groups.items():
+        drawn = plain(f"What a call is made of: {printable(name)}")
+        drawn.add_column("mode", no_wrap=True)
+        drawn.add_column("counts")
+        for record in found:
+            drawn.add_row(record.spec.cell.label, Text(printable(told(record))))
+        yield drawn
+
+
+def told(record: ProfileRecord) -> str:
+    """The counts of one cell, or why there are none."""
+    if record.profiled is None:
+        return f"{record.outcome}: {record.reason}"
+    return ", ".join(f"{count:g} {name}" for name, count in record.profiled.counts.items())
+
+
+def document(records: Sequence[ProfileRecord]) -> list[dict[str, Any]]:
+    """As data, with the traces' places."""
+    return [
+        {
+            "cell": record.spec.cell.id,
+            "label": record.spec.cell.label,
+            "outcome": record.outcome,
+            "reason": record.reason,
+            "counts": None if record.profiled is None else dict(record.profiled.counts),
+            "trace": None if record.profiled is None else record.profiled.trace.path,
+        }
+        for record in records
+    ]

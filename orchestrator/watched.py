@@ -1,0 +1,24 @@
+"""A job launched, with what its parent saw of it."""
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from orchestrator import judge
+from orchestrator.launchers import Launcher
+from orchestrator.supervise import Ending
+from schemas.event import Event
+from schemas.job import JobSpec
+from schemas.record import Outside
+
+
+def launched(launcher: Launcher, spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> tuple[Ending, Outside]:
+    """Run one job to its end: how that was, and what was seen from outside."""
+    started, load = datetime.now().astimezone().isoformat(timespec="milliseconds"), os.getloadavg()[0]
+    ending = launcher(spec, log, on_event)
+    return ending, Outside(
+        started=started, spawn_to_end_ns=ending.wall_ns, exit_status=ending.status,
+        last_phase=judge.last_phase(ending), load_before=load, looks=ending.seen.looks,
+        resident_peak_bytes=ending.seen.peak_bytes, resident_last_bytes=ending.seen.last_bytes,
+    )  # fmt: skip

@@ -1,0 +1,95 @@
+"""A profile is a trace that can be opened, and counts that are known for a small network."""
+
+import json
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from schemas.catalog import FRAMEWORKS
+from schemas.event import Event, Exported, Failure, Phase, Profiled
+from workers.profilers import CALLS, chrome
+
+if TYPE_CHECKING:
+    from tests.workers.conftest import Ask, Work
+
+LAYERS, RELUS = 3, 2
+KNOWN: dict[str, dict[str, float]] = {
+    "torch:eager": {"dispatches": LAYERS + RELUS},
+    "torch:script": {"dispatches": LAYERS + RELUS},
+    "tensorflow:eager": {},
+    "tensorflow:function": {"dispatches": 1},
+    "tensorflow:xla": {"dispatches": 1},
+    "tensorflow:session": {},
+    "jax:jit": {"dispatches": 1},
+    "onnxruntime:session": {"kernels": LAYERS},
+    "openvino:compiled": {},
+}
+COUNTED = {
+    "tensorflow:eager": "dispatches", "tensorflow:function": "graph operations", "tensorflow:xla": "fused groups",
+    "tensorflow:session": "graph operations", "jax:jit": "fused groups", "openvino:compiled": "kernels",
+    "torch:eager": "operations", "torch:script": "graph nodes", "onnxruntime:session": "kernels",
+}  # fmt: skip
+
+Look = Callable[[str], list[Event]]
+
+
+@pytest.fixture(scope="session")
+def look(ask: "Ask", work: "Work", tmp_path_factory: pytest.TempPathFactory) -> Look:
+    """All that a job says that looks at the forward pass of `mlp` in a mode."""
+    folder = tmp_path_factory.mktemp("profiles")
+
+    def of(label: str) -> list[Event]:
+        name, mode = label.split(":")
+        (known,) = (each for each in FRAMEWORKS if each.name == name)
+        for package in (known.package, *known.also_needs):
+            if find_spec(package) is None:
+                pytest.skip(f"{package} is not installed")
+        spec = ask(name, mode, "mlp", task="forward", batch=3)
+        if known.exporter:
+            exported = work(spec.model_copy(update={"export": str(folder / "model.onnx")})).events[-1]
+            assert isinstance(exported, Exported)
+            spec = spec.model_copy(update={"artefact": exported.artefact})
+        return work(spec.model_copy(update={"profile": str(folder / f"{name}-{mode}.json")})).events
+
+    return of
+
+
+def slices(path: Path) -> list[dict[str, Any]]:
+    return [event for event in json.loads(path.read_text())["traceEvents"] if event.get("ph") == "X"]
+
+
+@pytest.mark.parametrize("label", KNOWN)
+def test_a_call_is_made_of_what_it_is_known_to_be_and_its_trace_can_be_opened(look: Look, label: str) -> None:
+    events = look(label)
+    found = events[-1]
+    assert isinstance(found, Profiled), found
+    assert found.calls == CALLS
+    assert {name: found.counts[name] for name in KNOWN[label]} == KNOWN[label]
+    assert COUNTED[label] in found.counts
+    assert all(count >= 0 for count in found.counts.values())
+    traced = slices(Path(found.trace.path))
+    assert traced
+    assert all(each["dur"] >= 0 and each["name"] for each in traced)
+    phases = [event.name for event in events if isinstance(event, Phase)]
+    assert phases[-1] == "profile"
+    assert not {"warm_up", "steady", "memory"} & set(phases)
+
+
+def test_a_framework_without_a_profiler_says_so_before_it_builds_anything(look: Look) -> None:
+    *before, last = look("numpy:eager")
+    assert isinstance(last, Failure)
+    assert last.outcome == "unsupported"
+    assert not [event for event in before if isinstance(event, Phase)]
+
+
+def test_a_trace_has_a_named_track_for_each_name(tmp_path: Path) -> None:
+    path = tmp_path / "trace.json"
+    chrome.write(path, [chrome.Slice("a", "one", 1.0, 2.0), chrome.Slice("b", "two", 3.0, 4.0)])
+    events = json.loads(path.read_text())["traceEvents"]
+    tracks = {event["args"]["name"]: event["tid"] for event in events if event["ph"] == "M"}
+    assert {(event["name"], event["tid"], event["ts"], event["dur"]) for event in events if event["ph"] == "X"} == {
+        ("a", tracks["one"], 1.0, 2.0), ("b", tracks["two"], 3.0, 4.0),
+    }  # fmt: skip

@@ -1,0 +1,38 @@
+"""PyTorch's own profiler, and what Dynamo, Inductor and TorchScript have counted."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from workers.profilers import CALLS, Counts
+
+OPERATION = "aten::"
+
+
+def profile(framework: Any, calls: Callable[[], None], example: tuple[Any, ...], path: Path) -> Counts:
+    """Dispatches are operations of ATen that no other one called; kernels those that Inductor wrote for this step."""
+    with torch.profiler.profile(activities=torch.profiler.supported_activities()) as seen:
+        calls()
+    seen.export_chrome_trace(str(path))
+    events = [event for event in seen.events() if event.name.startswith(OPERATION)]
+    outer = [event for event in events if not (event.cpu_parent and event.cpu_parent.name.startswith(OPERATION))]
+    return {"dispatches": len(outer) / CALLS, "operations": len(events) / CALLS} | compiled()
+
+
+def compiled() -> Counts:
+    """What compilers have counted in this process, as far as they were used."""
+    counts: Counts = {}
+    graph = torch.jit.last_executed_optimized_graph()
+    if graph is not None:
+        counts |= {"graph nodes": len(list(graph.nodes())), "fused groups": str(graph).count("prim::TensorExprGroup")}
+    from torch._dynamo.utils import counters
+
+    if graphs := counters["stats"]["unique_graphs"]:
+        from torch._inductor import metrics
+
+        breaks = sum(counters["graph_break"].values())
+        counts |= {"graphs": graphs, "graph breaks": breaks, "kernels": metrics.generated_kernel_count}
+        counts |= {"nodes before fusion": metrics.ir_nodes_pre_fusion}
+    return counts
