@@ -31,6 +31,7 @@ TASKS = Annotated[str | None, typer.Option(help="comma-separated: forward,backwa
 BATCH = Annotated[str | None, typer.Option(help="comma-separated batch sizes")]
 DTYPE = Annotated[str | None, typer.Option(help="comma-separated: float32,float64,bfloat16")]
 THREADS = Annotated[str | None, typer.Option(help="comma-separated numbers of threads")]
+DEVICE = Annotated[str | None, typer.Option(help="comma-separated: cpu,cuda")]
 TRACK = Annotated[str | None, typer.Option(help="parity (equal settings, read back) or defaults (as shipped)")]
 CACHE = Annotated[str | None, typer.Option(help="cold (every process compiles anew) or warm (it finds that done)")]
 SHAPES = Annotated[str | None, typer.Option(help="fixed (one shape) or stream (twelve shapes in turn)")]
@@ -51,13 +52,14 @@ NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's
 ROOT = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
 AS_JSON = Annotated[bool, typer.Option("--json", help="one JSON document on standard output, the rest elsewhere")]
 
-AXES = {"frameworks", "workloads", "tasks", "batch", "dtype", "threads", "track", "cache", "shapes", "origin"}
+AXES = {"frameworks", "workloads", "tasks", "batch", "dtype", "threads", "device", "track", "cache", "shapes", "origin"}
 STOP = {"budget", "precision", "blocks"}
 
 
 def request(
     file: FILE = None, suite: SUITE = None, frameworks: FRAMEWORKS = None, workloads: WORKLOADS = None,
-    tasks: TASKS = None, batch: BATCH = None, dtype: DTYPE = None, threads: THREADS = None, track: TRACK = None,
+    tasks: TASKS = None, batch: BATCH = None, dtype: DTYPE = None, threads: THREADS = None,
+    device: DEVICE = None, track: TRACK = None,
     cache: CACHE = None, shapes: SHAPES = None, origin: ORIGIN = None, baseline: BASELINE = None, margin: MARGIN = None,
     rank_by: RANK_BY = None, budget: BUDGET = None, precision: PRECISION = None, blocks: BLOCKS = None,
     deadline: DEADLINE = None, memory: MEMORY = None, seed: SEED = None, profile: PROFILE = None,

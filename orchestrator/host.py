@@ -82,6 +82,8 @@ def fingerprint(variables: Mapping[str, str] = os.environ, root: Path = ROOT) ->
             "installed": installed(PACKAGES),
             "affinity": affinity,
             "swap_bytes": size(memory.get("SwapTotal")),
+            "gpus": gpus(root) or None,
+            "gpu_driver": driver(files),
         }
         | processor(files)
         | topology(files, affinity)
@@ -228,6 +230,19 @@ def turbo(files: Files) -> bool | None:
         return not forbidden
     allowing = files.numbers(f"{CPUS}/cpufreq/boost") or files.numbers(f"{CPUS}/cpufreq/policy*/boost")
     return any(allowing) if allowing else None
+
+
+def gpus(root: Path = ROOT) -> list[str]:
+    """The GPUs that NVIDIA's driver knows, by their models."""
+    files = Files(root)
+    known = (files.table(name) for name in files.names("proc/driver/nvidia/gpus/*/information"))
+    return [each.get("Model", "unknown") for each in known]
+
+
+def driver(files: Files) -> str | None:
+    """The version of NVIDIA's driver."""
+    found = re.search(r"Module +([0-9.]+)", files.text("proc/driver/nvidia/version") or "")
+    return found[1] if found else None
 
 
 def limits(files: Files) -> dict[str, object]:

@@ -11,6 +11,7 @@ from orchestrator.analysis.statistics import LOOKS
 from orchestrator.environments import find
 from orchestrator.errors import UsageError, unknown
 from orchestrator.frameworks import known
+from orchestrator.host import gpus
 from schemas import catalog
 from schemas.job import TRAINING, WARMUP_MAX_NS, Cell, JobSpec
 from schemas.sweep import Axes, Pick, SweepSpec
@@ -70,12 +71,13 @@ class Plan:
     def job(self, cell: Cell, block: int, position: int, calls: int | None) -> JobSpec:
         """One job, with everything that its worker has to know. `calls` in one sample; None: the job finds out."""
         framework, parity = known()[cell.framework], cell.track == "parity"
+        hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if cell.device == "cpu" else {}
         said = {name: text.format(threads=cell.threads) for name, text in framework.variables.items()}
         layout = random.Random(f"{self.seed}/{block}/{cell.id}")  # noqa: S311 (spread, not secrets)
         return JobSpec(
             cell=cell, block=block, position=position, seed=DATA_SEED,
             cpus=cpus(cell.threads, self.available) if parity else self.available,
-            variables=(said if parity else {}) | framework.caches.get(cell.cache, {}),
+            variables=(said | hidden if parity else {}) | framework.caches.get(cell.cache, {}),
             module=mode_of(cell).module or framework.module,
             hash_seed=layout.randrange(2**32), padding_bytes=layout.randrange(4096),
             timing=self.spec.timing.model_copy(
@@ -208,6 +210,10 @@ def refusal(cell: Cell) -> str:
     if cell.dtype not in framework.dtypes:
         return f"{cell.framework} does not compute in {cell.dtype}; it does in {' and '.join(framework.dtypes)}"
     mode = mode_of(cell)
+    if cell.device not in framework.devices:
+        return f"{cell.framework} computes on {' and '.join(framework.devices)} here, not on {cell.device}"
+    if cell.device == "cuda" and not gpus():
+        return "no GPU with NVIDIA's driver is to be seen on this machine"
     if cell.origin == "file" and not mode.saves:
         return f"{cell.framework}:{cell.mode} saves nothing: {mode.unsaved}"
     if cell.origin == "file" and cell.task in TRAINING:

@@ -5,7 +5,7 @@ from typing import get_args
 from pydantic import Field, NonNegativeFloat
 
 from schemas.base import Model
-from schemas.job import TRAINING, Cache, Dtype, Task
+from schemas.job import TRAINING, Cache, Device, Dtype, Task
 
 TASKS: tuple[Task, ...] = get_args(Task)
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
@@ -47,6 +47,7 @@ class Framework(Model):
     requirement: str
     modes: tuple[Mode, ...]
     dtypes: tuple[Dtype, ...] = DTYPES
+    devices: tuple[Device, ...] = ("cpu",)
     variables: dict[str, str] = {}
     exporter: str = ""
     """The framework that writes its models down, each as an artefact; empty: it builds them itself."""
@@ -85,6 +86,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         name="torch",
         package="torch",
         requirement="torch==2.13.0",
+        devices=("cpu", "cuda"),
         start_s=2.5,
         variables=ONE_POOL | {"TORCHINDUCTOR_COMPILE_THREADS": "1"},
         caches=INDUCTOR_CACHES,
@@ -171,6 +173,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         name="tensorflow",
         package="tensorflow",
         requirement="tensorflow-cpu==2.21.0",
+        devices=("cpu", "cuda"),
         start_s=4.5,
         variables=ONE_POOL | {"TF_NUM_INTRAOP_THREADS": "{threads}", "TF_NUM_INTEROP_THREADS": "1"},
         modes=(
@@ -207,8 +210,10 @@ FRAMEWORKS: tuple[Framework, ...] = (
         name="jax",
         package="jax",
         requirement="jax==0.10.2",
+        devices=("cpu", "cuda"),
         start_s=2.0,
-        variables=ONE_POOL | {"PJRT_NPROC": "{threads}", "JAX_ENABLE_COMPILATION_CACHE": "0"},
+        variables=ONE_POOL
+        | {"PJRT_NPROC": "{threads}", "JAX_ENABLE_COMPILATION_CACHE": "0", "XLA_PYTHON_CLIENT_PREALLOCATE": "0"},
         modes=(
             Mode(
                 name="eager",

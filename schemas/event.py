@@ -153,6 +153,21 @@ class StepMemory(Model):
     peak: NonNegativeInt
 
 
+class DeviceMemory(Model):
+    """Memory of a GPU over a few calls after all timing, in bytes, in two views that are never mixed.
+
+    `allocated` before, `peak` at most and `reserved` in its pool are the framework's own; `since_start` says that its
+    mark could not be set back. `process` is what the driver says that the worker's processes hold. Null: nobody says.
+    """
+
+    device: str
+    allocated: NonNegativeInt
+    peak: NonNegativeInt
+    reserved: NonNegativeInt | None
+    since_start: bool
+    process: NonNegativeInt | None
+
+
 class Memory(Model):
     """The memory pass: a few calls after all timing, each with a high-water mark of its own. Bytes.
 
@@ -164,10 +179,11 @@ class Memory(Model):
     trimmed: bool
     group_peak: NonNegativeInt | None = None
     allocator: dict[str, str] = Field(default={}, description="variables that change the allocator, if they are set")
+    device: DeviceMemory | None = Field(default=None, description="null: it computes on no GPU")
 
 
 class Energy(Model):
-    """What the steady phase used, its untimed parts included: all packages of the machine together."""
+    """What the steady phase used, its untimed parts included: all packages of the machine, or the whole GPU."""
 
     joules: float
     seconds: float

@@ -12,7 +12,7 @@ from schemas.limits import Limits
 
 Task = Literal["forward", "backward", "train-sgd", "train-adam"]
 Dtype = Literal["float32", "float64", "bfloat16"]
-Device = Literal["cpu"]
+Device = Literal["cpu", "cuda"]
 Track = Literal["parity", "defaults"]
 Cache = Literal["cold", "warm"]
 Shaping = Literal["fixed", "stream"]

@@ -63,6 +63,9 @@ class Host(Model):
     memory_limit_bytes: NonNegativeInt | Unlimited | None = None
     swap_bytes: NonNegativeInt | None = None
 
+    gpus: tuple[str, ...] | None = None
+    gpu_driver: str | None = None
+
     @property
     def content_hash(self) -> str:
         """Eight hexadecimal digits of the SHA-256 of all that a time depends on: equal for equal conditions.

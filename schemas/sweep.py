@@ -9,7 +9,9 @@ from schemas.catalog import QUESTION
 from schemas.job import TRAINING, Cache, Count, Device, Dtype, Origin, Shaping, Task, Threads, Timing, Track
 from schemas.limits import Limits, Seconds
 
-MemoryMetric = Literal["import", "static", "compile_peak", "step_peak", "footprint"]
+MemoryMetric = Literal[
+    "import", "static", "compile_peak", "step_peak", "footprint", "device_peak", "device_process"
+]  # fmt: skip
 RankBy = Literal["time", MemoryMetric]
 
 

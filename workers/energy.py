@@ -1,6 +1,7 @@
-"""What the machine's packages used, in joules, where the kernel lets this process read it (RAPL).
+"""What the machine's packages used, in joules, where the kernel lets this process read it (RAPL), or its GPU (NVML).
 
-Only root may read these counters since Linux 5.10, and most virtual machines have none: then there is no figure.
+Only root may read RAPL's counters since Linux 5.10, and most virtual machines have none: then there is no figure. The
+sensor of some GPUs looks for a quarter of the time only (arXiv:2312.02741), so that a short phase tells little.
 """
 
 import time
@@ -8,23 +9,48 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from schemas.event import Energy
+from schemas.job import Device
+from workers import nvml
 
 POWERCAP = Path("/sys/class/powercap")
 MICRO = 1e-6
 
 
-def meter(clock: Callable[[], float] = time.perf_counter) -> Callable[[int], Energy | None]:
+def meter(device: Device = "cpu", clock: Callable[[], float] = time.perf_counter) -> Callable[[int], Energy | None]:
     """Read the counters now. What is returned is called at the end, with the number of calls made since."""
-    before, began = counters(), clock()
+    read, source = (of_gpu, "NVML, whole GPU") if device == "cuda" else (of_packages, "RAPL packages")
+    spent, began = read(), clock()
 
     def used(calls: int) -> Energy | None:
-        after, seconds = counters(), clock() - began
-        if not before or before.keys() != after.keys():
-            return None
-        spans = (since(before[package], after[package], package) for package in before)
-        return Energy(joules=sum(spans) * MICRO, seconds=seconds, calls=calls, source="RAPL packages")
+        joules, seconds = spent(), clock() - began
+        return None if joules is None else Energy(joules=joules, seconds=seconds, calls=calls, source=source)
 
     return used
+
+
+def of_packages() -> Callable[[], float | None]:
+    """The joules that all packages of the machine will have used since now."""
+    before = counters()
+
+    def spent() -> float | None:
+        after = counters()
+        if not before or before.keys() != after.keys():
+            return None
+        return sum(since(before[package], after[package], package) for package in before) * MICRO
+
+    return spent
+
+
+def of_gpu() -> Callable[[], float | None]:
+    """The joules that the GPU will have used since now."""
+    gpu = nvml.found()
+    before = gpu.energy_j() if gpu else None
+
+    def spent() -> float | None:
+        after = gpu.energy_j() if gpu else None
+        return None if before is None or after is None else after - before
+
+    return spent
 
 
 def counters() -> dict[Path, int]:

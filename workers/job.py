@@ -18,8 +18,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from schemas.event import Ceiling, Energy, NewShape, Noise, Overhead, Report, Setting, Verification
-from schemas.job import JobSpec, Shaping
+from schemas.event import Ceiling, Energy, Memory, NewShape, Noise, Overhead, Report, Setting, Verification
+from schemas.job import Device, JobSpec, Shaping
 from workers import artefacts, frameworks, memory, workloads
 from workers.ledger import Ledger
 from workers.stopwatch import Lap, Stopwatch, Timed
@@ -43,6 +43,7 @@ class Bench:
     problem: "Problem"
     model: Any
     input_sets: list[tuple[Any, ...]]
+    on: Device
 
 
 def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
@@ -73,7 +74,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     with ledger.phase("warm_up"):
         trace, calls, overhead = yield from warmed_up(spec, watch)
     with ledger.phase("steady"):
-        observer, done = attended(framework)
+        observer, done = attended(framework, spec.cell.device)
         samples = yield from watch.samples(calls, spec.timing.samples, observer)
         seen, compiled, used = done(calls * spec.timing.samples)
     with ledger.phase("verify"):
@@ -81,7 +82,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         after = problem.check(framework.to_numpy(outputs), number, "last timed call")
         del outputs
     with ledger.phase("memory") as marks:
-        needed = memory.steps(lambda number: watch.call(number % len(input_sets)), marks)
+        needed = memory_of(bench, lambda number: watch.call(number % len(input_sets)), marks)
     with ledger.phase("verify"):
         again = problem.check_training(framework, step, "after all timing")
         ceiling = roofline_of(bench)
@@ -119,7 +120,7 @@ def built(spec: JobSpec, ledger: Ledger, settings: list[Setting]) -> Bench:
         if not restored(spec):
             model = framework.build(model, problem.weights)
         input_sets = [framework.arrays(inputs) for inputs in problem.input_sets]
-    return Bench(framework, problem, model, input_sets)
+    return Bench(framework, problem, model, input_sets, spec.cell.device)
 
 
 def first_calls(
@@ -175,6 +176,16 @@ def whole_turns(calls: int, shapes: Shaping) -> int:
     return calls if shapes == "fixed" else -(-calls // STREAM) * STREAM
 
 
+def memory_of(bench: Bench, call: Callable[[int], object], marks: memory.Marks) -> Memory | None:
+    """The memory pass, on the host and on the device."""
+    from workers import device, nvml
+
+    needed = memory.steps(call, marks)
+    if needed is None or bench.on == "cpu":
+        return needed
+    return needed.model_copy(update={"device": device.looked_at(bench.framework, call, nvml.found())})
+
+
 def roofline_of(bench: Bench) -> Ceiling:
     """The most that this process can do."""
     from workers import roofline
@@ -183,7 +194,7 @@ def roofline_of(bench: Bench) -> Ceiling:
 
 
 def attended(
-    framework: "Framework",
+    framework: "Framework", device: Device
 ) -> tuple["Observer", Callable[[int], tuple[Noise, int | None, Energy | None]]]:
     """Watch over samples from now on. What is returned with the observer is called with the number of calls at the end.
 
@@ -192,7 +203,7 @@ def attended(
     """
     from workers import energy, noise
 
-    before, observer, joules = framework.compilations(), noise.Observer(noise.canary()), energy.meter()
+    before, observer, joules = framework.compilations(), noise.Observer(noise.canary()), energy.meter(device)
     return observer, lambda calls: (
         observer.noise(), noise.difference(before, framework.compilations()), joules(calls)
     )  # fmt: skip

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from orchestrator.analysis.statistics import Interval, median_interval
-from schemas.event import PhaseMemory, PhaseName, Report
+from schemas.event import Memory, PhaseMemory, PhaseName, Report
 from schemas.sweep import MemoryMetric
 
 RESOLUTION = 1 << 18
@@ -18,6 +18,8 @@ MEANING: dict[MemoryMetric, str] = {
     "compile_peak": "the high-water mark of tracing, compiling and the first call, over what was resident before",
     "step_peak": "the high-water mark of later calls, over what was resident before tracing, compiling and calling",
     "footprint": "the whole process's high-water mark while it calls, less our own copies of weights and inputs",
+    "device_peak": "what the framework allocated on its GPU at most while it calls, by its own count",
+    "device_process": "what the driver says that the process holds of its GPU in the end, contexts and pools included",
 }
 
 
@@ -39,7 +41,17 @@ def headlines(report: Report) -> dict[MemoryMetric, float]:
         "compile_peak": max(0, max(preparing, default=ready) - ready),
         "step_peak": max(0, highest - ready),
         "footprint": max(0, highest - grown(marks["data"])),
+        **on_device(report.memory),
     }
+
+
+def on_device(memory: Memory) -> dict[MemoryMetric, float]:
+    """The two views of a GPU's memory, each where somebody has it."""
+    seen = memory.device
+    if seen is None:
+        return {}
+    views: dict[MemoryMetric, int | None] = {"device_peak": seen.peak, "device_process": seen.process}
+    return {metric: count for metric, count in views.items() if count is not None}
 
 
 def grown(memory: PhaseMemory) -> int:
@@ -50,10 +62,11 @@ def grown(memory: PhaseMemory) -> int:
 def over_processes(reports: Sequence[Report]) -> dict[MemoryMetric, Interval]:
     """Each headline's median over processes with its interval, as for times."""
     found = [each for report in reports if (each := headlines(report))]
-    return {metric: median_interval([each[metric] for each in found]) for metric in MEANING} if found else {}
+    counted = {metric: [each[metric] for each in found if metric in each] for metric in MEANING}
+    return {metric: median_interval(counts) for metric, counts in counted.items() if counts}
 
 
 def scores(reports: Mapping[int, Report], metric: MemoryMetric) -> dict[int, float]:
     """The logarithm of a headline by block, for a comparison like that of times."""
     found = {block: headlines(report) for block, report in reports.items()}
-    return {block: math.log(max(each[metric], RESOLUTION)) for block, each in found.items() if each}
+    return {block: math.log(max(each[metric], RESOLUTION)) for block, each in found.items() if metric in each}

@@ -22,13 +22,14 @@ def tables(group: Group) -> Iterator[Table]:
         return
     drawn = Table(title=title(group), title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     drawn.add_column("memory", no_wrap=True)
-    for metric in MEANING:
+    shown = [metric for metric in MEANING if any(metric in result.memory for _, result in rows)]
+    for metric in shown:
         drawn.add_column(metric.replace("_", "\n"), justify="right", no_wrap=True)
     if group.by_memory:
         drawn.add_column("rank", justify="right")
         drawn.add_column("ratio", justify="right")
     for standing, result in rows:
-        cells = [figure(result, metric) for metric in MEANING]
+        cells = [figure(result, metric) for metric in shown]
         drawn.add_row(result.label, *cells, *ranked(group, standing))
     yield drawn
 

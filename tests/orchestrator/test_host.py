@@ -32,6 +32,8 @@ STAT = "cpu {0} 0 0 {1} 0 0 0 {2} 0 0\ncpu0 {0} 0 0 {1} 0 0 0 {2} 0 0\ncpu1 0 0 
 MACHINE = {
     "proc/cpuinfo": CPUINFO,
     "proc/meminfo": "MemTotal: 16777216 kB\nMemAvailable:  8388608 kB\nSwapTotal:   1024 kB\n",
+    "proc/driver/nvidia/version": "NVRM version: NVIDIA UNIX Kernel Module  570.86  Tue Jan 1\nGCC version: 12\n",
+    "proc/driver/nvidia/gpus/0000:01:00.0/information": "Model: \t\t NVIDIA H100\nIRQ:   \t\t 90\n",
     "proc/loadavg": "0.31 0.69 0.79 4/92 9515\n",
     "proc/pressure/cpu": "some avg10=0.36 avg60=0.45 avg300=2.85 total=1000000\nfull avg10=0.00 total=0\n",
     "proc/vmstat": "nr_free_pages 5\npswpin 10\npswpout 20\n",
@@ -143,6 +145,7 @@ def test_everything_that_the_kernel_says_is_in_the_fingerprint(build: Build) -> 
         "kernel": "6.1.0 #1 SMP", "hypervisor": "none", "clocksource": "tsc", "governor": "performance",
         "turbo": False, "huge_pages": "madvise", "aslr": 2, "affinity": (0, 1),
         "cgroup": "v2", "cpu_quota": 1.5, "memory_limit_bytes": 1 << 30, "swap_bytes": 1 << 20,
+        "gpus": ("NVIDIA H100",), "gpu_driver": "570.86",
     }  # fmt: skip
 
 

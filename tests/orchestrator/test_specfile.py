@@ -133,7 +133,7 @@ def test_any_bytes_are_a_sweep_or_a_mistake_that_is_named_in_one_line(
     [
         ({"stop": {"budget": "5parsecs"}}, "stop.budget: should be a duration such as 90s, 5m or 1.5h, not '5parsecs'"),
         ({"limits": {"memory": "much"}}, "limits.memory: should be a size such as 512MiB or 4GiB, not 'much'"),
-        ({"rank_by": "peak"}, "rank_by: input should be 'time', .*'step_peak' or 'footprint', not 'peak'"),
+        ({"rank_by": "peak"}, "rank_by: input should be 'time', .*'device_peak' or 'device_process', not 'peak'"),
     ],
 )
 def test_a_value_that_cannot_be_is_answered_with_ones_that_can(said: dict[str, object], sentence: str) -> None:

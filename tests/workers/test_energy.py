@@ -23,7 +23,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Pat
 
 def test_all_packages_count_and_their_parts_do_not_count_twice(packages: tuple[Path, Path]) -> None:
     moments = iter([10.0, 12.5])
-    used = energy.meter(lambda: next(moments))
+    used = energy.meter(clock=lambda: next(moments))
     for package in packages:
         (package / "energy_uj").write_text("3000000")
     found = used(100)

@@ -4,6 +4,7 @@ To add a framework, write such a file with a class `Framework`, add a line to `s
 implementation to each workload that it supports. The class may have more than the protocol asks for:
 
 - `trainer`, what has to be put back where training began, once the step has been prepared
+- `device_memory()` and `reset_device_peak()`, where it computes on a GPU (`workers/device.py`)
 - `implementation`, the name of the file in a workload's folder that it takes instead of its own
 - `saving(model, example, shapes)`, like `step`, to the writer of a file, for modes that the catalog says save one; and
   `restoring(path, example, shapes)`, like `step`, from that file and without the model

@@ -1,4 +1,4 @@
-"""JAX on the CPU: operation by operation, and compiled by jax.jit."""
+"""JAX: operation by operation, and compiled by jax.jit."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,12 @@ import numpy as np
 from schemas.event import Setting
 from schemas.job import TRAINING, Cell
 from workers.arrays import Array, is_floating
+from workers.device import Allocated
 from workers.frameworks import Prepared, Shape, Step, Writer, flushed, jax_saved, outputs_of, own
 from workers.frameworks.jax_training import Trainer, begun, stepping
 from workers.workloads import running, trained
 
+BACKENDS = {"cpu": "cpu", "cuda": "gpu"}
 POOL = "tf_XLAEigen"
 """What XLA calls the threads of its pool. It has no other way to say how many they are."""
 
@@ -36,8 +38,8 @@ class Framework:
         at once. Without it a call has finished when it returns, as in the other frameworks on the CPU.
         """
         parity = self._cell.track == "parity"
-        wide = self._cell.dtype == "float64"
-        jax.config.update("jax_platforms", "cpu")
+        wide, on_cpu = self._cell.dtype == "float64", self._cell.device == "cpu"
+        jax.config.update("jax_platforms", self._cell.device)
         jax.config.update("jax_enable_x64", wide)
         if parity:
             jax.config.update("jax_default_matmul_precision", "highest")
@@ -46,8 +48,12 @@ class Framework:
         config = jax.config.values
         threads, asked = pool_threads(), str(self._cell.threads) if parity else None
         return (
-            Setting(name="backend", asked="cpu", got=jax.default_backend()),
-            Setting(name="threads of XLA's pool", asked=asked if threads else None, got=str(threads or "unknown")),
+            Setting(name="backend", asked=BACKENDS[self._cell.device], got=jax.default_backend()),
+            Setting(
+                name="threads of XLA's pool",
+                asked=asked if threads and on_cpu else None,
+                got=str(threads or "unknown"),
+            ),
             Setting(
                 name="float32 matmul precision",
                 asked="highest" if parity else None,
@@ -64,7 +70,7 @@ class Framework:
                 asked="off" if parity else None,
                 got=switch(config["jax_enable_compilation_cache"]),
             ),
-            Setting(name="denormals", asked="flushed" if parity else None, got=flushed(float(tiny[0]))),
+            Setting(name="denormals", asked="flushed" if parity and on_cpu else None, got=flushed(float(tiny[0]))),
         )
 
     def build_info(self) -> str:
@@ -125,6 +131,17 @@ class Framework:
         jax.block_until_ready(outputs)
         if self._cell.task in TRAINING:
             self.trainer.settled()
+
+    def device_memory(self) -> Allocated | None:
+        """What XLA's allocator counts, since the process began: the mark cannot be set back."""
+        if self._cell.device == "cpu":
+            return None
+        stats = jax.devices()[0].memory_stats()
+        reserved = stats.get("peak_bytes_reserved") or stats.get("pool_bytes")
+        return Allocated(stats["bytes_in_use"], stats["peak_bytes_in_use"], reserved, since_start=True)
+
+    def reset_device_peak(self) -> None:
+        """It cannot be set back."""
 
     def compilations(self) -> int | None:
         """What the jitted function holds: one for each combination of shapes and types that it has met."""

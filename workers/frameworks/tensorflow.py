@@ -12,6 +12,7 @@ import tensorflow as tf
 from schemas.event import PhaseName, Setting
 from schemas.job import Cell
 from workers.arrays import Array, cast
+from workers.device import Allocated
 from workers.frameworks import Prepared, Shape, Step, Unsupported, flushed, outputs_of, own, tensorflow_saved
 from workers.frameworks import Trainer as AnyTrainer
 from workers.frameworks.tensorflow_training import Trainer
@@ -40,6 +41,7 @@ def xla(step: Step, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
     return graph
 
 
+GPU = "GPU:0"
 Compile = Callable[[Step, Sequence[Any], Sequence[Shape]], Step]
 
 MODES: dict[str, tuple[PhaseName | None, Compile]] = {
@@ -50,7 +52,7 @@ MODES: dict[str, tuple[PhaseName | None, Compile]] = {
 
 
 class Framework:
-    """TensorFlow on the CPU."""
+    """TensorFlow."""
 
     trainer: AnyTrainer
 
@@ -62,6 +64,7 @@ class Framework:
     def configure(self) -> Sequence[Setting]:
         parity = self._cell.track == "parity"
         threads = str(self._cell.threads)
+        self._choose_device()
         if parity:
             tf.config.threading.set_intra_op_parallelism_threads(self._cell.threads)
             tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -81,10 +84,26 @@ class Framework:
                 asked="1" if parity else None,
                 got=str(pools.get_inter_op_parallelism_threads()),
             ),
-            Setting(name="denormals", asked="flushed" if parity else None, got=flushed(float(tiny[0]))),
+            Setting(
+                name="denormals",
+                asked="flushed" if parity and self._cell.device == "cpu" else None,
+                got=flushed(float(tiny[0])),
+            ),
             Setting(name="TensorFloat-32", asked="off" if parity else None, got="on" if tf32 else "off"),
+            Setting(name="device", asked=self._cell.device, got="cuda" if "GPU" in tiny.device else "cpu"),
             Setting(name="oneDNN", asked=None, got=onednn),
         )
+
+    def _choose_device(self) -> None:
+        """See no GPU, or take what is needed of the first and not all of it at once."""
+        gpus = tf.config.list_physical_devices("GPU")
+        if self._cell.device == "cpu":
+            tf.config.set_visible_devices([], "GPU")
+            return
+        if not gpus:
+            raise Unsupported("TensorFlow sees no GPU: this build has no CUDA, or there is no driver for it")
+        tf.config.set_visible_devices(gpus[:1], "GPU")
+        tf.config.experimental.set_memory_growth(gpus[0], enable=True)
 
     def build_info(self) -> str:
         return str(dict(tf.sysconfig.get_build_info()))
@@ -130,6 +149,18 @@ class Framework:
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
         """Read the first output: an eager tensor's buffer is handed out when it has been computed."""
         outputs[0].numpy()
+        if self._cell.device == "cuda":
+            tf.test.experimental.sync_devices()
+
+    def device_memory(self) -> Allocated | None:
+        """What TensorFlow's own allocator counts."""
+        if self._cell.device == "cpu":
+            return None
+        info = tf.config.experimental.get_memory_info(GPU)
+        return Allocated(info["current"], info["peak"])
+
+    def reset_device_peak(self) -> None:
+        tf.config.experimental.reset_memory_stats(GPU)
 
     def compilations(self) -> int | None:
         counted = getattr(self.prepared, "experimental_get_tracing_count", None)

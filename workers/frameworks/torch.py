@@ -12,10 +12,12 @@ import torch
 from schemas.event import Setting
 from schemas.job import TRAINING, Cell, Task
 from workers.arrays import Array, is_floating
+from workers.device import Allocated
 from workers.frameworks import (
     Prepared,
     Shape,
     Step,
+    Unsupported,
     flushed,
     outputs_of,
     own,
@@ -36,20 +38,24 @@ MODES: Modes = {"eager": ((None, eager),), **torch_script.MODES, **torch_compile
 
 
 class Framework:
-    """PyTorch on the CPU, where every operation has finished when its call returns."""
+    """PyTorch. On the CPU every operation has finished when its call returns; a GPU is waited for."""
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
         self._dtype: torch.dtype = getattr(torch, cell.dtype)
+        self._device = torch.device(cell.device)
 
     def configure(self) -> Sequence[Setting]:
         parity = self._cell.track == "parity"
         threads = str(self._cell.threads)
+        if self._cell.device == "cuda" and not torch.cuda.is_available():
+            raise Unsupported("PyTorch sees no GPU: this build has no CUDA, or there is no driver for it")
         if parity:
             torch.set_num_threads(self._cell.threads)
             torch.set_num_interop_threads(1)
             torch.set_flush_denormal(True)
             torch.set_float32_matmul_precision("highest")
+            torch.backends.cudnn.benchmark = False
             torch.backends.cudnn.allow_tf32 = False  # the same by its older name, which torch.export still reads
             torch.backends.cudnn.conv.fp32_precision = "ieee"
             torch.backends.cudnn.rnn.fp32_precision = "ieee"
@@ -79,6 +85,7 @@ class Framework:
                 asked="on" if self._cell.task != "forward" else "off",
                 got="on" if torch.is_grad_enabled() else "off",
             ),
+            Setting(name="device", asked=self._cell.device, got=torch.ones(1, device=self._device).device.type),
             Setting(name="oneDNN", asked=None, got="on" if torch.backends.mkldnn.enabled else "off"),
             Setting(name="compile threads", asked=None, got=os.environ.get("TORCHINDUCTOR_COMPILE_THREADS", "default")),
         )
@@ -87,7 +94,10 @@ class Framework:
         return torch.__config__.show()
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
-        return tuple(torch.tensor(value, dtype=self._dtype if is_floating(value) else torch.int64) for value in values)
+        dtypes = [self._dtype if is_floating(value) else torch.int64 for value in values]
+        return tuple(
+            torch.tensor(value, dtype=dtype, device=self._device) for value, dtype in zip(values, dtypes, strict=True)
+        )
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
@@ -120,7 +130,20 @@ class Framework:
         return Prepared("load", load)
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
-        """Nothing is left to wait for on the CPU."""
+        """On the CPU nothing is left to wait for."""
+        if self._device.type == "cuda":
+            torch.cuda.synchronize()
+
+    def device_memory(self) -> Allocated | None:
+        """What PyTorch's own allocator counts."""
+        if self._device.type == "cpu":
+            return None
+        return Allocated(
+            torch.cuda.memory_allocated(), torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
+        )
+
+    def reset_device_peak(self) -> None:
+        torch.cuda.reset_peak_memory_stats()
 
     def compilations(self) -> int | None:
         """Only torch.compile counts: a script's further compilations show in its warm-up alone."""
@@ -128,7 +151,7 @@ class Framework:
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         own(outputs, torch.Tensor)
-        return [output.detach().to(torch.float64).numpy().astype(np.float64) for output in outputs]
+        return [output.detach().to("cpu", torch.float64).numpy().astype(np.float64) for output in outputs]
 
 
 def method(task: Task, model: Any) -> str:

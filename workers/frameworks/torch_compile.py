@@ -25,9 +25,11 @@ def max_autotune(subject: Subject) -> Call:
 
 
 def reduce_overhead(subject: Subject) -> Call:
-    raise Unsupported(
-        "reduce-overhead replays CUDA graphs, which only a GPU has; on the CPU it would be torch:compile again"
-    )
+    if subject.example[0].device.type != "cuda":
+        raise Unsupported(
+            "reduce-overhead replays CUDA graphs, which only a GPU has; on the CPU it would be torch:compile again"
+        )
+    return compiled(subject, dynamic=False, mode="reduce-overhead")
 
 
 def compiled(subject: Subject, **options: Any) -> Call:

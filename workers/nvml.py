@@ -1,0 +1,79 @@
+"""NVIDIA's own library of counters (NVML), by its C interface: what the driver says of a GPU. Without one, nothing.
+
+https://docs.nvidia.com/deploy/nvml-api. The worker needs no package for it: the library comes with the driver.
+"""
+
+import ctypes
+import os
+from collections.abc import Sequence
+from ctypes import POINTER, byref, c_char_p, c_uint, c_ulonglong, c_void_p
+from dataclasses import dataclass
+
+LIBRARY = "libnvidia-ml.so.1"
+MOST_PROCESSES = 256
+NOT_AVAILABLE = (1 << 64) - 1
+"""What the driver says of a process whose memory it does not count, as in some containers."""
+
+
+class ProcessInfo(ctypes.Structure):
+    """nvmlProcessInfo_t, version 2."""
+
+    _fields_ = (
+        ("pid", c_uint), ("used_bytes", c_ulonglong), ("instance", c_uint), ("compute_instance", c_uint),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Nvml:
+    """The library, initialised, and one GPU of those that this process may use."""
+
+    library: ctypes.CDLL
+    device: c_void_p
+
+    def name(self) -> str:
+        """What the GPU calls itself."""
+        text = ctypes.create_string_buffer(96)
+        return text.value.decode() if self._call("nvmlDeviceGetName", text, c_uint(96)) else ""
+
+    def process_bytes(self, pids: Sequence[int]) -> int | None:
+        """What these processes hold of the GPU's memory, contexts and pools included; None: the driver does not say."""
+        count, found = c_uint(MOST_PROCESSES), (ProcessInfo * MOST_PROCESSES)()
+        if not self._call("nvmlDeviceGetComputeRunningProcesses_v3", byref(count), found):
+            return None
+        own = [each.used_bytes for each in found[: count.value] if each.pid in pids]
+        return sum(own) if own and NOT_AVAILABLE not in own else None
+
+    def energy_j(self) -> float | None:
+        """What the whole GPU has used since the driver was loaded; None: it does not count."""
+        spent = c_ulonglong()
+        return spent.value / 1000 if self._call("nvmlDeviceGetTotalEnergyConsumption", byref(spent)) else None
+
+    def _call(self, name: str, *arguments: object) -> bool:
+        function = getattr(self.library, name, None)
+        return function is not None and function(self.device, *arguments) == 0
+
+
+def found(library: str = LIBRARY, index: int = 0) -> Nvml | None:
+    """The GPU that this process computes on: of those that CUDA_VISIBLE_DEVICES leaves it, the first.
+
+    None where there is no driver, no such GPU, or none that may be used.
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", str(index)).split(",")[0]
+    try:
+        opened = ctypes.CDLL(library)
+    except OSError:
+        return None
+    if opened.nvmlInit_v2() != 0:
+        return None
+    device = c_void_p()
+    if visible.isdigit():
+        by_index = opened.nvmlDeviceGetHandleByIndex_v2
+        by_index.argtypes = (c_uint, POINTER(c_void_p))
+        got = by_index(int(visible), byref(device))
+    elif visible.startswith(("GPU-", "MIG-")):
+        by_name = opened.nvmlDeviceGetHandleByUUID
+        by_name.argtypes = (c_char_p, POINTER(c_void_p))
+        got = by_name(visible.encode(), byref(device))
+    else:
+        return None
+    return None if got else Nvml(opened, device)
