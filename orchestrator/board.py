@@ -1,9 +1,13 @@
 """What is known of a sweep in progress: a fold over its events. Pure: nothing is drawn here, and no clock is read."""
 
 import dataclasses
+import math
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.analysis.results import Group, groups
+from orchestrator.analysis.forecast import looks_until_precise
+from orchestrator.analysis.results import Group, groups, score
 from orchestrator.plan import Plan
 from orchestrator.sweep import BlockStarted, JobEnded, JobKept, JobSaid, JobStarted, SweepEvent
 from schemas.event import Phase, PhaseName
@@ -16,14 +20,16 @@ FEW = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """One moment of a sweep. Times in seconds; `block_s` is what a whole block took, or is expected to take."""
+    """One moment of a sweep. Times in seconds; `guess_s` is what a block is expected to take before any was run."""
 
     plan: Plan
     started_s: float
     now_s: float
-    block_s: float
+    guess_s: float
     block: int = 0
     block_began_s: float = 0.0
+    blocks_s: tuple[float, ...] = ()
+    """What whole blocks took of which no job was kept from before."""
     jobs_in_block: int = 0
     recalled: bool = False
     """Whether jobs of this block were kept from before: then the time that it takes now says nothing."""
@@ -31,12 +37,28 @@ class Board:
     phase: PhaseName | None = None
     records: tuple[JobRecord, ...] = ()
     groups: tuple[Group, ...] = ()
+    forecast: int | None = None
+    """The look at which the precision will probably be reached; None: too little is known."""
+
+    @property
+    def block_s(self) -> float:
+        """What a block takes: one that somebody disturbed counts no more than any other."""
+        return statistics.median(self.blocks_s) if self.blocks_s else self.guess_s
+
+    @property
+    def allowed_blocks(self) -> int:
+        """How many blocks fit the budget, at most those that are allowed."""
+        stop = self.plan.spec.stop
+        spent_s = self.block_began_s - self.started_s if self.block else 0.0
+        more = int((stop.budget - spent_s) / self.block_s)
+        return min(stop.blocks, max(1, self.block, self.block - 1 + more if self.block else more))
 
     @property
     def expected_blocks(self) -> int:
-        """How many blocks fit the budget, at least the one that runs and at most those that are allowed."""
-        stop = self.plan.spec.stop
-        return max(1, self.block, min(stop.blocks, int(stop.budget / self.block_s)))
+        """How many blocks there will be: until the precision is reached, if the budget lasts so long."""
+        if self.forecast is None:
+            return self.allowed_blocks
+        return max(1, self.block, min(self.allowed_blocks, self.forecast))
 
     @property
     def jobs_done(self) -> int:
@@ -53,9 +75,16 @@ class Board:
 
     @property
     def seconds_left(self) -> float:
-        """Until the last block that fits the budget has ended."""
+        """Until the last block has ended that is expected."""
         spent_here = self.now_s - self.block_began_s if self.block else 0.0
         return max(0.0, self.block_s * (self.expected_blocks - max(1, self.block) + 1) - spent_here)
+
+    @property
+    def widest(self) -> tuple[str, float] | None:
+        """The ratio to its baseline that is least precise, and its half-width; None: no ratio has an interval yet."""
+        ratios = [found for group in self.groups for found in group.against.values()]
+        widths = [(found.cell, found.log_half_width) for found in ratios if math.isfinite(found.log_half_width)]
+        return max(widths, key=lambda each: each[1], default=None)
 
 
 def fold(board: Board, event: SweepEvent, now_s: float) -> Board:
@@ -63,10 +92,10 @@ def fold(board: Board, event: SweepEvent, now_s: float) -> Board:
     board = dataclasses.replace(board, now_s=now_s)
     match event:
         case BlockStarted(block, order):
-            known = board.block and not board.recalled
+            took = (now_s - board.block_began_s,) if board.block and not board.recalled else ()
             return dataclasses.replace(
                 board, block=block, block_began_s=now_s, jobs_in_block=len(order), recalled=False,
-                block_s=now_s - board.block_began_s if known else board.block_s,
+                blocks_s=(*board.blocks_s, *took), forecast=forecast(board.groups, board),
             )  # fmt: skip
         case JobStarted(spec):
             return dataclasses.replace(board, running=spec, phase=None)
@@ -82,3 +111,18 @@ def fold(board: Board, event: SweepEvent, now_s: float) -> Board:
             return dataclasses.replace(board, records=records, running=None, phase=None, groups=results)
         case _:
             return board
+
+
+def forecast(found: Sequence[Group], board: Board) -> int | None:
+    """The look at which every group will probably be precise enough."""
+    of_cell: dict[str, list[JobRecord]] = {}
+    for record in board.records:
+        of_cell.setdefault(record.spec.cell.id, []).append(record)
+    looks = []
+    for group in found:
+        labels = [standing.cell for standing in group.standings]
+        scores = {label: score(of_cell[group.result(label).cell.id]) for label in labels}
+        if group.baseline in scores and len(scores) > 1:
+            looks.append(looks_until_precise(scores, group.baseline, board.plan.spec.stop.precision))
+    known = [look for look in looks if look is not None]
+    return max(known) if known and len(known) == len(looks) else None

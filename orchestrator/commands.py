@@ -127,7 +127,7 @@ def measured(
         console.print(f"warning: {warning}", highlight=False, markup=False)
     now, machine = time.monotonic(), host.fingerprint()  # of now: a resumed run may have begun on another
     block_s = estimate.block_s(planned.runnable, planned.spec.timing, known)
-    board = Board(plan=planned, started_s=now, now_s=now, block_s=block_s)
+    board = Board(plan=planned, started_s=now, now_s=now, guess_s=block_s)
     host.step_aside({core for cell in planned.cells for core in planning.cpus(cell.threads, planned.available)})
     with (
         Interrupts() as interrupts, family.guarded(), Steadfast(view(board, console)) as shown,

@@ -6,10 +6,11 @@ worker measures, its parent sleeps.
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
+import psutil
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
@@ -18,12 +19,16 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.analysis.disturbance import LIMIT, lost_shares
+from orchestrator.analysis.memory import headlines
+from orchestrator.analysis.results import Group as Results
 from orchestrator.analysis.results import title
 from orchestrator.board import Board, fold
-from orchestrator.report.terminal import table
-from orchestrator.report.units import clock, duration, printable
+from orchestrator.report.terminal import rows, table
+from orchestrator.report.units import clock, duration, printable, size
 from orchestrator.sweep import JobEnded, JobSaid, JobStarted, SweepEvent
 from schemas.event import Phase, PhaseName
+from schemas.job import Cell
 
 TIMED: frozenset[PhaseName] = frozenset(
     {"export", "load", "trace", "compile", "first_call", "second_call", "new_shapes", "steady", "profile"}
@@ -34,6 +39,10 @@ WORDS: dict[PhaseName, str] = {
     "warm_up": "warming up, then taking samples", "memory": "measuring memory", "report": "reporting",
 }  # fmt: skip
 LEAST_PAUSE_S = 1.0
+HEADING = 5
+"""Lines of a table besides its rows."""
+
+MOST_TROUBLES = 5
 
 
 class View(Protocol):
@@ -55,7 +64,7 @@ class Dashboard:
         self._board = board
         self._now = now
         self._drawn_s = -LEAST_PAUSE_S
-        self._live = Live(draw(board), console=console, auto_refresh=False, transient=True)
+        self._live = Live(draw(board, console.height), console=console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> Self:
         self._live.start(refresh=True)
@@ -71,7 +80,7 @@ class Dashboard:
         """Take in an event, and draw if it is a moment to draw."""
         self._board = fold(self._board, event, self._now())
         if worth_drawing(event) and self._now() - self._drawn_s >= LEAST_PAUSE_S:
-            self._live.update(draw(self._board), refresh=True)
+            self._live.update(draw(self._board, self._live.console.height), refresh=True)
             self._drawn_s = self._now()
 
 
@@ -150,29 +159,71 @@ def line(board: Board) -> str:
         if record.outcome == "unsupported"
         else "lost"
     )
-    said = f"[{place}] block {record.spec.block} {cell.label} {cell.workload} {cell.task}: {what} {time_taken}"
+    said = f"[{place}] block {record.spec.block} {cell.label} {of(cell)}: {what} {time_taken}"
     return printable(said).rstrip()
 
 
-def draw(board: Board) -> RenderableType:
-    """The whole dashboard, the group that is being measured on top."""
+def draw(board: Board, height: int = 1000) -> RenderableType:
+    """The whole dashboard in so many lines: the group that is being measured, and others as far as there is room."""
     here = title(board.running.cell) if board.running else ""
     in_view = sorted(board.groups, key=lambda group: group.title != here)
-    troubles = [
-        Text(
-            printable(f"{result.label}: {result.outcome}: {result.reason}"),
-            style="red",
-            overflow="ellipsis",
-            no_wrap=True,
-        )
-        for group in in_view
+    head = [
+        Rule(f"plumbline sweep: {board.plan.spec.name}", align="left"),
+        progress(board), precision(board), activity(board), surroundings(board), *troubles(in_view),
+    ]  # fmt: skip
+    room, tables = height - len(head) - 1, list[RenderableType]()
+    for group in in_view:
+        needed = HEADING + sum(1 for _ in rows(group))
+        if tables and needed > room:
+            break
+        tables.append(Padding(table(group), (1, 0, 0, 0)))
+        room -= needed
+    if more := len(in_view) - len(tables):
+        tables.append(Text(f"and {more} more table{'s' if more > 1 else ''}", style="dim"))
+    return Group(*head, *tables)
+
+
+def troubles(groups: Sequence[Results]) -> list[Text]:
+    """Cells that are not measured, and why."""
+    return [
+        short(printable(f"{result.label} {of(result.cell)}: {result.outcome}: {result.reason}"), style="red")
+        for group in groups
         for result in group.results
         if result.outcome not in ("measured", None)
-    ]
-    return Group(
-        Rule(f"plumbline sweep: {board.plan.spec.name}", align="left"),
-        progress(board), activity(board), *troubles, *(Padding(table(group), (1, 0, 0, 0)) for group in in_view),
-    )  # fmt: skip
+    ][:MOST_TROUBLES]
+
+
+def of(cell: Cell) -> str:
+    """What a cell computes, in two words."""
+    return f"{cell.workload} {cell.task}"
+
+
+def short(text: str, style: str = "") -> Text:
+    """One line, cut where the screen ends."""
+    return Text(text, style=style, overflow="ellipsis", no_wrap=True)
+
+
+def precision(board: Board) -> Text:
+    """How near the ratios are to what was asked for, and when they will probably be there."""
+    asked = f"±{100 * board.plan.spec.stop.precision:g} %"
+    if board.widest is None:
+        return short(f"precision asked: {asked}; intervals begin with the sixth block", "dim")
+    cell, width = board.widest
+    soon = f", probably after block {board.forecast}" if board.forecast is not None else ""
+    return short(f"least precise ratio: ±{100 * width:.1f} % ({cell}); asked: {asked}{soon}")
+
+
+def surroundings(board: Board) -> Text:
+    """How busy the machine is, how much the last job was disturbed, and what it took in memory."""
+    free = size(psutil.virtual_memory().available)
+    parts = [f"load {os.getloadavg()[0]:.2f}", f"{free} of memory free"]
+    last = next((record for record in reversed(board.records) if record.report is not None), None)
+    if last is not None and last.report is not None:
+        lost = [share > LIMIT for share in lost_shares(last.report, len(last.spec.cpus) or last.host.cores)]
+        parts.append(f"last job: {sum(lost)} of {len(lost)} samples disturbed")
+        if footprint := headlines(last.report).get("footprint"):
+            parts.append(size(footprint))
+    return short(", ".join(parts), "dim")
 
 
 def progress(board: Board) -> RenderableType:
@@ -188,16 +239,9 @@ def progress(board: Board) -> RenderableType:
 
 
 def activity(board: Board) -> RenderableType:
-    """What runs now, and how busy the machine is."""
-    load = f"load {os.getloadavg()[0]:.2f}"
+    """What runs now."""
     if board.running is None:
-        return Text(load, style="dim")
+        return Text("")
     cell = board.running.cell
     phase = WORDS.get(board.phase, "measuring") if board.phase else "starting"
-    return Text.assemble(
-        (cell.label, "bold"),
-        f" {cell.workload} {cell.task}: {phase}  ",
-        (load, "dim"),
-        overflow="ellipsis",
-        no_wrap=True,
-    )
+    return Text.assemble((cell.label, "bold"), f" {of(cell)}: {phase}", overflow="ellipsis", no_wrap=True)

@@ -1,7 +1,10 @@
 """Histories of a sweep, written down as data and replayed."""
 
 import functools
+import random
 from collections.abc import Callable, Sequence
+
+import pytest
 
 from orchestrator.board import Board, fold
 from orchestrator.plan import Plan
@@ -18,7 +21,7 @@ STEADY = JobSaid(Phase(name="steady"))
 
 
 def board(plan: Plan, block_s: float = 20) -> Board:
-    return Board(plan=plan, started_s=0, now_s=0, block_s=block_s)
+    return Board(plan=plan, started_s=0, now_s=0, guess_s=block_s)
 
 
 def replay(start: Board, history: History) -> Board:
@@ -120,3 +123,59 @@ def test_jobs_that_were_kept_are_done_but_say_nothing_of_how_long_a_block_takes(
     after = replay(board(plan), [(0, BlockStarted(1, order)), *kept, (0, BlockStarted(2, order))])
     assert (after.jobs_done, after.block_s, after.block) == (2, 20, 2)
     assert after.groups[0].results[0].jobs == 1
+
+
+def test_a_block_that_was_disturbed_does_not_change_what_blocks_are_expected_to_take(
+    make_plan: MakePlan, make_record: MakeRecord
+) -> None:
+    plan = make_plan("numpy", stop={"budget": 1000, "blocks": 32})
+    begins = [0, 20, 40, 140, 160]
+    history = [entry for block, begin in enumerate(begins, 1) for entry in a_block(plan, make_record, block, begin)]
+    assert replay(board(plan), history).block_s == 20
+
+
+def noisy(plan: Plan, make_record: MakeRecord, blocks: int, noise: float) -> History:
+    """So many blocks of times that scatter by this share, and the beginning of the next."""
+    rng, history = random.Random(3), list[tuple[float, SweepEvent]]()
+    for block in range(1, blocks + 1):
+        history.append((20 * block, BlockStarted(block, plan.cells)))
+        history += [
+            (20 * block, JobEnded(make_record(cell, block, call_ns=round(100_000 * (1 + rng.gauss(0, noise))))))
+            for cell in plan.cells
+        ]
+    return [*history, (20 * blocks + 20, BlockStarted(blocks + 1, plan.cells))]
+
+
+def test_nothing_is_foretold_before_three_blocks(make_plan: MakePlan, make_record: MakeRecord) -> None:
+    plan = make_plan("numpy", "synthetic:spin", stop={"budget": 10_000, "blocks": 32})
+    forecasts = [replay(board(plan), noisy(plan, make_record, blocks, 0.001)).forecast for blocks in (1, 2, 3)]
+    assert forecasts == [None, None, 8]
+
+
+@pytest.mark.parametrize(("noise", "least", "most"), [(0.001, 8, 8), (0.02, 8, 32), (0.2, 32, 32)])
+def test_the_more_noise_the_more_blocks_are_expected(
+    make_plan: MakePlan, make_record: MakeRecord, noise: float, least: int, most: int
+) -> None:
+    plan = make_plan("numpy", "synthetic:spin", stop={"budget": 10_000, "blocks": 32})
+    after = replay(board(plan), noisy(plan, make_record, 6, noise))
+    assert least <= after.expected_blocks <= most
+    assert after.seconds_left == pytest.approx(20 * (after.expected_blocks - 6))
+
+
+def test_a_budget_that_does_not_last_until_then_ends_it_before(make_plan: MakePlan, make_record: MakeRecord) -> None:
+    plan = make_plan("numpy", "synthetic:spin", stop={"budget": 200, "blocks": 32})
+    after = replay(board(plan), noisy(plan, make_record, 4, 0.2))
+    assert after.forecast == 32
+    assert after.expected_blocks == after.allowed_blocks < 12
+
+
+def test_the_least_precise_ratio_is_known_from_the_sixth_block_on_and_narrows(
+    make_plan: MakePlan, make_record: MakeRecord
+) -> None:
+    plan = make_plan("numpy", "synthetic:spin", stop={"budget": 10_000, "blocks": 32})
+    early, sixth, late = (replay(board(plan), noisy(plan, make_record, blocks, 0.02)).widest for blocks in (4, 6, 16))
+    assert early is None
+    assert sixth is not None
+    assert late is not None
+    assert sixth[0] in {"numpy:eager", "synthetic:spin"}
+    assert late[1] < sixth[1]

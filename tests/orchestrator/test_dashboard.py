@@ -1,6 +1,7 @@
 """The view draws rarely, says what it should, and stays within its columns. Time is what the test says it is."""
 
 import io
+import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -46,7 +47,7 @@ class Screen:
 @pytest.fixture
 def board(make_plan: MakePlan) -> Board:
     plan = make_plan("synthetic:spin", "synthetic:wrong", "numpy")
-    start = Board(plan=plan, started_s=1000, now_s=1000, block_s=30)
+    start = Board(plan=plan, started_s=1000, now_s=1000, guess_s=30)
     return fold(start, BlockStarted(1, plan.order(plan.runnable, 1)), 1000)
 
 
@@ -128,7 +129,7 @@ def test_every_phase_has_words(board: Board, started: JobStarted, phase: PhaseNa
 
 def test_a_failure_is_on_show_while_the_sweep_goes_on(board: Board, make_record: MakeRecord) -> None:
     wrong = make_record(board.plan.cells[1], outcome="wrong", call_ns=123)
-    assert "synthetic:wrong: wrong: because it was wrong" in in_text(after(board, [JobEnded(wrong)]))
+    assert "synthetic:wrong mlp backward: wrong: because it was wrong" in in_text(after(board, [JobEnded(wrong)]))
 
 
 def test_80_columns_are_enough(board: Board, started: JobStarted, make_record: MakeRecord) -> None:
@@ -218,3 +219,31 @@ def test_a_job_that_was_kept_has_no_line_of_its_own(board: Board, make_record: M
     assert not screen.drawn(lines, JobKept(make_record(board.plan.cells[0], 1)), 1001)
     assert screen.drawn(lines, JobEnded(make_record(board.plan.cells[1], 1)), 1002)
     assert "[2 of about" in screen.file.getvalue()
+
+
+def test_24_lines_are_enough_whatever_the_number_of_groups(make_plan: MakePlan, make_record: MakeRecord) -> None:
+    plan = make_plan("numpy", "synthetic:wrong", axes={"workloads": ("mlp",), "batch": (1, 2, 3, 4, 5, 6)})
+    start = Board(plan=plan, started_s=1000, now_s=1000, guess_s=30)
+    records = [
+        JobEnded(make_record(cell, outcome="wrong" if "wrong" in cell.mode else "measured")) for cell in plan.runnable
+    ]
+    full = after(fold(start, BlockStarted(1, plan.cells), 1000), records)
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    console.print(draw(full, 24))
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert len(text.splitlines()) <= 24
+    assert re.search(r"and [45] more tables", text)
+    assert "more table" not in in_text(full)
+
+
+def test_it_says_how_precise_the_ratios_are_and_what_was_asked(board: Board) -> None:
+    assert "precision asked: ±2 %; intervals begin with the sixth block" in in_text(board)
+
+
+def test_it_says_how_busy_the_machine_is_and_how_the_last_job_was_disturbed(
+    board: Board, make_record: MakeRecord
+) -> None:
+    assert "of memory free" in in_text(board)
+    text = in_text(after(board, [JobEnded(make_record(board.plan.cells[0]))]))
+    assert "last job: 0 of 3 samples disturbed" in text

@@ -1,0 +1,51 @@
+"""How long a sweep will take is foretold from its first blocks, as well as three blocks can."""
+
+import numpy as np
+import pytest
+
+from orchestrator.analysis.compare import Scores, compare_all, should_stop
+from orchestrator.analysis.forecast import half_width, looks_until_precise
+from orchestrator.analysis.statistics import LOOKS, Floats
+
+TARGET = 0.02
+CELLS = "abcde"
+
+
+def scores(floors: Floats, blocks: int) -> dict[str, Scores]:
+    known = {label: dict(enumerate(floors[place, :blocks], 1)) for place, label in enumerate(CELLS)}
+    return {label: Scores(found, found) for label, found in known.items()}
+
+
+def actual(floors: Floats) -> int:
+    """The look at which a sweep of these would stop."""
+    return next(look for look in LOOKS if should_stop(look, compare_all(scores(floors, look)), TARGET, baseline="a"))
+
+
+@pytest.mark.parametrize(("noise", "least"), [(0.005, 0.95), (0.01, 0.9), (0.05, 0.9)])
+def test_after_three_blocks_the_rest_is_foretold_within_a_fifth_where_noise_is_clearly_small_or_large(
+    noise: float, least: float
+) -> None:
+    rng, right = np.random.default_rng(2), 0
+    for _ in range(100):
+        floors = rng.normal(0, noise, (len(CELLS), LOOKS[-1]))
+        foretold, left = looks_until_precise(scores(floors, 3), "a", TARGET), actual(floors) - 3
+        assert foretold is not None
+        right += abs(foretold - 3 - left) <= 0.2 * left
+    assert right >= 100 * least
+
+
+def test_no_look_is_foretold_that_could_not_be_significant_or_lies_behind() -> None:
+    floors = np.random.default_rng(2).normal(0, 1e-4, (len(CELLS), 40))
+    assert looks_until_precise(scores(floors, 3), "a", TARGET) == 12
+    assert looks_until_precise(scores(floors, 14), "a", TARGET) == 16
+
+
+def test_from_two_blocks_or_one_cell_nothing_is_foretold() -> None:
+    floors = np.zeros((len(CELLS), 40))
+    assert looks_until_precise(scores(floors, 2), "a", TARGET) is None
+    assert looks_until_precise({"a": scores(floors, 9)["a"]}, "a", TARGET) is None
+
+
+def test_an_interval_narrows_with_the_root_of_the_blocks_and_faster_at_first() -> None:
+    assert half_width(0.1, 400) == pytest.approx(half_width(0.1, 100) / 2, rel=0.02)
+    assert half_width(0.1, 3) > 2 * half_width(0.1, 6)
