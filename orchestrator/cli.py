@@ -166,6 +166,29 @@ def show(
     commands.show(runs, run, job, as_json=as_json)
 
 
+@app.command(
+    epilog="Exit code: 0, or 3 if a --fail-on is exceeded for certain. Example: compare base head --fail-on slower=3%"
+)
+def compare(
+    one: Annotated[str, typer.Argument(metavar="A", help="a run; RUN@ENVIRONMENT for one of a run's environments")],
+    other: Annotated[str, typer.Argument(metavar="B", help="the run that is held against it")],
+    fail_on: Annotated[list[str] | None, typer.Option(help="such as slower=3% or memory=5%; may be repeated")] = None,
+    at_face_value: Annotated[bool, typer.Option("--at-face-value", help="allow nothing for day and machine")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="as a comment for a pull request")] = False,
+    runs: ROOT = RUNS, as_json: AS_JSON = False,
+) -> None:  # fmt: skip
+    """Say what is faster, slower or as fast in run B as in run A, and how sure that is."""
+    from orchestrator import commands
+
+    if markdown and as_json:
+        raise UsageError("--markdown and --json exclude each other")
+    raise typer.Exit(
+        commands.compare(
+            runs, one, other, fail_on or [], at_face_value=at_face_value, as_json=as_json, as_markdown=markdown
+        )
+    )
+
+
 def main() -> None:
     """Run a command. The only place that prints a usage error and exits."""
     for stream in (sys.stdout, sys.stderr):

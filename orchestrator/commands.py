@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from orchestrator import condition, estimate, family, host, identity, store
+from orchestrator import comparing, condition, estimate, family, gates, host, identity, store
 from orchestrator import plan as planning
 from orchestrator import selftest as instrument
 from orchestrator.analysis.clones import BLOCKS
@@ -29,7 +29,7 @@ from orchestrator.frameworks import known as frameworks
 from orchestrator.interrupts import Interrupts
 from orchestrator.launchers.local import Local
 from orchestrator.promises import clones
-from orchestrator.report import catalogue, health, job, terminal, truth
+from orchestrator.report import catalogue, comparison, comparison_markdown, health, job, terminal, truth
 from orchestrator.report.document import document
 from orchestrator.report.units import printable
 from orchestrator.specfile import validate
@@ -261,6 +261,22 @@ def show(root: Path, name: str, job_name: str | None, *, as_json: bool) -> None:
         print_json(record.model_dump(mode="json"))
     else:
         job.show(Console(), record, run.log(record.spec))
+
+
+def compare(
+    root: Path, one: str, other: str, fail_on: Sequence[str], *, at_face_value: bool, as_json: bool, as_markdown: bool
+) -> Exit:
+    """Compare two runs, and hold the gates against what changed."""
+    asked = [gates.parse(text) for text in fail_on]
+    compared = comparing.compare(root, one, other, at_face_value=at_face_value)
+    judged = [gates.judge(gate, compared.changes) for gate in asked]
+    if as_json:
+        print_json(comparison.document(compared, judged))
+    elif as_markdown:
+        print(comparison_markdown.markdown(compared, judged), end="")
+    else:
+        comparison.show(Console(), compared, judged)
+    return Exit.GATE if any(each.beyond for each in judged) else Exit.FINE
 
 
 def print_json(value: object) -> None:

@@ -77,11 +77,11 @@ def hodges_lehmann(differences: Numbers, alpha: float) -> Interval:
         return Interval(math.nan, -math.inf, math.inf)
     walsh = np.sort(np.add.outer(values, values)[np.triu_indices(values.size)] / 2)
     outside = int(np.searchsorted(signed_rank_law(values.size), alpha / 2, side="right"))
-    return _between(walsh, outside, float(np.median(walsh)))
+    return between(walsh, outside, float(np.median(walsh)))
 
 
-def _between(ordered: Floats, outside: int, estimate: float) -> Interval:
-    """The interval that leaves fewer than `outside` of the `ordered` values beyond each of its ends."""
+def between(ordered: Floats, outside: int, estimate: float) -> Interval:
+    """An estimate's interval that leaves fewer than `outside` of the `ordered` values beyond each of its ends."""
     if outside == 0:
         return Interval(estimate, -math.inf, math.inf)
     return Interval(estimate, float(ordered[outside - 1]), float(ordered[-outside]))
@@ -128,7 +128,7 @@ def median_interval(values: Numbers, confidence: float = 0.95) -> Interval:
         return Interval(math.nan, -math.inf, math.inf)
     tail = bdtr(np.arange(ordered.size, dtype=np.float64), ordered.size, 0.5)
     outside = int(np.searchsorted(tail, (1 - confidence) / 2, side="right"))
-    return _between(ordered, outside, float(np.median(ordered)))
+    return between(ordered, outside, float(np.median(ordered)))
 
 
 def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> Interval:

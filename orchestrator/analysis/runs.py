@@ -1,0 +1,255 @@
+"""Two runs against each other, cell by cell: what changed from one to the other, and how sure that is.
+
+Where the jobs of both alternated, ratios are taken block by block, as within a run. Where they did not, two things are
+different. The processes of both are independent samples, compared by ranks. And a machine is not the same twice: what
+time of day, neighbours and boot did to a run is in all of its processes alike, and so in no spread that a run shows by
+itself. It shows in the other cells. Each has moved from run to run in its own way, and what did not change itself was
+moved by the runs alone. So a cell is held to have changed only if it moved further than the others did, whether what
+they have in common is taken for the machine's doing or for nothing.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Final, Literal, TypeAlias
+
+from scipy.special import stdtr, stdtrit
+
+from orchestrator.analysis.compare import MARGIN, Scores, Verdict, verdict_of
+from orchestrator.analysis.pairing import Sampling, difference, told, unlike
+from orchestrator.analysis.results import Result
+from orchestrator.analysis.statistics import ALPHA, Interval, hodges_lehmann, holm, signed_rank_p
+from orchestrator.analysis.two_samples import rank_sum_p, shift
+from schemas.job import Cell
+from schemas.sweep import MemoryMetric
+
+Ground = Literal["side by side", "one after the other", "at face value", "on different machines"]
+"""What a comparison rests on. `at face value`: not side by side, and yet taken for all there is to know."""
+
+Logs: TypeAlias = Mapping[int, float]
+Both: TypeAlias = tuple[Logs, Logs]
+
+FEWEST_OTHERS: Final = 2
+"""From fewer other cells nothing can be learnt of what the runs did to all."""
+
+NOTHING: Final = Interval(math.nan, -math.inf, math.inf)
+LONELY = f"nothing tells a change from what the runs did to all cells: that takes {FEWEST_OTHERS} other cells at least"
+ELSEWHERE = "nothing tells a change from the machine"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """What one run says of one cell, by block: logarithms of seconds in `scores`, of bytes in `memory`.
+
+    `computed` are hashes of its weights and inputs, `versions` the software that its processes named.
+    """
+
+    result: Result
+    scores: Scores
+    memory: Mapping[MemoryMetric, Logs]
+    computed: frozenset[str]
+    versions: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """One cell in the first run and in the second. Side by side, equal numbers of blocks are one pair of blocks."""
+
+    cell: Cell
+    before: Side
+    after: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A log ratio with its interval, and the p of there being none."""
+
+    interval: Interval
+    p: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """The second run over the first: in the processes of these two runs alone, and as far as it may be claimed."""
+
+    observed: Interval
+    claimed: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What became of one cell. Where nothing may be claimed there is no verdict, and `reason` says why."""
+
+    cell: Cell
+    before: Result
+    after: Result
+    time: Ratio
+    memory: Mapping[MemoryMetric, Ratio]
+    p: float
+    verdict: Verdict | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How cells moved from one run to the other: logarithms, on the whole and apart from each other."""
+
+    cells: int
+    common: float
+    spread: float
+
+
+def changes(pairs: Sequence[Pair], ground: Ground, margin: float = MARGIN, alpha: float = ALPHA) -> tuple[Change, ...]:
+    """What became of these cells, tested as one family (Holm); of some it cannot be said."""
+    why = [refusal(pair, ground) for pair in pairs]
+    found = iter(compared([pair for pair, reason in zip(pairs, why, strict=True) if not reason], ground, margin, alpha))
+    return tuple(next(found) if not reason else refused(pair, reason) for pair, reason in zip(pairs, why, strict=True))
+
+
+def refusal(pair: Pair, ground: Ground) -> str:
+    """Why nothing of a cell can be compared; empty if something can."""
+    before, after = pair.before, pair.after
+    if before.computed != after.computed:
+        return "its weights and inputs are not the same in both runs"
+    if not before.scores.floor or not after.scores.floor:
+        return "no process of it counts in one of the runs"
+    if ground == "side by side":
+        shared = before.scores.floor.keys() & after.scores.floor.keys()
+        return "" if shared.difference(left_out(pair, ground)) else "no block has it in both"
+    kinds: tuple[set[Sampling], ...] = ({*before.scores.sampling.values()}, {*after.scores.sampling.values()})
+    return next(filter(None, (difference(one, other) for one in kinds[0] for other in kinds[1])), "")
+
+
+def left_out(pair: Pair, ground: Ground) -> Mapping[int, str]:
+    """The blocks in which both were measured and may not be compared, with the reason."""
+    return unlike(pair.before.scores.sampling, pair.after.scores.sampling) if ground == "side by side" else {}
+
+
+def refused(pair: Pair, reason: str) -> Change:
+    """A cell of which nothing can be said."""
+    nothing = Ratio(observed=NOTHING, claimed=NOTHING)
+    return Change(cell=pair.cell, before=pair.before.result, after=pair.after.result, time=nothing, memory={},
+                  p=math.nan, verdict=None, reason=reason)  # fmt: skip
+
+
+def compared(pairs: Sequence[Pair], ground: Ground, margin: float, alpha: float) -> list[Change]:
+    """What became of cells that can be compared."""
+    out = [left_out(pair, ground) for pair in pairs]
+    floors = [(without(pair.before.scores.floor, no), without(pair.after.scores.floor, no))
+              for pair, no in zip(pairs, out, strict=True)]  # fmt: skip
+    observed = [estimate(both, ground, alpha) for both in floors]
+    claimed = claims(pairs, observed, ground, alpha)
+    passed = holm([each.p for each in claimed], alpha)
+    memory = of_memory(pairs, ground, alpha)
+    found = []
+    for index, pair in enumerate(pairs):
+        why = unclaimable(len(others(pairs, index)), ground)
+        typical = estimate((pair.before.scores.typical, pair.after.scores.typical), ground, alpha)
+        verdict = verdict_of(
+            claimed[index].interval, typical.interval, significant=passed[index], margin=math.log1p(margin),
+            barred="C" in (pair.before.result.grade, pair.after.result.grade),
+        )  # fmt: skip
+        found.append(
+            Change(
+                cell=pair.cell,
+                before=pair.before.result,
+                after=pair.after.result,
+                time=ratio(observed[index], claimed[index]),
+                memory=memory[index],
+                p=claimed[index].p,
+                verdict=None if why else verdict,
+                reason=why or told(out[index]),
+            )
+        )
+    return found
+
+
+def of_memory(pairs: Sequence[Pair], ground: Ground, alpha: float) -> list[dict[MemoryMetric, Ratio]]:
+    """The headlines of memory of each cell, as far as both runs have them."""
+    found: list[dict[MemoryMetric, Ratio]] = [{} for _ in pairs]
+    for metric in dict.fromkeys(metric for pair in pairs for metric in pair.before.memory):
+        having = [index for index, pair in enumerate(pairs)
+                  if pair.before.memory.get(metric) and pair.after.memory.get(metric)]  # fmt: skip
+        observed = [estimate((pairs[i].before.memory[metric], pairs[i].after.memory[metric]), ground, alpha)
+                    for i in having]  # fmt: skip
+        claimed = claims([pairs[index] for index in having], observed, ground, alpha)
+        for index, one, other in zip(having, observed, claimed, strict=True):
+            found[index][metric] = ratio(one, other)
+    return found
+
+
+def without(logs: Logs, blocks: Mapping[int, str]) -> Logs:
+    """These, less those of some blocks."""
+    return {block: log for block, log in logs.items() if block not in blocks}
+
+
+def estimate(both: Both, ground: Ground, alpha: float) -> Estimate:
+    """What the processes of two runs say of one cell, taken by themselves."""
+    before, after = both
+    if ground == "side by side":
+        differences = [after[block] - before[block] for block in sorted(before.keys() & after.keys())]
+        return Estimate(hodges_lehmann(differences, alpha), signed_rank_p(differences))
+    one, other = [*before.values()], [*after.values()]
+    return Estimate(shift(one, other, alpha), rank_sum_p(one, other))
+
+
+def ratio(observed: Estimate, claimed: Estimate) -> Ratio:
+    """Both on the ratio scale."""
+    return Ratio(observed=observed.interval.exp(), claimed=claimed.interval.exp())
+
+
+def unclaimable(others: int, ground: Ground) -> str:
+    """Why nothing may be claimed of a cell beside which there are so many others; empty if something may."""
+    if ground == "on different machines":
+        return ELSEWHERE
+    return LONELY if ground == "one after the other" and others < FEWEST_OTHERS else ""
+
+
+def claims(pairs: Sequence[Pair], observed: Sequence[Estimate], ground: Ground, alpha: float) -> list[Estimate]:
+    """As much of what was observed as may be claimed; where that is nothing, an interval without ends."""
+    if ground in ("side by side", "at face value"):
+        return list(observed)
+    found = []
+    for index, own in enumerate(observed):
+        beside = [observed[other].interval.estimate for other in others(pairs, index)]
+        found.append(Estimate(NOTHING, 1.0) if unclaimable(len(beside), ground) else beyond(own, beside, alpha))
+    return found
+
+
+def others(pairs: Sequence[Pair], index: int) -> list[int]:
+    """The cells that show what the runs did to one: the others, or those whose software is the same in both if enough.
+
+    These have not changed themselves, and show nothing else.
+    """
+    every = [other for other in range(len(pairs)) if other != index]
+    same = [other for other in every if pairs[other].before.versions == pairs[other].after.versions]
+    return same if len(same) >= FEWEST_OTHERS else every
+
+
+def drift(shifts: Sequence[float]) -> Drift:
+    """How at least two cells moved."""
+    return Drift(len(shifts), fmean(shifts), stdev(shifts))
+
+
+def beyond(own: Estimate, others: Sequence[float], alpha: float) -> Estimate:
+    """A cell's log ratio with what the runs may have done to it, by the log ratios of other cells.
+
+    Of one more cell that only the runs moved, the shift is expected about the mean of the others', as far from it as
+    Student's law allows for a further value of a sample (Hahn and Meeker, Statistical Intervals, 4.7). That is laid
+    around zero as well as around the mean, and added to the cell's own interval in quadrature. So a shift of all cells
+    can make no claim about one that stayed, nor hide in the claim about one that moved. The p is the larger of the
+    cell's own and that of Student's law, and tests what both reject.
+    """
+    moved = drift(others)
+    error = moved.spread * math.sqrt(1 + 1 / moved.cells)
+    allowed = float(stdtrit(moved.cells - 1, 1 - alpha / 2)) * error
+    down, up, centre = min(moved.common, 0.0), max(moved.common, 0.0), own.interval.estimate
+    interval = Interval(
+        centre,
+        centre - up - math.hypot(centre - own.interval.low, allowed),
+        centre - down + math.hypot(own.interval.high - centre, allowed),
+    )
+    away = max(centre - up, down - centre, 0.0)
+    further = 2 * float(stdtr(moved.cells - 1, -away / error)) if error > 0 else float(away == 0)
+    return Estimate(interval, max(own.p, further))
