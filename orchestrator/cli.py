@@ -173,6 +173,7 @@ def compare(
     one: Annotated[str, typer.Argument(metavar="A", help="a run; RUN@ENVIRONMENT for one of a run's environments")],
     other: Annotated[str, typer.Argument(metavar="B", help="the run that is held against it")],
     fail_on: Annotated[list[str] | None, typer.Option(help="such as slower=3% or memory=5%; may be repeated")] = None,
+    unchanged: Annotated[str | None, typer.Option(help="what cannot have changed, such as numpy,jax:jit,mlp")] = None,
     at_face_value: Annotated[bool, typer.Option("--at-face-value", help="allow nothing for day and machine")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="as a comment for a pull request")] = False,
     runs: ROOT = RUNS, as_json: AS_JSON = False,
@@ -184,7 +185,14 @@ def compare(
         raise UsageError("--markdown and --json exclude each other")
     raise typer.Exit(
         commands.compare(
-            runs, one, other, fail_on or [], at_face_value=at_face_value, as_json=as_json, as_markdown=markdown
+            runs,
+            one,
+            other,
+            fail_on=fail_on or [],
+            unchanged=unchanged.split(",") if unchanged else [],
+            at_face_value=at_face_value,
+            as_json=as_json,
+            as_markdown=markdown,
         )
     )
 

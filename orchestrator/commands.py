@@ -264,11 +264,12 @@ def show(root: Path, name: str, job_name: str | None, *, as_json: bool) -> None:
 
 
 def compare(
-    root: Path, one: str, other: str, fail_on: Sequence[str], *, at_face_value: bool, as_json: bool, as_markdown: bool
-) -> Exit:
+    root: Path, one: str, other: str, *, fail_on: Sequence[str], unchanged: Sequence[str], at_face_value: bool,
+    as_json: bool, as_markdown: bool,
+) -> Exit:  # fmt: skip
     """Compare two runs, and hold the gates against what changed."""
     asked = [gates.parse(text) for text in fail_on]
-    compared = comparing.compare(root, one, other, at_face_value=at_face_value)
+    compared = comparing.compare(root, one, other, unchanged=unchanged, at_face_value=at_face_value)
     judged = [gates.judge(gate, compared.changes) for gate in asked]
     if as_json:
         print_json(comparison.document(compared, judged))

@@ -8,15 +8,16 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator import identity, store
 from orchestrator.analysis.disturbance import canary_floor_ns
+from orchestrator.analysis.drift import FEWEST_OTHERS, Drift, drift
 from orchestrator.analysis.memory import MEANING
 from orchestrator.analysis.memory import scores as memory_scores
 from orchestrator.analysis.results import blocks, counted, counting, result, score, title
-from orchestrator.analysis.runs import FEWEST_OTHERS, Change, Drift, Ground, Pair, Side, changes, drift
+from orchestrator.analysis.runs import Change, Ground, Pair, Side, changes
 from orchestrator.analysis.turns import alternating, beside
 from orchestrator.attempts import last_attempts
 from orchestrator.errors import UsageError, unknown
@@ -85,11 +86,14 @@ class Compared:
         return self.after.canary_ns / self.before.canary_ns
 
 
-def compare(root: Path, one: str, other: str, *, at_face_value: bool = False) -> Compared:
-    """Read two sides and compare them.
+def compare(
+    root: Path, one: str, other: str, *, unchanged: Sequence[str] = (), at_face_value: bool = False
+) -> Compared:
+    """Read two sides and compare them. `unchanged` names what is known not to have changed.
 
     Raises:
-        UsageError: one does not exist or is not clear, both are the same, or they have no cell in common.
+        UsageError: one does not exist or is not clear, both are the same, they have no cell in common, or too few cells
+            are unchanged to show what the runs did.
     """
     before, after = half(root, one), half(root, other)
     if before.name == after.name:
@@ -100,13 +104,10 @@ def compare(root: Path, one: str, other: str, *, at_face_value: bool = False) ->
     machines = tuple(differences(before, after, software=False))
     turns = side_by_side(before, after, machines)
     ground = grounds(turns, machines, at_face_value=at_face_value)
-    pairs = [
-        Pair(cell=before.cells[name], before=side(before, name), after=beside_it(side(after, name), turns))
-        for name in common
-    ]
-    ready = [pair for pair in pairs if measured(pair)]
+    pairs = [pair(before.cells[name], side(before, name), beside_it(side(after, name), turns)) for name in common]
+    ready = controlled([each for each in pairs if measured(each)], unchanged)
     found = changes(ready, ground, after.manifest.sweep.margin)
-    left = [unmeasured(pair) for pair in pairs if not measured(pair)]
+    left = [unmeasured(each) for each in pairs if not measured(each)]
     return Compared(
         before=before, after=after, ground=ground, changes=found, together=together(found), machines=machines,
         software=tuple(dict.fromkeys([*versions(ready), *differences(before, after, software=True)])),
@@ -157,6 +158,29 @@ def side(half: Half, name: str) -> Side:
         computed=frozenset(report.inputs_sha256 for report in reports.values()),
         versions=frozenset(item for report in reports.values() for item in report.versions.items()),
     )  # fmt: skip
+
+
+def pair(cell: Cell, before: Side, after: Side) -> Pair:
+    """Both sides of one cell. While nobody says otherwise, it is a control if its software is the same in both."""
+    return Pair(cell=cell, before=before, after=after, control=before.versions == after.versions)
+
+
+def controlled(pairs: Sequence[Pair], unchanged: Sequence[str]) -> Sequence[Pair]:
+    """With those cells as controls that are known not to have changed, if any are named."""
+    if not unchanged:
+        return pairs
+    found = [replace(each, control=not names(each.cell).isdisjoint(unchanged)) for each in pairs]
+    if sum(each.control for each in found) < FEWEST_OTHERS:
+        raise UsageError(
+            f"--unchanged {','.join(unchanged)}: fewer than {FEWEST_OTHERS} measured cells are of that framework, mode "
+            "or workload, which is too few to show what the runs did; name more, or leave it out"
+        )
+    return found
+
+
+def names(cell: Cell) -> set[str]:
+    """The names by which a person may mean a cell: framework, mode, workload."""
+    return {cell.framework, cell.label, cell.workload}
 
 
 def side_by_side(before: Half, after: Half, machines: Sequence[str]) -> dict[int, int] | None:

@@ -1,22 +1,16 @@
 """Two runs against each other, cell by cell: what changed from one to the other, and how sure that is.
 
-Where the jobs of both alternated, ratios are taken block by block, as within a run. Where they did not, two things are
-different. The processes of both are independent samples, compared by ranks. And a machine is not the same twice: what
-time of day, neighbours and boot did to a run is in all of its processes alike, and so in no spread that a run shows by
-itself. It shows in the other cells. Each has moved from run to run in its own way, and what did not change itself was
-moved by the runs alone. So a cell is held to have changed only if it moved further than the others did, whether what
-they have in common is taken for the machine's doing or for nothing.
+Where the jobs of both alternated, ratios are taken block by block, as within a run. Where they did not, the processes
+of both are independent samples, compared by ranks; and what a run at another time did to all its cells is allowed for.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
 from typing import Final, Literal, TypeAlias
 
-from scipy.special import stdtr, stdtrit
-
 from orchestrator.analysis.compare import MARGIN, Scores, Verdict, verdict_of
+from orchestrator.analysis.drift import FEWEST_OTHERS, Estimate, allowed_for
 from orchestrator.analysis.pairing import Sampling, difference, told, unlike
 from orchestrator.analysis.results import Result
 from orchestrator.analysis.statistics import ALPHA, Interval, hodges_lehmann, holm, signed_rank_p
@@ -29,9 +23,6 @@ Ground = Literal["side by side", "one after the other", "at face value", "on dif
 
 Logs: TypeAlias = Mapping[int, float]
 Both: TypeAlias = tuple[Logs, Logs]
-
-FEWEST_OTHERS: Final = 2
-"""From fewer other cells nothing can be learnt of what the runs did to all."""
 
 NOTHING: Final = Interval(math.nan, -math.inf, math.inf)
 LONELY = f"nothing tells a change from what the runs did to all cells: that takes {FEWEST_OTHERS} other cells at least"
@@ -54,19 +45,15 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """One cell in the first run and in the second. Side by side, equal numbers of blocks are one pair of blocks."""
+    """One cell in the first run and in the second. Side by side, equal numbers of blocks are one pair of blocks.
+
+    A `control` has not changed itself: whatever it shows, the runs did.
+    """
 
     cell: Cell
     before: Side
     after: Side
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A log ratio with its interval, and the p of there being none."""
-
-    interval: Interval
-    p: float
+    control: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,15 +76,6 @@ class Change:
     p: float
     verdict: Verdict | None
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """How cells moved from one run to the other: logarithms, on the whole and apart from each other."""
-
-    cells: int
-    common: float
-    spread: float
 
 
 def changes(pairs: Sequence[Pair], ground: Ground, margin: float = MARGIN, alpha: float = ALPHA) -> tuple[Change, ...]:
@@ -141,10 +119,9 @@ def compared(pairs: Sequence[Pair], ground: Ground, margin: float, alpha: float)
     observed = [estimate(both, ground, alpha) for both in floors]
     claimed = claims(pairs, observed, ground, alpha)
     passed = holm([each.p for each in claimed], alpha)
-    memory = of_memory(pairs, ground, alpha)
+    memory, why = of_memory(pairs, ground, alpha), unclaimable(len(pairs), ground)
     found = []
     for index, pair in enumerate(pairs):
-        why = unclaimable(len(others(pairs, index)), ground)
         typical = estimate((pair.before.scores.typical, pair.after.scores.typical), ground, alpha)
         verdict = verdict_of(
             claimed[index].interval, typical.interval, significant=passed[index], margin=math.log1p(margin),
@@ -199,57 +176,17 @@ def ratio(observed: Estimate, claimed: Estimate) -> Ratio:
     return Ratio(observed=observed.interval.exp(), claimed=claimed.interval.exp())
 
 
-def unclaimable(others: int, ground: Ground) -> str:
-    """Why nothing may be claimed of a cell beside which there are so many others; empty if something may."""
+def unclaimable(cells: int, ground: Ground) -> str:
+    """Why nothing may be claimed of so many cells; empty if something may."""
     if ground == "on different machines":
         return ELSEWHERE
-    return LONELY if ground == "one after the other" and others < FEWEST_OTHERS else ""
+    return LONELY if ground == "one after the other" and cells <= FEWEST_OTHERS else ""
 
 
 def claims(pairs: Sequence[Pair], observed: Sequence[Estimate], ground: Ground, alpha: float) -> list[Estimate]:
     """As much of what was observed as may be claimed; where that is nothing, an interval without ends."""
     if ground in ("side by side", "at face value"):
         return list(observed)
-    found = []
-    for index, own in enumerate(observed):
-        beside = [observed[other].interval.estimate for other in others(pairs, index)]
-        found.append(Estimate(NOTHING, 1.0) if unclaimable(len(beside), ground) else beyond(own, beside, alpha))
-    return found
-
-
-def others(pairs: Sequence[Pair], index: int) -> list[int]:
-    """The cells that show what the runs did to one: the others, or those whose software is the same in both if enough.
-
-    These have not changed themselves, and show nothing else.
-    """
-    every = [other for other in range(len(pairs)) if other != index]
-    same = [other for other in every if pairs[other].before.versions == pairs[other].after.versions]
-    return same if len(same) >= FEWEST_OTHERS else every
-
-
-def drift(shifts: Sequence[float]) -> Drift:
-    """How at least two cells moved."""
-    return Drift(len(shifts), fmean(shifts), stdev(shifts))
-
-
-def beyond(own: Estimate, others: Sequence[float], alpha: float) -> Estimate:
-    """A cell's log ratio with what the runs may have done to it, by the log ratios of other cells.
-
-    Of one more cell that only the runs moved, the shift is expected about the mean of the others', as far from it as
-    Student's law allows for a further value of a sample (Hahn and Meeker, Statistical Intervals, 4.7). That is laid
-    around zero as well as around the mean, and added to the cell's own interval in quadrature. So a shift of all cells
-    can make no claim about one that stayed, nor hide in the claim about one that moved. The p is the larger of the
-    cell's own and that of Student's law, and tests what both reject.
-    """
-    moved = drift(others)
-    error = moved.spread * math.sqrt(1 + 1 / moved.cells)
-    allowed = float(stdtrit(moved.cells - 1, 1 - alpha / 2)) * error
-    down, up, centre = min(moved.common, 0.0), max(moved.common, 0.0), own.interval.estimate
-    interval = Interval(
-        centre,
-        centre - up - math.hypot(centre - own.interval.low, allowed),
-        centre - down + math.hypot(own.interval.high - centre, allowed),
-    )
-    away = max(centre - up, down - centre, 0.0)
-    further = 2 * float(stdtr(moved.cells - 1, -away / error)) if error > 0 else float(away == 0)
-    return Estimate(interval, max(own.p, further))
+    if unclaimable(len(observed), ground):
+        return [Estimate(NOTHING, 1.0)] * len(observed)
+    return allowed_for(observed, {index for index, pair in enumerate(pairs) if pair.control}, alpha)

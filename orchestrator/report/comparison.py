@@ -42,8 +42,8 @@ def table(name: str, changes: Sequence[Change]) -> Table:
         title=Text(printable(name)), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=0,
         show_edge=False,
     )  # fmt: skip
-    drawn.add_column("mode", no_wrap=True)
-    for heading in ("A", "B", "B over A\n(95 % interval)", "n", "memory"):
+    drawn.add_column("mode")
+    for heading in ("A\nB", "n", "B over A\n(95 % interval)", "memory"):
         drawn.add_column(heading, justify="right", no_wrap=True)
     drawn.add_column("verdict")
     for change in changes:
@@ -52,12 +52,12 @@ def table(name: str, changes: Sequence[Change]) -> Table:
 
 
 def row(change: Change) -> tuple[str, ...]:
-    """What is said of one cell, after its name. Memory is the whole process's."""
+    """What is said of one cell, after its name: A over B, and their ratios. Memory is the whole process's."""
     sides = (change.before, change.after)
     return (
-        *(duration(each.floor_ns.estimate) for each in sides),
-        "\n".join(ratios(change)),
+        "\n".join(duration(each.floor_ns.estimate) for each in sides),
         "\n".join(f"{each.jobs} {each.grade}" for each in sides),
+        "\n".join(ratios(change)),
         footprint(change),
         folded(change.verdict or NO_VERDICT),
     )
