@@ -7,7 +7,7 @@ import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -45,6 +45,17 @@ NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's
 ROOT = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
 AS_JSON = Annotated[bool, typer.Option("--json", help="one JSON document on standard output, the rest elsewhere")]
 
+FORMATS = (
+    "csv",
+    "parquet",
+    "jsonl",
+    "markdown",
+    "pyperf",
+    "github-action-benchmark",
+    "bencher",
+    "openmetrics",
+    "perfetto",
+)
 AXES = {"frameworks", "workloads", "tasks", "batch", "dtype", "threads", "track", "cache"}
 STOP = {"budget", "precision", "blocks"}
 
@@ -195,6 +206,20 @@ def compare(
             as_markdown=markdown,
         )
     )
+
+
+@app.command(epilog="Example: python -m orchestrator export latest --format csv --per job --output jobs.csv")
+def export(
+    run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
+    form: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}: docs/exports.md says for whom")] = "csv",
+    per: Annotated[Literal["cell", "job", "sample"] | None, typer.Option(help="what a row of a table is for (cell)")] = None,
+    output: Annotated[Path | None, typer.Option(help="a file, written whole or not at all")] = None,
+    runs: ROOT = RUNS,
+) -> None:  # fmt: skip
+    """Write a run in the format of another program."""
+    from orchestrator import commands
+
+    commands.export(runs, run, form, per, output)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from orchestrator import comparing, condition, estimate, family, gates, host, identity, store
+from orchestrator import api, comparing, condition, estimate, family, gates, host, identity, store
 from orchestrator import plan as planning
 from orchestrator import selftest as instrument
 from orchestrator.analysis.clones import BLOCKS
@@ -29,8 +30,9 @@ from orchestrator.frameworks import known as frameworks
 from orchestrator.interrupts import Interrupts
 from orchestrator.launchers.local import Local
 from orchestrator.promises import clones
-from orchestrator.report import catalogue, comparison, comparison_markdown, health, job, terminal, truth
+from orchestrator.report import catalogue, comparison, comparison_markdown, exporters, health, job, terminal, truth
 from orchestrator.report.document import document
+from orchestrator.report.rows import Per
 from orchestrator.report.units import printable
 from orchestrator.specfile import validate
 from orchestrator.sweep import Sweep
@@ -278,6 +280,23 @@ def compare(
     else:
         comparison.show(Console(), compared, judged)
     return Exit.GATE if any(each.beyond for each in judged) else Exit.FINE
+
+
+def export(root: Path, name: str, form: str, per: Per | None, output: Path | None) -> None:
+    """Write a run for another program, to a file or to standard output; and say what of it found no place there."""
+    run = api.load(name, root)
+    content = exporters.export(run, form, per)
+    for line in exporters.left_out(run, form):
+        say(Console(stderr=True), printable(f"left out, for want of a time: {line}"))
+    if output is not None:
+        try:
+            store.write_bytes(output, content)
+        except OSError as error:
+            raise UsageError(f"cannot write {output}: {error.strerror}") from error
+    elif form in exporters.BINARY and sys.stdout.isatty():
+        raise UsageError(f"{form} is no text for a terminal; name a file with --output")
+    else:
+        sys.stdout.buffer.write(content)
 
 
 def print_json(value: object) -> None:

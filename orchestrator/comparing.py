@@ -21,6 +21,7 @@ from orchestrator.analysis.runs import Change, Ground, Pair, Side, changes
 from orchestrator.analysis.turns import alternating, beside
 from orchestrator.attempts import last_attempts
 from orchestrator.errors import UsageError, unknown
+from orchestrator.frameworks import known
 from orchestrator.moments import moment
 from schemas.job import Cell
 from schemas.record import JobRecord, Manifest
@@ -156,8 +157,19 @@ def side(half: Half, name: str) -> Side:
         result=result(half.cells[name], records, half.fastest_canary_ns), scores=score(records),
         memory={metric: by_block for metric, by_block in logs.items() if by_block},
         computed=frozenset(report.inputs_sha256 for report in reports.values()),
-        versions=frozenset(item for report in reports.values() for item in report.versions.items()),
+        versions=frozenset(
+            (package, version)
+            for report in reports.values()
+            for package, version in report.versions.items()
+            if package.startswith(software(half.cells[name].framework))
+        ),
     )  # fmt: skip
+
+
+def software(framework: str) -> tuple[str, ...]:
+    """What the names of the packages begin with on which a framework runs: `jaxlib` is of jax. All, if it is unknown."""
+    entry = known().get(framework)
+    return (framework, entry.package, *entry.also_needs) if entry else ("",)
 
 
 def pair(cell: Cell, before: Side, after: Side) -> Pair:

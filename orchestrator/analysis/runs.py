@@ -33,7 +33,7 @@ ELSEWHERE = "nothing tells a change from the machine"
 class Side:
     """What one run says of one cell, by block: logarithms of seconds in `scores`, of bytes in `memory`.
 
-    `computed` are hashes of its weights and inputs, `versions` the software that its processes named.
+    `computed` are hashes of its weights and inputs, `versions` the software on which it runs.
     """
 
     result: Result
