@@ -11,8 +11,9 @@ from rich.text import Text
 
 from orchestrator.analysis.results import title
 from orchestrator.analysis.runs import Change, Ratio
-from orchestrator.comparing import Compared, Half
+from orchestrator.comparing import Compared
 from orchestrator.gates import Judged
+from orchestrator.halves import Half
 from orchestrator.report.comparison_words import basis, sentences
 from orchestrator.report.document import finite, of_interval
 from orchestrator.report.terminal import folded, with_interval

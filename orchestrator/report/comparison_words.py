@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 
 from orchestrator.analysis.compare import CLAIMS, MARGIN, Verdict
 from orchestrator.analysis.runs import Change
-from orchestrator.comparing import Compared, Half, named
+from orchestrator.comparing import Compared, named
 from orchestrator.gates import Judged, ratio
+from orchestrator.halves import Half
 from orchestrator.report.units import between, printable, size
 from orchestrator.report.units import ratio as times
 from schemas.sweep import MemoryMetric

@@ -53,7 +53,7 @@ def of_groups(groups: Sequence[Group]) -> Iterator[Row]:
                 "computation": group.title,
                 "rank_best": place.best if place else None,
                 "rank_worst": place.worst if place else None,
-                "baseline": group.baseline,
+                "baseline": group.baseline or None,
                 **of_interval("ratio", "", against.ratio if against else None),
                 "verdict": str(against.verdict) if against else None,
             }
