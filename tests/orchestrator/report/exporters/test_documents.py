@@ -70,7 +70,7 @@ def test_pyperf_compares_two_of_our_runs(tmp_path: Path, run: Run, other: Run) -
     said = pyperf("compare_to", str(tmp_path / "one.json"), str(tmp_path / "other.json"))
     assert "2.00x slower" in said
     assert "ERROR" not in said
-    assert "Ignored benchmarks (2) of one.json" in said
+    assert "Ignored benchmarks (2)" in said
 
 
 def test_pyperf_reads_our_processes_samples_and_warm_ups(tmp_path: Path, run: Run) -> None:
