@@ -222,6 +222,14 @@ def export(
     commands.export(runs, run, form, per, output)
 
 
+@app.command(epilog="Example: python -m orchestrator schema sweep > sweep.schema.json")
+def schema(kind: Annotated[str, typer.Argument(help="sweep, job, event, record or manifest")] = "sweep") -> None:
+    """Print the JSON Schema of a sweep file, or of what a run and its workers write."""
+    from orchestrator import commands
+
+    commands.schema(kind)
+
+
 def main() -> None:
     """Run a command. The only place that prints a usage error and exits."""
     for stream in (sys.stdout, sys.stderr):

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from orchestrator import api, comparing, condition, estimate, family, gates, host, identity, store
 from orchestrator import plan as planning
+from orchestrator import schema as schemas
 from orchestrator import selftest as instrument
 from orchestrator.analysis.clones import BLOCKS
 from orchestrator.analysis.results import enough, groups
@@ -297,6 +298,11 @@ def export(root: Path, name: str, form: str, per: Per | None, output: Path | Non
         raise UsageError(f"{form} is no text for a terminal; name a file with --output")
     else:
         sys.stdout.buffer.write(content)
+
+
+def schema(kind: str) -> None:
+    """Print the JSON Schema of one kind of document."""
+    print(schemas.text(kind), end="")
 
 
 def print_json(value: object) -> None:

@@ -72,10 +72,11 @@ def tell(words: str, found: Sequence[Compared]) -> None:
     share = clopper_pearson(claimed, len(found))
     moved = [compared.together for compared in found if compared.together is not None]
     widths = [math.log(change.time.claimed.high / change.time.claimed.low) / 2 for change in changes]
+    alone = sum(change.verdict in CLAIMS for change in changes)
     print(
-        f"{words}: {claimed} of {len(found)} pairs of runs claim a difference, {share.estimate:.1%} ({share.low:.1%} to "
-        f"{share.high:.1%}), {sum(change.verdict in CLAIMS for change in changes)} of {len(changes)} cells ({barred} "
-        f"graded C); half-width {statistics.median(widths):.2%} in the median; from run to run cells moved by "
+        f"{words}: {claimed} of {len(found)} pairs of runs claim a difference, {share.estimate:.1%} "
+        f"({share.low:.1%} to {share.high:.1%}), {alone} of {len(changes)} cells ({barred} graded C); "
+        f"half-width {statistics.median(widths):.2%} in the median; from run to run cells moved by "
         f"{statistics.median(abs(each.common) for each in moved):.2%} together and "
         f"{statistics.median(each.spread for each in moved):.2%} apart"
     )
