@@ -169,12 +169,15 @@ def selftest(
 def show(
     run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
     job: Annotated[str | None, typer.Argument(help="a job's name or part of it")] = None,
+    repeat: Annotated[bool, typer.Option("--repeat", help="run that job again; the run stays as it is")] = False,
     runs: ROOT = RUNS, as_json: AS_JSON = False,
 ) -> None:  # fmt: skip
     """Show a run's results, or one job's whole story."""
     from orchestrator import commands
 
-    commands.show(runs, run, job, as_json=as_json)
+    if repeat and job is None:
+        raise UsageError("--repeat is for one job; name it after the run")
+    raise typer.Exit(commands.show(runs, run, job, repeat=repeat, as_json=as_json))
 
 
 @app.command(

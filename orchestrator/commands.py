@@ -14,11 +14,12 @@ from typing import Any
 
 from rich.console import Console
 
-from orchestrator import api, comparing, condition, estimate, family, gates, host, identity, store
+from orchestrator import api, comparing, condition, estimate, family, gates, host, identity, repeating, store
 from orchestrator import plan as planning
 from orchestrator import schema as schemas
 from orchestrator import selftest as instrument
 from orchestrator.analysis.clones import BLOCKS
+from orchestrator.analysis.disturbance import canary_floor_ns
 from orchestrator.analysis.results import enough, groups
 from orchestrator.attempts import last_attempts
 from orchestrator.board import Board
@@ -31,7 +32,17 @@ from orchestrator.frameworks import known as frameworks
 from orchestrator.interrupts import Interrupts
 from orchestrator.launchers.local import Local
 from orchestrator.promises import clones
-from orchestrator.report import catalogue, comparison, comparison_markdown, exporters, health, job, terminal, truth
+from orchestrator.report import (
+    catalogue,
+    comparison,
+    comparison_markdown,
+    exporters,
+    health,
+    job,
+    repetition,
+    terminal,
+    truth,
+)
 from orchestrator.report.document import document
 from orchestrator.report.rows import Per
 from orchestrator.report.units import printable
@@ -252,18 +263,33 @@ def say(console: Console, line: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def show(root: Path, name: str, job_name: str | None, *, as_json: bool) -> None:
-    """Show a run, or one of its jobs."""
+def show(root: Path, name: str, job_name: str | None, *, repeat: bool = False, as_json: bool) -> Exit:
+    """Show a run, or one of its jobs; with `repeat`, that job run again beside it."""
     run = store.find(root, name)
     records = run.records()
     if job_name is None:
         present(Console(), run, run.manifest(), records, as_json=as_json)
-        return
+        return Exit.FINE
     record = store.find_record(records, job_name)
+    if repeat:
+        return show_again(run.manifest(), record, records, as_json=as_json)
     if as_json:
         print_json(record.model_dump(mode="json"))
     else:
-        job.show(Console(), record, run.log(record.spec))
+        job.show(Console(), record, run.log(record.spec), canary_floor_ns(records))
+    return Exit.FINE
+
+
+def show_again(manifest: Manifest, record: JobRecord, records: Sequence[JobRecord], *, as_json: bool) -> Exit:
+    """Run a job again, and show it with what it measured then."""
+    with repeating.repeated(manifest, record) as (now, log):
+        if as_json:
+            print_json(repetition.document(record, now))
+        else:
+            job.show(Console(), now, log, canary_floor_ns(records), kept=False)
+            same = [each for each in records if each.spec.cell == record.spec.cell and each.spec.block]
+            repetition.show(Console(), record, now, same)
+    return exit_code([now], interrupted=now.outcome == "interrupted")
 
 
 def compare(

@@ -1,0 +1,71 @@
+"""One job of a run, run again now: with the same spec, in a folder that is gone afterwards. The run stays as it is."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from orchestrator import environments, family, host, store
+from orchestrator.errors import UsageError, unknown
+from orchestrator.frameworks import known
+from orchestrator.interrupts import Interrupts
+from orchestrator.launchers.local import Local
+from orchestrator.plan import Plan
+from orchestrator.sweep import Sweep
+from schemas.job import JobSpec
+from schemas.record import JobRecord, Manifest
+
+
+@contextmanager
+def repeated(manifest: Manifest, record: JobRecord) -> Iterator[tuple[JobRecord, Path]]:
+    """Run the job of a record once more. Gives its new record, and its log as long as this lasts.
+
+    A cell with a warm cache gets one first, in a process that does not count.
+
+    Raises:
+        UsageError: it cannot be run here as it was then.
+    """
+    check(record)
+    machine, available = host.fingerprint(), host.cores()
+    with (
+        tempfile.TemporaryDirectory(prefix="plumbline-") as folder, tempfile.TemporaryDirectory() as caches,
+        Interrupts() as interrupts, family.guarded(),
+    ):  # fmt: skip
+        host.step_aside(set(record.spec.cpus))
+        beside = store.create(Path(folder), "repeated", datetime.now().astimezone())
+        bench = Sweep(
+            plan=Plan(manifest.sweep, (record.spec.cell,), {}, manifest.seed, available, ()), store=beside,
+            launcher=Local(interrupts, Path(caches)), host=machine, enough=lambda *_: False, publish=lambda _: None,
+            interrupts=interrupts,
+        )  # fmt: skip
+        if record.spec.cell.cache == "warm":
+            bench.job(record.spec.model_copy(update={"block": 0}))
+        yield bench.job(record.spec), beside.log(record.spec)
+
+
+def check(record: JobRecord) -> None:
+    """Whether a job can be run here as it was.
+
+    Raises:
+        UsageError: it cannot, and this is why.
+    """
+    spec, name = record.spec, store.job_name(record.spec)
+    if record.outcome == "unsupported":
+        raise UsageError(f"{name} was never started: {record.reason}")
+    if spec.cell.framework not in known():
+        raise unknown("framework", spec.cell.framework, known())
+    if missing := sorted({*spec.cpus} - {*host.cores()}):
+        raise UsageError(f"{name} ran on cores {list(spec.cpus)}, and this machine gives us no core {missing[0]}")
+    environments.find(spec.cell.environment)
+    check_artefact(spec, name)
+
+
+def check_artefact(spec: JobSpec, name: str) -> None:
+    """Whether the file that a job loads is still there.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if spec.artefact is not None and not Path(spec.artefact.path).is_file():
+        raise UsageError(f"{name} loads {spec.artefact.path}, which is not there; run its sweep again instead")
