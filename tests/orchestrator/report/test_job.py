@@ -76,7 +76,7 @@ def test_the_warm_up_is_a_plot_that_says_from_where_on_calls_were_steady(
 ) -> None:
     laps = tuple((1, ns) for ns in (100_000, 10_000, *[1_000, 1_001, 999] * 19))
     text = " ".join(shown(make_record(report=make_report(warmup=laps)), tmp_path / "log").split())
-    assert "steady from call 3 on; from the first call, 100 µs: █▄▁▁▁▁" in text
+    assert "steady from call 3 on; from the first call, 100 µs: █▅▁▁▁▁" in text
     assert "to 1.00 µs" in text
 
 
