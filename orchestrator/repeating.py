@@ -11,7 +11,7 @@ from orchestrator.errors import UsageError, unknown
 from orchestrator.frameworks import known
 from orchestrator.interrupts import Interrupts
 from orchestrator.launchers.local import Local
-from orchestrator.plan import Plan
+from orchestrator.plan import Plan, mode_of
 from orchestrator.sweep import Sweep
 from schemas.job import JobSpec
 from schemas.record import JobRecord, Manifest
@@ -39,7 +39,7 @@ def repeated(manifest: Manifest, record: JobRecord) -> Iterator[tuple[JobRecord,
             launcher=Local(interrupts, Path(caches)), host=machine, enough=lambda *_: False, publish=lambda _: None,
             interrupts=interrupts,
         )  # fmt: skip
-        if record.spec.cell.cache == "warm":
+        if record.spec.cell.cache == "warm" and mode_of(record.spec.cell).cached:
             bench.job(record.spec.model_copy(update={"block": 0}))
         yield bench.job(record.spec), beside.log(record.spec)
 
