@@ -193,12 +193,12 @@ def compare(
     runs: ROOT = RUNS, as_json: AS_JSON = False,
 ) -> None:  # fmt: skip
     """Say what is faster, slower or as fast in run B as in run A, and how sure that is."""
-    from orchestrator import commands
+    from orchestrator import handing_on
 
     if markdown and as_json:
         raise UsageError("--markdown and --json exclude each other")
     raise typer.Exit(
-        commands.compare(
+        handing_on.compare(
             runs,
             one,
             other,
@@ -220,17 +220,17 @@ def export(
     runs: ROOT = RUNS,
 ) -> None:  # fmt: skip
     """Write a run in the format of another program."""
-    from orchestrator import commands
+    from orchestrator import handing_on
 
-    commands.export(runs, run, form, per, output)
+    handing_on.export(runs, run, form, per, output)
 
 
 @app.command(epilog="Example: python -m orchestrator schema sweep > sweep.schema.json")
 def schema(kind: Annotated[str, typer.Argument(help="sweep, job, event, record or manifest")] = "sweep") -> None:
     """Print the JSON Schema of a sweep file, or of what a run and its workers write."""
-    from orchestrator import commands
+    from orchestrator import handing_on
 
-    commands.schema(kind)
+    handing_on.schema(kind)
 
 
 def main() -> None:

@@ -1,10 +1,7 @@
 """What the commands do, put together from the parts. Each returns the program's exit code or nothing."""
 
 import dataclasses
-import json
 import os
-import re
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,9 +11,8 @@ from typing import Any
 
 from rich.console import Console
 
-from orchestrator import api, comparing, condition, estimate, family, gates, host, identity, repeating, store
+from orchestrator import condition, estimate, family, handing_on, host, identity, store
 from orchestrator import plan as planning
-from orchestrator import schema as schemas
 from orchestrator import selftest as instrument
 from orchestrator.analysis.clones import BLOCKS
 from orchestrator.analysis.disturbance import canary_floor_ns
@@ -32,19 +28,9 @@ from orchestrator.frameworks import known as frameworks
 from orchestrator.interrupts import Interrupts
 from orchestrator.launchers.local import Local
 from orchestrator.promises import clones
-from orchestrator.report import (
-    catalogue,
-    comparison,
-    comparison_markdown,
-    exporters,
-    health,
-    job,
-    repetition,
-    terminal,
-    truth,
-)
+from orchestrator.report import catalogue, health, job, terminal, truth
 from orchestrator.report.document import document
-from orchestrator.report.rows import Per
+from orchestrator.report.printing import print_json, say
 from orchestrator.report.units import printable
 from orchestrator.specfile import validate
 from orchestrator.sweep import Sweep
@@ -257,12 +243,6 @@ def tell_apart(root: Path, budget: str, *, as_json: bool, command: Sequence[str]
     return Exit.INTERRUPTED if interrupts.received else Exit.FINE if trial.kept else Exit.FELL_SHORT
 
 
-def say(console: Console, line: str) -> None:
-    """Print one line, if there is one."""
-    if line:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-
 def show(root: Path, name: str, job_name: str | None, *, repeat: bool = False, as_json: bool) -> Exit:
     """Show a run, or one of its jobs; with `repeat`, that job run again beside it."""
     run = store.find(root, name)
@@ -272,66 +252,9 @@ def show(root: Path, name: str, job_name: str | None, *, repeat: bool = False, a
         return Exit.FINE
     record = store.find_record(records, job_name)
     if repeat:
-        return show_again(run.manifest(), record, records, as_json=as_json)
+        return handing_on.show_again(run.manifest(), record, records, as_json=as_json)
     if as_json:
         print_json(record.model_dump(mode="json"))
     else:
         job.show(Console(), record, run.log(record.spec), canary_floor_ns(records))
     return Exit.FINE
-
-
-def show_again(manifest: Manifest, record: JobRecord, records: Sequence[JobRecord], *, as_json: bool) -> Exit:
-    """Run a job again, and show it with what it measured then."""
-    with repeating.repeated(manifest, record) as (now, log):
-        if as_json:
-            print_json(repetition.document(record, now))
-        else:
-            job.show(Console(), now, log, canary_floor_ns(records), kept=False)
-            same = [each for each in records if each.spec.cell == record.spec.cell and each.spec.block]
-            repetition.show(Console(), record, now, same)
-    return exit_code([now], interrupted=now.outcome == "interrupted")
-
-
-def compare(
-    root: Path, one: str, other: str, *, fail_on: Sequence[str], unchanged: Sequence[str], at_face_value: bool,
-    as_json: bool, as_markdown: bool,
-) -> Exit:  # fmt: skip
-    """Compare two runs, and hold the gates against what changed."""
-    asked = [gates.parse(text) for text in fail_on]
-    compared = comparing.compare(root, one, other, unchanged=unchanged, at_face_value=at_face_value)
-    judged = [gates.judge(gate, compared.changes) for gate in asked]
-    if as_json:
-        print_json(comparison.document(compared, judged))
-    elif as_markdown:
-        print(comparison_markdown.markdown(compared, judged), end="")
-    else:
-        comparison.show(Console(), compared, judged)
-    return Exit.GATE if any(each.beyond for each in judged) else Exit.FINE
-
-
-def export(root: Path, name: str, form: str, per: Per | None, output: Path | None) -> None:
-    """Write a run for another program, to a file or to standard output; and say what of it found no place there."""
-    run = api.load(name, root)
-    content = exporters.export(run, form, per)
-    for line in exporters.left_out(run, form):
-        say(Console(stderr=True), printable(f"left out, for want of a time: {line}"))
-    if output is not None:
-        try:
-            store.write_bytes(output, content)
-        except OSError as error:
-            raise UsageError(f"cannot write {output}: {error.strerror}") from error
-    elif form in exporters.BINARY and sys.stdout.isatty():
-        raise UsageError(f"{form} is no text for a terminal; name a file with --output")
-    else:
-        sys.stdout.buffer.write(content)
-
-
-def schema(kind: str) -> None:
-    """Print the JSON Schema of one kind of document."""
-    print(schemas.text(kind), end="")
-
-
-def print_json(value: object) -> None:
-    """One document on standard output. What a terminal would obey stands there as JSON can write it too: escaped."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    print(re.sub(r"[^\n -~]", lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text))
