@@ -56,7 +56,7 @@ def half(root: Path, text: str) -> Half:
     Raises:
         UsageError: there is no such run or environment, or cells are in several.
     """
-    name, _, environment = text.rpartition("@") if "@" in text and not Path(text).exists() else (text, "", "")
+    name, _, environment = (text, "", "") if Path(text).exists() else text.partition("@")
     run = store.find(root, name)
     manifest, records = run.manifest(), last_attempts(run.records())
     there = sorted({cell.environment for cell in manifest.cells})

@@ -132,11 +132,11 @@ def test_runs_whose_blocks_took_turns_are_compared_block_by_block(tmp_path: Path
 def test_environments_of_one_run_are_compared_block_by_block(
     tmp_path: Path, make_cell: MakeCell, make_records: MakeRecords, make_run: MakeRun
 ) -> None:
-    old, new = (make_cell(environment=name) for name in ("old", "new"))
+    old, new = (make_cell(environment=name) for name in ("numpy@1", "numpy@2"))
     run = make_run("both", make_records([(old, 1000), (new, 900)]))
-    compared = compare(tmp_path / "runs", "both@old", "both@new")
+    compared = compare(tmp_path / "runs", "both@numpy@1", "both@numpy@2")
     assert compared.ground == "side by side"
-    assert (compared.before.name, compared.after.name) == (f"{run.name}@old", f"{run.name}@new")
+    assert (compared.before.name, compared.after.name) == (f"{run.name}@numpy@1", f"{run.name}@numpy@2")
     assert verdicts(compared) == [Verdict.FASTER]
 
 

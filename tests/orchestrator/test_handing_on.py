@@ -1,6 +1,8 @@
 """What a machine takes from a run, as its user meets it: compare, export, schema, and a job run again."""
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -54,6 +56,16 @@ def test_on_another_machine_no_gate_is_exceeded_unless_it_is_taken_at_face_value
     assert said.code == Exit.FINE
     assert "different machines" in said.out
     assert inside("compare", "base", "head", "--fail-on", "slower=3%", "--at-face-value").code == Exit.GATE
+
+
+def test_the_command_of_the_workflow_in_the_documentation_runs(inside: Inside, swept: Swept) -> None:
+    swept("base")
+    swept("head", {32: 1.2}, seed=2)
+    workflow = Path(__file__).resolve().parents[2].joinpath("docs", "github-actions.yml").read_text()
+    (command,) = re.findall(r"bin/plumbline (compare .*?) > comment\.md", workflow, re.DOTALL)
+    said = inside(*shlex.split(command.replace("\\\n", " ")))
+    assert said.code == Exit.GATE
+    assert said.out.startswith("### Plumbline: B beyond slower=3%")
 
 
 def test_a_comparison_is_one_document_or_one_comment(inside: Inside, swept: Swept) -> None:

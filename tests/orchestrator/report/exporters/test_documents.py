@@ -194,6 +194,14 @@ def test_what_a_format_has_no_place_for_is_named_with_its_reason(run: Run) -> No
     assert left_out(run, "csv") == []
 
 
+def test_the_same_cell_in_two_environments_has_two_names(
+    make_cell: Callable[..., Cell], make_records: Callable[..., list[JobRecord]], make_run: Callable[..., Store]
+) -> None:
+    cells = [(make_cell(environment=name), 1000.0) for name in ("old", "new")]
+    names = list(document(load(make_run("two", make_records(cells)).folder), "bencher"))
+    assert [name.rpartition(", ")[2] for name in names] == ["in old", "in new"]
+
+
 def test_a_run_without_a_measured_cell_is_no_document_of_times(
     make_record: Callable[..., JobRecord], make_run: Callable[..., Store]
 ) -> None:
