@@ -24,14 +24,16 @@ app = typer.Typer(
 )  # fmt: skip
 
 FILE = Annotated[Path | None, typer.Argument(help="a sweep file in TOML; options override what it says")]
+SUITE = Annotated[str | None, typer.Option(help="a set of axes by name; `list` shows them")]
 FRAMEWORKS = Annotated[str | None, typer.Option(help="comma-separated framework:mode, such as torch:eager,tensorflow")]
 WORKLOADS = Annotated[str | None, typer.Option(help="comma-separated, with parameters: rnn_cell,rnn:length=32")]
-TASKS = Annotated[str | None, typer.Option(help="comma-separated: forward,backward")]
+TASKS = Annotated[str | None, typer.Option(help="comma-separated: forward,backward,train-sgd,train-adam; or train")]
 BATCH = Annotated[str | None, typer.Option(help="comma-separated batch sizes")]
 DTYPE = Annotated[str | None, typer.Option(help="comma-separated: float32,float64,bfloat16")]
 THREADS = Annotated[str | None, typer.Option(help="comma-separated numbers of threads")]
 TRACK = Annotated[str | None, typer.Option(help="parity (equal settings, read back) or defaults (as shipped)")]
 CACHE = Annotated[str | None, typer.Option(help="cold (every process compiles anew) or warm (it finds that done)")]
+SHAPES = Annotated[str | None, typer.Option(help="fixed (one shape) or stream (twelve shapes in turn)")]
 BASELINE = Annotated[str | None, typer.Option(help="the framework:mode that ratios are to; otherwise the first")]
 MARGIN = Annotated[float | None, typer.Option(help="differences below this share do not matter (0.02)")]
 RANK_BY = Annotated[str | None, typer.Option(help="time, step_peak, static, compile_peak, footprint or import")]
@@ -45,27 +47,16 @@ NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's
 ROOT = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
 AS_JSON = Annotated[bool, typer.Option("--json", help="one JSON document on standard output, the rest elsewhere")]
 
-FORMATS = (
-    "csv",
-    "parquet",
-    "jsonl",
-    "markdown",
-    "pyperf",
-    "github-action-benchmark",
-    "bencher",
-    "openmetrics",
-    "perfetto",
-)
-AXES = {"frameworks", "workloads", "tasks", "batch", "dtype", "threads", "track", "cache"}
+AXES = {"frameworks", "workloads", "tasks", "batch", "dtype", "threads", "track", "cache", "shapes"}
 STOP = {"budget", "precision", "blocks"}
 
 
 def request(
-    file: FILE = None, frameworks: FRAMEWORKS = None, workloads: WORKLOADS = None, tasks: TASKS = None,
-    batch: BATCH = None, dtype: DTYPE = None, threads: THREADS = None, track: TRACK = None,
-    cache: CACHE = None, baseline: BASELINE = None, margin: MARGIN = None, rank_by: RANK_BY = None,
-    budget: BUDGET = None, precision: PRECISION = None, blocks: BLOCKS = None, deadline: DEADLINE = None,
-    memory: MEMORY = None, seed: SEED = None, name: NAME = None,
+    file: FILE = None, suite: SUITE = None, frameworks: FRAMEWORKS = None, workloads: WORKLOADS = None,
+    tasks: TASKS = None, batch: BATCH = None, dtype: DTYPE = None, threads: THREADS = None, track: TRACK = None,
+    cache: CACHE = None, shapes: SHAPES = None, baseline: BASELINE = None, margin: MARGIN = None,
+    rank_by: RANK_BY = None, budget: BUDGET = None, precision: PRECISION = None, blocks: BLOCKS = None,
+    deadline: DEADLINE = None, memory: MEMORY = None, seed: SEED = None, name: NAME = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What a file says, overridden by what the options say, as the data of a SweepSpec."""
     options = {option: value for option, value in locals().items() if option != "file" and value is not None}
@@ -209,6 +200,11 @@ def compare(
             as_markdown=markdown,
         )
     )
+
+
+FORMATS = (
+    "csv", "parquet", "jsonl", "markdown", "pyperf", "github-action-benchmark", "bencher", "openmetrics", "perfetto",
+)  # fmt: skip
 
 
 @app.command(epilog="Example: python -m orchestrator export latest --format csv --per job --output jobs.csv")

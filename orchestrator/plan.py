@@ -12,13 +12,17 @@ from orchestrator.environments import find
 from orchestrator.errors import UsageError, unknown
 from orchestrator.frameworks import known
 from schemas import catalog
-from schemas.job import WARMUP_MAX_NS, Cell, JobSpec
+from schemas.job import TRAINING, WARMUP_MAX_NS, Cell, JobSpec
 from schemas.sweep import Axes, Pick, SweepSpec
+from schemas.workloads import WORKLOADS as EVERY_WORKLOAD
 
-WORKLOADS = {workload.name: workload for workload in catalog.WORKLOADS}
+WORKLOADS = {workload.name: workload for workload in EVERY_WORKLOAD}
 MOST_CELLS = 10_000
 DATA_SEED = 20261
 """Of weights and inputs: the same in every run, so that runs compute the same and can be compared."""
+
+OF_CELL = {"tasks": "task"}
+"""What an axis is called in a cell, where that is another name."""
 
 WARMING = 0.25
 """Share of a job's time that its warm-up may take."""
@@ -124,16 +128,13 @@ def combinations(axes: Axes) -> Iterator[Cell]:
     """Every combination, workload by workload, so that what is compared stands together."""
     modes = [pair for text in axes.frameworks for pair in parse_framework(text)]
     workloads = [parse_workload(text) for text in axes.workloads]
-    rest = (axes.tasks, axes.batch, axes.dtype, axes.threads, axes.device, axes.track, axes.cache, axes.environment)
-    for (workload, parameters), task, batch, dtype, threads, device, track, cache, environment, (
-        framework,
-        mode,
-    ) in itertools.product(workloads, *rest, modes):
-        find(environment)
-        yield Cell(
-            framework=framework, mode=mode, workload=workload, parameters=parameters, task=task, batch=batch,
-            dtype=dtype, threads=threads, device=device, track=track, cache=cache, environment=environment,
-        )  # fmt: skip
+    plain = {OF_CELL.get(name, name): values for name, values in axes if name not in ("frameworks", "workloads")}
+    for workload, parameters in workloads:
+        for values in itertools.product(*plain.values()):
+            chosen = dict(zip(plain, values, strict=True)) | {"workload": workload, "parameters": parameters}
+            find(str(chosen["environment"]))
+            for framework, mode in modes:
+                yield Cell.model_validate(chosen | {"framework": framework, "mode": mode})
 
 
 def mode_of(cell: Cell) -> catalog.Mode:
@@ -153,14 +154,22 @@ def parse_framework(text: str) -> list[tuple[str, str]]:
 
 
 def parse_workload(text: str) -> tuple[str, dict[str, int]]:
-    """`rnn:length=32:hidden=64` is a workload with two parameters of its own, the others at their defaults."""
+    """`rnn:length=32:hidden=64` is a workload with two parameters of its own, the others at their defaults.
+
+    `gpt:small:length=64` begins with a preset.
+    """
     name, *given = text.split(":")
     if name not in WORKLOADS:
         raise unknown("workload", name, WORKLOADS)
     known = {parameter.name: parameter for parameter in WORKLOADS[name].parameters}
     values = {parameter.name: parameter.default for parameter in known.values()}
     for item in given:
-        key, _, value = item.partition("=")
+        key, sign, value = item.partition("=")
+        if not sign and key not in known:
+            if key not in WORKLOADS[name].presets:
+                raise unknown(f"parameter or preset of {name}", key, [*known, *WORKLOADS[name].presets])
+            values |= WORKLOADS[name].presets[key]
+            continue
         if key not in known:
             raise unknown(f"parameter of {name}", key, known)
         if not re.fullmatch(r"[0-9]{1,12}", value) or int(value) < known[key].minimum:
@@ -198,6 +207,8 @@ def refusal(cell: Cell) -> str:
     framework = known()[cell.framework]
     if cell.dtype not in framework.dtypes:
         return f"{cell.framework} does not compute in {cell.dtype}; it does in {' and '.join(framework.dtypes)}"
+    if cell.task in TRAINING and cell.dtype == "bfloat16":
+        return f"{cell.task} in bfloat16 moves weights by less than that holds; train in float32 or float64"
     if reason := framework.cannot.get(cell.task):
         return f"{cell.framework} does not do {cell.task}: {reason}"
     return find(cell.environment).lacks(framework)

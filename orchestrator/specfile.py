@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from orchestrator.errors import UsageError, unknown
 from schemas.sweep import SweepSpec
+from schemas.workloads import SUITES
 
 LARGEST = 1 << 20
 Place = Sequence[int | str]
@@ -46,7 +47,7 @@ def validate(said: Mapping[str, Any], where: Callable[[Place], str] | None = Non
         UsageError: a key does not exist, or a value is none that it can have.
     """
     try:
-        return SweepSpec.model_validate(said)
+        return SweepSpec.model_validate(with_suite(said))
     except ValidationError as error:
         first = error.errors()[0]
         place = first["loc"]
@@ -57,6 +58,26 @@ def validate(said: Mapping[str, Any], where: Callable[[Place], str] | None = Non
             why = first["msg"].removeprefix("Value error, ")
             sentence = f"{key}: {why[0].lower()}{why[1:]}, not {brief(first['input'])}"
         raise UsageError(f"{where(place) if where else ''}{sentence}") from error
+
+
+def with_suite(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was said, and where nothing was, what the suite says that it names.
+
+    Raises:
+        UsageError: there is no such suite.
+    """
+    name = said.get("suite")
+    if not isinstance(name, str):
+        return said
+    suites = {suite.name: suite for suite in SUITES}
+    if name not in suites:
+        raise unknown("suite", name, suites)
+    suite = suites[name]
+    own, stop = said.get("axes", {}), said.get("stop", {})
+    if not isinstance(own, Mapping) or not isinstance(stop, Mapping):
+        return said
+    axes = {"frameworks": suite.frameworks, "workloads": suite.workloads, "tasks": suite.tasks, **own}
+    return {**said, "axes": axes, "stop": {"budget": suite.budget, **stop}}
 
 
 def brief(value: object) -> str:

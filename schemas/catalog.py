@@ -1,11 +1,11 @@
-"""What exists: frameworks and their modes, workloads and their parameters, tasks. Data, one line each."""
+"""What exists: frameworks and their modes, and tasks. Data, one line each."""
 
 from typing import get_args
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt
+from pydantic import Field, NonNegativeFloat
 
 from schemas.base import Model
-from schemas.job import Cache, Dtype, Task
+from schemas.job import TRAINING, Cache, Dtype, Task
 
 TASKS: tuple[Task, ...] = get_args(Task)
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
@@ -56,26 +56,11 @@ class Framework(Model):
     """Seconds from spawn to the first call, roughly, on a 2-core machine with a warm disk: for estimates only."""
 
 
-class Parameter(Model):
-    """One size of a workload."""
-
-    name: str
-    default: NonNegativeInt
-    minimum: NonNegativeInt
-    summary: str
-
-
-class Workload(Model):
-    """A computation with weights, inputs and a float64 reference."""
-
-    name: str
-    summary: str
-    parameters: tuple[Parameter, ...]
-
-
 TORCHSCRIPT = "TorchScript is deprecated upstream since PyTorch 2.11, in favour of torch.compile and torch.export"
 ONE_POOL = {"OMP_NUM_THREADS": "{threads}", "MKL_NUM_THREADS": "{threads}", "OPENBLAS_NUM_THREADS": "{threads}"}
-FORWARD_ALONE = "it runs an exported graph, and that holds the forward pass alone"
+FORWARD_ALONE: dict[Task, str] = dict.fromkeys(
+    ("backward", *TRAINING), "it runs an exported graph, and that holds the forward pass alone"
+)
 TORCH_TO_ONNX = {"torch": "torch==2.13.0", "onnx": "onnx==1.23.2", "onnxscript": "onnxscript==0.7.2"}
 
 INDUCTOR_CACHES: dict[Cache, dict[str, str]] = {
@@ -202,7 +187,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         dtypes=("float32", "float64"),
         exporter="torch",
         also_needs=TORCH_TO_ONNX,
-        cannot={"backward": FORWARD_ALONE},
+        cannot=FORWARD_ALONE,
         modes=(Mode(name="session", summary="an InferenceSession on what torch.onnx.export wrote"),),
     ),
     Framework(
@@ -214,7 +199,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         dtypes=("float32",),
         exporter="torch",
         also_needs=TORCH_TO_ONNX,
-        cannot={"backward": FORWARD_ALONE},
+        cannot=FORWARD_ALONE,
         modes=(Mode(name="compiled", summary="a CompiledModel of what torch.onnx.export wrote"),),
     ),
     Framework(
@@ -259,45 +244,4 @@ FRAMEWORKS: tuple[Framework, ...] = (
     ),
 )
 
-RNN_SIZES = (
-    Parameter(name="hidden", default=20, minimum=1, summary="width of the hidden state"),
-    Parameter(name="input", default=10, minimum=1, summary="width of the input"),
-)
-
-WORKLOADS: tuple[Workload, ...] = (
-    Workload(name="rnn_cell", summary="one step of a recurrent network: tanh(W_h h + W_x x)", parameters=RNN_SIZES),
-    Workload(
-        name="rnn",
-        summary="that cell along a sequence whose length the input decides",
-        parameters=(
-            *RNN_SIZES,
-            Parameter(name="length", default=16, minimum=2, summary="steps in the sequences that are timed"),
-            Parameter(
-                name="fixed_length",
-                default=0,
-                minimum=0,
-                summary="1: every input has that length; 0: verified on other lengths too",
-            ),
-        ),
-    ),
-    Workload(
-        name="mlp",
-        summary="a plain static network: linear layers with ReLU between them",
-        parameters=(
-            Parameter(name="input", default=32, minimum=1, summary="width of the input"),
-            Parameter(name="width", default=64, minimum=1, summary="width of the hidden layers"),
-            Parameter(name="depth", default=3, minimum=1, summary="number of linear layers"),
-            Parameter(name="output", default=10, minimum=1, summary="width of the output"),
-        ),
-    ),
-    Workload(
-        name="synthetic",
-        summary="an instrument: a product that takes a known time and holds known memory",
-        parameters=(
-            Parameter(name="spin_ns", default=100_000, minimum=0, summary="nanoseconds that a call takes"),
-            Parameter(name="compile_ns", default=20_000_000, minimum=0, summary="nanoseconds that compiling takes"),
-            Parameter(name="compiled_ns", default=50_000, minimum=0, summary="nanoseconds that a call takes then"),
-            Parameter(name="hold_mib", default=0, minimum=0, summary="mebibytes that are held from the build on"),
-        ),
-    ),
-)
+QUESTION = ("torch:eager", "torch:trace", "torch:script", "tensorflow:function", "tensorflow:eager")

@@ -13,9 +13,9 @@ from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
 
 PhaseName = Literal[
     "start", "import", "initialise", "data", "build", "export", "load", "trace", "compile", "first_call",
-    "second_call", "verify", "warm_up", "steady", "memory", "report", "ledger",
+    "second_call", "new_shapes", "verify", "warm_up", "steady", "memory", "report", "ledger",
 ]  # fmt: skip
-FailureOutcome = Literal["unsupported", "raised", "out-of-memory"]
+FailureOutcome = Literal["unsupported", "wrong", "raised", "out-of-memory"]
 
 
 class Hello(Versioned):
@@ -134,6 +134,18 @@ class Ceiling(Model):
     bytes_per_s: float
 
 
+class NewShape(Model):
+    """The first call on inputs of a shape that the step had not seen. Nanoseconds.
+
+    `second_ns` is the next call at that shape; null where weights move with each call. `compilations` are those that
+    the first call caused; null: the framework does not count.
+    """
+
+    first_ns: PositiveInt
+    second_ns: PositiveInt | None
+    compilations: NonNegativeInt | None
+
+
 class StepMemory(Model):
     """One call of the memory pass: resident before it, and the high-water mark until its results were there."""
 
@@ -187,6 +199,7 @@ class Report(Versioned):
     memory: Memory | None = Field(default=None, description="null: this system does not say")
     energy: Energy | None = Field(default=None, description="null: no counter can be read here")
     compilations: NonNegativeInt | None = Field(description="during the samples; null: the framework does not count")
+    new_shapes: tuple[NewShape, ...] = Field(default=(), description="in the order in which they came")
     warnings: tuple[str, ...] = Field(default=(), description="what the framework warned of, each once")
 
     @model_validator(mode="after")

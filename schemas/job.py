@@ -10,14 +10,18 @@ from schemas.artefact import Artefact
 from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
 from schemas.limits import Limits
 
-Task = Literal["forward", "backward"]
+Task = Literal["forward", "backward", "train-sgd", "train-adam"]
 Dtype = Literal["float32", "float64", "bfloat16"]
 Device = Literal["cpu"]
 Track = Literal["parity", "defaults"]
 Cache = Literal["cold", "warm"]
+Shaping = Literal["fixed", "stream"]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Threads = Annotated[int, Field(ge=1, le=4096)]
 Nanoseconds = Annotated[int, Field(ge=0, le=3_600_000_000_000)]
+
+
+TRAINING: tuple[Task, ...] = ("train-sgd", "train-adam")
 
 
 class Cell(Model):
@@ -35,6 +39,7 @@ class Cell(Model):
     environment: str = "current"
     track: Track = "parity"
     cache: Cache = Field(default="cold", description="whether what an earlier process compiled is found again")
+    shapes: Shaping = Field(default="fixed", description="whether all timed calls have inputs of one shape, or of many")
     replica: NonNegativeInt = Field(default=0, description="1 for the A/A clone of a cell, which is the same again")
 
     @property

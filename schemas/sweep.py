@@ -1,17 +1,23 @@
 """SweepSpec: what a user writes in a TOML file, or says with options, to ask for a sweep."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import BeforeValidator, Field, PositiveFloat
 
 from schemas.base import Model, PositiveInt
-from schemas.job import Cache, Count, Device, Dtype, Task, Threads, Timing, Track
+from schemas.catalog import QUESTION
+from schemas.job import TRAINING, Cache, Count, Device, Dtype, Shaping, Task, Threads, Timing, Track
 from schemas.limits import Limits, Seconds
-
-QUESTION = ("torch:eager", "torch:trace", "torch:script", "tensorflow:function", "tensorflow:eager")
 
 MemoryMetric = Literal["import", "static", "compile_peak", "step_peak", "footprint"]
 RankBy = Literal["time", MemoryMetric]
+
+
+def _every(tasks: object) -> object:
+    """`train` stands for training by every optimiser."""
+    if not isinstance(tasks, (list, tuple)):
+        return tasks
+    return [each for task in tasks for each in (TRAINING if task == "train" else (task,))]
 
 
 class Axes(Model):
@@ -19,7 +25,7 @@ class Axes(Model):
 
     frameworks: tuple[str, ...] = Field(default=QUESTION, min_length=1)
     workloads: tuple[str, ...] = Field(default=("rnn_cell",), min_length=1)
-    tasks: tuple[Task, ...] = Field(default=("backward",), min_length=1)
+    tasks: Annotated[tuple[Task, ...], BeforeValidator(_every)] = Field(default=("backward",), min_length=1)
     batch: tuple[Count, ...] = Field(default=(1,), min_length=1)
     dtype: tuple[Dtype, ...] = Field(default=("float32",), min_length=1)
     threads: tuple[Threads, ...] = Field(default=(1,), min_length=1)
@@ -27,6 +33,7 @@ class Axes(Model):
     environment: tuple[str, ...] = Field(default=("current",), min_length=1)
     track: tuple[Track, ...] = Field(default=("parity",), min_length=1)
     cache: tuple[Cache, ...] = Field(default=("cold",), min_length=1)
+    shapes: tuple[Shaping, ...] = Field(default=("fixed",), min_length=1)
 
 
 class Pick(Model):
@@ -42,6 +49,7 @@ class Pick(Model):
     environment: str | None = None
     track: Track | None = None
     cache: Cache | None = None
+    shapes: Shaping | None = None
 
 
 class Stop(Model):
@@ -55,6 +63,7 @@ class Stop(Model):
 class SweepSpec(Model):
     """One sweep: axes, then `exclude`, then `include`."""
 
+    suite: str | None = Field(default=None, description="whose axes were taken where nothing else was said")
     name: str = Field(default="sweep", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     axes: Axes = Axes()
     exclude: tuple[Pick, ...] = Field(default=(), max_length=1000)

@@ -19,10 +19,13 @@ from schemas.job import JobSpec
 from workers import job
 from workers.channel import Channel
 from workers.errors import is_out_of_memory, last_line, where
-from workers.frameworks import Unsupported
+from workers.frameworks import Unsupported, Wrong
 from workers.ledger import Ledger
 from workers.lifeline import die_with
 from workers.stopwatch import carry_out
+
+SAID = (Unsupported, Wrong)
+"""Errors whose message is the whole story."""
 
 
 def main() -> None:
@@ -61,12 +64,14 @@ def outcome_of(error: Exception) -> FailureOutcome:
     """What kind of failure an error is."""
     if isinstance(error, Unsupported):
         return "unsupported"
+    if isinstance(error, Wrong):
+        return "wrong"
     return "out-of-memory" if is_out_of_memory(error) else "raised"
 
 
 def reason(error: Exception) -> str:
     """The error in one line."""
-    if isinstance(error, Unsupported):
+    if isinstance(error, SAID):
         return str(error)
     if isinstance(error, ValidationError):
         first = error.errors()[0]
@@ -76,8 +81,8 @@ def reason(error: Exception) -> str:
 
 
 def place(error: Exception) -> str:
-    """Where an error came from; what is unsupported is no error of any line."""
-    return "" if isinstance(error, Unsupported) else where(error)
+    """Where an error came from; what was said on purpose is no error of any line."""
+    return "" if isinstance(error, SAID) else where(error)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from schemas.event import Ceiling, Energy, Noise, Overhead, Report, Setting, Verification
-from schemas.job import JobSpec
+from schemas.event import Ceiling, Energy, NewShape, Noise, Overhead, Report, Setting, Verification
+from schemas.job import JobSpec, Shaping
 from workers import artefacts, frameworks, memory, workloads
 from workers.ledger import Ledger
 from workers.stopwatch import Lap, Stopwatch, Timed
@@ -49,6 +49,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
 
     Raises:
         Unsupported: the cell cannot be run.
+        Wrong: it cannot be timed, since it is not right on all shapes that come.
         Exception: whatever the framework or the workload raised.
     """
     settings, warned = list(inherited(spec)), list[str]()
@@ -57,9 +58,16 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     framework, problem, input_sets = bench.framework, bench.problem, bench.input_sets
     with collected(warned):
         step = prepare(framework, bench.model, input_sets[0], problem.axes(), ledger)
+        if problem.trains:
+            frameworks.trainer_of(framework)
         settings += getattr(framework, "read_back", tuple)()
         watch = Stopwatch(step, input_sets, framework.synchronise)
-        first, before = yield from first_calls(bench, watch, ledger)
+        first, before = yield from first_calls(bench, watch, step, ledger)
+        if problem.streams:
+            seen_first, streamed = new_shapes(bench, step, ledger)
+            first, before = (*first, *laps_of(seen_first)), (*before, *streamed)
+            if reason := joined(*before).reason:
+                raise frameworks.Wrong(reason)
     with ledger.phase("warm_up"):
         trace, calls, overhead = yield from warmed_up(spec, watch)
     with ledger.phase("steady"):
@@ -73,17 +81,20 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     with ledger.phase("memory") as marks:
         needed = memory.steps(lambda number: watch.call(number % len(input_sets)), marks)
     with ledger.phase("verify"):
-        others = problem.check_other_shapes(framework, step)
+        again = problem.check_training(framework, step, "after all timing")
         ceiling = roofline_of(bench)
+    if not problem.streams:
+        seen_first, others = new_shapes(bench, step, ledger)
+        before = (*before, *others)
     with ledger.phase("report"):
         installed, built_as = versions(getattr(framework, "distributions", ())), framework.build_info()
     return Report(
         versions=installed, build_info=built_as, settings=tuple(settings),
         phases=ledger.costs, age_ns=memory.age_ns(), inputs_sha256=problem.sha256(),
-        verification=joined(*before, after, others), warmup=(*first, *trace), calls=calls,
+        verification=joined(*before, after, again), warmup=(*first, *trace), calls=calls,
         samples_ns=samples, noise=seen, overhead=overhead, work=problem.work(), ceiling=ceiling,
         memory=needed, energy=used,
-        compilations=compiled, warnings=tuple(warned),
+        compilations=compiled, new_shapes=seen_first, warnings=tuple(warned),
     )  # fmt: skip
 
 
@@ -106,19 +117,37 @@ def built(spec: JobSpec, ledger: Ledger, settings: list[Setting]) -> Bench:
 
 
 def first_calls(
-    bench: Bench, watch: Stopwatch, ledger: Ledger
+    bench: Bench, watch: Stopwatch, step: "Step", ledger: Ledger
 ) -> Timed[tuple[tuple[Lap, ...], tuple[Verification, ...]]]:
-    """The first two calls, on two sets of inputs: their laps, and whether they were right."""
+    """The first two calls: their laps, and whether they were right. On two sets of inputs that are of one shape."""
     convert = bench.framework.to_numpy
     with ledger.phase("first_call"):
         first_ns, outputs = yield partial(watch.call, 0)
     first = convert(outputs)
+    problem = bench.problem
+    other = 0 if problem.streams else 1
     with ledger.phase("second_call"):
-        second_ns, outputs = yield partial(watch.call, 1)
+        second_ns, outputs = yield partial(watch.call, other)
     second = convert(outputs)
     with ledger.phase("verify"):
-        checked = bench.problem.check(first, 0, "first call"), bench.problem.check(second, 1, "second call")
+        checked = (
+            problem.check(first, 0, "first call"), problem.check(second, other, "second call"),
+            problem.check_training(bench.framework, step, "before all timing"),
+        )  # fmt: skip
     return ((1, first_ns), (1, second_ns)), checked
+
+
+def new_shapes(bench: Bench, step: "Step", ledger: Ledger) -> tuple[tuple[NewShape, ...], tuple[Verification, ...]]:
+    """What every shape that the step has not seen costs at first, and whether it is right there."""
+    from workers import shapes
+
+    with ledger.phase("new_shapes"):
+        return shapes.tried(bench.problem, bench.framework, step)
+
+
+def laps_of(notes: Sequence[NewShape]) -> list[Lap]:
+    """The calls at new shapes as laps of a warm-up."""
+    return [(1, took) for note in notes for took in (note.first_ns, note.second_ns) if took is not None]
 
 
 def warmed_up(spec: JobSpec, watch: Stopwatch) -> Timed[tuple[tuple[Lap, ...], int, Overhead]]:
@@ -127,10 +156,17 @@ def warmed_up(spec: JobSpec, watch: Stopwatch) -> Timed[tuple[tuple[Lap, ...], i
 
     timing, linearity = spec.timing, None
     trace = yield from watch.warm_up(timing.warmup_min_ns, timing.longest_warm_up_ns)
-    calls = timing.calls or (yield from watch.calibrate(timing.sample_ns))
+    calls = timing.calls or whole_turns((yield from watch.calibrate(timing.sample_ns)), spec.cell.shapes)
     if timing.calls is None:
         linearity = yield from watch.linearity(calls, noise.watch(len(spec.cpus) or 1))
     return trace, calls, Overhead(null_ns=watch.overhead_ns(), clock_ns=watch.clock_ns(), linearity=linearity)
+
+
+def whole_turns(calls: int, shapes: Shaping) -> int:
+    """So many calls, or of a stream as many more as it takes for each of its shapes to come equally often."""
+    from workers.shapes import STREAM
+
+    return calls if shapes == "fixed" else -(-calls // STREAM) * STREAM
 
 
 def roofline_of(bench: Bench) -> Ceiling:

@@ -5,14 +5,16 @@ correct float32 results fail the usual tolerances, and small gradients pass them
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from schemas.event import Check
 from schemas.job import Dtype, Task
-from workers.arrays import Array
-from workers.workloads import Reference
+from workers.arrays import Array, cast
+from workers.training import Training
+from workers.workloads import Parameters, Reference
 
 FLOOR: Mapping[Dtype, float] = {"float64": 1e-12, "float32": 2e-6, "bfloat16": 4e-2}
 """Smallest tolerance of a relative 2-norm: well above faithful arithmetic, below every known semantic mistake."""
@@ -27,18 +29,20 @@ LOSS = "loss"
 OUTPUT = "output"
 
 
-class Expectation:
-    """What one set of inputs must give, and how far from it an honest result may be."""
+Tensors = dict[str, Array]
+Evaluate = Callable[[DTypeLike], tuple[Tensors, dict[str, float]]]
+"""Works out, in a floating dtype, the tensors that are due, and the scale on which an error in each is judged."""
 
-    def __init__(
-        self, reference: Reference, task: Task, dtype: Dtype, weights: Mapping[str, Array], inputs: Sequence[Array],
-    ) -> None:  # fmt: skip
+
+class Expectation:
+    """What one set of inputs, or a few steps of training, must give, and how far from it an honest result may be."""
+
+    def __init__(self, evaluate: Evaluate, dtype: Dtype) -> None:
         self._dtype = dtype
-        self.tensors, self._scales = evaluate(reference, task, weights, inputs)
+        self.tensors, self._scales = evaluate(np.float64)
         self._own_error: dict[str, float] = {}
         if dtype == "float32":
-            single = {name: weight.astype(np.float32) for name, weight in weights.items()}
-            again, _ = evaluate(reference, task, single, [value.astype(np.float32) for value in inputs])
+            again, _ = evaluate(np.float32)
             self._own_error = {name: self._errors(name, value)[0] for name, value in again.items()}
 
     def check(self, outputs: Sequence[Array], inputs: str) -> tuple[Check, ...]:
@@ -57,7 +61,7 @@ class Expectation:
         """Largest relative error of a right result; gradients may be off by twice as much as outputs."""
         own = SELF_FACTOR * self._own_error.get(tensor, 0.0)
         allowed = max(FLOOR[self._dtype], min(own, MOST) if math.isfinite(own) else 0.0)
-        return allowed if tensor in (OUTPUT, LOSS) else 2 * allowed
+        return allowed if tensor.startswith((OUTPUT, LOSS)) else 2 * allowed
 
     def _check(self, tensor: str, got: Array, inputs: str) -> Check:
         tolerance = self.tolerance(tensor)
@@ -82,23 +86,67 @@ def failed(tensor: str, inputs: str, tolerance: float) -> Check:
     return Check(tensor=tensor, inputs=inputs, error=None, worst=None, tolerance=tolerance, passed=False)
 
 
-def evaluate(
-    reference: Reference, task: Task, weights: Mapping[str, Array], inputs: Sequence[Array]
-) -> tuple[dict[str, Array], dict[str, float]]:
-    """The reference's tensors by name, and the scale on which an error in each is judged.
+def of_call(
+    reference: Reference, task: Task, parameters: Parameters, weights: Mapping[str, Array], inputs: Sequence[Array]
+) -> Evaluate:
+    """What one call of this task gives: the output, or the loss and its gradients.
 
     The scale is the tensor's 2-norm, and 1 for a tensor of zeros, which is judged absolutely. A loss may
     be small because its terms cancel; an honest error is then as large as if they had not. So the loss is judged
     on how far it moves when every weight w moves by w: sqrt(sum (dloss/dw w)^2), if that is more.
     """
-    if task == "forward":
-        output = np.asarray(reference.forward(weights, *inputs))
-        return {OUTPUT: output}, {OUTPUT: scale(output)}
-    loss, gradients = reference.backward(weights, *inputs)
-    moves = math.sqrt(sum(float(np.sum((gradients[name] * weights[name]) ** 2)) for name in gradients))
-    tensors = {LOSS: np.asarray(loss)} | {f"gradient of {name}": value for name, value in gradients.items()}
-    scales = {name: scale(value) for name, value in tensors.items()}
-    return tensors, scales | {LOSS: max(scales[LOSS], moves)}
+
+    def evaluate(dtype: DTypeLike) -> tuple[Tensors, dict[str, float]]:
+        known, given = all_cast(weights, dtype), [cast(value, dtype) for value in inputs]
+        if task == "forward":
+            return with_scales(outputs_by_name(reference.forward(parameters, known, *given)))
+        loss, gradients = reference.backward(parameters, known, *given)
+        moves = math.sqrt(sum(float(np.sum((gradients[name] * known[name]) ** 2)) for name in gradients))
+        tensors = {LOSS: np.asarray(loss)} | {f"gradient of {name}": value for name, value in gradients.items()}
+        _, scales = with_scales(tensors)
+        return tensors, scales | {LOSS: max(scales[LOSS], moves)}
+
+    return evaluate
+
+
+def of_training(
+    reference: Reference, task: Task, parameters: Parameters, weights: Mapping[str, Array],
+    input_sets: Sequence[Sequence[Array]],
+) -> Evaluate:  # fmt: skip
+    """What a step on each of these sets of inputs, one after the other, gives: the losses, and how far weights moved.
+
+    Moves are compared and not weights: they are small, and a weight that has hardly moved is always nearly right.
+    """
+
+    def evaluate(dtype: DTypeLike) -> tuple[Tensors, dict[str, float]]:
+        training = Training(reference, task, parameters, all_cast(weights, dtype))
+        losses = [training.step(*(cast(value, dtype) for value in inputs)) for inputs in input_sets]
+        tensors = {f"{LOSS} of step {number}": np.asarray(loss) for number, loss in enumerate(losses, 1)}
+        return with_scales(tensors | moves(training.weights, weights))
+
+    return evaluate
+
+
+def moves(now: Mapping[str, Array], before: Mapping[str, Array]) -> Tensors:
+    """How far each weight is from where it was."""
+    return {f"move of {name}": np.asarray(now[name], np.float64) - before[name] for name in before}
+
+
+def outputs_by_name(outputs: Array | tuple[Array, ...]) -> Tensors:
+    """The output of a model, or its several outputs."""
+    if not isinstance(outputs, tuple):
+        return {OUTPUT: np.asarray(outputs)}
+    return {f"{OUTPUT} {number}": np.asarray(output) for number, output in enumerate(outputs)}
+
+
+def all_cast(weights: Mapping[str, Array], dtype: DTypeLike) -> Tensors:
+    """The same weights in another floating dtype."""
+    return {name: cast(weight, dtype) for name, weight in weights.items()}
+
+
+def with_scales(tensors: Tensors) -> tuple[Tensors, dict[str, float]]:
+    """Tensors with their norms for scales."""
+    return tensors, {name: scale(tensor) for name, tensor in tensors.items()}
 
 
 def scale(tensor: Array) -> float:

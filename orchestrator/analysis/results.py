@@ -16,6 +16,7 @@ from orchestrator.analysis.disturbance import Flag, Grade, canary_floor_ns, drif
 from orchestrator.analysis.memory import over_processes
 from orchestrator.analysis.memory import scores as memory_scores
 from orchestrator.analysis.pairing import Sampling
+from orchestrator.analysis.shapes import NewShapes, new_shapes
 from orchestrator.analysis.statistics import LOOKS, Interval, median_interval, percentile
 from orchestrator.analysis.steady import Steady, classify
 from orchestrator.attempts import last_attempts
@@ -63,6 +64,7 @@ class Result:
     flags: frozenset[Flag]
     warnings: tuple[str, ...]
     allocation: Allocation | None
+    new_shapes: NewShapes | None
 
     @property
     def label(self) -> str:
@@ -134,8 +136,9 @@ def title(cell: Cell) -> str:
     threads = f"{cell.threads} thread{'s' if cell.threads > 1 else ''}"
     track = "" if cell.track == "parity" else f", {cell.track}"
     cache = "" if cell.cache == "cold" else ", warm cache"
+    shapes = "" if cell.shapes == "fixed" else ", stream of shapes"
     computed = f"{cell.workload} {cell.task} ({sizes}), batch {cell.batch}, {cell.dtype}"
-    return f"{computed}, {threads}, {cell.device}{track}{cache}"
+    return f"{computed}, {threads}, {cell.device}{track}{cache}{shapes}"
 
 
 def counted(records: Iterable[JobRecord]) -> Iterator[JobRecord]:
@@ -173,6 +176,7 @@ def result(cell: Cell, records: Sequence[JobRecord], canary_ns: float) -> Result
         flags=frozenset().union(*flagged, {Flag.DRIFT} if drift else ()),
         warnings=tuple(dict.fromkeys(warning for report in reports for warning in report.warnings)),
         allocation=allocation(records),
+        new_shapes=new_shapes(reports),
     )
 
 

@@ -5,13 +5,12 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from rich import box
 from rich.table import Table
-from rich.text import Text
 
 from orchestrator.analysis.breakeven import Best, BreakEven, Payoff, best, break_evens
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.statistics import Interval
+from orchestrator.report.tables import plain
 from orchestrator.report.units import duration, number, rounded
 
 OPEN = str(Payoff.OPEN)
@@ -79,14 +78,6 @@ def of_best(found: Sequence[Best], modes: int) -> Table:
         numbers = dict.fromkeys((number(calls[0]), number(calls[-1])))
         drawn.add_row("–".join(numbers), *(" or ".join(tie) if len(tie) < modes else "not told apart" for tie in ties))
     return drawn
-
-
-def plain(title: str) -> Table:
-    """An empty table in the style of a group's own."""
-    return Table(
-        title=Text(title), title_justify="left", title_style="", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
-        show_edge=False,
-    )  # fmt: skip
 
 
 def shown(found: BreakEven, calls: Interval) -> str:

@@ -15,7 +15,8 @@ from orchestrator.estimate import block_s, job_s
 from orchestrator.frameworks import known as frameworks
 from orchestrator.plan import Plan
 from orchestrator.report.units import clock
-from schemas.catalog import TASKS, WORKLOADS
+from schemas.catalog import TASKS
+from schemas.workloads import SUITES, WORKLOADS
 
 INSTRUMENT = "synthetic"
 PLAIN: Any = {"box": box.SIMPLE_HEAD, "padding": 0, "show_edge": False}
@@ -30,6 +31,7 @@ def list_document() -> dict[str, Any]:
             for framework in frameworks().values()
         ],
         "workloads": [workload.model_dump(mode="json") for workload in WORKLOADS],
+        "suites": [suite.model_dump(mode="json") for suite in SUITES],
         "tasks": list(TASKS),
     }
 
@@ -51,11 +53,22 @@ def show_list(console: Console) -> None:
     console.print()
     workloads = Table("workload", "what it is", "parameters", title="Workloads", title_justify="left", **PLAIN)
     for workload in WORKLOADS:
-        parameters = "\n".join(f"{each.name}={each.default}  {each.summary}" for each in workload.parameters)
-        workloads.add_row(workload.name, workload.summary, parameters)
+        lines = [f"{each.name}={each.default}  {each.summary}" for each in workload.parameters]
+        lines += [f":{name}  {sizes_of(preset)}" for name, preset in workload.presets.items()]
+        workloads.add_row(workload.name, workload.summary, "\n".join(lines))
     console.print(workloads)
     console.print()
+    suites = Table("suite", "what it is", "workloads", title="Suites (--suite)", title_justify="left", **PLAIN)
+    for suite in SUITES:
+        suites.add_row(suite.name, suite.summary, ", ".join(suite.workloads))
+    console.print(suites)
+    console.print()
     console.print(f"Tasks: {', '.join(TASKS)}", highlight=False)
+
+
+def sizes_of(preset: Mapping[str, int]) -> str:
+    """`hidden=64 length=32`."""
+    return " ".join(f"{name}={value}" for name, value in preset.items())
 
 
 def plan_document(plan: Plan, known: Mapping[str, float]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from orchestrator.analysis.allocation import Allocation
 from orchestrator.analysis.compare import Comparison
 from orchestrator.analysis.results import Group, MemoryRanking, Result
 from orchestrator.analysis.statistics import Interval
-from orchestrator.report import breakeven
+from orchestrator.report import breakeven, shapes
 from orchestrator.report.words import sentences
 from schemas.base import SCHEMA_VERSION
 from schemas.record import Manifest
@@ -83,6 +83,7 @@ def of_result(result: Result) -> dict[str, Any]:
         "grade": result.grade,
         "flags": sorted(result.flags),
         "warnings": list(result.warnings),
+        "new_shapes": shapes.document(result.new_shapes),
         "allocation": None if result.allocation is None else of_allocation(result.allocation),
     }
 

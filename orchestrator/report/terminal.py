@@ -11,7 +11,7 @@ from rich.text import Text
 from orchestrator.analysis.compare import Comparison, Standing
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics import Interval
-from orchestrator.report import breakeven, memory
+from orchestrator.report import breakeven, memory, shapes
 from orchestrator.report.units import between, duration, places, printable, ratio
 from orchestrator.report.words import deprecations, sentences
 
@@ -21,7 +21,7 @@ def show(console: Console, groups: Sequence[Group], stopped: str, where: str, ma
     for group in groups:
         console.print()
         console.print(table(group))
-        for more in (*breakeven.tables(group), *memory.tables(group)):
+        for more in (*breakeven.tables(group), *shapes.tables(group), *memory.tables(group)):
             console.print()
             console.print(more)
         for sentence in sentences(group):

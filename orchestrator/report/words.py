@@ -6,7 +6,7 @@ from orchestrator.analysis.compare import Comparison, Verdict
 from orchestrator.analysis.disturbance import MEANING
 from orchestrator.analysis.results import Group, Result, Steadiness
 from orchestrator.frameworks import known
-from orchestrator.report import breakeven
+from orchestrator.report import breakeven, shapes
 from orchestrator.report.units import between, duration, printable, ratio
 
 NAMES = {"torch": "PyTorch", "tensorflow": "TensorFlow", "numpy": "NumPy"}
@@ -20,7 +20,9 @@ UNSTEADY: dict[Steadiness, str] = {
 
 def sentences(group: Group) -> list[str]:
     """The answer for one group: the fastest, what compiling did and when it has paid, and between frameworks."""
-    answers = [*fastest(group), *compiled(group), *breakeven.sentences(group), *across(group)]
+    answers = [
+        *fastest(group), *compiled(group), *breakeven.sentences(group), *shapes.sentences(group), *across(group)
+    ]  # fmt: skip
     reservations = [*unranked(group), *refused(group), *doubts(group), *allotted(group)]
     every = [*answers, *reservations, *clone(group)]
     return [printable(sentence) for sentence in every]

@@ -17,8 +17,9 @@ from orchestrator.analysis.statistics import ALPHA, hodges_lehmann
 from orchestrator.judge import report_of
 from orchestrator.launchers.local import Local
 from orchestrator.plan import Plan, plan
+from schemas.catalog import QUESTION
 from schemas.job import Cell
-from schemas.sweep import QUESTION, Axes, SweepSpec
+from schemas.sweep import Axes, SweepSpec
 
 HAND = Path(__file__).with_name("handwritten.py")
 

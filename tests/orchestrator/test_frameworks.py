@@ -131,7 +131,7 @@ def every_cell(said: dict[str, Any]) -> list[Any]:
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        ("schemas.catalog:WORKLOADS", "schemas.catalog:WORKLOADS is no catalog entry that names a module"),
+        ("schemas.workloads:WORKLOADS", "schemas.workloads:WORKLOADS is no catalog entry that names a module"),
         ("schemas.catalog:NO_SUCH_THING", "adds a framework that cannot be loaded"),
     ],
 )

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from schemas.catalog import DTYPES, FRAMEWORKS, WORKLOADS, Framework, Mode, Workload
-from schemas.sweep import QUESTION
+from schemas.catalog import DTYPES, FRAMEWORKS, QUESTION, Framework, Mode
+from schemas.workloads import WORKLOADS, Workload
 
 WORKERS = Path(__file__).resolve().parents[2] / "workers"
 

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from schemas.catalog import FRAMEWORKS, WORKLOADS
+from schemas.catalog import FRAMEWORKS
 from schemas.event import Event, Report
 from schemas.job import Cell, JobSpec, Timing
+from schemas.workloads import WORKLOADS
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
@@ -75,11 +76,11 @@ def spec_of(
     )
 
 
-def run_process(arguments: list[str], message: bytes, variables: Mapping[str, str]) -> Ended:
+def run_process(arguments: list[str], message: bytes, variables: Mapping[str, str], timeout_s: float = 240) -> Ended:
     """Run a fresh interpreter that finds the project; of Python's own variables it has no other."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(
-        [sys.executable, "-P", *arguments], input=message, capture_output=True, timeout=240, check=False,
+        [sys.executable, "-P", *arguments], input=message, capture_output=True, timeout=timeout_s, check=False,
         env=kept | {"TMPDIR": SCRATCH.name} | dict(variables) | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     return Ended(done.returncode, done.stdout, done.stderr.decode(errors="replace"))

@@ -86,7 +86,12 @@ COMPILED = [
     Job("tensorflow", "xla", "rnn", "forward"),
     Job("tensorflow", "session", "rnn", "forward", "bfloat16"),
 ]
-RIGHT = [job for job in BACKWARD if job != BAKED_IN] + [FIXED, *FORWARD, *FROZEN, *COMPILED]
+TRAINED = [
+    *(Job(*mode, "mlp", "train-adam") for mode in MODES),
+    *(Job(*mode, "rnn", "train-sgd", parameters=FOUR) for mode in MODES if mode[1] != "trace"),
+    Job("torch", "compile", "mlp", "train-sgd"),
+]
+RIGHT = [job for job in BACKWARD if job != BAKED_IN] + [FIXED, *FORWARD, *FROZEN, *COMPILED, *TRAINED]
 SEQUENCES = [job for job in RIGHT if job.workload == "rnn" and "fixed_length" not in job.parameters]
 
 every_right_job = pytest.mark.parametrize("job", RIGHT, ids=str)
@@ -116,13 +121,26 @@ def test_it_computes_what_the_reference_computes(run: Run, job: Job) -> None:
 def test_output_or_loss_and_all_gradients_are_verified_on_two_sets_of_inputs_and_in_the_last_timed_call(
     run: Run, job: Job
 ) -> None:
-    due = ["output"] if job.task == "forward" else ["loss", *(f"gradient of {name}" for name in WEIGHTS[job.workload])]
+    due = ["output"] if job.task == "forward" else ["loss"]
+    if job.task == "backward":
+        due += [f"gradient of {name}" for name in WEIGHTS[job.workload]]
     checks = [check for check in run(job).verification.checks if check.inputs.startswith("input set")]
     calls = {check.inputs for check in checks}
     assert {call.rpartition(", ")[2] for call in calls} == {"first call", "second call", "last timed call"}
     assert len({call.partition(", ")[0] for call in calls}) >= 2
     for call in calls:
         assert [check.tensor for check in checks if check.inputs == call] == due
+
+
+@pytest.mark.parametrize("job", TRAINED, ids=str)
+def test_losses_and_moves_of_three_steps_of_training_are_verified_before_and_after_all_timing(
+    run: Run, job: Job
+) -> None:
+    checks = [check for check in run(job).verification.checks if "steps of training" in check.inputs]
+    due = [f"loss of step {step}" for step in (1, 2, 3)] + [f"move of {name}" for name in WEIGHTS[job.workload]]
+    for when in ("before", "after"):
+        assert [check.tensor for check in checks if check.inputs.endswith(f"{when} all timing")] == due
+    assert all(check.passed for check in checks)
 
 
 @every_job

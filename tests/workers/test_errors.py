@@ -43,7 +43,7 @@ def test_a_long_message_is_cut() -> None:
 def test_an_error_in_a_workload_names_its_innermost_line() -> None:
     without_its_bias = {"W_0": np.ones((1, 1)), "another": np.ones(1)}
     with pytest.raises(KeyError) as caught:
-        workloads.reference("mlp").backward(without_its_bias, np.ones((1, 1)))
+        workloads.reference("mlp").backward({}, without_its_bias, np.ones((1, 1)))
     file, line = where(caught.value).rsplit(":", 1)
     assert Path(file).parts[-2:] == ("mlp", "reference.py")
     assert 'weights[f"b_{layer}"]' in Path(file).read_text().splitlines()[int(line) - 1]

@@ -12,8 +12,8 @@ import pytest
 
 from schemas.job import Dtype, Task
 from workers.arrays import Array
-from workers.verify import Expectation, verdict
-from workers.workloads import Reference
+from workers.verify import Expectation, of_call, verdict
+from workers.workloads import Parameters, Reference
 
 Torch = Any
 """The module, which is passed along so that only a test that needs it imports it."""
@@ -28,10 +28,12 @@ class Autograd:
     def __init__(self, torch: Torch, compute: Compute) -> None:
         self._torch, self._compute = torch, compute
 
-    def forward(self, weights: Mapping[str, Array], *inputs: Array) -> Array:
+    def forward(self, parameters: Parameters, weights: Mapping[str, Array], *inputs: Array) -> Array:
         return cast("Array", self._output(self._tensors(weights), inputs).detach().numpy())
 
-    def backward(self, weights: Mapping[str, Array], *inputs: Array) -> tuple[Any, dict[str, Array]]:
+    def backward(
+        self, parameters: Parameters, weights: Mapping[str, Array], *inputs: Array
+    ) -> tuple[Any, dict[str, Array]]:
         leaves = {name: tensor.requires_grad_() for name, tensor in self._tensors(weights).items()}
         loss = self._output(leaves, inputs).square().mean()
         loss.backward()
@@ -195,14 +197,15 @@ def torch() -> Torch:
 def reason(torch: Torch, subject: Subject, compute: Compute, task: Task, dtype: Dtype) -> str:
     """Compute the task in this dtype, and hear what is wrong with it."""
     weights, inputs = subject.draw()
-    expectation = Expectation(cast("Reference", Autograd(torch, subject.formula)), task, dtype, weights, inputs)
+    reference = cast("Reference", Autograd(torch, subject.formula))
+    expectation = Expectation(of_call(reference, task, {}, weights, inputs), dtype)
     candidate = Autograd(torch, compute)
     rounded = {name: weight.astype(dtype) for name, weight in weights.items()}
     values = [value.astype(dtype) for value in inputs]
     if task == "forward":
-        outputs = [candidate.forward(rounded, *values)]
+        outputs = [candidate.forward({}, rounded, *values)]
     else:
-        loss, gradients = candidate.backward(rounded, *values)
+        loss, gradients = candidate.backward({}, rounded, *values)
         outputs = [loss, *gradients.values()]
     return verdict(expectation.check([output.astype(np.float64) for output in outputs], "some inputs"))
 

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from schemas.event import Verification
 from schemas.job import Cell
-from workers import workloads
+from workers import shapes, workloads
 from workers.arrays import Array
 from workers.frameworks import Step
 from workers.frameworks.numpy import Framework
-from workers.job import prepare
+from workers.job import joined, prepare
 from workers.ledger import Ledger
 from workers.problem import Problem
 
@@ -27,7 +28,7 @@ def cell(ask: "Ask", workload: str = "rnn", **fields: object) -> Cell:
 
 
 def everything(of: Problem) -> list[Array]:
-    return [*of.weights.values(), *(value for inputs in of.input_sets + of.other_shapes for value in inputs)]
+    return [*of.weights.values(), *(value for inputs in [*of.input_sets, *of.new_shapes] for value in inputs)]
 
 
 class Honest:
@@ -39,6 +40,10 @@ class Honest:
         model = self.framework.build(workloads.reference("rnn"), self.problem.weights)
         example, ledger = self.problem.input_sets[0], Ledger(lambda _: None)
         self.step: Step = prepare(self.framework, model, example, self.problem.axes(), ledger)
+
+    def elsewhere(self, step: Step) -> Verification:
+        """What comes of a step on all other shapes."""
+        return joined(*shapes.tried(self.problem, self.framework, step)[1])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
@@ -85,7 +90,7 @@ def test_an_axis_whose_size_the_input_decides_is_none(ask: "Ask") -> None:
 def test_a_fixed_length_leaves_no_axis_open_and_no_other_shape(ask: "Ask") -> None:
     fixed = problem(ask, parameters={"fixed_length": 1})
     assert fixed.axes() == [(16, 3, 10), (3, 20)]
-    assert fixed.other_shapes == []
+    assert fixed.new_shapes == []
 
 
 def test_a_batch_does_not_open_an_axis(ask: "Ask") -> None:
@@ -101,7 +106,7 @@ def test_outputs_of_another_set_of_inputs_are_wrong(ask: "Ask") -> None:
 
 def test_a_step_that_is_right_on_every_length_passes_on_other_shapes(ask: "Ask") -> None:
     honest = Honest(ask)
-    found = honest.problem.check_other_shapes(honest.framework, honest.step)
+    found = honest.elsewhere(honest.step)
     assert found.reason == ""
     assert {check.inputs for check in found.checks} == {
         "inputs of shape (19, 3, 10) (3, 20)",
@@ -111,7 +116,7 @@ def test_a_step_that_is_right_on_every_length_passes_on_other_shapes(ask: "Ask")
 
 def test_a_step_that_baked_in_its_first_length_is_wrong_on_a_longer_one(ask: "Ask") -> None:
     honest = Honest(ask)
-    found = honest.problem.check_other_shapes(honest.framework, lambda xs, h: honest.step(xs[:16], h))
+    found = honest.elsewhere(lambda xs, h: honest.step(xs[:16], h))
     assert "right on the shape it was prepared with, but" in found.reason
     assert "(19, 3, 10)" in found.reason
 
@@ -123,7 +128,7 @@ def test_a_step_that_refuses_another_length_is_wrong_and_its_error_is_told(ask: 
         return honest.step(xs, h)
 
     honest = Honest(ask)
-    found = honest.problem.check_other_shapes(honest.framework, only_sixteen)
+    found = honest.elsewhere(only_sixteen)
     assert found.reason == "on inputs of shape (19, 3, 10) (3, 20) it raised IndexError: found 19"
 
 

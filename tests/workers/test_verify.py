@@ -10,8 +10,8 @@ import pytest
 from schemas.event import Check
 from schemas.job import Dtype, Task
 from workers.arrays import Array
-from workers.verify import Expectation, verdict
-from workers.workloads import Reference
+from workers.verify import Expectation, of_call, verdict
+from workers.workloads import Parameters, Reference
 
 
 class Known:
@@ -23,10 +23,12 @@ class Known:
         self._output, self._loss, self._gradient = np.array(output), np.array(loss), np.array(gradient)
         self._own_error = own_error
 
-    def forward(self, weights: Mapping[str, Array], *inputs: Array) -> Array:
+    def forward(self, parameters: Parameters, weights: Mapping[str, Array], *inputs: Array) -> Array:
         return self._output * self._off(weights)
 
-    def backward(self, weights: Mapping[str, Array], *inputs: Array) -> tuple[Any, dict[str, Array]]:
+    def backward(
+        self, parameters: Parameters, weights: Mapping[str, Array], *inputs: Array
+    ) -> tuple[Any, dict[str, Array]]:
         off = self._off(weights)
         return self._loss * off, {"w": self._gradient * off}
 
@@ -35,7 +37,7 @@ class Known:
 
 
 def expecting(known: Known, task: Task = "forward", dtype: Dtype = "float64", weight: object = 1.0) -> Expectation:
-    return Expectation(cast("Reference", known), task, dtype, {"w": np.array(weight)}, [np.ones(1)])
+    return Expectation(of_call(cast("Reference", known), task, {}, {"w": np.array(weight)}, [np.ones(1)]), dtype)
 
 
 def judged(known: Known, *got: object, task: Task = "forward", dtype: Dtype = "float64") -> tuple[Check, ...]:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from schemas.catalog import WORKLOADS, Workload
 from schemas.job import Task
+from schemas.workloads import WORKLOADS, Workload
 from workers import workloads
-from workers.arrays import Array
+from workers.arrays import Array, cast
 from workers.frameworks import Unsupported
 from workers.workloads import Reference
 
@@ -40,15 +40,16 @@ class Drawn:
 
     def __init__(self, workload: Workload, sizes: Sizes, batch: int, seed: int = 5) -> None:
         rng = np.random.default_rng(seed)
+        self.sizes = sizes(workload)
         self.reference: Reference = workloads.reference(workload.name)
-        self.weights = self.reference.weights(rng, sizes(workload))
-        self.shapes = self.reference.shapes(sizes(workload), batch)
-        self.inputs = self.reference.inputs(rng, self.shapes[0])
+        self.weights = self.reference.weights(self.sizes, rng)
+        self.shapes = self.reference.shapes(self.sizes, batch)
+        self.inputs = self.reference.inputs(self.sizes, rng, self.shapes[0])
 
     def loss(self, name: str, change: Array) -> float:
         """The loss with one weight changed."""
         moved = self.weights | {name: self.weights[name] + change}
-        return float(self.reference.backward(moved, *self.inputs)[0])
+        return float(self.reference.backward(self.sizes, moved, *self.inputs)[0])
 
 
 @every_workload
@@ -58,7 +59,7 @@ def test_every_gradient_is_the_slope_of_the_loss_in_random_directions(
     workload: Workload, sizes: Sizes, batch: int
 ) -> None:
     drawn, rng, tiny = Drawn(workload, sizes, batch), np.random.default_rng(11), 1e-6
-    _, gradients = drawn.reference.backward(drawn.weights, *drawn.inputs)
+    _, gradients = drawn.reference.backward(drawn.sizes, drawn.weights, *drawn.inputs)
     assert list(gradients) == list(drawn.weights)
     for name, gradient in gradients.items():
         assert gradient.shape == drawn.weights[name].shape
@@ -73,7 +74,7 @@ def test_every_gradient_is_the_slope_of_the_loss_in_random_directions(
 @every_size
 def test_no_gradient_is_zero_everywhere(workload: Workload, sizes: Sizes) -> None:
     drawn = Drawn(workload, sizes, batch=4)
-    _, gradients = drawn.reference.backward(drawn.weights, *drawn.inputs)
+    _, gradients = drawn.reference.backward(drawn.sizes, drawn.weights, *drawn.inputs)
     assert all(np.any(gradient != 0) for gradient in gradients.values())
 
 
@@ -82,7 +83,7 @@ def test_no_gradient_is_zero_everywhere(workload: Workload, sizes: Sizes) -> Non
 def test_inputs_have_the_shapes_that_were_asked_for(workload: Workload, batch: int) -> None:
     drawn = Drawn(workload, all_different, batch)
     for shapes in drawn.shapes:
-        inputs = drawn.reference.inputs(np.random.default_rng(1), shapes)
+        inputs = drawn.reference.inputs(drawn.sizes, np.random.default_rng(1), shapes)
         assert tuple(value.shape for value in inputs) == shapes
         assert all(batch in shape for shape in shapes)
 
@@ -108,10 +109,10 @@ def test_the_same_generator_draws_the_same_weights_and_another_draws_others(work
 def test_float32_in_is_float32_out_and_close_to_float64(workload: Workload, sizes: Sizes, batch: int) -> None:
     drawn = Drawn(workload, sizes, batch)
     single = {name: weight.astype(np.float32) for name, weight in drawn.weights.items()}
-    inputs = [value.astype(np.float32) for value in drawn.inputs]
-    loss, gradients = drawn.reference.backward(single, *inputs)
-    _, exact = drawn.reference.backward(drawn.weights, *drawn.inputs)
-    assert drawn.reference.forward(single, *inputs).dtype == np.float32
+    inputs = [cast(value, np.float32) for value in drawn.inputs]
+    loss, gradients = drawn.reference.backward(drawn.sizes, single, *inputs)
+    _, exact = drawn.reference.backward(drawn.sizes, drawn.weights, *drawn.inputs)
+    assert drawn.reference.forward(drawn.sizes, single, *inputs).dtype == np.float32
     assert loss.dtype == np.float32
     for name, gradient in gradients.items():
         assert gradient.dtype == np.float32
@@ -121,8 +122,8 @@ def test_float32_in_is_float32_out_and_close_to_float64(workload: Workload, size
 @every_workload
 def test_neither_weights_nor_inputs_are_changed_by_computing(workload: Workload) -> None:
     drawn, untouched = Drawn(workload, all_different, 3), Drawn(workload, all_different, 3)
-    drawn.reference.forward(drawn.weights, *drawn.inputs)
-    drawn.reference.backward(drawn.weights, *drawn.inputs)
+    drawn.reference.forward(drawn.sizes, drawn.weights, *drawn.inputs)
+    drawn.reference.backward(drawn.sizes, drawn.weights, *drawn.inputs)
     assert all(np.array_equal(drawn.weights[name], untouched.weights[name]) for name in drawn.weights)
     assert all(np.array_equal(a, b) for a, b in zip(drawn.inputs, untouched.inputs, strict=True))
 
@@ -132,22 +133,22 @@ def test_one_step_of_the_recurrent_network_by_hand() -> None:
     weights = {"W_h": np.array([[0.5, -1.0], [0.0, 2.0]]), "W_x": np.array([[1.0], [-3.0]])}
     x, previous = np.array([[0.1]]), np.array([[0.2, 0.3]])
     due = np.tanh([[0.5 * 0.2 - 1.0 * 0.3 + 0.1], [2.0 * 0.3 - 3.0 * 0.1]])
-    assert cell.forward(weights, x, previous) == pytest.approx(due)
-    assert cell.backward(weights, x, previous)[0] == pytest.approx(due.sum())
+    assert cell.forward({}, weights, x, previous) == pytest.approx(due)
+    assert cell.backward({}, weights, x, previous)[0] == pytest.approx(due.sum())
 
 
 def test_the_recurrent_network_is_its_cell_applied_to_each_step_in_turn() -> None:
     rng = np.random.default_rng(2)
     cell, network = workloads.reference("rnn_cell"), workloads.reference("rnn")
     parameters = {"hidden": 4, "input": 3, "length": 3, "fixed_length": 0}
-    weights = network.weights(rng, parameters)
-    xs, state = network.inputs(rng, network.shapes(parameters, 2)[0])
-    output = network.forward(weights, xs, state)
+    weights = network.weights(parameters, rng)
+    xs, state = network.inputs(parameters, rng, network.shapes(parameters, 2)[0])
+    output = network.forward(parameters, weights, xs, state)
     for x in xs:
-        state = cell.forward(weights, x, state).T
+        state = cell.forward({}, weights, x, state).T
     assert output == pytest.approx(state)
-    assert network.backward(weights, xs, np.zeros_like(state))[0] == pytest.approx(
-        network.forward(weights, xs, np.zeros_like(state)).sum()
+    assert network.backward(parameters, weights, xs, np.zeros_like(state))[0] == pytest.approx(
+        network.forward(parameters, weights, xs, np.zeros_like(state)).sum()
     )
 
 
@@ -158,8 +159,8 @@ def test_a_network_of_two_layers_by_hand() -> None:
         "W_1": np.array([[2.0, 3.0]]), "b_1": np.ones(1),
     }  # fmt: skip
     x = np.array([[1.0], [-2.0]])
-    assert network.forward(weights, x).tolist() == [[2.0 * 1.5 + 1.0], [3.0 * 2.0 + 1.0]]
-    assert network.backward(weights, x)[0] == pytest.approx((4.0**2 + 7.0**2) / 2)
+    assert network.forward({}, weights, x).tolist() == [[2.0 * 1.5 + 1.0], [3.0 * 2.0 + 1.0]]
+    assert network.backward({}, weights, x)[0] == pytest.approx((4.0**2 + 7.0**2) / 2)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 5])
@@ -167,8 +168,8 @@ def test_a_network_has_a_weight_and_a_bias_for_each_of_its_layers_and_ends_witho
     network = workloads.reference("mlp")
     parameters = {"input": 3, "width": 4, "depth": depth, "output": 50}
     rng = np.random.default_rng(2)
-    weights = network.weights(rng, parameters)
-    output = network.forward(weights, *network.inputs(rng, network.shapes(parameters, 2)[0]))
+    weights = network.weights(parameters, rng)
+    output = network.forward(parameters, weights, *network.inputs(parameters, rng, network.shapes(parameters, 2)[0]))
     assert len(weights) == 2 * depth
     assert output.shape == (2, 50)
     assert output.min() < 0
@@ -188,7 +189,7 @@ def counted(drawn: Drawn, task: Task) -> int:
     Counting.flops = 0
     weights = {name: weight.view(Counting) for name, weight in drawn.weights.items()}
     compute = drawn.reference.forward if task == "forward" else drawn.reference.backward
-    compute(weights, *(value.view(Counting) for value in drawn.inputs))
+    compute(drawn.sizes, weights, *(value.view(Counting) for value in drawn.inputs))
     return Counting.flops
 
 

@@ -3,6 +3,7 @@
 To add a framework, write such a file with a class `Framework`, add a line to `schemas/catalog.py`, and an
 implementation to each workload that it supports. The class may have more than the protocol asks for:
 
+- `trainer`, what has to be put back where training began, once the step has been prepared
 - `implementation`, the name of the file in a workload's folder that it takes instead of its own
 - `read_back()`, settings that can only be seen when the step has been prepared
 - `arithmetic`, a framework whose arrays have operators, to see what the machine can do, where its own have none
@@ -31,6 +32,10 @@ class Unsupported(Exception):
     """This configuration cannot be run, and the message says why."""
 
 
+class Wrong(Exception):
+    """This configuration computes something else, and has no time that could be struck out; the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """What makes a step ready for its first call. `phase` is what preparing it is; None: there is nothing to do.
@@ -40,6 +45,16 @@ class Prepared:
 
     phase: PhaseName | None
     prepare: Callable[[], Step | Prepared]
+
+
+class Trainer(Protocol):
+    """Weights on their way through training."""
+
+    def restart(self) -> None:
+        """Put weights, statistics and moments back to where they began."""
+
+    def state(self) -> tuple[Any, ...]:
+        """The weights as they are now, in the order of the reference's, then its `running_` ones."""
 
 
 class Framework(Protocol):
@@ -54,7 +69,7 @@ class Framework(Protocol):
         """How this copy of the framework was built, in its own words."""
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
-        """The same values as arrays of the framework, in the cell's dtype, on its device."""
+        """The same values as arrays of the framework, floating ones in the cell's dtype, on its device."""
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         """The workload's model with these weights."""
@@ -63,8 +78,8 @@ class Framework(Protocol):
         """The cell's task in the cell's mode.
 
         The step takes a set of inputs. For `forward` it returns the model's outputs, for `backward` the loss and
-        the gradient of each weight in the order of the weights. `example` is a set of inputs; `shapes` has None
-        for each axis whose size the inputs decide.
+        the gradient of each weight in the order of the weights, for training the loss alone: the weights stay with
+        the `trainer`. `example` is a set of inputs; `shapes` has None for each axis whose size the inputs decide.
         """
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
@@ -80,6 +95,23 @@ class Framework(Protocol):
 def load(name: str, module: str = "") -> type[Framework]:
     """Import a framework, from its file here or from the module that the catalog names. This is what a job times."""
     return cast("type[Framework]", importlib.import_module(module or f"{__name__}.{name}").Framework)
+
+
+def outputs_of(made: Any) -> tuple[Any, ...]:
+    """What a model gave, as a tuple: it may have several outputs."""
+    return made if isinstance(made, tuple) else (made,)
+
+
+def trainer_of(framework: Framework) -> Trainer:
+    """The trainer of a framework that trains.
+
+    Raises:
+        Unsupported: it has none.
+    """
+    trainer = getattr(framework, "trainer", None)
+    if trainer is None:
+        raise Unsupported("this framework has no trainer here: it computes forward and backward")
+    return cast("Trainer", trainer)
 
 
 def own(outputs: Sequence[Any], *kinds: type) -> None:

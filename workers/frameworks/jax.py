@@ -1,6 +1,8 @@
 """JAX on the CPU: operation by operation, and compiled by jax.jit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from schemas.event import Setting
-from schemas.job import Cell
-from workers.arrays import Array
-from workers.frameworks import Prepared, Shape, Step, flushed, own
+from schemas.job import TRAINING, Cell
+from workers.arrays import Array, is_floating
+from workers.frameworks import Prepared, Shape, Step, flushed, outputs_of, own
+from workers.frameworks.jax_training import Trainer, begun, stepping
+from workers.workloads import running, trained
 
 POOL = "tf_XLAEigen"
 """What XLA calls the threads of its pool. It has no other way to say how many they are."""
@@ -66,18 +70,23 @@ class Framework:
         return jax.devices()[0].client.platform_version
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
-        return tuple(jax.block_until_ready([jnp.array(value, self._cell.dtype) for value in values]))
+        dtype = self._cell.dtype
+        return tuple(
+            jax.block_until_ready([jnp.array(value, dtype if is_floating(value) else None) for value in values])
+        )
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
-        return implementation.Model(tensors)
+        return Built(partial(implementation.Model, self._cell.parameters), trained(tensors), running(tensors))
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
-        compute = forward if self._cell.task == "forward" else backward
+        task = self._cell.task
+        compute = stepping(model.training_loss, task) if task in TRAINING else getattr(model, task)
         if self._cell.mode == "eager":
             return Prepared(None, lambda: self._of(model, compute))
-        self._compiled = jax.jit(compute)
-        return Prepared("trace", lambda: self._lowered(model, self._compiled.lower(model, *example)))
+        self._compiled = jax.jit(compute, donate_argnums=(0,) if task in TRAINING else ())
+        first = (begun(model.weights, model.running),) if task in TRAINING else (model.weights, model.running)
+        return Prepared("trace", lambda: self._lowered(model, self._compiled.lower(*first, *example)))
 
     def _lowered(self, model: Any, lowered: Any) -> Prepared:
         """Compile now. The first call of the jitted function, whose trace this is, then finds it compiled."""
@@ -89,18 +98,16 @@ class Framework:
         return Prepared("compile", prepare)
 
     def _of(self, model: Any, compute: Any) -> Step:
-        if self._cell.task == "forward":
-            return lambda *inputs: (compute(model, *inputs),)
-        names = list(model.weights)
-
-        def step(*inputs: Any) -> tuple[Any, ...]:
-            loss, gradients = compute(model, *inputs)
-            return (loss, *[gradients.weights[name] for name in names])
-
-        return step
+        weights, statistics = model.weights, model.running
+        if self._cell.task not in TRAINING:
+            return lambda *inputs: compute(weights, statistics, *inputs)
+        self.trainer = Trainer(compute, weights, statistics)
+        return self.trainer.step
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
         jax.block_until_ready(outputs)
+        if self._cell.task in TRAINING:
+            self.trainer.settled()
 
     def compilations(self) -> int | None:
         """What the jitted function holds: one for each combination of shapes and types that it has met."""
@@ -111,15 +118,30 @@ class Framework:
         return [np.asarray(output).astype(np.float64) for output in outputs]
 
 
-def forward(model: Any, *inputs: Any) -> Any:
-    return model(*inputs)
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A model as functions of its weights, which are arguments of all that is differentiated and compiled."""
 
+    make: Callable[[dict[str, Any]], Any]
+    weights: dict[str, Any]
+    running: dict[str, Any]
 
-def loss(model: Any, *inputs: Any) -> Any:
-    return model.loss(*inputs)
+    def forward(self, weights: dict[str, Any], running: dict[str, Any], *inputs: Any) -> tuple[Any, ...]:
+        return outputs_of(self.make(weights | running)(*inputs))
 
+    def loss(self, weights: dict[str, Any], running: dict[str, Any], *inputs: Any) -> Any:
+        return self.make(weights | running).loss(*inputs)
 
-backward = jax.value_and_grad(loss)
+    def backward(self, weights: dict[str, Any], running: dict[str, Any], *inputs: Any) -> tuple[Any, ...]:
+        loss, gradients = jax.value_and_grad(self.loss)(weights, running, *inputs)
+        return (loss, *[gradients[name] for name in self.weights])
+
+    def training_loss(
+        self, weights: dict[str, Any], running: dict[str, Any], *inputs: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        """The loss, and the statistics after it."""
+        model = self.make(weights | running)
+        return model.training_loss(*inputs) if running else (model.loss(*inputs), running)
 
 
 def switch(value: object) -> str:

@@ -6,9 +6,27 @@ from typing import Any
 import numpy as np
 
 from schemas.event import Setting
-from schemas.job import Cell
-from workers.arrays import Array
-from workers.frameworks import Prepared, Shape, Step, Unsupported, flushed
+from schemas.job import TRAINING, Cell
+from workers.arrays import Array, cast
+from workers.frameworks import Prepared, Shape, Step, Unsupported, flushed, outputs_of
+from workers.training import Training
+from workers.workloads import running, trained
+
+
+class Trainer:
+    """Training in NumPy, seen as every framework's is."""
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+
+    def restart(self) -> None:
+        """Begin anew."""
+        self._training.restart()
+
+    def state(self) -> tuple[Any, ...]:
+        """The weights, then the statistics."""
+        now = self._training.weights
+        return (*trained(now).values(), *running(now).values())
 
 
 class Framework:
@@ -31,7 +49,7 @@ class Framework:
         return str(np.show_config(mode="dicts"))
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
-        return tuple(value.astype(self._dtype) for value in values)
+        return tuple(cast(value, self._dtype) for value in values)
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
@@ -42,14 +60,22 @@ class Framework:
         return Prepared(None, lambda: step)
 
     def _step(self, reference: Any, weights: Mapping[str, Array]) -> Step:
+        sizes = self._cell.parameters
         if self._cell.task == "forward":
-            return lambda *inputs: (reference.forward(weights, *inputs),)
+            return lambda *inputs: outputs_of(reference.forward(sizes, weights, *inputs))
+        if self._cell.task in TRAINING:
+            return self._training(reference, weights)
 
         def backward(*inputs: Any) -> tuple[Any, ...]:
-            loss, gradients = reference.backward(weights, *inputs)
+            loss, gradients = reference.backward(sizes, weights, *inputs)
             return (loss, *gradients.values())
 
         return backward
+
+    def _training(self, reference: Any, weights: Mapping[str, Array]) -> Step:
+        training = Training(reference, self._cell.task, self._cell.parameters, weights)
+        self.trainer = Trainer(training)
+        return lambda *inputs: (training.step(*inputs),)
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
         """Nothing is left to wait for."""

@@ -9,7 +9,7 @@ import onnxruntime
 
 from schemas.event import Setting
 from schemas.job import Cell
-from workers.arrays import Array
+from workers.arrays import Array, cast
 from workers.frameworks import Prepared, Shape, Step, flushed, own
 
 SPINNING = "session.intra_op.allow_spinning"
@@ -38,7 +38,7 @@ class Framework:
         return onnxruntime.get_build_info()
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
-        return tuple(value.astype(self._cell.dtype) for value in values)
+        return tuple(cast(value, self._cell.dtype) for value in values)
 
     def build(self, implementation: Path, weights: Mapping[str, Array]) -> Any:
         """The weights are in the file."""

@@ -9,7 +9,7 @@ import openvino
 
 from schemas.event import Setting
 from schemas.job import Cell
-from workers.arrays import Array
+from workers.arrays import Array, cast
 from workers.frameworks import Prepared, Shape, Step, own
 from workers.frameworks import numpy as host
 
@@ -43,7 +43,7 @@ class Framework:
         return openvino.get_version()
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
-        return tuple(openvino.Tensor(value.astype(self._cell.dtype)) for value in values)
+        return tuple(openvino.Tensor(cast(value, self._cell.dtype)) for value in values)
 
     def build(self, implementation: Path, weights: Mapping[str, Array]) -> Any:
         """The weights are in the file."""

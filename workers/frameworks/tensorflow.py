@@ -9,8 +9,10 @@ import tensorflow as tf
 
 from schemas.event import PhaseName, Setting
 from schemas.job import Cell
-from workers.arrays import Array
-from workers.frameworks import Prepared, Shape, Step, flushed, own
+from workers.arrays import Array, cast
+from workers.frameworks import Prepared, Shape, Step, flushed, outputs_of, own
+from workers.frameworks import Trainer as AnyTrainer
+from workers.frameworks.tensorflow_training import Trainer
 
 
 def eager(step: Step, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
@@ -48,6 +50,8 @@ MODES: dict[str, tuple[PhaseName | None, Compile]] = {
 class Framework:
     """TensorFlow on the CPU."""
 
+    trainer: AnyTrainer
+
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
         self._dtype = tf.dtypes.as_dtype(cell.dtype)
@@ -83,16 +87,24 @@ class Framework:
         return str(dict(tf.sysconfig.get_build_info()))
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
-        return tuple(tf.constant(np.asarray(value, self._dtype.as_numpy_dtype)) for value in values)
+        return tuple(tf.constant(cast(value, self._dtype.as_numpy_dtype)) for value in values)
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
-        return implementation.Model(tensors)
+        return implementation.Model(self._cell.parameters, tensors)
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
         phase, compile_ = MODES[self._cell.mode]
-        step = forward(model) if self._cell.task == "forward" else backward(model)
+        step = self._step_of(model)
         return Prepared(phase, lambda: self._keep(compile_(step, example, shapes)))
+
+    def _step_of(self, model: Any) -> Step:
+        if self._cell.task == "forward":
+            return forward(model)
+        if self._cell.task == "backward":
+            return backward(model)
+        self.trainer = trainer = Trainer(model, self._cell.task)
+        return training(model, trainer)
 
     def _keep(self, step: Step) -> Step:
         self._step = step
@@ -113,7 +125,7 @@ class Framework:
 
 def forward(model: Any) -> Step:
     def step(*inputs: Any) -> tuple[Any, ...]:
-        return (model(*inputs),)
+        return outputs_of(model(*inputs))
 
     return step
 
@@ -124,6 +136,23 @@ def backward(model: Any) -> Step:
     def step(*inputs: Any) -> tuple[Any, ...]:
         with tf.GradientTape() as tape:
             loss = model.loss(*inputs)
-        return (loss, *tape.gradient(loss, weights))
+        return (loss, *dense(tape.gradient(loss, weights)))
 
     return step
+
+
+def training(model: Any, trainer: Trainer) -> Step:
+    weights, loss_of = list(model.weights), getattr(model, "training_loss", model.loss)
+
+    def step(*inputs: Any) -> tuple[Any, ...]:
+        with tf.GradientTape() as tape:
+            loss = loss_of(*inputs)
+        trainer.update(dense(tape.gradient(loss, weights)))
+        return (loss,)
+
+    return step
+
+
+def dense(gradients: Sequence[Any]) -> list[Any]:
+    """Gradients as tensors: that of a table from which rows were taken comes as rows and their places."""
+    return [tf.convert_to_tensor(each) if isinstance(each, tf.IndexedSlices) else each for each in gradients]

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from workers.arrays import Array
-from workers.frameworks import Prepared, Shape, Step, own
+from schemas.job import TRAINING
+from workers.arrays import Array, cast
+from workers.frameworks import Prepared, Shape, Step, outputs_of, own
 from workers.frameworks import tensorflow as tensorflow2
+from workers.frameworks.tensorflow_training import Trainer
 
 v1 = tf.compat.v1
 
@@ -21,7 +23,7 @@ class Framework(tensorflow2.Framework):
     """TensorFlow on the CPU, by a session."""
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
-        return tuple(value.astype(self._dtype.as_numpy_dtype) for value in values)
+        return tuple(cast(value, self._dtype.as_numpy_dtype) for value in values)
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         self._graph = tf.Graph()
@@ -29,18 +31,34 @@ class Framework(tensorflow2.Framework):
             return super().build(implementation, weights)
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
-        return Prepared("trace", lambda: self._run(model, shapes))
+        return Prepared("trace", lambda: self._run(model, example, shapes))
 
-    def _run(self, model: Any, shapes: Sequence[Shape]) -> Step:
+    def _run(self, model: Any, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
         """Build the graph of the task, close it, and start a session on it."""
-        build = forward if self._cell.task == "forward" else backward
         with self._graph.as_default():
-            feeds = [v1.placeholder(self._dtype, shape) for shape in shapes]
-            fetches = build(model, feeds)
+            feeds = [v1.placeholder(value.dtype, shape) for value, shape in zip(example, shapes, strict=True)]
+            fetches = self._fetches(model, feeds)
             session = v1.Session(graph=self._graph, config=self._config())
-            session.run(v1.global_variables_initializer())
+            begin = v1.global_variables_initializer()
+            session.run(begin)
         self._graph.finalize()
-        return session.make_callable(fetches, feed_list=feeds)
+        run = session.make_callable(fetches, feed_list=feeds)
+        if self._cell.task not in TRAINING:
+            return run
+        self.trainer = SessionTrainer(session, begin, self._states)
+        return lambda *inputs: run(*inputs)[:1]
+
+    def _fetches(self, model: Any, feeds: Sequence[Any]) -> list[Any]:
+        """What is asked of the graph at each call. Of a training's updates, that they be made."""
+        if self._cell.task == "forward":
+            return forward(model, feeds)
+        if self._cell.task == "backward":
+            return backward(model, feeds)
+        trainer = Trainer(model, self._cell.task)
+        loss = converted(model, "training_loss" if hasattr(model, "training_loss") else "loss")(model, *feeds)
+        updates = trainer.update(tensorflow2.dense(tf.gradients(loss, model.weights)))
+        self._states = trainer.state()
+        return [loss, tf.group(*updates, *v1.get_collection(v1.GraphKeys.UPDATE_OPS))]
 
     def _config(self) -> Any:
         """A session does not heed what is set for eager mode."""
@@ -60,13 +78,28 @@ class Framework(tensorflow2.Framework):
         return [np.asarray(output, np.float64) for output in outputs]
 
 
+class SessionTrainer:
+    """The variables of a graph, as its session has them."""
+
+    def __init__(self, session: Any, begin: Any, states: Sequence[Any]) -> None:
+        self._session, self._begin, self._states = session, begin, list(states)
+
+    def restart(self) -> None:
+        """Initialise all variables again."""
+        self._session.run(self._begin)
+
+    def state(self) -> tuple[Any, ...]:
+        """The weights, then the statistics."""
+        return tuple(self._session.run(self._states))
+
+
 def forward(model: Any, feeds: Sequence[Any]) -> list[Any]:
-    return [converted(model, "__call__")(model, *feeds)]
+    return list(outputs_of(converted(model, "__call__")(model, *feeds)))
 
 
 def backward(model: Any, feeds: Sequence[Any]) -> list[Any]:
     loss = converted(model, "loss")(model, *feeds)
-    return [loss, *tf.gradients(loss, model.weights)]
+    return [loss, *tensorflow2.dense(tf.gradients(loss, model.weights))]
 
 
 def converted(model: Any, method: str) -> Any:

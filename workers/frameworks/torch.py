@@ -8,12 +8,11 @@ import numpy as np
 import torch
 
 from schemas.event import Setting
-from schemas.job import Cell
-from workers.arrays import Array
-from workers.frameworks import Prepared, Shape, Step, flushed, own, torch_aot, torch_compile, torch_script
+from schemas.job import TRAINING, Cell, Task
+from workers.arrays import Array, is_floating
+from workers.frameworks import Prepared, Shape, Step, flushed, outputs_of, own, torch_aot, torch_compile, torch_script
 from workers.frameworks.torch_mode import Call, Modes, Subject, prepared
-
-METHODS = {"forward": "forward", "backward": "loss"}
+from workers.frameworks.torch_training import Trainer
 
 
 def eager(subject: Subject) -> Call:
@@ -75,16 +74,23 @@ class Framework:
         return torch.__config__.show()
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
-        return tuple(torch.tensor(value, dtype=self._dtype) for value in values)
+        return tuple(torch.tensor(value, dtype=self._dtype if is_floating(value) else torch.int64) for value in values)
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
-        return implementation.Model(tensors).train(self._cell.task != "forward")
+        return implementation.Model(self._cell.parameters, tensors).train(self._cell.task != "forward")
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
-        subject = Subject(model, METHODS[self._cell.task], example, shapes)
-        wrap = forward if self._cell.task == "forward" else backward
-        return prepared(MODES[self._cell.mode], subject, lambda call: wrap(call, list(model.parameters())))
+        subject = Subject(model, method(self._cell.task, model), example, shapes)
+        return prepared(MODES[self._cell.mode], subject, lambda call: self._step(model, call))
+
+    def _step(self, model: Any, call: Call) -> Step:
+        if self._cell.task == "forward":
+            return forward(call)
+        if self._cell.task == "backward":
+            return backward(call, list(model.parameters()))
+        self.trainer = Trainer(model, self._cell.task)
+        return self.trainer.step(call)
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
         """Nothing is left to wait for on the CPU."""
@@ -98,9 +104,16 @@ class Framework:
         return [output.detach().to(torch.float64).numpy().astype(np.float64) for output in outputs]
 
 
-def forward(model: Callable[..., Any], parameters: Sequence[Any]) -> Step:
+def method(task: Task, model: Any) -> str:
+    """Which method of a model a task calls."""
+    if task == "forward":
+        return "forward"
+    return "training_loss" if task in TRAINING and hasattr(model, "training_loss") else "loss"
+
+
+def forward(model: Callable[..., Any]) -> Step:
     def step(*inputs: Any) -> tuple[Any, ...]:
-        return (model(*inputs),)
+        return outputs_of(model(*inputs))
 
     return step
 

@@ -1,15 +1,19 @@
 """Workloads: a folder each, with the same computation written once for every framework, side by side.
 
 `reference.py` is the computation in NumPy, of any floating dtype: it says which weights and inputs there are, and
-what is right. `torch.py`, `tensorflow.py` and so on hold a class `Model(weights)` that is called with a set of
-inputs and has a method `loss` for the same inputs. Who wants to judge whether a comparison is fair reads these.
+what is right. `torch.py`, `tensorflow.py` and so on hold a class `Model(parameters, weights)` that is called with a set
+of inputs and has a method `loss` for the same inputs. Who wants to judge whether a comparison is fair reads these.
+
+Weights whose names begin with `running_` are statistics of a normalisation: no gradient is taken for them. Where
+training moves them, a model has a method `training_loss` beside `loss`, which also does that, and the reference a
+function `statistics`.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from schemas.job import Task
 from workers.frameworks import Unsupported
@@ -19,15 +23,22 @@ if TYPE_CHECKING:
 
     from workers.arrays import Array
 
+T = TypeVar("T")
 Parameters = Mapping[str, int]
 Shapes = tuple[tuple[int, ...], ...]
+RUNNING = "running_"
 
 
 class Reference(Protocol):
-    """The module `reference.py` of a workload."""
+    """The module `reference.py` of a workload. It may also have, each where the plain answer would not be right:
+
+    - `statistics(parameters, weights, *inputs)`, the `running_` weights after a step of training on these inputs
+    - `elements(parameters, batch, task)`, the least numbers that a call has to touch, if these are not all weights,
+      inputs and results
+    """
 
     @staticmethod
-    def weights(rng: np.random.Generator, parameters: Parameters) -> dict[str, Array]:
+    def weights(parameters: Parameters, rng: np.random.Generator) -> dict[str, Array]:
         """Draw the weights, by name."""
 
     @staticmethod
@@ -35,16 +46,16 @@ class Reference(Protocol):
         """The shapes of one set of inputs: first those that are timed, then others that must be right as well."""
 
     @staticmethod
-    def inputs(rng: np.random.Generator, shapes: Shapes) -> tuple[Array, ...]:
-        """Draw one set of inputs of these shapes."""
+    def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> tuple[Array, ...]:
+        """Draw one set of inputs of these shapes: floating numbers, or 64-bit integers."""
 
     @staticmethod
-    def forward(weights: Mapping[str, Array], *inputs: Array) -> Array:
-        """The output."""
+    def forward(parameters: Parameters, weights: Mapping[str, Array], *inputs: Array) -> Any:
+        """The output, or a tuple of several."""
 
     @staticmethod
-    def backward(weights: Mapping[str, Array], *inputs: Array) -> tuple[Any, dict[str, Array]]:
-        """The loss, and its gradient with respect to each weight, in the order of the weights."""
+    def backward(parameters: Parameters, weights: Mapping[str, Array], *inputs: Array) -> tuple[Any, dict[str, Array]]:
+        """The loss, and its gradient with respect to each trained weight, in the order of the weights."""
 
     @staticmethod
     def flops(parameters: Parameters, batch: int, task: Task) -> int:
@@ -70,3 +81,13 @@ def implementation(workload: str, framework: str, package: str = "") -> Any:
             raise
         place = f"in {package}" if package else f"for {framework}"
         raise Unsupported(f"the workload {workload} has no implementation {place}") from error
+
+
+def trained(weights: Mapping[str, T]) -> dict[str, T]:
+    """The weights for which gradients are taken."""
+    return {name: weight for name, weight in weights.items() if not name.startswith(RUNNING)}
+
+
+def running(weights: Mapping[str, T]) -> dict[str, T]:
+    """The others: statistics that training moves without a gradient."""
+    return {name: weight for name, weight in weights.items() if name.startswith(RUNNING)}

@@ -35,7 +35,7 @@ def test_cells_of_one_computation_stand_in_one_group_in_the_order_of_the_plan(ma
     "change",
     [
         {"workload": "rnn"}, {"parameters": {"depth": 4}}, {"task": "forward"}, {"batch": 2}, {"dtype": "float64"},
-        {"threads": 2}, {"track": "defaults"}, {"cache": "warm"},
+        {"threads": 2}, {"track": "defaults"}, {"cache": "warm"}, {"shapes": "stream"},
     ],
 )  # fmt: skip
 def test_what_computes_something_else_is_not_compared(make_cell: MakeCell, change: dict[str, object]) -> None:

@@ -6,7 +6,8 @@ from rich.console import Console
 
 from orchestrator.plan import Plan
 from orchestrator.report import catalogue
-from schemas.catalog import FRAMEWORKS, WORKLOADS
+from schemas.catalog import FRAMEWORKS
+from schemas.workloads import WORKLOADS
 
 MakePlan = Callable[..., Plan]
 

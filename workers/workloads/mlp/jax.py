@@ -1,13 +1,14 @@
-"""A plain static network in JAX: a tree of weights, and functions of it."""
-
-from typing import NamedTuple
+"""A plain static network in JAX: functions of its weights."""
 
 import jax.numpy as jnp
 from jax import Array, nn
 
+from workers.workloads import Parameters
 
-class Model(NamedTuple):
-    weights: dict[str, Array]
+
+class Model:
+    def __init__(self, parameters: Parameters, weights: dict[str, Array]) -> None:
+        self.weights = weights
 
     def __call__(self, x: Array) -> Array:
         last = len(self.weights) // 2 - 1

@@ -14,7 +14,7 @@ from workers.arrays import Array
 from workers.workloads import Parameters, Shapes
 
 
-def weights(rng: np.random.Generator, parameters: Parameters) -> dict[str, Array]:
+def weights(parameters: Parameters, rng: np.random.Generator) -> dict[str, Array]:
     inner = [parameters["width"]] * (parameters["depth"] - 1)
     widths = [parameters["input"], *inner, parameters["output"]]
     drawn: dict[str, Array] = {}
@@ -28,7 +28,7 @@ def shapes(parameters: Parameters, batch: int) -> tuple[Shapes, ...]:
     return (((batch, parameters["input"]),),)
 
 
-def inputs(rng: np.random.Generator, shapes: Shapes) -> tuple[Array, ...]:
+def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> tuple[Array, ...]:
     return tuple(rng.standard_normal(shape) for shape in shapes)
 
 
@@ -42,11 +42,11 @@ def layers(weights: Mapping[str, Array], x: Array) -> list[Array]:
     return passed
 
 
-def forward(weights: Mapping[str, Array], x: Array) -> Array:
+def forward(parameters: Parameters, weights: Mapping[str, Array], x: Array) -> Array:
     return layers(weights, x)[-1]
 
 
-def backward(weights: Mapping[str, Array], x: Array) -> tuple[Any, dict[str, Array]]:
+def backward(parameters: Parameters, weights: Mapping[str, Array], x: Array) -> tuple[Any, dict[str, Array]]:
     passed = layers(weights, x)
     output = passed[-1]
     gradients: dict[str, Array] = {}

@@ -2,9 +2,11 @@
 
 import tensorflow as tf
 
+from workers.workloads import Parameters
+
 
 class Model(tf.Module):
-    def __init__(self, weights: dict[str, tf.Tensor]) -> None:
+    def __init__(self, parameters: Parameters, weights: dict[str, tf.Tensor]) -> None:
         super().__init__()
         self.weights = [tf.Variable(weight) for weight in weights.values()]
 

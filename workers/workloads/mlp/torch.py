@@ -2,9 +2,11 @@
 
 from torch import Tensor, nn
 
+from workers.workloads import Parameters
+
 
 class Model(nn.Module):
-    def __init__(self, weights: dict[str, Tensor]) -> None:
+    def __init__(self, parameters: Parameters, weights: dict[str, Tensor]) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for layer in range(len(weights) // 2):

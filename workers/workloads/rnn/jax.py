@@ -3,15 +3,16 @@
 Outside of jit a scan is compiled anew in each call, and nobody would use one there.
 """
 
-from typing import NamedTuple
-
 import jax.numpy as jnp
 from jax import Array, lax
 from jax.core import Tracer
 
+from workers.workloads import Parameters
 
-class Model(NamedTuple):
-    weights: dict[str, Array]
+
+class Model:
+    def __init__(self, parameters: Parameters, weights: dict[str, Array]) -> None:
+        self.weights = weights
 
     def cell(self, h: Array, x: Array) -> tuple[Array, None]:
         return jnp.tanh(h @ self.weights["W_h"].T + x @ self.weights["W_x"].T), None

@@ -32,11 +32,11 @@ def states(weights: Mapping[str, Array], xs: Array, h: Array) -> list[Array]:
     return passed
 
 
-def forward(weights: Mapping[str, Array], xs: Array, h: Array) -> Array:
+def forward(parameters: Parameters, weights: Mapping[str, Array], xs: Array, h: Array) -> Array:
     return states(weights, xs, h)[-1]
 
 
-def backward(weights: Mapping[str, Array], xs: Array, h: Array) -> tuple[Any, dict[str, Array]]:
+def backward(parameters: Parameters, weights: Mapping[str, Array], xs: Array, h: Array) -> tuple[Any, dict[str, Array]]:
     passed = states(weights, xs, h)
     gradients = {name: np.zeros_like(weight) for name, weight in weights.items()}
     upstream = np.ones_like(passed[-1])

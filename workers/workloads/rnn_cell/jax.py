@@ -1,13 +1,14 @@
-"""One step of a recurrent network in JAX: a tree of weights, and functions of it."""
-
-from typing import NamedTuple
+"""One step of a recurrent network in JAX: functions of its weights."""
 
 import jax.numpy as jnp
 from jax import Array
 
+from workers.workloads import Parameters
 
-class Model(NamedTuple):
-    weights: dict[str, Array]
+
+class Model:
+    def __init__(self, parameters: Parameters, weights: dict[str, Array]) -> None:
+        self.weights = weights
 
     def __call__(self, x: Array, prev_h: Array) -> Array:
         h2h = self.weights["W_h"] @ prev_h.T

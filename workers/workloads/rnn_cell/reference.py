@@ -14,7 +14,7 @@ from workers.arrays import Array
 from workers.workloads import Parameters, Shapes
 
 
-def weights(rng: np.random.Generator, parameters: Parameters) -> dict[str, Array]:
+def weights(parameters: Parameters, rng: np.random.Generator) -> dict[str, Array]:
     hidden, size = parameters["hidden"], parameters["input"]
     return {
         "W_h": rng.standard_normal((hidden, hidden)) / np.sqrt(hidden),
@@ -26,18 +26,20 @@ def shapes(parameters: Parameters, batch: int) -> tuple[Shapes, ...]:
     return (((batch, parameters["input"]), (batch, parameters["hidden"])),)
 
 
-def inputs(rng: np.random.Generator, shapes: Shapes) -> tuple[Array, ...]:
+def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> tuple[Array, ...]:
     return tuple(rng.standard_normal(shape) for shape in shapes)
 
 
-def forward(weights: Mapping[str, Array], x: Array, prev_h: Array) -> Array:
+def forward(parameters: Parameters, weights: Mapping[str, Array], x: Array, prev_h: Array) -> Array:
     h2h = weights["W_h"] @ prev_h.T
     i2h = weights["W_x"] @ x.T
     return np.tanh(h2h + i2h)
 
 
-def backward(weights: Mapping[str, Array], x: Array, prev_h: Array) -> tuple[Any, dict[str, Array]]:
-    next_h = forward(weights, x, prev_h)
+def backward(
+    parameters: Parameters, weights: Mapping[str, Array], x: Array, prev_h: Array
+) -> tuple[Any, dict[str, Array]]:
+    next_h = forward(parameters, weights, x, prev_h)
     slope = 1 - next_h * next_h
     return next_h.sum(), {"W_h": slope @ prev_h, "W_x": slope @ x}
 

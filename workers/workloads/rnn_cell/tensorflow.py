@@ -2,9 +2,11 @@
 
 import tensorflow as tf
 
+from workers.workloads import Parameters
+
 
 class Model(tf.Module):
-    def __init__(self, weights: dict[str, tf.Tensor]) -> None:
+    def __init__(self, parameters: Parameters, weights: dict[str, tf.Tensor]) -> None:
         super().__init__()
         self.W_h = tf.Variable(weights["W_h"])
         self.W_x = tf.Variable(weights["W_x"])

@@ -3,9 +3,11 @@
 import torch
 from torch import Tensor, nn
 
+from workers.workloads import Parameters
+
 
 class Model(nn.Module):
-    def __init__(self, weights: dict[str, Tensor]) -> None:
+    def __init__(self, parameters: Parameters, weights: dict[str, Tensor]) -> None:
         super().__init__()
         self.W_h = nn.Parameter(weights["W_h"])
         self.W_x = nn.Parameter(weights["W_x"])

@@ -10,7 +10,7 @@ from workers.arrays import Array
 from workers.workloads import Parameters, Shapes
 
 
-def weights(rng: np.random.Generator, parameters: Parameters) -> dict[str, Array]:
+def weights(parameters: Parameters, rng: np.random.Generator) -> dict[str, Array]:
     return {"w": rng.standard_normal(1)}
 
 
@@ -18,16 +18,16 @@ def shapes(parameters: Parameters, batch: int) -> tuple[Shapes, ...]:
     return (((batch, 1),),)
 
 
-def inputs(rng: np.random.Generator, shapes: Shapes) -> tuple[Array, ...]:
+def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> tuple[Array, ...]:
     return tuple(rng.standard_normal(shape) for shape in shapes)
 
 
-def forward(weights: Mapping[str, Array], x: Array) -> Array:
+def forward(parameters: Parameters, weights: Mapping[str, Array], x: Array) -> Array:
     return weights["w"] * x
 
 
-def backward(weights: Mapping[str, Array], x: Array) -> tuple[Any, dict[str, Array]]:
-    return forward(weights, x).sum(), {"w": x.sum(axis=0)}
+def backward(parameters: Parameters, weights: Mapping[str, Array], x: Array) -> tuple[Any, dict[str, Array]]:
+    return forward(parameters, weights, x).sum(), {"w": x.sum(axis=0)}
 
 
 def flops(parameters: Parameters, batch: int, task: Task) -> int:

@@ -1,0 +1,80 @@
+"""Every workload in one framework, in one process: `python -m tests.workers.implementations torch`.
+
+Prints one JSON object a line for each cell: whether it computes what the reference computes, on two sets of inputs
+and on other shapes, and if not, why. A job of its own for each would import the framework hundreds of times.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+
+from schemas.job import TRAINING, Cell, Task
+from schemas.workloads import WORKLOADS
+from workers import frameworks, workloads
+from workers.errors import last_line
+from workers.job import prepare
+from workers.ledger import Ledger
+
+MODES: dict[str, dict[str, tuple[Task, ...]]] = {
+    "torch": {
+        "eager": ("forward", "backward", *TRAINING), "trace": ("forward", "backward"),
+        "script": ("backward", "forward"),  # a class is compiled once, with what was exported until then
+    },
+    "tensorflow": {"eager": ("forward", "backward"), "function": ("forward", "backward", *TRAINING)},
+    "jax": {"jit": ("forward", "backward", *TRAINING)},
+}  # fmt: skip
+BATCH = 3
+
+
+def cells(framework: str) -> Iterator[Cell]:
+    """Each workload at its default sizes, in each mode and task."""
+    for workload in WORKLOADS:
+        sizes = {size.name: size.default for size in workload.parameters}
+        for mode, tasks in MODES[framework].items():
+            for task in tasks if workload.name != "synthetic" else ():
+                yield Cell(
+                    framework=framework, mode=mode, workload=workload.name, parameters=sizes, task=task, batch=BATCH
+                )
+
+
+def verdict(kind: type[frameworks.Framework], cell: Cell) -> str:
+    """Why a cell does not compute what it should; empty if it does."""
+    from workers.problem import Problem
+
+    framework, problem = kind(cell), Problem(cell, 7)
+    model = framework.build(workloads.implementation(cell.workload, cell.framework), problem.weights)
+    step = prepare(framework, model, framework.arrays(problem.input_sets[0]), problem.axes(), Ledger(lambda _: None))
+    found = [problem.check_training(framework, step, "here")]
+    found += [problem.check_at(framework, step, inputs) for inputs in problem.new_shapes]
+    for number in (0, 1):
+        outputs = framework.to_numpy(step(*framework.arrays(problem.input_sets[number])))
+        found.append(problem.check(outputs, number, "here"))
+    return next((each.reason for each in found if each.reason), "")
+
+
+def tried(kind: type[frameworks.Framework], cell: Cell) -> dict[str, object]:
+    """A cell's ending, in words."""
+    begin, outcome, reason = time.perf_counter(), "right", ""
+    try:
+        reason = verdict(kind, cell)
+        outcome = "wrong" if reason else "right"
+    except frameworks.Unsupported as error:
+        outcome, reason = "unsupported", str(error)
+    except Exception as error:  # whatever a framework raises is the finding
+        outcome, reason = "raised", last_line(error)
+    name = f"{cell.framework}:{cell.mode} {cell.workload} {cell.task}"
+    return {"name": name, "outcome": outcome, "reason": reason, "seconds": time.perf_counter() - begin}
+
+
+def main(framework: str, *only: str) -> None:
+    """Try them all, or those whose workloads are named."""
+    kind = frameworks.load(framework)
+    chosen = [cell for cell in cells(framework) if not only or cell.workload in only]
+    kind(chosen[0].model_copy(update={"task": "backward"})).configure()
+    for cell in chosen:
+        print(json.dumps(tried(kind, cell)), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,44 @@
+"""Every implementation of every workload computes what its reference does; where a mode cannot, that is known."""
+
+import json
+from importlib.util import find_spec
+
+import pytest
+
+from tests.workers import implementations
+from tests.workers.conftest import run_process
+
+CANNOT = {
+    "torch:trace rnn": "wrong",
+}
+"""By mode and workload, what comes of a mode that cannot compute it: of tracing, where the inputs decide the graph."""
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("framework", implementations.MODES)
+def test_every_workload_is_right_in_every_mode_or_fails_as_it_is_known_to(framework: str) -> None:
+    if find_spec(framework) is None:
+        pytest.skip(f"{framework} is not installed")
+    ended = run_process(["-m", "tests.workers.implementations", framework], b"", {}, timeout_s=900)
+    told = [json.loads(line) for line in ended.output.splitlines() if line.startswith(b"{")]
+    names = [f"{cell.framework}:{cell.mode} {cell.workload} {cell.task}" for cell in implementations.cells(framework)]
+    assert [each["name"] for each in told] == names, ended.log[-2000:]
+    surprising = [each for each in told if each["outcome"] != due(each["name"])]
+    assert surprising == []
+    for each in sorted(told, key=lambda each: -each["seconds"])[:5]:
+        print(f"{each['name']}: {each['seconds']:.1f} s")
+
+
+def due(name: str) -> str:
+    """What is known to come of a cell."""
+    mode, workload, _ = name.split()
+    return CANNOT.get(f"{mode} {workload}", "right")
+
+
+def test_only_what_exists_is_known_to_fail() -> None:
+    exist = {
+        f"{cell.framework}:{cell.mode} {cell.workload}"
+        for framework in implementations.MODES
+        for cell in implementations.cells(framework)
+    }
+    assert exist >= CANNOT.keys()

@@ -1,0 +1,137 @@
+"""A stream has many shapes, each comes equally often, and what a new one costs is noted."""
+
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import pytest
+
+from schemas.event import Failure, Phase
+from workers.frameworks import Framework
+from workers.job import whole_turns
+from workers.problem import Problem
+from workers.shapes import STREAM, Noted, spread, stream
+
+if TYPE_CHECKING:
+    from tests.workers.conftest import Ask, Reported, Work
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 16, 100, 4096])
+def test_the_sizes_of_a_stream_are_all_different_and_lie_around_the_one_asked_for(size: int) -> None:
+    sizes = spread(size, least=1)
+    assert len(set(sizes)) == STREAM
+    assert min(sizes) == max(1, size // 2)
+    assert max(sizes) >= size
+
+
+def test_a_stream_is_of_lengths_where_the_inputs_decide_one() -> None:
+    parameters = {"hidden": 3, "length": 16, "fixed_length": 0}
+    found = stream(parameters, 2, np.random.default_rng(1))
+    assert {batch for _, batch in found} == {2}
+    assert len({sizes["length"] for sizes, _ in found}) == STREAM
+    assert {sizes["hidden"] for sizes, _ in found} == {3}
+
+
+@pytest.mark.parametrize("parameters", [{"width": 3}, {"length": 16, "fixed_length": 1}])
+def test_a_stream_is_of_batches_elsewhere(parameters: dict[str, int]) -> None:
+    found = stream(parameters, 8, np.random.default_rng(1))
+    assert all(sizes == parameters for sizes, _ in found)
+    assert len({batch for _, batch in found}) == STREAM
+
+
+def test_the_same_seed_gives_the_same_stream_in_an_order_that_is_not_that_of_size() -> None:
+    one, again, other = (stream({"width": 3}, 8, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert one == again != other
+    assert sorted(batch for _, batch in one) != [batch for _, batch in one]
+
+
+def test_the_work_of_a_stream_is_that_of_its_calls_in_the_mean(ask: "Ask") -> None:
+    fixed, streamed = (
+        Problem(ask("numpy", "eager", "mlp", batch=16, shapes=shapes).cell, 7) for shapes in ("fixed", "stream")
+    )
+    batches = [inputs[0].shape[0] for inputs in streamed.input_sets]
+    assert streamed.work().flops == fixed.work().flops // 16 * sum(batches) // STREAM
+    assert streamed.axes() == [(None, 32)]
+
+
+@pytest.mark.parametrize(("calls", "due"), [(1, 12), (12, 12), (13, 24), (1000, 1008)])
+def test_a_sample_of_a_stream_has_each_shape_equally_often(calls: int, due: int) -> None:
+    assert whole_turns(calls, "stream") == due
+    assert whole_turns(calls, "fixed") == calls
+
+
+class Compiler:
+    """Compiles for each number that it has not seen: a thousand ticks of its clock, where a call takes ten."""
+
+    def __init__(self) -> None:
+        self.now, self.seen = 0, set[int]()
+
+    def step(self, number: int) -> tuple[int]:
+        self.now += 10 if number in self.seen else 1010
+        self.seen.add(number)
+        return (number,)
+
+    def compilations(self) -> int:
+        return len(self.seen)
+
+    def synchronise(self, outputs: object) -> None:
+        self.now += 1
+
+
+def noted(*, twice: bool) -> tuple[Noted, Compiler]:
+    compiler = Compiler()
+    return Noted(cast("Framework", compiler), compiler.step, twice=twice, clock=lambda: compiler.now), compiler
+
+
+def test_the_first_call_at_a_shape_is_told_from_the_next_and_its_compilations_are_counted() -> None:
+    step, _ = noted(twice=True)
+    assert [step(number) for number in (1, 2, 1)] == [(1,), (2,), (1,)]
+    notes = [(note.first_ns, note.second_ns, note.compilations) for note in step.notes]
+    assert notes == [(1011, 11, 1), (1011, 11, 1), (11, 11, 0)]
+
+
+def test_where_weights_move_with_each_call_there_is_one_call_at_each_shape() -> None:
+    step, compiler = noted(twice=False)
+    step(1)
+    assert (step.notes[0].second_ns, compiler.now) == (None, 1011)
+
+
+STREAMS = [
+    ("numpy", "eager", "mlp", None), ("torch", "eager", "rnn", None), ("torch", "script", "rnn", None),
+    ("tensorflow", "function", "rnn", 0), ("tensorflow", "xla", "mlp", STREAM - 1), ("jax", "jit", "rnn", STREAM - 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("framework", "mode", "workload", "compilations"), STREAMS)
+def test_a_stream_is_measured_and_every_shape_of_it_verified(
+    ask: "Ask", reported: "Reported", framework: str, mode: str, workload: str, compilations: int | None
+) -> None:
+    found = reported(ask(framework, mode, workload, {"length": 4} if workload == "rnn" else {}, shapes="stream"))
+    assert found.verification.reason == ""
+    assert len({check.inputs for check in found.verification.checks if "of shape" in check.inputs}) == STREAM - 1
+    assert len(found.new_shapes) == STREAM - 1
+    counted = [note.compilations for note in found.new_shapes]
+    assert (None if counted[0] is None else sum(filter(None, counted))) == compilations
+    assert found.calls % STREAM == 0
+    assert found.compilations in (0, None)
+
+
+def test_calls_at_new_shapes_are_a_part_of_what_came_before_calls_were_steady(ask: "Ask", reported: "Reported") -> None:
+    found = reported(ask("numpy", "eager", "mlp", shapes="stream"))
+    laps = [(1, took) for note in found.new_shapes for took in (note.first_ns, note.second_ns)]
+    assert list(found.warmup[2 : 2 + len(laps)]) == laps
+
+
+def test_a_cell_of_one_shape_notes_the_others_after_all_timing(ask: "Ask", work: "Work") -> None:
+    ended = work(ask("numpy", "eager", "rnn"))
+    phases = [event.name for event in ended.events if isinstance(event, Phase)]
+    assert phases.index("new_shapes") > phases.index("memory") > phases.index("steady")
+    assert len(ended.report.new_shapes) == 2
+
+
+def test_a_mode_that_is_not_right_on_a_whole_stream_is_wrong_and_has_no_time(ask: "Ask", work: "Work") -> None:
+    pytest.importorskip("torch", reason="torch is not installed")
+    last = work(ask("torch", "trace", "rnn", {"length": 4}, shapes="stream")).events[-1]
+    assert isinstance(last, Failure)
+    assert last.outcome == "wrong"
+    assert "on inputs of shape" in last.reason
+    assert last.where == ""

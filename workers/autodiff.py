@@ -1,0 +1,26 @@
+"""Gradients of a reference that is written as a loss alone, by autograd over NumPy.
+
+A reference imports its NumPy from `autograd.numpy`, which computes as NumPy does and can be differentiated.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from autograd import value_and_grad
+
+from workers.arrays import Array
+from workers.workloads import Parameters, trained
+
+Backward = Callable[..., tuple[Any, dict[str, Array]]]
+
+
+def gradients_of(loss: Callable[..., Any]) -> Backward:
+    """The function `backward` of a reference whose loss this is: `loss(parameters, weights, *inputs)`."""
+
+    def backward(parameters: Parameters, weights: Mapping[str, Array], *inputs: Array) -> tuple[Any, dict[str, Array]]:
+        def of_trained(chosen: Mapping[str, Any]) -> Any:
+            return loss(parameters, {**weights, **chosen}, *inputs)
+
+        return value_and_grad(of_trained)(trained(weights))  # type: ignore[no-any-return]
+
+    return backward

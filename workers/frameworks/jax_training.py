@@ -1,0 +1,69 @@
+"""Training in JAX: weights and moments go in and come out anew, and the old ones are given away for reuse."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from schemas.job import Task
+from workers.optimisers import adam, corrections, sgd
+
+Tree = dict[str, Any]
+State = tuple[Tree, Tree, Tree, Tree, Any]
+"""Weights, statistics, first moments, second moments, and the number of steps taken."""
+
+
+def begun(weights: Tree, running: Tree) -> State:
+    """The state before the first step, in arrays of its own: a step gives those that it is called with away."""
+    copied, moved = jax.tree.map(jnp.array, (weights, running))
+    means, squares = ({name: jnp.zeros_like(weight) for name, weight in weights.items()} for _ in range(2))
+    return copied, moved, means, squares, jnp.zeros((), next(iter(weights.values())).dtype)
+
+
+def stepping(loss: Callable[..., tuple[Any, Tree]], task: Task) -> Callable[..., tuple[Any, State]]:
+    """One step of training with this loss, which also says where the statistics have moved to."""
+    differentiated = jax.value_and_grad(loss, has_aux=True)
+
+    def step(state: State, *inputs: Any) -> tuple[Any, State]:
+        weights, running, means, squares, steps = state
+        (value, running), gradients = differentiated(weights, running, *inputs)
+        steps = steps + 1
+        corrected = corrections(steps, jnp.expm1)
+        for name, gradient in gradients.items():
+            if task == "train-sgd":
+                moved = (*sgd(weights[name], gradient, means[name]), squares[name])
+            else:
+                moved = adam(weights[name], gradient, means[name], squares[name], corrected, jnp.sqrt)
+            weights, means, squares = (
+                {**tree, name: new} for tree, new in zip((weights, means, squares), moved, strict=True)
+            )
+        return value, (weights, running, means, squares, steps)
+
+    return step
+
+
+class Trainer:
+    """The state of training, and the step that moves it."""
+
+    def __init__(self, step: Callable[..., tuple[Any, State]], weights: Tree, running: Tree) -> None:
+        self._step, self._weights, self._running = step, weights, running
+        self._now = begun(weights, running)
+
+    def step(self, *inputs: Any) -> tuple[Any, ...]:
+        """Take one step: its loss."""
+        loss, self._now = self._step(self._now, *inputs)
+        return (loss,)
+
+    def settled(self) -> None:
+        """Wait until the state is there."""
+        jax.block_until_ready(self._now)
+
+    def state(self) -> tuple[Any, ...]:
+        """The weights, then the statistics, by the names in which they were given: a tree comes back sorted."""
+        weights, running, *_ = self._now
+        return (*(weights[name] for name in self._weights), *(running[name] for name in self._running))
+
+    def restart(self) -> None:
+        """Begin anew."""
+        self._now = begun(self._weights, self._running)

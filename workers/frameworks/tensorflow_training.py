@@ -1,0 +1,53 @@
+"""Training in TensorFlow: variables for the weights' moments, and the updates written out, as a part of the step."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from schemas.job import Task
+from workers.optimisers import adam, corrections, sgd
+
+
+class Trainer:
+    """A model's variables with their moments."""
+
+    def __init__(self, model: Any, task: Task) -> None:
+        self._task = task
+        self._weights, self._running = list(model.weights), list(getattr(model, "running", ()))
+        self._means = [tf.Variable(tf.zeros_like(weight)) for weight in self._weights]
+        self._squares = [tf.Variable(tf.zeros_like(weight)) for weight in self._weights] if task != "train-sgd" else []
+        self._steps = tf.Variable(tf.zeros((), self._weights[0].dtype))
+        self.variables = [*self._weights, *self._running, *self._means, *self._squares, self._steps]
+        self._first = [tf.identity(variable) for variable in self.variables]
+
+    def update(self, gradients: Sequence[Any]) -> list[Any]:
+        """Move every weight by its gradient. In a graph these are the operations that have to be run."""
+        return self._by_momentum(gradients) if self._task == "train-sgd" else self._by_moments(gradients)
+
+    def _by_momentum(self, gradients: Sequence[Any]) -> list[Any]:
+        made = []
+        for weight, gradient, velocity in zip(self._weights, gradients, self._means, strict=True):
+            made += assigned((weight, velocity), sgd(weight, gradient, velocity))
+        return made
+
+    def _by_moments(self, gradients: Sequence[Any]) -> list[Any]:
+        made, step = [], self._steps.assign_add(tf.ones_like(self._steps))
+        corrected = corrections(step, tf.math.expm1)
+        for weight, gradient, mean, square in zip(self._weights, gradients, self._means, self._squares, strict=True):
+            made += assigned((weight, mean, square), adam(weight, gradient, mean, square, corrected, tf.sqrt))
+        return made
+
+    def state(self) -> tuple[Any, ...]:
+        """The weights, then the statistics."""
+        return tuple(tf.identity(variable) for variable in (*self._weights, *self._running))
+
+    def restart(self) -> None:
+        """Put all variables back."""
+        for variable, first in zip(self.variables, self._first, strict=True):
+            variable.assign(first)
+
+
+def assigned(variables: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+    """Each variable given its new value."""
+    return [variable.assign(value) for variable, value in zip(variables, values, strict=True)]

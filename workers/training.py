@@ -1,0 +1,56 @@
+"""Training in NumPy: the reference that every framework's training is held against, and a mode of NumPy's own."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from schemas.job import Task
+from workers.arrays import Array
+from workers.optimisers import adam, corrections, sgd
+from workers.workloads import Parameters, Reference, trained
+
+STEPS = 3
+"""After so many steps from the beginning weights are compared: the first has no momentum yet."""
+
+
+class Training:
+    """A workload's weights, on their way through training from where they began."""
+
+    def __init__(self, reference: Reference, task: Task, parameters: Parameters, weights: Mapping[str, Array]) -> None:
+        self._reference, self._task, self._parameters, self._first = reference, task, parameters, weights
+        self.restart()
+
+    def restart(self) -> None:
+        """Go back to the beginning."""
+        self.weights = {name: weight.copy() for name, weight in self._first.items()}
+        zeros = {name: np.zeros_like(each) for name, each in trained(self._first).items()}
+        self._moments = {name: (each, each) for name, each in zeros.items()}
+        self._steps = 0
+
+    def step(self, *inputs: Array) -> Any:
+        """Take one step on these inputs: the loss before it."""
+        loss, gradients = self._reference.backward(self._parameters, self.weights, *inputs)
+        moved = self._statistics(*inputs)
+        self._steps += 1
+        for name, gradient in gradients.items():
+            self._update(name, gradient)
+        self.weights |= moved
+        return loss
+
+    def _statistics(self, *inputs: Array) -> dict[str, Array]:
+        moved: Any = getattr(self._reference, "statistics", None)
+        return moved(self._parameters, self.weights, *inputs) if moved else {}
+
+    def _update(self, name: str, gradient: Array) -> None:
+        weight, (mean, square) = self.weights[name], self._moments[name]
+        if self._task == "train-sgd":
+            weight, mean = sgd(weight, gradient, mean)
+        else:
+            weight, mean, square = adam(weight, gradient, mean, square, self._corrections(), np.sqrt)
+        dtype = self.weights[name].dtype
+        self.weights[name], self._moments[name] = weight.astype(dtype), (mean.astype(dtype), square.astype(dtype))
+
+    def _corrections(self) -> tuple[float, float]:
+        first, second = corrections(self._steps, np.expm1)
+        return float(first), float(second)
