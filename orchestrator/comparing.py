@@ -61,7 +61,7 @@ def compare(
             are unchanged to show what the runs did.
     """
     before, after = half(root, one), half(root, other)
-    if before.name == after.name:
+    if (before.folder, before.cells) == (after.folder, after.cells):
         raise UsageError(f"{one} and {other} are one run; name two runs, or two of its environments: RUN@one RUN@other")
     common = [name for name in before.cells if name in after.cells]
     if not common:

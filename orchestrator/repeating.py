@@ -7,11 +7,10 @@ from datetime import datetime
 from pathlib import Path
 
 from orchestrator import environments, family, host, store
-from orchestrator.errors import UsageError, unknown
-from orchestrator.frameworks import known
+from orchestrator.errors import UsageError
 from orchestrator.interrupts import Interrupts
 from orchestrator.launchers.local import Local
-from orchestrator.plan import Plan, mode_of
+from orchestrator.plan import Plan, mode_of, parse_framework
 from orchestrator.sweep import Sweep
 from schemas.job import JobSpec
 from schemas.record import JobRecord, Manifest
@@ -26,8 +25,8 @@ def repeated(manifest: Manifest, record: JobRecord) -> Iterator[tuple[JobRecord,
     Raises:
         UsageError: it cannot be run here as it was then.
     """
-    check(record)
     machine, available = host.fingerprint(), host.cores()
+    check(manifest, record, available)
     with (
         tempfile.TemporaryDirectory(prefix="plumbline-") as folder, tempfile.TemporaryDirectory() as caches,
         Interrupts() as interrupts, family.guarded(),
@@ -44,20 +43,22 @@ def repeated(manifest: Manifest, record: JobRecord) -> Iterator[tuple[JobRecord,
         yield bench.job(record.spec), beside.log(record.spec)
 
 
-def check(record: JobRecord) -> None:
-    """Whether a job can be run here as it was.
+def check(manifest: Manifest, record: JobRecord, available: tuple[int, ...]) -> None:
+    """Whether a job can be run here as it was. A run may be somebody else's: what it would start is compared with ours.
 
     Raises:
         UsageError: it cannot, and this is why.
     """
-    spec, name = record.spec, store.job_name(record.spec)
+    spec, cell, name = record.spec, record.spec.cell, store.job_name(record.spec)
     if record.outcome == "unsupported":
         raise UsageError(f"{name} was never started: {record.reason}")
-    if spec.cell.framework not in known():
-        raise unknown("framework", spec.cell.framework, known())
-    if missing := sorted({*spec.cpus} - {*host.cores()}):
+    parse_framework(f"{cell.framework}:{cell.mode}")
+    if missing := sorted({*spec.cpus}.difference(available)):
         raise UsageError(f"{name} ran on cores {list(spec.cpus)}, and this machine gives us no core {missing[0]}")
-    environments.find(spec.cell.environment)
+    environments.find(cell.environment)
+    ours = Plan(manifest.sweep, (cell,), {}, manifest.seed, available, ()).job(cell, spec.block, spec.position, None)
+    if (spec.variables, spec.module) != (ours.variables, ours.module):
+        raise UsageError(f"{name} was given other variables, or imported another module, than this version would")
     check_artefact(spec, name)
 
 

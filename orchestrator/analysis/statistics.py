@@ -23,6 +23,9 @@ LOOKS: Final = (8, 12, 16, 20, 24, 32)
 ALPHA: Final = 0.04
 """Level of one look: five per cent, less what looking more than once costs."""
 
+LARGEST_LOG: Final = 709.0
+"""The logarithm of what a number can hold, rounded down."""
+
 TAIL_DOUBT: Final = 0.01
 """Chance at which MLPerf's early stopping accepts that a tail percentile is understated."""
 
@@ -41,8 +44,9 @@ class Interval:
         return (self.high - self.low) / 2
 
     def exp(self) -> "Interval":
-        """The same interval on the ratio scale, when this one holds logarithms of ratios."""
-        return Interval(math.exp(self.estimate), math.exp(self.low), math.exp(self.high))
+        """The same interval on the ratio scale, when this one holds logarithms of ratios. Ends may be infinite."""
+        low, high = (math.exp(end) if end < LARGEST_LOG else math.inf for end in (self.low, self.high))
+        return Interval(math.exp(self.estimate), low, high)
 
 
 @lru_cache(maxsize=256)

@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator.exits import Exit
 from orchestrator.store import Store
+from schemas.artefact import Artefact
 from schemas.job import Cell
 from schemas.record import JobRecord
 from tests.orchestrator.conftest import HOST, Said
@@ -114,13 +115,29 @@ def test_a_mistake_is_one_line_and_exit_code_2_and_nothing_is_made(
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_job_that_ran_on_cores_that_are_not_here_is_not_repeated(inside: Inside, swept: Swept) -> None:
-    run = swept("base")
-    record = run.records()[0]
-    run.write(record.model_copy(update={"spec": record.spec.model_copy(update={"cpus": (4000,)})}))
-    said = inside("show", "base", f"001-{record.spec.cell.id}", "--repeat")
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"cpus": (4000,)}, "this machine gives us no core 4000"),
+        ({"variables": {"LD_PRELOAD": "/tmp/evil.so"}}, "was given other variables, or imported another module"),
+        ({"module": "evil"}, "was given other variables, or imported another module"),
+        (
+            {"artefact": Artefact(path="/nowhere/x.onnx", sha256="ab", size_bytes=1)},
+            "loads /nowhere/x.onnx, which is not",
+        ),
+    ],
+)
+def test_a_job_that_cannot_be_run_here_as_it_was_is_not_repeated(
+    inside: Inside, make_run: Callable[..., Store], make_record: Callable[..., JobRecord],
+    make_cell: Callable[..., Cell], changes: dict[str, object], sentence: str,
+) -> None:  # fmt: skip
+    record = make_record(make_cell("synthetic:spin"))
+    plain: dict[str, object] = {"cpus": (), "variables": {}}
+    run = make_run("base", [record.model_copy(update={"spec": record.spec.model_copy(update=plain | changes)})])
+    said = inside("show", "base", "001-synthetic", "--repeat")
     assert said.code == Exit.USAGE
-    assert "this machine gives us no core 4000" in said.err
+    assert sentence in said.err
+    assert run.records()[0].spec.cell == record.spec.cell
 
 
 def test_a_schema_is_printed_as_it_is_committed(inside: Inside) -> None:

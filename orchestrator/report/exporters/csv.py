@@ -1,6 +1,7 @@
 """CSV as in RFC 4180: a row of names, then a row for each cell, job or sample. What is not there is empty.
 
-A name or reason that a spreadsheet would take for a formula is kept as text by an apostrophe before it.
+Text that a spreadsheet would take for a formula is kept as text by an apostrophe before it, and has no characters that
+a terminal would obey.
 """
 
 import csv
@@ -9,6 +10,7 @@ import io
 from orchestrator.api import Run
 from orchestrator.report.rows import Per
 from orchestrator.report.rows_of_jobs import Scalar
+from orchestrator.report.units import printable
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -24,7 +26,9 @@ def export(run: Run, per: Per) -> bytes:
 
 
 def shown(value: Scalar) -> Scalar:
-    """Truth as JSON writes it, which every reader of tables knows."""
+    """A value as it stands in the table; truth as JSON writes it, which every reader knows."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    return printable(f"'{value}" if value.startswith(FORMULA) else value)

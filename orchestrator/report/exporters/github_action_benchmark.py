@@ -18,7 +18,7 @@ Entry = dict[str, str | float]
 def export(run: Run) -> bytes:
     """An entry for each measured cell's time, and one for its memory."""
     entries = [entry for name, found in measured(run) for entry in of_cell(name, found, run)]
-    return json.dumps(entries, indent=2, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(entries, indent=2).encode() + b"\n"
 
 
 def of_cell(name: str, found: Result, run: Run) -> Iterator[Entry]:

@@ -45,7 +45,7 @@ def run(
         make_record(wrong, 1, call_ns=10),
         make_record(wrong, 2, outcome="wrong", call_ns=10),
         make_record(make_cell("numpy:eager"), outcome="unsupported", reason='no "|" here\n=1+1', outside=None),
-        make_record(make_cell("openvino:compiled"), outcome="raised", reason="=cmd()"),
+        make_record(make_cell("openvino:compiled"), outcome="raised", reason="=cmd()\x1b[2J"),
     ]
     folder = make_run("exported", [*records, *others]).folder
     return load(folder)
