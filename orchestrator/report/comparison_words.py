@@ -42,7 +42,7 @@ def about(letter: str, half: Half) -> str:
 
 def grounds(compared: Compared) -> str:
     """Whether the two were side by side, and what was allowed for where they were not."""
-    apart = f"Warning: not measured side by side, but B {later(compared)}."
+    apart = f"Warning: not measured side by side: B was begun {later(compared)}."
     match compared.ground:
         case "side by side":
             return SIDE_BY_SIDE
@@ -63,7 +63,7 @@ def later(compared: Compared) -> str:
         return "at another time than A"
     span = abs(compared.apart_s)
     unit, seconds = next((each for each in SPANS if span >= 2 * each[1]), SPANS[-1])
-    return f"begun {span / seconds:.0f} {unit} {'after' if compared.apart_s >= 0 else 'before'} A"
+    return f"{span / seconds:.0f} {unit} {'after' if compared.apart_s >= 0 else 'before'} A"
 
 
 def moved(compared: Compared) -> str:
@@ -99,6 +99,7 @@ def sentences(compared: Compared, judged: Sequence[Judged]) -> list[str]:
     lines = [
         *(f"{named(change.cell)}: {claim(change)}." for change in claimed),
         *unchanged(compared.changes),
+        *disturbed(compared.changes),
         *(sentence for change in compared.changes for sentence in memory(change)),
         *(f"{named(change.cell)}: {change.reason}." for change in compared.changes if change.reason),
         *(f"{line}." for line in compared.missing),
@@ -126,6 +127,12 @@ def unchanged(changes: Sequence[Change]) -> Iterator[str]:
     for verdict, word in words.items():
         if number := sum(change.verdict is verdict for change in changes):
             yield f"{number} of {len(changes)} cells: {word}."
+
+
+def disturbed(changes: Sequence[Change]) -> Iterator[str]:
+    """How many cells were too disturbed, in one run or both, for any claim."""
+    if number := sum("C" in (change.before.grade, change.after.grade) for change in changes):
+        yield f"{number} of {len(changes)} cells: graded C in a run, too disturbed for any claim."
 
 
 def memory(change: Change) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from orchestrator import gates
+from orchestrator import gates, store
 from orchestrator.comparing import Compared, compare
 from orchestrator.report.comparison import document, show
 from orchestrator.report.comparison_markdown import markdown
@@ -56,7 +56,7 @@ def test_a_comparison_is_told_on_eighty_columns(make_compared: Callable[..., Com
     said = " ".join(text.split())
     for words in (
         "A is 20250101-120000-a, begun 2025-01-01T12:00:00+00:00: a CPU, 2 cores, Linux, fingerprint",
-        "Warning: not measured side by side, but B begun 10 minutes after A.",
+        "Warning: not measured side by side: B was begun 10 minutes after A.",
         "these runs: ",
         "33.0 µs",
         "SLOWER",
@@ -79,6 +79,19 @@ def test_what_is_only_observed_is_called_so(make_compared: Callable[..., Compare
     assert "SLOWER" not in said
     assert "GATE" not in said
     assert "0 of 5 are within it for certain" in said
+
+
+def test_cells_that_were_too_disturbed_are_counted(make_compared: Callable[..., Compared], tmp_path: Path) -> None:
+    make_compared()
+    run = store.find(tmp_path / "runs", "-b")
+    for record in run.records():
+        assert record.report is not None
+        noise = record.report.noise.model_copy(update={"run_delay_ns": (10**6,) * 3, "cpu_ns": (0,) * 3})
+        report = record.report.model_copy(update={"noise": noise})
+        run.write(record.model_copy(update={"report": report}))
+    said = " ".join(drawn(compare(tmp_path / "runs", "-a", "-b"), "slower=3%").split())
+    assert "5 of 5 cells: graded C in a run, too disturbed for any claim." in said
+    assert "GATE" not in said
 
 
 def test_names_of_others_cannot_command_the_terminal(make_compared: Callable[..., Compared]) -> None:
