@@ -5,8 +5,8 @@ of both are independent samples, compared by ranks; and what a run at another ti
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from orchestrator.analysis.compare import MARGIN, Scores, Verdict, verdict_of
@@ -114,32 +114,53 @@ def refused(pair: Pair, reason: str) -> Change:
 def compared(pairs: Sequence[Pair], ground: Ground, margin: float, alpha: float) -> list[Change]:
     """What became of cells that can be compared."""
     out = [left_out(pair, ground) for pair in pairs]
-    floors = [(without(pair.before.scores.floor, no), without(pair.after.scores.floor, no))
-              for pair, no in zip(pairs, out, strict=True)]  # fmt: skip
-    observed = [estimate(both, ground, alpha) for both in floors]
+    pairs = [without(pair, blocks) for pair, blocks in zip(pairs, out, strict=True)]
+    observed = [estimate((pair.before.scores.floor, pair.after.scores.floor), ground, alpha) for pair in pairs]
     claimed = claims(pairs, observed, ground, alpha)
     passed = holm([each.p for each in claimed], alpha)
     memory, why = of_memory(pairs, ground, alpha), unclaimable(len(pairs), ground)
-    found = []
-    for index, pair in enumerate(pairs):
-        typical = estimate((pair.before.scores.typical, pair.after.scores.typical), ground, alpha)
-        verdict = verdict_of(
-            claimed[index].interval, typical.interval, significant=passed[index], margin=math.log1p(margin),
-            barred="C" in (pair.before.result.grade, pair.after.result.grade),
-        )  # fmt: skip
-        found.append(
-            Change(
-                cell=pair.cell,
-                before=pair.before.result,
-                after=pair.after.result,
-                time=ratio(observed[index], claimed[index]),
-                memory=memory[index],
-                p=claimed[index].p,
-                verdict=None if why else verdict,
-                reason=why or told(out[index]),
-            )
+    return [
+        Change(
+            cell=pair.cell,
+            before=pair.before.result,
+            after=pair.after.result,
+            time=ratio(here, beyond),
+            memory=bytes_,
+            p=beyond.p,
+            verdict=None if why else verdict(pair, beyond, ground, margin, alpha, significant=significant),
+            reason=why or told(blocks),
         )
-    return found
+        for pair, blocks, here, beyond, significant, bytes_ in zip(
+            pairs, out, observed, claimed, passed, memory, strict=True
+        )
+    ]
+
+
+def without(pair: Pair, blocks: Collection[int]) -> Pair:
+    """A pair less the times of these blocks."""
+    before, after = (
+        replace(
+            side,
+            scores=replace(
+                side.scores,
+                floor={block: log for block, log in side.scores.floor.items() if block not in blocks},
+                typical={block: log for block, log in side.scores.typical.items() if block not in blocks},
+            ),
+        )
+        for side in (pair.before, pair.after)
+    )
+    return replace(pair, before=before, after=after)
+
+
+def verdict(
+    pair: Pair, claimed: Estimate, ground: Ground, margin: float, alpha: float, *, significant: bool
+) -> Verdict:
+    """The answer to: is the second run's cell faster than the first's?"""
+    typical = estimate((pair.before.scores.typical, pair.after.scores.typical), ground, alpha)
+    return verdict_of(
+        claimed.interval, typical.interval, significant=significant, margin=math.log1p(margin),
+        barred="C" in (pair.before.result.grade, pair.after.result.grade),
+    )  # fmt: skip
 
 
 def of_memory(pairs: Sequence[Pair], ground: Ground, alpha: float) -> list[dict[MemoryMetric, Ratio]]:
@@ -154,11 +175,6 @@ def of_memory(pairs: Sequence[Pair], ground: Ground, alpha: float) -> list[dict[
         for index, one, other in zip(having, observed, claimed, strict=True):
             found[index][metric] = ratio(one, other)
     return found
-
-
-def without(logs: Logs, blocks: Mapping[int, str]) -> Logs:
-    """These, less those of some blocks."""
-    return {block: log for block, log in logs.items() if block not in blocks}
 
 
 def estimate(both: Both, ground: Ground, alpha: float) -> Estimate:
