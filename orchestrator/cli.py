@@ -7,7 +7,7 @@ import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -167,12 +167,73 @@ def selftest(
 def show(
     run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
     job: Annotated[str | None, typer.Argument(help="a job's name or part of it")] = None,
+    repeat: Annotated[bool, typer.Option("--repeat", help="run that job again; the run stays as it is")] = False,
     runs: ROOT = RUNS, as_json: AS_JSON = False,
 ) -> None:  # fmt: skip
     """Show a run's results, or one job's whole story."""
     from orchestrator import commands
 
-    commands.show(runs, run, job, as_json=as_json)
+    if repeat and job is None:
+        raise UsageError("--repeat is for one job; name it after the run")
+    raise typer.Exit(commands.show(runs, run, job, repeat=repeat, as_json=as_json))
+
+
+@app.command(
+    epilog="Exit code: 0, or 3 if a --fail-on is exceeded for certain. Example: compare base head --fail-on slower=3%"
+)
+def compare(
+    one: Annotated[str, typer.Argument(metavar="A", help="a run; RUN@ENVIRONMENT for one of a run's environments")],
+    other: Annotated[str, typer.Argument(metavar="B", help="the run that is held against it")],
+    fail_on: Annotated[list[str] | None, typer.Option(help="such as slower=3% or memory=5%; may be repeated")] = None,
+    unchanged: Annotated[str | None, typer.Option(help="what cannot have changed, such as numpy,jax:jit,mlp")] = None,
+    at_face_value: Annotated[bool, typer.Option("--at-face-value", help="allow nothing for day and machine")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="as a comment for a pull request")] = False,
+    runs: ROOT = RUNS, as_json: AS_JSON = False,
+) -> None:  # fmt: skip
+    """Say what is faster, slower or as fast in run B as in run A, and how sure that is."""
+    from orchestrator import handing_on
+
+    if markdown and as_json:
+        raise UsageError("--markdown and --json exclude each other")
+    raise typer.Exit(
+        handing_on.compare(
+            runs,
+            one,
+            other,
+            fail_on=fail_on or [],
+            unchanged=unchanged.split(",") if unchanged else [],
+            at_face_value=at_face_value,
+            as_json=as_json,
+            as_markdown=markdown,
+        )
+    )
+
+
+FORMATS = (
+    "csv", "parquet", "jsonl", "markdown", "pyperf", "github-action-benchmark", "bencher", "openmetrics", "perfetto",
+)  # fmt: skip
+
+
+@app.command(epilog="Example: python -m orchestrator export latest --format csv --per job --output jobs.csv")
+def export(
+    run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
+    form: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}: docs/exports.md says for whom")] = "csv",
+    per: Annotated[Literal["cell", "job", "sample"] | None, typer.Option(help="what a row is for (cell)")] = None,
+    output: Annotated[Path | None, typer.Option(help="a file, written whole or not at all")] = None,
+    runs: ROOT = RUNS,
+) -> None:  # fmt: skip
+    """Write a run in the format of another program."""
+    from orchestrator import handing_on
+
+    handing_on.export(runs, run, form, per, output)
+
+
+@app.command(epilog="Example: python -m orchestrator schema sweep > sweep.schema.json")
+def schema(kind: Annotated[str, typer.Argument(help="sweep, job, event, record or manifest")] = "sweep") -> None:
+    """Print the JSON Schema of a sweep file, or of what a run and its workers write."""
+    from orchestrator import handing_on
+
+    handing_on.schema(kind)
 
 
 def main() -> None:

@@ -1,9 +1,7 @@
 """What the commands do, put together from the parts. Each returns the program's exit code or nothing."""
 
 import dataclasses
-import json
 import os
-import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,10 +11,11 @@ from typing import Any
 
 from rich.console import Console
 
-from orchestrator import condition, estimate, family, host, identity, store
+from orchestrator import condition, estimate, family, handing_on, host, identity, store
 from orchestrator import plan as planning
 from orchestrator import selftest as instrument
 from orchestrator.analysis.clones import BLOCKS
+from orchestrator.analysis.disturbance import canary_floor_ns
 from orchestrator.analysis.results import enough, groups
 from orchestrator.attempts import last_attempts
 from orchestrator.board import Board
@@ -31,6 +30,7 @@ from orchestrator.launchers.local import Local
 from orchestrator.promises import clones
 from orchestrator.report import catalogue, health, job, profiles, terminal, truth
 from orchestrator.report.document import document
+from orchestrator.report.printing import print_json, say
 from orchestrator.report.units import printable
 from orchestrator.specfile import validate
 from orchestrator.sweep import Sweep
@@ -244,27 +244,18 @@ def tell_apart(root: Path, budget: str, *, as_json: bool, command: Sequence[str]
     return Exit.INTERRUPTED if interrupts.received else Exit.FINE if trial.kept else Exit.FELL_SHORT
 
 
-def say(console: Console, line: str) -> None:
-    """Print one line, if there is one."""
-    if line:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-
-def show(root: Path, name: str, job_name: str | None, *, as_json: bool) -> None:
-    """Show a run, or one of its jobs."""
+def show(root: Path, name: str, job_name: str | None, *, repeat: bool = False, as_json: bool) -> Exit:
+    """Show a run, or one of its jobs; with `repeat`, that job run again beside it."""
     run = store.find(root, name)
     records = run.records()
     if job_name is None:
         present(Console(), run, run.manifest(), records, as_json=as_json)
-        return
+        return Exit.FINE
     record = store.find_record(records, job_name)
+    if repeat:
+        return handing_on.show_again(run.manifest(), record, records, as_json=as_json)
     if as_json:
         print_json(record.model_dump(mode="json"))
     else:
-        job.show(Console(), record, run.log(record.spec))
-
-
-def print_json(value: object) -> None:
-    """One document on standard output. What a terminal would obey stands there as JSON can write it too: escaped."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    print(re.sub(r"[^\n -~]", lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text))
+        job.show(Console(), record, run.log(record.spec), canary_floor_ns(records))
+    return Exit.FINE

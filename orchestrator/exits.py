@@ -11,4 +11,5 @@ class Exit(IntEnum):
     UNFIT = SOME_JOBS_FAILED  # the same code, said of the machine
     FELL_SHORT = SOME_JOBS_FAILED  # and of the instrument
     USAGE = 2
+    GATE = 3
     INTERRUPTED = 130

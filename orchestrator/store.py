@@ -232,11 +232,16 @@ def recent(root: Path, most: int) -> Iterator[JobRecord]:
 
 
 def write(path: Path, model: Model) -> None:
+    """Write a file of ours, whole or not at all."""
+    write_bytes(path, model.model_dump_json(indent=1).encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     beside = path.with_name(f".{path.name}.part")
     beside.unlink(missing_ok=True)
     with beside.open("xb") as file:
-        file.write(model.model_dump_json(indent=1).encode())
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PositiveFloat
 
-from schemas.base import Model
+from schemas.base import Model, PositiveInt
 from schemas.event import PhaseName
 
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -30,8 +30,18 @@ def _bytes(value: object) -> object:
     raise ValueError("should be a size such as 512MiB or 4GiB")
 
 
-Seconds = Annotated[PositiveFloat, Field(le=31_536_000, allow_inf_nan=False), BeforeValidator(_seconds)]
-Size = Annotated[int, Field(ge=1 << 20, le=1 << 50), BeforeValidator(_bytes)]
+Duration = Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*[smh]?\s*$", examples=["90s", "5m", "1.5h"])]
+Amount = Annotated[str, Field(pattern=r"^\s*[0-9]{1,18}\s*[KMGT]?(iB)?\s*$", examples=["512MiB", "4GiB"])]
+Seconds = Annotated[
+    PositiveFloat,
+    Field(le=31_536_000, allow_inf_nan=False),
+    BeforeValidator(_seconds, json_schema_input_type=PositiveFloat | Duration),
+]
+Size = Annotated[
+    int,
+    Field(ge=1 << 20, le=1 << 50),
+    BeforeValidator(_bytes, json_schema_input_type=PositiveInt | Amount),
+]
 
 
 class Limits(Model):

@@ -134,7 +134,7 @@ def compare_all(
         floor, out = floors[a, b], left_out[a, b]
         ratio = hodges_lehmann(floor, alpha)
         typical = hodges_lehmann(_differences(scores[a].typical, scores[b].typical, out), alpha)
-        verdict = _verdict(
+        verdict = verdict_of(
             ratio, typical, significant=significant, margin=math.log1p(margin), barred=not {a, b}.isdisjoint(barred)
         )
         found.append(
@@ -157,7 +157,7 @@ def _differences(baseline: Mapping[int, float], cell: Mapping[int, float], left_
     return [cell[block] - baseline[block] for block in sorted((baseline.keys() & cell.keys()).difference(left_out))]
 
 
-def _verdict(ratio: Interval, typical: Interval, *, significant: bool, margin: float, barred: bool) -> Verdict:
+def verdict_of(ratio: Interval, typical: Interval, *, significant: bool, margin: float, barred: bool) -> Verdict:
     """Verdict from log ratios of time.
 
     A claim needs both Holm's flag and an interval without zero; they part company only over ties. It is

@@ -23,6 +23,9 @@ LOOKS: Final = (8, 12, 16, 20, 24, 32)
 ALPHA: Final = 0.04
 """Level of one look: five per cent, less what looking more than once costs."""
 
+LARGEST_LOG: Final = 709.0
+"""The logarithm of what a number can hold, rounded down."""
+
 TAIL_DOUBT: Final = 0.01
 """Chance at which MLPerf's early stopping accepts that a tail percentile is understated."""
 
@@ -41,8 +44,9 @@ class Interval:
         return (self.high - self.low) / 2
 
     def exp(self) -> "Interval":
-        """The same interval on the ratio scale, when this one holds logarithms of ratios."""
-        return Interval(math.exp(self.estimate), math.exp(self.low), math.exp(self.high))
+        """The same interval on the ratio scale, when this one holds logarithms of ratios. Ends may be infinite."""
+        low, high = (math.exp(end) if end < LARGEST_LOG else math.inf for end in (self.low, self.high))
+        return Interval(math.exp(self.estimate), low, high)
 
 
 @lru_cache(maxsize=256)
@@ -77,11 +81,11 @@ def hodges_lehmann(differences: Numbers, alpha: float) -> Interval:
         return Interval(math.nan, -math.inf, math.inf)
     walsh = np.sort(np.add.outer(values, values)[np.triu_indices(values.size)] / 2)
     outside = int(np.searchsorted(signed_rank_law(values.size), alpha / 2, side="right"))
-    return _between(walsh, outside, float(np.median(walsh)))
+    return between(walsh, outside, float(np.median(walsh)))
 
 
-def _between(ordered: Floats, outside: int, estimate: float) -> Interval:
-    """The interval that leaves fewer than `outside` of the `ordered` values beyond each of its ends."""
+def between(ordered: Floats, outside: int, estimate: float) -> Interval:
+    """An estimate's interval that leaves fewer than `outside` of the `ordered` values beyond each of its ends."""
     if outside == 0:
         return Interval(estimate, -math.inf, math.inf)
     return Interval(estimate, float(ordered[outside - 1]), float(ordered[-outside]))
@@ -128,7 +132,7 @@ def median_interval(values: Numbers, confidence: float = 0.95) -> Interval:
         return Interval(math.nan, -math.inf, math.inf)
     tail = bdtr(np.arange(ordered.size, dtype=np.float64), ordered.size, 0.5)
     outside = int(np.searchsorted(tail, (1 - confidence) / 2, side="right"))
-    return _between(ordered, outside, float(np.median(ordered)))
+    return between(ordered, outside, float(np.median(ordered)))
 
 
 def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> Interval:

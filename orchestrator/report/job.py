@@ -1,15 +1,15 @@
-"""One job's story on a terminal: what was asked, what happened, what was measured."""
+"""One job's story on a terminal: what was asked, what was set, what happened, what was measured. Fits 80 columns."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
-from orchestrator.analysis.disturbance import LIMIT, lost_shares
-from orchestrator.analysis.memory import headlines
+from orchestrator.report.job_facts import asked, happened, measured
 from orchestrator.report.units import duration, printable, size
 from orchestrator.store import job_name, opened
 from schemas.event import Report
@@ -18,95 +18,84 @@ from schemas.record import JobRecord
 LOG_TAIL = 12
 LOG_BYTES = 1 << 16
 LINE_WIDTH = 300
+LABEL_WIDTH = 12
 MEMORY = ("start", "peak", "end", "pss", "uss")
 
+Facts = Iterator[tuple[str, str]]
 
-def show(console: Console, record: JobRecord, log: Path) -> None:
-    """Print one job."""
+
+def show(console: Console, record: JobRecord, log: Path, canary_ns: float = 0.0, *, kept: bool = True) -> None:
+    """Print one job. `canary_ns` is the fastest canary of its run; a log that is not `kept` need not be named."""
     console.print(Text(printable(job_name(record.spec)), style="bold"))
-    for label, text in facts(record):
-        console.print(Text(f"{label:>14}  {printable(text)}"))
-    if record.report is not None:
-        console.print(phases(record.report))
-        console.print(checks(record.report))
-    console.print(Text(f"The log, {printable(str(log))}, ends:", style="dim"))
+    console.print(grid(happened(record)))
+    console.print(headed("Asked", grid(asked(record))))
+    if (report := record.report) is not None:
+        if report.settings:
+            console.print(settings(report))
+        console.print(phases(report))
+        console.print(headed("Measured", grid(measured(record, report, canary_ns))))
+        console.print(checks(report))
+    name = f"The log, {printable(str(log))}, ends:" if kept else "The log ends:"
+    console.print(Text(f"\n{name}", style="dim"), soft_wrap=True)
     for line in tail(log):
         console.print(Text(f"  {printable(line)}", style="dim"))
 
 
-def facts(record: JobRecord) -> Iterator[tuple[str, str]]:
-    """What a person asks first."""
-    cell = record.spec.cell
-    sizes = " ".join(f"{name}={value}" for name, value in cell.parameters.items())
-    yield "outcome", record.outcome + (f": {record.reason}" if record.reason else "")
-    if record.advice:
-        yield "advice", record.advice
-    yield "cell", f"{cell.label} {cell.workload} ({sizes}) {cell.task}, batch {cell.batch}, {cell.dtype}"
-    yield "place", f"block {record.spec.block}, position {record.spec.position}, cores {list(record.spec.cpus)}"
-    if (artefact := record.spec.artefact) is not None:
-        yield "loaded from", f"{artefact.path}, {artefact.size_bytes} bytes, SHA-256 {artefact.sha256}"
-    if record.outside is not None:
-        yield (
-            "from outside",
-            f"{duration(record.outside.spawn_to_end_ns)} from spawn to end, at {record.outside.started}{seen(record)}",
-        )
-    if (report := record.report) is not None:
-        times = sorted(sample / report.calls for sample in report.samples_ns)
-        yield (
-            "per call",
-            f"floor {duration(times[0])}, median {duration(times[len(times) // 2])}, slowest {duration(times[-1])}",
-        )
-        yield "samples", f"{len(times)} of {report.calls} calls, each about {duration(min(report.samples_ns))}"
-        null = report.overhead.null_ns
-        yield "of that", f"{null:.0f} ns are the timing loop's own: {duration(times[0] - null)} net"
-        lost = [share for share in lost_shares(report, len(record.spec.cpus) or record.host.cores) if share > LIMIT]
-        yield "disturbed", f"{len(lost)} of {len(times)} samples, worst by {max(lost, default=0):.1%} of its time"
-        yield from memory(report)
-        yield "versions", ", ".join(f"{name} {version}" for name, version in report.versions.items())
-        for setting in report.settings:
-            asked = "not asked" if setting.asked is None else f"asked {setting.asked}"
-            yield "setting", f"{setting.name}: {asked}, got {setting.got}"
-        for warning in report.warnings:
-            yield "warned", warning
+def grid(facts: Facts) -> Table:
+    """Names on the left, what is said on the right; of equal names in a row, the first."""
+    drawn, before = Table.grid(padding=(0, 1)), ""
+    drawn.add_column(width=LABEL_WIDTH, justify="right", style="dim")
+    drawn.add_column(overflow="fold")
+    for label, text in facts:
+        drawn.add_row("" if label == before else label, Text(printable(text)))
+        before = label
+    return drawn
 
 
-def seen(record: JobRecord) -> str:
-    """What the parent saw of the job's memory, if it looked at all."""
-    outside = record.outside
-    if outside is None or not outside.looks:
-        return ""
-    most, last = size(outside.resident_peak_bytes), size(outside.resident_last_bytes)
-    return f"; at most {most} resident in {outside.looks} looks, {last} at the last"
+def headed(heading: str, table: Table) -> Table:
+    """A table under a heading."""
+    table.title, table.title_justify, table.title_style = Text(f"\n{heading}"), "left", "bold"
+    return table
 
 
-def memory(report: Report) -> Iterator[tuple[str, str]]:
-    """The headlines of memory, and the joules of a call, as far as this machine says."""
-    found = headlines(report)
-    if found:
-        yield "memory", ", ".join(f"{metric.replace('_', ' ')} {size(count)}" for metric, count in found.items())
-    if report.energy is not None:
-        per_call, span = report.energy.joules / report.energy.calls, report.energy.seconds
-        yield "energy", f"{per_call:.3g} J a call over {span:.1f} s, {report.energy.source}, whole machine"
+def ruled(heading: str, *columns: str) -> Table:
+    """An empty table under a heading, with a line below its names."""
+    drawn = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for name in columns:
+        drawn.add_column(name, overflow="fold")
+    return headed(heading, drawn)
+
+
+def settings(report: Report) -> Table:
+    """What was asked of the framework and its surroundings, and what was read back."""
+    drawn = ruled("Settings", "setting", "asked", "got", "")
+    drawn.columns[0].no_wrap = True
+    for setting in report.settings:
+        values = (setting.name, "–" if setting.asked is None else setting.asked, setting.got)
+        drawn.add_row(*(Text(printable(value)) for value in values), "" if setting.honoured else "NOT AS ASKED")
+    return drawn
 
 
 def phases(report: Report) -> Table:
     """The ledger of phases. Memory is that of the worker and all that it started; peaks are the kernel's."""
-    table = Table("phase", *(Column(name, justify="right") for name in ("wall time", "CPU time", *MEMORY)))
+    drawn = ruled("Phases", "phase", "wall", "CPU", *MEMORY)
+    for column in drawn.columns[1:]:
+        column.justify, column.no_wrap = "right", True
     for cost in report.phases:
         sizes = cost.memory.model_dump() if cost.memory else {}
         shown = ["" if sizes.get(name) is None else size(sizes[name]) for name in MEMORY]
-        table.add_row(cost.name.replace("_", " "), duration(cost.wall_ns), duration(cost.cpu_ns), *shown)
-    return table
+        drawn.add_row(cost.name.replace("_", " "), duration(cost.wall_ns), duration(cost.cpu_ns), *shown)
+    return drawn
 
 
 def checks(report: Report) -> Table:
-    """What was compared with the float64 reference."""
-    table = Table("tensor", "inputs", "relative error", "tolerance", "")
+    """What was compared with the float64 reference: the norm of the error and the largest, over the reference's."""
+    drawn = ruled("Verified", "tensor", "inputs", "error", "largest", "tolerance", "")
     for check in report.verification.checks:
-        error = "not finite" if check.error is None else f"{check.error:.1e}"
+        errors = ("not finite" if error is None else f"{error:.1e}" for error in (check.error, check.worst))
         what = (Text(printable(check.tensor)), Text(printable(check.inputs)))
-        table.add_row(*what, error, f"{check.tolerance:.1e}", "ok" if check.passed else "WRONG")
-    return table
+        drawn.add_row(*what, *errors, f"{check.tolerance:.1e}", "ok" if check.passed else "WRONG")
+    return drawn
 
 
 def tail(log: Path) -> list[str]:

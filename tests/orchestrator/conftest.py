@@ -1,20 +1,37 @@
 """What the orchestrator's tests make their cells, records and runs of."""
 
 import random
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from orchestrator import plan as planning
+from orchestrator import store
+from orchestrator.cli import main
 from orchestrator.plan import Plan
+from orchestrator.store import Store
 from schemas.event import Report
 from schemas.job import Cell, JobSpec
-from schemas.record import Host, JobRecord
+from schemas.record import Host, JobRecord, Manifest
 from schemas.sweep import SweepSpec
 
+NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
 HOST = Host(cpu="a CPU", cores=2, memory_bytes=1 << 30, system="Linux", python="3.11.0")
 STOP = {"budget": 100, "blocks": 3}
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one run of the program came to."""
+
+    code: int
+    out: str
+    err: str
 
 
 def a_cell(label: str = "numpy:eager", **changes: object) -> Cell:
@@ -48,6 +65,21 @@ def soon() -> Callable[[Callable[[], bool]], bool]:
         return False
 
     return happens
+
+
+@pytest.fixture
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Runs the program in this process, which is quicker, for what starts no worker."""
+
+    def make(*arguments: str) -> Said:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["orchestrator", *arguments])
+        with pytest.raises(SystemExit) as left:
+            main()
+        said = capsys.readouterr()
+        return Said(int(left.value.code or 0), said.out, said.err)
+
+    return make
 
 
 @pytest.fixture
@@ -88,13 +120,35 @@ def make_record(make_report: Callable[..., Report]) -> Callable[..., JobRecord]:
 def make_records(make_record: Callable[..., JobRecord]) -> Callable[..., list[JobRecord]]:
     """Measured jobs of cells with these times per call, in nanoseconds, a little different in each process."""
 
-    def make(times_ns: Sequence[tuple[Cell, float]], blocks: int = 12, noise: float = 0.003) -> list[JobRecord]:
-        rng = random.Random(1)
+    def make(
+        times_ns: Sequence[tuple[Cell, float]], blocks: int = 12, noise: float = 0.003, seed: int = 1
+    ) -> list[JobRecord]:
+        rng = random.Random(seed)
         return [
             make_record(cell, block, call_ns=round(time * (1 + rng.gauss(0, noise))))
             for block in range(1, blocks + 1)
             for cell, time in times_ns
         ]
+
+    return make
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> Callable[..., Store]:
+    """A run on disk with these records, begun so many seconds after noon; under tmp_path / "runs"."""
+
+    def make(name: str, records: Sequence[JobRecord], at_s: float = 0, **changes: object) -> Store:
+        began = NOON + timedelta(seconds=at_s)
+        cells = {record.spec.cell.id: record.spec.cell for record in records}
+        plain = {
+            "name": name, "started": began.isoformat(), "command": (), "sweep": {"name": name}, "seed": 1, "host": HOST,
+            "cells": tuple(cells.values()), "stopped": "all blocks were run", "finished": True,
+        }  # fmt: skip
+        run = store.create(tmp_path / "runs", name, began)
+        run.write_manifest(Manifest.model_validate(plain | changes))
+        for record in records:
+            run.write(record)
+        return run
 
     return make
 

@@ -5,18 +5,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from orchestrator.cli import main
 from orchestrator.commands import exit_code
 from orchestrator.exits import Exit
 from schemas.job import JobSpec
 from schemas.record import JobRecord
+from tests.orchestrator.conftest import Said
 
 PROGRAM = [sys.executable, "-m", "orchestrator"]
 QUICK = """\
@@ -31,36 +30,12 @@ warmup_min_ns = 1000000
 """
 
 MakeRecord = Callable[..., JobRecord]
-Inside = Callable[..., "Said"]
-
-
-@dataclass(frozen=True)
-class Said:
-    """What one run of the program came to."""
-
-    code: int
-    out: str
-    err: str
+Inside = Callable[..., Said]
 
 
 def run(folder: Path, *arguments: str) -> Said:
     done = subprocess.run([*PROGRAM, *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
     return Said(done.returncode, done.stdout, done.stderr)
-
-
-@pytest.fixture
-def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Inside:
-    """Runs the program in this process, which is quicker, for what starts no worker."""
-
-    def make(*arguments: str) -> Said:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["orchestrator", *arguments])
-        with pytest.raises(SystemExit) as left:
-            main()
-        said = capsys.readouterr()
-        return Said(int(left.value.code or 0), said.out, said.err)
-
-    return make
 
 
 @pytest.fixture(scope="module")

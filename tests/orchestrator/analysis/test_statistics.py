@@ -203,3 +203,8 @@ def test_log_ratios_become_ratios() -> None:
     assert Interval(0.0, -math.inf, math.inf).exp() == Interval(1, 0, math.inf)
     doubled = Interval(math.log(2), 0.0, math.log(4)).exp()
     assert (doubled.estimate, doubled.low, doubled.high) == pytest.approx((2, 1, 4))
+
+
+def test_an_interval_too_wide_for_a_number_is_infinite_on_the_ratio_scale() -> None:
+    assert Interval(0.0, -1e4, 1e4).exp() == Interval(1.0, 0.0, math.inf)
+    assert Interval(0.0, 708.0, 709.5).exp().high == math.inf

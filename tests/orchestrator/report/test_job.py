@@ -7,14 +7,19 @@ from rich.console import Console
 from orchestrator.report import job
 from schemas.artefact import Artefact
 from schemas.event import Report
+from schemas.job import JobSpec
 from schemas.record import JobRecord
+from tests.conftest import QUIET
+from tests.orchestrator.analysis.test_memory import phase
 
 MakeRecord = Callable[..., JobRecord]
+MakeSpec = Callable[..., JobSpec]
+BY_SAMPLE = ("run_delay_ns", "steal_ns", "pressure_ns", "cpu_ns", "canary_ns")
 
 
-def shown(record: JobRecord, log: Path) -> str:
-    console = Console(file=io.StringIO(), width=200, color_system=None)
-    job.show(console, record, log)
+def shown(record: JobRecord, log: Path, width: int = 200, canary_ns: float = 0.0) -> str:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    job.show(console, record, log, canary_ns)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -32,17 +37,78 @@ def test_a_measured_job_is_told_from_its_question_to_its_times(
     text = shown(make_record(report=report), tmp_path / "log")
     for said in (
         "001-numpy-eager-mlp", "measured", "batch 1, float32", "2.00 s from spawn", "floor 5.00 µs",
-        "3 of 100 calls", "numpy 2.0", "threads: asked 1, got 1", "first call", "1.0e-07", "ok",
+        "3 of 100 calls", "numpy 2.0", "first call", "1.0e-07", "ok",
         "DeprecationWarning: old",
     ):  # fmt: skip
         assert said in text
+    (setting,) = [line.split() for line in text.splitlines() if line.startswith("threads")]
+    assert setting == ["threads", "1", "1"]
+
+
+def test_it_fits_eighty_columns(tmp_path: Path, make_record: MakeRecord, make_report: Callable[..., Report]) -> None:
+    long = "TORCHINDUCTOR_FORCE_DISABLE_CACHES"
+    path = "/tmp/" + "a" * 60
+    report = make_report(
+        settings=({"name": long, "asked": path, "got": path},),
+        samples_ns=tuple(range(100_000, 100_500)), noise=QUIET | dict.fromkeys(BY_SAMPLE, (1,) * 500),
+        warmup=tuple((1, ns) for ns in range(2000, 1000, -1)), warnings=("Warning: " + "w" * 200,),
+        phases=tuple(phase(name, 200, 1000, 900) for name in ("import", "first_call", "second_call")),
+    )  # fmt: skip
+    lines = shown(make_record(report=report), tmp_path / "log", width=80).splitlines()
+    assert max(len(line) for line in lines if not line.startswith("The log, ")) <= 80
+    assert any("second call" in line for line in lines)
+
+
+def test_the_samples_are_a_plot_in_which_the_disturbed_are_marked(
+    tmp_path: Path, make_record: MakeRecord, make_report: Callable[..., Report]
+) -> None:
+    samples_ns = (100_000, 180_000, 110_000)
+    noise = QUIET | {"cpu_ns": (100_000, 100_000, 110_000), "run_delay_ns": (0, 80_000, 0)}
+    text = shown(make_record(report=make_report(samples_ns=samples_ns, noise=noise)), tmp_path / "log")
+    assert "▁█▂ up to 1.800 × floor" in text
+    assert "1 of 3 samples, worst by 44.4% of its time" in text
+    assert " ·×·" in text
+    assert "DELAY: others ran on its cores" in text
+
+
+def test_the_warm_up_is_a_plot_that_says_from_where_on_calls_were_steady(
+    tmp_path: Path, make_record: MakeRecord, make_report: Callable[..., Report]
+) -> None:
+    laps = tuple((1, ns) for ns in (100_000, 10_000, *[1_000, 1_001, 999] * 19))
+    text = " ".join(shown(make_record(report=make_report(warmup=laps)), tmp_path / "log").split())
+    assert "steady from call 3 on; from the first call, 100 µs: █▅▁▁▁▁" in text
+    assert "to 1.00 µs" in text
+
+
+def test_what_was_asked_of_a_job_is_told_whole(tmp_path: Path, make_record: MakeRecord, make_spec: MakeSpec) -> None:
+    spec = make_spec(hash_seed=77, padding_bytes=88, limits={"memory": "2GiB", "phases": {"compile": 60}})
+    text = shown(make_record(spec=spec), tmp_path / "log")
+    for said in (
+        "environment current, cores 1, machine", "block 1, position 0, attempt 1",
+        "data 1, hashes 77, environment longer by 88 bytes", "20 samples of 10.0 ms, each of as many calls as fit",
+        "warm-up of 250 ms to 3.00 s; in all 120 s at most", "memory 2.0 GiB, log 256 MiB, 4096 files, 512 processes",
+        "compile 60 s", "0 while it was timed",
+    ):  # fmt: skip
+        assert said in text
+
+
+def test_a_setting_that_is_not_as_asked_is_marked(
+    tmp_path: Path, make_record: MakeRecord, make_report: Callable[..., Report]
+) -> None:
+    report = make_report(settings=({"name": "threads", "asked": "1", "got": "8"},))
+    assert "NOT AS ASKED" in shown(make_record(outcome="unfair", report=report), tmp_path / "log")
+
+
+def test_a_canary_slower_than_the_runs_raises_its_flag(tmp_path: Path, make_record: MakeRecord) -> None:
+    assert "CANARY" in shown(make_record(), tmp_path / "log", canary_ns=8)
+    assert "CANARY" not in shown(make_record(), tmp_path / "log", canary_ns=9)
 
 
 def test_a_job_that_loaded_a_file_names_it(tmp_path: Path, make_record: MakeRecord) -> None:
     record = make_record()
     loading = record.spec.model_copy(update={"artefact": Artefact(path="/x/y.onnx", sha256="abc", size_bytes=7)})
     text = shown(record.model_copy(update={"spec": loading}), tmp_path / "log")
-    assert "loaded from  /x/y.onnx, 7 bytes, SHA-256 abc" in text
+    assert "loaded from /x/y.onnx, 7 bytes, SHA-256 abc" in text
 
 
 def test_a_wrong_tensor_is_marked(tmp_path: Path, make_record: MakeRecord, make_report: Callable[..., Report]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from rich.console import Console
 
 from orchestrator.analysis import results
-from orchestrator.report import document, job, memory
+from orchestrator.report import document, job, job_facts, memory
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord
@@ -61,8 +61,8 @@ def test_a_document_has_bytes_and_ranks(
 
 def test_a_jobs_story_has_its_headlines_and_its_joules(make_report: Callable[..., Report]) -> None:
     energy = {"joules": 5.0, "seconds": 2.0, "calls": 1000, "source": "RAPL packages"}
-    said = dict(job.memory(make_report(**needing(220), energy=energy)))
+    said = dict(job_facts.resources(make_report(**needing(220), energy=energy)))
     assert "step peak 50.0 MiB" in said["memory"]
     assert said["energy"].startswith("0.005 J a call over 2.0 s")
-    assert dict(job.memory(make_report())) == {}
+    assert "memory" not in dict(job_facts.resources(make_report()))
     assert "250 MiB" in printed(job.phases(make_report(**needing(220))))

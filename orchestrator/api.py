@@ -1,0 +1,88 @@
+"""A run in Python: load it, and take its cells, verdicts and raw figures as values or as a table.
+
+from orchestrator.api import load
+
+run = load("latest")
+for cell in run.cells:
+    print(cell.label, cell.outcome, cell.floor_ns)
+print(run.frame().sort_values("floor_ns"))
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator import comparing, store
+from orchestrator.analysis.compare import Comparison
+from orchestrator.analysis.results import Group, Result, groups
+from orchestrator.comparing import Compared
+from orchestrator.errors import UsageError
+from orchestrator.report.rows import Per, rows
+from orchestrator.report.rows_of_jobs import Row
+from orchestrator.store import LATEST
+from schemas.record import JobRecord, Manifest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Compared", "Comparison", "Group", "JobRecord", "Manifest", "Result", "Row", "Run", "compare", "load"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run. `records` are its jobs, in the order in which they were run; `groups` what may be said of its cells."""
+
+    name: str
+    manifest: Manifest
+    records: tuple[JobRecord, ...]
+    groups: tuple[Group, ...]
+
+    @property
+    def cells(self) -> tuple[Result, ...]:
+        """Each cell over all its processes; one that was not measured has an outcome and a reason, and no rank."""
+        return tuple(result for group in self.groups for result in group.results)
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """The verdict on each pair of cells that compute the same."""
+        return tuple(comparison for group in self.groups for comparison in group.comparisons)
+
+    def rows(self, per: Per = "cell") -> list[Row]:
+        """A dictionary for each cell, job or sample, with the columns of `export --format csv` (docs/exports.md)."""
+        return rows(self.name, self.manifest, self.records, self.groups, per)
+
+    def frame(self, per: Per = "cell") -> "pd.DataFrame":
+        """The same rows as a data frame of pandas; for Polars: `polars.DataFrame(run.rows())`.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise UsageError("a frame needs pandas: pip install 'plumbline[frames]'") from error
+        return pd.DataFrame(self.rows(per))
+
+
+def load(run: str | Path = LATEST, runs: str | Path = "runs") -> Run:
+    """The run of that path, name or part of a name; `latest` is the newest in the folder `runs`.
+
+    Raises:
+        UsageError: there is none, there are several, or one of its files is not of this version.
+    """
+    found = store.find(Path(runs), str(run))
+    manifest, records = found.manifest(), found.records()
+    asked = manifest.sweep
+    return Run(
+        name=found.name, manifest=manifest, records=tuple(records),
+        groups=groups(records, manifest.cells, asked.baseline, asked.margin, asked.rank_by),
+    )  # fmt: skip
+
+
+def compare(one: str, other: str, runs: str | Path = "runs", *, at_face_value: bool = False) -> Compared:
+    """What is faster, slower or the same in the second run; as the command of that name.
+
+    Raises:
+        UsageError: they cannot be compared.
+    """
+    return comparing.compare(Path(runs), one, other, at_face_value=at_face_value)

@@ -1,0 +1,106 @@
+"""One side of a comparison: a run, or one environment of a run, with what it says of each of its cells."""
+
+import json
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator import store
+from orchestrator.analysis.disturbance import canary_floor_ns
+from orchestrator.analysis.memory import MEANING
+from orchestrator.analysis.memory import scores as memory_scores
+from orchestrator.analysis.results import blocks, counted, counting, result, score
+from orchestrator.analysis.runs import Side
+from orchestrator.attempts import last_attempts
+from orchestrator.errors import UsageError, unknown
+from orchestrator.frameworks import known
+from orchestrator.moments import moment
+from schemas.job import Cell
+from schemas.record import JobRecord, Manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Half:
+    """One side: the cells of a run in one environment, each by its content, with its records."""
+
+    name: str
+    folder: Path
+    manifest: Manifest
+    cells: Mapping[str, Cell]
+    records: Mapping[str, Sequence[JobRecord]]
+    fastest_canary_ns: float
+
+    @property
+    def canary_ns(self) -> float:
+        """The median over all processes of each one's fastest canary; not a number if none sang."""
+        reports = [record.report for each in self.records.values() for record in each if record.report is not None]
+        sung = [min(report.noise.canary_ns) for report in reports if report.noise.canary_ns]
+        return statistics.median(sung) if sung else math.nan
+
+    def begun(self) -> dict[int, float]:
+        """When the first job of each block was started, in seconds."""
+        starts: dict[int, float] = {}
+        for record in (record for each in self.records.values() for record in each if record.spec.block):
+            if record.outside and (began := moment(record.outside.started)):
+                at, block = began.timestamp(), record.spec.block
+                starts[block] = min(at, starts.get(block, at))
+        return starts
+
+
+def half(root: Path, text: str) -> Half:
+    """The side that a run's name, path or part stands for; with `@` and an environment, where it has several.
+
+    Raises:
+        UsageError: there is no such run or environment, or cells are in several.
+    """
+    name, _, environment = (text, "", "") if Path(text).exists() else text.partition("@")
+    run = store.find(root, name)
+    manifest, records = run.manifest(), last_attempts(run.records())
+    there = sorted({cell.environment for cell in manifest.cells})
+    if environment and environment not in there:
+        raise unknown(f"environment of {run.name}", environment, there)
+    own = [cell for cell in manifest.cells if not cell.replica and environment in ("", cell.environment)]
+    cells = {content(cell): cell for cell in own}
+    if len(cells) < len(own):
+        choice = " or ".join(f"{run.name}@{each}" for each in there)
+        raise UsageError(f"{run.name} has the same cells in several environments; say {choice}")
+    of_cell = defaultdict(list)
+    for record in counted(records):
+        of_cell[record.spec.cell.id].append(record)
+    return Half(
+        name=f"{run.name}@{environment}" if environment else run.name, folder=run.folder.resolve(), manifest=manifest,
+        cells=cells, records={name: of_cell[cell.id] for name, cell in cells.items()},
+        fastest_canary_ns=canary_floor_ns(records),
+    )  # fmt: skip
+
+
+def content(cell: Cell) -> str:
+    """What a cell is, whatever environment it ran in."""
+    return json.dumps(cell.model_dump(mode="json", exclude={"environment", "replica"}), sort_keys=True)
+
+
+def side(half: Half, name: str) -> Side:
+    """What one side says of one cell."""
+    records = half.records[name]
+    reports = dict(blocks(counting(records)))
+    logs = {metric: memory_scores(reports, metric) for metric in MEANING}
+    return Side(
+        result=result(half.cells[name], records, half.fastest_canary_ns), scores=score(records),
+        memory={metric: by_block for metric, by_block in logs.items() if by_block},
+        computed=frozenset(report.inputs_sha256 for report in reports.values()),
+        versions=frozenset(
+            (package, version)
+            for report in reports.values()
+            for package, version in report.versions.items()
+            if package.startswith(software(half.cells[name].framework))
+        ),
+    )  # fmt: skip
+
+
+def software(framework: str) -> tuple[str, ...]:
+    """What the names of a framework's own packages begin with: `jaxlib` is of jax. Of an unknown one, all are."""
+    entry = known().get(framework)
+    return (framework, entry.package, *entry.also_needs) if entry else ("",)

@@ -1,0 +1,71 @@
+"""What the commands do that hand a run on: compare it, export it, run a job of it again, print the schemas."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from orchestrator import api, comparing, gates, repeating, store
+from orchestrator import schema as schemas
+from orchestrator.analysis.disturbance import canary_floor_ns
+from orchestrator.errors import UsageError
+from orchestrator.exits import Exit
+from orchestrator.report import comparison, comparison_markdown, exporters, job, repetition
+from orchestrator.report.printing import print_json, say
+from orchestrator.report.rows import Per
+from orchestrator.report.units import printable
+from schemas.record import JobRecord, Manifest
+
+
+def compare(
+    root: Path, one: str, other: str, *, fail_on: Sequence[str], unchanged: Sequence[str], at_face_value: bool,
+    as_json: bool, as_markdown: bool,
+) -> Exit:  # fmt: skip
+    """Compare two runs, and hold the gates against what changed."""
+    asked = [gates.parse(text) for text in fail_on]
+    compared = comparing.compare(root, one, other, unchanged=unchanged, at_face_value=at_face_value)
+    judged = [gates.judge(gate, compared.changes) for gate in asked]
+    if as_json:
+        print_json(comparison.document(compared, judged))
+    elif as_markdown:
+        print(comparison_markdown.markdown(compared, judged), end="")
+    else:
+        comparison.show(Console(), compared, judged)
+    return Exit.GATE if any(each.beyond for each in judged) else Exit.FINE
+
+
+def export(root: Path, name: str, form: str, per: Per | None, output: Path | None) -> None:
+    """Write a run for another program, to a file or to standard output; and say what of it found no place there."""
+    run = api.load(name, root)
+    content = exporters.export(run, form, per)
+    for line in exporters.left_out(run, form):
+        say(Console(stderr=True), printable(f"left out, for want of a time: {line}"))
+    if output is not None:
+        try:
+            store.write_bytes(output, content)
+        except OSError as error:
+            raise UsageError(f"cannot write {output}: {error.strerror}") from error
+    elif form in exporters.BINARY and sys.stdout.isatty():
+        raise UsageError(f"{form} is no text for a terminal; name a file with --output")
+    else:
+        sys.stdout.buffer.write(content)
+
+
+def schema(kind: str) -> None:
+    """Print the JSON Schema of one kind of document."""
+    print(schemas.text(kind), end="")
+
+
+def show_again(manifest: Manifest, record: JobRecord, records: Sequence[JobRecord], *, as_json: bool) -> Exit:
+    """Run a job again, and show it with what it measured then."""
+    with repeating.repeated(manifest, record) as (now, log):
+        if as_json:
+            print_json(repetition.document(record, now))
+        else:
+            job.show(Console(), now, log, canary_floor_ns(records), kept=False)
+            same = [each for each in records if each.spec.cell == record.spec.cell and each.spec.block]
+            repetition.show(Console(), record, now, same)
+    if now.outcome == "interrupted":
+        return Exit.INTERRUPTED
+    return Exit.FINE if now.outcome == "measured" else Exit.SOME_JOBS_FAILED

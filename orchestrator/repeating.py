@@ -1,0 +1,72 @@
+"""One job of a run, run again now: with the same spec, in a folder that is gone afterwards. The run stays as it is."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from orchestrator import environments, family, host, store
+from orchestrator.errors import UsageError
+from orchestrator.interrupts import Interrupts
+from orchestrator.launchers.local import Local
+from orchestrator.plan import Plan, mode_of, parse_framework
+from orchestrator.sweep import Sweep
+from schemas.job import JobSpec
+from schemas.record import JobRecord, Manifest
+
+
+@contextmanager
+def repeated(manifest: Manifest, record: JobRecord) -> Iterator[tuple[JobRecord, Path]]:
+    """Run the job of a record once more. Gives its new record, and its log as long as this lasts.
+
+    A cell with a warm cache gets one first, in a process that does not count.
+
+    Raises:
+        UsageError: it cannot be run here as it was then.
+    """
+    machine, available = host.fingerprint(), host.cores()
+    check(manifest, record, available)
+    with (
+        tempfile.TemporaryDirectory(prefix="plumbline-") as folder, tempfile.TemporaryDirectory() as caches,
+        Interrupts() as interrupts, family.guarded(),
+    ):  # fmt: skip
+        host.step_aside(set(record.spec.cpus))
+        beside = store.create(Path(folder), "repeated", datetime.now().astimezone())
+        bench = Sweep(
+            plan=Plan(manifest.sweep, (record.spec.cell,), {}, manifest.seed, available, ()), store=beside,
+            launcher=Local(interrupts, Path(caches)), host=machine, enough=lambda *_: False, publish=lambda _: None,
+            interrupts=interrupts,
+        )  # fmt: skip
+        if record.spec.cell.cache == "warm" and mode_of(record.spec.cell).cached:
+            bench.job(record.spec.model_copy(update={"block": 0}))
+        yield bench.job(record.spec), beside.log(record.spec)
+
+
+def check(manifest: Manifest, record: JobRecord, available: tuple[int, ...]) -> None:
+    """Whether a job can be run here as it was. A run may be somebody else's: what it would start is compared with ours.
+
+    Raises:
+        UsageError: it cannot, and this is why.
+    """
+    spec, cell, name = record.spec, record.spec.cell, store.job_name(record.spec)
+    if record.outcome == "unsupported":
+        raise UsageError(f"{name} was never started: {record.reason}")
+    parse_framework(f"{cell.framework}:{cell.mode}")
+    if missing := sorted({*spec.cpus}.difference(available)):
+        raise UsageError(f"{name} ran on cores {list(spec.cpus)}, and this machine gives us no core {missing[0]}")
+    environments.find(cell.environment)
+    ours = Plan(manifest.sweep, (cell,), {}, manifest.seed, available, ()).job(cell, spec.block, spec.position, None)
+    if (spec.variables, spec.module) != (ours.variables, ours.module):
+        raise UsageError(f"{name} was given other variables, or imported another module, than this version would")
+    check_artefact(spec, name)
+
+
+def check_artefact(spec: JobSpec, name: str) -> None:
+    """Whether the file that a job loads is still there.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if spec.artefact is not None and not Path(spec.artefact.path).is_file():
+        raise UsageError(f"{name} loads {spec.artefact.path}, which is not there; run its sweep again instead")

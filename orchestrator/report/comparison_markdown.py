@@ -1,0 +1,34 @@
+"""A comparison of two runs as Markdown, for a comment on a pull request."""
+
+from collections.abc import Iterator, Sequence
+
+from orchestrator.analysis.results import title
+from orchestrator.analysis.runs import Change
+from orchestrator.comparing import Compared
+from orchestrator.gates import Judged
+from orchestrator.report.comparison import NO_VERDICT, footprint, ratios
+from orchestrator.report.comparison_words import basis, sentences
+from orchestrator.report.markdown import listing, quote, table
+from orchestrator.report.units import duration
+
+HEADINGS = ("mode", "computation", "A", "B", "B over A (95 % interval)", "memory", "verdict")
+
+
+def markdown(compared: Compared, judged: Sequence[Judged]) -> str:
+    """What gates came to, warnings, one table, and the sentences."""
+    failed = [each.gate.said for each in judged if each.beyond]
+    state = f"beyond {', '.join(failed)}" if failed else "within its gates" if judged else "compared"
+    return "\n\n".join([
+        f"### Plumbline: B {state}",
+        quote(basis(compared)),
+        table(HEADINGS, rows(compared.changes)),
+        listing(sentences(compared, judged)),
+    ]) + "\n"  # fmt: skip
+
+
+def rows(changes: Sequence[Change]) -> Iterator[tuple[str, ...]]:
+    """A row for each cell."""
+    for change in changes:
+        times = (duration(each.floor_ns.estimate) for each in (change.before, change.after))
+        shown = ("; ".join(ratios(change)), footprint(change), change.verdict or NO_VERDICT)
+        yield (change.cell.label, title(change.cell), *times, *shown)

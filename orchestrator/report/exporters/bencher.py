@@ -1,0 +1,34 @@
+"""Bencher Metric Format: JSON for Bencher's `json` adapter, with intervals. Latency in nanoseconds, memory in bytes.
+
+https://bencher.dev/docs/reference/bencher-metric-format
+"""
+
+import json
+import math
+from typing import Final
+
+from orchestrator.analysis.results import Result
+from orchestrator.analysis.statistics import Interval
+from orchestrator.api import Run
+from orchestrator.report.exporters.named import measured
+from schemas.sweep import MemoryMetric
+
+MEMORY: Final[dict[str, MemoryMetric]] = {"memory-footprint": "footprint", "memory-step-peak": "step_peak"}
+LONGEST_NAME: Final = 1024
+
+
+def export(run: Run) -> bytes:
+    """A benchmark for each measured cell."""
+    return json.dumps({name[:LONGEST_NAME]: of_cell(found) for name, found in measured(run)}, indent=2).encode() + b"\n"
+
+
+def of_cell(found: Result) -> dict[str, dict[str, float]]:
+    """Its time and its memory, by measure."""
+    memory = {measure: found.memory[metric] for measure, metric in MEMORY.items() if metric in found.memory}
+    return {measure: of_interval(interval) for measure, interval in {"latency": found.floor_ns, **memory}.items()}
+
+
+def of_interval(interval: Interval) -> dict[str, float]:
+    """A metric; an end that the data do not support is left out."""
+    ends = {"value": interval.estimate, "lower_value": interval.low, "upper_value": interval.high}
+    return {name: value for name, value in ends.items() if math.isfinite(value)}

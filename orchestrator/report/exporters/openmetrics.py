@@ -1,0 +1,93 @@
+"""OpenMetrics text, as Prometheus reads it: gauges in seconds and bytes, the cell in their labels.
+
+`plumbline_cell_info` has every cell with its outcome and reason; the gauges have those that were measured.
+https://prometheus.io/docs/specs/om/open_metrics_spec/
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, TypeAlias
+
+from orchestrator.analysis.memory import MEANING
+from orchestrator.analysis.results import Result
+from orchestrator.analysis.statistics import Interval
+from orchestrator.api import Run
+from orchestrator.report.units import printable
+
+Labels: TypeAlias = Mapping[str, str]
+Cells: TypeAlias = Sequence[tuple[Labels, Result]]
+
+TIMES: Final[Mapping[str, tuple[str, Callable[[Result], Interval]]]] = {
+    "call_floor": ("Time of a call: fastest sample of a process, median over processes.", lambda each: each.floor_ns),
+    "call_typical": ("Time of a call: median undisturbed sample, median over processes.", lambda each: each.typical_ns),
+    "first_result": ("Time from the finished model to its first result.", lambda each: each.first_ns),
+}
+ENDS: Final = {"": "estimate", "_low": "low", "_high": "high"}
+"""Each figure and the ends of its interval are families of their own."""
+
+
+def export(run: Run) -> bytes:
+    """All families of a run, and the end that the format asks for."""
+    cells = [(labels(result), result) for result in run.cells]
+    host = run.manifest.host
+    endings = [("_info", named | ending(each), 1) for named, each in cells]
+    about = {"run": run.name, "started": run.manifest.started, "fingerprint": host.content_hash, "cpu": host.cpu}
+    lines = [
+        *family("plumbline_run", "info", "The run.", [("_info", about, 1)]),
+        *family("plumbline_cell", "info", "What became of a cell.", endings),
+        *figures([(named, result) for named, result in cells if result.outcome == "measured"]),
+        "# EOF",
+    ]
+    return "\n".join(lines).encode() + b"\n"
+
+
+def figures(cells: Cells) -> Iterator[str]:
+    """What was measured, in the base units of the format."""
+    processes = [("", named, result.jobs) for named, result in cells]
+    yield from family("plumbline_processes", "gauge", "Processes on which the figures of a cell rest.", processes)
+    for name, (says, of) in TIMES.items():
+        yield from intervals(f"plumbline_{name}", "seconds", says, [(named, of(each)) for named, each in cells], 1e-9)
+    for metric, meaning in MEANING.items():
+        known = [(named, each.memory[metric]) for named, each in cells if metric in each.memory]
+        yield from intervals(f"plumbline_memory_{metric}", "bytes", f"Memory: {meaning}.", known, 1)
+
+
+def intervals(name: str, unit: str, says: str, found: Sequence[tuple[Labels, Interval]], scale: float) -> Iterator[str]:
+    """Three families: estimates and the ends of their intervals, as far as there are any."""
+    for end, field in ENDS.items():
+        numbers = [("", named, scale * getattr(interval, field)) for named, interval in found]
+        sense = f"{says[:-1]}, {field} end of its interval." if end else says
+        yield from family(f"{name}{end}_{unit}", "gauge", sense, numbers, unit)
+
+
+def family(
+    name: str, kind: str, says: str, samples: Sequence[tuple[str, Labels, float]], unit: str = ""
+) -> Iterator[str]:
+    """One family of metrics: what it is, and its samples that are numbers. Of no samples, nothing."""
+    known = [(suffix, named, value) for suffix, named, value in samples if math.isfinite(value)]
+    if not known:
+        return
+    yield f"# TYPE {name} {kind}"
+    if unit:
+        yield f"# UNIT {name} {unit}"
+    yield f"# HELP {name} {escaped(says)}"
+    for suffix, named, value in known:
+        inside = ",".join(f'{key}="{escaped(text)}"' for key, text in named.items())
+        yield f"{name}{suffix}{{{inside}}} {value!r}"
+
+
+def labels(result: Result) -> dict[str, str]:
+    """What says which cell it is."""
+    fields = result.cell.model_dump(mode="json", exclude={"parameters"})
+    sizes = " ".join(f"{name}={value}" for name, value in result.cell.parameters.items())
+    return {name: str(value) for name, value in fields.items()} | {"parameters": sizes}
+
+
+def ending(result: Result) -> dict[str, str]:
+    """What became of a cell."""
+    return {"outcome": result.outcome or "not run", "reason": result.reason, "grade": result.grade}
+
+
+def escaped(text: str) -> str:
+    """Text as the format holds it, on one line."""
+    return printable(text).replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

@@ -1,0 +1,35 @@
+"""Apache Parquet: the same table with types. A column of which nothing is known has its type from its name."""
+
+import io
+
+from orchestrator.api import Run
+from orchestrator.errors import UsageError
+from orchestrator.report.rows import Per
+from orchestrator.report.rows_of_jobs import Row, Scalar
+
+
+def export(run: Run, per: Per) -> bytes:
+    """One table.
+
+    Raises:
+        UsageError: pyarrow is not installed.
+    """
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        raise UsageError("parquet needs pyarrow: pip install 'plumbline[parquet]'") from error
+    rows = run.rows(per)
+    types = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+    schema = pa.schema([(column, types[kind(column, rows)]) for column in (rows[0] if rows else {})])
+    target = io.BytesIO()
+    parquet.write_table(pa.Table.from_pylist(rows, schema=schema), target)
+    return target.getvalue()
+
+
+def kind(column: str, rows: list[Row]) -> type[Scalar]:
+    """The type that holds all values of a column. A time or a size may have a fraction, in another run if not here."""
+    found = {type(row[column]) for row in rows if row[column] is not None}
+    if found <= {int, float} and (found or column.endswith(("_ns", "_bytes"))):
+        return float if float in found or column.endswith(("_ns", "_bytes")) else int
+    return next(iter(found)) if len(found) == 1 else str

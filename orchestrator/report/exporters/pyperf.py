@@ -1,0 +1,69 @@
+"""pyperf's JSON, version 1.0: a benchmark for each measured cell, a run for each of its processes that count.
+
+Values are seconds per call of each sample, warm-ups those of each lap from the first call on; `pyperf compare_to`,
+`stats`, `hist` and `check` read them. What `compare_to` decides is its own: it takes the samples of one process for
+independent (docs/measurement.md says how often that errs).
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from orchestrator.analysis.results import counted, counting
+from orchestrator.api import Run
+from orchestrator.attempts import last_attempts
+from orchestrator.moments import moment
+from orchestrator.report.exporters.named import measured
+from orchestrator.report.units import printable
+from schemas.event import Report
+from schemas.record import JobRecord
+
+Metadata: TypeAlias = dict[str, str | int | float]
+
+
+def export(run: Run) -> bytes:
+    """A suite of benchmarks."""
+    records = list(counted(last_attempts(run.records)))
+    found = [(name, [each for each in records if each.spec.cell == cell.cell]) for name, cell in measured(run)]
+    suite = [benchmark(name, own) for name, own in found]
+    document = {"version": "1.0", "benchmarks": [each for each in suite if each["runs"]]}
+    return json.dumps(document, allow_nan=False).encode() + b"\n"
+
+
+def benchmark(name: str, records: Sequence[JobRecord]) -> dict[str, Any]:
+    """One cell."""
+    metadata = {"name": line(name), "unit": "second"}
+    return {"metadata": metadata, "runs": [process(record, report) for record, report in counting(records)]}
+
+
+def process(record: JobRecord, report: Report) -> dict[str, Any]:
+    """One process."""
+    return {
+        "metadata": metadata(record, report),
+        "warmups": [[calls, took_ns / calls / 1e9] for calls, took_ns in report.warmup],
+        "values": [sample / report.calls / 1e9 for sample in report.samples_ns],
+    }
+
+
+def metadata(record: JobRecord, report: Report) -> Metadata:
+    """What pyperf has names for, and the versions; what is not known is left out, since it knows no empty value."""
+    host, outside = record.host, record.outside
+    began = moment(outside.started) if outside else None
+    known: Metadata = {
+        "loops": report.calls,
+        "cpu_model_name": host.cpu,
+        "cpu_count": host.logical_cores or host.cores,
+        "cpu_affinity": ",".join(map(str, record.spec.cpus)),
+        "platform": host.system,
+        "python_version": host.python,
+        "python_hash_seed": record.spec.hash_seed,
+        "date": f"{began:%Y-%m-%d %H:%M:%S.%f}" if began else "",
+        "load_avg_1min": outside.load_before if outside else "",
+        **{f"{name}_version": version for name, version in report.versions.items()},
+    }
+    return {name: line(value) for name, value in known.items() if value != ""}
+
+
+def line(value: str | float) -> str | float:
+    """Text on one line, as pyperf wants it; numbers as they are."""
+    return " ".join(printable(value).split()) if isinstance(value, str) else value

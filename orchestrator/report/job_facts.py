@@ -1,0 +1,127 @@
+"""One job in facts, each a name and a sentence: what happened, what was asked, what was measured."""
+
+import statistics
+from collections.abc import Iterator
+from typing import Final
+
+from orchestrator.analysis.disturbance import LIMIT, MEANING, flags, lost_shares
+from orchestrator.analysis.memory import headlines
+from orchestrator.analysis.results import of_laps, title
+from orchestrator.report.plot import bars, log_bars, marks
+from orchestrator.report.units import duration, ratio, size
+from schemas.event import Report
+from schemas.job import JobSpec
+from schemas.record import JobRecord
+
+Facts = Iterator[tuple[str, str]]
+
+WIDTH: Final = 60
+"""Signs of a plot: with its name and its ends it fits 80 columns."""
+
+CLASSES: Final = {
+    "flat": "steady from the first call on", "warm-up": "steady from call {call:,} on", "none": "not steady by its end",
+    "slow-down": "slower from call {call:,} on than before",
+}  # fmt: skip
+
+
+def happened(record: JobRecord) -> Facts:
+    """What a person asks first."""
+    yield "outcome", record.outcome + (f": {record.reason}" if record.reason else "")
+    if record.advice:
+        yield "advice", record.advice
+    if (outside := record.outside) is not None:
+        yield "from outside", f"{duration(outside.spawn_to_end_ns)} from spawn to end, at {outside.started}"
+        if outside.looks:
+            most, last = size(outside.resident_peak_bytes), size(outside.resident_last_bytes)
+            yield "from outside", f"at most {most} resident in {outside.looks} looks, {last} at the last"
+        if outside.exit_status:
+            yield "from outside", f"it left with status {outside.exit_status} during {outside.last_phase or 'no phase'}"
+
+
+def asked(record: JobRecord) -> Facts:
+    """The job as it was given to its worker."""
+    spec, timing, limits = record.spec, record.spec.timing, record.spec.limits
+    cores = ", ".join(map(str, spec.cpus)) or "all"
+    yield "cell", f"{spec.cell.label}, {title(spec.cell)}"
+    yield "where", f"environment {spec.cell.environment}, cores {cores}, machine {record.host.content_hash}"
+    yield "place", f"block {spec.block}, position {spec.position}, attempt {spec.attempt}"
+    yield "seeds", f"data {spec.seed}, hashes {spec.hash_seed}, environment longer by {spec.padding_bytes} bytes"
+    calls = "as many calls as fit" if timing.calls is None else f"{timing.calls:,} calls"
+    least, most = duration(timing.warmup_min_ns), duration(timing.longest_warm_up_ns)
+    yield "timing", f"{timing.samples} samples of {duration(timing.sample_ns)}, each of {calls}"
+    yield "timing", f"warm-up of {least} to {most}; in all {spec.deadline_s:g} s at most"
+    memory = "no limit of memory" if limits.memory is None else f"memory {size(limits.memory)}"
+    phases = "".join(f", {name} {seconds:g} s" for name, seconds in limits.phases.items())
+    yield "limits", f"{memory}, log {size(limits.log)}, {limits.files} files, {limits.processes} processes{phases}"
+    yield from loaded(spec)
+
+
+def loaded(spec: JobSpec) -> Facts:
+    """Where the model comes from, if it is not built in the worker; and what the worker imports, if not its own."""
+    if (artefact := spec.artefact) is not None:
+        yield "loaded from", f"{artefact.path}, {artefact.size_bytes} bytes, SHA-256 {artefact.sha256}"
+    if spec.module:
+        yield "module", spec.module
+
+
+def measured(record: JobRecord, report: Report, canary_ns: float) -> Facts:
+    """What came of it: times with their plots, what disturbed them, memory, versions, warnings."""
+    times = [sample / report.calls for sample in report.samples_ns]
+    floor, slowest = min(times), max(times)
+    yield (
+        "per call",
+        f"floor {duration(floor)}, median {duration(statistics.median(times))}, slowest {duration(slowest)}",
+    )
+    yield "samples", f"{len(times)} of {report.calls:,} calls, each about {duration(min(report.samples_ns))}"
+    yield "", f"{bars(times, WIDTH)} up to {ratio(slowest / floor)} × floor"
+    yield from disturbed(record, report)
+    yield from warm_up(report)
+    null = report.overhead.null_ns
+    yield "loop", f"{null:.0f} ns of a call are the timing loop's own: {duration(floor - null)} net"
+    if report.overhead.linearity is not None:
+        yield "linearity", f"twice the calls took {report.overhead.linearity:.3f} times as long"
+    counted = "not counted" if report.compilations is None else str(report.compilations)
+    yield "compilations", f"{counted} while it was timed"
+    yield "flags", "; ".join(f"{flag}: {MEANING[flag]}" for flag in sorted(flags(record, canary_ns))) or "none"
+    yield from resources(report)
+    yield "versions", ", ".join(f"{name} {version}" for name, version in report.versions.items())
+    yield from (("warned", warning) for warning in report.warnings)
+
+
+def disturbed(record: JobRecord, report: Report) -> Facts:
+    """Which samples something disturbed, and what was counted over all of them."""
+    lost, noise = lost_shares(report, len(record.spec.cpus) or record.host.cores), report.noise
+    hit = [share > LIMIT or steal > 0 for share, steal in zip(lost, noise.steal_ns, strict=True)]
+    worst = f", worst by {max(lost):.1%} of its time" if any(hit) else ""
+    yield "disturbed", f"{sum(hit)} of {len(hit)} samples{worst}"
+    if any(hit):
+        yield "", marks(hit, WIDTH)
+    quotas = f"; stopped by a quota {noise.throttled} times" if noise.throttled else ""
+    moves = "" if noise.migrations is None else f", moved to another core {noise.migrations} times"
+    yield "", f"interrupted {noise.involuntary_switches} times{moves}, {noise.major_faults} major faults{quotas}"
+    if noise.canary_ns:
+        low, middle = min(noise.canary_ns), statistics.median(noise.canary_ns)
+        yield "canary", f"a fixed small product took {duration(low)} at least, {duration(middle)} in the median"
+
+
+def warm_up(report: Report) -> Facts:
+    """Each lap from the first call on, and from where calls were steady."""
+    laps = [took / calls for calls, took in report.warmup]
+    found = of_laps(report.warmup)
+    call = 1 + sum(calls for calls, _ in report.warmup[: found.start])
+    yield "warm-up", f"{CLASSES[found.kind].format(call=call)}; from the first call, {duration(laps[0])}:"
+    steady = f" to {duration(found.level_ns)}" if found.kind != "none" else ""
+    yield "", f"{log_bars(laps, WIDTH)}{steady}"
+
+
+def resources(report: Report) -> Facts:
+    """Memory and joules, as far as this machine says; and how near to the fastest that it was seen to compute."""
+    seconds = min(report.samples_ns) / report.calls / 1e9
+    if report.ceiling.flops_per_s > 0:
+        share = report.work.flops / seconds / report.ceiling.flops_per_s
+        yield "work", f"{report.work.flops:,} operations a call, {100 * share:.2g} % of the most seen in this process"
+    if found := headlines(report):
+        yield "memory", ", ".join(f"{metric.replace('_', ' ')} {size(count)}" for metric, count in found.items())
+    if report.energy is not None:
+        per_call, span = report.energy.joules / report.energy.calls, report.energy.seconds
+        yield "energy", f"{per_call:.3g} J a call over {span:.1f} s, {report.energy.source}, whole machine"

@@ -1,0 +1,99 @@
+"""A run as rows for a table: one for each cell, each job or each sample. A figure is there only where it counts.
+
+Column names end in their unit. What the data do not support, or what was not measured as it should be, is None.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Literal, TypeAlias
+
+from orchestrator.analysis.disturbance import canary_floor_ns
+from orchestrator.analysis.results import Group, Result
+from orchestrator.analysis.statistics import Interval
+from orchestrator.report.document import finite
+from orchestrator.report.rows_of_jobs import Row, of_cell, of_job, of_samples
+from schemas.job import Cell
+from schemas.record import JobRecord, Manifest
+
+Per = Literal["cell", "job", "sample"]
+Named: TypeAlias = dict[str, Interval]
+
+CELL = {"cell", "label", *Cell.model_fields}
+
+
+def rows(run: str, manifest: Manifest, records: Sequence[JobRecord], groups: Sequence[Group], per: Per) -> list[Row]:
+    """The rows of a run. Each has every column, those of all parameters included."""
+    if per == "cell":
+        found = list(of_groups(groups))
+    else:
+        one, sound, canary_ns = of_job if per == "job" else of_samples, measured(groups), canary_floor_ns(records)
+        found = [row for record in records for row in one(record, canary_ns, sound=record.spec.cell.id in sound)]
+    columns = sorted(dict.fromkeys(column for row in found for column in row), key=place)
+    head: Row = {"run": run, "run_started": manifest.started, "fingerprint": manifest.host.content_hash}
+    return [head | {column: row.get(column) for column in columns} for row in found]
+
+
+def place(column: str) -> int:
+    """Which cell it is comes first, its parameters next, then the rest."""
+    return 0 if column in CELL else 1 if column.startswith("parameter_") else 2
+
+
+def measured(groups: Sequence[Group]) -> frozenset[str]:
+    """The ids of the cells whose figures count."""
+    return frozenset(each.cell.id for group in groups for each in group.results if each.outcome == "measured")
+
+
+def of_groups(groups: Sequence[Group]) -> Iterator[Row]:
+    """A row for each cell, with its place among those that compute the same."""
+    for group in groups:
+        places = {standing.cell: standing for standing in group.standings}
+        for result in group.results:
+            place, against = places.get(result.label), group.against.get(result.label)
+            yield of_result(result) | {
+                "computation": group.title,
+                "rank_best": place.best if place else None,
+                "rank_worst": place.worst if place else None,
+                "baseline": group.baseline or None,
+                **of_interval("ratio", "", against.ratio if against else None),
+                "verdict": str(against.verdict) if against else None,
+            }
+
+
+def of_result(result: Result) -> Row:
+    """What all processes of a cell come to."""
+    sound = result.outcome == "measured"
+    times: Named = {
+        "floor": result.floor_ns, "typical": result.typical_ns, "first_result": result.first_ns,
+        "second_call": result.second_ns, "to_steady": result.steady_ns,
+    }  # fmt: skip
+    memory: Named = {str(metric): interval for metric, interval in result.memory.items()}
+    return {
+        **of_cell(result.cell),
+        "outcome": result.outcome,
+        "reason": result.reason or None,
+        "processes": result.jobs,
+        "grade": result.grade,
+        "flags": ",".join(sorted(result.flags)) or None,
+        "steadiness": result.steadiness,
+        **of_intervals(times, "_ns", sound=sound),
+        **{f"{name}_ns": value if sound else None for name, value in result.percentiles_ns.items()},
+        "loop_overhead_ns": finite(result.overhead_ns),
+        **of_intervals(memory, "_bytes", sound=sound),
+    }
+
+
+def of_intervals(named: Named, unit: str, *, sound: bool) -> Row:
+    """Three columns for each interval; empty where they do not count."""
+    return {
+        column: number
+        for name, interval in named.items()
+        for column, number in of_interval(name, unit, interval if sound else None).items()
+    }
+
+
+def of_interval(name: str, unit: str, interval: Interval | None) -> Row:
+    """An estimate and its ends. A low end of zero is none: no time and no size is known to be that small."""
+    numbers = (interval.estimate, interval.low or -math.inf, interval.high) if interval else (math.nan,) * 3
+    return {
+        f"{name}{end}{unit}": finite(float(number)) for end, number in zip(("", "_low", "_high"), numbers, strict=True)
+    }

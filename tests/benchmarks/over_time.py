@@ -1,0 +1,94 @@
+"""How often `compare` tells two runs of the very same sweep apart, made one after the other on one machine.
+
+    python tests/benchmarks/over_time.py --runs 10
+
+makes ten short sweeps of seven cells that need nothing but NumPy, each of eight blocks, and compares all 45 pairs. With
+--of FOLDER it makes none, and compares the runs that are there.
+"""
+
+import argparse
+import math
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+
+from orchestrator import host
+from orchestrator.analysis.compare import CLAIMS
+from orchestrator.analysis.statistics import clopper_pearson
+from orchestrator.comparing import Compared, compare
+
+SWEEP = """\
+name = "over-time"
+[axes]
+frameworks = ["numpy"]
+workloads = ["rnn_cell", "mlp", "rnn:length=8"]
+batch = [1, 32]
+[[include]]
+framework = "synthetic:spin"
+workload = "synthetic"
+[timing]
+samples = 20
+sample_ns = 5000000
+warmup_min_ns = 50000000
+[stop]
+blocks = 8
+"""
+
+
+def main() -> None:
+    """Make the runs, compare them all, and print the figures with their conditions."""
+    asked = arguments()
+    with tempfile.TemporaryDirectory() as made:
+        folder = asked.of or Path(made)
+        if asked.of is None:
+            make(folder, asked.runs)
+        names = sorted(path.parent.name for path in folder.glob("*/manifest.json"))
+        pairs = list(combinations(names, 2))
+        for words, at_face_value in (("allowing for the runs", False), ("at face value", True)):
+            tell(words, [compare(folder, *pair, at_face_value=at_face_value) for pair in pairs])
+    machine = host.fingerprint()
+    print(f"{len(names)} runs; {machine.cpu}, {machine.cores} cores, {machine.system}, Python {machine.python}")
+
+
+def make(folder: Path, runs: int) -> None:
+    """Run the same sweep so many times."""
+    file = folder / "over-time.toml"
+    file.write_text(SWEEP)
+    for number in range(1, runs + 1):
+        print(f"run {number} of {runs} ...", flush=True)
+        command = [sys.executable, "-m", "orchestrator", "sweep", str(file), "--runs", str(folder), "--json"]
+        subprocess.run(command, check=True, capture_output=True)
+
+
+def tell(words: str, found: Sequence[Compared]) -> None:
+    """How many of these comparisons claim anything, how far the runs moved, and how wide the intervals are."""
+    changes = [change for compared in found for change in compared.changes]
+    barred = sum("C" in (change.before.grade, change.after.grade) for change in changes)
+    claimed = sum(any(change.verdict in CLAIMS for change in compared.changes) for compared in found)
+    share = clopper_pearson(claimed, len(found))
+    moved = [compared.together for compared in found if compared.together is not None]
+    widths = [math.log(change.time.claimed.high / change.time.claimed.low) / 2 for change in changes]
+    alone = sum(change.verdict in CLAIMS for change in changes)
+    print(
+        f"{words}: {claimed} of {len(found)} pairs of runs claim a difference, {share.estimate:.1%} "
+        f"({share.low:.1%} to {share.high:.1%}), {alone} of {len(changes)} cells ({barred} graded C); "
+        f"half-width {statistics.median(widths):.2%} in the median; from run to run cells moved by "
+        f"{statistics.median(abs(each.common) for each in moved):.2%} together and "
+        f"{statistics.median(each.spread for each in moved):.2%} apart"
+    )
+
+
+def arguments() -> argparse.Namespace:
+    """What was asked."""
+    parser = argparse.ArgumentParser(description="How often compare tells runs of one sweep apart.")
+    parser.add_argument("--runs", type=int, default=10, help="so many runs (10)")
+    parser.add_argument("--of", type=Path, help="compare the runs in this folder, and make none")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
