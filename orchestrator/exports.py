@@ -15,7 +15,7 @@ from orchestrator.launchers import Launcher
 from orchestrator.store import Store
 from schemas.event import Event, Exported
 from schemas.job import Cell, JobSpec
-from schemas.record import ExportRecord, Host, JobRecord, Outside
+from schemas.record import ExportRecord, Host, JobRecord
 
 
 def needed(cell: Cell) -> bool:
@@ -58,9 +58,5 @@ class Exports:
         return ExportRecord(
             spec=spec, outcome="exported" if exported else judgement.outcome, exported=exported,
             reason="" if exported else judgement.reason, advice="" if exported else judgement.advice, host=self.host,
-            outside=Outside(
-                started=started, spawn_to_end_ns=ending.wall_ns, exit_status=ending.status,
-                last_phase=judge.last_phase(ending), load_before=load, looks=ending.seen.looks,
-                resident_peak_bytes=ending.seen.peak_bytes, resident_last_bytes=ending.seen.last_bytes,
-            ),
+            outside=judge.outside(ending, started, load),
         )  # fmt: skip

@@ -19,10 +19,11 @@ from dataclasses import dataclass
 import psutil
 
 from orchestrator import watchdog
+from orchestrator.groups import Groups
 
 PR_SET_CHILD_SUBREAPER = 36
 MARK = secrets.token_hex(16)
-"""In the environment of every worker of this process, and so of what it starts."""
+"""In the environment of every worker of this process, and so of what it starts; and in its control groups' names."""
 
 ATTEMPTS = 1000
 PAUSE_S = 0.01
@@ -82,10 +83,22 @@ def subreaper(*, wanted: bool) -> None:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """While entered, a watchdog ends the workers' descendants if this process is killed."""
+    """While entered, a watchdog ends the workers' descendants if this process is killed.
+
+    What others have left that were killed together with their watchdogs is ended first.
+    """
     if sys.platform != "linux":
         yield
         return
+    groups = Groups(MARK)
+    with groups.handing_on(), watched():
+        groups.end_stale()
+        yield
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """While entered, there is a watchdog."""
     reader, writer = os.pipe()
     quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
     pid = os.posix_spawn(
@@ -107,6 +120,7 @@ def end_left(said: str) -> None:
     """End what a killed orchestrator has left, if its watchdog was killed with it: `said` is what its lock says."""
     _, _, mark = said.partition(" ")
     if sys.platform == "linux" and re.fullmatch("[0-9a-f]{32}", mark):
+        watchdog.end_groups(mark)
         watchdog.end_marked(mark)
 
 

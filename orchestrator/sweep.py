@@ -16,7 +16,7 @@ from orchestrator.store import Store
 from schemas.artefact import Artefact
 from schemas.event import Ceiling, Event, Report
 from schemas.job import Cell, JobSpec
-from schemas.record import Host, JobRecord, Outside
+from schemas.record import Host, JobRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +189,7 @@ class Sweep:
         judgement = judge.judge(spec, ending, most)
         record = JobRecord(
             spec=spec, outcome=judgement.outcome, reason=judgement.reason, advice=judgement.advice,
-            report=report, host=self.host,
-            outside=Outside(
-                started=started, spawn_to_end_ns=ending.wall_ns, exit_status=ending.status,
-                last_phase=judge.last_phase(ending), load_before=load, looks=ending.seen.looks,
-                resident_peak_bytes=ending.seen.peak_bytes, resident_last_bytes=ending.seen.last_bytes,
-            ),
+            report=report, host=self.host, outside=judge.outside(ending, started, load),
         )  # fmt: skip
         return self._keep(record)
 

@@ -50,6 +50,7 @@ def facts(record: JobRecord) -> Iterator[tuple[str, str]]:
             "from outside",
             f"{duration(record.outside.spawn_to_end_ns)} from spawn to end, at {record.outside.started}{seen(record)}",
         )
+    yield from bounded(record)
     if (report := record.report) is not None:
         times = sorted(sample / report.calls for sample in report.samples_ns)
         yield (
@@ -77,6 +78,22 @@ def seen(record: JobRecord) -> str:
         return ""
     most, last = size(outside.resident_peak_bytes), size(outside.resident_last_bytes)
     return f"; at most {most} resident in {outside.looks} looks, {last} at the last"
+
+
+def bounded(record: JobRecord) -> Iterator[tuple[str, str]]:
+    """How the job was limited as a whole, and what its control group counted."""
+    outside, limits = record.outside, record.spec.limits
+    if outside is not None and outside.memory_limit is not None and limits.memory is not None:
+        whole = "the job as a whole and " if outside.memory_limit == "job" else ""
+        yield "memory limit", f"{size(limits.memory)} for {whole}each of its processes"
+    if outside is not None and outside.control_group is not None:
+        counts = {
+            "at most {} with files it read first": outside.group_peak_bytes and size(outside.group_peak_bytes),
+            "{} killed for want of memory": outside.group_kills,
+            "{} starts of a process or thread refused": outside.group_refusals,
+        }
+        said = [text.format(value) for text, value in counts.items() if value is not None]
+        yield "control group", ", ".join([outside.control_group, *said])
 
 
 def memory(report: Report) -> Iterator[tuple[str, str]]:
