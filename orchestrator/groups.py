@@ -167,10 +167,11 @@ class Groups:
     @contextmanager
     def handing_on(self) -> Iterator[None]:
         """While entered, the own group of version 2 hands its controllers on, if it has them and that may be done."""
-        version, own = self._own(CONTROLLERS[0])
+        version, own = self._own("memory")
         home = f"{own}/{watchdog.PREFIX}{self.mark}"
-        if version != "v2" or own is None or self._hand_on(own) or not (self._may_leave(own) and self._made(home)):
-            yield  # what hands on already goes on doing so: the jobs of another program may need it
+        has = "memory" in (self.files.text(f"{own}/cgroup.controllers") or "").split()
+        if version != "v2" or own is None or not has or self._hand_on(own) or not self._may_leave(own, home):
+            yield  # what hands on by now goes on doing so: the jobs of another program may need it
             return
         try:
             self._move(own, home)
@@ -198,16 +199,18 @@ class Groups:
         return version, around if name == f"{watchdog.PREFIX}{self.mark}" else folders[-1]
 
     def _hand_on(self, own: str) -> bool:
-        """Whether a group now hands on all controllers that are needed here."""
-        path = str(self.files.path(f"{own}/cgroup.subtree_control"))
-        took = [watchdog.write(path, f"+{controller}") for controller in CONTROLLERS]
-        return all(took)
+        """Whether a group now hands on what it has of the controllers that are needed here.
 
-    def _may_leave(self, own: str) -> bool:
-        """Whether that helps, and nobody is in the group but this process and what it has started."""
-        there = (self.files.text(f"{own}/cgroup.controllers") or "").split()
+        All at once: it takes `pids` even with processes in it, and then nothing could be moved below it any more.
+        """
+        has = (self.files.text(f"{own}/cgroup.controllers") or "").split()
+        wanted = " ".join(f"+{controller}" for controller in CONTROLLERS if controller in has)
+        return watchdog.write(str(self.files.path(f"{own}/cgroup.subtree_control")), wanted)
+
+    def _may_leave(self, own: str, home: str) -> bool:
+        """Whether nobody is in a group but this process and what it has started, and there is now one to go to."""
         children = {child.pid for child in psutil.Process().children(recursive=True)}
-        return bool({*CONTROLLERS} & {*there}) and {*self._members(own)} <= {os.getpid(), *children}
+        return {*self._members(own)} <= {os.getpid(), *children} and self._made(home)
 
     def _move(self, own: str, home: str) -> None:
         for pid in self._members(own):
