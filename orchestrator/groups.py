@@ -112,10 +112,10 @@ class Leaf:
         for folder in {*self.folders.values()}:
             watchdog.empty(self._path(folder))
 
-    def remove(self) -> None:
+    def end(self) -> None:
         """Remove the group. If something cannot be killed, it stays, and a later run of this program removes it."""
         for folder in {*self.folders.values()}:
-            watchdog.remove(self._path(folder))
+            watchdog.end(self._path(folder))
 
     def _path(self, name: str) -> str:
         return str(self.files.path(name))
@@ -153,7 +153,7 @@ class Groups:
             made.bound(limits)
             yield made
         finally:
-            made.remove()
+            made.end()
 
     def place(self, controller: str) -> tuple[Version | None, str | None]:
         """The group in which this process may make groups that this controller bounds; None if there is none."""
@@ -186,9 +186,7 @@ class Groups:
             for folder in self.files.names(f"{place}/{watchdog.PREFIX}*") if place else ():
                 found = JOB.fullmatch(folder.rpartition("/")[2])
                 if found and not psutil.pid_exists(int(found[1])):
-                    path = str(self.files.path(folder))
-                    watchdog.empty(path)
-                    watchdog.remove(path)
+                    watchdog.end(str(self.files.path(folder)))
 
     def _own(self, controller: str) -> tuple[Version | None, str | None]:
         """The group of this process, or the one from which it has stepped down."""

@@ -131,7 +131,10 @@ def of_kill(hunger: Cause, during: str) -> Judgement:
 
 def under(limits: Limits) -> str:
     """That the user's own limit of memory may be why; empty if there is none."""
-    return "" if limits.memory is None else f", under the limit of {limits.memory / (1 << 30):g} GiB"
+    if limits.memory is None:
+        return ""
+    shift, unit = (20, "MiB") if limits.memory % (1 << 30) else (30, "GiB")
+    return f", under the limit of {limits.memory / (1 << shift):g} {unit}"
 
 
 def outside(ending: Ending, started: str, load_before: float) -> Outside:

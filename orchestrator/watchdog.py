@@ -19,6 +19,7 @@ PREFIX = "plumbline-"
 
 GROUPS = "/sys/fs/cgroup"
 RELEASED = "released\n"
+TRIES = 10
 ATTEMPTS = 500
 PAUSE_S = 0.01
 
@@ -48,10 +49,18 @@ def end_groups(mark: str, root: str = GROUPS) -> None:
     found = [f"{path}/{name}" for path, names, _ in os.walk(root) for name in names if name.startswith(PREFIX + mark)]
     homes = [group for group in found if group.endswith(mark)]
     for group in found:
-        if group not in homes and empty(group):
-            remove(group)
+        if group not in homes:
+            end(group)
     for home in homes:
         leave(home)
+
+
+def end(group: str) -> None:
+    """Kill all that is in a control group, and remove it; again, if something has joined it meanwhile."""
+    for _ in range(TRIES):
+        if not empty(group) or remove(group):
+            return
+        time.sleep(PAUSE_S)
 
 
 def empty(group: str) -> bool:
@@ -67,11 +76,12 @@ def empty(group: str) -> bool:
     return False
 
 
-def remove(group: str) -> None:
-    """Remove an empty control group and those below it."""
+def remove(group: str) -> bool:
+    """Remove an empty control group and those below it; whether it is gone."""
     for path, _, _ in os.walk(group, topdown=False):
         with contextlib.suppress(OSError):
             os.rmdir(path)  # noqa: PTH106
+    return not os.access(group, os.F_OK)
 
 
 def leave(home: str) -> None:

@@ -63,7 +63,7 @@ def test_shared_memory_beyond_the_limit_is_out_of_memory_for_sure(
     found = judge.judge(make_spec(limits=Limits(memory=64 << 20)), ending)
     assert (found.outcome, found.reason) == (
         "out-of-memory",
-        "the kernel ended one of its processes for want of memory during first call, under the limit of 0.0625 GiB",
+        "the kernel ended one of its processes for want of memory during first call, under the limit of 64 MiB",
     )
 
 
@@ -180,6 +180,14 @@ def kernel(folder: str) -> None:
 
 
 @pytest.fixture
+def process() -> Iterator[int]:
+    """A process that nobody needs."""
+    with subprocess.Popen(SLEEP) as made:
+        yield made.pid
+        made.kill()
+
+
+@pytest.fixture
 def unified(tmp_path: Path) -> Path:
     """A machine with version 2, on which this process is in a group that hands its controllers on."""
     (tmp_path / "proc/self").mkdir(parents=True)
@@ -196,15 +204,16 @@ def said(machine: Path, folder: str) -> dict[str, str]:
     return {path.name: path.read_text() for path in (machine / folder).iterdir() if path.is_file()}
 
 
-def test_in_version_2_a_job_has_one_group_with_all_its_limits(unified: Path) -> None:
+def test_in_version_2_a_job_has_one_group_with_all_its_limits(unified: Path, process: int) -> None:
     with Groups(OTHER, Files(unified), kernel).leaf(Limits(memory=1 << 30, processes=20)) as leaf:
-        leaf.enter(4711)
+        leaf.enter(process)
         (folder,) = {*leaf.folders.values()}
         assert Path(folder).match(f"{MINE}/plumbline-{OTHER}-{os.getpid()}-*")
         files = said(unified, folder)
+        (unified / folder / "cgroup.procs").write_text("")
     for name, text in {
         "memory.max": "1073741824", "memory.swap.max": "0", "memory.oom.group": "1", "pids.max": "160",
-        "cgroup.procs": "4711",
+        "cgroup.procs": str(process),
     }.items():  # fmt: skip
         assert files[name].startswith(text), name
     assert leaf.bounds_memory
@@ -217,10 +226,11 @@ def test_in_version_2_without_a_limit_of_memory_there_is_none(unified: Path) -> 
     assert files["memory.oom.group"].startswith("1")
 
 
-def test_in_version_2_the_groups_counters_are_read(unified: Path) -> None:
+def test_in_version_2_the_groups_counters_are_read(unified: Path, process: int) -> None:
     with Groups(OTHER, Files(unified), kernel).leaf(Limits()) as leaf:
-        leaf.enter(4711)
+        leaf.enter(process)
         folder = unified / leaf.folders["memory"]
+        (folder / "cgroup.procs").write_text("")
         (folder / "memory.peak").write_text("123456\n")
         (folder / "memory.events").write_text("low 0\nhigh 0\nmax 7\noom 1\noom_kill 3\noom_group_kill 1\n")
         (folder / "pids.events").write_text("max 5\n")
@@ -245,22 +255,22 @@ def test_a_group_of_somebody_else_is_not_used(unified: Path) -> None:
         assert not [*unified.glob(f"{MINE}/plumbline-*")]
 
 
-def test_without_groups_nothing_is_bounded_and_nothing_counted(tmp_path: Path) -> None:
+def test_without_groups_nothing_is_bounded_and_nothing_counted(tmp_path: Path, process: int) -> None:
     with Groups(OTHER, Files(tmp_path)).leaf(Limits(memory=1 << 30)) as leaf:
-        leaf.enter(4711)
+        leaf.enter(process)
         leaf.empty()
         assert (leaf.bounds_memory, leaf.seen()) == (False, Seen())
     Groups(OTHER, Files(tmp_path)).end_stale()
 
 
-def test_a_process_that_cannot_be_moved_leaves_a_job_without_a_group(unified: Path) -> None:
+def test_a_process_that_cannot_be_moved_leaves_a_job_without_a_group(unified: Path, process: int) -> None:
     def read_only(folder: str) -> None:
         kernel(folder)
         Path(folder, "cgroup.procs").unlink()
 
     with Groups(OTHER, Files(unified), read_only).leaf(Limits(memory=1 << 30)) as leaf:
         assert leaf.bounds_memory
-        leaf.enter(4711)
+        leaf.enter(process)
         assert (leaf.bounds_memory, leaf.seen()) == (False, Seen())
 
 
