@@ -5,6 +5,7 @@ summary, and exits with 1 if a promise was broken.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -285,7 +286,8 @@ def disturbed(made: Trial) -> dict[str, bytes]:
     before = made.files()
     act = EVERY[made.fault].act
     while started.poll() is None and not made.hit:
-        made.hit = act(made, program)
+        with contextlib.suppress(psutil.Error):  # what it looks at is ending just now
+            made.hit = act(made, program)
         time.sleep(0.005)
     started.wait(PATIENCE_S)
     time.sleep(0.5)
