@@ -32,6 +32,9 @@ from schemas.limits import Limits
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 LONGEST_LINE = 16 << 20
 LONGEST_TALK = 64 << 20
+MOST_EVENTS = 10_000
+"""A job has some dozens; each takes more room here than it took on its way."""
+
 USUAL = Limits()
 GRACE_S = 0.5
 """After each of interrupt and terminate, a process group has so long before the next, harder signal."""
@@ -240,6 +243,7 @@ class Lines:
         self.closed = False
         self._rest = bytearray()
         self._total = 0
+        self._count = 0
 
     def read(self) -> Iterator[Event]:
         """All events that have arrived whole.
@@ -267,6 +271,9 @@ class Lines:
             self.closed = True
 
     def _parse(self, line: bytearray) -> Event:
+        self._count += 1
+        if self._count > MOST_EVENTS:
+            raise Garbled(f"the worker sent more than {MOST_EVENTS} events")
         try:
             return EVENT.validate_json(line)
         except ValidationError as error:
