@@ -36,7 +36,7 @@ LEAVES: tuple[Json, ...] = (
     None, True, 0, -1, 1, (1 << 63) - 1, 1 << 63, 10**400, 0.5, -1e308, 5e-324, "", "\x1b]0;x\x07", "\ud800", "9" * 400,
     [], {}, [None], [[]], {"": 0},
 )  # fmt: skip
-TOML_TOKENS = """[axes] [[exclude]] [limits] [stop] [timing] ''' = { inf nan 0x \\\\u""".split()
+TOML_TOKENS = ["[axes]", "[[exclude]]", "[limits]", "[stop]", "[timing]", "'''", "=", "{", "inf", "nan", "0x", "\\u"]
 
 
 def events(content: bytes, folder: Path) -> None:

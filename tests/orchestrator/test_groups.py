@@ -13,10 +13,12 @@ import pytest
 from orchestrator import judge, supervise, watchdog
 from orchestrator.family import MARK
 from orchestrator.groups import TASKS_EACH, Groups, Seen
+from orchestrator.report import job
 from orchestrator.supervise import Ending
 from orchestrator.system import Files
 from schemas.job import JobSpec
 from schemas.limits import Limits
+from schemas.record import JobRecord
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="control groups are the Linux kernel's")
 
@@ -272,6 +274,25 @@ def test_a_process_that_cannot_be_moved_leaves_a_job_without_a_group(unified: Pa
         assert leaf.bounds_memory
         leaf.enter(process)
         assert (leaf.bounds_memory, leaf.seen()) == (False, Seen())
+
+
+def test_the_record_keeps_what_a_group_counted_and_its_story_tells_it(
+    make_record: Callable[..., JobRecord], make_spec: Callable[..., JobSpec]
+) -> None:
+    ending = Ending("limit", -9, (), 1, memory="job", group=Seen("v2", peak_bytes=64 << 20, kills=1, refusals=0))
+    spec = make_spec(limits=Limits(memory=64 << 20))
+    record = make_record(spec=spec, outside=judge.outside(ending, "now", 0.1), outcome="out-of-memory")
+    assert JobRecord.model_validate_json(record.model_dump_json()) == record
+    told = dict(job.facts(record))
+    assert told["memory limit"] == "64.0 MiB for the job as a whole and each of its processes"
+    assert told["control group"] == (
+        "v2, at most 64.0 MiB with files it read first, 1 killed for want of memory, "
+        "0 starts of a process or thread refused"
+    )
+
+
+def test_a_record_of_a_job_without_a_group_tells_of_none(make_record: Callable[..., JobRecord]) -> None:
+    assert not {"memory limit", "control group"} & {*dict(job.facts(make_record()))}
 
 
 def test_nobody_is_killed_who_cannot_be_seen_from_here(tmp_path: Path) -> None:
