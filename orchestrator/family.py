@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,8 @@ from orchestrator.groups import Groups
 
 PR_SET_CHILD_SUBREAPER = 36
 MARK = secrets.token_hex(16)
-"""In the environment of every worker of this process, and so of what it starts; and in its control groups' names."""
+"""In the environment of every worker of this process, and so of what it starts; and in the names of its control
+groups and temporary folders."""
 
 ATTEMPTS = 1000
 PAUSE_S = 0.01
@@ -102,7 +104,7 @@ def watched() -> Iterator[None]:
     reader, writer = os.pipe()
     quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
     pid = os.posix_spawn(
-        sys.executable, [sys.executable, "-I", "-S", watchdog.__file__], {}, setsid=True,
+        sys.executable, [sys.executable, "-I", "-S", watchdog.__file__, tempfile.gettempdir()], {}, setsid=True,
         file_actions=[(os.POSIX_SPAWN_DUP2, reader, 0), *quiet],
     )  # fmt: skip
     os.close(reader)
@@ -116,12 +118,16 @@ def watched() -> Iterator[None]:
         os.waitpid(pid, 0)
 
 
+def folder() -> "tempfile.TemporaryDirectory[str]":
+    """A temporary folder that is gone after the `with`, or if this process is killed, with its watchdog."""
+    return tempfile.TemporaryDirectory(prefix=watchdog.folder_prefix(MARK), ignore_cleanup_errors=True)
+
+
 def end_left(said: str) -> None:
     """End what a killed orchestrator has left, if its watchdog was killed with it: `said` is what its lock says."""
     _, _, mark = said.partition(" ")
     if sys.platform == "linux" and re.fullmatch("[0-9a-f]{32}", mark):
-        watchdog.end_groups(mark)
-        watchdog.end_marked(mark)
+        watchdog.end_all(mark, tempfile.gettempdir())
 
 
 def tell(descriptor: int, text: str) -> None:

@@ -2,8 +2,9 @@
 
 A worker dies with its parent by the kernel's hand; what the worker has started does not. So each orchestrator has one
 such watchdog, which sleeps until its standard input ends. The first line there is the mark that every process of
-every job carries in its environment, and every control group of a job in its name. If nothing follows it, the
-orchestrator was killed, and all that carry the mark are.
+every job carries in its environment, and every control group and temporary folder of a job in its name. If nothing
+follows it, the orchestrator was killed, and all that carry the mark are, or are removed. The folder in which temporary
+folders are made is its argument.
 """
 
 import contextlib
@@ -15,13 +16,21 @@ from collections.abc import Iterator
 
 VARIABLE = "PLUMBLINE_FAMILY"
 PREFIX = "plumbline-"
-"""Of a control group's name; the mark follows, and for a job's group the orchestrator's process id and a number."""
+"""Of the names of control groups and temporary folders; the mark follows, and for a group of a job the orchestrator's
+process id and a number."""
 
 GROUPS = "/sys/fs/cgroup"
 RELEASED = "released\n"
 TRIES = 10
 ATTEMPTS = 500
 PAUSE_S = 0.01
+
+
+def end_all(mark: str, temporary: str) -> None:
+    """End or remove whatever carries this mark."""
+    end_groups(mark)
+    end_marked(mark)
+    remove_folders(mark, temporary)
 
 
 def marked(mark: str) -> list[int]:
@@ -42,6 +51,20 @@ def end_marked(mark: str) -> None:
             return
         kill(found)
         time.sleep(PAUSE_S)
+
+
+def folder_prefix(mark: str) -> str:
+    """How the names of its temporary folders begin: short, since paths of sockets are below them."""
+    return f"{PREFIX}{mark[:12]}-"
+
+
+def remove_folders(mark: str, root: str) -> None:
+    """Remove the temporary folders with this mark. No link is followed."""
+    import shutil  # noqa: PLC0415 (most watchdogs never need it)
+
+    for name in os.listdir(root):  # noqa: PTH208
+        if name.startswith(folder_prefix(mark)):
+            shutil.rmtree(f"{root}/{name}", ignore_errors=True)
 
 
 def end_groups(mark: str, root: str = GROUPS) -> None:
@@ -123,8 +146,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     mark = sys.stdin.readline().strip()
     if sys.stdin.read() != RELEASED and mark:
-        end_groups(mark)
-        end_marked(mark)
+        end_all(mark, sys.argv[1])
 
 
 if __name__ == "__main__":

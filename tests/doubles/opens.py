@@ -1,4 +1,4 @@
-"""Reads its message, opens as many files as it may, up to ten thousand, and says how many; and how large a core may be."""
+"""Reads its message, opens as many files as it may, up to ten thousand; says how many, and how large a core may be."""
 
 import os
 import resource
