@@ -43,7 +43,7 @@ BUDGET = Annotated[str | None, typer.Option(help="such as 90s, 5m or 1h")]
 PRECISION = Annotated[float | None, typer.Option(help="stop at this half-width of every ratio's interval")]
 BLOCKS = Annotated[int | None, typer.Option(help="never more blocks than this")]
 DEADLINE = Annotated[str | None, typer.Option(help="for one job, such as 90s or 5m")]
-MEMORY = Annotated[str | None, typer.Option(help="for each process of a job, such as 4GiB; otherwise no limit")]
+MEMORY = Annotated[str | None, typer.Option(help="for one job and each of its processes, such as 4GiB")]
 SEED = Annotated[int | None, typer.Option(help="of the random order, to repeat it")]
 PROFILE = Annotated[
     bool | None, typer.Option("--profile", help="at the end, trace each cell and count what a call does")

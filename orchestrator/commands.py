@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
@@ -131,7 +130,7 @@ def measured(
     host.step_aside({core for cell in planned.cells for core in planning.cpus(cell.threads, planned.available)})
     with (
         Interrupts() as interrupts, family.guarded(), Steadfast(view(board, console)) as shown,
-        TemporaryDirectory(prefix="plumbline-") as caches,
+        family.folder() as caches,
     ):  # fmt: skip
         going = Sweep(
             plan=planned, launcher=Local(interrupts, Path(caches)), store=run, host=machine, publish=shown,

@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +20,12 @@ from dataclasses import dataclass
 import psutil
 
 from orchestrator import watchdog
+from orchestrator.groups import Groups
 
 PR_SET_CHILD_SUBREAPER = 36
 MARK = secrets.token_hex(16)
-"""In the environment of every worker of this process, and so of what it starts."""
+"""In the environment of every worker of this process, and so of what it starts; and in the names of its control
+groups and temporary folders."""
 
 ATTEMPTS = 1000
 PAUSE_S = 0.01
@@ -82,14 +85,26 @@ def subreaper(*, wanted: bool) -> None:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """While entered, a watchdog ends the workers' descendants if this process is killed."""
+    """While entered, a watchdog ends the workers' descendants if this process is killed.
+
+    What others have left that were killed together with their watchdogs is ended first.
+    """
     if sys.platform != "linux":
         yield
         return
+    groups = Groups(MARK)
+    with groups.handing_on(), watched():
+        groups.end_stale()
+        yield
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """While entered, there is a watchdog."""
     reader, writer = os.pipe()
     quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
     pid = os.posix_spawn(
-        sys.executable, [sys.executable, "-I", "-S", watchdog.__file__], {}, setsid=True,
+        sys.executable, [sys.executable, "-I", "-S", watchdog.__file__, tempfile.gettempdir()], {}, setsid=True,
         file_actions=[(os.POSIX_SPAWN_DUP2, reader, 0), *quiet],
     )  # fmt: skip
     os.close(reader)
@@ -103,11 +118,16 @@ def guarded() -> Iterator[None]:
         os.waitpid(pid, 0)
 
 
+def folder() -> "tempfile.TemporaryDirectory[str]":
+    """A temporary folder that is gone after the `with`, or if this process is killed, with its watchdog."""
+    return tempfile.TemporaryDirectory(prefix=watchdog.folder_prefix(MARK), ignore_cleanup_errors=True)
+
+
 def end_left(said: str) -> None:
     """End what a killed orchestrator has left, if its watchdog was killed with it: `said` is what its lock says."""
     _, _, mark = said.partition(" ")
     if sys.platform == "linux" and re.fullmatch("[0-9a-f]{32}", mark):
-        watchdog.end_marked(mark)
+        watchdog.end_all(mark, tempfile.gettempdir())
 
 
 def tell(descriptor: int, text: str) -> None:

@@ -11,7 +11,7 @@ import platform
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import psutil
 
@@ -271,7 +271,7 @@ def quota_of(files: Files, folder: str) -> float | None:
     return quota / period if quota and period else None
 
 
-def groups(files: Files, controller: str) -> tuple[str | None, list[str]]:
+def groups(files: Files, controller: str) -> tuple[Literal["v1", "v2"] | None, list[str]]:
     """The version of a controller, and the folders of the control groups around this process that can be read."""
     entries = [line.split(":", 2) for line in files.lines("proc/self/cgroup") if line.count(":") > 1]
     for _, controllers, path in entries:

@@ -13,9 +13,13 @@ NEAR = 0.5
 
 @dataclass
 class Hunger:
-    """The kernel's counts of processes that it killed for memory, from before a job on."""
+    """The kernel's counts of processes that it killed for memory, from before a job on.
+
+    `group` is the job's own control group, if it has one.
+    """
 
     files: Files = field(default_factory=Files)
+    group: str | None = None
     _group: int = field(init=False)
     _machine: int = field(init=False)
     _held: int = 0
@@ -32,7 +36,8 @@ class Hunger:
     def cause(self) -> Cause:
         """What a SIGKILL of unknown origin had to do with memory.
 
-        Sure: our own control group counts one more. Probable: the machine does, and the process was large.
+        Sure: the job's control group counts one more, or ours if it has none. Probable: the machine does, and the
+        process was large.
         """
         group, machine = self._counts()
         if group > self._group:
@@ -42,8 +47,7 @@ class Hunger:
         return "no"
 
     def _counts(self) -> tuple[int, int]:
-        _, folders = groups(self.files, "memory")
-        own = folders[-1:]
+        own = [self.group] if self.group else groups(self.files, "memory")[1][-1:]
         texts = [f"{folder}/{name}" for folder in own for name in ("memory.events", "memory.oom_control")]
         group = sum(natural(self.files.table(text, " ").get("oom_kill")) or 0 for text in texts)
         return group, natural(self.files.table("proc/vmstat", " ").get("oom_kill")) or 0

@@ -9,7 +9,7 @@ from orchestrator.supervise import Ending
 from schemas.event import LINEAR, Ceiling, Failure, Hello, Phase, PhaseName, Report
 from schemas.job import JobSpec
 from schemas.limits import Limits
-from schemas.record import JobRecord, Outcome
+from schemas.record import JobRecord, Outcome, Outside
 
 ADVICE: dict[Outcome, str] = {
     "measured": "",
@@ -68,10 +68,16 @@ class Judgement:
 def judge(spec: JobSpec, ending: Ending, most: Ceiling | None = None) -> Judgement:
     """Tell the outcomes apart, the parent's own acts first: what it did to the job explains what the job said.
 
+    Before them comes what the kernel did: if it ended one of the job's processes for want of memory, the others may
+    have failed, hung or even gone on for that. But a job that was interrupted is run again.
+
     `most` is the most that any process of the same dtype and threads has been seen to do.
     """
     phase = last_phase(ending)
     during = f" during {phase.replace('_', ' ')}" if phase else " before its first phase"
+    if ending.group.kills and ending.how != "interrupted":
+        ended = f"the kernel ended one of its processes for want of memory{during}"
+        return Judgement("out-of-memory", ended + under(spec.limits))
     if ending.how != "ended":
         return of_parent(spec, ending, during)
     last = ending.events[-1] if ending.events else None
@@ -125,7 +131,21 @@ def of_kill(hunger: Cause, during: str) -> Judgement:
 
 def under(limits: Limits) -> str:
     """That the user's own limit of memory may be why; empty if there is none."""
-    return "" if limits.memory is None else f", under the limit of {limits.memory / (1 << 30):g} GiB"
+    if limits.memory is None:
+        return ""
+    shift, unit = (20, "MiB") if limits.memory % (1 << 30) else (30, "GiB")
+    return f", under the limit of {limits.memory / (1 << shift):g} {unit}"
+
+
+def outside(ending: Ending, started: str, load_before: float) -> Outside:
+    """The job as it was seen from here; it began at this time, under this load."""
+    return Outside(
+        started=started, spawn_to_end_ns=ending.wall_ns, exit_status=ending.status, last_phase=last_phase(ending),
+        load_before=load_before, looks=ending.seen.looks, resident_peak_bytes=ending.seen.peak_bytes,
+        resident_last_bytes=ending.seen.last_bytes, memory_limit=ending.memory, control_group=ending.group.version,
+        group_peak_bytes=ending.group.peak_bytes, group_kills=ending.group.kills,
+        group_refusals=ending.group.refusals,
+    )  # fmt: skip
 
 
 def transient(record: JobRecord) -> bool:

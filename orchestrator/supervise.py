@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from orchestrator.bounds import Bounds, LimitReached
 from orchestrator.deadlines import Deadlines
 from orchestrator.family import MARK, adopting
+from orchestrator.groups import Groups, Seen
 from orchestrator.hunger import Cause, Hunger
 from orchestrator.interrupts import Interrupts
 from orchestrator.onlooker import Onlooker
@@ -31,6 +32,9 @@ from schemas.limits import Limits
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 LONGEST_LINE = 16 << 20
 LONGEST_TALK = 64 << 20
+MOST_EVENTS = 10_000
+"""A job has some dozens; each takes more room here than it took on its way."""
+
 USUAL = Limits()
 GRACE_S = 0.5
 """After each of interrupt and terminate, a process group has so long before the next, harder signal."""
@@ -48,7 +52,8 @@ Look = Callable[[], None]
 class Ending:
     """How a job ended, and all it said. `status` is negative for a signal, as subprocess has it.
 
-    `hunger` is what the kernel's want of memory had to do with a SIGKILL that did not come from here.
+    `hunger` is what the kernel's want of memory had to do with a SIGKILL that did not come from here, `memory` what the
+    limit of memory held for, `group` what a control group of the job's own counted.
     """
 
     how: How
@@ -58,6 +63,8 @@ class Ending:
     reason: str = ""
     hunger: Cause = "no"
     seen: Onlooker = field(default_factory=Onlooker)
+    memory: Literal["job", "process"] | None = None
+    group: Seen = field(default_factory=Seen)
 
 
 class Garbled(Exception):
@@ -74,32 +81,36 @@ def run(
     `message` goes to its standard input, which is then closed; events come from its standard output; its standard
     error goes to the file `log`. Call it from the main thread: the worker dies when the thread that made it ends.
     """
-    start, events, hunger, onlooker = time.monotonic_ns(), list[Event](), Hunger(), Onlooker()
-    with adopting() as family, opened(log) as log_file:
+    start, events, onlooker = time.monotonic_ns(), list[Event](), Onlooker()
+    with adopting() as family, opened(log) as log_file, Groups(MARK).leaf(limits) as group:
+        hunger = Hunger(group=group.folders.get("memory"))
         process = subprocess.Popen(  # noqa: S603 (the one place that starts a worker)
             command, env={**environment, VARIABLE: MARK}, start_new_session=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log_file,
         )  # fmt: skip
-        bounds = Bounds(limits, log)
+        bounds = Bounds(limits, log, group)
         bounds.impose(process.pid)
         deadlines = Deadlines(start, deadline_s, limits.phases)
 
         def look() -> None:
+            bounds.look()
             members = family.members()
+            bounds.count(members)
             hunger.look(process.pid)
             onlooker.look(members)
-            bounds.look(members)
 
         try:
             how, reason = _watch(process, message, deadlines, events, on_event, interrupts, look)
         finally:
             _end_group(process)
+            group.empty()
             family.end()
-    if how == "ended":
-        how, reason = _too_long(bounds)
+        if how == "ended":
+            how, reason = _at_last(bounds)
+        cause, counted = hunger.cause(), group.seen()
     bounds.cut_log()
     wall_ns = time.monotonic_ns() - start
-    return Ending(how, process.returncode, tuple(events), wall_ns, reason, hunger.cause(), onlooker)
+    return Ending(how, process.returncode, tuple(events), wall_ns, reason, cause, onlooker, bounds.memory, counted)
 
 
 def opened(log: Path) -> IO[bytes]:
@@ -108,9 +119,10 @@ def opened(log: Path) -> IO[bytes]:
     return os.fdopen(os.open(log, flags, 0o644), "wb")
 
 
-def _too_long(bounds: Bounds) -> tuple[How, str]:
+def _at_last(bounds: Bounds) -> tuple[How, str]:
+    """What a look shows when all is over: a limit that was met after the last one explains the end."""
     try:
-        bounds.look_at_log()
+        bounds.look()
     except LimitReached as error:
         return "limit", str(error)
     return "ended", ""
@@ -150,6 +162,7 @@ def _watch(
         except Garbled as error:
             return "garbled", str(error)
         except LimitReached as error:
+            _signal_group(process.pid, signal.SIGKILL)  # or it would go on while it is asked to leave
             return "limit", str(error)
 
 
@@ -230,6 +243,7 @@ class Lines:
         self.closed = False
         self._rest = bytearray()
         self._total = 0
+        self._count = 0
 
     def read(self) -> Iterator[Event]:
         """All events that have arrived whole.
@@ -257,6 +271,9 @@ class Lines:
             self.closed = True
 
     def _parse(self, line: bytearray) -> Event:
+        self._count += 1
+        if self._count > MOST_EVENTS:
+            raise Garbled(f"the worker sent more than {MOST_EVENTS} events")
         try:
             return EVENT.validate_json(line)
         except ValidationError as error:

@@ -17,8 +17,4 @@ def launched(launcher: Launcher, spec: JobSpec, log: Path, on_event: Callable[[E
     """Run one job to its end: how that was, and what was seen from outside."""
     started, load = datetime.now().astimezone().isoformat(timespec="milliseconds"), os.getloadavg()[0]
     ending = launcher(spec, log, on_event)
-    return ending, Outside(
-        started=started, spawn_to_end_ns=ending.wall_ns, exit_status=ending.status,
-        last_phase=judge.last_phase(ending), load_before=load, looks=ending.seen.looks,
-        resident_peak_bytes=ending.seen.peak_bytes, resident_last_bytes=ending.seen.last_bytes,
-    )  # fmt: skip
+    return ending, judge.outside(ending, started, load)

@@ -47,7 +47,7 @@ Size = Annotated[
 class Limits(Model):
     """What one job may use up. Sizes in bytes, durations in seconds."""
 
-    memory: Size | None = Field(default=None, description="data of each process, such as 4GiB; null: no limit")
+    memory: Size | None = Field(default=None, description="of the job, and data of each process; null: no limit")
     log: Size = Field(default=256 << 20, description="of everything that the job prints")
     files: int = Field(default=4096, ge=64, le=1 << 20, description="open files of each process")
     processes: int = Field(default=512, ge=1, le=1 << 20, description="the worker and all that it starts")

@@ -87,7 +87,10 @@ UNFELT: dict[str, bool | set[str]] = {
 
 
 class Outside(Model):
-    """The job as its parent saw it. `spawn_to_end_ns` runs from before the spawn to after the reaping."""
+    """The job as its parent saw it. `spawn_to_end_ns` runs from before the spawn to after the reaping.
+
+    What its control group counted is null where the job had none of its own, or that does not say.
+    """
 
     started: str
     spawn_to_end_ns: NonNegativeInt
@@ -97,6 +100,21 @@ class Outside(Model):
     looks: NonNegativeInt = Field(default=0, description="how often its memory was looked at from outside")
     resident_peak_bytes: NonNegativeInt = Field(default=0, description="the most seen at a look, all its processes")
     resident_last_bytes: NonNegativeInt = Field(default=0, description="at the last look")
+    memory_limit: Literal["job", "process"] | None = Field(
+        default=None, description="what its limit of memory held for: the job and each process, or only each process"
+    )
+    control_group: Literal["v1", "v2"] | None = Field(
+        default=None, description="the version of the interface through which it had a control group of its own"
+    )
+    group_peak_bytes: NonNegativeInt | None = Field(
+        default=None, description="the most that was charged to its group, with files that it was the first to read"
+    )
+    group_kills: NonNegativeInt | None = Field(
+        default=None, description="processes of it that the kernel ended for want of memory"
+    )
+    group_refusals: NonNegativeInt | None = Field(
+        default=None, description="how often the kernel refused it one more process or thread"
+    )
 
 
 class JobRecord(Versioned):

@@ -1,13 +1,12 @@
 """Runs a job on this machine, in a fresh interpreter of the cell's environment."""
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import environments, supervise
+from orchestrator import environments, family, supervise
 from orchestrator.interrupts import Interrupts
 from orchestrator.supervise import Ending
 from schemas.event import Event
@@ -49,7 +48,7 @@ class Local:
             folder.mkdir(exist_ok=True)
             yield folder
         else:
-            with tempfile.TemporaryDirectory(prefix="plumbline-", ignore_cleanup_errors=True) as made:
+            with family.folder() as made:
                 yield Path(made)
 
 

@@ -18,7 +18,7 @@ from schemas.record import JobRecord
 LOG_TAIL = 12
 LOG_BYTES = 1 << 16
 LINE_WIDTH = 300
-LABEL_WIDTH = 12
+LABEL_WIDTH = 13
 MEMORY = ("start", "peak", "end", "pss", "uss")
 
 Facts = Iterator[tuple[str, str]]

@@ -36,6 +36,7 @@ def happened(record: JobRecord) -> Facts:
             yield "from outside", f"at most {most} resident in {outside.looks} looks, {last} at the last"
         if outside.exit_status:
             yield "from outside", f"it left with status {outside.exit_status} during {outside.last_phase or 'no phase'}"
+    yield from bounded(record)
 
 
 def asked(record: JobRecord) -> Facts:
@@ -54,6 +55,22 @@ def asked(record: JobRecord) -> Facts:
     phases = "".join(f", {name} {seconds:g} s" for name, seconds in limits.phases.items())
     yield "limits", f"{memory}, log {size(limits.log)}, {limits.files} files, {limits.processes} processes{phases}"
     yield from loaded(spec)
+
+
+def bounded(record: JobRecord) -> Facts:
+    """How the job was limited as a whole, and what its control group counted."""
+    outside, limits = record.outside, record.spec.limits
+    if outside is not None and outside.memory_limit is not None and limits.memory is not None:
+        whole = "the job as a whole and " if outside.memory_limit == "job" else ""
+        yield "memory limit", f"{size(limits.memory)} for {whole}each of its processes"
+    if outside is not None and outside.control_group is not None:
+        counts = {
+            "at most {} with files it read first": outside.group_peak_bytes and size(outside.group_peak_bytes),
+            "{} killed for want of memory": outside.group_kills,
+            "{} starts of a process or thread refused": outside.group_refusals,
+        }
+        said = [text.format(value) for text, value in counts.items() if value is not None]
+        yield "control group", ", ".join([outside.control_group, *said])
 
 
 def loaded(spec: JobSpec) -> Facts:

@@ -1,6 +1,7 @@
 """Leaves behind a daemon that has left the process group, the session and its parents; then says its process id.
 
-With `wait` as its argument it stays itself; with `bare` the daemon has also thrown away its environment.
+It reads its message first. With `wait` as its argument it stays itself; with `bare` the daemon has also thrown away its
+environment.
 """
 
 import os
@@ -8,6 +9,7 @@ import sys
 import time
 
 SLEEP = [sys.executable, "-I", "-S", "-c", "import os, time; os.write(3, b'%d' % os.getpid()); time.sleep(60)"]
+sys.stdin.buffer.read()
 os.write(1, b'{"kind":"hello","pid":%d,"python":"3.11","interpreter":"x"}\n' % os.getpid())
 reader, writer = os.pipe()
 if os.fork() == 0:

@@ -7,7 +7,7 @@ from orchestrator import supervise
 from orchestrator.family import guarded
 from schemas.event import Event, Failure
 
-DAEMON = [sys.executable, "-I", "-S", str(Path(__file__).with_name("daemon.py")), "wait"]
+DAEMON = [sys.executable, "-I", "-S", str(Path(__file__).with_name("daemon.py")), "wait", *sys.argv[2:]]
 
 
 def show(event: Event) -> None:

@@ -1,8 +1,10 @@
-"""Starts a child every millisecond, as long as it may; none of them ends of itself."""
+"""Reads its message, then starts a child every millisecond, as long as it may; none of them ends of itself."""
 
 import os
+import sys
 import time
 
+sys.stdin.buffer.read()
 os.write(1, b'{"kind":"hello","pid":%d,"python":"3.11","interpreter":"x"}\n' % os.getpid())
 while os.fork() != 0:
     time.sleep(0.001)

@@ -1,8 +1,10 @@
-"""Opens as many files as it may, up to ten thousand, and says how many; and how large a core dump may be."""
+"""Reads its message, opens as many files as it may, up to ten thousand; says how many, and how large a core may be."""
 
 import os
 import resource
+import sys
 
+sys.stdin.buffer.read()
 os.write(1, b'{"kind":"hello","pid":%d,"python":"3.11","interpreter":"x"}\n' % os.getpid())
 count = 0
 try:

@@ -1,10 +1,11 @@
 """Random faults at random moments of real sweeps; the promises that have to hold after each.
 
-`python -m tests.faults.campaign --trials 200` prints a line for each trial and a JSON summary, and exits with 1 if a
-promise was broken.
+`python -m tests.faults.campaign --mix numpy=90,torch:eager=35,synthetic=50` prints a line for each trial and a JSON
+summary, and exits with 1 if a promise was broken.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -17,14 +18,17 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import psutil
 
-from orchestrator.watchdog import marked
+from orchestrator.groups import CONTROLLERS, Groups
+from orchestrator.watchdog import GROUPS, PREFIX, marked, write
 from schemas.record import JobRecord, Manifest
 
 PROGRAM = [sys.executable, "-m", "orchestrator"]
+ROOT = Path(__file__).resolve().parents[2]
 VARIABLE = "PLUMBLINE_CAMPAIGN"
 SWEEP = """\
 deadline = "{deadline_s}s"
@@ -35,6 +39,7 @@ workloads = ["{workload}"]
 
 [limits]
 memory = "{memory}"
+processes = 32
 
 [timing]
 samples = 5
@@ -63,6 +68,8 @@ class Trial:
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     hit: bool = False
     broken: list[str] = field(default_factory=list)
+    guests: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    orchestrators: list[int] = field(default_factory=list)
 
     @property
     def run(self) -> Path | None:
@@ -72,10 +79,12 @@ class Trial:
     def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
         """Start the program here; it and all its workers carry a mark."""
         with (self.folder / "out").open("ab") as out:
-            return subprocess.Popen(
+            started = subprocess.Popen(
                 [*PROGRAM, *arguments], cwd=self.folder, stdout=out, stderr=out, start_new_session=True,
-                env=dict(os.environ) | {VARIABLE: self.mark},
+                env=dict(os.environ) | {VARIABLE: self.mark, "PYTHONPATH": str(ROOT)},
             )  # fmt: skip
+        self.orchestrators.append(started.pid)
+        return started
 
     def records(self) -> list[JobRecord]:
         """All records that can be read."""
@@ -84,6 +93,17 @@ class Trial:
     def files(self) -> dict[str, bytes]:
         """All records as they lie there."""
         return {path.name: path.read_bytes() for path in sorted(self.folder.glob("runs/*/jobs/*.json"))}
+
+    def reported(self) -> Counter[str]:
+        """How many jobs of each cell came to a report."""
+        return Counter(record.spec.cell.id for record in self.records() if record.outcome in REPORTED)
+
+    def table(self) -> set[str]:
+        """The cells of the final table, as `show` prints it."""
+        command = [*PROGRAM, "show", "latest", "--json"]
+        variables = dict(os.environ) | {"PYTHONPATH": str(ROOT)}
+        said = subprocess.run(command, cwd=self.folder, env=variables, stdout=subprocess.PIPE, check=False).stdout
+        return {cell["id"] for group in json.loads(said or b'{"groups":[]}')["groups"] for cell in group["cells"]}
 
     def finished(self) -> bool:
         """Whether the run says that nothing is missing."""
@@ -142,6 +162,42 @@ def power(trial: Trial, program: psutil.Process) -> bool:
     return True
 
 
+def groups_of(orchestrator_pid: int) -> list[Path]:
+    """The control groups of the job that this orchestrator runs now, one for each controller or for all."""
+    return [*Path(GROUPS).glob(f"**/{PREFIX}*-{orchestrator_pid}-*")]
+
+
+def guest(double: str, *arguments: str, mark: bool = True) -> Callable[[Trial, psutil.Process], bool]:
+    """A program that joins the job's control group, as if the job had started it."""
+
+    def act(trial: Trial, program: psutil.Process) -> bool:
+        folders = groups_of(program.pid)
+        if not folders:
+            return False
+        command = [sys.executable, "-I", "-S", str(ROOT / f"tests/doubles/{double}.py"), *arguments]
+        variables = {VARIABLE: trial.mark} if mark else {}
+        made = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=variables, start_new_session=True
+        )
+        trial.guests.append(made)
+        joined = all(write(f"{folder}/cgroup.procs", str(made.pid)) for folder in folders)
+        if not joined:  # the job has just ended
+            made.kill()
+        assert made.stdin is not None
+        made.stdin.close()
+        return joined
+
+    return act
+
+
+def hidden(trial: Trial, program: psutil.Process) -> bool:
+    """The orchestrator killed while its job has a daemon that nothing but its control group gives away."""
+    if not guest("daemon", "wait", "bare", mark=False)(trial, program):
+        return False
+    program.kill()
+    return True
+
+
 def nothing(_trial: Trial, _program: psutil.Process) -> bool:
     """The worker does it itself."""
     return True
@@ -161,6 +217,14 @@ FAULTS: dict[str, Fault] = {
     "orchestrator and watchdog SIGKILL": Fault(with_its_watchdog, LOST),
     "power": Fault(power, LOST),
 }
+IN_GROUP: dict[str, Fault] = {
+    "leak beside the worker": Fault(guest("shares"), {"out-of-memory": "one of its processes for want of memory"}),
+    "fork bomb beside the worker": Fault(guest("bombs"), {"limit-reached": "processes and threads allowed at once"}),
+    "orchestrator SIGKILL beside a hidden daemon": Fault(hidden, LOST),
+}
+"""Faults that need a control group for each job."""
+
+GROUPED = all(Groups("0" * 32).place(controller)[1] for controller in CONTROLLERS)
 OWN: dict[str, Fault] = {
     "synthetic:stuck": Fault(nothing, {"timeout": "during first call"}),
     "synthetic:greedy": Fault(nothing, {"out-of-memory": "MemoryError"}),
@@ -170,16 +234,37 @@ OWN: dict[str, Fault] = {
 """Faults that a mode of the instrument brings about itself."""
 
 
+EVERY = FAULTS | IN_GROUP | OWN
+COSTLY = ("SEGV", "STOP", "leak", "bomb")
+"""What ends a job that nobody repeats."""
+
+
+def asked(fault: str, framework: str) -> str:
+    """The sweep file of a trial."""
+    name = framework.partition(":")[0]
+    workload = "rnn_cell" if name in ("torch", "tensorflow") else "synthetic"
+    hangs = fault in ("synthetic:stuck", "worker SIGSTOP")
+    deadline_s = 120 if not hangs else 6 if name in ("synthetic", "numpy") else 30
+    memory = "1GiB" if fault == "synthetic:greedy" else "16GiB"
+    if fault.startswith("leak"):
+        memory = "200MiB" if name == "numpy" else "1500MiB"
+    return SWEEP.format(framework=framework, workload=workload, deadline_s=deadline_s, memory=memory)
+
+
+@cache
+def undisturbed(sweep: str) -> tuple[frozenset[str], Mapping[str, int]]:
+    """The cells of the final table of a sweep that nothing is done to, and how many of their jobs reported."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "sweep.toml").write_text(sweep)
+        made = Trial(Path(folder), "nothing", "", 0)
+        made.start("sweep", "sweep.toml").wait(PATIENCE_S)
+        return frozenset(made.table()), made.reported()
+
+
 def trial(folder: Path, fault: str, framework: str, moment_s: float) -> Trial:
     """Run one trial, and write down which promises were broken."""
     made = Trial(folder, fault, framework, moment_s)
-    name = framework.partition(":")[0]
-    workload = "rnn_cell" if name in ("torch", "tensorflow") else "synthetic"
-    deadline_s = 6 if fault in ("synthetic:stuck", "worker SIGSTOP") and name in ("synthetic", "numpy") else 30
-    memory = "1GiB" if fault == "synthetic:greedy" else "16GiB"
-    (folder / "sweep.toml").write_text(
-        SWEEP.format(framework=framework, workload=workload, deadline_s=deadline_s, memory=memory)
-    )
+    (folder / "sweep.toml").write_text(asked(fault, framework))
     before = disturbed(made)
     for _ in range(MOST_RESUMES):
         if made.finished():
@@ -199,9 +284,10 @@ def disturbed(made: Trial) -> dict[str, bytes]:
     while started.poll() is None and time.monotonic() < until:
         time.sleep(0.01)
     before = made.files()
-    act = (FAULTS | OWN)[made.fault].act
+    act = EVERY[made.fault].act
     while started.poll() is None and not made.hit:
-        made.hit = act(made, program)
+        with contextlib.suppress(psutil.Error):  # what it looks at is ending just now
+            made.hit = act(made, program)
         time.sleep(0.005)
     started.wait(PATIENCE_S)
     time.sleep(0.5)
@@ -234,15 +320,19 @@ def promises(made: Trial, before: Mapping[str, bytes]) -> Iterator[str]:
         yield "it could not be resumed to its end"
     yield from (f"record lost: {name}" for name, text in before.items() if after.get(name) != text)
     yield from (f"left running at the end: {pid}" for pid in [*left(made), *survivors(made)])
-    causes = (FAULTS | OWN)[made.fault].causes
+    yield from (f"a guest was left: {each.args!r}" for each in made.guests if each.poll() is None)
+    yield from (f"control group left: {path}" for pid in made.orchestrators for path in groups_of(pid))
+    causes = EVERY[made.fault].causes
     for record in made.records():
         known = record.outcome in REPORTED or (record.outcome in causes and causes[record.outcome] in record.reason)
         if not known:
             yield f"wrong cause: {record.outcome}: {record.reason}"
-    if made.fault not in OWN:
-        counted = Counter(record.spec.cell.id for record in made.records() if record.outcome in REPORTED)
-        if len(counted) != 2 or min(counted.values()) < (1 if "SEGV" in made.fault or "STOP" in made.fault else 2):
-            yield f"cells at the end: {dict(counted)}"
+    cells, jobs = undisturbed((made.folder / "sweep.toml").read_text())
+    if (table := made.table()) != cells or len(cells) != 2:
+        yield f"another table: {table}, undisturbed {set(cells)}"
+    lost = {cell: count - made.reported()[cell] for cell, count in jobs.items() if count != made.reported()[cell]}
+    if lost and not (any(each in made.fault for each in COSTLY) and sum(lost.values()) == 1):
+        yield f"another number of jobs: {lost} fewer than undisturbed"
 
 
 def survivors(made: Trial) -> list[int]:
@@ -252,12 +342,18 @@ def survivors(made: Trial) -> list[int]:
     return marked(mark) if mark else []
 
 
-def campaign(trials: int, seed: int, frameworks: list[str]) -> list[Trial]:
-    """Run so many trials, each with a fault, a framework and a moment of its own."""
+def campaign(mix: Mapping[str, int], seed: int) -> list[Trial]:
+    """Run so many trials of each framework in random order, each with a fault and a moment of its own.
+
+    `synthetic` stands for all modes of the instrument that misbehave by themselves.
+    """
     rng, made = random.Random(seed), []
-    for number in range(1, trials + 1):
-        fault = rng.choice([*FAULTS, *OWN])
-        framework = fault if fault in OWN else rng.choice(frameworks)
+    faults = [*FAULTS, *(IN_GROUP if GROUPED else ())]
+    frameworks = [name for name, count in mix.items() for _ in range(count)]
+    rng.shuffle(frameworks)
+    for number, name in enumerate(frameworks, 1):
+        fault = rng.choice([*OWN] if name == "synthetic" else faults)
+        framework = fault if fault in OWN else name
         jobs_s = 4 * START_S[framework.partition(":")[0]]
         with tempfile.TemporaryDirectory() as folder:
             done = trial(Path(folder), fault, framework, rng.uniform(0.0, jobs_s))
@@ -269,11 +365,11 @@ def campaign(trials: int, seed: int, frameworks: list[str]) -> list[Trial]:
 def main() -> None:
     """The long form."""
     options = argparse.ArgumentParser()
-    options.add_argument("--trials", type=int, default=200)
     options.add_argument("--seed", type=int, default=1)
-    options.add_argument("--frameworks", default="numpy,numpy,numpy,torch:eager,torch:trace,tensorflow:function")
+    options.add_argument("--mix", default="numpy=90,torch:eager=18,torch:trace=17,tensorflow:function=25,synthetic=50")
     given = options.parse_args()
-    made = campaign(given.trials, given.seed, given.frameworks.split(","))
+    pairs = (each.partition("=") for each in given.mix.split(","))
+    made = campaign({name: int(count) for name, _, count in pairs}, given.seed)
     said = {
         "trials": len(made),
         "faults that hit": sum(each.hit for each in made),

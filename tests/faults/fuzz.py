@@ -18,7 +18,7 @@ from orchestrator import specfile, store
 from orchestrator.errors import UsageError
 from orchestrator.plan import plan
 from orchestrator.supervise import Garbled, Lines
-from schemas.event import Failure, Hello, Phase
+from schemas.event import Event, Failure, Hello, Phase
 from schemas.job import Cell, JobSpec
 from schemas.record import Host, JobRecord, Manifest
 from schemas.sweep import SweepSpec
@@ -70,16 +70,21 @@ def mutated(rng: random.Random, seed: bytes) -> bytes:
     return bytes(made)
 
 
-def events(content: bytes, _folder: Path) -> None:
-    """What a worker says."""
+def said(content: bytes) -> list[Event]:
+    """The events in what a worker says."""
     reader, writer = os.pipe()
     try:
         os.set_blocking(reader, False)
         os.write(writer, content[: 1 << 16])
-        list(Lines(reader).read())
+        return list(Lines(reader).read())
     finally:
         os.close(reader)
         os.close(writer)
+
+
+def events(content: bytes, _folder: Path) -> None:
+    """What a worker says."""
+    said(content)
 
 
 def record(content: bytes, folder: Path) -> None:

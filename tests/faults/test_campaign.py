@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.campaign import trial
+from tests.faults.campaign import GROUPED, IN_GROUP, trial
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc")
 
@@ -19,3 +19,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are l
 )  # fmt: skip
 def test_a_fault_breaks_no_promise(tmp_path: Path, fault: str, moment_s: float) -> None:
     assert trial(tmp_path, fault, "numpy", moment_s).broken == []
+
+
+@pytest.mark.skipif(not GROUPED, reason="no control group can be made here")
+@pytest.mark.parametrize("fault", IN_GROUP)
+def test_a_fault_within_a_jobs_control_group_breaks_no_promise(tmp_path: Path, fault: str) -> None:
+    made = trial(tmp_path, fault, "numpy", 1.0)
+    assert (made.hit, made.broken) == (True, [])

@@ -1,5 +1,6 @@
 """A job that uses up more than it may ends alone, and its record says what it was."""
 
+import re
 import resource
 import subprocess
 import sys
@@ -9,8 +10,10 @@ import psutil
 import pytest
 
 from orchestrator import supervise
-from orchestrator.bounds import lower
+from orchestrator.bounds import FIRST_TO_GO, Bounds, lower
+from orchestrator.groups import Leaf
 from orchestrator.supervise import Ending
+from orchestrator.system import Files
 from schemas.event import Failure
 from schemas.limits import Limits
 
@@ -41,7 +44,7 @@ def test_without_a_limit_of_memory_the_same_is_no_leak(tmp_path: Path) -> None:
 def test_one_that_multiplies_is_ended_with_all_its_children(tmp_path: Path) -> None:
     ending = run(tmp_path, "multiplies", processes=20)
     assert ending.how == "limit"
-    assert "more than the 20 allowed" in ending.reason
+    assert re.search("more than the (20|160 processes and threads) allowed", ending.reason)
     assert psutil.Process().children(recursive=True) == []
 
 
@@ -65,6 +68,22 @@ def test_a_phase_has_a_deadline_of_its_own_and_one_that_was_stopped_is_told_from
     assert ending.reason == (
         "compile took longer than the 0.5 s allowed for it, since something had stopped it (SIGSTOP)"
     )
+
+
+def test_the_kernel_ends_a_job_rather_than_what_else_runs_here(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-I", "-S", "-c", "input()"], stdin=subprocess.PIPE) as process:
+        Bounds(Limits(), tmp_path / "log", Leaf(Files())).impose(process.pid)
+        assert int(Path(f"/proc/{process.pid}/oom_score_adj").read_text()) == FIRST_TO_GO
+        process.kill()
+
+
+@pytest.mark.parametrize(
+    ("memory", "bounded", "held"), [(None, False, None), (1 << 30, False, "process"), (1 << 30, True, "job")]
+)
+def test_what_the_limit_of_memory_holds_for_is_known(
+    tmp_path: Path, memory: int | None, bounded: bool, held: str | None
+) -> None:
+    assert Bounds(Limits(memory=memory), tmp_path, Leaf(Files(), bounds_memory=bounded)).memory == held
 
 
 def test_a_limit_that_is_lower_already_stays() -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def test_a_lock_without_a_mark_ends_nobody(said: str) -> None:
 def test_a_watchdog_is_gone_once_it_is_not_needed() -> None:
     with family.guarded():
         (dog,) = psutil.Process().children()
-        assert "watchdog.py" in dog.cmdline()[-1]
+        assert dog.cmdline()[-2:] == [watchdog.__file__, tempfile.gettempdir()]
     assert psutil.Process().children() == []
 
 
@@ -112,3 +113,24 @@ def test_a_watchdog_holds_no_terminal_and_no_pipe_of_its_parent() -> None:
         (dog,) = psutil.Process().children()
         assert {str(Path(f"/proc/{dog.pid}/fd/{number}").readlink()) for number in (1, 2)} == {os.devnull}
         assert os.getsid(dog.pid) == dog.pid
+
+
+def test_a_killed_orchestrators_temporary_folders_are_removed_with_what_is_in_them(tmp_path: Path) -> None:
+    mark = "0123456789abcdef" * 2
+    secret = tmp_path / "secret"
+    secret.touch()
+    mine, another = tmp_path / f"plumbline-{mark[:12]}-x", tmp_path / f"plumbline-{'f' * 12}-x"
+    for folder in (mine, another):
+        (folder / "deep").mkdir(parents=True)
+        (folder / "deep" / "link").symlink_to(tmp_path)
+    watchdog.end_all(mark, str(tmp_path))
+    assert not mine.exists()
+    assert (another / "deep").is_dir()
+    assert secret.exists()
+
+
+def test_a_temporary_folder_is_found_by_the_mark() -> None:
+    with family.folder() as made:
+        assert Path(made).name.startswith(watchdog.folder_prefix(family.MARK))
+        watchdog.remove_folders(family.MARK, str(Path(made).parent))
+        assert not Path(made).exists()

@@ -57,6 +57,15 @@ def test_the_ladder_of_causes(machine: Machine, held: int, group: int, kills: in
     assert hunger.cause() == cause
 
 
+def test_a_job_with_a_group_of_its_own_is_told_apart_by_that_one(machine: Machine) -> None:
+    machine.write("own/memory.events", "oom_kill 0\n")
+    hunger = Hunger(Files(machine.root), group="own")
+    machine.killed(1, 1)  # of another job of our group
+    assert hunger.cause() == "killed meanwhile"
+    machine.write("own/memory.events", "oom_kill 1\n")
+    assert hunger.cause() == "sure"
+
+
 def test_what_a_process_held_is_remembered_when_it_is_gone(machine: Machine) -> None:
     hunger = Hunger(Files(machine.root))
     machine.holds(10**6, 10**5)

@@ -1,15 +1,18 @@
 import re
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import get_args
 
 import pytest
 
 from orchestrator import judge
+from orchestrator.groups import Seen
 from orchestrator.hunger import Cause
 from orchestrator.supervise import Ending, How
 from schemas.event import Ceiling, Event, Failure, Hello, Phase, Report
 from schemas.job import JobSpec
+from schemas.limits import Limits
 from schemas.record import JobRecord, Outcome
 
 HELLO = Hello(pid=1, python="3.11", interpreter="x")
@@ -28,6 +31,26 @@ def ended(
     *events: Event, how: How = "ended", status: int = 0, reason: str = "", hunger: Cause = "no"
 ) -> Ending:  # fmt: skip
     return Ending(how, status, events, 1, reason, hunger)
+
+
+@pytest.mark.parametrize(
+    ("ending", "outcome"),
+    [
+        (ended(HELLO, BUILD, status=-9), "out-of-memory"), (ended(HELLO, BUILD, RAISED), "out-of-memory"),
+        (ended(HELLO, BUILD, how="timeout", status=-9), "out-of-memory"),
+        (ended(HELLO, BUILD, how="limit", status=-9), "out-of-memory"),
+        (ended(HELLO, BUILD, how="interrupted", status=-2), "interrupted"),
+    ],
+)  # fmt: skip
+def test_what_the_kernel_ended_of_a_job_for_want_of_memory_explains_the_rest(
+    make_spec: MakeSpec, ending: Ending, outcome: Outcome
+) -> None:
+    spec = make_spec(limits=Limits(memory=3 << 29))
+    assert judge.judge(spec, replace(ending, group=Seen("v1", kills=0))).outcome != "out-of-memory"
+    found = judge.judge(spec, replace(ending, group=Seen("v1", kills=2)))
+    assert found.outcome == outcome
+    if outcome == "out-of-memory":
+        assert "for want of memory during build, under the limit of 1536 MiB" in found.reason
 
 
 @pytest.mark.parametrize(

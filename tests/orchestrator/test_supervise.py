@@ -121,7 +121,7 @@ def test_a_line_that_is_no_event_ends_the_job(stage: Stage, line: str) -> None:
     assert stage.everybody_left()
 
 
-@pytest.mark.parametrize("double", ["endless_line", "endless_talk"])
+@pytest.mark.parametrize("double", ["endless_line", "endless_talk", "endless_events"])
 def test_talk_without_end_is_cut_off(stage: Stage, double: str) -> None:
     ending = stage(double)
     assert ending.how == "garbled"

@@ -1,0 +1,7 @@
+"""Says hello, then short and valid events without end."""
+
+import os
+
+os.write(1, b'{"kind":"hello","pid":%d,"python":"3.11","interpreter":"x"}\n' % os.getpid())
+while True:
+    os.write(1, b'{"kind":"phase","name":"steady"}\n' * 1000)

@@ -1,0 +1,129 @@
+"""A fuzzer guided by coverage, for each parser of outside data and what is done next with what it accepts.
+
+`python -m tests.faults.guided sweep -runs=250000` needs Atheris (`pip install -e '.[fuzz]'`) and takes the options of
+libFuzzer. It stops at the first input that is neither taken nor refused with a typed error, or takes longer than two
+seconds, and writes that to a file `crash-…` or `timeout-…`. Inputs that reach new code are the beginnings of others.
+Documents are validated by code that is not Python's; so each new reason to refuse one counts as new code too.
+"""
+
+import contextlib
+import io
+import json
+import random
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import atheris
+from pydantic import ValidationError
+
+with atheris.instrument_imports(include=["orchestrator", "schemas", "tomllib"]):
+    from rich.console import Console
+
+    from orchestrator import commands, judge, store
+    from orchestrator.errors import UsageError
+    from orchestrator.report import job
+    from orchestrator.store import Store
+    from orchestrator.supervise import Ending, Garbled
+    from schemas.record import JobRecord, Manifest
+    from tests.faults import fuzz
+
+Json = Any
+Target = Callable[[bytes, Path], None]
+LEAVES: tuple[Json, ...] = (
+    None, True, 0, -1, 1, (1 << 63) - 1, 1 << 63, 10**400, 0.5, -1e308, 5e-324, "", "\x1b]0;x\x07", "\ud800", "9" * 400,
+    [], {}, [None], [[]], {"": 0},
+)  # fmt: skip
+TOML_TOKENS = ["[axes]", "[[exclude]]", "[limits]", "[stop]", "[timing]", "'''", "=", "{", "inf", "nan", "0x", "\\u"]
+
+
+def events(content: bytes, folder: Path) -> None:
+    """What a worker says, and what is concluded from it."""
+    said = fuzz.said(content)
+    judge.judge(fuzz.SPEC, Ending("ended", 0, tuple(said), 1))
+
+
+def record(content: bytes, folder: Path) -> None:
+    """A record, and how it is shown."""
+    (folder / "record.json").write_bytes(content)
+    found = store.read(folder / "record.json", JobRecord)
+    store.job_name(found.spec)
+    job.show(Console(file=io.StringIO()), found, folder / "log")
+
+
+def manifest(content: bytes, folder: Path) -> None:
+    """A manifest, and whether its run may be resumed."""
+    (folder / "manifest.json").write_bytes(content)
+    commands.unchanged(Store(folder), store.read(folder / "manifest.json", Manifest), force=True)
+
+
+TARGETS: Mapping[str, Target] = {"events": events, "record": record, "manifest": manifest, "sweep": fuzz.sweep}
+
+
+REASONS: dict[tuple[str, ...], Callable[[], None]] = {}
+MOST_REASONS = 5000
+
+
+def refused(error: Exception) -> None:
+    """Run a piece of code that belongs to this kind of mistake at this place alone."""
+    if isinstance(error.__cause__, ValidationError) and len(REASONS) < MOST_REASONS:
+        first = error.__cause__.errors()[0]
+        reason = (first["type"], *("*" if isinstance(step, int) else step[:20] for step in first["loc"]))
+        if reason not in REASONS:
+            REASONS[reason] = atheris.instrument_func(eval("lambda: None"))
+        REASONS[reason]()
+
+
+def changed(rng: random.Random, value: Json) -> Json:
+    """A document with something else in one place."""
+    if isinstance(value, dict) and value and rng.random() < 0.95:
+        key = rng.choice(list(value))
+        less = {name: each for name, each in value.items() if name != key or rng.random() < 0.9}
+        return less | ({key: changed(rng, value[key])} if key in less else {})
+    if isinstance(value, list) and value and rng.random() < 0.9:
+        at = rng.randrange(len(value))
+        return [*value[:at], changed(rng, value[at]), *value[at + rng.randrange(2) :]]
+    return rng.choice(LEAVES)
+
+
+def mutate(content: bytes, largest: int, seed: int) -> bytes:
+    """The next input: a document changed in one place, as far as this is one, or else bytes changed by libFuzzer."""
+    rng = random.Random(seed)
+    if rng.random() < 0.5:
+        with contextlib.suppress(ValueError, RecursionError):
+            lines = content.split(b"\n")
+            at = rng.randrange(len(lines))
+            lines[at] = json.dumps(changed(rng, json.loads(lines[at]))).encode()
+            return b"\n".join(lines)[:largest]
+    return bytes(atheris.Mutate(content, largest))
+
+
+def main() -> None:
+    """Fuzz one parser; this does not return."""
+    name, *options = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        (folder / "corpus").mkdir()
+        (folder / "corpus/valid").write_bytes(fuzz.PARSERS[name][1])
+        tokens = [*TOML_TOKENS, *(token.decode("latin-1") for token in fuzz.TOKENS if len(token) < 60)]
+        escaped = ("".join(f"\\x{byte:02x}" for byte in token.encode("latin-1")) for token in tokens)
+        (folder / "tokens").write_text("".join(f'"{token}"\n' for token in escaped))
+
+        def one(content: bytes) -> None:
+            try:
+                TARGETS[name](content, folder)
+            except (UsageError, Garbled) as error:
+                refused(error)
+
+        usual = ["-timeout=2", "-max_len=16384", "-len_control=0", f"-dict={folder}/tokens", "-print_final_stats=1"]
+        atheris.Setup(
+            [sys.argv[0], *usual, *options, str(folder / "corpus")], one,
+            **({} if name == "sweep" else {"custom_mutator": mutate}),
+        )  # fmt: skip
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
