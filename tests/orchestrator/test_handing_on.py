@@ -132,7 +132,7 @@ def test_a_job_that_cannot_be_run_here_as_it_was_is_not_repeated(
     make_cell: Callable[..., Cell], changes: dict[str, object], sentence: str,
 ) -> None:  # fmt: skip
     record = make_record(make_cell("synthetic:spin"))
-    plain: dict[str, object] = {"cpus": (), "variables": {}}
+    plain: dict[str, object] = {"cpus": (), "variables": {"CUDA_VISIBLE_DEVICES": "-1"}}
     run = make_run("base", [record.model_copy(update={"spec": record.spec.model_copy(update=plain | changes)})])
     said = inside("show", "base", "001-synthetic", "--repeat")
     assert said.code == Exit.USAGE
