@@ -158,4 +158,14 @@ SUITES: tuple[Suite, ...] = (
         tasks=("backward",),
         budget="5m",
     ),
-)
+    Suite(
+        name="operations",
+        summary="single operations, each in a near cache and in memory",
+        frameworks=(
+            "torch:eager", "torch:script", "tensorflow:eager", "tensorflow:function", "jax:jit", "numpy:eager",
+        ),
+        workloads=tuple(f"{operation.name}{preset}" for operation in OPERATIONS for preset in ("", ":memory")),
+        tasks=("forward", "backward"),
+        budget="30m",
+    ),
+)  # fmt: skip
