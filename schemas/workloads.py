@@ -41,6 +41,75 @@ RNN_SIZES = (
     Parameter(name="input", default=10, minimum=1, summary="width of the input"),
 )
 
+ROWS = Parameter(name="rows", default=32, minimum=1, summary="rows of the matrix that one example is")
+
+OPERATIONS: tuple[Workload, ...] = (
+    Workload(
+        name="matmul",
+        summary="one matrix product: rows times a square matrix",
+        parameters=(
+            ROWS,
+            Parameter(name="size", default=128, minimum=1, summary="length of a row, and both sides of the weight"),
+        ),
+        presets={"cache": {"rows": 512, "size": 512}, "memory": {"rows": 16, "size": 4096}},
+    ),
+    Workload(
+        name="conv2d",
+        summary="one convolution of images with a kernel of 3 x 3",
+        parameters=(
+            Parameter(name="size", default=16, minimum=1, summary="height and width of an image"),
+            Parameter(name="channels", default=16, minimum=1, summary="channels of an image"),
+            Parameter(name="filters", default=32, minimum=1, summary="channels of the output"),
+        ),
+        presets={
+            "cache": {"size": 32, "channels": 64, "filters": 64},
+            "memory": {"size": 512, "channels": 16, "filters": 16},
+        },
+    ),
+    Workload(
+        name="elementwise_chain",
+        summary="a chain of elementwise operations: scale, shift, exp, clamp, a cubic, and again",
+        parameters=(
+            Parameter(name="length", default=4, minimum=1, summary="links of the chain, of 12 operations each"),
+            Parameter(name="size", default=4096, minimum=1, summary="numbers in one example"),
+        ),
+        presets={"cache": {"size": 1 << 18}, "memory": {"size": 1 << 22}},
+    ),
+    Workload(
+        name="softmax",
+        summary="softmax along rows, after a bias is added",
+        parameters=(ROWS, Parameter(name="width", default=64, minimum=2, summary="length of a row")),
+        presets={"cache": {"rows": 512, "width": 512}, "memory": {"rows": 8192, "width": 1024}},
+    ),
+    Workload(
+        name="layer_norm",
+        summary="layer normalisation along rows, with gain and shift",
+        parameters=(ROWS, Parameter(name="width", default=64, minimum=2, summary="length of a row")),
+        presets={"cache": {"rows": 512, "width": 512}, "memory": {"rows": 8192, "width": 1024}},
+    ),
+    Workload(
+        name="reduction",
+        summary="reductions along both axes of a matrix: a mean of squares and a maximum",
+        parameters=(ROWS, Parameter(name="width", default=64, minimum=1, summary="length of a row")),
+        presets={"cache": {"rows": 512, "width": 512}, "memory": {"rows": 8192, "width": 1024}},
+    ),
+    Workload(
+        name="gather_scatter",
+        summary="rows of a table, gathered by indices in pairs, multiplied, and summed into bins",
+        parameters=(
+            Parameter(name="entries", default=1024, minimum=1, summary="rows of the table"),
+            Parameter(name="width", default=16, minimum=1, summary="length of a row"),
+            Parameter(name="pairs", default=128, minimum=1, summary="pairs of rows that one example takes"),
+            Parameter(name="bins", default=32, minimum=1, summary="rows of the output"),
+        ),
+        presets={
+            "cache": {"entries": 1 << 14, "pairs": 1 << 12, "bins": 1 << 10},
+            "memory": {"entries": 1 << 18, "width": 32, "pairs": 1 << 16, "bins": 1 << 14},
+        },
+    ),
+)
+"""Single operations, whose sizes go from near caches to memory: beyond 32 MiB of weights, inputs and results."""
+
 WORKLOADS: tuple[Workload, ...] = (
     Workload(name="rnn_cell", summary="one step of a recurrent network: tanh(W_h h + W_x x)", parameters=RNN_SIZES),
     Workload(
@@ -67,6 +136,7 @@ WORKLOADS: tuple[Workload, ...] = (
             Parameter(name="output", default=10, minimum=1, summary="width of the output"),
         ),
     ),
+    *OPERATIONS,
     Workload(
         name="synthetic",
         summary="an instrument: a product that takes a known time and holds known memory",
@@ -88,4 +158,14 @@ SUITES: tuple[Suite, ...] = (
         tasks=("backward",),
         budget="5m",
     ),
-)
+    Suite(
+        name="operations",
+        summary="single operations, each in a near cache and in memory",
+        frameworks=(
+            "torch:eager", "torch:script", "tensorflow:eager", "tensorflow:function", "jax:jit", "numpy:eager",
+        ),
+        workloads=tuple(f"{operation.name}{preset}" for operation in OPERATIONS for preset in ("", ":memory")),
+        tasks=("forward", "backward"),
+        budget="30m",
+    ),
+)  # fmt: skip

@@ -1,16 +1,19 @@
 """Every workload's reference is right, by finite differences and by hand: all frameworks are judged by it."""
 
+import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from schemas.job import Task
 from schemas.workloads import WORKLOADS, Workload
+from tests.workers.counting import Counting
 from workers import workloads
 from workers.arrays import Array, cast
 from workers.frameworks import Unsupported
+from workers.verify import outputs_by_name
 from workers.workloads import Reference
 
 if TYPE_CHECKING:
@@ -54,6 +57,13 @@ class Drawn:
 
 @every_workload
 @every_size
+def test_every_workload_can_be_made_small_enough_to_be_looked_at_closely(workload: Workload, sizes: Sizes) -> None:
+    drawn = Drawn(workload, sizes, batch=3)
+    assert sum(value.size for value in (*drawn.weights.values(), *drawn.inputs)) < 100_000
+
+
+@every_workload
+@every_size
 @every_batch
 def test_every_gradient_is_the_slope_of_the_loss_in_random_directions(
     workload: Workload, sizes: Sizes, batch: int
@@ -85,7 +95,13 @@ def test_inputs_have_the_shapes_that_were_asked_for(workload: Workload, batch: i
     for shapes in drawn.shapes:
         inputs = drawn.reference.inputs(drawn.sizes, np.random.default_rng(1), shapes)
         assert tuple(value.shape for value in inputs) == shapes
-        assert all(batch in shape for shape in shapes)
+
+
+@every_workload
+def test_the_batch_multiplies_every_input(workload: Workload) -> None:
+    one, three = (Drawn(workload, all_different, batch).shapes for batch in (1, 3))
+    for alone, together in zip(one, three, strict=True):
+        assert [math.prod(shape) for shape in together] == [3 * math.prod(shape) for shape in alone]
 
 
 @every_workload
@@ -112,7 +128,8 @@ def test_float32_in_is_float32_out_and_close_to_float64(workload: Workload, size
     inputs = [cast(value, np.float32) for value in drawn.inputs]
     loss, gradients = drawn.reference.backward(drawn.sizes, single, *inputs)
     _, exact = drawn.reference.backward(drawn.sizes, drawn.weights, *drawn.inputs)
-    assert drawn.reference.forward(drawn.sizes, single, *inputs).dtype == np.float32
+    outputs = outputs_by_name(drawn.reference.forward(drawn.sizes, single, *inputs))
+    assert {output.dtype for output in outputs.values()} == {np.dtype(np.float32)}
     assert loss.dtype == np.float32
     for name, gradient in gradients.items():
         assert gradient.dtype == np.float32
@@ -173,16 +190,6 @@ def test_a_network_has_a_weight_and_a_bias_for_each_of_its_layers_and_ends_witho
     assert len(weights) == 2 * depth
     assert output.shape == (2, 50)
     assert output.min() < 0
-
-
-class Counting(np.ndarray[Any, np.dtype[np.float64]]):
-    """An array that counts the operations of its matrix products: two for each pair of numbers."""
-
-    flops = 0
-
-    def __matmul__(self, other: Array) -> Array:  # type: ignore[override]
-        Counting.flops += 2 * self.size * other.shape[-1]
-        return super().__matmul__(other)
 
 
 def counted(drawn: Drawn, task: Task) -> int:

@@ -1,0 +1,1 @@
+"""One convolution of images."""

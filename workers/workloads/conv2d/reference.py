@@ -1,0 +1,71 @@
+"""One convolution of images with a kernel of 3 x 3, its gradient by hand.
+
+output[n, r, c] = sum over i, j in 0..2 of x[n, r + i - 1, c + j - 1] W[i, j], beyond the edges x is 0 (padding of 1,
+stride 1, no bias); loss = mean(output^2). x is (batch, size, size, channels), W (3, 3, channels, filters), the output
+(batch, size, size, filters).
+
+Images and kernel are laid out as TensorFlow and JAX have them. To PyTorch that is the memory format channels_last,
+in which its convolutions are fastest on a CPU too: it views both under its own order of axes and copies neither.
+
+A product with a zero beyond the edges is no work: along an axis 3 size - 2 of the 3 size pairs are left.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from schemas.job import Task
+from workers.arrays import Array
+from workers.workloads import Parameters, Shapes
+
+
+def weights(parameters: Parameters, rng: np.random.Generator) -> dict[str, Array]:
+    channels, filters = parameters["channels"], parameters["filters"]
+    return {"W": rng.standard_normal((3, 3, channels, filters)) / np.sqrt(9 * channels)}
+
+
+def shapes(parameters: Parameters, batch: int) -> tuple[Shapes, ...]:
+    return (((batch, parameters["size"], parameters["size"], parameters["channels"]),),)
+
+
+def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> tuple[Array, ...]:
+    return tuple(rng.standard_normal(shape) for shape in shapes)
+
+
+def spans(size: int) -> list[tuple[slice, slice]]:
+    """Along an axis, for each place in the kernel: where its products go to, and where they come from."""
+    return [(slice(max(0, -by), size - max(0, by)), slice(max(0, by), size + min(0, by))) for by in (-1, 0, 1)]
+
+
+def taps(size: int) -> Iterator[tuple[tuple[int, int], Any, Any]]:
+    """Each place in the kernel, with the part of the output that it reaches and the part of the images that it sees."""
+    for i, (rows, from_rows) in enumerate(spans(size)):
+        for j, (columns, from_columns) in enumerate(spans(size)):
+            yield (i, j), np.s_[:, rows, columns], np.s_[:, from_rows, from_columns]
+
+
+def forward(parameters: Parameters, weights: Mapping[str, Array], x: Array) -> Array:
+    output = np.zeros((*x.shape[:3], parameters["filters"]), x.dtype)
+    for place, reached, seen in taps(parameters["size"]):
+        output[reached] += x[seen] @ weights["W"][place]
+    return output
+
+
+def backward(parameters: Parameters, weights: Mapping[str, Array], x: Array) -> tuple[Any, dict[str, Array]]:
+    output = forward(parameters, weights, x)
+    gradient, upstream = np.empty_like(weights["W"]), 2 * output / output.size
+    for place, reached, seen in taps(parameters["size"]):
+        gradient[place] = in_rows(x[seen]).T @ in_rows(upstream[reached])
+    return (output * output).mean(), {"W": gradient}
+
+
+def in_rows(images: Array) -> Array:
+    """One row for each point of each image."""
+    return images.reshape(-1, images.shape[-1])
+
+
+def flops(parameters: Parameters, batch: int, task: Task) -> int:
+    pairs = (3 * parameters["size"] - 2) ** 2
+    product = 2 * batch * pairs * parameters["channels"] * parameters["filters"]
+    return product if task == "forward" else 2 * product

@@ -1,0 +1,1 @@
+"""Reductions along both axes of a matrix."""
