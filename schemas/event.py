@@ -13,7 +13,7 @@ from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
 
 PhaseName = Literal[
     "start", "import", "initialise", "data", "build", "export", "load", "trace", "compile", "first_call",
-    "second_call", "verify", "warm_up", "steady", "memory", "report", "ledger",
+    "second_call", "verify", "warm_up", "steady", "memory", "report", "ledger", "reference",
 ]  # fmt: skip
 FailureOutcome = Literal["unsupported", "raised", "out-of-memory"]
 
@@ -84,10 +84,15 @@ class Check(Model):
 
 
 class Verification(Model):
-    """Whether the cell computed what it was asked to compute."""
+    """Whether the cell computed what it was asked to compute: what its reference gives."""
 
     checks: tuple[Check, ...]
     reason: str = Field(default="", description="why it is wrong, in words; empty: it is right")
+    against: str = Field(
+        default="",
+        description="the framework whose own implementation, in float64, it was held against; empty: an independent "
+        "reference",
+    )
 
 
 class Noise(Model):

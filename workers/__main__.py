@@ -18,11 +18,15 @@ from schemas.event import Exported, Failure, FailureOutcome, Hello, Report
 from schemas.job import JobSpec
 from workers import job
 from workers.channel import Channel
-from workers.errors import is_out_of_memory, last_line, where
+from workers.errors import Malformed, is_out_of_memory, last_line, where
 from workers.frameworks import Unsupported
+from workers.home import CodeChanged, folder_of
 from workers.ledger import Ledger
 from workers.lifeline import die_with
 from workers.stopwatch import carry_out
+
+TOLD = (Unsupported, Malformed, CodeChanged)
+"""What says in a sentence what is to be done."""
 
 
 def main() -> None:
@@ -30,7 +34,7 @@ def main() -> None:
 
     Nothing that is measured happens in a tear-down, and a framework may hang or crash there.
     """
-    channel = Channel.claim()
+    channel, spec = Channel.claim(), None
     gc.freeze()  # or a framework's import, which collects garbage often, would be timed with going through all of ours
     die_with(int(os.environ.get("PLUMBLINE_PARENT", os.getppid())))
     try:
@@ -40,7 +44,7 @@ def main() -> None:
     except Exception as error:  # everything that a framework raises becomes the job's last event
         with contextlib.suppress(OSError):  # the disk that holds the log may be what is full
             traceback.print_exc()
-        channel.send(Failure(outcome=outcome_of(error), reason=reason(error), where=place(error)))
+        channel.send(Failure(outcome=outcome_of(error), reason=reason(error), where=place(error, spec)))
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
             stream.flush()
@@ -49,12 +53,16 @@ def main() -> None:
 
 
 def done(spec: JobSpec, ledger: Ledger) -> Report | Exported:
-    """Do what the spec asks for: a measurement, or an artefact for other jobs."""
-    if not spec.export:
-        return carry_out(job.run(spec, ledger))
-    from workers import exporters
+    """Do what the spec asks for: a measurement, or a file for other jobs."""
+    if spec.expect:
+        from workers import referee
 
-    return exporters.run(spec, ledger)
+        return referee.run(spec, ledger)
+    if spec.export:
+        from workers import exporters
+
+        return exporters.run(spec, ledger)
+    return carry_out(job.run(spec, ledger))
 
 
 def outcome_of(error: Exception) -> FailureOutcome:
@@ -66,7 +74,7 @@ def outcome_of(error: Exception) -> FailureOutcome:
 
 def reason(error: Exception) -> str:
     """The error in one line."""
-    if isinstance(error, Unsupported):
+    if isinstance(error, TOLD):
         return str(error)
     if isinstance(error, ValidationError):
         first = error.errors()[0]
@@ -75,9 +83,12 @@ def reason(error: Exception) -> str:
     return last_line(error)
 
 
-def place(error: Exception) -> str:
-    """Where an error came from; what is unsupported is no error of any line."""
-    return "" if isinstance(error, Unsupported) else where(error)
+def place(error: Exception, spec: JobSpec | None) -> str:
+    """Where an error came from, in the workload if it came through it; what is unsupported is no error of any line."""
+    if isinstance(error, (Unsupported, CodeChanged)):
+        return ""
+    home = folder_of(spec) if spec else None
+    return where(error, home) if home else where(error)
 
 
 if __name__ == "__main__":

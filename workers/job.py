@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from schemas.event import Ceiling, Energy, Noise, Overhead, Report, Setting, Verification
 from schemas.job import JobSpec
 from workers import artefacts, frameworks, memory, workloads
+from workers.home import check, package_of
 from workers.ledger import Ledger
 from workers.stopwatch import Lap, Stopwatch, Timed
 
@@ -49,11 +50,14 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
 
     Raises:
         Unsupported: the cell cannot be run.
+        Malformed: the workload is not as it has to be.
+        CodeChanged: it is not what the sweep was planned with.
         Exception: whatever the framework or the workload raised.
     """
     settings, warned = list(inherited(spec)), list[str]()
+    home = package_of(spec)
     ledger.begin()
-    bench = built(spec, ledger, settings)
+    bench = built(spec, home, ledger, settings)
     framework, problem, input_sets = bench.framework, bench.problem, bench.input_sets
     with collected(warned):
         step = prepare(framework, bench.model, input_sets[0], problem.axes(), ledger)
@@ -80,17 +84,18 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         ceiling = roofline_of(bench)
     with ledger.phase("report"):
         installed, built_as = versions(getattr(framework, "distributions", ())), framework.build_info()
+        check(spec)
     return Report(
         versions=installed, build_info=built_as, settings=tuple(settings),
         phases=ledger.costs, age_ns=memory.age_ns(), inputs_sha256=problem.sha256(),
-        verification=joined(*before, after, again, others), warmup=(*first, *trace), calls=calls,
-        samples_ns=samples, noise=seen, overhead=overhead, work=problem.work(), ceiling=ceiling,
+        verification=joined(*before, after, again, others, against=spec.reference), warmup=(*first, *trace),
+        calls=calls, samples_ns=samples, noise=seen, overhead=overhead, work=problem.work(), ceiling=ceiling,
         memory=needed, energy=used,
         compilations=compiled, warnings=tuple(warned),
     )  # fmt: skip
 
 
-def built(spec: JobSpec, ledger: Ledger, settings: list[Setting]) -> Bench:
+def built(spec: JobSpec, home: str, ledger: Ledger, settings: list[Setting]) -> Bench:
     """Import and configure the framework, adding to the settings, and build the model and its inputs."""
     with ledger.phase("import"):
         framework = frameworks.load(spec.cell.framework, spec.module)(spec.cell)
@@ -99,11 +104,11 @@ def built(spec: JobSpec, ledger: Ledger, settings: list[Setting]) -> Bench:
     with ledger.phase("data"):
         # These bring NumPy, and a framework's import must not be timed with a part of it there already.
         from workers import noise, roofline  # noqa: F401 (their import is a part of this phase)
-        from workers.problem import Problem
+        from workers.problem import problem_of
 
-        problem = Problem(spec.cell, spec.seed)
+        problem = problem_of(spec, home)
     with ledger.phase("build"):
-        model = framework.build(source(spec, framework), problem.weights)
+        model = framework.build(source(spec, home, framework), problem.weights)
         input_sets = [framework.arrays(inputs) for inputs in problem.input_sets]
     return Bench(framework, problem, model, input_sets)
 
@@ -174,7 +179,7 @@ def inherited(spec: JobSpec) -> Iterator[Setting]:
         yield Setting(name=name, asked=value, got=os.environ.get(name, ""))
 
 
-def source(spec: JobSpec, framework: "Framework") -> Any:
+def source(spec: JobSpec, home: str, framework: "Framework") -> Any:
     """What the framework builds the model from: the workload's implementation, or the file that was exported."""
     if spec.artefact is not None:
         return artefacts.verified(spec.artefact)
@@ -182,6 +187,7 @@ def source(spec: JobSpec, framework: "Framework") -> Any:
         spec.cell.workload,
         getattr(framework, "implementation", spec.cell.framework),
         getattr(framework, "workloads", ""),
+        home,
     )
 
 
@@ -196,13 +202,13 @@ def prepare(
     return ready
 
 
-def joined(*verifications: Verification) -> Verification:
-    """All checks, and the first reason to call the cell wrong."""
+def joined(*verifications: Verification, against: str) -> Verification:
+    """All checks, and the first reason to call the cell wrong; `against` says what they were held against."""
     reasons = [verification.reason for verification in verifications if verification.reason]
     return Verification(
         checks=tuple(check for verification in verifications for check in verification.checks),
-        reason=reasons[0] if reasons else "",
-    )
+        reason=reasons[0] if reasons else "", against=against,
+    )  # fmt: skip
 
 
 @contextmanager

@@ -5,40 +5,51 @@ Importing this imports NumPy, so it is imported after the framework, whose impor
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from schemas.event import Check, Verification, Work
-from schemas.job import TRAINING, Cell
-from workers import workloads
+from schemas.job import TRAINING, Cell, JobSpec
+from workers import artefacts, contract, workloads
 from workers.arrays import Array, cast
 from workers.errors import last_line
+from workers.expected import Expected
 from workers.frameworks import Framework, Shape, Step, trainer_of
 from workers.training import STEPS
-from workers.verify import LOSS, Expectation, moves, of_call, of_training, outputs_by_name, verdict
+from workers.verify import LOSS, Expectation, moves, of_call, of_training, verdict
 from workers.workloads import running, trained
+
+BEGINNING = "beginning"
+"""The case of the first steps of training."""
 
 INPUT_SETS = 4
 """Timed calls rotate over so many sets of inputs, so that no result can be kept for the next call."""
+
+Inputs = tuple[Array, ...]
 
 
 class Problem:
     """Weights and inputs as float64 arrays, rounded to what float32 holds unless the cell computes in float64.
 
-    The same seed, parameters and batch give the same arrays in every framework.
+    The same seed, parameters and batch give the same arrays in every framework. `home` is the workload's package, if it
+    is not one of ours; `expected` the file that says what is right, if its reference does not.
     """
 
-    def __init__(self, cell: Cell, seed: int) -> None:
-        self._cell = cell
-        self._reference = workloads.reference(cell.workload)
+    def __init__(self, cell: Cell, seed: int, home: str = "", expected: Path | None = None) -> None:
+        self._cell, self._unseen = cell, bool(home)
+        self._reference = workloads.reference(cell.workload, home)
         rng = np.random.default_rng(seed)
-        timed, *others = self._reference.shapes(cell.parameters, cell.batch)
-        self.weights = {
-            name: self._rounded(weight) for name, weight in self._reference.weights(cell.parameters, rng).items()
-        }
+        shapes = self._reference.shapes(cell.parameters, cell.batch)
+        contract.are_shapes(self._reference, shapes)
+        timed, *others = shapes
+        drawn = self._reference.weights(cell.parameters, rng)
+        contract.are_weights(self._reference, drawn)
+        self.weights = {name: self._rounded(weight) for name, weight in drawn.items()}
         self.input_sets = [self._draw(rng, timed) for _ in range(INPUT_SETS)]
         self.other_shapes = [self._draw(rng, shapes) for shapes in others]
+        self._expected = Expected(expected, cell.task, self.weights) if expected else None
 
     @property
     def trains(self) -> bool:
@@ -52,19 +63,18 @@ class Problem:
 
     def work(self) -> Work:
         """What one call has to do at least: the arithmetic, and every weight, input and result touched once."""
-        cell = self._cell
-        flops = self._reference.flops(cell.parameters, cell.batch, cell.task)
+        known = (self._cell.parameters, self._cell.batch, self._cell.task)
+        products: Any = getattr(self._reference, "flops", None)
         counted: Any = getattr(self._reference, "elements", None)
-        elements = counted(cell.parameters, cell.batch, cell.task) if counted else self._elements()
-        return Work(flops=flops, bytes=elements * self.itemsize)
+        elements = counted(*known) if counted else self._elements()
+        return Work(flops=products(*known) or 0 if products else 0, bytes=elements * self.itemsize)
 
     def _elements(self) -> int:
         """Numbers in all weights, inputs and results, of which training has its gradients if nothing else."""
         weights, inputs = self.weights.values(), self.input_sets[0]
         results = [1, *(weight.size for weight in trained(self.weights).values())]
         if self._cell.task == "forward":
-            output = outputs_by_name(self._reference.forward(self._cell.parameters, self.weights, *inputs))
-            results = [each.size for each in output.values()]
+            results = [each.size for each in self._expectation("set 0").tensors.values()]
         return sum(array.size for array in (*weights, *inputs)) + sum(results)
 
     def axes(self) -> list[Shape]:
@@ -85,10 +95,7 @@ class Problem:
     def check(self, outputs: Sequence[Array], number: int, when: str) -> Verification:
         """Compare what a call on this set of inputs returned with the reference."""
         named = f"input set {number}, {when}"
-        if self.trains:
-            checks = finite(outputs, named)
-        else:
-            checks = self._expectation(self.input_sets[number]).check(outputs, named)
+        checks = finite(outputs, named) if self.trains else self._expectation(f"set {number}").check(outputs, named)
         return Verification(checks=checks, reason=verdict(checks))
 
     def check_training(self, framework: Framework, step: Step, when: str) -> Verification:
@@ -98,12 +105,11 @@ class Problem:
         """
         if not self.trains:
             return Verification(checks=())
-        sets = self.input_sets[:STEPS]
         named = f"{STEPS} steps of training, {when}"
-        checks = self._expectation(*sets).check(self._results(framework, step, *sets), named)
+        checks = self._expectation(BEGINNING).check(self.results(framework, step, *self.cases()[BEGINNING]), named)
         return Verification(checks=checks, reason=verdict(checks))
 
-    def _results(self, framework: Framework, step: Step, *sets: tuple[Array, ...]) -> list[Array]:
+    def results(self, framework: Framework, step: Step, *sets: Inputs) -> list[Array]:
         """What a step gives on a set of inputs; of training, on each set in turn from the beginning, and its moves."""
         if not self.trains:
             (inputs,) = sets
@@ -118,28 +124,53 @@ class Problem:
     def check_other_shapes(self, framework: Framework, step: Step) -> Verification:
         """The same on inputs of other shapes, where a mode that baked in the first shape is found out."""
         checks: list[Check] = []
-        for inputs in self.other_shapes:
+        for number, inputs in enumerate(self.other_shapes):
             named = "inputs of shape " + " ".join(str(value.shape) for value in inputs)
             try:
-                outputs = self._results(framework, step, inputs)
+                outputs = self.results(framework, step, inputs)
             except Exception as error:  # whatever a framework raises at a new shape is the finding itself
                 return Verification(checks=tuple(checks), reason=f"on {named} it raised {last_line(error)}")
-            checks += self._expectation(inputs).check(outputs, named)
+            checks += self._expectation(f"shape {number}").check(outputs, named)
         reason = verdict(checks)
         return Verification(
             checks=tuple(checks), reason=reason and f"right on the shape it was prepared with, but {reason}"
         )
 
-    def _expectation(self, *sets: tuple[Array, ...]) -> Expectation:
+    def cases(self) -> dict[str, tuple[Inputs, ...]]:
+        """The sets of inputs on which anything is ever checked, each time together, by name."""
+        called = {f"set {number}": (inputs,) for number, inputs in enumerate(self.input_sets)}
+        timed = {BEGINNING: tuple(self.input_sets[:STEPS])} if self.trains else called
+        return {**timed, **{f"shape {number}": (inputs,) for number, inputs in enumerate(self.other_shapes)}}
+
+    def _expectation(self, case: str) -> Expectation:
         cell = self._cell
-        known = (self._reference, cell.task, cell.parameters, self.weights)
+        if self._expected is not None:
+            return Expectation(self._expected.of(case), cell.dtype)
+        sets, known = self.cases()[case], (self._reference, cell.task, cell.parameters, self.weights)
+        if self._unseen:
+            contract.computes(*known, sets[0])
+            self._unseen = False
         return Expectation(of_training(*known, sets) if self.trains else of_call(*known, *sets), cell.dtype)
 
     def _draw(self, rng: np.random.Generator, shapes: workloads.Shapes) -> tuple[Array, ...]:
-        return tuple(self._rounded(value) for value in self._reference.inputs(self._cell.parameters, rng, shapes))
+        drawn = self._reference.inputs(self._cell.parameters, rng, shapes)
+        contract.are_inputs(self._reference, drawn, shapes)
+        return tuple(self._rounded(value) for value in drawn)
 
     def _rounded(self, value: Array) -> Array:
         return cast(cast(value, np.float64 if self._cell.dtype == "float64" else np.float32), np.float64)
+
+
+def problem_of(spec: JobSpec, home: str) -> Problem:
+    """The problem of a job, whose workload is in this package if it is not one of ours.
+
+    Raises:
+        Malformed: the workload is not as it has to be.
+        ArtefactChanged: what it must give cannot be read, or is not what was worked out.
+    """
+    contract.has_functions(workloads.reference(spec.cell.workload, home), formulas=not spec.reference)
+    expected = artefacts.verified(spec.expected) if spec.expected else None
+    return Problem(spec.cell, spec.seed, home, expected)
 
 
 def finite(outputs: Sequence[Array], named: str) -> tuple[Check, ...]:

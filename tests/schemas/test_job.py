@@ -11,7 +11,7 @@ CELL = Cell(framework="torch", mode="script", workload="rnn", parameters={"hidde
 CHANGES: dict[str, object] = {
     "framework": "numpy", "mode": "trace", "workload": "mlp", "parameters": {"hidden": 20, "length": 17},
     "task": "forward", "batch": 2, "dtype": "float64", "threads": 2, "environment": "other", "track": "defaults",
-    "cache": "warm", "replica": 1,
+    "cache": "warm", "replica": 1, "code": "0123456789abcdef",
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from schemas.catalog import FRAMEWORKS
 from schemas.event import Exported
 from schemas.job import Cell, JobSpec
 from workers import artefacts, frameworks, workloads
+from workers.home import check, package_of
 from workers.job import collected, inherited, versions
 from workers.ledger import Ledger
 
@@ -25,19 +26,21 @@ def run(spec: JobSpec, ledger: Ledger) -> Exported:
         Exception: whatever the framework or the workload raised.
     """
     cell, path, warned = exporting(spec.cell), Path(spec.export), list[str]()
+    home = package_of(spec)
     settings = tuple(inherited(spec))
     ledger.begin()
     with ledger.phase("import"):
         framework = frameworks.load(cell.framework)(cell)
         exporter = importlib.import_module(f"{__name__}.{cell.framework}")
-    from workers.problem import Problem  # brings NumPy, which no other job may have before its framework
+    from workers.problem import problem_of  # brings NumPy, which no other job may have before its framework
 
     with ledger.phase("build"):
-        problem = Problem(cell, spec.seed)
-        model = framework.build(workloads.implementation(cell.workload, cell.framework), problem.weights)
+        problem = problem_of(spec.model_copy(update={"cell": cell}), home)
+        model = framework.build(workloads.implementation(cell.workload, cell.framework, home=home), problem.weights)
         example = framework.arrays(problem.input_sets[0])
     with ledger.phase("export"), collected(warned):
         exporter.export(model, example, problem.axes(), path)
+    check(spec)
     return Exported(
         artefact=artefacts.described(path), versions=versions(), settings=settings, phases=ledger.costs,
         warnings=tuple(warned),

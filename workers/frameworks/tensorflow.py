@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from schemas.event import PhaseName, Setting
 from schemas.job import Cell
+from workers import contract
 from workers.arrays import Array, cast
 from workers.frameworks import Prepared, Shape, Step, flushed, outputs_of, own
 from workers.frameworks import Trainer as AnyTrainer
@@ -91,7 +92,10 @@ class Framework:
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
-        return implementation.Model(self._cell.parameters, tensors)
+        made = contract.model(implementation, self._cell.task)(self._cell.parameters, tensors)
+        kept = getattr(made, "weights", ())
+        contract.has_weights(made, [each.shape for each in kept], weights, "as a tf.Variable in the list `weights`")
+        return made
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
         phase, compile_ = MODES[self._cell.mode]
