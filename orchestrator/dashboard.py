@@ -29,6 +29,7 @@ TIMED: frozenset[PhaseName] = frozenset({"export", "load", "trace", "compile", "
 WORDS: dict[PhaseName, str] = {
     "import": "importing the framework", "initialise": "starting the runtime",
     "data": "drawing weights and inputs", "build": "building and compiling the model", "verify": "verifying",
+    "reference": "working out what is right",
     "warm_up": "warming up, then taking samples", "memory": "measuring memory", "report": "reporting",
 }  # fmt: skip
 LEAST_PAUSE_S = 1.0
@@ -160,8 +161,7 @@ def draw(board: Board) -> RenderableType:
         Text(
             printable(f"{result.label}: {result.outcome}: {result.reason}"),
             style="red",
-            overflow="ellipsis",
-            no_wrap=True,
+            overflow="fold",  # file and line stand at its end
         )
         for group in in_view
         for result in group.results

@@ -88,10 +88,8 @@ class Verification(Model):
 
     checks: tuple[Check, ...]
     reason: str = Field(default="", description="why it is wrong, in words; empty: it is right")
-    against: str = Field(
-        default="",
-        description="the framework whose own implementation, in float64, it was held against; empty: an independent "
-        "reference",
+    referee: str = Field(
+        default="", description="the framework whose implementation, in float64, says what is right; empty: a reference"
     )
 
 

@@ -88,7 +88,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     return Report(
         versions=installed, build_info=built_as, settings=tuple(settings),
         phases=ledger.costs, age_ns=memory.age_ns(), inputs_sha256=problem.sha256(),
-        verification=joined(*before, after, again, others, against=spec.reference), warmup=(*first, *trace),
+        verification=joined(*before, after, again, others, referee=spec.reference), warmup=(*first, *trace),
         calls=calls, samples_ns=samples, noise=seen, overhead=overhead, work=problem.work(), ceiling=ceiling,
         memory=needed, energy=used,
         compilations=compiled, warnings=tuple(warned),
@@ -202,12 +202,12 @@ def prepare(
     return ready
 
 
-def joined(*verifications: Verification, against: str) -> Verification:
-    """All checks, and the first reason to call the cell wrong; `against` says what they were held against."""
+def joined(*verifications: Verification, referee: str) -> Verification:
+    """All checks, and the first reason to call the cell wrong; `referee` is the framework that they were held to."""
     reasons = [verification.reason for verification in verifications if verification.reason]
     return Verification(
         checks=tuple(check for verification in verifications for check in verification.checks),
-        reason=reasons[0] if reasons else "", against=against,
+        reason=reasons[0] if reasons else "", referee=referee,
     )  # fmt: skip
 
 

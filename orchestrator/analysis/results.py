@@ -63,6 +63,8 @@ class Result:
     flags: frozenset[Flag]
     warnings: tuple[str, ...]
     allocation: Allocation | None
+    referee: str = ""
+    """The framework whose implementation in float64 its results were held to; empty: an independent reference."""
 
     @property
     def label(self) -> str:
@@ -100,6 +102,11 @@ class Group:
         """Each cell's comparison with the baseline, by label."""
         every = [*self.comparisons, *(comparison.flipped() for comparison in self.comparisons)]
         return {comparison.cell: comparison for comparison in every if comparison.baseline == self.baseline}
+
+    @property
+    def referee(self) -> str:
+        """The framework that results were held to for want of an independent reference; empty: there is one."""
+        return next((result.referee for result in self.results if result.referee), "")
 
     def result(self, label: str) -> Result:
         """The result of that label."""
@@ -173,6 +180,7 @@ def result(cell: Cell, records: Sequence[JobRecord], canary_ns: float) -> Result
         flags=frozenset().union(*flagged, {Flag.DRIFT} if drift else ()),
         warnings=tuple(dict.fromkeys(warning for report in reports for warning in report.warnings)),
         allocation=allocation(records),
+        referee=next((report.verification.referee for report in reports), ""),
     )
 
 

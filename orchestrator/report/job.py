@@ -43,8 +43,14 @@ def facts(record: JobRecord) -> Iterator[tuple[str, str]]:
         yield "advice", record.advice
     yield "cell", f"{cell.label} {cell.workload} ({sizes}) {cell.task}, batch {cell.batch}, {cell.dtype}"
     yield "place", f"block {record.spec.block}, position {record.spec.position}, cores {list(record.spec.cpus)}"
-    if (artefact := record.spec.artefact) is not None:
-        yield "loaded from", f"{artefact.path}, {artefact.size_bytes} bytes, SHA-256 {artefact.sha256}"
+    if home := record.spec.folder or record.spec.package:
+        yield "workload", f"{home}, code {cell.code}"
+    for label, artefact in (
+        ("loaded from", record.spec.artefact),
+        (f"held to {record.spec.reference}", record.spec.expected),
+    ):
+        if artefact is not None:
+            yield label, f"{artefact.path}, {artefact.size_bytes} bytes, SHA-256 {artefact.sha256}"
     if record.outside is not None:
         yield (
             "from outside",
@@ -101,11 +107,13 @@ def phases(report: Report) -> Table:
 
 def checks(report: Report) -> Table:
     """What was compared with the float64 reference."""
-    table = Table("tensor", "inputs", "relative error", "tolerance", "")
+    referee = report.verification.referee
+    what = f"held to {referee}'s own implementation in float64" if referee else None
+    table = Table("tensor", "inputs", "relative error", "tolerance", "", title=what)
     for check in report.verification.checks:
         error = "not finite" if check.error is None else f"{check.error:.1e}"
-        what = (Text(printable(check.tensor)), Text(printable(check.inputs)))
-        table.add_row(*what, error, f"{check.tolerance:.1e}", "ok" if check.passed else "WRONG")
+        tensor = (Text(printable(check.tensor)), Text(printable(check.inputs)))
+        table.add_row(*tensor, error, f"{check.tolerance:.1e}", "ok" if check.passed else "WRONG")
     return table
 
 
