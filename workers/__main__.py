@@ -18,7 +18,7 @@ from schemas.event import Exported, Failure, FailureOutcome, Hello, Report
 from schemas.job import JobSpec
 from workers import job
 from workers.channel import Channel
-from workers.errors import Malformed, is_out_of_memory, last_line, where
+from workers.errors import Malformed, is_beside, is_out_of_memory, last_line, where
 from workers.frameworks import Unsupported
 from workers.home import CodeChanged, folder_of
 from workers.ledger import Ledger
@@ -76,6 +76,10 @@ def reason(error: Exception) -> str:
     """The error in one line."""
     if isinstance(error, TOLD):
         return str(error)
+    if isinstance(error, ModuleNotFoundError) and is_beside(str(error.name), error):
+        return (
+            f"{last_line(error)}; a file that lies beside this one is imported with a dot: from . import {error.name}"
+        )
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
@@ -88,7 +92,9 @@ def place(error: Exception, spec: JobSpec | None) -> str:
     if isinstance(error, (Unsupported, CodeChanged)):
         return ""
     home = folder_of(spec) if spec else None
-    return where(error, home) if home else where(error)
+    if spec is None or home is None:
+        return where(error)
+    return where(error, home) or f"{where(error)}, for {home / spec.cell.framework}.py"
 
 
 if __name__ == "__main__":

@@ -43,6 +43,8 @@ def are_weights(reference: Any, drawn: Any) -> None:
     if not isinstance(drawn, Mapping) or not drawn:
         raise Malformed(f"weights(...) has to return a dict of arrays by name, not {kind_of(drawn)}", place)
     for name, weight in drawn.items():
+        if not isinstance(name, str):
+            raise Malformed(f"weights(...): a name has to be a text, not {kind_of(name)}", place)
         if not isinstance(weight, np.ndarray) or not is_floating(weight):
             raise Malformed(f"weights(...): {name} has to be a floating array, not {kind_of(weight)}", place)
 

@@ -20,6 +20,12 @@ QUOTED = "<--- HERE"
 DYNAMO = "torch._dynamo"
 """Its errors begin with the sentence, and go on with advice."""
 
+NAMED = re.compile(r"[A-Z]\w*(Error|Exception): ")
+"""How a trace ends in which the error is quoted."""
+
+NODE = re.compile(r"^\{\{[^}]*\}\} ")
+"""The node of a graph that TensorFlow names before what is wrong with it."""
+
 POINTING = ("See https://",)
 """Lines that say where to read more."""
 
@@ -37,9 +43,10 @@ def last_line(error: BaseException) -> str:
     told = told_by(error)
     lines = [line.strip() for line in str(told).splitlines() if line.strip() and not line.startswith(POINTING)]
     kind = type(told).__name__
-    named = [line for line in lines if line.startswith(f"{kind}:")]
+    named = [line for line in lines if NAMED.match(line)]
     quoting = any(line.endswith(QUOTED) for line in lines) or type(told).__module__.startswith(DYNAMO)
     line = (named or (lines[:1] if quoting else lines) or [""])[-1]
+    line = line.removesuffix(":") if quoting else NODE.sub("", line)
     return (line if named else f"{kind}: {line}")[:300]
 
 
@@ -57,16 +64,25 @@ def is_out_of_memory(error: BaseException) -> bool:
     return bool(kinds & OUT_OF_MEMORY) or any(phrase in said for phrase in OUT_OF_MEMORY_SAID)
 
 
-def where(error: BaseException, home: Path = WORKLOADS) -> str:
-    """File and line of the innermost place in a workload that is at home there, or else in the worker."""
+def where(error: BaseException, *homes: Path) -> str:
+    """File and line of the innermost place in the first of these folders that an error came through.
+
+    Without folders: in one of our workloads, or else in the worker. Empty: it came through none.
+    """
     if isinstance(error, Malformed):
         return error.place
-    for folder in (home, OUR_OWN):
+    for folder in homes or (WORKLOADS, OUR_OWN):
         for each in chain(error):
             found = [place for place in places(each) if Path(place[0]).is_relative_to(folder)]
             if found:
                 return "{}:{}".format(*found[-1])
     return ""
+
+
+def is_beside(module: str, error: BaseException) -> bool:
+    """Whether there is a file of this name beside the one that raised an error."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and module.isidentifier() and Path(frames[-1].filename).with_name(f"{module}.py").is_file()
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -80,10 +96,12 @@ def places(error: BaseException) -> Iterator[tuple[str, int]]:
     """The files and lines that an error came through, the innermost last.
 
     Where a framework compiles a workload, no frame is of its file. Then what the error says names the file and the
-    line, as AutoGraph, TorchScript and Dynamo all do.
+    line, as AutoGraph, TorchScript and Dynamo do, or the data that AutoGraph attaches to it, innermost first.
     """
     yield from ((frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(error.__traceback__))
     if isinstance(error, SyntaxError) and error.filename:
         yield error.filename, error.lineno or 0
     said = "\n".join((str(error), *getattr(error, "__notes__", ())))
     yield from ((file, int(line)) for file, line in SAID.findall(said))
+    attached = getattr(getattr(error, "ag_error_metadata", None), "translated_stack", ())
+    yield from ((frame.filename, frame.lineno) for frame in reversed(attached))

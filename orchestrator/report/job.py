@@ -25,7 +25,7 @@ def show(console: Console, record: JobRecord, log: Path) -> None:
     """Print one job."""
     console.print(Text(printable(job_name(record.spec)), style="bold"))
     for label, text in facts(record):
-        console.print(Text(f"{label:>14}  {printable(text)}"))
+        console.print(Text(printable(f"{label:>14}  {text}")))
     if record.report is not None:
         console.print(phases(record.report))
         console.print(checks(record.report))
@@ -108,8 +108,8 @@ def phases(report: Report) -> Table:
 def checks(report: Report) -> Table:
     """What was compared with the float64 reference."""
     referee = report.verification.referee
-    what = f"held to {referee}'s own implementation in float64" if referee else None
-    table = Table("tensor", "inputs", "relative error", "tolerance", "", title=what)
+    what = printable(f"held to {referee}:eager in float64") if referee else None
+    table = Table("tensor", "inputs", "relative error", "tolerance", "", title=what and Text(what))
     for check in report.verification.checks:
         error = "not finite" if check.error is None else f"{check.error:.1e}"
         tensor = (Text(printable(check.tensor)), Text(printable(check.inputs)))

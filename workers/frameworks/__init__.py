@@ -116,7 +116,11 @@ def own(outputs: Sequence[Any], *kinds: type) -> None:
     Raises:
         TypeError: one of them is something else.
     """
-    for output in outputs:
+    for number, output in enumerate(outputs):
+        if output is None:
+            raise TypeError(
+                f"tensor {number} of the step is None; a gradient is, if the loss does not depend on its weight"
+            )
         if not isinstance(output, kinds):
             due = " or ".join(kind.__name__ for kind in kinds)
             raise TypeError(f"the step returned a {type(output).__name__} where a {due} was due")

@@ -4,6 +4,7 @@ A session takes host arrays and returns host arrays: its interface has no other.
 copy out in it, and that is part of this mode.
 """
 
+import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -103,5 +104,20 @@ def backward(model: Any, feeds: Sequence[Any]) -> list[Any]:
 
 
 def converted(model: Any, method: str) -> Any:
-    """A method whose Python loops over tensors are loops of the graph, as tf.function makes them."""
-    return tf.autograph.to_graph(getattr(type(model), method))
+    """A method whose Python loops over tensors are loops of the graph, as tf.function makes them.
+
+    What it raises comes from generated code, and says here, as it does from a tf.function, where that was written.
+    """
+    graph = tf.autograph.to_graph(getattr(type(model), method))
+
+    def call(*inputs: Any) -> Any:
+        try:
+            return graph(*inputs)
+        except Exception as error:
+            for frame in traceback.extract_tb(error.__traceback__):
+                for generated, origin in graph.ag_source_map.items():
+                    if (generated.filename, generated.lineno) == (frame.filename, frame.lineno):
+                        error.add_note(f'File "{origin.loc.filename}", line {origin.loc.lineno}')
+            raise
+
+    return call
