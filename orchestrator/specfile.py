@@ -81,11 +81,13 @@ def valid(model: type[M], said: Mapping[str, Any], where: Callable[[Place], str]
     try:
         return model.model_validate(said)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = next((each for each in error.errors() if each["type"] == "extra_forbidden"), error.errors()[0])
         place = first["loc"]
         key = ".".join(map(str, place))
         if first["type"] == "extra_forbidden":
             sentence = str(unknown("key", str(place[-1]), keys_beside(place, model)))
+        elif first["type"] == "missing":
+            sentence, place = f"{key} is missing", place[:-1]
         else:
             why = first["msg"].removeprefix("Value error, ")
             sentence = f"{key}: {why[0].lower()}{why[1:]}, not {brief(first['input'])}"
@@ -144,7 +146,7 @@ def has_fields(annotation: object) -> bool:
 
 def line_of(text: str, place: Place) -> int:
     """The line of a key in a TOML text, as far as its plain form allows; otherwise that of its table."""
-    names = [step for step in place if isinstance(step, str)]
+    names = [step for step in place if isinstance(step, str)] or [""]
     index = next((step for step in place if isinstance(step, int)), 0)
     lines = text.splitlines()
     for depth in range(len(names), 0, -1):
@@ -155,7 +157,8 @@ def line_of(text: str, place: Place) -> int:
     start = headers[min(index, len(headers) - 1)] if headers else 0
     if headers and len(names) == depth:
         return start + 1
-    for number in range(start, len(lines)):
-        if re.match(rf"\s*['\"]?{re.escape(names[-1])}['\"]?\s*=", lines[number]):
-            return number + 1
+    for name in reversed(names[depth if headers else 0 :]):  # what is in an inline table has the line of that
+        for number in range(start, len(lines)):
+            if re.match(rf"\s*['\"]?{re.escape(name)}['\"]?\s*=", lines[number]):
+                return number + 1
     return start + 1

@@ -90,7 +90,7 @@ def workload_of(head: str) -> Workload:
 
 def is_path(head: str, beside: Path) -> bool:
     """Whether this names a folder, as seen from another: it has a separator, or is one and no known name."""
-    return head not in known() and (os.sep in head or beside.joinpath(head).is_dir())
+    return bool(head) and head not in known() and (os.sep in head or beside.joinpath(head).is_dir())
 
 
 def absolute(text: str, beside: Path) -> str:

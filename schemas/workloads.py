@@ -49,7 +49,7 @@ class Size(Model):
 class WorkloadFile(Model):
     """`workload.toml` in a user's folder. All of a workload that the orchestrator reads: it runs no code for it."""
 
-    name: str = Field(default="", pattern=rf"^$|{NAME}", max_length=60, description="empty: that of its folder")
+    name: str = Field(default="", max_length=60, description="empty: that of its folder")
     summary: str = ""
     reference: str = Field(
         default="", description="the framework whose implementation in float64 is the reference; empty: reference.py"

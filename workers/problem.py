@@ -12,7 +12,7 @@ import numpy as np
 
 from schemas.event import Check, Verification, Work
 from schemas.job import TRAINING, Cell, JobSpec
-from workers import artefacts, contract, workloads
+from workers import artefacts, requirements, workloads
 from workers.arrays import Array, cast
 from workers.errors import last_line
 from workers.expected import Expected
@@ -42,10 +42,10 @@ class Problem:
         self._reference = workloads.reference(cell.workload, home)
         rng = np.random.default_rng(seed)
         shapes = self._reference.shapes(cell.parameters, cell.batch)
-        contract.are_shapes(self._reference, shapes)
+        requirements.are_shapes(self._reference, shapes)
         timed, *others = shapes
         drawn = self._reference.weights(cell.parameters, rng)
-        contract.are_weights(self._reference, drawn)
+        requirements.are_weights(self._reference, drawn)
         self.weights = {name: self._rounded(weight) for name, weight in drawn.items()}
         self.input_sets = [self._draw(rng, timed) for _ in range(INPUT_SETS)]
         self.other_shapes = [self._draw(rng, shapes) for shapes in others]
@@ -148,13 +148,13 @@ class Problem:
             return Expectation(self._expected.of(case), cell.dtype)
         sets, known = self.cases()[case], (self._reference, cell.task, cell.parameters, self.weights)
         if self._unseen:
-            contract.computes(*known, sets[0])
+            requirements.computes(*known, sets[0])
             self._unseen = False
         return Expectation(of_training(*known, sets) if self.trains else of_call(*known, *sets), cell.dtype)
 
     def _draw(self, rng: np.random.Generator, shapes: workloads.Shapes) -> tuple[Array, ...]:
         drawn = self._reference.inputs(self._cell.parameters, rng, shapes)
-        contract.are_inputs(self._reference, drawn, shapes)
+        requirements.are_inputs(self._reference, drawn, shapes)
         return tuple(self._rounded(value) for value in drawn)
 
     def _rounded(self, value: Array) -> Array:
@@ -168,7 +168,7 @@ def problem_of(spec: JobSpec, home: str) -> Problem:
         Malformed: the workload is not as it has to be.
         ArtefactChanged: what it must give cannot be read, or is not what was worked out.
     """
-    contract.has_functions(workloads.reference(spec.cell.workload, home), formulas=not spec.reference)
+    requirements.has_functions(workloads.reference(spec.cell.workload, home), formulas=not spec.reference)
     expected = artefacts.verified(spec.expected) if spec.expected else None
     return Problem(spec.cell, spec.seed, home, expected)
 

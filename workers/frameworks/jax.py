@@ -12,7 +12,7 @@ import numpy as np
 
 from schemas.event import Setting
 from schemas.job import TRAINING, Cell
-from workers import contract
+from workers import requirements
 from workers.arrays import Array, is_floating
 from workers.frameworks import Prepared, Shape, Step, flushed, outputs_of, own
 from workers.frameworks.jax_training import Trainer, begun, stepping
@@ -78,7 +78,7 @@ class Framework:
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
-        kind = contract.model(implementation, self._cell.task)
+        kind = requirements.model(implementation, self._cell.task)
         return Built(partial(kind, self._cell.parameters), trained(tensors), running(tensors))
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:

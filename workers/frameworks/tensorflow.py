@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from schemas.event import PhaseName, Setting
 from schemas.job import Cell
-from workers import contract
+from workers import requirements
 from workers.arrays import Array, cast
 from workers.frameworks import Prepared, Shape, Step, flushed, outputs_of, own
 from workers.frameworks import Trainer as AnyTrainer
@@ -92,9 +92,9 @@ class Framework:
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
-        made = contract.model(implementation, self._cell.task)(self._cell.parameters, tensors)
+        made = requirements.model(implementation, self._cell.task)(self._cell.parameters, tensors)
         kept = getattr(made, "weights", ())
-        contract.has_weights(made, [each.shape for each in kept], weights, "as a tf.Variable in the list `weights`")
+        requirements.has_weights(made, [each.shape for each in kept], weights, "as a tf.Variable in the list `weights`")
         return made
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:

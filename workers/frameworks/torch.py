@@ -9,7 +9,7 @@ import torch
 
 from schemas.event import Setting
 from schemas.job import TRAINING, Cell, Task
-from workers import contract
+from workers import requirements
 from workers.arrays import Array, is_floating
 from workers.frameworks import Prepared, Shape, Step, flushed, outputs_of, own, torch_aot, torch_compile, torch_script
 from workers.frameworks.torch_mode import Call, Modes, Subject, prepared
@@ -79,8 +79,8 @@ class Framework:
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
-        made = contract.model(implementation, self._cell.task)(self._cell.parameters, tensors)
-        contract.has_weights(made, [each.shape for each in made.parameters()], weights, "as an nn.Parameter")
+        made = requirements.model(implementation, self._cell.task)(self._cell.parameters, tensors)
+        requirements.has_weights(made, [each.shape for each in made.parameters()], weights, "as an nn.Parameter")
         return made.train(self._cell.task != "forward")
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
