@@ -94,7 +94,9 @@ def place(error: Exception, spec: JobSpec | None) -> str:
     home = folder_of(spec) if spec else None
     if spec is None or home is None:
         return where(error)
-    return where(error, home) or f"{where(error)}, for {home / spec.cell.framework}.py"
+    own = [home / f"{name}.py" for name in (spec.cell.framework, "reference")]
+    ours = (where(error), f"for {next((file for file in own if file.is_file()), home)}")
+    return where(error, home) or ", ".join(filter(None, ours))
 
 
 if __name__ == "__main__":

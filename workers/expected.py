@@ -52,8 +52,8 @@ class Expected:
 
 
 def write(path: Path, given: Iterable[tuple[DTypeLike, Given]]) -> None:
-    """Write the file, as `numpy.savez` would if it did not need all tensors at once."""
-    with zipfile.ZipFile(path, "x", allowZip64=True) as whole:
+    """Write the file anew, as `numpy.savez` would if it did not need all tensors at once."""
+    with zipfile.ZipFile(path, "w", allowZip64=True) as whole:
         for dtype, cases in given:
             for case, tensors in cases:
                 for number, tensor in enumerate(tensors):

@@ -144,7 +144,7 @@ def differs(what: str, shape: Sequence[int], weight: Array) -> str:
 
 def kind_of(value: Any) -> str:
     """What something is, in a word or two."""
-    return f"an array of {value.dtype}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
+    return f"an array of {value.dtype}" if isinstance(value, np.ndarray) else f"of the type {type(value).__name__}"
 
 
 def listed(names: Mapping[str, Any]) -> str:

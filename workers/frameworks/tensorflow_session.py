@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from schemas.job import TRAINING
 from workers.arrays import Array, cast
-from workers.frameworks import Prepared, Shape, Step, outputs_of, own
+from workers.frameworks import NO_GRADIENT, Prepared, Shape, Step, outputs_of, own
 from workers.frameworks import tensorflow as tensorflow2
 from workers.frameworks.tensorflow_training import Trainer
 
@@ -57,7 +57,7 @@ class Framework(tensorflow2.Framework):
             return backward(model, feeds)
         trainer = Trainer(model, self._cell.task)
         loss = converted(model, "training_loss" if hasattr(model, "training_loss") else "loss")(model, *feeds)
-        updates = trainer.update(tensorflow2.dense(tf.gradients(loss, model.weights)))
+        updates = trainer.update(gradients(loss, model))
         self._states = trainer.state()
         return [loss, tf.group(*updates, *v1.get_collection(v1.GraphKeys.UPDATE_OPS))]
 
@@ -100,7 +100,16 @@ def forward(model: Any, feeds: Sequence[Any]) -> list[Any]:
 
 def backward(model: Any, feeds: Sequence[Any]) -> list[Any]:
     loss = converted(model, "loss")(model, *feeds)
-    return [loss, *tensorflow2.dense(tf.gradients(loss, model.weights))]
+    return [loss, *gradients(loss, model)]
+
+
+def gradients(loss: Any, model: Any) -> list[Any]:
+    """Of each weight: a session would not say which of them it lacks."""
+    made = tf.gradients(loss, model.weights)
+    for number, gradient in enumerate(made, 1):
+        if gradient is None:
+            raise TypeError(f"tensor {number} of the step is None; {NO_GRADIENT}")
+    return tensorflow2.dense(made)
 
 
 def converted(model: Any, method: str) -> Any:
