@@ -55,6 +55,7 @@ EDITS = {
 """In the file of each framework, what is put in the place of what."""
 
 ALIKE = {
+    "none": ("", ""),
     "syntax": ("def loss(self, x):", "def loss(self, x)"),
     "model": ("class Model", "class Modle"),
     "made": ("self, parameters, weights", "self, weights"),
@@ -120,7 +121,8 @@ def told(folder: Path, framework: str, mode: str) -> tuple[str, str]:
         cell=cell, block=1, position=0, seed=7, cpus=(), variables={}, folder=str(folder), module=module
     )  # fmt: skip
     try:
-        return f"wrong: {done(spec)}", ""
+        wrong = done(spec)
+        return f"wrong: {wrong}" if wrong else "right", ""
     except Exception as error:  # whatever comes of a mistake is what is asked for
         return reason(error), place(error, spec).replace(f"{folder}/", "")
 

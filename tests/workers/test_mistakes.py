@@ -47,6 +47,7 @@ EACH = [
     for mistake in lines
     for mode in MODES[framework]
 ]
+every_mode = pytest.mark.parametrize(("framework", "mode"), [(name, mode) for name in EDITS for mode in MODES[name]])
 OF_THE_REFERENCE = {
     "missing": ("reference.py has no function weights(parameters, rng); write it", ""),
     "backward": ("reference.py has no function backward(parameters, weights, *inputs); write it, or name the", ""),
@@ -89,7 +90,12 @@ def test_a_mistake_in_an_implementation_is_told_with_its_line_in_every_mode(
     assert place == f"{framework}.py:{line}"
 
 
-@pytest.mark.parametrize(("framework", "mode"), [(name, mode) for name in EDITS for mode in MODES[name]])
+@every_mode
+def test_without_a_mistake_what_new_workload_writes_is_right(told: Told, framework: str, mode: str) -> None:
+    assert told(framework, "none", mode) == ("right", "")
+
+
+@every_mode
 def test_a_file_without_a_model_is_named(told: Told, framework: str, mode: str) -> None:
     said = f"there is no class Model in {framework}.py; write one that is made as Model(parameters, weights)"
     assert told(framework, "model", mode) == (said, f"{framework}.py")
@@ -119,7 +125,7 @@ def test_a_mistake_in_the_reference_is_told_with_its_line(told: Told, mistake: s
 def test_no_mistake_has_been_forgotten_here() -> None:
     assert REFERENCE.keys() == OF_THE_REFERENCE.keys()
     assert {mistake for edits in EDITS.values() for mistake in (*edits, *ALIKE)} == {
-        *SAID, "model", "vector", "unused",
+        *SAID, "none", "model", "vector", "unused",
     }  # fmt: skip
 
 
