@@ -121,8 +121,7 @@ def told(folder: Path, framework: str, mode: str) -> tuple[str, str]:
         cell=cell, block=1, position=0, seed=7, cpus=(), variables={}, folder=str(folder), module=module
     )  # fmt: skip
     try:
-        wrong = done(spec)
-        return f"wrong: {wrong}" if wrong else "right", ""
+        return f"wrong: {wrong}" if (wrong := done(spec)) else "right", ""
     except Exception as error:  # whatever comes of a mistake is what is asked for
         return reason(error), place(error, spec).replace(f"{folder}/", "")
 
