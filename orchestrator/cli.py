@@ -27,6 +27,7 @@ FILE = Annotated[Path | None, typer.Argument(help="a sweep file in TOML; options
 SUITE = Annotated[str | None, typer.Option(help="a set of axes by name; `list` shows them")]
 FRAMEWORKS = Annotated[str | None, typer.Option(help="comma-separated framework:mode, such as torch:eager,tensorflow")]
 WORKLOADS = Annotated[str | None, typer.Option(help="comma-separated, with parameters: rnn_cell,rnn:length=32")]
+WORKLOAD = Annotated[list[str] | None, typer.Option(help="one more, such as the folder of your own; may be repeated")]
 TASKS = Annotated[str | None, typer.Option(help="comma-separated: forward,backward,train-sgd,train-adam; or train")]
 BATCH = Annotated[str | None, typer.Option(help="comma-separated batch sizes")]
 DTYPE = Annotated[str | None, typer.Option(help="comma-separated: float32,float64,bfloat16")]
@@ -52,13 +53,14 @@ NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's
 ROOT = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
 AS_JSON = Annotated[bool, typer.Option("--json", help="one JSON document on standard output, the rest elsewhere")]
 
-AXES = {"frameworks", "workloads", "tasks", "batch", "dtype", "threads", "device", "track", "cache", "shapes", "origin"}
+AXES = {"frameworks", "tasks", "batch", "dtype", "threads", "device", "track", "cache", "shapes", "origin"}
 STOP = {"budget", "precision", "blocks"}
+APART = {"file", "workloads", "workload"}
 
 
 def request(
     file: FILE = None, suite: SUITE = None, frameworks: FRAMEWORKS = None, workloads: WORKLOADS = None,
-    tasks: TASKS = None, batch: BATCH = None, dtype: DTYPE = None, threads: THREADS = None,
+    workload: WORKLOAD = None, tasks: TASKS = None, batch: BATCH = None, dtype: DTYPE = None, threads: THREADS = None,
     device: DEVICE = None, track: TRACK = None,
     cache: CACHE = None, shapes: SHAPES = None, origin: ORIGIN = None, baseline: BASELINE = None, margin: MARGIN = None,
     rank_by: RANK_BY = None, budget: BUDGET = None, precision: PRECISION = None, blocks: BLOCKS = None,
@@ -66,13 +68,16 @@ def request(
     name: NAME = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What a file says, overridden by what the options say, as the data of a SweepSpec."""
-    options = {option: value for option, value in locals().items() if option != "file" and value is not None}
+    options = {option: value for option, value in locals().items() if option not in APART and value is not None}
     from orchestrator.specfile import load
+    from orchestrator.workloads import absolute, placed
 
-    said = load(file) if file is not None else {}
+    said = placed(load(file), file.parent) if file is not None else {}
+    if chosen := [*(() if workloads is None else listed(workloads)), *(workload or ())]:
+        said.setdefault("axes", {})["workloads"] = [absolute(text, Path.cwd()) for text in chosen]
     for option, value in options.items():
         if option in AXES:
-            said.setdefault("axes", {})[option] = [item.strip() for item in str(value).split(",")]
+            said.setdefault("axes", {})[option] = listed(value)
         elif option == "memory":
             said.setdefault("limits", {})[option] = value
         elif option in STOP:
@@ -80,6 +85,11 @@ def request(
         else:
             said[option] = value
     return said
+
+
+def listed(text: str) -> list[str]:
+    """What commas separate."""
+    return [item.strip() for item in text.split(",")]
 
 
 def requesting(command: Callable[[dict[str, Any], Path, bool], None]) -> Callable[..., None]:
@@ -129,6 +139,17 @@ def plan(said: dict[str, Any], runs: ROOT = RUNS, as_json: AS_JSON = False) -> N
     from orchestrator import commands
 
     commands.plan(said, runs, as_json=as_json)
+
+
+@app.command("new-workload", epilog="Example: python -m orchestrator new-workload mine")
+def new_workload(
+    name: Annotated[str, typer.Argument(help="of a-z, 0-9, _ and -, beginning with a letter")],
+    at: Annotated[Path, typer.Option(help="the folder to make it in")] = Path(),
+) -> None:
+    """Write the folder of a workload of your own: a small model that runs as it is, to be replaced by yours."""
+    from orchestrator import skeleton
+
+    print(skeleton.told(skeleton.write(name, at)))
 
 
 @app.command("list", epilog="Example: python -m orchestrator list")

@@ -83,7 +83,9 @@ def unchanged(run: store.Store, manifest: Manifest, *, force: bool) -> tuple[pla
     """
     planned = planning.again(manifest.sweep, manifest.seed, host.cores())
     if planned.cells != manifest.cells:
-        raise UsageError(f"{run.name} cannot be resumed: its cells are not those that its sweep comes to now")
+        edited = ", ".join(identity.edited(manifest.cells, planned.cells))
+        why = f"the code of {edited} has changed" if edited else "its cells are not those that its sweep comes to now"
+        raise UsageError(f"{run.name} cannot be resumed: {why}; begin a new run")
     now = identity.of(manifest.sweep, manifest.seed, manifest.cells)
     changed = identity.changes(manifest, now, host.fingerprint())
     if changed and not force:
@@ -122,8 +124,8 @@ def measured(
     earlier: Sequence[JobRecord], *, resumed: bool,
 ) -> tuple[Manifest, list[JobRecord], bool]:  # fmt: skip
     """Run the jobs: the manifest as it is afterwards, all records, and whether a signal ended it."""
-    for warning in planned.warnings:
-        console.print(f"warning: {warning}", highlight=False, markup=False)
+    for line in (*catalogue.homes(planned), *(f"warning: {warning}" for warning in planned.warnings)):
+        say(console, line)
     now, machine = time.monotonic(), host.fingerprint()  # of now: a resumed run may have begun on another
     block_s = estimate.block_s(planned.runnable, planned.spec.timing, known)
     board = Board(plan=planned, started_s=now, now_s=now, guess_s=block_s)

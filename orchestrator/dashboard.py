@@ -7,11 +7,12 @@ worker measures, its parent sleeps.
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
 import psutil
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.padding import Padding
 from rich.progress_bar import ProgressBar
@@ -36,6 +37,7 @@ TIMED: frozenset[PhaseName] = frozenset(
 WORDS: dict[PhaseName, str] = {
     "import": "importing the framework", "initialise": "starting the runtime",
     "data": "drawing weights and inputs", "build": "building and compiling the model", "verify": "verifying",
+    "reference": "working out what is right",
     "warm_up": "warming up, then taking samples", "memory": "measuring memory", "report": "reporting",
 }  # fmt: skip
 LEAST_PAUSE_S = 1.0
@@ -183,10 +185,10 @@ def draw(board: Board, height: int = 1000) -> RenderableType:
     return Group(*head, *tables)
 
 
-def troubles(groups: Sequence[Results]) -> list[Text]:
+def troubles(groups: Sequence[Results]) -> list[RenderableType]:
     """Cells that are not measured, and why."""
     return [
-        short(printable(f"{result.label} {of(result.cell)}: {result.outcome}: {result.reason}"), style="red")
+        Shortened(printable(f"{result.label} {of(result.cell)}: {result.outcome}: {result.reason}"), "red")
         for group in groups
         for result in group.results
         if result.outcome not in ("measured", None)
@@ -196,6 +198,21 @@ def troubles(groups: Sequence[Results]) -> list[Text]:
 def of(cell: Cell) -> str:
     """What a cell computes, in two words."""
     return f"{cell.workload} {cell.task}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shortened:
+    """One line that lacks its middle where the screen ends: a file and its line stand at the end of a reason."""
+
+    text: str
+    style: str
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        """The line, as wide as the screen at most."""
+        text, width = self.text, options.max_width
+        if len(text) > width:
+            text = f"{text[: width // 3]}…{text[width // 3 + 1 - width :]}"
+        yield short(text, self.style)
 
 
 def short(text: str, style: str = "") -> Text:

@@ -1,6 +1,7 @@
-"""What is built in one process to be run in others: exported once for each cell and run, in a job of its own.
+"""What is made in one process to be used in others: once for each cell and run, in a job of its own.
 
-What an export costs stays in its record. It is no part of what is measured, and of no process that is measured.
+That is a model, exported for another framework to run, and what a workload must give whose reference is one of its
+implementations. What making it costs stays in its record. It is no part of what is measured, and of no process that is.
 """
 
 from collections.abc import Callable
@@ -27,11 +28,22 @@ def suffix(cell: Cell) -> str:
     return mode_of(cell).suffix if cell.origin == "file" else ".onnx"
 
 
+def referee(cell: Cell, framework: str) -> Cell:
+    """The cell that says what another must give: the same computation by this framework, as it is written.
+
+    It is one for all cells that differ in how they compute alone, and what is drawn for them is drawn for it.
+    """
+    kept = cell.model_dump(include={"workload", "parameters", "task", "batch", "dtype", "shapes", "code"})
+    return Cell.model_validate(kept | {"framework": framework, "mode": "eager"})
+
+
 def in_place_of_a_job(spec: JobSpec, export: ExportRecord, log: Path) -> JobRecord:
-    """The one record of a cell whose export failed: none of its jobs was started."""
+    """The one record of a cell for which nothing could be made that it needs: none of its jobs was started."""
     assert export.outcome != "exported"
-    advice = export.advice if export.outcome == "unsupported" else f"what its exporter printed is in {log}"
-    return JobRecord(spec=spec, outcome=export.outcome, reason=export.reason, host=export.host, advice=advice)
+    advice = export.advice if export.outcome == "unsupported" else f"what was printed meanwhile is in {log}"
+    what = f"its reference, {spec.reference} in float64, failed: " if export.spec.expect else ""
+    reason = f"{what}{export.reason}"
+    return JobRecord(spec=spec, outcome=export.outcome, reason=reason, host=export.host, advice=advice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +57,17 @@ class Exports:
     def export(self, job: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:
         """Export what this job of a cell has to load, unless this run has it, and keep the record."""
         original = job.cell.model_copy(update={"replica": 0})
+        writing = {"cell": original, "export": str(self.store.artefact(original, suffix(original)))}
+        return self._once(job.model_copy(update=writing), on_event)
+
+    def expect(self, job: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:
+        """Work out what this job of a referee must give, unless this run has it, and keep the record."""
+        return self._once(job.model_copy(update={"expect": str(self.store.expected(job.cell))}), on_event)
+
+    def _once(self, spec: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:
         for record in self.store.exports():
-            if record.spec.cell == original and record.outcome != "interrupted":
+            if record.spec.cell == spec.cell and record.outcome != "interrupted":
                 return record
-        spec = job.model_copy(update={"cell": original, "export": str(self.store.artefact(original, suffix(original)))})
         record = self._run(spec, on_event)
         self.store.write_export(record)
         return record

@@ -47,6 +47,14 @@ def changes(manifest: Manifest, now: Identity, host: Host) -> list[str]:
     return [*found, *differences("", felt(manifest.host), felt(host))]
 
 
+def edited(before: Sequence[Cell], after: Sequence[Cell]) -> list[str]:
+    """The workloads whose code is not what it was."""
+    were = {(cell.workload, cell.code) for cell in before}
+    return sorted(
+        {cell.workload for cell in after if (cell.workload, cell.code) not in were} & {name for name, _ in were}
+    )
+
+
 def felt(host: Host) -> dict[str, Any]:
     """What a time depends on."""
     return host.model_dump(mode="json", exclude=UNFELT)

@@ -1,23 +1,24 @@
-"""From what a user asked to cells, and from cells to blocks of jobs. Pure: nothing is started or written here."""
+"""From what a user asked to cells, and from cells to blocks of jobs. Nothing is started or written here."""
 
 import dataclasses
 import itertools
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.analysis.statistics import LOOKS
-from orchestrator.environments import find
+from orchestrator.environments import CURRENT, find
 from orchestrator.errors import UsageError, unknown
 from orchestrator.frameworks import known
 from orchestrator.host import gpus
+from orchestrator.workloads import known as known_workloads
+from orchestrator.workloads import lacks, named
 from schemas import catalog
 from schemas.job import TRAINING, WARMUP_MAX_NS, Cell, JobSpec
 from schemas.sweep import Axes, Pick, SweepSpec
-from schemas.workloads import WORKLOADS as EVERY_WORKLOAD
+from schemas.workloads import Workload
 
-WORKLOADS = {workload.name: workload for workload in EVERY_WORKLOAD}
 MOST_CELLS = 10_000
 DATA_SEED = 20261
 """Of weights and inputs: the same in every run, so that runs compute the same and can be compared."""
@@ -41,6 +42,7 @@ class Plan:
     seed: int
     available: tuple[int, ...]
     warnings: tuple[str, ...]
+    workloads: Mapping[str, Workload] = field(default_factory=known_workloads, compare=False)
 
     @property
     def runnable(self) -> tuple[Cell, ...]:
@@ -73,12 +75,14 @@ class Plan:
         framework, parity = known()[cell.framework], cell.track == "parity"
         hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if cell.device == "cpu" else {}
         said = {name: text.format(threads=cell.threads) for name, text in framework.variables.items()}
+        workload = self.workloads[cell.workload]
         layout = random.Random(f"{self.seed}/{block}/{cell.id}")  # noqa: S311 (spread, not secrets)
         return JobSpec(
             cell=cell, block=block, position=position, seed=DATA_SEED,
             cpus=cpus(cell.threads, self.available) if parity else self.available,
             variables=(said | hidden if parity else {}) | framework.caches.get(cell.cache, {}),
             module=mode_of(cell).module or framework.module,
+            folder=workload.folder, package=workload.module, reference=workload.reference,
             hash_seed=layout.randrange(2**32), padding_bytes=layout.randrange(4096),
             timing=self.spec.timing.model_copy(
                 update={"calls": calls or self.spec.timing.calls, "warmup_max_ns": self.warmup_max_ns}
@@ -93,14 +97,16 @@ def plan(spec: SweepSpec, available: tuple[int, ...]) -> Plan:
     Raises:
         UsageError: a name, a parameter or a combination does not exist, or nothing would be left to run.
     """
-    cells = expand(spec)
-    refused = {cell.id: reason for cell in cells if (reason := refusal(cell))}
+    among = named(texts(spec))
+    workloads = {workload.name: workload for workload in among.values()}
+    cells = expand(spec, among)
+    refused = {cell.id: reason for cell in cells if (reason := refusal(cell, workloads[cell.workload]))}
     if len(refused) == len(cells):
         raise UsageError(f"nothing to run: {next(iter(refused.values()))}")
     check_baseline(spec.baseline, cells)
     twin = clone(next(cell for cell in cells if cell.id not in refused))
     seed = spec.seed if spec.seed is not None else random.SystemRandom().randrange(2**32)
-    return Plan(spec, (*cells, twin), refused, seed, available, tuple(warnings(cells, available)))
+    return Plan(spec, (*cells, twin), refused, seed, available, tuple(warnings(cells, available)), workloads)
 
 
 def again(spec: SweepSpec, seed: int, available: tuple[int, ...]) -> Plan:
@@ -112,28 +118,40 @@ def again(spec: SweepSpec, seed: int, available: tuple[int, ...]) -> Plan:
     return dataclasses.replace(plan(spec.model_copy(update={"seed": seed}), available), spec=spec)
 
 
-def expand(spec: SweepSpec) -> tuple[Cell, ...]:
-    """All combinations of the axes, less what is excluded, plus what is included; each cell once."""
-    every = list(itertools.islice(combinations(spec.axes), MOST_CELLS + 1))
+def texts(spec: SweepSpec) -> Iterator[str]:
+    """Everything in a sweep that names a workload."""
+    yield from spec.axes.workloads
+    yield from (pick.workload for pick in (*spec.exclude, *spec.include) if pick.workload is not None)
+
+
+def expand(spec: SweepSpec, among: Mapping[str, Workload] | None = None) -> tuple[Cell, ...]:
+    """All combinations of the axes, less what is excluded, plus what is included; each cell once.
+
+    `among` are the workloads by how the spec names them; None: they are looked up.
+    """
+    among = named(texts(spec)) if among is None else among
+    every = list(itertools.islice(combinations(spec.axes, among), MOST_CELLS + 1))
     if len(every) > MOST_CELLS:
         raise UsageError(f"the axes have more than {MOST_CELLS} combinations, which is more than one sweep may have")
-    kept = [cell for cell in every if not any(matches(cell, pick) for pick in spec.exclude)]
+    kept = [cell for cell in every if not any(matches(cell, pick, among) for pick in spec.exclude)]
     for pick in spec.include:
-        kept += combinations(widened(spec.axes, pick))
+        kept += combinations(widened(spec.axes, pick), among)
     cells = tuple({cell.id: cell for cell in kept}.values())
     if not cells:
         raise UsageError("nothing to run: every combination of the axes is excluded")
     return cells
 
 
-def combinations(axes: Axes) -> Iterator[Cell]:
+def combinations(axes: Axes, among: Mapping[str, Workload]) -> Iterator[Cell]:
     """Every combination, workload by workload, so that what is compared stands together."""
     modes = [pair for text in axes.frameworks for pair in parse_framework(text)]
-    workloads = [parse_workload(text) for text in axes.workloads]
+    workloads = [parse_workload(text, among) for text in axes.workloads]
+    codes = {workload.name: workload.code for workload in among.values()}
     plain = {OF_CELL.get(name, name): values for name, values in axes if name not in ("frameworks", "workloads")}
     for workload, parameters in workloads:
+        of = {"workload": workload, "parameters": parameters, "code": codes[workload]}
         for values in itertools.product(*plain.values()):
-            chosen = dict(zip(plain, values, strict=True)) | {"workload": workload, "parameters": parameters}
+            chosen = dict(zip(plain, values, strict=True)) | of
             find(str(chosen["environment"]))
             for framework, mode in modes:
                 yield Cell.model_validate(chosen | {"framework": framework, "mode": mode})
@@ -155,22 +173,21 @@ def parse_framework(text: str) -> list[tuple[str, str]]:
     return [(name, mode)] if mode else [(name, each) for each in modes]
 
 
-def parse_workload(text: str) -> tuple[str, dict[str, int]]:
+def parse_workload(text: str, among: Mapping[str, Workload] | None = None) -> tuple[str, dict[str, int]]:
     """`rnn:length=32:hidden=64` is a workload with two parameters of its own, the others at their defaults.
 
-    `gpt:small:length=64` begins with a preset.
+    `gpt:small:length=64` begins with a preset, and `./mine:length=64` is in a folder.
     """
-    name, *given = text.split(":")
-    if name not in WORKLOADS:
-        raise unknown("workload", name, WORKLOADS)
-    known = {parameter.name: parameter for parameter in WORKLOADS[name].parameters}
+    head, *given = text.split(":")
+    workload = (named([text]) if among is None else among)[head]
+    name, known = workload.name, {parameter.name: parameter for parameter in workload.parameters}
     values = {parameter.name: parameter.default for parameter in known.values()}
     for item in given:
         key, sign, value = item.partition("=")
         if not sign and key not in known:
-            if key not in WORKLOADS[name].presets:
-                raise unknown(f"parameter or preset of {name}", key, [*known, *WORKLOADS[name].presets])
-            values |= WORKLOADS[name].presets[key]
+            if key not in workload.presets:
+                raise unknown(f"parameter or preset of {name}", key, [*known, *workload.presets])
+            values |= workload.presets[key]
             continue
         if key not in known:
             raise unknown(f"parameter of {name}", key, known)
@@ -181,14 +198,13 @@ def parse_workload(text: str) -> tuple[str, dict[str, int]]:
     return name, values
 
 
-def matches(cell: Cell, pick: Pick) -> bool:
+def matches(cell: Cell, pick: Pick, among: Mapping[str, Workload]) -> bool:
     """Whether a cell has all the values that a pick names."""
     if pick.framework is not None and (cell.framework, cell.mode) not in parse_framework(pick.framework):
         return False
     if pick.workload is not None:
-        name, _, given = pick.workload.partition(":")
-        _, parameters = parse_workload(pick.workload)
-        if cell.workload != name or (given and cell.parameters != parameters):
+        name, parameters = parse_workload(pick.workload, among)
+        if cell.workload != name or (":" in pick.workload and cell.parameters != parameters):
             return False
     plain = pick.model_dump(exclude={"framework", "workload"}, exclude_none=True)
     return all(getattr(cell, name) == value for name, value in plain.items())
@@ -204,7 +220,7 @@ def widened(axes: Axes, pick: Pick) -> Axes:
     return Axes.model_validate(first | own)
 
 
-def refusal(cell: Cell) -> str:
+def refusal(cell: Cell, workload: Workload) -> str:
     """Why a cell cannot run here; empty if it can be tried."""
     framework = known()[cell.framework]
     if cell.dtype not in framework.dtypes:
@@ -222,7 +238,13 @@ def refusal(cell: Cell) -> str:
         return f"{cell.task} in bfloat16 moves weights by less than that holds; train in float32 or float64"
     if reason := framework.cannot.get(cell.task):
         return f"{cell.framework} does not do {cell.task}: {reason}"
-    return find(cell.environment).lacks(framework)
+    return lacks(workload, framework) or find(cell.environment).lacks(framework) or lacks_referee(workload)
+
+
+def lacks_referee(workload: Workload) -> str:
+    """Why what a workload must give cannot be worked out here; empty if it can."""
+    reason = find(CURRENT).lacks(known()[workload.reference]) if workload.reference else ""
+    return reason and f"the reference of {workload.name} is {workload.reference} in float64: {reason}"
 
 
 def check_baseline(baseline: str | None, cells: Sequence[Cell]) -> None:

@@ -1,10 +1,11 @@
 """The only file that knows paths under runs/.
 
 A run is a folder `<when>-<name>` with `manifest.json`, and in `jobs/` for each job `<block>-<cell>.json` and
-`<block>-<cell>.stderr.log`. What a cell's jobs load is `artefacts/<cell>.onnx`, or whatever ending it has to have, and
-the record and the log of its export lie beside it. Every file is written beside its place, flushed to disk, and moved
-there: a reader sees all of it or nothing. A second attempt at a job has files of its own, and `.lock` says who is
-writing. `profiles/` has traces of cells that were looked at, with their records and logs.
+`<block>-<cell>.stderr.log`. What a cell's jobs load is `artefacts/<cell>.onnx`, or whatever ending it has to have; what
+they must give, if a cell's own implementation says that, `artefacts/<cell>.npz`; beside each are the record and the log
+of the job that wrote it. Every file is written beside its place, flushed to disk, and moved there: a reader sees all of
+it or nothing. A second attempt at a job has files of its own, and `.lock` says who is writing. `profiles/` has traces
+of cells that were looked at, with their records and logs.
 
 A run may come from somebody else: no name in it leads out of its folder, no link in it is followed, nothing is read
 that is no plain file or larger than any of ours.
@@ -114,6 +115,10 @@ class Store:
         folder = self.folder / "artefacts"
         folder.mkdir(exist_ok=True)
         return folder.resolve() / f"{cell.id}{suffix}"
+
+    def expected(self, cell: Cell) -> Path:
+        """Where what a cell gives is written, for others to be held against."""
+        return self.artefact(cell, ".npz")
 
     def export_log(self, cell: Cell) -> Path:
         """Where an exporter may print."""

@@ -14,7 +14,7 @@ from orchestrator.store import Store
 from schemas.artefact import Artefact
 from schemas.event import Ceiling, Event, Report
 from schemas.job import Cell, JobSpec
-from schemas.record import Host, JobRecord
+from schemas.record import ExportRecord, Host, JobRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ class JobKept:
 SweepEvent = BlockStarted | JobStarted | JobSaid | JobEnded | JobKept
 LOST = "the orchestrator ended before it could write down what became of this job"
 Enough = Callable[[Sequence[JobRecord], int], bool]
+Make = Callable[[JobSpec, Callable[[Event], None]], ExportRecord]
 
 
 @dataclass
@@ -79,6 +80,7 @@ class Sweep:
     records: list[JobRecord] = field(default_factory=list)
     _ceilings: dict[tuple[str, int], Ceiling] = field(default_factory=dict)
     _artefacts: dict[str, Artefact] = field(default_factory=dict)
+    _expected: dict[str, Artefact] = field(default_factory=dict)
     _calls: dict[str, int] = field(default_factory=dict)
     _dropped: set[str] = field(default_factory=set)
     _failures: Counter[str] = field(default_factory=Counter)
@@ -95,7 +97,7 @@ class Sweep:
         self._record_refused()
         begun = {record.spec.block for record in self.earlier}
         start, longest = self.clock() - took_s(self.earlier), 0.0
-        if not self._export():
+        if not self._prepared():
             return self._interruption()
         self._fill_caches()
         for block in range(1, stop.blocks + 1):
@@ -117,23 +119,21 @@ class Sweep:
         received = self.interrupts.received
         return f"stopped by {received.name}" if received else "a job was interrupted"
 
-    def _export(self) -> bool:
-        """Export what cells have to load, before the first block; False if it was interrupted.
+    def _prepared(self) -> bool:
+        """Have made, before the first block, what cells must give and what they load; False if it was interrupted.
 
-        A cell whose export failed has that as its own record, and is not run.
+        A cell for which that failed has the failure as its own record, and is not run.
         """
         every = exports.Exports(self.launcher, self.store, self.host)
-        for position, cell in enumerate(cell for cell in self.plan.runnable if exports.needed(cell)):
-            spec = self.plan.job(cell, 1, position, None)
-            self.publish(JobStarted(spec))
-            record = every.export(spec, lambda event: self.publish(JobSaid(event)))
-            if record.outcome == "interrupted" or self.interrupts.received is not None:
+        for position, cell in enumerate(self.plan.runnable):
+            job = self.plan.job(cell, 1, position, None)
+            if job.reference:
+                referee = self.plan.job(exports.referee(cell, job.reference), 1, position, None)
+                if not self._made(job, referee, every.expect, self._expected):
+                    return False
+            loads = exports.needed(cell) and cell.id not in self._dropped
+            if loads and not self._made(job, job, every.export, self._artefacts):
                 return False
-            if record.exported is not None:
-                self._artefacts[cell.id] = record.exported.artefact
-                continue
-            self._dropped.add(cell.id)
-            self._keep(exports.in_place_of_a_job(spec, record, self.store.export_log(record.spec.cell)))
         return True
 
     def _profile(self) -> None:
@@ -142,25 +142,40 @@ class Sweep:
         measured = {record.spec.cell.id for record in self.records if record.outcome == "measured"}
         for position, cell in enumerate(self.plan.runnable):
             if cell.id in measured and not cell.replica and self.interrupts.received is None:
-                spec = self.plan.job(cell, 1, position, None).model_copy(
-                    update={"artefact": self._artefacts.get(cell.id)}
-                )
+                spec = self._job(cell, 1, position)
                 self.publish(JobStarted(spec))
                 every.profile(spec, lambda event: self.publish(JobSaid(event)))
+
+    def _made(self, job: JobSpec, maker: JobSpec, make: Make, made: dict[str, Artefact]) -> bool:
+        """Have made by another job what a cell's jobs need, or drop the cell; False if it was interrupted."""
+        self.publish(JobStarted(maker))
+        record = make(maker, lambda event: self.publish(JobSaid(event)))
+        if record.outcome == "interrupted" or self.interrupts.received is not None:
+            return False
+        if record.exported is not None:
+            made[job.cell.id] = record.exported.artefact
+        else:
+            self._dropped.add(job.cell.id)
+            self._keep(exports.in_place_of_a_job(job, record, self.store.export_log(record.spec.cell)))
+        return True
+
+    def _job(self, cell: Cell, block: int, position: int) -> JobSpec:
+        """One job of the plan, with what was made for it."""
+        spec, name = self.plan.job(cell, block, position, self._calls.get(cell.id)), cell.id
+        return spec.model_copy(update={"artefact": self._artefacts.get(name), "expected": self._expected.get(name)})
 
     def _fill_caches(self) -> None:
         """Let each cell with a warm cache run once, as block 0, whose records are kept and never counted."""
         for position, cell in enumerate(self.plan.to_fill):
-            if self.interrupts.received is None:
-                self.job(self.plan.job(cell, 0, position, None))
+            if self.interrupts.received is None and cell.id not in self._dropped:
+                self.job(self._job(cell, 0, position))
 
     def _block(self, block: int, cells: Sequence[Cell]) -> bool:
         """Run one block; False if it was interrupted."""
         order = self.plan.order(cells, block)
         self.publish(BlockStarted(block, order))
         for position, cell in enumerate(order):
-            spec = self.plan.job(cell, block, position, self._calls.get(cell.id))
-            record = self._attempts(spec.model_copy(update={"artefact": self._artefacts.get(cell.id)}))
+            record = self._attempts(self._job(cell, block, position))
             if record.outcome == "interrupted" or self.interrupts.received is not None:
                 return False
         return True

@@ -51,6 +51,8 @@ class Framework(Model):
     variables: dict[str, str] = {}
     exporter: str = ""
     """The framework that writes its models down, each as an artefact; empty: it builds them itself."""
+    implementation: str = ""
+    """The file of a workload that it runs; empty: the one named as it is, or as its exporter."""
     also_needs: dict[str, str] = {}
     """What else has to be installed: a requirement for each package."""
     cannot: dict[Task, str] = {}
@@ -271,6 +273,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         name="numpy",
         package="numpy",
         requirement="numpy",
+        implementation="reference",
         start_s=0.3,
         variables=ONE_POOL,
         dtypes=NUMPY_DTYPES,
@@ -286,6 +289,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         name="synthetic",
         package="numpy",
         requirement="numpy",
+        implementation="reference",
         start_s=0.3,
         dtypes=NUMPY_DTYPES,
         modes=(

@@ -13,7 +13,7 @@ from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
 
 PhaseName = Literal[
     "start", "import", "initialise", "data", "build", "export", "load", "trace", "compile", "first_call",
-    "second_call", "new_shapes", "verify", "warm_up", "steady", "memory", "profile", "report", "ledger",
+    "second_call", "new_shapes", "verify", "warm_up", "steady", "memory", "profile", "report", "ledger", "reference",
 ]  # fmt: skip
 FailureOutcome = Literal["unsupported", "wrong", "raised", "out-of-memory"]
 
@@ -84,10 +84,13 @@ class Check(Model):
 
 
 class Verification(Model):
-    """Whether the cell computed what it was asked to compute."""
+    """Whether the cell computed what it was asked to compute: what its reference gives."""
 
     checks: tuple[Check, ...]
     reason: str = Field(default="", description="why it is wrong, in words; empty: it is right")
+    referee: str = Field(
+        default="", description="the framework whose implementation, in float64, says what is right; empty: a reference"
+    )
 
 
 class Noise(Model):

@@ -44,6 +44,7 @@ class Cell(Model):
     origin: Origin = Field(
         default="source", description="whether its jobs build the model, or load what the mode saved"
     )
+    code: str = Field(default="", description="of the workload's files, if it is not one of ours: schemas/code.py")
     replica: NonNegativeInt = Field(default=0, description="1 for the A/A clone of a cell, which is the same again")
 
     @property
@@ -55,8 +56,12 @@ class Cell(Model):
 
     @property
     def content_hash(self) -> str:
-        """Eight hexadecimal digits of the SHA-256 of the whole content."""
-        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()[:8]
+        """Eight hexadecimal digits of the SHA-256 of the whole content.
+
+        Code that is our own does not count, so that this field leaves the names of older records alone.
+        """
+        content = self.model_dump(exclude=set() if self.code else {"code"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
 
     @property
     def id(self) -> str:
@@ -107,4 +112,9 @@ class JobSpec(Versioned):
     artefact: Artefact | None = Field(default=None, description="where the model comes from; null: it is built here")
     export: str = Field(default="", description="the file to write the cell's artefact to; empty: measure the cell")
     profile: str = Field(default="", description="the file to write a trace of a few calls to; empty: measure the cell")
+    folder: str = Field(default="", description="of a user's workload, absolute; empty: it is in a package")
+    package: str = Field(default="", description="of an installed workload; empty: it is ours, or in a folder")
+    reference: str = Field(default="", description="the framework whose implementation in float64 is the reference")
+    expected: Artefact | None = Field(default=None, description="what that gives; null: the workload's own says")
+    expect: str = Field(default="", description="the file to write what it gives to; empty: measure the cell")
     limits: Limits = Limits()

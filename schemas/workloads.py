@@ -1,8 +1,10 @@
 """What can be computed: workloads with their parameters and presets, and suites of them. Data, an entry each."""
 
-from pydantic import Field, NonNegativeInt
+from typing import Annotated
 
-from schemas.base import Model
+from pydantic import Field, StringConstraints
+
+from schemas.base import Model, NonNegativeInt
 from schemas.catalog import NAME, QUESTION
 from schemas.job import Task
 
@@ -17,12 +19,43 @@ class Parameter(Model):
 
 
 class Workload(Model):
-    """A computation with weights, inputs and a float64 reference. `presets` are sizes by name, for some parameters."""
+    """A computation with weights, inputs and a float64 reference. `presets` are sizes by name, for some parameters.
+
+    One that is not ours is in a user's `folder`, or in `module`, a package that is installed, and `code` is the hash of
+    its files. `reference` names the framework whose implementation in float64 is the reference; empty: `reference.py`.
+    """
 
     name: str = Field(pattern=NAME)
     summary: str
     parameters: tuple[Parameter, ...]
     presets: dict[str, dict[str, int]] = {}
+    reference: str = ""
+    folder: str = ""
+    module: str = ""
+    code: str = ""
+
+
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$", max_length=60)]
+
+
+class Size(Model):
+    """A parameter as `workload.toml` has it, in a table of its name."""
+
+    default: NonNegativeInt
+    minimum: NonNegativeInt = 1
+    summary: str = ""
+
+
+class WorkloadFile(Model):
+    """`workload.toml` in a user's folder. All of a workload that the orchestrator reads: it runs no code for it."""
+
+    name: str = Field(default="", max_length=60, description="empty: that of its folder")
+    summary: str = ""
+    reference: str = Field(
+        default="", description="the framework whose implementation in float64 is the reference; empty: reference.py"
+    )
+    parameters: dict[Word, Size] = {}
+    presets: dict[Word, dict[Word, NonNegativeInt]] = {}
 
 
 class Suite(Model):

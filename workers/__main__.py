@@ -18,14 +18,15 @@ from schemas.event import Exported, Failure, FailureOutcome, Hello, Profiled, Re
 from schemas.job import JobSpec
 from workers import job
 from workers.channel import Channel
-from workers.errors import is_out_of_memory, last_line, where
+from workers.errors import Malformed, is_beside, is_out_of_memory, last_line, where
 from workers.frameworks import Unsupported, Wrong
+from workers.home import CodeChanged, folder_of
 from workers.ledger import Ledger
 from workers.lifeline import die_with
 from workers.stopwatch import carry_out
 
-SAID = (Unsupported, Wrong)
-"""Errors whose message is the whole story."""
+TOLD = (Unsupported, Wrong, Malformed, CodeChanged)
+"""What says in a sentence what is to be done."""
 
 
 def main() -> None:
@@ -33,7 +34,7 @@ def main() -> None:
 
     Nothing that is measured happens in a tear-down, and a framework may hang or crash there.
     """
-    channel = Channel.claim()
+    channel, spec = Channel.claim(), None
     gc.freeze()  # or a framework's import, which collects garbage often, would be timed with going through all of ours
     die_with(int(os.environ.get("PLUMBLINE_PARENT", os.getppid())))
     try:
@@ -43,7 +44,7 @@ def main() -> None:
     except Exception as error:  # everything that a framework raises becomes the job's last event
         with contextlib.suppress(OSError):  # the disk that holds the log may be what is full
             traceback.print_exc()
-        channel.send(Failure(outcome=outcome_of(error), reason=reason(error), where=place(error)))
+        channel.send(Failure(outcome=outcome_of(error), reason=reason(error), where=place(error, spec)))
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
             stream.flush()
@@ -52,7 +53,11 @@ def main() -> None:
 
 
 def done(spec: JobSpec, ledger: Ledger) -> Report | Exported | Profiled:
-    """Do what the spec asks for: a measurement, an artefact for other jobs, or a look at what a call is made of."""
+    """Do what the spec asks for: a measurement, a file for other jobs, or a look at what a call is made of."""
+    if spec.expect:
+        from workers import referee
+
+        return referee.run(spec, ledger)
     if spec.export:
         from workers import exporters
 
@@ -75,8 +80,12 @@ def outcome_of(error: Exception) -> FailureOutcome:
 
 def reason(error: Exception) -> str:
     """The error in one line."""
-    if isinstance(error, SAID):
+    if isinstance(error, TOLD):
         return str(error)
+    if isinstance(error, ModuleNotFoundError) and is_beside(str(error.name), error):
+        return (
+            f"{last_line(error)}; a file that lies beside this one is imported with a dot: from . import {error.name}"
+        )
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
@@ -84,9 +93,16 @@ def reason(error: Exception) -> str:
     return last_line(error)
 
 
-def place(error: Exception) -> str:
-    """Where an error came from; what was said on purpose is no error of any line."""
-    return "" if isinstance(error, SAID) else where(error)
+def place(error: Exception, spec: JobSpec | None) -> str:
+    """Where an error came from, in the workload if it came through it; a finding is no error of any line."""
+    if isinstance(error, (Unsupported, Wrong, CodeChanged)):
+        return ""
+    home = folder_of(spec) if spec else None
+    if spec is None or home is None:
+        return where(error)
+    own = [home / f"{name}.py" for name in (spec.cell.framework, "reference")]
+    ours = (where(error), f"for {next((file for file in own if file.is_file()), home)}")
+    return where(error, home) or ", ".join(filter(None, ours))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from schemas.event import Ceiling, Energy, Memory, NewShape, Noise, Overhead, Report, Setting, Verification
 from schemas.job import Device, JobSpec, Shaping
 from workers import artefacts, frameworks, memory, workloads
+from workers.home import check, package_of
 from workers.ledger import Ledger
 from workers.stopwatch import Lap, Stopwatch, Timed
 
@@ -52,11 +53,14 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     Raises:
         Unsupported: the cell cannot be run.
         Wrong: it cannot be timed, since it is not right on all shapes that come.
+        Malformed: the workload is not as it has to be.
+        CodeChanged: it is not what the sweep was planned with.
         Exception: whatever the framework or the workload raised.
     """
     settings, warned = list(inherited(spec)), list[str]()
+    home = package_of(spec)
     ledger.begin()
-    bench = built(spec, ledger, settings)
+    bench = built(spec, home, ledger, settings)
     framework, problem, input_sets = bench.framework, bench.problem, bench.input_sets
     with collected(warned):
         begin = restore if restored(spec) else prepare
@@ -91,20 +95,21 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         before = (*before, *others)
     with ledger.phase("report"):
         installed, built_as = versions(getattr(framework, "distributions", ())), framework.build_info()
+        check(spec)
     return Report(
         versions=installed, build_info=built_as, settings=tuple(settings),
         phases=ledger.costs, age_ns=memory.age_ns(), inputs_sha256=problem.sha256(),
-        verification=joined(*before, after, again), warmup=(*first, *trace), calls=calls,
+        verification=joined(*before, after, again, referee=spec.reference), warmup=(*first, *trace), calls=calls,
         samples_ns=samples, noise=seen, overhead=overhead, work=problem.work(), ceiling=ceiling,
         memory=needed, energy=used,
         compilations=compiled, new_shapes=seen_first, warnings=tuple(warned),
     )  # fmt: skip
 
 
-def built(spec: JobSpec, ledger: Ledger, settings: list[Setting]) -> Bench:
+def built(spec: JobSpec, home: str, ledger: Ledger, settings: list[Setting]) -> Bench:
     """Import and configure the framework, adding to the settings, and build the model and its inputs."""
     if restored(spec):
-        workloads.forbid(spec.cell.workload)
+        workloads.forbid(spec.cell.workload, home)
     with ledger.phase("import"):
         framework = frameworks.load(spec.cell.framework, spec.module)(spec.cell)
     with ledger.phase("initialise"):
@@ -112,11 +117,11 @@ def built(spec: JobSpec, ledger: Ledger, settings: list[Setting]) -> Bench:
     with ledger.phase("data"):
         # These bring NumPy, and a framework's import must not be timed with a part of it there already.
         from workers import noise, roofline  # noqa: F401 (their import is a part of this phase)
-        from workers.problem import Problem
+        from workers.problem import problem_of
 
-        problem = Problem(spec.cell, spec.seed)
+        problem = problem_of(spec, home)
     with ledger.phase("build"):
-        model = source(spec, framework)
+        model = source(spec, home, framework)
         if not restored(spec):
             model = framework.build(model, problem.weights)
         input_sets = [framework.arrays(inputs) for inputs in problem.input_sets]
@@ -225,7 +230,7 @@ def restored(spec: JobSpec) -> bool:
     return spec.cell.origin == "file" and spec.artefact is not None
 
 
-def source(spec: JobSpec, framework: "Framework") -> Any:
+def source(spec: JobSpec, home: str, framework: "Framework") -> Any:
     """What the framework builds the model from: the workload's implementation, or the file that was exported."""
     if spec.artefact is not None:
         return artefacts.verified(spec.artefact)
@@ -233,6 +238,7 @@ def source(spec: JobSpec, framework: "Framework") -> Any:
         spec.cell.workload,
         getattr(framework, "implementation", spec.cell.framework),
         getattr(framework, "workloads", ""),
+        home,
     )
 
 
@@ -256,13 +262,13 @@ def through(ready: Any, ledger: Ledger) -> Any:
     return ready
 
 
-def joined(*verifications: Verification) -> Verification:
-    """All checks, and the first reason to call the cell wrong."""
+def joined(*verifications: Verification, referee: str = "") -> Verification:
+    """All checks, and the first reason to call the cell wrong; `referee` is the framework that they were held to."""
     reasons = [verification.reason for verification in verifications if verification.reason]
     return Verification(
         checks=tuple(check for verification in verifications for check in verification.checks),
-        reason=reasons[0] if reasons else "",
-    )
+        reason=reasons[0] if reasons else "", referee=referee,
+    )  # fmt: skip
 
 
 @contextmanager

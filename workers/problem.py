@@ -4,48 +4,57 @@ Importing this imports NumPy, so it is imported after the framework, whose impor
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from schemas.event import Check, Verification, Work
-from schemas.job import TRAINING, Cell
-from workers import workloads
+from schemas.job import TRAINING, Cell, JobSpec
+from workers import artefacts, requirements, workloads
 from workers.arrays import Array, cast
 from workers.errors import last_line
+from workers.expected import Expected
 from workers.frameworks import Framework, Shape, Step, trainer_of
 from workers.shapes import stream
 from workers.training import STEPS
-from workers.verify import LOSS, Expectation, moves, of_call, of_training, outputs_by_name, verdict
+from workers.verify import LOSS, Expectation, moves, of_call, of_training, verdict
 from workers.workloads import Parameters, running, trained
+
+BEGINNING = "beginning"
+"""The case of the first steps of training."""
 
 INPUT_SETS = 4
 """Timed calls rotate over so many sets of inputs, so that no result can be kept for the next call."""
+
+Inputs = tuple[Array, ...]
 
 
 class Problem:
     """Weights and inputs as float64 arrays, rounded to what float32 holds unless the cell computes in float64.
 
-    The same seed, parameters and batch give the same arrays in every framework.
+    The same seed, parameters and batch give the same arrays in every framework. `home` is the workload's package, if it
+    is not one of ours; `expected` the file that says what is right, if its reference does not.
     """
 
-    def __init__(self, cell: Cell, seed: int) -> None:
-        self._cell = cell
-        self._reference = workloads.reference(cell.workload)
+    def __init__(self, cell: Cell, seed: int, home: str = "", expected: Path | None = None) -> None:
+        self._cell, self._unseen = cell, bool(home)
+        self._reference = workloads.reference(cell.workload, home)
         rng = np.random.default_rng(seed)
-        self.weights = {
-            name: self._rounded(weight) for name, weight in self._reference.weights(cell.parameters, rng).items()
-        }
+        drawn = self._reference.weights(cell.parameters, rng)
+        requirements.are_weights(self._reference, drawn)
+        self.weights = {name: self._rounded(weight) for name, weight in drawn.items()}
         self._sizes: Sequence[tuple[Parameters, int]] = [(cell.parameters, cell.batch)]
-        self._other_shapes: list[tuple[Array, ...]] = []
+        self._other_shapes: list[Inputs] = []
         if self.streams:
             self._sizes = stream(cell.parameters, cell.batch, rng)
-            self.input_sets = [self._draw(rng, self._reference.shapes(*sizes)[0]) for sizes in self._sizes]
+            self.input_sets = [self._draw(rng, self._shapes(*sizes)[0]) for sizes in self._sizes]
         else:
-            timed, *others = self._reference.shapes(cell.parameters, cell.batch)
+            timed, *others = self._shapes(cell.parameters, cell.batch)
             self.input_sets = [self._draw(rng, timed) for _ in range(INPUT_SETS)]
             self._other_shapes = [self._draw(rng, shapes) for shapes in others]
+        self._expected = Expected(expected, cell.task, self.weights) if expected else None
 
     @property
     def streams(self) -> bool:
@@ -53,9 +62,10 @@ class Problem:
         return self._cell.shapes == "stream"
 
     @property
-    def new_shapes(self) -> Sequence[tuple[Array, ...]]:
-        """Inputs of all shapes but the one that a step is prepared with: of a stream, the sets after the first."""
-        return self.input_sets[1:] if self.streams else self._other_shapes
+    def new_shapes(self) -> Mapping[str, Inputs]:
+        """Inputs of all shapes but the one that a step is prepared with, by their case: of a stream, the later sets."""
+        kind, later = ("set", self.input_sets) if self.streams else ("shape", self._other_shapes)
+        return {f"{kind} {number}": inputs for number, inputs in enumerate(later) if number or not self.streams}
 
     @property
     def trains(self) -> bool:
@@ -70,29 +80,28 @@ class Problem:
     def work(self) -> Work:
         """What one call has to do at least: the arithmetic, and every weight, input and result touched once.
 
-        Of a stream, what a call has to do in the mean.
+        Of a stream, what a call has to do in the mean. A user's reference may leave the arithmetic uncounted.
         """
-        cell = self._cell
-        flops = mean(self._reference.flops(*sizes, cell.task) for sizes in self._sizes)
+        products: Any = getattr(self._reference, "flops", None)
         counted: Any = getattr(self._reference, "elements", None)
+        flops = mean(products(*sizes, self._cell.task) or 0 for sizes in self._sizes) if products else 0
         if counted:
-            elements = mean(counted(*sizes, cell.task) for sizes in self._sizes)
+            elements = mean(counted(*sizes, self._cell.task) for sizes in self._sizes)
         else:
-            elements = mean(self._elements(inputs) for inputs in self.input_sets[: len(self._sizes)])
+            elements = mean(self._elements(number) for number in range(len(self._sizes)))
         return Work(flops=flops, bytes=elements * self.itemsize)
 
-    def _elements(self, inputs: tuple[Array, ...]) -> int:
-        """Numbers in all weights, inputs and results, of which training has its gradients if nothing else."""
-        weights = self.weights.values()
+    def _elements(self, number: int) -> int:
+        """Numbers in all weights, one set of inputs and its results, of which training has its gradients at least."""
+        weights, inputs = self.weights.values(), self.input_sets[number]
         results = [1, *(weight.size for weight in trained(self.weights).values())]
         if self._cell.task == "forward":
-            output = outputs_by_name(self._reference.forward(self._cell.parameters, self.weights, *inputs))
-            results = [each.size for each in output.values()]
+            results = [each.size for each in self._expectation(f"set {number}").tensors.values()]
         return sum(array.size for array in (*weights, *inputs)) + sum(results)
 
     def axes(self) -> list[Shape]:
         """The shape of each input, with None for every axis whose size the inputs decide."""
-        sets = [self.input_sets[0], *self.new_shapes]
+        sets = [self.input_sets[0], *self.new_shapes.values()]
         return [
             tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*shapes, strict=True))
             for shapes in zip(*([value.shape for value in inputs] for inputs in sets), strict=True)
@@ -108,10 +117,7 @@ class Problem:
     def check(self, outputs: Sequence[Array], number: int, when: str) -> Verification:
         """Compare what a call on this set of inputs returned with the reference."""
         named = f"input set {number}, {when}"
-        if self.trains:
-            checks = finite(outputs, named)
-        else:
-            checks = self._expectation(self.input_sets[number]).check(outputs, named)
+        checks = finite(outputs, named) if self.trains else self._expectation(f"set {number}").check(outputs, named)
         return Verification(checks=checks, reason=verdict(checks))
 
     def check_training(self, framework: Framework, step: Step, when: str) -> Verification:
@@ -121,12 +127,11 @@ class Problem:
         """
         if not self.trains:
             return Verification(checks=())
-        sets = self.input_sets[:STEPS]
         named = f"{STEPS} steps of training, {when}"
-        checks = self._expectation(*sets).check(self._results(framework, step, *sets), named)
+        checks = self._expectation(BEGINNING).check(self.results(framework, step, *self.cases()[BEGINNING]), named)
         return Verification(checks=checks, reason=verdict(checks))
 
-    def _results(self, framework: Framework, step: Step, *sets: tuple[Array, ...]) -> list[Array]:
+    def results(self, framework: Framework, step: Step, *sets: Inputs) -> list[Array]:
         """What a step gives on a set of inputs; of training, on each set in turn from the beginning, and its moves."""
         if not self.trains:
             (inputs,) = sets
@@ -138,24 +143,43 @@ class Problem:
         now = dict(zip(names, framework.to_numpy(trainer.state()), strict=True))
         return [*losses, *moves(now, self.weights).values()]
 
-    def check_at(self, framework: Framework, step: Step, inputs: tuple[Array, ...]) -> Verification:
+    def check_at(self, framework: Framework, step: Step, case: str) -> Verification:
         """The same on inputs of another shape, where a mode that baked in the first shape is found out."""
+        inputs = self.new_shapes[case]
         named = "inputs of shape " + " ".join(str(value.shape) for value in inputs)
         try:
-            outputs = self._results(framework, step, inputs)
+            outputs = self.results(framework, step, inputs)
         except Exception as error:  # whatever a framework raises at a new shape is the finding itself
             return Verification(checks=(), reason=f"on {named} it raised {last_line(error)}")
-        checks = self._expectation(inputs).check(outputs, named)
+        checks = self._expectation(case).check(outputs, named)
         reason = verdict(checks)
         return Verification(checks=checks, reason=reason and f"right on the shape it was prepared with, but {reason}")
 
-    def _expectation(self, *sets: tuple[Array, ...]) -> Expectation:
+    def cases(self) -> dict[str, tuple[Inputs, ...]]:
+        """The sets of inputs on which anything is ever checked, each time together, by name."""
+        called = {f"set {number}": (inputs,) for number, inputs in enumerate(self.input_sets)}
+        timed = {BEGINNING: tuple(self.input_sets[:STEPS])} if self.trains else called
+        return {**timed, **{case: (inputs,) for case, inputs in self.new_shapes.items()}}
+
+    def _expectation(self, case: str) -> Expectation:
         cell = self._cell
-        known = (self._reference, cell.task, cell.parameters, self.weights)
+        if self._expected is not None:
+            return Expectation(self._expected.of(case), cell.dtype)
+        sets, known = self.cases()[case], (self._reference, cell.task, cell.parameters, self.weights)
+        if self._unseen:
+            requirements.computes(*known, sets[0])
+            self._unseen = False
         return Expectation(of_training(*known, sets) if self.trains else of_call(*known, *sets), cell.dtype)
 
+    def _shapes(self, parameters: Parameters, batch: int) -> Sequence[workloads.Shapes]:
+        shapes = self._reference.shapes(parameters, batch)
+        requirements.are_shapes(self._reference, shapes)
+        return shapes
+
     def _draw(self, rng: np.random.Generator, shapes: workloads.Shapes) -> tuple[Array, ...]:
-        return tuple(self._rounded(value) for value in self._reference.inputs(self._cell.parameters, rng, shapes))
+        drawn = self._reference.inputs(self._cell.parameters, rng, shapes)
+        requirements.are_inputs(self._reference, drawn, shapes)
+        return tuple(self._rounded(value) for value in drawn)
 
     def _rounded(self, value: Array) -> Array:
         return cast(cast(value, np.float64 if self._cell.dtype == "float64" else np.float32), np.float64)
@@ -165,6 +189,18 @@ def mean(numbers: Iterable[int]) -> int:
     """Rounded down: never more than there is."""
     counted = list(numbers)
     return sum(counted) // len(counted)
+
+
+def problem_of(spec: JobSpec, home: str) -> Problem:
+    """The problem of a job, whose workload is in this package if it is not one of ours.
+
+    Raises:
+        Malformed: the workload is not as it has to be.
+        ArtefactChanged: what it must give cannot be read, or is not what was worked out.
+    """
+    requirements.has_functions(workloads.reference(spec.cell.workload, home), formulas=not spec.reference)
+    expected = artefacts.verified(spec.expected) if spec.expected else None
+    return Problem(spec.cell, spec.seed, home, expected)
 
 
 def finite(outputs: Sequence[Array], named: str) -> tuple[Check, ...]:

@@ -80,8 +80,8 @@ def tried(
     """Call a step on inputs of every shape that it has not seen: what that cost, and whether it was right."""
     noted = Noted(framework, step, twice=not problem.trains)
     checked = list[Verification]()
-    for inputs in problem.new_shapes:
-        checked.append(problem.check_at(framework, noted, inputs))
+    for case in problem.new_shapes:
+        checked.append(problem.check_at(framework, noted, case))
         if checked[-1].reason:
             break
     return tuple(noted.notes), tuple(checked)

@@ -1,11 +1,14 @@
 """Whether a cell computes what it was asked to: outputs and every gradient against the float64 reference.
 
+What that gives is worked out here, or was worked out before by an implementation: `workers/expected.py`.
+
 Each tensor is judged as a whole, by the 2-norm of its error over the 2-norm of the reference. Element by element,
 correct float32 results fail the usual tolerances, and small gradients pass them whatever they are.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -100,13 +103,19 @@ def of_call(
         known, given = all_cast(weights, dtype), [cast(value, dtype) for value in inputs]
         if task == "forward":
             return with_scales(outputs_by_name(reference.forward(parameters, known, *given)))
-        loss, gradients = reference.backward(parameters, known, *given)
-        moves = math.sqrt(sum(float(np.sum((gradients[name] * known[name]) ** 2)) for name in gradients))
-        tensors = {LOSS: np.asarray(loss)} | {f"gradient of {name}": value for name, value in gradients.items()}
-        _, scales = with_scales(tensors)
-        return tensors, scales | {LOSS: max(scales[LOSS], moves)}
+        return of_backward(*reference.backward(parameters, known, *given), known)
 
     return evaluate
+
+
+def of_backward(
+    loss: Any, gradients: Mapping[str, Array], weights: Mapping[str, Array]
+) -> tuple[Tensors, dict[str, float]]:
+    """A loss and its gradients at these weights, each with its scale."""
+    moves = math.sqrt(sum(float(np.sum((gradients[name] * weights[name]) ** 2)) for name in gradients))
+    tensors = {LOSS: np.asarray(loss)} | {f"gradient of {name}": value for name, value in gradients.items()}
+    _, scales = with_scales(tensors)
+    return tensors, scales | {LOSS: max(scales[LOSS], moves)}
 
 
 def of_training(
@@ -121,10 +130,14 @@ def of_training(
     def evaluate(dtype: DTypeLike) -> tuple[Tensors, dict[str, float]]:
         training = Training(reference, task, parameters, all_cast(weights, dtype))
         losses = [training.step(*(cast(value, dtype) for value in inputs)) for inputs in input_sets]
-        tensors = {f"{LOSS} of step {number}": np.asarray(loss) for number, loss in enumerate(losses, 1)}
-        return with_scales(tensors | moves(training.weights, weights))
+        return with_scales(losses_by_name(losses) | moves(training.weights, weights))
 
     return evaluate
+
+
+def losses_by_name(losses: Sequence[Any]) -> Tensors:
+    """The losses of a few steps of training."""
+    return {f"{LOSS} of step {number}": np.asarray(loss) for number, loss in enumerate(losses, 1)}
 
 
 def moves(now: Mapping[str, Array], before: Mapping[str, Array]) -> Tensors:

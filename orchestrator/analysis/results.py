@@ -67,6 +67,8 @@ class Result:
     allocation: Allocation | None
     new_shapes: NewShapes | None
     portable: Portable | None
+    referee: str = ""
+    """The framework whose implementation in float64 its results were held to; empty: an independent reference."""
 
     @property
     def label(self) -> str:
@@ -104,6 +106,11 @@ class Group:
         """Each cell's comparison with the baseline, by label."""
         every = [*self.comparisons, *(comparison.flipped() for comparison in self.comparisons)]
         return {comparison.cell: comparison for comparison in every if comparison.baseline == self.baseline}
+
+    @property
+    def referee(self) -> str:
+        """The framework that results were held to for want of an independent reference; empty: there is one."""
+        return next((result.referee for result in self.results if result.referee), "")
 
     def result(self, label: str) -> Result:
         """The result of that label."""
@@ -181,6 +188,7 @@ def result(cell: Cell, records: Sequence[JobRecord], canary_ns: float) -> Result
         allocation=allocation(records),
         new_shapes=new_shapes(reports),
         portable=portable(records),
+        referee=next((report.verification.referee for report in reports), ""),
     )
 
 

@@ -1,6 +1,6 @@
 """What exists (`list`) and what a sweep would run (`plan`), as tables and as documents."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich import box
@@ -14,9 +14,10 @@ from orchestrator.environments import CURRENT, find
 from orchestrator.estimate import block_s, job_s
 from orchestrator.frameworks import known as frameworks
 from orchestrator.plan import Plan
-from orchestrator.report.units import clock
+from orchestrator.report.units import clock, printable
+from orchestrator.workloads import known as every_workload
 from schemas.catalog import TASKS
-from schemas.workloads import SUITES, WORKLOADS
+from schemas.workloads import SUITES, Workload
 
 INSTRUMENT = "synthetic"
 PLAIN: Any = {"box": box.SIMPLE_HEAD, "padding": 0, "show_edge": False}
@@ -30,7 +31,7 @@ def list_document() -> dict[str, Any]:
             framework.model_dump(mode="json") | {"missing": here.lacks(framework) or None}
             for framework in frameworks().values()
         ],
-        "workloads": [workload.model_dump(mode="json") for workload in WORKLOADS],
+        "workloads": [workload.model_dump(mode="json") for workload in every_workload().values()],
         "suites": [suite.model_dump(mode="json") for suite in SUITES],
         "tasks": list(TASKS),
     }
@@ -52,11 +53,13 @@ def show_list(console: Console) -> None:
     console.print(modes)
     console.print()
     workloads = Table("workload", "what it is", "parameters", title="Workloads", title_justify="left", **PLAIN)
-    for workload in WORKLOADS:
+    for workload in every_workload().values():
         lines = [f"{each.name}={each.default}  {each.summary}" for each in workload.parameters]
         lines += [f":{name}  {sizes_of(preset)}" for name, preset in workload.presets.items()]
-        workloads.add_row(workload.name, workload.summary, "\n".join(lines))
+        origin = f" (installed: {workload.module})" if workload.module else ""
+        workloads.add_row(workload.name, workload.summary + origin, "\n".join(lines))
     console.print(workloads)
+    console.print("Your own is a folder, named by its path; `new-workload NAME` writes one.", highlight=False)
     console.print()
     suites = Table("suite", "what it is", "workloads", title="Suites (--suite)", title_justify="left", **PLAIN)
     for suite in SUITES:
@@ -90,7 +93,21 @@ def plan_document(plan: Plan, known: Mapping[str, float]) -> dict[str, Any]:
         "blocks": blocks,
         "total_s": blocks * block,
         "warnings": list(plan.warnings),
+        "workloads": [workload.model_dump(mode="json") for workload in strangers(plan)],
     }  # fmt: skip
+
+
+def strangers(plan: Plan) -> list[Workload]:
+    """The workloads of a plan that are not ours."""
+    return [workload for workload in plan.workloads.values() if workload.code]
+
+
+def homes(plan: Plan) -> Iterator[str]:
+    """Where the code comes from that is not ours, in a sentence each: it will be run with the user's own rights."""
+    for workload in strangers(plan):
+        home = workload.folder or f"the installed package {workload.module}"
+        referee = f"; its reference is {workload.reference} in float64" if workload.reference else ""
+        yield printable(f"workload {workload.name}: runs the code in {home} (hash {workload.code}){referee}")
 
 
 def show_plan(console: Console, plan: Plan, known: Mapping[str, float]) -> None:
@@ -100,8 +117,8 @@ def show_plan(console: Console, plan: Plan, known: Mapping[str, float]) -> None:
     for cell, entry in zip(plan.cells, said["cells"], strict=True):
         table.add_row(cell.label, Text(title(cell)), Text(entry["unsupported"] or f"about {entry['job_s']:.1f} s"))
     console.print(table)
-    for warning in plan.warnings:
-        console.print(f"warning: {warning}", highlight=False, markup=False)
+    for line in (*homes(plan), *(f"warning: {warning}" for warning in plan.warnings)):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(
         f"A block is one job for each of {said['jobs_per_block']} cells, about {said['block_s']:.0f} s. About "
         f"{said['blocks']} blocks fit the budget: {said['blocks'] * said['jobs_per_block']} jobs, "

@@ -30,6 +30,7 @@ def of_group(group: Group) -> dict[str, Any]:
     ranks = {standing.cell: standing for standing in group.standings}
     return {
         "title": group.title,
+        "referee": group.referee or None,
         "baseline": group.baseline,
         "cells": [
             of_result(result)

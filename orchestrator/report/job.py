@@ -18,7 +18,7 @@ from schemas.record import JobRecord
 LOG_TAIL = 12
 LOG_BYTES = 1 << 16
 LINE_WIDTH = 300
-LABEL_WIDTH = 13
+LABEL_WIDTH = 15
 MEMORY = ("start", "peak", "end", "pss", "uss")
 
 Facts = Iterator[tuple[str, str]]
@@ -90,7 +90,9 @@ def phases(report: Report) -> Table:
 
 def checks(report: Report) -> Table:
     """What was compared with the float64 reference: the norm of the error and the largest, over the reference's."""
-    drawn = ruled("Verified", "tensor", "inputs", "error", "largest", "tolerance", "")
+    referee = report.verification.referee
+    heading = f"Verified, held to {printable(referee)}:eager in float64" if referee else "Verified"
+    drawn = ruled(heading, "tensor", "inputs", "error", "largest", "tolerance", "")
     for check in report.verification.checks:
         errors = ("not finite" if error is None else f"{error:.1e}" for error in (check.error, check.worst))
         what = (Text(printable(check.tensor)), Text(printable(check.inputs)))

@@ -75,8 +75,11 @@ def bounded(record: JobRecord) -> Facts:
 
 def loaded(spec: JobSpec) -> Facts:
     """Where the model comes from, if it is not built in the worker; and what the worker imports, if not its own."""
-    if (artefact := spec.artefact) is not None:
-        yield "loaded from", f"{artefact.path}, {artefact.size_bytes} bytes, SHA-256 {artefact.sha256}"
+    if home := spec.folder or spec.package:
+        yield "workload", f"{home}, code {spec.cell.code}"
+    for label, artefact in (("loaded from", spec.artefact), (f"held to {spec.reference}", spec.expected)):
+        if artefact is not None:
+            yield label, f"{artefact.path}, {artefact.size_bytes} bytes, SHA-256 {artefact.sha256}"
     if spec.module:
         yield "module", spec.module
 

@@ -53,7 +53,7 @@ def show(
 def table(group: Group) -> Table:
     """One group: ranked cells by their place, then the A/A clone, then the others. Fits 80 columns."""
     drawn = Table(
-        title=Text(printable(group.title)),
+        title=Text(printable(group.title + (f", held to {group.referee} in float64" if group.referee else ""))),
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,

@@ -24,7 +24,7 @@ def sentences(group: Group) -> list[str]:
         *fastest(group), *compiled(group), *breakeven.sentences(group), *shapes.sentences(group),
         *portability.sentences(group), *across(group)
     ]  # fmt: skip
-    reservations = [*unranked(group), *refused(group), *doubts(group), *allotted(group)]
+    reservations = [*unranked(group), *refused(group), *doubts(group), *allotted(group), *refereed(group)]
     every = [*answers, *reservations, *clone(group)]
     return [printable(sentence) for sentence in every]
 
@@ -111,6 +111,15 @@ def allotted(group: Group) -> Iterator[str]:
                 f"{', '.join(label for label, _ in found)}: {taken} samples in each process are {word}; by the rule of "
                 f"Kalibera and Jones about {best} would make the most of the time (timing.samples)."
             )
+
+
+def refereed(group: Group) -> Iterator[str]:
+    """That what is right was said by one of the frameworks, and what that leaves open."""
+    if group.referee:
+        yield (
+            f"Results are held to {group.referee}:eager in float64, for want of an independent reference: that shows "
+            f"that modes agree, not that the formulas are right, and holds {group.referee}:eager to itself."
+        )
 
 
 def clone(group: Group) -> Iterator[str]:

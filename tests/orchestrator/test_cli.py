@@ -116,6 +116,44 @@ def test_plan_says_what_a_sweep_would_do_and_does_nothing(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_new_workload_is_measured_as_it_was_written_wherever_it_was_named(tmp_path: Path) -> None:
+    written = run(tmp_path, "new-workload", "mine")
+    assert (written.code, written.err) == (0, "")
+    assert written.out.splitlines()[-1] == "python -m orchestrator sweep --workload ./mine"
+    quick = QUICK.replace('"synthetic:spin_ns=20000"', '".:width=3"').replace(', "synthetic:spin"', "")
+    (tmp_path / "mine" / "quick.toml").write_text(quick)
+    said = run(tmp_path, "sweep", "mine/quick.toml", "--blocks", "1", "--json")
+    document = json.loads(said.out)
+    cells = [cell["cell"] for group in document["groups"] for cell in group["cells"]]
+    assert {(cell["workload"], cell["parameters"]["width"], len(cell["code"])) for cell in cells} == {("mine", 3, 16)}
+    assert document["manifest"]["sweep"]["axes"]["workloads"] == [f"{tmp_path.resolve()}/mine:width=3"]
+    assert said.err.startswith(f"workload mine: runs the code in {tmp_path.resolve()}/mine (hash ")
+    (tmp_path / "elsewhere").mkdir()
+    assert run(tmp_path / "elsewhere", "resume", "latest", "--runs", str(tmp_path / "runs")).code == said.code
+    (tmp_path / "mine" / "reference.py").write_text("")
+    edited = run(tmp_path, "resume")
+    assert edited.code == Exit.USAGE
+    assert "cannot be resumed: the code of mine has changed; begin a new run" in edited.err
+
+
+def test_a_workload_is_one_more_beside_those_that_commas_separate(inside: Inside, tmp_path: Path) -> None:
+    inside("new-workload", "mine", "--at", str(tmp_path / "at"))
+    said = inside(
+        "plan", "--frameworks", "numpy", "--workloads", "rnn,mlp", "--workload", "at/mine:width=2", "--workload",
+        "rnn_cell", "--json",
+    )  # fmt: skip
+    cells = [each["cell"]["workload"] for each in json.loads(said.out)["cells"] if not each["cell"]["replica"]]
+    assert cells == ["rnn", "mlp", "mine", "rnn_cell"]
+
+
+def test_a_folder_that_is_no_workload_is_a_usage_error_and_leaves_nothing(inside: Inside, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    said = inside("sweep", "--workload", "./empty")
+    assert (said.code, said.out) == (Exit.USAGE, "")
+    assert "empty is no workload: it has no workload.toml" in said.err
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
 def test_list_says_what_there_is(tmp_path: Path) -> None:
     said = run(tmp_path, "list", "--json")
     assert (said.code, said.err) == (0, "")

@@ -132,6 +132,15 @@ def test_a_failure_is_on_show_while_the_sweep_goes_on(board: Board, make_record:
     assert "synthetic:wrong mlp backward: wrong: because it was wrong" in in_text(after(board, [JobEnded(wrong)]))
 
 
+def test_the_file_and_line_of_a_failure_are_on_show_however_long_the_sentence(
+    board: Board, make_record: MakeRecord
+) -> None:
+    reason = f"NameError: name 'x' is not defined (/home/somebody/{'deep/' * 20}mine/torch.py:18)"
+    raised = make_record(board.plan.cells[1], outcome="raised").model_copy(update={"reason": reason})
+    text = in_text(after(board, [JobEnded(raised)]))
+    assert "mine/torch.py:18)" in text.replace("\n", "")
+
+
 def test_80_columns_are_enough(board: Board, started: JobStarted, make_record: MakeRecord) -> None:
     records = [make_record(cell, block, call_ns=999_400_000) for cell in board.plan.cells for block in range(1, 13)]
     records += [make_record(board.plan.cells[1], outcome="wrong", reason="x" * 300)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import plan as planning
-from orchestrator import store
+from orchestrator import skeleton, store, workloads
 from orchestrator.interrupts import STOPPING, Interrupts
 from orchestrator.plan import Plan
 from orchestrator.store import Store
@@ -27,7 +27,8 @@ RAISED = Failure(outcome="raised", reason="ValueError: no")
 
 
 def exported(spec: JobSpec) -> Event:
-    return Exported(artefact=Artefact(path=spec.export, sha256="ab", size_bytes=3), versions={}, settings=(), phases=())
+    written = Artefact(path=spec.export or spec.expect, sha256="ab", size_bytes=3)
+    return Exported(artefact=written, versions={}, settings=(), phases=())
 
 
 @dataclass
@@ -43,10 +44,11 @@ class Actor:
     def __call__(self, spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> Ending:
         self.launched.append(spec)
         self.logs.append(log)
-        events = (HELLO, EXPORT, self.ending(spec)) if spec.export else (HELLO, self.report)
+        making = bool(spec.export or spec.expect)
+        events = (HELLO, EXPORT, self.ending(spec)) if making else (HELLO, self.report)
         for event in events:
             on_event(event)
-        interrupted = spec.export and self.how == "interrupted"
+        interrupted = making and self.how == "interrupted"
         return Ending("interrupted" if interrupted else "ended", 0, events, 10**9)
 
     def of(self, label: str) -> list[JobSpec]:
@@ -72,10 +74,10 @@ def run(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def rehearse(run: Store, host: Host, make_cell: Callable[..., Cell], make_report: Callable[..., Report]) -> Rehearse:
-    def make(**acting: object) -> Rehearsal:
+    def make(plan: Plan | None = None, **acting: object) -> Rehearsal:
         loads, builds = (make_cell(label, task="forward") for label in (LOADS, BUILDS))
         spec = SweepSpec.model_validate({"stop": {"blocks": 2, "budget": 1000}})
-        plan = Plan(spec, (loads, planning.clone(loads), builds), {}, 1, (0, 1), ())
+        plan = plan or Plan(spec, (loads, planning.clone(loads), builds), {}, 1, (0, 1), ())
         actor = Actor(make_report(), **acting)  # type: ignore[arg-type]
         published: list[SweepEvent] = []
         sweep = Sweep(
@@ -149,3 +151,74 @@ def test_what_this_run_has_exported_already_is_not_exported_again(rehearse: Rehe
     again = rehearse()
     again.sweep.run()
     assert not any(spec.export for spec in again.actor.launched)
+
+
+@pytest.fixture
+def refereed(tmp_path: Path) -> Plan:
+    """A sweep over two batch sizes of a user's workload whose reference is its own implementation in PyTorch."""
+    folder = skeleton.write("mine", tmp_path)
+    said = folder / "workload.toml"
+    said.write_text(said.read_text().replace("# reference", "reference"))
+    mine = workloads.at(folder)
+    spec = SweepSpec.model_validate({
+        "axes": {"workloads": (str(folder),), "frameworks": ("jax:jit", "torch:eager", "onnxruntime"), "batch": (1, 2),
+                 "tasks": ("forward",)},
+        "stop": {"blocks": 1, "budget": 1000},
+    })  # fmt: skip
+    cells = planning.expand(spec)
+    return Plan(spec, (*cells, planning.clone(cells[0])), {}, 1, (0, 1), (), {"mine": mine})
+
+
+def test_what_cells_must_give_is_worked_out_once_for_all_that_compute_the_same(
+    rehearse: Rehearse, refereed: Plan
+) -> None:
+    stage = rehearse(refereed)
+    stage.sweep.run()
+    referees = [spec for spec in stage.actor.launched if spec.expect]
+    assert [(spec.cell.label, spec.cell.batch, spec.cell.replica) for spec in referees] == [
+        ("torch:eager", 1, 0), ("torch:eager", 2, 0),
+    ]  # fmt: skip
+    for spec in stage.actor.launched:
+        due = {referee.cell.batch: referee.expect for referee in referees}[spec.cell.batch]
+        assert spec.reference == "torch"
+        if not (spec.expect or spec.export):
+            assert spec.expected is not None
+            assert spec.expected.path == due
+    first_job = next(at for at, spec in enumerate(stage.actor.launched) if not (spec.expect or spec.export))
+    assert not any(spec.expect or spec.export for spec in stage.actor.launched[first_job:])
+
+
+def test_what_a_cell_loads_and_what_it_must_give_are_two_files_with_a_record_each(
+    rehearse: Rehearse, refereed: Plan, run: Store
+) -> None:
+    stage = rehearse(refereed)
+    stage.sweep.run()
+    assert sorted((Path(each.spec.export).suffix, Path(each.spec.expect).suffix) for each in run.exports()) == [
+        ("", ".npz"), ("", ".npz"), (".onnx", ""), (".onnx", ""),
+    ]  # fmt: skip
+    for spec in stage.actor.of("onnxruntime")[2:]:
+        assert spec.artefact is not None
+        assert spec.artefact != spec.expected
+
+
+def test_a_referee_that_fails_speaks_once_for_every_cell_that_needs_it(
+    rehearse: Rehearse, refereed: Plan, run: Store
+) -> None:
+    stage = rehearse(refereed, ending=lambda spec: RAISED)
+    assert stage.sweep.run() == "no cell was left that could be measured"
+    assert all(spec.expect for spec in stage.actor.launched)
+    assert len(stage.actor.launched) == 2
+    records = run.records()
+    assert len(records) == len(refereed.cells)
+    reason = "its reference, torch in float64, failed: ValueError: no"
+    assert {(record.outcome, record.reason) for record in records} == {("raised", reason)}
+
+
+def test_a_run_that_goes_on_is_held_to_what_it_was_held_to(rehearse: Rehearse, refereed: Plan, run: Store) -> None:
+    assert rehearse(refereed, how="interrupted").sweep.run() == "a job was interrupted"
+    assert run.records() == []
+    rehearse(refereed).sweep.run()
+    again = rehearse(refereed)
+    again.sweep.run()
+    assert not any(spec.expect for spec in again.actor.launched)
+    assert all(spec.expected for spec in again.actor.launched)

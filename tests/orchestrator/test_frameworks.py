@@ -3,11 +3,8 @@
 import json
 import re
 import subprocess
-import venv
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from site import getsitepackages
 from textwrap import dedent
 from typing import Any
 
@@ -16,8 +13,8 @@ import pytest
 from orchestrator import frameworks
 from orchestrator.errors import UsageError
 from schemas.catalog import FRAMEWORKS
+from tests.orchestrator.installation import Installation, install
 
-ROOT = Path(__file__).resolve().parents[2]
 STRANGER = {
     "stranger/__init__.py": """
         from schemas.catalog import Framework, Mode
@@ -54,41 +51,10 @@ QUICK = """
 """
 
 
-@dataclass(frozen=True)
-class Installation:
-    """An environment of its own, in which this project and a stranger's distribution are installed."""
-
-    folder: Path
-
-    @property
-    def packages(self) -> Path:
-        (found,) = self.folder.glob("lib/python*/site-packages")
-        return found
-
-    def write(self, files: dict[str, str]) -> None:
-        for name, text in files.items():
-            path = self.packages / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(dedent(text))
-
-    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [str(self.folder / "bin" / "python"), "-P", "-m", "orchestrator", *arguments]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=120, check=False)
-        assert "Traceback" not in done.stderr, done.stderr
-        return done
-
-    def says(self, *arguments: str) -> dict[str, Any]:
-        said: dict[str, Any] = json.loads(self.run(*arguments, "--json").stdout)
-        return said
-
-
 @pytest.fixture
 def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    venv.create(tmp_path / "env", symlinks=True)
-    made = Installation(tmp_path / "env")
-    made.write({"ours.pth": "\n".join([str(ROOT), *getsitepackages()]), **STRANGER})
-    return made
+    return install(tmp_path / "env", STRANGER)
 
 
 def test_a_strangers_framework_is_listed_with_our_own(installation: Installation) -> None:

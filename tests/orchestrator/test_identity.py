@@ -87,3 +87,12 @@ def test_a_run_that_does_not_say_what_it_was_is_not_taken_for_the_same(manifest:
     nameless = manifest.model_copy(update={"identity": None})
     found = identity.changes(nameless, identity.of(SWEEP, 1, (), source), manifest.host)
     assert found == ["it does not say which code measured it"]
+
+
+def test_a_workload_is_edited_if_it_has_other_code_and_not_if_it_is_new_or_left_out() -> None:
+    mlp = Cell(framework="numpy", mode="eager", workload="mlp")
+    mine = mlp.model_copy(update={"workload": "mine", "code": "ab"})
+    edited = mine.model_copy(update={"code": "cd"})
+    assert identity.edited([mine, mlp], [edited, mlp]) == ["mine"]
+    assert identity.edited([mine, mlp], [mine, mlp]) == identity.edited([mlp], [mine]) == []
+    assert identity.edited([mine], [mlp]) == []

@@ -44,6 +44,8 @@ def test_a_good_file_is_a_sweep(tmp_path: Path) -> None:
         ("[1, 32]", "[1, 0]", 6, "axes.batch.1: input should be greater than or equal to 1, not 0"),
         ('["numpy"]', '"numpy"', 5, "axes.frameworks: "),
         ('"5m"', "-5", 9, "stop.budget: input should be greater than 0, not -5"),
+        ("batch = 32", "batch = 32\nbach = 0\ndtype = 1", 14, "unknown key 'bach'; did you mean batch"),
+        ("[stop]", "[timing]\nsamples = { x = 1 }\n[stop]", 9, "timing.samples: "),
         ("batch = 32", "bach = 32", 13, "unknown key 'bach'; did you mean batch"),
         ("batch = 32", 'batch = "many"', 13, "exclude.0.batch: "),
         ("batch = 32", "batch = 2\n[[exclude]]\nbatch = 0", 15, "exclude.1.batch: "),

@@ -1,3 +1,5 @@
+import hashlib
+import json
 import re
 
 import pytest
@@ -12,7 +14,7 @@ CHANGES: dict[str, object] = {
     "framework": "numpy", "mode": "trace", "workload": "mlp", "parameters": {"hidden": 20, "length": 17},
     "task": "forward", "batch": 2, "dtype": "float64", "threads": 2, "environment": "other", "track": "defaults",
     "cache": "warm", "shapes": "stream", "device": "cuda", "origin": "file",
-    "replica": 1,
+    "replica": 1, "code": "0123456789abcdef",
 }  # fmt: skip
 
 
@@ -28,6 +30,12 @@ def test_the_order_of_parameters_does_not_change_a_cells_id(names: list[str]) ->
 @pytest.mark.parametrize("field", CHANGES)
 def test_every_field_is_part_of_a_cells_id(field: str) -> None:
     assert CELL.model_copy(update={field: CHANGES[field]}).id != CELL.id
+
+
+def test_what_has_no_code_of_its_own_is_named_as_it_was_before_there_was_any() -> None:
+    said = {name: value for name, value in CELL.model_dump().items() if name != "code"}
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    assert CELL.content_hash == digest[:8]
 
 
 def test_no_field_of_a_cell_has_been_forgotten_here() -> None:

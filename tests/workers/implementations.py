@@ -46,7 +46,7 @@ def verdict(kind: type[frameworks.Framework], cell: Cell) -> str:
     model = framework.build(workloads.implementation(cell.workload, cell.framework), problem.weights)
     step = prepare(framework, model, framework.arrays(problem.input_sets[0]), problem.axes(), Ledger(lambda _: None))
     found = [problem.check_training(framework, step, "here")]
-    found += [problem.check_at(framework, step, inputs) for inputs in problem.new_shapes]
+    found += [problem.check_at(framework, step, case) for case in problem.new_shapes]
     for number in (0, 1):
         outputs = framework.to_numpy(step(*framework.arrays(problem.input_sets[number])))
         found.append(problem.check(outputs, number, "here"))

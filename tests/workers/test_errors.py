@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from workers import workloads
-from workers.errors import is_out_of_memory, last_line, where
+from workers.errors import Malformed, is_beside, is_out_of_memory, last_line, where
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,21 @@ from workers.errors import is_out_of_memory, last_line, where
         (RuntimeError("a trace\nRuntimeError: the cause"), "RuntimeError: the cause"),
         (KeyError("W_h"), "KeyError: 'W_h'"),
         (ValueError(), "ValueError: "),
+        (
+            RuntimeError('\nundefined value y:\n  File "x.py", line 3\n    return y\n           ~ <--- HERE\n'),
+            "RuntimeError: undefined value y",
+        ),
+        (
+            Exception('It failed.\n  File "x.py", line 3\n    x.mm(y) <--- HERE\n    return\nRuntimeError: 3 is not 4'),
+            "RuntimeError: 3 is not 4",
+        ),
+        (
+            ValueError("in user code:\n\n  ValueError: z is not there\n  Note: it was tried"),
+            "ValueError: z is not there",
+        ),
+        (TypeError("A bool was asked for.\nSee https://docs/errors"), "TypeError: A bool was asked for."),
+        (KeyError("a\nb"), "KeyError: 'a\\nb'"),
+        (ValueError("{{node MatMul_2}} Matrix size-incompatible"), "ValueError: Matrix size-incompatible"),
     ],
 )
 def test_an_error_is_its_type_and_the_last_line_of_what_it_says(error: Exception, line: str) -> None:
@@ -53,3 +68,50 @@ def test_an_error_that_never_came_through_the_measured_side_has_no_place() -> No
     with pytest.raises(ZeroDivisionError) as caught:
         assert 1 / 0
     assert where(caught.value) == ""
+
+
+def test_an_error_that_only_explains_another_gives_way_to_it() -> None:
+    kind = type("TorchRuntimeError", (RuntimeError,), {"__module__": "torch._dynamo.exc"})
+    with pytest.raises(RuntimeError) as caught:
+        raise kind("When making a fake tensor call\n  Hint: look elsewhere") from ValueError("2 is not 3")
+    assert last_line(caught.value) == "ValueError: 2 is not 3"
+
+
+def test_a_place_is_in_the_first_folder_that_the_error_came_through(tmp_path: Path) -> None:
+    with pytest.raises(KeyError) as caught:
+        workloads.reference("mlp").backward({}, {"W_0": np.ones((1, 1)), "another": np.ones(1)}, np.ones((1, 1)))
+    assert where(caught.value, tmp_path) == ""
+    assert where(caught.value, tmp_path, Path(__file__).parent).startswith(f"{__file__}:")
+
+
+def test_where_no_frame_is_in_a_folder_what_the_error_says_is_searched_and_the_innermost_is_last(
+    tmp_path: Path,
+) -> None:
+    said = (
+        f'in user code:\n  File "{tmp_path}/torch.py", line 12, in loss\n  File "{tmp_path}/torch.py", line 7\n  1 / 0'
+    )
+    assert where(RuntimeError(said), tmp_path) == f"{tmp_path}/torch.py:7"
+    noted = RuntimeError("no")
+    noted.add_note(f'File "{tmp_path}/tensorflow.py", line 21')
+    assert where(noted, tmp_path) == f"{tmp_path}/tensorflow.py:21"
+    assert where(RuntimeError(said), tmp_path / "torch") == ""
+
+
+def test_a_cause_has_a_place_where_the_error_itself_has_none(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError) as caught:
+        raise RuntimeError("wrapped") from SyntaxError("expected ':'", (f"{tmp_path}/jax.py", 17, 0, "", 17, 1))
+    assert where(caught.value, tmp_path) == f"{tmp_path}/jax.py:17"
+
+
+def test_what_is_malformed_says_itself_where() -> None:
+    assert where(Malformed("there is no class Model", "/mine/torch.py:3"), Path("/elsewhere")) == "/mine/torch.py:3"
+
+
+def test_a_module_that_is_not_found_may_lie_beside_the_file_that_asked_for_it(tmp_path: Path) -> None:
+    (tmp_path / "blocks.py").touch()
+    program = compile("import blocks", f"{tmp_path}/torch.py", "exec")
+    with pytest.raises(ModuleNotFoundError) as caught:
+        exec(program, {})
+    assert is_beside("blocks", caught.value)
+    assert not is_beside("block", caught.value)
+    assert not is_beside("a.b", caught.value)

@@ -28,7 +28,7 @@ def cell(ask: "Ask", workload: str = "rnn", **fields: object) -> Cell:
 
 
 def everything(of: Problem) -> list[Array]:
-    return [*of.weights.values(), *(value for inputs in [*of.input_sets, *of.new_shapes] for value in inputs)]
+    return [*of.weights.values(), *(value for inputs in [*of.input_sets, *of.new_shapes.values()] for value in inputs)]
 
 
 class Honest:
@@ -90,7 +90,7 @@ def test_an_axis_whose_size_the_input_decides_is_none(ask: "Ask") -> None:
 def test_a_fixed_length_leaves_no_axis_open_and_no_other_shape(ask: "Ask") -> None:
     fixed = problem(ask, parameters={"fixed_length": 1})
     assert fixed.axes() == [(16, 3, 10), (3, 20)]
-    assert fixed.new_shapes == []
+    assert fixed.new_shapes == {}
 
 
 def test_a_batch_does_not_open_an_axis(ask: "Ask") -> None:

@@ -15,6 +15,7 @@ from schemas.catalog import FRAMEWORKS
 from schemas.event import Exported, Setting
 from schemas.job import Cell, JobSpec
 from workers import artefacts, frameworks, workloads
+from workers.home import check, package_of
 from workers.job import built, collected, inherited, through, versions
 from workers.ledger import Ledger
 
@@ -27,11 +28,13 @@ def run(spec: JobSpec, ledger: Ledger) -> Exported:
         Exception: whatever the framework or the workload raised.
     """
     path, warned = Path(spec.export), list[str]()
+    home = package_of(spec)
     settings = list(inherited(spec))
     ledger.begin()
     write = written_by_another if runs_exported(spec.cell) else saved_by_itself
     with collected(warned):
-        settings += write(spec, path, ledger)
+        settings += write(spec, home, path, ledger)
+    check(spec)
     (written,) = (cost.wall_ns for cost in ledger.costs if cost.name == "export")
     return Exported(
         artefact=artefacts.described(path, written), versions=versions(), settings=tuple(settings),
@@ -39,7 +42,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Exported:
     )  # fmt: skip
 
 
-def written_by_another(spec: JobSpec, path: Path, ledger: Ledger) -> Sequence[Setting]:
+def written_by_another(spec: JobSpec, home: str, path: Path, ledger: Ledger) -> Sequence[Setting]:
     """Build the cell's model in the framework that exports it, and export it.
 
     The framework is not configured: what makes times comparable changes nothing about a file.
@@ -48,11 +51,11 @@ def written_by_another(spec: JobSpec, path: Path, ledger: Ledger) -> Sequence[Se
     with ledger.phase("import"):
         framework = frameworks.load(cell.framework)(cell)
         exporter = importlib.import_module(f"{__name__}.{cell.framework}")
-    from workers.problem import Problem  # brings NumPy, which no other job may have before its framework
+    from workers.problem import problem_of  # brings NumPy, which no other job may have before its framework
 
     with ledger.phase("build"):
-        problem = Problem(cell, spec.seed)
-        model = framework.build(workloads.implementation(cell.workload, cell.framework), problem.weights)
+        problem = problem_of(spec.model_copy(update={"cell": cell}), home)
+        model = framework.build(workloads.implementation(cell.workload, cell.framework, home=home), problem.weights)
         example = framework.arrays(problem.input_sets[0])
     with ledger.phase("export"):
         if path.suffix == ".onnx":
@@ -65,10 +68,10 @@ def written_by_another(spec: JobSpec, path: Path, ledger: Ledger) -> Sequence[Se
     return ()
 
 
-def saved_by_itself(spec: JobSpec, path: Path, ledger: Ledger) -> Sequence[Setting]:
+def saved_by_itself(spec: JobSpec, home: str, path: Path, ledger: Ledger) -> Sequence[Setting]:
     """Build the cell's model, have its mode trace or compile it, and save what came of that."""
     settings = list[Setting]()
-    bench = built(spec, ledger, settings)
+    bench = built(spec, home, ledger, settings)
     framework: Any = bench.framework
     write: Any = through(framework.saving(bench.model, bench.input_sets[0], bench.problem.axes()), ledger)
     with ledger.phase("export"):

@@ -120,13 +120,18 @@ def trainer_of(framework: Framework) -> Trainer:
     return cast("Trainer", trainer)
 
 
+NO_GRADIENT = "a gradient is, if the loss does not depend on its weight"
+
+
 def own(outputs: Sequence[Any], *kinds: type) -> None:
     """Refuse outputs that are not the framework's own: a copy to the host would hide in the timed call.
 
     Raises:
         TypeError: one of them is something else.
     """
-    for output in outputs:
+    for number, output in enumerate(outputs):
+        if output is None:
+            raise TypeError(f"tensor {number} of the step is None; {NO_GRADIENT}")
         if not isinstance(output, kinds):
             due = " or ".join(kind.__name__ for kind in kinds)
             raise TypeError(f"the step returned a {type(output).__name__} where a {due} was due")

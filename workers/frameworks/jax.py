@@ -12,6 +12,7 @@ import numpy as np
 
 from schemas.event import Setting
 from schemas.job import TRAINING, Cell
+from workers import requirements
 from workers.arrays import Array, is_floating
 from workers.device import Allocated
 from workers.frameworks import Prepared, Shape, Step, Writer, flushed, jax_saved, outputs_of, own
@@ -84,7 +85,8 @@ class Framework:
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
-        return Built(partial(implementation.Model, self._cell.parameters), trained(tensors), running(tensors))
+        kind = requirements.model(implementation, self._cell.task)
+        return Built(partial(kind, self._cell.parameters), trained(tensors), running(tensors))
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
         task = self._cell.task

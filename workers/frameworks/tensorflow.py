@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from schemas.event import PhaseName, Setting
 from schemas.job import Cell
+from workers import requirements
 from workers.arrays import Array, cast
 from workers.device import Allocated
 from workers.frameworks import Prepared, Shape, Step, Unsupported, flushed, outputs_of, own, tensorflow_saved
@@ -113,7 +114,10 @@ class Framework:
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
-        return implementation.Model(self._cell.parameters, tensors)
+        made = requirements.model(implementation, self._cell.task)(self._cell.parameters, tensors)
+        kept = getattr(made, "weights", ())
+        requirements.has_weights(made, [each.shape for each in kept], weights, "as a tf.Variable in the list `weights`")
+        return made
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
         phase, compile_ = MODES[self._cell.mode]

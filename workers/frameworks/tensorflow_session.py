@@ -4,6 +4,7 @@ A session takes host arrays and returns host arrays: its interface has no other.
 copy out in it, and that is part of this mode.
 """
 
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ import tensorflow as tf
 
 from schemas.job import TRAINING
 from workers.arrays import Array, cast
-from workers.frameworks import Prepared, Shape, Step, Writer, outputs_of, own, tensorflow_saved
+from workers.frameworks import NO_GRADIENT, Prepared, Shape, Step, Writer, outputs_of, own, tensorflow_saved
 from workers.frameworks import tensorflow as tensorflow2
 from workers.frameworks.tensorflow_training import Trainer
 
@@ -73,7 +74,7 @@ class Framework(tensorflow2.Framework):
             return backward(model, feeds)
         trainer = Trainer(model, self._cell.task)
         loss = converted(model, "training_loss" if hasattr(model, "training_loss") else "loss")(model, *feeds)
-        updates = trainer.update(tensorflow2.dense(tf.gradients(loss, model.weights)))
+        updates = trainer.update(gradients(loss, model))
         self._states = trainer.state()
         return [loss, tf.group(*updates, *v1.get_collection(v1.GraphKeys.UPDATE_OPS))]
 
@@ -126,9 +127,33 @@ def forward(model: Any, feeds: Sequence[Any]) -> list[Any]:
 
 def backward(model: Any, feeds: Sequence[Any]) -> list[Any]:
     loss = converted(model, "loss")(model, *feeds)
-    return [loss, *tensorflow2.dense(tf.gradients(loss, model.weights))]
+    return [loss, *gradients(loss, model)]
+
+
+def gradients(loss: Any, model: Any) -> list[Any]:
+    """Of each weight: a session would not say which of them it lacks."""
+    made = tf.gradients(loss, model.weights)
+    for number, gradient in enumerate(made, 1):
+        if gradient is None:
+            raise TypeError(f"tensor {number} of the step is None; {NO_GRADIENT}")
+    return tensorflow2.dense(made)
 
 
 def converted(model: Any, method: str) -> Any:
-    """A method whose Python loops over tensors are loops of the graph, as tf.function makes them."""
-    return tf.autograph.to_graph(getattr(type(model), method))
+    """A method whose Python loops over tensors are loops of the graph, as tf.function makes them.
+
+    What it raises comes from generated code, and says here, as it does from a tf.function, where that was written.
+    """
+    graph = tf.autograph.to_graph(getattr(type(model), method))
+
+    def call(*inputs: Any) -> Any:
+        try:
+            return graph(*inputs)
+        except Exception as error:
+            for frame in traceback.extract_tb(error.__traceback__):
+                for generated, origin in graph.ag_source_map.items():
+                    if (generated.filename, generated.lineno) == (frame.filename, frame.lineno):
+                        error.add_note(f'File "{origin.loc.filename}", line {origin.loc.lineno}')
+            raise
+
+    return call

@@ -11,6 +11,7 @@ import torch
 
 from schemas.event import Setting
 from schemas.job import TRAINING, Cell, Task
+from workers import requirements
 from workers.arrays import Array, is_floating
 from workers.device import Allocated
 from workers.frameworks import (
@@ -101,7 +102,9 @@ class Framework:
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
-        return implementation.Model(self._cell.parameters, tensors).train(self._cell.task != "forward")
+        made = requirements.model(implementation, self._cell.task)(self._cell.parameters, tensors)
+        requirements.has_weights(made, [each.shape for each in made.parameters()], weights, "as an nn.Parameter")
+        return made.train(self._cell.task != "forward")
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
         subject = Subject(model, method(self._cell.task, model), example, shapes)

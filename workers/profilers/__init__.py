@@ -14,6 +14,7 @@ from schemas.event import Profiled
 from schemas.job import JobSpec
 from workers import artefacts
 from workers.frameworks import Unsupported
+from workers.home import package_of
 from workers.job import built, collected, prepare, restore, restored, versions
 from workers.ledger import Ledger
 
@@ -40,9 +41,9 @@ def run(spec: JobSpec, ledger: Ledger) -> Profiled:
         Exception: whatever the framework or the workload raised.
     """
     path, warned = Path(spec.profile), list[str]()
-    profiler = found(spec.cell.framework)
+    profiler, home = found(spec.cell.framework), package_of(spec)
     ledger.begin()
-    bench = built(spec, ledger, [])
+    bench = built(spec, home, ledger, [])
     framework, sets = bench.framework, bench.input_sets
     getattr(profiler, "before", lambda _: None)(framework)
     with collected(warned):

@@ -4,6 +4,8 @@
 what is right. `torch.py`, `tensorflow.py` and so on hold a class `Model(parameters, weights)` that is called with a set
 of inputs and has a method `loss` for the same inputs. Who wants to judge whether a comparison is fair reads these.
 
+A user's own is such a folder as well, or a package that is installed: `workers/home.py` finds it.
+
 Weights whose names begin with `running_` are statistics of a normalisation: no gradient is taken for them. Where
 training moves them, a model has a method `training_loss` beside `loss`, which also does that, and the reference a
 function `statistics`.
@@ -31,7 +33,10 @@ RUNNING = "running_"
 
 
 class Reference(Protocol):
-    """The module `reference.py` of a workload. It may also have, each where the plain answer would not be right:
+    """The module `reference.py` of a workload.
+
+    Where one of the implementations is the reference, run in float64, `forward` and `backward` are not asked for.
+    Without `flops` a time is held to the bytes alone. It may also have, each where the plain answer would not be right:
 
     - `statistics(parameters, weights, *inputs)`, the `running_` weights after a step of training on these inputs
     - `elements(parameters, batch, task)`, the least numbers that a call has to touch, if these are not all weights,
@@ -63,28 +68,29 @@ class Reference(Protocol):
         """Operations of the matrix products of one call on the first shapes: never more than are needed."""
 
 
-def reference(workload: str) -> Reference:
-    """Import the reference of a workload."""
-    return cast("Reference", importlib.import_module(f"{__name__}.{workload}.reference"))
+def reference(workload: str, home: str = "") -> Reference:
+    """Import the reference of a workload, whose package is `home` if it is not one of ours."""
+    return cast("Reference", importlib.import_module(f"{home or f'{__name__}.{workload}'}.reference"))
 
 
-def implementation(workload: str, framework: str, package: str = "") -> Any:
-    """Import the implementation of a workload for a framework, which may keep its own in a package of its own.
+def implementation(workload: str, framework: str, package: str = "", home: str = "") -> Any:
+    """Import the implementation of a workload for a framework, which may keep those of ours in a package of its own.
 
     Raises:
         Unsupported: nobody has written this one.
     """
-    name = f"{package}.{workload}" if package else f"{__name__}.{workload}.{framework}"
+    own = f"{home or f'{__name__}.{workload}'}.{framework}"
+    name = f"{package}.{workload}" if package and not home else own
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-        place = f"in {package}" if package else f"for {framework}"
+        place = f"for {framework}" if name == own else f"in {package}"
         raise Unsupported(f"the workload {workload} has no implementation {place}") from error
 
 
-def forbid(workload: str) -> None:
+def forbid(workload: str, home: str = "") -> None:
     """See that no implementation of a workload can be imported from now on: what was saved has to do without.
 
     The reference can: it is not the model's source, and judges what the file computes.
@@ -92,7 +98,7 @@ def forbid(workload: str) -> None:
     from schemas.catalog import FRAMEWORKS  # no other job needs it
 
     for framework in FRAMEWORKS:
-        sys.modules[f"{__name__}.{workload}.{framework.name}"] = None  # type: ignore[assignment]
+        sys.modules[f"{home or f'{__name__}.{workload}'}.{framework.name}"] = None  # type: ignore[assignment]
 
 
 def trained(weights: Mapping[str, T]) -> dict[str, T]:

@@ -1,9 +1,11 @@
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 from rich.console import Console
 
+from orchestrator import skeleton
 from orchestrator.plan import Plan
 from orchestrator.report import catalogue
 from schemas.catalog import FRAMEWORKS
@@ -51,3 +53,21 @@ def test_a_plan_in_words_says_how_many_jobs_and_how_long(make_plan: MakePlan) ->
     assert "warning: 9 threads on 2 cores" in words
     assert "one job for each of 2 cells, about 6 s" in words
     assert "3 blocks fit the budget: 6 jobs, 0:18 minutes" in words
+
+
+def test_a_plan_says_whose_code_it_would_run_and_from_where(make_plan: MakePlan, tmp_path: Path) -> None:
+    folder = skeleton.write("mine", tmp_path).resolve()
+    said = folder / "workload.toml"
+    said.write_text(said.read_text().replace("# reference", "reference"))
+    plan = make_plan("torch:eager", "numpy", axes={"workloads": (str(folder), "mlp")})
+    code = plan.workloads["mine"].code
+    line = f"workload mine: runs the code in {folder} (hash {code}); its reference is torch in float64"
+    assert list(catalogue.homes(plan)) == [line]
+    assert line in printed(lambda console: catalogue.show_plan(console, plan, {}))
+    (described,) = catalogue.plan_document(plan, {})["workloads"]
+    assert (described["folder"], described["code"], described["reference"]) == (str(folder), code, "torch")
+    assert list(catalogue.homes(make_plan("numpy"))) == []
+
+
+def test_the_list_says_how_to_come_to_a_workload_of_ones_own() -> None:
+    assert "`new-workload NAME` writes one" in printed(catalogue.show_list)

@@ -153,3 +153,17 @@ def test_a_job_that_was_never_started_has_no_log_and_is_shown(tmp_path: Path, ma
     text = shown(make_record(outcome="unsupported", outside=None), tmp_path / "nothing")
     assert "unsupported: because it was unsupported" in text
     assert "from outside" not in text
+
+
+def test_a_job_of_a_users_workload_says_where_its_code_was_and_what_it_was_held_to(
+    tmp_path: Path, make_record: MakeRecord, make_report: Callable[..., Report]
+) -> None:
+    check = {"tensor": "loss", "inputs": "set 0", "error": 1e-7, "worst": 1e-7, "tolerance": 2e-6, "passed": True}
+    record = make_record(report=make_report(verification={"checks": (check,), "referee": "torch"}))
+    given = Artefact(path="/x/y.npz", sha256="abc", size_bytes=7)
+    cell = record.spec.cell.model_copy(update={"code": "0123456789abcdef"})
+    spec = record.spec.model_copy(update={"cell": cell, "folder": "/mine", "reference": "torch", "expected": given})
+    text = shown(record.model_copy(update={"spec": spec}), tmp_path / "log")
+    assert "workload /mine, code 0123456789abcdef" in text
+    assert "held to torch  /x/y.npz, 7 bytes, SHA-256 abc" in text
+    assert "held to torch:eager in float64" in text

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from orchestrator.analysis import results
 from orchestrator.report import terminal
+from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord
 
@@ -103,3 +104,10 @@ def test_a_message_from_a_worker_is_shown_as_it_is(make_cell: MakeCell, make_rec
 def test_a_message_from_a_worker_cannot_command_the_terminal(make_cell: MakeCell, make_record: MakeRecord) -> None:
     cell = make_cell("synthetic:raise")
     assert "\x1b" not in shown([make_record(cell, outcome="raised", reason="\x1b]0;owned\x07\x1b[31mred")], [cell])
+
+
+def test_a_table_of_results_that_a_framework_was_the_judge_of_says_so_on_top(
+    make_cell: MakeCell, make_record: MakeRecord, make_report: Callable[..., Report]
+) -> None:
+    record = make_record(report=make_report(verification={"checks": (), "referee": "torch"}))
+    assert ", held to torch in float64" in " ".join(shown([record], [make_cell()]).split())

@@ -186,3 +186,16 @@ def test_before_anything_was_run_nothing_is_claimed(make_cell: MakeCell) -> None
 
 def test_names_are_listed_as_people_list_them() -> None:
     assert [words.listed(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a or b", "a, b or c"]
+
+
+def test_results_that_a_framework_was_the_judge_of_say_so_and_what_that_leaves_open(
+    make_cell: MakeCell, make_record: MakeRecord, make_report: Callable[..., Report]
+) -> None:
+    cell = make_cell()
+    plain = make_record(cell)
+    judged = make_record(cell, report=make_report(verification={"checks": (), "referee": "torch"}))
+    for record, said in ((plain, 0), (judged, 1)):
+        (group,) = results.groups([record], [cell])
+        found = [sentence for sentence in words.sentences(group) if "not that the formulas are right" in sentence]
+        assert len(found) == said
+        assert all(sentence.startswith("Results are held to torch:eager in float64") for sentence in found)

@@ -1,0 +1,212 @@
+"""Which workloads there are: those of the catalog, those that installed distributions add, and a user's own folders.
+
+A distribution adds one by an entry point of the group `plumbline.workloads` that loads to a catalog entry, a
+`schemas.workloads.Workload` whose `module` is the package that holds `reference.py` and the implementations; the entry
+has to stand in a module that imports no framework. A folder is named by its path, and of it `workload.toml` alone is
+read. The code of a workload is run in workers, and never here.
+"""
+
+import dataclasses
+import functools
+import importlib.util
+import os
+import re
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from orchestrator.errors import UsageError, unknown
+from orchestrator.frameworks import known as frameworks
+from orchestrator.frameworks import origin
+from orchestrator.specfile import checked, line_of, read
+from schemas.catalog import NAME, Framework
+from schemas.code import FILE, Unreadable, hashed
+from schemas.workloads import WORKLOADS, Parameter, Workload, WorkloadFile
+
+GROUP = "plumbline.workloads"
+REFERENCE = "reference"
+WRITE_ONE = "`python -m orchestrator new-workload NAME` writes a folder that has all it needs"
+
+
+@functools.cache
+def known() -> Mapping[str, Workload]:
+    """Every workload by name: our own first, then those that are installed here."""
+    return among(metadata.entry_points(group=GROUP))
+
+
+def among(points: Iterable[metadata.EntryPoint]) -> Mapping[str, Workload]:
+    """Our own workloads, and those of these entry points in the order of their names.
+
+    Raises:
+        UsageError: what a distribution adds is no workload, or one whose name is taken.
+    """
+    found = {workload.name: workload for workload in WORKLOADS}
+    for point in sorted(points, key=lambda point: point.name):
+        added = load(point)
+        if added.name in found:
+            raise UsageError(f"{origin(point)} adds a workload {added.name}, a name that is taken; uninstall it")
+        found[added.name] = added
+    return MappingProxyType(found)
+
+
+def load(point: metadata.EntryPoint) -> Workload:
+    """The catalog entry of one entry point."""
+    try:
+        added = point.load()
+    except Exception as error:  # whatever a stranger's module raises when it is imported
+        raise UsageError(f"{origin(point)} adds a workload that cannot be loaded: {error}; uninstall it") from error
+    if not isinstance(added, Workload) or not added.module:
+        raise UsageError(f"{origin(point)}: {point.value} is no workload that names a module; uninstall it")
+    return added
+
+
+def named(texts: Iterable[str]) -> dict[str, Workload]:
+    """The workloads that these texts name, each under what stands before its parameters: a name, or a path.
+
+    Raises:
+        UsageError: there is no such workload or folder, or it is not what one has to be.
+    """
+    found = {head: workload_of(head) for head in dict.fromkeys(text.partition(":")[0] for text in texts)}
+    homes: dict[str, str] = {}
+    for workload in found.values():
+        if (other := homes.setdefault(workload.name, workload.folder)) != workload.folder:
+            raise UsageError(
+                f"{other} and {workload.folder} are both named {workload.name}; give one another `name` in its {FILE}"
+            )
+    return found
+
+
+def workload_of(head: str) -> Workload:
+    """The workload of a name, or in a folder."""
+    if is_path(head, Path.cwd()):
+        return at(Path(head))
+    if head not in known():
+        raise unknown("workload", head, known())
+    workload = known()[head]
+    return workload.model_copy(update={"code": code(home)}) if (home := home_of(workload)) else workload
+
+
+def is_path(head: str, beside: Path) -> bool:
+    """Whether this names a folder, as seen from another: it has a separator, or is one and no known name."""
+    return bool(head) and head not in known() and (os.sep in head or beside.joinpath(head).is_dir())
+
+
+def absolute(text: str, beside: Path) -> str:
+    """What names a workload, with its path as seen from this folder made absolute; a name is left alone."""
+    head, colon, given = text.partition(":")
+    return f"{beside.joinpath(Path(head).expanduser()).resolve()}{colon}{given}" if is_path(head, beside) else text
+
+
+def placed(said: dict[str, Any], beside: Path) -> dict[str, Any]:
+    """What a sweep file in this folder says, with the paths of workloads made absolute: it may be resumed anywhere."""
+    axes = said.get("axes", {})
+    if "workloads" in axes:
+        axes["workloads"] = [absolute(text, beside) for text in axes["workloads"]]
+    for pick in (*said.get("exclude", ()), *said.get("include", ())):
+        if pick.get("workload"):
+            pick["workload"] = absolute(pick["workload"], beside)
+    return said
+
+
+def at(path: Path) -> Workload:
+    """The workload in a folder.
+
+    Raises:
+        UsageError: there is no folder, no `workload.toml` or `reference.py` in it, or they say what cannot be.
+    """
+    folder = path.expanduser().resolve()
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}; {WRITE_ONE}")
+    file, reference = folder.joinpath(FILE), folder.joinpath(f"{REFERENCE}.py")
+    for needed in (file, reference):
+        if not needed.is_file():
+            raise UsageError(f"{folder} is no workload: it has no {needed.name}; {WRITE_ONE}")
+    said = Said(file, checked(file, WorkloadFile))
+    return Workload(
+        name=said.name(), summary=said.content.summary, parameters=said.parameters(), presets=said.presets(),
+        reference=said.reference(), folder=str(folder), code=code(folder),
+    )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Said:
+    """What a `workload.toml` says, and what of it cannot be."""
+
+    file: Path
+    content: WorkloadFile
+
+    def name(self) -> str:
+        """Its own, or that of its folder."""
+        name = self.content.name or self.file.parent.name
+        if not re.fullmatch(NAME, name):
+            raise UsageError(f"{self.file}: {name!r} is no name of a workload; say a `name` of a-z, 0-9, _ and -")
+        if name in known():
+            raise UsageError(f"{self.file}: there is a workload {name} already; say another `name`")
+        return name
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Its sizes."""
+        for name, size in self.content.parameters.items():
+            if size.default < size.minimum:
+                raise self._wrong("parameters", name, "default", f"{size.default} is below its minimum, {size.minimum}")
+        return tuple(Parameter(name=name, **dict(size)) for name, size in self.content.parameters.items())
+
+    def presets(self) -> dict[str, dict[str, int]]:
+        """Its sizes by name."""
+        sizes = self.content.parameters
+        for preset, chosen in self.content.presets.items():
+            if preset in sizes:
+                raise self._wrong("presets", preset, "", "a parameter has this name already")
+            for name, value in chosen.items():
+                if name not in sizes:
+                    raise self._wrong("presets", preset, name, str(unknown("parameter", name, sizes)))
+                if value < sizes[name].minimum:
+                    raise self._wrong("presets", preset, name, f"{value} is below its minimum, {sizes[name].minimum}")
+        return self.content.presets
+
+    def reference(self) -> str:
+        """The framework whose implementation is the reference; empty: the functions of `reference.py`."""
+        name = self.content.reference
+        able = [each.name for each in frameworks().values() if not each.exporter and not each.implementation]
+        if name and name not in able:
+            raise self._wrong("reference", "", "", str(unknown("framework", name, able)))
+        if name and not self.file.parent.joinpath(f"{name}.py").is_file():
+            raise self._wrong("reference", "", "", f"there is no {name}.py in {self.file.parent}")
+        return name
+
+    def _wrong(self, table: str, name: str, key: str, why: str) -> UsageError:
+        place = [step for step in (table, name, key) if step]
+        return UsageError(f"{self.file}:{line_of(read(self.file), place)}: {'.'.join(place)}: {why}")
+
+
+def code(folder: Path) -> str:
+    """The hash of a folder's code."""
+    try:
+        return hashed(folder)
+    except Unreadable as error:
+        raise UsageError(str(error)) from error
+
+
+def home_of(workload: Workload) -> Path | None:
+    """The folder of a workload that is not ours."""
+    if not workload.module:
+        return Path(workload.folder) if workload.folder else None
+    try:
+        found = importlib.util.find_spec(workload.module)
+    except ImportError:
+        found = None
+    if found is None or not found.submodule_search_locations:
+        raise UsageError(f"{workload.name}: there is no package {workload.module}; install its distribution again")
+    return Path(next(iter(found.submodule_search_locations)))
+
+
+def lacks(workload: Workload, framework: Framework) -> str:
+    """Why a framework cannot run a workload that is not ours; empty if it may try, as it always may with ours."""
+    home, file = home_of(workload), f"{framework.implementation or framework.exporter or framework.name}.py"
+    if home is None:
+        return ""
+    if framework.implementation == REFERENCE and workload.reference:
+        return f"{workload.name} has no formulas in NumPy: its reference is {workload.reference} in float64"
+    return "" if home.joinpath(file).is_file() else f"{workload.name} has no {file}: nobody has written one in {home}"

@@ -1,0 +1,96 @@
+"""What a workload lacks is told before it can be taken for something else."""
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from workers import requirements
+from workers.errors import Malformed
+
+WEIGHTS = {"W": np.ones((2, 3)), "b": np.ones(2), "running_mean": np.ones(2)}
+GRADIENTS = {"W": np.ones((2, 3)), "b": np.ones(2)}
+REFERENCE = SimpleNamespace(__file__="/mine/reference.py")
+
+
+class Model:
+    """As it has to be."""
+
+    def __init__(self, parameters: Mapping[str, int], weights: Mapping[str, Any]) -> None:
+        self.made_of = parameters, weights
+
+    def loss(self, x: Any) -> Any:  # noqa: ANN401 (a framework's own)
+        return x
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [(((1, 2),),), [[[1, 2]]], (((1, 2), (3,)), ((4, 2), (3,))), (((),),), (((np.int64(3), 2),),)],
+)  # fmt: skip
+def test_sets_of_shapes_are_sets_of_shapes_in_tuples_or_lists(shapes: object) -> None:
+    requirements.are_shapes(REFERENCE, shapes)
+
+
+@pytest.mark.parametrize("shapes", [(), ((),), ((1, 2),), (1, 2), None, "ab", (((1, 0),),), (((1, 2.5),),), ((None,),)])
+def test_anything_else_is_not(shapes: object) -> None:
+    with pytest.raises(Malformed, match=r"^shapes\(\.\.\.\) has to return") as caught:
+        requirements.are_shapes(REFERENCE, shapes)
+    assert caught.value.place == "/mine/reference.py"
+
+
+@pytest.mark.parametrize(
+    ("made", "sentence"),
+    [
+        (np.float64(1), "has to return the loss, a number, and a dict of gradients by name"),
+        ((np.ones(3), GRADIENTS), "has to return the loss, a number"),
+        ((1.0, [np.ones(3)]), "has to return the loss, a number"),
+        ((1.0, dict(reversed(GRADIENTS.items()))), "has to return gradients of W, b, not of b, W"),
+        ((1.0, GRADIENTS | {"running_mean": np.ones(2)}), "gradients of W, b, not of W, b, running_mean"),
+        ((1.0, GRADIENTS | {"b": np.ones(3)}), "the gradient of b has the shape (3,), and (2,) is that"),
+    ],
+)
+def test_a_reference_gives_a_loss_and_a_gradient_for_each_trained_weight_in_their_order(
+    made: object, sentence: str
+) -> None:
+    reference = SimpleNamespace(__file__="/mine/reference.py", backward=lambda *given: made)
+    requirements.are_gradients(reference, (1.0, GRADIENTS), WEIGHTS)
+    with pytest.raises(Malformed) as caught:
+        requirements.computes(reference, "backward", {}, WEIGHTS, ())
+    assert sentence in str(caught.value)
+
+
+def test_a_reference_gives_arrays() -> None:
+    for made in (np.ones(3), (np.ones(3), np.float64(2))):
+        requirements.computes(SimpleNamespace(forward=lambda *given, out=made: out), "forward", {}, WEIGHTS, ())
+    with pytest.raises(Malformed, match=r"forward\(...\) has to return an array or a tuple of arrays, not of the type"):
+        requirements.computes(SimpleNamespace(forward=lambda *given: [np.ones(3)]), "forward", {}, WEIGHTS, ())
+
+
+def test_the_formulas_are_asked_for_only_where_they_are_the_reference() -> None:
+    drawing = SimpleNamespace(__file__="/mine/reference.py", weights=len, shapes=len, inputs=len)
+    requirements.has_functions(drawing, formulas=False)
+    with pytest.raises(Malformed, match=r'no function forward.*reference = "torch"'):
+        requirements.has_functions(drawing, formulas=True)
+
+
+def test_a_model_needs_a_loss_only_for_tasks_that_have_one() -> None:
+    whole = SimpleNamespace(Model=Model)
+    assert requirements.model(whole, "train-adam") is Model
+    bare = SimpleNamespace(Model=type("Model", (), {"__init__": Model.__init__}), __file__="/mine/jax.py")
+    assert requirements.model(bare, "forward") is bare.Model
+    with pytest.raises(Malformed, match=r"Model in jax\.py has no method loss\(\*inputs\), and train-sgd needs one"):
+        requirements.model(bare, "train-sgd")
+
+
+def test_a_models_weights_are_those_that_were_drawn_less_the_statistics() -> None:
+    made = Model({}, {})
+    requirements.has_weights(made, [(2, 3), (2,)], WEIGHTS, "somewhere")
+    with pytest.raises(
+        Malformed, match=r"Model has 3 weights, where reference\.py draws 2 \(W, b\); keep each somewhere"
+    ):
+        requirements.has_weights(made, [(2, 3), (2,), (2,)], WEIGHTS, "somewhere")
+    with pytest.raises(Malformed, match=r"weight 2 has the shape \(3,\), and \(2,\) is that of b") as caught:
+        requirements.has_weights(made, [(2, 3), (3,)], WEIGHTS, "somewhere")
+    assert caught.value.place.startswith(f"{__file__}:")

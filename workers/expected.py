@@ -1,0 +1,61 @@
+"""What a workload must give where its reference is one of its implementations: worked out once, read by every job.
+
+`workers/referee.py` writes it, as one file of NumPy's with every tensor under `<dtype>.<case>.<number>`: the outputs,
+or the loss and its gradients, or the losses and moves of training, in the order in which a step gives them. A case is
+what is checked together: a set of inputs, or the few that training begins with.
+"""
+
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from schemas.job import TRAINING, Task
+from workers.arrays import Array
+from workers.verify import Evaluate, Tensors, all_cast, losses_by_name, of_backward, outputs_by_name, with_scales
+from workers.workloads import trained
+
+Given = Iterable[tuple[str, Sequence[Array]]]
+"""Cases, with what is given in each."""
+
+
+class Expected:
+    """The file, of which no more is read than is asked for."""
+
+    def __init__(self, path: Path, task: Task, weights: Mapping[str, Array]) -> None:
+        self._path, self._task, self._weights = path, task, weights
+
+    def of(self, case: str) -> Evaluate:
+        """What is due in a case, in float64 or in float32, with the scale on which an error in each is judged."""
+
+        def evaluate(dtype: DTypeLike) -> tuple[Tensors, dict[str, float]]:
+            tensors = self.tensors(case, dtype)
+            if self._task == "forward":
+                return with_scales(outputs_by_name(tensors if len(tensors) > 1 else tensors[0]))
+            if self._task in TRAINING:
+                losses, moves = tensors[: -len(self._weights)], tensors[-len(self._weights) :]
+                moved = zip(self._weights, moves, strict=True)
+                return with_scales(losses_by_name(losses) | {f"move of {name}": move for name, move in moved})
+            gradients = dict(zip(trained(self._weights), tensors[1:], strict=True))
+            return of_backward(tensors[0], gradients, all_cast(self._weights, dtype))
+
+        return evaluate
+
+    def tensors(self, case: str, dtype: DTypeLike = np.float64) -> tuple[Array, ...]:
+        """The tensors of a case."""
+        begin = f"{np.dtype(dtype).name}.{case}."
+        with np.load(self._path, allow_pickle=False) as kept:
+            names = [name for name in kept.files if name.startswith(begin)]
+            return tuple(kept[f"{begin}{number}"] for number in range(len(names)))
+
+
+def write(path: Path, given: Iterable[tuple[DTypeLike, Given]]) -> None:
+    """Write the file anew, as `numpy.savez` would if it did not need all tensors at once."""
+    with zipfile.ZipFile(path, "w", allowZip64=True) as whole:
+        for dtype, cases in given:
+            for case, tensors in cases:
+                for number, tensor in enumerate(tensors):
+                    with whole.open(f"{np.dtype(dtype).name}.{case}.{number}.npy", "w", force_zip64=True) as file:
+                        np.lib.format.write_array(file, np.asarray(tensor, dtype), allow_pickle=False)
