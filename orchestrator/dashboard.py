@@ -185,7 +185,7 @@ def draw(board: Board, height: int = 1000) -> RenderableType:
     return Group(*head, *tables)
 
 
-def troubles(groups: Sequence[Results]) -> list[RenderableType]:
+def troubles(groups: Sequence[Results]) -> Sequence[RenderableType]:
     """Cells that are not measured, and why."""
     return [
         Shortened(printable(f"{result.label} {of(result.cell)}: {result.outcome}: {result.reason}"), "red")

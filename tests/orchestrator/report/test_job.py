@@ -165,5 +165,5 @@ def test_a_job_of_a_users_workload_says_where_its_code_was_and_what_it_was_held_
     spec = record.spec.model_copy(update={"cell": cell, "folder": "/mine", "reference": "torch", "expected": given})
     text = shown(record.model_copy(update={"spec": spec}), tmp_path / "log")
     assert "workload /mine, code 0123456789abcdef" in text
-    assert "held to torch  /x/y.npz, 7 bytes, SHA-256 abc" in text
+    assert "held to torch /x/y.npz, 7 bytes, SHA-256 abc" in text
     assert "held to torch:eager in float64" in text

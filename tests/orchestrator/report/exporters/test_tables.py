@@ -38,6 +38,7 @@ def read_jsonl(content: bytes) -> list[dict[str, Any]]:
 
 def in_csv(value: object) -> object:
     """A value as CSV gives it back: what is empty and what is missing look the same."""
+    assert value is None or isinstance(value, str | int | float)
     return None if value == "" else shown(value)
 
 
