@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from orchestrator.analysis.forecast import looks_until_precise
 from orchestrator.analysis.results import Group, groups, score
 from orchestrator.plan import Plan
-from orchestrator.sweep import BlockStarted, JobEnded, JobKept, JobSaid, JobStarted, SweepEvent
+from orchestrator.sweep import BlockStarted, JobEnded, JobKept, JobSaid, JobStarted, SweepContinued, SweepEvent
 from schemas.event import Phase, PhaseName
 from schemas.job import JobSpec
 from schemas.record import JobRecord
@@ -109,6 +109,10 @@ def fold(board: Board, event: SweepEvent, now_s: float) -> Board:
                 return dataclasses.replace(board, records=records, running=None, phase=None)
             results = groups(records, board.plan.cells, board.plan.spec.baseline, board.plan.spec.margin)
             return dataclasses.replace(board, records=records, running=None, phase=None, groups=results)
+        case SweepContinued(paused_s):
+            return dataclasses.replace(
+                board, started_s=board.started_s + paused_s, block_began_s=board.block_began_s + paused_s
+            )
         case _:
             return board
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -25,6 +26,7 @@ from orchestrator.errors import UsageError
 from orchestrator.exits import Exit
 from orchestrator.frameworks import known as frameworks
 from orchestrator.interrupts import Interrupts
+from orchestrator.keys import Keys
 from orchestrator.launchers.local import Local
 from orchestrator.promises import clones
 from orchestrator.report import catalogue, health, job, profiles, terminal, truth
@@ -123,7 +125,7 @@ def measured(
     run: store.Store, planned: planning.Plan, manifest: Manifest, console: Console, known: Mapping[str, float],
     earlier: Sequence[JobRecord], *, resumed: bool,
 ) -> tuple[Manifest, list[JobRecord], bool]:  # fmt: skip
-    """Run the jobs: the manifest as it is afterwards, all records, and whether a signal ended it."""
+    """Run the jobs: the manifest as it is afterwards, all records, and whether a signal or a key ended it."""
     for line in (*catalogue.homes(planned), *(f"warning: {warning}" for warning in planned.warnings)):
         say(console, line)
     now, machine = time.monotonic(), host.fingerprint()  # of now: a resumed run may have begun on another
@@ -131,26 +133,32 @@ def measured(
     board = Board(plan=planned, started_s=now, now_s=now, guess_s=block_s)
     host.step_aside({core for cell in planned.cells for core in planning.cpus(cell.threads, planned.available)})
     with (
-        Interrupts() as interrupts, family.guarded(), Steadfast(view(board, console)) as shown,
-        family.folder() as caches,
+        Interrupts() as interrupts, family.guarded(), terminal_keys(console) as keys,
+        Steadfast(view(board, console, keys)) as shown, family.folder() as caches,
     ):  # fmt: skip
         going = Sweep(
-            plan=planned, launcher=Local(interrupts, Path(caches)), store=run, host=machine, publish=shown,
-            interrupts=interrupts, earlier=earlier, resumed=resumed,
+            plan=planned, launcher=Local(interrupts, Path(caches), keys), store=run, host=machine, publish=shown,
+            interrupts=interrupts, earlier=earlier, resumed=resumed, keys=keys,
             enough=lambda records, block: enough(planned.spec, planned.cells, records, block),
         )  # fmt: skip
         stopped = going.run()
-    interrupted = interrupts.received is not None
-    return manifest.model_copy(update={"stopped": stopped, "finished": not interrupted}), going.records, interrupted
+    ended = {"stopped": stopped, "finished": not going.stopped_early}
+    return manifest.model_copy(update=ended), going.records, going.stopped_early
 
 
-def view(board: Board, console: Console) -> View:
+def live(console: Console) -> bool:
+    """Whether this terminal can show what changes."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
+def terminal_keys(console: Console) -> Keys:
+    """Keys of the terminal that the dashboard is on; none where there is no dashboard, or nobody types."""
+    return Keys(sys.stdin.fileno() if live(console) and sys.stdin is not None and sys.stdin.isatty() else None)
+
+
+def view(board: Board, console: Console, keys: Keys) -> View:
     """The live dashboard on a terminal, plain lines elsewhere."""
-    return (
-        Dashboard(board, console)
-        if console.is_terminal and not console.is_dumb_terminal
-        else PlainLines(board, console)
-    )
+    return Dashboard(board, console, keys) if live(console) else PlainLines(board, console)
 
 
 def present(
@@ -170,10 +178,10 @@ def present(
 
 
 def exit_code(records: Sequence[JobRecord], *, interrupted: bool) -> Exit:
-    """130 if a signal ended the sweep, 1 if a job failed. A cell that is unsupported has not failed."""
+    """130 if a signal or a key ended the sweep, 1 if a job failed, which one that is unsupported or skipped has not."""
     if interrupted:
         return Exit.INTERRUPTED
-    failed = any(record.outcome not in ("measured", "unsupported") for record in last_attempts(records))
+    failed = any(record.outcome not in ("measured", "unsupported", "skipped") for record in last_attempts(records))
     return Exit.SOME_JOBS_FAILED if failed else Exit.FINE
 
 

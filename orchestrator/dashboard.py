@@ -25,20 +25,24 @@ from orchestrator.analysis.memory import headlines
 from orchestrator.analysis.results import Group as Results
 from orchestrator.analysis.results import title
 from orchestrator.board import Board, fold
+from orchestrator.keys import PAUSE, SKIP, STOP, Keys
 from orchestrator.report.terminal import rows, table
 from orchestrator.report.units import clock, duration, printable, size
-from orchestrator.sweep import JobEnded, JobSaid, JobStarted, SweepEvent
+from orchestrator.sweep import JobEnded, JobSaid, JobStarted, SweepContinued, SweepEvent, SweepPaused
 from schemas.event import Phase, PhaseName
 from schemas.job import Cell
 
 TIMED: frozenset[PhaseName] = frozenset(
     {"export", "load", "trace", "compile", "first_call", "second_call", "new_shapes", "steady", "profile"}
 )
+LAST: frozenset[PhaseName] = frozenset({"memory", "report", "ledger"})
+"""Short ones, after which the next job begins, which must not have been drawn too lately to be drawn as well."""
+
 WORDS: dict[PhaseName, str] = {
     "import": "importing the framework", "initialise": "starting the runtime",
     "data": "drawing weights and inputs", "build": "building and compiling the model", "verify": "verifying",
     "reference": "working out what is right",
-    "warm_up": "warming up, then taking samples", "memory": "measuring memory", "report": "reporting",
+    "warm_up": "warming up, then taking samples",
 }  # fmt: skip
 LEAST_PAUSE_S = 1.0
 HEADING = 5
@@ -60,17 +64,19 @@ class View(Protocol):
 
 
 class Dashboard:
-    """The live view on a terminal."""
+    """The live view on a terminal, whose keys it names if there are any."""
 
-    def __init__(self, board: Board, console: Console, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, board: Board, console: Console, keys: Keys | None = None, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._board = board
         self._now = now
+        self._keys = keys or Keys()
         self._drawn_s = -LEAST_PAUSE_S
-        self._live = Live(draw(board, console.height), console=console, auto_refresh=False, transient=True)
+        self._live = Live(console=console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> Self:
-        self._live.start(refresh=True)
-        self._drawn_s = self._now()
+        self._live.start()  # the first job that begins is what is drawn first
         return self
 
     def __exit__(
@@ -81,9 +87,13 @@ class Dashboard:
     def __call__(self, event: SweepEvent) -> None:
         """Take in an event, and draw if it is a moment to draw."""
         self._board = fold(self._board, event, self._now())
-        if worth_drawing(event) and self._now() - self._drawn_s >= LEAST_PAUSE_S:
-            self._live.update(draw(self._board, self._live.console.height), refresh=True)
+        rested = self._now() - self._drawn_s >= LEAST_PAUSE_S
+        if isinstance(event, SweepPaused) or (worth_drawing(event) and rested):
+            self._live.update(self._drawing(), refresh=True)
             self._drawn_s = self._now()
+
+    def _drawing(self) -> RenderableType:
+        return draw(self._board, self._live.console.height, hint(self._board, self._keys))
 
 
 class Steadfast:
@@ -140,10 +150,10 @@ class PlainLines:
 def worth_drawing(event: SweepEvent) -> bool:
     """A job's beginning, and phases that no clock of its own is running in."""
     match event:
-        case JobStarted():
+        case JobStarted() | SweepContinued():
             return True
         case JobSaid(Phase(name=name)):
-            return name not in TIMED
+            return name not in TIMED and name not in LAST
         case _:
             return False
 
@@ -165,13 +175,23 @@ def line(board: Board) -> str:
     return printable(said).rstrip()
 
 
-def draw(board: Board, height: int = 1000) -> RenderableType:
+def hint(board: Board, keys: Keys) -> str:
+    """Which keys there are, or what the last one will come to; empty: there are none."""
+    if not keys.listening:
+        return ""
+    if keys.paused:
+        return f"{'paused after this job' if board.running else 'PAUSED'}: {PAUSE} goes on, {STOP} stops and reports"
+    return f"{PAUSE} pause   {SKIP} skip this cell   {STOP} stop and report"
+
+
+def draw(board: Board, height: int = 1000, keys: str = "") -> RenderableType:
     """The whole dashboard in so many lines: the group that is being measured, and others as far as there is room."""
     here = title(board.running.cell) if board.running else ""
     in_view = sorted(board.groups, key=lambda group: group.title != here)
     head = [
         Rule(f"plumbline sweep: {board.plan.spec.name}", align="left"),
-        progress(board), precision(board), activity(board), surroundings(board), *troubles(in_view),
+        progress(board), precision(board), activity(board), surroundings(board),
+        *([short(keys, "dim")] if keys else []), *troubles(in_view),
     ]  # fmt: skip
     room, tables = height - len(head) - 1, list[RenderableType]()
     for group in in_view:

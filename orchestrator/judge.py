@@ -27,14 +27,15 @@ ADVICE: dict[Outcome, str] = {
     "limit-reached": "the job's log may say why; if it needs more, allow more under [limits] in the sweep file",
     "garbled": "something in the worker writes where only events belong; the job's log may say what",
     "no-report": "the job's log may say why it left early",
+    "skipped": "a new sweep measures it again",
     "interrupted": "go on with `resume`",
     "orchestrator-lost": "nothing: `resume` has run it again",
 }
 
 FINAL: frozenset[Outcome] = frozenset(
-    {"wrong", "unfair", "unsupported", "implausible", "recompiled", "overhead-dominated"}
+    {"wrong", "unfair", "unsupported", "implausible", "recompiled", "overhead-dominated", "skipped"}
 )
-"""Outcomes that another process would only repeat: the cell is not run again in this sweep."""
+"""Outcomes that another process would only repeat, or that its user wanted: the cell is not run again in this sweep."""
 
 ROOF_MARGIN = 1.25
 LEAST_NET = 5
@@ -75,7 +76,7 @@ def judge(spec: JobSpec, ending: Ending, most: Ceiling | None = None) -> Judgeme
     """
     phase = last_phase(ending)
     during = f" during {phase.replace('_', ' ')}" if phase else " before its first phase"
-    if ending.group.kills and ending.how != "interrupted":
+    if ending.group.kills and ending.how not in ("interrupted", "skipped"):
         ended = f"the kernel ended one of its processes for want of memory{during}"
         return Judgement("out-of-memory", ended + under(spec.limits))
     if ending.how != "ended":
@@ -105,11 +106,12 @@ def of_failure(failure: Failure, limits: Limits) -> Judgement:
 
 def of_parent(spec: JobSpec, ending: Ending, during: str) -> Judgement:
     """Why the parent ended it: this explains whatever else there is."""
+    assert ending.how != "ended"
     if ending.how == "timeout":
         return Judgement("timeout", f"{ending.reason or f'no result within {spec.deadline_s:g} s'}; it ended{during}")
     if ending.how == "limit":
         return Judgement("limit-reached", f"{ending.reason}; it ended{during}")
-    return Judgement("garbled" if ending.how == "garbled" else "interrupted", ending.reason)
+    return Judgement(ending.how, ending.reason)
 
 
 def of_kill(hunger: Cause, during: str) -> Judgement:

@@ -1,7 +1,7 @@
 """One job from spawn to reaping: feed it, read its events, hold it to its deadline, leave nothing running.
 
-The only Popen of the project. It waits in one selector over the worker's events, the worker's end, the signals that
-stop a sweep, the deadlines, and a look from outside once a second; between these the parent uses no CPU at all.
+The only Popen of the project. It waits in one selector over the worker's events, the worker's end, the signals and keys
+that stop a sweep, the deadlines, and a look from outside once a second; between these the parent uses no CPU at all.
 """
 
 import contextlib
@@ -23,9 +23,9 @@ from orchestrator.deadlines import Deadlines
 from orchestrator.family import MARK, adopting
 from orchestrator.groups import Groups, Seen
 from orchestrator.hunger import Cause, Hunger
-from orchestrator.interrupts import Interrupts
 from orchestrator.onlooker import Onlooker
 from orchestrator.watchdog import VARIABLE
+from orchestrator.wishes import Wish, Wishes
 from schemas.event import Event
 from schemas.limits import Limits
 
@@ -43,7 +43,7 @@ LOOK_S = 1.0
 LOOKING_SHARE = 0.01
 """A running job is looked at from outside once a second, or so seldom that it takes one per cent of a core."""
 
-How = Literal["ended", "timeout", "garbled", "limit", "interrupted"]
+How = Literal["ended", "timeout", "garbled", "limit", Wish]
 Look = Callable[[], None]
 """Called with the worker's process id about once a second while it runs; LimitReached ends the job."""
 
@@ -73,8 +73,7 @@ class Garbled(Exception):
 
 def run(
     command: Sequence[str], message: bytes, environment: Mapping[str, str], log: Path, *,
-    deadline_s: float, on_event: Callable[[Event], None], interrupts: Interrupts | None = None,
-    limits: Limits = USUAL,
+    deadline_s: float, on_event: Callable[[Event], None], wishes: Wishes | None = None, limits: Limits = USUAL,
 ) -> Ending:  # fmt: skip
     """Run one worker to its end.
 
@@ -100,7 +99,7 @@ def run(
             onlooker.look(members)
 
         try:
-            how, reason = _watch(process, message, deadlines, events, on_event, interrupts, look)
+            how, reason = _watch(process, message, deadlines, events, on_event, wishes or Wishes(), look)
         finally:
             _end_group(process)
             group.empty()
@@ -130,7 +129,7 @@ def _at_last(bounds: Bounds) -> tuple[How, str]:
 
 def _watch(
     process: "subprocess.Popen[bytes]", message: bytes, deadlines: Deadlines, events: list[Event],
-    on_event: Callable[[Event], None], interrupts: Interrupts | None, look: Look,
+    on_event: Callable[[Event], None], wishes: Wishes, look: Look,
 ) -> tuple[How, str]:  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
@@ -140,8 +139,7 @@ def _watch(
         selector.register(feed.pipe, selectors.EVENT_WRITE)
         selector.register(lines.descriptor, selectors.EVENT_READ)
         selector.register(end, selectors.EVENT_READ)
-        if interrupts is not None:
-            selector.register(interrupts, selectors.EVENT_READ)
+        wishes.register(selector)
         try:
             while True:
                 left_s = min(deadlines.left_s(time.monotonic_ns()), outlook.left_s())
@@ -154,7 +152,8 @@ def _watch(
                     on_event(event)
                 if end in ready:
                     return "ended", ""
-                if found := _over(process, deadlines, interrupts):
+                wishes.read(ready, selector)
+                if found := wishes.of_end() or _late(process, deadlines):
                     return found
                 outlook.look()
                 if lines.closed and lines.descriptor in ready:
@@ -166,12 +165,8 @@ def _watch(
             return "limit", str(error)
 
 
-def _over(
-    process: "subprocess.Popen[bytes]", deadlines: Deadlines, interrupts: Interrupts | None
-) -> tuple[How, str] | None:
-    """Why a job must end now that has not ended itself; None if it need not."""
-    if interrupts is not None and interrupts.received is not None:
-        return "interrupted", f"the sweep was stopped by {interrupts.received.name}"
+def _late(process: "subprocess.Popen[bytes]", deadlines: Deadlines) -> tuple[How, str] | None:
+    """Why a job must end now that has not ended itself; None if it is in time."""
     if passed := deadlines.passed(time.monotonic_ns()):
         return "timeout", passed + _if_stopped(process)
     return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from orchestrator import exports, judge, profiles, watched
 from orchestrator.interrupts import Interrupts
 from orchestrator.judge import once_more
+from orchestrator.keys import Keys
 from orchestrator.launchers import Launcher
 from orchestrator.plan import Plan
 from orchestrator.store import Store
@@ -53,7 +54,19 @@ class JobKept:
     record: JobRecord
 
 
-SweepEvent = BlockStarted | JobStarted | JobSaid | JobEnded | JobKept
+@dataclass(frozen=True, slots=True)
+class SweepPaused:
+    """No job is begun until the user says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepContinued:
+    """The user has said so, after so many seconds."""
+
+    paused_s: float
+
+
+SweepEvent = BlockStarted | JobStarted | JobSaid | JobEnded | JobKept | SweepPaused | SweepContinued
 LOST = "the orchestrator ended before it could write down what became of this job"
 Enough = Callable[[Sequence[JobRecord], int], bool]
 Make = Callable[[JobSpec, Callable[[Event], None]], ExportRecord]
@@ -77,6 +90,7 @@ class Sweep:
     resumed: bool = False
     earlier: Sequence[JobRecord] = ()
     clock: Callable[[], float] = time.monotonic
+    keys: Keys = field(default_factory=Keys)
     records: list[JobRecord] = field(default_factory=list)
     _ceilings: dict[tuple[str, int], Ceiling] = field(default_factory=dict)
     _artefacts: dict[str, Artefact] = field(default_factory=dict)
@@ -84,19 +98,29 @@ class Sweep:
     _calls: dict[str, int] = field(default_factory=dict)
     _dropped: set[str] = field(default_factory=set)
     _failures: Counter[str] = field(default_factory=Counter)
+    _paused_s: float = 0.0
 
     def run(self) -> str:
         """Run until precision, budget, number of blocks or a signal ends it, and say which, in words."""
         stopped = self._measured()
-        if self.plan.spec.profile and self.interrupts.received is None:
+        if self.plan.spec.profile and not self.stopped_early:
             self._profile()
-        return self._interruption() if self.interrupts.received else stopped
+        return self._interruption() if self.stopped_early else stopped
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether a signal or its user wants the sweep to end."""
+        return self.interrupts.received is not None or self.keys.stopping
+
+    def _now_s(self) -> float:
+        """By a clock that stands still while the sweep is paused."""
+        return self.clock() - self._paused_s
 
     def _measured(self) -> str:
         stop = self.plan.spec.stop
         self._record_refused()
         begun = {record.spec.block for record in self.earlier}
-        start, longest = self.clock() - took_s(self.earlier), 0.0
+        start, longest = self._now_s() - took_s(self.earlier), 0.0
         if not self._prepared():
             return self._interruption()
         self._fill_caches()
@@ -104,20 +128,32 @@ class Sweep:
             cells = [cell for cell in self.plan.runnable if cell.id not in self._dropped]
             if not cells:
                 return "no cell was left that could be measured"
-            began = self.clock()
+            began = self._now_s()
             if block > 1 and block not in begun and began - start + longest > stop.budget:
                 return f"the budget of {stop.budget:g} s was used up"
             if not self._block(block, cells):
                 return self._interruption()
             kept_s = took_s([record for record in self.earlier if record.spec.block == block])
-            longest = max(longest, self.clock() - began + kept_s)
+            longest = max(longest, self._now_s() - began + kept_s)
             if self.enough(self.records, block):
                 return f"every ratio's interval is within {stop.precision:.1%} of its estimate"
         return f"all {stop.blocks} blocks were run"
 
     def _interruption(self) -> str:
         received = self.interrupts.received
-        return f"stopped by {received.name}" if received else "a job was interrupted"
+        if received is not None:
+            return f"stopped by {received.name}"
+        return "stopped by its user" if self.keys.stopping else "a job was interrupted"
+
+    def _begin(self, spec: JobSpec) -> None:
+        """A job begins, if need be after a pause."""
+        if self.keys.paused:
+            self.publish(SweepPaused())
+            began = self.clock()
+            self.keys.wait(self.interrupts)
+            self._paused_s += self.clock() - began
+            self.publish(SweepContinued(self.clock() - began))
+        self.publish(JobStarted(spec))
 
     def _prepared(self) -> bool:
         """Have made, before the first block, what cells must give and what they load; False if it was interrupted.
@@ -141,16 +177,16 @@ class Sweep:
         every = profiles.Profiles(self.launcher, self.store, self.host)
         measured = {record.spec.cell.id for record in self.records if record.outcome == "measured"}
         for position, cell in enumerate(self.plan.runnable):
-            if cell.id in measured and not cell.replica and self.interrupts.received is None:
+            if cell.id in measured and not cell.replica and not self.stopped_early:
                 spec = self._job(cell, 1, position)
-                self.publish(JobStarted(spec))
+                self._begin(spec)
                 every.profile(spec, lambda event: self.publish(JobSaid(event)))
 
     def _made(self, job: JobSpec, maker: JobSpec, make: Make, made: dict[str, Artefact]) -> bool:
         """Have made by another job what a cell's jobs need, or drop the cell; False if it was interrupted."""
-        self.publish(JobStarted(maker))
+        self._begin(maker)
         record = make(maker, lambda event: self.publish(JobSaid(event)))
-        if record.outcome == "interrupted" or self.interrupts.received is not None:
+        if record.outcome == "interrupted" or self.stopped_early:
             return False
         if record.exported is not None:
             made[job.cell.id] = record.exported.artefact
@@ -167,7 +203,7 @@ class Sweep:
     def _fill_caches(self) -> None:
         """Let each cell with a warm cache run once, as block 0, whose records are kept and never counted."""
         for position, cell in enumerate(self.plan.to_fill):
-            if self.interrupts.received is None and cell.id not in self._dropped:
+            if not self.stopped_early and cell.id not in self._dropped:
                 self.job(self._job(cell, 0, position))
 
     def _block(self, block: int, cells: Sequence[Cell]) -> bool:
@@ -175,8 +211,10 @@ class Sweep:
         order = self.plan.order(cells, block)
         self.publish(BlockStarted(block, order))
         for position, cell in enumerate(order):
+            if cell.id in self._dropped:
+                continue  # the clone of a cell that was skipped in this block
             record = self._attempts(self._job(cell, block, position))
-            if record.outcome == "interrupted" or self.interrupts.received is not None:
+            if record.outcome == "interrupted" or self.stopped_early:
                 return False
         return True
 
@@ -185,7 +223,7 @@ class Sweep:
         attempts = self._recalled(spec)
         while not attempts or once_more(attempts):
             attempts.append(self.job(spec.model_copy(update={"attempt": len(attempts) + 1})))
-            if attempts[-1].outcome == "interrupted" or self.interrupts.received is not None:
+            if attempts[-1].outcome == "interrupted" or self.stopped_early:
                 return attempts[-1]
         self._conclude(attempts[-1])
         return attempts[-1]
@@ -212,7 +250,7 @@ class Sweep:
 
     def job(self, spec: JobSpec) -> JobRecord:
         """Run one job and keep its record."""
-        self.publish(JobStarted(spec))
+        self._begin(spec)
         ending, outside = watched.launched(
             self.launcher, spec, self.store.log(spec), lambda event: self.publish(JobSaid(event))
         )
@@ -251,6 +289,8 @@ class Sweep:
             self._failures[cell] += 1
         if record.outcome in judge.FINAL or self._failures[cell] >= judge.TRIES:
             self._dropped.add(cell)
+        if record.outcome == "skipped":
+            self._dropped |= {each.id for each in self.plan.cells if is_same(each, record.spec.cell)}
 
     def _record_refused(self) -> None:
         """A cell that cannot run here has its one record too."""
@@ -261,6 +301,11 @@ class Sweep:
                     judgement = judge.Judgement("unsupported", reason)
                     self._keep(JobRecord(spec=spec, outcome="unsupported", reason=reason, advice=judgement.advice,
                                          host=self.host))  # fmt: skip
+
+
+def is_same(one: Cell, other: Cell) -> bool:
+    """Whether two cells are the same but that one may be the other's clone."""
+    return one.model_copy(update={"replica": other.replica}) == other
 
 
 def took_s(records: Iterable[JobRecord]) -> float:

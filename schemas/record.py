@@ -14,7 +14,7 @@ from schemas.sweep import SweepSpec
 Outcome = Literal[
     "measured", "wrong", "unfair", "implausible", "recompiled", "nonlinear", "overhead-dominated", "unsupported",
     "raised", "timeout", "killed", "out-of-memory", "limit-reached",
-    "garbled", "no-report", "interrupted", "orchestrator-lost",
+    "garbled", "no-report", "skipped", "interrupted", "orchestrator-lost",
 ]  # fmt: skip
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from orchestrator import environments, family, supervise
 from orchestrator.interrupts import Interrupts
+from orchestrator.keys import Keys
 from orchestrator.supervise import Ending
+from orchestrator.wishes import Wishes
 from schemas.event import Event
 from schemas.job import JobSpec
 
@@ -26,6 +28,7 @@ class Local:
 
     interrupts: Interrupts | None = None
     caches: Path | None = None
+    keys: Keys | None = None
 
     def __call__(self, spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> Ending:
         """Run one job in the interpreter of its environment."""
@@ -35,7 +38,7 @@ class Local:
             return supervise.run(
                 [str(python), "-P", str(WORKER)], placed.model_dump_json().encode(),
                 variables(os.environ, placed) | {"TMPDIR": str(folder)}, log,
-                deadline_s=spec.deadline_s, on_event=on_event, interrupts=self.interrupts,
+                deadline_s=spec.deadline_s, on_event=on_event, wishes=Wishes(self.interrupts, self.keys),
                 limits=spec.limits,
             )  # fmt: skip
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from orchestrator.board import Board, fold
 from orchestrator.commands import view
 from orchestrator.dashboard import Dashboard, PlainLines, Steadfast, draw
+from orchestrator.keys import Keys
 from orchestrator.plan import Plan
 from orchestrator.sweep import BlockStarted, JobEnded, JobKept, JobSaid, JobStarted, SweepEvent
 from schemas.event import Phase, PhaseName
@@ -71,7 +72,7 @@ def after(board: Board, events: Sequence[SweepEvent]) -> Board:
 
 def test_it_draws_at_most_once_a_second_however_fast_jobs_begin(board: Board, started: JobStarted) -> None:
     screen = Screen()
-    with Dashboard(board, screen.console, lambda: screen.now) as show:
+    with Dashboard(board, screen.console, now=lambda: screen.now) as show:
         times = [1000 + tick / 4 for tick in range(1, 41)]
         drawn = [time for time in times if screen.drawn(show, started, time)]
     assert len(drawn) > 5
@@ -85,7 +86,7 @@ TIMED: tuple[PhaseName, ...] = ("first_call", "second_call", "steady")
 @pytest.mark.parametrize(("phase", "draws"), [*((name, True) for name in UNTIMED), *((name, False) for name in TIMED)])
 def test_it_draws_in_no_phase_that_the_results_depend_on(board: Board, phase: PhaseName, *, draws: bool) -> None:
     screen = Screen()
-    with Dashboard(board, screen.console, lambda: screen.now) as show:
+    with Dashboard(board, screen.console, now=lambda: screen.now) as show:
         assert screen.drawn(show, JobSaid(Phase(name=phase)), 2000) is draws
 
 
@@ -93,20 +94,20 @@ def test_it_draws_when_a_job_begins_and_not_when_one_ends(
     board: Board, started: JobStarted, make_record: MakeRecord
 ) -> None:
     screen = Screen()
-    with Dashboard(board, screen.console, lambda: screen.now) as show:
+    with Dashboard(board, screen.console, now=lambda: screen.now) as show:
         assert screen.drawn(show, started, 2000)
         assert not screen.drawn(show, JobEnded(make_record(board.plan.cells[0])), 3000)
 
 
 def test_it_never_draws_by_itself(board: Board) -> None:
     threads, screen = threading.active_count(), Screen()
-    with Dashboard(board, screen.console, lambda: screen.now):
+    with Dashboard(board, screen.console, now=lambda: screen.now):
         assert threading.active_count() == threads
 
 
 def test_it_gives_the_cursor_back(board: Board) -> None:
     screen = Screen()
-    with Dashboard(board, screen.console, lambda: screen.now):
+    with Dashboard(board, screen.console, now=lambda: screen.now):
         pass
     hidden, shown = (screen.file.getvalue().count(code) for code in ("\x1b[?25l", "\x1b[?25h"))
     assert hidden == shown == 1
@@ -157,7 +158,7 @@ def test_elsewhere_it_is_one_plain_line_for_each_job(
     good = make_record(board.plan.cells[0], call_ns=34_500)
     bad = make_record(board.plan.cells[1], outcome="raised", reason="ValueError: " + "x" * 200)
     unsupported = make_record(board.plan.cells[2], outcome="unsupported", outside=None)
-    with PlainLines(board, screen.console, lambda: screen.now) as show:
+    with PlainLines(board, screen.console, now=lambda: screen.now) as show:
         show(started)
         show(JobSaid(Phase(name="build")))
         for record in (good, bad, unsupported):
@@ -181,12 +182,12 @@ def test_only_a_terminal_gets_the_dashboard(
     board: Board, monkeypatch: pytest.MonkeyPatch, *, is_terminal: bool, kind: type
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    assert isinstance(view(board, Screen(is_terminal).console), kind)
+    assert isinstance(view(board, Screen(is_terminal).console, Keys()), kind)
 
 
 def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "dumb")
-    assert isinstance(view(board, Screen().console), PlainLines)
+    assert isinstance(view(board, Screen().console, Keys()), PlainLines)
 
 
 class Gone(io.StringIO):
@@ -224,7 +225,7 @@ def test_a_mistake_in_a_view_is_not_hidden(board: Board, started: JobStarted) ->
 
 def test_a_job_that_was_kept_has_no_line_of_its_own(board: Board, make_record: MakeRecord) -> None:
     screen = Screen(is_terminal=False)
-    lines = PlainLines(board, screen.console, lambda: screen.now)
+    lines = PlainLines(board, screen.console, now=lambda: screen.now)
     assert not screen.drawn(lines, JobKept(make_record(board.plan.cells[0], 1)), 1001)
     assert screen.drawn(lines, JobEnded(make_record(board.plan.cells[1], 1)), 1002)
     assert "[2 of about" in screen.file.getvalue()

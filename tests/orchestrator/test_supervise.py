@@ -14,6 +14,7 @@ import pytest
 from orchestrator import supervise
 from orchestrator.interrupts import Interrupts
 from orchestrator.supervise import Ending
+from orchestrator.wishes import Wishes
 from schemas.event import Event, Failure, Hello, Phase, Report
 
 DOUBLES = Path(__file__).resolve().parents[1] / "doubles"
@@ -35,7 +36,7 @@ class Stage:
         command = [sys.executable, "-I", "-S", str(DOUBLES / f"{double}.py"), *arguments]
         return supervise.run(
             command, message, {"VARIABLE": "set"}, self.folder / "log", deadline_s=deadline_s,
-            on_event=on_event or self.heard.append, interrupts=interrupts,
+            on_event=on_event or self.heard.append, wishes=Wishes(interrupts),
         )  # fmt: skip
 
     @property

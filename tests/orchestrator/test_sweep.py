@@ -9,10 +9,21 @@ import pytest
 
 from orchestrator import store
 from orchestrator.interrupts import STOPPING, Interrupts
+from orchestrator.keys import Keys
 from orchestrator.plan import Plan
 from orchestrator.store import Store
 from orchestrator.supervise import Ending
-from orchestrator.sweep import BlockStarted, JobEnded, JobKept, JobSaid, JobStarted, Sweep, SweepEvent
+from orchestrator.sweep import (
+    BlockStarted,
+    JobEnded,
+    JobKept,
+    JobSaid,
+    JobStarted,
+    Sweep,
+    SweepContinued,
+    SweepEvent,
+    SweepPaused,
+)
 from schemas.event import Event, Failure, Hello, Phase, Report
 from schemas.job import JobSpec
 from schemas.record import Host, JobRecord
@@ -107,6 +118,65 @@ def test_each_block_runs_every_cell_once_in_the_order_of_the_plan(rehearse: Rehe
     for block in (1, 2, 3):
         assert stage.actor.labels(block) == [cell.label for cell in plan.order(plan.runnable, block)]
     assert [spec.position for spec in stage.actor.launched] == [0, 1, 2] * 3
+
+
+def test_a_cell_that_its_user_skips_is_left_out_from_then_on_and_its_clone_too(
+    rehearse: Rehearse, make_plan: MakePlan
+) -> None:
+    def skip(_: JobSpec) -> Ending:
+        return Ending("skipped", -2, (HELLO, BUILD), 10**9, reason="its user skipped its cell")
+
+    plan = make_plan()
+    (twin,) = (cell for cell in plan.cells if cell.replica)
+    skipped = twin.model_copy(update={"replica": 0})
+    stage = rehearse(plan, {skipped.label: skip, twin.label: skip})
+    assert stage.sweep.run() == "all 3 blocks were run"
+    assert stage.outcomes(skipped.label) + stage.outcomes(twin.label) == ["skipped"]
+    (kept,) = (cell for cell in plan.cells if cell not in (skipped, twin))
+    assert stage.outcomes(kept.label) == ["measured"] * 3
+    again = rehearse(plan, earlier=stage.sweep.records)
+    again.sweep.run()
+    assert again.actor.launched == []
+
+
+class Pressed(Keys):
+    """Keys of which one is pressed after so many jobs; while paused, a minute passes by the actor's clock."""
+
+    def __init__(self, stage: Rehearsal, after: int) -> None:
+        super().__init__()
+        self.stage, self.after, self.waited = stage, after, 0
+
+    @property
+    def paused(self) -> bool:
+        return len(self.stage.actor.launched) == self.after and not self.waited
+
+    @paused.setter
+    def paused(self, _: bool) -> None:
+        pass
+
+    def wait(self, interrupts: Interrupts) -> None:
+        self.waited += 1
+        self.stage.actor.now += 60
+
+
+def test_a_pause_comes_between_two_jobs_and_costs_nothing_of_the_budget(
+    rehearse: Rehearse, make_plan: MakePlan
+) -> None:
+    stage = rehearse(make_plan(stop={"blocks": 3, "budget": 100.0}))
+    stage.sweep.keys = keys = Pressed(stage, after=4)
+    assert stage.sweep.run() == "all 3 blocks were run"
+    assert keys.waited == 1
+    (begun,) = (number for number, event in enumerate(stage.published) if isinstance(event, SweepPaused))
+    assert isinstance(stage.published[begun - 1], JobEnded)
+    assert stage.published[begun + 1] == SweepContinued(60)
+    assert isinstance(stage.published[begun + 2], JobStarted)
+
+
+def test_its_user_can_stop_it(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan())
+    stage.sweep.keys.stopping = True
+    assert stage.sweep.run() == "stopped by its user"
+    assert len(stage.actor.launched) == 1
 
 
 def test_every_job_leaves_exactly_one_record_on_disk(rehearse: Rehearse, make_plan: MakePlan, run: Store) -> None:
