@@ -145,13 +145,13 @@ def selftest(
     runs: ROOT = RUNS, as_json: AS_JSON = False,
 ) -> None:  # fmt: skip
     """Try this instrument on known truth: times, equals, a disturbance, cheats, crashes. Takes about two minutes."""
-    from orchestrator import commands
+    from orchestrator import proving
 
     if not aa and budget is not None:
         raise UsageError("--budget is for --aa; without it the self-test takes as long as it takes, about two minutes")
     if aa:
-        raise typer.Exit(commands.tell_apart(runs, budget or "10m", as_json=as_json, command=sys.argv[1:]))
-    raise typer.Exit(commands.selftest(runs, as_json=as_json, command=sys.argv[1:]))
+        raise typer.Exit(proving.tell_apart(runs, budget or "10m", as_json=as_json, command=sys.argv[1:]))
+    raise typer.Exit(proving.selftest(runs, as_json=as_json, command=sys.argv[1:]))
 
 
 @app.command(epilog="Example: python -m orchestrator show latest 001-torch-script")

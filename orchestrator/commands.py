@@ -15,8 +15,6 @@ from rich.console import Console
 
 from orchestrator import condition, estimate, family, host, identity, store
 from orchestrator import plan as planning
-from orchestrator import selftest as instrument
-from orchestrator.analysis.clones import BLOCKS
 from orchestrator.analysis.results import enough, groups
 from orchestrator.attempts import last_attempts
 from orchestrator.board import Board
@@ -28,8 +26,7 @@ from orchestrator.exits import Exit
 from orchestrator.frameworks import known as frameworks
 from orchestrator.interrupts import Interrupts
 from orchestrator.launchers.local import Local
-from orchestrator.promises import clones
-from orchestrator.report import catalogue, health, job, terminal, truth
+from orchestrator.report import catalogue, health, job, terminal
 from orchestrator.report.document import document
 from orchestrator.report.units import printable
 from orchestrator.specfile import validate
@@ -205,42 +202,6 @@ def doctor(runs: Path, *, as_json: bool) -> Exit:
     else:
         health.show(Console(), machine, findings)
     return Exit.UNFIT if verdict(findings) is Verdict.UNFIT else Exit.FINE
-
-
-def selftest(root: Path, *, as_json: bool, command: Sequence[str]) -> Exit:
-    """Try every promise of the instrument on known truth."""
-    console, promises = Console(stderr=as_json), [promise() for promise in instrument.PROMISES]
-    cells = [cell for promise in promises for cell in promise.cells]
-    with Interrupts() as interrupts, family.guarded():
-        bench = instrument.begin(root, validate({"name": "selftest"}), cells, command, interrupts)
-        instrument.step_aside()
-        findings = instrument.run(promises, bench, lambda event: say(console, truth.line(event)))
-        stopped = bench.end("all promises were tried")
-    if as_json:
-        print_json(truth.document(bench.run.name, findings, bench.host, stopped))
-    else:
-        truth.show(console, findings, bench.host, str(bench.run.jobs))
-    kept = all(finding.kept for finding in findings)
-    return Exit.INTERRUPTED if interrupts.received else Exit.FINE if kept else Exit.FELL_SHORT
-
-
-def tell_apart(root: Path, budget: str, *, as_json: bool, command: Sequence[str]) -> Exit:
-    """Measure how often clones of one cell are told apart, by us and by the rules of other tools."""
-    console = Console(stderr=as_json)
-    spec = validate({"name": "selftest-aa", "stop": {"budget": budget, "blocks": instrument.MOST_BLOCKS}})
-    with Interrupts() as interrupts, family.guarded():
-        bench = instrument.begin(
-            root, spec, clones.CELLS, command, interrupts,
-            lambda event: say(console, truth.experiment(event, BLOCKS)),
-        )  # fmt: skip
-        instrument.step_aside()
-        trial = instrument.tell_apart(bench)
-        stopped = bench.end(f"the budget of {spec.stop.budget:g} s was used up")
-    if as_json:
-        print_json(truth.rates_document(bench.run.name, trial, stopped))
-    else:
-        truth.show_rates(console, trial, str(bench.run.jobs))
-    return Exit.INTERRUPTED if interrupts.received else Exit.FINE if trial.kept else Exit.FELL_SHORT
 
 
 def say(console: Console, line: str) -> None:
