@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestrator.cli_env import AS_JSON, env
 from orchestrator.errors import UsageError
 from orchestrator.exits import Exit
 
@@ -23,6 +24,8 @@ app = typer.Typer(
     help="Measure one computation in several deep-learning frameworks, and say honestly which is faster.",
 )  # fmt: skip
 
+app.add_typer(env, name="env")
+
 FILE = Annotated[Path | None, typer.Argument(help="a sweep file in TOML; options override what it says")]
 FRAMEWORKS = Annotated[str | None, typer.Option(help="comma-separated framework:mode, such as torch:eager,tensorflow")]
 WORKLOADS = Annotated[str | None, typer.Option(help="comma-separated, with parameters: rnn_cell,rnn:length=32")]
@@ -32,6 +35,9 @@ DTYPE = Annotated[str | None, typer.Option(help="comma-separated: float32,float6
 THREADS = Annotated[str | None, typer.Option(help="comma-separated numbers of threads")]
 TRACK = Annotated[str | None, typer.Option(help="parity (equal settings, read back) or defaults (as shipped)")]
 CACHE = Annotated[str | None, typer.Option(help="cold (every process compiles anew) or warm (it finds that done)")]
+ENV = Annotated[
+    str | None, typer.Option("--env", help="default, current, a name, name@version or an interpreter's path")
+]
 BASELINE = Annotated[str | None, typer.Option(help="the framework:mode that ratios are to; otherwise the first")]
 MARGIN = Annotated[float | None, typer.Option(help="differences below this share do not matter (0.02)")]
 RANK_BY = Annotated[str | None, typer.Option(help="time, step_peak, static, compile_peak, footprint or import")]
@@ -43,18 +49,17 @@ MEMORY = Annotated[str | None, typer.Option(help="for each process of a job, suc
 SEED = Annotated[int | None, typer.Option(help="of the random order, to repeat it")]
 NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's name")]
 ROOT = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
-AS_JSON = Annotated[bool, typer.Option("--json", help="one JSON document on standard output, the rest elsewhere")]
 
-AXES = {"frameworks", "workloads", "tasks", "batch", "dtype", "threads", "track", "cache"}
+AXES = {"frameworks", "workloads", "tasks", "batch", "dtype", "threads", "track", "cache", "environment"}
 STOP = {"budget", "precision", "blocks"}
 
 
 def request(
     file: FILE = None, frameworks: FRAMEWORKS = None, workloads: WORKLOADS = None, tasks: TASKS = None,
     batch: BATCH = None, dtype: DTYPE = None, threads: THREADS = None, track: TRACK = None,
-    cache: CACHE = None, baseline: BASELINE = None, margin: MARGIN = None, rank_by: RANK_BY = None,
-    budget: BUDGET = None, precision: PRECISION = None, blocks: BLOCKS = None, deadline: DEADLINE = None,
-    memory: MEMORY = None, seed: SEED = None, name: NAME = None,
+    cache: CACHE = None, environment: ENV = None, baseline: BASELINE = None, margin: MARGIN = None,
+    rank_by: RANK_BY = None, budget: BUDGET = None, precision: PRECISION = None, blocks: BLOCKS = None,
+    deadline: DEADLINE = None, memory: MEMORY = None, seed: SEED = None, name: NAME = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What a file says, overridden by what the options say, as the data of a SweepSpec."""
     options = {option: value for option, value in locals().items() if option != "file" and value is not None}

@@ -1,9 +1,7 @@
 """What the commands do, put together from the parts. Each returns the program's exit code or nothing."""
 
 import dataclasses
-import json
 import os
-import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -20,17 +18,20 @@ from orchestrator.attempts import last_attempts
 from orchestrator.board import Board
 from orchestrator.dashboard import Dashboard, PlainLines, Steadfast, View
 from orchestrator.doctor import Facts, Verdict, examine, verdict
-from orchestrator.environments import CURRENT, find
+from orchestrator.env import made
+from orchestrator.environments import Environments
 from orchestrator.errors import UsageError
 from orchestrator.exits import Exit
 from orchestrator.frameworks import known as frameworks
 from orchestrator.interrupts import Interrupts
 from orchestrator.launchers.local import Local
-from orchestrator.report import catalogue, health, job, terminal
+from orchestrator.report import catalogue, health, job, making, terminal
 from orchestrator.report.document import document
+from orchestrator.report.output import print_json, say
 from orchestrator.report.units import printable
 from orchestrator.specfile import validate
 from orchestrator.sweep import Sweep
+from schemas.environment import EnvironmentRecord
 from schemas.record import JobRecord, Manifest
 
 RECENT = 200
@@ -39,18 +40,34 @@ RECENT = 200
 
 def sweep(said: Mapping[str, Any], root: Path, *, as_json: bool, command: Sequence[str]) -> Exit:
     """Run a sweep to its end, show what it found, and keep all of it."""
-    planned = planning.plan(validate(said), host.cores())
-    known = estimate.seconds_by_mode(store.recent(root, RECENT))
     console = Console(stderr=as_json)
-    began = datetime.now().astimezone()
-    run = store.create(root, planned.spec.name, began)
-    manifest = Manifest(
-        name=planned.spec.name, started=began.isoformat(timespec="seconds"),
-        command=tuple(command), sweep=planned.spec, seed=planned.seed, cells=planned.cells, host=host.fingerprint(),
-        warnings=planned.warnings, identity=identity.of(planned.spec, planned.seed, planned.cells),
-    )  # fmt: skip
-    with run.locked(about()):
-        return carry_out(run, planned, manifest, console, known, as_json=as_json)
+    planned = provided(planning.plan(validate(said), host.cores()), console)
+    if planned is None:
+        return Exit.INTERRUPTED
+    known = estimate.seconds_by_mode(store.recent(root, RECENT))
+    with planned.environments.used(planned.runnable) as environments:
+        began = datetime.now().astimezone()
+        run = store.create(root, planned.spec.name, began)
+        manifest = Manifest(
+            name=planned.spec.name, started=began.isoformat(timespec="seconds"),
+            command=tuple(command), sweep=planned.spec, seed=planned.seed, cells=planned.cells,
+            host=host.fingerprint(), environments=environments, warnings=planned.warnings,
+            identity=identity.of(planned.spec, planned.seed, planned.cells),
+        )  # fmt: skip
+        with run.locked(about()):
+            return carry_out(run, planned, manifest, console, known, as_json=as_json)
+
+
+def provided(planned: planning.Plan, console: Console) -> planning.Plan | None:
+    """The same plan, once all environments are there that its cells need; None if a signal came before.
+
+    Raises:
+        UsageError: one cannot be made; or now that they are there, nothing can run in them.
+    """
+    missing = planned.environments.missing(planned.runnable)
+    if not made(planned.environments, missing, console):
+        return None
+    return planning.again(planned.spec, planned.seed, planned.available) if missing else planned
 
 
 def resume(root: Path, name: str, *, force: bool, as_json: bool) -> Exit:
@@ -59,37 +76,51 @@ def resume(root: Path, name: str, *, force: bool, as_json: bool) -> Exit:
     with run.locked(about()) as left:
         family.end_left(left)
         manifest = run.manifest()
-        planned, changed = unchanged(run, manifest, force=force)
-        records, damaged = run.salvage()
-        for file in damaged:
-            say(console, printable(f"warning: {file} was damaged and is set aside; its job is run again"))
-        if manifest.finished and not damaged:
-            say(console, "Nothing is missing from this run.")
-            present(console, run, manifest, records, as_json=as_json)
-            return exit_code(records, interrupted=False)
-        mixed = tuple(dict.fromkeys([*manifest.mixed, *changed]))
-        manifest = manifest.model_copy(update={"stopped": "", "finished": False, "mixed": mixed})
-        known = estimate.seconds_by_mode(records)
-        return carry_out(run, planned, manifest, console, known, earlier=records, resumed=True, as_json=as_json)
+        planned = provided(planning.again(manifest.sweep, manifest.seed, host.cores()), console)
+        if planned is None:
+            return Exit.INTERRUPTED
+        with planned.environments.used(planned.runnable) as environments:
+            return go_on(run, planned, manifest, environments, console, force=force, as_json=as_json)
 
 
-def unchanged(run: store.Store, manifest: Manifest, *, force: bool) -> tuple[planning.Plan, list[str]]:
-    """The plan of a run as it was begun, and what has changed since, which only `force` allows.
+def go_on(
+    run: store.Store, planned: planning.Plan, manifest: Manifest, environments: Mapping[str, EnvironmentRecord],
+    console: Console, *, force: bool, as_json: bool,
+) -> Exit:  # fmt: skip
+    """Run what is missing from a run, in these environments."""
+    changed = changes(run, planned, manifest, environments, force=force)
+    records, damaged = run.salvage()
+    for file in damaged:
+        say(console, printable(f"warning: {file} was damaged and is set aside; its job is run again"))
+    if manifest.finished and not damaged:
+        say(console, "Nothing is missing from this run.")
+        present(console, run, manifest, records, as_json=as_json)
+        return exit_code(records, interrupted=False)
+    mixed = tuple(dict.fromkeys([*manifest.mixed, *changed]))
+    manifest = manifest.model_copy(update={"stopped": "", "finished": False, "mixed": mixed})
+    known = estimate.seconds_by_mode(records)
+    return carry_out(run, planned, manifest, console, known, earlier=records, resumed=True, as_json=as_json)
+
+
+def changes(
+    run: store.Store, planned: planning.Plan, manifest: Manifest, environments: Mapping[str, EnvironmentRecord],
+    *, force: bool,
+) -> list[str]:  # fmt: skip
+    """What has changed since a run was begun, which only `force` allows.
 
     Raises:
         UsageError: to go on would mix numbers, or other cells.
     """
-    planned = planning.again(manifest.sweep, manifest.seed, host.cores())
     if planned.cells != manifest.cells:
         raise UsageError(f"{run.name} cannot be resumed: its cells are not those that its sweep comes to now")
     now = identity.of(manifest.sweep, manifest.seed, manifest.cells)
-    changed = identity.changes(manifest, now, host.fingerprint())
+    changed = identity.changes(manifest, now, host.fingerprint(), environments)
     if changed and not force:
         raise UsageError(
             f"{run.name} cannot be resumed as it was begun: {'; '.join(changed)}; "
             "begin a new run, or mix the two with --force"
         )
-    return planned, changed
+    return changed
 
 
 def about() -> str:
@@ -131,8 +162,8 @@ def measured(
         TemporaryDirectory(prefix="plumbline-") as caches,
     ):  # fmt: skip
         going = Sweep(
-            plan=planned, launcher=Local(interrupts, Path(caches)), store=run, host=machine, publish=shown,
-            interrupts=interrupts, earlier=earlier, resumed=resumed,
+            plan=planned, launcher=Local(interrupts, Path(caches), planned.environments), store=run, host=machine,
+            publish=shown, interrupts=interrupts, earlier=earlier, resumed=resumed,
             enough=lambda records, block: enough(planned.spec, planned.cells, records, block),
         )  # fmt: skip
         stopped = going.run()
@@ -161,7 +192,8 @@ def present(
     if as_json:
         print_json(document(run.name, manifest, results))
     else:
-        terminal.show(console, results, manifest.stopped, str(run.jobs), health.summary(manifest.host))
+        lines = [*making.summaries(manifest.environments), health.summary(manifest.host)]
+        terminal.show(console, results, manifest.stopped, str(run.jobs), "\n".join(lines))
 
 
 def exit_code(records: Sequence[JobRecord], *, interrupted: bool) -> Exit:
@@ -192,22 +224,15 @@ def list_(*, as_json: bool) -> None:
 
 def doctor(runs: Path, *, as_json: bool) -> Exit:
     """Watch this machine for a second, and say whether it is fit to measure."""
-    here = find(CURRENT)
+    here, exist = Environments(), tuple(frameworks().values())
     machine, now = host.fingerprint(), condition.observe(runs)
-    exist = tuple(frameworks().values())
-    missing = frozenset(framework.package for framework in exist if here.lacks(framework))
-    findings = examine(Facts(host=machine, now=now, frameworks=exist, missing=missing, interpreter=str(here.python)))
+    unready = frozenset(each.name for each in exist if not here.ready(each))
+    findings = examine(Facts(host=machine, now=now, frameworks=exist, unready=unready))
     if as_json:
         print_json(health.document(machine, now, findings))
     else:
         health.show(Console(), machine, findings)
     return Exit.UNFIT if verdict(findings) is Verdict.UNFIT else Exit.FINE
-
-
-def say(console: Console, line: str) -> None:
-    """Print one line, if there is one."""
-    if line:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def show(root: Path, name: str, job_name: str | None, *, as_json: bool) -> None:
@@ -222,9 +247,3 @@ def show(root: Path, name: str, job_name: str | None, *, as_json: bool) -> None:
         print_json(record.model_dump(mode="json"))
     else:
         job.show(Console(), record, run.log(record.spec))
-
-
-def print_json(value: object) -> None:
-    """One document on standard output. What a terminal would obey stands there as JSON can write it too: escaped."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    print(re.sub(r"[^\n -~]", lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text))

@@ -139,6 +139,7 @@ def line(board: Board) -> str:
     """The job that has just ended, in one line."""
     record = board.records[-1]
     cell, report = record.spec.cell, record.report
+    what_runs = f"{board.plan.labels[cell.id]} {cell.workload} {cell.task}"
     time_taken = duration(min(report.samples_ns) / report.calls) if report else ""
     what = record.outcome if record.outcome == "measured" else f"{record.outcome}: {record.reason}"
     place = (
@@ -148,7 +149,7 @@ def line(board: Board) -> str:
         if record.outcome == "unsupported"
         else "lost"
     )
-    said = f"[{place}] block {record.spec.block} {cell.label} {cell.workload} {cell.task}: {what} {time_taken}"
+    said = f"[{place}] block {record.spec.block} {what_runs}: {what} {time_taken}"
     return printable(said).rstrip()
 
 
@@ -193,7 +194,7 @@ def activity(board: Board) -> RenderableType:
     cell = board.running.cell
     phase = WORDS.get(board.phase, "measuring") if board.phase else "starting"
     return Text.assemble(
-        (cell.label, "bold"),
+        (board.plan.labels[cell.id], "bold"),
         f" {cell.workload} {cell.task}: {phase}  ",
         (load, "dim"),
         overflow="ellipsis",

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from orchestrator import judge
+from orchestrator.environments import Environments
 from orchestrator.frameworks import known
 from orchestrator.launchers import Launcher
 from orchestrator.store import Store
@@ -37,6 +38,7 @@ class Exports:
     launcher: Launcher
     store: Store
     host: Host
+    environments: Environments
 
     def export(self, job: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:
         """Export what this job of a cell has to load, unless this run has it, and keep the record."""
@@ -58,6 +60,7 @@ class Exports:
         return ExportRecord(
             spec=spec, outcome="exported" if exported else judgement.outcome, exported=exported,
             reason="" if exported else judgement.reason, advice="" if exported else judgement.advice, host=self.host,
+            freeze=self.environments.of(spec).freeze,
             outside=Outside(
                 started=started, spawn_to_end_ns=ending.wall_ns, exit_status=ending.status,
                 last_phase=judge.last_phase(ending), load_before=load, looks=ending.seen.looks,

@@ -1,14 +1,16 @@
-"""From what a user asked to cells, and from cells to blocks of jobs. Pure: nothing is started or written here."""
+"""From what a user asked to cells, and from cells to blocks of jobs. Nothing is measured, made or written here."""
 
 import dataclasses
 import itertools
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from orchestrator.analysis.naming import labels
 from orchestrator.analysis.statistics import LOOKS
-from orchestrator.environments import find
+from orchestrator.environments import Environments
+from orchestrator.environments.definitions import VERSION
 from orchestrator.errors import UsageError, unknown
 from orchestrator.frameworks import known
 from schemas import catalog
@@ -36,6 +38,12 @@ class Plan:
     seed: int
     available: tuple[int, ...]
     warnings: tuple[str, ...]
+    environments: Environments = field(default_factory=Environments, compare=False)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What a person calls each cell, by its id."""
+        return labels(self.cells)
 
     @property
     def runnable(self) -> tuple[Cell, ...]:
@@ -67,11 +75,12 @@ class Plan:
         """One job, with everything that its worker has to know. `calls` in one sample; None: the job finds out."""
         framework, parity = known()[cell.framework], cell.track == "parity"
         said = {name: text.format(threads=cell.threads) for name, text in framework.variables.items()}
+        theirs = self.environments.find(cell.environment).variables
         layout = random.Random(f"{self.seed}/{block}/{cell.id}")  # noqa: S311 (spread, not secrets)
         return JobSpec(
             cell=cell, block=block, position=position, seed=DATA_SEED,
             cpus=cpus(cell.threads, self.available) if parity else self.available,
-            variables=(said if parity else {}) | framework.caches.get(cell.cache, {}),
+            variables=dict(theirs) | (said if parity else {}) | framework.caches.get(cell.cache, {}),
             module=mode_of(cell).module or framework.module,
             hash_seed=layout.randrange(2**32), padding_bytes=layout.randrange(4096),
             timing=self.spec.timing.model_copy(
@@ -87,14 +96,15 @@ def plan(spec: SweepSpec, available: tuple[int, ...]) -> Plan:
     Raises:
         UsageError: a name, a parameter or a combination does not exist, or nothing would be left to run.
     """
-    cells = expand(spec)
-    refused = {cell.id: reason for cell in cells if (reason := refusal(cell))}
+    environments = Environments(spec.environments)
+    cells = expand(spec, environments)
+    refused = {cell.id: reason for cell in cells if (reason := refusal(cell, environments))}
     if len(refused) == len(cells):
         raise UsageError(f"nothing to run: {next(iter(refused.values()))}")
     check_baseline(spec.baseline, cells)
     twin = clone(next(cell for cell in cells if cell.id not in refused))
     seed = spec.seed if spec.seed is not None else random.SystemRandom().randrange(2**32)
-    return Plan(spec, (*cells, twin), refused, seed, available, tuple(warnings(cells, available)))
+    return Plan(spec, (*cells, twin), refused, seed, available, tuple(warnings(cells, available)), environments)
 
 
 def again(spec: SweepSpec, seed: int, available: tuple[int, ...]) -> Plan:
@@ -106,33 +116,35 @@ def again(spec: SweepSpec, seed: int, available: tuple[int, ...]) -> Plan:
     return dataclasses.replace(plan(spec.model_copy(update={"seed": seed}), available), spec=spec)
 
 
-def expand(spec: SweepSpec) -> tuple[Cell, ...]:
+def expand(spec: SweepSpec, environments: Environments) -> tuple[Cell, ...]:
     """All combinations of the axes, less what is excluded, plus what is included; each cell once."""
-    every = list(itertools.islice(combinations(spec.axes), MOST_CELLS + 1))
+    every = list(itertools.islice(combinations(spec.axes, environments), MOST_CELLS + 1))
     if len(every) > MOST_CELLS:
         raise UsageError(f"the axes have more than {MOST_CELLS} combinations, which is more than one sweep may have")
-    kept = [cell for cell in every if not any(matches(cell, pick) for pick in spec.exclude)]
+    kept = [cell for cell in every if not any(matches(cell, pick, environments) for pick in spec.exclude)]
     for pick in spec.include:
-        kept += combinations(widened(spec.axes, pick))
+        kept += combinations(widened(spec.axes, pick), environments)
     cells = tuple({cell.id: cell for cell in kept}.values())
     if not cells:
         raise UsageError("nothing to run: every combination of the axes is excluded")
     return cells
 
 
-def combinations(axes: Axes) -> Iterator[Cell]:
+def combinations(axes: Axes, environments: Environments) -> Iterator[Cell]:
     """Every combination, workload by workload, so that what is compared stands together."""
-    modes = [pair for text in axes.frameworks for pair in parse_framework(text)]
+    modes = [found for text in axes.frameworks for found in parse_framework(text)]
     workloads = [parse_workload(text) for text in axes.workloads]
     rest = (axes.tasks, axes.batch, axes.dtype, axes.threads, axes.device, axes.track, axes.cache, axes.environment)
     for (workload, parameters), task, batch, dtype, threads, device, track, cache, environment, (
         framework,
         mode,
+        version,
     ) in itertools.product(workloads, *rest, modes):
-        find(environment)
+        name = environments.named(version or environment, framework)
+        environments.find(name)
         yield Cell(
             framework=framework, mode=mode, workload=workload, parameters=parameters, task=task, batch=batch,
-            dtype=dtype, threads=threads, device=device, track=track, cache=cache, environment=environment,
+            dtype=dtype, threads=threads, device=device, track=track, cache=cache, environment=name,
         )  # fmt: skip
 
 
@@ -141,15 +153,17 @@ def mode_of(cell: Cell) -> catalog.Mode:
     return next(mode for mode in known()[cell.framework].modes if mode.name == cell.mode)
 
 
-def parse_framework(text: str) -> list[tuple[str, str]]:
-    """`torch:script` is one mode, `torch` all of them."""
-    name, _, mode = text.partition(":")
+def parse_framework(text: str) -> list[tuple[str, str, str]]:
+    """`torch:script` is one mode, `torch` all of them; `tensorflow@2.20` says in which environment, too."""
+    versioned, _, mode = text.partition(":")
+    name = versioned.partition(VERSION)[0]
     if name not in known():
         raise unknown("framework", name, known())
     modes = [mode.name for mode in known()[name].modes]
     if mode and mode not in modes:
         raise unknown(f"mode of {name}", mode, modes)
-    return [(name, mode)] if mode else [(name, each) for each in modes]
+    environment = versioned if VERSION in versioned else ""
+    return [(name, each, environment) for each in ([mode] if mode else modes)]
 
 
 def parse_workload(text: str) -> tuple[str, dict[str, int]]:
@@ -170,16 +184,21 @@ def parse_workload(text: str) -> tuple[str, dict[str, int]]:
     return name, values
 
 
-def matches(cell: Cell, pick: Pick) -> bool:
+def matches(cell: Cell, pick: Pick, environments: Environments) -> bool:
     """Whether a cell has all the values that a pick names."""
-    if pick.framework is not None and (cell.framework, cell.mode) not in parse_framework(pick.framework):
+    if pick.framework is not None and not any(
+        (cell.framework, cell.mode) == (framework, mode) and version in ("", cell.environment)
+        for framework, mode, version in parse_framework(pick.framework)
+    ):
+        return False
+    if pick.environment is not None and cell.environment != environments.named(pick.environment, cell.framework):
         return False
     if pick.workload is not None:
         name, _, given = pick.workload.partition(":")
         _, parameters = parse_workload(pick.workload)
         if cell.workload != name or (given and cell.parameters != parameters):
             return False
-    plain = pick.model_dump(exclude={"framework", "workload"}, exclude_none=True)
+    plain = pick.model_dump(exclude={"framework", "workload", "environment"}, exclude_none=True)
     return all(getattr(cell, name) == value for name, value in plain.items())
 
 
@@ -193,21 +212,21 @@ def widened(axes: Axes, pick: Pick) -> Axes:
     return Axes.model_validate(first | own)
 
 
-def refusal(cell: Cell) -> str:
+def refusal(cell: Cell, environments: Environments) -> str:
     """Why a cell cannot run here; empty if it can be tried."""
     framework = known()[cell.framework]
     if cell.dtype not in framework.dtypes:
         return f"{cell.framework} does not compute in {cell.dtype}; it does in {' and '.join(framework.dtypes)}"
     if reason := framework.cannot.get(cell.task):
         return f"{cell.framework} does not do {cell.task}: {reason}"
-    return find(cell.environment).lacks(framework)
+    return environments.refusal(cell)
 
 
 def check_baseline(baseline: str | None, cells: Sequence[Cell]) -> None:
     """A baseline has to be one of the sweep's own modes."""
-    labels = {cell.label for cell in cells}
-    if baseline is not None and baseline not in labels:
-        raise unknown("baseline", baseline, labels)
+    valid = set(labels(cells).values())
+    if baseline is not None and baseline not in valid:
+        raise unknown("baseline", baseline, valid)
 
 
 def clone(cell: Cell) -> Cell:

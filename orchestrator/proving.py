@@ -8,11 +8,11 @@ from rich.console import Console
 from orchestrator import family
 from orchestrator import selftest as instrument
 from orchestrator.analysis.clones import BLOCKS
-from orchestrator.commands import print_json, say
 from orchestrator.exits import Exit
 from orchestrator.interrupts import Interrupts
 from orchestrator.promises import clones
 from orchestrator.report import truth
+from orchestrator.report.output import print_json, say
 from orchestrator.specfile import validate
 
 

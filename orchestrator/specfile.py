@@ -1,26 +1,73 @@
-"""A sweep file: TOML in, SweepSpec out, and for every mistake the file, the line and the key."""
+"""Files in TOML, the sweep file first: text in, a model out, and for every mistake the file, the line and the key."""
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from orchestrator.errors import UsageError, unknown
+from schemas.base import Model
+from schemas.environment import EnvironmentFile, EnvironmentSpecs
 from schemas.sweep import SweepSpec
 
 LARGEST = 1 << 20
 Place = Sequence[int | str]
+M = TypeVar("M", bound=Model)
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a sweep file, and check that it is one.
+    """Read a sweep file, and check that it is one. The locks that it names are found from where it is.
 
     Raises:
         UsageError: it cannot be read, is no TOML, or says something that no sweep can do.
     """
+    said = checked(path, SweepSpec)
+    placed(said, path)
+    return said
+
+
+def environments(path: Path) -> EnvironmentSpecs:
+    """Read a user's own file of environments; without one there are none.
+
+    Raises:
+        UsageError: as in `load`.
+    """
+    if not path.exists():
+        return {}
+    said = checked(path, EnvironmentFile)
+    placed(said, path)
+    return EnvironmentFile.model_validate(said).environments
+
+
+def checked(path: Path, model: type[Model]) -> dict[str, Any]:
+    """What a file says, once it is known to be what it should be."""
+    text = read(path)
+    said = parsed(path, text)
+    valid(model, said, lambda place: f"{path}:{line_of(text, place)}: ")
+    return said
+
+
+def placed(said: dict[str, Any], path: Path) -> None:
+    """Make the paths of locks absolute: they are said from where their file is."""
+    for each in said.get("environments", {}).values():
+        if each.get("lock"):
+            each["lock"] = str(path.absolute().parent.joinpath(each["lock"]))
+
+
+def document(path: Path) -> dict[str, Any]:
+    """What any file in TOML says.
+
+    Raises:
+        UsageError: it cannot be read, or is no TOML.
+    """
+    return parsed(path, read(path))
+
+
+def read(path: Path) -> str:
+    """The text of a file that is not too large to be one of ours."""
     try:
         with path.open("rb") as file:
             raw = file.read(LARGEST + 1)
@@ -29,14 +76,17 @@ def load(path: Path) -> dict[str, Any]:
     if len(raw) > LARGEST:
         raise UsageError(f"{path}: larger than {LARGEST >> 20} MiB, which no sweep file is")
     try:
-        text = raw.decode()
-        said = tomllib.loads(text)
+        return raw.decode()
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not a text file in UTF-8 (byte {error.start})") from error
+
+
+def parsed(path: Path, text: str) -> dict[str, Any]:
+    """The tables and values of a text in TOML."""
+    try:
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a number of thousands of digits is a plain ValueError
         raise UsageError(f"{path}: not valid TOML: {error}") from error
-    validate(said, lambda place: f"{path}:{line_of(text, place)}: ")
-    return said
 
 
 def validate(said: Mapping[str, Any], where: Callable[[Place], str] | None = None) -> SweepSpec:
@@ -45,18 +95,33 @@ def validate(said: Mapping[str, Any], where: Callable[[Place], str] | None = Non
     Raises:
         UsageError: a key does not exist, or a value is none that it can have.
     """
+    return valid(SweepSpec, said, where)
+
+
+def valid(model: type[M], said: Mapping[str, Any], where: Callable[[Place], str] | None = None) -> M:
+    """Make any model of what was said.
+
+    Raises:
+        UsageError: as in `validate`.
+    """
     try:
-        return SweepSpec.model_validate(said)
+        return model.model_validate(said)
     except ValidationError as error:
         first = error.errors()[0]
         place = first["loc"]
         key = ".".join(map(str, place))
         if first["type"] == "extra_forbidden":
-            sentence = str(unknown("key", str(place[-1]), keys_beside(place)))
+            sentence = str(unknown("key", str(place[-1]), keys_beside(place, model)))
         else:
             why = first["msg"].removeprefix("Value error, ")
-            sentence = f"{key}: {why[0].lower()}{why[1:]}, not {brief(first['input'])}"
+            sentence = f"{key}: {why[0].lower()}{why[1:]}, not {brief(first['input'])}{unquoted(first)}"
         raise UsageError(f"{where(place) if where else ''}{sentence}") from error
+
+
+def unquoted(error: Mapping[str, Any]) -> str:
+    """What to do if a version was taken for a number; empty for any other mistake."""
+    is_number = isinstance(error["input"], int | float) and not isinstance(error["input"], bool)
+    return "; quote it: without quotes 2.10 is the number 2.1" if error["type"] == "string_type" and is_number else ""
 
 
 def brief(value: object) -> str:
@@ -68,14 +133,25 @@ def brief(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def keys_beside(place: Place) -> list[str]:
+def keys_beside(place: Place, model: type[Model]) -> list[str]:
     """The keys that are valid where this one stands."""
-    model: Any = SweepSpec
+    here: Any = model
     for step in place[:-1]:
-        if isinstance(step, str):
-            annotation = model.model_fields[step].annotation
-            model = annotation if hasattr(annotation, "model_fields") else annotation.__args__[0]
-    return list(model.model_fields)
+        if isinstance(step, str) and step in here.model_fields:
+            here = next(filter(has_fields, within(here.model_fields[step].annotation)))
+    return list(here.model_fields)
+
+
+def within(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 (a type as the typing module has it)
+    """A type, and those that it is made of."""
+    yield annotation
+    for part in getattr(annotation, "__args__", ()):
+        yield from within(part)
+
+
+def has_fields(annotation: object) -> bool:
+    """Whether a type is a model, and not a list or a table of them."""
+    return isinstance(annotation, type) and issubclass(annotation, Model)
 
 
 def line_of(text: str, place: Place) -> int:
@@ -83,9 +159,13 @@ def line_of(text: str, place: Place) -> int:
     names = [step for step in place if isinstance(step, str)]
     index = next((step for step in place if isinstance(step, int)), 0)
     lines = text.splitlines()
-    headers = [number for number, line in enumerate(lines) if re.match(rf"\s*\[+\s*{re.escape(names[0])}\s*\]", line)]
+    for depth in range(len(names), 0, -1):
+        table = r"\s*\.\s*".join(rf"['\"]?{re.escape(name)}['\"]?" for name in names[:depth])
+        headers = [number for number, line in enumerate(lines) if re.match(rf"\s*\[+\s*{table}\s*\]", line)]
+        if headers:
+            break
     start = headers[min(index, len(headers) - 1)] if headers else 0
-    if headers and len(names) == 1:
+    if headers and len(names) == depth:
         return start + 1
     for number in range(start, len(lines)):
         if re.match(rf"\s*['\"]?{re.escape(names[-1])}['\"]?\s*=", lines[number]):

@@ -118,7 +118,7 @@ class Sweep:
 
         A cell whose export failed has that as its own record, and is not run.
         """
-        every = exports.Exports(self.launcher, self.store, self.host)
+        every = exports.Exports(self.launcher, self.store, self.host, self.plan.environments)
         for position, cell in enumerate(cell for cell in self.plan.runnable if exports.needed(cell)):
             spec = self.plan.job(cell, 1, position, None)
             self.publish(JobStarted(spec))
@@ -189,7 +189,7 @@ class Sweep:
         judgement = judge.judge(spec, ending, most)
         record = JobRecord(
             spec=spec, outcome=judgement.outcome, reason=judgement.reason, advice=judgement.advice,
-            report=report, host=self.host,
+            report=report, host=self.host, freeze=self.plan.environments.of(spec).freeze,
             outside=Outside(
                 started=started, spawn_to_end_ns=ending.wall_ns, exit_status=ending.status,
                 last_phase=judge.last_phase(ending), load_before=load, looks=ending.seen.looks,

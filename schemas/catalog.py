@@ -5,6 +5,7 @@ from typing import get_args
 from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from schemas.base import Model
+from schemas.environment import CURRENT
 from schemas.job import Cache, Dtype, Task
 
 TASKS: tuple[Task, ...] = get_args(Task)
@@ -47,7 +48,11 @@ class Framework(Model):
     exporter: str = ""
     """The framework that writes its models down, each as an artefact; empty: it builds them itself."""
     also_needs: dict[str, str] = {}
-    """What else has to be installed: a requirement for each package."""
+    """What has to be installed where its models are exported: a requirement for each package."""
+    environment: str = CURRENT
+    """The environment that its cells run in where no other is asked for."""
+    cuda: str = ""
+    """The requirement on a machine with an NVIDIA GPU, where that is another one."""
     cannot: dict[Task, str] = {}
     """Tasks that it does not do, each with the reason."""
     caches: dict[Cache, dict[str, str]] = {}
@@ -76,6 +81,9 @@ class Workload(Model):
 TORCHSCRIPT = "TorchScript is deprecated upstream since PyTorch 2.11, in favour of torch.compile and torch.export"
 ONE_POOL = {"OMP_NUM_THREADS": "{threads}", "MKL_NUM_THREADS": "{threads}", "OPENBLAS_NUM_THREADS": "{threads}"}
 FORWARD_ALONE = "it runs an exported graph, and that holds the forward pass alone"
+WORKER = {"numpy": "numpy", "pydantic": "pydantic>=2.10"}
+"""What a worker needs whatever its framework: a requirement for each package."""
+
 TORCH_TO_ONNX = {"torch": "torch==2.13.0", "onnx": "onnx==1.23.2", "onnxscript": "onnxscript==0.7.2"}
 
 INDUCTOR_CACHES: dict[Cache, dict[str, str]] = {
@@ -96,6 +104,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         name="torch",
         package="torch",
         requirement="torch==2.13.0",
+        environment="torch",
         start_s=2.5,
         variables=ONE_POOL | {"TORCHINDUCTOR_COMPILE_THREADS": "1"},
         caches=INDUCTOR_CACHES,
@@ -164,6 +173,8 @@ FRAMEWORKS: tuple[Framework, ...] = (
         name="tensorflow",
         package="tensorflow",
         requirement="tensorflow-cpu==2.21.0",
+        cuda="tensorflow[and-cuda]==2.21.0",
+        environment="tensorflow",
         start_s=4.5,
         variables=ONE_POOL | {"TF_NUM_INTRAOP_THREADS": "{threads}", "TF_NUM_INTEROP_THREADS": "1"},
         modes=(
@@ -186,6 +197,8 @@ FRAMEWORKS: tuple[Framework, ...] = (
         name="jax",
         package="jax",
         requirement="jax==0.10.2",
+        cuda="jax[cuda12]==0.10.2",
+        environment="jax",
         start_s=2.0,
         variables=ONE_POOL | {"PJRT_NPROC": "{threads}", "JAX_ENABLE_COMPILATION_CACHE": "0"},
         modes=(
@@ -197,6 +210,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         name="onnxruntime",
         package="onnxruntime",
         requirement="onnxruntime==1.32.0",
+        environment="onnxruntime",
         start_s=0.6,
         variables=ONE_POOL,
         dtypes=("float32", "float64"),
@@ -209,6 +223,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         name="openvino",
         package="openvino",
         requirement="openvino==2026.4.1",
+        environment="openvino",
         start_s=0.9,
         variables=ONE_POOL,
         dtypes=("float32",),

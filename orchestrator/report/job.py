@@ -42,6 +42,7 @@ def facts(record: JobRecord) -> Iterator[tuple[str, str]]:
     if record.advice:
         yield "advice", record.advice
     yield "cell", f"{cell.label} {cell.workload} ({sizes}) {cell.task}, batch {cell.batch}, {cell.dtype}"
+    yield "environment", cell.environment + (f", freeze {record.freeze}" if record.freeze else "")
     yield "place", f"block {record.spec.block}, position {record.spec.position}, cores {list(record.spec.cpus)}"
     if (artefact := record.spec.artefact) is not None:
         yield "loaded from", f"{artefact.path}, {artefact.size_bytes} bytes, SHA-256 {artefact.sha256}"

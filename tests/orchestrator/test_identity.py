@@ -28,7 +28,7 @@ def manifest(host: Host, source: Path) -> Manifest:
 
 
 def test_nothing_has_changed_where_nothing_has(manifest: Manifest, source: Path) -> None:
-    assert identity.changes(manifest, identity.of(SWEEP, 1, (), source), manifest.host) == []
+    assert identity.changes(manifest, identity.of(SWEEP, 1, (), source), manifest.host, {}) == []
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_nothing_has_changed_where_nothing_has(manifest: Manifest, source: Path)
 )  # fmt: skip
 def test_the_code_is_that_which_measures(manifest: Manifest, source: Path, name: str, text: str, changed: bool) -> None:
     (source / name).write_text(text)
-    found = identity.changes(manifest, identity.of(SWEEP, 1, (), source), manifest.host)
+    found = identity.changes(manifest, identity.of(SWEEP, 1, (), source), manifest.host, {})
     assert found == (["the source of workers/ or schemas/ has changed"] if changed else [])
 
 
@@ -60,7 +60,7 @@ def test_a_renamed_file_is_changed_code(source: Path) -> None:
 def test_the_sweep_is_what_was_asked_with_its_seed_and_its_cells(
     manifest: Manifest, source: Path, sweep: SweepSpec, seed: int, cells: tuple[Cell, ...]
 ) -> None:
-    found = identity.changes(manifest, identity.of(sweep, seed, cells, source), manifest.host)
+    found = identity.changes(manifest, identity.of(sweep, seed, cells, source), manifest.host, {})
     assert found == ["the sweep in its manifest has changed"]
 
 
@@ -79,11 +79,11 @@ def test_a_host_is_another_if_a_time_may_feel_it(
     manifest: Manifest, source: Path, before: dict[str, object], after: dict[str, object], said: list[str]
 ) -> None:
     then = manifest.model_copy(update={"host": manifest.host.model_copy(update=before)})
-    found = identity.changes(then, identity.of(SWEEP, 1, (), source), manifest.host.model_copy(update=after))
+    found = identity.changes(then, identity.of(SWEEP, 1, (), source), manifest.host.model_copy(update=after), {})
     assert found == said
 
 
 def test_a_run_that_does_not_say_what_it_was_is_not_taken_for_the_same(manifest: Manifest, source: Path) -> None:
     nameless = manifest.model_copy(update={"identity": None})
-    found = identity.changes(nameless, identity.of(SWEEP, 1, (), source), manifest.host)
+    found = identity.changes(nameless, identity.of(SWEEP, 1, (), source), manifest.host, {})
     assert found == ["it does not say which code measured it"]

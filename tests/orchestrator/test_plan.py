@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from orchestrator import plan as planning
+from orchestrator.environments import Environments
 from orchestrator.errors import UsageError
 from orchestrator.plan import Plan
 from schemas.job import Cell, JobSpec
@@ -15,7 +16,7 @@ AXES = {"frameworks": ["numpy", "synthetic:spin"], "workloads": ["rnn_cell", "ml
 
 
 def expand(axes: Mapping[str, object], **said: object) -> tuple[Cell, ...]:
-    return planning.expand(SweepSpec.model_validate({"axes": AXES | dict(axes)} | said))
+    return planning.expand(SweepSpec.model_validate({"axes": AXES | dict(axes)} | said), Environments())
 
 
 def test_every_combination_of_the_axes_is_a_cell_once() -> None:
