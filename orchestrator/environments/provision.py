@@ -26,7 +26,8 @@ from orchestrator.interrupts import Interrupts
 from schemas.environment import Ready
 
 PAUSE_S = 0.2
-REASON = re.compile(r"(?:ERROR|error|cause|×|╰─▶):?\s+(.*)")
+FAILED = re.compile(r"(?m)^\s*(?:ERROR:|error:|×)\s+(.*)")
+CAUSE = re.compile(r"(?m)^\s*(?:cause:|╰─▶)\s+(.*)")
 UNREACHABLE = re.compile(
     r"NewConnectionError|NameResolutionError|Name or service not known|failure in name resolution|unreachable|dns error"
     r"|ConnectTimeout|Connection refused|ProxyError|error sending request",
@@ -140,6 +141,7 @@ class Workshop:
         """
         if site.pinned:
             return site
+        self.home.prepare()
         definition = site.definition
         with self._alone(self.home.log(definition.stem).with_suffix(".lock"), definition):
             pinned = self.home.resolved(definition.stem, site.request) or self._resolve(site)
@@ -226,7 +228,7 @@ class Workshop:
         if status:
             why = explained(log.read_text(errors="replace"), definition.name)
             raise UsageError(
-                f"the environment {definition.name} cannot be made: {why}; what {command[0]} said is in {log}"
+                f"the environment {definition.name} cannot be made: {why}; the installer's log is {log}"
             )
 
     def _heed(self) -> None:
@@ -245,10 +247,9 @@ def workshop(home: Home, interrupts: Interrupts, publish: Callable[[Event], None
 
 def explained(said: str, name: str) -> str:
     """Why an installer failed, in its own words, and what can be done about it if no index was reached."""
-    last = said.rpartition("\n$ ")[2]
-    found = [match[1].strip() for text in last.splitlines() if (match := REASON.match(text.strip()))]
-    why = ": ".join(dict.fromkeys(found[:2])) or (last.strip().splitlines() or ["it said nothing"])[-1]
-    why = why.strip().rstrip(".:;")
+    last = said.rpartition("$ ")[2].partition("\n")[2].strip()
+    told = [match[1].strip(" .:;") for pattern in (FAILED, CAUSE) if (match := pattern.search(last))]
+    why = ": ".join(told) or (last.splitlines() or ["it said nothing"])[-1]
     if UNREACHABLE.search(last):
         return f"no package index can be reached ({why[:200]}); when there is one, `env create {name}` makes it"
     return why[:300]
