@@ -227,9 +227,7 @@ class Workshop:
         self._heed()
         if status:
             why = explained(log.read_text(errors="replace"), definition.name)
-            raise UsageError(
-                f"the environment {definition.name} cannot be made: {why}; the installer's log is {log}"
-            )
+            raise UsageError(f"the environment {definition.name} cannot be made: {why}; the installer's log is {log}")
 
     def _heed(self) -> None:
         if self.interrupts.received is not None:

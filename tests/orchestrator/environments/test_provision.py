@@ -101,7 +101,7 @@ def test_an_installation_that_fails_leaves_its_log_and_no_environment(
     wheel = make_wheel(tmp_path / "fragile", "fragile", "1.0")
     definition = define(f"fragile @ {wheel.as_uri()}", name="fragile", stem="fragile")
     site = shop.workshop.resolve(shop.site(definition))
-    make_wheel(tmp_path / "fragile", "fragile", "1.0", text="VERSION = 'another file'\n")
+    make_wheel(tmp_path / "fragile", "fragile", "1.0", files={"fragile.py": "VERSION = 'another file'\n"})
     with pytest.raises(UsageError, match=r"(?i)fragile.*hash") as failed:
         shop.workshop.make([site])
     assert Path(str(failed.value).rpartition("log is ")[2]).is_file()

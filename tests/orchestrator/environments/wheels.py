@@ -4,26 +4,28 @@ import base64
 import hashlib
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from site import getsitepackages
 
 
-def make_wheel(folder: Path, name: str, version: str, requires: Sequence[str] = (), text: str = "") -> Path:
-    """One module in a wheel, of the distribution's own name."""
-    info, module = f"{name}-{version}.dist-info", f"{name}.py"
+def make_wheel(
+    folder: Path, name: str, version: str, requires: Sequence[str] = (), files: Mapping[str, str] | None = None
+) -> Path:
+    """A wheel of these files; if nothing is said, of one module of the distribution's own name."""
+    info = f"{name}-{version}.dist-info"
     needed = "".join(f"Requires-Dist: {each}\n" for each in requires)
-    files = {
-        module: text or f"VERSION = {version!r}\n",
+    content = dict({f"{name}.py": f"VERSION = {version!r}\n"} if files is None else files) | {
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needed}",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
-    lines = [f"{path},sha256={digest(content.encode())},{len(content)}" for path, content in files.items()]
-    files[f"{info}/RECORD"] = "\n".join([*lines, f"{info}/RECORD,,", ""])
+    lines = [f"{path},sha256={digest(text.encode())},{len(text)}" for path, text in content.items()]
+    content[f"{info}/RECORD"] = "\n".join([*lines, f"{info}/RECORD,,", ""])
     folder.mkdir(parents=True, exist_ok=True)
     wheel = folder / f"{name}-{version}-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
-        for path, content in files.items():
-            archive.writestr(path, content)
+        for path, text in content.items():
+            archive.writestr(path, text)
     return wheel
 
 
@@ -37,6 +39,14 @@ def a_shelf(folder: Path) -> Path:
     for name, version in (("numpy", "2.9"), ("pydantic", "2.99"), ("tiny", "1.0"), ("tiny", "2.0")):
         make_wheel(folder, name, version, ["helper"] if name == "tiny" else [])
     make_wheel(folder, "helper", "0.5")
+    return folder
+
+
+def a_working_shelf(folder: Path) -> Path:
+    """Wheels with which a worker can run: one leads to where this Python has its packages, the others say nothing."""
+    make_wheel(folder, "tiny", "1.0", files={"tiny.pth": "\n".join(getsitepackages())})
+    make_wheel(folder, "numpy", "99", files={})
+    make_wheel(folder, "pydantic", "99", files={})
     return folder
 
 
