@@ -31,6 +31,7 @@ deadline = "{deadline_s}s"
 
 [axes]
 frameworks = ["{framework}"]
+environment = ["current"]
 workloads = ["{workload}"]
 
 [limits]
