@@ -226,7 +226,7 @@ class Workshop:
         )  # fmt: skip
         self._heed()
         if status:
-            why = explained(log.read_text(errors="replace"), definition.name)
+            why = explained(log.read_text(errors="replace"), definition.name, status)
             raise UsageError(f"the environment {definition.name} cannot be made: {why}; the installer's log is {log}")
 
     def _heed(self) -> None:
@@ -243,11 +243,12 @@ def workshop(home: Home, interrupts: Interrupts, publish: Callable[[Event], None
     return Workshop(home, installers.here(), interrupts, publish)
 
 
-def explained(said: str, name: str) -> str:
+def explained(said: str, name: str, status: int) -> str:
     """Why an installer failed, in its own words, and what can be done about it if no index was reached."""
     last = said.rpartition("$ ")[2].partition("\n")[2].strip()
     told = [match[1].strip(" .:;") for pattern in (FAILED, CAUSE) if (match := pattern.search(last))]
-    why = ": ".join(told) or (last.splitlines() or ["it said nothing"])[-1]
+    end = f"the installer ended with status {status}, and said last: {(last.splitlines() or ['nothing'])[-1]}"
+    why = ": ".join(told) or end
     if UNREACHABLE.search(last):
         return f"no package index can be reached ({why[:200]}); when there is one, `env create {name}` makes it"
     return why[:300]

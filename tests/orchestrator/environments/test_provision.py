@@ -192,16 +192,16 @@ def test_another_python_has_an_environment_of_its_own(made: Shop, define: Define
             "No solution found when resolving: Because x was not found",
         ),
         ("$ uv\n  × No solution found:\n  ╰─▶ Because there is no x\n", "No solution found: Because there is no x"),
-        ("$ pip\nERROR: an old one\n\n$ pip again\nit just died\n", "it just died"),
-        ("$ pip\n", "it said nothing"),
+        ("$ pip\nERROR: an old one\n\n$ pip again\ndying\n", "the installer ended with status 9, and said last: dying"),
+        ("$ pip\n", "the installer ended with status 9, and said last: nothing"),
     ],
 )
 def test_a_failure_is_explained_in_the_installers_own_words(log: str, sentence: str) -> None:
-    assert explained(f"\n{log}", "x") == sentence
+    assert explained(f"\n{log}", "x", 9) == sentence
 
 
 def test_a_failure_for_want_of_a_network_says_so_and_what_to_do() -> None:
     log = "\n$ pip\nWARNING: Retrying after connection broken by 'NewConnectionError(...)'\nERROR: No matching x\n"
-    assert explained(log, "mine") == (
+    assert explained(log, "mine", 1) == (
         "no package index can be reached (No matching x); when there is one, `env create mine` makes it"
     )

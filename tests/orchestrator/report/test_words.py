@@ -186,3 +186,29 @@ def test_before_anything_was_run_nothing_is_claimed(make_cell: MakeCell) -> None
 
 def test_names_are_listed_as_people_list_them() -> None:
     assert [words.listed(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a or b", "a, b or c"]
+
+
+def versions(make_cell: MakeCell, make_records: MakeRecords) -> Group:
+    cells = [
+        make_cell(f"tensorflow:{mode}", environment=f"tensorflow@{version}")
+        for version in ("2.20", "2.21")
+        for mode in ("eager", "function")
+    ]
+    (group,) = results.groups(make_records(list(zip(cells, (2000, 1000, 1500, 1002), strict=True))), cells)
+    return group
+
+
+def test_each_mode_is_compared_between_its_versions(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    said = [each for each in words.sentences(versions(make_cell, make_records)) if each.startswith("Between ")]
+    assert len(said) == 2
+    assert re.fullmatch(
+        r"Between environments: tensorflow@2\.21:eager takes 0\.7\d+ times .* as long as tensorflow@2\.20:eager: faster\.",
+        said[0],
+    )
+    assert said[1].startswith("Between environments: tensorflow@2.21:function is as fast as tensorflow@2.20:function (")
+
+
+def test_what_compiling_did_is_said_of_each_version_by_itself(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    said = [each for each in words.sentences(versions(make_cell, make_records)) if each.startswith("TensorFlow ")]
+    assert [each.partition(": ")[0] for each in said] == ["TensorFlow 2.20", "TensorFlow 2.21"]
+    assert all("function takes 0." in each and "as long as eager: faster" in each for each in said)
