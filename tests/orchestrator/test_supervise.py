@@ -233,7 +233,8 @@ def test_what_it_prints_may_be_kept_apart_from_what_it_complains_of(tmp_path: Pa
 
 
 def test_it_reads_nothing_and_nothing_that_it_starts_outlives_it(tmp_path: Path) -> None:
-    left = f"import subprocess, sys; sys.stdin.read(); subprocess.Popen([{sys.executable!r}, '-c', 'import time; time.sleep(60)'])"
+    sleeper = f"subprocess.Popen([{sys.executable!r}, '-c', 'import time; time.sleep(60)'])"
+    left = f"import subprocess, sys; sys.stdin.read(); {sleeper}"
     before = set(psutil.Process().children(recursive=True))
     assert completed(tmp_path, left) == 0
     assert set(psutil.Process().children(recursive=True)) <= before

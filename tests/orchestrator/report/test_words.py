@@ -201,10 +201,8 @@ def versions(make_cell: MakeCell, make_records: MakeRecords) -> Group:
 def test_each_mode_is_compared_between_its_versions(make_cell: MakeCell, make_records: MakeRecords) -> None:
     said = [each for each in words.sentences(versions(make_cell, make_records)) if each.startswith("Between ")]
     assert len(said) == 2
-    assert re.fullmatch(
-        r"Between environments: tensorflow@2\.21:eager takes 0\.7\d+ times .* as long as tensorflow@2\.20:eager: faster\.",
-        said[0],
-    )
+    assert said[0].startswith("Between environments: tensorflow@2.21:eager takes 0.7")
+    assert said[0].endswith(" as long as tensorflow@2.20:eager: faster.")
     assert said[1].startswith("Between environments: tensorflow@2.21:function is as fast as tensorflow@2.20:function (")
 
 
