@@ -74,7 +74,8 @@ class Place:
             return None
 
     def finish(self, ready: Ready) -> None:
-        """Say that it is whole."""
+        """Say that it is whole. First all else is on the disk, so that no loss of power leaves the word alone."""
+        os.sync()
         write(self.folder / MARKER, ready)
 
     def clear(self) -> None:

@@ -190,3 +190,13 @@ def test_a_mistake_about_an_environment_is_named_with_its_line(
     path.write_text(TABLE.replace(before, after))
     with pytest.raises(UsageError, match=re.escape(f"{path}:{line}: ") + ".*" + re.escape(sentence)):
         load(path)
+
+
+@pytest.mark.parametrize("name", ["sweep-files.md", "environments.md"])
+def test_what_the_documentation_shows_is_a_sweep_file(tmp_path: Path, name: str) -> None:
+    text = Path(__file__).resolve().parents[2].joinpath("docs", name).read_text()
+    found = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert found
+    for number, block in enumerate(found):
+        (tmp_path / f"{number}.toml").write_text(block)
+        load(tmp_path / f"{number}.toml")
