@@ -6,7 +6,6 @@ holds its lock, and its marker is written last: what has no marker is nobody's, 
 
 import contextlib
 import os
-import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 from orchestrator import lock, supervise
 from orchestrator.environments import installers, interpreters
 from orchestrator.environments.definitions import Definition
+from orchestrator.environments.failures import explained
 from orchestrator.environments.home import Home, Place, key
 from orchestrator.environments.installers import Command, Installer
 from orchestrator.environments.interpreters import Interpreter
@@ -26,13 +26,6 @@ from orchestrator.interrupts import Interrupts
 from schemas.environment import Ready
 
 PAUSE_S = 0.2
-FAILED = re.compile(r"(?m)^\s*(?:ERROR:|error:|×)\s+(.*)")
-CAUSE = re.compile(r"(?m)^\s*(?:cause:|╰─▶)\s+(.*)")
-UNREACHABLE = re.compile(
-    r"NewConnectionError|NameResolutionError|Name or service not known|failure in name resolution|unreachable|dns error"
-    r"|ConnectTimeout|Connection refused|ProxyError|error sending request",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,14 +234,3 @@ def workshop(home: Home, interrupts: Interrupts, publish: Callable[[Event], None
         UsageError: there is none.
     """
     return Workshop(home, installers.here(), interrupts, publish)
-
-
-def explained(said: str, name: str, status: int) -> str:
-    """Why an installer failed, in its own words, and what can be done about it if no index was reached."""
-    last = said.rpartition("$ ")[2].partition("\n")[2].strip()
-    told = [match[1].strip(" .:;") for pattern in (FAILED, CAUSE) if (match := pattern.search(last))]
-    end = f"the installer ended with status {status}, and said last: {(last.splitlines() or ['nothing'])[-1]}"
-    why = ": ".join(told) or end
-    if UNREACHABLE.search(last):
-        return f"no package index can be reached ({why[:200]}); when there is one, `env create {name}` makes it"
-    return why[:300]

@@ -32,11 +32,12 @@ class Local:
 
     def __call__(self, spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> Ending:
         """Run one job in the interpreter of its environment."""
-        python = self.environments.of(spec).python
+        environment = self.environments.of(spec)
+        assert environment.record is not None, "environments are made before jobs are launched"
         with self._folder(spec) as folder:
             placed = in_folder(spec, folder)
             return supervise.run(
-                [str(python), "-P", str(WORKER)], placed.model_dump_json().encode(),
+                [str(environment.python), "-P", str(WORKER)], placed.model_dump_json().encode(),
                 variables(os.environ, placed, self.environments.source(SOURCE)) | {"TMPDIR": str(folder)}, log,
                 deadline_s=spec.deadline_s, on_event=on_event, interrupts=self.interrupts,
                 limits=spec.limits,
