@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from orchestrator.cli_env import AS_JSON, env
 from orchestrator.errors import UsageError
 from orchestrator.exits import Exit
 
@@ -22,6 +23,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Measure one computation in several deep-learning frameworks, and say honestly which is faster.",
 )  # fmt: skip
+
+app.add_typer(env, name="env")
 
 FILE = Annotated[Path | None, typer.Argument(help="a sweep file in TOML; options override what it says")]
 SUITE = Annotated[str | None, typer.Option(help="a set of axes by name; `list` shows them")]
@@ -37,6 +40,9 @@ TRACK = Annotated[str | None, typer.Option(help="parity (equal settings, read ba
 CACHE = Annotated[str | None, typer.Option(help="cold (every process compiles anew) or warm (it finds that done)")]
 SHAPES = Annotated[str | None, typer.Option(help="fixed (one shape) or stream (twelve shapes in turn)")]
 ORIGIN = Annotated[str | None, typer.Option(help="source (each job builds the model) or file (it loads a saved one)")]
+ENV = Annotated[
+    str | None, typer.Option("--env", help="default, current, a name, name@version or an interpreter's path")
+]
 BASELINE = Annotated[str | None, typer.Option(help="the framework:mode that ratios are to; otherwise the first")]
 MARGIN = Annotated[float | None, typer.Option(help="differences below this share do not matter (0.02)")]
 RANK_BY = Annotated[str | None, typer.Option(help="time, step_peak, static, compile_peak, footprint or import")]
@@ -51,9 +57,10 @@ PROFILE = Annotated[
 ]
 NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's name")]
 ROOT = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
-AS_JSON = Annotated[bool, typer.Option("--json", help="one JSON document on standard output, the rest elsewhere")]
 
-AXES = {"frameworks", "tasks", "batch", "dtype", "threads", "device", "track", "cache", "shapes", "origin"}
+AXES = {
+    "frameworks", "tasks", "batch", "dtype", "threads", "device", "track", "cache", "shapes", "origin", "environment",
+}  # fmt: skip
 STOP = {"budget", "precision", "blocks"}
 APART = {"file", "workloads", "workload"}
 
@@ -61,8 +68,8 @@ APART = {"file", "workloads", "workload"}
 def request(
     file: FILE = None, suite: SUITE = None, frameworks: FRAMEWORKS = None, workloads: WORKLOADS = None,
     workload: WORKLOAD = None, tasks: TASKS = None, batch: BATCH = None, dtype: DTYPE = None, threads: THREADS = None,
-    device: DEVICE = None, track: TRACK = None,
-    cache: CACHE = None, shapes: SHAPES = None, origin: ORIGIN = None, baseline: BASELINE = None, margin: MARGIN = None,
+    device: DEVICE = None, track: TRACK = None, cache: CACHE = None, shapes: SHAPES = None, origin: ORIGIN = None,
+    environment: ENV = None, baseline: BASELINE = None, margin: MARGIN = None,
     rank_by: RANK_BY = None, budget: BUDGET = None, precision: PRECISION = None, blocks: BLOCKS = None,
     deadline: DEADLINE = None, memory: MEMORY = None, seed: SEED = None, profile: PROFILE = None,
     name: NAME = None,
@@ -175,13 +182,13 @@ def selftest(
     runs: ROOT = RUNS, as_json: AS_JSON = False,
 ) -> None:  # fmt: skip
     """Try this instrument on known truth: times, equals, a disturbance, cheats, crashes. Takes about two minutes."""
-    from orchestrator import commands
+    from orchestrator import proving
 
     if not aa and budget is not None:
         raise UsageError("--budget is for --aa; without it the self-test takes as long as it takes, about two minutes")
     if aa:
-        raise typer.Exit(commands.tell_apart(runs, budget or "10m", as_json=as_json, command=sys.argv[1:]))
-    raise typer.Exit(commands.selftest(runs, as_json=as_json, command=sys.argv[1:]))
+        raise typer.Exit(proving.tell_apart(runs, budget or "10m", as_json=as_json, command=sys.argv[1:]))
+    raise typer.Exit(proving.selftest(runs, as_json=as_json, command=sys.argv[1:]))
 
 
 @app.command(epilog="Example: python -m orchestrator show latest 001-torch-script")

@@ -13,28 +13,27 @@ from rich.console import Console
 
 from orchestrator import condition, estimate, family, handing_on, host, identity, store
 from orchestrator import plan as planning
-from orchestrator import selftest as instrument
-from orchestrator.analysis.clones import BLOCKS
 from orchestrator.analysis.disturbance import canary_floor_ns
 from orchestrator.analysis.results import enough, groups
 from orchestrator.attempts import last_attempts
 from orchestrator.board import Board
 from orchestrator.dashboard import Dashboard, PlainLines, Steadfast, View
 from orchestrator.doctor import Facts, Verdict, examine, verdict
-from orchestrator.environments import CURRENT, find
+from orchestrator.env import made
+from orchestrator.environments import Environments
 from orchestrator.errors import UsageError
 from orchestrator.exits import Exit
 from orchestrator.frameworks import known as frameworks
 from orchestrator.interrupts import Interrupts
 from orchestrator.keys import Keys
 from orchestrator.launchers.local import Local
-from orchestrator.promises import clones
-from orchestrator.report import catalogue, health, job, profiles, terminal, truth
+from orchestrator.report import catalogue, health, job, making, profiles, terminal
 from orchestrator.report.document import document
 from orchestrator.report.printing import print_json, say
 from orchestrator.report.units import printable
 from orchestrator.specfile import validate
 from orchestrator.sweep import Sweep
+from schemas.environment import EnvironmentRecord
 from schemas.record import JobRecord, Manifest
 
 RECENT = 200
@@ -43,18 +42,34 @@ RECENT = 200
 
 def sweep(said: Mapping[str, Any], root: Path, *, as_json: bool, command: Sequence[str]) -> Exit:
     """Run a sweep to its end, show what it found, and keep all of it."""
-    planned = planning.plan(validate(said), host.cores())
-    known = estimate.seconds_by_mode(store.recent(root, RECENT))
     console = Console(stderr=as_json)
-    began = datetime.now().astimezone()
-    run = store.create(root, planned.spec.name, began)
-    manifest = Manifest(
-        name=planned.spec.name, started=began.isoformat(timespec="seconds"),
-        command=tuple(command), sweep=planned.spec, seed=planned.seed, cells=planned.cells, host=host.fingerprint(),
-        warnings=planned.warnings, identity=identity.of(planned.spec, planned.seed, planned.cells),
-    )  # fmt: skip
-    with run.locked(about()):
-        return carry_out(run, planned, manifest, console, known, as_json=as_json)
+    planned = provided(planning.plan(validate(said), host.cores()), console)
+    if planned is None:
+        return Exit.INTERRUPTED
+    known = estimate.seconds_by_mode(store.recent(root, RECENT))
+    with planned.environments.used(planned.started) as environments:
+        began = datetime.now().astimezone()
+        run = store.create(root, planned.spec.name, began)
+        manifest = Manifest(
+            name=planned.spec.name, started=began.isoformat(timespec="seconds"),
+            command=tuple(command), sweep=planned.spec, seed=planned.seed, cells=planned.cells,
+            host=host.fingerprint(), environments=environments, warnings=planned.warnings,
+            identity=identity.of(planned.spec, planned.seed, planned.cells),
+        )  # fmt: skip
+        with run.locked(about()):
+            return carry_out(run, planned, manifest, console, known, as_json=as_json)
+
+
+def provided(planned: planning.Plan, console: Console) -> planning.Plan | None:
+    """The same plan, once all environments are there that its cells need; None if a signal came before.
+
+    Raises:
+        UsageError: one cannot be made; or now that they are there, nothing can run in them.
+    """
+    missing = planned.environments.missing(planned.started)
+    if not made(planned.environments, missing, console):
+        return None
+    return planning.again(planned.spec, planned.seed, planned.available) if missing else planned
 
 
 def resume(root: Path, name: str, *, force: bool, as_json: bool) -> Exit:
@@ -63,39 +78,53 @@ def resume(root: Path, name: str, *, force: bool, as_json: bool) -> Exit:
     with run.locked(about()) as left:
         family.end_left(left)
         manifest = run.manifest()
-        planned, changed = unchanged(run, manifest, force=force)
-        records, damaged = run.salvage()
-        for file in damaged:
-            say(console, printable(f"warning: {file} was damaged and is set aside; its job is run again"))
-        if manifest.finished and not damaged:
-            say(console, "Nothing is missing from this run.")
-            present(console, run, manifest, records, as_json=as_json)
-            return exit_code(records, interrupted=False)
-        mixed = tuple(dict.fromkeys([*manifest.mixed, *changed]))
-        manifest = manifest.model_copy(update={"stopped": "", "finished": False, "mixed": mixed})
-        known = estimate.seconds_by_mode(records)
-        return carry_out(run, planned, manifest, console, known, earlier=records, resumed=True, as_json=as_json)
+        planned = provided(planning.again(manifest.sweep, manifest.seed, host.cores()), console)
+        if planned is None:
+            return Exit.INTERRUPTED
+        with planned.environments.used(planned.started) as environments:
+            return go_on(run, planned, manifest, environments, console, force=force, as_json=as_json)
 
 
-def unchanged(run: store.Store, manifest: Manifest, *, force: bool) -> tuple[planning.Plan, list[str]]:
-    """The plan of a run as it was begun, and what has changed since, which only `force` allows.
+def go_on(
+    run: store.Store, planned: planning.Plan, manifest: Manifest, environments: Mapping[str, EnvironmentRecord],
+    console: Console, *, force: bool, as_json: bool,
+) -> Exit:  # fmt: skip
+    """Run what is missing from a run, in these environments."""
+    changed = changes(run, planned, manifest, environments, force=force)
+    records, damaged = run.salvage()
+    for file in damaged:
+        say(console, printable(f"warning: {file} was damaged and is set aside; its job is run again"))
+    if manifest.finished and not damaged:
+        say(console, "Nothing is missing from this run.")
+        present(console, run, manifest, records, as_json=as_json)
+        return exit_code(records, interrupted=False)
+    mixed = tuple(dict.fromkeys([*manifest.mixed, *changed]))
+    manifest = manifest.model_copy(update={"stopped": "", "finished": False, "mixed": mixed})
+    known = estimate.seconds_by_mode(records)
+    return carry_out(run, planned, manifest, console, known, earlier=records, resumed=True, as_json=as_json)
+
+
+def changes(
+    run: store.Store, planned: planning.Plan, manifest: Manifest, environments: Mapping[str, EnvironmentRecord],
+    *, force: bool,
+) -> list[str]:  # fmt: skip
+    """What has changed since a run was begun, which only `force` allows.
 
     Raises:
         UsageError: to go on would mix numbers, or other cells.
     """
-    planned = planning.again(manifest.sweep, manifest.seed, host.cores())
     if planned.cells != manifest.cells:
         edited = ", ".join(identity.edited(manifest.cells, planned.cells))
         why = f"the code of {edited} has changed" if edited else "its cells are not those that its sweep comes to now"
         raise UsageError(f"{run.name} cannot be resumed: {why}; begin a new run")
     now = identity.of(manifest.sweep, manifest.seed, manifest.cells)
-    changed = identity.changes(manifest, now, host.fingerprint())
+    changed = identity.changes(manifest, now, host.fingerprint(), environments)
     if changed and not force:
         raise UsageError(
             f"{run.name} cannot be resumed as it was begun: {'; '.join(changed)}; "
             "begin a new run, or mix the two with --force"
         )
-    return planned, changed
+    return changed
 
 
 def about() -> str:
@@ -137,8 +166,8 @@ def measured(
         Steadfast(view(board, console, keys)) as shown, family.folder() as caches,
     ):  # fmt: skip
         going = Sweep(
-            plan=planned, launcher=Local(interrupts, Path(caches), keys), store=run, host=machine, publish=shown,
-            interrupts=interrupts, earlier=earlier, resumed=resumed, keys=keys,
+            plan=planned, launcher=Local(interrupts, Path(caches), keys, planned.environments), store=run, host=machine,
+            publish=shown, interrupts=interrupts, earlier=earlier, resumed=resumed, keys=keys,
             enough=lambda records, block: enough(planned.spec, planned.cells, records, block),
         )  # fmt: skip
         stopped = going.run()
@@ -173,8 +202,8 @@ def present(
     if as_json:
         print_json(document(run.name, manifest, results) | {"profiles": profiles.document(run.profiles())})
     else:
-        machine = health.summary(manifest.host)
-        terminal.show(console, results, manifest.stopped, str(run.jobs), machine, run.profiles())
+        lines = [*making.summaries(manifest.environments), health.summary(manifest.host)]
+        terminal.show(console, results, manifest.stopped, str(run.jobs), "\n".join(lines), run.profiles())
 
 
 def exit_code(records: Sequence[JobRecord], *, interrupted: bool) -> Exit:
@@ -205,52 +234,15 @@ def list_(*, as_json: bool) -> None:
 
 def doctor(runs: Path, *, as_json: bool) -> Exit:
     """Watch this machine for a second, and say whether it is fit to measure."""
-    here = find(CURRENT)
+    here, exist = Environments(), tuple(frameworks().values())
     machine, now = host.fingerprint(), condition.observe(runs)
-    exist = tuple(frameworks().values())
-    missing = frozenset(framework.package for framework in exist if here.lacks(framework))
-    findings = examine(Facts(host=machine, now=now, frameworks=exist, missing=missing, interpreter=str(here.python)))
+    unready = frozenset(each.name for each in exist if not here.ready(each))
+    findings = examine(Facts(host=machine, now=now, frameworks=exist, unready=unready))
     if as_json:
         print_json(health.document(machine, now, findings))
     else:
         health.show(Console(), machine, findings)
     return Exit.UNFIT if verdict(findings) is Verdict.UNFIT else Exit.FINE
-
-
-def selftest(root: Path, *, as_json: bool, command: Sequence[str]) -> Exit:
-    """Try every promise of the instrument on known truth."""
-    console, promises = Console(stderr=as_json), [promise() for promise in instrument.PROMISES]
-    cells = [cell for promise in promises for cell in promise.cells]
-    with Interrupts() as interrupts, family.guarded():
-        bench = instrument.begin(root, validate({"name": "selftest"}), cells, command, interrupts)
-        instrument.step_aside()
-        findings = instrument.run(promises, bench, lambda event: say(console, truth.line(event)))
-        stopped = bench.end("all promises were tried")
-    if as_json:
-        print_json(truth.document(bench.run.name, findings, bench.host, stopped))
-    else:
-        truth.show(console, findings, bench.host, str(bench.run.jobs))
-    kept = all(finding.kept for finding in findings)
-    return Exit.INTERRUPTED if interrupts.received else Exit.FINE if kept else Exit.FELL_SHORT
-
-
-def tell_apart(root: Path, budget: str, *, as_json: bool, command: Sequence[str]) -> Exit:
-    """Measure how often clones of one cell are told apart, by us and by the rules of other tools."""
-    console = Console(stderr=as_json)
-    spec = validate({"name": "selftest-aa", "stop": {"budget": budget, "blocks": instrument.MOST_BLOCKS}})
-    with Interrupts() as interrupts, family.guarded():
-        bench = instrument.begin(
-            root, spec, clones.CELLS, command, interrupts,
-            lambda event: say(console, truth.experiment(event, BLOCKS)),
-        )  # fmt: skip
-        instrument.step_aside()
-        trial = instrument.tell_apart(bench)
-        stopped = bench.end(f"the budget of {spec.stop.budget:g} s was used up")
-    if as_json:
-        print_json(truth.rates_document(bench.run.name, trial, stopped))
-    else:
-        truth.show_rates(console, trial, str(bench.run.jobs))
-    return Exit.INTERRUPTED if interrupts.received else Exit.FINE if trial.kept else Exit.FELL_SHORT
 
 
 def show(root: Path, name: str, job_name: str | None, *, repeat: bool = False, as_json: bool) -> Exit:

@@ -162,6 +162,7 @@ def line(board: Board) -> str:
     """The job that has just ended, in one line."""
     record = board.records[-1]
     cell, report = record.spec.cell, record.report
+    what_runs = f"{board.plan.labels[cell.id]} {cell.workload} {cell.task}"
     time_taken = duration(min(report.samples_ns) / report.calls) if report else ""
     what = record.outcome if record.outcome == "measured" else f"{record.outcome}: {record.reason}"
     place = (
@@ -171,7 +172,7 @@ def line(board: Board) -> str:
         if record.outcome == "unsupported"
         else "lost"
     )
-    said = f"[{place}] block {record.spec.block} {cell.label} {of(cell)}: {what} {time_taken}"
+    said = f"[{place}] block {record.spec.block} {what_runs}: {what} {time_taken}"
     return printable(said).rstrip()
 
 
@@ -281,4 +282,5 @@ def activity(board: Board) -> RenderableType:
         return Text("")
     cell = board.running.cell
     phase = WORDS.get(board.phase, "measuring") if board.phase else "starting"
-    return Text.assemble((cell.label, "bold"), f" {of(cell)}: {phase}", overflow="ellipsis", no_wrap=True)
+    label = (board.plan.labels[cell.id], "bold")
+    return Text.assemble(label, f" {of(cell)}: {phase}", overflow="ellipsis", no_wrap=True)

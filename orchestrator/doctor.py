@@ -55,13 +55,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is judged. `missing` are packages of frameworks that are not installed beside `interpreter`."""
+    """What is judged. `unready` are frameworks whose environment has not been made yet."""
 
     host: Host
     now: Condition
     frameworks: Sequence[Framework]
-    missing: frozenset[str]
-    interpreter: str
+    unready: frozenset[str]
 
     @property
     def usable_cores(self) -> float:
@@ -351,16 +350,12 @@ def python(facts: Facts) -> Finding:
 
 
 def frameworks(facts: Facts) -> Finding:
-    """Whether there is anything to compare."""
-    packages = {framework.package: framework for framework in facts.frameworks}
-    here = [name for name in packages if name not in facts.missing]
-    if not facts.missing:
-        return fine("frameworks", f"{listed(here)} are installed.")
-    what = f"Not installed: {listed(sorted(facts.missing))}; installed: {listed(here) or 'none'}."
-    lacking = [framework for name, framework in packages.items() if name in facts.missing]
-    wanted = dict.fromkeys(each for one in lacking for each in (one.requirement, *one.also_needs.values()))
-    advice = f"To measure them: {facts.interpreter} -m pip install {' '.join(wanted)}"
-    return note("frameworks", what, advice) if {*here} - {"numpy"} else warning("frameworks", what, advice)
+    """What can be measured at once, and what would be installed before."""
+    here = [framework.name for framework in facts.frameworks if framework.name not in facts.unready]
+    if not facts.unready:
+        return fine("frameworks", f"{listed(here)} can be measured at once.")
+    what = f"Environments are made on first use for {listed(sorted(facts.unready))}; there: {listed(here) or 'none'}."
+    return note("frameworks", what, "Nothing need be done; `env create NAME` makes one before you go offline, say.")
 
 
 def overridden(facts: Facts) -> Finding | None:

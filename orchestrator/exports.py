@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator import judge, watched
+from orchestrator.environments import Environments
 from orchestrator.frameworks import known
 from orchestrator.launchers import Launcher
 from orchestrator.plan import mode_of
@@ -28,15 +29,6 @@ def suffix(cell: Cell) -> str:
     return mode_of(cell).suffix if cell.origin == "file" else ".onnx"
 
 
-def referee(cell: Cell, framework: str) -> Cell:
-    """The cell that says what another must give: the same computation by this framework, as it is written.
-
-    It is one for all cells that differ in how they compute alone, and what is drawn for them is drawn for it.
-    """
-    kept = cell.model_dump(include={"workload", "parameters", "task", "batch", "dtype", "shapes", "code"})
-    return Cell.model_validate(kept | {"framework": framework, "mode": "eager"})
-
-
 def in_place_of_a_job(spec: JobSpec, export: ExportRecord, log: Path) -> JobRecord:
     """The one record of a cell for which nothing could be made that it needs: none of its jobs was started."""
     assert export.outcome != "exported"
@@ -53,6 +45,7 @@ class Exports:
     launcher: Launcher
     store: Store
     host: Host
+    environments: Environments
 
     def export(self, job: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:
         """Export what this job of a cell has to load, unless this run has it, and keep the record."""
@@ -80,5 +73,5 @@ class Exports:
         return ExportRecord(
             spec=spec, outcome="exported" if exported else judgement.outcome, exported=exported,
             reason="" if exported else judgement.reason, advice="" if exported else judgement.advice, host=self.host,
-            outside=outside,
+            freeze=self.environments.of(spec).freeze, outside=outside,
         )  # fmt: skip

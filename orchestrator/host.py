@@ -4,7 +4,6 @@ What cannot be read is None: on another system than Linux that is most of it.
 """
 
 import contextlib
-import hashlib
 import importlib.metadata
 import os
 import platform
@@ -15,6 +14,7 @@ from typing import Literal, TypeVar
 
 import psutil
 
+from orchestrator.probe import digest
 from orchestrator.system import CPUS, ROOT, Files, natural, size, utf8
 from schemas.record import Host, Unlimited
 
@@ -138,25 +138,14 @@ def versions(names: Iterable[str]) -> dict[str, str]:
 def installed(names: Iterable[str]) -> dict[str, str]:
     """Sixteen hexadecimal digits for each of these packages: the same where the same wheel was unpacked.
 
-    Two builds may call themselves by one version. RECORD is the installer's list of files with their SHA-256; a package
-    without it has no entry.
+    A package without the installer's list of its files has no entry.
     """
     found: dict[str, str] = {}
     for name in names:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            if record := importlib.metadata.distribution(name).read_text("RECORD"):
-                found[name] = hashlib.sha256("\n".join(unpacked(record)).encode()).hexdigest()[:16]
+            if found_hash := digest(importlib.metadata.distribution(name).read_text("RECORD") or ""):
+                found[name] = found_hash
     return found
-
-
-def unpacked(record: str) -> list[str]:
-    """The lines of a RECORD that come from the wheel's code, sorted.
-
-    Not those without a hash (compiled Python), nor what the installer wrote itself: scripts that name the interpreter's
-    path, outside the packages' folder, and its own notes among the metadata.
-    """
-    lines = (line for line in record.splitlines() if ",sha256=" in line)
-    return sorted(line for line in lines if not line.startswith("..") and ".dist-info/" not in line)
 
 
 def processor(files: Files) -> dict[str, object]:

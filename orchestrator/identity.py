@@ -2,16 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from schemas.base import Model
+from schemas.environment import EnvironmentRecord
 from schemas.job import Cell
 from schemas.record import UNFELT, Host, Identity, Manifest
 from schemas.sweep import SweepSpec
 
 SOURCE = Path(__file__).resolve().parents[1]
+BESIDE = ("python", "packages", "installed")
+"""Of a host: what is installed beside the orchestrator, which a run's environments say better where it names them."""
+
+MOST = 5
+"""Packages that are named of one environment."""
+
 MEASURING = ("workers/**/*.py", "schemas/**/*.py")
 """The files on which a measurement depends; what only looks at records may change."""
 
@@ -35,7 +42,9 @@ def code(source: Path) -> str:
     return whole.hexdigest()
 
 
-def changes(manifest: Manifest, now: Identity, host: Host) -> list[str]:
+def changes(
+    manifest: Manifest, now: Identity, host: Host, environments: Mapping[str, EnvironmentRecord]
+) -> list[str]:  # fmt: skip
     """What is not as it was when a run began, each in words; nothing, if it may be resumed."""
     before, found = manifest.identity, []
     if before is None:
@@ -44,7 +53,9 @@ def changes(manifest: Manifest, now: Identity, host: Host) -> list[str]:
         found.append("the source of workers/ or schemas/ has changed")
     if before is not None and before.sweep != now.sweep:
         found.append("the sweep in its manifest has changed")
-    return [*found, *differences("", felt(manifest.host), felt(host))]
+    unlike = () if not manifest.environments else BESIDE
+    found += differences("", felt(manifest.host, unlike), felt(host, unlike))
+    return [*found, *changed(manifest.environments, environments)]
 
 
 def edited(before: Sequence[Cell], after: Sequence[Cell]) -> list[str]:
@@ -55,9 +66,34 @@ def edited(before: Sequence[Cell], after: Sequence[Cell]) -> list[str]:
     )
 
 
-def felt(host: Host) -> dict[str, Any]:
+def changed(
+    before: Mapping[str, EnvironmentRecord], after: Mapping[str, EnvironmentRecord]
+) -> Iterator[str]:  # fmt: skip
+    """What is not the same in environments of the same name, one sentence for each that has another freeze.
+
+    Environments that only one side has are no change.
+    """
+    for name in sorted(before.keys() & after.keys()):
+        was, now = before[name], after[name]
+        if was.freeze != now.freeze:
+            listed = [*differences("Python", was.python, now.python), *replaced(was, now)]
+            more = f" and {len(listed) - MOST} more" if len(listed) > MOST else ""
+            yield f"environment {name} (freeze {was.freeze} is now {now.freeze}): {', '.join(listed[:MOST])}{more}"
+
+
+def replaced(was: EnvironmentRecord, now: EnvironmentRecord) -> Iterator[str]:
+    """The packages that are not the same: of another version, or of other files that call themselves the same."""
+    for name in sorted({*was.packages, *now.packages}):
+        if was.packages.get(name) != now.packages.get(name):
+            yield from differences(name, was.packages.get(name), now.packages.get(name))
+        elif was.installed.get(name) != now.installed.get(name):
+            yield f"{name} {now.packages[name]} has other files"
+
+
+def felt(host: Host, unlike: Collection[str] = ()) -> dict[str, Any]:
     """What a time depends on."""
-    return host.model_dump(mode="json", exclude=UNFELT)
+    said = host.model_dump(mode="json", exclude=UNFELT)
+    return {name: value for name, value in said.items() if name not in unlike}
 
 
 def differences(name: str, before: object, after: object) -> Iterator[str]:

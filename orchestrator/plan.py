@@ -1,4 +1,4 @@
-"""From what a user asked to cells, and from cells to blocks of jobs. Nothing is started or written here."""
+"""From what a user asked to cells, and from cells to blocks of jobs. Nothing is measured, made or written here."""
 
 import dataclasses
 import itertools
@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from orchestrator.analysis.naming import labels
 from orchestrator.analysis.statistics import LOOKS
-from orchestrator.environments import CURRENT, find
+from orchestrator.environments import Environments
+from orchestrator.environments.definitions import VERSION
 from orchestrator.errors import UsageError, unknown
 from orchestrator.frameworks import known
 from orchestrator.host import gpus
@@ -43,11 +45,28 @@ class Plan:
     available: tuple[int, ...]
     warnings: tuple[str, ...]
     workloads: Mapping[str, Workload] = field(default_factory=known_workloads, compare=False)
+    environments: Environments = field(default_factory=Environments, compare=False)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What a person calls each cell, by its id."""
+        return labels(self.cells)
 
     @property
     def runnable(self) -> tuple[Cell, ...]:
         """The cells that are worth starting."""
         return tuple(cell for cell in self.cells if cell.id not in self.refused)
+
+    @property
+    def started(self) -> tuple[Cell, ...]:
+        """All cells of which a process is started: those that are measured, and those that say what is right."""
+        judged = [(cell, self.workloads[cell.workload].reference) for cell in self.runnable]
+        referees = (self.referee(cell, framework) for cell, framework in judged if framework)
+        return (*self.runnable, *{cell.id: cell for cell in referees}.values())
+
+    def referee(self, cell: Cell, framework: str) -> Cell:
+        """The cell of this framework that says what another must give."""
+        return referee(cell, framework, self.environments)
 
     @property
     def warmup_max_ns(self) -> int:
@@ -75,12 +94,12 @@ class Plan:
         framework, parity = known()[cell.framework], cell.track == "parity"
         hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if cell.device == "cpu" else {}
         said = {name: text.format(threads=cell.threads) for name, text in framework.variables.items()}
-        workload = self.workloads[cell.workload]
+        workload, theirs = self.workloads[cell.workload], self.environments.find(cell.environment).variables
         layout = random.Random(f"{self.seed}/{block}/{cell.id}")  # noqa: S311 (spread, not secrets)
         return JobSpec(
             cell=cell, block=block, position=position, seed=DATA_SEED,
             cpus=cpus(cell.threads, self.available) if parity else self.available,
-            variables=(said | hidden if parity else {}) | framework.caches.get(cell.cache, {}),
+            variables=dict(theirs) | (said | hidden if parity else {}) | framework.caches.get(cell.cache, {}),
             module=mode_of(cell).module or framework.module,
             folder=workload.folder, package=workload.module, reference=workload.reference,
             hash_seed=layout.randrange(2**32), padding_bytes=layout.randrange(4096),
@@ -97,16 +116,17 @@ def plan(spec: SweepSpec, available: tuple[int, ...]) -> Plan:
     Raises:
         UsageError: a name, a parameter or a combination does not exist, or nothing would be left to run.
     """
-    among = named(texts(spec))
+    environments, among = Environments(spec.environments), named(texts(spec))
     workloads = {workload.name: workload for workload in among.values()}
-    cells = expand(spec, among)
-    refused = {cell.id: reason for cell in cells if (reason := refusal(cell, workloads[cell.workload]))}
+    cells = expand(spec, environments, among)
+    refused = {cell.id: reason for cell in cells if (reason := refusal(cell, workloads[cell.workload], environments))}
     if len(refused) == len(cells):
         raise UsageError(f"nothing to run: {next(iter(refused.values()))}")
     check_baseline(spec.baseline, cells)
     twin = clone(next(cell for cell in cells if cell.id not in refused))
     seed = spec.seed if spec.seed is not None else random.SystemRandom().randrange(2**32)
-    return Plan(spec, (*cells, twin), refused, seed, available, tuple(warnings(cells, available)), workloads)
+    doubts = tuple(warnings(cells, available))
+    return Plan(spec, (*cells, twin), refused, seed, available, doubts, workloads, environments)
 
 
 def again(spec: SweepSpec, seed: int, available: tuple[int, ...]) -> Plan:
@@ -124,37 +144,42 @@ def texts(spec: SweepSpec) -> Iterator[str]:
     yield from (pick.workload for pick in (*spec.exclude, *spec.include) if pick.workload is not None)
 
 
-def expand(spec: SweepSpec, among: Mapping[str, Workload] | None = None) -> tuple[Cell, ...]:
+def expand(
+    spec: SweepSpec, environments: Environments | None = None, among: Mapping[str, Workload] | None = None
+) -> tuple[Cell, ...]:
     """All combinations of the axes, less what is excluded, plus what is included; each cell once.
 
-    `among` are the workloads by how the spec names them; None: they are looked up.
+    `among` are the workloads by how the spec names them; None: they are looked up, as environments are.
     """
+    environments = environments or Environments(spec.environments)
     among = named(texts(spec)) if among is None else among
-    every = list(itertools.islice(combinations(spec.axes, among), MOST_CELLS + 1))
+    every = list(itertools.islice(combinations(spec.axes, environments, among), MOST_CELLS + 1))
     if len(every) > MOST_CELLS:
         raise UsageError(f"the axes have more than {MOST_CELLS} combinations, which is more than one sweep may have")
-    kept = [cell for cell in every if not any(matches(cell, pick, among) for pick in spec.exclude)]
+    kept = [cell for cell in every if not any(matches(cell, pick, environments, among) for pick in spec.exclude)]
     for pick in spec.include:
-        kept += combinations(widened(spec.axes, pick), among)
+        kept += combinations(widened(spec.axes, pick), environments, among)
     cells = tuple({cell.id: cell for cell in kept}.values())
     if not cells:
         raise UsageError("nothing to run: every combination of the axes is excluded")
     return cells
 
 
-def combinations(axes: Axes, among: Mapping[str, Workload]) -> Iterator[Cell]:
+def combinations(axes: Axes, environments: Environments, among: Mapping[str, Workload]) -> Iterator[Cell]:
     """Every combination, workload by workload, so that what is compared stands together."""
-    modes = [pair for text in axes.frameworks for pair in parse_framework(text)]
+    modes = [found for text in axes.frameworks for found in parse_framework(text)]
     workloads = [parse_workload(text, among) for text in axes.workloads]
     codes = {workload.name: workload.code for workload in among.values()}
-    plain = {OF_CELL.get(name, name): values for name, values in axes if name not in ("frameworks", "workloads")}
+    apart = ("frameworks", "workloads", "environment")
+    plain = {OF_CELL.get(name, name): values for name, values in axes if name not in apart}
     for workload, parameters in workloads:
         of = {"workload": workload, "parameters": parameters, "code": codes[workload]}
-        for values in itertools.product(*plain.values()):
+        for *values, environment in itertools.product(*plain.values(), axes.environment):
             chosen = dict(zip(plain, values, strict=True)) | of
-            find(str(chosen["environment"]))
-            for framework, mode in modes:
-                yield Cell.model_validate(chosen | {"framework": framework, "mode": mode})
+            for framework, mode, version in modes:
+                home = environments.named(version or environment, framework)
+                environments.find(home)
+                yield Cell.model_validate(chosen | {"framework": framework, "mode": mode, "environment": home})
 
 
 def mode_of(cell: Cell) -> catalog.Mode:
@@ -162,15 +187,17 @@ def mode_of(cell: Cell) -> catalog.Mode:
     return next(mode for mode in known()[cell.framework].modes if mode.name == cell.mode)
 
 
-def parse_framework(text: str) -> list[tuple[str, str]]:
-    """`torch:script` is one mode, `torch` all of them."""
-    name, _, mode = text.partition(":")
+def parse_framework(text: str) -> list[tuple[str, str, str]]:
+    """`torch:script` is one mode, `torch` all of them; `tensorflow@2.20` says in which environment, too."""
+    versioned, _, mode = text.partition(":")
+    name = versioned.partition(VERSION)[0]
     if name not in known():
         raise unknown("framework", name, known())
     modes = [mode.name for mode in known()[name].modes]
     if mode and mode not in modes:
         raise unknown(f"mode of {name}", mode, modes)
-    return [(name, mode)] if mode else [(name, each) for each in modes]
+    environment = versioned if VERSION in versioned else ""
+    return [(name, each, environment) for each in ([mode] if mode else modes)]
 
 
 def parse_workload(text: str, among: Mapping[str, Workload] | None = None) -> tuple[str, dict[str, int]]:
@@ -198,15 +225,20 @@ def parse_workload(text: str, among: Mapping[str, Workload] | None = None) -> tu
     return name, values
 
 
-def matches(cell: Cell, pick: Pick, among: Mapping[str, Workload]) -> bool:
+def matches(cell: Cell, pick: Pick, environments: Environments, among: Mapping[str, Workload]) -> bool:
     """Whether a cell has all the values that a pick names."""
-    if pick.framework is not None and (cell.framework, cell.mode) not in parse_framework(pick.framework):
+    if pick.framework is not None and not any(
+        (cell.framework, cell.mode) == (framework, mode) and version in ("", cell.environment)
+        for framework, mode, version in parse_framework(pick.framework)
+    ):
+        return False
+    if pick.environment is not None and cell.environment != environments.named(pick.environment, cell.framework):
         return False
     if pick.workload is not None:
         name, parameters = parse_workload(pick.workload, among)
         if cell.workload != name or (":" in pick.workload and cell.parameters != parameters):
             return False
-    plain = pick.model_dump(exclude={"framework", "workload"}, exclude_none=True)
+    plain = pick.model_dump(exclude={"framework", "workload", "environment"}, exclude_none=True)
     return all(getattr(cell, name) == value for name, value in plain.items())
 
 
@@ -220,7 +252,7 @@ def widened(axes: Axes, pick: Pick) -> Axes:
     return Axes.model_validate(first | own)
 
 
-def refusal(cell: Cell, workload: Workload) -> str:
+def refusal(cell: Cell, workload: Workload, environments: Environments) -> str:
     """Why a cell cannot run here; empty if it can be tried."""
     framework = known()[cell.framework]
     if cell.dtype not in framework.dtypes:
@@ -238,20 +270,32 @@ def refusal(cell: Cell, workload: Workload) -> str:
         return f"{cell.task} in bfloat16 moves weights by less than that holds; train in float32 or float64"
     if reason := framework.cannot.get(cell.task):
         return f"{cell.framework} does not do {cell.task}: {reason}"
-    return lacks(workload, framework) or find(cell.environment).lacks(framework) or lacks_referee(workload)
+    return lacks(workload, framework) or environments.refusal(cell) or lacks_referee(cell, workload, environments)
 
 
-def lacks_referee(workload: Workload) -> str:
-    """Why what a workload must give cannot be worked out here; empty if it can."""
-    reason = find(CURRENT).lacks(known()[workload.reference]) if workload.reference else ""
+def referee(cell: Cell, framework: str, environments: Environments) -> Cell:
+    """The cell that says what another must give: the same computation by this framework, as it is written.
+
+    It is one for all cells that differ in how they compute alone, and what is drawn for them is drawn for it.
+    """
+    kept = cell.model_dump(include={"workload", "parameters", "task", "batch", "dtype", "shapes", "code"})
+    home = environments.beside(cell, framework)
+    return Cell.model_validate(kept | {"framework": framework, "mode": "eager", "environment": home})
+
+
+def lacks_referee(cell: Cell, workload: Workload, environments: Environments) -> str:
+    """Why what a workload must give cannot be worked out; empty if it can."""
+    if not workload.reference:
+        return ""
+    reason = environments.refusal(referee(cell, workload.reference, environments))
     return reason and f"the reference of {workload.name} is {workload.reference} in float64: {reason}"
 
 
 def check_baseline(baseline: str | None, cells: Sequence[Cell]) -> None:
     """A baseline has to be one of the sweep's own modes."""
-    labels = {cell.label for cell in cells}
-    if baseline is not None and baseline not in labels:
-        raise unknown("baseline", baseline, labels)
+    valid = set(labels(cells).values())
+    if baseline is not None and baseline not in valid:
+        raise unknown("baseline", baseline, valid)
 
 
 def clone(cell: Cell) -> Cell:

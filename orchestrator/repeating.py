@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from orchestrator import environments, family, host, store
+from orchestrator import family, host, store
+from orchestrator.environments import Environments
 from orchestrator.errors import UsageError
 from orchestrator.interrupts import Interrupts
 from orchestrator.launchers.local import Local
@@ -26,7 +27,8 @@ def repeated(manifest: Manifest, record: JobRecord) -> Iterator[tuple[JobRecord,
         UsageError: it cannot be run here as it was then.
     """
     machine, available = host.fingerprint(), host.cores()
-    check(manifest, record, available)
+    plan = Plan(manifest.sweep, (record.spec.cell,), {}, manifest.seed, available, (), environments=homes(manifest))
+    check(plan, record)
     with (
         tempfile.TemporaryDirectory(prefix="plumbline-") as folder, tempfile.TemporaryDirectory() as caches,
         Interrupts() as interrupts, family.guarded(),
@@ -34,16 +36,20 @@ def repeated(manifest: Manifest, record: JobRecord) -> Iterator[tuple[JobRecord,
         host.step_aside(set(record.spec.cpus))
         beside = store.create(Path(folder), "repeated", datetime.now().astimezone())
         bench = Sweep(
-            plan=Plan(manifest.sweep, (record.spec.cell,), {}, manifest.seed, available, ()), store=beside,
-            launcher=Local(interrupts, Path(caches)), host=machine, enough=lambda *_: False, publish=lambda _: None,
-            interrupts=interrupts,
+            plan=plan, store=beside, launcher=Local(interrupts, Path(caches), environments=plan.environments),
+            host=machine, enough=lambda *_: False, publish=lambda _: None, interrupts=interrupts,
         )  # fmt: skip
         if record.spec.cell.cache == "warm" and mode_of(record.spec.cell).cached:
             bench.job(record.spec.model_copy(update={"block": 0}))
         yield bench.job(record.spec), beside.log(record.spec)
 
 
-def check(manifest: Manifest, record: JobRecord, available: tuple[int, ...]) -> None:
+def homes(manifest: Manifest) -> Environments:
+    """The environments as the run's sweep names them."""
+    return Environments(manifest.sweep.environments)
+
+
+def check(plan: Plan, record: JobRecord) -> None:
     """Whether a job can be run here as it was. A run may be somebody else's: what it would start is compared with ours.
 
     Raises:
@@ -53,10 +59,11 @@ def check(manifest: Manifest, record: JobRecord, available: tuple[int, ...]) -> 
     if record.outcome == "unsupported":
         raise UsageError(f"{name} was never started: {record.reason}")
     parse_framework(f"{cell.framework}:{cell.mode}")
-    if missing := sorted({*spec.cpus}.difference(available)):
+    if missing := sorted({*spec.cpus}.difference(plan.available)):
         raise UsageError(f"{name} ran on cores {list(spec.cpus)}, and this machine gives us no core {missing[0]}")
-    environments.find(cell.environment)
-    ours = Plan(manifest.sweep, (cell,), {}, manifest.seed, available, ()).job(cell, spec.block, spec.position, None)
+    if not plan.environments.find(cell.environment).made:
+        raise UsageError(f"{name} ran in the environment {cell.environment}, which is not there; `env create` makes it")
+    ours = plan.job(cell, spec.block, spec.position, None)
     if (spec.variables, spec.module) != (ours.variables, ours.module):
         raise UsageError(f"{name} was given other variables, or imported another module, than this version would")
     check_artefact(spec, name)

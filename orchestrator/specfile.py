@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from orchestrator.errors import UsageError, unknown
 from schemas.base import Model
+from schemas.environment import EnvironmentFile, EnvironmentSpecs
 from schemas.sweep import SweepSpec
 from schemas.workloads import SUITES
 
@@ -19,7 +20,7 @@ M = TypeVar("M", bound=Model)
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a sweep file, and check that it is one.
+    """Read a sweep file, and check that it is one. The locks that it names are found from where it is.
 
     Raises:
         UsageError: it cannot be read, is no TOML, or says something that no sweep can do.
@@ -27,7 +28,22 @@ def load(path: Path) -> dict[str, Any]:
     text = read(path)
     said = parsed(path, text)
     validate(said, lambda place: f"{path}:{line_of(text, place)}: ")
+    placed(said, path)
     return said
+
+
+def environments(path: Path) -> EnvironmentSpecs:
+    """Read a user's own file of environments; without one there are none.
+
+    Raises:
+        UsageError: as in `load`.
+    """
+    if not path.exists():
+        return {}
+    checked(path, EnvironmentFile)
+    said = document(path)
+    placed(said, path)
+    return EnvironmentFile.model_validate(said).environments
 
 
 def checked(path: Path, model: type[M]) -> M:
@@ -38,6 +54,22 @@ def checked(path: Path, model: type[M]) -> M:
     """
     text = read(path)
     return valid(model, parsed(path, text), lambda place: f"{path}:{line_of(text, place)}: ")
+
+
+def placed(said: dict[str, Any], path: Path) -> None:
+    """Make the paths of locks absolute: they are said from where their file is."""
+    for each in said.get("environments", {}).values():
+        if each.get("lock"):
+            each["lock"] = str(path.absolute().parent.joinpath(each["lock"]))
+
+
+def document(path: Path) -> dict[str, Any]:
+    """What any file in TOML says.
+
+    Raises:
+        UsageError: it cannot be read, or is no TOML.
+    """
+    return parsed(path, read(path))
 
 
 def read(path: Path) -> str:
@@ -90,7 +122,7 @@ def valid(model: type[M], said: Mapping[str, Any], where: Callable[[Place], str]
             sentence, place = f"{key} is missing", place[:-1]
         else:
             why = first["msg"].removeprefix("Value error, ")
-            sentence = f"{key}: {why[0].lower()}{why[1:]}, not {brief(first['input'])}"
+            sentence = f"{key}: {why[0].lower()}{why[1:]}, not {brief(first['input'])}{unquoted(first)}"
         raise UsageError(f"{where(place) if where else ''}{sentence}") from error
 
 
@@ -112,6 +144,12 @@ def with_suite(said: Mapping[str, Any]) -> Mapping[str, Any]:
         return said
     axes = {"frameworks": suite.frameworks, "workloads": suite.workloads, "tasks": suite.tasks, **own}
     return {**said, "axes": axes, "stop": {"budget": suite.budget, **stop}}
+
+
+def unquoted(error: Mapping[str, Any]) -> str:
+    """What to do if a version was taken for a number; empty for any other mistake."""
+    is_number = isinstance(error["input"], int | float) and not isinstance(error["input"], bool)
+    return "; quote it: without quotes 2.10 is the number 2.1" if error["type"] == "string_type" and is_number else ""
 
 
 def brief(value: object) -> str:

@@ -95,7 +95,7 @@ class Store:
         """
         with contextlib.ExitStack() as stack:
             try:
-                before = stack.enter_context(held(self.folder / ".lock", about))
+                lock = stack.enter_context(held(self.folder / ".lock", about))
             except Held as error:
                 writer = str(error).partition(" ")[0] or "unknown"
                 raise UsageError(
@@ -103,7 +103,7 @@ class Store:
                 ) from error
             except OSError as error:
                 raise UsageError(f"cannot lock {self.folder}: {error.strerror}; is its disk writable?") from error
-            yield before
+            yield lock.before
 
     def _found(self) -> list[Path]:
         if self.jobs.is_symlink():

@@ -1,7 +1,8 @@
 """One job from spawn to reaping: feed it, read its events, hold it to its deadline, leave nothing running.
 
-The only Popen of the project. It waits in one selector over the worker's events, the worker's end, the signals and keys
-that stop a sweep, the deadlines, and a look from outside once a second; between these the parent uses no CPU at all.
+The only Popen of the project, for installers as well. For a job it waits in one selector over the worker's events, the
+worker's end, the signals and keys that stop a sweep, the deadlines, and a look from outside once a second; between
+these the parent uses no CPU at all.
 """
 
 import contextlib
@@ -23,6 +24,7 @@ from orchestrator.deadlines import Deadlines
 from orchestrator.family import MARK, adopting
 from orchestrator.groups import Groups, Seen
 from orchestrator.hunger import Cause, Hunger
+from orchestrator.interrupts import Interrupts
 from orchestrator.onlooker import Onlooker
 from orchestrator.watchdog import VARIABLE
 from orchestrator.wishes import Wish, Wishes
@@ -112,9 +114,40 @@ def run(
     return Ending(how, process.returncode, tuple(events), wall_ns, reason, cause, onlooker, bounds.memory, counted)
 
 
-def opened(log: Path) -> IO[bytes]:
-    """A new file for a log, in the place of any other; a link there is not followed."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+def complete(
+    command: Sequence[str], environment: Mapping[str, str], log: Path, *, output: Path | None = None,
+    interrupts: Interrupts | None = None, keep: Sequence[int] = (), deadline_s: float | None = None,
+) -> int | None:  # fmt: skip
+    """Run a program that is no worker, an installer say, to its end: its status, or None if it was interrupted.
+
+    All that it prints is added to the log, or to `output` what it prints there. It and what it starts are ended with a
+    signal or at the deadline. `keep` are descriptors that it inherits: what is locked through one stays so until it has
+    ended, even if this process is killed meanwhile.
+    """
+    with adopting() as family, opened(log, MORE) as said, opened(output or log, MORE) as put:
+        process = subprocess.Popen(  # noqa: S603 (the command is ours)
+            command, env={**environment, VARIABLE: MARK}, start_new_session=True, pass_fds=tuple(keep),
+            stdin=subprocess.DEVNULL, stdout=put, stderr=said,
+        )  # fmt: skip
+        try:
+            with _ended(process) as end, selectors.DefaultSelector() as selector:
+                selector.register(end, selectors.EVENT_READ)
+                if interrupts is not None:
+                    selector.register(interrupts, selectors.EVENT_READ)
+                selector.select(deadline_s)
+            over = process.poll() is not None
+        finally:
+            _end_group(process)
+            family.end()
+    return process.returncode if over or interrupts is None or interrupts.received is None else None
+
+
+ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+MORE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+
+
+def opened(log: Path, flags: int = ANEW) -> IO[bytes]:
+    """A file for a log, in the place of any other, or to add to it; a link there is not followed."""
     return os.fdopen(os.open(log, flags, 0o644), "wb")
 
 

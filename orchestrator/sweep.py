@@ -160,11 +160,11 @@ class Sweep:
 
         A cell for which that failed has the failure as its own record, and is not run.
         """
-        every = exports.Exports(self.launcher, self.store, self.host)
+        every = exports.Exports(self.launcher, self.store, self.host, self.plan.environments)
         for position, cell in enumerate(self.plan.runnable):
             job = self.plan.job(cell, 1, position, None)
             if job.reference:
-                referee = self.plan.job(exports.referee(cell, job.reference), 1, position, None)
+                referee = self.plan.job(self.plan.referee(cell, job.reference), 1, position, None)
                 if not self._made(job, referee, every.expect, self._expected):
                     return False
             loads = exports.needed(cell) and cell.id not in self._dropped
@@ -259,7 +259,7 @@ class Sweep:
         judgement = judge.judge(spec, ending, most)
         record = JobRecord(
             spec=spec, outcome=judgement.outcome, reason=judgement.reason, advice=judgement.advice,
-            report=report, host=self.host, outside=outside,
+            report=report, host=self.host, freeze=self.plan.environments.of(spec).freeze, outside=outside,
         )  # fmt: skip
         return self._keep(record)
 

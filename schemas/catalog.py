@@ -5,6 +5,7 @@ from typing import get_args
 from pydantic import Field, NonNegativeFloat
 
 from schemas.base import Model
+from schemas.environment import CURRENT
 from schemas.job import TRAINING, Cache, Device, Dtype, Task
 
 TASKS: tuple[Task, ...] = get_args(Task)
@@ -54,7 +55,11 @@ class Framework(Model):
     implementation: str = ""
     """The file of a workload that it runs; empty: the one named as it is, or as its exporter."""
     also_needs: dict[str, str] = {}
-    """What else has to be installed: a requirement for each package."""
+    """What has to be installed where its models are exported: a requirement for each package."""
+    environment: str = CURRENT
+    """The environment that its cells run in where no other is asked for."""
+    cuda: str = ""
+    """The requirement on a machine with an NVIDIA GPU, where that is another one."""
     cannot: dict[Task, str] = {}
     """Tasks that it does not do, each with the reason."""
     caches: dict[Cache, dict[str, str]] = {}
@@ -68,6 +73,8 @@ ONE_POOL = {"OMP_NUM_THREADS": "{threads}", "MKL_NUM_THREADS": "{threads}", "OPE
 FORWARD_ALONE: dict[Task, str] = dict.fromkeys(
     ("backward", *TRAINING), "it runs an exported graph, and that holds the forward pass alone"
 )
+WORKER = {"numpy": "numpy", "pydantic": "pydantic>=2.10", "autograd": "autograd>=1.9"}
+"""What a worker needs whatever its framework: a requirement for each package."""
 TORCH_TO_ONNX = {"torch": "torch==2.13.0", "onnx": "onnx==1.23.2", "onnxscript": "onnxscript==0.7.2"}
 
 INDUCTOR_CACHES: dict[Cache, dict[str, str]] = {
@@ -89,6 +96,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         package="torch",
         requirement="torch==2.13.0",
         devices=("cpu", "cuda"),
+        environment="torch",
         start_s=2.5,
         variables=ONE_POOL | {"TORCHINDUCTOR_COMPILE_THREADS": "1"},
         caches=INDUCTOR_CACHES,
@@ -176,6 +184,8 @@ FRAMEWORKS: tuple[Framework, ...] = (
         package="tensorflow",
         requirement="tensorflow-cpu==2.21.0",
         devices=("cpu", "cuda"),
+        cuda="tensorflow[and-cuda]==2.21.0",
+        environment="tensorflow",
         start_s=4.5,
         variables=ONE_POOL | {"TF_NUM_INTRAOP_THREADS": "{threads}", "TF_NUM_INTEROP_THREADS": "1"},
         modes=(
@@ -213,6 +223,8 @@ FRAMEWORKS: tuple[Framework, ...] = (
         package="jax",
         requirement="jax==0.10.2",
         devices=("cpu", "cuda"),
+        cuda="jax[cuda12]==0.10.2",
+        environment="jax",
         start_s=2.0,
         variables=ONE_POOL
         | {"PJRT_NPROC": "{threads}", "JAX_ENABLE_COMPILATION_CACHE": "0", "XLA_PYTHON_CLIENT_PREALLOCATE": "0"},
@@ -235,6 +247,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         name="onnxruntime",
         package="onnxruntime",
         requirement="onnxruntime==1.32.0",
+        environment="onnxruntime",
         start_s=0.6,
         variables=ONE_POOL,
         dtypes=("float32", "float64"),
@@ -254,6 +267,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         name="openvino",
         package="openvino",
         requirement="openvino==2026.4.1",
+        environment="openvino",
         start_s=0.9,
         variables=ONE_POOL,
         dtypes=("float32",),

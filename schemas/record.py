@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, PositiveFloat
 
 from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
+from schemas.environment import EnvironmentRecord
 from schemas.event import Exported, PhaseName, Profiled, Report
 from schemas.job import Cell, JobSpec
 from schemas.sweep import SweepSpec
@@ -127,6 +128,7 @@ class JobRecord(Versioned):
     report: Report | None = None
     outside: Outside | None = None
     host: Host
+    freeze: str = Field(default="", description="of the cell's environment, which the manifest has in full")
 
 
 class ExportRecord(Versioned):
@@ -139,6 +141,7 @@ class ExportRecord(Versioned):
     exported: Exported | None = None
     outside: Outside
     host: Host
+    freeze: str = Field(default="", description="of the environment that exported")
 
 
 class ProfileRecord(Versioned):
@@ -166,7 +169,8 @@ class Manifest(Versioned):
     """One run: what was asked, what it came to, where and when.
 
     `stopped` says why it ended; empty: it has not. `finished`: nothing is left that `resume` could do. `mixed` says
-    what had changed when the run was resumed all the same: its numbers are not of one piece.
+    what had changed when the run was resumed all the same: its numbers are not of one piece. `environments` are all in
+    which its jobs run, by name, as they were when it began.
     """
 
     name: str
@@ -176,6 +180,7 @@ class Manifest(Versioned):
     seed: NonNegativeInt
     cells: tuple[Cell, ...]
     host: Host
+    environments: dict[str, EnvironmentRecord] = {}
     warnings: tuple[str, ...] = ()
     stopped: str = ""
     finished: bool = False

@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, PositiveFloat
 
 from schemas.base import Model, PositiveInt
 from schemas.catalog import QUESTION
+from schemas.environment import DEFAULT, EnvironmentSpecs
 from schemas.job import TRAINING, Cache, Count, Device, Dtype, Origin, Shaping, Task, Threads, Timing, Track
 from schemas.limits import Limits, Seconds
 
@@ -32,7 +33,7 @@ class Axes(Model):
     dtype: tuple[Dtype, ...] = Field(default=("float32",), min_length=1)
     threads: tuple[Threads, ...] = Field(default=(1,), min_length=1)
     device: tuple[Device, ...] = Field(default=("cpu",), min_length=1)
-    environment: tuple[str, ...] = Field(default=("current",), min_length=1)
+    environment: tuple[str, ...] = Field(default=(DEFAULT,), min_length=1)
     track: tuple[Track, ...] = Field(default=("parity",), min_length=1)
     cache: tuple[Cache, ...] = Field(default=("cold",), min_length=1)
     shapes: tuple[Shaping, ...] = Field(default=("fixed",), min_length=1)
@@ -70,6 +71,7 @@ class SweepSpec(Model):
     suite: str | None = Field(default=None, description="whose axes were taken where nothing else was said")
     name: str = Field(default="sweep", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     axes: Axes = Axes()
+    environments: EnvironmentSpecs = Field(default={}, max_length=100)
     exclude: tuple[Pick, ...] = Field(default=(), max_length=1000)
     include: tuple[Pick, ...] = Field(default=(), max_length=1000)
     baseline: str | None = None

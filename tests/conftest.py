@@ -1,6 +1,6 @@
 """What holds for all tests, and the report that a job comes to when all goes well."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
@@ -29,6 +29,14 @@ def a_report(call_ns: int = 1000, **changes: object) -> Report:
         "work": {"flops": 1, "bytes": 1}, "ceiling": {"flops_per_s": 1e12, "bytes_per_s": 1e12}, "compilations": 0,
     }  # fmt: skip
     return Report.model_validate(plain | changes)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_environments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test sees, uses or makes an environment of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLUMBLINE_HOME", str(tmp_path_factory.mktemp("plumbline")))
+        yield
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from orchestrator.analysis.curve import Curve, Start
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.statistics import ALPHA, Interval, hodges_lehmann
 from schemas.catalog import FRAMEWORKS
+from schemas.job import Cell
 
 NEVER: Final = math.inf
 STEP: Final = 1.25
@@ -29,13 +30,8 @@ MOST: Final = 10**15
 """A break-even beyond so many calls is none: at a microsecond each they take thirty years."""
 
 ROUND_NUMBERS: Final = tuple(10**power for power in range(7))
-SIBLINGS: Final = {
-    f"{framework.name}:{mode.name}": f"{framework.name}:{mode.sibling}"
-    for framework in FRAMEWORKS
-    for mode in framework.modes
-    if mode.sibling
-}
-"""The mode that each compiled mode has to beat, by labels."""
+SIBLINGS: Final = {(each.name, mode.name): mode.sibling for each in FRAMEWORKS for mode in each.modes if mode.sibling}
+"""The mode that each compiled mode has to beat, by framework and mode."""
 
 
 class Payoff(StrEnum):
@@ -90,16 +86,36 @@ def break_evens(group: Group) -> tuple[BreakEven, ...]:
     return tuple(
         break_even(group, standing.cell, other)
         for standing in group.standings
-        if standing.cell in SIBLINGS
+        if is_compiled(group.result(standing.cell).cell)
         for other in rivals(group, standing.cell)
     )
+
+
+def is_compiled(cell: Cell) -> bool:
+    """Whether a cell's mode has another to beat."""
+    return (cell.framework, cell.mode) in SIBLINGS
+
+
+def sibling(group: Group, mode: str, siblings: Mapping[tuple[str, str], str] = SIBLINGS) -> str:
+    """The label of the mode that a compiled one has to beat, of the same framework in the same environment.
+
+    Empty, if that is not in the group.
+    """
+    own = group.result(mode).cell
+    due = own.framework, siblings.get((own.framework, own.mode)), own.environment, 0
+    found = (
+        each.label
+        for each in group.results
+        if (each.cell.framework, each.cell.mode, each.cell.environment, each.cell.replica) == due
+    )
+    return next(found, "")
 
 
 def rivals(group: Group, mode: str) -> list[str]:
     """The measured modes that a compiled mode is set against, its sibling first."""
     others = [standing.cell for standing in group.standings if standing.cell != mode]
-    sibling = [other for other in others if other == SIBLINGS[mode]]
-    return list(dict.fromkeys(sibling + others[:1]))
+    due = sibling(group, mode)
+    return list(dict.fromkeys([other for other in others if other == due] + others[:1]))
 
 
 def break_even(group: Group, mode: str, other: str) -> BreakEven:

@@ -4,7 +4,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from orchestrator.analysis.compare import Scores
 from orchestrator.analysis.statistics import ALPHA, LOOKS, blocks_needed
@@ -36,4 +36,4 @@ def differences(baseline: Scores, cell: Scores) -> Sequence[float]:
 
 def half_width(spread: float, blocks: int) -> float:
     """Of a mean of so many differences that scatter so much."""
-    return float(t.ppf(1 - ALPHA / 2, blocks - 1)) * spread / math.sqrt(blocks)
+    return float(stdtrit(blocks - 1, 1 - ALPHA / 2)) * spread / math.sqrt(blocks)

@@ -15,6 +15,7 @@ from orchestrator.analysis.curve import Curve, curve, first_result_ns
 from orchestrator.analysis.disturbance import Flag, Grade, canary_floor_ns, drifting, flags, grade, undisturbed
 from orchestrator.analysis.memory import over_processes
 from orchestrator.analysis.memory import scores as memory_scores
+from orchestrator.analysis.naming import labels
 from orchestrator.analysis.pairing import Sampling
 from orchestrator.analysis.portability import Portable, portable
 from orchestrator.analysis.shapes import NewShapes, new_shapes
@@ -44,10 +45,12 @@ class Result:
     Times are nanoseconds per call, with intervals over processes. `first_ns` is from the finished model to its first
     result, `steady_ns` from there until calls are steady. `percentiles_ns` are of samples, pooled over all processes.
     `overhead_ns` is what the timing loop itself takes for each call; no other time has it taken off. `allocation` says
-    whether samples and processes were in a good proportion; None: too little is known.
+    whether samples and processes were in a good proportion; None: too little is known. `label` is what a person calls
+    the cell among those that it is shown with.
     """
 
     cell: Cell
+    label: str
     jobs: int
     outcome: Outcome | None
     reason: str
@@ -69,11 +72,6 @@ class Result:
     portable: Portable | None
     referee: str = ""
     """The framework whose implementation in float64 its results were held to; empty: an independent reference."""
-
-    @property
-    def label(self) -> str:
-        """Framework and mode."""
-        return self.cell.label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,9 +126,9 @@ def groups(
     of_cell, records = defaultdict(list), last_attempts(records)
     for record in counted(records):
         of_cell[record.spec.cell.id].append(record)
-    together, canary_ns = defaultdict(list), canary_floor_ns(records)
+    together, canary_ns, called = defaultdict(list), canary_floor_ns(records), labels(cells)
     for cell in cells:
-        together[title(cell)].append(result(cell, of_cell[cell.id], canary_ns))
+        together[title(cell)].append(result(cell, of_cell[cell.id], canary_ns, called[cell.id]))
     scores = {cell.id: score(of_cell[cell.id]) for cell in cells}
     spent = {cell.id: curves(of_cell[cell.id]) for cell in cells}
     found = (group(name, results, scores, spent, baseline, margin) for name, results in together.items())
@@ -156,7 +154,7 @@ def counted(records: Iterable[JobRecord]) -> Iterator[JobRecord]:
     return (record for record in records if record.spec.block > 0 or record.outcome != "measured")
 
 
-def result(cell: Cell, records: Sequence[JobRecord], canary_ns: float) -> Result:
+def result(cell: Cell, records: Sequence[JobRecord], canary_ns: float, label: str = "") -> Result:
     """One cell's result from its records, of which there may be none yet."""
     speaker = speaking(records)
     if speaker is not None and speaker.outcome == "measured":
@@ -167,6 +165,7 @@ def result(cell: Cell, records: Sequence[JobRecord], canary_ns: float) -> Result
     drift = drifting([floor(report) for report in reports])
     return Result(
         cell=cell,
+        label=label or cell.label,
         jobs=len(records),
         outcome=speaker.outcome if speaker else None,
         reason=speaker.reason if speaker else "",

@@ -12,7 +12,6 @@ from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import bdtr, betaincinv
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Numbers: TypeAlias = Sequence[float] | Floats
@@ -127,6 +126,8 @@ def median_interval(values: Numbers, confidence: float = 0.95) -> Interval:
 
     Hahn and Meeker, Statistical Intervals, 5.2. Fewer than six values support no interval at 95 per cent.
     """
+    from scipy.special import bdtr
+
     ordered = np.sort(np.asarray(values, dtype=np.float64))
     if ordered.size == 0:
         return Interval(math.nan, -math.inf, math.inf)
@@ -137,6 +138,8 @@ def median_interval(values: Numbers, confidence: float = 0.95) -> Interval:
 
 def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
     """Share of `successes` with its exact binomial interval (Clopper and Pearson 1934)."""
+    from scipy.special import betaincinv
+
     doubt = (1 - confidence) / 2
     failures = trials - successes
     low = float(betaincinv(successes, failures + 1, doubt)) if successes else 0.0

@@ -3,10 +3,11 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator import environments, family, supervise
+from orchestrator import family, supervise
+from orchestrator.environments import Environments
 from orchestrator.interrupts import Interrupts
 from orchestrator.keys import Keys
 from orchestrator.supervise import Ending
@@ -29,15 +30,17 @@ class Local:
     interrupts: Interrupts | None = None
     caches: Path | None = None
     keys: Keys | None = None
+    environments: Environments = field(default_factory=Environments)
 
     def __call__(self, spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> Ending:
         """Run one job in the interpreter of its environment."""
-        python = environments.find(spec.cell.environment).python
+        environment = self.environments.of(spec)
+        assert environment.record is not None, "environments are made before jobs are launched"
         with self._folder(spec) as folder:
             placed = in_folder(spec, folder)
             return supervise.run(
-                [str(python), "-P", str(WORKER)], placed.model_dump_json().encode(),
-                variables(os.environ, placed) | {"TMPDIR": str(folder)}, log,
+                [str(environment.python), "-P", str(WORKER)], placed.model_dump_json().encode(),
+                variables(os.environ, placed, self.environments.source(SOURCE)) | {"TMPDIR": str(folder)}, log,
                 deadline_s=spec.deadline_s, on_event=on_event, wishes=Wishes(self.interrupts, self.keys),
                 limits=spec.limits,
             )  # fmt: skip
@@ -61,13 +64,13 @@ def in_folder(spec: JobSpec, folder: Path) -> JobSpec:
     return spec.model_copy(update={"variables": placed})
 
 
-def variables(inherited: Mapping[str, str], spec: JobSpec) -> dict[str, str]:
+def variables(inherited: Mapping[str, str], spec: JobSpec, source: Path = SOURCE) -> dict[str, str]:
     """The worker's environment variables: the user's own, less those that change Python itself, plus the job's.
 
     Where things lie in memory depends on the size of the environment and on the hash seed, and a time on that: both
     differ from job to job, so that no cell is always lucky (Mytkowicz et al., ASPLOS 2009).
     """
     kept = {name: value for name, value in inherited.items() if not name.startswith("PYTHON")}
-    python = {"PYTHONPATH": str(SOURCE), "PYTHONHASHSEED": str(spec.hash_seed), "PYDANTIC_DISABLE_PLUGINS": "__all__"}
+    python = {"PYTHONPATH": str(source), "PYTHONHASHSEED": str(spec.hash_seed), "PYDANTIC_DISABLE_PLUGINS": "__all__"}
     ours = {"PLUMBLINE_PARENT": str(os.getpid()), "PLUMBLINE_PADDING": "x" * spec.padding_bytes}
     return kept | dict(spec.variables) | python | ours

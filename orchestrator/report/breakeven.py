@@ -6,12 +6,13 @@ from itertools import groupby
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from orchestrator.analysis.breakeven import Best, BreakEven, Payoff, best, break_evens
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.statistics import Interval
 from orchestrator.report.tables import plain
-from orchestrator.report.units import duration, number, rounded
+from orchestrator.report.units import duration, narrow, number, rounded
 
 OPEN = str(Payoff.OPEN)
 
@@ -63,7 +64,8 @@ def of_break_evens(found: Sequence[BreakEven]) -> Table:
     drawn.add_column("from the\nfinished model", justify="right")
     drawn.add_column("with\nimport", justify="right")
     for each in found:
-        drawn.add_row(each.mode, each.other, shown(each, each.calls), shown(each, each.with_import))
+        both = (Text(narrow(each.mode)), Text(narrow(each.other)))
+        drawn.add_row(*both, shown(each, each.calls), shown(each, each.with_import))
     return drawn
 
 

@@ -10,13 +10,15 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from orchestrator.analysis.results import title
-from orchestrator.environments import CURRENT, find
+from orchestrator.environments import Environments
+from orchestrator.environments.definitions import Definitions
 from orchestrator.estimate import block_s, job_s
 from orchestrator.frameworks import known as frameworks
 from orchestrator.plan import Plan
+from orchestrator.report import making
 from orchestrator.report.units import clock, printable
 from orchestrator.workloads import known as every_workload
-from schemas.catalog import TASKS
+from schemas.catalog import TASKS, Framework
 from schemas.workloads import SUITES, Workload
 
 INSTRUMENT = "synthetic"
@@ -24,11 +26,12 @@ PLAIN: Any = {"box": box.SIMPLE_HEAD, "padding": 0, "show_edge": False}
 
 
 def list_document() -> dict[str, Any]:
-    """Frameworks with what they lack here, workloads and tasks."""
-    here = find(CURRENT)
+    """Frameworks with the environments that their cells run in by default, workloads and tasks."""
+    here = Environments()
     return {
         "frameworks": [
-            framework.model_dump(mode="json") | {"missing": here.lacks(framework) or None}
+            framework.model_dump(mode="json")
+            | {"missing": lacking(here, framework) or None, "state": making.state(here.find(framework.environment))}
             for framework in frameworks().values()
         ],
         "workloads": [workload.model_dump(mode="json") for workload in every_workload().values()],
@@ -37,19 +40,28 @@ def list_document() -> dict[str, Any]:
     }
 
 
+def lacking(here: Environments, framework: Framework) -> str:
+    """Why a framework cannot run in its default environment; empty if it can, or if that is still to be made."""
+    return here.find(framework.environment).lacks(framework)
+
+
 def show_list(console: Console) -> None:
     """The same as tables. The instrument's many modes are for tests, and take one row."""
     name = Column("mode", no_wrap=True)
-    modes = Table(name, "what it is", "here", title="Frameworks and their modes", title_justify="left", **PLAIN)
+    modes = Table(
+        name, "what it is", "environment", title="Frameworks and their modes", title_justify="left", **PLAIN
+    )  # fmt: skip
+    here = Environments()
     for framework in frameworks().values():
-        missing = escape(find(CURRENT).lacks(framework)) or "installed"
+        state = making.state(here.find(framework.environment))
+        where = escape(lacking(here, framework)) or f"{framework.environment}: {state}"
         if framework.name == INSTRUMENT:
             names = ", ".join(mode.name for mode in framework.modes)
-            modes.add_row(framework.name, f"an instrument for tests and the self-test: {names}", missing)
+            modes.add_row(framework.name, f"an instrument for tests and the self-test: {names}", where)
             continue
         for mode in framework.modes:
             note = " (deprecated upstream)" if mode.deprecated else ""
-            modes.add_row(f"{framework.name}:{mode.name}", mode.summary + note, missing)
+            modes.add_row(f"{framework.name}:{mode.name}", mode.summary + note, where)
     console.print(modes)
     console.print()
     workloads = Table("workload", "what it is", "parameters", title="Workloads", title_justify="left", **PLAIN)
@@ -88,6 +100,8 @@ def plan_document(plan: Plan, known: Mapping[str, float]) -> dict[str, Any]:
             }
             for cell in plan.cells
         ],
+        "environments": [making.document(each) for each in plan.environments.needed(plan.started).values()],
+        "accelerated": Definitions().accelerated,
         "jobs_per_block": len(plan.runnable),
         "block_s": block,
         "blocks": blocks,
@@ -115,8 +129,13 @@ def show_plan(console: Console, plan: Plan, known: Mapping[str, float]) -> None:
     said = plan_document(plan, known)
     table = Table("mode", "computes", "a job takes", **PLAIN)
     for cell, entry in zip(plan.cells, said["cells"], strict=True):
-        table.add_row(cell.label, Text(title(cell)), Text(entry["unsupported"] or f"about {entry['job_s']:.1f} s"))
+        table.add_row(
+            plan.labels[cell.id], Text(title(cell)), Text(entry["unsupported"] or f"about {entry['job_s']:.1f} s")
+        )
     console.print(table)
+    console.print()
+    console.print(making.table(plan.environments.needed(plan.started).values(), accelerated=said["accelerated"]))
+    console.print()
     for line in (*homes(plan), *(f"warning: {warning}" for warning in plan.warnings)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(

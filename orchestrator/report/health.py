@@ -19,13 +19,19 @@ STYLES = {Severity.FINE: "green", Severity.NOTE: "cyan", Severity.WARNING: "yell
 
 def document(host: Host, now: Condition, findings: Sequence[Finding]) -> dict[str, Any]:
     """Everything that was seen and said."""
+    return findings_document(findings) | {
+        "fingerprint": host.content_hash,
+        "host": host.model_dump(mode="json"),
+        "now": asdict(now),
+    }
+
+
+def findings_document(findings: Sequence[Finding]) -> dict[str, Any]:
+    """What was found, and the verdict, as data."""
     return {
         "schema_version": SCHEMA_VERSION,
         "verdict": verdict(findings),
         "findings": [asdict(finding) for finding in findings],
-        "fingerprint": host.content_hash,
-        "host": host.model_dump(mode="json"),
-        "now": asdict(now),
     }
 
 
@@ -33,6 +39,11 @@ def show(console: Console, host: Host, findings: Sequence[Finding]) -> None:
     """The machine, what was found, the gravest last, and the verdict."""
     console.print(Text(summary(host)))
     console.print()
+    show_findings(console, findings)
+
+
+def show_findings(console: Console, findings: Sequence[Finding]) -> None:
+    """What was found, and the verdict."""
     console.print(table(findings))
     console.print()
     console.print(Text(f"Verdict: {verdict(findings)} ({tally(findings)})", style="bold"))

@@ -44,7 +44,8 @@ def asked(record: JobRecord) -> Facts:
     spec, timing, limits = record.spec, record.spec.timing, record.spec.limits
     cores = ", ".join(map(str, spec.cpus)) or "all"
     yield "cell", f"{spec.cell.label}, {title(spec.cell)}"
-    yield "where", f"environment {spec.cell.environment}, cores {cores}, machine {record.host.content_hash}"
+    freeze = f" (freeze {record.freeze})" if record.freeze else ""
+    yield "where", f"environment {spec.cell.environment}{freeze}, cores {cores}, machine {record.host.content_hash}"
     yield "place", f"block {spec.block}, position {spec.position}, attempt {spec.attempt}"
     yield "seeds", f"data {spec.seed}, hashes {spec.hash_seed}, environment longer by {spec.padding_bytes} bytes"
     calls = "as many calls as fit" if timing.calls is None else f"{timing.calls:,} calls"

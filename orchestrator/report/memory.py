@@ -10,7 +10,7 @@ from orchestrator.analysis.compare import Standing, both_ways
 from orchestrator.analysis.memory import MEANING
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics import Interval
-from orchestrator.report.units import between, places, ratio, size
+from orchestrator.report.units import between, narrow, places, ratio, size
 from schemas.sweep import MemoryMetric
 
 
@@ -30,7 +30,7 @@ def tables(group: Group) -> Iterator[Table]:
         drawn.add_column("ratio", justify="right")
     for standing, result in rows:
         cells = [figure(result, metric) for metric in shown]
-        drawn.add_row(result.label, *cells, *ranked(group, standing))
+        drawn.add_row(Text(narrow(result.label)), *cells, *ranked(group, standing))
     yield drawn
 
 

@@ -12,7 +12,7 @@ from orchestrator.analysis.compare import Comparison, Standing
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics import Interval
 from orchestrator.report import breakeven, memory, portability, profiles, shapes
-from orchestrator.report.units import between, duration, places, printable, ratio
+from orchestrator.report.units import between, duration, narrow, places, printable, ratio
 from orchestrator.report.words import deprecations, sentences
 from schemas.record import ProfileRecord
 
@@ -104,8 +104,8 @@ def folded(verdict: str) -> str:
 
 
 def label(result: Result) -> Text:
-    """Framework and mode; the clone's mark on a line of its own."""
-    return Text(printable(result.label).replace(" (", "\n ("))
+    """Framework and mode."""
+    return Text(narrow(result.label))
 
 
 def dimmed(text: Text) -> Text:

@@ -56,6 +56,18 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() or character in "\t\n" else "�" for character in text)
 
 
+LONGEST = 20
+"""Characters of a mode's name that fit its column in one line, with those of `tensorflow:function` to spare."""
+
+
+def narrow(label: str) -> str:
+    """A mode's name in a column: the mark of a clone on a line of its own, and the mode where a version goes before."""
+    name, mark = label.partition(" (")[::2]
+    head, _, mode = name.rpartition(":")
+    folded = f"{head}:\n {mode}" if "@" in head and len(name) > LONGEST else name
+    return printable(folded) + (f"\n ({printable(mark)}" if mark else "")
+
+
 def clock(seconds: float) -> str:
     """Minutes and seconds: `3:20`."""
     whole = max(0, round(seconds))

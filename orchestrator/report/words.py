@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from orchestrator.analysis.breakeven import sibling
 from orchestrator.analysis.compare import Comparison, Verdict
 from orchestrator.analysis.disturbance import MEANING
 from orchestrator.analysis.results import Group, Result, Steadiness
@@ -19,10 +20,10 @@ UNSTEADY: dict[Steadiness, str] = {
 
 
 def sentences(group: Group) -> list[str]:
-    """The answer for one group: the fastest, what compiling did and when it has paid, and between frameworks."""
+    """The answer for one group: the fastest, what compiling did and when it has paid, and what lies between."""
     answers = [
         *fastest(group), *compiled(group), *breakeven.sentences(group), *shapes.sentences(group),
-        *portability.sentences(group), *across(group)
+        *portability.sentences(group), *across(group), *versions(group),
     ]  # fmt: skip
     reservations = [*unranked(group), *refused(group), *doubts(group), *allotted(group), *refereed(group)]
     every = [*answers, *reservations, *clone(group)]
@@ -45,26 +46,43 @@ def fastest(group: Group) -> Iterator[str]:
 
 
 def compiled(group: Group) -> Iterator[str]:
-    """Each compiled mode against the mode of the same framework that it has to beat."""
+    """Each compiled mode against the mode that it has to beat, of the same framework in the same environment."""
     pairs = {(found.baseline, found.cell): found for found in (*group.comparisons, *flipped(group.comparisons))}
-    for framework in known().values():
-        for mode in framework.modes:
-            eager, own = f"{framework.name}:{mode.sibling}", f"{framework.name}:{mode.name}"
-            if found := pairs.get((eager, own)):
-                yield f"{NAMES.get(framework.name, framework.name)}: {mode.name} {claim(found, mode.sibling)}."
+    siblings = {(each.name, mode.name): mode.sibling for each in known().values() for mode in each.modes}
+    for each in group.results:
+        eager = sibling(group, each.label, siblings)
+        if found := pairs.get((eager, each.label)):
+            yield f"{spoken(each)}: {each.cell.mode} {claim(found, group.result(eager).cell.mode)}."
+
+
+def spoken(result: Result) -> str:
+    """A framework as people call it, with its version or environment where the sweep has several."""
+    framework, _, version = result.label.rpartition(":")[0].partition("@")
+    return NAMES.get(framework, framework) + (f" {version}" if version else "")
 
 
 def across(group: Group) -> Iterator[str]:
     """The first mode of each framework against the first of the leading framework."""
     first: dict[str, str] = {}
     for standing in group.standings:
-        first.setdefault(standing.cell.partition(":")[0], standing.cell)
+        first.setdefault(group.result(standing.cell).cell.framework, standing.cell)
     if len(first) < 2:
         return
     leader, *others = first.values()
     pairs = {(found.baseline, found.cell): found for found in (*group.comparisons, *flipped(group.comparisons))}
     for other in others:
         yield f"Between frameworks: {other} {claim(pairs[leader, other], leader)}."
+
+
+def versions(group: Group) -> Iterator[str]:
+    """Each mode in each environment against the same mode in the first environment that was asked for."""
+    pairs = {(found.baseline, found.cell): found for found in (*group.comparisons, *flipped(group.comparisons))}
+    first: dict[tuple[str, str], str] = {}
+    for each in group.results:
+        if each.outcome == "measured" and not each.cell.replica:
+            before = first.setdefault((each.cell.framework, each.cell.mode), each.label)
+            if found := pairs.get((before, each.label)):
+                yield f"Between environments: {each.label} {claim(found, before)}."
 
 
 def unranked(group: Group) -> Iterator[str]:

@@ -26,7 +26,7 @@ HAND = Path(__file__).with_name("handwritten.py")
 
 def main(blocks: int = 8) -> None:
     """Print one line for each mode."""
-    planned = plan(SweepSpec(axes=Axes(frameworks=QUESTION)), host.cores())
+    planned = plan(SweepSpec(axes=Axes(frameworks=QUESTION, environment=("current",))), host.cores())
     logs: dict[str, list[float]] = {label: [] for label in QUESTION}
     for block in range(blocks):
         for cell in planned.order(planned.cells[: len(QUESTION)], block):

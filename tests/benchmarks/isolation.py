@@ -44,7 +44,8 @@ print(report.model_dump_json())
 
 def main(blocks: int = 8) -> None:
     """Print one table for each pair of cells."""
-    planned = plan(SweepSpec(axes=Axes(frameworks=("torch:eager", "tensorflow:function"))), host.cores())
+    axes = Axes(frameworks=("torch:eager", "tensorflow:function"), environment=("current",))
+    planned = plan(SweepSpec(axes=axes), host.cores())
     machine = host.fingerprint()
     print(f"{machine.cpu}, {machine.cores} cores; rnn_cell backward, {blocks} blocks; medians")
     for label, other in PAIRS:

@@ -27,7 +27,7 @@ OURS = {"start", "report", "ledger"}
 
 def main() -> None:
     """Print the median over the pairs, with its parts."""
-    planned = plan(SweepSpec(axes=Axes(frameworks=("torch:eager",))), host.cores())
+    planned = plan(SweepSpec(axes=Axes(frameworks=("torch:eager",), environment=("current",))), host.cores())
     machine, cell = host.fingerprint(), planned.cells[0]
     outside, added, starts = [], [], []
     with tempfile.TemporaryDirectory() as root, Interrupts() as interrupts:

@@ -35,6 +35,7 @@ deadline = "{deadline_s}s"
 
 [axes]
 frameworks = ["{framework}"]
+environment = ["current"]
 workloads = ["{workload}"]
 
 [limits]

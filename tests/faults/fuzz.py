@@ -44,6 +44,10 @@ batch = [1, 32]
 [[exclude]]
 framework = "numpy"
 batch = 32
+[environments.mine]
+python = "3.12"
+requirements = ["tiny==1.0"]
+variables = { A = "b" }
 [limits]
 memory = "4GiB"
 phases = { compile = "1m" }

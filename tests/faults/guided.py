@@ -22,7 +22,7 @@ from pydantic import ValidationError
 with atheris.instrument_imports(include=["orchestrator", "schemas", "tomllib"]):
     from rich.console import Console
 
-    from orchestrator import commands, judge, store
+    from orchestrator import commands, judge, plan, store
     from orchestrator.errors import UsageError
     from orchestrator.report import job
     from orchestrator.store import Store
@@ -56,7 +56,9 @@ def record(content: bytes, folder: Path) -> None:
 def manifest(content: bytes, folder: Path) -> None:
     """A manifest, and whether its run may be resumed."""
     (folder / "manifest.json").write_bytes(content)
-    commands.unchanged(Store(folder), store.read(folder / "manifest.json", Manifest), force=True)
+    found = store.read(folder / "manifest.json", Manifest)
+    planned = plan.again(found.sweep, found.seed, (0, 1))
+    commands.changes(Store(folder), planned, found, found.environments, force=True)
 
 
 TARGETS: Mapping[str, Target] = {"events": events, "record": record, "manifest": manifest, "sweep": fuzz.sweep}

@@ -48,8 +48,9 @@ def a_spec(cell: Cell | None = None, block: int = 1, position: int = 0, **change
 
 
 def a_plan(*frameworks: str, axes: Mapping[str, object] | None = None, **said: object) -> Plan:
-    """A plan for two cores, of modes that need nothing but NumPy."""
-    asked = {"frameworks": frameworks or ("numpy", "synthetic:spin"), "workloads": ("mlp",)} | dict(axes or {})
+    """A plan for two cores, of modes that need nothing but NumPy, in the environment that runs the tests."""
+    plain = {"frameworks": ("numpy", "synthetic:spin"), "workloads": ("mlp",), "environment": ("current",)}
+    asked = plain | ({"frameworks": frameworks} if frameworks else {}) | dict(axes or {})
     return planning.plan(SweepSpec.model_validate({"axes": asked, "seed": 1, "stop": STOP} | said), (0, 1))
 
 

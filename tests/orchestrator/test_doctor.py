@@ -42,12 +42,12 @@ HOG = (Neighbour("stress", 42, 0.97), Neighbour("kworker/0:1", 7, 0.02), Neighbo
 def facts(
     host: Mapping[str, object] | None = None,
     now: Mapping[str, Any] | None = None,
-    missing: frozenset[str] = frozenset(),
+    unready: frozenset[str] = frozenset(),
 ) -> Facts:
     """An ideal machine, with what is said changed."""
     return Facts(
         host=IDEAL.model_copy(update=dict(host or {})), now=replace(CALM, **dict(now or {})),
-        frameworks=FRAMEWORKS, missing=missing, interpreter="/venv/bin/python",
+        frameworks=FRAMEWORKS, unready=unready,
     )  # fmt: skip
 
 
@@ -154,27 +154,16 @@ def test_a_finding_is_one_sentence_on_what_is_and_one_on_what_to_do(
     assert (finding.advice == "Nothing to do.") == (severity == "fine")
 
 
-@pytest.mark.parametrize(
-    ("missing", "severity", "what", "advice"),
-    [
-        ({"tensorflow"}, "note", "Not installed: tensorflow; installed: torch", "pip install tensorflow-cpu=="),
-        (
-            {f.package for f in FRAMEWORKS} - {"numpy"},
-            "warning",
-            "installed: numpy.",
-            "/venv/bin/python -m pip install",
-        ),
-        ({f.package for f in FRAMEWORKS}, "warning", "installed: none.", "numpy"),
-    ],
-)
-def test_frameworks_that_are_missing_come_with_the_command_that_installs_them(
-    missing: set[str], severity: str, what: str, advice: str
-) -> None:
-    finding = found(facts(missing=frozenset(missing)), "frameworks")
-    assert finding.severity == severity
-    assert what in finding.what
-    assert advice in finding.advice
-    assert all(name in finding.advice for name in missing)
+def test_an_environment_that_is_still_to_be_made_is_no_fault_of_the_machine() -> None:
+    finding = found(facts(unready=frozenset({"jax", "tensorflow"})), "frameworks")
+    assert finding.severity == "note"
+    assert finding.what.startswith("Environments are made on first use for jax and tensorflow; there: torch, ")
+    assert "env create" in finding.advice
+
+
+def test_where_no_environment_is_there_none_is_named() -> None:
+    finding = found(facts(unready=frozenset(each.name for each in FRAMEWORKS)), "frameworks")
+    assert finding.what.endswith("there: none.")
 
 
 def test_a_variable_that_a_sweep_sets_does_not_count_as_one_that_reaches_every_job() -> None:
@@ -251,7 +240,7 @@ def worst() -> Facts:
     troubles = [trouble for trouble in reversed(TROUBLES) if trouble[3] != "fine"]
     host = ChainMap(*(dict(machine) for machine, *_ in troubles))
     now = ChainMap(*(dict(moment) for _, moment, *_ in troubles))
-    return facts(host, now, missing=frozenset({"torch"}))
+    return facts(host, now, unready=frozenset({"torch"}))
 
 
 def test_the_whole_fits_eighty_columns_however_much_there_is_to_say() -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import identity
+from schemas.environment import EnvironmentRecord
 from schemas.job import Cell
 from schemas.record import Host, Manifest
 from schemas.sweep import SweepSpec
@@ -28,7 +29,7 @@ def manifest(host: Host, source: Path) -> Manifest:
 
 
 def test_nothing_has_changed_where_nothing_has(manifest: Manifest, source: Path) -> None:
-    assert identity.changes(manifest, identity.of(SWEEP, 1, (), source), manifest.host) == []
+    assert identity.changes(manifest, identity.of(SWEEP, 1, (), source), manifest.host, {}) == []
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,7 @@ def test_nothing_has_changed_where_nothing_has(manifest: Manifest, source: Path)
 )  # fmt: skip
 def test_the_code_is_that_which_measures(manifest: Manifest, source: Path, name: str, text: str, changed: bool) -> None:
     (source / name).write_text(text)
-    found = identity.changes(manifest, identity.of(SWEEP, 1, (), source), manifest.host)
+    found = identity.changes(manifest, identity.of(SWEEP, 1, (), source), manifest.host, {})
     assert found == (["the source of workers/ or schemas/ has changed"] if changed else [])
 
 
@@ -60,7 +61,7 @@ def test_a_renamed_file_is_changed_code(source: Path) -> None:
 def test_the_sweep_is_what_was_asked_with_its_seed_and_its_cells(
     manifest: Manifest, source: Path, sweep: SweepSpec, seed: int, cells: tuple[Cell, ...]
 ) -> None:
-    found = identity.changes(manifest, identity.of(sweep, seed, cells, source), manifest.host)
+    found = identity.changes(manifest, identity.of(sweep, seed, cells, source), manifest.host, {})
     assert found == ["the sweep in its manifest has changed"]
 
 
@@ -79,13 +80,13 @@ def test_a_host_is_another_if_a_time_may_feel_it(
     manifest: Manifest, source: Path, before: dict[str, object], after: dict[str, object], said: list[str]
 ) -> None:
     then = manifest.model_copy(update={"host": manifest.host.model_copy(update=before)})
-    found = identity.changes(then, identity.of(SWEEP, 1, (), source), manifest.host.model_copy(update=after))
+    found = identity.changes(then, identity.of(SWEEP, 1, (), source), manifest.host.model_copy(update=after), {})
     assert found == said
 
 
 def test_a_run_that_does_not_say_what_it_was_is_not_taken_for_the_same(manifest: Manifest, source: Path) -> None:
     nameless = manifest.model_copy(update={"identity": None})
-    found = identity.changes(nameless, identity.of(SWEEP, 1, (), source), manifest.host)
+    found = identity.changes(nameless, identity.of(SWEEP, 1, (), source), manifest.host, {})
     assert found == ["it does not say which code measured it"]
 
 
@@ -96,3 +97,48 @@ def test_a_workload_is_edited_if_it_has_other_code_and_not_if_it_is_new_or_left_
     assert identity.edited([mine, mlp], [edited, mlp]) == ["mine"]
     assert identity.edited([mine, mlp], [mine, mlp]) == identity.edited([mlp], [mine]) == []
     assert identity.edited([mine], [mlp]) == []
+
+
+def an_environment(freeze: str = "aa", python: str = "3.11.7", **packages: str) -> EnvironmentRecord:
+    hashes = {name: version.partition(" ")[2] for name, version in packages.items()}
+    versions = {name: version.partition(" ")[0] for name, version in packages.items()}
+    return EnvironmentRecord(interpreter="/x", python=python, packages=versions, installed=hashes, freeze=freeze)
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (an_environment(keras="3.15 x", numpy="2.4 y"), []),
+        (an_environment("bb", keras="3.16 z", numpy="2.4 y"), ["keras 3.15 is now 3.16"]),
+        (an_environment("bb", keras="3.15 z", numpy="2.4 y"), ["keras 3.15 has other files"]),
+        (an_environment("bb", numpy="2.4 y"), ["keras 3.15 is now absent"]),
+        (an_environment("bb", "3.12.1", keras="3.15 x", numpy="2.4 y"), ["Python 3.11.7 is now 3.12.1"]),
+    ],
+)
+def test_a_changed_freeze_is_named_with_what_has_changed(now: EnvironmentRecord, said: list[str]) -> None:
+    before = an_environment(keras="3.15 x", numpy="2.4 y")
+    found = list(identity.changed({"tensorflow": before}, {"tensorflow": now, "jax": now}))
+    assert found == [f"environment tensorflow (freeze aa is now bb): {each}" for each in said]
+
+
+def test_of_many_changes_the_first_are_named_and_the_others_counted() -> None:
+    many = {f"p{number}": "1" for number in range(8)}
+    (found,) = identity.changed({"x": an_environment(**many)}, {"x": an_environment("bb")})
+    assert found.count("is now absent") == 5
+    assert found.endswith("p4 1 is now absent and 3 more")
+
+
+def test_where_a_run_names_its_environments_what_lies_beside_the_orchestrator_does_not_count(
+    manifest: Manifest, source: Path
+) -> None:
+    then = manifest.model_copy(
+        update={
+            "host": manifest.host.model_copy(update={"packages": {"torch": "2.13.0"}}),
+            "environments": {"torch": an_environment(torch="2.13.0")},
+        }
+    )
+    now = identity.of(SWEEP, 1, (), source)
+    assert identity.changes(then, now, manifest.host, then.environments) == []
+    other = {"torch": an_environment("bb", torch="2.14.0")}
+    (found,) = identity.changes(then, now, manifest.host, other)
+    assert "torch 2.13.0 is now 2.14.0" in found

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.lock import Held, held
+from orchestrator.lock import Held, held, shared
 
 HOLDER = """
 import sys
@@ -26,15 +26,34 @@ def test_two_processes_cannot_hold_it_and_the_second_learns_who_does(tmp_path: P
             pass
         first.kill()
     with held(tmp_path / "lock", "me") as left:
-        assert left == "4711 mark"
+        assert left.before == "4711 mark"
 
 
 def test_whoever_ends_in_order_leaves_nothing_in_it(tmp_path: Path) -> None:
     with held(tmp_path / "lock", "x" * 100) as left:
-        assert left == ""
+        assert left.before == ""
     with held(tmp_path / "lock", "me") as left:
-        assert left == ""
+        assert left.before == ""
         assert (tmp_path / "lock").read_text() == "me"
+
+
+def test_many_can_share_it_and_then_nobody_has_it_alone(tmp_path: Path) -> None:
+    with shared(tmp_path / "lock"), shared(tmp_path / "lock"), pytest.raises(Held), held(tmp_path / "lock", "me"):
+        pass
+    with held(tmp_path / "lock", "me"), pytest.raises(Held, match="me"), shared(tmp_path / "lock"):
+        pass
+
+
+def test_it_is_held_until_the_last_process_that_inherited_it_has_ended(tmp_path: Path) -> None:
+    with held(tmp_path / "lock", "builder") as lock:
+        command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+        heir = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[lock.descriptor])
+    with heir:
+        with pytest.raises(Held), held(tmp_path / "lock", "me"):
+            pass
+        heir.kill()
+    with held(tmp_path / "lock", "me"):
+        pass
 
 
 def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:

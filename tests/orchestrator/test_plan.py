@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from orchestrator import plan as planning
+from orchestrator.environments import Environments
 from orchestrator.errors import UsageError
 from orchestrator.plan import Plan
 from schemas.job import Cell, JobSpec
@@ -15,7 +16,7 @@ AXES = {"frameworks": ["numpy", "synthetic:spin"], "workloads": ["rnn_cell", "ml
 
 
 def expand(axes: Mapping[str, object], **said: object) -> tuple[Cell, ...]:
-    return planning.expand(SweepSpec.model_validate({"axes": AXES | dict(axes)} | said))
+    return planning.expand(SweepSpec.model_validate({"axes": AXES | dict(axes)} | said), Environments())
 
 
 def test_every_combination_of_the_axes_is_a_cell_once() -> None:
@@ -261,3 +262,59 @@ def test_a_job_has_the_deadline_and_the_limits_of_its_sweep(make_plan: MakePlan)
     plan = make_plan(deadline="9s", limits={"memory": "2GiB", "phases": {"compile": "5s"}})
     spec = plan.job(plan.cells[0], 1, 0, None)
     assert (spec.deadline_s, spec.limits.memory, spec.limits.phases) == (9, 2 << 30, {"compile": 5})
+
+
+VERSIONS = {"frameworks": ["tensorflow@2.20:eager", "tensorflow@2.21:eager", "tensorflow:eager", "torch:eager"]}
+
+
+def test_a_version_behind_a_framework_is_the_environment_of_its_cells() -> None:
+    cells = expand(VERSIONS | {"batch": [1], "workloads": ["mlp"]})
+    assert [(cell.framework, cell.environment) for cell in cells] == [
+        ("tensorflow", "tensorflow@2.20"), ("tensorflow", "tensorflow@2.21"), ("tensorflow", "tensorflow"),
+        ("torch", "torch"),
+    ]  # fmt: skip
+
+
+def test_by_default_each_framework_has_its_own_environment_and_numpy_the_current_one() -> None:
+    assert {cell.environment for cell in expand({})} == {"current"}
+    assert {cell.environment for cell in expand({"environment": ["current"], "frameworks": ["torch"]})} == {"current"}
+
+
+def test_environments_are_an_axis_and_a_version_behind_a_framework_goes_before_it() -> None:
+    axes = {"frameworks": ["jax", "tensorflow@2.20:eager"], "environment": ["jax@0.9", "current"], "batch": [1]}
+    cells = expand(axes | {"workloads": ["mlp"]})
+    assert sorted((cell.mode, cell.environment) for cell in cells) == [
+        ("eager", "current"), ("eager", "jax@0.9"), ("eager", "tensorflow@2.20"), ("jit", "current"),
+        ("jit", "jax@0.9"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("pick", "left"),
+    [
+        ({"framework": "tensorflow@2.20"}, ["tensorflow@2.21", "tensorflow", "torch"]),
+        ({"framework": "tensorflow"}, ["torch"]),
+        ({"environment": "tensorflow@2.21"}, ["tensorflow@2.20", "tensorflow", "torch"]),
+        ({"environment": "default"}, ["tensorflow@2.20", "tensorflow@2.21"]),
+    ],
+)
+def test_a_pick_may_name_a_version(pick: dict[str, object], left: list[str]) -> None:
+    cells = expand(VERSIONS | {"batch": [1], "workloads": ["mlp"]}, exclude=[pick])
+    assert [cell.environment for cell in cells] == left
+
+
+def test_a_baseline_is_named_with_its_version_where_there_are_several() -> None:
+    spec = SweepSpec.model_validate({"axes": AXES | VERSIONS, "baseline": "tensorflow@2.21:eager"})
+    assert "tensorflow@2.21:eager (A/A)" not in planning.plan(spec, (0, 1)).labels.values()
+    wrong = spec.model_copy(update={"baseline": "tensorflow@2.22:eager"})
+    with pytest.raises(UsageError, match=r"unknown baseline 'tensorflow@2\.22:eager'; did you mean tensorflow@2\.2"):
+        planning.plan(wrong, (0, 1))
+
+
+def test_variables_of_an_environment_are_a_jobs_own_and_give_way_to_what_makes_jobs_alike() -> None:
+    variables = {"TF_FLAGS": "x", "OMP_NUM_THREADS": "9"}
+    mine = {"requirements": ["numpy"], "variables": variables}
+    spec = SweepSpec.model_validate({"axes": AXES | {"environment": ["mine"]}, "environments": {"mine": mine}})
+    plan = planning.plan(spec, (0, 1))
+    job = plan.job(plan.cells[0], 1, 0, None)
+    assert (job.variables["TF_FLAGS"], job.variables["OMP_NUM_THREADS"]) == ("x", "1")

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestrator.errors import UsageError
-from orchestrator.specfile import LARGEST, load, validate
+from orchestrator.specfile import LARGEST, environments, load, validate
 
 GOOD = """\
 name = "mine"
@@ -141,3 +141,64 @@ def test_any_bytes_are_a_sweep_or_a_mistake_that_is_named_in_one_line(
 def test_a_value_that_cannot_be_is_answered_with_ones_that_can(said: dict[str, object], sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
         validate(said)
+
+
+TABLE = """\
+[axes]
+frameworks = ["numpy"]
+
+[environments.mine]
+python = "3.12"
+requirements = ["tiny==1.0"]
+[environments."my.other"]
+lock = "locks/other.lock"
+"""
+
+
+def test_a_lock_is_found_from_where_its_file_is(tmp_path: Path) -> None:
+    (tmp_path / "good.toml").write_text(TABLE)
+    spec = validate(load(tmp_path / "good.toml"))
+    assert spec.environments["my.other"].lock == str(tmp_path / "locks" / "other.lock")
+    assert spec.environments["mine"].python == "3.12"
+
+
+def test_a_users_own_file_has_the_same_tables_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "environments.toml"
+    assert environments(path) == {}
+    path.write_text(TABLE.partition("\n\n")[2])
+    assert environments(path).keys() == {"mine", "my.other"}
+    path.write_text(TABLE)
+    with pytest.raises(UsageError, match=re.escape(f"{path}:1: unknown key 'axes'; valid: environments")):
+        environments(path)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line", "sentence"),
+    [
+        ('python = "3.12"', "python = 3.10", 5, "not 3.1; quote it: without quotes 2.10 is the number 2.1"),
+        ('python = "3.12"', 'pyhton = "3.12"', 5, "unknown key 'pyhton'; did you mean python?"),
+        ('["tiny==1.0"]', '"tiny==1.0"', 6, "environments.mine.requirements: "),
+        ('["tiny==1.0"]', "[1.0]", 6, "not 1.0; quote it"),
+        ("[environments.mine]", "[environments.current]", 4, "current means something else; choose another name"),
+        ("[environments.mine]", '[environments."a b"]', 4, "should match pattern"),
+        ('lock = "locks', 'requirements = ["x"]\nlock = "locks', 7, "either requirements or a lock"),
+        ('lock = "locks/other.lock"', 'requirements = ["x"]\nvariables = {PYTHONX = "1"}', 7, "cannot set PYTHONX"),
+    ],
+)  # fmt: skip
+def test_a_mistake_about_an_environment_is_named_with_its_line(
+    tmp_path: Path, before: str, after: str, line: int, sentence: str
+) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(TABLE.replace(before, after))
+    with pytest.raises(UsageError, match=re.escape(f"{path}:{line}: ") + ".*" + re.escape(sentence)):
+        load(path)
+
+
+@pytest.mark.parametrize("name", ["sweep-files.md", "environments.md"])
+def test_what_the_documentation_shows_is_a_sweep_file(tmp_path: Path, name: str) -> None:
+    text = Path(__file__).resolve().parents[2].joinpath("docs", name).read_text()
+    found = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert found
+    for number, block in enumerate(found):
+        (tmp_path / f"{number}.toml").write_text(block)
+        load(tmp_path / f"{number}.toml")

@@ -1,10 +1,12 @@
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from schemas.catalog import DTYPES, FRAMEWORKS, QUESTION, Framework, Mode
+from schemas.catalog import DTYPES, FRAMEWORKS, QUESTION, WORKER, Framework, Mode
+from schemas.environment import CURRENT
 from schemas.workloads import WORKLOADS, Workload
 
 WORKERS = Path(__file__).resolve().parents[2] / "workers"
@@ -72,6 +74,16 @@ def test_what_a_framework_loads_is_exported_by_one_that_exists_and_has_to_be_ins
     if framework.exporter:
         assert framework.exporter in {each.name for each in FRAMEWORKS} & framework.also_needs.keys()
         assert (WORKERS / "exporters" / f"{framework.exporter}.py").is_file()
+
+
+@each_framework
+def test_an_environment_gets_what_the_extra_of_the_same_name_would_install(framework: Framework) -> None:
+    project = tomllib.loads(WORKERS.with_name("pyproject.toml").read_text())["project"]
+    if framework.environment != CURRENT:
+        assert framework.requirement in project["optional-dependencies"][framework.name]
+    needed = {name: text for name, text in framework.also_needs.items() if name != framework.exporter}
+    assert set(needed.values()) <= set(project["optional-dependencies"]["onnx"])
+    assert WORKER["pydantic"] in project["dependencies"]
 
 
 @each_workload

@@ -6,9 +6,11 @@ import subprocess
 import sys
 import tempfile
 import time
+import venv
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from site import getsitepackages
 
 import psutil
 import pytest
@@ -174,3 +176,17 @@ def test_a_job_decides_on_its_hash_seed_and_on_the_size_of_its_environment(make_
     one, other = (variables({}, make_spec(hash_seed=7, padding_bytes=size)) for size in (100, 300))
     assert one["PYTHONHASHSEED"] == "7"
     assert sum(map(len, other.values())) - sum(map(len, one.values())) == 200
+
+
+def test_a_job_runs_in_the_interpreter_of_its_environment(
+    tmp_path: Path, quick_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = tmp_path / "venv" / "bin" / "python"
+    venv.create(tmp_path / "venv", symlinks=True)
+    (packages,) = tmp_path.glob("venv/lib/python3*/site-packages")
+    (packages / "ours.pth").write_text("\n".join(getsitepackages()))
+    spec = quick_spec("raise")
+    spec = spec.model_copy(update={"cell": spec.cell.model_copy(update={"environment": str(link)})})
+    hello = Local()(spec, tmp_path / "log", lambda _: None).events[0]
+    assert isinstance(hello, Hello)
+    assert hello.interpreter == str(link)

@@ -199,3 +199,27 @@ def test_results_that_a_framework_was_the_judge_of_say_so_and_what_that_leaves_o
         found = [sentence for sentence in words.sentences(group) if "not that the formulas are right" in sentence]
         assert len(found) == said
         assert all(sentence.startswith("Results are held to torch:eager in float64") for sentence in found)
+
+
+def versions(make_cell: MakeCell, make_records: MakeRecords) -> Group:
+    cells = [
+        make_cell(f"tensorflow:{mode}", environment=f"tensorflow@{version}")
+        for version in ("2.20", "2.21")
+        for mode in ("eager", "function")
+    ]
+    (group,) = results.groups(make_records(list(zip(cells, (2000, 1000, 1500, 1002), strict=True))), cells)
+    return group
+
+
+def test_each_mode_is_compared_between_its_versions(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    said = [each for each in words.sentences(versions(make_cell, make_records)) if each.startswith("Between ")]
+    assert len(said) == 2
+    assert said[0].startswith("Between environments: tensorflow@2.21:eager takes 0.7")
+    assert said[0].endswith(" as long as tensorflow@2.20:eager: faster.")
+    assert said[1].startswith("Between environments: tensorflow@2.21:function is as fast as tensorflow@2.20:function (")
+
+
+def test_what_compiling_did_is_said_of_each_version_by_itself(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    said = [each for each in words.sentences(versions(make_cell, make_records)) if each.startswith("TensorFlow ")]
+    assert [each.partition(": ")[0] for each in said] == ["TensorFlow 2.20", "TensorFlow 2.21"]
+    assert all("function takes 0." in each and "as long as eager: faster" in each for each in said)

@@ -199,7 +199,7 @@ def test_the_same_cell_in_two_environments_has_two_names(
 ) -> None:
     cells = [(make_cell(environment=name), 1000.0) for name in ("old", "new")]
     names = list(document(load(make_run("two", make_records(cells)).folder), "bencher"))
-    assert [name.rpartition(", ")[2] for name in names] == ["in old", "in new"]
+    assert [name.partition(":")[0] for name in names] == ["numpy@old", "numpy@new"]
 
 
 def test_a_run_without_a_measured_cell_is_no_document_of_times(

@@ -1,0 +1,214 @@
+"""Which interpreter runs a cell, and what is installed there.
+
+A cell's environment is a name: `current`, the path of an interpreter, or what is defined somewhere and made here.
+"""
+
+import importlib.util
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from orchestrator.environments import interpreters
+from orchestrator.environments.definitions import EXPORT, Definitions
+from orchestrator.environments.home import Home, in_use, root
+from orchestrator.environments.provision import Site, survey
+from orchestrator.errors import UsageError
+from orchestrator.frameworks import known
+from schemas.catalog import WORKER, Framework
+from schemas.environment import CURRENT, DEFAULT, EnvironmentRecord, EnvironmentSpecs
+from schemas.job import Cell, JobSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """A Python interpreter with what is installed beside it. One that is made here has a site.
+
+    `record` and `modules` are what was found there; None as long as it is not made, or not asked.
+    """
+
+    name: str
+    python: Path
+    record: EnvironmentRecord | None = None
+    modules: frozenset[str] | None = None
+    site: Site | None = None
+
+    def lacks(self, framework: Framework) -> str:
+        """Why a framework cannot run here, with what would change it; empty if it can, or if that is not known yet."""
+        return self._lacking({framework.package: framework.requirement} | WORKER)
+
+    def lacks_for_export(self, framework: Framework) -> str:
+        """Why the models of a framework cannot be exported here; empty as above."""
+        return self._lacking(framework.also_needs | WORKER if framework.exporter else {})
+
+    @property
+    def made(self) -> bool:
+        """Whether a job can be started here now."""
+        return self.site is None or self.record is not None
+
+    @property
+    def freeze(self) -> str:
+        """The hash of all that is installed here; empty as long as it is not made."""
+        return self.record.freeze if self.record else ""
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """What is set for every job here."""
+        return {} if self.site is None else self.site.definition.variables
+
+    def _lacking(self, needed: Mapping[str, str]) -> str:
+        missing = [package for package in needed if not self._has(package, needed[package])]
+        if not missing:
+            return ""
+        names = ", ".join(WORKER.get(package, package) for package in missing)
+        requirements = " ".join(shlex.quote(needed[package]) for package in missing)
+        verb = "are" if len(missing) > 1 else "is"
+        if self.site is not None:
+            return f"{names} {verb} not in the environment {self.name}; add {requirements} to its requirements"
+        where = "here" if self.name == CURRENT else "there"
+        return f"{names} {verb} not installed {where}; `{self.python} -m pip install {requirements}` does it"
+
+    def _has(self, package: str, requirement: str) -> bool:
+        """Whether a package is there; one that every worker needs, also in a version that will do."""
+        if self.name == CURRENT:
+            return importlib.util.find_spec(package) is not None
+        version = self.record.packages.get(package) if self.record and package in WORKER else None
+        if version is not None and not Requirement(requirement).specifier.contains(version, prereleases=True):
+            return False
+        return self.modules is None or package in self.modules
+
+
+@dataclass(frozen=True, slots=True)
+class Environments:
+    """The environments that names mean, for one sweep. Each is looked up once."""
+
+    own: EnvironmentSpecs = field(default_factory=dict)
+    home: Home = field(default_factory=lambda: Home(root()))
+    _found: dict[str, Environment] = field(default_factory=dict)
+
+    def find(self, name: str) -> Environment:
+        """The environment of that name.
+
+        Raises:
+            UsageError: there is none, or what is said of it cannot be.
+        """
+        if name not in self._found:
+            self._found[name] = self._look_up(name)
+        return self._found[name]
+
+    def _look_up(self, name: str) -> Environment:
+        if name == CURRENT:
+            return Environment(CURRENT, Path(sys.executable), interpreters.current())
+        if os.sep in name:
+            return stranger(name)
+        site = survey(Definitions(self.own).find(name), self.home)
+        ready, place = site.ready(), site.place
+        if ready is None or place is None:
+            return Environment(name, Path(), site=site)
+        return Environment(name, place.python, ready.environment, frozenset(ready.modules), site)
+
+    def forget(self) -> None:
+        """Look everything up again: what was not there has been made."""
+        self._found.clear()
+
+    def named(self, text: str, framework: str) -> str:
+        """The name of the environment that this text means for a framework."""
+        return known()[framework].environment if text == DEFAULT else absolute(text)
+
+    def exporting(self, cell: Cell) -> str:
+        """Where what a cell loads is exported: in an environment for that, unless its own is not made here."""
+        if elsewhere(cell):
+            return cell.environment
+        return f"{known()[cell.framework].exporter}{EXPORT}"
+
+    def beside(self, cell: Cell, framework: str) -> str:
+        """Where another framework runs for a cell: in its own environment, unless the cell's is not made here."""
+        return cell.environment if elsewhere(cell) else known()[framework].environment
+
+    def of(self, spec: JobSpec) -> Environment:
+        """The environment that a job runs in."""
+        return self.find(self.exporting(spec.cell) if spec.export else spec.cell.environment)
+
+    def needed(self, cells: Iterable[Cell]) -> dict[str, Environment]:
+        """All environments in which jobs of these cells run, by name."""
+        names: list[str] = []
+        for cell in cells:
+            names.append(cell.environment)
+            if known()[cell.framework].exporter:
+                names.append(self.exporting(cell))
+        return {name: self.find(name) for name in dict.fromkeys(names)}
+
+    def ready(self, framework: Framework) -> bool:
+        """Whether a framework can be measured at once in its default environment."""
+        found = self.find(framework.environment)
+        return found.record is not None and not found.lacks(framework)
+
+    def missing(self, cells: Iterable[Cell]) -> list[Site]:
+        """The environments that these cells need, and that have to be made first."""
+        every = self.needed(cells).values()
+        return [each.site for each in every if each.site is not None and each.record is None]
+
+    @contextmanager
+    def used(self, cells: Iterable[Cell]) -> Iterator[dict[str, EnvironmentRecord]]:
+        """All environments that these cells need, as they are; while entered, nobody removes one.
+
+        Raises:
+            UsageError: one was removed just now.
+        """
+        every = self.needed(cells)
+        sites = (each.site for each in every.values() if each.site is not None)
+        with in_use(site.place for site in sites if site.place is not None):
+            yield {name: each.record for name, each in every.items() if each.record is not None}
+
+    def refusal(self, cell: Cell) -> str:
+        """Why a cell cannot run in its environment, or its model cannot be exported; empty if it can be tried."""
+        framework, own = known()[cell.framework], self.find(cell.environment)
+        if reason := foreign(own, framework) or own.lacks(framework):
+            return reason
+        return self.find(self.exporting(cell)).lacks_for_export(framework) if framework.exporter else ""
+
+    def source(self, packages: Path) -> Path:
+        """From where a worker imports our own packages; beside them nothing is that another environment could import.
+
+        Where this project is installed among other distributions, a folder that leads to these two alone.
+        """
+        return self.home.source(packages) if next(packages.glob("*.dist-info"), None) else packages
+
+
+def elsewhere(cell: Cell) -> bool:
+    """Whether a cell runs in an environment that nothing is installed into here."""
+    return cell.environment == CURRENT or os.sep in cell.environment
+
+
+def absolute(text: str) -> str:
+    """A name as it is; the path of an interpreter from the root. A link stays: it says which environment is meant."""
+    return str(Path(text).expanduser().absolute()) if os.sep in text else text
+
+
+def foreign(environment: Environment, framework: Framework) -> str:
+    """That an environment which is not made yet will be for another framework; empty if it will not."""
+    site = environment.site
+    if site is None or environment.modules is not None or site.definition.serves in ("", framework.name):
+        return ""
+    return f"the environment {environment.name} is for {site.definition.serves}, and {framework.name} is not in it"
+
+
+def stranger(name: str) -> Environment:
+    """An interpreter that somebody else has made, into which nothing is installed.
+
+    Raises:
+        UsageError: it is none.
+    """
+    path = Path(name)
+    if path.is_dir():
+        raise UsageError(f"{name} is a folder; name the interpreter in it, such as {path.joinpath('bin', 'python')}")
+    if not os.access(path, os.X_OK):
+        raise UsageError(f"there is no interpreter {name} that can be run; name one, or an environment")
+    wanted = {package for each in known().values() for package in (each.package, *each.also_needs)}
+    found = interpreters.contents(path, sorted(wanted | WORKER.keys()))
+    return Environment(name, path, found.record, found.modules)

@@ -1,0 +1,174 @@
+"""What each name of an environment stands for: in the sweep file, in the user's own file, or built in."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import InvalidVersion, Version
+
+from orchestrator.errors import UsageError, unknown
+from orchestrator.frameworks import known
+from orchestrator.specfile import environments as from_file
+from orchestrator.system import Files
+from schemas.catalog import WORKER
+from schemas.environment import CURRENT, EnvironmentSpec, EnvironmentSpecs
+
+VERSION = "@"
+EXPORT = "-export"
+GPU = ("dev/nvidiactl", "proc/driver/nvidia/version")
+"""Files that are there where NVIDIA's driver is."""
+
+PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[^\]]*\])?\s*==\s*[^\s;=*]+(\s*;.*)?|[^@\s]+\s*@\s*\S+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """What an environment is to be. `stem` is what its folder's name begins with: all versions have the same.
+
+    `pinned` are the lines of its lock; empty: the requirements have to be resolved. `origin` says who has defined it,
+    `serves` for which framework, if it is for one alone.
+    """
+
+    name: str
+    stem: str
+    origin: str
+    python: str = ""
+    requirements: tuple[str, ...] = ()
+    lock: str = ""
+    pinned: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    serves: str = ""
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """All that has to be in it: what was asked, and what every worker needs."""
+        return self.pinned or tuple(dict.fromkeys([*self.requirements, *WORKER.values()]))
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """All definitions that hold for one sweep, the nearest first: its own, the user's, the built-in ones."""
+
+    own: EnvironmentSpecs = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    files: Files = field(default_factory=Files)
+
+    @property
+    def path(self) -> Path:
+        """Where the user's own file is, if there is one."""
+        folder = self.variables.get("XDG_CONFIG_HOME") or str(Path.home().joinpath(".config"))
+        return Path(folder).joinpath("plumbline", "environments.toml")
+
+    @property
+    def accelerated(self) -> bool:
+        """Whether this machine has an NVIDIA GPU, by its driver."""
+        return any(self.files.has(name) for name in GPU)
+
+    def every(self) -> dict[str, Definition]:
+        """All by name. What others call a version of one of them is not among them."""
+        users = {name: of(name, spec, str(self.path)) for name, spec in from_file(self.path).items()}
+        own = {name: of(name, spec, "the sweep file") for name, spec in self.own.items()}
+        return {each.name: each for each in built_in(accelerated=self.accelerated)} | users | own
+
+    def find(self, name: str) -> Definition:
+        """The definition of that name; `tensorflow@2.20` is `tensorflow` with its first requirement in that version.
+
+        Raises:
+            UsageError: there is none, or what it says cannot be.
+        """
+        every, (base, _, version) = self.every(), name.partition(VERSION)
+        if name in every:
+            return checked(every[name])
+        if base in every and version:
+            return at_version(checked(every[base]), name, version)
+        raise unknown("environment", name, [CURRENT, *every])
+
+
+def built_in(*, accelerated: bool) -> Iterable[Definition]:
+    """One for each framework that names one, and one for each that exports models for others."""
+    exporters: dict[str, dict[str, str]] = {}
+    for framework in known().values():
+        if framework.environment != CURRENT:
+            requirement = (framework.cuda if accelerated else "") or framework.requirement
+            yield Definition(
+                name=framework.environment, stem=framework.environment, origin="built in", requirements=(requirement,),
+                serves=framework.name,
+            )  # fmt: skip
+        if framework.exporter:
+            exporters.setdefault(framework.exporter, {}).update(framework.also_needs)
+    for exporter, needed in exporters.items():
+        name = f"{exporter}{EXPORT}"
+        yield Definition(name=name, stem=name, origin="built in", requirements=tuple(needed.values()), serves=exporter)
+
+
+def of(name: str, spec: EnvironmentSpec, origin: str) -> Definition:
+    """A definition as somebody has written it."""
+    return Definition(
+        name=name, stem=name, origin=origin, python=spec.python, requirements=spec.requirements, lock=spec.lock,
+        variables=spec.variables,
+    )  # fmt: skip
+
+
+def checked(definition: Definition) -> Definition:
+    """The same, with what its lock says, if its requirements are such.
+
+    Raises:
+        UsageError: one of them is none, or the lock is none.
+    """
+    if definition.lock:
+        return replace(definition, pinned=lines_of(Path(definition.lock), definition.name))
+    for text in definition.requirements:
+        try:
+            Requirement(text)
+        except InvalidRequirement as error:
+            why = str(error).splitlines()[0]
+            raise UsageError(f"the environment {definition.name}: {text!r} is no requirement: {why}") from error
+    return definition
+
+
+def at_version(definition: Definition, name: str, version: str) -> Definition:
+    """An environment with its first requirement in another version, exactly.
+
+    Raises:
+        UsageError: this is no version, or the environment has a lock.
+    """
+    if not definition.requirements:
+        raise UsageError(f"the environment {definition.name} has a lock, and so no other version: define another one")
+    try:
+        Version(version)
+    except InvalidVersion as error:
+        raise UsageError(
+            f"the environment {name}: {version!r} is no version; write it as in tensorflow@2.20"
+        ) from error
+    first, *others = definition.requirements
+    asked = Requirement(first)
+    extras = f"[{','.join(sorted(asked.extras))}]" if asked.extras else ""
+    marker = f"; {asked.marker}" if asked.marker else ""
+    return replace(definition, name=name, requirements=(f"{asked.name}{extras}=={version}{marker}", *others))
+
+
+def lines_of(lock: Path, name: str) -> tuple[str, ...]:
+    """The requirements in a lock, each in one exact version, with its hashes.
+
+    Raises:
+        UsageError: it cannot be read, says something else, or lacks what a worker needs.
+    """
+    try:
+        text = lock.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the environment {name}: cannot read its lock {lock}: {error}") from error
+    plain = re.sub(r"(?m)(^|\s)#.*$", "", text.replace("\\\n", " "))
+    lines = [" ".join(line.split()) for line in plain.splitlines() if line.strip()]
+    for line in lines:
+        if not PINNED.fullmatch(line.partition(" --hash=")[0]):
+            raise UsageError(
+                f"the environment {name}: {lock} says {line[:80]!r}, which is no package in one exact version; "
+                "`env lock` writes such a file"
+            )
+    there = {re.split(r"[\s=@\[]", line)[0].lower() for line in lines}
+    if missing := [needed for package, needed in WORKER.items() if package not in there]:
+        raise UsageError(f"the environment {name}: {lock} lacks {' and '.join(missing)}, which every worker needs")
+    return tuple(sorted(lines))

@@ -1,0 +1,137 @@
+"""Kills what makes an environment at random moments; a half-made one may never call itself ready, nor be used.
+
+`python -m tests.faults.provisioning --kills 20` prints a line for each kill and a JSON summary, and exits with 1 if a
+promise was broken. After a kill the next attempt begins at once, while whatever was left may still be dying.
+"""
+
+import argparse
+import base64
+import csv
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from orchestrator.environments.home import Home, Place
+
+CREATE = [sys.executable, "-m", "orchestrator", "env", "create", "victim", "--file", "victim.toml"]
+VICTIMS = ("orchestrator", "installer", "everything")
+PATIENCE_S = 600
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One kill and what was found at once after it. `broken` says which promise was broken."""
+
+    victim: str
+    moment_s: float
+    found: str
+    broken: tuple[str, ...]
+
+
+def campaign(
+    folder: Path, requirement: str, kills: int, longest_s: float, seed: int, variables: Mapping[str, str] = os.environ
+) -> Iterator[Kill]:
+    """Kill so many times, then let one attempt come to its end."""
+    (folder / "victim.toml").write_text(f"[environments.victim]\nrequirements = [{requirement!r}]\n")
+    home, rng = Home(folder / "home"), random.Random(seed)
+    variables = dict(variables) | {"PLUMBLINE_HOME": str(home.root), "PYTHONPATH": str(Path(__file__).parents[2])}
+    for _ in range(kills):
+        victim, moment_s = rng.choice(VICTIMS), rng.uniform(0.3, longest_s)
+        with subprocess.Popen(CREATE, cwd=folder, env=variables, stdout=subprocess.DEVNULL) as program:
+            with suppress(subprocess.TimeoutExpired):
+                program.wait(moment_s)
+            kill(program.pid, victim)
+        yield Kill(victim, moment_s, seen(home), tuple(broken(home)))
+        for place in home.places():
+            if place.ready() is not None:
+                place.clear()  # the next kill shall have something to hit
+    subprocess.run(CREATE, cwd=folder, env=variables, stdout=subprocess.DEVNULL, check=True, timeout=PATIENCE_S)
+    last = tuple(broken(home)) or (() if seen(home) == "ready" else ("in the end it is not ready",))
+    yield Kill("nothing", 0.0, seen(home), last)
+
+
+def kill(pid: int, victim: str) -> None:
+    """Kill the program, or its installer, or it with all that it has started."""
+    with suppress(psutil.NoSuchProcess):
+        program = psutil.Process(pid)
+        children = program.children(recursive=True)
+        hit = {"orchestrator": [program], "installer": children[-1:], "everything": [program, *children]}[victim]
+        for process in hit:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+def seen(home: Home) -> str:
+    """What is there: nothing, something, or a whole environment."""
+    states = ["ready" if place.ready() is not None else "unfinished" for place in home.places()]
+    return states[0] if states else "nothing"
+
+
+def broken(home: Home) -> Iterator[str]:
+    """What is wrong with environments that call themselves ready."""
+    for place in home.places():
+        ready = place.ready()
+        if ready is None:
+            continue
+        (packages,) = place.folder.glob("lib/python3*/site-packages")
+        found = {path.name.partition("-")[0].lower().replace("_", "-") for path in packages.glob("*.dist-info")}
+        due = {line.partition("==")[0] for line in ready.resolved}
+        yield from (f"{name} is missing" for name in sorted(due - found))
+        yield from unlike(place, packages)
+
+
+def unlike(place: Place, packages: Path) -> Iterator[str]:
+    """Files that a package lists and that are not there, or are not what it lists."""
+    for record in packages.glob("*.dist-info/RECORD"):
+        for name, digest, _ in csv.reader(record.read_text().splitlines()):
+            algorithm, _, expected = digest.partition("=")
+            path = packages / name
+            if digest and (not path.is_file() or hashed(path, algorithm) != expected):
+                yield f"{place.folder.name}: {name} is not what {record.parent.name} lists"
+
+
+def hashed(path: Path, algorithm: str) -> str:
+    """As a RECORD has it."""
+    digest = hashlib.new(algorithm, path.read_bytes()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def main() -> None:
+    """The long form."""
+    options = argparse.ArgumentParser()
+    options.add_argument("--kills", type=int, default=20)
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--requirement", default="jax==0.10.2")
+    options.add_argument("--longest", type=float, default=30.0, help="seconds until the latest kill")
+    given = options.parse_args()
+    made: list[Kill] = []
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        for each in campaign(Path(folder), given.requirement, given.kills, given.longest, given.seed):
+            print(f"{each.victim} after {each.moment_s:.2f} s: {each.found}; {each.broken or 'kept'}", flush=True)
+            made.append(each)
+    said = {
+        "kills": given.kills,
+        "took_s": round(time.monotonic() - start, 1),
+        "by victim": Counter(each.victim for each in made),
+        "found after it": Counter(each.found for each in made[:-1]),
+        "promises broken": [what for each in made for what in each.broken],
+    }
+    print(json.dumps(said, indent=1))
+    sys.exit(bool(said["promises broken"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from orchestrator.environments.definitions import Definition, Definitions
+from orchestrator.errors import UsageError
+from orchestrator.system import Files
+from schemas.catalog import FRAMEWORKS
+from schemas.environment import EnvironmentSpec
+
+WORKER = ("numpy", "pydantic>=2.10", "autograd>=1.9")
+
+
+def definitions(folder: Path, own: Mapping[str, EnvironmentSpec] | None = None) -> Definitions:
+    """Those of a user whose configuration and whose machine are this folder."""
+    return Definitions(dict(own or {}), {"XDG_CONFIG_HOME": str(folder)}, Files(folder))
+
+
+def users(folder: Path, text: str) -> Definitions:
+    (folder / "plumbline").mkdir()
+    (folder / "plumbline" / "environments.toml").write_text(text)
+    return definitions(folder)
+
+
+def found(folder: Path, name: str, own: Mapping[str, EnvironmentSpec] | None = None) -> Definition:
+    return definitions(folder, own).find(name)
+
+
+def test_each_framework_has_a_built_in_environment_with_exactly_its_requirement(tmp_path: Path) -> None:
+    for framework in FRAMEWORKS:
+        if framework.environment != "current":
+            assert found(tmp_path, framework.environment).asked == (framework.requirement, *WORKER)
+
+
+def test_numpy_and_the_instrument_need_none() -> None:
+    assert {each.name for each in FRAMEWORKS if each.environment == "current"} == {"numpy", "synthetic"}
+
+
+def test_what_exports_has_an_environment_apart_from_what_loads(tmp_path: Path) -> None:
+    asked = found(tmp_path, "torch-export").asked
+    assert [each.partition("==")[0] for each in asked[:3]] == ["torch", "onnx", "onnxscript"]
+    assert not any(each.startswith("torch") for each in found(tmp_path, "onnxruntime").asked)
+
+
+@pytest.mark.parametrize("sign", ["dev/nvidiactl", "proc/driver/nvidia/version"])
+def test_a_machine_with_a_gpu_has_cuda_builds_where_these_are_other_packages(tmp_path: Path, sign: str) -> None:
+    assert not definitions(tmp_path).accelerated
+    assert found(tmp_path, "tensorflow").requirements == ("tensorflow-cpu==2.21.0",)
+    (tmp_path / sign).parent.mkdir(parents=True)
+    (tmp_path / sign).touch()
+    assert definitions(tmp_path).accelerated
+    assert found(tmp_path, "tensorflow").requirements == ("tensorflow[and-cuda]==2.21.0",)
+    assert found(tmp_path, "tensorflow@2.20").requirements == ("tensorflow[and-cuda]==2.20",)
+    assert found(tmp_path, "torch").requirements == ("torch==2.13.0",)
+
+
+def test_a_version_replaces_that_of_the_first_requirement_and_nothing_else(tmp_path: Path) -> None:
+    own = {
+        "mine": EnvironmentSpec(requirements=("tiny[fast]>=1; python_version>'3'", "helper<2"), variables={"A": "b"})
+    }
+    older = found(tmp_path, "mine@0.5", own)
+    assert older.requirements == ('tiny[fast]==0.5; python_version > "3"', "helper<2")
+    assert (older.variables, older.stem) == ({"A": "b"}, "mine")
+
+
+def test_the_sweep_file_goes_before_the_users_own_and_that_before_what_is_built_in(tmp_path: Path) -> None:
+    text = "[environments.torch]\nrequirements = ['torch==1.0']\n[environments.jax]\nrequirements = ['jax==1.0']\n"
+    user = users(tmp_path, text)
+    own = {"torch": EnvironmentSpec(requirements=("torch==2.0",))}
+    both = definitions(tmp_path, own)
+    assert both.find("torch").requirements == ("torch==2.0",)
+    assert both.find("jax").requirements == ("jax==1.0",)
+    assert both.find("openvino").origin == "built in"
+    assert user.find("torch").origin.endswith("environments.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("tensorfow", "unknown environment 'tensorfow'; did you mean tensorflow?"),
+        ("tensorfow@2.20", "unknown environment 'tensorfow@2.20'; did you mean tensorflow?"),
+        (
+            "zzz",
+            "unknown environment 'zzz'; valid: bad, current, jax, locked, onnxruntime, openvino, tensorflow,",
+        ),
+        ("tensorflow@latest", "'latest' is no version; write it as in tensorflow@2.20"),
+        ("tensorflow@", "unknown environment 'tensorflow@'; did you mean tensorflow?"),
+        ("bad", "the environment bad: 'tensorflow=2' is no requirement"),
+        ("bad@1", "the environment bad: 'tensorflow=2' is no requirement"),
+        ("locked", "cannot read its lock /no/such/file"),
+    ],
+)
+def test_a_mistake_is_named_with_what_would_be_right(tmp_path: Path, name: str, sentence: str) -> None:
+    own = {"bad": EnvironmentSpec(requirements=("tensorflow=2",)), "locked": EnvironmentSpec(lock="/no/such/file")}
+    with pytest.raises(UsageError, match=re.escape(sentence)):
+        found(tmp_path, name, own)
+
+
+LOCK = """\
+# a comment
+autograd==1.9
+numpy==2.9 \\
+    --hash=sha256:aa \\
+    --hash=sha256:bb
+pydantic==2.99  # another
+tiny @ file:///somewhere/tiny-1.0-py3-none-any.whl
+helper[all]==0.5; python_version > "3.9"
+"""
+
+
+def locked(folder: Path, text: str) -> Definition:
+    (folder / "a.lock").write_text(text)
+    return found(folder, "mine", {"mine": EnvironmentSpec(lock=str(folder / "a.lock"))})
+
+
+def test_a_lock_is_taken_as_it_is_with_its_hashes(tmp_path: Path) -> None:
+    assert locked(tmp_path, LOCK).asked == (
+        "autograd==1.9",
+        'helper[all]==0.5; python_version > "3.9"', "numpy==2.9 --hash=sha256:aa --hash=sha256:bb", "pydantic==2.99",
+        "tiny @ file:///somewhere/tiny-1.0-py3-none-any.whl",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("tiny>=1.0", "says 'tiny>=1.0', which is no package in one exact version"),
+        ("tiny==1.*", "says 'tiny==1.*'"),
+        ("tiny", "says 'tiny'"),
+        ("--find-links /somewhere", "says '--find-links /somewhere'"),
+        ("-r another.txt", "says '-r another.txt'"),
+    ],
+)
+def test_a_lock_that_leaves_something_open_is_none(tmp_path: Path, line: str, sentence: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(sentence)):
+        locked(tmp_path, LOCK + line)
+
+
+def test_a_lock_without_what_a_worker_needs_is_none(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"a\.lock lacks pydantic>=2\.10, which every worker needs"):
+        locked(tmp_path, LOCK.replace("pydantic", "pedantic"))
+
+
+def test_a_lock_has_one_version_and_no_other(tmp_path: Path) -> None:
+    (tmp_path / "a.lock").write_text(LOCK)
+    with pytest.raises(UsageError, match="the environment mine has a lock, and so no other version"):
+        found(tmp_path, "mine@2", {"mine": EnvironmentSpec(lock=str(tmp_path / "a.lock"))})

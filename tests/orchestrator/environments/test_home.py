@@ -1,0 +1,97 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from orchestrator import lock
+from orchestrator.environments.home import MARKER, Home, Place, in_use, key, root
+from orchestrator.errors import UsageError
+from tests.orchestrator.environments.conftest import Shop, a_definition
+
+
+@pytest.fixture
+def place(home: Home) -> Place:
+    home.prepare()
+    return home.place("tensorflow@2.20", key("x"))
+
+
+@pytest.mark.parametrize(
+    ("variables", "where"),
+    [
+        ({"PLUMBLINE_HOME": "/mine", "XDG_CACHE_HOME": "/cache"}, "/mine"),
+        ({"XDG_CACHE_HOME": "/cache"}, "/cache/plumbline"),
+        ({"PLUMBLINE_HOME": "", "XDG_CACHE_HOME": ""}, str(Path.home() / ".cache" / "plumbline")),
+    ],
+)
+def test_environments_are_kept_where_the_user_says_or_in_his_cache(variables: dict[str, str], where: str) -> None:
+    assert str(root(variables)) == where
+
+
+def test_a_place_has_its_name_and_its_key_in_its_folder(place: Place) -> None:
+    assert place.folder.name == f"tensorflow@2.20-{key('x')}"
+    assert place.name == "tensorflow@2.20"
+    assert {place.lock.parent, place.log.parent} == {place.folder.parent}
+
+
+def test_a_key_depends_on_every_part_and_where_it_ends() -> None:
+    assert len({key("a", "b"), key("ab"), key("a", "b", ""), key("b", "a")}) == 4
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", '{"schema_version": 99}'])
+def test_what_is_no_marker_of_this_version_makes_nothing_ready(place: Place, text: str) -> None:
+    place.python.parent.mkdir(parents=True)
+    place.python.touch()
+    (place.folder / MARKER).write_text(text)
+    assert place.ready() is None
+
+
+def test_only_folders_with_a_key_are_environments(home: Home, place: Place) -> None:
+    place.folder.mkdir()
+    place.folder.with_name("something else").mkdir()
+    place.lock.touch()
+    assert list(home.places()) == [place]
+
+
+def test_a_home_that_cannot_be_written_to_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"cannot keep environments in .*file: .*; name another folder in PLUMBLINE_"):
+        Home(tmp_path / "file").prepare()
+
+
+def test_what_requirements_came_to_is_kept_by_name_and_request(home: Home) -> None:
+    home.prepare()
+    assert home.resolved("tiny", key("1")) == ()
+    home.keep("tiny", key("1"), ("a==1", "b==2"))
+    assert home.resolved("tiny", key("1")) == ("a==1", "b==2")
+    assert home.resolved("tiny", key("2")) == home.resolved("tin", key("1")) == ()
+    home.forget()
+    assert home.resolved("tiny", key("1")) == ()
+
+
+def test_a_file_that_two_names_share_counts_once(place: Place) -> None:
+    place.folder.mkdir()
+    (place.folder / "one").write_bytes(b"x" * 100_000)
+    os.link(place.folder / "one", place.folder / "two")
+    assert 100_000 <= place.size_bytes() < 150_000
+
+
+def test_while_environments_are_in_use_nobody_has_one_alone(made: Shop) -> None:
+    place = made.place(a_definition())
+    with in_use([place]), in_use([place]), pytest.raises(lock.Held), lock.held(place.lock, "me"):
+        pass
+    with lock.held(place.lock, "me"), pytest.raises(UsageError, match="is being changed"), in_use([place]):
+        pass
+
+
+def test_one_that_was_removed_meanwhile_is_not_used(place: Place) -> None:
+    with pytest.raises(UsageError, match="was removed just now; run again"), in_use([place]):
+        pass
+
+
+def test_a_worker_finds_our_own_packages_and_nothing_beside_them(home: Home, tmp_path: Path) -> None:
+    for name in ("schemas", "workers", "numpy"):
+        (tmp_path / "site" / name).mkdir(parents=True)
+    folder = home.source(tmp_path / "site")
+    assert sorted(path.name for path in folder.iterdir()) == ["schemas", "workers"]
+    assert (folder / "workers").resolve() == tmp_path / "site" / "workers"
+    assert home.source(tmp_path / "site") == folder

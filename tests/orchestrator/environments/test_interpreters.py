@@ -1,0 +1,89 @@
+import os
+import platform
+import stat
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from orchestrator.environments import interpreters
+from orchestrator.errors import UsageError
+
+MINOR = ".".join(platform.python_version_tuple()[:2])
+
+
+def program(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def test_without_a_wish_it_is_the_one_that_runs_this_and_outside_of_its_environment() -> None:
+    ours = interpreters.find("", "x")
+    program = "import sys; print(sys.prefix == sys.base_prefix)"
+    assert subprocess.check_output([ours.path, "-c", program]) == b"True\n"
+    assert interpreters.find(MINOR, "x") == ours
+
+
+def test_the_same_python_is_the_same_whether_it_is_asked_or_looked_at() -> None:
+    asked = interpreters.find(sys.executable, "x")
+    assert asked.identity == interpreters.ours().identity
+    assert asked.path == Path(sys.executable)
+
+
+def test_the_current_environment_is_what_its_interpreter_says_from_outside() -> None:
+    inside, outside = interpreters.current(), interpreters.contents(Path(sys.executable), ["json"])
+    assert outside.record.packages.items() >= {"pydantic": inside.packages["pydantic"]}.items()
+    assert outside.record.freeze == inside.freeze
+    assert {"pydantic", "json", "numpy"} <= outside.modules
+
+
+def test_an_environment_is_asked_for_what_is_in_it_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    venv.create(tmp_path / "bare", symlinks=True)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    found = interpreters.contents(tmp_path / "bare" / "bin" / "python", ["pydantic", "json"])
+    assert found.record.packages == {}
+    assert found.modules == {"json"}
+
+
+@pytest.mark.parametrize(
+    "text", ["#!/bin/sh\nexit 1\n", "#!/bin/sh\necho hello\n", "#!/bin/sh\necho '[]'\n", "no program"]
+)
+def test_what_does_not_answer_is_no_interpreter(tmp_path: Path, text: str) -> None:
+    path = program(tmp_path / "python", text)
+    with pytest.raises(UsageError, match=f"{path} is no interpreter of Python that answers"):
+        interpreters.contents(path, [])
+    with pytest.raises(UsageError, match=f"the environment x: {path} is no interpreter"):
+        interpreters.find(str(path), "x")
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.14", "3.8.18"])
+def test_a_python_that_nothing_works_with_is_refused_with_those_that_do(tmp_path: Path, version: str) -> None:
+    answer = f'{{"python": "{version}", "identity": "x"}}'
+    path = program(tmp_path / "python", f"#!/bin/sh\necho '{answer}'\n")
+    with pytest.raises(UsageError, match=rf"is Python {version}.*, and workers need 3\.11 to 3\.13"):
+        interpreters.contents(path, [])
+    with pytest.raises(UsageError, match=r"the environment x.* 3\.11 to 3\.13"):
+        interpreters.find(version, "x")
+
+
+@pytest.mark.parametrize("asked", ["latest", "3", "3.x", "python3.12", "4.1"])
+def test_a_version_that_is_none_is_refused(asked: str) -> None:
+    with pytest.raises(UsageError, match=f"the environment x: '{asked}' is no version of Python; write it as in 3.12"):
+        interpreters.find(asked, "x")
+
+
+def test_a_version_is_looked_for_on_the_path_past_what_only_calls_itself_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = next(minor for minor in ("3.11", "3.12", "3.13") if minor != MINOR)
+    program(tmp_path / "shims" / f"python{other}", "#!/bin/sh\necho 'not found' >&2\nexit 127\n")
+    monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path / "shims"), str(tmp_path / "real")]))
+    with pytest.raises(UsageError, match=f"asks for Python {other}, which neither uv nor the PATH has"):
+        interpreters.find(other, "x")
+    answer = f'{{"python": "{other}.7", "identity": "its build"}}'
+    path = program(tmp_path / "real" / f"python{other}", f"#!/bin/sh\necho '{answer}'\n")
+    assert interpreters.find(other, "x") == interpreters.Interpreter(path, "its build")
