@@ -81,11 +81,8 @@ def test_s_ends_the_running_job_and_leaves_its_cell_out(folder: Path) -> None:
         terminal.press("s")
         assert terminal.ended() == Exit.FINE
     ended = {(record.spec.cell.label, record.spec.block): record.outcome for record in records(folder)}
-    assert ended == {
-        ("synthetic:hang", 1): "skipped",
-        ("synthetic:spin", 1): "measured",
-        ("synthetic:spin", 2): "measured",
-    }
+    assert [outcome for (label, _), outcome in ended.items() if label.startswith("synthetic:hang")] == ["skipped"]
+    assert [ended["synthetic:spin", block] for block in (1, 2)] == ["measured", "measured"]
     skipped = next(record for record in records(folder) if record.outcome == "skipped")
     assert skipped.reason == "its user skipped its cell"
     assert manifest(folder).finished
@@ -127,7 +124,7 @@ MANY = ("--workloads", "rnn_cell,rnn,mlp", "--tasks", "forward,backward", "--fra
 
 @pytest.mark.parametrize(("columns", "lines"), [(80, 24), (40, 15), (200, 60)])
 def test_the_dashboard_fits_its_terminal(folder: Path, columns: int, lines: int) -> None:
-    with Terminal(sweep(*MANY, blocks=1), folder, columns=columns, lines=lines) as terminal:
+    with Terminal(sweep(*MANY, blocks=2), folder, columns=columns, lines=lines) as terminal:
         for jobs in (3, 8):
             assert whole(terminal.until(partial(reached, jobs)).splitlines())
         terminal.press("q")
