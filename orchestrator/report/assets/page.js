@@ -1,0 +1,104 @@
+"use strict";
+
+const text = (id) => document.getElementById(id).textContent;
+const specifications = JSON.parse(text("specifications"));
+const options = {
+  actions: false, ast: true, config: JSON.parse(text("config")), defaultStyle: false, renderer: "svg",
+  tooltip: { theme: "custom", disableDefaultStyle: true },
+};
+const kinds = ["workload", "task", "framework"];
+const DASHES = [[], [8, 3], [2, 2], [8, 3, 2, 3]];
+const SHAPES = ["circle", "square", "diamond", "triangle-up", "cross", "triangle-down"];
+const TONES = 8;
+
+const filter = document.getElementById("filter");
+const figures = [...document.querySelectorAll("figure.picture")];
+const views = new Map();
+
+/** The numbers that are ticked, by kind; no entry where there is nothing to choose from. */
+function chosen() {
+  const boxes = [...filter.querySelectorAll("input")];
+  const of = (kind) => boxes.filter((box) => box.name === kind);
+  return new Map(
+    kinds.filter((kind) => of(kind).length)
+      .map((kind) => [kind, new Set(of(kind).filter((box) => box.checked).map((box) => Number(box.value)))]),
+  );
+}
+
+/** Whether a row is shown: all its frameworks, its workload and its task are ticked. */
+function passes(marks, ticked) {
+  return [...ticked].every(([kind, numbers]) => (marks[kind] || []).every((number) => numbers.has(number)));
+}
+
+/** Whether a group is shown: its workload and task are ticked, and any of its frameworks. */
+function hasAny(marks, ticked) {
+  return [...ticked].every(([kind, numbers]) => marks[kind].some((number) => numbers.has(number)));
+}
+
+function marksOf(element) {
+  return Object.fromEntries(
+    kinds.filter((kind) => kind in element.dataset).map((kind) => [kind, element.dataset[kind].split(" ").map(Number)]),
+  );
+}
+
+/** A picture's rows as objects, those that are shown. */
+function rowsOf(data, ticked) {
+  return data.rows
+    .map((row) => Object.fromEntries(row.map((value, index) => [data.columns[index], value])))
+    .filter((row) => passes(row, ticked));
+}
+
+/** A picture's specification, with the modes that are shown and what tells them apart. */
+function specificationOf(data, rows) {
+  const there = new Set(rows.map((row) => row.mode));
+  const modes = data.modes.filter(([mode]) => there.has(mode));
+  const filled = {
+    $modes: modes.map(([mode]) => mode),
+    $tones: modes.map(([, place]) => `var(--tone-${place % TONES})`),
+    $dashes: modes.map(([, place]) => DASHES[place % DASHES.length]),
+    $shapes: modes.map(([, place]) => SHAPES[place % SHAPES.length]),
+  };
+  const fill = (key, value) => (typeof value === "string" && value in filled ? filled[value] : value);
+  return JSON.parse(JSON.stringify(specifications[data.kind]), fill);
+}
+
+async function draw(figure) {
+  const data = JSON.parse(figure.querySelector("script").textContent);
+  const rows = rowsOf(data, chosen());
+  const place = figure.querySelector(".drawing");
+  figure.classList.toggle("empty", !rows.length);
+  views.get(figure)?.finalize();
+  views.delete(figure);
+  if (rows.length) {
+    views.set(figure, await vegaEmbed(place, { ...specificationOf(data, rows), data: { values: rows } }, options));
+  } else {
+    place.textContent = "Nothing of this is ticked in the filter.";
+  }
+}
+
+/** Draw each picture when it comes near, and again after the filter has changed. */
+const watcher = new IntersectionObserver((entries) => {
+  for (const entry of entries.filter((each) => each.isIntersecting)) {
+    watcher.unobserve(entry.target);
+    draw(entry.target);
+  }
+}, { rootMargin: "800px" });
+
+function applyFilter() {
+  const ticked = chosen();
+  for (const group of document.querySelectorAll(".group")) group.hidden = !hasAny(marksOf(group), ticked);
+  for (const row of document.querySelectorAll("tbody tr")) row.hidden = !passes(marksOf(row), ticked);
+  const groups = [...document.querySelectorAll("section.group")];
+  const showing = groups.filter((group) => !group.hidden).length;
+  document.getElementById("showing").textContent = `${showing} of ${groups.length} groups are shown.`;
+  for (const figure of figures) {
+    watcher.unobserve(figure);
+    watcher.observe(figure);
+  }
+}
+
+filter.hidden = !filter.querySelector("input");
+filter.addEventListener("change", applyFilter);
+filter.addEventListener("submit", (event) => event.preventDefault());
+window.addEventListener("beforeprint", () => figures.filter((figure) => !views.has(figure)).forEach(draw));
+applyFilter();

@@ -1,0 +1,131 @@
+"""Times per call as dots and bars on a logarithmic axis, ties joined by a line."""
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from orchestrator.analysis.results import Group, Result
+from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, drawn, ends
+from orchestrator.report.pictures.encoding import DURATIONS, modes, quantity, told, where
+from orchestrator.report.units import between, duration, places, ratio
+from orchestrator.report.words import fastest
+
+X = quantity("ns", "time per call", log=True, labels=DURATIONS, padding=24)
+SPEC: Spec = {
+    "height": {"step": 30},
+    "encoding": {"y": modes()},
+    "layer": [
+        {
+            "transform": where("datum.part == 'tie'"),
+            "mark": {"type": "line", "stroke": "var(--faint)", "strokeWidth": 3},
+            "encoding": {"x": X, "detail": {"field": "pair", "type": "nominal"}},
+        },
+        {
+            "transform": where("datum.part != 'tie' && isValid(datum.low)"),
+            "mark": {"type": "rule", "strokeWidth": 4, "stroke": "var(--tone-0)"},
+            "encoding": {"x": X | {"field": "low"}, "x2": {"field": "high"}},
+        },
+        {
+            "transform": where("datum.part != 'tie'"),
+            "mark": {"type": "point", "size": 90, "filled": True, "opacity": 1},
+            "encoding": {
+                "x": X,
+                "shape": {"field": "part", "type": "nominal", "legend": None,
+                          "scale": {"domain": ["ranked", "clone", "barred"], "range": ["circle", "diamond", "cross"]}},
+                "fill": {"field": "part", "type": "nominal", "legend": None,
+                         "scale": {"domain": ["ranked", "clone", "barred"],
+                                   "range": ["var(--tone-0)", "var(--ink)", "var(--bad)"]}},
+                "tooltip": told(mode="mode", shown="time per call", said="result"),
+            },
+        },
+    ],
+}  # fmt: skip
+
+
+def figure(section: Section) -> Figure:
+    """The times of one group."""
+    group = section.group
+    timed = [result for result in group.results if result.floor_ns.estimate > 0]
+    return Figure(
+        kind="times",
+        title="Time per call",
+        finding=" ".join(fastest(group)) or "None of these modes is shown to be the fastest.",
+        reading="Further left is faster. A dot is the median over processes of each one's fastest sample, its bar the "
+        "95 % interval; dots joined by a line cannot be told apart; a diamond is the A/A clone, a cross a time that "
+        "does not count.",
+        columns=("part", "mode", "ns", "low", "high", "pair", "shown", "said"),
+        rows=(*map(dot, timed), *ties(section)),
+        table=Table(
+            ("mode", "time per call", "95 % interval", "rank", "ratio to baseline", "95 % interval", "first result",
+             "processes", "grade", "result"),
+            tuple(rows(group)),
+        ),
+        modes=section.modes,
+    )  # fmt: skip
+
+
+def dot(result: Result) -> Row:
+    """One cell that has a time, whether or not it counts."""
+    measured = result.outcome == "measured"
+    part = "barred" if not measured else "clone" if result.cell.replica else "ranked"
+    said = "measured" if measured else f"{result.outcome}: {result.reason}"
+    shown = duration(result.floor_ns.estimate)
+    low, high = ends(result.floor_ns)
+    return Row(
+        cells=(part, result.label, drawn(result.floor_ns.estimate), low, high, None, shown, said),
+        frameworks=(result.cell.framework,),
+    )
+
+
+def ties(section: Section) -> Iterator[Row]:
+    """For each two cells that cannot be told apart the ends of the line that joins them."""
+    standings = section.group.standings
+    for number, (one, other) in enumerate(combinations(standings, 2)):
+        if other.cell in one.tied_with:
+            both = tuple(section.framework(each.cell) for each in (one, other))
+            for each in (one, other):
+                at = drawn(section.group.result(each.cell).floor_ns.estimate)
+                yield Row(cells=("tie", each.cell, at, None, None, number, None, None), frameworks=both)
+
+
+def rows(group: Group) -> Iterator[Row]:
+    """Every cell of the group: the ranked by their place, then the clone, then what has no rank."""
+    against = group.against | ({group.clone.cell: group.clone} if group.clone else {})
+    ranks = {standing.cell: places(standing.best, standing.worst) for standing in group.standings}
+    order = [group.result(standing.cell) for standing in group.standings]
+    for result in (*order, *(each for each in group.results if each.label not in ranks)):
+        found = against.get(result.label)
+        yield Row(
+            cells=(
+                result.label,
+                duration(result.floor_ns.estimate),
+                spanned(result),
+                ranks.get(result.label, ""),
+                ratio(found.ratio.estimate) if found else "",
+                between(found.ratio) if found else "",
+                duration(result.first_ns.estimate),
+                result.jobs,
+                result.grade if result.outcome == "measured" else "",
+                said(group, result),
+            ),
+            frameworks=(result.cell.framework,),
+        )
+
+
+def spanned(result: Result) -> str:
+    """The ends of a time's interval; empty where the data support none."""
+    low, high = ends(result.floor_ns)
+    return f"{duration(low)} to {duration(high)}" if low and high else ""
+
+
+def said(group: Group, result: Result) -> str:
+    """A verdict, or why there is none."""
+    if result.outcome is None:
+        return "not run"
+    if result.outcome != "measured":
+        return f"{result.outcome}: {result.reason}"
+    if group.clone is not None and result.label == group.clone.cell:
+        return f"A/A clone: {group.clone.verdict}"
+    if result.label == group.baseline:
+        return "baseline"
+    found = group.against.get(result.label)
+    return str(found.verdict) if found else "A/A clone"
