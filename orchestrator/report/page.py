@@ -163,7 +163,8 @@ def refused(group: Group) -> Iterator[Row]:
     for each in group.results:
         if each.outcome != "measured":
             time = duration(each.floor_ns.estimate) if each.floor_ns.estimate > 0 else ""
-            said = (each.outcome or "not run", time, each.reason, each.advice)
+            advice = f"{each.reason} → {each.advice}" if each.advice else each.reason
+            said = (each.outcome or "not run", time, advice)
             yield Row(
                 cells=(each.label, group.title, *said), frameworks=(each.cell.framework,),
                 workload=each.cell.workload, task=each.cell.task,

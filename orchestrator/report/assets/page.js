@@ -2,8 +2,9 @@
 
 const text = (id) => document.getElementById(id).textContent;
 const specifications = JSON.parse(text("specifications"));
+const ERRORS = 1; // a picture that lacks one of its layers is nothing to warn of
 const options = {
-  actions: false, ast: true, config: JSON.parse(text("config")), defaultStyle: false, renderer: "svg",
+  actions: false, ast: true, config: JSON.parse(text("config")), defaultStyle: false, logLevel: ERRORS, renderer: "svg",
   tooltip: { theme: "custom", disableDefaultStyle: true },
 };
 const kinds = ["workload", "task", "framework"];
@@ -41,25 +42,32 @@ function marksOf(element) {
   );
 }
 
-/** A picture's rows as objects, those that are shown. */
+const toneOf = (place) => `var(--tone-${place % TONES})`;
+
+/** A picture's rows as objects, those that are shown, each with its mode's colour. */
 function rowsOf(data, ticked) {
+  const tones = new Map(data.modes.map(([mode, place]) => [mode, toneOf(place)]));
   return data.rows
     .map((row) => Object.fromEntries(row.map((value, index) => [data.columns[index], value])))
-    .filter((row) => passes(row, ticked));
+    .filter((row) => passes(row, ticked))
+    .map((row) => ({ ...row, tone: tones.get(row.mode) }));
 }
 
 /** A picture's specification, with the modes that are shown and what tells them apart. */
 function specificationOf(data, rows) {
+  const spec = specifications[data.kind];
+  const { step, fields } = spec.usermeta ?? { step: 0, fields: [] };
   const there = new Set(rows.map((row) => row.mode));
   const modes = data.modes.filter(([mode]) => there.has(mode));
   const filled = {
+    $height: step * new Set(rows.map((row) => JSON.stringify(fields.map((field) => row[field])))).size,
     $modes: modes.map(([mode]) => mode),
-    $tones: modes.map(([, place]) => `var(--tone-${place % TONES})`),
+    $tones: modes.map(([, place]) => toneOf(place)),
     $dashes: modes.map(([, place]) => DASHES[place % DASHES.length]),
     $shapes: modes.map(([, place]) => SHAPES[place % SHAPES.length]),
   };
   const fill = (key, value) => (typeof value === "string" && value in filled ? filled[value] : value);
-  return JSON.parse(JSON.stringify(specifications[data.kind]), fill);
+  return JSON.parse(JSON.stringify(spec), fill);
 }
 
 async function draw(figure) {

@@ -1,7 +1,8 @@
 """The pictures of a run: each a file with what Vega-Lite is to draw, and from what.
 
 A picture's specification is the same for all groups, and stands in a page once. Where it says `$modes`, `$tones`,
-`$dashes` or `$shapes`, the page puts the modes that are shown, and for each of them a colour, a dash and a marker.
+`$dashes` or `$shapes`, the page puts the modes that are shown, and for each of them a colour, a dash and a marker; and
+for `$height` as many rows as it has.
 """
 
 import math

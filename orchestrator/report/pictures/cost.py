@@ -8,23 +8,23 @@ from orchestrator.analysis.curve import Start
 from orchestrator.analysis.totals import numbers_of_calls, totals
 from orchestrator.report import breakeven
 from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, drawn, ends
-from orchestrator.report.pictures.encoding import COUNTS, DURATIONS, dash, quantity, told, tone, where
+from orchestrator.report.pictures.encoding import COUNTS, DURATIONS, TENS, dash, own_tone, quantity, told, tone, where
 from orchestrator.report.units import duration, number, rounded
 
-Y = quantity("ns", "time in all", log=True, labels=DURATIONS)
+Y = quantity("ns", "time in all", at=TENS, labels=DURATIONS)
 SPEC: Spec = {
     "height": 320,
-    "encoding": {"x": quantity("calls", "calls", log=True, labels=COUNTS, nice=False), "color": tone()},
+    "encoding": {"x": quantity("calls", "calls", at=TENS, labels=COUNTS, nice=False)},
     "layer": [
         {
             "transform": where("datum.part == 'line' && isValid(datum.low)"),
-            "mark": {"type": "area", "opacity": 0.18},
-            "encoding": {"y": Y | {"field": "low"}, "y2": {"field": "high"}},
+            "mark": {"type": "area", "opacity": 0.15},
+            "encoding": {"y": Y | {"field": "low"}, "y2": {"field": "high"}, "fill": own_tone()},
         },
         {
             "transform": where("datum.part == 'line'"),
             "mark": {"type": "line", "strokeWidth": 2},
-            "encoding": {"y": Y, "strokeDash": dash()},
+            "encoding": {"y": Y, "stroke": tone(), "strokeDash": dash()},
         },
         {
             "transform": where("datum.part == 'paid'"),

@@ -1,5 +1,6 @@
 """Parts of Vega-Lite specifications that several pictures share."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from orchestrator.report.pictures import Spec
@@ -11,21 +12,26 @@ SI: Final = (
 )
 DURATIONS: Final = SI.format("s", "ms", "µs", "ns")
 RATES: Final = SI.format("G", "M", "k", "")
-SIZES: Final = (
-    "datum.value >= 1073741824 ? format(datum.value / 1073741824, '~g') + ' GiB'"
-    " : format(datum.value / 1048576, '~g') + ' MiB'"
-)
 COUNTS: Final = "datum.value >= 1e6 ? format(datum.value, '~s') : format(datum.value, ',')"
 
+TENS: Final = [10.0**power for power in range(-3, 19)]
+ONE_TWO_FIVE: Final = [step * power for power in TENS for step in (1, 2, 5)]
+"""Ticks of logarithmic axes, of which an axis shows what it has room for."""
 
-def quantity(field: str, title: str | None, *, log: bool = False, labels: str = "", **scale: Any) -> Spec:
-    """A number on an axis. `labels` is how its ticks are written, as a Vega expression."""
-    axis: Spec = {"title": title, "labelOverlap": True, "labelSeparation": 8, "tickCount": 8}
+
+def rows_of(step: int, *fields: str) -> Spec:
+    """So high that each combination of these fields has a row of so many pixels; the page counts them."""
+    return {"height": "$height", "usermeta": {"step": step, "fields": [*fields]}}
+
+
+def quantity(field: str, title: str, *, at: Sequence[float] = (), labels: str = "", **scale: Any) -> Spec:
+    """A number on an axis, which is logarithmic if ticks are given. `labels`: a Vega expression that writes a tick."""
+    axis: Spec = {"title": title, "labelOverlap": "greedy", "labelSeparation": 6}
     return {
         "field": field,
         "type": "quantitative",
-        "axis": axis | ({"labelExpr": labels} if labels else {}),
-        "scale": ({"type": "log"} if log else {"zero": False}) | scale,
+        "axis": axis | ({"values": at} if at else {"tickCount": 6}) | ({"labelExpr": labels} if labels else {}),
+        "scale": ({"type": "log"} if at else {"zero": False}) | scale,
     }
 
 
@@ -35,9 +41,14 @@ def modes(**more: Any) -> Spec:
             **more}  # fmt: skip
 
 
-def tone(**more: Any) -> Spec:
-    """Each mode its colour."""
-    return {"field": "mode", "type": "nominal", "title": None, "scale": {"domain": "$modes", "range": "$tones"}, **more}
+def tone() -> Spec:
+    """Each mode its colour, with a legend."""
+    return {"field": "mode", "type": "nominal", "title": None, "scale": {"domain": "$modes", "range": "$tones"}}
+
+
+def own_tone() -> Spec:
+    """The same colour for a mark that the legend need not show; the page adds it to each row."""
+    return {"field": "tone", "type": "nominal", "scale": None, "legend": None}
 
 
 def dash() -> Spec:

@@ -7,26 +7,26 @@ from orchestrator.analysis.ledger import PHASES, Entry, ledger
 from orchestrator.report.memory import spread
 from orchestrator.analysis.memory import MEANING
 from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, drawn, reports
-from orchestrator.report.pictures.encoding import SIZES, dash, quantity, told, tone
+from orchestrator.report.pictures.encoding import dash, own_tone, quantity, told, tone
 from orchestrator.report.units import size
 
 NAMES: Final = [phase.replace("_", " ") for phase in PHASES]
-Y = quantity("end", "resident", labels=SIZES)
+Y = quantity("end", "resident, MiB")
 SPEC: Spec = {
     "height": 320,
     "encoding": {
         "x": {"field": "phase", "type": "ordinal", "title": None, "sort": NAMES,
               "axis": {"labelAngle": -40, "grid": False}},
-        "color": tone(),
-    },
+        },
     "layer": [
         {
             "mark": {"type": "line", "interpolate": "step", "strokeWidth": 2},
-            "encoding": {"y": Y, "strokeDash": dash()},
+            "encoding": {"y": Y, "stroke": tone(), "strokeDash": dash()},
         },
         {
             "mark": {"type": "tick", "thickness": 3, "bandSize": 14, "orient": "horizontal"},
-            "encoding": {"y": Y | {"field": "peak"}, "tooltip": told(mode="mode", phase="phase", shown="high-water mark")},
+            "encoding": {"y": Y | {"field": "peak"}, "fill": own_tone(),
+                         "tooltip": told(mode="mode", phase="phase", shown="high-water mark")},
         },
     ],
 }  # fmt: skip
@@ -76,8 +76,14 @@ def steps(section: Section, label: str, found: tuple[Entry, ...]) -> Iterator[Ro
     """The steps of one mode."""
     for entry in found:
         assert entry.peak is not None
-        at = (drawn(entry.end), drawn(entry.peak), size(entry.peak))
+        assert entry.end is not None
+        at = (drawn(mib(entry.end)), drawn(mib(entry.peak)), size(entry.peak))
         yield Row(cells=(label, entry.phase.replace("_", " "), *at), frameworks=(section.framework(label),))
+
+
+def mib(count: float) -> float:
+    """Bytes in mebibytes."""
+    return count / (1 << 20)
 
 
 def lines(section: Section, entries: Mapping[str, tuple[Entry, ...]]) -> Iterator[Row]:

@@ -5,7 +5,7 @@ from typing import Final
 
 from orchestrator.analysis.ledger import Entry, ledger
 from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, drawn, reports
-from orchestrator.report.pictures.encoding import DURATIONS, modes, quantity, told
+from orchestrator.report.pictures.encoding import DURATIONS, modes, quantity, rows_of, told
 from orchestrator.report.units import duration
 from schemas.event import PhaseName
 
@@ -22,8 +22,7 @@ PARTS: Final[dict[str, tuple[PhaseName, ...]]] = {
 """As many colours as can be told apart: phases that belong together share one."""
 
 TONES: Final = [f"var(--tone-{index})" for index in range(len(PARTS))]
-SPEC: Spec = {
-    "height": {"step": 30},
+SPEC: Spec = rows_of(30, "mode") | {
     "mark": {"type": "bar", "stroke": "var(--page)", "strokeWidth": 1, "height": {"band": 0.7}},
     "encoding": {
         "y": modes(),

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 
 from orchestrator.analysis.roofline import Achieved, Roof, achieved, roof
 from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, drawn, reports
-from orchestrator.report.pictures.encoding import RATES, quantity, told, tone, where
+from orchestrator.report.pictures.encoding import RATES, TENS, quantity, told, tone, where
 
-X = quantity("intensity", "operations for each byte", log=True, nice=False)
-Y = quantity("rate", "operations in a second", log=True, labels=RATES)
+X = quantity("intensity", "operations for each byte", at=TENS, labels="format(datum.value, '~g')", nice=False)
+Y = quantity("rate", "operations in a second", at=TENS, labels=RATES)
 SPEC: Spec = {
     "height": 320,
     "encoding": {"x": X, "y": Y},

@@ -6,13 +6,13 @@ from orchestrator.analysis.disturbance import flags
 from orchestrator.analysis.results import Result
 from orchestrator.analysis.spread import spread
 from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, drawn, reports
-from orchestrator.report.pictures.encoding import modes, quantity, told
+from orchestrator.report.pictures.encoding import ONE_TWO_FIVE, modes, quantity, rows_of, told
 from orchestrator.report.units import duration, number
 from schemas.record import JobRecord
 
-X = quantity("median", "time over the mode's floor", log=True, labels="format(datum.value, '~g') + ' ×'", nice=False)
-SPEC: Spec = {
-    "height": {"step": 6},
+TICKS = [1, 1.01, 1.02, 1.05, 1.1, 1.2, 1.5, *(tick for tick in ONE_TWO_FIVE if tick > 1)]
+X = quantity("median", "time over the mode's floor", at=TICKS, labels="format(datum.value, '~g') + ' ×'", nice=False)
+SPEC: Spec = rows_of(7, "mode", "block") | {
     "encoding": {
         "y": modes(),
         "yOffset": {"field": "block", "type": "ordinal", "scale": {"paddingOuter": 1}},

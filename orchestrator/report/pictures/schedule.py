@@ -6,13 +6,12 @@ from datetime import datetime
 from orchestrator.analysis.disturbance import flags
 from orchestrator.analysis.results import title
 from orchestrator.report.pictures import Figure, Row, Spec, Table, drawn
-from orchestrator.report.pictures.encoding import DURATIONS, quantity, told, where
+from orchestrator.report.pictures.encoding import DURATIONS, quantity, rows_of, told, where
 from orchestrator.report.units import duration, number
 from schemas.record import JobRecord
 
 STATES = {"quiet": "var(--tone-0)", "disturbed": "var(--tone-4)", "failed": "var(--bad)"}
-SPEC: Spec = {
-    "height": {"step": 22},
+SPEC: Spec = rows_of(22, "block") | {
     "encoding": {
         "y": {"field": "block", "type": "ordinal", "title": "block", "axis": {"grid": False}},
         "tooltip": told(job="job", group="computes", shown="took", said="outcome", flags="flags"),

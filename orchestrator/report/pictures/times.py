@@ -1,23 +1,22 @@
 """Times per call as dots and bars on a logarithmic axis, ties joined by a line."""
 
 from collections.abc import Iterator
-from itertools import combinations
 
 from orchestrator.analysis.results import Group, Result
+from orchestrator.analysis.ties import tied_sets
 from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, drawn, ends
-from orchestrator.report.pictures.encoding import DURATIONS, modes, quantity, told, where
+from orchestrator.report.pictures.encoding import DURATIONS, ONE_TWO_FIVE, modes, quantity, rows_of, told, where
 from orchestrator.report.units import between, duration, places, ratio
 from orchestrator.report.words import fastest
 
-X = quantity("ns", "time per call", log=True, labels=DURATIONS, padding=24)
-SPEC: Spec = {
-    "height": {"step": 30},
+X = quantity("ns", "time per call", at=ONE_TWO_FIVE, labels=DURATIONS, padding=24)
+SPEC: Spec = rows_of(30, "mode") | {
     "encoding": {"y": modes()},
     "layer": [
         {
             "transform": where("datum.part == 'tie'"),
-            "mark": {"type": "line", "stroke": "var(--faint)", "strokeWidth": 3},
-            "encoding": {"x": X, "detail": {"field": "pair", "type": "nominal"}},
+            "mark": {"type": "line", "stroke": "var(--faint)", "strokeWidth": 2},
+            "encoding": {"x": X, "detail": {"field": "set", "type": "nominal"}},
         },
         {
             "transform": where("datum.part != 'tie' && isValid(datum.low)"),
@@ -50,9 +49,9 @@ def figure(section: Section) -> Figure:
         title="Time per call",
         finding=" ".join(fastest(group)) or "None of these modes is shown to be the fastest.",
         reading="Further left is faster. A dot is the median over processes of each one's fastest sample, its bar the "
-        "95 % interval; dots joined by a line cannot be told apart; a diamond is the A/A clone, a cross a time that "
-        "does not count.",
-        columns=("part", "mode", "ns", "low", "high", "pair", "shown", "said"),
+        "95 % interval; dots on one grey line cannot be told apart; a diamond is the A/A clone, a cross a time "
+        "that does not count.",
+        columns=("part", "mode", "ns", "low", "high", "set", "shown", "said"),
         rows=(*map(dot, timed), *ties(section)),
         table=Table(
             ("mode", "time per call", "95 % interval", "rank", "ratio to baseline", "95 % interval", "first result",
@@ -77,14 +76,13 @@ def dot(result: Result) -> Row:
 
 
 def ties(section: Section) -> Iterator[Row]:
-    """For each two cells that cannot be told apart the ends of the line that joins them."""
-    standings = section.group.standings
-    for number, (one, other) in enumerate(combinations(standings, 2)):
-        if other.cell in one.tied_with:
-            both = tuple(section.framework(each.cell) for each in (one, other))
-            for each in (one, other):
-                at = drawn(section.group.result(each.cell).floor_ns.estimate)
-                yield Row(cells=("tie", each.cell, at, None, None, number, None, None), frameworks=both)
+    """The points of the lines, one for each set of cells that cannot be told apart."""
+    for number, members in enumerate(tied_sets(section.group.standings)):
+        for label in members:
+            at = drawn(section.group.result(label).floor_ns.estimate)
+            yield Row(
+                cells=("tie", label, at, None, None, number, None, None), frameworks=(section.framework(label),)
+            )
 
 
 def rows(group: Group) -> Iterator[Row]:
@@ -97,7 +95,7 @@ def rows(group: Group) -> Iterator[Row]:
         yield Row(
             cells=(
                 result.label,
-                duration(result.floor_ns.estimate),
+                counted(result),
                 spanned(result),
                 ranks.get(result.label, ""),
                 ratio(found.ratio.estimate) if found else "",
@@ -109,6 +107,12 @@ def rows(group: Group) -> Iterator[Row]:
             ),
             frameworks=(result.cell.framework,),
         )
+
+
+def counted(result: Result) -> str:
+    """A time, with the mark of one that does not count."""
+    time = duration(result.floor_ns.estimate)
+    return f"{time}, not counted" if result.outcome != "measured" and result.floor_ns.estimate > 0 else time
 
 
 def spanned(result: Result) -> str:

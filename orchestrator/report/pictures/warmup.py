@@ -6,7 +6,7 @@ from typing import Final
 from orchestrator.analysis.results import Result, of_laps
 from orchestrator.analysis.trace import trace
 from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, drawn, reports
-from orchestrator.report.pictures.encoding import COUNTS, DURATIONS, quantity, told, tone, where
+from orchestrator.report.pictures.encoding import COUNTS, DURATIONS, TENS, quantity, told, tone, where
 from orchestrator.report.units import duration
 from schemas.event import Report
 from schemas.record import JobRecord
@@ -14,8 +14,8 @@ from schemas.record import JobRecord
 SHOWN: Final = 4
 """Processes of a cell whose traces are drawn: enough to see whether they are alike."""
 
-X = quantity("calls", "calls so far", log=True, labels=COUNTS, nice=False)
-Y = quantity("ns", "time of a call", log=True, labels=DURATIONS)
+X = quantity("calls", "calls so far", at=TENS, labels=COUNTS, nice=False)
+Y = quantity("ns", "time of a call", at=TENS, labels=DURATIONS)
 SPEC: Spec = {
     "height": 320,
     "encoding": {"x": X, "y": Y, "color": tone()},
