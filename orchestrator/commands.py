@@ -6,6 +6,7 @@ import os
 import re
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +18,7 @@ from orchestrator import condition, estimate, family, host, identity, store
 from orchestrator import plan as planning
 from orchestrator import selftest as instrument
 from orchestrator.analysis.clones import BLOCKS
-from orchestrator.analysis.results import enough, groups
+from orchestrator.analysis.results import Group, enough, groups
 from orchestrator.attempts import last_attempts
 from orchestrator.board import Board
 from orchestrator.dashboard import Dashboard, PlainLines, Steadfast, View
@@ -30,17 +31,28 @@ from orchestrator.interrupts import Interrupts
 from orchestrator.launchers.local import Local
 from orchestrator.promises import clones
 from orchestrator.report import catalogue, health, job, terminal, truth
+from orchestrator.report import page as reporting
 from orchestrator.report.document import document
 from orchestrator.report.units import printable
 from orchestrator.specfile import validate
 from orchestrator.sweep import Sweep
+from schemas.base import SCHEMA_VERSION
 from schemas.record import JobRecord, Manifest
 
+REPORT = "python -m orchestrator report"
 RECENT = 200
 """As many records of earlier runs are read to estimate how long jobs take."""
 
 
-def sweep(said: Mapping[str, Any], root: Path, *, as_json: bool, command: Sequence[str]) -> Exit:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forms:
+    """In which forms a run's results are given, beside its records: as a page, and as a document or as tables."""
+
+    page: bool
+    as_json: bool
+
+
+def sweep(said: Mapping[str, Any], root: Path, *, page: bool, as_json: bool, command: Sequence[str]) -> Exit:
     """Run a sweep to its end, show what it found, and keep all of it."""
     planned = planning.plan(validate(said), host.cores())
     known = estimate.seconds_by_mode(store.recent(root, RECENT))
@@ -53,10 +65,10 @@ def sweep(said: Mapping[str, Any], root: Path, *, as_json: bool, command: Sequen
         warnings=planned.warnings, identity=identity.of(planned.spec, planned.seed, planned.cells),
     )  # fmt: skip
     with run.locked(about()):
-        return carry_out(run, planned, manifest, console, known, as_json=as_json)
+        return carry_out(run, planned, manifest, console, known, Forms(page=page, as_json=as_json))
 
 
-def resume(root: Path, name: str, *, force: bool, as_json: bool) -> Exit:
+def resume(root: Path, name: str, *, force: bool, page: bool, as_json: bool) -> Exit:
     """Go on with a run that was interrupted, in the way it was begun, and show what it found."""
     run, console = store.find(root, name), Console(stderr=as_json)
     with run.locked(about()) as left:
@@ -68,12 +80,14 @@ def resume(root: Path, name: str, *, force: bool, as_json: bool) -> Exit:
             say(console, printable(f"warning: {file} was damaged and is set aside; its job is run again"))
         if manifest.finished and not damaged:
             say(console, "Nothing is missing from this run.")
-            present(console, run, manifest, records, as_json=as_json)
+            finish(console, run, manifest, records, Forms(page=page, as_json=as_json))
             return exit_code(records, interrupted=False)
         mixed = tuple(dict.fromkeys([*manifest.mixed, *changed]))
         manifest = manifest.model_copy(update={"stopped": "", "finished": False, "mixed": mixed})
         known = estimate.seconds_by_mode(records)
-        return carry_out(run, planned, manifest, console, known, earlier=records, resumed=True, as_json=as_json)
+        return carry_out(
+            run, planned, manifest, console, known, Forms(page=page, as_json=as_json), earlier=records, resumed=True
+        )
 
 
 def unchanged(run: store.Store, manifest: Manifest, *, force: bool) -> tuple[planning.Plan, list[str]]:
@@ -101,8 +115,8 @@ def about() -> str:
 
 
 def carry_out(
-    run: store.Store, planned: planning.Plan, manifest: Manifest, console: Console, known: Mapping[str, float], *,
-    earlier: Sequence[JobRecord] = (), resumed: bool = False, as_json: bool,
+    run: store.Store, planned: planning.Plan, manifest: Manifest, console: Console, known: Mapping[str, float],
+    wanted: Forms, *, earlier: Sequence[JobRecord] = (), resumed: bool = False,
 ) -> Exit:  # fmt: skip
     """Run a plan, or what is left of it, in the folder of its run; keep all that comes of it, and show it."""
     try:
@@ -114,7 +128,7 @@ def carry_out(
             f"{error.filename or run.folder}: {error.strerror}; everything before is kept: put that right, and go on "
             f"with: python -m orchestrator resume {run.name}"
         ) from error
-    present(console, run, manifest, records, as_json=as_json)
+    finish(console, run, manifest, records, wanted)
     return exit_code(records, interrupted=interrupted)
 
 
@@ -152,19 +166,53 @@ def view(board: Board, console: Console) -> View:
     )
 
 
-def present(
-    console: Console, run: store.Store, manifest: Manifest, records: Sequence[JobRecord], *, as_json: bool
-) -> None:
-    """Print a run's results, as tables and sentences or as one document."""
+def finish(console: Console, run: store.Store, manifest: Manifest, records: Sequence[JobRecord], wanted: Forms) -> None:
+    """Write a run's report if it is wanted, and print its results. A report that cannot be written costs nothing."""
+    results = concluded(manifest, records)
+    if wanted.page:
+        try:
+            store.write_text(run.page, reporting.page(run.name, manifest, records, results))
+        except OSError as error:
+            again = f"write the report with: {REPORT} {run.name}"
+            say(console, printable(f"warning: {run.page}: {error.strerror}; {again}"))
+    present(console, run, manifest, results, as_json=wanted.as_json)
+
+
+def concluded(manifest: Manifest, records: Sequence[JobRecord]) -> tuple[Group, ...]:
+    """A run's results, marked if the run is not of one piece."""
     asked = manifest.sweep
-    results = groups(records, manifest.cells, asked.baseline, asked.margin, asked.rank_by)
+    found = groups(records, manifest.cells, asked.baseline, asked.margin, asked.rank_by)
+    if not manifest.mixed:
+        return found
+    return tuple(dataclasses.replace(each, title=f"MIXED: {each.title}") for each in found)
+
+
+def present(console: Console, run: store.Store, manifest: Manifest, results: Sequence[Group], *, as_json: bool) -> None:
+    """Print a run's results, as tables and sentences or as one document, and where its report is."""
+    page = str(run.page) if run.page.is_file() else None
     if manifest.mixed:
-        results = tuple(dataclasses.replace(each, title=f"MIXED: {each.title}") for each in results)
         say(Console(stderr=True), printable(f"MIXED: between its parts, {'; '.join(manifest.mixed)}."))
     if as_json:
-        print_json(document(run.name, manifest, results))
+        print_json(document(run.name, manifest, results) | {"page": page})
+        return
+    terminal.show(console, results, manifest.stopped, str(run.jobs), health.summary(manifest.host))
+    if page:
+        say(console, printable(f"The report, for a browser: {page}"))
+
+
+def report(root: Path, name: str, output: Path | None, *, as_json: bool) -> None:
+    """Write a run's report, and say where."""
+    run = store.find(root, name)
+    path, manifest, records = output or run.page, run.manifest(), run.records()
+    text = reporting.page(run.name, manifest, records, concluded(manifest, records))
+    try:
+        store.write_text(path, text)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}; choose another file with --output") from error
+    if as_json:
+        print_json({"schema_version": SCHEMA_VERSION, "run": run.name, "page": str(path)})
     else:
-        terminal.show(console, results, manifest.stopped, str(run.jobs), health.summary(manifest.host))
+        say(Console(), printable(str(path)))
 
 
 def exit_code(records: Sequence[JobRecord], *, interrupted: bool) -> Exit:
@@ -254,7 +302,8 @@ def show(root: Path, name: str, job_name: str | None, *, as_json: bool) -> None:
     run = store.find(root, name)
     records = run.records()
     if job_name is None:
-        present(Console(), run, run.manifest(), records, as_json=as_json)
+        manifest = run.manifest()
+        present(Console(), run, manifest, concluded(manifest, records), as_json=as_json)
         return
     record = store.find_record(records, job_name)
     if as_json:

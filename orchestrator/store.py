@@ -2,8 +2,9 @@
 
 A run is a folder `<when>-<name>` with `manifest.json`, and in `jobs/` for each job `<block>-<cell>.json` and
 `<block>-<cell>.stderr.log`. What a cell's jobs load is `artefacts/<cell>.onnx`, with the record and the log of
-its export beside it. Every file is written beside its place, flushed to disk, and moved there: a reader sees
-all of it or nothing. A second attempt at a job has files of its own, and `.lock` says who is writing.
+its export beside it; `report.html` is for people. Every file is written beside its place, flushed to disk, and moved
+there: a reader sees all of it or nothing. A second attempt at a job has files of its own, and `.lock` says who is
+writing.
 
 A run may come from somebody else: no name in it leads out of its folder, no link in it is followed, nothing is read
 that is no plain file or larger than any of ours.
@@ -68,6 +69,11 @@ class Store:
     def manifest(self) -> Manifest:
         """Read what this run is."""
         return read(self.folder / "manifest.json", Manifest)
+
+    @property
+    def page(self) -> Path:
+        """Where the report is, for people to open."""
+        return self.folder / "report.html"
 
     def records(self) -> list[JobRecord]:
         """Read all records, in the order of their blocks and positions."""
@@ -217,11 +223,16 @@ def recent(root: Path, most: int) -> Iterator[JobRecord]:
 
 
 def write(path: Path, model: Model) -> None:
+    """Write a document as a file, whole or not at all."""
+    write_text(path, model.model_dump_json(indent=1))
+
+
+def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     beside = path.with_name(f".{path.name}.part")
     beside.unlink(missing_ok=True)
     with beside.open("xb") as file:
-        file.write(model.model_dump_json(indent=1).encode())
+        file.write(text.encode())
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)

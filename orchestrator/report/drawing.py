@@ -10,7 +10,16 @@ from typing import Any, Final
 import vl_convert
 
 from orchestrator.report.pictures import (
-    Spec, cost, memory, phases, ratios, roofline, samples, schedule, times, warmup,
+    Spec,
+    cost,
+    memory,
+    phases,
+    ratios,
+    roofline,
+    samples,
+    schedule,
+    times,
+    warmup,
 )  # fmt: skip
 
 SPECS: Final[dict[str, Spec]] = {
@@ -26,7 +35,8 @@ CONFIG: Final[dict[str, Any]] = {
     "view": {"stroke": None},
     "axis": TEXT | {"titleFontWeight": "normal", "gridColor": "var(--grid)", "domainColor": "var(--faint)",
                     "tickColor": "var(--faint)", "labelLimit": 240},
-    "legend": TEXT | {"orient": "bottom", "direction": "horizontal", "columns": 3, "labelLimit": 240, "symbolSize": 90, "symbolOpacity": 1},
+    "legend": TEXT | {"orient": "bottom", "direction": "horizontal", "labelLimit": 240, "symbolSize": 90,
+                      "symbolOpacity": 1},
 }  # fmt: skip
 WIDE: Final[Spec] = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
 """As wide as the page has room for, unless a picture says otherwise."""

@@ -21,7 +21,20 @@ from orchestrator.report import drawing
 from orchestrator.report.answer import answer, more
 from orchestrator.report.health import summary
 from orchestrator.report.pictures import (
-    Figure, Row, Section, Table, Value, cost, memory, phases, ratios, roofline, samples, schedule, times, warmup,
+    Figure,
+    Row,
+    Section,
+    Table,
+    Value,
+    cost,
+    memory,
+    phases,
+    ratios,
+    roofline,
+    samples,
+    schedule,
+    times,
+    warmup,
 )  # fmt: skip
 from orchestrator.report.units import duration, printable
 from orchestrator.report.words import deprecations, sentences
@@ -43,7 +56,9 @@ class Names:
     def marks(self, row: Row) -> dict[str, list[int]]:
         """What a row stands for, as numbers; nothing where it stands for everything."""
         said = {"framework": row.frameworks, "workload": only(row.workload), "task": only(row.task)}
-        return {kind: [getattr(self, kind)[name] for name in dict.fromkeys(names)] for kind, names in said.items() if names}
+        return {
+            kind: [getattr(self, kind)[name] for name in dict.fromkeys(names)] for kind, names in said.items() if names
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ const kinds = ["workload", "task", "framework"];
 const DASHES = [[], [8, 3], [2, 2], [8, 3, 2, 3]];
 const SHAPES = ["circle", "square", "diamond", "triangle-up", "cross", "triangle-down"];
 const TONES = 8;
+const COLUMN = 190; // pixels that a mode's name takes in a legend
 
 const filter = document.getElementById("filter");
 const figures = [...document.querySelectorAll("figure.picture")];
@@ -54,12 +55,13 @@ function rowsOf(data, ticked) {
 }
 
 /** A picture's specification, with the modes that are shown and what tells them apart. */
-function specificationOf(data, rows) {
+function specificationOf(data, rows, width) {
   const spec = specifications[data.kind];
   const { step, fields } = spec.usermeta ?? { step: 0, fields: [] };
   const there = new Set(rows.map((row) => row.mode));
   const modes = data.modes.filter(([mode]) => there.has(mode));
   const filled = {
+    $columns: Math.max(1, Math.floor(width / COLUMN)),
     $height: step * new Set(rows.map((row) => JSON.stringify(fields.map((field) => row[field])))).size,
     $modes: modes.map(([mode]) => mode),
     $tones: modes.map(([, place]) => toneOf(place)),
@@ -78,7 +80,7 @@ async function draw(figure) {
   views.get(figure)?.finalize();
   views.delete(figure);
   if (rows.length) {
-    views.set(figure, await vegaEmbed(place, { ...specificationOf(data, rows), data: { values: rows } }, options));
+    views.set(figure, await vegaEmbed(place, { ...specificationOf(data, rows, place.clientWidth), data: { values: rows } }, options));
   } else {
     place.textContent = "Nothing of this is ticked in the filter.";
   }

@@ -2,7 +2,7 @@
 
 A picture's specification is the same for all groups, and stands in a page once. Where it says `$modes`, `$tones`,
 `$dashes` or `$shapes`, the page puts the modes that are shown, and for each of them a colour, a dash and a marker; and
-for `$height` as many rows as it has.
+for `$height` as many rows as it has, for `$columns` as many as its legend has room for.
 """
 
 import math

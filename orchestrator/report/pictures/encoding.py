@@ -1,9 +1,9 @@
 """Parts of Vega-Lite specifications that several pictures share."""
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-from orchestrator.report.pictures import Spec
+from orchestrator.report.pictures import Spec, Value
 
 SI: Final = (
     "datum.value == 0 ? '0' : datum.value >= 1e9 ? format(datum.value / 1e9, '~g') + ' {0}'"
@@ -24,7 +24,7 @@ def rows_of(step: int, *fields: str) -> Spec:
     return {"height": "$height", "usermeta": {"step": step, "fields": [*fields]}}
 
 
-def quantity(field: str, title: str, *, at: Sequence[float] = (), labels: str = "", **scale: Any) -> Spec:
+def quantity(field: str, title: str, *, at: Sequence[float] = (), labels: str = "", **scale: Value) -> Spec:
     """A number on an axis, which is logarithmic if ticks are given. `labels`: a Vega expression that writes a tick."""
     axis: Spec = {"title": title, "labelOverlap": "greedy", "labelSeparation": 6}
     return {
@@ -35,15 +35,15 @@ def quantity(field: str, title: str, *, at: Sequence[float] = (), labels: str = 
     }
 
 
-def modes(**more: Any) -> Spec:
+def modes() -> Spec:
     """The modes in their order, one under the other."""
-    return {"field": "mode", "type": "nominal", "title": None, "scale": {"domain": "$modes"}, "axis": {"grid": False},
-            **more}  # fmt: skip
+    return {"field": "mode", "type": "nominal", "title": None, "scale": {"domain": "$modes"}, "axis": {"grid": False}}  # fmt: skip
 
 
 def tone() -> Spec:
     """Each mode its colour, with a legend."""
-    return {"field": "mode", "type": "nominal", "title": None, "scale": {"domain": "$modes", "range": "$tones"}}
+    scale = {"domain": "$modes", "range": "$tones"}
+    return {"field": "mode", "type": "nominal", "title": None, "scale": scale, "legend": {"columns": "$columns"}}
 
 
 def own_tone() -> Spec:
@@ -52,13 +52,22 @@ def own_tone() -> Spec:
 
 
 def dash() -> Spec:
-    """Each mode its dash."""
-    return {"field": "mode", "type": "nominal", "title": None, "scale": {"domain": "$modes", "range": "$dashes"}}
+    """Each mode its dash, long enough in the legend to be seen."""
+    scale = {"domain": "$modes", "range": "$dashes"}
+    return {"field": "mode", "type": "nominal", "title": None, "scale": scale,
+            "legend": {"columns": "$columns", "symbolSize": 500, "symbolStrokeWidth": 2}}  # fmt: skip
 
 
 def shape() -> Spec:
     """Each mode its marker."""
-    return {"field": "mode", "type": "nominal", "title": None, "scale": {"domain": "$modes", "range": "$shapes"}}
+    scale = {"domain": "$modes", "range": "$shapes"}
+    return {"field": "mode", "type": "nominal", "title": None, "scale": scale, "legend": {"columns": "$columns"}}
+
+
+def key(field: str, tones: Mapping[str, str]) -> Spec:
+    """Colours of a few fixed words, with a legend."""
+    scale = {"domain": [*tones], "range": [*tones.values()]}
+    return {"field": field, "type": "nominal", "title": None, "scale": scale, "legend": {"columns": "$columns"}}
 
 
 def told(**fields: str) -> list[Spec]:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from orchestrator.analysis.ledger import PHASES, Entry, ledger
-from orchestrator.report.memory import spread
 from orchestrator.analysis.memory import MEANING
+from orchestrator.report.memory import spread
 from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, drawn, reports
 from orchestrator.report.pictures.encoding import dash, own_tone, quantity, told, tone
 from orchestrator.report.units import size

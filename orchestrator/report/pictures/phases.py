@@ -5,7 +5,7 @@ from typing import Final
 
 from orchestrator.analysis.ledger import Entry, ledger
 from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, drawn, reports
-from orchestrator.report.pictures.encoding import DURATIONS, modes, quantity, rows_of, told
+from orchestrator.report.pictures.encoding import DURATIONS, key, modes, quantity, rows_of, told
 from orchestrator.report.units import duration
 from schemas.event import PhaseName
 
@@ -21,13 +21,13 @@ PARTS: Final[dict[str, tuple[PhaseName, ...]]] = {
 }
 """As many colours as can be told apart: phases that belong together share one."""
 
-TONES: Final = [f"var(--tone-{index})" for index in range(len(PARTS))]
+TONES: Final = {part: f"var(--tone-{index})" for index, part in enumerate(PARTS)}
 SPEC: Spec = rows_of(30, "mode") | {
     "mark": {"type": "bar", "stroke": "var(--page)", "strokeWidth": 1, "height": {"band": 0.7}},
     "encoding": {
         "y": modes(),
         "x": quantity("ns", "time", labels=DURATIONS) | {"stack": "zero"},
-        "fill": {"field": "part", "type": "nominal", "title": None, "scale": {"domain": [*PARTS], "range": TONES}},
+        "fill": key("part", TONES),
         "order": {"field": "place"},
         "tooltip": told(mode="mode", part="phases", shown="time"),
     },

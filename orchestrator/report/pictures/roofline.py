@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from orchestrator.analysis.roofline import Achieved, Roof, achieved, roof
 from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, drawn, reports
-from orchestrator.report.pictures.encoding import RATES, TENS, quantity, told, tone, where
+from orchestrator.report.pictures.encoding import RATES, TENS, quantity, shape, told, tone, where
 
 X = quantity("intensity", "operations for each byte", at=TENS, labels="format(datum.value, '~g')", nice=False)
 Y = quantity("rate", "operations in a second", at=TENS, labels=RATES)
@@ -21,8 +21,7 @@ SPEC: Spec = {
             "mark": {"type": "point", "size": 90, "filled": True, "opacity": 1},
             "encoding": {
                 "color": tone(),
-                "shape": {"field": "mode", "type": "nominal", "title": None,
-                          "scale": {"domain": "$modes", "range": "$shapes"}},
+                "shape": shape(),
                 "tooltip": told(mode="mode", shown="achieved"),
             },
         },

@@ -6,7 +6,7 @@ from orchestrator.analysis.disturbance import flags
 from orchestrator.analysis.results import Result
 from orchestrator.analysis.spread import spread
 from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, drawn, reports
-from orchestrator.report.pictures.encoding import ONE_TWO_FIVE, modes, quantity, rows_of, told
+from orchestrator.report.pictures.encoding import ONE_TWO_FIVE, key, modes, quantity, rows_of, told
 from orchestrator.report.units import duration, number
 from schemas.record import JobRecord
 
@@ -16,8 +16,7 @@ SPEC: Spec = rows_of(7, "mode", "block") | {
     "encoding": {
         "y": modes(),
         "yOffset": {"field": "block", "type": "ordinal", "scale": {"paddingOuter": 1}},
-        "color": {"field": "state", "type": "nominal", "title": None,
-                  "scale": {"domain": ["quiet", "disturbed"], "range": ["var(--tone-0)", "var(--bad)"]}},
+        "color": key("state", {"quiet": "var(--tone-0)", "disturbed": "var(--bad)"}),
         "tooltip": told(mode="mode", block="block", shown="floor, median and slowest", flags="flags"),
     },
     "layer": [

@@ -6,11 +6,11 @@ from datetime import datetime
 from orchestrator.analysis.disturbance import flags
 from orchestrator.analysis.results import title
 from orchestrator.report.pictures import Figure, Row, Spec, Table, drawn
-from orchestrator.report.pictures.encoding import DURATIONS, quantity, rows_of, told, where
+from orchestrator.report.pictures.encoding import DURATIONS, key, quantity, rows_of, told, where
 from orchestrator.report.units import duration, number
 from schemas.record import JobRecord
 
-STATES = {"quiet": "var(--tone-0)", "disturbed": "var(--tone-4)", "failed": "var(--bad)"}
+STATES = {"quiet": "var(--tone-0)", "disturbed": "var(--tone-4)", "not measured": "var(--bad)"}
 SPEC: Spec = rows_of(22, "block") | {
     "encoding": {
         "y": {"field": "block", "type": "ordinal", "title": "block", "axis": {"grid": False}},
@@ -22,8 +22,7 @@ SPEC: Spec = rows_of(22, "block") | {
             "encoding": {
                 "x": quantity("start", "time since the block began", labels=DURATIONS),
                 "x2": {"field": "stop"},
-                "fill": {"field": "state", "type": "nominal", "title": None,
-                         "scale": {"domain": [*STATES], "range": [*STATES.values()]}},
+                "fill": key("state", STATES),
             },
         },
         {
@@ -83,8 +82,8 @@ def bar(record: JobRecord, start_ns: float, raised: Sequence[str]) -> Row:
     """One job."""
     assert record.outside is not None
     took = record.outside.spawn_to_end_ns
-    state = "failed" if record.outcome != "measured" else "disturbed" if raised else "quiet"
-    sign = {"failed": "×", "disturbed": "!", "quiet": ""}[state]
+    state = "not measured" if record.outcome != "measured" else "disturbed" if raised else "quiet"
+    sign = {"not measured": "×", "disturbed": "!", "quiet": ""}[state]
     return Row(
         cells=(
             record.spec.block, drawn(start_ns), drawn(start_ns + took), drawn(start_ns + took / 2), state, sign,

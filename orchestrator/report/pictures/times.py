@@ -80,9 +80,7 @@ def ties(section: Section) -> Iterator[Row]:
     for number, members in enumerate(tied_sets(section.group.standings)):
         for label in members:
             at = drawn(section.group.result(label).floor_ns.estimate)
-            yield Row(
-                cells=("tie", label, at, None, None, number, None, None), frameworks=(section.framework(label),)
-            )
+            yield Row(cells=("tie", label, at, None, None, number, None, None), frameworks=(section.framework(label),))
 
 
 def rows(group: Group) -> Iterator[Row]:

@@ -6,7 +6,7 @@ from typing import Final
 from orchestrator.analysis.results import Result, of_laps
 from orchestrator.analysis.trace import trace
 from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, drawn, reports
-from orchestrator.report.pictures.encoding import COUNTS, DURATIONS, TENS, quantity, told, tone, where
+from orchestrator.report.pictures.encoding import COUNTS, DURATIONS, TENS, quantity, shape, told, tone, where
 from orchestrator.report.units import duration
 from schemas.event import Report
 from schemas.record import JobRecord
@@ -29,8 +29,7 @@ SPEC: Spec = {
             "transform": where("datum.part == 'steady'"),
             "mark": {"type": "point", "size": 60, "filled": True, "opacity": 1},
             "encoding": {
-                "shape": {"field": "mode", "type": "nominal", "title": None,
-                          "scale": {"domain": "$modes", "range": "$shapes"}},
+                "shape": shape(),
                 "tooltip": told(mode="mode", block="block", shown="steady from"),
             },
         },
