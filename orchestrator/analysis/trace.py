@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-MOST: Final = 40
+MOST: Final = 32
 """Points of one trace, at most; two at least."""
 
 ROUNDING: Final = 1e-9

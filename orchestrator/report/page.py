@@ -40,6 +40,7 @@ from orchestrator.report.units import duration, printable
 from orchestrator.report.words import deprecations, sentences
 from schemas.record import JobRecord, Manifest
 
+KINDS: Final = ("framework", "workload", "task")
 PROGRAM: Final = "python -m orchestrator"
 FEW: Final = 4
 """Up to so many groups, the answer at the top also says what compiling did."""
@@ -125,18 +126,24 @@ def figures(section: Section, canary_ns: float) -> Iterator[Figure]:
 
 def data(figure: Figure, names: Names, modes: Sequence[str] = ()) -> dict[str, Any]:
     """What a picture is drawn from. `modes` are all of its group, whose places decide about colours."""
+    marks = [names.marks(row) for row in figure.rows]
+    columns = dict(zip(figure.columns, zip(*(row.cells for row in figure.rows), strict=True), strict=True))
     return {
         "kind": figure.kind,
         "modes": [[shown(mode), modes.index(mode)] for mode in figure.modes],
-        "columns": [*figure.columns, "framework", "workload", "task"],
-        "rows": [[*map(shown, row.cells), *marked(names.marks(row))] for row in figure.rows],
+        "columns": {
+            **{name: packed([shown(value) for value in column]) for name, column in columns.items()},
+            **{kind: packed([tuple(each.get(kind, ())) for each in marks]) for kind in KINDS},
+        },
     }
 
 
-def marked(marks: Mapping[str, list[int]]) -> list[list[int]]:
-    """The marks of a row as its last cells, as far as there are any."""
-    every = [marks.get(kind, []) for kind in ("framework", "workload", "task")]
-    return every if "workload" in marks else every[:1] if "framework" in marks else []
+def packed(column: Sequence[Any]) -> list[Any] | dict[str, list[Any]]:
+    """A column as it is, or where it says the same again and again, its words and which of them each row has."""
+    words = {word: place for place, word in enumerate(dict.fromkeys(column))}
+    if len(words) > len(column) / 2:
+        return list(column)
+    return {"words": list(words), "at": [words[word] for word in column]}
 
 
 def shown(value: Value) -> Value:
@@ -147,7 +154,7 @@ def shown(value: Value) -> Value:
 def named(manifest: Manifest, records: Sequence[JobRecord]) -> Names:
     """The frameworks, workloads and tasks of a run, in the order of its cells."""
     cells = [*manifest.cells, *(record.spec.cell for record in records)]
-    every = [[getattr(cell, kind) for cell in cells] for kind in ("framework", "workload", "task")]
+    every = [[getattr(cell, kind) for cell in cells] for kind in KINDS]
     return Names(*({name: number for number, name in enumerate(dict.fromkeys(of_kind))} for of_kind in every))
 
 

@@ -48,8 +48,11 @@ const toneOf = (place) => `var(--tone-${place % TONES})`;
 /** A picture's rows as objects, those that are shown, each with its mode's colour. */
 function rowsOf(data, ticked) {
   const tones = new Map(data.modes.map(([mode, place]) => [mode, toneOf(place)]));
-  return data.rows
-    .map((row) => Object.fromEntries(row.map((value, index) => [data.columns[index], value])))
+  const columns = Object.entries(data.columns).map(([name, column]) => [
+    name, Array.isArray(column) ? column : column.at.map((place) => column.words[place]),
+  ]);
+  return columns[0][1]
+    .map((_, index) => Object.fromEntries(columns.map(([name, column]) => [name, column[index]])))
     .filter((row) => passes(row, ticked))
     .map((row) => ({ ...row, tone: tones.get(row.mode) }));
 }
@@ -98,6 +101,11 @@ function applyFilter() {
   const ticked = chosen();
   for (const group of document.querySelectorAll(".group")) group.hidden = !hasAny(marksOf(group), ticked);
   for (const row of document.querySelectorAll("tbody tr")) row.hidden = !passes(marksOf(row), ticked);
+  show();
+}
+
+/** Say how much is shown, and draw what comes near. */
+function show() {
   const groups = [...document.querySelectorAll("section.group")];
   const showing = groups.filter((group) => !group.hidden).length;
   document.getElementById("showing").textContent = `${showing} of ${groups.length} groups are shown.`;
@@ -109,6 +117,5 @@ function applyFilter() {
 
 filter.hidden = !filter.querySelector("input");
 filter.addEventListener("change", applyFilter);
-filter.addEventListener("submit", (event) => event.preventDefault());
 window.addEventListener("beforeprint", () => figures.filter((figure) => !views.has(figure)).forEach(draw));
-applyFilter();
+show();

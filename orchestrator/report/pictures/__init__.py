@@ -18,7 +18,7 @@ from schemas.record import JobRecord
 Spec: TypeAlias = dict[str, Any]
 Value: TypeAlias = str | float | int | bool | None
 
-DIGITS: Final = 5
+DIGITS: Final = 4
 """Significant digits of what is drawn: finer than any screen, and half as long in the file."""
 
 

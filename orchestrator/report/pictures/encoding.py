@@ -37,7 +37,8 @@ def quantity(field: str, title: str, *, at: Sequence[float] = (), labels: str = 
 
 def modes() -> Spec:
     """The modes in their order, one under the other."""
-    return {"field": "mode", "type": "nominal", "title": None, "scale": {"domain": "$modes"}, "axis": {"grid": False}}  # fmt: skip
+    scale = {"domain": "$modes"}
+    return {"field": "mode", "type": "nominal", "title": None, "scale": scale, "axis": {"grid": False}}
 
 
 def tone() -> Spec:

@@ -1,9 +1,9 @@
 """The ledger of phases: what each takes, as stacked bars."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from orchestrator.analysis.ledger import Entry, ledger
+from orchestrator.analysis.ledger import PHASES, Entry, ledger
 from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, drawn, reports
 from orchestrator.report.pictures.encoding import DURATIONS, key, modes, quantity, rows_of, told
 from orchestrator.report.units import duration
@@ -48,8 +48,8 @@ def figure(section: Section) -> Figure | None:
         columns=("mode", "part", "place", "ns", "shown"),
         rows=tuple(row for label, found in entries.items() for row in bars(section, label, found)),
         table=Table(
-            ("mode", "phase", "wall time", "95 % interval", "CPU time"),
-            tuple(row for label, found in entries.items() for row in lines(section, label, found)),
+            ("mode", *(name.replace("_", " ") for name in seen(entries)), "in all"),
+            tuple(line(section, label, found, seen(entries)) for label, found in entries.items()),
         ),
         modes=tuple(entries),
     )
@@ -62,20 +62,21 @@ def spent(section: Section) -> Iterator[str]:
         yield f"From its finished model {label} has its first result {word}, after {duration(wait)}."
 
 
-def bars(section: Section, label: str, found: tuple[Entry, ...]) -> Iterator[Row]:
+def bars(section: Section, label: str, found: Sequence[Entry]) -> Iterator[Row]:
     """The parts of one bar, in order."""
     for place, (part, names) in enumerate(PARTS.items()):
         if took := sum(entry.wall_ns.estimate for entry in found if entry.phase in names):
             yield Row(cells=(label, part, place, drawn(took), duration(took)), frameworks=(section.framework(label),))
 
 
-def lines(section: Section, label: str, found: tuple[Entry, ...]) -> Iterator[Row]:
-    """Every phase by itself."""
-    for entry in found:
-        low, high = entry.wall_ns.low, entry.wall_ns.high
-        span = f"{duration(low)} to {duration(high)}" if high < float("inf") else ""
-        took = duration(entry.wall_ns.estimate)
-        yield Row(
-            cells=(label, entry.phase.replace("_", " "), took, span, duration(entry.cpu_ns)),
-            frameworks=(section.framework(label),),
-        )
+def seen(entries: Mapping[str, Sequence[Entry]]) -> list[PhaseName]:
+    """The phases that any of these modes has, in order."""
+    there = {entry.phase for found in entries.values() for entry in found}
+    return [phase for phase in PHASES if phase in there]
+
+
+def line(section: Section, label: str, found: Sequence[Entry], names: Sequence[PhaseName]) -> Row:
+    """Every phase by itself, and all together."""
+    took = {entry.phase: entry.wall_ns.estimate for entry in found}
+    times = [duration(took[name]) if name in took else "" for name in names]
+    return Row(cells=(label, *times, duration(sum(took.values()))), frameworks=(section.framework(label),))

@@ -45,7 +45,7 @@ def figure(section: Section, canary_ns: float) -> Figure | None:
         columns=("mode", "block", "low", "quarter", "median", "three", "high", "state", "shown", "flags"),
         rows=tuple(rows),
         table=Table(
-            ("mode", "block", "fastest", "lower quartile", "median", "upper quartile", "slowest", "flags"),
+            ("mode", "block", "fastest", "median", "slowest", "flags"),
             tuple(row for result, records in section.ranked for row in lines(result, records, canary_ns)),
         ),
         modes=tuple(result.label for result, _ in section.ranked),
@@ -70,9 +70,9 @@ def boxes(result: Result, records: Sequence[JobRecord], canary_ns: float) -> Ite
 def lines(result: Result, records: Sequence[JobRecord], canary_ns: float) -> Iterator[Row]:
     """One cell's processes in figures."""
     for record, report in zip(records, reports(records), strict=True):
-        found, raised = spread(report), sorted(flags(record, canary_ns))
-        five = (found.low, found.quarter, found.median, found.three_quarters, found.high)
+        found = spread(report)
+        times = (duration(each) for each in (found.low, found.median, found.high))
         yield Row(
-            cells=(result.label, record.spec.block, *map(duration, five), " ".join(raised)),
+            cells=(result.label, record.spec.block, *times, " ".join(sorted(flags(record, canary_ns)))),
             frameworks=(result.cell.framework,),
         )

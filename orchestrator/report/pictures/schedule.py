@@ -8,6 +8,7 @@ from orchestrator.analysis.results import title
 from orchestrator.report.pictures import Figure, Row, Spec, Table, drawn
 from orchestrator.report.pictures.encoding import DURATIONS, key, quantity, rows_of, told, where
 from orchestrator.report.units import duration, number
+from orchestrator.store import job_name
 from schemas.record import JobRecord
 
 STATES = {"quiet": "var(--tone-0)", "disturbed": "var(--tone-4)", "not measured": "var(--bad)"}
@@ -57,7 +58,7 @@ def figure(records: Sequence[JobRecord], canary_ns: float) -> Figure | None:
         columns=("block", "start", "stop", "middle", "state", "sign", "job", "group", "shown", "said", "flags"),
         rows=tuple(bar(record, begun[id(record)] - first[record.spec.block], raised[id(record)]) for record in timed),
         table=Table(
-            ("job", "computes", "block", "began", "took", "outcome", "flags", "load before"),
+            ("job", "began", "took", "outcome", "flags"),
             tuple(line(record, raised[id(record)]) for record in records),
         ),
     )
@@ -98,10 +99,8 @@ def line(record: JobRecord, raised: Sequence[str]) -> Row:
     outside = record.outside
     return Row(
         cells=(
-            record.spec.cell.label, title(record.spec.cell), record.spec.block,
-            outside.started if outside else "not started",
-            duration(outside.spawn_to_end_ns) if outside else "",
-            record.outcome, " ".join(raised), f"{outside.load_before:.2f}" if outside else "",
+            job_name(record.spec), outside.started if outside else "not started",
+            duration(outside.spawn_to_end_ns) if outside else "", record.outcome, " ".join(raised),
         ),
         frameworks=(record.spec.cell.framework,), workload=record.spec.cell.workload, task=record.spec.cell.task,
     )  # fmt: skip
