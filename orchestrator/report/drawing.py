@@ -27,15 +27,18 @@ SPECS: Final[dict[str, Spec]] = {
     "warmup": warmup.SPEC, "samples": samples.SPEC, "roofline": roofline.SPEC, "schedule": schedule.SPEC,
 }  # fmt: skip
 
+SILENT: Final = {"aria": False}
+"""The page says in words what a picture shows, and has it in a table; its marks one by one would drown that."""
+
 TEXT: Final = {"labelColor": "var(--ink)", "titleColor": "var(--ink)", "labelFontSize": 13, "titleFontSize": 13}
 CONFIG: Final[dict[str, Any]] = {
-    "aria": False,  # the page says in words what a picture shows; its marks one by one would drown that
+    "mark": SILENT,
     "background": None,
     "font": "system-ui, sans-serif",
     "view": {"stroke": None},
-    "axis": TEXT | {"titleFontWeight": "normal", "gridColor": "var(--grid)", "domainColor": "var(--faint)",
+    "axis": SILENT | TEXT | {"titleFontWeight": "normal", "gridColor": "var(--grid)", "domainColor": "var(--faint)",
                     "tickColor": "var(--faint)", "labelLimit": 240},
-    "legend": TEXT | {"orient": "bottom", "direction": "horizontal", "labelLimit": 240, "symbolSize": 90,
+    "legend": SILENT | TEXT | {"orient": "bottom", "direction": "horizontal", "labelLimit": 240, "symbolSize": 90,
                       "symbolOpacity": 1},
 }  # fmt: skip
 WIDE: Final[Spec] = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}

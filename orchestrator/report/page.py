@@ -126,13 +126,15 @@ def figures(section: Section, canary_ns: float) -> Iterator[Figure]:
 
 def data(figure: Figure, names: Names, modes: Sequence[str] = ()) -> dict[str, Any]:
     """What a picture is drawn from. `modes` are all of its group, whose places decide about colours."""
-    marks = [names.marks(row) for row in figure.rows]
-    columns = dict(zip(figure.columns, zip(*(row.cells for row in figure.rows), strict=True), strict=True))
+    marks, cells = (
+        [names.marks(row) for row in figure.rows],
+        [[shown(cell) for cell in row.cells] for row in figure.rows],
+    )
     return {
         "kind": figure.kind,
         "modes": [[shown(mode), modes.index(mode)] for mode in figure.modes],
         "columns": {
-            **{name: packed([shown(value) for value in column]) for name, column in columns.items()},
+            **{name: packed([row[place] for row in cells]) for place, name in enumerate(figure.columns)},
             **{kind: packed([tuple(each.get(kind, ())) for each in marks]) for kind in KINDS},
         },
     }
@@ -141,7 +143,7 @@ def data(figure: Figure, names: Names, modes: Sequence[str] = ()) -> dict[str, A
 def packed(column: Sequence[Any]) -> list[Any] | dict[str, list[Any]]:
     """A column as it is, or where it says the same again and again, its words and which of them each row has."""
     words = {word: place for place, word in enumerate(dict.fromkeys(column))}
-    if len(words) > len(column) / 2:
+    if 2 * len(words) > len(column) or not column:
         return list(column)
     return {"words": list(words), "at": [words[word] for word in column]}
 

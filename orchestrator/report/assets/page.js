@@ -85,7 +85,7 @@ async function draw(figure) {
   if (rows.length) {
     views.set(figure, await vegaEmbed(place, { ...specificationOf(data, rows, place.clientWidth), data: { values: rows } }, options));
   } else {
-    place.textContent = "Nothing of this is ticked in the filter.";
+    place.textContent = "There is nothing to draw of what is ticked.";
   }
 }
 
