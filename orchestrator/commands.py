@@ -208,7 +208,7 @@ def report(root: Path, name: str, output: Path | None, *, as_json: bool) -> None
     try:
         store.write_text(path, text)
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}; choose another file with --output") from error
+        raise UsageError(f"cannot write {path}: {error.strerror}; choose another with --output") from error
     if as_json:
         print_json({"schema_version": SCHEMA_VERSION, "run": run.name, "page": str(path)})
     else:
