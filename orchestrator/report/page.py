@@ -46,6 +46,10 @@ FEW: Final = 4
 """Up to so many groups, the answer at the top also says what compiling did."""
 
 
+MANY: Final = 20
+"""From more groups on, those out of sight are not laid out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """What a page can be filtered by, each name with its number, so that no name is ever quoted."""
@@ -82,7 +86,7 @@ def page(run: str, manifest: Manifest, records: Sequence[JobRecord], groups: Seq
     found = processes(records)
     results = [result for group in groups for result in group.results]
     return template().render(
-        run=run, manifest=manifest, names=names, few=len(groups) <= FEW,
+        run=run, manifest=manifest, names=names, few=len(groups) <= FEW, many=len(groups) > MANY,
         parts=[part(group, found, canary_ns) for group in groups],
         refused=[row for group in groups for row in refused(group)],
         cells=len(results), notes=deprecations(results),

@@ -12,6 +12,7 @@ const DASHES = [[], [8, 3], [2, 2], [8, 3, 2, 3]];
 const SHAPES = ["circle", "square", "diamond", "triangle-up", "cross", "triangle-down"];
 const TONES = 8;
 const COLUMN = 190; // pixels that a mode's name takes in a legend
+const LINE = 20; // and at an axis
 
 const filter = document.getElementById("filter");
 const figures = [...document.querySelectorAll("figure.picture")];
@@ -65,10 +66,10 @@ function specificationOf(data, rows, width) {
   const modes = data.modes.filter(([mode]) => there.has(mode));
   const filled = {
     $columns: Math.max(1, Math.floor(width / COLUMN)),
-    $height: step * new Set(rows.map((row) => JSON.stringify(fields.map((field) => row[field])))).size,
+    $height: Math.max(step * new Set(rows.map((row) => JSON.stringify(fields.map((field) => row[field])))).size, LINE * modes.length),
     $modes: modes.map(([mode]) => mode),
     $tones: modes.map(([, place]) => toneOf(place)),
-    $dashes: modes.map(([, place]) => DASHES[place % DASHES.length]),
+    $dashes: modes.map(([, place]) => DASHES[(place + Math.floor(place / TONES)) % DASHES.length]),
     $shapes: modes.map(([, place]) => SHAPES[place % SHAPES.length]),
   };
   const fill = (key, value) => (typeof value === "string" && value in filled ? filled[value] : value);

@@ -52,6 +52,7 @@ class Figure:
     rows: tuple[Row, ...]
     table: Table
     modes: tuple[str, ...] = ()
+    wide: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ def figures(section: Section) -> Iterator[Figure]:
                 ("mode", *(f"after {number(calls)}" for calls in ROUND_NUMBERS), "has paid after"),
                 tuple(prices(section, found, start)),
             ),
-            modes=tuple(section.group.curves),
+            modes=tuple(mode for mode in section.modes if mode in section.group.curves),
         )
 
 

@@ -24,9 +24,11 @@ def rows_of(step: int, *fields: str) -> Spec:
     return {"height": "$height", "usermeta": {"step": step, "fields": [*fields]}}
 
 
-def quantity(field: str, title: str, *, at: Sequence[float] = (), labels: str = "", **scale: Value) -> Spec:
+def quantity(
+    field: str, title: str, *, at: Sequence[float] = (), labels: str = "", grid: bool = True, **scale: Value
+) -> Spec:
     """A number on an axis, which is logarithmic if ticks are given. `labels`: a Vega expression that writes a tick."""
-    axis: Spec = {"title": title, "labelOverlap": "greedy", "labelSeparation": 6}
+    axis: Spec = {"title": title, "grid": grid, "labelOverlap": "greedy", "labelSeparation": 6}
     return {
         "field": field,
         "type": "quantitative",

@@ -8,6 +8,9 @@ from orchestrator.report.pictures import Figure, Row, Section, Spec, Table
 from orchestrator.report.pictures.encoding import modes, told
 from orchestrator.report.units import between, number, ratio
 
+NARROW: Final = 5
+"""So many modes fit into half a page."""
+
 SIGNS: Final[Mapping[Verdict, str]] = {
     Verdict.FASTER: "−",
     Verdict.SLOWER: "+",
@@ -61,6 +64,7 @@ def figure(section: Section) -> Figure | None:
             tuple(pair(section, each) for each in found),
         ),
         modes=tuple(standing.cell for standing in section.group.standings),
+        wide=len(section.group.standings) > NARROW,
     )
 
 

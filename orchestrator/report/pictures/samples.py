@@ -11,7 +11,8 @@ from orchestrator.report.units import duration, number
 from schemas.record import JobRecord
 
 TICKS = [1, 1.01, 1.02, 1.05, 1.1, 1.2, 1.5, *(tick for tick in ONE_TWO_FIVE if tick > 1)]
-X = quantity("median", "time over the mode's floor", at=TICKS, labels="format(datum.value, '~g') + ' ×'", nice=False)
+LABELS = "format(datum.value, '~g') + ' ×'"
+X = quantity("median", "time over the mode's floor", at=TICKS, labels=LABELS, grid=False, nice=False)
 SPEC: Spec = rows_of(7, "mode", "block") | {
     "encoding": {
         "y": modes(),

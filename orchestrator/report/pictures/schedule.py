@@ -61,6 +61,7 @@ def figure(records: Sequence[JobRecord], canary_ns: float) -> Figure | None:
             ("job", "began", "took", "outcome", "flags"),
             tuple(line(record, raised[id(record)]) for record in records),
         ),
+        wide=True,
     )
 
 

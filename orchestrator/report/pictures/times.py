@@ -59,6 +59,7 @@ def figure(section: Section) -> Figure:
             tuple(rows(group)),
         ),
         modes=section.modes,
+        wide=True,
     )  # fmt: skip
 
 
