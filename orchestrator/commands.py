@@ -167,15 +167,30 @@ def view(board: Board, console: Console) -> View:
 
 
 def finish(console: Console, run: store.Store, manifest: Manifest, records: Sequence[JobRecord], wanted: Forms) -> None:
-    """Write a run's report if it is wanted, and print its results. A report that cannot be written costs nothing."""
+    """Print a run's results, and write its report if it is wanted; one that cannot be written costs nothing."""
     results = concluded(manifest, records)
+    if manifest.mixed:
+        say(Console(stderr=True), printable(f"MIXED: between its parts, {'; '.join(manifest.mixed)}."))
+    if not wanted.as_json:
+        terminal.show(console, results, manifest.stopped, str(run.jobs), health.summary(manifest.host))
     if wanted.page:
-        try:
-            store.write_text(run.page, reporting.page(run.name, manifest, records, results))
-        except OSError as error:
-            again = f"write the report with: {REPORT} {run.name}"
-            say(console, printable(f"warning: {run.page}: {error.strerror}; {again}"))
-    present(console, run, manifest, results, as_json=wanted.as_json)
+        write_page(console, run, manifest, records, results)
+    page = str(run.page) if run.page.is_file() else None
+    if wanted.as_json:
+        print_json(document(run.name, manifest, results) | {"page": page})
+    elif page:
+        say(console, printable(f"The report, for a browser: {page}"))
+
+
+def write_page(
+    console: Console, run: store.Store, manifest: Manifest, records: Sequence[JobRecord], results: Sequence[Group]
+) -> None:
+    """Write a run's report into its folder, or say that it could not be."""
+    try:
+        store.write_text(run.page, reporting.page(run.name, manifest, records, results))
+    except OSError as error:
+        again = f"write the report with: {REPORT} {run.name}"
+        say(console, printable(f"warning: {run.page}: {error.strerror}; {again}"))
 
 
 def concluded(manifest: Manifest, records: Sequence[JobRecord]) -> tuple[Group, ...]:
@@ -185,19 +200,6 @@ def concluded(manifest: Manifest, records: Sequence[JobRecord]) -> tuple[Group, 
     if not manifest.mixed:
         return found
     return tuple(dataclasses.replace(each, title=f"MIXED: {each.title}") for each in found)
-
-
-def present(console: Console, run: store.Store, manifest: Manifest, results: Sequence[Group], *, as_json: bool) -> None:
-    """Print a run's results, as tables and sentences or as one document, and where its report is."""
-    page = str(run.page) if run.page.is_file() else None
-    if manifest.mixed:
-        say(Console(stderr=True), printable(f"MIXED: between its parts, {'; '.join(manifest.mixed)}."))
-    if as_json:
-        print_json(document(run.name, manifest, results) | {"page": page})
-        return
-    terminal.show(console, results, manifest.stopped, str(run.jobs), health.summary(manifest.host))
-    if page:
-        say(console, printable(f"The report, for a browser: {page}"))
 
 
 def report(root: Path, name: str, output: Path | None, *, as_json: bool) -> None:
@@ -302,8 +304,7 @@ def show(root: Path, name: str, job_name: str | None, *, as_json: bool) -> None:
     run = store.find(root, name)
     records = run.records()
     if job_name is None:
-        manifest = run.manifest()
-        present(Console(), run, manifest, concluded(manifest, records), as_json=as_json)
+        finish(Console(), run, run.manifest(), records, Forms(page=False, as_json=as_json))
         return
     record = store.find_record(records, job_name)
     if as_json:
