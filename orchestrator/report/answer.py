@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from orchestrator.analysis.results import Group
 from orchestrator.report.units import duration
-from orchestrator.report.words import compiled, fastest, listed
+from orchestrator.report.words import fastest, listed
 
 
 def answer(group: Group) -> Iterator[str]:
@@ -18,11 +18,6 @@ def answer(group: Group) -> Iterator[str]:
         yield f"Only {alone.cell} was measured, at {time} a call."
     else:
         yield from list(fastest(group)) or [f"This run cannot say which is the fastest of {names(group)}."]
-
-
-def more(group: Group) -> Iterator[str]:
-    """What compiling did to the times of each framework."""
-    yield from compiled(group)
 
 
 def names(group: Group) -> str:

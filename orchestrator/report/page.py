@@ -18,7 +18,7 @@ from orchestrator.analysis.processes import processes
 from orchestrator.analysis.results import Group
 from orchestrator.attempts import last_attempts
 from orchestrator.report import drawing
-from orchestrator.report.answer import answer, more
+from orchestrator.report.answer import answer
 from orchestrator.report.health import summary
 from orchestrator.report.pictures import (
     Figure,
@@ -37,7 +37,7 @@ from orchestrator.report.pictures import (
     warmup,
 )  # fmt: skip
 from orchestrator.report.units import duration, printable
-from orchestrator.report.words import deprecations, sentences
+from orchestrator.report.words import compiled, deprecations, sentences
 from schemas.record import JobRecord, Manifest
 
 KINDS: Final = ("framework", "workload", "task")
@@ -106,7 +106,7 @@ def part(group: Group, found: Mapping[str, Sequence[JobRecord]], canary_ns: floa
     return Part(
         title=group.title,
         answer=list(answer(group)),
-        more=list(more(group)),
+        more=list(compiled(group)),
         sentences=sentences(group),
         figures=list(figures(section, canary_ns)),
         row=Row(

@@ -33,7 +33,7 @@ def quantity(
         "field": field,
         "type": "quantitative",
         "axis": axis | ({"values": at} if at else {"tickCount": 6}) | ({"labelExpr": labels} if labels else {}),
-        "scale": ({"type": "log"} if at else {"zero": False}) | scale,
+        "scale": ({"type": "log"} if at else {"zero": True}) | scale,
     }
 
 

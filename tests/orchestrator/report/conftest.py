@@ -22,6 +22,8 @@ TIMES_NS = {"torch:eager": 30_000, "torch:trace": 20_000, "tensorflow:eager": 90
 FIRST_NS = {"torch:eager": 10**6, "torch:trace": 101 * 10**6, "tensorflow:eager": 10**7, "tensorflow:function": 10**8}
 """First results: tracing has paid after 10,001 calls."""
 
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\u202e\x1b[31m' onload=\"alert(1)"
+
 
 @dataclass(frozen=True)
 class KnownRun:
@@ -81,3 +83,21 @@ def known_run(make_cell: Callable[..., Cell], make_job: Callable[..., JobRecord]
         finished=True,
     )  # fmt: skip
     return KnownRun(manifest, records)
+
+
+@pytest.fixture
+def hostile_run(known_run: KnownRun, make_cell: Callable[..., Cell], make_record: Callable[..., JobRecord]) -> KnownRun:
+    """A run of which every text that a record may hold was written by an enemy."""
+    cell = make_cell(f"{HOSTILE}:x", task="forward", workload=HOSTILE, parameters={HOSTILE: 1})
+    job = known_run.records[0]
+    assert job.report is not None
+    report = job.report.model_copy(update={"warnings": (HOSTILE,), "versions": {HOSTILE: HOSTILE}})
+    measured = job.model_copy(update={"spec": job.spec.model_copy(update={"cell": cell}), "report": report})
+    odd = make_cell(f"torch:{HOSTILE}", task="forward")
+    raised = make_record(odd, outcome="raised", reason=HOSTILE, advice=HOSTILE)
+    host = known_run.manifest.host.model_copy(update={"cpu": HOSTILE, "variables": {HOSTILE: HOSTILE}})
+    manifest = known_run.manifest.model_copy(update={
+        "name": HOSTILE, "cells": (*known_run.manifest.cells, cell, odd), "warnings": (HOSTILE,), "stopped": HOSTILE,
+        "mixed": (HOSTILE,), "command": ("sweep", HOSTILE), "host": host, "started": HOSTILE,
+    })  # fmt: skip
+    return KnownRun(manifest, [*known_run.records, measured, raised])

@@ -13,7 +13,6 @@ from schemas.record import JobRecord
 from tests.orchestrator.report.conftest import KnownRun
 
 VOID = {"meta", "input", "br", "hr", "img", "link", "base"}
-HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\u202e\x1b[31m' onload=\"alert(1)"
 
 
 class Read(HTMLParser):
@@ -49,24 +48,6 @@ def of(run: KnownRun) -> str:
 
 def scripts(text: str, attributes: str = "") -> list[str]:
     return re.findall(rf"<script{attributes}>(.*?)</script>", text, re.DOTALL)
-
-
-@pytest.fixture
-def hostile_run(known_run: KnownRun, make_cell: Callable[..., Cell], make_record: Callable[..., JobRecord]) -> KnownRun:
-    """A run of which every text that a record may hold was written by an enemy."""
-    cell = make_cell(f"{HOSTILE}:x", task="forward", workload=HOSTILE, parameters={HOSTILE: 1})
-    job = known_run.records[0]
-    assert job.report is not None
-    report = job.report.model_copy(update={"warnings": (HOSTILE,), "versions": {HOSTILE: HOSTILE}})
-    measured = job.model_copy(update={"spec": job.spec.model_copy(update={"cell": cell}), "report": report})
-    odd = make_cell(f"torch:{HOSTILE}", task="forward")
-    raised = make_record(odd, outcome="raised", reason=HOSTILE, advice=HOSTILE)
-    host = known_run.manifest.host.model_copy(update={"cpu": HOSTILE, "variables": {HOSTILE: HOSTILE}})
-    manifest = known_run.manifest.model_copy(update={
-        "name": HOSTILE, "cells": (*known_run.manifest.cells, cell, odd), "warnings": (HOSTILE,), "stopped": HOSTILE,
-        "mixed": (HOSTILE,), "command": ("sweep", HOSTILE), "host": host, "started": HOSTILE,
-    })  # fmt: skip
-    return KnownRun(manifest, [*known_run.records, measured, raised])
 
 
 def test_a_page_is_whole_and_every_name_in_it_is_there_once(known_run: KnownRun) -> None:

@@ -11,6 +11,8 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from playwright.sync_api import Page as Tab
 
 from tests.orchestrator.quick import PROGRAM, QUICK
+from tests.orchestrator.report.conftest import KnownRun
+from tests.orchestrator.report.test_page import of as page_of
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium")
@@ -131,6 +133,22 @@ def test_a_wrong_cell_is_visible_with_its_reason(light: Visit) -> None:
     assert row.is_visible()
     assert "wrong" in row.inner_text()
     assert row.locator("s").count() == 1
+
+
+def test_hostile_text_is_shown_and_does_nothing(browser: Browser, hostile_run: KnownRun, tmp_path: Path) -> None:
+    path = tmp_path / "hostile.html"
+    path.write_text(page_of(hostile_run), encoding="utf-8")
+    visiting = Visit(browser.new_page(), path)
+    visiting.tab.on("dialog", lambda dialog: visiting.complaints.append(dialog.message))
+    visiting.drawn()
+    picture = visiting.tab.locator("figure.times").last
+    picture.locator("svg .mark-symbol path").hover(force=True)
+    for where in (picture.locator("svg"), visiting.tab.locator("#vg-tooltip-element")):
+        expect(where).to_contain_text("<script>alert(1)")
+    assert visiting.tab.locator("img").count() == 0
+    assert visiting.requests == [path.as_uri()]
+    assert visiting.complaints == []
+    visiting.tab.close()
 
 
 def test_a_narrow_screen_scrolls_one_way_only(browser: Browser, page: Path) -> None:

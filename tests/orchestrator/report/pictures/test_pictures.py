@@ -86,6 +86,17 @@ def test_the_same_records_give_the_same_pictures(known_run: KnownRun) -> None:
     assert one == other
 
 
+@pytest.mark.parametrize(
+    ("kind", "ticks"),
+    [("times", ("20 µs", "50 µs")), ("cost", ("1 ms", "100 s", "100,000", "1M")), ("phases", ("100 ms",)), ("memory", ("0", "100")),
+     ("samples", ("1 ×",)), ("roofline", ("10 G", "100 G"))],
+)  # fmt: skip
+def test_axes_are_written_as_people_read_them(known_run: KnownRun, kind: str, ticks: tuple[str, ...]) -> None:
+    figure = next(figure for figure in figures(known_run) if figure.kind == kind)
+    svg = vl_convert.vegalite_to_svg(filled(figure), config=drawing.CONFIG)
+    assert [tick for tick in ticks if f">{tick}<" not in svg] == []
+
+
 def test_what_is_drawn_can_be_said_in_json(known_run: KnownRun) -> None:
     for figure in figures(known_run):
         json.dumps([row.cells for row in figure.rows], allow_nan=False)
