@@ -88,9 +88,15 @@ def test_the_same_records_give_the_same_pictures(known_run: KnownRun) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "ticks"),
-    [("times", ("20 µs", "50 µs")), ("cost", ("1 ms", "100 s", "100,000", "1M")), ("phases", ("100 ms",)), ("memory", ("0", "100")),
-     ("samples", ("1 ×",)), ("roofline", ("10 G", "100 G"))],
-)  # fmt: skip
+    [
+        ("times", ("20 µs", "50 µs")),
+        ("cost", ("1 ms", "100 s", "100,000", "1M")),
+        ("phases", ("100 ms",)),
+        ("memory", ("0", "100")),
+        ("samples", ("1 ×",)),
+        ("roofline", ("10 G", "100 G")),
+    ],
+)
 def test_axes_are_written_as_people_read_them(known_run: KnownRun, kind: str, ticks: tuple[str, ...]) -> None:
     figure = next(figure for figure in figures(known_run) if figure.kind == kind)
     svg = vl_convert.vegalite_to_svg(filled(figure), config=drawing.CONFIG)
