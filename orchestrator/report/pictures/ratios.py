@@ -8,7 +8,7 @@ from orchestrator.report.pictures import Figure, Row, Section, Spec, Table
 from orchestrator.report.pictures.encoding import modes, told
 from orchestrator.report.units import between, number, ratio
 
-NARROW: Final = 5
+NARROW: Final = 4
 """So many modes fit into half a page."""
 
 SIGNS: Final[Mapping[Verdict, str]] = {
