@@ -8,6 +8,7 @@ from orchestrator.analysis.spread import spread
 from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, drawn, reports
 from orchestrator.report.pictures.encoding import ONE_TWO_FIVE, key, modes, quantity, rows_of, told
 from orchestrator.report.units import duration, number
+from schemas.event import Report
 from schemas.record import JobRecord
 
 TICKS = [1, 1.01, 1.02, 1.05, 1.1, 1.2, 1.5, *(tick for tick in ONE_TWO_FIVE if tick > 1)]
@@ -36,18 +37,20 @@ def figure(section: Section, canary_ns: float) -> Figure | None:
     rows = [row for result, records in section.ranked for row in boxes(result, records, canary_ns)]
     if not rows:
         return None
+    blocks = sorted({record.spec.block for _, records in section.ranked for record in records})
     disturbed = sum("disturbed" in row.cells for row in rows)
     return Figure(
         kind="samples",
         title="Samples by process",
         finding=f"Of {number(len(rows))} processes, {number(disturbed)} were disturbed.",
         reading="A line is one process from its fastest to its slowest sample, its box the middle half of them, its "
-        "mark their median, all over the mode's own floor; processes in the order of the blocks from top to bottom.",
+        "mark their median, all over the mode's own floor; processes in the order of the blocks from top to bottom. In the "
+        "table, the fastest sample of each, the median and the slowest.",
         columns=("mode", "block", "low", "quarter", "median", "three", "high", "state", "shown", "flags"),
         rows=tuple(rows),
         table=Table(
-            ("mode", "block", "fastest", "median", "slowest", "flags"),
-            tuple(row for result, records in section.ranked for row in lines(result, records, canary_ns)),
+            ("mode", *(f"block {block}" for block in blocks)),
+            tuple(line(result, records, canary_ns, blocks) for result, records in section.ranked),
         ),
         modes=tuple(result.label for result, _ in section.ranked),
     )
@@ -68,12 +71,17 @@ def boxes(result: Result, records: Sequence[JobRecord], canary_ns: float) -> Ite
         )  # fmt: skip
 
 
-def lines(result: Result, records: Sequence[JobRecord], canary_ns: float) -> Iterator[Row]:
-    """One cell's processes in figures."""
-    for record, report in zip(records, reports(records), strict=True):
-        found = spread(report)
-        times = (duration(each) for each in (found.low, found.median, found.high))
-        yield Row(
-            cells=(result.label, record.spec.block, *times, " ".join(sorted(flags(record, canary_ns)))),
-            frameworks=(result.cell.framework,),
-        )
+def line(result: Result, records: Sequence[JobRecord], canary_ns: float, blocks: Sequence[int]) -> Row:
+    """One cell's processes in figures, each in the column of its block."""
+    said = {
+        record.spec.block: times(record, report, canary_ns)
+        for record, report in zip(records, reports(records), strict=True)
+    }
+    return Row(cells=(result.label, *(said.get(block, "") for block in blocks)), frameworks=(result.cell.framework,))
+
+
+def times(record: JobRecord, report: Report, canary_ns: float) -> str:
+    """The fastest, the median and the slowest sample of one process, and its flags."""
+    found = spread(report)
+    three = (duration(each) for each in (found.low, found.median, found.high))
+    return " ".join((", ".join(three), *sorted(flags(record, canary_ns))))

@@ -1,6 +1,7 @@
 """The sweep as it went: which job ran when, and which were disturbed or failed."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.analysis.disturbance import flags
@@ -8,10 +9,11 @@ from orchestrator.analysis.results import title
 from orchestrator.report.pictures import Figure, Row, Spec, Table, drawn
 from orchestrator.report.pictures.encoding import DURATIONS, key, quantity, rows_of, told, where
 from orchestrator.report.units import duration, number
-from orchestrator.store import job_name
+from schemas.job import Cell
 from schemas.record import JobRecord
 
 STATES = {"quiet": "var(--tone-0)", "disturbed": "var(--tone-4)", "not measured": "var(--bad)"}
+SIGNS = {"quiet": "", "disturbed": "!", "not measured": "×"}
 SPEC: Spec = rows_of(22, "block") | {
     "encoding": {
         "y": {"field": "block", "type": "ordinal", "title": "block", "axis": {"grid": False}},
@@ -38,36 +40,52 @@ SPEC: Spec = rows_of(22, "block") | {
 }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job: its flags, and when it was started after the first of its block; None if that is not known."""
+
+    record: JobRecord
+    raised: tuple[str, ...]
+    start_ns: float | None
+
+    @property
+    def state(self) -> str:
+        """Whether it came to a measurement, and whether that was left in peace."""
+        return "not measured" if self.record.outcome != "measured" else "disturbed" if self.raised else "quiet"
+
+
 def figure(records: Sequence[JobRecord], canary_ns: float) -> Figure | None:
     """All jobs of a run; None where none was started. `canary_ns`: the sweep's fastest."""
-    raised = {id(record): sorted(flags(record, canary_ns)) for record in records}
-    begun = {id(record): at for record in records if (at := began_ns(record)) is not None}
-    timed = [record for record in records if id(record) in begun]
+    every = list(jobs(records, canary_ns))
+    timed = [job for job in every if job.start_ns is not None]
     if not timed:
         return None
-    first = {block: min(begun[id(record)] for record in timed if record.spec.block == block) for block in blocks(timed)}
-    disturbed = sum(bool(raised[id(record)]) for record in timed)
-    failed = sum(record.outcome != "measured" for record in timed)
+    blocks = sorted({job.record.spec.block for job in every})
+    disturbed, failed = (sum(job.state == state for job in timed) for state in ("disturbed", "not measured"))
     return Figure(
         kind="schedule",
         title="The schedule of the sweep",
-        finding=f"{number(len(timed))} jobs in {number(len(first))} blocks; {number(disturbed)} were disturbed, "
+        finding=f"{number(len(timed))} jobs in {number(len(blocks))} blocks; {number(disturbed)} were disturbed, "
         f"{number(failed)} not measured.",
         reading="A row is one pass over all cells, in an order of its own; a bar is one job, ! a disturbed one, × one "
-        "that came to no measurement.",
+        "that came to no measurement. In the table, how long a job took, and how long after its block's beginning.",
         columns=("block", "start", "stop", "middle", "state", "sign", "job", "group", "shown", "said", "flags"),
-        rows=tuple(bar(record, begun[id(record)] - first[record.spec.block], raised[id(record)]) for record in timed),
-        table=Table(
-            ("job", "began", "took", "outcome", "flags"),
-            tuple(line(record, raised[id(record)]) for record in records),
-        ),
+        rows=tuple(map(bar, timed)),
+        table=Table(("cell", *(f"block {block}" for block in blocks)), tuple(lines(every, blocks))),
         wide=True,
     )
 
 
-def blocks(records: Sequence[JobRecord]) -> Iterator[int]:
-    """The numbers of their blocks, each once."""
-    yield from dict.fromkeys(record.spec.block for record in records)
+def jobs(records: Sequence[JobRecord], canary_ns: float) -> Iterator[Job]:
+    """The jobs of these records."""
+    began = [began_ns(record) for record in records]
+    first: dict[int, float] = {}
+    for record, at in zip(records, began, strict=True):
+        if at is not None:
+            first[record.spec.block] = min(at, first.get(record.spec.block, at))
+    for record, at in zip(records, began, strict=True):
+        start = None if at is None else at - first[record.spec.block]
+        yield Job(record, tuple(sorted(flags(record, canary_ns))), start)
 
 
 def began_ns(record: JobRecord) -> float | None:
@@ -80,28 +98,36 @@ def began_ns(record: JobRecord) -> float | None:
         return None
 
 
-def bar(record: JobRecord, start_ns: float, raised: Sequence[str]) -> Row:
-    """One job."""
-    assert record.outside is not None
-    took = record.outside.spawn_to_end_ns
-    state = "not measured" if record.outcome != "measured" else "disturbed" if raised else "quiet"
-    sign = {"not measured": "×", "disturbed": "!", "quiet": ""}[state]
+def bar(job: Job) -> Row:
+    """One job as it is drawn."""
+    assert job.record.outside is not None
+    assert job.start_ns is not None
+    cell, took = job.record.spec.cell, job.record.outside.spawn_to_end_ns
+    ends = (drawn(job.start_ns), drawn(job.start_ns + took), drawn(job.start_ns + took / 2))
+    said = (cell.label, title(cell), duration(took), job.record.outcome, " ".join(job.raised) or "none")
     return Row(
-        cells=(
-            record.spec.block, drawn(start_ns), drawn(start_ns + took), drawn(start_ns + took / 2), state, sign,
-            record.spec.cell.label, title(record.spec.cell), duration(took), record.outcome, " ".join(raised) or "none",
-        ),
-        frameworks=(record.spec.cell.framework,), workload=record.spec.cell.workload, task=record.spec.cell.task,
+        cells=(job.record.spec.block, *ends, job.state, SIGNS[job.state], *said),
+        frameworks=(cell.framework,), workload=cell.workload, task=cell.task,
     )  # fmt: skip
 
 
-def line(record: JobRecord, raised: Sequence[str]) -> Row:
-    """One job in figures."""
-    outside = record.outside
-    return Row(
-        cells=(
-            job_name(record.spec), outside.started if outside else "not started",
-            duration(outside.spawn_to_end_ns) if outside else "", record.outcome, " ".join(raised),
-        ),
-        frameworks=(record.spec.cell.framework,), workload=record.spec.cell.workload, task=record.spec.cell.task,
-    )  # fmt: skip
+def lines(every: Sequence[Job], blocks: Sequence[int]) -> Iterator[Row]:
+    """A row for each cell, with what became of its job in each block."""
+    of_cell: dict[str, tuple[Cell, dict[int, str]]] = {}
+    for job in every:
+        cell = job.record.spec.cell
+        of_cell.setdefault(cell.id, (cell, {}))[1][job.record.spec.block] = told_of(job)
+    for cell, found in of_cell.values():
+        yield Row(
+            cells=(f"{cell.label}, {title(cell)}", *(found.get(block, "") for block in blocks)),
+            frameworks=(cell.framework,), workload=cell.workload, task=cell.task,
+        )  # fmt: skip
+
+
+def told_of(job: Job) -> str:
+    """What became of one job: `2.10 s, at 12.3 s CANARY`."""
+    outside = job.record.outside
+    took = "not started" if outside is None else duration(outside.spawn_to_end_ns)
+    at = "" if job.start_ns is None else f", at {duration(job.start_ns)}"
+    outcome = () if job.record.outcome == "measured" else (job.record.outcome,)
+    return " ".join((took + at, *outcome, *job.raised))

@@ -1,6 +1,7 @@
 """Each picture draws what is known to be true of a run, and its table says the same in figures."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -219,6 +220,14 @@ def test_samples_are_drawn_over_the_floor_of_their_mode(known_run: KnownRun) -> 
     assert all(box["high"] / box["low"] == pytest.approx(1.01, abs=0.001) for box in boxes)
 
 
+def test_the_table_of_samples_has_each_process_under_its_block(known_run: KnownRun) -> None:
+    figure = samples.figure(known_run.section, 1)
+    assert figure is not None
+    (said,) = (row.cells for row in figure.table.rows if row.cells[0] == "torch:eager")
+    assert len(said) == 1 + 12
+    assert re.fullmatch(r"[\d.]+ µs, [\d.]+ µs, [\d.]+ µs CANARY", str(said[1]))
+
+
 def test_a_disturbed_process_is_shown_as_such(known_run: KnownRun) -> None:
     quiet, disturbed = samples.figure(known_run.section, 9), samples.figure(known_run.section, 1)
     assert quiet is not None
@@ -242,7 +251,11 @@ def test_the_schedule_has_every_job_that_was_started_and_says_which_failed(known
     figure = schedule.figure(known_run.records, 9)
     assert figure is not None
     assert len(figure.rows) == len(known_run.records) - 1
-    assert len(figure.table.rows) == len(known_run.records)
+    cells = {record.spec.cell.id for record in known_run.records}
+    assert len(figure.table.rows) == len(cells)
+    said = [cell for row in figure.table.rows for cell in row.cells[1:] if cell]
+    assert len(said) == len(known_run.records)
+    assert "not started unsupported" in said
     (failed,) = rows(figure, state="not measured")
     assert (failed["said"], failed["sign"]) == ("wrong", "×")
     assert min(row["start"] for row in rows(figure, block=3)) == 0
@@ -254,7 +267,9 @@ def test_a_job_whose_start_is_no_date_is_in_the_table_alone(known_run: KnownRun)
     odd = job.model_copy(update={"outside": job.outside.model_copy(update={"started": "<b>yesterday</b>"})})
     figure = schedule.figure([odd, *known_run.records[1:20]], 9)
     assert figure is not None
-    assert len(figure.table.rows) == len(figure.rows) + 1
+    said = [cell for row in figure.table.rows for cell in row.cells[1:] if cell]
+    assert len(said) == len(figure.rows) + 1
+    assert "2.00 s" in said
 
 
 def test_a_group_without_a_measured_cell_has_the_picture_of_its_times_alone(known_run: KnownRun) -> None:
