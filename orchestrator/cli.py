@@ -57,6 +57,7 @@ PROFILE = Annotated[
 ]
 NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's name")]
 ROOT = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
+REPORT = Annotated[bool, typer.Option("--report/--no-report", help="write report.html into the run's folder")]
 
 AXES = {
     "frameworks", "tasks", "batch", "dtype", "threads", "device", "track", "cache", "shapes", "origin", "environment",
@@ -99,16 +100,17 @@ def listed(text: str) -> list[str]:
     return [item.strip() for item in text.split(",")]
 
 
-def requesting(command: Callable[[dict[str, Any], Path, bool], None]) -> Callable[..., None]:
-    """Give a command the arguments of `request`, and hand it what they come to."""
-    own = inspect.signature(command).parameters
+def requesting(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the arguments of `request` before its own, and hand it what they come to."""
+    own = [*inspect.signature(command).parameters.values()][1:]
     described = inspect.signature(request).parameters
 
     @functools.wraps(command)
-    def wrapped(runs: Path, as_json: bool, **given: Any) -> None:
-        command(request(**given), runs, as_json)
+    def wrapped(**given: Any) -> None:
+        kept = {parameter.name: given.pop(parameter.name) for parameter in own}
+        command(request(**given), **kept)
 
-    parameters = [*described.values(), own["runs"], own["as_json"]]
+    parameters = [*described.values(), *own]
     wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return wrapped
@@ -116,7 +118,7 @@ def requesting(command: Callable[[dict[str, Any], Path, bool], None]) -> Callabl
 
 @app.command(epilog="Example: python -m orchestrator sweep --workloads rnn_cell,mlp --batch 1,32 --budget 10m")
 @requesting
-def sweep(said: dict[str, Any], runs: ROOT = RUNS, as_json: AS_JSON = False) -> None:
+def sweep(said: dict[str, Any], report: REPORT = True, runs: ROOT = RUNS, as_json: AS_JSON = False) -> None:
     """Measure, compare, and say which is faster.
 
     Without arguments: PyTorch eager, traced and scripted, TensorFlow's static graph and TensorFlow eager, on one
@@ -124,19 +126,19 @@ def sweep(said: dict[str, Any], runs: ROOT = RUNS, as_json: AS_JSON = False) -> 
     """
     from orchestrator import commands
 
-    raise typer.Exit(commands.sweep(said, runs, as_json=as_json, command=sys.argv[1:]))
+    raise typer.Exit(commands.sweep(said, runs, page=report, as_json=as_json, command=sys.argv[1:]))
 
 
 @app.command(epilog="Example: python -m orchestrator resume latest")
 def resume(
     run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
     force: Annotated[bool, typer.Option("--force", help="even if numbers would mix; the run says so")] = False,
-    runs: ROOT = RUNS, as_json: AS_JSON = False,
+    report: REPORT = True, runs: ROOT = RUNS, as_json: AS_JSON = False,
 ) -> None:  # fmt: skip
     """Go on with a sweep that was interrupted: what is measured is kept, what is missing is run."""
     from orchestrator import commands
 
-    raise typer.Exit(commands.resume(runs, run, force=force, as_json=as_json))
+    raise typer.Exit(commands.resume(runs, run, force=force, page=report, as_json=as_json))
 
 
 @app.command(epilog="Example: python -m orchestrator plan --workloads rnn --batch 1,32")
@@ -262,6 +264,18 @@ def schema(kind: Annotated[str, typer.Argument(help="sweep, job, event, record o
     from orchestrator import handing_on
 
     handing_on.schema(kind)
+
+
+@app.command(epilog="Example: python -m orchestrator report latest --output report.html")
+def report(
+    run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
+    output: Annotated[Path | None, typer.Option(help="the file to write; otherwise report.html in the run")] = None,
+    runs: ROOT = RUNS, as_json: AS_JSON = False,
+) -> None:  # fmt: skip
+    """Write a run as one HTML file that opens anywhere: the answer, pictures, tables."""
+    from orchestrator import commands
+
+    commands.report(runs, run, output, as_json=as_json)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from rich.console import Console
 from orchestrator import condition, estimate, family, handing_on, host, identity, store
 from orchestrator import plan as planning
 from orchestrator.analysis.disturbance import canary_floor_ns
-from orchestrator.analysis.results import enough, groups
+from orchestrator.analysis.results import Group, enough, groups
 from orchestrator.attempts import last_attempts
 from orchestrator.board import Board
 from orchestrator.dashboard import Dashboard, PlainLines, Steadfast, View
@@ -28,19 +29,30 @@ from orchestrator.interrupts import Interrupts
 from orchestrator.keys import Keys
 from orchestrator.launchers.local import Local
 from orchestrator.report import catalogue, health, job, making, profiles, terminal
+from orchestrator.report import page as reporting
 from orchestrator.report.document import document
 from orchestrator.report.printing import print_json, say
 from orchestrator.report.units import printable
 from orchestrator.specfile import validate
 from orchestrator.sweep import Sweep
+from schemas.base import SCHEMA_VERSION
 from schemas.environment import EnvironmentRecord
 from schemas.record import JobRecord, Manifest
 
+REPORT = "python -m orchestrator report"
 RECENT = 200
 """As many records of earlier runs are read to estimate how long jobs take."""
 
 
-def sweep(said: Mapping[str, Any], root: Path, *, as_json: bool, command: Sequence[str]) -> Exit:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forms:
+    """In which forms a run's results are given, beside its records: as a page, and as a document or as tables."""
+
+    page: bool
+    as_json: bool
+
+
+def sweep(said: Mapping[str, Any], root: Path, *, page: bool, as_json: bool, command: Sequence[str]) -> Exit:
     """Run a sweep to its end, show what it found, and keep all of it."""
     console = Console(stderr=as_json)
     planned = provided(planning.plan(validate(said), host.cores()), console)
@@ -57,7 +69,7 @@ def sweep(said: Mapping[str, Any], root: Path, *, as_json: bool, command: Sequen
             identity=identity.of(planned.spec, planned.seed, planned.cells),
         )  # fmt: skip
         with run.locked(about()):
-            return carry_out(run, planned, manifest, console, known, as_json=as_json)
+            return carry_out(run, planned, manifest, console, known, Forms(page=page, as_json=as_json))
 
 
 def provided(planned: planning.Plan, console: Console) -> planning.Plan | None:
@@ -72,7 +84,7 @@ def provided(planned: planning.Plan, console: Console) -> planning.Plan | None:
     return planning.again(planned.spec, planned.seed, planned.available) if missing else planned
 
 
-def resume(root: Path, name: str, *, force: bool, as_json: bool) -> Exit:
+def resume(root: Path, name: str, *, force: bool, page: bool, as_json: bool) -> Exit:
     """Go on with a run that was interrupted, in the way it was begun, and show what it found."""
     run, console = store.find(root, name), Console(stderr=as_json)
     with run.locked(about()) as left:
@@ -82,12 +94,13 @@ def resume(root: Path, name: str, *, force: bool, as_json: bool) -> Exit:
         if planned is None:
             return Exit.INTERRUPTED
         with planned.environments.used(planned.started) as environments:
-            return go_on(run, planned, manifest, environments, console, force=force, as_json=as_json)
+            wanted = Forms(page=page, as_json=as_json)
+            return go_on(run, planned, manifest, environments, console, wanted, force=force)
 
 
 def go_on(
     run: store.Store, planned: planning.Plan, manifest: Manifest, environments: Mapping[str, EnvironmentRecord],
-    console: Console, *, force: bool, as_json: bool,
+    console: Console, wanted: Forms, *, force: bool,
 ) -> Exit:  # fmt: skip
     """Run what is missing from a run, in these environments."""
     changed = changes(run, planned, manifest, environments, force=force)
@@ -96,12 +109,12 @@ def go_on(
         say(console, printable(f"warning: {file} was damaged and is set aside; its job is run again"))
     if manifest.finished and not damaged:
         say(console, "Nothing is missing from this run.")
-        present(console, run, manifest, records, as_json=as_json)
+        finish(console, run, manifest, records, wanted)
         return exit_code(records, interrupted=False)
     mixed = tuple(dict.fromkeys([*manifest.mixed, *changed]))
     manifest = manifest.model_copy(update={"stopped": "", "finished": False, "mixed": mixed})
     known = estimate.seconds_by_mode(records)
-    return carry_out(run, planned, manifest, console, known, earlier=records, resumed=True, as_json=as_json)
+    return carry_out(run, planned, manifest, console, known, wanted, earlier=records, resumed=True)
 
 
 def changes(
@@ -133,8 +146,8 @@ def about() -> str:
 
 
 def carry_out(
-    run: store.Store, planned: planning.Plan, manifest: Manifest, console: Console, known: Mapping[str, float], *,
-    earlier: Sequence[JobRecord] = (), resumed: bool = False, as_json: bool,
+    run: store.Store, planned: planning.Plan, manifest: Manifest, console: Console, known: Mapping[str, float],
+    wanted: Forms, *, earlier: Sequence[JobRecord] = (), resumed: bool = False,
 ) -> Exit:  # fmt: skip
     """Run a plan, or what is left of it, in the folder of its run; keep all that comes of it, and show it."""
     try:
@@ -146,7 +159,7 @@ def carry_out(
             f"{error.filename or run.folder}: {error.strerror}; everything before is kept: put that right, and go on "
             f"with: python -m orchestrator resume {run.name}"
         ) from error
-    present(console, run, manifest, records, as_json=as_json)
+    finish(console, run, manifest, records, wanted)
     return exit_code(records, interrupted=interrupted)
 
 
@@ -190,20 +203,57 @@ def view(board: Board, console: Console, keys: Keys) -> View:
     return Dashboard(board, console, keys) if live(console) else PlainLines(board, console)
 
 
-def present(
-    console: Console, run: store.Store, manifest: Manifest, records: Sequence[JobRecord], *, as_json: bool
-) -> None:
-    """Print a run's results, as tables and sentences or as one document."""
-    asked = manifest.sweep
-    results = groups(records, manifest.cells, asked.baseline, asked.margin, asked.rank_by)
+def finish(console: Console, run: store.Store, manifest: Manifest, records: Sequence[JobRecord], wanted: Forms) -> None:
+    """Print a run's results, and write its report if it is wanted; one that cannot be written costs nothing."""
+    results = concluded(manifest, records)
     if manifest.mixed:
-        results = tuple(dataclasses.replace(each, title=f"MIXED: {each.title}") for each in results)
         say(Console(stderr=True), printable(f"MIXED: between its parts, {'; '.join(manifest.mixed)}."))
-    if as_json:
-        print_json(document(run.name, manifest, results) | {"profiles": profiles.document(run.profiles())})
-    else:
+    if not wanted.as_json:
         lines = [*making.summaries(manifest.environments), health.summary(manifest.host)]
         terminal.show(console, results, manifest.stopped, str(run.jobs), "\n".join(lines), run.profiles())
+    if wanted.page:
+        write_page(console, run, manifest, records, results)
+    page = str(run.page) if run.page.is_file() else None
+    if wanted.as_json:
+        more = {"profiles": profiles.document(run.profiles()), "page": page}
+        print_json(document(run.name, manifest, results) | more)
+    elif page:
+        say(console, printable(f"The report, for a browser: {page}"))
+
+
+def write_page(
+    console: Console, run: store.Store, manifest: Manifest, records: Sequence[JobRecord], results: Sequence[Group]
+) -> None:
+    """Write a run's report into its folder, or say that it could not be."""
+    try:
+        store.write_text(run.page, reporting.page(run.name, manifest, records, results))
+    except OSError as error:
+        again = f"write the report with: {REPORT} {run.name}"
+        say(console, printable(f"warning: {run.page}: {error.strerror}; {again}"))
+
+
+def concluded(manifest: Manifest, records: Sequence[JobRecord]) -> tuple[Group, ...]:
+    """A run's results, marked if the run is not of one piece."""
+    asked = manifest.sweep
+    found = groups(records, manifest.cells, asked.baseline, asked.margin, asked.rank_by)
+    if not manifest.mixed:
+        return found
+    return tuple(dataclasses.replace(each, title=f"MIXED: {each.title}") for each in found)
+
+
+def report(root: Path, name: str, output: Path | None, *, as_json: bool) -> None:
+    """Write a run's report, and say where."""
+    run = store.find(root, name)
+    path, manifest, records = output or run.page, run.manifest(), run.records()
+    text = reporting.page(run.name, manifest, records, concluded(manifest, records))
+    try:
+        store.write_text(path, text)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}; choose another with --output") from error
+    if as_json:
+        print_json({"schema_version": SCHEMA_VERSION, "run": run.name, "page": str(path)})
+    else:
+        say(Console(), printable(str(path)))
 
 
 def exit_code(records: Sequence[JobRecord], *, interrupted: bool) -> Exit:
@@ -250,7 +300,7 @@ def show(root: Path, name: str, job_name: str | None, *, repeat: bool = False, a
     run = store.find(root, name)
     records = run.records()
     if job_name is None:
-        present(Console(), run, run.manifest(), records, as_json=as_json)
+        finish(Console(), run, run.manifest(), records, Forms(page=False, as_json=as_json))
         return Exit.FINE
     record = store.find_record(records, job_name)
     if repeat:

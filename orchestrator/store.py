@@ -3,9 +3,9 @@
 A run is a folder `<when>-<name>` with `manifest.json`, and in `jobs/` for each job `<block>-<cell>.json` and
 `<block>-<cell>.stderr.log`. What a cell's jobs load is `artefacts/<cell>.onnx`, or whatever ending it has to have; what
 they must give, if a cell's own implementation says that, `artefacts/<cell>.npz`; beside each are the record and the log
-of the job that wrote it. Every file is written beside its place, flushed to disk, and moved there: a reader sees all of
-it or nothing. A second attempt at a job has files of its own, and `.lock` says who is writing. `profiles/` has traces
-of cells that were looked at, with their records and logs.
+of the job that wrote it. `profiles/` has traces of cells that were looked at, with their records and logs, and
+`report.html` is for people. Every file is written beside its place, flushed to disk, and moved there: a reader sees all
+of it or nothing. A second attempt at a job has files of its own, and `.lock` says who is writing.
 
 A run may come from somebody else: no name in it leads out of its folder, no link in it is followed, nothing is read
 that is no plain file or larger than any of ours.
@@ -70,6 +70,11 @@ class Store:
     def manifest(self) -> Manifest:
         """Read what this run is."""
         return read(self.folder / "manifest.json", Manifest)
+
+    @property
+    def page(self) -> Path:
+        """Where the report is, for people to open."""
+        return self.folder / "report.html"
 
     def records(self) -> list[JobRecord]:
         """Read all records, in the order of their blocks and positions."""
@@ -237,19 +242,28 @@ def recent(root: Path, most: int) -> Iterator[JobRecord]:
 
 
 def write(path: Path, model: Model) -> None:
-    """Write a file of ours, whole or not at all."""
-    write_bytes(path, model.model_dump_json(indent=1).encode())
+    """Write a document as a file, whole or not at all."""
+    write_text(path, model.model_dump_json(indent=1))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text as a file, whole or not at all."""
+    write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     beside = path.with_name(f".{path.name}.part")
     beside.unlink(missing_ok=True)
-    with beside.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    try:
+        with beside.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
     sync(path.parent)
 
 

@@ -179,7 +179,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def deprecations(results: Sequence[Result]) -> list[str]:
-    """What upstream has deprecated among these modes, each once."""
+    """What upstream has deprecated among these modes, each once; of a mode that is not known here it is not known."""
     modes = {(f.name, mode.name): mode for f in known().values() for mode in f.modes}
-    found = [modes[result.cell.framework, result.cell.mode] for result in results]
-    return list(dict.fromkeys(mode.deprecated for mode in found if mode.deprecated))
+    found = [modes.get((result.cell.framework, result.cell.mode)) for result in results]
+    return list(dict.fromkeys(mode.deprecated for mode in found if mode is not None and mode.deprecated))

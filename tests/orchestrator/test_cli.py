@@ -1,6 +1,7 @@
 """The program as its user meets it: arguments in; exit code, output and files out."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -105,6 +106,38 @@ def test_show_tells_the_story_of_one_job(folder: Path, document: dict[str, Any])
     assert "first call" in text.out
     record = JobRecord.model_validate_json(run(folder, "show", "latest", "002-synthetic", "--json").out)
     assert (record.spec.block, record.spec.cell.label) == (2, "synthetic:spin")
+
+
+def test_a_sweep_writes_its_report_and_its_last_line_says_where(folder: Path, document: dict[str, Any]) -> None:
+    page = folder / document["page"]
+    assert page == folder / "runs" / document["run"] / "report.html"
+    assert "numpy:eager" in page.read_text(encoding="utf-8")
+    assert run(folder, "show", "mine").out.splitlines()[-1].endswith(document["page"])
+
+
+def test_a_report_is_the_same_when_it_is_written_again(inside: Inside, folder: Path, document: dict[str, Any]) -> None:
+    run_folder = folder / "runs" / document["run"]
+    said = inside("report", str(run_folder), "--output", "again.html", "--json")
+    assert (said.code, json.loads(said.out)["page"]) == (0, "again.html")
+    assert Path("again.html").read_bytes() == (run_folder / "report.html").read_bytes()
+
+
+def test_a_report_that_cannot_be_written_is_a_sentence(inside: Inside, folder: Path, document: dict[str, Any]) -> None:
+    said = inside("report", str(folder / "runs" / document["run"]), "--output", "nowhere/x.html")
+    assert said.code == Exit.USAGE
+    assert said.err == "error: cannot write nowhere/x.html: No such file or directory; choose another with --output\n"
+
+
+def test_a_report_that_cannot_be_written_costs_a_sweep_nothing(
+    inside: Inside, tmp_path: Path, folder: Path, document: dict[str, Any]
+) -> None:
+    shutil.copytree(folder / "runs" / document["run"], tmp_path / "runs" / "copy")
+    (tmp_path / "runs" / "copy" / "report.html").unlink()
+    (tmp_path / "runs" / "copy" / "report.html").mkdir()
+    said = inside("resume", "copy")
+    assert said.code in (Exit.FINE, Exit.SOME_JOBS_FAILED)
+    assert "write the report with: python -m orchestrator report copy" in said.out
+    assert "Ended: all 2 blocks were run." in said.out
 
 
 def test_plan_says_what_a_sweep_would_do_and_does_nothing(tmp_path: Path) -> None:
@@ -222,8 +255,10 @@ def test_numbers_beyond_all_reason_are_planned_or_refused(inside: Inside, tmp_pa
 
 def test_a_job_that_failed_is_exit_code_1_and_the_others_are_kept(folder: Path, swept: Said) -> None:
     said = run(folder, "sweep", "quick.toml", "--frameworks", "synthetic:raise,synthetic:wrong", "--blocks", "1",
-               "--runs", "failing")  # fmt: skip
+               "--runs", "failing", "--no-report")  # fmt: skip
     assert said.code == Exit.SOME_JOBS_FAILED
+    assert "report.html" not in said.out
+    assert list(folder.glob("failing/*/report.html")) == []
     assert "ArithmeticError: the synthetic worker was told to raise" in said.out
     assert "synthetic:wrong is not ranked: wrong: " in " ".join(said.out.split())
     assert len(list(folder.glob("failing/*/jobs/*.json"))) == 3

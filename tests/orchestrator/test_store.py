@@ -63,6 +63,24 @@ def test_a_half_written_file_is_not_a_record(make_run: MakeRun, make_record: Mak
     assert len(run.records()) == 1
 
 
+def test_a_text_replaces_what_stands_in_its_place_and_follows_no_link(make_run: MakeRun, tmp_path: Path) -> None:
+    run, elsewhere = make_run(), tmp_path / "elsewhere"
+    elsewhere.write_text("not ours")
+    for name in (run.page, run.page.with_name(".report.html.part")):
+        name.symlink_to(elsewhere)
+    store.write_text(run.page, "ours")
+    assert (run.page.read_text(), elsewhere.read_text()) == ("ours", "not ours")
+    assert not run.page.is_symlink()
+
+
+def test_what_cannot_be_put_into_its_place_leaves_nothing_behind(make_run: MakeRun) -> None:
+    run = make_run()
+    run.page.mkdir()
+    with pytest.raises(OSError, match=r"report\.html"):
+        store.write_text(run.page, "ours")
+    assert not [path.name for path in run.folder.iterdir() if path.suffix == ".part"]
+
+
 def test_nothing_half_written_stays_beside_a_record(make_run: MakeRun, make_record: MakeRecord) -> None:
     run = make_run()
     run.write(make_record())

@@ -179,6 +179,11 @@ def test_what_is_deprecated_upstream_is_said_once(found: Group) -> None:
     assert "TorchScript is deprecated" in note
 
 
+def test_of_a_mode_that_is_not_known_here_nothing_is_said(found: Group) -> None:
+    cell = found.results[0].cell.model_copy(update={"framework": "elsewhere"})
+    assert words.deprecations([dataclasses.replace(found.results[0], cell=cell)]) == []
+
+
 def test_before_anything_was_run_nothing_is_claimed(make_cell: MakeCell) -> None:
     (group,) = results.groups([], [make_cell("torch:eager"), make_cell("torch:trace")])
     assert words.sentences(group) == ["torch:eager was not run.", "torch:trace was not run."]

@@ -1,0 +1,49 @@
+"""The phases of a worker's life over all processes of a cell: what each takes, and what is resident in it."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from orchestrator.analysis.statistics import Interval, median_interval
+from schemas.event import PhaseCost, PhaseMemory, PhaseName, Report
+
+PHASES: tuple[PhaseName, ...] = get_args(PhaseName)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One phase: medians over the processes that went through it. Nanoseconds and bytes.
+
+    None: this system does not say how much memory there was.
+    """
+
+    phase: PhaseName
+    wall_ns: Interval
+    cpu_ns: float
+    peak: float | None
+    end: float | None
+
+
+def ledger(reports: Sequence[Report]) -> tuple[Entry, ...]:
+    """The phases that any of these processes went through, in the order in which a worker comes to them."""
+    costs = [cost for report in reports for cost in report.phases]
+    of_phase = {name: [cost for cost in costs if cost.name == name] for name in PHASES}
+    return tuple(entry(name, found) for name, found in of_phase.items() if found)
+
+
+def entry(name: PhaseName, costs: Sequence[PhaseCost]) -> Entry:
+    """One phase from what it cost each process."""
+    return Entry(
+        phase=name,
+        wall_ns=median_interval([cost.wall_ns for cost in costs]),
+        cpu_ns=statistics.median(cost.cpu_ns for cost in costs),
+        peak=resident(costs, lambda memory: memory.peak),
+        end=resident(costs, lambda memory: memory.end),
+    )
+
+
+def resident(costs: Sequence[PhaseCost], which: Callable[[PhaseMemory], int]) -> float | None:
+    """A median of bytes over the processes whose system counts."""
+    known = [which(cost.memory) for cost in costs if cost.memory is not None]
+    return statistics.median(known) if known else None

@@ -1,0 +1,122 @@
+"use strict";
+
+const text = (id) => document.getElementById(id).textContent;
+const specifications = JSON.parse(text("specifications"));
+const ERRORS = 1; // a picture that lacks one of its layers is nothing to warn of
+const options = {
+  actions: false, ast: true, config: JSON.parse(text("config")), defaultStyle: false, logLevel: ERRORS, renderer: "svg",
+  tooltip: { theme: "custom", disableDefaultStyle: true },
+};
+const kinds = ["workload", "task", "framework"];
+const DASHES = [[], [8, 3], [2, 2], [8, 3, 2, 3]];
+const SHAPES = ["circle", "square", "diamond", "triangle-up", "cross", "triangle-down"];
+const TONES = 8;
+const COLUMN = 190; // pixels that a mode's name takes in a legend
+const LINE = 20; // and at an axis
+
+const filter = document.getElementById("filter");
+const figures = [...document.querySelectorAll("figure.picture")];
+const views = new Map();
+
+/** The numbers that are ticked, by kind; no entry where there is nothing to choose from. */
+function chosen() {
+  const boxes = [...filter.querySelectorAll("input")];
+  const of = (kind) => boxes.filter((box) => box.name === kind);
+  return new Map(
+    kinds.filter((kind) => of(kind).length)
+      .map((kind) => [kind, new Set(of(kind).filter((box) => box.checked).map((box) => Number(box.value)))]),
+  );
+}
+
+/** Whether a row is shown: all its frameworks, its workload and its task are ticked. */
+function passes(marks, ticked) {
+  return [...ticked].every(([kind, numbers]) => (marks[kind] || []).every((number) => numbers.has(number)));
+}
+
+/** Whether a group is shown: its workload and task are ticked, and any of its frameworks. */
+function hasAny(marks, ticked) {
+  return [...ticked].every(([kind, numbers]) => marks[kind].some((number) => numbers.has(number)));
+}
+
+function marksOf(element) {
+  return Object.fromEntries(
+    kinds.filter((kind) => kind in element.dataset).map((kind) => [kind, element.dataset[kind].split(" ").map(Number)]),
+  );
+}
+
+const toneOf = (place) => `var(--tone-${place % TONES})`;
+
+/** A picture's rows as objects, those that are shown, each with its mode's colour. */
+function rowsOf(data, ticked) {
+  const tones = new Map(data.modes.map(([mode, place]) => [mode, toneOf(place)]));
+  const columns = Object.entries(data.columns).map(([name, column]) => [
+    name, Array.isArray(column) ? column : column.at.map((place) => column.words[place]),
+  ]);
+  return columns[0][1]
+    .map((_, index) => Object.fromEntries(columns.map(([name, column]) => [name, column[index]])))
+    .filter((row) => passes(row, ticked))
+    .map((row) => ({ ...row, tone: tones.get(row.mode) }));
+}
+
+/** A picture's specification, with the modes that are shown and what tells them apart. */
+function specificationOf(data, rows, width) {
+  const spec = specifications[data.kind];
+  const { step, fields } = spec.usermeta ?? { step: 0, fields: [] };
+  const there = new Set(rows.map((row) => row.mode));
+  const modes = data.modes.filter(([mode]) => there.has(mode));
+  const filled = {
+    $columns: Math.max(1, Math.floor(width / COLUMN)),
+    $height: Math.max(step * new Set(rows.map((row) => JSON.stringify(fields.map((field) => row[field])))).size, LINE * modes.length),
+    $modes: modes.map(([mode]) => mode),
+    $tones: modes.map(([, place]) => toneOf(place)),
+    $dashes: modes.map(([, place]) => DASHES[(place + Math.floor(place / TONES)) % DASHES.length]),
+    $shapes: modes.map(([, place]) => SHAPES[place % SHAPES.length]),
+  };
+  const fill = (key, value) => (typeof value === "string" && value in filled ? filled[value] : value);
+  return JSON.parse(JSON.stringify(spec), fill);
+}
+
+async function draw(figure) {
+  const data = JSON.parse(figure.querySelector("script").textContent);
+  const rows = rowsOf(data, chosen());
+  const place = figure.querySelector(".drawing");
+  figure.classList.toggle("empty", !rows.length);
+  views.get(figure)?.finalize();
+  views.delete(figure);
+  if (rows.length) {
+    views.set(figure, await vegaEmbed(place, { ...specificationOf(data, rows, place.clientWidth), data: { values: rows } }, options));
+  } else {
+    place.textContent = "There is nothing to draw of what is ticked.";
+  }
+}
+
+/** Draw each picture when it comes near, and again after the filter has changed. */
+const watcher = new IntersectionObserver((entries) => {
+  for (const entry of entries.filter((each) => each.isIntersecting)) {
+    watcher.unobserve(entry.target);
+    draw(entry.target);
+  }
+}, { rootMargin: "800px" });
+
+function applyFilter() {
+  const ticked = chosen();
+  for (const group of document.querySelectorAll(".group")) group.hidden = !hasAny(marksOf(group), ticked);
+  for (const row of document.querySelectorAll("tbody tr")) row.hidden = !passes(marksOf(row), ticked);
+  show();
+}
+
+/** Say how much is shown, and draw what comes near. */
+function show() {
+  const groups = [...document.querySelectorAll("section.group")];
+  const showing = groups.filter((group) => !group.hidden).length;
+  document.getElementById("showing").textContent = `${showing} of ${groups.length} groups are shown.`;
+  for (const figure of figures) {
+    watcher.unobserve(figure);
+    watcher.observe(figure);
+  }
+}
+
+filter.hidden = !filter.querySelector("input");
+filter.addEventListener("change", applyFilter);
+window.addEventListener("beforeprint", () => figures.filter((figure) => !views.has(figure)).forEach(draw));
+show();

@@ -1,0 +1,224 @@
+"""A run as one HTML file that needs nothing else: words first, then pictures, each with its table."""
+
+import base64
+import functools
+import hashlib
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
+
+from orchestrator.analysis.disturbance import canary_floor_ns
+from orchestrator.analysis.processes import processes
+from orchestrator.analysis.results import Group
+from orchestrator.attempts import last_attempts
+from orchestrator.report import drawing
+from orchestrator.report.answer import answer
+from orchestrator.report.health import summary
+from orchestrator.report.pictures import (
+    Figure,
+    Row,
+    Section,
+    Table,
+    Value,
+    cost,
+    memory,
+    phases,
+    ratios,
+    roofline,
+    samples,
+    schedule,
+    times,
+    warmup,
+)  # fmt: skip
+from orchestrator.report.units import duration, printable
+from orchestrator.report.words import compiled, deprecations, sentences
+from schemas.record import JobRecord, Manifest
+
+KINDS: Final = ("framework", "workload", "task")
+PROGRAM: Final = "python -m orchestrator"
+FEW: Final = 4
+"""Up to so many groups, the answer at the top also says what compiling did."""
+
+
+MANY: Final = 20
+"""From more groups on, those out of sight are not laid out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a page can be filtered by, each name with its number, so that no name is ever quoted."""
+
+    framework: Mapping[str, int]
+    workload: Mapping[str, int]
+    task: Mapping[str, int]
+
+    def marks(self, row: Row) -> dict[str, list[int]]:
+        """What a row stands for, as numbers; nothing where it stands for everything."""
+        said = {"framework": row.frameworks, "workload": only(row.workload), "task": only(row.task)}
+        return {
+            kind: [getattr(self, kind)[name] for name in dict.fromkeys(names)] for kind, names in said.items() if names
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One group as the page shows it."""
+
+    title: str
+    answer: Sequence[str]
+    more: Sequence[str]
+    sentences: Sequence[str]
+    figures: Sequence[Figure]
+    row: Row
+    modes: Sequence[str]
+
+
+def page(run: str, manifest: Manifest, records: Sequence[JobRecord], groups: Sequence[Group]) -> str:
+    """The whole file. The same records give the same file, to the byte."""
+    names, own, counted = named(manifest, records), asset("page.js"), last_attempts(records)
+    canary_ns = canary_floor_ns(counted)
+    found = processes(records)
+    results = [result for group in groups for result in group.results]
+    return template().render(
+        run=run, manifest=manifest, names=names, few=len(groups) <= FEW, many=len(groups) > MANY,
+        parts=[part(group, found, canary_ns) for group in groups],
+        refused=[row for group in groups for row in refused(group)],
+        cells=len(results), notes=deprecations(results),
+        schedule=schedule.figure(counted, canary_ns), machine=summary(manifest.host),
+        host=Table(("what", "value"), tuple(facts(manifest.host.model_dump(mode="json", exclude_none=True)))),
+        command=command(manifest), asked=manifest.sweep.model_dump_json(indent=2, exclude_defaults=True),
+        style=asset("page.css"), library=Markup(drawing.script()), script=own,  # noqa: S704 - no record's
+        hashes=" ".join(hash_of(text) for text in (drawing.script(), own)),
+        specifications=drawing.specifications(), config=drawing.CONFIG,
+    )  # fmt: skip
+
+
+def part(group: Group, found: Mapping[str, Sequence[JobRecord]], canary_ns: float) -> Part:
+    """One group with its pictures."""
+    section = Section(group, {result.label: found.get(result.cell.id, ()) for result in group.results})
+    cells = [result.cell for result in group.results]
+    return Part(
+        title=group.title,
+        answer=list(answer(group)),
+        more=list(compiled(group)),
+        sentences=sentences(group),
+        figures=list(figures(section, canary_ns)),
+        row=Row(
+            cells=(), frameworks=tuple(dict.fromkeys(cell.framework for cell in cells)),
+            workload=cells[0].workload, task=cells[0].task,
+        ),
+        modes=section.modes,
+    )  # fmt: skip
+
+
+def figures(section: Section, canary_ns: float) -> Iterator[Figure]:
+    """The pictures of one group, as far as there is something to draw."""
+    yield times.figure(section)
+    for found in (
+        ratios.figure(section), *cost.figures(section), phases.figure(section), memory.figure(section),
+        warmup.figure(section), samples.figure(section, canary_ns), roofline.figure(section),
+    ):  # fmt: skip
+        if found is not None:
+            yield found
+
+
+def data(figure: Figure, names: Names, modes: Sequence[str] = ()) -> dict[str, Any]:
+    """What a picture is drawn from. `modes` are all of its group, whose places decide about colours."""
+    marks, cells = (
+        [names.marks(row) for row in figure.rows],
+        [[shown(cell) for cell in row.cells] for row in figure.rows],
+    )
+    return {
+        "kind": figure.kind,
+        "modes": [[shown(mode), modes.index(mode)] for mode in figure.modes],
+        "columns": {
+            **{name: packed([row[place] for row in cells]) for place, name in enumerate(figure.columns)},
+            **{kind: packed([tuple(each.get(kind, ())) for each in marks]) for kind in KINDS},
+        },
+    }
+
+
+def packed(column: Sequence[Any]) -> list[Any] | dict[str, list[Any]]:
+    """A column as it is, or where it says the same again and again, its words and which of them each row has."""
+    words = {word: place for place, word in enumerate(dict.fromkeys(column))}
+    if 2 * len(words) > len(column) or not column:
+        return list(column)
+    return {"words": list(words), "at": [words[word] for word in column]}
+
+
+def shown(value: Value) -> Value:
+    """What comes from a record is text to look at, and nothing that a reader's machine would obey."""
+    return printable(value) if isinstance(value, str) else value
+
+
+def named(manifest: Manifest, records: Sequence[JobRecord]) -> Names:
+    """The frameworks, workloads and tasks of a run, in the order of its cells."""
+    cells = [*manifest.cells, *(record.spec.cell for record in records)]
+    every = [[getattr(cell, kind) for cell in cells] for kind in KINDS]
+    return Names(*({name: number for number, name in enumerate(dict.fromkeys(of_kind))} for of_kind in every))
+
+
+def only(name: str | None) -> tuple[str, ...]:
+    """One name, or none."""
+    return () if name is None else (name,)
+
+
+def command(manifest: Manifest) -> str:
+    """What to type to do it again, in the same random order."""
+    said = shlex.join(manifest.command)
+    again = manifest.command[:1] == ("sweep",) and manifest.sweep.seed is None
+    return f"{PROGRAM} {said}" + (f" --seed {manifest.seed}" if again else "")
+
+
+def facts(said: Mapping[str, Any], above: str = "") -> Iterator[Row]:
+    """What is known of a machine, one line each."""
+    for name, value in said.items():
+        if isinstance(value, Mapping):
+            yield from facts(value, f"{above}{name} ")
+        else:
+            text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+            yield Row(cells=(f"{above}{name}".replace("_", " "), text))
+
+
+def refused(group: Group) -> Iterator[Row]:
+    """The cells of a group that have no rank, each with its reason and what to do."""
+    for each in group.results:
+        if each.outcome != "measured":
+            time = duration(each.floor_ns.estimate) if each.floor_ns.estimate > 0 else ""
+            advice = f"{each.reason} → {each.advice}" if each.advice else each.reason
+            said = (each.outcome or "not run", time, advice)
+            yield Row(
+                cells=(each.label, group.title, *said), frameworks=(each.cell.framework,),
+                workload=each.cell.workload, task=each.cell.task,
+            )  # fmt: skip
+
+
+def hash_of(script: str) -> str:
+    """A script's hash as a content security policy names it."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+@functools.cache
+def asset(name: str) -> Markup:
+    """A file of ours that goes into the page as it is."""
+    path = resources.files("orchestrator.report").joinpath("assets", name)
+    return Markup(path.read_text(encoding="utf-8"))  # noqa: S704 - ours, and not a record's
+
+
+@functools.cache
+def template() -> Template:
+    """The frame of the page. Whatever is put into it is escaped, unless it is marked as ours."""
+    room = Environment(
+        loader=PackageLoader("orchestrator.report", "assets"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+        finalize=lambda value: value if isinstance(value, Markup) else shown(value),
+    )  # fmt: skip
+    room.filters["data"] = lambda value: htmlsafe_json_dumps(value, separators=(",", ":"), ensure_ascii=False)
+    room.globals["drawn"] = data
+    return room.get_template("page.html")

@@ -1,0 +1,89 @@
+"""Every mode's time over every other's, as a matrix."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from orchestrator.analysis.compare import CLAIMS, Comparison, Verdict, both_ways
+from orchestrator.report.pictures import Figure, Row, Section, Spec, Table
+from orchestrator.report.pictures.encoding import modes, told
+from orchestrator.report.units import between, number, ratio
+
+NARROW: Final = 4
+"""So many modes fit into half a page."""
+
+SIGNS: Final[Mapping[Verdict, str]] = {
+    Verdict.FASTER: "−",
+    Verdict.SLOWER: "+",
+    Verdict.DIFFERENT_BUT_SMALL: "~",
+    Verdict.EQUIVALENT: "=",
+    Verdict.UNRESOLVED: "?",
+    Verdict.ESTIMATOR_DEPENDENT: "?",
+}
+TONES: Final[Mapping[str, str]] = {
+    "−": "var(--less)", "+": "var(--more)", "~": "var(--wash)", "=": "var(--wash)", "?": "var(--wash)",
+}  # fmt: skip
+
+SPEC: Spec = {
+    "width": {"step": 74},
+    "height": {"step": 30},
+    "autosize": {"type": "pad"},
+    "encoding": {
+        "y": modes(),
+        "x": modes() | {"field": "other", "axis": {"orient": "top", "labelAngle": -40, "labelAlign": "left"}},
+        "tooltip": told(mode="time of", other="over time of", shown="ratio", ends="95 % interval", verdict="verdict"),
+    },
+    "layer": [
+        {
+            "mark": {"type": "rect", "stroke": "var(--page)", "strokeWidth": 2},
+            "encoding": {
+                "fill": {"field": "sign", "type": "nominal", "legend": None,
+                         "scale": {"domain": [*TONES], "range": [*TONES.values()]}},
+            },
+        },
+        {"mark": {"type": "text", "fill": "var(--ink)", "fontSize": 13}, "encoding": {"text": {"field": "text"}}},
+    ],
+}  # fmt: skip
+
+
+def figure(section: Section) -> Figure | None:
+    """The matrix of one group; None where there is no pair."""
+    found = section.group.comparisons
+    if not found:
+        return None
+    claimed = sum(each.verdict in CLAIMS for each in found)
+    return Figure(
+        kind="ratios",
+        title="Every mode against every other",
+        finding=f"Of {number(len(found))} pairs of modes, {number(claimed)} are told apart.",
+        reading="A number is the time of the row's mode over that of the column's: − is claimed faster, + slower, "
+        "~ a real difference too small to matter, = as fast, ? not told apart by this run.",
+        columns=("mode", "other", "text", "sign", "shown", "ends", "verdict"),
+        rows=tuple(squares(section)),
+        table=Table(
+            ("mode", "over", "ratio", "95 % interval", "by typical times", "blocks", "p", "verdict"),
+            tuple(pair(section, each) for each in found),
+        ),
+        modes=tuple(standing.cell for standing in section.group.standings),
+        wide=len(section.group.standings) > NARROW,
+    )
+
+
+def squares(section: Section) -> Iterator[Row]:
+    """Each pair twice, once from either side."""
+    for (baseline, cell), found in both_ways(section.group.comparisons).items():
+        shown, sign = ratio(found.ratio.estimate), SIGNS[found.verdict]
+        yield Row(
+            cells=(cell, baseline, f"{shown} {sign}", sign, shown, between(found.ratio) or "–", str(found.verdict)),
+            frameworks=(section.framework(cell), section.framework(baseline)),
+        )
+
+
+def pair(section: Section, found: Comparison) -> Row:
+    """One comparison as a row of the table."""
+    return Row(
+        cells=(
+            found.cell, found.baseline, ratio(found.ratio.estimate), between(found.ratio),
+            ratio(found.typical_ratio.estimate), found.blocks, f"{found.p:.2g}", str(found.verdict),
+        ),
+        frameworks=(section.framework(found.cell), section.framework(found.baseline)),
+    )  # fmt: skip

@@ -1,0 +1,133 @@
+"""The sweep as it went: which job ran when, and which were disturbed or failed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.analysis.disturbance import flags
+from orchestrator.analysis.results import title
+from orchestrator.report.pictures import Figure, Row, Spec, Table, drawn
+from orchestrator.report.pictures.encoding import DURATIONS, key, quantity, rows_of, told, where
+from orchestrator.report.units import duration, number
+from schemas.job import Cell
+from schemas.record import JobRecord
+
+STATES = {"quiet": "var(--tone-0)", "disturbed": "var(--tone-4)", "not measured": "var(--bad)"}
+SIGNS = {"quiet": "", "disturbed": "!", "not measured": "×"}
+SPEC: Spec = rows_of(22, "block") | {
+    "encoding": {
+        "y": {"field": "block", "type": "ordinal", "title": "block", "axis": {"grid": False}},
+        "tooltip": told(job="job", group="computes", shown="took", said="outcome", flags="flags"),
+    },
+    "layer": [
+        {
+            "mark": {"type": "bar", "stroke": "var(--page)", "strokeWidth": 1, "height": {"band": 0.8}},
+            "encoding": {
+                "x": quantity("start", "time since the block began", labels=DURATIONS),
+                "x2": {"field": "stop"},
+                "fill": key("state", STATES),
+            },
+        },
+        {
+            "transform": where("datum.state != 'quiet'"),
+            "mark": {"type": "text", "fill": "var(--page)", "fontWeight": "bold", "fontSize": 12},
+            "encoding": {
+                "x": {"field": "middle", "type": "quantitative"},
+                "text": {"field": "sign"},
+            },
+        },
+    ],
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job: its flags, and when it was started after the first of its block; None if that is not known."""
+
+    record: JobRecord
+    raised: tuple[str, ...]
+    start_ns: float | None
+
+    @property
+    def state(self) -> str:
+        """Whether it came to a measurement, and whether that was left in peace."""
+        return "not measured" if self.record.outcome != "measured" else "disturbed" if self.raised else "quiet"
+
+
+def figure(records: Sequence[JobRecord], canary_ns: float) -> Figure | None:
+    """All jobs of a run; None where none was started. `canary_ns`: the sweep's fastest."""
+    every = list(jobs(records, canary_ns))
+    timed = [job for job in every if job.start_ns is not None]
+    if not timed:
+        return None
+    blocks = sorted({job.record.spec.block for job in every})
+    disturbed, failed = (sum(job.state == state for job in timed) for state in ("disturbed", "not measured"))
+    return Figure(
+        kind="schedule",
+        title="The schedule of the sweep",
+        finding=f"{number(len(timed))} jobs in {number(len(blocks))} blocks; {number(disturbed)} were disturbed, "
+        f"{number(failed)} not measured.",
+        reading="A row is one pass over all cells, in an order of its own; a bar is one job, ! a disturbed one, × one "
+        "that came to no measurement. In the table, how long a job took, and how long after its block's beginning.",
+        columns=("block", "start", "stop", "middle", "state", "sign", "job", "group", "shown", "said", "flags"),
+        rows=tuple(map(bar, timed)),
+        table=Table(("cell", *(f"block {block}" for block in blocks)), tuple(lines(every, blocks))),
+        wide=True,
+    )
+
+
+def jobs(records: Sequence[JobRecord], canary_ns: float) -> Iterator[Job]:
+    """The jobs of these records."""
+    began = [began_ns(record) for record in records]
+    first: dict[int, float] = {}
+    for record, at in zip(records, began, strict=True):
+        if at is not None:
+            first[record.spec.block] = min(at, first.get(record.spec.block, at))
+    for record, at in zip(records, began, strict=True):
+        start = None if at is None else at - first[record.spec.block]
+        yield Job(record, tuple(sorted(flags(record, canary_ns))), start)
+
+
+def began_ns(record: JobRecord) -> float | None:
+    """When a job was started, on any scale; None if it was not, or its record does not say."""
+    if record.outside is None:
+        return None
+    try:
+        return datetime.fromisoformat(record.outside.started).timestamp() * 1e9
+    except (ValueError, OverflowError):
+        return None
+
+
+def bar(job: Job) -> Row:
+    """One job as it is drawn."""
+    assert job.record.outside is not None
+    assert job.start_ns is not None
+    cell, took = job.record.spec.cell, job.record.outside.spawn_to_end_ns
+    ends = (drawn(job.start_ns), drawn(job.start_ns + took), drawn(job.start_ns + took / 2))
+    said = (cell.label, title(cell), duration(took), job.record.outcome, " ".join(job.raised) or "none")
+    return Row(
+        cells=(job.record.spec.block, *ends, job.state, SIGNS[job.state], *said),
+        frameworks=(cell.framework,), workload=cell.workload, task=cell.task,
+    )  # fmt: skip
+
+
+def lines(every: Sequence[Job], blocks: Sequence[int]) -> Iterator[Row]:
+    """A row for each cell, with what became of its job in each block."""
+    of_cell: dict[str, tuple[Cell, dict[int, str]]] = {}
+    for job in every:
+        cell = job.record.spec.cell
+        of_cell.setdefault(cell.id, (cell, {}))[1][job.record.spec.block] = told_of(job)
+    for cell, found in of_cell.values():
+        yield Row(
+            cells=(f"{cell.label}, {title(cell)}", *(found.get(block, "") for block in blocks)),
+            frameworks=(cell.framework,), workload=cell.workload, task=cell.task,
+        )  # fmt: skip
+
+
+def told_of(job: Job) -> str:
+    """What became of one job: `2.10 s, at 12.3 s CANARY`."""
+    outside = job.record.outside
+    took = "not started" if outside is None else duration(outside.spawn_to_end_ns)
+    at = "" if job.start_ns is None else f", at {duration(job.start_ns)}"
+    outcome = () if job.record.outcome == "measured" else (job.record.outcome,)
+    return " ".join((took + at, *outcome, *job.raised))

@@ -1,0 +1,89 @@
+"""Warm-up traces: the time of each call from the first one on."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from orchestrator.analysis.results import Result, of_laps
+from orchestrator.analysis.trace import trace
+from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, drawn, reports
+from orchestrator.report.pictures.encoding import COUNTS, DURATIONS, TENS, quantity, shape, told, tone, where
+from orchestrator.report.units import duration
+from schemas.event import Report
+from schemas.record import JobRecord
+
+SHOWN: Final = 4
+"""Processes of a cell whose traces are drawn: enough to see whether they are alike."""
+
+X = quantity("calls", "calls so far", at=TENS, labels=COUNTS, nice=False)
+Y = quantity("ns", "time of a call", at=TENS, labels=DURATIONS)
+SPEC: Spec = {
+    "height": 320,
+    "encoding": {"x": X, "y": Y, "color": tone()},
+    "layer": [
+        {
+            "transform": where("datum.part == 'trace'"),
+            "mark": {"type": "line", "strokeWidth": 1.5, "opacity": 0.7},
+            "encoding": {"detail": {"field": "block", "type": "nominal"}},
+        },
+        {
+            "transform": where("datum.part == 'steady'"),
+            "mark": {"type": "point", "size": 60, "filled": True, "opacity": 1},
+            "encoding": {
+                "shape": shape(),
+                "tooltip": told(mode="mode", block="block", shown="steady from"),
+            },
+        },
+    ],
+}  # fmt: skip
+
+
+def figure(section: Section) -> Figure | None:
+    """The traces of a group's ranked cells; None where nothing is ranked."""
+    ranked = list(section.ranked)
+    if not ranked:
+        return None
+    return Figure(
+        kind="warmup",
+        title="Warm-up, call by call",
+        finding=" ".join(f"{result.label}: {result.steadiness}." for result, _ in ranked),
+        reading=f"A line is one process, of at most {SHOWN} in a cell; a marker is where its calls were found steady. "
+        "Later calls are joined, to a mean of several.",
+        columns=("part", "mode", "block", "calls", "ns", "shown"),
+        rows=tuple(row for result, records in ranked for row in traces(result, records[:SHOWN])),
+        table=Table(
+            ("mode", "class", "first result", "second call", "from there to steady", "floor", "processes"),
+            tuple(line(result) for result, _ in ranked),
+        ),
+        modes=tuple(result.label for result, _ in ranked),
+    )
+
+
+def traces(result: Result, records: Sequence[JobRecord]) -> Iterator[Row]:
+    """The traces of one cell's processes, each with the point from which it is steady."""
+    for record, report in zip(records, reports(records), strict=True):
+        name = (result.label, record.spec.block)
+        for point in trace(report.warmup):
+            yield Row(
+                cells=("trace", *name, point.calls, drawn(point.each_ns), None), frameworks=(result.cell.framework,)
+            )
+        if (calls := steady_from(report)) is not None:
+            level = of_laps(report.warmup).level_ns
+            yield Row(
+                cells=("steady", *name, calls, drawn(level), f"call {calls:,}, at {duration(level)}"),
+                frameworks=(result.cell.framework,),
+            )
+
+
+def steady_from(report: Report) -> int | None:
+    """The number of the first steady call; None if there is none."""
+    found = of_laps(report.warmup)
+    return None if found.kind == "none" else 1 + sum(calls for calls, _ in report.warmup[: found.start])
+
+
+def line(result: Result) -> Row:
+    """One mode's warm-up in figures."""
+    times = (result.first_ns, result.second_ns, result.steady_ns, result.floor_ns)
+    return Row(
+        cells=(result.label, result.steadiness, *(duration(each.estimate) for each in times), result.jobs),
+        frameworks=(result.cell.framework,),
+    )

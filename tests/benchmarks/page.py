@@ -1,0 +1,131 @@
+"""How large the report of a large run is, how long it takes to write, and how long a browser takes to open it.
+
+The runs are made of one real job, measured now: every cell gets processes like it, slowed by known factors and noise.
+A cell is of one of ten modes, so that fifty cells are five groups of ten, and a thousand cells a hundred.
+"""
+
+import argparse
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from orchestrator import host, store
+from orchestrator import plan as planning
+from orchestrator.analysis.results import groups
+from orchestrator.interrupts import Interrupts
+from orchestrator.launchers.local import Local
+from orchestrator.report.page import page
+from orchestrator.sweep import Sweep
+from schemas.event import Report
+from schemas.job import Cell
+from schemas.record import JobRecord, Manifest
+from schemas.sweep import SweepSpec
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = ["--no-sandbox", "--disable-gpu"]
+MODES = (
+    "torch:eager", "torch:trace", "torch:script", "torch:compile", "tensorflow:eager", "tensorflow:function",
+    "tensorflow:xla", "jax:eager", "jax:jit", "numpy:eager",
+)  # fmt: skip
+OPENED = """() => {
+  const [navigation] = performance.getEntriesByType("navigation");
+  const [paint] = performance.getEntriesByName("first-contentful-paint");
+  return [navigation.domContentLoadedEventEnd, navigation.loadEventEnd, paint.startTime];
+}"""
+
+
+def main() -> None:
+    """Print the figures for fifty and for a thousand cells."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cells", type=int, nargs="+", default=[50, 1000])
+    parser.add_argument("--blocks", type=int, default=16)
+    parser.add_argument("--keep", type=Path, help="a folder to leave the pages in")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        base = measured(Path(folder))
+        for count in asked.cells:
+            figures(base, count, asked.blocks, (asked.keep or Path(folder)) / f"{count}.html")
+
+
+def figures(base: JobRecord, count: int, blocks: int, path: Path) -> None:
+    """Write the page of one run, open it, and print what both took."""
+    cells = tuple(cell(number) for number in range(count))
+    records = list(like(base, cells, blocks))
+    manifest = Manifest(name="large", started="2025-01-01T00:00:00+00:00", command=("sweep",), sweep=SweepSpec(),
+                        seed=1, cells=cells, host=base.host, stopped="all blocks were run", finished=True)  # fmt: skip
+    began = time.monotonic()
+    found = groups(records, cells)
+    concluded = time.monotonic()
+    path.write_text(page("large", manifest, records, found))
+    written = time.monotonic()
+    print(f"{count} cells, {blocks} blocks: {path.stat().st_size / 1e6:.2f} MB; results {concluded - began:.1f} s, "
+          f"page {written - concluded:.1f} s; in the browser, {opened(path)}")  # fmt: skip
+
+
+def measured(folder: Path) -> JobRecord:
+    """One real job of the reference, as a sweep would run it."""
+    asked = SweepSpec.model_validate({"axes": {"frameworks": ("numpy",)}, "stop": {"blocks": 1}})
+    planned, run = planning.plan(asked, host.cores()), store.create(folder, "base", datetime.now().astimezone())
+    with Interrupts() as interrupts:
+        Sweep(plan=planned, launcher=Local(interrupts, folder), store=run, host=host.fingerprint(),
+              publish=lambda event: None, interrupts=interrupts, enough=lambda records, block: True).run()  # fmt: skip
+    return next(record for record in run.records() if record.outcome == "measured")
+
+
+def cell(number: int) -> Cell:
+    """The mode goes round fastest; groups differ in workload, task and size."""
+    framework, _, mode = MODES[number % len(MODES)].partition(":")
+    size = number // len(MODES)
+    return Cell(framework=framework, mode=mode, workload=("rnn_cell", "mlp")[size % 2],
+                task=("forward", "backward")[size // 2 % 2], parameters={"hidden": 8 + size})  # fmt: skip
+
+
+def like(base: JobRecord, cells: Sequence[Cell], blocks: int) -> Iterator[JobRecord]:
+    """Records of a whole sweep, each of the real one's times with a factor of its cell and one of its process."""
+    rng, at = random.Random(1), datetime.fromisoformat("2025-01-01T00:00:00+00:00")
+    assert base.report is not None
+    assert base.outside is not None
+    for block in range(1, blocks + 1):
+        for position, each in enumerate(rng.sample(cells, len(cells))):
+            factor = (1 + 0.3 * MODES.index(each.label)) * rng.lognormvariate(0, 0.01)
+            spec = base.spec.model_copy(update={"cell": each, "block": block, "position": position})
+            outside = base.outside.model_copy(update={"started": at.isoformat()})
+            report = slowed(base.report, factor, rng)
+            yield base.model_copy(update={"spec": spec, "report": report, "outside": outside})
+            at += timedelta(seconds=2)
+
+
+def slowed(report: Report, factor: float, rng: random.Random) -> Report:
+    """The same process, slower by a factor, its samples and laps shaken a little."""
+    return report.model_copy(update={
+        "samples_ns": tuple(round(sample * factor * rng.uniform(1, 1.02)) for sample in report.samples_ns),
+        "warmup": tuple((calls, round(took * factor * rng.uniform(1, 1.05))) for calls, took in report.warmup),
+    })  # fmt: skip
+
+
+def opened(path: Path) -> str:
+    """The medians of three openings, each in a fresh browser."""
+    times = [once(path) for _ in range(3)]
+    ready, loaded, paint = (statistics.median(each) for each in zip(*times, strict=True))
+    return f"first paint {paint / 1e3:.2f} s, read {ready / 1e3:.2f} s, loaded {loaded / 1e3:.2f} s"
+
+
+def once(path: Path) -> list[float]:
+    """Milliseconds from the start of navigation: read and run, loaded, first painted."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        tab = browser.new_page()
+        tab.goto(path.as_uri(), wait_until="load")
+        times: list[float] = tab.evaluate(OPENED)
+        browser.close()
+    return times
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""A run whose times are known: two groups, a break-even, a tie, a clone, a wrong and an unsupported cell."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pytest
+
+from orchestrator.analysis.processes import processes
+from orchestrator.analysis.results import Group, groups
+from orchestrator.report.pictures import Section
+from schemas.event import Report
+from schemas.job import Cell
+from schemas.record import JobRecord, Manifest
+from schemas.sweep import SweepSpec
+from tests.orchestrator.analysis.test_memory import needing
+from tests.orchestrator.conftest import HOST
+
+TIMES_NS = {"torch:eager": 30_000, "torch:trace": 20_000, "tensorflow:eager": 90_000, "tensorflow:function": 90_000}
+"""Floors; the last two are the same."""
+
+FIRST_NS = {"torch:eager": 10**6, "torch:trace": 101 * 10**6, "tensorflow:eager": 10**7, "tensorflow:function": 10**8}
+"""First results: tracing has paid after 10,001 calls."""
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\u202e\x1b[31m' onload=\"alert(1)"
+
+
+@dataclass(frozen=True)
+class KnownRun:
+    manifest: Manifest
+    records: list[JobRecord]
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        return groups(self.records, self.manifest.cells)
+
+    @property
+    def section(self) -> Section:
+        """The first group."""
+        group, found = self.groups[0], processes(self.records)
+        return Section(group, {result.label: found.get(result.cell.id, ()) for result in group.results})
+
+
+@pytest.fixture
+def make_job(make_record: Callable[..., JobRecord], make_report: Callable[..., Report]) -> Callable[..., JobRecord]:
+    """One process: its floor, its first result, its ledger, its warm-up and its work are known."""
+
+    def make(cell: Cell, block: int, rng: random.Random, **changes: object) -> JobRecord:
+        label = f"{cell.framework}:{cell.mode}"
+        call_ns = round(TIMES_NS[label] * (1 + rng.gauss(0, 0.003)))
+        phases = [*phases_of(needing(220)["phases"], FIRST_NS[label])]
+        laps = ((1, FIRST_NS[label]), (1, 3 * call_ns), *((1, call_ns + rng.randrange(100)) for _ in range(30)))
+        report = make_report(
+            call_ns, **needing(220) | {"phases": phases}, warmup=laps, work={"flops": 10**6, "bytes": 10**5},
+            ceiling={"flops_per_s": 100e9, "bytes_per_s": 10e9},
+        )  # fmt: skip
+        outside = {"started": f"2025-01-01T00:{block:02}:{rng.randrange(60):02}+00:00", "spawn_to_end_ns": 2 * 10**9,
+                   "exit_status": 0, "last_phase": "report", "load_before": 0.1}  # fmt: skip
+        return make_record(cell, block, report=report, outside=outside, **changes)
+
+    return make
+
+
+def phases_of(ledger: object, first_ns: int) -> list[Mapping[str, object]]:
+    """A ledger whose first call takes so long, and all else next to nothing."""
+    assert isinstance(ledger, list)
+    return [phase | {"wall_ns": first_ns if phase["name"] == "first_call" else 1} for phase in ledger]
+
+
+@pytest.fixture
+def known_run(make_cell: Callable[..., Cell], make_job: Callable[..., JobRecord],
+              make_record: Callable[..., JobRecord]) -> KnownRun:  # fmt: skip
+    rng = random.Random(2)  # of which the two equal modes come out as equal
+    measured = [make_cell(label, task=task) for task in ("forward", "backward") for label in TIMES_NS]
+    clone = measured[0].model_copy(update={"replica": 1})
+    wrong, refused = make_cell("torch:script", task="forward"), make_cell("openvino:compiled", task="backward")
+    records = [make_job(cell, block, rng) for block in range(1, 13) for cell in (*measured, clone)]
+    records += [make_record(wrong, outcome="wrong", call_ns=4321, reason="the output is off by 3e-3"),
+                make_record(refused, outcome="unsupported", outside=None)]  # fmt: skip
+    manifest = Manifest(
+        name="known", started="2025-01-01T00:00:00+00:00", command=("sweep", "--workloads", "mlp:depth=3"),
+        sweep=SweepSpec(), seed=7, cells=(*measured, clone, wrong, refused), host=HOST, stopped="all blocks were run",
+        finished=True,
+    )  # fmt: skip
+    return KnownRun(manifest, records)
+
+
+@pytest.fixture
+def hostile_run(known_run: KnownRun, make_cell: Callable[..., Cell], make_record: Callable[..., JobRecord]) -> KnownRun:
+    """A run of which every text that a record may hold was written by an enemy."""
+    cell = make_cell(f"{HOSTILE}:x", task="forward", workload=HOSTILE, parameters={HOSTILE: 1})
+    job = known_run.records[0]
+    assert job.report is not None
+    report = job.report.model_copy(update={"warnings": (HOSTILE,), "versions": {HOSTILE: HOSTILE}})
+    measured = job.model_copy(update={"spec": job.spec.model_copy(update={"cell": cell}), "report": report})
+    odd = make_cell(f"torch:{HOSTILE}", task="forward")
+    raised = make_record(odd, outcome="raised", reason=HOSTILE, advice=HOSTILE)
+    host = known_run.manifest.host.model_copy(update={"cpu": HOSTILE, "variables": {HOSTILE: HOSTILE}})
+    manifest = known_run.manifest.model_copy(update={
+        "name": HOSTILE, "cells": (*known_run.manifest.cells, cell, odd), "warnings": (HOSTILE,), "stopped": HOSTILE,
+        "mixed": (HOSTILE,), "command": ("sweep", HOSTILE), "host": host, "started": HOSTILE,
+    })  # fmt: skip
+    return KnownRun(manifest, [*known_run.records, measured, raised])
