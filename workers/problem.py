@@ -5,6 +5,7 @@ Importing this imports NumPy, so it is imported after the framework, whose impor
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from schemas.event import Check, Verification, Work
 from schemas.job import TRAINING, Cell
 from workers import workloads
 from workers.arrays import Array, cast
+from workers.draws import drawn
 from workers.errors import last_line
 from workers.frameworks import Framework, Shape, Step, trainer_of
 from workers.training import STEPS
@@ -37,8 +39,8 @@ class Problem:
         self.weights = {
             name: self._rounded(weight) for name, weight in self._reference.weights(cell.parameters, rng).items()
         }
-        self.input_sets = [self._draw(rng, timed) for _ in range(INPUT_SETS)]
-        self.other_shapes = [self._draw(rng, shapes) for shapes in others]
+        self.input_sets = self._draw(rng, timed, INPUT_SETS)
+        self.other_shapes = [inputs for shapes in others for inputs in self._draw(rng, shapes, 1)]
 
     @property
     def trains(self) -> bool:
@@ -135,8 +137,14 @@ class Problem:
         known = (self._reference, cell.task, cell.parameters, self.weights)
         return Expectation(of_training(*known, sets) if self.trains else of_call(*known, *sets), cell.dtype)
 
-    def _draw(self, rng: np.random.Generator, shapes: workloads.Shapes) -> tuple[Array, ...]:
-        return tuple(self._rounded(value) for value in self._reference.inputs(self._cell.parameters, rng, shapes))
+    def _draw(self, rng: np.random.Generator, shapes: workloads.Shapes, number: int) -> list[tuple[Array, ...]]:
+        reference, sizes = self._reference, self._cell.parameters
+        path: Any = getattr(reference, "path", None)
+
+        def draw() -> tuple[Array, ...]:
+            return tuple(self._rounded(value) for value in reference.inputs(sizes, rng, shapes))
+
+        return drawn(draw, number, path and partial(path, sizes, self.weights))
 
     def _rounded(self, value: Array) -> Array:
         return cast(cast(value, np.float64 if self._cell.dtype == "float64" else np.float32), np.float64)
