@@ -5,6 +5,7 @@ Importing this imports NumPy, so it is imported after the framework, whose impor
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from schemas.event import Check, Verification, Work
 from schemas.job import TRAINING, Cell, JobSpec
 from workers import artefacts, requirements, workloads
 from workers.arrays import Array, cast
+from workers.draws import drawn
 from workers.errors import last_line
 from workers.expected import Expected
 from workers.frameworks import Framework, Shape, Step, trainer_of
@@ -42,9 +44,9 @@ class Problem:
         self._cell, self._unseen = cell, bool(home)
         self._reference = workloads.reference(cell.workload, home)
         rng = np.random.default_rng(seed)
-        drawn = self._reference.weights(cell.parameters, rng)
-        requirements.are_weights(self._reference, drawn)
-        self.weights = {name: self._rounded(weight) for name, weight in drawn.items()}
+        weights = self._reference.weights(cell.parameters, rng)
+        requirements.are_weights(self._reference, weights)
+        self.weights = {name: self._rounded(weight) for name, weight in weights.items()}
         self._sizes: Sequence[tuple[Parameters, int]] = [(cell.parameters, cell.batch)]
         self._other_shapes: list[Inputs] = []
         if self.streams:
@@ -52,7 +54,7 @@ class Problem:
             self.input_sets = [self._draw(rng, self._shapes(*sizes)[0]) for sizes in self._sizes]
         else:
             timed, *others = self._shapes(cell.parameters, cell.batch)
-            self.input_sets = [self._draw(rng, timed) for _ in range(INPUT_SETS)]
+            self.input_sets = self._drawn(rng, timed, INPUT_SETS)
             self._other_shapes = [self._draw(rng, shapes) for shapes in others]
         self._expected = Expected(expected, cell.task, self.weights) if expected else None
 
@@ -176,10 +178,20 @@ class Problem:
         requirements.are_shapes(self._reference, shapes)
         return shapes
 
-    def _draw(self, rng: np.random.Generator, shapes: workloads.Shapes) -> tuple[Array, ...]:
-        drawn = self._reference.inputs(self._cell.parameters, rng, shapes)
-        requirements.are_inputs(self._reference, drawn, shapes)
-        return tuple(self._rounded(value) for value in drawn)
+    def _drawn(self, rng: np.random.Generator, shapes: workloads.Shapes, number: int) -> list[Inputs]:
+        reference, sizes = self._reference, self._cell.parameters
+        path: Any = getattr(reference, "path", None)
+
+        def draw() -> Inputs:
+            made = reference.inputs(sizes, rng, shapes)
+            requirements.are_inputs(reference, made, shapes)
+            return tuple(self._rounded(value) for value in made)
+
+        return drawn(draw, number, path and partial(path, sizes, self.weights))
+
+    def _draw(self, rng: np.random.Generator, shapes: workloads.Shapes) -> Inputs:
+        (inputs,) = self._drawn(rng, shapes, 1)
+        return inputs
 
     def _rounded(self, value: Array) -> Array:
         return cast(cast(value, np.float64 if self._cell.dtype == "float64" else np.float32), np.float64)

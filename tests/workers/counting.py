@@ -37,7 +37,14 @@ def counted(named: object, function: Callable[..., Any], args: Iterable[Any], kw
     result = function(*map(plain, args), **{name: plain(each) for name, each in kwargs.items()})
     if named in SUMMED:
         Counting.flops += 2 * np.size(result) * SUMMED[named](*args, **kwargs)
-    return result.view(Counting) if isinstance(result, np.ndarray) else result
+    return counting(result)
+
+
+def counting(value: Any) -> Any:
+    """The same with counting, also inside of a list or a tuple, as `split` gives it."""
+    if isinstance(value, list | tuple):
+        return type(value)(map(counting, value))
+    return value.view(Counting) if isinstance(value, np.ndarray) else value
 
 
 def plain(value: Any) -> Any:

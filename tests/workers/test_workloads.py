@@ -200,12 +200,20 @@ def counted(drawn: Drawn, task: Task) -> int:
     return Counting.flops
 
 
+DECIDED = {"lstm_tagger", "early_exit"}
+"""Their inputs decide how much is to be done, and the least is what counts."""
+
+
 @every_workload
 @every_batch
 def test_the_operations_of_a_call_are_those_of_its_products_less_what_could_be_saved(
     workload: Workload, batch: int
 ) -> None:
     drawn, sizes = Drawn(workload, all_different, batch), all_different(workload)
+    if workload.name in DECIDED:
+        assert 0 < drawn.reference.flops(sizes, batch, "forward") <= counted(drawn, "forward")
+        assert 0 < drawn.reference.flops(sizes, batch, "backward") <= counted(drawn, "backward")
+        return
     no_products = batch if workload.name == "synthetic" else 0
     assert drawn.reference.flops(sizes, batch, "forward") == (no_products or counted(drawn, "forward"))
     spent = no_products or counted(drawn, "backward")

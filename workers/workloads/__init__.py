@@ -39,6 +39,9 @@ class Reference(Protocol):
     Without `flops` a time is held to the bytes alone. It may also have, each where the plain answer would not be right:
 
     - `statistics(parameters, weights, *inputs)`, the `running_` weights after a step of training on these inputs
+    - `path(parameters, weights, *inputs)`, where inputs decide which way the computation goes: a hashable name of that
+      way, or None if rounding could turn one of the decisions, or the inputs will not do for another reason; such are
+      drawn again
     - `elements(parameters, batch, task)`, the least numbers that a call has to touch, if these are not all weights,
       inputs and results
     """

@@ -1,0 +1,1 @@
+"""A bidirectional LSTM that tags the tokens of sequences of varying length."""

@@ -1,0 +1,1 @@
+"""A Tree-LSTM over binary trees, each of a shape of its own."""
