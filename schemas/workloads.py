@@ -68,6 +68,20 @@ WORKLOADS: tuple[Workload, ...] = (
         ),
     ),
     Workload(
+        name="cnn",
+        summary="a small convolutional network: two convolutions with ReLU and max pooling, and a linear layer",
+        parameters=(
+            Parameter(name="size", default=16, minimum=4, summary="height and width of the images"),
+            Parameter(name="channels", default=3, minimum=1, summary="channels of the images"),
+            Parameter(name="width", default=8, minimum=1, summary="channels after the first convolution"),
+            Parameter(name="classes", default=10, minimum=2, summary="classes, and width of the output"),
+        ),
+        presets={
+            "mnist": {"size": 28, "channels": 1, "width": 32, "classes": 10},
+            "cifar": {"size": 32, "channels": 3, "width": 64, "classes": 10},
+        },
+    ),
+    Workload(
         name="synthetic",
         summary="an instrument: a product that takes a known time and holds known memory",
         parameters=(

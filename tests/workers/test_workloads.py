@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from autograd.numpy.numpy_boxes import ArrayBox
+from autograd.numpy.numpy_vspaces import ArrayVSpace
 
 from schemas.job import Task
 from schemas.workloads import WORKLOADS, Workload
@@ -180,9 +182,24 @@ class Counting(np.ndarray[Any, np.dtype[np.float64]]):
 
     flops = 0
 
-    def __matmul__(self, other: Array) -> Array:  # type: ignore[override]
-        Counting.flops += 2 * self.size * other.shape[-1]
-        return super().__matmul__(other)
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Array, out: tuple[Array, ...] = (), **options: object
+    ) -> object:
+        if any(isinstance(each, ArrayBox) for each in inputs):
+            return NotImplemented  # autograd's boxes open themselves
+        options |= {"out": plain(out)} if out else {}
+        made = getattr(ufunc, method)(*plain(inputs), **options)
+        if ufunc is np.matmul:
+            Counting.flops += 2 * made.size * inputs[0].shape[-1]
+        return out[0] if out else made.view(Counting) if isinstance(made, np.ndarray) else made
+
+
+def plain(values: tuple[Array, ...]) -> tuple[Array, ...]:
+    return tuple(value.view(np.ndarray) if isinstance(value, Counting) else value for value in values)
+
+
+ArrayBox.register(Counting)
+ArrayVSpace.register(Counting)
 
 
 def counted(drawn: Drawn, task: Task) -> int:

@@ -28,6 +28,7 @@ class Framework:
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
         self._dtype: torch.dtype = getattr(torch, cell.dtype)
+        self._kernel_axes: Sequence[int] = ()
 
     def configure(self) -> Sequence[Setting]:
         parity = self._cell.track == "parity"
@@ -78,6 +79,7 @@ class Framework:
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
+        self._kernel_axes = getattr(implementation, "KERNEL_AXES", ())
         return implementation.Model(self._cell.parameters, tensors).train(self._cell.task != "forward")
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
@@ -101,7 +103,13 @@ class Framework:
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         own(outputs, torch.Tensor)
-        return [output.detach().to(torch.float64).numpy().astype(np.float64) for output in outputs]
+        return [self._as_reference(output).detach().to(torch.float64).numpy().astype(np.float64) for output in outputs]
+
+    def _as_reference(self, output: torch.Tensor) -> torch.Tensor:
+        """A kernel or its gradient with the axes that it came with; everything else as it is."""
+        if self._cell.task == "forward" or output.ndim != 4 or not self._kernel_axes:
+            return output
+        return output.permute([self._kernel_axes.index(axis) for axis in range(4)])
 
 
 def method(task: Task, model: Any) -> str:
