@@ -82,6 +82,23 @@ WORKLOADS: tuple[Workload, ...] = (
         },
     ),
     Workload(
+        name="resnet",
+        summary="a residual network of basic blocks, with batch normalisation: ResNet-18 with two blocks a stage",
+        parameters=(
+            Parameter(name="size", default=16, minimum=9, summary="height and width of the images"),
+            Parameter(name="width", default=8, minimum=1, summary="channels in the first of four stages"),
+            Parameter(name="blocks", default=1, minimum=1, summary="blocks in each stage"),
+            Parameter(name="classes", default=10, minimum=2, summary="classes, and width of the output"),
+            Parameter(
+                name="large_stem", default=0, minimum=0, summary="1: 7 x 7 with stride 2, then pooling; 0: 3 x 3"
+            ),
+        ),
+        presets={
+            "cifar": {"size": 32, "width": 64, "blocks": 2, "classes": 10, "large_stem": 0},
+            "imagenet": {"size": 224, "width": 64, "blocks": 2, "classes": 1000, "large_stem": 1},
+        },
+    ),
+    Workload(
         name="synthetic",
         summary="an instrument: a product that takes a known time and holds known memory",
         parameters=(
