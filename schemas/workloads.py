@@ -228,6 +228,37 @@ WORKLOADS: tuple[Workload, ...] = (
     ),
     *OPERATIONS,
     Workload(
+        name="cnn",
+        summary="a small convolutional network: two convolutions with ReLU and max pooling, and a linear layer",
+        parameters=(
+            Parameter(name="size", default=16, minimum=4, summary="height and width of the images"),
+            Parameter(name="channels", default=3, minimum=1, summary="channels of the images"),
+            Parameter(name="width", default=8, minimum=1, summary="channels after the first convolution"),
+            Parameter(name="classes", default=10, minimum=2, summary="classes, and width of the output"),
+        ),
+        presets={
+            "mnist": {"size": 28, "channels": 1, "width": 32, "classes": 10},
+            "cifar": {"size": 32, "channels": 3, "width": 64, "classes": 10},
+        },
+    ),
+    Workload(
+        name="resnet",
+        summary="a residual network of basic blocks, with batch normalisation: ResNet-18 with two blocks a stage",
+        parameters=(
+            Parameter(name="size", default=16, minimum=9, summary="height and width of the images"),
+            Parameter(name="width", default=8, minimum=1, summary="channels in the first of four stages"),
+            Parameter(name="blocks", default=1, minimum=1, summary="blocks in each stage"),
+            Parameter(name="classes", default=10, minimum=2, summary="classes, and width of the output"),
+            Parameter(
+                name="large_stem", default=0, minimum=0, summary="1: 7 x 7 with stride 2, then pooling; 0: 3 x 3"
+            ),
+        ),
+        presets={
+            "cifar": {"size": 32, "width": 64, "blocks": 2, "classes": 10, "large_stem": 0},
+            "imagenet": {"size": 224, "width": 64, "blocks": 2, "classes": 1000, "large_stem": 1},
+        },
+    ),
+    Workload(
         name="synthetic",
         summary="an instrument: a product that takes a known time and holds known memory",
         parameters=(

@@ -12,6 +12,7 @@ import numpy as np
 from autograd.extend import VSpace
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.numpy.numpy_vspaces import ArrayVSpace
+from autograd.tracer import Box
 
 from workers.arrays import Array
 
@@ -22,7 +23,9 @@ class Counting(np.ndarray[Any, np.dtype[np.float64]]):
     flops = 0
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        """Every operation of numbers, and `matmul`."""
+        """Every operation of numbers, and `matmul`; autograd's boxes open themselves, and come again."""
+        if any(isinstance(each, Box) for each in inputs):
+            return NotImplemented
         return counted(ufunc, getattr(ufunc, method), inputs, options)
 
     def __array_function__(

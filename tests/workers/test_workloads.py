@@ -14,7 +14,7 @@ from workers import workloads
 from workers.arrays import Array, cast
 from workers.frameworks import Unsupported
 from workers.verify import outputs_by_name
-from workers.workloads import Reference
+from workers.workloads import Reference, trained
 
 if TYPE_CHECKING:
     from workers.workloads import Parameters
@@ -70,7 +70,7 @@ def test_every_gradient_is_the_slope_of_the_loss_in_random_directions(
 ) -> None:
     drawn, rng, tiny = Drawn(workload, sizes, batch), np.random.default_rng(11), 1e-6
     _, gradients = drawn.reference.backward(drawn.sizes, drawn.weights, *drawn.inputs)
-    assert list(gradients) == list(drawn.weights)
+    assert list(gradients) == list(trained(drawn.weights))
     for name, gradient in gradients.items():
         assert gradient.shape == drawn.weights[name].shape
         for _ in range(3):
@@ -119,6 +119,11 @@ def test_the_same_generator_draws_the_same_weights_and_another_draws_others(work
         assert not np.array_equal(one[name], other[name])
 
 
+CANCELLING = {"resnet"}
+"""What a normalisation undoes has no slope: its kernels' gradients are differences of nearly equal numbers, and as exact
+as all gradients together."""
+
+
 @every_workload
 @every_size
 @every_batch
@@ -131,9 +136,11 @@ def test_float32_in_is_float32_out_and_close_to_float64(workload: Workload, size
     outputs = outputs_by_name(drawn.reference.forward(drawn.sizes, single, *inputs))
     assert {output.dtype for output in outputs.values()} == {np.dtype(np.float32)}
     assert loss.dtype == np.float32
+    together = np.linalg.norm([np.linalg.norm(gradient) for gradient in exact.values()])
     for name, gradient in gradients.items():
         assert gradient.dtype == np.float32
-        assert np.linalg.norm(gradient - exact[name]) <= 1e-5 * np.linalg.norm(exact[name])
+        size = together if workload.name in CANCELLING else np.linalg.norm(exact[name])
+        assert np.linalg.norm(gradient - exact[name]) <= 1e-5 * size
 
 
 @every_workload

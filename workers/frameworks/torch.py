@@ -45,6 +45,7 @@ class Framework:
         self._cell = cell
         self._dtype: torch.dtype = getattr(torch, cell.dtype)
         self._device = torch.device(cell.device)
+        self._kernel_axes: Sequence[int] = ()
 
     def configure(self) -> Sequence[Setting]:
         parity = self._cell.track == "parity"
@@ -102,8 +103,10 @@ class Framework:
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
+        self._kernel_axes = getattr(implementation, "KERNEL_AXES", ())
         made = requirements.model(implementation, self._cell.task)(self._cell.parameters, tensors)
-        requirements.has_weights(made, [each.shape for each in made.parameters()], weights, "as an nn.Parameter")
+        shapes = [self._as_reference(each).shape for each in made.parameters()]
+        requirements.has_weights(made, shapes, weights, "as an nn.Parameter")
         return made.train(self._cell.task != "forward")
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
@@ -154,7 +157,15 @@ class Framework:
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         own(outputs, torch.Tensor)
+        if self._cell.task != "forward":
+            outputs = tuple(map(self._as_reference, outputs))
         return [output.detach().to("cpu", torch.float64).numpy().astype(np.float64) for output in outputs]
+
+    def _as_reference(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A kernel, or its gradient, with the axes that it came with; everything else as it is."""
+        if tensor.ndim != 4 or not self._kernel_axes:
+            return tensor
+        return tensor.permute([self._kernel_axes.index(axis) for axis in range(4)])
 
 
 def method(task: Task, model: Any) -> str:

@@ -9,6 +9,10 @@ A user's own is such a folder as well, or a package that is installed: `workers/
 Weights whose names begin with `running_` are statistics of a normalisation: no gradient is taken for them. Where
 training moves them, a model has a method `training_loss` beside `loss`, which also does that, and the reference a
 function `statistics`.
+
+Where PyTorch keeps the axes of a convolution's kernels in another order than the reference, `torch.py` says so in
+`KERNEL_AXES`: the model brings kernels into its own layout when it is built, and after all timing they, or their
+gradients, are put back to be compared.
 """
 
 from __future__ import annotations

@@ -1,0 +1,55 @@
+"""Images in references: (batch, height, width, channels), cut into patches, convolved and pooled.
+
+Cutting into patches and adding patches up are each other's adjoint, and so each the other's gradient. A kernel is
+(height, width, before, after), and square.
+"""
+
+import autograd.numpy
+import numpy as np
+from autograd.extend import defvjp, primitive
+from numpy.lib.stride_tricks import sliding_window_view
+
+from workers.arrays import Array
+
+
+@primitive  # type: ignore[untyped-decorator]
+def patches(x: Array, size: int, stride: int, padding: int) -> Array:
+    """The patch of `size` by `size` pixels at each place: (batch, rows, columns, size, size, channels).
+
+    The image has a rim of zeros, `padding` wide.
+    """
+    batch, height, width, channels = x.shape
+    padded = np.zeros_like(x, shape=(batch, height + 2 * padding, width + 2 * padding, channels))
+    padded[:, padding : padding + height, padding : padding + width] = x
+    windows = sliding_window_view(padded, (size, size), axis=(1, 2), subok=True)[:, ::stride, ::stride]
+    return np.moveaxis(windows, 3, 5).copy()
+
+
+@primitive  # type: ignore[untyped-decorator]
+def added_up(cut: Array, shape: tuple[int, ...], stride: int, padding: int) -> Array:
+    """The image of this shape, in whose every pixel the patches that cover it are added up."""
+    batch, height, width, channels = shape
+    rows, columns, size = cut.shape[1:4]
+    padded = np.zeros_like(cut, shape=(batch, height + 2 * padding, width + 2 * padding, channels))
+    for i, j in np.ndindex(size, size):
+        padded[:, i : i + stride * rows : stride, j : j + stride * columns : stride] += cut[:, :, :, i, j]
+    return padded[:, padding : padding + height, padding : padding + width]
+
+
+defvjp(patches, lambda _cut, x, _size, stride, padding: lambda g: added_up(g, x.shape, stride, padding))
+defvjp(added_up, lambda _x, cut, _shape, stride, padding: lambda g: patches(g, cut.shape[3], stride, padding))
+
+
+def convolved(x: Array, kernel: Array, stride: int, padding: int) -> Array:
+    """The sum over each patch of its pixels times the kernel's: (batch, rows, columns, after)."""
+    cut = patches(x, kernel.shape[0], stride, padding)
+    product = cut.reshape(-1, kernel.size // kernel.shape[3]) @ kernel.reshape(-1, kernel.shape[3])
+    return product.reshape(*cut.shape[:3], -1)
+
+
+def pooled(x: Array, size: int, stride: int, padding: int) -> Array:
+    """The largest pixel of each patch, the first where several are; of images that have nothing below zero."""
+    cut = patches(x, size, stride, padding)
+    cut = cut.reshape(*cut.shape[:3], size * size, -1)
+    largest = autograd.numpy.argmax(cut, axis=3)[:, :, :, None] == np.arange(size * size)[:, None]
+    return autograd.numpy.sum(cut * largest, axis=3)

@@ -1,0 +1,34 @@
+"""A small convolutional network in PyTorch, in channels_last memory."""
+
+from torch import Tensor, channels_last, nn
+from torch.nn import functional
+
+from workers.workloads import Parameters
+
+KERNEL_AXES = (3, 2, 0, 1)
+"""The reference's (height, width, before, after) as PyTorch's (after, before, height, width)."""
+
+
+class Model(nn.Module):
+    def __init__(self, parameters: Parameters, weights: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            convolution(weights["K_0"], weights["b_0"]), nn.ReLU(), nn.MaxPool2d(2),
+            convolution(weights["K_1"], weights["b_1"]), nn.ReLU(), nn.MaxPool2d(2),
+        )  # fmt: skip
+        self.classifier = nn.Linear(weights["W"].shape[1], weights["W"].shape[0])
+        self.classifier.weight, self.classifier.bias = nn.Parameter(weights["W"]), nn.Parameter(weights["b"])
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        maps = self.features(x.permute(0, 3, 1, 2))
+        return self.classifier(maps.permute(0, 2, 3, 1).flatten(1))
+
+    def loss(self, x: Tensor, labels: Tensor) -> Tensor:
+        return functional.cross_entropy(self.forward(x, labels), labels)
+
+
+def convolution(kernel: Tensor, bias: Tensor) -> nn.Conv2d:
+    layer = nn.Conv2d(kernel.shape[2], kernel.shape[3], 3, padding=1)
+    layer.weight = nn.Parameter(kernel.permute(KERNEL_AXES).contiguous(memory_format=channels_last))
+    layer.bias = nn.Parameter(bias)
+    return layer

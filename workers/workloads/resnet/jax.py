@@ -1,0 +1,70 @@
+"""A residual network in JAX: functions of its weights. `normalise` takes the maps of a unit, and the unit's name."""
+
+from collections.abc import Callable
+from itertools import product
+
+import jax.numpy as jnp
+from jax import Array, lax, nn
+
+from workers.workloads import Parameters
+
+Normalise = Callable[[Array, str], Array]
+
+
+class Model:
+    def __init__(self, parameters: Parameters, weights: dict[str, Array]) -> None:
+        self.parameters, self.weights = parameters, weights
+
+    def network(self, x: Array, normalise: Normalise) -> Array:
+        large_stem = self.parameters["large_stem"]
+        x = nn.relu(self.unit(x, "stem", 2 if large_stem else 1, normalise))
+        x = pooled(x) if large_stem else x
+        for stage, block in product(range(4), range(self.parameters["blocks"])):
+            x = self.block(x, f"{stage}_{block}", 2 if stage and not block else 1, normalise)
+        return jnp.mean(x, (1, 2)) @ self.weights["W"].T + self.weights["b"]
+
+    def block(self, x: Array, name: str, stride: int, normalise: Normalise) -> Array:
+        has_unit = f"K_{name}_shortcut" in self.weights
+        shortcut = self.unit(x, f"{name}_shortcut", stride, normalise) if has_unit else x
+        inner = nn.relu(self.unit(x, f"{name}_1", stride, normalise))
+        return nn.relu(self.unit(inner, f"{name}_2", 1, normalise) + shortcut)
+
+    def unit(self, x: Array, name: str, stride: int, normalise: Normalise) -> Array:
+        maps = normalise(convolved(x, self.weights[f"K_{name}"], stride), name)
+        return maps * self.weights[f"gain_{name}"] + self.weights[f"shift_{name}"]
+
+    def __call__(self, x: Array, labels: Array) -> Array:
+        def normalise(x: Array, name: str) -> Array:
+            return standardised(x, self.weights[f"running_mean_{name}"], self.weights[f"running_variance_{name}"])
+
+        return self.network(x, normalise)
+
+    def loss(self, x: Array, labels: Array) -> Array:
+        return self.training_loss(x, labels)[0]
+
+    def training_loss(self, x: Array, labels: Array) -> tuple[Array, dict[str, Array]]:
+        """The loss, and where the running statistics have moved to, which jit leaves out where nobody asks."""
+        moved = {}
+
+        def normalise(x: Array, name: str) -> Array:
+            mean, variance, number = jnp.mean(x, (0, 1, 2)), jnp.var(x, (0, 1, 2)), x.size // x.shape[3]
+            for each, new in (("mean", mean), ("variance", number / (number - 1) * variance)):
+                moved[f"running_{each}_{name}"] = 0.9 * self.weights[f"running_{each}_{name}"] + 0.1 * new
+            return standardised(x, mean, variance)
+
+        log_p = nn.log_softmax(self.network(x, normalise))
+        return -jnp.mean(jnp.take_along_axis(log_p, labels[:, None], axis=1)), moved
+
+
+def standardised(x: Array, mean: Array, variance: Array) -> Array:
+    return (x - mean) * lax.rsqrt(variance + 1e-5)
+
+
+def convolved(x: Array, kernel: Array, stride: int) -> Array:
+    padding = (len(kernel) // 2, len(kernel) // 2)
+    layout = ("NHWC", "HWIO", "NHWC")
+    return lax.conv_general_dilated(x, kernel, (stride, stride), (padding, padding), dimension_numbers=layout)
+
+
+def pooled(x: Array) -> Array:
+    return lax.reduce_window(x, -jnp.inf, lax.max, (1, 3, 3, 1), (1, 2, 2, 1), ((0, 0), (1, 1), (1, 1), (0, 0)))
