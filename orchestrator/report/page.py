@@ -3,7 +3,6 @@
 import base64
 import functools
 import hashlib
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -17,7 +16,7 @@ from orchestrator.analysis.disturbance import canary_floor_ns
 from orchestrator.analysis.processes import processes
 from orchestrator.analysis.results import Group
 from orchestrator.attempts import last_attempts
-from orchestrator.report import drawing
+from orchestrator.report import again, drawing, making
 from orchestrator.report.answer import answer
 from orchestrator.report.health import summary
 from orchestrator.report.pictures import (
@@ -41,7 +40,6 @@ from orchestrator.report.words import compiled, deprecations, sentences
 from schemas.record import JobRecord, Manifest
 
 KINDS: Final = ("framework", "workload", "task")
-PROGRAM: Final = "python -m orchestrator"
 FEW: Final = 4
 """Up to so many groups, the answer at the top also says what compiling did."""
 
@@ -91,8 +89,9 @@ def page(run: str, manifest: Manifest, records: Sequence[JobRecord], groups: Seq
         refused=[row for group in groups for row in refused(group)],
         cells=len(results), notes=deprecations(results),
         schedule=schedule.figure(counted, canary_ns), machine=summary(manifest.host),
+        environments=[*making.summaries(manifest.environments)],
         host=Table(("what", "value"), tuple(facts(manifest.host.model_dump(mode="json", exclude_none=True)))),
-        command=command(manifest), asked=manifest.sweep.model_dump_json(indent=2, exclude_defaults=True),
+        command=again.command(manifest), asked=again.sweep_file(manifest),
         style=asset("page.css"), library=Markup(drawing.script()), script=own,  # noqa: S704 - no record's
         hashes=" ".join(hash_of(text) for text in (drawing.script(), own)),
         specifications=drawing.specifications(), config=drawing.CONFIG,
@@ -121,8 +120,8 @@ def figures(section: Section, canary_ns: float) -> Iterator[Figure]:
     """The pictures of one group, as far as there is something to draw."""
     yield times.figure(section)
     for found in (
-        ratios.figure(section), *cost.figures(section), phases.figure(section), memory.figure(section),
-        warmup.figure(section), samples.figure(section, canary_ns), roofline.figure(section),
+        *cost.figures(section), ratios.figure(section), phases.figure(section), memory.figure(section),
+        warmup.figure(section), roofline.figure(section), samples.figure(section, canary_ns),
     ):  # fmt: skip
         if found is not None:
             yield found
@@ -169,13 +168,6 @@ def only(name: str | None) -> tuple[str, ...]:
     return () if name is None else (name,)
 
 
-def command(manifest: Manifest) -> str:
-    """What to type to do it again, in the same random order."""
-    said = shlex.join(manifest.command)
-    again = manifest.command[:1] == ("sweep",) and manifest.sweep.seed is None
-    return f"{PROGRAM} {said}" + (f" --seed {manifest.seed}" if again else "")
-
-
 def facts(said: Mapping[str, Any], above: str = "") -> Iterator[Row]:
     """What is known of a machine, one line each."""
     for name, value in said.items():
@@ -192,10 +184,9 @@ def refused(group: Group) -> Iterator[Row]:
         if each.outcome != "measured":
             time = duration(each.floor_ns.estimate) if each.floor_ns.estimate > 0 else ""
             advice = f"{each.reason} → {each.advice}" if each.advice else each.reason
-            said = (each.outcome or "not run", time, advice)
             yield Row(
-                cells=(each.label, group.title, *said), frameworks=(each.cell.framework,),
-                workload=each.cell.workload, task=each.cell.task,
+                cells=(each.label, each.outcome or "not run", time, advice, group.title),
+                frameworks=(each.cell.framework,), workload=each.cell.workload, task=each.cell.task,
             )  # fmt: skip
 
 

@@ -21,6 +21,9 @@ Value: TypeAlias = str | float | int | bool | None
 DIGITS: Final = 4
 """Significant digits of what is drawn: finer than any screen, and half as long in the file."""
 
+NARROW: Final = 4
+"""So many modes fit into half a page."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:

@@ -4,12 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from orchestrator.analysis.compare import CLAIMS, Comparison, Verdict, both_ways
-from orchestrator.report.pictures import Figure, Row, Section, Spec, Table
+from orchestrator.report.pictures import NARROW, Figure, Row, Section, Spec, Table
 from orchestrator.report.pictures.encoding import modes, told
 from orchestrator.report.units import between, number, ratio
-
-NARROW: Final = 4
-"""So many modes fit into half a page."""
 
 SIGNS: Final[Mapping[Verdict, str]] = {
     Verdict.FASTER: "−",

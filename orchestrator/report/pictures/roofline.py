@@ -41,7 +41,7 @@ def figure(section: Section) -> Figure | None:
     best = max(points, key=lambda label: points[label].share)
     return Figure(
         kind="roofline",
-        title="Roofline: achieved against measured peaks",
+        title="Roofline, achieved against measured peaks",
         finding=f"{best} comes nearest to the roof, to {percent(points[best].share)} of what this machine was seen to "
         "do at this intensity.",
         reading="The line is the most that was measured here in this sweep: what memory can feed, then the peak of a "

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from orchestrator.analysis.disturbance import flags
 from orchestrator.analysis.results import Result
 from orchestrator.analysis.spread import spread
-from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, drawn, reports
+from orchestrator.report.pictures import NARROW, Figure, Row, Section, Spec, Table, drawn, reports
 from orchestrator.report.pictures.encoding import ONE_TWO_FIVE, key, modes, quantity, rows_of, told
 from orchestrator.report.units import duration, number
 from schemas.event import Report
@@ -23,7 +23,9 @@ SPEC: Spec = rows_of(7, "mode", "block") | {
     },
     "layer": [
         {"mark": {"type": "rule", "strokeWidth": 1},
-         "encoding": {"x": X | {"field": "low"}, "x2": {"field": "high"}}},
+         "encoding": {"x": X | {"field": "low"}, "x2": {"field": "high"},
+                      "strokeDash": {"condition": {"test": "datum.state == 'disturbed'", "value": [2, 2]},
+                                     "value": [1, 0]}}},
         {"mark": {"type": "bar", "height": 4, "opacity": 0.6},
          "encoding": {"x": X | {"field": "quarter"}, "x2": {"field": "three"}}},
         {"mark": {"type": "tick", "thickness": 2, "size": 6, "opacity": 1, "color": "var(--ink)"},
@@ -44,8 +46,8 @@ def figure(section: Section, canary_ns: float) -> Figure | None:
         title="Samples by process",
         finding=f"Of {number(len(rows))} processes, {number(disturbed)} were disturbed.",
         reading="A line is one process from its fastest to its slowest sample, its box the middle half of them, its "
-        "mark their median, all over the mode's own floor; processes in the order of the blocks from top to bottom. In "
-        "the table, the fastest sample of each, the median and the slowest.",
+        "mark their median, all over the mode's own floor, in the order of the blocks from top to bottom; broken lines "
+        "are disturbed processes. In the table, the fastest sample of each, the median and the slowest.",
         columns=("mode", "block", "low", "quarter", "median", "three", "high", "state", "shown", "flags"),
         rows=tuple(rows),
         table=Table(
@@ -53,6 +55,7 @@ def figure(section: Section, canary_ns: float) -> Figure | None:
             tuple(line(result, records, canary_ns, blocks) for result, records in section.ranked),
         ),
         modes=tuple(result.label for result, _ in section.ranked),
+        wide=len(section.group.standings) > NARROW,
     )
 
 

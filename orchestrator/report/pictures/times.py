@@ -1,6 +1,7 @@
-"""Times per call as dots and bars on a logarithmic axis, ties joined by a line."""
+"""Times per call as dots and bars on a logarithmic axis, with letters for ties."""
 
-from collections.abc import Iterator
+import string
+from collections.abc import Iterator, Mapping
 
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.ties import tied_sets
@@ -9,22 +10,16 @@ from orchestrator.report.pictures.encoding import DURATIONS, ONE_TWO_FIVE, modes
 from orchestrator.report.units import between, duration, places, ratio
 from orchestrator.report.words import fastest
 
-X = quantity("ns", "time per call", at=ONE_TWO_FIVE, labels=DURATIONS, padding=24)
+X = quantity("ns", "time per call", at=ONE_TWO_FIVE, labels=DURATIONS, padding=36)
 SPEC: Spec = rows_of(30, "mode") | {
     "encoding": {"y": modes()},
     "layer": [
         {
-            "transform": where("datum.part == 'tie'"),
-            "mark": {"type": "line", "stroke": "var(--faint)", "strokeWidth": 2},
-            "encoding": {"x": X, "detail": {"field": "set", "type": "nominal"}},
-        },
-        {
-            "transform": where("datum.part != 'tie' && isValid(datum.low)"),
+            "transform": where("isValid(datum.low)"),
             "mark": {"type": "rule", "strokeWidth": 4, "stroke": "var(--tone-0)"},
             "encoding": {"x": X | {"field": "low"}, "x2": {"field": "high"}},
         },
         {
-            "transform": where("datum.part != 'tie'"),
             "mark": {"type": "point", "size": 90, "filled": True, "opacity": 1},
             "encoding": {
                 "x": X,
@@ -33,8 +28,13 @@ SPEC: Spec = rows_of(30, "mode") | {
                 "fill": {"field": "part", "type": "nominal", "legend": None,
                          "scale": {"domain": ["ranked", "clone", "barred"],
                                    "range": ["var(--tone-0)", "var(--ink)", "var(--bad)"]}},
-                "tooltip": told(mode="mode", shown="time per call", said="result"),
+                "tooltip": told(mode="mode", shown="time per call", ties="ties", said="result"),
             },
+        },
+        {
+            "transform": where("isValid(datum.ties)"),
+            "mark": {"type": "text", "align": "left", "dx": 10, "fontSize": 13, "fill": "var(--ink)"},
+            "encoding": {"x": X | {"field": "end"}, "text": {"field": "ties"}},
         },
     ],
 }  # fmt: skip
@@ -43,19 +43,19 @@ SPEC: Spec = rows_of(30, "mode") | {
 def figure(section: Section) -> Figure:
     """The times of one group."""
     group = section.group
-    timed = [result for result in group.results if result.floor_ns.estimate > 0]
+    timed, tied = [result for result in group.results if result.floor_ns.estimate > 0], letters(group)
     return Figure(
         kind="times",
         title="Time per call",
         finding=" ".join(fastest(group)) or "None of these modes is shown to be the fastest.",
         reading="Further left is faster. A dot is the median over processes of each one's fastest sample, its bar the "
-        "95 % interval; dots on one grey line cannot be told apart; a diamond is the A/A clone, a cross a time "
-        "that does not count.",
-        columns=("part", "mode", "ns", "low", "high", "set", "shown", "said"),
-        rows=(*map(dot, timed), *ties(section)),
+        "95 % interval; dots with a letter in common cannot be told apart; a diamond is the A/A clone, a cross a "
+        "time that does not count.",
+        columns=("part", "mode", "ns", "low", "high", "end", "ties", "shown", "said"),
+        rows=tuple(dot(result, tied.get(result.label)) for result in timed),
         table=Table(
-            ("mode", "time per call", "95 % interval", "rank", "ratio to baseline", "95 % interval", "first result",
-             "processes", "grade", "result"),
+            ("mode", "time per call", "95 % interval", "rank", "ties", "ratio to baseline", "95 % interval",
+             "first result", "processes", "grade", "result"),
             tuple(rows(group)),
         ),
         modes=section.modes,
@@ -63,32 +63,39 @@ def figure(section: Section) -> Figure:
     )  # fmt: skip
 
 
-def dot(result: Result) -> Row:
+def dot(result: Result, ties: str | None) -> Row:
     """One cell that has a time, whether or not it counts."""
     measured = result.outcome == "measured"
     part = "barred" if not measured else "clone" if result.cell.replica else "ranked"
     said = "measured" if measured else f"{result.outcome}: {result.reason}"
     shown = duration(result.floor_ns.estimate)
-    low, high = ends(result.floor_ns)
+    at, (low, high) = drawn(result.floor_ns.estimate), ends(result.floor_ns)
     return Row(
-        cells=(part, result.label, drawn(result.floor_ns.estimate), low, high, None, shown, said),
+        cells=(part, result.label, at, low, high, high or at, ties, shown, said),
         frameworks=(result.cell.framework,),
     )
 
 
-def ties(section: Section) -> Iterator[Row]:
-    """The points of the lines, one for each set of cells that cannot be told apart."""
-    for number, members in enumerate(tied_sets(section.group.standings)):
+def letters(group: Group) -> Mapping[str, str]:
+    """The letters of each cell that is tied, one for each set of cells that cannot be told apart (Piepho 2004)."""
+    found: dict[str, str] = {}
+    for number, members in enumerate(tied_sets(group.standings)):
         for label in members:
-            at = drawn(section.group.result(label).floor_ns.estimate)
-            yield Row(cells=("tie", label, at, None, None, number, None, None), frameworks=(section.framework(label),))
+            found[label] = f"{found[label]} {letter(number)}" if label in found else letter(number)
+    return found
+
+
+def letter(number: int) -> str:
+    """`a` to `z`, then `a2` and so on."""
+    again, place = divmod(number, len(string.ascii_lowercase))
+    return string.ascii_lowercase[place] + (str(again + 1) if again else "")
 
 
 def rows(group: Group) -> Iterator[Row]:
     """Every cell of the group: the ranked by their place, then the clone, then what has no rank."""
     against = group.against | ({group.clone.cell: group.clone} if group.clone else {})
     ranks = {standing.cell: places(standing.best, standing.worst) for standing in group.standings}
-    order = [group.result(standing.cell) for standing in group.standings]
+    order, tied = [group.result(standing.cell) for standing in group.standings], letters(group)
     for result in (*order, *(each for each in group.results if each.label not in ranks)):
         found = against.get(result.label)
         yield Row(
@@ -97,6 +104,7 @@ def rows(group: Group) -> Iterator[Row]:
                 counted(result),
                 spanned(result),
                 ranks.get(result.label, ""),
+                tied.get(result.label, ""),
                 ratio(found.ratio.estimate) if found else "",
                 between(found.ratio) if found else "",
                 duration(result.first_ns.estimate),

@@ -6,7 +6,7 @@ from typing import Final
 from orchestrator.analysis.results import Result, of_laps
 from orchestrator.analysis.trace import trace
 from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, drawn, reports
-from orchestrator.report.pictures.encoding import COUNTS, DURATIONS, TENS, quantity, shape, told, tone, where
+from orchestrator.report.pictures.encoding import COUNTS, DURATIONS, TENS, dash, quantity, shape, told, tone, where
 from orchestrator.report.units import duration
 from schemas.event import Report
 from schemas.record import JobRecord
@@ -21,9 +21,14 @@ SPEC: Spec = {
     "encoding": {"x": X, "y": Y, "color": tone()},
     "layer": [
         {
-            "transform": where("datum.part == 'trace'"),
-            "mark": {"type": "line", "strokeWidth": 1.5, "opacity": 0.7},
+            "transform": where("datum.part == 'other'"),
+            "mark": {"type": "line", "strokeWidth": 1, "opacity": 0.3},
             "encoding": {"detail": {"field": "block", "type": "nominal"}},
+        },
+        {
+            "transform": where("datum.part == 'first'"),
+            "mark": {"type": "line", "strokeWidth": 2},
+            "encoding": {"strokeDash": dash() | {"legend": None}},
         },
         {
             "transform": where("datum.part == 'steady'"),
@@ -46,8 +51,8 @@ def figure(section: Section) -> Figure | None:
         kind="warmup",
         title="Warm-up, call by call",
         finding=" ".join(f"{result.label}: {result.steadiness}." for result, _ in ranked),
-        reading=f"A line is one process, of at most {SHOWN} in a cell; a marker is where its calls were found steady. "
-        "Later calls are joined, to a mean of several.",
+        reading=f"A strong line is a mode's first process, pale ones are others, of at most {SHOWN} in all; a marker "
+        "is where calls were found steady. Later calls are joined, to a mean of several.",
         columns=("part", "mode", "block", "calls", "ns", "shown"),
         rows=tuple(row for result, records in ranked for row in traces(result, records[:SHOWN])),
         table=Table(
@@ -60,12 +65,10 @@ def figure(section: Section) -> Figure | None:
 
 def traces(result: Result, records: Sequence[JobRecord]) -> Iterator[Row]:
     """The traces of one cell's processes, each with the point from which it is steady."""
-    for record, report in zip(records, reports(records), strict=True):
-        name = (result.label, record.spec.block)
+    for place, (record, report) in enumerate(zip(records, reports(records), strict=True)):
+        name, part = (result.label, record.spec.block), "other" if place else "first"
         for point in trace(report.warmup):
-            yield Row(
-                cells=("trace", *name, point.calls, drawn(point.each_ns), None), frameworks=(result.cell.framework,)
-            )
+            yield Row(cells=(part, *name, point.calls, drawn(point.each_ns), None), frameworks=(result.cell.framework,))
         if (calls := steady_from(report)) is not None:
             level = of_laps(report.warmup).level_ns
             yield Row(

@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from orchestrator.report.page import asset, command, facts, hash_of, packed, page
+from orchestrator.report.page import asset, facts, hash_of, packed, page
+from schemas.environment import EnvironmentRecord
 from schemas.job import Cell
 from schemas.record import JobRecord
 from tests.orchestrator.report.conftest import KnownRun
@@ -86,6 +87,16 @@ def test_cells_without_a_rank_are_listed_with_their_reasons(known_run: KnownRun)
     assert "<s>4.32 µs</s>" in of(known_run)
 
 
+def test_an_unfair_cell_is_listed_and_says_what_it_did_not_get(
+    known_run: KnownRun, make_cell: Callable[..., Cell], make_record: Callable[..., JobRecord]
+) -> None:
+    cell = make_cell("jax:jit", task="forward")
+    unfair = make_record(cell, outcome="unfair", reason="it has 4 threads instead of 1")
+    manifest = known_run.manifest.model_copy(update={"cells": (*known_run.manifest.cells, cell)})
+    text = of(KnownRun(manifest, [*known_run.records, unfair]))
+    assert re.search(r'<strong class="bad">unfair</strong></td><td[^>]*>it has 4 threads instead of 1', text)
+
+
 def test_only_our_own_scripts_may_run_and_nothing_may_be_fetched(known_run: KnownRun) -> None:
     text = of(known_run)
     ours = scripts(text)
@@ -115,11 +126,19 @@ def test_what_is_drawn_of_hostile_records_is_json(hostile_run: KnownRun) -> None
         json.loads(each)
 
 
-def test_the_command_repeats_the_sweep_in_its_own_random_order(known_run: KnownRun) -> None:
-    assert command(known_run.manifest) == "python -m orchestrator sweep --workloads mlp:depth=3 --seed 7"
-    seeded = known_run.manifest.model_copy(update={"sweep": known_run.manifest.sweep.model_copy(update={"seed": 7})})
-    assert "--seed" not in command(seeded)
-    assert "'a b.toml'" in command(known_run.manifest.model_copy(update={"command": ("sweep", "a b.toml")}))
+def test_all_that_it_takes_to_repeat_the_run_is_there(known_run: KnownRun) -> None:
+    text = of(known_run)
+    assert "sweep --workloads mlp:depth=3 --seed 7</code>" in text
+    assert "<code>seed = 7</code>" in text
+
+
+def test_every_environment_is_named_with_its_hash(known_run: KnownRun) -> None:
+    record = EnvironmentRecord(
+        interpreter="", python="3.11.7", installed={}, packages={"torch": "2.13.0"}, freeze="0123456789abcdef"
+    )
+    manifest = known_run.manifest.model_copy(update={"environments": {"torch": record}})
+    said = " ".join(Read(of(KnownRun(manifest, known_run.records))).texts)
+    assert "Environment torch: Python 3.11.7, torch 2.13.0; freeze 0123456789abcdef." in said
 
 
 def test_the_fingerprint_and_all_that_it_is_of_are_there(known_run: KnownRun) -> None:

@@ -1,5 +1,6 @@
 """Each picture draws what is known to be true of a run, and its table says the same in figures."""
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable
@@ -139,10 +140,26 @@ def test_times_are_dots_with_bars_and_what_does_not_count_is_barred(known_run: K
     assert told(figure, "torch:script")["time per call"] == "4.32 µs, not counted"
 
 
-def test_ties_are_joined_and_nothing_else(known_run: KnownRun) -> None:
-    joined = rows(times.figure(known_run.section), part="tie")
-    assert sorted(row["mode"] for row in joined) == ["tensorflow:eager", "tensorflow:function"]
-    assert len({row["set"] for row in joined}) == 1
+def test_ties_have_a_letter_in_common_and_nothing_else_has_one(known_run: KnownRun) -> None:
+    figure = times.figure(known_run.section)
+    assert {row["mode"]: row["ties"] for row in rows(figure) if row["ties"]} == {
+        "tensorflow:eager": "a",
+        "tensorflow:function": "a",
+    }
+    assert told(figure, "tensorflow:eager")["ties"] == "a"
+    assert told(figure, "torch:trace")["ties"] == ""
+
+
+def test_a_mode_between_two_that_are_told_apart_has_the_letters_of_both(known_run: KnownRun) -> None:
+    group, (first, between, last) = known_run.section.group, ("torch:trace", "torch:eager", "tensorflow:eager")
+    ties = {first: (between,), between: (first, last), last: (between,)}
+    standings = [dataclasses.replace(each, tied_with=ties.get(each.cell, ())) for each in group.standings]
+    found = times.letters(dataclasses.replace(group, standings=tuple(standings)))
+    assert found == {first: "a", between: "a b", last: "b"}
+
+
+def test_there_is_a_letter_for_any_number_of_ties() -> None:
+    assert [times.letter(number) for number in (0, 25, 26, 52)] == ["a", "z", "a2", "a3"]
 
 
 def test_each_pair_of_modes_is_in_the_matrix_from_either_side(known_run: KnownRun) -> None:
@@ -209,6 +226,7 @@ def test_a_warm_up_begins_at_the_first_call_and_is_marked_where_it_is_steady(kno
     (steady,) = rows(figure, part="steady", mode="torch:trace", block=1)
     assert steady["calls"] == 3
     assert len({row["block"] for row in rows(figure, mode="torch:trace")}) == warmup.SHOWN
+    assert {row["block"] for row in rows(figure, part="first", mode="torch:trace")} == {1}
 
 
 def test_samples_are_drawn_over_the_floor_of_their_mode(known_run: KnownRun) -> None:
