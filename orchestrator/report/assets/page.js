@@ -79,7 +79,7 @@ function specificationOf(data, rows, width) {
 async function draw(figure) {
   const data = JSON.parse(figure.querySelector("script").textContent);
   const rows = rowsOf(data, chosen());
-  const place = figure.querySelector(".drawing");
+  const place = figure.querySelector(".drawing > div"); // Vega names what it draws into, and that would hide our words
   figure.classList.toggle("empty", !rows.length);
   views.get(figure)?.finalize();
   views.delete(figure);

@@ -6,7 +6,7 @@ from typing import Final
 from orchestrator.analysis.results import Result, of_laps
 from orchestrator.analysis.trace import trace
 from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, drawn, reports
-from orchestrator.report.pictures.encoding import COUNTS, DURATIONS, TENS, dash, quantity, shape, told, tone, where
+from orchestrator.report.pictures.encoding import COUNTS, DURATIONS, TENS, dash, own_tone, quantity, told, tone, where
 from orchestrator.report.units import duration
 from schemas.event import Report
 from schemas.record import JobRecord
@@ -18,25 +18,22 @@ X = quantity("calls", "calls so far", at=TENS, labels=COUNTS, nice=False)
 Y = quantity("ns", "time of a call", at=TENS, labels=DURATIONS)
 SPEC: Spec = {
     "height": 320,
-    "encoding": {"x": X, "y": Y, "color": tone()},
+    "encoding": {"x": X, "y": Y},
     "layer": [
         {
             "transform": where("datum.part == 'other'"),
             "mark": {"type": "line", "strokeWidth": 1, "opacity": 0.3},
-            "encoding": {"detail": {"field": "block", "type": "nominal"}},
+            "encoding": {"color": own_tone(), "detail": {"field": "block", "type": "nominal"}},
         },
         {
             "transform": where("datum.part == 'first'"),
             "mark": {"type": "line", "strokeWidth": 2},
-            "encoding": {"strokeDash": dash() | {"legend": None}},
+            "encoding": {"stroke": tone(), "strokeDash": dash()},
         },
         {
             "transform": where("datum.part == 'steady'"),
-            "mark": {"type": "point", "size": 60, "filled": True, "opacity": 1},
-            "encoding": {
-                "shape": shape(),
-                "tooltip": told(mode="mode", block="block", shown="steady from"),
-            },
+            "mark": {"type": "point", "size": 60, "stroke": "var(--page)", "opacity": 1},
+            "encoding": {"fill": own_tone(), "tooltip": told(mode="mode", block="block", shown="steady from")},
         },
     ],
 }  # fmt: skip
@@ -51,7 +48,7 @@ def figure(section: Section) -> Figure | None:
         kind="warmup",
         title="Warm-up, call by call",
         finding=" ".join(f"{result.label}: {result.steadiness}." for result, _ in ranked),
-        reading=f"A strong line is a mode's first process, pale ones are others, of at most {SHOWN} in all; a marker "
+        reading=f"A strong line is a mode's first process, pale ones are others, of at most {SHOWN} in all; a dot "
         "is where calls were found steady. Later calls are joined, to a mean of several.",
         columns=("part", "mode", "block", "calls", "ns", "shown"),
         rows=tuple(row for result, records in ranked for row in traces(result, records[:SHOWN])),

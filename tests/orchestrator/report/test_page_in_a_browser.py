@@ -83,6 +83,14 @@ def test_every_picture_is_drawn_nothing_is_fetched_and_nothing_complained_of(vis
     assert visit.complaints == []
 
 
+def test_every_picture_has_its_finding_as_its_name(light: Visit) -> None:
+    light.drawn()
+    names = [drawing.get_attribute("aria-label") or "" for drawing in light.tab.locator(".drawing").all()]
+    assert len({*names}) == len(names)
+    for name in names:
+        assert light.tab.get_by_role("img", name=name, exact=True).count() == 1
+
+
 def test_an_accessibility_checker_finds_nothing_serious(visit: Visit) -> None:
     visit.drawn()
     visit.tab.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
@@ -99,7 +107,9 @@ def test_the_filter_leaves_what_is_ticked_in_tables_and_in_pictures(light: Visit
     expect(times.locator("svg")).to_contain_text("numpy:eager")
     expect(times.get_by_role("rowheader", name="synthetic:spin")).to_be_hidden()
     expect(times.get_by_role("rowheader", name="numpy:eager", exact=True)).to_be_visible()
-    expect(light.tab.locator("figure.ratios .drawing").first).to_contain_text("nothing to draw of what is ticked")
+    ratios = light.tab.locator("figure.ratios .drawing").first
+    ratios.scroll_into_view_if_needed()
+    expect(ratios).to_contain_text("nothing to draw of what is ticked")
     light.tab.get_by_label("synthetic", exact=True).last.check()
     expect(times.locator("svg")).to_contain_text("synthetic:spin")
     assert light.complaints == []
