@@ -293,7 +293,7 @@ WORKLOADS: tuple[Workload, ...] = (
         parameters=(
             Parameter(name="layers", default=2, minimum=1, summary="blocks of attention and two linear layers"),
             Parameter(name="heads", default=2, minimum=1, summary="heads of attention"),
-            Parameter(name="head_width", default=8, minimum=2, summary="width of one head; all make the model's"),
+            Parameter(name="head_width", default=8, minimum=4, summary="width of one head; all make the model's"),
             Parameter(name="length", default=16, minimum=1, summary="tokens of a sequence"),
             Parameter(name="classes", default=10, minimum=2, summary="classes, and width of the output"),
         ),
@@ -308,7 +308,7 @@ WORKLOADS: tuple[Workload, ...] = (
         parameters=(
             Parameter(name="layers", default=2, minimum=1, summary="blocks of attention and two linear layers"),
             Parameter(name="heads", default=2, minimum=1, summary="heads of attention"),
-            Parameter(name="head_width", default=8, minimum=2, summary="width of one head; all make the model's"),
+            Parameter(name="head_width", default=8, minimum=4, summary="width of one head; all make the model's"),
             Parameter(name="length", default=16, minimum=2, summary="tokens that are foretold"),
             Parameter(name="vocabulary", default=64, minimum=2, summary="number of tokens that exist"),
         ),

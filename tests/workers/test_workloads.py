@@ -208,7 +208,7 @@ def counted(drawn: Drawn, task: Task) -> int:
 
 
 DECIDED = {"lstm_tagger", "early_exit", "gpt", "lstm_lm"}
-"""Their inputs decide how much is to be done, a mask leaves half of it out, or a state of zeros needs no product; and the
+"""Their inputs decide how much is to be done, a mask leaves half of it out, or a state of zeros needs no product; the
 least is what counts."""
 
 
