@@ -162,11 +162,11 @@ def new_workload(
 
 
 @app.command("list", epilog="Example: python -m orchestrator list")
-def list_(as_json: AS_JSON = False) -> None:
-    """List frameworks and modes with what is installed, workloads with their parameters, and tasks."""
+def list_(runs: ROOT = RUNS, as_json: AS_JSON = False) -> None:
+    """List frameworks and modes with what is installed, workloads, suites, tasks, and what was verified here."""
     from orchestrator import commands
 
-    commands.list_(as_json=as_json)
+    commands.list_(runs, as_json=as_json)
 
 
 @app.command(epilog="Exit code: 0 if it is fit, also with reservations; 1 if it is unfit.")
