@@ -247,7 +247,7 @@ FORMATS = (
 @app.command(epilog="Example: python -m orchestrator export latest --format csv --per job --output jobs.csv")
 def export(
     run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
-    form: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}: docs/how-to/exports.md says for whom")] = "csv",
+    form: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}; docs/how-to/exports.md")] = "csv",
     per: Annotated[Literal["cell", "job", "sample"] | None, typer.Option(help="what a row is for (cell)")] = None,
     output: Annotated[Path | None, typer.Option(help="a file, written whole or not at all")] = None,
     runs: ROOT = RUNS,
