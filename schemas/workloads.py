@@ -333,6 +333,16 @@ WORKLOADS: tuple[Workload, ...] = (
         },
     ),
     Workload(
+        name="attention",
+        summary="one layer of self-attention: what each token sees of all others, by several heads",
+        parameters=(
+            Parameter(name="heads", default=2, minimum=1, summary="heads of attention"),
+            Parameter(name="head_width", default=8, minimum=1, summary="width of one head; all make the model's"),
+            Parameter(name="length", default=16, minimum=2, summary="tokens of a sequence"),
+        ),
+        presets={"base": {"heads": 12, "head_width": 64, "length": 512}},
+    ),
+    Workload(
         name="synthetic",
         summary="an instrument: a product that takes a known time and holds known memory",
         parameters=(
