@@ -48,7 +48,7 @@ class Run:
         return tuple(comparison for group in self.groups for comparison in group.comparisons)
 
     def rows(self, per: Per = "cell") -> list[Row]:
-        """A dictionary for each cell, job or sample, with the columns of `export --format csv` (docs/exports.md)."""
+        """A dictionary for each cell, job or sample, with the columns of `export --format csv`, as docs/ says."""
         return rows(self.name, self.manifest, self.records, self.groups, per)
 
     def frame(self, per: Per = "cell") -> "pd.DataFrame":

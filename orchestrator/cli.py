@@ -162,11 +162,11 @@ def new_workload(
 
 
 @app.command("list", epilog="Example: python -m orchestrator list")
-def list_(as_json: AS_JSON = False) -> None:
-    """List frameworks and modes with what is installed, workloads with their parameters, and tasks."""
+def list_(runs: ROOT = RUNS, as_json: AS_JSON = False) -> None:
+    """List frameworks and modes with what is installed, workloads, suites, tasks, and what was verified here."""
     from orchestrator import commands
 
-    commands.list_(as_json=as_json)
+    commands.list_(runs, as_json=as_json)
 
 
 @app.command(epilog="Exit code: 0 if it is fit, also with reservations; 1 if it is unfit.")
@@ -247,7 +247,7 @@ FORMATS = (
 @app.command(epilog="Example: python -m orchestrator export latest --format csv --per job --output jobs.csv")
 def export(
     run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
-    form: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}: docs/exports.md says for whom")] = "csv",
+    form: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}; docs/how-to/exports.md")] = "csv",
     per: Annotated[Literal["cell", "job", "sample"] | None, typer.Option(help="what a row is for (cell)")] = None,
     output: Annotated[Path | None, typer.Option(help="a file, written whole or not at all")] = None,
     runs: ROOT = RUNS,

@@ -16,6 +16,7 @@ from orchestrator import condition, estimate, family, handing_on, host, identity
 from orchestrator import plan as planning
 from orchestrator.analysis.disturbance import canary_floor_ns
 from orchestrator.analysis.results import Group, enough, groups
+from orchestrator.analysis.verified import seen
 from orchestrator.attempts import last_attempts
 from orchestrator.board import Board
 from orchestrator.dashboard import Dashboard, PlainLines, Steadfast, View
@@ -42,6 +43,9 @@ from schemas.record import JobRecord, Manifest
 REPORT = "python -m orchestrator report"
 RECENT = 200
 """As many records of earlier runs are read to estimate how long jobs take."""
+
+MANY = 1000
+"""As many to say which modes were seen to be right on what."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,12 +278,13 @@ def plan(said: Mapping[str, Any], root: Path, *, as_json: bool) -> None:
         catalogue.show_plan(Console(), planned, known)
 
 
-def list_(*, as_json: bool) -> None:
-    """Show what exists, and what of it is installed."""
+def list_(root: Path, *, as_json: bool) -> None:
+    """Show what exists, what of it is installed, and what the newest runs here have verified."""
+    known = seen(store.recent(root, MANY))
     if as_json:
-        print_json(catalogue.list_document())
+        print_json(catalogue.list_document(known))
     else:
-        catalogue.show_list(Console())
+        catalogue.show_list(Console(), known)
 
 
 def doctor(runs: Path, *, as_json: bool) -> Exit:

@@ -14,12 +14,11 @@ import re
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from orchestrator.errors import UsageError, unknown
 from orchestrator.frameworks import known as frameworks
-from orchestrator.frameworks import origin
+from orchestrator.installed import beside
 from orchestrator.specfile import checked, line_of, read
 from schemas.catalog import NAME, Framework
 from schemas.code import FILE, Unreadable, hashed
@@ -42,24 +41,7 @@ def among(points: Iterable[metadata.EntryPoint]) -> Mapping[str, Workload]:
     Raises:
         UsageError: what a distribution adds is no workload, or one whose name is taken.
     """
-    found = {workload.name: workload for workload in WORKLOADS}
-    for point in sorted(points, key=lambda point: point.name):
-        added = load(point)
-        if added.name in found:
-            raise UsageError(f"{origin(point)} adds a workload {added.name}, a name that is taken; uninstall it")
-        found[added.name] = added
-    return MappingProxyType(found)
-
-
-def load(point: metadata.EntryPoint) -> Workload:
-    """The catalog entry of one entry point."""
-    try:
-        added = point.load()
-    except Exception as error:  # whatever a stranger's module raises when it is imported
-        raise UsageError(f"{origin(point)} adds a workload that cannot be loaded: {error}; uninstall it") from error
-    if not isinstance(added, Workload) or not added.module:
-        raise UsageError(f"{origin(point)}: {point.value} is no workload that names a module; uninstall it")
-    return added
+    return beside(WORKLOADS, points, Workload)
 
 
 def named(texts: Iterable[str]) -> dict[str, Workload]:

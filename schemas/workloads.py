@@ -259,6 +259,90 @@ WORKLOADS: tuple[Workload, ...] = (
         },
     ),
     Workload(
+        name="autoencoder",
+        summary="an autoencoder whose decoder uses the encoder's weights again",
+        parameters=(
+            Parameter(name="input", default=64, minimum=1, summary="width of the input and of the output"),
+            Parameter(name="hidden", default=32, minimum=1, summary="width of the hidden layers"),
+            Parameter(name="code", default=8, minimum=1, summary="width of the code"),
+        ),
+        presets={
+            "mnist": {"input": 784, "hidden": 256, "code": 32},
+            "large": {"input": 4096, "hidden": 1024, "code": 128},
+        },
+    ),
+    Workload(
+        name="embedding_bag",
+        summary="recommendation: bags of table rows, their products in pairs with dense features, and a network",
+        parameters=(
+            Parameter(name="tables", default=3, minimum=1, summary="tables, and bags in one example"),
+            Parameter(name="entries", default=200, minimum=1, summary="rows of each table"),
+            Parameter(name="bag", default=4, minimum=1, summary="rows that a bag names"),
+            Parameter(name="width", default=8, minimum=1, summary="length of a row"),
+            Parameter(name="dense", default=13, minimum=1, summary="dense features of one example"),
+            Parameter(name="hidden", default=32, minimum=1, summary="width of the layer above"),
+        ),
+        presets={
+            "small": {"tables": 8, "entries": 10_000, "bag": 10, "width": 16, "dense": 13, "hidden": 128},
+            "large": {"tables": 26, "entries": 100_000, "bag": 20, "width": 64, "dense": 13, "hidden": 512},
+        },
+    ),
+    Workload(
+        name="transformer_encoder",
+        summary="the encoder of a transformer, which puts sequences into classes",
+        parameters=(
+            Parameter(name="layers", default=2, minimum=1, summary="blocks of attention and two linear layers"),
+            Parameter(name="heads", default=2, minimum=1, summary="heads of attention"),
+            Parameter(name="head_width", default=8, minimum=4, summary="width of one head; all make the model's"),
+            Parameter(name="length", default=16, minimum=1, summary="tokens of a sequence"),
+            Parameter(name="classes", default=10, minimum=2, summary="classes, and width of the output"),
+        ),
+        presets={
+            "small": {"layers": 4, "heads": 4, "head_width": 32, "length": 64},
+            "bert-base": {"layers": 12, "heads": 12, "head_width": 64, "length": 128},
+        },
+    ),
+    Workload(
+        name="gpt",
+        summary="a generative transformer, which foretells each next token from those before it",
+        parameters=(
+            Parameter(name="layers", default=2, minimum=1, summary="blocks of attention and two linear layers"),
+            Parameter(name="heads", default=2, minimum=1, summary="heads of attention"),
+            Parameter(name="head_width", default=8, minimum=4, summary="width of one head; all make the model's"),
+            Parameter(name="length", default=16, minimum=2, summary="tokens that are foretold"),
+            Parameter(name="vocabulary", default=64, minimum=2, summary="number of tokens that exist"),
+        ),
+        presets={
+            "tiny": {"layers": 2, "heads": 2, "head_width": 32, "length": 64, "vocabulary": 256},
+            "small": {"layers": 6, "heads": 6, "head_width": 64, "length": 256, "vocabulary": 8192},
+            "gpt2-small": {"layers": 12, "heads": 12, "head_width": 64, "length": 1024, "vocabulary": 50257},
+        },
+    ),
+    Workload(
+        name="lstm_lm",
+        summary="a language model: tokens looked up, one LSTM along them, and the scores of each next token",
+        parameters=(
+            Parameter(name="vocabulary", default=100, minimum=2, summary="number of tokens that exist"),
+            Parameter(name="width", default=16, minimum=1, summary="width of the embedding"),
+            Parameter(name="hidden", default=16, minimum=1, summary="width of the hidden state"),
+            Parameter(name="length", default=12, minimum=2, summary="tokens that are foretold"),
+        ),
+        presets={
+            "small": {"vocabulary": 2000, "width": 64, "hidden": 64, "length": 24},
+            "medium": {"vocabulary": 10000, "width": 200, "hidden": 200, "length": 35},
+        },
+    ),
+    Workload(
+        name="attention",
+        summary="one layer of self-attention: what each token sees of all others, by several heads",
+        parameters=(
+            Parameter(name="heads", default=2, minimum=1, summary="heads of attention"),
+            Parameter(name="head_width", default=8, minimum=1, summary="width of one head; all make the model's"),
+            Parameter(name="length", default=16, minimum=2, summary="tokens of a sequence"),
+        ),
+        presets={"base": {"heads": 12, "head_width": 64, "length": 512}},
+    ),
+    Workload(
         name="synthetic",
         summary="an instrument: a product that takes a known time and holds known memory",
         parameters=(
@@ -269,6 +353,9 @@ WORKLOADS: tuple[Workload, ...] = (
         ),
     ),
 )
+
+DYNAMIC = ("rnn", "lstm_tagger", "tree_lstm", "early_exit", "decode")
+STATIC = ("mlp", "cnn", "resnet", "autoencoder", "embedding_bag", "transformer_encoder", "gpt", "lstm_lm")
 
 SUITES: tuple[Suite, ...] = (
     Suite(
@@ -285,9 +372,37 @@ SUITES: tuple[Suite, ...] = (
         frameworks=(
             *QUESTION, "jax:jit", "numpy:eager",
         ),
-        workloads=("rnn", "lstm_tagger", "tree_lstm", "early_exit", "decode"),
+        workloads=DYNAMIC,
         tasks=("forward", "backward"),
         budget="30m",
+    ),
+    Suite(
+        name="static",
+        summary="graphs that are the same for all inputs: plain, convolutional, attending, recommending",
+        frameworks=(
+            *QUESTION, "jax:jit", "numpy:eager",
+        ),
+        workloads=STATIC,
+        tasks=("forward", "backward"),
+        budget="60m",
+    ),
+    Suite(
+        name="train",
+        summary="whole steps of training, the update of every weight included",
+        frameworks=("torch:eager", "torch:compile", "tensorflow:function", "tensorflow:xla", "jax:jit", "numpy:eager"),
+        workloads=("mlp", "cnn", "lstm_lm", "transformer_encoder"),
+        tasks=("train-sgd", "train-adam"),
+        budget="60m",
+    ),
+    Suite(
+        name="all",
+        summary="every workload with its forward and backward pass, in the modes of the question and others",
+        frameworks=(
+            *QUESTION, "jax:jit", "numpy:eager",
+        ),
+        workloads=("rnn_cell", *DYNAMIC, *STATIC, *(operation.name for operation in OPERATIONS)),
+        tasks=("forward", "backward"),
+        budget="120m",
     ),
     Suite(
         name="operations",

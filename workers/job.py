@@ -70,6 +70,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         settings += getattr(framework, "read_back", tuple)()
         watch = Stopwatch(step, input_sets, framework.synchronise)
         first, before = yield from first_calls(bench, watch, step, ledger)
+        seen_first: tuple[NewShape, ...] = ()
         if problem.streams:
             seen_first, streamed = new_shapes(bench, step, ledger)
             first, before = (*first, *laps_of(seen_first)), (*before, *streamed)
@@ -90,7 +91,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     with ledger.phase("verify"):
         again = problem.check_training(framework, step, "after all timing")
         ceiling = roofline_of(bench)
-    if not problem.streams:
+    if not problem.streams and problem.new_shapes:
         seen_first, others = new_shapes(bench, step, ledger)
         before = (*before, *others)
     with ledger.phase("report"):

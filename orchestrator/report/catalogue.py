@@ -1,6 +1,6 @@
 """What exists (`list`) and what a sweep would run (`plan`), as tables and as documents."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from rich import box
@@ -10,6 +10,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from orchestrator.analysis.results import title
+from orchestrator.analysis.verified import Seen
 from orchestrator.environments import Environments
 from orchestrator.environments.definitions import Definitions
 from orchestrator.estimate import block_s, job_s
@@ -19,14 +20,16 @@ from orchestrator.report import making
 from orchestrator.report.units import clock, printable
 from orchestrator.workloads import known as every_workload
 from schemas.catalog import TASKS, Framework
+from schemas.job import Task
+from schemas.record import Outcome
 from schemas.workloads import SUITES, Workload
 
 INSTRUMENT = "synthetic"
 PLAIN: Any = {"box": box.SIMPLE_HEAD, "padding": 0, "show_edge": False}
 
 
-def list_document() -> dict[str, Any]:
-    """Frameworks with the environments that their cells run in by default, workloads and tasks."""
+def list_document(known: Seen | None = None) -> dict[str, Any]:
+    """Frameworks with the environments that their cells run in by default, workloads, tasks, and what was verified."""
     here = Environments()
     return {
         "frameworks": [
@@ -37,6 +40,7 @@ def list_document() -> dict[str, Any]:
         "workloads": [workload.model_dump(mode="json") for workload in every_workload().values()],
         "suites": [suite.model_dump(mode="json") for suite in SUITES],
         "tasks": list(TASKS),
+        "verified": known or {},
     }
 
 
@@ -45,7 +49,7 @@ def lacking(here: Environments, framework: Framework) -> str:
     return here.find(framework.environment).lacks(framework)
 
 
-def show_list(console: Console) -> None:
+def show_list(console: Console, known: Seen | None = None) -> None:
     """The same as tables. The instrument's many modes are for tests, and take one row."""
     name = Column("mode", no_wrap=True)
     modes = Table(
@@ -79,6 +83,35 @@ def show_list(console: Console) -> None:
     console.print(suites)
     console.print()
     console.print(f"Tasks: {', '.join(TASKS)}", highlight=False)
+    if known:
+        console.print()
+        console.print(verified(known))
+
+
+def verified(known: Seen) -> Table:
+    """What each mode was last seen to compute right, and what came of the rest."""
+    title = "What came of modes in the newest runs here (forward and backward, where no task is named)"
+    table = Table(Column("mode", no_wrap=True), "right on", "not on", title=title, title_justify="left", **PLAIN)
+    for mode, workloads in sorted(known.items()):
+        right = {name: [task for task, got in tasks.items() if got == "measured"] for name, tasks in workloads.items()}
+        names = [named(workload, right[workload]) for workload in sorted(right) if right[workload]]
+        table.add_row(mode, escape(", ".join(names)), escape("; ".join(refused(workloads))))
+    return table
+
+
+def refused(workloads: Mapping[str, Mapping[Task, Outcome]]) -> Iterator[str]:
+    """By task and outcome, the workloads on which a mode was not right."""
+    for task in TASKS:
+        tried = [(name, tasks[task]) for name, tasks in sorted(workloads.items()) if task in tasks]
+        for outcome in sorted({got for _, got in tried} - {"measured"}):
+            names = [name for name, got in tried if got == outcome]
+            which = f"every {task}" if len(names) == len(tried) > 1 else f"{task} of {', '.join(names)}"
+            yield f"{which}: {outcome}"
+
+
+def named(workload: str, tasks: Collection[str]) -> str:
+    """A workload, with its tasks unless these are the two that one expects."""
+    return workload if {*tasks} >= {"forward", "backward"} else f"{workload} ({', '.join(tasks)})"
 
 
 def sizes_of(preset: Mapping[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""What each mode of PyTorch and TensorFlow comes to on each workload and task, as the table of docs/modes.md.
+"""What each mode of PyTorch and TensorFlow comes to on each workload and task, as the table of docs/reference/modes.md.
 
 One job for each cell. An entry is the phases before the first result with their seconds, or what barred the cell, for
 which the reasons are said as the jobs end.

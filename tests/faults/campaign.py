@@ -30,6 +30,8 @@ from schemas.record import JobRecord, Manifest
 PROGRAM = [sys.executable, "-m", "orchestrator"]
 ROOT = Path(__file__).resolve().parents[2]
 VARIABLE = "PLUMBLINE_CAMPAIGN"
+LEAVE_S = 5.0
+"""In so many seconds everything has left. A worker that was begun just now looks for its parent when it is so far."""
 SWEEP = """\
 deadline = "{deadline_s}s"
 
@@ -291,8 +293,10 @@ def disturbed(made: Trial) -> dict[str, bytes]:
             made.hit = act(made, program)
         time.sleep(0.005)
     started.wait(PATIENCE_S)
-    time.sleep(0.5)
-    made.broken += [f"left running: {pid}" for pid in left(made)]
+    until = time.monotonic() + LEAVE_S
+    while (there := left(made)) and time.monotonic() < until:
+        time.sleep(0.1)
+    made.broken += [f"left running: {pid}" for pid in there]
     if made.fault == "power" and before:
         before = {name: text for name, text in before.items() if made.files().get(name) == text}
     return before

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 import pyte
+from pyte.screens import Char
 
 PATIENCE_S: Final = 60.0
 TAKE_IT: Final = (
@@ -28,12 +29,13 @@ class Terminal:
 
     def __init__(
         self, command: Sequence[str], folder: Path, *, columns: int = 80, lines: int = 24,
-        variables: Mapping[str, str] | None = None,
+        variables: Mapping[str, str] | None = None, patience_s: float = PATIENCE_S,
     ) -> None:  # fmt: skip
         self._command, self._folder = [sys.executable, "-c", TAKE_IT, *command], folder
         self._variables = {**os.environ, "TERM": "xterm-256color", **(variables or {})}
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
+        self._patience_s = patience_s
         self.said = b""
 
     def __enter__(self) -> Self:
@@ -61,6 +63,12 @@ class Terminal:
         return [line.rstrip() for line in self._screen.display]
 
     @property
+    def characters(self) -> list[list[Char]]:
+        """The same with colours, character by character."""
+        columns, lines = range(self._screen.columns), range(self._screen.lines)
+        return [[self._screen.buffer[line][column] for column in columns] for line in lines]
+
+    @property
     def settings(self) -> list[object]:
         """Of the terminal: whether it echoes, and so on."""
         return list(termios.tcgetattr(self._inner))
@@ -76,7 +84,7 @@ class Terminal:
 
     def until(self, seen: Callable[[str], bool]) -> str:
         """Read on until this is so of the whole screen, which is returned."""
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + self._patience_s
         while not seen(text := "\n".join(self.screen)):
             assert time.monotonic() < end, f"the screen was at last:\n{text}"
             self._read(0.05)
@@ -84,7 +92,7 @@ class Terminal:
 
     def ended(self) -> int:
         """Read on until the program has ended: its exit status."""
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + self._patience_s
         while self._process.poll() is None:
             assert time.monotonic() < end, "\n".join(self.screen)
             self._read(0.05)

@@ -97,7 +97,7 @@ def every_cell(said: dict[str, Any]) -> list[Any]:
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        ("schemas.workloads:WORKLOADS", "schemas.workloads:WORKLOADS is no catalog entry that names a module"),
+        ("schemas.workloads:WORKLOADS", "schemas.workloads:WORKLOADS is no framework that names a module"),
         ("schemas.catalog:NO_SUCH_THING", "adds a framework that cannot be loaded"),
     ],
 )

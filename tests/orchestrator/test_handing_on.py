@@ -62,7 +62,7 @@ def test_on_another_machine_no_gate_is_exceeded_unless_it_is_taken_at_face_value
 def test_the_command_of_the_workflow_in_the_documentation_runs(inside: Inside, swept: Swept) -> None:
     swept("base")
     swept("head", {32: 1.2}, seed=2)
-    workflow = Path(__file__).resolve().parents[2].joinpath("docs", "github-actions.yml").read_text()
+    workflow = Path(__file__).resolve().parents[2].joinpath("docs", "how-to", "github-actions.yml").read_text()
     (command,) = re.findall(r"bin/plumbline (compare .*?) > comment\.md", workflow, re.DOTALL)
     said = inside(*shlex.split(command.replace("\\\n", " ")))
     assert said.code == Exit.GATE

@@ -43,7 +43,9 @@ def test_each_is_a_schema_that_says_what_it_is_of(kind: str) -> None:
 
 
 def test_the_sweep_file_of_the_documentation_fits_its_schema() -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "sweep-files.md").read_text(), re.DOTALL)[:1]
+    (example,) = re.findall(
+        r"```toml\n(.*?)```", (ROOT / "docs" / "reference" / "sweep-files.md").read_text(), re.DOTALL
+    )[:1]
     document = tomllib.loads(example)
     checked("sweep", document)
     SweepSpec.model_validate(document)

@@ -194,7 +194,7 @@ def test_a_mistake_about_an_environment_is_named_with_its_line(
         load(path)
 
 
-@pytest.mark.parametrize("name", ["sweep-files.md", "environments.md"])
+@pytest.mark.parametrize("name", ["reference/sweep-files.md", "how-to/environments.md"])
 def test_what_the_documentation_shows_is_a_sweep_file(tmp_path: Path, name: str) -> None:
     text = Path(__file__).resolve().parents[2].joinpath("docs", name).read_text()
     found = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)

@@ -3,7 +3,7 @@
 A mutant is the reference with some of its formulas or constants changed, computed in float32.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 
 from schemas.job import TRAINING, Task
 from tests.workers.conftest import defaults
-from workers import images, workloads
+from workers import formulas, images, workloads
 from workers.arrays import Array
 from workers.training import STEPS
 from workers.verify import Evaluate, Expectation, of_call, of_training, verdict
@@ -47,6 +47,43 @@ def unbiased(x: Array) -> tuple[Array, Array, int]:
     return mean, np.sum((x - mean) ** 2, axis=(0, 1, 2)) / (number - 1), number
 
 
+def without_bias(weights: Mapping[str, Array], x: Array) -> tuple[Array, Array, Array, Array]:
+    passed = original("autoencoder", "passed")
+    return passed({**weights, "c_1": 0 * weights["c_1"]}, x)  # type: ignore[no-any-return]
+
+
+def averaged(parameters: Mapping[str, int], *known: Array) -> Iterator[Array]:
+    first, *bags = original("embedding_bag", "vectors")(parameters, *known)
+    yield from (first, *(bag / parameters["bag"] for bag in bags))
+
+
+def with_themselves(parameters: Mapping[str, int]) -> list[tuple[int, int]]:
+    """As many pairs, but shifted by one: those of a vector with itself among them."""
+    known = original("embedding_bag", "pairs")(parameters)
+    return [(one, other - 1) for one, other in known]
+
+
+def wide_norm(x: Array, gain: Array, shift: Array) -> Array:
+    apart = x - np.mean(x, axis=-1, keepdims=True)
+    return apart / np.sqrt(np.mean(apart**2, axis=-1, keepdims=True) + 1e-3) * gain + shift  # type: ignore[no-any-return]
+
+
+def unscaled(x: Array, weight: Array, bias: Array, heads: int) -> Array:
+    third, root = len(weight) // 3, (x.shape[2] // heads) ** 0.5
+    rows = np.where(np.arange(len(weight)) < third, root, 1).astype(x.dtype)
+    return formulas.attention(x, weight * rows[:, None], bias * rows, heads)
+
+
+def original(workload: str, name: str) -> Any:  # noqa: ANN401 (any function of a reference)
+    """A function of a reference as it is written there."""
+    return ORIGINALS[workload, name]
+
+
+ORIGINALS = {
+    (workload, name): getattr(workloads.reference(workload), name)
+    for workload, name in (("autoencoder", "passed"), ("embedding_bag", "vectors"), ("embedding_bag", "pairs"))
+}
+
 MUTANTS = (
     Mutant("cnn", "average instead of max pooling", {"pooled": average_pooled}),
     Mutant("cnn", "SAME padding shifted", {"convolved": shifted}),
@@ -55,6 +92,15 @@ MUTANTS = (
     Mutant("resnet", "running statistics moved by 0.01", {"MOMENTUM": 0.01}, ("train-sgd",)),
     Mutant("resnet", "variance of the batch divided by one less", {"moments": unbiased}, ("backward",)),
     Mutant("resnet", "no ReLU", {"relu": lambda x: x}),
+    Mutant("autoencoder", "no bias on the way back", {"passed": without_bias}, ("forward",)),
+    Mutant("embedding_bag", "mean of a bag for its sum", {"vectors": averaged}),
+    Mutant("embedding_bag", "pairs with themselves", {"pairs": with_themselves}, ("forward",)),
+    Mutant("transformer_encoder", "GELU by tanh for the exact one", {"gelu": formulas.gelu_by_tanh}),
+    Mutant("transformer_encoder", "eps 1e-3", {"layer_norm": wide_norm}),
+    Mutant("transformer_encoder", "no root of the head's width", {"attention": unscaled}),
+    Mutant("gpt", "exact GELU for the one by tanh", {"gelu_by_tanh": formulas.gelu}),
+    Mutant("gpt", "no mask", {"attention": lambda *known: formulas.attention(*known[:4])}),
+    Mutant("lstm_lm", "a hard sigmoid", {"sigmoid": lambda x: np.clip(0.2 * x + 0.5, 0, 1)}),
 )
 
 CASES = [

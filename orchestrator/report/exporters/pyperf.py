@@ -2,7 +2,7 @@
 
 Values are seconds per call of each sample, warm-ups those of each lap from the first call on; `pyperf compare_to`,
 `stats`, `hist` and `check` read them. What `compare_to` decides is its own: it takes the samples of one process for
-independent (docs/measurement.md says how often that errs).
+independent (docs/explanation/measurement.md says how often that errs).
 """
 
 import json

@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from orchestrator import skeleton
+from orchestrator.analysis.verified import Seen
 from orchestrator.plan import Plan
 from orchestrator.report import catalogue
 from schemas.catalog import FRAMEWORKS
@@ -29,6 +30,17 @@ def test_the_list_has_every_mode_and_every_parameter() -> None:
     for workload in WORKLOADS:
         for parameter in workload.parameters:
             assert f"{parameter.name}={parameter.default}" in text
+
+
+def test_the_list_says_what_each_mode_was_verified_on() -> None:
+    known: Seen = {
+        "torch:trace": {"mlp": {"forward": "measured", "backward": "measured"}, "rnn": {"backward": "wrong"}},
+        "numpy:eager": {"rnn_cell": {"backward": "measured"}},
+    }
+    text = printed(lambda console: catalogue.show_list(console, known))
+    assert ["torch:trace", "mlp", "backward", "of", "rnn:", "wrong"] in [line.split() for line in text.splitlines()]
+    assert ["numpy:eager", "rnn_cell", "(backward)"] in [line.split() for line in text.splitlines()]
+    assert catalogue.list_document(known)["verified"] == known
 
 
 def test_the_list_as_a_document_says_what_is_missing_here() -> None:
