@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from orchestrator import condition, estimate, family, handing_on, host, identity, store
+from orchestrator import condition, estimate, family, host, identity, store
 from orchestrator import plan as planning
 from orchestrator.analysis.disturbance import canary_floor_ns
 from orchestrator.analysis.results import Group, enough, groups
@@ -309,6 +309,8 @@ def show(root: Path, name: str, job_name: str | None, *, repeat: bool = False, a
         return Exit.FINE
     record = store.find_record(records, job_name)
     if repeat:
+        from orchestrator import handing_on
+
         return handing_on.show_again(run.manifest(), record, records, as_json=as_json)
     if as_json:
         print_json(record.model_dump(mode="json"))

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Final
 
-from scipy.special import stdtr, stdtrit
-
 from orchestrator.analysis.statistics import Interval, holm
 
 FEWEST_OTHERS: Final = 2
@@ -86,6 +84,8 @@ def beyond(own: Estimate, others: Sequence[float], alpha: float) -> Estimate:
     makes no claim about one that stayed, nor about one that moved with them. The p is the larger of the cell's own and
     that of Student's law: a claim has to be true of the two runs, and more than they did.
     """
+    from scipy.special import stdtr, stdtrit
+
     moved = drift(others)
     error = moved.spread * math.sqrt(1 + 1 / moved.cells)
     allowed = float(stdtrit(moved.cells - 1, 1 - alpha / 2)) * error

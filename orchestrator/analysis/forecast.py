@@ -4,8 +4,6 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from scipy.special import stdtrit
-
 from orchestrator.analysis.compare import Scores
 from orchestrator.analysis.statistics import ALPHA, LOOKS, blocks_needed
 
@@ -36,4 +34,6 @@ def differences(baseline: Scores, cell: Scores) -> Sequence[float]:
 
 def half_width(spread: float, blocks: int) -> float:
     """Of a mean of so many differences that scatter so much."""
+    from scipy.special import stdtrit
+
     return float(stdtrit(blocks - 1, 1 - ALPHA / 2)) * spread / math.sqrt(blocks)

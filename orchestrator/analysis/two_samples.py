@@ -10,7 +10,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr
 
 from orchestrator.analysis.statistics import Floats, Interval, Numbers, between
 
@@ -73,12 +72,16 @@ def _law_of_draw(ranks: tuple[int, ...], drawn: int) -> Floats:
 
 
 def _normal_law(most: int, variance: float) -> Floats:
+    from scipy.special import ndtr
+
     law: Floats = ndtr((np.arange(most + 1) + 0.5 - most / 2) / math.sqrt(variance))
     return law
 
 
 def _normal_p(one: Floats, other: Floats) -> float:
     """Two-sided p of these ranks in two samples by the normal law, with its variance for ranks that are tied."""
+    from scipy.special import ndtr
+
     ranks = np.concatenate([one, other])
     deviation = math.sqrt(one.size * other.size / ranks.size * float(ranks.var(ddof=1)))
     away = abs(float(other.sum()) - other.size * float(ranks.mean()))
