@@ -33,8 +33,9 @@ def main(picture: Path, block: int = BLOCK) -> None:
 
 def style(char: Char) -> Style:
     """How a terminal shows a character."""
-    colour = None if char.fg == "default" else f"#{char.fg}" if re.fullmatch(r"[0-9a-f]{6}", char.fg) else char.fg
-    return Style(color="yellow" if colour == "brown" else colour, bold=char.bold, italic=char.italics)
+    named = {"default": None, "brown": "yellow"}.get(char.fg, char.fg.replace("bright", "bright_"))
+    colour = f"#{char.fg}" if re.fullmatch(r"[0-9a-f]{6}", char.fg) else named
+    return Style(color=colour, bold=char.bold, italic=char.italics)
 
 
 if __name__ == "__main__":
