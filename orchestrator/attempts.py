@@ -13,3 +13,8 @@ def last_attempts(records: Iterable[JobRecord]) -> list[JobRecord]:
         if job not in latest or latest[job].spec.attempt <= record.spec.attempt:
             latest[job] = record
     return list(latest.values())
+
+
+def in_turn(records: Iterable[JobRecord]) -> list[JobRecord]:
+    """Records in the order of their blocks, positions and attempts."""
+    return sorted(records, key=lambda record: (record.spec.block, record.spec.position, record.spec.attempt))

@@ -16,7 +16,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +25,7 @@ from typing import IO, TypeVar
 
 from pydantic import ValidationError
 
+from orchestrator.attempts import in_turn
 from orchestrator.errors import UsageError
 from orchestrator.lock import Held, held
 from schemas.base import Model
@@ -156,11 +157,6 @@ class Store:
         if not JOB_NAME.fullmatch(name):
             raise UsageError(f"{self.name}: {name[:80]!r} is no name of a job")
         return self.jobs / f"{name}.json"
-
-
-def in_turn(records: Iterable[JobRecord]) -> list[JobRecord]:
-    """Records in the order of their blocks, positions and attempts."""
-    return sorted(records, key=lambda record: (record.spec.block, record.spec.position, record.spec.attempt))
 
 
 def job_name(spec: JobSpec) -> str:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from orchestrator.analysis.disturbance import canary_floor_ns
 from orchestrator.analysis.processes import processes
 from orchestrator.analysis.results import Group
-from orchestrator.attempts import last_attempts
+from orchestrator.attempts import in_turn, last_attempts
 from orchestrator.report import again, drawing, making
 from orchestrator.report.answer import answer
 from orchestrator.report.health import summary
@@ -79,6 +79,7 @@ class Part:
 
 def page(run: str, manifest: Manifest, records: Sequence[JobRecord], groups: Sequence[Group]) -> str:
     """The whole file. The same records give the same file, to the byte."""
+    records = in_turn(records)
     names, own, counted = named(manifest, records), asset("page.js"), last_attempts(records)
     canary_ns = canary_floor_ns(counted)
     found = processes(records)

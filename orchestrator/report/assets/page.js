@@ -88,6 +88,13 @@ async function draw(figure) {
   } else {
     place.textContent = "There is nothing to draw of what is ticked.";
   }
+  reachable(place.parentElement);
+}
+
+/** What scrolls can be scrolled by keyboard. */
+function reachable(frame) {
+  if (frame.scrollWidth > frame.clientWidth) frame.tabIndex = 0;
+  else frame.removeAttribute("tabindex");
 }
 
 /** Draw each picture when it comes near, and again after the filter has changed. */

@@ -129,11 +129,9 @@ def spanned(result: Result) -> str:
 
 
 def said(group: Group, result: Result) -> str:
-    """A verdict, or why there is none."""
-    if result.outcome is None:
-        return "not run"
+    """A verdict, or what came instead; the reason stands in the words and at the top of the page."""
     if result.outcome != "measured":
-        return f"{result.outcome}: {result.reason}"
+        return result.outcome or "not run"
     if group.clone is not None and result.label == group.clone.cell:
         return f"A/A clone: {group.clone.verdict}"
     if result.label == group.baseline:

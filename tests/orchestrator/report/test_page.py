@@ -1,6 +1,7 @@
 """The page as text: whole, escaped, the same each time, small, and with a table for every picture."""
 
 import json
+import random
 import re
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
@@ -62,6 +63,16 @@ def test_a_page_is_whole_and_every_name_in_it_is_there_once(known_run: KnownRun)
 
 def test_the_same_records_give_the_same_page(known_run: KnownRun) -> None:
     assert of(known_run) == of(known_run)
+
+
+def test_it_does_not_matter_in_which_order_records_are_found(known_run: KnownRun) -> None:
+    placed = [
+        record.model_copy(update={"spec": record.spec.model_copy(update={"position": place})})
+        for place, record in enumerate(known_run.records)
+    ]
+    run = KnownRun(known_run.manifest, placed)
+    shuffled = random.Random(1).sample(placed, len(placed))
+    assert page("a-run", run.manifest, shuffled, run.groups) == of(run)
 
 
 def test_every_picture_has_a_table_with_headings_and_says_what_it_shows(known_run: KnownRun) -> None:
