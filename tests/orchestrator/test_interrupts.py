@@ -29,8 +29,12 @@ def test_the_first_signal_is_the_one_that_is_kept() -> None:
 
 
 def test_afterwards_signals_mean_what_they_meant_before() -> None:
-    interrupts = Interrupts()
-    interrupts.__enter__()
-    interrupts.__exit__(None, None, None)
-    with pytest.raises(KeyboardInterrupt):
-        os.kill(os.getpid(), signal.SIGINT)
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is begun without any
+    try:
+        interrupts = Interrupts()
+        interrupts.__enter__()
+        interrupts.__exit__(None, None, None)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, ours)
