@@ -24,6 +24,7 @@ from pathlib import Path
 import psutil
 
 from orchestrator.groups import CONTROLLERS, Groups
+from orchestrator.supervise import LONGEST_LINE
 from orchestrator.watchdog import GROUPS, PREFIX, marked, write
 from schemas.record import JobRecord, Manifest
 
@@ -58,6 +59,8 @@ PATIENCE_S = 180
 REPORTED = ("measured", "nonlinear", "overhead-dominated")
 """Outcomes of a job that came to its report; on a busy machine not every one is a good measurement."""
 MOST_RESUMES = 3
+SMALL = "4m"
+FILLER = "filler"
 
 
 @dataclass
@@ -201,6 +204,40 @@ def hidden(trial: Trial, program: psutil.Process) -> bool:
     return True
 
 
+def utter(text: bytes) -> Callable[[Trial, psutil.Process], bool]:
+    """Bytes among the events of the worker that runs now, as if it had said them."""
+
+    def act(_trial: Trial, program: psutil.Process) -> bool:
+        for child in program.children():
+            if "workers" in " ".join(child.cmdline()) and (pipe := channel(child.pid)):
+                with contextlib.suppress(BrokenPipeError), pipe.open("wb", buffering=0) as events:
+                    for begin in range(0, len(text), 1 << 16):
+                        events.write(text[begin : begin + (1 << 16)])
+                return True
+        return False
+
+    return act
+
+
+def channel(pid: int) -> Path | None:
+    """The only pipe that a worker writes to: its standard output, under whatever number."""
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        flags = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/fdinfo/{entry.name}").read_text().splitlines())
+        if str(entry.readlink()).startswith("pipe:") and int(flags["flags"], 8) & os.O_ACCMODE == os.O_WRONLY:
+            return entry
+    return None
+
+
+def fill(trial: Trial, _program: psutil.Process) -> bool:
+    """The last byte of the disk that the run lies on is taken, until it has ended."""
+    with contextlib.suppress(OSError), (trial.folder / "runs" / FILLER).open("wb", buffering=0) as filler:
+        for size in (1 << 16, 1):
+            with contextlib.suppress(OSError):
+                while True:
+                    filler.write(bytes(size))
+    return True
+
+
 def nothing(_trial: Trial, _program: psutil.Process) -> bool:
     """The worker does it itself."""
     return True
@@ -219,6 +256,8 @@ FAULTS: dict[str, Fault] = {
     "orchestrator SIGHUP": Fault(orchestrator(signal.SIGHUP), STOPPED),
     "orchestrator and watchdog SIGKILL": Fault(with_its_watchdog, LOST),
     "power": Fault(power, LOST),
+    "half an event": Fault(utter(b'{"kind":"phase","na'), {"garbled": "the worker sent what is no event"}),
+    "an event too long": Fault(utter(b"{" * (LONGEST_LINE + 1)), {"garbled": "the worker sent more than"}),
 }
 IN_GROUP: dict[str, Fault] = {
     "leak beside the worker": Fault(guest("shares"), {"out-of-memory": "one of its processes for want of memory"}),
@@ -226,6 +265,8 @@ IN_GROUP: dict[str, Fault] = {
     "orchestrator SIGKILL beside a hidden daemon": Fault(hidden, LOST),
 }
 """Faults that need a control group for each job."""
+ON_A_SMALL_DISK: dict[str, Fault] = {"disk full": Fault(fill, LOST)}
+"""Faults that need a disk of the run's own, which only root can mount."""
 
 GROUPED = all(Groups("0" * 32).place(controller)[1] for controller in CONTROLLERS)
 OWN: dict[str, Fault] = {
@@ -237,8 +278,8 @@ OWN: dict[str, Fault] = {
 """Faults that a mode of the instrument brings about itself."""
 
 
-EVERY = FAULTS | IN_GROUP | OWN
-COSTLY = ("SEGV", "STOP", "leak", "bomb")
+EVERY = FAULTS | IN_GROUP | ON_A_SMALL_DISK | OWN
+COSTLY = ("SEGV", "STOP", "leak", "bomb", "event")
 """What ends a job that nobody repeats."""
 
 
@@ -268,13 +309,38 @@ def trial(folder: Path, fault: str, framework: str, moment_s: float) -> Trial:
     """Run one trial, and write down which promises were broken."""
     made = Trial(folder, fault, framework, moment_s)
     (folder / "sweep.toml").write_text(asked(fault, framework))
-    before = disturbed(made)
-    for number in range(MOST_RESUMES):
-        if number and made.finished():  # once in any case: a record may be damaged in a run that calls itself finished
-            break
-        made.start("resume", "latest").wait(PATIENCE_S)
-    made.broken += [*promises(made, before)]
+    with small_disk(folder / "runs") if fault in ON_A_SMALL_DISK else contextlib.nullcontext():
+        before = disturbed(made)
+        (folder / "runs" / FILLER).unlink(missing_ok=True)
+        for number in range(MOST_RESUMES):
+            if (
+                number and made.finished()
+            ):  # once in any case: a record may be damaged in a run that calls itself finished
+                break
+            made.start("resume", "latest").wait(PATIENCE_S)
+        made.broken += [*promises(made, before)]
     return made
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """A disk of a few MiB for what lies in a folder."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SMALL}", "none", folder], check=True, capture_output=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@cache
+def mountable() -> bool:
+    """Whether a small disk can be had here."""
+    try:
+        with tempfile.TemporaryDirectory() as folder, small_disk(Path(folder) / "disk"):
+            return True
+    except (OSError, subprocess.CalledProcessError):
+        return False
 
 
 def disturbed(made: Trial) -> dict[str, bytes]:
@@ -353,7 +419,7 @@ def campaign(mix: Mapping[str, int], seed: int) -> list[Trial]:
     `synthetic` stands for all modes of the instrument that misbehave by themselves.
     """
     rng, made = random.Random(seed), []
-    faults = [*FAULTS, *(IN_GROUP if GROUPED else ())]
+    faults = [*FAULTS, *(IN_GROUP if GROUPED else ()), *(ON_A_SMALL_DISK if mountable() else ())]
     frameworks = [name for name, count in mix.items() for _ in range(count)]
     rng.shuffle(frameworks)
     for number, name in enumerate(frameworks, 1):

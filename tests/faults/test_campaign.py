@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.campaign import GROUPED, IN_GROUP, trial
+from tests.faults.campaign import GROUPED, IN_GROUP, mountable, trial
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc")
 
@@ -14,11 +14,17 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are l
     ("fault", "moment_s"),
     [
         ("worker SIGKILL", 1.0), ("worker SIGSTOP", 2.0), ("orchestrator SIGKILL", 1.5), ("power", 3.0),
-        ("orchestrator and watchdog SIGKILL", 2.5),
+        ("orchestrator and watchdog SIGKILL", 2.5), ("half an event", 1.2), ("an event too long", 0.7),
     ],
 )  # fmt: skip
 def test_a_fault_breaks_no_promise(tmp_path: Path, fault: str, moment_s: float) -> None:
     assert trial(tmp_path, fault, "numpy", moment_s).broken == []
+
+
+@pytest.mark.skipif(not mountable(), reason="only root can mount a disk")
+def test_a_full_disk_breaks_no_promise(tmp_path: Path) -> None:
+    made = trial(tmp_path, "disk full", "numpy", 1.5)
+    assert (made.hit, made.broken) == (True, [])
 
 
 @pytest.mark.skipif(not GROUPED, reason="no control group can be made here")
