@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.analysis.forecast import looks_until_precise
+from orchestrator.analysis.forecast import Forecast, looks_until_precise, together
 from orchestrator.analysis.results import Group, groups, score
 from orchestrator.plan import Plan
 from orchestrator.sweep import BlockStarted, JobEnded, JobKept, JobSaid, JobStarted, SweepContinued, SweepEvent
@@ -37,8 +37,8 @@ class Board:
     phase: PhaseName | None = None
     records: tuple[JobRecord, ...] = ()
     groups: tuple[Group, ...] = ()
-    forecast: int | None = None
-    """The look at which the precision will probably be reached; None: too little is known."""
+    forecast: Forecast | None = None
+    """The looks at which the precision may be reached; None: too little is known."""
 
     @property
     def block_s(self) -> float:
@@ -56,9 +56,17 @@ class Board:
     @property
     def expected_blocks(self) -> int:
         """How many blocks there will be: until the precision is reached, if the budget lasts so long."""
-        if self.forecast is None:
-            return self.allowed_blocks
-        return max(1, self.block, min(self.allowed_blocks, self.forecast))
+        return self._at_most(self.forecast.likely if self.forecast else None)
+
+    @property
+    def blocks_range(self) -> tuple[int, int]:
+        """How few and how many blocks there may be; before anything is known, as many as are allowed."""
+        soonest, latest = (self.forecast.soonest, self.forecast.latest) if self.forecast else (None, None)
+        return self._at_most(soonest), self._at_most(latest)
+
+    def _at_most(self, look: int | None) -> int:
+        """So many blocks, as far as they are allowed."""
+        return max(1, self.block, min(self.allowed_blocks, look or self.allowed_blocks))
 
     @property
     def jobs_done(self) -> int:
@@ -76,8 +84,12 @@ class Board:
     @property
     def seconds_left(self) -> float:
         """Until the last block has ended that is expected."""
+        return self.seconds_until(self.expected_blocks)
+
+    def seconds_until(self, blocks: int) -> float:
+        """Until so many blocks have ended."""
         spent_here = self.now_s - self.block_began_s if self.block else 0.0
-        return max(0.0, self.block_s * (self.expected_blocks - max(1, self.block) + 1) - spent_here)
+        return max(0.0, self.block_s * (blocks - max(1, self.block) + 1) - spent_here)
 
     @property
     def widest(self) -> tuple[str, float] | None:
@@ -117,8 +129,8 @@ def fold(board: Board, event: SweepEvent, now_s: float) -> Board:
             return board
 
 
-def forecast(found: Sequence[Group], board: Board) -> int | None:
-    """The look at which every group will probably be precise enough."""
+def forecast(found: Sequence[Group], board: Board) -> Forecast | None:
+    """The looks at which every group may be precise enough."""
     of_cell: dict[str, list[JobRecord]] = {}
     for record in board.records:
         of_cell.setdefault(record.spec.cell.id, []).append(record)
@@ -129,4 +141,4 @@ def forecast(found: Sequence[Group], board: Board) -> int | None:
         if group.baseline in scores and len(scores) > 1:
             looks.append(looks_until_precise(scores, group.baseline, board.plan.spec.stop.precision))
     known = [look for look in looks if look is not None]
-    return max(known) if known and len(known) == len(looks) else None
+    return together(known) if known and len(known) == len(looks) else None

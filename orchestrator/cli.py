@@ -14,6 +14,7 @@ import typer
 from orchestrator.cli_env import AS_JSON, env
 from orchestrator.errors import UsageError
 from orchestrator.exits import Exit
+from orchestrator.faults import described
 
 RUNS = Path("runs")
 
@@ -288,13 +289,15 @@ def main() -> None:
     except UsageError as error:
         fail(str(error))
     except OSError as error:  # a full or vanished disk, or a closed terminal: what was written before is whole
-        fail(f"{error.filename or 'output'}: {error.strerror}; free it and run again")
+        fail(f"{error.filename or 'output'}: {error.strerror}; put that right and run again")
+    except Exception as error:  # a mistake in this program: no record is lost by it, and a traceback helps nobody here
+        fail(described(error), Exit.OWN_FAULT)
 
 
-def fail(sentence: str) -> None:
+def fail(sentence: str, code: Exit = Exit.USAGE) -> None:
     """Say what is wrong, if there is still anybody to say it to, and exit."""
     from orchestrator.report.units import printable
 
     with contextlib.suppress(OSError):
         print(f"error: {printable(sentence)}", file=sys.stderr)
-    sys.exit(Exit.USAGE)
+    sys.exit(code)

@@ -25,6 +25,7 @@ from orchestrator.env import made
 from orchestrator.environments import Environments
 from orchestrator.errors import UsageError
 from orchestrator.exits import Exit
+from orchestrator.faults import described
 from orchestrator.frameworks import known as frameworks
 from orchestrator.interrupts import Interrupts
 from orchestrator.keys import Keys
@@ -234,6 +235,8 @@ def write_page(
     except OSError as error:
         again = f"write the report with: {REPORT} {run.name}"
         say(console, printable(f"warning: {run.page}: {error.strerror}; {again}"))
+    except Exception as error:  # a mistake in a picture may not cost the sweep its document or its exit code
+        say(console, printable(f"warning: {run.page}: {described(error)}"))
 
 
 def concluded(manifest: Manifest, records: Sequence[JobRecord]) -> tuple[Group, ...]:

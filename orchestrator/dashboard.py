@@ -247,7 +247,7 @@ def precision(board: Board) -> Text:
     if board.widest is None:
         return short(f"precision asked: {asked}; intervals begin with the sixth block", "dim")
     cell, width = board.widest
-    soon = f", probably after block {board.forecast}" if board.forecast is not None else ""
+    soon = f", probably after block {board.forecast.likely}" if board.forecast is not None else ""
     return short(f"least precise ratio: ±{100 * width:.1f} % ({cell}); asked: {asked}{soon}")
 
 
@@ -267,13 +267,26 @@ def surroundings(board: Board) -> Text:
 def progress(board: Board) -> RenderableType:
     """How far the sweep has come."""
     grid = Table.grid(padding=(0, 2))
+    grid.add_column(max_width=24)
+    for _ in range(3):
+        grid.add_column(no_wrap=True)
     grid.add_row(
-        ProgressBar(total=max(1, board.jobs_expected), completed=board.jobs_done, width=24),
+        ProgressBar(total=max(1, board.jobs_expected), completed=board.jobs_done),
         f"job {board.jobs_done + (board.running is not None)} of about {board.jobs_expected}",
-        f"block {board.block} of about {board.expected_blocks}",
-        f"about {clock(board.seconds_left)} left",
+        *ahead(board),
     )
     return grid
+
+
+def ahead(board: Board) -> tuple[str, str]:
+    """How many blocks there will be, and what is left: a range where the blocks so far know no better."""
+    few, many = board.blocks_range
+    longest = clock(board.seconds_until(many))
+    if board.forecast is None:
+        return f"block {board.block} of at most {many}", f"at most {longest} left"
+    if few == many:
+        return f"block {board.block} of about {many}", f"about {longest} left"
+    return f"block {board.block} of {few} to {many}", f"{clock(board.seconds_until(few))} to {longest} left"
 
 
 def activity(board: Board) -> RenderableType:

@@ -12,4 +12,5 @@ class Exit(IntEnum):
     FELL_SHORT = SOME_JOBS_FAILED  # and of the instrument
     USAGE = 2
     GATE = 3
+    OWN_FAULT = 70  # EX_SOFTWARE of sysexits.h
     INTERRUPTED = 130

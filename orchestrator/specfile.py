@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 from pydantic import ValidationError
 
@@ -164,9 +164,13 @@ def brief(value: object) -> str:
 def keys_beside(place: Place, model: type[Model]) -> list[str]:
     """The keys that are valid where this one stands."""
     here: Any = model
-    for step in place[:-1]:
+    steps = iter(place[:-1])
+    for step in steps:
         if isinstance(step, str) and step in here.model_fields:
-            here = next(filter(has_fields, within(here.model_fields[step].annotation)))
+            parts = [*within(here.model_fields[step].annotation)]
+            here = next(filter(has_fields, parts))
+            if any(get_origin(part) is dict for part in parts):
+                next(steps, None)  # a name that was given here, whatever it is
     return list(here.model_fields)
 
 

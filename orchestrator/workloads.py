@@ -72,7 +72,15 @@ def workload_of(head: str) -> Workload:
 
 def is_path(head: str, beside: Path) -> bool:
     """Whether this names a folder, as seen from another: it has a separator, or is one and no known name."""
-    return bool(head) and head not in known() and (os.sep in head or beside.joinpath(head).is_dir())
+    return bool(head) and head not in known() and (os.sep in head or is_folder(beside.joinpath(head)))
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; under a name that no folder can have there is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def absolute(text: str, beside: Path) -> str:
@@ -99,7 +107,7 @@ def at(path: Path) -> Workload:
         UsageError: there is no folder, no `workload.toml` or `reference.py` in it, or they say what cannot be.
     """
     folder = path.expanduser().resolve()
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise UsageError(f"there is no folder {folder}; {WRITE_ONE}")
     file, reference = folder.joinpath(FILE), folder.joinpath(f"{REFERENCE}.py")
     for needed in (file, reference):

@@ -163,9 +163,13 @@ def claim(found: Comparison, other: str) -> str:
             return f"is as fast as {other} ({interval})"
         case Verdict.ESTIMATOR_DEPENDENT:
             return f"against {other} is faster by one estimator and slower by the other: no claim"
-        case _:
+        case _ if found.ratio.low <= 1 <= found.ratio.high:
             why = interval or f"{found.blocks} processes each are too few for an interval"
             return f"cannot be told from {other} by this run ({why})"
+        case _ if found.significant:
+            return f"took {times} as long as {other}, in processes too disturbed for a claim"
+        case _:
+            return f"took {times} as long as {other}; among so many pairs {found.blocks} processes each are no proof"
 
 
 def flipped(comparisons: Sequence[Comparison]) -> list[Comparison]:

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -170,7 +171,10 @@ def power(trial: Trial, program: psutil.Process) -> bool:
 
 def groups_of(orchestrator_pid: int) -> list[Path]:
     """The control groups of the job that this orchestrator runs now, one for each controller or for all."""
-    return [*Path(GROUPS).glob(f"**/{PREFIX}*-{orchestrator_pid}-*")]
+    found = []
+    for folder, names, _ in os.walk(GROUPS):  # which lets groups go while it looks
+        found += [Path(folder, name) for name in names if re.fullmatch(rf"{PREFIX}.*-{orchestrator_pid}-.*", name)]
+    return found
 
 
 def guest(double: str, *arguments: str, mark: bool = True) -> Callable[[Trial, psutil.Process], bool]:
@@ -313,9 +317,7 @@ def trial(folder: Path, fault: str, framework: str, moment_s: float) -> Trial:
         before = disturbed(made)
         (folder / "runs" / FILLER).unlink(missing_ok=True)
         for number in range(MOST_RESUMES):
-            if (
-                number and made.finished()
-            ):  # once in any case: a record may be damaged in a run that calls itself finished
+            if number and made.finished():  # once in any case: a finished run may have a damaged record
                 break
             made.start("resume", "latest").wait(PATIENCE_S)
         made.broken += [*promises(made, before)]

@@ -149,7 +149,9 @@ def noisy(plan: Plan, make_record: MakeRecord, blocks: int, noise: float) -> His
 def test_nothing_is_foretold_before_three_blocks(make_plan: MakePlan, make_record: MakeRecord) -> None:
     plan = make_plan("numpy", "synthetic:spin", stop={"budget": 10_000, "blocks": 32})
     forecasts = [replay(board(plan), noisy(plan, make_record, blocks, 0.001)).forecast for blocks in (1, 2, 3)]
-    assert forecasts == [None, None, 8]
+    assert forecasts[:2] == [None, None]
+    assert forecasts[2] is not None
+    assert forecasts[2].likely == 8
 
 
 @pytest.mark.parametrize(("noise", "least", "most"), [(0.001, 8, 8), (0.02, 8, 32), (0.2, 32, 32)])
@@ -158,15 +160,19 @@ def test_the_more_noise_the_more_blocks_are_expected(
 ) -> None:
     plan = make_plan("numpy", "synthetic:spin", stop={"budget": 10_000, "blocks": 32})
     after = replay(board(plan), noisy(plan, make_record, 6, noise))
-    assert least <= after.expected_blocks <= most
+    few, many = after.blocks_range
+    assert least <= few <= after.expected_blocks <= many <= most
     assert after.seconds_left == pytest.approx(20 * (after.expected_blocks - 6))
+    assert after.seconds_until(many) == pytest.approx(20 * (many - 6))
 
 
 def test_a_budget_that_does_not_last_until_then_ends_it_before(make_plan: MakePlan, make_record: MakeRecord) -> None:
     plan = make_plan("numpy", "synthetic:spin", stop={"budget": 200, "blocks": 32})
     after = replay(board(plan), noisy(plan, make_record, 4, 0.2))
-    assert after.forecast == 32
+    assert after.forecast is not None
+    assert after.forecast.likely == 32
     assert after.expected_blocks == after.allowed_blocks < 12
+    assert after.blocks_range == (after.allowed_blocks, after.allowed_blocks)
 
 
 def test_the_least_precise_ratio_is_known_from_the_sixth_block_on_and_narrows(

@@ -1,10 +1,12 @@
 """The program as its user meets it: arguments in; exit code, output and files out."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,6 +140,41 @@ def test_a_report_that_cannot_be_written_costs_a_sweep_nothing(
     assert said.code in (Exit.FINE, Exit.SOME_JOBS_FAILED)
     assert "write the report with: python -m orchestrator report copy" in said.out
     assert "Ended: all 2 blocks were run." in said.out
+
+
+def test_a_mistake_in_a_picture_costs_a_sweep_nothing_either(
+    inside: Inside, tmp_path: Path, folder: Path, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(folder / "runs" / document["run"], tmp_path / "runs" / "copy")
+    (tmp_path / "runs" / "copy" / "report.html").unlink()
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr("orchestrator.report.page.drawing", None)
+    said = inside("resume", "copy")
+    assert said.code in (Exit.FINE, Exit.SOME_JOBS_FAILED)
+    assert re.search(
+        r"warning: runs/copy/report.html: this is a mistake in plumbline, not yours: AttributeError: .* \(\w+.py:\d+\)"
+        r"; every job that had ended is kept; please report it, with \S+\.traceback",
+        said.out,
+    )
+    (kept,) = tmp_path.glob("plumbline-*.traceback")
+    assert kept.read_text().startswith("Traceback")
+
+
+def without_a_place(**_: object) -> None:
+    raise PermissionError
+
+
+def test_a_mistake_of_the_program_is_a_sentence_and_an_exit_code_of_its_own(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.report.catalogue.list_document", None)
+    monkeypatch.setattr("tempfile.mkstemp", without_a_place)
+    said = inside("list", "--json")
+    assert said.code == Exit.OWN_FAULT
+    assert said.err.startswith("error: this is a mistake in plumbline, not yours: TypeError: 'NoneType' object is not ")
+    assert said.err.endswith("every job that had ended is kept\n")
+    assert len(said.err.splitlines()) == 1
 
 
 def test_plan_says_what_a_sweep_would_do_and_does_nothing(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import get_args
 import pytest
 from rich.console import Console
 
+from orchestrator.analysis.forecast import Forecast
 from orchestrator.board import Board, fold
 from orchestrator.commands import view
 from orchestrator.dashboard import Dashboard, PlainLines, Steadfast, draw
@@ -117,8 +118,29 @@ def test_it_shows_what_runs_how_far_it_is_and_for_how_long_still(board: Board, s
     text = in_text(after(board, [started, JobSaid(Phase(name="build"))]))
     assert "synthetic:spin mlp backward: building and compiling the model" in text
     assert "job 1 of about" in text
-    assert "block 1 of about 3" in text
-    assert "about 1:29 left" in text
+    assert "block 1 of at most 3" in text
+    assert "at most 1:29 left" in text
+
+
+@pytest.mark.parametrize(
+    ("forecast", "blocks", "left"),
+    [
+        (Forecast(12, 16, 32), "block 5 of 12 to 32", "2:40 to 9:20 left"),
+        (Forecast(12, 12, 12), "block 5 of about 12", "about 2:40 left"),
+    ],
+)
+def test_what_is_left_is_a_range_until_the_blocks_say_more(
+    make_plan: MakePlan, forecast: Forecast, blocks: str, left: str
+) -> None:
+    plan = make_plan("numpy", "synthetic:spin", stop={"budget": 10_000, "blocks": 32})
+    fifth = Board(
+        plan=plan, started_s=0, now_s=80, guess_s=20, block=5, block_began_s=80, blocks_s=(20, 20, 20, 20),
+        jobs_in_block=3, forecast=forecast,
+    )  # fmt: skip
+    text = in_text(fifth)
+    assert blocks in text
+    assert left in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("phase", get_args(PhaseName))

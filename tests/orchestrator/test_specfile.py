@@ -182,6 +182,7 @@ def test_a_users_own_file_has_the_same_tables_and_nothing_else(tmp_path: Path) -
         ("[environments.mine]", "[environments.current]", 4, "current means something else; choose another name"),
         ("[environments.mine]", '[environments."a b"]', 4, "should match pattern"),
         ('lock = "locks', 'requirements = ["x"]\nlock = "locks', 7, "either requirements or a lock"),
+        ("[environments.mine]", "[environments.variables.x]", 4, "unknown key 'x'; valid: lock, "),
         ('lock = "locks/other.lock"', 'requirements = ["x"]\nvariables = {PYTHONX = "1"}', 7, "cannot set PYTHONX"),
     ],
 )  # fmt: skip

@@ -148,7 +148,7 @@ def test_a_folder_that_is_no_workload_says_what_it_lacks_and_what_writes_one(min
 def test_a_folder_that_is_not_there_and_a_name_that_is_none_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=re.escape(f"there is no folder {tmp_path.resolve()}/nothing; ")):
         workloads.named([f"{tmp_path}/nothing:width=3"])
-    for name in ("", "mpl"):
+    for name in ("", "mpl", "m" * 300):
         with pytest.raises(UsageError, match=f"unknown workload '{name}'"):
             workloads.named([name])
 

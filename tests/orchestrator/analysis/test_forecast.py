@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from orchestrator.analysis.compare import Scores, compare_all, should_stop
-from orchestrator.analysis.forecast import half_width, looks_until_precise
+from orchestrator.analysis.forecast import Forecast, half_width, looks_until_precise, together
 from orchestrator.analysis.statistics import LOOKS, Floats
 
 TARGET = 0.02
@@ -30,14 +30,44 @@ def test_after_three_blocks_the_rest_is_foretold_within_a_fifth_where_noise_is_c
         floors = rng.normal(0, noise, (len(CELLS), LOOKS[-1]))
         foretold, left = looks_until_precise(scores(floors, 3), "a", TARGET), actual(floors) - 3
         assert foretold is not None
-        right += abs(foretold - 3 - left) <= 0.2 * left
+        right += abs(foretold.likely - 3 - left) <= 0.2 * left
     assert right >= 100 * least
+
+
+@pytest.mark.parametrize("noise", [0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.05])
+@pytest.mark.parametrize("scales", [(1, 1, 1, 1, 1), (0.3, 0.3, 0.5, 0.7, 1.4)])
+@pytest.mark.parametrize("blocks", [3, 6])
+def test_the_end_lies_in_the_range_that_is_foretold_in_eight_sweeps_of_ten(
+    noise: float, scales: tuple[float, ...], blocks: int
+) -> None:
+    rng, inside = np.random.default_rng(4), 0
+    for _ in range(50):
+        floors = rng.normal(0, noise, (len(CELLS), LOOKS[-1])) * np.array(scales)[:, np.newaxis]
+        foretold = looks_until_precise(scores(floors, blocks), "a", TARGET)
+        assert foretold is not None
+        assert foretold.soonest <= foretold.likely <= foretold.latest
+        inside += foretold.soonest <= actual(floors) <= foretold.latest
+    assert inside >= 0.8 * 50
+
+
+def test_the_range_closes_the_more_blocks_there_are() -> None:
+    rng, widths = np.random.default_rng(3), []
+    for _ in range(50):
+        floors = rng.normal(0, 0.01, (len(CELLS), LOOKS[-1]))
+        foretold = [looks_until_precise(scores(floors, blocks), "a", TARGET) for blocks in (3, 5, 7, 11)]
+        widths.append([each.latest - each.soonest for each in foretold if each is not None])
+    first, second, third, last = np.mean(widths, axis=0)
+    assert first > 2 * second > 2 * third > 2 * last
+
+
+def test_the_last_of_several_is_waited_for() -> None:
+    assert together([Forecast(8, 12, 32), Forecast(12, 12, 16)]) == Forecast(12, 12, 32)
 
 
 def test_no_look_is_foretold_that_could_not_be_significant_or_lies_behind() -> None:
     floors = np.random.default_rng(2).normal(0, 1e-4, (len(CELLS), 40))
-    assert looks_until_precise(scores(floors, 3), "a", TARGET) == 12
-    assert looks_until_precise(scores(floors, 14), "a", TARGET) == 16
+    assert looks_until_precise(scores(floors, 3), "a", TARGET) == Forecast(12, 12, 12)
+    assert looks_until_precise(scores(floors, 14), "a", TARGET) == Forecast(16, 16, 16)
 
 
 def test_from_two_blocks_or_one_cell_nothing_is_foretold() -> None:

@@ -1,5 +1,6 @@
 """A real run's page, opened from disk in a real browser: drawn, filtered, printed, and fit for everybody."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -25,10 +26,10 @@ MODES = "numpy,synthetic:spin,synthetic:compiled,synthetic:wrong"
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of a real sweep with two workloads and two frameworks, of which one cell is wrong."""
+    """Of a real sweep with two workloads, tasks and frameworks, of which one mode is wrong."""
     folder = tmp_path_factory.mktemp("browsed")
     (folder / "quick.toml").write_text(QUICK)
-    asked = ["--frameworks", MODES, "--workloads", "synthetic,mlp", "--tasks", "forward", "--blocks", "2"]
+    asked = ["--frameworks", MODES, "--workloads", "synthetic,mlp", "--tasks", "forward,backward", "--blocks", "2"]
     subprocess.run([*PROGRAM, "sweep", "quick.toml", *asked], cwd=folder, check=False, capture_output=True, timeout=200)
     (found,) = folder.glob("runs/*/report.html")
     return found
@@ -120,12 +121,20 @@ def test_the_filter_leaves_what_is_ticked_in_tables_and_in_pictures(light: Visit
 
 
 def test_the_filter_hides_groups_and_says_how_many_are_left(light: Visit) -> None:
-    assert light.tab.locator("section.group:visible").count() == 2
+    groups = light.tab.locator("section.group:visible")
+    assert groups.count() == 4
     light.tab.get_by_label("mlp", exact=True).uncheck()
-    assert light.tab.locator("section.group:visible").count() == 1
-    assert light.tab.get_by_role("status").inner_text() == "1 of 2 groups are shown."
+    assert light.tab.get_by_role("status").inner_text() == "2 of 4 groups are shown."
+    light.tab.get_by_label("backward", exact=True).uncheck()
+    assert light.tab.get_by_role("status").inner_text() == "1 of 4 groups are shown."
+    assert groups.count() == 1
+    assert re.search(r"synthetic forward", groups.first.get_by_role("heading").first.inner_text())
     light.tab.get_by_label("mlp", exact=True).check()
-    assert light.tab.locator("section.group:visible").count() == 2
+    assert [each.get_by_role("heading").first.inner_text().split(" (")[0].split()[:2] for each in groups.all()] == [
+        ["synthetic", "forward"], ["mlp", "forward"],
+    ]  # fmt: skip
+    light.tab.get_by_label("backward", exact=True).check()
+    assert groups.count() == 4
     assert light.complaints == []
 
 
@@ -134,7 +143,7 @@ def test_the_filter_and_the_tables_are_worked_by_keyboard(light: Visit) -> None:
     assert light.tab.evaluate("document.activeElement.className") == "skip"
     light.tab.keyboard.press("Tab")
     light.tab.keyboard.press("Space")
-    assert light.tab.locator("section.group:visible").count() == 1
+    assert light.tab.locator("section.group:visible").count() == 2
     light.tab.keyboard.press("Space")
     table = light.tab.locator("figure.cost summary").first
     table.focus()
@@ -190,7 +199,7 @@ def test_in_print_every_picture_is_there_on_white_and_the_filter_is_not(browser:
 
 def test_without_scripts_the_answer_and_every_table_are_there(browser: Browser, page: Path) -> None:
     visiting = Visit(browser.new_page(java_script_enabled=False), page)
-    assert visiting.tab.locator("#answer .lead").count() == 2
+    assert visiting.tab.locator("#answer .lead").count() == 4
     assert visiting.tab.locator("figure table").count() == visiting.tab.locator("figure").count()
     assert not visiting.tab.locator("#filter").is_visible()
     visiting.tab.close()

@@ -49,6 +49,14 @@ def comparison(verdict: Verdict, ratio: Interval | None = None) -> Comparison:
             "cannot be told from X by this run (3 processes each are too few for an interval)",
         ),
         (
+            comparison(Verdict.UNRESOLVED, Interval(1.1, 1.09, 1.12)),
+            "took 1.100 times (1.090 to 1.120) as long as X, in processes too disturbed for a claim",
+        ),
+        (
+            dataclasses.replace(comparison(Verdict.UNRESOLVED, Interval(1.1, 1.09, 1.12)), significant=False),
+            "took 1.100 times (1.090 to 1.120) as long as X; among so many pairs 3 processes each are no proof",
+        ),
+        (
             comparison(Verdict.ESTIMATOR_DEPENDENT),
             "against X is faster by one estimator and slower by the other: no claim",
         ),
