@@ -150,7 +150,12 @@ FIXED_LENGTH = Parameter(
 )
 
 WORKLOADS: tuple[Workload, ...] = (
-    Workload(name="rnn_cell", summary="one step of a recurrent network: tanh(W_h h + W_x x)", parameters=RNN_SIZES),
+    Workload(
+        name="rnn_cell",
+        summary="one step of a recurrent network: tanh(W_h h + W_x x)",
+        parameters=RNN_SIZES,
+        presets={"small": {"hidden": 128, "input": 128}, "large": {"hidden": 1024, "input": 1024}},
+    ),
     Workload(
         name="rnn",
         summary="that cell along a sequence whose length the input decides",
@@ -159,6 +164,10 @@ WORKLOADS: tuple[Workload, ...] = (
             Parameter(name="length", default=16, minimum=2, summary="steps in the sequences that are timed"),
             FIXED_LENGTH,
         ),
+        presets={
+            "small": {"hidden": 128, "input": 128, "length": 28},
+            "large": {"hidden": 1024, "input": 1024, "length": 64},
+        },
     ),
     Workload(
         name="lstm_tagger",
@@ -225,6 +234,10 @@ WORKLOADS: tuple[Workload, ...] = (
             Parameter(name="depth", default=3, minimum=1, summary="number of linear layers"),
             Parameter(name="output", default=10, minimum=1, summary="width of the output"),
         ),
+        presets={
+            "mnist": {"input": 784, "width": 512, "depth": 3, "output": 10},
+            "large": {"input": 4096, "width": 4096, "depth": 4, "output": 1000},
+        },
     ),
     *OPERATIONS,
     Workload(

@@ -30,7 +30,7 @@ class Expected:
     def of(self, case: str) -> Evaluate:
         """What is due in a case, in float64 or in float32, with the scale on which an error in each is judged."""
 
-        def evaluate(dtype: DTypeLike) -> tuple[Tensors, dict[str, float]]:
+        def evaluate(dtype: DTypeLike, _off: np.random.Generator | None = None) -> tuple[Tensors, dict[str, float]]:
             tensors = self.tensors(case, dtype)
             if self._task == "forward":
                 return with_scales(outputs_by_name(tensors if len(tensors) > 1 else tensors[0]))

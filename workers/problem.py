@@ -56,6 +56,7 @@ class Problem:
             timed, *others = self._shapes(cell.parameters, cell.batch)
             self.input_sets = self._drawn(rng, timed, INPUT_SETS)
             self._other_shapes = [self._draw(rng, shapes) for shapes in others]
+        self._jumps: dict[str, dict[str, float]] = {}
         self._expected = Expected(expected, cell.task, self.weights) if expected else None
 
     @property
@@ -171,7 +172,8 @@ class Problem:
         if self._unseen:
             requirements.computes(*known, sets[0])
             self._unseen = False
-        return Expectation(of_training(*known, sets) if self.trains else of_call(*known, *sets), cell.dtype)
+        evaluate = of_training(*known, sets) if self.trains else of_call(*known, *sets)
+        return Expectation(evaluate, cell.dtype, self._jumps.setdefault(case, {}))
 
     def _shapes(self, parameters: Parameters, batch: int) -> Sequence[workloads.Shapes]:
         shapes = self._reference.shapes(parameters, batch)

@@ -143,6 +143,61 @@ def test_a_computation_that_overflows_in_float32_lets_no_infinity_pass() -> None
     assert not check.passed
 
 
+class Kinked:
+    """loss = sum of relu(w x - 1), with all gradients about 1; the last w x - 1 is one rounding above zero."""
+
+    def backward(
+        self, parameters: Parameters, weights: Mapping[str, Array], *inputs: Array
+    ) -> tuple[Any, dict[str, Array]]:
+        (x,) = inputs
+        z = weights["w"] * x - 1
+        return np.sum(np.maximum(z, 0)), {"w": np.where(z > 0, x, 0)}
+
+
+def kinked(dtype: Dtype = "float32") -> tuple[Expectation, list[Array]]:
+    """Of 10,000 numbers: one of them on the other side of zero is one per cent of the gradient."""
+    x, w = np.ones(10_000), np.full(10_000, 1.5)
+    x[-1], w[-1] = 1 + 2.0**-23, 1
+    due = Expectation(of_call(cast("Reference", Kinked()), "backward", {}, {"w": w}, [x]), dtype)
+    loss, gradient = due.tensors.values()
+    return due, [loss, np.where(np.arange(x.size) < x.size - 1, gradient, 0)]
+
+
+def test_a_gradient_may_jump_as_the_reference_does_where_rounding_alone_decides() -> None:
+    due, on_the_other_side = kinked()
+    assert due.tolerance("gradient of w") == 4e-6
+    loss, gradient = due.check(on_the_other_side, "some inputs")
+    assert (loss.passed, gradient.passed) == (True, True)
+    assert gradient.error == pytest.approx(0.01, rel=1e-3)
+    assert loss.tolerance == 2e-6
+    assert gradient.tolerance == pytest.approx(0.02, rel=1e-3)
+
+
+def test_no_jump_excuses_a_wrong_loss_a_gradient_far_off_or_an_error_in_float64() -> None:
+    due, (loss, gradient) = kinked()
+    checks = due.check([loss * (1 + 1e-5), gradient], "some inputs")
+    assert [check.passed for check in checks] == [False, False]
+    checks = due.check([loss, gradient * 1.03], "some inputs")
+    assert [check.passed for check in checks] == [True, False]
+    due, on_the_other_side = kinked("float64")
+    assert [check.passed for check in due.check(on_the_other_side, "some inputs")] == [True, False]
+
+
+def test_a_gradient_that_does_not_jump_is_allowed_no_more() -> None:
+    known = Known(loss=1.0, gradient=[1.0, 2.0])
+    _, gradient = judged(known, 1.0, [1.0, 2.0001], task="backward", dtype="float32")
+    assert (gradient.passed, gradient.tolerance) == (False, 4e-6)
+
+
+def test_what_was_found_to_jump_is_kept_for_the_next_that_expects_the_same() -> None:
+    due, on_the_other_side = kinked()
+    kept: dict[str, float] = {}
+    for _ in range(2):
+        again = Expectation(due.evaluate, "float32", kept)
+        assert verdict(again.check(on_the_other_side, "some inputs")) == ""
+    assert kept["gradient of w"] == pytest.approx(0.01, rel=1e-3)
+
+
 def test_the_verdict_names_the_first_tensor_that_failed_its_inputs_and_how_many_more_did() -> None:
     checks = judged(Known(loss=1.0, gradient=1.0), 1.5, 1.5, task="backward")
     assert verdict(checks) == "loss is off by 0.5 (tolerance 1e-12) on some inputs, and 1 more checks failed"
