@@ -254,7 +254,7 @@ def precision(board: Board) -> Text:
 def surroundings(board: Board) -> Text:
     """How busy the machine is, how much the last job was disturbed, and what it took in memory."""
     free = size(psutil.virtual_memory().available)
-    parts = [f"load {os.getloadavg()[0]:.2f}", f"{free} of memory free"]
+    parts = [f"load {os.getloadavg()[0]:.2f}", f"{free} free"]
     last = next((record for record in reversed(board.records) if record.report is not None), None)
     if last is not None and last.report is not None:
         lost = [share > LIMIT for share in lost_shares(last.report, len(last.spec.cpus) or last.host.cores)]

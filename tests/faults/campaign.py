@@ -249,6 +249,8 @@ def nothing(_trial: Trial, _program: psutil.Process) -> bool:
 
 LOST = {"orchestrator-lost": "before it could write down"}
 STOPPED = {"interrupted": "was stopped by SIG"}
+GARBLED = {"garbled": "the worker sent"}
+"""More than a line may have, or what is no event: the worker's own next event may end that line before."""
 FAULTS: dict[str, Fault] = {
     "worker SIGKILL": Fault(worker(signal.SIGKILL), {"killed": "SIGKILL ended it"}),
     "worker SIGSEGV": Fault(worker(signal.SIGSEGV), {"killed": "SIGSEGV ended it"}),
@@ -260,8 +262,8 @@ FAULTS: dict[str, Fault] = {
     "orchestrator SIGHUP": Fault(orchestrator(signal.SIGHUP), STOPPED),
     "orchestrator and watchdog SIGKILL": Fault(with_its_watchdog, LOST),
     "power": Fault(power, LOST),
-    "half an event": Fault(utter(b'{"kind":"phase","na'), {"garbled": "the worker sent what is no event"}),
-    "an event too long": Fault(utter(b"{" * (LONGEST_LINE + 1)), {"garbled": "the worker sent more than"}),
+    "half an event": Fault(utter(b'{"kind":"phase","na'), GARBLED),
+    "an event too long": Fault(utter(b"{" * (LONGEST_LINE + 1)), GARBLED),
 }
 IN_GROUP: dict[str, Fault] = {
     "leak beside the worker": Fault(guest("shares"), {"out-of-memory": "one of its processes for want of memory"}),

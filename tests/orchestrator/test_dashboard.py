@@ -276,6 +276,6 @@ def test_it_says_how_precise_the_ratios_are_and_what_was_asked(board: Board) -> 
 def test_it_says_how_busy_the_machine_is_and_how_the_last_job_was_disturbed(
     board: Board, make_record: MakeRecord
 ) -> None:
-    assert "of memory free" in in_text(board)
+    assert " GiB free" in in_text(board)
     text = in_text(after(board, [JobEnded(make_record(board.plan.cells[0]))]))
     assert "last job: 0 of 3 samples disturbed" in text
