@@ -20,7 +20,7 @@ BEYOND = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Looks, as numbers of blocks: one is likely to be the last, and in eight sweeps of ten or more it lies between."""
+    """Looks, as numbers of blocks: one is likely to be the last, and in nine sweeps of ten it lies in the range."""
 
     soonest: int
     likely: int

@@ -37,7 +37,7 @@ def test_after_three_blocks_the_rest_is_foretold_within_a_fifth_where_noise_is_c
 @pytest.mark.parametrize("noise", [0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.05])
 @pytest.mark.parametrize("scales", [(1, 1, 1, 1, 1), (0.3, 0.3, 0.5, 0.7, 1.4)])
 @pytest.mark.parametrize("blocks", [3, 6])
-def test_the_end_lies_in_the_range_that_is_foretold_in_eight_sweeps_of_ten(
+def test_the_end_lies_in_the_range_that_is_foretold_in_nine_sweeps_of_ten(
     noise: float, scales: tuple[float, ...], blocks: int
 ) -> None:
     rng, inside = np.random.default_rng(4), 0
@@ -47,7 +47,7 @@ def test_the_end_lies_in_the_range_that_is_foretold_in_eight_sweeps_of_ten(
         assert foretold is not None
         assert foretold.soonest <= foretold.likely <= foretold.latest
         inside += foretold.soonest <= actual(floors) <= foretold.latest
-    assert inside >= 0.8 * 50
+    assert inside >= 0.85 * 50
 
 
 def test_the_range_closes_the_more_blocks_there_are() -> None:
