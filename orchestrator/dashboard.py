@@ -247,8 +247,8 @@ def precision(board: Board) -> Text:
     if board.widest is None:
         return short(f"precision asked: {asked}; intervals begin with the sixth block", "dim")
     cell, width = board.widest
-    soon = f", probably after block {board.forecast.likely}" if board.forecast is not None else ""
-    return short(f"least precise ratio: ±{100 * width:.1f} % ({cell}); asked: {asked}{soon}")
+    soon = f", likely by block {board.forecast.likely}" if board.forecast is not None else ""
+    return short(f"least precise: ±{100 * width:.1f} % ({cell}); asked: {asked}{soon}")
 
 
 def surroundings(board: Board) -> Text:
