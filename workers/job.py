@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemas.event import Ceiling, Energy, Memory, NewShape, Noise, Overhead, Report, Setting, Verification
-from schemas.job import Device, JobSpec, Shaping
+from schemas.job import Device, JobSpec
 from workers import artefacts, frameworks, memory, workloads
 from workers.home import check, package_of
 from workers.ledger import Ledger
@@ -68,7 +68,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         if problem.trains:
             frameworks.trainer_of(framework)
         settings += getattr(framework, "read_back", tuple)()
-        watch = Stopwatch(step, input_sets, framework.synchronise)
+        watch = Stopwatch(step, input_sets, framework.synchronise, uneven=problem.uneven)
         first, before = yield from first_calls(bench, watch, step, ledger)
         seen_first: tuple[NewShape, ...] = ()
         if problem.streams:
@@ -169,17 +169,10 @@ def warmed_up(spec: JobSpec, watch: Stopwatch) -> Timed[tuple[tuple[Lap, ...], i
 
     timing, linearity = spec.timing, None
     trace = yield from watch.warm_up(timing.warmup_min_ns, timing.longest_warm_up_ns)
-    calls = timing.calls or whole_turns((yield from watch.calibrate(timing.sample_ns)), spec.cell.shapes)
+    calls = timing.calls or (yield from watch.calibrate(timing.sample_ns))
     if timing.calls is None:
         linearity = yield from watch.linearity(calls, noise.watch(len(spec.cpus) or 1))
     return trace, calls, Overhead(null_ns=watch.overhead_ns(), clock_ns=watch.clock_ns(), linearity=linearity)
-
-
-def whole_turns(calls: int, shapes: Shaping) -> int:
-    """So many calls, or of a stream as many more as it takes for each of its shapes to come equally often."""
-    from workers.shapes import STREAM
-
-    return calls if shapes == "fixed" else -(-calls // STREAM) * STREAM
 
 
 def memory_of(bench: Bench, call: Callable[[int], object], marks: memory.Marks) -> Memory | None:

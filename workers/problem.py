@@ -65,6 +65,11 @@ class Problem:
         return self._cell.shapes == "stream"
 
     @property
+    def uneven(self) -> bool:
+        """Whether one set of inputs may be more work than another: of many shapes, or where inputs decide."""
+        return self.streams or hasattr(self._reference, "path") or getattr(self._reference, "UNEVEN", False)
+
+    @property
     def new_shapes(self) -> Mapping[str, Inputs]:
         """Inputs of all shapes but the one that a step is prepared with, by their case: of a stream, the later sets."""
         kind, later = ("set", self.input_sets) if self.streams else ("shape", self._other_shapes)

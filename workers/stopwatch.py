@@ -57,7 +57,10 @@ def carry_out(work: Timed[T]) -> T:
 
 
 class Stopwatch:
-    """Times a step over sets of inputs. All times are in nanoseconds."""
+    """Times a step over sets of inputs. All times are in nanoseconds.
+
+    Where sets are not the same work, a sample goes through all of them equally often: `uneven`.
+    """
 
     def __init__(
         self,
@@ -65,8 +68,11 @@ class Stopwatch:
         input_sets: Sequence[tuple[Any, ...]],
         synchronise: Callable[[Outputs], None],
         clock: Callable[[], int] = time.perf_counter_ns,
+        *,
+        uneven: bool = False,
     ) -> None:
         self._step = step
+        self._turn = len(input_sets) if uneven else 1
         self._input_sets = input_sets
         self._synchronise = synchronise
         self._clock = clock
@@ -110,7 +116,7 @@ class Stopwatch:
         """
         first: list[Lap] = [(1, took) for took in (yield from self._times(1, SINGLE_CALLS))]
         laps: list[Lap] = []
-        spent, calls = 0, max(1, LAP_NS // min(took for _, took in first))
+        spent, calls = 0, self.whole_turns(LAP_NS // min(took for _, took in first))
         while spent < maximum_ns and not (spent >= minimum_ns and settled([took / n for n, took in (*first, *laps)])):
             if len(laps) == MOST_LAPS:
                 laps, calls = joined(laps), 2 * calls
@@ -119,13 +125,17 @@ class Stopwatch:
         return (*first, *laps)
 
     def calibrate(self, target_ns: int) -> Timed[int]:
-        """How many calls make a sample of at least about `target_ns`: one, if a call takes that long."""
-        calls = 1
+        """How many calls make a sample of at least about `target_ns`: one turn, if that takes so long."""
+        calls = self._turn
         while True:
             took = min((yield from self._times(calls, 3)))
             if took >= 0.9 * target_ns:
                 return calls
-            calls = max(calls + 1, min(calls * 10, int(calls * target_ns / took)))
+            calls = self.whole_turns(max(calls + 1, min(calls * 10, int(calls * target_ns / took))))
+
+    def whole_turns(self, calls: int) -> int:
+        """So many calls, or as many more as it takes for each set of inputs to come equally often, if they differ."""
+        return max(1, -(-calls // self._turn)) * self._turn
 
     def samples(self, calls: int, count: int, observe: Callable[[], None] = lambda: None) -> Timed[tuple[int, ...]]:
         """Take `count` samples of `calls` calls each, with garbage collection off.
@@ -150,10 +160,10 @@ class Stopwatch:
         """The time of twice `calls` calls over that of `calls`, by the fastest of a few: 2, if each call does its work.
 
         Noise must not accuse: samples that `watch` saw disturbed do not count, and of a few tries the one nearest to 2
-        does. If no sample was left alone, nothing is known: None. A call that is a sample by itself is
+        does. If no sample was left alone, nothing is known: None. A turn that is a sample by itself is
         long enough to be judged by one pair.
         """
-        ratios, pairs = [], 1 if calls == 1 else pairs
+        ratios, pairs = [], 1 if calls == self._turn else pairs
         for _ in range(tries):
             singles, doubles = list[int](), list[int]()
             for _ in range(pairs):

@@ -7,7 +7,6 @@ import pytest
 
 from schemas.event import Failure, Phase
 from workers.frameworks import Framework
-from workers.job import whole_turns
 from workers.problem import Problem
 from workers.shapes import STREAM, Noted, spread, stream
 
@@ -53,10 +52,14 @@ def test_the_work_of_a_stream_is_that_of_its_calls_in_the_mean(ask: "Ask") -> No
     assert streamed.axes() == [(None, 32)]
 
 
-@pytest.mark.parametrize(("calls", "due"), [(1, 12), (12, 12), (13, 24), (1000, 1008)])
-def test_a_sample_of_a_stream_has_each_shape_equally_often(calls: int, due: int) -> None:
-    assert whole_turns(calls, "stream") == due
-    assert whole_turns(calls, "fixed") == calls
+@pytest.mark.parametrize(
+    ("workload", "shapes", "uneven"),
+    [("mlp", "fixed", False), ("mlp", "stream", True), ("early_exit", "fixed", True), ("lstm_tagger", "fixed", True)],
+)
+def test_where_sets_of_inputs_are_not_the_same_work_it_is_known(
+    ask: "Ask", workload: str, shapes: str, *, uneven: bool
+) -> None:
+    assert Problem(ask("numpy", "eager", workload, shapes=shapes).cell, 7).uneven is uneven
 
 
 class Compiler:

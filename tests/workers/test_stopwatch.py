@@ -62,6 +62,21 @@ class Bench:
         self.watch = Stopwatch(self.operation, INPUT_SETS, self.device.synchronise, clock=self.clock)
 
 
+WORK_NS = {"first": 12_000_000, "second": 4_000_000, "third": 1_000_000, "fourth": 3_000_000}
+"""What a call takes on each set of inputs, where they decide."""
+
+
+def watch_of_uneven_work(*, known: bool, share: int = 1) -> Stopwatch:
+    """A stopwatch over calls that take what their inputs decide, or a share of it; whether it knows that they do."""
+    clock = Clock()
+
+    def operation(name: str) -> tuple[Any, ...]:
+        clock.now_ns += WORK_NS[name] // share
+        return ()
+
+    return Stopwatch(operation, INPUT_SETS, lambda _: None, clock, uneven=known)
+
+
 @pytest.fixture
 def collecting() -> Iterator[None]:
     """Garbage collection as an ordinary process has it, whatever a test does to it."""
@@ -130,6 +145,27 @@ def test_calibration_reaches_the_target_and_at_most_one_call_more(duration_ns: i
 @pytest.mark.parametrize("duration_ns", [1_000_000, 1_000_001, 50_000_000, 1_000_000_000])
 def test_a_call_that_is_as_long_as_a_sample_is_a_sample(duration_ns: int) -> None:
     assert carry_out(Bench(duration_ns).watch.calibrate(1_000_000)) == 1
+
+
+def test_where_inputs_decide_what_a_call_takes_each_sample_has_all_of_them_equally_often(collecting: None) -> None:
+    watch = watch_of_uneven_work(known=True)
+    assert carry_out(watch.calibrate(5_000_000)) == len(INPUT_SETS)
+    assert carry_out(watch.linearity(len(INPUT_SETS))) == 2
+    assert carry_out(watch.samples(len(INPUT_SETS), 3)) == (20_000_000,) * 3
+    laps = carry_out(watch.warm_up(0, 3_000_000_000))[SINGLE_CALLS:]
+    assert {(calls, took) for calls, took in laps} == {(len(INPUT_SETS), 20_000_000)}
+
+
+def test_where_that_is_not_known_samples_differ_and_an_honest_step_looks_as_if_it_did_no_work() -> None:
+    watch = watch_of_uneven_work(known=False)
+    assert carry_out(watch.calibrate(5_000_000)) % len(INPUT_SETS) > 0
+    assert carry_out(watch.linearity(1)) != 2
+    assert len({*carry_out(watch.samples(1, 4))}) == 4
+
+
+@pytest.mark.parametrize(("share", "calls"), [(1, 4), (4, 4), (20, 20), (1000, 1000)])
+def test_calibration_goes_in_whole_turns_where_inputs_decide(share: int, calls: int) -> None:
+    assert carry_out(watch_of_uneven_work(known=True, share=share).calibrate(5_000_000)) == calls
 
 
 def test_calibration_counts_the_waiting_once_and_not_for_each_call() -> None:

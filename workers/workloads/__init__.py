@@ -46,6 +46,8 @@ class Reference(Protocol):
     - `path(parameters, weights, *inputs)`, where inputs decide which way the computation goes: a hashable name of that
       way, or None if rounding could turn one of the decisions, or the inputs will not do for another reason; such are
       drawn again
+    - `UNEVEN = True`, where one set of inputs may be more work than another, as with a `path` it may anyhow: then each
+      sample goes through all sets equally often
     - `elements(parameters, batch, task)`, the least numbers that a call has to touch, if these are not all weights,
       inputs and results
     """

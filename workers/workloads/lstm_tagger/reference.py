@@ -21,6 +21,8 @@ from workers.workloads import Parameters, Shapes
 
 DIRECTIONS = ("ahead", "back")
 
+UNEVEN = True
+
 
 def weights(parameters: Parameters, rng: np.random.Generator) -> dict[str, Array]:
     width, hidden, tags = parameters["width"], parameters["hidden"], parameters["tags"]
