@@ -13,9 +13,9 @@ from orchestrator.report.units import between, duration, printable, ratio
 NAMES = {"torch": "PyTorch", "tensorflow": "TensorFlow", "numpy": "NumPy"}
 
 UNSTEADY: dict[Steadiness, str] = {
-    "slow-down": "became slower during its warm-up in most processes",
-    "none": "did not become steady during its warm-up in most processes",
-    "mixed": "did not become steady in the same way in nine processes of ten",
+    "slow-down": "most processes became slower during their warm-up",
+    "none": "most processes did not become steady during their warm-up",
+    "mixed": "processes became steady in different ways, fewer than nine in ten alike",
 }
 
 
@@ -104,16 +104,18 @@ def refused(group: Group) -> Iterator[str]:
 
 
 def doubts(group: Group) -> Iterator[str]:
-    """Cells whose measurements were disturbed, and cells that were not steady."""
+    """Cells whose measurements were disturbed, and cells that were not steady: once for all of which it is true."""
     measured = [each for each in group.results if each.outcome == "measured" and not each.cell.replica]
     alike: dict[str, list[str]] = {}
     for each in measured:
         if each.grade != "A":
             why = ", ".join(f"{MEANING[flag]} ({flag})" for flag in sorted(each.flags))
             bar = "; no claim is made about it" if each.grade == "C" else ""
-            alike.setdefault(f"graded {each.grade}: {why}{bar}.", []).append(each.label)
-    yield from (f"{', '.join(labels)}: {finding}" for finding, labels in alike.items())
-    yield from (f"{each.label} {UNSTEADY[each.steadiness]}." for each in measured if each.steadiness in UNSTEADY)
+            alike.setdefault(f"graded {each.grade}: {why}{bar}", []).append(each.label)
+    for each in measured:
+        if each.steadiness in UNSTEADY:
+            alike.setdefault(UNSTEADY[each.steadiness], []).append(each.label)
+    yield from (f"{', '.join(labels)}: {finding}." for finding, labels in alike.items())
 
 
 def allotted(group: Group) -> Iterator[str]:

@@ -140,8 +140,16 @@ def test_a_cell_that_was_still_getting_faster_as_its_warm_up_ended_is_said_not_t
 ) -> None:
     cell, report = make_cell(), make_report(warmup=thawing(seconds))
     (group,) = results.groups([make_record(cell, block, report=report) for block in range(1, 5)], [cell])
-    label = "numpy:eager did not become steady during its warm-up in most processes."
+    label = "numpy:eager: most processes did not become steady during their warm-up."
     assert (label in words.sentences(group)) is said
+
+
+def test_what_is_true_of_several_cells_is_said_once(found: Group) -> None:
+    results = tuple(dataclasses.replace(each, steadiness="mixed") for each in found.results)
+    said = words.sentences(dataclasses.replace(found, results=results))
+    (sentence,) = [each for each in said if "alike" in each]
+    assert sentence.startswith("torch:eager, torch:trace")
+    assert sentence.endswith(": processes became steady in different ways, fewer than nine in ten alike.")
 
 
 def test_blocks_that_could_not_be_compared_are_told_once_with_all_their_pairs(found: Group) -> None:
