@@ -30,7 +30,7 @@ app.add_typer(env, name="env")
 FILE = Annotated[Path | None, typer.Argument(help="a sweep file in TOML; options override what it says")]
 SUITE = Annotated[str | None, typer.Option(help="a set of axes by name; `list` shows them")]
 FRAMEWORKS = Annotated[str | None, typer.Option(help="comma-separated framework:mode, such as torch:eager,tensorflow")]
-WORKLOADS = Annotated[str | None, typer.Option(help="comma-separated, with parameters: rnn_cell,rnn:length=32")]
+WORKLOADS = Annotated[str | None, typer.Option(help="comma-separated, with parameters: rnn_cell,rnn:length=8/32")]
 WORKLOAD = Annotated[list[str] | None, typer.Option(help="one more, such as the folder of your own; may be repeated")]
 TASKS = Annotated[str | None, typer.Option(help="comma-separated: forward,backward,train-sgd,train-adam; or train")]
 BATCH = Annotated[str | None, typer.Option(help="comma-separated batch sizes")]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -168,7 +169,7 @@ def expand(
 def combinations(axes: Axes, environments: Environments, among: Mapping[str, Workload]) -> Iterator[Cell]:
     """Every combination, workload by workload, so that what is compared stands together."""
     modes = [found for text in axes.frameworks for found in parse_framework(text)]
-    workloads = [parse_workload(text, among) for text in axes.workloads]
+    workloads = (parse_workload(each, among) for text in axes.workloads for each in alternatives(text))
     codes = {workload.name: workload.code for workload in among.values()}
     apart = ("frameworks", "workloads", "environment")
     plain = {OF_CELL.get(name, name): values for name, values in axes if name not in apart}
@@ -198,6 +199,18 @@ def parse_framework(text: str) -> list[tuple[str, str, str]]:
         raise unknown(f"mode of {name}", mode, modes)
     environment = versioned if VERSION in versioned else ""
     return [(name, each, environment) for each in ([mode] if mode else modes)]
+
+
+def alternatives(text: str) -> Iterator[str]:
+    """`rnn:length=8/32` is two workloads, and so is `matmul:cache/memory`: a parameter, or a preset, as an axis."""
+    head, *given = text.split(":")
+    choices = []
+    for item in given:
+        key, sign, values = item.rpartition("=")
+        choices.append([f"{key}{sign}{value}" for value in values.split("/")])
+    if math.prod(len(values) for values in choices) > MOST_CELLS:
+        raise UsageError(f"{head}: its parameters have more than {MOST_CELLS} combinations; name fewer values")
+    yield from (":".join((head, *chosen)) for chosen in itertools.product(*choices))
 
 
 def parse_workload(text: str, among: Mapping[str, Workload] | None = None) -> tuple[str, dict[str, int]]:
@@ -235,8 +248,9 @@ def matches(cell: Cell, pick: Pick, environments: Environments, among: Mapping[s
     if pick.environment is not None and cell.environment != environments.named(pick.environment, cell.framework):
         return False
     if pick.workload is not None:
-        name, parameters = parse_workload(pick.workload, among)
-        if cell.workload != name or (":" in pick.workload and cell.parameters != parameters):
+        named = (parse_workload(text, among) for text in alternatives(pick.workload))
+        loosely = ":" not in pick.workload
+        if not any(cell.workload == name and (loosely or cell.parameters == values) for name, values in named):
             return False
     plain = pick.model_dump(exclude={"framework", "workload", "environment"}, exclude_none=True)
     return all(getattr(cell, name) == value for name, value in plain.items())

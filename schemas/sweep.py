@@ -24,7 +24,7 @@ def _every(tasks: object) -> object:
 
 
 class Axes(Model):
-    """Every combination of these values is a cell. Workloads may carry parameters: `rnn:length=32:hidden=64`."""
+    """Every combination of these values is a cell. Workloads may carry parameters, an axis each: `rnn:length=8/32`."""
 
     frameworks: tuple[str, ...] = Field(default=QUESTION, min_length=1)
     workloads: tuple[str, ...] = Field(default=("rnn_cell",), min_length=1)

@@ -50,6 +50,7 @@ def test_what_is_named_twice_is_one_cell() -> None:
         ({"workload": "mlp"}, 4),
         ({"workload": "mlp:depth=3"}, 4),
         ({"workload": "mlp:depth=4"}, 8),
+        ({"workload": "mlp:depth=4/3"}, 4),
         ({"workload": "mlp", "framework": "synthetic", "batch": 1}, 7),
         ({"dtype": "float64"}, 8),
     ],
@@ -81,6 +82,10 @@ def test_an_included_cell_that_is_there_already_stays_one() -> None:
         ({"workloads": ["rnn:length"]}, {}, "length must be a whole number of at least 2, not ''"),
         ({"workloads": ["rnn:length=1"]}, {}, "length must be a whole number of at least 2, not '1'"),
         ({"workloads": ["rnn:length=-5"]}, {}, "not '-5'"),
+        ({"workloads": ["rnn:length=8//32"]}, {}, "length must be a whole number of at least 2, not ''"),
+        ({"workloads": ["matmul:cache/memry"]}, {}, "'memry'; did you mean memory"),
+        ({"workloads": ["mlp" + ":depth=1/2" * 50]}, {}, "mlp: its parameters have more than 10000 combinations"),
+        ({}, {"exclude": [{"workload": "mlp" + ":depth=1/2" * 50}]}, "more than 10000 combinations; name fewer values"),
         ({"workloads": ["rnn:length=²"]}, {}, "not '²'"),
         ({"environment": ["curent"]}, {}, "unknown environment 'curent'; did you mean current?"),
         ({}, {"exclude": [{}]}, "every combination of the axes is excluded"),
@@ -106,6 +111,15 @@ def test_parameters_that_are_not_given_have_their_defaults() -> None:
     assert planning.parse_workload("rnn:length=32:hidden=7") == (
         "rnn", {"hidden": 7, "input": 10, "length": 32, "fixed_length": 0},
     )  # fmt: skip
+
+
+def test_a_parameter_and_a_preset_may_be_an_axis() -> None:
+    cells = expand(
+        {"frameworks": ["numpy"], "batch": [1], "workloads": ["rnn:length=8/32:hidden=5/6", "matmul:cache/memory"]}
+    )
+    lengths = [(cell.parameters["length"], cell.parameters["hidden"]) for cell in cells if cell.workload == "rnn"]
+    assert lengths == [(8, 5), (8, 6), (32, 5), (32, 6)]
+    assert [cell.parameters["size"] for cell in cells if cell.workload == "matmul"] == [512, 4096]
 
 
 def test_a_dtype_that_a_framework_does_not_have_is_refused_with_the_ones_that_it_has(make_plan: MakePlan) -> None:
