@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orchestrator import identity
 from orchestrator.analysis.drift import FEWEST_OTHERS, Drift, drift
-from orchestrator.analysis.results import title
+from orchestrator.analysis.naming import title
 from orchestrator.analysis.runs import Change, Ground, Pair, Side, changes
 from orchestrator.analysis.turns import alternating, beside
 from orchestrator.errors import UsageError

@@ -6,7 +6,7 @@ worker measures, its parent sleeps.
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -22,15 +22,14 @@ from rich.text import Text
 
 from orchestrator.analysis.disturbance import LIMIT, lost_shares
 from orchestrator.analysis.memory import headlines
+from orchestrator.analysis.naming import title
 from orchestrator.analysis.results import Group as Results
-from orchestrator.analysis.results import title
 from orchestrator.board import Board, fold
 from orchestrator.keys import PAUSE, SKIP, STOP, Keys
 from orchestrator.report.terminal import rows, table
 from orchestrator.report.units import clock, duration, printable, size
 from orchestrator.sweep import JobEnded, JobSaid, JobStarted, SweepContinued, SweepEvent, SweepPaused
 from schemas.event import Phase, PhaseName
-from schemas.job import Cell
 
 TIMED: frozenset[PhaseName] = frozenset(
     {"export", "load", "trace", "compile", "first_call", "second_call", "new_shapes", "steady", "profile"}
@@ -162,7 +161,7 @@ def line(board: Board) -> str:
     """The job that has just ended, in one line."""
     record = board.records[-1]
     cell, report = record.spec.cell, record.report
-    what_runs = f"{board.plan.labels[cell.id]} {cell.workload} {cell.task}"
+    what_runs = f"{board.plan.labels[cell.id]} {board.plan.computed[cell.id]}"
     time_taken = duration(min(report.samples_ns) / report.calls) if report else ""
     what = record.outcome if record.outcome == "measured" else f"{record.outcome}: {record.reason}"
     place = (
@@ -192,7 +191,7 @@ def draw(board: Board, height: int = 1000, keys: str = "") -> RenderableType:
     head = [
         Rule(f"plumbline sweep: {board.plan.spec.name}", align="left"),
         progress(board), precision(board), activity(board), surroundings(board),
-        *([short(keys, "dim")] if keys else []), *troubles(in_view),
+        *([short(keys, "dim")] if keys else []), *troubles(in_view, board.plan.computed),
     ]  # fmt: skip
     room, tables = height - len(head) - 1, list[RenderableType]()
     for group in in_view:
@@ -206,19 +205,14 @@ def draw(board: Board, height: int = 1000, keys: str = "") -> RenderableType:
     return Group(*head, *tables)
 
 
-def troubles(groups: Sequence[Results]) -> Sequence[RenderableType]:
+def troubles(groups: Sequence[Results], computed: Mapping[str, str]) -> Sequence[RenderableType]:
     """Cells that are not measured, and why."""
     return [
-        Shortened(printable(f"{result.label} {of(result.cell)}: {result.outcome}: {result.reason}"), "red")
+        Shortened(printable(f"{result.label} {computed[result.cell.id]}: {result.outcome}: {result.reason}"), "red")
         for group in groups
         for result in group.results
         if result.outcome not in ("measured", None)
     ][:MOST_TROUBLES]
-
-
-def of(cell: Cell) -> str:
-    """What a cell computes, in two words."""
-    return f"{cell.workload} {cell.task}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,4 +290,4 @@ def activity(board: Board) -> RenderableType:
     cell = board.running.cell
     phase = WORDS.get(board.phase, "measuring") if board.phase else "starting"
     label = (board.plan.labels[cell.id], "bold")
-    return Text.assemble(label, f" {of(cell)}: {phase}", overflow="ellipsis", no_wrap=True)
+    return Text.assemble(label, f" {board.plan.computed[cell.id]}: {phase}", overflow="ellipsis", no_wrap=True)

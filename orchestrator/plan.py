@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.analysis.naming import labels
+from orchestrator.analysis.naming import computed, labels
 from orchestrator.analysis.statistics import LOOKS
 from orchestrator.environments import Environments
 from orchestrator.environments.definitions import VERSION
@@ -52,6 +52,11 @@ class Plan:
     def labels(self) -> Mapping[str, str]:
         """What a person calls each cell, by its id."""
         return labels(self.cells)
+
+    @property
+    def computed(self) -> Mapping[str, str]:
+        """What each cell computes, by its id, in as few words as tell it from the others."""
+        return computed(self.cells)
 
     @property
     def runnable(self) -> tuple[Cell, ...]:

@@ -15,7 +15,7 @@ from orchestrator.analysis.curve import Curve, curve, first_result_ns
 from orchestrator.analysis.disturbance import Flag, Grade, canary_floor_ns, drifting, flags, grade, undisturbed
 from orchestrator.analysis.memory import over_processes
 from orchestrator.analysis.memory import scores as memory_scores
-from orchestrator.analysis.naming import labels
+from orchestrator.analysis.naming import labels, title
 from orchestrator.analysis.pairing import Sampling
 from orchestrator.analysis.portability import Portable, portable
 from orchestrator.analysis.shapes import NewShapes, new_shapes
@@ -135,18 +135,6 @@ def groups(
     if rank_by == "time":
         return tuple(found)
     return tuple(dataclasses.replace(each, by_memory=by_memory(each, of_cell, rank_by, margin)) for each in found)
-
-
-def title(cell: Cell) -> str:
-    """What a cell computes, in words: cells of the same title may be compared."""
-    sizes = " ".join(f"{name}={value}" for name, value in cell.parameters.items())
-    threads = f"{cell.threads} thread{'s' if cell.threads > 1 else ''}"
-    track = "" if cell.track == "parity" else f", {cell.track}"
-    cache = "" if cell.cache == "cold" else ", warm cache"
-    origin = "" if cell.origin == "source" else ", from a file"
-    shapes = "" if cell.shapes == "fixed" else ", stream of shapes"
-    computed = f"{cell.workload} {cell.task} ({sizes}), batch {cell.batch}, {cell.dtype}"
-    return f"{computed}, {threads}, {cell.device}{track}{cache}{shapes}{origin}"
 
 
 def counted(records: Iterable[JobRecord]) -> Iterator[JobRecord]:

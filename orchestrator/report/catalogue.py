@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from orchestrator.analysis.results import title
+from orchestrator.analysis.naming import title
 from orchestrator.analysis.verified import Seen
 from orchestrator.environments import Environments
 from orchestrator.environments.definitions import Definitions

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.analysis.results import title
+from orchestrator.analysis.naming import title
 from orchestrator.analysis.runs import Change, Ratio
 from orchestrator.comparing import Compared
 from orchestrator.gates import Judged

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from orchestrator.analysis.results import title
+from orchestrator.analysis.naming import title
 from orchestrator.analysis.runs import Change
 from orchestrator.comparing import Compared
 from orchestrator.gates import Judged

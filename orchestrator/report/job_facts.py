@@ -6,7 +6,8 @@ from typing import Final
 
 from orchestrator.analysis.disturbance import LIMIT, MEANING, flags, lost_shares
 from orchestrator.analysis.memory import headlines
-from orchestrator.analysis.results import of_laps, title
+from orchestrator.analysis.naming import title
+from orchestrator.analysis.results import of_laps
 from orchestrator.report.plot import bars, log_bars, marks
 from orchestrator.report.units import duration, ratio, size
 from schemas.event import Report

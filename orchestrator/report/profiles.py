@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.analysis.results import title
+from orchestrator.analysis.naming import title
 from orchestrator.report.tables import plain
 from orchestrator.report.units import printable
 from schemas.record import ProfileRecord

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.analysis.clones import BLOCKS, Rate
-from orchestrator.analysis.results import title
+from orchestrator.analysis.naming import title
 from orchestrator.promises import Figure, Promise
 from orchestrator.report.document import finite, of_interval
 from orchestrator.report.units import duration

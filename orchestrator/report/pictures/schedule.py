@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.analysis.disturbance import flags
-from orchestrator.analysis.results import title
+from orchestrator.analysis.naming import title
 from orchestrator.report.pictures import Figure, Row, Spec, Table, drawn
 from orchestrator.report.pictures.encoding import DURATIONS, key, quantity, rows_of, told, where
 from orchestrator.report.units import duration, number

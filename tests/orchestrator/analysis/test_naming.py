@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 from orchestrator.analysis import results
 from orchestrator.analysis.breakeven import break_evens, sibling
-from orchestrator.analysis.naming import labels
+from orchestrator.analysis.naming import computed, labels, title
 from schemas.job import Cell
 from schemas.record import JobRecord
 
@@ -32,6 +32,29 @@ def test_with_several_those_with_a_version_are_called_by_it_and_the_default_is_p
 def test_a_clone_is_called_like_its_original_with_its_mark(make_cell: MakeCell) -> None:
     cells = [make_cell("tensorflow:eager", environment=name, replica=number) for number, name in ((0, OLD), (1, NEW))]
     assert called(*cells) == ["tensorflow@2.20:eager", "tensorflow@2.21:eager (A/A)"]
+
+
+def test_what_is_computed_is_said_with_what_differs_among_cells_of_its_workload_and_task_alone(
+    make_cell: MakeCell,
+) -> None:
+    short, wide = (make_cell(workload="rnn", parameters={"hidden": 20, "length": n}, batch=n) for n in (8, 32))
+    other = make_cell(workload="mlp", parameters={"depth": 3}, dtype="float64")
+    warm = make_cell(workload="mlp", parameters={"depth": 3}, task="forward", cache="warm")
+    cold = warm.model_copy(update={"cache": "cold"})
+    said = computed([short, wide, other, warm, cold])
+    assert [said[cell.id] for cell in (short, wide)] == [
+        f"rnn {short.task} length=8, batch 8", f"rnn {short.task} length=32, batch 32",
+    ]  # fmt: skip
+    assert [said[cell.id] for cell in (other, warm, cold)] == [
+        f"mlp {other.task}", "mlp forward, warm cache", "mlp forward",
+    ]  # fmt: skip
+    assert len({title(cell) for cell in (short, wide, other, warm, cold)}) == 5
+
+
+def test_cells_of_another_program_may_have_other_parameters(make_cell: MakeCell) -> None:
+    cells = [make_cell(workload="rnn", parameters=parameters) for parameters in ({"length": 8}, {"width": 9})]
+    assert list(computed(cells).values()) == [f"rnn {cells[0].task} length=8", f"rnn {cells[0].task} width=9"]
+    assert computed([]) == {}
 
 
 def test_versions_are_in_one_group_where_every_name_means_one_cell(
