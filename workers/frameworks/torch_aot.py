@@ -23,13 +23,18 @@ def export(subject: Subject) -> Any:
 
 
 def exported(module: Any, subject: Subject, dynamic_shapes: Any) -> Any:
-    """The graph of a module that is called as the subject is, with its axes open as that module takes its inputs."""
+    """The graph of a module that is called as the subject is, with its axes open as that module takes its inputs.
+
+    Raises:
+        Unsupported: sizes of inputs, or their values, decide what the graph is.
+    """
     from torch._dynamo.exc import UserError
+    from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
     try:
         return torch.export.export(module, subject.example, dynamic_shapes=dynamic_shapes)
-    except UserError as error:
-        if not any(open_axes(subject)):
+    except (UserError, GuardOnDataDependentSymNode) as error:
+        if isinstance(error, UserError) and not any(open_axes(subject)):
             raise
         raise Unsupported(f"torch.export does not leave open what the inputs decide: {told(error)}") from error
 
@@ -42,9 +47,10 @@ def open_axes(subject: Subject) -> list[dict[int, Any]]:
 
 
 def told(error: Exception) -> str:
-    """What is wrong, out of the many lines of an error of torch.export: the first that is an item of a list."""
-    items = [line.strip(" -") for line in str(error).splitlines() if line.strip().startswith("- ")]
-    return (items or [str(error)])[0].partition(". ")[0]
+    """What is wrong, out of the many lines of an error of torch.export: its first item of a list, or else its first."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    items = [line.strip(" -") for line in lines if line.startswith("- ")]
+    return (items or lines)[0].partition(". ")[0]
 
 
 def library(program: Any) -> Call:
