@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from orchestrator.hunger import Cause
 from orchestrator.supervise import Ending
-from schemas.event import LINEAR, Ceiling, Failure, Hello, Phase, PhaseName, Report
+from schemas.event import KEPT, LINEAR, Ceiling, Failure, Hello, Phase, PhaseName, Report
 from schemas.job import JobSpec
 from schemas.limits import Limits
 from schemas.record import JobRecord, Outcome, Outside
@@ -172,7 +172,7 @@ def of_report(report: Report, most: Ceiling) -> Judgement:
         return Judgement("wrong", report.verification.reason)
     if report.compilations:
         return Judgement("recompiled", f"it was traced or compiled {report.compilations} times while it was timed")
-    if reason := beyond(report, most):
+    if reason := beyond(report, most) or kept(report):
         return Judgement("implausible", reason)
     linearity, net_ns = report.overhead.linearity, min(report.samples_ns) / report.calls - report.overhead.null_ns
     if linearity is not None and not LINEAR[0] <= linearity <= LINEAR[1]:
@@ -195,6 +195,16 @@ def beyond(report: Report, most: Ceiling) -> str:
         if limit > 0 and done / seconds > ROOF_MARGIN * limit:
             return f"{done / seconds:.2g} {what} a second, where at most {limit:.2g} were ever seen here"
     return ""
+
+
+def kept(report: Report) -> str:
+    """Why it seems that timed calls were given what earlier ones had computed; empty if it does not."""
+    if report.unseen is None or report.unseen <= KEPT:
+        return ""
+    return (
+        f"on new inputs a call took {report.unseen:.3g} times as long: results are kept from call to call, or inputs "
+        "decide the work, which reference.py has to say then (UNEVEN = True)"
+    )
 
 
 def higher(one: Ceiling | None, other: Ceiling) -> Ceiling:

@@ -112,6 +112,10 @@ LINEAR = (1.9, 2.1)
 """Between these, twice the calls are held to take twice the time."""
 
 
+KEPT = 1.5
+"""A call on inputs that were never seen before is held to take at most so many times what a timed one takes."""
+
+
 class Overhead(Model):
     """What the timing itself costs: nanoseconds per call of a step that does nothing, and per reading of the clock.
 
@@ -215,6 +219,10 @@ class Report(Versioned):
     overhead: Overhead
     work: Work
     ceiling: Ceiling
+    unseen: float | None = Field(
+        default=None,
+        description="a call on new inputs over one on inputs that were timed, by the lower quartile; null: not asked",
+    )
     memory: Memory | None = Field(default=None, description="null: this system does not say")
     energy: Energy | None = Field(default=None, description="null: no counter can be read here")
     compilations: NonNegativeInt | None = Field(description="during the samples; null: the framework does not count")

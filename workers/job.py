@@ -87,8 +87,9 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         after = problem.check(framework.to_numpy(outputs), number, "last timed call")
         del outputs
     with ledger.phase("memory") as marks:
-        needed = memory_of(bench, lambda number: watch.call(number % len(input_sets)), marks)
+        needed = memory_of(bench, lambda number: watch.call(input_sets[number % len(input_sets)]), marks)
     with ledger.phase("verify"):
+        slowdown = yield from on_unseen(bench, watch, min(samples) / calls)
         again = problem.check_training(framework, step, "after all timing")
         ceiling = roofline_of(bench)
     if not problem.streams and problem.new_shapes:
@@ -102,7 +103,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         phases=ledger.costs, age_ns=memory.age_ns(), inputs_sha256=problem.sha256(),
         verification=joined(*before, after, again, referee=spec.reference), warmup=(*first, *trace), calls=calls,
         samples_ns=samples, noise=seen, overhead=overhead, work=problem.work(), ceiling=ceiling,
-        memory=needed, energy=used,
+        unseen=slowdown, memory=needed, energy=used,
         compilations=compiled, new_shapes=seen_first, warnings=tuple(warned),
     )  # fmt: skip
 
@@ -135,12 +136,12 @@ def first_calls(
     """The first two calls: their laps, and whether they were right. On two sets of inputs that are of one shape."""
     convert = bench.framework.to_numpy
     with ledger.phase("first_call"):
-        first_ns, outputs = yield partial(watch.call, 0)
+        first_ns, outputs = yield partial(watch.call, watch.input_sets[0])
     first = convert(outputs)
     problem = bench.problem
     other = 0 if problem.streams else 1
     with ledger.phase("second_call"):
-        second_ns, outputs = yield partial(watch.call, other)
+        second_ns, outputs = yield partial(watch.call, watch.input_sets[other])
     second = convert(outputs)
     with ledger.phase("verify"):
         checked = (
@@ -148,6 +149,13 @@ def first_calls(
             problem.check_training(bench.framework, step, "before all timing"),
         )  # fmt: skip
     return ((1, first_ns), (1, second_ns)), checked
+
+
+def on_unseen(bench: Bench, watch: Stopwatch, call_ns: float) -> Timed[float | None]:
+    """What inputs that no call has had yet make of a call's time."""
+    from workers import unseen
+
+    return (yield from unseen.slowdown(bench.framework, bench.problem, watch, call_ns))
 
 
 def new_shapes(bench: Bench, step: "Step", ledger: Ledger) -> tuple[tuple[NewShape, ...], tuple[Verification, ...]]:

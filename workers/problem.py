@@ -4,7 +4,7 @@ Importing this imports NumPy, so it is imported after the framework, whose impor
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,13 +49,14 @@ class Problem:
         self.weights = {name: self._rounded(weight) for name, weight in weights.items()}
         self._sizes: Sequence[tuple[Parameters, int]] = [(cell.parameters, cell.batch)]
         self._other_shapes: list[Inputs] = []
+        self._timed, *others = self._shapes(cell.parameters, cell.batch)
         if self.streams:
             self._sizes = stream(cell.parameters, cell.batch, rng)
             self.input_sets = [self._draw(rng, self._shapes(*sizes)[0]) for sizes in self._sizes]
         else:
-            timed, *others = self._shapes(cell.parameters, cell.batch)
-            self.input_sets = self._drawn(rng, timed, INPUT_SETS)
+            self.input_sets = self._drawn(rng, self._timed, INPUT_SETS)
             self._other_shapes = [self._draw(rng, shapes) for shapes in others]
+        self._rng = rng
         self._jumps: dict[str, dict[str, float]] = {}
         self._expected = Expected(expected, cell.task, self.weights) if expected else None
 
@@ -84,6 +85,15 @@ class Problem:
     def itemsize(self) -> int:
         """Bytes of one number of the cell's dtype."""
         return {"float64": 8, "float32": 4, "bfloat16": 2}[self._cell.dtype]
+
+    def unseen(self, number: int) -> Iterator[Inputs]:
+        """So many sets of inputs of the shapes that are timed, which no call has had yet.
+
+        Where one set may be more work than another they are the timed ones in turn, again, and otherwise new numbers.
+        """
+        for count in range(number):
+            again = self.input_sets[count % len(self.input_sets)]
+            yield tuple(map(np.copy, again)) if self.uneven else self._draw(self._rng, self._timed)
 
     def work(self) -> Work:
         """What one call has to do at least: the arithmetic, and every weight, input and result touched once.

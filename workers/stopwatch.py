@@ -73,7 +73,7 @@ class Stopwatch:
     ) -> None:
         self._step = step
         self._turn = len(input_sets) if uneven else 1
-        self._input_sets = input_sets
+        self.input_sets = input_sets
         self._synchronise = synchronise
         self._clock = clock
         self._rotation = itertools.cycle(input_sets)
@@ -85,9 +85,8 @@ class Stopwatch:
         last, self._last = self._last, (0, ())
         return last
 
-    def call(self, number: int) -> tuple[int, Outputs]:
-        """Time one call on this set of inputs, and keep what it returned."""
-        inputs = self._input_sets[number]
+    def call(self, inputs: tuple[Any, ...]) -> tuple[int, Outputs]:
+        """Time one call on these inputs, and keep what it returned."""
         start = self._clock()
         outputs = self._step(*inputs)
         self._synchronise(outputs)
@@ -103,7 +102,7 @@ class Stopwatch:
         self._synchronise(outputs)
         took = self._clock() - start
         self._taken += calls
-        self._last = ((self._taken - 1) % len(self._input_sets), outputs)
+        self._last = ((self._taken - 1) % len(self.input_sets), outputs)
         return max(1, took)
 
     def warm_up(self, minimum_ns: int, maximum_ns: int) -> Timed[tuple[Lap, ...]]:
@@ -189,7 +188,7 @@ class Stopwatch:
 
     def overhead_ns(self, calls: int = 10_000) -> float:
         """What the loop itself takes for each call, by a step that returns at once."""
-        idle = Stopwatch(lambda *_: (), self._input_sets, lambda _: None, self._clock)
+        idle = Stopwatch(lambda *_: (), self.input_sets, lambda _: None, self._clock)
         return min(idle.sample(calls) for _ in range(5)) / calls
 
     def clock_ns(self) -> float:

@@ -12,6 +12,11 @@ LARGE: Final[Mapping[str, object]] = {
 }  # fmt: skip
 """So much arithmetic that a call which does not do it is faster than the machine can be."""
 
+SMALL: Final[Mapping[str, object]] = {
+    "workload": "mlp", "parameters": {"input": 32, "width": 64, "depth": 3, "output": 10},
+}  # fmt: skip
+"""So little that a call which does not do it is no faster than a machine can be."""
+
 TINY: Final[Mapping[str, object]] = {"workload": "synthetic", "parameters": {"spin_ns": 0, "hold_mib": 0}}
 
 CHEATS: Final[Mapping[str, Outcome]] = {
@@ -25,6 +30,7 @@ FAULTS: Final[Mapping[str, Outcome]] = {
 
 DUE: Final[Sequence[tuple[Cell, Outcome]]] = [
     *((synthetic(mode, **LARGE), outcome) for mode, outcome in CHEATS.items()),
+    (synthetic("remembered", **SMALL), "implausible"),
     *((synthetic(mode, **TINY), outcome) for mode, outcome in FAULTS.items()),
 ]
 DEADLINE_S: Final = 6.0
@@ -48,5 +54,8 @@ def figure(cell: Cell, due: Outcome, records: Sequence[JobRecord]) -> Figure:
     """One cell's outcome, with its reason if it is another than was promised."""
     kept = [record.outcome for record in of_cell(cell, records)] == [due]
     return Figure(
-        what=f"{cell.mode}, {cell.workload}", promised=due, got=due if kept else ending(cell, records), kept=kept
+        what=f"{cell.mode}, {cell.workload}, batch {cell.batch}",
+        promised=due,
+        got=due if kept else ending(cell, records),
+        kept=kept,
     )

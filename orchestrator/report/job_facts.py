@@ -100,6 +100,8 @@ def measured(record: JobRecord, report: Report, canary_ns: float) -> Facts:
     yield from warm_up(report)
     null = report.overhead.null_ns
     yield "loop", f"{null:.0f} ns of a call are the timing loop's own: {duration(floor - null)} net"
+    if report.unseen is not None:
+        yield "unseen inputs", f"calls on new ones took {report.unseen:.3f} times as long"
     if report.overhead.linearity is not None:
         yield "linearity", f"twice the calls took {report.overhead.linearity:.3f} times as long"
     counted = "not counted" if report.compilations is None else str(report.compilations)

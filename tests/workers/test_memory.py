@@ -139,8 +139,8 @@ def test_no_memory_is_read_inside_a_timed_region(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(memory, "text", text)
     watch = stopwatch.Stopwatch(lambda: (), [()] * 4, lambda _: None, clock)
-    watch.call(0)
-    memory.steps(watch.call, memory.Marks())
+    watch.call(())
+    memory.steps(lambda _: watch.call(()), memory.Marks())
     stopwatch.carry_out(watch.samples(3, 2))
     assert read
     assert not any(read)

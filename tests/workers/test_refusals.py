@@ -38,9 +38,7 @@ REFUSED = [
         )
     ),
     Refused("aot", "rnn", "forward", r"does not leave open what the inputs decide: .*specialized it to be a constant"),
-    Refused(
-        "aot", "early_exit", "forward", r"inputs decide: Could not guard on data-dependent expression"
-    ),
+    Refused("aot", "early_exit", "forward", r"inputs decide: Could not guard on data-dependent expression"),
     Refused("aot", "lstm_tagger", "forward", r"decide: Could not extract specialized integer from data-dependent"),
     Refused("compile-reduce-overhead", "mlp", "forward", "CUDA graphs, which only a GPU has"),
     Refused("compile-reduce-overhead", "rnn", "backward", "CUDA graphs, which only a GPU has"),

@@ -87,13 +87,13 @@ def collecting() -> Iterator[None]:
 
 def test_one_call_is_timed_until_its_result_is_there() -> None:
     bench = Bench(700, wait_ns=5_000)
-    assert bench.watch.call(2) == (5_700, ("output 1",))
+    assert bench.watch.call(INPUT_SETS[2]) == (5_700, ("output 1",))
     assert bench.operation.seen == [("third",)]
     assert bench.device.waited_for == [("output 1",)]
 
 
 def test_a_call_that_the_clock_cannot_see_takes_a_nanosecond() -> None:
-    assert Bench(0).watch.call(0)[0] == 1
+    assert Bench(0).watch.call(INPUT_SETS[0])[0] == 1
     assert Bench(0).watch.sample(3) == 1
 
 

@@ -195,10 +195,10 @@ def test_cheats_and_faults_that_end_as_they_should_keep_the_promise(make_record:
 @pytest.mark.parametrize("cheat", outcomes.CHEATS)
 def test_a_cheat_that_is_taken_for_a_measurement_breaks_it(make_record: MakeRecord, cheat: str) -> None:
     records = [
-        make_record(cell, outcome="measured" if cell.mode == cheat and cell.workload == "mlp" else outcome)
+        make_record(cell, outcome="measured" if cell.mode == cheat and cell.batch == 64 else outcome)
         for cell, outcome in outcomes.DUE
     ]
-    assert broken(outcomes.judge(records)) == [f"{cheat}, mlp"]
+    assert broken(outcomes.judge(records)) == [f"{cheat}, mlp, batch 64"]
 
 
 def test_an_outcome_that_is_not_the_promised_one_is_shown_with_its_reason(make_record: MakeRecord) -> None:
