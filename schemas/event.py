@@ -112,11 +112,8 @@ LINEAR = (1.9, 2.1)
 """Between these, twice the calls are held to take twice the time."""
 
 
-KEPT = 3.0
-"""A call on inputs that were never seen before is held to take at most so many times what a timed one takes.
-
-Half as long again is what caches make of it where an input has a megabyte; results that are kept are worth more.
-"""
+KEPT = 1.5
+"""A call on inputs that were never seen before is held to take at most so many times what a timed one takes."""
 
 
 class Overhead(Model):

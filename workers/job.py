@@ -84,7 +84,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         seen, compiled, used = done(calls * spec.timing.samples)
     with ledger.phase("verify"):
         number, outputs = watch.take_last()
-        after = problem.check(framework.to_numpy(outputs), number, "last timed call")
+        after = [problem.check(framework.to_numpy(outputs), number, "last timed call"), *on_others(bench, step)]
         del outputs
     with ledger.phase("memory") as marks:
         needed = memory_of(bench, lambda number: watch.call(input_sets[number % len(input_sets)]), marks)
@@ -101,7 +101,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     return Report(
         versions=installed, build_info=built_as, settings=tuple(settings),
         phases=ledger.costs, age_ns=memory.age_ns(), inputs_sha256=problem.sha256(),
-        verification=joined(*before, after, again, referee=spec.reference), warmup=(*first, *trace), calls=calls,
+        verification=joined(*before, *after, again, referee=spec.reference), warmup=(*first, *trace), calls=calls,
         samples_ns=samples, noise=seen, overhead=overhead, work=problem.work(), ceiling=ceiling,
         unseen=slowdown, memory=needed, energy=used,
         compilations=compiled, new_shapes=seen_first, warnings=tuple(warned),
@@ -151,7 +151,19 @@ def first_calls(
     return ((1, first_ns), (1, second_ns)), checked
 
 
-def on_unseen(bench: Bench, watch: Stopwatch, call_ns: float) -> Timed[float | None]:
+def on_others(bench: Bench, step: "Step") -> Iterator[Verification]:
+    """Whether the step is right on the sets of inputs that had only timed calls, where they take ways of their own.
+
+    The last timed call is always of the same set there, and in a stream every set has been looked at.
+    """
+    problem = bench.problem
+    if problem.uneven and not (problem.streams or problem.trains):
+        for number in range(2, len(bench.input_sets)):
+            outputs = bench.framework.to_numpy(step(*bench.input_sets[number]))
+            yield problem.check(outputs, number, "after all samples")
+
+
+def on_unseen(bench: Bench, watch: Stopwatch, call_ns: float) -> Timed[float]:
     """What inputs that no call has had yet make of a call's time."""
     from workers import unseen
 
@@ -177,7 +189,7 @@ def warmed_up(spec: JobSpec, watch: Stopwatch) -> Timed[tuple[tuple[Lap, ...], i
 
     timing, linearity = spec.timing, None
     trace = yield from watch.warm_up(timing.warmup_min_ns, timing.longest_warm_up_ns)
-    calls = timing.calls or (yield from watch.calibrate(timing.sample_ns))
+    calls = watch.whole_turns(timing.calls) if timing.calls else (yield from watch.calibrate(timing.sample_ns))
     if timing.calls is None:
         linearity = yield from watch.linearity(calls, noise.watch(len(spec.cpus) or 1))
     return trace, calls, Overhead(null_ns=watch.overhead_ns(), clock_ns=watch.clock_ns(), linearity=linearity)

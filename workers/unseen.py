@@ -17,27 +17,26 @@ if TYPE_CHECKING:
     from workers.problem import Problem
 
 TRIES = 3
-FEWEST, MOST = 2, 8
+FEWEST, MOST = 1, 8
 """Pairs of new sets of inputs in one try."""
 
-LONG_NS = 200_000_000
+LONG_NS = 300_000_000
 """What calls of one try may take, as long as they are not the fewest."""
 
 LARGE_BYTES = 1 << 26
 """What new inputs of one try may take, as float64 and as long as they are not the fewest."""
 
 
-def slowdown(framework: "Framework", problem: "Problem", watch: Stopwatch, call_ns: float) -> Timed[float | None]:
+def slowdown(framework: "Framework", problem: "Problem", watch: Stopwatch, call_ns: float) -> Timed[float]:
     """What a call on new inputs takes, over a call on inputs that were timed: the lower quartile of a few pairs.
 
     Noise must not accuse, so it takes three pairs of four, each time: of a few tries the lowest counts, and the first
-    that does not accuse is the last. None where weights move with each call: there what is kept is wrong.
+    that does not accuse is the last.
     """
-    if problem.trains:
-        return None
     lowest, alive = float("inf"), list[Any]()
     size = max(1, sum(value.nbytes for value in problem.input_sets[0]))
-    pairs = min(MOST, max(FEWEST, min(round(LONG_NS / (4 * call_ns)), LARGE_BYTES // (2 * size))))
+    calls = 2 * (len(watch.input_sets) + 2)
+    pairs = min(MOST, max(FEWEST, min(round(LONG_NS / (calls * call_ns)), LARGE_BYTES // (2 * size))))
     for _ in range(TRIES):
         ratios = sorted((yield from paired(framework, problem, watch, pairs, alive)))
         lowest = min(lowest, ratios[pairs // 4])
@@ -51,14 +50,19 @@ def paired(
 ) -> Timed[list[float]]:
     """The times of calls on two new sets of inputs over those of calls on two that were timed, by geometric means.
 
-    The first new one comes before its timed one and the other after it: whichever of two is first comes after arrays
-    were made, and the second after a call that took the same branches, and either may cost a half. New arrays are
-    added to `alive`, and live until the last call of all tries: the place of one that is gone could be another's.
+    The first new one comes before its timed one and the other after it: the second of two comes after a call that took
+    the same branches, which may be worth a half. Before each two come all timed sets in turn, as timed calls have them:
+    whoever keeps only so many results has these again, and caches are as far from the new arrays as from the old.
+    New arrays are added to `alive`, and live until the last call of all tries: the place of one that is gone could be
+    another's.
     """
     timed, ratios = watch.input_sets, list[float]()
     for number, inputs in enumerate(problem.unseen(2 * pairs)):
         alive.append(framework.arrays(inputs))
-        new, old = partial(watch.call, alive[-1]), partial(watch.call, timed[number % len(timed)])
+        place = number % len(timed)
+        for known in (*timed[place:], *timed[:place]):
+            yield partial(watch.call, known)
+        new, old = partial(watch.call, alive[-1]), partial(watch.call, timed[place])
         if number % 2:
             (old_ns, _), (new_ns, _) = (yield old), (yield new)
         else:

@@ -121,10 +121,9 @@ class Environments:
         return known()[framework].environment if text == DEFAULT else absolute(text)
 
     def exporting(self, cell: Cell) -> str:
-        """Where what a cell loads is exported: in an environment for that, unless its own is not made here."""
-        if elsewhere(cell):
-            return cell.environment
-        return f"{known()[cell.framework].exporter}{EXPORT}"
+        """Where what a cell loads is made: in its own environment, unless that is made here and another one exports."""
+        exporter = known()[cell.framework].exporter
+        return cell.environment if elsewhere(cell) or not exporter else f"{exporter}{EXPORT}"
 
     def beside(self, cell: Cell, framework: str) -> str:
         """Where another framework runs for a cell: in its own environment, unless the cell's is not made here."""
