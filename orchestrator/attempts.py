@@ -1,6 +1,6 @@
 """Of several attempts at one job, the last is the one that counts. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from schemas.record import JobRecord
 
@@ -18,3 +18,8 @@ def last_attempts(records: Iterable[JobRecord]) -> list[JobRecord]:
 def in_turn(records: Iterable[JobRecord]) -> list[JobRecord]:
     """Records in the order of their blocks, positions and attempts."""
     return sorted(records, key=lambda record: (record.spec.block, record.spec.position, record.spec.attempt))
+
+
+def following(attempts: Sequence[JobRecord]) -> int:
+    """The number of the attempt at a job after these, of which some before them may be lost."""
+    return max((record.spec.attempt for record in attempts), default=0) + 1

@@ -85,7 +85,7 @@ class Bounds:
         Raises:
             LimitReached: it was.
         """
-        if self.log.stat().st_size > self.limits.log:
+        if self.log.is_file() and self.log.stat().st_size > self.limits.log:
             raise LimitReached(f"it printed more than the {self.limits.log / MIB:g} MiB allowed")
 
     def cut_log(self) -> None:

@@ -11,8 +11,9 @@ from orchestrator.environments import Environments
 from orchestrator.errors import UsageError
 from orchestrator.interrupts import Interrupts
 from orchestrator.launchers.local import Local
-from orchestrator.plan import Plan, mode_of, parse_framework
+from orchestrator.plan import Plan, mode_of, parse_framework, texts
 from orchestrator.sweep import Sweep
+from orchestrator.workloads import known, named
 from schemas.job import JobSpec
 from schemas.record import JobRecord, Manifest
 
@@ -27,7 +28,9 @@ def repeated(manifest: Manifest, record: JobRecord) -> Iterator[tuple[JobRecord,
         UsageError: it cannot be run here as it was then.
     """
     machine, available = host.fingerprint(), host.cores()
-    plan = Plan(manifest.sweep, (record.spec.cell,), {}, manifest.seed, available, (), environments=homes(manifest))
+    workloads = {**known(), **{each.name: each for each in named(texts(manifest.sweep)).values()}}
+    cells = (record.spec.cell,)
+    plan = Plan(manifest.sweep, cells, {}, manifest.seed, available, (), workloads, homes(manifest))
     check(plan, record)
     with (
         tempfile.TemporaryDirectory(prefix="plumbline-") as folder, tempfile.TemporaryDirectory() as caches,

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator import exports, judge, profiles, watched
+from orchestrator.analysis.statistics import LOOKS
+from orchestrator.attempts import following
 from orchestrator.interrupts import Interrupts
 from orchestrator.judge import once_more
 from orchestrator.keys import Keys
@@ -136,6 +138,8 @@ class Sweep:
             kept_s = took_s([record for record in self.earlier if record.spec.block == block])
             longest = max(longest, self._now_s() - began + kept_s)
             if self.enough(self.records, block):
+                if block >= LOOKS[-1]:
+                    return f"{block} blocks were run, the most that its intervals are made for"
                 return f"every ratio's interval is within {stop.precision:.1%} of its estimate"
         return f"all {stop.blocks} blocks were run"
 
@@ -222,7 +226,7 @@ class Sweep:
         """Run one job until an attempt stands; its last record."""
         attempts = self._recalled(spec)
         while not attempts or once_more(attempts):
-            attempts.append(self.job(spec.model_copy(update={"attempt": len(attempts) + 1})))
+            attempts.append(self.job(spec.model_copy(update={"attempt": following(attempts)})))
             if attempts[-1].outcome == "interrupted" or self.stopped_early:
                 return attempts[-1]
         self._conclude(attempts[-1])
@@ -236,7 +240,7 @@ class Sweep:
         for record in found:
             self._remember(record)
             self.publish(JobKept(record))
-        begun = spec.model_copy(update={"attempt": len(found) + 1})
+        begun = spec.model_copy(update={"attempt": following(found)})
         if self.resumed and self.store.log(begun).exists():
             found.append(self._keep(self._lost(begun)))
         return found

@@ -56,6 +56,8 @@ class Framework(Model):
     """The file of a workload that it runs; empty: the one named as it is, or as its exporter."""
     also_needs: dict[str, str] = {}
     """What has to be installed where its models are exported: a requirement for each package."""
+    beside: tuple[str, ...] = ()
+    """What is installed beside it in its environment: some of what it does asks for more."""
     environment: str = CURRENT
     """The environment that its cells run in where no other is asked for."""
     cuda: str = ""
@@ -224,6 +226,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         requirement="jax==0.10.2",
         devices=("cpu", "cuda"),
         cuda="jax[cuda12]==0.10.2",
+        beside=("flatbuffers>=24.3",),  # jax.export writes with it, and does not require it
         environment="jax",
         start_s=2.0,
         variables=ONE_POOL

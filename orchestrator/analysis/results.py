@@ -22,7 +22,7 @@ from orchestrator.analysis.shapes import NewShapes, new_shapes
 from orchestrator.analysis.statistics import LOOKS, Interval, median_interval, percentile
 from orchestrator.analysis.steady import Steady, classify
 from orchestrator.attempts import last_attempts
-from orchestrator.judge import TRIES
+from orchestrator.judge import REDONE, TRIES
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord, Outcome
@@ -187,7 +187,7 @@ def of_laps(laps: tuple[tuple[int, int], ...]) -> Steady:
 
 def speaking(records: Sequence[JobRecord]) -> JobRecord | None:
     """The record whose outcome is the cell's: a cell that was given up on is not measured, whatever it did before."""
-    failed = [record for record in records if record.outcome not in DECIDING]
+    failed = [record for record in records if record.outcome not in {*DECIDING, *REDONE, "skipped"}]
     if len(failed) >= TRIES:
         return failed[-1]
     for outcome in DECIDING:

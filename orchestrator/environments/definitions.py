@@ -94,8 +94,8 @@ def built_in(*, accelerated: bool) -> Iterable[Definition]:
         if framework.environment != CURRENT:
             requirement = (framework.cuda if accelerated else "") or framework.requirement
             yield Definition(
-                name=framework.environment, stem=framework.environment, origin="built in", requirements=(requirement,),
-                serves=framework.name,
+                name=framework.environment, stem=framework.environment, origin="built in",
+                requirements=(requirement, *framework.beside), serves=framework.name,
             )  # fmt: skip
         if framework.exporter:
             exporters.setdefault(framework.exporter, {}).update(framework.also_needs)

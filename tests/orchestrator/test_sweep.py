@@ -241,6 +241,22 @@ def test_a_sweep_ends_after_the_block_in_which_its_precision_is_reached(
     assert asked == [(1, 2), (2, 4)]
 
 
+def test_a_sweep_that_ends_at_its_last_look_does_not_claim_a_precision(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", stop={"blocks": 40, "budget": 100_000})
+    said = rehearse(plan, enough=lambda _, block: block == 32).sweep.run()
+    assert said == "32 blocks were run, the most that its intervals are made for"
+
+
+def test_an_attempt_that_is_there_is_never_written_over_though_one_before_it_was_lost(
+    rehearse: Rehearse, make_plan: MakePlan, make_record: Callable[..., JobRecord]
+) -> None:
+    plan = make_plan("numpy", stop={"blocks": 1})
+    spec = plan.job(plan.order(plan.runnable, 1)[0], 1, 0, None).model_copy(update={"attempt": 2})
+    stage = rehearse(plan, earlier=[make_record(spec=spec, outcome="interrupted")])
+    stage.sweep.run()
+    assert [job.attempt for job in stage.actor.launched if job.cell == spec.cell] == [3]
+
+
 def test_inner_calls_are_calibrated_once_and_then_the_same(rehearse: Rehearse, make_plan: MakePlan) -> None:
     stage = rehearse(make_plan())
     stage.sweep.run()

@@ -251,3 +251,14 @@ def test_a_report_that_a_worker_could_send_is_refused_or_understood(
         return
     (found,) = one(results.groups([make_record(report=report)], [make_cell()])).results
     assert found.outcome == "measured"
+
+
+def test_a_failure_and_an_interruption_do_not_take_a_measured_cell_its_place(
+    make_cell: MakeCell, make_record: MakeRecord
+) -> None:
+    cell = make_cell()
+    ends = ("measured", "measured", "nonlinear", "interrupted", "orchestrator-lost")
+    records = [make_record(cell, block, outcome=outcome) for block, outcome in enumerate(ends, 1)]
+    speaker = results.speaking(records)
+    assert speaker is not None
+    assert speaker.outcome == "measured"

@@ -28,10 +28,10 @@ def found(folder: Path, name: str, own: Mapping[str, EnvironmentSpec] | None = N
     return definitions(folder, own).find(name)
 
 
-def test_each_framework_has_a_built_in_environment_with_exactly_its_requirement(tmp_path: Path) -> None:
+def test_each_framework_has_a_built_in_environment_with_exactly_what_it_requires(tmp_path: Path) -> None:
     for framework in FRAMEWORKS:
         if framework.environment != "current":
-            assert found(tmp_path, framework.environment).asked == (framework.requirement, *WORKER)
+            assert found(tmp_path, framework.environment).asked == (framework.requirement, *framework.beside, *WORKER)
 
 
 def test_numpy_and_the_instrument_need_none() -> None:

@@ -176,3 +176,11 @@ def test_what_was_looked_up_is_remembered_until_it_is_forgotten(environments: En
     assert environments.find("tiny") is first
     environments.forget()
     assert environments.find("tiny") is not first
+
+
+def test_what_a_mode_saves_itself_is_saved_in_the_environment_of_its_cell(environments: Environments) -> None:
+    for framework in ("torch", "tensorflow", "jax"):
+        cell = Cell(framework=framework, mode="x", workload="mlp", environment=framework, origin="file")
+        assert environments.exporting(cell) == framework
+    cell = Cell(framework="onnxruntime", mode="x", workload="mlp", environment="onnxruntime")
+    assert environments.exporting(cell) == "torch-export"
