@@ -5,7 +5,7 @@ implementations. What making it costs stays in its record. It is no part of what
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator import judge, watched
@@ -46,6 +46,8 @@ class Exports:
     store: Store
     host: Host
     environments: Environments
+    saved: set[str] = field(default_factory=set)
+    """The cells whose file this process had made. What a mode saves may hold code, and is trusted from nobody else."""
 
     def export(self, job: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:
         """Export what this job of a cell has to load, unless this run has it, and keep the record."""
@@ -59,9 +61,11 @@ class Exports:
 
     def _once(self, spec: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:
         for record in self.store.exports():
-            if record.spec.cell == spec.cell and record.outcome != "interrupted":
+            trusted = spec.cell.origin != "file" or record.exported is None or spec.cell.id in self.saved
+            if record.spec.cell == spec.cell and record.outcome != "interrupted" and trusted:
                 return record
         record = self._run(spec, on_event)
+        self.saved.add(spec.cell.id)
         self.store.write_export(record)
         return record
 

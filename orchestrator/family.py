@@ -124,10 +124,23 @@ def folder() -> "tempfile.TemporaryDirectory[str]":
 
 
 def end_left(said: str) -> None:
-    """End what a killed orchestrator has left, if its watchdog was killed with it: `said` is what its lock says."""
-    _, _, mark = said.partition(" ")
+    """End what a killed orchestrator has left, if its watchdog was killed with it: `said` is what its lock says.
+
+    Nothing is ended while it lives: what it is said to have left is at work, and the lock is in a copy of its run.
+    """
+    pid, _, mark = said.partition(" ")
+    if sys.platform == "linux" and is_orchestrator(pid):
+        return
     if sys.platform == "linux" and re.fullmatch("[0-9a-f]{32}", mark):
         watchdog.end_all(mark, tempfile.gettempdir())
+
+
+def is_orchestrator(pid: str) -> bool:
+    """Whether the process of this number is alive, and this program or one like it."""
+    try:
+        return any("orchestrator" in part for part in psutil.Process(int(pid)).cmdline())
+    except (ValueError, OverflowError, psutil.Error):
+        return False
 
 
 def tell(descriptor: int, text: str) -> None:

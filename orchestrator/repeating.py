@@ -59,6 +59,10 @@ def check(plan: Plan, record: JobRecord) -> None:
         UsageError: it cannot, and this is why.
     """
     spec, cell, name = record.spec, record.spec.cell, store.job_name(record.spec)
+    if cell.origin == "file":
+        raise UsageError(
+            f"{name} loads what its mode has saved, and such a file of a run may hold code; sweep it again instead"
+        )
     if record.outcome == "unsupported":
         raise UsageError(f"{name} was never started: {record.reason}")
     parse_framework(f"{cell.framework}:{cell.mode}")

@@ -118,9 +118,7 @@ class Store:
 
     def artefact(self, cell: Cell, suffix: str) -> Path:
         """Where what a cell's jobs load is written, in a folder that is there from now on."""
-        folder = self.folder / "artefacts"
-        folder.mkdir(exist_ok=True)
-        return folder.resolve() / f"{cell.id}{suffix}"
+        return self._beside("artefacts", f"{cell.id}{suffix}")
 
     def expected(self, cell: Cell) -> Path:
         """Where what a cell gives is written, for others to be held against."""
@@ -140,9 +138,7 @@ class Store:
 
     def profile(self, cell: Cell, suffix: str) -> Path:
         """Where a cell's trace, its record and its log are written, in a folder that is there from now on."""
-        folder = self.folder / "profiles"
-        folder.mkdir(exist_ok=True)
-        return folder.resolve() / f"{cell.id}{suffix}"
+        return self._beside("profiles", f"{cell.id}{suffix}")
 
     def write_profile(self, record: ProfileRecord) -> None:
         """Keep the record of one look at a cell."""
@@ -151,6 +147,17 @@ class Store:
     def profiles(self) -> list[ProfileRecord]:
         """Read the records of all looks at cells."""
         return [read(path, ProfileRecord) for path in sorted(self.folder.glob("profiles/*.record.json"))]
+
+    def _beside(self, name: str, file: str) -> Path:
+        """A file that will be written in a folder of the run. What leads out of the run is no place for it."""
+        folder = self.folder / name
+        if folder.is_symlink():
+            raise UsageError(f"{folder} is a link, and no run of ours has one there")
+        folder.mkdir(exist_ok=True)
+        place = folder.resolve() / file
+        if place.is_symlink():
+            raise UsageError(f"{place} is a link, and no run of ours has one there")
+        return place
 
     def _job(self, spec: JobSpec) -> Path:
         name = job_name(spec)

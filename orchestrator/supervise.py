@@ -104,14 +104,17 @@ def run(
             how, reason = _watch(process, message, deadlines, events, on_event, wishes or Wishes(), look)
         finally:
             _end_group(process)
+            held = process.returncode is None
             group.empty()
             family.end()
+            process.poll()
         if how == "ended":
             how, reason = _at_last(bounds)
         cause, counted = hunger.cause(), group.seen()
     bounds.cut_log()
     wall_ns = time.monotonic_ns() - start
-    return Ending(how, process.returncode, tuple(events), wall_ns, reason, cause, onlooker, bounds.memory, counted)
+    status = -signal.SIGKILL if held else process.returncode
+    return Ending(how, status, tuple(events), wall_ns, reason, cause, onlooker, bounds.memory, counted)
 
 
 def complete(
@@ -331,7 +334,8 @@ def _end_group(process: "subprocess.Popen[bytes]") -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(GRACE_S)
     _signal_group(process.pid, signal.SIGKILL)
-    process.wait()
+    with contextlib.suppress(subprocess.TimeoutExpired):  # only its tracer may reap a process that has one
+        process.wait(GRACE_S)
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:

@@ -222,3 +222,15 @@ def test_a_run_that_goes_on_is_held_to_what_it_was_held_to(rehearse: Rehearse, r
     again.sweep.run()
     assert not any(spec.expect for spec in again.actor.launched)
     assert all(spec.expected for spec in again.actor.launched)
+
+
+def test_what_a_mode_has_saved_is_trusted_from_no_other_process(
+    rehearse: Rehearse, make_cell: Callable[..., Cell]
+) -> None:
+    cell = make_cell("torch:eager", task="forward", origin="file")
+    spec = SweepSpec.model_validate({"stop": {"blocks": 2, "budget": 1000}})
+    plan = Plan(spec, (cell, planning.clone(cell)), {}, 1, (0, 1), ())
+    for _ in range(2):
+        stage = rehearse(plan)
+        stage.sweep.run()
+        assert [bool(job.export) for job in stage.actor.launched] == [True, False, False, False, False]

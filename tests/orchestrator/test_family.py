@@ -85,6 +85,22 @@ def test_what_both_killed_processes_left_is_found_by_the_mark_in_the_lock(
         assert left.wait() == -signal.SIGKILL
 
 
+def test_what_an_orchestrator_has_at_work_is_not_ended_for_a_copy_of_its_run(tmp_path: Path) -> None:
+    mark = "fedcba9876543210" * 2
+    named = tmp_path / "orchestrator"
+    named.write_text("import time; time.sleep(60)")
+    with (
+        subprocess.Popen([sys.executable, "-I", "-S", str(named)]) as alive,
+        subprocess.Popen(SLEEP, env={watchdog.VARIABLE: mark}) as worker,
+    ):
+        family.end_left(f"{alive.pid} {mark}")
+        assert worker.poll() is None
+        alive.kill()
+        alive.wait()
+        family.end_left(f"{alive.pid} {mark}")
+        assert worker.wait() == -signal.SIGKILL
+
+
 @pytest.mark.parametrize("said", ["", "4711", "4711 ", "4711 x", "\x00", "4711 " + "0" * 31])
 def test_a_lock_without_a_mark_ends_nobody(said: str) -> None:
     with subprocess.Popen(SLEEP, env={watchdog.VARIABLE: ""}) as innocent:

@@ -217,3 +217,16 @@ def test_no_job_leaves_its_runs_folder(
     with pytest.raises((ValueError, UsageError, OSError)):
         run.write(make_record(make_cell("../../x:eager")))
     assert [path.name for path in tmp_path.rglob("*") if path.suffix == ".json"] == ["manifest.json"]
+
+
+@pytest.mark.parametrize("linked", ["artefacts", "artefacts/{}.npz"])
+def test_nothing_is_written_where_a_link_leads_out_of_the_run(
+    make_run: Callable[..., Store], make_cell: Callable[..., Cell], tmp_path: Path, linked: str
+) -> None:
+    run, cell, outside = make_run(), make_cell(), tmp_path / "outside"
+    link = run.folder / linked.format(cell.id)
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(outside)
+    with pytest.raises(UsageError, match="is a link, and no run of ours has one there"):
+        run.expected(cell)
+    assert not outside.exists()

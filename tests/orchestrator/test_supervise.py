@@ -248,3 +248,11 @@ def test_it_is_ended_by_a_signal_and_at_its_deadline(tmp_path: Path) -> None:
     status = completed(tmp_path, "import time; time.sleep(60)", deadline_s=0.2)
     assert status is not None
     assert status != 0
+
+
+def test_a_worker_that_only_its_tracer_can_reap_is_left_no_time_beyond_its_deadline(stage: Stage) -> None:
+    start = time.monotonic()
+    ending = stage("traced", deadline_s=1)
+    assert (ending.how, ending.status) in {("timeout", -number) for number in (signal.SIGINT, signal.SIGKILL)}
+    assert time.monotonic() - start < FAR_AWAY_S / 2
+    assert stage.everybody_left()
