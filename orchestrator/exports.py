@@ -46,7 +46,7 @@ class Exports:
     store: Store
     host: Host
     environments: Environments
-    saved: set[str] = field(default_factory=set)
+    made: set[str] = field(default_factory=set)
     """The cells whose file this process had made. What a mode saves may hold code, and is trusted from nobody else."""
 
     def export(self, job: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:
@@ -61,13 +61,20 @@ class Exports:
 
     def _once(self, spec: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:
         for record in self.store.exports():
-            trusted = spec.cell.origin != "file" or record.exported is None or spec.cell.id in self.saved
-            if record.spec.cell == spec.cell and record.outcome != "interrupted" and trusted:
+            if record.spec.cell == spec.cell and self._stands(record):
                 return record
         record = self._run(spec, on_event)
-        self.saved.add(spec.cell.id)
+        if judge.transient(record):
+            record = self._run(spec, on_event)
+        self.made.add(spec.cell.id)
         self.store.write_export(record)
         return record
+
+    def _stands(self, record: ExportRecord) -> bool:
+        if record.outcome == "interrupted":
+            return False
+        foreign = record.exported is not None and record.spec.cell.origin == "file"
+        return record.spec.cell.id in self.made or not (foreign or judge.transient(record))
 
     def _run(self, spec: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:
         ending, outside = watched.launched(self.launcher, spec, self.store.export_log(spec.cell), on_event)

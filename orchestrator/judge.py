@@ -9,7 +9,7 @@ from orchestrator.supervise import Ending
 from schemas.event import KEPT, LINEAR, Ceiling, Failure, Hello, Phase, PhaseName, Report
 from schemas.job import JobSpec
 from schemas.limits import Limits
-from schemas.record import JobRecord, Outcome, Outside
+from schemas.record import ExportRecord, JobRecord, Outcome, Outside
 
 ADVICE: dict[Outcome, str] = {
     "measured": "",
@@ -150,7 +150,7 @@ def outside(ending: Ending, started: str, load_before: float) -> Outside:
     )  # fmt: skip
 
 
-def transient(record: JobRecord) -> bool:
+def transient(record: JobRecord | ExportRecord) -> bool:
     """Whether somebody ended the job: another process would not simply repeat it."""
     status = None if record.outside is None else record.outside.exit_status
     return record.outcome == "killed" and status is not None and -status not in CRASHES

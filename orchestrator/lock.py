@@ -1,8 +1,10 @@
 """One writer at a time: a file that the kernel unlocks when its holder ends, however it ends."""
 
 import contextlib
+import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +34,7 @@ def held(path: Path, about: str) -> Iterator[Lock]:
 
     Raises:
         Held: another process holds it.
-        OSError: this file system knows no locks, or there is a link in the lock's place.
+        OSError: this file system knows no locks, or something else is in the lock's place.
     """
     with _locked(path, fcntl.LOCK_EX) as file:
         before = file.read(LONGEST).decode(errors="replace")
@@ -56,7 +58,10 @@ def shared(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _locked(path: Path, how: int) -> Iterator[IO[bytes]]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, f"{path.name} is no plain file")
     with os.fdopen(descriptor, "r+b", buffering=0) as file:
         try:
             fcntl.flock(file, how | fcntl.LOCK_NB)

@@ -16,7 +16,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -133,8 +133,15 @@ class Store:
         write(self.artefact(record.spec.cell, ".json"), record)
 
     def exports(self) -> list[ExportRecord]:
-        """Read the records of all exports."""
-        return [read(path, ExportRecord) for path in sorted(self.folder.glob("artefacts/*.json"))]
+        """Read the records of all exports that can be read, each with its file where the run is now."""
+        return [self._here(record) for record in readable(self.folder.glob("artefacts/*.json"), ExportRecord)]
+
+    def _here(self, record: ExportRecord) -> ExportRecord:
+        if record.exported is None:
+            return record
+        place = self.folder.resolve() / "artefacts" / Path(record.exported.artefact.path).name
+        artefact = record.exported.artefact.model_copy(update={"path": str(place)})
+        return record.model_copy(update={"exported": record.exported.model_copy(update={"artefact": artefact})})
 
     def profile(self, cell: Cell, suffix: str) -> Path:
         """Where a cell's trace, its record and its log are written, in a folder that is there from now on."""
@@ -145,8 +152,8 @@ class Store:
         write(self.profile(record.spec.cell, ".record.json"), record)
 
     def profiles(self) -> list[ProfileRecord]:
-        """Read the records of all looks at cells."""
-        return [read(path, ProfileRecord) for path in sorted(self.folder.glob("profiles/*.record.json"))]
+        """Read the records of all looks at cells that can be read."""
+        return list(readable(self.folder.glob("profiles/*.record.json"), ProfileRecord))
 
     def _beside(self, name: str, file: str) -> Path:
         """A file that will be written in a folder of the run. What leads out of the run is no place for it."""
@@ -291,6 +298,13 @@ def opened(path: Path) -> IO[bytes]:
         file.close()
         raise OSError(errno.EINVAL, "not a plain file", str(path))
     return file
+
+
+def readable(paths: Iterable[Path], kind: type[M]) -> Iterator[M]:
+    """What can be read of these files of ours, in the order of their names. The others can be made again."""
+    for path in sorted(paths):
+        with contextlib.suppress(UsageError):
+            yield read(path, kind)
 
 
 def read(path: Path, kind: type[M]) -> M:

@@ -145,12 +145,12 @@ def complete(
     return process.returncode if over or interrupts is None or interrupts.received is None else None
 
 
-ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-MORE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
+MORE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def opened(log: Path, flags: int = ANEW) -> IO[bytes]:
-    """A file for a log, in the place of any other, or to add to it; a link there is not followed."""
+    """A file for a log, in the place of any other, or to add to it; no link is followed, and no pipe waited for."""
     return os.fdopen(os.open(log, flags, 0o644), "wb")
 
 

@@ -38,6 +38,7 @@ class Actor:
     report: Report
     ending: Callable[[JobSpec], Event] = exported
     how: str = "ended"
+    status: int = 0
     launched: list[JobSpec] = field(default_factory=list)
     logs: list[Path] = field(default_factory=list)
 
@@ -45,6 +46,8 @@ class Actor:
         self.launched.append(spec)
         self.logs.append(log)
         making = bool(spec.export or spec.expect)
+        if making and self.status:
+            return Ending("ended", self.status, (HELLO, EXPORT), 10**9)
         events = (HELLO, EXPORT, self.ending(spec)) if making else (HELLO, self.report)
         for event in events:
             on_event(event)
@@ -234,3 +237,31 @@ def test_what_a_mode_has_saved_is_trusted_from_no_other_process(
         stage = rehearse(plan)
         stage.sweep.run()
         assert [bool(job.export) for job in stage.actor.launched] == [True, False, False, False, False]
+
+
+def test_a_run_that_was_moved_has_its_files_where_it_is_now(rehearse: Rehearse, run: Store, tmp_path: Path) -> None:
+    rehearse().sweep.run()
+    moved = Store(run.folder.rename(tmp_path / "moved"))
+    (record,) = moved.exports()
+    assert record.exported is not None
+    assert Path(record.exported.artefact.path).parent == tmp_path / "moved" / "artefacts"
+
+
+def test_an_export_whose_record_is_damaged_is_made_again(rehearse: Rehearse, run: Store) -> None:
+    first = rehearse()
+    first.sweep.run()
+    (record,) = run.folder.glob("artefacts/*.json")
+    record.write_text("{")
+    again = rehearse()
+    again.sweep.run()
+    assert [job.export for job in again.actor.of(LOADS)][:1] == [job.export for job in first.actor.of(LOADS)][:1]
+    assert len(run.exports()) == 1
+
+
+def test_an_export_that_somebody_killed_is_made_once_more(rehearse: Rehearse) -> None:
+    stage = rehearse(status=-15)
+    stage.sweep.run()
+    assert [bool(job.export) for job in stage.actor.of(LOADS)] == [True, True]
+    crashed = rehearse(status=-11)
+    crashed.sweep.run()
+    assert [bool(job.export) for job in crashed.actor.of(LOADS)] == [True]

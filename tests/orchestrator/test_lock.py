@@ -62,3 +62,10 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=os.strerror(40)), held(tmp_path / "lock", "me"):
         pass
     assert (tmp_path / "precious").read_text() == "keep me"
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="lock is no plain file"), held(path, "me"):
+        pass

@@ -256,3 +256,9 @@ def test_a_worker_that_only_its_tracer_can_reap_is_left_no_time_beyond_its_deadl
     assert (ending.how, ending.status) in {("timeout", -number) for number in (signal.SIGINT, signal.SIGKILL)}
     assert time.monotonic() - start < FAR_AWAY_S / 2
     assert stage.everybody_left()
+
+
+def test_a_pipe_in_the_place_of_a_log_is_not_waited_for(stage: Stage) -> None:
+    os.mkfifo(stage.folder / "log")
+    with pytest.raises(OSError, match="No such device or address"):
+        stage("says")
