@@ -126,6 +126,8 @@ class Sweep:
         if not self._prepared():
             return self._interruption()
         self._fill_caches()
+        if self.plan.to_fill and self.stopped_early:
+            return self._interruption()
         for block in range(1, stop.blocks + 1):
             cells = [cell for cell in self.plan.runnable if cell.id not in self._dropped]
             if not cells:
@@ -208,7 +210,8 @@ class Sweep:
         """Let each cell with a warm cache run once, as block 0, whose records are kept and never counted."""
         for position, cell in enumerate(self.plan.to_fill):
             if not self.stopped_early and cell.id not in self._dropped:
-                self.job(self._job(cell, 0, position))
+                before = [each for each in self.earlier if (each.spec.block, each.spec.cell.id) == (0, cell.id)]
+                self.job(self._job(cell, 0, position).model_copy(update={"attempt": following(before)}))
 
     def _block(self, block: int, cells: Sequence[Cell]) -> bool:
         """Run one block; False if it was interrupted."""

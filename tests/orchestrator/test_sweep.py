@@ -301,6 +301,16 @@ def test_the_most_that_any_job_did_is_the_measure_for_all_later_ones(
     assert [record.outcome for record in stage.sweep.records] == ["measured"] * 3
 
 
+def test_a_cache_that_is_filled_again_by_resume_leaves_the_first_record_alone(
+    rehearse: Rehearse, make_plan: MakePlan, make_record: Callable[..., JobRecord]
+) -> None:
+    plan = make_plan("torch:compile", axes={"cache": ("warm",)}, stop={"budget": 999, "blocks": 1})
+    filled = plan.job(plan.to_fill[0], 0, 0, None)
+    stage = rehearse(plan, earlier=[make_record(spec=filled)])
+    stage.sweep.run()
+    assert [(job.block, job.attempt) for job in stage.actor.launched if job.cell == filled.cell] == [(0, 2), (1, 1)]
+
+
 def test_a_warm_cache_is_filled_by_a_job_before_the_first_block(rehearse: Rehearse, make_plan: MakePlan) -> None:
     pytest.importorskip("torch")
     rehearsal = rehearse(make_plan("torch:compile", axes={"cache": ("warm",)}, stop={"budget": 999, "blocks": 2}))
