@@ -54,6 +54,13 @@ def test_a_log_that_is_too_long_ends_the_job_and_keeps_its_beginning(tmp_path: P
     assert (tmp_path / "log").stat().st_size == 1 << 20
 
 
+def test_a_log_that_somebody_has_deleted_is_not_too_long(tmp_path: Path) -> None:
+    bounds = Bounds(Limits(), tmp_path / "gone", Leaf(Files()))
+    bounds.look_at_log()
+    bounds.cut_log()
+    assert not (tmp_path / "gone").exists()
+
+
 def test_open_files_are_limited_and_no_core_is_dumped(tmp_path: Path) -> None:
     last = run(tmp_path, "opens", files=100).events[-1]
     assert isinstance(last, Failure)
