@@ -98,7 +98,13 @@ def lock(name: str, file: Path | None, output: Path | None) -> Exit:
 
 
 def prune(names: Sequence[str], *, everything: bool, as_json: bool) -> None:
-    """Remove environments: those that are named, all, or those that nothing means any more."""
+    """Remove environments: those that are named, all, or those that nothing means any more.
+
+    Raises:
+        UsageError: some are named and all are meant, which cannot both be; nothing is removed.
+    """
+    if names and everything:
+        raise UsageError(f"prune removes {', '.join(names)} or, with --all, all environments; leave one of the two out")
     environments = Environments()
     places = upkeep.of(environments, names) if names else upkeep.superseded(environments)
     if everything:

@@ -210,6 +210,15 @@ def test_the_doctor_of_environments_finds_them_sound(user: User) -> None:
     assert any("as it was made" in finding["what"] for finding in said["findings"])
 
 
+def test_pruning_all_and_one_by_name_removes_nothing(newcomer: User) -> None:
+    newcomer.run("env", "create", "mine", "--file", "mine.toml")
+    before = sorted(newcomer.home.rglob("*"))
+    code, out, err = newcomer.run("env", "prune", "mine", "--all")
+    assert "leave one of the two out" in err
+    assert (code, out) == (2, "")
+    assert sorted(newcomer.home.rglob("*")) == before
+
+
 def test_pruning_all_leaves_nothing_but_locks(newcomer: User) -> None:
     newcomer.run("env", "create", "mine", "--file", "mine.toml")
     assert newcomer.says("env", "prune") == []
