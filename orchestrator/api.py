@@ -74,9 +74,11 @@ def load(run: str | Path = LATEST, runs: str | Path = "runs") -> Run:
     manifest, records = found.manifest(), found.records()
     asked = manifest.sweep
     return Run(
-        name=found.name, manifest=manifest, records=tuple(records),
+        name=found.name,
+        manifest=manifest,
+        records=tuple(records),
         groups=groups(records, manifest.cells, asked.baseline, asked.margin, asked.rank_by),
-    )  # fmt: skip
+    )
 
 
 def compare(one: str, other: str, runs: str | Path = "runs", *, at_face_value: bool = False) -> Compared:

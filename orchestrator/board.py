@@ -106,9 +106,14 @@ def fold(board: Board, event: SweepEvent, now_s: float) -> Board:
         case BlockStarted(block, order):
             took = (now_s - board.block_began_s,) if board.block and not board.recalled else ()
             return dataclasses.replace(
-                board, block=block, block_began_s=now_s, jobs_in_block=len(order), recalled=False,
-                blocks_s=(*board.blocks_s, *took), forecast=forecast(board.groups, board),
-            )  # fmt: skip
+                board,
+                block=block,
+                block_began_s=now_s,
+                jobs_in_block=len(order),
+                recalled=False,
+                blocks_s=(*board.blocks_s, *took),
+                forecast=forecast(board.groups, board),
+            )
         case JobStarted(spec):
             return dataclasses.replace(board, running=spec, phase=None)
         case JobSaid(Phase(name=name)):

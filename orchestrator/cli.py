@@ -20,10 +20,13 @@ RUNS = Path("runs")
 
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Measure one computation in several deep-learning frameworks, and say honestly which is faster.",
-)  # fmt: skip
+)
 
 app.add_typer(env, name="env")
 
@@ -61,21 +64,50 @@ ROOT = Annotated[Path, typer.Option("--runs", help="the folder that holds the ru
 REPORT = Annotated[bool, typer.Option("--report/--no-report", help="write report.html into the run's folder")]
 
 AXES = {
-    "frameworks", "tasks", "batch", "dtype", "threads", "device", "track", "cache", "shapes", "origin", "environment",
-}  # fmt: skip
+    "frameworks",
+    "tasks",
+    "batch",
+    "dtype",
+    "threads",
+    "device",
+    "track",
+    "cache",
+    "shapes",
+    "origin",
+    "environment",
+}
 STOP = {"budget", "precision", "blocks"}
 APART = {"file", "workloads", "workload"}
 
 
 def request(
-    file: FILE = None, suite: SUITE = None, frameworks: FRAMEWORKS = None, workloads: WORKLOADS = None,
-    workload: WORKLOAD = None, tasks: TASKS = None, batch: BATCH = None, dtype: DTYPE = None, threads: THREADS = None,
-    device: DEVICE = None, track: TRACK = None, cache: CACHE = None, shapes: SHAPES = None, origin: ORIGIN = None,
-    environment: ENV = None, baseline: BASELINE = None, margin: MARGIN = None,
-    rank_by: RANK_BY = None, budget: BUDGET = None, precision: PRECISION = None, blocks: BLOCKS = None,
-    deadline: DEADLINE = None, memory: MEMORY = None, seed: SEED = None, profile: PROFILE = None,
+    file: FILE = None,
+    suite: SUITE = None,
+    frameworks: FRAMEWORKS = None,
+    workloads: WORKLOADS = None,
+    workload: WORKLOAD = None,
+    tasks: TASKS = None,
+    batch: BATCH = None,
+    dtype: DTYPE = None,
+    threads: THREADS = None,
+    device: DEVICE = None,
+    track: TRACK = None,
+    cache: CACHE = None,
+    shapes: SHAPES = None,
+    origin: ORIGIN = None,
+    environment: ENV = None,
+    baseline: BASELINE = None,
+    margin: MARGIN = None,
+    rank_by: RANK_BY = None,
+    budget: BUDGET = None,
+    precision: PRECISION = None,
+    blocks: BLOCKS = None,
+    deadline: DEADLINE = None,
+    memory: MEMORY = None,
+    seed: SEED = None,
+    profile: PROFILE = None,
     name: NAME = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """What a file says, overridden by what the options say, as the data of a SweepSpec."""
     options = {option: value for option, value in locals().items() if option not in APART and value is not None}
     from orchestrator.specfile import load
@@ -134,8 +166,10 @@ def sweep(said: dict[str, Any], report: REPORT = True, runs: ROOT = RUNS, as_jso
 def resume(
     run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
     force: Annotated[bool, typer.Option("--force", help="even if numbers would mix; the run says so")] = False,
-    report: REPORT = True, runs: ROOT = RUNS, as_json: AS_JSON = False,
-) -> None:  # fmt: skip
+    report: REPORT = True,
+    runs: ROOT = RUNS,
+    as_json: AS_JSON = False,
+) -> None:
     """Go on with a sweep that was interrupted: what is measured is kept, what is missing is run."""
     from orchestrator import commands
 
@@ -182,8 +216,9 @@ def doctor(runs: ROOT = RUNS, as_json: AS_JSON = False) -> None:
 def selftest(
     aa: Annotated[bool, typer.Option("--aa", help="measure how often clones of one cell are told apart")] = False,
     budget: Annotated[str | None, typer.Option(help="for --aa, such as 90s, 10m or 1h (10m)")] = None,
-    runs: ROOT = RUNS, as_json: AS_JSON = False,
-) -> None:  # fmt: skip
+    runs: ROOT = RUNS,
+    as_json: AS_JSON = False,
+) -> None:
     """Try this instrument on known truth: times, equals, a disturbance, cheats, crashes. Takes about two minutes."""
     from orchestrator import proving
 
@@ -199,8 +234,9 @@ def show(
     run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
     job: Annotated[str | None, typer.Argument(help="a job's name or part of it")] = None,
     repeat: Annotated[bool, typer.Option("--repeat", help="run that job again; the run stays as it is")] = False,
-    runs: ROOT = RUNS, as_json: AS_JSON = False,
-) -> None:  # fmt: skip
+    runs: ROOT = RUNS,
+    as_json: AS_JSON = False,
+) -> None:
     """Show a run's results, or one job's whole story."""
     from orchestrator import commands
 
@@ -219,8 +255,9 @@ def compare(
     unchanged: Annotated[str | None, typer.Option(help="what cannot have changed, such as numpy,jax:jit,mlp")] = None,
     at_face_value: Annotated[bool, typer.Option("--at-face-value", help="allow nothing for day and machine")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="as a comment for a pull request")] = False,
-    runs: ROOT = RUNS, as_json: AS_JSON = False,
-) -> None:  # fmt: skip
+    runs: ROOT = RUNS,
+    as_json: AS_JSON = False,
+) -> None:
     """Say what is faster, slower or as fast in run B as in run A, and how sure that is."""
     from orchestrator import handing_on
 
@@ -241,8 +278,16 @@ def compare(
 
 
 FORMATS = (
-    "csv", "parquet", "jsonl", "markdown", "pyperf", "github-action-benchmark", "bencher", "openmetrics", "perfetto",
-)  # fmt: skip
+    "csv",
+    "parquet",
+    "jsonl",
+    "markdown",
+    "pyperf",
+    "github-action-benchmark",
+    "bencher",
+    "openmetrics",
+    "perfetto",
+)
 
 
 @app.command(epilog="Example: python -m orchestrator export latest --format csv --per job --output jobs.csv")
@@ -252,7 +297,7 @@ def export(
     per: Annotated[Literal["cell", "job", "sample"] | None, typer.Option(help="what a row is for (cell)")] = None,
     output: Annotated[Path | None, typer.Option(help="a file, written whole or not at all")] = None,
     runs: ROOT = RUNS,
-) -> None:  # fmt: skip
+) -> None:
     """Write a run in the format of another program."""
     from orchestrator import handing_on
 
@@ -271,8 +316,9 @@ def schema(kind: Annotated[str, typer.Argument(help="sweep, job, event, record o
 def report(
     run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
     output: Annotated[Path | None, typer.Option(help="the file to write; otherwise report.html in the run")] = None,
-    runs: ROOT = RUNS, as_json: AS_JSON = False,
-) -> None:  # fmt: skip
+    runs: ROOT = RUNS,
+    as_json: AS_JSON = False,
+) -> None:
     """Write a run as one HTML file that opens anywhere: the answer, pictures, tables."""
     from orchestrator import commands
 

@@ -11,7 +11,7 @@ DEFINING = Annotated[Path | None, typer.Option("--file", help="a sweep file that
 
 env = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="List, make, show, lock, remove and examine environments."
-)  # fmt: skip
+)
 
 
 @env.command("list", epilog="Example: python -m orchestrator env list")
@@ -33,8 +33,9 @@ def env_create(names: NAMES, file: DEFINING = None, as_json: AS_JSON = False) ->
 @env.command("show", epilog="Example: python -m orchestrator env show torch")
 def env_show(
     name: Annotated[str, typer.Argument(help="a name, current, or an interpreter's path")],
-    file: DEFINING = None, as_json: AS_JSON = False,
-) -> None:  # fmt: skip
+    file: DEFINING = None,
+    as_json: AS_JSON = False,
+) -> None:
     """Show what an environment is, where it is, and every package in it."""
     from orchestrator import env as commands
 
@@ -46,7 +47,7 @@ def env_lock(
     name: Annotated[str, typer.Argument(help="such as torch or tensorflow@2.20")],
     output: Annotated[Path | None, typer.Option(help="a file to write; otherwise standard output")] = None,
     file: DEFINING = None,
-) -> None:  # fmt: skip
+) -> None:
     """Write down what an environment's requirements come to: exact versions with hashes."""
     from orchestrator import env as commands
 
@@ -58,7 +59,7 @@ def env_prune(
     names: Annotated[list[str] | None, typer.Argument(help="remove these; otherwise what no name means now")] = None,
     everything: Annotated[bool, typer.Option("--all", help="remove every environment")] = False,
     as_json: AS_JSON = False,
-) -> None:  # fmt: skip
+) -> None:
     """Remove environments that are not whole or not what their name means now; those in use stay."""
     from orchestrator import env as commands
 

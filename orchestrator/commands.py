@@ -68,11 +68,17 @@ def sweep(said: Mapping[str, Any], root: Path, *, page: bool, as_json: bool, com
         began = datetime.now().astimezone()
         run = store.create(root, planned.spec.name, began)
         manifest = Manifest(
-            name=planned.spec.name, started=began.isoformat(timespec="seconds"),
-            command=tuple(command), sweep=planned.spec, seed=planned.seed, cells=planned.cells,
-            host=host.fingerprint(), environments=environments, warnings=planned.warnings,
+            name=planned.spec.name,
+            started=began.isoformat(timespec="seconds"),
+            command=tuple(command),
+            sweep=planned.spec,
+            seed=planned.seed,
+            cells=planned.cells,
+            host=host.fingerprint(),
+            environments=environments,
+            warnings=planned.warnings,
             identity=identity.of(planned.spec, planned.seed, planned.cells),
-        )  # fmt: skip
+        )
         with run.locked(about()):
             return carry_out(run, planned, manifest, console, known, Forms(page=page, as_json=as_json))
 
@@ -104,9 +110,15 @@ def resume(root: Path, name: str, *, force: bool, page: bool, as_json: bool) -> 
 
 
 def go_on(
-    run: store.Store, planned: planning.Plan, manifest: Manifest, environments: Mapping[str, EnvironmentRecord],
-    console: Console, wanted: Forms, *, force: bool,
-) -> Exit:  # fmt: skip
+    run: store.Store,
+    planned: planning.Plan,
+    manifest: Manifest,
+    environments: Mapping[str, EnvironmentRecord],
+    console: Console,
+    wanted: Forms,
+    *,
+    force: bool,
+) -> Exit:
     """Run what is missing from a run, in these environments."""
     changed = changes(run, planned, manifest, environments, force=force)
     records, damaged = run.salvage()
@@ -123,9 +135,13 @@ def go_on(
 
 
 def changes(
-    run: store.Store, planned: planning.Plan, manifest: Manifest, environments: Mapping[str, EnvironmentRecord],
-    *, force: bool,
-) -> list[str]:  # fmt: skip
+    run: store.Store,
+    planned: planning.Plan,
+    manifest: Manifest,
+    environments: Mapping[str, EnvironmentRecord],
+    *,
+    force: bool,
+) -> list[str]:
     """What has changed since a run was begun, which only `force` allows.
 
     Raises:
@@ -151,9 +167,16 @@ def about() -> str:
 
 
 def carry_out(
-    run: store.Store, planned: planning.Plan, manifest: Manifest, console: Console, known: Mapping[str, float],
-    wanted: Forms, *, earlier: Sequence[JobRecord] = (), resumed: bool = False,
-) -> Exit:  # fmt: skip
+    run: store.Store,
+    planned: planning.Plan,
+    manifest: Manifest,
+    console: Console,
+    known: Mapping[str, float],
+    wanted: Forms,
+    *,
+    earlier: Sequence[JobRecord] = (),
+    resumed: bool = False,
+) -> Exit:
     """Run a plan, or what is left of it, in the folder of its run; keep all that comes of it, and show it."""
     try:
         run.write_manifest(manifest)
@@ -169,9 +192,15 @@ def carry_out(
 
 
 def measured(
-    run: store.Store, planned: planning.Plan, manifest: Manifest, console: Console, known: Mapping[str, float],
-    earlier: Sequence[JobRecord], *, resumed: bool,
-) -> tuple[Manifest, list[JobRecord], bool]:  # fmt: skip
+    run: store.Store,
+    planned: planning.Plan,
+    manifest: Manifest,
+    console: Console,
+    known: Mapping[str, float],
+    earlier: Sequence[JobRecord],
+    *,
+    resumed: bool,
+) -> tuple[Manifest, list[JobRecord], bool]:
     """Run the jobs: the manifest as it is afterwards, all records, and whether a signal or a key ended it."""
     for line in (*catalogue.homes(planned), *(f"warning: {warning}" for warning in planned.warnings)):
         say(console, line)
@@ -180,14 +209,24 @@ def measured(
     board = Board(plan=planned, started_s=now, now_s=now, guess_s=block_s)
     host.step_aside({core for cell in planned.cells for core in planning.cpus(cell.threads, planned.available)})
     with (
-        Interrupts() as interrupts, family.guarded(), terminal_keys(console) as keys,
-        Steadfast(view(board, console, keys)) as shown, family.folder() as caches,
-    ):  # fmt: skip
+        Interrupts() as interrupts,
+        family.guarded(),
+        terminal_keys(console) as keys,
+        Steadfast(view(board, console, keys)) as shown,
+        family.folder() as caches,
+    ):
         going = Sweep(
-            plan=planned, launcher=Local(interrupts, Path(caches), keys, planned.environments), store=run, host=machine,
-            publish=shown, interrupts=interrupts, earlier=earlier, resumed=resumed, keys=keys,
+            plan=planned,
+            launcher=Local(interrupts, Path(caches), keys, planned.environments),
+            store=run,
+            host=machine,
+            publish=shown,
+            interrupts=interrupts,
+            earlier=earlier,
+            resumed=resumed,
+            keys=keys,
             enough=lambda records, block: enough(planned.spec, planned.cells, records, block),
-        )  # fmt: skip
+        )
         stopped = going.run()
     ended = {"stopped": stopped, "finished": not going.stopped_early}
     return manifest.model_copy(update=ended), going.records, going.stopped_early

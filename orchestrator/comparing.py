@@ -74,10 +74,15 @@ def compare(
     found = changes(ready, ground, after.manifest.sweep.margin)
     left = [unmeasured(each) for each in pairs if not measured(each)]
     return Compared(
-        before=before, after=after, ground=ground, changes=found, together=together(found), machines=machines,
+        before=before,
+        after=after,
+        ground=ground,
+        changes=found,
+        together=together(found),
+        machines=machines,
         software=tuple(dict.fromkeys([*versions(ready), *differences(before, after, software=True)])),
         missing=(*alone(before, after), *alone(after, before), *left),
-    )  # fmt: skip
+    )
 
 
 def pair(cell: Cell, before: Side, after: Side) -> Pair:

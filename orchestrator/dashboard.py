@@ -38,11 +38,14 @@ LAST: frozenset[PhaseName] = frozenset({"memory", "report", "ledger"})
 """Short ones, after which the next job begins, which must not have been drawn too lately to be drawn as well."""
 
 WORDS: dict[PhaseName, str] = {
-    "import": "importing the framework", "initialise": "starting the runtime",
-    "data": "drawing weights and inputs", "build": "building and compiling the model", "verify": "verifying",
+    "import": "importing the framework",
+    "initialise": "starting the runtime",
+    "data": "drawing weights and inputs",
+    "build": "building and compiling the model",
+    "verify": "verifying",
     "reference": "working out what is right",
     "warm_up": "warming up, then taking samples",
-}  # fmt: skip
+}
 LEAST_PAUSE_S = 1.0
 HEADING = 5
 """Lines of a table besides its rows."""
@@ -190,9 +193,13 @@ def draw(board: Board, height: int = 1000, keys: str = "") -> RenderableType:
     in_view = sorted(board.groups, key=lambda group: group.title != here)
     head = [
         Rule(f"plumbline sweep: {board.plan.spec.name}", align="left"),
-        progress(board), precision(board), activity(board), surroundings(board),
-        *([short(keys, "dim")] if keys else []), *troubles(in_view, board.plan.computed),
-    ]  # fmt: skip
+        progress(board),
+        precision(board),
+        activity(board),
+        surroundings(board),
+        *([short(keys, "dim")] if keys else []),
+        *troubles(in_view, board.plan.computed),
+    ]
     room, tables = height - len(head) - 1, list[RenderableType]()
     for group in in_view:
         needed = HEADING + sum(1 for _ in rows(group))

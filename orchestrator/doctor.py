@@ -380,14 +380,23 @@ def hidden(facts: Facts) -> Finding | None:
     """What could disturb without being seen."""
     host, now = facts.host, facts.now
     seen = {
-        "the CPU use of others": now.others_cores, "the load average": now.load, "CPU pressure": now.pressure_share,
-        "stolen time": now.steal_share, "throttling by a quota": now.throttled, "swapping": now.swapped_pages,
-        "throttling for heat": now.overheated, "its battery": now.on_battery,
-        "which cores are siblings": host.usable_physical_cores, "a CPU quota": host.cpu_quota,
-        "available memory": now.memory_available_bytes, "its frequency governor": host.governor,
-        "its turbo setting": host.turbo, "a hypervisor": host.hypervisor, "its clock source": host.clocksource,
+        "the CPU use of others": now.others_cores,
+        "the load average": now.load,
+        "CPU pressure": now.pressure_share,
+        "stolen time": now.steal_share,
+        "throttling by a quota": now.throttled,
+        "swapping": now.swapped_pages,
+        "throttling for heat": now.overheated,
+        "its battery": now.on_battery,
+        "which cores are siblings": host.usable_physical_cores,
+        "a CPU quota": host.cpu_quota,
+        "available memory": now.memory_available_bytes,
+        "its frequency governor": host.governor,
+        "its turbo setting": host.turbo,
+        "a hypervisor": host.hypervisor,
+        "its clock source": host.clocksource,
         "its memory layout": host.aslr,
-    }  # fmt: skip
+    }
     names = [name for name, value in seen.items() if value is None]
     if not names:
         return None
@@ -396,9 +405,33 @@ def hidden(facts: Facts) -> Finding | None:
 
 
 JUDGES: tuple[Judge, ...] = (
-    others, load, pressure, steal, throttling, swapping, heat, battery, memory, disk, cores, siblings, quota, governor,
-    turbo, virtual, clocksource, clock, layout, waiting, peaks, python, frameworks, overridden, variables, hidden,
-)  # fmt: skip
+    others,
+    load,
+    pressure,
+    steal,
+    throttling,
+    swapping,
+    heat,
+    battery,
+    memory,
+    disk,
+    cores,
+    siblings,
+    quota,
+    governor,
+    turbo,
+    virtual,
+    clocksource,
+    clock,
+    layout,
+    waiting,
+    peaks,
+    python,
+    frameworks,
+    overridden,
+    variables,
+    hidden,
+)
 
 
 def fine(about: str, what: str) -> Finding:

@@ -82,7 +82,12 @@ class Exports:
         exported = last if isinstance(last, Exported) and ending.how == "ended" else None
         judgement = judge.judge(spec, ending)
         return ExportRecord(
-            spec=spec, outcome="exported" if exported else judgement.outcome, exported=exported,
-            reason="" if exported else judgement.reason, advice="" if exported else judgement.advice, host=self.host,
-            freeze=self.environments.of(spec).freeze, outside=outside,
-        )  # fmt: skip
+            spec=spec,
+            outcome="exported" if exported else judgement.outcome,
+            exported=exported,
+            reason="" if exported else judgement.reason,
+            advice="" if exported else judgement.advice,
+            host=self.host,
+            freeze=self.environments.of(spec).freeze,
+            outside=outside,
+        )

@@ -104,9 +104,12 @@ def watched() -> Iterator[None]:
     reader, writer = os.pipe()
     quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
     pid = os.posix_spawn(
-        sys.executable, [sys.executable, "-I", "-S", watchdog.__file__, tempfile.gettempdir()], {}, setsid=True,
+        sys.executable,
+        [sys.executable, "-I", "-S", watchdog.__file__, tempfile.gettempdir()],
+        {},
+        setsid=True,
         file_actions=[(os.POSIX_SPAWN_DUP2, reader, 0), *quiet],
-    )  # fmt: skip
+    )
     os.close(reader)
     with os.fdopen(writer, "w") as leash:
         tell(leash.fileno(), f"{MARK}\n")

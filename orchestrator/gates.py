@@ -12,8 +12,10 @@ from orchestrator.errors import UsageError, unknown
 from schemas.sweep import MemoryMetric
 
 METRICS: Final[dict[str, MemoryMetric | None]] = {
-    "slower": None, "memory": "footprint", **{metric: metric for metric in MEANING}
-}  # fmt: skip
+    "slower": None,
+    "memory": "footprint",
+    **{metric: metric for metric in MEANING},
+}
 """What may be limited, and the headline of memory that it means; None: time."""
 
 

@@ -44,14 +44,18 @@ class Dialect:
 
 DIALECTS: Mapping[Version, Dialect] = {
     "v1": Dialect(
-        memory={"memory.limit_in_bytes": "{}", "memory.memsw.limit_in_bytes": "{}"}, together={},
-        peak="memory.max_usage_in_bytes", kills="memory.oom_control",
+        memory={"memory.limit_in_bytes": "{}", "memory.memsw.limit_in_bytes": "{}"},
+        together={},
+        peak="memory.max_usage_in_bytes",
+        kills="memory.oom_control",
     ),
     "v2": Dialect(
-        memory={"memory.max": "{}", "memory.swap.max": "0"}, together={"memory.oom.group": "1"},
-        peak="memory.peak", kills="memory.events",
+        memory={"memory.max": "{}", "memory.swap.max": "0"},
+        together={"memory.oom.group": "1"},
+        peak="memory.peak",
+        kills="memory.events",
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)

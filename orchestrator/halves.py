@@ -71,10 +71,13 @@ def half(root: Path, text: str) -> Half:
     for record in counted(records):
         of_cell[record.spec.cell.id].append(record)
     return Half(
-        name=f"{run.name}@{environment}" if environment else run.name, folder=run.folder.resolve(), manifest=manifest,
-        cells=cells, records={name: of_cell[cell.id] for name, cell in cells.items()},
+        name=f"{run.name}@{environment}" if environment else run.name,
+        folder=run.folder.resolve(),
+        manifest=manifest,
+        cells=cells,
+        records={name: of_cell[cell.id] for name, cell in cells.items()},
         fastest_canary_ns=canary_floor_ns(records),
-    )  # fmt: skip
+    )
 
 
 def content(cell: Cell) -> str:
@@ -88,7 +91,8 @@ def side(half: Half, name: str) -> Side:
     reports = dict(blocks(counting(records)))
     logs = {metric: memory_scores(reports, metric) for metric in MEANING}
     return Side(
-        result=result(half.cells[name], records, half.fastest_canary_ns), scores=score(records),
+        result=result(half.cells[name], records, half.fastest_canary_ns),
+        scores=score(records),
         memory={metric: by_block for metric, by_block in logs.items() if by_block},
         computed=frozenset(report.inputs_sha256 for report in reports.values()),
         versions=frozenset(
@@ -97,7 +101,7 @@ def side(half: Half, name: str) -> Side:
             for package, version in report.versions.items()
             if package.startswith(software(half.cells[name].framework))
         ),
-    )  # fmt: skip
+    )
 
 
 def software(framework: str) -> tuple[str, ...]:

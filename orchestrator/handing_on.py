@@ -19,9 +19,16 @@ from schemas.record import JobRecord, Manifest
 
 
 def compare(
-    root: Path, one: str, other: str, *, fail_on: Sequence[str], unchanged: Sequence[str], at_face_value: bool,
-    as_json: bool, as_markdown: bool,
-) -> Exit:  # fmt: skip
+    root: Path,
+    one: str,
+    other: str,
+    *,
+    fail_on: Sequence[str],
+    unchanged: Sequence[str],
+    at_face_value: bool,
+    as_json: bool,
+    as_markdown: bool,
+) -> Exit:
     """Compare two runs, and hold the gates against what changed."""
     asked = [gates.parse(text) for text in fail_on]
     compared = comparing.compare(root, one, other, unchanged=unchanged, at_face_value=at_face_value)

@@ -42,9 +42,7 @@ def code(source: Path) -> str:
     return whole.hexdigest()
 
 
-def changes(
-    manifest: Manifest, now: Identity, host: Host, environments: Mapping[str, EnvironmentRecord]
-) -> list[str]:  # fmt: skip
+def changes(manifest: Manifest, now: Identity, host: Host, environments: Mapping[str, EnvironmentRecord]) -> list[str]:
     """What is not as it was when a run began, each in words; nothing, if it may be resumed."""
     before, found = manifest.identity, []
     if before is None:
@@ -66,9 +64,7 @@ def edited(before: Sequence[Cell], after: Sequence[Cell]) -> list[str]:
     )
 
 
-def changed(
-    before: Mapping[str, EnvironmentRecord], after: Mapping[str, EnvironmentRecord]
-) -> Iterator[str]:  # fmt: skip
+def changed(before: Mapping[str, EnvironmentRecord], after: Mapping[str, EnvironmentRecord]) -> Iterator[str]:
     """What is not the same in environments of the same name, one sentence for each that has another freeze.
 
     Environments that only one side has are no change.

@@ -26,9 +26,7 @@ def beside(ours: Iterable[Entry], points: Iterable[metadata.EntryPoint], kind: t
     for point in sorted(points, key=lambda point: point.name):
         added = load(point, kind)
         if added.name in found:
-            raise UsageError(
-                f"{origin(point)} adds a {called(kind)} {added.name}, a name that is taken; uninstall it"
-            )  # fmt: skip
+            raise UsageError(f"{origin(point)} adds a {called(kind)} {added.name}, a name that is taken; uninstall it")
         found[added.name] = added
     return MappingProxyType(found)
 

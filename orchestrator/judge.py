@@ -142,12 +142,20 @@ def under(limits: Limits) -> str:
 def outside(ending: Ending, started: str, load_before: float) -> Outside:
     """The job as it was seen from here; it began at this time, under this load."""
     return Outside(
-        started=started, spawn_to_end_ns=ending.wall_ns, exit_status=ending.status, last_phase=last_phase(ending),
-        load_before=load_before, looks=ending.seen.looks, resident_peak_bytes=ending.seen.peak_bytes,
-        resident_last_bytes=ending.seen.last_bytes, memory_limit=ending.memory, control_group=ending.group.version,
-        group_peak_bytes=ending.group.peak_bytes, group_kills=ending.group.kills,
+        started=started,
+        spawn_to_end_ns=ending.wall_ns,
+        exit_status=ending.status,
+        last_phase=last_phase(ending),
+        load_before=load_before,
+        looks=ending.seen.looks,
+        resident_peak_bytes=ending.seen.peak_bytes,
+        resident_last_bytes=ending.seen.last_bytes,
+        memory_limit=ending.memory,
+        control_group=ending.group.version,
+        group_peak_bytes=ending.group.peak_bytes,
+        group_kills=ending.group.kills,
         group_refusals=ending.group.refusals,
-    )  # fmt: skip
+    )
 
 
 def transient(record: JobRecord | ExportRecord) -> bool:

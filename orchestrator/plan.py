@@ -103,17 +103,24 @@ class Plan:
         workload, theirs = self.workloads[cell.workload], self.environments.find(cell.environment).variables
         layout = random.Random(f"{self.seed}/{block}/{cell.id}")  # noqa: S311 (spread, not secrets)
         return JobSpec(
-            cell=cell, block=block, position=position, seed=DATA_SEED,
+            cell=cell,
+            block=block,
+            position=position,
+            seed=DATA_SEED,
             cpus=cpus(cell.threads, self.available) if parity else self.available,
             variables=dict(theirs) | (said | hidden if parity else {}) | framework.caches.get(cell.cache, {}),
             module=mode_of(cell).module or framework.module,
-            folder=workload.folder, package=workload.module, reference=workload.reference,
-            hash_seed=layout.randrange(2**32), padding_bytes=layout.randrange(4096),
+            folder=workload.folder,
+            package=workload.module,
+            reference=workload.reference,
+            hash_seed=layout.randrange(2**32),
+            padding_bytes=layout.randrange(4096),
             timing=self.spec.timing.model_copy(
                 update={"calls": calls or self.spec.timing.calls, "warmup_max_ns": self.warmup_max_ns}
             ),
-            deadline_s=self.spec.deadline, limits=self.spec.limits,
-        )  # fmt: skip
+            deadline_s=self.spec.deadline,
+            limits=self.spec.limits,
+        )
 
 
 def plan(spec: SweepSpec, available: tuple[int, ...]) -> Plan:

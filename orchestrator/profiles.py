@@ -30,9 +30,13 @@ class Profiles:
         profiled = last if isinstance(last, Profiled) and ending.how == "ended" else None
         judgement = judge.judge(spec, ending)
         record = ProfileRecord(
-            spec=spec, outcome="profiled" if profiled else judgement.outcome, profiled=profiled,
-            reason="" if profiled else judgement.reason, advice="" if profiled else judgement.advice,
-            outside=outside, host=self.host,
-        )  # fmt: skip
+            spec=spec,
+            outcome="profiled" if profiled else judgement.outcome,
+            profiled=profiled,
+            reason="" if profiled else judgement.reason,
+            advice="" if profiled else judgement.advice,
+            outside=outside,
+            host=self.host,
+        )
         self.store.write_profile(record)
         return record

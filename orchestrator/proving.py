@@ -39,9 +39,8 @@ def tell_apart(root: Path, budget: str, *, as_json: bool, command: Sequence[str]
     spec = validate({"name": "selftest-aa", "stop": {"budget": budget, "blocks": instrument.MOST_BLOCKS}})
     with Interrupts() as interrupts, family.guarded():
         bench = instrument.begin(
-            root, spec, clones.CELLS, command, interrupts,
-            lambda event: say(console, truth.experiment(event, BLOCKS)),
-        )  # fmt: skip
+            root, spec, clones.CELLS, command, interrupts, lambda event: say(console, truth.experiment(event, BLOCKS))
+        )
         instrument.step_aside()
         trial = instrument.tell_apart(bench)
         stopped = bench.end(f"the budget of {spec.stop.budget:g} s was used up")

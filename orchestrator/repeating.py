@@ -33,15 +33,22 @@ def repeated(manifest: Manifest, record: JobRecord) -> Iterator[tuple[JobRecord,
     plan = Plan(manifest.sweep, cells, {}, manifest.seed, available, (), workloads, homes(manifest))
     check(plan, record)
     with (
-        tempfile.TemporaryDirectory(prefix="plumbline-") as folder, tempfile.TemporaryDirectory() as caches,
-        Interrupts() as interrupts, family.guarded(),
-    ):  # fmt: skip
+        tempfile.TemporaryDirectory(prefix="plumbline-") as folder,
+        tempfile.TemporaryDirectory() as caches,
+        Interrupts() as interrupts,
+        family.guarded(),
+    ):
         host.step_aside(set(record.spec.cpus))
         beside = store.create(Path(folder), "repeated", datetime.now().astimezone())
         bench = Sweep(
-            plan=plan, store=beside, launcher=Local(interrupts, Path(caches), environments=plan.environments),
-            host=machine, enough=lambda *_: False, publish=lambda _: None, interrupts=interrupts,
-        )  # fmt: skip
+            plan=plan,
+            store=beside,
+            launcher=Local(interrupts, Path(caches), environments=plan.environments),
+            host=machine,
+            enough=lambda *_: False,
+            publish=lambda _: None,
+            interrupts=interrupts,
+        )
         if record.spec.cell.cache == "warm" and mode_of(record.spec.cell).cached:
             bench.job(record.spec.model_copy(update={"block": 0}))
         yield bench.job(record.spec), beside.log(record.spec)

@@ -67,15 +67,23 @@ class Bench:
         return self.manifest.host
 
     def measure(
-        self, spec: SweepSpec, cells: Sequence[Cell], *, hogged: frozenset[str] = frozenset(),
+        self,
+        spec: SweepSpec,
+        cells: Sequence[Cell],
+        *,
+        hogged: frozenset[str] = frozenset(),
         enough: Enough = lambda *_: False,
-    ) -> list[JobRecord]:  # fmt: skip
+    ) -> list[JobRecord]:
         """Measure these cells as a sweep does. The records are in the run's folder, and returned."""
         sweep = Sweep(
-            plan=Plan(spec, tuple(cells), {}, self.manifest.seed, self.available, ()), store=self.run, host=self.host,
-            launcher=Hogged(self.launch(self.interrupts), hogged, self.launch), interrupts=self.interrupts,
-            enough=enough, publish=self.publish,
-        )  # fmt: skip
+            plan=Plan(spec, tuple(cells), {}, self.manifest.seed, self.available, ()),
+            store=self.run,
+            host=self.host,
+            launcher=Hogged(self.launch(self.interrupts), hogged, self.launch),
+            interrupts=self.interrupts,
+            enough=enough,
+            publish=self.publish,
+        )
         sweep.run()
         return sweep.records
 
@@ -88,15 +96,24 @@ class Bench:
 
 
 def begin(
-    root: Path, spec: SweepSpec, cells: Sequence[Cell], command: Sequence[str], interrupts: Interrupts,
+    root: Path,
+    spec: SweepSpec,
+    cells: Sequence[Cell],
+    command: Sequence[str],
+    interrupts: Interrupts,
     publish: Callable[[SweepEvent], None] = lambda *_: None,
-) -> Bench:  # fmt: skip
+) -> Bench:
     """Make the folder of a run of these cells, and say in it what it is."""
     began = datetime.now().astimezone()
     manifest = Manifest(
-        name=spec.name, started=began.isoformat(timespec="seconds"), command=tuple(command), sweep=spec,
-        seed=random.SystemRandom().randrange(2**32), cells=tuple(cells), host=host.fingerprint(),
-    )  # fmt: skip
+        name=spec.name,
+        started=began.isoformat(timespec="seconds"),
+        command=tuple(command),
+        sweep=spec,
+        seed=random.SystemRandom().randrange(2**32),
+        cells=tuple(cells),
+        host=host.fingerprint(),
+    )
     run = store.create(root, spec.name, began)
     run.write_manifest(manifest)
     return Bench(run=run, manifest=manifest, available=host.cores(), interrupts=interrupts, publish=publish)
@@ -123,9 +140,11 @@ def run(promises: Sequence[Promise], bench: Bench, publish: Callable[[Promise | 
 def tried(promise: Promise, bench: Bench, clock: Callable[[], float] = time.monotonic) -> Finding:
     """Measure a promise's cells, and judge them."""
     spec = SweepSpec(
-        name="selftest", timing=promise.timing, deadline=promise.deadline_s,
+        name="selftest",
+        timing=promise.timing,
+        deadline=promise.deadline_s,
         stop=Stop(blocks=promise.blocks, budget=NO_LIMIT_S),
-    )  # fmt: skip
+    )
     start = clock()
     records = bench.measure(spec, promise.cells, hogged=promise.hogged, enough=promise.enough)
     return Finding(promise, promise.judge(records), clock() - start)

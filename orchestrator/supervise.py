@@ -74,9 +74,16 @@ class Garbled(Exception):
 
 
 def run(
-    command: Sequence[str], message: bytes, environment: Mapping[str, str], log: Path, *,
-    deadline_s: float, on_event: Callable[[Event], None], wishes: Wishes | None = None, limits: Limits = USUAL,
-) -> Ending:  # fmt: skip
+    command: Sequence[str],
+    message: bytes,
+    environment: Mapping[str, str],
+    log: Path,
+    *,
+    deadline_s: float,
+    on_event: Callable[[Event], None],
+    wishes: Wishes | None = None,
+    limits: Limits = USUAL,
+) -> Ending:
     """Run one worker to its end.
 
     `message` goes to its standard input, which is then closed; events come from its standard output; its standard
@@ -86,9 +93,13 @@ def run(
     with adopting() as family, opened(log) as log_file, Groups(MARK).leaf(limits) as group:
         hunger = Hunger(group=group.folders.get("memory"))
         process = subprocess.Popen(  # noqa: S603 (the one place that starts a worker)
-            command, env={**environment, VARIABLE: MARK}, start_new_session=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log_file,
-        )  # fmt: skip
+            command,
+            env={**environment, VARIABLE: MARK},
+            start_new_session=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log_file,
+        )
         bounds = Bounds(limits, log, group)
         bounds.impose(process.pid)
         deadlines = Deadlines(start, deadline_s, limits.phases)
@@ -118,9 +129,15 @@ def run(
 
 
 def complete(
-    command: Sequence[str], environment: Mapping[str, str], log: Path, *, output: Path | None = None,
-    interrupts: Interrupts | None = None, keep: Sequence[int] = (), deadline_s: float | None = None,
-) -> int | None:  # fmt: skip
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    log: Path,
+    *,
+    output: Path | None = None,
+    interrupts: Interrupts | None = None,
+    keep: Sequence[int] = (),
+    deadline_s: float | None = None,
+) -> int | None:
     """Run a program that is no worker, an installer say, to its end: its status, or None if it was interrupted.
 
     All that it prints is added to the log, or to `output` what it prints there. It and what it starts are ended with a
@@ -129,9 +146,14 @@ def complete(
     """
     with adopting() as family, opened(log, MORE) as said, opened(output or log, MORE) as put:
         process = subprocess.Popen(  # noqa: S603 (the command is ours)
-            command, env={**environment, VARIABLE: MARK}, start_new_session=True, pass_fds=tuple(keep),
-            stdin=subprocess.DEVNULL, stdout=put, stderr=said,
-        )  # fmt: skip
+            command,
+            env={**environment, VARIABLE: MARK},
+            start_new_session=True,
+            pass_fds=tuple(keep),
+            stdin=subprocess.DEVNULL,
+            stdout=put,
+            stderr=said,
+        )
         try:
             with _ended(process) as end, selectors.DefaultSelector() as selector:
                 selector.register(end, selectors.EVENT_READ)
@@ -164,9 +186,14 @@ def _at_last(bounds: Bounds) -> tuple[How, str]:
 
 
 def _watch(
-    process: "subprocess.Popen[bytes]", message: bytes, deadlines: Deadlines, events: list[Event],
-    on_event: Callable[[Event], None], wishes: Wishes, look: Look,
-) -> tuple[How, str]:  # fmt: skip
+    process: "subprocess.Popen[bytes]",
+    message: bytes,
+    deadlines: Deadlines,
+    events: list[Event],
+    on_event: Callable[[Event], None],
+    wishes: Wishes,
+    look: Look,
+) -> tuple[How, str]:
     assert process.stdin is not None
     assert process.stdout is not None
     os.set_blocking(process.stdout.fileno(), False)

@@ -265,9 +265,15 @@ class Sweep:
         most = self._most(spec, report)
         judgement = judge.judge(spec, ending, most)
         record = JobRecord(
-            spec=spec, outcome=judgement.outcome, reason=judgement.reason, advice=judgement.advice,
-            report=report, host=self.host, freeze=self.plan.environments.of(spec).freeze, outside=outside,
-        )  # fmt: skip
+            spec=spec,
+            outcome=judgement.outcome,
+            reason=judgement.reason,
+            advice=judgement.advice,
+            report=report,
+            host=self.host,
+            freeze=self.plan.environments.of(spec).freeze,
+            outside=outside,
+        )
         return self._keep(record)
 
     def _most(self, spec: JobSpec, report: Report | None) -> Ceiling | None:
@@ -306,8 +312,11 @@ class Sweep:
                 spec = self.plan.job(cell, 1, position, None)
                 if not self._recalled(spec):
                     judgement = judge.Judgement("unsupported", reason)
-                    self._keep(JobRecord(spec=spec, outcome="unsupported", reason=reason, advice=judgement.advice,
-                                         host=self.host))  # fmt: skip
+                    self._keep(
+                        JobRecord(
+                            spec=spec, outcome="unsupported", reason=reason, advice=judgement.advice, host=self.host
+                        )
+                    )
 
 
 def is_same(one: Cell, other: Cell) -> bool:

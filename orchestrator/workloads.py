@@ -115,9 +115,14 @@ def at(path: Path) -> Workload:
             raise UsageError(f"{folder} is no workload: it has no {needed.name}; {WRITE_ONE}")
     said = Said(file, checked(file, WorkloadFile))
     return Workload(
-        name=said.name(), summary=said.content.summary, parameters=said.parameters(), presets=said.presets(),
-        reference=said.reference(), folder=str(folder), code=code(folder),
-    )  # fmt: skip
+        name=said.name(),
+        summary=said.content.summary,
+        parameters=said.parameters(),
+        presets=said.presets(),
+        reference=said.reference(),
+        folder=str(folder),
+        code=code(folder),
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

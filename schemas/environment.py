@@ -22,9 +22,7 @@ def _free(name: str) -> str:
     return name
 
 
-EnvironmentName = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9._-]{0,39}$"), AfterValidator(_free)
-]  # fmt: skip
+EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9._-]{0,39}$"), AfterValidator(_free)]
 
 
 class EnvironmentSpec(Model):

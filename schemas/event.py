@@ -12,9 +12,27 @@ from schemas.artefact import Artefact
 from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
 
 PhaseName = Literal[
-    "start", "import", "initialise", "data", "build", "export", "load", "trace", "compile", "first_call",
-    "second_call", "new_shapes", "verify", "warm_up", "steady", "memory", "profile", "report", "ledger", "reference",
-]  # fmt: skip
+    "start",
+    "import",
+    "initialise",
+    "data",
+    "build",
+    "export",
+    "load",
+    "trace",
+    "compile",
+    "first_call",
+    "second_call",
+    "new_shapes",
+    "verify",
+    "warm_up",
+    "steady",
+    "memory",
+    "profile",
+    "report",
+    "ledger",
+    "reference",
+]
 FailureOutcome = Literal["unsupported", "wrong", "raised", "out-of-memory"]
 
 

@@ -38,9 +38,7 @@ Seconds = Annotated[
     BeforeValidator(_seconds, json_schema_input_type=PositiveFloat | Duration),
 ]
 Size = Annotated[
-    int,
-    Field(ge=1 << 20, le=1 << 50),
-    BeforeValidator(_bytes, json_schema_input_type=PositiveInt | Amount),
+    int, Field(ge=1 << 20, le=1 << 50), BeforeValidator(_bytes, json_schema_input_type=PositiveInt | Amount)
 ]
 
 

@@ -13,10 +13,25 @@ from schemas.job import Cell, JobSpec
 from schemas.sweep import SweepSpec
 
 Outcome = Literal[
-    "measured", "wrong", "unfair", "implausible", "recompiled", "nonlinear", "overhead-dominated", "unsupported",
-    "raised", "timeout", "killed", "out-of-memory", "limit-reached",
-    "garbled", "no-report", "skipped", "interrupted", "orchestrator-lost",
-]  # fmt: skip
+    "measured",
+    "wrong",
+    "unfair",
+    "implausible",
+    "recompiled",
+    "nonlinear",
+    "overhead-dominated",
+    "unsupported",
+    "raised",
+    "timeout",
+    "killed",
+    "out-of-memory",
+    "limit-reached",
+    "garbled",
+    "no-report",
+    "skipped",
+    "interrupted",
+    "orchestrator-lost",
+]
 
 
 Unlimited = Literal["unlimited"]

@@ -10,9 +10,7 @@ from schemas.environment import DEFAULT, EnvironmentSpecs
 from schemas.job import TRAINING, Cache, Count, Device, Dtype, Origin, Shaping, Task, Threads, Timing, Track
 from schemas.limits import Limits, Seconds
 
-MemoryMetric = Literal[
-    "import", "static", "compile_peak", "step_peak", "footprint", "device_peak", "device_process"
-]  # fmt: skip
+MemoryMetric = Literal["import", "static", "compile_peak", "step_peak", "footprint", "device_peak", "device_process"]
 RankBy = Literal["time", MemoryMetric]
 
 

@@ -382,9 +382,7 @@ SUITES: tuple[Suite, ...] = (
     Suite(
         name="dynamic",
         summary="graphs that the inputs decide: lengths, trees, early exits, growing state",
-        frameworks=(
-            *QUESTION, "jax:jit", "numpy:eager",
-        ),
+        frameworks=(*QUESTION, "jax:jit", "numpy:eager"),
         workloads=DYNAMIC,
         tasks=("forward", "backward"),
         budget="30m",
@@ -392,9 +390,7 @@ SUITES: tuple[Suite, ...] = (
     Suite(
         name="static",
         summary="graphs that are the same for all inputs: plain, convolutional, attending, recommending",
-        frameworks=(
-            *QUESTION, "jax:jit", "numpy:eager",
-        ),
+        frameworks=(*QUESTION, "jax:jit", "numpy:eager"),
         workloads=STATIC,
         tasks=("forward", "backward"),
         budget="60m",
@@ -410,9 +406,7 @@ SUITES: tuple[Suite, ...] = (
     Suite(
         name="all",
         summary="every workload with its forward and backward pass, in the modes of the question and others",
-        frameworks=(
-            *QUESTION, "jax:jit", "numpy:eager",
-        ),
+        frameworks=(*QUESTION, "jax:jit", "numpy:eager"),
         workloads=("rnn_cell", *DYNAMIC, *STATIC, *(operation.name for operation in OPERATIONS)),
         tasks=("forward", "backward"),
         budget="120m",
@@ -420,11 +414,9 @@ SUITES: tuple[Suite, ...] = (
     Suite(
         name="operations",
         summary="single operations, each in a near cache and in memory",
-        frameworks=(
-            "torch:eager", "torch:script", "tensorflow:eager", "tensorflow:function", "jax:jit", "numpy:eager",
-        ),
+        frameworks=("torch:eager", "torch:script", "tensorflow:eager", "tensorflow:function", "jax:jit", "numpy:eager"),
         workloads=tuple(f"{operation.name}{preset}" for operation in OPERATIONS for preset in ("", ":memory")),
         tasks=("forward", "backward"),
         budget="30m",
     ),
-)  # fmt: skip
+)

@@ -12,22 +12,40 @@ settings.register_profile("long", deadline=None, max_examples=250_000)  # pytest
 settings.load_profile("plumbline")
 
 QUIET = {
-    "run_delay_ns": (0, 0, 0), "steal_ns": (0, 0, 0), "pressure_ns": (0, 0, 0), "cpu_ns": (), "canary_ns": (9, 9, 9),
-    "involuntary_switches": 0, "major_faults": 0, "migrations": 0, "throttled": 0, "threads": 1,
-}  # fmt: skip
+    "run_delay_ns": (0, 0, 0),
+    "steal_ns": (0, 0, 0),
+    "pressure_ns": (0, 0, 0),
+    "cpu_ns": (),
+    "canary_ns": (9, 9, 9),
+    "involuntary_switches": 0,
+    "major_faults": 0,
+    "migrations": 0,
+    "throttled": 0,
+    "threads": 1,
+}
 
 
 def a_report(call_ns: int = 1000, **changes: object) -> Report:
     """Of a process whose fastest sample took `call_ns` a call, and the others one per cent more."""
     samples_ns = (101 * call_ns, 100 * call_ns, 101 * call_ns)
     plain = {
-        "versions": {"numpy": "2.0"}, "settings": (), "verification": {"checks": ()}, "inputs_sha256": "ab",
-        "phases": ({"name": "import", "wall_ns": 10**8, "cpu_ns": 10**8},
-                   {"name": "first_call", "wall_ns": 10**6, "cpu_ns": 10**6}),
-        "warmup": ((1, 9 * call_ns), (1, 2 * call_ns)), "calls": 100, "samples_ns": samples_ns,
-        "noise": QUIET | {"cpu_ns": samples_ns}, "overhead": {"null_ns": 20, "clock_ns": 30, "linearity": 2.0},
-        "work": {"flops": 1, "bytes": 1}, "ceiling": {"flops_per_s": 1e12, "bytes_per_s": 1e12}, "compilations": 0,
-    }  # fmt: skip
+        "versions": {"numpy": "2.0"},
+        "settings": (),
+        "verification": {"checks": ()},
+        "inputs_sha256": "ab",
+        "phases": (
+            {"name": "import", "wall_ns": 10**8, "cpu_ns": 10**8},
+            {"name": "first_call", "wall_ns": 10**6, "cpu_ns": 10**6},
+        ),
+        "warmup": ((1, 9 * call_ns), (1, 2 * call_ns)),
+        "calls": 100,
+        "samples_ns": samples_ns,
+        "noise": QUIET | {"cpu_ns": samples_ns},
+        "overhead": {"null_ns": 20, "clock_ns": 30, "linearity": 2.0},
+        "work": {"flops": 1, "bytes": 1},
+        "ceiling": {"flops_per_s": 1e12, "bytes_per_s": 1e12},
+        "compilations": 0,
+    }
     return Report.model_validate(plain | changes)
 
 

@@ -7,9 +7,12 @@ from pathlib import Path
 
 OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}
 OUT_OF_MEMORY_SAID = (
-    "can't allocate memory", "cannot allocate memory", "out of memory", "resource_exhausted",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "out of memory",
+    "resource_exhausted",
     "failed to map segment from shared object",
-)  # fmt: skip
+)
 OUR_OWN = Path(__file__).resolve().parent
 WORKLOADS = OUR_OWN / "workloads"
 

@@ -31,9 +31,19 @@ if TYPE_CHECKING:
     from workers.problem import Problem
 
 REPORTED = (
-    "torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "jaxlib", "onnx", "onnxscript", "onnxruntime", "openvino",
-    "numpy", "pydantic",
-)  # fmt: skip
+    "torch",
+    "tensorflow",
+    "tensorflow-cpu",
+    "keras",
+    "jax",
+    "jaxlib",
+    "onnx",
+    "onnxscript",
+    "onnxruntime",
+    "openvino",
+    "numpy",
+    "pydantic",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +109,27 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         installed, built_as = versions(getattr(framework, "distributions", ())), framework.build_info()
         check(spec)
     return Report(
-        versions=installed, build_info=built_as, settings=tuple(settings),
-        phases=ledger.costs, age_ns=memory.age_ns(), inputs_sha256=problem.sha256(),
-        verification=joined(*before, *after, again, referee=spec.reference), warmup=(*first, *trace), calls=calls,
-        samples_ns=samples, noise=seen, overhead=overhead, work=problem.work(), ceiling=ceiling,
-        unseen=slowdown, memory=needed, energy=used,
-        compilations=compiled, new_shapes=seen_first, warnings=tuple(warned),
-    )  # fmt: skip
+        versions=installed,
+        build_info=built_as,
+        settings=tuple(settings),
+        phases=ledger.costs,
+        age_ns=memory.age_ns(),
+        inputs_sha256=problem.sha256(),
+        verification=joined(*before, *after, again, referee=spec.reference),
+        warmup=(*first, *trace),
+        calls=calls,
+        samples_ns=samples,
+        noise=seen,
+        overhead=overhead,
+        work=problem.work(),
+        ceiling=ceiling,
+        unseen=slowdown,
+        memory=needed,
+        energy=used,
+        compilations=compiled,
+        new_shapes=seen_first,
+        warnings=tuple(warned),
+    )
 
 
 def built(spec: JobSpec, home: str, ledger: Ledger, settings: list[Setting]) -> Bench:
@@ -145,9 +169,10 @@ def first_calls(
     second = convert(outputs)
     with ledger.phase("verify"):
         checked = (
-            problem.check(first, 0, "first call"), problem.check(second, other, "second call"),
+            problem.check(first, 0, "first call"),
+            problem.check(second, other, "second call"),
             problem.check_training(bench.framework, step, "before all timing"),
-        )  # fmt: skip
+        )
     return ((1, first_ns), (1, second_ns)), checked
 
 
@@ -223,9 +248,7 @@ def attended(
     from workers import energy, noise
 
     before, observer, joules = framework.compilations(), noise.Observer(noise.canary()), energy.meter(device)
-    return observer, lambda calls: (
-        observer.noise(), noise.difference(before, framework.compilations()), joules(calls)
-    )  # fmt: skip
+    return observer, lambda calls: (observer.noise(), noise.difference(before, framework.compilations()), joules(calls))
 
 
 def inherited(spec: JobSpec) -> Iterator[Setting]:
@@ -281,8 +304,9 @@ def joined(*verifications: Verification, referee: str = "") -> Verification:
     reasons = [verification.reason for verification in verifications if verification.reason]
     return Verification(
         checks=tuple(check for verification in verifications for check in verification.checks),
-        reason=reasons[0] if reasons else "", referee=referee,
-    )  # fmt: skip
+        reason=reasons[0] if reasons else "",
+        referee=referee,
+    )
 
 
 @contextmanager

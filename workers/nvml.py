@@ -18,9 +18,7 @@ NOT_AVAILABLE = (1 << 64) - 1
 class ProcessInfo(ctypes.Structure):
     """nvmlProcessInfo_t, version 2."""
 
-    _fields_ = (
-        ("pid", c_uint), ("used_bytes", c_ulonglong), ("instance", c_uint), ("compute_instance", c_uint),
-    )  # fmt: skip
+    _fields_ = (("pid", c_uint), ("used_bytes", c_ulonglong), ("instance", c_uint), ("compute_instance", c_uint))
 
 
 @dataclass(frozen=True, slots=True)

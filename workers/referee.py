@@ -38,14 +38,17 @@ def run(spec: JobSpec, ledger: Ledger) -> Exported:
     check(spec)
     (written,) = (cost.wall_ns for cost in ledger.costs if cost.name == "reference")
     return Exported(
-        artefact=artefacts.described(path, written), versions=versions(), settings=settings, phases=ledger.costs,
+        artefact=artefacts.described(path, written),
+        versions=versions(),
+        settings=settings,
+        phases=ledger.costs,
         warnings=tuple(warned),
-    )  # fmt: skip
+    )
 
 
 def given(
     spec: JobSpec, kind: type[frameworks.Framework], home: str, problem: Problem, dtype: Dtype, ledger: Ledger
-) -> Given:  # fmt: skip
+) -> Given:
     """What the implementation gives in each case, computing in this dtype from what was drawn for the cell.
 
     It is configured as in the track `defaults`: what makes times comparable changes nothing about a result in float64.

@@ -16,12 +16,11 @@ from workers.errors import Malformed
 from workers.workloads import trained
 
 DRAWING = {
-    "weights": "weights(parameters, rng)", "shapes": "shapes(parameters, batch)",
+    "weights": "weights(parameters, rng)",
+    "shapes": "shapes(parameters, batch)",
     "inputs": "inputs(parameters, rng, shapes)",
-}  # fmt: skip
-COMPUTING = {
-    "forward": "forward(parameters, weights, *inputs)", "backward": "backward(parameters, weights, *inputs)",
-}  # fmt: skip
+}
+COMPUTING = {"forward": "forward(parameters, weights, *inputs)", "backward": "backward(parameters, weights, *inputs)"}
 OR_ANOTHER = 'write it, or name the implementation that is to be the reference in workload.toml: reference = "torch"'
 
 
@@ -54,8 +53,9 @@ def are_shapes(reference: Any, shapes: Any) -> None:
     if not (is_some(shapes) and all(is_some(each) and all(map(is_shape, each)) for each in shapes)):
         raise Malformed(
             "shapes(...) has to return a tuple of sets of inputs, each a tuple with one shape for each input, as in "
-            f"(((8, 32),),), not {shapes!r:.80}", place_of(reference, "shapes"),
-        )  # fmt: skip
+            f"(((8, 32),),), not {shapes!r:.80}",
+            place_of(reference, "shapes"),
+        )
 
 
 def are_inputs(reference: Any, drawn: Any, shapes: Sequence[Sequence[int]]) -> None:
@@ -73,7 +73,7 @@ def are_inputs(reference: Any, drawn: Any, shapes: Sequence[Sequence[int]]) -> N
 
 def computes(
     reference: Any, task: Task, parameters: Mapping[str, int], weights: Mapping[str, Array], inputs: Sequence[Array]
-) -> None:  # fmt: skip
+) -> None:
     """See that the reference gives arrays, or for training a loss and a gradient for each weight, in their order."""
     if task != "forward":
         are_gradients(reference, reference.backward(parameters, weights, *inputs), weights)
@@ -120,8 +120,9 @@ def has_weights(made: Any, shapes: Sequence[Sequence[int]], weights: Mapping[str
     if len(shapes) != len(due):
         raise Malformed(
             f"Model has {len(shapes)} weights, where reference.py draws {len(due)} ({listed(due)}); keep each {how}, "
-            "in this order", place,
-        )  # fmt: skip
+            "in this order",
+            place,
+        )
     for number, (shape, (name, weight)) in enumerate(zip(shapes, due.items(), strict=True), 1):
         if tuple(shape) != weight.shape:
             raise Malformed(f"Model: {differs(f'weight {number}', shape, weight)} of {name}, which comes there", place)

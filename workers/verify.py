@@ -112,9 +112,13 @@ class Expectation:
             return failed(tensor, inputs, tolerance)
         error, worst = self._errors(tensor, got)
         return Check(
-            tensor=tensor, inputs=inputs, tolerance=tolerance, passed=error <= tolerance,
-            error=error if math.isfinite(error) else None, worst=worst if math.isfinite(worst) else None,
-        )  # fmt: skip
+            tensor=tensor,
+            inputs=inputs,
+            tolerance=tolerance,
+            passed=error <= tolerance,
+            error=error if math.isfinite(error) else None,
+            worst=worst if math.isfinite(worst) else None,
+        )
 
     def _errors(self, tensor: str, got: Array) -> tuple[float, float]:
         due = self.tensors[tensor]
@@ -172,9 +176,12 @@ def of_backward(
 
 
 def of_training(
-    reference: Reference, task: Task, parameters: Parameters, weights: Mapping[str, Array],
+    reference: Reference,
+    task: Task,
+    parameters: Parameters,
+    weights: Mapping[str, Array],
     input_sets: Sequence[Sequence[Array]],
-) -> Evaluate:  # fmt: skip
+) -> Evaluate:
     """What a step on each of these sets of inputs, one after the other, gives: the losses, and how far weights moved.
 
     Moves are compared and not weights: they are small, and a weight that has hardly moved is always nearly right.

@@ -70,13 +70,19 @@ def rates(tried: Sequence[Experiment]) -> tuple[Rate, ...]:
     return (
         rate(OURS, "a pair by itself", [told_apart(*trial) for trial in pairs]),
         rate(OURS, "six clones, all 15 pairs (Holm)", [told_apart(*trial) for trial in families]),
-        rate("pyperf: t on pooled values", "a pair, processes interleaved",
-             [pooled_t(values(experiment[a]), values(experiment[b])) for experiment, (a, b) in pairs]),
-        rate("pyperf: t on pooled values", "a pair, one after the other",
-             [pooled_t(values(one), values(other)) for one, other in pooled]),
+        rate(
+            "pyperf: t on pooled values",
+            "a pair, processes interleaved",
+            [pooled_t(values(experiment[a]), values(experiment[b])) for experiment, (a, b) in pairs],
+        ),
+        rate(
+            "pyperf: t on pooled values",
+            "a pair, one after the other",
+            [pooled_t(values(one), values(other)) for one, other in pooled],
+        ),
         rate("criterion.rs: t and 1 %", "one process each", by_process(welch_beyond_threshold, single)),
         rate("torch: disjoint intervals", "one process each", by_process(disjoint, single)),
-    )  # fmt: skip
+    )
 
 
 def rate(rule: str, trial: str, claimed: Sequence[bool]) -> Rate:

@@ -13,15 +13,7 @@ from statistics import fmean
 from typing import Final
 
 from orchestrator.analysis.pairing import Sampling, told, unlike
-from orchestrator.analysis.statistics import (
-    ALPHA,
-    LOOKS,
-    Interval,
-    blocks_needed,
-    hodges_lehmann,
-    holm,
-    signed_rank_p,
-)
+from orchestrator.analysis.statistics import ALPHA, LOOKS, Interval, blocks_needed, hodges_lehmann, holm, signed_rank_p
 
 MARGIN: Final = 0.02
 """Differences below this share are too small to act on."""
@@ -115,11 +107,7 @@ class Standing:
 
 
 def compare_all(
-    scores: Mapping[str, Scores],
-    *,
-    margin: float = MARGIN,
-    alpha: float = ALPHA,
-    barred: Collection[str] = (),
+    scores: Mapping[str, Scores], *, margin: float = MARGIN, alpha: float = ALPHA, barred: Collection[str] = ()
 ) -> tuple[Comparison, ...]:
     """Every pair of cells over the blocks both have, earlier one as baseline, tested as one family (Holm).
 
@@ -236,12 +224,7 @@ def half_width_reached(comparisons: Sequence[Comparison], target: float, *, base
 
 
 def should_stop(
-    k: int,
-    comparisons: Sequence[Comparison],
-    target: float,
-    *,
-    baseline: str | None = None,
-    alpha: float = ALPHA,
+    k: int, comparisons: Sequence[Comparison], target: float, *, baseline: str | None = None, alpha: float = ALPHA
 ) -> bool:
     """Whether a sweep may end after `k` blocks: at a look where intervals are narrow enough, or at the last.
 

@@ -33,8 +33,14 @@ AGREEING = 0.9
 """So many of a cell's processes must be steady in the same way, or the cell is labelled."""
 
 DECIDING: tuple[Outcome, ...] = (
-    "wrong", "unfair", "implausible", "recompiled", "overhead-dominated", "unsupported", "measured",
-)  # fmt: skip
+    "wrong",
+    "unfair",
+    "implausible",
+    "recompiled",
+    "overhead-dominated",
+    "unsupported",
+    "measured",
+)
 """Of several outcomes of one cell, the first of these that occurred speaks for it; otherwise the latest."""
 
 

@@ -107,8 +107,16 @@ def left_out(pair: Pair, ground: Ground) -> Mapping[int, str]:
 def refused(pair: Pair, reason: str) -> Change:
     """A cell of which nothing can be said."""
     nothing = Ratio(observed=NOTHING, claimed=NOTHING)
-    return Change(cell=pair.cell, before=pair.before.result, after=pair.after.result, time=nothing, memory={},
-                  p=math.nan, verdict=None, reason=reason)  # fmt: skip
+    return Change(
+        cell=pair.cell,
+        before=pair.before.result,
+        after=pair.after.result,
+        time=nothing,
+        memory={},
+        p=math.nan,
+        verdict=None,
+        reason=reason,
+    )
 
 
 def compared(pairs: Sequence[Pair], ground: Ground, margin: float, alpha: float) -> list[Change]:
@@ -158,19 +166,26 @@ def verdict(
     """The answer to: is the second run's cell faster than the first's?"""
     typical = estimate((pair.before.scores.typical, pair.after.scores.typical), ground, alpha)
     return verdict_of(
-        claimed.interval, typical.interval, significant=significant, margin=math.log1p(margin),
+        claimed.interval,
+        typical.interval,
+        significant=significant,
+        margin=math.log1p(margin),
         barred="C" in (pair.before.result.grade, pair.after.result.grade),
-    )  # fmt: skip
+    )
 
 
 def of_memory(pairs: Sequence[Pair], ground: Ground, alpha: float) -> list[dict[MemoryMetric, Ratio]]:
     """The headlines of memory of each cell, as far as both runs have them."""
     found: list[dict[MemoryMetric, Ratio]] = [{} for _ in pairs]
     for metric in dict.fromkeys(metric for pair in pairs for metric in pair.before.memory):
-        having = [index for index, pair in enumerate(pairs)
-                  if pair.before.memory.get(metric) and pair.after.memory.get(metric)]  # fmt: skip
-        observed = [estimate((pairs[i].before.memory[metric], pairs[i].after.memory[metric]), ground, alpha)
-                    for i in having]  # fmt: skip
+        having = [
+            index
+            for index, pair in enumerate(pairs)
+            if pair.before.memory.get(metric) and pair.after.memory.get(metric)
+        ]
+        observed = [
+            estimate((pairs[i].before.memory[metric], pairs[i].after.memory[metric]), ground, alpha) for i in having
+        ]
         claimed = claims([pairs[index] for index in having], observed, ground, alpha)
         for index, one, other in zip(having, observed, claimed, strict=True):
             found[index][metric] = ratio(one, other)

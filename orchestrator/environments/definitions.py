@@ -94,9 +94,12 @@ def built_in(*, accelerated: bool) -> Iterable[Definition]:
         if framework.environment != CURRENT:
             requirement = (framework.cuda if accelerated else "") or framework.requirement
             yield Definition(
-                name=framework.environment, stem=framework.environment, origin="built in",
-                requirements=(requirement, *framework.beside), serves=framework.name,
-            )  # fmt: skip
+                name=framework.environment,
+                stem=framework.environment,
+                origin="built in",
+                requirements=(requirement, *framework.beside),
+                serves=framework.name,
+            )
         if framework.exporter:
             exporters.setdefault(framework.exporter, {}).update(framework.also_needs)
     for exporter, needed in exporters.items():
@@ -107,9 +110,14 @@ def built_in(*, accelerated: bool) -> Iterable[Definition]:
 def of(name: str, spec: EnvironmentSpec, origin: str) -> Definition:
     """A definition as somebody has written it."""
     return Definition(
-        name=name, stem=name, origin=origin, python=spec.python, requirements=spec.requirements, lock=spec.lock,
+        name=name,
+        stem=name,
+        origin=origin,
+        python=spec.python,
+        requirements=spec.requirements,
+        lock=spec.lock,
         variables=spec.variables,
-    )  # fmt: skip
+    )
 
 
 def checked(definition: Definition) -> Definition:

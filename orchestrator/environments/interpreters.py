@@ -59,9 +59,12 @@ def record(interpreter: str, python: str, found: Mapping[str, Sequence[str]]) ->
     installed = {name: digest for name, (_, digest) in found.items() if digest}
     said = json.dumps([python, packages, installed], sort_keys=True)
     return EnvironmentRecord(
-        interpreter=interpreter, python=python, packages=packages, installed=installed,
+        interpreter=interpreter,
+        python=python,
+        packages=packages,
+        installed=installed,
         freeze=hashlib.sha256(said.encode()).hexdigest()[:16],
-    )  # fmt: skip
+    )
 
 
 def contents(python: Path, names: Sequence[str]) -> Contents:

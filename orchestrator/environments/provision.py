@@ -195,11 +195,17 @@ class Workshop:
         self._run(self.installer.install(place.python, place.pinned), definition, place.log, descriptor)
         found = interpreters.contents(place.python, ())
         ready = Ready(
-            name=definition.name, asked=definition.asked, resolved=site.pinned, environment=found.record,
-            modules=tuple(sorted(found.modules)), base=str(site.interpreter.path), installer=self.installer.name,
-            made=datetime.now().astimezone().isoformat(timespec="seconds"), took_s=round(time.monotonic() - start, 1),
+            name=definition.name,
+            asked=definition.asked,
+            resolved=site.pinned,
+            environment=found.record,
+            modules=tuple(sorted(found.modules)),
+            base=str(site.interpreter.path),
+            installer=self.installer.name,
+            made=datetime.now().astimezone().isoformat(timespec="seconds"),
+            took_s=round(time.monotonic() - start, 1),
             size_bytes=place.size_bytes(),
-        )  # fmt: skip
+        )
         place.finish(ready)
         self.publish(Made(definition, ready))
         return ready
@@ -214,9 +220,7 @@ class Workshop:
         self._heed()
         with supervise.opened(log, supervise.MORE) as file:
             file.write(f"$ {' '.join(command)}\n".encode())
-        status = supervise.complete(
-            command, self.installer.variables, log, interrupts=self.interrupts, keep=keep
-        )  # fmt: skip
+        status = supervise.complete(command, self.installer.variables, log, interrupts=self.interrupts, keep=keep)
         self._heed()
         if status:
             why = explained(log.read_text(errors="replace"), definition.name, status)

@@ -131,7 +131,7 @@ def for_uv(settings: Mapping[str, str], variables: Mapping[str, str]) -> dict[st
         theirs: word(settings[ours])
         for ours, theirs, word in TRANSLATED
         if ours in settings and theirs not in variables
-    }  # fmt: skip
+    }
 
 
 def files_of_uv(variables: Mapping[str, str], places: Places) -> Iterator[Mapping[str, object]]:

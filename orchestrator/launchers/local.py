@@ -39,11 +39,15 @@ class Local:
         with self._folder(spec) as folder:
             placed = in_folder(spec, folder)
             return supervise.run(
-                [str(environment.python), "-P", str(WORKER)], placed.model_dump_json().encode(),
-                variables(os.environ, placed, self.environments.source(SOURCE)) | {"TMPDIR": str(folder)}, log,
-                deadline_s=spec.deadline_s, on_event=on_event, wishes=Wishes(self.interrupts, self.keys),
+                [str(environment.python), "-P", str(WORKER)],
+                placed.model_dump_json().encode(),
+                variables(os.environ, placed, self.environments.source(SOURCE)) | {"TMPDIR": str(folder)},
+                log,
+                deadline_s=spec.deadline_s,
+                on_event=on_event,
+                wishes=Wishes(self.interrupts, self.keys),
                 limits=spec.limits,
-            )  # fmt: skip
+            )
 
     @contextmanager
     def _folder(self, spec: JobSpec) -> Iterator[Path]:

@@ -16,10 +16,14 @@ CELLS: Final = tuple(real(20, replica) for replica in range(6))
 def promise() -> Promise:
     """Twelve blocks, the first look at which fifteen pairs can be significant."""
     return Promise(
-        name="six clones", says="of one cell measured six times over, no pair comes out as different",
-        cells=CELLS, blocks=12, judge=needing(CELLS, judge), by_chance=ALPHA,
+        name="six clones",
+        says="of one cell measured six times over, no pair comes out as different",
+        cells=CELLS,
+        blocks=12,
+        judge=needing(CELLS, judge),
+        by_chance=ALPHA,
         timing=Timing(samples=20, sample_ns=5 * MS, warmup_min_ns=50 * MS, warmup_max_ns=500 * MS),
-    )  # fmt: skip
+    )
 
 
 def judge(records: Sequence[JobRecord]) -> list[Figure]:
@@ -30,11 +34,17 @@ def judge(records: Sequence[JobRecord]) -> list[Figure]:
     widest = max(each.log_half_width for each in found)
     return [
         Figure(
-            what=f"claims about {len(found)} pairs", promised="none", got=f"{len(claims) or 'none'} ({verdicts})",
-            kept=not claims, numbers={"claims": len(claims), "pairs": len(found)},
+            what=f"claims about {len(found)} pairs",
+            promised="none",
+            got=f"{len(claims) or 'none'} ({verdicts})",
+            kept=not claims,
+            numbers={"claims": len(claims), "pairs": len(found)},
         ),
         Figure(
-            what="half-width of a ratio", promised="", got=f"at most {100 * widest:.1f} %, {found[0].blocks} blocks",
-            kept=None, numbers={"half_width": widest},
+            what="half-width of a ratio",
+            promised="",
+            got=f"at most {100 * widest:.1f} %, {found[0].blocks} blocks",
+            kept=None,
+            numbers={"half_width": widest},
         ),
-    ]  # fmt: skip
+    ]

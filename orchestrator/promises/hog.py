@@ -32,10 +32,14 @@ NOTICED: Final = 0.2
 def promise() -> Promise:
     """A cell beside a hog, the same without, and a slower one that it might be called faster than."""
     return Promise(
-        name="a hog on its core", says="noticed, filtered out, and its cell not called FASTER",
-        cells=CELLS, blocks=8, hogged=frozenset({HOGGED.id}), judge=needing(CELLS, judge),
+        name="a hog on its core",
+        says="noticed, filtered out, and its cell not called FASTER",
+        cells=CELLS,
+        blocks=8,
+        hogged=frozenset({HOGGED.id}),
+        judge=needing(CELLS, judge),
         timing=Timing(samples=60, sample_ns=6 * MS // 5, warmup_min_ns=50 * MS, warmup_max_ns=500 * MS),
-    )  # fmt: skip
+    )
 
 
 def judge(records: Sequence[JobRecord]) -> list[Figure]:
@@ -48,9 +52,12 @@ def noticed(quiet: Sequence[JobRecord], hogged: Sequence[JobRecord]) -> Figure:
     """The share of samples that the kernel's counters show to be disturbed."""
     without, beside = disturbed(quiet), disturbed(hogged)
     return Figure(
-        what="disturbed samples", promised=f"more than {100 * NOTICED:g} %", kept=beside > NOTICED,
-        got=f"{100 * beside:.0f} % ({100 * without:.0f} % without a hog)", numbers={"hogged": beside, "quiet": without},
-    )  # fmt: skip
+        what="disturbed samples",
+        promised=f"more than {100 * NOTICED:g} %",
+        kept=beside > NOTICED,
+        got=f"{100 * beside:.0f} % ({100 * without:.0f} % without a hog)",
+        numbers={"hogged": beside, "quiet": without},
+    )
 
 
 def disturbed(records: Sequence[JobRecord]) -> float:
@@ -80,17 +87,22 @@ def filtered(quiet: Sequence[JobRecord], hogged: Sequence[JobRecord]) -> list[Fi
 
 
 def little(
-    what: str, over_floor: Callable[[JobRecord], float], quiet: Sequence[JobRecord], hogged: Sequence[JobRecord],
+    what: str,
+    over_floor: Callable[[JobRecord], float],
+    quiet: Sequence[JobRecord],
+    hogged: Sequence[JobRecord],
     instead: str = "",
-) -> Figure:  # fmt: skip
+) -> Figure:
     """A figure that may differ little beside a hog and without, by the medians over processes."""
     without, beside = (statistics.median(map(over_floor, records)) for records in (quiet, hogged))
     moved = beside / without - 1
     return Figure(
-        what=what, promised=f"moved by < {100 * MOVED:g} %", kept=abs(moved) < MOVED,
+        what=what,
+        promised=f"moved by < {100 * MOVED:g} %",
+        kept=abs(moved) < MOVED,
         got=signed(moved) + (f" ({instead})" if instead else ""),
         numbers={"quiet": without, "hogged": beside, "moved": moved},
-    )  # fmt: skip
+    )
 
 
 def typical_over_floor(record: JobRecord) -> float:
@@ -117,7 +129,9 @@ def withheld(records: Sequence[JobRecord]) -> Figure:
     pair = (SLOWER, HOGGED)
     (free,), (graded,) = compared(pair, records, barred=()), compared(pair, records)
     return Figure(
-        what=f"verdict at ratio {ratio(free.ratio.estimate)}", promised="not FASTER",
-        got=f"{graded.verdict}, {free.verdict} but for its grade", numbers={"ratio": free.ratio.estimate},
+        what=f"verdict at ratio {ratio(free.ratio.estimate)}",
+        promised="not FASTER",
+        got=f"{graded.verdict}, {free.verdict} but for its grade",
+        numbers={"ratio": free.ratio.estimate},
         kept=free.verdict is Verdict.FASTER and graded.verdict is not Verdict.FASTER,
-    )  # fmt: skip
+    )

@@ -27,10 +27,13 @@ CELLS: Final = tuple(map(spin, LATENCIES_NS))
 def promise() -> Promise:
     """Five latencies, three processes each."""
     return Promise(
-        name="known latencies", says="times of known length, 10 µs to 100 ms, come out within 0.5 %",
-        cells=CELLS, blocks=3, judge=needing(CELLS, judge),
+        name="known latencies",
+        says="times of known length, 10 µs to 100 ms, come out within 0.5 %",
+        cells=CELLS,
+        blocks=3,
+        judge=needing(CELLS, judge),
         timing=Timing(samples=8, sample_ns=5 * MS, warmup_min_ns=20 * MS, warmup_max_ns=100 * MS),
-    )  # fmt: skip
+    )
 
 
 def judge(records: Sequence[JobRecord]) -> list[Figure]:
@@ -51,10 +54,12 @@ def judge(records: Sequence[JobRecord]) -> list[Figure]:
 def on_top(cost_ns: float, loop_ns: float) -> Figure:
     """What the shortest call takes beyond its known time, which cannot be less than nothing."""
     return Figure(
-        what=f"{duration(LATENCIES_NS[0])} call", promised="no less than that", kept=cost_ns >= 0,
+        what=f"{duration(LATENCIES_NS[0])} call",
+        promised="no less than that",
+        kept=cost_ns >= 0,
         got=f"{duration(cost_ns)} on top (loop: {duration(loop_ns)})",
         numbers={"on_top_ns": cost_ns, "loop_ns": loop_ns},
-    )  # fmt: skip
+    )
 
 
 def step(before: int, after: int, floors: Mapping[int, float]) -> Figure:
@@ -71,6 +76,9 @@ def within(what: str, truth_ns: float, got_ns: float) -> Figure:
     """A time that has to be what it is known to be."""
     error = got_ns / truth_ns - 1
     return Figure(
-        what=what, promised=f"{duration(truth_ns)} ± {100 * TOLERANCE:g} %", kept=abs(error) <= TOLERANCE,
-        got=f"{duration(got_ns)} ({signed(error)})", numbers={"truth_ns": truth_ns, "got_ns": got_ns, "error": error},
-    )  # fmt: skip
+        what=what,
+        promised=f"{duration(truth_ns)} ± {100 * TOLERANCE:g} %",
+        kept=abs(error) <= TOLERANCE,
+        got=f"{duration(got_ns)} ({signed(error)})",
+        numbers={"truth_ns": truth_ns, "got_ns": got_ns, "error": error},
+    )

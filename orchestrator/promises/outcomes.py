@@ -8,24 +8,36 @@ from schemas.job import Cell, Timing
 from schemas.record import JobRecord, Outcome
 
 LARGE: Final[Mapping[str, object]] = {
-    "workload": "mlp", "batch": 64, "parameters": {"input": 32, "width": 512, "depth": 3, "output": 10},
-}  # fmt: skip
+    "workload": "mlp",
+    "batch": 64,
+    "parameters": {"input": 32, "width": 512, "depth": 3, "output": 10},
+}
 """So much arithmetic that a call which does not do it is faster than the machine can be."""
 
 SMALL: Final[Mapping[str, object]] = {
-    "workload": "mlp", "parameters": {"input": 32, "width": 64, "depth": 3, "output": 10},
-}  # fmt: skip
+    "workload": "mlp",
+    "parameters": {"input": 32, "width": 64, "depth": 3, "output": 10},
+}
 """So little that a call which does not do it is no faster than a machine can be."""
 
 TINY: Final[Mapping[str, object]] = {"workload": "synthetic", "parameters": {"spin_ns": 0, "hold_mib": 0}}
 
 CHEATS: Final[Mapping[str, Outcome]] = {
-    "wrong": "wrong", "garbage": "wrong", "constant": "wrong", "unused": "wrong",
-    "remembered": "implausible", "deferred": "implausible", "recompiling": "recompiled",
-}  # fmt: skip
+    "wrong": "wrong",
+    "garbage": "wrong",
+    "constant": "wrong",
+    "unused": "wrong",
+    "remembered": "implausible",
+    "deferred": "implausible",
+    "recompiling": "recompiled",
+}
 FAULTS: Final[Mapping[str, Outcome]] = {
-    "crash": "killed", "raise": "raised", "hang": "timeout", "chatter": "measured", "deferred": "overhead-dominated",
-}  # fmt: skip
+    "crash": "killed",
+    "raise": "raised",
+    "hang": "timeout",
+    "chatter": "measured",
+    "deferred": "overhead-dominated",
+}
 """`deferred` is here too: with nothing to compute, what is left of a call is the timing loop."""
 
 DUE: Final[Sequence[tuple[Cell, Outcome]]] = [
@@ -39,10 +51,14 @@ DEADLINE_S: Final = 6.0
 def promise() -> Promise:
     """One job each."""
     return Promise(
-        name="broken on purpose", says="no cheat and no failure passes for a measurement",
-        cells=tuple(cell for cell, _ in DUE), blocks=1, deadline_s=DEADLINE_S, judge=judge,
+        name="broken on purpose",
+        says="no cheat and no failure passes for a measurement",
+        cells=tuple(cell for cell, _ in DUE),
+        blocks=1,
+        deadline_s=DEADLINE_S,
+        judge=judge,
         timing=Timing(samples=10, sample_ns=MS, warmup_min_ns=10 * MS, warmup_max_ns=100 * MS),
-    )  # fmt: skip
+    )
 
 
 def judge(records: Sequence[JobRecord]) -> list[Figure]:

@@ -19,11 +19,15 @@ TARGET: Final = 0.02
 def promise() -> Promise:
     """Two cells, up to sixteen blocks; fewer if a sweep would stop."""
     return Promise(
-        name="a twin 3 % slower", says="SLOWER within 16 blocks, by an interval that covers 1.03",
-        cells=CELLS, blocks=MOST_BLOCKS, judge=needing(CELLS, judge), by_chance=ALPHA,
+        name="a twin 3 % slower",
+        says="SLOWER within 16 blocks, by an interval that covers 1.03",
+        cells=CELLS,
+        blocks=MOST_BLOCKS,
+        judge=needing(CELLS, judge),
+        by_chance=ALPHA,
         enough=lambda records, block: should_stop(block, compared(CELLS, records), TARGET),
         timing=Timing(samples=10, sample_ns=5 * MS, warmup_min_ns=20 * MS, warmup_max_ns=200 * MS),
-    )  # fmt: skip
+    )
 
 
 def judge(records: Sequence[JobRecord]) -> list[Figure]:
@@ -33,12 +37,17 @@ def judge(records: Sequence[JobRecord]) -> list[Figure]:
     times = found.ratio
     return [
         Figure(
-            what="verdict", promised=str(Verdict.SLOWER), kept=found.verdict is Verdict.SLOWER,
-            got=f"{found.verdict}, {found.blocks} blocks ({grades})", numbers={"blocks": found.blocks},
+            what="verdict",
+            promised=str(Verdict.SLOWER),
+            kept=found.verdict is Verdict.SLOWER,
+            got=f"{found.verdict}, {found.blocks} blocks ({grades})",
+            numbers={"blocks": found.blocks},
         ),
         Figure(
-            what="ratio", promised=f"covers {RATIO:g}", kept=times.low <= RATIO <= times.high,
+            what="ratio",
+            promised=f"covers {RATIO:g}",
+            kept=times.low <= RATIO <= times.high,
             got=f"{times.estimate:.5f} ({times.low:.5f}–{times.high:.5f})",
             numbers={"estimate": times.estimate, "low": times.low, "high": times.high},
         ),
-    ]  # fmt: skip
+    ]

@@ -52,9 +52,7 @@ def lacking(here: Environments, framework: Framework) -> str:
 def show_list(console: Console, known: Seen | None = None) -> None:
     """The same as tables. The instrument's many modes are for tests, and take one row."""
     name = Column("mode", no_wrap=True)
-    modes = Table(
-        name, "what it is", "environment", title="Frameworks and their modes", title_justify="left", **PLAIN
-    )  # fmt: skip
+    modes = Table(name, "what it is", "environment", title="Frameworks and their modes", title_justify="left", **PLAIN)
     here = Environments()
     for framework in frameworks().values():
         state = making.state(here.find(framework.environment))
@@ -128,7 +126,9 @@ def plan_document(plan: Plan, known: Mapping[str, float]) -> dict[str, Any]:
         "sweep": plan.spec.model_dump(mode="json"),
         "cells": [
             {
-                "id": cell.id, "cell": cell.model_dump(mode="json"), "unsupported": plan.refused.get(cell.id),
+                "id": cell.id,
+                "cell": cell.model_dump(mode="json"),
+                "unsupported": plan.refused.get(cell.id),
                 "job_s": None if cell.id in plan.refused else job_s(cell, timing, known),
             }
             for cell in plan.cells
@@ -141,7 +141,7 @@ def plan_document(plan: Plan, known: Mapping[str, float]) -> dict[str, Any]:
         "total_s": blocks * block,
         "warnings": list(plan.warnings),
         "workloads": [workload.model_dump(mode="json") for workload in strangers(plan)],
-    }  # fmt: skip
+    }
 
 
 def strangers(plan: Plan) -> list[Workload]:

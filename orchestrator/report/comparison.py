@@ -40,9 +40,13 @@ def show(console: Console, compared: Compared, judged: Sequence[Judged]) -> None
 def table(name: str, changes: Sequence[Change]) -> Table:
     """One computation: a row for each mode."""
     drawn = Table(
-        title=Text(printable(name)), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=0,
+        title=Text(printable(name)),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=0,
         show_edge=False,
-    )  # fmt: skip
+    )
     drawn.add_column("mode")
     for heading in ("A\nB", "n", "B over A\n(95 % interval)", "memory"):
         drawn.add_column(heading, justify="right", no_wrap=True)
@@ -91,7 +95,9 @@ def document(compared: Compared, judged: Sequence[Judged]) -> dict[str, Any]:
         "apart_s": compared.apart_s,
         "machines": list(compared.machines),
         "software": list(compared.software),
-        "together": None if compared.together is None else {
+        "together": None
+        if compared.together is None
+        else {
             "cells": compared.together.cells,
             "log_common": compared.together.common,
             "log_spread": compared.together.spread,
@@ -102,7 +108,7 @@ def document(compared: Compared, judged: Sequence[Judged]) -> dict[str, Any]:
         "gates": [of_gate(each) for each in judged],
         "basis": basis(compared),
         "sentences": sentences(compared, judged),
-    }  # fmt: skip
+    }
 
 
 def of_half(half: Half) -> dict[str, Any]:

@@ -18,12 +18,17 @@ def markdown(compared: Compared, judged: Sequence[Judged]) -> str:
     """What gates came to, warnings, one table, and the sentences."""
     failed = [each.gate.said for each in judged if each.beyond]
     state = f"beyond {', '.join(failed)}" if failed else "within its gates" if judged else "compared"
-    return "\n\n".join([
-        f"### Plumbline: B {state}",
-        quote(basis(compared)),
-        table(HEADINGS, rows(compared.changes)),
-        listing(sentences(compared, judged)),
-    ]) + "\n"  # fmt: skip
+    return (
+        "\n\n".join(
+            [
+                f"### Plumbline: B {state}",
+                quote(basis(compared)),
+                table(HEADINGS, rows(compared.changes)),
+                listing(sentences(compared, judged)),
+            ]
+        )
+        + "\n"
+    )
 
 
 def rows(changes: Sequence[Change]) -> Iterator[tuple[str, ...]]:

@@ -9,23 +9,19 @@ from typing import Any, Final
 
 import vl_convert
 
-from orchestrator.report.pictures import (
-    Spec,
-    cost,
-    memory,
-    phases,
-    ratios,
-    roofline,
-    samples,
-    schedule,
-    times,
-    warmup,
-)  # fmt: skip
+from orchestrator.report.pictures import Spec, cost, memory, phases, ratios, roofline, samples, schedule, times, warmup
 
 SPECS: Final[dict[str, Spec]] = {
-    "times": times.SPEC, "ratios": ratios.SPEC, "cost": cost.SPEC, "phases": phases.SPEC, "memory": memory.SPEC,
-    "warmup": warmup.SPEC, "samples": samples.SPEC, "roofline": roofline.SPEC, "schedule": schedule.SPEC,
-}  # fmt: skip
+    "times": times.SPEC,
+    "ratios": ratios.SPEC,
+    "cost": cost.SPEC,
+    "phases": phases.SPEC,
+    "memory": memory.SPEC,
+    "warmup": warmup.SPEC,
+    "samples": samples.SPEC,
+    "roofline": roofline.SPEC,
+    "schedule": schedule.SPEC,
+}
 
 SILENT: Final = {"aria": False}
 """The page says in words what a picture shows, and has it in a table; its marks one by one would drown that."""
@@ -36,11 +32,19 @@ CONFIG: Final[dict[str, Any]] = {
     "background": None,
     "font": "system-ui, sans-serif",
     "view": {"stroke": None},
-    "axis": SILENT | TEXT | {"titleFontWeight": "normal", "gridColor": "var(--grid)", "domainColor": "var(--faint)",
-                    "tickColor": "var(--faint)", "labelLimit": 240},
-    "legend": SILENT | TEXT | {"orient": "bottom", "direction": "horizontal", "labelLimit": 240, "symbolSize": 90,
-                      "symbolOpacity": 1},
-}  # fmt: skip
+    "axis": SILENT
+    | TEXT
+    | {
+        "titleFontWeight": "normal",
+        "gridColor": "var(--grid)",
+        "domainColor": "var(--faint)",
+        "tickColor": "var(--faint)",
+        "labelLimit": 240,
+    },
+    "legend": SILENT
+    | TEXT
+    | {"orient": "bottom", "direction": "horizontal", "labelLimit": 240, "symbolSize": 90, "symbolOpacity": 1},
+}
 WIDE: Final[Spec] = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
 """As wide as the page has room for, unless a picture says otherwise."""
 

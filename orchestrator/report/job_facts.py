@@ -20,9 +20,11 @@ WIDTH: Final = 60
 """Signs of a plot: with its name and its ends it fits 80 columns."""
 
 CLASSES: Final = {
-    "flat": "steady from the first call on", "warm-up": "steady from call {call:,} on", "none": "not steady by its end",
+    "flat": "steady from the first call on",
+    "warm-up": "steady from call {call:,} on",
+    "none": "not steady by its end",
     "slow-down": "slower from call {call:,} on than before",
-}  # fmt: skip
+}
 
 
 def happened(record: JobRecord) -> Facts:

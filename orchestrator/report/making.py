@@ -73,9 +73,17 @@ def table(environments: Iterable[Environment], *, accelerated: bool) -> Table:
     """A row for each environment that a sweep needs."""
     build = "an NVIDIA GPU is here: built-in ones take CUDA builds" if accelerated else "no NVIDIA GPU: CPU builds"
     drawn = Table(
-        "environment", "Python", "asked for", "state", title=f"Environments ({build})", title_justify="left",
-        title_style="", box=box.SIMPLE_HEAD, padding=0, show_edge=False,
-    )  # fmt: skip
+        "environment",
+        "Python",
+        "asked for",
+        "state",
+        title=f"Environments ({build})",
+        title_justify="left",
+        title_style="",
+        box=box.SIMPLE_HEAD,
+        padding=0,
+        show_edge=False,
+    )
     for each in environments:
         said = document(each)
         large = f", {size(said['size_bytes'])}" if said["size_bytes"] else ""

@@ -34,7 +34,7 @@ from orchestrator.report.pictures import (
     schedule,
     times,
     warmup,
-)  # fmt: skip
+)
 from orchestrator.report.units import duration, printable
 from orchestrator.report.words import compiled, deprecations, sentences
 from schemas.record import JobRecord, Manifest
@@ -85,18 +85,28 @@ def page(run: str, manifest: Manifest, records: Sequence[JobRecord], groups: Seq
     found = processes(records)
     results = [result for group in groups for result in group.results]
     return template().render(
-        run=run, manifest=manifest, names=names, few=len(groups) <= FEW, many=len(groups) > MANY,
+        run=run,
+        manifest=manifest,
+        names=names,
+        few=len(groups) <= FEW,
+        many=len(groups) > MANY,
         parts=[part(group, found, canary_ns) for group in groups],
         refused=[row for group in groups for row in refused(group)],
-        cells=len(results), notes=deprecations(results),
-        schedule=schedule.figure(counted, canary_ns), machine=summary(manifest.host),
+        cells=len(results),
+        notes=deprecations(results),
+        schedule=schedule.figure(counted, canary_ns),
+        machine=summary(manifest.host),
         environments=[*making.summaries(manifest.environments)],
         host=Table(("what", "value"), tuple(facts(manifest.host.model_dump(mode="json", exclude_none=True)))),
-        command=again.command(manifest), asked=again.sweep_file(manifest),
-        style=asset("page.css"), library=Markup(drawing.script()), script=own,  # noqa: S704 - no record's
+        command=again.command(manifest),
+        asked=again.sweep_file(manifest),
+        style=asset("page.css"),
+        library=Markup(drawing.script()),
+        script=own,  # noqa: S704 - no record's
         hashes=" ".join(hash_of(text) for text in (drawing.script(), own)),
-        specifications=drawing.specifications(), config=drawing.CONFIG,
-    )  # fmt: skip
+        specifications=drawing.specifications(),
+        config=drawing.CONFIG,
+    )
 
 
 def part(group: Group, found: Mapping[str, Sequence[JobRecord]], canary_ns: float) -> Part:
@@ -110,20 +120,27 @@ def part(group: Group, found: Mapping[str, Sequence[JobRecord]], canary_ns: floa
         sentences=sentences(group),
         figures=list(figures(section, canary_ns)),
         row=Row(
-            cells=(), frameworks=tuple(dict.fromkeys(cell.framework for cell in cells)),
-            workload=cells[0].workload, task=cells[0].task,
+            cells=(),
+            frameworks=tuple(dict.fromkeys(cell.framework for cell in cells)),
+            workload=cells[0].workload,
+            task=cells[0].task,
         ),
         modes=section.modes,
-    )  # fmt: skip
+    )
 
 
 def figures(section: Section, canary_ns: float) -> Iterator[Figure]:
     """The pictures of one group, as far as there is something to draw."""
     yield times.figure(section)
     for found in (
-        *cost.figures(section), ratios.figure(section), phases.figure(section), memory.figure(section),
-        warmup.figure(section), roofline.figure(section), samples.figure(section, canary_ns),
-    ):  # fmt: skip
+        *cost.figures(section),
+        ratios.figure(section),
+        phases.figure(section),
+        memory.figure(section),
+        warmup.figure(section),
+        roofline.figure(section),
+        samples.figure(section, canary_ns),
+    ):
         if found is not None:
             yield found
 
@@ -187,8 +204,10 @@ def refused(group: Group) -> Iterator[Row]:
             advice = f"{each.reason} → {each.advice}" if each.advice else each.reason
             yield Row(
                 cells=(each.label, each.outcome or "not run", time, advice, group.title),
-                frameworks=(each.cell.framework,), workload=each.cell.workload, task=each.cell.task,
-            )  # fmt: skip
+                frameworks=(each.cell.framework,),
+                workload=each.cell.workload,
+                task=each.cell.task,
+            )
 
 
 def hash_of(script: str) -> str:
@@ -207,10 +226,13 @@ def asset(name: str) -> Markup:
 def template() -> Template:
     """The frame of the page. Whatever is put into it is escaped, unless it is marked as ours."""
     room = Environment(
-        loader=PackageLoader("orchestrator.report", "assets"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+        loader=PackageLoader("orchestrator.report", "assets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
         finalize=lambda value: value if isinstance(value, Markup) else shown(value),
-    )  # fmt: skip
+    )
     room.filters["data"] = lambda value: htmlsafe_json_dumps(value, separators=(",", ":"), ensure_ascii=False)
     room.globals["drawn"] = data
     return room.get_template("page.html")

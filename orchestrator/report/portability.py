@@ -33,9 +33,13 @@ def tables(group: Group) -> Iterator[Table]:
         drawn.add_column(heading, justify="right", no_wrap=True)
     for result, found in rows:
         drawn.add_row(
-            result.label, mode_of(result.cell).saves, size(found.size_bytes), duration(found.written_ns),
-            duration(found.load_ns.estimate), duration(result.first_ns.estimate),
-        )  # fmt: skip
+            result.label,
+            mode_of(result.cell).saves,
+            size(found.size_bytes),
+            duration(found.written_ns),
+            duration(found.load_ns.estimate),
+            duration(result.first_ns.estimate),
+        )
     yield drawn
 
 

@@ -63,9 +63,12 @@ def of_result(result: Result) -> Row:
     """What all processes of a cell come to."""
     sound = result.outcome == "measured"
     times: Named = {
-        "floor": result.floor_ns, "typical": result.typical_ns, "first_result": result.first_ns,
-        "second_call": result.second_ns, "to_steady": result.steady_ns,
-    }  # fmt: skip
+        "floor": result.floor_ns,
+        "typical": result.typical_ns,
+        "first_result": result.first_ns,
+        "second_call": result.second_ns,
+        "to_steady": result.steady_ns,
+    }
     memory: Named = {str(metric): interval for metric, interval in result.memory.items()}
     return {
         **of_cell(result.cell),

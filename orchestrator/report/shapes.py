@@ -68,7 +68,9 @@ def document(found: NewShapes | None) -> dict[str, Any] | None:
         **{
             name: None if math.isnan(interval.estimate) else interval.estimate
             for name, interval in (
-                ("first_call_ns", found.first_ns), ("next_call_ns", found.later_ns), ("first_calls_ns", found.total_ns),
+                ("first_call_ns", found.first_ns),
+                ("next_call_ns", found.later_ns),
+                ("first_calls_ns", found.total_ns),
             )
         },
-    }  # fmt: skip
+    }

@@ -41,9 +41,8 @@ def entry(environments: Environments, name: str) -> dict[str, Any]:
 def show_inventory(console: Console, said: dict[str, Any]) -> None:
     """The same as a table, with what all take together below."""
     table = Table(
-        "environment", "state", "Python", "asked for", "freeze", "size", box=box.SIMPLE_HEAD, padding=0,
-        show_edge=False,
-    )  # fmt: skip
+        "environment", "state", "Python", "asked for", "freeze", "size", box=box.SIMPLE_HEAD, padding=0, show_edge=False
+    )
     for each in said["environments"]:
         if each["problem"]:
             table.add_row(Text(printable(each["name"])), Text(printable(each["problem"])))

@@ -8,6 +8,10 @@ from rich.text import Text
 def plain(title: str) -> Table:
     """An empty table under a title."""
     return Table(
-        title=Text(title), title_justify="left", title_style="", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
+        title=Text(title),
+        title_justify="left",
+        title_style="",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
         show_edge=False,
-    )  # fmt: skip
+    )

@@ -21,9 +21,13 @@ PARTS = (breakeven, shapes, portability, memory)
 
 
 def show(
-    console: Console, groups: Sequence[Group], stopped: str, where: str, machine: str,
+    console: Console,
+    groups: Sequence[Group],
+    stopped: str,
+    where: str,
+    machine: str,
     looked_at: Sequence[ProfileRecord] = (),
-) -> None:  # fmt: skip
+) -> None:
     """Print everything that a sweep found out."""
     for group in groups:
         console.print()
@@ -92,9 +96,14 @@ def ranked(result: Result, standing: Standing | None, comparison: Comparison | N
     verdict = alone if comparison is None else folded(comparison.verdict)
     times = "1" if comparison is None else with_interval(comparison.ratio)
     return (
-        label(result), duration(result.floor_ns.estimate), times, place, duration(result.first_ns.estimate),
-        f"{result.jobs} {result.grade}", verdict,
-    )  # fmt: skip
+        label(result),
+        duration(result.floor_ns.estimate),
+        times,
+        place,
+        duration(result.first_ns.estimate),
+        f"{result.jobs} {result.grade}",
+        verdict,
+    )
 
 
 def folded(verdict: str) -> str:

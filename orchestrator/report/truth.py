@@ -75,11 +75,13 @@ def conclusion(findings: Sequence[Finding]) -> str:
     if not broken:
         return f"All {len(findings)} promises were kept, {took}."
     names = ", ".join(promise.name for promise in broken)
-    return " ".join([
-        f"{len(broken)} of {len(findings)} promises fell short, {took}: {names}.",
-        "Until they are kept, trust no comparison made on this machine; quiet it and try again.",
-        *(chance(promise) for promise in broken if promise.by_chance),
-    ])  # fmt: skip
+    return " ".join(
+        [
+            f"{len(broken)} of {len(findings)} promises fell short, {took}: {names}.",
+            "Until they are kept, trust no comparison made on this machine; quiet it and try again.",
+            *(chance(promise) for promise in broken if promise.by_chance),
+        ]
+    )
 
 
 def chance(promise: Promise) -> str:
@@ -113,9 +115,12 @@ def of_finding(finding: Finding) -> dict[str, Any]:
 def of_figure(figure: Figure) -> dict[str, Any]:
     """One figure. `kept` is null for what is shown and not judged."""
     return {
-        "what": figure.what, "promised": figure.promised, "got": figure.got, "kept": figure.kept,
+        "what": figure.what,
+        "promised": figure.promised,
+        "got": figure.got,
+        "kept": figure.kept,
         "numbers": {name: finite(value) for name, value in figure.numbers.items()},
-    }  # fmt: skip
+    }
 
 
 def experiment(event: SweepEvent, blocks: int) -> str:
@@ -144,9 +149,12 @@ def rates_table(rates: Sequence[Rate]) -> Table:
     for rate in rates:
         share = rate.interval
         drawn.add_row(
-            rate.rule, rate.trial, f"{rate.claims}/{rate.trials}", percent(share.estimate),
+            rate.rule,
+            rate.trial,
+            f"{rate.claims}/{rate.trials}",
+            percent(share.estimate),
             f"{100 * share.low:.1f}–{100 * share.high:.1f}",
-        )  # fmt: skip
+        )
     return drawn
 
 

@@ -22,9 +22,14 @@ UNSTEADY: dict[Steadiness, str] = {
 def sentences(group: Group) -> list[str]:
     """The answer for one group: the fastest, what compiling did and when it has paid, and what lies between."""
     answers = [
-        *fastest(group), *compiled(group), *breakeven.sentences(group), *shapes.sentences(group),
-        *portability.sentences(group), *across(group), *versions(group),
-    ]  # fmt: skip
+        *fastest(group),
+        *compiled(group),
+        *breakeven.sentences(group),
+        *shapes.sentences(group),
+        *portability.sentences(group),
+        *across(group),
+        *versions(group),
+    ]
     reservations = [*unranked(group), *refused(group), *doubts(group), *allotted(group), *refereed(group)]
     every = [*answers, *reservations, *clone(group)]
     return [printable(sentence) for sentence in every]

@@ -40,8 +40,11 @@ def of_torch() -> Callable[[], Any]:
 
     x, prev_h, cell = torch.randn(1, 10), torch.randn(1, 20), Cell()
     W_h, W_x = cell.W_h, cell.W_x
-    call: Any = {"eager": lambda: cell, "script": lambda: torch.jit.script(cell),
-                 "trace": lambda: torch.jit.trace(cell, (x, prev_h))}[mode]()  # type: ignore[no-untyped-call]  # fmt: skip
+    call: Any = {
+        "eager": lambda: cell,
+        "script": lambda: torch.jit.script(cell),
+        "trace": lambda: torch.jit.trace(cell, (x, prev_h)),
+    }[mode]()  # type: ignore[no-untyped-call]
 
     def step() -> Any:
         W_h.grad = W_x.grad = None

@@ -90,9 +90,13 @@ def in_one_process(*specs: JobSpec) -> Report:
     """The last of these jobs, after the others, in one process that is not the tool's."""
     inherited = {name: value for spec in specs for name, value in variables({}, spec).items()}
     done = subprocess.run(
-        [sys.executable, "-P", "-c", IN_ONE_PROCESS], input="\n".join(spec.model_dump_json() for spec in specs),
-        env=inherited, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [sys.executable, "-P", "-c", IN_ONE_PROCESS],
+        input="\n".join(spec.model_dump_json() for spec in specs),
+        env=inherited,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return Report.model_validate(json.loads(done.stdout.splitlines()[-1]))
 
 

@@ -24,9 +24,11 @@ SHOWN = ("trace", "compile", "first_call")
 def main(workloads: str = WORKLOADS, frameworks: str = "torch,tensorflow") -> None:
     """Print a row for each mode, with a column for each workload and task."""
     axes = Axes(
-        workloads=tuple(workloads.split(",")), frameworks=tuple(frameworks.split(",")), tasks=("forward", "backward"),
+        workloads=tuple(workloads.split(",")),
+        frameworks=tuple(frameworks.split(",")),
+        tasks=("forward", "backward"),
         environment=("current",),
-    )  # fmt: skip
+    )
     planned = plan(SweepSpec(axes=axes, deadline=600), host.cores())
     rows: dict[str, dict[str, str]] = defaultdict(dict)
     for cell in planned.cells:

@@ -33,9 +33,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as root, Interrupts() as interrupts:
         run = store.create(Path(root), "overhead", datetime.now(UTC))
         sweep = Sweep(
-            plan=planned, launcher=Local(interrupts), store=run, host=machine, interrupts=interrupts,
-            publish=lambda event: None, enough=lambda records, block: False,
-        )  # fmt: skip
+            plan=planned,
+            launcher=Local(interrupts),
+            store=run,
+            host=machine,
+            interrupts=interrupts,
+            publish=lambda event: None,
+            enough=lambda records, block: False,
+        )
         for pair in range(PAIRS):
             start = time.perf_counter_ns()
             sweep.job(planned.job(cell, pair + 1, 0, None))
@@ -51,8 +56,10 @@ def main() -> None:
             starts.append((phases["import"], bare_ns))
     print(f"{machine.cpu}, {machine.cores} cores; {PAIRS} pairs of torch:eager rnn_cell backward; medians")
     print(f"spawn to record on disk, less what the job is there for: {statistics.median(outside):.0f} ms")
-    print(f"import phase {statistics.median(a for a, _ in starts) / 1e6:.0f} ms, bare import of torch in a process "
-          f"of its own {statistics.median(b for _, b in starts) / 1e6:.0f} ms")  # fmt: skip
+    print(
+        f"import phase {statistics.median(a for a, _ in starts) / 1e6:.0f} ms, bare import of torch in a process "
+        f"of its own {statistics.median(b for _, b in starts) / 1e6:.0f} ms"
+    )
     print(f"added to a bare import and the job's other phases: {statistics.median(added):.0f} ms")
 
 

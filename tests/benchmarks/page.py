@@ -30,9 +30,17 @@ from schemas.sweep import SweepSpec
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu"]
 MODES = (
-    "torch:eager", "torch:trace", "torch:script", "torch:compile", "tensorflow:eager", "tensorflow:function",
-    "tensorflow:xla", "jax:eager", "jax:jit", "numpy:eager",
-)  # fmt: skip
+    "torch:eager",
+    "torch:trace",
+    "torch:script",
+    "torch:compile",
+    "tensorflow:eager",
+    "tensorflow:function",
+    "tensorflow:xla",
+    "jax:eager",
+    "jax:jit",
+    "numpy:eager",
+)
 OPENED = """() => {
   const [navigation] = performance.getEntriesByType("navigation");
   const [paint] = performance.getEntriesByName("first-contentful-paint");
@@ -58,15 +66,26 @@ def figures(base: JobRecord, count: int, blocks: int, path: Path) -> None:
     """Write the page of one run, open it, and print what both took."""
     cells = tuple(cell(number) for number in range(count))
     records = list(like(base, cells, blocks))
-    manifest = Manifest(name="large", started="2025-01-01T00:00:00+00:00", command=("sweep",), sweep=SweepSpec(),
-                        seed=1, cells=cells, host=base.host, stopped="all blocks were run", finished=True)  # fmt: skip
+    manifest = Manifest(
+        name="large",
+        started="2025-01-01T00:00:00+00:00",
+        command=("sweep",),
+        sweep=SweepSpec(),
+        seed=1,
+        cells=cells,
+        host=base.host,
+        stopped="all blocks were run",
+        finished=True,
+    )
     began = time.monotonic()
     found = groups(records, cells)
     concluded = time.monotonic()
     path.write_text(page("large", manifest, records, found))
     written = time.monotonic()
-    print(f"{count} cells, {blocks} blocks: {path.stat().st_size / 1e6:.2f} MB; results {concluded - began:.1f} s, "
-          f"page {written - concluded:.1f} s; in the browser, {opened(path)}")  # fmt: skip
+    print(
+        f"{count} cells, {blocks} blocks: {path.stat().st_size / 1e6:.2f} MB; results {concluded - began:.1f} s, "
+        f"page {written - concluded:.1f} s; in the browser, {opened(path)}"
+    )
 
 
 def measured(folder: Path) -> JobRecord:
@@ -74,8 +93,15 @@ def measured(folder: Path) -> JobRecord:
     asked = SweepSpec.model_validate({"axes": {"frameworks": ("numpy",)}, "stop": {"blocks": 1}})
     planned, run = planning.plan(asked, host.cores()), store.create(folder, "base", datetime.now().astimezone())
     with Interrupts() as interrupts:
-        Sweep(plan=planned, launcher=Local(interrupts, folder), store=run, host=host.fingerprint(),
-              publish=lambda event: None, interrupts=interrupts, enough=lambda records, block: True).run()  # fmt: skip
+        Sweep(
+            plan=planned,
+            launcher=Local(interrupts, folder),
+            store=run,
+            host=host.fingerprint(),
+            publish=lambda event: None,
+            interrupts=interrupts,
+            enough=lambda records, block: True,
+        ).run()
     return next(record for record in run.records() if record.outcome == "measured")
 
 
@@ -83,8 +109,13 @@ def cell(number: int) -> Cell:
     """The mode goes round fastest; groups differ in workload, task and size."""
     framework, _, mode = MODES[number % len(MODES)].partition(":")
     size = number // len(MODES)
-    return Cell(framework=framework, mode=mode, workload=("rnn_cell", "mlp")[size % 2],
-                task=("forward", "backward")[size // 2 % 2], parameters={"hidden": 8 + size})  # fmt: skip
+    return Cell(
+        framework=framework,
+        mode=mode,
+        workload=("rnn_cell", "mlp")[size % 2],
+        task=("forward", "backward")[size // 2 % 2],
+        parameters={"hidden": 8 + size},
+    )
 
 
 def like(base: JobRecord, cells: Sequence[Cell], blocks: int) -> Iterator[JobRecord]:
@@ -104,10 +135,12 @@ def like(base: JobRecord, cells: Sequence[Cell], blocks: int) -> Iterator[JobRec
 
 def slowed(report: Report, factor: float, rng: random.Random) -> Report:
     """The same process, slower by a factor, its samples and laps shaken a little."""
-    return report.model_copy(update={
-        "samples_ns": tuple(round(sample * factor * rng.uniform(1, 1.02)) for sample in report.samples_ns),
-        "warmup": tuple((calls, round(took * factor * rng.uniform(1, 1.05))) for calls, took in report.warmup),
-    })  # fmt: skip
+    return report.model_copy(
+        update={
+            "samples_ns": tuple(round(sample * factor * rng.uniform(1, 1.02)) for sample in report.samples_ns),
+            "warmup": tuple((calls, round(took * factor * rng.uniform(1, 1.05))) for calls, took in report.warmup),
+        }
+    )
 
 
 def opened(path: Path) -> str:

@@ -42,8 +42,10 @@ def main() -> None:
         threading.Thread(target=drain, args=(terminal,), daemon=True).start()
         shares = [share(psutil.Process(pid)) for _ in range(4)]
         os.waitpid(pid, 0)
-    print(f"{psutil.cpu_count()} cores; parent's CPU over 6 s of each of {len(shares)} steady phases of 10 s, "
-          f"dashboard on: median {statistics.median(shares):.2%} of one core, most {max(shares):.2%}")  # fmt: skip
+    print(
+        f"{psutil.cpu_count()} cores; parent's CPU over 6 s of each of {len(shares)} steady phases of 10 s, "
+        f"dashboard on: median {statistics.median(shares):.2%} of one core, most {max(shares):.2%}"
+    )
 
 
 def share(parent: psutil.Process) -> float:

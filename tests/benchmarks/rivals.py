@@ -123,8 +123,23 @@ def by_pyperf(one: Cell, other: Cell, folder: Path, *, fast: bool) -> tuple[bool
     for cell, file in ((one, "one.json"), (other, "other.json")):
         setup = f"from rivals_step import of; step, inputs = of({cell.model_dump_json()!r})"
         names = ",".join(["PYTHONPATH", *ONE_POOL])
-        run(["-m", "pyperf", "timeit", "--name", "step", "--quiet", f"--inherit-environ={names}", "--output",
-             str(folder / file), *(["--fast"] if fast else []), "--setup", setup, "step(*inputs)"])  # fmt: skip
+        run(
+            [
+                "-m",
+                "pyperf",
+                "timeit",
+                "--name",
+                "step",
+                "--quiet",
+                f"--inherit-environ={names}",
+                "--output",
+                str(folder / file),
+                *(["--fast"] if fast else []),
+                "--setup",
+                setup,
+                "step(*inputs)",
+            ]
+        )
     said = run(["-m", "pyperf", "compare_to", str(folder / "one.json"), str(folder / "other.json")])
     return "not significant" not in said, " ".join(said.split())
 

@@ -36,9 +36,12 @@ def main(text: str, file: str) -> None:
 
     step, inputs = of(text)
     timer = Timer(
-        "step(*inputs)", globals={"step": step, "inputs": inputs}, label="pair", sub_label="step",
+        "step(*inputs)",
+        globals={"step": step, "inputs": inputs},
+        label="pair",
+        sub_label="step",
         description=Path(file).stem,
-    )  # fmt: skip
+    )
     Path(file).write_bytes(pickle.dumps(timer.blocked_autorange()))
 
 

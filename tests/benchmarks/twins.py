@@ -28,8 +28,10 @@ def main(experiments: int = 20) -> None:
             found.append(bool(verdict.kept))
             print(f"{number}: {verdict.got}; ratio {ratio.got}", flush=True)
     share = clopper_pearson(sum(found), experiments)
-    print(f"{machine.cpu}, {machine.cores} cores: SLOWER in {sum(found)} of {experiments} experiments, "
-          f"{share.estimate:.0%} ({share.low:.0%} to {share.high:.0%})")  # fmt: skip
+    print(
+        f"{machine.cpu}, {machine.cores} cores: SLOWER in {sum(found)} of {experiments} experiments, "
+        f"{share.estimate:.0%} ({share.low:.0%} to {share.high:.0%})"
+    )
 
 
 if __name__ == "__main__":

@@ -87,9 +87,13 @@ class Trial:
         """Start the program here; it and all its workers carry a mark."""
         with (self.folder / "out").open("ab") as out:
             started = subprocess.Popen(
-                [*PROGRAM, *arguments], cwd=self.folder, stdout=out, stderr=out, start_new_session=True,
+                [*PROGRAM, *arguments],
+                cwd=self.folder,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
                 env=dict(os.environ) | {VARIABLE: self.mark, "PYTHONPATH": str(ROOT)},
-            )  # fmt: skip
+            )
         self.orchestrators.append(started.pid)
         return started
 

@@ -25,9 +25,31 @@ from schemas.sweep import SweepSpec
 from tests.conftest import a_report
 
 TOKENS = [
-    b"null", b"true", b"-1", b"0", b"1e999", b"NaN", b"9" * 400, b'""', b"[]", b"{}", b"[" * 500, b'"\\ud800"', b"\x00",
-    b"\xff", b"\n", b'"', b"\\", b"=", b"../", b"\x1b[31m", b"1" * 5000, b"inf", b"[[exclude]]", b"'''",
-]  # fmt: skip
+    b"null",
+    b"true",
+    b"-1",
+    b"0",
+    b"1e999",
+    b"NaN",
+    b"9" * 400,
+    b'""',
+    b"[]",
+    b"{}",
+    b"[" * 500,
+    b'"\\ud800"',
+    b"\x00",
+    b"\xff",
+    b"\n",
+    b'"',
+    b"\\",
+    b"=",
+    b"../",
+    b"\x1b[31m",
+    b"1" * 5000,
+    b"inf",
+    b"[[exclude]]",
+    b"'''",
+]
 SLOW_S = 2.0
 HOST = Host(cpu="a CPU", cores=2, memory_bytes=1 << 30, system="Linux", python="3.11.0")
 CELL = Cell(framework="numpy", mode="eager", workload="mlp", parameters={"depth": 3})

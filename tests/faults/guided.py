@@ -33,9 +33,27 @@ with atheris.instrument_imports(include=["orchestrator", "schemas", "tomllib"]):
 Json = Any
 Target = Callable[[bytes, Path], None]
 LEAVES: tuple[Json, ...] = (
-    None, True, 0, -1, 1, (1 << 63) - 1, 1 << 63, 10**400, 0.5, -1e308, 5e-324, "", "\x1b]0;x\x07", "\ud800", "9" * 400,
-    [], {}, [None], [[]], {"": 0},
-)  # fmt: skip
+    None,
+    True,
+    0,
+    -1,
+    1,
+    (1 << 63) - 1,
+    1 << 63,
+    10**400,
+    0.5,
+    -1e308,
+    5e-324,
+    "",
+    "\x1b]0;x\x07",
+    "\ud800",
+    "9" * 400,
+    [],
+    {},
+    [None],
+    [[]],
+    {"": 0},
+)
 TOML_TOKENS = ["[axes]", "[[exclude]]", "[limits]", "[stop]", "[timing]", "'''", "=", "{", "inf", "nan", "0x", "\\u"]
 
 
@@ -121,9 +139,10 @@ def main() -> None:
 
         usual = ["-timeout=2", "-max_len=16384", "-len_control=0", f"-dict={folder}/tokens", "-print_final_stats=1"]
         atheris.Setup(
-            [sys.argv[0], *usual, *options, str(folder / "corpus")], one,
+            [sys.argv[0], *usual, *options, str(folder / "corpus")],
+            one,
             **({} if name == "sweep" else {"custom_mutator": mutate}),
-        )  # fmt: skip
+        )
         atheris.Fuzz()
 
 

@@ -13,10 +13,15 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are l
 @pytest.mark.parametrize(
     ("fault", "moment_s"),
     [
-        ("worker SIGKILL", 1.0), ("worker SIGSTOP", 2.0), ("orchestrator SIGKILL", 1.5), ("power", 3.0),
-        ("orchestrator and watchdog SIGKILL", 2.5), ("half an event", 1.2), ("an event too long", 0.7),
+        ("worker SIGKILL", 1.0),
+        ("worker SIGSTOP", 2.0),
+        ("orchestrator SIGKILL", 1.5),
+        ("power", 3.0),
+        ("orchestrator and watchdog SIGKILL", 2.5),
+        ("half an event", 1.2),
+        ("an event too long", 0.7),
     ],
-)  # fmt: skip
+)
 def test_a_fault_breaks_no_promise(tmp_path: Path, fault: str, moment_s: float) -> None:
     assert trial(tmp_path, fault, "numpy", moment_s).broken == []
 

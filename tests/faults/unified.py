@@ -32,9 +32,14 @@ def main() -> None:
         init.chmod(0o755)
         kernel = ["linux.uml", "rootfstype=hostfs", "rootflags=/", "rw", "mem=2G", f"init={init}", "quiet"]
         done = subprocess.run(
-            [*kernel, "con=null", "con0=fd:0,fd:1"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-            errors="replace", check=False, timeout=900,
-        )  # fmt: skip
+            [*kernel, "con=null", "con0=fd:0,fd:1"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=900,
+        )
     print(done.stdout)
     sys.exit("the tests ended with 0" not in done.stdout)
 

@@ -41,9 +41,7 @@ def a_cell(label: str = "numpy:eager", **changes: object) -> Cell:
 
 
 def a_spec(cell: Cell | None = None, block: int = 1, position: int = 0, **changes: object) -> JobSpec:
-    plain = {
-        "cell": cell or a_cell(), "block": block, "position": position, "seed": 1, "cpus": (1,), "variables": {},
-    }  # fmt: skip
+    plain = {"cell": cell or a_cell(), "block": block, "position": position, "seed": 1, "cpus": (1,), "variables": {}}
     return JobSpec.model_validate(plain | changes)
 
 
@@ -106,12 +104,19 @@ def make_record(make_report: Callable[..., Report]) -> Callable[..., JobRecord]:
         cell: Cell | None = None, block: int = 1, outcome: str = "measured", call_ns: int = 1000, **changes: object
     ) -> JobRecord:
         plain: dict[str, object] = {
-            "spec": a_spec(cell, block), "outcome": outcome, "host": HOST,
+            "spec": a_spec(cell, block),
+            "outcome": outcome,
+            "host": HOST,
             "reason": "" if outcome == "measured" else f"because it was {outcome}",
             "report": make_report(call_ns) if outcome in ("measured", "wrong") else None,
-            "outside": {"started": "2025-01-01T00:00:00", "spawn_to_end_ns": 2 * 10**9, "exit_status": 0,
-                        "last_phase": "steady", "load_before": 0.1},
-        }  # fmt: skip
+            "outside": {
+                "started": "2025-01-01T00:00:00",
+                "spawn_to_end_ns": 2 * 10**9,
+                "exit_status": 0,
+                "last_phase": "steady",
+                "load_before": 0.1,
+            },
+        }
         return JobRecord.model_validate(plain | changes)
 
     return make
@@ -142,9 +147,16 @@ def make_run(tmp_path: Path) -> Callable[..., Store]:
         began = NOON + timedelta(seconds=at_s)
         cells = {record.spec.cell.id: record.spec.cell for record in records}
         plain = {
-            "name": name, "started": began.isoformat(), "command": (), "sweep": {"name": name}, "seed": 1, "host": HOST,
-            "cells": tuple(cells.values()), "stopped": "all blocks were run", "finished": True,
-        }  # fmt: skip
+            "name": name,
+            "started": began.isoformat(),
+            "command": (),
+            "sweep": {"name": name},
+            "seed": 1,
+            "host": HOST,
+            "cells": tuple(cells.values()),
+            "stopped": "all blocks were run",
+            "finished": True,
+        }
         run = store.create(tmp_path / "runs", name, began)
         run.write_manifest(Manifest.model_validate(plain | changes))
         for record in records:

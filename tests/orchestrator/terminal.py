@@ -28,9 +28,15 @@ class Terminal:
     """While entered, the program runs. `said` is everything that it wrote, escape codes included."""
 
     def __init__(
-        self, command: Sequence[str], folder: Path, *, columns: int = 80, lines: int = 24,
-        variables: Mapping[str, str] | None = None, patience_s: float = PATIENCE_S,
-    ) -> None:  # fmt: skip
+        self,
+        command: Sequence[str],
+        folder: Path,
+        *,
+        columns: int = 80,
+        lines: int = 24,
+        variables: Mapping[str, str] | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         self._command, self._folder = [sys.executable, "-c", TAKE_IT, *command], folder
         self._variables = {**os.environ, "TERM": "xterm-256color", **(variables or {})}
         self._screen = pyte.Screen(columns, lines)
@@ -43,9 +49,14 @@ class Terminal:
         self._size()
         self.before = termios.tcgetattr(self._inner)
         self._process = subprocess.Popen(
-            self._command, cwd=self._folder, env=self._variables, start_new_session=True,
-            stdin=self._inner, stdout=self._inner, stderr=self._inner,
-        )  # fmt: skip
+            self._command,
+            cwd=self._folder,
+            env=self._variables,
+            start_new_session=True,
+            stdin=self._inner,
+            stdout=self._inner,
+            stderr=self._inner,
+        )
         return self
 
     def __exit__(

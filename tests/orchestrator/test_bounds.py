@@ -26,9 +26,14 @@ DOUBLES = Path(__file__).resolve().parents[1] / "doubles"
 def run(folder: Path, double: str, message: bytes = b"", **limits: object) -> Ending:
     command = [sys.executable, "-I", "-S", str(DOUBLES / f"{double}.py")]
     return supervise.run(
-        command, message, {}, folder / "log", deadline_s=60, on_event=lambda _: None,
+        command,
+        message,
+        {},
+        folder / "log",
+        deadline_s=60,
+        on_event=lambda _: None,
         limits=Limits.model_validate(limits),
-    )  # fmt: skip
+    )
 
 
 def test_a_leak_meets_the_limit_of_memory_and_can_say_so(tmp_path: Path) -> None:

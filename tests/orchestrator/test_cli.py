@@ -209,9 +209,17 @@ def test_a_new_workload_is_measured_as_it_was_written_wherever_it_was_named(tmp_
 def test_a_workload_is_one_more_beside_those_that_commas_separate(inside: Inside, tmp_path: Path) -> None:
     inside("new-workload", "mine", "--at", str(tmp_path / "at"))
     said = inside(
-        "plan", "--frameworks", "numpy", "--workloads", "rnn,mlp", "--workload", "at/mine:width=2", "--workload",
-        "rnn_cell", "--json",
-    )  # fmt: skip
+        "plan",
+        "--frameworks",
+        "numpy",
+        "--workloads",
+        "rnn,mlp",
+        "--workload",
+        "at/mine:width=2",
+        "--workload",
+        "rnn_cell",
+        "--json",
+    )
     cells = [each["cell"]["workload"] for each in json.loads(said.out)["cells"] if not each["cell"]["replica"]]
     assert cells == ["rnn", "mlp", "mine", "rnn_cell"]
 
@@ -291,8 +299,18 @@ def test_numbers_beyond_all_reason_are_planned_or_refused(inside: Inside, tmp_pa
 
 
 def test_a_job_that_failed_is_exit_code_1_and_the_others_are_kept(folder: Path, swept: Said) -> None:
-    said = run(folder, "sweep", "quick.toml", "--frameworks", "synthetic:raise,synthetic:wrong", "--blocks", "1",
-               "--runs", "failing", "--no-report")  # fmt: skip
+    said = run(
+        folder,
+        "sweep",
+        "quick.toml",
+        "--frameworks",
+        "synthetic:raise,synthetic:wrong",
+        "--blocks",
+        "1",
+        "--runs",
+        "failing",
+        "--no-report",
+    )
     assert said.code == Exit.SOME_JOBS_FAILED
     assert "report.html" not in said.out
     assert list(folder.glob("failing/*/report.html")) == []
@@ -348,8 +366,11 @@ def order(record: JobRecord) -> tuple[int, int]:
 def test_help_does_not_wait_for_numpy(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "orchestrator", "sweep", "-h"],
-        cwd=tmp_path, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert "--frameworks" in done.stdout
     assert "orchestrator.cli" in done.stderr
     assert "numpy" not in done.stderr

@@ -28,9 +28,16 @@ def swept(make_cell: MakeCell, make_records: MakeRecords, make_run: MakeRun) -> 
     """A run of cells of these widths with these times, its blocks 10 s apart."""
 
     def make(
-        name: str, times: Mapping[int, float] = TIMES, *, at_s: float = 0, seed: int = 1, label: str = "numpy:eager",
-        environment: str = "current", step_s: float = 10, **changes: object,
-    ) -> Store:  # fmt: skip
+        name: str,
+        times: Mapping[int, float] = TIMES,
+        *,
+        at_s: float = 0,
+        seed: int = 1,
+        label: str = "numpy:eager",
+        environment: str = "current",
+        step_s: float = 10,
+        **changes: object,
+    ) -> Store:
         cells = [
             (make_cell(label, workload=WORKLOADS[width], parameters={"width": width}, environment=environment), ns)
             for width, ns in times.items()

@@ -35,9 +35,12 @@ class Screen:
 
     def __post_init__(self) -> None:
         self.console = Console(
-            file=self.file, width=80, height=60, force_terminal=self.is_terminal,
+            file=self.file,
+            width=80,
+            height=60,
+            force_terminal=self.is_terminal,
             color_system="standard" if self.is_terminal else None,
-        )  # fmt: skip
+        )
 
     def drawn(self, show: Callable[[SweepEvent], None], event: SweepEvent, at_s: float) -> bool:
         """Whether showing this event at that time wrote anything."""
@@ -134,9 +137,16 @@ def test_what_is_left_is_a_range_until_the_blocks_say_more(
 ) -> None:
     plan = make_plan("numpy", "synthetic:spin", stop={"budget": 10_000, "blocks": 32})
     fifth = Board(
-        plan=plan, started_s=0, now_s=80, guess_s=20, block=5, block_began_s=80, blocks_s=(20, 20, 20, 20),
-        jobs_in_block=3, forecast=forecast,
-    )  # fmt: skip
+        plan=plan,
+        started_s=0,
+        now_s=80,
+        guess_s=20,
+        block=5,
+        block_began_s=80,
+        blocks_s=(20, 20, 20, 20),
+        jobs_in_block=3,
+        forecast=forecast,
+    )
     text = in_text(fifth)
     assert blocks in text
     assert left in text

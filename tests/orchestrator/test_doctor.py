@@ -25,16 +25,42 @@ GIB = 1 << 30
 ROOT = Path(__file__).resolve().parents[2]
 
 IDEAL = Host(
-    cpu="Intel(R) Fast", cores=4, memory_bytes=16 * GIB, system="Linux", python="3.11.0", logical_cores=4,
-    physical_cores=4, usable_physical_cores=4, smt=False, hypervisor="none", clocksource="tsc", aslr=2,
-    governor="performance", turbo=False, cpu_quota="unlimited", memory_limit_bytes="unlimited",
-)  # fmt: skip
+    cpu="Intel(R) Fast",
+    cores=4,
+    memory_bytes=16 * GIB,
+    system="Linux",
+    python="3.11.0",
+    logical_cores=4,
+    physical_cores=4,
+    usable_physical_cores=4,
+    smt=False,
+    hypervisor="none",
+    clocksource="tsc",
+    aslr=2,
+    governor="performance",
+    turbo=False,
+    cpu_quota="unlimited",
+    memory_limit_bytes="unlimited",
+)
 
 CALM = Condition(
-    load=0.1, others_cores=0.01, busiest=(), steal_share=0.0, pressure_share=0.0, swapped_pages=0, throttled=0,
-    throttled_before=0, overheated=0, overheated_before=0, memory_available_bytes=8 * GIB, on_battery=False,
-    clock=Clock(50, 20), storage=Storage(50 * GIB), delay_counted=True, peak_resettable=True,
-)  # fmt: skip
+    load=0.1,
+    others_cores=0.01,
+    busiest=(),
+    steal_share=0.0,
+    pressure_share=0.0,
+    swapped_pages=0,
+    throttled=0,
+    throttled_before=0,
+    overheated=0,
+    overheated_before=0,
+    memory_available_bytes=8 * GIB,
+    on_battery=False,
+    clock=Clock(50, 20),
+    storage=Storage(50 * GIB),
+    delay_counted=True,
+    peak_resettable=True,
+)
 
 HOG = (Neighbour("stress", 42, 0.97), Neighbour("kworker/0:1", 7, 0.02), Neighbour("init", 1, 0.01))
 
@@ -46,9 +72,11 @@ def facts(
 ) -> Facts:
     """An ideal machine, with what is said changed."""
     return Facts(
-        host=IDEAL.model_copy(update=dict(host or {})), now=replace(CALM, **dict(now or {})),
-        frameworks=FRAMEWORKS, unready=unready,
-    )  # fmt: skip
+        host=IDEAL.model_copy(update=dict(host or {})),
+        now=replace(CALM, **dict(now or {})),
+        frameworks=FRAMEWORKS,
+        unready=unready,
+    )
 
 
 def found(judged: Facts, about: str) -> Finding:
@@ -62,8 +90,9 @@ def test_an_ideal_machine_is_fit_and_every_judge_says_so() -> None:
     assert {finding.severity for finding in findings} == {Severity.FINE}
     assert verdict(findings) is Verdict.FIT
     assert {finding.about for finding in findings} == {judge.__name__ for judge in doctor.JUDGES} - {
-        "overridden", "hidden",
-    }  # fmt: skip
+        "overridden",
+        "hidden",
+    }
 
 
 Trouble = tuple[Mapping[str, Any], Mapping[str, Any], str, str, str]
@@ -122,7 +151,7 @@ TROUBLES: list[Trouble] = [
     ({"python": "3.13.1"}, {}, "python", "fine", "3.13.1"),
     ({"variables": {"OMP_NUM_THREADS": "4"}}, {}, "overridden", "note", "OMP_NUM_THREADS"),
     ({"variables": {"OPENBLAS_CORETYPE": "Haswell"}}, {}, "variables", "warning", "every job: OPENBLAS_CORETYPE"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("host", "now", "about", "severity", "what"), TROUBLES)
@@ -180,9 +209,18 @@ def test_advice_on_turbo_fits_the_cpu() -> None:
 def test_what_the_system_does_not_show_is_said_and_not_judged() -> None:
     nothing = {name: None for name, value in IDEAL if value is not None and Host.model_fields[name].default is None}
     unseen = {
-        "load", "others_cores", "steal_share", "pressure_share", "swapped_pages", "throttled", "throttled_before",
-        "overheated", "overheated_before", "memory_available_bytes", "on_battery",
-    }  # fmt: skip
+        "load",
+        "others_cores",
+        "steal_share",
+        "pressure_share",
+        "swapped_pages",
+        "throttled",
+        "throttled_before",
+        "overheated",
+        "overheated_before",
+        "memory_available_bytes",
+        "on_battery",
+    }
     judged = facts(nothing, dict.fromkeys(unseen))
     finding = found(judged, "hidden")
     assert finding.severity is Severity.NOTE
@@ -303,9 +341,14 @@ main()
 """
     began = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT,
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "COLUMNS": str(columns), "OMP_NUM_THREADS": "1", "API_TOKEN": "hush"},
-    )  # fmt: skip
+    )
     return Said(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
 
 

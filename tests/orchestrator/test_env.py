@@ -35,9 +35,13 @@ class User:
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [*PROGRAM, *arguments], cwd=self.folder, env=self.variables | {"PYTHONPATH": str(ROOT)}, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            [*PROGRAM, *arguments],
+            cwd=self.folder,
+            env=self.variables | {"PYTHONPATH": str(ROOT)},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         with self.start(*arguments) as program:

@@ -84,9 +84,14 @@ def rehearse(run: Store, host: Host, make_cell: Callable[..., Cell], make_report
         actor = Actor(make_report(), **acting)  # type: ignore[arg-type]
         published: list[SweepEvent] = []
         sweep = Sweep(
-            plan=plan, launcher=actor, store=run, host=host, enough=lambda records, block: False,
-            publish=published.append, interrupts=Interrupts(STOPPING),
-        )  # fmt: skip
+            plan=plan,
+            launcher=actor,
+            store=run,
+            host=host,
+            enough=lambda records, block: False,
+            publish=published.append,
+            interrupts=Interrupts(STOPPING),
+        )
         return Rehearsal(sweep, actor, published)
 
     return make
@@ -163,11 +168,17 @@ def refereed(tmp_path: Path) -> Plan:
     said = folder / "workload.toml"
     said.write_text(said.read_text().replace("# reference", "reference"))
     mine = workloads.at(folder)
-    spec = SweepSpec.model_validate({
-        "axes": {"workloads": (str(folder),), "frameworks": ("jax:jit", "torch:eager", "onnxruntime"), "batch": (1, 2),
-                 "tasks": ("forward",)},
-        "stop": {"blocks": 1, "budget": 1000},
-    })  # fmt: skip
+    spec = SweepSpec.model_validate(
+        {
+            "axes": {
+                "workloads": (str(folder),),
+                "frameworks": ("jax:jit", "torch:eager", "onnxruntime"),
+                "batch": (1, 2),
+                "tasks": ("forward",),
+            },
+            "stop": {"blocks": 1, "budget": 1000},
+        }
+    )
     cells = planning.expand(spec)
     return Plan(spec, (*cells, planning.clone(cells[0])), {}, 1, (0, 1), (), {"mine": mine})
 
@@ -179,8 +190,9 @@ def test_what_cells_must_give_is_worked_out_once_for_all_that_compute_the_same(
     stage.sweep.run()
     referees = [spec for spec in stage.actor.launched if spec.expect]
     assert [(spec.cell.label, spec.cell.batch, spec.cell.replica) for spec in referees] == [
-        ("torch:eager", 1, 0), ("torch:eager", 2, 0),
-    ]  # fmt: skip
+        ("torch:eager", 1, 0),
+        ("torch:eager", 2, 0),
+    ]
     for spec in stage.actor.launched:
         due = {referee.cell.batch: referee.expect for referee in referees}[spec.cell.batch]
         assert spec.reference == "torch"
@@ -197,8 +209,11 @@ def test_what_a_cell_loads_and_what_it_must_give_are_two_files_with_a_record_eac
     stage = rehearse(refereed)
     stage.sweep.run()
     assert sorted((Path(each.spec.export).suffix, Path(each.spec.expect).suffix) for each in run.exports()) == [
-        ("", ".npz"), ("", ".npz"), (".onnx", ""), (".onnx", ""),
-    ]  # fmt: skip
+        ("", ".npz"),
+        ("", ".npz"),
+        (".onnx", ""),
+        (".onnx", ""),
+    ]
     for spec in stage.actor.of("onnxruntime")[2:]:
         assert spec.artefact is not None
         assert spec.artefact != spec.expected

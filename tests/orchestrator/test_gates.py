@@ -19,8 +19,16 @@ SLOWER = Gate("slower", 0.03)
 
 def a_change(low: float, high: float, verdict: Verdict | None = Verdict.SLOWER) -> Change:
     ratio = Ratio(observed=Interval(1.2, 1.19, 1.21), claimed=Interval((low + high) / 2, low, high))
-    return Change(cell=CELL, before=EMPTY, after=EMPTY, time=ratio, memory={"footprint": ratio}, p=0.001,
-                  verdict=verdict, reason="")  # fmt: skip
+    return Change(
+        cell=CELL,
+        before=EMPTY,
+        after=EMPTY,
+        time=ratio,
+        memory={"footprint": ratio},
+        p=0.001,
+        verdict=verdict,
+        reason="",
+    )
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,14 @@ def none_left() -> Iterator[None]:
 def run(folder: Path, double: str, *arguments: str, deadline_s: float = 60, **limits: object) -> Ending:
     command = [sys.executable, "-I", "-S", str(DOUBLES / f"{double}.py"), *arguments]
     return supervise.run(
-        command, b"", dict(os.environ), folder / "log", deadline_s=deadline_s, on_event=lambda _: None,
+        command,
+        b"",
+        dict(os.environ),
+        folder / "log",
+        deadline_s=deadline_s,
+        on_event=lambda _: None,
         limits=Limits.model_validate(limits),
-    )  # fmt: skip
+    )
 
 
 @needs_groups
@@ -119,9 +124,7 @@ def test_what_an_orchestrator_left_whose_watchdog_was_killed_too_is_ended_by_the
     gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     folder = Path(f"/{Groups(MARK).place('pids')[1]}/{watchdog.PREFIX}{OTHER}-{int(gone.stdout)}-1")
     folder.mkdir()
-    with (
-        subprocess.Popen(SLEEP) as orphan, subprocess.Popen(SLEEP) as innocent, Groups(OTHER).leaf(Limits()) as living,
-    ):  # fmt: skip
+    with subprocess.Popen(SLEEP) as orphan, subprocess.Popen(SLEEP) as innocent, Groups(OTHER).leaf(Limits()) as living:
         living.enter(innocent.pid)
         assert watchdog.write(f"{folder}/cgroup.procs", str(orphan.pid))
         Groups(MARK).end_stale()
@@ -173,11 +176,18 @@ def kernel(folder: str) -> None:
     """Make a group as the kernel does: with its files."""
     os.mkdir(folder)  # noqa: PTH102 (as it is called)
     for name, text in {
-        "cgroup.procs": "", "cgroup.kill": "", "cgroup.subtree_control": "", "cgroup.controllers": "memory pids",
-        "memory.max": "max", "memory.swap.max": "max", "memory.oom.group": "0", "memory.peak": "0",
-        "memory.events": "low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\noom_group_kill 0", "pids.max": "max",
+        "cgroup.procs": "",
+        "cgroup.kill": "",
+        "cgroup.subtree_control": "",
+        "cgroup.controllers": "memory pids",
+        "memory.max": "max",
+        "memory.swap.max": "max",
+        "memory.oom.group": "0",
+        "memory.peak": "0",
+        "memory.events": "low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\noom_group_kill 0",
+        "pids.max": "max",
         "pids.events": "max 0",
-    }.items():  # fmt: skip
+    }.items():
         Path(folder, name).write_text(f"{text}\n")
 
 
@@ -214,9 +224,12 @@ def test_in_version_2_a_job_has_one_group_with_all_its_limits(unified: Path, pro
         files = said(unified, folder)
         (unified / folder / "cgroup.procs").write_text("")
     for name, text in {
-        "memory.max": "1073741824", "memory.swap.max": "0", "memory.oom.group": "1", "pids.max": "160",
+        "memory.max": "1073741824",
+        "memory.swap.max": "0",
+        "memory.oom.group": "1",
+        "pids.max": "160",
         "cgroup.procs": str(process),
-    }.items():  # fmt: skip
+    }.items():
         assert files[name].startswith(text), name
     assert leaf.bounds_memory
 

@@ -100,9 +100,15 @@ def test_a_comparison_is_one_document_or_one_comment(inside: Inside, swept: Swep
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2_and_nothing_is_made(
-    inside: Inside, tmp_path: Path, swept: Swept, make_run: Callable[..., Store], make_record: Callable[..., JobRecord],
-    make_cell: Callable[..., Cell], arguments: list[str], sentence: str,
-) -> None:  # fmt: skip
+    inside: Inside,
+    tmp_path: Path,
+    swept: Swept,
+    make_run: Callable[..., Store],
+    make_record: Callable[..., JobRecord],
+    make_cell: Callable[..., Cell],
+    arguments: list[str],
+    sentence: str,
+) -> None:
     swept("base")
     swept("head", seed=2)
     make_run("other", [make_record(make_cell("openvino:compiled"), outcome="unsupported")])
@@ -128,9 +134,13 @@ def test_a_mistake_is_one_line_and_exit_code_2_and_nothing_is_made(
     ],
 )
 def test_a_job_that_cannot_be_run_here_as_it_was_is_not_repeated(
-    inside: Inside, make_run: Callable[..., Store], make_record: Callable[..., JobRecord],
-    make_cell: Callable[..., Cell], changes: dict[str, object], sentence: str,
-) -> None:  # fmt: skip
+    inside: Inside,
+    make_run: Callable[..., Store],
+    make_record: Callable[..., JobRecord],
+    make_cell: Callable[..., Cell],
+    changes: dict[str, object],
+    sentence: str,
+) -> None:
     record = make_record(make_cell("synthetic:spin"))
     plain: dict[str, object] = {"cpus": (), "variables": {"CUDA_VISIBLE_DEVICES": "-1"}}
     run = make_run("base", [record.model_copy(update={"spec": record.spec.model_copy(update=plain | changes)})])
@@ -170,8 +180,11 @@ def test_pyperf_accepts_what_a_real_run_exports(folder: Path) -> None:
     program(folder, "export", "latest", "--format", "pyperf", "--output", "run.json")
     done = subprocess.run(
         [sys.executable, "-m", "pyperf", "compare_to", "run.json", "run.json"],
-        cwd=folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     (folder / "run.json").unlink()
     assert (done.returncode, done.stderr) == (0, "")
     assert "numpy:eager, synthetic backward" in done.stdout

@@ -138,15 +138,35 @@ def test_this_machine_has_a_fingerprint() -> None:
 def test_everything_that_the_kernel_says_is_in_the_fingerprint(build: Build) -> None:
     said = host.fingerprint({}, build()).model_dump(exclude={"system", "python", "packages", "installed"})
     assert said == {
-        "cpu": "A Fast CPU @ 3 GHz", "cores": 2, "memory_bytes": 16 << 30, "variables": {}, "microcode": "0x2b",
+        "cpu": "A Fast CPU @ 3 GHz",
+        "cores": 2,
+        "memory_bytes": 16 << 30,
+        "variables": {},
+        "microcode": "0x2b",
         "cpu_flags": ("amx_bf16", "amx_tile", "avx", "avx2", "avx512_bf16", "avx512f", "f16c", "fma"),
-        "sockets": 1, "logical_cores": 2, "physical_cores": 2, "usable_physical_cores": 2, "smt": False,
-        "l1d_bytes": 48 << 10, "l2_bytes": 2 << 20, "l3_bytes": 32 << 20,
-        "kernel": "6.1.0 #1 SMP", "hypervisor": "none", "clocksource": "tsc", "governor": "performance",
-        "turbo": False, "huge_pages": "madvise", "aslr": 2, "affinity": (0, 1),
-        "cgroup": "v2", "cpu_quota": 1.5, "memory_limit_bytes": 1 << 30, "swap_bytes": 1 << 20,
-        "gpus": ("NVIDIA H100",), "gpu_driver": "570.86",
-    }  # fmt: skip
+        "sockets": 1,
+        "logical_cores": 2,
+        "physical_cores": 2,
+        "usable_physical_cores": 2,
+        "smt": False,
+        "l1d_bytes": 48 << 10,
+        "l2_bytes": 2 << 20,
+        "l3_bytes": 32 << 20,
+        "kernel": "6.1.0 #1 SMP",
+        "hypervisor": "none",
+        "clocksource": "tsc",
+        "governor": "performance",
+        "turbo": False,
+        "huge_pages": "madvise",
+        "aslr": 2,
+        "affinity": (0, 1),
+        "cgroup": "v2",
+        "cpu_quota": 1.5,
+        "memory_limit_bytes": 1 << 30,
+        "swap_bytes": 1 << 20,
+        "gpus": ("NVIDIA H100",),
+        "gpu_driver": "570.86",
+    }
 
 
 def test_what_cannot_be_read_is_unknown_and_not_invented(tmp_path: Path) -> None:
@@ -158,8 +178,7 @@ def test_what_cannot_be_read_is_unknown_and_not_invented(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("changes", "field", "value"),
     [
-        ({"proc/cpuinfo": "Features\t: fp asimd sve bf16 i8mm crc32\n"}, "cpu_flags",
-         ("asimd", "bf16", "i8mm", "sve")),
+        ({"proc/cpuinfo": "Features\t: fp asimd sve bf16 i8mm crc32\n"}, "cpu_flags", ("asimd", "bf16", "i8mm", "sve")),
         ({f"{CPUS}/cpu1/cpufreq/scaling_governor": "powersave"}, "governor", "performance, powersave"),
         ({f"{CPUS}/intel_pstate/no_turbo": "0"}, "turbo", True),
         ({f"{CPUS}/intel_pstate/no_turbo": None, f"{CPUS}/cpufreq/boost": "1"}, "turbo", True),
@@ -172,7 +191,7 @@ def test_what_cannot_be_read_is_unknown_and_not_invented(tmp_path: Path) -> None
         ({"sys/kernel/mm/transparent_hugepage/enabled": "[always] madvise never"}, "huge_pages", "always"),
         ({"proc/sys/kernel/randomize_va_space": "0"}, "aslr", 0),
     ],
-)  # fmt: skip
+)
 def test_a_setting_is_read_where_the_kernel_keeps_it(build: Build, changes: Texts, field: str, value: object) -> None:
     assert getattr(host.fingerprint({}, build(changes)), field) == value
 
@@ -219,17 +238,35 @@ V1 = "5:cpu,cpuacct:/box\n4:memory:/box\n0::/ignored\n"
         # A container that is told its host's path finds its own group at the root.
         ({"proc/self/cgroup": "0::/docker/abc\n", "sys/fs/cgroup/cpu.max": "50000 100000"}, "v2", 0.5, "unlimited"),
         ({"proc/self/cgroup": "0::/../user\n"}, "v2", 1.5, 1 << 30),
-        ({"proc/self/cgroup": V1, "sys/fs/cgroup/cpu,cpuacct/box/cgroup.procs": "",
-          "sys/fs/cgroup/cpu,cpuacct/cgroup.procs": "", "sys/fs/cgroup/memory/cgroup.procs": "",
-          "sys/fs/cgroup/cpu,cpuacct/box/cpu.cfs_quota_us": "250000",
-          "sys/fs/cgroup/cpu,cpuacct/box/cpu.cfs_period_us": "100000",
-          "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712"}, "v1", 2.5, "unlimited"),
-        ({"proc/self/cgroup": V1, "sys/fs/cgroup/cpu/cgroup.procs": "", "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1",
-          "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000"}, "v1", "unlimited", None),
+        (
+            {
+                "proc/self/cgroup": V1,
+                "sys/fs/cgroup/cpu,cpuacct/box/cgroup.procs": "",
+                "sys/fs/cgroup/cpu,cpuacct/cgroup.procs": "",
+                "sys/fs/cgroup/memory/cgroup.procs": "",
+                "sys/fs/cgroup/cpu,cpuacct/box/cpu.cfs_quota_us": "250000",
+                "sys/fs/cgroup/cpu,cpuacct/box/cpu.cfs_period_us": "100000",
+                "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712",
+            },
+            "v1",
+            2.5,
+            "unlimited",
+        ),
+        (
+            {
+                "proc/self/cgroup": V1,
+                "sys/fs/cgroup/cpu/cgroup.procs": "",
+                "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1",
+                "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000",
+            },
+            "v1",
+            "unlimited",
+            None,
+        ),
         ({"proc/self/cgroup": V1}, "v1", None, None),
         ({"proc/self/cgroup": None}, None, None, None),
     ],
-)  # fmt: skip
+)
 def test_the_tightest_limit_of_all_control_groups_counts(
     build: Build, files: Texts, version: str | None, quota: object, limit: object
 ) -> None:
@@ -360,11 +397,13 @@ def test_the_hash_changes_with_a_framework_and_with_a_variable_of_its_own(build:
 def test_the_hash_does_not_change_with_the_load_nor_with_memory_that_is_not_felt(build: Build) -> None:
     before = host.fingerprint({}, build()).content_hash
     busier = {
-        "proc/loadavg": "9.00 9.00 9.00 1/2 3", "proc/stat": STAT.format(9000, 1000, 9, 2000),
-        "proc/pressure/cpu": "some total=99", "sys/fs/cgroup/user/cpu.stat": "nr_throttled 99",
+        "proc/loadavg": "9.00 9.00 9.00 1/2 3",
+        "proc/stat": STAT.format(9000, 1000, 9, 2000),
+        "proc/pressure/cpu": "some total=99",
+        "sys/fs/cgroup/user/cpu.stat": "nr_throttled 99",
         "proc/meminfo": "MemTotal: 16777000 kB\nMemAvailable: 5 kB\nSwapTotal: 0 kB\n",
         f"{CPUS}/cpu0/thermal_throttle/core_throttle_count": "99",
-    }  # fmt: skip
+    }
     assert host.fingerprint({}, build(busier)).content_hash == before
 
 

@@ -46,9 +46,19 @@ def run(tmp_path: Path, make_record: MakeRecord, host: Host) -> Store:
     folder, record = store.create(tmp_path / "runs", "x", datetime(2025, 1, 1, tzinfo=UTC)), make_record()
     folder.write(record)
     folder.write_manifest(
-        Manifest(name="x", started="", command=("a",), sweep=SweepSpec(), seed=1, cells=(record.spec.cell,),
-                 host=host, stopped="y", warnings=("w",), mixed=("m",))
-    )  # fmt: skip
+        Manifest(
+            name="x",
+            started="",
+            command=("a",),
+            sweep=SweepSpec(),
+            seed=1,
+            cells=(record.spec.cell,),
+            host=host,
+            stopped="y",
+            warnings=("w",),
+            mixed=("m",),
+        )
+    )
     folder.log(record.spec).write_text(f"{EVIL}\n")
     return folder
 
@@ -106,10 +116,14 @@ def test_nothing_that_a_terminal_obeys_reaches_it_from_a_run(
     run: Store, make_report: Callable[..., Report], make_record: MakeRecord, as_json: bool
 ) -> None:
     report = make_report(
-        warnings=["w"], build_info="b", settings=[{"name": "n", "asked": "1", "got": "1"}],
-        verification={"reason": "", "checks": [{"tensor": "t", "inputs": "i", "error": 0, "worst": 0,
-                                                "tolerance": 1, "passed": True}]},
-    )  # fmt: skip
+        warnings=["w"],
+        build_info="b",
+        settings=[{"name": "n", "asked": "1", "got": "1"}],
+        verification={
+            "reason": "",
+            "checks": [{"tensor": "t", "inputs": "i", "error": 0, "worst": 0, "tolerance": 1, "passed": True}],
+        },
+    )
     plain = make_record(outcome="wrong", report=report, advice="a", reason="r")
     said = accepted(JobRecord, json.loads(plain.model_dump_json()))
     for name in ("framework", "mode", "workload"):  # of which a file's name is made

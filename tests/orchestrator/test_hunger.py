@@ -15,8 +15,9 @@ class Machine:
 
     def __init__(self, root: Path, version: int) -> None:
         self.root = root
-        self._group, said = (f"{V2}/memory.events", "0::/job") if version == 2 else (
-            f"{V1}/memory.oom_control", "4:memory:/job")  # fmt: skip
+        self._group, said = (
+            (f"{V2}/memory.events", "0::/job") if version == 2 else (f"{V1}/memory.oom_control", "4:memory:/job")
+        )
         self.write("proc/self/cgroup", said)
         for folder in (V2, V1, "sys/fs/cgroup", "sys/fs/cgroup/memory"):
             self.write(f"{folder}/cgroup.procs", "")
@@ -44,10 +45,13 @@ def machine(tmp_path: Path, request: pytest.FixtureRequest) -> Machine:
 @pytest.mark.parametrize(
     ("held", "group", "kills", "cause"),
     [
-        (10**6, 3, 5, "no"), (10**6, 4, 6, "sure"), (10, 4, 6, "sure"), (10**6, 3, 6, "probable"),
+        (10**6, 3, 5, "no"),
+        (10**6, 4, 6, "sure"),
+        (10, 4, 6, "sure"),
+        (10**6, 3, 6, "probable"),
         (10, 3, 6, "killed meanwhile"),
     ],
-)  # fmt: skip
+)
 def test_the_ladder_of_causes(machine: Machine, held: int, group: int, kills: int, cause: str) -> None:
     machine.killed(3, 5)
     hunger = Hunger(Files(machine.root))

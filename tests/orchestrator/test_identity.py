@@ -23,9 +23,15 @@ def source(tmp_path: Path) -> Path:
 @pytest.fixture
 def manifest(host: Host, source: Path) -> Manifest:
     return Manifest(
-        name="x", started="now", command=(), sweep=SWEEP, seed=1, cells=(), host=host,
+        name="x",
+        started="now",
+        command=(),
+        sweep=SWEEP,
+        seed=1,
+        cells=(),
+        host=host,
         identity=identity.of(SWEEP, 1, (), source),
-    )  # fmt: skip
+    )
 
 
 def test_nothing_has_changed_where_nothing_has(manifest: Manifest, source: Path) -> None:
@@ -35,10 +41,12 @@ def test_nothing_has_changed_where_nothing_has(manifest: Manifest, source: Path)
 @pytest.mark.parametrize(
     ("name", "text", "changed"),
     [
-        ("workers/job.py", "another", True), ("schemas/new.py", "", True), ("orchestrator/judge.py", "another", False),
+        ("workers/job.py", "another", True),
+        ("schemas/new.py", "", True),
+        ("orchestrator/judge.py", "another", False),
         ("workers/notes.txt", "", False),
     ],
-)  # fmt: skip
+)
 def test_the_code_is_that_which_measures(manifest: Manifest, source: Path, name: str, text: str, changed: bool) -> None:
     (source / name).write_text(text)
     found = identity.changes(manifest, identity.of(SWEEP, 1, (), source), manifest.host, {})
@@ -54,10 +62,11 @@ def test_a_renamed_file_is_changed_code(source: Path) -> None:
 @pytest.mark.parametrize(
     ("sweep", "seed", "cells"),
     [
-        (SWEEP.model_copy(update={"margin": 0.1}), 1, ()), (SWEEP, 2, ()),
+        (SWEEP.model_copy(update={"margin": 0.1}), 1, ()),
+        (SWEEP, 2, ()),
         (SWEEP, 1, (Cell(framework="a", mode="b", workload="c"),)),
     ],
-)  # fmt: skip
+)
 def test_the_sweep_is_what_was_asked_with_its_seed_and_its_cells(
     manifest: Manifest, source: Path, sweep: SweepSpec, seed: int, cells: tuple[Cell, ...]
 ) -> None:

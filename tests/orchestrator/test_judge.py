@@ -27,21 +27,20 @@ MakeSpec = Callable[..., JobSpec]
 MakeReport = Callable[..., Report]
 
 
-def ended(
-    *events: Event, how: How = "ended", status: int = 0, reason: str = "", hunger: Cause = "no"
-) -> Ending:  # fmt: skip
+def ended(*events: Event, how: How = "ended", status: int = 0, reason: str = "", hunger: Cause = "no") -> Ending:
     return Ending(how, status, events, 1, reason, hunger)
 
 
 @pytest.mark.parametrize(
     ("ending", "outcome"),
     [
-        (ended(HELLO, BUILD, status=-9), "out-of-memory"), (ended(HELLO, BUILD, RAISED), "out-of-memory"),
+        (ended(HELLO, BUILD, status=-9), "out-of-memory"),
+        (ended(HELLO, BUILD, RAISED), "out-of-memory"),
         (ended(HELLO, BUILD, how="timeout", status=-9), "out-of-memory"),
         (ended(HELLO, BUILD, how="limit", status=-9), "out-of-memory"),
         (ended(HELLO, BUILD, how="interrupted", status=-2), "interrupted"),
     ],
-)  # fmt: skip
+)
 def test_what_the_kernel_ended_of_a_job_for_want_of_memory_explains_the_rest(
     make_spec: MakeSpec, ending: Ending, outcome: Outcome
 ) -> None:
@@ -169,12 +168,23 @@ def test_the_users_own_limit_of_memory_is_named_where_it_may_be_why(make_spec: M
 @pytest.mark.parametrize(
     ("attempts", "again"),
     [
-        (["measured"], False), (["raised"], False), (["timeout"], False), (["out-of-memory"], False),
-        (["interrupted"], True), (["orchestrator-lost"], True), (["interrupted", "orchestrator-lost"], True),
-        ([-9], True), ([-15], True), ([-11], False), ([-6], False),
-        ([-9, -9], False), ([-9, "measured"], False), (["interrupted", -9], True), ([-9, "interrupted", -9], False),
+        (["measured"], False),
+        (["raised"], False),
+        (["timeout"], False),
+        (["out-of-memory"], False),
+        (["interrupted"], True),
+        (["orchestrator-lost"], True),
+        (["interrupted", "orchestrator-lost"], True),
+        ([-9], True),
+        ([-15], True),
+        ([-11], False),
+        ([-6], False),
+        ([-9, -9], False),
+        ([-9, "measured"], False),
+        (["interrupted", -9], True),
+        ([-9, "interrupted", -9], False),
     ],
-)  # fmt: skip
+)
 def test_what_somebody_did_is_tried_once_more_and_what_the_job_did_is_not(
     make_record: Callable[..., JobRecord], attempts: Sequence[Outcome | int], again: bool
 ) -> None:

@@ -109,8 +109,9 @@ def test_a_number_with_thousands_of_digits_is_a_mistake_as_well() -> None:
 
 def test_parameters_that_are_not_given_have_their_defaults() -> None:
     assert planning.parse_workload("rnn:length=32:hidden=7") == (
-        "rnn", {"hidden": 7, "input": 10, "length": 32, "fixed_length": 0},
-    )  # fmt: skip
+        "rnn",
+        {"hidden": 7, "input": 10, "length": 32, "fixed_length": 0},
+    )
 
 
 def test_a_parameter_and_a_preset_may_be_an_axis() -> None:
@@ -232,8 +233,11 @@ def test_caches_are_cold_or_warm_whatever_else_is_set(make_plan: MakePlan) -> No
         for cell in cells
     }
     assert disabled == {
-        ("cold", "parity"): "1", ("cold", "defaults"): "1", ("warm", "parity"): "0", ("warm", "defaults"): "0",
-    }  # fmt: skip
+        ("cold", "parity"): "1",
+        ("cold", "defaults"): "1",
+        ("warm", "parity"): "0",
+        ("warm", "defaults"): "0",
+    }
 
 
 def test_only_a_warm_cache_that_there_is_has_to_be_filled(make_plan: MakePlan) -> None:
@@ -284,9 +288,11 @@ VERSIONS = {"frameworks": ["tensorflow@2.20:eager", "tensorflow@2.21:eager", "te
 def test_a_version_behind_a_framework_is_the_environment_of_its_cells() -> None:
     cells = expand(VERSIONS | {"batch": [1], "workloads": ["mlp"]})
     assert [(cell.framework, cell.environment) for cell in cells] == [
-        ("tensorflow", "tensorflow@2.20"), ("tensorflow", "tensorflow@2.21"), ("tensorflow", "tensorflow"),
+        ("tensorflow", "tensorflow@2.20"),
+        ("tensorflow", "tensorflow@2.21"),
+        ("tensorflow", "tensorflow"),
         ("torch", "torch"),
-    ]  # fmt: skip
+    ]
 
 
 def test_by_default_each_framework_has_its_own_environment_and_numpy_the_current_one() -> None:
@@ -298,9 +304,12 @@ def test_environments_are_an_axis_and_a_version_behind_a_framework_goes_before_i
     axes = {"frameworks": ["jax", "tensorflow@2.20:eager"], "environment": ["jax@0.9", "current"], "batch": [1]}
     cells = expand(axes | {"workloads": ["mlp"]})
     assert sorted((cell.mode, cell.environment) for cell in cells) == [
-        ("eager", "current"), ("eager", "jax@0.9"), ("eager", "tensorflow@2.20"), ("jit", "current"),
+        ("eager", "current"),
+        ("eager", "jax@0.9"),
+        ("eager", "tensorflow@2.20"),
+        ("jit", "current"),
         ("jit", "jax@0.9"),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(

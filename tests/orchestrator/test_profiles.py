@@ -69,9 +69,14 @@ def rehearse(run: Store, host: Host, make_cell: Callable[..., Cell], make_report
         actor = Actor(make_report(), **acting)  # type: ignore[arg-type]
         with Interrupts() as interrupts:
             Sweep(
-                plan=Plan(spec, (right, planning.clone(right), wrong), {}, 1, (0, 1), ()), launcher=actor, store=run,
-                host=host, enough=lambda *_: False, publish=lambda _: None, interrupts=interrupts,
-            ).run()  # fmt: skip
+                plan=Plan(spec, (right, planning.clone(right), wrong), {}, 1, (0, 1), ()),
+                launcher=actor,
+                store=run,
+                host=host,
+                enough=lambda *_: False,
+                publish=lambda _: None,
+                interrupts=interrupts,
+            ).run()
         return actor
 
     return make

@@ -82,7 +82,7 @@ def test_what_a_run_writes_fits_its_schemas(
     record = make_record()
     manifest = Manifest(
         name="n", started="now", command=(), sweep=SweepSpec(), seed=1, cells=(record.spec.cell,), host=HOST
-    )  # fmt: skip
+    )
     for kind, model in (("record", record), ("manifest", manifest), ("job", make_spec()), ("event", record.report)):
         assert model is not None
         checked(kind, json.loads(model.model_dump_json()))

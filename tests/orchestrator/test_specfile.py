@@ -93,14 +93,32 @@ def test_options_have_their_key_named_and_no_file() -> None:
         validate({"stop": {"blocks": "few"}})
 
 
-KEYS = st.sampled_from([
-    "name", "axes", "stop", "timing", "exclude", "include", "seed", "baseline", "deadline", "batch", "budget",
-    "frameworks", "samples", "a", '""', '"a\\nb"',
-])  # fmt: skip
+KEYS = st.sampled_from(
+    [
+        "name",
+        "axes",
+        "stop",
+        "timing",
+        "exclude",
+        "include",
+        "seed",
+        "baseline",
+        "deadline",
+        "batch",
+        "budget",
+        "frameworks",
+        "samples",
+        "a",
+        '""',
+        '"a\\nb"',
+    ]
+)
 VALUES = st.one_of(
-    st.integers().map(str), st.floats().map(str), st.sampled_from(["true", '"5m"', "[]", "{}", "[1]", "[{}]", "nan"]),
+    st.integers().map(str),
+    st.floats().map(str),
+    st.sampled_from(["true", '"5m"', "[]", "{}", "[1]", "[{}]", "nan"]),
     st.sampled_from(["2020-01-01", "'x'", '"\\u0000"', "{a = {b = 1}}", "[[[1]]]", "[{batch = 0}]"]),
-)  # fmt: skip
+)
 LINES = st.one_of(
     st.builds("{} = {}".format, KEYS, VALUES),
     st.builds("{}.{} = {}".format, KEYS, KEYS, VALUES),
@@ -185,7 +203,7 @@ def test_a_users_own_file_has_the_same_tables_and_nothing_else(tmp_path: Path) -
         ("[environments.mine]", "[environments.variables.x]", 4, "unknown key 'x'; valid: lock, "),
         ('lock = "locks/other.lock"', 'requirements = ["x"]\nvariables = {PYTHONX = "1"}', 7, "cannot set PYTHONX"),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_about_an_environment_is_named_with_its_line(
     tmp_path: Path, before: str, after: str, line: int, sentence: str
 ) -> None:

@@ -30,14 +30,24 @@ class Stage:
     heard: list[Event] = field(default_factory=list)
 
     def __call__(
-        self, double: str, *arguments: str, message: bytes = b"", deadline_s: float = FAR_AWAY_S,
-        interrupts: Interrupts | None = None, on_event: Callable[[Event], None] | None = None,
-    ) -> Ending:  # fmt: skip
+        self,
+        double: str,
+        *arguments: str,
+        message: bytes = b"",
+        deadline_s: float = FAR_AWAY_S,
+        interrupts: Interrupts | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> Ending:
         command = [sys.executable, "-I", "-S", str(DOUBLES / f"{double}.py"), *arguments]
         return supervise.run(
-            command, message, {"VARIABLE": "set"}, self.folder / "log", deadline_s=deadline_s,
-            on_event=on_event or self.heard.append, wishes=Wishes(interrupts),
-        )  # fmt: skip
+            command,
+            message,
+            {"VARIABLE": "set"},
+            self.folder / "log",
+            deadline_s=deadline_s,
+            on_event=on_event or self.heard.append,
+            wishes=Wishes(interrupts),
+        )
 
     @property
     def log(self) -> bytes:
@@ -135,8 +145,7 @@ def test_a_line_that_is_no_event_is_quoted_in_short(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status"),
-    [(("exit", "0"), 0), (("exit", "3"), 3), (("signal", "9"), -9), (("signal", "11"), -11)],
+    ("arguments", "status"), [(("exit", "0"), 0), (("exit", "3"), 3), (("signal", "9"), -9), (("signal", "11"), -11)]
 )
 def test_a_worker_that_leaves_early_has_its_status_kept(stage: Stage, arguments: tuple[str, str], status: int) -> None:
     ending = stage("leaves", *arguments)

@@ -110,13 +110,13 @@ def test_a_reader_that_stops_reading_does_not_stop_the_sweep(folder: Path) -> No
 @pytest.mark.parametrize(
     "variables",
     [
-        {"LC_ALL": "C"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"PYTHONIOENCODING": "ascii"},
+        {"LC_ALL": "C"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"PYTHONIOENCODING": "ascii"},
         {"LANG": "xx_YY.nonsense"},
     ],
-)  # fmt: skip
-def test_a_terminal_of_another_encoding_is_shown_what_it_can_show(
-    folder: Path, variables: Mapping[str, str]
-) -> None:  # fmt: skip
+)
+def test_a_terminal_of_another_encoding_is_shown_what_it_can_show(folder: Path, variables: Mapping[str, str]) -> None:
     bare = {"PYTHONPATH": str(ROOT), "PATH": os.defpath}  # and no HOME, no USER, no TERM
     said = start(folder, *PROGRAM, "sweep", "quick.toml", variables=bare | dict(variables))
     assert (said.returncode, said.stderr) == (Exit.FINE, "")

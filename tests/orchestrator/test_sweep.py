@@ -91,10 +91,12 @@ def run(tmp_path: Path) -> Store:
 @pytest.fixture
 def rehearse(run: Store, host: Host, make_report: Callable[..., Report]) -> Rehearse:
     def make(
-        plan: Plan, parts: Mapping[str, Act] | None = None, interrupts: Interrupts | None = None,
+        plan: Plan,
+        parts: Mapping[str, Act] | None = None,
+        interrupts: Interrupts | None = None,
         enough: Callable[[Sequence[JobRecord], int], bool] = lambda records, block: False,
         earlier: Sequence[JobRecord] | None = None,
-    ) -> Rehearsal:  # fmt: skip
+    ) -> Rehearsal:
         def measured(spec: JobSpec) -> Ending:
             calibrated = {NUMPY: 70, SPIN: 90}.get(spec.cell.label, 80) + len(actor.launched)
             return ends(BUILD, make_report(calls=spec.timing.calls or calibrated))(spec)
@@ -102,10 +104,17 @@ def rehearse(run: Store, host: Host, make_report: Callable[..., Report]) -> Rehe
         published: list[SweepEvent] = []
         actor = Actor(parts or {}, measured)
         sweep = Sweep(
-            plan=plan, launcher=actor, store=run, host=host, enough=enough, publish=published.append,
-            interrupts=interrupts or Interrupts(STOPPING), clock=actor.clock,
-            resumed=earlier is not None, earlier=earlier or (),
-        )  # fmt: skip
+            plan=plan,
+            launcher=actor,
+            store=run,
+            host=host,
+            enough=enough,
+            publish=published.append,
+            interrupts=interrupts or Interrupts(STOPPING),
+            clock=actor.clock,
+            resumed=earlier is not None,
+            earlier=earlier or (),
+        )
         return Rehearsal(sweep, actor, published)
 
     return make
@@ -205,8 +214,10 @@ def test_events_come_in_the_order_of_what_happens(rehearse: Rehearse, make_plan:
     job = [JobStarted, JobSaid, JobSaid, JobSaid, JobEnded]
     assert [type(event) for event in stage.published] == [BlockStarted, *job, *job]
     assert [event.event.kind for event in stage.published[2:5] if isinstance(event, JobSaid)] == [
-        "hello", "phase", "report",
-    ]  # fmt: skip
+        "hello",
+        "phase",
+        "report",
+    ]
 
 
 def test_no_block_starts_that_would_not_fit_the_budget(rehearse: Rehearse, make_plan: MakePlan) -> None:
@@ -448,8 +459,11 @@ def test_a_resumed_sweep_keeps_to_the_calls_and_the_budget_of_its_first_part(
     report = first.sweep.records[0].report
     assert report is not None
     calls = {spec.timing.calls for spec in more.actor.launched if spec.cell.label == NUMPY}
-    assert calls == {record.report.calls for record in first.sweep.records[:2]
-                     if record.report is not None and record.spec.cell.label == NUMPY}  # fmt: skip
+    assert calls == {
+        record.report.calls
+        for record in first.sweep.records[:2]
+        if record.report is not None and record.spec.cell.label == NUMPY
+    }
 
 
 def test_a_job_of_which_only_the_log_is_there_was_lost_with_the_orchestrator_and_is_run_again(

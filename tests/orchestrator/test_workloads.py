@@ -99,8 +99,9 @@ def test_a_path_is_made_absolute_as_seen_from_where_it_was_written(tmp_path: Pat
     mine = skeleton.write("mine", here)
     said = {
         "axes": {"workloads": [f"{written.format(here)}:width=3", "rnn:length=2"]},
-        "exclude": [{"workload": written.format(here)}], "include": [{"workload": "mlp", "framework": "numpy"}],
-    }  # fmt: skip
+        "exclude": [{"workload": written.format(here)}],
+        "include": [{"workload": "mlp", "framework": "numpy"}],
+    }
     placed = workloads.placed(said, here)
     assert placed["axes"]["workloads"] == [f"{mine.resolve()}:width=3", "rnn:length=2"]
     assert [pick["workload"] for pick in (*placed["exclude"], *placed["include"])] == [str(mine.resolve()), "mlp"]

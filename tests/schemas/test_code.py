@@ -36,7 +36,7 @@ def test_it_is_sixteen_hexadecimal_digits_wherever_the_folder_is(folder: Path) -
         lambda folder: (folder / "reference.py").rename(folder / "another.py"),
         lambda folder: (folder / "blocks").rename(folder / "parts"),
     ],
-)  # fmt: skip
+)
 def test_whatever_is_code_counts(folder: Path, change: Callable[[Path], object]) -> None:
     before = hashed(folder)
     change(folder)

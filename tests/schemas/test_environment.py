@@ -8,9 +8,17 @@ RECORD = EnvironmentRecord(interpreter="/x", python="3.11.7", packages={"a": "1"
 
 def test_a_marker_comes_back_from_json_as_it_was() -> None:
     ready = Ready(
-        name="tiny", asked=("tiny==1.0",), resolved=("tiny==1.0 --hash=sha256:aa",), environment=RECORD,
-        modules=("tiny",), base="/usr/bin/python3", installer="pip", made="now", took_s=1.5, size_bytes=3,
-    )  # fmt: skip
+        name="tiny",
+        asked=("tiny==1.0",),
+        resolved=("tiny==1.0 --hash=sha256:aa",),
+        environment=RECORD,
+        modules=("tiny",),
+        base="/usr/bin/python3",
+        installer="pip",
+        made="now",
+        took_s=1.5,
+        size_bytes=3,
+    )
     assert Ready.model_validate_json(ready.model_dump_json()) == ready
 
 

@@ -11,11 +11,23 @@ from schemas.job import Cell, JobSpec, Timing
 
 CELL = Cell(framework="torch", mode="script", workload="rnn", parameters={"hidden": 20, "length": 16})
 CHANGES: dict[str, object] = {
-    "framework": "numpy", "mode": "trace", "workload": "mlp", "parameters": {"hidden": 20, "length": 17},
-    "task": "forward", "batch": 2, "dtype": "float64", "threads": 2, "environment": "other", "track": "defaults",
-    "cache": "warm", "shapes": "stream", "device": "cuda", "origin": "file",
-    "replica": 1, "code": "0123456789abcdef",
-}  # fmt: skip
+    "framework": "numpy",
+    "mode": "trace",
+    "workload": "mlp",
+    "parameters": {"hidden": 20, "length": 17},
+    "task": "forward",
+    "batch": 2,
+    "dtype": "float64",
+    "threads": 2,
+    "environment": "other",
+    "track": "defaults",
+    "cache": "warm",
+    "shapes": "stream",
+    "device": "cuda",
+    "origin": "file",
+    "replica": 1,
+    "code": "0123456789abcdef",
+}
 
 
 @given(st.permutations(["a", "b", "c", "d"]))
@@ -65,9 +77,15 @@ def test_a_cell_that_makes_no_sense_is_refused(change: dict[str, object]) -> Non
 
 def test_a_spec_comes_back_from_json_as_it_was() -> None:
     spec = JobSpec(
-        cell=CELL, block=3, position=2, seed=7, cpus=(0, 5), variables={"OMP_NUM_THREADS": "2"},
-        timing=Timing(calls=12), deadline_s=1.5,
-    )  # fmt: skip
+        cell=CELL,
+        block=3,
+        position=2,
+        seed=7,
+        cpus=(0, 5),
+        variables={"OMP_NUM_THREADS": "2"},
+        timing=Timing(calls=12),
+        deadline_s=1.5,
+    )
     assert JobSpec.model_validate_json(spec.model_dump_json()) == spec
 
 

@@ -14,10 +14,13 @@ def test_a_record_comes_back_from_json_as_it_was(make_report: Callable[..., Repo
     check = Check(tensor="loss", inputs="set 0", error=None, worst=0.1, tolerance=2e-6, passed=False)
     record = JobRecord(
         spec=JobSpec(cell=CELL, block=1, position=0, seed=1, cpus=(), variables={}),
-        outcome="wrong", reason="not finite", advice="look", host=HOST,
+        outcome="wrong",
+        reason="not finite",
+        advice="look",
+        host=HOST,
         report=make_report(verification=Verification(checks=(check,), reason="not finite"), warnings=("µ",)),
         outside=Outside(started="now", spawn_to_end_ns=1, exit_status=-9, last_phase="verify", load_before=0.1),
-    )  # fmt: skip
+    )
     assert JobRecord.model_validate_json(record.model_dump_json()) == record
 
 
@@ -25,10 +28,12 @@ def test_the_record_of_an_export_comes_back_from_json_as_it_was() -> None:
     spec = JobSpec(cell=CELL, block=1, position=0, seed=1, cpus=(), variables={}, export="/x/y.onnx")
     artefact = Artefact(path="/x/y.onnx", sha256="ab", size_bytes=3)
     export = ExportRecord(
-        spec=spec, outcome="exported", host=HOST,
+        spec=spec,
+        outcome="exported",
+        host=HOST,
         exported=Exported(artefact=artefact, versions={}, settings=(), phases=()),
         outside=Outside(started="now", spawn_to_end_ns=1, exit_status=0, last_phase="export", load_before=0.1),
-    )  # fmt: skip
+    )
     assert ExportRecord.model_validate_json(export.model_dump_json()) == export
 
 

@@ -7,8 +7,7 @@ from schemas.sweep import Stop, SweepSpec
 
 
 @pytest.mark.parametrize(
-    ("said", "seconds"),
-    [(90, 90), (0.5, 0.5), ("90", 90), ("90s", 90), ("5m", 300), ("1.5h", 5400), (" 2 m ", 120)],
+    ("said", "seconds"), [(90, 90), (0.5, 0.5), ("90", 90), ("90s", 90), ("5m", 300), ("1.5h", 5400), (" 2 m ", 120)]
 )
 def test_durations_are_said_in_seconds_minutes_or_hours(said: object, seconds: float) -> None:
     assert Stop.model_validate({"budget": said}).budget == seconds

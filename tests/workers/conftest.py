@@ -80,9 +80,13 @@ def run_process(arguments: list[str], message: bytes, variables: Mapping[str, st
     """Run a fresh interpreter that finds the project; of Python's own variables it has no other."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(
-        [sys.executable, "-P", *arguments], input=message, capture_output=True, timeout=timeout_s, check=False,
+        [sys.executable, "-P", *arguments],
+        input=message,
+        capture_output=True,
+        timeout=timeout_s,
+        check=False,
         env=kept | {"TMPDIR": SCRATCH.name} | dict(variables) | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
     return Ended(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
 
 

@@ -18,12 +18,13 @@ from workers.ledger import Ledger
 
 MODES: dict[str, dict[str, tuple[Task, ...]]] = {
     "torch": {
-        "eager": ("forward", "backward", *TRAINING), "trace": ("forward", "backward"),
+        "eager": ("forward", "backward", *TRAINING),
+        "trace": ("forward", "backward"),
         "script": ("backward", "forward"),  # a class is compiled once, with what was exported until then
     },
     "tensorflow": {"eager": ("forward", "backward"), "function": ("forward", "backward", *TRAINING)},
     "jax": {"jit": ("forward", "backward", *TRAINING)},
-}  # fmt: skip
+}
 BATCH = 3
 
 

@@ -20,9 +20,11 @@ from workers.job import prepare
 from workers.ledger import Ledger
 
 MODES = {
-    "numpy": ("eager",), "torch": ("eager", "trace", "script"), "jax": ("eager", "jit"),
+    "numpy": ("eager",),
+    "torch": ("eager", "trace", "script"),
+    "jax": ("eager", "jit"),
     "tensorflow": ("eager", "function", "session"),
-}  # fmt: skip
+}
 EDITS = {
     "torch": {
         "name": ("torch.mm(hidden,", "torch.mm(hiden,"),
@@ -51,7 +53,7 @@ EDITS = {
         "loss": ("def loss(", "def los("),
         "vector": ("jnp.mean(jnp.square(self(x)))", "jnp.mean(jnp.square(self(x)), 1)"),
     },
-}  # fmt: skip
+}
 """In the file of each framework, what is put in the place of what."""
 
 ALIKE = {
@@ -117,9 +119,7 @@ def told(folder: Path, framework: str, mode: str) -> tuple[str, str]:
     sizes = {"width": 3, "hidden": 5}
     cell = Cell(framework=framework, mode=mode, workload="mine", parameters=sizes, batch=2, code=hashed(folder))
     module = "workers.frameworks.tensorflow_session" if mode == "session" else ""
-    spec = JobSpec(
-        cell=cell, block=1, position=0, seed=7, cpus=(), variables={}, folder=str(folder), module=module
-    )  # fmt: skip
+    spec = JobSpec(cell=cell, block=1, position=0, seed=7, cpus=(), variables={}, folder=str(folder), module=module)
     try:
         return f"wrong: {wrong}" if (wrong := done(spec)) else "right", ""
     except Exception as error:  # whatever comes of a mistake is what is asked for

@@ -67,8 +67,7 @@ runpy.run_module("workers", run_name="__main__", alter_sys=True)
 
 
 @pytest.mark.parametrize(
-    "noise",
-    ["a print of Python", "a write to descriptor 1", "a puts of C", "an echo of a child", "an echo of a shell"],
+    "noise", ["a print of Python", "a write to descriptor 1", "a puts of C", "an echo of a child", "an echo of a shell"]
 )
 def test_noise_on_descriptor_1_reaches_the_log_and_not_the_parent(python: "Python", noise: str) -> None:
     ended = python(NOISY)

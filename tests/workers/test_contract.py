@@ -14,9 +14,14 @@ if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Reported
 
 APART = {
-    "script-freeze", "script-optimized", "compile", "compile-dynamic", "compile-max-autotune",
-    "compile-reduce-overhead", "aot",
-}  # fmt: skip
+    "script-freeze",
+    "script-optimized",
+    "compile",
+    "compile-dynamic",
+    "compile-max-autotune",
+    "compile-reduce-overhead",
+    "aot",
+}
 """Modes that have no backward, or take so long to compile that a few jobs have to do."""
 
 BUILT_HERE = [known for known in FRAMEWORKS if known.name != "synthetic" and not known.exporter]
@@ -34,11 +39,7 @@ PREPARED_IN = {
 }
 COUNTING = {"function", "xla", "session", "compile", "compile-dynamic", "compile-max-autotune", "jit"}
 DEPRECATIONS = {"trace": 1, "script": 1, "script-freeze": 2, "script-optimized": 3}
-WEIGHTS = {
-    "rnn_cell": ["W_h", "W_x"],
-    "rnn": ["W_h", "W_x"],
-    "mlp": ["W_0", "b_0", "W_1", "b_1", "W_2", "b_2"],
-}
+WEIGHTS = {"rnn_cell": ["W_h", "W_x"], "rnn": ["W_h", "W_x"], "mlp": ["W_0", "b_0", "W_1", "b_1", "W_2", "b_2"]}
 
 
 @dataclass(frozen=True)

@@ -41,11 +41,13 @@ def test_an_error_is_its_type_and_the_last_line_of_what_it_says(error: Exception
 @pytest.mark.parametrize(
     ("error", "memory"),
     [
-        (MemoryError(), True), (OSError(12, "Cannot allocate memory"), True), (ValueError("too small"), False),
+        (MemoryError(), True),
+        (OSError(12, "Cannot allocate memory"), True),
+        (ValueError("too small"), False),
         (ImportError("libc10.so: failed to map segment from shared object"), True),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), True),
     ],
-)  # fmt: skip
+)
 def test_want_of_memory_is_known_by_whatever_name(error: Exception, *, memory: bool) -> None:
     assert is_out_of_memory(error) == memory
 

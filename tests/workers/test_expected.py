@@ -101,5 +101,6 @@ def test_an_output_alone_has_the_name_that_an_output_has(tmp_path: Path) -> None
     expected.write(tmp_path / "x.npz", [("float64", [("one", [np.ones(2)]), ("two", [np.ones(2), np.ones(3)])])])
     kept = expected.Expected(tmp_path / "x.npz", "forward", {})
     assert [list(Expectation(kept.of(case), "float64").tensors) for case in ("one", "two")] == [
-        ["output"], ["output 0", "output 1"],
-    ]  # fmt: skip
+        ["output"],
+        ["output 0", "output 1"],
+    ]

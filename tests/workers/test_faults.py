@@ -102,12 +102,7 @@ def test_a_workload_without_an_implementation_for_the_framework_is_unsupported(a
     [
         ("synthetic", "spin", "no_such_workload", "no_such_workload"),
         ("no_such_framework", "spin", "synthetic", "no_such_framework"),
-        pytest.param(
-            "synthetic",
-            "no_such_mode",
-            "synthetic",
-            "no_such_mode",
-        ),
+        pytest.param("synthetic", "no_such_mode", "synthetic", "no_such_mode"),
     ],
 )
 def test_a_name_that_nobody_knows_is_a_failure_that_says_it(
@@ -120,12 +115,7 @@ def test_a_name_that_nobody_knows_is_a_failure_that_says_it(
 
 @pytest.mark.parametrize(
     ("message", "complaint"),
-    [
-        (b"", "EOF"),
-        (b"{not json", "Invalid JSON"),
-        (b"\xff\xfe", "Invalid JSON"),
-        (b"{}", "Field required"),
-    ],
+    [(b"", "EOF"), (b"{not json", "Invalid JSON"), (b"\xff\xfe", "Invalid JSON"), (b"{}", "Field required")],
 )
 def test_a_spec_that_cannot_be_read_is_a_failure_that_says_why(work: "Work", message: bytes, complaint: str) -> None:
     (only,) = work(message).events

@@ -8,11 +8,7 @@ import pytest
 from tests.workers import implementations
 from tests.workers.conftest import run_process
 
-CANNOT = {
-    "torch:trace rnn": "wrong",
-    "torch:trace tree_lstm": "wrong",
-    "torch:trace early_exit": "wrong",
-}
+CANNOT = {"torch:trace rnn": "wrong", "torch:trace tree_lstm": "wrong", "torch:trace early_exit": "wrong"}
 """By mode and workload, what comes of a mode that cannot compute it: of tracing, where the inputs decide the graph."""
 
 

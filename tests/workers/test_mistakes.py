@@ -27,9 +27,10 @@ LINES = {
     "jax": {"name": 15, "shape": 15, "value": 15, "weights": 14, "loss": 10},
 }
 COMMON = {
-    "syntax": {"torch": 20, "tensorflow": 20, "jax": 17}, "made": {"torch": 10, "tensorflow": 9, "jax": 10},
+    "syntax": {"torch": 20, "tensorflow": 20, "jax": 17},
+    "made": {"torch": 10, "tensorflow": 9, "jax": 10},
     "import": dict.fromkeys(EDITS, 3),
-}  # fmt: skip
+}
 SAID = {
     "name": ("is not defined", "undefined value hiden"),
     "shape": ("shapes cannot be multiplied", "Matrix size-incompatible", "Dimensions must be equal", "contracting"),
@@ -102,8 +103,7 @@ def test_a_file_without_a_model_is_named(told: Told, framework: str, mode: str) 
 
 
 @pytest.mark.parametrize(
-    ("framework", "mistake"),
-    [("torch", "vector"), ("torch", "unused"), ("tensorflow", "unused"), ("jax", "vector")],
+    ("framework", "mistake"), [("torch", "vector"), ("torch", "unused"), ("tensorflow", "unused"), ("jax", "vector")]
 )
 def test_what_goes_wrong_with_what_a_model_gave_names_the_file_that_gave_it(
     told: Told, framework: str, mistake: str
@@ -125,8 +125,12 @@ def test_a_mistake_in_the_reference_is_told_with_its_line(told: Told, mistake: s
 def test_no_mistake_has_been_forgotten_here() -> None:
     assert REFERENCE.keys() == OF_THE_REFERENCE.keys()
     assert {mistake for edits in EDITS.values() for mistake in (*edits, *ALIKE)} == {
-        *SAID, "none", "model", "vector", "unused",
-    }  # fmt: skip
+        *SAID,
+        "none",
+        "model",
+        "vector",
+        "unused",
+    }
 
 
 def test_a_real_worker_says_the_same_in_its_last_word(ask: "Ask", work: "Work", tmp_path: Path) -> None:

@@ -148,34 +148,52 @@ class Subject:
 
 
 SUBJECTS = {
-    "GELU": Subject(
-        {"W": (16, 8)}, ((32, 8),), gelu, library_gelu("none"),
-        {"by tanh": library_gelu("tanh")},
-    ),
+    "GELU": Subject({"W": (16, 8)}, ((32, 8),), gelu, library_gelu("none"), {"by tanh": library_gelu("tanh")}),
     "LayerNorm": Subject(
-        {"gain": (32,)}, ((8, 32),), layer_norm, library_layer_norm(1e-5),
-        {"eps 1e-6": library_layer_norm(1e-6), "eps 1e-4": library_layer_norm(1e-4),
-         "eps 1e-3": library_layer_norm(1e-3)},
+        {"gain": (32,)},
+        ((8, 32),),
+        layer_norm,
+        library_layer_norm(1e-5),
+        {
+            "eps 1e-6": library_layer_norm(1e-6),
+            "eps 1e-4": library_layer_norm(1e-4),
+            "eps 1e-3": library_layer_norm(1e-3),
+        },
     ),
     "LSTM": Subject(
-        {"W_ih": (24, 4), "W_hh": (24, 6), "b": (24,)}, ((5, 2, 4), (2, 6), (2, 6)), lstm, library_lstm(0, 1, 2, 3),
+        {"W_ih": (24, 4), "W_hh": (24, 6), "b": (24,)},
+        ((5, 2, 4), (2, 6), (2, 6)),
+        lstm,
+        library_lstm(0, 1, 2, 3),
         {"i and f swapped": library_lstm(1, 0, 2, 3), "c and o swapped": library_lstm(0, 1, 3, 2)},
     ),
     "convolution": Subject(
-        {"K": (4, 3, 3, 3)}, ((2, 3, 8, 8),), convolution, library_convolution(0, 1, 0, 1),
+        {"K": (4, 3, 3, 3)},
+        ((2, 3, 8, 8),),
+        convolution,
+        library_convolution(0, 1, 0, 1),
         {"shifted": library_convolution(1, 0, 1, 0), "shifted along one axis": library_convolution(1, 0, 0, 1)},
     ),
     "BatchNorm": Subject(
-        {"gain": (6,), "shift": (6,)}, ((8, 6), (6,), (6,)), batch_norm, library_batch_norm(1e-5),
+        {"gain": (6,), "shift": (6,)},
+        ((8, 6), (6,), (6,)),
+        batch_norm,
+        library_batch_norm(1e-5),
         {"eps 1e-4": library_batch_norm(1e-4), "eps 1e-3": library_batch_norm(1e-3)},
     ),
     "running statistics": Subject(
-        {"variance": (6,)}, ((8, 6),), running_statistics, library_running_statistics(0.1),
-        {"momentum 0.9": library_running_statistics(0.9), "momentum 0.01": library_running_statistics(0.01),
-         "biased": biased_running_statistics},
+        {"variance": (6,)},
+        ((8, 6),),
+        running_statistics,
+        library_running_statistics(0.1),
+        {
+            "momentum 0.9": library_running_statistics(0.9),
+            "momentum 0.01": library_running_statistics(0.01),
+            "biased": biased_running_statistics,
+        },
         ("forward",),
     ),
-}  # fmt: skip
+}
 
 MUTANTS = [
     pytest.param(subject, mutant, task, id=f"{name}, {mutant}, {task}")

@@ -125,12 +125,15 @@ MUTANTS: Mapping[str, Mapping[str, Compute]] = {
     },
     "softmax": {"along columns": softmax(axis=0), "powers of two": softmax(base=2), "no bias": softmax(bias=0)},
     "layer_norm": {
-        "eps 1e-6": layer_norm(eps=1e-6), "eps 1e-3": layer_norm(eps=1e-3),
+        "eps 1e-6": layer_norm(eps=1e-6),
+        "eps 1e-3": layer_norm(eps=1e-3),
         "eps outside of the root": layer_norm(eps=0, outside=1e-5),
-        "unbiased variance": layer_norm(ddof=1), "along columns": layer_norm(axis=0),
+        "unbiased variance": layer_norm(ddof=1),
+        "along columns": layer_norm(axis=0),
     },
     "reduction": {
-        "sum for mean": reduction(mean=np.sum), "minimum for maximum": reduction(most=np.min),
+        "sum for mean": reduction(mean=np.sum),
+        "minimum for maximum": reduction(most=np.min),
         "largest by sign": reduction(of=lambda apart: np.sign(apart) * np.square(apart)),
     },
     "gather_scatter": {
@@ -138,7 +141,7 @@ MUTANTS: Mapping[str, Mapping[str, Compute]] = {
         "mean of each bin": scattered(averaged),
         "each row's gradient once": each_row_once,
     },
-}  # fmt: skip
+}
 
 
 def judged(workload: str, compute: Compute, task: Task = "forward") -> str:

@@ -28,10 +28,16 @@ KNOWN: dict[str, dict[str, float]] = {
     "openvino:compiled": {},
 }
 COUNTED = {
-    "tensorflow:eager": "dispatches", "tensorflow:function": "graph operations", "tensorflow:xla": "fused groups",
-    "tensorflow:session": "graph operations", "jax:jit": "fused groups", "openvino:compiled": "kernels",
-    "torch:eager": "operations", "torch:script": "graph nodes", "onnxruntime:session": "kernels",
-}  # fmt: skip
+    "tensorflow:eager": "dispatches",
+    "tensorflow:function": "graph operations",
+    "tensorflow:xla": "fused groups",
+    "tensorflow:session": "graph operations",
+    "jax:jit": "fused groups",
+    "openvino:compiled": "kernels",
+    "torch:eager": "operations",
+    "torch:script": "graph nodes",
+    "onnxruntime:session": "kernels",
+}
 
 Look = Callable[[str], list[Event]]
 
@@ -91,5 +97,6 @@ def test_a_trace_has_a_named_track_for_each_name(tmp_path: Path) -> None:
     events = json.loads(path.read_text())["traceEvents"]
     tracks = {event["args"]["name"]: event["tid"] for event in events if event["ph"] == "M"}
     assert {(event["name"], event["tid"], event["ts"], event["dur"]) for event in events if event["ph"] == "X"} == {
-        ("a", tracks["one"], 1.0, 2.0), ("b", tracks["two"], 3.0, 4.0),
-    }  # fmt: skip
+        ("a", tracks["one"], 1.0, 2.0),
+        ("b", tracks["two"], 3.0, 4.0),
+    }

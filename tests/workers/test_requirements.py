@@ -26,9 +26,8 @@ class Model:
 
 
 @pytest.mark.parametrize(
-    "shapes",
-    [(((1, 2),),), [[[1, 2]]], (((1, 2), (3,)), ((4, 2), (3,))), (((),),), (((np.int64(3), 2),),)],
-)  # fmt: skip
+    "shapes", [(((1, 2),),), [[[1, 2]]], (((1, 2), (3,)), ((4, 2), (3,))), (((),),), (((np.int64(3), 2),),)]
+)
 def test_sets_of_shapes_are_sets_of_shapes_in_tuples_or_lists(shapes: object) -> None:
     requirements.are_shapes(REFERENCE, shapes)
 

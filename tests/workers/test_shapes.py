@@ -99,9 +99,13 @@ def test_where_weights_move_with_each_call_there_is_one_call_at_each_shape() -> 
 
 
 STREAMS = [
-    ("numpy", "eager", "mlp", None), ("torch", "eager", "rnn", None), ("torch", "script", "rnn", None),
-    ("tensorflow", "function", "rnn", 0), ("tensorflow", "xla", "mlp", STREAM - 1), ("jax", "jit", "rnn", STREAM - 1),
-]  # fmt: skip
+    ("numpy", "eager", "mlp", None),
+    ("torch", "eager", "rnn", None),
+    ("torch", "script", "rnn", None),
+    ("tensorflow", "function", "rnn", 0),
+    ("tensorflow", "xla", "mlp", STREAM - 1),
+    ("jax", "jit", "rnn", STREAM - 1),
+]
 
 
 @pytest.mark.parametrize(("framework", "mode", "workload", "compilations"), STREAMS)

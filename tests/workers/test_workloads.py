@@ -179,9 +179,11 @@ def test_the_recurrent_network_is_its_cell_applied_to_each_step_in_turn() -> Non
 def test_a_network_of_two_layers_by_hand() -> None:
     network = workloads.reference("mlp")
     weights = {
-        "W_0": np.array([[1.0], [-1.0]]), "b_0": np.array([0.5, 0.0]),
-        "W_1": np.array([[2.0, 3.0]]), "b_1": np.ones(1),
-    }  # fmt: skip
+        "W_0": np.array([[1.0], [-1.0]]),
+        "b_0": np.array([0.5, 0.0]),
+        "W_1": np.array([[2.0, 3.0]]),
+        "b_1": np.ones(1),
+    }
     x = np.array([[1.0], [-2.0]])
     assert network.forward({}, weights, x).tolist() == [[2.0 * 1.5 + 1.0], [3.0 * 2.0 + 1.0]]
     assert network.backward({}, weights, x)[0] == pytest.approx((4.0**2 + 7.0**2) / 2)

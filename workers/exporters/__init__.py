@@ -37,9 +37,12 @@ def run(spec: JobSpec, ledger: Ledger) -> Exported:
     check(spec)
     (written,) = (cost.wall_ns for cost in ledger.costs if cost.name == "export")
     return Exported(
-        artefact=artefacts.described(path, written), versions=versions(), settings=tuple(settings),
-        phases=ledger.costs, warnings=tuple(warned),
-    )  # fmt: skip
+        artefact=artefacts.described(path, written),
+        versions=versions(),
+        settings=tuple(settings),
+        phases=ledger.costs,
+        warnings=tuple(warned),
+    )
 
 
 def written_by_another(spec: JobSpec, home: str, path: Path, ledger: Ledger) -> Sequence[Setting]:

@@ -22,9 +22,14 @@ def export(model: Any, example: tuple[Any, ...], shapes: Sequence[Shape], path: 
     is_open = any(sizes)
     try:
         torch.onnx.export(
-            model, example, path, dynamo=True, external_data=False, verbose=False,
+            model,
+            example,
+            path,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
             dynamic_shapes=tuple(sizes) if is_open else None,
-        )  # fmt: skip
+        )
     except OnnxExporterError as error:
         wanted = "PyTorch cannot export it for inputs of any size" if is_open else "PyTorch cannot export it"
         raise Unsupported(f"{wanted}: {last_line(error.__cause__ or error)}") from error

@@ -51,9 +51,7 @@ class Framework:
         return (
             Setting(name="backend", asked=BACKENDS[self._cell.device], got=jax.default_backend()),
             Setting(
-                name="threads of XLA's pool",
-                asked=asked if threads and on_cpu else None,
-                got=str(threads or "unknown"),
+                name="threads of XLA's pool", asked=asked if threads and on_cpu else None, got=str(threads or "unknown")
             ),
             Setting(
                 name="float32 matmul precision",

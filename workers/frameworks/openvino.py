@@ -34,9 +34,13 @@ class Framework:
         if self._cell.track != "parity":
             return {}
         return {
-            "INFERENCE_NUM_THREADS": str(self._cell.threads), "NUM_STREAMS": "1", "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": "f32", "CPU_DENORMALS_OPTIMIZATION": "YES", "ENABLE_CPU_PINNING": "NO",
-        }  # fmt: skip
+            "INFERENCE_NUM_THREADS": str(self._cell.threads),
+            "NUM_STREAMS": "1",
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": "f32",
+            "CPU_DENORMALS_OPTIMIZATION": "YES",
+            "ENABLE_CPU_PINNING": "NO",
+        }
 
     def configure(self) -> Sequence[Setting]:
         """There is nothing to be read back before a model has been compiled."""
@@ -75,8 +79,15 @@ class Framework:
         return step
 
     def read_back(self) -> Sequence[Setting]:
-        names = ("INFERENCE_NUM_THREADS", "NUM_STREAMS", "PERFORMANCE_HINT", "INFERENCE_PRECISION_HINT",
-                 "CPU_DENORMALS_OPTIMIZATION", "ENABLE_CPU_PINNING", "EXECUTION_DEVICES")  # fmt: skip
+        names = (
+            "INFERENCE_NUM_THREADS",
+            "NUM_STREAMS",
+            "PERFORMANCE_HINT",
+            "INFERENCE_PRECISION_HINT",
+            "CPU_DENORMALS_OPTIMIZATION",
+            "ENABLE_CPU_PINNING",
+            "EXECUTION_DEVICES",
+        )
         return [
             Setting(name=name, asked=self._asked.get(name), got=said(self._compiled.get_property(name)))
             for name in names

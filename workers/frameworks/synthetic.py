@@ -69,9 +69,16 @@ def chatter(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 FAULTS: dict[str, Callable[[tuple[Any, ...]], tuple[Any, ...]]] = {
-    "wrong": wrong, "garbage": garbage, "hang": hang, "stuck": stuck, "greedy": greedy,
-    "flood": flood, "crash": crash, "raise": raise_, "chatter": chatter,
-}  # fmt: skip
+    "wrong": wrong,
+    "garbage": garbage,
+    "hang": hang,
+    "stuck": stuck,
+    "greedy": greedy,
+    "flood": flood,
+    "crash": crash,
+    "raise": raise_,
+    "chatter": chatter,
+}
 
 
 def constant(step: Step) -> Step:
@@ -110,8 +117,11 @@ def unused(step: Step) -> Step:
 
 
 BROKEN: dict[str, Callable[[Step], Step]] = {
-    "constant": constant, "remembered": remembered, "deferred": deferred, "unused": unused,
-}  # fmt: skip
+    "constant": constant,
+    "remembered": remembered,
+    "deferred": deferred,
+    "unused": unused,
+}
 
 
 def spin_until(end_ns: int) -> None:

@@ -59,9 +59,13 @@ def run(spec: JobSpec, ledger: Ledger) -> Profiled:
         with ledger.phase("profile"):
             counts = profiler.profile(framework, calls, sets[0], path)
     return Profiled(
-        trace=artefacts.described(path), calls=CALLS, counts={name: float(count) for name, count in counts.items()},
-        versions=versions(), phases=ledger.costs, warnings=tuple(warned),
-    )  # fmt: skip
+        trace=artefacts.described(path),
+        calls=CALLS,
+        counts={name: float(count) for name, count in counts.items()},
+        versions=versions(),
+        phases=ledger.costs,
+        warnings=tuple(warned),
+    )
 
 
 def found(framework: str) -> Profiler:

@@ -23,8 +23,10 @@ from orchestrator.report.exporters import (
 from orchestrator.report.rows import Per
 
 TABLES: Final[Mapping[str, Callable[[Run, Per], bytes]]] = {
-    "csv": csv.export, "parquet": parquet.export, "jsonl": jsonl.export
-}  # fmt: skip
+    "csv": csv.export,
+    "parquet": parquet.export,
+    "jsonl": jsonl.export,
+}
 """Formats that hold a row for each cell, job or sample."""
 
 DOCUMENTS: Final[Mapping[str, Callable[[Run], bytes]]] = {

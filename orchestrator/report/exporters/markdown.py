@@ -10,8 +10,16 @@ from orchestrator.report.terminal import with_interval
 from orchestrator.report.units import duration, places, size
 from orchestrator.report.words import sentences
 
-HEADINGS = ("mode", "time per call", "ratio to baseline (95 % interval)", "rank", "first result", "step peak", "n",
-            "verdict")  # fmt: skip
+HEADINGS = (
+    "mode",
+    "time per call",
+    "ratio to baseline (95 % interval)",
+    "rank",
+    "first result",
+    "step peak",
+    "n",
+    "verdict",
+)
 
 
 def export(run: Run) -> bytes:
@@ -49,6 +57,11 @@ def timed(result: Result, ratio: str, place: str) -> tuple[str, ...]:
     """A measured cell, up to its verdict."""
     peak = result.memory.get("step_peak")
     return (
-        result.label, duration(result.floor_ns.estimate), ratio, place, duration(result.first_ns.estimate),
-        size(peak.estimate) if peak else "–", f"{result.jobs} {result.grade}",
-    )  # fmt: skip
+        result.label,
+        duration(result.floor_ns.estimate),
+        ratio,
+        place,
+        duration(result.first_ns.estimate),
+        size(peak.estimate) if peak else "–",
+        f"{result.jobs} {result.grade}",
+    )

@@ -33,12 +33,18 @@ SPEC: Spec = {
         },
         {
             "transform": where("datum.part == 'paid'"),
-            "mark": {"type": "point", "shape": "diamond", "size": 90, "fill": "var(--page)", "stroke": "var(--ink)",
-                     "opacity": 1},
+            "mark": {
+                "type": "point",
+                "shape": "diamond",
+                "size": 90,
+                "fill": "var(--page)",
+                "stroke": "var(--ink)",
+                "opacity": 1,
+            },
             "encoding": {"y": Y, "tooltip": told(mode="has paid", shown="after")},
         },
     ],
-}  # fmt: skip
+}
 
 TITLES: dict[Start, str] = {
     "model": "Total time by number of calls, from the finished model",

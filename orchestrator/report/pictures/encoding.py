@@ -57,8 +57,13 @@ def own_tone() -> Spec:
 def dash() -> Spec:
     """Each mode its dash, long enough in the legend to be seen."""
     scale = {"domain": "$modes", "range": "$dashes"}
-    return {"field": "mode", "type": "nominal", "title": None, "scale": scale,
-            "legend": {"columns": "$columns", "symbolSize": 500, "symbolStrokeWidth": 2}}  # fmt: skip
+    return {
+        "field": "mode",
+        "type": "nominal",
+        "title": None,
+        "scale": scale,
+        "legend": {"columns": "$columns", "symbolSize": 500, "symbolStrokeWidth": 2},
+    }
 
 
 def shape() -> Spec:

@@ -17,9 +17,14 @@ Y = quantity("end", "resident, MiB")
 SPEC: Spec = {
     "height": 320,
     "encoding": {
-        "x": {"field": "phase", "type": "ordinal", "title": None, "sort": NAMES,
-              "axis": {"labelAngle": -40, "grid": False}},
-        },
+        "x": {
+            "field": "phase",
+            "type": "ordinal",
+            "title": None,
+            "sort": NAMES,
+            "axis": {"labelAngle": -40, "grid": False},
+        }
+    },
     "layer": [
         {
             "mark": {"type": "line", "interpolate": "step", "strokeWidth": 2},
@@ -27,11 +32,14 @@ SPEC: Spec = {
         },
         {
             "mark": {"type": "tick", "thickness": 3, "bandSize": 14, "orient": "horizontal"},
-            "encoding": {"y": Y | {"field": "peak"}, "fill": own_tone(),
-                         "tooltip": told(mode="mode", phase="phase", shown="high-water mark")},
+            "encoding": {
+                "y": Y | {"field": "peak"},
+                "fill": own_tone(),
+                "tooltip": told(mode="mode", phase="phase", shown="high-water mark"),
+            },
         },
     ],
-}  # fmt: skip
+}
 
 
 def figure(section: Section) -> Figure | None:

@@ -17,8 +17,12 @@ SIGNS: Final[Mapping[Verdict, str]] = {
     Verdict.ESTIMATOR_DEPENDENT: "?",
 }
 TONES: Final[Mapping[str, str]] = {
-    "−": "var(--less)", "+": "var(--more)", "~": "var(--wash)", "=": "var(--wash)", "?": "var(--wash)",
-}  # fmt: skip
+    "−": "var(--less)",
+    "+": "var(--more)",
+    "~": "var(--wash)",
+    "=": "var(--wash)",
+    "?": "var(--wash)",
+}
 
 SPEC: Spec = {
     "width": {"step": 74},
@@ -33,13 +37,17 @@ SPEC: Spec = {
         {
             "mark": {"type": "rect", "stroke": "var(--page)", "strokeWidth": 2},
             "encoding": {
-                "fill": {"field": "sign", "type": "nominal", "legend": None,
-                         "scale": {"domain": [*TONES], "range": [*TONES.values()]}},
+                "fill": {
+                    "field": "sign",
+                    "type": "nominal",
+                    "legend": None,
+                    "scale": {"domain": [*TONES], "range": [*TONES.values()]},
+                }
             },
         },
         {"mark": {"type": "text", "fill": "var(--ink)", "fontSize": 13}, "encoding": {"text": {"field": "text"}}},
     ],
-}  # fmt: skip
+}
 
 
 def figure(section: Section) -> Figure | None:
@@ -79,8 +87,14 @@ def pair(section: Section, found: Comparison) -> Row:
     """One comparison as a row of the table."""
     return Row(
         cells=(
-            found.cell, found.baseline, ratio(found.ratio.estimate), between(found.ratio),
-            ratio(found.typical_ratio.estimate), found.blocks, f"{found.p:.2g}", str(found.verdict),
+            found.cell,
+            found.baseline,
+            ratio(found.ratio.estimate),
+            between(found.ratio),
+            ratio(found.typical_ratio.estimate),
+            found.blocks,
+            f"{found.p:.2g}",
+            str(found.verdict),
         ),
         frameworks=(section.framework(found.cell), section.framework(found.baseline)),
-    )  # fmt: skip
+    )

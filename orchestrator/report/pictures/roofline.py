@@ -19,14 +19,10 @@ SPEC: Spec = {
         {
             "transform": where("datum.part == 'mode'"),
             "mark": {"type": "point", "size": 90, "filled": True, "opacity": 1},
-            "encoding": {
-                "color": tone(),
-                "shape": shape(),
-                "tooltip": told(mode="mode", shown="achieved"),
-            },
+            "encoding": {"color": tone(), "shape": shape(), "tooltip": told(mode="mode", shown="achieved")},
         },
     ],
-}  # fmt: skip
+}
 
 
 def figure(section: Section) -> Figure | None:
@@ -82,11 +78,15 @@ def line(section: Section, label: str, found: Achieved, under: Roof) -> Row:
     """One mode in figures."""
     return Row(
         cells=(
-            label, f"{found.intensity:.3g}", f"{rate(found.flops_per_s)}op/s", f"{rate(found.bytes_per_s)}B/s",
-            percent(found.share), f"{rate(under.at(found.intensity))}op/s",
+            label,
+            f"{found.intensity:.3g}",
+            f"{rate(found.flops_per_s)}op/s",
+            f"{rate(found.bytes_per_s)}B/s",
+            percent(found.share),
+            f"{rate(under.at(found.intensity))}op/s",
         ),
         frameworks=(section.framework(label),),
-    )  # fmt: skip
+    )
 
 
 def rate(value: float) -> str:

@@ -22,16 +22,24 @@ SPEC: Spec = rows_of(7, "mode", "block") | {
         "tooltip": told(mode="mode", block="block", shown="floor, median and slowest", flags="flags"),
     },
     "layer": [
-        {"mark": {"type": "rule", "strokeWidth": 1},
-         "encoding": {"x": X | {"field": "low"}, "x2": {"field": "high"},
-                      "strokeDash": {"condition": {"test": "datum.state == 'disturbed'", "value": [2, 2]},
-                                     "value": [1, 0]}}},
-        {"mark": {"type": "bar", "height": 4, "opacity": 0.6},
-         "encoding": {"x": X | {"field": "quarter"}, "x2": {"field": "three"}}},
-        {"mark": {"type": "tick", "thickness": 2, "size": 6, "opacity": 1, "color": "var(--ink)"},
-         "encoding": {"x": X}},
+        {
+            "mark": {"type": "rule", "strokeWidth": 1},
+            "encoding": {
+                "x": X | {"field": "low"},
+                "x2": {"field": "high"},
+                "strokeDash": {"condition": {"test": "datum.state == 'disturbed'", "value": [2, 2]}, "value": [1, 0]},
+            },
+        },
+        {
+            "mark": {"type": "bar", "height": 4, "opacity": 0.6},
+            "encoding": {"x": X | {"field": "quarter"}, "x2": {"field": "three"}},
+        },
+        {
+            "mark": {"type": "tick", "thickness": 2, "size": 6, "opacity": 1, "color": "var(--ink)"},
+            "encoding": {"x": X},
+        },
     ],
-}  # fmt: skip
+}
 
 
 def figure(section: Section, canary_ns: float) -> Figure | None:
@@ -67,11 +75,15 @@ def boxes(result: Result, records: Sequence[JobRecord], canary_ns: float) -> Ite
         shown = ", ".join(duration(each) for each in (found.low, found.median, found.high))
         yield Row(
             cells=(
-                result.label, record.spec.block, *(drawn(each / result.floor_ns.estimate) for each in five),
-                "disturbed" if raised else "quiet", shown, " ".join(raised) or "none",
+                result.label,
+                record.spec.block,
+                *(drawn(each / result.floor_ns.estimate) for each in five),
+                "disturbed" if raised else "quiet",
+                shown,
+                " ".join(raised) or "none",
             ),
             frameworks=(result.cell.framework,),
-        )  # fmt: skip
+        )
 
 
 def line(result: Result, records: Sequence[JobRecord], canary_ns: float, blocks: Sequence[int]) -> Row:

@@ -31,13 +31,10 @@ SPEC: Spec = rows_of(22, "block") | {
         {
             "transform": where("datum.state != 'quiet'"),
             "mark": {"type": "text", "fill": "var(--page)", "fontWeight": "bold", "fontSize": 12},
-            "encoding": {
-                "x": {"field": "middle", "type": "quantitative"},
-                "text": {"field": "sign"},
-            },
+            "encoding": {"x": {"field": "middle", "type": "quantitative"}, "text": {"field": "sign"}},
         },
     ],
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +104,10 @@ def bar(job: Job) -> Row:
     said = (cell.label, title(cell), duration(took), job.record.outcome, " ".join(job.raised) or "none")
     return Row(
         cells=(job.record.spec.block, *ends, job.state, SIGNS[job.state], *said),
-        frameworks=(cell.framework,), workload=cell.workload, task=cell.task,
-    )  # fmt: skip
+        frameworks=(cell.framework,),
+        workload=cell.workload,
+        task=cell.task,
+    )
 
 
 def lines(every: Sequence[Job], blocks: Sequence[int]) -> Iterator[Row]:
@@ -120,8 +119,10 @@ def lines(every: Sequence[Job], blocks: Sequence[int]) -> Iterator[Row]:
     for cell, found in of_cell.values():
         yield Row(
             cells=(f"{cell.label}, {title(cell)}", *(found.get(block, "") for block in blocks)),
-            frameworks=(cell.framework,), workload=cell.workload, task=cell.task,
-        )  # fmt: skip
+            frameworks=(cell.framework,),
+            workload=cell.workload,
+            task=cell.task,
+        )
 
 
 def told_of(job: Job) -> str:

@@ -23,11 +23,21 @@ SPEC: Spec = rows_of(30, "mode") | {
             "mark": {"type": "point", "size": 90, "filled": True, "opacity": 1},
             "encoding": {
                 "x": X,
-                "shape": {"field": "part", "type": "nominal", "legend": None,
-                          "scale": {"domain": ["ranked", "clone", "barred"], "range": ["circle", "diamond", "cross"]}},
-                "fill": {"field": "part", "type": "nominal", "legend": None,
-                         "scale": {"domain": ["ranked", "clone", "barred"],
-                                   "range": ["var(--tone-0)", "var(--ink)", "var(--bad)"]}},
+                "shape": {
+                    "field": "part",
+                    "type": "nominal",
+                    "legend": None,
+                    "scale": {"domain": ["ranked", "clone", "barred"], "range": ["circle", "diamond", "cross"]},
+                },
+                "fill": {
+                    "field": "part",
+                    "type": "nominal",
+                    "legend": None,
+                    "scale": {
+                        "domain": ["ranked", "clone", "barred"],
+                        "range": ["var(--tone-0)", "var(--ink)", "var(--bad)"],
+                    },
+                },
                 "tooltip": told(mode="mode", shown="time per call", ties="ties", said="result"),
             },
         },
@@ -37,7 +47,7 @@ SPEC: Spec = rows_of(30, "mode") | {
             "encoding": {"x": X | {"field": "end"}, "text": {"field": "ties"}},
         },
     ],
-}  # fmt: skip
+}
 
 
 def figure(section: Section) -> Figure:
@@ -54,13 +64,24 @@ def figure(section: Section) -> Figure:
         columns=("part", "mode", "ns", "low", "high", "end", "ties", "shown", "said"),
         rows=tuple(dot(result, tied.get(result.label)) for result in timed),
         table=Table(
-            ("mode", "time per call", "95 % interval", "rank", "ties", "ratio to baseline", "95 % interval",
-             "first result", "processes", "grade", "result"),
+            (
+                "mode",
+                "time per call",
+                "95 % interval",
+                "rank",
+                "ties",
+                "ratio to baseline",
+                "95 % interval",
+                "first result",
+                "processes",
+                "grade",
+                "result",
+            ),
             tuple(rows(group)),
         ),
         modes=section.modes,
         wide=True,
-    )  # fmt: skip
+    )
 
 
 def dot(result: Result, ties: str | None) -> Row:
@@ -71,8 +92,7 @@ def dot(result: Result, ties: str | None) -> Row:
     shown = duration(result.floor_ns.estimate)
     at, (low, high) = drawn(result.floor_ns.estimate), ends(result.floor_ns)
     return Row(
-        cells=(part, result.label, at, low, high, high or at, ties, shown, said),
-        frameworks=(result.cell.framework,),
+        cells=(part, result.label, at, low, high, high or at, ties, shown, said), frameworks=(result.cell.framework,)
     )
 
 

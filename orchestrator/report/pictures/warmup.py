@@ -36,7 +36,7 @@ SPEC: Spec = {
             "encoding": {"fill": own_tone(), "tooltip": told(mode="mode", block="block", shown="steady from")},
         },
     ],
-}  # fmt: skip
+}
 
 
 def figure(section: Section) -> Figure | None:

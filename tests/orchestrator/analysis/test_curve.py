@@ -9,9 +9,17 @@ from schemas.event import Report
 
 MakeReport = Callable[..., Report]
 PHASES = {
-    "import": 5000, "initialise": 600, "build": 70, "trace": 300, "compile": 200, "first_call": 500, "second_call": 9,
-    "verify": 99_999, "warm_up": 99_999, "steady": 99_999,
-}  # fmt: skip
+    "import": 5000,
+    "initialise": 600,
+    "build": 70,
+    "trace": 300,
+    "compile": 200,
+    "first_call": 500,
+    "second_call": 9,
+    "verify": 99_999,
+    "warm_up": 99_999,
+    "steady": 99_999,
+}
 WARM_UP = ((1, 490), (1, 200), (10, 1000), (10, 500))
 
 

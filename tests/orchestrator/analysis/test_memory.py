@@ -12,8 +12,13 @@ from schemas.record import JobRecord
 
 MIB = 1 << 20
 
-LEDGER = {"import": (10, 110, 110), "data": (110, 130, 130), "build": (130, 180, 170), "trace": (170, 250, 190),
-          "first_call": (190, 200, 195)}  # fmt: skip
+LEDGER = {
+    "import": (10, 110, 110),
+    "data": (110, 130, 130),
+    "build": (130, 180, 170),
+    "trace": (170, 250, 190),
+    "first_call": (190, 200, 195),
+}
 
 
 def phase(name: str, start: int, peak: int, end: int) -> dict[str, object]:
@@ -31,8 +36,12 @@ def needing(step_peak: int, **changes: tuple[int, int, int]) -> dict[str, object
 def test_the_headlines_are_differences_of_what_the_kernel_counted(make_report: Callable[..., Report]) -> None:
     found = memory.headlines(make_report(**needing(220)))
     assert {name: value / MIB for name, value in found.items()} == {
-        "import": 100, "static": 40, "compile_peak": 80, "step_peak": 50, "footprint": 200,
-    }  # fmt: skip
+        "import": 100,
+        "static": 40,
+        "compile_peak": 80,
+        "step_peak": 50,
+        "footprint": 200,
+    }
 
 
 def test_a_file_that_was_loaded_is_static(make_report: Callable[..., Report]) -> None:

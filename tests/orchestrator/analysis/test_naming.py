@@ -24,9 +24,13 @@ def test_with_one_environment_a_framework_needs_no_version_in_its_name(make_cell
 def test_with_several_those_with_a_version_are_called_by_it_and_the_default_is_plain(make_cell: MakeCell) -> None:
     cells = [make_cell("tensorflow:eager", environment=name) for name in (DEFAULT, OLD, "mine", "current", "/x/python")]
     assert called(*cells, make_cell("torch:eager", environment="mine")) == [
-        "tensorflow:eager", "tensorflow@2.20:eager", "tensorflow@mine:eager", "tensorflow@current:eager",
-        "tensorflow@/x/python:eager", "torch:eager",
-    ]  # fmt: skip
+        "tensorflow:eager",
+        "tensorflow@2.20:eager",
+        "tensorflow@mine:eager",
+        "tensorflow@current:eager",
+        "tensorflow@/x/python:eager",
+        "torch:eager",
+    ]
 
 
 def test_a_clone_is_called_like_its_original_with_its_mark(make_cell: MakeCell) -> None:
@@ -43,11 +47,14 @@ def test_what_is_computed_is_said_with_what_differs_among_cells_of_its_workload_
     cold = warm.model_copy(update={"cache": "cold"})
     said = computed([short, wide, other, warm, cold])
     assert [said[cell.id] for cell in (short, wide)] == [
-        f"rnn {short.task} length=8, batch 8", f"rnn {short.task} length=32, batch 32",
-    ]  # fmt: skip
+        f"rnn {short.task} length=8, batch 8",
+        f"rnn {short.task} length=32, batch 32",
+    ]
     assert [said[cell.id] for cell in (other, warm, cold)] == [
-        f"mlp {other.task}", "mlp forward, warm cache", "mlp forward",
-    ]  # fmt: skip
+        f"mlp {other.task}",
+        "mlp forward, warm cache",
+        "mlp forward",
+    ]
     assert len({title(cell) for cell in (short, wide, other, warm, cold)}) == 5
 
 

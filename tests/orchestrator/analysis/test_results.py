@@ -34,11 +34,19 @@ def test_cells_of_one_computation_stand_in_one_group_in_the_order_of_the_plan(ma
 @pytest.mark.parametrize(
     "change",
     [
-        {"workload": "rnn"}, {"parameters": {"depth": 4}}, {"task": "forward"}, {"batch": 2}, {"dtype": "float64"},
-        {"threads": 2}, {"track": "defaults"}, {"cache": "warm"}, {"shapes": "stream"}, {"origin": "file"},
+        {"workload": "rnn"},
+        {"parameters": {"depth": 4}},
+        {"task": "forward"},
+        {"batch": 2},
+        {"dtype": "float64"},
+        {"threads": 2},
+        {"track": "defaults"},
+        {"cache": "warm"},
+        {"shapes": "stream"},
+        {"origin": "file"},
         {"device": "cuda"},
     ],
-)  # fmt: skip
+)
 def test_what_computes_something_else_is_not_compared(make_cell: MakeCell, change: dict[str, object]) -> None:
     assert len(results.groups([], [make_cell(), make_cell("synthetic:spin", **change)])) == 2
 
@@ -152,10 +160,7 @@ def resampled(samples: int) -> Change:
     def change(record: JobRecord) -> JobRecord:
         assert record.report is not None
         noise = {name: counts[:samples] for name, counts in record.report.noise if isinstance(counts, tuple)}
-        few = {
-            "samples_ns": record.report.samples_ns[:samples],
-            "noise": record.report.noise.model_copy(update=noise),
-        }
+        few = {"samples_ns": record.report.samples_ns[:samples], "noise": record.report.noise.model_copy(update=noise)}
         return record.model_copy(update={"report": record.report.model_copy(update=few)})
 
     return change

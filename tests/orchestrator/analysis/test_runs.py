@@ -14,8 +14,13 @@ ALIKE = Sampling(20, 10_000_000)
 
 def a_side(logs: Mapping[int, float], sampling: Mapping[int, Sampling] | None = None) -> Side:
     scores = Scores(logs, logs, sampling or dict.fromkeys(logs, ALIKE))
-    return Side(result=result(CELL, [], 0.0), scores=scores, memory={"footprint": logs}, computed=frozenset(),
-                versions=frozenset())  # fmt: skip
+    return Side(
+        result=result(CELL, [], 0.0),
+        scores=scores,
+        memory={"footprint": logs},
+        computed=frozenset(),
+        versions=frozenset(),
+    )
 
 
 def a_pair(before: Side, after: Side) -> Pair:

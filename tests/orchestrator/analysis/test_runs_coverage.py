@@ -31,9 +31,12 @@ def a_side(logs: Sequence[float]) -> Side:
 
 
 def compared(
-    levels: Sequence[float], effects: tuple[float, float] = (0.0, 0.0), ground: Ground = "one after the other",
-    blocks: tuple[int, int] = (8, 8), process: float = 0.01,
-) -> Iterator[tuple[Change, ...]]:  # fmt: skip
+    levels: Sequence[float],
+    effects: tuple[float, float] = (0.0, 0.0),
+    ground: Ground = "one after the other",
+    blocks: tuple[int, int] = (8, 8),
+    process: float = 0.01,
+) -> Iterator[tuple[Change, ...]]:
     """Findings of so many pairs of runs whose cells have changed by these logarithms. Effects of processes are skewed
     for some cells, and some cells are up to three times as noisy as others."""
     rng = np.random.default_rng(1)

@@ -24,12 +24,7 @@ from orchestrator.analysis.statistics import (
 )
 
 differences = st.lists(st.integers(-1000, 1000), min_size=1, max_size=14)
-untied_differences = st.lists(
-    st.integers(-1000, 1000).filter(bool),
-    min_size=1,
-    max_size=14,
-    unique_by=abs,
-)
+untied_differences = st.lists(st.integers(-1000, 1000).filter(bool), min_size=1, max_size=14, unique_by=abs)
 p_values = st.lists(st.floats(0, 1), max_size=12)
 
 

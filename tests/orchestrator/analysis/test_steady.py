@@ -27,8 +27,7 @@ def test_a_level_trace_is_flat_from_the_first_call() -> None:
 
 
 @pytest.mark.parametrize(
-    ("earlier_ns", "kind"),
-    [(1.3e5, "warm-up"), (1.1e5, "warm-up"), (0.9e5, "slow-down"), (0.7e5, "slow-down")],
+    ("earlier_ns", "kind"), [(1.3e5, "warm-up"), (1.1e5, "warm-up"), (0.9e5, "slow-down"), (0.7e5, "slow-down")]
 )
 def test_a_step_is_found_within_two_calls_and_named_by_its_direction(earlier_ns: float, kind: str) -> None:
     found = classify(trace((60, earlier_ns), (200, 1e5)))

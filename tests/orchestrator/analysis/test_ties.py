@@ -13,8 +13,10 @@ NAMES = "abcdefg"
 
 def standings(*pairs: str, names: str = NAMES) -> list[Standing]:
     """Cells of which these pairs are tied."""
-    tied = {name: tuple(other for other in names if f"{name}{other}" in pairs or f"{other}{name}" in pairs)
-            for name in names}  # fmt: skip
+    tied = {
+        name: tuple(other for other in names if f"{name}{other}" in pairs or f"{other}{name}" in pairs)
+        for name in names
+    }
     return [Standing(cell=name, best=1, worst=len(names), tied_with=others) for name, others in tied.items()]
 
 

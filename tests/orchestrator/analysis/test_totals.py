@@ -18,9 +18,15 @@ def a_curve(first_ns: float, call_ns: float) -> Curve:
 def paid_after(calls: float) -> BreakEven:
     one, paid = Interval(0.9, 0.8, 0.95), Interval(calls, 1, math.inf)
     steady = Comparison(
-        baseline="torch:eager", cell="torch:trace", blocks=8, ratio=one, typical_ratio=one, p=0.01, significant=True,
+        baseline="torch:eager",
+        cell="torch:trace",
+        blocks=8,
+        ratio=one,
+        typical_ratio=one,
+        p=0.01,
+        significant=True,
         verdict=Verdict.FASTER,
-    )  # fmt: skip
+    )
     return BreakEven(
         mode="torch:trace", other="torch:eager", calls=paid, with_import=Interval(1, 1, 1), steady=steady, barred=False
     )

@@ -81,10 +81,7 @@ def test_the_sweep_file_goes_before_the_users_own_and_that_before_what_is_built_
     [
         ("tensorfow", "unknown environment 'tensorfow'; did you mean tensorflow?"),
         ("tensorfow@2.20", "unknown environment 'tensorfow@2.20'; did you mean tensorflow?"),
-        (
-            "zzz",
-            "unknown environment 'zzz'; valid: bad, current, jax, locked, onnxruntime, openvino, tensorflow,",
-        ),
+        ("zzz", "unknown environment 'zzz'; valid: bad, current, jax, locked, onnxruntime, openvino, tensorflow,"),
         ("tensorflow@latest", "'latest' is no version; write it as in tensorflow@2.20"),
         ("tensorflow@", "unknown environment 'tensorflow@'; did you mean tensorflow?"),
         ("bad", "the environment bad: 'tensorflow=2' is no requirement"),
@@ -118,9 +115,11 @@ def locked(folder: Path, text: str) -> Definition:
 def test_a_lock_is_taken_as_it_is_with_its_hashes(tmp_path: Path) -> None:
     assert locked(tmp_path, LOCK).asked == (
         "autograd==1.9",
-        'helper[all]==0.5; python_version > "3.9"', "numpy==2.9 --hash=sha256:aa --hash=sha256:bb", "pydantic==2.99",
+        'helper[all]==0.5; python_version > "3.9"',
+        "numpy==2.9 --hash=sha256:aa --hash=sha256:bb",
+        "pydantic==2.99",
         "tiny @ file:///somewhere/tiny-1.0-py3-none-any.whl",
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(

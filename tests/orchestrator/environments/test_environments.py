@@ -21,9 +21,12 @@ TINY = {"tiny": EnvironmentSpec(requirements=("tiny==1.0",), variables={"TINY_FL
 
 def framework(package: str, **changes: object) -> Framework:
     plain = {
-        "name": "f", "package": package, "requirement": "that-package==1.2", "start_s": 1,
+        "name": "f",
+        "package": package,
+        "requirement": "that-package==1.2",
+        "start_s": 1,
         "modes": (Mode(name="m", summary=""),),
-    }  # fmt: skip
+    }
     return Framework.model_validate(plain | changes)
 
 
@@ -125,10 +128,13 @@ def test_an_environment_for_one_framework_is_refused_to_another_before_it_is_mad
 @pytest.mark.parametrize(
     ("text", "of", "name"),
     [
-        (DEFAULT, "torch", "torch"), (DEFAULT, "numpy", CURRENT), (CURRENT, "torch", CURRENT),
-        ("tensorflow@2.20", "tensorflow", "tensorflow@2.20"), ("/x/bin/python", "torch", "/x/bin/python"),
+        (DEFAULT, "torch", "torch"),
+        (DEFAULT, "numpy", CURRENT),
+        (CURRENT, "torch", CURRENT),
+        ("tensorflow@2.20", "tensorflow", "tensorflow@2.20"),
+        ("/x/bin/python", "torch", "/x/bin/python"),
     ],
-)  # fmt: skip
+)
 def test_each_framework_has_a_default_of_its_own(environments: Environments, text: str, of: str, name: str) -> None:
     assert environments.named(text, of) == name
 

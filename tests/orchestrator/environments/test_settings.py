@@ -21,9 +21,12 @@ SITE = "[global]\ncert = /site.pem\n[install]\nindex_url = https://site.example/
 @pytest.fixture
 def places(tmp_path: Path) -> Places:
     files = {
-        "home/.config/pip/pip.conf": USER, "home/.pip/pip.conf": USER.replace("7", "8"), "root/etc/pip.conf": GLOBAL,
-        "site/pip.conf": SITE, "mine.conf": "[global]\nproxy = http://mine.example\n",
-    }  # fmt: skip
+        "home/.config/pip/pip.conf": USER,
+        "home/.pip/pip.conf": USER.replace("7", "8"),
+        "root/etc/pip.conf": GLOBAL,
+        "site/pip.conf": SITE,
+        "mine.conf": "[global]\nproxy = http://mine.example\n",
+    }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -32,9 +35,12 @@ def places(tmp_path: Path) -> Places:
 
 def test_a_later_file_goes_before_an_earlier_one_and_the_command_before_the_general(places: Places) -> None:
     assert settings.of_pip({}, places) == {
-        "index-url": "https://site.example/simple", "cert": "/site.pem", "no-compile": "true", "timeout": "7",
+        "index-url": "https://site.example/simple",
+        "cert": "/site.pem",
+        "no-compile": "true",
+        "timeout": "7",
         "find-links": "\n/one\n/two",
-    }  # fmt: skip
+    }
 
 
 def test_a_variable_goes_before_every_file(places: Places) -> None:
@@ -79,19 +85,32 @@ def test_for_pip_all_of_it_is_variables() -> None:
 
 
 SAID = {
-    "index-url": "https://a.example/simple", "extra-index-url": "https://b.example\nhttps://c.example",
-    "find-links": "/one\n/two", "cert": "/ca.pem", "constraint": "/c.txt", "trusted-host": "b.example",
-    "proxy": "http://p.example", "timeout": "7", "no-index": "yes", "no-compile": "true",
-}  # fmt: skip
+    "index-url": "https://a.example/simple",
+    "extra-index-url": "https://b.example\nhttps://c.example",
+    "find-links": "/one\n/two",
+    "cert": "/ca.pem",
+    "constraint": "/c.txt",
+    "trusted-host": "b.example",
+    "proxy": "http://p.example",
+    "timeout": "7",
+    "no-index": "yes",
+    "no-compile": "true",
+}
 
 
 def test_for_uv_it_is_said_in_its_own_words() -> None:
     assert settings.for_uv(SAID, {}) == {
-        "UV_DEFAULT_INDEX": "https://a.example/simple", "UV_INDEX": "https://b.example https://c.example",
-        "UV_INDEX_STRATEGY": "unsafe-best-match", "UV_FIND_LINKS": "/one,/two", "SSL_CERT_FILE": "/ca.pem",
-        "UV_CONSTRAINT": "/c.txt", "UV_INSECURE_HOST": "b.example", "HTTPS_PROXY": "http://p.example",
-        "HTTP_PROXY": "http://p.example", "UV_HTTP_TIMEOUT": "7",
-    }  # fmt: skip
+        "UV_DEFAULT_INDEX": "https://a.example/simple",
+        "UV_INDEX": "https://b.example https://c.example",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_FIND_LINKS": "/one,/two",
+        "SSL_CERT_FILE": "/ca.pem",
+        "UV_CONSTRAINT": "/c.txt",
+        "UV_INSECURE_HOST": "b.example",
+        "HTTPS_PROXY": "http://p.example",
+        "HTTP_PROXY": "http://p.example",
+        "UV_HTTP_TIMEOUT": "7",
+    }
     assert settings.without_index(SAID)
     assert not settings.without_index({"no-index": "false"})
 

@@ -64,8 +64,9 @@ def test_what_was_not_made_here_is_nobodys_to_remove(copy: Home) -> None:
 def test_a_sound_environment_is_found_sound(made: Shop) -> None:
     finding = upkeep.sound(made.place(a_definition()))
     assert (finding.severity, finding.what) == (
-        "fine", f"tiny is as it was made: 5 packages, {finding.what.rpartition(', ')[2]}"
-    )  # fmt: skip
+        "fine",
+        f"tiny is as it was made: 5 packages, {finding.what.rpartition(', ')[2]}",
+    )
 
 
 def test_one_that_somebody_has_changed_is_found_out(copy: Home) -> None:

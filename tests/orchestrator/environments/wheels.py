@@ -62,6 +62,8 @@ def offline(shelf: Path) -> dict[str, str]:
     """The variables of a user whose pip knows this folder alone, and who has no uv."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_"))}
     return kept | {
-        "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(shelf),
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(shelf),
         "PATH": os.pathsep.join(part for part in kept["PATH"].split(os.pathsep) if not Path(part, "uv").exists()),
-    }  # fmt: skip
+    }

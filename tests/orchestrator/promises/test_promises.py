@@ -139,10 +139,17 @@ def hogs(make_record: MakeRecord, make_report: MakeReport) -> Callable[..., list
         took[0], hit[0] = 100 * call_ns, False
         lost_ns = [ns // 2 if lost and waited else 0 for ns, lost in zip(took, hit, strict=True)]
         noise = {
-            "run_delay_ns": lost_ns, "steal_ns": [0] * 60, "pressure_ns": [0] * 60, "canary_ns": [9] * 60,
-            "cpu_ns": [ns - lost for ns, lost in zip(took, lost_ns, strict=True)], "involuntary_switches": 0,
-            "major_faults": 0, "migrations": 0, "throttled": 0, "threads": 1,
-        }  # fmt: skip
+            "run_delay_ns": lost_ns,
+            "steal_ns": [0] * 60,
+            "pressure_ns": [0] * 60,
+            "canary_ns": [9] * 60,
+            "cpu_ns": [ns - lost for ns, lost in zip(took, lost_ns, strict=True)],
+            "involuntary_switches": 0,
+            "major_faults": 0,
+            "migrations": 0,
+            "throttled": 0,
+            "threads": 1,
+        }
         report = make_report(call_ns, samples_ns=tuple(took), noise=noise)
         return make_record(cell, block, report=report)
 

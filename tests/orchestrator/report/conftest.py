@@ -51,11 +51,19 @@ def make_job(make_record: Callable[..., JobRecord], make_report: Callable[..., R
         phases = [*phases_of(needing(220)["phases"], FIRST_NS[label])]
         laps = ((1, FIRST_NS[label]), (1, 3 * call_ns), *((1, call_ns + rng.randrange(100)) for _ in range(30)))
         report = make_report(
-            call_ns, **needing(220) | {"phases": phases}, warmup=laps, work={"flops": 10**6, "bytes": 10**5},
+            call_ns,
+            **needing(220) | {"phases": phases},
+            warmup=laps,
+            work={"flops": 10**6, "bytes": 10**5},
             ceiling={"flops_per_s": 100e9, "bytes_per_s": 10e9},
-        )  # fmt: skip
-        outside = {"started": f"2025-01-01T00:{block:02}:{rng.randrange(60):02}+00:00", "spawn_to_end_ns": 2 * 10**9,
-                   "exit_status": 0, "last_phase": "report", "load_before": 0.1}  # fmt: skip
+        )
+        outside = {
+            "started": f"2025-01-01T00:{block:02}:{rng.randrange(60):02}+00:00",
+            "spawn_to_end_ns": 2 * 10**9,
+            "exit_status": 0,
+            "last_phase": "report",
+            "load_before": 0.1,
+        }
         return make_record(cell, block, report=report, outside=outside, **changes)
 
     return make
@@ -68,20 +76,29 @@ def phases_of(ledger: object, first_ns: int) -> list[Mapping[str, object]]:
 
 
 @pytest.fixture
-def known_run(make_cell: Callable[..., Cell], make_job: Callable[..., JobRecord],
-              make_record: Callable[..., JobRecord]) -> KnownRun:  # fmt: skip
+def known_run(
+    make_cell: Callable[..., Cell], make_job: Callable[..., JobRecord], make_record: Callable[..., JobRecord]
+) -> KnownRun:
     rng = random.Random(2)  # of which the two equal modes come out as equal
     measured = [make_cell(label, task=task) for task in ("forward", "backward") for label in TIMES_NS]
     clone = measured[0].model_copy(update={"replica": 1})
     wrong, refused = make_cell("torch:script", task="forward"), make_cell("openvino:compiled", task="backward")
     records = [make_job(cell, block, rng) for block in range(1, 13) for cell in (*measured, clone)]
-    records += [make_record(wrong, outcome="wrong", call_ns=4321, reason="the output is off by 3e-3"),
-                make_record(refused, outcome="unsupported", outside=None)]  # fmt: skip
+    records += [
+        make_record(wrong, outcome="wrong", call_ns=4321, reason="the output is off by 3e-3"),
+        make_record(refused, outcome="unsupported", outside=None),
+    ]
     manifest = Manifest(
-        name="known", started="2025-01-01T00:00:00+00:00", command=("sweep", "--workloads", "mlp:depth=3"),
-        sweep=SweepSpec(), seed=7, cells=(*measured, clone, wrong, refused), host=HOST, stopped="all blocks were run",
+        name="known",
+        started="2025-01-01T00:00:00+00:00",
+        command=("sweep", "--workloads", "mlp:depth=3"),
+        sweep=SweepSpec(),
+        seed=7,
+        cells=(*measured, clone, wrong, refused),
+        host=HOST,
+        stopped="all blocks were run",
         finished=True,
-    )  # fmt: skip
+    )
     return KnownRun(manifest, records)
 
 
@@ -96,8 +113,16 @@ def hostile_run(known_run: KnownRun, make_cell: Callable[..., Cell], make_record
     odd = make_cell(f"torch:{HOSTILE}", task="forward")
     raised = make_record(odd, outcome="raised", reason=HOSTILE, advice=HOSTILE)
     host = known_run.manifest.host.model_copy(update={"cpu": HOSTILE, "variables": {HOSTILE: HOSTILE}})
-    manifest = known_run.manifest.model_copy(update={
-        "name": HOSTILE, "cells": (*known_run.manifest.cells, cell, odd), "warnings": (HOSTILE,), "stopped": HOSTILE,
-        "mixed": (HOSTILE,), "command": ("sweep", HOSTILE), "host": host, "started": HOSTILE,
-    })  # fmt: skip
+    manifest = known_run.manifest.model_copy(
+        update={
+            "name": HOSTILE,
+            "cells": (*known_run.manifest.cells, cell, odd),
+            "warnings": (HOSTILE,),
+            "stopped": HOSTILE,
+            "mixed": (HOSTILE,),
+            "command": ("sweep", HOSTILE),
+            "host": host,
+            "started": HOSTILE,
+        }
+    )
     return KnownRun(manifest, [*known_run.records, measured, raised])

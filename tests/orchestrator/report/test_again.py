@@ -19,10 +19,7 @@ ASKED: list[dict[str, Any]] = [
         "baseline": "é\x7f😀",
     },
     {"exclude": [{"framework": "torch"}, {"batch": 1}], "include": [{"framework": "numpy", "workload": "mlp"}]},
-    {
-        "environments": {"a.b": {"requirements": ["numpy==2.4.6"]}},
-        "limits": {"memory": "4GiB", "phases": {"trace": 9}},
-    },
+    {"environments": {"a.b": {"requirements": ["numpy==2.4.6"]}}, "limits": {"memory": "4GiB", "phases": {"trace": 9}}},
     {"stop": {"budget": "90s", "precision": 1e-5}, "timing": {"samples": 7}, "margin": 0.1},
 ]
 

@@ -31,9 +31,15 @@ def break_even(
     calls: Interval = AFTER, verdict: Verdict = Verdict.FASTER, ratio: Interval = FASTER, *, barred: bool = False
 ) -> BreakEven:
     steady = Comparison(
-        baseline="torch:eager", cell="torch:trace", blocks=12, ratio=ratio, typical_ratio=ratio, p=0.01,
-        significant=True, verdict=verdict,
-    )  # fmt: skip
+        baseline="torch:eager",
+        cell="torch:trace",
+        blocks=12,
+        ratio=ratio,
+        typical_ratio=ratio,
+        p=0.01,
+        significant=True,
+        verdict=verdict,
+    )
     return BreakEven(
         mode="torch:trace", other="torch:eager", calls=calls, with_import=calls, steady=steady, barred=barred
     )

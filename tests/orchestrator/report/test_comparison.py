@@ -111,8 +111,7 @@ def test_markdown_says_what_the_terminal_says_in_one_table(make_compared: Callab
 
 
 @pytest.mark.parametrize(
-    ("texts", "heading"),
-    [([], "### Plumbline: B compared"), (["slower=20%"], "### Plumbline: B within its gates")],
+    ("texts", "heading"), [([], "### Plumbline: B compared"), (["slower=20%"], "### Plumbline: B within its gates")]
 )
 def test_the_heading_says_what_the_gates_came_to(
     make_compared: Callable[..., Compared], texts: list[str], heading: str

@@ -50,9 +50,13 @@ def test_a_finished_run_is_all_there(read: Document, make_cell: MakeCell, make_r
     assert (comparison["baseline"], comparison["cell"]) == ("numpy:eager", "synthetic:spin")
     assert (comparison["verdict"], comparison["reason"]) == ("FASTER", "")
     assert cells[fast.id]["allocation"] == {
-        "samples": 3, "best_samples": 5, "within_sd": 0, "between_sd": pytest.approx(0.003, rel=0.5),
-        "process_ns": pytest.approx(2e9, rel=0.01), "sample_ns": pytest.approx(101_000, rel=0.01),
-    }  # fmt: skip
+        "samples": 3,
+        "best_samples": 5,
+        "within_sd": 0,
+        "between_sd": pytest.approx(0.003, rel=0.5),
+        "process_ns": pytest.approx(2e9, rel=0.01),
+        "sample_ns": pytest.approx(101_000, rel=0.01),
+    }
     assert group["clone"]["cell"] == "numpy:eager (A/A)"
     assert group["sentences"]
 

@@ -30,16 +30,27 @@ def test_a_measured_job_is_told_from_its_question_to_its_times(
     report = make_report(
         5000,
         settings=({"name": "threads", "asked": "1", "got": "1"},),
-        verification={"checks": ({"tensor": "loss", "inputs": "set 0", "error": 1e-7, "worst": 1e-7,
-                                  "tolerance": 2e-6, "passed": True},)},
+        verification={
+            "checks": (
+                {"tensor": "loss", "inputs": "set 0", "error": 1e-7, "worst": 1e-7, "tolerance": 2e-6, "passed": True},
+            )
+        },
         warnings=("DeprecationWarning: old",),
-    )  # fmt: skip
+    )
     text = shown(make_record(report=report), tmp_path / "log")
     for said in (
-        "001-numpy-eager-mlp", "measured", "batch 1, float32", "2.00 s from spawn", "floor 5.00 µs",
-        "3 of 100 calls", "numpy 2.0", "first call", "1.0e-07", "ok",
+        "001-numpy-eager-mlp",
+        "measured",
+        "batch 1, float32",
+        "2.00 s from spawn",
+        "floor 5.00 µs",
+        "3 of 100 calls",
+        "numpy 2.0",
+        "first call",
+        "1.0e-07",
+        "ok",
         "DeprecationWarning: old",
-    ):  # fmt: skip
+    ):
         assert said in text
     (setting,) = [line.split() for line in text.splitlines() if line.startswith("threads")]
     assert setting == ["threads", "1", "1"]
@@ -50,10 +61,12 @@ def test_it_fits_eighty_columns(tmp_path: Path, make_record: MakeRecord, make_re
     path = "/tmp/" + "a" * 60
     report = make_report(
         settings=({"name": long, "asked": path, "got": path},),
-        samples_ns=tuple(range(100_000, 100_500)), noise=QUIET | dict.fromkeys(BY_SAMPLE, (1,) * 500),
-        warmup=tuple((1, ns) for ns in range(2000, 1000, -1)), warnings=("Warning: " + "w" * 200,),
+        samples_ns=tuple(range(100_000, 100_500)),
+        noise=QUIET | dict.fromkeys(BY_SAMPLE, (1,) * 500),
+        warmup=tuple((1, ns) for ns in range(2000, 1000, -1)),
+        warnings=("Warning: " + "w" * 200,),
         phases=tuple(phase(name, 200, 1000, 900) for name in ("import", "first_call", "second_call")),
-    )  # fmt: skip
+    )
     lines = shown(make_record(report=report), tmp_path / "log", width=80).splitlines()
     assert max(len(line) for line in lines if not line.startswith("The log, ")) <= 80
     assert any("second call" in line for line in lines)
@@ -84,11 +97,15 @@ def test_what_was_asked_of_a_job_is_told_whole(tmp_path: Path, make_record: Make
     spec = make_spec(hash_seed=77, padding_bytes=88, limits={"memory": "2GiB", "phases": {"compile": 60}})
     text = shown(make_record(spec=spec), tmp_path / "log")
     for said in (
-        "environment current, cores 1, machine", "block 1, position 0, attempt 1",
-        "data 1, hashes 77, environment longer by 88 bytes", "20 samples of 10.0 ms, each of as many calls as fit",
-        "warm-up of 250 ms to 3.00 s; in all 120 s at most", "memory 2.0 GiB, log 256 MiB, 4096 files, 512 processes",
-        "compile 60 s", "0 while it was timed",
-    ):  # fmt: skip
+        "environment current, cores 1, machine",
+        "block 1, position 0, attempt 1",
+        "data 1, hashes 77, environment longer by 88 bytes",
+        "20 samples of 10.0 ms, each of as many calls as fit",
+        "warm-up of 250 ms to 3.00 s; in all 120 s at most",
+        "memory 2.0 GiB, log 256 MiB, 4096 files, 512 processes",
+        "compile 60 s",
+        "0 while it was timed",
+    ):
         assert said in text
 
 

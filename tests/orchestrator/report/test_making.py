@@ -15,13 +15,24 @@ from schemas.environment import EnvironmentRecord, Ready
 
 TINY = Definition(name="tiny@1", stem="tiny", origin="a test", requirements=("tiny==1",))
 RECORD = EnvironmentRecord(
-    interpreter="/x", python="3.12.1", freeze="ab" * 8, installed={},
+    interpreter="/x",
+    python="3.12.1",
+    freeze="ab" * 8,
+    installed={},
     packages={"helper": "1", "keras": "3.15.1", "numpy": "2.4", "tensorflow-cpu": "2.20.0"},
-)  # fmt: skip
+)
 READY = Ready(
-    name="tiny", asked=TINY.asked, resolved=(), environment=RECORD, modules=(), base="/x", installer="pip", made="now",
-    took_s=38.2, size_bytes=1500 << 20,
-)  # fmt: skip
+    name="tiny",
+    asked=TINY.asked,
+    resolved=(),
+    environment=RECORD,
+    modules=(),
+    base="/x",
+    installer="pip",
+    made="now",
+    took_s=38.2,
+    size_bytes=1500 << 20,
+)
 
 
 @pytest.mark.parametrize(
@@ -65,8 +76,9 @@ def test_a_plan_says_which_environments_it_would_make_and_of_which_builds(make_p
     assert max(map(len, text.splitlines())) <= 80
     said = catalogue.plan_document(plan, {})
     assert [(each["name"], each["state"]) for each in said["environments"]] == [
-        ("tensorflow@2.20", "made on first use"), ("current", "as it is"),
-    ]  # fmt: skip
+        ("tensorflow@2.20", "made on first use"),
+        ("current", "as it is"),
+    ]
 
 
 def test_a_gpu_is_told_with_what_follows_from_it() -> None:

@@ -7,8 +7,11 @@ def test_text_has_no_marks_and_no_lines() -> None:
 
 def test_a_table_has_a_rule_and_a_row_for_each() -> None:
     assert table(("a", "b"), [("1", "2"), ("x|y", "")]).splitlines() == [
-        "| a | b |", "| --- | ---: |", "| 1 | 2 |", r"| x\|y |  |",
-    ]  # fmt: skip
+        "| a | b |",
+        "| --- | ---: |",
+        "| 1 | 2 |",
+        r"| x\|y |  |",
+    ]
 
 
 def test_sentences_are_a_list_and_what_stands_apart_is_a_quotation() -> None:

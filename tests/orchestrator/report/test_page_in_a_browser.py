@@ -18,8 +18,15 @@ from tests.orchestrator.report.test_page import of as page_of
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium")
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 KINDS = ("times", "ratios", "cost", "phases", "memory", "warmup", "samples", "roofline", "schedule")
 MODES = "numpy,synthetic:spin,synthetic:compiled,synthetic:wrong"
 
@@ -131,8 +138,9 @@ def test_the_filter_hides_groups_and_says_how_many_are_left(light: Visit) -> Non
     assert re.search(r"synthetic forward", groups.first.get_by_role("heading").first.inner_text())
     light.tab.get_by_label("mlp", exact=True).check()
     assert [each.get_by_role("heading").first.inner_text().split(" (")[0].split()[:2] for each in groups.all()] == [
-        ["synthetic", "forward"], ["mlp", "forward"],
-    ]  # fmt: skip
+        ["synthetic", "forward"],
+        ["mlp", "forward"],
+    ]
     light.tab.get_by_label("backward", exact=True).check()
     assert groups.count() == 4
     assert light.complaints == []

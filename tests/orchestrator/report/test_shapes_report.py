@@ -27,8 +27,12 @@ SILENT = {"first_ns": 90 * MS, "second_ns": MS, "compilations": None}
 def a_group(
     make_cell: MakeCell, make_record: MakeRecord, make_report: MakeReport, shaping: Shaping = "stream"
 ) -> Group:
-    notes = {"jax:jit": [COMPILING] * 3, "torch:compile": [COMPILING, PLAIN, PLAIN], "torch:script": [SILENT] * 3,
-             "torch:eager": [PLAIN] * 3}  # fmt: skip
+    notes = {
+        "jax:jit": [COMPILING] * 3,
+        "torch:compile": [COMPILING, PLAIN, PLAIN],
+        "torch:script": [SILENT] * 3,
+        "torch:eager": [PLAIN] * 3,
+    }
     cells = [make_cell(label, shapes=shaping) for label in notes]
     records = [
         make_record(cell, block, report=make_report(1000, new_shapes=notes[cell.label]))
@@ -83,5 +87,9 @@ def test_where_no_new_shape_came_there_is_no_table(make_cell: MakeCell, make_rec
 def test_the_document_has_it_as_numbers(make_cell: MakeCell, make_record: MakeRecord, make_report: MakeReport) -> None:
     cells = json.loads(json.dumps(of_group(a_group(make_cell, make_record, make_report)), allow_nan=False))["cells"]
     assert cells[0]["new_shapes"] == {
-        "shapes": 3, "compilations": 3, "first_call_ns": 400 * MS, "next_call_ns": MS, "first_calls_ns": 1200 * MS,
-    }  # fmt: skip
+        "shapes": 3,
+        "compilations": 3,
+        "first_call_ns": 400 * MS,
+        "next_call_ns": MS,
+        "first_calls_ns": 1200 * MS,
+    }

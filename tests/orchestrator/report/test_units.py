@@ -11,12 +11,27 @@ from orchestrator.report.units import between, clock, duration, number, ratio, r
 @pytest.mark.parametrize(
     ("nanoseconds", "text"),
     [
-        (0, "0 ns"), (0.5, "0.50 ns"), (1, "1.00 ns"), (9.99, "9.99 ns"), (9.996, "10.0 ns"), (12.34, "12.3 ns"),
-        (99.96, "100 ns"), (345.6, "346 ns"), (999.4, "999 ns"), (999.6, "1.00 µs"), (34_512, "34.5 µs"),
-        (9_996, "10.0 µs"), (1e6, "1.00 ms"), (123_456_789, "123 ms"), (1e9, "1.00 s"), (61.2e9, "61.2 s"),
-        (1234e9, "1234 s"), (math.nan, "–"), (math.inf, "–"),
+        (0, "0 ns"),
+        (0.5, "0.50 ns"),
+        (1, "1.00 ns"),
+        (9.99, "9.99 ns"),
+        (9.996, "10.0 ns"),
+        (12.34, "12.3 ns"),
+        (99.96, "100 ns"),
+        (345.6, "346 ns"),
+        (999.4, "999 ns"),
+        (999.6, "1.00 µs"),
+        (34_512, "34.5 µs"),
+        (9_996, "10.0 µs"),
+        (1e6, "1.00 ms"),
+        (123_456_789, "123 ms"),
+        (1e9, "1.00 s"),
+        (61.2e9, "61.2 s"),
+        (1234e9, "1234 s"),
+        (math.nan, "–"),
+        (math.inf, "–"),
     ],
-)  # fmt: skip
+)
 def test_durations_have_three_digits_and_their_unit(nanoseconds: float, text: str) -> None:
     assert duration(nanoseconds) == text
 
@@ -51,10 +66,15 @@ def test_time_left_is_in_minutes_and_seconds(seconds: float, text: str) -> None:
 @pytest.mark.parametrize(
     ("count", "text"),
     [
-        (1, "1"), (999, "999"), (360_000, "360,000"), (3.6e6, "3.6 million"), (1e9, "1 billion"),
-        (2.5e13, "25,000 billion"), (math.inf, "never"),
+        (1, "1"),
+        (999, "999"),
+        (360_000, "360,000"),
+        (3.6e6, "3.6 million"),
+        (1e9, "1 billion"),
+        (2.5e13, "25,000 billion"),
+        (math.inf, "never"),
     ],
-)  # fmt: skip
+)
 def test_counts_are_in_words_from_a_million_on(count: float, text: str) -> None:
     assert number(count) == text
 

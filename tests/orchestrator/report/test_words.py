@@ -28,9 +28,15 @@ NO_INTERVAL = Interval(0.5, 0, math.inf)
 def comparison(verdict: Verdict, ratio: Interval | None = None) -> Comparison:
     ratio = ratio or Interval(0.5, 0.4, 0.6)
     return Comparison(
-        baseline="torch:eager", cell="torch:script", blocks=3, ratio=ratio, typical_ratio=ratio, p=0.01,
-        significant=True, verdict=verdict,
-    )  # fmt: skip
+        baseline="torch:eager",
+        cell="torch:script",
+        blocks=3,
+        ratio=ratio,
+        typical_ratio=ratio,
+        p=0.01,
+        significant=True,
+        verdict=verdict,
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,13 @@ class Model(nn.Module):
     def __init__(self, parameters: Parameters, weights: dict[str, Tensor]) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            convolution(weights["K_0"], weights["b_0"]), nn.ReLU(), nn.MaxPool2d(2),
-            convolution(weights["K_1"], weights["b_1"]), nn.ReLU(), nn.MaxPool2d(2),
-        )  # fmt: skip
+            convolution(weights["K_0"], weights["b_0"]),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            convolution(weights["K_1"], weights["b_1"]),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        )
         self.classifier = nn.Linear(weights["W"].shape[1], weights["W"].shape[0])
         self.classifier.weight, self.classifier.bias = nn.Parameter(weights["W"]), nn.Parameter(weights["b"])
 

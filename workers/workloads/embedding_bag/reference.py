@@ -53,27 +53,21 @@ def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> 
     return rng.standard_normal(dense), rng.integers(parameters["entries"], size=indices), rng.integers(2, size=labels)
 
 
-def vectors(
-    parameters: Parameters, weights: Mapping[str, Array], dense: Array, indices: Array
-) -> Iterator[Array]:  # fmt: skip
+def vectors(parameters: Parameters, weights: Mapping[str, Array], dense: Array, indices: Array) -> Iterator[Array]:
     """That of the dense features, then that of each bag."""
     yield relu(dense @ weights["W_d"].T + weights["b_d"])
     for table in range(parameters["tables"]):
         yield np.sum(weights[f"E_{table}"][indices[:, table]], axis=1)
 
 
-def forward(
-    parameters: Parameters, weights: Mapping[str, Array], dense: Array, indices: Array, labels: Array
-) -> Array:  # fmt: skip
+def forward(parameters: Parameters, weights: Mapping[str, Array], dense: Array, indices: Array, labels: Array) -> Array:
     every = list(vectors(parameters, weights, dense, indices))
     products = [np.sum(every[one] * every[other], axis=1) for one, other in pairs(parameters)]
     joined = np.concatenate([every[0], np.stack(products, axis=1)], axis=1)
     return (relu(joined @ weights["W_1"].T + weights["b_1"]) @ weights["W_2"].T + weights["b_2"])[:, 0]
 
 
-def loss(
-    parameters: Parameters, weights: Mapping[str, Array], dense: Array, indices: Array, labels: Array
-) -> Array:  # fmt: skip
+def loss(parameters: Parameters, weights: Mapping[str, Array], dense: Array, indices: Array, labels: Array) -> Array:
     logits = forward(parameters, weights, dense, indices, labels)
     right = labels.astype(dense.dtype)
     return mean(relu(logits) - right * logits + np.log1p(np.exp(-np.abs(logits))))

@@ -19,9 +19,9 @@ class Model(tf.Module):
         first = tf.nn.relu(tf.matmul(dense, W_d, transpose_b=True) + b_d)
         bags = [tf.reduce_sum(tf.gather(table, indices[:, number]), axis=1) for number, table in enumerate(self.tables)]
         stacked = tf.stack([first, *bags], axis=1)
-        products = tf.transpose(tf.gather_nd(
-            tf.transpose(tf.matmul(stacked, stacked, transpose_b=True), [1, 2, 0]), self.pairs
-        ))  # fmt: skip
+        products = tf.transpose(
+            tf.gather_nd(tf.transpose(tf.matmul(stacked, stacked, transpose_b=True), [1, 2, 0]), self.pairs)
+        )
         above = tf.nn.relu(tf.matmul(tf.concat([first, products], axis=1), W_1, transpose_b=True) + b_1)
         return tf.squeeze(tf.matmul(above, W_2, transpose_b=True) + b_2, axis=1)
 

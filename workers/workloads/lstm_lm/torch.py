@@ -27,9 +27,16 @@ class Model(nn.Module):
         x = functional.embedding(tokens[:-1], self.E)
         zeros = x.new_zeros(1, x.shape[1], self.hidden)
         states, _, _ = torch.lstm(
-            x, [zeros, zeros], [self.W_x, self.W_h, self.b, self.none], has_biases=True, num_layers=1, dropout=0.0,
-            train=self.training, bidirectional=False, batch_first=False,
-        )  # fmt: skip
+            x,
+            [zeros, zeros],
+            [self.W_x, self.W_h, self.b, self.none],
+            has_biases=True,
+            num_layers=1,
+            dropout=0.0,
+            train=self.training,
+            bidirectional=False,
+            batch_first=False,
+        )
         return functional.linear(states, self.W_o, self.b_o)
 
     def loss(self, tokens: Tensor) -> Tensor:

@@ -91,11 +91,13 @@ class Direction:
             by_c = by_c + by_h * o * (1 - now * now)
             slopes[step] = np.concatenate(
                 [
-                    by_c * g * i * (1 - i), by_c * self._cells[step] * f * (1 - f), by_c * i * (1 - g * g),
+                    by_c * g * i * (1 - i),
+                    by_c * self._cells[step] * f * (1 - f),
+                    by_c * i * (1 - g * g),
                     by_h * now * o * (1 - o),
                 ],
                 axis=1,
-            )  # fmt: skip
+            )
             by_h, by_c = slopes[step] @ self._W_h, by_c * f
         flat = slopes.reshape(-1, slopes.shape[2])
         before = np.concatenate(self._states[:-1])

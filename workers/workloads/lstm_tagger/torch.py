@@ -31,13 +31,26 @@ class Model(nn.Module):
         x = pack_padded_sequence(F.embedding(tokens, self.E), lengths, enforce_sorted=False)
         zeros = torch.zeros(2, tokens.shape[1], self.hidden, dtype=self.E.dtype)
         known = [
-            self.W_x_ahead, self.W_h_ahead, self.b_ahead, self.none,
-            self.W_x_back, self.W_h_back, self.b_back, self.none,
-        ]  # fmt: skip
+            self.W_x_ahead,
+            self.W_h_ahead,
+            self.b_ahead,
+            self.none,
+            self.W_x_back,
+            self.W_h_back,
+            self.b_back,
+            self.none,
+        ]
         states, _, _ = torch.lstm(
-            x.data, x.batch_sizes, [zeros, zeros], known, has_biases=True, num_layers=1, dropout=0.0,
-            train=self.training, bidirectional=True,
-        )  # fmt: skip
+            x.data,
+            x.batch_sizes,
+            [zeros, zeros],
+            known,
+            has_biases=True,
+            num_layers=1,
+            dropout=0.0,
+            train=self.training,
+            bidirectional=True,
+        )
         packed = PackedSequence(states, x.batch_sizes, x.sorted_indices, x.unsorted_indices)
         both, _ = pad_packed_sequence(packed, total_length=tokens.shape[0])
         return F.linear(both, self.W_o, self.b_o)

@@ -29,9 +29,7 @@ class Model(tf.Module):
 
     def norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
         mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
-        return tf.nn.batch_normalization(
-            x, mean, variance, self.named[f"shift{name}"], self.named[f"gain{name}"], 1e-5
-        )  # fmt: skip
+        return tf.nn.batch_normalization(x, mean, variance, self.named[f"shift{name}"], self.named[f"gain{name}"], 1e-5)
 
     def linear(self, x: tf.Tensor, name: str) -> tf.Tensor:
         return tf.tensordot(x, self.named[f"W{name}"], [[2], [1]]) + self.named[f"b{name}"]

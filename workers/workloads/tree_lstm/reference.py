@@ -109,11 +109,14 @@ def backward(
         by_i, by_l, by_r = cell * g, cell * done.cells[left], cell * done.cells[right]
         slopes = np.concatenate(
             [
-                by_i * i * (1 - i), by_l * f_l * (1 - f_l), by_r * f_r * (1 - f_r), cell * i * (1 - g * g),
+                by_i * i * (1 - i),
+                by_l * f_l * (1 - f_l),
+                by_r * f_r * (1 - f_r),
+                cell * i * (1 - g * g),
                 upstream * now * o * (1 - o),
             ],
             axis=1,
-        )  # fmt: skip
+        )
         W_h += slopes.T @ done.pairs[node]
         b_h += slopes.sum(axis=0)
         by_h[left], by_h[right] = np.split(slopes @ weights["W_h"], 2, axis=1)

@@ -133,5 +133,7 @@ def test_a_frame_is_the_same_table(run: Run) -> None:
     assert list(frame.columns) == list(run.rows("job")[0])
     assert len(frame) == len(run.records)
     assert frame[frame.counts].groupby("label").floor_ns.count().to_dict() == {
-        "torch:eager": BLOCKS, "torch:eager (A/A)": BLOCKS, "torch:script": BLOCKS - 1,
-    }  # fmt: skip
+        "torch:eager": BLOCKS,
+        "torch:eager (A/A)": BLOCKS,
+        "torch:script": BLOCKS - 1,
+    }

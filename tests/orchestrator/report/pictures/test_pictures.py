@@ -24,7 +24,7 @@ from orchestrator.report.pictures import (
     schedule,
     times,
     warmup,
-)  # fmt: skip
+)
 from schemas.job import Cell
 from schemas.record import JobRecord
 from tests.orchestrator.report.conftest import KnownRun
@@ -44,9 +44,17 @@ def told(figure: Figure, label: str) -> dict[str, Any]:
 
 def figures(run: KnownRun) -> list[Figure]:
     section = run.section
-    found = [times.figure(section), ratios.figure(section), *cost.figures(section), phases.figure(section),
-             memory.figure(section), warmup.figure(section), samples.figure(section, 9), roofline.figure(section),
-             schedule.figure(run.records, 9)]  # fmt: skip
+    found = [
+        times.figure(section),
+        ratios.figure(section),
+        *cost.figures(section),
+        phases.figure(section),
+        memory.figure(section),
+        warmup.figure(section),
+        samples.figure(section, 9),
+        roofline.figure(section),
+        schedule.figure(run.records, 9),
+    ]
     assert None not in found
     return [figure for figure in found if figure is not None]
 
@@ -54,8 +62,14 @@ def figures(run: KnownRun) -> list[Figure]:
 def filled(figure: Figure) -> dict[str, Any]:
     """A picture's specification as a page fills it."""
     count, spec = len(figure.modes), drawing.specifications()[figure.kind]
-    columns = {"$modes": list(figure.modes), "$tones": ["blue"] * count, "$dashes": [[2, 2]] * count,
-               "$shapes": ["circle"] * count, "$height": 200, "$columns": 3}  # fmt: skip
+    columns = {
+        "$modes": list(figure.modes),
+        "$tones": ["blue"] * count,
+        "$dashes": [[2, 2]] * count,
+        "$shapes": ["circle"] * count,
+        "$height": 200,
+        "$columns": 3,
+    }
 
     def fill(value: object) -> object:
         if isinstance(value, dict):
