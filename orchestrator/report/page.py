@@ -101,8 +101,8 @@ def page(run: str, manifest: Manifest, records: Sequence[JobRecord], groups: Seq
         command=again.command(manifest),
         asked=again.sweep_file(manifest),
         style=asset("page.css"),
-        library=Markup(drawing.script()),
-        script=own,  # noqa: S704 - no record's
+        library=Markup(drawing.script()),  # noqa: S704 (the library that this project installs, and no text of a record)
+        script=own,
         hashes=" ".join(hash_of(text) for text in (drawing.script(), own)),
         specifications=drawing.specifications(),
         config=drawing.CONFIG,
