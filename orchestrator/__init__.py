@@ -1,1 +1,1 @@
-"""Plans, launches, watches, stores and concludes. It imports no framework, and nothing of the measured side."""
+"""Orchestrator: plans, launches, watches, stores and analyses. It imports no framework, and nothing from `workers`."""

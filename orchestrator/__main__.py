@@ -1,4 +1,4 @@
-"""`python -m orchestrator`."""
+"""Entry point of `python -m orchestrator`."""
 
 from orchestrator.cli import main
 

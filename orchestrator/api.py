@@ -1,4 +1,4 @@
-"""A run in Python: load it, and take its cells, verdicts and raw figures as values or as a table.
+"""Python API of runs: load one, and read its cells, verdicts and raw figures as values or as a table.
 
 from orchestrator.api import load
 
@@ -30,7 +30,7 @@ __all__ = ["Compared", "Comparison", "Group", "JobRecord", "Manifest", "Result",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run. `records` are its jobs, in the order in which they were run; `groups` what may be said of its cells."""
+    """One run. `records` are its jobs in the order in which they ran; `groups` are the results of its cells."""
 
     name: str
     manifest: Manifest
@@ -39,20 +39,20 @@ class Run:
 
     @property
     def cells(self) -> tuple[Result, ...]:
-        """Each cell over all its processes; one that was not measured has an outcome and a reason, and no rank."""
+        """Each cell over all its processes; an unmeasured one has an outcome and a reason, but no rank."""
         return tuple(result for group in self.groups for result in group.results)
 
     @property
     def comparisons(self) -> tuple[Comparison, ...]:
-        """The verdict on each pair of cells that compute the same."""
+        """Verdicts on all pairs of cells that compute the same."""
         return tuple(comparison for group in self.groups for comparison in group.comparisons)
 
     def rows(self, per: Per = "cell") -> list[Row]:
-        """A dictionary for each cell, job or sample, with the columns of `export --format csv`, as docs/ says."""
+        """Return a dictionary for each cell, job or sample, with the columns of `export --format csv` (see docs/)."""
         return rows(self.name, self.manifest, self.records, self.groups, per)
 
     def frame(self, per: Per = "cell") -> "pd.DataFrame":
-        """The same rows as a data frame of pandas; for Polars: `polars.DataFrame(run.rows())`.
+        """Return the same rows as a pandas data frame; for Polars: `polars.DataFrame(run.rows())`.
 
         Raises:
             UsageError: pandas is not installed.
@@ -65,10 +65,10 @@ class Run:
 
 
 def load(run: str | Path = LATEST, runs: str | Path = "runs") -> Run:
-    """The run of that path, name or part of a name; `latest` is the newest in the folder `runs`.
+    """Load the run with that path, name or part of a name; `latest` is the newest in the folder `runs`.
 
     Raises:
-        UsageError: there is none, there are several, or one of its files is not of this version.
+        UsageError: no run or several runs match, or one of its files is not of this version.
     """
     found = store.find(Path(runs), str(run))
     manifest, records = found.manifest(), found.records()
@@ -82,7 +82,7 @@ def load(run: str | Path = LATEST, runs: str | Path = "runs") -> Run:
 
 
 def compare(one: str, other: str, runs: str | Path = "runs", *, at_face_value: bool = False) -> Compared:
-    """What is faster, slower or the same in the second run; as the command of that name.
+    """Compare two runs like the command `compare`: what is faster, slower or the same in the second.
 
     Raises:
         UsageError: they cannot be compared.

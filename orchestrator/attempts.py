@@ -1,4 +1,4 @@
-"""Of several attempts at one job, the last is the one that counts. Pure."""
+"""Attempts at one job, of which only the last counts. Pure."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,7 +6,7 @@ from schemas.record import JobRecord
 
 
 def last_attempts(records: Iterable[JobRecord]) -> list[JobRecord]:
-    """One record for each job, in the order in which the jobs were begun."""
+    """Keep the last attempt of each job, in the order in which the jobs began."""
     latest: dict[tuple[int, str], JobRecord] = {}
     for record in records:
         job = (record.spec.block, record.spec.cell.id)
@@ -16,10 +16,10 @@ def last_attempts(records: Iterable[JobRecord]) -> list[JobRecord]:
 
 
 def in_turn(records: Iterable[JobRecord]) -> list[JobRecord]:
-    """Records in the order of their blocks, positions and attempts."""
+    """Sort records by block, position and attempt."""
     return sorted(records, key=lambda record: (record.spec.block, record.spec.position, record.spec.attempt))
 
 
 def following(attempts: Sequence[JobRecord]) -> int:
-    """The number of the attempt at a job after these, of which some before them may be lost."""
+    """Return the number of the next attempt; earlier attempts may be missing from these."""
     return max((record.spec.attempt for record in attempts), default=0) + 1

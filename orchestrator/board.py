@@ -1,4 +1,4 @@
-"""What is known of a sweep in progress: a fold over its events. Pure: nothing is drawn here, and no clock is read."""
+"""The state of a sweep in progress, as a fold over its events. Pure: it draws nothing and reads no clock."""
 
 import dataclasses
 import math
@@ -14,13 +14,13 @@ from schemas.event import Phase, PhaseName
 from schemas.job import JobSpec
 from schemas.record import JobRecord
 
+# In this many first blocks the results are computed after each job, later after each block: their cost grows.
 FEW = 2
-"""In so many first blocks the results are worked out after each job, later after each block: it costs ever more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """One moment of a sweep. Times in seconds; `guess_s` is what a block is expected to take before any was run."""
+    """One moment of a sweep. Times in seconds; `guess_s` is the expected duration of a block before any has run."""
 
     plan: Plan
     started_s: float
@@ -29,25 +29,25 @@ class Board:
     block: int = 0
     block_began_s: float = 0.0
     blocks_s: tuple[float, ...] = ()
-    """What whole blocks took of which no job was kept from before."""
+    """Durations of complete blocks without restored jobs."""
     jobs_in_block: int = 0
     recalled: bool = False
-    """Whether jobs of this block were kept from before: then the time that it takes now says nothing."""
+    """True if jobs of this block were restored: then its duration now is meaningless."""
     running: JobSpec | None = None
     phase: PhaseName | None = None
     records: tuple[JobRecord, ...] = ()
     groups: tuple[Group, ...] = ()
     forecast: Forecast | None = None
-    """The looks at which the precision may be reached; None: too little is known."""
+    """The blocks after which the precision may be reached; None: too little is known."""
 
     @property
     def block_s(self) -> float:
-        """What a block takes: one that somebody disturbed counts no more than any other."""
+        """The expected duration of a block: the median, so that a disturbed block has little weight."""
         return statistics.median(self.blocks_s) if self.blocks_s else self.guess_s
 
     @property
     def allowed_blocks(self) -> int:
-        """How many blocks fit the budget, at most those that are allowed."""
+        """The number of blocks that fit the budget, at most the allowed number."""
         stop = self.plan.spec.stop
         spent_s = self.block_began_s - self.started_s if self.block else 0.0
         more = int((stop.budget - spent_s) / self.block_s)
@@ -55,27 +55,27 @@ class Board:
 
     @property
     def expected_blocks(self) -> int:
-        """How many blocks there will be: until the precision is reached, if the budget lasts so long."""
+        """The expected number of blocks: until the precision is reached or the budget is used up."""
         return self._at_most(self.forecast.likely if self.forecast else None)
 
     @property
     def blocks_range(self) -> tuple[int, int]:
-        """How few and how many blocks there may be; before anything is known, as many as are allowed."""
+        """The lowest and highest likely number of blocks; at first, the allowed number."""
         soonest, latest = (self.forecast.soonest, self.forecast.latest) if self.forecast else (None, None)
         return self._at_most(soonest), self._at_most(latest)
 
     def _at_most(self, look: int | None) -> int:
-        """So many blocks, as far as they are allowed."""
+        """Limit a number of blocks to the allowed ones; None stands for all of them."""
         return max(1, self.block, min(self.allowed_blocks, look or self.allowed_blocks))
 
     @property
     def jobs_done(self) -> int:
-        """Jobs that were started and have ended."""
+        """The number of started jobs that have ended."""
         return sum(record.outside is not None for record in self.records)
 
     @property
     def jobs_expected(self) -> int:
-        """Jobs done, left in this block, and in the blocks to come."""
+        """The number of jobs done, left in this block, and in later blocks."""
         done_here = sum(record.spec.block == self.block and record.outside is not None for record in self.records)
         left = self.jobs_in_block - done_here if self.block else len(self.plan.runnable)
         per_block = self.jobs_in_block or len(self.plan.runnable)
@@ -83,24 +83,24 @@ class Board:
 
     @property
     def seconds_left(self) -> float:
-        """Until the last block has ended that is expected."""
+        """The time until the end of the last expected block, in seconds."""
         return self.seconds_until(self.expected_blocks)
 
     def seconds_until(self, blocks: int) -> float:
-        """Until so many blocks have ended."""
+        """Return the time until this number of blocks has ended, in seconds."""
         spent_here = self.now_s - self.block_began_s if self.block else 0.0
         return max(0.0, self.block_s * (blocks - max(1, self.block) + 1) - spent_here)
 
     @property
     def widest(self) -> tuple[str, float] | None:
-        """The ratio to its baseline that is least precise, and its half-width; None: no ratio has an interval yet."""
+        """The cell with the least precise ratio to its baseline, and the half-width; None before any interval."""
         ratios = [found for group in self.groups for found in group.against.values()]
         widths = [(found.cell, found.log_half_width) for found in ratios if math.isfinite(found.log_half_width)]
         return max(widths, key=lambda each: each[1], default=None)
 
 
 def fold(board: Board, event: SweepEvent, now_s: float) -> Board:
-    """The board after one more event."""
+    """Return the board after one more event."""
     board = dataclasses.replace(board, now_s=now_s)
     match event:
         case BlockStarted(block, order):
@@ -135,7 +135,7 @@ def fold(board: Board, event: SweepEvent, now_s: float) -> Board:
 
 
 def forecast(found: Sequence[Group], board: Board) -> Forecast | None:
-    """The looks at which every group may be precise enough."""
+    """Forecast the blocks after which every group may be precise enough; None if too little is known."""
     of_cell: dict[str, list[JobRecord]] = {}
     for record in board.records:
         of_cell.setdefault(record.spec.cell.id, []).append(record)

@@ -1,8 +1,8 @@
-"""What one job may use up, set with the kernel where it can be, and looked at once a second where not.
+"""Limits of one job: set with the kernel where possible, otherwise checked once a second.
 
-The kernel bounds memory and open files by process, and processes by user, root excepted; where the job has a control
-group of its own, also memory and processes of the job as a whole. The number of its processes is counted from outside
-all the same, as is the size of its log: between two looks either may go too far.
+The kernel limits memory and open files by process, and processes by user, except root. A job with a cgroup also has
+limits on memory and processes as a whole. This module always counts its processes and the size of its log from
+outside: between two checks either may exceed its limit.
 """
 
 import os
@@ -19,30 +19,31 @@ from orchestrator.watchdog import write
 from schemas.limits import Limits
 
 MIB = 1 << 20
+# Per mille of memory that the kernel adds to a job's size when it chooses which process to kill: the job goes first.
 FIRST_TO_GO = 500
-"""Of a thousand: how much larger a job looks to the kernel, when it must choose whom to end for want of memory."""
 
 
 class LimitReached(Exception):
-    """A job has used up what it may; the message says what."""
+    """A limit that a job has reached; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """One job's limits."""
+    """The limits of one job."""
 
     limits: Limits
     log: Path
     group: Leaf
 
     def impose(self, pid: int) -> None:
-        """Set the limits of a process that has just been started; what it starts inherits them."""
+        """Set the limits of a process that has just started; its children inherit them."""
         if sys.platform != "linux":
             return
         import resource  # noqa: PLC0415 (`prlimit` is Linux's own)
 
         lower(pid, resource.RLIMIT_CORE, 0)
         lower(pid, resource.RLIMIT_NOFILE, self.limits.files)
+        # Not RLIMIT_AS, which would refuse frameworks that only reserve addresses.
         if self.limits.memory is not None:
             lower(pid, resource.RLIMIT_DATA, self.limits.memory)
         write(f"/proc/{pid}/oom_score_adj", str(FIRST_TO_GO))
@@ -50,52 +51,52 @@ class Bounds:
 
     @property
     def memory(self) -> Literal["job", "process"] | None:
-        """What the limit of memory holds for, if there is one: the job as a whole, or each of its processes."""
+        """The scope of the memory limit, if there is one: the job as a whole, or each of its processes."""
         if self.limits.memory is None or sys.platform != "linux":
             return None
         return "job" if self.group.bounds_memory else "process"
 
     def look(self) -> None:
-        """See whether the job has met a limit that the kernel or its log shows, which takes no time.
+        """Check the limits that the kernel or the log shows, which takes no time.
 
         Raises:
-            LimitReached: it has.
+            LimitReached: the job has reached one.
         """
         seen = self.group.seen()
         if seen.kills:
-            raise LimitReached("the kernel ended one of its processes for want of memory")
+            raise LimitReached("the kernel killed one of its processes because memory ran out")
         if seen.refusals:
             most = TASKS_EACH * self.limits.processes
-            raise LimitReached(f"it wanted more than the {most} processes and threads allowed at once")
+            raise LimitReached(f"it tried to start more than the {most} processes and threads allowed at once")
         self.look_at_log()
 
     def count(self, members: Sequence[psutil.Process]) -> None:
-        """See whether these are not too many processes.
+        """Check the number of processes.
 
         Raises:
-            LimitReached: they are.
+            LimitReached: there are too many.
         """
         count = len(members)
         if count > self.limits.processes:
             raise LimitReached(f"it had {count} processes at once, more than the {self.limits.processes} allowed")
 
     def look_at_log(self) -> None:
-        """See whether the log has become too long; if so, cut it.
+        """Check the size of the log.
 
         Raises:
-            LimitReached: it was.
+            LimitReached: it is too large.
         """
         if self.log.is_file() and self.log.stat().st_size > self.limits.log:
             raise LimitReached(f"it printed more than the {self.limits.log / MIB:g} MiB allowed")
 
     def cut_log(self) -> None:
-        """Leave the beginning of a log that is too long."""
+        """Cut a log that is too large, and keep its beginning."""
         if self.log.is_file() and self.log.stat().st_size > self.limits.log:
             os.truncate(self.log, self.limits.log)
 
 
 def lower(pid: int, what: int, most: int) -> None:
-    """Lower one limit; one that is lower already stays."""
+    """Lower one limit of a process; a lower one stays."""
     import resource  # noqa: PLC0415
 
     try:

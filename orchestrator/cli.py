@@ -1,4 +1,4 @@
-"""The command line: arguments in, exit codes out."""
+"""Command line: parses arguments, calls a command and exits with its code."""
 
 import contextlib
 import functools
@@ -30,34 +30,34 @@ app = typer.Typer(
 
 app.add_typer(env, name="env")
 
-FILE = Annotated[Path | None, typer.Argument(help="a sweep file in TOML; options override what it says")]
-SUITE = Annotated[str | None, typer.Option(help="a set of axes by name; `list` shows them")]
-FRAMEWORKS = Annotated[str | None, typer.Option(help="comma-separated framework:mode, such as torch:eager,tensorflow")]
+FILE = Annotated[Path | None, typer.Argument(help="a sweep file in TOML; options override its settings")]
+SUITE = Annotated[str | None, typer.Option(help="a predefined set of axes, by name; see `list`")]
+FRAMEWORKS = Annotated[str | None, typer.Option(help="comma-separated framework[:mode]: torch:eager,tensorflow")]
 WORKLOADS = Annotated[str | None, typer.Option(help="comma-separated, with parameters: rnn_cell,rnn:length=8/32")]
-WORKLOAD = Annotated[list[str] | None, typer.Option(help="one more, such as the folder of your own; may be repeated")]
+WORKLOAD = Annotated[list[str] | None, typer.Option(help="one more, such as a folder of your own; may be repeated")]
 TASKS = Annotated[str | None, typer.Option(help="comma-separated: forward,backward,train-sgd,train-adam; or train")]
 BATCH = Annotated[str | None, typer.Option(help="comma-separated batch sizes")]
 DTYPE = Annotated[str | None, typer.Option(help="comma-separated: float32,float64,bfloat16")]
-THREADS = Annotated[str | None, typer.Option(help="comma-separated numbers of threads")]
+THREADS = Annotated[str | None, typer.Option(help="comma-separated thread counts")]
 DEVICE = Annotated[str | None, typer.Option(help="comma-separated: cpu,cuda")]
 TRACK = Annotated[str | None, typer.Option(help="parity (equal settings, read back) or defaults (as shipped)")]
-CACHE = Annotated[str | None, typer.Option(help="cold (every process compiles anew) or warm (it finds that done)")]
+CACHE = Annotated[str | None, typer.Option(help="cold (every process compiles anew) or warm (from filled caches)")]
 SHAPES = Annotated[str | None, typer.Option(help="fixed (one shape) or stream (twelve shapes in turn)")]
-ORIGIN = Annotated[str | None, typer.Option(help="source (each job builds the model) or file (it loads a saved one)")]
+ORIGIN = Annotated[str | None, typer.Option(help="source (each job builds the model) or file (loads a saved one)")]
 ENV = Annotated[
-    str | None, typer.Option("--env", help="default, current, a name, name@version or an interpreter's path")
+    str | None, typer.Option("--env", help="default, current, a name, name@version, or the path of an interpreter")
 ]
-BASELINE = Annotated[str | None, typer.Option(help="the framework:mode that ratios are to; otherwise the first")]
-MARGIN = Annotated[float | None, typer.Option(help="differences below this share do not matter (0.02)")]
+BASELINE = Annotated[str | None, typer.Option(help="the framework:mode that ratios refer to (default: the first)")]
+MARGIN = Annotated[float | None, typer.Option(help="relative difference too small to matter (default: 0.02)")]
 RANK_BY = Annotated[str | None, typer.Option(help="time, step_peak, static, compile_peak, footprint or import")]
-BUDGET = Annotated[str | None, typer.Option(help="such as 90s, 5m or 1h")]
-PRECISION = Annotated[float | None, typer.Option(help="stop at this half-width of every ratio's interval")]
-BLOCKS = Annotated[int | None, typer.Option(help="never more blocks than this")]
-DEADLINE = Annotated[str | None, typer.Option(help="for one job, such as 90s or 5m")]
-MEMORY = Annotated[str | None, typer.Option(help="for one job and each of its processes, such as 4GiB")]
-SEED = Annotated[int | None, typer.Option(help="of the random order, to repeat it")]
+BUDGET = Annotated[str | None, typer.Option(help="time limit for the sweep, such as 90s, 5m or 1h")]
+PRECISION = Annotated[float | None, typer.Option(help="stop once every ratio's interval has at most this half-width")]
+BLOCKS = Annotated[int | None, typer.Option(help="maximum number of blocks")]
+DEADLINE = Annotated[str | None, typer.Option(help="time limit for one job, such as 90s or 5m")]
+MEMORY = Annotated[str | None, typer.Option(help="limit for one job and for each of its processes, such as 4GiB")]
+SEED = Annotated[int | None, typer.Option(help="seed of the random order, to reproduce it")]
 PROFILE = Annotated[
-    bool | None, typer.Option("--profile", help="at the end, trace each cell and count what a call does")
+    bool | None, typer.Option("--profile", help="at the end, trace each cell and count the operations of a call")
 ]
 NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's name")]
 ROOT = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
@@ -77,6 +77,7 @@ AXES = {
     "environment",
 }
 STOP = {"budget", "precision", "blocks"}
+# Options that are not copied as they are.
 APART = {"file", "workloads", "workload"}
 
 
@@ -108,7 +109,8 @@ def request(
     profile: PROFILE = None,
     name: NAME = None,
 ) -> dict[str, Any]:
-    """What a file says, overridden by what the options say, as the data of a SweepSpec."""
+    """Merge a sweep file with the options that override it, into the data of a SweepSpec."""
+    # Must stay the first statement: `locals()` holds only the parameters here.
     options = {option: value for option, value in locals().items() if option not in APART and value is not None}
     from orchestrator.specfile import load
     from orchestrator.workloads import absolute, placed
@@ -129,12 +131,12 @@ def request(
 
 
 def listed(text: str) -> list[str]:
-    """What commas separate."""
+    """Split a comma-separated list."""
     return [item.strip() for item in text.split(",")]
 
 
 def requesting(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the arguments of `request` before its own, and hand it what they come to."""
+    """Give a command the sweep options before its own parameters, and pass it the merged request."""
     own = [*inspect.signature(command).parameters.values()][1:]
     described = inspect.signature(request).parameters
 
@@ -144,6 +146,7 @@ def requesting(command: Callable[..., None]) -> Callable[..., None]:
         command(request(**given), **kept)
 
     parameters = [*described.values(), *own]
+    # Typer takes the options of a command from its signature and annotations.
     wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return wrapped
@@ -152,11 +155,12 @@ def requesting(command: Callable[..., None]) -> Callable[..., None]:
 @app.command(epilog="Example: python -m orchestrator sweep --workloads rnn_cell,mlp --batch 1,32 --budget 10m")
 @requesting
 def sweep(said: dict[str, Any], report: REPORT = True, runs: ROOT = RUNS, as_json: AS_JSON = False) -> None:
-    """Measure, compare, and say which is faster.
+    """Measure, compare, and report which is faster.
 
     Without arguments: PyTorch eager, traced and scripted, TensorFlow's static graph and TensorFlow eager, on one
     recurrent cell with its backward pass.
     """
+    # Imported here and in the other commands: `-h` and a usage error need not wait for NumPy.
     from orchestrator import commands
 
     raise typer.Exit(commands.sweep(said, runs, page=report, as_json=as_json, command=sys.argv[1:]))
@@ -165,12 +169,12 @@ def sweep(said: dict[str, Any], report: REPORT = True, runs: ROOT = RUNS, as_jso
 @app.command(epilog="Example: python -m orchestrator resume latest")
 def resume(
     run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
-    force: Annotated[bool, typer.Option("--force", help="even if numbers would mix; the run says so")] = False,
+    force: Annotated[bool, typer.Option("--force", help="even if results would mix; marks the run MIXED")] = False,
     report: REPORT = True,
     runs: ROOT = RUNS,
     as_json: AS_JSON = False,
 ) -> None:
-    """Go on with a sweep that was interrupted: what is measured is kept, what is missing is run."""
+    """Resume an interrupted sweep: keep what was measured, and run what is missing."""
     from orchestrator import commands
 
     raise typer.Exit(commands.resume(runs, run, force=force, page=report, as_json=as_json))
@@ -179,7 +183,7 @@ def resume(
 @app.command(epilog="Example: python -m orchestrator plan --workloads rnn --batch 1,32")
 @requesting
 def plan(said: dict[str, Any], runs: ROOT = RUNS, as_json: AS_JSON = False) -> None:
-    """Say what a sweep would run, and for how long. Starts nothing."""
+    """Show what a sweep would run, and for how long. Starts nothing."""
     from orchestrator import commands
 
     commands.plan(said, runs, as_json=as_json)
@@ -187,10 +191,10 @@ def plan(said: dict[str, Any], runs: ROOT = RUNS, as_json: AS_JSON = False) -> N
 
 @app.command("new-workload", epilog="Example: python -m orchestrator new-workload mine")
 def new_workload(
-    name: Annotated[str, typer.Argument(help="of a-z, 0-9, _ and -, beginning with a letter")],
-    at: Annotated[Path, typer.Option(help="the folder to make it in")] = Path(),
+    name: Annotated[str, typer.Argument(help="a-z, 0-9, _ and -, beginning with a letter")],
+    at: Annotated[Path, typer.Option(help="the folder in which to create it")] = Path(),
 ) -> None:
-    """Write the folder of a workload of your own: a small model that runs as it is, to be replaced by yours."""
+    """Create the folder of a new workload: a small model that runs as it is, for you to replace."""
     from orchestrator import skeleton
 
     print(skeleton.told(skeleton.write(name, at)))
@@ -198,32 +202,32 @@ def new_workload(
 
 @app.command("list", epilog="Example: python -m orchestrator list")
 def list_(runs: ROOT = RUNS, as_json: AS_JSON = False) -> None:
-    """List frameworks and modes with what is installed, workloads, suites, tasks, and what was verified here."""
+    """List frameworks, modes, workloads, suites and tasks, with what is installed and what was verified here."""
     from orchestrator import commands
 
     commands.list_(runs, as_json=as_json)
 
 
-@app.command(epilog="Exit code: 0 if it is fit, also with reservations; 1 if it is unfit.")
+@app.command(epilog="Exit code: 0 if it is fit, even with reservations; 1 if it is unfit.")
 def doctor(runs: ROOT = RUNS, as_json: AS_JSON = False) -> None:
-    """Say whether this machine is fit to measure, what disturbs it now, and what to change. Takes two seconds."""
+    """Check whether this machine is fit to measure, what disturbs it, and what to change. Takes two seconds."""
     from orchestrator import commands
 
     raise typer.Exit(commands.doctor(runs, as_json=as_json))
 
 
-@app.command(epilog="Exit code: 0 if every promise was kept, 1 if one was broken.")
+@app.command(epilog="Exit code: 0 if every check passed, 1 if one failed.")
 def selftest(
-    aa: Annotated[bool, typer.Option("--aa", help="measure how often clones of one cell are told apart")] = False,
-    budget: Annotated[str | None, typer.Option(help="for --aa, such as 90s, 10m or 1h (10m)")] = None,
+    aa: Annotated[bool, typer.Option("--aa", help="measure how often clones are reported as different")] = False,
+    budget: Annotated[str | None, typer.Option(help="for --aa, such as 90s, 10m or 1h (default: 10m)")] = None,
     runs: ROOT = RUNS,
     as_json: AS_JSON = False,
 ) -> None:
-    """Try this instrument on known truth: times, equals, a disturbance, cheats, crashes. Takes about two minutes."""
+    """Test this program on known truth: times, clones, a disturbance, cheats, crashes. Takes about two minutes."""
     from orchestrator import proving
 
     if not aa and budget is not None:
-        raise UsageError("--budget is for --aa; without it the self-test takes as long as it takes, about two minutes")
+        raise UsageError("--budget is for --aa; add --aa, or leave it out (the self-test takes about two minutes)")
     if aa:
         raise typer.Exit(proving.tell_apart(runs, budget or "10m", as_json=as_json, command=sys.argv[1:]))
     raise typer.Exit(proving.selftest(runs, as_json=as_json, command=sys.argv[1:]))
@@ -233,11 +237,11 @@ def selftest(
 def show(
     run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
     job: Annotated[str | None, typer.Argument(help="a job's name or part of it")] = None,
-    repeat: Annotated[bool, typer.Option("--repeat", help="run that job again; the run stays as it is")] = False,
+    repeat: Annotated[bool, typer.Option("--repeat", help="run that job again; the run stays unchanged")] = False,
     runs: ROOT = RUNS,
     as_json: AS_JSON = False,
 ) -> None:
-    """Show a run's results, or one job's whole story."""
+    """Show the results of a run, or every detail of one job."""
     from orchestrator import commands
 
     if repeat and job is None:
@@ -246,23 +250,23 @@ def show(
 
 
 @app.command(
-    epilog="Exit code: 0, or 3 if a --fail-on is exceeded for certain. Example: compare base head --fail-on slower=3%"
+    epilog="Exit code: 0, or 3 if a --fail-on is certainly exceeded. Example: compare base head --fail-on slower=3%"
 )
 def compare(
-    one: Annotated[str, typer.Argument(metavar="A", help="a run; RUN@ENVIRONMENT for one of a run's environments")],
-    other: Annotated[str, typer.Argument(metavar="B", help="the run that is held against it")],
+    one: Annotated[str, typer.Argument(metavar="A", help="a run, or RUN@ENVIRONMENT for one of its environments")],
+    other: Annotated[str, typer.Argument(metavar="B", help="the run to compare with it")],
     fail_on: Annotated[list[str] | None, typer.Option(help="such as slower=3% or memory=5%; may be repeated")] = None,
-    unchanged: Annotated[str | None, typer.Option(help="what cannot have changed, such as numpy,jax:jit,mlp")] = None,
-    at_face_value: Annotated[bool, typer.Option("--at-face-value", help="allow nothing for day and machine")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="as a comment for a pull request")] = False,
+    unchanged: Annotated[str | None, typer.Option(help="what has not changed, such as numpy,jax:jit,mlp")] = None,
+    at_face_value: Annotated[bool, typer.Option("--at-face-value", help="no allowance for day and machine")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="print a comment for a pull request")] = False,
     runs: ROOT = RUNS,
     as_json: AS_JSON = False,
 ) -> None:
-    """Say what is faster, slower or as fast in run B as in run A, and how sure that is."""
+    """Report what is faster, slower or as fast in run B as in run A, and how sure that is."""
     from orchestrator import handing_on
 
     if markdown and as_json:
-        raise UsageError("--markdown and --json exclude each other")
+        raise UsageError("--markdown and --json exclude each other; leave one of the two out")
     raise typer.Exit(
         handing_on.compare(
             runs,
@@ -277,6 +281,7 @@ def compare(
     )
 
 
+# Repeated from the exporters, whose import would delay `-h`; a test compares the two.
 FORMATS = (
     "csv",
     "parquet",
@@ -293,12 +298,12 @@ FORMATS = (
 @app.command(epilog="Example: python -m orchestrator export latest --format csv --per job --output jobs.csv")
 def export(
     run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
-    form: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}; docs/how-to/exports.md")] = "csv",
-    per: Annotated[Literal["cell", "job", "sample"] | None, typer.Option(help="what a row is for (cell)")] = None,
-    output: Annotated[Path | None, typer.Option(help="a file, written whole or not at all")] = None,
+    form: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}; see docs/how-to/exports.md")] = "csv",
+    per: Annotated[Literal["cell", "job", "sample"] | None, typer.Option(help="rows (default: cell)")] = None,
+    output: Annotated[Path | None, typer.Option(help="a file, written completely or not at all")] = None,
     runs: ROOT = RUNS,
 ) -> None:
-    """Write a run in the format of another program."""
+    """Export a run in the format of another program."""
     from orchestrator import handing_on
 
     handing_on.export(runs, run, form, per, output)
@@ -306,7 +311,7 @@ def export(
 
 @app.command(epilog="Example: python -m orchestrator schema sweep > sweep.schema.json")
 def schema(kind: Annotated[str, typer.Argument(help="sweep, job, event, record or manifest")] = "sweep") -> None:
-    """Print the JSON Schema of a sweep file, or of what a run and its workers write."""
+    """Print the JSON Schema of a sweep file, or of a document that a run or its workers write."""
     from orchestrator import handing_on
 
     handing_on.schema(kind)
@@ -315,11 +320,11 @@ def schema(kind: Annotated[str, typer.Argument(help="sweep, job, event, record o
 @app.command(epilog="Example: python -m orchestrator report latest --output report.html")
 def report(
     run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
-    output: Annotated[Path | None, typer.Option(help="the file to write; otherwise report.html in the run")] = None,
+    output: Annotated[Path | None, typer.Option(help="the file to write (default: report.html in the run)")] = None,
     runs: ROOT = RUNS,
     as_json: AS_JSON = False,
 ) -> None:
-    """Write a run as one HTML file that opens anywhere: the answer, pictures, tables."""
+    """Write a report of a run as one self-contained HTML file: the answer, charts and tables."""
     from orchestrator import commands
 
     commands.report(runs, run, output, as_json=as_json)
@@ -329,19 +334,19 @@ def main() -> None:
     """Run a command. The only place that prints a usage error and exits."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal of another encoding shows what it can
+            stream.reconfigure(errors="replace")  # a character that the terminal cannot encode ends nothing
     try:
         app()
     except UsageError as error:
         fail(str(error))
-    except OSError as error:  # a full or vanished disk, or a closed terminal: what was written before is whole
-        fail(f"{error.filename or 'output'}: {error.strerror}; put that right and run again")
-    except Exception as error:  # a mistake in this program: no record is lost by it, and a traceback helps nobody here
+    except OSError as error:  # a full or vanished disk, or a closed terminal: files written before are complete
+        fail(f"{error.filename or 'output'}: {error.strerror}; fix that and run again")
+    except Exception as error:  # a bug in this program: it loses no record, and a traceback helps no user
         fail(described(error), Exit.OWN_FAULT)
 
 
 def fail(sentence: str, code: Exit = Exit.USAGE) -> None:
-    """Say what is wrong, if there is still anybody to say it to, and exit."""
+    """Print an error and exit; a closed standard error must not replace the exit code."""
     from orchestrator.report.units import printable
 
     with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""What the commands do, put together from the parts. Each returns the program's exit code or nothing."""
+"""Implementations of the commands. Each returns the program's exit code or nothing."""
 
 import dataclasses
 import os
@@ -42,23 +42,22 @@ from schemas.environment import EnvironmentRecord
 from schemas.record import JobRecord, Manifest
 
 REPORT = "python -m orchestrator report"
+# Limits on how many records of earlier runs are read: to estimate how long jobs take, and to list what each mode was
+# verified on. Reading delays the first job.
 RECENT = 200
-"""As many records of earlier runs are read to estimate how long jobs take."""
-
 MANY = 1000
-"""As many to say which modes were seen to be right on what."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forms:
-    """In which forms a run's results are given, beside its records: as a page, and as a document or as tables."""
+    """Forms of a run's results beside its records: a page, and a document or tables."""
 
     page: bool
     as_json: bool
 
 
 def sweep(said: Mapping[str, Any], root: Path, *, page: bool, as_json: bool, command: Sequence[str]) -> Exit:
-    """Run a sweep to its end, show what it found, and keep all of it."""
+    """Run a sweep to its end, show its results, and keep all of it."""
     console = Console(stderr=as_json)
     planned = provided(planning.plan(validate(said), host.cores()), console)
     if planned is None:
@@ -84,10 +83,10 @@ def sweep(said: Mapping[str, Any], root: Path, *, page: bool, as_json: bool, com
 
 
 def provided(planned: planning.Plan, console: Console) -> planning.Plan | None:
-    """The same plan, once all environments are there that its cells need; None if a signal came before.
+    """Create the environments that a plan's cells need, and plan again; None if a signal came first.
 
     Raises:
-        UsageError: one cannot be made; or now that they are there, nothing can run in them.
+        UsageError: an environment cannot be created, or nothing can run in the new ones.
     """
     missing = planned.environments.missing(planned.started)
     if not made(planned.environments, missing, console):
@@ -96,10 +95,10 @@ def provided(planned: planning.Plan, console: Console) -> planning.Plan | None:
 
 
 def resume(root: Path, name: str, *, force: bool, page: bool, as_json: bool) -> Exit:
-    """Go on with a run that was interrupted, in the way it was begun, and show what it found."""
+    """Resume an interrupted run as it was begun, and show its results."""
     run, console = store.find(root, name), Console(stderr=as_json)
     with run.locked(about()) as left:
-        family.end_left(left)
+        family.end_left(left)  # what a killed orchestrator left would disturb the jobs
         manifest = run.manifest()
         planned = provided(planning.again(manifest.sweep, manifest.seed, host.cores()), console)
         if planned is None:
@@ -119,11 +118,11 @@ def go_on(
     *,
     force: bool,
 ) -> Exit:
-    """Run what is missing from a run, in these environments."""
+    """Run the jobs that a run lacks, in these environments."""
     changed = changes(run, planned, manifest, environments, force=force)
     records, damaged = run.salvage()
     for file in damaged:
-        say(console, printable(f"warning: {file} was damaged and is set aside; its job is run again"))
+        say(console, printable(f"warning: {file} was damaged and is set aside; its job runs again"))
     if manifest.finished and not damaged:
         say(console, "Nothing is missing from this run.")
         finish(console, run, manifest, records, wanted)
@@ -142,14 +141,14 @@ def changes(
     *,
     force: bool,
 ) -> list[str]:
-    """What has changed since a run was begun, which only `force` allows.
+    """List what has changed since a run was begun, which only `force` allows.
 
     Raises:
-        UsageError: to go on would mix numbers, or other cells.
+        UsageError: resuming would mix results, or run other cells.
     """
     if planned.cells != manifest.cells:
         edited = ", ".join(identity.edited(manifest.cells, planned.cells))
-        why = f"the code of {edited} has changed" if edited else "its cells are not those that its sweep comes to now"
+        why = f"the code of {edited} has changed" if edited else "its sweep now yields other cells"
         raise UsageError(f"{run.name} cannot be resumed: {why}; begin a new run")
     now = identity.of(manifest.sweep, manifest.seed, manifest.cells)
     changed = identity.changes(manifest, now, host.fingerprint(), environments)
@@ -162,7 +161,7 @@ def changes(
 
 
 def about() -> str:
-    """What stands in a run's lock: who writes, and the mark of all that it starts."""
+    """Return the content of a run's lock: the writer's process id, and the mark of everything it starts."""
     return f"{os.getpid()} {family.MARK}"
 
 
@@ -177,14 +176,14 @@ def carry_out(
     earlier: Sequence[JobRecord] = (),
     resumed: bool = False,
 ) -> Exit:
-    """Run a plan, or what is left of it, in the folder of its run; keep all that comes of it, and show it."""
+    """Run a plan, or what is left of it, in the folder of its run; keep and show the results."""
     try:
         run.write_manifest(manifest)
         manifest, records, interrupted = measured(run, planned, manifest, console, known, earlier, resumed=resumed)
         run.write_manifest(manifest)
     except OSError as error:
         raise UsageError(
-            f"{error.filename or run.folder}: {error.strerror}; everything before is kept: put that right, and go on "
+            f"{error.filename or run.folder}: {error.strerror}; everything before is kept; fix that, and resume "
             f"with: python -m orchestrator resume {run.name}"
         ) from error
     finish(console, run, manifest, records, wanted)
@@ -201,12 +200,13 @@ def measured(
     *,
     resumed: bool,
 ) -> tuple[Manifest, list[JobRecord], bool]:
-    """Run the jobs: the manifest as it is afterwards, all records, and whether a signal or a key ended it."""
+    """Run the jobs; return the final manifest, all records, and whether a signal or a key ended the run."""
     for line in (*catalogue.homes(planned), *(f"warning: {warning}" for warning in planned.warnings)):
         say(console, line)
-    now, machine = time.monotonic(), host.fingerprint()  # of now: a resumed run may have begun on another
+    now, machine = time.monotonic(), host.fingerprint()  # a resumed run may have begun on another machine
     block_s = estimate.block_s(planned.runnable, planned.spec.timing, known)
     board = Board(plan=planned, started_s=now, now_s=now, guess_s=block_s)
+    # A dashboard on a worker's core would disturb what it shows.
     host.step_aside({core for cell in planned.cells for core in planning.cpus(cell.threads, planned.available)})
     with (
         Interrupts() as interrupts,
@@ -233,25 +233,25 @@ def measured(
 
 
 def live(console: Console) -> bool:
-    """Whether this terminal can show what changes."""
+    """Return whether this terminal can redraw what it shows."""
     return console.is_terminal and not console.is_dumb_terminal
 
 
 def terminal_keys(console: Console) -> Keys:
-    """Keys of the terminal that the dashboard is on; none where there is no dashboard, or nobody types."""
+    """Return the keys of the dashboard's terminal; none without a dashboard, or if input is not a terminal."""
     return Keys(sys.stdin.fileno() if live(console) and sys.stdin is not None and sys.stdin.isatty() else None)
 
 
 def view(board: Board, console: Console, keys: Keys) -> View:
-    """The live dashboard on a terminal, plain lines elsewhere."""
+    """Return the live dashboard for a terminal, plain lines for anything else."""
     return Dashboard(board, console, keys) if live(console) else PlainLines(board, console)
 
 
 def finish(console: Console, run: store.Store, manifest: Manifest, records: Sequence[JobRecord], wanted: Forms) -> None:
-    """Print a run's results, and write its report if it is wanted; one that cannot be written costs nothing."""
+    """Print a run's results, and write its report if wanted; failing to write it only warns."""
     results = concluded(manifest, records)
     if manifest.mixed:
-        say(Console(stderr=True), printable(f"MIXED: between its parts, {'; '.join(manifest.mixed)}."))
+        say(Console(stderr=True), printable(f"MIXED: between the parts of this run, {'; '.join(manifest.mixed)}."))
     if not wanted.as_json:
         lines = [*making.summaries(manifest.environments), health.summary(manifest.host)]
         terminal.show(console, results, manifest.stopped, str(run.jobs), "\n".join(lines), run.profiles())
@@ -262,24 +262,24 @@ def finish(console: Console, run: store.Store, manifest: Manifest, records: Sequ
         more = {"profiles": profiles.document(run.profiles()), "page": page}
         print_json(document(run.name, manifest, results) | more)
     elif page:
-        say(console, printable(f"The report, for a browser: {page}"))
+        say(console, printable(f"Open the report in a browser: {page}"))
 
 
 def write_page(
     console: Console, run: store.Store, manifest: Manifest, records: Sequence[JobRecord], results: Sequence[Group]
 ) -> None:
-    """Write a run's report into its folder, or say that it could not be."""
+    """Write a run's report into its folder, or warn that it cannot be written."""
     try:
         store.write_text(run.page, reporting.page(run.name, manifest, records, results))
     except OSError as error:
         again = f"write the report with: {REPORT} {run.name}"
         say(console, printable(f"warning: {run.page}: {error.strerror}; {again}"))
-    except Exception as error:  # a mistake in a picture may not cost the sweep its document or its exit code
+    except Exception as error:  # a bug in a chart must not cost the sweep its document or its exit code
         say(console, printable(f"warning: {run.page}: {described(error)}"))
 
 
 def concluded(manifest: Manifest, records: Sequence[JobRecord]) -> tuple[Group, ...]:
-    """A run's results, marked if the run is not of one piece."""
+    """Compute a run's results, marked as MIXED if its parts differ."""
     asked = manifest.sweep
     found = groups(records, manifest.cells, asked.baseline, asked.margin, asked.rank_by)
     if not manifest.mixed:
@@ -288,7 +288,7 @@ def concluded(manifest: Manifest, records: Sequence[JobRecord]) -> tuple[Group, 
 
 
 def report(root: Path, name: str, output: Path | None, *, as_json: bool) -> None:
-    """Write a run's report, and say where."""
+    """Write a run's report, and print its path."""
     run = store.find(root, name)
     path, manifest, records = output or run.page, run.manifest(), run.records()
     text = reporting.page(run.name, manifest, records, concluded(manifest, records))
@@ -303,7 +303,7 @@ def report(root: Path, name: str, output: Path | None, *, as_json: bool) -> None
 
 
 def exit_code(records: Sequence[JobRecord], *, interrupted: bool) -> Exit:
-    """130 if a signal or a key ended the sweep, 1 if a job failed, which one that is unsupported or skipped has not."""
+    """Return 130 if a signal or a key ended the sweep, 1 if a job failed. Unsupported and skipped are no failures."""
     if interrupted:
         return Exit.INTERRUPTED
     failed = any(record.outcome not in ("measured", "unsupported", "skipped") for record in last_attempts(records))
@@ -321,7 +321,7 @@ def plan(said: Mapping[str, Any], root: Path, *, as_json: bool) -> None:
 
 
 def list_(root: Path, *, as_json: bool) -> None:
-    """Show what exists, what of it is installed, and what the newest runs here have verified."""
+    """Show what exists and what is installed, with what the newest runs here have verified."""
     known = seen(store.recent(root, MANY))
     if as_json:
         print_json(catalogue.list_document(known))
@@ -330,7 +330,7 @@ def list_(root: Path, *, as_json: bool) -> None:
 
 
 def doctor(runs: Path, *, as_json: bool) -> Exit:
-    """Watch this machine for a second, and say whether it is fit to measure."""
+    """Watch this machine for a second, and judge whether it is fit to measure."""
     here, exist = Environments(), tuple(frameworks().values())
     machine, now = host.fingerprint(), condition.observe(runs)
     unready = frozenset(each.name for each in exist if not here.ready(each))
@@ -343,7 +343,7 @@ def doctor(runs: Path, *, as_json: bool) -> Exit:
 
 
 def show(root: Path, name: str, job_name: str | None, *, repeat: bool = False, as_json: bool) -> Exit:
-    """Show a run, or one of its jobs; with `repeat`, that job run again beside it."""
+    """Show a run, or one of its jobs; with `repeat`, run that job again and show both."""
     run = store.find(root, name)
     records = run.records()
     if job_name is None:

@@ -1,6 +1,6 @@
-"""What the machine is doing now: who else uses its cores, its memory and its disk.
+"""Current activity of the machine: the other users of its cores, its memory and its disk.
 
-What cannot be read is None: on another system than Linux that is most of it.
+A value that cannot be read is None. Outside Linux that is most of them.
 """
 
 import os
@@ -17,17 +17,17 @@ from pathlib import Path
 from orchestrator.host import allowed, groups
 from orchestrator.system import CPUS, ROOT, Files, natural, size
 
+# Duration of an observation.
 WATCHED_S = 1.0
-"""For so long is watched what the machine is doing."""
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """Somebody else's process, and how many cores it and its short-lived children kept busy.
+    """Process of another program, with the cores that it and its short-lived children kept busy.
 
-    Never its arguments: they may hold secrets.
+    Its arguments are never read: they may hold secrets.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What reading the clock costs, and its smallest step; None if it was not seen to move. Nanoseconds."""
+    """Cost of reading the clock, and its smallest step or None if it did not move, in nanoseconds."""
 
     cost_ns: float
     step_ns: int | None
@@ -45,7 +45,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Where runs are kept: free bytes, and why nothing can be written there (empty: it can)."""
+    """Free bytes in the folder for runs, and the reason if nothing can be written there."""
 
     free_bytes: int | None
     refusal: str = ""
@@ -53,7 +53,7 @@ class Storage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """What the machine did while it was watched, and what it lets us see. Shares are between 0 and 1.
+    """Activity of the machine during an observation, and its means of measuring. Shares are between 0 and 1.
 
     `throttled` and `overheated` count how often a quota, or heat, stopped a core meanwhile, `..._before` until then.
     """
@@ -78,7 +78,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process: `ticks` are its own CPU time and that of its children that have ended."""
+    """Process whose `ticks` are its CPU time and that of its children that have ended."""
 
     name: str
     parent: int
@@ -87,7 +87,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What only grows, at one moment. Ticks are summed over the cores that this process may use."""
+    """Snapshot of counters that only grow. Ticks are summed over the cores that this process may use."""
 
     cores: int
     busy_ticks: int
@@ -101,7 +101,7 @@ class Counters:
 
 
 def observe(runs: Path, root: Path = ROOT, wait: Callable[[], None] = lambda: time.sleep(WATCHED_S)) -> Condition:
-    """Watch the machine while `wait` runs, and see whether runs can be kept in a folder."""
+    """Observe the machine while `wait` runs, and check that runs can be written to a folder."""
     files = Files(root)
     before = count(files)
     wait()
@@ -141,6 +141,7 @@ def count(files: Files) -> Counters:
     ]
     pressure = re.search(r"some .*total=([0-9]+)", files.text("proc/pressure/cpu") or "")
     pages = files.table("proc/vmstat", " ")
+    # Busy ticks include interrupts, but not iowait: a core that waits for a disk is free.
     return Counters(
         cores=len(ticks),
         busy_ticks=sum(sum(each[:3]) + sum(each[5:7]) for each in ticks),
@@ -157,19 +158,21 @@ def count(files: Files) -> Counters:
 
 
 def core_ticks(files: Files) -> dict[int, list[int]]:
-    """For each core: user, nice, system, idle, iowait, irq, softirq, steal, in ticks since the start."""
+    """Return each core's user, nice, system, idle, iowait, irq, softirq and steal ticks since the start."""
     found = (re.fullmatch(r"cpu([0-9]{1,6})((?: +[0-9]{1,20})+)", line) for line in files.lines("proc/stat"))
     return {int(each[1]): [int(number) for number in each[2].split()] for each in found if each}
 
 
 def processes(files: Files) -> dict[tuple[int, str], Process]:
-    """Every process, by its number and the time of its start: numbers come again."""
+    """Return every process by its number and its start time, since numbers are reused."""
     found: dict[tuple[int, str], Process] = {}
     for folder in files.names("proc/[0-9]*"):
+        # A process may choose a name with spaces and brackets, so the last bracket ends it.
         head, _, tail = (files.text(f"{folder}/stat") or "").rpartition(")")
         pid, _, name = head.partition(" (")
         fields, number = tail.split(), natural(pid)
         if number is not None and len(fields) > 19:
+            # proc(5): the CPU times are fields 14 to 17, the start time is field 22.
             parent, ticks = natural(fields[1]) or 0, total(natural(field) for field in fields[11:15]) or 0
             found[number, fields[19]] = Process(name, parent, ticks)
     return found
@@ -178,9 +181,9 @@ def processes(files: Files) -> dict[tuple[int, str], Process]:
 def busy_shares(
     before: Mapping[tuple[int, str], Process], after: Mapping[tuple[int, str], Process], ticks: float
 ) -> list[Neighbour]:
-    """The processes that used any CPU time between, the busiest first, each with its children that ended meanwhile.
+    """Return the processes that used CPU time in between, busiest first, each with its children that ended meanwhile.
 
-    When a child ends, its parent's ticks grow by all of its own; what it had used before is taken off again.
+    When a child ends, its parent's ticks grow by all of the child's. The child's earlier ticks are subtracted again.
     """
     ended: Counter[int] = Counter()
     for key, gone in before.items():
@@ -194,29 +197,29 @@ def busy_shares(
 
 
 def per(part: float, whole: float) -> float | None:
-    """A share; None of nothing."""
+    """Return a share; None of nothing."""
     return max(0.0, part / whole) if whole > 0 else None
 
 
 def total(numbers: Iterable[int | None]) -> int | None:
-    """The sum of what is known; None if nothing is."""
+    """Return the sum of the known numbers; None without any."""
     known = [number for number in numbers if number is not None]
     return sum(known) if known else None
 
 
 def moved(before: int | None, after: int | None) -> int | None:
-    """How far a counter went."""
+    """Return the increase of a counter; None if unknown."""
     return None if before is None or after is None else max(0, after - before)
 
 
 def decimal(text: str | None) -> float | None:
-    """The first number of a text such as `0.31 0.69 0.79 4/92 9515`."""
+    """Parse the first number of a text such as `0.31 0.69 0.79 4/92 9515`."""
     found = re.match(r"[0-9]{1,9}\.[0-9]{1,9}", text or "")
     return float(found[0]) if found else None
 
 
 def on_battery(files: Files) -> bool | None:
-    """Whether a battery of the machine itself, not of a mouse, is being emptied."""
+    """Return True if the machine's battery, not a mouse's, is discharging."""
     if not files.has("sys/class/power_supply"):
         return None
     folders = files.names("sys/class/power_supply/*")
@@ -227,14 +230,14 @@ def on_battery(files: Files) -> bool | None:
 
 
 def clock(read: Callable[[], int] = time.perf_counter_ns, batches: int = 5, readings: int = 1000) -> Clock:
-    """Read the clock again and again: the cost of one reading in the fastest batch, and the smallest step."""
+    """Measure the cost of one reading of the clock in the fastest batch, and the smallest step."""
     times = [[read() for _ in range(readings)] for _ in range(batches)]
     steps = [after - before for batch in times for before, after in pairwise(batch) if after > before]
     return Clock(min((batch[-1] - batch[0]) / (readings - 1) for batch in times), min(steps, default=None))
 
 
 def storage(runs: Path) -> Storage:
-    """Write a file without a name where runs will be kept: in that folder, or in the nearest above it that exists."""
+    """Write an unnamed file in the folder for runs, or in the nearest existing folder above it."""
     try:
         folder = next(path for path in (runs.absolute(), *runs.absolute().parents) if path.exists())
         with tempfile.TemporaryFile(dir=folder):
@@ -244,16 +247,16 @@ def storage(runs: Path) -> Storage:
 
 
 def delay_counted(files: Files) -> bool:
-    """Whether the kernel counts how long a thread waited for a core: it then has counted that this one ran."""
+    """Return True if the kernel counts how long threads wait for a core: it then counted this thread's run time."""
     ran = (files.text("proc/self/schedstat") or "").partition(" ")[0]
     return bool(natural(ran))
 
 
 def peak_resettable(files: Files) -> bool:
-    """Whether the high-water mark of a process's memory can be read, and set back by writing to `clear_refs`."""
+    """Return True if a process's peak of memory can be read, and reset by writing to `clear_refs`."""
     marked = "VmHWM" in files.table("proc/self/status")
     try:
-        # Only where it is: to write would make a new file in a root that is not the kernel's.
+        # Write to an existing file only: below a root that is not the kernel's, writing would make a new one.
         return marked and files.has("proc/self/clear_refs") and files.path("proc/self/clear_refs").write_text("5") == 1
     except OSError:
         return False

@@ -1,7 +1,7 @@
-"""The board drawn live with rich; plain lines where there is no terminal.
+"""The dashboard, drawn live with rich, or plain lines where there is no terminal.
 
-It draws when a job begins and when an untimed phase begins, at most once a second, and never by itself: while a
-worker measures, its parent sleeps.
+It draws when a job or an untimed phase begins, at most once a second, and never by itself: while a worker measures, its
+parent sleeps.
 """
 
 import os
@@ -31,11 +31,12 @@ from orchestrator.report.units import clock, duration, printable, size
 from orchestrator.sweep import JobEnded, JobSaid, JobStarted, SweepContinued, SweepEvent, SweepPaused
 from schemas.event import Phase, PhaseName
 
+# Phases whose times are results: drawing during them would disturb the measurement.
 TIMED: frozenset[PhaseName] = frozenset(
     {"export", "load", "trace", "compile", "first_call", "second_call", "new_shapes", "steady", "profile"}
 )
+# Short phases just before the next job: drawing them would suppress the drawing of that job's start.
 LAST: frozenset[PhaseName] = frozenset({"memory", "report", "ledger"})
-"""Short ones, after which the next job begins, which must not have been drawn too lately to be drawn as well."""
 
 WORDS: dict[PhaseName, str] = {
     "import": "importing the framework",
@@ -43,21 +44,21 @@ WORDS: dict[PhaseName, str] = {
     "data": "drawing weights and inputs",
     "build": "building and compiling the model",
     "verify": "verifying",
-    "reference": "working out what is right",
+    "reference": "computing the expected results",
     "warm_up": "warming up, then taking samples",
 }
 LEAST_PAUSE_S = 1.0
+# Lines of a table besides its rows.
 HEADING = 5
-"""Lines of a table besides its rows."""
 
 MOST_TROUBLES = 5
 
 
 class View(Protocol):
-    """Something that shows a sweep while it runs."""
+    """A view of a sweep in progress."""
 
     def __call__(self, event: SweepEvent) -> None:
-        """Take in an event."""
+        """Show an event."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -66,7 +67,7 @@ class View(Protocol):
 
 
 class Dashboard:
-    """The live view on a terminal, whose keys it names if there are any."""
+    """The live view on a terminal, with its keys if there are any."""
 
     def __init__(
         self, board: Board, console: Console, keys: Keys | None = None, now: Callable[[], float] = time.monotonic
@@ -75,6 +76,7 @@ class Dashboard:
         self._now = now
         self._keys = keys or Keys()
         self._drawn_s = -LEAST_PAUSE_S
+        # auto_refresh would run a thread during measurements.
         self._live = Live(console=console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> Self:
@@ -87,7 +89,7 @@ class Dashboard:
         self._live.stop()
 
     def __call__(self, event: SweepEvent) -> None:
-        """Take in an event, and draw if it is a moment to draw."""
+        """Process an event, and draw if the event and the time permit."""
         self._board = fold(self._board, event, self._now())
         rested = self._now() - self._drawn_s >= LEAST_PAUSE_S
         if isinstance(event, SweepPaused) or (worth_drawing(event) and rested):
@@ -99,7 +101,7 @@ class Dashboard:
 
 
 class Steadfast:
-    """A view whose terminal may go away, or whose reader may stop reading: it falls silent, and the sweep goes on."""
+    """A view that falls silent when its terminal or the reader of its pipe is gone, so that the sweep continues."""
 
     def __init__(self, view: View) -> None:
         self._view = view
@@ -115,7 +117,7 @@ class Steadfast:
         self._unless_gone(lambda: self._view.__exit__(kind, error, trace))
 
     def __call__(self, event: SweepEvent) -> None:
-        """Hand on an event while there is anybody to see it."""
+        """Pass on an event, unless the terminal is gone."""
         self._unless_gone(lambda: self._view(event))
 
     def _unless_gone(self, show: Callable[[], object]) -> None:
@@ -127,7 +129,7 @@ class Steadfast:
 
 
 class PlainLines:
-    """One line for each job that has ended."""
+    """A view with one line for each job that has ended."""
 
     def __init__(self, board: Board, console: Console, now: Callable[[], float] = time.monotonic) -> None:
         self._board = board
@@ -143,14 +145,14 @@ class PlainLines:
         pass
 
     def __call__(self, event: SweepEvent) -> None:
-        """Take in an event, and print a line if it ended a job."""
+        """Process an event, and print a line if it ended a job."""
         self._board = fold(self._board, event, self._now())
         if isinstance(event, JobEnded):
             self._console.print(line(self._board), highlight=False, markup=False, soft_wrap=True)
 
 
 def worth_drawing(event: SweepEvent) -> bool:
-    """A job's beginning, and phases that no clock of its own is running in."""
+    """Return whether an event starts a job or a phase that is not timed."""
     match event:
         case JobStarted() | SweepContinued():
             return True
@@ -161,7 +163,7 @@ def worth_drawing(event: SweepEvent) -> bool:
 
 
 def line(board: Board) -> str:
-    """The job that has just ended, in one line."""
+    """Format the job that has just ended as one line."""
     record = board.records[-1]
     cell, report = record.spec.cell, record.report
     what_runs = f"{board.plan.labels[cell.id]} {board.plan.computed[cell.id]}"
@@ -179,17 +181,18 @@ def line(board: Board) -> str:
 
 
 def hint(board: Board, keys: Keys) -> str:
-    """Which keys there are, or what the last one will come to; empty: there are none."""
+    """Return the available keys, or the effect of a pause; "" if there are no keys."""
     if not keys.listening:
         return ""
     if keys.paused:
-        return f"{'paused after this job' if board.running else 'PAUSED'}: {PAUSE} goes on, {STOP} stops and reports"
+        return f"{'paused after this job' if board.running else 'PAUSED'}: {PAUSE} continues, {STOP} stops and reports"
     return f"{PAUSE} pause   {SKIP} skip this cell   {STOP} stop and report"
 
 
 def draw(board: Board, height: int = 1000, keys: str = "") -> RenderableType:
-    """The whole dashboard in so many lines: the group that is being measured, and others as far as there is room."""
+    """Draw the dashboard in at most `height` lines: the group that runs, then others while there is room."""
     here = title(board.running.cell) if board.running else ""
+    # The running group first, so that a small screen shows it.
     in_view = sorted(board.groups, key=lambda group: group.title != here)
     head = [
         Rule(f"plumbline sweep: {board.plan.spec.name}", align="left"),
@@ -213,7 +216,7 @@ def draw(board: Board, height: int = 1000, keys: str = "") -> RenderableType:
 
 
 def troubles(groups: Sequence[Results], computed: Mapping[str, str]) -> Sequence[RenderableType]:
-    """Cells that are not measured, and why."""
+    """List the cells that failed, with reasons."""
     return [
         Shortened(printable(f"{result.label} {computed[result.cell.id]}: {result.outcome}: {result.reason}"), "red")
         for group in groups
@@ -224,13 +227,13 @@ def troubles(groups: Sequence[Results], computed: Mapping[str, str]) -> Sequence
 
 @dataclass(frozen=True, slots=True)
 class Shortened:
-    """One line that lacks its middle where the screen ends: a file and its line stand at the end of a reason."""
+    """One line, shortened in the middle to fit: a reason ends with its file and line."""
 
     text: str
     style: str
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
-        """The line, as wide as the screen at most."""
+        """Yield the line, at most as wide as the screen."""
         text, width = self.text, options.max_width
         if len(text) > width:
             text = f"{text[: width // 3]}…{text[width // 3 + 1 - width :]}"
@@ -238,22 +241,22 @@ class Shortened:
 
 
 def short(text: str, style: str = "") -> Text:
-    """One line, cut where the screen ends."""
+    """Return a text of one line, cut at the edge of the screen."""
     return Text(text, style=style, overflow="ellipsis", no_wrap=True)
 
 
 def precision(board: Board) -> Text:
-    """How near the ratios are to what was asked for, and when they will probably be there."""
+    """Format the precision of the ratios, the requested one, and the block likely to reach it."""
     asked = f"±{100 * board.plan.spec.stop.precision:g} %"
     if board.widest is None:
-        return short(f"precision asked: {asked}; intervals begin with the sixth block", "dim")
+        return short(f"requested precision: {asked}; intervals start with the sixth block", "dim")
     cell, width = board.widest
     soon = f", likely by block {board.forecast.likely}" if board.forecast is not None else ""
-    return short(f"least precise: ±{100 * width:.1f} % ({cell}); asked: {asked}{soon}")
+    return short(f"least precise: ±{100 * width:.1f} % ({cell}); requested: {asked}{soon}")
 
 
 def surroundings(board: Board) -> Text:
-    """How busy the machine is, how much the last job was disturbed, and what it took in memory."""
+    """Format the machine's load, its free memory, and the last job's disturbance and memory footprint."""
     free = size(psutil.virtual_memory().available)
     parts = [f"load {os.getloadavg()[0]:.2f}", f"{free} free"]
     last = next((record for record in reversed(board.records) if record.report is not None), None)
@@ -266,7 +269,7 @@ def surroundings(board: Board) -> Text:
 
 
 def progress(board: Board) -> RenderableType:
-    """How far the sweep has come."""
+    """Draw the progress of the sweep."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(max_width=24)
     for _ in range(3):
@@ -280,7 +283,7 @@ def progress(board: Board) -> RenderableType:
 
 
 def ahead(board: Board) -> tuple[str, str]:
-    """How many blocks there will be, and what is left: a range where the blocks so far know no better."""
+    """Format the number of blocks and the time left, as ranges where the forecast is one."""
     few, many = board.blocks_range
     longest = clock(board.seconds_until(many))
     if board.forecast is None:
@@ -291,7 +294,7 @@ def ahead(board: Board) -> tuple[str, str]:
 
 
 def activity(board: Board) -> RenderableType:
-    """What runs now."""
+    """Format the running job and its phase."""
     if board.running is None:
         return Text("")
     cell = board.running.cell

@@ -1,4 +1,4 @@
-"""When a job must have ended, and when the phase that it is in. Pure: the time is told, in nanoseconds."""
+"""Deadlines of a job and of its phases. Pure: callers pass the time, in nanoseconds."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from schemas.event import Event, Phase, PhaseName
 
 
 class Deadlines:
-    """The deadline of a whole job, and those of its phases, in seconds from the beginning of each."""
+    """The deadline of a whole job and those of its phases, in seconds from the beginning of each."""
 
     def __init__(self, start_ns: int, total_s: float, phases: Mapping[PhaseName, float]) -> None:
         self._end_ns = start_ns + int(total_s * 1e9)
@@ -16,19 +16,19 @@ class Deadlines:
         self._phase_end_ns: int | None = None
 
     def hear(self, event: Event, now_ns: int) -> None:
-        """Take in what the worker says: a phase ends where the next begins."""
+        """Note an event of the worker: a phase ends where the next begins."""
         if isinstance(event, Phase):
             allowed_s = self._phases.get(event.name)
             self._phase = event.name
             self._phase_end_ns = None if allowed_s is None else now_ns + int(allowed_s * 1e9)
 
     def left_s(self, now_ns: int) -> float:
-        """Until the next of them."""
+        """Return the time until the next deadline, in seconds."""
         ends = [self._end_ns] if self._phase_end_ns is None else [self._end_ns, self._phase_end_ns]
         return max(0.0, (min(ends) - now_ns) / 1e9)
 
     def passed(self, now_ns: int) -> str:
-        """Which of them has passed, in words; empty if none has."""
+        """Name the deadline that has passed; return "" if none has."""
         if now_ns >= self._end_ns:
             return f"no result within {self._total_s:g} s"
         if self._phase is not None and self._phase_end_ns is not None and now_ns >= self._phase_end_ns:

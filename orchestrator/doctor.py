@@ -1,7 +1,7 @@
-"""Whether a machine is fit to measure: facts in, findings in words out. Pure.
+"""Rules that decide if a machine is fit to measure: facts in, findings out. Pure.
 
-A `note` is worth knowing and does not touch the verdict; a `warning` makes times less sure, or costs something that a
-sweep could have told; with an `unfit` a sweep could not run, or nothing could be concluded from it.
+A `note` is worth knowing and does not affect the fitness. A `warning` makes times less certain, or costs something
+that a sweep could have reported. With an `unfit`, a sweep could not run, or would allow no conclusion.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,22 +12,22 @@ from orchestrator.condition import Condition
 from schemas.catalog import Framework
 from schemas.record import Host
 
+# The system itself uses less than this; more is the work of other programs.
 BUSY_CORES = 0.1
-"""Others that use less together are the system itself."""
 
+# Share of the time that may be stolen; the same share disturbs a sample.
 LOST = 0.005
-"""Share of the time that may be stolen; the same share disturbs a sample."""
 
 GIB = 1 << 30
+# The first and the last version for which torch, tensorflow and jax all exist.
 PYTHONS = ((3, 11), (3, 13))
-"""The first and the last version for which torch, tensorflow and jax all exist."""
 
+# Reading these clocks neither enters the kernel nor asks a device.
 GOOD_CLOCKS = ("tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page", "riscv_clocksource")
-"""Clocks that are read without entering the kernel or asking a device."""
 
 
 class Severity(StrEnum):
-    """How much a finding matters, from little to much."""
+    """Severity of a finding, in ascending order."""
 
     FINE = "fine"
     NOTE = "note"
@@ -36,7 +36,7 @@ class Severity(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What all findings come to."""
+    """Result of all findings."""
 
     FIT = "fit"
     RESERVATIONS = "fit with reservations"
@@ -45,7 +45,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One sentence that says what is, and one that says what to do. `about` is a name for programs."""
+    """One sentence about the state and one of advice. `about` is a name for programs."""
 
     severity: Severity
     about: str
@@ -55,7 +55,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is judged. `unready` are frameworks whose environment has not been made yet."""
+    """Facts about a machine. `unready` are the frameworks whose environment has not been made yet."""
 
     host: Host
     now: Condition
@@ -64,13 +64,13 @@ class Facts:
 
     @property
     def usable_cores(self) -> float:
-        """As many cores' time as affinity and quota leave."""
+        """Return how many cores' time affinity and quota leave."""
         quota = self.host.cpu_quota
         return min(self.host.cores, quota) if isinstance(quota, float) else self.host.cores
 
     @property
     def ours(self) -> set[str]:
-        """The variables that a sweep sets for its jobs."""
+        """Return the variables that a sweep sets for its jobs."""
         return {name for framework in self.frameworks for name in framework.variables}
 
 
@@ -78,13 +78,13 @@ Judge = Callable[[Facts], Finding | None]
 
 
 def examine(facts: Facts) -> list[Finding]:
-    """All findings, the gravest last. A judge whose facts are unknown finds nothing; `hidden` names those."""
+    """Return all findings, the gravest last. A check with unknown facts finds nothing; `hidden` lists those."""
     found = [finding for judge in JUDGES if (finding := judge(facts)) is not None]
     return sorted(found, key=lambda finding: list(Severity).index(finding.severity))
 
 
 def verdict(findings: Iterable[Finding]) -> Verdict:
-    """What the gravest finding says."""
+    """Return the fitness that the gravest finding implies."""
     grave = {finding.severity for finding in findings}
     if Severity.UNFIT in grave:
         return Verdict.UNFIT
@@ -92,122 +92,124 @@ def verdict(findings: Iterable[Finding]) -> Verdict:
 
 
 def others(facts: Facts) -> Finding | None:
-    """Who else computes now."""
+    """Check the CPU use of other processes."""
     used, usable = facts.now.others_cores, facts.usable_cores
     if used is None:
         return None
+    # Idle daemons would only distract from the process to stop.
     named = [each for each in facts.now.busiest if each.cores >= BUSY_CORES / 5]
     names = ", ".join(f"{each.name} (pid {each.pid}) {percent(each.cores)}" for each in named)
     busiest = f"; the busiest: {names}" if used >= BUSY_CORES and names else ""
-    what = f"Others use {used:.2f} of {usable:g} usable cores now{busiest}."
+    what = f"Other processes use {used:.2f} of {usable:g} usable cores now{busiest}."
     if used < BUSY_CORES:
         return fine("others", what)
     if usable - used < 0.5:
         return unfit("others", what, "Stop them, or measure when they have ended.")
+    # Parent and worker need a core each.
     if used >= 0.5 or usable - used < 2:
-        advice = "Stop them, or wait: samples that they disturb are set aside, and a cell with many is graded C."
+        advice = "Stop them, or wait: disturbed samples are set aside, and a cell with many is graded C."
         return warning("others", what, advice)
-    return note("others", what, "Leave them, as long as two cores stay free.")
+    return note("others", what, "Let them run as long as two cores stay free.")
 
 
 def load(facts: Facts) -> Finding | None:
-    """What ran during the last minute."""
+    """Check the load of the last minute."""
     value, every = facts.now.load, facts.host.logical_cores or facts.host.cores
     if value is None:
         return None
     what = f"The load average of the last minute is {value:.2f} on {counted(every, 'core')}."
     if value > every:
-        return warning("load", what, "Wait until it has fallen: what ran then may run again.")
+        return warning("load", what, "Wait until it has fallen: the same programs may run again.")
     if value > every / 2:
-        return note("load", what, "See whether what ran then is going to run again.")
+        return note("load", what, "Check that the same programs will not run again.")
     return fine("load", what)
 
 
 def pressure(facts: Facts) -> Finding | None:
-    """Whether tasks wait for cores."""
+    """Check that tasks do not wait for cores."""
     share = facts.now.pressure_share
     if share is None:
         return None
-    what = f"Some task waits for a core during {percent(share)} of the time (PSI)."
-    advice = "Run fewer things at once: what waits may be a worker in its sample."
+    what = f"Some task waits for a core {percent(share)} of the time (PSI)."
+    advice = "Run fewer programs at once: the waiting task may be a worker within a sample."
     if share > 0.05:
         return warning("pressure", what, advice)
     return note("pressure", what, advice) if share > 0.01 else fine("pressure", what)
 
 
 def steal(facts: Facts) -> Finding | None:
-    """What the hypervisor takes."""
+    """Check the CPU time that the hypervisor takes."""
     share = facts.now.steal_share
     if share is None:
         return None
     if share == 0:
         return fine("steal", "No hypervisor takes CPU time from this machine.")
-    what = f"The hypervisor gives {percent(share)} of this machine's CPU time to others."
-    advice = "Measure when its other guests are quieter, or on a machine of your own."
+    what = f"The hypervisor gives {percent(share)} of this machine's CPU time to other guests."
+    advice = "Measure when the other guests are quieter, or on a dedicated machine."
     if share > 0.1:
         return unfit("steal", what, advice)
     return warning("steal", what, advice) if share > LOST else note("steal", what, advice)
 
 
 def throttling(facts: Facts) -> Finding | None:
-    """Whether a quota stops this process's group, or has done so."""
+    """Check that no quota stops this process's cgroup, or has stopped it."""
     now, before = facts.now.throttled, facts.now.throttled_before
     if now is None or before is None:
         return None
     if now:
-        what = f"A quota stopped this control group {counted(now, 'time')} within a second."
-        return warning("throttling", what, "Raise the quota, or stop what else runs in the same container.")
+        what = f"A quota stopped this cgroup {counted(now, 'time')} within a second."
+        return warning("throttling", what, "Raise the quota, or stop the other programs in the container.")
     if before:
-        what = f"A quota has stopped this control group {counted(before, 'time')} so far, and not just now."
+        what = f"A quota has stopped this cgroup {counted(before, 'time')} so far, but not just now."
         return note("throttling", what, "Raise the quota if a sweep reports THROTTLED.")
-    return fine("throttling", "No quota has ever stopped this control group.")
+    return fine("throttling", "No quota has ever stopped this cgroup.")
 
 
 def swapping(facts: Facts) -> Finding | None:
-    """Whether pages move to or from the disk."""
+    """Check that no pages move to or from the disk."""
     pages = facts.now.swapped_pages
     if pages is None:
         return None
     if pages:
         what = f"{counted(pages, 'page')} moved to or from the swap space within a second."
-        return warning("swapping", what, "Close what needs much memory, and wait until the swapping ends.")
-    return fine("swapping", "Nothing is being swapped.")
+        return warning("swapping", what, "Close memory-hungry programs, and wait until the swapping ends.")
+    return fine("swapping", "No memory is being swapped.")
 
 
 def heat(facts: Facts) -> Finding | None:
-    """Whether cores are, or were, too hot."""
+    """Check that no core is, or was, too hot."""
     now, before = facts.now.overheated, facts.now.overheated_before
     if now is None or before is None:
         return None
     if now:
-        what = f"Cores were slowed down for their heat {counted(now, 'time')} within a second."
-        return warning("heat", what, "Let the machine cool down, and see to its fans.")
+        what = f"Heat slowed cores down {counted(now, 'time')} within a second."
+        return warning("heat", what, "Let the machine cool down, and check its fans.")
     if before:
-        what = f"Cores have been slowed down for their heat {counted(before, 'time')} since boot, and not just now."
-        return note("heat", what, "See to the cooling if a sweep reports DRIFT.")
-    return fine("heat", "No core has been slowed down for its heat.")
+        what = f"Heat has slowed cores down {counted(before, 'time')} since boot, but not just now."
+        return note("heat", what, "Check the cooling if a sweep reports DRIFT.")
+    return fine("heat", "Heat has not slowed any core down.")
 
 
 def battery(facts: Facts) -> Finding | None:
-    """Whether the machine saves power."""
+    """Check that the machine does not save power."""
     if facts.now.on_battery is None:
         return None
     if facts.now.on_battery:
-        return warning("battery", "The machine runs on its battery, and saves power.", "Plug it in.")
+        return warning("battery", "The machine runs on its battery and saves power.", "Plug it in.")
     return fine("battery", "The machine does not run on a battery.")
 
 
 def cores(facts: Facts) -> Finding:
-    """Whether parent and worker have a core each."""
+    """Check that the parent and a worker have a core each."""
     number = facts.host.cores
     if number > 1:
-        return fine("cores", f"{number} cores are usable, so the parent can keep off its workers' cores.")
-    advice = "Allow at least 2: see taskset, or the settings of the container or virtual machine."
+        return fine("cores", f"{number} cores are usable, so the parent can avoid its workers' cores.")
+    advice = "Allow at least 2, with taskset or in the settings of the container or virtual machine."
     return warning("cores", "Only one core is usable, so the parent and its workers share it.", advice)
 
 
 def siblings(facts: Facts) -> Finding | None:
-    """Whether some of the usable cores are threads of the same one."""
+    """Check that no usable cores are threads of one physical core."""
     usable, physical = facts.host.cores, facts.host.usable_physical_cores
     if physical is None:
         return None
@@ -217,40 +219,40 @@ def siblings(facts: Facts) -> Finding | None:
         f"SMT is on: the {usable} usable cores are threads of {counted(physical, 'physical core')}, and threads of "
         "the same core slow each other down."
     )
-    advice = "Switch it off in the firmware, or with: echo off | sudo tee /sys/devices/system/cpu/smt/control"
+    advice = "Disable it in the firmware, or with: echo off | sudo tee /sys/devices/system/cpu/smt/control"
     return note("siblings", what, advice) if physical > 1 else warning("siblings", what, advice)
 
 
 def quota(facts: Facts) -> Finding | None:
-    """Whether a control group may stop a worker in the midst of a sample."""
+    """Check that no cgroup may stop a worker within a sample."""
     limit, number = facts.host.cpu_quota, facts.host.cores
     if limit is None:
         return None
     if limit == "unlimited":
-        return fine("quota", "No control group limits CPU time.")
-    what = f"A control group allows CPU time for {limit:.2f} cores, of {number} that can be used."
-    advice = "Raise it (docker --cpus, systemd CPUQuota=), or give whole cores instead (docker --cpuset-cpus)."
+        return fine("quota", "No cgroup limits CPU time.")
+    what = f"A cgroup allows CPU time for {limit:.2f} cores, of {number} usable ones."
+    advice = "Raise it (docker --cpus, systemd CPUQuota=), or assign whole cores instead (docker --cpuset-cpus)."
     if limit < 1:
         return unfit("quota", what, advice)
     return warning("quota", what, advice) if limit < number else fine("quota", what)
 
 
 def memory(facts: Facts) -> Finding | None:
-    """Whether frameworks fit."""
+    """Check that frameworks fit into the memory."""
     available, limit = facts.now.memory_available_bytes, facts.host.memory_limit_bytes
     if available is None:
         return None
     free_gib = (min(available, limit) if isinstance(limit, int) else available) / GIB
     what = f"{free_gib:.1f} GiB of memory are available."
-    advice = "Close what needs much memory: to import a framework may take half a GiB, and swapping ruins times."
+    advice = "Close memory-hungry programs: importing a framework may take half a GiB, and swapping ruins times."
     if free_gib < 0.5:
         return unfit("memory", what, advice)
     return warning("memory", what, advice) if free_gib < 2 else fine("memory", what)
 
 
 def disk(facts: Facts) -> Finding:
-    """Whether records can be kept."""
-    kept, advice = facts.now.storage, "Make room, or choose another folder with --runs."
+    """Check that records can be kept."""
+    kept, advice = facts.now.storage, "Free some space, or choose another folder with --runs."
     if kept.free_bytes is None:
         return unfit("disk", f"Runs cannot be written: {kept.refusal}.", "Choose another folder with --runs.")
     what = f"Runs can be written, and {kept.free_bytes / GIB:.1f} GiB are free for them."
@@ -260,7 +262,7 @@ def disk(facts: Facts) -> Finding:
 
 
 def governor(facts: Facts) -> Finding | None:
-    """Whether cores keep their clock rate while they idle."""
+    """Check that cores keep their clock rate while they idle."""
     name = facts.host.governor
     if name is None:
         return None
@@ -271,18 +273,19 @@ def governor(facts: Facts) -> Finding | None:
 
 
 def turbo(facts: Facts) -> Finding | None:
-    """Whether the clock rate depends on the weather."""
+    """Check that the clock rate does not depend on heat and load."""
     if facts.host.turbo is None:
         return None
     if not facts.host.turbo:
         return fine("turbo", "Turbo is off: a busy core keeps one clock rate.")
+    # Intel's own driver forbids turbo with 1, all other drivers allow it with 1.
     switch = "1 | sudo tee {}/intel_pstate/no_turbo" if "Intel" in facts.host.cpu else "0 | sudo tee {}/cpufreq/boost"
     what = "Turbo is on: the clock rate depends on heat and on how many cores are busy."
     return note("turbo", what, f"For steadier times: echo {switch.format('/sys/devices/system/cpu')}")
 
 
 def virtual(facts: Facts) -> Finding | None:
-    """Whether there are neighbours that cannot be seen."""
+    """Check for neighbours that cannot be seen."""
     name = facts.host.hypervisor
     if name is None:
         return None
@@ -293,91 +296,92 @@ def virtual(facts: Facts) -> Finding | None:
 
 
 def clocksource(facts: Facts) -> Finding | None:
-    """Which clock the kernel reads."""
+    """Check the clock that the kernel reads."""
     name = facts.host.clocksource
     if name is None:
         return None
     if name in GOOD_CLOCKS:
         return fine("clocksource", f"The kernel's clock is {name}.")
-    advice = "See in dmesg why the kernel gave up a better one, such as tsc, and in available_clocksource what it has."
+    advice = "See dmesg for why the kernel left a better one, such as tsc, and available_clocksource for others."
     return warning("clocksource", f"The kernel's clock is {name}, which is slow to read.", advice)
 
 
 def clock(facts: Facts) -> Finding:
-    """What one look at the clock costs, and how fine it is."""
+    """Check the cost of reading the clock, and its resolution."""
     cost, step = facts.now.clock.cost_ns, facts.now.clock.step_ns
     fineness = "it was not seen to move" if step is None else f"its smallest step is {step} ns"
-    what = f"A look at the clock costs {cost:.0f} ns, and {fineness}."
+    what = f"Reading the clock costs {cost:.0f} ns, and {fineness}."
     if cost <= 1000 and step is not None and step <= 1000:
         return fine("clock", what)
     return warning("clock", what, "Choose a better clock source, or longer samples.")
 
 
 def layout(facts: Facts) -> Finding | None:
-    """Whether each process gets another memory layout, so that none is lucky every time."""
+    """Check that each process gets another memory layout, so that none is lucky every time."""
     if facts.host.aslr is None:
         return None
     if facts.host.aslr:
         return fine("layout", "Every process gets a random memory layout (ASLR).")
-    what = "All processes get the same memory layout, and with it the same luck (ASLR is off)."
-    return warning("layout", what, "Switch it on with: sudo sysctl kernel.randomize_va_space=2")
+    what = "All processes get the same memory layout, lucky or not (ASLR is off)."
+    return warning("layout", what, "Enable it with: sudo sysctl kernel.randomize_va_space=2")
 
 
 def waiting(facts: Facts) -> Finding:
-    """Whether a disturbed sample can be told from an undisturbed one."""
+    """Check that disturbed samples can be recognised."""
     if facts.now.delay_counted:
         return fine("waiting", "The kernel counts how long a thread waits for a core (schedstat).")
-    what = "Disturbed samples cannot be recognised: the kernel does not count waiting (schedstat)."
+    what = "Disturbed samples cannot be recognised: the kernel does not count waiting times (schedstat)."
     return warning("waiting", what, "Use a Linux kernel with CONFIG_SCHED_INFO, or measure while nothing else runs.")
 
 
 def peaks(facts: Facts) -> Finding:
-    """Whether the peak of each phase can be measured."""
+    """Check that the peak of each phase can be measured."""
     if facts.now.peak_resettable:
-        return fine("peaks", "Peaks of memory can be measured phase by phase (VmHWM, clear_refs).")
-    what = "Peaks of memory cannot be measured: the kernel does not set them back (VmHWM, clear_refs)."
-    return warning("peaks", what, "Use a Linux kernel with CONFIG_PROC_PAGE_MONITOR; times do not need it.")
+        return fine("peaks", "Memory peaks can be measured phase by phase (VmHWM, clear_refs).")
+    what = "Memory peaks cannot be measured: the kernel does not reset them (VmHWM, clear_refs)."
+    return warning("peaks", what, "Use a Linux kernel with CONFIG_PROC_PAGE_MONITOR; times are not affected.")
 
 
 def python(facts: Facts) -> Finding:
-    """Whether all frameworks exist for this Python."""
+    """Check that all frameworks exist for this Python."""
+    # Only two parts are numbers for sure: a pre-release is called 3.14.0rc1.
     version = tuple(int(part) for part in facts.host.python.split(".")[:2])
     if PYTHONS[0] <= version <= PYTHONS[1]:
         return fine("python", f"Python {facts.host.python} is supported.")
     window = " to ".join(f"{major}.{minor}" for major, minor in PYTHONS)
     what = f"Python {facts.host.python} is not supported: frameworks are missing for it."
-    return unfit("python", what, f"Make an environment of Python {window}.")
+    return unfit("python", what, f"Create an environment with Python {window}.")
 
 
 def frameworks(facts: Facts) -> Finding:
-    """What can be measured at once, and what would be installed before."""
+    """Check which frameworks can be measured at once, without an installation."""
     here = [framework.name for framework in facts.frameworks if framework.name not in facts.unready]
     if not facts.unready:
         return fine("frameworks", f"{listed(here)} can be measured at once.")
-    what = f"Environments are made on first use for {listed(sorted(facts.unready))}; there: {listed(here) or 'none'}."
-    return note("frameworks", what, "Nothing need be done; `env create NAME` makes one before you go offline, say.")
+    what = f"Environments are made on first use for {listed(sorted(facts.unready))}; ready: {listed(here) or 'none'}."
+    return note("frameworks", what, "No action is needed; `env create NAME` makes one in advance.")
 
 
 def overridden(facts: Facts) -> Finding | None:
-    """Variables that a sweep sets itself."""
+    """Check for variables that a sweep sets itself."""
     names = sorted(facts.host.variables.keys() & facts.ours)
     if not names:
         return None
-    what = f"Set in this environment, and set anew by a sweep for its jobs: {listed(names)}."
-    return note("overridden", what, "Unset them before a sweep with --track defaults, in which they stay.")
+    what = f"Set in this environment, and overridden by a sweep for its jobs: {listed(names)}."
+    return note("overridden", what, "Unset them before a sweep with --track defaults, which keeps them.")
 
 
 def variables(facts: Facts) -> Finding:
-    """Variables that reach every job."""
+    """Check for variables that reach every job."""
     names = sorted(facts.host.variables.keys() - facts.ours)
     if not names:
         return fine("variables", "No environment variable is set that changes how jobs compute.")
-    what = f"Set in this environment, and may change the times of every job: {listed(names)}."
-    return warning("variables", what, f"Unless you mean it: unset {' '.join(names)}")
+    what = f"These environment variables may change the times of every job: {listed(names)}."
+    return warning("variables", what, f"Unless this is intended: unset {' '.join(names)}")
 
 
 def hidden(facts: Facts) -> Finding | None:
-    """What could disturb without being seen."""
+    """Check for disturbances that are not shown."""
     host, now = facts.host, facts.now
     seen = {
         "the CPU use of others": now.others_cores,
@@ -401,9 +405,10 @@ def hidden(facts: Facts) -> Finding | None:
     if not names:
         return None
     what = f"This system does not show {listed(names, 'or')}."
-    return note("hidden", what, "Bear in mind that what is not shown may disturb all the same.")
+    return note("hidden", what, "Remember that such disturbances may go unnoticed.")
 
 
+# Findings of one severity are shown in this order.
 JUDGES: tuple[Judge, ...] = (
     others,
     load,
@@ -435,35 +440,35 @@ JUDGES: tuple[Judge, ...] = (
 
 
 def fine(about: str, what: str) -> Finding:
-    """All is well."""
+    """Report that all is well."""
     return Finding(Severity.FINE, about, what, "Nothing to do.")
 
 
 def note(about: str, what: str, advice: str) -> Finding:
-    """Worth knowing."""
+    """Report what is worth knowing."""
     return Finding(Severity.NOTE, about, what, advice)
 
 
 def warning(about: str, what: str, advice: str) -> Finding:
-    """A reservation."""
+    """Report a reservation."""
     return Finding(Severity.WARNING, about, what, advice)
 
 
 def unfit(about: str, what: str, advice: str) -> Finding:
-    """A reason not to measure here, or not now."""
+    """Report a reason not to measure here, or not now."""
     return Finding(Severity.UNFIT, about, what, advice)
 
 
 def percent(share: float) -> str:
-    """`93 %`, `0.6 %`."""
+    """Format `93 %` or `0.6 %`."""
     return f"{100 * share:.0f} %" if share >= 0.0995 else f"{100 * share:.1f} %"
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 time`, `2 times`."""
+    """Format `1 time` or `2 times`."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def listed(names: Sequence[str], word: str = "and") -> str:
-    """`a`, `a and b`, `a, b and c`."""
+    """Join `a`, `a and b` or `a, b and c`."""
     return f" {word} ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))

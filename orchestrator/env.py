@@ -1,4 +1,4 @@
-"""What the commands under `env` do."""
+"""Implementations of the `env` commands."""
 
 import os
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ from orchestrator.specfile import load, validate
 
 
 def defined(file: Path | None) -> Environments:
-    """The environments that names mean, with those that a sweep file defines."""
+    """Load the environments that names mean, with those that a sweep file defines."""
     return Environments(validate(load(file)).environments if file is not None else {})
 
 
 def made(environments: Environments, sites: Sequence[Site], console: Console) -> bool:
-    """Make those that are not there, line by line; False if a signal came before all were made.
+    """Create missing environments, with a line for each step; return False if a signal came first.
 
     Raises:
-        UsageError: one cannot be made.
+        UsageError: one cannot be created.
     """
     if not sites:
         return True
@@ -35,19 +35,19 @@ def made(environments: Environments, sites: Sequence[Site], console: Console) ->
         with Interrupts() as interrupts, family.guarded():
             shop(environments, interrupts, console).make(sites)
     except Interrupted:
-        say(console, "Interrupted: what was made before is kept, and nothing else was begun.")
+        say(console, "Interrupted: environments created before are kept, and nothing else was begun.")
         return False
-    environments.forget()
+    environments.forget()  # found missing before, they now exist
     return True
 
 
 def shop(environments: Environments, interrupts: Interrupts, console: Console) -> Workshop:
-    """A workshop that tells the console of each step."""
+    """Return a workshop that reports each step on the console."""
     return workshop(environments.home, interrupts, lambda event: say(console, making.line(event)))
 
 
 def list_(file: Path | None, *, as_json: bool) -> None:
-    """Show what is defined, and what of it is there."""
+    """Show which environments are defined, and which of them exist."""
     environments = defined(file)
     said = shelf.inventory(environments, [*environments.own, *upkeep.names()])
     if as_json:
@@ -57,7 +57,7 @@ def list_(file: Path | None, *, as_json: bool) -> None:
 
 
 def create(names: Sequence[str], file: Path | None, *, as_json: bool) -> Exit:
-    """Make environments now."""
+    """Create environments now."""
     environments, console = defined(file), Console(stderr=as_json)
     if not made(environments, [site_of(environments, name) for name in names], console):
         return Exit.INTERRUPTED
@@ -70,7 +70,7 @@ def create(names: Sequence[str], file: Path | None, *, as_json: bool) -> Exit:
 
 
 def show(name: str, file: Path | None, *, as_json: bool) -> None:
-    """Show all that is known of an environment."""
+    """Show everything known about an environment."""
     environments = defined(file)
     found = environments.find(absolute(name))
     if as_json:
@@ -80,7 +80,7 @@ def show(name: str, file: Path | None, *, as_json: bool) -> None:
 
 
 def lock(name: str, file: Path | None, output: Path | None) -> Exit:
-    """Write down what an environment's requirements come to, in exact versions with hashes."""
+    """Write the exact versions, with hashes, that an environment's requirements resolve to."""
     environments, console = defined(file), Console(stderr=True)
     site = site_of(environments, name)
     try:
@@ -98,20 +98,20 @@ def lock(name: str, file: Path | None, output: Path | None) -> Exit:
 
 
 def prune(names: Sequence[str], *, everything: bool, as_json: bool) -> None:
-    """Remove environments: those that are named, all, or those that nothing means any more.
+    """Remove environments: the named ones, all, or the incomplete and outdated ones.
 
     Raises:
-        UsageError: some are named and all are meant, which cannot both be; nothing is removed.
+        UsageError: names and `everything` are both given; nothing is removed.
     """
     if names and everything:
-        raise UsageError(f"prune removes {', '.join(names)} or, with --all, all environments; leave one of the two out")
+        raise UsageError(f"prune removes {', '.join(names)} or, with --all, everything; leave one of the two out")
     environments = Environments()
     places = upkeep.of(environments, names) if names else upkeep.superseded(environments)
     if everything:
         places = environments.home.places()
     removed = list(upkeep.remove(list(places)))
     if everything:
-        environments.home.forget()
+        environments.home.forget()  # resolved requirements, too
     if as_json:
         print_json(shelf.removals(removed))
     else:
@@ -120,7 +120,7 @@ def prune(names: Sequence[str], *, everything: bool, as_json: bool) -> None:
 
 
 def doctor(*, as_json: bool) -> Exit:
-    """Say whether environments can be made here, and whether those that were made are sound."""
+    """Check whether environments can be created here, and whether existing ones are sound."""
     findings = upkeep.examine(Environments().home, os.environ)
     if as_json:
         print_json(health.findings_document(findings))
@@ -130,12 +130,12 @@ def doctor(*, as_json: bool) -> Exit:
 
 
 def site_of(environments: Environments, name: str) -> Site:
-    """Where the environment of that name is made.
+    """Return the site where the environment of that name is created.
 
     Raises:
-        UsageError: it is none that is made here.
+        UsageError: it is not one that is created here.
     """
     site = environments.find(absolute(name)).site
     if site is None:
-        raise UsageError(f"{name} is not made here: it is what it is")
+        raise UsageError(f"{name} is an existing interpreter, used as it is; name an environment such as torch")
     return site

@@ -1,4 +1,4 @@
-"""How long a sweep will take, from what jobs took lately, or roughly where nothing is known. Pure."""
+"""Estimates of a sweep's duration, from recent jobs or else from rough defaults. Pure."""
 
 import statistics
 from collections import defaultdict
@@ -11,7 +11,7 @@ from schemas.record import JobRecord
 
 
 def seconds_by_mode(records: Iterable[JobRecord]) -> dict[str, float]:
-    """The median of what a measured job took, by framework and mode, in seconds."""
+    """Return the median duration of measured jobs in seconds, by framework and mode."""
     took = defaultdict(list)
     for record in records:
         if record.outcome == "measured" and record.outside is not None:
@@ -20,12 +20,12 @@ def seconds_by_mode(records: Iterable[JobRecord]) -> dict[str, float]:
 
 
 def label(cell: Cell) -> str:
-    """Framework and mode, of a clone as of its original."""
+    """Return framework and mode; a clone's label is that of its original."""
     return f"{cell.framework}:{cell.mode}"
 
 
 def job_s(cell: Cell, timing: Timing, known: Mapping[str, float]) -> float:
-    """What one job of a cell will take, in seconds."""
+    """Estimate the duration of one job of a cell, in seconds."""
     if label(cell) in known:
         return known[label(cell)]
     measuring_ns = timing.warmup_min_ns + 1.5 * timing.samples * timing.sample_ns
@@ -33,5 +33,5 @@ def job_s(cell: Cell, timing: Timing, known: Mapping[str, float]) -> float:
 
 
 def block_s(cells: Sequence[Cell], timing: Timing, known: Mapping[str, float]) -> float:
-    """What one block of these cells will take, in seconds."""
+    """Estimate the duration of one block of these cells, in seconds."""
     return sum(job_s(cell, timing, known) for cell in cells)

@@ -1,7 +1,7 @@
-"""What is made in one process to be used in others: once for each cell and run, in a job of its own.
+"""Files that one process makes for others, once for each cell and run, in a separate job.
 
-That is a model, exported for another framework to run, and what a workload must give whose reference is one of its
-implementations. What making it costs stays in its record. It is no part of what is measured, and of no process that is.
+They are models exported for another framework, and the expected results of a workload whose reference is one of its
+implementations. Their cost stays in their record. It is part of no measurement, and of no measured process.
 """
 
 from collections.abc import Callable
@@ -20,19 +20,19 @@ from schemas.record import ExportRecord, Host, JobRecord
 
 
 def needed(cell: Cell) -> bool:
-    """Whether a cell's jobs load what another framework has exported, or what their own mode has saved."""
+    """Return whether a cell's jobs load a model that another framework exported or their own mode saved."""
     return bool(known()[cell.framework].exporter) or cell.origin == "file"
 
 
 def suffix(cell: Cell) -> str:
-    """How the name of a cell's artefact ends: some frameworks read no others."""
+    """Return the file suffix of a cell's artefact; some frameworks accept only their own."""
     return mode_of(cell).suffix if cell.origin == "file" else ".onnx"
 
 
 def in_place_of_a_job(spec: JobSpec, export: ExportRecord, log: Path) -> JobRecord:
-    """The one record of a cell for which nothing could be made that it needs: none of its jobs was started."""
+    """Return the only record of a cell whose export or reference failed: none of its jobs was started."""
     assert export.outcome != "exported"
-    advice = export.advice if export.outcome == "unsupported" else f"what was printed meanwhile is in {log}"
+    advice = export.advice if export.outcome == "unsupported" else f"its output is in {log}"
     what = f"its reference, {spec.reference} in float64, failed: " if export.spec.expect else ""
     reason = f"{what}{export.reason}"
     return JobRecord(spec=spec, outcome=export.outcome, reason=reason, host=export.host, advice=advice)
@@ -40,23 +40,23 @@ def in_place_of_a_job(spec: JobSpec, export: ExportRecord, log: Path) -> JobReco
 
 @dataclass(frozen=True, slots=True)
 class Exports:
-    """The exports of one run. A cell and its A/A clone load the same file."""
+    """The artefacts of one run. A cell and its A/A clone load the same file."""
 
     launcher: Launcher
     store: Store
     host: Host
     environments: Environments
     made: set[str] = field(default_factory=set)
-    """The cells whose file this process had made. What a mode saves may hold code, and is trusted from nobody else."""
+    """The cells whose file this process made. A file saved by a mode may hold code, so no older one is trusted."""
 
     def export(self, job: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:
-        """Export what this job of a cell has to load, unless this run has it, and keep the record."""
+        """Export the model that this job loads, unless this run has it, and keep the record."""
         original = job.cell.model_copy(update={"replica": 0})
         writing = {"cell": original, "export": str(self.store.artefact(original, suffix(original)))}
         return self._once(job.model_copy(update=writing), on_event)
 
     def expect(self, job: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:
-        """Work out what this job of a referee must give, unless this run has it, and keep the record."""
+        """Compute the expected results with this job's reference, unless this run has them, and keep the record."""
         return self._once(job.model_copy(update={"expect": str(self.store.expected(job.cell))}), on_event)
 
     def _once(self, spec: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:

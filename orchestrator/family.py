@@ -1,8 +1,8 @@
-"""All that a job starts, however far it moves away: none of it outlives the job, nor this program.
+"""The descendants of a job: none of them outlives the job, nor this program.
 
-A process group can be left with `setsid`, and a parent by forking twice. So while a job runs this process is the one
-to which the kernel hands such orphans, and afterwards all its new descendants are ended. Against being killed itself
-it has a watchdog.
+A process can leave its process group with `setsid`, and its parent by forking twice. So while a job runs, the kernel
+hands such orphans to this process, which ends all its new descendants afterwards. In case this process is killed, it
+has a watchdog.
 """
 
 import contextlib
@@ -23,9 +23,9 @@ from orchestrator import watchdog
 from orchestrator.groups import Groups
 
 PR_SET_CHILD_SUBREAPER = 36
+# Every worker of this process and its descendants carry the mark in their environment, and the cgroups and temporary
+# folders of this process carry it in their names.
 MARK = secrets.token_hex(16)
-"""In the environment of every worker of this process, and so of what it starts; and in the names of its control
-groups and temporary folders."""
 
 ATTEMPTS = 1000
 PAUSE_S = 0.01
@@ -33,18 +33,18 @@ PAUSE_S = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A job's processes: all descendants of this process that were not there before."""
+    """A job's processes: the descendants of this process that have started since."""
 
     before: frozenset[psutil.Process]
 
     def members(self) -> list[psutil.Process]:
-        """Those that there are now, the dead that nobody has reaped yet included."""
+        """Return the processes that exist now, including zombies."""
         return [process for process in psutil.Process().children(recursive=True) if process not in self.before]
 
     def end(self) -> None:
-        """Kill and reap until nobody is left. Of several jobs at once, the last to end does it for all.
+        """Kill and reap until no process is left. With several jobs at once, the last to end does it for all.
 
-        What cannot die, since it waits in the kernel for a device, is given ten seconds.
+        Give up after ten seconds: a process that waits in the kernel for a device cannot die.
         """
         if any(other is not self for other in RUNNING):
             return
@@ -60,13 +60,13 @@ class Family:
             time.sleep(PAUSE_S)
 
 
+# The jobs that run now: one, or two while the self-test disturbs one with another.
 RUNNING: list[Family] = []
-"""Of the jobs that run now: one, or two while the self-test disturbs one with another."""
 
 
 @contextmanager
 def adopting() -> Iterator[Family]:
-    """While entered, descendants that lose their parents become children of this process, where it can find them."""
+    """Adopt descendants that lose their parents, so that this process can find them."""
     family = Family(frozenset(psutil.Process().children(recursive=True)))
     RUNNING.append(family)
     subreaper(wanted=True)
@@ -78,16 +78,16 @@ def adopting() -> Iterator[Family]:
 
 
 def subreaper(*, wanted: bool) -> None:
-    """Ask the kernel to hand orphans to this process, or no longer to."""
+    """Ask the kernel to hand orphans to this process, or to stop doing so."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0)
 
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """While entered, a watchdog ends the workers' descendants if this process is killed.
+    """Guard the workers' descendants with a watchdog, which ends them if this process is killed.
 
-    What others have left that were killed together with their watchdogs is ended first.
+    First end the leftovers of orchestrators that were killed together with their watchdogs.
     """
     if sys.platform != "linux":
         yield
@@ -100,8 +100,9 @@ def guarded() -> Iterator[None]:
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """While entered, there is a watchdog."""
+    """Run a watchdog while entered."""
     reader, writer = os.pipe()
+    # In its own session without a terminal, so that a closed terminal does not end it too.
     quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
     pid = os.posix_spawn(
         sys.executable,
@@ -122,24 +123,25 @@ def watched() -> Iterator[None]:
 
 
 def folder() -> "tempfile.TemporaryDirectory[str]":
-    """A temporary folder that is gone after the `with`, or if this process is killed, with its watchdog."""
+    """Make a temporary folder that is removed after the `with`, or by the watchdog if this process is killed."""
     return tempfile.TemporaryDirectory(prefix=watchdog.folder_prefix(MARK), ignore_cleanup_errors=True)
 
 
 def end_left(said: str) -> None:
-    """End what a killed orchestrator has left, if its watchdog was killed with it: `said` is what its lock says.
+    """End the leftovers of a killed orchestrator whose watchdog was killed too; `said` is the content of its lock.
 
-    Nothing is ended while it lives: what it is said to have left is at work, and the lock is in a copy of its run.
+    End nothing while that orchestrator lives: its processes are at work, and the lock belongs to a copy of its run.
     """
     pid, _, mark = said.partition(" ")
     if sys.platform == "linux" and is_orchestrator(pid):
         return
+    # The lock may come from an untrusted run: only a complete mark may select processes to kill.
     if sys.platform == "linux" and re.fullmatch("[0-9a-f]{32}", mark):
         watchdog.end_all(mark, tempfile.gettempdir())
 
 
 def is_orchestrator(pid: str) -> bool:
-    """Whether the process of this number is alive, and this program or one like it."""
+    """Return whether the process with this id is alive and is an orchestrator."""
     try:
         return any("orchestrator" in part for part in psutil.Process(int(pid)).cmdline())
     except (ValueError, OverflowError, psutil.Error):
@@ -147,6 +149,6 @@ def is_orchestrator(pid: str) -> bool:
 
 
 def tell(descriptor: int, text: str) -> None:
-    """Write to the watchdog, if nobody has killed it."""
+    """Write to the watchdog, unless it has been killed."""
     with contextlib.suppress(BrokenPipeError):
         os.write(descriptor, text.encode())

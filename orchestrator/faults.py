@@ -1,4 +1,4 @@
-"""Mistakes of this program itself, as one sentence that whoever reports them can copy."""
+"""Messages about bugs in this program, as one sentence that a user can copy into a report."""
 
 import os
 import tempfile
@@ -7,21 +7,22 @@ from pathlib import Path
 
 
 def described(error: Exception) -> str:
-    """What happened and where, and the file in which the whole of it is kept."""
+    """Describe a bug, its place, and the file that holds its traceback."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return (
-        f"this is a mistake in plumbline, not yours: {what} ({Path(place.filename).name}:{place.lineno}); "
-        f"every job that had ended is kept{kept(error)}"
+        f"this is a bug in plumbline, not your mistake: {what} ({Path(place.filename).name}:{place.lineno}); "
+        f"every finished job is kept{kept(error)}"
     )
 
 
 def kept(error: Exception) -> str:
-    """Where the traceback lies now; nothing where no file can be made."""
+    """Save the traceback, and return a request to report it; empty if no file can be created."""
     try:
         descriptor, path = tempfile.mkstemp(prefix="plumbline-", suffix=".traceback")
     except OSError:
         return ""
+    # A message may hold lone surrogates, which UTF-8 cannot encode.
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
         traceback.print_exception(error, file=file)
     return f"; please report it, with {path}"

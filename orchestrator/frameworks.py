@@ -1,7 +1,7 @@
-"""Which frameworks there are: those of the catalog, and those that installed distributions add.
+"""Registry of frameworks: those of the catalog, and those that installed distributions add.
 
-A distribution adds one by an entry point of the group `plumbline.frameworks` that loads to a catalog entry, a
-`schemas.catalog.Framework` whose `module` a worker can import.
+A distribution adds one by an entry point of the group `plumbline.frameworks`. The entry point loads to a catalog
+entry, a `schemas.catalog.Framework` whose `module` a worker can import.
 """
 
 import functools
@@ -16,14 +16,14 @@ GROUP = "plumbline.frameworks"
 
 @functools.cache
 def known() -> Mapping[str, Framework]:
-    """Every framework by name: our own first, then those that are installed here."""
+    """Return every framework by name: the catalog's first, then the installed ones."""
     return among(metadata.entry_points(group=GROUP))
 
 
 def among(points: Iterable[metadata.EntryPoint]) -> Mapping[str, Framework]:
-    """Our own frameworks, and those of these entry points in the order of their names.
+    """Merge the catalog's frameworks with those of these entry points, in the order of their names.
 
     Raises:
-        UsageError: what a distribution adds is no framework, or one whose name is taken.
+        UsageError: an entry is not a framework, or its name is taken.
     """
     return beside(FRAMEWORKS, points, Framework)

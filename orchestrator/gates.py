@@ -1,4 +1,4 @@
-"""Gates: what a comparison must not show, for a program that has to say yes or no."""
+"""Gates: limits on what a comparison may show, for a pipeline that needs a yes or a no."""
 
 import re
 from collections.abc import Sequence
@@ -11,30 +11,30 @@ from orchestrator.analysis.runs import Change, Ratio
 from orchestrator.errors import UsageError, unknown
 from schemas.sweep import MemoryMetric
 
+# Metrics that can be limited, each with the memory headline that it means; None means time.
 METRICS: Final[dict[str, MemoryMetric | None]] = {
     "slower": None,
     "memory": "footprint",
     **{metric: metric for metric in MEANING},
 }
-"""What may be limited, and the headline of memory that it means; None: time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The most that something may grow: `share` is 0.03 for three per cent."""
+    """Limit on growth: `share` is 0.03 for three per cent."""
 
     name: str
     share: float
 
     @property
     def said(self) -> str:
-        """As it was asked for."""
+        """The gate as it is written on the command line."""
         return f"{self.name}={100 * self.share:g}%"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What became of one gate: changes that are beyond it for certain, within it for certain, and neither."""
+    """Result of one gate: the changes certainly beyond it, certainly within it, and neither."""
 
     gate: Gate
     beyond: tuple[Change, ...]
@@ -43,11 +43,12 @@ class Judged:
 
 
 def parse(text: str) -> Gate:
-    """`slower=3%`, `memory=5%`, `step_peak=10%`.
+    """Parse `slower=3%`, `memory=5%` or `step_peak=10%`.
 
     Raises:
-        UsageError: it is not so written, or there is no such metric.
+        UsageError: the text has another form, or there is no such metric.
     """
+    # The number of digits is bounded: a longer number could be infinite.
     found = re.fullmatch(r"\s*([a-z_]+)\s*=\s*([0-9]{1,4}(?:\.[0-9]{1,6})?)\s*%\s*", text)
     if not found:
         raise UsageError(f"--fail-on {text[:40]!r}: should be a metric and a share, such as slower=3% or memory=5%")
@@ -57,7 +58,7 @@ def parse(text: str) -> Gate:
 
 
 def judge(gate: Gate, changes: Sequence[Change]) -> Judged:
-    """Hold a gate against all changes. Only what is claimed counts, and only if its whole interval supports it."""
+    """Apply a gate to all changes. Only a claimed change counts, and only if its whole interval supports it."""
     beyond = [change for change in changes if fails(gate, change)]
     within = [change for change in changes if change not in beyond and holds(gate, change)]
     rest = [change for change in changes if change not in beyond and change not in within]
@@ -65,13 +66,13 @@ def judge(gate: Gate, changes: Sequence[Change]) -> Judged:
 
 
 def ratio(gate: Gate, change: Change) -> Ratio | None:
-    """The ratio that a gate limits; None if it was not measured."""
+    """Return the ratio that a gate limits; None if it was not measured."""
     metric = METRICS[gate.name]
     return change.time if metric is None else change.memory.get(metric)
 
 
 def fails(gate: Gate, change: Change) -> bool:
-    """Whether a change is beyond a gate for certain. A slower cell has to be claimed slower, too."""
+    """Return whether a change is certainly beyond a gate. `slower` also needs a claimed verdict."""
     found = ratio(gate, change)
     if found is None or (gate.name == "slower" and change.verdict not in CLAIMS):
         return False
@@ -79,6 +80,6 @@ def fails(gate: Gate, change: Change) -> bool:
 
 
 def holds(gate: Gate, change: Change) -> bool:
-    """Whether a change is within a gate for certain."""
+    """Return whether a change is certainly within a gate."""
     found = ratio(gate, change)
     return found is not None and found.claimed.high <= 1 + gate.share

@@ -1,8 +1,8 @@
-"""A control group for each job, where this process may make one: the kernel bounds and counts the job as a whole.
+"""Control groups (cgroups) of jobs: where this process may make one, the kernel limits and counts a job as a whole.
 
-Version 1 of the interface has a tree of groups for each controller, version 2 one tree for all. There a group that
-hands controllers on may hold no processes itself, so this program steps down into a group beside those of its jobs, if
-it is alone in its own, and afterwards back. No group is made outside its own: the limits around it go on holding.
+Version 1 of the interface has a tree of cgroups for each controller, version 2 one tree for all. In version 2 a cgroup
+that delegates controllers may hold no processes. So this program moves into a cgroup beside those of its jobs, if it is
+alone in its cgroup, and afterwards back. It makes no cgroup outside its own, so the limits around it stay in force.
 """
 
 import os
@@ -21,8 +21,8 @@ from schemas.limits import Limits
 
 Version = Literal["v1", "v2"]
 CONTROLLERS = ("memory", "pids")
+# Users count processes, the kernel counts threads too: the kernel's limit for each process that a job may have.
 TASKS_EACH = 8
-"""People count processes, the kernel threads too: so many of both for each process that a job may have."""
 
 JOB = re.compile(rf"{watchdog.PREFIX}[0-9a-f]{{32}}-([0-9]{{1,10}})-[0-9]+")
 NUMBERS = count(1)
@@ -30,10 +30,10 @@ NUMBERS = count(1)
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What a version of the interface calls its files.
+    """The file names of one version of the interface.
 
-    `memory` is what bounds it, with what is written there, the limit itself first; `together` makes the kernel end a
-    group as a whole, where it can.
+    `memory` maps the files that limit memory to their contents, the limit itself first. `together` makes the kernel
+    kill a cgroup as a whole, where it can.
     """
 
     memory: Mapping[str, str]
@@ -60,9 +60,9 @@ DIALECTS: Mapping[Version, Dialect] = {
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a job's group counted: bytes at most, processes killed for want of memory, and starts refused.
+    """The counts of a job's cgroup: peak bytes, processes killed because memory ran out, and refused starts.
 
-    None: it does not say.
+    None: the kernel does not count it.
     """
 
     version: Version | None = None
@@ -73,7 +73,7 @@ class Seen:
 
 @dataclass
 class Leaf:
-    """One job's control group: its folder for each controller, the same for all in version 2; empty if it has none."""
+    """One job's cgroup: its folder by controller, the same for all in version 2; empty if there is none."""
 
     files: Files
     version: Version | None = None
@@ -81,7 +81,7 @@ class Leaf:
     bounds_memory: bool = False
 
     def bound(self, limits: Limits) -> None:
-        """Have the kernel hold the job as a whole to its limits."""
+        """Set the limits of the job as a whole."""
         self._write("pids", "pids.max", str(TASKS_EACH * limits.processes))
         if self.version is None:
             return
@@ -93,14 +93,14 @@ class Leaf:
             self.bounds_memory = took[0]
 
     def enter(self, pid: int) -> None:
-        """Move a process here that has just been started. What it starts is then here too."""
+        """Move a process that has just started here; its children follow."""
         for controller in list(self.folders):
             if not self._write(controller, "cgroup.procs", str(pid)):
                 self.bounds_memory &= controller != "memory"
                 watchdog.remove(self._path(self.folders.pop(controller)))
 
     def seen(self) -> Seen:
-        """What the kernel has counted so far."""
+        """Return the kernel's counts so far."""
         if self.version is None or not self.folders:
             return Seen()
         dialect = DIALECTS[self.version]
@@ -112,12 +112,12 @@ class Leaf:
         )
 
     def empty(self) -> None:
-        """Kill all that is left here, daemons included, wherever they have gone."""
+        """Kill all remaining processes, including daemons that have left the process group."""
         for folder in {*self.folders.values()}:
             watchdog.empty(self._path(folder))
 
     def end(self) -> None:
-        """Remove the group. If something cannot be killed, it stays, and a later run of this program removes it."""
+        """Remove the cgroup. If a process in it cannot be killed, a later run of this program removes it."""
         for folder in {*self.folders.values()}:
             watchdog.end(self._path(folder))
 
@@ -139,7 +139,7 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """The control groups of one orchestrator: those whose names carry its mark."""
+    """The cgroups of one orchestrator, whose names carry its mark."""
 
     mark: str
     files: Files = field(default_factory=Files)
@@ -147,7 +147,7 @@ class Groups:
 
     @contextmanager
     def leaf(self, limits: Limits) -> Iterator[Leaf]:
-        """A new group with these limits, as far as one can be made; removed again at the end."""
+        """Make a cgroup with these limits for each controller that permits it, and remove it at the end."""
         made, name = Leaf(self.files), f"{watchdog.PREFIX}{self.mark}-{os.getpid()}-{next(NUMBERS)}"
         for controller in CONTROLLERS:
             version, place = self.place(controller)
@@ -160,7 +160,7 @@ class Groups:
             made.end()
 
     def place(self, controller: str) -> tuple[Version | None, str | None]:
-        """The group in which this process may make groups that this controller bounds; None if there is none."""
+        """Return the cgroup in which this process may make cgroups with this controller; None if there is none."""
         version, own = self._own(controller)
         if version is None or own is None:
             return None, None
@@ -170,12 +170,12 @@ class Groups:
 
     @contextmanager
     def handing_on(self) -> Iterator[None]:
-        """While entered, the own group of version 2 hands its controllers on, if it has them and that may be done."""
+        """Delegate the controllers of this process's cgroup of version 2 while entered, if permitted."""
         version, own = self._own("memory")
         home = f"{own}/{watchdog.PREFIX}{self.mark}"
         has = "memory" in (self.files.text(f"{own}/cgroup.controllers") or "").split()
         if version != "v2" or own is None or not has or self._hand_on(own) or not self._may_leave(own, home):
-            yield  # what hands on by now goes on doing so: the jobs of another program may need it
+            yield  # a delegation that exists already stays: the jobs of another program may need it
             return
         try:
             self._move(own, home)
@@ -185,7 +185,7 @@ class Groups:
             watchdog.leave(str(self.files.path(home)))
 
     def end_stale(self) -> None:
-        """End what orchestrators have left here that are gone, as are their watchdogs."""
+        """End the leftover cgroups of orchestrators that are gone together with their watchdogs."""
         for _, place in map(self.place, CONTROLLERS):
             for folder in self.files.names(f"{place}/{watchdog.PREFIX}*") if place else ():
                 found = JOB.fullmatch(folder.rpartition("/")[2])
@@ -193,7 +193,8 @@ class Groups:
                     watchdog.end(str(self.files.path(folder)))
 
     def _own(self, controller: str) -> tuple[Version | None, str | None]:
-        """The group of this process, or the one from which it has stepped down."""
+        """Return the cgroup of this process, or the one that it has left to delegate controllers."""
+        # In a container /proc may name another cgroup than the visible one, which lacks this process.
         version, folders = host.groups(self.files, controller)
         if version is None or not folders or os.getpid() not in self._members(folders[-1]):
             return None, None
@@ -201,16 +202,16 @@ class Groups:
         return version, around if name == f"{watchdog.PREFIX}{self.mark}" else folders[-1]
 
     def _hand_on(self, own: str) -> bool:
-        """Whether a group now hands on what it has of the controllers that are needed here.
+        """Delegate the needed controllers of a cgroup, and return whether the kernel accepted that.
 
-        All at once: it takes `pids` even with processes in it, and then nothing could be moved below it any more.
+        All at once: alone, `pids` is accepted even with processes in it, and then none could be moved below it.
         """
         has = (self.files.text(f"{own}/cgroup.controllers") or "").split()
         wanted = " ".join(f"+{controller}" for controller in CONTROLLERS if controller in has)
         return watchdog.write(str(self.files.path(f"{own}/cgroup.subtree_control")), wanted)
 
     def _may_leave(self, own: str, home: str) -> bool:
-        """Whether nobody is in a group but this process and what it has started, and there is now one to go to."""
+        """Return whether a cgroup holds only this process and its descendants; if so, make `home` for them."""
         children = {child.pid for child in psutil.Process().children(recursive=True)}
         return {*self._members(own)} <= {os.getpid(), *children} and self._made(home)
 

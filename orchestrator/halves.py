@@ -1,4 +1,4 @@
-"""One side of a comparison: a run, or one environment of a run, with what it says of each of its cells."""
+"""One side of a comparison: a run, or one environment of a run, with the results of its cells."""
 
 import json
 import math
@@ -24,7 +24,7 @@ from schemas.record import JobRecord, Manifest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Half:
-    """One side: the cells of a run in one environment, each by its content, with its records."""
+    """One side: the cells of a run in one environment, and their records, both by a cell's content."""
 
     name: str
     folder: Path
@@ -35,13 +35,13 @@ class Half:
 
     @property
     def canary_ns(self) -> float:
-        """The median over all processes of each one's fastest canary; not a number if none sang."""
+        """Median over all processes of each one's fastest canary; NaN if no process ran the canary."""
         reports = [record.report for each in self.records.values() for record in each if record.report is not None]
         sung = [min(report.noise.canary_ns) for report in reports if report.noise.canary_ns]
         return statistics.median(sung) if sung else math.nan
 
     def begun(self) -> dict[int, float]:
-        """When the first job of each block was started, in seconds."""
+        """Return when the first job of each block was started, in seconds since the epoch."""
         starts: dict[int, float] = {}
         for record in (record for each in self.records.values() for record in each if record.spec.block):
             if record.outside and (began := moment(record.outside.started)):
@@ -51,10 +51,10 @@ class Half:
 
 
 def half(root: Path, text: str) -> Half:
-    """The side that a run's name, path or part stands for; with `@` and an environment, where it has several.
+    """Read the side that a run's name, path or part means; `@ENVIRONMENT` picks one of several environments.
 
     Raises:
-        UsageError: there is no such run or environment, or cells are in several.
+        UsageError: there is no such run or environment, or the same cells are in several.
     """
     name, _, environment = (text, "", "") if Path(text).exists() else text.partition("@")
     run = store.find(root, name)
@@ -64,9 +64,9 @@ def half(root: Path, text: str) -> Half:
         raise unknown(f"environment of {run.name}", environment, there)
     own = [cell for cell in manifest.cells if not cell.replica and environment in ("", cell.environment)]
     cells = {content(cell): cell for cell in own}
-    if len(cells) < len(own):
+    if len(cells) < len(own):  # two cells of one content differ only in their environment
         choice = " or ".join(f"{run.name}@{each}" for each in there)
-        raise UsageError(f"{run.name} has the same cells in several environments; say {choice}")
+        raise UsageError(f"{run.name} has the same cells in several environments; name {choice}")
     of_cell = defaultdict(list)
     for record in counted(records):
         of_cell[record.spec.cell.id].append(record)
@@ -81,12 +81,12 @@ def half(root: Path, text: str) -> Half:
 
 
 def content(cell: Cell) -> str:
-    """What a cell is, whatever environment it ran in."""
+    """Return a cell's content as JSON, without the environment in which it ran."""
     return json.dumps(cell.model_dump(mode="json", exclude={"environment", "replica"}), sort_keys=True)
 
 
 def side(half: Half, name: str) -> Side:
-    """What one side says of one cell."""
+    """Summarise one cell on one side."""
     records = half.records[name]
     reports = dict(blocks(counting(records)))
     logs = {metric: memory_scores(reports, metric) for metric in MEANING}
@@ -105,6 +105,6 @@ def side(half: Half, name: str) -> Side:
 
 
 def software(framework: str) -> tuple[str, ...]:
-    """What the names of a framework's own packages begin with: `jaxlib` is of jax. Of an unknown one, all are."""
+    """Return how the names of a framework's own packages begin: `jaxlib` is jax's. An unknown one owns any package."""
     entry = known().get(framework)
     return (framework, entry.package, *entry.also_needs) if entry else ("",)

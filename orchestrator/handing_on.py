@@ -1,4 +1,4 @@
-"""What the commands do that hand a run on: compare it, export it, run a job of it again, print the schemas."""
+"""Commands that hand a run on: compare it, export it, rerun one of its jobs, print the schemas."""
 
 import sys
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def compare(
     as_json: bool,
     as_markdown: bool,
 ) -> Exit:
-    """Compare two runs, and hold the gates against what changed."""
+    """Compare two runs, and apply the gates to what changed."""
     asked = [gates.parse(text) for text in fail_on]
     compared = comparing.compare(root, one, other, unchanged=unchanged, at_face_value=at_face_value)
     judged = [gates.judge(gate, compared.changes) for gate in asked]
@@ -43,18 +43,18 @@ def compare(
 
 
 def export(root: Path, name: str, form: str, per: Per | None, output: Path | None) -> None:
-    """Write a run for another program, to a file or to standard output; and say what of it found no place there."""
+    """Write a run for another program, to a file or to standard output; report what was left out."""
     run = api.load(name, root)
     content = exporters.export(run, form, per)
     for line in exporters.left_out(run, form):
-        say(Console(stderr=True), printable(f"left out, for want of a time: {line}"))
+        say(Console(stderr=True), printable(f"left out, because it has no time: {line}"))
     if output is not None:
         try:
             store.write_bytes(output, content)
         except OSError as error:
-            raise UsageError(f"cannot write {output}: {error.strerror}") from error
+            raise UsageError(f"cannot write {output}: {error.strerror}; choose another with --output") from error
     elif form in exporters.BINARY and sys.stdout.isatty():
-        raise UsageError(f"{form} is no text for a terminal; name a file with --output")
+        raise UsageError(f"{form} is binary, and not for a terminal; name a file with --output")
     else:
         sys.stdout.buffer.write(content)
 
@@ -65,12 +65,13 @@ def schema(kind: str) -> None:
 
 
 def show_again(manifest: Manifest, record: JobRecord, records: Sequence[JobRecord], *, as_json: bool) -> Exit:
-    """Run a job again, and show it with what it measured then."""
+    """Run a job again, and show it beside its earlier record."""
     with repeating.repeated(manifest, record) as (now, log):
         if as_json:
             print_json(repetition.document(record, now))
         else:
             job.show(Console(), now, log, canary_floor_ns(records), kept=False)
+            # Block 0 only fills caches.
             same = [each for each in records if each.spec.cell == record.spec.cell and each.spec.block]
             repetition.show(Console(), record, now, same)
     if now.outcome == "interrupted":

@@ -1,7 +1,7 @@
-"""A busy process on a job's own cores while the job runs: a disturbance on purpose, to see whether it is noticed.
+"""CPU hog: a busy process on a job's cores while the job runs, to test whether this disturbance is noticed.
 
-The hog is a worker like any other, in a process group of its own and started in the same way. So it takes the cores
-that it is told to and no others, dies with this process, and is ended as a worker is.
+The hog is an ordinary worker, started in the same way and in a separate process group. It therefore runs only on the
+given cores, dies with this process, and is ended as a worker is.
 """
 
 import os
@@ -26,13 +26,14 @@ HOUR_NS: Final = 3_600_000_000_000
 SPINNING: Final = Cell(
     framework="synthetic", mode="spin", workload="synthetic", parameters={"spin_ns": 10_000_000, "hold_mib": 0}
 )
+# The hog warms up for an hour: it is busy throughout, and never reaches the measurement.
 FOR_HOURS: Final = Timing(warmup_min_ns=HOUR_NS, warmup_max_ns=HOUR_NS)
 
 Launch = Callable[[Interrupts], Launcher]
 
 
 class Bell(Interrupts):
-    """An interruption that does not come from a signal: rung by this program, from whichever thread."""
+    """Interruption that this program causes itself, from any thread, instead of a signal."""
 
     def __enter__(self) -> Self:
         self._reader, self._writer = socket.socketpair()
@@ -45,14 +46,14 @@ class Bell(Interrupts):
         self._writer.close()
 
     def ring(self) -> None:
-        """Interrupt whoever listens."""
-        self.received = signal.SIGTERM
+        """Interrupt everything that watches this object."""
+        self.received = signal.SIGTERM  # before the byte, which wakes the readers of this value
         self._writer.send(b"!")
 
 
 @dataclass(frozen=True, slots=True)
 class Hogged:
-    """Launches the jobs of some cells, by id, beside a hog, and those of the others as they are."""
+    """Launcher that runs the jobs of some cells, by id, beside a hog, and all others alone."""
 
     launcher: Launcher
     cells: frozenset[str]
@@ -68,7 +69,7 @@ class Hogged:
 
 @contextmanager
 def hog(job: JobSpec, launch: Launch = Local) -> Iterator[None]:
-    """Keep the cores of a job busy from the beginning of the block to its end, however it ends."""
+    """Keep the cores of a job busy from the beginning of the block to its end, even if it raises."""
     spec = job.model_copy(update={"cell": SPINNING, "timing": FOR_HOURS, "deadline_s": HOUR_NS / 1e9})
     busy = threading.Event()
 
@@ -80,7 +81,7 @@ def hog(job: JobSpec, launch: Launch = Local) -> Iterator[None]:
         try:
             launch(bell)(spec, Path(os.devnull), heard)
         finally:
-            busy.set()
+            busy.set()  # a hog that cannot start must not block the job
 
     with Bell() as bell:
         # A worker dies with the thread that made it, so this thread stays until the hog has ended.

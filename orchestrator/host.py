@@ -1,6 +1,6 @@
-"""The machine: what it is, as far as a time depends on it.
+"""Fingerprint of the machine: the properties that a time may depend on.
 
-What cannot be read is None: on another system than Linux that is most of it.
+A property that cannot be read is None. Outside Linux that is most of them.
 """
 
 import contextlib
@@ -21,6 +21,7 @@ from schemas.record import Host, Unlimited
 N = TypeVar("N", int, float)
 CLOCKS = "sys/devices/system/clocksource/clocksource0"
 
+# Variables that may change a time. Never record all variables: others hold secrets.
 RECORDED = (
     "OMP_NUM_THREADS",
     "OMP_THREAD_LIMIT",
@@ -91,7 +92,6 @@ RECORDED = (
     "MALLOC_MMAP_THRESHOLD_",
     "MALLOC_TOP_PAD_",
 )
-"""Environment variables that may change a time. Never all of them: others hold secrets."""
 
 PACKAGES = (
     "torch",
@@ -107,9 +107,10 @@ PACKAGES = (
     "openvino",
 )
 
+# Flags of a CPU that decide which kernels a framework selects.
 ARITHMETIC = re.compile(r"avx.*|fma.*|f16c|amx_.*|.*bf16|asimd.*|sve.*|sme(?!p$).*|i8mm")
-"""Flags of a CPU that decide which kernels a framework takes."""
 
+# Traces that a hypervisor leaves in the firmware and the clocks of its guest.
 HYPERVISORS = {
     "kvm": ("kvm", "google compute engine"),
     "hyper-v": ("hyperv", "virtual machine"),
@@ -119,10 +120,9 @@ HYPERVISORS = {
     "parallels": ("parallels",),
     "qemu": ("qemu",),
 }
-"""What the firmware and the clocks of a guest give away."""
 
+# A cgroup without a limit shows a number of at least this many bytes.
 NO_LIMIT = 1 << 60
-"""Bytes from which on a control group's limit means that there is none."""
 
 
 def fingerprint(variables: Mapping[str, str] = os.environ, root: Path = ROOT) -> Host:
@@ -154,14 +154,14 @@ def fingerprint(variables: Mapping[str, str] = os.environ, root: Path = ROOT) ->
 
 
 def cores() -> tuple[int, ...]:
-    """The numbers of the cores that this process may use."""
+    """Return the numbers of the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return tuple(sorted(os.sched_getaffinity(0)))
     return tuple(range(psutil.cpu_count() or 1))
 
 
 def cpu_model(source: Path = Path("/proc/cpuinfo")) -> str:
-    """What the CPU calls itself."""
+    """Return the CPU's model name, or the platform's name for it."""
     try:
         for line in source.read_text(errors="replace").splitlines():
             if line.startswith("model name"):
@@ -172,14 +172,14 @@ def cpu_model(source: Path = Path("/proc/cpuinfo")) -> str:
 
 
 def step_aside(theirs: set[int]) -> None:
-    """Keep this process off the workers' cores, where that leaves it any."""
+    """Move this process off the workers' cores, unless no core would be left."""
     ours = set(cores()) - theirs
     if ours and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, ours)
 
 
 def allowed(files: Files) -> tuple[int, ...] | None:
-    """The numbers of the cores that the kernel lets this process use: `0-2,5` is 0, 1, 2 and 5."""
+    """Return the cores that the kernel lets this process use: `0-2,5` is 0, 1, 2 and 5."""
     said = files.table("proc/self/status").get("Cpus_allowed_list", "")
     ranges = re.findall(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", said)
     numbers = {number for low, high in ranges for number in range(int(low), int(high or low) + 1)}
@@ -187,7 +187,7 @@ def allowed(files: Files) -> tuple[int, ...] | None:
 
 
 def versions(names: Iterable[str]) -> dict[str, str]:
-    """Of the packages that are installed beside this program, read without importing any of them."""
+    """Return the versions of the installed packages among these names, without importing any."""
     found: dict[str, str] = {}
     for name in names:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -196,9 +196,9 @@ def versions(names: Iterable[str]) -> dict[str, str]:
 
 
 def installed(names: Iterable[str]) -> dict[str, str]:
-    """Sixteen hexadecimal digits for each of these packages: the same where the same wheel was unpacked.
+    """Return sixteen hexadecimal digits for each package; they are equal where the same wheel was unpacked.
 
-    A package without the installer's list of its files has no entry.
+    A package without the installer's list of files has no entry.
     """
     found: dict[str, str] = {}
     for name in names:
@@ -209,7 +209,7 @@ def installed(names: Iterable[str]) -> dict[str, str]:
 
 
 def processor(files: Files) -> dict[str, object]:
-    """What the CPU can compute with, in the words of x86 or of ARM, and its microcode."""
+    """Return the CPU's arithmetic flags, in the terms of x86 or ARM, and its microcode."""
     said = files.table("proc/cpuinfo")
     flags = said.get("flags") or said.get("Features")
     return {
@@ -219,7 +219,7 @@ def processor(files: Files) -> dict[str, object]:
 
 
 def topology(files: Files, affinity: Collection[int] | None) -> dict[str, object]:
-    """How many sockets, hardware threads (`logical_cores`) and cores are online. Threads of one core are siblings."""
+    """Count the online sockets, hardware threads (`logical_cores`) and cores. Threads of one core are siblings."""
     folders = files.names(f"{CPUS}/cpu[0-9]*/topology")
     siblings = {natural(name.split("/")[-2][3:]): files.text(f"{name}/thread_siblings_list") for name in folders}
     usable = {group for number, group in siblings.items() if affinity is None or number in affinity}
@@ -235,7 +235,7 @@ def topology(files: Files, affinity: Collection[int] | None) -> dict[str, object
 
 
 def caches(files: Files) -> dict[str, object]:
-    """Bytes of the first core's caches, whoever shares them. A size of 0 is how a hypervisor hides one."""
+    """Return the bytes of the first core's caches, shared or not. A hypervisor hides a cache by the size 0."""
     found: dict[int | None, int | None] = {}
     for folder in files.names(f"{CPUS}/cpu0/cache/index[0-9]*"):
         if files.text(f"{folder}/type") != "Instruction":
@@ -244,7 +244,7 @@ def caches(files: Files) -> dict[str, object]:
 
 
 def settings(files: Files) -> dict[str, object]:
-    """What the kernel was told, and by whom it is run itself."""
+    """Return the kernel's version and settings, and its hypervisor."""
     governors = {files.text(name) for name in files.names(f"{CPUS}/cpu[0-9]*/cpufreq/scaling_governor")}
     chosen = re.search(r"\[(\w+)\]", files.text("sys/kernel/mm/transparent_hugepage/enabled") or "")
     kernel = (files.text("proc/sys/kernel/osrelease"), files.text("proc/sys/kernel/version"))
@@ -260,7 +260,7 @@ def settings(files: Files) -> dict[str, object]:
 
 
 def hypervisor(files: Files) -> str | None:
-    """Whose guest this machine is: a name, `unknown`, or `none` where an x86 CPU denies it. Others do not say."""
+    """Return the hypervisor's name, `unknown`, or `none` where an x86 CPU denies one. Others may not tell: None."""
     flags = files.table("proc/cpuinfo").get("flags")
     if flags is not None and "hypervisor" not in flags.split():
         return "none"
@@ -270,13 +270,14 @@ def hypervisor(files: Files) -> str | None:
         "sys/class/dmi/id/product_name",
         f"{CLOCKS}/available_clocksource",
     )
+    # The first match wins: a guest of KVM may name QEMU as well.
     seen = " ".join(files.text(name) or "" for name in places).lower()
     named = (name for name, marks in HYPERVISORS.items() if any(mark in seen for mark in marks))
     return next(named, "unknown" if flags is not None else None)
 
 
 def turbo(files: Files) -> bool | None:
-    """Whether a core may run faster than its nominal rate while it is cool and others idle."""
+    """Return True if a core may exceed its nominal rate while it is cool and others idle."""
     if (forbidden := files.number(f"{CPUS}/intel_pstate/no_turbo")) is not None:
         return not forbidden
     allowing = files.numbers(f"{CPUS}/cpufreq/boost") or files.numbers(f"{CPUS}/cpufreq/policy*/boost")
@@ -284,20 +285,20 @@ def turbo(files: Files) -> bool | None:
 
 
 def gpus(root: Path = ROOT) -> list[str]:
-    """The GPUs that NVIDIA's driver knows, by their models."""
+    """Return the models of the GPUs that NVIDIA's driver lists."""
     files = Files(root)
     known = (files.table(name) for name in files.names("proc/driver/nvidia/gpus/*/information"))
     return [each.get("Model", "unknown") for each in known]
 
 
 def driver(files: Files) -> str | None:
-    """The version of NVIDIA's driver."""
+    """Return the version of NVIDIA's driver."""
     found = re.search(r"Module +([0-9.]+)", files.text("proc/driver/nvidia/version") or "")
     return found[1] if found else None
 
 
 def limits(files: Files) -> dict[str, object]:
-    """What control groups allow this process."""
+    """Return the limits that cgroups set for this process."""
     version, runners = groups(files, "cpu")
     _, holders = groups(files, "memory")
     sizes = (files.number(f"{folder}/{name}") for folder in holders for name in ("memory.max", "memory.limit_in_bytes"))
@@ -309,12 +310,13 @@ def limits(files: Files) -> dict[str, object]:
 
 
 def tightest(found: Sequence[N], folders: Sequence[str]) -> N | Unlimited | None:
-    """The smallest of the limits; where there are groups and none has one, unlimited."""
+    """Return the smallest limit, or `unlimited` where no cgroup has one; None without cgroups."""
     return min(found) if found else ("unlimited" if folders else None)
 
 
 def quota_of(files: Files, folder: str) -> float | None:
-    """How many cores' time a control group may use; None if it has no limit of its own."""
+    """Return how many cores' time a cgroup itself allows; None if it sets no limit."""
+    # Version 2 keeps quota and period in one file, version 1 in two.
     both = files.text(f"{folder}/cpu.max") or " ".join(
         files.text(f"{folder}/{name}") or "" for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")
     )
@@ -323,8 +325,9 @@ def quota_of(files: Files, folder: str) -> float | None:
 
 
 def groups(files: Files, controller: str) -> tuple[Literal["v1", "v2"] | None, list[str]]:
-    """The version of a controller, and the folders of the control groups around this process that can be read."""
+    """Return a controller's version and the readable folders of the cgroups around this process."""
     entries = [line.split(":", 2) for line in files.lines("proc/self/cgroup") if line.count(":") > 1]
+    # On a hybrid system a controller belongs to version 1 if it is mounted there.
     for _, controllers, path in entries:
         if controller in controllers.split(","):
             return "v1", around(files, (controllers, controller), path)
@@ -335,10 +338,9 @@ def groups(files: Files, controller: str) -> tuple[Literal["v1", "v2"] | None, l
 
 
 def around(files: Files, mounts: Iterable[str], path: str) -> list[str]:
-    """A control group's folder and those above it.
+    """Return a cgroup's folder and the folders above it, except missing ones.
 
-    A container may be told the path that its host sees, and find its own group at the root: what is not there is
-    left out.
+    A container may see its host's path while its cgroup is mounted at the root.
     """
     readable = "cgroup.procs"
     mount = next((f"sys/fs/cgroup/{name}" for name in mounts if files.has(f"sys/fs/cgroup/{name}/{readable}")), None)

@@ -1,4 +1,4 @@
-"""Whether the kernel ended a process because memory ran out: what can be known of that, and how surely."""
+"""Detection of out-of-memory kills by the kernel, and of how certain they are."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -7,15 +7,15 @@ from orchestrator.host import groups
 from orchestrator.system import Files, natural, size
 
 Cause = Literal["no", "killed meanwhile", "probable", "sure"]
+# A process was large if at the last check it held at least this share of the available memory.
 NEAR = 0.5
-"""A process had much of what was left, if at the last look it held at least this share of the memory available."""
 
 
 @dataclass
 class Hunger:
-    """The kernel's counts of processes that it killed for memory, from before a job on.
+    """The kernel's counts of out-of-memory kills since the start of a job.
 
-    `group` is the job's own control group, if it has one.
+    `group` is the job's cgroup, if it has one.
     """
 
     files: Files = field(default_factory=Files)
@@ -29,15 +29,16 @@ class Hunger:
         self._group, self._machine = self._counts()
 
     def look(self, pid: int) -> None:
-        """Note what the process holds, and what the machine has left."""
+        """Note the memory of the process and the memory available on the machine."""
+        # After its end a process has no VmRSS: keep the last value.
         self._held = size(self.files.table(f"proc/{pid}/status").get("VmRSS")) or self._held
         self._available = size(self.files.table("proc/meminfo").get("MemAvailable")) or 0
 
     def cause(self) -> Cause:
-        """What a SIGKILL of unknown origin had to do with memory.
+        """Return how a SIGKILL of unknown origin relates to memory.
 
-        Sure: the job's control group counts one more, or ours if it has none. Probable: the machine does, and the
-        process was large.
+        Sure: the job's cgroup counts one more kill, or this program's if the job has none. Probable: the machine counts
+        one more, and the process was large.
         """
         group, machine = self._counts()
         if group > self._group:

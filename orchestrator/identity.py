@@ -1,4 +1,4 @@
-"""What a run must still be when it is resumed: the same sweep, code, packages and machine, or numbers would mix."""
+"""Identity of a run: a run resumes only with the same sweep, code, packages and machine, or numbers would mix."""
 
 import hashlib
 import json
@@ -13,29 +13,29 @@ from schemas.record import UNFELT, Host, Identity, Manifest
 from schemas.sweep import SweepSpec
 
 SOURCE = Path(__file__).resolve().parents[1]
+# Host fields on the orchestrator's packages, which a run's environments replace where it names any.
 BESIDE = ("python", "packages", "installed")
-"""Of a host: what is installed beside the orchestrator, which a run's environments say better where it names them."""
 
+# The number of changed packages named for one environment.
 MOST = 5
-"""Packages that are named of one environment."""
 
+# The files on which a measurement depends; code that only reads records may change.
 MEASURING = ("workers/**/*.py", "schemas/**/*.py")
-"""The files on which a measurement depends; what only looks at records may change."""
 
 
 def of(sweep: SweepSpec, seed: int, cells: Sequence[Cell], source: Path = SOURCE) -> Identity:
-    """The identity of a run that begins now."""
+    """Return the identity of a run that begins now."""
     return Identity(sweep=digest([sweep, *cells], str(seed)), code=code(source))
 
 
 def digest(models: Sequence[Model], text: str) -> str:
-    """SHA-256 of what these say, whatever the order in which they say it."""
+    """Return the SHA-256 of these models, regardless of the order of their fields."""
     said = [json.dumps(model.model_dump(mode="json"), sort_keys=True) for model in models]
     return hashlib.sha256("\n".join([text, *said]).encode()).hexdigest()
 
 
 def code(source: Path) -> str:
-    """SHA-256 of the names and contents of the files that measure."""
+    """Return the SHA-256 of the names and contents of the files on which a measurement depends."""
     whole = hashlib.sha256()
     for path in sorted(path for pattern in MEASURING for path in source.glob(pattern)):
         whole.update(f"{path.relative_to(source)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
@@ -43,10 +43,10 @@ def code(source: Path) -> str:
 
 
 def changes(manifest: Manifest, now: Identity, host: Host, environments: Mapping[str, EnvironmentRecord]) -> list[str]:
-    """What is not as it was when a run began, each in words; nothing, if it may be resumed."""
+    """List in words what has changed since a run began; it may be resumed if nothing has."""
     before, found = manifest.identity, []
     if before is None:
-        found.append("it does not say which code measured it")
+        found.append("its manifest does not name the code that measured it")
     elif before.code != now.code:
         found.append("the source of workers/ or schemas/ has changed")
     if before is not None and before.sweep != now.sweep:
@@ -57,7 +57,7 @@ def changes(manifest: Manifest, now: Identity, host: Host, environments: Mapping
 
 
 def edited(before: Sequence[Cell], after: Sequence[Cell]) -> list[str]:
-    """The workloads whose code is not what it was."""
+    """Return the workloads whose code has changed."""
     were = {(cell.workload, cell.code) for cell in before}
     return sorted(
         {cell.workload for cell in after if (cell.workload, cell.code) not in were} & {name for name, _ in were}
@@ -65,9 +65,9 @@ def edited(before: Sequence[Cell], after: Sequence[Cell]) -> list[str]:
 
 
 def changed(before: Mapping[str, EnvironmentRecord], after: Mapping[str, EnvironmentRecord]) -> Iterator[str]:
-    """What is not the same in environments of the same name, one sentence for each that has another freeze.
+    """Describe the changes in environments of the same name, in one sentence for each whose freeze differs.
 
-    Environments that only one side has are no change.
+    Environments that only one side has do not count.
     """
     for name in sorted(before.keys() & after.keys()):
         was, now = before[name], after[name]
@@ -78,22 +78,22 @@ def changed(before: Mapping[str, EnvironmentRecord], after: Mapping[str, Environ
 
 
 def replaced(was: EnvironmentRecord, now: EnvironmentRecord) -> Iterator[str]:
-    """The packages that are not the same: of another version, or of other files that call themselves the same."""
+    """Describe the packages that differ in version, or in their files under the same version."""
     for name in sorted({*was.packages, *now.packages}):
         if was.packages.get(name) != now.packages.get(name):
             yield from differences(name, was.packages.get(name), now.packages.get(name))
         elif was.installed.get(name) != now.installed.get(name):
-            yield f"{name} {now.packages[name]} has other files"
+            yield f"{name} {now.packages[name]} has different files"
 
 
 def felt(host: Host, unlike: Collection[str] = ()) -> dict[str, Any]:
-    """What a time depends on."""
+    """Return the facts about a host on which a time depends, by field name."""
     said = host.model_dump(mode="json", exclude=UNFELT)
     return {name: value for name, value in said.items() if name not in unlike}
 
 
 def differences(name: str, before: object, after: object) -> Iterator[str]:
-    """`torch 2.13.0 is now 2.14.0`, for whatever differs."""
+    """Describe each difference, as in `torch 2.13.0 is now 2.14.0`."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in sorted({*before, *after}):
             yield from differences(str(key), before.get(key), after.get(key))
@@ -102,6 +102,6 @@ def differences(name: str, before: object, after: object) -> Iterator[str]:
 
 
 def shown(value: object) -> str:
-    """A value in few characters."""
+    """Return a value in at most 60 characters."""
     text = "absent" if value is None else str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,7 +1,7 @@
-"""Catalog entries that installed distributions add to ours, by entry points.
+"""Catalog entries that installed distributions add by entry points.
 
-An entry point loads to the entry alone, which names a module that a worker can import; so it has to stand in a module
-that imports no framework.
+An entry point loads to the entry alone, which names a module that a worker can import. The entry must therefore stand
+in a module that imports no framework.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,38 +17,40 @@ Entry = TypeVar("Entry", Framework, Workload)
 
 
 def beside(ours: Iterable[Entry], points: Iterable[metadata.EntryPoint], kind: type[Entry]) -> Mapping[str, Entry]:
-    """Our own entries by name, and those of these entry points in the order of their names.
+    """Merge the built-in entries with those of these entry points, in the order of their names.
 
     Raises:
-        UsageError: what a distribution adds is no such entry, or one whose name is taken.
+        UsageError: a distribution adds something else, or an entry whose name is taken.
     """
     found = {entry.name: entry for entry in ours}
     for point in sorted(points, key=lambda point: point.name):
         added = load(point, kind)
         if added.name in found:
-            raise UsageError(f"{origin(point)} adds a {called(kind)} {added.name}, a name that is taken; uninstall it")
+            raise UsageError(
+                f"{origin(point)} adds a {called(kind)} {added.name}, but that name is taken; uninstall it"
+            )
         found[added.name] = added
     return MappingProxyType(found)
 
 
 def load(point: metadata.EntryPoint, kind: type[Entry]) -> Entry:
-    """The catalog entry of one entry point."""
+    """Load the catalog entry of one entry point."""
     try:
         added = point.load()
-    except Exception as error:  # whatever a stranger's module raises when it is imported
+    except Exception as error:  # a third-party module may raise anything when it is imported
         raise UsageError(
             f"{origin(point)} adds a {called(kind)} that cannot be loaded: {error}; uninstall it"
         ) from error
     if not isinstance(added, kind) or not added.module:
-        raise UsageError(f"{origin(point)}: {point.value} is no {called(kind)} that names a module; uninstall it")
+        raise UsageError(f"{origin(point)}: {point.value} is not a {called(kind)} that names a module; uninstall it")
     return added
 
 
 def called(kind: type[Framework] | type[Workload]) -> str:
-    """What a person calls such an entry."""
+    """Return the word for such an entry in messages."""
     return kind.__name__.lower()
 
 
 def origin(point: metadata.EntryPoint) -> str:
-    """The distribution that an entry point belongs to."""
+    """Describe the distribution that an entry point belongs to."""
     return f"the distribution {point.dist.name}" if point.dist else f"the entry point {point.name}"

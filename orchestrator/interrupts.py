@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP as a value that is looked at, not as an exception that may come anywhere."""
+"""Ctrl-C, SIGTERM and SIGHUP as a value to check, not as an exception that may occur anywhere."""
 
 import signal
 import socket
@@ -10,13 +10,14 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
-    """While entered, the first of these signals is kept in `received` and makes `fileno()` readable."""
+    """Interrupting signals. While entered, `received` keeps the first one, which also makes `fileno()` readable."""
 
     def __init__(self, signals: Iterable[signal.Signals] = STOPPING) -> None:
         self._signals = tuple(signals)
         self.received: signal.Signals | None = None
 
     def __enter__(self) -> Self:
+        # Python retries a select() that a handled signal interrupts; only a readable descriptor ends it.
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
         self._before_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
@@ -33,7 +34,7 @@ class Interrupts:
         self._writer.close()
 
     def fileno(self) -> int:
-        """A descriptor that becomes readable with the first signal and stays so: for a selector."""
+        """Return a descriptor, for a selector, that becomes readable with the first signal and stays so."""
         return self._reader.fileno()
 
     def _keep(self, number: int, _frame: FrameType | None) -> None:

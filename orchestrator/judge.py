@@ -1,4 +1,4 @@
-"""What a job's ending means: exactly one outcome, a reason in words, and what to do about it. Pure."""
+"""Classification of a job's ending: exactly one outcome, a reason in words, and advice. Pure."""
 
 import signal
 from collections.abc import Sequence
@@ -13,44 +13,45 @@ from schemas.record import ExportRecord, JobRecord, Outcome, Outside
 
 ADVICE: dict[Outcome, str] = {
     "measured": "",
-    "wrong": "its time is struck out and not ranked; compare its implementation with the reference side by side",
+    "wrong": "its time is struck out and not ranked; compare its implementation with the reference",
     "unfair": "another library or variable overrides the setting; remove it, or measure in the `defaults` track",
-    "implausible": "its calls do not do the work they claim: not waited for, compiled away, or kept from before",
+    "implausible": "its calls skip work: results are cached, compiled away, or not waited for",
     "recompiled": "give it inputs of the shapes and types that it was compiled for",
-    "nonlinear": "something is done once for all calls, or is still running when the clock stops",
+    "nonlinear": "some work is done once for all calls, or is still running when the clock stops",
     "overhead-dominated": "make the batch or the workload larger",
-    "unsupported": "leave this cell out, or do what its reason names",
+    "unsupported": "leave this cell out, or follow its reason",
     "raised": "the traceback is in the job's log",
     "timeout": "allow more with --deadline or [limits.phases], or make the workload smaller",
-    "killed": "after a crash the job's log may say more, after SIGKILL the system's log",
+    "killed": "after a crash read the job's log, after SIGKILL the system's log",
     "out-of-memory": "make the batch or the workload smaller, or free memory",
     "limit-reached": "the job's log may say why; if it needs more, allow more under [limits] in the sweep file",
-    "garbled": "something in the worker writes where only events belong; the job's log may say what",
+    "garbled": "something in the worker writes to the channel for events; the job's log may say what",
     "no-report": "the job's log may say why it left early",
     "skipped": "a new sweep measures it again",
-    "interrupted": "go on with `resume`",
-    "orchestrator-lost": "nothing: `resume` has run it again",
+    "interrupted": "continue with `resume`",
+    "orchestrator-lost": "nothing to do: `resume` has run it again",
 }
 
+# Outcomes that another process would only repeat, or that the user asked for: the sweep does not run the cell again.
 FINAL: frozenset[Outcome] = frozenset(
     {"wrong", "unfair", "unsupported", "implausible", "recompiled", "overhead-dominated", "skipped"}
 )
-"""Outcomes that another process would only repeat, or that its user wanted: the cell is not run again in this sweep."""
 
+# The ceilings are only the highest rates measured, so a result may exceed them a little.
 ROOF_MARGIN = 1.25
+# A call must take at least this many times as long as the empty timing loop.
 LEAST_NET = 5
 
+# Signals that a process raises itself and would raise again. Any other came from outside and may not come again.
 CRASHES = frozenset(
     {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS}
 )
-"""Signals that a process brings upon itself, and would again. Any other was sent by somebody, who may not again."""
 
+# Outcomes that tell nothing about the cell: `resume` runs such a job again.
 REDONE: frozenset[Outcome] = frozenset({"interrupted", "orchestrator-lost"})
-"""Outcomes that say nothing of the cell: `resume` runs such a job again."""
 
+# The number of other failures after which a cell is not run again. Nonlinearity counts here: one case may be noise.
 TRIES = 2
-"""A cell that has failed so often in any other way is not run again either. Nonlinearity is one of these: a single
-finding may be noise, and the next process looks again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +63,22 @@ class Judgement:
 
     @property
     def advice(self) -> str:
-        """What to do about it, in one clause."""
+        """The remedy for this outcome, in one clause."""
         return ADVICE[self.outcome]
 
 
 def judge(spec: JobSpec, ending: Ending, most: Ceiling | None = None) -> Judgement:
-    """Tell the outcomes apart, the parent's own acts first: what it did to the job explains what the job said.
+    """Classify a job's ending. The parent's own actions explain the job's events, so they come first.
 
-    Before them comes what the kernel did: if it ended one of the job's processes for want of memory, the others may
-    have failed, hung or even gone on for that. But a job that was interrupted is run again.
+    The kernel's come before these: if it killed one of the job's processes because memory ran out, the others may have
+    failed, hung or continued because of that. But an interrupted job is run again.
 
-    `most` is the most that any process of the same dtype and threads has been seen to do.
+    `most` holds the highest rates measured in any process of the same dtype and number of threads.
     """
     phase = last_phase(ending)
     during = f" during {phase.replace('_', ' ')}" if phase else " before its first phase"
     if ending.group.kills and ending.how not in ("interrupted", "skipped"):
-        ended = f"the kernel ended one of its processes for want of memory{during}"
+        ended = f"the kernel killed one of its processes because memory ran out{during}"
         return Judgement("out-of-memory", ended + under(spec.limits))
     if ending.how != "ended":
         return of_parent(spec, ending, during)
@@ -85,27 +86,25 @@ def judge(spec: JobSpec, ending: Ending, most: Ceiling | None = None) -> Judgeme
     if isinstance(last, Failure):
         return of_failure(last, spec.limits)
     if isinstance(last, Report) and not isinstance(ending.events[0], Hello):
-        return Judgement("garbled", "the worker reported before it had said hello")
+        return Judgement("garbled", "the worker sent its report before its hello event")
     if isinstance(last, Report):
         return of_report(last, most or last.ceiling)
     if ending.status == -signal.SIGKILL:
         return of_kill(ending.hunger, during)
     if ending.status < 0:
         return Judgement("killed", f"{signal_name(-ending.status)} ended it{during}{under(spec.limits)}")
-    return Judgement(
-        "no-report", f"it left with status {ending.status}{during} and said nothing more{under(spec.limits)}"
-    )
+    return Judgement("no-report", f"it exited with status {ending.status}{during} without a report{under(spec.limits)}")
 
 
 def of_failure(failure: Failure, limits: Limits) -> Judgement:
-    """What a worker says of itself. With too little memory a framework may raise whatever it likes."""
+    """Classify a failure that the worker reported. With too little memory a framework may raise any exception."""
     place = f" ({failure.where})" if failure.where else ""
     limit = "" if failure.outcome == "unsupported" else under(limits)
     return Judgement(failure.outcome, f"{failure.reason}{place}{limit}")
 
 
 def of_parent(spec: JobSpec, ending: Ending, during: str) -> Judgement:
-    """Why the parent ended it: this explains whatever else there is."""
+    """Classify a job that the parent ended."""
     assert ending.how != "ended"
     if ending.how == "timeout":
         return Judgement("timeout", f"{ending.reason or f'no result within {spec.deadline_s:g} s'}; it ended{during}")
@@ -115,24 +114,24 @@ def of_parent(spec: JobSpec, ending: Ending, during: str) -> Judgement:
 
 
 def of_kill(hunger: Cause, during: str) -> Judgement:
-    """A SIGKILL that did not come from us: the kernel for want of memory, as surely as that is known, or somebody."""
+    """Classify a SIGKILL that this program did not send, by how surely the kernel sent it because memory ran out."""
     match hunger:
         case "sure":
-            return Judgement("out-of-memory", f"the kernel ended it{during}: its control group ran out of memory")
+            return Judgement("out-of-memory", f"the kernel killed it{during}: its control group ran out of memory")
         case "probable":
             return Judgement(
                 "out-of-memory",
-                f"probably the kernel ended it{during}: memory ran out, and it held much of what was left",
+                f"the kernel probably killed it{during}: memory ran out, and it held much of what was left",
             )
         case "killed meanwhile":
-            said = "; the kernel killed something for memory meanwhile, but this job held little"
+            said = "; memory ran out and the kernel killed a process meanwhile, but this job held little"
         case _:
-            said = "; nobody here sent it, and the kernel counted no lack of memory"
+            said = "; the signal came from outside, and the kernel counted no kill for memory"
     return Judgement("killed", f"SIGKILL ended it{during}{said}")
 
 
 def under(limits: Limits) -> str:
-    """That the user's own limit of memory may be why; empty if there is none."""
+    """Name the user's memory limit as a possible cause; return "" if there is none."""
     if limits.memory is None:
         return ""
     shift, unit = (20, "MiB") if limits.memory % (1 << 30) else (30, "GiB")
@@ -140,7 +139,7 @@ def under(limits: Limits) -> str:
 
 
 def outside(ending: Ending, started: str, load_before: float) -> Outside:
-    """The job as it was seen from here; it began at this time, under this load."""
+    """Return the parent's observations of a job that began at time `started` under load `load_before`."""
     return Outside(
         started=started,
         spawn_to_end_ns=ending.wall_ns,
@@ -159,19 +158,19 @@ def outside(ending: Ending, started: str, load_before: float) -> Outside:
 
 
 def transient(record: JobRecord | ExportRecord) -> bool:
-    """Whether somebody ended the job: another process would not simply repeat it."""
+    """Return whether a signal from outside ended the job, which another process would not repeat."""
     status = None if record.outside is None else record.outside.exit_status
     return record.outcome == "killed" and status is not None and -status not in CRASHES
 
 
 def once_more(attempts: Sequence[JobRecord]) -> bool:
-    """Whether a job should be run again after these attempts: if it was lost, or once if somebody killed it."""
+    """Return whether to retry a job after these attempts: if it was lost, or once if it was killed from outside."""
     last = attempts[-1]
     return last.outcome in REDONE or (transient(last) and sum(map(transient, attempts)) == 1)
 
 
 def of_report(report: Report, most: Ceiling) -> Judgement:
-    """A report counts if its settings were honoured, its results are right, and its time is that of its work."""
+    """Classify a report: measured if the settings were honoured, the results are right and the time is plausible."""
     ignored = [setting for setting in report.settings if not setting.honoured]
     if ignored:
         first = ignored[0]
@@ -194,29 +193,29 @@ def of_report(report: Report, most: Ceiling) -> Judgement:
 
 
 def beyond(report: Report, most: Ceiling) -> str:
-    """Why a time is too short for the work, by the roofline; empty if it is not."""
+    """Return why a time is too short for the work, by the roofline; "" if it is not."""
     seconds = min(report.samples_ns) / report.calls / 1e9
     for done, limit, what in (
         (report.work.flops, most.flops_per_s, "operations"),
         (report.work.bytes, most.bytes_per_s, "bytes"),
     ):
         if limit > 0 and done / seconds > ROOF_MARGIN * limit:
-            return f"{done / seconds:.2g} {what} a second, where at most {limit:.2g} were ever seen here"
+            return f"{done / seconds:.2g} {what} per second, but the fastest ever measured here is {limit:.2g}"
     return ""
 
 
 def kept(report: Report) -> str:
-    """Why it seems that timed calls were given what earlier ones had computed; empty if it does not."""
+    """Return why timed calls seem to reuse cached results; "" if they do not."""
     if report.unseen is None or report.unseen <= KEPT:
         return ""
     return (
-        f"on new inputs a call took {report.unseen:.3g} times as long: results are kept from call to call, or inputs "
-        "decide the work, which reference.py has to say then (UNEVEN = True)"
+        f"on new inputs a call took {report.unseen:.3g} times as long: results are cached between calls, or the amount "
+        "of work depends on the inputs; if it does, set UNEVEN = True in reference.py"
     )
 
 
 def higher(one: Ceiling | None, other: Ceiling) -> Ceiling:
-    """The higher of two ceilings in each respect."""
+    """Return the higher of two ceilings for each rate."""
     if one is None:
         return other
     return Ceiling(
@@ -225,7 +224,7 @@ def higher(one: Ceiling | None, other: Ceiling) -> Ceiling:
 
 
 def signal_name(number: int) -> str:
-    """`SIGKILL`, or its number if it has no name."""
+    """Return a signal's name, such as `SIGKILL`, or its number if it has none."""
     try:
         return signal.Signals(number).name
     except ValueError:
@@ -233,12 +232,12 @@ def signal_name(number: int) -> str:
 
 
 def last_phase(ending: Ending) -> PhaseName | None:
-    """The phase that was open last."""
+    """Return the last phase that began."""
     names = [event.name for event in ending.events if isinstance(event, Phase)]
     return names[-1] if names else None
 
 
 def report_of(ending: Ending) -> Report | None:
-    """The report, if the job came to one."""
+    """Return the report, if it is the job's last event."""
     last = ending.events[-1] if ending.events else None
     return last if isinstance(last, Report) else None

@@ -1,7 +1,7 @@
-"""What a sweep's user asks for by single keys: to pause, to skip a cell, to stop and report.
+"""Single keys that control a sweep: pause, skip a cell, stop and report.
 
-The terminal is read in the selector that waits for the worker, and so costs nothing while nobody presses a key. Where
-there is no terminal, or it is another program's at the moment, there are no keys.
+The selector that waits for the worker reads the terminal too, which costs nothing while no key is pressed. Without a
+terminal, or while another program has it, there are no keys.
 """
 
 import contextlib
@@ -22,10 +22,9 @@ MOST_BYTES: Final = 1024
 
 
 class Keys:
-    """While entered, single keys of a terminal are wishes. `descriptor` is the terminal's; None: there is none.
+    """The keys of a terminal, read singly while entered. `descriptor` is the terminal's; None: there is none.
 
-    `paused` holds from one press to the next; `skipping` is meant for the job that runs when it is pressed, and
-    `stopping` stays.
+    `paused` changes with each press, `skipping` applies to the job that runs at that moment, and `stopping` stays.
     """
 
     def __init__(self, descriptor: int | None = None) -> None:
@@ -44,22 +43,23 @@ class Keys:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # In the background, changing the terminal would stop this process (SIGTTOU).
         if self._before is not None and self._is_ours():
             assert self._descriptor is not None
             termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
 
     @property
     def listening(self) -> bool:
-        """Whether a key can be pressed at all."""
+        """True while a terminal is there to read keys from."""
         return self._descriptor is not None
 
     def fileno(self) -> int:
-        """The terminal, for a selector."""
+        """Return the terminal's descriptor, for a selector."""
         assert self._descriptor is not None
         return self._descriptor
 
     def read(self) -> None:
-        """Take in what was pressed. Once the terminal has gone, or is another program's, there are no keys any more."""
+        """Read the pressed keys. Stop listening once the terminal is gone or belongs to another program."""
         pressed = b""
         if self._is_ours():
             with contextlib.suppress(OSError):
@@ -72,13 +72,13 @@ class Keys:
             self.stopping |= key == STOP
 
     def begin(self) -> None:
-        """A job begins: what was pressed before it is not about it, unless it was to pause or to stop."""
+        """Prepare for a new job: a skip that was pressed before it does not apply to it."""
         if self.listening and select.select([self], [], [], 0)[0]:
             self.read()
         self.skipping = False
 
     def wait(self, interrupts: Interrupts) -> None:
-        """Wait while paused, until a key or a signal ends that. Uses no CPU meanwhile."""
+        """Wait until a key or a signal ends the pause, without using the CPU."""
         with selectors.DefaultSelector() as selector:
             selector.register(interrupts, selectors.EVENT_READ)
             if self.listening:
@@ -88,7 +88,7 @@ class Keys:
                     self.read()
 
     def _is_ours(self) -> bool:
-        """Whether the terminal is there, and reads what is typed for us: in the background it would stop us."""
+        """Return whether this program is in the terminal's foreground: in the background, reading would stop it."""
         if self._descriptor is None:
             return False
         try:

@@ -1,4 +1,4 @@
-"""One writer at a time: a file that the kernel unlocks when its holder ends, however it ends."""
+"""A file lock that the kernel releases when its holder ends, even if it is killed."""
 
 import contextlib
 import errno
@@ -14,12 +14,12 @@ LONGEST = 200
 
 
 class Held(Exception):
-    """Another process has it; the message is what that process wrote down about itself."""
+    """A lock that another process holds; the message is that process's note about itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """One that is held. `before` is what the last holder said if it did not end in order, or nothing.
+    """A lock that this process holds. `before` is the last holder's note if that ended abruptly, else empty.
 
     A process that inherits the descriptor holds the lock as well, until it ends.
     """
@@ -30,11 +30,11 @@ class Lock:
 
 @contextlib.contextmanager
 def held(path: Path, about: str) -> Iterator[Lock]:
-    """Hold a lock, alone, and say who does.
+    """Hold a lock exclusively, with the note `about` on its holder.
 
     Raises:
         Held: another process holds it.
-        OSError: this file system knows no locks, or something else is in the lock's place.
+        OSError: this file system has no locks, or the path is not a regular file.
     """
     with _locked(path, fcntl.LOCK_EX) as file:
         before = file.read(LONGEST).decode(errors="replace")
@@ -42,15 +42,15 @@ def held(path: Path, about: str) -> Iterator[Lock]:
         try:
             yield Lock(before, file.fileno())
         finally:
-            said(file.fileno(), "")
+            said(file.fileno(), "")  # an empty note marks an orderly end
 
 
 @contextlib.contextmanager
 def shared(path: Path) -> Iterator[None]:
-    """Hold a lock together with others who do so; meanwhile nobody can have it alone.
+    """Hold a lock together with other processes; meanwhile none can hold it exclusively.
 
     Raises:
-        Held, OSError: as above.
+        Held, OSError: as for an exclusive lock.
     """
     with _locked(path, fcntl.LOCK_SH):
         yield
@@ -58,10 +58,11 @@ def shared(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _locked(path: Path, how: int) -> Iterator[IO[bytes]]:
+    # O_NONBLOCK: a pipe in the lock's place must not block.
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, f"{path.name} is no plain file")
+        raise OSError(errno.EINVAL, f"{path.name} is not a regular file")
     with os.fdopen(descriptor, "r+b", buffering=0) as file:
         try:
             fcntl.flock(file, how | fcntl.LOCK_NB)
@@ -71,7 +72,7 @@ def _locked(path: Path, how: int) -> Iterator[IO[bytes]]:
 
 
 def said(descriptor: int, text: str) -> None:
-    """Write down who holds it; on a full disk that stays unsaid."""
+    """Write the note about the holder; on a full disk, omit it."""
     with contextlib.suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, text.encode(), 0)

@@ -1,11 +1,11 @@
-"""When something happened, as a manifest or a record says it."""
+"""Timestamps in manifests and records."""
 
 import contextlib
 from datetime import UTC, datetime
 
 
 def moment(text: str) -> datetime | None:
-    """The moment that a text names, in the zone that it names or else in this machine's; None if it names none."""
+    """Parse an ISO 8601 timestamp into UTC; without a zone it is in this machine's. Return None if it is invalid."""
     with contextlib.suppress(ValueError, OverflowError, OSError):
         return datetime.fromisoformat(text).astimezone(UTC)
     return None

@@ -1,7 +1,7 @@
-"""A job's memory as its parent sees it, about once a second.
+"""A job's memory, sampled by its parent about once a second.
 
-A cross-check of what the worker counts, and all that is known of one that was killed. It misses every peak between two
-looks; the worker's own high-water marks do not.
+It cross-checks the worker's own counts, and it is all that is known about a killed worker. It misses every peak between
+two samples; the worker's own high-water marks do not.
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ import psutil
 
 @dataclass
 class Onlooker:
-    """What a job's processes held together, in bytes, when they were looked at."""
+    """The resident memory of all processes of a job when sampled, in bytes."""
 
     looks: int = 0
     peak_bytes: int = 0
     last_bytes: int = 0
 
     def look(self, members: Sequence[psutil.Process]) -> None:
-        """Add up what is resident now. If nobody is left, that is not a look."""
+        """Take a sample, unless no process is left."""
         held = sum(map(resident, members))
         if not held:
             return
@@ -29,7 +29,7 @@ class Onlooker:
 
 
 def resident(process: psutil.Process) -> int:
-    """What one process holds; nothing if it has ended meanwhile."""
+    """Return the resident memory of one process in bytes; 0 if it has ended meanwhile."""
     try:
         return int(process.memory_info().rss)
     except psutil.Error:

@@ -1,4 +1,4 @@
-"""From what a user asked to cells, and from cells to blocks of jobs. Nothing is measured, made or written here."""
+"""Expansion of a user's request into cells, and of cells into blocks of jobs. It measures, makes and writes nothing."""
 
 import dataclasses
 import itertools
@@ -23,21 +23,22 @@ from schemas.sweep import Axes, Pick, SweepSpec
 from schemas.workloads import Workload
 
 MOST_CELLS = 10_000
+# Weights and inputs are the same in every run, so that runs can be compared.
 DATA_SEED = 20261
-"""Of weights and inputs: the same in every run, so that runs compute the same and can be compared."""
 
+# Names of axes that differ in a cell.
 OF_CELL = {"tasks": "task"}
-"""What an axis is called in a cell, where that is another name."""
 
+# Share of a job's time that its warm-up may take.
 WARMING = 0.25
-"""Share of a job's time that its warm-up may take."""
 
+# A large budget is no reason to warm up for hours.
 LONGEST_SHARE_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a sweep would do. `refused` are cells that cannot run here, with the reason."""
+    """Plan of a sweep. `refused` are the cells that cannot run here, with the reasons."""
 
     spec: SweepSpec
     cells: tuple[Cell, ...]
@@ -50,35 +51,35 @@ class Plan:
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """What a person calls each cell, by its id."""
+        """Return each cell's name for a person, by its id."""
         return labels(self.cells)
 
     @property
     def computed(self) -> Mapping[str, str]:
-        """What each cell computes, by its id, in as few words as tell it from the others."""
+        """Return each cell's computation by its id, in as few words as tell it from the others."""
         return computed(self.cells)
 
     @property
     def runnable(self) -> tuple[Cell, ...]:
-        """The cells that are worth starting."""
+        """Return the cells that are not refused."""
         return tuple(cell for cell in self.cells if cell.id not in self.refused)
 
     @property
     def started(self) -> tuple[Cell, ...]:
-        """All cells of which a process is started: those that are measured, and those that say what is right."""
+        """Return all cells that need a process: those to measure, and those for their expected results."""
         judged = [(cell, self.workloads[cell.workload].reference) for cell in self.runnable]
         referees = (self.referee(cell, framework) for cell, framework in judged if framework)
         return (*self.runnable, *{cell.id: cell for cell in referees}.values())
 
     def referee(self, cell: Cell, framework: str) -> Cell:
-        """The cell of this framework that says what another must give."""
+        """Return this framework's cell that computes another's expected results."""
         return referee(cell, framework, self.environments)
 
     @property
     def warmup_max_ns(self) -> int:
-        """How long each job may warm up: as the user said, or else a quarter of the job's share of the budget.
+        """Return how long each job may warm up: the user's setting, or a quarter of the job's share of the budget.
 
-        The share is what is left for a job if the sweep is to come to its first look. It ends at the job's deadline.
+        The share lets the sweep reach its first look at the results. The job's deadline caps it.
         """
         if self.spec.timing.warmup_max_ns is not None:
             return self.spec.timing.warmup_max_ns
@@ -88,19 +89,20 @@ class Plan:
 
     @property
     def to_fill(self) -> tuple[Cell, ...]:
-        """The cells whose warm cache has to be filled before they are measured."""
+        """Return the cells whose warm cache must be filled before they are measured."""
         return tuple(cell for cell in self.runnable if cell.cache == "warm" and mode_of(cell).cached)
 
     def order(self, cells: Sequence[Cell], block: int) -> list[Cell]:
-        """These cells in the random order of one block; the same seed gives the same order."""
+        """Return the cells in the random order of one block; the same seed repeats it."""
         return random.Random(f"{self.seed}/{block}").sample(list(cells), len(cells))  # noqa: S311 (order, not secrets)
 
     def job(self, cell: Cell, block: int, position: int, calls: int | None) -> JobSpec:
-        """One job, with everything that its worker has to know. `calls` in one sample; None: the job finds out."""
+        """Make one job, with everything that its worker needs. `calls` is per sample; None lets the job find it."""
         framework, parity = known()[cell.framework], cell.track == "parity"
         hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if cell.device == "cpu" else {}
         said = {name: text.format(threads=cell.threads) for name, text in framework.variables.items()}
         workload, theirs = self.workloads[cell.workload], self.environments.find(cell.environment).variables
+        # Hash seed and padding move data in memory from job to job, so that no cell is lucky every time.
         layout = random.Random(f"{self.seed}/{block}/{cell.id}")  # noqa: S311 (spread, not secrets)
         return JobSpec(
             cell=cell,
@@ -108,6 +110,7 @@ class Plan:
             position=position,
             seed=DATA_SEED,
             cpus=cpus(cell.threads, self.available) if parity else self.available,
+            # Later ones win: what makes jobs alike overrides the environment's variables.
             variables=dict(theirs) | (said | hidden if parity else {}) | framework.caches.get(cell.cache, {}),
             module=mode_of(cell).module or framework.module,
             folder=workload.folder,
@@ -124,10 +127,10 @@ class Plan:
 
 
 def plan(spec: SweepSpec, available: tuple[int, ...]) -> Plan:
-    """Work out a sweep for a machine with these cores.
+    """Plan a sweep for a machine with these cores.
 
     Raises:
-        UsageError: a name, a parameter or a combination does not exist, or nothing would be left to run.
+        UsageError: a name, a parameter or a combination does not exist, or nothing is left to run.
     """
     environments, among = Environments(spec.environments), named(texts(spec))
     workloads = {workload.name: workload for workload in among.values()}
@@ -136,6 +139,7 @@ def plan(spec: SweepSpec, available: tuple[int, ...]) -> Plan:
     if len(refused) == len(cells):
         raise UsageError(f"nothing to run: {next(iter(refused.values()))}")
     check_baseline(spec.baseline, cells)
+    # A refused cell would leave the sweep without its A/A pair.
     twin = clone(next(cell for cell in cells if cell.id not in refused))
     seed = spec.seed if spec.seed is not None else random.SystemRandom().randrange(2**32)
     doubts = tuple(warnings(cells, available))
@@ -143,16 +147,16 @@ def plan(spec: SweepSpec, available: tuple[int, ...]) -> Plan:
 
 
 def again(spec: SweepSpec, seed: int, available: tuple[int, ...]) -> Plan:
-    """The plan of a sweep that was begun with this seed.
+    """Plan a sweep that was begun with this seed.
 
     Raises:
-        UsageError: as in `plan`; what existed when it was begun may be gone.
+        UsageError: as in `build_plan`; what existed at the beginning may be gone.
     """
     return dataclasses.replace(plan(spec.model_copy(update={"seed": seed}), available), spec=spec)
 
 
 def texts(spec: SweepSpec) -> Iterator[str]:
-    """Everything in a sweep that names a workload."""
+    """Yield every text of a sweep that names a workload."""
     yield from spec.axes.workloads
     yield from (pick.workload for pick in (*spec.exclude, *spec.include) if pick.workload is not None)
 
@@ -160,26 +164,27 @@ def texts(spec: SweepSpec) -> Iterator[str]:
 def expand(
     spec: SweepSpec, environments: Environments | None = None, among: Mapping[str, Workload] | None = None
 ) -> tuple[Cell, ...]:
-    """All combinations of the axes, less what is excluded, plus what is included; each cell once.
+    """Return all combinations of the axes, minus the excluded and plus the included ones, each cell once.
 
-    `among` are the workloads by how the spec names them; None: they are looked up, as environments are.
+    `among` are the workloads by the spec's texts. None looks them up, as for the environments.
     """
     environments = environments or Environments(spec.environments)
     among = named(texts(spec)) if among is None else among
+    # A sweep file of a few lines may have more combinations than fit into the memory.
     every = list(itertools.islice(combinations(spec.axes, environments, among), MOST_CELLS + 1))
     if len(every) > MOST_CELLS:
-        raise UsageError(f"the axes have more than {MOST_CELLS} combinations, which is more than one sweep may have")
+        raise UsageError(f"the axes have more than {MOST_CELLS} combinations, the limit of a sweep; name fewer values")
     kept = [cell for cell in every if not any(matches(cell, pick, environments, among) for pick in spec.exclude)]
     for pick in spec.include:
         kept += combinations(widened(spec.axes, pick), environments, among)
     cells = tuple({cell.id: cell for cell in kept}.values())
     if not cells:
-        raise UsageError("nothing to run: every combination of the axes is excluded")
+        raise UsageError("nothing to run: every combination of the axes is excluded; shorten `exclude`")
     return cells
 
 
 def combinations(axes: Axes, environments: Environments, among: Mapping[str, Workload]) -> Iterator[Cell]:
-    """Every combination, workload by workload, so that what is compared stands together."""
+    """Yield every combination, workload by workload, so that compared cells stand together."""
     modes = [found for text in axes.frameworks for found in parse_framework(text)]
     workloads = (parse_workload(each, among) for text in axes.workloads for each in alternatives(text))
     codes = {workload.name: workload.code for workload in among.values()}
@@ -196,12 +201,12 @@ def combinations(axes: Axes, environments: Environments, among: Mapping[str, Wor
 
 
 def mode_of(cell: Cell) -> catalog.Mode:
-    """The catalog's entry of a cell's mode."""
+    """Return the catalog's entry of a cell's mode."""
     return next(mode for mode in known()[cell.framework].modes if mode.name == cell.mode)
 
 
 def parse_framework(text: str) -> list[tuple[str, str, str]]:
-    """`torch:script` is one mode, `torch` all of them; `tensorflow@2.20` says in which environment, too."""
+    """Parse `torch:script` into one mode, `torch` into all; `tensorflow@2.20` also names an environment."""
     versioned, _, mode = text.partition(":")
     name = versioned.partition(VERSION)[0]
     if name not in known():
@@ -214,7 +219,7 @@ def parse_framework(text: str) -> list[tuple[str, str, str]]:
 
 
 def alternatives(text: str) -> Iterator[str]:
-    """`rnn:length=8/32` is two workloads, and so is `matmul:cache/memory`: a parameter, or a preset, as an axis."""
+    """Yield two workloads for `rnn:length=8/32` or `matmul:cache/memory`: a parameter or a preset may be an axis."""
     head, *given = text.split(":")
     choices = []
     for item in given:
@@ -226,9 +231,9 @@ def alternatives(text: str) -> Iterator[str]:
 
 
 def parse_workload(text: str, among: Mapping[str, Workload] | None = None) -> tuple[str, dict[str, int]]:
-    """`rnn:length=32:hidden=64` is a workload with two parameters of its own, the others at their defaults.
+    """Parse `rnn:length=32:hidden=64` into a workload and its parameters; the others have their defaults.
 
-    `gpt:small:length=64` begins with a preset, and `./mine:length=64` is in a folder.
+    `gpt:small:length=64` begins with a preset, and `./mine:length=64` names a folder.
     """
     head, *given = text.split(":")
     workload = (named([text]) if among is None else among)[head]
@@ -251,7 +256,7 @@ def parse_workload(text: str, among: Mapping[str, Workload] | None = None) -> tu
 
 
 def matches(cell: Cell, pick: Pick, environments: Environments, among: Mapping[str, Workload]) -> bool:
-    """Whether a cell has all the values that a pick names."""
+    """Return True if a cell has all values that a pick names."""
     if pick.framework is not None and not any(
         (cell.framework, cell.mode) == (framework, mode) and version in ("", cell.environment)
         for framework, mode, version in parse_framework(pick.framework)
@@ -269,7 +274,7 @@ def matches(cell: Cell, pick: Pick, environments: Environments, among: Mapping[s
 
 
 def widened(axes: Axes, pick: Pick) -> Axes:
-    """The axes of an included cell: its own values, and the first of each axis that it does not name."""
+    """Return the axes of an included cell: its values, and the first of each axis that it does not name."""
     if pick.framework is None or pick.workload is None:
         raise UsageError("include: each entry needs at least a framework and a workload")
     first = {name: values[:1] for name, values in axes}
@@ -279,30 +284,30 @@ def widened(axes: Axes, pick: Pick) -> Axes:
 
 
 def refusal(cell: Cell, workload: Workload, environments: Environments) -> str:
-    """Why a cell cannot run here; empty if it can be tried."""
+    """Explain why a cell cannot run here; empty if it may be tried."""
     framework = known()[cell.framework]
     if cell.dtype not in framework.dtypes:
-        return f"{cell.framework} does not compute in {cell.dtype}; it does in {' and '.join(framework.dtypes)}"
+        return f"{cell.framework} does not compute in {cell.dtype}; choose {' or '.join(framework.dtypes)}"
     mode = mode_of(cell)
     if cell.device not in framework.devices:
         return f"{cell.framework} computes on {' and '.join(framework.devices)} here, not on {cell.device}"
     if cell.device == "cuda" and not gpus():
-        return "no GPU with NVIDIA's driver is to be seen on this machine"
+        return "this machine has no GPU with NVIDIA's driver"
     if cell.origin == "file" and not mode.saves:
-        return f"{cell.framework}:{cell.mode} saves nothing: {mode.unsaved}"
+        return f"{cell.framework}:{cell.mode} cannot save a model: {mode.unsaved}"
     if cell.origin == "file" and cell.task in TRAINING:
-        return "what is saved computes a forward or backward pass, and trains nothing"
+        return "a saved model computes a forward or backward pass, but does not train"
     if cell.task in TRAINING and cell.dtype == "bfloat16":
-        return f"{cell.task} in bfloat16 moves weights by less than that holds; train in float32 or float64"
+        return f"{cell.task} in bfloat16 loses small changes of weights to rounding; train in float32 or float64"
     if reason := framework.cannot.get(cell.task):
-        return f"{cell.framework} does not do {cell.task}: {reason}"
+        return f"{cell.framework} does not support {cell.task}: {reason}"
     return lacks(workload, framework) or environments.refusal(cell) or lacks_referee(cell, workload, environments)
 
 
 def referee(cell: Cell, framework: str, environments: Environments) -> Cell:
-    """The cell that says what another must give: the same computation by this framework, as it is written.
+    """Return the cell that computes another's expected results: the same computation in this framework's eager mode.
 
-    It is one for all cells that differ in how they compute alone, and what is drawn for them is drawn for it.
+    Cells that differ only in how they compute share this cell, and their inputs are drawn as its inputs.
     """
     kept = cell.model_dump(include={"workload", "parameters", "task", "batch", "dtype", "shapes", "code"})
     home = environments.beside(cell, framework)
@@ -310,7 +315,7 @@ def referee(cell: Cell, framework: str, environments: Environments) -> Cell:
 
 
 def lacks_referee(cell: Cell, workload: Workload, environments: Environments) -> str:
-    """Why what a workload must give cannot be worked out; empty if it can."""
+    """Explain why a workload's expected results cannot be computed; empty if they can."""
     if not workload.reference:
         return ""
     reason = environments.refusal(referee(cell, workload.reference, environments))
@@ -318,24 +323,24 @@ def lacks_referee(cell: Cell, workload: Workload, environments: Environments) ->
 
 
 def check_baseline(baseline: str | None, cells: Sequence[Cell]) -> None:
-    """A baseline has to be one of the sweep's own modes."""
+    """Refuse a baseline that is not one of the sweep's modes."""
     valid = set(labels(cells).values())
     if baseline is not None and baseline not in valid:
         raise unknown("baseline", baseline, valid)
 
 
 def clone(cell: Cell) -> Cell:
-    """The A/A clone: the same cell again, which an honest instrument may not find faster or slower."""
+    """Return the A/A clone: the same cell again, which a sound instrument must not find faster or slower."""
     return cell.model_copy(update={"replica": 1})
 
 
 def cpus(threads: int, available: tuple[int, ...]) -> tuple[int, ...]:
-    """The worker's cores: as many as it has threads, from the end, so that the parent keeps the first."""
+    """Return the worker's cores: one for each thread, from the end, so that the parent keeps the first."""
     return available[-threads:]
 
 
 def warnings(cells: Sequence[Cell], available: tuple[int, ...]) -> Iterator[str]:
-    """What is allowed but should be known."""
+    """Yield warnings of settings that are allowed but doubtful."""
     most = max(cell.threads for cell in cells)
     if most > len(available):
-        yield f"{most} threads on {len(available)} cores: they will wait for each other, and times will say so"
+        yield f"{most} threads on {len(available)} cores: they wait for each other, and times grow"

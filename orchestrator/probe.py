@@ -1,7 +1,7 @@
-"""What an interpreter is, and what can be found beside it; nothing of that is imported.
+"""Probe of an interpreter: its build, and the packages beside it, none of which is imported.
 
-Another interpreter runs this file as a program and prints it as JSON. So the standard library has to do, and the words
-have to be such that an interpreter which is too old can still say so.
+Another interpreter runs this file as a program, which prints the answer as JSON. So it uses the standard library
+alone, and a syntax in which even an unsupported, older interpreter can identify itself.
 """
 
 import hashlib
@@ -13,21 +13,22 @@ import sys
 import sysconfig
 
 OURS = "plumbline"
+# An older interpreter lacks packages_distributions(), and could not run a worker anyway.
 NEW_ENOUGH = sys.version_info[:2] >= (3, 11)
 if NEW_ENOUGH:
     from importlib import metadata
 
 
 def identity() -> str:
-    """This build of Python, its ABI and its platform: what is installed for one such works for another."""
+    """Return this Python's build, ABI and platform: packages installed for one suit every equal one."""
     abi = sysconfig.get_config_var("SOABI") or sys.implementation.cache_tag
     return " ".join([sys.version, str(abi), sysconfig.get_platform(), *platform.libc_ver()])
 
 
 def distributions() -> "dict[str, tuple[str, str]]":
-    """Version and hash of every distribution, by its name as pip compares names; of two, the one that is imported.
+    """Return version and hash of every distribution, by its name as pip compares names; the one imported first counts.
 
-    Not of this project itself, whose code is told by its own hash, and which a checkout may or may not call installed.
+    This project is left out: its code has a separate hash, and a checkout may or may not count as installed.
     """
     found: dict[str, tuple[str, str]] = {}
     for each in metadata.distributions():
@@ -38,31 +39,31 @@ def distributions() -> "dict[str, tuple[str, str]]":
 
 
 def digest(record: str) -> str:
-    """Sixteen hexadecimal digits of what was unpacked, by a RECORD; empty where there is none.
+    """Hash the unpacked files in a RECORD to sixteen hexadecimal digits; return an empty text without a RECORD.
 
-    Two builds may call themselves by one version. RECORD is the installer's list of files with their SHA-256.
+    Two builds may share one version. RECORD is the installer's list of files with their SHA-256.
     """
     return hashlib.sha256("\n".join(unpacked(record)).encode()).hexdigest()[:16] if record else ""
 
 
 def unpacked(record: str) -> "list[str]":
-    """The lines of a RECORD that come from the wheel's code, sorted.
+    """Return the lines of a RECORD that come from the wheel's code, sorted.
 
-    Not those without a hash (compiled Python), nor what the installer wrote itself: scripts that name the interpreter's
-    path, outside the packages' folder, and its own notes among the metadata.
+    Lines without a hash (compiled Python) are left out, and so are the installer's files: scripts, which name the
+    interpreter's path and lie outside the packages' folder, and notes among the metadata.
     """
     lines = (line for line in record.splitlines() if ",sha256=" in line)
     return sorted(line for line in lines if not line.startswith("..") and ".dist-info/" not in line)
 
 
 def modules(names: "list[str]") -> "list[str]":
-    """The top-level modules of all distributions, and those of these names that are found otherwise."""
+    """Return the top-level modules of all distributions, and those of these names that are found otherwise."""
     every = set(metadata.packages_distributions())
     return sorted(every | {name for name in names if importlib.util.find_spec(name) is not None})
 
 
 def main(names: "list[str]") -> None:
-    """Print what there is; of an interpreter that is too old, only what it is."""
+    """Print the answer; an unsupported interpreter prints only its version and identity."""
     said: dict[str, object] = {"python": platform.python_version(), "identity": identity()}
     if NEW_ENOUGH:
         said["distributions"] = distributions()

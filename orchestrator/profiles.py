@@ -1,4 +1,4 @@
-"""Cells looked at by their framework's profiler, once for each cell and run, after all measuring."""
+"""Profiles of cells by their framework's profiler, once for each cell and run, after all measurements."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Profiles:
     host: Host
 
     def profile(self, job: JobSpec, on_event: Callable[[Event], None]) -> ProfileRecord:
-        """Profile a cell in a job of its own, unless this run has it, and keep the record."""
+        """Profile a cell in a separate job, unless this run has a profile of it, and keep the record."""
         for record in self.store.profiles():
             if record.spec.cell == job.cell and record.outcome != "interrupted":
                 return record

@@ -1,4 +1,4 @@
-"""What the command `selftest` does, apart from the other commands: its rivals' statistics take a second to import."""
+"""Implementation of `selftest`, apart from other commands: the rules of other tools take a second to import."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,14 +17,14 @@ from orchestrator.specfile import validate
 
 
 def selftest(root: Path, *, as_json: bool, command: Sequence[str]) -> Exit:
-    """Try every promise of the instrument on known truth."""
+    """Run every check of this program against known truth."""
     console, promises = Console(stderr=as_json), [promise() for promise in instrument.PROMISES]
     cells = [cell for promise in promises for cell in promise.cells]
     with Interrupts() as interrupts, family.guarded():
         bench = instrument.begin(root, validate({"name": "selftest"}), cells, command, interrupts)
         instrument.step_aside()
         findings = instrument.run(promises, bench, lambda event: say(console, truth.line(event)))
-        stopped = bench.end("all promises were tried")
+        stopped = bench.end("all checks were run")
     if as_json:
         print_json(truth.document(bench.run.name, findings, bench.host, stopped))
     else:
@@ -34,7 +34,7 @@ def selftest(root: Path, *, as_json: bool, command: Sequence[str]) -> Exit:
 
 
 def tell_apart(root: Path, budget: str, *, as_json: bool, command: Sequence[str]) -> Exit:
-    """Measure how often clones of one cell are told apart, by us and by the rules of other tools."""
+    """Measure how often clones of one cell are reported as different, here and by the rules of other tools."""
     console = Console(stderr=as_json)
     spec = validate({"name": "selftest-aa", "stop": {"budget": budget, "blocks": instrument.MOST_BLOCKS}})
     with Interrupts() as interrupts, family.guarded():

@@ -1,4 +1,4 @@
-"""One job of a run, run again now: with the same spec, in a folder that is gone afterwards. The run stays as it is."""
+"""Rerun of one job of a run: with the same spec, in a temporary folder. The run stays unchanged."""
 
 import tempfile
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ from schemas.record import JobRecord, Manifest
 
 @contextmanager
 def repeated(manifest: Manifest, record: JobRecord) -> Iterator[tuple[JobRecord, Path]]:
-    """Run the job of a record once more. Gives its new record, and its log as long as this lasts.
+    """Run the job of a record once more. Yield its new record, and its log, which is deleted at the end.
 
-    A cell with a warm cache gets one first, in a process that does not count.
+    A cell with a warm cache fills it first, in a process that does not count.
 
     Raises:
-        UsageError: it cannot be run here as it was then.
+        UsageError: the job cannot be run here as it was then.
     """
     machine, available = host.fingerprint(), host.cores()
     workloads = {**known(), **{each.name: each for each in named(texts(manifest.sweep)).values()}}
@@ -50,44 +50,53 @@ def repeated(manifest: Manifest, record: JobRecord) -> Iterator[tuple[JobRecord,
             interrupts=interrupts,
         )
         if record.spec.cell.cache == "warm" and mode_of(record.spec.cell).cached:
-            bench.job(record.spec.model_copy(update={"block": 0}))
+            bench.job(record.spec.model_copy(update={"block": 0}))  # block 0 only fills the cache
         yield bench.job(record.spec), beside.log(record.spec)
 
 
 def homes(manifest: Manifest) -> Environments:
-    """The environments as the run's sweep names them."""
+    """Return the environments as the run's sweep names them."""
     return Environments(manifest.sweep.environments)
 
 
 def check(plan: Plan, record: JobRecord) -> None:
-    """Whether a job can be run here as it was. A run may be somebody else's: what it would start is compared with ours.
+    """Check that a job can be run here as it was.
+
+    A run may come from someone else: what it would start is compared with what this version starts.
 
     Raises:
-        UsageError: it cannot, and this is why.
+        UsageError: it cannot, with the reason.
     """
     spec, cell, name = record.spec, record.spec.cell, store.job_name(record.spec)
     if cell.origin == "file":
         raise UsageError(
-            f"{name} loads what its mode has saved, and such a file of a run may hold code; sweep it again instead"
+            f"{name} loads a model that its mode saved, and such a file may hold code; run its sweep again instead"
         )
     if record.outcome == "unsupported":
         raise UsageError(f"{name} was never started: {record.reason}")
     parse_framework(f"{cell.framework}:{cell.mode}")
     if missing := sorted({*spec.cpus}.difference(plan.available)):
-        raise UsageError(f"{name} ran on cores {list(spec.cpus)}, and this machine gives us no core {missing[0]}")
+        raise UsageError(
+            f"{name} ran on cores {list(spec.cpus)}, and core {missing[0]} is not available here; run its sweep again"
+        )
     if not plan.environments.find(cell.environment).made:
-        raise UsageError(f"{name} ran in the environment {cell.environment}, which is not there; `env create` makes it")
+        raise UsageError(
+            f"{name} ran in the environment {cell.environment}, which is missing; create it with `env create`"
+        )
+    # A foreign record may name any module and variables, such as LD_PRELOAD: run only what this version would.
     ours = plan.job(cell, spec.block, spec.position, None)
     if (spec.variables, spec.module) != (ours.variables, ours.module):
-        raise UsageError(f"{name} was given other variables, or imported another module, than this version would")
+        raise UsageError(
+            f"{name} had other variables or another module than this version would use; run its sweep again"
+        )
     check_artefact(spec, name)
 
 
 def check_artefact(spec: JobSpec, name: str) -> None:
-    """Whether the file that a job loads is still there.
+    """Check that the file that a job loads still exists.
 
     Raises:
-        UsageError: it is not.
+        UsageError: it does not.
     """
     if spec.artefact is not None and not Path(spec.artefact.path).is_file():
-        raise UsageError(f"{name} loads {spec.artefact.path}, which is not there; run its sweep again instead")
+        raise UsageError(f"{name} loads {spec.artefact.path}, which does not exist; run its sweep again instead")

@@ -1,6 +1,6 @@
-"""JSON Schemas of what is written by hand, crosses a process, or lies on disk: from the models that read it.
+"""JSON Schemas of documents written by hand, sent between processes or kept on disk, from the models that read them.
 
-Those under schemas/json are what this prints, for editors and for readers in other languages.
+The files in schemas/json hold the same text, for editors and for readers in other languages.
 """
 
 import json
@@ -16,6 +16,7 @@ from schemas.sweep import SweepSpec
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
+# The title of each kind, and the model that reads it. A title is part of the file in schemas/json.
 KINDS: Final[dict[str, tuple[str, Any]]] = {
     "sweep": ("a sweep file", SweepSpec),
     "job": ("what a worker is asked, on its standard input", JobSpec),
@@ -23,11 +24,10 @@ KINDS: Final[dict[str, tuple[str, Any]]] = {
     "record": ("what one job leaves in its run", JobRecord),
     "manifest": ("what a run says of itself", Manifest),
 }
-"""What each is, and the model that reads it."""
 
 
 def schema(kind: str) -> dict[str, Any]:
-    """The JSON Schema of that kind of document.
+    """Return the JSON Schema of that kind of document.
 
     Raises:
         UsageError: there is no such kind.
@@ -39,10 +39,10 @@ def schema(kind: str) -> dict[str, Any]:
 
 
 def without_title(found: dict[str, Any]) -> dict[str, Any]:
-    """A schema without the title that its model's name gives it."""
+    """Remove the title that a schema gets from its model's name."""
     return {name: value for name, value in found.items() if name != "title"}
 
 
 def text(kind: str) -> str:
-    """The same as it stands in its file."""
+    """Return the schema as the text of its file."""
     return json.dumps(schema(kind), indent=2, ensure_ascii=False) + "\n"

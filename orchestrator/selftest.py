@@ -1,6 +1,6 @@
-"""The instrument tried on what is known: each promise's cells are measured as a sweep measures any, and judged.
+"""Self-test: measures cells whose truth is known, as a sweep measures any others, and judges the records.
 
-With clones of one cell for as long as the user likes, the same bench measures how often equals are told apart.
+With clones of one cell it also measures, for as long as the user likes, how often equals are reported as different.
 """
 
 import math
@@ -26,19 +26,19 @@ from schemas.record import Host, JobRecord, Manifest
 from schemas.sweep import Stop, SweepSpec
 
 PROMISES: Final = (latencies.promise, twin.promise, clones.promise, hog.promise, outcomes.promise)
+# Budget, in seconds, of a sweep that its number of blocks ends.
 NO_LIMIT_S: Final = 1e6
-"""The budget of a sweep that its blocks end."""
 
+# Blocks of a sweep that its budget ends: a multiple of those of one experiment, so that none is cut short.
 MOST_BLOCKS: Final = 9_996
-"""The blocks of a sweep that its budget ends: whole experiments."""
 
+# Share of false claims that is allowed about pairs, and about families of pairs.
 NOMINAL: Final = 0.05
-"""The share of false claims that may be made about pairs, and about families of pairs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a promise came to, and the seconds it took."""
+    """Result of a check, and the seconds it took."""
 
     promise: Promise
     figures: Sequence[Figure]
@@ -46,13 +46,13 @@ class Finding:
 
     @property
     def kept(self) -> bool:
-        """Whether every figure is as it was promised."""
+        """True if no reading failed."""
         return all(figure.kept is not False for figure in self.figures)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """Where a self-test measures: a run's folder, this machine's cores, and one seed for every random order."""
+    """Setting of a self-test: a run's folder, this machine's cores, and one seed for every random order."""
 
     run: Store
     manifest: Manifest
@@ -63,7 +63,7 @@ class Bench:
 
     @property
     def host(self) -> Host:
-        """The machine."""
+        """Fingerprint of the machine."""
         return self.manifest.host
 
     def measure(
@@ -74,7 +74,7 @@ class Bench:
         hogged: frozenset[str] = frozenset(),
         enough: Enough = lambda *_: False,
     ) -> list[JobRecord]:
-        """Measure these cells as a sweep does. The records are in the run's folder, and returned."""
+        """Measure these cells as a sweep does; return the records, which are also in the run's folder."""
         sweep = Sweep(
             plan=Plan(spec, tuple(cells), {}, self.manifest.seed, self.available, ()),
             store=self.run,
@@ -88,7 +88,7 @@ class Bench:
         return sweep.records
 
     def end(self, done: str) -> str:
-        """Say in the run's folder how it ended: as was meant, or by which signal; and return that."""
+        """Record in the run's folder how it ended, as planned or by which signal; return that."""
         received = self.interrupts.received
         stopped = f"stopped by {received.name}" if received else done
         self.run.write_manifest(self.manifest.model_copy(update={"stopped": stopped}))
@@ -103,7 +103,7 @@ def begin(
     interrupts: Interrupts,
     publish: Callable[[SweepEvent], None] = lambda *_: None,
 ) -> Bench:
-    """Make the folder of a run of these cells, and say in it what it is."""
+    """Create the folder of a run of these cells, with its manifest."""
     began = datetime.now().astimezone()
     manifest = Manifest(
         name=spec.name,
@@ -120,12 +120,12 @@ def begin(
 
 
 def step_aside() -> None:
-    """Keep this process off the core of the workers, where that leaves it any."""
+    """Keep this process off the workers' core, if that leaves it another."""
     host.step_aside(set(cpus(1, host.cores())))
 
 
 def run(promises: Sequence[Promise], bench: Bench, publish: Callable[[Promise | Finding], None]) -> list[Finding]:
-    """Try one promise after the other, until a signal ends it; what was being tried then has no finding."""
+    """Run one check after the other until a signal comes; the check that it interrupts has no result."""
     findings: list[Finding] = []
     for promise in promises:
         publish(promise)
@@ -138,7 +138,7 @@ def run(promises: Sequence[Promise], bench: Bench, publish: Callable[[Promise | 
 
 
 def tried(promise: Promise, bench: Bench, clock: Callable[[], float] = time.monotonic) -> Finding:
-    """Measure a promise's cells, and judge them."""
+    """Measure a check's cells, and judge them."""
     spec = SweepSpec(
         name="selftest",
         timing=promise.timing,
@@ -152,7 +152,7 @@ def tried(promise: Promise, bench: Bench, clock: Callable[[], float] = time.mono
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """How often clones were told apart, with the conditions under which that was measured."""
+    """Rates at which clones were reported as different, with the conditions of the measurement."""
 
     spec: SweepSpec
     cells: Sequence[Cell]
@@ -163,12 +163,12 @@ class Trial:
 
     @property
     def kept(self) -> bool:
-        """Whether the data leave it possible that our own rates are at most the nominal ones; none do not."""
+        """True if this program's rates may be at most the nominal ones; False without an experiment."""
         return self.experiments > 0 and all(rate.interval.low <= NOMINAL for rate in self.rates if rate.ours)
 
 
 def tell_apart(bench: Bench) -> Trial:
-    """Measure six clones until the sweep's budget or its blocks are used up, and see which rules tell them apart."""
+    """Measure six clones until the sweep's budget or its blocks are used up, and apply every rule to them."""
     spec, cells = bench.manifest.sweep, bench.manifest.cells
     records = bench.measure(spec, cells)
     tried_on = experiments(records, cells)
@@ -178,5 +178,5 @@ def tell_apart(bench: Bench) -> Trial:
 
 
 def enough_blocks(pairs: int) -> int:
-    """Blocks that make for at least so many pairs of clones."""
+    """Return how many blocks yield at least that number of pairs of clones."""
     return BLOCKS * math.ceil(pairs / math.comb(len(clones.CELLS), 2))

@@ -1,4 +1,4 @@
-"""Files in TOML, the sweep file first: text in, a model out, and for every mistake the file, the line and the key."""
+"""Reader of TOML files, the sweep file first. A mistake is reported with the file, the line and the key."""
 
 import re
 import tomllib
@@ -20,10 +20,10 @@ M = TypeVar("M", bound=Model)
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a sweep file, and check that it is one. The locks that it names are found from where it is.
+    """Load a sweep file and check it. The locks that it names are found from its folder.
 
     Raises:
-        UsageError: it cannot be read, is no TOML, or says something that no sweep can do.
+        UsageError: it cannot be read, is not TOML, or describes an impossible sweep.
     """
     text = read(path)
     said = parsed(path, text)
@@ -33,10 +33,10 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def environments(path: Path) -> EnvironmentSpecs:
-    """Read a user's own file of environments; without one there are none.
+    """Load a user's file of environments; without the file there are none.
 
     Raises:
-        UsageError: as in `load`.
+        UsageError: as in `load_sweep_file`.
     """
     if not path.exists():
         return {}
@@ -47,40 +47,37 @@ def environments(path: Path) -> EnvironmentSpecs:
 
 
 def checked(path: Path, model: type[M]) -> M:
-    """Read any file of ours in TOML as its model.
-
-    Raises:
-        UsageError: as in `load`.
-    """
+    """Load any of this project's TOML files as its model, with the same errors."""
     text = read(path)
     return valid(model, parsed(path, text), lambda place: f"{path}:{line_of(text, place)}: ")
 
 
 def placed(said: dict[str, Any], path: Path) -> None:
-    """Make the paths of locks absolute: they are said from where their file is."""
+    """Make the paths of locks absolute; in a file they are relative to its folder."""
     for each in said.get("environments", {}).values():
         if each.get("lock"):
             each["lock"] = str(path.absolute().parent.joinpath(each["lock"]))
 
 
 def document(path: Path) -> dict[str, Any]:
-    """What any file in TOML says.
+    """Read any TOML file.
 
     Raises:
-        UsageError: it cannot be read, or is no TOML.
+        UsageError: it cannot be read, or is not TOML.
     """
     return parsed(path, read(path))
 
 
 def read(path: Path) -> str:
-    """The text of a file that is not too large to be one of ours."""
+    """Read a text file, unless it is too large for this project."""
     try:
         with path.open("rb") as file:
+            # One more byte than allowed tells the excess, however large the file.
             raw = file.read(LARGEST + 1)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     if len(raw) > LARGEST:
-        raise UsageError(f"{path}: larger than {LARGEST >> 20} MiB, which no sweep file is")
+        raise UsageError(f"{path}: larger than {LARGEST >> 20} MiB, the limit for such a file")
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
@@ -88,31 +85,28 @@ def read(path: Path) -> str:
 
 
 def parsed(path: Path, text: str) -> dict[str, Any]:
-    """The tables and values of a text in TOML."""
+    """Parse a TOML text into its tables and values."""
     try:
         return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a plain ValueError
+    except (ValueError, RecursionError) as error:  # a number with thousands of digits is a plain ValueError
         raise UsageError(f"{path}: not valid TOML: {error}") from error
 
 
 def validate(said: Mapping[str, Any], where: Callable[[Place], str] | None = None) -> SweepSpec:
-    """Make a SweepSpec of what was said, in a file or with options.
+    """Make a SweepSpec from the content of a file or of options.
 
     Raises:
-        UsageError: a key does not exist, or a value is none that it can have.
+        UsageError: a key does not exist, or its value is invalid.
     """
     return valid(SweepSpec, with_suite(said), where)
 
 
 def valid(model: type[M], said: Mapping[str, Any], where: Callable[[Place], str] | None = None) -> M:
-    """Make any model of what was said.
-
-    Raises:
-        UsageError: as in `validate`.
-    """
+    """Make any model from parsed content, with the same errors."""
     try:
         return model.model_validate(said)
     except ValidationError as error:
+        # An unknown key comes first: a misspelt one also makes its right name seem to be missing.
         first = next((each for each in error.errors() if each["type"] == "extra_forbidden"), error.errors()[0])
         place = first["loc"]
         key = ".".join(map(str, place))
@@ -127,10 +121,10 @@ def valid(model: type[M], said: Mapping[str, Any], where: Callable[[Place], str]
 
 
 def with_suite(said: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What was said, and where nothing was, what the suite says that it names.
+    """Complete the content with that of the suite that it names.
 
     Raises:
-        UsageError: there is no such suite.
+        UsageError: this suite does not exist.
     """
     name = said.get("suite")
     if not isinstance(name, str):
@@ -147,22 +141,23 @@ def with_suite(said: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def unquoted(error: Mapping[str, Any]) -> str:
-    """What to do if a version was taken for a number; empty for any other mistake."""
+    """Return advice for a version that was read as a number; empty for any other mistake."""
     is_number = isinstance(error["input"], int | float) and not isinstance(error["input"], bool)
     return "; quote it: without quotes 2.10 is the number 2.1" if error["type"] == "string_type" and is_number else ""
 
 
 def brief(value: object) -> str:
-    """A value as it was written, as far as it fits a sentence."""
+    """Return a value as written, shortened to fit a sentence."""
+    # Python refuses to print such a number, as a protection against long computations.
     try:
         text = repr(value)
     except ValueError:
-        return "a number of thousands of digits"
+        return "a number with thousands of digits"
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def keys_beside(place: Place, model: type[Model]) -> list[str]:
-    """The keys that are valid where this one stands."""
+    """Return the keys that are valid at the place of this one."""
     here: Any = model
     steps = iter(place[:-1])
     for step in steps:
@@ -170,24 +165,25 @@ def keys_beside(place: Place, model: type[Model]) -> list[str]:
             parts = [*within(here.model_fields[step].annotation)]
             here = next(filter(has_fields, parts))
             if any(get_origin(part) is dict for part in parts):
-                next(steps, None)  # a name that was given here, whatever it is
+                next(steps, None)  # a name that the user chose
     return list(here.model_fields)
 
 
 def within(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 (a type as the typing module has it)
-    """A type, and those that it is made of."""
+    """Yield a type and the types that it consists of."""
     yield annotation
     for part in getattr(annotation, "__args__", ()):
         yield from within(part)
 
 
 def has_fields(annotation: object) -> bool:
-    """Whether a type is a model, and not a list or a table of them."""
+    """Return True if a type is a model, and not a list or a table of models."""
     return isinstance(annotation, type) and issubclass(annotation, Model)
 
 
 def line_of(text: str, place: Place) -> int:
-    """The line of a key in a TOML text, as far as its plain form allows; otherwise that of its table."""
+    """Return the line of a key in a TOML text, if its form is plain; otherwise that of its table."""
+    # tomllib keeps no positions, so the key is searched for in the text.
     names = [step for step in place if isinstance(step, str)] or [""]
     index = next((step for step in place if isinstance(step, int)), 0)
     lines = text.splitlines()
@@ -199,7 +195,7 @@ def line_of(text: str, place: Place) -> int:
     start = headers[min(index, len(headers) - 1)] if headers else 0
     if headers and len(names) == depth:
         return start + 1
-    for name in reversed(names[depth if headers else 0 :]):  # what is in an inline table has the line of that
+    for name in reversed(names[depth if headers else 0 :]):  # keys of an inline table stand on its line
         for number in range(start, len(lines)):
             if re.match(rf"\s*['\"]?{re.escape(name)}['\"]?\s*=", lines[number]):
                 return number + 1

@@ -1,14 +1,14 @@
-"""The only file that knows paths under runs/.
+"""Storage of runs; no other module knows the paths under runs/.
 
-A run is a folder `<when>-<name>` with `manifest.json`, and in `jobs/` for each job `<block>-<cell>.json` and
-`<block>-<cell>.stderr.log`. What a cell's jobs load is `artefacts/<cell>.onnx`, or whatever ending it has to have; what
-they must give, if a cell's own implementation says that, `artefacts/<cell>.npz`; beside each are the record and the log
-of the job that wrote it. `profiles/` has traces of cells that were looked at, with their records and logs, and
-`report.html` is for people. Every file is written beside its place, flushed to disk, and moved there: a reader sees all
-of it or nothing. A second attempt at a job has files of its own, and `.lock` says who is writing.
+A run is a folder `<time>-<name>` with `manifest.json` and `report.html`. In `jobs/` each job has `<block>-<cell>.json`
+and `<block>-<cell>.stderr.log`; each further attempt has separate files. `artefacts/` has `<cell>.onnx`, or another
+suffix, which a cell's jobs load, and `<cell>.npz`, the expected results if an implementation computes them. Each stands
+beside the record and the log of the job that wrote it. `profiles/` has the traces of profiled cells with their records
+and logs. `.lock` names the process that writes. Every file is written beside its place, flushed to disk and moved
+there, so a reader sees all of it or nothing.
 
-A run may come from somebody else: no name in it leads out of its folder, no link in it is followed, nothing is read
-that is no plain file or larger than any of ours.
+A run may come from an untrusted source. So no name in it leads out of its folder, no link is followed, and only regular
+files of limited size are read.
 """
 
 import contextlib
@@ -34,9 +34,10 @@ from schemas.record import ExportRecord, JobRecord, Manifest, ProfileRecord
 
 M = TypeVar("M", bound=Model)
 LATEST = "latest"
+# Bytes of a file of a run, at most: as many as a worker may send.
 LARGEST = 64 << 20
-"""Bytes of a file of ours, at most: as long as all that a worker may say."""
 
+# No separator and no leading dot: a name from a record must not lead out of the folder.
 JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
 
 
@@ -48,41 +49,41 @@ class Store:
 
     @property
     def name(self) -> str:
-        """The run's name, by which `show` finds it."""
+        """The run's name, which `show` accepts."""
         return self.folder.name
 
     @property
     def jobs(self) -> Path:
-        """Where the records and logs are."""
+        """The folder of the records and logs."""
         return self.folder / "jobs"
 
     def log(self, spec: JobSpec) -> Path:
-        """Where a job's framework may print."""
+        """Return the path of a job's log, to which its framework prints."""
         return self._job(spec).with_suffix(".stderr.log")
 
     def write(self, record: JobRecord) -> None:
-        """Keep one job's record."""
+        """Write one job's record."""
         write(self._job(record.spec), record)
 
     def write_manifest(self, manifest: Manifest) -> None:
-        """Say what this run is; again when it has ended."""
+        """Write the manifest, at the start of the run and again at its end."""
         write(self.folder / "manifest.json", manifest)
 
     def manifest(self) -> Manifest:
-        """Read what this run is."""
+        """Read the manifest."""
         return read(self.folder / "manifest.json", Manifest)
 
     @property
     def page(self) -> Path:
-        """Where the report is, for people to open."""
+        """The path of the HTML report."""
         return self.folder / "report.html"
 
     def records(self) -> list[JobRecord]:
-        """Read all records, in the order of their blocks and positions."""
+        """Read all records, ordered by block and position."""
         return in_turn(read(path, JobRecord) for path in self._found())
 
     def salvage(self) -> tuple[list[JobRecord], list[str]]:
-        """Read all records that can be read, and set the others aside: those, and the names of these."""
+        """Set damaged records aside, and return the others and the names of the damaged ones."""
         found, damaged = list[JobRecord](), list[str]()
         for path in self._found():
             try:
@@ -94,10 +95,10 @@ class Store:
 
     @contextmanager
     def locked(self, about: str) -> Iterator[str]:
-        """Be the only one who writes to this run. Gives what the last writer said, if it did not end in order.
+        """Hold this run's lock, and yield the last writer's note if that ended abruptly.
 
         Raises:
-            UsageError: another process is writing to it, or it cannot be locked.
+            UsageError: another process is writing to the run, or it cannot be locked.
         """
         with contextlib.ExitStack() as stack:
             try:
@@ -108,32 +109,34 @@ class Store:
                     f"{self.name} is being written by process {writer}; wait for it, or stop it first"
                 ) from error
             except OSError as error:
-                raise UsageError(f"cannot lock {self.folder}: {error.strerror}; is its disk writable?") from error
+                raise UsageError(
+                    f"cannot lock {self.folder}: {error.strerror}; check that its disk is writable"
+                ) from error
             yield lock.before
 
     def _found(self) -> list[Path]:
         if self.jobs.is_symlink():
-            raise UsageError(f"{self.jobs} is a link, and no run of ours has one there")
+            raise UsageError(f"{self.jobs} is a symbolic link, which no run contains; remove it")
         return list(self.jobs.glob("*.json"))
 
     def artefact(self, cell: Cell, suffix: str) -> Path:
-        """Where what a cell's jobs load is written, in a folder that is there from now on."""
+        """Return the path of the artefact that a cell's jobs load, and make its folder."""
         return self._beside("artefacts", f"{cell.id}{suffix}")
 
     def expected(self, cell: Cell) -> Path:
-        """Where what a cell gives is written, for others to be held against."""
+        """Return the path of the results that a cell computes as the reference for others."""
         return self.artefact(cell, ".npz")
 
     def export_log(self, cell: Cell) -> Path:
-        """Where an exporter may print."""
+        """Return the path of an exporter's log."""
         return self.artefact(cell, ".stderr.log")
 
     def write_export(self, record: ExportRecord) -> None:
-        """Keep one export's record."""
+        """Write one export's record."""
         write(self.artefact(record.spec.cell, ".json"), record)
 
     def exports(self) -> list[ExportRecord]:
-        """Read the records of all exports that can be read, each with its file where the run is now."""
+        """Read the valid records of exports, with the paths of their files where the run is now."""
         return [self._here(record) for record in readable(self.folder.glob("artefacts/*.json"), ExportRecord)]
 
     def _here(self, record: ExportRecord) -> ExportRecord:
@@ -144,45 +147,45 @@ class Store:
         return record.model_copy(update={"exported": record.exported.model_copy(update={"artefact": artefact})})
 
     def profile(self, cell: Cell, suffix: str) -> Path:
-        """Where a cell's trace, its record and its log are written, in a folder that is there from now on."""
+        """Return the path of a cell's trace, its record or its log, and make their folder."""
         return self._beside("profiles", f"{cell.id}{suffix}")
 
     def write_profile(self, record: ProfileRecord) -> None:
-        """Keep the record of one look at a cell."""
+        """Write the record of one profile."""
         write(self.profile(record.spec.cell, ".record.json"), record)
 
     def profiles(self) -> list[ProfileRecord]:
-        """Read the records of all looks at cells that can be read."""
+        """Read the valid records of profiles."""
         return list(readable(self.folder.glob("profiles/*.record.json"), ProfileRecord))
 
     def _beside(self, name: str, file: str) -> Path:
-        """A file that will be written in a folder of the run. What leads out of the run is no place for it."""
+        """Return the path of a file in a folder of the run, and make the folder. Links may lead out of the run."""
         folder = self.folder / name
         if folder.is_symlink():
-            raise UsageError(f"{folder} is a link, and no run of ours has one there")
+            raise UsageError(f"{folder} is a symbolic link, which no run contains; remove it")
         folder.mkdir(exist_ok=True)
         place = folder.resolve() / file
         if place.is_symlink():
-            raise UsageError(f"{place} is a link, and no run of ours has one there")
+            raise UsageError(f"{place} is a symbolic link, which no run contains; remove it")
         return place
 
     def _job(self, spec: JobSpec) -> Path:
         name = job_name(spec)
         if not JOB_NAME.fullmatch(name):
-            raise UsageError(f"{self.name}: {name[:80]!r} is no name of a job")
+            raise UsageError(f"{self.name}: {name[:80]!r} is not a valid job name")
         return self.jobs / f"{name}.json"
 
 
 def job_name(spec: JobSpec) -> str:
-    """A job's name within its run."""
+    """Return a job's name within its run."""
     return f"{spec.block:03}-{spec.cell.id}" + (f"-attempt-{spec.attempt}" if spec.attempt > 1 else "")
 
 
 def create(root: Path, name: str, now: datetime) -> Store:
-    """Make the folder of a new run.
+    """Create the folder of a new run.
 
     Raises:
-        UsageError: it cannot be written to.
+        UsageError: the folder is not writable.
     """
     stem = f"{now:%Y%m%d-%H%M%S}-{name}"
     try:
@@ -200,14 +203,14 @@ def _fresh(root: Path, stem: str) -> Path:
             folder = root / f"{stem}{suffix}"
             folder.mkdir()
             return folder
-    raise UsageError(f"too many runs named {stem} in {root}")
+    raise UsageError(f"too many runs named {stem} in {root}; choose another name with --name")
 
 
 def find(root: Path, text: str) -> Store:
-    """The run of that path, name or beginning of a name; `latest` is the newest.
+    """Find the run with that path, name or part of a name; `latest` is the newest.
 
     Raises:
-        UsageError: there is none, or there are several.
+        UsageError: no run matches, or several do.
     """
     if (Path(text) / "manifest.json").is_file():
         return Store(Path(text))
@@ -218,33 +221,33 @@ def find(root: Path, text: str) -> Store:
     if text in names:
         fitting = [text]
     if len(fitting) != 1:
-        what = "no run fits" if not fitting else "several runs fit"
-        raise UsageError(f"{what} {text!r}; there are: {', '.join((fitting or names)[-5:])}")
+        what = "no run matches" if not fitting else "several runs match"
+        raise UsageError(f"{what} {text!r}; choose one of: {', '.join((fitting or names)[-5:])}")
     return Store(root / fitting[0])
 
 
 def in_order(name: str) -> list[str | int]:
-    """A key that sorts `-9` before `-11`."""
+    """Return a sort key that puts `-9` before `-11`."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
 def find_record(records: list[JobRecord], text: str) -> JobRecord:
-    """The record whose job is named so, or the only one whose name contains it.
+    """Find the record whose job has this name, or the only one whose name contains it.
 
     Raises:
-        UsageError: there is none, or there are several.
+        UsageError: no job matches, or several do.
     """
     fitting = [record for record in records if text in job_name(record.spec)]
     exact = [record for record in fitting if text == job_name(record.spec)]
     if len(exact or fitting) != 1:
-        what = "no job fits" if not fitting else "several jobs fit"
+        what = "no job matches" if not fitting else "several jobs match"
         names = [job_name(record.spec) for record in (fitting or records)][:5]
         raise UsageError(f"{what} {text!r}; for example: {', '.join(names)}")
     return (exact or fitting)[0]
 
 
 def recent(root: Path, most: int) -> Iterator[JobRecord]:
-    """Records of the newest runs, as far as they can be read, newest run first."""
+    """Yield the readable ones of the `most` newest records, newest run first."""
     newest = sorted(root.glob("*/jobs/*.json"), key=lambda path: path.parent.parent.name, reverse=True)
     for path in newest[:most]:
         with contextlib.suppress(UsageError):
@@ -252,24 +255,24 @@ def recent(root: Path, most: int) -> Iterator[JobRecord]:
 
 
 def write(path: Path, model: Model) -> None:
-    """Write a document as a file, whole or not at all."""
+    """Write a document to a file, completely or not at all."""
     write_text(path, model.model_dump_json(indent=1))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text as a file, whole or not at all."""
+    """Write a text to a file, completely or not at all."""
     write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write bytes to a file, completely or not at all."""
     beside = path.with_name(f".{path.name}.part")
     beside.unlink(missing_ok=True)
     try:
-        with beside.open("xb") as file:
+        with beside.open("xb") as file:  # "x": never through a link that stands in this place
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            os.fsync(file.fileno())  # or a power loss could leave an empty file
         beside.replace(path)
     except OSError:
         beside.unlink(missing_ok=True)
@@ -278,7 +281,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def sync(folder: Path) -> None:
-    """Have a folder's new names on disk, where a folder can be synchronised."""
+    """Flush a folder's new names to disk, where the file system can do that."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):
@@ -288,36 +291,36 @@ def sync(folder: Path) -> None:
 
 
 def opened(path: Path) -> IO[bytes]:
-    """Open a plain file of a run. What else may be there, a link, a pipe, a device, is not opened.
+    """Open a regular file of a run, but no link, pipe or device.
 
     Raises:
-        OSError: there is none.
+        OSError: there is no such file.
     """
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise OSError(errno.EINVAL, "not a plain file", str(path))
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     return file
 
 
 def readable(paths: Iterable[Path], kind: type[M]) -> Iterator[M]:
-    """What can be read of these files of ours, in the order of their names. The others can be made again."""
+    """Yield the valid files among these, ordered by name. The others can be made again."""
     for path in sorted(paths):
         with contextlib.suppress(UsageError):
             yield read(path, kind)
 
 
 def read(path: Path, kind: type[M]) -> M:
-    """Read a file of ours.
+    """Read and validate a file of a run.
 
     Raises:
-        UsageError: it is not there, or is not what it should be.
+        UsageError: the file is missing or invalid.
     """
     try:
         with opened(path) as file:
             content = file.read(LARGEST + 1)
         if len(content) > LARGEST:
-            raise UsageError(f"{path} is larger than {LARGEST >> 20} MiB, which no file of ours is")
+            raise UsageError(f"{path} is larger than {LARGEST >> 20} MiB, the most for a file of a run")
         return kind.model_validate_json(content)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error

@@ -1,8 +1,8 @@
-"""One job from spawn to reaping: feed it, read its events, hold it to its deadline, leave nothing running.
+"""Supervision of one job, from spawn to reaping: feed it, read its events, enforce its deadline, leave nothing running.
 
-The only Popen of the project, for installers as well. For a job it waits in one selector over the worker's events, the
-worker's end, the signals and keys that stop a sweep, the deadlines, and a look from outside once a second; between
-these the parent uses no CPU at all.
+The project's only Popen is here, for installers as well. One selector waits for the worker's events, its end, and the
+signals and keys that stop a sweep. It also waits for deadlines and for a check from outside once a second. Between
+these the parent uses no CPU.
 """
 
 import contextlib
@@ -32,30 +32,31 @@ from schemas.event import Event
 from schemas.limits import Limits
 
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+# Limits on a worker's output, so that a runaway worker cannot exhaust the parent's memory.
 LONGEST_LINE = 16 << 20
 LONGEST_TALK = 64 << 20
+# A job sends some dozens of events; a parsed one takes more memory than its bytes on the pipe.
 MOST_EVENTS = 10_000
-"""A job has some dozens; each takes more room here than it took on its way."""
 
 USUAL = Limits()
+# The time that a process group has after SIGINT, and again after SIGTERM, before the next, harder signal.
 GRACE_S = 0.5
-"""After each of interrupt and terminate, a process group has so long before the next, harder signal."""
 
+# A running job is checked once a second, or less often: the checks may take one per cent of a core.
 LOOK_S = 1.0
 LOOKING_SHARE = 0.01
-"""A running job is looked at from outside once a second, or so seldom that it takes one per cent of a core."""
 
 How = Literal["ended", "timeout", "garbled", "limit", Wish]
+# Called about once a second while the worker runs; LimitReached ends the job.
 Look = Callable[[], None]
-"""Called with the worker's process id about once a second while it runs; LimitReached ends the job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a job ended, and all it said. `status` is negative for a signal, as subprocess has it.
+    """The end of a job and all its events. `status` is negative for a signal, as in subprocess.
 
-    `hunger` is what the kernel's want of memory had to do with a SIGKILL that did not come from here, `memory` what the
-    limit of memory held for, `group` what a control group of the job's own counted.
+    `hunger` tells how a SIGKILL that this program did not send relates to memory running out. `memory` is the scope of
+    the memory limit, `group` the counts of the job's cgroup.
     """
 
     how: How
@@ -70,7 +71,7 @@ class Ending:
 
 
 class Garbled(Exception):
-    """What came from the worker is no event."""
+    """Output of a worker that is not a valid event."""
 
 
 def run(
@@ -86,8 +87,8 @@ def run(
 ) -> Ending:
     """Run one worker to its end.
 
-    `message` goes to its standard input, which is then closed; events come from its standard output; its standard
-    error goes to the file `log`. Call it from the main thread: the worker dies when the thread that made it ends.
+    The worker reads `message` from its standard input, writes events to its standard output, and its standard error
+    goes to the file `log`. Call it from the main thread: the worker dies when the thread that made it ends.
     """
     start, events, onlooker = time.monotonic_ns(), list[Event](), Onlooker()
     with adopting() as family, opened(log) as log_file, Groups(MARK).leaf(limits) as group:
@@ -115,8 +116,8 @@ def run(
             how, reason = _watch(process, message, deadlines, events, on_event, wishes or Wishes(), look)
         finally:
             _end_group(process)
-            held = process.returncode is None
-            group.empty()
+            held = process.returncode is None  # only its tracer may reap it, although it was sent SIGKILL
+            group.empty()  # finds even descendants that hide from the process tree
             family.end()
             process.poll()
         if how == "ended":
@@ -138,14 +139,14 @@ def complete(
     keep: Sequence[int] = (),
     deadline_s: float | None = None,
 ) -> int | None:
-    """Run a program that is no worker, an installer say, to its end: its status, or None if it was interrupted.
+    """Run a program other than a worker, such as an installer, and return its status, or None if interrupted.
 
-    All that it prints is added to the log, or to `output` what it prints there. It and what it starts are ended with a
-    signal or at the deadline. `keep` are descriptors that it inherits: what is locked through one stays so until it has
-    ended, even if this process is killed meanwhile.
+    Its output is appended to `log`, its standard output to `output` if given. A signal or the deadline ends it and its
+    descendants. It inherits the descriptors `keep`: a lock held through one lasts until the program has ended, even if
+    this process is killed meanwhile.
     """
     with adopting() as family, opened(log, MORE) as said, opened(output or log, MORE) as put:
-        process = subprocess.Popen(  # noqa: S603 (the command is ours)
+        process = subprocess.Popen(  # noqa: S603 (this program builds the command)
             command,
             env={**environment, VARIABLE: MARK},
             start_new_session=True,
@@ -167,17 +168,18 @@ def complete(
     return process.returncode if over or interrupts is None or interrupts.received is None else None
 
 
+# O_NONBLOCK: a pipe in the log's place must fail to open, not wait for a reader.
 ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
 MORE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def opened(log: Path, flags: int = ANEW) -> IO[bytes]:
-    """A file for a log, in the place of any other, or to add to it; no link is followed, and no pipe waited for."""
+    """Open a log to replace or extend it, without following a link or waiting for a pipe."""
     return os.fdopen(os.open(log, flags, 0o644), "wb")
 
 
 def _at_last(bounds: Bounds) -> tuple[How, str]:
-    """What a look shows when all is over: a limit that was met after the last one explains the end."""
+    """Check the limits once more after the end: one that was reached after the last check explains the end."""
     try:
         bounds.look()
     except LimitReached as error:
@@ -196,6 +198,7 @@ def _watch(
 ) -> tuple[How, str]:
     assert process.stdin is not None
     assert process.stdout is not None
+    # A read must not block: a grandchild may hold the pipe open after the worker's end.
     os.set_blocking(process.stdout.fileno(), False)
     lines, feed, outlook = Lines(process.stdout.fileno()), Feed(process.stdin, message), Outlook(look)
     with process.stdout, process.stdin, _ended(process) as end, selectors.DefaultSelector() as selector:
@@ -209,6 +212,7 @@ def _watch(
                 ready = {key.fileobj for key, _ in selector.select(left_s)}
                 if feed.pipe in ready:
                     _feed_on(feed, selector)
+                # Before the check of the end: the last events arrive together with it.
                 for event in lines.read():
                     events.append(event)
                     deadlines.hear(event, time.monotonic_ns())
@@ -224,12 +228,12 @@ def _watch(
         except Garbled as error:
             return "garbled", str(error)
         except LimitReached as error:
-            _signal_group(process.pid, signal.SIGKILL)  # or it would go on while it is asked to leave
+            _signal_group(process.pid, signal.SIGKILL)  # it must not consume more during the grace periods
             return "limit", str(error)
 
 
 def _late(process: "subprocess.Popen[bytes]", deadlines: Deadlines) -> tuple[How, str] | None:
-    """Why a job must end now that has not ended itself; None if it is in time."""
+    """Return why a running job must end now; None if it is in time."""
     if passed := deadlines.passed(time.monotonic_ns()):
         return "timeout", passed + _if_stopped(process)
     return None
@@ -242,29 +246,29 @@ def _feed_on(feed: "Feed", selector: selectors.BaseSelector) -> None:
 
 
 def _if_stopped(process: "subprocess.Popen[bytes]") -> str:
-    """That a process was not slow but stopped, by SIGSTOP or the like; empty if it was not."""
+    """Describe a process that was not slow but stopped, by SIGSTOP or the like; return "" if it was not."""
     with contextlib.suppress(psutil.Error):
         if psutil.Process(process.pid).status() == psutil.STATUS_STOPPED:
-            return ", since something had stopped it (SIGSTOP)"
+            return ", because a signal had stopped it (SIGSTOP)"
     return ""
 
 
 class Outlook:
-    """What is looked at from outside while a job runs, and when next."""
+    """The periodic check of a running job from outside."""
 
     def __init__(self, look: Look) -> None:
         self._look = look
         self._next_s = time.monotonic() + LOOK_S
 
     def left_s(self) -> float:
-        """Until the next look."""
+        """Return the time until the next check, in seconds."""
         return max(0.0, self._next_s - time.monotonic())
 
     def look(self) -> None:
-        """Look, if it is time.
+        """Run the check if it is due.
 
         Raises:
-            LimitReached: a limit of the job is exceeded.
+            LimitReached: the job exceeds a limit.
         """
         start = time.monotonic()
         if start < self._next_s:
@@ -275,7 +279,7 @@ class Outlook:
 
 
 class Feed:
-    """The message on its way to a worker that may never read it."""
+    """The message to a worker, which may never read it."""
 
     def __init__(self, pipe: IO[bytes], message: bytes) -> None:
         os.set_blocking(pipe.fileno(), False)
@@ -283,7 +287,7 @@ class Feed:
         self._rest = memoryview(message)
 
     def done(self) -> bool:
-        """Write what the pipe takes now; whether that was all there was to write."""
+        """Write what the pipe accepts now, and tell whether the message is finished."""
         try:
             self._rest = self._rest[os.write(self.pipe.fileno(), self._rest) :]
         except BlockingIOError:
@@ -294,7 +298,7 @@ class Feed:
 
 
 class Lines:
-    """Events from a descriptor that does not block: whole lines of bounded length, each valid."""
+    """Events read from a descriptor that does not block: valid lines of bounded length."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -304,10 +308,10 @@ class Lines:
         self._count = 0
 
     def read(self) -> Iterator[Event]:
-        """All events that have arrived whole.
+        """Yield the events that have arrived completely.
 
         Raises:
-            Garbled: a line is no event, or too long, or all together are too much.
+            Garbled: a line is invalid or too long, or the output is too large in total.
         """
         for chunk in self._chunks():
             self._total += len(chunk)
@@ -315,6 +319,7 @@ class Lines:
             whole: list[bytearray] = []
             if b"\n" in chunk:
                 *whole, self._rest = self._rest.split(b"\n")
+            # Checked before parsing, since a line may never end.
             if self._total > LONGEST_TALK or len(self._rest) > LONGEST_LINE:
                 raise Garbled(
                     f"the worker sent more than {LONGEST_TALK if self._total > LONGEST_TALK else LONGEST_LINE} bytes"
@@ -338,13 +343,13 @@ class Lines:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"])) or "the line"
             raise Garbled(
-                f"the worker sent what is no event ({place}: {first['msg']}): {bytes(line[:80])!r}"
+                f"the worker sent an invalid event ({place}: {first['msg']}): {bytes(line[:80])!r}"
             ) from error
 
 
 @contextlib.contextmanager
 def _ended(process: "subprocess.Popen[bytes]") -> Iterator[int]:
-    """A descriptor that becomes readable when the process has ended, even while a grandchild holds its pipes."""
+    """Provide a descriptor that becomes readable at the end of the process, even while a grandchild holds its pipes."""
     descriptor = os.pidfd_open(process.pid)
     try:
         yield descriptor
@@ -353,7 +358,7 @@ def _ended(process: "subprocess.Popen[bytes]") -> Iterator[int]:
 
 
 def _end_group(process: "subprocess.Popen[bytes]") -> None:
-    """End whatever is left of the worker's process group: interrupt, wait, terminate, wait, kill."""
+    """End the rest of the worker's process group: interrupt, wait, terminate, wait, kill."""
     for number in (signal.SIGINT, signal.SIGTERM):
         if process.poll() is not None:
             break

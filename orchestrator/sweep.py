@@ -1,4 +1,4 @@
-"""Runs a plan block by block: launch, judge, store, publish; and knows when to stop."""
+"""The run of a plan, block by block: launch, classify, store, publish, and decide when to stop."""
 
 import time
 from collections import Counter
@@ -22,7 +22,7 @@ from schemas.record import ExportRecord, Host, JobRecord
 
 @dataclass(frozen=True, slots=True)
 class BlockStarted:
-    """A block begins, with these cells in this order."""
+    """A block starts, with these cells in this order."""
 
     block: int
     order: Sequence[Cell]
@@ -30,7 +30,7 @@ class BlockStarted:
 
 @dataclass(frozen=True, slots=True)
 class JobStarted:
-    """A job begins."""
+    """A job starts."""
 
     spec: JobSpec
 
@@ -51,35 +51,35 @@ class JobEnded:
 
 @dataclass(frozen=True, slots=True)
 class JobKept:
-    """A job of an earlier part of this run, whose record was on disk already."""
+    """A job of an earlier part of this run, restored from its record on disk."""
 
     record: JobRecord
 
 
 @dataclass(frozen=True, slots=True)
 class SweepPaused:
-    """No job is begun until the user says so."""
+    """The user has paused the sweep: no job starts until it continues."""
 
 
 @dataclass(frozen=True, slots=True)
 class SweepContinued:
-    """The user has said so, after so many seconds."""
+    """The sweep continues after a pause of `paused_s` seconds."""
 
     paused_s: float
 
 
 SweepEvent = BlockStarted | JobStarted | JobSaid | JobEnded | JobKept | SweepPaused | SweepContinued
-LOST = "the orchestrator ended before it could write down what became of this job"
+LOST = "the orchestrator ended before it could record the outcome of this job"
 Enough = Callable[[Sequence[JobRecord], int], bool]
 Make = Callable[[JobSpec, Callable[[Event], None]], ExportRecord]
 
 
 @dataclass
 class Sweep:
-    """One sweep in progress. `enough` says from the records whether the precision is reached after a block.
+    """One sweep in progress. `enough` decides from the records whether a block has reached the precision.
 
-    `earlier` are the records of a run that is resumed. They are gone through as if their jobs were run now, so that
-    whatever follows from them does again: orders, numbers of calls, cells that are dropped, the budget spent.
+    `earlier` holds the records of a run that is resumed. They are replayed as if their jobs ran now. So orders, numbers
+    of calls, dropped cells and the spent budget are the same again.
     """
 
     plan: Plan
@@ -103,7 +103,7 @@ class Sweep:
     _paused_s: float = 0.0
 
     def run(self) -> str:
-        """Run until precision, budget, number of blocks or a signal ends it, and say which, in words."""
+        """Run until precision, budget, number of blocks or a signal ends it, and return which, in words."""
         stopped = self._measured()
         if self.plan.spec.profile and not self.stopped_early:
             self._profile()
@@ -111,17 +111,18 @@ class Sweep:
 
     @property
     def stopped_early(self) -> bool:
-        """Whether a signal or its user wants the sweep to end."""
+        """True once a signal or the user has asked the sweep to end."""
         return self.interrupts.received is not None or self.keys.stopping
 
     def _now_s(self) -> float:
-        """By a clock that stands still while the sweep is paused."""
+        """Return the time on a clock that stands still while the sweep is paused."""
         return self.clock() - self._paused_s
 
     def _measured(self) -> str:
         stop = self.plan.spec.stop
         self._record_refused()
         begun = {record.spec.block for record in self.earlier}
+        # Earlier jobs of a resumed run count against the budget.
         start, longest = self._now_s() - took_s(self.earlier), 0.0
         if not self._prepared():
             return self._interruption()
@@ -133,6 +134,7 @@ class Sweep:
             if not cells:
                 return "no cell was left that could be measured"
             began = self._now_s()
+            # A resumed block is finished even beyond the budget; a new one starts only if it should fit.
             if block > 1 and block not in begun and began - start + longest > stop.budget:
                 return f"the budget of {stop.budget:g} s was used up"
             if not self._block(block, cells):
@@ -141,7 +143,7 @@ class Sweep:
             longest = max(longest, self._now_s() - began + kept_s)
             if self.enough(self.records, block):
                 if block >= LOOKS[-1]:
-                    return f"{block} blocks were run, the most that its intervals are made for"
+                    return f"{block} blocks were run, the most for which the intervals are valid"
                 return f"every ratio's interval is within {stop.precision:.1%} of its estimate"
         return f"all {stop.blocks} blocks were run"
 
@@ -149,10 +151,10 @@ class Sweep:
         received = self.interrupts.received
         if received is not None:
             return f"stopped by {received.name}"
-        return "stopped by its user" if self.keys.stopping else "a job was interrupted"
+        return "stopped by the user" if self.keys.stopping else "a job was interrupted"
 
     def _begin(self, spec: JobSpec) -> None:
-        """A job begins, if need be after a pause."""
+        """Announce a job, after a pause if the user wants one."""
         if self.keys.paused:
             self.publish(SweepPaused())
             began = self.clock()
@@ -162,9 +164,9 @@ class Sweep:
         self.publish(JobStarted(spec))
 
     def _prepared(self) -> bool:
-        """Have made, before the first block, what cells must give and what they load; False if it was interrupted.
+        """Make the expected results and artefacts of all cells before the first block; return False if interrupted.
 
-        A cell for which that failed has the failure as its own record, and is not run.
+        If that fails for a cell, the failure becomes its only record, and the cell is not run.
         """
         every = exports.Exports(self.launcher, self.store, self.host, self.plan.environments)
         for position, cell in enumerate(self.plan.runnable):
@@ -179,7 +181,7 @@ class Sweep:
         return True
 
     def _profile(self) -> None:
-        """Look at each cell that was measured, once. Nothing of that counts."""
+        """Profile each measured cell once. Profiles never count as measurements."""
         every = profiles.Profiles(self.launcher, self.store, self.host)
         measured = {record.spec.cell.id for record in self.records if record.outcome == "measured"}
         for position, cell in enumerate(self.plan.runnable):
@@ -189,7 +191,7 @@ class Sweep:
                 every.profile(spec, lambda event: self.publish(JobSaid(event)))
 
     def _made(self, job: JobSpec, maker: JobSpec, make: Make, made: dict[str, Artefact]) -> bool:
-        """Have made by another job what a cell's jobs need, or drop the cell; False if it was interrupted."""
+        """Make in another job what a cell's jobs need, or drop the cell; return False if interrupted."""
         self._begin(maker)
         record = make(maker, lambda event: self.publish(JobSaid(event)))
         if record.outcome == "interrupted" or self.stopped_early:
@@ -202,19 +204,20 @@ class Sweep:
         return True
 
     def _job(self, cell: Cell, block: int, position: int) -> JobSpec:
-        """One job of the plan, with what was made for it."""
+        """Return one job of the plan with its artefact and expected results."""
         spec, name = self.plan.job(cell, block, position, self._calls.get(cell.id)), cell.id
         return spec.model_copy(update={"artefact": self._artefacts.get(name), "expected": self._expected.get(name)})
 
     def _fill_caches(self) -> None:
-        """Let each cell with a warm cache run once, as block 0, whose records are kept and never counted."""
+        """Run each cell with a warm cache once, as block 0, whose records are kept but never counted."""
         for position, cell in enumerate(self.plan.to_fill):
             if not self.stopped_early and cell.id not in self._dropped:
+                # A new attempt number, or a resumed run would overwrite its first record.
                 before = [each for each in self.earlier if (each.spec.block, each.spec.cell.id) == (0, cell.id)]
                 self.job(self._job(cell, 0, position).model_copy(update={"attempt": following(before)}))
 
     def _block(self, block: int, cells: Sequence[Cell]) -> bool:
-        """Run one block; False if it was interrupted."""
+        """Run one block; return False if interrupted."""
         order = self.plan.order(cells, block)
         self.publish(BlockStarted(block, order))
         for position, cell in enumerate(order):
@@ -226,7 +229,7 @@ class Sweep:
         return True
 
     def _attempts(self, spec: JobSpec) -> JobRecord:
-        """Run one job until an attempt stands; its last record."""
+        """Run one job until it needs no further attempt, and return its last record."""
         attempts = self._recalled(spec)
         while not attempts or once_more(attempts):
             attempts.append(self.job(spec.model_copy(update={"attempt": following(attempts)})))
@@ -236,7 +239,10 @@ class Sweep:
         return attempts[-1]
 
     def _recalled(self, spec: JobSpec) -> list[JobRecord]:
-        """The attempts that were made at a job before this run was resumed."""
+        """Restore the attempts at a job from before this run was resumed.
+
+        A log without a record shows that the orchestrator was lost during the job.
+        """
         same = (spec.block, spec.cell.id)
         found = [record for record in self.earlier if (record.spec.block, record.spec.cell.id) == same]
         found.sort(key=lambda record: record.spec.attempt)
@@ -249,7 +255,7 @@ class Sweep:
         return found
 
     def _lost(self, spec: JobSpec) -> JobRecord:
-        """The record of a job of which only the log is there."""
+        """Return the record of a job that has left only its log."""
         judgement = judge.Judgement("orchestrator-lost", LOST)
         return JobRecord(
             spec=spec, outcome=judgement.outcome, reason=judgement.reason, advice=judgement.advice, host=self.host
@@ -277,7 +283,7 @@ class Sweep:
         return self._keep(record)
 
     def _most(self, spec: JobSpec, report: Report | None) -> Ceiling | None:
-        """The most that any job of this dtype and number of threads was seen to do, this one included."""
+        """Return the highest rates measured with this dtype and number of threads, this job included."""
         same = (spec.cell.dtype, spec.cell.threads)
         if report is not None:
             self._ceilings[same] = judge.higher(self._ceilings.get(same), report.ceiling)
@@ -294,7 +300,7 @@ class Sweep:
         self._most(record.spec, record.report)
 
     def _conclude(self, record: JobRecord) -> None:
-        """Take the consequences of a job's last attempt for the jobs to come."""
+        """Apply the consequences of a job's last attempt to later jobs."""
         cell = record.spec.cell.id
         if record.report is not None and record.outcome == "measured":
             self._calls.setdefault(cell, record.report.calls)
@@ -306,7 +312,7 @@ class Sweep:
             self._dropped |= {each.id for each in self.plan.cells if is_same(each, record.spec.cell)}
 
     def _record_refused(self) -> None:
-        """A cell that cannot run here has its one record too."""
+        """Write the single record of each cell that cannot run here."""
         for position, cell in enumerate(self.plan.cells):
             if reason := self.plan.refused.get(cell.id):
                 spec = self.plan.job(cell, 1, position, None)
@@ -320,10 +326,10 @@ class Sweep:
 
 
 def is_same(one: Cell, other: Cell) -> bool:
-    """Whether two cells are the same but that one may be the other's clone."""
+    """Return whether two cells are the same or clones of each other."""
     return one.model_copy(update={"replica": other.replica}) == other
 
 
 def took_s(records: Iterable[JobRecord]) -> float:
-    """What these jobs took together, in seconds."""
+    """Return the total duration of these jobs in seconds."""
     return sum(record.outside.spawn_to_end_ns / 1e9 for record in records if record.outside is not None)

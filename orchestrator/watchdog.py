@@ -1,10 +1,10 @@
-"""Ends what an orchestrator leaves behind when it is killed: a program of its own, with the standard library only.
+"""A separate program, of the standard library only, that cleans up after a killed orchestrator.
 
-A worker dies with its parent by the kernel's hand; what the worker has started does not. So each orchestrator has one
-such watchdog, which sleeps until its standard input ends. The first line there is the mark that every process of
-every job carries in its environment, and every control group and temporary folder of a job in its name. If nothing
-follows it, the orchestrator was killed, and all that carry the mark are, or are removed. The folder in which temporary
-folders are made is its argument.
+The kernel kills a worker together with its parent, but not the worker's children. So each orchestrator starts one
+watchdog, which sleeps until its standard input ends. The first line of its input is the mark. Every process of every
+job carries it in its environment, and every cgroup and temporary folder of a job in its name. If nothing follows the
+mark, the orchestrator was killed, and the watchdog kills or removes everything with the mark. Its argument is the
+folder of the temporary folders.
 """
 
 import contextlib
@@ -15,9 +15,8 @@ import time
 from collections.abc import Iterator
 
 VARIABLE = "PLUMBLINE_FAMILY"
+# Names of cgroups and temporary folders start so; the mark follows, then for a job the orchestrator's id and a number.
 PREFIX = "plumbline-"
-"""Of the names of control groups and temporary folders; the mark follows, and for a group of a job the orchestrator's
-process id and a number."""
 
 GROUPS = "/sys/fs/cgroup"
 RELEASED = "released\n"
@@ -27,14 +26,14 @@ PAUSE_S = 0.01
 
 
 def end_all(mark: str, temporary: str) -> None:
-    """End or remove whatever carries this mark."""
-    end_groups(mark)
+    """Kill or remove everything with this mark."""
+    end_groups(mark)  # first: a process there may have discarded its environment with the mark
     end_marked(mark)
     remove_folders(mark, temporary)
 
 
 def marked(mark: str) -> list[int]:
-    """The processes that were started with this mark in their environment, and may be looked into."""
+    """Return the readable processes with this mark in their environment."""
     wanted, found = f"{VARIABLE}={mark}".encode(), []
     for name in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 (pathlib would be half of the start-up)
         with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:  # noqa: PTH123
@@ -44,7 +43,7 @@ def marked(mark: str) -> list[int]:
 
 
 def end_marked(mark: str) -> None:
-    """Kill them, and those that they start meanwhile, until there are none."""
+    """Kill the processes with this mark, and those that they start meanwhile, until none is left."""
     for _ in range(ATTEMPTS):
         found = [pid for pid in marked(mark) if pid != os.getpid()]
         if not found:
@@ -54,12 +53,12 @@ def end_marked(mark: str) -> None:
 
 
 def folder_prefix(mark: str) -> str:
-    """How the names of its temporary folders begin: short, since paths of sockets are below them."""
+    """Return the prefix of temporary folders: short, because they hold sockets, whose paths are limited."""
     return f"{PREFIX}{mark[:12]}-"
 
 
 def remove_folders(mark: str, root: str) -> None:
-    """Remove the temporary folders with this mark. No link is followed."""
+    """Remove the temporary folders with this mark, without following links."""
     import shutil  # noqa: PLC0415 (most watchdogs never need it)
 
     for name in os.listdir(root):  # noqa: PTH208
@@ -68,7 +67,7 @@ def remove_folders(mark: str, root: str) -> None:
 
 
 def end_groups(mark: str, root: str = GROUPS) -> None:
-    """Kill all that is in the control groups with this mark, wherever these are, and remove them."""
+    """Kill all processes in the cgroups with this mark, at any depth, and remove these cgroups."""
     found = [f"{path}/{name}" for path, names, _ in os.walk(root) for name in names if name.startswith(PREFIX + mark)]
     homes = [group for group in found if group.endswith(mark)]
     for group in found:
@@ -79,7 +78,7 @@ def end_groups(mark: str, root: str = GROUPS) -> None:
 
 
 def end(group: str) -> None:
-    """Kill all that is in a control group, and remove it; again, if something has joined it meanwhile."""
+    """Kill all processes in a cgroup and remove it; try again if one has joined meanwhile."""
     for _ in range(TRIES):
         if not empty(group) or remove(group):
             return
@@ -87,8 +86,8 @@ def end(group: str) -> None:
 
 
 def empty(group: str) -> bool:
-    """Kill all that is in a control group and in those below it; whether nobody is left there."""
-    write(f"{group}/pids.max", "0")  # from now on nothing is started there
+    """Kill all processes in a cgroup and below it; return whether none is left."""
+    write(f"{group}/pids.max", "0")  # no new process can start there
     write(f"{group}/cgroup.kill", "1")
     for _ in range(ATTEMPTS):
         found = [pid for path, _, _ in os.walk(group) for pid in members(path)]
@@ -100,7 +99,7 @@ def empty(group: str) -> bool:
 
 
 def remove(group: str) -> bool:
-    """Remove an empty control group and those below it; whether it is gone."""
+    """Remove an empty cgroup and those below it; return whether it is gone."""
     for path, _, _ in os.walk(group, topdown=False):
         with contextlib.suppress(OSError):
             os.rmdir(path)  # noqa: PTH106
@@ -108,7 +107,7 @@ def remove(group: str) -> bool:
 
 
 def leave(home: str) -> None:
-    """Move all that is in an orchestrator's own group to the one around it, which hands on no controllers any more."""
+    """Move all processes of an orchestrator's own cgroup to its parent, which then delegates no controllers."""
     around, _, _ = home.rpartition("/")
     write(f"{around}/cgroup.subtree_control", "-memory -pids")
     for pid in members(home):
@@ -117,13 +116,13 @@ def leave(home: str) -> None:
 
 
 def members(group: str) -> Iterator[int]:
-    """The processes of a control group; 0 stands for one that cannot be seen from here."""
+    """Yield the processes of a cgroup, without those that are invisible here, which the kernel lists as 0."""
     with contextlib.suppress(OSError), open(f"{group}/cgroup.procs") as file:  # noqa: PTH123
         yield from filter(None, map(int, file.read().split()))
 
 
 def write(path: str, text: str) -> bool:
-    """Write to a file of the kernel's that is there; whether it was taken."""
+    """Write to an existing file of the kernel; return whether the kernel accepted it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_WRONLY)
         try:
@@ -134,14 +133,14 @@ def write(path: str, text: str) -> bool:
 
 
 def kill(pids: list[int]) -> None:
-    """Kill these processes, as far as they are there and may be."""
+    """Kill these processes; ignore those that are gone or not permitted."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
 
 
 def main() -> None:
-    """Wait for the orchestrator's end, which no signal to its terminal may forestall."""
+    """Wait for the orchestrator's end, undisturbed by signals to its terminal, and clean up if it was killed."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     mark = sys.stdin.readline().strip()

@@ -1,4 +1,4 @@
-"""A job launched, with what its parent saw of it."""
+"""The launch of one job, with its parent's observations."""
 
 import os
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from schemas.record import Outside
 
 
 def launched(launcher: Launcher, spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> tuple[Ending, Outside]:
-    """Run one job to its end: how that was, and what was seen from outside."""
+    """Run one job to its end, and return how it ended and what the parent observed."""
     started, load = datetime.now().astimezone().isoformat(timespec="milliseconds"), os.getloadavg()[0]
     ending = launcher(spec, log, on_event)
     return ending, judge.outside(ending, started, load)

@@ -1,4 +1,4 @@
-"""What the user of a sweep may want of the job that runs: that it ends now."""
+"""Requests of the user to end the running job: by a signal to this process, or by a key."""
 
 import selectors
 from collections.abc import Collection
@@ -13,13 +13,13 @@ Wish = Literal["skipped", "interrupted"]
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """Signals to this process, and keys of its terminal, as far as there are any."""
+    """The sources of stop requests: signals to this process and keys of its terminal, if present."""
 
     interrupts: Interrupts | None = None
     keys: Keys | None = None
 
     def register(self, selector: selectors.BaseSelector) -> None:
-        """Have the selector wake up for them."""
+        """Register the sources with a selector."""
         if self.interrupts is not None:
             selector.register(self.interrupts, selectors.EVENT_READ)
         if self.keys is not None:
@@ -28,7 +28,7 @@ class Wishes:
                 selector.register(self.keys, selectors.EVENT_READ)
 
     def read(self, ready: Collection[object], selector: selectors.BaseSelector) -> None:
-        """Take in keys, if any was pressed."""
+        """Read the pressed keys, if there are any."""
         if self.keys is not None and self.keys in ready:
             descriptor = self.keys.fileno()
             self.keys.read()
@@ -36,11 +36,11 @@ class Wishes:
                 selector.unregister(descriptor)
 
     def of_end(self) -> tuple[Wish, str] | None:
-        """Why the job must end now; None if nobody wants that."""
+        """Return why the job must end now; None if there is no request."""
         if self.interrupts is not None and self.interrupts.received is not None:
             return "interrupted", f"the sweep was stopped by {self.interrupts.received.name}"
         if self.keys is not None and self.keys.stopping:
-            return "interrupted", "the sweep was stopped by its user"
+            return "interrupted", "the user stopped the sweep"
         if self.keys is not None and self.keys.skipping:
-            return "skipped", "its user skipped its cell"
+            return "skipped", "the user skipped this cell"
         return None

@@ -1,9 +1,9 @@
-"""Which workloads there are: those of the catalog, those that installed distributions add, and a user's own folders.
+"""Registry of workloads: those of the catalog, those that installed distributions add, and a user's folders.
 
-A distribution adds one by an entry point of the group `plumbline.workloads` that loads to a catalog entry, a
-`schemas.workloads.Workload` whose `module` is the package that holds `reference.py` and the implementations; the entry
-has to stand in a module that imports no framework. A folder is named by its path, and of it `workload.toml` alone is
-read. The code of a workload is run in workers, and never here.
+A distribution adds one by an entry point of the group `plumbline.workloads`. It loads to a catalog entry, a
+`schemas.workloads.Workload` whose `module` is the package with `reference.py` and the implementations. The entry's
+own module must not import a framework. A folder is named by its path, and only its `workload.toml` is read. A
+workload's code runs in workers, never here.
 """
 
 import dataclasses
@@ -26,31 +26,32 @@ from schemas.workloads import WORKLOADS, Parameter, Workload, WorkloadFile
 
 GROUP = "plumbline.workloads"
 REFERENCE = "reference"
-WRITE_ONE = "`python -m orchestrator new-workload NAME` writes a folder that has all it needs"
+WRITE_ONE = "`python -m orchestrator new-workload NAME` writes a complete one"
 
 
 @functools.cache
 def known() -> Mapping[str, Workload]:
-    """Every workload by name: our own first, then those that are installed here."""
+    """Return every workload by name: the catalog's first, then the installed ones."""
     return among(metadata.entry_points(group=GROUP))
 
 
 def among(points: Iterable[metadata.EntryPoint]) -> Mapping[str, Workload]:
-    """Our own workloads, and those of these entry points in the order of their names.
+    """Merge the catalog's workloads with those of these entry points, in the order of their names.
 
     Raises:
-        UsageError: what a distribution adds is no workload, or one whose name is taken.
+        UsageError: an entry is not a workload, or its name is taken.
     """
     return beside(WORKLOADS, points, Workload)
 
 
 def named(texts: Iterable[str]) -> dict[str, Workload]:
-    """The workloads that these texts name, each under what stands before its parameters: a name, or a path.
+    """Resolve the workloads of these texts, by the name or path that stands before the parameters.
 
     Raises:
-        UsageError: there is no such workload or folder, or it is not what one has to be.
+        UsageError: a workload or folder does not exist, or is invalid.
     """
     found = {head: workload_of(head) for head in dict.fromkeys(text.partition(":")[0] for text in texts)}
+    # A plan keeps workloads by name, so two folders of one name would be mixed.
     homes: dict[str, str] = {}
     for workload in found.values():
         if (other := homes.setdefault(workload.name, workload.folder)) != workload.folder:
@@ -61,7 +62,7 @@ def named(texts: Iterable[str]) -> dict[str, Workload]:
 
 
 def workload_of(head: str) -> Workload:
-    """The workload of a name, or in a folder."""
+    """Resolve one workload from a name or a folder."""
     if is_path(head, Path.cwd()):
         return at(Path(head))
     if head not in known():
@@ -71,12 +72,12 @@ def workload_of(head: str) -> Workload:
 
 
 def is_path(head: str, beside: Path) -> bool:
-    """Whether this names a folder, as seen from another: it has a separator, or is one and no known name."""
+    """Return True if a text names a folder, seen from another: it has a separator, or is one and no known name."""
     return bool(head) and head not in known() and (os.sep in head or is_folder(beside.joinpath(head)))
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is a folder; under a name that no folder can have there is none."""
+    """Return True if a folder exists; False also for a name that no folder can have."""
     try:
         return path.is_dir()
     except OSError:
@@ -84,13 +85,13 @@ def is_folder(path: Path) -> bool:
 
 
 def absolute(text: str, beside: Path) -> str:
-    """What names a workload, with its path as seen from this folder made absolute; a name is left alone."""
+    """Make the path that names a workload absolute, as seen from this folder; leave a name alone."""
     head, colon, given = text.partition(":")
     return f"{beside.joinpath(Path(head).expanduser()).resolve()}{colon}{given}" if is_path(head, beside) else text
 
 
 def placed(said: dict[str, Any], beside: Path) -> dict[str, Any]:
-    """What a sweep file in this folder says, with the paths of workloads made absolute: it may be resumed anywhere."""
+    """Make the paths of workloads in a sweep file absolute, so that it can be resumed from anywhere."""
     axes = said.get("axes", {})
     if "workloads" in axes:
         axes["workloads"] = [absolute(text, beside) for text in axes["workloads"]]
@@ -101,10 +102,10 @@ def placed(said: dict[str, Any], beside: Path) -> dict[str, Any]:
 
 
 def at(path: Path) -> Workload:
-    """The workload in a folder.
+    """Load the workload in a folder.
 
     Raises:
-        UsageError: there is no folder, no `workload.toml` or `reference.py` in it, or they say what cannot be.
+        UsageError: the folder, its `workload.toml` or its `reference.py` is missing, or their content is invalid.
     """
     folder = path.expanduser().resolve()
     if not is_folder(folder):
@@ -112,7 +113,7 @@ def at(path: Path) -> Workload:
     file, reference = folder.joinpath(FILE), folder.joinpath(f"{REFERENCE}.py")
     for needed in (file, reference):
         if not needed.is_file():
-            raise UsageError(f"{folder} is no workload: it has no {needed.name}; {WRITE_ONE}")
+            raise UsageError(f"{folder} is not a workload: it has no {needed.name}; {WRITE_ONE}")
     said = Said(file, checked(file, WorkloadFile))
     return Workload(
         name=said.name(),
@@ -127,29 +128,29 @@ def at(path: Path) -> Workload:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Said:
-    """What a `workload.toml` says, and what of it cannot be."""
+    """Content of a `workload.toml`, with checks beyond its schema."""
 
     file: Path
     content: WorkloadFile
 
     def name(self) -> str:
-        """Its own, or that of its folder."""
+        """Return its name, or that of its folder."""
         name = self.content.name or self.file.parent.name
         if not re.fullmatch(NAME, name):
-            raise UsageError(f"{self.file}: {name!r} is no name of a workload; say a `name` of a-z, 0-9, _ and -")
+            raise UsageError(f"{self.file}: {name!r} is not a valid workload name; set a `name` of a-z, 0-9, _ and -")
         if name in known():
-            raise UsageError(f"{self.file}: there is a workload {name} already; say another `name`")
+            raise UsageError(f"{self.file}: the workload {name} exists already; set another `name`")
         return name
 
     def parameters(self) -> tuple[Parameter, ...]:
-        """Its sizes."""
+        """Return its parameters."""
         for name, size in self.content.parameters.items():
             if size.default < size.minimum:
                 raise self._wrong("parameters", name, "default", f"{size.default} is below its minimum, {size.minimum}")
         return tuple(Parameter(name=name, **dict(size)) for name, size in self.content.parameters.items())
 
     def presets(self) -> dict[str, dict[str, int]]:
-        """Its sizes by name."""
+        """Return its presets."""
         sizes = self.content.parameters
         for preset, chosen in self.content.presets.items():
             if preset in sizes:
@@ -162,8 +163,9 @@ class Said:
         return self.content.presets
 
     def reference(self) -> str:
-        """The framework whose implementation is the reference; empty: the functions of `reference.py`."""
+        """Return the framework whose implementation is the reference; empty: the functions of `reference.py`."""
         name = self.content.reference
+        # A framework that runs exported models or a borrowed implementation has none to refer to.
         able = [each.name for each in frameworks().values() if not each.exporter and not each.implementation]
         if name and name not in able:
             raise self._wrong("reference", "", "", str(unknown("framework", name, able)))
@@ -177,7 +179,7 @@ class Said:
 
 
 def code(folder: Path) -> str:
-    """The hash of a folder's code."""
+    """Hash the code in a folder."""
     try:
         return hashed(folder)
     except Unreadable as error:
@@ -185,10 +187,11 @@ def code(folder: Path) -> str:
 
 
 def home_of(workload: Workload) -> Path | None:
-    """The folder of a workload that is not ours."""
+    """Find the folder of a foreign workload; None for any other."""
     if not workload.module:
         return Path(workload.folder) if workload.folder else None
     try:
+        # This may import the parent package, but not the workload's own code.
         found = importlib.util.find_spec(workload.module)
     except ImportError:
         found = None
@@ -198,10 +201,10 @@ def home_of(workload: Workload) -> Path | None:
 
 
 def lacks(workload: Workload, framework: Framework) -> str:
-    """Why a framework cannot run a workload that is not ours; empty if it may try, as it always may with ours."""
+    """Explain why a framework cannot run a foreign workload; empty if it may try, as it may try any other."""
     home, file = home_of(workload), f"{framework.implementation or framework.exporter or framework.name}.py"
     if home is None:
         return ""
     if framework.implementation == REFERENCE and workload.reference:
         return f"{workload.name} has no formulas in NumPy: its reference is {workload.reference} in float64"
-    return "" if home.joinpath(file).is_file() else f"{workload.name} has no {file}: nobody has written one in {home}"
+    return "" if home.joinpath(file).is_file() else f"{workload.name} has no {file}; write one in {home}"

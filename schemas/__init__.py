@@ -1,1 +1,1 @@
-"""The language that the orchestrator and its workers speak: data without behaviour."""
+"""The data models that the orchestrator and its workers exchange, without behaviour."""

@@ -1,4 +1,4 @@
-"""Artefact: what one process hands to another."""
+"""Artefact: a file that one process hands to another."""
 
 from pydantic import Field
 
@@ -6,9 +6,9 @@ from schemas.base import Model, NonNegativeInt, PositiveInt
 
 
 class Artefact(Model):
-    """A model as one file, written by one process to be run in another."""
+    """A file that one process writes for another to read, such as a saved model."""
 
-    path: str = Field(description="absolute, on the machine that wrote it")
+    path: str = Field(description="absolute path on the machine that wrote it")
     sha256: str
     size_bytes: PositiveInt
-    written_ns: NonNegativeInt = Field(default=0, description="what writing it took, in nanoseconds")
+    written_ns: NonNegativeInt = Field(default=0, description="nanoseconds spent on writing it")

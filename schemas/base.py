@@ -1,25 +1,27 @@
-"""What every schema shares: frozen, unknown fields refused, numbers that a computer can hold, and one version."""
+"""The base of every schema: frozen models without unknown fields, bounded integers, and one schema version."""
 
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 SCHEMA_VERSION = 1
+
+# JSON has no largest integer, but integers from outside are divided, printed and put into file names.
 LARGEST = (1 << 63) - 1
-"""JSON knows no largest number; what is read from outside is then divided, printed and made into file names."""
 
 NonNegativeInt = Annotated[int, Field(ge=0, le=LARGEST)]
 PositiveInt = Annotated[int, Field(ge=1, le=LARGEST)]
 
 
 class Model(BaseModel):
-    """A value: it cannot be changed, and a field that is not declared is refused, as are infinity and NaN."""
+    """An immutable value. Undeclared fields, infinity and NaN are refused."""
 
+    # defer_build: a process builds only the models that it uses.
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, allow_inf_nan=False)
 
 
 class Versioned(Model):
-    """A document that crosses a process or lies on disk, and so says which version it was written in."""
+    """A document that crosses a process boundary or is stored on disk, and therefore states its schema version."""
 
     schema_version: int = SCHEMA_VERSION
 
@@ -27,5 +29,7 @@ class Versioned(Model):
     @classmethod
     def _spoken_here(cls, version: int) -> int:
         if version != SCHEMA_VERSION:
-            raise ValueError(f"written in schema version {version}, and this side speaks {SCHEMA_VERSION}")
+            raise ValueError(
+                f"schema version {version} is not supported, only {SCHEMA_VERSION}; use the Plumbline that wrote it"
+            )
         return version

@@ -1,4 +1,4 @@
-"""What exists: frameworks and their modes, and tasks. Data, one line each."""
+"""The catalog of frameworks, their modes, and tasks, as data."""
 
 from typing import get_args
 
@@ -15,10 +15,9 @@ NAME = r"^[a-z][a-z0-9_-]*$"
 
 
 class Mode(Model):
-    """One way a framework executes. A compiled mode names the mode that it has to beat.
+    """One way in which a framework executes. A compiled mode names the mode that it has to beat, its `sibling`.
 
-    `module` is what a worker imports for it, where that is not the framework's own. A mode is `cached` if what it
-    compiles goes into the framework's caches.
+    `module` is imported by a worker instead of the framework's. `cached`: the framework caches what the mode compiles.
     """
 
     name: str = Field(pattern=NAME)
@@ -27,20 +26,20 @@ class Mode(Model):
     deprecated: str = ""
     module: str = ""
     saves: str = ""
-    """What kind of file it can write its computation to; empty: none, and `unsaved` says why."""
+    """Kind of file that it can save its computation to. Empty: none, for the reason in `unsaved`."""
     suffix: str = ""
     unsaved: str = "it has no graph that could be saved"
     cached: bool = False
     compile_s: NonNegativeFloat = 0.0
-    """Seconds that it takes longer than the framework's `start_s`: for estimates only."""
+    """Seconds that it needs in addition to the framework's `start_s`, for estimates only."""
 
 
 class Framework(Model):
     """A library that executes. `variables` are set before a worker starts; {threads} stands for their number.
 
-    `caches` are variables as well, those of a cold and of a warm compile cache; {cache} stands for a folder that is the
-    job's own when it is cold, and common to all jobs of a cell when it is warm. `module` is what a worker imports, and
-    has the class `Framework`; empty: the file of that name under workers/frameworks.
+    `caches` are further variables, for a cold and for a warm compile cache. {cache} stands for a folder: a cold cache
+    is private to its job, a warm one is shared by all jobs of a cell. A worker imports the class `Framework` from
+    `module`; empty: from the file of that name in workers/frameworks.
     """
 
     name: str = Field(pattern=NAME)
@@ -51,34 +50,38 @@ class Framework(Model):
     devices: tuple[Device, ...] = ("cpu",)
     variables: dict[str, str] = {}
     exporter: str = ""
-    """The framework that writes its models down, each as an artefact; empty: it builds them itself."""
+    """The framework that exports its models as artefacts. Empty: it builds them itself."""
     implementation: str = ""
-    """The file of a workload that it runs; empty: the one named as it is, or as its exporter."""
+    """The file of a workload that it runs. Empty: the one named after it, or after its exporter."""
     also_needs: dict[str, str] = {}
-    """What has to be installed where its models are exported: a requirement for each package."""
+    """Requirements by package, for the environment that exports its models."""
     beside: tuple[str, ...] = ()
-    """What is installed beside it in its environment: some of what it does asks for more."""
+    """Further requirements of its environment, for features whose dependencies it does not declare."""
     environment: str = CURRENT
-    """The environment that its cells run in where no other is asked for."""
+    """The default environment of its cells."""
     cuda: str = ""
-    """The requirement on a machine with an NVIDIA GPU, where that is another one."""
+    """The requirement on a machine with an NVIDIA GPU, where it differs."""
     cannot: dict[Task, str] = {}
-    """Tasks that it does not do, each with the reason."""
+    """Tasks that it does not support, each with the reason."""
     caches: dict[Cache, dict[str, str]] = {}
     module: str = ""
     start_s: float
-    """Seconds from spawn to the first call, roughly, on a 2-core machine with a warm disk: for estimates only."""
+    """Approximate seconds from spawn to first call on a 2-core machine with a warm disk, for estimates only."""
 
 
 TORCHSCRIPT = "TorchScript is deprecated upstream since PyTorch 2.11, in favour of torch.compile and torch.export"
+
+# A framework may use any of these thread pools, and each is as large as the machine unless it is limited.
 ONE_POOL = {"OMP_NUM_THREADS": "{threads}", "MKL_NUM_THREADS": "{threads}", "OPENBLAS_NUM_THREADS": "{threads}"}
 FORWARD_ALONE: dict[Task, str] = dict.fromkeys(
-    ("backward", *TRAINING), "it runs an exported graph, and that holds the forward pass alone"
+    ("backward", *TRAINING), "it runs an exported graph, which contains only the forward pass"
 )
+
+# Requirements of every worker, by package.
 WORKER = {"numpy": "numpy", "pydantic": "pydantic>=2.10", "autograd": "autograd>=1.9"}
-"""What a worker needs whatever its framework: a requirement for each package."""
 TORCH_TO_ONNX = {"torch": "torch==2.13.0", "onnx": "onnx==1.23.2", "onnxscript": "onnxscript==0.7.2"}
 
+# FORCE_DISABLE_CACHES alone does not suffice: the CUDA driver caches kernels too.
 INDUCTOR_CACHES: dict[Cache, dict[str, str]] = {
     "cold": {
         "TORCHINDUCTOR_CACHE_DIR": "{cache}/inductor",
@@ -111,7 +114,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
             ),
             Mode(
                 name="trace",
-                summary="torch.jit.trace: the operations of one example run, replayed",
+                summary="torch.jit.trace: replays the operations of one example run",
                 saves="TorchScript file",
                 suffix=".pt",
                 sibling="eager",
@@ -143,31 +146,31 @@ FRAMEWORKS: tuple[Framework, ...] = (
             ),
             Mode(
                 name="compile",
-                summary="torch.compile: compiled by Inductor in the first call, anew for each shape",
-                unsaved="what Inductor compiled stays in its caches; torch:aot saves a package",
+                summary="torch.compile: compiled by Inductor in the first call, and again for each new shape",
+                unsaved="compiled code stays in Inductor's caches; torch:aot saves a package",
                 sibling="eager",
                 cached=True,
                 compile_s=30,
             ),
             Mode(
                 name="compile-dynamic",
-                summary="torch.compile with dynamic=True: compiled for open shapes, where the model allows it",
-                unsaved="what Inductor compiled stays in its caches; torch:aot saves a package",
+                summary="torch.compile with dynamic=True: compiled for dynamic shapes, where the model allows it",
+                unsaved="compiled code stays in Inductor's caches; torch:aot saves a package",
                 sibling="eager",
                 cached=True,
                 compile_s=30,
             ),
             Mode(
                 name="compile-max-autotune",
-                summary="torch.compile with mode=max-autotune: candidates for products are timed, the fastest is kept",
-                unsaved="what Inductor compiled stays in its caches; torch:aot saves a package",
+                summary="torch.compile with mode=max-autotune: keeps the fastest of several kernels for each product",
+                unsaved="compiled code stays in Inductor's caches; torch:aot saves a package",
                 sibling="eager",
                 cached=True,
                 compile_s=30,
             ),
             Mode(
                 name="compile-reduce-overhead",
-                summary="torch.compile with mode=reduce-overhead: calls replay CUDA graphs; not on a CPU",
+                summary="torch.compile with mode=reduce-overhead: replays CUDA graphs; not on a CPU",
                 sibling="eager",
             ),
             Mode(
@@ -194,7 +197,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
             Mode(
                 name="eager",
                 summary="TensorFlow 2 as written, operation by operation",
-                unsaved="it has no graph to save; tensorflow:function has",
+                unsaved="it has no graph; tensorflow:function saves one",
             ),
             Mode(
                 name="function",
@@ -205,14 +208,14 @@ FRAMEWORKS: tuple[Framework, ...] = (
             ),
             Mode(
                 name="xla",
-                summary="tf.function with jit_compile=True: the static graph, compiled by XLA for each shape",
+                summary="tf.function with jit_compile=True: the static graph, compiled by XLA for each new shape",
                 saves="SavedModel",
                 suffix=".tar",
                 sibling="eager",
             ),
             Mode(
                 name="session",
-                summary="TensorFlow 1's way: a graph run by a session; arrays are copied in and out at each call",
+                summary="a graph run by a TensorFlow 1 session; each call copies arrays in and out",
                 saves="SavedModel",
                 suffix=".tar",
                 sibling="eager",
@@ -235,7 +238,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
             Mode(
                 name="eager",
                 summary="JAX as written, operation by operation",
-                unsaved="it has no program to save; jax:jit has",
+                unsaved="it has no program; jax:jit saves one",
             ),
             Mode(
                 name="jit",
@@ -260,7 +263,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         modes=(
             Mode(
                 name="session",
-                summary="an InferenceSession on what torch.onnx.export wrote",
+                summary="an InferenceSession of the model that torch.onnx.export wrote",
                 saves="ONNX file",
                 suffix=".onnx",
             ),
@@ -280,7 +283,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         modes=(
             Mode(
                 name="compiled",
-                summary="a CompiledModel of what torch.onnx.export wrote",
+                summary="a CompiledModel of the model that torch.onnx.export wrote",
                 saves="OpenVINO IR",
                 suffix=".tar",
             ),
@@ -297,8 +300,8 @@ FRAMEWORKS: tuple[Framework, ...] = (
         modes=(
             Mode(
                 name="eager",
-                summary="the reference itself, in plain NumPy with gradients by hand",
-                unsaved="its computation is Python's source, and only its weights could be saved",
+                summary="the reference itself: plain NumPy with hand-written gradients",
+                unsaved="its computation is Python source; only its weights could be saved",
             ),
         ),
     ),
@@ -310,28 +313,22 @@ FRAMEWORKS: tuple[Framework, ...] = (
         start_s=0.3,
         dtypes=NUMPY_DTYPES,
         modes=(
-            Mode(name="spin", summary="an instrument: the reference, then spinning until a known time has passed"),
-            Mode(
-                name="compiled",
-                summary="an instrument: spins for a known time to compile, and in each call for another",
-                sibling="spin",
-            ),
-            Mode(name="wrong", summary="an instrument: one output is off by a thousandth"),
-            Mode(name="garbage", summary="an instrument: outputs are not finite"),
-            Mode(name="hang", summary="an instrument: the first call does not return"),
-            Mode(
-                name="stuck", summary="an instrument: the first call does not return, nor give up the interpreter lock"
-            ),
-            Mode(name="greedy", summary="an instrument: every call takes two gibibytes of memory for a moment"),
-            Mode(name="flood", summary="an instrument: the first call prints a hundred megabytes"),
-            Mode(name="crash", summary="an instrument: the first call ends the process by a signal"),
-            Mode(name="raise", summary="an instrument: the first call raises"),
-            Mode(name="chatter", summary="an instrument: every call writes to descriptors 1 and 2"),
-            Mode(name="constant", summary="an instrument: every call gives the first call's result"),
-            Mode(name="remembered", summary="an instrument: each set of inputs is computed only once"),
-            Mode(name="deferred", summary="an instrument: nothing is computed until it is looked at"),
-            Mode(name="unused", summary="an instrument: all results but the first are left out"),
-            Mode(name="recompiling", summary="an instrument: every call counts as a compilation"),
+            Mode(name="spin", summary="a test mode: computes the reference, then spins until a known time has passed"),
+            Mode(name="compiled", summary="a test mode: compiling and each call spin for a known time", sibling="spin"),
+            Mode(name="wrong", summary="a test mode: one output is off by a thousandth"),
+            Mode(name="garbage", summary="a test mode: outputs are not finite"),
+            Mode(name="hang", summary="a test mode: the first call does not return"),
+            Mode(name="stuck", summary="a test mode: the first call neither returns nor releases the interpreter lock"),
+            Mode(name="greedy", summary="a test mode: every call briefly takes 2 GiB of memory"),
+            Mode(name="flood", summary="a test mode: the first call prints 100 MB"),
+            Mode(name="crash", summary="a test mode: the first call ends the process by a signal"),
+            Mode(name="raise", summary="a test mode: the first call raises"),
+            Mode(name="chatter", summary="a test mode: every call writes to file descriptors 1 and 2"),
+            Mode(name="constant", summary="a test mode: every call returns the first call's result"),
+            Mode(name="remembered", summary="a test mode: caches the result of each set of inputs"),
+            Mode(name="deferred", summary="a test mode: computes a result only when it is read"),
+            Mode(name="unused", summary="a test mode: drops all results but the first"),
+            Mode(name="recompiling", summary="a test mode: every call counts as a compilation"),
         ),
     ),
 )

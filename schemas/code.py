@@ -1,7 +1,7 @@
-"""The code of a workload that is not ours: which files it is, and its hash, which both sides have to work out alike.
+"""The files of a user's workload, and their hash, on which the orchestrator and its workers must agree.
 
-It is every Python file in its folder and in the packages below, and `workload.toml`. A link is read as a file as long
-as what it leads to is in the folder as well.
+The files are `workload.toml` and every Python file in the folder and its packages. A link is read as a file if its
+target is in the folder too.
 """
 
 import hashlib
@@ -10,22 +10,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 FILE = "workload.toml"
-LARGEST = 16 << 20
-"""Bytes of all files together."""
 
+# Bytes of all files together. Every job hashes them.
+LARGEST = 16 << 20
+
+# Entries of any kind in the folder and below it. A folder such as / must not be walked for minutes.
 MOST = 100_000
-"""Entries of the folder and of all below it, whatever they are."""
 
 
 class Unreadable(Exception):
-    """This folder cannot be taken for a workload's code, and the message says why."""
+    """A folder that cannot be read as a workload's code. The message gives the reason."""
 
 
 def hashed(folder: Path) -> str:
-    """Sixteen hexadecimal digits of the SHA-256 of the names and contents of a folder's code.
+    """Return sixteen hexadecimal digits of the SHA-256 of the names and contents of a folder's code.
 
     Raises:
-        Unreadable: it is too much, leads out of the folder, or cannot be read.
+        Unreadable: the code is too large, leads out of the folder, or cannot be read.
     """
     whole, size = hashlib.sha256(), 0
     try:
@@ -33,7 +34,9 @@ def hashed(folder: Path) -> str:
             content = path.read_bytes()
             size += len(content)
             if size > LARGEST:
-                raise Unreadable(f"{folder} holds more than {LARGEST >> 20} MiB of code; give the workload its own")
+                raise Unreadable(
+                    f"{folder} holds more than {LARGEST >> 20} MiB of code; move the workload to a separate folder"
+                )
             whole.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode() + content)
     except OSError as error:
         raise Unreadable(f"cannot read {error.filename or folder}: {error.strerror}") from error
@@ -41,13 +44,14 @@ def hashed(folder: Path) -> str:
 
 
 def files(folder: Path) -> Iterator[Path]:
-    """The files of a folder's code, always in the same order."""
+    """Yield the files of a folder's code in a fixed order."""
     seen = 0
     for place, folders, names in os.walk(folder, onerror=raised):
+        # In place: os.walk descends only into the folders that remain in this list.
         folders[:] = sorted(name for name in folders if name.isidentifier() and name != "__pycache__")
         seen += len(folders) + len(names)
         if seen > MOST:
-            raise Unreadable(f"{folder} holds more than {MOST} files; give the workload a folder of its own")
+            raise Unreadable(f"{folder} holds more than {MOST} files; move the workload to a separate folder")
         for name in sorted(names):
             path = Path(place, name)
             if (name == FILE or name.endswith(".py")) and path.is_file():
@@ -55,12 +59,12 @@ def files(folder: Path) -> Iterator[Path]:
 
 
 def inside(path: Path, folder: Path) -> Path:
-    """The path, unless it is a link that leads out of the folder."""
+    """Return the path, unless it is a link that leads out of the folder."""
     if path.resolve().is_relative_to(folder.resolve()):
         return path
     raise Unreadable(f"{path} is a link that leads out of {folder}; put the file itself there")
 
 
 def raised(error: OSError) -> None:
-    """What os.walk would pass over in silence."""
+    """Raise an error that os.walk would otherwise ignore."""
     raise error

@@ -1,4 +1,4 @@
-"""Environments: what a user writes of one, and what is kept of one in which jobs ran."""
+"""Environments: a user's definition of one, and the record of one in which jobs ran."""
 
 from typing import Annotated
 
@@ -6,39 +6,40 @@ from pydantic import AfterValidator, Field, NonNegativeFloat, StringConstraints,
 
 from schemas.base import Model, NonNegativeInt, Versioned
 
+# The environment of the interpreter that runs the orchestrator.
 CURRENT = "current"
-"""The environment of the interpreter that runs the orchestrator."""
 
+# Stands for the environment that the catalog names for a framework. It never reaches a cell.
 DEFAULT = "default"
-"""Stands for the environment that the catalog names for a framework; no cell ever has it."""
 
+# Prefixes of variables that the harness sets itself. An environment that set them would break its jobs.
 OURS = ("PYTHON", "PLUMBLINE_")
-"""How variables begin that the harness sets itself, and that no environment may."""
 
 
 def _free(name: str) -> str:
     if name in (CURRENT, DEFAULT):
-        raise ValueError(f"{name} means something else; choose another name")
+        raise ValueError(f"{name} is reserved; choose another name")
     return name
 
 
+# A name becomes a folder and part of a label, such as numpy@old:eager.
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9._-]{0,39}$"), AfterValidator(_free)]
 
 
 class EnvironmentSpec(Model):
-    """An interpreter with packages of its own, made when it is first needed."""
+    """An interpreter with its own packages, created when it is first needed."""
 
     python: str = Field(default="", description="a version such as 3.12, or an interpreter's path; empty: this one")
-    requirements: tuple[str, ...] = Field(default=(), max_length=1000, description="as pip takes them, versions too")
-    lock: str = Field(default="", description="the path of a file of exact versions, in the place of requirements")
-    variables: dict[str, str] = Field(default={}, description="set for every job that runs in it")
+    requirements: tuple[str, ...] = Field(default=(), max_length=1000, description="in pip's notation, with versions")
+    lock: str = Field(default="", description="path of a file of exact versions, instead of requirements")
+    variables: dict[str, str] = Field(default={}, description="set for every job in this environment")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "EnvironmentSpec":
         if bool(self.requirements) == bool(self.lock):
             raise ValueError("should have either requirements or a lock")
         if taken := [name for name in self.variables if name.startswith(OURS)]:
-            raise ValueError(f"cannot set {taken[0]}: the harness sets it for each job")
+            raise ValueError(f"cannot set {taken[0]}, which the harness sets for each job; remove it")
         return self
 
 
@@ -46,16 +47,16 @@ EnvironmentSpecs = dict[EnvironmentName, EnvironmentSpec]
 
 
 class EnvironmentFile(Model):
-    """What a user's own file of environments says."""
+    """The content of a user's file of environments."""
 
     environments: EnvironmentSpecs = {}
 
 
 class EnvironmentRecord(Model):
-    """An environment as it was found: the interpreter, and all that is installed beside it.
+    """An environment as found: the interpreter and the packages installed for it.
 
-    `packages` are versions; `installed` has for each the hash of its files, by the list that its installer left.
-    `freeze` is the hash of all but the interpreter's path: equal where the same was installed for the same Python.
+    `packages` are versions; `installed` has the hash of each package's files, from its installer's list.
+    `freeze` is the hash of all but the interpreter's path: equal where the same packages serve the same Python.
     """
 
     interpreter: str
@@ -66,10 +67,10 @@ class EnvironmentRecord(Model):
 
 
 class Ready(Versioned):
-    """The last file that is written into an environment: with it, all the others are there.
+    """The marker of a complete environment: the last file that is written into it.
 
-    `name` is the one that it was made for first, `asked` are the requirements, `resolved` what they came to; `modules`
-    can be imported in it.
+    `name` is the environment's first name. `asked` are the requirements, `resolved` the exact versions chosen for them.
+    `modules` can be imported in it.
     """
 
     name: str
@@ -77,7 +78,7 @@ class Ready(Versioned):
     resolved: tuple[str, ...]
     environment: EnvironmentRecord
     modules: tuple[str, ...]
-    base: str = Field(description="the interpreter that it was made with")
+    base: str = Field(description="the interpreter that created it")
     installer: str
     made: str
     took_s: NonNegativeFloat

@@ -1,6 +1,6 @@
-"""The worker's side of the conversation: one event, as one line of JSON, on its claimed descriptor.
+"""Events: a worker's messages, each one line of JSON on the file descriptor that it reserves for them.
 
-The first line is a Hello, the last a Report, an Exported, a Profiled or a Failure; between them a Phase opens each
+The first line is a Hello, the last a Report, an Exported, a Profiled or a Failure. Between them, a Phase opens each
 phase of the job.
 """
 
@@ -37,7 +37,7 @@ FailureOutcome = Literal["unsupported", "wrong", "raised", "out-of-memory"]
 
 
 class Hello(Versioned):
-    """The worker is there, has read its spec, and has imported no framework yet."""
+    """A worker's greeting: it has read its spec, and imported no framework yet."""
 
     kind: Literal["hello"] = "hello"
     pid: PositiveInt
@@ -46,7 +46,7 @@ class Hello(Versioned):
 
 
 class Phase(Model):
-    """A phase begins."""
+    """The beginning of a phase."""
 
     kind: Literal["phase"] = "phase"
     name: PhaseName
@@ -55,9 +55,9 @@ class Phase(Model):
 class PhaseMemory(Model):
     """Memory of the worker and all its descendants together, in bytes.
 
-    `start` and `end` are what was resident then, `peak` the sum of the kernel's high-water marks since the start, `pss`
-    and `uss` the proportional and the unshared part of `end`. These two are null where `end` hardly differs from when
-    they were last read: the kernel takes up to 16 ms to add them up.
+    `start` and `end` are the resident memory at those times. `peak` is the sum of the kernel's high-water marks since
+    the start. `pss` and `uss` are the proportional and the unshared part of `end`. Both are null where `end` hardly
+    differs from their last reading: the kernel takes up to 16 ms to compute them.
     """
 
     start: NonNegativeInt
@@ -69,16 +69,16 @@ class PhaseMemory(Model):
 
 
 class PhaseCost(Model):
-    """What one phase took. Times in nanoseconds; CPU time is that of all threads of the process."""
+    """The cost of one phase. Times are in nanoseconds; CPU time covers all threads of the process."""
 
     name: PhaseName
     wall_ns: NonNegativeInt
     cpu_ns: NonNegativeInt
-    memory: PhaseMemory | None = Field(default=None, description="null: this system does not say")
+    memory: PhaseMemory | None = Field(default=None, description="null: the system does not report it")
 
 
 class Setting(Model):
-    """One setting, as it was asked for and as it was read back. Nothing asked: recorded only."""
+    """One setting, as requested and as read back. If `asked` is null, it is only recorded."""
 
     name: str
     asked: str | None
@@ -86,15 +86,15 @@ class Setting(Model):
 
     @property
     def honoured(self) -> bool:
-        """Whether the worker got what was asked of it."""
+        """Return true unless the worker got another value than the one requested."""
         return self.asked is None or self.asked == self.got
 
 
 class Check(Model):
-    """One tensor compared with the float64 reference: relative 2-norm and largest relative error."""
+    """The comparison of one tensor with the float64 reference: relative 2-norm and largest relative error."""
 
     tensor: str
-    inputs: str = Field(description="which inputs, in words")
+    inputs: str = Field(description="the inputs, in words")
     error: float | None = Field(description="2-norm of the difference over that of the reference; null: not finite")
     worst: float | None = Field(description="largest difference over the reference's largest value")
     tolerance: float
@@ -102,23 +102,23 @@ class Check(Model):
 
 
 class Verification(Model):
-    """Whether the cell computed what it was asked to compute: what its reference gives."""
+    """The comparison of a cell's results with those of its reference."""
 
     checks: tuple[Check, ...]
-    reason: str = Field(default="", description="why it is wrong, in words; empty: it is right")
+    reason: str = Field(default="", description="reason why the results are wrong; empty: they are right")
     referee: str = Field(
-        default="", description="the framework whose implementation, in float64, says what is right; empty: a reference"
+        default="", description="the framework whose float64 implementation is the reference; empty: reference.py"
     )
 
 
 class Noise(Model):
-    """What disturbed the steady phase: counters by sample, then for the whole phase. Null: not counted here."""
+    """Disturbances of the steady phase: counters for each sample, then for the whole phase. Null: not counted here."""
 
     run_delay_ns: tuple[NonNegativeInt, ...] = Field(description="all threads together, ready but without a core")
     steal_ns: tuple[NonNegativeInt, ...] = Field(description="taken by the hypervisor, whole machine, in clock ticks")
-    pressure_ns: tuple[NonNegativeInt, ...] = Field(description="some task of the machine waited for a core")
+    pressure_ns: tuple[NonNegativeInt, ...] = Field(description="any task of the machine waiting for a core")
     cpu_ns: tuple[NonNegativeInt, ...] = Field(description="CPU time of this process, all threads together")
-    canary_ns: tuple[NonNegativeInt, ...] = Field(description="a fixed small product, after each sample")
+    canary_ns: tuple[NonNegativeInt, ...] = Field(description="a small fixed matrix product, after each sample")
     involuntary_switches: NonNegativeInt
     major_faults: NonNegativeInt
     migrations: NonNegativeInt | None
@@ -126,18 +126,17 @@ class Noise(Model):
     threads: PositiveInt
 
 
+# Twice the calls must take between these multiples of the time. Otherwise a sample does not measure its calls.
 LINEAR = (1.9, 2.1)
-"""Between these, twice the calls are held to take twice the time."""
 
-
+# A call on fresh inputs may take at most this multiple of a timed call. More points to cached results.
 KEPT = 1.5
-"""A call on inputs that were never seen before is held to take at most so many times what a timed one takes."""
 
 
 class Overhead(Model):
-    """What the timing itself costs: nanoseconds per call of a step that does nothing, and per reading of the clock.
+    """The cost of the timing itself: nanoseconds per call of a step that does nothing, and per reading of the clock.
 
-    `linearity` is the time of twice as many calls over that of as many; null where it was not measured again.
+    `linearity` is the time of twice the calls of a sample divided by that of a sample; null: not measured.
     """
 
     null_ns: float
@@ -146,24 +145,24 @@ class Overhead(Model):
 
 
 class Work(Model):
-    """What one call has to do at least: floating-point operations, and bytes that must be read or written."""
+    """The least work of one call: floating-point operations, and bytes that must be read or written."""
 
     flops: NonNegativeInt
     bytes: NonNegativeInt
 
 
 class Ceiling(Model):
-    """The most that this process was seen to do in one second."""
+    """The highest rates that were measured in this process."""
 
     flops_per_s: float
     bytes_per_s: float
 
 
 class NewShape(Model):
-    """The first call on inputs of a shape that the step had not seen. Nanoseconds.
+    """The first call on inputs of a shape that is new to the step. Times are in nanoseconds.
 
-    `second_ns` is the next call at that shape; null where weights move with each call. `compilations` are those that
-    the first call caused; null: the framework does not count.
+    `second_ns` is the next call at that shape; null where each call changes the weights. `compilations` are those
+    caused by the first call; null: the framework does not count them.
     """
 
     first_ns: PositiveInt
@@ -172,17 +171,18 @@ class NewShape(Model):
 
 
 class StepMemory(Model):
-    """One call of the memory pass: resident before it, and the high-water mark until its results were there."""
+    """One call of the memory pass: resident memory before it, and the high-water mark until its results exist."""
 
     start: NonNegativeInt
     peak: NonNegativeInt
 
 
 class DeviceMemory(Model):
-    """Memory of a GPU over a few calls after all timing, in bytes, in two views that are never mixed.
+    """Memory of a GPU over a few calls after all timing, in bytes, from two sources that are never mixed.
 
-    `allocated` before, `peak` at most and `reserved` in its pool are the framework's own; `since_start` says that its
-    mark could not be set back. `process` is what the driver says that the worker's processes hold. Null: nobody says.
+    The framework reports `allocated` before the calls, their `peak`, and `reserved`, the size of its pool.
+    `since_start`: the peak could not be reset. The driver reports `process`, held by the worker's processes. Null:
+    not reported.
     """
 
     device: str
@@ -194,21 +194,21 @@ class DeviceMemory(Model):
 
 
 class Memory(Model):
-    """The memory pass: a few calls after all timing, each with a high-water mark of its own. Bytes.
+    """The memory pass: a few calls after all timing, each with a separate high-water mark. All in bytes.
 
-    `group_peak` is the control group's, over the whole job, where the worker has one to itself. `trimmed`: before each
-    call the C library gave what it held free back to the system, so that a call's peak is all that it needs.
+    `group_peak` is that of the cgroup over the whole job, where the worker has one to itself. `trimmed`: before each
+    call, the C library returned free memory to the system, so that a call's peak is all that it needs.
     """
 
     steps: tuple[StepMemory, ...]
     trimmed: bool
     group_peak: NonNegativeInt | None = None
-    allocator: dict[str, str] = Field(default={}, description="variables that change the allocator, if they are set")
-    device: DeviceMemory | None = Field(default=None, description="null: it computes on no GPU")
+    allocator: dict[str, str] = Field(default={}, description="environment variables that change the allocator")
+    device: DeviceMemory | None = Field(default=None, description="null: the cell uses no GPU")
 
 
 class Energy(Model):
-    """What the steady phase used, its untimed parts included: all packages of the machine, or the whole GPU."""
+    """Energy that all CPU packages or the whole GPU used in the steady phase, including its untimed parts."""
 
     joules: float
     seconds: float
@@ -217,75 +217,77 @@ class Energy(Model):
 
 
 class Report(Versioned):
-    """The job came to its end: raw times, and everything needed to judge them."""
+    """The result of a complete job: raw times, and everything needed to judge them."""
 
     kind: Literal["report"] = "report"
     versions: dict[str, str]
-    build_info: str = Field(default="", description="how this copy of the framework was built, in its own words")
+    build_info: str = Field(default="", description="the framework's own description of its build")
     settings: tuple[Setting, ...]
     phases: tuple[PhaseCost, ...]
-    age_ns: NonNegativeInt | None = Field(default=None, description="of the process at its report; null: not known")
+    age_ns: NonNegativeInt | None = Field(default=None, description="age of the process at its report; null: unknown")
     verification: Verification
-    inputs_sha256: str = Field(description="of all weights and inputs: equal cells must have equal ones")
+    inputs_sha256: str = Field(description="hash of all weights and inputs: equal in equal cells")
     warmup: tuple[tuple[PositiveInt, NonNegativeInt], ...] = Field(
-        min_length=2,
-        description="laps from the first call on: so many calls, and the nanoseconds that they took together",
+        min_length=2, description="laps from the first call on: a number of calls, and their nanoseconds together"
     )
     calls: PositiveInt = Field(description="calls in one sample")
-    samples_ns: tuple[PositiveInt, ...] = Field(min_length=1, description="each sample's time for all its calls")
+    samples_ns: tuple[PositiveInt, ...] = Field(min_length=1, description="time of each sample, for all its calls")
     noise: Noise
     overhead: Overhead
     work: Work
     ceiling: Ceiling
     unseen: float | None = Field(
         default=None,
-        description="a call on new inputs over one on inputs that were timed, by the lower quartile; null: not asked",
+        description="time of a call on fresh inputs over that on timed ones, by lower quartiles; null: not measured",
     )
-    memory: Memory | None = Field(default=None, description="null: this system does not say")
-    energy: Energy | None = Field(default=None, description="null: no counter can be read here")
+    memory: Memory | None = Field(default=None, description="null: the system does not report it")
+    energy: Energy | None = Field(default=None, description="null: no counter can be read")
     compilations: NonNegativeInt | None = Field(description="during the samples; null: the framework does not count")
-    new_shapes: tuple[NewShape, ...] = Field(default=(), description="in the order in which they came")
-    warnings: tuple[str, ...] = Field(default=(), description="what the framework warned of, each once")
+    new_shapes: tuple[NewShape, ...] = Field(default=(), description="in the order of their calls")
+    warnings: tuple[str, ...] = Field(default=(), description="the framework's warnings, each once")
 
     @model_validator(mode="after")
     def _one_count_for_each_sample(self) -> "Report":
         noise = self.noise
         for counts in (noise.run_delay_ns, noise.steal_ns, noise.pressure_ns, noise.cpu_ns, noise.canary_ns):
             if len(counts) != len(self.samples_ns):
-                raise ValueError(f"{len(counts)} counts of a disturbance for {len(self.samples_ns)} samples")
+                raise ValueError(
+                    f"{len(counts)} counts of a disturbance; there should be {len(self.samples_ns)}, one a sample"
+                )
         return self
 
 
 class Exported(Versioned):
-    """The artefact has been written, and this is what it cost."""
+    """The result of an export: the artefact and its cost."""
 
     kind: Literal["exported"] = "exported"
     artefact: Artefact
     versions: dict[str, str]
     settings: tuple[Setting, ...]
     phases: tuple[PhaseCost, ...]
-    warnings: tuple[str, ...] = Field(default=(), description="what the exporter warned of, each once")
+    warnings: tuple[str, ...] = Field(default=(), description="the exporter's warnings, each once")
 
 
 class Profiled(Versioned):
-    """A few calls have been looked at: their trace as a file, and what one call is made of."""
+    """The result of a profile: a file with the trace of a few calls, and counts of what one call consists of."""
 
     kind: Literal["profiled"] = "profiled"
     trace: Artefact
-    calls: PositiveInt = Field(description="in the trace")
-    counts: dict[str, float] = Field(description="of one call, or of what it was compiled to; by name")
+    calls: PositiveInt = Field(description="number of calls in the trace")
+    counts: dict[str, float] = Field(description="for one call, or for the program compiled for it, by name")
     versions: dict[str, str]
     phases: tuple[PhaseCost, ...]
-    warnings: tuple[str, ...] = Field(default=(), description="what was warned of, each once")
+    warnings: tuple[str, ...] = Field(default=(), description="warnings, each once")
 
 
 class Failure(Versioned):
-    """The job could not be done, and this is why."""
+    """The failure of a job, with its reason."""
 
     kind: Literal["failure"] = "failure"
     outcome: FailureOutcome
     reason: str
-    where: str = Field(default="", description="file and line of the code that raised")
+    where: str = Field(default="", description="file and line that raised")
 
 
+# `kind` selects the model, so that a malformed event is never read as another one.
 Event = Annotated[Hello | Phase | Report | Exported | Profiled | Failure, Field(discriminator="kind")]

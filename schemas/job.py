@@ -1,4 +1,4 @@
-"""JobSpec: what the orchestrator asks of one worker, as JSON on the worker's standard input."""
+"""JobSpec: the orchestrator's request to one worker, as JSON on the worker's standard input."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ TRAINING: tuple[Task, ...] = ("train-sgd", "train-adam")
 
 
 class Cell(Model):
-    """One configuration: everything that says what is computed, and how. Equal cells may be compared in time."""
+    """One configuration: everything that determines what is computed, and how. Equal cells may be compared in time."""
 
     framework: str
     mode: str
@@ -39,46 +39,45 @@ class Cell(Model):
     device: Device = "cpu"
     environment: str = "current"
     track: Track = "parity"
-    cache: Cache = Field(default="cold", description="whether what an earlier process compiled is found again")
-    shapes: Shaping = Field(default="fixed", description="whether all timed calls have inputs of one shape, or of many")
-    origin: Origin = Field(
-        default="source", description="whether its jobs build the model, or load what the mode saved"
-    )
-    code: str = Field(default="", description="of the workload's files, if it is not one of ours: schemas/code.py")
-    replica: NonNegativeInt = Field(default=0, description="1 for the A/A clone of a cell, which is the same again")
+    cache: Cache = Field(default="cold", description="warm: code that an earlier process compiled is reused")
+    shapes: Shaping = Field(default="fixed", description="fixed: all timed inputs have one shape; stream: many")
+    origin: Origin = Field(default="source", description="source: jobs build the model; file: they load a saved one")
+    code: str = Field(default="", description="hash of a user's workload by schemas/code.py; empty: built in")
+    replica: NonNegativeInt = Field(default=0, description="1 for the A/A clone, an identical copy of a cell")
 
     @property
     def label(self) -> str:
-        """The name that a person gives it: framework and mode."""
+        """Return the name for people: framework and mode."""
         return f"{self.framework}:{self.mode}" + (
             f" (A/A{self.replica if self.replica > 1 else ''})" if self.replica else ""
         )
 
     @property
     def content_hash(self) -> str:
-        """Eight hexadecimal digits of the SHA-256 of the whole content.
+        """Return eight hexadecimal digits of the SHA-256 of the whole content.
 
-        Code that is our own does not count, so that this field leaves the names of older records alone.
+        An empty `code` does not count, so that built-in workloads keep the names of older records.
         """
+        # Keys are sorted: the order of parameters must not matter.
         content = self.model_dump(exclude=set() if self.code else {"code"})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
 
     @property
     def id(self) -> str:
-        """A name fit for a file: what a person looks for first, then the hash of the rest."""
+        """Return a name fit for a file: the fields that people look for first, then the hash."""
         return f"{self.framework}-{self.mode}-{self.workload}-{self.task}-b{self.batch}-{self.content_hash}"
 
 
+# Longest warm-up where neither the user nor the budget of a sweep allows more.
 WARMUP_MAX_NS = 3_000_000_000
-"""How long a warm-up may take at most, where neither a user nor the budget of a sweep allows more."""
 
 
 class Timing(Model):
-    """How long and how often to measure. Times in nanoseconds."""
+    """The length and the number of samples. Times are in nanoseconds."""
 
     sample_ns: Nanoseconds = Field(default=10_000_000, ge=1, description="length of one sample: a batch of calls")
     samples: PositiveInt = Field(default=20, le=100_000, description="samples in one process")
-    calls: Count | None = Field(default=None, description="calls in one sample; null: calibrate here")
+    calls: Count | None = Field(default=None, description="calls in one sample; null: the worker calibrates them")
     warmup_min_ns: Nanoseconds = Field(default=250_000_000, description="warm up for at least this long")
     warmup_max_ns: Nanoseconds | None = Field(
         default=None, description="and at most this long; null: 3 s, or what the budget of a sweep allows"
@@ -86,35 +85,35 @@ class Timing(Model):
 
     @property
     def longest_warm_up_ns(self) -> int:
-        """What was said, or the least that a sweep allows."""
+        """Return the maximum that was set, or else the default."""
         return WARMUP_MAX_NS if self.warmup_max_ns is None else self.warmup_max_ns
 
 
 class JobSpec(Versioned):
-    """One cell, measured once, in one fresh process; or with `export` or `profile` something else done with it."""
+    """A request to measure one cell once in a fresh process, or to do what `export`, `profile` or `expect` says."""
 
     cell: Cell
-    block: NonNegativeInt = Field(description="from 1; 0: it fills a warm cache, and its times do not count")
+    block: NonNegativeInt = Field(description="from 1; 0: the job fills a warm cache, and its times do not count")
     position: NonNegativeInt = Field(description="place in the block's random order")
-    attempt: PositiveInt = Field(default=1, description="2 and more: an earlier one was lost, interrupted or killed")
-    seed: NonNegativeInt = Field(description="of weights and inputs: the same in every job of a run")
-    cpus: tuple[NonNegativeInt, ...] = Field(description="the cores that the worker may use; empty: all")
+    attempt: PositiveInt = Field(default=1, description="2 or more: an earlier attempt was lost, interrupted or killed")
+    seed: NonNegativeInt = Field(description="of weights and inputs: equal in every job of a run")
+    cpus: tuple[NonNegativeInt, ...] = Field(description="cores that the worker may use; empty: all")
     variables: dict[str, str] = Field(
-        description="environment variables set before the worker starts; {cache} stands for its folder for files"
+        description="environment variables set before the worker starts; {cache} stands for the job's folder for files"
     )
-    module: str = Field(default="", description="what the worker imports; empty: its own file named as the framework")
-    hash_seed: NonNegativeInt = Field(default=0, le=2**32 - 1, description="PYTHONHASHSEED, another one in each job")
+    module: str = Field(default="", description="imported by the worker; empty: its file named after the framework")
+    hash_seed: NonNegativeInt = Field(default=0, le=2**32 - 1, description="PYTHONHASHSEED, different in each job")
     padding_bytes: NonNegativeInt = Field(
-        default=0, le=1 << 16, description="added to the environment: shifts the stack"
+        default=0, le=1 << 16, description="added to the environment, to shift the stack"
     )
     timing: Timing = Timing()
     deadline_s: PositiveFloat = 120.0
-    artefact: Artefact | None = Field(default=None, description="where the model comes from; null: it is built here")
-    export: str = Field(default="", description="the file to write the cell's artefact to; empty: measure the cell")
-    profile: str = Field(default="", description="the file to write a trace of a few calls to; empty: measure the cell")
-    folder: str = Field(default="", description="of a user's workload, absolute; empty: it is in a package")
-    package: str = Field(default="", description="of an installed workload; empty: it is ours, or in a folder")
-    reference: str = Field(default="", description="the framework whose implementation in float64 is the reference")
-    expected: Artefact | None = Field(default=None, description="what that gives; null: the workload's own says")
-    expect: str = Field(default="", description="the file to write what it gives to; empty: measure the cell")
+    artefact: Artefact | None = Field(default=None, description="the model to load; null: the worker builds it")
+    export: str = Field(default="", description="file to write the cell's artefact to; empty: measure the cell")
+    profile: str = Field(default="", description="file to write a trace of a few calls to; empty: measure the cell")
+    folder: str = Field(default="", description="absolute path of a user's workload; empty: it is in a package")
+    package: str = Field(default="", description="of an installed workload; empty: it is built in, or in a folder")
+    reference: str = Field(default="", description="framework whose float64 implementation is the reference")
+    expected: Artefact | None = Field(default=None, description="its results; null: reference.py computes them")
+    expect: str = Field(default="", description="file to write those results to; empty: measure the cell")
     limits: Limits = Limits()

@@ -1,4 +1,4 @@
-"""Limits: what one job may use up before it is ended; and how durations and sizes are written by people."""
+"""Limits on the resources of one job, and the notation of durations and sizes."""
 
 import re
 from typing import Annotated
@@ -9,11 +9,13 @@ from schemas.base import Model, PositiveInt
 from schemas.event import PhaseName
 
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+# Exponents of two. Suffixes are binary, as people mean them for memory.
 BYTES = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
 def _seconds(value: object) -> object:
-    """`90`, `"90s"`, `"5m"` and `"1.5h"` are durations; what is no text is left for validation to judge."""
+    """Parse `"90"`, `"90s"`, `"5m"` and `"1.5h"` as seconds. Leave values other than text to validation."""
     if not isinstance(value, str):
         return value
     if found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", value.strip()):
@@ -22,7 +24,7 @@ def _seconds(value: object) -> object:
 
 
 def _bytes(value: object) -> object:
-    """`4294967296`, `"4096MiB"` and `"4GiB"` are sizes; what is no text is left for validation to judge."""
+    """Parse `"4294967296"`, `"4096MiB"` and `"4GiB"` as bytes. Leave values other than text to validation."""
     if not isinstance(value, str):
         return value
     if found := re.fullmatch(r"([0-9]{1,18})\s*([KMGT]?)(?:iB)?", value.strip()):
@@ -43,10 +45,10 @@ Size = Annotated[
 
 
 class Limits(Model):
-    """What one job may use up. Sizes in bytes, durations in seconds."""
+    """Limits on the resources of one job. Sizes are in bytes, durations in seconds."""
 
-    memory: Size | None = Field(default=None, description="of the job, and data of each process; null: no limit")
-    log: Size = Field(default=256 << 20, description="of everything that the job prints")
+    memory: Size | None = Field(default=None, description="of the job, and data of each process; null: unlimited")
+    log: Size = Field(default=256 << 20, description="of all output of the job")
     files: int = Field(default=4096, ge=64, le=1 << 20, description="open files of each process")
-    processes: int = Field(default=512, ge=1, le=1 << 20, description="the worker and all that it starts")
-    phases: dict[PhaseName, Seconds] = Field(default={}, description="seconds that a phase may take")
+    processes: int = Field(default=512, ge=1, le=1 << 20, description="the worker and its descendants")
+    phases: dict[PhaseName, Seconds] = Field(default={}, description="seconds for each phase")

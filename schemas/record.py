@@ -1,4 +1,4 @@
-"""JobRecord: what one job leaves on disk, whatever happened to it. Manifest: what its run was."""
+"""JobRecord: the record of one job on disk, whatever its outcome. Manifest: the description of its run."""
 
 import hashlib
 import json
@@ -38,11 +38,11 @@ Unlimited = Literal["unlimited"]
 
 
 class Host(Model):
-    """The machine, as far as a time depends on it. None: the system does not say.
+    """The machine, in everything that affects times. None: the system does not report it.
 
-    `packages` are versions; `installed` has for each the hash of its files, by the list that its installer left.
-    `cores` are those that this process may use, `logical_cores` and `physical_cores` all that are online. A limit is
-    the tightest of all control groups around the process.
+    `packages` are versions; `installed` has the hash of each package's files, from its installer's list. `cores` are
+    those that this process may use; `logical_cores` and `physical_cores` are all that are online. A limit is the
+    tightest of all cgroups that contain the process.
     """
 
     cpu: str
@@ -84,14 +84,16 @@ class Host(Model):
 
     @property
     def content_hash(self) -> str:
-        """Eight hexadecimal digits of the SHA-256 of all that a time depends on: equal for equal conditions.
+        """Return eight hexadecimal digits of the SHA-256 of all that affects times: equal for equal conditions.
 
-        What is unknown does not count, so that a field of a later version leaves the hashes of older records alone.
+        Unknown values do not count, so that a field added in a later version keeps the hashes of older records.
         """
         felt = self.model_dump(mode="json", exclude=UNFELT, exclude_none=True)
         return hashlib.sha256(json.dumps(felt, sort_keys=True).encode()).hexdigest()[:8]
 
 
+# Fields of a Host without effect on times. Memory sizes vary from boot to boot, and a computation that fits does not
+# notice them. Pydantic parses Plumbline's messages, and takes no part in a measurement.
 UNFELT: dict[str, bool | set[str]] = {
     "memory_bytes": True,
     "memory_limit_bytes": True,
@@ -99,13 +101,12 @@ UNFELT: dict[str, bool | set[str]] = {
     "packages": {"pydantic"},
     "installed": {"pydantic"},
 }
-"""Of a Host: sizes that a computation which fits does not feel, and that vary from boot to boot; and our own parser."""
 
 
 class Outside(Model):
-    """The job as its parent saw it. `spawn_to_end_ns` runs from before the spawn to after the reaping.
+    """The job as observed by its parent. `spawn_to_end_ns` runs from before the spawn to after the reaping.
 
-    What its control group counted is null where the job had none of its own, or that does not say.
+    The cgroup's counters are null where the job had no separate cgroup, or the cgroup does not report them.
     """
 
     started: str
@@ -113,28 +114,28 @@ class Outside(Model):
     exit_status: int | None
     last_phase: PhaseName | None
     load_before: float
-    looks: NonNegativeInt = Field(default=0, description="how often its memory was looked at from outside")
-    resident_peak_bytes: NonNegativeInt = Field(default=0, description="the most seen at a look, all its processes")
-    resident_last_bytes: NonNegativeInt = Field(default=0, description="at the last look")
+    looks: NonNegativeInt = Field(default=0, description="number of readings of its memory by the parent")
+    resident_peak_bytes: NonNegativeInt = Field(default=0, description="highest reading, all its processes together")
+    resident_last_bytes: NonNegativeInt = Field(default=0, description="last reading")
     memory_limit: Literal["job", "process"] | None = Field(
-        default=None, description="what its limit of memory held for: the job and each process, or only each process"
+        default=None, description="scope of its memory limit: the job and each process, or only each process"
     )
     control_group: Literal["v1", "v2"] | None = Field(
-        default=None, description="the version of the interface through which it had a control group of its own"
+        default=None, description="interface version of its cgroup; null: it had no separate cgroup"
     )
     group_peak_bytes: NonNegativeInt | None = Field(
-        default=None, description="the most that was charged to its group, with files that it was the first to read"
+        default=None, description="peak charged to its cgroup, including files that it was the first to read"
     )
     group_kills: NonNegativeInt | None = Field(
-        default=None, description="processes of it that the kernel ended for want of memory"
+        default=None, description="number of its processes that the kernel killed because they ran out of memory"
     )
     group_refusals: NonNegativeInt | None = Field(
-        default=None, description="how often the kernel refused it one more process or thread"
+        default=None, description="number of times that the kernel refused it another process or thread"
     )
 
 
 class JobRecord(Versioned):
-    """One job's whole story: asked, happened, measured."""
+    """The record of one job: its request, its outcome and its measurements."""
 
     spec: JobSpec
     outcome: Outcome
@@ -143,11 +144,11 @@ class JobRecord(Versioned):
     report: Report | None = None
     outside: Outside | None = None
     host: Host
-    freeze: str = Field(default="", description="of the cell's environment, which the manifest has in full")
+    freeze: str = Field(default="", description="hash of the cell's environment; the manifest describes it in full")
 
 
 class ExportRecord(Versioned):
-    """One export's whole story. Its spec is that of the cell's jobs, with the place to write the artefact to."""
+    """The record of one export. Its spec is that of the cell's jobs, with the path of the artefact."""
 
     spec: JobSpec
     outcome: Outcome | Literal["exported"]
@@ -156,11 +157,11 @@ class ExportRecord(Versioned):
     exported: Exported | None = None
     outside: Outside
     host: Host
-    freeze: str = Field(default="", description="of the environment that exported")
+    freeze: str = Field(default="", description="hash of the environment that exported")
 
 
 class ProfileRecord(Versioned):
-    """One look at what a cell's calls are made of. Its spec is that of the cell's jobs, with a place for the trace."""
+    """The record of one profile. Its spec is that of the cell's jobs, with the path of the trace."""
 
     spec: JobSpec
     outcome: Outcome | Literal["profiled"]
@@ -172,20 +173,20 @@ class ProfileRecord(Versioned):
 
 
 class Identity(Model):
-    """What must not change between the first half of a run and the second: SHA-256 of each, in hexadecimal."""
+    """SHA-256 hashes, in hexadecimal, of what must not change while a run is interrupted."""
 
     sweep: str
-    """Of what was asked, the random seed and the cells that it came to."""
+    """Hash of the request, the random seed and the resulting cells."""
     code: str
-    """Of the source of workers/ and schemas/."""
+    """Hash of the source of workers/ and schemas/."""
 
 
 class Manifest(Versioned):
-    """One run: what was asked, what it came to, where and when.
+    """The description of one run: the request, the resulting cells, the machine and the start.
 
-    `stopped` says why it ended; empty: it has not. `finished`: nothing is left that `resume` could do. `mixed` says
-    what had changed when the run was resumed all the same: its numbers are not of one piece. `environments` are all in
-    which its jobs run, by name, as they were when it began.
+    `stopped` is the reason why it ended; empty: it has not. `finished`: `resume` has nothing left to do. `mixed` lists
+    what had changed when the run was resumed anyway: its parts were measured under different conditions.
+    `environments` are those of its jobs, by name, as they were at the start.
     """
 
     name: str

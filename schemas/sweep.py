@@ -1,4 +1,4 @@
-"""SweepSpec: what a user writes in a TOML file, or says with options, to ask for a sweep."""
+"""SweepSpec: a user's request for a sweep, from a TOML file or from options."""
 
 from typing import Annotated, Literal
 
@@ -15,14 +15,14 @@ RankBy = Literal["time", MemoryMetric]
 
 
 def _every(tasks: object) -> object:
-    """`train` stands for training by every optimiser."""
+    """Expand `train` to training by every optimiser."""
     if not isinstance(tasks, (list, tuple)):
         return tasks
     return [each for task in tasks for each in (TRAINING if task == "train" else (task,))]
 
 
 class Axes(Model):
-    """Every combination of these values is a cell. Workloads may carry parameters, an axis each: `rnn:length=8/32`."""
+    """Axes of a sweep: each combination of values is a cell. A workload may add its parameters: `rnn:length=8/32`."""
 
     frameworks: tuple[str, ...] = Field(default=QUESTION, min_length=1)
     workloads: tuple[str, ...] = Field(default=("rnn_cell",), min_length=1)
@@ -39,7 +39,7 @@ class Axes(Model):
 
 
 class Pick(Model):
-    """Names cells by some of their values: to leave them out (`exclude`) or to add one (`include`)."""
+    """A choice of cells by some of their values, to omit them (`exclude`) or to add one (`include`)."""
 
     framework: str | None = None
     workload: str | None = None
@@ -56,17 +56,17 @@ class Pick(Model):
 
 
 class Stop(Model):
-    """When a sweep ends: at its precision or its budget, whichever is first."""
+    """The conditions that end a sweep: its precision or its budget, whichever comes first."""
 
-    budget: Seconds = Field(default=300.0, description="such as 90s, 5m or 1h; no block starts that would not fit")
-    precision: PositiveFloat = Field(default=0.02, description="half-width of every ratio's interval")
-    blocks: PositiveInt = Field(default=32, le=10_000, description="never more blocks than this")
+    budget: Seconds = Field(default=300.0, description="such as 90s, 5m or 1h; a block starts only if it fits")
+    precision: PositiveFloat = Field(default=0.02, description="half-width of the interval of every ratio")
+    blocks: PositiveInt = Field(default=32, le=10_000, description="maximum number of blocks")
 
 
 class SweepSpec(Model):
     """One sweep: axes, then `exclude`, then `include`."""
 
-    suite: str | None = Field(default=None, description="whose axes were taken where nothing else was said")
+    suite: str | None = Field(default=None, description="suite that provides the axes which the sweep does not set")
     name: str = Field(default="sweep", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     axes: Axes = Axes()
     environments: EnvironmentSpecs = Field(default={}, max_length=100)
@@ -76,10 +76,10 @@ class SweepSpec(Model):
     margin: PositiveFloat = Field(
         default=0.02, lt=1, description="differences below this share are too small to matter"
     )
-    rank_by: RankBy = Field(default="time", description="what the modes are ranked by")
-    seed: int | None = Field(default=None, ge=0, description="of the random order; null: drawn anew")
+    rank_by: RankBy = Field(default="time", description="quantity that ranks the modes")
+    seed: int | None = Field(default=None, ge=0, description="of the random order; null: drawn at random")
     stop: Stop = Stop()
     timing: Timing = Timing()
-    profile: bool = Field(default=False, description="look at each cell once with its framework's profiler, at the end")
-    deadline: Seconds = Field(default=120.0, description="for one job, such as 90s, 5m or 1h")
+    profile: bool = Field(default=False, description="profile each cell once, at the end, by its framework's profiler")
+    deadline: Seconds = Field(default=120.0, description="time limit of one job, such as 90s, 5m or 1h")
     limits: Limits = Limits()

@@ -1,4 +1,4 @@
-"""What can be computed: workloads with their parameters and presets, and suites of them. Data, an entry each."""
+"""Workloads with their parameters and presets, and suites of workloads, as data."""
 
 from typing import Annotated
 
@@ -19,10 +19,10 @@ class Parameter(Model):
 
 
 class Workload(Model):
-    """A computation with weights, inputs and a float64 reference. `presets` are sizes by name, for some parameters.
+    """A computation with weights, inputs and a float64 reference. `presets` are named sizes for some parameters.
 
-    One that is not ours is in a user's `folder`, or in `module`, a package that is installed, and `code` is the hash of
-    its files. `reference` names the framework whose implementation in float64 is the reference; empty: `reference.py`.
+    A workload that is not built in is in a user's `folder`, or in the installed package `module`. `code` is the hash of
+    its files. `reference` names the framework whose float64 implementation is the reference; empty: `reference.py`.
     """
 
     name: str = Field(pattern=NAME)
@@ -39,7 +39,7 @@ Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$", ma
 
 
 class Size(Model):
-    """A parameter as `workload.toml` has it, in a table of its name."""
+    """A parameter in `workload.toml`: the table under its name."""
 
     default: NonNegativeInt
     minimum: NonNegativeInt = 1
@@ -47,19 +47,19 @@ class Size(Model):
 
 
 class WorkloadFile(Model):
-    """`workload.toml` in a user's folder. All of a workload that the orchestrator reads: it runs no code for it."""
+    """The content of `workload.toml`. The orchestrator reads nothing else of a workload, and runs none of its code."""
 
-    name: str = Field(default="", max_length=60, description="empty: that of its folder")
+    name: str = Field(default="", max_length=60, description="empty: the name of its folder")
     summary: str = ""
     reference: str = Field(
-        default="", description="the framework whose implementation in float64 is the reference; empty: reference.py"
+        default="", description="framework whose float64 implementation is the reference; empty: reference.py"
     )
     parameters: dict[Word, Size] = {}
     presets: dict[Word, dict[Word, NonNegativeInt]] = {}
 
 
 class Suite(Model):
-    """Axes by one name: what a sweep has unless it says otherwise."""
+    """A named set of axes: defaults that a sweep may override."""
 
     name: str = Field(pattern=NAME)
     summary: str
@@ -74,15 +74,16 @@ RNN_SIZES = (
     Parameter(name="input", default=10, minimum=1, summary="width of the input"),
 )
 
-ROWS = Parameter(name="rows", default=32, minimum=1, summary="rows of the matrix that one example is")
+ROWS = Parameter(name="rows", default=32, minimum=1, summary="rows of the matrix that is one example")
 
+# Single operations. Presets range from cache-sized to memory-bound: over 32 MiB of weights, inputs and results.
 OPERATIONS: tuple[Workload, ...] = (
     Workload(
         name="matmul",
         summary="one matrix product: rows times a square matrix",
         parameters=(
             ROWS,
-            Parameter(name="size", default=128, minimum=1, summary="length of a row, and both sides of the weight"),
+            Parameter(name="size", default=128, minimum=1, summary="length of a row; the weight is square"),
         ),
         presets={"cache": {"rows": 512, "size": 512}, "memory": {"rows": 16, "size": 4096}},
     ),
@@ -132,7 +133,7 @@ OPERATIONS: tuple[Workload, ...] = (
         parameters=(
             Parameter(name="entries", default=1024, minimum=1, summary="rows of the table"),
             Parameter(name="width", default=16, minimum=1, summary="length of a row"),
-            Parameter(name="pairs", default=128, minimum=1, summary="pairs of rows that one example takes"),
+            Parameter(name="pairs", default=128, minimum=1, summary="pairs of rows in one example"),
             Parameter(name="bins", default=32, minimum=1, summary="rows of the output"),
         ),
         presets={
@@ -141,12 +142,12 @@ OPERATIONS: tuple[Workload, ...] = (
         },
     ),
 )
-"""Single operations, whose sizes go from near caches to memory: beyond 32 MiB of weights, inputs and results."""
+
 FIXED_LENGTH = Parameter(
     name="fixed_length",
     default=0,
     minimum=0,
-    summary="1: every input has that length; 0: verified on other lengths too",
+    summary="1: every input has that length; 0: also verified on other lengths",
 )
 
 WORKLOADS: tuple[Workload, ...] = (
@@ -158,10 +159,10 @@ WORKLOADS: tuple[Workload, ...] = (
     ),
     Workload(
         name="rnn",
-        summary="that cell along a sequence whose length the input decides",
+        summary="the same cell along a sequence whose length depends on the input",
         parameters=(
             *RNN_SIZES,
-            Parameter(name="length", default=16, minimum=2, summary="steps in the sequences that are timed"),
+            Parameter(name="length", default=16, minimum=2, summary="steps of the timed sequences"),
             FIXED_LENGTH,
         ),
         presets={
@@ -173,11 +174,11 @@ WORKLOADS: tuple[Workload, ...] = (
         name="lstm_tagger",
         summary="a bidirectional LSTM that tags the tokens of sequences of varying length",
         parameters=(
-            Parameter(name="vocabulary", default=100, minimum=2, summary="number of tokens that exist"),
+            Parameter(name="vocabulary", default=100, minimum=2, summary="number of distinct tokens"),
             Parameter(name="width", default=16, minimum=1, summary="width of the embedding"),
             Parameter(name="hidden", default=16, minimum=1, summary="width of the hidden state of each direction"),
-            Parameter(name="tags", default=9, minimum=2, summary="number of tags that exist"),
-            Parameter(name="length", default=12, minimum=2, summary="steps of the longest sequence that is timed"),
+            Parameter(name="tags", default=9, minimum=2, summary="number of distinct tags"),
+            Parameter(name="length", default=12, minimum=2, summary="steps of the longest timed sequence"),
             FIXED_LENGTH,
         ),
         presets={
@@ -187,7 +188,7 @@ WORKLOADS: tuple[Workload, ...] = (
     ),
     Workload(
         name="tree_lstm",
-        summary="a Tree-LSTM over binary trees, each of a shape of its own",
+        summary="a Tree-LSTM over binary trees of different shapes",
         parameters=(
             Parameter(name="hidden", default=16, minimum=1, summary="width of a node's state"),
             Parameter(name="input", default=16, minimum=1, summary="width of a leaf's vector"),
@@ -200,10 +201,10 @@ WORKLOADS: tuple[Workload, ...] = (
     ),
     Workload(
         name="early_exit",
-        summary="a recurrent block that is repeated until its own scores say that it is enough",
+        summary="a recurrent block that repeats until its scores add up to 1",
         parameters=(
             *RNN_SIZES,
-            Parameter(name="maximum", default=24, minimum=8, summary="steps at most; inputs need a quarter or more"),
+            Parameter(name="maximum", default=24, minimum=8, summary="maximum steps; inputs need a quarter or more"),
         ),
         presets={
             "small": {"hidden": 128, "input": 128, "maximum": 24},
@@ -212,12 +213,12 @@ WORKLOADS: tuple[Workload, ...] = (
     ),
     Workload(
         name="decode",
-        summary="a decoder that picks token after token, its cache of keys and values growing with each",
+        summary="a decoder that generates token by token, with a growing cache of keys and values",
         parameters=(
-            Parameter(name="vocabulary", default=50, minimum=3, summary="number of tokens that exist"),
+            Parameter(name="vocabulary", default=50, minimum=3, summary="number of distinct tokens"),
             Parameter(name="width", default=16, minimum=1, summary="width of embedding, keys and values"),
-            Parameter(name="prompt", default=6, minimum=2, summary="tokens in the prompts that are timed"),
-            Parameter(name="steps", default=8, minimum=2, summary="tokens that are picked"),
+            Parameter(name="prompt", default=6, minimum=2, summary="tokens of the timed prompts"),
+            Parameter(name="steps", default=8, minimum=2, summary="tokens to generate"),
             FIXED_LENGTH,
         ),
         presets={
@@ -256,7 +257,7 @@ WORKLOADS: tuple[Workload, ...] = (
     ),
     Workload(
         name="resnet",
-        summary="a residual network of basic blocks, with batch normalisation: ResNet-18 with two blocks a stage",
+        summary="a residual network of basic blocks with batch normalisation; two blocks a stage make ResNet-18",
         parameters=(
             Parameter(name="size", default=16, minimum=9, summary="height and width of the images"),
             Parameter(name="width", default=8, minimum=1, summary="channels in the first of four stages"),
@@ -273,7 +274,7 @@ WORKLOADS: tuple[Workload, ...] = (
     ),
     Workload(
         name="autoencoder",
-        summary="an autoencoder whose decoder uses the encoder's weights again",
+        summary="an autoencoder whose decoder reuses the encoder's weights",
         parameters=(
             Parameter(name="input", default=64, minimum=1, summary="width of the input and of the output"),
             Parameter(name="hidden", default=32, minimum=1, summary="width of the hidden layers"),
@@ -286,14 +287,14 @@ WORKLOADS: tuple[Workload, ...] = (
     ),
     Workload(
         name="embedding_bag",
-        summary="recommendation: bags of table rows, their products in pairs with dense features, and a network",
+        summary="a recommender: bags of table rows, their pairwise products with dense features, and a network",
         parameters=(
             Parameter(name="tables", default=3, minimum=1, summary="tables, and bags in one example"),
             Parameter(name="entries", default=200, minimum=1, summary="rows of each table"),
-            Parameter(name="bag", default=4, minimum=1, summary="rows that a bag names"),
+            Parameter(name="bag", default=4, minimum=1, summary="rows in one bag"),
             Parameter(name="width", default=8, minimum=1, summary="length of a row"),
             Parameter(name="dense", default=13, minimum=1, summary="dense features of one example"),
-            Parameter(name="hidden", default=32, minimum=1, summary="width of the layer above"),
+            Parameter(name="hidden", default=32, minimum=1, summary="width of the hidden layer"),
         ),
         presets={
             "small": {"tables": 8, "entries": 10_000, "bag": 10, "width": 16, "dense": 13, "hidden": 128},
@@ -302,11 +303,11 @@ WORKLOADS: tuple[Workload, ...] = (
     ),
     Workload(
         name="transformer_encoder",
-        summary="the encoder of a transformer, which puts sequences into classes",
+        summary="a transformer encoder that classifies sequences",
         parameters=(
             Parameter(name="layers", default=2, minimum=1, summary="blocks of attention and two linear layers"),
-            Parameter(name="heads", default=2, minimum=1, summary="heads of attention"),
-            Parameter(name="head_width", default=8, minimum=4, summary="width of one head; all make the model's"),
+            Parameter(name="heads", default=2, minimum=1, summary="attention heads"),
+            Parameter(name="head_width", default=8, minimum=4, summary="width of one head: the model's width / heads"),
             Parameter(name="length", default=16, minimum=1, summary="tokens of a sequence"),
             Parameter(name="classes", default=10, minimum=2, summary="classes, and width of the output"),
         ),
@@ -317,13 +318,13 @@ WORKLOADS: tuple[Workload, ...] = (
     ),
     Workload(
         name="gpt",
-        summary="a generative transformer, which foretells each next token from those before it",
+        summary="a generative transformer that predicts each next token from those before it",
         parameters=(
             Parameter(name="layers", default=2, minimum=1, summary="blocks of attention and two linear layers"),
-            Parameter(name="heads", default=2, minimum=1, summary="heads of attention"),
-            Parameter(name="head_width", default=8, minimum=4, summary="width of one head; all make the model's"),
-            Parameter(name="length", default=16, minimum=2, summary="tokens that are foretold"),
-            Parameter(name="vocabulary", default=64, minimum=2, summary="number of tokens that exist"),
+            Parameter(name="heads", default=2, minimum=1, summary="attention heads"),
+            Parameter(name="head_width", default=8, minimum=4, summary="width of one head: the model's width / heads"),
+            Parameter(name="length", default=16, minimum=2, summary="tokens to predict"),
+            Parameter(name="vocabulary", default=64, minimum=2, summary="number of distinct tokens"),
         ),
         presets={
             "tiny": {"layers": 2, "heads": 2, "head_width": 32, "length": 64, "vocabulary": 256},
@@ -333,12 +334,12 @@ WORKLOADS: tuple[Workload, ...] = (
     ),
     Workload(
         name="lstm_lm",
-        summary="a language model: tokens looked up, one LSTM along them, and the scores of each next token",
+        summary="a language model: token embeddings, one LSTM, and scores for each next token",
         parameters=(
-            Parameter(name="vocabulary", default=100, minimum=2, summary="number of tokens that exist"),
+            Parameter(name="vocabulary", default=100, minimum=2, summary="number of distinct tokens"),
             Parameter(name="width", default=16, minimum=1, summary="width of the embedding"),
             Parameter(name="hidden", default=16, minimum=1, summary="width of the hidden state"),
-            Parameter(name="length", default=12, minimum=2, summary="tokens that are foretold"),
+            Parameter(name="length", default=12, minimum=2, summary="tokens to predict"),
         ),
         presets={
             "small": {"vocabulary": 2000, "width": 64, "hidden": 64, "length": 24},
@@ -347,22 +348,22 @@ WORKLOADS: tuple[Workload, ...] = (
     ),
     Workload(
         name="attention",
-        summary="one layer of self-attention: what each token sees of all others, by several heads",
+        summary="one layer of multi-head self-attention",
         parameters=(
-            Parameter(name="heads", default=2, minimum=1, summary="heads of attention"),
-            Parameter(name="head_width", default=8, minimum=1, summary="width of one head; all make the model's"),
+            Parameter(name="heads", default=2, minimum=1, summary="attention heads"),
+            Parameter(name="head_width", default=8, minimum=1, summary="width of one head: the model's width / heads"),
             Parameter(name="length", default=16, minimum=2, summary="tokens of a sequence"),
         ),
         presets={"base": {"heads": 12, "head_width": 64, "length": 512}},
     ),
     Workload(
         name="synthetic",
-        summary="an instrument: a product that takes a known time and holds known memory",
+        summary="for tests: a product that takes a known time and holds known memory",
         parameters=(
-            Parameter(name="spin_ns", default=100_000, minimum=0, summary="nanoseconds that a call takes"),
-            Parameter(name="compile_ns", default=20_000_000, minimum=0, summary="nanoseconds that compiling takes"),
-            Parameter(name="compiled_ns", default=50_000, minimum=0, summary="nanoseconds that a call takes then"),
-            Parameter(name="hold_mib", default=0, minimum=0, summary="mebibytes that are held from the build on"),
+            Parameter(name="spin_ns", default=100_000, minimum=0, summary="nanoseconds of a call"),
+            Parameter(name="compile_ns", default=20_000_000, minimum=0, summary="nanoseconds of compiling"),
+            Parameter(name="compiled_ns", default=50_000, minimum=0, summary="nanoseconds of a compiled call"),
+            Parameter(name="hold_mib", default=0, minimum=0, summary="mebibytes held from the build on"),
         ),
     ),
 )
@@ -373,7 +374,7 @@ STATIC = ("mlp", "cnn", "resnet", "autoencoder", "embedding_bag", "transformer_e
 SUITES: tuple[Suite, ...] = (
     Suite(
         name="question",
-        summary="the question without arguments: one recurrent cell with its backward pass",
+        summary="the default sweep: one recurrent cell with its backward pass",
         frameworks=QUESTION,
         workloads=("rnn_cell",),
         tasks=("backward",),
@@ -381,7 +382,7 @@ SUITES: tuple[Suite, ...] = (
     ),
     Suite(
         name="dynamic",
-        summary="graphs that the inputs decide: lengths, trees, early exits, growing state",
+        summary="graphs that depend on the inputs: lengths, trees, early exits, growing state",
         frameworks=(*QUESTION, "jax:jit", "numpy:eager"),
         workloads=DYNAMIC,
         tasks=("forward", "backward"),
@@ -389,7 +390,7 @@ SUITES: tuple[Suite, ...] = (
     ),
     Suite(
         name="static",
-        summary="graphs that are the same for all inputs: plain, convolutional, attending, recommending",
+        summary="graphs that are the same for all inputs: dense, convolutional, attention, recommendation",
         frameworks=(*QUESTION, "jax:jit", "numpy:eager"),
         workloads=STATIC,
         tasks=("forward", "backward"),
@@ -397,7 +398,7 @@ SUITES: tuple[Suite, ...] = (
     ),
     Suite(
         name="train",
-        summary="whole steps of training, the update of every weight included",
+        summary="complete training steps, including the update of every weight",
         frameworks=("torch:eager", "torch:compile", "tensorflow:function", "tensorflow:xla", "jax:jit", "numpy:eager"),
         workloads=("mlp", "cnn", "lstm_lm", "transformer_encoder"),
         tasks=("train-sgd", "train-adam"),
@@ -405,7 +406,7 @@ SUITES: tuple[Suite, ...] = (
     ),
     Suite(
         name="all",
-        summary="every workload with its forward and backward pass, in the modes of the question and others",
+        summary="every workload, forward and backward, in the default modes, jax:jit and numpy:eager",
         frameworks=(*QUESTION, "jax:jit", "numpy:eager"),
         workloads=("rnn_cell", *DYNAMIC, *STATIC, *(operation.name for operation in OPERATIONS)),
         tasks=("forward", "backward"),
@@ -413,7 +414,7 @@ SUITES: tuple[Suite, ...] = (
     ),
     Suite(
         name="operations",
-        summary="single operations, each in a near cache and in memory",
+        summary="single operations, each sized for a near cache and for memory",
         frameworks=("torch:eager", "torch:script", "tensorflow:eager", "tensorflow:function", "jax:jit", "numpy:eager"),
         workloads=tuple(f"{operation.name}{preset}" for operation in OPERATIONS for preset in ("", ":memory")),
         tasks=("forward", "backward"),

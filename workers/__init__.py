@@ -1,1 +1,1 @@
-"""The measured side: one process, one job. It knows nothing of its parent but the wire format in schemas."""
+"""The measured side: one process that runs one job. All it knows of its parent is the wire format in schemas."""

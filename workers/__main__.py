@@ -1,7 +1,7 @@
 """`python -m workers`: one JobSpec as JSON on standard input, events on standard output, the rest in the log.
 
-Whatever happens to the job, the last event says it: a Report, an Exported, a Profiled, or a Failure. The exit status is
-0 as long as that could be said.
+The last event states how the job ended: a Report, an Exported, a Profiled or a Failure. The exit status is 0 whenever
+that event could be sent.
 """
 
 import contextlib
@@ -25,35 +25,35 @@ from workers.ledger import Ledger
 from workers.lifeline import die_with
 from workers.stopwatch import carry_out
 
+# Errors whose message already tells the user what to do; they are reported without their type.
 TOLD = (Unsupported, Wrong, Malformed, CodeChanged)
-"""What says in a sentence what is to be done."""
 
 
 def main() -> None:
-    """Claim the channel, read the spec, do the job, and leave without the interpreter's tear-down.
+    """Claim the channel, read the spec, run the job, and exit without the interpreter's tear-down.
 
-    Nothing that is measured happens in a tear-down, and a framework may hang or crash there.
+    Nothing is measured in a tear-down, and a framework may hang or crash there.
     """
     channel, spec = Channel.claim(), None
-    gc.freeze()  # or a framework's import, which collects garbage often, would be timed with going through all of ours
+    gc.freeze()  # a framework's import collects garbage often, and must not be timed scanning the worker's objects
     die_with(int(os.environ.get("PLUMBLINE_PARENT", os.getppid())))
     try:
         spec = JobSpec.model_validate_json(sys.stdin.buffer.read())
         channel.send(Hello(pid=os.getpid(), python=platform.python_version(), interpreter=sys.executable))
         channel.send(done(spec, Ledger(channel.send)))
-    except Exception as error:  # everything that a framework raises becomes the job's last event
-        with contextlib.suppress(OSError):  # the disk that holds the log may be what is full
+    except Exception as error:  # whatever a framework raises becomes the job's last event
+        with contextlib.suppress(OSError):  # the disk with the log may be full
             traceback.print_exc()
         channel.send(Failure(outcome=outcome_of(error), reason=reason(error), where=place(error, spec)))
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
             stream.flush()
-    ctypes.CDLL(None).fflush(None)
+    ctypes.CDLL(None).fflush(None)  # `os._exit` would discard what C code has buffered
     os._exit(0)
 
 
 def done(spec: JobSpec, ledger: Ledger) -> Report | Exported | Profiled:
-    """Do what the spec asks for: a measurement, a file for other jobs, or a look at what a call is made of."""
+    """Run the kind of job that the spec asks for: a reference, an export, a profile or a measurement."""
     if spec.expect:
         from workers import referee
 
@@ -70,7 +70,7 @@ def done(spec: JobSpec, ledger: Ledger) -> Report | Exported | Profiled:
 
 
 def outcome_of(error: Exception) -> FailureOutcome:
-    """What kind of failure an error is."""
+    """Classify an error as one of the outcomes of a failed job."""
     if isinstance(error, Unsupported):
         return "unsupported"
     if isinstance(error, Wrong):
@@ -79,13 +79,11 @@ def outcome_of(error: Exception) -> FailureOutcome:
 
 
 def reason(error: Exception) -> str:
-    """The error in one line."""
+    """Describe an error in one line, with the remedy if it is known."""
     if isinstance(error, TOLD):
         return str(error)
     if isinstance(error, ModuleNotFoundError) and is_beside(str(error.name), error):
-        return (
-            f"{last_line(error)}; a file that lies beside this one is imported with a dot: from . import {error.name}"
-        )
+        return f"{last_line(error)}; import a file in the same folder with a dot: from . import {error.name}"
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
@@ -94,7 +92,7 @@ def reason(error: Exception) -> str:
 
 
 def place(error: Exception, spec: JobSpec | None) -> str:
-    """Where an error came from, in the workload if it came through it; a finding is no error of any line."""
+    """Return file and line of an error, in the workload if it passed through there; empty for a finding."""
     if isinstance(error, (Unsupported, Wrong, CodeChanged)):
         return ""
     home = folder_of(spec) if spec else None

@@ -1,19 +1,19 @@
-"""Arrays in the hands of the harness. Importing this imports NumPy."""
+"""Arrays of the harness. Importing this module imports NumPy."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+# Floating-point numbers, or integers for indices, lengths and tokens.
 Array = NDArray[Any]
-"""Floating numbers, or integers where they are indices, lengths or tokens."""
 
 
 def is_floating(value: Array) -> bool:
-    """Whether these are numbers to compute with, which have the cell's dtype; integers stay what they are."""
+    """Return whether an array holds floating-point numbers, which take the cell's dtype; integers keep theirs."""
     return np.issubdtype(value.dtype, np.floating)
 
 
 def cast(value: Array, dtype: DTypeLike) -> Array:
-    """The same in another floating dtype, unless it holds integers."""
+    """Convert floating-point numbers to another such dtype; return integers unchanged."""
     return value.astype(dtype) if is_floating(value) else value

@@ -1,4 +1,4 @@
-"""Models as files: what they are when they are written, and whether they still are when they are read."""
+"""Models saved to files: their description when written, and its verification when read."""
 
 import hashlib
 from pathlib import Path
@@ -7,16 +7,16 @@ from schemas.artefact import Artefact
 
 
 class ArtefactChanged(Exception):
-    """An artefact is not what was exported, or not there at all."""
+    """An artefact is missing, or differs from what was exported."""
 
 
 def described(path: Path, written_ns: int = 0) -> Artefact:
-    """The artefact in a file, and how long that took to write."""
+    """Describe the artefact in a file, including the time it took to write."""
     return Artefact(path=str(path), sha256=sha256(path), size_bytes=path.stat().st_size, written_ns=written_ns)
 
 
 def verified(artefact: Artefact) -> Path:
-    """The file of an artefact. It has been read once when this returns, and so comes from memory from now on.
+    """Check the hash of an artefact and return its path. This reads the file once, so later reads come from memory.
 
     Raises:
         ArtefactChanged: the file is missing, or holds something else.
@@ -27,11 +27,11 @@ def verified(artefact: Artefact) -> Path:
     except OSError as error:
         raise ArtefactChanged(f"cannot read {path}: {error.strerror}; start a new run to export it again") from error
     if found != artefact.sha256:
-        raise ArtefactChanged(f"{path} is not what was exported: its SHA-256 is another; start a new run")
+        raise ArtefactChanged(f"the SHA-256 of {path} has changed since it was exported; start a new run")
     return path
 
 
 def sha256(path: Path) -> str:
-    """In hexadecimal digits."""
+    """Return the SHA-256 of a file in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

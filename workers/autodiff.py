@@ -1,6 +1,6 @@
-"""Gradients of a reference that is written as a loss alone, by autograd over NumPy.
+"""Gradients of a reference that is written as a loss only, by autograd over NumPy.
 
-A reference imports its NumPy from `autograd.numpy`, which computes as NumPy does and can be differentiated.
+A reference imports NumPy from `autograd.numpy`, which computes as NumPy does and can be differentiated.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ Backward = Callable[..., tuple[Any, dict[str, Array]]]
 
 
 def gradients_of(loss: Callable[..., Any]) -> Backward:
-    """The function `backward` of a reference whose loss this is: `loss(parameters, weights, *inputs)`."""
+    """Return the function `backward` of a reference with this loss: `loss(parameters, weights, *inputs)`."""
 
     def backward(parameters: Parameters, weights: Mapping[str, Array], *inputs: Array) -> tuple[Any, dict[str, Array]]:
         def of_trained(chosen: Mapping[str, Any]) -> Any:

@@ -1,7 +1,7 @@
-"""The memory of a device, in two views that are never mixed: what the framework allocated, and what the driver sees.
+"""Memory of a GPU, in two views that are never mixed: the framework's allocations and the driver's count.
 
-A framework's pool keeps what it once had, so its reserve and the driver's figure do not shrink; its own high-water mark
-is set back before the calls that are looked at, where it can be. On a CPU there is no such view, and no figure.
+A framework's pool keeps what it once allocated, so its reserve and the driver's figure do not shrink. The framework's
+high-water mark is reset before the observed calls, where it can be. On a CPU there is no such view, and no figure.
 """
 
 from collections.abc import Callable
@@ -11,14 +11,15 @@ from typing import Any
 from schemas.event import DeviceMemory
 from workers import memory, nvml
 
+# Made after all timing, each on another set of inputs.
 CALLS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Allocated:
-    """What a framework says of its own allocations, in bytes: now, at most since the mark was set back, and reserved.
+    """The allocations that a framework reports, in bytes: now, the peak since the reset, and the reserve.
 
-    None: it does not say. `since_start`: the mark cannot be set back, and is that of the whole process.
+    None: it does not report this. `since_start`: the peak cannot be reset, and is that of the whole process.
     """
 
     now: int
@@ -28,7 +29,7 @@ class Allocated:
 
 
 def looked_at(framework: Any, call: Callable[[int], object], gpu: nvml.Nvml | None) -> DeviceMemory | None:
-    """A few calls after all timing, by both views. None where the framework computes on no device."""
+    """Make a few calls after all timing and read both views; return None if the framework uses no device."""
     view = getattr(framework, "device_memory", lambda: None)()
     if view is None:
         return None

@@ -1,23 +1,23 @@
-"""Sets of inputs, drawn until they will do: where inputs decide which way a computation goes, not any set does."""
+"""Rejection sampling of inputs whose control flow is unambiguous, for workloads that branch on their inputs."""
 
 from collections.abc import Callable, Hashable
 
 from workers.arrays import Array
 
+# The attempts at one set of inputs before its sizes are refused.
 DRAWS = 1000
-"""So often one set is drawn at most."""
 
 Inputs = tuple[Array, ...]
 Path = Callable[..., Hashable | None]
 
 
 def drawn(draw: Callable[[], Inputs], number: int, path: Path | None) -> list[Inputs]:
-    """So many sets of inputs: each on a clear path, and no two on the same, as far as there are so many paths.
+    """Draw sets of inputs: each on an unambiguous path, and no two on the same one if there are enough paths.
 
-    A mode that has baked the path of one set in is then wrong on every other.
+    A mode that has baked in the path of one set is then wrong on every other.
 
     Raises:
-        ValueError: no set that was drawn leads to a clear path.
+        ValueError: no drawn set leads to an unambiguous path.
     """
     if path is None:
         return [draw() for _ in range(number)]
@@ -31,7 +31,7 @@ def drawn(draw: Callable[[], Inputs], number: int, path: Path | None) -> list[In
 
 
 def clear(draw: Callable[[], Inputs], path: Path, taken: dict[Hashable, Inputs]) -> tuple[Hashable, Inputs]:
-    """Draw until the path is clear and not taken; or if all that are found are taken, one of these."""
+    """Draw until the path is unambiguous and new; if every path found is taken, return one of these."""
     found: list[tuple[Hashable, Inputs]] = []
     for _ in range(DRAWS):
         inputs = draw()
@@ -41,5 +41,5 @@ def clear(draw: Callable[[], Inputs], path: Path, taken: dict[Hashable, Inputs])
             if way not in taken:
                 break
     if not found:
-        raise ValueError(f"none of {DRAWS} sets of inputs leads to decisions that no rounding turns: take other sizes")
+        raise ValueError(f"rounding could change the control flow of all {DRAWS} drawn inputs; choose other sizes")
     return found[-1]

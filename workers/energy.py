@@ -1,7 +1,7 @@
-"""What the machine's packages used, in joules, where the kernel lets this process read it (RAPL), or its GPU (NVML).
+"""Energy in joules of the machine's packages (RAPL), where the kernel lets this process read it, or of its GPU (NVML).
 
-Only root may read RAPL's counters since Linux 5.10, and most virtual machines have none: then there is no figure. The
-sensor of some GPUs looks for a quarter of the time only (arXiv:2312.02741), so that a short phase tells little.
+Since Linux 5.10 only root may read RAPL's counters, and most virtual machines have none: then there is no figure. The
+sensors of some GPUs sample only a quarter of the time (arXiv:2312.02741), so a short phase says little.
 """
 
 import time
@@ -17,7 +17,7 @@ MICRO = 1e-6
 
 
 def meter(device: Device = "cpu", clock: Callable[[], float] = time.perf_counter) -> Callable[[int], Energy | None]:
-    """Read the counters now. What is returned is called at the end, with the number of calls made since."""
+    """Read the counters now, and return a function to call at the end with the number of calls made since."""
     read, source = (of_gpu, "NVML, whole GPU") if device == "cuda" else (of_packages, "RAPL packages")
     spent, began = read(), clock()
 
@@ -29,7 +29,7 @@ def meter(device: Device = "cpu", clock: Callable[[], float] = time.perf_counter
 
 
 def of_packages() -> Callable[[], float | None]:
-    """The joules that all packages of the machine will have used since now."""
+    """Return a function that reads the joules used since now by all packages of the machine."""
     before = counters()
 
     def spent() -> float | None:
@@ -42,7 +42,7 @@ def of_packages() -> Callable[[], float | None]:
 
 
 def of_gpu() -> Callable[[], float | None]:
-    """The joules that the GPU will have used since now."""
+    """Return a function that reads the joules used since now by the GPU."""
     gpu = nvml.found()
     before = gpu.energy_j() if gpu else None
 
@@ -54,22 +54,22 @@ def of_gpu() -> Callable[[], float | None]:
 
 
 def counters() -> dict[Path, int]:
-    """The energy counter of each package, in microjoules."""
+    """Read the energy counter of each package, in microjoules."""
     return {package: count for package in packages() if (count := number(package / "energy_uj")) is not None}
 
 
 def packages() -> Iterator[Path]:
-    """The packages; their cores and memory are parts of them, or are counted apart."""
+    """Yield the packages without their cores and memory, which are included in them or counted separately."""
     yield from sorted(path for path in POWERCAP.glob("intel-rapl:*") if path.name.count(":") == 1)
 
 
 def since(before: int, after: int, package: Path) -> int:
-    """How far a counter moved that may have come round once."""
+    """Return the increase of a counter that may have wrapped around once."""
     return after - before if after >= before else after - before + (number(package / "max_energy_range_uj") or 0)
 
 
 def number(path: Path) -> int | None:
-    """A number in a file; None if there is none to be read."""
+    """Read a number from a file; return None if there is none."""
     try:
         return int(path.read_text())
     except (OSError, ValueError):

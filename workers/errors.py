@@ -1,10 +1,11 @@
-"""An error in few words, and the place it came from."""
+"""Summaries of errors, and the places they came from."""
 
 import re
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+# Frameworks report a failed allocation with types and messages that differ from Python's.
 OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}
 OUT_OF_MEMORY_SAID = (
     "can't allocate memory",
@@ -13,28 +14,30 @@ OUT_OF_MEMORY_SAID = (
     "resource_exhausted",
     "failed to map segment from shared object",
 )
+# A stack frame belongs to the worker if its file is below this folder.
 OUR_OWN = Path(__file__).resolve().parent
 WORKLOADS = OUR_OWN / "workloads"
 
 SAID = re.compile(r'File "([^"\n]+)", line (\d+)')
+
+# TorchScript quotes the source after its message, and marks the place like this.
 QUOTED = "<--- HERE"
-"""How TorchScript marks the place in the source that it quotes after the sentence."""
 
+# Errors of this module begin with the message and continue with advice.
 DYNAMO = "torch._dynamo"
-"""Its errors begin with the sentence, and go on with advice."""
 
+# The last line of a quoted traceback.
 NAMED = re.compile(r"[A-Z]\w*(Error|Exception): ")
-"""How a trace ends in which the error is quoted."""
 
+# TensorFlow names the node of a graph before the message.
 NODE = re.compile(r"^\{\{[^}]*\}\} ")
-"""The node of a graph that TensorFlow names before what is wrong with it."""
 
+# Lines that only link to documentation.
 POINTING = ("See https://",)
-"""Lines that say where to read more."""
 
 
 class Malformed(Exception):
-    """A workload is not as it has to be: the message says what to mend, and `place` where."""
+    """A workload breaks the contract: the message says what to fix, and `place` where."""
 
     def __init__(self, message: str, place: str = "") -> None:
         super().__init__(message)
@@ -42,7 +45,7 @@ class Malformed(Exception):
 
 
 def last_line(error: BaseException) -> str:
-    """The type of an error and the line of what it says that tells it: the last, as frameworks put traces before it."""
+    """Return the type of an error and the telling line of its message: the last, as frameworks put traces first."""
     told = told_by(error)
     lines = [line.strip() for line in str(told).splitlines() if line.strip() and not line.startswith(POINTING)]
     kind = type(told).__name__
@@ -54,23 +57,23 @@ def last_line(error: BaseException) -> str:
 
 
 def told_by(error: BaseException) -> BaseException:
-    """The error that another only wraps in explanations; most wrap none."""
+    """Return the cause of an error that only wraps it in explanations; most errors are returned as they are."""
     if type(error).__name__ != "TorchRuntimeError":
         return error
     return next((each for each in chain(error) if not type(each).__module__.startswith(DYNAMO)), error)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out: Python's own, and what each framework makes of it."""
+    """Return whether an error means that memory ran out, in Python or in any framework."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
     said = str(error).lower()
     return bool(kinds & OUT_OF_MEMORY) or any(phrase in said for phrase in OUT_OF_MEMORY_SAID)
 
 
 def where(error: BaseException, *homes: Path) -> str:
-    """File and line of the innermost place in the first of these folders that an error came through.
+    """Return file and line of the innermost place in the first of these folders that an error passed through.
 
-    Without folders: in one of our workloads, or else in the worker. Empty: it came through none.
+    Without folders, search the built-in workloads, then the worker. Empty: the error passed through none.
     """
     if isinstance(error, Malformed):
         return error.place
@@ -83,23 +86,23 @@ def where(error: BaseException, *homes: Path) -> str:
 
 
 def is_beside(module: str, error: BaseException) -> bool:
-    """Whether there is a file of this name beside the one that raised an error."""
+    """Return whether a file with this name is in the folder of the file that raised the error."""
     frames = traceback.extract_tb(error.__traceback__)
     return bool(frames) and module.isidentifier() and Path(frames[-1].filename).with_name(f"{module}.py").is_file()
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, then what it was raised from, or while handling."""
+    """Yield an error, then each error that it was raised from, or raised while handling."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
 
 
 def places(error: BaseException) -> Iterator[tuple[str, int]]:
-    """The files and lines that an error came through, the innermost last.
+    """Yield the files and lines that an error passed through, the innermost last.
 
-    Where a framework compiles a workload, no frame is of its file. Then what the error says names the file and the
-    line, as AutoGraph, TorchScript and Dynamo do, or the data that AutoGraph attaches to it, innermost first.
+    A compiled workload leaves no frame. AutoGraph, TorchScript and Dynamo then name file and line in the
+    message, or AutoGraph attaches them to the error, innermost first.
     """
     yield from ((frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(error.__traceback__))
     if isinstance(error, SyntaxError) and error.filename:

@@ -1,8 +1,8 @@
-"""What a workload must give where its reference is one of its implementations: worked out once, read by every job.
+"""The stored results of a reference that is one of the implementations: computed once, read by every job.
 
-`workers/referee.py` writes it, as one file of NumPy's with every tensor under `<dtype>.<case>.<number>`: the outputs,
-or the loss and its gradients, or the losses and moves of training, in the order in which a step gives them. A case is
-what is checked together: a set of inputs, or the few that training begins with.
+`workers/referee.py` writes one file of NumPy with every tensor under `<dtype>.<case>.<number>`. The tensors are the
+outputs, or the loss and its gradients, or the losses and moves of training, in a step's order. A case is what is
+checked together: a set of inputs, or the few that training begins with.
 """
 
 import zipfile
@@ -17,18 +17,18 @@ from workers.arrays import Array
 from workers.verify import Evaluate, Tensors, all_cast, losses_by_name, of_backward, outputs_by_name, with_scales
 from workers.workloads import trained
 
+# Cases, each with its tensors.
 Given = Iterable[tuple[str, Sequence[Array]]]
-"""Cases, with what is given in each."""
 
 
 class Expected:
-    """The file, of which no more is read than is asked for."""
+    """Reader of the file, which loads only the tensors of one case at a time."""
 
     def __init__(self, path: Path, task: Task, weights: Mapping[str, Array]) -> None:
         self._path, self._task, self._weights = path, task, weights
 
     def of(self, case: str) -> Evaluate:
-        """What is due in a case, in float64 or in float32, with the scale on which an error in each is judged."""
+        """Return a function that reads a case in float64 or float32, with the scale of the error in each tensor."""
 
         def evaluate(dtype: DTypeLike, _off: np.random.Generator | None = None) -> tuple[Tensors, dict[str, float]]:
             tensors = self.tensors(case, dtype)
@@ -44,7 +44,7 @@ class Expected:
         return evaluate
 
     def tensors(self, case: str, dtype: DTypeLike = np.float64) -> tuple[Array, ...]:
-        """The tensors of a case."""
+        """Read the tensors of a case."""
         begin = f"{np.dtype(dtype).name}.{case}."
         with np.load(self._path, allow_pickle=False) as kept:
             names = [name for name in kept.files if name.startswith(begin)]
@@ -52,10 +52,11 @@ class Expected:
 
 
 def write(path: Path, given: Iterable[tuple[DTypeLike, Given]]) -> None:
-    """Write the file anew, as `numpy.savez` would if it did not need all tensors at once."""
+    """Write the file as `numpy.savez` does, but one tensor at a time instead of all at once."""
     with zipfile.ZipFile(path, "w", allowZip64=True) as whole:
         for dtype, cases in given:
             for case, tensors in cases:
                 for number, tensor in enumerate(tensors):
+                    # The size of a member is unknown in advance and may exceed the limit of plain zip files.
                     with whole.open(f"{np.dtype(dtype).name}.{case}.{number}.npy", "w", force_zip64=True) as file:
                         np.lib.format.write_array(file, np.asarray(tensor, dtype), allow_pickle=False)

@@ -1,6 +1,6 @@
-"""Formulas that references share: NumPy that autograd differentiates, float32 throughout where float32 goes in.
+"""Formulas shared by the references: NumPy that autograd can differentiate, in float32 throughout for float32 inputs.
 
-autograd's own gradients of mean, max, maximum and where are in float64 whatever goes in, so these are not used.
+autograd's own gradients of mean, max, maximum and where are float64 for any input, so these are not used.
 """
 
 import math
@@ -14,18 +14,18 @@ from workers.arrays import Array
 
 
 def mean(x: Array) -> Array:
-    """Over all elements."""
+    """Return the mean over all elements."""
     return np.sum(x) / x.size
 
 
 def relu(x: Array) -> Array:
-    """max(x, 0), with slope 0 at 0."""
+    """Return max(x, 0), with slope 0 at 0."""
     return x * (x > 0)
 
 
 @primitive  # type: ignore[untyped-decorator]
 def erf(x: Array) -> Array:
-    """The error function, number by number: exact, and slow beside what frameworks have for it."""
+    """Compute the error function number by number: exact, but slow compared with a framework's."""
     values: Array = np.asarray(frompyfunc(math.erf, 1, 1)(x), x.dtype)
     return values
 
@@ -34,30 +34,30 @@ defvjp(erf, lambda _, x: lambda g: g * (2 / math.pi**0.5) * np.exp(-x * x))
 
 
 def gelu(x: Array) -> Array:
-    """x times the share of a normal distribution below x (Hendrycks and Gimpel 2016), exactly."""
+    """Multiply x by the share of a normal distribution below x (Hendrycks and Gimpel 2016), exactly."""
     return x * (0.5 + 0.5 * erf(x * 0.5**0.5))
 
 
 def gelu_by_tanh(x: Array) -> Array:
-    """The same nearly, as GPT-2 has it."""
+    """Approximate GELU by tanh, as GPT-2 does."""
     return 0.5 * x * (1 + np.tanh((2 / math.pi) ** 0.5 * (x + 0.044715 * x * x * x)))
 
 
 def softmax(scores: Array) -> Array:
-    """Along the last axis."""
+    """Compute the softmax along the last axis."""
     powers = np.exp(scores - np.max(getval(scores), axis=-1, keepdims=True))
     return powers / np.sum(powers, axis=-1, keepdims=True)
 
 
 def layer_norm(x: Array, gain: Array, shift: Array) -> Array:
-    """Along the last axis, the variance divided by the number of features, eps 1e-5 under the root."""
+    """Normalise along the last axis, the variance divided by the number of features, eps 1e-5 under the root."""
     apart = x - np.sum(x, axis=-1, keepdims=True) / x.shape[-1]
     variance = np.sum(apart * apart, axis=-1, keepdims=True) / x.shape[-1]
     return apart / np.sqrt(variance + 1e-5) * gain + shift
 
 
 def attention(x: Array, weight: Array, bias: Array, heads: int, mask: Array | None = None) -> Array:
-    """What each token of (batch, length, width) sees of the others, by several heads; `mask` is added to the scores.
+    """Compute multi-head self-attention over (batch, length, width); `mask` is added to the scores.
 
     The weight has the rows of all queries, then of all keys, then of all values (Vaswani et al. 2017).
     """
@@ -70,7 +70,7 @@ def attention(x: Array, weight: Array, bias: Array, heads: int, mask: Array | No
 
 
 def cross_entropy(logits: Array, labels: Array) -> Array:
-    """Mean over all rows of -log softmax(logits)[label]; logits are (..., classes), labels (...)."""
+    """Average -log softmax(logits)[label] over all rows; logits are (..., classes), labels (...)."""
     rows = np.reshape(logits, (-1, logits.shape[-1]))
     shifted = rows - np.max(getval(rows), axis=1, keepdims=True)
     right = shifted[np.arange(len(rows)), np.ravel(labels)]

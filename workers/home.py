@@ -1,7 +1,7 @@
-"""Where a job's workload is at home: among ours, in a package that is installed, or in a user's folder.
+"""The location of a job's workload: built in, in an installed package, or in a user's folder.
 
-A folder becomes a package here, of one name whatever its own: so its files import each other with a dot, `import torch`
-in its `torch.py` is PyTorch, and a compiler finds the source of what it compiles.
+A folder becomes a package with a fixed name, whatever its own. So its files import each other with a dot, and `import
+torch` in its `torch.py` is PyTorch. A compiler finds the source of the code that it compiles.
 """
 
 import importlib.util
@@ -19,19 +19,19 @@ PACKAGE = "plumbline_workload"
 
 
 class CodeChanged(Exception):
-    """A workload's code is not what it was when its sweep was planned."""
+    """A workload's code differs from the code that its sweep was planned with."""
 
 
 class Uncached(SourceFileLoader):
-    """Compiles each file anew: bytecode that is kept beside it is told from stale by whole seconds alone."""
+    """A loader that compiles each file anew: the check for stale bytecode compares whole seconds only."""
 
-    def path_stats(self, path: str) -> Mapping[str, Any]:  # noqa: ARG002 (as it is called)
-        """Nothing is known of a file that bytecode could be held against: so none is read, and none written."""
+    def path_stats(self, path: str) -> Mapping[str, Any]:  # noqa: ARG002 (importlib passes it)
+        """Refuse the data that bytecode would be compared with, so that none is read and none written."""
         raise OSError
 
 
 def package_of(spec: JobSpec) -> str:
-    """The package of a job's workload, from which its files can be imported; empty: it is one of ours.
+    """Return the package from which the files of a job's workload can be imported; empty: it is built in.
 
     Raises:
         CodeChanged: it is not, or no longer, the code that the sweep was planned with.
@@ -44,7 +44,7 @@ def package_of(spec: JobSpec) -> str:
 
 
 def check(spec: JobSpec) -> None:
-    """See that the code is that of the cell.
+    """Check that the code is that of the cell.
 
     Raises:
         CodeChanged: it is not.
@@ -57,22 +57,22 @@ def check(spec: JobSpec) -> None:
     except Unreadable as error:
         raise CodeChanged(str(error)) from error
     if found != spec.cell.code:
-        raise CodeChanged(f"the code in {home} was changed after this sweep had been planned; start a new sweep")
+        raise CodeChanged(f"the code in {home} has changed since this sweep was planned; start a new sweep")
 
 
 def folder_of(spec: JobSpec) -> Path | None:
-    """The folder of a workload that is not ours."""
+    """Return the folder of a workload that is not built in."""
     if not spec.package:
         return Path(spec.folder) if spec.folder else None
     found = importlib.util.find_spec(spec.package)
     if found is None or not found.submodule_search_locations:
-        raise CodeChanged(f"there is no package {spec.package} in this environment; install its distribution here too")
+        raise CodeChanged(f"the package {spec.package} is not in this environment; install its distribution here too")
     return Path(next(iter(found.submodule_search_locations)))
 
 
 def settle(folder: Path) -> ModuleType:
-    """Make a package of a folder. What is in it, and below it, is compiled anew."""
-    sys.path_hooks.insert(0, finder_in(folder))
+    """Register a folder as a package. The files in it, and below it, are compiled anew."""
+    sys.path_hooks.insert(0, finder_in(folder))  # before Python's own hook, which uses bytecode
     script = folder / "__init__.py"
     spec = ModuleSpec(PACKAGE, Uncached(PACKAGE, str(script)) if script.is_file() else None, is_package=True)
     spec.submodule_search_locations = [str(folder)]
@@ -84,7 +84,7 @@ def settle(folder: Path) -> ModuleType:
 
 
 def finder_in(folder: Path) -> Callable[[str], FileFinder]:
-    """A hook for `sys.path_hooks` that finds modules in this folder and below, and nowhere else."""
+    """Return a hook for `sys.path_hooks` that finds modules in this folder and below, and nowhere else."""
 
     def hook(path: str) -> FileFinder:
         if not Path(path).is_relative_to(folder):

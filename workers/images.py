@@ -1,7 +1,7 @@
-"""Images in references: (batch, height, width, channels), cut into patches, convolved and pooled.
+"""Image operations of the references on (batch, height, width, channels): patches, convolution and pooling.
 
-Cutting into patches and adding patches up are each other's adjoint, and so each the other's gradient. A kernel is
-(height, width, before, after), and square.
+Extracting patches and adding them up are adjoint, so each is the gradient of the other. A kernel is square: (height,
+width, channels in, channels out).
 """
 
 import autograd.numpy
@@ -14,9 +14,9 @@ from workers.arrays import Array
 
 @primitive  # type: ignore[untyped-decorator]
 def patches(x: Array, size: int, stride: int, padding: int) -> Array:
-    """The patch of `size` by `size` pixels at each place: (batch, rows, columns, size, size, channels).
+    """Extract the patch of `size` by `size` pixels at each place: (batch, rows, columns, size, size, channels).
 
-    The image has a rim of zeros, `padding` wide.
+    The image gets a border of zeros, `padding` wide.
     """
     batch, height, width, channels = x.shape
     padded = np.zeros_like(x, shape=(batch, height + 2 * padding, width + 2 * padding, channels))
@@ -27,7 +27,7 @@ def patches(x: Array, size: int, stride: int, padding: int) -> Array:
 
 @primitive  # type: ignore[untyped-decorator]
 def added_up(cut: Array, shape: tuple[int, ...], stride: int, padding: int) -> Array:
-    """The image of this shape, in whose every pixel the patches that cover it are added up."""
+    """Add patches up to an image of this shape, in which each pixel is the sum of all patches that cover it."""
     batch, height, width, channels = shape
     rows, columns, size = cut.shape[1:4]
     padded = np.zeros_like(cut, shape=(batch, height + 2 * padding, width + 2 * padding, channels))
@@ -41,14 +41,14 @@ defvjp(added_up, lambda _x, cut, _shape, stride, padding: lambda g: patches(g, c
 
 
 def convolved(x: Array, kernel: Array, stride: int, padding: int) -> Array:
-    """The sum over each patch of its pixels times the kernel's: (batch, rows, columns, after)."""
+    """Sum the products of each patch with the kernel: (batch, rows, columns, channels out)."""
     cut = patches(x, kernel.shape[0], stride, padding)
     product = cut.reshape(-1, kernel.size // kernel.shape[3]) @ kernel.reshape(-1, kernel.shape[3])
     return product.reshape(*cut.shape[:3], -1)
 
 
 def pooled(x: Array, size: int, stride: int, padding: int) -> Array:
-    """The largest pixel of each patch, the first where several are; of images that have nothing below zero."""
+    """Take the largest pixel of each patch, the first of equal ones; no pixel of the images may be negative."""
     cut = patches(x, size, stride, padding)
     cut = cut.reshape(*cut.shape[:3], size * size, -1)
     largest = autograd.numpy.argmax(cut, axis=3)[:, :, :, None] == np.arange(size * size)[:, None]

@@ -3,7 +3,7 @@
 import -> configure and read back -> build -> load, trace or compile -> first call, second call -> verify
 -> warm up -> steady samples -> memory pass -> verify again, and on other shapes.
 
-Inputs of other shapes come last: they may make a framework compile anew, and no timed call shall notice.
+Inputs of other shapes come last: they may make a framework recompile, and no timed call may notice that.
 """
 
 import os
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from workers.noise import Observer
     from workers.problem import Problem
 
+# Packages whose version may change a time.
 REPORTED = (
     "torch",
     "tensorflow",
@@ -48,7 +49,7 @@ REPORTED = (
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a job has built, before its first call."""
+    """The objects that a job has built before its first call."""
 
     framework: "Framework"
     problem: "Problem"
@@ -58,13 +59,13 @@ class Bench:
 
 
 def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
-    """Do the job, asking for each timed region.
+    """Run the job, yielding each timed region.
 
     Raises:
         Unsupported: the cell cannot be run.
-        Wrong: it cannot be timed, since it is not right on all shapes that come.
-        Malformed: the workload is not as it has to be.
-        CodeChanged: it is not what the sweep was planned with.
+        Wrong: it cannot be timed, because it is wrong on one of its shapes.
+        Malformed: the workload breaks the contract.
+        CodeChanged: the workload is not what the sweep was planned with.
         Exception: whatever the framework or the workload raised.
     """
     settings, warned = list(inherited(spec)), list[str]()
@@ -95,7 +96,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     with ledger.phase("verify"):
         number, outputs = watch.take_last()
         after = [problem.check(framework.to_numpy(outputs), number, "last timed call"), *on_others(bench, step)]
-        del outputs
+        del outputs  # they would count as memory of the next phase
     with ledger.phase("memory") as marks:
         needed = memory_of(bench, lambda number: watch.call(input_sets[number % len(input_sets)]), marks)
     with ledger.phase("verify"):
@@ -107,7 +108,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         before = (*before, *others)
     with ledger.phase("report"):
         installed, built_as = versions(getattr(framework, "distributions", ())), framework.build_info()
-        check(spec)
+        check(spec)  # the code may have been edited while it was measured
     return Report(
         versions=installed,
         build_info=built_as,
@@ -133,7 +134,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
 
 
 def built(spec: JobSpec, home: str, ledger: Ledger, settings: list[Setting]) -> Bench:
-    """Import and configure the framework, adding to the settings, and build the model and its inputs."""
+    """Import and configure the framework, append to the settings, and build the model and its inputs."""
     if restored(spec):
         workloads.forbid(spec.cell.workload, home)
     with ledger.phase("import"):
@@ -141,7 +142,7 @@ def built(spec: JobSpec, home: str, ledger: Ledger, settings: list[Setting]) -> 
     with ledger.phase("initialise"):
         settings += framework.configure()
     with ledger.phase("data"):
-        # These bring NumPy, and a framework's import must not be timed with a part of it there already.
+        # These import NumPy. Earlier, they would do a part of the framework's import before it is timed.
         from workers import noise, roofline  # noqa: F401 (their import is a part of this phase)
         from workers.problem import problem_of
 
@@ -157,7 +158,7 @@ def built(spec: JobSpec, home: str, ledger: Ledger, settings: list[Setting]) -> 
 def first_calls(
     bench: Bench, watch: Stopwatch, step: "Step", ledger: Ledger
 ) -> Timed[tuple[tuple[Lap, ...], tuple[Verification, ...]]]:
-    """The first two calls: their laps, and whether they were right. On two sets of inputs that are of one shape."""
+    """Time the first two calls, on inputs of one shape, and verify their outputs and the training."""
     convert = bench.framework.to_numpy
     with ledger.phase("first_call"):
         first_ns, outputs = yield partial(watch.call, watch.input_sets[0])
@@ -177,9 +178,9 @@ def first_calls(
 
 
 def on_others(bench: Bench, step: "Step") -> Iterator[Verification]:
-    """Whether the step is right on the sets of inputs that had only timed calls, where they take ways of their own.
+    """Verify the step on the sets of inputs that had only timed calls, where sets differ in control flow.
 
-    The last timed call is always of the same set there, and in a stream every set has been looked at.
+    The last timed call always has the same set there, and a stream verifies every set anyway.
     """
     problem = bench.problem
     if problem.uneven and not (problem.streams or problem.trains):
@@ -189,14 +190,14 @@ def on_others(bench: Bench, step: "Step") -> Iterator[Verification]:
 
 
 def on_unseen(bench: Bench, watch: Stopwatch, call_ns: float) -> Timed[float]:
-    """What inputs that no call has had yet make of a call's time."""
+    """Measure the slowdown of a call on inputs that no call has had yet."""
     from workers import unseen
 
     return (yield from unseen.slowdown(bench.framework, bench.problem, watch, call_ns))
 
 
 def new_shapes(bench: Bench, step: "Step", ledger: Ledger) -> tuple[tuple[NewShape, ...], tuple[Verification, ...]]:
-    """What every shape that the step has not seen costs at first, and whether it is right there."""
+    """Measure the first calls at every shape that is new to the step, and verify their outputs."""
     from workers import shapes
 
     with ledger.phase("new_shapes"):
@@ -204,12 +205,12 @@ def new_shapes(bench: Bench, step: "Step", ledger: Ledger) -> tuple[tuple[NewSha
 
 
 def laps_of(notes: Sequence[NewShape]) -> list[Lap]:
-    """The calls at new shapes as laps of a warm-up."""
+    """Convert the calls at new shapes to laps of a warm-up."""
     return [(1, took) for note in notes for took in (note.first_ns, note.second_ns) if took is not None]
 
 
 def warmed_up(spec: JobSpec, watch: Stopwatch) -> Timed[tuple[tuple[Lap, ...], int, Overhead]]:
-    """The laps of the warm-up, the number of calls in a sample, and what the timing itself costs."""
+    """Warm up, and return its laps, the number of calls in a sample, and the overhead of the timing."""
     from workers import noise
 
     timing, linearity = spec.timing, None
@@ -221,7 +222,7 @@ def warmed_up(spec: JobSpec, watch: Stopwatch) -> Timed[tuple[tuple[Lap, ...], i
 
 
 def memory_of(bench: Bench, call: Callable[[int], object], marks: memory.Marks) -> Memory | None:
-    """The memory pass, on the host and on the device."""
+    """Run the memory pass on the host and on the device."""
     from workers import device, nvml
 
     needed = memory.steps(call, marks)
@@ -231,7 +232,7 @@ def memory_of(bench: Bench, call: Callable[[int], object], marks: memory.Marks) 
 
 
 def roofline_of(bench: Bench) -> Ceiling:
-    """The most that this process can do."""
+    """Measure the peak rates of this process."""
     from workers import roofline
 
     return roofline.ceiling(getattr(bench.framework, "arithmetic", bench.framework), bench.problem.itemsize)
@@ -240,10 +241,10 @@ def roofline_of(bench: Bench) -> Ceiling:
 def attended(
     framework: "Framework", device: Device
 ) -> tuple["Observer", Callable[[int], tuple[Noise, int | None, Energy | None]]]:
-    """Watch over samples from now on. What is returned with the observer is called with the number of calls at the end.
+    """Observe samples from now on; the returned function ends this, given the number of calls.
 
-    It says what disturbed them, the compilations that they caused, and the energy that they used. The samples are not
-    taken in here: a frame more under each call is a time that TensorFlow's eager mode feels.
+    It returns the noise, the compilations and the energy of the samples. The samples are not taken in here: another
+    frame under each call would slow TensorFlow's eager mode measurably.
     """
     from workers import energy, noise
 
@@ -252,7 +253,7 @@ def attended(
 
 
 def inherited(spec: JobSpec) -> Iterator[Setting]:
-    """Take the cores that the spec names, and read back what was set before the worker started."""
+    """Pin the process to the cores in the spec, and read back the settings made before the worker started."""
     if sys.platform == "linux":
         if spec.cpus:
             os.sched_setaffinity(0, spec.cpus)
@@ -263,12 +264,12 @@ def inherited(spec: JobSpec) -> Iterator[Setting]:
 
 
 def restored(spec: JobSpec) -> bool:
-    """Whether the step comes whole from a file that its own mode has saved."""
+    """Return whether the whole step is loaded from a file that its own mode has saved."""
     return spec.cell.origin == "file" and spec.artefact is not None
 
 
 def source(spec: JobSpec, home: str, framework: "Framework") -> Any:
-    """What the framework builds the model from: the workload's implementation, or the file that was exported."""
+    """Return the source of the model: the workload's implementation, or the exported file."""
     if spec.artefact is not None:
         return artefacts.verified(spec.artefact)
     return workloads.implementation(
@@ -282,17 +283,17 @@ def source(spec: JobSpec, home: str, framework: "Framework") -> Any:
 def prepare(
     framework: "Framework", model: Any, example: tuple[Any, ...], shapes: Sequence["Shape"], ledger: Ledger
 ) -> "Step":
-    """Trace or compile the step, or one after the other; a mode that does neither has no such phase."""
+    """Trace or compile the step, or both in turn; a mode that does neither has no such phase."""
     return through(framework.step(model, example, shapes), ledger)  # type: ignore[no-any-return]
 
 
 def restore(framework: Any, path: Path, example: tuple[Any, ...], shapes: Sequence["Shape"], ledger: Ledger) -> "Step":
-    """Load the step that its mode has saved in a file."""
+    """Load the step that its mode has saved to a file."""
     return through(framework.restoring(path, example, shapes), ledger)  # type: ignore[no-any-return]
 
 
 def through(ready: Any, ledger: Ledger) -> Any:
-    """What comes of one phase after another."""
+    """Run one phase after another, and return the result of the last."""
     while isinstance(ready, frameworks.Prepared):
         with ledger.phase(ready.phase) if ready.phase else nullcontext():
             ready = ready.prepare()
@@ -300,7 +301,7 @@ def through(ready: Any, ledger: Ledger) -> Any:
 
 
 def joined(*verifications: Verification, referee: str = "") -> Verification:
-    """All checks, and the first reason to call the cell wrong; `referee` is the framework that they were held to."""
+    """Combine all checks with the first reason why the cell is wrong; `referee` is the reference's framework."""
     reasons = [verification.reason for verification in verifications if verification.reason]
     return Verification(
         checks=tuple(check for verification in verifications for check in verification.checks),
@@ -311,7 +312,7 @@ def joined(*verifications: Verification, referee: str = "") -> Verification:
 
 @contextmanager
 def collected(warned: list[str]) -> Iterator[None]:
-    """Collect what is warned of inside, each once, deprecations included, and say it in the log."""
+    """Collect the warnings raised inside, each once, deprecations included, and print them to the log."""
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("default")
         try:
@@ -321,7 +322,7 @@ def collected(warned: list[str]) -> Iterator[None]:
 
 
 def tell(seen: Sequence[warnings.WarningMessage], warned: list[str]) -> None:
-    """Add each message to the list once, and print it to the log."""
+    """Append each new message to the list, and print it to the log."""
     for warning in seen:
         message = f"{warning.category.__name__}: {warning.message}"[:300]
         if message not in warned:
@@ -330,7 +331,7 @@ def tell(seen: Sequence[warnings.WarningMessage], warned: list[str]) -> None:
 
 
 def versions(more: Sequence[str] = ()) -> dict[str, str]:
-    """Versions of Python and of what a time may depend on, as far as it is installed."""
+    """Return the versions of Python and of the installed packages that a time may depend on."""
     found = {"python": platform.python_version()}
     for name in (*REPORTED, *more):
         try:

@@ -1,4 +1,4 @@
-"""Small files of the kernel's, as text."""
+"""Small text files of the kernel."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ GROUPS = Path("/sys/fs/cgroup")
 
 
 def text(path: Path) -> str:
-    """What a small file says now; empty if it is not there."""
+    """Read a small file; return an empty string if it does not exist."""
     try:
         return path.read_text()
     except OSError:

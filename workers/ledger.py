@@ -1,4 +1,4 @@
-"""What each phase of a job took, in time and memory, in the order in which they came."""
+"""The costs of a job's phases, in time and memory, in the order in which they began."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from schemas.event import Phase, PhaseCost, PhaseMemory, PhaseName
 from workers import memory
 
+# After these phases the C library returns its free memory before memory is read: the rest is really needed.
 SETTLED: frozenset[PhaseName] = frozenset({"data", "build"})
-"""After these, the C library gives back what it holds free before memory is read: what is left is what is needed."""
 
 
 class Ledger:
-    """Opens and closes phases, and says so as each begins."""
+    """Record of phases, which announces each phase before it begins."""
 
     def __init__(self, announce: Callable[[Phase], None]) -> None:
         self._announce = announce
@@ -20,7 +20,7 @@ class Ledger:
         self._read_at = 0
 
     def begin(self) -> None:
-        """Close the phase that began before there was a ledger: the interpreter's start and our own imports."""
+        """Close the phase before the ledger existed: the start of the interpreter and the worker's imports."""
         wall_ns = memory.age_ns()
         if wall_ns is not None:
             cost = PhaseCost(name="start", wall_ns=wall_ns, cpu_ns=time.process_time_ns(), memory=memory.since_birth())
@@ -28,9 +28,9 @@ class Ledger:
 
     @contextmanager
     def phase(self, name: PhaseName) -> Iterator[memory.Marks]:
-        """Measure what happens inside. Memory is read before the clock starts and after it has stopped.
+        """Measure a phase. Memory is read before the clock starts and after it has stopped.
 
-        That reading is a phase of its own: of a process with many mappings it takes tens of milliseconds.
+        That reading is a separate phase: for a process with many mappings it takes tens of milliseconds.
         """
         self._announce(Phase(name=name))
         marks = memory.Marks()
@@ -50,7 +50,7 @@ class Ledger:
 
     @property
     def costs(self) -> tuple[PhaseCost, ...]:
-        """The phases closed so far, this ledger's own last. One that was entered twice appears once."""
+        """The phases closed so far, with the ledger's own phase last. A phase entered twice appears once."""
         merged: dict[PhaseName, PhaseCost] = {}
         for cost in sorted(self._costs, key=lambda cost: cost.name == "ledger"):
             before = merged.get(cost.name)
@@ -59,7 +59,7 @@ class Ledger:
 
 
 def together(first: PhaseCost, second: PhaseCost) -> PhaseCost:
-    """Two parts of one phase: times add up, memory runs from the first start to the last end."""
+    """Merge two parts of one phase: times add up, memory runs from the first start to the last end."""
     memory = None
     if first.memory is not None and second.memory is not None:
         highest = max(first.memory.peak, second.memory.peak)

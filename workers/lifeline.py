@@ -1,4 +1,4 @@
-"""A worker does not outlive its parent."""
+"""Termination of a worker together with its parent."""
 
 import ctypes
 import os
@@ -11,8 +11,8 @@ PR_SET_PDEATHSIG = 1
 def die_with(parent: int) -> None:
     """Ask the kernel to kill this process when the thread that spawned it ends.
 
-    Works even while C code holds the interpreter lock. `parent` is the process id of the process that spawned
-    this one: if it is gone already, the request came too late and the process ends here.
+    This works even while C code holds the interpreter lock. `parent` is the process id of the process that spawned
+    this one. If it has already ended, the request came too late and this process exits here.
     """
     if sys.platform != "linux":
         return

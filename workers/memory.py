@@ -1,7 +1,7 @@
-"""The only reader of memory counters: the kernel's own, of this process and all its descendants. All in bytes.
+"""The only reader of memory counters: the kernel's, for this process and all its descendants. All are in bytes.
 
-The high-water mark of resident memory (VmHWM) is right however short a peak was, and writing 5 to clear_refs sets it
-back to what is resident now. `ru_maxrss` is of no use: after exec it still holds the mark of the process that forked.
+The high-water mark of resident memory (VmHWM) is right for the shortest peak, and writing 5 to clear_refs resets it to
+what is resident now. `ru_maxrss` is useless: after exec it still holds the mark of the process that forked.
 """
 
 import ctypes
@@ -15,45 +15,49 @@ from schemas.event import Memory, PhaseMemory, StepMemory
 from workers.kernel import GROUPS, PROC, text
 
 STEPS = 4
+
+# Reading smaps_rollup is slow: it is skipped unless resident memory has changed by more than this share.
 MOVED = 0.05
+
+# Variables that change how much free memory an allocator keeps.
 ALLOCATOR = ("LD_PRELOAD", "MALLOC_ARENA_MAX", "MALLOC_CONF", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
 
 
 class Marks:
-    """High-water marks of the whole family, from now on."""
+    """High-water marks of this process and its descendants, from construction on."""
 
     def __init__(self) -> None:
         self._highest = 0
         self.start = self._set_back()
 
     def renew(self) -> int:
-        """Keep the highest mark so far, set the kernel's back, and say what is resident now."""
+        """Keep the highest mark so far, reset the kernel's, and return what is resident now."""
         self._highest = max(self._highest, peak())
         return self._set_back()
 
     def read(self, read_at: int = 0) -> PhaseMemory | None:
-        """What was reached from the start until now; None where the kernel does not count."""
+        """Read the memory reached from the start until now; return None where the kernel does not count it."""
         return reading(self.start, max(self._highest, peak()), read_at) if self.start else None
 
     def _set_back(self) -> int:
         for pid in family():
             try:
                 (PROC / str(pid) / "clear_refs").write_text("5")
-            except OSError:  # it has ended, or this kernel has no such file
+            except OSError:  # the process has ended, or this kernel has no such file
                 continue
         return resident()
 
 
 def since_birth() -> PhaseMemory | None:
-    """What this process reached since it began."""
+    """Read the memory that this process has reached since it began."""
     highest = peak()
     return reading(0, highest, 0) if highest else None
 
 
 def reading(start: int, highest: int, read_at: int) -> PhaseMemory:
-    """The counters now, after a phase that began at `start` and reached `highest`.
+    """Read the counters after a phase that began at `start` and reached `highest`.
 
-    `read_at` is what was resident when the proportional and the unshared part were last read.
+    `read_at` is the resident memory when the proportional and the unshared part were last read.
     """
     pids, end = family(), resident()
     pss = uss = None
@@ -64,9 +68,9 @@ def reading(start: int, highest: int, read_at: int) -> PhaseMemory:
 
 
 def steps(call: Callable[[int], object], marks: Marks) -> Memory | None:
-    """The memory pass: a few calls, each on its own set of inputs and with its own high-water mark.
+    """Run the memory pass: a few calls, each on another set of inputs and with a new high-water mark.
 
-    The first of them is not kept: it may be the first since the C library gave back what it held free.
+    The first call is not kept: it may be the first since the C library returned its free memory.
     """
     if not marks.start:
         return None
@@ -77,14 +81,14 @@ def steps(call: Callable[[int], object], marks: Marks) -> Memory | None:
         start = marks.renew()
         outputs = call(number)
         found.append((start, max(start, peak())))
-        del outputs
+        del outputs  # they would count as memory of the next call
     kept = tuple(StepMemory(start=start, peak=highest) for start, highest in found[1:])
     set_here = {name: os.environ[name] for name in ALLOCATOR if name in os.environ}
     return Memory(steps=kept, trimmed=trimmed, group_peak=group_peak(), allocator=set_here)
 
 
 def trim() -> bool:
-    """Have the C library give back what it holds free; False if it does not know how."""
+    """Make the C library return its free memory; return False if it has no such function."""
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except AttributeError:
@@ -93,22 +97,22 @@ def trim() -> bool:
 
 
 def peak() -> int:
-    """The sum of the family's high-water marks: no less than what was ever resident in all of them at once."""
+    """Sum the high-water marks of all these processes: at least what was ever resident in all of them at once."""
     return totals(family(), "status")["VmHWM"]
 
 
 def resident() -> int:
-    """What is resident in the whole family."""
+    """Sum the resident memory of this process and its descendants."""
     return totals(family(), "status")["VmRSS"]
 
 
 def family() -> tuple[int, ...]:
-    """This process and all its descendants."""
+    """Return this process and all its descendants."""
     return (os.getpid(), *descendants(os.getpid()))
 
 
 def descendants(pid: int) -> Iterator[int]:
-    """All processes below one."""
+    """Yield all descendants of a process."""
     try:
         tasks = list((PROC / str(pid) / "task").iterdir())
     except OSError:
@@ -120,18 +124,18 @@ def descendants(pid: int) -> Iterator[int]:
 
 
 def totals(pids: tuple[int, ...], file: str) -> Counter[str]:
-    """The sums of all sizes in a file of these processes, by name; one that has ended adds nothing."""
+    """Sum all sizes in a file of these processes, by name; a process that has ended adds nothing."""
     found: Counter[str] = Counter()
     for pid in pids:
         for line in text(PROC / str(pid) / file).splitlines():
             name, *size = line.replace(":", " ").split()
-            if size[1:] == ["kB"]:
+            if size[1:] == ["kB"]:  # the kernel's kB has 1024 bytes
                 found[name] += 1024 * int(size[0])
     return found
 
 
 def group_peak() -> int | None:
-    """The high-water mark of this process's control group; None where it shares the group, or there is none."""
+    """Read the high-water mark of this process's cgroup; return None if it is shared or does not exist."""
     own = next((line[3:] for line in text(PROC / "self/cgroup").splitlines() if line.startswith("0::")), "")
     group = GROUPS / own.strip("/")
     inside = {int(pid) for pid in text(group / "cgroup.procs").split()}
@@ -140,7 +144,8 @@ def group_peak() -> int | None:
 
 
 def age_ns() -> int | None:
-    """How long ago this process began, to a hundredth of a second; None where the kernel does not say."""
+    """Return the age of this process, to a hundredth of a second; None where the kernel does not report it."""
+    # The command in parentheses may contain spaces; the start is the 20th field after it (proc_pid_stat(5)).
     fields = text(PROC / "self/stat").rpartition(")")[2].split()
     if len(fields) < 20:
         return None

@@ -1,8 +1,8 @@
-"""What disturbed a measurement, as the kernel counted it. Nothing is read inside a timed region.
+"""Disturbances of a measurement, as counted by the kernel. Nothing is read inside a timed region.
 
-The scheduler counts for each thread how long it was ready to run but waited for a core (`schedstat`, second field). A
-sample during which that grew was disturbed, whatever its time. Contention for memory and caches shows in no such
-counter; the canary, a product of small matrices between samples, may feel it.
+The scheduler counts how long each thread was ready to run but waited for a core (`schedstat`, second field). A sample
+during which that grew was disturbed, whatever its time. Contention for memory and caches shows in no such counter. The
+canary, a product of small matrices between samples, may detect it.
 """
 
 import dataclasses
@@ -19,13 +19,17 @@ from schemas.event import Noise
 from workers.kernel import GROUPS, PROC, text
 
 TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+# Kernel files that stay open between samples, by path.
 OPEN: dict[str, int] = {}
+
+# The cgroup hierarchies that may limit the CPU: that of version 2, then those of version 1.
 MOUNTS = ("", "unified", "cpu", "cpu,cpuacct")
 
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """All counters at one moment, in nanoseconds since some beginning."""
+    """All counters at one moment, in nanoseconds since an arbitrary start."""
 
     run_delay_ns: int
     steal_ns: int
@@ -35,9 +39,9 @@ class Counters:
 
 @dataclass
 class Observer:
-    """Called before the first sample and after each: keeps what the counters moved by during each sample.
+    """Callback for before the first sample and after each, which keeps the change of the counters in each sample.
 
-    The CPU time is read nearest to the sample, so that reading the other counters does not show in it.
+    The CPU time is read closest to the sample, so that reading the other counters does not show in it.
     """
 
     canary: Callable[[], int]
@@ -50,7 +54,7 @@ class Observer:
         self._throttled, self._migrations = throttled(), migrations()
 
     def __call__(self) -> None:
-        """Close one sample, let the canary sing, open the next."""
+        """Close one sample, run the canary, open the next sample."""
         cpu_ns = time.process_time_ns()
         if self._since is not None:
             now, before = astuple(dataclasses.replace(read(), cpu_ns=cpu_ns)), astuple(self._since)
@@ -59,7 +63,7 @@ class Observer:
         self._since = dataclasses.replace(read(), cpu_ns=time.process_time_ns())
 
     def noise(self) -> Noise:
-        """What was counted over all samples so far."""
+        """Return the counts of all samples so far."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return Noise(
             run_delay_ns=tuple(moved.run_delay_ns for moved in self._moved),
@@ -76,14 +80,14 @@ class Observer:
 
 
 def read() -> Counters:
-    """The counters now; zero where the system has none."""
+    """Read the counters; those that the system lacks are zero."""
     return Counters(run_delay_ns=run_delay_ns(), steal_ns=steal_ns(), pressure_ns=pressure_ns(), cpu_ns=0)
 
 
 def watch(cores: int) -> Callable[[], Callable[[int], int]]:
-    """A watch over single samples: how much of each its threads waited for cores that others had, in nanoseconds.
+    """Return a watch over single samples, which tells how long their threads waited for cores taken by others.
 
-    Threads of this process that wait for each other keep its cores busy, and lose nothing.
+    The time is in nanoseconds. Threads of this process that wait for each other keep its cores busy, and lose nothing.
     """
 
     def begin() -> Callable[[int], int]:
@@ -99,23 +103,23 @@ def watch(cores: int) -> Callable[[], Callable[[int], int]]:
 
 
 def run_delay_ns() -> int:
-    """How long all threads of this process together have waited for a core."""
+    """Return the time that all threads of this process together have waited for a core."""
     fields = (now(f"{PROC}/self/task/{task}/schedstat").split() for task in tasks())
     return sum(int(each[1]) for each in fields if len(each) > 1)
 
 
 def tasks() -> list[str]:
-    """The numbers of this process's threads."""
+    """List the numbers of this process's threads."""
     try:
-        return os.listdir(f"{PROC}/self/task")  # noqa: PTH208 (between samples, paths are dear)
+        return os.listdir(f"{PROC}/self/task")  # noqa: PTH208 (between samples, Path objects cost too much)
     except OSError:
         return []
 
 
 def now(path: str) -> bytes:
-    """The beginning of a file of the kernel's as it is now; empty if it is not there.
+    """Read the beginning of a kernel file; return nothing if it does not exist.
 
-    It stays open for the next time: between samples every instruction takes caches from the step.
+    The file stays open for the next reading: between samples every instruction takes caches from the step.
     """
     try:
         if path not in OPEN:
@@ -128,19 +132,19 @@ def now(path: str) -> bytes:
 
 
 def steal_ns() -> int:
-    """How long the hypervisor ran somebody else on a core of this machine that had work."""
+    """Return the time for which the hypervisor withheld from this machine a core that had work."""
     fields = now(f"{PROC}/stat").partition(b"\n")[0].split()
-    return int(fields[8]) * TICK_NS if len(fields) > 8 else 0
+    return int(fields[8]) * TICK_NS if len(fields) > 8 else 0  # old kernels count no stolen time
 
 
 def pressure_ns() -> int:
-    """How long some task of this machine has waited for a core."""
+    """Return the time during which some task of this machine waited for a core."""
     first = now(f"{PROC}/pressure/cpu").partition(b"\n")[0]
     return int(first.rpartition(b"total=")[2] or 0) * 1000
 
 
 def throttled() -> int | None:
-    """How often a control group's quota has stopped this process; None where no quota is counted."""
+    """Count the times that a cgroup's quota has stopped this process; return None where no quota is counted."""
     counts = [
         int(line.split()[1])
         for path in own_groups()
@@ -151,7 +155,7 @@ def throttled() -> int | None:
 
 
 def own_groups() -> set[Path]:
-    """The folders of this process's control groups and of all groups around them: each may have a quota."""
+    """Return the folders of this process's cgroups and of all their parents: each may have a quota."""
     found = set()
     for line in text(PROC / "self/cgroup").splitlines():
         own = line.split(":", 2)[-1].strip("/")
@@ -162,7 +166,7 @@ def own_groups() -> set[Path]:
 
 
 def migrations() -> int | None:
-    """How often the main thread has moved to another core; None where the kernel does not say."""
+    """Count the main thread's moves to another core; return None where the kernel does not report them."""
     for line in text(PROC / "self/sched").splitlines():
         if line.startswith("se.nr_migrations"):
             return int(line.rpartition(":")[2])
@@ -170,12 +174,12 @@ def migrations() -> int | None:
 
 
 def difference(before: int | None, after: int | None) -> int | None:
-    """How far a counter moved; None where there is none."""
+    """Return the change of a counter; None if it does not exist."""
     return None if before is None or after is None else after - before
 
 
 def canary(clock: Callable[[], int] = time.perf_counter_ns) -> Callable[[], int]:
-    """A fixed product of two 96 x 96 matrices in NumPy; each call gives the faster of two, in nanoseconds."""
+    """Return a function that times a fixed product of 96 x 96 matrices twice, and returns the faster in nanoseconds."""
     left, right = np.full((96, 96), 0.5, np.float32), np.full((96, 96), 2.0, np.float32)
     result = np.empty((96, 96), np.float32)
 

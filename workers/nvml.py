@@ -1,4 +1,4 @@
-"""NVIDIA's own library of counters (NVML), by its C interface: what the driver says of a GPU. Without one, nothing.
+"""Counters of a GPU from NVIDIA's management library (NVML), by its C interface. Without a driver there are none.
 
 https://docs.nvidia.com/deploy/nvml-api. The worker needs no package for it: the library comes with the driver.
 """
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 LIBRARY = "libnvidia-ml.so.1"
 MOST_PROCESSES = 256
+
+# The driver's answer for a process whose memory it does not count, as in some containers.
 NOT_AVAILABLE = (1 << 64) - 1
-"""What the driver says of a process whose memory it does not count, as in some containers."""
 
 
 class ProcessInfo(ctypes.Structure):
@@ -29,12 +30,12 @@ class Nvml:
     device: c_void_p
 
     def name(self) -> str:
-        """What the GPU calls itself."""
+        """Return the name of the GPU."""
         text = ctypes.create_string_buffer(96)
         return text.value.decode() if self._call("nvmlDeviceGetName", text, c_uint(96)) else ""
 
     def process_bytes(self, pids: Sequence[int]) -> int | None:
-        """What these processes hold of the GPU's memory, contexts and pools included; None: the driver does not say."""
+        """Return the GPU memory of these processes, with contexts and pools; None if the driver does not count it."""
         count, found = c_uint(MOST_PROCESSES), (ProcessInfo * MOST_PROCESSES)()
         if not self._call("nvmlDeviceGetComputeRunningProcesses_v3", byref(count), found):
             return None
@@ -42,7 +43,7 @@ class Nvml:
         return sum(own) if own and NOT_AVAILABLE not in own else None
 
     def energy_j(self) -> float | None:
-        """What the whole GPU has used since the driver was loaded; None: it does not count."""
+        """Return the energy that the whole GPU has used since the driver was loaded; None if it is not counted."""
         spent = c_ulonglong()
         return spent.value / 1000 if self._call("nvmlDeviceGetTotalEnergyConsumption", byref(spent)) else None
 
@@ -52,9 +53,9 @@ class Nvml:
 
 
 def found(library: str = LIBRARY, index: int = 0) -> Nvml | None:
-    """The GPU that this process computes on: of those that CUDA_VISIBLE_DEVICES leaves it, the first.
+    """Open the GPU that this process computes on: the first in CUDA_VISIBLE_DEVICES.
 
-    None where there is no driver, no such GPU, or none that may be used.
+    Return None if there is no driver, no such GPU, or none that may be used.
     """
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", str(index)).split(",")[0]
     try:

@@ -1,8 +1,8 @@
-"""The updates of training, as formulas that any array with operators can go through.
+"""The update rules of training, as formulas for any array with operators.
 
-So NumPy's reference, TensorFlow and JAX do literally the same arithmetic. PyTorch takes its own `torch.optim`, whose
-formulas these are (torch/optim/sgd.py and adam.py: the epsilon is added after the bias has been corrected); after three
-steps its weights have to be the reference's.
+So NumPy's reference, TensorFlow and JAX do literally the same arithmetic. PyTorch uses `torch.optim`, whose formulas
+these are (torch/optim/sgd.py and adam.py: the epsilon is added after the bias correction). After three steps its
+weights must match the reference's.
 """
 
 from collections.abc import Callable
@@ -14,12 +14,13 @@ MOMENTUM: Final = 0.9
 
 ADAM_RATE: Final = 0.001
 BETAS: Final = (0.9, 0.999)
+
+# Larger than usual: in float32 its place in the formula must show above the rounding of weights that hardly move.
 EPSILON: Final = 1e-4
-"""Larger than is usual, so that where it is added shows in float32, above the rounding of weights that hardly move."""
 
 
 def sgd(weight: Any, gradient: Any, velocity: Any) -> tuple[Any, Any]:
-    """The weight and its velocity after one step of stochastic gradient descent with momentum."""
+    """Return the weight and its velocity after one step of stochastic gradient descent with momentum."""
     velocity = MOMENTUM * velocity + gradient
     return weight - SGD_RATE * velocity, velocity
 
@@ -27,7 +28,7 @@ def sgd(weight: Any, gradient: Any, velocity: Any) -> tuple[Any, Any]:
 def adam(
     weight: Any, gradient: Any, mean: Any, square: Any, corrections: tuple[Any, Any], root: Callable[[Any], Any]
 ) -> tuple[Any, Any, Any]:
-    """The weight and its two moments after one step of Adam (Kingma and Ba 2015), with `root` as the square root."""
+    """Return the weight and its two moments after one step of Adam (Kingma and Ba 2015); `root` is the square root."""
     first, second = BETAS
     mean = first * mean + (1 - first) * gradient
     square = second * square + (1 - second) * (gradient * gradient)
@@ -36,5 +37,5 @@ def adam(
 
 
 def corrections(step: Any, expm1: Callable[[Any], Any]) -> tuple[Any, Any]:
-    """What the bias of both moments is corrected by at a step, from 1: 1 - beta ** step, exact in float32 as well."""
+    """Return both moments' bias corrections at a step, from 1: 1 - beta ** step, exact in float32 as well."""
     return -expm1(step * log(BETAS[0])), -expm1(step * log(BETAS[1]))

@@ -1,6 +1,6 @@
-"""One cell's computation with its data: the weights and inputs, and what they must give.
+"""One cell's computation with its data: the weights, the inputs and the expected results.
 
-Importing this imports NumPy, so it is imported after the framework, whose import is timed.
+Importing this module imports NumPy, so it is imported after the framework, whose import is timed.
 """
 
 import hashlib
@@ -24,20 +24,20 @@ from workers.training import STEPS
 from workers.verify import LOSS, Expectation, moves, of_call, of_training, shaken, verdict
 from workers.workloads import Parameters, running, trained
 
+# The case of the first steps of training.
 BEGINNING = "beginning"
-"""The case of the first steps of training."""
 
+# Timed calls rotate over several sets of inputs, so that no call can reuse the result of the one before.
 INPUT_SETS = 4
-"""Timed calls rotate over so many sets of inputs, so that no result can be kept for the next call."""
 
 Inputs = tuple[Array, ...]
 
 
 class Problem:
-    """Weights and inputs as float64 arrays, rounded to what float32 holds unless the cell computes in float64.
+    """Weights and inputs as float64 arrays, rounded to float32 unless the cell computes in float64.
 
-    The same seed, parameters and batch give the same arrays in every framework. `home` is the workload's package, if it
-    is not one of ours; `expected` the file that says what is right, if its reference does not.
+    The same seed, parameters and batch give the same arrays in every framework. `home` is the package of a workload
+    that is not built in. `expected` is the file with the expected results, if the reference does not compute them.
     """
 
     def __init__(self, cell: Cell, seed: int, home: str = "", expected: Path | None = None) -> None:
@@ -62,35 +62,35 @@ class Problem:
 
     @property
     def streams(self) -> bool:
-        """Whether the sets of inputs are of many shapes."""
+        """True if the sets of inputs have many shapes."""
         return self._cell.shapes == "stream"
 
     @property
     def uneven(self) -> bool:
-        """Whether one set of inputs may be more work than another: of many shapes, or where inputs decide."""
+        """True if one set of inputs may be more work than another, by its shape or its control flow."""
         return self.streams or hasattr(self._reference, "path") or getattr(self._reference, "UNEVEN", False)
 
     @property
     def new_shapes(self) -> Mapping[str, Inputs]:
-        """Inputs of all shapes but the one that a step is prepared with, by their case: of a stream, the later sets."""
+        """Inputs of all shapes except the one that a step is prepared with, by case; of a stream, the later sets."""
         kind, later = ("set", self.input_sets) if self.streams else ("shape", self._other_shapes)
         return {f"{kind} {number}": inputs for number, inputs in enumerate(later) if number or not self.streams}
 
     @property
     def trains(self) -> bool:
-        """Whether weights move from call to call."""
+        """True if the weights change from call to call."""
         return self._cell.task in TRAINING
 
     @property
     def itemsize(self) -> int:
-        """Bytes of one number of the cell's dtype."""
+        """Bytes in one number of the cell's dtype."""
         return {"float64": 8, "float32": 4, "bfloat16": 2}[self._cell.dtype]
 
     def unseen(self, number: int) -> Iterator[Inputs]:
-        """So many sets of inputs of the shapes that are timed, which no call has had yet.
+        """Yield sets of inputs of the timed shapes that no call has had yet.
 
-        Where one set may be more work than another they are the timed ones in turn, each number up to one rounding off
-        where that leaves what they decide alone, and otherwise they are drawn anew.
+        Where one set may be more work than another, they are the timed sets in turn. Each number is up to one rounding
+        off, if that leaves the control flow alone. Otherwise the sets are drawn anew.
         """
         for count in range(number):
             again = self.input_sets[count % len(self.input_sets)]
@@ -105,9 +105,9 @@ class Problem:
         return tuple(map(np.copy, made))
 
     def work(self) -> Work:
-        """What one call has to do at least: the arithmetic, and every weight, input and result touched once.
+        """Count the least work of one call: the arithmetic, and every weight, input and result touched once.
 
-        Of a stream, what a call has to do in the mean. A user's reference may leave the arithmetic uncounted.
+        For a stream, it is the mean over the calls. A user's reference may leave the arithmetic uncounted.
         """
         products: Any = getattr(self._reference, "flops", None)
         counted: Any = getattr(self._reference, "elements", None)
@@ -119,7 +119,7 @@ class Problem:
         return Work(flops=flops, bytes=elements * self.itemsize)
 
     def _elements(self, number: int) -> int:
-        """Numbers in all weights, one set of inputs and its results, of which training has its gradients at least."""
+        """Count the numbers in all weights, one set of inputs and its results: for training at least the gradients."""
         weights, inputs = self.weights.values(), self.input_sets[number]
         results = [1, *(weight.size for weight in trained(self.weights).values())]
         if self._cell.task == "forward":
@@ -127,7 +127,7 @@ class Problem:
         return sum(array.size for array in (*weights, *inputs)) + sum(results)
 
     def axes(self) -> list[Shape]:
-        """The shape of each input, with None for every axis whose size the inputs decide."""
+        """Return the shape of each input, with None for every axis whose size the inputs decide."""
         sets = [self.input_sets[0], *self.new_shapes.values()]
         return [
             tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*shapes, strict=True))
@@ -135,22 +135,22 @@ class Problem:
         ]
 
     def sha256(self) -> str:
-        """Over every byte of the data, so that two jobs can be shown to have computed the same."""
+        """Hash every byte of the data, so that two jobs can be shown to have computed the same."""
         digest = hashlib.sha256()
         for array in (*self.weights.values(), *(a for inputs in self.input_sets + self._other_shapes for a in inputs)):
             digest.update(array.tobytes())
         return digest.hexdigest()
 
     def check(self, outputs: Sequence[Array], number: int, when: str) -> Verification:
-        """Compare what a call on this set of inputs returned with the reference."""
+        """Compare the outputs of a call on this set of inputs with the reference."""
         named = f"input set {number}, {when}"
         checks = finite(outputs, named) if self.trains else self._expectation(f"set {number}").check(outputs, named)
         return Verification(checks=checks, reason=verdict(checks))
 
     def check_training(self, framework: Framework, step: Step, when: str) -> Verification:
-        """Train from the beginning for a few steps, and compare their losses and where the weights have come to.
+        """Train from the beginning for a few steps, and compare the losses and the moves of the weights.
 
-        Nothing for a task that trains nothing.
+        Other tasks have no such checks.
         """
         if not self.trains:
             return Verification(checks=())
@@ -159,7 +159,7 @@ class Problem:
         return Verification(checks=checks, reason=verdict(checks))
 
     def results(self, framework: Framework, step: Step, *sets: Inputs) -> list[Array]:
-        """What a step gives on a set of inputs; of training, on each set in turn from the beginning, and its moves."""
+        """Return a step's outputs on a set of inputs; for training, its losses on the sets in turn and its moves."""
         if not self.trains:
             (inputs,) = sets
             return framework.to_numpy(step(*framework.arrays(inputs)))
@@ -171,7 +171,7 @@ class Problem:
         return [*losses, *moves(now, self.weights).values()]
 
     def check_at(self, framework: Framework, step: Step, case: str) -> Verification:
-        """The same on inputs of another shape, where a mode that baked in the first shape is found out."""
+        """Check inputs of another shape, to expose a mode that has baked in the first shape."""
         inputs = self.new_shapes[case]
         named = "inputs of shape " + " ".join(str(value.shape) for value in inputs)
         try:
@@ -183,7 +183,7 @@ class Problem:
         return Verification(checks=checks, reason=reason and f"right on the shape it was prepared with, but {reason}")
 
     def cases(self) -> dict[str, tuple[Inputs, ...]]:
-        """The sets of inputs on which anything is ever checked, each time together, by name."""
+        """Return the sets of inputs that are checked, grouped by the name of the case."""
         called = {f"set {number}": (inputs,) for number, inputs in enumerate(self.input_sets)}
         timed = {BEGINNING: tuple(self.input_sets[:STEPS])} if self.trains else called
         return {**timed, **{case: (inputs,) for case, inputs in self.new_shapes.items()}}
@@ -224,17 +224,17 @@ class Problem:
 
 
 def mean(numbers: Iterable[int]) -> int:
-    """Rounded down: never more than there is."""
+    """Return the mean rounded down, so that work is never overstated."""
     counted = list(numbers)
     return sum(counted) // len(counted)
 
 
 def problem_of(spec: JobSpec, home: str) -> Problem:
-    """The problem of a job, whose workload is in this package if it is not one of ours.
+    """Build the problem of a job; `home` is the package of a workload that is not built in.
 
     Raises:
-        Malformed: the workload is not as it has to be.
-        ArtefactChanged: what it must give cannot be read, or is not what was worked out.
+        Malformed: the workload breaks the contract.
+        ArtefactChanged: the expected results cannot be read, or have changed.
     """
     requirements.has_functions(workloads.reference(spec.cell.workload, home), formulas=not spec.reference)
     expected = artefacts.verified(spec.expected) if spec.expected else None
@@ -242,7 +242,7 @@ def problem_of(spec: JobSpec, home: str) -> Problem:
 
 
 def finite(outputs: Sequence[Array], named: str) -> tuple[Check, ...]:
-    """Of a call in the midst of training only that its loss is a number: where its weights were, nobody knows."""
+    """Check only that the loss of a training step is a number: the weights before the call are unknown."""
     (loss,) = outputs
     right = bool(np.isfinite(loss).all()) and loss.shape == ()
     return (Check(tensor=LOSS, inputs=named, error=None, worst=None, tolerance=0, passed=right),)

@@ -1,8 +1,8 @@
-"""Works out what a workload must give, by one of its own implementations in float64, for jobs to be held against.
+"""Compute the expected results of a workload with one of its implementations in float64.
 
-In a process of its own, so that the one that is measured imports nothing but what it runs on. The implementation is run
-as it is written, operation by operation. For cells in float32 it is run in that as well: how far it is then from itself
-is the error that an honest result may have.
+A separate process does this, so that the measured one imports only what it runs on. The implementation runs eagerly,
+operation by operation. For cells in float32 it also runs in float32: the difference is the error that an honest result
+may have.
 """
 
 from pathlib import Path
@@ -18,11 +18,11 @@ from workers.problem import Problem, problem_of
 
 
 def run(spec: JobSpec, ledger: Ledger) -> Exported:
-    """Work out what this cell gives, and write it to the file that the spec names.
+    """Compute the results of this cell, and write them to the file that the spec names.
 
     Raises:
-        Unsupported: nobody has written the implementation.
-        Malformed: the workload is not as it has to be.
+        Unsupported: the implementation does not exist.
+        Malformed: the workload breaks the contract.
         Exception: whatever the framework or the workload raised.
     """
     home, path, warned = package_of(spec), Path(spec.expect), list[str]()
@@ -49,9 +49,9 @@ def run(spec: JobSpec, ledger: Ledger) -> Exported:
 def given(
     spec: JobSpec, kind: type[frameworks.Framework], home: str, problem: Problem, dtype: Dtype, ledger: Ledger
 ) -> Given:
-    """What the implementation gives in each case, computing in this dtype from what was drawn for the cell.
+    """Yield the results of the implementation in each case, computed in this dtype from the data of the cell.
 
-    It is configured as in the track `defaults`: what makes times comparable changes nothing about a result in float64.
+    It is configured as in the track `defaults`: settings that make times comparable do not change a float64 result.
     """
     cell = spec.cell.model_copy(update={"dtype": dtype, "track": "defaults"})
     framework = kind(cell)

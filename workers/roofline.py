@@ -1,7 +1,7 @@
-"""What this process can do at most: arithmetic by its framework's own matrix product, bytes by its own sums.
+"""Peak rates of this process: arithmetic by its framework's matrix product, bytes by its framework's sums.
 
-A time that would need more than that was not spent on the work that it claims. Measured in the same process, on the
-same cores and in the same dtype as the cell, after everything that is timed.
+A time that would need higher rates was not spent on the work that it claims. The rates are measured in the same
+process, on the same cores and in the same dtype as the cell, after everything that is timed.
 """
 
 from typing import Any
@@ -12,17 +12,17 @@ from schemas.event import Ceiling
 from workers.frameworks import Framework, Step
 from workers.stopwatch import Stopwatch
 
+# Sizes of the square matrices whose product shows the arithmetic peak.
 PRODUCTS = (128, 256, 512)
-"""Sizes of the square matrices whose product shows the arithmetic peak."""
 
+# Elements of the vectors whose sum shows the peak of bytes moved, from near caches to far ones.
 SUMS = (1 << 14, 1 << 16, 1 << 18, 1 << 20)
-"""Elements of the vectors whose sum shows the peak of bytes moved, from near caches to far ones."""
 
 REPEATS = 7
 
 
 def ceiling(framework: Framework, itemsize: int) -> Ceiling:
-    """The highest rates seen over a few sizes: operations and bytes in one second."""
+    """Measure the highest rates over a few sizes: operations and bytes in one second."""
     rng = np.random.default_rng(0)
     flops, moved = 0.0, 0.0
     for size in PRODUCTS:
@@ -37,7 +37,7 @@ def ceiling(framework: Framework, itemsize: int) -> Ceiling:
 
 
 def fastest(framework: Framework, inputs: tuple[Any, ...], operation: Step) -> float:
-    """Seconds of the fastest of a few single calls, after one that does not count."""
+    """Return the seconds of the fastest of a few single calls, after one that does not count."""
     watch = Stopwatch(operation, [inputs], framework.synchronise)
     watch.sample(1)
     return min(watch.sample(1) for _ in range(REPEATS)) / 1e9

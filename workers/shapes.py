@@ -1,7 +1,7 @@
-"""Inputs of other shapes: which there are in a stream of them, and what the first call at each of them costs.
+"""Inputs of other shapes: the shapes of a stream, and the cost of the first call at each shape.
 
-Retracing, recompiling and re-optimising are one thing here, a *compilation*, as far as the framework counts it. Where
-it does not, the times tell: a first call at a new shape that takes far longer than the next one at that shape.
+Retracing, recompiling and re-optimising all count as a *compilation*, if the framework counts them. Otherwise the times
+show it: a first call at a new shape takes far longer than the next one at that shape.
 """
 
 import time
@@ -18,17 +18,17 @@ from workers.workloads import Parameters
 if TYPE_CHECKING:
     from workers.problem import Problem
 
+# The shapes that come in turn in a stream: more than PyTorch's compiler compiles one function for.
 STREAM = 12
-"""So many shapes come in turn in a stream: more than PyTorch's compiler will compile one function for."""
 
 LENGTH, FIXED_LENGTH = "length", "fixed_length"
 
 
 def stream(parameters: Parameters, batch: int, rng: np.random.Generator) -> list[tuple[Parameters, int]]:
-    """Parameters and batch of each shape of a stream, in random order.
+    """Return parameters and batch of each shape of a stream, in random order.
 
-    The length varies where the inputs decide one, and the batch elsewhere: from half of what was asked for to one and a
-    half of it, and farther where that is not enough numbers.
+    The length varies where the inputs decide one, and the batch elsewhere. It runs from half to one and a half times
+    the requested size, and further if these are not enough numbers.
     """
     if LENGTH in parameters and not parameters.get(FIXED_LENGTH, 0):
         sizes = spread(parameters[LENGTH], least=2)
@@ -39,16 +39,16 @@ def stream(parameters: Parameters, batch: int, rng: np.random.Generator) -> list
 
 
 def spread(size: int, least: int) -> list[int]:
-    """Different sizes around one, as evenly as whole numbers can be."""
+    """Return different sizes around one, as evenly spaced as whole numbers can be."""
     low = max(least, size // 2)
     high = max(low + STREAM - 1, 3 * size // 2)
     return [low + round((high - low) * place / (STREAM - 1)) for place in range(STREAM)]
 
 
 class Noted:
-    """A step that notes how long each call of it takes, on inputs of shapes that it has not seen before.
+    """A step that records the time of each call, on inputs of shapes that it has not seen before.
 
-    Each is called twice, unless weights move with it: what the second call takes is what the shape itself costs.
+    Each call is repeated, unless it moves weights: the second time is the cost of the shape itself.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Noted:
 def tried(
     problem: "Problem", framework: Framework, step: Step
 ) -> tuple[tuple[NewShape, ...], tuple[Verification, ...]]:
-    """Call a step on inputs of every shape that it has not seen: what that cost, and whether it was right."""
+    """Call a step at every shape that it has not seen; return the costs and the verifications, up to a wrong one."""
     noted = Noted(framework, step, twice=not problem.trains)
     checked = list[Verification]()
     for case in problem.new_shapes:

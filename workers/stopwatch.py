@@ -1,11 +1,11 @@
 """The only timing loop.
 
 One sample is a batch of calls over rotating inputs, timed as a whole from a settled device to a settled device.
-Whatever happens between samples (reading counters, keeping results) happens outside the timed region.
+Everything between samples (reading counters, keeping results) happens outside the timed region.
 
-What decides which samples to take (warming up, calibrating) asks for each by `yield`, and `carry_out` takes it. So
-under a timed call there are a few frames of Python and no more, however deep in the harness it was asked for:
-TensorFlow's eager mode walks the stack for each operation, and two frames more make it three per cent slower.
+Code that decides which samples to take (warm-up, calibration) requests each by `yield`, and `carry_out` takes it. So a
+timed call has only a few frames of Python under it, however deep in the harness it was requested. TensorFlow's eager
+mode walks the stack for each operation, and two more frames make it three per cent slower.
 """
 
 import gc
@@ -22,25 +22,26 @@ T = TypeVar("T")
 
 Outputs = tuple[Any, ...]
 Step = Callable[..., Outputs]
+# Called before a sample. It returns a function that takes the sample's time and returns the part lost to others.
 Watch = Callable[[], Callable[[int], int]]
-"""Called before a sample; what it returns is called with the sample's time after it, and says what was lost of it."""
 
+# A number of calls, and the nanoseconds that they took together.
 Lap = tuple[int, int]
-"""So many calls, and the nanoseconds that they took together."""
 
+# Work that requests timed regions: it yields each as a callable, and receives the result.
 Timed: TypeAlias = Generator[Callable[[], Any], Any, T]
-"""Work that asks for timed regions: it yields each as a callable, and is sent what that returned."""
 
 SINGLE_CALLS = 10
 LAP_NS = 1_000_000
+
+# Even, so that laps can be joined in pairs.
 MOST_LAPS = 3000
-"""An even number, so that each lap has one to be joined with."""
 
 
 def carry_out(work: Timed[T]) -> T:
-    """Run each region that is asked for, and give what the work comes to.
+    """Run each requested region, and return the result of the work.
 
-    What a region raises is raised where it was asked for.
+    An error in a region is raised where the region was requested.
     """
     answer: Any = None
     error: Exception | None = None
@@ -57,9 +58,9 @@ def carry_out(work: Timed[T]) -> T:
 
 
 class Stopwatch:
-    """Times a step over sets of inputs. All times are in nanoseconds.
+    """Timer of a step over sets of inputs. All times are in nanoseconds.
 
-    Where sets are not the same work, a sample goes through all of them equally often: `uneven`.
+    If the sets are `uneven` work, a sample goes through all of them equally often.
     """
 
     def __init__(
@@ -81,19 +82,19 @@ class Stopwatch:
         self._last: tuple[int, Outputs] = (0, ())
 
     def take_last(self) -> tuple[int, Outputs]:
-        """Which set of inputs the last call of a sample had, and what it returned; handed out once, then forgotten."""
+        """Return the number of the input set and the outputs of the last sampled call, once, then forget them."""
         last, self._last = self._last, (0, ())
         return last
 
     def call(self, inputs: tuple[Any, ...]) -> tuple[int, Outputs]:
-        """Time one call on these inputs, and keep what it returned."""
+        """Time one call on these inputs; return the time and the outputs."""
         start = self._clock()
         outputs = self._step(*inputs)
         self._synchronise(outputs)
         return max(1, self._clock() - start), outputs
 
     def sample(self, calls: int) -> int:
-        """Time `calls` calls in one go, until their results are there. The inputs go on where they were left."""
+        """Time `calls` calls as a whole, until their results are ready. The inputs continue where they stopped."""
         step = self._step
         rotation = list(itertools.islice(self._rotation, calls))
         start = self._clock()
@@ -108,10 +109,10 @@ class Stopwatch:
     def warm_up(self, minimum_ns: int, maximum_ns: int) -> Timed[tuple[Lap, ...]]:
         """Call until calls no longer get faster, for `minimum_ns` to `maximum_ns` after the first few.
 
-        The first calls are timed one by one, and however long they take there are a few of them: TorchScript's third
-        call may still be compiling. Then calls are timed in laps of about a millisecond, so that a trace shows how
-        the speed develops and not how a clock and a cache flicker. Whenever there are too many laps to look at, each
-        two become one, and later ones are as long.
+        The first calls are timed one by one, and a few are made however long they take: TorchScript's third call may
+        still be compiling. Then calls are timed in laps of about a millisecond, so that a trace shows the trend and
+        not the jitter of clock and caches. Whenever there are too many laps, each two become one, and later laps are
+        as long.
         """
         first: list[Lap] = [(1, took) for took in (yield from self._times(1, SINGLE_CALLS))]
         laps: list[Lap] = []
@@ -124,7 +125,7 @@ class Stopwatch:
         return (*first, *laps)
 
     def calibrate(self, target_ns: int) -> Timed[int]:
-        """How many calls make a sample of at least about `target_ns`: one turn, if that takes so long."""
+        """Return the number of calls in a sample of at least about `target_ns`: one turn, if that takes as long."""
         calls = self._turn
         while True:
             took = min((yield from self._times(calls, 3)))
@@ -133,7 +134,7 @@ class Stopwatch:
             calls = self.whole_turns(max(calls + 1, min(calls * 10, int(calls * target_ns / took))))
 
     def whole_turns(self, calls: int) -> int:
-        """So many calls, or as many more as it takes for each set of inputs to come equally often, if they differ."""
+        """Round a number of calls up, so that each set of inputs comes equally often if the sets are uneven."""
         return max(1, -(-calls // self._turn)) * self._turn
 
     def samples(self, calls: int, count: int, observe: Callable[[], None] = lambda: None) -> Timed[tuple[int, ...]]:
@@ -156,11 +157,11 @@ class Stopwatch:
     def linearity(
         self, calls: int, watch: Watch = lambda: lambda _: 0, pairs: int = 3, tries: int = 3
     ) -> Timed[float | None]:
-        """The time of twice `calls` calls over that of `calls`, by the fastest of a few: 2, if each call does its work.
+        """Return the time of twice `calls` calls over that of `calls`, by the fastest of a few.
 
-        Noise must not accuse: samples that `watch` saw disturbed do not count, and of a few tries the one nearest to 2
-        does. If no sample was left alone, nothing is known: None. A turn that is a sample by itself is
-        long enough to be judged by one pair.
+        It is 2 if each call does its work. Noise must not accuse an honest step: disturbed samples do not count, and
+        of a few tries the one nearest to 2 counts. None: all samples were disturbed. A turn that is a sample by itself
+        is long enough to be judged by one pair.
         """
         ratios, pairs = [], 1 if calls == self._turn else pairs
         for _ in range(tries):
@@ -175,35 +176,35 @@ class Stopwatch:
         return min(ratios, key=lambda ratio: abs(ratio - 2)) if ratios else None
 
     def _alone(self, calls: int, watch: Watch) -> Timed[list[int]]:
-        """The time of one sample; nothing if more than half a per cent of it was lost to others."""
+        """Return the time of one sample; nothing if more than half a per cent of it was lost to others."""
         lost_ns = watch()
         return [took for took in (yield from self._times(calls, 1)) if lost_ns(took) <= 0.005 * took]
 
     def _times(self, calls: int, count: int) -> Timed[list[int]]:
-        """Ask for so many samples of so many calls each."""
+        """Request `count` samples of `calls` calls each."""
         taken = list[int]()
         while len(taken) < count:
             taken.append((yield partial(self.sample, calls)))
         return taken
 
     def overhead_ns(self, calls: int = 10_000) -> float:
-        """What the loop itself takes for each call, by a step that returns at once."""
+        """Measure the time per call of the loop itself, by a step that returns at once."""
         idle = Stopwatch(lambda *_: (), self.input_sets, lambda _: None, self._clock)
         return min(idle.sample(calls) for _ in range(5)) / calls
 
     def clock_ns(self) -> float:
-        """The shortest time between two readings of the clock."""
+        """Measure the shortest time between two readings of the clock."""
         readings = [self._clock() for _ in range(200)]
         return float(min(after - before for before, after in itertools.pairwise(readings)))
 
 
 def joined(laps: Sequence[Lap]) -> list[Lap]:
-    """Each two laps as one."""
+    """Join each two laps into one."""
     return [(one + other, took + longer) for (one, took), (other, longer) in zip(laps[::2], laps[1::2], strict=True)]
 
 
 def settled(trace: Sequence[float], window: int = 10, tolerance: float = 0.03) -> bool:
-    """Whether the last calls are no longer faster than the ones before them, by their medians."""
+    """Return whether the last calls are no longer faster than those before them, by their medians."""
     if len(trace) < 2 * window:
         return False
     window = max(window, len(trace) // 4)

@@ -1,4 +1,4 @@
-"""Training in NumPy: the reference that every framework's training is held against, and a mode of NumPy's own."""
+"""Training in NumPy: the reference for the training of every framework, and a mode of NumPy itself."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,26 +10,26 @@ from workers.arrays import Array
 from workers.optimisers import adam, corrections, sgd
 from workers.workloads import Parameters, Reference, trained
 
+# Weights are compared after several steps from the beginning, because the first has no momentum yet.
 STEPS = 3
-"""After so many steps from the beginning weights are compared: the first has no momentum yet."""
 
 
 class Training:
-    """A workload's weights, on their way through training from where they began."""
+    """The weights of a workload during its training."""
 
     def __init__(self, reference: Reference, task: Task, parameters: Parameters, weights: Mapping[str, Array]) -> None:
         self._reference, self._task, self._parameters, self._first = reference, task, parameters, weights
         self.restart()
 
     def restart(self) -> None:
-        """Go back to the beginning."""
+        """Reset weights and moments to the beginning."""
         self.weights = {name: weight.copy() for name, weight in self._first.items()}
         zeros = {name: np.zeros_like(each) for name, each in trained(self._first).items()}
         self._moments = {name: (each, each) for name, each in zeros.items()}
         self._steps = 0
 
     def step(self, *inputs: Array) -> Any:
-        """Take one step on these inputs: the loss before it."""
+        """Take one step on these inputs, and return the loss before it."""
         loss, gradients = self._reference.backward(self._parameters, self.weights, *inputs)
         moved = self._statistics(*inputs)
         self._steps += 1
@@ -48,7 +48,7 @@ class Training:
             weight, mean = sgd(weight, gradient, mean)
         else:
             weight, mean, square = adam(weight, gradient, mean, square, self._corrections(), np.sqrt)
-        dtype = self.weights[name].dtype
+        dtype = self.weights[name].dtype  # a float64 scalar in the formulas may have widened float32
         self.weights[name], self._moments[name] = weight.astype(dtype), (mean.astype(dtype), square.astype(dtype))
 
     def _corrections(self) -> tuple[float, float]:

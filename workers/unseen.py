@@ -1,8 +1,8 @@
-"""Inputs that no call has had yet: whether timed calls were as fast because their results had been kept.
+"""Detection of cached results, by calls on inputs that no call has had yet.
 
-Timed calls come back to the same few sets of inputs. Whoever keeps what each of them gave is right every time and does
-no work, and nothing else gives that away where the work is small: twice the calls take twice the time. So calls on new
-inputs are timed beside calls on those that were timed, one by one and in turn, and honest ones take as long.
+Timed calls return to the same few sets of inputs. A mode that caches their outputs returns correct results and does no
+work. Where the work is small, nothing else reveals it: twice the calls take twice the time. So calls on new inputs are
+timed in turn with calls on the timed ones. An honest mode takes as long for both.
 """
 
 import math
@@ -17,21 +17,22 @@ if TYPE_CHECKING:
     from workers.problem import Problem
 
 TRIES = 3
+
+# Pairs of new sets of inputs in one try.
 FEWEST, MOST = 1, 8
-"""Pairs of new sets of inputs in one try."""
 
+# The time limit for the calls of one try, unless they are already the fewest.
 LONG_NS = 300_000_000
-"""What calls of one try may take, as long as they are not the fewest."""
 
+# The size limit for the new inputs of one try as float64, unless they are already the fewest.
 LARGE_BYTES = 1 << 26
-"""What new inputs of one try may take, as float64 and as long as they are not the fewest."""
 
 
 def slowdown(framework: "Framework", problem: "Problem", watch: Stopwatch, call_ns: float) -> Timed[float]:
-    """What a call on new inputs takes, over a call on inputs that were timed: the lower quartile of a few pairs.
+    """Return the time of a call on new inputs over that on timed inputs: the lower quartile of a few pairs.
 
-    Noise must not accuse, so it takes three pairs of four, each time: of a few tries the lowest counts, and the first
-    that does not accuse is the last.
+    Noise must not accuse an honest mode, so three pairs of four must agree in every try. Of a few tries the lowest
+    counts, and the first that does not accuse is the last.
     """
     lowest, alive = float("inf"), list[Any]()
     size = max(1, sum(value.nbytes for value in problem.input_sets[0]))
@@ -48,13 +49,12 @@ def slowdown(framework: "Framework", problem: "Problem", watch: Stopwatch, call_
 def paired(
     framework: "Framework", problem: "Problem", watch: Stopwatch, pairs: int, alive: list[Any]
 ) -> Timed[list[float]]:
-    """The times of calls on two new sets of inputs over those of calls on two that were timed, by geometric means.
+    """Return the times of calls on two new sets of inputs over those on two timed ones, by geometric means.
 
-    The first new one comes before its timed one and the other after it: the second of two comes after a call that took
-    the same branches, which may be worth a half. Before each two come all timed sets in turn, as timed calls have them:
-    whoever keeps only so many results has these again, and caches are as far from the new arrays as from the old.
-    New arrays are added to `alive`, and live until the last call of all tries: the place of one that is gone could be
-    another's.
+    The first new set comes before its timed one and the other after it. The second of two follows a call that took the
+    same branches, which may halve its time. Before each two, all timed sets are called in turn. So a small cache of
+    results holds the timed sets again, and new arrays are as cold in the CPU's caches as old ones.
+    New arrays are added to `alive` until the last call of all tries: a freed address could be reused, and be cached.
     """
     timed, ratios = watch.input_sets, list[float]()
     for number, inputs in enumerate(problem.unseen(2 * pairs)):

@@ -1,14 +1,14 @@
-"""Whether a cell computes what it was asked to: outputs and every gradient against the float64 reference.
+"""Verification of a cell's outputs and every gradient against the float64 reference.
 
-What that gives is worked out here, or was worked out before by an implementation: `workers/expected.py`.
+The reference is evaluated here, or its results were stored earlier by an implementation: `workers/expected.py`.
 
 Each tensor is judged as a whole, by the 2-norm of its error over the 2-norm of the reference. Element by element,
-correct float32 results fail the usual tolerances, and small gradients pass them whatever they are.
+correct float32 results fail the usual tolerances, and small gradients pass them even when wrong.
 
-A gradient jumps where a ReLU is at zero or two maxima are equal. Among millions of activations some are there but for
-rounding, and then honest float32 results differ by more than arithmetic can. So where nothing but gradients fail, the
-reference itself is worked out in float32 from data that differ by one rounding, several times, and what it jumps by is
-allowed. Its loss does not jump, and is held to what it was.
+A gradient jumps where a ReLU is at zero or two maxima are equal. Among millions of activations some are within rounding
+of that point, and honest float32 results then differ by more than arithmetic can. So where only gradients fail, the
+reference itself is evaluated several times in float32, from data that differ by one rounding. The jumps of its
+gradients are allowed. Its loss does not jump, and keeps its tolerance.
 """
 
 import math
@@ -24,26 +24,26 @@ from workers.arrays import Array, cast, is_floating
 from workers.training import Training
 from workers.workloads import Parameters, Reference
 
+# Smallest tolerance of a relative 2-norm: well above faithful arithmetic, below every known semantic mistake.
 FLOOR: Mapping[Dtype, float] = {"float64": 1e-12, "float32": 2e-6, "bfloat16": 4e-2}
-"""Smallest tolerance of a relative 2-norm: well above faithful arithmetic, below every known semantic mistake."""
 
+# A tolerance is at least this many times the error that the reference itself makes in float32.
 SELF_FACTOR = 8
-"""A tolerance is at least this many times the error that the reference itself makes in float32."""
 
+# The limit of that in float32: where the reference itself loses more, or overflows, a check would prove nothing.
 MOST = 1e-3
-"""But never more than this in float32: where the reference itself loses more, or overflows, nothing could be told."""
 
+# Evaluations of the reference, each from data with other last bits.
 ROUNDINGS = 8
-"""So often the reference is worked out anew, each time from data whose last bit is another."""
 
+# The largest relative distance between two neighbouring numbers in float32.
 ROUNDING = 2.0**-23
-"""From a number to the next in float32, over the number, at most."""
 
+# A gradient may be off by this many times the largest jump of the reference.
 JUMP_FACTOR = 2
-"""A gradient may be off by so many times the most that the reference jumps by."""
 
+# The limit of that: a larger error is no jump.
 MOST_OF_A_JUMP = 2e-2
-"""But never by more than this."""
 
 LOSS = "loss"
 OUTPUT = "output"
@@ -53,19 +53,19 @@ Tensors = dict[str, Array]
 
 
 class Evaluate(Protocol):
-    """Works out, in a floating dtype, the tensors that are due, and the scale on which an error in each is judged.
+    """Function that computes the expected tensors in a floating dtype, and the scale of the error in each.
 
-    With a generator, from data of which each number is up to one rounding of float32 off, where there are data.
+    With a generator, each number of the data is up to one rounding of float32 off, where there are data.
     """
 
     def __call__(self, dtype: DTypeLike, off: np.random.Generator | None = None, /) -> tuple[Tensors, dict[str, float]]:
-        """Work them out."""
+        """Compute them."""
 
 
 class Expectation:
-    """What one set of inputs, or a few steps of training, must give, and how far from it an honest result may be.
+    """The expected results of one set of inputs, or of a few steps of training, with their tolerances.
 
-    `jumps` keeps what gradients were found to jump by, for the next one that expects the same.
+    `jumps` keeps how far gradients were found to jump, for the next expectation of the same results.
     """
 
     def __init__(self, evaluate: Evaluate, dtype: Dtype, jumps: dict[str, float] | None = None) -> None:
@@ -78,9 +78,9 @@ class Expectation:
             self._own_error = {name: self._errors(name, value)[0] for name, value in again.items()}
 
     def check(self, outputs: Sequence[Array], inputs: str) -> tuple[Check, ...]:
-        """Compare a step's outputs, in the order of the reference's, naming the inputs they belong to.
+        """Compare a step's outputs, in the order of the reference's; `inputs` names the inputs they belong to.
 
-        A tensor that was not returned fails like one that is wrong, and so does one that nobody asked for.
+        A missing tensor fails like a wrong one, and so does a superfluous one.
         """
         checks = self._checks(outputs, inputs)
         if self._dtype == "float32" and not self._jumps and may_have_jumped(checks):
@@ -96,11 +96,11 @@ class Expectation:
         named = zip(self.tensors, [*outputs, *missing], strict=False)
         checks = [self._check(name, got, inputs) for name, got in named]
         if surplus > 0:
-            checks.append(failed(f"{surplus} tensors beyond the {len(self.tensors)} that were due", inputs, 0.0))
+            checks.append(failed(f"{surplus} tensors beyond the {len(self.tensors)} expected", inputs, 0.0))
         return tuple(checks)
 
     def tolerance(self, tensor: str) -> float:
-        """Largest relative error of a right result; gradients may be off by twice as much as outputs."""
+        """Return the largest relative error of a right result; gradients may be off by twice as much as outputs."""
         own = SELF_FACTOR * self._own_error.get(tensor, 0.0)
         allowed = max(FLOOR[self._dtype], min(own, MOST) if math.isfinite(own) else 0.0)
         jump = min(JUMP_FACTOR * self._jumps.get(tensor, 0.0), MOST_OF_A_JUMP)
@@ -129,12 +129,12 @@ class Expectation:
 
 
 def jumps(tensor: str) -> bool:
-    """Whether this is a gradient, or what comes of gradients."""
+    """Return whether a tensor is a gradient, or follows from gradients."""
     return not tensor.startswith((OUTPUT, LOSS))
 
 
 def may_have_jumped(checks: Sequence[Check]) -> bool:
-    """Whether what fails are gradients alone, and none by more than jumps could explain."""
+    """Return whether only gradients fail, and none by more than a jump could explain."""
     wrong = [check for check in checks if not check.passed]
     return bool(wrong) and all(
         jumps(check.tensor) and check.error is not None and check.error <= MOST_OF_A_JUMP for check in wrong
@@ -142,14 +142,14 @@ def may_have_jumped(checks: Sequence[Check]) -> bool:
 
 
 def failed(tensor: str, inputs: str, tolerance: float) -> Check:
-    """The check of something that cannot be compared at all."""
+    """Return the failed check of a tensor that cannot be compared at all."""
     return Check(tensor=tensor, inputs=inputs, error=None, worst=None, tolerance=tolerance, passed=False)
 
 
 def of_call(
     reference: Reference, task: Task, parameters: Parameters, weights: Mapping[str, Array], inputs: Sequence[Array]
 ) -> Evaluate:
-    """What one call of this task gives: the output, or the loss and its gradients.
+    """Return a function that evaluates one call of this task: the output, or the loss and its gradients.
 
     The scale is the tensor's 2-norm, and 1 for a tensor of zeros, which is judged absolutely. A loss may
     be small because its terms cancel; an honest error is then as large as if they had not. So the loss is judged
@@ -168,7 +168,7 @@ def of_call(
 def of_backward(
     loss: Any, gradients: Mapping[str, Array], weights: Mapping[str, Array]
 ) -> tuple[Tensors, dict[str, float]]:
-    """A loss and its gradients at these weights, each with its scale."""
+    """Name a loss and its gradients at these weights, each with its scale."""
     moves = math.sqrt(sum(float(np.sum((gradients[name] * weights[name]) ** 2)) for name in gradients))
     tensors = {LOSS: np.asarray(loss)} | {f"gradient of {name}": value for name, value in gradients.items()}
     _, scales = with_scales(tensors)
@@ -182,9 +182,9 @@ def of_training(
     weights: Mapping[str, Array],
     input_sets: Sequence[Sequence[Array]],
 ) -> Evaluate:
-    """What a step on each of these sets of inputs, one after the other, gives: the losses, and how far weights moved.
+    """Return a function that evaluates a step on each of these sets in turn: the losses and the moves of the weights.
 
-    Moves are compared and not weights: they are small, and a weight that has hardly moved is always nearly right.
+    Moves are compared instead of weights: they are small, and a weight that has hardly moved is always nearly right.
     """
 
     def evaluate(dtype: DTypeLike, off: np.random.Generator | None = None) -> tuple[Tensors, dict[str, float]]:
@@ -197,52 +197,52 @@ def of_training(
 
 
 def losses_by_name(losses: Sequence[Any]) -> Tensors:
-    """The losses of a few steps of training."""
+    """Name the losses of a few steps of training."""
     return {f"{LOSS} of step {number}": np.asarray(loss) for number, loss in enumerate(losses, 1)}
 
 
 def moves(now: Mapping[str, Array], before: Mapping[str, Array]) -> Tensors:
-    """How far each weight is from where it was."""
+    """Subtract from each weight its earlier value."""
     return {f"move of {name}": np.asarray(now[name], np.float64) - before[name] for name in before}
 
 
 def outputs_by_name(outputs: Array | tuple[Array, ...]) -> Tensors:
-    """The output of a model, or its several outputs."""
+    """Name the output of a model, or its several outputs."""
     if not isinstance(outputs, tuple):
         return {OUTPUT: np.asarray(outputs)}
     return {f"{OUTPUT} {number}": np.asarray(output) for number, output in enumerate(outputs)}
 
 
 def all_cast(weights: Mapping[str, Array], dtype: DTypeLike, off: np.random.Generator | None = None) -> Tensors:
-    """The same weights in another floating dtype."""
+    """Convert weights to another floating dtype."""
     return {name: cast(shaken(weight, off), dtype) for name, weight in weights.items()}
 
 
 def shaken(value: Array, off: np.random.Generator | None) -> Array:
-    """Numbers, each up to one rounding of float32 off; integers, and without a generator all, as they are."""
+    """Move each number by up to one rounding of float32; leave integers, and without a generator all, unchanged."""
     if off is None or not is_floating(value):
         return value
     return value * (1 + off.integers(-1, 2, value.shape) * ROUNDING)  # type: ignore[no-any-return]
 
 
 def with_scales(tensors: Tensors) -> tuple[Tensors, dict[str, float]]:
-    """Tensors with their norms for scales."""
+    """Return tensors with their norms as scales."""
     return tensors, {name: scale(tensor) for name, tensor in tensors.items()}
 
 
 def scale(tensor: Array) -> float:
-    """The 2-norm; 1 for a tensor of zeros."""
+    """Return the 2-norm; 1 for a tensor of zeros."""
     return float(np.linalg.norm(tensor.astype(np.float64))) or 1.0
 
 
 def verdict(checks: Sequence[Check]) -> str:
-    """Why these checks make a cell wrong, in one sentence; empty if all passed."""
+    """Explain in one sentence why these checks make a cell wrong; return an empty string if all passed."""
     wrong = [check for check in checks if not check.passed]
     if not wrong:
         return ""
     first = wrong[0]
     size = (
-        "is missing, not finite, not due or of the wrong shape"
+        "is missing, unexpected, not finite or of the wrong shape"
         if first.error is None
         else f"is off by {first.error:.2g}"
     )

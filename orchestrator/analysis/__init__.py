@@ -1,1 +1,1 @@
-"""Records in, values out: nothing here reads a file, a clock or the network."""
+"""Pure analysis of records: no module here reads a file, a clock or the network."""

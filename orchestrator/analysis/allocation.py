@@ -1,7 +1,7 @@
-"""Whether the time of a cell's jobs is well divided between starting processes and taking samples in them.
+"""Allocation of a cell's time between starting processes and taking samples in them.
 
-Kalibera and Jones, Rigorous Benchmarking in Reasonable Time (ISMM 2013): for its cost, a mean over processes is most
-precise with sqrt(c_process / c_sample * within^2 / between^2) samples in each.
+For a given cost, a mean over processes is most precise with sqrt(c_process / c_sample * within^2 / between^2) samples
+in each: Kalibera and Jones, Rigorous Benchmarking in Reasonable Time (ISMM 2013).
 """
 
 import math
@@ -16,18 +16,20 @@ from orchestrator.analysis.statistics import Floats
 from schemas.event import Report
 from schemas.record import JobRecord, Outside
 
+# With fewer processes nothing is assessed, and the best number of samples is kept within these limits.
 FEWEST_PROCESSES: Final = 4
 FEWEST_SAMPLES: Final = 5
 MOST_SAMPLES: Final = 40
+# The factor that makes a median absolute deviation estimate the standard deviation of normal data.
 NORMAL_MAD: Final = 1.4826
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allocation:
-    """How many samples a cell's processes took, and how many they would best take, with what that follows from.
+    """The number of samples that a cell's processes took, and the costs and spreads that decide the best number.
 
-    `within` is the standard deviation of log sample times in one process, `between` that of log floors from process
-    to process, both by the median absolute deviation. `process_ns` is what a job takes outside its samples.
+    `within` is the standard deviation of log sample times in one process, `between` that of log floors across
+    processes. Both come from the median absolute deviation. `process_ns` is the time of a job outside its samples.
     """
 
     samples: int
@@ -38,27 +40,27 @@ class Allocation:
 
     @property
     def best(self) -> int:
-        """The best number of samples in a process, from 5 to 40. Where nothing differs, one is as good as many."""
+        """Return the best number of samples in a process, from 5 to 40; the fewest where nothing varies."""
         gain = self.within * math.sqrt(self.process_ns / self.sample_ns)
         asked = gain / self.between if self.between else math.inf if gain else 0.0
         return round(min(max(asked, FEWEST_SAMPLES), MOST_SAMPLES))
 
     @property
     def too_few(self) -> bool:
-        """Whether less than half of the best number were taken."""
+        """Return True if the processes took less than half of the best number."""
         return 2 * self.samples < self.best
 
     @property
     def too_many(self) -> bool:
-        """Whether more than four times the best number were taken."""
+        """Return True if the processes took more than four times the best number."""
         return self.samples > 4 * self.best
 
 
 def allocation(records: Sequence[JobRecord]) -> Allocation | None:
-    """Of one cell's measured jobs. None before the fourth, and where one sample a process says nothing of its spread.
+    """Assess one cell's measured jobs; None with fewer than four jobs, or with a single sample in any process.
 
-    Floors stand for the processes because they decide: what differs between them, more samples do not take away. All
-    jobs count, and not the first four alone, from which the answer is off by a factor of two as often as not.
+    Floors represent the processes because verdicts rest on them. All jobs count: with only four, the answer is off by a
+    factor of two about half of the time.
     """
     jobs = [(record.report, record.outside) for record in records]
     kept = [(report, outside) for report, outside in jobs if report is not None and outside is not None]
@@ -75,10 +77,11 @@ def allocation(records: Sequence[JobRecord]) -> Allocation | None:
 
 
 def _elsewhere_ns(report: Report, outside: Outside) -> int:
-    """What a job took outside its samples; a worker may claim longer ones than it lived."""
+    """Return the time of a job outside its samples."""
+    # A faulty worker may report samples that add up to more than its lifetime.
     return max(0, outside.spawn_to_end_ns - sum(report.samples_ns))
 
 
 def _deviations(values: Floats) -> Floats:
-    """How far each value lies from their median."""
+    """Return the distance of each value from their median."""
     return np.abs(values - np.median(values))

@@ -1,10 +1,10 @@
-"""After how many calls a compiled mode has paid for what it took to prepare, and which mode is best for so many calls.
+"""Break-even of compiled modes, and the best modes for a given number of calls.
 
-At n calls the blocks give the ratio of two modes' total times with its signed-rank interval, as they give the ratio of
-their times per call, which is its limit. A mode has paid where that ratio falls below one and stays there; its lower
-end, its estimate and its upper end do so one after the other. So the interval of the break-even holds the numbers at
-which the totals cannot be told apart: the inversion of a test (Fieller 1954, J. R. Stat. Soc. B 16), by ranks.
-A quotient of differences, block by block, would be infinite or negative wherever noise turns a small difference round.
+At n calls the blocks give the ratio of two modes' total times, with its signed-rank interval. For large n it approaches
+the ratio of times per call. A mode breaks even where the ratio falls below one and stays there. The lower end, the
+estimate and the upper end of the ratio cross one in turn. The break-even's interval therefore holds the numbers of
+calls at which the totals are indistinguishable: the inversion of a test (Fieller 1954, J. R. Stat. Soc. B 16), by
+ranks. A quotient of differences per block would be infinite or negative wherever noise reverses a small difference.
 """
 
 import math
@@ -23,21 +23,22 @@ from schemas.catalog import FRAMEWORKS
 from schemas.job import Cell
 
 NEVER: Final = math.inf
+# The factor between numbers of calls at which totals are compared. An advantage between two of them goes unnoticed.
 STEP: Final = 1.25
-"""Totals are compared at numbers of calls so far apart; an advantage that comes and goes in between is not seen."""
 
+# A break-even beyond this counts as never: at a microsecond per call, it is thirty years away.
 MOST: Final = 10**15
-"""A break-even beyond so many calls is none: at a microsecond each they take thirty years."""
 
 ROUND_NUMBERS: Final = tuple(10**power for power in range(7))
+
+# The mode that each compiled mode has to beat, by framework and mode.
 SIBLINGS: Final = {(each.name, mode.name): mode.sibling for each in FRAMEWORKS for mode in each.modes if mode.sibling}
-"""The mode that each compiled mode has to beat, by framework and mode."""
 
 
 class Payoff(StrEnum):
-    """What may be claimed: it is faster once steady and so pays at some time, it is slower and never does, or neither.
+    """The claim about a compiled mode: faster once steady, so it pays; slower, so it never pays; or no claim.
 
-    Steadily slower is never for good, even of a mode that is ahead for its first calls.
+    A mode that is slower once steady never pays, even if it is ahead for its first calls.
     """
 
     PAYS = "pays"
@@ -47,10 +48,10 @@ class Payoff(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakEven:
-    """After how many calls `mode` has taken less time in all than `other`, and goes on doing so.
+    """The number of calls from which `mode` has a lower total time than `other`.
 
     One: from the first call on. Infinity: never. `calls` count from the finished models, `with_import` from before the
-    frameworks were imported. `steady` compares their times per call; `barred`: one of them is too disturbed for claims.
+    frameworks were imported. `steady` compares times per call. `barred`: one of the two is too disturbed for claims.
     """
 
     mode: str
@@ -62,19 +63,19 @@ class BreakEven:
 
     @property
     def payoff(self) -> Payoff:
-        """The claim, which is the claim about the times per call."""
+        """Return the claim, which follows from the claim about the times per call."""
         faster = self.steady.claimed_faster
         return Payoff.OPEN if faster is None else Payoff.PAYS if faster == self.mode else Payoff.NEVER
 
     @property
     def bounded(self) -> bool:
-        """Whether the intervals mean anything: not if a cell is too disturbed, or the two estimators disagree."""
+        """Return True if the intervals are valid: no cell is too disturbed, and the two estimators agree."""
         return not self.barred and self.steady.verdict is not Verdict.ESTIMATOR_DEPENDENT
 
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The modes than which none is claimed to take less time for so many calls in all; several: nothing tells them."""
+    """The modes with the lowest total time for this number of calls; several if they are indistinguishable."""
 
     calls: int
     modes: tuple[str, ...]
@@ -82,7 +83,7 @@ class Best:
 
 
 def break_evens(group: Group) -> tuple[BreakEven, ...]:
-    """Each compiled mode against its sibling, and against the fastest other mode if that is another one."""
+    """Compare each compiled mode with its sibling, and with the fastest other mode if that is a different one."""
     return tuple(
         break_even(group, standing.cell, other)
         for standing in group.standings
@@ -92,14 +93,14 @@ def break_evens(group: Group) -> tuple[BreakEven, ...]:
 
 
 def is_compiled(cell: Cell) -> bool:
-    """Whether a cell's mode has another to beat."""
+    """Return True if a cell's mode has a sibling to beat."""
     return (cell.framework, cell.mode) in SIBLINGS
 
 
 def sibling(group: Group, mode: str, siblings: Mapping[tuple[str, str], str] = SIBLINGS) -> str:
-    """The label of the mode that a compiled one has to beat, of the same framework in the same environment.
+    """Return the label of the mode that a compiled one has to beat, in the same framework and environment.
 
-    Empty, if that is not in the group.
+    Empty if the group lacks that mode.
     """
     own = group.result(mode).cell
     due = own.framework, siblings.get((own.framework, own.mode)), own.environment, 0
@@ -112,14 +113,14 @@ def sibling(group: Group, mode: str, siblings: Mapping[tuple[str, str], str] = S
 
 
 def rivals(group: Group, mode: str) -> list[str]:
-    """The measured modes that a compiled mode is set against, its sibling first."""
+    """Return the measured modes to compare a compiled mode with, its sibling first."""
     others = [standing.cell for standing in group.standings if standing.cell != mode]
     due = sibling(group, mode)
     return list(dict.fromkeys([other for other in others if other == due] + others[:1]))
 
 
 def break_even(group: Group, mode: str, other: str) -> BreakEven:
-    """One mode of a group against another."""
+    """Compute the break-even of one mode of a group against another."""
     own, others = group.curves[mode], group.curves[other]
     pairs = tuple((own[block], others[block]) for block in sorted(own.keys() & others.keys()))
     return BreakEven(
@@ -134,10 +135,9 @@ def break_even(group: Group, mode: str, other: str) -> BreakEven:
 
 @lru_cache(maxsize=1000)
 def calls_until_paid(pairs: tuple[tuple[Curve, Curve], ...], start: Start, alpha: float = ALPHA) -> Interval:
-    """The break-even of the first curves of these pairs against the second, one pair for each block.
+    """Return the break-even of the first curves of these pairs against the second, one pair for each block.
 
-    Where there are too few pairs for an interval, it runs from one to never. Remembered, since it is costly and both
-    the tables and the sentences ask.
+    With too few pairs for an interval, it runs from one to never. Cached: it is slow, and tables and sentences need it.
     """
     if not pairs:
         return Interval(math.nan, 1, NEVER)
@@ -156,14 +156,14 @@ def calls_until_paid(pairs: tuple[tuple[Curve, Curve], ...], start: Start, alpha
 
 
 def log_ratio(own: Curve, other: Curve, calls: float, start: Start) -> float:
-    """Log ratio of two processes' totals at so many calls; at infinitely many, of their floors."""
+    """Return the log ratio of two processes' totals after this number of calls; at infinity, of their floors."""
     if math.isinf(calls):
         return math.log(own.floor_ns / other.floor_ns)
     return math.log(own.floor_total_ns(int(calls), start) / other.floor_total_ns(int(calls), start))
 
 
 def below_for_good(curve: Callable[[float], float]) -> float:
-    """The least number of calls from which on a curve stays below zero; never, if it is not there in the end."""
+    """Return the least number of calls from which a curve stays below zero; never if it ends at zero or above."""
     if curve(NEVER) >= 0 or curve(MOST) >= 0:
         return NEVER
     for below, above in pairwise(reversed(steps())):
@@ -174,7 +174,7 @@ def below_for_good(curve: Callable[[float], float]) -> float:
 
 @cache
 def steps() -> tuple[int, ...]:
-    """Numbers of calls from one to the most, each `STEP` times the one before, or one more."""
+    """Return increasing numbers of calls: each is the previous one times a constant factor, or plus one."""
     numbers = [1]
     while numbers[-1] < MOST:
         numbers.append(min(MOST, max(numbers[-1] + 1, int(numbers[-1] * STEP))))
@@ -182,7 +182,7 @@ def steps() -> tuple[int, ...]:
 
 
 def first_below(curve: Callable[[float], float], above: int, below: int) -> int:
-    """The number of calls at which a curve that is not below zero at `above` and is at `below` gets there."""
+    """Bisect for the first number of calls at which a curve is below zero: it is so at `below`, not at `above`."""
     while below - above > 1:
         middle = (above + below) // 2
         above, below = (above, middle) if curve(middle) < 0 else (middle, below)
@@ -190,7 +190,7 @@ def first_below(curve: Callable[[float], float], above: int, below: int) -> int:
 
 
 def best(group: Group, numbers: Sequence[int] = ROUND_NUMBERS) -> Iterator[Best]:
-    """The best modes for each of these numbers of calls, where there is something to choose from."""
+    """Yield the best modes for each number of calls, if the group has at least two modes."""
     if len(group.curves) < 2:
         return
     for calls in numbers:
@@ -198,7 +198,7 @@ def best(group: Group, numbers: Sequence[int] = ROUND_NUMBERS) -> Iterator[Best]
 
 
 def quickest(group: Group, calls: int, start: Start) -> tuple[str, ...]:
-    """The modes than which none is claimed to take less time for so many calls, all pairs tested as one family."""
+    """Return the modes that no other is claimed to beat in total time; all pairs are tested as one family."""
     barred = {each.label for each in group.results if each.grade == "C"}
     scores = {label: totals(curves, calls, start) for label, curves in group.curves.items()}
     open_ranks = ranks(scores, compare_all(scores, barred=barred))
@@ -206,7 +206,7 @@ def quickest(group: Group, calls: int, start: Start) -> tuple[str, ...]:
 
 
 def totals(curves: Mapping[int, Curve], calls: int, start: Start) -> Scores:
-    """Log totals of one mode's processes, by block, in the place of its log times per call."""
+    """Return the log totals of one mode's processes by block, in place of its log times per call."""
     return Scores(
         floor={block: math.log(curve.floor_total_ns(calls, start)) for block, curve in curves.items()},
         typical={block: math.log(curve.typical_total_ns(calls, start)) for block, curve in curves.items()},

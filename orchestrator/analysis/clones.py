@@ -1,7 +1,7 @@
-"""How often clones of one cell, which are all the same, are told apart: by us, and by the rules of others.
+"""False positives among identical clones of one cell, by the rule of Plumbline and by those of other tools.
 
 The blocks of a long sweep are cut into experiments as long as a real sweep. Each pair of clones in an experiment is one
-trial; trials of one experiment share processes, so that intervals which take them for independent are too narrow.
+trial. Trials of one experiment share processes, so intervals that assume independence are too narrow.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,17 +21,19 @@ from schemas.record import JobRecord
 BLOCKS: Final = 12
 FAMILY: Final = 6
 OURS: Final = "Plumbline"
+
+# The half-width at which a real sweep stops.
 TARGET: Final = 0.02
-"""Half-width at which a real sweep stops looking."""
 
 Rule: TypeAlias = Callable[[Floats, Floats], bool]
+
+# The records of one experiment by cell, in the order of the blocks.
 Experiment: TypeAlias = Mapping[str, Sequence[JobRecord]]
-"""The records of one experiment: by cell, block after block."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How often a rule claimed a difference where there is none."""
+    """The number of trials without a true difference, and the claims that a rule made in them."""
 
     rule: str
     trial: str
@@ -40,17 +42,17 @@ class Rate:
 
     @property
     def ours(self) -> bool:
-        """Whether this is our own rule, and not another tool's."""
+        """Return True for the rule of Plumbline, False for that of another tool."""
         return self.rule == OURS
 
     @property
     def interval(self) -> Interval:
-        """The share of false claims, with its Clopper-Pearson interval at 95 per cent."""
+        """Return the share of false claims with its Clopper-Pearson interval at 95 per cent."""
         return clopper_pearson(self.claims, self.trials)
 
 
 def experiments(records: Sequence[JobRecord], cells: Sequence[Cell], blocks: int = BLOCKS) -> list[Experiment]:
-    """Whole experiments of so many successive blocks; one in which a job failed is left out."""
+    """Cut a sweep into experiments of this many successive blocks; omit those in which a job failed."""
     found = {(record.spec.cell.id, record.spec.block): record for record in records if record.outcome == "measured"}
     last = max((record.spec.block for record in records), default=0)
     wanted = [range(first, first + blocks) for first in range(1, last - blocks + 2, blocks)]
@@ -62,7 +64,7 @@ def experiments(records: Sequence[JobRecord], cells: Sequence[Cell], blocks: int
 
 
 def rates(tried: Sequence[Experiment]) -> tuple[Rate, ...]:
-    """Ours first, for single pairs and for families; then the rules of others on the very same samples."""
+    """Compute Plumbline's rates for single pairs and families, then those of other rules on the same samples."""
     pairs = [(experiment, pair) for experiment in tried for pair in combinations(experiment, 2)]
     families = [(experiment, family) for experiment in tried for family in sets_of(FAMILY, list(experiment))]
     pooled = [(one, other) for experiment, (a, b) in pairs for one, other in halves(experiment[a], experiment[b])]
@@ -86,25 +88,23 @@ def rates(tried: Sequence[Experiment]) -> tuple[Rate, ...]:
 
 
 def rate(rule: str, trial: str, claimed: Sequence[bool]) -> Rate:
-    """Count the claims."""
+    """Count the claims of a rule."""
     return Rate(rule, trial, sum(claimed), len(claimed))
 
 
 def sets_of(size: int, names: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Disjoint sets of so many names; those left over form none."""
+    """Return disjoint sets of this many names; drop the remainder."""
     return (names[first : first + size] for first in range(0, len(names) - size + 1, size))
 
 
 def told_apart(experiment: Experiment, names: Sequence[str]) -> bool:
-    """Whether these clones, compared as a sweep compares its cells, come out as different anywhere.
-
-    Significance alone counts, before a grade or the other estimator could withdraw the claim.
-    """
+    """Return True if a sweep over these clones would find any pair of them different."""
+    # Only significance counts: a grade or the other estimator could still withdraw the claim.
     return any(found.significant for found in concluded(experiment, names))
 
 
 def concluded(experiment: Experiment, names: Sequence[str]) -> tuple[Comparison, ...]:
-    """What a sweep would conclude: at the first look that is precise enough, or at the last block."""
+    """Compare clones as a sweep does: at the first look that is precise enough, or after the last block."""
     last = len(experiment[names[0]])
     for k in (*(look for look in LOOKS if look < last), last):
         comparisons = compare_all({name: score(experiment[name][:k]) for name in names})
@@ -116,17 +116,17 @@ def concluded(experiment: Experiment, names: Sequence[str]) -> tuple[Comparison,
 def halves(
     one: Sequence[JobRecord], other: Sequence[JobRecord]
 ) -> tuple[tuple[Sequence[JobRecord], Sequence[JobRecord]], ...]:
-    """One cell in the first half of the blocks against the other in the second, and the other way round."""
+    """Pair one cell's first half of the blocks with the other's second half, and vice versa."""
     middle = len(one) // 2
     return (one[:middle], other[middle:]), (other[:middle], one[middle:])
 
 
 def by_process(rule: Rule, both: Sequence[tuple[JobRecord, JobRecord]]) -> list[bool]:
-    """What a rule says that looks at one process of each cell."""
+    """Apply a rule that compares one process of each cell."""
     return [rule(values([one]), values([other])) for one, other in both]
 
 
 def values(records: Sequence[JobRecord]) -> Floats:
-    """All samples of these processes, in nanoseconds per call."""
+    """Return all samples of these processes, in nanoseconds per call."""
     reports = [record.report for record in records if record.report is not None]
     return np.array([sample / report.calls for report in reports for sample in report.samples_ns])

@@ -1,6 +1,6 @@
-"""Cells against each other: what can be claimed about each pair, and which ranks each cell may hold.
+"""Comparison of cells: the verdict on each pair, and the ranks that each cell may hold.
 
-A score is the logarithm of seconds per call; block by block, one process of each cell. A ratio below one
+A score is the logarithm of seconds per call. Each block has one process of each cell. A ratio below one
 means that `cell` takes less time than `baseline`.
 """
 
@@ -15,12 +15,12 @@ from typing import Final
 from orchestrator.analysis.pairing import Sampling, told, unlike
 from orchestrator.analysis.statistics import ALPHA, LOOKS, Interval, blocks_needed, hodges_lehmann, holm, signed_rank_p
 
+# Differences below this share are too small to act on.
 MARGIN: Final = 0.02
-"""Differences below this share are too small to act on."""
 
 
 class Verdict(StrEnum):
-    """The answer to: is `cell` faster than `baseline`?"""
+    """The verdict on a pair, as seen from `cell`."""
 
     FASTER = "FASTER"
     SLOWER = "SLOWER"
@@ -36,9 +36,9 @@ _SEEN_FROM_THE_OTHER_SIDE: Final = {Verdict.FASTER: Verdict.SLOWER, Verdict.SLOW
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Log seconds per call of one cell, by block: the floor and the typical value of its process there.
+    """Log seconds per call of one cell by block: the floor and the typical value of its process there.
 
-    `sampling` says how that process was sampled; where it says nothing, like any other.
+    `sampling` describes the sampling of that process. A block without an entry may be compared with any other.
     """
 
     floor: Mapping[int, float]
@@ -48,11 +48,11 @@ class Scores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What the blocks that two cells share say about them; ratios are time of `cell` over time of `baseline`.
+    """The comparison of two cells over the blocks they share; ratios are time of `cell` over time of `baseline`.
 
-    `ratio` is of floors and decides; `typical_ratio` can only withdraw. `p` is exact and two-sided;
-    `significant` is what Holm leaves of it among all the pairs compared together. `reason` says which of the blocks
-    were left out, and why; empty: none were.
+    `ratio` is of floors and decides. `typical_ratio` can only withdraw a claim. `p` is exact and two-sided.
+    `significant` is Holm's decision on it among all pairs compared together. `reason` names the blocks that were left
+    out, and why; empty if there are none.
     """
 
     baseline: str
@@ -67,18 +67,18 @@ class Comparison:
 
     @property
     def log_half_width(self) -> float:
-        """Half width of the ratio's interval on the log scale: near 0.02 for plus or minus two per cent."""
+        """Return the half-width of the ratio's interval on the log scale: about 0.02 for plus or minus two per cent."""
         return math.log(self.ratio.high / self.ratio.low) / 2 if self.ratio.low > 0 else math.inf
 
     @property
     def claimed_faster(self) -> str | None:
-        """The cell that the verdict holds to be faster, by however little; None where it holds neither."""
+        """Return the cell that is claimed to be faster, by any amount; None without a claim."""
         if self.verdict not in CLAIMS:
             return None
         return self.cell if self.ratio.estimate < 1 else self.baseline
 
     def flipped(self) -> "Comparison":
-        """The same finding with baseline and cell exchanged."""
+        """Return the same comparison with baseline and cell exchanged."""
         return Comparison(
             baseline=self.cell,
             cell=self.baseline,
@@ -98,7 +98,7 @@ def _reciprocal(ratio: Interval) -> Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A cell's place: any rank from `best` to `worst` may be its own; from `tied_with` it cannot be told."""
+    """A cell's place: it may hold any rank from `best` to `worst`, and is indistinguishable from `tied_with`."""
 
     cell: str
     best: int
@@ -109,10 +109,10 @@ class Standing:
 def compare_all(
     scores: Mapping[str, Scores], *, margin: float = MARGIN, alpha: float = ALPHA, barred: Collection[str] = ()
 ) -> tuple[Comparison, ...]:
-    """Every pair of cells over the blocks both have, earlier one as baseline, tested as one family (Holm).
+    """Compare every pair of cells over their shared blocks, the earlier as baseline, as one family of tests (Holm).
 
-    Blocks in which the two were not sampled alike are left out, with the reason in words. `barred` cells are too
-    disturbed to be claimed faster; nor are they claimed slower: the disturbance may be why.
+    Blocks in which the two were sampled differently are left out, and `reason` explains it. No claim is made about
+    `barred` cells: a disturbance may explain either direction.
     """
     left_out = {(a, b): unlike(scores[a].sampling, scores[b].sampling) for a, b in combinations(scores, 2)}
     floors = {(a, b): _differences(scores[a].floor, scores[b].floor, out) for (a, b), out in left_out.items()}
@@ -146,12 +146,11 @@ def _differences(baseline: Mapping[int, float], cell: Mapping[int, float], left_
 
 
 def verdict_of(ratio: Interval, typical: Interval, *, significant: bool, margin: float, barred: bool) -> Verdict:
-    """Verdict from log ratios of time.
+    """Decide the verdict from log ratios of time.
 
-    A claim needs both Holm's flag and an interval without zero; they part company only over ties. It is
-    withdrawn where the typical estimate has the opposite sign, however wide that interval: this can cost a
-    claim and never makes one. Where nothing is claimed the signs are noise, and two estimators that differ
-    in noise do not disagree.
+    A claim needs both Holm's decision and an interval without zero; the two differ only when there are ties. A claim
+    is withdrawn if the typical estimate has the opposite sign, however wide its interval. This can cost a claim and
+    never adds one. Without a claim, opposite signs are noise and no disagreement of the estimators.
     """
     if not significant or ratio.low <= 0 <= ratio.high:
         return Verdict.EQUIVALENT if -margin < ratio.low and ratio.high < margin else Verdict.UNRESOLVED
@@ -165,15 +164,15 @@ def verdict_of(ratio: Interval, typical: Interval, *, significant: bool, margin:
 
 
 def both_ways(comparisons: Sequence[Comparison]) -> dict[tuple[str, str], Comparison]:
-    """Each comparison under (baseline, cell) and, flipped, under (cell, baseline)."""
+    """Return each comparison under (baseline, cell) and, flipped, under (cell, baseline)."""
     flipped = [found.flipped() for found in comparisons]
     return {(found.baseline, found.cell): found for found in (*comparisons, *flipped)}
 
 
 def ranks(cells: Collection[str], comparisons: Sequence[Comparison]) -> dict[str, tuple[int, int]]:
-    """Best and worst rank open to each cell: 1 + how many are claimed faster, and C - how many slower.
+    """Return the best and worst rank open to each cell: 1 + cells claimed faster, and C - cells claimed slower.
 
-    All of them hold at once, with the confidence of the family of tests. Only pairs within `cells` count.
+    All ranges hold simultaneously, with the confidence of the family of tests. Only pairs within `cells` count.
     """
     faster, slower = dict.fromkeys(cells, 0), dict.fromkeys(cells, 0)
     for (baseline, cell), found in both_ways(comparisons).items():
@@ -184,10 +183,10 @@ def ranks(cells: Collection[str], comparisons: Sequence[Comparison]) -> dict[str
 
 
 def standings(cells: Collection[str], comparisons: Sequence[Comparison]) -> tuple[Standing, ...]:
-    """Cells in order of their mean log ratio to the others, with the ranks open to each and its ties.
+    """Return the cells in order of their mean log ratio to the others, with the ranks open to each and its ties.
 
-    The order is for the eye and claims nothing: `tied_with` does. Two cells tie where their ranks overlap,
-    unless they themselves were told apart: A before B, with C tied to both, leaves ranks that overlap.
+    The order is for display and makes no claim; `tied_with` does. Two cells tie if their ranks overlap and their own
+    comparison does not tell them apart. With A before B and C tied to both, the ranks of A and B overlap.
     """
     pairs, open_ranks = both_ways(comparisons), ranks(cells, comparisons)
 
@@ -209,13 +208,13 @@ def standings(cells: Collection[str], comparisons: Sequence[Comparison]) -> tupl
 
 
 def _place(cell: str, cells: Collection[str], pairs: Mapping[tuple[str, str], Comparison]) -> float:
-    """Mean log ratio to the others, the least-squares scale of paired comparisons; without any, last."""
+    """Return the mean log ratio to the others: the least-squares scale of paired comparisons; infinity without any."""
     ratios = [pairs[other, cell].ratio.estimate for other in cells if (other, cell) in pairs]
     return fmean([math.log(ratio) for ratio in ratios if not math.isnan(ratio)] or [math.inf])
 
 
 def half_width_reached(comparisons: Sequence[Comparison], target: float, *, baseline: str | None = None) -> bool:
-    """Whether every ratio (to `baseline`, if given) has a half width of at most `target` on the log scale."""
+    """Return True if every ratio (to `baseline`, if given) has at most the half-width `target` on the log scale."""
     return all(
         found.log_half_width <= target
         for found in comparisons
@@ -226,11 +225,11 @@ def half_width_reached(comparisons: Sequence[Comparison], target: float, *, base
 def should_stop(
     k: int, comparisons: Sequence[Comparison], target: float, *, baseline: str | None = None, alpha: float = ALPHA
 ) -> bool:
-    """Whether a sweep may end after `k` blocks: at a look where intervals are narrow enough, or at the last.
+    """Return True if a sweep may end after `k` blocks: at a look with narrow enough intervals, or at the last look.
 
-    Significance plays no part: stopping on it would make false claims common. A look too early for so many
-    pairs to reach significance at all is not one.
+    A look does not count if it is too early for this number of pairs to reach significance.
     """
+    # Significance plays no part here: stopping on it would make false claims common.
     if k >= LOOKS[-1]:
         return True
     if k not in LOOKS or k < blocks_needed(len(comparisons), alpha):

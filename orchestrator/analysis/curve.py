@@ -1,4 +1,4 @@
-"""What one process has spent after so many calls: the time that a person who starts it waits."""
+"""Cost curve of one process: the time that a user waits until a number of calls is done."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ from schemas.event import PhaseName, Report
 BEFORE_MODEL: tuple[PhaseName, ...] = ("import", "initialise", "build")
 BEFORE_FIRST_RESULT: tuple[PhaseName, ...] = ("load", "trace", "compile", "first_call")
 
+# The start of the clock: the finished model, or the time before the framework is imported.
 Start = Literal["model", "import"]
-"""Where the clock starts: at the finished model, or before the framework is imported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """Time against calls of one process, in nanoseconds: a broken line as far as it was seen to vary, then straight.
+    """Time against calls of one process in nanoseconds: piecewise linear during warm-up, then straight.
 
-    `seen` are points of that line, calls and the time that they took together since the model was finished; the first
-    is the first result. Each call after the last of them takes `floor_ns`, or `typical_ns`.
+    `seen` holds the points of the warm-up: the number of calls, and their time since the model was finished. The first
+    point is the first result. Each call after the last point takes `floor_ns`, or `typical_ns`.
     """
 
     before_model_ns: float
@@ -28,11 +28,11 @@ class Curve:
     typical_ns: float
 
     def floor_total_ns(self, calls: int, start: Start) -> float:
-        """Time from `start` until so many calls are done, steady ones at the process's floor."""
+        """Return the time from `start` until this number of calls, with steady calls at the process's floor."""
         return self._total_ns(calls, self.floor_ns, start)
 
     def typical_total_ns(self, calls: int, start: Start) -> float:
-        """The same with steady calls at the process's typical time."""
+        """Return the same with steady calls at the process's typical time."""
         return self._total_ns(calls, self.typical_ns, start)
 
     def _total_ns(self, calls: int, steady_ns: float, start: Start) -> float:
@@ -49,7 +49,8 @@ class Curve:
 
 
 def curve(report: Report, steady_from: int, *, floor_ns: float, typical_ns: float) -> Curve:
-    """The curve of one process: its warm-up as it was up to the lap from which calls were steady."""
+    """Make the curve of one process: its measured warm-up up to the lap from which calls were steady."""
+    # At least a nanosecond, since break-evens take logarithms of totals.
     calls, spent = 1, max(1, first_result_ns(report))
     seen = [(calls, spent)]
     for lap_calls, took in report.warmup[1:steady_from]:
@@ -61,10 +62,10 @@ def curve(report: Report, steady_from: int, *, floor_ns: float, typical_ns: floa
 
 
 def first_result_ns(report: Report) -> float:
-    """From the finished model to its first result: tracing or compiling, and the first call."""
+    """Return the time from the finished model to its first result: tracing or compiling, and the first call."""
     return phases_ns(report, BEFORE_FIRST_RESULT)
 
 
 def phases_ns(report: Report, names: Sequence[PhaseName]) -> float:
-    """What these phases took together."""
+    """Return the total time of these phases."""
     return sum(cost.wall_ns for cost in report.phases if cost.name in names)

@@ -1,8 +1,8 @@
-"""What disturbed each process, and how far its cell may be trusted for it. Pure.
+"""Disturbance flags of each process, and the grade that follows for its cell. Pure.
 
-A sample is disturbed when threads of the worker waited for a core that somebody else had, or when the hypervisor took
-time. Threads of one worker also wait for each other, on fewer cores than threads; but then the worker itself keeps its
-cores busy. So only as much waiting counts as there was time on its cores that the worker did not use.
+A sample is disturbed when threads of the worker waited for a core that another process used, or when the hypervisor
+took time. Threads of one worker also wait for each other if they outnumber its cores, but then the worker keeps its
+cores busy. Waiting therefore counts only up to the time that the worker left its cores unused.
 """
 
 from collections.abc import Sequence
@@ -14,12 +14,13 @@ import numpy as np
 from schemas.event import Report
 from schemas.record import JobRecord
 
+# Share of a sample that may be lost before it counts as disturbed.
 LIMIT = 0.005
-"""Share of a sample that may be lost before it counts as disturbed."""
 
+# With fewer undisturbed samples than this, the typical time comes from all samples.
 FEWEST_LEFT = 8
-"""The typical time comes from the undisturbed samples if there are so many, and otherwise from all."""
 
+# The slowest acceptable canary relative to the sweep's fastest, and the strongest acceptable rank correlation.
 CANARY_LIMIT = 1.05
 DRIFT_LIMIT = 0.5
 
@@ -27,7 +28,7 @@ Grade = Literal["A", "B", "C"]
 
 
 class Flag(StrEnum):
-    """What was wrong with one process, or (DRIFT) with a cell over the sweep."""
+    """A disturbance of one process, or (DRIFT) of a cell over the sweep."""
 
     DELAY = "DELAY"
     STEAL = "STEAL"
@@ -37,16 +38,16 @@ class Flag(StrEnum):
 
 
 MEANING = {
-    Flag.DELAY: "others ran on its cores",
+    Flag.DELAY: "other processes ran on its cores",
     Flag.STEAL: "the hypervisor took time",
-    Flag.THROTTLED: "a quota stopped it",
-    Flag.CANARY: "a fixed small product ran slowly",
+    Flag.THROTTLED: "a CPU quota stopped it",
+    Flag.CANARY: "the canary, a fixed small product, ran slowly",
     Flag.DRIFT: "its times followed the order of the sweep",
 }
 
 
 def lost_shares(report: Report, cores: int) -> list[float]:
-    """For each sample, the share of its time that its threads waited for cores which others had."""
+    """Return for each sample the share of its time that its threads waited for cores in use by other processes."""
     return [
         min(delay, max(0, cores * took - used)) / took
         for delay, took, used in zip(report.noise.run_delay_ns, report.samples_ns, report.noise.cpu_ns, strict=True)
@@ -54,7 +55,7 @@ def lost_shares(report: Report, cores: int) -> list[float]:
 
 
 def undisturbed(report: Report, cores: int) -> list[int]:
-    """The indices of the samples that nothing disturbed; of all, if too few are left."""
+    """Return the indices of the undisturbed samples, or of all samples if too few are undisturbed."""
     quiet = [
         index
         for index, (lost, steal) in enumerate(zip(lost_shares(report, cores), report.noise.steal_ns, strict=True))
@@ -64,7 +65,7 @@ def undisturbed(report: Report, cores: int) -> list[int]:
 
 
 def flags(record: JobRecord, canary_floor_ns: float) -> frozenset[Flag]:
-    """What was wrong with one process. `canary_floor_ns` is the fastest canary of the sweep."""
+    """Return the flags of one process. `canary_floor_ns` is the fastest canary of the sweep."""
     report = record.report
     if report is None:
         return frozenset()
@@ -80,12 +81,12 @@ def flags(record: JobRecord, canary_floor_ns: float) -> frozenset[Flag]:
 
 
 def canary_floor_ns(records: Sequence[JobRecord]) -> float:
-    """The fastest canary of a sweep; 0 if none sang."""
+    """Return the fastest canary of a sweep; 0 if no process ran the canary."""
     return min((min(r.report.noise.canary_ns, default=0) for r in records if r.report is not None), default=0)
 
 
 def drifting(floors: Sequence[float]) -> bool:
-    """Whether a cell's times follow the order in which they were taken (Spearman's rank correlation)."""
+    """Return True if a cell's times follow the order in which they were taken (Spearman's rank correlation)."""
     if len(set(floors)) < FEWEST_LEFT:
         return False
     ranks = np.argsort(np.argsort(floors))
@@ -93,10 +94,11 @@ def drifting(floors: Sequence[float]) -> bool:
 
 
 def grade(per_process: Sequence[frozenset[Flag]], *, drift: bool) -> Grade:
-    """A: at most one process in five was flagged. C: more than half were, or a quota stopped one. B: between.
+    """Return the grade of a cell from the flags of its processes.
 
-    The canary and drift speak of the machine as a whole: they cost the A, and never more.
+    A: at most one process in five was flagged. C: more than half were, or a quota stopped one. B: anything between.
     """
+    # The canary and drift describe the machine as a whole, so they can lower A to B and no further.
     hard = [flagged - {Flag.CANARY} for flagged in per_process]
     share = sum(map(bool, hard)) / max(1, len(hard))
     if share > 0.5 or any(Flag.THROTTLED in flagged for flagged in hard):

@@ -1,8 +1,8 @@
-"""What runs made at different times did to their cells, and what of a change from one to the other is left beyond that.
+"""Effects of runs made at different times on their cells, and the change of a cell beyond them.
 
-A machine is not the same twice. What time of day, neighbours and boot did to a run is in all of its processes alike,
-and so in no spread that a run shows by itself. It shows in the other cells: each has moved from run to run in its own
-way, and one that did not change itself was moved by the runs alone.
+A machine never behaves exactly the same twice. Time of day, neighbours and boot affect all processes of a run alike, so
+the spread within a run does not show them. The other cells do: the shift of an unchanged cell from run to run is an
+effect of the runs alone.
 """
 
 import math
@@ -13,13 +13,13 @@ from typing import Final
 
 from orchestrator.analysis.statistics import Interval, holm
 
+# Fewer other cells than this give no spread, and so no estimate of the effect of the runs.
 FEWEST_OTHERS: Final = 2
-"""From fewer other cells nothing can be learnt of what the runs did to all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A log ratio with its interval, and the p of there being none."""
+    """A log ratio with its interval, and the p of no difference."""
 
     interval: Interval
     p: float
@@ -27,7 +27,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How cells moved from one run to the other: logarithms, on the whole and apart from each other."""
+    """The shift of cells from one run to the other, as logarithms: their mean, and their standard deviation."""
 
     cells: int
     common: float
@@ -35,15 +35,15 @@ class Drift:
 
 
 def drift(shifts: Sequence[float]) -> Drift:
-    """How at least two cells moved."""
+    """Estimate the effect of the runs from the shifts of at least two cells."""
     return Drift(len(shifts), fmean(shifts), stdev(shifts))
 
 
 def allowed_for(observed: Sequence[Estimate], controls: Collection[int], alpha: float) -> list[Estimate]:
-    """What of each cell's log ratio is beyond what the runs may have done to it, by the other cells. At least three.
+    """Widen each cell's log ratio by the effect of the runs, as estimated from the other cells; needs three cells.
 
-    `controls` are the indices of cells that have not changed. A cell that is found to have changed (Holm, over all)
-    speaks no more for the others, which then are looked at again: it hid them, and made their intervals wide.
+    `controls` are the indices of unchanged cells. A cell that turns out to have changed (Holm, over all cells) had
+    widened the intervals of the others. They are tested again without it as a control.
     """
     changed: set[int] = set()
     while True:
@@ -63,7 +63,7 @@ def allowed_for(observed: Sequence[Estimate], controls: Collection[int], alpha: 
 
 
 def others(index: int, cells: int, controls: Collection[int], changed: Collection[int]) -> list[int]:
-    """The cells that show what the runs did to one: other controls that have not changed, or the nearest to that."""
+    """Return the cells that show the effect of the runs on one: unchanged other controls, or the next best choice."""
     every = [other for other in range(cells) if other != index]
     stayed = [other for other in every if other not in changed]
     choices = ([other for other in stayed if other in controls], stayed, every)
@@ -71,18 +71,18 @@ def others(index: int, cells: int, controls: Collection[int], changed: Collectio
 
 
 def around_zero(interval: Interval) -> bool:
-    """Whether it may be that nothing has changed."""
+    """Return True if the interval contains zero, so that no change is claimed."""
     return interval.low <= 0 <= interval.high
 
 
 def beyond(own: Estimate, others: Sequence[float], alpha: float) -> Estimate:
-    """A cell's log ratio with what the runs may have done to it, by the log ratios of at least two others.
+    """Widen a cell's log ratio by the effect of the runs, estimated from the log ratios of at least two other cells.
 
-    Of one more cell that only the runs moved, the shift is expected about the mean of the others', as far from it as
-    Student's law allows for a further value of a sample (Hahn and Meeker, Statistical Intervals, 4.7). That is laid
-    around zero as well as around the mean, and added to the cell's own interval in quadrature. So a shift of all cells
-    makes no claim about one that stayed, nor about one that moved with them. The p is the larger of the cell's own and
-    that of Student's law: a claim has to be true of the two runs, and more than they did.
+    The shift of one more unchanged cell lies within Student's prediction interval around the mean of the others (Hahn
+    and Meeker, Statistical Intervals, 4.7). That interval is placed around zero as well as around the mean, and added
+    to the cell's own interval in quadrature. A shift of all cells thus makes no claim about a cell that stayed, nor
+    about one that shifted with them. The p is the larger of the cell's own and Student's, because a claim must hold for
+    the two runs and exceed their effect.
     """
     from scipy.special import stdtr, stdtrit
 

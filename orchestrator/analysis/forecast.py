@@ -1,7 +1,7 @@
-"""After how many blocks a sweep will be precise enough, as far as the blocks so far tell. Pure.
+"""Forecast of the number of blocks after which a sweep will be precise enough. Pure.
 
-The number of blocks goes with the square of a scatter that few blocks know badly: of what three blocks show, the true
-one is between two thirds and three times as much in eight cases of ten. So besides what is likely there is a range.
+The number of blocks grows with the square of the scatter, which few blocks estimate badly. In eight cases of ten, the
+true scatter is between two thirds and three times that of three blocks. A forecast therefore has a range as well.
 """
 
 import math
@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from orchestrator.analysis.compare import Scores
 from orchestrator.analysis.statistics import ALPHA, LOOKS, blocks_needed
 
+# With fewer blocks than this there is no forecast.
 FEWEST = 3
-"""From fewer blocks than these nothing is foretold."""
+
+# The chance that the true scatter lies below the range, and likewise above it.
 BEYOND = 0.1
-"""So seldom the true scatter lies below the range, and as seldom above it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Looks, as numbers of blocks: one is likely to be the last, and in nine sweeps of ten it lies in the range."""
+    """Looks, as numbers of blocks: the likely last one, and a range that contains it in nine sweeps of ten."""
 
     soonest: int
     likely: int
@@ -28,7 +29,7 @@ class Forecast:
 
 
 def together(forecasts: Iterable[Forecast]) -> Forecast:
-    """When the last of several will be there; there must be one."""
+    """Combine at least one forecast into that of the last to finish."""
     every = list(forecasts)
     return Forecast(
         max(each.soonest for each in every), max(each.likely for each in every), max(each.latest for each in every)
@@ -36,10 +37,9 @@ def together(forecasts: Iterable[Forecast]) -> Forecast:
 
 
 def looks_until_precise(scores: Mapping[str, Scores], baseline: str, target: float) -> Forecast | None:
-    """The looks at which every ratio to the baseline may be within `target` of its estimate, if noise stays as it is.
+    """Forecast the look at which every ratio to the baseline is within `target` of its estimate, with unchanged noise.
 
-    The interval of ranks is foretold by Student's, which it resembles; the last look if none is enough, and None where
-    too few blocks are there.
+    Returns the last look if none is precise enough, and None with too few blocks.
     """
     from scipy.special import chdtri
 
@@ -59,13 +59,14 @@ def looks_until_precise(scores: Mapping[str, Scores], baseline: str, target: flo
 
 
 def differences(baseline: Scores, cell: Scores) -> Sequence[float]:
-    """Log ratios of two cells' floors, block by block."""
+    """Return the log ratios of two cells' floors, block by block."""
     shared = baseline.floor.keys() & cell.floor.keys()
     return [cell.floor[block] - baseline.floor[block] for block in sorted(shared)]
 
 
 def half_width(spread: float, blocks: int) -> float:
-    """Of a mean of so many differences that scatter so much."""
+    """Return the half-width expected for a mean over this many blocks, given the scatter of the differences."""
     from scipy.special import stdtrit
 
+    # Student's interval stands in for the interval of ranks, which resembles it.
     return float(stdtrit(blocks - 1, 1 - ALPHA / 2)) * spread / math.sqrt(blocks)

@@ -1,4 +1,4 @@
-"""The phases of a worker's life over all processes of a cell: what each takes, and what is resident in it."""
+"""Costs of a worker's phases over all processes of a cell: the time of each, and its resident memory."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -13,10 +13,7 @@ PHASES: tuple[PhaseName, ...] = get_args(PhaseName)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One phase: medians over the processes that went through it. Nanoseconds and bytes.
-
-    None: this system does not say how much memory there was.
-    """
+    """One phase: medians over the processes that ran it, in nanoseconds and bytes; None if memory is not counted."""
 
     phase: PhaseName
     wall_ns: Interval
@@ -26,14 +23,14 @@ class Entry:
 
 
 def ledger(reports: Sequence[Report]) -> tuple[Entry, ...]:
-    """The phases that any of these processes went through, in the order in which a worker comes to them."""
+    """Summarise the phases that any of these processes ran, in the order in which a worker runs them."""
     costs = [cost for report in reports for cost in report.phases]
     of_phase = {name: [cost for cost in costs if cost.name == name] for name in PHASES}
     return tuple(entry(name, found) for name, found in of_phase.items() if found)
 
 
 def entry(name: PhaseName, costs: Sequence[PhaseCost]) -> Entry:
-    """One phase from what it cost each process."""
+    """Summarise one phase from its cost in each process."""
     return Entry(
         phase=name,
         wall_ns=median_interval([cost.wall_ns for cost in costs]),
@@ -44,6 +41,6 @@ def entry(name: PhaseName, costs: Sequence[PhaseCost]) -> Entry:
 
 
 def resident(costs: Sequence[PhaseCost], which: Callable[[PhaseMemory], int]) -> float | None:
-    """A median of bytes over the processes whose system counts."""
+    """Return a median of bytes over the processes whose system counts memory."""
     known = [which(cost.memory) for cost in costs if cost.memory is not None]
     return statistics.median(known) if known else None

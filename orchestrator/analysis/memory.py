@@ -1,4 +1,4 @@
-"""What a mode costs in memory: a few headlines from the ledger of phases and the memory pass. Pure; all in bytes."""
+"""Memory metrics of a mode, from the costs of its phases and the memory pass. Pure; all in bytes."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,28 +7,26 @@ from orchestrator.analysis.statistics import Interval, median_interval
 from schemas.event import Memory, PhaseMemory, PhaseName, Report
 from schemas.sweep import MemoryMetric
 
+# The kernel batches its counters per core, so that they may be off by this much. Smaller values count as equal.
 RESOLUTION = 1 << 18
-"""The kernel keeps its counters apart for each core, and they may be so far off; less than this is not told apart."""
 
 PREPARING: tuple[PhaseName, ...] = ("trace", "compile", "first_call")
 
 MEANING: dict[MemoryMetric, str] = {
-    "import": "what importing the framework left resident",
-    "static": "what weights and inputs left resident, and a file that was loaded",
-    "compile_peak": "the high-water mark of tracing, compiling and the first call, over what was resident before",
-    "step_peak": "the high-water mark of later calls, over what was resident before tracing, compiling and calling",
-    "footprint": "the whole process's high-water mark while it calls, less our own copies of weights and inputs",
-    "device_peak": "what the framework allocated on its GPU at most while it calls, by its own count",
-    "device_process": "what the driver says that the process holds of its GPU in the end, contexts and pools included",
+    "import": "resident memory added by importing the framework",
+    "static": "resident memory added by weights, inputs and a loaded file",
+    "compile_peak": "high-water mark of tracing, compiling and the first call, above the resident memory before them",
+    "step_peak": "high-water mark of later calls, above the resident memory before tracing, compiling and calling",
+    "footprint": "high-water mark of the whole process during calls, minus the harness's copies of weights and inputs",
+    "device_peak": "most memory that the framework had allocated on its GPU during calls, as counted by the framework",
+    "device_process": "GPU memory held by the process at its end according to the driver, with contexts and pools",
 }
 
 
 def headlines(report: Report) -> dict[MemoryMetric, float]:
-    """The headlines of one process; empty where its system does not count.
-
-    A step's peak is over what was resident before the first call, and not before this one: a framework with a pool of
-    its own gives nothing back, and from call to call would seem to need nothing.
-    """
+    """Compute the memory metrics of one process; empty where its system does not count memory."""
+    # A step's peak is measured from before the first call, not from before that step. A framework with its own memory
+    # pool returns nothing to the system, and would seem to need no memory from call to call.
     marks = {cost.name: cost.memory for cost in report.phases if cost.memory is not None}
     if report.memory is None or not report.memory.steps or not {"import", "data", "build"} <= marks.keys():
         return {}
@@ -46,7 +44,7 @@ def headlines(report: Report) -> dict[MemoryMetric, float]:
 
 
 def on_device(memory: Memory) -> dict[MemoryMetric, float]:
-    """The two views of a GPU's memory, each where somebody has it."""
+    """Return the two views of a GPU's memory that are available: the framework's, and the driver's."""
     seen = memory.device
     if seen is None:
         return {}
@@ -55,18 +53,18 @@ def on_device(memory: Memory) -> dict[MemoryMetric, float]:
 
 
 def grown(memory: PhaseMemory) -> int:
-    """How much more was resident at the end of a phase than at its start."""
+    """Return the growth of resident memory from the start of a phase to its end; zero if it shrank."""
     return max(0, memory.end - memory.start)
 
 
 def over_processes(reports: Sequence[Report]) -> dict[MemoryMetric, Interval]:
-    """Each headline's median over processes with its interval, as for times."""
+    """Return each metric's median over processes with its interval, as for times."""
     found = [each for report in reports if (each := headlines(report))]
     counted = {metric: [each[metric] for each in found if metric in each] for metric in MEANING}
     return {metric: median_interval(counts) for metric, counts in counted.items() if counts}
 
 
 def scores(reports: Mapping[int, Report], metric: MemoryMetric) -> dict[int, float]:
-    """The logarithm of a headline by block, for a comparison like that of times."""
+    """Return the logarithm of a metric by block, to be compared like times."""
     found = {block: headlines(report) for block, report in reports.items()}
     return {block: math.log(max(each[metric], RESOLUTION)) for block, each in found.items() if metric in each}

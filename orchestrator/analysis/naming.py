@@ -1,4 +1,4 @@
-"""What a person calls the cells of one sweep, and what they compute, in as few words as tell them apart."""
+"""Display names for the cells of one sweep and their computations, as short as they can be while still distinct."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -7,10 +7,10 @@ from schemas.job import Cell
 
 
 def labels(cells: Iterable[Cell]) -> Mapping[str, str]:
-    """A name for each cell, by its id; cells that are compared with each other have different ones.
+    """Return a label for each cell, by its id; cells that are compared with each other have different labels.
 
-    `tensorflow:function` is enough where the sweep has TensorFlow in one environment alone. Where it has several, those
-    that are not called like the framework itself stand in the name: `tensorflow@2.20:function`.
+    With TensorFlow in a single environment, the label is `tensorflow:function`. With several, an environment that is
+    not named like the framework is part of the label: `tensorflow@2.20:function`.
     """
     cells = tuple(cells)
     homes: defaultdict[str, set[str]] = defaultdict(set)
@@ -20,25 +20,25 @@ def labels(cells: Iterable[Cell]) -> Mapping[str, str]:
 
 
 def head(cell: Cell, *, several: bool) -> str:
-    """The framework, with what tells its environments apart."""
+    """Return the framework, with the environment if it has several."""
     if not several or cell.environment == cell.framework:
         return cell.framework
     return f"{cell.framework}@{cell.environment.removeprefix(f'{cell.framework}@')}"
 
 
 def tail(cell: Cell) -> str:
-    """The mode, and the mark of a clone."""
+    """Return the mode, and the mark of a clone."""
     return cell.label.removeprefix(cell.framework)
 
 
 def title(cell: Cell) -> str:
-    """What a cell computes, in words: cells of the same title may be compared."""
+    """Return the title of a cell's computation; cells of the same title may be compared."""
     sizes = " ".join(sizes_of(cell).values())
     return ", ".join((f"{cell.workload} {cell.task} ({sizes})", *filter(None, conditions(cell).values())))
 
 
 def computed(cells: Iterable[Cell]) -> Mapping[str, str]:
-    """What each cell computes, by its id: the workload and task, and of the rest what differs among cells of these."""
+    """Describe each cell's computation, by its id: workload, task and the conditions that differ among such cells."""
     alike: defaultdict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
         alike[f"{cell.workload} {cell.task}"].append(cell)
@@ -51,18 +51,18 @@ def computed(cells: Iterable[Cell]) -> Mapping[str, str]:
 
 
 def apart(said: Sequence[Mapping[str, str]]) -> Iterator[list[str]]:
-    """Of what is said of each cell, that which is not said of all."""
+    """Yield for each cell the words that are not common to all cells."""
     common = set.intersection(*(set(each.items()) for each in said))
     return ([text for item in each.items() if item not in common and (text := item[1])] for each in said)
 
 
 def sizes_of(cell: Cell) -> dict[str, str]:
-    """The parameters of a cell, in words."""
+    """Return the parameters of a cell, in words."""
     return {name: f"{name}={value}" for name, value in cell.parameters.items()}
 
 
 def conditions(cell: Cell) -> dict[str, str]:
-    """Everything else that says what is computed and how, in words; empty where it is as it always is."""
+    """Return all other conditions of a cell's computation, in words; empty for the usual value."""
     return {
         "batch": f"batch {cell.batch}",
         "dtype": cell.dtype,

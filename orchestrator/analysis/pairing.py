@@ -1,20 +1,20 @@
-"""Which blocks of two cells may not be compared: those in which their processes were not sampled alike.
+"""Comparability of blocks: two cells must not be compared in a block in which they were sampled differently.
 
-A floor is the fastest of so many samples: of more it is lower, and longer samples have less luck. In one sweep all
-processes are sampled alike; records that were edited, or measured with another timing after a resume, need not be.
+A floor is the fastest of several samples: it falls with more samples, and rises with longer ones. One sweep samples
+all processes alike. Edited records, and records made with another timing after a resume, may differ.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+# Floors are not comparable if the target length of their samples differs by more than this factor.
 LENGTHS_APART: Final = 1.5
-"""Samples that were meant to last so many times as long as others make no like floors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How one process was sampled: so often, for so long at a time. A `slow` call is a sample by itself."""
+    """The sampling of one process: the number of samples and their target length. A `slow` call is a whole sample."""
 
     samples: int
     target_ns: int
@@ -22,24 +22,27 @@ class Sampling:
 
 
 def unlike(one: Mapping[int, Sampling], other: Mapping[int, Sampling]) -> dict[int, str]:
-    """The blocks that may not be compared, each with the reason in words, which is the same from either side."""
+    """Return the blocks that must not be compared, each with the reason; the order of the two does not matter."""
     why = {block: difference(one[block], other[block]) for block in sorted(one.keys() & other.keys())}
     return {block: reason for block, reason in why.items() if reason}
 
 
 def difference(one: Sampling, other: Sampling) -> str:
-    """Why two processes have no like floors; empty if they have. A slow call takes as long as it takes."""
+    """Return the reason why two processes have no comparable floors; empty if they have.
+
+    The target length is irrelevant to a slow call, which lasts longer anyway.
+    """
     few, many = sorted((one.samples, other.samples))
     if few != many:
         return f"one process took {few} samples and the other {many}"
     short, long = sorted((one.target_ns, other.target_ns))
     if long > LENGTHS_APART * short and not (one.slow or other.slow):
-        return f"samples were to last {short / 1e6:g} ms in one process and {long / 1e6:g} ms in the other"
+        return f"samples were set to last {short / 1e6:g} ms in one process and {long / 1e6:g} ms in the other"
     return ""
 
 
 def told(left_out: Mapping[int, str]) -> str:
-    """What was left out and why, as a clause; empty if nothing was."""
+    """Return a clause that names the blocks left out, and the reasons; empty if there are none."""
     if not left_out:
         return ""
     blocks = f"{len(left_out)} block{'s are' if len(left_out) > 1 else ' is'} not compared"

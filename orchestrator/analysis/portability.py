@@ -1,4 +1,4 @@
-"""What a mode has saved, and what loading it took in processes that have no source of the model. Pure."""
+"""Saved models: the size of an artefact, and the time to write it and to load it without the model's source. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from schemas.record import JobRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Portable:
-    """One file that all processes of a cell loaded: bytes, nanoseconds to write it, and to load it in each of them."""
+    """The artefact that all processes of a cell loaded: its bytes, and the nanoseconds to write and to load it."""
 
     size_bytes: int
     written_ns: int
@@ -18,7 +18,7 @@ class Portable:
 
 
 def portable(records: Sequence[JobRecord]) -> Portable | None:
-    """Of one cell's measured jobs; None where each job built the model itself."""
+    """Summarise the artefact of one cell's measured jobs; None where each job built the model itself."""
     loaded = [(record.spec.artefact, record.report) for record in records if record.spec.cell.origin == "file"]
     files = [(artefact, report) for artefact, report in loaded if artefact is not None and report is not None]
     if not files:

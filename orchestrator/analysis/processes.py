@@ -1,4 +1,4 @@
-"""Which processes a cell's numbers rest on: what a picture of single processes shows."""
+"""Selection of the processes behind a cell's numbers, for charts of single processes."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from schemas.record import JobRecord
 
 
 def processes(records: Sequence[JobRecord]) -> dict[str, tuple[JobRecord, ...]]:
-    """The measured jobs by cell, as its id, in the order of the records. A cell without one has no entry."""
+    """Return the measured jobs by cell id, in the order of the records. A cell without any has no entry."""
     found = defaultdict(list)
     for record in counted(last_attempts(records)):
         if record.outcome == "measured" and record.report is not None:

@@ -1,7 +1,7 @@
-"""How other tools decide whether two sets of times differ, replayed on ours. Rules, not the tools themselves.
+"""Decision rules of other tools, applied to the samples of Plumbline.
 
-Each takes nanoseconds per call and says whether its tool would hold the two apart. The tools take samples of other
-lengths and in other numbers; what is replayed is the decision.
+Each rule takes nanoseconds per call, and returns True if its tool would report a difference. Only the decision is
+reproduced: the tools themselves take other numbers of samples, of other lengths.
 """
 
 import math
@@ -12,6 +12,7 @@ from scipy import stats
 
 from orchestrator.analysis.statistics import Floats
 
+# Defaults of the tools: the level is that of pyperf and criterion.rs, the threshold that of criterion.rs.
 LEVEL: Final = 0.05
 NOISE_THRESHOLD: Final = 0.01
 NORMAL_95: Final = 1.96
@@ -20,7 +21,7 @@ TORCH_LEAST_NS: Final = 25.0
 
 
 def pooled_t(one: Floats, other: Floats) -> bool:
-    """pyperf's `compare_to`: Student's t test with pooled variance over all values of all processes.
+    """Apply pyperf's `compare_to`: Student's t test with pooled variance over all values of all processes.
 
     pyperf/_compare.py, is_significant_benchs; pyperf/_utils.py, is_significant and tscore.
     """
@@ -28,10 +29,10 @@ def pooled_t(one: Floats, other: Floats) -> bool:
 
 
 def welch_beyond_threshold(one: Floats, other: Floats) -> bool:
-    """criterion.rs: means that differ at five per cent, by a change whose interval lies beyond one per cent.
+    """Apply criterion.rs: means differ at the level of 5 %, and the change's interval lies beyond 1 %.
 
-    src/analysis/compare.rs and src/report.rs, compare_to_threshold. It resamples where this takes Welch's test and the
-    normal interval of a ratio of means.
+    src/analysis/compare.rs and src/report.rs, compare_to_threshold. Criterion resamples; this uses Welch's test and the
+    normal interval of a ratio of means instead.
     """
     if not stats.ttest_ind(one, other, equal_var=False).pvalue < LEVEL:
         return False
@@ -40,13 +41,13 @@ def welch_beyond_threshold(one: Floats, other: Floats) -> bool:
 
 
 def _ratio_error(one: Floats, other: Floats) -> float:
-    """Standard error of mean(other) / mean(one), by the delta method."""
+    """Return the standard error of mean(other) / mean(one), by the delta method."""
     parts = [values.var(ddof=1) / values.size / values.mean() ** 2 for values in (one, other)]
     return float(other.mean() / one.mean() * math.sqrt(sum(parts)))
 
 
 def disjoint(one: Floats, other: Floats) -> bool:
-    """torch.utils.benchmark: medians whose intervals, by the precision that it prints them with, do not meet.
+    """Apply torch.utils.benchmark: the intervals that its printed precision implies for the medians are disjoint.
 
     torch/utils/benchmark/utils/common.py, Measurement.significant_figures.
     """
@@ -55,7 +56,7 @@ def disjoint(one: Floats, other: Floats) -> bool:
 
 
 def _torch_interval(values: Floats) -> tuple[float, float]:
-    """Median plus or minus 1.645 standard errors of the middle half, and never less than 25 ns."""
+    """Return the median plus or minus 1.645 standard errors of the middle half, and at least 25 ns."""
     ordered = np.sort(values)
     middle = ordered[ordered.size // 4 : math.ceil(3 * ordered.size / 4)]
     half = max(TORCH_Z * float(middle.std()) / math.sqrt(middle.size), TORCH_LEAST_NS)

@@ -1,4 +1,4 @@
-"""From records to results: cell by cell, in the groups within which times may be compared."""
+"""Results from records: one for each cell, in the groups within which times may be compared."""
 
 import dataclasses
 import functools
@@ -29,9 +29,10 @@ from schemas.record import JobRecord, Outcome
 from schemas.sweep import MemoryMetric, RankBy, SweepSpec
 
 Steadiness = Literal["flat", "warm-up", "slow-down", "none", "mixed", "unknown"]
+# The share of a cell's processes that must be steady in the same way; otherwise the cell is `mixed`.
 AGREEING = 0.9
-"""So many of a cell's processes must be steady in the same way, or the cell is labelled."""
 
+# The first of these outcomes that occurred is the outcome of the cell; without any, the latest is.
 DECIDING: tuple[Outcome, ...] = (
     "wrong",
     "unfair",
@@ -41,18 +42,16 @@ DECIDING: tuple[Outcome, ...] = (
     "unsupported",
     "measured",
 )
-"""Of several outcomes of one cell, the first of these that occurred speaks for it; otherwise the latest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One cell over all its processes, of which there may be none yet: then there is no outcome.
+    """One cell over all its processes; before the first process it has no outcome.
 
     Times are nanoseconds per call, with intervals over processes. `first_ns` is from the finished model to its first
     result, `steady_ns` from there until calls are steady. `percentiles_ns` are of samples, pooled over all processes.
-    `overhead_ns` is what the timing loop itself takes for each call; no other time has it taken off. `allocation` says
-    whether samples and processes were in a good proportion; None: too little is known. `label` is what a person calls
-    the cell among those that it is shown with.
+    `overhead_ns` is the time of the timing loop per call; it is not subtracted from any other time. `allocation`
+    assesses the numbers of samples and processes; None: too little is known. `label` names the cell in its sweep.
     """
 
     cell: Cell
@@ -77,12 +76,12 @@ class Result:
     new_shapes: NewShapes | None
     portable: Portable | None
     referee: str = ""
-    """The framework whose implementation in float64 its results were held to; empty: an independent reference."""
+    """The framework whose float64 implementation verified the results; empty: an independent reference did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryRanking:
-    """The same cells ranked by a headline of memory; `comparisons` hold ratios of bytes, and claims are of less."""
+    """The same cells ranked by a memory metric; `comparisons` hold ratios of bytes, and "faster" means fewer bytes."""
 
     metric: MemoryMetric
     comparisons: tuple[Comparison, ...]
@@ -91,9 +90,9 @@ class MemoryRanking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Cells that compute the same, and what may be said of them together.
+    """Cells with the same computation, and their comparisons.
 
-    `curves` are those of the ranked cells' processes, by label and block. `by_memory` is there if it was asked for.
+    `curves` are those of the ranked cells' processes, by label and block. `by_memory` is set on request only.
     """
 
     title: str
@@ -107,17 +106,17 @@ class Group:
 
     @property
     def against(self) -> dict[str, Comparison]:
-        """Each cell's comparison with the baseline, by label."""
+        """Return each cell's comparison with the baseline, by label."""
         every = [*self.comparisons, *(comparison.flipped() for comparison in self.comparisons)]
         return {comparison.cell: comparison for comparison in every if comparison.baseline == self.baseline}
 
     @property
     def referee(self) -> str:
-        """The framework that results were held to for want of an independent reference; empty: there is one."""
+        """Return the framework that verified the results; empty if an independent reference did."""
         return next((result.referee for result in self.results if result.referee), "")
 
     def result(self, label: str) -> Result:
-        """The result of that label."""
+        """Return the result with this label."""
         return next(result for result in self.results if result.label == label)
 
 
@@ -128,7 +127,7 @@ def groups(
     margin: float = MARGIN,
     rank_by: RankBy = "time",
 ) -> tuple[Group, ...]:
-    """Results of all cells, in the order of the plan, grouped by what they compute."""
+    """Compute the results of all cells, in the order of the plan, grouped by their computation."""
     of_cell, records = defaultdict(list), last_attempts(records)
     for record in counted(records):
         of_cell[record.spec.cell.id].append(record)
@@ -144,12 +143,13 @@ def groups(
 
 
 def counted(records: Iterable[JobRecord]) -> Iterator[JobRecord]:
-    """The records that say something of a cell: one that has filled its cache was not warm itself."""
+    """Return the records that count for a cell: all but those of successful jobs that filled its cache."""
+    # A job in block 0 fills the cache, and so measures a cold one. If it fails, its failure counts for the cell.
     return (record for record in records if record.spec.block > 0 or record.outcome != "measured")
 
 
 def result(cell: Cell, records: Sequence[JobRecord], canary_ns: float, label: str = "") -> Result:
-    """One cell's result from its records, of which there may be none yet."""
+    """Return one cell's result from its records; there may be none yet."""
     speaker = speaking(records)
     if speaker is not None and speaker.outcome == "measured":
         records = [record for record in records if record.outcome == "measured"]
@@ -187,12 +187,13 @@ def result(cell: Cell, records: Sequence[JobRecord], canary_ns: float, label: st
 
 @functools.lru_cache(maxsize=10_000)
 def of_laps(laps: tuple[tuple[int, int], ...]) -> Steady:
-    """The classification of one warm-up trace: asked for again after each job, and costly."""
+    """Classify one warm-up trace; cached, because it is slow and needed again after each job."""
     return classify([took / calls for calls, took in laps])
 
 
 def speaking(records: Sequence[JobRecord]) -> JobRecord | None:
-    """The record whose outcome is the cell's: a cell that was given up on is not measured, whatever it did before."""
+    """Return the record whose outcome is the outcome of the cell; None without records."""
+    # A cell with this many failures is given up, and so not measured, even if earlier jobs were.
     failed = [record for record in records if record.outcome not in {*DECIDING, *REDONE, "skipped"}]
     if len(failed) >= TRIES:
         return failed[-1]
@@ -232,7 +233,7 @@ def group(
 def by_memory(
     group: Group, records: Mapping[str, Sequence[JobRecord]], metric: MemoryMetric, margin: float
 ) -> MemoryRanking:
-    """Rank a group's measured cells by a headline of memory, with the same statistics as times."""
+    """Rank a group's measured cells by a memory metric, with the same statistics as times."""
     reports = {
         standing.cell: dict(blocks(counting(records[group.result(standing.cell).cell.id])))
         for standing in group.standings
@@ -247,18 +248,18 @@ def by_memory(
 
 
 def blocks(counted: Iterable[tuple[JobRecord, Report]]) -> Iterator[tuple[int, Report]]:
-    """Each report under its block."""
+    """Yield each report with its block."""
     return ((record.spec.block, report) for record, report in counted)
 
 
 def choose_baseline(results: Sequence[Result], asked: str | None) -> str:
-    """The mode that was asked for, or else the first that was measured or still may be."""
+    """Return the requested baseline, or else the first cell that was measured or still may be."""
     hopeful = [each.label for each in results if each.outcome in ("measured", None) and not each.cell.replica]
     return asked if asked in hopeful else next(iter(hopeful), "")
 
 
 def clone(twin: Result, ranked: Iterable[Result], scores: dict[str, Scores], margin: float) -> Comparison | None:
-    """What the instrument says of a cell and the same cell again; None if the original was not measured."""
+    """Compare a cell with its A/A clone; None if the original was not measured."""
     for each in ranked:
         if each.cell == twin.cell.model_copy(update={"replica": 0}):
             return compare_all({each.label: scores[each.cell.id], twin.label: scores[twin.cell.id]}, margin=margin)[0]
@@ -266,7 +267,7 @@ def clone(twin: Result, ranked: Iterable[Result], scores: dict[str, Scores], mar
 
 
 def score(records: Iterable[JobRecord]) -> Scores:
-    """Log seconds per call of each block's process, of those that count."""
+    """Return the log seconds per call of each block's process, for jobs that count."""
     counted = tuple(counting(records))
     return Scores(
         floor={record.spec.block: floor(report) for record, report in counted},
@@ -276,12 +277,12 @@ def score(records: Iterable[JobRecord]) -> Scores:
 
 
 def sampling(record: JobRecord, report: Report) -> Sampling:
-    """How a process was sampled: the samples that it took, and how long each was meant to be."""
+    """Return the sampling of a process: its number of samples, and their target length."""
     return Sampling(len(report.samples_ns), record.spec.timing.sample_ns, slow=report.calls == 1)
 
 
 def curves(records: Iterable[JobRecord]) -> dict[int, Curve]:
-    """What each block's process had spent after so many calls, of those that count."""
+    """Make the cost curve of each block's process, for jobs that count."""
     return {
         record.spec.block: curve(
             report,
@@ -294,19 +295,19 @@ def curves(records: Iterable[JobRecord]) -> dict[int, Curve]:
 
 
 def counting(records: Iterable[JobRecord]) -> Iterator[tuple[JobRecord, Report]]:
-    """The measured jobs with their reports; one that a quota stopped is no measure."""
+    """Yield the measured jobs with their reports, except those that a CPU quota stopped."""
     for record in records:
         if record.outcome == "measured" and record.report is not None and not record.report.noise.throttled:
             yield record, record.report
 
 
 def floor(report: Report) -> float:
-    """Log seconds per call of the process's fastest sample: the estimator that varies least between processes."""
+    """Return the log seconds per call of the fastest sample: the estimator that varies least between processes."""
     return math.log(min(report.samples_ns) / report.calls / 1e9)
 
 
 def typical(record: JobRecord) -> float:
-    """Log seconds per call of the process's median sample among those that nothing disturbed."""
+    """Return the log seconds per call of the process's median undisturbed sample."""
     report = record.report
     assert report is not None
     quiet = undisturbed(report, len(record.spec.cpus) or record.host.cores)
@@ -314,12 +315,12 @@ def typical(record: JobRecord) -> float:
 
 
 def to_steady_ns(report: Report, found: Steady) -> float | None:
-    """From the first result until calls were steady; None if they never were."""
+    """Return the time from the first result until calls were steady; None if they never were."""
     return None if found.kind == "none" else sum(took for _, took in report.warmup[1 : found.start])
 
 
 def steadiness(traces: Sequence[Steady]) -> Steadiness:
-    """The class of nine processes in ten; `mixed` if there is none, `unknown` without any process."""
+    """Return the class of nine processes in ten; `mixed` without such a class, `unknown` without processes."""
     kinds = Counter(found.kind for found in traces)
     if not kinds:
         return "unknown"
@@ -331,13 +332,13 @@ def steadiness(traces: Sequence[Steady]) -> Steadiness:
 
 
 def percentiles(reports: Sequence[Report]) -> dict[str, float | None]:
-    """Percentiles of the time per call of samples, where there are enough of them to speak of a tail."""
+    """Compute percentiles of the time per call of samples; None where a tail needs more samples."""
     pooled = [sample / report.calls for report in reports for sample in report.samples_ns]
     return {f"p{q}": percentile(pooled, q) if pooled else None for q in (50, 90, 99)}
 
 
 def enough(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord], block: int) -> bool:
-    """Whether every group has reached the precision that was asked for. Significance plays no part."""
+    """Return True if every group has reached the requested precision. Significance plays no part."""
     if block not in LOOKS and block < LOOKS[-1]:
         return False
     return all(

@@ -1,7 +1,7 @@
-"""How near a computation comes to what the machine was seen to do.
+"""Roofline model: a computation's rate as a share of the highest rate measured on this machine.
 
-Williams, Waterman and Patterson, Roofline: an insightful visual performance model (Comm. ACM 52, 2009): of so many
-operations for each byte, a machine does at most its peak, and at most what its memory can feed.
+Williams, Waterman and Patterson, Roofline: an insightful visual performance model (Comm. ACM 52, 2009): at a given
+number of operations per byte, a machine is limited by its peak rate and by its memory bandwidth.
 """
 
 from collections.abc import Iterable
@@ -12,24 +12,24 @@ from schemas.event import Report, Work
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roof:
-    """The most that was ever measured here: operations and bytes in a second."""
+    """The highest measured rates of this machine: operations and bytes per second."""
 
     flops_per_s: float
     bytes_per_s: float
 
     @property
     def ridge(self) -> float:
-        """Operations for each byte from which on the peak is the limit, and no longer the memory."""
+        """Return the operations per byte from which the peak is the limit rather than the memory."""
         return self.flops_per_s / self.bytes_per_s
 
     def at(self, intensity: float) -> float:
-        """Operations in a second, at most, at so many for each byte."""
+        """Return the limit in operations per second at this number of operations per byte."""
         return min(self.flops_per_s, self.bytes_per_s * intensity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Achieved:
-    """What one mode does in a second of what a call has to do at least, and as which share of the roof."""
+    """The rates of one mode for the minimal work of a call, and its share of the roof."""
 
     intensity: float
     flops_per_s: float
@@ -38,7 +38,7 @@ class Achieved:
 
 
 def roof(reports: Iterable[Report]) -> Roof | None:
-    """The highest of the processes' ceilings, in each respect. None where nothing was measured."""
+    """Return the highest ceilings of any process, for operations and for bytes; None without a measurement."""
     ceilings = [report.ceiling for report in reports]
     flops_per_s = max((each.flops_per_s for each in ceilings), default=0)
     bytes_per_s = max((each.bytes_per_s for each in ceilings), default=0)
@@ -46,7 +46,7 @@ def roof(reports: Iterable[Report]) -> Roof | None:
 
 
 def achieved(work: Work, call_ns: float, under: Roof) -> Achieved | None:
-    """Of a call that takes so long. None where it has no operations or no bytes to speak of."""
+    """Compute the rates of a call; None if its operations, its bytes or its time are zero or unknown."""
     if not (work.flops and work.bytes and call_ns > 0):
         return None
     intensity, flops_per_s = work.flops / work.bytes, work.flops / call_ns * 1e9

@@ -1,7 +1,7 @@
-"""Two runs against each other, cell by cell: what changed from one to the other, and how sure that is.
+"""Comparison of two runs, cell by cell: the change from the first to the second, and its confidence.
 
-Where the jobs of both alternated, ratios are taken block by block, as within a run. Where they did not, the processes
-of both are independent samples, compared by ranks; and what a run at another time did to all its cells is allowed for.
+If the jobs of both alternated, ratios are taken block by block, as within a run. Otherwise the processes of both are
+independent samples, compared by ranks, and the intervals allow for the effect of the runs on all cells.
 """
 
 import math
@@ -18,22 +18,22 @@ from orchestrator.analysis.two_samples import rank_sum_p, shift
 from schemas.job import Cell
 from schemas.sweep import MemoryMetric
 
+# The basis of a comparison. `at face value`: not side by side, and without allowing for the effect of the runs.
 Ground = Literal["side by side", "one after the other", "at face value", "on different machines"]
-"""What a comparison rests on. `at face value`: not side by side, and yet taken for all there is to know."""
 
 Logs: TypeAlias = Mapping[int, float]
 Both: TypeAlias = tuple[Logs, Logs]
 
 NOTHING: Final = Interval(math.nan, -math.inf, math.inf)
-LONELY = f"nothing tells a change from what the runs did to all cells: that takes {FEWEST_OTHERS} other cells at least"
-ELSEWHERE = "nothing tells a change from the machine"
+LONELY = f"a change cannot be distinguished from an effect of the runs without at least {FEWEST_OTHERS} other cells"
+ELSEWHERE = "a change cannot be distinguished from an effect of the machine"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """What one run says of one cell, by block: logarithms of seconds in `scores`, of bytes in `memory`.
+    """The data of one cell in one run, by block: logarithms of seconds in `scores`, of bytes in `memory`.
 
-    `computed` are hashes of its weights and inputs, `versions` the software on which it runs.
+    `computed` holds hashes of its weights and inputs, `versions` the software on which it runs.
     """
 
     result: Result
@@ -45,9 +45,9 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """One cell in the first run and in the second. Side by side, equal numbers of blocks are one pair of blocks.
+    """One cell in the first run and in the second. Side by side, blocks of equal number form a pair.
 
-    A `control` has not changed itself: whatever it shows, the runs did.
+    A `control` has not changed itself: any shift it shows is an effect of the runs.
     """
 
     cell: Cell
@@ -58,7 +58,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratio:
-    """The second run over the first: in the processes of these two runs alone, and as far as it may be claimed."""
+    """The second run over the first: as observed in the processes of these two runs, and as it may be claimed."""
 
     observed: Interval
     claimed: Interval
@@ -66,7 +66,7 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What became of one cell. Where nothing may be claimed there is no verdict, and `reason` says why."""
+    """The change of one cell. Without a possible claim there is no verdict, and `reason` explains it."""
 
     cell: Cell
     before: Result
@@ -79,33 +79,33 @@ class Change:
 
 
 def changes(pairs: Sequence[Pair], ground: Ground, margin: float = MARGIN, alpha: float = ALPHA) -> tuple[Change, ...]:
-    """What became of these cells, tested as one family (Holm); of some it cannot be said."""
+    """Find the changes of these cells, tested as one family (Holm); some may not be comparable."""
     why = [refusal(pair, ground) for pair in pairs]
     found = iter(compared([pair for pair, reason in zip(pairs, why, strict=True) if not reason], ground, margin, alpha))
     return tuple(next(found) if not reason else refused(pair, reason) for pair, reason in zip(pairs, why, strict=True))
 
 
 def refusal(pair: Pair, ground: Ground) -> str:
-    """Why nothing of a cell can be compared; empty if something can."""
+    """Return the reason why nothing of a cell can be compared; empty if something can."""
     before, after = pair.before, pair.after
     if before.computed != after.computed:
-        return "its weights and inputs are not the same in both runs"
+        return "its weights and inputs differ between the two runs"
     if not before.scores.floor or not after.scores.floor:
-        return "no process of it counts in one of the runs"
+        return "one of the runs has no process of it that counts"
     if ground == "side by side":
         shared = before.scores.floor.keys() & after.scores.floor.keys()
-        return "" if shared.difference(left_out(pair, ground)) else "no block has it in both"
+        return "" if shared.difference(left_out(pair, ground)) else "the two runs share no block of it"
     kinds: tuple[set[Sampling], ...] = ({*before.scores.sampling.values()}, {*after.scores.sampling.values()})
     return next(filter(None, (difference(one, other) for one in kinds[0] for other in kinds[1])), "")
 
 
 def left_out(pair: Pair, ground: Ground) -> Mapping[int, str]:
-    """The blocks in which both were measured and may not be compared, with the reason."""
+    """Return the blocks in which both were measured but must not be compared, with the reason."""
     return unlike(pair.before.scores.sampling, pair.after.scores.sampling) if ground == "side by side" else {}
 
 
 def refused(pair: Pair, reason: str) -> Change:
-    """A cell of which nothing can be said."""
+    """Return the change of a cell that cannot be compared."""
     nothing = Ratio(observed=NOTHING, claimed=NOTHING)
     return Change(
         cell=pair.cell,
@@ -120,7 +120,7 @@ def refused(pair: Pair, reason: str) -> Change:
 
 
 def compared(pairs: Sequence[Pair], ground: Ground, margin: float, alpha: float) -> list[Change]:
-    """What became of cells that can be compared."""
+    """Return the changes of cells that can be compared."""
     out = [left_out(pair, ground) for pair in pairs]
     pairs = [without(pair, blocks) for pair, blocks in zip(pairs, out, strict=True)]
     observed = [estimate((pair.before.scores.floor, pair.after.scores.floor), ground, alpha) for pair in pairs]
@@ -145,7 +145,7 @@ def compared(pairs: Sequence[Pair], ground: Ground, margin: float, alpha: float)
 
 
 def without(pair: Pair, blocks: Collection[int]) -> Pair:
-    """A pair less the times of these blocks."""
+    """Return a pair without the times of these blocks."""
     before, after = (
         replace(
             side,
@@ -163,7 +163,7 @@ def without(pair: Pair, blocks: Collection[int]) -> Pair:
 def verdict(
     pair: Pair, claimed: Estimate, ground: Ground, margin: float, alpha: float, *, significant: bool
 ) -> Verdict:
-    """The answer to: is the second run's cell faster than the first's?"""
+    """Decide the verdict on the second run's cell, with the first's as baseline."""
     typical = estimate((pair.before.scores.typical, pair.after.scores.typical), ground, alpha)
     return verdict_of(
         claimed.interval,
@@ -175,7 +175,7 @@ def verdict(
 
 
 def of_memory(pairs: Sequence[Pair], ground: Ground, alpha: float) -> list[dict[MemoryMetric, Ratio]]:
-    """The headlines of memory of each cell, as far as both runs have them."""
+    """Compare the memory metrics of each cell that both runs have."""
     found: list[dict[MemoryMetric, Ratio]] = [{} for _ in pairs]
     for metric in dict.fromkeys(metric for pair in pairs for metric in pair.before.memory):
         having = [
@@ -193,7 +193,7 @@ def of_memory(pairs: Sequence[Pair], ground: Ground, alpha: float) -> list[dict[
 
 
 def estimate(both: Both, ground: Ground, alpha: float) -> Estimate:
-    """What the processes of two runs say of one cell, taken by themselves."""
+    """Estimate one cell's log ratio from the processes of two runs, without allowing for the effect of the runs."""
     before, after = both
     if ground == "side by side":
         differences = [after[block] - before[block] for block in sorted(before.keys() & after.keys())]
@@ -203,19 +203,19 @@ def estimate(both: Both, ground: Ground, alpha: float) -> Estimate:
 
 
 def ratio(observed: Estimate, claimed: Estimate) -> Ratio:
-    """Both on the ratio scale."""
+    """Return both intervals on the ratio scale."""
     return Ratio(observed=observed.interval.exp(), claimed=claimed.interval.exp())
 
 
 def unclaimable(cells: int, ground: Ground) -> str:
-    """Why nothing may be claimed of so many cells; empty if something may."""
+    """Return the reason why no claim is possible with this number of cells; empty if one is."""
     if ground == "on different machines":
         return ELSEWHERE
     return LONELY if ground == "one after the other" and cells <= FEWEST_OTHERS else ""
 
 
 def claims(pairs: Sequence[Pair], observed: Sequence[Estimate], ground: Ground, alpha: float) -> list[Estimate]:
-    """As much of what was observed as may be claimed; where that is nothing, an interval without ends."""
+    """Reduce what was observed to what may be claimed; an unbounded interval if no claim is possible."""
     if ground in ("side by side", "at face value"):
         return list(observed)
     if unclaimable(len(observed), ground):

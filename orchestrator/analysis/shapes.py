@@ -1,4 +1,4 @@
-"""What inputs of a new shape cost a mode: the first call at each, and how often it compiles for one. Pure."""
+"""Cost of inputs of a new shape: the first call at each, and the number of compilations. Pure."""
 
 import statistics
 from collections.abc import Sequence
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from orchestrator.analysis.statistics import Interval, median_interval
 from schemas.event import NewShape, Report
 
+# A first call at a new shape that takes longer than the next one by this factor did more than compute.
 DEARER = 3.0
-"""A first call at a new shape that takes so many times as long as the next one did more than compute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewShapes:
-    """Over a cell's processes: the median first call at a new shape, and the median next call there, in nanoseconds.
+    """The median first call at a new shape, and the median next call there, over a cell's processes, in nanoseconds.
 
-    `shapes` came anew to each process, and `compilations` for them; None: the framework does not count. `total_ns` is
-    what all these first calls took together. `later_ns` has no estimate where weights move with each call.
+    Each process met `shapes` new shapes, and compiled `compilations` times for them; None: the framework does not count
+    compilations. `total_ns` is the sum of these first calls. `later_ns` has no estimate if every call changes weights.
     """
 
     shapes: int
@@ -27,12 +27,12 @@ class NewShapes:
 
     @property
     def dear(self) -> bool:
-        """Whether a new shape costs more than the call itself, as far as that is known."""
+        """Return True if a new shape is known to cost more than the call itself."""
         return bool(self.compilations) or self.first_ns.estimate > DEARER * self.later_ns.estimate
 
 
 def new_shapes(reports: Sequence[Report]) -> NewShapes | None:
-    """Of one cell's reports. None where no new shape ever came."""
+    """Summarise one cell's reports; None if no process met a new shape."""
     seen = [report.new_shapes for report in reports if report.new_shapes]
     if not seen:
         return None
@@ -47,11 +47,11 @@ def new_shapes(reports: Sequence[Report]) -> NewShapes | None:
 
 
 def laters(notes: Sequence[NewShape]) -> list[int]:
-    """The next calls at each shape, as far as there were any."""
+    """Return the next call at each shape that had one."""
     return [note.second_ns for note in notes if note.second_ns is not None]
 
 
 def compilations(notes: Sequence[NewShape]) -> int | None:
-    """All compilations that new shapes caused in one process; None where they are not counted."""
+    """Return the compilations that new shapes caused in one process; None where they are not counted."""
     counted = [note.compilations for note in notes if note.compilations is not None]
     return sum(counted) if counted else None

@@ -1,4 +1,4 @@
-"""How a process's samples are spread: five numbers for each process, as in a box plot."""
+"""Spread of a process's samples: five numbers for each process, as in a box plot."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,10 @@ class Spread:
 
 
 def spread(report: Report) -> Spread:
-    """Of one process's samples, disturbed ones included. Quartiles: definition 7 of Hyndman and Fan (1996)."""
+    """Compute the spread of one process's samples, disturbed ones included.
+
+    Quartiles: definition 7 of Hyndman and Fan (1996).
+    """
     times = np.array(report.samples_ns) / report.calls
     low, quarter, median, three_quarters, high = np.quantile(times, (0, 0.25, 0.5, 0.75, 1)).tolist()
     return Spread(low=low, quarter=quarter, median=median, three_quarters=three_quarters, high=high)

@@ -1,6 +1,6 @@
-"""Estimates, intervals and tests: numbers in, values out.
+"""Estimates, confidence intervals and tests.
 
-Nothing here assumes a normal law. The intervals and tests of differences are exact where the differences
+Nothing here assumes normal data. The intervals and tests of differences are exact where the differences
 are symmetric about one centre, which differences of exchangeable process effects are.
 """
 
@@ -16,22 +16,22 @@ import numpy.typing as npt
 Floats: TypeAlias = npt.NDArray[np.float64]
 Numbers: TypeAlias = Sequence[float] | Floats
 
+# Numbers of blocks after which a sweep checks whether it may stop; it always stops at the last one.
 LOOKS: Final = (8, 12, 16, 20, 24, 32)
-"""Counts of blocks after which a sweep looks whether it may stop; at the last one it does."""
 
+# Level of one look: five per cent, minus the cost of looking more than once.
 ALPHA: Final = 0.04
-"""Level of one look: five per cent, less what looking more than once costs."""
 
+# The logarithm of the largest float, rounded down: exponentials of larger numbers overflow.
 LARGEST_LOG: Final = 709.0
-"""The logarithm of what a number can hold, rounded down."""
 
+# Chance at which MLPerf's early stopping accepts that a tail percentile is understated.
 TAIL_DOUBT: Final = 0.01
-"""Chance at which MLPerf's early stopping accepts that a tail percentile is understated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An estimate and its confidence interval, whose ends are infinite where the data support none."""
+    """An estimate and its confidence interval, whose ends are infinite if the data support none."""
 
     estimate: float
     low: float
@@ -39,40 +39,41 @@ class Interval:
 
     @property
     def half_width(self) -> float:
-        """Half the distance between the ends, in the estimate's own unit."""
+        """Return half the distance between the ends, in the unit of the estimate."""
         return (self.high - self.low) / 2
 
     def exp(self) -> "Interval":
-        """The same interval on the ratio scale, when this one holds logarithms of ratios. Ends may be infinite."""
+        """Return this interval of log ratios on the ratio scale. Ends may be infinite."""
         low, high = (math.exp(end) if end < LARGEST_LOG else math.inf for end in (self.low, self.high))
         return Interval(math.exp(self.estimate), low, high)
 
 
 @lru_cache(maxsize=256)
 def _law_of_sum(ranks: tuple[int, ...]) -> Floats:
-    """P(sum of a random subset of `ranks` <= x) for x = 0 .. sum(ranks); a fair coin decides each rank."""
+    """Return P(sum of a random subset of `ranks` <= x) for x = 0 .. sum(ranks); a fair coin decides each rank."""
     law = np.ones(1)
     for rank in ranks:
         law = (np.pad(law, (0, rank)) + np.pad(law, (rank, 0))) / 2
     cumulative = np.cumsum(law)
+    # The array is cached and shared: a caller that wrote to it would change every later result.
     cumulative.setflags(write=False)
     return cumulative
 
 
 def signed_rank_law(k: int) -> Floats:
-    """P(W+ <= x) for x = 0 .. k(k+1)/2 under Wilcoxon's signed-rank law of `k` untied differences; read-only.
+    """Return P(W+ <= x) for x = 0 .. k(k+1)/2, W+ Wilcoxon's signed-rank sum of `k` untied differences; read-only.
 
-    Exact: the recursion of Wilcoxon, Katti and Wilcox (1963), in halves instead of counts.
+    Exact: the recursion of Wilcoxon, Katti and Wilcox (1963), with probabilities instead of counts.
     """
     return _law_of_sum(tuple(range(1, k + 1)))
 
 
 def hodges_lehmann(differences: Numbers, alpha: float) -> Interval:
-    """Centre of symmetry of `differences`, with its exact signed-rank interval at level 1 - `alpha`.
+    """Estimate the centre of symmetry of `differences`, with its exact signed-rank interval at level 1 - `alpha`.
 
-    The estimate is the median of the N = k(k+1)/2 Walsh averages (d_i + d_j)/2, i <= j; the interval runs
-    from the (x+1)-th to the (N-x)-th of them, x the largest with P(W+ <= x) <= alpha/2. No such x, no
-    interval: the ends are infinite. Without differences the estimate is nan.
+    The estimate is the median of the N = k(k+1)/2 Walsh averages (d_i + d_j)/2, i <= j. The interval runs
+    from the (x+1)-th to the (N-x)-th of them, x the largest with P(W+ <= x) <= alpha/2. Without such an x,
+    the ends are infinite. Without differences, the estimate is nan.
     Hodges and Lehmann (1963); Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, 3.2 and 3.3.
     """
     values = np.asarray(differences, dtype=np.float64)
@@ -84,21 +85,22 @@ def hodges_lehmann(differences: Numbers, alpha: float) -> Interval:
 
 
 def between(ordered: Floats, outside: int, estimate: float) -> Interval:
-    """An estimate's interval that leaves fewer than `outside` of the `ordered` values beyond each of its ends."""
+    """Return the interval that leaves fewer than `outside` of the `ordered` values beyond each of its ends."""
     if outside == 0:
         return Interval(estimate, -math.inf, math.inf)
     return Interval(estimate, float(ordered[outside - 1]), float(ordered[-outside]))
 
 
 def signed_rank_p(differences: Numbers) -> float:
-    """Exact two-sided p of the signed-rank test that `differences` are symmetric about zero.
+    """Return the exact two-sided p of the signed-rank test that `differences` are symmetric about zero.
 
-    Ties share their mid-rank and the law is that of those very ranks, so the level holds with ties too.
-    Zeros are ranked with the rest and then left out (Pratt 1959, JASA 54): dropping them first lets a
-    sample that has moved away from zero look less significant than before. All zero, or none at all: 1.
+    Ties share their mid-rank, and the distribution is that of these mid-ranks, so the level holds with ties.
+    Zeros are ranked with the rest and then left out (Pratt 1959, JASA 54). Dropping them first can make a
+    sample less significant when it moves away from zero. If all are zero, or there are none, p is 1.
     """
     values = np.asarray(differences, dtype=np.float64)
     _, which, tied = np.unique(np.abs(values), return_inverse=True, return_counts=True)
+    # Mid-ranks are multiples of a half; doubled, they are the integers that the exact distribution needs.
     doubled_ranks = (2 * np.cumsum(tied) - tied + 1)[which]
     positive = int(doubled_ranks[values > 0].sum())
     negative = int(doubled_ranks[values < 0].sum())
@@ -107,7 +109,7 @@ def signed_rank_p(differences: Numbers) -> float:
 
 
 def holm(p_values: Sequence[float], alpha: float) -> tuple[bool, ...]:
-    """Which hypotheses fall when at most a share `alpha` of families may lose a true one (Holm 1979)."""
+    """Return which hypotheses are rejected, with a family-wise error rate of at most `alpha` (Holm 1979)."""
     rejected = [False] * len(p_values)
     for step, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         if p_values[index] > alpha / (len(p_values) - step):
@@ -117,12 +119,12 @@ def holm(p_values: Sequence[float], alpha: float) -> tuple[bool, ...]:
 
 
 def blocks_needed(pairs: int, alpha: float = ALPHA) -> int:
-    """Blocks before the smallest attainable p, 2 / 2^k, can pass Holm's first step among `pairs` pairs."""
+    """Return the blocks needed for the smallest attainable p, 2 / 2^k, to pass Holm's first step for `pairs` pairs."""
     return math.ceil(1 + math.log2(max(pairs, 1) / alpha))
 
 
 def median_interval(values: Numbers, confidence: float = 0.95) -> Interval:
-    """Median with the distribution-free interval between two order statistics, at least `confidence` sure.
+    """Return the median with a distribution-free interval between two order statistics, of at least `confidence`.
 
     Hahn and Meeker, Statistical Intervals, 5.2. Fewer than six values support no interval at 95 per cent.
     """
@@ -137,7 +139,7 @@ def median_interval(values: Numbers, confidence: float = 0.95) -> Interval:
 
 
 def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
-    """Share of `successes` with its exact binomial interval (Clopper and Pearson 1934)."""
+    """Return the share of `successes` with its exact binomial interval (Clopper and Pearson 1934)."""
     from scipy.special import betaincinv
 
     doubt = (1 - confidence) / 2
@@ -148,15 +150,18 @@ def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> In
 
 
 def percentile(values: Numbers, q: float) -> float | None:
-    """The `q`-th percentile, 50 <= q < 100, or None when there are too few samples to speak of that tail.
+    """Return the `q`-th percentile, 50 <= q < 100; None if that tail needs more samples.
 
     A tail needs n samples with P(at most one of n lies beyond it) <= 1 %: 64 for p90, 662 for p99. That is
-    the floor of MLPerf's early stopping (mlcommons/inference, loadgen/early_stopping.cc and results.cc: one
-    query over the latency, confidence 0.99, tolerance 0). The median is a centre, not a tail: one will do.
+    the minimum of MLPerf's early stopping (mlcommons/inference, loadgen/early_stopping.cc and results.cc: one
+    query over the latency, confidence 0.99, tolerance 0). The median is no tail: one sample is enough.
     Between order statistics: definition 8 of Hyndman and Fan (1996).
+
+    Raises:
+        ValueError: `q` is out of range.
     """
     if not 50 <= q < 100:
-        raise ValueError(f"percentile {q} asked for: give a number from 50 to below 100, as in 99 for p99")
+        raise ValueError(f"percentile {q} is out of range: give a number from 50 to below 100, such as 99 for p99")
     share, n = q / 100, len(values)
     at_most_one_beyond = share**n + n * (1 - share) * share ** (n - 1)
     if n == 0 or (q > 50 and at_most_one_beyond > TAIL_DOUBT):

@@ -1,7 +1,7 @@
-"""When a process became steady: the classification of a trace of call times, after compile calls.
+"""Steady-state detection: the classification of a trace of call times after compile calls.
 
-Barrett et al., "Virtual machine warmup blows hot and cold" (OOPSLA 2017), with optimal partitioning of log
-times in place of PELT, and a noise estimate that knows that neighbouring calls resemble each other.
+Barrett et al., "Virtual machine warmup blows hot and cold" (OOPSLA 2017). Here, optimal partitioning of log
+times replaces PELT, and the noise estimate allows for autocorrelated calls.
 """
 
 import math
@@ -18,8 +18,12 @@ Kind: TypeAlias = Literal["flat", "warm-up", "slow-down", "none"]
 
 WINDOW: Final = 7
 REACH: Final = WINDOW // 2
+
+# Multiples of the MAD, and of the noise variance times log(n).
 OUTLIER: Final = 4.0
 PENALTY: Final = 4.0
+
+# Levels whose logarithms differ by less are the same level.
 SAME_LEVEL: Final = 0.01
 STEADY_SHARE: Final = 0.25
 NORMAL_MAD: Final = 1.4826
@@ -28,11 +32,11 @@ STRONGEST_CORRELATION: Final = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Steady:
-    """What became of a trace.
+    """The class of a trace, and its segments.
 
     flat: one level throughout. warm-up: slower calls first. slow-down: some earlier level was faster than
-    the last. none: the last level does not hold for a quarter of the trace, and for a window of calls.
-    `start` is the index of the first steady call, `level_ns` the median from there on; without a steady
+    the last. none: the last level lasts for less than a quarter of the trace, or less than a window of calls.
+    `start` is the index of the first steady call, `level_ns` the median from there on. Without a steady
     state they are the length of the trace and nan. `segments` are (start, stop, level in ns), in order.
     """
 
@@ -43,10 +47,11 @@ class Steady:
 
 
 def classify(call_times_ns: Sequence[float]) -> Steady:
-    """Find the levels of a trace and tell whether, and from which call on, it holds the last of them."""
+    """Find the levels of a trace, and the call from which it keeps the last of them."""
     times = np.asarray(call_times_ns, dtype=np.float64)
     if times.size < WINDOW:
         return Steady("none", times.size, math.nan, ())
+    # A coarse clock may report zero, which has no logarithm.
     trace = np.log(np.maximum(times, 1))
     tamed = _winsorise(trace)
     cuts = _partition(tamed, PENALTY * _noise(trace) * math.log(times.size))
@@ -61,19 +66,20 @@ def classify(call_times_ns: Sequence[float]) -> Steady:
 
 
 def _kind(departures: Floats) -> Kind:
-    """The class of a trace by how its earlier levels depart from the last: upwards is slower."""
+    """Return the class of a trace from the departures of its earlier levels from the last: positive is slower."""
     if departures.size == 0:
         return "flat"
     return "slow-down" if departures.min() < 0 else "warm-up"
 
 
 def _winsorise(trace: Floats) -> Floats:
-    """Pull calls that stray more than four MAD from the median of their window of seven back to that limit.
+    """Clip calls to within four MAD of the median of their window of seven.
 
-    Hampel's filter (Davies and Gather 1993), with one MAD for the whole trace: that of a window of seven is
-    large wherever three disturbed calls meet, and lets them pass as a level. The opening calls have no
-    window around them and are left alone, since that is where warm-up lives; the last ones borrow the last.
+    Hampel's filter (Davies and Gather 1993), with one MAD for the whole trace. The MAD of a window of seven is
+    large wherever three disturbed calls meet, and would let them pass as a level.
     """
+    # The opening calls have no window around them and stay as they are, because warm-up happens there. The last calls
+    # use the last window.
     medians = np.median(np.lib.stride_tricks.sliding_window_view(trace, WINDOW), axis=1)
     centre = np.concatenate([trace[:REACH], medians, np.full(REACH, medians[-1])])
     limit = OUTLIER * float(np.median(np.abs(trace - centre)[REACH:]))
@@ -81,10 +87,10 @@ def _winsorise(trace: Floats) -> Floats:
 
 
 def _noise(trace: Floats) -> float:
-    """Variance of a log trace around its levels, inflated for first-order autocorrelation.
+    """Estimate the variance of a log trace around its levels, inflated for first-order autocorrelation.
 
-    From differences, which see a change of level only once. Those at lag two over those at lag one give the
-    correlation: Chakar, Lebarbier, Levy-Leduc and Robin (2017, Bernoulli 23).
+    The estimate uses differences, of which a change of level affects only one. Differences at lag two over those
+    at lag one give the correlation: Chakar, Lebarbier, Levy-Leduc and Robin (2017, Bernoulli 23).
     """
     steps = np.abs(np.diff(trace))
     near, far = float(np.median(steps)), float(np.median(np.abs(trace[2:] - trace[:-2])))
@@ -95,20 +101,21 @@ def _noise(trace: Floats) -> float:
 
 
 def _flicker(steps: Floats) -> float:
-    """Variance of calls so alike that most fall on one tick of the clock and some on the next, q away.
+    """Estimate the variance of calls of which most fall on one tick of the clock and some on the next, q away.
 
-    A share p on the other tick has variance p(1-p)q^2 and makes the mean step 2p(1-p)q.
+    A share p on the other tick has variance p(1-p)q^2, and makes the mean step 2p(1-p)q.
     """
     tick = float(steps[steps > 0].min()) if steps.any() else 0.0
     return float(steps.mean()) * tick / 2
 
 
 def _partition(trace: Floats, penalty: float) -> list[int]:
-    """Cuts 0 = c_0 < ... < c_s = n that minimise squared error within segments plus `penalty` for each.
+    """Return the cuts 0 = c_0 < ... < c_s = n that minimise squared error within segments plus `penalty` for each.
 
     Optimal partitioning (Jackson et al. 2005), quadratic in the length of the trace.
     """
     n = trace.size
+    # Centred, since differences of large sums of squares lose digits.
     centred = trace - np.median(trace)
     sums = np.concatenate([[0.0], np.cumsum(centred)])
     squares = np.concatenate([[0.0], np.cumsum(centred**2)])

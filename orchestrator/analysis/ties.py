@@ -1,4 +1,4 @@
-"""Cells that cannot be told apart, in as few sets as it takes to say so."""
+"""Sets of cells that are indistinguishable, for a short list of all ties."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,9 @@ from orchestrator.analysis.compare import Standing
 
 
 def tied_sets(standings: Sequence[Standing]) -> tuple[tuple[str, ...], ...]:
-    """Sets of cells, in their order, in which every one is tied with every other; each tie is in one of them.
+    """Return sets of cells, in their order, in which all are tied with each other; every tie is in at least one set.
 
-    A tie is not handed on: A may be tied with B, and B with C, while A and C were told apart.
+    Ties are not transitive: A may be tied with B, and B with C, while A and C are told apart.
     """
     tied = {standing.cell: set(standing.tied_with) for standing in standings}
     order, found = [*tied], list[tuple[str, ...]]()
@@ -20,7 +20,7 @@ def tied_sets(standings: Sequence[Standing]) -> tuple[tuple[str, ...], ...]:
 
 
 def grown(pair: tuple[str, ...], candidates: Sequence[str], tied: dict[str, set[str]]) -> tuple[str, ...]:
-    """A tied pair with all who come after it and are tied with everyone before them."""
+    """Extend a tied pair by the later cells that are tied with every member so far."""
     members = list(pair)
     for candidate in candidates:
         if tied[candidate].issuperset(members):

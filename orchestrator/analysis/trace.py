@@ -1,4 +1,4 @@
-"""A warm-up with fewer points: the first calls one by one, later ones joined, as a logarithmic axis shows them."""
+"""Warm-up traces with fewer points: the first calls one by one, later ones merged, to suit a logarithmic axis."""
 
 import math
 from collections.abc import Sequence
@@ -6,22 +6,23 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+# The most points of one trace; the algorithm needs at least two.
 MOST: Final = 32
-"""Points of one trace, at most; two at least."""
 
+# Subtracted before rounding up, so that a rounding error does not add a call.
 ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """After so many calls in all, the last of them took so many nanoseconds each."""
+    """A point of a trace: the total number of calls, and the nanoseconds per call since the previous point."""
 
     calls: int
     each_ns: float
 
 
 def trace(laps: Sequence[tuple[int, int]], most: int = MOST) -> tuple[Point, ...]:
-    """The laps of a warm-up, calls and nanoseconds, joined to at most so many points; no time is lost or made."""
+    """Merge the laps of a warm-up, calls and nanoseconds, into at most this many points; the total time is kept."""
     points, done = list[Point](), 0
     for first, last in pairwise(cuts(len(laps), most)):
         calls = sum(calls for calls, _ in laps[first:last])
@@ -31,7 +32,7 @@ def trace(laps: Sequence[tuple[int, int]], most: int = MOST) -> tuple[Point, ...
 
 
 def cuts(length: int, most: int) -> list[int]:
-    """Places from 0 to `length`, one apart at first and then ever farther; of the steps between them at most `most`."""
+    """Return places from 0 to `length` with at most `most` steps between them: of one at first, then ever larger."""
     found = [0]
     while (place := found[-1]) < length:
         growth = (length / max(place, 1)) ** (1 / (most + 1 - len(found)))

@@ -1,4 +1,4 @@
-"""Whether two runs took turns, so that their blocks can be compared pair by pair."""
+"""Interleaving of two runs whose blocks alternated, so that they can be compared pair by pair."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,15 +8,15 @@ from orchestrator.analysis.runs import Side
 
 T = TypeVar("T")
 
+# Two runs of one block each were made one after the other, and did not alternate.
 FEWEST_TURNS: Final = 2
-"""One run after another of one block each have not taken turns."""
 
 
 def alternating(before: Mapping[int, float], after: Mapping[int, float]) -> dict[int, int] | None:
-    """For each block of the second run, that of the first beside which it was run; None if they did not take turns.
+    """Return for each block of the second run the matching one of the first; None if the runs did not alternate.
 
-    Given when each block began. A turn is a block of each run, in either order, with none between; the last block may
-    be left over.
+    The arguments are the start of each block. A turn is one block of each run, in either order, with none between. The
+    last block may remain unmatched.
     """
     order = sorted([(at, 0, block) for block, at in before.items()] + [(at, 1, block) for block, at in after.items()])
     turns = [sorted([one[1:], other[1:]]) for one, other in zip(order[::2], order[1::2], strict=False)]
@@ -26,7 +26,7 @@ def alternating(before: Mapping[int, float], after: Mapping[int, float]) -> dict
 
 
 def beside(side: Side, turns: Mapping[int, int]) -> Side:
-    """What a run says, each block under the number of the one beside which it was run; the others are left out."""
+    """Return a side with each block under the number of its matching block, without the unmatched ones."""
 
     def under(logs: Mapping[int, T]) -> dict[int, T]:
         return {turns[block]: log for block, log in logs.items() if block in turns}

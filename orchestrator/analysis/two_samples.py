@@ -1,7 +1,7 @@
-"""Two independent samples: how far the values of one lie beyond those of the other, whatever their law.
+"""Rank-sum test and shift of two independent samples of any distribution.
 
-Intervals and tests are exact where the two laws differ by a shift alone. Wilcoxon (1945), Mann and Whitney (1947),
-Hodges and Lehmann (1963); Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, chapter 4.
+Intervals and tests are exact if the two distributions differ by a shift alone. Wilcoxon (1945), Mann and Whitney
+(1947), Hodges and Lehmann (1963); Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, chapter 4.
 """
 
 import math
@@ -13,22 +13,23 @@ import numpy.typing as npt
 
 from orchestrator.analysis.statistics import Floats, Interval, Numbers, between
 
+# With more values than this in both samples together, a normal approximation replaces the exact distribution.
 EXACT: Final = 128
-"""Beyond so many values in both samples together, the normal law stands in for the exact one."""
 
 
 def rank_sum_law(m: int, n: int) -> Floats:
-    """P(U <= u) for u = 0 .. mn, U the number of pairs in which the one of n untied values is larger; read-only."""
+    """Return P(U <= u) for u = 0 .. mn, U the pairs in which the one of n untied values is larger; read-only."""
     if m + n > EXACT:
         return _normal_law(m * n, m * n * (m + n + 1) / 12)
     return _law_of_draw(tuple(range(1, m + n + 1)), n)[n * (n + 1) // 2 :]
 
 
 def shift(one: Numbers, other: Numbers, alpha: float) -> Interval:
-    """How far `other` lies beyond `one`, with its exact rank-sum interval at level 1 - `alpha`.
+    """Estimate the shift from `one` to `other`, with its exact rank-sum interval at level 1 - `alpha`.
 
-    The estimate is the median of all mn differences; the interval runs from the (x+1)-th to the (mn-x)-th of them, x
-    the largest with P(U <= x) <= alpha/2. No such x, no interval: the ends are infinite. Without values: nan.
+    The estimate is the median of all mn differences. The interval runs from the (x+1)-th to the (mn-x)-th of them, x
+    the largest with P(U <= x) <= alpha/2. Without such an x, the ends are infinite. Without values, the estimate is
+    nan.
     """
     before, after = np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)
     differences = np.sort(np.subtract.outer(after, before), axis=None)
@@ -39,14 +40,15 @@ def shift(one: Numbers, other: Numbers, alpha: float) -> Interval:
 
 
 def rank_sum_p(one: Numbers, other: Numbers) -> float:
-    """Exact two-sided p of the rank-sum test that both samples have one law.
+    """Return the exact two-sided p of the rank-sum test that both samples have the same distribution.
 
-    Ties share their mid-rank and the law is that of those very ranks, so the level holds with ties too.
+    Ties share their mid-rank, and the distribution is that of these mid-ranks, so the level holds with ties.
     """
     together = np.concatenate([np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)])
     if not len(one) or not len(other):
         return 1.0
     _, which, tied = np.unique(together, return_inverse=True, return_counts=True)
+    # Mid-ranks are multiples of a half; doubled, they are the integers that the exact distribution needs.
     doubled = (2 * np.cumsum(tied) - tied + 1)[which]
     first, second = doubled[: len(one)], doubled[len(one) :]
     if together.size > EXACT:
@@ -55,13 +57,13 @@ def rank_sum_p(one: Numbers, other: Numbers) -> float:
 
 
 def _at_most(drawn: npt.NDArray[np.intp], ranks: npt.NDArray[np.intp]) -> float:
-    """P(as many of these ranks as were drawn have a sum no greater than theirs)."""
+    """Return P(a draw of as many of these ranks has a sum no greater than the drawn ones)."""
     return float(_law_of_draw(tuple(sorted(ranks.tolist())), drawn.size)[drawn.sum()])
 
 
 @lru_cache(maxsize=256)
 def _law_of_draw(ranks: tuple[int, ...], drawn: int) -> Floats:
-    """P(sum <= x) of so many of these ranks, x = 0 .. the greatest sum, any of them drawn as likely as any others."""
+    """Return P(sum <= x) of this many ranks drawn uniformly without replacement, for x = 0 .. the greatest sum."""
     ways = np.zeros((drawn + 1, sum(sorted(ranks)[-drawn:]) + 1))
     ways[0, 0] = 1
     for rank in ranks:
@@ -79,7 +81,7 @@ def _normal_law(most: int, variance: float) -> Floats:
 
 
 def _normal_p(one: Floats, other: Floats) -> float:
-    """Two-sided p of these ranks in two samples by the normal law, with its variance for ranks that are tied."""
+    """Return the two-sided p of these ranks by the normal approximation, with its variance for tied ranks."""
     from scipy.special import ndtr
 
     ranks = np.concatenate([one, other])

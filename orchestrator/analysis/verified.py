@@ -1,23 +1,23 @@
-"""What modes were seen to compute right, by the records that are here. Pure."""
+"""Verified outcomes of modes, from the records of existing runs. Pure."""
 
 from collections.abc import Iterable, Mapping
 
 from schemas.job import Task
 from schemas.record import JobRecord, Outcome
 
+# The latest outcome by mode, workload and task.
 Seen = Mapping[str, Mapping[str, Mapping[Task, Outcome]]]
-"""By mode, workload and task, what came of it last."""
 
 
 def seen(records: Iterable[JobRecord]) -> Seen:
-    """What came of each mode on each workload and task; of records that begin with the newest, the first counts.
+    """Find the outcome of each mode on each workload and task, from records with the newest first.
 
-    A time that was doubted afterwards was taken of a right result, and counts as `measured` here. What says nothing of
-    the mode does not count at all: who stopped, skipped or lost a job.
+    A correct result with a doubtful time counts as `measured`.
     """
     found: dict[str, dict[str, dict[Task, Outcome]]] = {}
     for record in records:
         cell, outcome = record.spec.cell, record.outcome
+        # A job that was stopped, skipped or lost says nothing about its mode.
         if outcome in ("skipped", "interrupted", "orchestrator-lost"):
             continue
         right = record.report is not None and not record.report.verification.reason

@@ -1,6 +1,6 @@
-"""Which interpreter runs a cell, and what is installed there.
+"""Environments of cells: the interpreter that runs a cell, and the packages installed there.
 
-A cell's environment is a name: `current`, the path of an interpreter, or what is defined somewhere and made here.
+A cell's environment is a name: `current`, the path of an interpreter, or a definition that is made here.
 """
 
 import importlib.util
@@ -27,9 +27,9 @@ from schemas.job import Cell, JobSpec
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """A Python interpreter with what is installed beside it. One that is made here has a site.
+    """Python interpreter with the packages installed beside it. One that is made here has a site.
 
-    `record` and `modules` are what was found there; None as long as it is not made, or not asked.
+    `record` and `modules` describe what was found there; None until it is made, or if it was not asked.
     """
 
     name: str
@@ -39,26 +39,26 @@ class Environment:
     site: Site | None = None
 
     def lacks(self, framework: Framework) -> str:
-        """Why a framework cannot run here, with what would change it; empty if it can, or if that is not known yet."""
+        """Explain what a framework lacks here, and how to add it; empty for nothing, or if that is not known yet."""
         return self._lacking({framework.package: framework.requirement} | WORKER)
 
     def lacks_for_export(self, framework: Framework) -> str:
-        """Why the models of a framework cannot be exported here; empty as above."""
+        """Explain what the export of a framework's models lacks here; empty as above."""
         return self._lacking(framework.also_needs | WORKER if framework.exporter else {})
 
     @property
     def made(self) -> bool:
-        """Whether a job can be started here now."""
+        """Return True if a job can be started here now."""
         return self.site is None or self.record is not None
 
     @property
     def freeze(self) -> str:
-        """The hash of all that is installed here; empty as long as it is not made."""
+        """Return the hash of all installed packages; empty until the environment is made."""
         return self.record.freeze if self.record else ""
 
     @property
     def variables(self) -> Mapping[str, str]:
-        """What is set for every job here."""
+        """Return the variables that are set for every job here."""
         return {} if self.site is None else self.site.definition.variables
 
     def _lacking(self, needed: Mapping[str, str]) -> str:
@@ -71,10 +71,10 @@ class Environment:
         if self.site is not None:
             return f"{names} {verb} not in the environment {self.name}; add {requirements} to its requirements"
         where = "here" if self.name == CURRENT else "there"
-        return f"{names} {verb} not installed {where}; `{self.python} -m pip install {requirements}` does it"
+        return f"{names} {verb} not installed {where}; run `{self.python} -m pip install {requirements}`"
 
     def _has(self, package: str, requirement: str) -> bool:
-        """Whether a package is there; one that every worker needs, also in a version that will do."""
+        """Return True if a package is present; one that every worker needs, also in a suitable version."""
         if self.name == CURRENT:
             return importlib.util.find_spec(package) is not None
         version = self.record.packages.get(package) if self.record and package in WORKER else None
@@ -85,17 +85,17 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Environments:
-    """The environments that names mean, for one sweep. Each is looked up once."""
+    """Environments by their names, for one sweep. Each is looked up once."""
 
     own: EnvironmentSpecs = field(default_factory=dict)
     home: Home = field(default_factory=lambda: Home(root()))
     _found: dict[str, Environment] = field(default_factory=dict)
 
     def find(self, name: str) -> Environment:
-        """The environment of that name.
+        """Find the environment of a name.
 
         Raises:
-            UsageError: there is none, or what is said of it cannot be.
+            UsageError: it does not exist, or its definition is invalid.
         """
         if name not in self._found:
             self._found[name] = self._look_up(name)
@@ -113,28 +113,31 @@ class Environments:
         return Environment(name, place.python, ready.environment, frozenset(ready.modules), site)
 
     def forget(self) -> None:
-        """Look everything up again: what was not there has been made."""
+        """Forget all look-ups, because missing environments have been made."""
         self._found.clear()
 
     def named(self, text: str, framework: str) -> str:
-        """The name of the environment that this text means for a framework."""
+        """Return the name of the environment that a text means for a framework."""
         return known()[framework].environment if text == DEFAULT else absolute(text)
 
     def exporting(self, cell: Cell) -> str:
-        """Where what a cell loads is made: in its own environment, unless that is made here and another one exports."""
+        """Return the environment that makes what a cell loads.
+
+        It is the cell's, unless that is made here and another framework exports.
+        """
         exporter = known()[cell.framework].exporter
         return cell.environment if elsewhere(cell) or not exporter else f"{exporter}{EXPORT}"
 
     def beside(self, cell: Cell, framework: str) -> str:
-        """Where another framework runs for a cell: in its own environment, unless the cell's is not made here."""
+        """Return another framework's environment for a cell: its default, unless the cell's is not made here."""
         return cell.environment if elsewhere(cell) else known()[framework].environment
 
     def of(self, spec: JobSpec) -> Environment:
-        """The environment that a job runs in."""
+        """Find the environment that a job runs in."""
         return self.find(self.exporting(spec.cell) if spec.export else spec.cell.environment)
 
     def needed(self, cells: Iterable[Cell]) -> dict[str, Environment]:
-        """All environments in which jobs of these cells run, by name."""
+        """Find all environments in which jobs of these cells run, by name."""
         names: list[str] = []
         for cell in cells:
             names.append(cell.environment)
@@ -143,21 +146,21 @@ class Environments:
         return {name: self.find(name) for name in dict.fromkeys(names)}
 
     def ready(self, framework: Framework) -> bool:
-        """Whether a framework can be measured at once in its default environment."""
+        """Return True if a framework can be measured at once in its default environment."""
         found = self.find(framework.environment)
         return found.record is not None and not found.lacks(framework)
 
     def missing(self, cells: Iterable[Cell]) -> list[Site]:
-        """The environments that these cells need, and that have to be made first."""
+        """Return the environments that these cells need and that must be made first."""
         every = self.needed(cells).values()
         return [each.site for each in every if each.site is not None and each.record is None]
 
     @contextmanager
     def used(self, cells: Iterable[Cell]) -> Iterator[dict[str, EnvironmentRecord]]:
-        """All environments that these cells need, as they are; while entered, nobody removes one.
+        """Yield the records of all environments that these cells need, and meanwhile let nobody remove one.
 
         Raises:
-            UsageError: one was removed just now.
+            UsageError: one has just been removed.
         """
         every = self.needed(cells)
         sites = (each.site for each in every.values() if each.site is not None)
@@ -165,32 +168,32 @@ class Environments:
             yield {name: each.record for name, each in every.items() if each.record is not None}
 
     def refusal(self, cell: Cell) -> str:
-        """Why a cell cannot run in its environment, or its model cannot be exported; empty if it can be tried."""
+        """Explain why a cell cannot run in its environment, or its model be exported; empty if it may be tried."""
         framework, own = known()[cell.framework], self.find(cell.environment)
         if reason := foreign(own, framework) or own.lacks(framework):
             return reason
         return self.find(self.exporting(cell)).lacks_for_export(framework) if framework.exporter else ""
 
     def source(self, packages: Path) -> Path:
-        """From where a worker imports our own packages; beside them nothing is that another environment could import.
+        """Return the folder from which a worker imports this project's packages, and nothing else.
 
-        Where this project is installed among other distributions, a folder that leads to these two alone.
+        If the project is installed among other distributions, the folder holds links to these two packages alone.
         """
         return self.home.source(packages) if next(packages.glob("*.dist-info"), None) else packages
 
 
 def elsewhere(cell: Cell) -> bool:
-    """Whether a cell runs in an environment that nothing is installed into here."""
+    """Return True if a cell runs in an environment into which nothing is installed here."""
     return cell.environment == CURRENT or os.sep in cell.environment
 
 
 def absolute(text: str) -> str:
-    """A name as it is; the path of an interpreter from the root. A link stays: it says which environment is meant."""
+    """Make an interpreter's path absolute; leave a name alone. Links stay: they tell which environment is meant."""
     return str(Path(text).expanduser().absolute()) if os.sep in text else text
 
 
 def foreign(environment: Environment, framework: Framework) -> str:
-    """That an environment which is not made yet will be for another framework; empty if it will not."""
+    """Explain that an environment not made yet is meant for another framework; empty if it is not."""
     site = environment.site
     if site is None or environment.modules is not None or site.definition.serves in ("", framework.name):
         return ""
@@ -198,7 +201,7 @@ def foreign(environment: Environment, framework: Framework) -> str:
 
 
 def stranger(name: str) -> Environment:
-    """An interpreter that somebody else has made, into which nothing is installed.
+    """Inspect an external interpreter, into which nothing is installed.
 
     Raises:
         UsageError: it is none.
@@ -207,7 +210,8 @@ def stranger(name: str) -> Environment:
     if path.is_dir():
         raise UsageError(f"{name} is a folder; name the interpreter in it, such as {path.joinpath('bin', 'python')}")
     if not os.access(path, os.X_OK):
-        raise UsageError(f"there is no interpreter {name} that can be run; name one, or an environment")
+        raise UsageError(f"{name} is not an executable interpreter; name one, or an environment")
+    # Modules are asked for by name as well: a package may be importable without a distribution.
     wanted = {package for each in known().values() for package in (each.package, *each.also_needs)}
     found = interpreters.contents(path, sorted(wanted | WORKER.keys()))
     return Environment(name, path, found.record, found.modules)

@@ -1,4 +1,4 @@
-"""What each name of an environment stands for: in the sweep file, in the user's own file, or built in."""
+"""Definitions of environments, by name: from the sweep file, from the user's file, or built in."""
 
 import os
 import re
@@ -18,18 +18,19 @@ from schemas.environment import CURRENT, EnvironmentSpec, EnvironmentSpecs
 
 VERSION = "@"
 EXPORT = "-export"
+# Files that exist where NVIDIA's driver is loaded.
 GPU = ("dev/nvidiactl", "proc/driver/nvidia/version")
-"""Files that are there where NVIDIA's driver is."""
 
+# A requirement that allows one version (no `==1.*`), or that names an address.
 PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[^\]]*\])?\s*==\s*[^\s;=*]+(\s*;.*)?|[^@\s]+\s*@\s*\S+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """What an environment is to be. `stem` is what its folder's name begins with: all versions have the same.
+    """Definition of an environment. `stem` begins its folder's name: all versions have the same.
 
-    `pinned` are the lines of its lock; empty: the requirements have to be resolved. `origin` says who has defined it,
-    `serves` for which framework, if it is for one alone.
+    `pinned` are the lines of its lock; empty: the requirements must be resolved. `origin` tells where it is defined,
+    and `serves` for which framework, if it is for one alone.
     """
 
     name: str
@@ -44,13 +45,13 @@ class Definition:
 
     @property
     def asked(self) -> tuple[str, ...]:
-        """All that has to be in it: what was asked, and what every worker needs."""
+        """Return all requirements: the defined ones, and those of every worker."""
         return self.pinned or tuple(dict.fromkeys([*self.requirements, *WORKER.values()]))
 
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """All definitions that hold for one sweep, the nearest first: its own, the user's, the built-in ones."""
+    """Definitions that hold for one sweep, the nearest first: the sweep's, the user's, the built-in ones."""
 
     own: EnvironmentSpecs = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
@@ -58,26 +59,26 @@ class Definitions:
 
     @property
     def path(self) -> Path:
-        """Where the user's own file is, if there is one."""
+        """Return the path of the user's file, which need not exist."""
         folder = self.variables.get("XDG_CONFIG_HOME") or str(Path.home().joinpath(".config"))
         return Path(folder).joinpath("plumbline", "environments.toml")
 
     @property
     def accelerated(self) -> bool:
-        """Whether this machine has an NVIDIA GPU, by its driver."""
+        """Return True if this machine has an NVIDIA GPU, by its driver."""
         return any(self.files.has(name) for name in GPU)
 
     def every(self) -> dict[str, Definition]:
-        """All by name. What others call a version of one of them is not among them."""
+        """Return all definitions by name, without versions such as `tensorflow@2.20`."""
         users = {name: of(name, spec, str(self.path)) for name, spec in from_file(self.path).items()}
         own = {name: of(name, spec, "the sweep file") for name, spec in self.own.items()}
         return {each.name: each for each in built_in(accelerated=self.accelerated)} | users | own
 
     def find(self, name: str) -> Definition:
-        """The definition of that name; `tensorflow@2.20` is `tensorflow` with its first requirement in that version.
+        """Find a definition; `tensorflow@2.20` is `tensorflow` with its first requirement in that version.
 
         Raises:
-            UsageError: there is none, or what it says cannot be.
+            UsageError: it does not exist, or is invalid.
         """
         every, (base, _, version) = self.every(), name.partition(VERSION)
         if name in every:
@@ -88,10 +89,11 @@ class Definitions:
 
 
 def built_in(*, accelerated: bool) -> Iterable[Definition]:
-    """One for each framework that names one, and one for each that exports models for others."""
+    """Yield one for each framework that names an environment, and for each that exports models for others."""
     exporters: dict[str, dict[str, str]] = {}
     for framework in known().values():
         if framework.environment != CURRENT:
+            # Some frameworks publish their CUDA build as another package or extra.
             requirement = (framework.cuda if accelerated else "") or framework.requirement
             yield Definition(
                 name=framework.environment,
@@ -108,7 +110,7 @@ def built_in(*, accelerated: bool) -> Iterable[Definition]:
 
 
 def of(name: str, spec: EnvironmentSpec, origin: str) -> Definition:
-    """A definition as somebody has written it."""
+    """Make a definition from a user's specification."""
     return Definition(
         name=name,
         stem=name,
@@ -121,10 +123,10 @@ def of(name: str, spec: EnvironmentSpec, origin: str) -> Definition:
 
 
 def checked(definition: Definition) -> Definition:
-    """The same, with what its lock says, if its requirements are such.
+    """Check the requirements of a definition, or read its lock.
 
     Raises:
-        UsageError: one of them is none, or the lock is none.
+        UsageError: a requirement or the lock is invalid.
     """
     if definition.lock:
         return replace(definition, pinned=lines_of(Path(definition.lock), definition.name))
@@ -133,23 +135,23 @@ def checked(definition: Definition) -> Definition:
             Requirement(text)
         except InvalidRequirement as error:
             why = str(error).splitlines()[0]
-            raise UsageError(f"the environment {definition.name}: {text!r} is no requirement: {why}") from error
+            raise UsageError(f"the environment {definition.name}: {text!r} is an invalid requirement: {why}") from error
     return definition
 
 
 def at_version(definition: Definition, name: str, version: str) -> Definition:
-    """An environment with its first requirement in another version, exactly.
+    """Pin the first requirement of an environment to another version, exactly.
 
     Raises:
-        UsageError: this is no version, or the environment has a lock.
+        UsageError: the version is invalid, or the environment has a lock.
     """
     if not definition.requirements:
-        raise UsageError(f"the environment {definition.name} has a lock, and so no other version: define another one")
+        raise UsageError(f"the environment {definition.name} has a lock, which fixes its versions; define another one")
     try:
         Version(version)
     except InvalidVersion as error:
         raise UsageError(
-            f"the environment {name}: {version!r} is no version; write it as in tensorflow@2.20"
+            f"the environment {name}: {version!r} is not a version; write it as in tensorflow@2.20"
         ) from error
     first, *others = definition.requirements
     asked = Requirement(first)
@@ -159,10 +161,10 @@ def at_version(definition: Definition, name: str, version: str) -> Definition:
 
 
 def lines_of(lock: Path, name: str) -> tuple[str, ...]:
-    """The requirements in a lock, each in one exact version, with its hashes.
+    """Read the requirements in a lock, each in one exact version, with its hashes.
 
     Raises:
-        UsageError: it cannot be read, says something else, or lacks what a worker needs.
+        UsageError: it cannot be read, contains something else, or lacks what a worker needs.
     """
     try:
         text = lock.read_text()
@@ -173,8 +175,8 @@ def lines_of(lock: Path, name: str) -> tuple[str, ...]:
     for line in lines:
         if not PINNED.fullmatch(line.partition(" --hash=")[0]):
             raise UsageError(
-                f"the environment {name}: {lock} says {line[:80]!r}, which is no package in one exact version; "
-                "`env lock` writes such a file"
+                f"the environment {name}: {lock} contains {line[:80]!r}, which is not a package in one exact version; "
+                "`env lock` writes a valid lock"
             )
     there = {re.split(r"[\s=@\[]", line)[0].lower() for line in lines}
     if missing := [needed for package, needed in WORKER.items() if package not in there]:

@@ -1,13 +1,13 @@
-"""Why an installer failed: which requirement, and its own reason, out of all that it has printed.
+"""Explanation of an installer's failure: the requirement and the reason, out of all that it printed.
 
-That it failed is known from its status. This only finds the words for it, in those of pip and of uv.
+The exit status tells of the failure. This module only finds the words, in those of pip and of uv.
 """
 
 import re
 from collections.abc import Iterator
 
+# Precedes each command in a log.
 COMMAND = "\n$ "
-"""Before each command in a log."""
 
 ERROR = re.compile(r"(?m)^\s*ERROR: (.*)")
 FAILED = re.compile(r"(?m)^\s*(?:error:|×) (.*)")
@@ -22,17 +22,17 @@ UNREACHABLE = re.compile(
 
 
 def explained(said: str, name: str, status: int) -> str:
-    """Why the last command in a log failed, and what can be done about it if no index was reached."""
+    """Explain why the last command in a log failed, and what to do if no package index was reached."""
     last = f"\n{said}".rpartition(COMMAND)[2].partition("\n")[2].strip()
-    end = f"the installer ended with status {status}, and said last: {(last.splitlines() or ['nothing'])[-1]}"
+    end = f"the installer ended with status {status}; its last line: {(last.splitlines() or ['nothing'])[-1]}"
     why = (": ".join(reasons(last)) or end)[:300]
     if UNREACHABLE.search(last):
-        return f"no package index can be reached ({why}); when there is one, `env create {name}` makes it"
+        return f"no package index can be reached ({why}); run `env create {name}` when one can"
     return why
 
 
 def reasons(said: str) -> Iterator[str]:
-    """What was at work, what failed, and why, as far as these are told."""
+    """Yield the requirement in progress, the failure and its cause, where logged."""
     if error := ERROR.search(said):
         yield first_sentence(error[1])
         yield from (match[1] for match in MISMATCH.finditer(said))
@@ -43,5 +43,5 @@ def reasons(said: str) -> Iterator[str]:
 
 
 def first_sentence(text: str) -> str:
-    """The beginning of a text, up to its first full stop."""
+    """Return the beginning of a text, up to its first full stop."""
     return text.partition(". ")[0].strip(" .:;")

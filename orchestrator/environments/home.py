@@ -1,8 +1,9 @@
-"""The only file that knows paths among the environments that are made here.
+"""Cache of the environments that are made here. No other module knows its paths.
 
-Below `$PLUMBLINE_HOME`, or else `plumbline` in the user's cache: `environments/<name>-<key>/` is an environment, whole
-only if `ready.json` is in it; beside it lie its lock and its installer's log. `resolved/<name>-<request>.txt` is what
-requirements came to when they were resolved first. `source-<hash>/` leads to the packages that a worker imports.
+It is `$PLUMBLINE_HOME`, or else `plumbline` in the user's cache:
+- `environments/<name>-<key>/` is an environment, complete only with `ready.json`. Its lock and log lie beside it.
+- `resolved/<name>-<request>.txt` is the first resolution of requirements.
+- `source-<hash>/` leads to the packages that a worker imports.
 """
 
 import contextlib
@@ -24,120 +25,124 @@ FOLDER = re.compile(r"(?P<name>.+)-(?P<key>[0-9a-f]{16})")
 
 
 def root(variables: Mapping[str, str] = os.environ) -> Path:
-    """Where the environments of this user are kept."""
+    """Return the folder of this user's environments."""
     if said := variables.get("PLUMBLINE_HOME"):
         return Path(said).absolute()
     return Path(variables.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "plumbline"
 
 
 def key(*parts: str) -> str:
-    """Sixteen hexadecimal digits that stand for these texts."""
+    """Hash these texts to sixteen hexadecimal digits."""
     return sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One environment's folder and what lies beside it."""
+    """Folder of one environment, and the files beside it."""
 
     folder: Path
 
     @property
     def name(self) -> str:
-        """What it was made for, without the key."""
+        """Return the name that it was made for, without the key."""
         return self.folder.name[:-17]
 
     @property
     def python(self) -> Path:
-        """Its interpreter."""
+        """Return its interpreter."""
         return self.folder / "bin" / "python"
 
     @property
     def log(self) -> Path:
-        """What its installer printed."""
+        """Return its installer's log."""
         return self.folder.with_name(f"{self.folder.name}.log")
 
     @property
     def lock(self) -> Path:
-        """The file that is locked by who makes it, alone, and by who uses it, together. It is never removed."""
+        """Return its lock, which is exclusive for making it and shared for using it. The file is never removed."""
         return self.folder.with_name(f"{self.folder.name}.lock")
 
     @property
     def pinned(self) -> Path:
-        """What is installed into it, as its installer is told."""
+        """Return the file of requirements that its installer reads."""
         return self.folder / "requirements.txt"
 
     def ready(self) -> Ready | None:
-        """What it is, if it is whole and the Python that it was made with is still there."""
+        """Read its marker, if it is complete and the Python that it was made with still exists."""
         try:
             return read(self.folder / MARKER, Ready) if self.python.exists() else None
         except UsageError:
             return None
 
     def finish(self, ready: Ready) -> None:
-        """Say that it is whole. First all else is on the disk, so that no loss of power leaves the word alone."""
+        """Mark it as complete."""
+        # All else must be on the disk first: a loss of power must not leave the marker alone.
         os.sync()
         write(self.folder / MARKER, ready)
 
     def clear(self) -> None:
-        """Take it away, first of all the word that it is whole. What its installer printed stays."""
+        """Remove it, except the log of its installer."""
+        # The marker goes first: what is half removed must not look complete.
         (self.folder / MARKER).unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def size_bytes(self) -> int:
-        """What it takes on the disk; files that it shares with an installer's cache count in full."""
+        """Measure its size on the disk. Files shared with an installer's cache count in full."""
         found = {}
         for folder, _, names in os.walk(self.folder):
             for name in names:
                 with contextlib.suppress(OSError):
                     status = os.lstat(Path(folder, name))
+                    # One file of several names has one inode, and counts once.
                     found[status.st_ino] = 512 * status.st_blocks
         return sum(found.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The folder of all environments that are made here."""
+    """Folder of all environments that are made here."""
 
     root: Path
 
     def place(self, name: str, digest: str) -> Place:
-        """Where the environment of that key is, or will be."""
+        """Return the environment of that key, which need not exist."""
         return Place(self.root / "environments" / f"{name}-{digest}")
 
     def places(self) -> Iterator[Place]:
-        """Every environment that there is, whole or not."""
+        """Yield every existing environment, complete or not."""
         for folder in sorted((self.root / "environments").glob("*")):
             if FOLDER.fullmatch(folder.name) and folder.is_dir():
                 yield Place(folder)
 
     def resolution(self, name: str, request: str) -> Path:
-        """Where it is kept what requirements came to."""
+        """Return the file that keeps a resolution."""
         return self.root / "resolved" / f"{name}-{request}.txt"
 
     def resolved(self, name: str, request: str) -> tuple[str, ...]:
-        """What these requirements came to; nothing, if they have not been resolved yet."""
+        """Read the resolution of these requirements; empty if they have not been resolved yet."""
         with contextlib.suppress(OSError, UnicodeDecodeError):
             return tuple(self.resolution(name, request).read_text().splitlines())
         return ()
 
     def keep(self, name: str, request: str, pinned: tuple[str, ...]) -> None:
-        """Remember what these requirements came to, whole or not at all."""
+        """Write the resolution of these requirements, completely or not at all."""
         path = self.resolution(name, request)
+        # Two processes may resolve the same at once: each writes its own file, and renaming is atomic.
         beside = path.with_suffix(f".{os.getpid()}.part")
         beside.write_text("\n".join(pinned))
         beside.replace(path)
 
     def forget(self) -> None:
-        """Have all requirements resolved anew when they are needed next."""
+        """Remove all resolutions, so that requirements are resolved again."""
         for path in self.root.glob("resolved/*.txt"):
             path.unlink(missing_ok=True)
 
     def log(self, name: str) -> Path:
-        """What the installer printed when it resolved requirements of that name."""
+        """Return the installer's log of resolving requirements of that name."""
         return self.root / "resolved" / f"{name}.log"
 
     def prepare(self) -> None:
-        """Have the folders.
+        """Create the folders.
 
         Raises:
             UsageError: they cannot be written to.
@@ -147,14 +152,15 @@ class Home:
                 (self.root / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(
-                f"cannot keep environments in {self.root}: {error.strerror}; name another folder in PLUMBLINE_HOME"
+                f"cannot keep environments in {self.root}: {error.strerror}; set PLUMBLINE_HOME to another folder"
             ) from error
 
     def source(self, packages: Path) -> Path:
-        """A folder in which nothing but our own two packages can be imported, wherever they are installed."""
+        """Make a folder in which only this project's two packages can be imported, wherever they are installed."""
         folder = self.root / f"source-{key(str(packages))}"
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("schemas", "workers"):
+            # Another process may make the same link at the same time.
             with contextlib.suppress(FileExistsError):
                 (folder / name).symlink_to(packages / name)
         return folder
@@ -162,10 +168,10 @@ class Home:
 
 @contextlib.contextmanager
 def in_use(places: Iterable[Place]) -> Iterator[None]:
-    """While entered, nobody removes or remakes these.
+    """Hold these environments, so that nobody removes or remakes them.
 
     Raises:
-        UsageError: one is not whole any more.
+        UsageError: one is not complete.
     """
     with contextlib.ExitStack() as stack:
         for place in places:

@@ -1,4 +1,4 @@
-"""What installs packages: uv where it is there, otherwise pip. Both obey what the user has told pip."""
+"""Installers of packages: uv where it is found, otherwise pip. Both obey the user's settings for pip."""
 
 import importlib.util
 import json
@@ -18,52 +18,53 @@ Command = Sequence[str]
 
 
 class Installer(Protocol):
-    """One way to resolve requirements and to install what they come to."""
+    """Way to resolve requirements and to install the result."""
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
+        """Return its name for a person."""
 
     @property
     def variables(self) -> Mapping[str, str]:
-        """The environment that its commands run in."""
+        """Return the variables that its commands run with."""
 
     def resolve(self, python: Path, asked: Path, answer: Path) -> Command:
-        """Work out what requirements come to for an interpreter, and write that to a file."""
+        """Return the command that resolves requirements for an interpreter into a file."""
 
     def resolved(self, answer: Path) -> tuple[str, ...]:
-        """The lines of that file as exact versions with hashes."""
+        """Read the lines of that file as exact versions with hashes."""
 
     def install(self, python: Path, pinned: Path) -> Command:
-        """Install exactly these, with their bytecode, beside an interpreter."""
+        """Return the command that installs exactly these, with their bytecode, beside an interpreter."""
 
 
 def make(python: Path, folder: Path) -> Command:
-    """Make an environment without any package. It needs no installer of its own: ours installs into it."""
+    """Return the command that makes an environment without packages, even pip: installers work from outside."""
     return [str(python), "-I", "-m", "venv", "--without-pip", str(folder)]
 
 
 @dataclass(frozen=True, slots=True)
 class Pip:
-    """pip as it is installed beside this program; it runs in the other interpreter."""
+    """pip as installed beside this program. It runs in the other interpreter."""
 
     variables: Mapping[str, str]
     name: str = "pip"
 
     def resolve(self, python: Path, asked: Path, answer: Path) -> Command:
-        """pip works it out as for an installation, and reports what it would install."""
+        """Return the command for a dry run of an installation, with a report."""
         return [*self._on(python), "--dry-run", "--report", str(answer), "-r", str(asked)]
 
     def resolved(self, answer: Path) -> tuple[str, ...]:
-        """A report says where everything came from, which is left out: no host or path shall be in a lock."""
+        """Read the report, without addresses: a lock must not contain a host or path."""
         found = json.loads(answer.read_text())["install"]
+        # Installers demand hashes for all requirements or for none.
         hashes = [each["download_info"].get("archive_info", {}).get("hashes", {}).get("sha256") for each in found]
         return tuple(
             sorted(line(each, digest if all(hashes) else None) for each, digest in zip(found, hashes, strict=True))
         )
 
     def install(self, python: Path, pinned: Path) -> Command:
-        """Nothing is resolved again."""
+        """Return the command; nothing is resolved again."""
         return [*self._on(python), "--no-deps", "--compile", "-r", str(pinned)]
 
     def _on(self, python: Path) -> list[str]:
@@ -72,7 +73,7 @@ class Pip:
 
 
 def line(found: Mapping[str, object], digest: str | None) -> str:
-    """One distribution of pip's report as a requirement. Only what was asked for by its address keeps it."""
+    """Format a distribution of pip's report as a requirement. It keeps its address only if requested by it."""
     said, info = found["metadata"], found["download_info"]
     assert isinstance(said, Mapping)
     assert isinstance(info, Mapping)
@@ -83,7 +84,7 @@ def line(found: Mapping[str, object], digest: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Uv:
-    """uv, told in its own words what the user has told pip."""
+    """uv, with the user's settings for pip in its own terms."""
 
     program: str
     variables: Mapping[str, str]
@@ -91,17 +92,17 @@ class Uv:
     name: str = "uv"
 
     def resolve(self, python: Path, asked: Path, answer: Path) -> Command:
-        """uv writes it down as a requirements file."""
+        """Return the command that writes a file of requirements."""
         plain = ["--no-header", "--no-annotate", "--generate-hashes", "--output-file", str(answer)]
         return [self.program, "pip", "compile", "--python", str(python), *self._sources(), *plain, str(asked)]
 
     def resolved(self, answer: Path) -> tuple[str, ...]:
-        """One line for each distribution."""
+        """Read one line for each distribution."""
         joined = answer.read_text().replace("\\\n", " ").splitlines()
         return tuple(sorted(" ".join(each.split()) for each in joined if each.strip()))
 
     def install(self, python: Path, pinned: Path) -> Command:
-        """Nothing is resolved again, and bytecode is compiled, which uv does not do unasked."""
+        """Return the command; nothing is resolved again, and bytecode is compiled, which uv omits by default."""
         exactly = ["--no-deps", "--compile-bytecode", "-r", str(pinned)]
         return [self.program, "pip", "install", "--python", str(python), *self._sources(), *exactly]
 
@@ -110,17 +111,18 @@ class Uv:
 
 
 def here(variables: Mapping[str, str] = os.environ, places: settings.Places | None = None) -> Installer:
-    """The installer of this machine.
+    """Choose the installer of this machine.
 
     Raises:
         UsageError: there is none, or pip's configuration cannot be read.
     """
     places = places or settings.Places()
+    # PYTHONPATH and its like would reach the interpreter that the installer runs.
     plain = {name: value for name, value in variables.items() if not name.startswith("PYTHON")}
     said = settings.of_pip(variables, places)
     if uv := shutil.which("uv", path=variables.get("PATH")):
         said = settings.left_to_pip(said, variables, places)
         return Uv(uv, plain | settings.for_uv(said, variables), settings.without_index(said))
     if importlib.util.find_spec("pip") is None:
-        raise UsageError(f"neither uv nor pip is here to make environments: {sys.executable} -m ensurepip installs pip")
+        raise UsageError(f"neither uv nor pip is installed to make environments; run {sys.executable} -m ensurepip")
     return Pip(plain | settings.for_pip(said))

@@ -1,4 +1,4 @@
-"""Which Python an environment is made with, and what an interpreter that is not ours says of itself."""
+"""Interpreters for environments, and the answers of foreign ones to the probe."""
 
 import functools
 import hashlib
@@ -18,16 +18,17 @@ from orchestrator import probe, supervise
 from orchestrator.errors import UsageError
 from schemas.environment import EnvironmentRecord
 
+# The first and the last version that all workers support.
 SUPPORTED = ((3, 11), (3, 13))
-"""The first and the last version that everything here works with."""
 
+# A file that is not an interpreter may never answer.
 ANSWER_S = 60.0
 VERSION = re.compile(r"3\.([0-9]{1,3})(\.[0-9]{1,3})?")
 
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A Python with which environments are made. `identity` is its build, ABI and platform in one text."""
+    """Python with which environments are made. `identity` is its build, ABI and platform in one text."""
 
     path: Path
     identity: str
@@ -35,7 +36,7 @@ class Interpreter:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What can be found beside an interpreter."""
+    """Packages found beside an interpreter."""
 
     record: EnvironmentRecord
     modules: frozenset[str]
@@ -43,18 +44,18 @@ class Contents:
 
 @functools.cache
 def ours() -> Interpreter:
-    """The one that runs this program; if it stands in an environment, the one that this was made with."""
+    """Return the interpreter that runs this program, or the one behind it if that is a virtual environment's."""
     return Interpreter(Path(getattr(sys, "_base_executable", sys.executable)), probe.identity())
 
 
 @functools.cache
 def current() -> EnvironmentRecord:
-    """The environment in which this program runs."""
+    """Describe the environment in which this program runs."""
     return record(sys.executable, platform.python_version(), probe.distributions())
 
 
 def record(interpreter: str, python: str, found: Mapping[str, Sequence[str]]) -> EnvironmentRecord:
-    """An environment of these distributions, each with its version and its hash."""
+    """Describe an environment by its distributions, each with its version and hash."""
     packages = {name: version for name, (version, _) in found.items()}
     installed = {name: digest for name, (_, digest) in found.items() if digest}
     said = json.dumps([python, packages, installed], sort_keys=True)
@@ -68,20 +69,20 @@ def record(interpreter: str, python: str, found: Mapping[str, Sequence[str]]) ->
 
 
 def contents(python: Path, names: Sequence[str]) -> Contents:
-    """Ask an interpreter what is installed beside it; of these packages, also if it is not by an installer.
+    """Ask an interpreter for its distributions, and which of these modules it finds without one.
 
     Raises:
-        UsageError: it does not answer, or is of a version that cannot run a worker.
+        UsageError: it does not answer, or its version cannot run a worker.
     """
     said = ask(python, names)
     if said is None:
-        raise UsageError(f"{python} is no interpreter of Python that answers; name another one")
+        raise UsageError(f"{python} does not answer as a Python interpreter; name another one")
     supported(str(python), said["python"])
     return Contents(record(str(python), said["python"], said["distributions"]), frozenset(said["modules"]))
 
 
 def supported(what: str, version: str) -> None:
-    """Refuse a Python that is too old or too new.
+    """Check that a Python is neither too old nor too new.
 
     Raises:
         UsageError: it is.
@@ -93,9 +94,10 @@ def supported(what: str, version: str) -> None:
 
 
 def ask(python: Path, names: Sequence[str] = ()) -> dict[str, Any] | None:
-    """What an interpreter answers to the probe; None if it is none."""
+    """Return an interpreter's answer to the probe; None if there is none."""
     with tempfile.TemporaryDirectory(prefix="plumbline-") as folder:
         answer, log = (Path(folder).joinpath(name) for name in ("answer", "log"))
+        # -I ignores PYTHONPATH, which would add packages from elsewhere.
         command = [str(python), "-I", probe.__file__, *names]
         try:
             status = supervise.complete(command, os.environ, log, output=answer, deadline_s=ANSWER_S)
@@ -106,7 +108,7 @@ def ask(python: Path, names: Sequence[str] = ()) -> dict[str, Any] | None:
 
 
 def find(asked: str, name: str) -> Interpreter:
-    """The interpreter that an environment asks for: by a path, by a version, or ours.
+    """Find the interpreter for an environment: by a path, by a version, or this program's.
 
     Raises:
         UsageError: there is none.
@@ -117,17 +119,17 @@ def find(asked: str, name: str) -> Interpreter:
         path = Path(asked).expanduser().absolute()
         said = ask(path)
         if said is None:
-            raise UsageError(f"the environment {name}: {path} is no interpreter of Python that answers")
+            raise UsageError(f"the environment {name}: {path} does not answer as a Python interpreter")
         supported(f"the environment {name}: {path}", said["python"])
         return Interpreter(path, said["identity"])
     if not VERSION.fullmatch(asked):
-        raise UsageError(f"the environment {name}: {asked!r} is no version of Python; write it as in 3.12")
-    supported(f"the environment {name}: what it asks for", asked)
+        raise UsageError(f"the environment {name}: {asked!r} is not a Python version; write it as in 3.12")
+    supported(f"the environment {name}: the requested version", asked)
     return by_version(asked, name)
 
 
 def by_version(version: str, name: str) -> Interpreter:
-    """The first of that version among ours, uv's, and those on the PATH; `3.12` is any 3.12.
+    """Find a version first in this program, then in uv's interpreters, then on the PATH; `3.12` is any 3.12.
 
     Raises:
         UsageError: there is none.
@@ -145,15 +147,16 @@ def by_version(version: str, name: str) -> Interpreter:
 
 
 def fits(found: str, version: str) -> bool:
-    """Whether a version is the one that is asked for, or one of it."""
+    """Return True if a version is the requested one, or a release of it."""
     return found == version or found.startswith(f"{version}.")
 
 
 def candidates(version: str) -> Iterator[Path]:
-    """Interpreters that may be of that version. What a shim on the PATH stands for may not be there."""
+    """Yield interpreters that may have that version. A shim on the PATH may stand for a missing one."""
     if uv := shutil.which("uv"):
         with tempfile.TemporaryDirectory(prefix="plumbline-") as folder:
             answer, log = (Path(folder).joinpath(name) for name in ("answer", "log"))
+            # A project in the current folder must not influence the choice.
             command = [uv, "python", "find", "--no-project", version]
             if supervise.complete(command, os.environ, log, output=answer, deadline_s=ANSWER_S) == 0:
                 yield Path(answer.read_text().strip())

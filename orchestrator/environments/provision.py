@@ -1,7 +1,7 @@
-"""Makes the environments that a sweep needs and that are not there: first all are resolved, then each is made.
+"""Provisioner of missing environments: it resolves the requirements of all first, then makes each.
 
-So nothing is begun that another one's requirements would stop. An environment is made where it will stay, by whoever
-holds its lock, and its marker is written last: what has no marker is nobody's, and is made anew.
+So nothing is begun if another environment's requirements cannot be met. The holder of an environment's lock makes it
+in its final folder and writes its marker last. A folder without a marker is incomplete and is rebuilt.
 """
 
 import contextlib
@@ -25,12 +25,13 @@ from orchestrator.errors import UsageError
 from orchestrator.interrupts import Interrupts
 from schemas.environment import Ready
 
+# Time between two attempts at a lock that another process holds.
 PAUSE_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Resolving:
-    """It is being worked out what an environment's requirements come to."""
+    """Start of resolving an environment's requirements."""
 
     definition: Definition
     installer: str
@@ -38,7 +39,7 @@ class Resolving:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Another process is making this environment."""
+    """Delay while another process makes this environment."""
 
     definition: Definition
     process: str
@@ -46,7 +47,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """An environment is being made of so many packages."""
+    """Start of making an environment with this number of packages."""
 
     definition: Definition
     installer: str
@@ -55,7 +56,7 @@ class Making:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """An environment is whole."""
+    """Completion of an environment."""
 
     definition: Definition
     ready: Ready
@@ -65,12 +66,12 @@ Event = Resolving | Waiting | Making | Made
 
 
 class Interrupted(Exception):
-    """A signal came; nothing half made is left."""
+    """Interruption by a signal; nothing incomplete is left."""
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where an environment is, or will be. Without `pinned` its requirements have not been resolved yet."""
+    """Location of an environment, which need not exist. Without `pinned`, its requirements are not resolved yet."""
 
     definition: Definition
     interpreter: Interpreter
@@ -79,28 +80,28 @@ class Site:
 
     @property
     def request(self) -> str:
-        """The key of what was asked."""
+        """Return the key of its requirements."""
         return request(self.definition, self.interpreter)
 
     @property
     def place(self) -> Place | None:
-        """The place that belongs to what the requirements came to, this Python and this platform."""
+        """Return the folder for its resolution, this Python and this platform; None before it is resolved."""
         if not self.pinned:
             return None
         return self.home.place(self.definition.stem, key(*self.pinned, self.interpreter.identity))
 
     def ready(self) -> Ready | None:
-        """What the environment is, if it is there."""
+        """Read the environment's marker, if it is complete."""
         return None if self.place is None else self.place.ready()
 
 
 def request(definition: Definition, interpreter: Interpreter) -> str:
-    """The key of what was asked, and for which Python."""
+    """Hash an environment's requirements and its Python."""
     return key(*sorted(definition.asked), interpreter.identity)
 
 
 def survey(definition: Definition, home: Home) -> Site:
-    """See where an environment is. Nothing is started unless it needs another Python than ours."""
+    """Locate an environment. This starts a process only if it needs another Python than this program's."""
     interpreter = interpreters.find(definition.python, definition.name)
     pinned = definition.pinned or home.resolved(definition.stem, request(definition, interpreter))
     return Site(definition, interpreter, home, pinned)
@@ -108,7 +109,7 @@ def survey(definition: Definition, home: Home) -> Site:
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What makes environments. Call it from the main thread while a watchdog is set (`family.guarded`)."""
+    """Maker of environments. It works in the main thread, while a watchdog guards all descendants."""
 
     home: Home
     installer: Installer
@@ -116,10 +117,10 @@ class Workshop:
     publish: Callable[[Event], None]
 
     def make(self, sites: Sequence[Site]) -> list[Ready]:
-        """Make those that are not there; what each is.
+        """Make the missing environments, and return the markers of all.
 
         Raises:
-            UsageError: one cannot be made, and why.
+            UsageError: one cannot be made.
             Interrupted: a signal came.
         """
         self.home.prepare()
@@ -127,10 +128,10 @@ class Workshop:
         return [self._made(site) for site in resolved]
 
     def resolve(self, site: Site) -> Site:
-        """Work out what an environment's requirements come to, unless that is known.
+        """Resolve the requirements of an environment, unless that is done.
 
         Raises:
-            UsageError, Interrupted: as in `make`.
+            UsageError, Interrupted: as in `make_environments`.
         """
         if site.pinned:
             return site
@@ -146,6 +147,7 @@ class Workshop:
         log.unlink(missing_ok=True)
         with tempfile.TemporaryDirectory(prefix="plumbline-") as folder:
             asked, answer, scratch = (Path(folder).joinpath(name) for name in ("asked.txt", "answer", "scratch"))
+            # An empty environment: packages that are installed would not appear in a resolution.
             asked.write_text("\n".join(definition.asked))
             self._run(installers.make(site.interpreter.path, scratch), definition, log)
             self._run(self.installer.resolve(scratch.joinpath("bin", "python"), asked, answer), definition, log)
@@ -160,6 +162,7 @@ class Workshop:
         if (ready := place.ready()) is not None:
             return ready
         with self._alone(place.lock, site.definition) as descriptor:
+            # The previous holder of the lock may have made it.
             if (ready := place.ready()) is not None:
                 return ready
             try:
@@ -170,7 +173,7 @@ class Workshop:
 
     @contextmanager
     def _alone(self, path: Path, definition: Definition) -> Iterator[int]:
-        """Hold a lock as soon as nobody else does. Gives its descriptor."""
+        """Hold a lock exclusively once it is free, and yield its descriptor."""
         told = False
         with contextlib.ExitStack() as stack:
             while True:
@@ -190,6 +193,7 @@ class Workshop:
         self.publish(Making(definition, self.installer.name, len(site.pinned)))
         place.clear()
         place.log.unlink(missing_ok=True)
+        # The commands inherit the lock, which lasts until they end, even if this process is killed.
         self._run(installers.make(site.interpreter.path, place.folder), definition, place.log, descriptor)
         place.pinned.write_text("\n".join(site.pinned))
         self._run(self.installer.install(place.python, place.pinned), definition, place.log, descriptor)
@@ -211,7 +215,7 @@ class Workshop:
         return ready
 
     def _run(self, command: Command, definition: Definition, log: Path, *keep: int) -> None:
-        """One step of an installer, in the middle of which nobody is left.
+        """Run one command of an installer. After a signal, none of its processes is left.
 
         Raises:
             UsageError: it failed.
@@ -232,9 +236,9 @@ class Workshop:
 
 
 def workshop(home: Home, interrupts: Interrupts, publish: Callable[[Event], None]) -> Workshop:
-    """A workshop with the installer of this machine.
+    """Make a provisioner with this machine's installer.
 
     Raises:
-        UsageError: there is none.
+        UsageError: it has none.
     """
     return Workshop(home, installers.here(), interrupts, publish)

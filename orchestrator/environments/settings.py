@@ -1,9 +1,9 @@
-"""What the user has told pip, for pip and for uv: indexes, links, certificates, constraints.
+"""The user's settings for pip, as pip and uv take them: indexes, links, certificates, constraints.
 
-uv reads nothing of this by itself. Where pip's configuration says where packages come from, a uv that does not know it
-would take others, of gigabytes. Who has told uv itself where packages come from is taken at his word.
+uv does not read these settings. Without their package sources it would install other builds, of gigabytes. Settings
+given to uv directly take precedence.
 
-The files and their order are those of pip's user guide, "Configuration files".
+The files and their order follow pip's user guide, "Configuration files".
 """
 
 import configparser
@@ -18,21 +18,22 @@ from orchestrator.errors import UsageError
 from orchestrator.specfile import document
 
 SECTIONS = ("global", "install")
+# In pip these variables do not set options of `pip install`.
 UNSAID = ("version", "help", "config-file")
+# Settings of uv that name package sources.
 SOURCES = ("index", "index-url", "extra-index-url", "find-links", "no-index")
-"""Settings of uv that say where packages come from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where pip and uv look for their files."""
+    """Folders in which pip and uv look for their files."""
 
     home: Path = field(default_factory=Path.home)
     prefix: Path = Path(sys.prefix)
     root: Path = Path("/")
 
     def of_pip(self, variables: Mapping[str, str]) -> list[Path]:
-        """pip's files: a later one overrides an earlier one."""
+        """Return pip's files: a later one overrides an earlier one."""
         named = variables.get("PIP_CONFIG_FILE", "")
         if named == os.devnull:
             return []
@@ -47,18 +48,18 @@ class Places:
         ]
 
     def of_uv(self, variables: Mapping[str, str]) -> list[Path]:
-        """uv's files."""
+        """Return uv's files."""
         if "UV_CONFIG_FILE" in variables:
             return [Path(variables["UV_CONFIG_FILE"])]
         return [folder.joinpath("uv", "uv.toml") for folder in (self.root.joinpath("etc"), self.own(variables))]
 
     def own(self, variables: Mapping[str, str]) -> Path:
-        """The folder of the user's own configuration."""
+        """Return the folder of the user's configuration."""
         return Path(variables.get("XDG_CONFIG_HOME") or self.home.joinpath(".config"))
 
 
 def of_pip(variables: Mapping[str, str], places: Places) -> dict[str, str]:
-    """What holds for `pip install`, by the options' names: the command's own over the general, variables over files.
+    """Read the settings of `pip install` by option: the command's override the general ones, variables override files.
 
     Raises:
         UsageError: a file cannot be read.
@@ -73,7 +74,7 @@ def of_pip(variables: Mapping[str, str], places: Places) -> dict[str, str]:
 
 
 def read(path: Path) -> dict[str, dict[str, str]]:
-    """The sections of one file that hold for an installation; what is said to be nothing is not said."""
+    """Read the sections of one file that hold for an installation, without empty values."""
     parser = configparser.RawConfigParser()
     try:
         parser.read_string(path.read_text(), str(path))
@@ -84,22 +85,22 @@ def read(path: Path) -> dict[str, dict[str, str]]:
 
 
 def normal(name: str) -> str:
-    """An option's name as pip compares it."""
+    """Normalize an option's name as pip does."""
     return name.lower().replace("_", "-").removeprefix("--")
 
 
 def for_pip(settings: Mapping[str, str]) -> dict[str, str]:
-    """All of it as variables: a file beside the interpreter that runs us is none of another environment's."""
+    """Convert all settings to variables: pip in another environment does not read the file beside this interpreter."""
     return {f"PIP_{name.upper().replace('-', '_')}": " ".join(value.split()) for name, value in settings.items()}
 
 
 def spaced(value: str) -> str:
-    """Several values, as most variables of uv take them."""
+    """Join several values for most variables of uv."""
     return " ".join(value.split())
 
 
 def listed(value: str) -> str:
-    """Several values, as UV_FIND_LINKS takes them."""
+    """Join several values for UV_FIND_LINKS."""
     return ",".join(value.split())
 
 
@@ -119,14 +120,14 @@ TRANSLATED: Sequence[tuple[str, str, Callable[[str], str]]] = (
 
 
 def left_to_pip(settings: Mapping[str, str], variables: Mapping[str, str], places: Places) -> dict[str, str]:
-    """Those of pip's settings that hold for uv too: where uv itself was told of sources, none that names others."""
+    """Return pip's settings for uv, without package sources if the user has given uv any."""
     told = any(f"UV_{name.upper().replace('-', '_')}" in variables for name in (*SOURCES, "default-index"))
     told = told or any(name in said for said in files_of_uv(variables, places) for name in SOURCES)
     return {name: value for name, value in settings.items() if not (told and name in SOURCES)}
 
 
 def for_uv(settings: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
-    """The same in uv's words, less the variables that the user has set himself."""
+    """Convert settings to uv's variables, except variables that the user has set."""
     return {
         theirs: word(settings[ours])
         for ours, theirs, word in TRANSLATED
@@ -135,7 +136,7 @@ def for_uv(settings: Mapping[str, str], variables: Mapping[str, str]) -> dict[st
 
 
 def files_of_uv(variables: Mapping[str, str], places: Places) -> Iterator[Mapping[str, object]]:
-    """The tables of uv's files in which sources can stand."""
+    """Yield the tables of uv's files that may contain package sources."""
     for path in filter(Path.is_file, places.of_uv(variables)):
         said = document(path)
         yield said
@@ -144,5 +145,5 @@ def files_of_uv(variables: Mapping[str, str], places: Places) -> Iterator[Mappin
 
 
 def without_index(settings: Mapping[str, str]) -> bool:
-    """Whether pip was told to ask no index, for which uv has an option and no variable."""
+    """Return True if pip must not ask an index; for this uv has an option, but no variable."""
     return bool(re.fullmatch("1|yes|true|on", settings.get("no-index", "").lower()))

@@ -1,4 +1,4 @@
-"""Ways to run one job in one fresh process. Each makes the same promise: one Ending, and nothing left running."""
+"""Launchers, which run one job in one fresh process. Each returns one Ending and leaves nothing running."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from schemas.job import JobSpec
 
 
 class Launcher(Protocol):
-    """Runs a job where it should run, and returns when it has ended, however it ended."""
+    """A launcher: it runs a job in the right place and returns when the job has ended in any way."""
 
     def __call__(self, spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> Ending:
-        """Run one job, with its standard error in `log`, and hand on each event as it comes."""
+        """Run one job, with its standard error in `log`, and pass on each event as it arrives."""

@@ -1,4 +1,4 @@
-"""Runs a job on this machine, in a fresh interpreter of the cell's environment."""
+"""The launcher for this machine, which runs each job in a fresh interpreter of the cell's environment."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -15,17 +15,17 @@ from orchestrator.wishes import Wishes
 from schemas.event import Event
 from schemas.job import JobSpec
 
+# The folder of `workers` and `schemas`, which the fresh interpreter has to find.
 SOURCE = Path(__file__).resolve().parents[2]
-"""The folder that holds `workers` and `schemas`, which the fresh interpreter has to find."""
 
+# The worker is started as a file: `-m` would put two more frames under every call, and TensorFlow's eager mode walks
+# the stack of frames for each operation.
 WORKER = SOURCE.joinpath("workers", "__main__.py")
-"""Started as a file: `-m` would put two more frames under every call, and TensorFlow's eager mode walks the stack of
-frames for each operation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """One worker after another, each in a process group of its own. `caches` is the folder of the warm ones."""
+    """A launcher of one worker after another, each in its own process group. Warm caches are kept in `caches`."""
 
     interrupts: Interrupts | None = None
     caches: Path | None = None
@@ -39,6 +39,7 @@ class Local:
         with self._folder(spec) as folder:
             placed = in_folder(spec, folder)
             return supervise.run(
+                # -P: without it the script's folder would come first in sys.path.
                 [str(environment.python), "-P", str(WORKER)],
                 placed.model_dump_json().encode(),
                 variables(os.environ, placed, self.environments.source(SOURCE)) | {"TMPDIR": str(folder)},
@@ -51,7 +52,7 @@ class Local:
 
     @contextmanager
     def _folder(self, spec: JobSpec) -> Iterator[Path]:
-        """Where a job's files go, temporary ones included: Inductor keeps a part of its cache among these."""
+        """Provide the folder of a job's files, including temporary ones, where Inductor keeps a part of its cache."""
         if spec.cell.cache == "warm":
             assert self.caches is not None
             folder = self.caches / spec.cell.id
@@ -63,15 +64,15 @@ class Local:
 
 
 def in_folder(spec: JobSpec, folder: Path) -> JobSpec:
-    """The spec as its worker gets it: with the folder's path where its variables say {cache}."""
+    """Return the spec for the worker, with the folder's path in place of {cache} in its variables."""
     placed = {name: text.replace("{cache}", str(folder)) for name, text in spec.variables.items()}
     return spec.model_copy(update={"variables": placed})
 
 
 def variables(inherited: Mapping[str, str], spec: JobSpec, source: Path = SOURCE) -> dict[str, str]:
-    """The worker's environment variables: the user's own, less those that change Python itself, plus the job's.
+    """Return the worker's environment variables: the user's, without those that change Python, plus the job's.
 
-    Where things lie in memory depends on the size of the environment and on the hash seed, and a time on that: both
+    The memory layout depends on the size of the environment and on the hash seed, and times depend on the layout. Both
     differ from job to job, so that no cell is always lucky (Mytkowicz et al., ASPLOS 2009).
     """
     kept = {name: value for name, value in inherited.items() if not name.startswith("PYTHON")}

@@ -1,4 +1,4 @@
-"""Of one real cell, measured six times over as if it were six, no two come out as different."""
+"""Check that no two of six clones of one real cell are reported as different."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ CELLS: Final = tuple(real(20, replica) for replica in range(6))
 
 
 def promise() -> Promise:
-    """Twelve blocks, the first look at which fifteen pairs can be significant."""
+    """Return the check: twelve blocks, the first look at which fifteen pairs can be significant."""
     return Promise(
         name="six clones",
-        says="of one cell measured six times over, no pair comes out as different",
+        says="no two of six clones of one cell are reported as different",
         cells=CELLS,
         blocks=12,
         judge=needing(CELLS, judge),
@@ -27,7 +27,7 @@ def promise() -> Promise:
 
 
 def judge(records: Sequence[JobRecord]) -> list[Figure]:
-    """How many of the pairs were claimed to differ."""
+    """Judge the number of pairs that were claimed to differ."""
     found = compared(CELLS, records)
     claims = [each for each in found if each.verdict in CLAIMS]
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in Counter(each.verdict for each in found).items())

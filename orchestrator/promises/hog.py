@@ -1,6 +1,6 @@
-"""A busy process on the worker's core is noticed: its samples are filtered out, and its cell is not called FASTER.
+"""Check that a busy process on the worker's core is noticed and filtered out, and its cell not called FASTER.
 
-Samples are shorter than a turn of the scheduler, so that some of them are left undisturbed.
+Samples are shorter than a time slice of the scheduler, so that some of them stay undisturbed.
 """
 
 import math
@@ -22,18 +22,18 @@ HOGGED: Final = real(32, replica=1)
 SLOWER: Final = real(96)
 CELLS: Final = (QUIET, HOGGED, SLOWER)
 
+# The hog may move the filtered typical time, relative to the process's floor, by this share.
 MOVED: Final = 0.03
-"""By so large a share may the hog move the filtered typical time, relative to the process's floor."""
 
+# A larger share of disturbed samples flags a process.
 NOTICED: Final = 0.2
-"""A larger share of disturbed samples flags a process."""
 
 
 def promise() -> Promise:
-    """A cell beside a hog, the same without, and a slower one that it might be called faster than."""
+    """Return the check: a cell beside a hog, the same cell alone, and a slower cell to compare with both."""
     return Promise(
-        name="a hog on its core",
-        says="noticed, filtered out, and its cell not called FASTER",
+        name="a CPU hog",
+        says="is noticed and filtered out, and its cell is not called FASTER",
         cells=CELLS,
         blocks=8,
         hogged=frozenset({HOGGED.id}),
@@ -43,13 +43,13 @@ def promise() -> Promise:
 
 
 def judge(records: Sequence[JobRecord]) -> list[Figure]:
-    """What was noticed, what the filter leaves, and which claim was withheld."""
+    """Judge the disturbed samples, the grade, the filtered times and the withheld claim."""
     quiet, hogged = ([each for each in of_cell(cell, records) if each.report is not None] for cell in (QUIET, HOGGED))
     return [noticed(quiet, hogged), grade(records), *filtered(quiet, hogged), withheld(records)]
 
 
 def noticed(quiet: Sequence[JobRecord], hogged: Sequence[JobRecord]) -> Figure:
-    """The share of samples that the kernel's counters show to be disturbed."""
+    """Judge the share of samples that the kernel's counters show to be disturbed."""
     without, beside = disturbed(quiet), disturbed(hogged)
     return Figure(
         what="disturbed samples",
@@ -61,23 +61,23 @@ def noticed(quiet: Sequence[JobRecord], hogged: Sequence[JobRecord]) -> Figure:
 
 
 def disturbed(records: Sequence[JobRecord]) -> float:
-    """The share of samples that lost more than half a per cent of their time."""
+    """Return the share of samples that lost more than half a per cent of their time."""
     reports = [(record.report, cores(record)) for record in records]
     lost = [share > LIMIT for report, own in reports if report is not None for share in lost_shares(report, own)]
     return sum(lost) / max(1, len(lost))
 
 
 def grade(records: Sequence[JobRecord]) -> Figure:
-    """The grade of the cell beside the hog."""
+    """Judge the grade of the cell beside the hog."""
     (found,) = results([HOGGED], records)
     got = f"{found.grade} ({', '.join(sorted(found.flags)) or 'no flags'})"
     return Figure(what="grade", promised="C", got=got, kept=found.grade == "C")
 
 
 def filtered(quiet: Sequence[JobRecord], hogged: Sequence[JobRecord]) -> list[Figure]:
-    """How far the hog moves two times over the floor: the typical one, and the mean of the samples that are left.
+    """Judge how far the hog moves two times over the floor: the typical one, and the mean of the remaining samples.
 
-    The typical one is what a sweep reports. A median forgives what a filter lets pass; a mean does not.
+    A sweep reports the typical time. A median forgives what a filter lets pass; a mean does not.
     """
     whole = statistics.median(mean(record, filtered=False) for record in hogged)
     return [
@@ -93,7 +93,7 @@ def little(
     hogged: Sequence[JobRecord],
     instead: str = "",
 ) -> Figure:
-    """A figure that may differ little beside a hog and without, by the medians over processes."""
+    """Judge a figure that a hog may change only a little, by its medians over processes."""
     without, beside = (statistics.median(map(over_floor, records)) for records in (quiet, hogged))
     moved = beside / without - 1
     return Figure(
@@ -106,13 +106,13 @@ def little(
 
 
 def typical_over_floor(record: JobRecord) -> float:
-    """The median undisturbed sample over the fastest."""
+    """Return the median undisturbed sample over the fastest."""
     assert record.report is not None
     return math.exp(typical(record) - floor(record.report))
 
 
 def mean(record: JobRecord, *, filtered: bool) -> float:
-    """The mean of a process's samples, or of the undisturbed ones, over the fastest."""
+    """Return the mean of a process's samples, or of the undisturbed ones, over the fastest."""
     assert record.report is not None
     samples = record.report.samples_ns
     kept = undisturbed(record.report, cores(record)) if filtered else range(len(samples))
@@ -120,13 +120,14 @@ def mean(record: JobRecord, *, filtered: bool) -> float:
 
 
 def cores(record: JobRecord) -> int:
-    """How many cores a job had."""
+    """Return the number of cores that a job had."""
     return len(record.spec.cpus) or record.host.cores
 
 
 def withheld(records: Sequence[JobRecord]) -> Figure:
-    """The hogged cell is indeed faster than the slower one, and may not be called so: for its grade alone."""
+    """Judge that the hogged cell, which is faster than the slower one, is not called so for its grade alone."""
     pair = (SLOWER, HOGGED)
+    # Compared once with nothing barred: only a claim that the grade alone prevents counts as withheld.
     (free,), (graded,) = compared(pair, records, barred=()), compared(pair, records)
     return Figure(
         what=f"verdict at ratio {ratio(free.ratio.estimate)}",

@@ -1,8 +1,8 @@
-"""Calls of known length come out at that length, from ten microseconds to a tenth of a second.
+"""Check that calls of known length are measured at that length, from ten microseconds to a tenth of a second.
 
-A call takes its known time and, on top, a few tenths of a microsecond: for starting and ending the spin (a few
-readings of the clock), for freeing what the call before returned, and for the timing loop. The steps from each latency
-to the next are free of that; the long latencies are judged as a whole, too.
+A call takes its known time plus an overhead of a few tenths of a microsecond. The overhead starts and ends the spin (a
+few readings of the clock), frees the previous call's result, and runs the timing loop. Steps from each latency to the
+next are free of it; the long latencies are also judged as a whole.
 """
 
 import math
@@ -18,17 +18,17 @@ from schemas.job import Timing
 from schemas.record import JobRecord
 
 LATENCIES_NS: Final = (10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
+# From this latency on, the overhead of a call is too small to matter.
 WHOLE_FROM_NS: Final = 1_000_000
-"""From here on what a call takes on top is too little to matter."""
 
 CELLS: Final = tuple(map(spin, LATENCIES_NS))
 
 
 def promise() -> Promise:
-    """Five latencies, three processes each."""
+    """Return the check: five latencies, three processes each."""
     return Promise(
         name="known latencies",
-        says="times of known length, 10 µs to 100 ms, come out within 0.5 %",
+        says="calls of known length, 10 µs to 100 ms, measured within 0.5 %",
         cells=CELLS,
         blocks=3,
         judge=needing(CELLS, judge),
@@ -37,7 +37,7 @@ def promise() -> Promise:
 
 
 def judge(records: Sequence[JobRecord]) -> list[Figure]:
-    """What is on top, the steps, and the long latencies. Each by the median of its processes' floors."""
+    """Judge the overhead, the steps, and the long latencies, each by the median of its processes' floors."""
     reports = [measured(cell, records) for cell in CELLS]
     floors = {
         truth: statistics.median(1e9 * math.exp(floor(report)) for report in found)
@@ -52,28 +52,28 @@ def judge(records: Sequence[JobRecord]) -> list[Figure]:
 
 
 def on_top(cost_ns: float, loop_ns: float) -> Figure:
-    """What the shortest call takes beyond its known time, which cannot be less than nothing."""
+    """Judge the time that the shortest call takes beyond its known length, which cannot be negative."""
     return Figure(
         what=f"{duration(LATENCIES_NS[0])} call",
-        promised="no less than that",
+        promised="at least that long",
         kept=cost_ns >= 0,
-        got=f"{duration(cost_ns)} on top (loop: {duration(loop_ns)})",
+        got=f"{duration(cost_ns)} overhead (loop: {duration(loop_ns)})",
         numbers={"on_top_ns": cost_ns, "loop_ns": loop_ns},
     )
 
 
 def step(before: int, after: int, floors: Mapping[int, float]) -> Figure:
-    """From one latency to the next."""
+    """Judge the step from one latency to the next."""
     return within(f"{duration(before)} to {duration(after)}", after - before, floors[after] - floors[before])
 
 
 def whole(truth: int, got_ns: float) -> Figure:
-    """One latency, less the loop."""
+    """Judge one latency, less the timing loop."""
     return within(f"{duration(truth)} call", truth, got_ns)
 
 
 def within(what: str, truth_ns: float, got_ns: float) -> Figure:
-    """A time that has to be what it is known to be."""
+    """Judge a time by its known value."""
     error = got_ns / truth_ns - 1
     return Figure(
         what=what,

@@ -1,4 +1,4 @@
-"""Benchmarks that cheat and workers that fail end as what they are, and none of them as a time."""
+"""Check that cheating benchmarks and failing workers end as what they are, and none of them as a time."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -7,18 +7,18 @@ from orchestrator.promises import MS, Figure, Promise, ending, of_cell, syntheti
 from schemas.job import Cell, Timing
 from schemas.record import JobRecord, Outcome
 
+# Enough arithmetic that a call which skips it is faster than the machine can be.
 LARGE: Final[Mapping[str, object]] = {
     "workload": "mlp",
     "batch": 64,
     "parameters": {"input": 32, "width": 512, "depth": 3, "output": 10},
 }
-"""So much arithmetic that a call which does not do it is faster than the machine can be."""
 
+# So little arithmetic that a call which skips it is no faster than a machine can be.
 SMALL: Final[Mapping[str, object]] = {
     "workload": "mlp",
     "parameters": {"input": 32, "width": 64, "depth": 3, "output": 10},
 }
-"""So little that a call which does not do it is no faster than a machine can be."""
 
 TINY: Final[Mapping[str, object]] = {"workload": "synthetic", "parameters": {"spin_ns": 0, "hold_mib": 0}}
 
@@ -31,6 +31,7 @@ CHEATS: Final[Mapping[str, Outcome]] = {
     "deferred": "implausible",
     "recompiling": "recompiled",
 }
+# `deferred` is here too: with nothing to compute, only the timing loop is left of a call.
 FAULTS: Final[Mapping[str, Outcome]] = {
     "crash": "killed",
     "raise": "raised",
@@ -38,7 +39,6 @@ FAULTS: Final[Mapping[str, Outcome]] = {
     "chatter": "measured",
     "deferred": "overhead-dominated",
 }
-"""`deferred` is here too: with nothing to compute, what is left of a call is the timing loop."""
 
 DUE: Final[Sequence[tuple[Cell, Outcome]]] = [
     *((synthetic(mode, **LARGE), outcome) for mode, outcome in CHEATS.items()),
@@ -49,10 +49,10 @@ DEADLINE_S: Final = 6.0
 
 
 def promise() -> Promise:
-    """One job each."""
+    """Return the check: one job for each cell."""
     return Promise(
         name="broken on purpose",
-        says="no cheat and no failure passes for a measurement",
+        says="no cheat and no failure passes as a measurement",
         cells=tuple(cell for cell, _ in DUE),
         blocks=1,
         deadline_s=DEADLINE_S,
@@ -62,12 +62,12 @@ def promise() -> Promise:
 
 
 def judge(records: Sequence[JobRecord]) -> list[Figure]:
-    """Each cell's outcome."""
+    """Judge each cell's outcome."""
     return [figure(cell, outcome, records) for cell, outcome in DUE]
 
 
 def figure(cell: Cell, due: Outcome, records: Sequence[JobRecord]) -> Figure:
-    """One cell's outcome, with its reason if it is another than was promised."""
+    """Judge one cell's outcome, with its reason if it is not the expected one."""
     kept = [record.outcome for record in of_cell(cell, records)] == [due]
     return Figure(
         what=f"{cell.mode}, {cell.workload}, batch {cell.batch}",

@@ -1,4 +1,4 @@
-"""A cell that takes three per cent longer than another is called SLOWER, by an interval that covers the truth."""
+"""Check that a cell that takes 3 % longer than another is called SLOWER, by an interval that covers the truth."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -17,7 +17,7 @@ TARGET: Final = 0.02
 
 
 def promise() -> Promise:
-    """Two cells, up to sixteen blocks; fewer if a sweep would stop."""
+    """Return the check: two cells, up to sixteen blocks, fewer if a sweep would stop."""
     return Promise(
         name="a twin 3 % slower",
         says="SLOWER within 16 blocks, by an interval that covers 1.03",
@@ -31,7 +31,7 @@ def promise() -> Promise:
 
 
 def judge(records: Sequence[JobRecord]) -> list[Figure]:
-    """The verdict on the slower one, and its ratio."""
+    """Judge the verdict on the slower cell, and its ratio."""
     (found,) = compared(CELLS, records)
     grades = ", ".join(each.grade for each in results(CELLS, records))
     times = found.ratio

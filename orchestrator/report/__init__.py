@@ -1,1 +1,1 @@
-"""What a person or a program is shown of a run."""
+"""Reports of a run, for people and for programs."""

@@ -1,4 +1,4 @@
-"""How to do a run again: the command that was typed, and all that it asked for as a sweep file."""
+"""Reproduction of a run: the command that was typed, and its settings as a sweep file."""
 
 import json
 import re
@@ -9,21 +9,22 @@ from typing import Any, Final
 from schemas.record import Manifest
 
 PROGRAM: Final = "python -m orchestrator"
+# A key that TOML accepts without quotes.
 BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
-"""A key that TOML wants no quotes around."""
 
 
 def command(manifest: Manifest) -> str:
-    """What to type to do it again, in the same random order."""
+    """Return the command that repeats a run in the same random order."""
     said = shlex.join(manifest.command)
+    # Without a seed in its settings, a sweep draws a new one and with it another order.
     again = manifest.command[:1] == ("sweep",) and manifest.sweep.seed is None
     return f"{PROGRAM} {said}" + (f" --seed {manifest.seed}" if again else "")
 
 
 def sweep_file(manifest: Manifest) -> str:
-    """A sweep file of what was asked, where it is not the default, with the seed that was drawn.
+    """Return a sweep file of all settings that are not the default, with the seed that was drawn.
 
-    Whose suite it was is left out: what a suite said is among the axes, and read again it would add to them.
+    The suite is left out: its axes are already among the settings, and reading it again would add to them.
     """
     seeded = manifest.sweep.model_copy(update={"seed": manifest.seed})
     said = seeded.model_dump(mode="json", exclude={"suite"}, exclude_defaults=True, exclude_none=True)
@@ -31,7 +32,8 @@ def sweep_file(manifest: Manifest) -> str:
 
 
 def table(said: Mapping[str, Any], above: str = "") -> Iterator[str]:
-    """The lines of one TOML table: its own values, then the tables in it."""
+    """Yield the lines of one TOML table: its plain values, then the tables in it."""
+    # TOML assigns a line to the table header above it, so plain values come first.
     for name, value in said.items():
         if not tables(value):
             yield f"{key(name)} = {literal(value)}"
@@ -42,16 +44,16 @@ def table(said: Mapping[str, Any], above: str = "") -> Iterator[str]:
 
 
 def tables(value: object) -> list[Mapping[str, Any]]:
-    """The tables that a value is written as; none if it stands on a line."""
+    """Return the tables that a value is written as; none if the value fits on a line."""
     found = [value] if isinstance(value, Mapping) else value if isinstance(value, list) else []
     return [each for each in found if isinstance(each, Mapping)]
 
 
 def key(name: str) -> str:
-    """A key as TOML has it."""
+    """Return a key, quoted where TOML requires it."""
     return name if BARE.fullmatch(name) else literal(name)
 
 
 def literal(value: object) -> str:
-    """A value that stands on a line: JSON, which TOML reads as well, but for one character."""
+    """Return a value as JSON, which is also TOML, except for the character DEL."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

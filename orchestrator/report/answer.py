@@ -1,4 +1,4 @@
-"""The answer to a group in a sentence or two, for those who read no further."""
+"""The answer for a group in one sentence, for readers who stop there."""
 
 from collections.abc import Iterator
 
@@ -8,18 +8,18 @@ from orchestrator.report.words import fastest, listed
 
 
 def answer(group: Group) -> Iterator[str]:
-    """Who is the fastest, or why nobody can be named."""
+    """Yield the fastest mode, or the reason why none can be named."""
     standings = group.standings
     if not standings:
-        yield "Nothing was measured here."
+        yield "No mode was measured."
     elif len(standings) == 1:
         (alone,) = standings
         time = duration(group.result(alone.cell).floor_ns.estimate)
-        yield f"Only {alone.cell} was measured, at {time} a call."
+        yield f"Only {alone.cell} was measured, at {time} per call."
     else:
-        yield from list(fastest(group)) or [f"This run cannot say which is the fastest of {names(group)}."]
+        yield from list(fastest(group)) or [f"The fastest is {names(group)}; this run cannot tell which."]
 
 
 def names(group: Group) -> str:
-    """The modes that may be the fastest."""
+    """Return the modes that may be the fastest, as a list in words."""
     return listed([standing.cell for standing in group.standings if standing.best == 1])

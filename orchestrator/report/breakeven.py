@@ -1,4 +1,4 @@
-"""When compiling has paid, and which mode is best for so many calls: in sentences, as tables, in the document."""
+"""Break-evens, and the best modes by number of calls: in sentences, as tables, and as data."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -18,37 +18,40 @@ OPEN = str(Payoff.OPEN)
 
 
 def sentences(group: Group) -> Iterator[str]:
-    """For each compiled mode, whether and when it has paid against the first mode that it is set against."""
+    """Yield for each compiled mode whether and when it breaks even with the first mode it is compared with."""
+    # Further break-evens of a mode would repeat its first result; the table has them.
     told = set[str]()
     for found in break_evens(group):
         if found.mode not in told:
             told.add(found.mode)
             first = duration(group.result(found.mode).first_ns.estimate)
-            yield f"{found.mode} needs {first} to its first result, and {payoff(found)}."
+            yield f"{found.mode} takes {first} to produce its first result and {payoff(found)}."
 
 
 def payoff(found: BreakEven) -> str:
-    """One break-even as the end of a sentence."""
+    """Return one break-even as the end of a sentence."""
     calls = rounded(found.calls)
     match found.payoff:
         case Payoff.NEVER:
-            return f"never pays against {found.other}: its calls are slower"
+            return f"never breaks even with {found.other}: its calls are slower"
         case Payoff.OPEN:
+            # Even without a claim, the lower end of a sound interval is known.
             known = found.bounded and 1 < calls.low < math.inf
-            least = f"; if it does, then not before {number(calls.low)} calls" if known else ""
-            return f"is not known to pay: its calls are not shown to be faster than those of {found.other}{least}"
+            least = f"; if it does, it takes at least {number(calls.low)} calls" if known else ""
+            return f"is not known to break even with {found.other}: its calls are not shown to be faster{least}"
         case _ if calls.high == 1:
             return f"is ahead of {found.other} from the first call on"
         case _ if calls.estimate == 1:
-            return f"is ahead of {found.other} after {number(calls.high)} calls at most"
+            return f"is ahead of {found.other} after at most {number(calls.high)} calls"
         case _:
             ends = f"{number(calls.low)} to {number(calls.high)}"
-            return f"has paid against {found.other} after about {number(calls.estimate)} calls ({ends})"
+            return f"breaks even with {found.other} after about {number(calls.estimate)} calls ({ends})"
 
 
 def tables(group: Group) -> Iterator[Table]:
-    """The break-evens, and the best modes by numbers of calls; each only where it says something."""
+    """Yield the table of break-evens and that of the best modes, each only if it says something."""
     found = break_evens(group)
+    # A table that claims nothing and bounds nothing would only take space.
     if any(shown(each, calls) != OPEN for each in found for calls in (each.calls, each.with_import)):
         yield of_break_evens(found)
     ties = tuple(best(group)) if found else ()
@@ -57,8 +60,8 @@ def tables(group: Group) -> Iterator[Table]:
 
 
 def of_break_evens(found: Sequence[BreakEven]) -> Table:
-    """A row for each compiled mode and each mode that it is set against. Fits 80 columns."""
-    drawn = plain("After how many calls it has paid (95 % interval)")
+    """Return a table with a row for each compiled mode and each of its rivals. Fits 80 columns."""
+    drawn = plain("Calls to break even (95 % interval)")
     drawn.add_column("mode", no_wrap=True)
     drawn.add_column("against", no_wrap=True)
     drawn.add_column("from the\nfinished model", justify="right")
@@ -70,8 +73,8 @@ def of_break_evens(found: Sequence[BreakEven]) -> Table:
 
 
 def of_best(found: Sequence[Best], modes: int) -> Table:
-    """A row for each run of numbers of calls for which the same modes are best, of so many."""
-    drawn = plain("Least time in all, by calls (at powers of ten)")
+    """Return a table with a row for each range of calls that has the same best modes, out of `modes` in all."""
+    drawn = plain("Least total time by number of calls (powers of ten)")
     drawn.add_column("calls", justify="right", no_wrap=True)
     drawn.add_column("from the finished model")
     drawn.add_column("with import")
@@ -83,7 +86,7 @@ def of_best(found: Sequence[Best], modes: int) -> Table:
 
 
 def shown(found: BreakEven, calls: Interval) -> str:
-    """A break-even with its interval on a second line; what is not claimed has no estimate."""
+    """Return a break-even with its interval on a second line, and without an estimate if it is not claimed."""
     near = rounded(calls)
     ends = f"\n({number(near.low)}–{number(near.high)})"
     if found.payoff is Payoff.NEVER:
@@ -94,7 +97,7 @@ def shown(found: BreakEven, calls: Interval) -> str:
 
 
 def document(group: Group) -> dict[str, Any]:
-    """Both as data, exact. Numbers of calls may be `never`; null is what the data do not support."""
+    """Return break-evens and best modes as exact data: `never` is infinity, null is what the data do not support."""
     return {
         "break_even": [
             {
@@ -114,10 +117,10 @@ def document(group: Group) -> dict[str, Any]:
 
 
 def of_calls(calls: Interval) -> dict[str, int | str | None]:
-    """A break-even with its ends."""
+    """Return the estimate of a break-even with its ends."""
     return {name: exact(getattr(calls, name)) for name in ("estimate", "low", "high")}
 
 
 def exact(calls: float) -> int | str | None:
-    """A number of calls in JSON, which has no infinity and no NaN."""
+    """Return a number of calls for JSON, which has no infinity and no NaN."""
     return None if math.isnan(calls) else "never" if math.isinf(calls) else int(calls)

@@ -1,4 +1,4 @@
-"""What exists (`list`) and what a sweep would run (`plan`), as tables and as documents."""
+"""The catalogue (`list`) and the plan of a sweep (`plan`), as tables and as documents."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -24,12 +24,13 @@ from schemas.job import Task
 from schemas.record import Outcome
 from schemas.workloads import SUITES, Workload
 
+# The framework that tests this program: its modes are listed in one row.
 INSTRUMENT = "synthetic"
 PLAIN: Any = {"box": box.SIMPLE_HEAD, "padding": 0, "show_edge": False}
 
 
 def list_document(known: Seen | None = None) -> dict[str, Any]:
-    """Frameworks with the environments that their cells run in by default, workloads, tasks, and what was verified."""
+    """Return frameworks with the state of their default environments, workloads, suites, tasks, and verified modes."""
     here = Environments()
     return {
         "frameworks": [
@@ -45,37 +46,37 @@ def list_document(known: Seen | None = None) -> dict[str, Any]:
 
 
 def lacking(here: Environments, framework: Framework) -> str:
-    """Why a framework cannot run in its default environment; empty if it can, or if that is still to be made."""
+    """Return why a framework cannot run in its default environment; empty if it can or if that is not yet created."""
     return here.find(framework.environment).lacks(framework)
 
 
 def show_list(console: Console, known: Seen | None = None) -> None:
-    """The same as tables. The instrument's many modes are for tests, and take one row."""
+    """Print the same as tables. The many modes of the test framework take one row."""
     name = Column("mode", no_wrap=True)
-    modes = Table(name, "what it is", "environment", title="Frameworks and their modes", title_justify="left", **PLAIN)
+    modes = Table(name, "description", "environment", title="Frameworks and their modes", title_justify="left", **PLAIN)
     here = Environments()
     for framework in frameworks().values():
         state = making.state(here.find(framework.environment))
         where = escape(lacking(here, framework)) or f"{framework.environment}: {state}"
         if framework.name == INSTRUMENT:
             names = ", ".join(mode.name for mode in framework.modes)
-            modes.add_row(framework.name, f"an instrument for tests and the self-test: {names}", where)
+            modes.add_row(framework.name, f"for tests and the self-test: {names}", where)
             continue
         for mode in framework.modes:
             note = " (deprecated upstream)" if mode.deprecated else ""
             modes.add_row(f"{framework.name}:{mode.name}", mode.summary + note, where)
     console.print(modes)
     console.print()
-    workloads = Table("workload", "what it is", "parameters", title="Workloads", title_justify="left", **PLAIN)
+    workloads = Table("workload", "description", "parameters", title="Workloads", title_justify="left", **PLAIN)
     for workload in every_workload().values():
         lines = [f"{each.name}={each.default}  {each.summary}" for each in workload.parameters]
         lines += [f":{name}  {sizes_of(preset)}" for name, preset in workload.presets.items()]
         origin = f" (installed: {workload.module})" if workload.module else ""
         workloads.add_row(workload.name, workload.summary + origin, "\n".join(lines))
     console.print(workloads)
-    console.print("Your own is a folder, named by its path; `new-workload NAME` writes one.", highlight=False)
+    console.print("Name your own workload by its folder; `new-workload NAME` creates one.", highlight=False)
     console.print()
-    suites = Table("suite", "what it is", "workloads", title="Suites (--suite)", title_justify="left", **PLAIN)
+    suites = Table("suite", "description", "workloads", title="Suites (--suite)", title_justify="left", **PLAIN)
     for suite in SUITES:
         suites.add_row(suite.name, suite.summary, ", ".join(suite.workloads))
     console.print(suites)
@@ -87,9 +88,11 @@ def show_list(console: Console, known: Seen | None = None) -> None:
 
 
 def verified(known: Seen) -> Table:
-    """What each mode was last seen to compute right, and what came of the rest."""
-    title = "What came of modes in the newest runs here (forward and backward, where no task is named)"
-    table = Table(Column("mode", no_wrap=True), "right on", "not on", title=title, title_justify="left", **PLAIN)
+    """Return a table of the workloads that each mode last computed correctly, and of its other outcomes."""
+    title = "Outcomes in the newest runs (forward and backward where no task is named)"
+    table = Table(
+        Column("mode", no_wrap=True), "correct on", "not correct on", title=title, title_justify="left", **PLAIN
+    )
     for mode, workloads in sorted(known.items()):
         right = {name: [task for task, got in tasks.items() if got == "measured"] for name, tasks in workloads.items()}
         names = [named(workload, right[workload]) for workload in sorted(right) if right[workload]]
@@ -98,7 +101,7 @@ def verified(known: Seen) -> Table:
 
 
 def refused(workloads: Mapping[str, Mapping[Task, Outcome]]) -> Iterator[str]:
-    """By task and outcome, the workloads on which a mode was not right."""
+    """Yield, by task and outcome, the workloads that a mode did not compute correctly."""
     for task in TASKS:
         tried = [(name, tasks[task]) for name, tasks in sorted(workloads.items()) if task in tasks]
         for outcome in sorted({got for _, got in tried} - {"measured"}):
@@ -108,19 +111,20 @@ def refused(workloads: Mapping[str, Mapping[Task, Outcome]]) -> Iterator[str]:
 
 
 def named(workload: str, tasks: Collection[str]) -> str:
-    """A workload, with its tasks unless these are the two that one expects."""
+    """Return a workload, followed by its tasks unless they include forward and backward."""
     return workload if {*tasks} >= {"forward", "backward"} else f"{workload} ({', '.join(tasks)})"
 
 
 def sizes_of(preset: Mapping[str, int]) -> str:
-    """`hidden=64 length=32`."""
+    """Return a preset as `hidden=64 length=32`."""
     return " ".join(f"{name}={value}" for name, value in preset.items())
 
 
 def plan_document(plan: Plan, known: Mapping[str, float]) -> dict[str, Any]:
-    """The cells of a sweep, what each job is expected to take, and how many blocks fit."""
+    """Return the cells of a sweep, the expected duration of each job, and the number of blocks that fit."""
     timing, stop = plan.spec.timing, plan.spec.stop
     block = block_s(plan.runnable, timing, known)
+    # A sweep runs its first block whatever the budget.
     blocks = max(1, min(stop.blocks, int(stop.budget / block)))
     return {
         "sweep": plan.spec.model_dump(mode="json"),
@@ -145,12 +149,12 @@ def plan_document(plan: Plan, known: Mapping[str, float]) -> dict[str, Any]:
 
 
 def strangers(plan: Plan) -> list[Workload]:
-    """The workloads of a plan that are not ours."""
+    """Return the workloads of a plan that are not built in."""
     return [workload for workload in plan.workloads.values() if workload.code]
 
 
 def homes(plan: Plan) -> Iterator[str]:
-    """Where the code comes from that is not ours, in a sentence each: it will be run with the user's own rights."""
+    """Yield the origin of each workload that is not built in: its code runs with the user's own rights."""
     for workload in strangers(plan):
         home = workload.folder or f"the installed package {workload.module}"
         referee = f"; its reference is {workload.reference} in float64" if workload.reference else ""
@@ -158,9 +162,9 @@ def homes(plan: Plan) -> Iterator[str]:
 
 
 def show_plan(console: Console, plan: Plan, known: Mapping[str, float]) -> None:
-    """The same as a table and a sentence."""
+    """Print the same as tables and a paragraph."""
     said = plan_document(plan, known)
-    table = Table("mode", "computes", "a job takes", **PLAIN)
+    table = Table("mode", "computation", "time per job", **PLAIN)
     for cell, entry in zip(plan.cells, said["cells"], strict=True):
         table.add_row(
             plan.labels[cell.id], Text(title(cell)), Text(entry["unsupported"] or f"about {entry['job_s']:.1f} s")
@@ -174,6 +178,6 @@ def show_plan(console: Console, plan: Plan, known: Mapping[str, float]) -> None:
     console.print(
         f"A block is one job for each of {said['jobs_per_block']} cells, about {said['block_s']:.0f} s. About "
         f"{said['blocks']} blocks fit the budget: {said['blocks'] * said['jobs_per_block']} jobs, "
-        f"{clock(said['total_s'])} minutes, or less if the precision is reached before.",
+        f"{clock(said['total_s'])} minutes, or less if the precision is reached earlier.",
         highlight=False,
     )

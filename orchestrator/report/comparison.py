@@ -1,4 +1,4 @@
-"""A comparison of two runs on a terminal, and as one document."""
+"""A comparison of two runs, on a terminal and as one document."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -21,12 +21,13 @@ from orchestrator.report.units import between, duration, printable
 from orchestrator.report.units import ratio as times
 from schemas.base import SCHEMA_VERSION
 
+# Shown in place of a verdict where none is given.
 NO_VERDICT = "observed"
-"""Stands where no verdict is given."""
 
 
 def show(console: Console, compared: Compared, judged: Sequence[Judged]) -> None:
-    """Print what was compared, a table for each computation, and sentences. Fits 80 columns."""
+    """Print the basis of a comparison, a table for each computation, and sentences. Fits 80 columns."""
+    # Everything is printed as Text: Rich would read brackets in a plain string as markup.
     for line in basis(compared):
         console.print(Text(line))
     for name, changes in groupby(compared.changes, key=lambda change: title(change.cell)):
@@ -38,7 +39,7 @@ def show(console: Console, compared: Compared, judged: Sequence[Judged]) -> None
 
 
 def table(name: str, changes: Sequence[Change]) -> Table:
-    """One computation: a row for each mode."""
+    """Return the table of one computation, with a row for each mode."""
     drawn = Table(
         title=Text(printable(name)),
         title_justify="left",
@@ -57,7 +58,7 @@ def table(name: str, changes: Sequence[Change]) -> Table:
 
 
 def row(change: Change) -> tuple[str, ...]:
-    """What is said of one cell, after its name: A over B, and their ratios. Memory is the whole process's."""
+    """Return the columns of one cell after its name: A above B, then their ratios. Memory is the whole process's."""
     sides = (change.before, change.after)
     return (
         "\n".join(duration(each.floor_ns.estimate) for each in sides),
@@ -69,7 +70,7 @@ def row(change: Change) -> tuple[str, ...]:
 
 
 def ratios(change: Change) -> list[str]:
-    """What is claimed of the ratio; below it what was observed in these runs alone, where that is not the same."""
+    """Return the claimed ratio and, where it differs, the ratio observed in these runs alone."""
     if change.verdict is None:
         return [with_interval(change.time.observed)]
     same = change.time.claimed == change.time.observed
@@ -80,13 +81,13 @@ def ratios(change: Change) -> list[str]:
 
 
 def footprint(change: Change) -> str:
-    """The ratio of the two footprints; a dash where a side does not know its own."""
+    """Return the ratio of the two footprints; a dash if either is unknown."""
     found = change.memory.get("footprint")
     return "–" if found is None else times(found.observed.estimate)
 
 
 def document(compared: Compared, judged: Sequence[Judged]) -> dict[str, Any]:
-    """The whole of a comparison. What the data do not support is null."""
+    """Return a whole comparison. What the data do not support is null."""
     return {
         "schema_version": SCHEMA_VERSION,
         "before": of_half(compared.before),
@@ -112,12 +113,12 @@ def document(compared: Compared, judged: Sequence[Judged]) -> dict[str, Any]:
 
 
 def of_half(half: Half) -> dict[str, Any]:
-    """One side."""
+    """Return one side as data."""
     return {"name": half.name, "started": half.manifest.started, "fingerprint": half.manifest.host.content_hash}
 
 
 def of_change(change: Change) -> dict[str, Any]:
-    """One cell. `verdict` is null where nothing may be claimed."""
+    """Return one cell as data. `verdict` is null where no claim may be made."""
     return {
         "cell": change.cell.model_dump(mode="json"),
         "floor_ns": [of_interval(each.floor_ns) for each in (change.before, change.after)],
@@ -131,12 +132,12 @@ def of_change(change: Change) -> dict[str, Any]:
 
 
 def of_ratio(ratio: Ratio) -> dict[str, Any]:
-    """A ratio as it was observed and as it may be claimed."""
+    """Return a ratio as it was observed and as it may be claimed."""
     return {"observed": of_interval(ratio.observed), "claimed": of_interval(ratio.claimed)}
 
 
 def of_gate(judged: Judged) -> dict[str, Any]:
-    """One gate, with the cells that are beyond it for certain, within it for certain, and neither."""
+    """Return one gate with the cells that certainly exceed it, those certainly within it, and those undecided."""
     return {
         "gate": judged.gate.said,
         "beyond": [change.cell.id for change in judged.beyond],

@@ -15,9 +15,9 @@ HEADINGS = ("mode", "computation", "A", "B", "B over A (95 % interval)", "memory
 
 
 def markdown(compared: Compared, judged: Sequence[Judged]) -> str:
-    """What gates came to, warnings, one table, and the sentences."""
+    """Return the outcome of the gates, warnings, one table, and the sentences."""
     failed = [each.gate.said for each in judged if each.beyond]
-    state = f"beyond {', '.join(failed)}" if failed else "within its gates" if judged else "compared"
+    state = f"exceeds {', '.join(failed)}" if failed else "within its gates" if judged else "compared"
     return (
         "\n\n".join(
             [
@@ -32,7 +32,7 @@ def markdown(compared: Compared, judged: Sequence[Judged]) -> str:
 
 
 def rows(changes: Sequence[Change]) -> Iterator[tuple[str, ...]]:
-    """A row for each cell."""
+    """Yield a row for each cell."""
     for change in changes:
         times = (duration(each.floor_ns.estimate) for each in (change.before, change.after))
         shown = ("; ".join(ratios(change)), footprint(change), change.verdict or NO_VERDICT)

@@ -1,4 +1,4 @@
-"""What a comparison of two runs says, in plain sentences: what it rests on, what changed, what its gates come to."""
+"""The sentences of a comparison of two runs: its basis, the changes, and the outcome of its gates."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -12,19 +12,19 @@ from orchestrator.report.units import between, printable, size
 from orchestrator.report.units import ratio as times
 from schemas.sweep import MemoryMetric
 
+# The memory metrics whose changes are reported even if no gate asks for them.
 TOLD: tuple[MemoryMetric, ...] = ("footprint", "step_peak")
-"""The headlines of memory of which a change is told without being asked for."""
 
 SPANS = (("days", 86_400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
-SIDE_BY_SIDE = "Measured side by side: ratios are taken block by block, and what disturbed A disturbed B."
+SIDE_BY_SIDE = "Measured side by side: ratios are taken block by block, so a disturbance affects A and B alike."
 ELSEWHERE = (
-    "Warning: measured on different machines. Ratios are what was observed, and nothing tells a change from the "
-    "machine: no verdict is given (--at-face-value gives one all the same)."
+    "Warning: measured on different machines. A change cannot be distinguished from an effect of the machine, so the "
+    "ratios are only observed and have no verdict (--at-face-value gives one anyway)."
 )
 
 
 def basis(compared: Compared) -> list[str]:
-    """What the comparison rests on, with a warning where that is not one machine at one time."""
+    """Return the basis of a comparison, with a warning unless it is one machine at one time."""
     lines = [about("A", compared.before), about("B", compared.after), grounds(compared)]
     if compared.machines:
         lines.append(f"Not the same machine: {'; '.join(compared.machines)}.")
@@ -34,67 +34,69 @@ def basis(compared: Compared) -> list[str]:
 
 
 def about(letter: str, half: Half) -> str:
-    """One side by its name, its time and its machine."""
+    """Return one side by its name, its time and its machine."""
     host = half.manifest.host
     machine = f"{host.cpu}, {host.cores} cores, {host.system}, fingerprint {host.content_hash}"
-    return f"{letter} is {half.name}, begun {half.manifest.started}: {machine}."
+    return f"{letter} is {half.name}, started {half.manifest.started}: {machine}."
 
 
 def grounds(compared: Compared) -> str:
-    """Whether the two were side by side, and what was allowed for where they were not."""
-    apart = f"Warning: not measured side by side: B was begun {later(compared)}."
+    """Return how the two sides were measured, and the allowance made if they were not side by side."""
+    apart = f"Warning: not measured side by side: B was started {later(compared)}."
     match compared.ground:
         case "side by side":
             return SIDE_BY_SIDE
         case "on different machines":
             return ELSEWHERE
         case "at face value":
-            return f"{apart} Taken at face value: intervals do not allow for what that did to a run.{moved(compared)}"
+            return f"{apart} Taken at face value: intervals do not allow for effects of the run.{moved(compared)}"
         case _:
             return (
-                f"{apart} A machine is not the same twice, and that is in all processes of a run alike; so each "
-                f"interval is widened by what the other cells did.{moved(compared)}"
+                f"{apart} Conditions differ from run to run and affect all processes of a run alike, so each interval "
+                f"is widened by the changes of the other cells.{moved(compared)}"
             )
 
 
 def later(compared: Compared) -> str:
-    """How long after A, in a unit that fits."""
+    """Return the time from A to B, in a suitable unit."""
     if compared.apart_s is None:
-        return "at another time than A"
+        return "at a different time from A"
     span = abs(compared.apart_s)
+    # The largest unit of which there are at least two.
     unit, seconds = next((each for each in SPANS if span >= 2 * each[1]), SPANS[-1])
     return f"{span / seconds:.0f} {unit} {'after' if compared.apart_s >= 0 else 'before'} A"
 
 
 def moved(compared: Compared) -> str:
-    """How all cells moved, and the canary; empty if there are too few to say."""
+    """Return the change of all cells and of the canary; empty if there are too few cells."""
     found, canary = compared.together, compared.canary
     if found is None:
         return ""
-    sang = f"; the canary, a fixed small product in NumPy, by {percent(canary - 1)}" if math.isfinite(canary) else ""
+    sang = f"; the canary, a small fixed product in NumPy, by {percent(canary - 1)}" if math.isfinite(canary) else ""
     return (
-        f" From A to B they moved by {percent(found.common)} on the whole and {percent(found.spread)[1:]} apart{sang}."
+        f" From A to B, cells changed by {percent(found.common)} on average, with a standard deviation of "
+        f"{percent(found.spread)[1:]}{sang}."
     )
 
 
 def percent(share: float) -> str:
-    """A share with its sign: `+0.28 %`."""
+    """Return a share with its sign: `+0.28 %`."""
     return f"{100 * share:+.2f} %"
 
 
 def doubts(compared: Compared) -> Iterator[str]:
-    """What else the two do not have in common."""
+    """Yield further differences that cast doubt on a comparison."""
     halves = (("A", compared.before), ("B", compared.after))
     codes = {half.manifest.identity.code for _, half in halves if half.manifest.identity is not None}
     if len(codes) > 1:
-        yield "Warning: another version of this program measured B: the source of workers/ or schemas/ is not the same."
+        yield "Warning: another version of this program measured B: the source of workers/ or schemas/ differs."
     for letter, half in halves:
         if half.manifest.mixed:
-            yield f"Warning: {letter} is MIXED: between its parts, {'; '.join(half.manifest.mixed)}."
+            yield f"Warning: {letter} is MIXED; between its parts, {'; '.join(half.manifest.mixed)}."
 
 
 def sentences(compared: Compared, judged: Sequence[Judged]) -> list[str]:
-    """What changed, what did not, what could not be compared, and the gates."""
+    """Return sentences on what changed, what did not, what could not be compared, and the gates."""
     claimed = [change for change in compared.changes if change.verdict in CLAIMS]
     lines = [
         *(f"{named(change.cell)}: {claim(change)}." for change in claimed),
@@ -109,19 +111,19 @@ def sentences(compared: Compared, judged: Sequence[Judged]) -> list[str]:
 
 
 def claim(change: Change) -> str:
-    """One claim about time."""
+    """Return one claim about time."""
     found = change.time.claimed
     ending = {Verdict.FASTER: "faster", Verdict.SLOWER: "slower"}.get(
-        change.verdict or Verdict.UNRESOLVED, "a real difference, estimated too small to matter"
+        change.verdict or Verdict.UNRESOLVED, "a real difference, but estimated too small to matter"
     )
-    return f"in B it takes {times(found.estimate)} times ({between(found)}) as long as in A: {ending}"
+    return f"B takes {times(found.estimate)} times as long as A ({between(found)}): {ending}"
 
 
 def unchanged(changes: Sequence[Change]) -> Iterator[str]:
-    """How many cells are as fast in both, and of how many that cannot be said."""
+    """Yield how many cells are as fast in both runs, and how many are undecided."""
     words = {
         Verdict.EQUIVALENT: "as fast in B as in A",
-        Verdict.UNRESOLVED: "not to be told from A by these runs",
+        Verdict.UNRESOLVED: "B and A cannot be distinguished by these runs",
         Verdict.ESTIMATOR_DEPENDENT: "faster by one estimator and slower by the other: no claim",
     }
     for verdict, word in words.items():
@@ -130,31 +132,33 @@ def unchanged(changes: Sequence[Change]) -> Iterator[str]:
 
 
 def disturbed(changes: Sequence[Change]) -> Iterator[str]:
-    """How many cells were too disturbed, in one run or both, for any claim."""
+    """Yield how many cells were too disturbed for any claim, in one run or both."""
     if number := sum("C" in (change.before.grade, change.after.grade) for change in changes):
-        yield f"{number} of {len(changes)} cells: graded C in a run, too disturbed for any claim."
+        yield f"{number} of {len(changes)} cells: graded C in at least one run, too disturbed for any claim."
 
 
 def memory(change: Change) -> Iterator[str]:
-    """The headlines of memory that have changed by more than matters, for certain."""
+    """Yield the memory metrics that have certainly changed by more than the margin."""
     for metric in TOLD:
         found = change.memory.get(metric)
+        # The whole interval has to lie beyond the margin, on either side.
         if found is None or (found.claimed.low <= 1 + MARGIN and found.claimed.high >= 1 / (1 + MARGIN)):
             continue
         before, after = (size(each.memory[metric].estimate) for each in (change.before, change.after))
-        grown = f"{times(found.claimed.estimate)} times ({between(found.claimed)}) what it was"
-        yield f"{named(change.cell)}: its {metric.replace('_', ' ')} is {grown}: {after} after {before}."
+        grown = f"{times(found.claimed.estimate)} times that of A ({between(found.claimed)})"
+        yield f"{named(change.cell)}: the {metric.replace('_', ' ')} of B is {grown}: {after} after {before}."
 
 
 def gate(judged: Judged, unmeasured: int) -> Iterator[str]:
-    """What one gate came to. Not to be beyond it for certain is not to be within it."""
+    """Yield the outcome of one gate. A cell that does not certainly exceed a gate may still not be within it."""
     for change in judged.beyond:
         found = ratio(judged.gate, change)
+        # A cell without the metric cannot exceed its gate.
         assert found is not None
-        least = f"{times(found.claimed.low)} times what it was at least"
-        yield f"GATE {judged.gate.said}: {named(change.cell)} is beyond it: {least}."
+        least = times(found.claimed.low)
+        yield f"GATE {judged.gate.said}: {named(change.cell)} exceeds it: B is at least {least} times A."
     if not judged.beyond:
         total = sum(map(len, (judged.within, judged.open)))
-        sure = f"{len(judged.within)} of {total} are within it for certain"
+        sure = f"{len(judged.within)} of {total} are certainly within it"
         rest = f"; {unmeasured} could not be judged" if unmeasured else ""
-        yield f"Gate {judged.gate.said} passed: no cell is beyond it for certain, {sure}{rest}."
+        yield f"Gate {judged.gate.said} passed: no cell certainly exceeds it, {sure}{rest}."

@@ -1,4 +1,4 @@
-"""A run as one machine-readable document: what `--json` prints."""
+"""A run as one machine-readable document, which `--json` prints."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from schemas.record import Manifest
 
 
 def document(run: str, manifest: Manifest, groups: Sequence[Group]) -> dict[str, Any]:
-    """The whole of a run's results. What the data do not support is null."""
+    """Return all results of a run. What the data do not support is null."""
     return {
         "schema_version": SCHEMA_VERSION,
         "run": run,
@@ -26,7 +26,7 @@ def document(run: str, manifest: Manifest, groups: Sequence[Group]) -> dict[str,
 
 
 def of_group(group: Group) -> dict[str, Any]:
-    """One group."""
+    """Return one group as data."""
     ranks = {standing.cell: standing for standing in group.standings}
     return {
         "title": group.title,
@@ -51,7 +51,7 @@ def of_group(group: Group) -> dict[str, Any]:
 
 
 def of_memory(ranking: MemoryRanking) -> dict[str, Any]:
-    """A ranking by memory; its ratios are of bytes."""
+    """Return a ranking by memory as data; its ratios are of bytes."""
     return {
         "metric": ranking.metric,
         "ranks": {standing.cell: [standing.best, standing.worst] for standing in ranking.standings},
@@ -63,7 +63,7 @@ def of_memory(ranking: MemoryRanking) -> dict[str, Any]:
 
 
 def of_result(result: Result) -> dict[str, Any]:
-    """One cell over its processes."""
+    """Return one cell over its processes as data."""
     return {
         "id": result.cell.id,
         "cell": result.cell.model_dump(mode="json"),
@@ -91,7 +91,7 @@ def of_result(result: Result) -> dict[str, Any]:
 
 
 def of_allocation(allocation: Allocation) -> dict[str, float]:
-    """Samples and processes of one cell. Deviations are of logarithms."""
+    """Return the samples and processes of one cell as data. Deviations are of logarithms."""
     return {
         "samples": allocation.samples,
         "best_samples": allocation.best,
@@ -103,7 +103,7 @@ def of_allocation(allocation: Allocation) -> dict[str, float]:
 
 
 def of_comparison(comparison: Comparison) -> dict[str, Any]:
-    """Two cells against each other."""
+    """Return the comparison of two cells as data."""
     return {
         "baseline": comparison.baseline,
         "cell": comparison.cell,
@@ -118,10 +118,11 @@ def of_comparison(comparison: Comparison) -> dict[str, Any]:
 
 
 def of_interval(interval: Interval) -> dict[str, float | None]:
-    """An estimate with its ends; an end that the data do not support is null."""
+    """Return an estimate with its ends; an end that the data do not support is null."""
+    # Times and sizes are above zero: a low end of zero says that there is none.
     return {"estimate": finite(interval.estimate), "low": finite(interval.low) or None, "high": finite(interval.high)}
 
 
 def finite(value: float) -> float | None:
-    """JSON has no infinity and no NaN."""
+    """Return a number for JSON, which has no infinity and no NaN."""
     return value if math.isfinite(value) else None

@@ -1,7 +1,7 @@
-"""Vega-Lite, which draws a page's pictures in the browser: its script, and how it is to look.
+"""Vega-Lite, which draws the charts of a page in the browser: its script and its style.
 
-The script comes out of the installed library, so that a page needs nothing else; it is the same for every page. It
-evaluates no text as code, and the colours are variables of the page's style, which knows light from dark and print.
+The script is bundled from the installed library, so a page loads nothing else. It is the same for every page and
+evaluates no text as code. Colours are variables of the page's style sheet, which handles light, dark and print.
 """
 
 import functools
@@ -23,8 +23,8 @@ SPECS: Final[dict[str, Spec]] = {
     "schedule": schedule.SPEC,
 }
 
+# The page describes each chart in words and in a table; a screen reader would drown both in single marks.
 SILENT: Final = {"aria": False}
-"""The page says in words what a picture shows, and has it in a table; its marks one by one would drown that."""
 
 TEXT: Final = {"labelColor": "var(--ink)", "titleColor": "var(--ink)", "labelFontSize": 13, "titleFontSize": 13}
 CONFIG: Final[dict[str, Any]] = {
@@ -45,16 +45,16 @@ CONFIG: Final[dict[str, Any]] = {
     | TEXT
     | {"orient": "bottom", "direction": "horizontal", "labelLimit": 240, "symbolSize": 90, "symbolOpacity": 1},
 }
+# As wide as the page allows, unless a chart says otherwise.
 WIDE: Final[Spec] = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
-"""As wide as the page has room for, unless a picture says otherwise."""
 
 
 def specifications() -> dict[str, Spec]:
-    """What each kind of picture is, as the page holds it."""
+    """Return the specification of each kind of chart, as the page holds it."""
     return {kind: WIDE | spec for kind, spec in SPECS.items()}
 
 
 @functools.cache
 def script() -> str:
-    """Vega-Lite with all that it needs, as a script that makes `vegaEmbed` known; about 900 kB."""
+    """Return Vega-Lite with its dependencies, as a script that defines `vegaEmbed`; about 900 kB."""
     return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")

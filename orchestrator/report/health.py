@@ -1,4 +1,4 @@
-"""What the doctor found, on a terminal and as a document."""
+"""The findings of the doctor, on a terminal and as a document."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,7 +18,7 @@ STYLES = {Severity.FINE: "green", Severity.NOTE: "cyan", Severity.WARNING: "yell
 
 
 def document(host: Host, now: Condition, findings: Sequence[Finding]) -> dict[str, Any]:
-    """Everything that was seen and said."""
+    """Return the machine, its present condition, the findings and the verdict."""
     return findings_document(findings) | {
         "fingerprint": host.content_hash,
         "host": host.model_dump(mode="json"),
@@ -27,7 +27,7 @@ def document(host: Host, now: Condition, findings: Sequence[Finding]) -> dict[st
 
 
 def findings_document(findings: Sequence[Finding]) -> dict[str, Any]:
-    """What was found, and the verdict, as data."""
+    """Return the findings and the verdict as data."""
     return {
         "schema_version": SCHEMA_VERSION,
         "verdict": verdict(findings),
@@ -36,28 +36,28 @@ def findings_document(findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def show(console: Console, host: Host, findings: Sequence[Finding]) -> None:
-    """The machine, what was found, the gravest last, and the verdict."""
+    """Print the machine, the findings with the gravest last, and the verdict."""
     console.print(Text(summary(host)))
     console.print()
     show_findings(console, findings)
 
 
 def show_findings(console: Console, findings: Sequence[Finding]) -> None:
-    """What was found, and the verdict."""
+    """Print the findings and the verdict."""
     console.print(table(findings))
     console.print()
     console.print(Text(f"Verdict: {verdict(findings)} ({tally(findings)})", style="bold"))
 
 
 def summary(host: Host) -> str:
-    """A machine in one sentence, with the hash of its fingerprint."""
+    """Return a machine in one sentence, with the hash of its fingerprint."""
     size = f"{host.memory_bytes / GIB:.1f} GiB"
     cpu = f"{printable(host.cpu)}, {counted(host.cores, 'usable core')}, {size}"
     return f"{cpu}, {host.system}, Python {host.python}; fingerprint {host.content_hash}"
 
 
 def table(findings: Sequence[Finding]) -> Table:
-    """The findings, each with what to do unless that is nothing."""
+    """Return the findings as a table, each with its advice unless all is well."""
     drawn = Table.grid(padding=(0, 1))
     for finding in findings:
         drawn.add_row(Text(finding.severity, style=STYLES[finding.severity]), Text(printable(finding.what)))
@@ -67,7 +67,7 @@ def table(findings: Sequence[Finding]) -> Table:
 
 
 def tally(findings: Sequence[Finding]) -> str:
-    """`1 objection, 2 notes`; only what there is."""
-    names = {Severity.UNFIT: "objection", Severity.WARNING: "warning", Severity.NOTE: "note"}
+    """Return the number of findings by severity: `1 problem, 2 notes`."""
+    names = {Severity.UNFIT: "problem", Severity.WARNING: "warning", Severity.NOTE: "note"}
     numbers = {name: sum(finding.severity == severity for finding in findings) for severity, name in names.items()}
-    return ", ".join(counted(number, name) for name, number in numbers.items() if number) or "nothing to remark"
+    return ", ".join(counted(number, name) for name, number in numbers.items() if number) or "nothing to report"

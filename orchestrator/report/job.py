@@ -1,4 +1,4 @@
-"""One job's story on a terminal: what was asked, what was set, what happened, what was measured. Fits 80 columns."""
+"""One job on a terminal: its ending, its request, its settings and its measurements. Fits 80 columns."""
 
 import os
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from schemas.event import Report
 from schemas.record import JobRecord
 
 LOG_TAIL = 12
+# A log may be huge, even in a single line: only its end is read.
 LOG_BYTES = 1 << 16
 LINE_WIDTH = 300
 LABEL_WIDTH = 15
@@ -25,24 +26,25 @@ Facts = Iterator[tuple[str, str]]
 
 
 def show(console: Console, record: JobRecord, log: Path, canary_ns: float = 0.0, *, kept: bool = True) -> None:
-    """Print one job. `canary_ns` is the fastest canary of its run; a log that is not `kept` need not be named."""
+    """Print one job. `canary_ns` is the fastest canary of its run; a log that is not `kept` is not named."""
     console.print(Text(printable(job_name(record.spec)), style="bold"))
     console.print(grid(happened(record)))
-    console.print(headed("Asked", grid(asked(record))))
+    console.print(headed("Request", grid(asked(record))))
     if (report := record.report) is not None:
         if report.settings:
             console.print(settings(report))
         console.print(phases(report))
         console.print(headed("Measured", grid(measured(record, report, canary_ns))))
         console.print(checks(report))
-    name = f"The log, {printable(str(log))}, ends:" if kept else "The log ends:"
+    name = f"End of the log {printable(str(log))}:" if kept else "End of the log:"
+    # A path on one line can be copied.
     console.print(Text(f"\n{name}", style="dim"), soft_wrap=True)
     for line in tail(log):
         console.print(Text(f"  {printable(line)}", style="dim"))
 
 
 def grid(facts: Facts) -> Table:
-    """Names on the left, what is said on the right; of equal names in a row, the first."""
+    """Return a table with labels on the left and texts on the right; equal labels in a row are shown once."""
     drawn, before = Table.grid(padding=(0, 1)), ""
     drawn.add_column(width=LABEL_WIDTH, justify="right", style="dim")
     drawn.add_column(overflow="fold")
@@ -53,13 +55,13 @@ def grid(facts: Facts) -> Table:
 
 
 def headed(heading: str, table: Table) -> Table:
-    """A table under a heading."""
+    """Return a table with a heading above it."""
     table.title, table.title_justify, table.title_style = Text(f"\n{heading}"), "left", "bold"
     return table
 
 
 def ruled(heading: str, *columns: str) -> Table:
-    """An empty table under a heading, with a line below its names."""
+    """Return an empty table with a heading above it and a line below its column names."""
     drawn = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for name in columns:
         drawn.add_column(name, overflow="fold")
@@ -67,7 +69,7 @@ def ruled(heading: str, *columns: str) -> Table:
 
 
 def settings(report: Report) -> Table:
-    """What was asked of the framework and its surroundings, and what was read back."""
+    """Return the settings asked of the framework and its surroundings, and the values read back."""
     drawn = ruled("Settings", "setting", "asked", "got", "")
     drawn.columns[0].no_wrap = True
     for setting in report.settings:
@@ -77,7 +79,7 @@ def settings(report: Report) -> Table:
 
 
 def phases(report: Report) -> Table:
-    """The ledger of phases. Memory is that of the worker and all that it started; peaks are the kernel's."""
+    """Return the costs of each phase. Memory is that of the worker and its descendants; peaks are the kernel's."""
     drawn = ruled("Phases", "phase", "wall", "CPU", *MEMORY)
     for column in drawn.columns[1:]:
         column.justify, column.no_wrap = "right", True
@@ -89,9 +91,9 @@ def phases(report: Report) -> Table:
 
 
 def checks(report: Report) -> Table:
-    """What was compared with the float64 reference: the norm of the error and the largest, over the reference's."""
+    """Return the checks against the float64 reference: norm of the error and largest error, over the reference's."""
     referee = report.verification.referee
-    heading = f"Verified, held to {printable(referee)}:eager in float64" if referee else "Verified"
+    heading = f"Verified against {printable(referee)}:eager in float64" if referee else "Verified"
     drawn = ruled(heading, "tensor", "inputs", "error", "largest", "tolerance", "")
     for check in report.verification.checks:
         errors = ("not finite" if error is None else f"{error:.1e}" for error in (check.error, check.worst))
@@ -101,9 +103,10 @@ def checks(report: Report) -> Table:
 
 
 def tail(log: Path) -> list[str]:
-    """The last lines of a log, each cut to a width that can be read; none if there is no log."""
+    """Return the last lines of a log, each cut to a readable width; none if there is no log."""
     try:
         with opened(log) as file:
+            # The cut may fall within a character, hence `errors="replace"` below.
             file.seek(max(0, os.fstat(file.fileno()).st_size - LOG_BYTES))
             lines = file.read().decode(errors="replace").splitlines()[-LOG_TAIL:]
     except OSError:

@@ -1,4 +1,4 @@
-"""One job in facts, each a name and a sentence: what happened, what was asked, what was measured."""
+"""One job as facts, each a label and a text: its ending, its request and its measurements."""
 
 import statistics
 from collections.abc import Iterator
@@ -16,72 +16,72 @@ from schemas.record import JobRecord
 
 Facts = Iterator[tuple[str, str]]
 
+# Characters of a plot: with its label and its ends it fits 80 columns.
 WIDTH: Final = 60
-"""Signs of a plot: with its name and its ends it fits 80 columns."""
 
 CLASSES: Final = {
     "flat": "steady from the first call on",
     "warm-up": "steady from call {call:,} on",
-    "none": "not steady by its end",
-    "slow-down": "slower from call {call:,} on than before",
+    "none": "not steady by the end",
+    "slow-down": "slower than before from call {call:,} on",
 }
 
 
 def happened(record: JobRecord) -> Facts:
-    """What a person asks first."""
+    """Yield the ending of a job, which a user wants to know first."""
     yield "outcome", record.outcome + (f": {record.reason}" if record.reason else "")
     if record.advice:
         yield "advice", record.advice
     if (outside := record.outside) is not None:
-        yield "from outside", f"{duration(outside.spawn_to_end_ns)} from spawn to end, at {outside.started}"
+        yield "supervisor", f"{duration(outside.spawn_to_end_ns)} from spawn to end, started {outside.started}"
         if outside.looks:
             most, last = size(outside.resident_peak_bytes), size(outside.resident_last_bytes)
-            yield "from outside", f"at most {most} resident in {outside.looks} looks, {last} at the last"
+            yield "supervisor", f"at most {most} resident in {outside.looks} readings, {last} in the last"
         if outside.exit_status:
-            yield "from outside", f"it left with status {outside.exit_status} during {outside.last_phase or 'no phase'}"
+            yield "supervisor", f"exited with status {outside.exit_status} during {outside.last_phase or 'no phase'}"
     yield from bounded(record)
 
 
 def asked(record: JobRecord) -> Facts:
-    """The job as it was given to its worker."""
+    """Yield the job as it was given to its worker."""
     spec, timing, limits = record.spec, record.spec.timing, record.spec.limits
     cores = ", ".join(map(str, spec.cpus)) or "all"
     yield "cell", f"{spec.cell.label}, {title(spec.cell)}"
     freeze = f" (freeze {record.freeze})" if record.freeze else ""
     yield "where", f"environment {spec.cell.environment}{freeze}, cores {cores}, machine {record.host.content_hash}"
     yield "place", f"block {spec.block}, position {spec.position}, attempt {spec.attempt}"
-    yield "seeds", f"data {spec.seed}, hashes {spec.hash_seed}, environment longer by {spec.padding_bytes} bytes"
+    yield "seeds", f"data {spec.seed}, hashes {spec.hash_seed}, environment padded by {spec.padding_bytes} bytes"
     calls = "as many calls as fit" if timing.calls is None else f"{timing.calls:,} calls"
     least, most = duration(timing.warmup_min_ns), duration(timing.longest_warm_up_ns)
     yield "timing", f"{timing.samples} samples of {duration(timing.sample_ns)}, each of {calls}"
-    yield "timing", f"warm-up of {least} to {most}; in all {spec.deadline_s:g} s at most"
-    memory = "no limit of memory" if limits.memory is None else f"memory {size(limits.memory)}"
+    yield "timing", f"warm-up of {least} to {most}; at most {spec.deadline_s:g} s in all"
+    memory = "no memory limit" if limits.memory is None else f"memory {size(limits.memory)}"
     phases = "".join(f", {name} {seconds:g} s" for name, seconds in limits.phases.items())
     yield "limits", f"{memory}, log {size(limits.log)}, {limits.files} files, {limits.processes} processes{phases}"
     yield from loaded(spec)
 
 
 def bounded(record: JobRecord) -> Facts:
-    """How the job was limited as a whole, and what its control group counted."""
+    """Yield the limits of the job as a whole, and the counts of its cgroup."""
     outside, limits = record.outside, record.spec.limits
     if outside is not None and outside.memory_limit is not None and limits.memory is not None:
         whole = "the job as a whole and " if outside.memory_limit == "job" else ""
         yield "memory limit", f"{size(limits.memory)} for {whole}each of its processes"
     if outside is not None and outside.control_group is not None:
         counts = {
-            "at most {} with files it read first": outside.group_peak_bytes and size(outside.group_peak_bytes),
-            "{} killed for want of memory": outside.group_kills,
-            "{} starts of a process or thread refused": outside.group_refusals,
+            "at most {} with the files that it read first": outside.group_peak_bytes and size(outside.group_peak_bytes),
+            "{} out-of-memory kills": outside.group_kills,
+            "{} process or thread starts refused": outside.group_refusals,
         }
         said = [text.format(value) for text, value in counts.items() if value is not None]
-        yield "control group", ", ".join([outside.control_group, *said])
+        yield "cgroup", ", ".join([outside.control_group, *said])
 
 
 def loaded(spec: JobSpec) -> Facts:
-    """Where the model comes from, if it is not built in the worker; and what the worker imports, if not its own."""
+    """Yield the origin of a workload, a model or a module that is not built in."""
     if home := spec.folder or spec.package:
         yield "workload", f"{home}, code {spec.cell.code}"
-    for label, artefact in (("loaded from", spec.artefact), (f"held to {spec.reference}", spec.expected)):
+    for label, artefact in (("loaded from", spec.artefact), (f"reference {spec.reference}", spec.expected)):
         if artefact is not None:
             yield label, f"{artefact.path}, {artefact.size_bytes} bytes, SHA-256 {artefact.sha256}"
     if spec.module:
@@ -89,7 +89,7 @@ def loaded(spec: JobSpec) -> Facts:
 
 
 def measured(record: JobRecord, report: Report, canary_ns: float) -> Facts:
-    """What came of it: times with their plots, what disturbed them, memory, versions, warnings."""
+    """Yield times with their plots, disturbances, memory, versions and warnings."""
     times = [sample / report.calls for sample in report.samples_ns]
     floor, slowest = min(times), max(times)
     yield (
@@ -101,13 +101,13 @@ def measured(record: JobRecord, report: Report, canary_ns: float) -> Facts:
     yield from disturbed(record, report)
     yield from warm_up(report)
     null = report.overhead.null_ns
-    yield "loop", f"{null:.0f} ns of a call are the timing loop's own: {duration(floor - null)} net"
+    yield "loop", f"{null:.0f} ns of a call are overhead of the timing loop: {duration(floor - null)} net"
     if report.unseen is not None:
-        yield "unseen inputs", f"calls on new ones took {report.unseen:.3f} times as long"
+        yield "fresh inputs", f"calls on fresh inputs took {report.unseen:.3f} times as long"
     if report.overhead.linearity is not None:
         yield "linearity", f"twice the calls took {report.overhead.linearity:.3f} times as long"
     counted = "not counted" if report.compilations is None else str(report.compilations)
-    yield "compilations", f"{counted} while it was timed"
+    yield "compilations", f"{counted} during timing"
     yield "flags", "; ".join(f"{flag}: {MEANING[flag]}" for flag in sorted(flags(record, canary_ns))) or "none"
     yield from resources(report)
     yield "versions", ", ".join(f"{name} {version}" for name, version in report.versions.items())
@@ -115,25 +115,28 @@ def measured(record: JobRecord, report: Report, canary_ns: float) -> Facts:
 
 
 def disturbed(record: JobRecord, report: Report) -> Facts:
-    """Which samples something disturbed, and what was counted over all of them."""
+    """Yield the disturbed samples, and the counts over all samples."""
     lost, noise = lost_shares(report, len(record.spec.cpus) or record.host.cores), report.noise
+    # Steal is counted in coarse clock ticks: any of it marks a sample.
     hit = [share > LIMIT or steal > 0 for share, steal in zip(lost, noise.steal_ns, strict=True)]
-    worst = f", worst by {max(lost):.1%} of its time" if any(hit) else ""
+    worst = f", the worst by {max(lost):.1%} of its time" if any(hit) else ""
     yield "disturbed", f"{sum(hit)} of {len(hit)} samples{worst}"
     if any(hit):
         yield "", marks(hit, WIDTH)
-    quotas = f"; stopped by a quota {noise.throttled} times" if noise.throttled else ""
-    moves = "" if noise.migrations is None else f", moved to another core {noise.migrations} times"
-    yield "", f"interrupted {noise.involuntary_switches} times{moves}, {noise.major_faults} major faults{quotas}"
+    quotas = f"; throttled by a quota {noise.throttled} times" if noise.throttled else ""
+    moves = "" if noise.migrations is None else f", {noise.migrations} core migrations"
+    switches = f"{noise.involuntary_switches} involuntary context switches"
+    yield "", f"{switches}{moves}, {noise.major_faults} major page faults{quotas}"
     if noise.canary_ns:
         low, middle = min(noise.canary_ns), statistics.median(noise.canary_ns)
-        yield "canary", f"a fixed small product took {duration(low)} at least, {duration(middle)} in the median"
+        yield "canary", f"a small fixed product took at least {duration(low)}, {duration(middle)} in the median"
 
 
 def warm_up(report: Report) -> Facts:
-    """Each lap from the first call on, and from where calls were steady."""
+    """Yield each lap from the first call on, and the call from which times were steady."""
     laps = [took / calls for calls, took in report.warmup]
     found = of_laps(report.warmup)
+    # A lap holds several calls: count those of all laps before the steady one.
     call = 1 + sum(calls for calls, _ in report.warmup[: found.start])
     yield "warm-up", f"{CLASSES[found.kind].format(call=call)}; from the first call, {duration(laps[0])}:"
     steady = f" to {duration(found.level_ns)}" if found.kind != "none" else ""
@@ -141,13 +144,16 @@ def warm_up(report: Report) -> Facts:
 
 
 def resources(report: Report) -> Facts:
-    """Memory and joules, as far as this machine says; and how near to the fastest that it was seen to compute."""
+    """Yield the rate of work, and memory and energy if the machine reports them."""
     seconds = min(report.samples_ns) / report.calls / 1e9
     if report.ceiling.flops_per_s > 0:
         share = report.work.flops / seconds / report.ceiling.flops_per_s
-        yield "work", f"{report.work.flops:,} operations a call, {100 * share:.2g} % of the most seen in this process"
+        yield (
+            "work",
+            f"{report.work.flops:,} operations per call, {100 * share:.2g} % of the highest rate in this process",
+        )
     if found := headlines(report):
         yield "memory", ", ".join(f"{metric.replace('_', ' ')} {size(count)}" for metric, count in found.items())
     if report.energy is not None:
         per_call, span = report.energy.joules / report.energy.calls, report.energy.seconds
-        yield "energy", f"{per_call:.3g} J a call over {span:.1f} s, {report.energy.source}, whole machine"
+        yield "energy", f"{per_call:.3g} J per call over {span:.1f} s, {report.energy.source}, whole machine"

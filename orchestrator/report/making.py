@@ -1,4 +1,4 @@
-"""Environments in words: what is being made, and what a run was measured in."""
+"""Environments in words: the progress of their creation, and a summary for each run."""
 
 import platform
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,18 +13,18 @@ from orchestrator.environments.provision import Event, Made, Making, Resolving, 
 from orchestrator.report.units import duration, printable, size
 from schemas.environment import EnvironmentRecord
 
+# Packages named in the summary of an environment that has them.
 TOLD = ("torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "jaxlib", "onnxruntime", "onnxruntime-gpu", "openvino")
-"""Packages that are named of an environment, as far as it has them."""
 
 
 def line(event: Event) -> str:
-    """One line for each step of making an environment."""
+    """Return one line for a step in the creation of an environment."""
     match event:
         case Resolving(definition, installer):
             asked = ", ".join(definition.asked)
-            return printable(f"environment {definition.name}: {installer} works out what it takes: {asked}")
+            return printable(f"environment {definition.name}: {installer} resolves {asked}")
         case Waiting(definition, process):
-            return printable(f"environment {definition.name}: process {process} is making it; waiting for that")
+            return printable(f"environment {definition.name}: waiting for process {process}, which is creating it")
         case Making(definition, installer, packages):
             return printable(f"environment {definition.name}: {installer} installs {packages} packages")
         case Made(definition, ready):
@@ -33,12 +33,12 @@ def line(event: Event) -> str:
 
 
 def summaries(environments: Mapping[str, EnvironmentRecord]) -> Iterator[str]:
-    """One line for each environment that a run was measured in."""
+    """Yield one line for each environment of a run."""
     return (printable(f"Environment {name}: {summary(record)}") for name, record in environments.items())
 
 
 def summary(record: EnvironmentRecord) -> str:
-    """An environment in one line: its Python, the frameworks in it, and the hash of everything."""
+    """Return an environment in one line: its Python, its frameworks, and the hash of all packages."""
     told = [f"{name} {record.packages[name]}" for name in TOLD if name in record.packages]
     if "numpy" in record.packages:
         told.append(f"numpy {record.packages['numpy']}")
@@ -46,16 +46,17 @@ def summary(record: EnvironmentRecord) -> str:
 
 
 def state(environment: Environment) -> str:
-    """Whether an environment is there."""
+    """Return in words whether an environment is ready."""
     if environment.site is None:
         return "as it is"
     return "ready" if environment.record is not None else "made on first use"
 
 
 def document(environment: Environment) -> dict[str, Any]:
-    """What an environment is, or is to be. What is not known before it is made is null."""
+    """Return an environment as data. What is unknown before it is created is null."""
     site, record = environment.site, environment.record
     ready = site.ready() if site is not None else None
+    # Until an environment is created, its definition names the Python, which is by default this interpreter's.
     return {
         "name": environment.name,
         "state": state(environment),
@@ -70,8 +71,8 @@ def document(environment: Environment) -> dict[str, Any]:
 
 
 def table(environments: Iterable[Environment], *, accelerated: bool) -> Table:
-    """A row for each environment that a sweep needs."""
-    build = "an NVIDIA GPU is here: built-in ones take CUDA builds" if accelerated else "no NVIDIA GPU: CPU builds"
+    """Return a table with a row for each environment that a sweep needs."""
+    build = "NVIDIA GPU found: built-in ones use CUDA builds" if accelerated else "no NVIDIA GPU: CPU builds"
     drawn = Table(
         "environment",
         "Python",
@@ -87,6 +88,6 @@ def table(environments: Iterable[Environment], *, accelerated: bool) -> Table:
     for each in environments:
         said = document(each)
         large = f", {size(said['size_bytes'])}" if said["size_bytes"] else ""
-        asked = ", ".join(said["asked"]) if said["asked"] else "nothing: what is there"
+        asked = ", ".join(said["asked"]) if said["asked"] else "nothing: used as it is"
         drawn.add_row(*(Text(printable(text)) for text in (each.name, said["python"], asked, said["state"] + large)))
     return drawn

@@ -1,4 +1,4 @@
-"""What modes cost in memory, as a table: one line for each, with intervals over processes."""
+"""The memory of each mode as a table, with intervals over processes."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from schemas.sweep import MemoryMetric
 
 
 def tables(group: Group) -> Iterator[Table]:
-    """The table of one group; none where no process could say what it used."""
+    """Yield the table of one group; none if no process could measure its memory."""
     order = group.by_memory.standings if group.by_memory else group.standings
     rows = [(standing, group.result(standing.cell)) for standing in order]
     if not any(result.memory for _, result in rows):
@@ -35,12 +35,12 @@ def tables(group: Group) -> Iterator[Table]:
 
 
 def title(group: Group) -> Text | None:
-    """By what the rows are ranked, if it is by memory."""
+    """Return the metric that ranks the rows, if it is one of memory."""
     return Text(f"ranked by {group.by_memory.metric}") if group.by_memory else None
 
 
 def figure(result: Result, metric: MemoryMetric) -> str:
-    """A headline over its interval."""
+    """Return a memory metric above its interval; a dash if it was not measured."""
     interval = result.memory.get(metric)
     if interval is None:
         return "–"
@@ -49,18 +49,19 @@ def figure(result: Result, metric: MemoryMetric) -> str:
 
 
 def spread(interval: Interval) -> str:
-    """How far the ends of an interval are from its estimate: `±1.2 MiB`, the farther of the two."""
+    """Return the distance from an estimate to the farther end of its interval: `±1.2 MiB`."""
     far = max(interval.high - interval.estimate, interval.estimate - interval.low)
     return f"±{size(far)}" if far < float("inf") else ""
 
 
 def ranked(group: Group, standing: Standing) -> list[str]:
-    """The rank and the ratio to the least, where the group is ranked by memory."""
+    """Return the rank and the ratio to the least, if the group is ranked by memory."""
     if group.by_memory is None:
         return []
     least = group.by_memory.standings[0].cell
     place = places(standing.best, standing.worst)
     found = both_ways(group.by_memory.comparisons).get((least, standing.cell))
+    # The least is not compared with itself.
     if found is None:
         return [place, "1"]
     ends = between(found.ratio, "–")

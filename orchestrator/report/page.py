@@ -1,4 +1,4 @@
-"""A run as one HTML file that needs nothing else: words first, then pictures, each with its table."""
+"""A run as one self-contained HTML file: words first, then charts, each with its table."""
 
 import base64
 import functools
@@ -40,24 +40,22 @@ from orchestrator.report.words import compiled, deprecations, sentences
 from schemas.record import JobRecord, Manifest
 
 KINDS: Final = ("framework", "workload", "task")
+# Up to this number of groups, the answer at the top also says what compiling did.
 FEW: Final = 4
-"""Up to so many groups, the answer at the top also says what compiling did."""
-
-
+# With more groups than this, the browser skips the layout of those out of sight.
 MANY: Final = 20
-"""From more groups on, those out of sight are not laid out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a page can be filtered by, each name with its number, so that no name is ever quoted."""
+    """Names that a page can be filtered by, each with its number, so that no name is ever quoted."""
 
     framework: Mapping[str, int]
     workload: Mapping[str, int]
     task: Mapping[str, int]
 
     def marks(self, row: Row) -> dict[str, list[int]]:
-        """What a row stands for, as numbers; nothing where it stands for everything."""
+        """Return what a row stands for, as numbers; no entry for a kind if the row stands for all of it."""
         said = {"framework": row.frameworks, "workload": only(row.workload), "task": only(row.task)}
         return {
             kind: [getattr(self, kind)[name] for name in dict.fromkeys(names)] for kind, names in said.items() if names
@@ -78,7 +76,8 @@ class Part:
 
 
 def page(run: str, manifest: Manifest, records: Sequence[JobRecord], groups: Sequence[Group]) -> str:
-    """The whole file. The same records give the same file, to the byte."""
+    """Return the whole file. The same records give the same file, to the byte."""
+    # The order in which files are found must not change the page.
     records = in_turn(records)
     names, own, counted = named(manifest, records), asset("page.js"), last_attempts(records)
     canary_ns = canary_floor_ns(counted)
@@ -101,8 +100,9 @@ def page(run: str, manifest: Manifest, records: Sequence[JobRecord], groups: Seq
         command=again.command(manifest),
         asked=again.sweep_file(manifest),
         style=asset("page.css"),
-        library=Markup(drawing.script()),  # noqa: S704 (the library that this project installs, and no text of a record)
+        library=Markup(drawing.script()),  # noqa: S704 (an installed library, and no text of a record)
         script=own,
+        # The content security policy names these two scripts by hash, so that no other may run.
         hashes=" ".join(hash_of(text) for text in (drawing.script(), own)),
         specifications=drawing.specifications(),
         config=drawing.CONFIG,
@@ -110,7 +110,7 @@ def page(run: str, manifest: Manifest, records: Sequence[JobRecord], groups: Seq
 
 
 def part(group: Group, found: Mapping[str, Sequence[JobRecord]], canary_ns: float) -> Part:
-    """One group with its pictures."""
+    """Return one group with its charts."""
     section = Section(group, {result.label: found.get(result.cell.id, ()) for result in group.results})
     cells = [result.cell for result in group.results]
     return Part(
@@ -130,7 +130,7 @@ def part(group: Group, found: Mapping[str, Sequence[JobRecord]], canary_ns: floa
 
 
 def figures(section: Section, canary_ns: float) -> Iterator[Figure]:
-    """The pictures of one group, as far as there is something to draw."""
+    """Yield the charts of one group that have something to draw."""
     yield times.figure(section)
     for found in (
         *cost.figures(section),
@@ -146,7 +146,7 @@ def figures(section: Section, canary_ns: float) -> Iterator[Figure]:
 
 
 def data(figure: Figure, names: Names, modes: Sequence[str] = ()) -> dict[str, Any]:
-    """What a picture is drawn from. `modes` are all of its group, whose places decide about colours."""
+    """Return the data of a chart. `modes` are all modes of its group: their places decide their colours."""
     marks, cells = (
         [names.marks(row) for row in figure.rows],
         [[shown(cell) for cell in row.cells] for row in figure.rows],
@@ -162,32 +162,33 @@ def data(figure: Figure, names: Names, modes: Sequence[str] = ()) -> dict[str, A
 
 
 def packed(column: Sequence[Any]) -> list[Any] | dict[str, list[Any]]:
-    """A column as it is, or where it says the same again and again, its words and which of them each row has."""
+    """Return a column as it is or, if its values repeat, as a list of words and an index for each row."""
     words = {word: place for place, word in enumerate(dict.fromkeys(column))}
+    # Words save space only if each occurs at least twice on average.
     if 2 * len(words) > len(column) or not column:
         return list(column)
     return {"words": list(words), "at": [words[word] for word in column]}
 
 
 def shown(value: Value) -> Value:
-    """What comes from a record is text to look at, and nothing that a reader's machine would obey."""
+    """Return a value of a record without characters that a reader's machine would obey."""
     return printable(value) if isinstance(value, str) else value
 
 
 def named(manifest: Manifest, records: Sequence[JobRecord]) -> Names:
-    """The frameworks, workloads and tasks of a run, in the order of its cells."""
+    """Return the frameworks, workloads and tasks of a run, in the order of its cells."""
     cells = [*manifest.cells, *(record.spec.cell for record in records)]
     every = [[getattr(cell, kind) for cell in cells] for kind in KINDS]
     return Names(*({name: number for number, name in enumerate(dict.fromkeys(of_kind))} for of_kind in every))
 
 
 def only(name: str | None) -> tuple[str, ...]:
-    """One name, or none."""
+    """Return a tuple of one name, or of none."""
     return () if name is None else (name,)
 
 
 def facts(said: Mapping[str, Any], above: str = "") -> Iterator[Row]:
-    """What is known of a machine, one line each."""
+    """Yield a row for each fact about a machine."""
     for name, value in said.items():
         if isinstance(value, Mapping):
             yield from facts(value, f"{above}{name} ")
@@ -197,7 +198,7 @@ def facts(said: Mapping[str, Any], above: str = "") -> Iterator[Row]:
 
 
 def refused(group: Group) -> Iterator[Row]:
-    """The cells of a group that have no rank, each with its reason and what to do."""
+    """Yield the cells of a group that have no rank, each with its reason and its advice."""
     for each in group.results:
         if each.outcome != "measured":
             time = duration(each.floor_ns.estimate) if each.floor_ns.estimate > 0 else ""
@@ -211,28 +212,30 @@ def refused(group: Group) -> Iterator[Row]:
 
 
 def hash_of(script: str) -> str:
-    """A script's hash as a content security policy names it."""
+    """Return a script's hash as a content security policy names it."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 @functools.cache
 def asset(name: str) -> Markup:
-    """A file of ours that goes into the page as it is."""
+    """Return a file of this package that goes into the page unescaped."""
     path = resources.files("orchestrator.report").joinpath("assets", name)
-    return Markup(path.read_text(encoding="utf-8"))  # noqa: S704 - ours, and not a record's
+    return Markup(path.read_text(encoding="utf-8"))  # noqa: S704 - a file of this package, and no text of a record
 
 
 @functools.cache
 def template() -> Template:
-    """The frame of the page. Whatever is put into it is escaped, unless it is marked as ours."""
+    """Return the template of the page. It escapes all values except those marked as safe."""
     room = Environment(
         loader=PackageLoader("orchestrator.report", "assets"),
         autoescape=True,
+        # A misspelt name fails, instead of leaving a gap in the page.
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=lambda value: value if isinstance(value, Markup) else shown(value),
     )
+    # JSON within a script element must not be able to close that element.
     room.filters["data"] = lambda value: htmlsafe_json_dumps(value, separators=(",", ":"), ensure_ascii=False)
     room.globals["drawn"] = data
     return room.get_template("page.html")

@@ -1,4 +1,4 @@
-"""What modes save and load again, in sentences, as a table, and in the document."""
+"""Saved models that were loaded again: in sentences, as a table, and as data."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,16 +13,16 @@ from orchestrator.report.units import duration, size
 
 
 def sentences(group: Group) -> Iterator[str]:
-    """For each mode that was loaded from a file, that it computes the same there."""
+    """Yield a sentence for each mode that was loaded from a file and computes the same."""
     for result, found in loaded(group):
         yield (
-            f"{result.label} computes the same from its {mode_of(result.cell).saves} ({size(found.size_bytes)}) "
-            f"without the model's source, and loads it in {duration(found.load_ns.estimate)}."
+            f"{result.label} computes the same from its {mode_of(result.cell).saves} ({size(found.size_bytes)}), "
+            f"without the model's source; loading takes {duration(found.load_ns.estimate)}."
         )
 
 
 def tables(group: Group) -> Iterator[Table]:
-    """A row for each mode; nothing where models were built from their source."""
+    """Yield a table with a row for each mode; none if models were built from their source."""
     rows = list(loaded(group))
     if not rows:
         return
@@ -44,7 +44,7 @@ def tables(group: Group) -> Iterator[Table]:
 
 
 def loaded(group: Group) -> Iterator[tuple[Result, Portable]]:
-    """The ranked cells that were loaded from files, in their order."""
+    """Yield the ranked cells that were loaded from files, by rank."""
     for standing in group.standings:
         result = group.result(standing.cell)
         if result.portable is not None:
@@ -52,7 +52,7 @@ def loaded(group: Group) -> Iterator[tuple[Result, Portable]]:
 
 
 def document(found: Portable | None) -> dict[str, Any] | None:
-    """As data."""
+    """Return a saved model as data."""
     if found is None:
         return None
     return {"size_bytes": found.size_bytes, "save_ns": found.written_ns, "load_ns": found.load_ns.estimate}

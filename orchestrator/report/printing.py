@@ -1,4 +1,4 @@
-"""How commands print: one document, or a line for a person."""
+"""The output of commands: one document, or a line for a person."""
 
 import json
 import re
@@ -7,12 +7,13 @@ from rich.console import Console
 
 
 def print_json(value: object) -> None:
-    """One document on standard output. What a terminal would obey stands there as JSON can write it too: escaped."""
+    """Print one document on standard output, with all characters escaped that a terminal would obey."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    # JSON escapes ASCII control characters, but neither C1 ones nor marks that reverse the direction of text.
     print(re.sub(r"[^\n -~]", lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text))
 
 
 def say(console: Console, line: str) -> None:
-    """Print one line, if there is one."""
+    """Print one line, unless it is empty."""
     if line:
         console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Why a time is what it is: what calls are made of, as a table, and where their traces are."""
+"""Profiles, which explain the time of a call: counts as a table, and paths of traces."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,12 +13,12 @@ from schemas.record import ProfileRecord
 
 
 def tables(records: Sequence[ProfileRecord]) -> Iterator[Table]:
-    """A table for each group, with a row for each mode that was looked at."""
+    """Yield a table for each group, with a row for each mode that was profiled."""
     groups: dict[str, list[ProfileRecord]] = {}
     for record in records:
         groups.setdefault(title(record.spec.cell), []).append(record)
     for name, found in groups.items():
-        drawn = plain(f"What a call is made of: {printable(name)}")
+        drawn = plain(f"Profile of a call: {printable(name)}")
         drawn.add_column("mode", no_wrap=True)
         drawn.add_column("counts")
         for record in found:
@@ -27,14 +27,14 @@ def tables(records: Sequence[ProfileRecord]) -> Iterator[Table]:
 
 
 def told(record: ProfileRecord) -> str:
-    """The counts of one cell, or why there are none."""
+    """Return the counts of one cell, or the reason why there are none."""
     if record.profiled is None:
         return f"{record.outcome}: {record.reason}"
     return ", ".join(f"{count:g} {name}" for name, count in record.profiled.counts.items())
 
 
 def document(records: Sequence[ProfileRecord]) -> list[dict[str, Any]]:
-    """As data, with the traces' places."""
+    """Return profiles as data, with the paths of their traces."""
     return [
         {
             "cell": record.spec.cell.id,

@@ -1,4 +1,4 @@
-"""One job then and now: its figures side by side, and how far they differ from what its cell's processes did."""
+"""One job then and now: its figures side by side, and its floor among those of its cell's processes."""
 
 import math
 import statistics
@@ -21,7 +21,7 @@ from schemas.record import JobRecord
 
 
 def show(console: Console, then: JobRecord, now: JobRecord, others: Sequence[JobRecord]) -> None:
-    """Print what was measured then and now. `others` are all jobs of its cell in the run."""
+    """Print the measurements then and now. `others` are all jobs of its cell in the run."""
     console.print(table(then, now))
     console.print()
     for sentence in sentences(then, now, others):
@@ -29,11 +29,12 @@ def show(console: Console, then: JobRecord, now: JobRecord, others: Sequence[Job
 
 
 def table(then: JobRecord, now: JobRecord) -> Table:
-    """A row for each figure; no figure is shown of a job that was not measured as it should be."""
-    drawn = ruled("Run again", "", "then", "now", "now over then")
+    """Return a table of the outcomes and, if both jobs were measured, a row for each figure."""
+    drawn = ruled("Rerun", "", "then", "now", "now over then")
     drawn.add_row("outcome", then.outcome, now.outcome, "")
     for column in drawn.columns[1:]:
         column.justify = "right"
+    # The times of a job that failed mean nothing.
     if then.report and now.report and then.outcome == now.outcome == "measured":
         for name, before, after, shown in figures(then.report, now.report):
             drawn.add_row(name, shown(before), shown(after), ratio(after / before) if before else "–")
@@ -41,7 +42,7 @@ def table(then: JobRecord, now: JobRecord) -> Table:
 
 
 def figures(then: Report, now: Report) -> Iterator[tuple[str, float, float, Callable[[float], str]]]:
-    """Name, then, now, and how such a figure is written."""
+    """Yield the name of each figure, its value then and now, and the function that formats it."""
     yield "floor", floor_ns(then), floor_ns(now), duration
     yield "median", median_ns(then), median_ns(now), duration
     yield "first result", first_result_ns(then), first_result_ns(now), duration
@@ -52,18 +53,19 @@ def figures(then: Report, now: Report) -> Iterator[tuple[str, float, float, Call
 
 
 def floor_ns(report: Report) -> float:
-    """Nanoseconds per call of a process's fastest sample."""
+    """Return the nanoseconds per call of a process's fastest sample."""
     return 1e9 * math.exp(floor(report))
 
 
 def median_ns(report: Report) -> float:
-    """Nanoseconds per call of its median sample."""
+    """Return the nanoseconds per call of a process's median sample."""
     return statistics.median(report.samples_ns) / report.calls
 
 
 def sentences(then: JobRecord, now: JobRecord, others: Sequence[JobRecord]) -> Iterator[str]:
-    """How far the new floor is from those of the cell's processes, and what else is not as it was."""
+    """Yield the place of the new floor among those of the cell's processes, and what else has changed."""
     if now.outcome != "measured" or now.report is None:
+        # Without a reason, an empty clause is left between colon and semicolon.
         yield f"Now it ended as {now.outcome}: {now.reason}; {now.advice}.".replace(": ;", ";")
     else:
         yield from placed(
@@ -71,26 +73,26 @@ def sentences(then: JobRecord, now: JobRecord, others: Sequence[JobRecord]) -> I
         )
     changed = list(identity.differences("", identity.felt(then.host), identity.felt(now.host)))
     if changed:
-        yield f"Not as it was then: {'; '.join(changed)}."
+        yield f"Changed since then: {'; '.join(changed)}."
 
 
 def placed(now: float, floors: Sequence[float]) -> Iterator[str]:
-    """Where a floor stands among those of the run."""
+    """Yield the place of a floor among those of the run."""
     if not floors:
         return
     middle = statistics.median(floors)
     said = f"Its floor is {ratio(now / middle)} times the median of this cell's {len(floors)} processes in the run"
-    ends = f"which went from {ratio(floors[0] / middle)} to {ratio(floors[-1] / middle)}"
+    ends = f"which range from {ratio(floors[0] / middle)} to {ratio(floors[-1] / middle)}"
     where = (
-        "among them"
+        "within that range"
         if floors[0] <= now <= floors[-1]
         else "above all of them"
         if now > floors[-1]
         else "below all of them"
     )
-    yield f"{said}, {ends}: it is {where}. One process by itself says no more; `compare` two runs for that."
+    yield f"{said}, {ends}: it is {where}. A single process shows no more than that; use `compare` on two runs."
 
 
 def document(then: JobRecord, now: JobRecord) -> dict[str, Any]:
-    """Both records."""
+    """Return both records as data."""
     return {"schema_version": SCHEMA_VERSION, "then": then.model_dump(mode="json"), "now": now.model_dump(mode="json")}

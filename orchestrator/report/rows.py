@@ -1,6 +1,6 @@
-"""A run as rows for a table: one for each cell, each job or each sample. A figure is there only where it counts.
+"""A run as rows of a table: one for each cell, job or sample.
 
-Column names end in their unit. What the data do not support, or what was not measured as it should be, is None.
+Column names end in their unit. A figure is None if the data do not support it or its cell was not properly measured.
 """
 
 import math
@@ -22,29 +22,30 @@ CELL = {"cell", "label", *Cell.model_fields}
 
 
 def rows(run: str, manifest: Manifest, records: Sequence[JobRecord], groups: Sequence[Group], per: Per) -> list[Row]:
-    """The rows of a run. Each has every column, those of all parameters included."""
+    """Return the rows of a run. Each has every column, including those of all parameters."""
     if per == "cell":
         found = list(of_groups(groups))
     else:
         one, sound, canary_ns = of_job if per == "job" else of_samples, measured(groups), canary_floor_ns(records)
         found = [row for record in records for row in one(record, canary_ns, sound=record.spec.cell.id in sound)]
+    # The sort is stable: within each place, columns keep the order in which they first appear.
     columns = sorted(dict.fromkeys(column for row in found for column in row), key=place)
     head: Row = {"run": run, "run_started": manifest.started, "fingerprint": manifest.host.content_hash}
     return [head | {column: row.get(column) for column in columns} for row in found]
 
 
 def place(column: str) -> int:
-    """Which cell it is comes first, its parameters next, then the rest."""
+    """Return the place of a column: the identity of the cell first, its parameters next, then the rest."""
     return 0 if column in CELL else 1 if column.startswith("parameter_") else 2
 
 
 def measured(groups: Sequence[Group]) -> frozenset[str]:
-    """The ids of the cells whose figures count."""
+    """Return the ids of the cells whose figures count."""
     return frozenset(each.cell.id for group in groups for each in group.results if each.outcome == "measured")
 
 
 def of_groups(groups: Sequence[Group]) -> Iterator[Row]:
-    """A row for each cell, with its place among those that compute the same."""
+    """Yield a row for each cell, with its rank among those that compute the same."""
     for group in groups:
         places = {standing.cell: standing for standing in group.standings}
         for result in group.results:
@@ -60,7 +61,7 @@ def of_groups(groups: Sequence[Group]) -> Iterator[Row]:
 
 
 def of_result(result: Result) -> Row:
-    """What all processes of a cell come to."""
+    """Return the results of a cell over all its processes."""
     sound = result.outcome == "measured"
     times: Named = {
         "floor": result.floor_ns,
@@ -86,7 +87,7 @@ def of_result(result: Result) -> Row:
 
 
 def of_intervals(named: Named, unit: str, *, sound: bool) -> Row:
-    """Three columns for each interval; empty where they do not count."""
+    """Return three columns for each interval; empty if they do not count."""
     return {
         column: number
         for name, interval in named.items()
@@ -95,7 +96,7 @@ def of_intervals(named: Named, unit: str, *, sound: bool) -> Row:
 
 
 def of_interval(name: str, unit: str, interval: Interval | None) -> Row:
-    """An estimate and its ends. A low end of zero is none: no time and no size is known to be that small."""
+    """Return an estimate and its ends. A low end of zero is None: no time and no size is known to be that small."""
     numbers = (interval.estimate, interval.low or -math.inf, interval.high) if interval else (math.nan,) * 3
     return {
         f"{name}{end}{unit}": finite(float(number)) for end, number in zip(("", "_low", "_high"), numbers, strict=True)

@@ -1,4 +1,4 @@
-"""The rows of single jobs and of their samples: raw figures, each process by itself."""
+"""The rows of single jobs and of their samples: raw figures, one process at a time."""
 
 import math
 import statistics
@@ -18,14 +18,14 @@ Row: TypeAlias = dict[str, Scalar]
 
 
 def of_cell(cell: Cell) -> Row:
-    """What says which cell it is."""
+    """Return the columns that identify a cell."""
     plain = cell.model_dump(mode="json", exclude={"parameters"})
     sizes = {f"parameter_{name}": value for name, value in cell.parameters.items()}
     return {"cell": cell.id, "label": cell.label, **plain, **sizes}
 
 
 def of_job(record: JobRecord, canary_ns: float, *, sound: bool) -> Iterator[Row]:
-    """The row of one job. `counts`: its process is one of those on which its cell's figures rest."""
+    """Yield the row of one job. `counts`: its process is one of those on which its cell's figures rest."""
     spec, outside, report = record.spec, record.outside, timed(record, sound=sound)
     yield {
         **of_cell(spec.cell),
@@ -34,6 +34,7 @@ def of_job(record: JobRecord, canary_ns: float, *, sound: bool) -> Iterator[Row]
         "attempt": spec.attempt,
         "outcome": record.outcome,
         "reason": record.reason or None,
+        # A job in block 0 fills the cache, and so measures a cold one.
         "counts": report is not None and spec.block > 0 and not report.noise.throttled,
         "flags": ",".join(sorted(flags(record, canary_ns))) or None,
         "job_started": outside.started if outside else None,
@@ -43,12 +44,12 @@ def of_job(record: JobRecord, canary_ns: float, *, sound: bool) -> Iterator[Row]
 
 
 def timed(record: JobRecord, *, sound: bool) -> Report | None:
-    """The report of a job whose figures count: its own outcome and that of its cell are good."""
+    """Return the report of a job whose figures count: its own outcome and that of its cell are good."""
     return record.report if sound and record.outcome == "measured" else None
 
 
 def of_report(record: JobRecord, report: Report) -> Row:
-    """What one process measured. `floor_ns`, `median_ns` and `typical_ns` are nanoseconds per call."""
+    """Return the figures of one process. `floor_ns`, `median_ns` and `typical_ns` are nanoseconds per call."""
     return {
         "samples": len(report.samples_ns),
         "calls": report.calls,
@@ -66,7 +67,7 @@ def of_report(record: JobRecord, report: Report) -> Row:
 
 
 def of_samples(record: JobRecord, canary_ns: float, *, sound: bool) -> Iterator[Row]:
-    """A row for each sample of a job whose figures count. `disturbed`: it was left out of the typical time."""
+    """Yield a row for each sample of a job whose figures count. The typical time leaves out `disturbed` samples."""
     report = timed(record, sound=sound)
     if report is None:
         return

@@ -1,4 +1,4 @@
-"""What new shapes cost, in sentences, as a table, and in the document."""
+"""The cost of new shapes: in sentences, as a table, and as data."""
 
 import math
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from orchestrator.report.units import duration
 
 
 def sentences(group: Group) -> Iterator[str]:
-    """For each mode for which a new shape is dear, what it costs."""
+    """Yield the cost of a new shape for each mode for which it is high."""
     for result in measured(group):
         found = result.new_shapes
         if found is not None and found.dear:
@@ -23,18 +23,19 @@ def sentences(group: Group) -> Iterator[str]:
 
 
 def anew(found: NewShapes) -> str:
-    """How often a mode compiles for new shapes, as far as that is known."""
+    """Return how often a mode compiles for new shapes, if that is known."""
     if found.compilations is None:
-        return "is slow at a new shape, and does not say whether it compiles"
+        return "is slow at a new shape and does not report whether it compiles"
     if not found.compilations:
-        return "compiles nothing for a new shape, and yet is slow there"
+        return "is slow at a new shape although it does not recompile"
     if found.compilations >= found.shapes:
-        return "compiles anew for each new shape"
-    return f"compiled {found.compilations} times for {found.shapes} new shapes"
+        return "recompiles for each new shape"
+    times = "once" if found.compilations == 1 else f"{found.compilations} times"
+    return f"recompiled {times} for {found.shapes} new shapes"
 
 
 def tables(group: Group) -> Iterator[Table]:
-    """A row for each mode; nothing where no new shape came."""
+    """Yield a table with a row for each mode; none if no new shape came."""
     rows = [(result, result.new_shapes) for result in measured(group) if result.new_shapes is not None]
     if not rows:
         return
@@ -44,7 +45,7 @@ def tables(group: Group) -> Iterator[Table]:
     for heading in ("first\ncall", "next\ncall", "compiled", "all first\ncalls"):
         drawn.add_column(heading, justify="right", no_wrap=True)
     if stream:
-        drawn.add_column("then calls\na second", justify="right", no_wrap=True)
+        drawn.add_column("then calls\nper second", justify="right", no_wrap=True)
     for result, found in rows:
         counted = "not counted" if found.compilations is None else f"{found.compilations} for {found.shapes}"
         first, later, total = (each.estimate for each in (found.first_ns, found.later_ns, found.total_ns))
@@ -54,12 +55,12 @@ def tables(group: Group) -> Iterator[Table]:
 
 
 def measured(group: Group) -> Iterator[Result]:
-    """The ranked cells, in their order."""
+    """Return the ranked cells, by rank."""
     return (group.result(standing.cell) for standing in group.standings)
 
 
 def document(found: NewShapes | None) -> dict[str, Any] | None:
-    """As data."""
+    """Return the cost of new shapes as data."""
     if found is None:
         return None
     return {

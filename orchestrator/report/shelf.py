@@ -1,4 +1,4 @@
-"""The environments that there are: as a table, one by one, as a lock, and what became of those that were to go."""
+"""The environments on this machine: the inventory, the details of one, its lock, and removals."""
 
 import platform
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ from schemas.catalog import WORKER
 
 
 def inventory(environments: Environments, names: Iterable[str]) -> dict[str, Any]:
-    """Where environments are kept, what they take together, and each that has a name."""
+    """Return the folder of the environments, their size together, and an entry for each name."""
     places = list(environments.home.places())
     ready = [each for place in places if (each := place.ready()) is not None]
     return {
@@ -31,7 +31,8 @@ def inventory(environments: Environments, names: Iterable[str]) -> dict[str, Any
 
 
 def entry(environments: Environments, name: str) -> dict[str, Any]:
-    """One environment; if its definition cannot be understood, that."""
+    """Return one environment, or the problem with its definition."""
+    # One faulty definition must not hide the other environments.
     try:
         return document(environments.find(name)) | {"problem": None}
     except UsageError as error:
@@ -39,7 +40,7 @@ def entry(environments: Environments, name: str) -> dict[str, Any]:
 
 
 def show_inventory(console: Console, said: dict[str, Any]) -> None:
-    """The same as a table, with what all take together below."""
+    """Print the same as a table, with the size of all environments below."""
     table = Table(
         "environment", "state", "Python", "asked for", "freeze", "size", box=box.SIMPLE_HEAD, padding=0, show_edge=False
     )
@@ -54,18 +55,18 @@ def show_inventory(console: Console, said: dict[str, Any]) -> None:
     console.print(table)
     console.print()
     home = printable(said["home"])
-    console.print(Text(f"{home}: {size(said['size_bytes'])} in environments that are ready."), soft_wrap=True)
+    console.print(Text(f"{home}: {size(said['size_bytes'])} in ready environments."), soft_wrap=True)
     for folder in said["unfinished"]:
-        console.print(Text(f"Not whole: {printable(folder)}; `env prune` removes it."), soft_wrap=True)
+        console.print(Text(f"Incomplete: {printable(folder)}; `env prune` removes it."), soft_wrap=True)
 
 
 def own(asked: Iterable[str] | None) -> list[str]:
-    """What was asked for, less what every worker needs."""
+    """Return the requirements that were asked for, without those of every worker."""
     return [each for each in asked or () if each not in WORKER.values()]
 
 
 def story(environment: Environment) -> dict[str, Any]:
-    """All that is known of one environment."""
+    """Return all that is known about one environment."""
     site, record = environment.site, environment.record
     ready = site.ready() if site is not None else None
     place = site.place if site is not None else None
@@ -81,7 +82,7 @@ def story(environment: Environment) -> dict[str, Any]:
 
 
 def show_story(console: Console, said: dict[str, Any]) -> None:
-    """The same, line by line. Hashes are left out: `env lock` has them."""
+    """Print the same, line by line. Hashes are left out: `env lock` prints them."""
     for name, value in said.items():
         if value in (None, "", [], {}) or name == "resolved":
             continue
@@ -96,24 +97,25 @@ def show_story(console: Console, said: dict[str, Any]) -> None:
 
 
 def lock_text(site: Site, pinned: Sequence[str]) -> str:
-    """A lock: a line for each package, without any host or path unless one was asked for by it."""
+    """Return a lock with a line for each package, and without a host or path unless a requirement names one."""
     asked = ", ".join(site.definition.asked)
     said = [f"# {asked}", f"# for {platform.python_implementation()} on {platform.machine()} {platform.system()}"]
+    # A backslash at its end continues a line, as pip reads it.
     lines = [line.replace(" --hash=", " \\\n    --hash=") for line in pinned]
     return "\n".join([*said, *lines, ""])
 
 
 def removals(removed: Iterable[Removed]) -> list[dict[str, Any]]:
-    """What was removed, as data."""
+    """Return the removals as data."""
     return [
         {"folder": str(each.place.folder), "size_bytes": each.size_bytes, "removed": not each.busy} for each in removed
     ]
 
 
 def removal_lines(removed: Sequence[Removed]) -> Iterator[str]:
-    """The same in words."""
+    """Yield the same in words."""
     for each in removed:
-        what = "is in use, and stays" if each.busy else "is removed"
+        what = "is in use and stays" if each.busy else "was removed"
         yield printable(f"{each.place.folder.name} ({size(each.size_bytes)}) {what}")
     freed = sum(each.size_bytes for each in removed if not each.busy)
     yield f"{size(freed)} freed." if removed else "Nothing to remove."

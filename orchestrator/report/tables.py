@@ -1,4 +1,4 @@
-"""The tables' common look."""
+"""The common style of tables."""
 
 from rich import box
 from rich.table import Table
@@ -6,7 +6,7 @@ from rich.text import Text
 
 
 def plain(title: str) -> Table:
-    """An empty table under a title."""
+    """Return an empty table with a title above it."""
     return Table(
         title=Text(title),
         title_justify="left",

@@ -1,4 +1,4 @@
-"""A run's results on a terminal: a table for each group, sentences, and where the logs are."""
+"""The results of a run on a terminal: a table for each group, sentences, and the path of the logs."""
 
 from collections.abc import Iterator, Sequence
 
@@ -16,8 +16,8 @@ from orchestrator.report.units import between, duration, narrow, places, printab
 from orchestrator.report.words import deprecations, sentences
 from schemas.record import ProfileRecord
 
+# Modules whose tables follow that of a group: the function of the same name is called on each of them.
 PARTS = (breakeven, shapes, portability, memory)
-"""What may follow the table of a group, each part with tables of its own."""
 
 
 def show(
@@ -28,13 +28,14 @@ def show(
     machine: str,
     looked_at: Sequence[ProfileRecord] = (),
 ) -> None:
-    """Print everything that a sweep found out."""
+    """Print all results of a sweep."""
     for group in groups:
         console.print()
         console.print(table(group))
         for more in (table for part in PARTS for table in part.tables(group)):
             console.print()
             console.print(more)
+        # Rich reads brackets in a plain string as markup: text from records is escaped.
         for sentence in sentences(group):
             console.print(f"• {escape(sentence)}", highlight=False)
     for drawn in profiles.tables(looked_at):
@@ -46,18 +47,18 @@ def show(
     if stopped:
         console.print(f"Ended: {escape(printable(stopped))}.", highlight=False)
     console.print(Text(printable(machine)))
-    console.print(f"Every job's record and log: {escape(printable(where))}", highlight=False, soft_wrap=True)
+    console.print(f"Records and logs of all jobs: {escape(printable(where))}", highlight=False, soft_wrap=True)
     if traces := [record.profiled.trace.path for record in looked_at if record.profiled]:
         first = escape(printable(traces[0]))
         console.print(
-            f"Traces, for https://ui.perfetto.dev: {first} and {len(traces) - 1} more", highlight=False, soft_wrap=True
+            f"Traces for https://ui.perfetto.dev: {first} and {len(traces) - 1} more", highlight=False, soft_wrap=True
         )
 
 
 def table(group: Group) -> Table:
-    """One group: ranked cells by their place, then the A/A clone, then the others. Fits 80 columns."""
+    """Return the table of one group: ranked cells by rank, the A/A clone, then the others. Fits 80 columns."""
     drawn = Table(
-        title=Text(printable(group.title + (f", held to {group.referee} in float64" if group.referee else ""))),
+        title=Text(printable(group.title + (f", checked against {group.referee} in float64" if group.referee else ""))),
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
@@ -74,13 +75,14 @@ def table(group: Group) -> Table:
 
 
 def rows(group: Group) -> Iterator[Sequence[Text | str]]:
-    """The table's rows: the ranked, then the A/A clone, then what has no rank."""
+    """Yield the rows of the table: ranked cells, the A/A clone, then cells without a rank."""
     against = group.against
     for standing in group.standings:
         yield ranked(group.result(standing.cell), standing, against.get(standing.cell))
     for result in group.results:
         if group.clone is not None and result.label == group.clone.cell:
             yield ranked(result, None, group.clone)
+        # A clone whose original failed is compared with nothing, but keeps its row.
         elif result.cell.replica and result.outcome == "measured":
             yield ranked(result, None, None)
         elif result.outcome is None:
@@ -90,7 +92,7 @@ def rows(group: Group) -> Iterator[Sequence[Text | str]]:
 
 
 def ranked(result: Result, standing: Standing | None, comparison: Comparison | None) -> Sequence[Text | str]:
-    """A measured cell. The baseline is compared with nothing."""
+    """Return the row of a measured cell. The baseline is compared with nothing."""
     place = "" if standing is None else places(standing.best, standing.worst)
     alone = "" if result.cell.replica else "baseline"
     verdict = alone if comparison is None else folded(comparison.verdict)
@@ -107,30 +109,30 @@ def ranked(result: Result, standing: Standing | None, comparison: Comparison | N
 
 
 def folded(verdict: str) -> str:
-    """A verdict or an outcome on two lines if it is of more than one word."""
+    """Return a verdict or an outcome, on two lines if it has more than one word."""
     head, dash, tail = verdict.partition("-")
     return f"{head}{dash}\n{tail}" if dash else head
 
 
 def label(result: Result) -> Text:
-    """Framework and mode."""
+    """Return the framework and the mode of a cell."""
     return Text(narrow(result.label))
 
 
 def dimmed(text: Text) -> Text:
-    """The same, less bright."""
+    """Dim a text and return it."""
     text.stylize("dim")
     return text
 
 
 def unranked(result: Result) -> Sequence[Text | str]:
-    """A cell that may not be compared: its time, if there is one, is struck out."""
+    """Return the row of a cell that may not be compared: its time, if it has one, is struck out."""
     timed = result.floor_ns.estimate > 0
     shown = Text(duration(result.floor_ns.estimate), style="strike dim") if timed else Text("n/a", style="dim")
     return (label(result), shown, "", "", "", str(result.jobs), Text(folded(str(result.outcome)), style="bold red"))
 
 
 def with_interval(interval: Interval) -> str:
-    """`1.035 (1.010–1.066)`."""
+    """Return a ratio with its interval: `1.035 (1.010–1.066)`."""
     ends = between(interval, "–")
     return ratio(interval.estimate) + (f" ({ends})" if ends else "")

@@ -1,4 +1,4 @@
-"""What a self-test found: a line as each promise is tried, a table and a sentence at the end, or one document."""
+"""The results of a self-test: a line for each check as it runs, tables and a conclusion, or one document."""
 
 import math
 from collections.abc import Sequence
@@ -20,38 +20,39 @@ from orchestrator.sweep import BlockStarted, SweepEvent
 from schemas.base import SCHEMA_VERSION
 from schemas.record import Host
 
-MARKS = {True: Text("kept", style="green"), False: Text("BROKEN", style="bold red"), None: Text("")}
+# None is a reading that is shown but not judged.
+MARKS = {True: Text("passed", style="green"), False: Text("FAILED", style="bold red"), None: Text("")}
 NOTES = (
-    "A claim is a significant difference between clones. Pairs of one experiment share processes, so the intervals, "
-    "which take trials for independent, are narrower than they should be.",
-    "pyperf, criterion.rs and torch.utils.benchmark are represented by their rules of decision, replayed on these same "
-    "samples; the tools themselves take samples of other lengths and in other numbers.",
+    "A claim is a significant difference between clones. Pairs of one experiment share processes, but the intervals "
+    "assume independent trials and are therefore too narrow.",
+    "pyperf, criterion.rs and torch.utils.benchmark are represented by their decision rules, replayed on the same "
+    "samples; the tools themselves use other numbers and lengths of samples.",
 )
 
 
 def line(event: Promise | Finding) -> str:
-    """One line as a promise begins to be tried, and one as it has been."""
+    """Return a line for the start of a check, or for its result."""
     if isinstance(event, Promise):
         jobs = len(event.cells) * event.blocks
-        return f"{event.name}: trying with {jobs} jobs at most ..."
-    return f"{event.promise.name}: {'kept' if event.kept else 'BROKEN'}, after {event.took_s:.0f} s"
+        return f"{event.name}: running at most {jobs} jobs ..."
+    return f"{event.promise.name}: {'passed' if event.kept else 'FAILED'} after {event.took_s:.0f} s"
 
 
 def show(console: Console, findings: Sequence[Finding], host: Host, where: str) -> None:
-    """Print all figures, and what they come to."""
+    """Print all readings and the conclusion."""
     for finding in findings:
         console.print()
         console.print(table(finding))
     console.print()
     console.print(escape(conclusion(findings)), highlight=False)
     console.print(escape(f"{host.cpu}, {host.cores} cores, {host.system}, Python {host.python}"), highlight=False)
-    console.print(f"Every job's record and log: {escape(where)}", highlight=False, soft_wrap=True)
+    console.print(f"Records and logs of all jobs: {escape(where)}", highlight=False, soft_wrap=True)
 
 
 def table(finding: Finding) -> Table:
-    """One promise's figures."""
+    """Return the table of one check's readings."""
     drawn = plain(f"{finding.promise.name}: {finding.promise.says}")
-    for heading, width in (("what", 23), ("promised", 18), ("got", 29)):
+    for heading, width in (("reading", 23), ("expected", 18), ("got", 29)):
         drawn.add_column(heading, width=width)
     drawn.add_column("", width=6, no_wrap=True)
     for figure in finding.figures:
@@ -60,37 +61,37 @@ def table(finding: Finding) -> Table:
 
 
 def plain(title: str) -> Table:
-    """An empty table that fits 80 columns, if its columns do."""
+    """Return an empty table that fits 80 columns, if its columns do."""
     return Table(
         title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=0, show_edge=False
     )
 
 
 def conclusion(findings: Sequence[Finding]) -> str:
-    """How many promises were kept, and which were not."""
+    """Return how many checks passed, and which failed."""
     if not findings:
-        return "No promise was tried to its end."
+        return "No check was completed."
     broken = [finding.promise for finding in findings if not finding.kept]
     took = f"in {sum(finding.took_s for finding in findings):.0f} s"
     if not broken:
-        return f"All {len(findings)} promises were kept, {took}."
+        return f"All {len(findings)} checks passed {took}."
     names = ", ".join(promise.name for promise in broken)
     return " ".join(
         [
-            f"{len(broken)} of {len(findings)} promises fell short, {took}: {names}.",
-            "Until they are kept, trust no comparison made on this machine; quiet it and try again.",
+            f"{len(broken)} of {len(findings)} checks failed {took}: {names}.",
+            "Until they pass, trust no comparison made on this machine; stop other work on it and try again.",
             *(chance(promise) for promise in broken if promise.by_chance),
         ]
     )
 
 
 def chance(promise: Promise) -> str:
-    """How often a promise is broken by an instrument that is right."""
-    return f"By chance alone {promise.name} falls short in up to {100 * promise.by_chance:g} % of runs."
+    """Return how often a check fails although the instrument is right."""
+    return f"By chance alone, {promise.name} fails in up to {100 * promise.by_chance:g} % of runs."
 
 
 def document(run: str, findings: Sequence[Finding], host: Host, stopped: str) -> dict[str, Any]:
-    """The same, machine-readable. `stopped` is empty unless a signal ended it."""
+    """Return the same as data. `stopped` is empty unless a signal ended the self-test."""
     return {
         "schema_version": SCHEMA_VERSION,
         "run": run,
@@ -102,7 +103,7 @@ def document(run: str, findings: Sequence[Finding], host: Host, stopped: str) ->
 
 
 def of_finding(finding: Finding) -> dict[str, Any]:
-    """One promise."""
+    """Return one check as data."""
     return {
         "name": finding.promise.name,
         "says": finding.promise.says,
@@ -113,7 +114,7 @@ def of_finding(finding: Finding) -> dict[str, Any]:
 
 
 def of_figure(figure: Figure) -> dict[str, Any]:
-    """One figure. `kept` is null for what is shown and not judged."""
+    """Return one reading as data. `kept` is null for a reading that is shown but not judged."""
     return {
         "what": figure.what,
         "promised": figure.promised,
@@ -124,24 +125,24 @@ def of_figure(figure: Figure) -> dict[str, Any]:
 
 
 def experiment(event: SweepEvent, blocks: int) -> str:
-    """One line as an experiment of so many blocks begins; empty at any other moment."""
+    """Return a line at the start of each experiment of `blocks` blocks; empty for any other event."""
     if not isinstance(event, BlockStarted) or (event.block - 1) % blocks:
         return ""
     return f"experiment {event.block // blocks + 1}: {blocks} blocks of {len(event.order)} clones ..."
 
 
 def show_rates(console: Console, trial: Trial, where: str) -> None:
-    """Print how often clones were told apart, by which rule."""
+    """Print how often each rule told clones apart."""
     console.print()
     console.print(rates_table(trial.rates))
     for note in (conditions(trial), *NOTES):
         console.print(f"• {escape(note)}", highlight=False)
-    console.print(f"Every job's record and log: {escape(where)}", highlight=False, soft_wrap=True)
+    console.print(f"Records and logs of all jobs: {escape(where)}", highlight=False, soft_wrap=True)
 
 
 def rates_table(rates: Sequence[Rate]) -> Table:
-    """A row for each rule."""
-    drawn = plain("Clones of one cell that were told apart, though they are the same")
+    """Return a table with a row for each rule."""
+    drawn = plain("False positives: identical clones of one cell that were told apart")
     for heading, width in (("rule", 26), ("one trial", 21)):
         drawn.add_column(heading, width=width)
     for heading in ("claims", "share", "95 %"):
@@ -159,22 +160,22 @@ def rates_table(rates: Sequence[Rate]) -> Table:
 
 
 def percent(share: float) -> str:
-    """`3.7 %`; a dash where there was no trial."""
+    """Return a share as `3.7 %`; a dash if there was no trial."""
     return f"{100 * share:.1f} %" if math.isfinite(share) else "–"
 
 
 def conditions(trial: Trial) -> str:
-    """What was measured, and where."""
+    """Return the conditions of the measurement: cell, sizes and machine."""
     clone, host, timing = trial.cells[0], trial.host, trial.spec.timing
     return (
-        f"{clone.label}: {title(clone)}. Whole experiments of {BLOCKS} blocks with {len(trial.cells)} clones: "
+        f"{clone.label}: {title(clone)}. Complete experiments of {BLOCKS} blocks with {len(trial.cells)} clones: "
         f"{trial.experiments}. Processes: {trial.jobs}, each of {timing.samples} samples of "
         f"{duration(timing.sample_ns)}. {host.cpu}, {host.cores} cores, {host.system}, Python {host.python}."
     )
 
 
 def rates_document(run: str, trial: Trial, stopped: str) -> dict[str, Any]:
-    """The same, machine-readable."""
+    """Return the same as data."""
     return {
         "schema_version": SCHEMA_VERSION,
         "run": run,
@@ -190,6 +191,7 @@ def rates_document(run: str, trial: Trial, stopped: str) -> dict[str, Any]:
 
 
 def of_rate(rate: Rate) -> dict[str, Any]:
-    """One rule."""
+    """Return one rule as data."""
+    # Without a trial there is no share, and the interval covers everything.
     share = of_interval(rate.interval) if rate.trials else None
     return {"rule": rate.rule, "trial": rate.trial, "claims": rate.claims, "trials": rate.trials, "share": share}

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Numbers and names in the form in which people read them."""
 
 import math
 from collections.abc import Callable
@@ -10,9 +10,10 @@ STEPS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 
 
 def duration(nanoseconds: float) -> str:
-    """Three significant digits with their unit: `34.5 µs`."""
+    """Return a duration with three significant digits and its unit: `34.5 µs`."""
     if not math.isfinite(nanoseconds):
         return "–"
+    # Rounding comes first, so that 999.6 ns becomes 1.00 µs and not 1000 ns.
     rounded = float(f"{nanoseconds:.2e}")
     scale, unit = next((step for step in STEPS if abs(rounded) >= step[0]), STEPS[-1])
     value = rounded / scale
@@ -23,7 +24,7 @@ def duration(nanoseconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes with three significant digits: `208 MiB`."""
+    """Return a number of bytes with three significant digits: `208 MiB`."""
     if not math.isfinite(count):
         return "–"
     scale, unit = next(((scale, unit) for scale, unit in SIZES if abs(count) >= scale), SIZES[-1])
@@ -33,35 +34,36 @@ def size(count: float) -> str:
 
 
 def places(best: int, worst: int) -> str:
-    """A rank: `1`, or `2–3` where ranks are shared."""
+    """Return a rank: `1`, or `2–3` if ranks are shared."""
     return str(best) if best == worst else f"{best}–{worst}"
 
 
 def ratio(value: float) -> str:
-    """A ratio of times: `1.043`, `12.3`."""
+    """Return a ratio of times: `1.043`, `12.3`."""
     if not math.isfinite(value):
         return "–"
     return f"{value:.3f}" if value < 10 else f"{value:.1f}"
 
 
 def between(interval: Interval, dash: str = " to ") -> str:
-    """The ends of a ratio's interval; empty when the data support none."""
+    """Return the ends of a ratio's interval; empty if the data support none."""
+    # A ratio is above zero: a low end of zero says that there is none.
     if not (math.isfinite(interval.low) and math.isfinite(interval.high)) or interval.low <= 0:
         return ""
     return f"{ratio(interval.low)}{dash}{ratio(interval.high)}"
 
 
 def printable(text: str) -> str:
-    """Text without characters that a terminal would obey: what a worker says is data."""
+    """Replace characters that a terminal would obey: the output of a worker is data."""
     return "".join(character if character.isprintable() or character in "\t\n" else "�" for character in text)
 
 
+# Characters of a mode's name that fit its column on one line; `tensorflow:function` has 19.
 LONGEST = 20
-"""Characters of a mode's name that fit its column in one line, with those of `tensorflow:function` to spare."""
 
 
 def narrow(label: str) -> str:
-    """A mode's name in a column: the mark of a clone on a line of its own, and the mode where a version goes before."""
+    """Return a mode's name for a column: a clone's mark, and a mode after a long version, take separate lines."""
     name, mark = label.partition(" (")[::2]
     head, _, mode = name.rpartition(":")
     folded = f"{head}:\n {mode}" if "@" in head and len(name) > LONGEST else name
@@ -69,13 +71,13 @@ def narrow(label: str) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds: `3:20`."""
+    """Return minutes and seconds: `3:20`."""
     whole = max(0, round(seconds))
     return f"{whole // 60}:{whole % 60:02}"
 
 
 def number(count: float) -> str:
-    """A count of calls: `360,000`, `3.6 million`, `never`."""
+    """Return a count of calls: `360,000`, `3.6 million`, `never`."""
     if math.isinf(count):
         return "never"
     for scale, word in ((1e9, "billion"), (1e6, "million")):
@@ -85,7 +87,7 @@ def number(count: float) -> str:
 
 
 def rounded(counts: Interval) -> Interval:
-    """Counts to two digits, or to a tenth of their interval where that is finer; the ends outwards, at least one."""
+    """Round counts to two digits, or to a tenth of their interval if that is finer; ends outwards, to at least one."""
     width = counts.high - counts.low
     finest = digit(width / 10) if math.isfinite(width) else math.inf
 
@@ -95,9 +97,10 @@ def rounded(counts: Interval) -> Interval:
         step = min(finest, digit(count / 10))
         return max(1, whole(count / step) * step)
 
+    # Rounding must never narrow an interval.
     return Interval(to(counts.estimate, round), to(counts.low, math.floor), to(counts.high, math.ceil))
 
 
 def digit(count: float) -> int:
-    """The value of the first digit of a count: 100 in 345; at least one."""
+    """Return the place value of the first digit of a count: 100 for 345; at least one."""
     return int(10 ** math.floor(math.log10(max(1, count))))

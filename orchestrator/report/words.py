@@ -1,4 +1,4 @@
-"""What the numbers say, in plain sentences that claim no more than they do."""
+"""The results of a group in plain sentences, which claim no more than the numbers support."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,14 +13,14 @@ from orchestrator.report.units import between, duration, printable, ratio
 NAMES = {"torch": "PyTorch", "tensorflow": "TensorFlow", "numpy": "NumPy"}
 
 UNSTEADY: dict[Steadiness, str] = {
-    "slow-down": "most processes became slower during their warm-up",
-    "none": "most processes did not become steady during their warm-up",
-    "mixed": "processes became steady in different ways, fewer than nine in ten alike",
+    "slow-down": "most processes became slower during warm-up",
+    "none": "most processes did not become steady during warm-up",
+    "mixed": "fewer than nine in ten processes became steady in the same way",
 }
 
 
 def sentences(group: Group) -> list[str]:
-    """The answer for one group: the fastest, what compiling did and when it has paid, and what lies between."""
+    """Return the sentences of one group: answers first, then reservations, then the A/A check."""
     answers = [
         *fastest(group),
         *compiled(group),
@@ -32,27 +32,30 @@ def sentences(group: Group) -> list[str]:
     ]
     reservations = [*unranked(group), *refused(group), *doubts(group), *allotted(group), *refereed(group)]
     every = [*answers, *reservations, *clone(group)]
+    # Labels may come from a plug-in, and reasons from a worker.
     return [printable(sentence) for sentence in every]
 
 
 def fastest(group: Group) -> Iterator[str]:
-    """Who is first, or who share the first place because nothing tells them apart."""
+    """Yield the fastest mode, or the modes that share the first place."""
     if len(group.standings) < 2:
         return
     leader = group.standings[0]
     time = duration(group.result(leader.cell).floor_ns.estimate)
+    # The order of estimates alone makes no mode the fastest.
     if leader.best > 1:
         return
     if leader.tied_with:
         others = listed(leader.tied_with)
-        yield f"{leader.cell} has the lowest time, {time} a call, but this run cannot tell it from {others}."
+        yield f"{leader.cell} has the lowest time, {time} per call, but this run cannot tell it apart from {others}."
     else:
-        yield f"{leader.cell} is the fastest, at {time} a call."
+        yield f"{leader.cell} is the fastest, at {time} per call."
 
 
 def compiled(group: Group) -> Iterator[str]:
-    """Each compiled mode against the mode that it has to beat, of the same framework in the same environment."""
+    """Yield each compiled mode against the mode it has to beat, of the same framework and environment."""
     pairs = {(found.baseline, found.cell): found for found in (*group.comparisons, *flipped(group.comparisons))}
+    # Installed frameworks have siblings as well, beyond those of the catalogue.
     siblings = {(each.name, mode.name): mode.sibling for each in known().values() for mode in each.modes}
     for each in group.results:
         eager = sibling(group, each.label, siblings)
@@ -61,14 +64,15 @@ def compiled(group: Group) -> Iterator[str]:
 
 
 def spoken(result: Result) -> str:
-    """A framework as people call it, with its version or environment where the sweep has several."""
+    """Return a framework by its usual name, with its version or environment if the sweep has several."""
     framework, _, version = result.label.rpartition(":")[0].partition("@")
     return NAMES.get(framework, framework) + (f" {version}" if version else "")
 
 
 def across(group: Group) -> Iterator[str]:
-    """The first mode of each framework against the first of the leading framework."""
+    """Yield the best mode of each framework against the best of the leading framework."""
     first: dict[str, str] = {}
+    # Standings are in order: the first mode of a framework is its best.
     for standing in group.standings:
         first.setdefault(group.result(standing.cell).cell.framework, standing.cell)
     if len(first) < 2:
@@ -80,7 +84,7 @@ def across(group: Group) -> Iterator[str]:
 
 
 def versions(group: Group) -> Iterator[str]:
-    """Each mode in each environment against the same mode in the first environment that was asked for."""
+    """Yield each mode in each environment against the same mode in the first environment that was asked for."""
     pairs = {(found.baseline, found.cell): found for found in (*group.comparisons, *flipped(group.comparisons))}
     first: dict[tuple[str, str], str] = {}
     for each in group.results:
@@ -91,31 +95,31 @@ def versions(group: Group) -> Iterator[str]:
 
 
 def unranked(group: Group) -> Iterator[str]:
-    """Cells without a rank, and why."""
+    """Yield the cells without a rank, with the reason."""
     for each in group.results:
         if each.outcome is None:
             yield f"{each.label} was not run."
         elif each.outcome != "measured":
-            yield f"{each.label} is not ranked: {each.outcome}: {each.reason}."
+            yield f"{each.label} is not ranked ({each.outcome}): {each.reason}."
 
 
 def refused(group: Group) -> Iterator[str]:
-    """Blocks that could not be compared, and why: once for all the pairs of which it is true."""
+    """Yield the blocks that could not be compared, with the reason: once for all pairs that share it."""
     alike: dict[str, list[str]] = {}
     for found in (*group.comparisons, *([group.clone] if group.clone else [])):
         if found.reason:
             alike.setdefault(found.reason, []).append(f"{found.baseline} and {found.cell}")
-    yield from (f"Of {', '.join(pairs)} {reason}." for reason, pairs in alike.items())
+    yield from (f"{', '.join(pairs)}: {reason}." for reason, pairs in alike.items())
 
 
 def doubts(group: Group) -> Iterator[str]:
-    """Cells whose measurements were disturbed, and cells that were not steady: once for all of which it is true."""
+    """Yield disturbed cells and cells that were not steady: once for all cells with the same finding."""
     measured = [each for each in group.results if each.outcome == "measured" and not each.cell.replica]
     alike: dict[str, list[str]] = {}
     for each in measured:
         if each.grade != "A":
             why = ", ".join(f"{MEANING[flag]} ({flag})" for flag in sorted(each.flags))
-            bar = "; no claim is made about it" if each.grade == "C" else ""
+            bar = "; no claim is made" if each.grade == "C" else ""
             alike.setdefault(f"graded {each.grade}: {why}{bar}", []).append(each.label)
     for each in measured:
         if each.steadiness in UNSTEADY:
@@ -124,73 +128,75 @@ def doubts(group: Group) -> Iterator[str]:
 
 
 def allotted(group: Group) -> Iterator[str]:
-    """Cells whose processes took by far too few or too many samples for what a process and a sample take."""
+    """Yield the cells that took far too few or far too many samples in each process."""
     measured = [each for each in group.results if each.outcome == "measured" and not each.cell.replica]
     known = [(each.label, each.allocation) for each in measured if each.allocation is not None]
     few = [(label, each) for label, each in known if each.too_few]
     many = [(label, each) for label, each in known if each.too_many]
-    for word, found in (("few", few), ("many", many)):
+    for word, found in (("too few", few), ("too many", many)):
         if found:
             taken, best = max(each.samples for _, each in found), max(each.best for _, each in found)
             yield (
                 f"{', '.join(label for label, _ in found)}: {taken} samples in each process are {word}; by the rule of "
-                f"Kalibera and Jones about {best} would make the most of the time (timing.samples)."
+                f"Kalibera and Jones, about {best} would make the best use of the time (timing.samples)."
             )
 
 
 def refereed(group: Group) -> Iterator[str]:
-    """That what is right was said by one of the frameworks, and what that leaves open."""
+    """Yield a reservation if the reference is one of the frameworks, and what that leaves open."""
     if group.referee:
         yield (
-            f"Results are held to {group.referee}:eager in float64, for want of an independent reference: that shows "
-            f"that modes agree, not that the formulas are right, and holds {group.referee}:eager to itself."
+            f"Results are checked against {group.referee}:eager in float64, as there is no independent reference. This "
+            f"shows that modes agree, not that the formulas are right; {group.referee}:eager is only checked against "
+            "itself."
         )
 
 
 def clone(group: Group) -> Iterator[str]:
-    """What the instrument made of the same cell measured twice."""
+    """Yield the verdict on the same cell measured twice, which shows whether the instrument can be trusted."""
     if group.clone is not None:
         interval = between(group.clone.ratio)
         shown = f"ratio {ratio(group.clone.ratio.estimate)}" + (f", {interval}" if interval else "")
         honest = group.clone.verdict in (Verdict.EQUIVALENT, Verdict.UNRESOLVED)
-        end = "as it must" if honest else "which is false: distrust differences of this size in this run"
-        yield f"A/A check: {group.clone.baseline} against itself came out {group.clone.verdict} ({shown}), {end}."
+        end = "as it should be" if honest else "a false claim: distrust differences of this size in this run"
+        yield f"A/A check: {group.clone.baseline} compared with itself is {group.clone.verdict} ({shown}), {end}."
 
 
 def claim(found: Comparison, other: str) -> str:
-    """One comparison as the end of a sentence."""
+    """Return one comparison as the end of a sentence."""
     interval = between(found.ratio)
-    times = f"{ratio(found.ratio.estimate)} times" + (f" ({interval})" if interval else "")
+    times = f"{ratio(found.ratio.estimate)} times as long as {other}" + (f" ({interval})" if interval else "")
     match found.verdict:
         case Verdict.FASTER | Verdict.SLOWER:
-            return f"takes {times} as long as {other}: {found.verdict.lower()}"
+            return f"takes {times}: {found.verdict.lower()}"
         case Verdict.DIFFERENT_BUT_SMALL:
-            return f"takes {times} as long as {other}: a real difference, estimated too small to matter"
+            return f"takes {times}: a real difference, but estimated too small to matter"
         case Verdict.EQUIVALENT:
-            return f"is as fast as {other} ({interval})"
+            return f"is as fast as {other} (ratio {interval})"
         case Verdict.ESTIMATOR_DEPENDENT:
-            return f"against {other} is faster by one estimator and slower by the other: no claim"
+            return f"is faster than {other} by one estimator and slower by the other: no claim"
         case _ if found.ratio.low <= 1 <= found.ratio.high:
-            why = interval or f"{found.blocks} processes each are too few for an interval"
-            return f"cannot be told from {other} by this run ({why})"
+            why = interval or f"too few processes for an interval: {found.blocks} each"
+            return f"cannot be told apart from {other} by this run ({why})"
+        # The interval leaves out 1, and yet nothing is claimed: a grade forbids it, or the rule of Holm.
         case _ if found.significant:
-            return f"took {times} as long as {other}, in processes too disturbed for a claim"
+            return f"took {times}, but the processes were too disturbed for a claim"
         case _:
-            return f"took {times} as long as {other}; among so many pairs {found.blocks} processes each are no proof"
+            return f"took {times}, but {found.blocks} processes each are not enough evidence for this number of pairs"
 
 
 def flipped(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """The same findings seen from the other side."""
+    """Return the same comparisons seen from the other side."""
     return [comparison.flipped() for comparison in comparisons]
 
 
 def listed(names: Sequence[str]) -> str:
-    """`a`, `a or b`, `a, b or c`."""
+    """Join names as `a`, `a or b`, `a, b or c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def deprecations(results: Sequence[Result]) -> list[str]:
-    """What upstream has deprecated among these modes, each once; of a mode that is not known here it is not known."""
+    """Return the upstream deprecations of these modes, each once; nothing for a mode that is not known here."""
     modes = {(f.name, mode.name): mode for f in known().values() for mode in f.modes}
     found = [modes.get((result.cell.framework, result.cell.mode)) for result in results]
     return list(dict.fromkeys(mode.deprecated for mode in found if mode is not None and mode.deprecated))

@@ -1,6 +1,6 @@
-"""Writes the folder of a new workload: a small model that runs as it is, in files that say what belongs in them.
+"""Template of a new workload: a small model that runs as it is, in files that say what belongs in them.
 
-They lie beside this one under `files`, each as a text, with $name and $folder where those of the new workload come.
+The text files in `files` are its parts, with $name and $folder in place of the new workload's name and folder.
 """
 
 import re
@@ -15,15 +15,15 @@ from schemas.catalog import NAME
 
 
 def write(name: str, at: Path) -> Path:
-    """Write the folder of a workload of this name in another folder.
+    """Write the folder of a workload of this name into another folder.
 
     Raises:
-        UsageError: the name cannot be, or is taken, or the folder is there already or cannot be written.
+        UsageError: the name is invalid or taken, or the folder exists or cannot be written.
     """
     if not re.fullmatch(NAME, name):
-        raise UsageError(f"{name!r} is no name of a workload: a-z, 0-9, _ and -, beginning with a letter")
+        raise UsageError(f"{name!r} is not a valid name of a workload: use a-z, 0-9, _ and -, beginning with a letter")
     if name in known():
-        raise UsageError(f"there is a workload {name} already; choose another name")
+        raise UsageError(f"a workload {name} already exists; choose another name")
     folder = at.joinpath(name)
     try:
         folder.mkdir(parents=True)
@@ -31,18 +31,18 @@ def write(name: str, at: Path) -> Path:
             text = Template(template.read_text()).substitute(name=name, folder=shown(folder))
             folder.joinpath(template.name.removesuffix(".txt")).write_text(text)
     except FileExistsError as error:
-        raise UsageError(f"{folder} is there already, and nothing was written; choose another name or --at") from error
+        raise UsageError(f"{folder} already exists, and nothing was written; choose another name or --at") from error
     except OSError as error:
-        raise UsageError(f"cannot write {error.filename}: {error.strerror}; choose a folder with --at") from error
+        raise UsageError(f"cannot write {error.filename}: {error.strerror}; choose another folder with --at") from error
     return folder
 
 
 def told(folder: Path) -> str:
-    """What there is now, and in the last line how it is measured."""
+    """Describe what was written; the last line is the command that measures it."""
     files = ", ".join(sorted(path.name for path in folder.iterdir()))
     return f"Wrote {folder}: {files}.\nIt runs as it is:\npython -m orchestrator sweep --workload {shown(folder)}"
 
 
 def shown(folder: Path) -> str:
-    """The folder as a command names it: with a separator, or it could be the name of a workload."""
+    """Quote a folder for a command, with a separator: a bare name could be that of a workload."""
     return shlex.quote(str(folder) if folder.is_absolute() else f"./{folder}")

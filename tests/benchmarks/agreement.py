@@ -1,7 +1,7 @@
-"""The tool's floor against loops written by hand, side by side, for the five modes of the question.
+"""Agreement of Plumbline's floor with hand-written loops, side by side, for the modes of the default sweep.
 
-In each block and for each mode: one job of the tool and one process of `handwritten.py`, in random order. Printed: the
-ratio tool / by hand with its signed-rank interval over the blocks.
+Each block has one job of the tool and one process of `handwritten.py` for each mode, in random order. The script prints
+the ratio of tool to hand-written loop, with its signed-rank interval over the blocks.
 """
 
 import math
@@ -42,7 +42,7 @@ def main(blocks: int = 8) -> None:
 
 
 def by_tool(planned: Plan, cell: Cell) -> float:
-    """Seconds per call as the tool measures it."""
+    """Return the seconds per call measured by the tool."""
     with tempfile.TemporaryDirectory() as folder:
         ending = Local()(planned.job(cell, 1, 0, None), Path(folder) / "log", lambda event: None)
     report = report_of(ending)
@@ -51,7 +51,7 @@ def by_tool(planned: Plan, cell: Cell) -> float:
 
 
 def by_hand(label: str) -> float:
-    """Seconds per call by the hand-written loop."""
+    """Return the seconds per call of the hand-written loop."""
     done = subprocess.run([sys.executable, str(HAND), label], capture_output=True, text=True, check=True)
     return float(done.stdout) / 1e9
 

@@ -1,7 +1,7 @@
-"""The dashboard of a real sweep as a picture for the README: `python tests/benchmarks/dashboard.py PICTURE.svg`.
+"""Picture of a real sweep's dashboard for the README: `python tests/benchmarks/dashboard.py PICTURE.svg`.
 
-The sweep without arguments runs on a terminal of 80 columns and 24 lines, and is taken down as a person sees it at the
-beginning of the block that is named, the seventh if none is. What the sweep says at its end is printed.
+The default sweep runs on a terminal of 80 columns and 24 lines. The picture shows the terminal at the beginning of the
+given block, by default the seventh. The script prints the final output of the sweep.
 """
 
 import re
@@ -20,7 +20,7 @@ LONGEST_S = 1800.0
 
 
 def main(picture: Path, block: int = BLOCK) -> None:
-    """Run the sweep, and write the picture."""
+    """Run the sweep and write the picture."""
     with Terminal([sys.executable, "-m", "orchestrator", "sweep"], Path.cwd(), patience_s=LONGEST_S) as terminal:
         terminal.until(lambda text: re.search(rf"block {block} of", text) is not None)
         console = Console(record=True, width=80, file=Path("/dev/null").open("w"))  # noqa: SIM115 (as long as this runs)
@@ -32,7 +32,7 @@ def main(picture: Path, block: int = BLOCK) -> None:
 
 
 def style(char: Char) -> Style:
-    """How a terminal shows a character."""
+    """Return the style in which a terminal shows a character."""
     named = {"default": None, "brown": "yellow"}.get(char.fg, char.fg.replace("bright", "bright_"))
     colour = f"#{char.fg}" if re.fullmatch(r"[0-9a-f]{6}", char.fg) else named
     return Style(color=colour, bold=char.bold, italic=char.italics)

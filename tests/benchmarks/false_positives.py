@@ -1,8 +1,8 @@
-"""How often clones of one cell are told apart: the figures of `selftest --aa`, for as many pairs as one likes.
+"""False positives among clones of one cell: the figures of `selftest --aa`, for any number of pairs.
 
     python tests/benchmarks/false_positives.py --pairs 300 --load 1
 
-measures 20 experiments of 15 pairs, with one busy process on the cores that the workers do not use.
+measures 20 experiments of 15 pairs, with one busy process on the cores that the workers leave free.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def main() -> None:
     asked = arguments()
     others = sorted(set(host.cores()) - set(cpus(1, host.cores())))
     if asked.load and not others:
-        sys.exit("--load needs a second core: this machine has one, and that is the workers'")
+        sys.exit("--load needs a second core, but this machine has only one, which the workers use: omit --load")
     stop = Stop(blocks=selftest.enough_blocks(asked.pairs), budget=selftest.NO_LIMIT_S)
     with busy([others[number % len(others)] for number in range(asked.load)]), Interrupts() as interrupts:
         bench = selftest.begin(
@@ -41,7 +41,7 @@ def main() -> None:
         trial = selftest.tell_apart(bench)
         bench.end("all experiments were made")
     truth.show_rates(Console(), trial, str(bench.run.jobs))
-    print(f"• Busy processes that were added, on the cores that the workers do not use: {asked.load}.")
+    print(f"• Added busy processes, on the cores that the workers leave free: {asked.load}.")
 
 
 def say(event: SweepEvent) -> None:
@@ -51,17 +51,17 @@ def say(event: SweepEvent) -> None:
 
 
 def arguments() -> argparse.Namespace:
-    """What was asked."""
-    parser = argparse.ArgumentParser(description="How often clones of one cell are told apart.")
-    parser.add_argument("--pairs", type=int, default=300, help="at least so many pairs of clones (300)")
-    parser.add_argument("--load", type=int, default=0, help="so many busy processes on the other cores (0)")
+    """Return the parsed arguments."""
+    parser = argparse.ArgumentParser(description="Measure the rate at which clones of one cell are told apart.")
+    parser.add_argument("--pairs", type=int, default=300, help="the least number of pairs of clones (300)")
+    parser.add_argument("--load", type=int, default=0, help="the number of busy processes on the other cores (0)")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="the folder that holds the runs")
     return parser.parse_args()
 
 
 @contextlib.contextmanager
 def busy(cores: list[int]) -> Iterator[None]:
-    """Keep these cores busy meanwhile, each named core with a process of its own."""
+    """Keep these cores busy meanwhile, with one process for each entry."""
     hogs = [subprocess.Popen([sys.executable, str(HOG), str(core)], start_new_session=True) for core in cores]
     try:
         yield

@@ -1,8 +1,12 @@
-"""What a process of its own is good for: the same cell alone, after another framework in one process, and as a job.
+"""Benefit of a fresh process: the same cell alone, after another framework in one process, and as a job.
 
-Three arms in random order in each block: `alone` runs the job's steps in a fresh process without the orchestrator,
-`after` does the same in a process that has first done another framework's cell, `own` is a job of the tool. Printed
-are medians over the blocks and, for the time, the ratio to `own` with its interval.
+Each block has three arms in random order:
+
+- `alone` runs the job's steps in a fresh process without the orchestrator;
+- `after` does the same in a process that has first run another framework's cell;
+- `own` is a job of the tool.
+
+The script prints medians over the blocks, and the ratio of times to `own` with its interval.
 """
 
 import json
@@ -62,7 +66,7 @@ def main(blocks: int = 8) -> None:
 
 
 def measured(planned: Plan, label: str, other: str, blocks: int) -> dict[str, list[Report]]:
-    """Each arm's reports, block by block."""
+    """Return each arm's reports, block by block."""
     cells = {cell.label: cell for cell in planned.cells}
     found: dict[str, list[Report]] = {"own": [], "alone": [], f"after {other}": []}
     for block in range(1, blocks + 1):
@@ -78,7 +82,7 @@ def measured(planned: Plan, label: str, other: str, blocks: int) -> dict[str, li
 
 
 def as_job(spec: JobSpec) -> Report:
-    """The tool's own way."""
+    """Run a job as the tool does, and return its report."""
     with tempfile.TemporaryDirectory() as folder:
         ending = Local()(spec, Path(folder) / "log", lambda event: None)
     report = report_of(ending)
@@ -87,7 +91,7 @@ def as_job(spec: JobSpec) -> Report:
 
 
 def in_one_process(*specs: JobSpec) -> Report:
-    """The last of these jobs, after the others, in one process that is not the tool's."""
+    """Run these jobs in one process without the orchestrator, and return the report of the last."""
     inherited = {name: value for spec in specs for name, value in variables({}, spec).items()}
     done = subprocess.run(
         [sys.executable, "-P", "-c", IN_ONE_PROCESS],

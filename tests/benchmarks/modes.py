@@ -1,8 +1,8 @@
-"""What each mode of PyTorch and TensorFlow comes to on each workload and task, as the table of docs/reference/modes.md.
+"""Outcome of each mode of PyTorch and TensorFlow on each workload and task: the table of docs/reference/modes.md.
 
-One job for each cell. An entry is the phases before the first result with their seconds, or what barred the cell, for
-which the reasons are said as the jobs end.
-Named on the command line: workloads, then frameworks or modes, each separated by commas.
+The script runs one job for each cell. An entry has the phases before the first result with their seconds, or the
+outcome of a failed job. The reason of a failure is printed as the job ends.
+Arguments: workloads, then frameworks or modes, each separated by commas.
 """
 
 import sys
@@ -42,13 +42,13 @@ def main(workloads: str = WORKLOADS, frameworks: str = "torch,tensorflow") -> No
 
 
 def column(cell: Cell) -> str:
-    """Workload and task; of the sequence also whether every input has the same length."""
+    """Return the heading of a column: workload and task, and a fixed length of the sequence."""
     fixed = " of one length" if cell.parameters.get("fixed_length") else ""
     return f"{cell.workload}{fixed}, {cell.task}"
 
 
 def entry(planned: Plan, cell: Cell) -> str:
-    """What one job of a cell came to."""
+    """Run one job of a cell, and return the entry of the table."""
     spec = planned.job(cell, 1, 0, None)
     with tempfile.TemporaryDirectory() as folder:
         ending = Local()(spec, Path(folder) / "log", lambda event: None)

@@ -1,9 +1,9 @@
-"""How often `compare` tells two runs of the very same sweep apart, made one after the other on one machine.
+"""False positives of `compare` between runs of the same sweep, made one after the other on one machine.
 
     python tests/benchmarks/over_time.py --runs 10
 
-makes ten short sweeps of seven cells that need nothing but NumPy, each of eight blocks, and compares all 45 pairs. With
---of FOLDER it makes none, and compares the runs that are there.
+makes ten short sweeps of seven cells, each of eight blocks, and compares all 45 pairs. The cells need only NumPy. With
+--of FOLDER it makes no runs, and compares those in the folder.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def make(folder: Path, runs: int) -> None:
-    """Run the same sweep so many times."""
+    """Run the same sweep this many times."""
     file = folder / "over-time.toml"
     file.write_text(SWEEP)
     for number in range(1, runs + 1):
@@ -65,7 +65,7 @@ def make(folder: Path, runs: int) -> None:
 
 
 def tell(words: str, found: Sequence[Compared]) -> None:
-    """How many of these comparisons claim anything, how far the runs moved, and how wide the intervals are."""
+    """Print how many of these comparisons make a claim, how far the runs shifted, and how wide the intervals are."""
     changes = [change for compared in found for change in compared.changes]
     barred = sum("C" in (change.before.grade, change.after.grade) for change in changes)
     claimed = sum(any(change.verdict in CLAIMS for change in compared.changes) for compared in found)
@@ -76,17 +76,17 @@ def tell(words: str, found: Sequence[Compared]) -> None:
     print(
         f"{words}: {claimed} of {len(found)} pairs of runs claim a difference, {share.estimate:.1%} "
         f"({share.low:.1%} to {share.high:.1%}), {alone} of {len(changes)} cells ({barred} graded C); "
-        f"half-width {statistics.median(widths):.2%} in the median; from run to run cells moved by "
-        f"{statistics.median(abs(each.common) for each in moved):.2%} together and "
-        f"{statistics.median(each.spread for each in moved):.2%} apart"
+        f"median half-width {statistics.median(widths):.2%}; from run to run the cells shifted by "
+        f"{statistics.median(abs(each.common) for each in moved):.2%} together, with a spread of "
+        f"{statistics.median(each.spread for each in moved):.2%}"
     )
 
 
 def arguments() -> argparse.Namespace:
-    """What was asked."""
-    parser = argparse.ArgumentParser(description="How often compare tells runs of one sweep apart.")
-    parser.add_argument("--runs", type=int, default=10, help="so many runs (10)")
-    parser.add_argument("--of", type=Path, help="compare the runs in this folder, and make none")
+    """Return the parsed arguments."""
+    parser = argparse.ArgumentParser(description="Measure the rate at which compare tells runs of one sweep apart.")
+    parser.add_argument("--runs", type=int, default=10, help="the number of runs (10)")
+    parser.add_argument("--of", type=Path, help="compare the runs in this folder instead of making new ones")
     return parser.parse_args()
 
 

@@ -1,8 +1,8 @@
-"""What this program adds to a job, beyond the framework's import and the job's own phases.
+"""Overhead of Plumbline per job, beyond the framework's import and the job's productive phases.
 
-Pairs of a real torch:eager job, launched, judged and stored as a sweep does it, and a bare import of torch, in turn.
-For each pair: (spawn to record on disk) - (what the job is there for, other than import) - (the bare import). The bare
-import leaves without the interpreter's tear-down, as a worker does; with it, torch takes almost half a second more.
+Each pair is a real torch:eager job, launched, classified and stored as in a sweep, and then a bare import of torch.
+For each pair: (spawn to record on disk) - (the job's productive phases other than import) - (the bare import). The bare
+import skips the interpreter's tear-down, as a worker does; with it, torch takes almost half a second more.
 """
 
 import statistics
@@ -21,8 +21,9 @@ from orchestrator.sweep import Sweep
 from schemas.sweep import Axes, SweepSpec
 
 PAIRS = 20
+
+# Unproductive phases: starting the interpreter and Plumbline's imports, assembling the report, reading memory.
 OURS = {"start", "report", "ledger"}
-"""Phases that no job is there for: our interpreter and imports, putting the report together, reading memory."""
 
 
 def main() -> None:
@@ -55,12 +56,12 @@ def main() -> None:
             added.append((job_ns - (sum(phases.values()) - phases["import"]) - bare_ns) / 1e6)
             starts.append((phases["import"], bare_ns))
     print(f"{machine.cpu}, {machine.cores} cores; {PAIRS} pairs of torch:eager rnn_cell backward; medians")
-    print(f"spawn to record on disk, less what the job is there for: {statistics.median(outside):.0f} ms")
+    print(f"spawn to record on disk, minus the job's productive phases: {statistics.median(outside):.0f} ms")
     print(
-        f"import phase {statistics.median(a for a, _ in starts) / 1e6:.0f} ms, bare import of torch in a process "
-        f"of its own {statistics.median(b for _, b in starts) / 1e6:.0f} ms"
+        f"import phase {statistics.median(a for a, _ in starts) / 1e6:.0f} ms, bare import of torch in a separate "
+        f"process {statistics.median(b for _, b in starts) / 1e6:.0f} ms"
     )
-    print(f"added to a bare import and the job's other phases: {statistics.median(added):.0f} ms")
+    print(f"added to a bare import and the job's other productive phases: {statistics.median(added):.0f} ms")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""How large the report of a large run is, how long it takes to write, and how long a browser takes to open it.
+"""Report pages of large runs: their size, the time to write them, and the time that a browser takes to open them.
 
-The runs are made of one real job, measured now: every cell gets processes like it, slowed by known factors and noise.
-A cell is of one of ten modes, so that fifty cells are five groups of ten, and a thousand cells a hundred.
+The runs are copies of one real job, measured now: every cell gets processes like it, slowed by known factors and noise.
+The cells share ten modes, so that fifty cells form five groups of ten, and a thousand cells a hundred groups.
 """
 
 import argparse
@@ -41,12 +41,12 @@ MODES = (
     "jax:jit",
     "numpy:eager",
 )
+# Evaluated as soon as the first chart is drawn.
 OPENED = """() => {
   const [navigation] = performance.getEntriesByType("navigation");
   const [paint] = performance.getEntriesByName("first-contentful-paint");
   return [paint.startTime, navigation.loadEventEnd, performance.now()];
 }"""
-"""Asked when the first picture is there."""
 
 
 def main() -> None:
@@ -54,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=int, nargs="+", default=[50, 1000])
     parser.add_argument("--blocks", type=int, default=16)
-    parser.add_argument("--keep", type=Path, help="a folder to leave the pages in")
+    parser.add_argument("--keep", type=Path, help="a folder to keep the pages in")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         base = measured(Path(folder))
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def figures(base: JobRecord, count: int, blocks: int, path: Path) -> None:
-    """Write the page of one run, open it, and print what both took."""
+    """Write the page of one run, open it, and print its size and times."""
     cells = tuple(cell(number) for number in range(count))
     records = list(like(base, cells, blocks))
     manifest = Manifest(
@@ -89,7 +89,7 @@ def figures(base: JobRecord, count: int, blocks: int, path: Path) -> None:
 
 
 def measured(folder: Path) -> JobRecord:
-    """One real job of the reference, as a sweep would run it."""
+    """Measure one real job of NumPy as a sweep does, and return its record."""
     asked = SweepSpec.model_validate({"axes": {"frameworks": ("numpy",)}, "stop": {"blocks": 1}})
     planned, run = planning.plan(asked, host.cores()), store.create(folder, "base", datetime.now().astimezone())
     with Interrupts() as interrupts:
@@ -106,7 +106,7 @@ def measured(folder: Path) -> JobRecord:
 
 
 def cell(number: int) -> Cell:
-    """The mode goes round fastest; groups differ in workload, task and size."""
+    """Return a cell by its number: the mode varies fastest; groups differ in workload, task and size."""
     framework, _, mode = MODES[number % len(MODES)].partition(":")
     size = number // len(MODES)
     return Cell(
@@ -119,7 +119,7 @@ def cell(number: int) -> Cell:
 
 
 def like(base: JobRecord, cells: Sequence[Cell], blocks: int) -> Iterator[JobRecord]:
-    """Records of a whole sweep, each of the real one's times with a factor of its cell and one of its process."""
+    """Yield the records of a whole sweep: the real times with one factor per cell and one per process."""
     rng, at = random.Random(1), datetime.fromisoformat("2025-01-01T00:00:00+00:00")
     assert base.report is not None
     assert base.outside is not None
@@ -134,7 +134,7 @@ def like(base: JobRecord, cells: Sequence[Cell], blocks: int) -> Iterator[JobRec
 
 
 def slowed(report: Report, factor: float, rng: random.Random) -> Report:
-    """The same process, slower by a factor, its samples and laps shaken a little."""
+    """Return the report of the same process, slower by a factor, with a little noise on samples and laps."""
     return report.model_copy(
         update={
             "samples_ns": tuple(round(sample * factor * rng.uniform(1, 1.02)) for sample in report.samples_ns),
@@ -144,21 +144,19 @@ def slowed(report: Report, factor: float, rng: random.Random) -> Report:
 
 
 def opened(path: Path) -> str:
-    """The medians of three openings, each in a fresh browser."""
+    """Open a page three times, each in a fresh browser, and return the median times in words."""
     times = [once(path) for _ in range(3)]
     painted, loaded, drawn = (statistics.median(each) / 1e3 for each in zip(*times, strict=True))
-    return f"first paint {painted:.2f} s, loaded {loaded:.2f} s, first picture drawn {drawn:.2f} s"
+    return f"first paint {painted:.2f} s, loaded {loaded:.2f} s, first chart drawn {drawn:.2f} s"
 
 
 def once(path: Path) -> list[float]:
-    """Milliseconds from the start of navigation until it is first painted, loaded, and its first picture is drawn.
-
-    A picture is drawn when it comes near, and is gone to at once.
-    """
+    """Return the milliseconds from the start of navigation to first paint, to load, and to the first drawn chart."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         tab = browser.new_page()
         tab.goto(path.as_uri(), wait_until="load")
+        # The page draws a chart only when it comes near the viewport.
         tab.locator("figure.picture").first.scroll_into_view_if_needed()
         tab.locator(".drawing svg").first.wait_for()
         times: list[float] = tab.evaluate(OPENED)

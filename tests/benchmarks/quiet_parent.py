@@ -1,6 +1,6 @@
-"""The parent's CPU time while a worker is in its steady phase, with the dashboard on a real terminal.
+"""CPU time of the parent while a worker is in its steady phase, with the dashboard on a real terminal.
 
-A sweep of one synthetic cell whose steady phase lasts ten seconds runs in a pseudo-terminal; this script reads the
+A sweep of one synthetic cell with a steady phase of ten seconds runs in a pseudo-terminal. This script reads the
 parent's CPU times from outside, over the middle of that phase.
 """
 
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import psutil
 
+# Distinguishes a worker from the watchdog, another child that runs all the time.
 WORKER = str(Path(__file__).parents[2].resolve() / "workers" / "__main__.py")
-"""What tells a worker from the watchdog, which is there all the time."""
 
 SPEC = """
 name = "quiet"
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def share(parent: psutil.Process) -> float:
-    """Wait for the next worker, let it reach its steady phase, and see what the parent uses meanwhile."""
+    """Wait for the next worker to reach its steady phase, and return the parent's share of one core meanwhile."""
     while not (workers := [child for child in parent.children() if is_worker(child)]):
         time.sleep(0.05)
     time.sleep(2)
@@ -61,7 +61,7 @@ def share(parent: psutil.Process) -> float:
 
 
 def is_worker(process: psutil.Process) -> bool:
-    """Whether a child of the parent's is a worker that still runs."""
+    """Return True if a child of the parent is a running worker."""
     try:
         return WORKER in process.cmdline()
     except psutil.Error:
@@ -69,7 +69,7 @@ def is_worker(process: psutil.Process) -> bool:
 
 
 def drain(terminal: int) -> None:
-    """Read what is drawn, as a terminal does."""
+    """Read the output of the dashboard, as a terminal does."""
     try:
         while os.read(terminal, 1 << 16):
             pass

@@ -1,10 +1,10 @@
-"""Our verdicts beside those of pyperf and of torch.utils.benchmark, on the same callables, in one run.
+"""Verdicts of Plumbline beside those of pyperf and of torch.utils.benchmark, on the same callables, in one run.
 
     python tests/benchmarks/rivals.py --rounds 3
 
-Two pairs of callables: a step of a recurrent network in NumPy against itself, and that step held for 200 µs against the
-same held for 210 µs, which is five per cent more. Each tool measures in its own way, in processes of its own: pyperf
-with `timeit` and `compare_to`, torch with `Timer.blocked_autorange` in one process for each, and `Compare`.
+The first pair is a step of a recurrent network in NumPy against itself. The second pads that step to 200 µs, and to
+210 µs, five per cent more. Each tool measures in its usual way, in separate processes. pyperf uses `timeit` and
+`compare_to`; torch uses `Timer.blocked_autorange` in one process for each, and `Compare`.
 """
 
 import argparse
@@ -40,7 +40,7 @@ MOST_BLOCKS = 16
 
 
 def held(hold_ns: int) -> Cell:
-    """The same step, by the synthetic framework, which lets it end after so long and not before."""
+    """Return a cell of the synthetic framework for the same step, padded to this many nanoseconds."""
     sizes = {"hidden": 20, "input": 10, "spin_ns": hold_ns}
     return Cell(framework="synthetic", mode="spin", workload="rnn_cell", parameters=sizes)
 
@@ -53,7 +53,7 @@ PAIRS: Mapping[str, tuple[Cell, Cell]] = {
 
 @dataclass(frozen=True)
 class Said:
-    """What a tool said of a pair: whether they differ, in its own figures, and the seconds it took."""
+    """A tool's answer for a pair: True if they differ, its figures, and the seconds it took."""
 
     differ: bool
     figures: str
@@ -64,12 +64,12 @@ Tool = Callable[[Cell, Cell, Path], tuple[bool, str]]
 
 
 def main() -> None:
-    """Print a line for each tool and pair, round by round, and then how often each tool said that a pair differs."""
+    """Print a line for each tool and pair, round by round, and then the number of differences that each tool found."""
     lacking = [package for package in ("pyperf", "torch") if find_spec(package) is None]
     if lacking:
         sys.exit(f"{' and '.join(lacking)} not found; install with: pip install 'plumbline[rivals,torch]'")
-    parser = argparse.ArgumentParser(description="Our verdicts beside those of pyperf and torch.utils.benchmark.")
-    parser.add_argument("--rounds", type=int, default=1, help="measure everything so many times (1)")
+    parser = argparse.ArgumentParser(description="Compare verdicts with those of pyperf and torch.utils.benchmark.")
+    parser.add_argument("--rounds", type=int, default=1, help="the number of times to measure everything (1)")
     parser.add_argument("--fast", action="store_true", help="let pyperf use fewer processes, as its --fast does")
     asked = parser.parse_args()
     tools: Mapping[str, Tool] = {"Plumbline": by_us, "pyperf": partial(by_pyperf, fast=asked.fast), "torch": by_torch}
@@ -78,22 +78,22 @@ def main() -> None:
     heard = [(pair, tool, said) for _ in range(asked.rounds) for pair in PAIRS for tool, said in around(pair, tools)]
     for pair in PAIRS:
         counts = ", ".join(f"{tool} {tally(heard, pair, tool)}" for tool in tools)
-        print(f"{pair}: held to differ in so many of {asked.rounds} rounds: {counts}")
+        print(f"{pair}: rounds with a difference, out of {asked.rounds}: {counts}")
 
 
 def tally(heard: Sequence[tuple[str, str, Said]], pair: str, tool: str) -> int:
-    """How often a tool held a pair to differ."""
+    """Return the number of rounds in which a tool found a difference."""
     return sum(said.differ for each, by, said in heard if (each, by) == (pair, tool))
 
 
 def around(pair: str, tools: Mapping[str, Tool]) -> list[tuple[str, Said]]:
-    """Ask each tool about a pair, and print what it says."""
+    """Measure a pair with each tool, and print and return the answers."""
     print(f"\n{pair}")
     return [(tool, asked(tool, measure, *PAIRS[pair])) for tool, measure in tools.items()]
 
 
 def asked(name: str, measure: Tool, one: Cell, other: Cell) -> Said:
-    """Ask one tool about one pair, in a folder of its own."""
+    """Measure one pair with one tool, in a separate folder."""
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         differ, figures = measure(one, other, Path(folder))
@@ -103,7 +103,7 @@ def asked(name: str, measure: Tool, one: Cell, other: Cell) -> Said:
 
 
 def by_us(one: Cell, other: Cell, folder: Path) -> tuple[bool, str]:
-    """Blocks of fresh processes until the ratio is known to two per cent, and sixteen at most."""
+    """Measure blocks of fresh processes until the ratio is known to two per cent, at most sixteen."""
     cells = (one, other)
     spec = SweepSpec(name="rivals", stop=Stop(blocks=MOST_BLOCKS, budget=selftest.NO_LIMIT_S))
     with Interrupts() as interrupts:
@@ -119,7 +119,7 @@ def by_us(one: Cell, other: Cell, folder: Path) -> tuple[bool, str]:
 
 
 def by_pyperf(one: Cell, other: Cell, folder: Path, *, fast: bool) -> tuple[bool, str]:
-    """Real pyperf: `timeit` for each, then `compare_to`."""
+    """Run the real pyperf: `timeit` for each, then `compare_to`."""
     for cell, file in ((one, "one.json"), (other, "other.json")):
         setup = f"from rivals_step import of; step, inputs = of({cell.model_dump_json()!r})"
         names = ",".join(["PYTHONPATH", *ONE_POOL])
@@ -145,7 +145,7 @@ def by_pyperf(one: Cell, other: Cell, folder: Path, *, fast: bool) -> tuple[bool
 
 
 def by_torch(one: Cell, other: Cell, folder: Path) -> tuple[bool, str]:
-    """Real torch.utils.benchmark: a `Timer` for each in a process of its own, then `Compare`."""
+    """Run the real torch.utils.benchmark: a `Timer` for each in a separate process, then `Compare`."""
     from torch.utils.benchmark import Compare
 
     for cell, name in ((one, "one"), (other, "other")):
@@ -155,12 +155,12 @@ def by_torch(one: Cell, other: Cell, folder: Path) -> tuple[bool, str]:
     compare.trim_significant_figures()
     _, *printed = next(line.split("|") for line in str(compare).splitlines() if line.strip().startswith("step"))
     differ = disjoint(*(1e9 * np.array(each.times) for each in taken))
-    intervals = f"intervals of its precision {'do not meet' if differ else 'overlap'}"
+    intervals = f"intervals of its precision {'are disjoint' if differ else 'overlap'}"
     return differ, f"Compare prints {' and '.join(number.strip() for number in printed)} µs; {intervals}"
 
 
 def run(arguments: Sequence[str]) -> str:
-    """Run Python with these arguments, one thread and the project to import from; its output."""
+    """Run Python with these arguments, one thread and the project on its path, and return its output."""
     one_thread = {name: text.format(threads=1) for name, text in ONE_POOL.items()}
     environment = {**os.environ, **one_thread, "PYTHONPATH": f"{SOURCE}{os.pathsep}{HERE}"}
     done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False)

@@ -1,7 +1,7 @@
-"""The very callable that a worker times for a cell, in the hands of another tool.
+"""Access for other tools to the exact callable that a worker times for a cell.
 
 pyperf imports it in its setup: `from rivals_step import of; step, inputs = of(CELL)`, with the cell as JSON. As a
-program, `python rivals_step.py CELL FILE`, it measures the cell with torch.utils.benchmark and pickles what came out.
+program, `python rivals_step.py CELL FILE`, it measures the cell with torch.utils.benchmark and pickles the measurement.
 """
 
 import pickle
@@ -19,7 +19,7 @@ from workers.problem import Problem
 
 
 def of(text: str) -> tuple[Step, tuple[Any, ...]]:
-    """The step of a cell, and a set of inputs to call it with."""
+    """Return the step of a cell, and a set of inputs for it."""
     cell = Cell.model_validate_json(text)
     framework = frameworks.load(cell.framework)(cell)
     framework.configure()
@@ -31,7 +31,7 @@ def of(text: str) -> tuple[Step, tuple[Any, ...]]:
 
 
 def main(text: str, file: str) -> None:
-    """Measure one cell with torch's timer, as it is recommended for short calls."""
+    """Measure one cell with torch's timer, as recommended for short calls."""
     from torch.utils.benchmark import Timer
 
     step, inputs = of(text)

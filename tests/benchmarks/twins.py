@@ -1,7 +1,8 @@
-"""How often a twin that is 3 % slower is called SLOWER: the self-test's promise, experiment after experiment.
+"""Power to call a twin that is 3 % slower SLOWER: the check of the self-test, repeated.
 
-Real processes of a synthetic cell of 1 ms a call and of its twin of 1.03 ms, up to 16 blocks, fewer where a sweep would
-stop. Printed: each verdict, and the share of them with its Clopper-Pearson interval.
+Each experiment measures real processes of a synthetic cell of 1 ms per call and of its twin of 1.03 ms. It has up to 16
+blocks, and fewer where a sweep would stop. The script prints each verdict, and the share of SLOWER with its
+Clopper-Pearson interval.
 """
 
 import sys
@@ -16,7 +17,7 @@ from schemas.sweep import SweepSpec
 
 
 def main(experiments: int = 20) -> None:
-    """Run them, and print a line for each."""
+    """Run the experiments, and print a line for each."""
     found, machine = [], host.fingerprint()
     with tempfile.TemporaryDirectory() as root, Interrupts() as interrupts:
         selftest.step_aside()

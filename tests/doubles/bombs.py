@@ -1,4 +1,4 @@
-"""Reads its message, then forks without end, and so does every child, whatever is refused to them."""
+"""A worker that reads its message, then forks endlessly, as does every child, even if the kernel refuses forks."""
 
 import contextlib
 import os

@@ -1,7 +1,7 @@
-"""Leaves behind a daemon that has left the process group, the session and its parents; then says its process id.
+"""A worker that reads its message, leaves a daemon behind and reports the daemon's process id.
 
-It reads its message first. With `wait` as its argument it stays itself; with `bare` the daemon has also thrown away its
-environment.
+The daemon has left the process group, the session and its parents. With the argument `wait` the worker keeps running.
+With `bare` the daemon has also discarded its environment.
 """
 
 import os

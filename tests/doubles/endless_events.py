@@ -1,4 +1,4 @@
-"""Says hello, then short and valid events without end."""
+"""A worker that sends hello, then endless short, valid events."""
 
 import os
 

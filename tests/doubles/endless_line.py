@@ -1,4 +1,4 @@
-"""Says hello, then writes one line that never ends."""
+"""A worker that sends hello, then one line that never ends."""
 
 import os
 

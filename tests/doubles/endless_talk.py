@@ -1,4 +1,4 @@
-"""Says hello, then valid events without end, each padded to a mebibyte as JSON allows."""
+"""A worker that sends hello, then endless valid events, each padded with spaces to a mebibyte."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Writes 50 megabytes to its log, and becomes the polite worker."""
+"""A worker that writes 50 megabytes to its log, and becomes the polite worker."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Stands for an orchestrator with a watchdog that is about to be killed: prints the process id of its job's daemon."""
+"""An orchestrator with a watchdog, for tests that kill it: it prints the process id of its job's daemon."""
 
 import sys
 from pathlib import Path

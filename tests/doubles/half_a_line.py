@@ -1,4 +1,4 @@
-"""Says hello, and leaves in the middle of its next event."""
+"""A worker that sends hello, and exits in the middle of its next event."""
 
 import os
 

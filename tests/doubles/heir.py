@@ -1,4 +1,4 @@
-"""Leaves behind a child that holds all its descriptors, and becomes the polite worker."""
+"""A worker that leaves a child behind with all its descriptors, and becomes the polite worker."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Keeps one core busy, `python hog.py CORE`, for as long as the process that started it is there."""
+"""A program, `python hog.py CORE`, that keeps one core busy until the process that started it ends."""
 
 import os
 import sys

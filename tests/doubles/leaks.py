@@ -1,4 +1,4 @@
-"""Reads its message, then takes ever more memory, up to a gibibyte, and says so if it cannot have it."""
+"""A worker that reads its message, then allocates up to a gibibyte of memory, and reports a refusal."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Says hello and enters a phase, then leaves in the way of its arguments: `exit 3`, or `signal 11`."""
+"""A worker that sends hello and a phase, then ends as its arguments say: `exit 3`, or `signal 11`."""
 
 import os
 import resource

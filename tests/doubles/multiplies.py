@@ -1,4 +1,4 @@
-"""Reads its message, then starts a child every millisecond, as long as it may; none of them ends of itself."""
+"""A worker that reads its message, then starts a child every millisecond until refused; no child ends for a minute."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Closes the way to its parent at once, and goes on for a second."""
+"""A worker that closes its standard output at once, and runs for a second."""
 
 import os
 import time

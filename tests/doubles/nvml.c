@@ -1,4 +1,4 @@
-/* The counters of a GPU that is not there: as much of NVML as a worker asks for. What it says is in variables. */
+/* A simulated GPU: the part of NVML that a worker uses. Environment variables set its answers. */
 
 #include <stdlib.h>
 #include <string.h>

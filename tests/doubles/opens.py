@@ -1,4 +1,4 @@
-"""Reads its message, opens as many files as it may, up to ten thousand; says how many, and how large a core may be."""
+"""A worker that reads its message, opens up to ten thousand files, and reports their number and the core limit."""
 
 import os
 import resource

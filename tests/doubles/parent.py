@@ -1,6 +1,6 @@
-"""Stands for an orchestrator that is about to die: runs a worker, and prints its process id once it hangs.
+"""An orchestrator, for tests that kill it: it runs a worker, and prints the worker's process id once that hangs.
 
-A worker that still talked would notice the broken pipe. Takes the folder for the log as its argument.
+A worker that still sent events would notice the broken pipe. The argument is the folder for the log.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Does all that a worker should do. Its message is what it says last, so that the test decides on that."""
+"""A worker that does everything right. Its last event is its message, which the test chooses."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Says hello, then exactly the bytes given as an argument, and waits to be ended."""
+"""A worker that sends hello, then exactly the bytes given as an argument, and waits until it is ended."""
 
 import os
 import sys

@@ -1,6 +1,6 @@
-"""Takes two gibibytes of memory in a way that counts as nobody's data; with `helper`, has a child do so and waits.
+"""A worker that reads its message, then allocates two gibibytes of shared memory, which counts as no process's data.
 
-It reads its message first.
+With `helper`, a child allocates the memory and the worker waits.
 """
 
 import mmap

@@ -1,4 +1,4 @@
-"""Enters a phase and stops, as if somebody had sent it SIGSTOP."""
+"""A worker that enters a phase and stops itself with SIGSTOP."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Never ends of itself, nor at SIGINT or SIGTERM; and has a child that does not either."""
+"""A worker that runs forever, ignores SIGINT and SIGTERM, and has a child that does the same."""
 
 import os
 import signal

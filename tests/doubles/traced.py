@@ -1,4 +1,4 @@
-"""Is traced by a child that has left its process group: when it is killed, nobody but its tracer may reap it."""
+"""A worker traced by a child outside its process group: when it is killed, only its tracer may reap it."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""Random faults at random moments of real sweeps; the promises that have to hold after each.
+"""Random faults at random moments of real sweeps, with the promises that must hold after each.
 
 `python -m tests.faults.campaign --mix numpy=90,torch:eager=35,synthetic=50` prints a line for each trial and a JSON
 summary, and exits with 1 if a promise was broken.
@@ -32,8 +32,8 @@ from schemas.record import JobRecord, Manifest
 PROGRAM = [sys.executable, "-m", "orchestrator"]
 ROOT = Path(__file__).resolve().parents[2]
 VARIABLE = "PLUMBLINE_CAMPAIGN"
+# The time within which all processes must end. A worker that has just started checks for its parent only after a while.
 LEAVE_S = 5.0
-"""In so many seconds everything has left. A worker that was begun just now looks for its parent when it is so far."""
 SWEEP = """\
 deadline = "{deadline_s}s"
 
@@ -54,11 +54,11 @@ warmup_min_ns = 1000000
 [stop]
 blocks = 2
 """
+# The rough duration of a job: moments are drawn from the time of four.
 START_S = {"numpy": 1.0, "torch": 3.0, "tensorflow": 6.0, "synthetic": 1.0}
-"""What a job takes, roughly: moments are drawn from the time of four."""
 PATIENCE_S = 180
+# Outcomes of a job that reached its report; on a busy machine not every report is a good measurement.
 REPORTED = ("measured", "nonlinear", "overhead-dominated")
-"""Outcomes of a job that came to its report; on a busy machine not every one is a good measurement."""
 MOST_RESUMES = 3
 SMALL = "4m"
 FILLER = "filler"
@@ -66,7 +66,7 @@ FILLER = "filler"
 
 @dataclass
 class Trial:
-    """One sweep, what is done to it, and what was found wrong afterwards."""
+    """One sweep, its fault, and the promises that it broke."""
 
     folder: Path
     fault: str
@@ -80,11 +80,11 @@ class Trial:
 
     @property
     def run(self) -> Path | None:
-        """The run's folder, once it says what it is: an orchestrator that is killed before has begun nothing."""
+        """The run's folder once it has a manifest: an orchestrator that is killed earlier has begun nothing."""
         return next((path.parent for path in self.folder.glob("runs/*/manifest.json")), None)
 
     def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        """Start the program here; it and all its workers carry a mark."""
+        """Start the orchestrator in the trial's folder; it and all its workers carry the trial's mark."""
         with (self.folder / "out").open("ab") as out:
             started = subprocess.Popen(
                 [*PROGRAM, *arguments],
@@ -98,40 +98,40 @@ class Trial:
         return started
 
     def records(self) -> list[JobRecord]:
-        """All records that can be read."""
+        """Read all records."""
         return [JobRecord.model_validate_json(text) for text in self.files().values()]
 
     def files(self) -> dict[str, bytes]:
-        """All records as they lie there."""
+        """Return the bytes of all records, by file name."""
         return {path.name: path.read_bytes() for path in sorted(self.folder.glob("runs/*/jobs/*.json"))}
 
     def reported(self) -> Counter[str]:
-        """How many jobs of each cell came to a report."""
+        """Count the jobs of each cell that reached a report."""
         return Counter(record.spec.cell.id for record in self.records() if record.outcome in REPORTED)
 
     def table(self) -> set[str]:
-        """The cells of the final table, as `show` prints it."""
+        """Return the cells of the final table, as `show` prints it."""
         command = [*PROGRAM, "show", "latest", "--json"]
         variables = dict(os.environ) | {"PYTHONPATH": str(ROOT)}
         said = subprocess.run(command, cwd=self.folder, env=variables, stdout=subprocess.PIPE, check=False).stdout
         return {cell["id"] for group in json.loads(said or b'{"groups":[]}')["groups"] for cell in group["cells"]}
 
     def finished(self) -> bool:
-        """Whether the run says that nothing is missing."""
+        """Return whether the manifest says that nothing is missing."""
         return self.run is not None and Manifest.model_validate_json((self.run / "manifest.json").read_bytes()).finished
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is done at the moment, and how a job that it hits may end."""
+    """An action at the chosen moment, and the possible outcomes of a job that it hits."""
 
     act: Callable[[Trial, psutil.Process], bool]
     causes: Mapping[str, str]
-    """Outcomes with what their reason has to say."""
+    """Outcomes with the words that their reason must contain."""
 
 
 def worker(number: signal.Signals) -> Callable[[Trial, psutil.Process], bool]:
-    """A signal to the worker that runs now, if one does."""
+    """Make an action that sends a signal to the running worker, if there is one."""
 
     def act(_trial: Trial, program: psutil.Process) -> bool:
         for child in program.children():
@@ -144,7 +144,7 @@ def worker(number: signal.Signals) -> Callable[[Trial, psutil.Process], bool]:
 
 
 def orchestrator(number: signal.Signals) -> Callable[[Trial, psutil.Process], bool]:
-    """A signal to the orchestrator."""
+    """Make an action that sends a signal to the orchestrator."""
 
     def act(_trial: Trial, program: psutil.Process) -> bool:
         program.send_signal(number)
@@ -154,7 +154,7 @@ def orchestrator(number: signal.Signals) -> Callable[[Trial, psutil.Process], bo
 
 
 def with_its_watchdog(_trial: Trial, program: psutil.Process) -> bool:
-    """The orchestrator and its watchdog killed at once."""
+    """Kill the orchestrator and its watchdog at once."""
     for child in program.children():
         if "watchdog" in " ".join(child.cmdline()):
             child.kill()
@@ -163,7 +163,7 @@ def with_its_watchdog(_trial: Trial, program: psutil.Process) -> bool:
 
 
 def power(trial: Trial, program: psutil.Process) -> bool:
-    """Killed, and the newest record is left half written."""
+    """Kill the orchestrator, and leave the newest record half written."""
     program.kill()
     program.wait()
     newest = max(trial.folder.glob("runs/*/jobs/*.json"), key=lambda path: path.stat().st_mtime_ns, default=None)
@@ -174,15 +174,15 @@ def power(trial: Trial, program: psutil.Process) -> bool:
 
 
 def groups_of(orchestrator_pid: int) -> list[Path]:
-    """The control groups of the job that this orchestrator runs now, one for each controller or for all."""
+    """Return the cgroups of this orchestrator's running job, one for each controller or for all."""
     found = []
-    for folder, names, _ in os.walk(GROUPS):  # which lets groups go while it looks
+    for folder, names, _ in os.walk(GROUPS):  # os.walk tolerates cgroups that disappear meanwhile
         found += [Path(folder, name) for name in names if re.fullmatch(rf"{PREFIX}.*-{orchestrator_pid}-.*", name)]
     return found
 
 
 def guest(double: str, *arguments: str, mark: bool = True) -> Callable[[Trial, psutil.Process], bool]:
-    """A program that joins the job's control group, as if the job had started it."""
+    """Make an action that adds a program to the job's cgroup, as if the job had started it."""
 
     def act(trial: Trial, program: psutil.Process) -> bool:
         folders = groups_of(program.pid)
@@ -205,7 +205,7 @@ def guest(double: str, *arguments: str, mark: bool = True) -> Callable[[Trial, p
 
 
 def hidden(trial: Trial, program: psutil.Process) -> bool:
-    """The orchestrator killed while its job has a daemon that nothing but its control group gives away."""
+    """Kill the orchestrator while its job has a daemon that only its cgroup reveals."""
     if not guest("daemon", "wait", "bare", mark=False)(trial, program):
         return False
     program.kill()
@@ -213,7 +213,7 @@ def hidden(trial: Trial, program: psutil.Process) -> bool:
 
 
 def utter(text: bytes) -> Callable[[Trial, psutil.Process], bool]:
-    """Bytes among the events of the worker that runs now, as if it had said them."""
+    """Make an action that writes bytes among the events of the running worker, as if it had sent them."""
 
     def act(_trial: Trial, program: psutil.Process) -> bool:
         for child in program.children():
@@ -228,7 +228,7 @@ def utter(text: bytes) -> Callable[[Trial, psutil.Process], bool]:
 
 
 def channel(pid: int) -> Path | None:
-    """The only pipe that a worker writes to: its standard output, under whatever number."""
+    """Find the only pipe that a worker writes to, which is its standard output under any number."""
     for entry in Path(f"/proc/{pid}/fd").iterdir():
         flags = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/fdinfo/{entry.name}").read_text().splitlines())
         if str(entry.readlink()).startswith("pipe:") and int(flags["flags"], 8) & os.O_ACCMODE == os.O_WRONLY:
@@ -237,7 +237,7 @@ def channel(pid: int) -> Path | None:
 
 
 def fill(trial: Trial, _program: psutil.Process) -> bool:
-    """The last byte of the disk that the run lies on is taken, until it has ended."""
+    """Fill the disk of the run to the last byte."""
     with contextlib.suppress(OSError), (trial.folder / "runs" / FILLER).open("wb", buffering=0) as filler:
         for size in (1 << 16, 1):
             with contextlib.suppress(OSError):
@@ -247,19 +247,19 @@ def fill(trial: Trial, _program: psutil.Process) -> bool:
 
 
 def nothing(_trial: Trial, _program: psutil.Process) -> bool:
-    """The worker does it itself."""
+    """Do nothing: the worker brings the fault about itself."""
     return True
 
 
-LOST = {"orchestrator-lost": "before it could write down"}
+LOST = {"orchestrator-lost": "before it could record the outcome"}
 STOPPED = {"interrupted": "was stopped by SIG"}
+# A line that is too long, or an invalid event: the worker's own next event may end the line earlier.
 GARBLED = {"garbled": "the worker sent"}
-"""More than a line may have, or what is no event: the worker's own next event may end that line before."""
 FAULTS: dict[str, Fault] = {
     "worker SIGKILL": Fault(worker(signal.SIGKILL), {"killed": "SIGKILL ended it"}),
     "worker SIGSEGV": Fault(worker(signal.SIGSEGV), {"killed": "SIGSEGV ended it"}),
     "worker SIGTERM": Fault(worker(signal.SIGTERM), {"killed": "SIGTERM ended it"}),
-    "worker SIGSTOP": Fault(worker(signal.SIGSTOP), {"timeout": "since something had stopped it"}),
+    "worker SIGSTOP": Fault(worker(signal.SIGSTOP), {"timeout": "because a signal had stopped it"}),
     "orchestrator SIGKILL": Fault(orchestrator(signal.SIGKILL), LOST),
     "orchestrator SIGINT": Fault(orchestrator(signal.SIGINT), STOPPED),
     "orchestrator SIGTERM": Fault(orchestrator(signal.SIGTERM), STOPPED),
@@ -269,32 +269,31 @@ FAULTS: dict[str, Fault] = {
     "half an event": Fault(utter(b'{"kind":"phase","na'), GARBLED),
     "an event too long": Fault(utter(b"{" * (LONGEST_LINE + 1)), GARBLED),
 }
+# Faults that need a cgroup for each job.
 IN_GROUP: dict[str, Fault] = {
-    "leak beside the worker": Fault(guest("shares"), {"out-of-memory": "one of its processes for want of memory"}),
+    "leak beside the worker": Fault(guest("shares"), {"out-of-memory": "processes because memory ran out"}),
     "fork bomb beside the worker": Fault(guest("bombs"), {"limit-reached": "processes and threads allowed at once"}),
     "orchestrator SIGKILL beside a hidden daemon": Fault(hidden, LOST),
 }
-"""Faults that need a control group for each job."""
+# Faults that need a separate disk for the run, which only root can mount.
 ON_A_SMALL_DISK: dict[str, Fault] = {"disk full": Fault(fill, LOST)}
-"""Faults that need a disk of the run's own, which only root can mount."""
 
 GROUPED = all(Groups("0" * 32).place(controller)[1] for controller in CONTROLLERS)
+# Faults that a mode of the synthetic framework brings about itself.
 OWN: dict[str, Fault] = {
     "synthetic:stuck": Fault(nothing, {"timeout": "during first call"}),
     "synthetic:greedy": Fault(nothing, {"out-of-memory": "MemoryError"}),
     "synthetic:flood": Fault(nothing, {"measured": ""}),
     "synthetic:crash": Fault(nothing, {"killed": "SIGSEGV ended it during first call"}),
 }
-"""Faults that a mode of the instrument brings about itself."""
-
 
 EVERY = FAULTS | IN_GROUP | ON_A_SMALL_DISK | OWN
+# Faults that end a job without a retry.
 COSTLY = ("SEGV", "STOP", "leak", "bomb", "event")
-"""What ends a job that nobody repeats."""
 
 
 def asked(fault: str, framework: str) -> str:
-    """The sweep file of a trial."""
+    """Return the sweep file of a trial."""
     name = framework.partition(":")[0]
     workload = "rnn_cell" if name in ("torch", "tensorflow") else "synthetic"
     hangs = fault in ("synthetic:stuck", "worker SIGSTOP")
@@ -307,7 +306,7 @@ def asked(fault: str, framework: str) -> str:
 
 @cache
 def undisturbed(sweep: str) -> tuple[frozenset[str], Mapping[str, int]]:
-    """The cells of the final table of a sweep that nothing is done to, and how many of their jobs reported."""
+    """Return the cells of an undisturbed sweep's final table, and the number of their jobs that reported."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "sweep.toml").write_text(sweep)
         made = Trial(Path(folder), "nothing", "", 0)
@@ -316,14 +315,14 @@ def undisturbed(sweep: str) -> tuple[frozenset[str], Mapping[str, int]]:
 
 
 def trial(folder: Path, fault: str, framework: str, moment_s: float) -> Trial:
-    """Run one trial, and write down which promises were broken."""
+    """Run one trial, and record the promises that it broke."""
     made = Trial(folder, fault, framework, moment_s)
     (folder / "sweep.toml").write_text(asked(fault, framework))
     with small_disk(folder / "runs") if fault in ON_A_SMALL_DISK else contextlib.nullcontext():
         before = disturbed(made)
         (folder / "runs" / FILLER).unlink(missing_ok=True)
         for number in range(MOST_RESUMES):
-            if number and made.finished():  # once in any case: a finished run may have a damaged record
+            if number and made.finished():  # resume at least once: a finished run may have a damaged record
                 break
             made.start("resume", "latest").wait(PATIENCE_S)
         made.broken += [*promises(made, before)]
@@ -332,7 +331,7 @@ def trial(folder: Path, fault: str, framework: str, moment_s: float) -> Trial:
 
 @contextlib.contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
-    """A disk of a few MiB for what lies in a folder."""
+    """Mount a disk of a few MiB at a folder."""
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SMALL}", "none", folder], check=True, capture_output=True)
     try:
@@ -343,7 +342,7 @@ def small_disk(folder: Path) -> Iterator[None]:
 
 @cache
 def mountable() -> bool:
-    """Whether a small disk can be had here."""
+    """Return whether a small disk can be mounted here."""
     try:
         with tempfile.TemporaryDirectory() as folder, small_disk(Path(folder) / "disk"):
             return True
@@ -352,7 +351,7 @@ def mountable() -> bool:
 
 
 def disturbed(made: Trial) -> dict[str, bytes]:
-    """Run the sweep, and do what is to be done to it: the records that were there at that moment."""
+    """Run the sweep with its fault, and return the records that existed at that moment."""
     started = made.start("sweep", "sweep.toml")
     program = psutil.Process(started.pid)
     while started.poll() is None and made.run is None:
@@ -363,7 +362,7 @@ def disturbed(made: Trial) -> dict[str, bytes]:
     before = made.files()
     act = EVERY[made.fault].act
     while started.poll() is None and not made.hit:
-        with contextlib.suppress(psutil.Error):  # what it looks at is ending just now
+        with contextlib.suppress(psutil.Error):  # the process it inspects may be ending just now
             made.hit = act(made, program)
         time.sleep(0.005)
     started.wait(PATIENCE_S)
@@ -377,10 +376,7 @@ def disturbed(made: Trial) -> dict[str, bytes]:
 
 
 def left(made: Trial) -> list[int]:
-    """Processes of the trial that are still there; its watchdog included, which carries no mark.
-
-    After both were killed at once that is nobody's fault but the next command's, which ends them.
-    """
+    """Return the trial's running processes by the mark in their environment, which the watchdog lacks."""
     wanted = f"{VARIABLE}={made.mark}".encode()
     found = []
     for process in psutil.process_iter():
@@ -393,7 +389,7 @@ def left(made: Trial) -> list[int]:
 
 
 def promises(made: Trial, before: Mapping[str, bytes]) -> Iterator[str]:
-    """What was promised and is not so."""
+    """Yield the broken promises, in words."""
     after = made.files()
     if not made.finished():
         yield "it could not be resumed to its end"
@@ -415,16 +411,16 @@ def promises(made: Trial, before: Mapping[str, bytes]) -> Iterator[str]:
 
 
 def survivors(made: Trial) -> list[int]:
-    """Processes that carry the mark of the run's last orchestrator."""
+    """Return the processes with the mark of the run's last orchestrator."""
     assert made.run is not None
     _, _, mark = (made.run / ".lock").read_text().partition(" ")
     return marked(mark) if mark else []
 
 
 def campaign(mix: Mapping[str, int], seed: int) -> list[Trial]:
-    """Run so many trials of each framework in random order, each with a fault and a moment of its own.
+    """Run trials by the number for each framework, in random order, each with a random fault and moment.
 
-    `synthetic` stands for all modes of the instrument that misbehave by themselves.
+    `synthetic` stands for all modes of the synthetic framework that misbehave by themselves.
     """
     rng, made = random.Random(seed), []
     faults = [*FAULTS, *(IN_GROUP if GROUPED else ()), *(ON_A_SMALL_DISK if mountable() else ())]
@@ -442,7 +438,7 @@ def campaign(mix: Mapping[str, int], seed: int) -> list[Trial]:
 
 
 def main() -> None:
-    """The long form."""
+    """Run the long form of the campaign."""
     options = argparse.ArgumentParser()
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--mix", default="numpy=90,torch:eager=18,torch:trace=17,tensorflow:function=25,synthetic=50")

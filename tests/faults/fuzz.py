@@ -1,4 +1,4 @@
-"""Random mutations of valid documents through every parser of outside data: only typed errors, and none that hangs.
+"""Random mutations of valid documents for every parser of outside data: each must fail with a typed error, in time.
 
 `python -m tests.faults.fuzz --inputs 1000000` is the long form; it exits with 1 if a parser did anything else.
 """
@@ -79,7 +79,7 @@ budget = 1.5e2
 
 
 def mutated(rng: random.Random, seed: bytes) -> bytes:
-    """A document with a few of its bytes cut, doubled, replaced or followed by something else."""
+    """Return a document with a few of its bytes cut, doubled or replaced."""
     made = bytearray(seed)
     for _ in range(rng.choice([1, 1, 1, 2, 3, 8])):
         start = rng.randrange(len(made) + 1)
@@ -97,7 +97,7 @@ def mutated(rng: random.Random, seed: bytes) -> bytes:
 
 
 def said(content: bytes) -> list[Event]:
-    """The events in what a worker says."""
+    """Parse the events in a worker's output."""
     reader, writer = os.pipe()
     try:
         os.set_blocking(reader, False)
@@ -109,24 +109,24 @@ def said(content: bytes) -> list[Event]:
 
 
 def events(content: bytes, _folder: Path) -> None:
-    """What a worker says."""
+    """Parse a worker's output."""
     said(content)
 
 
 def record(content: bytes, folder: Path) -> None:
-    """A record of somebody's run."""
+    """Parse a record from an untrusted run."""
     (folder / "record.json").write_bytes(content)
     store.job_name(store.read(folder / "record.json", JobRecord).spec)
 
 
 def manifest(content: bytes, folder: Path) -> None:
-    """A manifest of somebody's run."""
+    """Parse a manifest from an untrusted run."""
     (folder / "manifest.json").write_bytes(content)
     store.read(folder / "manifest.json", Manifest)
 
 
 def sweep(content: bytes, folder: Path) -> None:
-    """Somebody's sweep file, up to the plan."""
+    """Parse an untrusted sweep file, up to the plan."""
     (folder / "sweep.toml").write_bytes(content)
     plan(specfile.validate(specfile.load(folder / "sweep.toml")), (0, 1))
 
@@ -146,7 +146,7 @@ PARSERS: Mapping[str, tuple[Callable[[bytes, Path], None], bytes]] = {
 
 
 def fuzz(inputs: int, seed: int) -> tuple[Counter[str], list[str]]:
-    """So many inputs: how many were accepted and refused by each parser, and what else happened."""
+    """Try this many inputs, and return the numbers accepted and refused by each parser, and other results."""
     rng, counted, broken = random.Random(seed), Counter[str](), list[str]()
     with tempfile.TemporaryDirectory() as folder:
         for number in range(inputs):
@@ -165,7 +165,7 @@ def fuzz(inputs: int, seed: int) -> tuple[Counter[str], list[str]]:
 
 
 def main() -> None:
-    """The long form."""
+    """Run the long form of the fuzzer."""
     options = argparse.ArgumentParser()
     options.add_argument("--inputs", type=int, default=1_000_000)
     options.add_argument("--seed", type=int, default=1)

@@ -1,9 +1,9 @@
-"""A fuzzer guided by coverage, for each parser of outside data and what is done next with what it accepts.
+"""A fuzzer guided by coverage, for each parser of outside data and the code that uses its results.
 
 `python -m tests.faults.guided sweep -runs=250000` needs Atheris (`pip install -e '.[fuzz]'`) and takes the options of
-libFuzzer. It stops at the first input that is neither taken nor refused with a typed error, or takes longer than two
-seconds, and writes that to a file `crash-…` or `timeout-…`. Inputs that reach new code are the beginnings of others.
-Documents are validated by code that is not Python's; so each new reason to refuse one counts as new code too.
+libFuzzer. It stops at the first input that is neither accepted nor refused with a typed error, or takes longer than two
+seconds. It writes that input to a file `crash-…` or `timeout-…`. Inputs that reach new code are the seeds of others.
+Documents are validated outside Python, so each new reason to refuse one counts as new code too.
 """
 
 import contextlib
@@ -58,13 +58,13 @@ TOML_TOKENS = ["[axes]", "[[exclude]]", "[limits]", "[stop]", "[timing]", "'''",
 
 
 def events(content: bytes, folder: Path) -> None:
-    """What a worker says, and what is concluded from it."""
+    """Parse a worker's output, and classify the ending."""
     said = fuzz.said(content)
     judge.judge(fuzz.SPEC, Ending("ended", 0, tuple(said), 1))
 
 
 def record(content: bytes, folder: Path) -> None:
-    """A record, and how it is shown."""
+    """Parse a record, and show it."""
     (folder / "record.json").write_bytes(content)
     found = store.read(folder / "record.json", JobRecord)
     store.job_name(found.spec)
@@ -72,7 +72,7 @@ def record(content: bytes, folder: Path) -> None:
 
 
 def manifest(content: bytes, folder: Path) -> None:
-    """A manifest, and whether its run may be resumed."""
+    """Parse a manifest, and check whether its run may be resumed."""
     (folder / "manifest.json").write_bytes(content)
     found = store.read(folder / "manifest.json", Manifest)
     planned = plan.again(found.sweep, found.seed, (0, 1))
@@ -87,7 +87,7 @@ MOST_REASONS = 5000
 
 
 def refused(error: Exception) -> None:
-    """Run a piece of code that belongs to this kind of mistake at this place alone."""
+    """Run a piece of code that only this kind of error at this place reaches, so that it counts as new coverage."""
     if isinstance(error.__cause__, ValidationError) and len(REASONS) < MOST_REASONS:
         first = error.__cause__.errors()[0]
         reason = (first["type"], *("*" if isinstance(step, int) else step[:20] for step in first["loc"]))
@@ -97,7 +97,7 @@ def refused(error: Exception) -> None:
 
 
 def changed(rng: random.Random, value: Json) -> Json:
-    """A document with something else in one place."""
+    """Return a document with a change in one place."""
     if isinstance(value, dict) and value and rng.random() < 0.95:
         key = rng.choice(list(value))
         less = {name: each for name, each in value.items() if name != key or rng.random() < 0.9}
@@ -109,7 +109,7 @@ def changed(rng: random.Random, value: Json) -> Json:
 
 
 def mutate(content: bytes, largest: int, seed: int) -> bytes:
-    """The next input: a document changed in one place, as far as this is one, or else bytes changed by libFuzzer."""
+    """Return the next input: a document changed in one place, or bytes changed by libFuzzer."""
     rng = random.Random(seed)
     if rng.random() < 0.5:
         with contextlib.suppress(ValueError, RecursionError):
@@ -121,7 +121,7 @@ def mutate(content: bytes, largest: int, seed: int) -> bytes:
 
 
 def main() -> None:
-    """Fuzz one parser; this does not return."""
+    """Fuzz one parser, without returning."""
     name, *options = sys.argv[1:]
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)

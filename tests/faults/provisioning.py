@@ -1,7 +1,7 @@
-"""Kills what makes an environment at random moments; a half-made one may never call itself ready, nor be used.
+"""Random kills during the creation of environments: an incomplete one must never be marked ready or be used.
 
 `python -m tests.faults.provisioning --kills 20` prints a line for each kill and a JSON summary, and exits with 1 if a
-promise was broken. After a kill the next attempt begins at once, while whatever was left may still be dying.
+promise was broken. After a kill the next attempt begins at once, while leftover processes may still be dying.
 """
 
 import argparse
@@ -32,7 +32,7 @@ PATIENCE_S = 600
 
 @dataclass(frozen=True)
 class Kill:
-    """One kill and what was found at once after it. `broken` says which promise was broken."""
+    """One kill, the state just after it, and the broken promises."""
 
     victim: str
     moment_s: float
@@ -43,7 +43,7 @@ class Kill:
 def campaign(
     folder: Path, requirement: str, kills: int, longest_s: float, seed: int, variables: Mapping[str, str] = os.environ
 ) -> Iterator[Kill]:
-    """Kill so many times, then let one attempt come to its end."""
+    """Kill this many attempts, then let one finish; yield each kill and the final state."""
     (folder / "victim.toml").write_text(f"[environments.victim]\nrequirements = [{requirement!r}]\n")
     home, rng = Home(folder / "home"), random.Random(seed)
     variables = dict(variables) | {"PLUMBLINE_HOME": str(home.root), "PYTHONPATH": str(Path(__file__).parents[2])}
@@ -56,14 +56,14 @@ def campaign(
         yield Kill(victim, moment_s, seen(home), tuple(broken(home)))
         for place in home.places():
             if place.ready() is not None:
-                place.clear()  # the next kill shall have something to hit
+                place.clear()  # so that the next kill hits an attempt at work
     subprocess.run(CREATE, cwd=folder, env=variables, stdout=subprocess.DEVNULL, check=True, timeout=PATIENCE_S)
     last = tuple(broken(home)) or (() if seen(home) == "ready" else ("in the end it is not ready",))
     yield Kill("nothing", 0.0, seen(home), last)
 
 
 def kill(pid: int, victim: str) -> None:
-    """Kill the program, or its installer, or it with all that it has started."""
+    """Kill the program, its installer, or the program with all its descendants."""
     with suppress(psutil.NoSuchProcess):
         program = psutil.Process(pid)
         children = program.children(recursive=True)
@@ -74,13 +74,13 @@ def kill(pid: int, victim: str) -> None:
 
 
 def seen(home: Home) -> str:
-    """What is there: nothing, something, or a whole environment."""
+    """Return the state of the environment: nothing, unfinished or ready."""
     states = ["ready" if place.ready() is not None else "unfinished" for place in home.places()]
     return states[0] if states else "nothing"
 
 
 def broken(home: Home) -> Iterator[str]:
-    """What is wrong with environments that call themselves ready."""
+    """Yield the faults of environments that are marked ready."""
     for place in home.places():
         ready = place.ready()
         if ready is None:
@@ -93,7 +93,7 @@ def broken(home: Home) -> Iterator[str]:
 
 
 def unlike(place: Place, packages: Path) -> Iterator[str]:
-    """Files that a package lists and that are not there, or are not what it lists."""
+    """Yield the files that are missing or differ from their package's RECORD."""
     for record in packages.glob("*.dist-info/RECORD"):
         for name, digest, _ in csv.reader(record.read_text().splitlines()):
             algorithm, _, expected = digest.partition("=")
@@ -103,13 +103,13 @@ def unlike(place: Place, packages: Path) -> Iterator[str]:
 
 
 def hashed(path: Path, algorithm: str) -> str:
-    """As a RECORD has it."""
+    """Return a file's digest in the form of a RECORD."""
     digest = hashlib.new(algorithm, path.read_bytes()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def main() -> None:
-    """The long form."""
+    """Run the long form of the campaign."""
     options = argparse.ArgumentParser()
     options.add_argument("--kills", type=int, default=20)
     options.add_argument("--seed", type=int, default=1)

@@ -1,4 +1,4 @@
-"""The short form of the campaign: one of each kind of moment; the long form is a program of its own."""
+"""The short form of the campaign, with one moment of each kind; `tests.faults.campaign` runs the long form."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The short form of the fuzzer; the long form is a program of its own."""
+"""The short form of the fuzzer; `tests.faults.fuzz` runs the long form."""
 
 from tests.faults.fuzz import PARSERS, fuzz
 

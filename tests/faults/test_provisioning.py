@@ -1,4 +1,4 @@
-"""The short form of the campaign against what makes environments."""
+"""The short form of the campaign against the creation of environments."""
 
 import sys
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""The tests of control groups on a kernel with version 2 of the interface, whatever this machine has.
+"""The tests of cgroups on a kernel with version 2 of the interface, on any machine.
 
-`python -m tests.faults.unified` boots user-mode Linux (the package `user-mode-linux`), a kernel that is a program, on
-this machine's own files, and exits as the tests in it did.
+`python -m tests.faults.unified` boots user-mode Linux, a kernel that runs as a program, on this machine's files. It
+exits with the result of the tests. The kernel is in the package `user-mode-linux`.
 """
 
 import shlex
@@ -25,7 +25,7 @@ echo o > /proc/sysrq-trigger && sleep 60
 
 def main() -> None:
     """Boot, test, and power off."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:  # not in /tmp, which is another one inside
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:  # not in /tmp, which the booted kernel replaces
         init = Path(folder, "init")
         said = INIT.format(root=shlex.quote(str(ROOT)), python=shlex.quote(sys.executable), tests=" ".join(TESTS))
         init.write_text(said)

@@ -1,4 +1,4 @@
-"""Histories of a sweep, written down as data and replayed."""
+"""Histories of a sweep, written as data and replayed."""
 
 import functools
 import random
@@ -29,7 +29,7 @@ def replay(start: Board, history: History) -> Board:
 
 
 def a_block(plan: Plan, make_record: MakeRecord, block: int, begins_s: float) -> History:
-    """One block of which every job takes ten seconds."""
+    """Make the history of one block whose jobs take ten seconds each."""
     order = plan.order(plan.runnable, block)
     history: list[tuple[float, SweepEvent]] = [(begins_s, BlockStarted(block, order))]
     for position, cell in enumerate(order):
@@ -135,7 +135,7 @@ def test_a_block_that_was_disturbed_does_not_change_what_blocks_are_expected_to_
 
 
 def noisy(plan: Plan, make_record: MakeRecord, blocks: int, noise: float) -> History:
-    """So many blocks of times that scatter by this share, and the beginning of the next."""
+    """Make the history of blocks whose times scatter by this share, up to the start of the next block."""
     rng, history = random.Random(3), list[tuple[float, SweepEvent]]()
     for block in range(1, blocks + 1):
         history.append((20 * block, BlockStarted(block, plan.cells)))

@@ -1,4 +1,4 @@
-"""A job that uses up more than it may ends alone, and its record says what it was."""
+"""Limits: a job that exceeds one ends alone, and its record names the limit."""
 
 import re
 import resource
@@ -78,7 +78,7 @@ def test_a_phase_has_a_deadline_of_its_own_and_one_that_was_stopped_is_told_from
     ending = run(tmp_path, "stopped", phases={"compile": 0.5})
     assert ending.how == "timeout"
     assert ending.reason == (
-        "compile took longer than the 0.5 s allowed for it, since something had stopped it (SIGSTOP)"
+        "compile took longer than the 0.5 s allowed for it, because a signal had stopped it (SIGSTOP)"
     )
 
 

@@ -1,4 +1,4 @@
-"""The program as its user meets it: arguments in; exit code, output and files out."""
+"""Command line as its user meets it: arguments in; exit code, output and files out."""
 
 import json
 import re
@@ -43,7 +43,7 @@ def run(folder: Path, *arguments: str) -> Said:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the sweep of this module was run."""
+    """Create the folder in which this module's sweep runs."""
     folder = tmp_path_factory.mktemp("cli")
     (folder / "quick.toml").write_text(QUICK)
     return folder
@@ -153,8 +153,8 @@ def test_a_mistake_in_a_picture_costs_a_sweep_nothing_either(
     said = inside("resume", "copy")
     assert said.code in (Exit.FINE, Exit.SOME_JOBS_FAILED)
     assert re.search(
-        r"warning: runs/copy/report.html: this is a mistake in plumbline, not yours: AttributeError: .* \(\w+.py:\d+\)"
-        r"; every job that had ended is kept; please report it, with \S+\.traceback",
+        r"warning: runs/copy/report.html: this is a bug in plumbline, not your mistake: "
+        r"AttributeError: .* \(\w+.py:\d+\); every finished job is kept; please report it, with \S+\.traceback",
         said.out,
     )
     (kept,) = tmp_path.glob("plumbline-*.traceback")
@@ -172,8 +172,10 @@ def test_a_mistake_of_the_program_is_a_sentence_and_an_exit_code_of_its_own(
     monkeypatch.setattr("tempfile.mkstemp", without_a_place)
     said = inside("list", "--json")
     assert said.code == Exit.OWN_FAULT
-    assert said.err.startswith("error: this is a mistake in plumbline, not yours: TypeError: 'NoneType' object is not ")
-    assert said.err.endswith("every job that had ended is kept\n")
+    assert said.err.startswith(
+        "error: this is a bug in plumbline, not your mistake: TypeError: 'NoneType' object is not "
+    )
+    assert said.err.endswith("every finished job is kept\n")
     assert len(said.err.splitlines()) == 1
 
 
@@ -228,7 +230,7 @@ def test_a_folder_that_is_no_workload_is_a_usage_error_and_leaves_nothing(inside
     (tmp_path / "empty").mkdir()
     said = inside("sweep", "--workload", "./empty")
     assert (said.code, said.out) == (Exit.USAGE, "")
-    assert "empty is no workload: it has no workload.toml" in said.err
+    assert "empty is not a workload: it has no workload.toml" in said.err
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 
@@ -315,7 +317,7 @@ def test_a_job_that_failed_is_exit_code_1_and_the_others_are_kept(folder: Path, 
     assert "report.html" not in said.out
     assert list(folder.glob("failing/*/report.html")) == []
     assert "ArithmeticError: the synthetic worker was told to raise" in said.out
-    assert "synthetic:wrong is not ranked: wrong: " in " ".join(said.out.split())
+    assert "synthetic:wrong is not ranked (wrong): " in " ".join(said.out.split())
     assert len(list(folder.glob("failing/*/jobs/*.json"))) == 3
 
 

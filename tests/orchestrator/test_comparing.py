@@ -25,7 +25,7 @@ TIMES = {8: 1000.0, 16: 2000.0, 32: 4000.0, 64: 8000.0, 128: 16000.0}
 
 @pytest.fixture
 def swept(make_cell: MakeCell, make_records: MakeRecords, make_run: MakeRun) -> Swept:
-    """A run of cells of these widths with these times, its blocks 10 s apart."""
+    """Make runs of cells of these widths with these times, their blocks 10 s apart."""
 
     def make(
         name: str,
@@ -103,7 +103,7 @@ def test_a_cell_with_one_other_beside_it_has_no_verdict_and_says_why(tmp_path: P
     swept("b", {8: 1000.0, 16: 3000.0}, at_s=600, seed=2)
     compared = compare(tmp_path / "runs", "a", "b")
     assert verdicts(compared) == [None, None]
-    assert all("2 other cells at least" in change.reason for change in compared.changes)
+    assert all("at least 2 other cells" in change.reason for change in compared.changes)
     assert all(math.isnan(change.time.claimed.estimate) for change in compared.changes)
     assert compared.changes[1].time.observed.low > 1.45
 
@@ -125,7 +125,7 @@ def test_other_packages_are_named_and_may_be_what_is_compared(tmp_path: Path, sw
     swept("b", at_s=600, seed=2, host=new)
     compared = compare(tmp_path / "runs", "a", "b")
     assert compared.ground == "one after the other"
-    assert compared.software == ("numpy 1.0 is now 2.0", "scipy is of the same version and was built otherwise")
+    assert compared.software == ("numpy 1.0 is now 2.0", "scipy has the same version but is another build")
 
 
 def test_runs_whose_blocks_took_turns_are_compared_block_by_block(tmp_path: Path, swept: Swept) -> None:
@@ -153,7 +153,7 @@ def test_a_run_with_several_environments_has_to_be_told_which(
     cells = [(make_cell(environment=name), 1000.0) for name in ("old", "new")]
     make_run("both", make_records(cells))
     swept("one")
-    with pytest.raises(UsageError, match=r"the same cells in several environments; say .*both@new or .*both@old"):
+    with pytest.raises(UsageError, match=r"the same cells in several environments; name .*both@new or .*both@old"):
         compare(tmp_path / "runs", "both", "one")
     with pytest.raises(UsageError, match=r"unknown environment of .*both 'older'; did you mean old"):
         compare(tmp_path / "runs", "both@older", "one")
@@ -166,7 +166,7 @@ def test_cells_whose_software_stayed_the_same_speak_for_the_machine(
     make_run: MakeRun,
     make_report: Callable[..., Report],
 ) -> None:
-    """All torch cells became slower, each in its own way; two cells of NumPy did not."""
+    """Slow every torch cell by another factor, and leave two cells of NumPy unchanged."""
     cells = [make_cell("torch:eager", batch=batch) for batch in (1, 2, 4)] + [
         make_cell(batch=batch) for batch in (1, 2)
     ]
@@ -181,7 +181,7 @@ def test_cells_whose_software_stayed_the_same_speak_for_the_machine(
 
 
 def test_cells_that_are_said_not_to_have_changed_speak_for_the_machine(tmp_path: Path, swept: Swept) -> None:
-    """Two of five cells became slower: each hides the other, unless it is known which cells stayed."""
+    """Slow two of five cells: each hides the other, unless it is known which cells stayed."""
     swept("a")
     swept("b", TIMES | {8: 1100.0, 16: 2200.0}, at_s=600, seed=2)
     assert Verdict.SLOWER not in verdicts(compare(tmp_path / "runs", "a", "b"))
@@ -232,7 +232,7 @@ def test_cells_with_other_weights_are_not_compared(
         other = record.report.model_copy(update={"inputs_sha256": "cd"})
         run.write(record.model_copy(update={"report": other}))
     compared = compare(tmp_path / "runs", "a", "b")
-    assert {change.reason for change in compared.changes} == {"its weights and inputs are not the same in both runs"}
+    assert {change.reason for change in compared.changes} == {"its weights and inputs differ between the two runs"}
     assert set(verdicts(compared)) == {None}
 
 
@@ -244,7 +244,7 @@ def test_cells_that_were_sampled_otherwise_are_not_compared(tmp_path: Path, swep
         run.write(record.model_copy(update={"spec": record.spec.model_copy(update={"timing": timing})}))
     compared = compare(tmp_path / "runs", "a", "b")
     assert {change.reason for change in compared.changes} == {
-        "samples were to last 10 ms in one process and 20 ms in the other"
+        "samples were set to last 10 ms in one process and 20 ms in the other"
     }
 
 

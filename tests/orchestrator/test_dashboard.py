@@ -1,4 +1,4 @@
-"""The view draws rarely, says what it should, and stays within its columns. Time is what the test says it is."""
+"""Views of a sweep: rare drawing, content and width. The tests set the time."""
 
 import io
 import re
@@ -43,7 +43,7 @@ class Screen:
         )
 
     def drawn(self, show: Callable[[SweepEvent], None], event: SweepEvent, at_s: float) -> bool:
-        """Whether showing this event at that time wrote anything."""
+        """Show an event at that time, and return whether this wrote anything."""
         self.now, before = at_s, self.file.tell()
         show(event)
         return self.file.tell() > before
@@ -280,7 +280,7 @@ def test_24_lines_are_enough_whatever_the_number_of_groups(make_plan: MakePlan, 
 
 
 def test_it_says_how_precise_the_ratios_are_and_what_was_asked(board: Board) -> None:
-    assert "precision asked: ±2 %; intervals begin with the sixth block" in in_text(board)
+    assert "requested precision: ±2 %; intervals start with the sixth block" in in_text(board)
 
 
 def test_it_says_how_busy_the_machine_is_and_how_the_last_job_was_disturbed(

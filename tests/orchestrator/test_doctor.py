@@ -70,7 +70,7 @@ def facts(
     now: Mapping[str, Any] | None = None,
     unready: frozenset[str] = frozenset(),
 ) -> Facts:
-    """An ideal machine, with what is said changed."""
+    """Return an ideal machine with these changes."""
     return Facts(
         host=IDEAL.model_copy(update=dict(host or {})),
         now=replace(CALM, **dict(now or {})),
@@ -80,24 +80,27 @@ def facts(
 
 
 def found(judged: Facts, about: str) -> Finding:
-    """The one finding about something."""
+    """Return the one finding about a subject."""
     (finding,) = (each for each in examine(judged) if each.about == about)
     return finding
+
+
+def subjects() -> set[str]:
+    """Return what the checks are about, which their names end with."""
+    return {judge.__name__.removeprefix("check_") for judge in doctor.JUDGES}
 
 
 def test_an_ideal_machine_is_fit_and_every_judge_says_so() -> None:
     findings = examine(facts())
     assert {finding.severity for finding in findings} == {Severity.FINE}
     assert verdict(findings) is Verdict.FIT
-    assert {finding.about for finding in findings} == {judge.__name__ for judge in doctor.JUDGES} - {
-        "overridden",
-        "hidden",
-    }
+    silent = {"overridden", "hidden"}
+    assert {finding.about for finding in findings} == subjects() - silent
 
 
 Trouble = tuple[Mapping[str, Any], Mapping[str, Any], str, str, str]
 TROUBLES: list[Trouble] = [
-    # What happens now
+    # Activity
     ({}, {"others_cores": 0.2, "busiest": HOG}, "others", "note", "0.20 of 4 usable cores now; the busiest: stress"),
     ({}, {"others_cores": 1.0, "busiest": HOG}, "others", "warning", "stress (pid 42) 97 %, kworker/0:1 (pid 7) 2.0 %"),
     ({"cores": 2}, {"others_cores": 0.2}, "others", "warning", "0.20 of 2 usable cores now."),
@@ -119,14 +122,14 @@ TROUBLES: list[Trouble] = [
     ({}, {"overheated_before": 2}, "heat", "note", "2 times since boot"),
     ({}, {"overheated": 1}, "heat", "warning", "1 time within a second"),
     ({}, {"on_battery": True}, "battery", "warning", "battery"),
-    # What there is room for
+    # Room
     ({}, {"memory_available_bytes": GIB}, "memory", "warning", "1.0 GiB"),
     ({}, {"memory_available_bytes": GIB // 4}, "memory", "unfit", "0.2 GiB"),
     ({"memory_limit_bytes": GIB}, {}, "memory", "warning", "1.0 GiB"),
     ({}, {"storage": Storage(GIB // 2)}, "disk", "warning", "0.5 GiB"),
     ({}, {"storage": Storage(1)}, "disk", "unfit", "0.0 GiB"),
     ({}, {"storage": Storage(None, "Read-only file system")}, "disk", "unfit", "written: Read-only file system"),
-    # How the machine is made and set
+    # Hardware and settings
     ({"cores": 1, "usable_physical_cores": 1}, {}, "cores", "warning", "Only one core"),
     ({"usable_physical_cores": 2}, {}, "siblings", "note", "4 usable cores are threads of 2 physical cores"),
     ({"cores": 2, "usable_physical_cores": 1}, {}, "siblings", "warning", "threads of 1 physical core,"),
@@ -143,7 +146,7 @@ TROUBLES: list[Trouble] = [
     ({}, {"clock": Clock(50, 4_000_000)}, "clock", "warning", "step is 4000000 ns"),
     ({}, {"clock": Clock(0, None)}, "clock", "warning", "not seen to move"),
     ({"aslr": 0}, {}, "layout", "warning", "ASLR is off"),
-    # What can be seen and measured
+    # Means of measuring
     ({}, {"delay_counted": False}, "waiting", "warning", "cannot be recognised"),
     ({}, {"peak_resettable": False}, "peaks", "warning", "cannot be measured"),
     ({"python": "3.10.9"}, {}, "python", "unfit", "Python 3.10.9 is not supported"),
@@ -170,7 +173,7 @@ def test_a_process_that_is_not_worth_a_word_is_not_named() -> None:
 
 def test_every_judge_can_find_trouble() -> None:
     provoked = {about for _, _, about, severity, _ in TROUBLES if severity != "fine"}
-    assert provoked | {"frameworks", "hidden"} == {judge.__name__ for judge in doctor.JUDGES}
+    assert provoked | {"frameworks", "hidden"} == subjects()
 
 
 @pytest.mark.parametrize(("host", "now", "about", "severity", "what"), TROUBLES)
@@ -186,13 +189,13 @@ def test_a_finding_is_one_sentence_on_what_is_and_one_on_what_to_do(
 def test_an_environment_that_is_still_to_be_made_is_no_fault_of_the_machine() -> None:
     finding = found(facts(unready=frozenset({"jax", "tensorflow"})), "frameworks")
     assert finding.severity == "note"
-    assert finding.what.startswith("Environments are made on first use for jax and tensorflow; there: torch, ")
+    assert finding.what.startswith("Environments are made on first use for jax and tensorflow; ready: torch, ")
     assert "env create" in finding.advice
 
 
 def test_where_no_environment_is_there_none_is_named() -> None:
     finding = found(facts(unready=frozenset(each.name for each in FRAMEWORKS)), "frameworks")
-    assert finding.what.endswith("there: none.")
+    assert finding.what.endswith("ready: none.")
 
 
 def test_a_variable_that_a_sweep_sets_does_not_count_as_one_that_reaches_every_job() -> None:
@@ -263,7 +266,7 @@ def test_a_list_reads_as_people_write_it(names: list[str], text: str) -> None:
     assert doctor.listed(names, "or") == text
 
 
-# What is shown
+# Output
 
 
 def printed(judged: Facts) -> str:
@@ -274,7 +277,7 @@ def printed(judged: Facts) -> str:
 
 
 def worst() -> Facts:
-    """A machine with all troubles at once, the later and graver of each kind."""
+    """Return a machine with all troubles at once, the later and graver of each kind."""
     troubles = [trouble for trouble in reversed(TROUBLES) if trouble[3] != "fine"]
     host = ChainMap(*(dict(machine) for machine, *_ in troubles))
     now = ChainMap(*(dict(moment) for _, moment, *_ in troubles))
@@ -284,7 +287,7 @@ def worst() -> Facts:
 def test_the_whole_fits_eighty_columns_however_much_there_is_to_say() -> None:
     text = printed(worst())
     assert max(map(len, text.splitlines())) <= 80
-    assert text.splitlines()[-1].startswith("Verdict: unfit (6 objections, ")
+    assert text.splitlines()[-1].startswith("Verdict: unfit (6 problems, ")
 
 
 def test_the_terminal_has_advice_where_there_is_something_to_do_and_only_there() -> None:
@@ -292,7 +295,7 @@ def test_the_terminal_has_advice_where_there_is_something_to_do_and_only_there()
     assert text.count("→") == 1
     assert "warning The frequency governor is powersave: a core slows down while it idles. → Change it" in text
     assert text.endswith("Verdict: fit with reservations (1 warning)")
-    assert printed(facts()).endswith("Verdict: fit (nothing to remark)\n")
+    assert printed(facts()).endswith("Verdict: fit (nothing to report)\n")
 
 
 def test_a_machine_is_summed_up_with_the_hash_of_its_fingerprint() -> None:
@@ -330,7 +333,7 @@ class Said:
 
 
 def run(*arguments: str, columns: int = 80) -> Said:
-    """The command in a process of its own, which tells at its end on descriptor 2 what it has imported."""
+    """Run the command in its own process, which finally lists its imports on descriptor 2."""
     program = f"""
 import atexit, sys
 tell = lambda: print("imported:", *sorted({{name.partition(".")[0] for name in sys.modules}}), file=sys.stderr)

@@ -25,7 +25,7 @@ variables = {{ OMP_DYNAMIC = "FALSE" }}
 
 
 class User:
-    """Somebody with a folder, a cache, and wheels that his pip finds; no network and no uv."""
+    """User with a folder, a cache, and wheels that pip finds, but without network and uv."""
 
     def __init__(self, folder: Path, shelf: Path) -> None:
         self.folder, self.home = folder, folder / "cache" / "plumbline"
@@ -49,7 +49,7 @@ class User:
         assert "Traceback" not in err, err
         return program.returncode, out, err
 
-    def says(self, *arguments: str) -> Any:  # noqa: ANN401 (a document has the type that it has)
+    def says(self, *arguments: str) -> Any:  # noqa: ANN401 (the type depends on the document)
         code, out, err = self.run(*arguments, "--json")
         assert code == 0, err
         return json.loads(out)
@@ -62,7 +62,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory, shelf: Path) -> tuple[User, tuple[int, str, str]]:
-    """A user who has run his sweep with nothing there before."""
+    """Return a user who ran a sweep without any environment before it, and its result."""
     user = User(tmp_path_factory.mktemp("user"), shelf)
     return user, user.run("sweep", "mine.toml")
 
@@ -85,7 +85,7 @@ def manifest(user: User) -> dict[str, Any]:
 def test_a_sweep_makes_what_it_needs_line_by_line_before_it_measures(swept: tuple[User, tuple[int, str, str]]) -> None:
     _, (code, out, _) = swept
     lines = out.splitlines()
-    assert lines[0] == "environment mine: pip works out what it takes: tiny==1.0, numpy, pydantic>=2.10, autograd>=1.9"
+    assert lines[0] == "environment mine: pip resolves tiny==1.0, numpy, pydantic>=2.10, autograd>=1.9"
     assert lines[1] == "environment mine: pip installs 4 packages"
     assert lines[2].startswith("environment mine: ready after ")
     assert lines[3].startswith("[1 of about 2] block 1 numpy:eager")
@@ -147,7 +147,7 @@ def test_a_signal_while_an_environment_is_made_ends_in_order_and_leaves_nothing(
         program.send_signal(number)
         out, err = program.communicate(timeout=60)
     assert (program.returncode, "Traceback" in err) == (Exit.INTERRUPTED, False)
-    assert "Interrupted: what was made before is kept" in out
+    assert "Interrupted: environments created before are kept" in out
     assert not [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
     assert not (newcomer.folder / "runs").exists()
     assert not list(newcomer.home.glob("environments/*/"))
@@ -211,7 +211,7 @@ def test_show_tells_an_environments_story(user: User) -> None:
 def test_the_doctor_of_environments_finds_them_sound(user: User) -> None:
     said = user.says("env", "doctor")
     assert said["verdict"] in ("fit", "fit with reservations")
-    assert any("as it was made" in finding["what"] for finding in said["findings"])
+    assert any("unchanged since it was made" in finding["what"] for finding in said["findings"])
 
 
 def test_pruning_all_and_one_by_name_removes_nothing(newcomer: User) -> None:
@@ -236,11 +236,11 @@ def test_pruning_all_leaves_nothing_but_locks(newcomer: User) -> None:
     ("arguments", "sentence"),
     [
         ("env create tensorfow", "unknown environment 'tensorfow'; did you mean tensorflow?"),
-        ("env create current", "current is not made here: it is what it is"),
-        ("env show /no/such/python", "there is no interpreter /no/such/python that can be run"),
+        ("env create current", "current is an existing interpreter, used as it is; name an environment such as torch"),
+        ("env show /no/such/python", "/no/such/python is not an executable interpreter"),
         (
             "plan --frameworks tensorflow@new:eager",
-            "the environment tensorflow@new: 'new' is no version; write it as in",
+            "the environment tensorflow@new: 'new' is not a version; write it as in",
         ),
         ("plan --frameworks torch --env jax", "nothing to run: the environment jax is for jax, and torch is not in it"),
         (
@@ -248,7 +248,10 @@ def test_pruning_all_leaves_nothing_but_locks(newcomer: User) -> None:
             "number.toml:4: environments.mine.python: input should be a valid string, not 3.1; quote it",
         ),
         ("plan both.toml", "both.toml:1: environments.mine: should have either requirements or a lock"),
-        ("plan pythons.toml", "the environment mine: what it asks for is Python 3.9, and workers need 3.11 to 3.13"),
+        (
+            "plan pythons.toml",
+            "the environment mine: the requested version is Python 3.9, and workers need 3.11 to 3.13",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence_before_anything_is_made(user: User, arguments: str, sentence: str) -> None:

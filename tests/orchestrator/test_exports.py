@@ -1,4 +1,4 @@
-"""Sweeps in which cells load what was exported before, over a launcher that only acts."""
+"""Sweeps whose cells load exported models, with a simulated launcher."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ def exported(spec: JobSpec) -> Event:
 
 @dataclass
 class Actor:
-    """A launcher whose exports end with what it is told, and whose jobs are measured."""
+    """A launcher whose exports end with a given event, and whose jobs are measured."""
 
     report: Report
     ending: Callable[[JobSpec], Event] = exported
@@ -60,7 +60,7 @@ class Actor:
 
 @dataclass
 class Rehearsal:
-    """One sweep over a cell that loads, its clone, and a cell that builds."""
+    """One sweep over a cell that loads a model, its clone, and a cell that builds one."""
 
     sweep: Sweep
     actor: Actor

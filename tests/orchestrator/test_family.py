@@ -1,4 +1,4 @@
-"""No orphans: what a job starts ends with it, and with this program."""
+"""No orphans: the descendants of a job end with it, and with this program."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A framework that an installed distribution adds is listed, planned and measured like our own."""
+"""Frameworks of installed distributions are listed, planned and measured like those of this project."""
 
 import json
 import re
@@ -97,7 +97,7 @@ def every_cell(said: dict[str, Any]) -> list[Any]:
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        ("schemas.workloads:WORKLOADS", "schemas.workloads:WORKLOADS is no framework that names a module"),
+        ("schemas.workloads:WORKLOADS", "schemas.workloads:WORKLOADS is not a framework that names a module"),
         ("schemas.catalog:NO_SUCH_THING", "adds a framework that cannot be loaded"),
     ],
 )
@@ -109,5 +109,5 @@ def test_what_is_no_catalog_entry_is_a_mistake(value: str, sentence: str) -> Non
 def test_a_name_that_is_taken_is_a_mistake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "impostor.py").write_text(dedent(STRANGER["stranger/__init__.py"]).replace('"stranger"', '"torch"'))
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(UsageError, match="adds a framework torch, a name that is taken"):
+    with pytest.raises(UsageError, match="adds a framework torch, but that name is taken"):
         frameworks.among([EntryPoint("impostor", "impostor:ENTRY", frameworks.GROUP)])

@@ -1,4 +1,4 @@
-"""Control groups: the kernel's own where this process may make some, and version 2 as files."""
+"""Cgroups: the kernel's where this process may make some, and version 2 as files."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ OTHER = "0123456789abcdef" * 2
 
 
 def bounded() -> bool:
-    """Whether this process may make groups that bound memory and processes."""
+    """Return whether this process may make cgroups that limit memory and processes."""
     with Groups(OTHER).leaf(Limits(memory=1 << 30)) as leaf:
         return leaf.bounds_memory and "pids" in leaf.folders
 
@@ -39,7 +39,7 @@ needs_groups = pytest.mark.skipif(not bounded(), reason="no control group can be
 
 @pytest.fixture(autouse=True)
 def none_left() -> Iterator[None]:
-    """No test leaves a group of ours."""
+    """Check that no test leaves a cgroup of this program."""
     yield
     assert [*Path(watchdog.GROUPS).glob(f"**/{watchdog.PREFIX}{MARK}*")] == []
 
@@ -70,7 +70,7 @@ def test_shared_memory_beyond_the_limit_is_out_of_memory_for_sure(
     found = judge.judge(make_spec(limits=Limits(memory=64 << 20)), ending)
     assert (found.outcome, found.reason) == (
         "out-of-memory",
-        "the kernel ended one of its processes for want of memory during first call, under the limit of 64 MiB",
+        "the kernel killed one of its processes because memory ran out during first call, under the limit of 64 MiB",
     )
 
 
@@ -83,7 +83,9 @@ def test_a_helper_that_the_kernel_ends_takes_its_job_with_it_before_the_deadline
 
 @needs_groups
 def test_memory_is_limited_for_all_processes_of_a_job_together(tmp_path: Path) -> None:
-    ending = run(tmp_path, "leaks", memory="600MiB")  # a limit of data that a gibibyte meets as well, and says so
+    ending = run(
+        tmp_path, "leaks", memory="600MiB"
+    )  # the data limit, which a gibibyte exceeds too, is an error that the worker can report
     assert ending.events[-1].kind == "failure"
     assert ending.group.kills == 0
 
@@ -93,7 +95,7 @@ def test_memory_is_limited_for_all_processes_of_a_job_together(tmp_path: Path) -
 def test_a_fork_bomb_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
     ending = run(tmp_path, "bombs", processes=8)
     assert ending.how == "limit"
-    assert ending.reason == f"it wanted more than the {8 * TASKS_EACH} processes and threads allowed at once"
+    assert ending.reason == f"it tried to start more than the {8 * TASKS_EACH} processes and threads allowed at once"
     assert ending.wall_ns < 20e9
     assert psutil.Process().children(recursive=True) == []
 
@@ -101,7 +103,7 @@ def test_a_fork_bomb_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
 @needs_groups
 def test_a_job_that_keeps_to_its_limits_is_told_what_it_used_and_nothing_else(tmp_path: Path) -> None:
     ending = run(tmp_path, "polite", memory="1GiB")
-    assert ending.how == "garbled"  # its message is empty: what it says last is no event
+    assert ending.how == "garbled"  # its message is empty, so its last line is no valid event
     assert (ending.memory, ending.group.kills, ending.group.refusals) == ("job", 0, 0)
 
 
@@ -173,7 +175,7 @@ def test_one_that_is_alone_in_its_group_steps_down_and_back(
 
 
 def kernel(folder: str) -> None:
-    """Make a group as the kernel does: with its files."""
+    """Make a cgroup with its files, as the kernel does."""
     os.mkdir(folder)  # noqa: PTH102 (as it is called)
     for name, text in {
         "cgroup.procs": "",
@@ -193,7 +195,7 @@ def kernel(folder: str) -> None:
 
 @pytest.fixture
 def process() -> Iterator[int]:
-    """A process that nobody needs."""
+    """Start a process that a test may move or kill."""
     with subprocess.Popen(SLEEP) as made:
         yield made.pid
         made.kill()
@@ -201,7 +203,7 @@ def process() -> Iterator[int]:
 
 @pytest.fixture
 def unified(tmp_path: Path) -> Path:
-    """A machine with version 2, on which this process is in a group that hands its controllers on."""
+    """Make a machine with version 2, where this process is in a cgroup that delegates its controllers."""
     (tmp_path / "proc/self").mkdir(parents=True)
     (tmp_path / "proc/self/cgroup").write_text("0::/mine\n")
     (tmp_path / "sys/fs").mkdir(parents=True)
@@ -298,14 +300,14 @@ def test_the_record_keeps_what_a_group_counted_and_its_story_tells_it(
     assert JobRecord.model_validate_json(record.model_dump_json()) == record
     told = dict(happened(record))
     assert told["memory limit"] == "64.0 MiB for the job as a whole and each of its processes"
-    assert told["control group"] == (
-        "v2, at most 64.0 MiB with files it read first, 1 killed for want of memory, "
-        "0 starts of a process or thread refused"
+    assert told["cgroup"] == (
+        "v2, at most 64.0 MiB with the files that it read first, 1 out-of-memory kills, "
+        "0 process or thread starts refused"
     )
 
 
 def test_a_record_of_a_job_without_a_group_tells_of_none(make_record: Callable[..., JobRecord]) -> None:
-    assert not {"memory limit", "control group"} & {*dict(happened(make_record()))}
+    assert not {"memory limit", "cgroup"} & {*dict(happened(make_record()))}
 
 
 def test_nobody_is_killed_who_cannot_be_seen_from_here(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a machine takes from a run, as its user meets it: compare, export, schema, and a job run again."""
+"""Commands that hand a run on, as their user meets them: compare, export, schema, and a rerun job."""
 
 import json
 import re
@@ -28,7 +28,7 @@ WIDTHS = (8, 16, 32, 64, 128)
 def swept(
     make_cell: Callable[..., Cell], make_records: Callable[..., list[JobRecord]], make_run: Callable[..., Store]
 ) -> Swept:
-    """A run of five cells of 1 µs, of which some are slower or faster by a factor."""
+    """Make runs of five cells of 1 µs, some of them slower or faster by a factor."""
 
     def make(name: str, factors: Mapping[int, float] | None = None, seed: int = 1, **changes: object) -> Store:
         times = {width: 1000.0 * (factors or {}).get(width, 1.0) for width in WIDTHS}
@@ -66,7 +66,7 @@ def test_the_command_of_the_workflow_in_the_documentation_runs(inside: Inside, s
     (command,) = re.findall(r"bin/plumbline (compare .*?) > comment\.md", workflow, re.DOTALL)
     said = inside(*shlex.split(command.replace("\\\n", " ")))
     assert said.code == Exit.GATE
-    assert said.out.startswith("### Plumbline: B beyond slower=3%")
+    assert said.out.startswith("### Plumbline: B exceeds slower=3%")
 
 
 def test_a_comparison_is_one_document_or_one_comment(inside: Inside, swept: Swept) -> None:
@@ -75,14 +75,14 @@ def test_a_comparison_is_one_document_or_one_comment(inside: Inside, swept: Swep
     document = json.loads(inside("compare", "base", "head", "--json", "--fail-on", "slower=3%").out)
     assert [change["verdict"] for change in document["changes"]].count("SLOWER") == 1
     comment = inside("compare", "base", "head", "--markdown", "--fail-on", "slower=3%").out
-    assert comment.startswith("### Plumbline: B beyond slower=3%\n")
+    assert comment.startswith("### Plumbline: B exceeds slower=3%\n")
     assert "| SLOWER |" in comment
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["compare", "base", "nobody"], "no run fits 'nobody'"),
+        (["compare", "base", "nobody"], "no run matches 'nobody'"),
         (["compare", "base", "base"], "base and base are one run"),
         (["compare", "base", "other"], "no cell in common"),
         (["compare", "base", "base@here"], "unknown environment of 20250101-120100-base 'here'; valid: current"),
@@ -91,11 +91,11 @@ def test_a_comparison_is_one_document_or_one_comment(inside: Inside, swept: Swep
         (["compare", "base", "head", "--unchanged", "torch"], "--unchanged torch: fewer than 2"),
         (["compare", "base", "head", "--markdown", "--json"], "--markdown and --json exclude each other"),
         (["export", "base", "--format", "cvs"], "unknown format 'cvs'; did you mean csv"),
-        (["export", "base", "--format", "pyperf", "--per", "job"], "--per is for csv"),
+        (["export", "base", "--format", "pyperf", "--per", "job"], "--per applies to csv"),
         (["export", "base", "--output", "nowhere/x.csv"], "cannot write nowhere/x.csv: No such file"),
         (["schema", "swep"], "did you mean sweep?"),
         (["show", "base", "--repeat"], "--repeat is for one job"),
-        (["show", "base", "001-numpy", "--repeat"], "several jobs fit"),
+        (["show", "base", "001-numpy", "--repeat"], "several jobs match"),
         (["show", "other", "001-openvino", "--repeat"], "was never started: because it was unsupported"),
     ],
 )
@@ -124,12 +124,15 @@ def test_a_mistake_is_one_line_and_exit_code_2_and_nothing_is_made(
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"cpus": (4000,)}, "this machine gives us no core 4000"),
-        ({"variables": {"LD_PRELOAD": "/tmp/evil.so"}}, "was given other variables, or imported another module"),
-        ({"module": "evil"}, "was given other variables, or imported another module"),
+        ({"cpus": (4000,)}, "core 4000 is not available here"),
+        (
+            {"variables": {"LD_PRELOAD": "/tmp/evil.so"}},
+            "had other variables or another module than this version would use",
+        ),
+        ({"module": "evil"}, "had other variables or another module than this version would use"),
         (
             {"artefact": Artefact(path="/nowhere/x.onnx", sha256="ab", size_bytes=1)},
-            "loads /nowhere/x.onnx, which is not",
+            "loads /nowhere/x.onnx, which does not exist",
         ),
     ],
 )
@@ -157,7 +160,7 @@ def test_a_schema_is_printed_as_it_is_committed(inside: Inside) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a real sweep was run: one block of a cell and its clone."""
+    """Run a real sweep of one block, a cell and its clone, in a new folder."""
     folder = tmp_path_factory.mktemp("handing")
     (folder / "quick.toml").write_text(QUICK)
     program(folder, "sweep", "quick.toml", "--json")

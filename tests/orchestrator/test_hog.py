@@ -1,4 +1,4 @@
-"""A hog is there while a job runs, on its cores and nowhere else, and gone afterwards."""
+"""CPU hogs run while a job runs, on its cores and nowhere else, and are gone afterwards."""
 
 import time
 from collections.abc import Callable
@@ -22,7 +22,7 @@ OVER = Ending("ended", 0, (), 1)
 
 
 class Stage:
-    """Launches hogs that only act, until they are interrupted, and writes down what happens."""
+    """Launcher of hogs that only act, until they are interrupted; it records what happens."""
 
     def __init__(self) -> None:
         self.happened: list[str] = []

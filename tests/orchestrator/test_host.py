@@ -29,6 +29,7 @@ microcode	: 0x2c
 
 STAT = "cpu {0} 0 0 {1} 0 0 0 {2} 0 0\ncpu0 {0} 0 0 {1} 0 0 0 {2} 0 0\ncpu1 0 0 0 {3} 0 0 0 0 0 0\nintr 5\n"
 
+# A quiet machine of two cores, as its kernel describes it.
 MACHINE = {
     "proc/cpuinfo": CPUINFO,
     "proc/meminfo": "MemTotal: 16777216 kB\nMemAvailable:  8388608 kB\nSwapTotal:   1024 kB\n",
@@ -76,7 +77,6 @@ MACHINE = {
     **{f"{CPUS}/cpu{n}/topology/thread_siblings_list": f"{n}\n" for n in (0, 1)},
     **{f"{CPUS}/cpu{n}/thermal_throttle/core_throttle_count": "2\n" for n in (0, 1)},
 }
-"""A quiet machine of two cores, as its kernel describes it."""
 
 Texts = Mapping[str, str | None]
 Build = Callable[..., Path]
@@ -96,7 +96,7 @@ def write(root: Path, files: Texts) -> Path:
 
 @pytest.fixture
 def build(tmp_path: Path) -> Build:
-    """The quiet machine with some files changed, as a root."""
+    """Return the quiet machine with some files changed, as a root."""
 
     def made(changes: Texts | None = None) -> Path:
         return write(tmp_path, MACHINE | dict(changes or {}))
@@ -105,7 +105,7 @@ def build(tmp_path: Path) -> Build:
 
 
 def watch(root: Path, meanwhile: Texts | None = None) -> Condition:
-    """Watch a machine while these of its files change."""
+    """Observe a machine while these of its files change."""
 
     def wait() -> None:
         write(root, meanwhile or {})
@@ -116,7 +116,7 @@ def watch(root: Path, meanwhile: Texts | None = None) -> Condition:
 def process(
     name: str, ticks: int, *, started: int = 5, pid: int = 7, parent: int = 1, reaped: int = 0
 ) -> dict[str, str | None]:
-    """A process that has used so much CPU time, half of it in the kernel, with a secret among its arguments."""
+    """Make a process with this CPU time, half of it in the kernel, and a secret among its arguments."""
     times = (ticks - ticks // 2, ticks // 2, reaped - reaped // 2, reaped // 2)
     fields = ("S", parent, *"0" * 9, *times, *"0" * 4, started, 0)
     return {
@@ -125,7 +125,7 @@ def process(
     }
 
 
-# What the machine is
+# The fingerprint
 
 
 def test_this_machine_has_a_fingerprint() -> None:
@@ -235,7 +235,7 @@ V1 = "5:cpu,cpuacct:/box\n4:memory:/box\n0::/ignored\n"
         ({"sys/fs/cgroup/user/me/cpu.max": "120000 100000"}, "v2", 1.2, 1 << 30),
         ({"sys/fs/cgroup/user/me/cpu.max": "180000 100000"}, "v2", 1.5, 1 << 30),
         ({"proc/self/cgroup": "0::/\n"}, "v2", "unlimited", "unlimited"),
-        # A container that is told its host's path finds its own group at the root.
+        # A container that sees its host's path finds its cgroup at the root.
         ({"proc/self/cgroup": "0::/docker/abc\n", "sys/fs/cgroup/cpu.max": "50000 100000"}, "v2", 0.5, "unlimited"),
         ({"proc/self/cgroup": "0::/../user\n"}, "v2", 1.5, 1 << 30),
         (
@@ -313,7 +313,7 @@ Install = Callable[[str | None], str | None]
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Installs a package with this RECORD, and says what the fingerprint makes of it."""
+    """Install a package with this RECORD, and return its hash in the fingerprint."""
     monkeypatch.syspath_prepend(tmp_path)
 
     def installed(record: str | None) -> str | None:
@@ -412,7 +412,7 @@ def test_the_hash_is_the_same_in_every_process_and_version_and_after_a_way_throu
     assert Host.model_validate_json(known.model_dump_json()).content_hash == known.content_hash == "b1ca0fc8"
 
 
-# What the machine is doing
+# The activity
 
 
 def test_a_quiet_machine_is_seen_to_be_quiet(build: Build) -> None:

@@ -1,4 +1,4 @@
-"""Sweep files, run folders and workers of other people: data, whatever they say."""
+"""Sweep files, run folders and workers of other people are data, whatever they contain."""
 
 import contextlib
 import io
@@ -42,7 +42,7 @@ anything = st.recursive(
 
 @pytest.fixture
 def run(tmp_path: Path, make_record: MakeRecord, host: Host) -> Store:
-    """A run of one job."""
+    """Make a run of one job."""
     folder, record = store.create(tmp_path / "runs", "x", datetime(2025, 1, 1, tzinfo=UTC)), make_record()
     folder.write(record)
     folder.write_manifest(
@@ -64,7 +64,7 @@ def run(tmp_path: Path, make_record: MakeRecord, host: Host) -> Store:
 
 
 def poisoned(value: Json, poison: object, at: int) -> tuple[Json, int]:
-    """A document with one of its leaves replaced; and how many leaves are left to count."""
+    """Replace one leaf of a document; return it, and how many leaves are left to count."""
     if isinstance(value, dict):
         items = []
         for key, each in value.items():
@@ -89,7 +89,7 @@ def leaves(value: Json) -> Iterator[object]:
 
 
 def shown(run: Store, *, as_json: bool) -> str:
-    """All that `show` says of a run and of its first job."""
+    """Return everything that `show` prints about a run and its jobs."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
         commands.show(run.folder.parent, str(run.folder), None, as_json=as_json)
@@ -99,7 +99,7 @@ def shown(run: Store, *, as_json: bool) -> str:
 
 
 def accepted(kind: type[Model], said: Json) -> Json:
-    """The document poisoned leaf by leaf, where a schema takes that."""
+    """Poison the document leaf by leaf, where a schema accepts that."""
     for at, leaf in enumerate(list(leaves(said))):
         if isinstance(leaf, str):
             worse, _ = poisoned(said, f"{leaf}{EVIL}", at)
@@ -126,7 +126,7 @@ def test_nothing_that_a_terminal_obeys_reaches_it_from_a_run(
     )
     plain = make_record(outcome="wrong", report=report, advice="a", reason="r")
     said = accepted(JobRecord, json.loads(plain.model_dump_json()))
-    for name in ("framework", "mode", "workload"):  # of which a file's name is made
+    for name in ("framework", "mode", "workload"):  # a file's name is made of these
         said["spec"]["cell"][name] = getattr(plain.spec.cell, name)
     (path,) = run.jobs.glob("*.json")
     path.write_text(json.dumps(said))
@@ -154,7 +154,7 @@ def test_a_mistake_that_quotes_hostile_names_says_them_harmlessly(tmp_path: Path
 def test_no_name_in_a_record_leads_out_of_its_run(run: Store, make_record: MakeRecord, name: str) -> None:
     record = make_record()
     spec = record.spec.model_copy(update={"cell": record.spec.cell.model_copy(update={"workload": f"{name}/../x"})})
-    with pytest.raises(UsageError, match="is no name of a job"):
+    with pytest.raises(UsageError, match="is not a valid job name"):
         run.log(spec)
 
 
@@ -177,7 +177,7 @@ def test_no_link_in_a_run_is_followed(run: Store, tmp_path: Path, make_record: M
         case "jobs":
             run.jobs.rename(tmp_path / "elsewhere")
             run.jobs.symlink_to(tmp_path / "elsewhere")
-            with pytest.raises(UsageError, match="is a link"):
+            with pytest.raises(UsageError, match="is a symbolic link"):
                 run.records()
         case "part":
             path.with_name(f".{path.name}.part").symlink_to(secret)
@@ -190,7 +190,7 @@ def test_a_pipe_or_a_device_in_place_of_a_record_is_refused_and_not_waited_for(r
     (path,) = run.jobs.glob("*.json")
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(UsageError, match="not a plain file"):
+    with pytest.raises(UsageError, match="not a regular file"):
         run.records()
 
 

@@ -1,4 +1,4 @@
-"""Machines made of files, on which memory runs out or does not."""
+"""Machines made of files, whose memory runs out or does not."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ V2, V1 = "sys/fs/cgroup/job", "sys/fs/cgroup/memory/job"
 
 
 class Machine:
-    """Counts what its kernel has killed for memory, in a control group and altogether."""
+    """A machine that counts its kernel's kills for memory, in a cgroup and in total."""
 
     def __init__(self, root: Path, version: int) -> None:
         self.root = root
@@ -64,7 +64,7 @@ def test_the_ladder_of_causes(machine: Machine, held: int, group: int, kills: in
 def test_a_job_with_a_group_of_its_own_is_told_apart_by_that_one(machine: Machine) -> None:
     machine.write("own/memory.events", "oom_kill 0\n")
     hunger = Hunger(Files(machine.root), group="own")
-    machine.killed(1, 1)  # of another job of our group
+    machine.killed(1, 1)  # another job in this program's cgroup
     assert hunger.cause() == "killed meanwhile"
     machine.write("own/memory.events", "oom_kill 1\n")
     assert hunger.cause() == "sure"

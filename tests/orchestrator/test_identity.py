@@ -13,7 +13,7 @@ SWEEP = SweepSpec()
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A program of two files that measure and one that does not."""
+    """Make a program of two files that measure and one that does not."""
     for name in ("workers/job.py", "schemas/deep/event.py", "orchestrator/judge.py"):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(name)
@@ -96,7 +96,7 @@ def test_a_host_is_another_if_a_time_may_feel_it(
 def test_a_run_that_does_not_say_what_it_was_is_not_taken_for_the_same(manifest: Manifest, source: Path) -> None:
     nameless = manifest.model_copy(update={"identity": None})
     found = identity.changes(nameless, identity.of(SWEEP, 1, (), source), manifest.host, {})
-    assert found == ["it does not say which code measured it"]
+    assert found == ["its manifest does not name the code that measured it"]
 
 
 def test_a_workload_is_edited_if_it_has_other_code_and_not_if_it_is_new_or_left_out() -> None:
@@ -119,7 +119,7 @@ def an_environment(freeze: str = "aa", python: str = "3.11.7", **packages: str) 
     [
         (an_environment(keras="3.15 x", numpy="2.4 y"), []),
         (an_environment("bb", keras="3.16 z", numpy="2.4 y"), ["keras 3.15 is now 3.16"]),
-        (an_environment("bb", keras="3.15 z", numpy="2.4 y"), ["keras 3.15 has other files"]),
+        (an_environment("bb", keras="3.15 z", numpy="2.4 y"), ["keras 3.15 has different files"]),
         (an_environment("bb", numpy="2.4 y"), ["keras 3.15 is now absent"]),
         (an_environment("bb", "3.12.1", keras="3.15 x", numpy="2.4 y"), ["Python 3.11.7 is now 3.12.1"]),
     ],

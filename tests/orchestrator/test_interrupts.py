@@ -29,7 +29,9 @@ def test_the_first_signal_is_the_one_that_is_kept() -> None:
 
 
 def test_afterwards_signals_mean_what_they_meant_before() -> None:
-    ours = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is begun without any
+    ours = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell starts background jobs with SIGINT ignored
     try:
         interrupts = Interrupts()
         interrupts.__enter__()

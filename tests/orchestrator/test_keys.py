@@ -1,4 +1,4 @@
-"""The dashboard as its user meets it, on a terminal: its keys, its size, and what it leaves behind."""
+"""The dashboard on a real terminal: its keys, its size, and the terminal's state afterwards."""
 
 import os
 import re
@@ -52,7 +52,7 @@ def test_p_pauses_before_the_next_job_and_goes_on(folder: Path) -> None:
     with Terminal(sweep(blocks=4), folder) as terminal:
         terminal.until(lambda text: "p pause   s skip this cell   q stop and report" in text)
         terminal.press("p")
-        terminal.until(lambda text: "PAUSED: p goes on, q stops and reports" in text)
+        terminal.until(lambda text: "PAUSED: p continues, q stops and reports" in text)
         before = measured(folder)
         time.sleep(1.0)
         assert measured(folder) == before
@@ -84,7 +84,7 @@ def test_s_ends_the_running_job_and_leaves_its_cell_out(folder: Path) -> None:
     assert [outcome for (label, _), outcome in ended.items() if label.startswith("synthetic:hang")] == ["skipped"]
     assert [ended["synthetic:spin", block] for block in (1, 2)] == ["measured", "measured"]
     skipped = next(record for record in records(folder) if record.outcome == "skipped")
-    assert skipped.reason == "its user skipped its cell"
+    assert skipped.reason == "the user skipped this cell"
     assert manifest(folder).finished
 
 
@@ -93,7 +93,7 @@ def test_q_stops_and_reports_and_the_run_can_be_resumed(folder: Path) -> None:
         terminal.until(lambda text: "p pause" in text and measured(folder) > 2)
         terminal.press("q")
         assert terminal.ended() == Exit.INTERRUPTED
-        assert "Ended: stopped by its user" in "\n".join(terminal.screen)
+        assert "Ended: stopped by the user" in "\n".join(terminal.screen)
     assert not manifest(folder).finished
     kept = {(record.spec.block, record.spec.cell.id) for record in records(folder) if record.outcome == "measured"}
     with Terminal([*PROGRAM, "resume", "latest"], folder) as terminal:
@@ -144,13 +144,13 @@ def test_it_follows_its_terminal_to_another_size(folder: Path) -> None:
 
 
 def reached(jobs: int, text: str) -> bool:
-    """Whether so many jobs or more are done."""
+    """Return whether the dashboard shows this many jobs or more."""
     found = re.search(r"job +(\d+)", text)
     return found is not None and int(found[1]) >= jobs
 
 
 def whole(screen: Sequence[str]) -> bool:
-    """Whether the dashboard is there once, from its rule to its keys, and nothing has scrolled away."""
+    """Return whether the screen shows the dashboard once, from its rule to its keys."""
     headings = [line for line in screen if line.startswith("plumbline sweep: ")]
     return len(headings) == 1 and any("p pause" in line for line in screen)
 

@@ -67,5 +67,5 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
 def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     os.mkfifo(path)
-    with pytest.raises(OSError, match="lock is no plain file"), held(path, "me"):
+    with pytest.raises(OSError, match="lock is not a regular file"), held(path, "me"):
         pass

@@ -1,4 +1,4 @@
-"""What a job holds, seen from outside: with its helpers, and whatever becomes of it."""
+"""Memory of a job and its helpers, sampled from outside, even if the job is killed."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Sweeps that look at their cells in the end, over a launcher that only acts."""
+"""Sweeps that profile their cells at the end, with a simulated launcher."""
 
 import io
 import json
@@ -35,7 +35,7 @@ def looked_at(spec: JobSpec) -> Event:
 
 @dataclass
 class Actor:
-    """A launcher whose jobs are measured, except of one mode that is wrong, and whose looks end as they are told to."""
+    """A launcher whose jobs are measured, except those of one wrong mode, and whose profiles end as given."""
 
     report: Report
     look: Callable[[JobSpec], Event] = looked_at
@@ -61,7 +61,7 @@ def run(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def rehearse(run: Store, host: Host, make_cell: Callable[..., Cell], make_report: Callable[..., Report]) -> Rehearse:
-    """One sweep over a cell, its clone, and one that is wrong."""
+    """Make one sweep over a cell, its clone, and a wrong cell."""
 
     def make(*, profile: bool = True, **acting: object) -> Actor:
         right, wrong = make_cell("numpy:eager"), make_cell("synthetic:wrong")

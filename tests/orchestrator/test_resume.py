@@ -1,4 +1,4 @@
-"""A sweep that was cut off, by whatever, and goes on."""
+"""Sweeps that are cut off in several ways and resumed."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 @contextmanager
 def going(folder: Path, jobs: int, spec: str = TWO_BLOCKS) -> Iterator["subprocess.Popen[str]"]:
-    """A sweep of which so many jobs have ended."""
+    """Start a sweep, and wait until this many of its jobs have ended."""
     (folder / "quick.toml").write_text(spec)
     command = [*PROGRAM, "sweep", "quick.toml", "--name", "mine"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
@@ -35,7 +35,7 @@ def going(folder: Path, jobs: int, spec: str = TWO_BLOCKS) -> Iterator["subproce
 
 
 def cells(folder: Path) -> dict[str, int]:
-    """How many measured jobs each cell has."""
+    """Count the measured jobs of each cell."""
     said = json.loads(run(folder, "show", "mine", "--json").stdout)
     return {cell["id"]: cell["jobs"] for group in said["groups"] for cell in group["cells"]}
 
@@ -46,7 +46,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a sweep was killed in its second block."""
+    """Make the folder of a sweep that was killed in its second block."""
     folder = tmp_path_factory.mktemp("killed")
     with going(folder, 3) as program:
         program.kill()
@@ -55,7 +55,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def cut_off(killed: Path, tmp_path: Path) -> Path:
-    """The same once more, to go on from."""
+    """Copy the killed sweep, to resume it."""
     shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
@@ -73,7 +73,7 @@ def test_a_sweep_goes_on_after_a_signal_and_ends_as_if_there_had_been_none(
     assert "Ended: all 2 blocks were run." in said.stdout
     assert list(cells(tmp_path).values()) == [2, 2]
     assert kept.items() <= files(tmp_path).items()
-    assert psutil.wait_procs(family, timeout=10)[1] == []  # who ends as an orphan is reaped when its reaper finds time
+    assert psutil.wait_procs(family, timeout=10)[1] == []  # an orphan stays a zombie until its reaper finds time
 
 
 def test_a_run_that_is_whole_has_nothing_missing(cut_off: Path) -> None:
@@ -127,4 +127,4 @@ def test_cells_that_the_sweep_does_not_come_to_are_refused_even_by_force(cut_off
     said = json.loads(path.read_text())
     said["cells"][0]["batch"] = 7
     path.write_text(json.dumps(said))
-    assert "its cells are not those that its sweep comes to now" in run(cut_off, "resume", "--force").stderr
+    assert "its sweep now yields other cells" in run(cut_off, "resume", "--force").stderr

@@ -1,4 +1,4 @@
-"""The schemas that are printed describe what is read, and the files in schemas/json are what is printed."""
+"""Printed schemas describe what is read, and the files in schemas/json hold what is printed."""
 
 import json
 import re

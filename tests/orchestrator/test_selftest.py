@@ -1,4 +1,4 @@
-"""The self-test on a bench that is real, with promises that are short."""
+"""Self-test on real workers, with short checks."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def make_bench(tmp_path: Path) -> Iterator[MakeBench]:
 
 @pytest.fixture
 def make_stage(make_bench: MakeBench, make_report: MakeReport) -> MakeBench:
-    """A bench whose jobs only act: each is measured at once, at a microsecond a call."""
+    """Make self-tests whose jobs only act: each is measured at once, at a microsecond a call."""
 
     def launch(interrupts: Interrupts) -> Launcher:
         return lambda spec, log, on_event: Ending("ended", 0, (HELLO, make_report(1000)), 1)
@@ -58,7 +58,7 @@ def make_stage(make_bench: MakeBench, make_report: MakeReport) -> MakeBench:
 
 
 def promised(judge: Callable[[Sequence[JobRecord]], Sequence[Figure]], name: str = "a promise") -> Promise:
-    """Two short jobs."""
+    """Return a check of two short jobs."""
     return Promise(name=name, says="it holds", cells=(spin(50_000),), timing=QUICK, blocks=2, judge=judge)
 
 
@@ -67,7 +67,7 @@ def figure(kept: bool | None) -> Figure:
 
 
 def faults() -> Promise:
-    """The real promise about outcomes, without the one that waits for its deadline."""
+    """Return the real check of outcomes, without the cell that waits for its deadline."""
     whole = outcomes.promise()
     cells = tuple(cell for cell in whole.cells if cell.mode != "hang")
     due = [(cell, outcome) for cell, outcome in outcomes.DUE if cell.mode != "hang"]
@@ -118,7 +118,7 @@ def test_a_signal_beside_a_hog_ends_the_job_and_the_hog_and_leaves_no_finding(ma
     assert selftest.run([promise, promise], bench, lambda _: None) == []
     assert len(beside) == 2
     assert not any(process.is_running() for process in beside)
-    assert bench.end("all promises were tried") == "stopped by SIGINT"
+    assert bench.end("all checks were run") == "stopped by SIGINT"
     assert [record.outcome for record in bench.run.records()] == ["interrupted"]
 
 
@@ -157,7 +157,7 @@ def test_ctrl_c_ends_the_program_with_130_and_keeps_the_run(tmp_path: Path) -> N
         [*PROGRAM, "--json"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as program:
         assert program.stderr is not None
-        assert b"trying" in program.stderr.readline()
+        assert b"running at most" in program.stderr.readline()
         program.send_signal(signal.SIGINT)
         out, _ = program.communicate(timeout=30)
     assert program.returncode == 130

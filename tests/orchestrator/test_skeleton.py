@@ -1,4 +1,4 @@
-"""What `new-workload` writes is a workload as it stands, and nothing that was there is lost."""
+"""The template of `new-workload` is a workload as it stands, and writing it overwrites nothing."""
 
 import ast
 import re
@@ -45,7 +45,7 @@ def told(name: str, at: Path) -> str:
 def test_it_overwrites_nothing(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "torch.py").write_text("precious")
-    with pytest.raises(UsageError, match="mine is there already, and nothing was written; choose another name or --at"):
+    with pytest.raises(UsageError, match="mine already exists, and nothing was written; choose another name or --at"):
         skeleton.write("mine", tmp_path)
     assert [path.read_text() for path in (tmp_path / "mine").iterdir()] == ["precious"]
 
@@ -53,10 +53,10 @@ def test_it_overwrites_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("rnn", "there is a workload rnn already"),
-        ("Mine", "'Mine' is no name of a workload: a-z, 0-9, _ and -"),
-        ("../mine", "'../mine' is no name of a workload"),
-        ("", "'' is no name of a workload"),
+        ("rnn", "a workload rnn already exists"),
+        ("Mine", "'Mine' is not a valid name of a workload: use a-z, 0-9, _ and -"),
+        ("../mine", "'../mine' is not a valid name of a workload"),
+        ("", "'' is not a valid name of a workload"),
     ],
 )
 def test_a_name_that_cannot_be_is_refused_and_nothing_is_written(tmp_path: Path, name: str, sentence: str) -> None:
@@ -66,5 +66,5 @@ def test_a_name_that_cannot_be_is_refused_and_nothing_is_written(tmp_path: Path,
 
 
 def test_a_folder_that_cannot_be_written_is_named() -> None:
-    with pytest.raises(UsageError, match=r"cannot write /proc/nothing.*; choose a folder with --at"):
+    with pytest.raises(UsageError, match=r"cannot write /proc/nothing.*; choose another folder with --at"):
         skeleton.write("mine", Path("/proc/nothing"))

@@ -197,7 +197,7 @@ def test_a_users_own_file_has_the_same_tables_and_nothing_else(tmp_path: Path) -
         ('python = "3.12"', 'pyhton = "3.12"', 5, "unknown key 'pyhton'; did you mean python?"),
         ('["tiny==1.0"]', '"tiny==1.0"', 6, "environments.mine.requirements: "),
         ('["tiny==1.0"]', "[1.0]", 6, "not 1.0; quote it"),
-        ("[environments.mine]", "[environments.current]", 4, "current means something else; choose another name"),
+        ("[environments.mine]", "[environments.current]", 4, "current is reserved; choose another name"),
         ("[environments.mine]", '[environments."a b"]', 4, "should match pattern"),
         ('lock = "locks', 'requirements = ["x"]\nlock = "locks', 7, "either requirements or a lock"),
         ("[environments.mine]", "[environments.variables.x]", 4, "unknown key 'x'; valid: lock, "),

@@ -23,7 +23,7 @@ MakeRun = Callable[..., Store]
 
 @pytest.fixture
 def make_run(tmp_path: Path, host: Host) -> MakeRun:
-    """A run's folder with its manifest, `seconds` after the first."""
+    """Make a run's folder with its manifest, `seconds` after the first."""
 
     def make(name: str = "sweep", seconds: int = 0) -> Store:
         run = store.create(tmp_path, name, NOW.replace(second=7 + seconds))
@@ -89,7 +89,7 @@ def test_nothing_half_written_stays_beside_a_record(make_run: MakeRun, make_reco
 
 @contextmanager
 def full_disk() -> Iterator[None]:
-    """No file can grow beyond a hundred bytes."""
+    """Let no file grow beyond a hundred bytes."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
     try:
@@ -140,7 +140,7 @@ def test_a_record_of_another_version_says_which_two_versions(make_run: MakeRun, 
     run.write(make_record())
     (path,) = (run.folder / "jobs").iterdir()
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 99}))
-    with pytest.raises(UsageError, match="version 99, and this side speaks"):
+    with pytest.raises(UsageError, match="schema version 99 is not supported, only 1"):
         run.records()
 
 
@@ -173,7 +173,9 @@ def test_a_whole_name_is_not_mistaken_for_part_of_another(tmp_path: Path, make_r
     assert store.find(tmp_path, short.name).folder == short.folder
 
 
-@pytest.mark.parametrize(("text", "says"), [("mine", "several runs fit 'mine'"), ("nobody", "no run fits 'nobody'")])
+@pytest.mark.parametrize(
+    ("text", "says"), [("mine", "several runs match 'mine'"), ("nobody", "no run matches 'nobody'")]
+)
 def test_a_name_that_fits_none_or_several_is_refused_with_names_that_exist(
     tmp_path: Path, make_run: MakeRun, text: str, says: str
 ) -> None:
@@ -193,9 +195,9 @@ def test_a_job_is_found_by_its_name_or_part_of_it(make_cell: MakeCell, make_reco
     assert wanted.startswith("001-synthetic-spin-mlp")
     assert store.find_record(records, "spin") is records[1]
     assert store.find_record(records, wanted) is records[1]
-    with pytest.raises(UsageError, match="several jobs fit"):
+    with pytest.raises(UsageError, match="several jobs match"):
         store.find_record(records, "001")
-    with pytest.raises(UsageError, match=r"no job fits '002-'.*001-numpy"):
+    with pytest.raises(UsageError, match=r"no job matches '002-'.*001-numpy"):
         store.find_record(records, "002-")
 
 
@@ -227,6 +229,6 @@ def test_nothing_is_written_where_a_link_leads_out_of_the_run(
     link = run.folder / linked.format(cell.id)
     link.parent.mkdir(exist_ok=True)
     link.symlink_to(outside)
-    with pytest.raises(UsageError, match="is a link, and no run of ours has one there"):
+    with pytest.raises(UsageError, match="is a symbolic link, which no run contains"):
         run.expected(cell)
     assert not outside.exists()

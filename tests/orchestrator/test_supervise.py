@@ -1,4 +1,4 @@
-"""Real small programs, each with one way to misbehave: each is exactly one ending, and leaves nothing running."""
+"""Small real programs, each with one fault: each has exactly one ending and leaves nothing running."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ LAST = b'{"kind":"failure","outcome":"raised","reason":"all is said"}'
 
 @dataclass
 class Stage:
-    """Runs a double as a worker, with its log in a folder."""
+    """A runner of doubles as workers, with their log in a folder."""
 
     folder: Path
     heard: list[Event] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Stage:
         return (self.folder / "log").read_bytes()
 
     def everybody_left(self) -> bool:
-        """Whether nobody of the process group is running, or will be in a moment."""
+        """Return whether every process of the group has ended, now or within a few seconds."""
         group = next(event.pid for event in self.heard if isinstance(event, Hello))
         return soon(lambda: not any(running(process, group) for process in psutil.process_iter()))
 
@@ -127,7 +127,7 @@ def test_fifty_megabytes_on_standard_error_do_not_stop_a_worker(stage: Stage) ->
 def test_a_line_that_is_no_event_ends_the_job(stage: Stage, line: str) -> None:
     ending = stage("says", line)
     assert ending.how == "garbled"
-    assert "no event" in ending.reason
+    assert "an invalid event" in ending.reason
     assert len(ending.events) == 1
     assert stage.everybody_left()
 

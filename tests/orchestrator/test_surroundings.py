@@ -1,4 +1,4 @@
-"""Hostile surroundings: whatever the machine does, what was measured is kept, and one sentence says what happened."""
+"""Hostile surroundings: all measurements are kept, and one sentence names the cause."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def on_a_small_disk(folder: Path, size: str, *command: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command where `disk` has so little room; only root may."""
+    """Run a command with a disk of this size at `disk`, which only root may mount."""
     (folder / "disk").mkdir()
     done = start(folder, "unshare", "-m", "sh", "-c", SMALL_DISK, size, "disk", *command)
     if "unshare" in done.stderr or "mount" in done.stderr:
@@ -55,7 +55,7 @@ def test_a_full_disk_keeps_what_was_whole_and_says_how_to_go_on(folder: Path) ->
     said = on_a_small_disk(folder, "48k", "sh", "-c", keep)
     assert said.returncode == Exit.USAGE
     (line,) = said.stderr.splitlines()
-    assert "No space left on device; everything before is kept: put that right, and go on with: " in line
+    assert "No space left on device; everything before is kept; fix that, and resume with: " in line
     assert [record.outcome for record in records(folder / "kept")][:1] == ["measured"]
     (run,) = (folder / "kept").iterdir()
     resumed = start(folder, *PROGRAM, "resume", run.name, "--runs", "kept")

@@ -1,4 +1,4 @@
-"""Sweeps over a launcher that only acts, with a clock that only it moves."""
+"""Sweeps with a simulated launcher, which also moves the clock."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ SPIN, NUMPY = "synthetic:spin", "numpy:eager"
 
 @dataclass
 class Actor:
-    """A launcher whose jobs end as they are told to, by label; every job takes ten seconds."""
+    """A launcher whose jobs end as given for their label; every job takes ten seconds."""
 
     parts: Mapping[str, Act]
     default: Act
@@ -70,7 +70,7 @@ def raises(spec: JobSpec) -> Ending:
 
 @dataclass
 class Rehearsal:
-    """One sweep with all that it needs."""
+    """One sweep with its launcher and its published events."""
 
     sweep: Sweep
     actor: Actor
@@ -133,7 +133,7 @@ def test_a_cell_that_its_user_skips_is_left_out_from_then_on_and_its_clone_too(
     rehearse: Rehearse, make_plan: MakePlan
 ) -> None:
     def skip(_: JobSpec) -> Ending:
-        return Ending("skipped", -2, (HELLO, BUILD), 10**9, reason="its user skipped its cell")
+        return Ending("skipped", -2, (HELLO, BUILD), 10**9, reason="the user skipped this cell")
 
     plan = make_plan()
     (twin,) = (cell for cell in plan.cells if cell.replica)
@@ -149,7 +149,7 @@ def test_a_cell_that_its_user_skips_is_left_out_from_then_on_and_its_clone_too(
 
 
 class Pressed(Keys):
-    """Keys of which one is pressed after so many jobs; while paused, a minute passes by the actor's clock."""
+    """A keyboard whose pause key is pressed after `after` jobs; the pause takes a minute by the actor's clock."""
 
     def __init__(self, stage: Rehearsal, after: int) -> None:
         super().__init__()
@@ -184,7 +184,7 @@ def test_a_pause_comes_between_two_jobs_and_costs_nothing_of_the_budget(
 def test_its_user_can_stop_it(rehearse: Rehearse, make_plan: MakePlan) -> None:
     stage = rehearse(make_plan())
     stage.sweep.keys.stopping = True
-    assert stage.sweep.run() == "stopped by its user"
+    assert stage.sweep.run() == "stopped by the user"
     assert len(stage.actor.launched) == 1
 
 
@@ -255,7 +255,7 @@ def test_a_sweep_ends_after_the_block_in_which_its_precision_is_reached(
 def test_a_sweep_that_ends_at_its_last_look_does_not_claim_a_precision(rehearse: Rehearse, make_plan: MakePlan) -> None:
     plan = make_plan("numpy", stop={"blocks": 40, "budget": 100_000})
     said = rehearse(plan, enough=lambda _, block: block == 32).sweep.run()
-    assert said == "32 blocks were run, the most that its intervals are made for"
+    assert said == "32 blocks were run, the most for which the intervals are valid"
 
 
 def test_an_attempt_that_is_there_is_never_written_over_though_one_before_it_was_lost(

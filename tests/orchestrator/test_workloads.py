@@ -1,4 +1,4 @@
-"""A workload that is not ours is found by its path or its distribution, and every mistake in it is named."""
+"""Foreign workloads are found by path or distribution, and every mistake in them is named."""
 
 import json
 import re
@@ -124,8 +124,8 @@ def test_a_folder_of_the_name_of_one_of_ours_does_not_take_its_place(tmp_path: P
         ("hidden = 2048", "hiden = 2048", "workload.toml:17: presets.large.hiden: unknown parameter 'hiden'; did"),
         ("hidden = 2048", "hidden = 0", "workload.toml:17: presets.large.hidden: 0 is below its minimum, 1"),
         ("large =", "width =", "workload.toml:17: presets.width: a parameter has this name already"),
-        ("# reference", "name = 'mlp' #", "workload.toml: there is a workload mlp already; say another `name`"),
-        ("# reference", "name = 'My Net' #", "workload.toml: 'My Net' is no name of a workload"),
+        ("# reference", "name = 'mlp' #", "workload.toml: the workload mlp exists already; set another `name`"),
+        ("# reference", "name = 'My Net' #", "workload.toml: 'My Net' is not a valid workload name"),
         ("# reference", "reference = 'troch' #", "workload.toml:4: reference: unknown framework 'troch'; did you mean"),
         ("# reference", "reference = 'numpy' #", "workload.toml:4: reference: unknown framework 'numpy'; valid: jax"),
         ("summary =", "summary", "workload.toml: not valid TOML"),
@@ -141,7 +141,7 @@ def test_a_mistake_in_workload_toml_is_named_with_its_line(mine: Path, before: s
 def test_a_folder_that_is_no_workload_says_what_it_lacks_and_what_writes_one(mine: Path, missing: str) -> None:
     (mine / missing).unlink()
     with pytest.raises(
-        UsageError, match=rf"mine is no workload: it has no {re.escape(missing)}; `.*new-workload NAME`"
+        UsageError, match=rf"mine is not a workload: it has no {re.escape(missing)}; `.*new-workload NAME`"
     ):
         workloads.named([str(mine)])
 
@@ -174,7 +174,7 @@ def test_what_the_user_has_not_written_is_unsupported_and_nothing_to_run_is_a_mi
 ) -> None:
     (mine / "torch.py").unlink()
     plan = make_plan("numpy", "torch:eager", "onnxruntime", axes={"workloads": (str(mine),), "tasks": ("forward",)})
-    assert set(plan.refused.values()) == {f"mine has no torch.py: nobody has written one in {mine}"}
+    assert set(plan.refused.values()) == {f"mine has no torch.py; write one in {mine}"}
     assert {cell.framework for cell in plan.runnable} == {"numpy"}
     with pytest.raises(UsageError, match=r"nothing to run: mine has no torch\.py"):
         make_plan("torch", axes={"workloads": (str(mine),)})
@@ -211,7 +211,7 @@ def test_an_installed_workload_is_listed_measured_and_hashed_like_a_folder(
     (installation.folder / "quick.toml").write_text(dedent(QUICK))
     said = installation.says("sweep", "quick.toml")
     cells = {cell["cell"]["framework"]: cell for cell in said["groups"][0]["cells"] if not cell["cell"]["replica"]}
-    assert cells["torch"]["reason"].startswith("gated has no torch.py: nobody has written one in ")
+    assert cells["torch"]["reason"].startswith("gated has no torch.py; write one in ")
     record, again = installation.folder.glob("runs/*/jobs/001-numpy-eager-gated-*.json")
     for each in (json.loads(path.read_text()) for path in (record, again)):
         assert each["report"]["verification"]["reason"] == ""
@@ -222,9 +222,9 @@ def test_an_installed_workload_is_listed_measured_and_hashed_like_a_folder(
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        ("schemas.workloads:WORKLOADS", "schemas.workloads:WORKLOADS is no workload that names a module"),
+        ("schemas.workloads:WORKLOADS", "schemas.workloads:WORKLOADS is not a workload that names a module"),
         ("schemas.workloads:NO_SUCH_THING", "adds a workload that cannot be loaded"),
-        ("nets:ENTRY", "adds a workload rnn, a name that is taken"),
+        ("nets:ENTRY", "adds a workload rnn, but that name is taken"),
         ("nets:LOST", "lost: there is no package nets.lost; install its distribution again"),
     ],
 )

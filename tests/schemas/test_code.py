@@ -1,4 +1,4 @@
-"""Both sides come to the same hash of a workload's code, and to another one when anything in it has changed."""
+"""The hash of a workload's code: independent of its place, and different after any change."""
 
 import os
 import re
@@ -71,7 +71,7 @@ def test_what_lies_behind_a_link_to_a_folder_is_not_read(folder: Path, tmp_path:
 
 def test_it_is_bounded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(code, "MOST", 3)
-    with pytest.raises(Unreadable, match="holds more than 3 files; give the workload a folder of its own"):
+    with pytest.raises(Unreadable, match="holds more than 3 files; move the workload to a separate folder"):
         hashed(folder)
     monkeypatch.undo()
     monkeypatch.setattr(code, "LARGEST", 1 << 20)

@@ -1,4 +1,4 @@
-"""Real workers on short jobs, and small programs beside them, each in a process of its own."""
+"""Real workers on short jobs, and small programs, each in a separate process."""
 
 import os
 import shutil
@@ -20,15 +20,16 @@ from schemas.workloads import WORKLOADS
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+
+# The folder for files of workers. All share it, because PyTorch's headers, once compiled by Inductor, serve every job.
 SCRATCH = tempfile.TemporaryDirectory(prefix="plumbline-tests-")
-"""Where workers put their files. One for all: what Inductor compiles of PyTorch's own headers serves every job."""
 
 QUICK = Timing(samples=10, sample_ns=1_000_000, warmup_min_ns=1_000_000)
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A process that has ended: its status, what it wrote to descriptor 1, and what to descriptor 2."""
+    """A process that has ended: its status, and the text that it wrote to descriptors 1 and 2."""
 
     status: int
     output: bytes
@@ -36,12 +37,12 @@ class Ended:
 
     @property
     def events(self) -> list[Event]:
-        """Every line of the output, each of which has to be an event."""
+        """Every line of the output, each of which must be an event."""
         return [EVENT.validate_json(line) for line in self.output.splitlines()]
 
     @property
     def report(self) -> Report:
-        """The last event, which has to be a report."""
+        """The last event, which must be a report."""
         last = self.events[-1] if self.output else None
         assert isinstance(last, Report), (last, self.log)
         return last
@@ -54,14 +55,14 @@ Reported = Callable[[JobSpec], Report]
 
 
 def defaults(workload: str) -> dict[str, int]:
-    """The catalog's parameters of a workload; none for one that is not in it."""
+    """Return the catalog's parameters of a workload; none if it is not in the catalog."""
     return {size.name: size.default for known in WORKLOADS if known.name == workload for size in known.parameters}
 
 
 def spec_of(
     framework: str, mode: str, workload: str, parameters: Mapping[str, int] | None = None, **fields: object
 ) -> JobSpec:
-    """What the orchestrator would write, only with short samples; what is not named has the catalog's default."""
+    """Return the orchestrator's spec with short samples; other parameters have the catalog's defaults."""
     sizes = defaults(workload) | dict(parameters or {})
     names = {"framework": framework, "mode": mode, "workload": workload, "parameters": sizes}
     cell = Cell.model_validate(names | fields)
@@ -77,7 +78,7 @@ def spec_of(
 
 
 def run_process(arguments: list[str], message: bytes, variables: Mapping[str, str], timeout_s: float = 240) -> Ended:
-    """Run a fresh interpreter that finds the project; of Python's own variables it has no other."""
+    """Run a fresh interpreter that finds the project, without any other variable of Python's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(
         [sys.executable, "-P", *arguments],
@@ -91,7 +92,7 @@ def run_process(arguments: list[str], message: bytes, variables: Mapping[str, st
 
 
 def run_worker(spec: JobSpec | bytes, **variables: str) -> Ended:
-    """Run a worker on a spec, with the variables that it asks for and then these."""
+    """Run a worker on a spec, with the variables of the spec and then these."""
     if isinstance(spec, bytes):
         return run_process(["-m", "workers"], spec, variables)
     return run_process(["-m", "workers"], spec.model_dump_json().encode(), {**spec.variables, **variables})
@@ -109,7 +110,7 @@ def work() -> Work:
 
 @pytest.fixture(scope="session")
 def python() -> Python:
-    """Runs a small program that can import the measured side."""
+    """Run a small program that can import the measured side."""
 
     def run(program: str, message: bytes = b"") -> Ended:
         return run_process(["-c", program], message, {})
@@ -119,10 +120,10 @@ def python() -> Python:
 
 @pytest.fixture(scope="session")
 def reported() -> Reported:
-    """Runs each cell once, and keeps its report for all the promises that are checked on it.
+    """Run each cell once, and keep its report for all tests that check it.
 
-    Skips where the framework is not installed, or no compiler for a mode of PyTorch that needs one. Finding that out
-    must not import it: a report needs no framework here.
+    Skip if the framework is not installed, or no compiler for a mode of PyTorch that needs one. This test must not
+    import the framework, which a report does not need here.
     """
     kept: dict[str, Report] = {}
 

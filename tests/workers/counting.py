@@ -1,7 +1,7 @@
 """Arrays that count the operations of their products, however these are written: two for each pair of numbers.
 
-Given to a reference as weights and inputs, they say how much arithmetic it does: by `@`, `dot`, `inner`, `tensordot`
-or an `einsum` of two arrays, and in gradients by autograd too.
+Given to a reference as weights and inputs, they count its arithmetic: by `@`, `dot`, `inner`, `tensordot` or an
+`einsum` of two arrays, and in gradients by autograd too.
 """
 
 import math
@@ -23,7 +23,7 @@ class Counting(np.ndarray[Any, np.dtype[np.float64]]):
     flops = 0
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        """Every operation of numbers, and `matmul`; autograd's boxes open themselves, and come again."""
+        """Count every elementwise operation, and `matmul`. Boxes of autograd open themselves and call again."""
         if any(isinstance(each, Box) for each in inputs):
             return NotImplemented
         return counted(ufunc, getattr(ufunc, method), inputs, options)
@@ -31,12 +31,12 @@ class Counting(np.ndarray[Any, np.dtype[np.float64]]):
     def __array_function__(
         self, function: Callable[..., Any], types: object, args: Iterable[Any], kwargs: Mapping[str, Any]
     ) -> Any:
-        """Everything else that NumPy does with arrays."""
+        """Count every other function of NumPy."""
         return counted(function, function, args, kwargs)
 
 
 def counted(named: object, function: Callable[..., Any], args: Iterable[Any], kwargs: Mapping[str, Any]) -> Any:
-    """Call a function of NumPy with plain arrays, so that it counts but once; its result goes on counting."""
+    """Call a function of NumPy with plain arrays, so that it counts only once; its result continues to count."""
     result = function(*map(plain, args), **{name: plain(each) for name, each in kwargs.items()})
     if named in SUMMED:
         Counting.flops += 2 * np.size(result) * SUMMED[named](*args, **kwargs)
@@ -44,14 +44,14 @@ def counted(named: object, function: Callable[..., Any], args: Iterable[Any], kw
 
 
 def counting(value: Any) -> Any:
-    """The same with counting, also inside of a list or a tuple, as `split` gives it."""
+    """Return a value that counts, also inside of a list or a tuple, as `split` returns."""
     if isinstance(value, list | tuple):
         return type(value)(map(counting, value))
     return value.view(Counting) if isinstance(value, np.ndarray) else value
 
 
 def plain(value: Any) -> Any:
-    """The same without counting, also inside of a list or a tuple."""
+    """Return a value that does not count, also inside of a list or a tuple."""
     if isinstance(value, list | tuple):
         return type(value)(map(plain, value))
     return value.view(np.ndarray) if isinstance(value, Counting) else value
@@ -68,6 +68,7 @@ def by_einsum(subscripts: str, a: Array, b: Array, **options: object) -> int:
     return math.prod(size for index, size in sizes.items() if index not in due)
 
 
+# For each product of arrays, how many pairs of numbers it sums for each number of its result.
 SUMMED: dict[object, Callable[..., int]] = {
     np.matmul: lambda a, b, **_: a.shape[-1],
     np.dot: lambda a, b: a.shape[-1] if np.ndim(a) and np.ndim(b) else 0,
@@ -75,7 +76,6 @@ SUMMED: dict[object, Callable[..., int]] = {
     np.tensordot: by_tensordot,
     np.einsum: by_einsum,
 }
-"""Each product of arrays, with how many pairs of numbers it sums for each number of its result."""
 
 ArrayBox.register(Counting)
 VSpace.register(Counting, ArrayVSpace)

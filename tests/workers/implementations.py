@@ -1,7 +1,7 @@
 """Every workload in one framework, in one process: `python -m tests.workers.implementations torch`.
 
-Prints one JSON object a line for each cell: whether it computes what the reference computes, on two sets of inputs
-and on other shapes, and if not, why. A job of its own for each would import the framework hundreds of times.
+Prints one JSON object a line for each cell: its outcome, and the reason if it differs from the reference on two sets
+of inputs or on other shapes. One job per cell would import the framework hundreds of times.
 """
 
 import json
@@ -29,7 +29,7 @@ BATCH = 3
 
 
 def cells(framework: str) -> Iterator[Cell]:
-    """Each workload at its default sizes, in each mode and task."""
+    """Yield each workload at its default sizes, in each mode and task."""
     for workload in WORKLOADS:
         sizes = {size.name: size.default for size in workload.parameters}
         for mode, tasks in MODES[framework].items():
@@ -40,7 +40,7 @@ def cells(framework: str) -> Iterator[Cell]:
 
 
 def verdict(kind: type[frameworks.Framework], cell: Cell) -> str:
-    """Why a cell does not compute what it should; empty if it does."""
+    """Return why a cell does not compute what it should; empty if it does."""
     from workers.problem import Problem
 
     framework, problem = kind(cell), Problem(cell, 7)
@@ -55,7 +55,7 @@ def verdict(kind: type[frameworks.Framework], cell: Cell) -> str:
 
 
 def tried(kind: type[frameworks.Framework], cell: Cell) -> dict[str, object]:
-    """A cell's ending, in words."""
+    """Run a cell, and return its outcome and the reason."""
     begin, outcome, reason = time.perf_counter(), "right", ""
     try:
         reason = verdict(kind, cell)
@@ -69,7 +69,7 @@ def tried(kind: type[frameworks.Framework], cell: Cell) -> dict[str, object]:
 
 
 def main(framework: str, *only: str) -> None:
-    """Try them all, or those whose workloads are named."""
+    """Run all cells, or those whose workloads are named."""
     kind = frameworks.load(framework)
     chosen = [cell for cell in cells(framework) if not only or cell.workload in only]
     kind(chosen[0].model_copy(update={"task": "backward"})).configure()

@@ -1,7 +1,7 @@
-"""What is said of every usual mistake in a workload, in one process: `python -m tests.workers.mistakes torch`.
+"""Errors for every usual mistake in a workload, in one process: `python -m tests.workers.mistakes torch`.
 
-Prints one JSON object a line for each mistake and mode: the reason, and the place as a path within the workload. A job
-of its own for each would import the framework a hundred times.
+Prints one JSON object a line for each mistake and mode: the reason, and the place as a path within the workload. One
+job for each would import the framework a hundred times.
 """
 
 import json
@@ -25,6 +25,7 @@ MODES = {
     "jax": ("eager", "jit"),
     "tensorflow": ("eager", "function", "session"),
 }
+# For the file of each framework, each mistake as a text and its replacement.
 EDITS = {
     "torch": {
         "name": ("torch.mm(hidden,", "torch.mm(hiden,"),
@@ -54,7 +55,6 @@ EDITS = {
         "vector": ("jnp.mean(jnp.square(self(x)))", "jnp.mean(jnp.square(self(x)), 1)"),
     },
 }
-"""In the file of each framework, what is put in the place of what."""
 
 ALIKE = {
     "none": ("", ""),
@@ -83,7 +83,7 @@ REFERENCE = {
 
 
 def broken(folder: Path, file: str, before: str, after: str) -> Path:
-    """A new workload in which one thing is another."""
+    """Write a new workload with one text replaced."""
     shutil.rmtree(folder, ignore_errors=True)
     made = skeleton.write("mine", folder).resolve()
     (made / "blocks.py").touch()
@@ -94,14 +94,14 @@ def broken(folder: Path, file: str, before: str, after: str) -> Path:
 
 
 def settled(spec: JobSpec) -> str:
-    """The package of a workload, in the place of the one before it."""
+    """Return the package of a workload, which replaces that of the one before it."""
     for name in [name for name in sys.modules if name.partition(".")[0] == home.PACKAGE]:
         del sys.modules[name]
     return home.package_of(spec)
 
 
 def done(spec: JobSpec) -> str:
-    """Build the model, take the first call and check it, as a job does: why it is wrong, or what it raises."""
+    """Build the model, take the first call and check it, as a job does, and return why it is wrong."""
     from workers.problem import problem_of
 
     cell, package = spec.cell, settled(spec)
@@ -115,19 +115,19 @@ def done(spec: JobSpec) -> str:
 
 
 def told(folder: Path, framework: str, mode: str) -> tuple[str, str]:
-    """What a user would be told, and of which place."""
+    """Return the error that a user would see, and its place."""
     sizes = {"width": 3, "hidden": 5}
     cell = Cell(framework=framework, mode=mode, workload="mine", parameters=sizes, batch=2, code=hashed(folder))
     module = "workers.frameworks.tensorflow_session" if mode == "session" else ""
     spec = JobSpec(cell=cell, block=1, position=0, seed=7, cpus=(), variables={}, folder=str(folder), module=module)
     try:
         return f"wrong: {wrong}" if (wrong := done(spec)) else "right", ""
-    except Exception as error:  # whatever comes of a mistake is what is asked for
+    except Exception as error:  # a mistake may raise anything, and that is the result
         return reason(error), place(error, spec).replace(f"{folder}/", "")
 
 
 def mistakes(framework: str) -> Iterator[tuple[str, str, tuple[str, str]]]:
-    """Each mistake with its file."""
+    """Yield each mistake with its file and its edit."""
     if framework == "numpy":
         yield from ((name, "reference.py", edit) for name, edit in REFERENCE.items())
     else:
@@ -138,7 +138,7 @@ def main(framework: str) -> None:
     """Make every mistake in every mode."""
     plain = Cell(framework=framework, mode="eager", workload="mine")
     frameworks.load(framework)(plain).configure()
-    folder = Path(tempfile.mkdtemp())  # one for all: AutoGraph keeps what it has converted, and where that was
+    folder = Path(tempfile.mkdtemp())  # one for all: AutoGraph caches what it has converted, with its place
     for name, file, edit in mistakes(framework):
         for mode in MODES[framework]:
             said, where = told(broken(folder, file, *edit), framework, mode)

@@ -1,4 +1,4 @@
-"""What is an event reaches the parent, and nothing else does."""
+"""Events reach the parent, and nothing else does."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Real workers of every framework and mode compute what the reference computes, from the same data, as asked."""
+"""Real workers of every framework and mode compute the reference's results from the same data, with every setting."""
 
 import re
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from schemas.event import Report
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Reported
 
+# Modes without backward, and modes that compile for so long that a few jobs must suffice.
 APART = {
     "script-freeze",
     "script-optimized",
@@ -22,7 +23,6 @@ APART = {
     "compile-reduce-overhead",
     "aot",
 }
-"""Modes that have no backward, or take so long to compile that a few jobs have to do."""
 
 BUILT_HERE = [known for known in FRAMEWORKS if known.name != "synthetic" and not known.exporter]
 MODES = [(known.name, mode.name) for known in BUILT_HERE for mode in known.modes if mode.name not in APART]
@@ -44,7 +44,7 @@ WEIGHTS = {"rnn_cell": ["W_h", "W_x"], "rnn": ["W_h", "W_x"], "mlp": ["W_0", "b_
 
 @dataclass(frozen=True)
 class Job:
-    """One cell with a batch of three, in few words."""
+    """One cell with a batch of three, in short form."""
 
     framework: str
     mode: str
@@ -101,7 +101,7 @@ every_job = pytest.mark.parametrize("job", [*RIGHT, BAKED_IN], ids=str)
 
 @pytest.fixture
 def run(ask: "Ask", reported: "Reported") -> Run:
-    """Runs each job once in a session."""
+    """Run each job once in a session."""
 
     def of(job: Job) -> Report:
         return reported(

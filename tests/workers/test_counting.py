@@ -1,4 +1,4 @@
-"""No product of a reference goes uncounted."""
+"""Every product of a reference is counted."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""A GPU's memory and energy, by a library and a framework in the place of real ones; nothing where there is none."""
+"""A GPU's memory and energy, with doubles of the library and the framework; no figures without a GPU."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "doubles" / "nvml.c"
 
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """NVML for a machine without a GPU, compiled here."""
+    """Compile NVML for a machine without a GPU."""
     if (compiler := shutil.which("gcc") or shutil.which("cc")) is None:
         pytest.skip("no C compiler is installed")
     built = tmp_path_factory.mktemp("nvml") / "libnvidia-ml.so.1"
@@ -42,7 +42,7 @@ def gpu(library: str, monkeypatch: pytest.MonkeyPatch) -> Nvml:
 
 
 class Computing:
-    """A framework with a pool of its own: each call allocates some, and the peak can be set back."""
+    """A framework with its own pool: each call allocates some memory, and the peak can be reset."""
 
     def __init__(self, *, resettable: bool = True) -> None:
         self.now, self.peak, self.resettable, self.calls = 3 * MIB, 50 * MIB, resettable, 0

@@ -1,4 +1,4 @@
-"""Inputs are drawn so that a mode which has baked one way in is found out, and so that no rounding decides the way."""
+"""Drawn inputs expose a mode that has baked in one path, and rounding does not decide their control flow."""
 
 import itertools
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def test_where_there_are_too_few_ways_one_is_taken_twice() -> None:
 
 
 def test_sizes_with_which_no_way_is_clear_are_refused() -> None:
-    with pytest.raises(ValueError, match="take other sizes"):
+    with pytest.raises(ValueError, match="choose other sizes"):
         drawn(counter(), 1, lambda x: None)
 
 

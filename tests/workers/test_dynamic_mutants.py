@@ -1,4 +1,4 @@
-"""What is nearly one of the dynamic workloads is told from it, in float32."""
+"""Verification tells every dynamic workload from near copies of it, in float32."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,14 +13,14 @@ from workers.arrays import cast as cast_to
 from workers.verify import Expectation, of_call, verdict
 from workers.workloads import Parameters
 
+# Takes the sizes, the weights by name and the inputs, and returns the result of a call.
 Compute = Callable[..., Any]
-"""Takes the sizes, the weights by name and the inputs, and gives what a call gives."""
 
 Weights = Mapping[str, Array]
 
 
 def gates(workload: str, names: tuple[str, ...], order: tuple[int, ...]) -> Compute:
-    """The workload with the gates in another order."""
+    """Return the workload with its gates in another order."""
 
     def compute(p: Parameters, w: Weights, *inputs: Array) -> object:
         parts = {name: np.split(w[name], len(order)) for name in names}
@@ -31,7 +31,7 @@ def gates(workload: str, names: tuple[str, ...], order: tuple[int, ...]) -> Comp
 
 
 def lengths(change: Callable[[Array, int], Array]) -> Compute:
-    """The tagger with other lengths than its sequences have."""
+    """Return the tagger with other lengths than its sequences have."""
 
     def compute(p: Parameters, w: Weights, tokens: Array, given: Array, tags: Array) -> object:
         return workloads.reference("lstm_tagger").forward(p, w, tokens, change(given, len(tokens)), tags)
@@ -40,7 +40,7 @@ def lengths(change: Callable[[Array, int], Array]) -> Compute:
 
 
 def tree(change: Callable[[Array], Array]) -> Compute:
-    """The tree network on other trees."""
+    """Return the tree network on other trees."""
     return lambda p, w, x, children: workloads.reference("tree_lstm").forward(p, w, x, change(children))
 
 
@@ -76,7 +76,7 @@ MUTANTS: Mapping[str, Mapping[str, Compute]] = {
 
 
 def judged(workload: str, compute: Compute) -> str:
-    """What is wrong with a computation in float32, by the reference in float64."""
+    """Return what is wrong with a computation in float32, by the reference in float64."""
     reference, rng, sizes = workloads.reference(workload), np.random.default_rng(3), defaults(workload)
     weights = {name: weight.astype(np.float32) for name, weight in reference.weights(sizes, rng).items()}
     inputs = [cast_to(value, np.float32) for value in reference.inputs(sizes, rng, reference.shapes(sizes, 3)[0])]

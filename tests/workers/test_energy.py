@@ -1,4 +1,4 @@
-"""Joules from the kernel's counters, with their conditions, or none at all."""
+"""Joules come from the kernel's counters with their conditions, or not at all."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from workers import energy
 
 @pytest.fixture
 def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """Two packages and the cores of one, which are a part of it."""
+    """Make two packages, and the cores of one of them as its part."""
     made = []
     for name in ("intel-rapl:0", "intel-rapl:1", "intel-rapl:0:0"):
         folder = tmp_path / name

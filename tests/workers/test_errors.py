@@ -1,4 +1,4 @@
-"""An error is told in one line, with the place that a reader has to look at."""
+"""An error is summarised in one line, with the place where a reader should look."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What was worked out and written down is what it was: held against it, a result is judged as by the formulas."""
+"""Stored results equal those of the formulas: results are judged alike by both."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +25,7 @@ every_task = pytest.mark.parametrize("task", TASKS)
 
 
 class Written:
-    """The same problem twice: with formulas, and with what they give in a file."""
+    """The same problem twice: with formulas, and with their results in a file."""
 
     def __init__(self, ask: "Ask", folder: Path, task: Task) -> None:
         self.cell = ask("numpy", "eager", "rnn", {"length": 4}, task=task, batch=3).cell

@@ -1,4 +1,4 @@
-"""What one framework exports and another runs: real exports by PyTorch, and real jobs that load them."""
+"""Models that one framework exports and another runs: real exports by PyTorch, and real jobs that load them."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -50,7 +50,7 @@ each_job = pytest.mark.parametrize(
 
 @pytest.fixture
 def spec(ask: "Ask") -> Spec:
-    """A forward job with a batch of three. Skips where something that it needs is not installed."""
+    """Return a function that makes a forward job with a batch of three. It skips the test if a package is missing."""
 
     def of(framework: str, workload: str, sizes: dict[str, int] | None = None, dtype: str = "float32") -> JobSpec:
         (known,) = (each for each in FRAMEWORKS if each.name == framework)
@@ -64,7 +64,7 @@ def spec(ask: "Ask") -> Spec:
 
 @pytest.fixture(scope="session")
 def export(work: "Work", tmp_path_factory: pytest.TempPathFactory) -> Export:
-    """Exports what a job loads, once in a session for all that load the same."""
+    """Return a function that exports a job's model, once in a session for all jobs that load the same."""
     kept: dict[str, Artefact] = {}
     folder = tmp_path_factory.mktemp("artefacts")
 
@@ -81,7 +81,7 @@ def export(work: "Work", tmp_path_factory: pytest.TempPathFactory) -> Export:
 
 @pytest.fixture(scope="session")
 def loaded(export: Export, work: "Work") -> Callable[[JobSpec], Report]:
-    """Runs each job on its own artefact, once in a session."""
+    """Return a function that runs a job on its artefact, once in a session."""
     kept: dict[str, Report] = {}
 
     def of(spec: JobSpec) -> Report:
@@ -188,7 +188,7 @@ def test_a_file_that_is_not_what_was_exported_is_refused(spec: Spec, export: Exp
     other = export(job).model_copy(update={"sha256": "0" * 64})
     last = work(job.model_copy(update={"artefact": other})).events[-1]
     assert isinstance(last, Failure)
-    assert "is not what was exported: its SHA-256 is another; start a new run" in last.reason
+    assert f"the SHA-256 of {other.path} has changed since it was exported; start a new run" in last.reason
 
 
 def test_a_file_that_is_gone_is_named(spec: Spec, export: Export, work: "Work", tmp_path: Path) -> None:

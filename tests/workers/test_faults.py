@@ -1,4 +1,4 @@
-"""Whatever goes wrong in a job, the worker's last event says what, or its end does."""
+"""Every fault of a job is reported by the worker's last event, or by its exit status."""
 
 import os
 import signal
@@ -127,7 +127,7 @@ def test_a_spec_of_another_schema_version_is_refused_and_both_versions_are_named
     spec = ask("synthetic", "spin", "synthetic").model_dump_json()
     ended = work(spec.replace('"schema_version":1', '"schema_version":99', 1).encode())
     (only,) = ended.events
-    assert "written in schema version 99, and this side speaks 1" in failure(only).reason
+    assert "schema version 99 is not supported, only 1" in failure(only).reason
 
 
 def test_a_spec_with_a_field_that_nobody_knows_is_refused(ask: "Ask", work: "Work") -> None:

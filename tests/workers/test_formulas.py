@@ -1,4 +1,4 @@
-"""The formulas that references share, by hand."""
+"""The shared formulas of the references agree with calculations by hand."""
 
 from collections.abc import Callable
 

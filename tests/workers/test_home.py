@@ -1,4 +1,4 @@
-"""A user's folder is a package in the worker: its own code, as it was when the sweep was planned, and nothing else."""
+"""A user's folder is a package in the worker, with exactly the code that the sweep was planned with."""
 
 import json
 import os
@@ -79,8 +79,7 @@ def test_what_was_compiled_of_other_code_is_not_run_however_alike_the_files_look
 def test_code_that_was_changed_after_the_planning_is_not_measured(spec: JobSpec, folder: Path, work: "Work") -> None:
     (folder / "torch.py").write_text("# another\n")
     assert work(spec).events[-1] == Failure(
-        outcome="raised",
-        reason=f"the code in {folder} was changed after this sweep had been planned; start a new sweep",
+        outcome="raised", reason=f"the code in {folder} has changed since this sweep was planned; start a new sweep"
     )
 
 
@@ -92,7 +91,7 @@ def test_code_that_is_changed_while_it_is_measured_does_not_count(
     reference.write_text(reference.read_text() + edit)
     last = work(of(folder, ask)).events[-1]
     assert isinstance(last, Failure)
-    assert last.reason.endswith("was changed after this sweep had been planned; start a new sweep")
+    assert last.reason.endswith("has changed since this sweep was planned; start a new sweep")
 
 
 def test_a_folder_that_is_gone_and_a_package_that_is_not_installed_are_named(
@@ -102,7 +101,7 @@ def test_a_folder_that_is_gone_and_a_package_that_is_not_installed_are_named(
     assert gone == Failure(outcome="raised", reason=f"cannot read {tmp_path / 'gone'}: No such file or directory")
     missing = work(spec.model_copy(update={"folder": "", "package": "no_such_package"})).events[-1]
     assert isinstance(missing, Failure)
-    assert missing.reason.startswith("there is no package no_such_package in this environment")
+    assert missing.reason.startswith("the package no_such_package is not in this environment")
 
 
 def test_ours_are_at_home_among_ours(ask: "Ask", work: "Work") -> None:

@@ -1,4 +1,4 @@
-"""Patches, convolution and pooling are what their loops say, and their gradients are adjoints."""
+"""Patches, convolution and pooling agree with plain loops, and their gradients are adjoints."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Every implementation of every workload computes what its reference does; where a mode cannot, that is known."""
+"""Every implementation of every workload computes what its reference does, except for known failures."""
 
 import json
 from importlib.util import find_spec
@@ -8,8 +8,8 @@ import pytest
 from tests.workers import implementations
 from tests.workers.conftest import run_process
 
+# The outcome of a mode that cannot compute a workload: of tracing, if the inputs decide the graph.
 CANNOT = {"torch:trace rnn": "wrong", "torch:trace tree_lstm": "wrong", "torch:trace early_exit": "wrong"}
-"""By mode and workload, what comes of a mode that cannot compute it: of tracing, where the inputs decide the graph."""
 
 
 @pytest.mark.timeout(900)
@@ -28,7 +28,7 @@ def test_every_workload_is_right_in_every_mode_or_fails_as_it_is_known_to(framew
 
 
 def due(name: str) -> str:
-    """What is known to come of a cell."""
+    """Return the known outcome of a cell."""
     mode, workload, _ = name.split()
     return CANNOT.get(f"{mode} {workload}", "right")
 

@@ -1,4 +1,4 @@
-"""What JAX's compiled mode promises beyond what every mode does."""
+"""Promises of JAX's compiled mode beyond those of every mode."""
 
 import os
 from importlib.util import find_spec
@@ -63,6 +63,6 @@ def test_64_bit_types_are_on_for_float64_alone(ask: "Ask", reported: "Reported")
         assert [(each.asked, each.got) for each in settings if each.name == "64-bit types"] == [(due, due)]
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not tell")
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not report the cores of a process")
 def test_threads_that_were_not_asked_for_before_the_start_are_seen(python: "Python") -> None:
     assert python(THREADS).output.strip() == f"[('999', '{len(os.sched_getaffinity(0))}')]".encode()

@@ -1,4 +1,4 @@
-"""What each phase took is told apart, in the order in which the phases came."""
+"""The costs of each phase are kept apart, in the order in which the phases began."""
 
 import time
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def ignore(phase: Phase) -> None:
-    """An announcement that nobody hears."""
+    """Ignore an announcement."""
 
 
 def test_a_phase_is_announced_before_it_begins() -> None:

@@ -1,4 +1,4 @@
-"""No worker is left behind when its parent dies."""
+"""Workers die with their parent."""
 
 import json
 import os
@@ -44,7 +44,7 @@ worker.communicate(sys.argv[1].encode())
 
 @contextmanager
 def watched(process: int) -> Iterator[select.poll]:
-    """Becomes ready when a process that is not ours ends; if it has not by then, it is killed afterwards."""
+    """Yield a poll that becomes ready when a process ends; kill the process afterwards if it has not ended."""
     descriptor = os.pidfd_open(process)
     end = select.poll()
     end.register(descriptor, select.POLLIN)

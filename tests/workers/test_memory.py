@@ -1,4 +1,4 @@
-"""Memory is what the kernel counted, of the whole family; and it is read outside every timed region."""
+"""The kernel counts the memory of a process and all its descendants, and it is read outside every timed region."""
 
 import json
 import subprocess
@@ -63,8 +63,9 @@ marks = memory.Marks()
 found = memory.steps(step, marks)
 print(json.dumps({"base": marks.start, "steps": [each.model_dump() for each in found.steps]}))
 """
+
+# At the step's last subtraction: y, gradient, velocity, 0.1 * velocity and the result; names keep the first three.
 AT_ONCE = 5
-"""At the step's last subtraction: y, gradient, velocity, 0.1 * velocity, and the result; names keep the first three."""
 
 
 def run(program: str, *arguments: object) -> dict[str, Any]:
@@ -77,7 +78,7 @@ def run(program: str, *arguments: object) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def large_parent() -> bytes:
-    """Makes this process, the parent of those that are measured, one of more than a gibibyte."""
+    """Make this process, the parent of the measured ones, larger than a gibibyte."""
     return b"x" * (1 << 30)
 
 
@@ -162,7 +163,7 @@ def test_a_report_has_the_memory_of_every_phase_and_of_its_steps(ask: "Ask", rep
 
 
 def test_the_phases_add_up_to_the_life_of_the_worker(ask: "Ask", reported: "Reported") -> None:
-    """Less than a fiftieth of its life is in no phase; a longer job shows it on a machine that is not quiet."""
+    """Check that less than a fiftieth of its life is in no phase; a long job shows this even on a busy machine."""
     found = reported(ask("synthetic", "spin", "synthetic", {"spin_ns": 50_000_000}))
     assert found.age_ns is not None
     inside = sum(cost.wall_ns for cost in found.phases)

@@ -1,4 +1,4 @@
-"""Every usual mistake in a user's workload is told in one sentence, with the file and the line to mend."""
+"""Every usual mistake in a user's workload is reported in one sentence, with the file and the line to fix."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -16,8 +16,8 @@ from tests.workers.mistakes import ALIKE, EDITS, MODES, REFERENCE
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Python, Work
 
+# The sentence and the place, for a framework, a mistake and a mode.
 Told = Callable[[str, str, str], tuple[str, str]]
-"""The sentence and the place, of a framework, a mistake and a mode."""
 
 KEPT: dict[str, Mapping[tuple[str, str], tuple[str, str]]] = {}
 
@@ -35,12 +35,12 @@ SAID = {
     "name": ("is not defined", "undefined value hiden"),
     "shape": ("shapes cannot be multiplied", "Matrix size-incompatible", "Dimensions must be equal", "contracting"),
     "value": ("AssertionError: too small",),
-    "weights": ("where reference.py draws 3 (W_gate, W_up, W_down); keep each as", "KeyError: 'W_gate'"),
-    "order": ("weight 1 has the shape (3, 5), and (5, 3) is that of W_gate",),
-    "loss": (" has no method loss(*inputs), and backward needs one",),
+    "weights": ("but reference.py draws 3 (W_gate, W_up, W_down); keep each as", "KeyError: 'W_gate'"),
+    "order": ("weight 1 has the shape (3, 5), not (5, 3) like W_gate; keep the weights in the order of reference.py",),
+    "loss": (" has no method loss(*inputs), which backward needs; write it",),
     "syntax": ("SyntaxError: expected ':'",),
-    "made": ("has to be made as Model(parameters, weights): ",),
-    "import": ("a file that lies beside this one is imported with a dot: from . import blocks",),
+    "made": ("must accept Model(parameters, weights): ",),
+    "import": ("import a file in the same folder with a dot: from . import blocks",),
 }
 EACH = [
     (framework, mistake, mode, lines[mistake])
@@ -51,15 +51,15 @@ EACH = [
 every_mode = pytest.mark.parametrize(("framework", "mode"), [(name, mode) for name in EDITS for mode in MODES[name]])
 OF_THE_REFERENCE = {
     "missing": ("reference.py has no function weights(parameters, rng); write it", ""),
-    "backward": ("reference.py has no function backward(parameters, weights, *inputs); write it, or name the", ""),
-    "names": ("weights(...): a name has to be a text, not of the type int", ":11"),
-    "integers": ("weights(...): b has to be a floating array, not an array of int64", ":11"),
-    "shapes": ("shapes(...) has to return a tuple of sets of inputs, each a tuple with one shape for each", ":21"),
-    "inputs": ("inputs(...) has to return a tuple of arrays, not an array of float64", ":27"),
-    "others": ("inputs(...) was asked for (2, 3), and returned (3, 3)", ":27"),
-    "whole": ("inputs(...) has to return floating numbers or int64, not int32", ":27"),
+    "backward": ("reference.py has no function backward(parameters, weights, *inputs); write it, or name an", ""),
+    "names": ("weights(...): a name must be a string, not a value of type int", ":11"),
+    "integers": ("weights(...): b must be a floating-point array, not an array of int64", ":11"),
+    "shapes": ("shapes(...) must return a tuple of sets of inputs, each a tuple with one shape for each", ":21"),
+    "inputs": ("inputs(...) must return a tuple of arrays, not an array of float64", ":27"),
+    "others": ("inputs(...) must return the shapes (2, 3), not (3, 3)", ":27"),
+    "whole": ("inputs(...) must return floating-point numbers or int64, not int32", ":27"),
     "key": ("KeyError: 'W_gat'", ":34"),
-    "gradients": ("backward(...) has to return gradients of W_gate, W_up, W_down, not of W_up", ":43"),
+    "gradients": ("backward(...) must return gradients of W_gate, W_up, W_down, not of W_up", ":43"),
     "syntax": ("SyntaxError: expected ':'", ":38"),
     "import": ("ModuleNotFoundError: No module named 'autogradd'", ":7"),
 }
@@ -67,7 +67,7 @@ OF_THE_REFERENCE = {
 
 @pytest.fixture
 def told(python: "Python") -> Told:
-    """Makes every mistake of a framework once, in one process."""
+    """Make every mistake of a framework once, in one process."""
 
     def of(framework: str, mistake: str, mode: str) -> tuple[str, str]:
         if find_spec(framework) is None:
@@ -98,7 +98,7 @@ def test_without_a_mistake_what_new_workload_writes_is_right(told: Told, framewo
 
 @every_mode
 def test_a_file_without_a_model_is_named(told: Told, framework: str, mode: str) -> None:
-    said = f"there is no class Model in {framework}.py; write one that is made as Model(parameters, weights)"
+    said = f"there is no class Model in {framework}.py; write one that accepts Model(parameters, weights)"
     assert told(framework, "model", mode) == (said, f"{framework}.py")
 
 

@@ -1,4 +1,4 @@
-"""Known semantic mistakes, between frameworks or in porting, are told from faithful arithmetic in float32.
+"""Verification tells known semantic mistakes, of frameworks or of ports, from faithful arithmetic in float32.
 
 Each reference is the formula in float64 with gradients by autograd; faithful is the framework's own operation.
 """
@@ -15,11 +15,12 @@ from workers.arrays import Array
 from workers.verify import Expectation, of_call, verdict
 from workers.workloads import Parameters, Reference
 
+# The module, which is passed along so that only a test that needs it imports it.
 Torch = Any
-"""The module, which is passed along so that only a test that needs it imports it."""
 Tensor = Any
+
+# Takes the module torch, the weights by name, and the inputs.
 Compute = Callable[..., Tensor]
-"""Takes the module torch, the weights by name, and the inputs."""
 
 
 class Autograd:
@@ -73,7 +74,7 @@ def lstm(torch: Torch, w: Mapping[str, Tensor], xs: Tensor, h: Tensor, c: Tensor
 
 
 def library_lstm(*order: int) -> Compute:
-    """PyTorch's cell with its gates in this order."""
+    """Return PyTorch's cell with its gates in this order."""
 
     def compute(torch: Torch, w: Mapping[str, Tensor], xs: Tensor, h: Tensor, c: Tensor) -> Tensor:
         of_x, of_h, b = (torch.cat([w[name].chunk(4)[gate] for gate in order]) for name in ("W_ih", "W_hh", "b"))
@@ -108,7 +109,7 @@ def library_batch_norm(eps: float) -> Compute:
 
 
 def running_statistics(torch: Torch, w: Mapping[str, Tensor], x: Tensor) -> Tensor:
-    """Mean and variance after a step of training, from 0 and the weight, with a tenth of the new."""
+    """Compute mean and variance after a step of training, from 0 and the weight, with a tenth of the new."""
     unbiased = (x - x.mean(0)).square().sum(0) / (len(x) - 1)
     return torch.stack([0.1 * x.mean(0), 0.9 * w["variance"] + 0.1 * unbiased])
 
@@ -138,7 +139,7 @@ class Subject:
     tasks: tuple[Task, ...] = ("forward", "backward")
 
     def draw(self) -> tuple[dict[str, Array], list[Array]]:
-        """Weights and inputs that float32 holds exactly."""
+        """Draw weights and inputs that float32 holds exactly."""
         rng = np.random.default_rng(3)
 
         def drawn(shape: tuple[int, ...]) -> Array:
@@ -213,7 +214,7 @@ def torch() -> Torch:
 
 
 def reason(torch: Torch, subject: Subject, compute: Compute, task: Task, dtype: Dtype) -> str:
-    """Compute the task in this dtype, and hear what is wrong with it."""
+    """Compute the task in this dtype, and return what is wrong with it."""
     weights, inputs = subject.draw()
     reference = cast("Reference", Autograd(torch, subject.formula))
     expectation = Expectation(of_call(reference, task, {}, weights, inputs), dtype)

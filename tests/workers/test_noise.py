@@ -1,4 +1,4 @@
-"""What disturbs a sample is counted, and what happens between samples is not."""
+"""Disturbances during samples are counted, and those between samples are not."""
 
 import functools
 import hashlib
@@ -19,7 +19,7 @@ SPINNING = "print('spinning', flush=True)\nwhile True: pass"
 
 
 def spin(cpu_ns: int) -> None:
-    """Use so much CPU time."""
+    """Use an amount of CPU time."""
     end = time.process_time_ns() + cpu_ns
     while time.process_time_ns() < end:
         pass
@@ -27,7 +27,7 @@ def spin(cpu_ns: int) -> None:
 
 @pytest.fixture
 def shared_core() -> Iterator[None]:
-    """One core for this process and another that never rests."""
+    """Pin this process to one core, shared with another process that never rests."""
     own = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(own)})
     rival = subprocess.Popen([sys.executable, "-c", SPINNING], stdout=subprocess.PIPE)

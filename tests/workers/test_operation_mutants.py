@@ -1,4 +1,4 @@
-"""What is nearly one of the operations is told from it, and the same by another way is not, in float32."""
+"""Verification tells every operation from near copies, but not from the same computed otherwise, in float32."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -15,23 +15,23 @@ from workers.arrays import cast as cast_to
 from workers.verify import Expectation, of_call, verdict
 from workers.workloads import Parameters
 
+# Takes the sizes, the weights by name and the inputs, and returns the result of a call.
 Compute = Callable[..., Any]
-"""Takes the sizes, the weights by name and the inputs, and gives what a call gives."""
 
 
 def changed(workload: str, change: Callable[[Array], Array]) -> Compute:
-    """The workload itself, with its weight W changed."""
+    """Return the workload itself, with its weight W changed."""
     return lambda p, w, x: workloads.reference(workload).forward(p, {"W": change(w["W"])}, x)
 
 
 def shifted_padding(p: Parameters, w: Mapping[str, Array], x: Array) -> Array:
-    """A convolution with all of its padding at the end."""
+    """Compute a convolution with all of its padding at the end."""
     later = np.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)))[:, 1:, 1:]
     return cast("Array", workloads.reference("conv2d").forward(p, w, later))
 
 
 def chain(gate: Callable[[Array], Any], most: float = 1) -> Compute:
-    """The chain with another gate or another clamp."""
+    """Return the chain with another gate or another clamp."""
 
     def compute(p: Parameters, w: Mapping[str, Array], x: Array) -> Array:
         for scale, shift in zip(w["scale"], w["shift"], strict=True):
@@ -44,7 +44,7 @@ def chain(gate: Callable[[Array], Any], most: float = 1) -> Compute:
 
 
 def by_tanh(u: Array) -> Array:
-    """SiLU's gate."""
+    """Compute the gate of SiLU."""
     return cast("Array", 0.5 * (1 + np.tanh(u / 2)))
 
 
@@ -79,7 +79,7 @@ def reduction(
 
 
 def scattered(put: Callable[[Array, Array, Array], None]) -> Compute:
-    """Another way to bring the products into their bins."""
+    """Return the workload with another way to sum products into bins."""
 
     def compute(p: Parameters, w: Mapping[str, Array], pairs: Array, bins: Array) -> Array:
         rows, sums = w["table"][pairs], np.zeros((p["bins"], p["width"]), w["table"].dtype)
@@ -95,7 +95,7 @@ def averaged(sums: Array, bins: Array, rows: Array) -> None:
 
 
 def each_row_once(p: Parameters, w: Mapping[str, Array], pairs: Array, bins: Array) -> tuple[Array, Array]:
-    """A gradient in which a row that was taken several times has but the last of its parts."""
+    """Return a gradient in which a row that was taken several times has only the last of its parts."""
     reference, gradient = workloads.reference("gather_scatter"), np.zeros_like(w["table"])
     loss, _ = reference.backward(p, w, pairs, bins)
     gradient[pairs] = 2 * reference.forward(p, w, pairs, bins)[bins][:, None] * w["table"][pairs][:, ::-1]
@@ -145,7 +145,7 @@ MUTANTS: Mapping[str, Mapping[str, Compute]] = {
 
 
 def judged(workload: str, compute: Compute, task: Task = "forward") -> str:
-    """What is wrong with a computation in float32, by the reference in float64."""
+    """Return what is wrong with a computation in float32, by the reference in float64."""
     reference, rng = workloads.reference(workload), np.random.default_rng(3)
     sizes = {name: {"rows": 24, "length": 3}.get(name, 5 + place) for place, name in enumerate(defaults(workload))}
     weights = {name: weight.astype(np.float32) for name, weight in reference.weights(sizes, rng).items()}

@@ -1,4 +1,4 @@
-"""The workloads of one operation are the operations that they are named after, and go from caches to memory."""
+"""Workloads of one operation: they are the operations they are named after, and go from caches to memory."""
 
 import math
 from collections.abc import Mapping
@@ -86,7 +86,7 @@ def test_the_presets_go_from_caches_to_memory(workload: Workload) -> None:
 
 
 def held(workload: Workload, preset: Mapping[str, int]) -> int:
-    """Bytes of the weights and of four sets of inputs, with four bytes for a number."""
+    """Count the bytes of the weights and of four sets of inputs, with four bytes for a number."""
     reference, sizes = workloads.reference(workload.name), defaults(workload.name) | dict(preset)
     weights = reference.weights(sizes, np.random.default_rng(1)).values()
     inputs = sum(math.prod(shape) for shape in reference.shapes(sizes, 1)[0])

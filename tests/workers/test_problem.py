@@ -1,4 +1,4 @@
-"""The same data for every framework, and what it must give."""
+"""Every framework gets the same data, with the expected results."""
 
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,7 @@ class Honest:
         self.step: Step = prepare(self.framework, model, example, self.problem.axes(), ledger)
 
     def elsewhere(self, step: Step) -> Verification:
-        """What comes of a step on all other shapes."""
+        """Verify a step on all other shapes."""
         return joined(*shapes.tried(self.problem, self.framework, step)[1])
 
 

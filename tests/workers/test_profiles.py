@@ -1,4 +1,4 @@
-"""A profile is a trace that can be opened, and counts that are known for a small network."""
+"""Profiles of a small network: traces that can be opened, and known counts."""
 
 import json
 from collections.abc import Callable
@@ -44,7 +44,7 @@ Look = Callable[[str], list[Event]]
 
 @pytest.fixture(scope="session")
 def look(ask: "Ask", work: "Work", tmp_path_factory: pytest.TempPathFactory) -> Look:
-    """All that a job says that looks at the forward pass of `mlp` in a mode."""
+    """Return a function that profiles the forward pass of `mlp` in a mode and returns the job's events."""
     folder = tmp_path_factory.mktemp("profiles")
 
     def of(label: str) -> list[Event]:

@@ -1,4 +1,4 @@
-"""An implementation that is the reference: real workers are held to what it gives in float64, in a job before them."""
+"""An implementation as the reference: real workers are checked against its float64 results from an earlier job."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -34,7 +34,7 @@ SIZES = {"width": 6, "hidden": 9}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workload without formulas, and with a mistake in its JAX implementation."""
+    """Write a workload without formulas, and with a mistake in its JAX implementation."""
     made = skeleton.write("mine", tmp_path_factory.mktemp("referee")).resolve()
     reference = (made / "reference.py").read_text()
     (made / "reference.py").write_text(reference.partition("def forward")[0])
@@ -53,7 +53,7 @@ def spec(folder: Path, ask: "Ask") -> Spec:
 
 @pytest.fixture(scope="module")
 def expected(spec: Spec, work: "Work", tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Artefact]:
-    """What PyTorch gives for a task, worked out once."""
+    """Compute the results of PyTorch once for each task."""
     kept: dict[str, Artefact] = {}
     place = tmp_path_factory.mktemp("expected")
 
@@ -121,7 +121,7 @@ def test_a_file_that_is_not_what_was_worked_out_is_refused(
     artefact = expected("forward").model_copy(update={"path": str(other)})
     last = work(spec("torch", "eager", task="forward").model_copy(update={"expected": artefact})).events[-1]
     assert isinstance(last, Failure)
-    assert "is not what was exported" in last.reason
+    assert "has changed since it was exported" in last.reason
 
 
 def test_a_mistake_in_it_is_told_with_its_line(folder: Path, spec: Spec, work: "Work", tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A mode that cannot do what is asked says so, and why; nothing else is measured in its place."""
+"""A mode that cannot run a cell reports the reason, and nothing else is measured instead."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Refused:
-    """A cell of PyTorch, and a part of the reason why it cannot be."""
+    """A cell of PyTorch, and a part of the reason why it cannot run."""
 
     mode: str
     workload: str
@@ -37,7 +37,7 @@ REFUSED = [
             ("aot", "packages the forward graph alone"),
         )
     ),
-    Refused("aot", "rnn", "forward", r"does not leave open what the inputs decide: .*specialized it to be a constant"),
+    Refused("aot", "rnn", "forward", r"cannot leave open what the inputs decide: .*specialized it to be a constant"),
     Refused("aot", "early_exit", "forward", r"inputs decide: Could not guard on data-dependent expression"),
     Refused("aot", "lstm_tagger", "forward", r"decide: Could not extract specialized integer from data-dependent"),
     Refused("compile-reduce-overhead", "mlp", "forward", "CUDA graphs, which only a GPU has"),
@@ -47,7 +47,7 @@ REFUSED = [
 
 @dataclass(frozen=True)
 class Refuse:
-    """Runs a job of PyTorch, whose last event has to be a failure."""
+    """Runner of a job of PyTorch, whose last event must be a failure."""
 
     ask: "Ask"
     work: "Work"

@@ -1,4 +1,4 @@
-"""What a workload lacks is told before it can be taken for something else."""
+"""Missing parts of a workload are reported before they cause misleading errors."""
 
 from collections.abc import Mapping
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ REFERENCE = SimpleNamespace(__file__="/mine/reference.py")
 
 
 class Model:
-    """As it has to be."""
+    """A model that keeps the contract."""
 
     def __init__(self, parameters: Mapping[str, int], weights: Mapping[str, Any]) -> None:
         self.made_of = parameters, weights
@@ -34,7 +34,7 @@ def test_sets_of_shapes_are_sets_of_shapes_in_tuples_or_lists(shapes: object) ->
 
 @pytest.mark.parametrize("shapes", [(), ((),), ((1, 2),), (1, 2), None, "ab", (((1, 0),),), (((1, 2.5),),), ((None,),)])
 def test_anything_else_is_not(shapes: object) -> None:
-    with pytest.raises(Malformed, match=r"^shapes\(\.\.\.\) has to return") as caught:
+    with pytest.raises(Malformed, match=r"^shapes\(\.\.\.\) must return") as caught:
         requirements.are_shapes(REFERENCE, shapes)
     assert caught.value.place == "/mine/reference.py"
 
@@ -42,12 +42,12 @@ def test_anything_else_is_not(shapes: object) -> None:
 @pytest.mark.parametrize(
     ("made", "sentence"),
     [
-        (np.float64(1), "has to return the loss, a number, and a dict of gradients by name"),
-        ((np.ones(3), GRADIENTS), "has to return the loss, a number"),
-        ((1.0, [np.ones(3)]), "has to return the loss, a number"),
-        ((1.0, dict(reversed(GRADIENTS.items()))), "has to return gradients of W, b, not of b, W"),
+        (np.float64(1), "must return the loss, a number, and a dict of gradients by name"),
+        ((np.ones(3), GRADIENTS), "must return the loss, a number"),
+        ((1.0, [np.ones(3)]), "must return the loss, a number"),
+        ((1.0, dict(reversed(GRADIENTS.items()))), "must return gradients of W, b, not of b, W"),
         ((1.0, GRADIENTS | {"running_mean": np.ones(2)}), "gradients of W, b, not of W, b, running_mean"),
-        ((1.0, GRADIENTS | {"b": np.ones(3)}), "the gradient of b has the shape (3,), and (2,) is that"),
+        ((1.0, GRADIENTS | {"b": np.ones(3)}), "the gradient of b has the shape (3,), not (2,)"),
     ],
 )
 def test_a_reference_gives_a_loss_and_a_gradient_for_each_trained_weight_in_their_order(
@@ -63,7 +63,9 @@ def test_a_reference_gives_a_loss_and_a_gradient_for_each_trained_weight_in_thei
 def test_a_reference_gives_arrays() -> None:
     for made in (np.ones(3), (np.ones(3), np.float64(2))):
         requirements.computes(SimpleNamespace(forward=lambda *given, out=made: out), "forward", {}, WEIGHTS, ())
-    with pytest.raises(Malformed, match=r"forward\(...\) has to return an array or a tuple of arrays, not of the type"):
+    with pytest.raises(
+        Malformed, match=r"forward\(...\) must return an array or a tuple of arrays, not a value of type"
+    ):
         requirements.computes(SimpleNamespace(forward=lambda *given: [np.ones(3)]), "forward", {}, WEIGHTS, ())
 
 
@@ -79,7 +81,7 @@ def test_a_model_needs_a_loss_only_for_tasks_that_have_one() -> None:
     assert requirements.model(whole, "train-adam") is Model
     bare = SimpleNamespace(Model=type("Model", (), {"__init__": Model.__init__}), __file__="/mine/jax.py")
     assert requirements.model(bare, "forward") is bare.Model
-    with pytest.raises(Malformed, match=r"Model in jax\.py has no method loss\(\*inputs\), and train-sgd needs one"):
+    with pytest.raises(Malformed, match=r"Model in jax\.py has no method loss\(\*inputs\), which train-sgd needs"):
         requirements.model(bare, "train-sgd")
 
 
@@ -87,9 +89,9 @@ def test_a_models_weights_are_those_that_were_drawn_less_the_statistics() -> Non
     made = Model({}, {})
     requirements.has_weights(made, [(2, 3), (2,)], WEIGHTS, "somewhere")
     with pytest.raises(
-        Malformed, match=r"Model has 3 weights, where reference\.py draws 2 \(W, b\); keep each somewhere"
+        Malformed, match=r"Model has 3 weights, but reference\.py draws 2 \(W, b\); keep each somewhere"
     ):
         requirements.has_weights(made, [(2, 3), (2,), (2,)], WEIGHTS, "somewhere")
-    with pytest.raises(Malformed, match=r"weight 2 has the shape \(3,\), and \(2,\) is that of b") as caught:
+    with pytest.raises(Malformed, match=r"weight 2 has the shape \(3,\), not \(2,\) like b") as caught:
         requirements.has_weights(made, [(2, 3), (3,)], WEIGHTS, "somewhere")
     assert caught.value.place.startswith(f"{__file__}:")

@@ -1,4 +1,4 @@
-"""What each mode saves is loaded by a process without the model's source, and computes the same there."""
+"""Saved models: a process without the model's source loads them, and computes the same."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 KNOWN: dict[str, tuple[Framework, Mode]] = {
     f"{framework.name}:{mode.name}": (framework, mode) for framework in FRAMEWORKS for mode in framework.modes
 }
+# Without AOTInductor, whose package takes a minute to compile.
 SAVING = [label for label, (_, mode) in KNOWN.items() if mode.saves and mode.name != "aot"]
-"""AOTInductor's package takes a minute to compile."""
 
 FROZEN = {"torch:script-freeze", "torch:script-optimized"}
 BACKWARD = [label for label in SAVING if label not in FROZEN and "backward" not in KNOWN[label][0].cannot]
@@ -29,7 +29,7 @@ Loaded = Callable[..., list[Event]]
 
 @pytest.fixture(scope="session")
 def saved(ask: "Ask", work: "Work", tmp_path_factory: pytest.TempPathFactory) -> Saved:
-    """The spec of a cell, and the last word of the job that saves it."""
+    """Saves a cell, and returns its spec and the last event of the job that saves it."""
     folder = tmp_path_factory.mktemp("saved")
 
     def of(label: str, workload: str, task: str, sizes: dict[str, int] | None = None) -> tuple[JobSpec, Event]:
@@ -46,7 +46,7 @@ def saved(ask: "Ask", work: "Work", tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def loaded(saved: Saved, work: "Work") -> Loaded:
-    """All that a job says that loads what another has saved."""
+    """Returns all events of a job that loads what another has saved."""
 
     def of(*cell: object) -> list[Event]:
         spec, last = saved(*cell)
@@ -90,8 +90,8 @@ def test_what_was_saved_with_an_open_length_is_right_on_others(loaded: Loaded, l
 @pytest.mark.parametrize(
     ("label", "reason"),
     [
-        ("torch:eager", "torch.export does not leave open what the inputs decide"),
-        ("tensorflow:xla", "a file holds the shapes that XLA was traced for"),
+        ("torch:eager", "torch.export cannot leave open what the inputs decide"),
+        ("tensorflow:xla", "a saved XLA graph is fixed to the shapes it was traced for"),
     ],
 )
 def test_what_cannot_be_left_open_is_not_saved_and_says_so(saved: Saved, label: str, reason: str) -> None:

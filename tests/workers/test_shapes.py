@@ -1,4 +1,4 @@
-"""A stream has many shapes, each comes equally often, and what a new one costs is noted."""
+"""A stream has many shapes, each comes equally often, and the cost of a new one is recorded."""
 
 from typing import TYPE_CHECKING, cast
 
@@ -63,7 +63,7 @@ def test_where_sets_of_inputs_are_not_the_same_work_it_is_known(
 
 
 class Compiler:
-    """Compiles for each number that it has not seen: a thousand ticks of its clock, where a call takes ten."""
+    """A compiler that spends a thousand ticks of its clock on each new number, where a call takes ten."""
 
     def __init__(self) -> None:
         self.now, self.seen = 0, set[int]()

@@ -1,4 +1,4 @@
-"""The timing loop on a clock that moves only when the operation says so: every figure is exact."""
+"""The timing loop on a clock that moves only with the operation: every figure is exact."""
 
 import gc
 import inspect
@@ -12,12 +12,12 @@ from workers.stopwatch import MOST_LAPS, SINGLE_CALLS, Stopwatch, Timed, carry_o
 
 INPUT_SETS = [("first",), ("second",), ("third",), ("fourth",)]
 
+# First calls of a traced TorchScript step, as measured.
 TORCHSCRIPT_NS = (46_600_000, 90_800_000, 1_230_000, 143_000, 92_000, 79_000, 71_000, 66_000)
-"""First calls of a traced TorchScript step, as measured."""
 
 
 class Clock:
-    """Time that passes only when it is told to."""
+    """Time that passes only on command."""
 
     def __init__(self) -> None:
         self.now_ns = 0
@@ -27,7 +27,7 @@ class Clock:
 
 
 class Operation:
-    """Takes these times in turn and the last of them from then on, and remembers its inputs."""
+    """A step that takes these times in turn, then always the last, and remembers its inputs."""
 
     def __init__(self, clock: Clock, *durations_ns: int) -> None:
         self._clock = clock
@@ -41,7 +41,7 @@ class Operation:
 
 
 class Device:
-    """Computes while nobody waits for it: waiting takes this long."""
+    """A device that computes asynchronously: waiting for it takes this long."""
 
     def __init__(self, clock: Clock, wait_ns: int) -> None:
         self._clock, self._wait_ns = clock, wait_ns
@@ -53,7 +53,7 @@ class Device:
 
 
 class Bench:
-    """A stopwatch with everything that it touches."""
+    """A stopwatch with everything that it uses."""
 
     def __init__(self, *durations_ns: int, wait_ns: int = 0) -> None:
         self.clock = Clock()
@@ -62,12 +62,12 @@ class Bench:
         self.watch = Stopwatch(self.operation, INPUT_SETS, self.device.synchronise, clock=self.clock)
 
 
+# The time of a call on each set of inputs, where the inputs decide it.
 WORK_NS = {"first": 12_000_000, "second": 4_000_000, "third": 1_000_000, "fourth": 3_000_000}
-"""What a call takes on each set of inputs, where they decide."""
 
 
 def watch_of_uneven_work(*, known: bool, share: int = 1) -> Stopwatch:
-    """A stopwatch over calls that take what their inputs decide, or a share of it; whether it knows that they do."""
+    """Return a stopwatch over calls whose inputs decide their time, or a share of it; `known` tells it so."""
     clock = Clock()
 
     def operation(name: str) -> tuple[Any, ...]:
@@ -79,7 +79,7 @@ def watch_of_uneven_work(*, known: bool, share: int = 1) -> Stopwatch:
 
 @pytest.fixture
 def collecting() -> Iterator[None]:
-    """Garbage collection as an ordinary process has it, whatever a test does to it."""
+    """Enable garbage collection before and after a test that may change it."""
     gc.enable()
     yield
     gc.enable()
@@ -264,7 +264,7 @@ def test_an_operation_that_does_its_work_only_once_is_not_linear() -> None:
 
 
 def a_try(single_ns: int, double_ns: int) -> list[int]:
-    """Durations of the calls in three times fifty calls and then a hundred."""
+    """Return durations of the calls in three pairs of fifty calls and a hundred."""
     return ([single_ns] * 50 + [double_ns] * 100) * 3
 
 

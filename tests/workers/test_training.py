@@ -1,4 +1,4 @@
-"""Training by the reference is training by the book, and what is nearly that is told apart from it."""
+"""The reference trains by the textbook, and training that is only nearly the same is rejected."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -18,7 +18,7 @@ LONG_WAY = 10
 
 
 def begun(task: Task) -> tuple[Training, list[tuple[Array, ...]]]:
-    """A small network at the beginning of its training, and inputs for a long way; float32 holds all of it."""
+    """Return a small network before its training, and inputs for many steps; float32 holds all numbers."""
     network, rng = workloads.reference("mlp"), np.random.default_rng(4)
     weights = {name: np.float64(np.float32(weight)) for name, weight in network.weights(SIZES, rng).items()}
     sets = [network.inputs(SIZES, rng, network.shapes(SIZES, 4)[0]) for _ in range(LONG_WAY)]
@@ -28,7 +28,7 @@ def begun(task: Task) -> tuple[Training, list[tuple[Array, ...]]]:
 def by_torch(
     optimiser_of: Callable[..., Any], dtype: str, sets: list[tuple[Array, ...]], first: Training
 ) -> list[Array]:
-    """Losses and moves of the same training by an optimiser of PyTorch."""
+    """Return losses and moves of the same training by an optimiser of PyTorch."""
     torch = pytest.importorskip("torch")
     from workers.workloads.mlp.torch import Model
 
@@ -88,7 +88,7 @@ def test_another_update_is_rejected_after_three_steps(task: Task, name: str, mut
 
 
 def judged(task: Task, optimiser: Callable[..., Any]) -> str:
-    """What is wrong with three steps of an optimiser in float32."""
+    """Return the error of three steps of an optimiser in float32."""
     training, sets = begun(task)
     found = by_torch(optimiser, "float32", sets[:STEPS], training)
     due = Expectation(of_training(training_reference(), task, SIZES, training.weights, sets[:STEPS]), "float32")
@@ -100,7 +100,7 @@ def training_reference() -> Reference:
 
 
 def folded(weight: Array, gradient: Array, mean: Array, square: Array, step: int) -> tuple[Array, Array, Array]:
-    """Adam as Keras has it: its epsilon is added before the bias has been corrected."""
+    """Take a step of Adam as in Keras: its epsilon is added before the bias correction."""
     mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient * gradient
     rate = 0.001 * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
     return weight - rate * mean / (np.sqrt(square) + 1e-4), mean, square
@@ -138,7 +138,7 @@ def test_training_goes_down(task: Task) -> None:
 
 
 class Normalised:
-    """A reference with statistics: they move towards the mean of the inputs, and its loss does not know them."""
+    """A reference with statistics, which move towards the mean of the inputs and do not affect its loss."""
 
     @staticmethod
     def backward(parameters: Parameters, weights: Mapping[str, Array], x: Array) -> tuple[Any, dict[str, Array]]:

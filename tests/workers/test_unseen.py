@@ -1,4 +1,4 @@
-"""Whoever keeps results is told from whoever computes them, by inputs that no call has had yet."""
+"""Cached results are detected by inputs that no call has had yet."""
 
 import itertools
 from collections.abc import Callable
@@ -23,7 +23,7 @@ WORK_NS, RECALL_NS = 20_000, 1_000
 
 
 class Machine:
-    """A framework whose calls take what `lasts` says of inputs, by whether they were among the last so many."""
+    """A framework whose calls take the time `lasts`, by whether their inputs were among the latest ones."""
 
     def __init__(self, problem: Problem, lasts: Callable[[bool, int], int], most: int = 1000) -> None:
         self.problem, self.lasts, self.most = problem, lasts, most

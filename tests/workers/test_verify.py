@@ -1,4 +1,4 @@
-"""What is right passes, what is not does not: the judgement of one tensor, by hand."""
+"""Right results pass and wrong ones fail: the judgement of one tensor, calculated by hand."""
 
 import math
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from workers.workloads import Parameters, Reference
 
 
 class Known:
-    """A reference whose results are given, whatever the inputs are; in float32 it is off by `own_error`."""
+    """A reference with fixed results for any inputs; in float32 it is off by `own_error`."""
 
     def __init__(
         self, output: object = 0.0, loss: float = 0.0, gradient: object = 0.0, *, own_error: float = 0.0
@@ -155,7 +155,7 @@ class Kinked:
 
 
 def kinked(dtype: Dtype = "float32") -> tuple[Expectation, list[Array]]:
-    """Of 10,000 numbers: one of them on the other side of zero is one per cent of the gradient."""
+    """Expect results of 10,000 numbers: one on the other side of zero is one per cent of the gradient."""
     x, w = np.ones(10_000), np.full(10_000, 1.5)
     x[-1], w[-1] = 1 + 2.0**-23, 1
     due = Expectation(of_call(cast("Reference", Kinked()), "backward", {}, {"w": w}, [x]), dtype)

@@ -1,4 +1,4 @@
-"""What people get wrong when they write a workload once more is told from faithful arithmetic in float32.
+"""Verification tells usual mistakes in porting a workload from faithful arithmetic in float32.
 
 A mutant is the reference with some of its formulas or constants changed, computed in float32.
 """
@@ -20,7 +20,7 @@ from workers.verify import Evaluate, Expectation, of_call, of_training, verdict
 
 @dataclass(frozen=True)
 class Mutant:
-    """A workload, what is wrong with it, the names in its reference that are changed for that, and where it shows."""
+    """A workload with a mistake: its name, the names in the reference that it changes, and the tasks that show it."""
 
     workload: str
     name: str
@@ -35,7 +35,7 @@ def average_pooled(x: Array, size: int, stride: int, padding: int) -> Array:
 
 
 def shifted(x: Array, kernel: Array, stride: int, padding: int) -> Array:
-    """All padding on one side."""
+    """Convolve with all padding on one side."""
     rim = ((0, 0), (padding, padding), (padding, padding), (0, 0))
     moved = np.roll(np.pad(x, rim, "constant"), padding, axis=(1, 2))
     return images.convolved(moved, kernel, stride, 0)
@@ -58,7 +58,7 @@ def averaged(parameters: Mapping[str, int], *known: Array) -> Iterator[Array]:
 
 
 def with_themselves(parameters: Mapping[str, int]) -> list[tuple[int, int]]:
-    """As many pairs, but shifted by one: those of a vector with itself among them."""
+    """Return as many pairs, but shifted by one, so that some pair a vector with itself."""
     known = original("embedding_bag", "pairs")(parameters)
     return [(one, other - 1) for one, other in known]
 
@@ -75,7 +75,7 @@ def unscaled(x: Array, weight: Array, bias: Array, heads: int) -> Array:
 
 
 def original(workload: str, name: str) -> Any:  # noqa: ANN401 (any function of a reference)
-    """A function of a reference as it is written there."""
+    """Return a function of a reference as it is written there."""
     return ORIGINALS[workload, name]
 
 
@@ -111,7 +111,7 @@ CASES = [
 
 
 def evaluation(workload: str, task: Task, parameters: Mapping[str, int]) -> Evaluate:
-    """What a cell of this workload gives, at its default sizes but for these, with data that float32 holds."""
+    """Return the evaluation of a cell, at its default sizes but for these, with data that float32 holds."""
     reference, rng = workloads.reference(workload), np.random.default_rng(7)
     sizes = defaults(workload) | dict(parameters)
     drawn = {name: rounded(weight) for name, weight in reference.weights(sizes, rng).items()}

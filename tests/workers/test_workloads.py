@@ -1,4 +1,4 @@
-"""Every workload's reference is right, by finite differences and by hand: all frameworks are judged by it."""
+"""Every workload's reference is right, by finite differences and by hand: all frameworks are checked against it."""
 
 import math
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def smallest(workload: Workload) -> "Parameters":
 
 
 def all_different(workload: Workload) -> "Parameters":
-    """Sizes that no two axes share, so that a transposed product cannot go unnoticed."""
+    """Choose sizes that no two axes share, so that a transposed product cannot go unnoticed."""
     return {
         size.name: max(size.minimum, min(size.default, 3 + place)) for place, size in enumerate(workload.parameters)
     }
@@ -50,7 +50,7 @@ class Drawn:
         self.inputs = self.reference.inputs(self.sizes, rng, self.shapes[0])
 
     def loss(self, name: str, change: Array) -> float:
-        """The loss with one weight changed."""
+        """Return the loss with one weight changed."""
         moved = self.weights | {name: self.weights[name] + change}
         return float(self.reference.backward(self.sizes, moved, *self.inputs)[0])
 
@@ -119,9 +119,9 @@ def test_the_same_generator_draws_the_same_weights_and_another_draws_others(work
         assert not np.array_equal(one[name], other[name])
 
 
+# What a normalisation undoes has no slope: gradients from before it are differences of nearly equal numbers. They are
+# only as exact as all gradients together.
 CANCELLING = {"resnet", "transformer_encoder", "gpt"}
-"""What a normalisation undoes has no slope: gradients from before it are differences of nearly equal numbers, and as
-exact as all gradients together."""
 
 
 @every_workload
@@ -209,9 +209,9 @@ def counted(drawn: Drawn, task: Task) -> int:
     return Counting.flops
 
 
+# Their inputs decide how much work there is, a mask leaves half of it out, or a state of zeros needs no product. The
+# reference counts the least that is possible.
 DECIDED = {"lstm_tagger", "early_exit", "gpt", "lstm_lm"}
-"""Their inputs decide how much is to be done, a mask leaves half of it out, or a state of zeros needs no product; the
-least is what counts."""
 
 
 @every_workload

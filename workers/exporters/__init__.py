@@ -1,8 +1,8 @@
-"""Writes the model of a cell to a file: for a framework that runs what another exports, or as its own mode saves it.
+"""Write a cell's model to a file: exported by another framework, or saved by the cell's mode.
 
-In a process of its own, so that the one that is measured imports nothing but what it runs on. A file here is named
-after the framework that exports, and has a function `export(model, example, shapes, path)`; or after one that saves
-what was exported in a form of its own, and has a function `convert(source, path)`.
+A separate process does this, so that the measured process imports only the framework that it runs on. A module here is
+named after an exporting framework and has a function `export(model, example, shapes, path)`. Or it is named after a
+framework with a different file format and has a function `convert(source, path)`.
 """
 
 import importlib
@@ -21,11 +21,11 @@ from workers.ledger import Ledger
 
 
 def run(spec: JobSpec, ledger: Ledger) -> Exported:
-    """Write the artefact that a cell's jobs load to the file that the spec names.
+    """Write the artefact for a cell's jobs to the file that the spec names.
 
     Raises:
         Unsupported: the model cannot be exported, or its mode cannot save it.
-        Exception: whatever the framework or the workload raised.
+        Exception: any error of the framework or the workload.
     """
     path, warned = Path(spec.export), list[str]()
     home = package_of(spec)
@@ -46,15 +46,13 @@ def run(spec: JobSpec, ledger: Ledger) -> Exported:
 
 
 def written_by_another(spec: JobSpec, home: str, path: Path, ledger: Ledger) -> Sequence[Setting]:
-    """Build the cell's model in the framework that exports it, and export it.
-
-    The framework is not configured: what makes times comparable changes nothing about a file.
-    """
+    """Build the cell's model in the framework that exports it, and export it."""
+    # The framework is not configured: settings that make times comparable do not affect a file.
     cell = exporting(spec.cell)
     with ledger.phase("import"):
         framework = frameworks.load(cell.framework)(cell)
         exporter = importlib.import_module(f"{__name__}.{cell.framework}")
-    from workers.problem import problem_of  # brings NumPy, which no other job may have before its framework
+    from workers.problem import problem_of  # imports NumPy, which must not come before the framework
 
     with ledger.phase("build"):
         problem = problem_of(spec.model_copy(update={"cell": cell}), home)
@@ -72,7 +70,7 @@ def written_by_another(spec: JobSpec, home: str, path: Path, ledger: Ledger) -> 
 
 
 def saved_by_itself(spec: JobSpec, home: str, path: Path, ledger: Ledger) -> Sequence[Setting]:
-    """Build the cell's model, have its mode trace or compile it, and save what came of that."""
+    """Build the cell's model, trace or compile it as its mode does, and save the result."""
     settings = list[Setting]()
     bench = built(spec, home, ledger, settings)
     framework: Any = bench.framework
@@ -83,11 +81,11 @@ def saved_by_itself(spec: JobSpec, home: str, path: Path, ledger: Ledger) -> Seq
 
 
 def runs_exported(cell: Cell) -> bool:
-    """Whether a cell's framework runs what another one exports."""
+    """Return true if a cell's framework runs models that another one exports."""
     return any(framework.exporter for framework in FRAMEWORKS if framework.name == cell.framework)
 
 
 def exporting(cell: Cell) -> Cell:
-    """The cell of the framework that exports, as it is written there."""
+    """Return the cell for the exporting framework, in eager mode."""
     (exporter,) = (framework.exporter for framework in FRAMEWORKS if framework.name == cell.framework)
     return cell.model_copy(update={"framework": exporter, "mode": "eager"})

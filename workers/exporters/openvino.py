@@ -1,4 +1,4 @@
-"""An ONNX file as OpenVINO's own: the graph and its weights, which are two files, in one archive."""
+"""Convert an ONNX file to OpenVINO IR: a graph file and a weights file in one archive."""
 
 import tarfile
 import tempfile
@@ -8,7 +8,8 @@ import openvino
 
 
 def convert(source: Path, path: Path) -> None:
-    """Read the ONNX file and save it in OpenVINO's form, in the precision that it has."""
+    """Convert the ONNX file `source` and save it at `path`, in its original precision."""
+    # By default save_model compresses weights to float16, which would change the results.
     with tempfile.TemporaryDirectory() as folder, tarfile.open(path, "w") as packed:
         openvino.save_model(openvino.Core().read_model(source), Path(folder, "model.xml"), compress_to_fp16=False)
         for name in ("model.xml", "model.bin"):

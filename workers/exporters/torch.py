@@ -1,4 +1,4 @@
-"""A PyTorch model as an ONNX file, weights included, by torch.export."""
+"""Export a PyTorch model as an ONNX file with its weights, by torch.export."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +12,12 @@ from workers.frameworks import Shape, Unsupported
 
 
 def export(model: Any, example: tuple[Any, ...], shapes: Sequence[Shape], path: Path) -> None:
-    """Axes whose size the inputs decide stay open, or the export is refused: another size must not fail later.
+    """Export a model with dynamic axes wherever a size in `shapes` is None.
 
     Raises:
         Unsupported: PyTorch cannot export this model.
     """
+    # Fail now if such an axis cannot be dynamic: a fixed size would fail in a measured process.
     dynamic = torch.export.Dim.DYNAMIC
     sizes = [{axis: dynamic for axis, size in enumerate(shape) if size is None} or None for shape in shapes]
     is_open = any(sizes)

@@ -1,4 +1,4 @@
-"""JAX: operation by operation, and compiled by jax.jit."""
+"""JAX: operation by operation, or compiled by jax.jit."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from workers.frameworks.jax_training import Trainer, begun, stepping
 from workers.workloads import running, trained
 
 BACKENDS = {"cpu": "cpu", "cuda": "gpu"}
+# XLA's name for the threads of its pool. Counting them is the only way to read back how many there are.
 POOL = "tf_XLAEigen"
-"""What XLA calls the threads of its pool. It has no other way to say how many they are."""
 
 
 class Framework:
-    """JAX, with the weights as an argument of what is differentiated and compiled."""
+    """JAX, with the weights as an argument of every function that is differentiated or compiled."""
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
@@ -33,18 +33,20 @@ class Framework:
         self.program: Any = None
 
     def configure(self) -> Sequence[Setting]:
-        """Settings come before the first operation, which starts the runtime with them.
+        """Set everything before the first operation, which starts the runtime with these settings.
 
-        With asynchronous dispatch, calls overlap where there are cores to spare, and what is timed is several
-        at once. Without it a call has finished when it returns, as in the other frameworks on the CPU.
+        With asynchronous dispatch, calls overlap on spare cores, and a time would cover several calls at once.
+        Without it a call has finished when it returns, as in the other frameworks on the CPU.
         """
         parity = self._cell.track == "parity"
         wide, on_cpu = self._cell.dtype == "float64", self._cell.device == "cpu"
         jax.config.update("jax_platforms", self._cell.device)
+        # Without this, JAX silently computes in float32.
         jax.config.update("jax_enable_x64", wide)
         if parity:
             jax.config.update("jax_default_matmul_precision", "highest")
             jax.config.update("jax_cpu_enable_async_dispatch", False)
+        # The first operation: the settings below are read from a runtime that has started.
         tiny = jnp.full(4, jnp.finfo(jnp.float32).tiny, jnp.float32) * 0.5
         config = jax.config.values
         threads, asked = pool_threads(), str(self._cell.threads) if parity else None
@@ -77,6 +79,7 @@ class Framework:
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
         dtype = self._cell.dtype
+        # Transfers are asynchronous too, and none may reach into a timed call.
         return tuple(
             jax.block_until_ready([jnp.array(value, dtype if is_floating(value) else None) for value in values])
         )
@@ -91,12 +94,13 @@ class Framework:
         compute = stepping(model.training_loss, task) if task in TRAINING else getattr(model, task)
         if self._cell.mode == "eager":
             return Prepared(None, lambda: self._of(model, compute))
+        # A training step gives its old state away, as a program would: the new one takes its memory.
         self._compiled = jax.jit(compute, donate_argnums=(0,) if task in TRAINING else ())
         first = (begun(model.weights, model.running),) if task in TRAINING else (model.weights, model.running)
         return Prepared("trace", lambda: self._lowered(model, self._compiled.lower(*first, *example)))
 
     def _lowered(self, model: Any, lowered: Any) -> Prepared:
-        """Compile now. The first call of the jitted function, whose trace this is, then finds it compiled."""
+        """Prepare to compile now. The first call of the jitted function, whose trace this is, finds the result."""
 
         def prepare() -> Step:
             self.program = lowered.compile()
@@ -133,7 +137,7 @@ class Framework:
             self.trainer.settled()
 
     def device_memory(self) -> Allocated | None:
-        """What XLA's allocator counts, since the process began: the mark cannot be set back."""
+        """Read XLA's allocator. Its peak counts from the start of the process and cannot be reset."""
         if self._cell.device == "cpu":
             return None
         stats = jax.devices()[0].memory_stats()
@@ -141,10 +145,10 @@ class Framework:
         return Allocated(stats["bytes_in_use"], stats["peak_bytes_in_use"], reserved, since_start=True)
 
     def reset_device_peak(self) -> None:
-        """It cannot be set back."""
+        """Do nothing: the peak of XLA's allocator cannot be reset."""
 
     def compilations(self) -> int | None:
-        """What the jitted function holds: one for each combination of shapes and types that it has met."""
+        """Count the entries of the jitted function: one for each combination of shapes and types so far."""
         return None if self._compiled is None else int(self._compiled._cache_size())  # noqa: SLF001 (no other count)
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
@@ -154,7 +158,7 @@ class Framework:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A model as functions of its weights, which are arguments of all that is differentiated and compiled."""
+    """A model as functions of its weights, which are arguments of all that is differentiated or compiled."""
 
     make: Callable[[dict[str, Any]], Any]
     weights: dict[str, Any]
@@ -173,7 +177,7 @@ class Built:
     def training_loss(
         self, weights: dict[str, Any], running: dict[str, Any], *inputs: Any
     ) -> tuple[Any, dict[str, Any]]:
-        """The loss, and the statistics after it."""
+        """Return the loss, and the statistics after it."""
         model = self.make(weights | running)
         return model.training_loss(*inputs) if running else (model.loss(*inputs), running)
 
@@ -183,7 +187,7 @@ def switch(value: object) -> str:
 
 
 def pool_threads() -> int:
-    """How many threads of this process bear the name of XLA's pool; 0 where the system does not tell."""
+    """Count the threads of this process that bear the name of XLA's pool; 0 if the system lists no threads."""
     tasks = Path("/proc/self/task")
     if not tasks.is_dir():
         return 0

@@ -1,4 +1,4 @@
-"""A jitted function as a file: its StableHLO, by jax.export, and beside it the weights that are its arguments."""
+"""Jitted functions as files: StableHLO by jax.export, with the weights that are the function's arguments."""
 
 import io
 import zipfile
@@ -18,15 +18,16 @@ Tree = dict[str, Any]
 
 
 def program(function: Any, weights: Tree, running: Tree, example: Sequence[Any], shapes: Sequence[Shape]) -> Any:
-    """The function for inputs of these shapes, with every axis open whose size the inputs decide.
+    """Export a function for inputs of these shapes, with every axis open whose size the inputs decide.
 
     Raises:
-        Unsupported: it cannot be left open.
+        Unsupported: an axis cannot be left open.
     """
     names = [
         ", ".join(f"i{place}a{axis}" if size is None else str(size) for axis, size in enumerate(shape))
         for place, shape in enumerate(shapes)
     ]
+    # Symbols of different scopes cannot meet in one expression.
     scope = export.SymbolicScope()
     known = [
         jax.ShapeDtypeStruct(export.symbolic_shape(name, scope=scope) if name else (), value.dtype)
@@ -35,10 +36,10 @@ def program(function: Any, weights: Tree, running: Tree, example: Sequence[Any],
     trees = jax.tree.map(lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype), (weights, running))
     try:
         return export.export(function)(*trees, *known)
-    except Exception as error:  # jax raises of its own and of anybody's kinds here
+    except Exception as error:  # tracing raises errors of any kind
         if not any(None in shape for shape in shapes):
             raise
-        raise Unsupported(f"jax.export does not leave open what the inputs decide: {last_line(error)}") from error
+        raise Unsupported(f"jax.export cannot leave open what the inputs decide: {last_line(error)}") from error
 
 
 def write(exported: Any, weights: Tree, running: Tree, path: Path) -> None:
@@ -47,12 +48,13 @@ def write(exported: Any, weights: Tree, running: Tree, path: Path) -> None:
         packed.writestr("program", bytes(exported.serialize()))
         for kind, tree in (("weights", weights), ("running", running)):
             raw = io.BytesIO()
+            # Arrays alone: a pickle would run code when it is read.
             np.savez(raw, allow_pickle=False, **{name: np.asarray(array) for name, array in tree.items()})
             packed.writestr(f"{kind}.npz", raw.getvalue())
 
 
 def read(path: Path) -> tuple[Any, Tree, Tree]:
-    """The program, jitted, and the weights."""
+    """Read the program, jitted, and the weights."""
     with zipfile.ZipFile(path) as packed:
         called = export.deserialize(bytearray(packed.read("program"))).call
         trees = [np.load(io.BytesIO(packed.read(f"{kind}.npz"))) for kind in ("weights", "running")]

@@ -1,4 +1,4 @@
-"""Training in JAX: weights and moments go in and come out anew, and the old ones are given away for reuse."""
+"""Training in JAX: a step returns new weights and moments, and donates the old ones, whose memory is reused."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,19 +10,19 @@ from schemas.job import Task
 from workers.optimisers import adam, corrections, sgd
 
 Tree = dict[str, Any]
+# Weights, statistics, first moments, second moments, and the number of steps taken.
 State = tuple[Tree, Tree, Tree, Tree, Any]
-"""Weights, statistics, first moments, second moments, and the number of steps taken."""
 
 
 def begun(weights: Tree, running: Tree) -> State:
-    """The state before the first step, in arrays of its own: a step gives those that it is called with away."""
+    """Return the state before the first step, in new arrays: a step donates the arrays that it is called with."""
     copied, moved = jax.tree.map(jnp.array, (weights, running))
     means, squares = ({name: jnp.zeros_like(weight) for name, weight in weights.items()} for _ in range(2))
     return copied, moved, means, squares, jnp.zeros((), next(iter(weights.values())).dtype)
 
 
 def stepping(loss: Callable[..., tuple[Any, Tree]], task: Task) -> Callable[..., tuple[Any, State]]:
-    """One step of training with this loss, which also says where the statistics have moved to."""
+    """Build one step of training with this loss, which also returns the updated statistics."""
     differentiated = jax.value_and_grad(loss, has_aux=True)
 
     def step(state: State, *inputs: Any) -> tuple[Any, State]:
@@ -44,26 +44,26 @@ def stepping(loss: Callable[..., tuple[Any, Tree]], task: Task) -> Callable[...,
 
 
 class Trainer:
-    """The state of training, and the step that moves it."""
+    """The state of training, and the step that updates it."""
 
     def __init__(self, step: Callable[..., tuple[Any, State]], weights: Tree, running: Tree) -> None:
         self._step, self._weights, self._running = step, weights, running
         self._now = begun(weights, running)
 
     def step(self, *inputs: Any) -> tuple[Any, ...]:
-        """Take one step: its loss."""
+        """Take one step and return its loss."""
         loss, self._now = self._step(self._now, *inputs)
         return (loss,)
 
     def settled(self) -> None:
-        """Wait until the state is there."""
+        """Wait until the state has been computed."""
         jax.block_until_ready(self._now)
 
     def state(self) -> tuple[Any, ...]:
-        """The weights, then the statistics, by the names in which they were given: a tree comes back sorted."""
+        """Return the weights, then the statistics, in the order they were given: JAX sorts a tree by name."""
         weights, running, *_ = self._now
         return (*(weights[name] for name in self._weights), *(running[name] for name in self._running))
 
     def restart(self) -> None:
-        """Begin anew."""
+        """Restore the initial state."""
         self._now = begun(self._weights, self._running)

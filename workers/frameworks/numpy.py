@@ -14,33 +14,34 @@ from workers.workloads import running, trained
 
 
 class Trainer:
-    """Training in NumPy, seen as every framework's is."""
+    """Training in NumPy, behind the protocol of every framework."""
 
     def __init__(self, training: Training) -> None:
         self._training = training
 
     def restart(self) -> None:
-        """Begin anew."""
+        """Restore the initial state."""
         self._training.restart()
 
     def state(self) -> tuple[Any, ...]:
-        """The weights, then the statistics."""
+        """Return the weights, then the statistics."""
         now = self._training.weights
         return (*trained(now).values(), *running(now).values())
 
 
 class Framework:
-    """NumPy, which computes at once and on the CPU. Its BLAS takes the number of threads from the environment."""
+    """NumPy, which computes synchronously on the CPU. Its BLAS reads the number of threads from the environment."""
 
     implementation = "reference"
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
         if cell.dtype not in ("float32", "float64"):
-            raise Unsupported(f"NumPy does not compute in {cell.dtype}")
+            raise Unsupported(f"NumPy does not compute in {cell.dtype}; choose float32 or float64")
         self._dtype = np.dtype(cell.dtype)
 
     def configure(self) -> Sequence[Setting]:
+        # The first product starts the threads of the BLAS, as part of this phase.
         np.ones((2, 2), self._dtype) @ np.ones((2, 2), self._dtype)
         tiny = np.full(4, np.finfo(np.float32).tiny, np.float32) * np.float32(0.5)
         return (Setting(name="denormals", asked=None, got=flushed(float(tiny[0]))),)
@@ -78,7 +79,7 @@ class Framework:
         return lambda *inputs: (training.step(*inputs),)
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
-        """Nothing is left to wait for."""
+        """Do nothing: a call has finished when it returns."""
 
     def compilations(self) -> int | None:
         return None

@@ -12,12 +12,13 @@ from schemas.job import Cell
 from workers.arrays import Array, cast
 from workers.frameworks import Prepared, Shape, Step, flushed, own
 
+# Off in parity: idle threads that spin would keep cores busy between calls.
 SPINNING = "session.intra_op.allow_spinning"
 DENORMALS = "session.set_denormal_as_zero"
 
 
 class Framework:
-    """ONNX Runtime, whose arrays on the CPU are NumPy's: `run` takes them as they are, and returns such."""
+    """ONNX Runtime, whose arrays on the CPU are NumPy arrays: `run` takes and returns them unconverted."""
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
@@ -25,7 +26,7 @@ class Framework:
         self.options = onnxruntime.SessionOptions()
 
     def configure(self) -> Sequence[Setting]:
-        """Set the options of the session to come. There is nothing to be read back before it."""
+        """Set the options of the coming session. Nothing can be read back before it exists."""
         if self._parity:
             self.options.intra_op_num_threads = self._cell.threads
             self.options.inter_op_num_threads = 1
@@ -41,7 +42,7 @@ class Framework:
         return tuple(cast(value, self._cell.dtype) for value in values)
 
     def build(self, implementation: Path, weights: Mapping[str, Array]) -> Any:
-        """The weights are in the file."""
+        """Return the path of the file, which holds the weights."""
         return implementation
 
     def step(self, model: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
@@ -56,7 +57,7 @@ class Framework:
         return lambda *inputs: tuple(run(None, dict(zip(names, inputs, strict=True))))
 
     def read_back(self) -> Sequence[Setting]:
-        """From the session itself; denormals from an operation on this thread, which the session has set."""
+        """Read settings from the session, and denormals from an operation on this thread, which the session has set."""
         options, parity = self.session.get_session_options(), self._parity
         tiny = np.full(4, np.finfo(np.float32).tiny, np.float32) * np.float32(0.5)
         return (
@@ -77,10 +78,10 @@ class Framework:
         )
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
-        """Nothing is left to wait for: `run` returns when all has been computed."""
+        """Do nothing: `run` returns when everything has been computed."""
 
     def compilations(self) -> int | None:
-        """A session is made once, for every shape that its graph allows."""
+        """Return None: a session is created once, for every shape that its graph allows."""
         return None
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
@@ -89,7 +90,7 @@ class Framework:
 
 
 def entry(options: Any, name: str) -> str:
-    """An entry of a session's configuration, which raises if nobody has set it."""
+    """Read an entry of a session's configuration; the getter raises if the entry has not been set."""
     try:
         return options.get_session_config_entry(name)
     except RuntimeError:

@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU: a compiled model of what another framework exported."""
+"""OpenVINO on the CPU: a model that another framework exported, compiled."""
 
 import tarfile
 import tempfile
@@ -17,9 +17,9 @@ from workers.frameworks import numpy as host
 
 
 class Framework:
-    """OpenVINO with one request, whose inputs are set and whose outputs stay in its own memory.
+    """OpenVINO with one request, whose inputs are set and whose outputs stay in OpenVINO's memory.
 
-    Its tensors have no operators, so NumPy shows what the machine can do.
+    Its tensors have no operators, so NumPy measures what the machine can do.
     """
 
     def __init__(self, cell: Cell) -> None:
@@ -30,20 +30,21 @@ class Framework:
 
     @property
     def _asked(self) -> dict[str, str]:
-        """Properties of the compiled model. Cores are the harness's to choose, so threads are not pinned once more."""
+        """Properties of the compiled model. Plumbline chooses the cores, so OpenVINO does not pin threads itself."""
         if self._cell.track != "parity":
             return {}
         return {
             "INFERENCE_NUM_THREADS": str(self._cell.threads),
             "NUM_STREAMS": "1",
             "PERFORMANCE_HINT": "LATENCY",
+            # The default is bfloat16 on CPUs that compute it fast.
             "INFERENCE_PRECISION_HINT": "f32",
             "CPU_DENORMALS_OPTIMIZATION": "YES",
             "ENABLE_CPU_PINNING": "NO",
         }
 
     def configure(self) -> Sequence[Setting]:
-        """There is nothing to be read back before a model has been compiled."""
+        """Return nothing: no setting can be read back before a model has been compiled."""
         return ()
 
     def build_info(self) -> str:
@@ -53,7 +54,7 @@ class Framework:
         return tuple(openvino.Tensor(cast(value, self._cell.dtype)) for value in values)
 
     def build(self, implementation: Path, weights: Mapping[str, Array]) -> Any:
-        """The weights are in the file."""
+        """Return the path of the file, which holds the weights."""
         return implementation
 
     def step(self, model: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
@@ -73,6 +74,7 @@ class Framework:
         def step(*inputs: Any) -> tuple[Any, ...]:
             for index, tensor in enumerate(inputs):
                 request.set_input_tensor(index, tensor)
+            # Without sharing, every output would be copied to a NumPy array that nobody reads.
             request.infer(share_outputs=True)
             return tuple([request.get_output_tensor(index) for index in outputs])
 
@@ -94,10 +96,10 @@ class Framework:
         ]
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
-        """Nothing is left to wait for: `infer` returns when all has been computed."""
+        """Do nothing: `infer` returns when everything has been computed."""
 
     def compilations(self) -> int | None:
-        """A model is compiled once, for every shape that its graph allows."""
+        """Return None: a model is compiled once, for every shape that its graph allows."""
         return None
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
@@ -106,15 +108,16 @@ class Framework:
 
 
 def unpacked(path: Path) -> Path:
-    """The graph in an archive of OpenVINO's two files; its weights lie beside it."""
+    """Unpack an archive of OpenVINO's two files and return the graph; its weights lie beside it."""
     folder = tempfile.mkdtemp()
     with tarfile.open(path) as packed:
+        # The filter refuses members that would be written outside of the folder.
         packed.extractall(folder, filter="data")
     return Path(folder, "model.xml")
 
 
 def said(value: Any) -> str:
-    """A property as it was asked for: `YES` for True, `f32` for a type, names for what is listed."""
+    """Format a property as it is requested: `YES` for True, `f32` for a type, names for a list."""
     if isinstance(value, bool):
         return "YES" if value else "NO"
     if isinstance(value, openvino.Type):

@@ -1,7 +1,7 @@
-"""An instrument for tests: takes a known time, holds known memory, and misbehaves when told to.
+"""A synthetic framework for tests: takes a known time, holds known memory, and misbehaves on request.
 
-It computes what NumPy computes, then spins until `spin_ns` have passed since the call began. Mode `compiled` spins for
-`compile_ns` before its first call and then for `compiled_ns` in each. The other modes are the ways to misbehave.
+It computes with NumPy, then spins until `spin_ns` have passed since the call began. Mode `compiled` spins for
+`compile_ns` before its first call, and until `compiled_ns` have passed in each call. The other modes misbehave.
 """
 
 import ctypes
@@ -19,6 +19,8 @@ from workers.frameworks import Prepared, Shape, Step, Unsupported
 from workers.frameworks import numpy as honest
 
 MIB = 1 << 20
+
+# Filled by the first call of a process: the calls after it do not flood again.
 FLOODED: list[bool] = []
 
 
@@ -82,7 +84,7 @@ FAULTS: dict[str, Callable[[tuple[Any, ...]], tuple[Any, ...]]] = {
 
 
 def constant(step: Step) -> Step:
-    """Ignores its inputs after the first: what a closure over an input becomes when it is compiled."""
+    """Ignore all inputs after the first ones, like a closure over an input that has been compiled."""
     kept: list[tuple[Any, ...]] = []
 
     def once(*inputs: Any) -> tuple[Any, ...]:
@@ -94,7 +96,7 @@ def constant(step: Step) -> Step:
 
 
 def remembered(step: Step) -> Step:
-    """Computes each set of inputs once, and hands out what it has: right, and no measure of the work."""
+    """Compute each set of inputs once and return the cached result: correct, but no measure of the work."""
     kept: dict[tuple[int, ...], tuple[Any, ...]] = {}
 
     def recall(*inputs: Any) -> tuple[Any, ...]:
@@ -107,12 +109,12 @@ def remembered(step: Step) -> Step:
 
 
 def deferred(step: Step) -> Step:
-    """Returns at once, and computes when the results are looked at: what a call without synchronisation times."""
+    """Return at once, and compute when the results are read, like a call without synchronisation."""
     return lambda *inputs: (lambda: step(*inputs),)
 
 
 def unused(step: Step) -> Step:
-    """Leaves out all results but the first: what a compiler makes of results that nobody takes."""
+    """Drop all results but the first, like a compiler that removes unused results."""
     return lambda *inputs: step(*inputs)[:1]
 
 
@@ -125,7 +127,7 @@ BROKEN: dict[str, Callable[[Step], Step]] = {
 
 
 def spin_until(end_ns: int) -> None:
-    """Keep a core busy until the clock says so."""
+    """Keep a core busy until the clock reaches this time."""
     while time.perf_counter_ns() < end_ns:
         pass
 
@@ -136,13 +138,14 @@ class Framework(honest.Framework):
     def __init__(self, cell: Cell) -> None:
         super().__init__(cell)
         if cell.mode not in {"spin", "compiled", "recompiling", *FAULTS, *BROKEN}:
-            raise Unsupported(f"the synthetic instrument has no mode {cell.mode}")
+            raise Unsupported(f"the synthetic framework has no mode {cell.mode}")
         self._spin_ns = cell.parameters.get("compiled_ns" if cell.mode == "compiled" else "spin_ns", 0)
         self._compile_ns = cell.parameters.get("compile_ns", 0)
         self._hold_mib = cell.parameters.get("hold_mib", 0)
         self._compiled = 0
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
+        # Ones are resident, which untouched zeros would not be; the framework holds them while it lives.
         self._held = np.ones(self._hold_mib * MIB, np.uint8)
         return super().build(implementation, weights)
 
@@ -162,7 +165,7 @@ class Framework(honest.Framework):
         return self._modified(step)
 
     def _modified(self, step: Step) -> Step:
-        """The step with the fault of its mode; an honest one takes its known time."""
+        """Return the step with the fault of its mode, or with its known duration."""
         mode = self._cell.mode
         if mode in BROKEN:
             return BROKEN[mode](step)
@@ -170,6 +173,7 @@ class Framework(honest.Framework):
 
         def spinning(*inputs: Any) -> tuple[Any, ...]:
             end = clock() + spin_ns
+            # The mode `recompiling` claims one compilation a call.
             self._compiled += 1
             outputs = fault(step(*inputs))
             while clock() < end:

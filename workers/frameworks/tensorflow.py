@@ -1,4 +1,4 @@
-"""TensorFlow 2: eager, its static graph by tf.function, and that compiled by XLA."""
+"""TensorFlow 2: eager, as a static graph by tf.function, and with that graph compiled by XLA."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ def eager(step: Step, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
 
 
 def function(step: Step, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
-    """Trace now, for these shapes. A declared signature slows every call, so only open shapes have one."""
+    """Trace now, for these shapes. A declared signature slows every call, so only open shapes get one."""
     is_open = any(None in shape for shape in shapes)
     signature = [tf.TensorSpec(shape, value.dtype) for shape, value in zip(shapes, example, strict=True)]
     graph = tf.function(step, input_signature=signature if is_open else None, jit_compile=False)
@@ -33,9 +33,9 @@ def function(step: Step, example: Sequence[Any], shapes: Sequence[Shape]) -> Ste
 
 
 def xla(step: Step, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
-    """Trace now, and compile in the first call. XLA knows closed shapes only: another one is traced and compiled anew.
+    """Trace now, and compile in the first call. XLA takes closed shapes only: every other one is traced and compiled.
 
-    So the count of traces is the count of compilations as well.
+    The count of traces is therefore also the count of compilations.
     """
     graph = tf.function(step, jit_compile=True)
     graph.get_concrete_function(*(tf.TensorSpec(value.shape, value.dtype) for value in example))
@@ -53,7 +53,7 @@ MODES: dict[str, tuple[PhaseName | None, Compile]] = {
 
 
 class Framework:
-    """TensorFlow."""
+    """TensorFlow 2, in every mode but the session."""
 
     trainer: AnyTrainer
 
@@ -65,6 +65,7 @@ class Framework:
     def configure(self) -> Sequence[Setting]:
         parity = self._cell.track == "parity"
         threads = str(self._cell.threads)
+        # Devices and threads cannot be changed after the first operation has started the runtime.
         self._choose_device()
         if parity:
             tf.config.threading.set_intra_op_parallelism_threads(self._cell.threads)
@@ -96,13 +97,13 @@ class Framework:
         )
 
     def _choose_device(self) -> None:
-        """See no GPU, or take what is needed of the first and not all of it at once."""
+        """Hide every GPU from a cell of the CPU; otherwise take memory of the first GPU as needed, not all at once."""
         gpus = tf.config.list_physical_devices("GPU")
         if self._cell.device == "cpu":
             tf.config.set_visible_devices([], "GPU")
             return
         if not gpus:
-            raise Unsupported("TensorFlow sees no GPU: this build has no CUDA, or there is no driver for it")
+            raise Unsupported("TensorFlow sees no GPU: install a build with CUDA, and a driver for the GPU")
         tf.config.set_visible_devices(gpus[:1], "GPU")
         tf.config.experimental.set_memory_growth(gpus[0], enable=True)
 
@@ -126,13 +127,16 @@ class Framework:
 
     def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
         if self._cell.mode == "xla" and any(None in shape for shape in shapes):
-            raise Unsupported("a file holds the shapes that XLA was traced for, and is never traced for another")
+            raise Unsupported(
+                "a saved XLA graph is fixed to the shapes it was traced for; save tensorflow:function instead"
+            )
         phase, compile_ = MODES[self._cell.mode]
         step = self._step_of(model)
         return Prepared(phase, lambda: partial(tensorflow_saved.write, model, compile_(step, example, shapes)))
 
     def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
         def load() -> Step:
+            # The variables live only as long as the loaded module, not as long as its step.
             self._saved = tensorflow_saved.read(path)
             return self._keep(self._saved.step)
 
@@ -151,13 +155,13 @@ class Framework:
         return step
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
-        """Read the first output: an eager tensor's buffer is handed out when it has been computed."""
+        """Read the first output: an eager tensor hands out its buffer once it has been computed."""
         outputs[0].numpy()
         if self._cell.device == "cuda":
             tf.test.experimental.sync_devices()
 
     def device_memory(self) -> Allocated | None:
-        """What TensorFlow's own allocator counts."""
+        """Read the counters of TensorFlow's allocator."""
         if self._cell.device == "cpu":
             return None
         info = tf.config.experimental.get_memory_info(GPU)
@@ -194,6 +198,7 @@ def backward(model: Any) -> Step:
 
 
 def training(model: Any, trainer: Trainer) -> Step:
+    # The list is plain, as in `backward`.
     weights, loss_of = list(model.weights), getattr(model, "training_loss", model.loss)
 
     def step(*inputs: Any) -> tuple[Any, ...]:
@@ -206,5 +211,5 @@ def training(model: Any, trainer: Trainer) -> Step:
 
 
 def dense(gradients: Sequence[Any]) -> list[Any]:
-    """Gradients as tensors: that of a table from which rows were taken comes as rows and their places."""
+    """Convert gradients to tensors: the gradient of a table whose rows were gathered is rows and their indices."""
     return [tf.convert_to_tensor(each) if isinstance(each, tf.IndexedSlices) else each for each in gradients]

@@ -1,4 +1,4 @@
-"""TensorFlow's graphs as files: a SavedModel, which is a folder, packed up."""
+"""TensorFlow's graphs as files: a SavedModel, which is a folder, packed into one file."""
 
 import shutil
 import tempfile
@@ -17,6 +17,7 @@ SIGNATURE = v1.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
 def write(model: Any, graph: Step, path: Path) -> None:
     """Save a traced function and the variables that it uses."""
+    # TensorFlow refuses to save a function whose variables are not part of the saved module.
     whole = tf.Module()
     whole.model, whole.step = model, graph
     with tempfile.TemporaryDirectory() as folder:
@@ -25,7 +26,7 @@ def write(model: Any, graph: Step, path: Path) -> None:
 
 
 def read(path: Path) -> Any:
-    """The saved whole: its `step` is the function, traced as it was, and its variables live as long as it does."""
+    """Load a saved module: its `step` is the traced function, and its variables live as long as the module."""
     return tf.saved_model.load(unpacked(path))
 
 
@@ -39,7 +40,7 @@ def write_graph(session: Any, feeds: Sequence[Any], fetches: Sequence[Any], path
 
 
 def read_graph(path: Path, config: Any) -> Step:
-    """A session on a saved graph, ready to be called."""
+    """Open a session on a saved graph and return its callable."""
     session = v1.Session(graph=tf.Graph(), config=config)
     with session.graph.as_default():
         signature = v1.saved_model.load(session, [SERVE], unpacked(path)).signature_def[SIGNATURE]
@@ -51,13 +52,15 @@ def read_graph(path: Path, config: Any) -> Step:
 
 
 def pack(folder: str, path: Path) -> None:
-    """A folder as one file. Nothing is compressed: what is timed is saving and loading."""
+    """Pack a folder into one file. Nothing is compressed, because saving and loading are timed."""
     with tempfile.TemporaryDirectory() as place:
+        # make_archive appends a suffix to the name, and the file's name is given.
         shutil.move(shutil.make_archive(str(Path(place, "packed")), "tar", folder), path)
 
 
 def unpacked(path: Path) -> str:
-    """The folder that a file holds, in the job's own folder for files."""
+    """Unpack the folder that a file holds, into the job's temporary folder."""
     folder = tempfile.mkdtemp()
+    # The filter refuses members that would be written outside of the folder.
     shutil.unpack_archive(path, folder, "tar", filter="data")
     return folder

@@ -1,7 +1,7 @@
-"""TensorFlow 1's way in TensorFlow 2: a graph that is built whole, then run by a session, many times.
+"""TensorFlow 1's mode in TensorFlow 2: a graph that is built whole, then run by a session, many times.
 
-A session takes host arrays and returns host arrays: its interface has no other. So what is timed has a copy in and a
-copy out in it, and that is part of this mode.
+A session takes and returns host arrays: its interface offers nothing else. Every timed call therefore includes a copy
+in and a copy out, which are part of this mode.
 """
 
 import traceback
@@ -24,7 +24,7 @@ v1 = tf.compat.v1
 
 
 class Framework(tensorflow2.Framework):
-    """TensorFlow on the CPU, by a session."""
+    """TensorFlow on the CPU, run by a session."""
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
         return tuple(cast(value, self._dtype.as_numpy_dtype) for value in values)
@@ -38,13 +38,15 @@ class Framework(tensorflow2.Framework):
         return Prepared("trace", lambda: self._run(model, example, shapes))
 
     def _run(self, model: Any, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
-        """Build the graph of the task, close it, and start a session on it."""
+        """Build the graph of the task with a session on it, close the graph, and return the step."""
         built = self._begun(model, example, shapes)
+        # A graph that grew from call to call would slow each of them.
         self._graph.finalize()
         run = built.session.make_callable(built.fetches, feed_list=built.feeds)
         if self._cell.task not in TRAINING:
             return run
         self.trainer = SessionTrainer(built.session, built.begin, self._states)
+        # After the loss, a session returns None for the group of updates.
         return lambda *inputs: run(*inputs)[:1]
 
     def _begun(self, model: Any, example: Sequence[Any], shapes: Sequence[Shape]) -> "Begun":
@@ -67,7 +69,7 @@ class Framework(tensorflow2.Framework):
         return Prepared("load", lambda: tensorflow_saved.read_graph(path, self._config()))
 
     def _fetches(self, model: Any, feeds: Sequence[Any]) -> list[Any]:
-        """What is asked of the graph at each call. Of a training's updates, that they be made."""
+        """Build what each call fetches. In training, the updates are fetched for their effect alone."""
         if self._cell.task == "forward":
             return forward(model, feeds)
         if self._cell.task == "backward":
@@ -79,16 +81,16 @@ class Framework(tensorflow2.Framework):
         return [loss, tf.group(*updates, *v1.get_collection(v1.GraphKeys.UPDATE_OPS))]
 
     def _config(self) -> Any:
-        """A session does not heed what is set for eager mode."""
+        """Return the settings of a session, which ignores those of eager mode."""
         if self._cell.track != "parity":
             return v1.ConfigProto()
         return v1.ConfigProto(intra_op_parallelism_threads=self._cell.threads, inter_op_parallelism_threads=1)
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
-        """Nothing is left to wait for: a session returns when the results are on the host."""
+        """Do nothing: a session returns when the results are on the host."""
 
     def compilations(self) -> int | None:
-        """One: the graph is final, and a session would raise rather than build another."""
+        """Return 1: the graph is closed, and a session would raise rather than build another."""
         return 1
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
@@ -98,7 +100,7 @@ class Framework(tensorflow2.Framework):
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A session on a graph that can still be added to, with its ends, and the operation that initialises it."""
+    """A session on a graph that is still open, with its inputs and outputs, and the operation that initialises it."""
 
     session: Any
     feeds: Sequence[Any]
@@ -107,7 +109,7 @@ class Begun:
 
 
 class SessionTrainer:
-    """The variables of a graph, as its session has them."""
+    """The variables of a graph, whose values its session holds."""
 
     def __init__(self, session: Any, begin: Any, states: Sequence[Any]) -> None:
         self._session, self._begin, self._states = session, begin, list(states)
@@ -117,7 +119,7 @@ class SessionTrainer:
         self._session.run(self._begin)
 
     def state(self) -> tuple[Any, ...]:
-        """The weights, then the statistics."""
+        """Return the weights, then the statistics."""
         return tuple(self._session.run(self._states))
 
 
@@ -131,7 +133,7 @@ def backward(model: Any, feeds: Sequence[Any]) -> list[Any]:
 
 
 def gradients(loss: Any, model: Any) -> list[Any]:
-    """Of each weight: a session would not say which of them it lacks."""
+    """Build the gradient of each weight. A session would not say which weight has none."""
     made = tf.gradients(loss, model.weights)
     for number, gradient in enumerate(made, 1):
         if gradient is None:
@@ -140,9 +142,9 @@ def gradients(loss: Any, model: Any) -> list[Any]:
 
 
 def converted(model: Any, method: str) -> Any:
-    """A method whose Python loops over tensors are loops of the graph, as tf.function makes them.
+    """Convert a method, so that its Python loops over tensors become loops of the graph, as by tf.function.
 
-    What it raises comes from generated code, and says here, as it does from a tf.function, where that was written.
+    Errors come from generated code. A note on each names the original line, as an error of a tf.function does.
     """
     graph = tf.autograph.to_graph(getattr(type(model), method))
 

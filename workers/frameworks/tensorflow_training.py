@@ -1,4 +1,4 @@
-"""Training in TensorFlow: variables for the weights' moments, and the updates written out, as a part of the step."""
+"""Training in TensorFlow: the moments are variables, and explicit updates are part of the step."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from workers.optimisers import adam, corrections, sgd
 
 
 class Trainer:
-    """A model's variables with their moments."""
+    """A model's variables and their moments."""
 
     def __init__(self, model: Any, task: Task) -> None:
         self._task = task
@@ -19,10 +19,11 @@ class Trainer:
         self._squares = [tf.Variable(tf.zeros_like(weight)) for weight in self._weights] if task != "train-sgd" else []
         self._steps = tf.Variable(tf.zeros((), self._weights[0].dtype))
         self.variables = [*self._weights, *self._running, *self._means, *self._squares, self._steps]
+        # Copies, because training changes the variables themselves.
         self._first = [tf.identity(variable) for variable in self.variables]
 
     def update(self, gradients: Sequence[Any]) -> list[Any]:
-        """Move every weight by its gradient. In a graph these are the operations that have to be run."""
+        """Update every weight by its gradient, and return the operations that a graph has to run for that."""
         return self._by_momentum(gradients) if self._task == "train-sgd" else self._by_moments(gradients)
 
     def _by_momentum(self, gradients: Sequence[Any]) -> list[Any]:
@@ -39,15 +40,15 @@ class Trainer:
         return made
 
     def state(self) -> tuple[Any, ...]:
-        """The weights, then the statistics."""
+        """Return the weights, then the statistics."""
         return tuple(tf.identity(variable) for variable in (*self._weights, *self._running))
 
     def restart(self) -> None:
-        """Put all variables back."""
+        """Restore the initial values of all variables."""
         for variable, first in zip(self.variables, self._first, strict=True):
             variable.assign(first)
 
 
 def assigned(variables: Sequence[Any], values: Sequence[Any]) -> list[Any]:
-    """Each variable given its new value."""
+    """Assign each variable its new value."""
     return [variable.assign(value) for variable, value in zip(variables, values, strict=True)]

@@ -1,4 +1,4 @@
-"""PyTorch: eager here, its other modes in the files beside this one."""
+"""PyTorch: eager here, its other modes in the files `torch_*.py`."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -39,7 +39,7 @@ MODES: Modes = {"eager": ((None, eager),), **torch_script.MODES, **torch_compile
 
 
 class Framework:
-    """PyTorch. On the CPU every operation has finished when its call returns; a GPU is waited for."""
+    """PyTorch. On the CPU every operation has finished when its call returns; a GPU has to be waited for."""
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
@@ -51,12 +51,14 @@ class Framework:
         parity = self._cell.track == "parity"
         threads = str(self._cell.threads)
         if self._cell.device == "cuda" and not torch.cuda.is_available():
-            raise Unsupported("PyTorch sees no GPU: this build has no CUDA, or there is no driver for it")
+            raise Unsupported("PyTorch sees no GPU: install a build with CUDA, and a driver for the GPU")
         if parity:
             torch.set_num_threads(self._cell.threads)
+            # PyTorch raises if this comes a second time, or after parallel work has started.
             torch.set_num_interop_threads(1)
             torch.set_flush_denormal(True)
             torch.set_float32_matmul_precision("highest")
+            # cuDNN's benchmark may choose another algorithm in every process.
             torch.backends.cudnn.benchmark = False
             torch.backends.cudnn.allow_tf32 = False  # the same by its older name, which torch.export still reads
             torch.backends.cudnn.conv.fp32_precision = "ieee"
@@ -136,12 +138,12 @@ class Framework:
         return Prepared("load", load)
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
-        """On the CPU nothing is left to wait for."""
+        """Wait for a GPU. On the CPU every operation has already finished."""
         if self._device.type == "cuda":
             torch.cuda.synchronize()
 
     def device_memory(self) -> Allocated | None:
-        """What PyTorch's own allocator counts."""
+        """Read the counters of PyTorch's allocator."""
         if self._device.type == "cpu":
             return None
         return Allocated(
@@ -152,7 +154,7 @@ class Framework:
         torch.cuda.reset_peak_memory_stats()
 
     def compilations(self) -> int | None:
-        """Only torch.compile counts: a script's further compilations show in its warm-up alone."""
+        """Count the graphs of torch.compile. TorchScript does not count; its compilations show in the warm-up alone."""
         return torch_compile.graphs() if self._cell.mode in torch_compile.MODES else None
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
@@ -162,14 +164,14 @@ class Framework:
         return [output.detach().to("cpu", torch.float64).numpy().astype(np.float64) for output in outputs]
 
     def _as_reference(self, tensor: torch.Tensor) -> torch.Tensor:
-        """A kernel, or its gradient, with the axes that it came with; everything else as it is."""
+        """Return a kernel, or its gradient, in the reference's order of axes, and any other tensor unchanged."""
         if tensor.ndim != 4 or not self._kernel_axes:
             return tensor
         return tensor.permute([self._kernel_axes.index(axis) for axis in range(4)])
 
 
 def method(task: Task, model: Any) -> str:
-    """Which method of a model a task calls."""
+    """Return the name of the method that a task calls."""
     if task == "forward":
         return "forward"
     return "training_loss" if task in TRAINING and hasattr(model, "training_loss") else "loss"
@@ -184,6 +186,7 @@ def forward(model: Callable[..., Any]) -> Step:
 
 def backward(loss_of: Callable[..., Any], parameters: Sequence[Any]) -> Step:
     def step(*inputs: Any) -> tuple[Any, ...]:
+        # A gradient that is still there would be added to.
         for parameter in parameters:
             parameter.grad = None
         loss = loss_of(*inputs)

@@ -1,4 +1,4 @@
-"""PyTorch ahead of time: torch.export writes the graph down, AOTInductor makes a library of it, which is loaded."""
+"""PyTorch ahead of time: torch.export captures the graph, and AOTInductor compiles it into a library."""
 
 import tempfile
 from pathlib import Path
@@ -12,18 +12,18 @@ from workers.frameworks.torch_mode import Call, Modes, Subject
 
 
 def export(subject: Subject) -> Any:
-    """Write the graph down, with every axis open whose size the inputs decide.
+    """Export the forward graph, with every axis open whose size the inputs decide.
 
     Raises:
-        Unsupported: the graph would hold for the example's sizes only, or gradients are asked for.
+        Unsupported: the graph would hold for the example's sizes only, or the task needs gradients.
     """
-    subject.forward_only("AOTInductor packages the forward graph alone: there is nothing in it to take gradients with")
+    subject.forward_only("AOTInductor packages the forward graph alone, and gradients need a backward graph")
     need_compiler()
     return exported(subject.model, subject, open_axes(subject))
 
 
 def exported(module: Any, subject: Subject, dynamic_shapes: Any) -> Any:
-    """The graph of a module that is called as the subject is, with its axes open as that module takes its inputs.
+    """Export a module that is called like the subject. `dynamic_shapes` has the form of that module's arguments.
 
     Raises:
         Unsupported: sizes of inputs, or their values, decide what the graph is.
@@ -34,20 +34,21 @@ def exported(module: Any, subject: Subject, dynamic_shapes: Any) -> Any:
     try:
         return torch.export.export(module, subject.example, dynamic_shapes=dynamic_shapes)
     except (UserError, GuardOnDataDependentSymNode) as error:
+        # With closed axes, a UserError is about the model's code and not about what is left open.
         if isinstance(error, UserError) and not any(open_axes(subject)):
             raise
-        raise Unsupported(f"torch.export does not leave open what the inputs decide: {told(error)}") from error
+        raise Unsupported(f"torch.export cannot leave open what the inputs decide: {told(error)}") from error
 
 
 def open_axes(subject: Subject) -> list[dict[int, Any]]:
-    """For each input the axes whose size the inputs decide."""
+    """List, for each input, the axes whose size the inputs decide."""
     return [
         {axis: torch.export.Dim.DYNAMIC for axis, size in enumerate(shape) if size is None} for shape in subject.shapes
     ]
 
 
 def told(error: Exception) -> str:
-    """What is wrong, out of the many lines of an error of torch.export: its first item of a list, or else its first."""
+    """Summarise a long error of torch.export: the first item of its list, or else its first line."""
     lines = [line.strip() for line in str(error).splitlines()]
     items = [line.strip(" -") for line in lines if line.startswith("- ")]
     return (items or lines)[0].partition(". ")[0]
@@ -60,7 +61,7 @@ def library(program: Any) -> Call:
 
 
 def package(program: Any, path: Path) -> Any:
-    """Compile a library of it, and pack that up: the name has to end in .pt2."""
+    """Compile a program and package the library. The file's name must end in .pt2."""
     from torch._inductor import aoti_compile_and_package
 
     return aoti_compile_and_package(program, package_path=str(path))

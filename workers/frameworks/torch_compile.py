@@ -1,4 +1,4 @@
-"""torch.compile: Dynamo captures the graph and Inductor compiles it, when the first call needs it and not before."""
+"""torch.compile: Dynamo captures the graph and Inductor compiles it, both in the first call."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ def max_autotune(subject: Subject) -> Call:
 def reduce_overhead(subject: Subject) -> Call:
     if subject.example[0].device.type != "cuda":
         raise Unsupported(
-            "reduce-overhead replays CUDA graphs, which only a GPU has; on the CPU it would be torch:compile again"
+            "reduce-overhead replays CUDA graphs, which only a GPU has; on the CPU, torch:compile does the same"
         )
     return compiled(subject, dynamic=False, mode="reduce-overhead")
 
@@ -38,17 +38,17 @@ def compiled(subject: Subject, **options: Any) -> Call:
 
 
 def need_compiler() -> None:
-    """See that Inductor finds here what it needs.
+    """Check that Inductor finds its compiler and headers.
 
     Raises:
-        Unsupported: with what to install.
+        Unsupported: one is missing; the message says what to install.
     """
     if reason := lacking(os.environ.get("CXX", "g++"), Path(sysconfig.get_path("include"))):
         raise Unsupported(reason)
 
 
 def lacking(compiler: str, include: Path) -> str:
-    """What Inductor does not find, given its compiler's name and the folder of Python's headers; empty: nothing."""
+    """Return what Inductor lacks, given its compiler and the folder of Python's headers; empty if nothing."""
     if shutil.which(compiler) is None:
         return f"Inductor needs a C++ compiler, and {compiler} is not on the PATH: install g++, or name another in CXX"
     if not (include / "Python.h").is_file():
@@ -57,7 +57,7 @@ def lacking(compiler: str, include: Path) -> str:
 
 
 def graphs() -> int:
-    """How many graphs Dynamo has captured in this process, each of which was then compiled."""
+    """Count the graphs that Dynamo has captured in this process, each of which was then compiled."""
     from torch._dynamo.utils import counters
 
     return int(counters["stats"]["unique_graphs"])

@@ -1,4 +1,4 @@
-"""What a mode of PyTorch is: phases, in each of which something is made of a model, and at last what is called."""
+"""Modes of PyTorch: each is a chain of phases that starts with a model and ends with a callable."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from workers.frameworks import Prepared, Shape, Step, Unsupported
 
 Call = Callable[..., Any]
 
+# The first phase takes a Subject, every other one the result of the phase before it, and the last returns a Call.
+# The phase None stands for a mode that has nothing to do before its first call.
 Phases = Sequence[tuple[PhaseName | None, Callable[[Any], Any]]]
-"""The first is given a Subject, each other one what the one before it has made, and the last makes a Call. The phase
-None stands for a mode that has nothing to do before its first call."""
 
 Modes = Mapping[str, Phases]
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A model, which of its methods is to be called, a set of inputs, and their shapes with None for open axes."""
+    """A model, the method of it to call, a set of inputs, and their shapes with None for open axes."""
 
     model: Any
     method: str
@@ -27,20 +27,20 @@ class Subject:
 
     @property
     def call(self) -> Call:
-        """The method; for `forward` the model itself, which is how a model is called."""
+        """The method; for `forward` the model itself, as models are called in PyTorch."""
         return self.model if self.method == "forward" else getattr(self.model, self.method)
 
     def forward_only(self, reason: str) -> None:
-        """Refuse the loss, whose gradients are asked for.
+        """Refuse a loss, because the task needs its gradients.
 
         Raises:
-            Unsupported: with this reason.
+            Unsupported: the method is not `forward`; the message is `reason`.
         """
         if self.method != "forward":
             raise Unsupported(reason)
 
 
 def prepared(phases: Phases, made: Any, finish: Callable[[Call], Step]) -> Prepared:
-    """The phases one after another, each given what the one before it has made; at last `finish` makes the step."""
+    """Chain the phases: each takes the result of the one before it, and `finish` makes the step of the last."""
     (phase, act), *rest = phases
     return Prepared(phase, lambda: prepared(rest, act(made), finish) if rest else finish(act(made)))

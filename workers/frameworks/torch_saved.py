@@ -1,4 +1,4 @@
-"""What each mode of PyTorch can write to a file, and how that is called in a process without the model's source."""
+"""Files of PyTorch's modes: their writing, and their calling in a process without the model's source."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from workers.frameworks.torch_mode import Call, Subject
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """How a mode makes what it saves, and in which phase; how it writes that down; and how it is read and called."""
+    """The artefact of a mode: the phase that makes it, and the functions that make, write and read it."""
 
     phase: PhaseName
     make: Callable[[Subject], Any]
     write: Callable[[Any, Path], object]
     read: Callable[[Path, str], tuple[Call, Any]]
-    """The call, given the method's name, and the module that has the parameters."""
+    """Returns the call for a method's name, and the module that has the parameters."""
 
 
 class Method(torch.nn.Module):
@@ -52,6 +52,7 @@ def read_script(path: Path, method: str) -> tuple[Call, Any]:
 def read_package(path: Path, method: str) -> tuple[Call, Any]:
     from torch._inductor import aoti_load_package
 
+    # A package has the forward pass alone: gradients, and so parameters, are never asked for.
     return aoti_load_package(str(path)), torch.nn.Module()
 
 

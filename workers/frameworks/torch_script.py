@@ -1,4 +1,4 @@
-"""TorchScript, PyTorch's own JIT: traced, scripted, and scripted for inference alone."""
+"""TorchScript, PyTorch's JIT compiler: traced, scripted, and scripted for inference alone."""
 
 from typing import Any
 
@@ -17,6 +17,7 @@ def trace(subject: Subject) -> Call:
 
 def scripted(subject: Subject) -> Any:
     if subject.method != "forward":
+        # torch.jit.script compiles `forward` alone, unless the class marks another method for export.
         kind = type(subject.model)
         setattr(kind, subject.method, torch.jit.export(getattr(kind, subject.method)))
     return torch.jit.script(subject.model)

@@ -1,6 +1,6 @@
 """Training in PyTorch: a loss, its backward pass, and an optimiser of `torch.optim`.
 
-The optimiser runs as it is, in every mode: what is traced, scripted or compiled is the loss, as in most programs.
+The optimiser runs unchanged in every mode: as in most programs, only the loss is traced, scripted or compiled.
 """
 
 from collections.abc import Callable
@@ -20,15 +20,16 @@ OPTIMISERS: dict[Task, Callable[..., Any]] = {
 
 
 class Trainer:
-    """A model's parameters and buffers, and the optimiser that moves them."""
+    """A model's parameters and buffers, and the optimiser that updates them."""
 
     def __init__(self, model: Any, task: Task) -> None:
         self._tensors = [*model.parameters(), *model.buffers()]
+        # Copies, because the optimiser changes the tensors in place.
         self._first = [tensor.detach().clone() for tensor in self._tensors]
         self._optimiser = OPTIMISERS[task](list(model.parameters()))
 
     def step(self, loss_of: Callable[..., Any]) -> Step:
-        """One step of training with this loss."""
+        """Build one step of training with this loss."""
         optimiser = self._optimiser
 
         def step(*inputs: Any) -> tuple[Any, ...]:
@@ -41,11 +42,11 @@ class Trainer:
         return step
 
     def state(self) -> tuple[Any, ...]:
-        """Parameters, then buffers."""
+        """Return the parameters, then the buffers."""
         return tuple(self._tensors)
 
     def restart(self) -> None:
-        """Without its state an optimiser begins anew."""
+        """Restore the initial tensors, and clear the optimiser's state, so that it starts anew."""
         with torch.no_grad():
             for tensor, first in zip(self._tensors, self._first, strict=True):
                 tensor.copy_(first)

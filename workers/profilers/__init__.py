@@ -1,8 +1,8 @@
-"""Why a time is what it is: a trace of a few calls, and counts of what a call is made of.
+"""Profile a cell: write a trace of a few calls, and count what one call consists of.
 
-A job of its own, of which no time counts: a profiler slows what it looks at. A file here is named after its framework,
-and has a function `profile(framework, calls, example, path)`, which makes the calls, writes their trace and returns the
-counts; and `before(framework)`, where a profiler has to be asked for before the step is prepared.
+A separate job does this, and none of its times count, because a profiler slows the calls. A module here is named after
+its framework and has a function `profile(framework, calls, example, path)`. It makes the calls, writes their trace and
+returns the counts. A module whose profiler must be enabled before the step is prepared also has `before(framework)`.
 """
 
 import importlib
@@ -18,27 +18,28 @@ from workers.home import package_of
 from workers.job import built, collected, prepare, restore, restored, versions
 from workers.ledger import Ledger
 
+# Calls before the profiled ones. TorchScript needs several before it has compiled.
 WARM = 20
-"""So many calls come before those that are looked at: TorchScript has compiled by then."""
 
+# Profiled calls.
 CALLS = 10
 Counts = dict[str, float]
 
 
 class Profiler(Protocol):
-    """The module of a framework."""
+    """A module of this package: the profiler of a framework."""
 
     @staticmethod
     def profile(framework: Any, calls: Callable[[], None], example: tuple[Any, ...], path: Path) -> Counts:
-        """Make the calls under the framework's profiler, write their trace, and count what one call is made of."""
+        """Make the calls under the framework's profiler, write their trace, and count what one call consists of."""
 
 
 def run(spec: JobSpec, ledger: Ledger) -> Profiled:
-    """Do the job: prepare the cell's step as for a measurement, and look at it.
+    """Prepare the cell's step as for a measurement, and profile it.
 
     Raises:
-        Unsupported: the cell cannot be run, or its framework has no profiler here.
-        Exception: whatever the framework or the workload raised.
+        Unsupported: the cell cannot run, or its framework has no profiler here.
+        Exception: any error of the framework or the workload.
     """
     path, warned = Path(spec.profile), list[str]()
     profiler, home = found(spec.cell.framework), package_of(spec)
@@ -53,6 +54,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Profiled:
         def calls(number: int = CALLS) -> None:
             for turn in range(number):
                 outputs = step(*sets[turn % len(sets)])
+                # Asynchronous work must end within the trace.
                 framework.synchronise(outputs)
 
         calls(WARM)
@@ -69,7 +71,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Profiled:
 
 
 def found(framework: str) -> Profiler:
-    """The profiler of a framework.
+    """Import the profiler of a framework.
 
     Raises:
         Unsupported: there is none.
@@ -78,6 +80,7 @@ def found(framework: str) -> Profiler:
     try:
         return cast("Profiler", importlib.import_module(name))
     except ModuleNotFoundError as error:
+        # The profiler exists, but a package that it imports is missing.
         if error.name != name:
             raise
-        raise Unsupported(f"{framework} has no profiler of its own here; Python's profilers show its calls") from error
+        raise Unsupported(f"{framework} has no profiler here; use one for Python, such as cProfile") from error

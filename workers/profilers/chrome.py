@@ -1,4 +1,4 @@
-"""Traces in the form that Perfetto and Chrome open: one JSON object with `traceEvents`, in microseconds."""
+"""Traces in the format of Perfetto and Chrome: one JSON object with `traceEvents`, in microseconds."""
 
 import json
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Something that happened on a track, from when and for how long: microseconds."""
+    """An event on a track, with its start and duration in microseconds."""
 
     name: str
     track: str
@@ -17,7 +17,7 @@ class Slice:
 
 
 def write(path: Path, slices: Iterable[Slice]) -> None:
-    """Write a trace, each track under its name."""
+    """Write a trace with named tracks."""
     tracks: dict[str, int] = {}
     events: list[dict[str, object]] = []
     for each in slices:

@@ -1,4 +1,4 @@
-"""JAX's profiler, which writes a trace of its own; and what XLA has made of a jitted function."""
+"""Profiler for JAX: JAX writes the trace, and XLA's program for a jitted function gives further counts."""
 
 import gzip
 import json
@@ -11,14 +11,15 @@ import jax
 
 from workers.profilers import CALLS, Counts
 
+# Trace events of this name run a compiled program.
 EXECUTED = "::ExecuteHelperOnSingleDevice"
 
 OPTIONS = jax.profiler.ProfileOptions()
-OPTIONS.python_tracer_level = 0  # Python's own calls would be nine tenths of the trace
+OPTIONS.python_tracer_level = 0  # Python calls would fill nine tenths of the trace
 
 
 def profile(framework: Any, calls: Callable[[], None], example: tuple[Any, ...], path: Path) -> Counts:
-    """Dispatches are calls of compiled programs: outside of jit, each operation is one."""
+    """Count dispatches, which are calls of compiled programs. Outside jit, each operation is one."""
     with tempfile.TemporaryDirectory() as folder:
         with jax.profiler.trace(folder, profiler_options=OPTIONS):
             calls()

@@ -1,4 +1,4 @@
-"""ONNX Runtime's profiler, which has to be asked for before there is a session."""
+"""Profiler for ONNX Runtime, which must be enabled before the session is created."""
 
 import json
 import tempfile
@@ -10,15 +10,16 @@ from workers.profilers import CALLS, WARM, Counts
 
 
 def before(framework: Any) -> None:
-    """Have the session profile itself, warm-up included."""
+    """Enable profiling of the session, including its warm-up."""
     framework.options.enable_profiling = True
     framework.options.profile_file_prefix = str(Path(tempfile.mkdtemp(), "session"))
 
 
 def profile(framework: Any, calls: Callable[[], None], example: tuple[Any, ...], path: Path) -> Counts:
-    """Kernels are nodes of the optimised graph that ran."""
+    """Count kernels: nodes of the optimised graph that ran."""
     calls()
     events = json.loads(Path(framework.session.end_profiling()).read_text())
     path.write_text(json.dumps({"traceEvents": events}))
     kernels = [event for event in events if event.get("cat") == "Node" and event["name"].endswith("_kernel_time")]
+    # The session's profile also contains the warm-up.
     return {"kernels": len(kernels) / (WARM + CALLS)}

@@ -1,4 +1,4 @@
-"""OpenVINO's own times of each node, which come without a beginning: they are laid end to end, in their order."""
+"""Profiler for OpenVINO, which reports node times without starts. The trace lays them end to end, in order."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +10,12 @@ DONE = "EXECUTED"
 
 
 def before(framework: Any) -> None:
-    """Have the compiled model time its nodes."""
+    """Enable node times in the compiled model."""
     framework.more = {"PERF_COUNT": "YES"}
 
 
 def profile(framework: Any, calls: Callable[[], None], example: tuple[Any, ...], path: Path) -> Counts:
-    """Kernels are nodes that ran in the last call; the others were folded into these."""
+    """Count kernels: nodes that ran in the last call. The other nodes were fused into them."""
     calls()
     nodes = framework.request.profiling_info
     ran = [node for node in nodes if str(node.status).endswith(DONE)]

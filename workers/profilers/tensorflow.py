@@ -1,4 +1,4 @@
-"""TensorFlow's profiler, whose planes and lines become processes and tracks; and what its graphs consist of."""
+"""Profiler for TensorFlow: its lines become tracks, and its graphs and XLA programs give further counts."""
 
 import re
 import tempfile
@@ -12,14 +12,15 @@ from tensorflow.tsl.profiler.protobuf import xplane_pb2
 from workers.profilers import CALLS, Counts, chrome
 
 EAGER = "EagerLocalExecute: "
+
+# Trace events of graph nodes are named `name:Operation`.
 NODE = re.compile(r"[\w./-]*:_?[A-Z]\w*")
-"""A node of a graph as the executor tells it: its name and its operation."""
 
 FUSION = " fusion("
 
 
 def profile(framework: Any, calls: Callable[[], None], example: tuple[Any, ...], path: Path) -> Counts:
-    """Dispatches are what Python asked of the eager runtime, graph operations what the executor of a graph ran."""
+    """Count dispatches, which Python requests of the eager runtime, and graph operations, which an executor runs."""
     with tempfile.TemporaryDirectory() as folder:
         tf.profiler.experimental.start(folder)
         calls()
@@ -38,7 +39,7 @@ def profile(framework: Any, calls: Callable[[], None], example: tuple[Any, ...],
 
 
 def read(raw: bytes) -> Iterator[chrome.Slice]:
-    """Every event of a profile."""
+    """Yield every event of a serialised profile."""
     space = xplane_pb2.XSpace()
     space.ParseFromString(raw)
     for plane in space.planes:

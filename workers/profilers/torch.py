@@ -1,4 +1,4 @@
-"""PyTorch's own profiler, and what Dynamo, Inductor and TorchScript have counted."""
+"""Profiler for PyTorch, with the counters of Dynamo, Inductor and TorchScript."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ OPERATION = "aten::"
 
 
 def profile(framework: Any, calls: Callable[[], None], example: tuple[Any, ...], path: Path) -> Counts:
-    """Dispatches are operations of ATen that no other one called; kernels those that Inductor wrote for this step."""
+    """Count dispatches, which are ATen operations that no other one called, and the kernels that Inductor generated."""
     with torch.profiler.profile(activities=torch.profiler.supported_activities()) as seen:
         calls()
     seen.export_chrome_trace(str(path))
@@ -22,11 +22,12 @@ def profile(framework: Any, calls: Callable[[], None], example: tuple[Any, ...],
 
 
 def compiled() -> Counts:
-    """What compilers have counted in this process, as far as they were used."""
+    """Return the counters of the compilers that this process has used."""
     counts: Counts = {}
     graph = torch.jit.last_executed_optimized_graph()
     if graph is not None:
         counts |= {"graph nodes": len(list(graph.nodes())), "fused groups": str(graph).count("prim::TensorExprGroup")}
+    # Private counters: a new version of PyTorch may move them.
     from torch._dynamo.utils import counters
 
     if graphs := counters["stats"]["unique_graphs"]:

@@ -1,18 +1,18 @@
-"""Workloads: a folder each, with the same computation written once for every framework, side by side.
+"""Workloads: one folder each, with the same computation written once for every framework, side by side.
 
-`reference.py` is the computation in NumPy, of any floating dtype: it says which weights and inputs there are, and
-what is right. `torch.py`, `tensorflow.py` and so on hold a class `Model(parameters, weights)` that is called with a set
-of inputs and has a method `loss` for the same inputs. Who wants to judge whether a comparison is fair reads these.
+`reference.py` is the computation in NumPy, in any floating dtype. It defines the weights, the inputs and the correct
+results. `torch.py`, `tensorflow.py` and so on hold a class `Model(parameters, weights)`. A model is called with a set
+of inputs and has a method `loss` for the same inputs. Read these files to judge whether a comparison is fair.
 
-A user's own is such a folder as well, or a package that is installed: `workers/home.py` finds it.
+A user's workload is such a folder too, or an installed package: `workers/home.py` finds it.
 
-Weights whose names begin with `running_` are statistics of a normalisation: no gradient is taken for them. Where
-training moves them, a model has a method `training_loss` beside `loss`, which also does that, and the reference a
-function `statistics`.
+Weights whose names begin with `running_` are statistics of a normalisation and have no gradients. If training updates
+them, a model has a method `training_loss` beside `loss`, which also updates them, and the reference has a function
+`statistics`.
 
-Where PyTorch keeps the axes of a convolution's kernels in another order than the reference, `torch.py` says so in
-`KERNEL_AXES`: the model brings kernels into its own layout when it is built, and after all timing they, or their
-gradients, are put back to be compared.
+If PyTorch orders the axes of a convolution's kernels differently from the reference, `torch.py` declares the order in
+`KERNEL_AXES`. The model brings kernels into this layout when it is built. After all timing, kernels or their gradients
+are brought back to be compared.
 """
 
 from __future__ import annotations
@@ -39,16 +39,15 @@ RUNNING = "running_"
 class Reference(Protocol):
     """The module `reference.py` of a workload.
 
-    Where one of the implementations is the reference, run in float64, `forward` and `backward` are not asked for.
-    Without `flops` a time is held to the bytes alone. It may also have, each where the plain answer would not be right:
+    If an implementation, run in float64, is the reference, `forward` and `backward` are not needed. Without `flops`,
+    the bytes alone set a lower limit for a time. A reference may also have, where the default would be wrong:
 
-    - `statistics(parameters, weights, *inputs)`, the `running_` weights after a step of training on these inputs
-    - `path(parameters, weights, *inputs)`, where inputs decide which way the computation goes: a hashable name of that
-      way, or None if rounding could turn one of the decisions, or the inputs will not do for another reason; such are
-      drawn again
-    - `UNEVEN = True`, where one set of inputs may be more work than another, as with a `path` it may anyhow: then each
-      sample goes through all sets equally often
-    - `elements(parameters, batch, task)`, the least numbers that a call has to touch, if these are not all weights,
+    - `statistics(parameters, weights, *inputs)`: the `running_` weights after a step of training on these inputs
+    - `path(parameters, weights, *inputs)`: a hashable name of the control flow that these inputs lead to; None if
+      rounding could change a decision, or if the inputs are unsuitable for another reason: then others are drawn
+    - `UNEVEN = True`: one set of inputs may be more work than another, as is assumed with a `path`; each sample then
+      goes through all sets equally often
+    - `elements(parameters, batch, task)`: the fewest numbers that a call has to touch, if these are not all weights,
       inputs and results
     """
 
@@ -58,7 +57,7 @@ class Reference(Protocol):
 
     @staticmethod
     def shapes(parameters: Parameters, batch: int) -> tuple[Shapes, ...]:
-        """The shapes of one set of inputs: first those that are timed, then others that must be right as well."""
+        """Return the shapes of each set of inputs: first the timed one, then others that must be right as well."""
 
     @staticmethod
     def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> tuple[Array, ...]:
@@ -66,27 +65,27 @@ class Reference(Protocol):
 
     @staticmethod
     def forward(parameters: Parameters, weights: Mapping[str, Array], *inputs: Array) -> Any:
-        """The output, or a tuple of several."""
+        """Return the output, or a tuple of several."""
 
     @staticmethod
     def backward(parameters: Parameters, weights: Mapping[str, Array], *inputs: Array) -> tuple[Any, dict[str, Array]]:
-        """The loss, and its gradient with respect to each trained weight, in the order of the weights."""
+        """Return the loss, and its gradient with respect to each trained weight, in the order of the weights."""
 
     @staticmethod
     def flops(parameters: Parameters, batch: int, task: Task) -> int:
-        """Operations of the matrix products of one call on the first shapes: never more than are needed."""
+        """Count the operations of the matrix products of one call on the first shapes: never more than are needed."""
 
 
 def reference(workload: str, home: str = "") -> Reference:
-    """Import the reference of a workload, whose package is `home` if it is not one of ours."""
+    """Import the reference of a workload, from the package `home` if it is not built in."""
     return cast("Reference", importlib.import_module(f"{home or f'{__name__}.{workload}'}.reference"))
 
 
 def implementation(workload: str, framework: str, package: str = "", home: str = "") -> Any:
-    """Import the implementation of a workload for a framework, which may keep those of ours in a package of its own.
+    """Import the implementation of a workload for a framework, whose `package` may hold those of built-in workloads.
 
     Raises:
-        Unsupported: nobody has written this one.
+        Unsupported: there is no such implementation.
     """
     own = f"{home or f'{__name__}.{workload}'}.{framework}"
     name = f"{package}.{workload}" if package and not home else own
@@ -100,21 +99,22 @@ def implementation(workload: str, framework: str, package: str = "", home: str =
 
 
 def forbid(workload: str, home: str = "") -> None:
-    """See that no implementation of a workload can be imported from now on: what was saved has to do without.
+    """Block every import of a workload's implementations from now on: a saved model has to run without them.
 
-    The reference can: it is not the model's source, and judges what the file computes.
+    The reference can still be imported: it is not the model's source, and it checks what the file computes.
     """
     from schemas.catalog import FRAMEWORKS  # no other job needs it
 
+    # An import of a name that stands for None raises ModuleNotFoundError.
     for framework in FRAMEWORKS:
         sys.modules[f"{home or f'{__name__}.{workload}'}.{framework.name}"] = None  # type: ignore[assignment]
 
 
 def trained(weights: Mapping[str, T]) -> dict[str, T]:
-    """The weights for which gradients are taken."""
+    """Select the weights that have gradients."""
     return {name: weight for name, weight in weights.items() if not name.startswith(RUNNING)}
 
 
 def running(weights: Mapping[str, T]) -> dict[str, T]:
-    """The others: statistics that training moves without a gradient."""
+    """Select the other weights: statistics that training updates without a gradient."""
     return {name: weight for name, weight in weights.items() if name.startswith(RUNNING)}

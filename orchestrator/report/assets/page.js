@@ -2,7 +2,7 @@
 
 const text = (id) => document.getElementById(id).textContent;
 const specifications = JSON.parse(text("specifications"));
-const ERRORS = 1; // a picture that lacks one of its layers is nothing to warn of
+const ERRORS = 1; // Vega's log level: a chart without one of its layers deserves no warning
 const options = {
   actions: false, ast: true, config: JSON.parse(text("config")), defaultStyle: false, logLevel: ERRORS, renderer: "svg",
   tooltip: { theme: "custom", disableDefaultStyle: true },
@@ -11,14 +11,14 @@ const kinds = ["workload", "task", "framework"];
 const DASHES = [[], [8, 3], [2, 2], [8, 3, 2, 3]];
 const SHAPES = ["circle", "square", "diamond", "triangle-up", "cross", "triangle-down"];
 const TONES = 8;
-const COLUMN = 190; // pixels that a mode's name takes in a legend
-const LINE = 20; // and at an axis
+const COLUMN = 190; // pixels of width for a mode's name in a legend
+const LINE = 20; // pixels of height for one at an axis
 
 const filter = document.getElementById("filter");
 const figures = [...document.querySelectorAll("figure.picture")];
 const views = new Map();
 
-/** The numbers that are ticked, by kind; no entry where there is nothing to choose from. */
+/** Return the ticked numbers by kind; no entry for a kind without a choice. */
 function chosen() {
   const boxes = [...filter.querySelectorAll("input")];
   const of = (kind) => boxes.filter((box) => box.name === kind);
@@ -28,12 +28,12 @@ function chosen() {
   );
 }
 
-/** Whether a row is shown: all its frameworks, its workload and its task are ticked. */
+/** Check that all frameworks of a row, its workload and its task are ticked. */
 function passes(marks, ticked) {
   return [...ticked].every(([kind, numbers]) => (marks[kind] || []).every((number) => numbers.has(number)));
 }
 
-/** Whether a group is shown: its workload and task are ticked, and any of its frameworks. */
+/** Check that the workload and task of a group are ticked, and any of its frameworks. */
 function hasAny(marks, ticked) {
   return [...ticked].every(([kind, numbers]) => marks[kind].some((number) => numbers.has(number)));
 }
@@ -46,7 +46,7 @@ function marksOf(element) {
 
 const toneOf = (place) => `var(--tone-${place % TONES})`;
 
-/** A picture's rows as objects, those that are shown, each with its mode's colour. */
+/** Return the visible rows of a chart as objects, each with its mode's colour. */
 function rowsOf(data, ticked) {
   const tones = new Map(data.modes.map(([mode, place]) => [mode, toneOf(place)]));
   const columns = Object.entries(data.columns).map(([name, column]) => [
@@ -58,7 +58,7 @@ function rowsOf(data, ticked) {
     .map((row) => ({ ...row, tone: tones.get(row.mode) }));
 }
 
-/** A picture's specification, with the modes that are shown and what tells them apart. */
+/** Return the specification of a chart, with its visible modes and their colours, dashes and shapes. */
 function specificationOf(data, rows, width) {
   const spec = specifications[data.kind];
   const { step, fields } = spec.usermeta ?? { step: 0, fields: [] };
@@ -79,25 +79,25 @@ function specificationOf(data, rows, width) {
 async function draw(figure) {
   const data = JSON.parse(figure.querySelector("script").textContent);
   const rows = rowsOf(data, chosen());
-  const place = figure.querySelector(".drawing > div"); // Vega names what it draws into, and that would hide our words
+  const place = figure.querySelector(".drawing > div"); // Vega labels the element it draws into, which would hide the label around it
   figure.classList.toggle("empty", !rows.length);
   views.get(figure)?.finalize();
   views.delete(figure);
   if (rows.length) {
     views.set(figure, await vegaEmbed(place, { ...specificationOf(data, rows, place.clientWidth), data: { values: rows } }, options));
   } else {
-    place.textContent = "There is nothing to draw of what is ticked.";
+    place.textContent = "Nothing to draw for this selection.";
   }
   reachable(place.parentElement);
 }
 
-/** What scrolls can be scrolled by keyboard. */
+/** Let a frame that scrolls be scrolled by keyboard. */
 function reachable(frame) {
   if (frame.scrollWidth > frame.clientWidth) frame.tabIndex = 0;
   else frame.removeAttribute("tabindex");
 }
 
-/** Draw each picture when it comes near, and again after the filter has changed. */
+/** Draw each chart when it comes near, and again after the filter has changed. */
 const watcher = new IntersectionObserver((entries) => {
   for (const entry of entries.filter((each) => each.isIntersecting)) {
     watcher.unobserve(entry.target);
@@ -112,7 +112,7 @@ function applyFilter() {
   show();
 }
 
-/** Say how much is shown, and draw what comes near. */
+/** Show the number of visible groups, and draw the charts that come near. */
 function show() {
   const groups = [...document.querySelectorAll("section.group")];
   const showing = groups.filter((group) => !group.hidden).length;

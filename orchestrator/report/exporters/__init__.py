@@ -1,7 +1,7 @@
-"""What other programs read: a file for each format, each with one function from a run to the bytes of a document.
+"""Exports of a run in other programs' formats. Each module turns a run into the bytes of one format.
 
-A cell that was not measured as it should be gives no time to any of them. Where a format has a place for its outcome
-and reason, it stands there; where it has none, the cell is left out, and that is said.
+No format contains the time of a cell whose outcome is not `measured`. A format with a field for outcomes states the
+outcome and the reason. Other formats omit the cell, and the user sees which cells are missing.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,13 +22,14 @@ from orchestrator.report.exporters import (
 )
 from orchestrator.report.rows import Per
 
+# Formats with a row for each cell, job or sample.
 TABLES: Final[Mapping[str, Callable[[Run, Per], bytes]]] = {
     "csv": csv.export,
     "parquet": parquet.export,
     "jsonl": jsonl.export,
 }
-"""Formats that hold a row for each cell, job or sample."""
 
+# Formats whose content their reader prescribes.
 DOCUMENTS: Final[Mapping[str, Callable[[Run], bytes]]] = {
     "markdown": markdown.export,
     "pyperf": pyperf.export,
@@ -37,33 +38,34 @@ DOCUMENTS: Final[Mapping[str, Callable[[Run], bytes]]] = {
     "openmetrics": openmetrics.export,
     "perfetto": perfetto.export,
 }
-"""Formats that hold what their reader asks for."""
 
+# Formats that must not be printed to a terminal.
 BINARY: Final = frozenset({"parquet"})
+
+# Formats without a field for an outcome: they omit cells that have no time.
 WITHOUT_OUTCOMES: Final = frozenset({"pyperf", "github-action-benchmark", "bencher"})
-"""Formats that have no place for a cell without a time."""
 
 
 def export(run: Run, name: str, per: Per | None) -> bytes:
-    """A run in that format.
+    """Convert a run to a format.
 
     Raises:
-        UsageError: there is no such format, it has no rows to choose, it needs what is not installed, or nothing of the
-            run could stand in it.
+        UsageError: the format is unknown, does not take `per`, needs a package that is not installed, or can represent
+            nothing of this run.
     """
     if name in TABLES:
         return TABLES[name](run, per or "cell")
     if name not in DOCUMENTS:
         raise unknown("format", name, [*TABLES, *DOCUMENTS])
     if per is not None:
-        raise UsageError(f"--per is for {', '.join(TABLES)}; {name} holds what its reader asks for")
+        raise UsageError(f"--per applies to {', '.join(TABLES)}; leave it out for {name}")
     if name in WITHOUT_OUTCOMES and len(left_out(run, name)) == len(run.cells):
-        raise UsageError(f"{run.name} has no measured cell, and {name} has a place for nothing else")
+        raise UsageError(f"{run.name} has no measured cell, and {name} holds no others; use --format csv")
     return DOCUMENTS[name](run)
 
 
 def left_out(run: Run, name: str) -> list[str]:
-    """The cells for which a format has no place, each with its reason, in words."""
+    """Describe the cells that a format omits, each with its outcome and reason."""
     if name not in WITHOUT_OUTCOMES:
         return []
     return [

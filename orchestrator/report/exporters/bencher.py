@@ -14,21 +14,22 @@ from orchestrator.report.exporters.named import measured
 from schemas.sweep import MemoryMetric
 
 MEMORY: Final[dict[str, MemoryMetric]] = {"memory-footprint": "footprint", "memory-step-peak": "step_peak"}
+# Bencher refuses longer names.
 LONGEST_NAME: Final = 1024
 
 
 def export(run: Run) -> bytes:
-    """A benchmark for each measured cell."""
+    """Return a JSON document with a benchmark for each measured cell."""
     return json.dumps({name[:LONGEST_NAME]: of_cell(found) for name, found in measured(run)}, indent=2).encode() + b"\n"
 
 
 def of_cell(found: Result) -> dict[str, dict[str, float]]:
-    """Its time and its memory, by measure."""
+    """Return the metrics of a cell, its time and its memory, by measure."""
     memory = {measure: found.memory[metric] for measure, metric in MEMORY.items() if metric in found.memory}
     return {measure: of_interval(interval) for measure, interval in {"latency": found.floor_ns, **memory}.items()}
 
 
 def of_interval(interval: Interval) -> dict[str, float]:
-    """A metric; an end that the data do not support is left out."""
+    """Return a metric. Omit an end of the interval that the data do not support."""
     ends = {"value": interval.estimate, "lower_value": interval.low, "upper_value": interval.high}
     return {name: value for name, value in ends.items() if math.isfinite(value)}

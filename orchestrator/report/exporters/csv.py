@@ -1,7 +1,7 @@
-"""CSV as in RFC 4180: a row of names, then a row for each cell, job or sample. What is not there is empty.
+"""CSV by RFC 4180: a row of names, then a row for each cell, job or sample. Missing values are empty.
 
-Text that a spreadsheet would take for a formula is kept as text by an apostrophe before it, and has no characters that
-a terminal would obey.
+An apostrophe precedes text that a spreadsheet would evaluate as a formula. Control characters are replaced, because a
+terminal would obey them.
 """
 
 import csv
@@ -12,11 +12,12 @@ from orchestrator.report.rows import Per
 from orchestrator.report.rows_of_jobs import Scalar
 from orchestrator.report.units import printable
 
+# First characters by which spreadsheets recognise a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def export(run: Run, per: Per) -> bytes:
-    """One table."""
+    """Return the table as UTF-8."""
     rows = run.rows(per)
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(rows[0]) if rows else [])
@@ -26,7 +27,7 @@ def export(run: Run, per: Per) -> bytes:
 
 
 def shown(value: Scalar) -> Scalar:
-    """A value as it stands in the table; truth as JSON writes it, which every reader knows."""
+    """Format a value for the table. Booleans are written as in JSON, which every reader knows."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str):

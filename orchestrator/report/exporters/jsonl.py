@@ -1,4 +1,4 @@
-"""JSON Lines: an object for each cell, job or sample, with every column. What is not there is null."""
+"""JSON Lines: an object for each cell, job or sample, with every column. Missing values are null."""
 
 import json
 
@@ -7,5 +7,5 @@ from orchestrator.report.rows import Per
 
 
 def export(run: Run, per: Per) -> bytes:
-    """One table."""
+    """Return the table, one object per line."""
     return "".join(json.dumps(row, allow_nan=False) + "\n" for row in run.rows(per)).encode()

@@ -1,4 +1,4 @@
-"""Markdown: a table and the sentences for each computation, for a README or a comment."""
+"""Markdown for a README or a comment: a table and the sentences for each computation."""
 
 from collections.abc import Iterator
 
@@ -23,14 +23,14 @@ HEADINGS = (
 
 
 def export(run: Run) -> bytes:
-    """A section for each computation, and the machine."""
+    """Return a section for each computation, then a line about the machine."""
     parts = [part for group in run.groups for part in section(group)]
     ended = f"Ended: {run.manifest.stopped}. " if run.manifest.stopped else ""
     return "\n\n".join([*parts, plain(f"{ended}{summary(run.manifest.host)}. Run {run.name}.")]).encode() + b"\n"
 
 
 def section(group: Group) -> Iterator[str]:
-    """One computation."""
+    """Yield the heading, the table and the sentences of one computation."""
     yield f"### {plain(group.title)}"
     yield table(HEADINGS, rows(group))
     if said := sentences(group):
@@ -38,7 +38,7 @@ def section(group: Group) -> Iterator[str]:
 
 
 def rows(group: Group) -> Iterator[tuple[str, ...]]:
-    """The ranked cells by their place, then the others: no time is shown of what was not measured as it should be."""
+    """Yield the ranked cells by rank, then the others. Show no time of a cell whose outcome is not `measured`."""
     for standing in group.standings:
         result, against = group.result(standing.cell), group.against.get(standing.cell)
         ratio, verdict = ("1", "baseline") if against is None else (with_interval(against.ratio), str(against.verdict))
@@ -54,7 +54,7 @@ def rows(group: Group) -> Iterator[tuple[str, ...]]:
 
 
 def timed(result: Result, ratio: str, place: str) -> tuple[str, ...]:
-    """A measured cell, up to its verdict."""
+    """Return a measured cell's row, without its verdict."""
     peak = result.memory.get("step_peak")
     return (
         result.label,

@@ -1,11 +1,14 @@
-"""The measured cells of a run, each under a name that is the same in every run of the same."""
+"""The measured cells of a run, each under a name that stays the same from run to run."""
 
 from orchestrator.analysis.results import Result
 from orchestrator.api import Run
 
 
 def measured(run: Run) -> list[tuple[str, Result]]:
-    """Mode and computation, and what was found; the mode's label has the environment where there are several."""
+    """Return each measured cell's result under its mode and computation.
+
+    Where a run has several environments, the mode's label includes its environment.
+    """
     return [
         (f"{result.label}, {group.title}", result)
         for group in run.groups

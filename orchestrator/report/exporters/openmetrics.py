@@ -1,6 +1,6 @@
-"""OpenMetrics text, as Prometheus reads it: gauges in seconds and bytes, the cell in their labels.
+"""OpenMetrics text for Prometheus: gauges in seconds and bytes, with labels that identify the cell.
 
-`plumbline_cell_info` has every cell with its outcome and reason; the gauges have those that were measured.
+`plumbline_cell_info` lists every cell with its outcome and reason. The gauges list measured cells only.
 https://prometheus.io/docs/specs/om/open_metrics_spec/
 """
 
@@ -22,19 +22,19 @@ TIMES: Final[Mapping[str, tuple[str, Callable[[Result], Interval]]]] = {
     "call_typical": ("Time of a call: median undisturbed sample, median over processes.", lambda each: each.typical_ns),
     "first_result": ("Time from the finished model to its first result.", lambda each: each.first_ns),
 }
+# A gauge holds one number, so an estimate and the ends of its interval are three metric families.
 ENDS: Final = {"": "estimate", "_low": "low", "_high": "high"}
-"""Each figure and the ends of its interval are families of their own."""
 
 
 def export(run: Run) -> bytes:
-    """All families of a run, and the end that the format asks for."""
+    """Return all metric families of a run, and the end marker that the format requires."""
     cells = [(labels(result), result) for result in run.cells]
     host = run.manifest.host
     endings = [("_info", named | ending(each), 1) for named, each in cells]
     about = {"run": run.name, "started": run.manifest.started, "fingerprint": host.content_hash, "cpu": host.cpu}
     lines = [
         *family("plumbline_run", "info", "The run.", [("_info", about, 1)]),
-        *family("plumbline_cell", "info", "What became of a cell.", endings),
+        *family("plumbline_cell", "info", "Outcome of a cell.", endings),
         *figures([(named, result) for named, result in cells if result.outcome == "measured"]),
         "# EOF",
     ]
@@ -42,9 +42,9 @@ def export(run: Run) -> bytes:
 
 
 def figures(cells: Cells) -> Iterator[str]:
-    """What was measured, in the base units of the format."""
+    """Yield the gauges of measured cells, in seconds and bytes."""
     processes = [("", named, result.jobs) for named, result in cells]
-    yield from family("plumbline_processes", "gauge", "Processes on which the figures of a cell rest.", processes)
+    yield from family("plumbline_processes", "gauge", "Processes measured for a cell.", processes)
     for name, (says, of) in TIMES.items():
         yield from intervals(f"plumbline_{name}", "seconds", says, [(named, of(each)) for named, each in cells], 1e-9)
     for metric, meaning in MEANING.items():
@@ -53,7 +53,7 @@ def figures(cells: Cells) -> Iterator[str]:
 
 
 def intervals(name: str, unit: str, says: str, found: Sequence[tuple[Labels, Interval]], scale: float) -> Iterator[str]:
-    """Three families: estimates and the ends of their intervals, as far as there are any."""
+    """Yield three families: the estimates and the finite ends of their intervals."""
     for end, field in ENDS.items():
         numbers = [("", named, scale * getattr(interval, field)) for named, interval in found]
         sense = f"{says[:-1]}, {field} end of its interval." if end else says
@@ -63,7 +63,7 @@ def intervals(name: str, unit: str, says: str, found: Sequence[tuple[Labels, Int
 def family(
     name: str, kind: str, says: str, samples: Sequence[tuple[str, Labels, float]], unit: str = ""
 ) -> Iterator[str]:
-    """One family of metrics: what it is, and its samples that are numbers. Of no samples, nothing."""
+    """Yield one metric family: its metadata and its finite samples. Yield nothing if no sample is finite."""
     known = [(suffix, named, value) for suffix, named, value in samples if math.isfinite(value)]
     if not known:
         return
@@ -77,17 +77,18 @@ def family(
 
 
 def labels(result: Result) -> dict[str, str]:
-    """What says which cell it is."""
+    """Return the labels that identify a cell."""
     fields = result.cell.model_dump(mode="json", exclude={"parameters"})
     sizes = " ".join(f"{name}={value}" for name, value in result.cell.parameters.items())
     return {name: str(value) for name, value in fields.items()} | {"parameters": sizes}
 
 
 def ending(result: Result) -> dict[str, str]:
-    """What became of a cell."""
+    """Return the labels of a cell's outcome."""
     return {"outcome": result.outcome or "not run", "reason": result.reason, "grade": result.grade}
 
 
 def escaped(text: str) -> str:
-    """Text as the format holds it, on one line."""
+    """Escape text for the format, on one line."""
+    # Backslashes come first, because the other replacements add some.
     return printable(text).replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

@@ -1,4 +1,4 @@
-"""Apache Parquet: the same table with types. A column of which nothing is known has its type from its name."""
+"""Apache Parquet: the same table with types. A column without values takes its type from its name."""
 
 import io
 
@@ -9,7 +9,7 @@ from orchestrator.report.rows_of_jobs import Row, Scalar
 
 
 def export(run: Run, per: Per) -> bytes:
-    """One table.
+    """Return the table as a Parquet file.
 
     Raises:
         UsageError: pyarrow is not installed.
@@ -18,7 +18,7 @@ def export(run: Run, per: Per) -> bytes:
         import pyarrow as pa
         from pyarrow import parquet
     except ImportError as error:
-        raise UsageError("parquet needs pyarrow: pip install 'plumbline[parquet]'") from error
+        raise UsageError("parquet needs pyarrow; run: pip install 'plumbline[parquet]'") from error
     rows = run.rows(per)
     types = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
     schema = pa.schema([(column, types[kind(column, rows)]) for column in (rows[0] if rows else {})])
@@ -28,7 +28,8 @@ def export(run: Run, per: Per) -> bytes:
 
 
 def kind(column: str, rows: list[Row]) -> type[Scalar]:
-    """The type that holds all values of a column. A time or a size may have a fraction, in another run if not here."""
+    """Return the type that holds all values of a column."""
+    # Times and sizes are always float: another run may have fractions where this one has none.
     found = {type(row[column]) for row in rows if row[column] is not None}
     if found <= {int, float} and (found or column.endswith(("_ns", "_bytes"))):
         return float if float in found or column.endswith(("_ns", "_bytes")) else int

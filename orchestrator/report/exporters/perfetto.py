@@ -1,7 +1,7 @@
-"""A run's schedule as Chrome's trace events, which ui.perfetto.dev opens: a track for each framework, jobs as slices.
+"""A run's schedule as Chrome trace events for ui.perfetto.dev: a track for each framework, jobs as slices.
 
-Within a job its phases stand end to end in the order in which they began: the record knows how long each took, not
-when. The times are those of the schedule, of any job whatever became of it; a time per call has only a job that counts.
+A record states the duration of each phase, but not its start. A job's phases therefore follow each other without gaps,
+in order. Every job that started has a slice, whatever its outcome. Only a job that counts has a time per call.
 https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
 """
 
@@ -18,12 +18,12 @@ from schemas.record import JobRecord
 
 Event: TypeAlias = dict[str, Any]
 
+# The trace has one process, which stands for the run.
 RUN: Final = 1
-"""The one process of the trace: the run."""
 
 
 def export(run: Run) -> bytes:
-    """All jobs that were started, from the first on."""
+    """Return the trace of all jobs that started, with times from the first start on."""
     begun = [(moment(each.outside.started), each) for each in run.records if each.outside is not None]
     jobs = sorted(((at.timestamp(), each) for at, each in begun if at is not None), key=lambda job: job[0])
     tracks = {name: track for track, name in enumerate(dict.fromkeys(each.spec.cell.framework for _, each in jobs), 1)}
@@ -46,30 +46,31 @@ def export(run: Run) -> bytes:
 
 
 def named(what: str, track: int, name: str) -> Event:
-    """The name of the run or of a track."""
+    """Return the event that names the run or a track."""
     return {"ph": "M", "pid": RUN, "tid": track, "name": what, "args": {"name": name}}
 
 
 def slices(record: JobRecord, start_ns: int, track: int, sound: frozenset[str]) -> Iterator[Event]:
-    """A job, and its phases within it."""
+    """Yield a job's slice, then those of its phases."""
     assert record.outside is not None
     cell, end_ns = record.spec.cell, start_ns + record.outside.spawn_to_end_ns
     job = a_slice(f"{cell.label} {cell.workload}", start_ns, end_ns, track)
     yield job | {"cat": "job", "args": arguments(record, sound)}
     at_ns = start_ns
     for cost in record.report.phases if record.report else ():
+        # Clipped, so that no phase outlasts its job.
         begun_ns, at_ns = at_ns, min(at_ns + cost.wall_ns, end_ns)
         phase = a_slice(cost.name.replace("_", " "), begun_ns, at_ns, track)
         yield phase | {"cat": "phase", "args": {"cpu_ms": cost.cpu_ns / 1e6}}
 
 
 def a_slice(name: str, start_ns: int, end_ns: int, track: int) -> Event:
-    """A stretch of time on a track; the format counts in microseconds."""
+    """Return a slice of a track. The format counts in microseconds."""
     return {"ph": "X", "pid": RUN, "tid": track, "name": name, "ts": start_ns / 1e3, "dur": (end_ns - start_ns) / 1e3}
 
 
 def arguments(record: JobRecord, sound: frozenset[str]) -> dict[str, Any]:
-    """What is shown of a job that is selected."""
+    """Return the details that Perfetto shows for a selected job."""
     (row,) = of_job(record, float("inf"), sound=record.spec.cell.id in sound)
     chosen = ("block", "position", "attempt", "outcome", "reason", "counts", "floor_ns", "calls", "samples")
     return {"job": job_name(record.spec)} | {name: row[name] for name in chosen if row.get(name) is not None}

@@ -1,8 +1,8 @@
-"""pyperf's JSON, version 1.0: a benchmark for each measured cell, a run for each of its processes that count.
+"""pyperf's JSON, version 1.0: a benchmark for each measured cell, a run for each of its processes that counts.
 
-Values are seconds per call of each sample, warm-ups those of each lap from the first call on; `pyperf compare_to`,
-`stats`, `hist` and `check` read them. What `compare_to` decides is its own: it takes the samples of one process for
-independent (docs/explanation/measurement.md says how often that errs).
+Values are the seconds per call of each sample. Warm-ups are those of each lap, from the first call on. `pyperf
+compare_to`, `stats`, `hist` and `check` read them. `compare_to` applies its own test, which treats the samples of one
+process as independent (docs/explanation/measurement.md states how often it errs).
 """
 
 import json
@@ -22,22 +22,23 @@ Metadata: TypeAlias = dict[str, str | int | float]
 
 
 def export(run: Run) -> bytes:
-    """A suite of benchmarks."""
+    """Return a suite of benchmarks."""
     records = list(counted(last_attempts(run.records)))
     found = [(name, [each for each in records if each.spec.cell == cell.cell]) for name, cell in measured(run)]
     suite = [benchmark(name, own) for name, own in found]
+    # pyperf refuses a benchmark without runs.
     document = {"version": "1.0", "benchmarks": [each for each in suite if each["runs"]]}
     return json.dumps(document, allow_nan=False).encode() + b"\n"
 
 
 def benchmark(name: str, records: Sequence[JobRecord]) -> dict[str, Any]:
-    """One cell."""
+    """Return one cell as a benchmark."""
     metadata = {"name": line(name), "unit": "second"}
     return {"metadata": metadata, "runs": [process(record, report) for record, report in counting(records)]}
 
 
 def process(record: JobRecord, report: Report) -> dict[str, Any]:
-    """One process."""
+    """Return one process as a run."""
     return {
         "metadata": metadata(record, report),
         "warmups": [[calls, took_ns / calls / 1e9] for calls, took_ns in report.warmup],
@@ -46,7 +47,7 @@ def process(record: JobRecord, report: Report) -> dict[str, Any]:
 
 
 def metadata(record: JobRecord, report: Report) -> Metadata:
-    """What pyperf has names for, and the versions; what is not known is left out, since it knows no empty value."""
+    """Return the metadata that pyperf has names for, and versions. Omit unknown values: pyperf refuses empty ones."""
     host, outside = record.host, record.outside
     began = moment(outside.started) if outside else None
     known: Metadata = {
@@ -65,5 +66,5 @@ def metadata(record: JobRecord, report: Report) -> Metadata:
 
 
 def line(value: str | float) -> str | float:
-    """Text on one line, as pyperf wants it; numbers as they are."""
+    """Put text on one line, as pyperf requires. Return numbers unchanged."""
     return " ".join(printable(value).split()) if isinstance(value, str) else value

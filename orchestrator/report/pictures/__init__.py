@@ -1,8 +1,8 @@
-"""The pictures of a run: each a file with what Vega-Lite is to draw, and from what.
+"""The charts of a run. Each module holds one chart's Vega-Lite specification and derives its data.
 
-A picture's specification is the same for all groups, and stands in a page once. Where it says `$modes`, `$tones`,
-`$dashes` or `$shapes`, the page puts the modes that are shown, and for each of them a colour, a dash and a marker; and
-for `$height` as many rows as it has, for `$columns` as many as its legend has room for.
+All groups share a chart's specification, which a page contains once. The page fills its placeholders:
+- `$modes`: the modes shown; `$tones`, `$dashes` and `$shapes`: a colour, a dash and a marker for each of them
+- `$height`: the height of its rows; `$columns`: the number of columns that fit in its legend
 """
 
 import math
@@ -18,16 +18,16 @@ from schemas.record import JobRecord
 Spec: TypeAlias = dict[str, Any]
 Value: TypeAlias = str | float | int | bool | None
 
+# Four significant digits are finer than any screen and halve the file.
 DIGITS: Final = 4
-"""Significant digits of what is drawn: finer than any screen, and half as long in the file."""
 
+# More modes than this do not fit in half the width of a page.
 NARROW: Final = 4
-"""So many modes fit into half a page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One row of a table or of what is drawn, shown while all these frameworks are."""
+    """One row of a table or of a chart's data. The page shows it while none of its frameworks is filtered out."""
 
     cells: tuple[Value, ...]
     frameworks: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A picture with its table. `finding` is for those who cannot see it, `reading` says how to read it."""
+    """A chart with its table. `finding` puts its result into words for screen readers; `reading` is its caption."""
 
     kind: str
     title: str
@@ -60,41 +60,42 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A group with the processes that its results rest on, by label."""
+    """A group, with the records of the processes behind its results, by label."""
 
     group: Group
     processes: Mapping[str, Sequence[JobRecord]]
 
     @property
     def modes(self) -> tuple[str, ...]:
-        """All labels: the ranked in their order, then the others."""
+        """Return all labels: the ranked ones in order, then the rest."""
         ranked = [standing.cell for standing in self.group.standings]
         return tuple(dict.fromkeys([*ranked, *(result.label for result in self.group.results)]))
 
     @property
     def ranked(self) -> Iterator[tuple[Result, Sequence[JobRecord]]]:
-        """The ranked cells in their order, with their processes."""
+        """Yield the ranked cells in order, each with its processes."""
         for standing in self.group.standings:
             yield self.group.result(standing.cell), self.processes.get(standing.cell, ())
 
     def framework(self, label: str) -> str:
-        """The framework of a label."""
+        """Return the framework of a label."""
         return self.group.result(label).cell.framework
 
 
 def reports(records: Sequence[JobRecord]) -> list[Report]:
-    """What these jobs measured."""
+    """Return the reports of the records that have one."""
     return [record.report for record in records if record.report is not None]
 
 
 def drawn(value: float | None) -> float | None:
-    """A number as it is drawn; None where the data support none."""
+    """Round a number for drawing. Return None where it is missing or not finite."""
     if value is None or not math.isfinite(value):
         return None
     return float(f"{value:.{DIGITS - 1}e}")
 
 
 def ends(interval: Interval) -> tuple[float | None, float | None]:
-    """The ends of an interval of positive numbers, as they are drawn; both None where the data support none."""
+    """Round the ends of an interval of positive numbers. Return None for both where the data do not support them."""
+    # A logarithmic axis has no place for an end at or below zero.
     supported = interval.low > 0 and math.isfinite(interval.high)
     return (drawn(interval.low), drawn(interval.high)) if supported else (None, None)

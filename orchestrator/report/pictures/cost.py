@@ -1,4 +1,4 @@
-"""Total time against the number of calls: lines that cross where a mode has paid for what it took to prepare."""
+"""Chart of total time against the number of calls. Lines cross where a slower start has been amortised."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, draw
 from orchestrator.report.pictures.encoding import COUNTS, DURATIONS, TENS, dash, own_tone, quantity, told, tone, where
 from orchestrator.report.units import duration, number, rounded
 
-Y = quantity("ns", "time in all", at=TENS, labels=DURATIONS)
+Y = quantity("ns", "total time", at=TENS, labels=DURATIONS)
 SPEC: Spec = {
     "height": 320,
     "encoding": {"x": quantity("calls", "calls", at=TENS, labels=COUNTS, nice=False)},
@@ -41,7 +41,7 @@ SPEC: Spec = {
                 "stroke": "var(--ink)",
                 "opacity": 1,
             },
-            "encoding": {"y": Y, "tooltip": told(mode="has paid", shown="after")},
+            "encoding": {"y": Y, "tooltip": told(mode="breaks even", shown="after")},
         },
     ],
 }
@@ -53,7 +53,7 @@ TITLES: dict[Start, str] = {
 
 
 def figures(section: Section) -> Iterator[Figure]:
-    """From the finished model and with import, where there are several modes to choose from."""
+    """Yield the chart from the finished model and the one with import. Fewer than two modes yield none."""
     if len(section.group.curves) < 2:
         return
     found = break_evens(section.group)
@@ -62,13 +62,13 @@ def figures(section: Section) -> Iterator[Figure]:
         yield Figure(
             kind="cost",
             title=title,
-            finding=" ".join(breakeven.sentences(section.group)) or "No mode here has to pay for being compiled.",
-            reading="Lower is cheaper. Lines are medians over processes, bands their 95 % intervals; a diamond marks "
-            "the break-even of a compiled mode, from pairs of processes, with its interval as a bar.",
+            finding=" ".join(breakeven.sentences(section.group)) or "No mode here has a compilation to amortise.",
+            reading="Lower is faster. Lines are medians over processes, and bands are their 95 % intervals. A diamond "
+            "marks the break-even of a compiled mode, from pairs of processes; its bar is the 95 % interval.",
             columns=("part", "mode", "calls", "ns", "low", "high", "shown"),
             rows=(*lines(section, numbers, start), *crossings(section, found, start)),
             table=Table(
-                ("mode", *(f"after {number(calls)}" for calls in ROUND_NUMBERS), "has paid after"),
+                ("mode", *(f"after {number(calls)}" for calls in ROUND_NUMBERS), "breaks even after"),
                 tuple(prices(section, found, start)),
             ),
             modes=tuple(mode for mode in section.modes if mode in section.group.curves),
@@ -76,7 +76,7 @@ def figures(section: Section) -> Iterator[Figure]:
 
 
 def lines(section: Section, numbers: Sequence[int], start: Start) -> Iterator[Row]:
-    """Each mode's totals."""
+    """Yield the points of each mode's line."""
     for label, curves in section.group.curves.items():
         for total in totals(curves, start, numbers):
             at = (drawn(total.spent_ns.estimate), *ends(total.spent_ns))
@@ -84,9 +84,10 @@ def lines(section: Section, numbers: Sequence[int], start: Start) -> Iterator[Ro
 
 
 def crossings(section: Section, found: Sequence[BreakEven], start: Start) -> Iterator[Row]:
-    """The break-evens that are claimed, where they can be seen: after the first call and before never."""
+    """Yield the claimed break-evens that the chart can show: after the first call and before infinity."""
     for each in found:
         calls = each.calls if start == "model" else each.with_import
+        # A logarithmic axis has no place for break-evens at the first call or at infinity.
         if each.payoff is Payoff.PAYS and 1 < calls.estimate < math.inf:
             (total,) = totals(section.group.curves[each.mode], start, [int(calls.estimate)])
             low, high = (drawn(calls.low), drawn(calls.high)) if math.isfinite(calls.high) else (None, None)
@@ -98,7 +99,7 @@ def crossings(section: Section, found: Sequence[BreakEven], start: Start) -> Ite
 
 
 def prices(section: Section, found: Sequence[BreakEven], start: Start) -> Iterator[Row]:
-    """What every mode takes in all at powers of ten, and after how many calls it has paid."""
+    """Yield each mode's total time at powers of ten, and its break-evens."""
     for label, curves in section.group.curves.items():
         spent = [duration(total.spent_ns.estimate) for total in totals(curves, start, ROUND_NUMBERS)]
         paid = [paid_off(each, start) for each in found if each.mode == label]
@@ -106,6 +107,6 @@ def prices(section: Section, found: Sequence[BreakEven], start: Start) -> Iterat
 
 
 def paid_off(found: BreakEven, start: Start) -> str:
-    """A break-even as the tables of a terminal have it, on one line."""
+    """Format a break-even on one line, in the words of the terminal's tables."""
     calls = found.calls if start == "model" else found.with_import
     return f"{breakeven.shown(found, calls)} against {found.other}".replace("\n", " ")

@@ -1,10 +1,11 @@
-"""Parts of Vega-Lite specifications that several pictures share."""
+"""Parts of Vega-Lite specifications that several charts share."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from orchestrator.report.pictures import Spec, Value
 
+# Vega expressions that format an axis tick.
 SI: Final = (
     "datum.value == 0 ? '0' : datum.value >= 1e9 ? format(datum.value / 1e9, '~g') + ' {0}'"
     " : datum.value >= 1e6 ? format(datum.value / 1e6, '~g') + ' {1}'"
@@ -14,20 +15,20 @@ DURATIONS: Final = SI.format("s", "ms", "µs", "ns")
 RATES: Final = SI.format("G", "M", "k", "")
 COUNTS: Final = "datum.value >= 1e6 ? format(datum.value, '~s') : format(datum.value, ',')"
 
+# Ticks of logarithmic axes. Vega drops those that would overlap.
 TENS: Final = [10.0**power for power in range(-3, 19)]
 ONE_TWO_FIVE: Final = [step * power for power in TENS for step in (1, 2, 5)]
-"""Ticks of logarithmic axes, of which an axis shows what it has room for."""
 
 
 def rows_of(step: int, *fields: str) -> Spec:
-    """So high that each combination of these fields has a row of so many pixels; the page counts them."""
+    """Reserve `step` pixels for each combination of these fields' values. The page counts the combinations."""
     return {"height": "$height", "usermeta": {"step": step, "fields": [*fields]}}
 
 
 def quantity(
     field: str, title: str, *, at: Sequence[float] = (), labels: str = "", grid: bool = True, **scale: Value
 ) -> Spec:
-    """A number on an axis, which is logarithmic if ticks are given. `labels`: a Vega expression that writes a tick."""
+    """Encode a number on an axis, logarithmic if `at` gives ticks. `labels` is a Vega expression that formats them."""
     axis: Spec = {"title": title, "grid": grid, "labelOverlap": "greedy", "labelSeparation": 6}
     return {
         "field": field,
@@ -38,24 +39,24 @@ def quantity(
 
 
 def modes() -> Spec:
-    """The modes in their order, one under the other."""
+    """Encode the modes as rows, in their order."""
     scale = {"domain": "$modes"}
     return {"field": "mode", "type": "nominal", "title": None, "scale": scale, "axis": {"grid": False}}
 
 
 def tone() -> Spec:
-    """Each mode its colour, with a legend."""
+    """Encode each mode as a colour, with a legend."""
     scale = {"domain": "$modes", "range": "$tones"}
     return {"field": "mode", "type": "nominal", "title": None, "scale": scale, "legend": {"columns": "$columns"}}
 
 
 def own_tone() -> Spec:
-    """The same colour for a mark that the legend need not show; the page adds it to each row."""
+    """Encode the mode's colour without a legend, from the field `tone` that the page adds to each row."""
     return {"field": "tone", "type": "nominal", "scale": None, "legend": None}
 
 
 def dash() -> Spec:
-    """Each mode its dash, long enough in the legend to be seen."""
+    """Encode each mode as a dash pattern, with legend symbols long enough to show it."""
     scale = {"domain": "$modes", "range": "$dashes"}
     return {
         "field": "mode",
@@ -67,22 +68,22 @@ def dash() -> Spec:
 
 
 def shape() -> Spec:
-    """Each mode its marker."""
+    """Encode each mode as a marker."""
     scale = {"domain": "$modes", "range": "$shapes"}
     return {"field": "mode", "type": "nominal", "title": None, "scale": scale, "legend": {"columns": "$columns"}}
 
 
 def key(field: str, tones: Mapping[str, str]) -> Spec:
-    """Colours of a few fixed words, with a legend."""
+    """Encode fixed categories as these colours, with a legend."""
     scale = {"domain": [*tones], "range": [*tones.values()]}
     return {"field": field, "type": "nominal", "title": None, "scale": scale, "legend": {"columns": "$columns"}}
 
 
 def told(**fields: str) -> list[Spec]:
-    """What is said of a mark under the pointer: fields, under the names that people know them by."""
+    """Describe a mark's tooltip: fields and the titles to show them under."""
     return [{"field": field, "title": title} for field, title in fields.items()]
 
 
 def where(condition: str) -> list[Spec]:
-    """Keep the rows of which this expression holds."""
+    """Keep the rows for which a Vega expression holds."""
     return [{"filter": condition}]

@@ -1,4 +1,4 @@
-"""Memory from phase to phase, as steps."""
+"""Chart of resident memory from phase to phase, as steps."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -43,7 +43,7 @@ SPEC: Spec = {
 
 
 def figure(section: Section) -> Figure | None:
-    """The memory of a group's ranked cells; None where this system does not count."""
+    """Make the chart of a group's ranked cells. Return None where the system does not report memory."""
     entries = {result.label: known(ledger(reports(records))) for result, records in section.ranked}
     entries = {label: found for label, found in entries.items() if found}
     if not entries:
@@ -52,8 +52,8 @@ def figure(section: Section) -> Figure | None:
         kind="memory",
         title="Memory from phase to phase",
         finding=" ".join(footprints(section)),
-        reading="A step is what is resident at the end of a phase, over the worker and all that it started; a bar is "
-        "the kernel's high-water mark within the phase. Medians over processes.",
+        reading="A step is the resident memory of the worker and its descendants at the end of a phase. A bar is the "
+        "kernel's high-water mark within the phase. Both are medians over processes.",
         columns=("mode", "phase", "end", "peak", "shown"),
         rows=tuple(row for label, found in entries.items() for row in steps(section, label, found)),
         table=Table(
@@ -69,26 +69,27 @@ def figure(section: Section) -> Figure | None:
 
 
 def known(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-    """The phases of which it is known what was resident."""
+    """Return the entries whose resident memory is known."""
     return tuple(entry for entry in entries if entry.end is not None)
 
 
 def seen(entries: Mapping[str, tuple[Entry, ...]]) -> list[str]:
-    """The phases that any of these modes has, in order."""
+    """Return the phases of any of these modes, in order."""
     there = {entry.phase for found in entries.values() for entry in found}
     return [phase.replace("_", " ") for phase in PHASES if phase in there]
 
 
 def footprints(section: Section) -> Iterator[str]:
-    """The smallest and the largest process."""
+    """Describe the smallest and the largest footprint."""
     known = [(result.memory["footprint"].estimate, result.label) for result, _ in section.ranked if result.memory]
     for word, (count, label) in zip(("smallest", "largest"), (min(known), max(known)), strict=True):
-        yield f"The {word} footprint is that of {label}, {size(count)}."
+        yield f"{label} has the {word} footprint, {size(count)}."
 
 
 def steps(section: Section, label: str, found: tuple[Entry, ...]) -> Iterator[Row]:
-    """The steps of one mode."""
+    """Yield the steps of one mode."""
     for entry in found:
+        # Entries without these have been dropped, and both come from one reading.
         assert entry.peak is not None
         assert entry.end is not None
         at = (drawn(mib(entry.end)), drawn(mib(entry.peak)), size(entry.peak))
@@ -96,24 +97,24 @@ def steps(section: Section, label: str, found: tuple[Entry, ...]) -> Iterator[Ro
 
 
 def counted(section: Section) -> list[MemoryMetric]:
-    """The headlines that any of these modes has, in order."""
+    """Return the memory metrics of any of these modes, in order."""
     there = {metric for result, _ in section.ranked for metric in result.memory}
     return [metric for metric in MEANING if metric in there]
 
 
 def headline(result: Result, metric: MemoryMetric) -> str:
-    """One headline with how far it may be off; empty where it was not counted."""
+    """Format one metric with its uncertainty. Return an empty string where it was not measured."""
     found = result.memory.get(metric)
     return "" if found is None else f"{size(found.estimate)} {spread(found)}".strip()
 
 
 def mib(count: float) -> float:
-    """Bytes in mebibytes."""
+    """Convert bytes to mebibytes."""
     return count / (1 << 20)
 
 
 def lines(section: Section, entries: Mapping[str, tuple[Entry, ...]]) -> Iterator[Row]:
-    """One mode's headlines with how far they may be off, then what was resident at each phase's end."""
+    """Yield each mode's metrics with their uncertainty, then its resident memory at the end of each phase."""
     for label, found in entries.items():
         result = section.group.result(label)
         headlines = [headline(result, metric) for metric in counted(section)]

@@ -1,4 +1,4 @@
-"""The ledger of phases: what each takes, as stacked bars."""
+"""Chart of the time that each phase takes, as stacked bars."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
@@ -9,6 +9,7 @@ from orchestrator.report.pictures.encoding import DURATIONS, key, modes, quantit
 from orchestrator.report.units import duration
 from schemas.event import PhaseName
 
+# Related phases share a colour, because a reader can tell only about eight apart.
 PARTS: Final[dict[str, tuple[PhaseName, ...]]] = {
     "interpreter": ("start",),
     "import": ("import",),
@@ -17,10 +18,10 @@ PARTS: Final[dict[str, tuple[PhaseName, ...]]] = {
     "first calls": ("first_call", "second_call"),
     "warm-up": ("warm_up",),
     "samples": ("steady",),
-    "our own": ("data", "export", "new_shapes", "verify", "memory", "profile", "reference", "report", "ledger"),
+    "harness": ("data", "export", "new_shapes", "verify", "memory", "profile", "reference", "report", "ledger"),
 }
-"""As many colours as can be told apart: phases that belong together share one."""
 
+# CSS variables, so that colours follow the page's light, dark and print styles.
 TONES: Final = {part: f"var(--tone-{index})" for index, part in enumerate(PARTS)}
 SPEC: Spec = rows_of(30, "mode") | {
     "mark": {"type": "bar", "stroke": "var(--page)", "strokeWidth": 1, "height": {"band": 0.7}},
@@ -35,7 +36,7 @@ SPEC: Spec = rows_of(30, "mode") | {
 
 
 def figure(section: Section) -> Figure | None:
-    """The ledgers of a group's ranked cells; None where nothing is ranked."""
+    """Make the chart of a group's ranked cells. Return None where nothing is ranked."""
     entries = {result.label: ledger(reports(records)) for result, records in section.ranked}
     if not entries:
         return None
@@ -43,12 +44,12 @@ def figure(section: Section) -> Figure | None:
         kind="phases",
         title="Where a process spends its time",
         finding=" ".join(spent(section)),
-        reading="A bar is the life of one process, medians over processes; what a user waits for ends with the first "
-        "calls, and what follows is the measurement. Verifying and counting are our own.",
+        reading="A bar is the life of one process, as medians over processes. A user waits until the end of the first "
+        "calls; the rest is the measurement. The part named harness is verification and counting.",
         columns=("mode", "part", "place", "ns", "shown"),
         rows=tuple(row for label, found in entries.items() for row in bars(section, label, found)),
         table=Table(
-            ("mode", *(name.replace("_", " ") for name in seen(entries)), "in all"),
+            ("mode", *(name.replace("_", " ") for name in seen(entries)), "total"),
             tuple(line(section, label, found, seen(entries)) for label, found in entries.items()),
         ),
         modes=tuple(entries),
@@ -56,27 +57,27 @@ def figure(section: Section) -> Figure | None:
 
 
 def spent(section: Section) -> Iterator[str]:
-    """The least and the most that there is to wait for a first result."""
+    """Describe the shortest and the longest wait for a first result."""
     waits = sorted((result.first_ns.estimate, result.label) for result, _ in section.ranked)
     for word, (wait, label) in zip(("first", "last"), (waits[0], waits[-1]), strict=True):
-        yield f"From its finished model {label} has its first result {word}, after {duration(wait)}."
+        yield f"{label} is the {word} to return a result, {duration(wait)} after its model is finished."
 
 
 def bars(section: Section, label: str, found: Sequence[Entry]) -> Iterator[Row]:
-    """The parts of one bar, in order."""
+    """Yield the parts of one bar, in order."""
     for place, (part, names) in enumerate(PARTS.items()):
         if took := sum(entry.wall_ns.estimate for entry in found if entry.phase in names):
             yield Row(cells=(label, part, place, drawn(took), duration(took)), frameworks=(section.framework(label),))
 
 
 def seen(entries: Mapping[str, Sequence[Entry]]) -> list[PhaseName]:
-    """The phases that any of these modes has, in order."""
+    """Return the phases of any of these modes, in order."""
     there = {entry.phase for found in entries.values() for entry in found}
     return [phase for phase in PHASES if phase in there]
 
 
 def line(section: Section, label: str, found: Sequence[Entry], names: Sequence[PhaseName]) -> Row:
-    """Every phase by itself, and all together."""
+    """Make the table's row of one mode: each phase, then the total."""
     took = {entry.phase: entry.wall_ns.estimate for entry in found}
     times = [duration(took[name]) if name in took else "" for name in names]
     return Row(cells=(label, *times, duration(sum(took.values()))), frameworks=(section.framework(label),))

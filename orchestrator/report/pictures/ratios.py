@@ -1,4 +1,4 @@
-"""Every mode's time over every other's, as a matrix."""
+"""Chart of each mode's time relative to every other's, as a matrix."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -8,6 +8,7 @@ from orchestrator.report.pictures import NARROW, Figure, Row, Section, Spec, Tab
 from orchestrator.report.pictures.encoding import modes, told
 from orchestrator.report.units import between, number, ratio
 
+# Signs carry the verdict where colours do not: in print and for colour-blind readers.
 SIGNS: Final[Mapping[Verdict, str]] = {
     Verdict.FASTER: "−",
     Verdict.SLOWER: "+",
@@ -51,7 +52,7 @@ SPEC: Spec = {
 
 
 def figure(section: Section) -> Figure | None:
-    """The matrix of one group; None where there is no pair."""
+    """Make the matrix of one group. Return None where there is no pair."""
     found = section.group.comparisons
     if not found:
         return None
@@ -59,9 +60,9 @@ def figure(section: Section) -> Figure | None:
     return Figure(
         kind="ratios",
         title="Every mode against every other",
-        finding=f"Of {number(len(found))} pairs of modes, {number(claimed)} are told apart.",
-        reading="A number is the time of the row's mode over that of the column's: − is claimed faster, + slower, "
-        "~ a real difference too small to matter, = as fast, ? not told apart by this run.",
+        finding=f"{number(claimed)} of {number(len(found))} pairs of modes are shown to differ.",
+        reading="A number is the time of the row's mode divided by that of the column's: − faster, + slower, "
+        "~ different by too little to matter, = equally fast, ? undecided by this run.",
         columns=("mode", "other", "text", "sign", "shown", "ends", "verdict"),
         rows=tuple(squares(section)),
         table=Table(
@@ -74,7 +75,7 @@ def figure(section: Section) -> Figure | None:
 
 
 def squares(section: Section) -> Iterator[Row]:
-    """Each pair twice, once from either side."""
+    """Yield each pair twice, once in either direction."""
     for (baseline, cell), found in both_ways(section.group.comparisons).items():
         shown, sign = ratio(found.ratio.estimate), SIGNS[found.verdict]
         yield Row(
@@ -84,7 +85,7 @@ def squares(section: Section) -> Iterator[Row]:
 
 
 def pair(section: Section, found: Comparison) -> Row:
-    """One comparison as a row of the table."""
+    """Make the table's row of one comparison."""
     return Row(
         cells=(
             found.cell,

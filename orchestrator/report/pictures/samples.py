@@ -1,4 +1,4 @@
-"""How the samples of each process are spread, process by process."""
+"""Chart of the spread of samples in each process."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,6 +11,7 @@ from orchestrator.report.units import duration, number
 from schemas.event import Report
 from schemas.record import JobRecord
 
+# Fine ticks near the floor, where most samples lie.
 TICKS = [1, 1.01, 1.02, 1.05, 1.1, 1.2, 1.5, *(tick for tick in ONE_TWO_FIVE if tick > 1)]
 LABELS = "format(datum.value, '~g') + ' ×'"
 X = quantity("median", "time over the mode's floor", at=TICKS, labels=LABELS, grid=False, nice=False)
@@ -43,7 +44,7 @@ SPEC: Spec = rows_of(7, "mode", "block") | {
 
 
 def figure(section: Section, canary_ns: float) -> Figure | None:
-    """The processes of a group's ranked cells; None where nothing is ranked. `canary_ns`: the sweep's fastest."""
+    """Make the chart of a group's ranked cells, None if there are none. `canary_ns` is the sweep's fastest canary."""
     rows = [row for result, records in section.ranked for row in boxes(result, records, canary_ns)]
     if not rows:
         return None
@@ -52,10 +53,10 @@ def figure(section: Section, canary_ns: float) -> Figure | None:
     return Figure(
         kind="samples",
         title="Samples by process",
-        finding=f"Of {number(len(rows))} processes, {number(disturbed)} were disturbed.",
-        reading="A line is one process from its fastest to its slowest sample, its box the middle half of them, its "
-        "mark their median, all over the mode's own floor, in the order of the blocks from top to bottom; broken lines "
-        "are disturbed processes. In the table, the fastest sample of each, the median and the slowest.",
+        finding=f"{number(disturbed)} of {number(len(rows))} processes were disturbed.",
+        reading="A line spans one process from its fastest to its slowest sample. Its box is the middle half, its tick "
+        "the median. Times are relative to the mode's floor. Blocks run from top to bottom; dashed lines are disturbed "
+        "processes. The table lists each process's fastest, median and slowest sample.",
         columns=("mode", "block", "low", "quarter", "median", "three", "high", "state", "shown", "flags"),
         rows=tuple(rows),
         table=Table(
@@ -68,7 +69,7 @@ def figure(section: Section, canary_ns: float) -> Figure | None:
 
 
 def boxes(result: Result, records: Sequence[JobRecord], canary_ns: float) -> Iterator[Row]:
-    """One cell's processes, over its floor."""
+    """Yield one cell's processes, relative to its floor."""
     for record, report in zip(records, reports(records), strict=True):
         found, raised = spread(report), sorted(flags(record, canary_ns))
         five = (found.low, found.quarter, found.median, found.three_quarters, found.high)
@@ -87,7 +88,7 @@ def boxes(result: Result, records: Sequence[JobRecord], canary_ns: float) -> Ite
 
 
 def line(result: Result, records: Sequence[JobRecord], canary_ns: float, blocks: Sequence[int]) -> Row:
-    """One cell's processes in figures, each in the column of its block."""
+    """Make the table's row of one cell: each process in the column of its block."""
     said = {
         record.spec.block: times(record, report, canary_ns)
         for record, report in zip(records, reports(records), strict=True)
@@ -96,7 +97,7 @@ def line(result: Result, records: Sequence[JobRecord], canary_ns: float, blocks:
 
 
 def times(record: JobRecord, report: Report, canary_ns: float) -> str:
-    """The fastest, the median and the slowest sample of one process, and its flags."""
+    """Format the fastest, the median and the slowest sample of one process, and its flags."""
     found = spread(report)
     three = (duration(each) for each in (found.low, found.median, found.high))
     return " ".join((", ".join(three), *sorted(flags(record, canary_ns))))

@@ -1,4 +1,4 @@
-"""The sweep as it went: which job ran when, and which were disturbed or failed."""
+"""Chart of the schedule of a sweep: the start, the duration and the outcome of each job."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ SPEC: Spec = rows_of(22, "block") | {
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job: its flags, and when it was started after the first of its block; None if that is not known."""
+    """One job with its flags. `start_ns` counts from the first start in its block; None if unknown."""
 
     record: JobRecord
     raised: tuple[str, ...]
@@ -47,12 +47,12 @@ class Job:
 
     @property
     def state(self) -> str:
-        """Whether it came to a measurement, and whether that was left in peace."""
+        """Return the job's state: quiet, disturbed or not measured."""
         return "not measured" if self.record.outcome != "measured" else "disturbed" if self.raised else "quiet"
 
 
 def figure(records: Sequence[JobRecord], canary_ns: float) -> Figure | None:
-    """All jobs of a run; None where none was started. `canary_ns`: the sweep's fastest."""
+    """Make the chart of a run's jobs, None if none started. `canary_ns` is the sweep's fastest canary."""
     every = list(jobs(records, canary_ns))
     timed = [job for job in every if job.start_ns is not None]
     if not timed:
@@ -62,10 +62,10 @@ def figure(records: Sequence[JobRecord], canary_ns: float) -> Figure | None:
     return Figure(
         kind="schedule",
         title="The schedule of the sweep",
-        finding=f"{number(len(timed))} jobs in {number(len(blocks))} blocks; {number(disturbed)} were disturbed, "
+        finding=f"{number(len(timed))} jobs ran in {number(len(blocks))} blocks; {number(disturbed)} were disturbed, "
         f"{number(failed)} not measured.",
-        reading="A row is one pass over all cells, in an order of its own; a bar is one job, ! a disturbed one, × one "
-        "that came to no measurement. In the table, how long a job took, and how long after its block's beginning.",
+        reading="A row is one block: a pass over all cells in random order. A bar is one job; ! marks a disturbed job, "
+        "× one without a measurement. The table lists each job's duration and its start within its block.",
         columns=("block", "start", "stop", "middle", "state", "sign", "job", "group", "shown", "said", "flags"),
         rows=tuple(map(bar, timed)),
         table=Table(("cell", *(f"block {block}" for block in blocks)), tuple(lines(every, blocks))),
@@ -74,9 +74,10 @@ def figure(records: Sequence[JobRecord], canary_ns: float) -> Figure | None:
 
 
 def jobs(records: Sequence[JobRecord], canary_ns: float) -> Iterator[Job]:
-    """The jobs of these records."""
+    """Yield the job of each record."""
     began = [began_ns(record) for record in records]
     first: dict[int, float] = {}
+    # Each block starts at zero: blocks of a resumed run may be days apart.
     for record, at in zip(records, began, strict=True):
         if at is not None:
             first[record.spec.block] = min(at, first.get(record.spec.block, at))
@@ -86,9 +87,10 @@ def jobs(records: Sequence[JobRecord], canary_ns: float) -> Iterator[Job]:
 
 
 def began_ns(record: JobRecord) -> float | None:
-    """When a job was started, on any scale; None if it was not, or its record does not say."""
+    """Parse the timestamp of a job's start. Return None if the job did not start or its timestamp is invalid."""
     if record.outside is None:
         return None
+    # A record may have been edited by hand: an invalid timestamp must not break the report.
     try:
         return datetime.fromisoformat(record.outside.started).timestamp() * 1e9
     except (ValueError, OverflowError):
@@ -96,7 +98,7 @@ def began_ns(record: JobRecord) -> float | None:
 
 
 def bar(job: Job) -> Row:
-    """One job as it is drawn."""
+    """Make the bar of one job."""
     assert job.record.outside is not None
     assert job.start_ns is not None
     cell, took = job.record.spec.cell, job.record.outside.spawn_to_end_ns
@@ -111,7 +113,7 @@ def bar(job: Job) -> Row:
 
 
 def lines(every: Sequence[Job], blocks: Sequence[int]) -> Iterator[Row]:
-    """A row for each cell, with what became of its job in each block."""
+    """Yield a row for each cell, with its job in each block."""
     of_cell: dict[str, tuple[Cell, dict[int, str]]] = {}
     for job in every:
         cell = job.record.spec.cell
@@ -126,7 +128,7 @@ def lines(every: Sequence[Job], blocks: Sequence[int]) -> Iterator[Row]:
 
 
 def told_of(job: Job) -> str:
-    """What became of one job: `2.10 s, at 12.3 s CANARY`."""
+    """Format one job as `2.10 s, at 12.3 s CANARY`: duration, start, outcome unless measured, and flags."""
     outside = job.record.outside
     took = "not started" if outside is None else duration(outside.spawn_to_end_ns)
     at = "" if job.start_ns is None else f", at {duration(job.start_ns)}"

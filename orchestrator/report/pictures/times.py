@@ -1,4 +1,4 @@
-"""Times per call as dots and bars on a logarithmic axis, with letters for ties."""
+"""Chart of times per call: dots and bars on a logarithmic axis, with letters for ties."""
 
 import string
 from collections.abc import Iterator, Mapping
@@ -51,16 +51,17 @@ SPEC: Spec = rows_of(30, "mode") | {
 
 
 def figure(section: Section) -> Figure:
-    """The times of one group."""
+    """Make the chart of one group."""
     group = section.group
+    # A logarithmic axis cannot show a time of zero, which stands for none.
     timed, tied = [result for result in group.results if result.floor_ns.estimate > 0], letters(group)
     return Figure(
         kind="times",
         title="Time per call",
-        finding=" ".join(fastest(group)) or "None of these modes is shown to be the fastest.",
-        reading="Further left is faster. A dot is the median over processes of each one's fastest sample, its bar the "
-        "95 % interval; dots with a letter in common cannot be told apart; a diamond is the A/A clone, a cross a "
-        "time that does not count.",
+        finding=" ".join(fastest(group)) or "No mode is shown to be the fastest.",
+        reading="Further left is faster. A dot is the median over processes of their fastest samples; its bar is the "
+        "95 % interval. Modes that share a letter are tied. A diamond is the A/A clone; a cross is a time that does "
+        "not count.",
         columns=("part", "mode", "ns", "low", "high", "end", "ties", "shown", "said"),
         rows=tuple(dot(result, tied.get(result.label)) for result in timed),
         table=Table(
@@ -85,7 +86,7 @@ def figure(section: Section) -> Figure:
 
 
 def dot(result: Result, ties: str | None) -> Row:
-    """One cell that has a time, whether or not it counts."""
+    """Make the dot of one cell with a time, even if that does not count."""
     measured = result.outcome == "measured"
     part = "barred" if not measured else "clone" if result.cell.replica else "ranked"
     said = "measured" if measured else f"{result.outcome}: {result.reason}"
@@ -97,7 +98,7 @@ def dot(result: Result, ties: str | None) -> Row:
 
 
 def letters(group: Group) -> Mapping[str, str]:
-    """The letters of each cell that is tied, one for each set of cells that cannot be told apart (Piepho 2004)."""
+    """Assign letters to the tied cells: one letter for each set of mutually tied cells (Piepho 2004)."""
     found: dict[str, str] = {}
     for number, members in enumerate(tied_sets(group.standings)):
         for label in members:
@@ -106,13 +107,13 @@ def letters(group: Group) -> Mapping[str, str]:
 
 
 def letter(number: int) -> str:
-    """`a` to `z`, then `a2` and so on."""
+    """Return the letter of a set: `a` to `z`, then `a2` and so on."""
     again, place = divmod(number, len(string.ascii_lowercase))
     return string.ascii_lowercase[place] + (str(again + 1) if again else "")
 
 
 def rows(group: Group) -> Iterator[Row]:
-    """Every cell of the group: the ranked by their place, then the clone, then what has no rank."""
+    """Yield the rows of the table: ranked cells by rank, then the cells without one."""
     against = group.against | ({group.clone.cell: group.clone} if group.clone else {})
     ranks = {standing.cell: places(standing.best, standing.worst) for standing in group.standings}
     order, tied = [group.result(standing.cell) for standing in group.standings], letters(group)
@@ -137,19 +138,19 @@ def rows(group: Group) -> Iterator[Row]:
 
 
 def counted(result: Result) -> str:
-    """A time, with the mark of one that does not count."""
+    """Format a cell's time, marked if it does not count."""
     time = duration(result.floor_ns.estimate)
     return f"{time}, not counted" if result.outcome != "measured" and result.floor_ns.estimate > 0 else time
 
 
 def spanned(result: Result) -> str:
-    """The ends of a time's interval; empty where the data support none."""
+    """Format the interval of a cell's time. Return an empty string where the data do not support one."""
     low, high = ends(result.floor_ns)
     return f"{duration(low)} to {duration(high)}" if low and high else ""
 
 
 def said(group: Group, result: Result) -> str:
-    """A verdict, or what came instead; the reason stands in the words and at the top of the page."""
+    """Return a cell's verdict, or else its outcome. The page states the reason elsewhere."""
     if result.outcome != "measured":
         return result.outcome or "not run"
     if group.clone is not None and result.label == group.clone.cell:

@@ -1,4 +1,4 @@
-"""Warm-up traces: the time of each call from the first one on."""
+"""Chart of warm-up traces: the time of each call, from the first one on."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -11,8 +11,8 @@ from orchestrator.report.units import duration
 from schemas.event import Report
 from schemas.record import JobRecord
 
+# Processes drawn for each cell: enough to compare them.
 SHOWN: Final = 4
-"""Processes of a cell whose traces are drawn: enough to see whether they are alike."""
 
 X = quantity("calls", "calls so far", at=TENS, labels=COUNTS, nice=False)
 Y = quantity("ns", "time of a call", at=TENS, labels=DURATIONS)
@@ -40,7 +40,7 @@ SPEC: Spec = {
 
 
 def figure(section: Section) -> Figure | None:
-    """The traces of a group's ranked cells; None where nothing is ranked."""
+    """Make the chart of a group's ranked cells. Return None where nothing is ranked."""
     ranked = list(section.ranked)
     if not ranked:
         return None
@@ -48,12 +48,12 @@ def figure(section: Section) -> Figure | None:
         kind="warmup",
         title="Warm-up, call by call",
         finding=" ".join(f"{result.label}: {result.steadiness}." for result, _ in ranked),
-        reading=f"A strong line is a mode's first process, pale ones are others, of at most {SHOWN} in all; a dot "
-        "is where calls were found steady. Later calls are joined, to a mean of several.",
+        reading=f"The strong line is a mode's first process; pale lines are up to {SHOWN - 1} others. A dot marks the "
+        "first steady call. Later calls are averaged over several calls.",
         columns=("part", "mode", "block", "calls", "ns", "shown"),
         rows=tuple(row for result, records in ranked for row in traces(result, records[:SHOWN])),
         table=Table(
-            ("mode", "class", "first result", "second call", "from there to steady", "floor", "processes"),
+            ("mode", "class", "first result", "second call", "then until steady", "floor", "processes"),
             tuple(line(result) for result, _ in ranked),
         ),
         modes=tuple(result.label for result, _ in ranked),
@@ -61,7 +61,7 @@ def figure(section: Section) -> Figure | None:
 
 
 def traces(result: Result, records: Sequence[JobRecord]) -> Iterator[Row]:
-    """The traces of one cell's processes, each with the point from which it is steady."""
+    """Yield the traces of one cell's processes, each with its first steady call."""
     for place, (record, report) in enumerate(zip(records, reports(records), strict=True)):
         name, part = (result.label, record.spec.block), "other" if place else "first"
         for point in trace(report.warmup):
@@ -75,13 +75,13 @@ def traces(result: Result, records: Sequence[JobRecord]) -> Iterator[Row]:
 
 
 def steady_from(report: Report) -> int | None:
-    """The number of the first steady call; None if there is none."""
+    """Return the number of the first steady call, counted from 1. Return None if no call is steady."""
     found = of_laps(report.warmup)
     return None if found.kind == "none" else 1 + sum(calls for calls, _ in report.warmup[: found.start])
 
 
 def line(result: Result) -> Row:
-    """One mode's warm-up in figures."""
+    """Make the table's row of one mode."""
     times = (result.first_ns, result.second_ns, result.steady_ns, result.floor_ns)
     return Row(
         cells=(result.label, result.steadiness, *(duration(each.estimate) for each in times), result.jobs),

@@ -1,4 +1,4 @@
-"""Samples against processes, on records whose spread and costs are known exactly."""
+"""Allocation between samples and processes, on records whose spread and costs are known exactly."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ SAMPLE_NS = 10**7
 
 @pytest.fixture
 def spread(make_record: MakeRecord, make_report: MakeReport) -> Spread:
-    """Processes whose log sample times lie `within` from their middle, and whose floors `between` from theirs."""
+    """Return a function that makes processes with known spreads `within` a process and `between` processes."""
 
     def make(
         within: float, between: float, processes: int = 4, samples: int = 20, process_s: float = 2

@@ -1,4 +1,4 @@
-"""After how many calls a compiled mode has paid, and what may be said of it."""
+"""Break-even of compiled modes, and the claims about it."""
 
 import dataclasses
 import math
@@ -38,7 +38,7 @@ EAGER, TRACE, SCRIPT = "torch:eager", "torch:trace", "torch:script"
 
 
 def line(first_ns: float, call_ns: float, *laps: tuple[int, float], before_ns: float = 0) -> Curve:
-    """A first result, laps of so many calls that took so long each, and then calls of one length."""
+    """Return a curve with a first result, then laps of (calls, ns per call), and then calls of one length."""
     seen = [(1, first_ns)]
     for calls, each_ns in laps:
         seen.append((seen[-1][0] + calls, seen[-1][1] + calls * each_ns))
@@ -87,7 +87,7 @@ def test_just_before_its_break_even_it_is_not_ahead_and_from_there_on_it_is(
 
 
 def scattered(own: Curve, other: Curve, blocks: int = 12) -> tuple[tuple[Curve, Curve], ...]:
-    """Pairs in which the own calls scatter by about one per cent around those of the curve."""
+    """Return pairs in which the first curve's calls scatter by about one per cent."""
     return tuple(
         (dataclasses.replace(own, floor_ns=own.floor_ns * math.exp(noise)), other) for noise in STEADY[:blocks]
     )
@@ -119,7 +119,7 @@ def test_what_comes_before_the_model_counts_with_import_only() -> None:
 
 @pytest.fixture
 def find(make_cell: MakeCell, make_record: MakeRecord, make_report: MakeReport) -> Find:
-    """The group of modes that take so long to compile and in a call, over twelve blocks."""
+    """Return a function that makes the group of modes with given compile and call times, over twelve blocks."""
 
     def record(label: str, compile_ns: int, call_ns: int, block: int, outcome: str) -> JobRecord:
         took = round(call_ns * (1 + STEADY[(block * len(label)) % 12]))

@@ -1,8 +1,7 @@
-"""Whether intervals of break-evens hold the true number as often as promised, over many synthetic sweeps.
+"""Coverage of the intervals of break-evens, over many synthetic sweeps that stop as real ones do.
 
-A process's first result and its calls have levels that are known, and effects of its own: eight per cent on what comes
-before the first result and on its settling, five on the import, one to three on a call. What is common to the processes
-of a block adds two. A sweep stops as real sweeps do.
+First results and calls have known levels. Effects of a process: eight per cent on its first result and on its settling,
+five on the import, one to three on a call. Each block adds an effect of two per cent on all its processes.
 """
 
 import math
@@ -28,24 +27,24 @@ MS = 1_000_000
 IMPORT_NS = 1700 * MS
 FIRST_NOISE, IMPORT_NOISE, BLOCK_NOISE = 0.08, 0.05, 0.02
 
+# Distributions of the effect of a process, with a standard deviation of about one and a median of about zero.
 LAWS: dict[str, Law] = {
     "normal": lambda rng, k: rng.normal(size=k),
     "t3": lambda rng, k: rng.standard_t(3, k) / math.sqrt(3),
     "skewed": lambda rng, k: rng.exponential(size=k) - math.log(2),
 }
-"""Laws of a process's own effect, of standard deviation and median near one and zero."""
 
 
 @dataclass(frozen=True)
 class Mode:
-    """The levels of one mode in nanoseconds: its first result, single calls until it has settled, and steady calls."""
+    """The levels of one mode in nanoseconds: its first result, its steady calls, and single calls while it settles."""
 
     first: float
     call: float
     settling: tuple[float, ...] = ()
 
     def processes(self, rng: np.random.Generator, law: Law, scale: float, block: Floats) -> list[Curve]:
-        """One process in each block, with what the block has in common."""
+        """Return one process for each block, with the effect of the block."""
         k = len(block)
         shared, own = np.exp(block), np.exp(FIRST_NOISE * law(rng, k))
         calls = self.call * shared * np.exp(scale * law(rng, k))
@@ -72,12 +71,13 @@ CASES = {
     "never, as fast": (Mode(29 * MS, 33_700), EAGER),
     "never, slower": (Mode(29 * MS, 35_000), EAGER),
 }
+
+# An end of the interval cannot lie beyond these truths, so they are missed on one side only, or hardly ever.
 ONE_SIDED = {"from the first call", "never, as fast", "never, slower"}
-"""An end of the interval cannot lie beyond these truths, so that they are missed on one side only, or hardly ever."""
 
 
 def truth(own: Mode, other: Mode) -> float:
-    """The least whole number of calls with which the one has taken less than the other, by arithmetic."""
+    """Return the least whole number of calls after which the first has taken less time, by arithmetic."""
     ahead = sum(own.settling) - len(own.settling) * own.call - sum(other.settling) + len(other.settling) * other.call
     saved = other.call - own.call
     if saved <= 0:
@@ -86,7 +86,7 @@ def truth(own: Mode, other: Mode) -> float:
 
 
 def intervals(case: str, law: Law, scale: float, start: Start, experiments: int) -> Iterator[Interval]:
-    """The intervals of so many sweeps."""
+    """Yield the interval of each of these sweeps."""
     rng, (own, other) = np.random.default_rng(1), CASES[case]
     for _ in range(experiments):
         block = rng.normal(0, BLOCK_NOISE, LOOKS[-1])
@@ -95,7 +95,7 @@ def intervals(case: str, law: Law, scale: float, start: Start, experiments: int)
 
 
 def looked(pairs: Sequence[tuple[Curve, Curve]]) -> int:
-    """The number of blocks after which a sweep stops."""
+    """Return the number of blocks after which a sweep stops."""
     logs = {name: [math.log(pair[side].floor_ns) for pair in pairs] for side, name in enumerate("ab")}
 
     def found(k: int) -> tuple[Comparison, ...]:
@@ -106,13 +106,13 @@ def looked(pairs: Sequence[tuple[Curve, Curve]]) -> int:
 
 
 def covered(case: str, law: str, scale: float, start: Start, experiments: int = EXPERIMENTS) -> list[bool]:
-    """For each of so many sweeps, whether its interval holds the truth."""
+    """Return for each sweep True if its interval contains the truth."""
     true = truth(*CASES[case])
     return [found.low <= true <= found.high for found in intervals(case, LAWS[law], scale, start, experiments)]
 
 
 def as_promised(covered: Sequence[bool]) -> bool:
-    """Whether the share agrees with 94 to 98 per cent, as far as so few sweeps can tell."""
+    """Return True if the share is consistent with 94 to 98 per cent, given the number of sweeps."""
     share = clopper_pearson(sum(covered), len(covered))
     return share.high >= 0.94 and share.low <= 0.98
 

@@ -1,4 +1,4 @@
-"""Clones in long sweeps that are made up, and how often they are told apart."""
+"""Rates of false positives among clones in long synthetic sweeps."""
 
 from collections.abc import Callable, Sequence
 

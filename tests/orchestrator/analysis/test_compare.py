@@ -1,4 +1,4 @@
-"""What may be claimed about pairs of cells, seen from either side, and about their ranks."""
+"""Claims about pairs of cells, seen from either side, and about their ranks."""
 
 import math
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ Sweep = dict[str, Scores]
 
 
 def cell(ratio: float, *, typical: float | None = None, noise: float = 1, blocks: int = 12) -> Scores:
-    """A cell that takes `ratio` times as long as BASELINE, give or take about one per cent times `noise`."""
+    """Return a cell that takes `ratio` times as long as BASELINE, plus or minus about one per cent times `noise`."""
 
     def scores(of: float) -> dict[int, float]:
         return {block: math.log(of) + noise * STEADY[block] for block in range(blocks)}
@@ -43,7 +43,7 @@ def against_baseline(scores: Scores, barred: tuple[str, ...] = ()) -> Comparison
 
 
 def claim(faster: str, slower: str, verdict: Verdict = Verdict.SLOWER, ratio: float = 1.5) -> Comparison:
-    """The comparison that finds `slower` to take `ratio` times as long as `faster`."""
+    """Return a comparison by which `slower` takes `ratio` times as long as `faster`."""
     interval = Interval(ratio, ratio * 0.99, ratio * 1.01)
     return Comparison(
         baseline=faster,
@@ -59,7 +59,7 @@ def claim(faster: str, slower: str, verdict: Verdict = Verdict.SLOWER, ratio: fl
 
 @st.composite
 def sweeps(draw: st.DrawFn) -> Sweep:
-    """Two to five cells over up to sixteen blocks, some of them missing, at levels of which some coincide."""
+    """Draw two to five cells over up to sixteen blocks, with missing blocks and some equal levels."""
     rng = np.random.default_rng(draw(st.integers(0, 10_000)))
     levels = draw(st.lists(st.sampled_from([0.0, 0.01, 0.1, 0.5]), min_size=2, max_size=5))
     k = draw(st.integers(0, 16))

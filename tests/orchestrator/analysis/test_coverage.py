@@ -1,8 +1,8 @@
-"""Whether the method keeps its promises over many synthetic sweeps, stopped as real sweeps are.
+"""Coverage and error rates of the method, over many synthetic sweeps that stop as real ones do.
 
-A process's floor is its cell's level, plus what its block shares, plus an effect of its own; its typical
-value adds a disturbance. Effects have a standard deviation of 0.8 to 1 per cent on a quiet machine and of
-1.5 to 3 per cent on a shared one, where twelve blocks then give half widths of 1.2 to 2.7 per cent.
+A process's floor is the level of its cell plus the effects of its block and of the process. Its typical value adds a
+disturbance. Effects have a standard deviation of 0.8 to 1 per cent on a quiet machine. On a shared one it is 1.5 to 3
+per cent, and twelve blocks give half-widths of 1.2 to 2.7 per cent.
 """
 
 import math
@@ -23,19 +23,19 @@ Law: TypeAlias = Callable[[np.random.Generator, tuple[int, ...]], Floats]
 EXPERIMENTS = 1000
 TARGET = 0.02
 
+# Distributions of the effect of a process, with a standard deviation of one.
 LAWS: dict[str, Law] = {
     "normal": lambda rng, shape: rng.normal(size=shape),
     "t3": lambda rng, shape: rng.standard_t(3, shape) / math.sqrt(3),
     "bimodal": lambda rng, shape: rng.choice([-0.95, 0.95], shape) + rng.normal(0, 0.31, shape),
     "skewed pair": lambda rng, shape: rng.exponential(size=shape),
 }
-"""Laws of a process's own effect, of standard deviation one."""
 
 
 def sweeps(
     levels: Mapping[str, float], law: Law, scale: float, *, seed: int = 1
 ) -> Iterator[tuple[int, tuple[Comparison, ...]]]:
-    """Blocks run and findings of so many sweeps over cells of these log levels, the first the baseline."""
+    """Yield the blocks and the comparisons of each sweep over cells of these log levels, the first the baseline."""
     rng = np.random.default_rng(seed)
     shape = (EXPERIMENTS, len(levels), LOOKS[-1])
     shared = rng.normal(0, 0.02, (EXPERIMENTS, 1, LOOKS[-1]))
@@ -96,7 +96,7 @@ def test_three_tiers_are_not_confused(scale: float) -> None:
 
 
 def is_wrong(found: Comparison, levels: Mapping[str, float]) -> bool:
-    """Whether a tie is broken, an order reversed, or a difference beyond the margin called none."""
+    """Return True if a tie is broken, an order is reversed, or a true difference is called equivalent."""
     difference = levels[found.cell] - levels[found.baseline]
     if found.claimed_faster is None:
         return found.verdict is Verdict.EQUIVALENT and difference != 0
@@ -104,7 +104,7 @@ def is_wrong(found: Comparison, levels: Mapping[str, float]) -> bool:
 
 
 def traces(calls: int, correlation: float, *, disturbed: float = 0.0) -> Floats:
-    """Log call times that scatter by two per cent, neighbours alike, with a share `disturbed` upwards."""
+    """Return log call times that scatter by two per cent, autocorrelated, with a share `disturbed` upwards."""
     rng = np.random.default_rng(1)
     noise = rng.normal(0, 0.02, (200, calls))
     for i in range(1, calls):

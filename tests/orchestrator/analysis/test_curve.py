@@ -1,4 +1,4 @@
-"""What a process has spent after so many calls is what it really took, and then a straight line."""
+"""Cost curves: the measured time of a process during warm-up, then a straight line."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ WARM_UP = ((1, 490), (1, 200), (10, 1000), (10, 500))
 
 @pytest.fixture
 def spent(make_report: MakeReport) -> Curve:
-    """Steady from the fourth lap on."""
+    """Return a curve that is steady from the fourth lap on."""
     phases = [{"name": name, "wall_ns": took, "cpu_ns": 0} for name, took in PHASES.items()]
     return curve(make_report(phases=phases, warmup=WARM_UP), 3, floor_ns=50, typical_ns=60)
 

@@ -1,4 +1,4 @@
-"""What counts as disturbed, and what a cell's grade becomes for it."""
+"""Disturbance flags of processes, and the grades of their cells."""
 
 from collections.abc import Callable, Mapping
 
@@ -18,7 +18,7 @@ NOTHING: frozenset[Flag] = frozenset()
 
 @pytest.fixture
 def noisy(make_record: MakeRecord, make_report: Callable[..., Report]) -> Noisy:
-    """A record of one core and ten samples of a microsecond, in which the worker kept its core busy."""
+    """Return a function that makes a record of one busy core and ten samples of a microsecond."""
 
     def make(**noise: object) -> JobRecord:
         quiet = make_report().noise.model_dump() | dict.fromkeys(("run_delay_ns", "steal_ns", "pressure_ns"), (0,) * 10)

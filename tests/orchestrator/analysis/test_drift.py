@@ -20,7 +20,7 @@ def test_what_cells_moved_by_is_their_mean_and_their_spread() -> None:
 
 
 def test_an_interval_is_widened_by_students_law_about_what_the_others_did_and_about_nothing() -> None:
-    """Three others about 0.02 with a deviation of 0.01: t of two degrees is 4.3027, the error 0.01 sqrt(4/3)."""
+    """Check three others around 0.02 with a deviation of 0.01: t of two degrees is 4.3027, the error 0.01 sqrt(4/3)."""
     found = beyond(an_estimate(0.1, 0.003), [0.01, 0.02, 0.03], ALPHA)
     allowed = math.hypot(0.003, 4.302653 * 0.01 * math.sqrt(4 / 3))
     assert found.interval.estimate == 0.1

@@ -1,4 +1,4 @@
-"""How long a sweep will take is foretold from its first blocks, as well as three blocks can."""
+"""Forecasts of a sweep's length from its first blocks."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def scores(floors: Floats, blocks: int) -> dict[str, Scores]:
 
 
 def actual(floors: Floats) -> int:
-    """The look at which a sweep of these would stop."""
+    """Return the look at which a sweep of these cells stops."""
     return next(look for look in LOOKS if should_stop(look, compare_all(scores(floors, look)), TARGET, baseline="a"))
 
 

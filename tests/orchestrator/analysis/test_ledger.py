@@ -1,4 +1,4 @@
-"""Phases are medians over processes, in the order in which a worker comes to them."""
+"""Costs of phases: medians over processes, in the order in which a worker runs the phases."""
 
 from collections.abc import Callable
 

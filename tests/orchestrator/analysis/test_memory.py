@@ -1,4 +1,4 @@
-"""Headlines of memory: each is a difference of the kernel's figures, and what was not counted is not there."""
+"""Memory metrics: each is a difference of the kernel's counters, and is absent if it was not counted."""
 
 import math
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def phase(name: str, start: int, peak: int, end: int) -> dict[str, object]:
 
 
 def needing(step_peak: int, **changes: tuple[int, int, int]) -> dict[str, object]:
-    """What a report says of memory: the ledger above with changes, and steps of which the highest has this peak."""
+    """Return the memory fields of a report: the ledger above with changes, and steps with this highest peak."""
     steps = [{"start": 195 * MIB, "peak": peak * MIB} for peak in (step_peak - 1, step_peak)]
     phases = [phase(name, *marks) for name, marks in (LEDGER | changes).items()]
     return {"phases": phases, "memory": {"steps": steps, "trimmed": True}}

@@ -1,4 +1,4 @@
-"""The processes behind a cell's numbers are those that its result counts."""
+"""Selection of the processes behind a cell's numbers: those that its result counts."""
 
 from collections.abc import Callable
 

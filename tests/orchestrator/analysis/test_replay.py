@@ -1,4 +1,4 @@
-"""The rules of other tools, on numbers for which the answer is known."""
+"""Decision rules of other tools, on numbers with a known answer."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""From records to results: what speaks for a cell, what may be compared, and with what."""
+"""Results from records: the outcome of a cell, and the comparisons that are possible."""
 
 from collections.abc import Callable
 from typing import cast
@@ -155,7 +155,7 @@ Change = Callable[[JobRecord], JobRecord]
 
 
 def resampled(samples: int) -> Change:
-    """The same process after so many samples."""
+    """Return a change that keeps only the first samples of a process."""
 
     def change(record: JobRecord) -> JobRecord:
         assert record.report is not None
@@ -167,7 +167,7 @@ def resampled(samples: int) -> Change:
 
 
 def retimed(factor: float, calls: int = 100) -> Change:
-    """The same process as if its samples were meant to last so many times as long."""
+    """Return a change that multiplies the target length of a process's samples by a factor."""
 
     def change(record: JobRecord) -> JobRecord:
         assert record.report is not None
@@ -182,8 +182,8 @@ def retimed(factor: float, calls: int = 100) -> Change:
     ("change", "reason"),
     [
         (resampled(2), "one process took 2 samples and the other 3"),
-        (retimed(2), "samples were to last 10 ms in one process and 20 ms in the other"),
-        (retimed(0.5), "samples were to last 5 ms in one process and 10 ms in the other"),
+        (retimed(2), "samples were set to last 10 ms in one process and 20 ms in the other"),
+        (retimed(0.5), "samples were set to last 5 ms in one process and 10 ms in the other"),
     ],
 )
 def test_floors_of_processes_that_were_sampled_differently_are_not_compared(

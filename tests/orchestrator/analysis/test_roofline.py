@@ -1,4 +1,4 @@
-"""A roof of known peaks, and known work under it."""
+"""Roofline with known peaks and known work."""
 
 from collections.abc import Callable
 

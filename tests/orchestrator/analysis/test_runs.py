@@ -28,7 +28,7 @@ def a_pair(before: Side, after: Side) -> Pair:
 
 
 def steps(by: float, blocks: int = 10) -> dict[int, float]:
-    """Logs that rise from block to block by far more than two runs differ."""
+    """Return logs that rise from block to block by far more than the difference between two runs."""
     return {block: block + by + 0.001 * (block % 3) for block in range(1, blocks + 1)}
 
 
@@ -53,12 +53,12 @@ def test_blocks_that_were_not_sampled_alike_are_left_out_and_named() -> None:
 @pytest.mark.parametrize("ground", ["side by side", "one after the other", "at face value", "on different machines"])
 def test_a_cell_without_a_process_that_counts_is_not_compared(ground: Ground) -> None:
     (found,) = changes([a_pair(a_side(steps(0)), a_side({}))], ground)
-    assert (found.verdict, found.reason) == (None, "no process of it counts in one of the runs")
+    assert (found.verdict, found.reason) == (None, "one of the runs has no process of it that counts")
 
 
 def test_blocks_that_never_meet_are_not_compared() -> None:
     (found,) = changes([a_pair(a_side({1: 0.0}), a_side({2: 0.0}))], "side by side")
-    assert found.reason == "no block has it in both"
+    assert found.reason == "the two runs share no block of it"
 
 
 def test_one_cell_that_cannot_be_compared_leaves_the_others_alone() -> None:

@@ -1,8 +1,8 @@
-"""Whether the comparison of two runs keeps its promises over many synthetic pairs of runs.
+"""Coverage and error rates of the comparison of two runs, over many synthetic pairs of runs.
 
-A process's log time is its cell's level, plus what its run did to all cells, plus what its run did to this cell, plus
-an effect of its own. Between runs a few minutes apart on a quiet virtual machine the first two were seen to be some
-tenths of a per cent; here they are up to three per cent, for another day or a busier neighbour.
+A process's log time is the level of its cell plus three effects. One is that of the process; two are those of its run,
+on all cells and on this cell. Between runs a few minutes apart on a quiet virtual machine, the effects of a run were a
+few tenths of a per cent. Here they are up to three per cent, for another day or a busier neighbour.
 """
 
 import math
@@ -21,8 +21,9 @@ from schemas.job import Cell
 EXPERIMENTS = 300
 CELL = Cell(framework="numpy", mode="eager", workload="mlp")
 EMPTY = result(CELL, [], 0.0)
+
+# Standard deviations of the effect of a run on all cells alike, and on each cell separately.
 RUN_EFFECTS = [(0.0, 0.0), (0.01, 0.0), (0.01, 0.005), (0.03, 0.01), (0.0, 0.02)]
-"""Standard deviations of what a run does to all cells alike, and to each by itself."""
 
 
 def a_side(logs: Sequence[float]) -> Side:
@@ -37,8 +38,10 @@ def compared(
     blocks: tuple[int, int] = (8, 8),
     process: float = 0.01,
 ) -> Iterator[tuple[Change, ...]]:
-    """Findings of so many pairs of runs whose cells have changed by these logarithms. Effects of processes are skewed
-    for some cells, and some cells are up to three times as noisy as others."""
+    """Yield the changes found between pairs of runs whose cells have changed by these logarithms.
+
+    Effects of processes are skewed for some cells, and some cells are up to three times as noisy as others.
+    """
     rng = np.random.default_rng(1)
     for _ in range(EXPERIMENTS):
         common, own = rng.normal(0, effects[0], 2), rng.normal(0, effects[1], (2, len(levels)))

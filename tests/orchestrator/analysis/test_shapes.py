@@ -1,4 +1,4 @@
-"""What new shapes cost, over processes."""
+"""Costs of new shapes over processes."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Five numbers of known samples, per call."""
+"""Spread of known samples: five numbers per call."""
 
 from collections.abc import Callable
 

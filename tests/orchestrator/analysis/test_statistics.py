@@ -1,4 +1,4 @@
-"""Estimates and tests against answers by hand, by scipy and by counting every case."""
+"""Estimates and tests, checked by hand, with scipy and by enumeration."""
 
 import math
 from itertools import product
@@ -190,7 +190,7 @@ def test_the_median_needs_but_one_sample() -> None:
 
 @pytest.mark.parametrize("q", [0.99, 100])
 def test_a_percentile_given_as_a_fraction_is_refused(q: float) -> None:
-    with pytest.raises(ValueError, match="as in 99 for p99"):
+    with pytest.raises(ValueError, match="such as 99 for p99"):
         percentile([1.0] * 1000, q)
 
 

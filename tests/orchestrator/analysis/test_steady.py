@@ -1,4 +1,4 @@
-"""Traces of call times whose class is known."""
+"""Steady-state detection on traces of a known class."""
 
 import math
 
@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from orchestrator.analysis.steady import WINDOW, classify
 
+# Measured first calls of a traced TorchScript step.
 TORCHSCRIPT_NS = (46_600_000, 90_800_000, 1_230_000, 143_000, 92_000, 79_000, 71_000, 66_000)
-"""First calls of a traced TorchScript step, as measured."""
 
 
 def trace(*levels: tuple[int, float], noise: float = 0.01, seed: int = 1) -> list[int]:
-    """Stretches of (calls, ns), each call off by a factor of about `noise`."""
+    """Return call times in stretches of (calls, ns), with a relative noise of about `noise`."""
     rng = np.random.default_rng(seed)
     level = np.concatenate([np.full(calls, ns) for calls, ns in levels])
     return [round(ns) for ns in level * np.exp(rng.normal(0, noise, level.size))]

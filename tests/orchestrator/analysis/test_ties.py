@@ -1,4 +1,4 @@
-"""Sets of ties say of every two cells whether they are tied, and nothing else."""
+"""Sets of ties: any two cells share a set if and only if they are tied."""
 
 from itertools import combinations
 
@@ -12,7 +12,7 @@ NAMES = "abcdefg"
 
 
 def standings(*pairs: str, names: str = NAMES) -> list[Standing]:
-    """Cells of which these pairs are tied."""
+    """Return the standings of cells with these tied pairs."""
     tied = {
         name: tuple(other for other in names if f"{name}{other}" in pairs or f"{other}{name}" in pairs)
         for name in names

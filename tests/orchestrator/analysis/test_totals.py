@@ -1,4 +1,4 @@
-"""Totals of known curves, and the numbers of calls at which they are looked at."""
+"""Total costs of known curves, and the numbers of calls at which they are computed."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A thinned trace keeps its time, its calls, and its first calls one by one."""
+"""Thinned traces, which keep their total time, their calls, and their first calls one by one."""
 
 import pytest
 from hypothesis import given

@@ -12,7 +12,7 @@ VALUES = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=6)
 
 
 def counted_p(one: list[float], other: list[float]) -> float:
-    """The two-sided p by going through all ways to deal the mid-ranks out."""
+    """Return the two-sided p by enumerating all ways to deal out the mid-ranks."""
     together = np.array([*one, *other])
     ranks = [float((together < value).sum() + ((together == value).sum() + 1) / 2) for value in together]
     got = sum(ranks[len(one) :])

@@ -1,4 +1,4 @@
-"""What `list` says that a mode was verified on rests on records, newest first."""
+"""Verified outcomes as shown by `list`, from records with the newest first."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Workshops whose installer finds the wheels of the tests and nothing else."""
+"""Provisioners whose installer finds the wheels of the tests and nothing else."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory, shelf: Path) -> "Shop":
-    """A shop that has made the tests' small framework, to look at and to copy."""
+    """Return a shop that has made the tests' small framework, to inspect and to copy."""
     with Bell() as silent:
         shop = Shop(Home(tmp_path_factory.mktemp("made") / "home"), installers.here(offline(shelf)), silent)
         shop.make(a_definition())
@@ -38,7 +38,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, shelf: Path) -> "Shop":
 
 @dataclass
 class Shop:
-    """A workshop, and all that it has said."""
+    """Provisioner with all its events."""
 
     home: Home
     installer: Installer
@@ -56,7 +56,7 @@ class Shop:
         return survey(definition, self.home)
 
     def place(self, definition: Definition) -> Place:
-        """Where an environment is whose requirements have been resolved."""
+        """Return the place of an environment whose requirements have been resolved."""
         place = self.site(definition).place
         assert place is not None
         return place
@@ -72,7 +72,7 @@ def shop(home: Home, shelf: Path) -> Iterator[Shop]:
 
 
 def a_definition(*requirements: str, **said: object) -> Definition:
-    """A definition of the tests' own small framework."""
+    """Make a definition of the tests' small framework."""
     plain = {"name": "tiny", "stem": "tiny", "origin": "a test", "requirements": requirements or ("tiny==1.0",)}
     return Definition(**{**plain, **said})  # type: ignore[arg-type]
 

@@ -14,7 +14,7 @@ WORKER = ("numpy", "pydantic>=2.10", "autograd>=1.9")
 
 
 def definitions(folder: Path, own: Mapping[str, EnvironmentSpec] | None = None) -> Definitions:
-    """Those of a user whose configuration and whose machine are this folder."""
+    """Return the definitions of a user whose configuration and machine are this folder."""
     return Definitions(dict(own or {}), {"XDG_CONFIG_HOME": str(folder)}, Files(folder))
 
 
@@ -82,10 +82,10 @@ def test_the_sweep_file_goes_before_the_users_own_and_that_before_what_is_built_
         ("tensorfow", "unknown environment 'tensorfow'; did you mean tensorflow?"),
         ("tensorfow@2.20", "unknown environment 'tensorfow@2.20'; did you mean tensorflow?"),
         ("zzz", "unknown environment 'zzz'; valid: bad, current, jax, locked, onnxruntime, openvino, tensorflow,"),
-        ("tensorflow@latest", "'latest' is no version; write it as in tensorflow@2.20"),
+        ("tensorflow@latest", "'latest' is not a version; write it as in tensorflow@2.20"),
         ("tensorflow@", "unknown environment 'tensorflow@'; did you mean tensorflow?"),
-        ("bad", "the environment bad: 'tensorflow=2' is no requirement"),
-        ("bad@1", "the environment bad: 'tensorflow=2' is no requirement"),
+        ("bad", "the environment bad: 'tensorflow=2' is an invalid requirement"),
+        ("bad@1", "the environment bad: 'tensorflow=2' is an invalid requirement"),
         ("locked", "cannot read its lock /no/such/file"),
     ],
 )
@@ -125,11 +125,11 @@ def test_a_lock_is_taken_as_it_is_with_its_hashes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("tiny>=1.0", "says 'tiny>=1.0', which is no package in one exact version"),
-        ("tiny==1.*", "says 'tiny==1.*'"),
-        ("tiny", "says 'tiny'"),
-        ("--find-links /somewhere", "says '--find-links /somewhere'"),
-        ("-r another.txt", "says '-r another.txt'"),
+        ("tiny>=1.0", "contains 'tiny>=1.0', which is not a package in one exact version"),
+        ("tiny==1.*", "contains 'tiny==1.*'"),
+        ("tiny", "contains 'tiny'"),
+        ("--find-links /somewhere", "contains '--find-links /somewhere'"),
+        ("-r another.txt", "contains '-r another.txt'"),
     ],
 )
 def test_a_lock_that_leaves_something_open_is_none(tmp_path: Path, line: str, sentence: str) -> None:
@@ -144,5 +144,5 @@ def test_a_lock_without_what_a_worker_needs_is_none(tmp_path: Path) -> None:
 
 def test_a_lock_has_one_version_and_no_other(tmp_path: Path) -> None:
     (tmp_path / "a.lock").write_text(LOCK)
-    with pytest.raises(UsageError, match="the environment mine has a lock, and so no other version"):
+    with pytest.raises(UsageError, match="the environment mine has a lock, which fixes its versions"):
         found(tmp_path, "mine@2", {"mine": EnvironmentSpec(lock=str(tmp_path / "a.lock"))})

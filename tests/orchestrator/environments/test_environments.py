@@ -1,4 +1,4 @@
-"""What a cell's environment means: the current one, somebody else's, and those that are made here."""
+"""Names of environments mean the current one, an external interpreter, or one that is made here."""
 
 import re
 import sys
@@ -41,7 +41,7 @@ def environments(made: Shop) -> Environments:
 
 @pytest.fixture
 def bare(tmp_path: Path) -> str:
-    """The interpreter of an environment without any package."""
+    """Return the interpreter of an environment without packages."""
     venv.create(tmp_path / "bare", symlinks=True)
     return str(tmp_path / "bare" / "bin" / "python")
 
@@ -92,9 +92,9 @@ def test_a_parser_that_is_too_old_for_a_worker_is_as_good_as_none(bare: str, env
     ("name", "sentence"),
     [
         ("curent", "unknown environment 'curent'; did you mean current"),
-        ("/no/such/python", "there is no interpreter /no/such/python that can be run"),
+        ("/no/such/python", "/no/such/python is not an executable interpreter"),
         ("/", "/ is a folder; name the interpreter in it, such as /bin/python"),
-        (__file__, f"there is no interpreter {__file__} that can be run"),
+        (__file__, f"{__file__} is not an executable interpreter"),
     ],
 )
 def test_another_name_is_refused(environments: Environments, name: str, sentence: str) -> None:

@@ -49,8 +49,8 @@ OLDER_UV = """
             "conclude that it is not there",
         ),
         (OLDER_UV, "No solution found when resolving dependencies: Because there is no x"),
-        ("working\ndying\n", "the installer ended with status 9, and said last: dying"),
-        ("", "the installer ended with status 9, and said last: nothing"),
+        ("working\ndying\n", "the installer ended with status 9; its last line: dying"),
+        ("", "the installer ended with status 9; its last line: nothing"),
     ],
 )
 def test_a_failure_is_explained_in_the_installers_own_words(log: str, sentence: str) -> None:
@@ -64,5 +64,5 @@ def test_only_the_command_that_failed_counts() -> None:
 def test_for_want_of_a_network_it_says_so_and_what_to_do() -> None:
     log = "$ pip\nWARNING: Retrying after connection broken by 'NewConnectionError(...)'\nERROR: No matching x\n"
     assert explained(log, "mine", 1) == (
-        "no package index can be reached (No matching x); when there is one, `env create mine` makes it"
+        "no package index can be reached (No matching x); run `env create mine` when one can"
     )

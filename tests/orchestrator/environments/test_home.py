@@ -54,7 +54,7 @@ def test_only_folders_with_a_key_are_environments(home: Home, place: Place) -> N
 
 def test_a_home_that_cannot_be_written_to_is_named_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match=r"cannot keep environments in .*file: .*; name another folder in PLUMBLINE_"):
+    with pytest.raises(UsageError, match=r"cannot keep environments in .*file: .*; set PLUMBLINE_HOME to another"):
         Home(tmp_path / "file").prepare()
 
 

@@ -95,7 +95,7 @@ def test_without_uv_and_pip_the_way_to_pip_is_named(tmp_path: Path) -> None:
         "from orchestrator.environments import installers; installers.here({'PATH': ''})"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert f"neither uv nor pip is here to make environments: {sys.executable} -m ensurepip" in said.stderr
+    assert f"neither uv nor pip is installed to make environments; run {sys.executable} -m ensurepip" in said.stderr
     assert UsageError.__name__ in said.stderr
 
 

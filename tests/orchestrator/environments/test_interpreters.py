@@ -54,9 +54,9 @@ def test_an_environment_is_asked_for_what_is_in_it_alone(tmp_path: Path, monkeyp
 )
 def test_what_does_not_answer_is_no_interpreter(tmp_path: Path, text: str) -> None:
     path = program(tmp_path / "python", text)
-    with pytest.raises(UsageError, match=f"{path} is no interpreter of Python that answers"):
+    with pytest.raises(UsageError, match=f"{path} does not answer as a Python interpreter; name another one"):
         interpreters.contents(path, [])
-    with pytest.raises(UsageError, match=f"the environment x: {path} is no interpreter"):
+    with pytest.raises(UsageError, match=f"the environment x: {path} does not answer as a Python interpreter"):
         interpreters.find(str(path), "x")
 
 
@@ -72,7 +72,7 @@ def test_a_python_that_nothing_works_with_is_refused_with_those_that_do(tmp_path
 
 @pytest.mark.parametrize("asked", ["latest", "3", "3.x", "python3.12", "4.1"])
 def test_a_version_that_is_none_is_refused(asked: str) -> None:
-    with pytest.raises(UsageError, match=f"the environment x: '{asked}' is no version of Python; write it as in 3.12"):
+    with pytest.raises(UsageError, match=f"the environment x: '{asked}' is not a Python version; write it as in 3.12"):
         interpreters.find(asked, "x")
 
 

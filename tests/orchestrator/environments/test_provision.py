@@ -1,4 +1,4 @@
-"""Environments made by the real pip, of wheels of a few bytes."""
+"""Environments are made by the real pip, from wheels of a few bytes."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ Define = Callable[..., Definition]
 
 
 def imported(shop: Shop, definition: Definition, module: str) -> str:
-    """The version of a module that the environment's own interpreter imports."""
+    """Return the version of a module that the environment's interpreter imports."""
     command = [str(shop.place(definition).python), "-I", "-c", f"import {module}; print({module}.VERSION)"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
@@ -171,7 +171,7 @@ def test_a_signal_ends_the_installer_and_leaves_nothing_half_made(shop: Shop, de
 
 
 class Heard(list):  # type: ignore[type-arg]
-    """A list that tells of what is added."""
+    """List that reports what is added."""
 
     def __init__(self, tell: Callable[[object], None]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What pip makes of a user's settings, so do we: its own `pip config list` is the judge."""
+"""User's settings mean the same here and in pip: `pip config list` is the reference."""
 
 import ast
 import os

@@ -18,7 +18,7 @@ OTHER = {"tiny": EnvironmentSpec(requirements=("tiny==2.0",))}
 
 @pytest.fixture
 def copy(made: Shop, home: Home) -> Home:
-    """A home with the tests' small environment, to change."""
+    """Return a home with the tests' small environment, to change."""
     shutil.copytree(made.home.root, home.root, symlinks=True)
     return home
 
@@ -65,7 +65,7 @@ def test_a_sound_environment_is_found_sound(made: Shop) -> None:
     finding = upkeep.sound(made.place(a_definition()))
     assert (finding.severity, finding.what) == (
         "fine",
-        f"tiny is as it was made: 5 packages, {finding.what.rpartition(', ')[2]}",
+        f"tiny is unchanged since it was made: 5 packages, {finding.what.rpartition(', ')[2]}",
     )
 
 
@@ -82,7 +82,7 @@ def test_one_that_somebody_has_changed_is_found_out(copy: Home) -> None:
 def test_one_that_is_not_whole_is_found(copy: Home) -> None:
     (place,) = copy.places()
     (place.folder / MARKER).unlink()
-    assert "is not whole" in upkeep.sound(place).what
+    assert "is incomplete" in upkeep.sound(place).what
 
 
 def test_the_installer_is_named_with_the_settings_that_it_knows_and_not_their_values(
@@ -90,7 +90,7 @@ def test_the_installer_is_named_with_the_settings_that_it_knows_and_not_their_va
 ) -> None:
     variables = {"PIP_INDEX_URL": "https://user:secret@host.example/simple", "PIP_CONFIG_FILE": "/dev/null", "PATH": ""}
     finding = found(upkeep.examine(made.home, variables), "installer")
-    assert finding.what == "pip installs packages; from pip's configuration it knows index-url."
+    assert finding.what == "pip installs packages and obeys pip's configuration for index-url."
 
 
 def test_a_home_that_cannot_be_written_to_is_an_objection(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Wheels of a few bytes, and what points pip to them and to nothing else: environments for tests that take a second."""
+"""Wheels of a few bytes, and settings that point pip to them alone, so that an environment takes a second."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ from schemas.catalog import WORKER
 def make_wheel(
     folder: Path, name: str, version: str, requires: Sequence[str] = (), files: Mapping[str, str] | None = None
 ) -> Path:
-    """A wheel of these files; if nothing is said, of one module of the distribution's own name."""
+    """Make a wheel of these files; by default, of one module with the distribution's name."""
     info = f"{name}-{version}.dist-info"
     needed = "".join(f"Requires-Dist: {each}\n" for each in requires)
     content = dict({f"{name}.py": f"VERSION = {version!r}\n"} if files is None else files) | {
@@ -32,12 +32,12 @@ def make_wheel(
 
 
 def digest(content: bytes) -> str:
-    """As a RECORD has it."""
+    """Hash content as a RECORD does."""
     return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
 
 
 def a_shelf(folder: Path) -> Path:
-    """What every worker needs, as far as an installer can see, and a framework in two versions."""
+    """Make wheels for all that a worker needs, as an installer sees it, and for a framework in two versions."""
     for name, version in (
         ("numpy", "2.9"),
         ("pydantic", "2.99"),
@@ -51,7 +51,7 @@ def a_shelf(folder: Path) -> Path:
 
 
 def a_working_shelf(folder: Path) -> Path:
-    """Wheels with which a worker can run: one leads to where this Python has its packages, the others say nothing."""
+    """Make wheels with which a worker can run: one leads to this Python's packages, the others are empty."""
     make_wheel(folder, "tiny", "1.0", files={"tiny.pth": "\n".join(getsitepackages())})
     for name in WORKER:
         make_wheel(folder, name, "99", files={})
@@ -59,7 +59,7 @@ def a_working_shelf(folder: Path) -> Path:
 
 
 def offline(shelf: Path) -> dict[str, str]:
-    """The variables of a user whose pip knows this folder alone, and who has no uv."""
+    """Return the variables of a user whose pip knows this folder alone, and who has no uv."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_"))}
     return kept | {
         "PIP_CONFIG_FILE": os.devnull,

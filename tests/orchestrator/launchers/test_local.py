@@ -1,4 +1,4 @@
-"""Real workers, most of them with NumPy only."""
+"""The local launcher with real workers, most of them with NumPy only."""
 
 import os
 import shutil
@@ -34,7 +34,7 @@ MakeSpec = Callable[..., JobSpec]
 
 @pytest.fixture
 def quick_spec(make_cell: MakeCell, make_spec: MakeSpec) -> MakeSpec:
-    """A short job of a mode of the synthetic framework."""
+    """Make a short job of a mode of the synthetic framework."""
 
     def make(mode: str, **changes: object) -> JobSpec:
         cell = make_cell(f"synthetic:{mode}", workload="synthetic", parameters=SIZES)
@@ -83,7 +83,7 @@ def test_each_job_has_a_process_of_its_own(tmp_path: Path, quick_spec: MakeSpec)
 
 
 def told(spec: JobSpec, launcher: Local, log: Path) -> Path:
-    """The folder that a job was given for its files, as its worker read it back."""
+    """Run a job, and return the folder of its files as its worker read it back."""
     last = launcher(spec, log, lambda _: None).events[-1]
     assert isinstance(last, Report)
     (setting,) = (setting for setting in last.settings if setting.name == "KEPT_IN")

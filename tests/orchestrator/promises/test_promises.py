@@ -1,4 +1,4 @@
-"""Judgements of records that are made up: what keeps a promise, and what breaks it."""
+"""Checks of made-up records: which of them pass, and which fail."""
 
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -20,12 +20,12 @@ LIVE = [promise() for promise in PROMISES]
 
 
 def broken(figures: Sequence[Figure]) -> list[str]:
-    """What was judged and not kept."""
+    """Return the names of the failed readings."""
     return [figure.what for figure in figures if figure.kept is False]
 
 
 def got(figures: Sequence[Figure], what: str) -> str:
-    """What one figure came to."""
+    """Return the value that one reading found."""
     return next(figure.got for figure in figures if figure.what.startswith(what))
 
 
@@ -54,7 +54,7 @@ def test_a_cell_that_failed_is_named_with_its_reason(make_record: MakeRecord) ->
 
 @pytest.fixture
 def spun(make_record: MakeRecord) -> Callable[..., Sequence[Figure]]:
-    """Judges latencies that take 300 ns more than they should, except as is said."""
+    """Judge latencies that take 300 ns more than they should, except for those in `instead`."""
 
     def judged(instead: Mapping[int, int] | None = None) -> Sequence[Figure]:
         took = {truth: truth + 300 for truth in latencies.LATENCIES_NS} | dict(instead or {})
@@ -66,7 +66,7 @@ def spun(make_record: MakeRecord) -> Callable[..., Sequence[Figure]]:
 
 def test_latencies_that_only_have_the_same_time_on_top_keep_the_promise(spun: Callable[..., Sequence[Figure]]) -> None:
     assert broken(spun()) == []
-    assert "300 ns on top" in got(spun(), "10.0 µs")
+    assert "300 ns overhead" in got(spun(), "10.0 µs")
 
 
 @pytest.mark.parametrize("truth", latencies.LATENCIES_NS[1:])
@@ -129,7 +129,7 @@ def test_a_clone_that_is_called_slower_breaks_it(make_records: MakeRecords) -> N
 
 @pytest.fixture
 def hogs(make_record: MakeRecord, make_report: MakeReport) -> Callable[..., list[JobRecord]]:
-    """Eight blocks of the hog's three cells; of the hogged one, so large a share of samples waited for its core."""
+    """Make eight blocks of the hog's three cells; a share of the hogged one's samples waited for its core."""
 
     def sampled(cell: Cell, block: int, call_ns: int, share: float, filtered: float, waited: bool) -> JobRecord:
         rng = random.Random(f"{cell.id}/{block}")

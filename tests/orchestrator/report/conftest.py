@@ -1,4 +1,4 @@
-"""A run whose times are known: two groups, a break-even, a tie, a clone, a wrong and an unsupported cell."""
+"""A run with known times: two groups, a break-even, a tie, a clone, a wrong and an unsupported cell."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -16,11 +16,11 @@ from schemas.sweep import SweepSpec
 from tests.orchestrator.analysis.test_memory import needing
 from tests.orchestrator.conftest import HOST
 
+# Floors; the last two are equal.
 TIMES_NS = {"torch:eager": 30_000, "torch:trace": 20_000, "tensorflow:eager": 90_000, "tensorflow:function": 90_000}
-"""Floors; the last two are the same."""
 
+# First results: tracing breaks even after 10,001 calls.
 FIRST_NS = {"torch:eager": 10**6, "torch:trace": 101 * 10**6, "tensorflow:eager": 10**7, "tensorflow:function": 10**8}
-"""First results: tracing has paid after 10,001 calls."""
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\u202e\x1b[31m' onload=\"alert(1)"
 
@@ -36,14 +36,14 @@ class KnownRun:
 
     @property
     def section(self) -> Section:
-        """The first group."""
+        """The first group with its processes."""
         group, found = self.groups[0], processes(self.records)
         return Section(group, {result.label: found.get(result.cell.id, ()) for result in group.results})
 
 
 @pytest.fixture
 def make_job(make_record: Callable[..., JobRecord], make_report: Callable[..., Report]) -> Callable[..., JobRecord]:
-    """One process: its floor, its first result, its ledger, its warm-up and its work are known."""
+    """Return a maker of processes with known floor, first result, phases, warm-up and work."""
 
     def make(cell: Cell, block: int, rng: random.Random, **changes: object) -> JobRecord:
         label = f"{cell.framework}:{cell.mode}"
@@ -70,7 +70,7 @@ def make_job(make_record: Callable[..., JobRecord], make_report: Callable[..., R
 
 
 def phases_of(ledger: object, first_ns: int) -> list[Mapping[str, object]]:
-    """A ledger whose first call takes so long, and all else next to nothing."""
+    """Return phases of which only the first call takes time: `first_ns`."""
     assert isinstance(ledger, list)
     return [phase | {"wall_ns": first_ns if phase["name"] == "first_call" else 1} for phase in ledger]
 
@@ -79,7 +79,7 @@ def phases_of(ledger: object, first_ns: int) -> list[Mapping[str, object]]:
 def known_run(
     make_cell: Callable[..., Cell], make_job: Callable[..., JobRecord], make_record: Callable[..., JobRecord]
 ) -> KnownRun:
-    rng = random.Random(2)  # of which the two equal modes come out as equal
+    rng = random.Random(2)  # a seed with which the two equal modes are found equal
     measured = [make_cell(label, task=task) for task in ("forward", "backward") for label in TIMES_NS]
     clone = measured[0].model_copy(update={"replica": 1})
     wrong, refused = make_cell("torch:script", task="forward"), make_cell("openvino:compiled", task="backward")
@@ -104,7 +104,7 @@ def known_run(
 
 @pytest.fixture
 def hostile_run(known_run: KnownRun, make_cell: Callable[..., Cell], make_record: Callable[..., JobRecord]) -> KnownRun:
-    """A run of which every text that a record may hold was written by an enemy."""
+    """Return a run in which an attacker wrote every text that a record may hold."""
     cell = make_cell(f"{HOSTILE}:x", task="forward", workload=HOSTILE, parameters={HOSTILE: 1})
     job = known_run.records[0]
     assert job.report is not None

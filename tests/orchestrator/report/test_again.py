@@ -1,4 +1,4 @@
-"""A run can be done again from its page alone."""
+"""A run can be reproduced from its page alone."""
 
 import tomllib
 from typing import Any

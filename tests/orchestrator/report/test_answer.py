@@ -20,12 +20,12 @@ def group(make_cell: MakeCell, make_records: MakeRecords, *times_ns: float, nois
 
 def test_the_fastest_is_named_with_its_time(make_cell: MakeCell, make_records: MakeRecords) -> None:
     (said,) = answer(group(make_cell, make_records, 2000, 1000, 3000))
-    assert said == "torch:trace is the fastest, at 1.00 µs a call."
+    assert said == "torch:trace is the fastest, at 1.00 µs per call."
 
 
 def test_a_first_place_that_is_shared_is_not_given_to_one(make_cell: MakeCell, make_records: MakeRecords) -> None:
     (said,) = answer(group(make_cell, make_records, 1000, 1000, 3000, noise=0.05))
-    assert "but this run cannot tell it from" in said
+    assert "but this run cannot tell it apart from" in said
 
 
 def test_one_that_was_measured_alone_is_no_winner(make_cell: MakeCell, make_records: MakeRecords) -> None:
@@ -35,4 +35,4 @@ def test_one_that_was_measured_alone_is_no_winner(make_cell: MakeCell, make_reco
 
 def test_where_nothing_was_measured_that_is_said(make_cell: MakeCell) -> None:
     (found,) = groups([], [make_cell("torch:eager")])
-    assert list(answer(found)) == ["Nothing was measured here."]
+    assert list(answer(found)) == ["No mode was measured."]

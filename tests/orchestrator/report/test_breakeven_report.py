@@ -1,4 +1,4 @@
-"""What is said of break-evens claims no more than they do."""
+"""Sentences, tables and documents of break-evens claim no more than they do."""
 
 import io
 import json
@@ -24,7 +24,7 @@ MakeReport = Callable[..., Report]
 
 FASTER, SLOWER = Interval(0.95, 0.94, 0.96), Interval(1.05, 1.04, 1.06)
 AFTER, ANY = Interval(359_606, 269_488, 523_808), Interval(math.nan, 1, NEVER)
-UNKNOWN = "is not known to pay: its calls are not shown to be faster than those of torch:eager"
+UNKNOWN = "is not known to break even with torch:eager: its calls are not shown to be faster"
 
 
 def break_even(
@@ -48,19 +48,19 @@ def break_even(
 @pytest.mark.parametrize(
     ("found", "sentence"),
     [
-        (break_even(), "has paid against torch:eager after about 360,000 calls (260,000 to 530,000)"),
-        (break_even(Interval(256, 241, 271)), "has paid against torch:eager after about 256 calls (241 to 271)"),
+        (break_even(), "breaks even with torch:eager after about 360,000 calls (260,000 to 530,000)"),
+        (break_even(Interval(256, 241, 271)), "breaks even with torch:eager after about 256 calls (241 to 271)"),
         (break_even(Interval(1, 1, 1)), "is ahead of torch:eager from the first call on"),
-        (break_even(Interval(1, 1, 594)), "is ahead of torch:eager after 600 calls at most"),
+        (break_even(Interval(1, 1, 594)), "is ahead of torch:eager after at most 600 calls"),
         (
             break_even(Interval(NEVER, NEVER, NEVER), Verdict.SLOWER, SLOWER),
-            "never pays against torch:eager: its calls are slower",
+            "never breaks even with torch:eager: its calls are slower",
         ),
         (
             break_even(Interval(NEVER, 166_500, NEVER), Verdict.EQUIVALENT),
-            f"{UNKNOWN}; if it does, then not before 160,000 calls",
+            f"{UNKNOWN}; if it does, it takes at least 160,000 calls",
         ),
-        (break_even(AFTER, Verdict.UNRESOLVED), f"{UNKNOWN}; if it does, then not before 260,000 calls"),
+        (break_even(AFTER, Verdict.UNRESOLVED), f"{UNKNOWN}; if it does, it takes at least 260,000 calls"),
         (break_even(AFTER, Verdict.UNRESOLVED, barred=True), UNKNOWN),
         (break_even(AFTER, Verdict.ESTIMATOR_DEPENDENT), UNKNOWN),
         (break_even(ANY, Verdict.UNRESOLVED), UNKNOWN),
@@ -75,7 +75,7 @@ def test_each_break_even_has_its_sentence(found: BreakEven, sentence: str) -> No
 @pytest.mark.parametrize("ratio", [FASTER, SLOWER])
 def test_only_a_claim_says_that_it_pays_or_never_does(verdict: Verdict, ratio: Interval) -> None:
     found = break_even(AFTER, verdict, ratio)
-    claimed = breakeven.payoff(found).startswith(("has paid", "never pays"))
+    claimed = breakeven.payoff(found).startswith(("breaks even", "never breaks even"))
     assert claimed is (found.steady.claimed_faster is not None)
     assert breakeven.shown(found, found.calls).startswith("not claimed") is not claimed
 
@@ -99,7 +99,7 @@ def test_each_break_even_has_its_place_in_the_table(found: BreakEven, text: str)
 
 @pytest.fixture
 def group(make_cell: MakeCell, make_record: MakeRecord, make_report: MakeReport) -> Group:
-    """Three modes of PyTorch and the longest name there is; tracing pays, scripting is as fast as eager."""
+    """Return three modes of PyTorch and the longest name there is; tracing pays, scripting is as fast as eager."""
     modes = {"torch:eager": (0, 3000), "torch:trace": (10**8, 2000), "torch:script": (10**7, 3000)}
     modes |= {"tensorflow:eager": (0, 50_000), "tensorflow:function": (0, 30_000)}
 
@@ -124,12 +124,16 @@ def printed(group: Group) -> str:
 
 
 def test_the_closing_sentences_say_when_each_compiled_mode_has_paid(group: Group) -> None:
-    said = {sentence.partition(" ")[0]: sentence for sentence in words.sentences(group) if " needs " in sentence}
+    said = {
+        sentence.partition(" ")[0]: sentence
+        for sentence in words.sentences(group)
+        if " to produce its first result " in sentence
+    }
     assert said.keys() == {"torch:trace", "torch:script", "tensorflow:function"}
     assert said["torch:trace"].startswith(
-        "torch:trace needs 100 ms to its first result, and has paid against torch:eager"
+        "torch:trace takes 100 ms to produce its first result and breaks even with torch:eager"
     )
-    assert "is not known to pay" in said["torch:script"]
+    assert "is not known to break even" in said["torch:script"]
     assert said["tensorflow:function"].endswith("is ahead of tensorflow:eager from the first call on.")
 
 
@@ -167,7 +171,7 @@ def test_a_run_that_tells_nothing_has_no_table(make_cell: MakeCell, make_record:
     (few,) = results.groups([make_record(cell) for cell in cells], cells)
     assert printed(few) == ""
     (sentence,) = breakeven.sentences(few)
-    assert "is not known to pay" in sentence
+    assert "is not known to break even" in sentence
 
 
 def test_the_document_has_exact_numbers_and_says_never(group: Group) -> None:

@@ -82,4 +82,4 @@ def test_a_plan_says_whose_code_it_would_run_and_from_where(make_plan: MakePlan,
 
 
 def test_the_list_says_how_to_come_to_a_workload_of_ones_own() -> None:
-    assert "`new-workload NAME` writes one" in printed(catalogue.show_list)
+    assert "`new-workload NAME` creates one" in printed(catalogue.show_list)

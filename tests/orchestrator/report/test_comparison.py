@@ -28,7 +28,7 @@ MODES = ("torch:eager", "torch:script-optimized", "tensorflow:function", "jax:ji
 def make_compared(
     tmp_path: Path, make_cell: MakeCell, make_records: MakeRecords, make_run: MakeRun
 ) -> Callable[..., Compared]:
-    """Of the second run the first mode is slower by ten per cent."""
+    """Return a maker of comparisons in whose second run the first mode is slower by ten per cent."""
 
     def make(modes: Sequence[str] = MODES, slower: float = 1.1, **changes: object) -> Compared:
         cells = [make_cell(mode) for mode in modes]
@@ -55,16 +55,18 @@ def test_a_comparison_is_told_on_eighty_columns(make_compared: Callable[..., Com
     text = drawn(make_compared(), "slower=3%", "slower=50%")
     said = " ".join(text.split())
     for words in (
-        "A is 20250101-120000-a, begun 2025-01-01T12:00:00+00:00: a CPU, 2 cores, Linux, fingerprint",
-        "Warning: not measured side by side: B was begun 10 minutes after A.",
+        "A is 20250101-120000-a, started 2025-01-01T12:00:00+00:00: a CPU, 2 cores, Linux, fingerprint",
+        "Warning: not measured side by side: B was started 10 minutes after A.",
         "these runs: ",
         "33.0 µs",
         "SLOWER",
-        "torch:eager, mlp backward (depth=3), batch 1, float32, 1 thread, cpu: in B it takes 1.09",
-        "as long as in A: slower.",
+        "torch:eager, mlp backward (depth=3), batch 1, float32, 1 thread, cpu: B takes 1.09",
+        "times as long as A (1.0",
+        "): slower.",
         "4 of 5 cells: as fast in B as in A.",
-        "GATE slower=3%: torch:eager, mlp backward (depth=3), batch 1, float32, 1 thread, cpu is beyond it:",
-        "Gate slower=50% passed: no cell is beyond it for certain, 5 of 5 are within it for certain.",
+        "GATE slower=3%: torch:eager, mlp backward (depth=3), batch 1, float32, 1 thread, cpu exceeds it:",
+        "exceeds it: B is at least 1.0",
+        "Gate slower=50% passed: no cell certainly exceeds it, 5 of 5 are certainly within it.",
     ):
         assert words in said
     assert max(map(len, text.splitlines())) <= 80
@@ -78,7 +80,7 @@ def test_what_is_only_observed_is_called_so(make_compared: Callable[..., Compare
     assert said.count("observed") == 6
     assert "SLOWER" not in said
     assert "GATE" not in said
-    assert "0 of 5 are within it for certain" in said
+    assert "0 of 5 are certainly within it" in said
 
 
 def test_cells_that_were_too_disturbed_are_counted(make_compared: Callable[..., Compared], tmp_path: Path) -> None:
@@ -90,7 +92,7 @@ def test_cells_that_were_too_disturbed_are_counted(make_compared: Callable[..., 
         report = record.report.model_copy(update={"noise": noise})
         run.write(record.model_copy(update={"report": report}))
     said = " ".join(drawn(compare(tmp_path / "runs", "-a", "-b"), "slower=3%").split())
-    assert "5 of 5 cells: graded C in a run, too disturbed for any claim." in said
+    assert "5 of 5 cells: graded C in at least one run, too disturbed for any claim." in said
     assert "GATE" not in said
 
 
@@ -102,12 +104,12 @@ def test_names_of_others_cannot_command_the_terminal(make_compared: Callable[...
 def test_markdown_says_what_the_terminal_says_in_one_table(make_compared: Callable[..., Compared]) -> None:
     compared = make_compared()
     text = markdown(compared, judged(compared, "slower=3%", "memory=5%"))
-    assert text.startswith("### Plumbline: B beyond slower=3%\n\n> A is 20250101")
+    assert text.startswith("### Plumbline: B exceeds slower=3%\n\n> A is 20250101")
     table = [line for line in text.splitlines() if line.startswith("| ")]
     assert len(table) == 2 + 5
     assert {line.count(" | ") for line in table} == {6}
     assert "| SLOWER |" in table[2]
-    assert "- Gate memory=5% passed: no cell is beyond it for certain, 0 of 5 are within it for certain." in text
+    assert "- Gate memory=5% passed: no cell certainly exceeds it, 0 of 5 are certainly within it." in text
 
 
 @pytest.mark.parametrize(
@@ -157,7 +159,9 @@ def test_memory_that_grew_for_certain_is_told(
             records.append(record.model_copy(update={"report": make_report(**needing(225 if grown else 220))}))
         make_run(name, records, at_s)
     compared = compare(tmp_path / "runs", "-a", "-b")
-    told = [line for line in drawn(compared, "step_peak=5%").replace("\n", " ").split("• ") if "step peak is" in line]
+    told = [
+        line for line in drawn(compared, "step_peak=5%").replace("\n", " ").split("• ") if "step peak of B is" in line
+    ]
     assert len(told) == 1
-    assert "1.100 times (1.100 to 1.100) what it was: 55.0 MiB after 50.0 MiB" in told[0]
+    assert "1.100 times that of A (1.100 to 1.100): 55.0 MiB after 50.0 MiB" in told[0]
     assert "GATE step_peak=5%" in drawn(compared, "step_peak=5%")

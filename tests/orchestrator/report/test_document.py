@@ -23,7 +23,7 @@ def refuse(constant: str) -> NoReturn:
 
 @pytest.fixture
 def read(host: Host) -> Document:
-    """A run's document as a strict reader of JSON sees it."""
+    """Return a maker of documents, read back by a strict reader of JSON."""
 
     def make(records: list[JobRecord], cells: list[Cell]) -> dict[str, Any]:
         manifest = Manifest(

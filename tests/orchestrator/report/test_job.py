@@ -68,7 +68,7 @@ def test_it_fits_eighty_columns(tmp_path: Path, make_record: MakeRecord, make_re
         phases=tuple(phase(name, 200, 1000, 900) for name in ("import", "first_call", "second_call")),
     )
     lines = shown(make_record(report=report), tmp_path / "log", width=80).splitlines()
-    assert max(len(line) for line in lines if not line.startswith("The log, ")) <= 80
+    assert max(len(line) for line in lines if not line.startswith("End of the log ")) <= 80
     assert any("second call" in line for line in lines)
 
 
@@ -79,9 +79,9 @@ def test_the_samples_are_a_plot_in_which_the_disturbed_are_marked(
     noise = QUIET | {"cpu_ns": (100_000, 100_000, 110_000), "run_delay_ns": (0, 80_000, 0)}
     text = shown(make_record(report=make_report(samples_ns=samples_ns, noise=noise)), tmp_path / "log")
     assert "▁█▂ up to 1.800 × floor" in text
-    assert "1 of 3 samples, worst by 44.4% of its time" in text
+    assert "1 of 3 samples, the worst by 44.4% of its time" in text
     assert " ·×·" in text
-    assert "DELAY: others ran on its cores" in text
+    assert "DELAY: other processes ran on its cores" in text
 
 
 def test_the_warm_up_is_a_plot_that_says_from_where_on_calls_were_steady(
@@ -99,12 +99,12 @@ def test_what_was_asked_of_a_job_is_told_whole(tmp_path: Path, make_record: Make
     for said in (
         "environment current, cores 1, machine",
         "block 1, position 0, attempt 1",
-        "data 1, hashes 77, environment longer by 88 bytes",
+        "data 1, hashes 77, environment padded by 88 bytes",
         "20 samples of 10.0 ms, each of as many calls as fit",
-        "warm-up of 250 ms to 3.00 s; in all 120 s at most",
+        "warm-up of 250 ms to 3.00 s; at most 120 s in all",
         "memory 2.0 GiB, log 256 MiB, 4096 files, 512 processes",
         "compile 60 s",
-        "0 while it was timed",
+        "0 during timing",
     ):
         assert said in text
 
@@ -169,7 +169,7 @@ def test_an_enormous_line_in_a_log_is_cut(tmp_path: Path, make_record: MakeRecor
 def test_a_job_that_was_never_started_has_no_log_and_is_shown(tmp_path: Path, make_record: MakeRecord) -> None:
     text = shown(make_record(outcome="unsupported", outside=None), tmp_path / "nothing")
     assert "unsupported: because it was unsupported" in text
-    assert "from outside" not in text
+    assert "supervisor" not in text
 
 
 def test_a_job_of_a_users_workload_says_where_its_code_was_and_what_it_was_held_to(
@@ -182,5 +182,5 @@ def test_a_job_of_a_users_workload_says_where_its_code_was_and_what_it_was_held_
     spec = record.spec.model_copy(update={"cell": cell, "folder": "/mine", "reference": "torch", "expected": given})
     text = shown(record.model_copy(update={"spec": spec}), tmp_path / "log")
     assert "workload /mine, code 0123456789abcdef" in text
-    assert "held to torch /x/y.npz, 7 bytes, SHA-256 abc" in text
-    assert "held to torch:eager in float64" in text
+    assert "reference torch /x/y.npz, 7 bytes, SHA-256 abc" in text
+    assert "Verified against torch:eager in float64" in text

@@ -38,11 +38,8 @@ READY = Ready(
 @pytest.mark.parametrize(
     ("event", "line"),
     [
-        (
-            Resolving(TINY, "uv"),
-            "environment tiny@1: uv works out what it takes: tiny==1, numpy, pydantic>=2.10, autograd>=1.9",
-        ),
-        (Waiting(TINY, "4711"), "environment tiny@1: process 4711 is making it; waiting for that"),
+        (Resolving(TINY, "uv"), "environment tiny@1: uv resolves tiny==1, numpy, pydantic>=2.10, autograd>=1.9"),
+        (Waiting(TINY, "4711"), "environment tiny@1: waiting for process 4711, which is creating it"),
         (Making(TINY, "pip", 41), "environment tiny@1: pip installs 41 packages"),
         (Made(TINY, READY), "environment tiny@1: ready after 38.2 s, 1.5 GiB"),
     ],
@@ -72,7 +69,7 @@ def test_a_plan_says_which_environments_it_would_make_and_of_which_builds(make_p
     words = " ".join(text.split())
     assert "tensorflow-cpu==2.20, numpy," in words
     assert "made on first use" in words
-    assert "nothing: what is there" in words
+    assert "nothing: used as it is" in words
     assert max(map(len, text.splitlines())) <= 80
     said = catalogue.plan_document(plan, {})
     assert [(each["name"], each["state"]) for each in said["environments"]] == [
@@ -83,7 +80,7 @@ def test_a_plan_says_which_environments_it_would_make_and_of_which_builds(make_p
 
 def test_a_gpu_is_told_with_what_follows_from_it() -> None:
     table = making.table([], accelerated=True)
-    assert "an NVIDIA GPU is here: built-in ones take CUDA builds" in str(table.title)
+    assert "NVIDIA GPU found: built-in ones use CUDA builds" in str(table.title)
     assert "no NVIDIA GPU: CPU builds" in str(making.table([], accelerated=False).title)
 
 

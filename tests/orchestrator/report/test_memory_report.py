@@ -1,4 +1,4 @@
-"""Memory as a table, in a document, and in a job's story."""
+"""Memory as a table, in a document, and among the facts of a job."""
 
 import io
 from collections.abc import Callable
@@ -63,6 +63,6 @@ def test_a_jobs_story_has_its_headlines_and_its_joules(make_report: Callable[...
     energy = {"joules": 5.0, "seconds": 2.0, "calls": 1000, "source": "RAPL packages"}
     said = dict(job_facts.resources(make_report(**needing(220), energy=energy)))
     assert "step peak 50.0 MiB" in said["memory"]
-    assert said["energy"].startswith("0.005 J a call over 2.0 s")
+    assert said["energy"].startswith("0.005 J per call over 2.0 s")
     assert "memory" not in dict(job_facts.resources(make_report()))
     assert "250 MiB" in printed(job.phases(make_report(**needing(220))))

@@ -1,4 +1,4 @@
-"""The page as text: whole, escaped, the same each time, small, and with a table for every picture."""
+"""The page as text: whole, escaped, reproducible, small, and with a table for every chart."""
 
 import json
 import random
@@ -18,7 +18,7 @@ VOID = {"meta", "input", "br", "hr", "img", "link", "base"}
 
 
 class Read(HTMLParser):
-    """What a strict reader makes of a page: every element is closed in its turn."""
+    """A strict reader of a page: every element is closed in its turn."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -162,7 +162,7 @@ def test_the_fingerprint_and_all_that_it_is_of_are_there(known_run: KnownRun) ->
 def test_a_run_of_which_nothing_is_measured_yet_has_a_page(known_run: KnownRun) -> None:
     text = page("a-run", known_run.manifest, [], KnownRun(known_run.manifest, []).groups)
     Read(text)
-    assert "Nothing was measured here." in text
+    assert "No mode was measured." in text
 
 
 def test_a_run_that_is_not_of_one_piece_says_so(known_run: KnownRun) -> None:
@@ -177,7 +177,7 @@ def test_a_column_says_each_word_once_and_can_be_told_again() -> None:
 
 
 def many(make_cell: Callable[..., Cell], run: KnownRun, count: int) -> Iterator[JobRecord]:
-    """Records of fifty cells and 32 blocks, whose warm-ups are as long as real ones."""
+    """Yield records of `count` cells and 32 blocks, whose warm-ups are as long as real ones."""
     jobs = [record for record in run.records if record.outcome == "measured"]
     for number in range(count):
         job = jobs[number % 4]
@@ -198,7 +198,7 @@ def test_a_page_of_fifty_cells_is_below_three_megabytes(make_cell: Callable[...,
 
 
 def luminance(colour: str) -> float:
-    """Relative luminance of `#rrggbb` (WCAG 2.2)."""
+    """Return the relative luminance of `#rrggbb` (WCAG 2.2)."""
     shares = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     red, green, blue = (each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in shares)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -33,7 +33,7 @@ MODES = "numpy,synthetic:spin,synthetic:compiled,synthetic:wrong"
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of a real sweep with two workloads, tasks and frameworks, of which one mode is wrong."""
+    """Return the page of a real sweep with two workloads, tasks and frameworks, and one wrong mode."""
     folder = tmp_path_factory.mktemp("browsed")
     (folder / "quick.toml").write_text(QUICK)
     asked = ["--frameworks", MODES, "--workloads", "synthetic,mlp", "--tasks", "forward,backward", "--blocks", "2"]
@@ -51,7 +51,7 @@ def browser() -> Iterator[Browser]:
 
 
 class Visit:
-    """A page that is open, with all that its browser asked for and complained of."""
+    """An open page, with all requests and complaints of its browser."""
 
     def __init__(self, tab: Tab, page: Path) -> None:
         self.tab = tab
@@ -62,13 +62,13 @@ class Visit:
         self.tab.goto(page.as_uri())
 
     def drawn(self) -> None:
-        """Go past every picture, and wait until each is drawn."""
+        """Scroll past every chart, and wait until each is drawn."""
         for picture in self.tab.locator("figure.picture:visible").all():
             picture.scroll_into_view_if_needed()
             picture.locator(".drawing svg").wait_for()
 
     def serious(self) -> list[tuple[str, str]]:
-        """The serious findings of axe, each with the first place of which it is true; all tables are open."""
+        """Open all tables, and return the serious findings of axe, each with the first element concerned."""
         self.tab.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
         found = Axe().run(self.tab).response["violations"]
         return [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")]
@@ -121,7 +121,7 @@ def test_the_filter_leaves_what_is_ticked_in_tables_and_in_pictures(light: Visit
     expect(times.get_by_role("rowheader", name="numpy:eager", exact=True)).to_be_visible()
     ratios = light.tab.locator("figure.ratios .drawing").first
     ratios.scroll_into_view_if_needed()
-    expect(ratios).to_contain_text("nothing to draw of what is ticked")
+    expect(ratios).to_contain_text("Nothing to draw for this selection")
     light.tab.get_by_label("synthetic", exact=True).last.check()
     expect(times.locator("svg")).to_contain_text("synthetic:spin")
     assert light.complaints == []

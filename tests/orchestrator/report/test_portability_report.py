@@ -1,4 +1,4 @@
-"""What was saved and loaded again, as it is told."""
+"""Reports of models that were saved and loaded again."""
 
 import io
 import json
@@ -24,7 +24,7 @@ FILE = {"path": "/x/y.pt", "sha256": "ab", "size_bytes": 40 << 10, "written_ns":
 
 
 def a_group(cell: Cell, make_spec: MakeSpec, make_record: MakeRecord, make_report: MakeReport) -> Group:
-    """One cell that loads a file in 20 to 27 ms."""
+    """Return a group of one cell that loads a file in 20 to 27 ms."""
     records = []
     for block in range(1, 9):
         phases = [{"name": "load", "wall_ns": (19 + block) * MS, "cpu_ns": 0}]
@@ -39,8 +39,8 @@ def test_a_file_is_told_with_its_size_and_the_times_to_write_and_to_load_it(
 ) -> None:
     group = a_group(make_cell("torch:script", origin="file"), make_spec, make_record, make_report)
     assert list(portability.sentences(group)) == [
-        "torch:script computes the same from its TorchScript file (40.0 KiB) without the model's source, and loads it "
-        "in 23.5 ms."
+        "torch:script computes the same from its TorchScript file (40.0 KiB), without the model's source; loading "
+        "takes 23.5 ms."
     ]
     console = Console(file=io.StringIO(), width=80)
     for drawn in portability.tables(group):

@@ -1,4 +1,4 @@
-"""What new shapes cost, as it is told."""
+"""Reports of the cost of new shapes."""
 
 import io
 import json
@@ -56,9 +56,9 @@ def test_a_dear_shape_is_told_in_a_sentence_and_a_cheap_one_is_not(
 ) -> None:
     told = sorted(shapes.sentences(a_group(make_cell, make_record, make_report)))
     assert told == [
-        "jax:jit compiles anew for each new shape: the first call at one takes 400 ms, the next 1.00 ms.",
-        "torch:compile compiled 1 times for 3 new shapes: the first call at one takes 2.00 ms, the next 1.00 ms.",
-        "torch:script is slow at a new shape, and does not say whether it compiles: the first call at one takes "
+        "jax:jit recompiles for each new shape: the first call at one takes 400 ms, the next 1.00 ms.",
+        "torch:compile recompiled once for 3 new shapes: the first call at one takes 2.00 ms, the next 1.00 ms.",
+        "torch:script is slow at a new shape and does not report whether it compiles: the first call at one takes "
         "90.0 ms, the next 1.00 ms.",
     ]
 
@@ -74,8 +74,8 @@ def test_the_table_has_a_row_for_each_mode_and_fits_80_columns(
 
 
 def test_only_a_stream_has_a_throughput(make_cell: MakeCell, make_record: MakeRecord, make_report: MakeReport) -> None:
-    assert "a second" in table(a_group(make_cell, make_record, make_report))
-    assert "a second" not in table(a_group(make_cell, make_record, make_report, "fixed"))
+    assert "per second" in table(a_group(make_cell, make_record, make_report))
+    assert "per second" not in table(a_group(make_cell, make_record, make_report, "fixed"))
 
 
 def test_where_no_new_shape_came_there_is_no_table(make_cell: MakeCell, make_record: MakeRecord) -> None:

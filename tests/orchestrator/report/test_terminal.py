@@ -27,7 +27,7 @@ def shown(records: list[JobRecord], cells: list[Cell], *, colour: bool = False) 
 
 @pytest.fixture
 def cells(make_cell: MakeCell) -> list[Cell]:
-    """With the longest names that there are."""
+    """Return cells with the longest names."""
     labels = ("tensorflow:function", "torch:script", "torch:eager", "synthetic:wrong", "numpy:eager")
     cells = [make_cell(label, parameters={"input": 1024, "width": 1024, "depth": 3}) for label in labels]
     return [*cells, cells[0].model_copy(update={"replica": 1})]
@@ -48,7 +48,7 @@ def test_a_table_of_the_longest_names_and_numbers_is_whole_in_80_columns(
     records: list[JobRecord], cells: list[Cell]
 ) -> None:
     text = shown(records, cells)
-    assert all(len(line) <= 80 for line in text.splitlines() if "record and log" not in line)
+    assert all(len(line) <= 80 for line in text.splitlines() if "Records and logs" not in line)
     assert "…" not in text
     for word in ("(A/A)", "out-of-", "memory"):
         assert word in text
@@ -110,4 +110,4 @@ def test_a_table_of_results_that_a_framework_was_the_judge_of_says_so_on_top(
     make_cell: MakeCell, make_record: MakeRecord, make_report: Callable[..., Report]
 ) -> None:
     record = make_record(report=make_report(verification={"checks": (), "referee": "torch"}))
-    assert ", held to torch in float64" in " ".join(shown([record], [make_cell()]).split())
+    assert ", checked against torch in float64" in " ".join(shown([record], [make_cell()]).split())

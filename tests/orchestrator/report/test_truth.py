@@ -1,4 +1,4 @@
-"""What a person and a program see of a self-test."""
+"""The output of a self-test, for people and for programs."""
 
 import io
 import json
@@ -53,7 +53,7 @@ def test_the_longest_figures_are_whole_in_80_columns(host: Host) -> None:
     text = shown([a_finding(LONG, KEPT, BROKEN)], host)
     assert all(len(line) <= 80 for line in text.splitlines())
     assert "…" not in text
-    for word in ("filtered typical/floor", "moved by < 3 %", "1.02991–1.03009", "kept", "BROKEN"):
+    for word in ("filtered typical/floor", "moved by < 3 %", "1.02991–1.03009", "passed", "FAILED"):
         assert word in text
 
 
@@ -63,8 +63,8 @@ def test_every_promise_has_a_title_of_one_line(promise: Promise) -> None:
 
 
 def test_the_conclusion_names_what_fell_short(host: Host) -> None:
-    assert "1 of 2 promises fell short, in 25 s: a promise." in shown([a_finding(KEPT), a_finding(BROKEN)], host)
-    assert "All 2 promises" in shown([a_finding(KEPT), a_finding(LONG)], host)
+    assert "1 of 2 checks failed in 25 s: a promise." in shown([a_finding(KEPT), a_finding(BROKEN)], host)
+    assert "All 2 checks passed" in shown([a_finding(KEPT), a_finding(LONG)], host)
 
 
 def test_a_promise_at_a_level_of_confidence_is_said_to_fail_by_chance(host: Host) -> None:
@@ -75,13 +75,13 @@ def test_a_promise_at_a_level_of_confidence_is_said_to_fail_by_chance(host: Host
 
 
 def test_nothing_that_was_tried_is_not_called_a_success(host: Host) -> None:
-    assert "No promise was tried to its end" in shown([], host)
+    assert "No check was completed" in shown([], host)
 
 
 def test_a_line_says_what_begins_and_how_it_ended() -> None:
     finding = a_finding(BROKEN)
-    assert truth.line(finding.promise) == "a promise: trying with 8 jobs at most ..."
-    assert truth.line(finding) == "a promise: BROKEN, after 12 s"
+    assert truth.line(finding.promise) == "a promise: running at most 8 jobs ..."
+    assert truth.line(finding) == "a promise: FAILED after 12 s"
 
 
 def test_the_document_holds_every_figure_with_its_numbers(host: Host) -> None:

@@ -1,4 +1,4 @@
-"""Sentences claim what the numbers do, and no more."""
+"""Sentences claim what the numbers support, and no more."""
 
 import dataclasses
 import math
@@ -42,29 +42,33 @@ def comparison(verdict: Verdict, ratio: Interval | None = None) -> Comparison:
 @pytest.mark.parametrize(
     ("found", "sentence"),
     [
-        (comparison(Verdict.FASTER), "takes 0.500 times (0.400 to 0.600) as long as X: faster"),
-        (comparison(Verdict.SLOWER, Interval(2, 1.9, 2.1)), "takes 2.000 times (1.900 to 2.100) as long as X: slower"),
+        (comparison(Verdict.FASTER), "takes 0.500 times as long as X (0.400 to 0.600): faster"),
+        (comparison(Verdict.SLOWER, Interval(2, 1.9, 2.1)), "takes 2.000 times as long as X (1.900 to 2.100): slower"),
         (
             comparison(Verdict.DIFFERENT_BUT_SMALL, Interval(0.99, 0.985, 0.995)),
-            "takes 0.990 times (0.985 to 0.995) as long as X: a real difference, estimated too small to matter",
+            "takes 0.990 times as long as X (0.985 to 0.995): a real difference, but estimated too small to matter",
         ),
-        (comparison(Verdict.EQUIVALENT, Interval(1, 0.99, 1.01)), "is as fast as X (0.990 to 1.010)"),
-        (comparison(Verdict.UNRESOLVED, Interval(1, 0.9, 1.1)), "cannot be told from X by this run (0.900 to 1.100)"),
+        (comparison(Verdict.EQUIVALENT, Interval(1, 0.99, 1.01)), "is as fast as X (ratio 0.990 to 1.010)"),
+        (
+            comparison(Verdict.UNRESOLVED, Interval(1, 0.9, 1.1)),
+            "cannot be told apart from X by this run (0.900 to 1.100)",
+        ),
         (
             comparison(Verdict.UNRESOLVED, NO_INTERVAL),
-            "cannot be told from X by this run (3 processes each are too few for an interval)",
+            "cannot be told apart from X by this run (too few processes for an interval: 3 each)",
         ),
         (
             comparison(Verdict.UNRESOLVED, Interval(1.1, 1.09, 1.12)),
-            "took 1.100 times (1.090 to 1.120) as long as X, in processes too disturbed for a claim",
+            "took 1.100 times as long as X (1.090 to 1.120), but the processes were too disturbed for a claim",
         ),
         (
             dataclasses.replace(comparison(Verdict.UNRESOLVED, Interval(1.1, 1.09, 1.12)), significant=False),
-            "took 1.100 times (1.090 to 1.120) as long as X; among so many pairs 3 processes each are no proof",
+            "took 1.100 times as long as X (1.090 to 1.120), but 3 processes each are not enough evidence for this "
+            "number of pairs",
         ),
         (
             comparison(Verdict.ESTIMATOR_DEPENDENT),
-            "against X is faster by one estimator and slower by the other: no claim",
+            "is faster than X by one estimator and slower by the other: no claim",
         ),
     ],
 )
@@ -80,7 +84,7 @@ def test_only_a_claim_says_faster_or_slower(verdict: Verdict) -> None:
 
 @pytest.fixture
 def found(make_cell: MakeCell, make_records: MakeRecords, make_record: MakeRecord) -> Group:
-    """Two modes of torch, the second twice as fast; TensorFlow in between; one wrong, one refused, one not run."""
+    """Return two modes of torch, the second twice as fast, TensorFlow between, one wrong, one refused, one not run."""
     eager, trace, flow = make_cell("torch:eager"), make_cell("torch:trace"), make_cell("tensorflow:eager")
     wrong, refused, late = make_cell("synthetic:wrong"), make_cell("numpy:eager"), make_cell("synthetic:spin")
     twin = eager.model_copy(update={"replica": 1})
@@ -91,14 +95,14 @@ def found(make_cell: MakeCell, make_records: MakeRecords, make_record: MakeRecor
 
 
 def test_the_fastest_is_named_with_its_time(found: Group) -> None:
-    assert re.fullmatch(r"torch:trace is the fastest, at (99\d ns|1\.00 µs) a call\.", words.sentences(found)[0])
+    assert re.fullmatch(r"torch:trace is the fastest, at (99\d ns|1\.00 µs) per call\.", words.sentences(found)[0])
 
 
 def test_a_tie_for_the_first_place_is_called_a_tie(make_cell: MakeCell, make_records: MakeRecords) -> None:
     cells = [make_cell("torch:eager"), make_cell("torch:trace"), make_cell("torch:script")]
     records = make_records([(cells[0], 1000), (cells[1], 1001), (cells[2], 3000)], noise=0.05)
     said = " ".join(words.fastest(results.groups(records, cells)[0]))
-    assert "this run cannot tell it from" in said
+    assert "this run cannot tell it apart from" in said
     assert "torch:script" not in said
     assert "is the fastest" not in said
 
@@ -111,29 +115,31 @@ def test_a_leader_by_order_alone_is_not_called_the_fastest(found: Group) -> None
 
 def test_a_compiled_mode_is_set_against_the_mode_that_it_has_to_beat(found: Group) -> None:
     (sentence,) = (said for said in words.sentences(found) if said.startswith("PyTorch: "))
-    assert re.fullmatch(r"PyTorch: trace takes 0\.[45]\d+ times .* as long as eager: faster\.", sentence)
+    assert re.fullmatch(r"PyTorch: trace takes 0\.[45]\d+ times as long as eager \(.*\): faster\.", sentence)
 
 
 def test_frameworks_are_compared_by_the_best_mode_of_each(found: Group) -> None:
     (sentence,) = (said for said in words.sentences(found) if said.startswith("Between frameworks: "))
-    assert re.fullmatch(r".*: tensorflow:eager takes 1\.[45]\d+ times .* as long as torch:trace: slower\.", sentence)
+    assert re.fullmatch(
+        r".*: tensorflow:eager takes 1\.[45]\d+ times as long as torch:trace \(.*\): slower\.", sentence
+    )
 
 
 def test_a_wrong_cell_is_named_and_in_no_comparison(found: Group) -> None:
     about = [said for said in words.sentences(found) if "synthetic:wrong" in said]
-    assert about == ["synthetic:wrong is not ranked: wrong: because it was wrong."]
+    assert about == ["synthetic:wrong is not ranked (wrong): because it was wrong."]
 
 
 def test_cells_without_a_measurement_are_named_with_the_reason(found: Group) -> None:
     said = words.sentences(found)
-    assert "numpy:eager is not ranked: unsupported: because it was unsupported." in said
+    assert "numpy:eager is not ranked (unsupported): because it was unsupported." in said
     assert "synthetic:spin was not run." in said
 
 
 def thawing(seconds: int) -> list[tuple[int, int]]:
-    """A warm-up of calls that take twenty times as long again at first, and less with each second; one per cent noise.
+    """Return a warm-up whose calls take 21 times as long at first, and less with each second; one per cent noise.
 
-    In laps of ten milliseconds, so many that they last so long.
+    Laps take ten milliseconds each, and `seconds` together.
     """
     rng = random.Random(1)
     levels = [1e6 * (1 + 20 * math.exp(-lap / 100)) for lap in range(100 * seconds)]
@@ -146,16 +152,16 @@ def test_a_cell_that_was_still_getting_faster_as_its_warm_up_ended_is_said_not_t
 ) -> None:
     cell, report = make_cell(), make_report(warmup=thawing(seconds))
     (group,) = results.groups([make_record(cell, block, report=report) for block in range(1, 5)], [cell])
-    label = "numpy:eager: most processes did not become steady during their warm-up."
+    label = "numpy:eager: most processes did not become steady during warm-up."
     assert (label in words.sentences(group)) is said
 
 
 def test_what_is_true_of_several_cells_is_said_once(found: Group) -> None:
     results = tuple(dataclasses.replace(each, steadiness="mixed") for each in found.results)
     said = words.sentences(dataclasses.replace(found, results=results))
-    (sentence,) = [each for each in said if "alike" in each]
+    (sentence,) = [each for each in said if "in the same way" in each]
     assert sentence.startswith("torch:eager, torch:trace")
-    assert sentence.endswith(": processes became steady in different ways, fewer than nine in ten alike.")
+    assert sentence.endswith(": fewer than nine in ten processes became steady in the same way.")
 
 
 def test_blocks_that_could_not_be_compared_are_told_once_with_all_their_pairs(found: Group) -> None:
@@ -163,16 +169,23 @@ def test_blocks_that_could_not_be_compared_are_told_once_with_all_their_pairs(fo
     alike = [dataclasses.replace(each, reason="3 blocks are not compared: x") for each in (first, second)]
     said = words.sentences(dataclasses.replace(found, comparisons=(*alike, *others)))
     assert [sentence for sentence in said if "not compared" in sentence] == [
-        "Of torch:eager and torch:trace, torch:eager and tensorflow:eager 3 blocks are not compared: x."
+        "torch:eager and torch:trace, torch:eager and tensorflow:eager: 3 blocks are not compared: x."
     ]
 
 
 @pytest.mark.parametrize(
     ("samples", "said"),
     [
-        (5, "torch:eager, torch:trace: 5 samples in each process are few; by the rule of Kalibera and Jones about 20 "),
+        (
+            5,
+            "torch:eager, torch:trace: 5 samples in each process are too few; by the rule of Kalibera and Jones, "
+            "about 20 ",
+        ),
         (20, ""),
-        (100, "torch:eager, torch:trace: 100 samples in each process are many; by the rule of Kalibera and Jones "),
+        (
+            100,
+            "torch:eager, torch:trace: 100 samples in each process are too many; by the rule of Kalibera and Jones, ",
+        ),
     ],
 )
 def test_samples_are_called_few_or_many_only_where_they_are_by_far(found: Group, samples: int, said: str) -> None:
@@ -185,15 +198,15 @@ def test_samples_are_called_few_or_many_only_where_they_are_by_far(found: Group,
 
 def test_an_honest_instrument_finds_no_difference_where_there_is_none(found: Group) -> None:
     (sentence,) = (said for said in words.sentences(found) if said.startswith("A/A check"))
-    assert "torch:eager against itself came out " in sentence
-    assert sentence.endswith("as it must.")
+    assert "torch:eager compared with itself is " in sentence
+    assert sentence.endswith("as it should be.")
 
 
 def test_a_difference_between_a_cell_and_itself_is_called_false(found: Group) -> None:
     false = dataclasses.replace(found, clone=comparison(Verdict.FASTER))
     (sentence,) = words.clone(false)
-    assert "came out FASTER" in sentence
-    assert "which is false: distrust" in sentence
+    assert "itself is FASTER" in sentence
+    assert "a false claim: distrust" in sentence
 
 
 def test_what_is_deprecated_upstream_is_said_once(found: Group) -> None:
@@ -225,7 +238,7 @@ def test_results_that_a_framework_was_the_judge_of_say_so_and_what_that_leaves_o
         (group,) = results.groups([record], [cell])
         found = [sentence for sentence in words.sentences(group) if "not that the formulas are right" in sentence]
         assert len(found) == said
-        assert all(sentence.startswith("Results are held to torch:eager in float64") for sentence in found)
+        assert all(sentence.startswith("Results are checked against torch:eager in float64") for sentence in found)
 
 
 def versions(make_cell: MakeCell, make_records: MakeRecords) -> Group:
@@ -242,11 +255,12 @@ def test_each_mode_is_compared_between_its_versions(make_cell: MakeCell, make_re
     said = [each for each in words.sentences(versions(make_cell, make_records)) if each.startswith("Between ")]
     assert len(said) == 2
     assert said[0].startswith("Between environments: tensorflow@2.21:eager takes 0.7")
-    assert said[0].endswith(" as long as tensorflow@2.20:eager: faster.")
+    assert said[0].endswith("): faster.")
+    assert " times as long as tensorflow@2.20:eager (" in said[0]
     assert said[1].startswith("Between environments: tensorflow@2.21:function is as fast as tensorflow@2.20:function (")
 
 
 def test_what_compiling_did_is_said_of_each_version_by_itself(make_cell: MakeCell, make_records: MakeRecords) -> None:
     said = [each for each in words.sentences(versions(make_cell, make_records)) if each.startswith("TensorFlow ")]
     assert [each.partition(": ")[0] for each in said] == ["TensorFlow 2.20", "TensorFlow 2.21"]
-    assert all("function takes 0." in each and "as long as eager: faster" in each for each in said)
+    assert all("function takes 0." in each and "as long as eager (" in each and "): faster" in each for each in said)

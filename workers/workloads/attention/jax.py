@@ -1,4 +1,4 @@
-"""One layer of self-attention in JAX: a function of its weights."""
+"""One layer of self-attention in JAX, as a function of its weights."""
 
 import jax.numpy as jnp
 from jax import Array, nn

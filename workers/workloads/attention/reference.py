@@ -1,8 +1,8 @@
-"""One layer of self-attention: what each token sees of all others, by several heads (Vaswani et al. 2017).
+"""One layer of self-attention with several heads (Vaswani et al. 2017).
 
-x is (batch, length, width), with width = heads times head_width; W is (3 width, width), the rows of all queries, then
-of all keys, then of all values, and b (3 width,). The output is softmax(q k^T / sqrt(head_width)) v of each head, side
-by side: (batch, length, width). loss = mean(output^2).
+x is (batch, length, width), with width = heads times head_width. W is (3 width, width): the rows of all queries, then
+of all keys, then of all values; b is (3 width,). Each head computes softmax(q k^T / sqrt(head_width)) v, and the output
+has the heads side by side: (batch, length, width). loss = mean(output^2).
 """
 
 from collections.abc import Mapping

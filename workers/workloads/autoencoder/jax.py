@@ -1,4 +1,4 @@
-"""An autoencoder with tied weights in JAX: functions of its weights."""
+"""An autoencoder with tied weights in JAX, as functions of its weights."""
 
 import jax.numpy as jnp
 from jax import Array, nn

@@ -1,4 +1,4 @@
-"""An autoencoder whose decoder uses the encoder's weights again (tied weights), its gradients by hand.
+"""An autoencoder whose decoder reuses the encoder's weights (tied weights), with hand-derived gradients.
 
 h = relu(W_0 x + b_0), z = W_1 h + b_1; back, g = relu(W_1^T z + c_1), y = W_0^T g + c_0. The output is y; loss =
 mean((y - x)^2). x is (batch, input), W_0 (hidden, input), W_1 (code, hidden).
@@ -35,7 +35,7 @@ def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> 
 
 
 def passed(weights: Mapping[str, Array], x: Array) -> tuple[Array, Array, Array, Array]:
-    """The hidden layer, the code, the hidden layer on the way back, and the output."""
+    """Return the hidden layer, the code, the hidden layer of the decoder, and the output."""
     h = np.maximum(x @ weights["W_0"].T + weights["b_0"], 0)
     z = h @ weights["W_1"].T + weights["b_1"]
     g = np.maximum(z @ weights["W_1"] + weights["c_1"], 0)

@@ -1,4 +1,4 @@
-"""A small convolutional network in JAX: functions of its weights. With stride 1, SAME is one zero on each side."""
+"""A small convolutional network in JAX, as functions of its weights. With stride 1, SAME is one zero on each side."""
 
 import jax.numpy as jnp
 from jax import Array, lax, nn

@@ -1,13 +1,14 @@
 """A small convolutional network: two convolutions with ReLU and max pooling, and a linear layer.
 
 x is (batch, size, size, channels) and labels (batch,); K_0 is (3, 3, channels, width), K_1 (3, 3, width, 2 width), with
-one zero of padding on each side; pooling takes the largest of 2 x 2 pixels, and leaves out what is over. The maps are
-flattened in the order row, column, channel; W is (classes, features). The output are the logits, loss = cross entropy.
+one zero of padding on each side. Pooling takes the largest of 2 x 2 pixels and drops a last odd row or column. The maps
+are flattened in the order row, column, channel; W is (classes, features). The outputs are the logits, loss = cross
+entropy.
 
-Images are channels last for everybody. That is what TensorFlow and JAX compute in; PyTorch takes them as a view that
-it calls channels_last, and computes in that, which costs no copy. On one core it takes as long as with channels first
-or up to half of that from a few images on, and up to a quarter more for a single tiny one. Kernels are brought
-into each framework's own layout when the model is built, and their gradients are compared after all timing.
+Images are channels last in every framework. TensorFlow and JAX compute in this layout. PyTorch calls it channels_last:
+it views the images and computes on them without a copy. On one core, a few images or more take between half the time
+of channels first and the same time; a single tiny image takes up to a quarter more. Kernels are brought into each
+framework's layout when the model is built, and their gradients are compared after all timing.
 """
 
 from collections.abc import Mapping

@@ -5,8 +5,8 @@ from torch.nn import functional
 
 from workers.workloads import Parameters
 
+# The reference's (height, width, before, after) as PyTorch's (after, before, height, width).
 KERNEL_AXES = (3, 2, 0, 1)
-"""The reference's (height, width, before, after) as PyTorch's (after, before, height, width)."""
 
 
 class Model(nn.Module):

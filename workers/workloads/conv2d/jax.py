@@ -1,4 +1,4 @@
-"""One convolution of images in JAX: functions of its kernel."""
+"""One convolution of images in JAX, as functions of its kernel."""
 
 import jax.numpy as jnp
 from jax import Array, lax

@@ -1,13 +1,13 @@
-"""One convolution of images with a kernel of 3 x 3, its gradient by hand.
+"""One convolution of images with a kernel of 3 x 3, with a hand-derived gradient.
 
-output[n, r, c] = sum over i, j in 0..2 of x[n, r + i - 1, c + j - 1] W[i, j], beyond the edges x is 0 (padding of 1,
-stride 1, no bias); loss = mean(output^2). x is (batch, size, size, channels), W (3, 3, channels, filters), the output
+output[n, r, c] = sum over i, j in 0..2 of x[n, r + i - 1, c + j - 1] W[i, j], with x = 0 beyond the edges (padding 1,
+stride 1, no bias). loss = mean(output^2). x is (batch, size, size, channels), W (3, 3, channels, filters), the output
 (batch, size, size, filters).
 
-Images and kernel are laid out as TensorFlow and JAX have them. To PyTorch that is the memory format channels_last,
-in which its convolutions are fastest on a CPU too: it views both under its own order of axes and copies neither.
+Images and kernel have the layout of TensorFlow and JAX. To PyTorch this is the memory format channels_last, in which
+its convolutions are fastest on a CPU too. It views both in its order of axes and copies neither.
 
-A product with a zero beyond the edges is no work: along an axis 3 size - 2 of the 3 size pairs are left.
+A product with a zero beyond the edges does not count as work: along an axis, 3 size - 2 of the 3 size pairs remain.
 """
 
 from collections.abc import Iterator, Mapping
@@ -34,12 +34,12 @@ def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> 
 
 
 def spans(size: int) -> list[tuple[slice, slice]]:
-    """Along an axis, for each place in the kernel: where its products go to, and where they come from."""
+    """Return, for each place in the kernel along an axis, where its products go to and where they come from."""
     return [(slice(max(0, -by), size - max(0, by)), slice(max(0, by), size + min(0, by))) for by in (-1, 0, 1)]
 
 
 def taps(size: int) -> Iterator[tuple[tuple[int, int], Any, Any]]:
-    """Each place in the kernel, with the part of the output that it reaches and the part of the images that it sees."""
+    """Yield each place in the kernel, the part of the output that it reaches and the part of the images it sees."""
     for i, (rows, from_rows) in enumerate(spans(size)):
         for j, (columns, from_columns) in enumerate(spans(size)):
             yield (i, j), np.s_[:, rows, columns], np.s_[:, from_rows, from_columns]
@@ -61,7 +61,7 @@ def backward(parameters: Parameters, weights: Mapping[str, Array], x: Array) -> 
 
 
 def in_rows(images: Array) -> Array:
-    """One row for each point of each image."""
+    """Reshape images to one row for each point."""
     return images.reshape(-1, images.shape[-1])
 
 

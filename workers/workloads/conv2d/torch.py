@@ -1,7 +1,7 @@
 """One convolution of images in PyTorch, in the memory format channels_last.
 
-Images come as (batch, height, width, channels), and the order of PyTorch's own axes is a view of them. The kernel is
-laid out in memory so that the same is true of it: it has the reference's axes, and no call copies it.
+Images come as (batch, height, width, channels), and PyTorch's order of axes is a view of them. The kernel has the
+reference's axes and is laid out so that PyTorch's order is a view of it too: no call copies it.
 """
 
 import torch

@@ -1,1 +1,1 @@
-"""A decoder that picks token after token, its cache of keys and values growing with each."""
+"""A decoder that generates one token at a time; its cache of keys and values grows with each token."""

@@ -1,7 +1,7 @@
-"""A decoder that picks token after token, in JAX.
+"""A decoder that generates one token at a time, in JAX.
 
-Compiled, every shape is known beforehand: the cache has room for all steps from the beginning, a step looks over all of
-it, and what has not been filled yet counts for nothing. Outside of jit it grows by concatenation.
+Compiled, every shape is fixed: the cache has room for all steps from the beginning, and each step attends to all of it,
+with a mask over the part that is still empty. Outside of jit the cache grows by concatenation.
 """
 
 import jax.numpy as jnp
@@ -10,8 +10,8 @@ from jax.core import Tracer
 
 from workers.workloads import Parameters
 
+# The current token, and the cache of keys and values.
 State = tuple[Array, Array, Array]
-"""The token at hand, and the cache of keys and values."""
 
 
 class Model:

@@ -1,10 +1,10 @@
-"""A decoder that picks token after token, its cache of keys and values growing with each, its gradients by hand.
+"""A decoder that generates one token at a time and caches keys and values, with hand-derived gradients.
 
-In each step the token x at hand is looked up, x = E[token], its key W_k x and its value W_v x join the cache, and its
-query looks the cache over: a = softmax(K W_q x / sqrt(width)), y = V^T a (Vaswani et al. 2017, with one head and one
-layer); scores = U (x + W_o y). The token with the highest score is the next one at hand. The first is the last of the
-prompt, whose other tokens are in the cache from the beginning. The output are the scores of each step; loss = mean of
--log softmax(scores) of the tokens picked, which are constants on the way back.
+Each step looks up the current token, x = E[token], and adds its key W_k x and its value W_v x to the cache K, V. Then
+a = softmax(K W_q x / sqrt(width)), y = V^T a (Vaswani et al. 2017, with one head and one layer) and scores =
+U (x + W_o y). The token with the highest score comes next. The first current token is the last one of the prompt, whose
+other tokens are in the cache from the beginning. The outputs are the scores of each step. loss = mean of
+-log softmax(scores) of the picked tokens, which are constants in the backward pass.
 
 E and U are (vocabulary, width), the other weights (width, width); prompt is (batch, prompt), scores (steps, batch,
 vocabulary).
@@ -20,8 +20,8 @@ from schemas.job import Task
 from workers.arrays import Array
 from workers.workloads import Parameters, Shapes
 
+# The highest score is above the next by this share of the largest of all, so that no rounding picks another token.
 MARGIN = 1e-4
-"""The highest score is above the next by this share of the largest of all, so that no rounding picks another token."""
 
 
 def weights(parameters: Parameters, rng: np.random.Generator) -> dict[str, Array]:
@@ -45,7 +45,7 @@ def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> 
 
 
 class Pass:
-    """All tokens, and by step what was looked at on the way to the scores."""
+    """A forward pass: all tokens, the scores, and the intermediate values of each step."""
 
     def __init__(self, parameters: Parameters, weights: Mapping[str, Array], prompt: Array) -> None:
         self.tokens = prompt
@@ -68,6 +68,7 @@ class Pass:
 
 
 def softmax(scores: Array) -> Array:
+    # Less the maximum, no power overflows.
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
 
@@ -77,7 +78,7 @@ def forward(parameters: Parameters, weights: Mapping[str, Array], prompt: Array)
 
 
 def path(parameters: Parameters, weights: Mapping[str, Array], prompt: Array) -> bytes | None:
-    """The tokens picked."""
+    """Return the picked tokens, or None if rounding could change one."""
     done = Pass(parameters, weights, prompt)
     second, first = np.moveaxis(np.sort(done.scores, axis=2)[:, :, -2:], 2, 0)
     is_clear = np.all(first - second > MARGIN * np.abs(done.scores).max())

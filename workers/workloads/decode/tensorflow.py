@@ -1,4 +1,4 @@
-"""A decoder that picks token after token, in TensorFlow: a while loop of the graph, in which the cache grows."""
+"""A decoder that generates one token at a time, in TensorFlow: a while loop of the graph, in which the cache grows."""
 
 import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""A decoder that picks token after token, in PyTorch: its cache grows by concatenation."""
+"""A decoder that generates one token at a time, in PyTorch: its cache grows by concatenation."""
 
 import torch
 from torch import Tensor, nn

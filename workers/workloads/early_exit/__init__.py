@@ -1,1 +1,1 @@
-"""A recurrent block that is repeated until its own scores say that it is enough."""
+"""A recurrent block that is repeated until its halting scores add up to 1."""

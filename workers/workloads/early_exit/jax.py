@@ -1,9 +1,8 @@
-"""A recurrent block that is repeated until its scores say that it is enough, in JAX.
+"""A recurrent block that is repeated until its halting scores add up to 1, in JAX.
 
-Compiled, the forward pass is a while loop, of which JAX takes no gradient in reverse: it does not know how many steps
-it would have to keep. So the loss takes a scan over the most steps there can be, in which a condition skips those that
-are not needed. They cost their turn of the loop and their place in memory, but none of the arithmetic. Outside of jit
-the loop is Python's.
+Compiled, the forward pass is a while loop. JAX cannot differentiate it in reverse, because it does not know how many
+steps to store. The loss is therefore a scan over the maximum number of steps, in which a condition skips those that are
+not needed. A skipped step costs an iteration and its memory, but no arithmetic. Outside of jit the loop runs in Python.
 """
 
 import jax.numpy as jnp
@@ -12,8 +11,8 @@ from jax.core import Tracer
 
 from workers.workloads import Parameters
 
+# The last state, the mean of all states, and the sum of the scores.
 State = tuple[Array, Array, Array]
-"""The last state, the mean of all, and the sum of the scores."""
 
 
 class Model:
@@ -46,7 +45,7 @@ class Model:
         return state[1]
 
     def bounded(self, x: Array) -> Array:
-        """The same, in a way that can be differentiated where it is compiled."""
+        """Compute the same in a form that can be differentiated when it is compiled."""
         driven, state = self.begin(x)
 
         def turn(state: State, _: None) -> tuple[State, None]:

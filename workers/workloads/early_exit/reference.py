@@ -1,10 +1,10 @@
-"""A recurrent block that is repeated until its own scores say that it is enough, its gradients by hand.
+"""A recurrent block that is repeated until its halting scores add up to 1, with hand-derived gradients.
 
-h_n = tanh(W_h h_(n-1) + W_x x + b) from h_0 = 0, in rows: x is (batch, input), h is (batch, hidden). The block has one
-score in each step for the whole batch, p_n = sigmoid(mean of w_p h_n + b_p), and these add up: s_n = p_1 + ... + p_n.
-It ends with the first step that takes the sum to 1, or with the last that is allowed. The output is the mean of the
-states by their scores, of which the last counts only as far as it is needed: sum of min(p_n, 1 - s_(n-1)) h_n; loss =
-mean(output^2). This is adaptive computation time (Graves 2016), halting a batch as one, without its cost of pondering.
+h_n = tanh(W_h h_(n-1) + W_x x + b) from h_0 = 0, in rows: x is (batch, input), h is (batch, hidden). Each step has one
+score for the whole batch, p_n = sigmoid(mean of w_p h_n + b_p), and s_n = p_1 + ... + p_n. The block ends with the
+first step whose sum reaches 1, or with the last step that is allowed. The output is the mean of the states, weighted by
+their scores, the last one cut so that the sum stays at 1: sum of min(p_n, 1 - s_(n-1)) h_n. loss = mean(output^2).
+This is adaptive computation time (Graves 2016), with one decision for the whole batch and without the ponder cost.
 """
 
 from collections.abc import Mapping
@@ -16,8 +16,9 @@ from schemas.job import TRAINING, Task
 from workers.arrays import Array
 from workers.workloads import Parameters, Shapes
 
+# The sums before and after 1 keep at least this distance from it, as a share of the score between them. Rounding then
+# cannot change the number of steps.
 MARGIN = 0.1
-"""Neither sum beside 1 is nearer to it than this share of the score that leads from one to the other."""
 
 
 def weights(parameters: Parameters, rng: np.random.Generator) -> dict[str, Array]:
@@ -28,6 +29,7 @@ def weights(parameters: Parameters, rng: np.random.Generator) -> dict[str, Array
         "W_x": rng.standard_normal((hidden, size)) / np.sqrt(size),
         "b": rng.standard_normal(hidden) * 0.1,
         "w_p": 1.5 * w_p / np.linalg.norm(w_p),
+        # A mean score of 2 / maximum: the block ends after about half of the steps.
         "b_p": np.full(1, -np.log(parameters["maximum"] / 2 - 1)) + rng.standard_normal(1) * 0.1,
     }
 
@@ -37,13 +39,13 @@ def shapes(parameters: Parameters, batch: int) -> tuple[Shapes, ...]:
 
 
 def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> tuple[Array, ...]:
-    """What a set of inputs has in common makes its number of steps differ from another's."""
+    """Draw inputs around a random mean of the set, so that sets differ in their number of steps."""
     ((batch, size),) = shapes
     return (rng.standard_normal((batch, size)) + rng.standard_normal(size),)
 
 
 class Pass:
-    """The states from h_0 on, and by step the scores, the sums before them and what each state counts."""
+    """A forward pass: the states from h_0 on, and for each step its score, its sum and the weight of its state."""
 
     def __init__(self, parameters: Parameters, weights: Mapping[str, Array], x: Array) -> None:
         one = x.dtype.type(1)
@@ -65,7 +67,7 @@ def forward(parameters: Parameters, weights: Mapping[str, Array], x: Array) -> A
 
 
 def path(parameters: Parameters, weights: Mapping[str, Array], x: Array) -> int | None:
-    """The number of steps."""
+    """Return the number of steps, or None if rounding could change it or if it is too small or the maximum."""
     done = Pass(parameters, weights, x)
     steps, margin = len(done.scores), MARGIN * done.scores[-1]
     clear = done.sums[-2] <= 1 - margin and done.sums[-1] >= 1 + margin
@@ -96,9 +98,9 @@ def backward(parameters: Parameters, weights: Mapping[str, Array], x: Array) -> 
 
 
 def flops(parameters: Parameters, batch: int, task: Task) -> int:
-    """For inputs that end as early as is allowed; in training they may do so after two steps, for no score is 1.
+    """Count for inputs that end as early as is allowed. In training that may be after two steps: no score is 1.
 
-    The first state's product with zeros and the last score, which has no gradient, are not needed.
+    The first state's product with zeros is not needed, nor the gradient of the last score.
     """
     hidden = parameters["hidden"]
     steps = 2 if task in TRAINING else max(2, parameters["maximum"] // 4)

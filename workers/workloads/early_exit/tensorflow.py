@@ -1,7 +1,7 @@
-"""A recurrent block that is repeated until its scores say that it is enough, in TensorFlow.
+"""A recurrent block that is repeated until its halting scores add up to 1, in TensorFlow.
 
-The loop becomes a while loop of the graph. It is told the most steps there can be, which XLA has to know to keep what
-the gradients need.
+The loop becomes a while loop of the graph. Its options name the maximum number of steps, because XLA has to reserve
+memory for what the gradients need.
 """
 
 import tensorflow as tf

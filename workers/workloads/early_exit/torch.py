@@ -1,4 +1,4 @@
-"""A recurrent block that is repeated until its scores say that it is enough, in PyTorch: a while loop of Python's."""
+"""A recurrent block that is repeated until its halting scores add up to 1, in PyTorch: a while loop in Python."""
 
 import torch
 from torch import Tensor, nn

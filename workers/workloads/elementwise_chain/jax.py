@@ -1,4 +1,4 @@
-"""A chain of elementwise operations in JAX: functions of its weights."""
+"""A chain of elementwise operations in JAX, as functions of its weights."""
 
 import jax.numpy as jnp
 from jax import Array

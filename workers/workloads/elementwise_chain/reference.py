@@ -1,6 +1,6 @@
-"""A chain of elementwise operations, which a compiler can make one pass over memory, its gradients by hand.
+"""A chain of elementwise operations, which a compiler can fuse into one pass over memory, with hand-derived gradients.
 
-Each link with its own scale and shift: u = scale x + shift; v = u / (1 + exp(-u)), which is SiLU; c = v clamped to
+Each link has a scale and a shift: u = scale x + shift; v = u / (1 + exp(-u)), which is SiLU; c = v clamped to
 -1..1; x = 1.5 c - 0.5 c^3, whose slope is 0 where the clamp begins, so that rounding cannot decide a gradient.
 loss = mean(output^2). x is (batch, size), as is the output; scale and shift are (length,).
 """
@@ -29,7 +29,7 @@ def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> 
 
 
 def links(weights: Mapping[str, Array], x: Array) -> tuple[list[tuple[Array, Array, Array, Array]], Array]:
-    """For each link what goes in, u, 1 / (1 + exp(-u)) and c; then the output of the last."""
+    """Return the input, u, 1 / (1 + exp(-u)) and c of each link, then the output of the last."""
     passed = []
     for scale, shift in zip(weights["scale"], weights["shift"], strict=True):
         u = scale * x + shift

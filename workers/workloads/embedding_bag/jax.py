@@ -1,4 +1,4 @@
-"""A recommendation network in JAX: rows are gathered and added up, and one batched product has all pairs."""
+"""A recommendation network in JAX: rows are gathered and added up, and one batched product covers all pairs."""
 
 import jax.numpy as jnp
 import numpy as np

@@ -1,9 +1,9 @@
-"""A recommendation network: bags of table rows, their products in pairs with dense features, and a network on top.
+"""A recommendation network: bags of table rows, pairwise products with dense features, and layers above.
 
-In the manner of DLRM (Naumov et al. 2019), with one layer below and two above. d = relu(W_d dense + b_d); of each table
-the rows that a bag names are added up, s_i = sum of E_i[index]; interactions are the products of all pairs of d, s_1,
-s_2 and so on. logit = W_2 relu(W_1 [d, interactions] + b_1) + b_2; the output are the logits, loss = mean cross entropy
-with labels of 0 and 1.
+Modelled on DLRM (Naumov et al. 2019), with one layer below and two above. d = relu(W_d dense + b_d). The rows of a
+table that a bag names are added up, s_i = sum of E_i[index]. The interactions are the products of all pairs of d, s_1,
+s_2 and so on. logit = W_2 relu(W_1 [d, interactions] + b_1) + b_2. The outputs are the logits, loss = mean cross
+entropy with labels of 0 and 1.
 
 dense is (batch, dense), indices (batch, tables, bag), labels (batch,); E_i is (entries, width), W_d (width, dense), W_1
 (hidden, width + pairs), W_2 (1, hidden).
@@ -22,7 +22,7 @@ from workers.workloads import Parameters, Shapes
 
 
 def pairs(parameters: Parameters) -> list[tuple[int, int]]:
-    """Which vectors are multiplied: the first is that of the dense features, then one for each table."""
+    """Return the pairs of vectors to multiply: vector 0 is that of the dense features, the others are the tables'."""
     return list(combinations(range(1 + parameters["tables"]), 2))
 
 
@@ -54,7 +54,7 @@ def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> 
 
 
 def vectors(parameters: Parameters, weights: Mapping[str, Array], dense: Array, indices: Array) -> Iterator[Array]:
-    """That of the dense features, then that of each bag."""
+    """Yield the vector of the dense features, then the vector of each bag."""
     yield relu(dense @ weights["W_d"].T + weights["b_d"])
     for table in range(parameters["tables"]):
         yield np.sum(weights[f"E_{table}"][indices[:, table]], axis=1)
@@ -70,6 +70,7 @@ def forward(parameters: Parameters, weights: Mapping[str, Array], dense: Array, 
 def loss(parameters: Parameters, weights: Mapping[str, Array], dense: Array, indices: Array, labels: Array) -> Array:
     logits = forward(parameters, weights, dense, indices, labels)
     right = labels.astype(dense.dtype)
+    # In this form no exponential overflows.
     return mean(relu(logits) - right * logits + np.log1p(np.exp(-np.abs(logits))))
 
 
@@ -77,7 +78,7 @@ backward = gradients_of(loss)
 
 
 def flops(parameters: Parameters, batch: int, task: Task) -> int:
-    """Of the layers. The interactions may be computed as one product or as many; no more than these is counted."""
+    """Count the layers alone, because the interactions may be computed as one product or as many."""
     width, dense, hidden = parameters["width"], parameters["dense"], parameters["hidden"]
     below = 2 * batch * dense * width
     forward = below + 2 * batch * hidden * (width + len(pairs(parameters)) + 1)
@@ -85,7 +86,7 @@ def flops(parameters: Parameters, batch: int, task: Task) -> int:
 
 
 def elements(parameters: Parameters, batch: int, task: Task) -> int:
-    """All but the tables, of which one row each may be enough; but their gradients are as large as themselves."""
+    """Count all but the tables, of which one row each may be enough; their gradients are as large as the tables."""
     tables = parameters["tables"] * parameters["entries"] * parameters["width"]
     every = sum(weight.size for weight in weights(parameters, np.random.default_rng(0)).values())
     taken = every - tables + parameters["tables"] * parameters["width"]

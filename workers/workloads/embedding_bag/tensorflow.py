@@ -1,4 +1,4 @@
-"""A recommendation network in TensorFlow: rows are gathered and added up, and one batched product has all pairs."""
+"""A recommendation network in TensorFlow: rows are gathered and added up, and one batched product covers all pairs."""
 
 from itertools import combinations
 

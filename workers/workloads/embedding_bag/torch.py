@@ -1,4 +1,4 @@
-"""A recommendation network in PyTorch: embedding_bag adds the rows up, and one batched product has all pairs."""
+"""A recommendation network in PyTorch: embedding_bag adds the rows up, and one batched product covers all pairs."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Rows of a table, gathered by indices and summed into bins, in JAX: functions of the table."""
+"""Rows of a table, gathered by indices and summed into bins, in JAX, as functions of the table."""
 
 import jax.numpy as jnp
 from jax import Array

@@ -1,11 +1,11 @@
-"""Rows of a table, gathered by indices in pairs, multiplied, and summed into bins; its gradient by hand.
+"""Rows of a table, gathered by indices in pairs, multiplied, and summed into bins, with a hand-derived gradient.
 
 output[bin] = sum over the pairs of that bin of table[left] table[right], loss = sum(output^2) / batch.
-pairs is (batch pairs, 2) and says which rows, bins is (batch pairs,); table is (entries, width), the output
+pairs is (batch pairs, 2) and selects the rows, bins is (batch pairs,); table is (entries, width), the output
 (bins, width).
 
 The indices of each example take every row about equally often, in random order: min(entries, 2 pairs) different rows.
-A call has to touch no other ones, even where its gradient is a table that is zero elsewhere.
+A call need not touch any other row, even if its gradient is a table that is zero elsewhere.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> 
 
 
 def summed(rows: Array, places: Array, count: int) -> Array:
-    """The sum of the rows that go to each of `count` places."""
+    """Sum the rows that go to each of `count` places."""
     sums = np.zeros((count, rows.shape[-1]), rows.dtype)
     np.add.at(sums, places, rows)
     return sums

@@ -1,4 +1,4 @@
-"""A generative transformer in JAX: functions of its weights."""
+"""A generative transformer in JAX, as functions of its weights."""
 
 import jax.numpy as jnp
 from jax import Array, nn

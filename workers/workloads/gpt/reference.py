@@ -1,11 +1,11 @@
-"""A generative transformer, which foretells each next token from those before it.
+"""A generative transformer, which predicts each next token from those before it.
 
-As GPT-2 (Radford et al. 2019): tokens and places are looked up and added, x = E[token] + P[place]; blocks of
-x + attention(norm(x)), in which no token sees later ones, and x + W_2 gelu(W_1 norm(x) + b_1) + b_2, gelu by tanh; norm
-once more, and scores E x with the table that tokens were looked up in. The output are the scores; loss = mean cross
-entropy of each next token.
+As in GPT-2 (Radford et al. 2019), embeddings of token and position are added, x = E[token] + P[position]. Each block
+computes x + attention(norm(x)), in which no token sees later ones, then x + W_2 gelu(W_1 norm(x) + b_1) + b_2, with
+gelu by tanh. After one more norm, the scores are E x, with the table of the embedding. The outputs are the scores; loss
+= mean cross entropy of each next token.
 
-tokens is (batch, length + 1), of which the last only has to be foretold; E is (vocabulary, width), P (length, width),
+tokens is (batch, length + 1), of which the last is only predicted; E is (vocabulary, width), P (length, width),
 with width = heads times head_width; W_qkv is (3 width, width), W_1 (4 width, width); scores (batch, length,
 vocabulary).
 """
@@ -69,7 +69,7 @@ backward = gradients_of(loss)
 
 
 def flops(parameters: Parameters, batch: int, task: Task) -> int:
-    """Of scores and what is seen, only those of earlier tokens are needed."""
+    """Count attention to earlier tokens alone, because a mask removes the rest."""
     width, length = parameters["heads"] * parameters["head_width"], parameters["length"]
     each = parameters["layers"] * (12 * width**2 + (length + 1) * width) + width * parameters["vocabulary"]
     return 2 * batch * length * each * (1 if task == "forward" else 3)

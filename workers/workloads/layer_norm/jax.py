@@ -1,4 +1,4 @@
-"""Layer normalisation along rows in JAX: functions of its weights."""
+"""Layer normalisation along rows in JAX, as functions of its weights."""
 
 import jax.numpy as jnp
 from jax import Array, nn

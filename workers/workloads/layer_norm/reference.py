@@ -1,4 +1,4 @@
-"""Layer normalisation along rows, its gradients by hand.
+"""Layer normalisation along rows, with hand-derived gradients.
 
 output = gain (x - mean) / sqrt(variance + 1e-5) + shift, with the mean and the biased variance of each row;
 loss = mean over rows of the sum of output^2. x is (batch rows, width), as is the output; gain and shift are (width,).
@@ -30,7 +30,7 @@ def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> 
 
 
 def normalised(x: Array) -> Array:
-    """Each row with a mean of 0 and, but for the epsilon, a variance of 1."""
+    """Normalise each row to a mean of 0 and, but for the epsilon, a variance of 1."""
     centred = x - x.mean(axis=-1, keepdims=True)
     return centred / np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + EPSILON)
 

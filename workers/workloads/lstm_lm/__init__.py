@@ -1,1 +1,1 @@
-"""A language model of a recurrent network."""
+"""A recurrent language model."""

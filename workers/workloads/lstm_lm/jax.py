@@ -1,4 +1,4 @@
-"""A language model of an LSTM in JAX: a scan over the steps where it is compiled, and Python's loop where it is not."""
+"""An LSTM language model in JAX: a scan over the steps when it is compiled, and a loop in Python when it is not."""
 
 import jax.numpy as jnp
 from jax import Array, lax, nn

@@ -1,10 +1,10 @@
-"""A language model: tokens looked up, one LSTM along them, and the scores of each next token.
+"""A language model: embedded tokens, one LSTM along them, and the scores of each next token.
 
 x_t = E[token_t]; i, f, g, o = W_x x_t + W_h h_(t-1) + b, in this order; c_t = sigmoid(f) c_(t-1) + sigmoid(i) tanh(g)
 and h_t = sigmoid(o) tanh(c_t), from zeros (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000).
-The output are the scores W_o h_t + b_o; loss = mean cross entropy of each next token.
+The outputs are the scores W_o h_t + b_o; loss = mean cross entropy of each next token.
 
-tokens is (length + 1, batch), of which the last only has to be foretold; E is (vocabulary, width), W_x (4 hidden,
+tokens is (length + 1, batch), of which the last is only predicted; E is (vocabulary, width), W_x (4 hidden,
 width), W_h (4 hidden, hidden), W_o (vocabulary, hidden), scores (length, batch, vocabulary).
 """
 
@@ -63,7 +63,7 @@ backward = gradients_of(loss)
 
 
 def flops(parameters: Parameters, batch: int, task: Task) -> int:
-    """The first state is zeros, and needs no product."""
+    """Count all products but that of the first state, which is zero."""
     vocabulary, width, hidden = parameters["vocabulary"], parameters["width"], parameters["hidden"]
     length = parameters["length"]
     each = length * (4 * hidden * width + hidden * vocabulary) + (length - 1) * 4 * hidden * hidden
@@ -71,7 +71,7 @@ def flops(parameters: Parameters, batch: int, task: Task) -> int:
 
 
 def elements(parameters: Parameters, batch: int, task: Task) -> int:
-    """All but the table, of which one row may be enough; but its gradient is as large as itself."""
+    """Count all but the table, of which one row may be enough; its gradient is as large as the table."""
     sizes = {name: weight.size for name, weight in weights(parameters, np.random.default_rng(0)).items()}
     tokens = parameters["length"] * batch
     taken = sum(sizes.values()) - sizes["E"] + parameters["width"] + tokens + batch

@@ -1,4 +1,4 @@
-"""A language model of an LSTM in TensorFlow: the loop over the steps becomes a while loop of the graph."""
+"""An LSTM language model in TensorFlow: the loop over the steps becomes a while loop of the graph."""
 
 import tensorflow as tf
 

@@ -1,7 +1,7 @@
-"""A language model of an LSTM in PyTorch.
+"""An LSTM language model in PyTorch.
 
-Its module has two biases for each gate where one would do, so the function behind it is called, with zeros for the
-second.
+The module `nn.LSTM` has two biases for each gate where one suffices. The model therefore calls the function behind it,
+with zeros for the second.
 """
 
 import torch

@@ -1,7 +1,7 @@
 """A bidirectional LSTM that tags the tokens of sequences of varying length, in JAX.
 
-A scan over the steps where it is compiled, and Python's loop where it is not. Each sequence is turned round before its
-own end, and back again; what the loop computes behind the ends is set to zero.
+A scan over the steps when it is compiled, and a loop in Python when it is not. For the second direction, each sequence
+is reversed up to its end, and its states are reversed back. States beyond the ends are set to zero.
 """
 
 import jax.numpy as jnp

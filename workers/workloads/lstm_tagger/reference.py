@@ -1,10 +1,10 @@
-"""A bidirectional LSTM that tags the tokens of sequences of varying length, its gradients by hand.
+"""A bidirectional LSTM that tags the tokens of sequences of varying length, with hand-derived gradients.
 
 x_t = E[token_t]; i, f, g, o = W_x x_t + W_h h_(t-1) + b, in this order; c_t = sigmoid(f) c_(t-1) + sigmoid(i) tanh(g)
 and h_t = sigmoid(o) tanh(c_t), from zeros (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000).
-One such network reads each sequence from its beginning, another from its own end. scores = W_o [h ahead; h back] + b_o;
-loss = mean cross entropy of the tags of all real tokens. What stands behind a sequence's end in `tokens` and `tags` is
-of no consequence, and the scores there are b_o.
+One such network reads each sequence from its beginning, another from its end. scores = W_o [h ahead; h back] + b_o;
+loss = mean cross entropy of the tags of all real tokens. Values beyond the end of a sequence in `tokens` and `tags`
+have no effect, and the scores there are b_o.
 
 E is (vocabulary, width), W_x (4 hidden, width), W_h (4 hidden, hidden), W_o (tags, 2 hidden); tokens and tags are
 (length, batch), lengths (batch,), scores (length, batch, tags).
@@ -21,6 +21,7 @@ from workers.workloads import Parameters, Shapes
 
 DIRECTIONS = ("ahead", "back")
 
+# The lengths of the sequences differ between sets of inputs, and with them the work.
 UNEVEN = True
 
 
@@ -46,7 +47,7 @@ def shapes(parameters: Parameters, batch: int) -> tuple[Shapes, ...]:
 
 
 def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> tuple[Array, ...]:
-    """One sequence is as long as there is room, which is why there is; none is less than half as long."""
+    """Draw sequences of which at least one has the full length, and none is less than half as long."""
     (length, batch), *_ = shapes
     lengths = rng.integers((length + 1) // 2, length + 1, batch)
     lengths[rng.integers(batch)] = length
@@ -55,7 +56,7 @@ def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> 
 
 
 def turned(values: Array, lengths: Array) -> Array:
-    """Each sequence read from its own end: (length, batch, ...). What stands behind the end stays there."""
+    """Reverse each sequence up to its end: (length, batch, ...). Padding stays in its place."""
     steps = np.arange(len(values))[:, None]
     return values[np.where(steps < lengths, lengths - 1 - steps, steps), np.arange(len(lengths))]
 
@@ -65,7 +66,7 @@ def sigmoid(x: Array) -> Array:
 
 
 class Direction:
-    """One LSTM along (length, batch, width), and the way back."""
+    """One LSTM along (length, batch, width), with its backward pass."""
 
     def __init__(self, weights: Mapping[str, Array], direction: str, x: Array) -> None:
         self._W_x, self._W_h, b = (weights[f"{name}_{direction}"] for name in ("W_x", "W_h", "b"))
@@ -82,7 +83,7 @@ class Direction:
         self.output = np.stack(self._states[1:])
 
     def backward(self, upstream: Array) -> tuple[Array, tuple[Array, Array, Array]]:
-        """The gradients of x, and of W_x, W_h and b, from that of the output."""
+        """Return the gradients of x, and of W_x, W_h and b, from that of the output."""
         slopes = np.empty((*upstream.shape[:2], len(self._W_h)), upstream.dtype)
         by_h = by_c = np.zeros_like(upstream[0])
         for step in reversed(range(len(slopes))):
@@ -106,7 +107,7 @@ class Direction:
 
 
 class Pass:
-    """Scores, with all that is needed on the way back from them."""
+    """A forward pass: the scores, with all that the backward pass needs."""
 
     def __init__(self, weights: Mapping[str, Array], tokens: Array, lengths: Array) -> None:
         x = weights["E"][tokens]
@@ -146,7 +147,7 @@ def backward(
 
 
 def flops(parameters: Parameters, batch: int, task: Task) -> int:
-    """For one sequence of full length and all others as short as they may be. States of zeros need no product."""
+    """Count for one sequence of full length and all others as short as allowed. Zero states need no product."""
     length, width, hidden = parameters["length"], parameters["width"], parameters["hidden"]
     tokens = length + (batch - 1) * ((length + 1) // 2)
     gates = 2 * 4 * hidden * (tokens * width + (tokens - batch) * hidden)
@@ -155,7 +156,7 @@ def flops(parameters: Parameters, batch: int, task: Task) -> int:
 
 
 def elements(parameters: Parameters, batch: int, task: Task) -> int:
-    """All but the table, of which one row may be enough; but its gradient is as large as itself."""
+    """Count all but the table, of which one row may be enough; its gradient is as large as the table."""
     sizes = {name: weight.size for name, weight in weights(parameters, np.random.default_rng(0)).items()}
     table, tokens = sizes["E"], parameters["length"] * batch
     known = sum(sizes.values()) - table + parameters["width"]

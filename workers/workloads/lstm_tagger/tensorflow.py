@@ -1,7 +1,7 @@
 """A bidirectional LSTM that tags the tokens of sequences of varying length, in TensorFlow.
 
-The loop over the steps becomes a while loop of the graph. Each sequence is turned round before its own end, and back
-again; what the loop computes behind the ends is set to zero.
+The loop over the steps becomes a while loop of the graph. For the second direction, each sequence is reversed up to its
+end, and its states are reversed back. States beyond the ends are set to zero.
 """
 
 import tensorflow as tf

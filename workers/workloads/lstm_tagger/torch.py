@@ -1,7 +1,8 @@
 """A bidirectional LSTM that tags the tokens of sequences of varying length, in PyTorch.
 
-The sequences are packed, and PyTorch's own LSTM runs over what is real in them, each direction from its own end. Its
-module has two biases for each gate where one would do, so the function behind it is called, with zeros for the second.
+The sequences are packed, and PyTorch's LSTM runs over their real tokens alone, in both directions. The module `nn.LSTM`
+has two biases for each gate where one suffices. The model therefore calls the function behind it, with zeros for the
+second.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""One matrix product in JAX: functions of its weight."""
+"""One matrix product in JAX, as functions of its weight."""
 
 import jax.numpy as jnp
 from jax import Array

@@ -1,4 +1,4 @@
-"""One matrix product, its gradient by hand.
+"""One matrix product, with a hand-derived gradient.
 
 output = x W, loss = mean(output^2). x is (batch rows, size), W (size, size), the output as x.
 """

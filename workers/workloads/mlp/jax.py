@@ -1,4 +1,4 @@
-"""A plain static network in JAX: functions of its weights."""
+"""A plain static network in JAX, as functions of its weights."""
 
 import jax.numpy as jnp
 from jax import Array, nn

@@ -1,4 +1,4 @@
-"""A plain static network: `depth` linear layers with ReLU between them, its gradients by hand.
+"""A plain static network: `depth` linear layers with ReLU between them, and hand-derived gradients.
 
 x is (batch, input); layer i has W_i (out, in) and b_i (out); loss = mean(output^2).
 """
@@ -33,7 +33,7 @@ def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> 
 
 
 def layers(weights: Mapping[str, Array], x: Array) -> list[Array]:
-    """The input of each layer, then the output of the last."""
+    """Return the input of each layer, then the output of the last."""
     depth = len(weights) // 2
     passed = [x]
     for layer in range(depth):

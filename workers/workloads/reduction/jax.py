@@ -1,4 +1,4 @@
-"""Reductions along both axes of a matrix in JAX: functions of its weight."""
+"""Reductions along both axes of a matrix in JAX, as functions of its weight."""
 
 import jax.numpy as jnp
 from jax import Array

@@ -1,8 +1,8 @@
-"""Reductions along both axes of a matrix, its gradient by hand.
+"""Reductions along both axes of a matrix, with a hand-derived gradient.
 
 square = (x - centre)^2; the outputs are the mean of each of its columns and the largest of each of its rows;
 loss = sum(means) + mean(largest). x is (batch rows, width), centre and the means are (width,), the largest
-(batch rows,). Where several are largest, one of them has the gradient here.
+(batch rows,). If several are largest, one of them gets the gradient.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A residual network in JAX: functions of its weights. `normalise` takes the maps of a unit, and the unit's name."""
+"""A residual network in JAX, as functions of its weights. `normalise` takes the maps of a unit, and the unit's name."""
 
 from collections.abc import Callable
 from itertools import product
@@ -43,7 +43,7 @@ class Model:
         return self.training_loss(x, labels)[0]
 
     def training_loss(self, x: Array, labels: Array) -> tuple[Array, dict[str, Array]]:
-        """The loss, and where the running statistics have moved to, which jit leaves out where nobody asks."""
+        """Return the loss and the updated running statistics, which jit drops if they are unused."""
         moved = {}
 
         def normalise(x: Array, name: str) -> Array:

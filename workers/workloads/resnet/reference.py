@@ -3,16 +3,16 @@
 x is (batch, size, size, 3) and labels (batch,). The stem is a convolution of 3 x 3, or with `large_stem` one of 7 x 7
 with stride 2, and pooling of 3 x 3 with stride 2 after it. Stage i has 2^i times the width and, but for the first,
 halves the image. A unit is a convolution of 3 x 3 and a normalisation, and a block is
-relu(unit_2(relu(unit_1(x))) + x); where it halves the image or widens it, a unit of 1 x 1 stands for the last x. Then
-the mean over all pixels, and a linear layer: the output are the logits, loss = cross entropy. A convolution of k x k
-has (k - 1) / 2 zeros on each side, also with stride 2, where TensorFlow's SAME would have one less on the first side.
+relu(unit_2(relu(unit_1(x))) + x); if it halves or widens the image, a unit of 1 x 1 replaces the last x. The mean over
+all pixels and a linear layer follow: the outputs are the logits, loss = cross entropy. A convolution of k x k has
+(k - 1) / 2 zeros on each side, also with stride 2, for which TensorFlow's SAME has one less on the first side.
 
-normalised(x) = (x - mean) / sqrt(variance + 1e-5) gain + shift, for each channel. The output takes the `running_` mean
-and variance. The loss takes those of the batch, over all pixels of all images, the variance divided by their number n;
-in training the running ones become 0.9 of themselves and 0.1 of the batch's, the variance then divided by n - 1. So
-with a batch of one, `size` must leave more than one pixel to the last stage: 9 and more, or 33 with `large_stem`.
+normalised(x) = (x - mean) / sqrt(variance + 1e-5) gain + shift, for each channel. The outputs use the `running_` mean
+and variance. The loss uses those of the batch, over all n pixels of all images, the variance divided by n. In training
+the running ones become 0.9 of themselves plus 0.1 of the batch's, the variance then divided by n - 1. With a batch of
+one, `size` must therefore leave the last stage more than one pixel: 9 and more, or 33 with `large_stem`.
 
-Images and kernels lie as in `cnn`.
+Images and kernels have the layout of `cnn`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -30,12 +30,12 @@ EPSILON = 1e-5
 MOMENTUM = 0.1
 STAGES = 4
 
+# Normalises the maps of the unit of this name.
 Normalise = Callable[[Array, str], Array]
-"""Normalises the maps of the unit of this name."""
 
 
 def units(parameters: Parameters) -> Iterator[tuple[str, int, int, int, int]]:
-    """Each convolution with its normalisation: its name, size, channels before and after, and pixels along a side."""
+    """Yield each convolution with its normalisation: name, size, channels before and after, pixels along a side."""
     width, pixels = parameters["width"], stem_pixels(parameters)
     yield "stem", 7 if parameters["large_stem"] else 3, 3, width, pixels
     pixels = halved(pixels) if parameters["large_stem"] else pixels
@@ -97,7 +97,7 @@ def network(parameters: Parameters, weights: Mapping[str, Array], x: Array, norm
 
 
 def moments(x: Array) -> tuple[Array, Array, int]:
-    """Mean and variance of each channel, and of how many numbers."""
+    """Return mean and variance of each channel, and the number of values behind them."""
     number = x.size // x.shape[3]
     mean = np.sum(x, axis=(0, 1, 2)) / number
     return mean, np.sum((x - mean) ** 2, axis=(0, 1, 2)) / number, number

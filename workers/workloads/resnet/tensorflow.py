@@ -8,7 +8,7 @@ from workers.workloads import Parameters
 
 
 class Model(tf.Module):
-    """`statistics` are the `running` ones, the `batch`'s, or the batch's while the running ones are `moving`."""
+    """A residual network. `statistics` is `running`, `batch`, or `moving`: the batch's, which move the running ones."""
 
     def __init__(self, parameters: Parameters, weights: dict[str, tf.Tensor]) -> None:
         super().__init__()
@@ -74,12 +74,13 @@ class Unit(tf.Module):
         if statistics == "moving":
             number = x.shape[0] * x.shape[1] * x.shape[2]
             self.mean.assign(0.9 * self.mean + 0.1 * mean)
+            # Unlike the batch's variance, the running one is unbiased, as in PyTorch.
             self.variance.assign(0.9 * self.variance + 0.1 * number / (number - 1) * variance)
         return tf.nn.batch_normalization(x, mean, variance, self.shift, self.gain, 1e-5)
 
 
 def same(size: int) -> list[list[int]]:
-    """As many pixels on each side, whatever the stride."""
+    """Return equal padding on both sides, for every stride."""
     return [[0, 0], [size // 2, size // 2], [size // 2, size // 2], [0, 0]]
 
 

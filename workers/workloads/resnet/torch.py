@@ -7,12 +7,12 @@ from torch.nn import functional
 
 from workers.workloads import Parameters
 
+# The reference's (height, width, before, after) as PyTorch's (after, before, height, width).
 KERNEL_AXES = (3, 2, 0, 1)
-"""The reference's (height, width, before, after) as PyTorch's (after, before, height, width)."""
 
 
 class Model(nn.Module):
-    """`statistics` are the `running` ones, the `batch`'s, or the batch's while the running ones are `moving`."""
+    """A residual network. `statistics` is `running`, `batch`, or `moving`: the batch's, which move the running ones."""
 
     def __init__(self, parameters: Parameters, weights: dict[str, Tensor]) -> None:
         super().__init__()

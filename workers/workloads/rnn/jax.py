@@ -1,6 +1,6 @@
-"""A recurrent network along a sequence in JAX: a scan where it is compiled, and Python's loop where it is not.
+"""A recurrent network along a sequence in JAX: a scan when it is compiled, and a loop in Python when it is not.
 
-Outside of jit a scan is compiled anew in each call, and nobody would use one there.
+Outside of jit every call would compile a scan again, so that nobody would use one there.
 """
 
 import jax.numpy as jnp

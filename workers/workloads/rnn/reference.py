@@ -1,7 +1,7 @@
-"""A recurrent network along a sequence whose length the input decides, its gradients by hand.
+"""A recurrent network along a sequence whose length the input decides, with hand-derived gradients.
 
 h_t = tanh(W_h h_(t-1) + W_x x_t), in rows: h is (batch, hidden) and xs is (length, batch, input); the output is the
-last state and loss = sum(last state). Gradients by backpropagation through time.
+last state and loss = sum(last state). The gradients are backpropagated through time.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ def shapes(parameters: Parameters, batch: int) -> tuple[Shapes, ...]:
 
 
 def states(weights: Mapping[str, Array], xs: Array, h: Array) -> list[Array]:
-    """The first state and the one after each step."""
+    """Return the first state and the one after each step."""
     passed = [h]
     for x in xs:
         passed.append(np.tanh(passed[-1] @ weights["W_h"].T + x @ weights["W_x"].T))

@@ -1,4 +1,4 @@
-"""A recurrent network along a sequence in PyTorch: the loop is Python's, and the input decides its length."""
+"""A recurrent network along a sequence in PyTorch: a loop in Python, whose length the input decides."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""One step of a recurrent network in JAX: functions of its weights."""
+"""One step of a recurrent network in JAX, as functions of its weights."""
 
 import jax.numpy as jnp
 from jax import Array

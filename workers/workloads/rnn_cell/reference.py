@@ -1,4 +1,4 @@
-"""One step of a recurrent network, its gradients by hand.
+"""One step of a recurrent network, with hand-derived gradients.
 
 h2h = W_h prev_h^T, i2h = W_x x^T, next_h = tanh(h2h + i2h), loss = sum(next_h).
 W_h is (hidden, hidden), W_x (hidden, input), x (batch, input), prev_h (batch, hidden), next_h (hidden, batch).

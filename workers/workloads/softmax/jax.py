@@ -1,4 +1,4 @@
-"""Softmax along rows in JAX: functions of its bias."""
+"""Softmax along rows in JAX, as functions of its bias."""
 
 import jax.numpy as jnp
 from jax import Array, nn

@@ -1,4 +1,4 @@
-"""Softmax along rows, after a bias is added, its gradient by hand.
+"""Softmax along rows, after a bias is added, with a hand-derived gradient.
 
 output = softmax(x + b) along the last axis, loss = mean((width output)^2), whose size does not depend on the width.
 x is (batch rows, width), as is the output; b is (width,).
@@ -28,6 +28,7 @@ def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> 
 
 def forward(parameters: Parameters, weights: Mapping[str, Array], x: Array) -> Array:
     logits = x + weights["b"]
+    # Less the maximum, no power overflows.
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
 

@@ -1,1 +1,1 @@
-"""An instrument: a known time and known memory."""
+"""A synthetic workload: a known time and known memory."""

@@ -1,4 +1,4 @@
-"""An instrument's computation: output = w x, loss = sum(output). w is (1,), x is (batch, 1)."""
+"""A synthetic computation: output = w x, loss = sum(output). w is (1,), x is (batch, 1)."""
 
 from collections.abc import Mapping
 from typing import Any

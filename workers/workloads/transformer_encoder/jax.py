@@ -1,4 +1,4 @@
-"""The encoder of a transformer in JAX: functions of its weights."""
+"""The encoder of a transformer in JAX, as functions of its weights."""
 
 import jax.numpy as jnp
 from jax import Array, nn

@@ -1,9 +1,10 @@
-"""The encoder of a transformer, which puts sequences into classes.
+"""The encoder of a transformer, which classifies sequences.
 
-Blocks as in BERT (Devlin et al. 2018) but normalised before each part, as has become usual: x + attention(norm(x)),
-then x + W_2 gelu(W_1 norm(x) + b_1) + b_2, gelu exact. After the last block norm once more, then the mean over the
-tokens and a linear layer: the output are the logits, loss = cross entropy. Embedding is left to others: x is (batch,
-length, width), with width = heads times head_width; labels (batch,). W_qkv is (3 width, width), W_1 (4 width, width).
+The blocks are those of BERT (Devlin et al. 2018), but normalised before each part, as is usual now:
+x + attention(norm(x)), then x + W_2 gelu(W_1 norm(x) + b_1) + b_2, with exact gelu. After the last block follow one
+more norm, the mean over the tokens and a linear layer: the outputs are the logits, loss = cross entropy. Inputs come
+embedded: x is (batch, length, width), with width = heads times head_width; labels (batch,). W_qkv is (3 width, width),
+W_1 (4 width, width).
 """
 
 from collections.abc import Mapping

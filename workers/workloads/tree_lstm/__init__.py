@@ -1,1 +1,1 @@
-"""A Tree-LSTM over binary trees, each of a shape of its own."""
+"""A Tree-LSTM over binary trees of different shapes."""

@@ -1,7 +1,7 @@
-"""A Tree-LSTM over binary trees, each of a shape of its own, in JAX.
+"""A Tree-LSTM over binary trees of different shapes, in JAX.
 
-Compiled, it is a scan over the nodes of a tree, which finds their children in an array that has room for all, and a map
-over the trees makes one product of theirs in each step. Outside of jit a list of nodes grows to the root.
+Compiled, it is a scan over the nodes of a tree, whose children are read from an array with room for all nodes. A map
+over the trees makes one product of all their products in a step. Outside of jit a list of nodes grows to the root.
 """
 
 import jax
@@ -11,8 +11,8 @@ from jax.core import Tracer
 
 from workers.workloads import Parameters
 
+# State and cell.
 Node = tuple[Array, Array]
-"""State and cell."""
 
 
 class Model:

@@ -1,9 +1,9 @@
-"""A Tree-LSTM over binary trees, each of a shape of its own, its gradients by hand.
+"""A Tree-LSTM over binary trees of different shapes, with hand-derived gradients.
 
-The binary (N-ary, N = 2) Tree-LSTM of Tai, Socher and Manning (2015) on constituency trees: words at the leaves alone.
+The binary (N-ary, N = 2) Tree-LSTM of Tai, Socher and Manning (2015) on constituency trees: only leaves have words.
 A leaf has i, g, o = W_x x + b_x, c = sigmoid(i) tanh(g), h = sigmoid(o) tanh(c). A node with children l and r has i,
-f_l, f_r, g, o = W_h [h_l; h_r] + b_h, c = sigmoid(i) tanh(g) + sigmoid(f_l) c_l + sigmoid(f_r) c_r, and h as a leaf
-has. The output is the state h of the root; loss = mean(output^2).
+f_l, f_r, g, o = W_h [h_l; h_r] + b_h, c = sigmoid(i) tanh(g) + sigmoid(f_l) c_l + sigmoid(f_r) c_r, and h as for
+a leaf. The output is the state h of the root; loss = mean(output^2).
 
 x is (batch, leaves, input) and children (batch, leaves - 1, 2): the leaves are nodes 0 to leaves - 1, then follow the
 inner nodes, each after its children, and the root is the last. W_x is (3 hidden, input), W_h (5 hidden, 2 hidden).
@@ -37,7 +37,7 @@ def shapes(parameters: Parameters, batch: int) -> tuple[Shapes, ...]:
 
 
 def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> tuple[Array, ...]:
-    """Each tree joins two random neighbours to one node, again and again, until one is left."""
+    """Draw trees, each by joining two random neighbours into one node until one node is left."""
     (batch, leaves, size), _ = shapes
     children = np.empty((batch, leaves - 1, 2), np.int64)
     for tree in children:
@@ -50,7 +50,7 @@ def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> 
 
 
 def path(parameters: Parameters, weights: Mapping[str, Array], x: Array, children: Array) -> tuple[Tree, ...]:
-    """The trees as pairs in pairs: the same tree may be numbered in several ways."""
+    """Return the trees as pairs of pairs, because the same tree can be numbered in several ways."""
     return tuple(in_pairs(tree) for tree in children.tolist())
 
 
@@ -66,7 +66,7 @@ def sigmoid(x: Array) -> Array:
 
 
 class Pass:
-    """States and cells of all nodes, (nodes, batch, hidden): in each step the next node of every tree."""
+    """A forward pass: states and cells of all nodes, (nodes, batch, hidden). A step adds a node to every tree."""
 
     def __init__(self, weights: Mapping[str, Array], x: Array, children: Array) -> None:
         batch, leaves, _ = x.shape

@@ -1,7 +1,7 @@
-"""A Tree-LSTM over binary trees, each of a shape of its own, in TensorFlow.
+"""A Tree-LSTM over binary trees of different shapes, in TensorFlow.
 
-Trees and the nodes of each are while loops of the graph. An array of tensors has the state and the cell of every node,
-side by side, and a node's children are read from it.
+While loops of the graph run over the trees, and over the nodes of each tree. A TensorArray holds the state and the cell
+of every node, side by side, and the children of a node are read from it.
 """
 
 import tensorflow as tf

@@ -1,6 +1,6 @@
-"""A Tree-LSTM over binary trees, each of a shape of its own, in PyTorch: a list of nodes that grows to the root.
+"""A Tree-LSTM over binary trees of different shapes, in PyTorch: a list of nodes that grows to the root.
 
-The children of a node are numbers of Python's, by which the loop finds their states in the list.
+The children of a node are numbers in Python, by which the loop finds their states in the list.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""The run that every exporter is tried on."""
+"""A run for the tests of every exporter."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,9 +24,9 @@ def run(
     make_report: Callable[..., Report],
     make_run: Callable[..., Store],
 ) -> Run:
-    """Two measured cells and a clone; one that turned out wrong after it was measured once; two that never ran.
+    """Load a run of two measured cells, a clone, a cell that became wrong in its second job, and two that failed.
 
-    In block 3 a quota stopped a process of the second cell, and its first attempt in block 4 was lost.
+    In block 3, a quota throttled the second cell's process. In block 4, its first attempt was lost.
     """
     fast, slow, wrong = make_cell("torch:eager"), make_cell("torch:script"), make_cell("jax:jit", batch=7)
     clone = fast.model_copy(update={"replica": 1})

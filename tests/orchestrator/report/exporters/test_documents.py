@@ -1,4 +1,4 @@
-"""The other formats: each is held against its consumer, or against what its specification says."""
+"""The document formats, checked against their consumers or their specifications."""
 
 import json
 import math
@@ -26,6 +26,7 @@ from tests.orchestrator.report.exporters.conftest import BLOCKS
 MEASURED = ["torch:eager", "torch:script", "torch:eager (A/A)"]
 UNSOUND = ("jax:jit", "numpy:eager", "openvino:compiled")
 
+# Bencher's reference for its format, restricted to the fields that it names.
 BENCHER = {
     "$schema": "http://json-schema.org/draft-07/schema#",
     "type": "object",
@@ -39,7 +40,6 @@ BENCHER = {
         },
     },
 }
-"""What Bencher's reference says of its format, more strictly: no field that it does not name."""
 
 
 def document(run: Run, name: str) -> Any:  # noqa: ANN401 (JSON has no common type)
@@ -60,7 +60,7 @@ def pyperf(*arguments: str) -> str:
 def other(
     make_cell: Callable[..., Cell], make_records: Callable[..., list[JobRecord]], make_run: Callable[..., Store]
 ) -> Run:
-    """The first cell once more, twice as slow."""
+    """Load a run of the first cell alone, twice as slow."""
     return load(make_run("slow", make_records([(make_cell("torch:eager"), 2000)], BLOCKS, seed=2)).folder)
 
 
@@ -115,7 +115,7 @@ def test_github_action_benchmark_has_what_its_reader_takes(run: Run) -> None:
     for entry in found:
         assert set(entry) == {"name", "unit", "value", "range", "extra"}
         assert isinstance(entry["value"], float)
-        assert re.fullmatch(r"± \d.+", entry["range"])  # what its own expression for ranges wants
+        assert re.fullmatch(r"± \d.+", entry["range"])  # its reader's pattern for ranges
         assert "machine" in entry["extra"]
     assert len({entry["name"] for entry in found}) == len(found)
 
@@ -159,7 +159,7 @@ def test_perfetto_has_a_track_for_each_framework_with_jobs_and_phases_within_the
 
 
 def slices_within(slices: list[dict[str, Any]], job: dict[str, Any]) -> int:
-    """How many phases follow a job before the next one."""
+    """Count the phases between a job and the next one."""
     after = [event["cat"] for event in slices[slices.index(job) + 1 :]]
     return after.index("job") if "job" in after else len(after)
 
@@ -184,7 +184,7 @@ def test_markdown_shows_the_ranking_and_no_time_of_what_was_not_measured(run: Ru
     assert "| n/a |" in rows["jax:jit"]
     assert rows["jax:jit"].endswith("| wrong |")
     assert {line.count(" | ") for line in rows.values()} == {7}
-    assert r'unsupported: no "\|" here =1+1.' in text
+    assert r'(unsupported): no "\|" here =1+1.' in text
 
 
 def test_what_a_format_has_no_place_for_is_named_with_its_reason(run: Run) -> None:
@@ -216,7 +216,7 @@ def test_a_run_without_a_measured_cell_is_no_document_of_times(
 def test_what_cannot_be_asked_for_is_refused(run: Run) -> None:
     with pytest.raises(UsageError, match="unknown format 'cvs'; did you mean csv"):
         export(run, "cvs", None)
-    with pytest.raises(UsageError, match="--per is for csv, parquet, jsonl"):
+    with pytest.raises(UsageError, match="--per applies to csv, parquet, jsonl"):
         export(run, "pyperf", "job")
 
 

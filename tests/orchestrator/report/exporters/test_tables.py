@@ -1,4 +1,4 @@
-"""The three tables: each is read by its consumer, and says what the run says."""
+"""The three table formats: their consumers read them, and they state the run's results."""
 
 import csv
 import io
@@ -37,7 +37,7 @@ def read_jsonl(content: bytes) -> list[dict[str, Any]]:
 
 
 def in_csv(value: object) -> object:
-    """A value as CSV gives it back: what is empty and what is missing look the same."""
+    """Return a value as CSV returns it: empty and missing values look the same."""
     assert value is None or isinstance(value, str | int | float)
     return None if value == "" else shown(value)
 

@@ -1,4 +1,4 @@
-"""Each picture draws what is known to be true of a run, and its table says the same in figures."""
+"""Charts of a run whose results are known: each draws them, and its table states the same numbers."""
 
 import dataclasses
 import json
@@ -31,13 +31,13 @@ from tests.orchestrator.report.conftest import KnownRun
 
 
 def rows(figure: Figure, **wanted: object) -> list[dict[str, Any]]:
-    """What is drawn, as far as it is so."""
+    """Return the drawn rows that have these values."""
     every = [dict(zip(figure.columns, row.cells, strict=True)) for row in figure.rows]
     return [row for row in every if all(row[name] == value for name, value in wanted.items())]
 
 
 def told(figure: Figure, label: str) -> dict[str, Any]:
-    """The table's row of that mode."""
+    """Return the table's row of a mode."""
     (row,) = (row for row in figure.table.rows if row.cells[0] == label)
     return dict(zip(figure.table.headings, row.cells, strict=True))
 
@@ -60,7 +60,7 @@ def figures(run: KnownRun) -> list[Figure]:
 
 
 def filled(figure: Figure) -> dict[str, Any]:
-    """A picture's specification as a page fills it."""
+    """Fill in a chart's specification as a page does."""
     count, spec = len(figure.modes), drawing.specifications()[figure.kind]
     columns = {
         "$modes": list(figure.modes),
@@ -202,7 +202,7 @@ def test_lines_of_cost_cross_at_the_break_even_and_have_bands(known_run: KnownRu
 def test_a_mode_that_never_pays_has_no_mark_and_the_table_says_so(known_run: KnownRun) -> None:
     figure = next(cost.figures(known_run.section))
     assert rows(figure, part="paid", mode="tensorflow:function") == []
-    assert "never against torch:trace" in told(figure, "tensorflow:function")["has paid after"]
+    assert "never against torch:trace" in told(figure, "tensorflow:function")["breaks even after"]
 
 
 def test_the_bars_of_the_ledger_are_as_long_as_its_phases(known_run: KnownRun) -> None:
