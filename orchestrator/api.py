@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from orchestrator import comparing, store
 from orchestrator.analysis.compare import Comparison
-from orchestrator.analysis.results import Group, Result, groups
+from orchestrator.analysis.results import Group, Result, group_results
 from orchestrator.comparing import Compared
 from orchestrator.errors import UsageError
-from orchestrator.report.rows import Per, rows
+from orchestrator.report.rows import Per, build_rows
 from orchestrator.report.rows_of_jobs import Row
 from orchestrator.store import LATEST
 from schemas.record import JobRecord, Manifest
@@ -49,7 +49,7 @@ class Run:
 
     def rows(self, per: Per = "cell") -> list[Row]:
         """Return a dictionary for each cell, job or sample, with the columns of `export --format csv` (see docs/)."""
-        return rows(self.name, self.manifest, self.records, self.groups, per)
+        return build_rows(self.name, self.manifest, self.records, self.groups, per)
 
     def frame(self, per: Per = "cell") -> "pd.DataFrame":
         """Return the same rows as a pandas data frame; for Polars: `polars.DataFrame(run.rows())`.
@@ -70,14 +70,14 @@ def load(run: str | Path = LATEST, runs: str | Path = "runs") -> Run:
     Raises:
         UsageError: no run or several runs match, or one of its files is not of this version.
     """
-    found = store.find(Path(runs), str(run))
-    manifest, records = found.manifest(), found.records()
+    found = store.find_run(Path(runs), str(run))
+    manifest, records = found.read_manifest(), found.read_records()
     asked = manifest.sweep
     return Run(
         name=found.name,
         manifest=manifest,
         records=tuple(records),
-        groups=groups(records, manifest.cells, asked.baseline, asked.margin, asked.rank_by),
+        groups=group_results(records, manifest.cells, asked.baseline, asked.margin, asked.rank_by),
     )
 
 
@@ -87,4 +87,4 @@ def compare(one: str, other: str, runs: str | Path = "runs", *, at_face_value: b
     Raises:
         UsageError: they cannot be compared.
     """
-    return comparing.compare(Path(runs), one, other, at_face_value=at_face_value)
+    return comparing.compare_sides(Path(runs), one, other, at_face_value=at_face_value)

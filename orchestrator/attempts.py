@@ -15,11 +15,11 @@ def last_attempts(records: Iterable[JobRecord]) -> list[JobRecord]:
     return list(latest.values())
 
 
-def in_turn(records: Iterable[JobRecord]) -> list[JobRecord]:
+def sort_records(records: Iterable[JobRecord]) -> list[JobRecord]:
     """Sort records by block, position and attempt."""
     return sorted(records, key=lambda record: (record.spec.block, record.spec.position, record.spec.attempt))
 
 
-def following(attempts: Sequence[JobRecord]) -> int:
+def next_attempt(attempts: Sequence[JobRecord]) -> int:
     """Return the number of the next attempt; earlier attempts may be missing from these."""
     return max((record.spec.attempt for record in attempts), default=0) + 1

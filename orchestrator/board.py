@@ -6,16 +6,24 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.analysis.forecast import Forecast, looks_until_precise, together
-from orchestrator.analysis.results import Group, groups, score
+from orchestrator.analysis.forecast import Forecast, combine_forecasts, forecast_looks
+from orchestrator.analysis.results import Group, group_results, score_records
 from orchestrator.plan import Plan
-from orchestrator.sweep import BlockStarted, JobEnded, JobKept, JobSaid, JobStarted, SweepContinued, SweepEvent
+from orchestrator.sweep import (
+    BlockStarted,
+    JobEnded,
+    JobEventReceived,
+    JobRestored,
+    JobStarted,
+    SweepContinued,
+    SweepEvent,
+)
 from schemas.event import Phase, PhaseName
 from schemas.job import JobSpec
 from schemas.record import JobRecord
 
 # In this many first blocks the results are computed after each job, later after each block: their cost grows.
-FEW = 2
+EARLY_BLOCKS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +64,15 @@ class Board:
     @property
     def expected_blocks(self) -> int:
         """The expected number of blocks: until the precision is reached or the budget is used up."""
-        return self._at_most(self.forecast.likely if self.forecast else None)
+        return self._cap_blocks(self.forecast.likely if self.forecast else None)
 
     @property
     def blocks_range(self) -> tuple[int, int]:
         """The lowest and highest likely number of blocks; at first, the allowed number."""
         soonest, latest = (self.forecast.soonest, self.forecast.latest) if self.forecast else (None, None)
-        return self._at_most(soonest), self._at_most(latest)
+        return self._cap_blocks(soonest), self._cap_blocks(latest)
 
-    def _at_most(self, look: int | None) -> int:
+    def _cap_blocks(self, look: int | None) -> int:
         """Limit a number of blocks to the allowed ones; None stands for all of them."""
         return max(1, self.block, min(self.allowed_blocks, look or self.allowed_blocks))
 
@@ -99,7 +107,7 @@ class Board:
         return max(widths, key=lambda each: each[1], default=None)
 
 
-def fold(board: Board, event: SweepEvent, now_s: float) -> Board:
+def apply_event(board: Board, event: SweepEvent, now_s: float) -> Board:
     """Return the board after one more event."""
     board = dataclasses.replace(board, now_s=now_s)
     match event:
@@ -112,19 +120,19 @@ def fold(board: Board, event: SweepEvent, now_s: float) -> Board:
                 jobs_in_block=len(order),
                 recalled=False,
                 blocks_s=(*board.blocks_s, *took),
-                forecast=forecast(board.groups, board),
+                forecast=estimate_remaining_looks(board.groups, board),
             )
         case JobStarted(spec):
             return dataclasses.replace(board, running=spec, phase=None)
-        case JobSaid(Phase(name=name)):
+        case JobEventReceived(Phase(name=name)):
             return dataclasses.replace(board, phase=name)
-        case JobEnded(record) | JobKept(record):
-            board = dataclasses.replace(board, recalled=board.recalled or isinstance(event, JobKept))
+        case JobEnded(record) | JobRestored(record):
+            board = dataclasses.replace(board, recalled=board.recalled or isinstance(event, JobRestored))
             records = (*board.records, record)
             ended = sum(each.spec.block == board.block and each.outside is not None for each in records)
-            if board.block > FEW and ended < board.jobs_in_block:
+            if board.block > EARLY_BLOCKS and ended < board.jobs_in_block:
                 return dataclasses.replace(board, records=records, running=None, phase=None)
-            results = groups(records, board.plan.cells, board.plan.spec.baseline, board.plan.spec.margin)
+            results = group_results(records, board.plan.cells, board.plan.spec.baseline, board.plan.spec.margin)
             return dataclasses.replace(board, records=records, running=None, phase=None, groups=results)
         case SweepContinued(paused_s):
             return dataclasses.replace(
@@ -134,7 +142,7 @@ def fold(board: Board, event: SweepEvent, now_s: float) -> Board:
             return board
 
 
-def forecast(found: Sequence[Group], board: Board) -> Forecast | None:
+def estimate_remaining_looks(found: Sequence[Group], board: Board) -> Forecast | None:
     """Forecast the blocks after which every group may be precise enough; None if too little is known."""
     of_cell: dict[str, list[JobRecord]] = {}
     for record in board.records:
@@ -142,8 +150,8 @@ def forecast(found: Sequence[Group], board: Board) -> Forecast | None:
     looks = []
     for group in found:
         labels = [standing.cell for standing in group.standings]
-        scores = {label: score(of_cell[group.result(label).cell.id]) for label in labels}
+        scores = {label: score_records(of_cell[group.result(label).cell.id]) for label in labels}
         if group.baseline in scores and len(scores) > 1:
-            looks.append(looks_until_precise(scores, group.baseline, board.plan.spec.stop.precision))
+            looks.append(forecast_looks(scores, group.baseline, board.plan.spec.stop.precision))
     known = [look for look in looks if look is not None]
-    return together(known) if known and len(known) == len(looks) else None
+    return combine_forecasts(known) if known and len(known) == len(looks) else None

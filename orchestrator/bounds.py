@@ -14,13 +14,13 @@ from typing import Literal
 
 import psutil
 
-from orchestrator.groups import TASKS_EACH, Leaf
-from orchestrator.watchdog import write
+from orchestrator.groups import TASKS_PER_PROCESS, JobCgroup
+from orchestrator.watchdog import write_kernel_file
 from schemas.limits import Limits
 
 MIB = 1 << 20
 # Per mille of memory that the kernel adds to a job's size when it chooses which process to kill: the job goes first.
-FIRST_TO_GO = 500
+OOM_SCORE_ADJ = 500
 
 
 class LimitReached(Exception):
@@ -28,26 +28,26 @@ class LimitReached(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class JobLimits:
     """The limits of one job."""
 
     limits: Limits
     log: Path
-    group: Leaf
+    group: JobCgroup
 
-    def impose(self, pid: int) -> None:
+    def apply_limits(self, pid: int) -> None:
         """Set the limits of a process that has just started; its children inherit them."""
         if sys.platform != "linux":
             return
         import resource  # noqa: PLC0415 (`prlimit` is Linux's own)
 
-        lower(pid, resource.RLIMIT_CORE, 0)
-        lower(pid, resource.RLIMIT_NOFILE, self.limits.files)
+        lower_limit(pid, resource.RLIMIT_CORE, 0)
+        lower_limit(pid, resource.RLIMIT_NOFILE, self.limits.files)
         # Not RLIMIT_AS, which would refuse frameworks that only reserve addresses.
         if self.limits.memory is not None:
-            lower(pid, resource.RLIMIT_DATA, self.limits.memory)
-        write(f"/proc/{pid}/oom_score_adj", str(FIRST_TO_GO))
-        self.group.enter(pid)  # last: it may take the kernel some milliseconds
+            lower_limit(pid, resource.RLIMIT_DATA, self.limits.memory)
+        write_kernel_file(f"/proc/{pid}/oom_score_adj", str(OOM_SCORE_ADJ))
+        self.group.add_process(pid)  # last: it may take the kernel some milliseconds
 
     @property
     def memory(self) -> Literal["job", "process"] | None:
@@ -56,21 +56,21 @@ class Bounds:
             return None
         return "job" if self.group.bounds_memory else "process"
 
-    def look(self) -> None:
+    def check_limits(self) -> None:
         """Check the limits that the kernel or the log shows, which takes no time.
 
         Raises:
             LimitReached: the job has reached one.
         """
-        seen = self.group.seen()
+        seen = self.group.read_usage()
         if seen.kills:
             raise LimitReached("the kernel killed one of its processes because memory ran out")
         if seen.refusals:
-            most = TASKS_EACH * self.limits.processes
+            most = TASKS_PER_PROCESS * self.limits.processes
             raise LimitReached(f"it tried to start more than the {most} processes and threads allowed at once")
-        self.look_at_log()
+        self.check_log()
 
-    def count(self, members: Sequence[psutil.Process]) -> None:
+    def check_processes(self, members: Sequence[psutil.Process]) -> None:
         """Check the number of processes.
 
         Raises:
@@ -80,7 +80,7 @@ class Bounds:
         if count > self.limits.processes:
             raise LimitReached(f"it had {count} processes at once, more than the {self.limits.processes} allowed")
 
-    def look_at_log(self) -> None:
+    def check_log(self) -> None:
         """Check the size of the log.
 
         Raises:
@@ -89,13 +89,13 @@ class Bounds:
         if self.log.is_file() and self.log.stat().st_size > self.limits.log:
             raise LimitReached(f"it printed more than the {self.limits.log / MIB:g} MiB allowed")
 
-    def cut_log(self) -> None:
+    def truncate_log(self) -> None:
         """Cut a log that is too large, and keep its beginning."""
         if self.log.is_file() and self.log.stat().st_size > self.limits.log:
             os.truncate(self.log, self.limits.log)
 
 
-def lower(pid: int, what: int, most: int) -> None:
+def lower_limit(pid: int, what: int, most: int) -> None:
     """Lower one limit of a process; a lower one stays."""
     import resource  # noqa: PLC0415
 

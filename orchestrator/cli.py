@@ -13,10 +13,10 @@ import typer
 
 from orchestrator.cli_env import AS_JSON, env
 from orchestrator.errors import UsageError
-from orchestrator.exits import Exit
-from orchestrator.faults import described
+from orchestrator.exits import ExitCode
+from orchestrator.faults import describe_internal_error
 
-RUNS = Path("runs")
+DEFAULT_RUNS = Path("runs")
 
 
 app = typer.Typer(
@@ -60,10 +60,10 @@ PROFILE = Annotated[
     bool | None, typer.Option("--profile", help="at the end, trace each cell and count the operations of a call")
 ]
 NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's name")]
-ROOT = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
+RUNS_OPTION = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
 REPORT = Annotated[bool, typer.Option("--report/--no-report", help="write report.html into the run's folder")]
 
-AXES = {
+AXIS_OPTIONS = {
     "frameworks",
     "tasks",
     "batch",
@@ -76,12 +76,12 @@ AXES = {
     "origin",
     "environment",
 }
-STOP = {"budget", "precision", "blocks"}
+STOP_OPTIONS = {"budget", "precision", "blocks"}
 # Options that are not copied as they are.
-APART = {"file", "workloads", "workload"}
+HANDLED_SEPARATELY = {"file", "workloads", "workload"}
 
 
-def request(
+def build_request(
     file: FILE = None,
     suite: SUITE = None,
     frameworks: FRAMEWORKS = None,
@@ -111,50 +111,54 @@ def request(
 ) -> dict[str, Any]:
     """Merge a sweep file with the options that override it, into the data of a SweepSpec."""
     # Must stay the first statement: `locals()` holds only the parameters here.
-    options = {option: value for option, value in locals().items() if option not in APART and value is not None}
-    from orchestrator.specfile import load
-    from orchestrator.workloads import absolute, placed
+    options = {
+        option: value for option, value in locals().items() if option not in HANDLED_SEPARATELY and value is not None
+    }
+    from orchestrator.specfile import load_sweep_file
+    from orchestrator.workloads import resolve_workload_paths, to_absolute_workload
 
-    said = placed(load(file), file.parent) if file is not None else {}
-    if chosen := [*(() if workloads is None else listed(workloads)), *(workload or ())]:
-        said.setdefault("axes", {})["workloads"] = [absolute(text, Path.cwd()) for text in chosen]
+    said = resolve_workload_paths(load_sweep_file(file), file.parent) if file is not None else {}
+    if chosen := [*(() if workloads is None else split_commas(workloads)), *(workload or ())]:
+        said.setdefault("axes", {})["workloads"] = [to_absolute_workload(text, Path.cwd()) for text in chosen]
     for option, value in options.items():
-        if option in AXES:
-            said.setdefault("axes", {})[option] = listed(value)
+        if option in AXIS_OPTIONS:
+            said.setdefault("axes", {})[option] = split_commas(value)
         elif option == "memory":
             said.setdefault("limits", {})[option] = value
-        elif option in STOP:
+        elif option in STOP_OPTIONS:
             said.setdefault("stop", {})[option] = value
         else:
             said[option] = value
     return said
 
 
-def listed(text: str) -> list[str]:
+def split_commas(text: str) -> list[str]:
     """Split a comma-separated list."""
     return [item.strip() for item in text.split(",")]
 
 
-def requesting(command: Callable[..., None]) -> Callable[..., None]:
+def add_sweep_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the sweep options before its own parameters, and pass it the merged request."""
     own = [*inspect.signature(command).parameters.values()][1:]
-    described = inspect.signature(request).parameters
+    described = inspect.signature(build_request).parameters
 
     @functools.wraps(command)
-    def wrapped(**given: Any) -> None:
+    def run_command(**given: Any) -> None:
         kept = {parameter.name: given.pop(parameter.name) for parameter in own}
-        command(request(**given), **kept)
+        command(build_request(**given), **kept)
 
     parameters = [*described.values(), *own]
     # Typer takes the options of a command from its signature and annotations.
-    wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return wrapped
+    run_command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run_command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run_command
 
 
 @app.command(epilog="Example: python -m orchestrator sweep --workloads rnn_cell,mlp --batch 1,32 --budget 10m")
-@requesting
-def sweep(said: dict[str, Any], report: REPORT = True, runs: ROOT = RUNS, as_json: AS_JSON = False) -> None:
+@add_sweep_options
+def sweep(
+    said: dict[str, Any], report: REPORT = True, runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False
+) -> None:
     """Measure, compare, and report which is faster.
 
     Without arguments: PyTorch eager, traced and scripted, TensorFlow's static graph and TensorFlow eager, on one
@@ -163,7 +167,7 @@ def sweep(said: dict[str, Any], report: REPORT = True, runs: ROOT = RUNS, as_jso
     # Imported here and in the other commands: `-h` and a usage error need not wait for NumPy.
     from orchestrator import commands
 
-    raise typer.Exit(commands.sweep(said, runs, page=report, as_json=as_json, command=sys.argv[1:]))
+    raise typer.Exit(commands.run_sweep(said, runs, page=report, as_json=as_json, command=sys.argv[1:]))
 
 
 @app.command(epilog="Example: python -m orchestrator resume latest")
@@ -171,22 +175,22 @@ def resume(
     run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
     force: Annotated[bool, typer.Option("--force", help="even if results would mix; marks the run MIXED")] = False,
     report: REPORT = True,
-    runs: ROOT = RUNS,
+    runs: RUNS_OPTION = DEFAULT_RUNS,
     as_json: AS_JSON = False,
 ) -> None:
     """Resume an interrupted sweep: keep what was measured, and run what is missing."""
     from orchestrator import commands
 
-    raise typer.Exit(commands.resume(runs, run, force=force, page=report, as_json=as_json))
+    raise typer.Exit(commands.resume_run(runs, run, force=force, page=report, as_json=as_json))
 
 
 @app.command(epilog="Example: python -m orchestrator plan --workloads rnn --batch 1,32")
-@requesting
-def plan(said: dict[str, Any], runs: ROOT = RUNS, as_json: AS_JSON = False) -> None:
+@add_sweep_options
+def plan(said: dict[str, Any], runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False) -> None:
     """Show what a sweep would run, and for how long. Starts nothing."""
     from orchestrator import commands
 
-    commands.plan(said, runs, as_json=as_json)
+    commands.show_plan(said, runs, as_json=as_json)
 
 
 @app.command("new-workload", epilog="Example: python -m orchestrator new-workload mine")
@@ -197,30 +201,30 @@ def new_workload(
     """Create the folder of a new workload: a small model that runs as it is, for you to replace."""
     from orchestrator import skeleton
 
-    print(skeleton.told(skeleton.write(name, at)))
+    print(skeleton.describe_written(skeleton.write_template(name, at)))
 
 
 @app.command("list", epilog="Example: python -m orchestrator list")
-def list_(runs: ROOT = RUNS, as_json: AS_JSON = False) -> None:
+def list_(runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False) -> None:
     """List frameworks, modes, workloads, suites and tasks, with what is installed and what was verified here."""
     from orchestrator import commands
 
-    commands.list_(runs, as_json=as_json)
+    commands.show_list(runs, as_json=as_json)
 
 
 @app.command(epilog="Exit code: 0 if it is fit, even with reservations; 1 if it is unfit.")
-def doctor(runs: ROOT = RUNS, as_json: AS_JSON = False) -> None:
+def doctor(runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False) -> None:
     """Check whether this machine is fit to measure, what disturbs it, and what to change. Takes two seconds."""
     from orchestrator import commands
 
-    raise typer.Exit(commands.doctor(runs, as_json=as_json))
+    raise typer.Exit(commands.run_doctor(runs, as_json=as_json))
 
 
 @app.command(epilog="Exit code: 0 if every check passed, 1 if one failed.")
 def selftest(
     aa: Annotated[bool, typer.Option("--aa", help="measure how often clones are reported as different")] = False,
     budget: Annotated[str | None, typer.Option(help="for --aa, such as 90s, 10m or 1h (default: 10m)")] = None,
-    runs: ROOT = RUNS,
+    runs: RUNS_OPTION = DEFAULT_RUNS,
     as_json: AS_JSON = False,
 ) -> None:
     """Test this program on known truth: times, clones, a disturbance, cheats, crashes. Takes about two minutes."""
@@ -229,8 +233,8 @@ def selftest(
     if not aa and budget is not None:
         raise UsageError("--budget is for --aa; add --aa, or leave it out (the self-test takes about two minutes)")
     if aa:
-        raise typer.Exit(proving.tell_apart(runs, budget or "10m", as_json=as_json, command=sys.argv[1:]))
-    raise typer.Exit(proving.selftest(runs, as_json=as_json, command=sys.argv[1:]))
+        raise typer.Exit(proving.run_aa_test(runs, budget or "10m", as_json=as_json, command=sys.argv[1:]))
+    raise typer.Exit(proving.run_selftest(runs, as_json=as_json, command=sys.argv[1:]))
 
 
 @app.command(epilog="Example: python -m orchestrator show latest 001-torch-script")
@@ -238,7 +242,7 @@ def show(
     run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
     job: Annotated[str | None, typer.Argument(help="a job's name or part of it")] = None,
     repeat: Annotated[bool, typer.Option("--repeat", help="run that job again; the run stays unchanged")] = False,
-    runs: ROOT = RUNS,
+    runs: RUNS_OPTION = DEFAULT_RUNS,
     as_json: AS_JSON = False,
 ) -> None:
     """Show the results of a run, or every detail of one job."""
@@ -246,7 +250,7 @@ def show(
 
     if repeat and job is None:
         raise UsageError("--repeat is for one job; name it after the run")
-    raise typer.Exit(commands.show(runs, run, job, repeat=repeat, as_json=as_json))
+    raise typer.Exit(commands.show_run(runs, run, job, repeat=repeat, as_json=as_json))
 
 
 @app.command(
@@ -259,7 +263,7 @@ def compare(
     unchanged: Annotated[str | None, typer.Option(help="what has not changed, such as numpy,jax:jit,mlp")] = None,
     at_face_value: Annotated[bool, typer.Option("--at-face-value", help="no allowance for day and machine")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="print a comment for a pull request")] = False,
-    runs: ROOT = RUNS,
+    runs: RUNS_OPTION = DEFAULT_RUNS,
     as_json: AS_JSON = False,
 ) -> None:
     """Report what is faster, slower or as fast in run B as in run A, and how sure that is."""
@@ -268,7 +272,7 @@ def compare(
     if markdown and as_json:
         raise UsageError("--markdown and --json exclude each other; leave one of the two out")
     raise typer.Exit(
-        handing_on.compare(
+        handing_on.compare_runs(
             runs,
             one,
             other,
@@ -301,12 +305,12 @@ def export(
     form: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}; see docs/how-to/exports.md")] = "csv",
     per: Annotated[Literal["cell", "job", "sample"] | None, typer.Option(help="rows (default: cell)")] = None,
     output: Annotated[Path | None, typer.Option(help="a file, written completely or not at all")] = None,
-    runs: ROOT = RUNS,
+    runs: RUNS_OPTION = DEFAULT_RUNS,
 ) -> None:
     """Export a run in the format of another program."""
     from orchestrator import handing_on
 
-    handing_on.export(runs, run, form, per, output)
+    handing_on.export_run(runs, run, form, per, output)
 
 
 @app.command(epilog="Example: python -m orchestrator schema sweep > sweep.schema.json")
@@ -314,20 +318,20 @@ def schema(kind: Annotated[str, typer.Argument(help="sweep, job, event, record o
     """Print the JSON Schema of a sweep file, or of a document that a run or its workers write."""
     from orchestrator import handing_on
 
-    handing_on.schema(kind)
+    handing_on.print_schema(kind)
 
 
 @app.command(epilog="Example: python -m orchestrator report latest --output report.html")
 def report(
     run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
     output: Annotated[Path | None, typer.Option(help="the file to write (default: report.html in the run)")] = None,
-    runs: ROOT = RUNS,
+    runs: RUNS_OPTION = DEFAULT_RUNS,
     as_json: AS_JSON = False,
 ) -> None:
     """Write a report of a run as one self-contained HTML file: the answer, charts and tables."""
     from orchestrator import commands
 
-    commands.report(runs, run, output, as_json=as_json)
+    commands.write_report(runs, run, output, as_json=as_json)
 
 
 def main() -> None:
@@ -338,17 +342,17 @@ def main() -> None:
     try:
         app()
     except UsageError as error:
-        fail(str(error))
+        exit_with_error(str(error))
     except OSError as error:  # a full or vanished disk, or a closed terminal: files written before are complete
-        fail(f"{error.filename or 'output'}: {error.strerror}; fix that and run again")
+        exit_with_error(f"{error.filename or 'output'}: {error.strerror}; fix that and run again")
     except Exception as error:  # a bug in this program: it loses no record, and a traceback helps no user
-        fail(described(error), Exit.OWN_FAULT)
+        exit_with_error(describe_internal_error(error), ExitCode.OWN_FAULT)
 
 
-def fail(sentence: str, code: Exit = Exit.USAGE) -> None:
+def exit_with_error(sentence: str, code: ExitCode = ExitCode.USAGE) -> None:
     """Print an error and exit; a closed standard error must not replace the exit code."""
-    from orchestrator.report.units import printable
+    from orchestrator.report.units import to_printable
 
     with contextlib.suppress(OSError):
-        print(f"error: {printable(sentence)}", file=sys.stderr)
+        print(f"error: {to_printable(sentence)}", file=sys.stderr)
     sys.exit(code)

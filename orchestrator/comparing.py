@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator import identity
-from orchestrator.analysis.drift import FEWEST_OTHERS, Drift, drift
-from orchestrator.analysis.naming import title
-from orchestrator.analysis.runs import Change, Ground, Pair, Side, changes
-from orchestrator.analysis.turns import alternating, beside
+from orchestrator.analysis.drift import FEWEST_OTHERS, RunEffect, estimate_run_effect
+from orchestrator.analysis.naming import format_title
+from orchestrator.analysis.runs import CellPair, CellSide, Change, Ground, find_changes
+from orchestrator.analysis.turns import match_alternating_blocks, renumber_blocks
 from orchestrator.errors import UsageError
-from orchestrator.halves import Half, half, side
-from orchestrator.moments import moment
+from orchestrator.halves import RunSide, read_side, summarise_cell
+from orchestrator.moments import parse_timestamp
 from schemas.job import Cell
 
 # Fields of a host that describe software, not the machine: they may be what is compared.
-SOFTWARE = ("python", "packages", "installed", "variables")
+SOFTWARE_FIELDS = ("python", "packages", "installed", "variables")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +30,11 @@ class Compared:
     differences between the hosts, and `missing` the cells that were not measured on both sides.
     """
 
-    before: Half
-    after: Half
+    before: RunSide
+    after: RunSide
     ground: Ground
     changes: tuple[Change, ...]
-    together: Drift | None
+    together: RunEffect | None
     machines: tuple[str, ...]
     software: tuple[str, ...]
     missing: tuple[str, ...]
@@ -42,7 +42,7 @@ class Compared:
     @property
     def apart_s(self) -> float | None:
         """Seconds from the start of the first run to the start of the second; None if one is unknown."""
-        first, second = moment(self.before.manifest.started), moment(self.after.manifest.started)
+        first, second = parse_timestamp(self.before.manifest.started), parse_timestamp(self.after.manifest.started)
         return None if first is None or second is None else (second - first).total_seconds()
 
     @property
@@ -51,7 +51,7 @@ class Compared:
         return self.after.canary_ns / self.before.canary_ns
 
 
-def compare(
+def compare_sides(
     root: Path, one: str, other: str, *, unchanged: Sequence[str] = (), at_face_value: bool = False
 ) -> Compared:
     """Read two sides and compare them. `unchanged` names what is known not to have changed.
@@ -60,41 +60,48 @@ def compare(
         UsageError: one does not exist or is ambiguous, both are the same, they have no cell in common, or too few
             cells are unchanged to show the effect of the runs.
     """
-    before, after = half(root, one), half(root, other)
+    before, after = read_side(root, one), read_side(root, other)
     if (before.folder, before.cells) == (after.folder, after.cells):
         raise UsageError(f"{one} and {other} are one run; name two runs, or two of its environments: RUN@one RUN@other")
     common = [name for name in before.cells if name in after.cells]
     if not common:
         raise UsageError(f"{before.name} and {after.name} have no cell in common; compare runs of the same sweep")
-    machines = tuple(differences(before, after, software=False))
-    turns = side_by_side(before, after, machines)
-    ground = grounds(turns, machines, at_face_value=at_face_value)
-    pairs = [pair(before.cells[name], side(before, name), beside_it(side(after, name), turns)) for name in common]
-    ready = controlled([each for each in pairs if measured(each)], unchanged)
-    found = changes(ready, ground, after.manifest.sweep.margin)
-    left = [unmeasured(each) for each in pairs if not measured(each)]
+    machines = tuple(describe_differences(before, after, software=False))
+    turns = map_candidate_blocks(before, after, machines)
+    ground = choose_ground(turns, machines, at_face_value=at_face_value)
+    pairs = [
+        make_pair(
+            before.cells[name], summarise_cell(before, name), align_if_interleaved(summarise_cell(after, name), turns)
+        )
+        for name in common
+    ]
+    ready = mark_controls([each for each in pairs if is_measured_in_both(each)], unchanged)
+    found = find_changes(ready, ground, after.manifest.sweep.margin)
+    left = [describe_unmeasured(each) for each in pairs if not is_measured_in_both(each)]
     return Compared(
         before=before,
         after=after,
         ground=ground,
         changes=found,
-        together=together(found),
+        together=estimate_common_shift(found),
         machines=machines,
-        software=tuple(dict.fromkeys([*versions(ready), *differences(before, after, software=True)])),
-        missing=(*alone(before, after), *alone(after, before), *left),
+        software=tuple(
+            dict.fromkeys([*describe_version_changes(ready), *describe_differences(before, after, software=True)])
+        ),
+        missing=(*list_unmatched_cells(before, after), *list_unmatched_cells(after, before), *left),
     )
 
 
-def pair(cell: Cell, before: Side, after: Side) -> Pair:
+def make_pair(cell: Cell, before: CellSide, after: CellSide) -> CellPair:
     """Pair both sides of one cell, as a control if its software is the same in both."""
-    return Pair(cell=cell, before=before, after=after, control=before.versions == after.versions)
+    return CellPair(cell=cell, before=before, after=after, control=before.versions == after.versions)
 
 
-def controlled(pairs: Sequence[Pair], unchanged: Sequence[str]) -> Sequence[Pair]:
+def mark_controls(pairs: Sequence[CellPair], unchanged: Sequence[str]) -> Sequence[CellPair]:
     """Make those cells the controls that are known not to have changed, if any are named."""
     if not unchanged:
         return pairs
-    found = [replace(each, control=not names(each.cell).isdisjoint(unchanged)) for each in pairs]
+    found = [replace(each, control=not collect_names(each.cell).isdisjoint(unchanged)) for each in pairs]
     if sum(each.control for each in found) < FEWEST_OTHERS:
         raise UsageError(
             f"--unchanged {','.join(unchanged)}: fewer than {FEWEST_OTHERS} measured cells are of that framework, mode "
@@ -103,24 +110,24 @@ def controlled(pairs: Sequence[Pair], unchanged: Sequence[str]) -> Sequence[Pair
     return found
 
 
-def names(cell: Cell) -> set[str]:
+def collect_names(cell: Cell) -> set[str]:
     """Return the names by which a user may mean a cell: framework, mode, workload."""
     return {cell.framework, cell.label, cell.workload}
 
 
-def side_by_side(before: Half, after: Half, machines: Sequence[str]) -> dict[int, int] | None:
+def map_candidate_blocks(before: RunSide, after: RunSide, machines: Sequence[str]) -> dict[int, int] | None:
     """Map each block of the second side to the first side's block beside it; None if they did not take turns."""
     if before.folder == after.folder:
-        return {block: block for block in after.begun()}
-    return None if machines else alternating(before.begun(), after.begun())
+        return {block: block for block in after.block_starts()}
+    return None if machines else match_alternating_blocks(before.block_starts(), after.block_starts())
 
 
-def beside_it(side: Side, turns: Mapping[int, int] | None) -> Side:
+def align_if_interleaved(side: CellSide, turns: Mapping[int, int] | None) -> CellSide:
     """Number the second side's blocks as the first side's, if they took turns."""
-    return side if turns is None else beside(side, turns)
+    return side if turns is None else renumber_blocks(side, turns)
 
 
-def grounds(turns: Mapping[int, int] | None, machines: Sequence[str], *, at_face_value: bool) -> Ground:
+def choose_ground(turns: Mapping[int, int] | None, machines: Sequence[str], *, at_face_value: bool) -> Ground:
     """Choose the ground that a comparison rests on."""
     if turns is not None:
         return "side by side"
@@ -129,15 +136,15 @@ def grounds(turns: Mapping[int, int] | None, machines: Sequence[str], *, at_face
     return "on different machines" if machines else "one after the other"
 
 
-def differences(before: Half, after: Half, *, software: bool) -> Iterator[str]:
+def describe_differences(before: RunSide, after: RunSide, *, software: bool) -> Iterator[str]:
     """Describe what differs between two fingerprints: in the software, or in everything else."""
-    one, other = (identity.felt(each.manifest.host) for each in (before, after))
+    one, other = (identity.select_timing_facts(each.manifest.host) for each in (before, after))
     if not software:
-        machines = ({name: host[name] for name in host if name not in SOFTWARE} for host in (one, other))
-        yield from identity.differences("", *machines)
+        machines = ({name: host[name] for name in host if name not in SOFTWARE_FIELDS} for host in (one, other))
+        yield from identity.describe_differences("", *machines)
         return
     for name in ("python", "packages", "variables"):
-        yield from identity.differences(name, one[name], other[name])
+        yield from identity.describe_differences(name, one[name], other[name])
     files = [host["installed"] or {} for host in (one, other)]
     for name in sorted(files[0].keys() & files[1].keys()):
         if files[0][name] != files[1][name] and one["packages"].get(name) == other["packages"].get(name):
@@ -145,36 +152,38 @@ def differences(before: Half, after: Half, *, software: bool) -> Iterator[str]:
             yield f"{name} has the same version but is another build"
 
 
-def versions(pairs: Sequence[Pair]) -> Iterator[str]:
+def describe_version_changes(pairs: Sequence[CellPair]) -> Iterator[str]:
     """Describe which of the versions that the processes reported differ."""
     for pair in pairs:
-        yield from identity.differences("", dict(sorted(pair.before.versions)), dict(sorted(pair.after.versions)))
+        yield from identity.describe_differences(
+            "", dict(sorted(pair.before.versions)), dict(sorted(pair.after.versions))
+        )
 
 
-def together(found: Sequence[Change]) -> Drift | None:
+def estimate_common_shift(found: Sequence[Change]) -> RunEffect | None:
     """Estimate the common shift of all cells from one run to the other; None if there are too few."""
     ratios = [change.time.observed.estimate for change in found]
     logs = [math.log(ratio) for ratio in ratios if not math.isnan(ratio)]
-    return drift(logs) if len(logs) >= FEWEST_OTHERS else None
+    return estimate_run_effect(logs) if len(logs) >= FEWEST_OTHERS else None
 
 
-def measured(pair: Pair) -> bool:
+def is_measured_in_both(pair: CellPair) -> bool:
     """Return whether both sides measured a cell."""
     return pair.before.result.outcome == pair.after.result.outcome == "measured"
 
 
-def unmeasured(pair: Pair) -> str:
+def describe_unmeasured(pair: CellPair) -> str:
     """Describe the outcomes of a cell that was not measured on both sides."""
     before, after = (f"{each.result.outcome or 'not run'}" for each in (pair.before, pair.after))
     reason = pair.after.result.reason or pair.before.result.reason
-    return f"{named(pair.cell)}: {before} in A, {after} in B" + (f" ({reason})" if reason else "")
+    return f"{describe_cell(pair.cell)}: {before} in A, {after} in B" + (f" ({reason})" if reason else "")
 
 
-def alone(one: Half, other: Half) -> Iterator[str]:
+def list_unmatched_cells(one: RunSide, other: RunSide) -> Iterator[str]:
     """List the cells that only one side has."""
-    return (f"{named(cell)}: only in {one.name}" for name, cell in one.cells.items() if name not in other.cells)
+    return (f"{describe_cell(cell)}: only in {one.name}" for name, cell in one.cells.items() if name not in other.cells)
 
 
-def named(cell: Cell) -> str:
+def describe_cell(cell: Cell) -> str:
     """Describe a cell by its mode and what it computes."""
-    return f"{cell.label}, {title(cell)}"
+    return f"{cell.label}, {format_title(cell)}"

@@ -20,25 +20,25 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.analysis.disturbance import LIMIT, lost_shares
-from orchestrator.analysis.memory import headlines
-from orchestrator.analysis.naming import title
+from orchestrator.analysis.disturbance import LOST_SHARE_LIMIT, compute_lost_shares
+from orchestrator.analysis.memory import compute_memory_metrics
+from orchestrator.analysis.naming import format_title
 from orchestrator.analysis.results import Group as Results
-from orchestrator.board import Board, fold
-from orchestrator.keys import PAUSE, SKIP, STOP, Keys
-from orchestrator.report.terminal import rows, table
-from orchestrator.report.units import clock, duration, printable, size
-from orchestrator.sweep import JobEnded, JobSaid, JobStarted, SweepContinued, SweepEvent, SweepPaused
+from orchestrator.board import Board, apply_event
+from orchestrator.keys import PAUSE, SKIP, STOP, Keyboard
+from orchestrator.report.terminal import build_group_table, format_group_rows
+from orchestrator.report.units import format_clock, format_duration, format_size, to_printable
+from orchestrator.sweep import JobEnded, JobEventReceived, JobStarted, SweepContinued, SweepEvent, SweepPaused
 from schemas.event import Phase, PhaseName
 
 # Phases whose times are results: drawing during them would disturb the measurement.
-TIMED: frozenset[PhaseName] = frozenset(
+TIMED_PHASES: frozenset[PhaseName] = frozenset(
     {"export", "load", "trace", "compile", "first_call", "second_call", "new_shapes", "steady", "profile"}
 )
 # Short phases just before the next job: drawing them would suppress the drawing of that job's start.
-LAST: frozenset[PhaseName] = frozenset({"memory", "report", "ledger"})
+LAST_PHASES: frozenset[PhaseName] = frozenset({"memory", "report", "ledger"})
 
-WORDS: dict[PhaseName, str] = {
+PHASE_WORDS: dict[PhaseName, str] = {
     "import": "importing the framework",
     "initialise": "starting the runtime",
     "data": "drawing weights and inputs",
@@ -47,11 +47,11 @@ WORDS: dict[PhaseName, str] = {
     "reference": "computing the expected results",
     "warm_up": "warming up, then taking samples",
 }
-LEAST_PAUSE_S = 1.0
+MIN_PAUSE_S = 1.0
 # Lines of a table besides its rows.
-HEADING = 5
+HEADING_LINES = 5
 
-MOST_TROUBLES = 5
+MAX_TROUBLES = 5
 
 
 class View(Protocol):
@@ -70,12 +70,12 @@ class Dashboard:
     """The live view on a terminal, with its keys if there are any."""
 
     def __init__(
-        self, board: Board, console: Console, keys: Keys | None = None, now: Callable[[], float] = time.monotonic
+        self, board: Board, console: Console, keys: Keyboard | None = None, now: Callable[[], float] = time.monotonic
     ) -> None:
         self._board = board
         self._now = now
-        self._keys = keys or Keys()
-        self._drawn_s = -LEAST_PAUSE_S
+        self._keys = keys or Keyboard()
+        self._drawn_s = -MIN_PAUSE_S
         # auto_refresh would run a thread during measurements.
         self._live = Live(console=console, auto_refresh=False, transient=True)
 
@@ -90,17 +90,17 @@ class Dashboard:
 
     def __call__(self, event: SweepEvent) -> None:
         """Process an event, and draw if the event and the time permit."""
-        self._board = fold(self._board, event, self._now())
-        rested = self._now() - self._drawn_s >= LEAST_PAUSE_S
-        if isinstance(event, SweepPaused) or (worth_drawing(event) and rested):
-            self._live.update(self._drawing(), refresh=True)
+        self._board = apply_event(self._board, event, self._now())
+        rested = self._now() - self._drawn_s >= MIN_PAUSE_S
+        if isinstance(event, SweepPaused) or (is_worth_drawing(event) and rested):
+            self._live.update(self._render_board(), refresh=True)
             self._drawn_s = self._now()
 
-    def _drawing(self) -> RenderableType:
-        return draw(self._board, self._live.console.height, hint(self._board, self._keys))
+    def _render_board(self) -> RenderableType:
+        return draw_dashboard(self._board, self._live.console.height, format_key_hint(self._board, self._keys))
 
 
-class Steadfast:
+class ResilientView:
     """A view that falls silent when its terminal or the reader of its pipe is gone, so that the sweep continues."""
 
     def __init__(self, view: View) -> None:
@@ -108,19 +108,19 @@ class Steadfast:
         self._gone = False
 
     def __enter__(self) -> Self:
-        self._unless_gone(self._view.__enter__)
+        self._call_unless_gone(self._view.__enter__)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._unless_gone(lambda: self._view.__exit__(kind, error, trace))
+        self._call_unless_gone(lambda: self._view.__exit__(kind, error, trace))
 
     def __call__(self, event: SweepEvent) -> None:
         """Pass on an event, unless the terminal is gone."""
-        self._unless_gone(lambda: self._view(event))
+        self._call_unless_gone(lambda: self._view(event))
 
-    def _unless_gone(self, show: Callable[[], object]) -> None:
+    def _call_unless_gone(self, show: Callable[[], object]) -> None:
         if not self._gone:
             try:
                 show()
@@ -146,28 +146,28 @@ class PlainLines:
 
     def __call__(self, event: SweepEvent) -> None:
         """Process an event, and print a line if it ended a job."""
-        self._board = fold(self._board, event, self._now())
+        self._board = apply_event(self._board, event, self._now())
         if isinstance(event, JobEnded):
-            self._console.print(line(self._board), highlight=False, markup=False, soft_wrap=True)
+            self._console.print(format_line(self._board), highlight=False, markup=False, soft_wrap=True)
 
 
-def worth_drawing(event: SweepEvent) -> bool:
+def is_worth_drawing(event: SweepEvent) -> bool:
     """Return whether an event starts a job or a phase that is not timed."""
     match event:
         case JobStarted() | SweepContinued():
             return True
-        case JobSaid(Phase(name=name)):
-            return name not in TIMED and name not in LAST
+        case JobEventReceived(Phase(name=name)):
+            return name not in TIMED_PHASES and name not in LAST_PHASES
         case _:
             return False
 
 
-def line(board: Board) -> str:
+def format_line(board: Board) -> str:
     """Format the job that has just ended as one line."""
     record = board.records[-1]
     cell, report = record.spec.cell, record.report
-    what_runs = f"{board.plan.labels[cell.id]} {board.plan.computed[cell.id]}"
-    time_taken = duration(min(report.samples_ns) / report.calls) if report else ""
+    what_runs = f"{board.plan.labels[cell.id]} {board.plan.computations[cell.id]}"
+    time_taken = format_duration(min(report.samples_ns) / report.calls) if report else ""
     what = record.outcome if record.outcome == "measured" else f"{record.outcome}: {record.reason}"
     place = (
         f"{board.jobs_done} of about {board.jobs_expected}"
@@ -177,10 +177,10 @@ def line(board: Board) -> str:
         else "lost"
     )
     said = f"[{place}] block {record.spec.block} {what_runs}: {what} {time_taken}"
-    return printable(said).rstrip()
+    return to_printable(said).rstrip()
 
 
-def hint(board: Board, keys: Keys) -> str:
+def format_key_hint(board: Board, keys: Keyboard) -> str:
     """Return the available keys, or the effect of a pause; "" if there are no keys."""
     if not keys.listening:
         return ""
@@ -189,44 +189,46 @@ def hint(board: Board, keys: Keys) -> str:
     return f"{PAUSE} pause   {SKIP} skip this cell   {STOP} stop and report"
 
 
-def draw(board: Board, height: int = 1000, keys: str = "") -> RenderableType:
+def draw_dashboard(board: Board, height: int = 1000, keys: str = "") -> RenderableType:
     """Draw the dashboard in at most `height` lines: the group that runs, then others while there is room."""
-    here = title(board.running.cell) if board.running else ""
+    here = format_title(board.running.cell) if board.running else ""
     # The running group first, so that a small screen shows it.
     in_view = sorted(board.groups, key=lambda group: group.title != here)
     head = [
         Rule(f"plumbline sweep: {board.plan.spec.name}", align="left"),
-        progress(board),
-        precision(board),
-        activity(board),
-        surroundings(board),
-        *([short(keys, "dim")] if keys else []),
-        *troubles(in_view, board.plan.computed),
+        draw_progress(board),
+        format_precision(board),
+        format_activity(board),
+        format_surroundings(board),
+        *([make_short_line(keys, "dim")] if keys else []),
+        *list_troubles(in_view, board.plan.computations),
     ]
     room, tables = height - len(head) - 1, list[RenderableType]()
     for group in in_view:
-        needed = HEADING + sum(1 for _ in rows(group))
+        needed = HEADING_LINES + sum(1 for _ in format_group_rows(group))
         if tables and needed > room:
             break
-        tables.append(Padding(table(group), (1, 0, 0, 0)))
+        tables.append(Padding(build_group_table(group), (1, 0, 0, 0)))
         room -= needed
     if more := len(in_view) - len(tables):
         tables.append(Text(f"and {more} more table{'s' if more > 1 else ''}", style="dim"))
     return Group(*head, *tables)
 
 
-def troubles(groups: Sequence[Results], computed: Mapping[str, str]) -> Sequence[RenderableType]:
+def list_troubles(groups: Sequence[Results], computed: Mapping[str, str]) -> Sequence[RenderableType]:
     """List the cells that failed, with reasons."""
     return [
-        Shortened(printable(f"{result.label} {computed[result.cell.id]}: {result.outcome}: {result.reason}"), "red")
+        ShortenedLine(
+            to_printable(f"{result.label} {computed[result.cell.id]}: {result.outcome}: {result.reason}"), "red"
+        )
         for group in groups
         for result in group.results
         if result.outcome not in ("measured", None)
-    ][:MOST_TROUBLES]
+    ][:MAX_TROUBLES]
 
 
 @dataclass(frozen=True, slots=True)
-class Shortened:
+class ShortenedLine:
     """One line, shortened in the middle to fit: a reason ends with its file and line."""
 
     text: str
@@ -237,38 +239,41 @@ class Shortened:
         text, width = self.text, options.max_width
         if len(text) > width:
             text = f"{text[: width // 3]}…{text[width // 3 + 1 - width :]}"
-        yield short(text, self.style)
+        yield make_short_line(text, self.style)
 
 
-def short(text: str, style: str = "") -> Text:
+def make_short_line(text: str, style: str = "") -> Text:
     """Return a text of one line, cut at the edge of the screen."""
     return Text(text, style=style, overflow="ellipsis", no_wrap=True)
 
 
-def precision(board: Board) -> Text:
+def format_precision(board: Board) -> Text:
     """Format the precision of the ratios, the requested one, and the block likely to reach it."""
     asked = f"±{100 * board.plan.spec.stop.precision:g} %"
     if board.widest is None:
-        return short(f"requested precision: {asked}; intervals start with the sixth block", "dim")
+        return make_short_line(f"requested precision: {asked}; intervals start with the sixth block", "dim")
     cell, width = board.widest
     soon = f", likely by block {board.forecast.likely}" if board.forecast is not None else ""
-    return short(f"least precise: ±{100 * width:.1f} % ({cell}); requested: {asked}{soon}")
+    return make_short_line(f"least precise: ±{100 * width:.1f} % ({cell}); requested: {asked}{soon}")
 
 
-def surroundings(board: Board) -> Text:
+def format_surroundings(board: Board) -> Text:
     """Format the machine's load, its free memory, and the last job's disturbance and memory footprint."""
-    free = size(psutil.virtual_memory().available)
+    free = format_size(psutil.virtual_memory().available)
     parts = [f"load {os.getloadavg()[0]:.2f}", f"{free} free"]
     last = next((record for record in reversed(board.records) if record.report is not None), None)
     if last is not None and last.report is not None:
-        lost = [share > LIMIT for share in lost_shares(last.report, len(last.spec.cpus) or last.host.cores)]
+        lost = [
+            share > LOST_SHARE_LIMIT
+            for share in compute_lost_shares(last.report, len(last.spec.cpus) or last.host.cores)
+        ]
         parts.append(f"last job: {sum(lost)} of {len(lost)} samples disturbed")
-        if footprint := headlines(last.report).get("footprint"):
-            parts.append(size(footprint))
-    return short(", ".join(parts), "dim")
+        if footprint := compute_memory_metrics(last.report).get("footprint"):
+            parts.append(format_size(footprint))
+    return make_short_line(", ".join(parts), "dim")
 
 
-def progress(board: Board) -> RenderableType:
+def draw_progress(board: Board) -> RenderableType:
     """Draw the progress of the sweep."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(max_width=24)
@@ -277,27 +282,27 @@ def progress(board: Board) -> RenderableType:
     grid.add_row(
         ProgressBar(total=max(1, board.jobs_expected), completed=board.jobs_done),
         f"job {board.jobs_done + (board.running is not None)} of about {board.jobs_expected}",
-        *ahead(board),
+        *format_remaining(board),
     )
     return grid
 
 
-def ahead(board: Board) -> tuple[str, str]:
+def format_remaining(board: Board) -> tuple[str, str]:
     """Format the number of blocks and the time left, as ranges where the forecast is one."""
     few, many = board.blocks_range
-    longest = clock(board.seconds_until(many))
+    longest = format_clock(board.seconds_until(many))
     if board.forecast is None:
         return f"block {board.block} of at most {many}", f"at most {longest} left"
     if few == many:
         return f"block {board.block} of about {many}", f"about {longest} left"
-    return f"block {board.block} of {few} to {many}", f"{clock(board.seconds_until(few))} to {longest} left"
+    return f"block {board.block} of {few} to {many}", f"{format_clock(board.seconds_until(few))} to {longest} left"
 
 
-def activity(board: Board) -> RenderableType:
+def format_activity(board: Board) -> RenderableType:
     """Format the running job and its phase."""
     if board.running is None:
         return Text("")
     cell = board.running.cell
-    phase = WORDS.get(board.phase, "measuring") if board.phase else "starting"
+    phase = PHASE_WORDS.get(board.phase, "measuring") if board.phase else "starting"
     label = (board.plan.labels[cell.id], "bold")
-    return Text.assemble(label, f" {board.plan.computed[cell.id]}: {phase}", overflow="ellipsis", no_wrap=True)
+    return Text.assemble(label, f" {board.plan.computations[cell.id]}: {phase}", overflow="ellipsis", no_wrap=True)

@@ -15,19 +15,19 @@ class Deadlines:
         self._phase: PhaseName | None = None
         self._phase_end_ns: int | None = None
 
-    def hear(self, event: Event, now_ns: int) -> None:
+    def note_event(self, event: Event, now_ns: int) -> None:
         """Note an event of the worker: a phase ends where the next begins."""
         if isinstance(event, Phase):
             allowed_s = self._phases.get(event.name)
             self._phase = event.name
             self._phase_end_ns = None if allowed_s is None else now_ns + int(allowed_s * 1e9)
 
-    def left_s(self, now_ns: int) -> float:
+    def time_left_s(self, now_ns: int) -> float:
         """Return the time until the next deadline, in seconds."""
         ends = [self._end_ns] if self._phase_end_ns is None else [self._end_ns, self._phase_end_ns]
         return max(0.0, (min(ends) - now_ns) / 1e9)
 
-    def passed(self, now_ns: int) -> str:
+    def describe_missed(self, now_ns: int) -> str:
         """Name the deadline that has passed; return "" if none has."""
         if now_ns >= self._end_ns:
             return f"no result within {self._total_s:g} s"

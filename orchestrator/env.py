@@ -7,23 +7,23 @@ from pathlib import Path
 from rich.console import Console
 
 from orchestrator import family
-from orchestrator.doctor import Verdict, verdict
-from orchestrator.environments import Environments, absolute, upkeep
-from orchestrator.environments.provision import Interrupted, Site, Workshop, workshop
+from orchestrator.doctor import Fitness, rate_fitness
+from orchestrator.environments import Environments, to_absolute_interpreter, upkeep
+from orchestrator.environments.provision import Interrupted, PlannedEnvironment, Provisioner, make_provisioner
 from orchestrator.errors import UsageError
-from orchestrator.exits import Exit
+from orchestrator.exits import ExitCode
 from orchestrator.interrupts import Interrupts
 from orchestrator.report import health, making, shelf
-from orchestrator.report.printing import print_json, say
-from orchestrator.specfile import load, validate
+from orchestrator.report.printing import print_json, print_line
+from orchestrator.specfile import load_sweep_file, validate_sweep
 
 
-def defined(file: Path | None) -> Environments:
+def load_environments(file: Path | None) -> Environments:
     """Load the environments that names mean, with those that a sweep file defines."""
-    return Environments(validate(load(file)).environments if file is not None else {})
+    return Environments(validate_sweep(load_sweep_file(file)).environments if file is not None else {})
 
 
-def made(environments: Environments, sites: Sequence[Site], console: Console) -> bool:
+def create_missing(environments: Environments, sites: Sequence[PlannedEnvironment], console: Console) -> bool:
     """Create missing environments, with a line for each step; return False if a signal came first.
 
     Raises:
@@ -32,72 +32,74 @@ def made(environments: Environments, sites: Sequence[Site], console: Console) ->
     if not sites:
         return True
     try:
-        with Interrupts() as interrupts, family.guarded():
-            shop(environments, interrupts, console).make(sites)
+        with Interrupts() as interrupts, family.guard_descendants():
+            make_console_provisioner(environments, interrupts, console).make_environments(sites)
     except Interrupted:
-        say(console, "Interrupted: environments created before are kept, and nothing else was begun.")
+        print_line(console, "Interrupted: environments created before are kept, and nothing else was begun.")
         return False
     environments.forget()  # found missing before, they now exist
     return True
 
 
-def shop(environments: Environments, interrupts: Interrupts, console: Console) -> Workshop:
+def make_console_provisioner(environments: Environments, interrupts: Interrupts, console: Console) -> Provisioner:
     """Return a workshop that reports each step on the console."""
-    return workshop(environments.home, interrupts, lambda event: say(console, making.line(event)))
+    return make_provisioner(
+        environments.home, interrupts, lambda event: print_line(console, making.format_progress(event))
+    )
 
 
-def list_(file: Path | None, *, as_json: bool) -> None:
+def list_environments(file: Path | None, *, as_json: bool) -> None:
     """Show which environments are defined, and which of them exist."""
-    environments = defined(file)
-    said = shelf.inventory(environments, [*environments.own, *upkeep.names()])
+    environments = load_environments(file)
+    said = shelf.build_inventory(environments, [*environments.own, *upkeep.list_names()])
     if as_json:
         print_json(said)
     else:
         shelf.show_inventory(Console(), said)
 
 
-def create(names: Sequence[str], file: Path | None, *, as_json: bool) -> Exit:
+def create_environments(names: Sequence[str], file: Path | None, *, as_json: bool) -> ExitCode:
     """Create environments now."""
-    environments, console = defined(file), Console(stderr=as_json)
-    if not made(environments, [site_of(environments, name) for name in names], console):
-        return Exit.INTERRUPTED
+    environments, console = load_environments(file), Console(stderr=as_json)
+    if not create_missing(environments, [find_site(environments, name) for name in names], console):
+        return ExitCode.INTERRUPTED
     if as_json:
-        print_json([making.document(environments.find(name)) for name in names])
+        print_json([making.environment_to_dict(environments.find(name)) for name in names])
     else:
         for name in names:
-            say(console, f"{name}: {environments.find(name).python}")
-    return Exit.FINE
+            print_line(console, f"{name}: {environments.find(name).python}")
+    return ExitCode.FINE
 
 
-def show(name: str, file: Path | None, *, as_json: bool) -> None:
+def show_environment(name: str, file: Path | None, *, as_json: bool) -> None:
     """Show everything known about an environment."""
-    environments = defined(file)
-    found = environments.find(absolute(name))
+    environments = load_environments(file)
+    found = environments.find(to_absolute_interpreter(name))
     if as_json:
-        print_json(shelf.story(found))
+        print_json(shelf.build_environment_details(found))
     else:
-        shelf.show_story(Console(), shelf.story(found))
+        shelf.show_environment_details(Console(), shelf.build_environment_details(found))
 
 
-def lock(name: str, file: Path | None, output: Path | None) -> Exit:
+def lock_environment(name: str, file: Path | None, output: Path | None) -> ExitCode:
     """Write the exact versions, with hashes, that an environment's requirements resolve to."""
-    environments, console = defined(file), Console(stderr=True)
-    site = site_of(environments, name)
+    environments, console = load_environments(file), Console(stderr=True)
+    site = find_site(environments, name)
     try:
-        with Interrupts() as interrupts, family.guarded():
-            pinned = shop(environments, interrupts, console).resolve(site).pinned
+        with Interrupts() as interrupts, family.guard_descendants():
+            pinned = make_console_provisioner(environments, interrupts, console).resolve_requirements(site).pinned
     except Interrupted:
-        return Exit.INTERRUPTED
-    text = shelf.lock_text(site, pinned)
+        return ExitCode.INTERRUPTED
+    text = shelf.format_lock(site, pinned)
     if output is None:
         print(text, end="")
     else:
         output.write_text(text)
-        say(console, f"{output}: {len(pinned)} packages")
-    return Exit.FINE
+        print_line(console, f"{output}: {len(pinned)} packages")
+    return ExitCode.FINE
 
 
-def prune(names: Sequence[str], *, everything: bool, as_json: bool) -> None:
+def prune_environments(names: Sequence[str], *, everything: bool, as_json: bool) -> None:
     """Remove environments: the named ones, all, or the incomplete and outdated ones.
 
     Raises:
@@ -106,36 +108,36 @@ def prune(names: Sequence[str], *, everything: bool, as_json: bool) -> None:
     if names and everything:
         raise UsageError(f"prune removes {', '.join(names)} or, with --all, everything; leave one of the two out")
     environments = Environments()
-    places = upkeep.of(environments, names) if names else upkeep.superseded(environments)
+    places = upkeep.select_folders(environments, names) if names else upkeep.find_superseded(environments)
     if everything:
-        places = environments.home.places()
-    removed = list(upkeep.remove(list(places)))
+        places = environments.home.list_folders()
+    removed = list(upkeep.remove_environments(list(places)))
     if everything:
-        environments.home.forget()  # resolved requirements, too
+        environments.home.remove_resolutions()  # resolved requirements, too
     if as_json:
-        print_json(shelf.removals(removed))
+        print_json(shelf.removals_to_list(removed))
     else:
-        for line in shelf.removal_lines(removed):
-            say(Console(), line)
+        for line in shelf.describe_removals(removed):
+            print_line(Console(), line)
 
 
-def doctor(*, as_json: bool) -> Exit:
+def check_environments(*, as_json: bool) -> ExitCode:
     """Check whether environments can be created here, and whether existing ones are sound."""
-    findings = upkeep.examine(Environments().home, os.environ)
+    findings = upkeep.examine_environments(Environments().home, os.environ)
     if as_json:
-        print_json(health.findings_document(findings))
+        print_json(health.build_findings_document(findings))
     else:
         health.show_findings(Console(), findings)
-    return Exit.UNFIT if verdict(findings) is Verdict.UNFIT else Exit.FINE
+    return ExitCode.UNFIT if rate_fitness(findings) is Fitness.UNFIT else ExitCode.FINE
 
 
-def site_of(environments: Environments, name: str) -> Site:
+def find_site(environments: Environments, name: str) -> PlannedEnvironment:
     """Return the site where the environment of that name is created.
 
     Raises:
         UsageError: it is not one that is created here.
     """
-    site = environments.find(absolute(name)).site
+    site = environments.find(to_absolute_interpreter(name)).site
     if site is None:
         raise UsageError(f"{name} is an existing interpreter, used as it is; name an environment such as torch")
     return site

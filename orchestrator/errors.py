@@ -8,7 +8,7 @@ class UsageError(Exception):
     """A request that cannot be met as it stands. Ends the program with exit code 2."""
 
 
-def unknown(what: str, name: str, valid: Iterable[str]) -> UsageError:
+def unknown_name_error(what: str, name: str, valid: Iterable[str]) -> UsageError:
     """Return an error about an unknown name, with the nearest valid names, or all if none is near."""
     names = sorted(set(valid))
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)

@@ -4,8 +4,8 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from orchestrator.frameworks import known as frameworks
-from orchestrator.plan import mode_of
+from orchestrator.frameworks import load_frameworks as frameworks
+from orchestrator.plan import find_mode
 from schemas.job import Cell, Timing
 from schemas.record import JobRecord
 
@@ -15,23 +15,23 @@ def seconds_by_mode(records: Iterable[JobRecord]) -> dict[str, float]:
     took = defaultdict(list)
     for record in records:
         if record.outcome == "measured" and record.outside is not None:
-            took[label(record.spec.cell)].append(record.outside.spawn_to_end_ns / 1e9)
+            took[mode_label(record.spec.cell)].append(record.outside.spawn_to_end_ns / 1e9)
     return {mode: statistics.median(values) for mode, values in took.items()}
 
 
-def label(cell: Cell) -> str:
+def mode_label(cell: Cell) -> str:
     """Return framework and mode; a clone's label is that of its original."""
     return f"{cell.framework}:{cell.mode}"
 
 
-def job_s(cell: Cell, timing: Timing, known: Mapping[str, float]) -> float:
+def estimate_job_s(cell: Cell, timing: Timing, known: Mapping[str, float]) -> float:
     """Estimate the duration of one job of a cell, in seconds."""
-    if label(cell) in known:
-        return known[label(cell)]
+    if mode_label(cell) in known:
+        return known[mode_label(cell)]
     measuring_ns = timing.warmup_min_ns + 1.5 * timing.samples * timing.sample_ns
-    return frameworks()[cell.framework].start_s + mode_of(cell).compile_s + measuring_ns / 1e9
+    return frameworks()[cell.framework].start_s + find_mode(cell).compile_s + measuring_ns / 1e9
 
 
-def block_s(cells: Sequence[Cell], timing: Timing, known: Mapping[str, float]) -> float:
+def estimate_block_s(cells: Sequence[Cell], timing: Timing, known: Mapping[str, float]) -> float:
     """Estimate the duration of one block of these cells, in seconds."""
-    return sum(job_s(cell, timing, known) for cell in cells)
+    return sum(estimate_job_s(cell, timing, known) for cell in cells)

@@ -10,26 +10,26 @@ from pathlib import Path
 
 from orchestrator import judge, watched
 from orchestrator.environments import Environments
-from orchestrator.frameworks import known
+from orchestrator.frameworks import load_frameworks
 from orchestrator.launchers import Launcher
-from orchestrator.plan import mode_of
+from orchestrator.plan import find_mode
 from orchestrator.store import Store
 from schemas.event import Event, Exported
 from schemas.job import Cell, JobSpec
 from schemas.record import ExportRecord, Host, JobRecord
 
 
-def needed(cell: Cell) -> bool:
+def needs_artefact(cell: Cell) -> bool:
     """Return whether a cell's jobs load a model that another framework exported or their own mode saved."""
-    return bool(known()[cell.framework].exporter) or cell.origin == "file"
+    return bool(load_frameworks()[cell.framework].exporter) or cell.origin == "file"
 
 
-def suffix(cell: Cell) -> str:
+def artefact_suffix(cell: Cell) -> str:
     """Return the file suffix of a cell's artefact; some frameworks accept only their own."""
-    return mode_of(cell).suffix if cell.origin == "file" else ".onnx"
+    return find_mode(cell).suffix if cell.origin == "file" else ".onnx"
 
 
-def in_place_of_a_job(spec: JobSpec, export: ExportRecord, log: Path) -> JobRecord:
+def make_failure_record(spec: JobSpec, export: ExportRecord, log: Path) -> JobRecord:
     """Return the only record of a cell whose export or reference failed: none of its jobs was started."""
     assert export.outcome != "exported"
     advice = export.advice if export.outcome == "unsupported" else f"its output is in {log}"
@@ -39,7 +39,7 @@ def in_place_of_a_job(spec: JobSpec, export: ExportRecord, log: Path) -> JobReco
 
 
 @dataclass(frozen=True, slots=True)
-class Exports:
+class ArtefactMaker:
     """The artefacts of one run. A cell and its A/A clone load the same file."""
 
     launcher: Launcher
@@ -49,38 +49,38 @@ class Exports:
     made: set[str] = field(default_factory=set)
     """The cells whose file this process made. A file saved by a mode may hold code, so no older one is trusted."""
 
-    def export(self, job: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:
+    def export_model(self, job: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:
         """Export the model that this job loads, unless this run has it, and keep the record."""
         original = job.cell.model_copy(update={"replica": 0})
-        writing = {"cell": original, "export": str(self.store.artefact(original, suffix(original)))}
-        return self._once(job.model_copy(update=writing), on_event)
+        writing = {"cell": original, "export": str(self.store.artefact_path(original, artefact_suffix(original)))}
+        return self._make_once(job.model_copy(update=writing), on_event)
 
-    def expect(self, job: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:
+    def compute_expected(self, job: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:
         """Compute the expected results with this job's reference, unless this run has them, and keep the record."""
-        return self._once(job.model_copy(update={"expect": str(self.store.expected(job.cell))}), on_event)
+        return self._make_once(job.model_copy(update={"expect": str(self.store.expected_path(job.cell))}), on_event)
 
-    def _once(self, spec: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:
-        for record in self.store.exports():
-            if record.spec.cell == spec.cell and self._stands(record):
+    def _make_once(self, spec: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:
+        for record in self.store.read_exports():
+            if record.spec.cell == spec.cell and self._is_reusable(record):
                 return record
-        record = self._run(spec, on_event)
-        if judge.transient(record):
-            record = self._run(spec, on_event)
+        record = self._run_maker(spec, on_event)
+        if judge.is_transient(record):
+            record = self._run_maker(spec, on_event)
         self.made.add(spec.cell.id)
         self.store.write_export(record)
         return record
 
-    def _stands(self, record: ExportRecord) -> bool:
+    def _is_reusable(self, record: ExportRecord) -> bool:
         if record.outcome == "interrupted":
             return False
         foreign = record.exported is not None and record.spec.cell.origin == "file"
-        return record.spec.cell.id in self.made or not (foreign or judge.transient(record))
+        return record.spec.cell.id in self.made or not (foreign or judge.is_transient(record))
 
-    def _run(self, spec: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:
-        ending, outside = watched.launched(self.launcher, spec, self.store.export_log(spec.cell), on_event)
+    def _run_maker(self, spec: JobSpec, on_event: Callable[[Event], None]) -> ExportRecord:
+        ending, outside = watched.launch_job(self.launcher, spec, self.store.export_log_path(spec.cell), on_event)
         last = ending.events[-1] if ending.events else None
         exported = last if isinstance(last, Exported) and ending.how == "ended" else None
-        judgement = judge.judge(spec, ending)
+        judgement = judge.classify_ending(spec, ending)
         return ExportRecord(
             spec=spec,
             outcome="exported" if exported else judgement.outcome,
@@ -88,6 +88,6 @@ class Exports:
             reason="" if exported else judgement.reason,
             advice="" if exported else judgement.advice,
             host=self.host,
-            freeze=self.environments.of(spec).freeze,
+            freeze=self.environments.find_for_job(spec).freeze,
             outside=outside,
         )

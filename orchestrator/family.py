@@ -20,36 +20,36 @@ from dataclasses import dataclass
 import psutil
 
 from orchestrator import watchdog
-from orchestrator.groups import Groups
+from orchestrator.groups import CgroupManager
 
 PR_SET_CHILD_SUBREAPER = 36
 # Every worker of this process and its descendants carry the mark in their environment, and the cgroups and temporary
 # folders of this process carry it in their names.
-MARK = secrets.token_hex(16)
+PROCESS_MARK = secrets.token_hex(16)
 
 ATTEMPTS = 1000
 PAUSE_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class Descendants:
     """A job's processes: the descendants of this process that have started since."""
 
     before: frozenset[psutil.Process]
 
-    def members(self) -> list[psutil.Process]:
+    def list_members(self) -> list[psutil.Process]:
         """Return the processes that exist now, including zombies."""
         return [process for process in psutil.Process().children(recursive=True) if process not in self.before]
 
-    def end(self) -> None:
+    def kill_all(self) -> None:
         """Kill and reap until no process is left. With several jobs at once, the last to end does it for all.
 
         Give up after ten seconds: a process that waits in the kernel for a device cannot die.
         """
-        if any(other is not self for other in RUNNING):
+        if any(other is not self for other in RUNNING_JOBS):
             return
         for _ in range(ATTEMPTS):
-            found = self.members()
+            found = self.list_members()
             if not found:
                 return
             for process in found:
@@ -61,30 +61,30 @@ class Family:
 
 
 # The jobs that run now: one, or two while the self-test disturbs one with another.
-RUNNING: list[Family] = []
+RUNNING_JOBS: list[Descendants] = []
 
 
 @contextmanager
-def adopting() -> Iterator[Family]:
+def adopt_orphans() -> Iterator[Descendants]:
     """Adopt descendants that lose their parents, so that this process can find them."""
-    family = Family(frozenset(psutil.Process().children(recursive=True)))
-    RUNNING.append(family)
-    subreaper(wanted=True)
+    family = Descendants(frozenset(psutil.Process().children(recursive=True)))
+    RUNNING_JOBS.append(family)
+    set_subreaper(wanted=True)
     try:
         yield family
     finally:
-        RUNNING[:] = [other for other in RUNNING if other is not family]
-        subreaper(wanted=bool(RUNNING))
+        RUNNING_JOBS[:] = [other for other in RUNNING_JOBS if other is not family]
+        set_subreaper(wanted=bool(RUNNING_JOBS))
 
 
-def subreaper(*, wanted: bool) -> None:
+def set_subreaper(*, wanted: bool) -> None:
     """Ask the kernel to hand orphans to this process, or to stop doing so."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0)
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
+def guard_descendants() -> Iterator[None]:
     """Guard the workers' descendants with a watchdog, which ends them if this process is killed.
 
     First end the leftovers of orchestrators that were killed together with their watchdogs.
@@ -92,14 +92,14 @@ def guarded() -> Iterator[None]:
     if sys.platform != "linux":
         yield
         return
-    groups = Groups(MARK)
-    with groups.handing_on(), watched():
-        groups.end_stale()
+    groups = CgroupManager(PROCESS_MARK)
+    with groups.delegate_controllers(), run_watchdog():
+        groups.remove_stale()
         yield
 
 
 @contextmanager
-def watched() -> Iterator[None]:
+def run_watchdog() -> Iterator[None]:
     """Run a watchdog while entered."""
     reader, writer = os.pipe()
     # In its own session without a terminal, so that a closed terminal does not end it too.
@@ -113,21 +113,21 @@ def watched() -> Iterator[None]:
     )
     os.close(reader)
     with os.fdopen(writer, "w") as leash:
-        tell(leash.fileno(), f"{MARK}\n")
+        write_to_watchdog(leash.fileno(), f"{PROCESS_MARK}\n")
         try:
             yield
         finally:
-            tell(leash.fileno(), watchdog.RELEASED)
+            write_to_watchdog(leash.fileno(), watchdog.RELEASED)
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, 0)
 
 
-def folder() -> "tempfile.TemporaryDirectory[str]":
+def make_temporary_folder() -> "tempfile.TemporaryDirectory[str]":
     """Make a temporary folder that is removed after the `with`, or by the watchdog if this process is killed."""
-    return tempfile.TemporaryDirectory(prefix=watchdog.folder_prefix(MARK), ignore_cleanup_errors=True)
+    return tempfile.TemporaryDirectory(prefix=watchdog.folder_prefix(PROCESS_MARK), ignore_cleanup_errors=True)
 
 
-def end_left(said: str) -> None:
+def end_leftovers(said: str) -> None:
     """End the leftovers of a killed orchestrator whose watchdog was killed too; `said` is the content of its lock.
 
     End nothing while that orchestrator lives: its processes are at work, and the lock belongs to a copy of its run.
@@ -148,7 +148,7 @@ def is_orchestrator(pid: str) -> bool:
         return False
 
 
-def tell(descriptor: int, text: str) -> None:
+def write_to_watchdog(descriptor: int, text: str) -> None:
     """Write to the watchdog, unless it has been killed."""
     with contextlib.suppress(BrokenPipeError):
         os.write(descriptor, text.encode())

@@ -8,22 +8,22 @@ import functools
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 
-from orchestrator.installed import beside
+from orchestrator.installed import merge_entries
 from schemas.catalog import FRAMEWORKS, Framework
 
-GROUP = "plumbline.frameworks"
+FRAMEWORK_GROUP = "plumbline.frameworks"
 
 
 @functools.cache
-def known() -> Mapping[str, Framework]:
+def load_frameworks() -> Mapping[str, Framework]:
     """Return every framework by name: the catalog's first, then the installed ones."""
-    return among(metadata.entry_points(group=GROUP))
+    return merge_frameworks(metadata.entry_points(group=FRAMEWORK_GROUP))
 
 
-def among(points: Iterable[metadata.EntryPoint]) -> Mapping[str, Framework]:
+def merge_frameworks(points: Iterable[metadata.EntryPoint]) -> Mapping[str, Framework]:
     """Merge the catalog's frameworks with those of these entry points, in the order of their names.
 
     Raises:
         UsageError: an entry is not a framework, or its name is taken.
     """
-    return beside(FRAMEWORKS, points, Framework)
+    return merge_entries(FRAMEWORKS, points, Framework)

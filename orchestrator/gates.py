@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from orchestrator.analysis.compare import CLAIMS
-from orchestrator.analysis.memory import MEANING
+from orchestrator.analysis.memory import METRIC_MEANINGS
 from orchestrator.analysis.runs import Change, Ratio
-from orchestrator.errors import UsageError, unknown
+from orchestrator.errors import UsageError, unknown_name_error
 from schemas.sweep import MemoryMetric
 
 # Metrics that can be limited, each with the memory headline that it means; None means time.
 METRICS: Final[dict[str, MemoryMetric | None]] = {
     "slower": None,
     "memory": "footprint",
-    **{metric: metric for metric in MEANING},
+    **{metric: metric for metric in METRIC_MEANINGS},
 }
 
 
@@ -27,13 +27,13 @@ class Gate:
     share: float
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         """The gate as it is written on the command line."""
         return f"{self.name}={100 * self.share:g}%"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class GateResult:
     """Result of one gate: the changes certainly beyond it, certainly within it, and neither."""
 
     gate: Gate
@@ -42,7 +42,7 @@ class Judged:
     open: tuple[Change, ...]
 
 
-def parse(text: str) -> Gate:
+def parse_gate(text: str) -> Gate:
     """Parse `slower=3%`, `memory=5%` or `step_peak=10%`.
 
     Raises:
@@ -53,33 +53,33 @@ def parse(text: str) -> Gate:
     if not found:
         raise UsageError(f"--fail-on {text[:40]!r}: should be a metric and a share, such as slower=3% or memory=5%")
     if found[1] not in METRICS:
-        raise unknown("metric for --fail-on", found[1], METRICS)
+        raise unknown_name_error("metric for --fail-on", found[1], METRICS)
     return Gate(found[1], float(found[2]) / 100)
 
 
-def judge(gate: Gate, changes: Sequence[Change]) -> Judged:
+def apply_gate(gate: Gate, changes: Sequence[Change]) -> GateResult:
     """Apply a gate to all changes. Only a claimed change counts, and only if its whole interval supports it."""
-    beyond = [change for change in changes if fails(gate, change)]
-    within = [change for change in changes if change not in beyond and holds(gate, change)]
+    beyond = [change for change in changes if is_beyond(gate, change)]
+    within = [change for change in changes if change not in beyond and is_within(gate, change)]
     rest = [change for change in changes if change not in beyond and change not in within]
-    return Judged(gate=gate, beyond=tuple(beyond), within=tuple(within), open=tuple(rest))
+    return GateResult(gate=gate, beyond=tuple(beyond), within=tuple(within), open=tuple(rest))
 
 
-def ratio(gate: Gate, change: Change) -> Ratio | None:
+def select_ratio(gate: Gate, change: Change) -> Ratio | None:
     """Return the ratio that a gate limits; None if it was not measured."""
     metric = METRICS[gate.name]
     return change.time if metric is None else change.memory.get(metric)
 
 
-def fails(gate: Gate, change: Change) -> bool:
+def is_beyond(gate: Gate, change: Change) -> bool:
     """Return whether a change is certainly beyond a gate. `slower` also needs a claimed verdict."""
-    found = ratio(gate, change)
+    found = select_ratio(gate, change)
     if found is None or (gate.name == "slower" and change.verdict not in CLAIMS):
         return False
     return found.claimed.low > 1 + gate.share
 
 
-def holds(gate: Gate, change: Change) -> bool:
+def is_within(gate: Gate, change: Change) -> bool:
     """Return whether a change is certainly within a gate."""
-    found = ratio(gate, change)
+    found = select_ratio(gate, change)
     return found is not None and found.claimed.high <= 1 + gate.share

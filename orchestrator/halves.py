@@ -9,21 +9,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator import store
-from orchestrator.analysis.disturbance import canary_floor_ns
-from orchestrator.analysis.memory import MEANING
-from orchestrator.analysis.memory import scores as memory_scores
-from orchestrator.analysis.results import blocks, counted, counting, result, score
-from orchestrator.analysis.runs import Side
+from orchestrator.analysis.disturbance import find_canary_floor_ns
+from orchestrator.analysis.memory import METRIC_MEANINGS
+from orchestrator.analysis.memory import score_memory_metric as memory_scores
+from orchestrator.analysis.results import (
+    exclude_cache_fills,
+    key_by_block,
+    result_from_records,
+    score_records,
+    select_counted_jobs,
+)
+from orchestrator.analysis.runs import CellSide
 from orchestrator.attempts import last_attempts
-from orchestrator.errors import UsageError, unknown
-from orchestrator.frameworks import known
-from orchestrator.moments import moment
+from orchestrator.errors import UsageError, unknown_name_error
+from orchestrator.frameworks import load_frameworks
+from orchestrator.moments import parse_timestamp
 from schemas.job import Cell
 from schemas.record import JobRecord, Manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Half:
+class RunSide:
     """One side: the cells of a run in one environment, and their records, both by a cell's content."""
 
     name: str
@@ -40,71 +46,71 @@ class Half:
         sung = [min(report.noise.canary_ns) for report in reports if report.noise.canary_ns]
         return statistics.median(sung) if sung else math.nan
 
-    def begun(self) -> dict[int, float]:
+    def block_starts(self) -> dict[int, float]:
         """Return when the first job of each block was started, in seconds since the epoch."""
         starts: dict[int, float] = {}
         for record in (record for each in self.records.values() for record in each if record.spec.block):
-            if record.outside and (began := moment(record.outside.started)):
+            if record.outside and (began := parse_timestamp(record.outside.started)):
                 at, block = began.timestamp(), record.spec.block
                 starts[block] = min(at, starts.get(block, at))
         return starts
 
 
-def half(root: Path, text: str) -> Half:
+def read_side(root: Path, text: str) -> RunSide:
     """Read the side that a run's name, path or part means; `@ENVIRONMENT` picks one of several environments.
 
     Raises:
         UsageError: there is no such run or environment, or the same cells are in several.
     """
     name, _, environment = (text, "", "") if Path(text).exists() else text.partition("@")
-    run = store.find(root, name)
-    manifest, records = run.manifest(), last_attempts(run.records())
+    run = store.find_run(root, name)
+    manifest, records = run.read_manifest(), last_attempts(run.read_records())
     there = sorted({cell.environment for cell in manifest.cells})
     if environment and environment not in there:
-        raise unknown(f"environment of {run.name}", environment, there)
+        raise unknown_name_error(f"environment of {run.name}", environment, there)
     own = [cell for cell in manifest.cells if not cell.replica and environment in ("", cell.environment)]
-    cells = {content(cell): cell for cell in own}
+    cells = {to_content_key(cell): cell for cell in own}
     if len(cells) < len(own):  # two cells of one content differ only in their environment
         choice = " or ".join(f"{run.name}@{each}" for each in there)
         raise UsageError(f"{run.name} has the same cells in several environments; name {choice}")
     of_cell = defaultdict(list)
-    for record in counted(records):
+    for record in exclude_cache_fills(records):
         of_cell[record.spec.cell.id].append(record)
-    return Half(
+    return RunSide(
         name=f"{run.name}@{environment}" if environment else run.name,
         folder=run.folder.resolve(),
         manifest=manifest,
         cells=cells,
         records={name: of_cell[cell.id] for name, cell in cells.items()},
-        fastest_canary_ns=canary_floor_ns(records),
+        fastest_canary_ns=find_canary_floor_ns(records),
     )
 
 
-def content(cell: Cell) -> str:
+def to_content_key(cell: Cell) -> str:
     """Return a cell's content as JSON, without the environment in which it ran."""
     return json.dumps(cell.model_dump(mode="json", exclude={"environment", "replica"}), sort_keys=True)
 
 
-def side(half: Half, name: str) -> Side:
+def summarise_cell(half: RunSide, name: str) -> CellSide:
     """Summarise one cell on one side."""
     records = half.records[name]
-    reports = dict(blocks(counting(records)))
-    logs = {metric: memory_scores(reports, metric) for metric in MEANING}
-    return Side(
-        result=result(half.cells[name], records, half.fastest_canary_ns),
-        scores=score(records),
+    reports = dict(key_by_block(select_counted_jobs(records)))
+    logs = {metric: memory_scores(reports, metric) for metric in METRIC_MEANINGS}
+    return CellSide(
+        result=result_from_records(half.cells[name], records, half.fastest_canary_ns),
+        scores=score_records(records),
         memory={metric: by_block for metric, by_block in logs.items() if by_block},
         computed=frozenset(report.inputs_sha256 for report in reports.values()),
         versions=frozenset(
             (package, version)
             for report in reports.values()
             for package, version in report.versions.items()
-            if package.startswith(software(half.cells[name].framework))
+            if package.startswith(list_package_prefixes(half.cells[name].framework))
         ),
     )
 
 
-def software(framework: str) -> tuple[str, ...]:
+def list_package_prefixes(framework: str) -> tuple[str, ...]:
     """Return how the names of a framework's own packages begin: `jaxlib` is jax's. An unknown one owns any package."""
-    entry = known().get(framework)
+    entry = load_frameworks().get(framework)
     return (framework, entry.package, *entry.also_needs) if entry else ("",)

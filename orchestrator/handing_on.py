@@ -8,17 +8,17 @@ from rich.console import Console
 
 from orchestrator import api, comparing, gates, repeating, store
 from orchestrator import schema as schemas
-from orchestrator.analysis.disturbance import canary_floor_ns
+from orchestrator.analysis.disturbance import find_canary_floor_ns
 from orchestrator.errors import UsageError
-from orchestrator.exits import Exit
+from orchestrator.exits import ExitCode
 from orchestrator.report import comparison, comparison_markdown, exporters, job, repetition
-from orchestrator.report.printing import print_json, say
+from orchestrator.report.printing import print_json, print_line
 from orchestrator.report.rows import Per
-from orchestrator.report.units import printable
+from orchestrator.report.units import to_printable
 from schemas.record import JobRecord, Manifest
 
 
-def compare(
+def compare_runs(
     root: Path,
     one: str,
     other: str,
@@ -28,26 +28,26 @@ def compare(
     at_face_value: bool,
     as_json: bool,
     as_markdown: bool,
-) -> Exit:
+) -> ExitCode:
     """Compare two runs, and apply the gates to what changed."""
-    asked = [gates.parse(text) for text in fail_on]
-    compared = comparing.compare(root, one, other, unchanged=unchanged, at_face_value=at_face_value)
-    judged = [gates.judge(gate, compared.changes) for gate in asked]
+    asked = [gates.parse_gate(text) for text in fail_on]
+    compared = comparing.compare_sides(root, one, other, unchanged=unchanged, at_face_value=at_face_value)
+    judged = [gates.apply_gate(gate, compared.changes) for gate in asked]
     if as_json:
-        print_json(comparison.document(compared, judged))
+        print_json(comparison.build_comparison_document(compared, judged))
     elif as_markdown:
-        print(comparison_markdown.markdown(compared, judged), end="")
+        print(comparison_markdown.format_comparison(compared, judged), end="")
     else:
-        comparison.show(Console(), compared, judged)
-    return Exit.GATE if any(each.beyond for each in judged) else Exit.FINE
+        comparison.show_comparison(Console(), compared, judged)
+    return ExitCode.GATE if any(each.beyond for each in judged) else ExitCode.FINE
 
 
-def export(root: Path, name: str, form: str, per: Per | None, output: Path | None) -> None:
+def export_run(root: Path, name: str, form: str, per: Per | None, output: Path | None) -> None:
     """Write a run for another program, to a file or to standard output; report what was left out."""
     run = api.load(name, root)
-    content = exporters.export(run, form, per)
-    for line in exporters.left_out(run, form):
-        say(Console(stderr=True), printable(f"left out, because it has no time: {line}"))
+    content = exporters.convert_run(run, form, per)
+    for line in exporters.list_omitted_cells(run, form):
+        print_line(Console(stderr=True), to_printable(f"left out, because it has no time: {line}"))
     if output is not None:
         try:
             store.write_bytes(output, content)
@@ -59,21 +59,21 @@ def export(root: Path, name: str, form: str, per: Per | None, output: Path | Non
         sys.stdout.buffer.write(content)
 
 
-def schema(kind: str) -> None:
+def print_schema(kind: str) -> None:
     """Print the JSON Schema of one kind of document."""
-    print(schemas.text(kind), end="")
+    print(schemas.format_schema(kind), end="")
 
 
-def show_again(manifest: Manifest, record: JobRecord, records: Sequence[JobRecord], *, as_json: bool) -> Exit:
+def show_rerun(manifest: Manifest, record: JobRecord, records: Sequence[JobRecord], *, as_json: bool) -> ExitCode:
     """Run a job again, and show it beside its earlier record."""
-    with repeating.repeated(manifest, record) as (now, log):
+    with repeating.rerun_job(manifest, record) as (now, log):
         if as_json:
-            print_json(repetition.document(record, now))
+            print_json(repetition.build_rerun_document(record, now))
         else:
-            job.show(Console(), now, log, canary_floor_ns(records), kept=False)
+            job.show_job(Console(), now, log, find_canary_floor_ns(records), kept=False)
             # Block 0 only fills caches.
             same = [each for each in records if each.spec.cell == record.spec.cell and each.spec.block]
-            repetition.show(Console(), record, now, same)
+            repetition.show_rerun(Console(), record, now, same)
     if now.outcome == "interrupted":
-        return Exit.INTERRUPTED
-    return Exit.FINE if now.outcome == "measured" else Exit.SOME_JOBS_FAILED
+        return ExitCode.INTERRUPTED
+    return ExitCode.FINE if now.outcome == "measured" else ExitCode.SOME_JOBS_FAILED

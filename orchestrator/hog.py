@@ -17,22 +17,22 @@ from typing import Final, Self
 
 from orchestrator.interrupts import Interrupts
 from orchestrator.launchers import Launcher
-from orchestrator.launchers.local import Local
+from orchestrator.launchers.local import LocalLauncher
 from orchestrator.supervise import Ending
 from schemas.event import Event, Phase
 from schemas.job import Cell, JobSpec, Timing
 
 HOUR_NS: Final = 3_600_000_000_000
-SPINNING: Final = Cell(
+SPINNING_CELL: Final = Cell(
     framework="synthetic", mode="spin", workload="synthetic", parameters={"spin_ns": 10_000_000, "hold_mib": 0}
 )
 # The hog warms up for an hour: it is busy throughout, and never reaches the measurement.
-FOR_HOURS: Final = Timing(warmup_min_ns=HOUR_NS, warmup_max_ns=HOUR_NS)
+ENDLESS_TIMING: Final = Timing(warmup_min_ns=HOUR_NS, warmup_max_ns=HOUR_NS)
 
-Launch = Callable[[Interrupts], Launcher]
+LauncherFactory = Callable[[Interrupts], Launcher]
 
 
-class Bell(Interrupts):
+class ManualInterrupts(Interrupts):
     """Interruption that this program causes itself, from any thread, instead of a signal."""
 
     def __enter__(self) -> Self:
@@ -45,45 +45,45 @@ class Bell(Interrupts):
         self._reader.close()
         self._writer.close()
 
-    def ring(self) -> None:
+    def interrupt(self) -> None:
         """Interrupt everything that watches this object."""
         self.received = signal.SIGTERM  # before the byte, which wakes the readers of this value
         self._writer.send(b"!")
 
 
 @dataclass(frozen=True, slots=True)
-class Hogged:
+class HoggedLauncher:
     """Launcher that runs the jobs of some cells, by id, beside a hog, and all others alone."""
 
     launcher: Launcher
     cells: frozenset[str]
-    launch: Launch = Local
+    launch: LauncherFactory = LocalLauncher
 
     def __call__(self, spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> Ending:
         """Run one job."""
         if spec.cell.id not in self.cells:
             return self.launcher(spec, log, on_event)
-        with hog(spec, self.launch):
+        with run_hog(spec, self.launch):
             return self.launcher(spec, log, on_event)
 
 
 @contextmanager
-def hog(job: JobSpec, launch: Launch = Local) -> Iterator[None]:
+def run_hog(job: JobSpec, launch: LauncherFactory = LocalLauncher) -> Iterator[None]:
     """Keep the cores of a job busy from the beginning of the block to its end, even if it raises."""
-    spec = job.model_copy(update={"cell": SPINNING, "timing": FOR_HOURS, "deadline_s": HOUR_NS / 1e9})
+    spec = job.model_copy(update={"cell": SPINNING_CELL, "timing": ENDLESS_TIMING, "deadline_s": HOUR_NS / 1e9})
     busy = threading.Event()
 
-    def heard(event: Event) -> None:
+    def on_hog_event(event: Event) -> None:
         if isinstance(event, Phase) and event.name == "warm_up":
             busy.set()
 
     def keep_busy() -> None:
         try:
-            launch(bell)(spec, Path(os.devnull), heard)
+            launch(bell)(spec, Path(os.devnull), on_hog_event)
         finally:
             busy.set()  # a hog that cannot start must not block the job
 
-    with Bell() as bell:
+    with ManualInterrupts() as bell:
         # A worker dies with the thread that made it, so this thread stays until the hog has ended.
         thread = threading.Thread(target=keep_busy)
         thread.start()
@@ -91,5 +91,5 @@ def hog(job: JobSpec, launch: Launch = Local) -> Iterator[None]:
             busy.wait()
             yield
         finally:
-            bell.ring()
+            bell.interrupt()
             thread.join()

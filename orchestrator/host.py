@@ -14,15 +14,15 @@ from typing import Literal, TypeVar
 
 import psutil
 
-from orchestrator.probe import digest
-from orchestrator.system import CPUS, ROOT, Files, natural, size, utf8
+from orchestrator.probe import hash_record
+from orchestrator.system import CPU_FOLDER, ROOT, KernelFiles, parse_bytes, parse_natural, to_utf8
 from schemas.record import Host, Unlimited
 
 N = TypeVar("N", int, float)
-CLOCKS = "sys/devices/system/clocksource/clocksource0"
+CLOCK_FOLDER = "sys/devices/system/clocksource/clocksource0"
 
 # Variables that may change a time. Never record all variables: others hold secrets.
-RECORDED = (
+RECORDED_VARIABLES = (
     "OMP_NUM_THREADS",
     "OMP_THREAD_LIMIT",
     "OMP_WAIT_POLICY",
@@ -93,7 +93,7 @@ RECORDED = (
     "MALLOC_TOP_PAD_",
 )
 
-PACKAGES = (
+RECORDED_PACKAGES = (
     "torch",
     "tensorflow",
     "tensorflow-cpu",
@@ -108,10 +108,10 @@ PACKAGES = (
 )
 
 # Flags of a CPU that decide which kernels a framework selects.
-ARITHMETIC = re.compile(r"avx.*|fma.*|f16c|amx_.*|.*bf16|asimd.*|sve.*|sme(?!p$).*|i8mm")
+ARITHMETIC_FLAGS = re.compile(r"avx.*|fma.*|f16c|amx_.*|.*bf16|asimd.*|sve.*|sme(?!p$).*|i8mm")
 
 # Traces that a hypervisor leaves in the firmware and the clocks of its guest.
-HYPERVISORS = {
+HYPERVISOR_TRACES = {
     "kvm": ("kvm", "google compute engine"),
     "hyper-v": ("hyperv", "virtual machine"),
     "vmware": ("vmware",),
@@ -122,45 +122,45 @@ HYPERVISORS = {
 }
 
 # A cgroup without a limit shows a number of at least this many bytes.
-NO_LIMIT = 1 << 60
+MIN_UNLIMITED_BYTES = 1 << 60
 
 
-def fingerprint(variables: Mapping[str, str] = os.environ, root: Path = ROOT) -> Host:
+def take_fingerprint(variables: Mapping[str, str] = os.environ, root: Path = ROOT) -> Host:
     """Describe this machine."""
-    files = Files(root)
-    affinity = allowed(files)
-    memory = files.table("proc/meminfo")
+    files = KernelFiles(root)
+    affinity = read_affinity(files)
+    memory = files.read_table("proc/meminfo")
     return Host.model_validate(
         {
-            "cpu": cpu_model(files.path("proc/cpuinfo")),
-            "cores": len(affinity or cores()),
-            "memory_bytes": size(memory.get("MemTotal")) or psutil.virtual_memory().total,
+            "cpu": read_cpu_model(files.to_path("proc/cpuinfo")),
+            "cores": len(affinity or list_cores()),
+            "memory_bytes": parse_bytes(memory.get("MemTotal")) or psutil.virtual_memory().total,
             "system": f"{platform.system()} {platform.release()} {platform.machine()}",
             "python": platform.python_version(),
-            "variables": {name: utf8(variables[name]) for name in RECORDED if name in variables},
-            "packages": versions(PACKAGES),
-            "installed": installed(PACKAGES),
+            "variables": {name: to_utf8(variables[name]) for name in RECORDED_VARIABLES if name in variables},
+            "packages": read_versions(RECORDED_PACKAGES),
+            "installed": read_install_hashes(RECORDED_PACKAGES),
             "affinity": affinity,
-            "swap_bytes": size(memory.get("SwapTotal")),
-            "gpus": gpus(root) or None,
-            "gpu_driver": driver(files),
+            "swap_bytes": parse_bytes(memory.get("SwapTotal")),
+            "gpus": list_gpus(root) or None,
+            "gpu_driver": read_driver_version(files),
         }
-        | processor(files)
-        | topology(files, affinity)
-        | caches(files)
-        | settings(files)
-        | limits(files)
+        | describe_processor(files)
+        | describe_topology(files, affinity)
+        | describe_caches(files)
+        | describe_settings(files)
+        | describe_limits(files)
     )
 
 
-def cores() -> tuple[int, ...]:
+def list_cores() -> tuple[int, ...]:
     """Return the numbers of the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return tuple(sorted(os.sched_getaffinity(0)))
     return tuple(range(psutil.cpu_count() or 1))
 
 
-def cpu_model(source: Path = Path("/proc/cpuinfo")) -> str:
+def read_cpu_model(source: Path = Path("/proc/cpuinfo")) -> str:
     """Return the CPU's model name, or the platform's name for it."""
     try:
         for line in source.read_text(errors="replace").splitlines():
@@ -171,22 +171,22 @@ def cpu_model(source: Path = Path("/proc/cpuinfo")) -> str:
     return platform.processor() or platform.machine()
 
 
-def step_aside(theirs: set[int]) -> None:
+def leave_worker_cores(theirs: set[int]) -> None:
     """Move this process off the workers' cores, unless no core would be left."""
-    ours = set(cores()) - theirs
+    ours = set(list_cores()) - theirs
     if ours and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, ours)
 
 
-def allowed(files: Files) -> tuple[int, ...] | None:
+def read_affinity(files: KernelFiles) -> tuple[int, ...] | None:
     """Return the cores that the kernel lets this process use: `0-2,5` is 0, 1, 2 and 5."""
-    said = files.table("proc/self/status").get("Cpus_allowed_list", "")
+    said = files.read_table("proc/self/status").get("Cpus_allowed_list", "")
     ranges = re.findall(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", said)
     numbers = {number for low, high in ranges for number in range(int(low), int(high or low) + 1)}
     return tuple(sorted(numbers)) or None
 
 
-def versions(names: Iterable[str]) -> dict[str, str]:
+def read_versions(names: Iterable[str]) -> dict[str, str]:
     """Return the versions of the installed packages among these names, without importing any."""
     found: dict[str, str] = {}
     for name in names:
@@ -195,7 +195,7 @@ def versions(names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def installed(names: Iterable[str]) -> dict[str, str]:
+def read_install_hashes(names: Iterable[str]) -> dict[str, str]:
     """Return sixteen hexadecimal digits for each package; they are equal where the same wheel was unpacked.
 
     A package without the installer's list of files has no entry.
@@ -203,30 +203,32 @@ def installed(names: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in names:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            if found_hash := digest(importlib.metadata.distribution(name).read_text("RECORD") or ""):
+            if found_hash := hash_record(importlib.metadata.distribution(name).read_text("RECORD") or ""):
                 found[name] = found_hash
     return found
 
 
-def processor(files: Files) -> dict[str, object]:
+def describe_processor(files: KernelFiles) -> dict[str, object]:
     """Return the CPU's arithmetic flags, in the terms of x86 or ARM, and its microcode."""
-    said = files.table("proc/cpuinfo")
+    said = files.read_table("proc/cpuinfo")
     flags = said.get("flags") or said.get("Features")
     return {
         "microcode": said.get("microcode"),
-        "cpu_flags": sorted(flag for flag in flags.split() if ARITHMETIC.fullmatch(flag)) if flags else None,
+        "cpu_flags": sorted(flag for flag in flags.split() if ARITHMETIC_FLAGS.fullmatch(flag)) if flags else None,
     }
 
 
-def topology(files: Files, affinity: Collection[int] | None) -> dict[str, object]:
+def describe_topology(files: KernelFiles, affinity: Collection[int] | None) -> dict[str, object]:
     """Count the online sockets, hardware threads (`logical_cores`) and cores. Threads of one core are siblings."""
-    folders = files.names(f"{CPUS}/cpu[0-9]*/topology")
-    siblings = {natural(name.split("/")[-2][3:]): files.text(f"{name}/thread_siblings_list") for name in folders}
+    folders = files.list_names(f"{CPU_FOLDER}/cpu[0-9]*/topology")
+    siblings = {
+        parse_natural(name.split("/")[-2][3:]): files.read_text(f"{name}/thread_siblings_list") for name in folders
+    }
     usable = {group for number, group in siblings.items() if affinity is None or number in affinity}
     physical = len({*siblings.values()} - {None})
-    active = files.number(f"{CPUS}/smt/active")
+    active = files.read_number(f"{CPU_FOLDER}/smt/active")
     return {
-        "sockets": len(set(files.numbers(f"{CPUS}/cpu[0-9]*/topology/physical_package_id"))) or None,
+        "sockets": len(set(files.read_numbers(f"{CPU_FOLDER}/cpu[0-9]*/topology/physical_package_id"))) or None,
         "logical_cores": len(folders) or None,
         "physical_cores": physical or None,
         "usable_physical_cores": len(usable - {None}) or None,
@@ -234,116 +236,126 @@ def topology(files: Files, affinity: Collection[int] | None) -> dict[str, object
     }
 
 
-def caches(files: Files) -> dict[str, object]:
+def describe_caches(files: KernelFiles) -> dict[str, object]:
     """Return the bytes of the first core's caches, shared or not. A hypervisor hides a cache by the size 0."""
     found: dict[int | None, int | None] = {}
-    for folder in files.names(f"{CPUS}/cpu0/cache/index[0-9]*"):
-        if files.text(f"{folder}/type") != "Instruction":
-            found[files.number(f"{folder}/level")] = size(files.text(f"{folder}/size")) or None
+    for folder in files.list_names(f"{CPU_FOLDER}/cpu0/cache/index[0-9]*"):
+        if files.read_text(f"{folder}/type") != "Instruction":
+            found[files.read_number(f"{folder}/level")] = parse_bytes(files.read_text(f"{folder}/size")) or None
     return {"l1d_bytes": found.get(1), "l2_bytes": found.get(2), "l3_bytes": found.get(3)}
 
 
-def settings(files: Files) -> dict[str, object]:
+def describe_settings(files: KernelFiles) -> dict[str, object]:
     """Return the kernel's version and settings, and its hypervisor."""
-    governors = {files.text(name) for name in files.names(f"{CPUS}/cpu[0-9]*/cpufreq/scaling_governor")}
-    chosen = re.search(r"\[(\w+)\]", files.text("sys/kernel/mm/transparent_hugepage/enabled") or "")
-    kernel = (files.text("proc/sys/kernel/osrelease"), files.text("proc/sys/kernel/version"))
+    governors = {files.read_text(name) for name in files.list_names(f"{CPU_FOLDER}/cpu[0-9]*/cpufreq/scaling_governor")}
+    chosen = re.search(r"\[(\w+)\]", files.read_text("sys/kernel/mm/transparent_hugepage/enabled") or "")
+    kernel = (files.read_text("proc/sys/kernel/osrelease"), files.read_text("proc/sys/kernel/version"))
     return {
         "kernel": " ".join(filter(None, kernel)) or None,
-        "hypervisor": hypervisor(files),
-        "clocksource": files.text(f"{CLOCKS}/current_clocksource"),
+        "hypervisor": detect_hypervisor(files),
+        "clocksource": files.read_text(f"{CLOCK_FOLDER}/current_clocksource"),
         "governor": ", ".join(sorted(filter(None, governors))) or None,
-        "turbo": turbo(files),
+        "turbo": is_turbo_enabled(files),
         "huge_pages": chosen[1] if chosen else None,
-        "aslr": files.number("proc/sys/kernel/randomize_va_space"),
+        "aslr": files.read_number("proc/sys/kernel/randomize_va_space"),
     }
 
 
-def hypervisor(files: Files) -> str | None:
+def detect_hypervisor(files: KernelFiles) -> str | None:
     """Return the hypervisor's name, `unknown`, or `none` where an x86 CPU denies one. Others may not tell: None."""
-    flags = files.table("proc/cpuinfo").get("flags")
+    flags = files.read_table("proc/cpuinfo").get("flags")
     if flags is not None and "hypervisor" not in flags.split():
         return "none"
     places = (
         "sys/hypervisor/type",
         "sys/class/dmi/id/sys_vendor",
         "sys/class/dmi/id/product_name",
-        f"{CLOCKS}/available_clocksource",
+        f"{CLOCK_FOLDER}/available_clocksource",
     )
     # The first match wins: a guest of KVM may name QEMU as well.
-    seen = " ".join(files.text(name) or "" for name in places).lower()
-    named = (name for name, marks in HYPERVISORS.items() if any(mark in seen for mark in marks))
+    seen = " ".join(files.read_text(name) or "" for name in places).lower()
+    named = (name for name, marks in HYPERVISOR_TRACES.items() if any(mark in seen for mark in marks))
     return next(named, "unknown" if flags is not None else None)
 
 
-def turbo(files: Files) -> bool | None:
+def is_turbo_enabled(files: KernelFiles) -> bool | None:
     """Return True if a core may exceed its nominal rate while it is cool and others idle."""
-    if (forbidden := files.number(f"{CPUS}/intel_pstate/no_turbo")) is not None:
+    if (forbidden := files.read_number(f"{CPU_FOLDER}/intel_pstate/no_turbo")) is not None:
         return not forbidden
-    allowing = files.numbers(f"{CPUS}/cpufreq/boost") or files.numbers(f"{CPUS}/cpufreq/policy*/boost")
+    allowing = files.read_numbers(f"{CPU_FOLDER}/cpufreq/boost") or files.read_numbers(
+        f"{CPU_FOLDER}/cpufreq/policy*/boost"
+    )
     return any(allowing) if allowing else None
 
 
-def gpus(root: Path = ROOT) -> list[str]:
+def list_gpus(root: Path = ROOT) -> list[str]:
     """Return the models of the GPUs that NVIDIA's driver lists."""
-    files = Files(root)
-    known = (files.table(name) for name in files.names("proc/driver/nvidia/gpus/*/information"))
+    files = KernelFiles(root)
+    known = (files.read_table(name) for name in files.list_names("proc/driver/nvidia/gpus/*/information"))
     return [each.get("Model", "unknown") for each in known]
 
 
-def driver(files: Files) -> str | None:
+def read_driver_version(files: KernelFiles) -> str | None:
     """Return the version of NVIDIA's driver."""
-    found = re.search(r"Module +([0-9.]+)", files.text("proc/driver/nvidia/version") or "")
+    found = re.search(r"Module +([0-9.]+)", files.read_text("proc/driver/nvidia/version") or "")
     return found[1] if found else None
 
 
-def limits(files: Files) -> dict[str, object]:
+def describe_limits(files: KernelFiles) -> dict[str, object]:
     """Return the limits that cgroups set for this process."""
-    version, runners = groups(files, "cpu")
-    _, holders = groups(files, "memory")
-    sizes = (files.number(f"{folder}/{name}") for folder in holders for name in ("memory.max", "memory.limit_in_bytes"))
+    version, runners = find_cgroups(files, "cpu")
+    _, holders = find_cgroups(files, "memory")
+    sizes = (
+        files.read_number(f"{folder}/{name}") for folder in holders for name in ("memory.max", "memory.limit_in_bytes")
+    )
     return {
         "cgroup": version,
-        "cpu_quota": tightest([quota for each in runners if (quota := quota_of(files, each))], runners),
-        "memory_limit_bytes": tightest([limit for limit in sizes if limit is not None and limit < NO_LIMIT], holders),
+        "cpu_quota": find_tightest_limit(
+            [quota for each in runners if (quota := read_cpu_quota(files, each))], runners
+        ),
+        "memory_limit_bytes": find_tightest_limit(
+            [limit for limit in sizes if limit is not None and limit < MIN_UNLIMITED_BYTES], holders
+        ),
     }
 
 
-def tightest(found: Sequence[N], folders: Sequence[str]) -> N | Unlimited | None:
+def find_tightest_limit(found: Sequence[N], folders: Sequence[str]) -> N | Unlimited | None:
     """Return the smallest limit, or `unlimited` where no cgroup has one; None without cgroups."""
     return min(found) if found else ("unlimited" if folders else None)
 
 
-def quota_of(files: Files, folder: str) -> float | None:
+def read_cpu_quota(files: KernelFiles, folder: str) -> float | None:
     """Return how many cores' time a cgroup itself allows; None if it sets no limit."""
     # Version 2 keeps quota and period in one file, version 1 in two.
-    both = files.text(f"{folder}/cpu.max") or " ".join(
-        files.text(f"{folder}/{name}") or "" for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+    both = files.read_text(f"{folder}/cpu.max") or " ".join(
+        files.read_text(f"{folder}/{name}") or "" for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")
     )
-    quota, period = (natural(part) for part in both.partition(" ")[::2])
+    quota, period = (parse_natural(part) for part in both.partition(" ")[::2])
     return quota / period if quota and period else None
 
 
-def groups(files: Files, controller: str) -> tuple[Literal["v1", "v2"] | None, list[str]]:
+def find_cgroups(files: KernelFiles, controller: str) -> tuple[Literal["v1", "v2"] | None, list[str]]:
     """Return a controller's version and the readable folders of the cgroups around this process."""
-    entries = [line.split(":", 2) for line in files.lines("proc/self/cgroup") if line.count(":") > 1]
+    entries = [line.split(":", 2) for line in files.read_lines("proc/self/cgroup") if line.count(":") > 1]
     # On a hybrid system a controller belongs to version 1 if it is mounted there.
     for _, controllers, path in entries:
         if controller in controllers.split(","):
-            return "v1", around(files, (controllers, controller), path)
+            return "v1", list_cgroup_folders(files, (controllers, controller), path)
     for _, controllers, path in entries:
         if not controllers:
-            return "v2", around(files, (".", "unified"), path)
+            return "v2", list_cgroup_folders(files, (".", "unified"), path)
     return None, []
 
 
-def around(files: Files, mounts: Iterable[str], path: str) -> list[str]:
+def list_cgroup_folders(files: KernelFiles, mounts: Iterable[str], path: str) -> list[str]:
     """Return a cgroup's folder and the folders above it, except missing ones.
 
     A container may see its host's path while its cgroup is mounted at the root.
     """
     readable = "cgroup.procs"
-    mount = next((f"sys/fs/cgroup/{name}" for name in mounts if files.has(f"sys/fs/cgroup/{name}/{readable}")), None)
+    mount = next(
+        (f"sys/fs/cgroup/{name}" for name in mounts if files.has_file(f"sys/fs/cgroup/{name}/{readable}")), None
+    )
     parts = [part for part in path.split("/") if part not in ("", "..")]
     places = ["/".join((mount, *parts[:depth])) for depth in range(len(parts) + 1)] if mount else []
-    return [place for place in places if files.has(f"{place}/{readable}")]
+    return [place for place in places if files.has_file(f"{place}/{readable}")]

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from types import FrameType, TracebackType
 from typing import Self
 
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
     """Interrupting signals. While entered, `received` keeps the first one, which also makes `fileno()` readable."""
 
-    def __init__(self, signals: Iterable[signal.Signals] = STOPPING) -> None:
+    def __init__(self, signals: Iterable[signal.Signals] = STOP_SIGNALS) -> None:
         self._signals = tuple(signals)
         self.received: signal.Signals | None = None
 
@@ -21,7 +21,7 @@ class Interrupts:
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
         self._before_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        self._before = {number: signal.signal(number, self._keep) for number in self._signals}
+        self._before = {number: signal.signal(number, self._keep_signal) for number in self._signals}
         return self
 
     def __exit__(
@@ -37,5 +37,5 @@ class Interrupts:
         """Return a descriptor, for a selector, that becomes readable with the first signal and stays so."""
         return self._reader.fileno()
 
-    def _keep(self, number: int, _frame: FrameType | None) -> None:
+    def _keep_signal(self, number: int, _frame: FrameType | None) -> None:
         self.received = self.received or signal.Signals(number)

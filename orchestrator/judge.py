@@ -4,12 +4,12 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.hunger import Cause
+from orchestrator.hunger import OomCause
 from orchestrator.supervise import Ending
-from schemas.event import KEPT, LINEAR, Ceiling, Failure, Hello, Phase, PhaseName, Report
+from schemas.event import LINEARITY_RANGE, MAX_UNSEEN_RATIO, Ceiling, Failure, Hello, Phase, PhaseName, Report
 from schemas.job import JobSpec
 from schemas.limits import Limits
-from schemas.record import ExportRecord, JobRecord, Outcome, Outside
+from schemas.record import ExportRecord, JobObservation, JobRecord, Outcome
 
 ADVICE: dict[Outcome, str] = {
     "measured": "",
@@ -33,29 +33,29 @@ ADVICE: dict[Outcome, str] = {
 }
 
 # Outcomes that another process would only repeat, or that the user asked for: the sweep does not run the cell again.
-FINAL: frozenset[Outcome] = frozenset(
+FINAL_OUTCOMES: frozenset[Outcome] = frozenset(
     {"wrong", "unfair", "unsupported", "implausible", "recompiled", "overhead-dominated", "skipped"}
 )
 
 # The ceilings are only the highest rates measured, so a result may exceed them a little.
 ROOF_MARGIN = 1.25
 # A call must take at least this many times as long as the empty timing loop.
-LEAST_NET = 5
+MIN_NET_RATIO = 5
 
 # Signals that a process raises itself and would raise again. Any other came from outside and may not come again.
-CRASHES = frozenset(
+CRASH_SIGNALS = frozenset(
     {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS}
 )
 
 # Outcomes that tell nothing about the cell: `resume` runs such a job again.
-REDONE: frozenset[Outcome] = frozenset({"interrupted", "orchestrator-lost"})
+RERUN_OUTCOMES: frozenset[Outcome] = frozenset({"interrupted", "orchestrator-lost"})
 
 # The number of other failures after which a cell is not run again. Nonlinearity counts here: one case may be noise.
-TRIES = 2
+MAX_FAILURES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Classification:
     """The outcome of one job."""
 
     outcome: Outcome
@@ -67,7 +67,7 @@ class Judgement:
         return ADVICE[self.outcome]
 
 
-def judge(spec: JobSpec, ending: Ending, most: Ceiling | None = None) -> Judgement:
+def classify_ending(spec: JobSpec, ending: Ending, most: Ceiling | None = None) -> Classification:
     """Classify a job's ending. The parent's own actions explain the job's events, so they come first.
 
     The kernel's come before these: if it killed one of the job's processes because memory ran out, the others may have
@@ -75,51 +75,58 @@ def judge(spec: JobSpec, ending: Ending, most: Ceiling | None = None) -> Judgeme
 
     `most` holds the highest rates measured in any process of the same dtype and number of threads.
     """
-    phase = last_phase(ending)
+    phase = find_last_phase(ending)
     during = f" during {phase.replace('_', ' ')}" if phase else " before its first phase"
     if ending.group.kills and ending.how not in ("interrupted", "skipped"):
         ended = f"the kernel killed one of its processes because memory ran out{during}"
-        return Judgement("out-of-memory", ended + under(spec.limits))
+        return Classification("out-of-memory", ended + describe_memory_limit(spec.limits))
     if ending.how != "ended":
-        return of_parent(spec, ending, during)
+        return classify_parent_end(spec, ending, during)
     last = ending.events[-1] if ending.events else None
     if isinstance(last, Failure):
-        return of_failure(last, spec.limits)
+        return classify_failure(last, spec.limits)
     if isinstance(last, Report) and not isinstance(ending.events[0], Hello):
-        return Judgement("garbled", "the worker sent its report before its hello event")
+        return Classification("garbled", "the worker sent its report before its hello event")
     if isinstance(last, Report):
-        return of_report(last, most or last.ceiling)
+        return classify_report(last, most or last.ceiling)
     if ending.status == -signal.SIGKILL:
-        return of_kill(ending.hunger, during)
+        return classify_kill(ending.hunger, during)
     if ending.status < 0:
-        return Judgement("killed", f"{signal_name(-ending.status)} ended it{during}{under(spec.limits)}")
-    return Judgement("no-report", f"it exited with status {ending.status}{during} without a report{under(spec.limits)}")
+        return Classification(
+            "killed", f"{format_signal(-ending.status)} ended it{during}{describe_memory_limit(spec.limits)}"
+        )
+    return Classification(
+        "no-report",
+        f"it exited with status {ending.status}{during} without a report{describe_memory_limit(spec.limits)}",
+    )
 
 
-def of_failure(failure: Failure, limits: Limits) -> Judgement:
+def classify_failure(failure: Failure, limits: Limits) -> Classification:
     """Classify a failure that the worker reported. With too little memory a framework may raise any exception."""
     place = f" ({failure.where})" if failure.where else ""
-    limit = "" if failure.outcome == "unsupported" else under(limits)
-    return Judgement(failure.outcome, f"{failure.reason}{place}{limit}")
+    limit = "" if failure.outcome == "unsupported" else describe_memory_limit(limits)
+    return Classification(failure.outcome, f"{failure.reason}{place}{limit}")
 
 
-def of_parent(spec: JobSpec, ending: Ending, during: str) -> Judgement:
+def classify_parent_end(spec: JobSpec, ending: Ending, during: str) -> Classification:
     """Classify a job that the parent ended."""
     assert ending.how != "ended"
     if ending.how == "timeout":
-        return Judgement("timeout", f"{ending.reason or f'no result within {spec.deadline_s:g} s'}; it ended{during}")
+        return Classification(
+            "timeout", f"{ending.reason or f'no result within {spec.deadline_s:g} s'}; it ended{during}"
+        )
     if ending.how == "limit":
-        return Judgement("limit-reached", f"{ending.reason}; it ended{during}")
-    return Judgement(ending.how, ending.reason)
+        return Classification("limit-reached", f"{ending.reason}; it ended{during}")
+    return Classification(ending.how, ending.reason)
 
 
-def of_kill(hunger: Cause, during: str) -> Judgement:
+def classify_kill(hunger: OomCause, during: str) -> Classification:
     """Classify a SIGKILL that this program did not send, by how surely the kernel sent it because memory ran out."""
     match hunger:
         case "sure":
-            return Judgement("out-of-memory", f"the kernel killed it{during}: its control group ran out of memory")
+            return Classification("out-of-memory", f"the kernel killed it{during}: its control group ran out of memory")
         case "probable":
-            return Judgement(
+            return Classification(
                 "out-of-memory",
                 f"the kernel probably killed it{during}: memory ran out, and it held much of what was left",
             )
@@ -127,10 +134,10 @@ def of_kill(hunger: Cause, during: str) -> Judgement:
             said = "; memory ran out and the kernel killed a process meanwhile, but this job held little"
         case _:
             said = "; the signal came from outside, and the kernel counted no kill for memory"
-    return Judgement("killed", f"SIGKILL ended it{during}{said}")
+    return Classification("killed", f"SIGKILL ended it{during}{said}")
 
 
-def under(limits: Limits) -> str:
+def describe_memory_limit(limits: Limits) -> str:
     """Name the user's memory limit as a possible cause; return "" if there is none."""
     if limits.memory is None:
         return ""
@@ -138,13 +145,13 @@ def under(limits: Limits) -> str:
     return f", under the limit of {limits.memory / (1 << shift):g} {unit}"
 
 
-def outside(ending: Ending, started: str, load_before: float) -> Outside:
+def outside_from_ending(ending: Ending, started: str, load_before: float) -> JobObservation:
     """Return the parent's observations of a job that began at time `started` under load `load_before`."""
-    return Outside(
+    return JobObservation(
         started=started,
         spawn_to_end_ns=ending.wall_ns,
         exit_status=ending.status,
-        last_phase=last_phase(ending),
+        last_phase=find_last_phase(ending),
         load_before=load_before,
         looks=ending.seen.looks,
         resident_peak_bytes=ending.seen.peak_bytes,
@@ -157,42 +164,42 @@ def outside(ending: Ending, started: str, load_before: float) -> Outside:
     )
 
 
-def transient(record: JobRecord | ExportRecord) -> bool:
+def is_transient(record: JobRecord | ExportRecord) -> bool:
     """Return whether a signal from outside ended the job, which another process would not repeat."""
     status = None if record.outside is None else record.outside.exit_status
-    return record.outcome == "killed" and status is not None and -status not in CRASHES
+    return record.outcome == "killed" and status is not None and -status not in CRASH_SIGNALS
 
 
-def once_more(attempts: Sequence[JobRecord]) -> bool:
+def should_retry(attempts: Sequence[JobRecord]) -> bool:
     """Return whether to retry a job after these attempts: if it was lost, or once if it was killed from outside."""
     last = attempts[-1]
-    return last.outcome in REDONE or (transient(last) and sum(map(transient, attempts)) == 1)
+    return last.outcome in RERUN_OUTCOMES or (is_transient(last) and sum(map(is_transient, attempts)) == 1)
 
 
-def of_report(report: Report, most: Ceiling) -> Judgement:
+def classify_report(report: Report, most: Ceiling) -> Classification:
     """Classify a report: measured if the settings were honoured, the results are right and the time is plausible."""
     ignored = [setting for setting in report.settings if not setting.honoured]
     if ignored:
         first = ignored[0]
-        return Judgement("unfair", f"{first.name}: asked for {first.asked}, got {first.got or 'nothing'}")
+        return Classification("unfair", f"{first.name}: asked for {first.asked}, got {first.got or 'nothing'}")
     if report.verification.reason:
-        return Judgement("wrong", report.verification.reason)
+        return Classification("wrong", report.verification.reason)
     if report.compilations:
-        return Judgement("recompiled", f"it was traced or compiled {report.compilations} times while it was timed")
-    if reason := beyond(report, most) or kept(report):
-        return Judgement("implausible", reason)
+        return Classification("recompiled", f"it was traced or compiled {report.compilations} times while it was timed")
+    if reason := describe_excess_rate(report, most) or describe_cached_results(report):
+        return Classification("implausible", reason)
     linearity, net_ns = report.overhead.linearity, min(report.samples_ns) / report.calls - report.overhead.null_ns
-    if linearity is not None and not LINEAR[0] <= linearity <= LINEAR[1]:
-        return Judgement("nonlinear", f"twice the calls took {linearity:.2f} times as long")
-    if net_ns < LEAST_NET * report.overhead.null_ns:
-        return Judgement(
+    if linearity is not None and not LINEARITY_RANGE[0] <= linearity <= LINEARITY_RANGE[1]:
+        return Classification("nonlinear", f"twice the calls took {linearity:.2f} times as long")
+    if net_ns < MIN_NET_RATIO * report.overhead.null_ns:
+        return Classification(
             "overhead-dominated",
             f"a call takes {net_ns:.0f} ns, the timing loop itself {report.overhead.null_ns:.0f} ns",
         )
-    return Judgement("measured")
+    return Classification("measured")
 
 
-def beyond(report: Report, most: Ceiling) -> str:
+def describe_excess_rate(report: Report, most: Ceiling) -> str:
     """Return why a time is too short for the work, by the roofline; "" if it is not."""
     seconds = min(report.samples_ns) / report.calls / 1e9
     for done, limit, what in (
@@ -204,9 +211,9 @@ def beyond(report: Report, most: Ceiling) -> str:
     return ""
 
 
-def kept(report: Report) -> str:
+def describe_cached_results(report: Report) -> str:
     """Return why timed calls seem to reuse cached results; "" if they do not."""
-    if report.unseen is None or report.unseen <= KEPT:
+    if report.unseen is None or report.unseen <= MAX_UNSEEN_RATIO:
         return ""
     return (
         f"on new inputs a call took {report.unseen:.3g} times as long: results are cached between calls, or the amount "
@@ -214,7 +221,7 @@ def kept(report: Report) -> str:
     )
 
 
-def higher(one: Ceiling | None, other: Ceiling) -> Ceiling:
+def max_ceiling(one: Ceiling | None, other: Ceiling) -> Ceiling:
     """Return the higher of two ceilings for each rate."""
     if one is None:
         return other
@@ -223,7 +230,7 @@ def higher(one: Ceiling | None, other: Ceiling) -> Ceiling:
     )
 
 
-def signal_name(number: int) -> str:
+def format_signal(number: int) -> str:
     """Return a signal's name, such as `SIGKILL`, or its number if it has none."""
     try:
         return signal.Signals(number).name
@@ -231,13 +238,13 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def last_phase(ending: Ending) -> PhaseName | None:
+def find_last_phase(ending: Ending) -> PhaseName | None:
     """Return the last phase that began."""
     names = [event.name for event in ending.events if isinstance(event, Phase)]
     return names[-1] if names else None
 
 
-def report_of(ending: Ending) -> Report | None:
+def find_report(ending: Ending) -> Report | None:
     """Return the report, if it is the job's last event."""
     last = ending.events[-1] if ending.events else None
     return last if isinstance(last, Report) else None

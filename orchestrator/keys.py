@@ -18,10 +18,10 @@ from orchestrator.interrupts import Interrupts
 PAUSE: Final = "p"
 SKIP: Final = "s"
 STOP: Final = "q"
-MOST_BYTES: Final = 1024
+MAX_BYTES: Final = 1024
 
 
-class Keys:
+class Keyboard:
     """The keys of a terminal, read singly while entered. `descriptor` is the terminal's; None: there is none.
 
     `paused` changes with each press, `skipping` applies to the job that runs at that moment, and `stopping` stays.
@@ -33,7 +33,7 @@ class Keys:
         self.paused = self.skipping = self.stopping = False
 
     def __enter__(self) -> Self:
-        if self.listening and not self._is_ours():
+        if self.listening and not self._is_foreground():
             self._descriptor = None
         if self._descriptor is not None:
             self._before = termios.tcgetattr(self._descriptor)
@@ -44,7 +44,7 @@ class Keys:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # In the background, changing the terminal would stop this process (SIGTTOU).
-        if self._before is not None and self._is_ours():
+        if self._before is not None and self._is_foreground():
             assert self._descriptor is not None
             termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
 
@@ -61,9 +61,9 @@ class Keys:
     def read(self) -> None:
         """Read the pressed keys. Stop listening once the terminal is gone or belongs to another program."""
         pressed = b""
-        if self._is_ours():
+        if self._is_foreground():
             with contextlib.suppress(OSError):
-                pressed = os.read(self.fileno(), MOST_BYTES)
+                pressed = os.read(self.fileno(), MAX_BYTES)
         if not pressed:
             self._descriptor = None
         for key in pressed.decode("ascii", "replace").lower():
@@ -71,7 +71,7 @@ class Keys:
             self.skipping |= key == SKIP
             self.stopping |= key == STOP
 
-    def begin(self) -> None:
+    def begin_job(self) -> None:
         """Prepare for a new job: a skip that was pressed before it does not apply to it."""
         if self.listening and select.select([self], [], [], 0)[0]:
             self.read()
@@ -87,7 +87,7 @@ class Keys:
                 if any(key.fileobj is self for key, _ in selector.select()):
                     self.read()
 
-    def _is_ours(self) -> bool:
+    def _is_foreground(self) -> bool:
         """Return whether this program is in the terminal's foreground: in the background, reading would stop it."""
         if self._descriptor is None:
             return False

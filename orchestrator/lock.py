@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-LONGEST = 200
+MAX_NOTE_BYTES = 200
 
 
-class Held(Exception):
+class LockHeld(Exception):
     """A lock that another process holds; the message is that process's note about itself."""
 
 
@@ -29,35 +29,35 @@ class Lock:
 
 
 @contextlib.contextmanager
-def held(path: Path, about: str) -> Iterator[Lock]:
+def hold_exclusive(path: Path, about: str) -> Iterator[Lock]:
     """Hold a lock exclusively, with the note `about` on its holder.
 
     Raises:
         Held: another process holds it.
         OSError: this file system has no locks, or the path is not a regular file.
     """
-    with _locked(path, fcntl.LOCK_EX) as file:
-        before = file.read(LONGEST).decode(errors="replace")
-        said(file.fileno(), about)
+    with _open_locked(path, fcntl.LOCK_EX) as file:
+        before = file.read(MAX_NOTE_BYTES).decode(errors="replace")
+        write_note(file.fileno(), about)
         try:
             yield Lock(before, file.fileno())
         finally:
-            said(file.fileno(), "")  # an empty note marks an orderly end
+            write_note(file.fileno(), "")  # an empty note marks an orderly end
 
 
 @contextlib.contextmanager
-def shared(path: Path) -> Iterator[None]:
+def hold_shared(path: Path) -> Iterator[None]:
     """Hold a lock together with other processes; meanwhile none can hold it exclusively.
 
     Raises:
         Held, OSError: as for an exclusive lock.
     """
-    with _locked(path, fcntl.LOCK_SH):
+    with _open_locked(path, fcntl.LOCK_SH):
         yield
 
 
 @contextlib.contextmanager
-def _locked(path: Path, how: int) -> Iterator[IO[bytes]]:
+def _open_locked(path: Path, how: int) -> Iterator[IO[bytes]]:
     # O_NONBLOCK: a pipe in the lock's place must not block.
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -67,11 +67,11 @@ def _locked(path: Path, how: int) -> Iterator[IO[bytes]]:
         try:
             fcntl.flock(file, how | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Held(os.pread(descriptor, LONGEST, 0).decode(errors="replace")) from error
+            raise LockHeld(os.pread(descriptor, MAX_NOTE_BYTES, 0).decode(errors="replace")) from error
         yield file
 
 
-def said(descriptor: int, text: str) -> None:
+def write_note(descriptor: int, text: str) -> None:
     """Write the note about the holder; on a full disk, omit it."""
     with contextlib.suppress(OSError):
         os.ftruncate(descriptor, 0)

@@ -4,7 +4,7 @@ import contextlib
 from datetime import UTC, datetime
 
 
-def moment(text: str) -> datetime | None:
+def parse_timestamp(text: str) -> datetime | None:
     """Parse an ISO 8601 timestamp into UTC; without a zone it is in this machine's. Return None if it is invalid."""
     with contextlib.suppress(ValueError, OverflowError, OSError):
         return datetime.fromisoformat(text).astimezone(UTC)

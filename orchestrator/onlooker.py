@@ -11,16 +11,16 @@ import psutil
 
 
 @dataclass
-class Onlooker:
+class MemorySampler:
     """The resident memory of all processes of a job when sampled, in bytes."""
 
     looks: int = 0
     peak_bytes: int = 0
     last_bytes: int = 0
 
-    def look(self, members: Sequence[psutil.Process]) -> None:
+    def take_sample(self, members: Sequence[psutil.Process]) -> None:
         """Take a sample, unless no process is left."""
-        held = sum(map(resident, members))
+        held = sum(map(resident_bytes, members))
         if not held:
             return
         self.looks += 1
@@ -28,7 +28,7 @@ class Onlooker:
         self.peak_bytes = max(self.peak_bytes, self.last_bytes)
 
 
-def resident(process: psutil.Process) -> int:
+def resident_bytes(process: psutil.Process) -> int:
     """Return the resident memory of one process in bytes; 0 if it has ended meanwhile."""
     try:
         return int(process.memory_info().rss)

@@ -8,32 +8,32 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.analysis.naming import computed, labels
+from orchestrator.analysis.naming import describe_computations, label_cells
 from orchestrator.analysis.statistics import LOOKS
 from orchestrator.environments import Environments
-from orchestrator.environments.definitions import VERSION
-from orchestrator.errors import UsageError, unknown
-from orchestrator.frameworks import known
-from orchestrator.host import gpus
-from orchestrator.workloads import known as known_workloads
-from orchestrator.workloads import lacks, named
+from orchestrator.environments.definitions import VERSION_SIGN
+from orchestrator.errors import UsageError, unknown_name_error
+from orchestrator.frameworks import load_frameworks
+from orchestrator.host import list_gpus
+from orchestrator.workloads import explain_missing_implementation, resolve_workloads
+from orchestrator.workloads import load_workloads as known_workloads
 from schemas import catalog
-from schemas.job import TRAINING, WARMUP_MAX_NS, Cell, JobSpec
-from schemas.sweep import Axes, Pick, SweepSpec
+from schemas.job import TRAINING_TASKS, WARMUP_MAX_NS, Cell, JobSpec
+from schemas.sweep import Axes, CellSelector, SweepSpec
 from schemas.workloads import Workload
 
-MOST_CELLS = 10_000
+MAX_CELLS = 10_000
 # Weights and inputs are the same in every run, so that runs can be compared.
 DATA_SEED = 20261
 
 # Names of axes that differ in a cell.
-OF_CELL = {"tasks": "task"}
+CELL_FIELDS = {"tasks": "task"}
 
 # Share of a job's time that its warm-up may take.
-WARMING = 0.25
+WARMUP_SHARE = 0.25
 
 # A large budget is no reason to warm up for hours.
-LONGEST_SHARE_S = 3600.0
+MAX_SHARE_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,12 @@ class Plan:
     @property
     def labels(self) -> Mapping[str, str]:
         """Return each cell's name for a person, by its id."""
-        return labels(self.cells)
+        return label_cells(self.cells)
 
     @property
-    def computed(self) -> Mapping[str, str]:
+    def computations(self) -> Mapping[str, str]:
         """Return each cell's computation by its id, in as few words as tell it from the others."""
-        return computed(self.cells)
+        return describe_computations(self.cells)
 
     @property
     def runnable(self) -> tuple[Cell, ...]:
@@ -65,15 +65,15 @@ class Plan:
         return tuple(cell for cell in self.cells if cell.id not in self.refused)
 
     @property
-    def started(self) -> tuple[Cell, ...]:
+    def cells_to_start(self) -> tuple[Cell, ...]:
         """Return all cells that need a process: those to measure, and those for their expected results."""
         judged = [(cell, self.workloads[cell.workload].reference) for cell in self.runnable]
-        referees = (self.referee(cell, framework) for cell, framework in judged if framework)
+        referees = (self.find_reference_cell(cell, framework) for cell, framework in judged if framework)
         return (*self.runnable, *{cell.id: cell for cell in referees}.values())
 
-    def referee(self, cell: Cell, framework: str) -> Cell:
+    def find_reference_cell(self, cell: Cell, framework: str) -> Cell:
         """Return this framework's cell that computes another's expected results."""
-        return referee(cell, framework, self.environments)
+        return make_reference_cell(cell, framework, self.environments)
 
     @property
     def warmup_max_ns(self) -> int:
@@ -84,21 +84,21 @@ class Plan:
         if self.spec.timing.warmup_max_ns is not None:
             return self.spec.timing.warmup_max_ns
         jobs = len(self.runnable) * min(LOOKS[0], self.spec.stop.blocks)
-        share_s = min(self.spec.stop.budget / max(1, jobs), self.spec.deadline, LONGEST_SHARE_S)
-        return max(WARMUP_MAX_NS, round(WARMING * share_s * 1e9))
+        share_s = min(self.spec.stop.budget / max(1, jobs), self.spec.deadline, MAX_SHARE_S)
+        return max(WARMUP_MAX_NS, round(WARMUP_SHARE * share_s * 1e9))
 
     @property
-    def to_fill(self) -> tuple[Cell, ...]:
+    def cells_to_fill(self) -> tuple[Cell, ...]:
         """Return the cells whose warm cache must be filled before they are measured."""
-        return tuple(cell for cell in self.runnable if cell.cache == "warm" and mode_of(cell).cached)
+        return tuple(cell for cell in self.runnable if cell.cache == "warm" and find_mode(cell).cached)
 
-    def order(self, cells: Sequence[Cell], block: int) -> list[Cell]:
+    def order_cells(self, cells: Sequence[Cell], block: int) -> list[Cell]:
         """Return the cells in the random order of one block; the same seed repeats it."""
         return random.Random(f"{self.seed}/{block}").sample(list(cells), len(cells))  # noqa: S311 (order, not secrets)
 
-    def job(self, cell: Cell, block: int, position: int, calls: int | None) -> JobSpec:
+    def build_job(self, cell: Cell, block: int, position: int, calls: int | None) -> JobSpec:
         """Make one job, with everything that its worker needs. `calls` is per sample; None lets the job find it."""
-        framework, parity = known()[cell.framework], cell.track == "parity"
+        framework, parity = load_frameworks()[cell.framework], cell.track == "parity"
         hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if cell.device == "cpu" else {}
         said = {name: text.format(threads=cell.threads) for name, text in framework.variables.items()}
         workload, theirs = self.workloads[cell.workload], self.environments.find(cell.environment).variables
@@ -109,10 +109,10 @@ class Plan:
             block=block,
             position=position,
             seed=DATA_SEED,
-            cpus=cpus(cell.threads, self.available) if parity else self.available,
+            cpus=choose_cpus(cell.threads, self.available) if parity else self.available,
             # Later ones win: what makes jobs alike overrides the environment's variables.
             variables=dict(theirs) | (said | hidden if parity else {}) | framework.caches.get(cell.cache, {}),
-            module=mode_of(cell).module or framework.module,
+            module=find_mode(cell).module or framework.module,
             folder=workload.folder,
             package=workload.module,
             reference=workload.reference,
@@ -126,42 +126,44 @@ class Plan:
         )
 
 
-def plan(spec: SweepSpec, available: tuple[int, ...]) -> Plan:
+def build_plan(spec: SweepSpec, available: tuple[int, ...]) -> Plan:
     """Plan a sweep for a machine with these cores.
 
     Raises:
         UsageError: a name, a parameter or a combination does not exist, or nothing is left to run.
     """
-    environments, among = Environments(spec.environments), named(texts(spec))
+    environments, among = Environments(spec.environments), resolve_workloads(list_workload_texts(spec))
     workloads = {workload.name: workload for workload in among.values()}
-    cells = expand(spec, environments, among)
-    refused = {cell.id: reason for cell in cells if (reason := refusal(cell, workloads[cell.workload], environments))}
+    cells = expand_axes(spec, environments, among)
+    refused = {
+        cell.id: reason for cell in cells if (reason := explain_refusal(cell, workloads[cell.workload], environments))
+    }
     if len(refused) == len(cells):
         raise UsageError(f"nothing to run: {next(iter(refused.values()))}")
     check_baseline(spec.baseline, cells)
     # A refused cell would leave the sweep without its A/A pair.
-    twin = clone(next(cell for cell in cells if cell.id not in refused))
+    twin = clone_cell(next(cell for cell in cells if cell.id not in refused))
     seed = spec.seed if spec.seed is not None else random.SystemRandom().randrange(2**32)
-    doubts = tuple(warnings(cells, available))
+    doubts = tuple(find_warnings(cells, available))
     return Plan(spec, (*cells, twin), refused, seed, available, doubts, workloads, environments)
 
 
-def again(spec: SweepSpec, seed: int, available: tuple[int, ...]) -> Plan:
+def rebuild_plan(spec: SweepSpec, seed: int, available: tuple[int, ...]) -> Plan:
     """Plan a sweep that was begun with this seed.
 
     Raises:
         UsageError: as in `build_plan`; what existed at the beginning may be gone.
     """
-    return dataclasses.replace(plan(spec.model_copy(update={"seed": seed}), available), spec=spec)
+    return dataclasses.replace(build_plan(spec.model_copy(update={"seed": seed}), available), spec=spec)
 
 
-def texts(spec: SweepSpec) -> Iterator[str]:
+def list_workload_texts(spec: SweepSpec) -> Iterator[str]:
     """Yield every text of a sweep that names a workload."""
     yield from spec.axes.workloads
     yield from (pick.workload for pick in (*spec.exclude, *spec.include) if pick.workload is not None)
 
 
-def expand(
+def expand_axes(
     spec: SweepSpec, environments: Environments | None = None, among: Mapping[str, Workload] | None = None
 ) -> tuple[Cell, ...]:
     """Return all combinations of the axes, minus the excluded and plus the included ones, each cell once.
@@ -169,64 +171,64 @@ def expand(
     `among` are the workloads by the spec's texts. None looks them up, as for the environments.
     """
     environments = environments or Environments(spec.environments)
-    among = named(texts(spec)) if among is None else among
+    among = resolve_workloads(list_workload_texts(spec)) if among is None else among
     # A sweep file of a few lines may have more combinations than fit into the memory.
-    every = list(itertools.islice(combinations(spec.axes, environments, among), MOST_CELLS + 1))
-    if len(every) > MOST_CELLS:
-        raise UsageError(f"the axes have more than {MOST_CELLS} combinations, the limit of a sweep; name fewer values")
-    kept = [cell for cell in every if not any(matches(cell, pick, environments, among) for pick in spec.exclude)]
+    every = list(itertools.islice(combine_axes(spec.axes, environments, among), MAX_CELLS + 1))
+    if len(every) > MAX_CELLS:
+        raise UsageError(f"the axes have more than {MAX_CELLS} combinations, the limit of a sweep; name fewer values")
+    kept = [cell for cell in every if not any(matches_pick(cell, pick, environments, among) for pick in spec.exclude)]
     for pick in spec.include:
-        kept += combinations(widened(spec.axes, pick), environments, among)
+        kept += combine_axes(widen_axes(spec.axes, pick), environments, among)
     cells = tuple({cell.id: cell for cell in kept}.values())
     if not cells:
         raise UsageError("nothing to run: every combination of the axes is excluded; shorten `exclude`")
     return cells
 
 
-def combinations(axes: Axes, environments: Environments, among: Mapping[str, Workload]) -> Iterator[Cell]:
+def combine_axes(axes: Axes, environments: Environments, among: Mapping[str, Workload]) -> Iterator[Cell]:
     """Yield every combination, workload by workload, so that compared cells stand together."""
     modes = [found for text in axes.frameworks for found in parse_framework(text)]
-    workloads = (parse_workload(each, among) for text in axes.workloads for each in alternatives(text))
+    workloads = (parse_workload(each, among) for text in axes.workloads for each in expand_alternatives(text))
     codes = {workload.name: workload.code for workload in among.values()}
     apart = ("frameworks", "workloads", "environment")
-    plain = {OF_CELL.get(name, name): values for name, values in axes if name not in apart}
+    plain = {CELL_FIELDS.get(name, name): values for name, values in axes if name not in apart}
     for workload, parameters in workloads:
         of = {"workload": workload, "parameters": parameters, "code": codes[workload]}
         for *values, environment in itertools.product(*plain.values(), axes.environment):
             chosen = dict(zip(plain, values, strict=True)) | of
             for framework, mode, version in modes:
-                home = environments.named(version or environment, framework)
+                home = environments.resolve_name(version or environment, framework)
                 environments.find(home)
                 yield Cell.model_validate(chosen | {"framework": framework, "mode": mode, "environment": home})
 
 
-def mode_of(cell: Cell) -> catalog.Mode:
+def find_mode(cell: Cell) -> catalog.Mode:
     """Return the catalog's entry of a cell's mode."""
-    return next(mode for mode in known()[cell.framework].modes if mode.name == cell.mode)
+    return next(mode for mode in load_frameworks()[cell.framework].modes if mode.name == cell.mode)
 
 
 def parse_framework(text: str) -> list[tuple[str, str, str]]:
     """Parse `torch:script` into one mode, `torch` into all; `tensorflow@2.20` also names an environment."""
     versioned, _, mode = text.partition(":")
-    name = versioned.partition(VERSION)[0]
-    if name not in known():
-        raise unknown("framework", name, known())
-    modes = [mode.name for mode in known()[name].modes]
+    name = versioned.partition(VERSION_SIGN)[0]
+    if name not in load_frameworks():
+        raise unknown_name_error("framework", name, load_frameworks())
+    modes = [mode.name for mode in load_frameworks()[name].modes]
     if mode and mode not in modes:
-        raise unknown(f"mode of {name}", mode, modes)
-    environment = versioned if VERSION in versioned else ""
+        raise unknown_name_error(f"mode of {name}", mode, modes)
+    environment = versioned if VERSION_SIGN in versioned else ""
     return [(name, each, environment) for each in ([mode] if mode else modes)]
 
 
-def alternatives(text: str) -> Iterator[str]:
+def expand_alternatives(text: str) -> Iterator[str]:
     """Yield two workloads for `rnn:length=8/32` or `matmul:cache/memory`: a parameter or a preset may be an axis."""
     head, *given = text.split(":")
     choices = []
     for item in given:
         key, sign, values = item.rpartition("=")
         choices.append([f"{key}{sign}{value}" for value in values.split("/")])
-    if math.prod(len(values) for values in choices) > MOST_CELLS:
-        raise UsageError(f"{head}: its parameters have more than {MOST_CELLS} combinations; name fewer values")
+    if math.prod(len(values) for values in choices) > MAX_CELLS:
+        raise UsageError(f"{head}: its parameters have more than {MAX_CELLS} combinations; name fewer values")
     yield from (":".join((head, *chosen)) for chosen in itertools.product(*choices))
 
 
@@ -236,18 +238,18 @@ def parse_workload(text: str, among: Mapping[str, Workload] | None = None) -> tu
     `gpt:small:length=64` begins with a preset, and `./mine:length=64` names a folder.
     """
     head, *given = text.split(":")
-    workload = (named([text]) if among is None else among)[head]
+    workload = (resolve_workloads([text]) if among is None else among)[head]
     name, known = workload.name, {parameter.name: parameter for parameter in workload.parameters}
     values = {parameter.name: parameter.default for parameter in known.values()}
     for item in given:
         key, sign, value = item.partition("=")
         if not sign and key not in known:
             if key not in workload.presets:
-                raise unknown(f"parameter or preset of {name}", key, [*known, *workload.presets])
+                raise unknown_name_error(f"parameter or preset of {name}", key, [*known, *workload.presets])
             values |= workload.presets[key]
             continue
         if key not in known:
-            raise unknown(f"parameter of {name}", key, known)
+            raise unknown_name_error(f"parameter of {name}", key, known)
         if not re.fullmatch(r"[0-9]{1,12}", value) or int(value) < known[key].minimum:
             least, given_as = known[key].minimum, value if len(value) <= 40 else f"{value[:37]}..."
             raise UsageError(f"{name}: {key} must be a whole number of at least {least}, not {given_as!r}")
@@ -255,17 +257,17 @@ def parse_workload(text: str, among: Mapping[str, Workload] | None = None) -> tu
     return name, values
 
 
-def matches(cell: Cell, pick: Pick, environments: Environments, among: Mapping[str, Workload]) -> bool:
+def matches_pick(cell: Cell, pick: CellSelector, environments: Environments, among: Mapping[str, Workload]) -> bool:
     """Return True if a cell has all values that a pick names."""
     if pick.framework is not None and not any(
         (cell.framework, cell.mode) == (framework, mode) and version in ("", cell.environment)
         for framework, mode, version in parse_framework(pick.framework)
     ):
         return False
-    if pick.environment is not None and cell.environment != environments.named(pick.environment, cell.framework):
+    if pick.environment is not None and cell.environment != environments.resolve_name(pick.environment, cell.framework):
         return False
     if pick.workload is not None:
-        named = (parse_workload(text, among) for text in alternatives(pick.workload))
+        named = (parse_workload(text, among) for text in expand_alternatives(pick.workload))
         loosely = ":" not in pick.workload
         if not any(cell.workload == name and (loosely or cell.parameters == values) for name, values in named):
             return False
@@ -273,7 +275,7 @@ def matches(cell: Cell, pick: Pick, environments: Environments, among: Mapping[s
     return all(getattr(cell, name) == value for name, value in plain.items())
 
 
-def widened(axes: Axes, pick: Pick) -> Axes:
+def widen_axes(axes: Axes, pick: CellSelector) -> Axes:
     """Return the axes of an included cell: its values, and the first of each axis that it does not name."""
     if pick.framework is None or pick.workload is None:
         raise UsageError("include: each entry needs at least a framework and a workload")
@@ -283,63 +285,67 @@ def widened(axes: Axes, pick: Pick) -> Axes:
     return Axes.model_validate(first | own)
 
 
-def refusal(cell: Cell, workload: Workload, environments: Environments) -> str:
+def explain_refusal(cell: Cell, workload: Workload, environments: Environments) -> str:
     """Explain why a cell cannot run here; empty if it may be tried."""
-    framework = known()[cell.framework]
+    framework = load_frameworks()[cell.framework]
     if cell.dtype not in framework.dtypes:
         return f"{cell.framework} does not compute in {cell.dtype}; choose {' or '.join(framework.dtypes)}"
-    mode = mode_of(cell)
+    mode = find_mode(cell)
     if cell.device not in framework.devices:
         return f"{cell.framework} computes on {' and '.join(framework.devices)} here, not on {cell.device}"
-    if cell.device == "cuda" and not gpus():
+    if cell.device == "cuda" and not list_gpus():
         return "this machine has no GPU with NVIDIA's driver"
     if cell.origin == "file" and not mode.saves:
         return f"{cell.framework}:{cell.mode} cannot save a model: {mode.unsaved}"
-    if cell.origin == "file" and cell.task in TRAINING:
+    if cell.origin == "file" and cell.task in TRAINING_TASKS:
         return "a saved model computes a forward or backward pass, but does not train"
-    if cell.task in TRAINING and cell.dtype == "bfloat16":
+    if cell.task in TRAINING_TASKS and cell.dtype == "bfloat16":
         return f"{cell.task} in bfloat16 loses small changes of weights to rounding; train in float32 or float64"
     if reason := framework.cannot.get(cell.task):
         return f"{cell.framework} does not support {cell.task}: {reason}"
-    return lacks(workload, framework) or environments.refusal(cell) or lacks_referee(cell, workload, environments)
+    return (
+        explain_missing_implementation(workload, framework)
+        or environments.explain_refusal(cell)
+        or explain_missing_reference(cell, workload, environments)
+    )
 
 
-def referee(cell: Cell, framework: str, environments: Environments) -> Cell:
+def make_reference_cell(cell: Cell, framework: str, environments: Environments) -> Cell:
     """Return the cell that computes another's expected results: the same computation in this framework's eager mode.
 
     Cells that differ only in how they compute share this cell, and their inputs are drawn as its inputs.
     """
     kept = cell.model_dump(include={"workload", "parameters", "task", "batch", "dtype", "shapes", "code"})
-    home = environments.beside(cell, framework)
+    home = environments.choose_reference_environment(cell, framework)
     return Cell.model_validate(kept | {"framework": framework, "mode": "eager", "environment": home})
 
 
-def lacks_referee(cell: Cell, workload: Workload, environments: Environments) -> str:
+def explain_missing_reference(cell: Cell, workload: Workload, environments: Environments) -> str:
     """Explain why a workload's expected results cannot be computed; empty if they can."""
     if not workload.reference:
         return ""
-    reason = environments.refusal(referee(cell, workload.reference, environments))
+    reason = environments.explain_refusal(make_reference_cell(cell, workload.reference, environments))
     return reason and f"the reference of {workload.name} is {workload.reference} in float64: {reason}"
 
 
 def check_baseline(baseline: str | None, cells: Sequence[Cell]) -> None:
     """Refuse a baseline that is not one of the sweep's modes."""
-    valid = set(labels(cells).values())
+    valid = set(label_cells(cells).values())
     if baseline is not None and baseline not in valid:
-        raise unknown("baseline", baseline, valid)
+        raise unknown_name_error("baseline", baseline, valid)
 
 
-def clone(cell: Cell) -> Cell:
+def clone_cell(cell: Cell) -> Cell:
     """Return the A/A clone: the same cell again, which a sound instrument must not find faster or slower."""
     return cell.model_copy(update={"replica": 1})
 
 
-def cpus(threads: int, available: tuple[int, ...]) -> tuple[int, ...]:
+def choose_cpus(threads: int, available: tuple[int, ...]) -> tuple[int, ...]:
     """Return the worker's cores: one for each thread, from the end, so that the parent keeps the first."""
     return available[-threads:]
 
 
-def warnings(cells: Sequence[Cell], available: tuple[int, ...]) -> Iterator[str]:
+def find_warnings(cells: Sequence[Cell], available: tuple[int, ...]) -> Iterator[str]:
     """Yield warnings of settings that are allowed but doubtful."""
     most = max(cell.threads for cell in cells)
     if most > len(available):

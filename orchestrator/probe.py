@@ -12,20 +12,20 @@ import re
 import sys
 import sysconfig
 
-OURS = "plumbline"
+PROJECT = "plumbline"
 # An older interpreter lacks packages_distributions(), and could not run a worker anyway.
-NEW_ENOUGH = sys.version_info[:2] >= (3, 11)
-if NEW_ENOUGH:
+IS_SUPPORTED = sys.version_info[:2] >= (3, 11)
+if IS_SUPPORTED:
     from importlib import metadata
 
 
-def identity() -> str:
+def describe_build() -> str:
     """Return this Python's build, ABI and platform: packages installed for one suit every equal one."""
     abi = sysconfig.get_config_var("SOABI") or sys.implementation.cache_tag
     return " ".join([sys.version, str(abi), sysconfig.get_platform(), *platform.libc_ver()])
 
 
-def distributions() -> "dict[str, tuple[str, str]]":
+def list_distributions() -> "dict[str, tuple[str, str]]":
     """Return version and hash of every distribution, by its name as pip compares names; the one imported first counts.
 
     This project is left out: its code has a separate hash, and a checkout may or may not count as installed.
@@ -33,20 +33,20 @@ def distributions() -> "dict[str, tuple[str, str]]":
     found: dict[str, tuple[str, str]] = {}
     for each in metadata.distributions():
         name = re.sub(r"[-_.]+", "-", each.metadata["Name"] or "").lower()
-        if name and name not in found and name != OURS:
-            found[name] = (each.version, digest(each.read_text("RECORD") or ""))
+        if name and name not in found and name != PROJECT:
+            found[name] = (each.version, hash_record(each.read_text("RECORD") or ""))
     return dict(sorted(found.items()))
 
 
-def digest(record: str) -> str:
+def hash_record(record: str) -> str:
     """Hash the unpacked files in a RECORD to sixteen hexadecimal digits; return an empty text without a RECORD.
 
     Two builds may share one version. RECORD is the installer's list of files with their SHA-256.
     """
-    return hashlib.sha256("\n".join(unpacked(record)).encode()).hexdigest()[:16] if record else ""
+    return hashlib.sha256("\n".join(select_unpacked_files(record)).encode()).hexdigest()[:16] if record else ""
 
 
-def unpacked(record: str) -> "list[str]":
+def select_unpacked_files(record: str) -> "list[str]":
     """Return the lines of a RECORD that come from the wheel's code, sorted.
 
     Lines without a hash (compiled Python) are left out, and so are the installer's files: scripts, which name the
@@ -56,7 +56,7 @@ def unpacked(record: str) -> "list[str]":
     return sorted(line for line in lines if not line.startswith("..") and ".dist-info/" not in line)
 
 
-def modules(names: "list[str]") -> "list[str]":
+def list_modules(names: "list[str]") -> "list[str]":
     """Return the top-level modules of all distributions, and those of these names that are found otherwise."""
     every = set(metadata.packages_distributions())
     return sorted(every | {name for name in names if importlib.util.find_spec(name) is not None})
@@ -64,10 +64,10 @@ def modules(names: "list[str]") -> "list[str]":
 
 def main(names: "list[str]") -> None:
     """Print the answer; an unsupported interpreter prints only its version and identity."""
-    said: dict[str, object] = {"python": platform.python_version(), "identity": identity()}
-    if NEW_ENOUGH:
-        said["distributions"] = distributions()
-        said["modules"] = modules(names)
+    said: dict[str, object] = {"python": platform.python_version(), "identity": describe_build()}
+    if IS_SUPPORTED:
+        said["distributions"] = list_distributions()
+        said["modules"] = list_modules(names)
     print(json.dumps(said))
 
 

@@ -12,23 +12,25 @@ from schemas.record import Host, ProfileRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Profiles:
+class CellProfiler:
     """The profiles of one run."""
 
     launcher: Launcher
     store: Store
     host: Host
 
-    def profile(self, job: JobSpec, on_event: Callable[[Event], None]) -> ProfileRecord:
+    def profile_cell(self, job: JobSpec, on_event: Callable[[Event], None]) -> ProfileRecord:
         """Profile a cell in a separate job, unless this run has a profile of it, and keep the record."""
-        for record in self.store.profiles():
+        for record in self.store.read_profiles():
             if record.spec.cell == job.cell and record.outcome != "interrupted":
                 return record
-        spec = job.model_copy(update={"profile": str(self.store.profile(job.cell, ".trace.json"))})
-        ending, outside = watched.launched(self.launcher, spec, self.store.profile(job.cell, ".stderr.log"), on_event)
+        spec = job.model_copy(update={"profile": str(self.store.profile_path(job.cell, ".trace.json"))})
+        ending, outside = watched.launch_job(
+            self.launcher, spec, self.store.profile_path(job.cell, ".stderr.log"), on_event
+        )
         last = ending.events[-1] if ending.events else None
         profiled = last if isinstance(last, Profiled) and ending.how == "ended" else None
-        judgement = judge.judge(spec, ending)
+        judgement = judge.classify_ending(spec, ending)
         record = ProfileRecord(
             spec=spec,
             outcome="profiled" if profiled else judgement.outcome,

@@ -7,45 +7,50 @@ from rich.console import Console
 
 from orchestrator import family
 from orchestrator import selftest as instrument
-from orchestrator.analysis.clones import BLOCKS
-from orchestrator.exits import Exit
+from orchestrator.analysis.clones import EXPERIMENT_BLOCKS
+from orchestrator.exits import ExitCode
 from orchestrator.interrupts import Interrupts
 from orchestrator.promises import clones
 from orchestrator.report import truth
-from orchestrator.report.printing import print_json, say
-from orchestrator.specfile import validate
+from orchestrator.report.printing import print_json, print_line
+from orchestrator.specfile import validate_sweep
 
 
-def selftest(root: Path, *, as_json: bool, command: Sequence[str]) -> Exit:
+def run_selftest(root: Path, *, as_json: bool, command: Sequence[str]) -> ExitCode:
     """Run every check of this program against known truth."""
-    console, promises = Console(stderr=as_json), [promise() for promise in instrument.PROMISES]
+    console, promises = Console(stderr=as_json), [promise() for promise in instrument.CHECKS]
     cells = [cell for promise in promises for cell in promise.cells]
-    with Interrupts() as interrupts, family.guarded():
-        bench = instrument.begin(root, validate({"name": "selftest"}), cells, command, interrupts)
-        instrument.step_aside()
-        findings = instrument.run(promises, bench, lambda event: say(console, truth.line(event)))
-        stopped = bench.end("all checks were run")
+    with Interrupts() as interrupts, family.guard_descendants():
+        bench = instrument.begin_selftest(root, validate_sweep({"name": "selftest"}), cells, command, interrupts)
+        instrument.avoid_worker_core()
+        findings = instrument.run(promises, bench, lambda event: print_line(console, truth.format_check_event(event)))
+        stopped = bench.record_ending("all checks were run")
     if as_json:
-        print_json(truth.document(bench.run.name, findings, bench.host, stopped))
+        print_json(truth.build_selftest_document(bench.run.name, findings, bench.host, stopped))
     else:
-        truth.show(console, findings, bench.host, str(bench.run.jobs))
-    kept = all(finding.kept for finding in findings)
-    return Exit.INTERRUPTED if interrupts.received else Exit.FINE if kept else Exit.FELL_SHORT
+        truth.show_selftest(console, findings, bench.host, str(bench.run.jobs_folder))
+    kept = all(finding.has_passed for finding in findings)
+    return ExitCode.INTERRUPTED if interrupts.received else ExitCode.FINE if kept else ExitCode.FELL_SHORT
 
 
-def tell_apart(root: Path, budget: str, *, as_json: bool, command: Sequence[str]) -> Exit:
+def run_aa_test(root: Path, budget: str, *, as_json: bool, command: Sequence[str]) -> ExitCode:
     """Measure how often clones of one cell are reported as different, here and by the rules of other tools."""
     console = Console(stderr=as_json)
-    spec = validate({"name": "selftest-aa", "stop": {"budget": budget, "blocks": instrument.MOST_BLOCKS}})
-    with Interrupts() as interrupts, family.guarded():
-        bench = instrument.begin(
-            root, spec, clones.CELLS, command, interrupts, lambda event: say(console, truth.experiment(event, BLOCKS))
+    spec = validate_sweep({"name": "selftest-aa", "stop": {"budget": budget, "blocks": instrument.MAX_BLOCKS}})
+    with Interrupts() as interrupts, family.guard_descendants():
+        bench = instrument.begin_selftest(
+            root,
+            spec,
+            clones.CELLS,
+            command,
+            interrupts,
+            lambda event: print_line(console, truth.format_experiment_start(event, EXPERIMENT_BLOCKS)),
         )
-        instrument.step_aside()
-        trial = instrument.tell_apart(bench)
-        stopped = bench.end(f"the budget of {spec.stop.budget:g} s was used up")
+        instrument.avoid_worker_core()
+        trial = instrument.measure_clones(bench)
+        stopped = bench.record_ending(f"the budget of {spec.stop.budget:g} s was used up")
     if as_json:
-        print_json(truth.rates_document(bench.run.name, trial, stopped))
+        print_json(truth.build_rates_document(bench.run.name, trial, stopped))
     else:
-        truth.show_rates(console, trial, str(bench.run.jobs))
-    return Exit.INTERRUPTED if interrupts.received else Exit.FINE if trial.kept else Exit.FELL_SHORT
+        truth.show_rates(console, trial, str(bench.run.jobs_folder))
+    return ExitCode.INTERRUPTED if interrupts.received else ExitCode.FINE if trial.has_passed else ExitCode.FELL_SHORT

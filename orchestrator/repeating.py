@@ -10,16 +10,16 @@ from orchestrator import family, host, store
 from orchestrator.environments import Environments
 from orchestrator.errors import UsageError
 from orchestrator.interrupts import Interrupts
-from orchestrator.launchers.local import Local
-from orchestrator.plan import Plan, mode_of, parse_framework, texts
+from orchestrator.launchers.local import LocalLauncher
+from orchestrator.plan import Plan, find_mode, list_workload_texts, parse_framework
 from orchestrator.sweep import Sweep
-from orchestrator.workloads import known, named
+from orchestrator.workloads import load_workloads, resolve_workloads
 from schemas.job import JobSpec
 from schemas.record import JobRecord, Manifest
 
 
 @contextmanager
-def repeated(manifest: Manifest, record: JobRecord) -> Iterator[tuple[JobRecord, Path]]:
+def rerun_job(manifest: Manifest, record: JobRecord) -> Iterator[tuple[JobRecord, Path]]:
     """Run the job of a record once more. Yield its new record, and its log, which is deleted at the end.
 
     A cell with a warm cache fills it first, in a process that does not count.
@@ -27,39 +27,42 @@ def repeated(manifest: Manifest, record: JobRecord) -> Iterator[tuple[JobRecord,
     Raises:
         UsageError: the job cannot be run here as it was then.
     """
-    machine, available = host.fingerprint(), host.cores()
-    workloads = {**known(), **{each.name: each for each in named(texts(manifest.sweep)).values()}}
+    machine, available = host.take_fingerprint(), host.list_cores()
+    workloads = {
+        **load_workloads(),
+        **{each.name: each for each in resolve_workloads(list_workload_texts(manifest.sweep)).values()},
+    }
     cells = (record.spec.cell,)
-    plan = Plan(manifest.sweep, cells, {}, manifest.seed, available, (), workloads, homes(manifest))
-    check(plan, record)
+    plan = Plan(manifest.sweep, cells, {}, manifest.seed, available, (), workloads, make_environments(manifest))
+    check_rerunnable(plan, record)
     with (
         tempfile.TemporaryDirectory(prefix="plumbline-") as folder,
         tempfile.TemporaryDirectory() as caches,
         Interrupts() as interrupts,
-        family.guarded(),
+        family.guard_descendants(),
     ):
-        host.step_aside(set(record.spec.cpus))
-        beside = store.create(Path(folder), "repeated", datetime.now().astimezone())
+        host.leave_worker_cores(set(record.spec.cpus))
+        beside = store.create_run(Path(folder), "repeated", datetime.now().astimezone())
         bench = Sweep(
             plan=plan,
             store=beside,
-            launcher=Local(interrupts, Path(caches), environments=plan.environments),
+            launcher=LocalLauncher(interrupts, Path(caches), environments=plan.environments),
             host=machine,
             enough=lambda *_: False,
             publish=lambda _: None,
             interrupts=interrupts,
         )
-        if record.spec.cell.cache == "warm" and mode_of(record.spec.cell).cached:
-            bench.job(record.spec.model_copy(update={"block": 0}))  # block 0 only fills the cache
-        yield bench.job(record.spec), beside.log(record.spec)
+        if record.spec.cell.cache == "warm" and find_mode(record.spec.cell).cached:
+            bench.run_job(record.spec.model_copy(update={"block": 0}))  # block 0 only fills the cache
+        yield bench.run_job(record.spec), beside.log_path(record.spec)
 
 
-def homes(manifest: Manifest) -> Environments:
+def make_environments(manifest: Manifest) -> Environments:
     """Return the environments as the run's sweep names them."""
     return Environments(manifest.sweep.environments)
 
 
-def check(plan: Plan, record: JobRecord) -> None:
+def check_rerunnable(plan: Plan, record: JobRecord) -> None:
     """Check that a job can be run here as it was.
 
     A run may come from someone else: what it would start is compared with what this version starts.
@@ -79,12 +82,12 @@ def check(plan: Plan, record: JobRecord) -> None:
         raise UsageError(
             f"{name} ran on cores {list(spec.cpus)}, and core {missing[0]} is not available here; run its sweep again"
         )
-    if not plan.environments.find(cell.environment).made:
+    if not plan.environments.find(cell.environment).is_made:
         raise UsageError(
             f"{name} ran in the environment {cell.environment}, which is missing; create it with `env create`"
         )
     # A foreign record may name any module and variables, such as LD_PRELOAD: run only what this version would.
-    ours = plan.job(cell, spec.block, spec.position, None)
+    ours = plan.build_job(cell, spec.block, spec.position, None)
     if (spec.variables, spec.module) != (ours.variables, ours.module):
         raise UsageError(
             f"{name} had other variables or another module than this version would use; run its sweep again"

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from orchestrator.errors import unknown
+from orchestrator.errors import unknown_name_error
 from schemas.event import Event
 from schemas.job import JobSpec
 from schemas.record import JobRecord, Manifest
@@ -19,30 +19,30 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 # The title of each kind, and the model that reads it. A title is part of the file in schemas/json.
 KINDS: Final[dict[str, tuple[str, Any]]] = {
     "sweep": ("a sweep file", SweepSpec),
-    "job": ("what a worker is asked, on its standard input", JobSpec),
-    "event": ("one line of what a worker says", Event),
-    "record": ("what one job leaves in its run", JobRecord),
-    "manifest": ("what a run says of itself", Manifest),
+    "job": ("the spec of one job, on a worker's standard input", JobSpec),
+    "event": ("one event of a worker, a line on its standard output", Event),
+    "record": ("the record of one job", JobRecord),
+    "manifest": ("the manifest of a run", Manifest),
 }
 
 
-def schema(kind: str) -> dict[str, Any]:
+def build_schema(kind: str) -> dict[str, Any]:
     """Return the JSON Schema of that kind of document.
 
     Raises:
         UsageError: there is no such kind.
     """
     if kind not in KINDS:
-        raise unknown("schema", kind, KINDS)
+        raise unknown_name_error("schema", kind, KINDS)
     says, model = KINDS[kind]
-    return {"$schema": DIALECT, "title": f"Plumbline: {says}", **without_title(TypeAdapter(model).json_schema())}
+    return {"$schema": DIALECT, "title": f"Plumbline: {says}", **remove_title(TypeAdapter(model).json_schema())}
 
 
-def without_title(found: dict[str, Any]) -> dict[str, Any]:
+def remove_title(found: dict[str, Any]) -> dict[str, Any]:
     """Remove the title that a schema gets from its model's name."""
     return {name: value for name, value in found.items() if name != "title"}
 
 
-def text(kind: str) -> str:
+def format_schema(kind: str) -> str:
     """Return the schema as the text of its file."""
-    return json.dumps(schema(kind), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(build_schema(kind), indent=2, ensure_ascii=False) + "\n"

@@ -13,45 +13,45 @@ from pathlib import Path
 from typing import Final
 
 from orchestrator import host, store
-from orchestrator.analysis.clones import BLOCKS, Rate, experiments, rates
-from orchestrator.hog import Hogged, Launch
+from orchestrator.analysis.clones import EXPERIMENT_BLOCKS, FalsePositiveRate, compute_rates, cut_experiments
+from orchestrator.hog import HoggedLauncher, LauncherFactory
 from orchestrator.interrupts import Interrupts
-from orchestrator.launchers.local import Local
-from orchestrator.plan import Plan, cpus
-from orchestrator.promises import Figure, Promise, clones, hog, latencies, outcomes, twin
+from orchestrator.launchers.local import LocalLauncher
+from orchestrator.plan import Plan, choose_cpus
+from orchestrator.promises import Check, Reading, clones, hog, latencies, outcomes, twin
 from orchestrator.store import Store
-from orchestrator.sweep import Enough, Sweep, SweepEvent
+from orchestrator.sweep import PrecisionCheck, Sweep, SweepEvent
 from schemas.job import Cell
 from schemas.record import Host, JobRecord, Manifest
 from schemas.sweep import Stop, SweepSpec
 
-PROMISES: Final = (latencies.promise, twin.promise, clones.promise, hog.promise, outcomes.promise)
+CHECKS: Final = (latencies.make_check, twin.make_check, clones.make_check, hog.make_check, outcomes.make_check)
 # Budget, in seconds, of a sweep that its number of blocks ends.
 NO_LIMIT_S: Final = 1e6
 
 # Blocks of a sweep that its budget ends: a multiple of those of one experiment, so that none is cut short.
-MOST_BLOCKS: Final = 9_996
+MAX_BLOCKS: Final = 9_996
 
 # Share of false claims that is allowed about pairs, and about families of pairs.
-NOMINAL: Final = 0.05
+NOMINAL_RATE: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """Result of a check, and the seconds it took."""
 
-    promise: Promise
-    figures: Sequence[Figure]
+    promise: Check
+    figures: Sequence[Reading]
     took_s: float
 
     @property
-    def kept(self) -> bool:
+    def has_passed(self) -> bool:
         """True if no reading failed."""
         return all(figure.kept is not False for figure in self.figures)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+class SelfTest:
     """Setting of a self-test: a run's folder, this machine's cores, and one seed for every random order."""
 
     run: Store
@@ -59,27 +59,27 @@ class Bench:
     available: tuple[int, ...]
     interrupts: Interrupts
     publish: Callable[[SweepEvent], None] = lambda *_: None
-    launch: Launch = Local
+    launch: LauncherFactory = LocalLauncher
 
     @property
     def host(self) -> Host:
         """Fingerprint of the machine."""
         return self.manifest.host
 
-    def measure(
+    def measure_cells(
         self,
         spec: SweepSpec,
         cells: Sequence[Cell],
         *,
         hogged: frozenset[str] = frozenset(),
-        enough: Enough = lambda *_: False,
+        enough: PrecisionCheck = lambda *_: False,
     ) -> list[JobRecord]:
         """Measure these cells as a sweep does; return the records, which are also in the run's folder."""
         sweep = Sweep(
             plan=Plan(spec, tuple(cells), {}, self.manifest.seed, self.available, ()),
             store=self.run,
             host=self.host,
-            launcher=Hogged(self.launch(self.interrupts), hogged, self.launch),
+            launcher=HoggedLauncher(self.launch(self.interrupts), hogged, self.launch),
             interrupts=self.interrupts,
             enough=enough,
             publish=self.publish,
@@ -87,7 +87,7 @@ class Bench:
         sweep.run()
         return sweep.records
 
-    def end(self, done: str) -> str:
+    def record_ending(self, done: str) -> str:
         """Record in the run's folder how it ended, as planned or by which signal; return that."""
         received = self.interrupts.received
         stopped = f"stopped by {received.name}" if received else done
@@ -95,14 +95,14 @@ class Bench:
         return stopped
 
 
-def begin(
+def begin_selftest(
     root: Path,
     spec: SweepSpec,
     cells: Sequence[Cell],
     command: Sequence[str],
     interrupts: Interrupts,
     publish: Callable[[SweepEvent], None] = lambda *_: None,
-) -> Bench:
+) -> SelfTest:
     """Create the folder of a run of these cells, with its manifest."""
     began = datetime.now().astimezone()
     manifest = Manifest(
@@ -112,24 +112,26 @@ def begin(
         sweep=spec,
         seed=random.SystemRandom().randrange(2**32),
         cells=tuple(cells),
-        host=host.fingerprint(),
+        host=host.take_fingerprint(),
     )
-    run = store.create(root, spec.name, began)
+    run = store.create_run(root, spec.name, began)
     run.write_manifest(manifest)
-    return Bench(run=run, manifest=manifest, available=host.cores(), interrupts=interrupts, publish=publish)
+    return SelfTest(run=run, manifest=manifest, available=host.list_cores(), interrupts=interrupts, publish=publish)
 
 
-def step_aside() -> None:
+def avoid_worker_core() -> None:
     """Keep this process off the workers' core, if that leaves it another."""
-    host.step_aside(set(cpus(1, host.cores())))
+    host.leave_worker_cores(set(choose_cpus(1, host.list_cores())))
 
 
-def run(promises: Sequence[Promise], bench: Bench, publish: Callable[[Promise | Finding], None]) -> list[Finding]:
+def run(
+    promises: Sequence[Check], bench: SelfTest, publish: Callable[[Check | CheckResult], None]
+) -> list[CheckResult]:
     """Run one check after the other until a signal comes; the check that it interrupts has no result."""
-    findings: list[Finding] = []
+    findings: list[CheckResult] = []
     for promise in promises:
         publish(promise)
-        finding = tried(promise, bench)
+        finding = run_check(promise, bench)
         if bench.interrupts.received is not None:
             break
         findings.append(finding)
@@ -137,7 +139,7 @@ def run(promises: Sequence[Promise], bench: Bench, publish: Callable[[Promise | 
     return findings
 
 
-def tried(promise: Promise, bench: Bench, clock: Callable[[], float] = time.monotonic) -> Finding:
+def run_check(promise: Check, bench: SelfTest, clock: Callable[[], float] = time.monotonic) -> CheckResult:
     """Measure a check's cells, and judge them."""
     spec = SweepSpec(
         name="selftest",
@@ -146,12 +148,12 @@ def tried(promise: Promise, bench: Bench, clock: Callable[[], float] = time.mono
         stop=Stop(blocks=promise.blocks, budget=NO_LIMIT_S),
     )
     start = clock()
-    records = bench.measure(spec, promise.cells, hogged=promise.hogged, enough=promise.enough)
-    return Finding(promise, promise.judge(records), clock() - start)
+    records = bench.measure_cells(spec, promise.cells, hogged=promise.hogged, enough=promise.enough)
+    return CheckResult(promise, promise.judge(records), clock() - start)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class CloneTrial:
     """Rates at which clones were reported as different, with the conditions of the measurement."""
 
     spec: SweepSpec
@@ -159,24 +161,31 @@ class Trial:
     host: Host
     jobs: int
     experiments: int
-    rates: Sequence[Rate]
+    rates: Sequence[FalsePositiveRate]
 
     @property
-    def kept(self) -> bool:
+    def has_passed(self) -> bool:
         """True if this program's rates may be at most the nominal ones; False without an experiment."""
-        return self.experiments > 0 and all(rate.interval.low <= NOMINAL for rate in self.rates if rate.ours)
+        return self.experiments > 0 and all(
+            rate.interval.low <= NOMINAL_RATE for rate in self.rates if rate.is_own_rule
+        )
 
 
-def tell_apart(bench: Bench) -> Trial:
+def measure_clones(bench: SelfTest) -> CloneTrial:
     """Measure six clones until the sweep's budget or its blocks are used up, and apply every rule to them."""
     spec, cells = bench.manifest.sweep, bench.manifest.cells
-    records = bench.measure(spec, cells)
-    tried_on = experiments(records, cells)
-    return Trial(
-        spec=spec, cells=cells, host=bench.host, jobs=len(records), experiments=len(tried_on), rates=rates(tried_on)
+    records = bench.measure_cells(spec, cells)
+    tried_on = cut_experiments(records, cells)
+    return CloneTrial(
+        spec=spec,
+        cells=cells,
+        host=bench.host,
+        jobs=len(records),
+        experiments=len(tried_on),
+        rates=compute_rates(tried_on),
     )
 
 
-def enough_blocks(pairs: int) -> int:
+def count_needed_blocks(pairs: int) -> int:
     """Return how many blocks yield at least that number of pairs of clones."""
-    return BLOCKS * math.ceil(pairs / math.comb(len(clones.CELLS), 2))
+    return EXPERIMENT_BLOCKS * math.ceil(pairs / math.comb(len(clones.CELLS), 2))

@@ -8,31 +8,31 @@ from typing import Any, TypeVar, get_origin
 
 from pydantic import ValidationError
 
-from orchestrator.errors import UsageError, unknown
+from orchestrator.errors import UsageError, unknown_name_error
 from schemas.base import Model
 from schemas.environment import EnvironmentFile, EnvironmentSpecs
 from schemas.sweep import SweepSpec
 from schemas.workloads import SUITES
 
-LARGEST = 1 << 20
-Place = Sequence[int | str]
+MAX_FILE_BYTES = 1 << 20
+KeyPath = Sequence[int | str]
 M = TypeVar("M", bound=Model)
 
 
-def load(path: Path) -> dict[str, Any]:
+def load_sweep_file(path: Path) -> dict[str, Any]:
     """Load a sweep file and check it. The locks that it names are found from its folder.
 
     Raises:
         UsageError: it cannot be read, is not TOML, or describes an impossible sweep.
     """
-    text = read(path)
-    said = parsed(path, text)
-    validate(said, lambda place: f"{path}:{line_of(text, place)}: ")
-    placed(said, path)
+    text = read_limited_text(path)
+    said = parse_toml(path, text)
+    validate_sweep(said, lambda place: f"{path}:{find_line(text, place)}: ")
+    resolve_lock_paths(said, path)
     return said
 
 
-def environments(path: Path) -> EnvironmentSpecs:
+def load_environments(path: Path) -> EnvironmentSpecs:
     """Load a user's file of environments; without the file there are none.
 
     Raises:
@@ -40,51 +40,51 @@ def environments(path: Path) -> EnvironmentSpecs:
     """
     if not path.exists():
         return {}
-    checked(path, EnvironmentFile)
-    said = document(path)
-    placed(said, path)
+    load_model(path, EnvironmentFile)
+    said = read_toml(path)
+    resolve_lock_paths(said, path)
     return EnvironmentFile.model_validate(said).environments
 
 
-def checked(path: Path, model: type[M]) -> M:
+def load_model(path: Path, model: type[M]) -> M:
     """Load any of this project's TOML files as its model, with the same errors."""
-    text = read(path)
-    return valid(model, parsed(path, text), lambda place: f"{path}:{line_of(text, place)}: ")
+    text = read_limited_text(path)
+    return validate_model(model, parse_toml(path, text), lambda place: f"{path}:{find_line(text, place)}: ")
 
 
-def placed(said: dict[str, Any], path: Path) -> None:
+def resolve_lock_paths(said: dict[str, Any], path: Path) -> None:
     """Make the paths of locks absolute; in a file they are relative to its folder."""
     for each in said.get("environments", {}).values():
         if each.get("lock"):
             each["lock"] = str(path.absolute().parent.joinpath(each["lock"]))
 
 
-def document(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
     """Read any TOML file.
 
     Raises:
         UsageError: it cannot be read, or is not TOML.
     """
-    return parsed(path, read(path))
+    return parse_toml(path, read_limited_text(path))
 
 
-def read(path: Path) -> str:
+def read_limited_text(path: Path) -> str:
     """Read a text file, unless it is too large for this project."""
     try:
         with path.open("rb") as file:
             # One more byte than allowed tells the excess, however large the file.
-            raw = file.read(LARGEST + 1)
+            raw = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    if len(raw) > LARGEST:
-        raise UsageError(f"{path}: larger than {LARGEST >> 20} MiB, the limit for such a file")
+    if len(raw) > MAX_FILE_BYTES:
+        raise UsageError(f"{path}: larger than {MAX_FILE_BYTES >> 20} MiB, the limit for such a file")
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not a text file in UTF-8 (byte {error.start})") from error
 
 
-def parsed(path: Path, text: str) -> dict[str, Any]:
+def parse_toml(path: Path, text: str) -> dict[str, Any]:
     """Parse a TOML text into its tables and values."""
     try:
         return tomllib.loads(text)
@@ -92,16 +92,16 @@ def parsed(path: Path, text: str) -> dict[str, Any]:
         raise UsageError(f"{path}: not valid TOML: {error}") from error
 
 
-def validate(said: Mapping[str, Any], where: Callable[[Place], str] | None = None) -> SweepSpec:
+def validate_sweep(said: Mapping[str, Any], where: Callable[[KeyPath], str] | None = None) -> SweepSpec:
     """Make a SweepSpec from the content of a file or of options.
 
     Raises:
         UsageError: a key does not exist, or its value is invalid.
     """
-    return valid(SweepSpec, with_suite(said), where)
+    return validate_model(SweepSpec, apply_suite(said), where)
 
 
-def valid(model: type[M], said: Mapping[str, Any], where: Callable[[Place], str] | None = None) -> M:
+def validate_model(model: type[M], said: Mapping[str, Any], where: Callable[[KeyPath], str] | None = None) -> M:
     """Make any model from parsed content, with the same errors."""
     try:
         return model.model_validate(said)
@@ -111,16 +111,16 @@ def valid(model: type[M], said: Mapping[str, Any], where: Callable[[Place], str]
         place = first["loc"]
         key = ".".join(map(str, place))
         if first["type"] == "extra_forbidden":
-            sentence = str(unknown("key", str(place[-1]), keys_beside(place, model)))
+            sentence = str(unknown_name_error("key", str(place[-1]), list_valid_keys(place, model)))
         elif first["type"] == "missing":
             sentence, place = f"{key} is missing", place[:-1]
         else:
             why = first["msg"].removeprefix("Value error, ")
-            sentence = f"{key}: {why[0].lower()}{why[1:]}, not {brief(first['input'])}{unquoted(first)}"
+            sentence = f"{key}: {why[0].lower()}{why[1:]}, not {shorten_value(first['input'])}{suggest_quotes(first)}"
         raise UsageError(f"{where(place) if where else ''}{sentence}") from error
 
 
-def with_suite(said: Mapping[str, Any]) -> Mapping[str, Any]:
+def apply_suite(said: Mapping[str, Any]) -> Mapping[str, Any]:
     """Complete the content with that of the suite that it names.
 
     Raises:
@@ -131,7 +131,7 @@ def with_suite(said: Mapping[str, Any]) -> Mapping[str, Any]:
         return said
     suites = {suite.name: suite for suite in SUITES}
     if name not in suites:
-        raise unknown("suite", name, suites)
+        raise unknown_name_error("suite", name, suites)
     suite = suites[name]
     own, stop = said.get("axes", {}), said.get("stop", {})
     if not isinstance(own, Mapping) or not isinstance(stop, Mapping):
@@ -140,13 +140,13 @@ def with_suite(said: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**said, "axes": axes, "stop": {"budget": suite.budget, **stop}}
 
 
-def unquoted(error: Mapping[str, Any]) -> str:
+def suggest_quotes(error: Mapping[str, Any]) -> str:
     """Return advice for a version that was read as a number; empty for any other mistake."""
     is_number = isinstance(error["input"], int | float) and not isinstance(error["input"], bool)
     return "; quote it: without quotes 2.10 is the number 2.1" if error["type"] == "string_type" and is_number else ""
 
 
-def brief(value: object) -> str:
+def shorten_value(value: object) -> str:
     """Return a value as written, shortened to fit a sentence."""
     # Python refuses to print such a number, as a protection against long computations.
     try:
@@ -156,32 +156,32 @@ def brief(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def keys_beside(place: Place, model: type[Model]) -> list[str]:
+def list_valid_keys(place: KeyPath, model: type[Model]) -> list[str]:
     """Return the keys that are valid at the place of this one."""
     here: Any = model
     steps = iter(place[:-1])
     for step in steps:
         if isinstance(step, str) and step in here.model_fields:
-            parts = [*within(here.model_fields[step].annotation)]
-            here = next(filter(has_fields, parts))
+            parts = [*walk_annotation(here.model_fields[step].annotation)]
+            here = next(filter(is_model_type, parts))
             if any(get_origin(part) is dict for part in parts):
                 next(steps, None)  # a name that the user chose
     return list(here.model_fields)
 
 
-def within(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 (a type as the typing module has it)
+def walk_annotation(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 (a type as the typing module has it)
     """Yield a type and the types that it consists of."""
     yield annotation
     for part in getattr(annotation, "__args__", ()):
-        yield from within(part)
+        yield from walk_annotation(part)
 
 
-def has_fields(annotation: object) -> bool:
+def is_model_type(annotation: object) -> bool:
     """Return True if a type is a model, and not a list or a table of models."""
     return isinstance(annotation, type) and issubclass(annotation, Model)
 
 
-def line_of(text: str, place: Place) -> int:
+def find_line(text: str, place: KeyPath) -> int:
     """Return the line of a key in a TOML text, if its form is plain; otherwise that of its table."""
     # tomllib keeps no positions, so the key is searched for in the text.
     names = [step for step in place if isinstance(step, str)] or [""]

@@ -25,9 +25,9 @@ from typing import IO, TypeVar
 
 from pydantic import ValidationError
 
-from orchestrator.attempts import in_turn
+from orchestrator.attempts import sort_records
 from orchestrator.errors import UsageError
-from orchestrator.lock import Held, held
+from orchestrator.lock import LockHeld, hold_exclusive
 from schemas.base import Model
 from schemas.job import Cell, JobSpec
 from schemas.record import ExportRecord, JobRecord, Manifest, ProfileRecord
@@ -35,7 +35,7 @@ from schemas.record import ExportRecord, JobRecord, Manifest, ProfileRecord
 M = TypeVar("M", bound=Model)
 LATEST = "latest"
 # Bytes of a file of a run, at most: as many as a worker may send.
-LARGEST = 64 << 20
+MAX_FILE_BYTES = 64 << 20
 
 # No separator and no leading dot: a name from a record must not lead out of the folder.
 JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
@@ -53,48 +53,48 @@ class Store:
         return self.folder.name
 
     @property
-    def jobs(self) -> Path:
+    def jobs_folder(self) -> Path:
         """The folder of the records and logs."""
         return self.folder / "jobs"
 
-    def log(self, spec: JobSpec) -> Path:
+    def log_path(self, spec: JobSpec) -> Path:
         """Return the path of a job's log, to which its framework prints."""
-        return self._job(spec).with_suffix(".stderr.log")
+        return self._record_path(spec).with_suffix(".stderr.log")
 
-    def write(self, record: JobRecord) -> None:
+    def write_record(self, record: JobRecord) -> None:
         """Write one job's record."""
-        write(self._job(record.spec), record)
+        write_model(self._record_path(record.spec), record)
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Write the manifest, at the start of the run and again at its end."""
-        write(self.folder / "manifest.json", manifest)
+        write_model(self.folder / "manifest.json", manifest)
 
-    def manifest(self) -> Manifest:
+    def read_manifest(self) -> Manifest:
         """Read the manifest."""
-        return read(self.folder / "manifest.json", Manifest)
+        return read_model(self.folder / "manifest.json", Manifest)
 
     @property
-    def page(self) -> Path:
+    def page_path(self) -> Path:
         """The path of the HTML report."""
         return self.folder / "report.html"
 
-    def records(self) -> list[JobRecord]:
+    def read_records(self) -> list[JobRecord]:
         """Read all records, ordered by block and position."""
-        return in_turn(read(path, JobRecord) for path in self._found())
+        return sort_records(read_model(path, JobRecord) for path in self._find_record_files())
 
-    def salvage(self) -> tuple[list[JobRecord], list[str]]:
+    def salvage_records(self) -> tuple[list[JobRecord], list[str]]:
         """Set damaged records aside, and return the others and the names of the damaged ones."""
         found, damaged = list[JobRecord](), list[str]()
-        for path in self._found():
+        for path in self._find_record_files():
             try:
-                found.append(read(path, JobRecord))
+                found.append(read_model(path, JobRecord))
             except UsageError:
                 path.rename(path.with_suffix(".damaged"))
                 damaged.append(path.name)
-        return in_turn(found), sorted(damaged)
+        return sort_records(found), sorted(damaged)
 
     @contextmanager
-    def locked(self, about: str) -> Iterator[str]:
+    def hold_lock(self, about: str) -> Iterator[str]:
         """Hold this run's lock, and yield the last writer's note if that ended abruptly.
 
         Raises:
@@ -102,8 +102,8 @@ class Store:
         """
         with contextlib.ExitStack() as stack:
             try:
-                lock = stack.enter_context(held(self.folder / ".lock", about))
-            except Held as error:
+                lock = stack.enter_context(hold_exclusive(self.folder / ".lock", about))
+            except LockHeld as error:
                 writer = str(error).partition(" ")[0] or "unknown"
                 raise UsageError(
                     f"{self.name} is being written by process {writer}; wait for it, or stop it first"
@@ -114,51 +114,53 @@ class Store:
                 ) from error
             yield lock.before
 
-    def _found(self) -> list[Path]:
-        if self.jobs.is_symlink():
-            raise UsageError(f"{self.jobs} is a symbolic link, which no run contains; remove it")
-        return list(self.jobs.glob("*.json"))
+    def _find_record_files(self) -> list[Path]:
+        if self.jobs_folder.is_symlink():
+            raise UsageError(f"{self.jobs_folder} is a symbolic link, which no run contains; remove it")
+        return list(self.jobs_folder.glob("*.json"))
 
-    def artefact(self, cell: Cell, suffix: str) -> Path:
+    def artefact_path(self, cell: Cell, suffix: str) -> Path:
         """Return the path of the artefact that a cell's jobs load, and make its folder."""
-        return self._beside("artefacts", f"{cell.id}{suffix}")
+        return self._make_path("artefacts", f"{cell.id}{suffix}")
 
-    def expected(self, cell: Cell) -> Path:
+    def expected_path(self, cell: Cell) -> Path:
         """Return the path of the results that a cell computes as the reference for others."""
-        return self.artefact(cell, ".npz")
+        return self.artefact_path(cell, ".npz")
 
-    def export_log(self, cell: Cell) -> Path:
+    def export_log_path(self, cell: Cell) -> Path:
         """Return the path of an exporter's log."""
-        return self.artefact(cell, ".stderr.log")
+        return self.artefact_path(cell, ".stderr.log")
 
     def write_export(self, record: ExportRecord) -> None:
         """Write one export's record."""
-        write(self.artefact(record.spec.cell, ".json"), record)
+        write_model(self.artefact_path(record.spec.cell, ".json"), record)
 
-    def exports(self) -> list[ExportRecord]:
+    def read_exports(self) -> list[ExportRecord]:
         """Read the valid records of exports, with the paths of their files where the run is now."""
-        return [self._here(record) for record in readable(self.folder.glob("artefacts/*.json"), ExportRecord)]
+        return [
+            self._relocate_export(record) for record in read_valid(self.folder.glob("artefacts/*.json"), ExportRecord)
+        ]
 
-    def _here(self, record: ExportRecord) -> ExportRecord:
+    def _relocate_export(self, record: ExportRecord) -> ExportRecord:
         if record.exported is None:
             return record
         place = self.folder.resolve() / "artefacts" / Path(record.exported.artefact.path).name
         artefact = record.exported.artefact.model_copy(update={"path": str(place)})
         return record.model_copy(update={"exported": record.exported.model_copy(update={"artefact": artefact})})
 
-    def profile(self, cell: Cell, suffix: str) -> Path:
+    def profile_path(self, cell: Cell, suffix: str) -> Path:
         """Return the path of a cell's trace, its record or its log, and make their folder."""
-        return self._beside("profiles", f"{cell.id}{suffix}")
+        return self._make_path("profiles", f"{cell.id}{suffix}")
 
     def write_profile(self, record: ProfileRecord) -> None:
         """Write the record of one profile."""
-        write(self.profile(record.spec.cell, ".record.json"), record)
+        write_model(self.profile_path(record.spec.cell, ".record.json"), record)
 
-    def profiles(self) -> list[ProfileRecord]:
+    def read_profiles(self) -> list[ProfileRecord]:
         """Read the valid records of profiles."""
-        return list(readable(self.folder.glob("profiles/*.record.json"), ProfileRecord))
+        return list(read_valid(self.folder.glob("profiles/*.record.json"), ProfileRecord))
 
-    def _beside(self, name: str, file: str) -> Path:
+    def _make_path(self, name: str, file: str) -> Path:
         """Return the path of a file in a folder of the run, and make the folder. Links may lead out of the run."""
         folder = self.folder / name
         if folder.is_symlink():
@@ -169,11 +171,11 @@ class Store:
             raise UsageError(f"{place} is a symbolic link, which no run contains; remove it")
         return place
 
-    def _job(self, spec: JobSpec) -> Path:
+    def _record_path(self, spec: JobSpec) -> Path:
         name = job_name(spec)
         if not JOB_NAME.fullmatch(name):
             raise UsageError(f"{self.name}: {name[:80]!r} is not a valid job name")
-        return self.jobs / f"{name}.json"
+        return self.jobs_folder / f"{name}.json"
 
 
 def job_name(spec: JobSpec) -> str:
@@ -181,7 +183,7 @@ def job_name(spec: JobSpec) -> str:
     return f"{spec.block:03}-{spec.cell.id}" + (f"-attempt-{spec.attempt}" if spec.attempt > 1 else "")
 
 
-def create(root: Path, name: str, now: datetime) -> Store:
+def create_run(root: Path, name: str, now: datetime) -> Store:
     """Create the folder of a new run.
 
     Raises:
@@ -190,14 +192,14 @@ def create(root: Path, name: str, now: datetime) -> Store:
     stem = f"{now:%Y%m%d-%H%M%S}-{name}"
     try:
         root.mkdir(parents=True, exist_ok=True)
-        folder = _fresh(root, stem)
+        folder = _make_run_folder(root, stem)
         (folder / "jobs").mkdir()
     except OSError as error:
         raise UsageError(f"cannot write a run to {root}: {error.strerror}; choose a folder with --runs") from error
     return Store(folder)
 
 
-def _fresh(root: Path, stem: str) -> Path:
+def _make_run_folder(root: Path, stem: str) -> Path:
     for suffix in ("", *(f"-{number}" for number in range(2, 1000))):
         with contextlib.suppress(FileExistsError):
             folder = root / f"{stem}{suffix}"
@@ -206,7 +208,7 @@ def _fresh(root: Path, stem: str) -> Path:
     raise UsageError(f"too many runs named {stem} in {root}; choose another name with --name")
 
 
-def find(root: Path, text: str) -> Store:
+def find_run(root: Path, text: str) -> Store:
     """Find the run with that path, name or part of a name; `latest` is the newest.
 
     Raises:
@@ -214,7 +216,7 @@ def find(root: Path, text: str) -> Store:
     """
     if (Path(text) / "manifest.json").is_file():
         return Store(Path(text))
-    names = sorted((path.parent.name for path in root.glob("*/manifest.json")), key=in_order)
+    names = sorted((path.parent.name for path in root.glob("*/manifest.json")), key=natural_sort_key)
     if not names:
         raise UsageError(f"there are no runs in {root}; start one with: python -m orchestrator sweep")
     fitting = names[-1:] if text == LATEST else [name for name in names if name.startswith(text) or text in name]
@@ -226,7 +228,7 @@ def find(root: Path, text: str) -> Store:
     return Store(root / fitting[0])
 
 
-def in_order(name: str) -> list[str | int]:
+def natural_sort_key(name: str) -> list[str | int]:
     """Return a sort key that puts `-9` before `-11`."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
@@ -246,15 +248,15 @@ def find_record(records: list[JobRecord], text: str) -> JobRecord:
     return (exact or fitting)[0]
 
 
-def recent(root: Path, most: int) -> Iterator[JobRecord]:
+def read_recent(root: Path, most: int) -> Iterator[JobRecord]:
     """Yield the readable ones of the `most` newest records, newest run first."""
     newest = sorted(root.glob("*/jobs/*.json"), key=lambda path: path.parent.parent.name, reverse=True)
     for path in newest[:most]:
         with contextlib.suppress(UsageError):
-            yield read(path, JobRecord)
+            yield read_model(path, JobRecord)
 
 
-def write(path: Path, model: Model) -> None:
+def write_model(path: Path, model: Model) -> None:
     """Write a document to a file, completely or not at all."""
     write_text(path, model.model_dump_json(indent=1))
 
@@ -277,10 +279,10 @@ def write_bytes(path: Path, content: bytes) -> None:
     except OSError:
         beside.unlink(missing_ok=True)
         raise
-    sync(path.parent)
+    sync_folder(path.parent)
 
 
-def sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Flush a folder's new names to disk, where the file system can do that."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -290,7 +292,7 @@ def sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def opened(path: Path) -> IO[bytes]:
+def open_regular(path: Path) -> IO[bytes]:
     """Open a regular file of a run, but no link, pipe or device.
 
     Raises:
@@ -303,24 +305,24 @@ def opened(path: Path) -> IO[bytes]:
     return file
 
 
-def readable(paths: Iterable[Path], kind: type[M]) -> Iterator[M]:
+def read_valid(paths: Iterable[Path], kind: type[M]) -> Iterator[M]:
     """Yield the valid files among these, ordered by name. The others can be made again."""
     for path in sorted(paths):
         with contextlib.suppress(UsageError):
-            yield read(path, kind)
+            yield read_model(path, kind)
 
 
-def read(path: Path, kind: type[M]) -> M:
+def read_model(path: Path, kind: type[M]) -> M:
     """Read and validate a file of a run.
 
     Raises:
         UsageError: the file is missing or invalid.
     """
     try:
-        with opened(path) as file:
-            content = file.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            raise UsageError(f"{path} is larger than {LARGEST >> 20} MiB, the most for a file of a run")
+        with open_regular(path) as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise UsageError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MiB, the most for a file of a run")
         return kind.model_validate_json(content)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from orchestrator import exports, judge, profiles, watched
 from orchestrator.analysis.statistics import LOOKS
-from orchestrator.attempts import following
+from orchestrator.attempts import next_attempt
 from orchestrator.interrupts import Interrupts
-from orchestrator.judge import once_more
-from orchestrator.keys import Keys
+from orchestrator.judge import should_retry
+from orchestrator.keys import Keyboard
 from orchestrator.launchers import Launcher
 from orchestrator.plan import Plan
 from orchestrator.store import Store
@@ -36,7 +36,7 @@ class JobStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class JobSaid:
+class JobEventReceived:
     """The running job sent an event."""
 
     event: Event
@@ -50,7 +50,7 @@ class JobEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class JobKept:
+class JobRestored:
     """A job of an earlier part of this run, restored from its record on disk."""
 
     record: JobRecord
@@ -68,10 +68,10 @@ class SweepContinued:
     paused_s: float
 
 
-SweepEvent = BlockStarted | JobStarted | JobSaid | JobEnded | JobKept | SweepPaused | SweepContinued
-LOST = "the orchestrator ended before it could record the outcome of this job"
-Enough = Callable[[Sequence[JobRecord], int], bool]
-Make = Callable[[JobSpec, Callable[[Event], None]], ExportRecord]
+SweepEvent = BlockStarted | JobStarted | JobEventReceived | JobEnded | JobRestored | SweepPaused | SweepContinued
+LOST_REASON = "the orchestrator ended before it could record the outcome of this job"
+PrecisionCheck = Callable[[Sequence[JobRecord], int], bool]
+MakeArtefact = Callable[[JobSpec, Callable[[Event], None]], ExportRecord]
 
 
 @dataclass
@@ -86,13 +86,13 @@ class Sweep:
     launcher: Launcher
     store: Store
     host: Host
-    enough: Enough
+    enough: PrecisionCheck
     publish: Callable[[SweepEvent], None]
     interrupts: Interrupts
     resumed: bool = False
     earlier: Sequence[JobRecord] = ()
     clock: Callable[[], float] = time.monotonic
-    keys: Keys = field(default_factory=Keys)
+    keys: Keyboard = field(default_factory=Keyboard)
     records: list[JobRecord] = field(default_factory=list)
     _ceilings: dict[tuple[str, int], Ceiling] = field(default_factory=dict)
     _artefacts: dict[str, Artefact] = field(default_factory=dict)
@@ -104,10 +104,10 @@ class Sweep:
 
     def run(self) -> str:
         """Run until precision, budget, number of blocks or a signal ends it, and return which, in words."""
-        stopped = self._measured()
+        stopped = self._measure_blocks()
         if self.plan.spec.profile and not self.stopped_early:
-            self._profile()
-        return self._interruption() if self.stopped_early else stopped
+            self._profile_cells()
+        return self._describe_interruption() if self.stopped_early else stopped
 
     @property
     def stopped_early(self) -> bool:
@@ -118,17 +118,17 @@ class Sweep:
         """Return the time on a clock that stands still while the sweep is paused."""
         return self.clock() - self._paused_s
 
-    def _measured(self) -> str:
+    def _measure_blocks(self) -> str:
         stop = self.plan.spec.stop
         self._record_refused()
         begun = {record.spec.block for record in self.earlier}
         # Earlier jobs of a resumed run count against the budget.
-        start, longest = self._now_s() - took_s(self.earlier), 0.0
-        if not self._prepared():
-            return self._interruption()
+        start, longest = self._now_s() - total_duration_s(self.earlier), 0.0
+        if not self._prepare_cells():
+            return self._describe_interruption()
         self._fill_caches()
-        if self.plan.to_fill and self.stopped_early:
-            return self._interruption()
+        if self.plan.cells_to_fill and self.stopped_early:
+            return self._describe_interruption()
         for block in range(1, stop.blocks + 1):
             cells = [cell for cell in self.plan.runnable if cell.id not in self._dropped]
             if not cells:
@@ -137,9 +137,9 @@ class Sweep:
             # A resumed block is finished even beyond the budget; a new one starts only if it should fit.
             if block > 1 and block not in begun and began - start + longest > stop.budget:
                 return f"the budget of {stop.budget:g} s was used up"
-            if not self._block(block, cells):
-                return self._interruption()
-            kept_s = took_s([record for record in self.earlier if record.spec.block == block])
+            if not self._run_block(block, cells):
+                return self._describe_interruption()
+            kept_s = total_duration_s([record for record in self.earlier if record.spec.block == block])
             longest = max(longest, self._now_s() - began + kept_s)
             if self.enough(self.records, block):
                 if block >= LOOKS[-1]:
@@ -147,13 +147,13 @@ class Sweep:
                 return f"every ratio's interval is within {stop.precision:.1%} of its estimate"
         return f"all {stop.blocks} blocks were run"
 
-    def _interruption(self) -> str:
+    def _describe_interruption(self) -> str:
         received = self.interrupts.received
         if received is not None:
             return f"stopped by {received.name}"
         return "stopped by the user" if self.keys.stopping else "a job was interrupted"
 
-    def _begin(self, spec: JobSpec) -> None:
+    def _announce_job(self, spec: JobSpec) -> None:
         """Announce a job, after a pause if the user wants one."""
         if self.keys.paused:
             self.publish(SweepPaused())
@@ -163,82 +163,82 @@ class Sweep:
             self.publish(SweepContinued(self.clock() - began))
         self.publish(JobStarted(spec))
 
-    def _prepared(self) -> bool:
+    def _prepare_cells(self) -> bool:
         """Make the expected results and artefacts of all cells before the first block; return False if interrupted.
 
         If that fails for a cell, the failure becomes its only record, and the cell is not run.
         """
-        every = exports.Exports(self.launcher, self.store, self.host, self.plan.environments)
+        every = exports.ArtefactMaker(self.launcher, self.store, self.host, self.plan.environments)
         for position, cell in enumerate(self.plan.runnable):
-            job = self.plan.job(cell, 1, position, None)
+            job = self.plan.build_job(cell, 1, position, None)
             if job.reference:
-                referee = self.plan.job(self.plan.referee(cell, job.reference), 1, position, None)
-                if not self._made(job, referee, every.expect, self._expected):
+                referee = self.plan.build_job(self.plan.find_reference_cell(cell, job.reference), 1, position, None)
+                if not self._make_for_cell(job, referee, every.compute_expected, self._expected):
                     return False
-            loads = exports.needed(cell) and cell.id not in self._dropped
-            if loads and not self._made(job, job, every.export, self._artefacts):
+            loads = exports.needs_artefact(cell) and cell.id not in self._dropped
+            if loads and not self._make_for_cell(job, job, every.export_model, self._artefacts):
                 return False
         return True
 
-    def _profile(self) -> None:
+    def _profile_cells(self) -> None:
         """Profile each measured cell once. Profiles never count as measurements."""
-        every = profiles.Profiles(self.launcher, self.store, self.host)
+        every = profiles.CellProfiler(self.launcher, self.store, self.host)
         measured = {record.spec.cell.id for record in self.records if record.outcome == "measured"}
         for position, cell in enumerate(self.plan.runnable):
             if cell.id in measured and not cell.replica and not self.stopped_early:
-                spec = self._job(cell, 1, position)
-                self._begin(spec)
-                every.profile(spec, lambda event: self.publish(JobSaid(event)))
+                spec = self._build_spec(cell, 1, position)
+                self._announce_job(spec)
+                every.profile_cell(spec, lambda event: self.publish(JobEventReceived(event)))
 
-    def _made(self, job: JobSpec, maker: JobSpec, make: Make, made: dict[str, Artefact]) -> bool:
+    def _make_for_cell(self, job: JobSpec, maker: JobSpec, make: MakeArtefact, made: dict[str, Artefact]) -> bool:
         """Make in another job what a cell's jobs need, or drop the cell; return False if interrupted."""
-        self._begin(maker)
-        record = make(maker, lambda event: self.publish(JobSaid(event)))
+        self._announce_job(maker)
+        record = make(maker, lambda event: self.publish(JobEventReceived(event)))
         if record.outcome == "interrupted" or self.stopped_early:
             return False
         if record.exported is not None:
             made[job.cell.id] = record.exported.artefact
         else:
             self._dropped.add(job.cell.id)
-            self._keep(exports.in_place_of_a_job(job, record, self.store.export_log(record.spec.cell)))
+            self._keep_record(exports.make_failure_record(job, record, self.store.export_log_path(record.spec.cell)))
         return True
 
-    def _job(self, cell: Cell, block: int, position: int) -> JobSpec:
+    def _build_spec(self, cell: Cell, block: int, position: int) -> JobSpec:
         """Return one job of the plan with its artefact and expected results."""
-        spec, name = self.plan.job(cell, block, position, self._calls.get(cell.id)), cell.id
+        spec, name = self.plan.build_job(cell, block, position, self._calls.get(cell.id)), cell.id
         return spec.model_copy(update={"artefact": self._artefacts.get(name), "expected": self._expected.get(name)})
 
     def _fill_caches(self) -> None:
         """Run each cell with a warm cache once, as block 0, whose records are kept but never counted."""
-        for position, cell in enumerate(self.plan.to_fill):
+        for position, cell in enumerate(self.plan.cells_to_fill):
             if not self.stopped_early and cell.id not in self._dropped:
                 # A new attempt number, or a resumed run would overwrite its first record.
                 before = [each for each in self.earlier if (each.spec.block, each.spec.cell.id) == (0, cell.id)]
-                self.job(self._job(cell, 0, position).model_copy(update={"attempt": following(before)}))
+                self.run_job(self._build_spec(cell, 0, position).model_copy(update={"attempt": next_attempt(before)}))
 
-    def _block(self, block: int, cells: Sequence[Cell]) -> bool:
+    def _run_block(self, block: int, cells: Sequence[Cell]) -> bool:
         """Run one block; return False if interrupted."""
-        order = self.plan.order(cells, block)
+        order = self.plan.order_cells(cells, block)
         self.publish(BlockStarted(block, order))
         for position, cell in enumerate(order):
             if cell.id in self._dropped:
                 continue  # the clone of a cell that was skipped in this block
-            record = self._attempts(self._job(cell, block, position))
+            record = self._run_attempts(self._build_spec(cell, block, position))
             if record.outcome == "interrupted" or self.stopped_early:
                 return False
         return True
 
-    def _attempts(self, spec: JobSpec) -> JobRecord:
+    def _run_attempts(self, spec: JobSpec) -> JobRecord:
         """Run one job until it needs no further attempt, and return its last record."""
-        attempts = self._recalled(spec)
-        while not attempts or once_more(attempts):
-            attempts.append(self.job(spec.model_copy(update={"attempt": following(attempts)})))
+        attempts = self._restore_attempts(spec)
+        while not attempts or should_retry(attempts):
+            attempts.append(self.run_job(spec.model_copy(update={"attempt": next_attempt(attempts)})))
             if attempts[-1].outcome == "interrupted" or self.stopped_early:
                 return attempts[-1]
-        self._conclude(attempts[-1])
+        self._apply_outcome(attempts[-1])
         return attempts[-1]
 
-    def _recalled(self, spec: JobSpec) -> list[JobRecord]:
+    def _restore_attempts(self, spec: JobSpec) -> list[JobRecord]:
         """Restore the attempts at a job from before this run was resumed.
 
         A log without a record shows that the orchestrator was lost during the job.
@@ -247,29 +247,29 @@ class Sweep:
         found = [record for record in self.earlier if (record.spec.block, record.spec.cell.id) == same]
         found.sort(key=lambda record: record.spec.attempt)
         for record in found:
-            self._remember(record)
-            self.publish(JobKept(record))
-        begun = spec.model_copy(update={"attempt": following(found)})
-        if self.resumed and self.store.log(begun).exists():
-            found.append(self._keep(self._lost(begun)))
+            self._restore_record(record)
+            self.publish(JobRestored(record))
+        begun = spec.model_copy(update={"attempt": next_attempt(found)})
+        if self.resumed and self.store.log_path(begun).exists():
+            found.append(self._keep_record(self._make_lost_record(begun)))
         return found
 
-    def _lost(self, spec: JobSpec) -> JobRecord:
+    def _make_lost_record(self, spec: JobSpec) -> JobRecord:
         """Return the record of a job that has left only its log."""
-        judgement = judge.Judgement("orchestrator-lost", LOST)
+        judgement = judge.Classification("orchestrator-lost", LOST_REASON)
         return JobRecord(
             spec=spec, outcome=judgement.outcome, reason=judgement.reason, advice=judgement.advice, host=self.host
         )
 
-    def job(self, spec: JobSpec) -> JobRecord:
+    def run_job(self, spec: JobSpec) -> JobRecord:
         """Run one job and keep its record."""
-        self._begin(spec)
-        ending, outside = watched.launched(
-            self.launcher, spec, self.store.log(spec), lambda event: self.publish(JobSaid(event))
+        self._announce_job(spec)
+        ending, outside = watched.launch_job(
+            self.launcher, spec, self.store.log_path(spec), lambda event: self.publish(JobEventReceived(event))
         )
-        report = judge.report_of(ending)
-        most = self._most(spec, report)
-        judgement = judge.judge(spec, ending, most)
+        report = judge.find_report(ending)
+        most = self._update_ceiling(spec, report)
+        judgement = judge.classify_ending(spec, ending, most)
         record = JobRecord(
             spec=spec,
             outcome=judgement.outcome,
@@ -277,59 +277,59 @@ class Sweep:
             advice=judgement.advice,
             report=report,
             host=self.host,
-            freeze=self.plan.environments.of(spec).freeze,
+            freeze=self.plan.environments.find_for_job(spec).freeze,
             outside=outside,
         )
-        return self._keep(record)
+        return self._keep_record(record)
 
-    def _most(self, spec: JobSpec, report: Report | None) -> Ceiling | None:
+    def _update_ceiling(self, spec: JobSpec, report: Report | None) -> Ceiling | None:
         """Return the highest rates measured with this dtype and number of threads, this job included."""
         same = (spec.cell.dtype, spec.cell.threads)
         if report is not None:
-            self._ceilings[same] = judge.higher(self._ceilings.get(same), report.ceiling)
+            self._ceilings[same] = judge.max_ceiling(self._ceilings.get(same), report.ceiling)
         return self._ceilings.get(same)
 
-    def _keep(self, record: JobRecord) -> JobRecord:
-        self.store.write(record)
+    def _keep_record(self, record: JobRecord) -> JobRecord:
+        self.store.write_record(record)
         self.records.append(record)
         self.publish(JobEnded(record))
         return record
 
-    def _remember(self, record: JobRecord) -> None:
+    def _restore_record(self, record: JobRecord) -> None:
         self.records.append(record)
-        self._most(record.spec, record.report)
+        self._update_ceiling(record.spec, record.report)
 
-    def _conclude(self, record: JobRecord) -> None:
+    def _apply_outcome(self, record: JobRecord) -> None:
         """Apply the consequences of a job's last attempt to later jobs."""
         cell = record.spec.cell.id
         if record.report is not None and record.outcome == "measured":
             self._calls.setdefault(cell, record.report.calls)
         if record.outcome != "measured":
             self._failures[cell] += 1
-        if record.outcome in judge.FINAL or self._failures[cell] >= judge.TRIES:
+        if record.outcome in judge.FINAL_OUTCOMES or self._failures[cell] >= judge.MAX_FAILURES:
             self._dropped.add(cell)
         if record.outcome == "skipped":
-            self._dropped |= {each.id for each in self.plan.cells if is_same(each, record.spec.cell)}
+            self._dropped |= {each.id for each in self.plan.cells if is_same_cell(each, record.spec.cell)}
 
     def _record_refused(self) -> None:
         """Write the single record of each cell that cannot run here."""
         for position, cell in enumerate(self.plan.cells):
             if reason := self.plan.refused.get(cell.id):
-                spec = self.plan.job(cell, 1, position, None)
-                if not self._recalled(spec):
-                    judgement = judge.Judgement("unsupported", reason)
-                    self._keep(
+                spec = self.plan.build_job(cell, 1, position, None)
+                if not self._restore_attempts(spec):
+                    judgement = judge.Classification("unsupported", reason)
+                    self._keep_record(
                         JobRecord(
                             spec=spec, outcome="unsupported", reason=reason, advice=judgement.advice, host=self.host
                         )
                     )
 
 
-def is_same(one: Cell, other: Cell) -> bool:
+def is_same_cell(one: Cell, other: Cell) -> bool:
     """Return whether two cells are the same or clones of each other."""
     return one.model_copy(update={"replica": other.replica}) == other
 
 
-def took_s(records: Iterable[JobRecord]) -> float:
+def total_duration_s(records: Iterable[JobRecord]) -> float:
     """Return the total duration of these jobs in seconds."""
     return sum(record.outside.spawn_to_end_ns / 1e9 for record in records if record.outside is not None)

@@ -14,27 +14,27 @@ import sys
 import time
 from collections.abc import Iterator
 
-VARIABLE = "PLUMBLINE_FAMILY"
+MARK_VARIABLE = "PLUMBLINE_FAMILY"
 # Names of cgroups and temporary folders start so; the mark follows, then for a job the orchestrator's id and a number.
-PREFIX = "plumbline-"
+NAME_PREFIX = "plumbline-"
 
-GROUPS = "/sys/fs/cgroup"
+CGROUP_ROOT = "/sys/fs/cgroup"
 RELEASED = "released\n"
-TRIES = 10
+MAX_REMOVALS = 10
 ATTEMPTS = 500
 PAUSE_S = 0.01
 
 
 def end_all(mark: str, temporary: str) -> None:
     """Kill or remove everything with this mark."""
-    end_groups(mark)  # first: a process there may have discarded its environment with the mark
+    end_cgroups(mark)  # first: a process there may have discarded its environment with the mark
     end_marked(mark)
     remove_folders(mark, temporary)
 
 
-def marked(mark: str) -> list[int]:
+def find_marked(mark: str) -> list[int]:
     """Return the readable processes with this mark in their environment."""
-    wanted, found = f"{VARIABLE}={mark}".encode(), []
+    wanted, found = f"{MARK_VARIABLE}={mark}".encode(), []
     for name in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 (pathlib would be half of the start-up)
         with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:  # noqa: PTH123
             if wanted in file.read().split(b"\0"):
@@ -45,16 +45,16 @@ def marked(mark: str) -> list[int]:
 def end_marked(mark: str) -> None:
     """Kill the processes with this mark, and those that they start meanwhile, until none is left."""
     for _ in range(ATTEMPTS):
-        found = [pid for pid in marked(mark) if pid != os.getpid()]
+        found = [pid for pid in find_marked(mark) if pid != os.getpid()]
         if not found:
             return
-        kill(found)
+        kill_processes(found)
         time.sleep(PAUSE_S)
 
 
 def folder_prefix(mark: str) -> str:
     """Return the prefix of temporary folders: short, because they hold sockets, whose paths are limited."""
-    return f"{PREFIX}{mark[:12]}-"
+    return f"{NAME_PREFIX}{mark[:12]}-"
 
 
 def remove_folders(mark: str, root: str) -> None:
@@ -66,39 +66,41 @@ def remove_folders(mark: str, root: str) -> None:
             shutil.rmtree(f"{root}/{name}", ignore_errors=True)
 
 
-def end_groups(mark: str, root: str = GROUPS) -> None:
+def end_cgroups(mark: str, root: str = CGROUP_ROOT) -> None:
     """Kill all processes in the cgroups with this mark, at any depth, and remove these cgroups."""
-    found = [f"{path}/{name}" for path, names, _ in os.walk(root) for name in names if name.startswith(PREFIX + mark)]
+    found = [
+        f"{path}/{name}" for path, names, _ in os.walk(root) for name in names if name.startswith(NAME_PREFIX + mark)
+    ]
     homes = [group for group in found if group.endswith(mark)]
     for group in found:
         if group not in homes:
-            end(group)
+            end_cgroup(group)
     for home in homes:
-        leave(home)
+        leave_cgroup(home)
 
 
-def end(group: str) -> None:
+def end_cgroup(group: str) -> None:
     """Kill all processes in a cgroup and remove it; try again if one has joined meanwhile."""
-    for _ in range(TRIES):
-        if not empty(group) or remove(group):
+    for _ in range(MAX_REMOVALS):
+        if not kill_members(group) or remove_cgroup(group):
             return
         time.sleep(PAUSE_S)
 
 
-def empty(group: str) -> bool:
+def kill_members(group: str) -> bool:
     """Kill all processes in a cgroup and below it; return whether none is left."""
-    write(f"{group}/pids.max", "0")  # no new process can start there
-    write(f"{group}/cgroup.kill", "1")
+    write_kernel_file(f"{group}/pids.max", "0")  # no new process can start there
+    write_kernel_file(f"{group}/cgroup.kill", "1")
     for _ in range(ATTEMPTS):
-        found = [pid for path, _, _ in os.walk(group) for pid in members(path)]
+        found = [pid for path, _, _ in os.walk(group) for pid in list_members(path)]
         if not found:
             return True
-        kill(found)
+        kill_processes(found)
         time.sleep(PAUSE_S)
     return False
 
 
-def remove(group: str) -> bool:
+def remove_cgroup(group: str) -> bool:
     """Remove an empty cgroup and those below it; return whether it is gone."""
     for path, _, _ in os.walk(group, topdown=False):
         with contextlib.suppress(OSError):
@@ -106,22 +108,22 @@ def remove(group: str) -> bool:
     return not os.access(group, os.F_OK)
 
 
-def leave(home: str) -> None:
+def leave_cgroup(home: str) -> None:
     """Move all processes of an orchestrator's own cgroup to its parent, which then delegates no controllers."""
     around, _, _ = home.rpartition("/")
-    write(f"{around}/cgroup.subtree_control", "-memory -pids")
-    for pid in members(home):
-        write(f"{around}/cgroup.procs", str(pid))
-    remove(home)
+    write_kernel_file(f"{around}/cgroup.subtree_control", "-memory -pids")
+    for pid in list_members(home):
+        write_kernel_file(f"{around}/cgroup.procs", str(pid))
+    remove_cgroup(home)
 
 
-def members(group: str) -> Iterator[int]:
+def list_members(group: str) -> Iterator[int]:
     """Yield the processes of a cgroup, without those that are invisible here, which the kernel lists as 0."""
     with contextlib.suppress(OSError), open(f"{group}/cgroup.procs") as file:  # noqa: PTH123
         yield from filter(None, map(int, file.read().split()))
 
 
-def write(path: str, text: str) -> bool:
+def write_kernel_file(path: str, text: str) -> bool:
     """Write to an existing file of the kernel; return whether the kernel accepted it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_WRONLY)
@@ -132,7 +134,7 @@ def write(path: str, text: str) -> bool:
     return False
 
 
-def kill(pids: list[int]) -> None:
+def kill_processes(pids: list[int]) -> None:
     """Kill these processes; ignore those that are gone or not permitted."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):

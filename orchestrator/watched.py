@@ -10,11 +10,13 @@ from orchestrator.launchers import Launcher
 from orchestrator.supervise import Ending
 from schemas.event import Event
 from schemas.job import JobSpec
-from schemas.record import Outside
+from schemas.record import JobObservation
 
 
-def launched(launcher: Launcher, spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> tuple[Ending, Outside]:
+def launch_job(
+    launcher: Launcher, spec: JobSpec, log: Path, on_event: Callable[[Event], None]
+) -> tuple[Ending, JobObservation]:
     """Run one job to its end, and return how it ended and what the parent observed."""
     started, load = datetime.now().astimezone().isoformat(timespec="milliseconds"), os.getloadavg()[0]
     ending = launcher(spec, log, on_event)
-    return ending, judge.outside(ending, started, load)
+    return ending, judge.outside_from_ending(ending, started, load)

@@ -6,28 +6,28 @@ from dataclasses import dataclass
 from typing import Literal
 
 from orchestrator.interrupts import Interrupts
-from orchestrator.keys import Keys
+from orchestrator.keys import Keyboard
 
-Wish = Literal["skipped", "interrupted"]
+StopKind = Literal["skipped", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class StopRequests:
     """The sources of stop requests: signals to this process and keys of its terminal, if present."""
 
     interrupts: Interrupts | None = None
-    keys: Keys | None = None
+    keys: Keyboard | None = None
 
-    def register(self, selector: selectors.BaseSelector) -> None:
+    def register_sources(self, selector: selectors.BaseSelector) -> None:
         """Register the sources with a selector."""
         if self.interrupts is not None:
             selector.register(self.interrupts, selectors.EVENT_READ)
         if self.keys is not None:
-            self.keys.begin()
+            self.keys.begin_job()
             if self.keys.listening:
                 selector.register(self.keys, selectors.EVENT_READ)
 
-    def read(self, ready: Collection[object], selector: selectors.BaseSelector) -> None:
+    def read_keys(self, ready: Collection[object], selector: selectors.BaseSelector) -> None:
         """Read the pressed keys, if there are any."""
         if self.keys is not None and self.keys in ready:
             descriptor = self.keys.fileno()
@@ -35,7 +35,7 @@ class Wishes:
             if not self.keys.listening:
                 selector.unregister(descriptor)
 
-    def of_end(self) -> tuple[Wish, str] | None:
+    def find_request(self) -> tuple[StopKind, str] | None:
         """Return why the job must end now; None if there is no request."""
         if self.interrupts is not None and self.interrupts.received is not None:
             return "interrupted", f"the sweep was stopped by {self.interrupts.received.name}"

@@ -16,64 +16,67 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import UsageError, unknown
-from orchestrator.frameworks import known as frameworks
-from orchestrator.installed import beside
-from orchestrator.specfile import checked, line_of, read
+from orchestrator.errors import UsageError, unknown_name_error
+from orchestrator.frameworks import load_frameworks as frameworks
+from orchestrator.installed import merge_entries
+from orchestrator.specfile import find_line, load_model, read_limited_text
 from schemas.catalog import NAME, Framework
-from schemas.code import FILE, Unreadable, hashed
+from schemas.code import WORKLOAD_FILE, UnreadableCode, hash_workload_code
 from schemas.workloads import WORKLOADS, Parameter, Workload, WorkloadFile
 
-GROUP = "plumbline.workloads"
+WORKLOAD_GROUP = "plumbline.workloads"
 REFERENCE = "reference"
-WRITE_ONE = "`python -m orchestrator new-workload NAME` writes a complete one"
+TEMPLATE_ADVICE = "`python -m orchestrator new-workload NAME` writes a complete one"
 
 
 @functools.cache
-def known() -> Mapping[str, Workload]:
+def load_workloads() -> Mapping[str, Workload]:
     """Return every workload by name: the catalog's first, then the installed ones."""
-    return among(metadata.entry_points(group=GROUP))
+    return merge_workloads(metadata.entry_points(group=WORKLOAD_GROUP))
 
 
-def among(points: Iterable[metadata.EntryPoint]) -> Mapping[str, Workload]:
+def merge_workloads(points: Iterable[metadata.EntryPoint]) -> Mapping[str, Workload]:
     """Merge the catalog's workloads with those of these entry points, in the order of their names.
 
     Raises:
         UsageError: an entry is not a workload, or its name is taken.
     """
-    return beside(WORKLOADS, points, Workload)
+    return merge_entries(WORKLOADS, points, Workload)
 
 
-def named(texts: Iterable[str]) -> dict[str, Workload]:
+def resolve_workloads(texts: Iterable[str]) -> dict[str, Workload]:
     """Resolve the workloads of these texts, by the name or path that stands before the parameters.
 
     Raises:
         UsageError: a workload or folder does not exist, or is invalid.
     """
-    found = {head: workload_of(head) for head in dict.fromkeys(text.partition(":")[0] for text in texts)}
+    found = {head: resolve_workload(head) for head in dict.fromkeys(text.partition(":")[0] for text in texts)}
     # A plan keeps workloads by name, so two folders of one name would be mixed.
     homes: dict[str, str] = {}
     for workload in found.values():
         if (other := homes.setdefault(workload.name, workload.folder)) != workload.folder:
             raise UsageError(
-                f"{other} and {workload.folder} are both named {workload.name}; give one another `name` in its {FILE}"
+                f"{other} and {workload.folder} are both named {workload.name}; give "
+                f"one another `name` in its {WORKLOAD_FILE}"
             )
     return found
 
 
-def workload_of(head: str) -> Workload:
+def resolve_workload(head: str) -> Workload:
     """Resolve one workload from a name or a folder."""
     if is_path(head, Path.cwd()):
-        return at(Path(head))
-    if head not in known():
-        raise unknown("workload", head, known())
-    workload = known()[head]
-    return workload.model_copy(update={"code": code(home)}) if (home := home_of(workload)) else workload
+        return load_workload_folder(Path(head))
+    if head not in load_workloads():
+        raise unknown_name_error("workload", head, load_workloads())
+    workload = load_workloads()[head]
+    return (
+        workload.model_copy(update={"code": hash_workload(home)}) if (home := find_source_dir(workload)) else workload
+    )
 
 
 def is_path(head: str, beside: Path) -> bool:
     """Return True if a text names a folder, seen from another: it has a separator, or is one and no known name."""
-    return bool(head) and head not in known() and (os.sep in head or is_folder(beside.joinpath(head)))
+    return bool(head) and head not in load_workloads() and (os.sep in head or is_folder(beside.joinpath(head)))
 
 
 def is_folder(path: Path) -> bool:
@@ -84,24 +87,24 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def absolute(text: str, beside: Path) -> str:
+def to_absolute_workload(text: str, beside: Path) -> str:
     """Make the path that names a workload absolute, as seen from this folder; leave a name alone."""
     head, colon, given = text.partition(":")
     return f"{beside.joinpath(Path(head).expanduser()).resolve()}{colon}{given}" if is_path(head, beside) else text
 
 
-def placed(said: dict[str, Any], beside: Path) -> dict[str, Any]:
+def resolve_workload_paths(said: dict[str, Any], beside: Path) -> dict[str, Any]:
     """Make the paths of workloads in a sweep file absolute, so that it can be resumed from anywhere."""
     axes = said.get("axes", {})
     if "workloads" in axes:
-        axes["workloads"] = [absolute(text, beside) for text in axes["workloads"]]
+        axes["workloads"] = [to_absolute_workload(text, beside) for text in axes["workloads"]]
     for pick in (*said.get("exclude", ()), *said.get("include", ())):
         if pick.get("workload"):
-            pick["workload"] = absolute(pick["workload"], beside)
+            pick["workload"] = to_absolute_workload(pick["workload"], beside)
     return said
 
 
-def at(path: Path) -> Workload:
+def load_workload_folder(path: Path) -> Workload:
     """Load the workload in a folder.
 
     Raises:
@@ -109,84 +112,88 @@ def at(path: Path) -> Workload:
     """
     folder = path.expanduser().resolve()
     if not is_folder(folder):
-        raise UsageError(f"there is no folder {folder}; {WRITE_ONE}")
-    file, reference = folder.joinpath(FILE), folder.joinpath(f"{REFERENCE}.py")
+        raise UsageError(f"there is no folder {folder}; {TEMPLATE_ADVICE}")
+    file, reference = folder.joinpath(WORKLOAD_FILE), folder.joinpath(f"{REFERENCE}.py")
     for needed in (file, reference):
         if not needed.is_file():
-            raise UsageError(f"{folder} is not a workload: it has no {needed.name}; {WRITE_ONE}")
-    said = Said(file, checked(file, WorkloadFile))
+            raise UsageError(f"{folder} is not a workload: it has no {needed.name}; {TEMPLATE_ADVICE}")
+    said = DeclaredWorkload(file, load_model(file, WorkloadFile))
     return Workload(
-        name=said.name(),
+        name=said.check_name(),
         summary=said.content.summary,
-        parameters=said.parameters(),
-        presets=said.presets(),
-        reference=said.reference(),
+        parameters=said.check_parameters(),
+        presets=said.check_presets(),
+        reference=said.check_reference(),
         folder=str(folder),
-        code=code(folder),
+        code=hash_workload(folder),
     )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Said:
+class DeclaredWorkload:
     """Content of a `workload.toml`, with checks beyond its schema."""
 
     file: Path
     content: WorkloadFile
 
-    def name(self) -> str:
+    def check_name(self) -> str:
         """Return its name, or that of its folder."""
         name = self.content.name or self.file.parent.name
         if not re.fullmatch(NAME, name):
             raise UsageError(f"{self.file}: {name!r} is not a valid workload name; set a `name` of a-z, 0-9, _ and -")
-        if name in known():
+        if name in load_workloads():
             raise UsageError(f"{self.file}: the workload {name} exists already; set another `name`")
         return name
 
-    def parameters(self) -> tuple[Parameter, ...]:
+    def check_parameters(self) -> tuple[Parameter, ...]:
         """Return its parameters."""
         for name, size in self.content.parameters.items():
             if size.default < size.minimum:
-                raise self._wrong("parameters", name, "default", f"{size.default} is below its minimum, {size.minimum}")
+                raise self._make_error(
+                    "parameters", name, "default", f"{size.default} is below its minimum, {size.minimum}"
+                )
         return tuple(Parameter(name=name, **dict(size)) for name, size in self.content.parameters.items())
 
-    def presets(self) -> dict[str, dict[str, int]]:
+    def check_presets(self) -> dict[str, dict[str, int]]:
         """Return its presets."""
         sizes = self.content.parameters
         for preset, chosen in self.content.presets.items():
             if preset in sizes:
-                raise self._wrong("presets", preset, "", "a parameter has this name already")
+                raise self._make_error("presets", preset, "", "a parameter has this name already")
             for name, value in chosen.items():
                 if name not in sizes:
-                    raise self._wrong("presets", preset, name, str(unknown("parameter", name, sizes)))
+                    raise self._make_error("presets", preset, name, str(unknown_name_error("parameter", name, sizes)))
                 if value < sizes[name].minimum:
-                    raise self._wrong("presets", preset, name, f"{value} is below its minimum, {sizes[name].minimum}")
+                    raise self._make_error(
+                        "presets", preset, name, f"{value} is below its minimum, {sizes[name].minimum}"
+                    )
         return self.content.presets
 
-    def reference(self) -> str:
+    def check_reference(self) -> str:
         """Return the framework whose implementation is the reference; empty: the functions of `reference.py`."""
         name = self.content.reference
         # A framework that runs exported models or a borrowed implementation has none to refer to.
         able = [each.name for each in frameworks().values() if not each.exporter and not each.implementation]
         if name and name not in able:
-            raise self._wrong("reference", "", "", str(unknown("framework", name, able)))
+            raise self._make_error("reference", "", "", str(unknown_name_error("framework", name, able)))
         if name and not self.file.parent.joinpath(f"{name}.py").is_file():
-            raise self._wrong("reference", "", "", f"there is no {name}.py in {self.file.parent}")
+            raise self._make_error("reference", "", "", f"there is no {name}.py in {self.file.parent}")
         return name
 
-    def _wrong(self, table: str, name: str, key: str, why: str) -> UsageError:
+    def _make_error(self, table: str, name: str, key: str, why: str) -> UsageError:
         place = [step for step in (table, name, key) if step]
-        return UsageError(f"{self.file}:{line_of(read(self.file), place)}: {'.'.join(place)}: {why}")
+        return UsageError(f"{self.file}:{find_line(read_limited_text(self.file), place)}: {'.'.join(place)}: {why}")
 
 
-def code(folder: Path) -> str:
+def hash_workload(folder: Path) -> str:
     """Hash the code in a folder."""
     try:
-        return hashed(folder)
-    except Unreadable as error:
+        return hash_workload_code(folder)
+    except UnreadableCode as error:
         raise UsageError(str(error)) from error
 
 
-def home_of(workload: Workload) -> Path | None:
+def find_source_dir(workload: Workload) -> Path | None:
     """Find the folder of a foreign workload; None for any other."""
     if not workload.module:
         return Path(workload.folder) if workload.folder else None
@@ -200,9 +207,9 @@ def home_of(workload: Workload) -> Path | None:
     return Path(next(iter(found.submodule_search_locations)))
 
 
-def lacks(workload: Workload, framework: Framework) -> str:
+def explain_missing_implementation(workload: Workload, framework: Framework) -> str:
     """Explain why a framework cannot run a foreign workload; empty if it may try, as it may try any other."""
-    home, file = home_of(workload), f"{framework.implementation or framework.exporter or framework.name}.py"
+    home, file = find_source_dir(workload), f"{framework.implementation or framework.exporter or framework.name}.py"
     if home is None:
         return ""
     if framework.implementation == REFERENCE and workload.reference:

@@ -7,10 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 SCHEMA_VERSION = 1
 
 # JSON has no largest integer, but integers from outside are divided, printed and put into file names.
-LARGEST = (1 << 63) - 1
+MAX_INTEGER = (1 << 63) - 1
 
-NonNegativeInt = Annotated[int, Field(ge=0, le=LARGEST)]
-PositiveInt = Annotated[int, Field(ge=1, le=LARGEST)]
+NonNegativeInt = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+PositiveInt = Annotated[int, Field(ge=1, le=MAX_INTEGER)]
 
 
 class Model(BaseModel):
@@ -27,7 +27,7 @@ class Versioned(Model):
 
     @field_validator("schema_version")
     @classmethod
-    def _spoken_here(cls, version: int) -> int:
+    def _check_version(cls, version: int) -> int:
         if version != SCHEMA_VERSION:
             raise ValueError(
                 f"schema version {version} is not supported, only {SCHEMA_VERSION}; use the Plumbline that wrote it"

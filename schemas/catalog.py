@@ -6,7 +6,7 @@ from pydantic import Field, NonNegativeFloat
 
 from schemas.base import Model
 from schemas.environment import CURRENT
-from schemas.job import TRAINING, Cache, Device, Dtype, Task
+from schemas.job import TRAINING_TASKS, Cache, Device, Dtype, Task
 
 TASKS: tuple[Task, ...] = get_args(Task)
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
@@ -72,13 +72,13 @@ class Framework(Model):
 TORCHSCRIPT = "TorchScript is deprecated upstream since PyTorch 2.11, in favour of torch.compile and torch.export"
 
 # A framework may use any of these thread pools, and each is as large as the machine unless it is limited.
-ONE_POOL = {"OMP_NUM_THREADS": "{threads}", "MKL_NUM_THREADS": "{threads}", "OPENBLAS_NUM_THREADS": "{threads}"}
-FORWARD_ALONE: dict[Task, str] = dict.fromkeys(
-    ("backward", *TRAINING), "it runs an exported graph, which contains only the forward pass"
+THREAD_VARIABLES = {"OMP_NUM_THREADS": "{threads}", "MKL_NUM_THREADS": "{threads}", "OPENBLAS_NUM_THREADS": "{threads}"}
+FORWARD_ONLY: dict[Task, str] = dict.fromkeys(
+    ("backward", *TRAINING_TASKS), "it runs an exported graph, which contains only the forward pass"
 )
 
 # Requirements of every worker, by package.
-WORKER = {"numpy": "numpy", "pydantic": "pydantic>=2.10", "autograd": "autograd>=1.9"}
+WORKER_REQUIREMENTS = {"numpy": "numpy", "pydantic": "pydantic>=2.10", "autograd": "autograd>=1.9"}
 TORCH_TO_ONNX = {"torch": "torch==2.13.0", "onnx": "onnx==1.23.2", "onnxscript": "onnxscript==0.7.2"}
 
 # FORCE_DISABLE_CACHES alone does not suffice: the CUDA driver caches kernels too.
@@ -103,7 +103,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         devices=("cpu", "cuda"),
         environment="torch",
         start_s=2.5,
-        variables=ONE_POOL | {"TORCHINDUCTOR_COMPILE_THREADS": "1"},
+        variables=THREAD_VARIABLES | {"TORCHINDUCTOR_COMPILE_THREADS": "1"},
         caches=INDUCTOR_CACHES,
         modes=(
             Mode(
@@ -192,7 +192,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         cuda="tensorflow[and-cuda]==2.21.0",
         environment="tensorflow",
         start_s=4.5,
-        variables=ONE_POOL | {"TF_NUM_INTRAOP_THREADS": "{threads}", "TF_NUM_INTEROP_THREADS": "1"},
+        variables=THREAD_VARIABLES | {"TF_NUM_INTRAOP_THREADS": "{threads}", "TF_NUM_INTEROP_THREADS": "1"},
         modes=(
             Mode(
                 name="eager",
@@ -232,7 +232,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         beside=("flatbuffers>=24.3",),  # jax.export writes with it, and does not require it
         environment="jax",
         start_s=2.0,
-        variables=ONE_POOL
+        variables=THREAD_VARIABLES
         | {"PJRT_NPROC": "{threads}", "JAX_ENABLE_COMPILATION_CACHE": "0", "XLA_PYTHON_CLIENT_PREALLOCATE": "0"},
         modes=(
             Mode(
@@ -255,11 +255,11 @@ FRAMEWORKS: tuple[Framework, ...] = (
         requirement="onnxruntime==1.32.0",
         environment="onnxruntime",
         start_s=0.6,
-        variables=ONE_POOL,
+        variables=THREAD_VARIABLES,
         dtypes=("float32", "float64"),
         exporter="torch",
         also_needs=TORCH_TO_ONNX,
-        cannot=FORWARD_ALONE,
+        cannot=FORWARD_ONLY,
         modes=(
             Mode(
                 name="session",
@@ -275,11 +275,11 @@ FRAMEWORKS: tuple[Framework, ...] = (
         requirement="openvino==2026.4.1",
         environment="openvino",
         start_s=0.9,
-        variables=ONE_POOL,
+        variables=THREAD_VARIABLES,
         dtypes=("float32",),
         exporter="torch",
         also_needs=TORCH_TO_ONNX,
-        cannot=FORWARD_ALONE,
+        cannot=FORWARD_ONLY,
         modes=(
             Mode(
                 name="compiled",
@@ -295,7 +295,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         requirement="numpy",
         implementation="reference",
         start_s=0.3,
-        variables=ONE_POOL,
+        variables=THREAD_VARIABLES,
         dtypes=NUMPY_DTYPES,
         modes=(
             Mode(
@@ -333,4 +333,4 @@ FRAMEWORKS: tuple[Framework, ...] = (
     ),
 )
 
-QUESTION = ("torch:eager", "torch:trace", "torch:script", "tensorflow:function", "tensorflow:eager")
+DEFAULT_MODES = ("torch:eager", "torch:trace", "torch:script", "tensorflow:function", "tensorflow:eager")

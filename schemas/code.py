@@ -9,20 +9,20 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-FILE = "workload.toml"
+WORKLOAD_FILE = "workload.toml"
 
 # Bytes of all files together. Every job hashes them.
-LARGEST = 16 << 20
+MAX_BYTES = 16 << 20
 
 # Entries of any kind in the folder and below it. A folder such as / must not be walked for minutes.
-MOST = 100_000
+MAX_ENTRIES = 100_000
 
 
-class Unreadable(Exception):
+class UnreadableCode(Exception):
     """A folder that cannot be read as a workload's code. The message gives the reason."""
 
 
-def hashed(folder: Path) -> str:
+def hash_workload_code(folder: Path) -> str:
     """Return sixteen hexadecimal digits of the SHA-256 of the names and contents of a folder's code.
 
     Raises:
@@ -30,41 +30,43 @@ def hashed(folder: Path) -> str:
     """
     whole, size = hashlib.sha256(), 0
     try:
-        for path in files(folder):
+        for path in list_code_files(folder):
             content = path.read_bytes()
             size += len(content)
-            if size > LARGEST:
-                raise Unreadable(
-                    f"{folder} holds more than {LARGEST >> 20} MiB of code; move the workload to a separate folder"
+            if size > MAX_BYTES:
+                raise UnreadableCode(
+                    f"{folder} holds more than {MAX_BYTES >> 20} MiB of code; move the workload to a separate folder"
                 )
             whole.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode() + content)
     except OSError as error:
-        raise Unreadable(f"cannot read {error.filename or folder}: {error.strerror}") from error
+        raise UnreadableCode(f"cannot read {error.filename or folder}: {error.strerror}") from error
     return whole.hexdigest()[:16]
 
 
-def files(folder: Path) -> Iterator[Path]:
+def list_code_files(folder: Path) -> Iterator[Path]:
     """Yield the files of a folder's code in a fixed order."""
     seen = 0
-    for place, folders, names in os.walk(folder, onerror=raised):
+    for place, folders, names in os.walk(folder, onerror=raise_error):
         # In place: os.walk descends only into the folders that remain in this list.
         folders[:] = sorted(name for name in folders if name.isidentifier() and name != "__pycache__")
         seen += len(folders) + len(names)
-        if seen > MOST:
-            raise Unreadable(f"{folder} holds more than {MOST} files; move the workload to a separate folder")
+        if seen > MAX_ENTRIES:
+            raise UnreadableCode(
+                f"{folder} holds more than {MAX_ENTRIES} files; move the workload to a separate folder"
+            )
         for name in sorted(names):
             path = Path(place, name)
-            if (name == FILE or name.endswith(".py")) and path.is_file():
-                yield inside(path, folder)
+            if (name == WORKLOAD_FILE or name.endswith(".py")) and path.is_file():
+                yield check_inside(path, folder)
 
 
-def inside(path: Path, folder: Path) -> Path:
+def check_inside(path: Path, folder: Path) -> Path:
     """Return the path, unless it is a link that leads out of the folder."""
     if path.resolve().is_relative_to(folder.resolve()):
         return path
-    raise Unreadable(f"{path} is a link that leads out of {folder}; put the file itself there")
+    raise UnreadableCode(f"{path} is a link that leads out of {folder}; put the file itself there")
 
 
-def raised(error: OSError) -> None:
+def raise_error(error: OSError) -> None:
     """Raise an error that os.walk would otherwise ignore."""
     raise error

@@ -13,17 +13,19 @@ CURRENT = "current"
 DEFAULT = "default"
 
 # Prefixes of variables that the harness sets itself. An environment that set them would break its jobs.
-OURS = ("PYTHON", "PLUMBLINE_")
+RESERVED_PREFIXES = ("PYTHON", "PLUMBLINE_")
 
 
-def _free(name: str) -> str:
+def _check_name(name: str) -> str:
     if name in (CURRENT, DEFAULT):
         raise ValueError(f"{name} is reserved; choose another name")
     return name
 
 
 # A name becomes a folder and part of a label, such as numpy@old:eager.
-EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9._-]{0,39}$"), AfterValidator(_free)]
+EnvironmentName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9._-]{0,39}$"), AfterValidator(_check_name)
+]
 
 
 class EnvironmentSpec(Model):
@@ -35,10 +37,10 @@ class EnvironmentSpec(Model):
     variables: dict[str, str] = Field(default={}, description="set for every job in this environment")
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> "EnvironmentSpec":
+    def _check_source(self) -> "EnvironmentSpec":
         if bool(self.requirements) == bool(self.lock):
             raise ValueError("should have either requirements or a lock")
-        if taken := [name for name in self.variables if name.startswith(OURS)]:
+        if taken := [name for name in self.variables if name.startswith(RESERVED_PREFIXES)]:
             raise ValueError(f"cannot set {taken[0]}, which the harness sets for each job; remove it")
         return self
 
@@ -66,7 +68,7 @@ class EnvironmentRecord(Model):
     freeze: str
 
 
-class Ready(Versioned):
+class EnvironmentMarker(Versioned):
     """The marker of a complete environment: the last file that is written into it.
 
     `name` is the environment's first name. `asked` are the requirements, `resolved` the exact versions chosen for them.

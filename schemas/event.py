@@ -90,7 +90,7 @@ class Setting(Model):
         return self.asked is None or self.asked == self.got
 
 
-class Check(Model):
+class TensorCheck(Model):
     """The comparison of one tensor with the float64 reference: relative 2-norm and largest relative error."""
 
     tensor: str
@@ -104,7 +104,7 @@ class Check(Model):
 class Verification(Model):
     """The comparison of a cell's results with those of its reference."""
 
-    checks: tuple[Check, ...]
+    checks: tuple[TensorCheck, ...]
     reason: str = Field(default="", description="reason why the results are wrong; empty: they are right")
     referee: str = Field(
         default="", description="the framework whose float64 implementation is the reference; empty: reference.py"
@@ -127,10 +127,10 @@ class Noise(Model):
 
 
 # Twice the calls must take between these multiples of the time. Otherwise a sample does not measure its calls.
-LINEAR = (1.9, 2.1)
+LINEARITY_RANGE = (1.9, 2.1)
 
 # A call on fresh inputs may take at most this multiple of a timed call. More points to cached results.
-KEPT = 1.5
+MAX_UNSEEN_RATIO = 1.5
 
 
 class Overhead(Model):
@@ -247,7 +247,7 @@ class Report(Versioned):
     warnings: tuple[str, ...] = Field(default=(), description="the framework's warnings, each once")
 
     @model_validator(mode="after")
-    def _one_count_for_each_sample(self) -> "Report":
+    def _check_noise_lengths(self) -> "Report":
         noise = self.noise
         for counts in (noise.run_delay_ns, noise.steal_ns, noise.pressure_ns, noise.cpu_ns, noise.canary_ns):
             if len(counts) != len(self.samples_ns):

@@ -22,7 +22,7 @@ Threads = Annotated[int, Field(ge=1, le=4096)]
 Nanoseconds = Annotated[int, Field(ge=0, le=3_600_000_000_000)]
 
 
-TRAINING: tuple[Task, ...] = ("train-sgd", "train-adam")
+TRAINING_TASKS: tuple[Task, ...] = ("train-sgd", "train-adam")
 
 
 class Cell(Model):

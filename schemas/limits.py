@@ -14,7 +14,7 @@ SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 BYTES = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
-def _seconds(value: object) -> object:
+def _parse_duration(value: object) -> object:
     """Parse `"90"`, `"90s"`, `"5m"` and `"1.5h"` as seconds. Leave values other than text to validation."""
     if not isinstance(value, str):
         return value
@@ -23,7 +23,7 @@ def _seconds(value: object) -> object:
     raise ValueError("should be a duration such as 90s, 5m or 1.5h")
 
 
-def _bytes(value: object) -> object:
+def _parse_size(value: object) -> object:
     """Parse `"4294967296"`, `"4096MiB"` and `"4GiB"` as bytes. Leave values other than text to validation."""
     if not isinstance(value, str):
         return value
@@ -37,10 +37,10 @@ Amount = Annotated[str, Field(pattern=r"^\s*[0-9]{1,18}\s*[KMGT]?(iB)?\s*$", exa
 Seconds = Annotated[
     PositiveFloat,
     Field(le=31_536_000, allow_inf_nan=False),
-    BeforeValidator(_seconds, json_schema_input_type=PositiveFloat | Duration),
+    BeforeValidator(_parse_duration, json_schema_input_type=PositiveFloat | Duration),
 ]
 Size = Annotated[
-    int, Field(ge=1 << 20, le=1 << 50), BeforeValidator(_bytes, json_schema_input_type=PositiveInt | Amount)
+    int, Field(ge=1 << 20, le=1 << 50), BeforeValidator(_parse_size, json_schema_input_type=PositiveInt | Amount)
 ]
 
 

@@ -88,13 +88,13 @@ class Host(Model):
 
         Unknown values do not count, so that a field added in a later version keeps the hashes of older records.
         """
-        felt = self.model_dump(mode="json", exclude=UNFELT, exclude_none=True)
+        felt = self.model_dump(mode="json", exclude=TIME_NEUTRAL_FIELDS, exclude_none=True)
         return hashlib.sha256(json.dumps(felt, sort_keys=True).encode()).hexdigest()[:8]
 
 
 # Fields of a Host without effect on times. Memory sizes vary from boot to boot, and a computation that fits does not
 # notice them. Pydantic parses Plumbline's messages, and takes no part in a measurement.
-UNFELT: dict[str, bool | set[str]] = {
+TIME_NEUTRAL_FIELDS: dict[str, bool | set[str]] = {
     "memory_bytes": True,
     "memory_limit_bytes": True,
     "swap_bytes": True,
@@ -103,7 +103,7 @@ UNFELT: dict[str, bool | set[str]] = {
 }
 
 
-class Outside(Model):
+class JobObservation(Model):
     """The job as observed by its parent. `spawn_to_end_ns` runs from before the spawn to after the reaping.
 
     The cgroup's counters are null where the job had no separate cgroup, or the cgroup does not report them.
@@ -142,7 +142,7 @@ class JobRecord(Versioned):
     reason: str = ""
     advice: str = ""
     report: Report | None = None
-    outside: Outside | None = None
+    outside: JobObservation | None = None
     host: Host
     freeze: str = Field(default="", description="hash of the cell's environment; the manifest describes it in full")
 
@@ -155,7 +155,7 @@ class ExportRecord(Versioned):
     reason: str = ""
     advice: str = ""
     exported: Exported | None = None
-    outside: Outside
+    outside: JobObservation
     host: Host
     freeze: str = Field(default="", description="hash of the environment that exported")
 
@@ -168,7 +168,7 @@ class ProfileRecord(Versioned):
     reason: str = ""
     advice: str = ""
     profiled: Profiled | None = None
-    outside: Outside
+    outside: JobObservation
     host: Host
 
 

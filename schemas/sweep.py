@@ -5,28 +5,28 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, PositiveFloat
 
 from schemas.base import Model, PositiveInt
-from schemas.catalog import QUESTION
+from schemas.catalog import DEFAULT_MODES
 from schemas.environment import DEFAULT, EnvironmentSpecs
-from schemas.job import TRAINING, Cache, Count, Device, Dtype, Origin, Shaping, Task, Threads, Timing, Track
+from schemas.job import TRAINING_TASKS, Cache, Count, Device, Dtype, Origin, Shaping, Task, Threads, Timing, Track
 from schemas.limits import Limits, Seconds
 
 MemoryMetric = Literal["import", "static", "compile_peak", "step_peak", "footprint", "device_peak", "device_process"]
 RankBy = Literal["time", MemoryMetric]
 
 
-def _every(tasks: object) -> object:
+def _expand_training(tasks: object) -> object:
     """Expand `train` to training by every optimiser."""
     if not isinstance(tasks, (list, tuple)):
         return tasks
-    return [each for task in tasks for each in (TRAINING if task == "train" else (task,))]
+    return [each for task in tasks for each in (TRAINING_TASKS if task == "train" else (task,))]
 
 
 class Axes(Model):
     """Axes of a sweep: each combination of values is a cell. A workload may add its parameters: `rnn:length=8/32`."""
 
-    frameworks: tuple[str, ...] = Field(default=QUESTION, min_length=1)
+    frameworks: tuple[str, ...] = Field(default=DEFAULT_MODES, min_length=1)
     workloads: tuple[str, ...] = Field(default=("rnn_cell",), min_length=1)
-    tasks: Annotated[tuple[Task, ...], BeforeValidator(_every)] = Field(default=("backward",), min_length=1)
+    tasks: Annotated[tuple[Task, ...], BeforeValidator(_expand_training)] = Field(default=("backward",), min_length=1)
     batch: tuple[Count, ...] = Field(default=(1,), min_length=1)
     dtype: tuple[Dtype, ...] = Field(default=("float32",), min_length=1)
     threads: tuple[Threads, ...] = Field(default=(1,), min_length=1)
@@ -38,7 +38,7 @@ class Axes(Model):
     origin: tuple[Origin, ...] = Field(default=("source",), min_length=1)
 
 
-class Pick(Model):
+class CellSelector(Model):
     """A choice of cells by some of their values, to omit them (`exclude`) or to add one (`include`)."""
 
     framework: str | None = None
@@ -70,8 +70,8 @@ class SweepSpec(Model):
     name: str = Field(default="sweep", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     axes: Axes = Axes()
     environments: EnvironmentSpecs = Field(default={}, max_length=100)
-    exclude: tuple[Pick, ...] = Field(default=(), max_length=1000)
-    include: tuple[Pick, ...] = Field(default=(), max_length=1000)
+    exclude: tuple[CellSelector, ...] = Field(default=(), max_length=1000)
+    include: tuple[CellSelector, ...] = Field(default=(), max_length=1000)
     baseline: str | None = None
     margin: PositiveFloat = Field(
         default=0.02, lt=1, description="differences below this share are too small to matter"

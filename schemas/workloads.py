@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from schemas.base import Model, NonNegativeInt
-from schemas.catalog import NAME, QUESTION
+from schemas.catalog import DEFAULT_MODES, NAME
 from schemas.job import Task
 
 
@@ -38,7 +38,7 @@ class Workload(Model):
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$", max_length=60)]
 
 
-class Size(Model):
+class ParameterTable(Model):
     """A parameter in `workload.toml`: the table under its name."""
 
     default: NonNegativeInt
@@ -54,7 +54,7 @@ class WorkloadFile(Model):
     reference: str = Field(
         default="", description="framework whose float64 implementation is the reference; empty: reference.py"
     )
-    parameters: dict[Word, Size] = {}
+    parameters: dict[Word, ParameterTable] = {}
     presets: dict[Word, dict[Word, NonNegativeInt]] = {}
 
 
@@ -375,7 +375,7 @@ SUITES: tuple[Suite, ...] = (
     Suite(
         name="question",
         summary="the default sweep: one recurrent cell with its backward pass",
-        frameworks=QUESTION,
+        frameworks=DEFAULT_MODES,
         workloads=("rnn_cell",),
         tasks=("backward",),
         budget="5m",
@@ -383,7 +383,7 @@ SUITES: tuple[Suite, ...] = (
     Suite(
         name="dynamic",
         summary="graphs that depend on the inputs: lengths, trees, early exits, growing state",
-        frameworks=(*QUESTION, "jax:jit", "numpy:eager"),
+        frameworks=(*DEFAULT_MODES, "jax:jit", "numpy:eager"),
         workloads=DYNAMIC,
         tasks=("forward", "backward"),
         budget="30m",
@@ -391,7 +391,7 @@ SUITES: tuple[Suite, ...] = (
     Suite(
         name="static",
         summary="graphs that are the same for all inputs: dense, convolutional, attention, recommendation",
-        frameworks=(*QUESTION, "jax:jit", "numpy:eager"),
+        frameworks=(*DEFAULT_MODES, "jax:jit", "numpy:eager"),
         workloads=STATIC,
         tasks=("forward", "backward"),
         budget="60m",
@@ -407,7 +407,7 @@ SUITES: tuple[Suite, ...] = (
     Suite(
         name="all",
         summary="every workload, forward and backward, in the default modes, jax:jit and numpy:eager",
-        frameworks=(*QUESTION, "jax:jit", "numpy:eager"),
+        frameworks=(*DEFAULT_MODES, "jax:jit", "numpy:eager"),
         workloads=("rnn_cell", *DYNAMIC, *STATIC, *(operation.name for operation in OPERATIONS)),
         tasks=("forward", "backward"),
         budget="120m",

@@ -18,15 +18,15 @@ from schemas.event import Exported, Failure, FailureOutcome, Hello, Profiled, Re
 from schemas.job import JobSpec
 from workers import job
 from workers.channel import Channel
-from workers.errors import Malformed, is_beside, is_out_of_memory, last_line, where
+from workers.errors import Malformed, is_out_of_memory, is_sibling_module, locate_error, summarise_error
 from workers.frameworks import Unsupported, Wrong
-from workers.home import CodeChanged, folder_of
+from workers.home import CodeChanged, find_workload_folder
 from workers.ledger import Ledger
-from workers.lifeline import die_with
+from workers.lifeline import die_with_parent
 from workers.stopwatch import carry_out
 
 # Errors whose message already tells the user what to do; they are reported without their type.
-TOLD = (Unsupported, Wrong, Malformed, CodeChanged)
+SELF_EXPLANATORY = (Unsupported, Wrong, Malformed, CodeChanged)
 
 
 def main() -> None:
@@ -36,15 +36,17 @@ def main() -> None:
     """
     channel, spec = Channel.claim(), None
     gc.freeze()  # a framework's import collects garbage often, and must not be timed scanning the worker's objects
-    die_with(int(os.environ.get("PLUMBLINE_PARENT", os.getppid())))
+    die_with_parent(int(os.environ.get("PLUMBLINE_PARENT", os.getppid())))
     try:
         spec = JobSpec.model_validate_json(sys.stdin.buffer.read())
         channel.send(Hello(pid=os.getpid(), python=platform.python_version(), interpreter=sys.executable))
-        channel.send(done(spec, Ledger(channel.send)))
+        channel.send(dispatch_job(spec, Ledger(channel.send)))
     except Exception as error:  # whatever a framework raises becomes the job's last event
         with contextlib.suppress(OSError):  # the disk with the log may be full
             traceback.print_exc()
-        channel.send(Failure(outcome=outcome_of(error), reason=reason(error), where=place(error, spec)))
+        channel.send(
+            Failure(outcome=classify_failure(error), reason=describe_failure(error), where=locate_failure(error, spec))
+        )
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
             stream.flush()
@@ -52,7 +54,7 @@ def main() -> None:
     os._exit(0)
 
 
-def done(spec: JobSpec, ledger: Ledger) -> Report | Exported | Profiled:
+def dispatch_job(spec: JobSpec, ledger: Ledger) -> Report | Exported | Profiled:
     """Run the kind of job that the spec asks for: a reference, an export, a profile or a measurement."""
     if spec.expect:
         from workers import referee
@@ -69,7 +71,7 @@ def done(spec: JobSpec, ledger: Ledger) -> Report | Exported | Profiled:
     return carry_out(job.run(spec, ledger))
 
 
-def outcome_of(error: Exception) -> FailureOutcome:
+def classify_failure(error: Exception) -> FailureOutcome:
     """Classify an error as one of the outcomes of a failed job."""
     if isinstance(error, Unsupported):
         return "unsupported"
@@ -78,29 +80,29 @@ def outcome_of(error: Exception) -> FailureOutcome:
     return "out-of-memory" if is_out_of_memory(error) else "raised"
 
 
-def reason(error: Exception) -> str:
+def describe_failure(error: Exception) -> str:
     """Describe an error in one line, with the remedy if it is known."""
-    if isinstance(error, TOLD):
+    if isinstance(error, SELF_EXPLANATORY):
         return str(error)
-    if isinstance(error, ModuleNotFoundError) and is_beside(str(error.name), error):
-        return f"{last_line(error)}; import a file in the same folder with a dot: from . import {error.name}"
+    if isinstance(error, ModuleNotFoundError) and is_sibling_module(str(error.name), error):
+        return f"{summarise_error(error)}; import a file in the same folder with a dot: from . import {error.name}"
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         return f"the worker cannot read its spec: {place}: {first['msg']}"
-    return last_line(error)
+    return summarise_error(error)
 
 
-def place(error: Exception, spec: JobSpec | None) -> str:
+def locate_failure(error: Exception, spec: JobSpec | None) -> str:
     """Return file and line of an error, in the workload if it passed through there; empty for a finding."""
     if isinstance(error, (Unsupported, Wrong, CodeChanged)):
         return ""
-    home = folder_of(spec) if spec else None
+    home = find_workload_folder(spec) if spec else None
     if spec is None or home is None:
-        return where(error)
+        return locate_error(error)
     own = [home / f"{name}.py" for name in (spec.cell.framework, "reference")]
-    ours = (where(error), f"for {next((file for file in own if file.is_file()), home)}")
-    return where(error, home) or ", ".join(filter(None, ours))
+    ours = (locate_error(error), f"for {next((file for file in own if file.is_file()), home)}")
+    return locate_error(error, home) or ", ".join(filter(None, ours))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,6 @@ def is_floating(value: Array) -> bool:
     return np.issubdtype(value.dtype, np.floating)
 
 
-def cast(value: Array, dtype: DTypeLike) -> Array:
+def cast_floating(value: Array, dtype: DTypeLike) -> Array:
     """Convert floating-point numbers to another such dtype; return integers unchanged."""
     return value.astype(dtype) if is_floating(value) else value

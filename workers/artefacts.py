@@ -10,12 +10,12 @@ class ArtefactChanged(Exception):
     """An artefact is missing, or differs from what was exported."""
 
 
-def described(path: Path, written_ns: int = 0) -> Artefact:
+def artefact_from_file(path: Path, written_ns: int = 0) -> Artefact:
     """Describe the artefact in a file, including the time it took to write."""
-    return Artefact(path=str(path), sha256=sha256(path), size_bytes=path.stat().st_size, written_ns=written_ns)
+    return Artefact(path=str(path), sha256=hash_file(path), size_bytes=path.stat().st_size, written_ns=written_ns)
 
 
-def verified(artefact: Artefact) -> Path:
+def verify_artefact(artefact: Artefact) -> Path:
     """Check the hash of an artefact and return its path. This reads the file once, so later reads come from memory.
 
     Raises:
@@ -23,7 +23,7 @@ def verified(artefact: Artefact) -> Path:
     """
     path = Path(artefact.path)
     try:
-        found = sha256(path)
+        found = hash_file(path)
     except OSError as error:
         raise ArtefactChanged(f"cannot read {path}: {error.strerror}; start a new run to export it again") from error
     if found != artefact.sha256:
@@ -31,7 +31,7 @@ def verified(artefact: Artefact) -> Path:
     return path
 
 
-def sha256(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,7 +9,7 @@ from typing import Any
 from autograd import value_and_grad
 
 from workers.arrays import Array
-from workers.workloads import Parameters, trained
+from workers.workloads import Parameters, select_trained
 
 Backward = Callable[..., tuple[Any, dict[str, Array]]]
 
@@ -18,9 +18,9 @@ def gradients_of(loss: Callable[..., Any]) -> Backward:
     """Return the function `backward` of a reference with this loss: `loss(parameters, weights, *inputs)`."""
 
     def backward(parameters: Parameters, weights: Mapping[str, Array], *inputs: Array) -> tuple[Any, dict[str, Array]]:
-        def of_trained(chosen: Mapping[str, Any]) -> Any:
+        def compute_loss(chosen: Mapping[str, Any]) -> Any:
             return loss(parameters, {**weights, **chosen}, *inputs)
 
-        return value_and_grad(of_trained)(trained(weights))  # type: ignore[no-any-return]
+        return value_and_grad(compute_loss)(select_trained(weights))  # type: ignore[no-any-return]
 
     return backward

@@ -28,7 +28,7 @@ class Allocated:
     since_start: bool = False
 
 
-def looked_at(framework: Any, call: Callable[[int], object], gpu: nvml.Nvml | None) -> DeviceMemory | None:
+def measure_device_memory(framework: Any, call: Callable[[int], object], gpu: nvml.Nvml | None) -> DeviceMemory | None:
     """Make a few calls after all timing and read both views; return None if the framework uses no device."""
     view = getattr(framework, "device_memory", lambda: None)()
     if view is None:
@@ -38,10 +38,10 @@ def looked_at(framework: Any, call: Callable[[int], object], gpu: nvml.Nvml | No
         call(number)
     after: Allocated = framework.device_memory()
     return DeviceMemory(
-        device=gpu.name() if gpu else "",
+        device=gpu.read_name() if gpu else "",
         allocated=view.now,
         peak=after.peak,
         reserved=after.reserved,
         since_start=after.since_start,
-        process=gpu.process_bytes(memory.family()) if gpu else None,
+        process=gpu.read_process_bytes(memory.list_process_tree()) if gpu else None,
     )

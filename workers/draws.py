@@ -5,13 +5,13 @@ from collections.abc import Callable, Hashable
 from workers.arrays import Array
 
 # The attempts at one set of inputs before its sizes are refused.
-DRAWS = 1000
+MAX_DRAWS = 1000
 
 Inputs = tuple[Array, ...]
-Path = Callable[..., Hashable | None]
+PathFunction = Callable[..., Hashable | None]
 
 
-def drawn(draw: Callable[[], Inputs], number: int, path: Path | None) -> list[Inputs]:
+def draw_sets(draw: Callable[[], Inputs], number: int, path: PathFunction | None) -> list[Inputs]:
     """Draw sets of inputs: each on an unambiguous path, and no two on the same one if there are enough paths.
 
     A mode that has baked in the path of one set is then wrong on every other.
@@ -24,16 +24,18 @@ def drawn(draw: Callable[[], Inputs], number: int, path: Path | None) -> list[In
     taken: dict[Hashable, Inputs] = {}
     sets: list[Inputs] = []
     for _ in range(number):
-        way, inputs = clear(draw, path, taken)
+        way, inputs = draw_unambiguous(draw, path, taken)
         taken[way] = inputs
         sets.append(inputs)
     return sets
 
 
-def clear(draw: Callable[[], Inputs], path: Path, taken: dict[Hashable, Inputs]) -> tuple[Hashable, Inputs]:
+def draw_unambiguous(
+    draw: Callable[[], Inputs], path: PathFunction, taken: dict[Hashable, Inputs]
+) -> tuple[Hashable, Inputs]:
     """Draw until the path is unambiguous and new; if every path found is taken, return one of these."""
     found: list[tuple[Hashable, Inputs]] = []
-    for _ in range(DRAWS):
+    for _ in range(MAX_DRAWS):
         inputs = draw()
         way = path(*inputs)
         if way is not None:
@@ -41,5 +43,5 @@ def clear(draw: Callable[[], Inputs], path: Path, taken: dict[Hashable, Inputs])
             if way not in taken:
                 break
     if not found:
-        raise ValueError(f"rounding could change the control flow of all {DRAWS} drawn inputs; choose other sizes")
+        raise ValueError(f"rounding could change the control flow of all {MAX_DRAWS} drawn inputs; choose other sizes")
     return found[-1]

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # Frameworks report a failed allocation with types and messages that differ from Python's.
-OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}
-OUT_OF_MEMORY_SAID = (
+OUT_OF_MEMORY_TYPES = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}
+OUT_OF_MEMORY_PHRASES = (
     "can't allocate memory",
     "cannot allocate memory",
     "out of memory",
@@ -15,25 +15,25 @@ OUT_OF_MEMORY_SAID = (
     "failed to map segment from shared object",
 )
 # A stack frame belongs to the worker if its file is below this folder.
-OUR_OWN = Path(__file__).resolve().parent
-WORKLOADS = OUR_OWN / "workloads"
+WORKER_FOLDER = Path(__file__).resolve().parent
+WORKLOADS_FOLDER = WORKER_FOLDER / "workloads"
 
-SAID = re.compile(r'File "([^"\n]+)", line (\d+)')
+QUOTED_FRAME = re.compile(r'File "([^"\n]+)", line (\d+)')
 
 # TorchScript quotes the source after its message, and marks the place like this.
-QUOTED = "<--- HERE"
+TORCHSCRIPT_MARK = "<--- HERE"
 
 # Errors of this module begin with the message and continue with advice.
-DYNAMO = "torch._dynamo"
+DYNAMO_MODULE = "torch._dynamo"
 
 # The last line of a quoted traceback.
-NAMED = re.compile(r"[A-Z]\w*(Error|Exception): ")
+ERROR_LINE = re.compile(r"[A-Z]\w*(Error|Exception): ")
 
 # TensorFlow names the node of a graph before the message.
-NODE = re.compile(r"^\{\{[^}]*\}\} ")
+NODE_PREFIX = re.compile(r"^\{\{[^}]*\}\} ")
 
 # Lines that only link to documentation.
-POINTING = ("See https://",)
+LINK_PREFIXES = ("See https://",)
 
 
 class Malformed(Exception):
@@ -44,61 +44,61 @@ class Malformed(Exception):
         self.place = place
 
 
-def last_line(error: BaseException) -> str:
+def summarise_error(error: BaseException) -> str:
     """Return the type of an error and the telling line of its message: the last, as frameworks put traces first."""
-    told = told_by(error)
-    lines = [line.strip() for line in str(told).splitlines() if line.strip() and not line.startswith(POINTING)]
+    told = unwrap_error(error)
+    lines = [line.strip() for line in str(told).splitlines() if line.strip() and not line.startswith(LINK_PREFIXES)]
     kind = type(told).__name__
-    named = [line for line in lines if NAMED.match(line)]
-    quoting = any(line.endswith(QUOTED) for line in lines) or type(told).__module__.startswith(DYNAMO)
+    named = [line for line in lines if ERROR_LINE.match(line)]
+    quoting = any(line.endswith(TORCHSCRIPT_MARK) for line in lines) or type(told).__module__.startswith(DYNAMO_MODULE)
     line = (named or (lines[:1] if quoting else lines) or [""])[-1]
-    line = line.removesuffix(":") if quoting else NODE.sub("", line)
+    line = line.removesuffix(":") if quoting else NODE_PREFIX.sub("", line)
     return (line if named else f"{kind}: {line}")[:300]
 
 
-def told_by(error: BaseException) -> BaseException:
+def unwrap_error(error: BaseException) -> BaseException:
     """Return the cause of an error that only wraps it in explanations; most errors are returned as they are."""
     if type(error).__name__ != "TorchRuntimeError":
         return error
-    return next((each for each in chain(error) if not type(each).__module__.startswith(DYNAMO)), error)
+    return next((each for each in walk_causes(error) if not type(each).__module__.startswith(DYNAMO_MODULE)), error)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error means that memory ran out, in Python or in any framework."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
     said = str(error).lower()
-    return bool(kinds & OUT_OF_MEMORY) or any(phrase in said for phrase in OUT_OF_MEMORY_SAID)
+    return bool(kinds & OUT_OF_MEMORY_TYPES) or any(phrase in said for phrase in OUT_OF_MEMORY_PHRASES)
 
 
-def where(error: BaseException, *homes: Path) -> str:
+def locate_error(error: BaseException, *homes: Path) -> str:
     """Return file and line of the innermost place in the first of these folders that an error passed through.
 
     Without folders, search the built-in workloads, then the worker. Empty: the error passed through none.
     """
     if isinstance(error, Malformed):
         return error.place
-    for folder in homes or (WORKLOADS, OUR_OWN):
-        for each in chain(error):
-            found = [place for place in places(each) if Path(place[0]).is_relative_to(folder)]
+    for folder in homes or (WORKLOADS_FOLDER, WORKER_FOLDER):
+        for each in walk_causes(error):
+            found = [place for place in list_places(each) if Path(place[0]).is_relative_to(folder)]
             if found:
                 return "{}:{}".format(*found[-1])
     return ""
 
 
-def is_beside(module: str, error: BaseException) -> bool:
+def is_sibling_module(module: str, error: BaseException) -> bool:
     """Return whether a file with this name is in the folder of the file that raised the error."""
     frames = traceback.extract_tb(error.__traceback__)
     return bool(frames) and module.isidentifier() and Path(frames[-1].filename).with_name(f"{module}.py").is_file()
 
 
-def chain(error: BaseException | None) -> Iterator[BaseException]:
+def walk_causes(error: BaseException | None) -> Iterator[BaseException]:
     """Yield an error, then each error that it was raised from, or raised while handling."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
 
 
-def places(error: BaseException) -> Iterator[tuple[str, int]]:
+def list_places(error: BaseException) -> Iterator[tuple[str, int]]:
     """Yield the files and lines that an error passed through, the innermost last.
 
     A compiled workload leaves no frame. AutoGraph, TorchScript and Dynamo then name file and line in the
@@ -108,6 +108,6 @@ def places(error: BaseException) -> Iterator[tuple[str, int]]:
     if isinstance(error, SyntaxError) and error.filename:
         yield error.filename, error.lineno or 0
     said = "\n".join((str(error), *getattr(error, "__notes__", ())))
-    yield from ((file, int(line)) for file, line in SAID.findall(said))
+    yield from ((file, int(line)) for file, line in QUOTED_FRAME.findall(said))
     attached = getattr(getattr(error, "ag_error_metadata", None), "translated_stack", ())
     yield from ((frame.filename, frame.lineno) for frame in reversed(attached))

@@ -12,38 +12,38 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike
 
-from schemas.job import TRAINING, Task
+from schemas.job import TRAINING_TASKS, Task
 from workers.arrays import Array
-from workers.verify import Evaluate, Tensors, all_cast, losses_by_name, of_backward, outputs_by_name, with_scales
-from workers.workloads import trained
+from workers.verify import Evaluate, Tensors, add_scales, cast_all, name_gradients, name_losses, name_outputs
+from workers.workloads import select_trained
 
 # Cases, each with its tensors.
-Given = Iterable[tuple[str, Sequence[Array]]]
+Cases = Iterable[tuple[str, Sequence[Array]]]
 
 
-class Expected:
+class StoredReference:
     """Reader of the file, which loads only the tensors of one case at a time."""
 
     def __init__(self, path: Path, task: Task, weights: Mapping[str, Array]) -> None:
         self._path, self._task, self._weights = path, task, weights
 
-    def of(self, case: str) -> Evaluate:
+    def make_evaluator(self, case: str) -> Evaluate:
         """Return a function that reads a case in float64 or float32, with the scale of the error in each tensor."""
 
         def evaluate(dtype: DTypeLike, _off: np.random.Generator | None = None) -> tuple[Tensors, dict[str, float]]:
-            tensors = self.tensors(case, dtype)
+            tensors = self.read_tensors(case, dtype)
             if self._task == "forward":
-                return with_scales(outputs_by_name(tensors if len(tensors) > 1 else tensors[0]))
-            if self._task in TRAINING:
+                return add_scales(name_outputs(tensors if len(tensors) > 1 else tensors[0]))
+            if self._task in TRAINING_TASKS:
                 losses, moves = tensors[: -len(self._weights)], tensors[-len(self._weights) :]
                 moved = zip(self._weights, moves, strict=True)
-                return with_scales(losses_by_name(losses) | {f"move of {name}": move for name, move in moved})
-            gradients = dict(zip(trained(self._weights), tensors[1:], strict=True))
-            return of_backward(tensors[0], gradients, all_cast(self._weights, dtype))
+                return add_scales(name_losses(losses) | {f"move of {name}": move for name, move in moved})
+            gradients = dict(zip(select_trained(self._weights), tensors[1:], strict=True))
+            return name_gradients(tensors[0], gradients, cast_all(self._weights, dtype))
 
         return evaluate
 
-    def tensors(self, case: str, dtype: DTypeLike = np.float64) -> tuple[Array, ...]:
+    def read_tensors(self, case: str, dtype: DTypeLike = np.float64) -> tuple[Array, ...]:
         """Read the tensors of a case."""
         begin = f"{np.dtype(dtype).name}.{case}."
         with np.load(self._path, allow_pickle=False) as kept:
@@ -51,7 +51,7 @@ class Expected:
             return tuple(kept[f"{begin}{number}"] for number in range(len(names)))
 
 
-def write(path: Path, given: Iterable[tuple[DTypeLike, Given]]) -> None:
+def write_cases(path: Path, given: Iterable[tuple[DTypeLike, Cases]]) -> None:
     """Write the file as `numpy.savez` does, but one tensor at a time instead of all at once."""
     with zipfile.ZipFile(path, "w", allowZip64=True) as whole:
         for dtype, cases in given:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from schemas.code import Unreadable, hashed
+from schemas.code import UnreadableCode, hash_workload_code
 from schemas.job import JobSpec
 
 PACKAGE = "plumbline_workload"
@@ -22,7 +22,7 @@ class CodeChanged(Exception):
     """A workload's code differs from the code that its sweep was planned with."""
 
 
-class Uncached(SourceFileLoader):
+class UncachedLoader(SourceFileLoader):
     """A loader that compiles each file anew: the check for stale bytecode compares whole seconds only."""
 
     def path_stats(self, path: str) -> Mapping[str, Any]:  # noqa: ARG002 (importlib passes it)
@@ -30,37 +30,37 @@ class Uncached(SourceFileLoader):
         raise OSError
 
 
-def package_of(spec: JobSpec) -> str:
+def resolve_package(spec: JobSpec) -> str:
     """Return the package from which the files of a job's workload can be imported; empty: it is built in.
 
     Raises:
         CodeChanged: it is not, or no longer, the code that the sweep was planned with.
         Exception: whatever a user's `__init__.py` raises.
     """
-    check(spec)
+    check_code(spec)
     if spec.folder and PACKAGE not in sys.modules:
-        settle(Path(spec.folder))
+        register_package(Path(spec.folder))
     return PACKAGE if spec.folder else spec.package
 
 
-def check(spec: JobSpec) -> None:
+def check_code(spec: JobSpec) -> None:
     """Check that the code is that of the cell.
 
     Raises:
         CodeChanged: it is not.
     """
-    home = folder_of(spec)
+    home = find_workload_folder(spec)
     if home is None:
         return
     try:
-        found = hashed(home)
-    except Unreadable as error:
+        found = hash_workload_code(home)
+    except UnreadableCode as error:
         raise CodeChanged(str(error)) from error
     if found != spec.cell.code:
         raise CodeChanged(f"the code in {home} has changed since this sweep was planned; start a new sweep")
 
 
-def folder_of(spec: JobSpec) -> Path | None:
+def find_workload_folder(spec: JobSpec) -> Path | None:
     """Return the folder of a workload that is not built in."""
     if not spec.package:
         return Path(spec.folder) if spec.folder else None
@@ -70,11 +70,11 @@ def folder_of(spec: JobSpec) -> Path | None:
     return Path(next(iter(found.submodule_search_locations)))
 
 
-def settle(folder: Path) -> ModuleType:
+def register_package(folder: Path) -> ModuleType:
     """Register a folder as a package. The files in it, and below it, are compiled anew."""
-    sys.path_hooks.insert(0, finder_in(folder))  # before Python's own hook, which uses bytecode
+    sys.path_hooks.insert(0, make_path_hook(folder))  # before Python's own hook, which uses bytecode
     script = folder / "__init__.py"
-    spec = ModuleSpec(PACKAGE, Uncached(PACKAGE, str(script)) if script.is_file() else None, is_package=True)
+    spec = ModuleSpec(PACKAGE, UncachedLoader(PACKAGE, str(script)) if script.is_file() else None, is_package=True)
     spec.submodule_search_locations = [str(folder)]
     spec.origin = str(script) if script.is_file() else None
     package = sys.modules[PACKAGE] = importlib.util.module_from_spec(spec)
@@ -83,12 +83,12 @@ def settle(folder: Path) -> ModuleType:
     return package
 
 
-def finder_in(folder: Path) -> Callable[[str], FileFinder]:
+def make_path_hook(folder: Path) -> Callable[[str], FileFinder]:
     """Return a hook for `sys.path_hooks` that finds modules in this folder and below, and nowhere else."""
 
-    def hook(path: str) -> FileFinder:
+    def find_in_folder(path: str) -> FileFinder:
         if not Path(path).is_relative_to(folder):
             raise ImportError(path)
-        return FileFinder(path, (Uncached, SOURCE_SUFFIXES))
+        return FileFinder(path, (UncachedLoader, SOURCE_SUFFIXES))
 
-    return hook
+    return find_in_folder

@@ -13,7 +13,7 @@ from workers.arrays import Array
 
 
 @primitive  # type: ignore[untyped-decorator]
-def patches(x: Array, size: int, stride: int, padding: int) -> Array:
+def extract_patches(x: Array, size: int, stride: int, padding: int) -> Array:
     """Extract the patch of `size` by `size` pixels at each place: (batch, rows, columns, size, size, channels).
 
     The image gets a border of zeros, `padding` wide.
@@ -26,7 +26,7 @@ def patches(x: Array, size: int, stride: int, padding: int) -> Array:
 
 
 @primitive  # type: ignore[untyped-decorator]
-def added_up(cut: Array, shape: tuple[int, ...], stride: int, padding: int) -> Array:
+def fold_patches(cut: Array, shape: tuple[int, ...], stride: int, padding: int) -> Array:
     """Add patches up to an image of this shape, in which each pixel is the sum of all patches that cover it."""
     batch, height, width, channels = shape
     rows, columns, size = cut.shape[1:4]
@@ -36,20 +36,22 @@ def added_up(cut: Array, shape: tuple[int, ...], stride: int, padding: int) -> A
     return padded[:, padding : padding + height, padding : padding + width]
 
 
-defvjp(patches, lambda _cut, x, _size, stride, padding: lambda g: added_up(g, x.shape, stride, padding))
-defvjp(added_up, lambda _x, cut, _shape, stride, padding: lambda g: patches(g, cut.shape[3], stride, padding))
+defvjp(extract_patches, lambda _cut, x, _size, stride, padding: lambda g: fold_patches(g, x.shape, stride, padding))
+defvjp(
+    fold_patches, lambda _x, cut, _shape, stride, padding: lambda g: extract_patches(g, cut.shape[3], stride, padding)
+)
 
 
-def convolved(x: Array, kernel: Array, stride: int, padding: int) -> Array:
+def convolve_2d(x: Array, kernel: Array, stride: int, padding: int) -> Array:
     """Sum the products of each patch with the kernel: (batch, rows, columns, channels out)."""
-    cut = patches(x, kernel.shape[0], stride, padding)
+    cut = extract_patches(x, kernel.shape[0], stride, padding)
     product = cut.reshape(-1, kernel.size // kernel.shape[3]) @ kernel.reshape(-1, kernel.shape[3])
     return product.reshape(*cut.shape[:3], -1)
 
 
-def pooled(x: Array, size: int, stride: int, padding: int) -> Array:
+def max_pool_2d(x: Array, size: int, stride: int, padding: int) -> Array:
     """Take the largest pixel of each patch, the first of equal ones; no pixel of the images may be negative."""
-    cut = patches(x, size, stride, padding)
+    cut = extract_patches(x, size, stride, padding)
     cut = cut.reshape(*cut.shape[:3], size * size, -1)
     largest = autograd.numpy.argmax(cut, axis=3)[:, :, :, None] == np.arange(size * size)[:, None]
     return autograd.numpy.sum(cut * largest, axis=3)

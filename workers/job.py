@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from schemas.event import Ceiling, Energy, Memory, NewShape, Noise, Overhead, Report, Setting, Verification
 from schemas.job import Device, JobSpec
 from workers import artefacts, frameworks, memory, workloads
-from workers.home import check, package_of
+from workers.home import check_code, resolve_package
 from workers.ledger import Ledger
 from workers.stopwatch import Lap, Stopwatch, Timed
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from workers.problem import Problem
 
 # Packages whose version may change a time.
-REPORTED = (
+REPORTED_PACKAGES = (
     "torch",
     "tensorflow",
     "tensorflow-cpu",
@@ -48,7 +48,7 @@ REPORTED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class Session:
     """The objects that a job has built before its first call."""
 
     framework: "Framework"
@@ -68,61 +68,64 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         CodeChanged: the workload is not what the sweep was planned with.
         Exception: whatever the framework or the workload raised.
     """
-    settings, warned = list(inherited(spec)), list[str]()
-    home = package_of(spec)
-    ledger.begin()
-    bench = built(spec, home, ledger, settings)
+    settings, warned = list(inherit_settings(spec)), list[str]()
+    home = resolve_package(spec)
+    ledger.record_start()
+    bench = build_session(spec, home, ledger, settings)
     framework, problem, input_sets = bench.framework, bench.problem, bench.input_sets
-    with collected(warned):
-        begin = restore if restored(spec) else prepare
-        step = begin(framework, bench.model, input_sets[0], problem.axes(), ledger)
-        if problem.trains:
-            frameworks.trainer_of(framework)
+    with collect_warnings(warned):
+        begin = restore_step if is_restored(spec) else prepare_step
+        step = begin(framework, bench.model, input_sets[0], problem.infer_axes(), ledger)
+        if problem.is_training:
+            frameworks.require_trainer(framework)
         settings += getattr(framework, "read_back", tuple)()
-        watch = Stopwatch(step, input_sets, framework.synchronise, uneven=problem.uneven)
-        first, before = yield from first_calls(bench, watch, step, ledger)
+        watch = Stopwatch(step, input_sets, framework.synchronise, uneven=problem.is_uneven)
+        first, before = yield from time_first_calls(bench, watch, step, ledger)
         seen_first: tuple[NewShape, ...] = ()
-        if problem.streams:
-            seen_first, streamed = new_shapes(bench, step, ledger)
-            first, before = (*first, *laps_of(seen_first)), (*before, *streamed)
-            if reason := joined(*before).reason:
+        if problem.is_streaming:
+            seen_first, streamed = measure_new_shapes(bench, step, ledger)
+            first, before = (*first, *to_laps(seen_first)), (*before, *streamed)
+            if reason := join_verifications(*before).reason:
                 raise frameworks.Wrong(reason)
     with ledger.phase("warm_up"):
-        trace, calls, overhead = yield from warmed_up(spec, watch)
+        trace, calls, overhead = yield from warm_up_and_calibrate(spec, watch)
     with ledger.phase("steady"):
-        observer, done = attended(framework, spec.cell.device)
-        samples = yield from watch.samples(calls, spec.timing.samples, observer)
+        observer, done = start_observing(framework, spec.cell.device)
+        samples = yield from watch.take_samples(calls, spec.timing.samples, observer)
         seen, compiled, used = done(calls * spec.timing.samples)
     with ledger.phase("verify"):
         number, outputs = watch.take_last()
-        after = [problem.check(framework.to_numpy(outputs), number, "last timed call"), *on_others(bench, step)]
+        after = [
+            problem.check_outputs(framework.to_numpy(outputs), number, "last timed call"),
+            *verify_other_sets(bench, step),
+        ]
         del outputs  # they would count as memory of the next phase
     with ledger.phase("memory") as marks:
-        needed = memory_of(bench, lambda number: watch.call(input_sets[number % len(input_sets)]), marks)
+        needed = measure_memory(bench, lambda number: watch.time_call(input_sets[number % len(input_sets)]), marks)
     with ledger.phase("verify"):
-        slowdown = yield from on_unseen(bench, watch, min(samples) / calls)
+        slowdown = yield from measure_unseen_inputs(bench, watch, min(samples) / calls)
         again = problem.check_training(framework, step, "after all timing")
-        ceiling = roofline_of(bench)
-    if not problem.streams and problem.new_shapes:
-        seen_first, others = new_shapes(bench, step, ledger)
+        ceiling = measure_roofline(bench)
+    if not problem.is_streaming and problem.new_shapes:
+        seen_first, others = measure_new_shapes(bench, step, ledger)
         before = (*before, *others)
     with ledger.phase("report"):
-        installed, built_as = versions(getattr(framework, "distributions", ())), framework.build_info()
-        check(spec)  # the code may have been edited while it was measured
+        installed, built_as = read_versions(getattr(framework, "distributions", ())), framework.build_info()
+        check_code(spec)  # the code may have been edited while it was measured
     return Report(
         versions=installed,
         build_info=built_as,
         settings=tuple(settings),
         phases=ledger.costs,
-        age_ns=memory.age_ns(),
-        inputs_sha256=problem.sha256(),
-        verification=joined(*before, *after, again, referee=spec.reference),
+        age_ns=memory.read_age_ns(),
+        inputs_sha256=problem.hash_data(),
+        verification=join_verifications(*before, *after, again, referee=spec.reference),
         warmup=(*first, *trace),
         calls=calls,
         samples_ns=samples,
         noise=seen,
         overhead=overhead,
-        work=problem.work(),
+        work=problem.count_work(),
         ceiling=ceiling,
         unseen=slowdown,
         memory=needed,
@@ -133,112 +136,118 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     )
 
 
-def built(spec: JobSpec, home: str, ledger: Ledger, settings: list[Setting]) -> Bench:
+def build_session(spec: JobSpec, home: str, ledger: Ledger, settings: list[Setting]) -> Session:
     """Import and configure the framework, append to the settings, and build the model and its inputs."""
-    if restored(spec):
-        workloads.forbid(spec.cell.workload, home)
+    if is_restored(spec):
+        workloads.block_implementations(spec.cell.workload, home)
     with ledger.phase("import"):
-        framework = frameworks.load(spec.cell.framework, spec.module)(spec.cell)
+        framework = frameworks.import_framework(spec.cell.framework, spec.module)(spec.cell)
     with ledger.phase("initialise"):
         settings += framework.configure()
     with ledger.phase("data"):
         # These import NumPy. Earlier, they would do a part of the framework's import before it is timed.
         from workers import noise, roofline  # noqa: F401 (their import is a part of this phase)
-        from workers.problem import problem_of
+        from workers.problem import problem_from_spec
 
-        problem = problem_of(spec, home)
+        problem = problem_from_spec(spec, home)
     with ledger.phase("build"):
-        model = source(spec, home, framework)
-        if not restored(spec):
+        model = find_model_source(spec, home, framework)
+        if not is_restored(spec):
             model = framework.build(model, problem.weights)
         input_sets = [framework.arrays(inputs) for inputs in problem.input_sets]
-    return Bench(framework, problem, model, input_sets, spec.cell.device)
+    return Session(framework, problem, model, input_sets, spec.cell.device)
 
 
-def first_calls(
-    bench: Bench, watch: Stopwatch, step: "Step", ledger: Ledger
+def time_first_calls(
+    bench: Session, watch: Stopwatch, step: "Step", ledger: Ledger
 ) -> Timed[tuple[tuple[Lap, ...], tuple[Verification, ...]]]:
     """Time the first two calls, on inputs of one shape, and verify their outputs and the training."""
     convert = bench.framework.to_numpy
     with ledger.phase("first_call"):
-        first_ns, outputs = yield partial(watch.call, watch.input_sets[0])
+        first_ns, outputs = yield partial(watch.time_call, watch.input_sets[0])
     first = convert(outputs)
     problem = bench.problem
-    other = 0 if problem.streams else 1
+    other = 0 if problem.is_streaming else 1
     with ledger.phase("second_call"):
-        second_ns, outputs = yield partial(watch.call, watch.input_sets[other])
+        second_ns, outputs = yield partial(watch.time_call, watch.input_sets[other])
     second = convert(outputs)
     with ledger.phase("verify"):
         checked = (
-            problem.check(first, 0, "first call"),
-            problem.check(second, other, "second call"),
+            problem.check_outputs(first, 0, "first call"),
+            problem.check_outputs(second, other, "second call"),
             problem.check_training(bench.framework, step, "before all timing"),
         )
     return ((1, first_ns), (1, second_ns)), checked
 
 
-def on_others(bench: Bench, step: "Step") -> Iterator[Verification]:
+def verify_other_sets(bench: Session, step: "Step") -> Iterator[Verification]:
     """Verify the step on the sets of inputs that had only timed calls, where sets differ in control flow.
 
     The last timed call always has the same set there, and a stream verifies every set anyway.
     """
     problem = bench.problem
-    if problem.uneven and not (problem.streams or problem.trains):
+    if problem.is_uneven and not (problem.is_streaming or problem.is_training):
         for number in range(2, len(bench.input_sets)):
             outputs = bench.framework.to_numpy(step(*bench.input_sets[number]))
-            yield problem.check(outputs, number, "after all samples")
+            yield problem.check_outputs(outputs, number, "after all samples")
 
 
-def on_unseen(bench: Bench, watch: Stopwatch, call_ns: float) -> Timed[float]:
+def measure_unseen_inputs(bench: Session, watch: Stopwatch, call_ns: float) -> Timed[float]:
     """Measure the slowdown of a call on inputs that no call has had yet."""
     from workers import unseen
 
-    return (yield from unseen.slowdown(bench.framework, bench.problem, watch, call_ns))
+    return (yield from unseen.measure_slowdown(bench.framework, bench.problem, watch, call_ns))
 
 
-def new_shapes(bench: Bench, step: "Step", ledger: Ledger) -> tuple[tuple[NewShape, ...], tuple[Verification, ...]]:
+def measure_new_shapes(
+    bench: Session, step: "Step", ledger: Ledger
+) -> tuple[tuple[NewShape, ...], tuple[Verification, ...]]:
     """Measure the first calls at every shape that is new to the step, and verify their outputs."""
     from workers import shapes
 
     with ledger.phase("new_shapes"):
-        return shapes.tried(bench.problem, bench.framework, step)
+        return shapes.try_new_shapes(bench.problem, bench.framework, step)
 
 
-def laps_of(notes: Sequence[NewShape]) -> list[Lap]:
+def to_laps(notes: Sequence[NewShape]) -> list[Lap]:
     """Convert the calls at new shapes to laps of a warm-up."""
     return [(1, took) for note in notes for took in (note.first_ns, note.second_ns) if took is not None]
 
 
-def warmed_up(spec: JobSpec, watch: Stopwatch) -> Timed[tuple[tuple[Lap, ...], int, Overhead]]:
+def warm_up_and_calibrate(spec: JobSpec, watch: Stopwatch) -> Timed[tuple[tuple[Lap, ...], int, Overhead]]:
     """Warm up, and return its laps, the number of calls in a sample, and the overhead of the timing."""
     from workers import noise
 
     timing, linearity = spec.timing, None
     trace = yield from watch.warm_up(timing.warmup_min_ns, timing.longest_warm_up_ns)
-    calls = watch.whole_turns(timing.calls) if timing.calls else (yield from watch.calibrate(timing.sample_ns))
+    calls = watch.round_to_turns(timing.calls) if timing.calls else (yield from watch.calibrate_calls(timing.sample_ns))
     if timing.calls is None:
-        linearity = yield from watch.linearity(calls, noise.watch(len(spec.cpus) or 1))
-    return trace, calls, Overhead(null_ns=watch.overhead_ns(), clock_ns=watch.clock_ns(), linearity=linearity)
+        linearity = yield from watch.measure_linearity(calls, noise.make_sample_watch(len(spec.cpus) or 1))
+    return (
+        trace,
+        calls,
+        Overhead(null_ns=watch.measure_overhead_ns(), clock_ns=watch.measure_clock_ns(), linearity=linearity),
+    )
 
 
-def memory_of(bench: Bench, call: Callable[[int], object], marks: memory.Marks) -> Memory | None:
+def measure_memory(bench: Session, call: Callable[[int], object], marks: memory.HighWaterMarks) -> Memory | None:
     """Run the memory pass on the host and on the device."""
     from workers import device, nvml
 
-    needed = memory.steps(call, marks)
+    needed = memory.measure_steps(call, marks)
     if needed is None or bench.on == "cpu":
         return needed
-    return needed.model_copy(update={"device": device.looked_at(bench.framework, call, nvml.found())})
+    return needed.model_copy(update={"device": device.measure_device_memory(bench.framework, call, nvml.open_gpu())})
 
 
-def roofline_of(bench: Bench) -> Ceiling:
+def measure_roofline(bench: Session) -> Ceiling:
     """Measure the peak rates of this process."""
     from workers import roofline
 
-    return roofline.ceiling(getattr(bench.framework, "arithmetic", bench.framework), bench.problem.itemsize)
+    return roofline.measure_ceiling(getattr(bench.framework, "arithmetic", bench.framework), bench.problem.itemsize)
 
 
-def attended(
+def start_observing(
     framework: "Framework", device: Device
 ) -> tuple["Observer", Callable[[int], tuple[Noise, int | None, Energy | None]]]:
     """Observe samples from now on; the returned function ends this, given the number of calls.
@@ -248,11 +257,15 @@ def attended(
     """
     from workers import energy, noise
 
-    before, observer, joules = framework.compilations(), noise.Observer(noise.canary()), energy.meter(device)
-    return observer, lambda calls: (observer.noise(), noise.difference(before, framework.compilations()), joules(calls))
+    before, observer, joules = framework.compilations(), noise.Observer(noise.make_canary()), energy.start_meter(device)
+    return observer, lambda calls: (
+        observer.collect_noise(),
+        noise.subtract_counts(before, framework.compilations()),
+        joules(calls),
+    )
 
 
-def inherited(spec: JobSpec) -> Iterator[Setting]:
+def inherit_settings(spec: JobSpec) -> Iterator[Setting]:
     """Pin the process to the cores in the spec, and read back the settings made before the worker started."""
     if sys.platform == "linux":
         if spec.cpus:
@@ -263,16 +276,16 @@ def inherited(spec: JobSpec) -> Iterator[Setting]:
         yield Setting(name=name, asked=value, got=os.environ.get(name, ""))
 
 
-def restored(spec: JobSpec) -> bool:
+def is_restored(spec: JobSpec) -> bool:
     """Return whether the whole step is loaded from a file that its own mode has saved."""
     return spec.cell.origin == "file" and spec.artefact is not None
 
 
-def source(spec: JobSpec, home: str, framework: "Framework") -> Any:
+def find_model_source(spec: JobSpec, home: str, framework: "Framework") -> Any:
     """Return the source of the model: the workload's implementation, or the exported file."""
     if spec.artefact is not None:
-        return artefacts.verified(spec.artefact)
-    return workloads.implementation(
+        return artefacts.verify_artefact(spec.artefact)
+    return workloads.import_implementation(
         spec.cell.workload,
         getattr(framework, "implementation", spec.cell.framework),
         getattr(framework, "workloads", ""),
@@ -280,19 +293,21 @@ def source(spec: JobSpec, home: str, framework: "Framework") -> Any:
     )
 
 
-def prepare(
+def prepare_step(
     framework: "Framework", model: Any, example: tuple[Any, ...], shapes: Sequence["Shape"], ledger: Ledger
 ) -> "Step":
     """Trace or compile the step, or both in turn; a mode that does neither has no such phase."""
-    return through(framework.step(model, example, shapes), ledger)  # type: ignore[no-any-return]
+    return run_phases(framework.step(model, example, shapes), ledger)  # type: ignore[no-any-return]
 
 
-def restore(framework: Any, path: Path, example: tuple[Any, ...], shapes: Sequence["Shape"], ledger: Ledger) -> "Step":
+def restore_step(
+    framework: Any, path: Path, example: tuple[Any, ...], shapes: Sequence["Shape"], ledger: Ledger
+) -> "Step":
     """Load the step that its mode has saved to a file."""
-    return through(framework.restoring(path, example, shapes), ledger)  # type: ignore[no-any-return]
+    return run_phases(framework.restoring(path, example, shapes), ledger)  # type: ignore[no-any-return]
 
 
-def through(ready: Any, ledger: Ledger) -> Any:
+def run_phases(ready: Any, ledger: Ledger) -> Any:
     """Run one phase after another, and return the result of the last."""
     while isinstance(ready, frameworks.Prepared):
         with ledger.phase(ready.phase) if ready.phase else nullcontext():
@@ -300,7 +315,7 @@ def through(ready: Any, ledger: Ledger) -> Any:
     return ready
 
 
-def joined(*verifications: Verification, referee: str = "") -> Verification:
+def join_verifications(*verifications: Verification, referee: str = "") -> Verification:
     """Combine all checks with the first reason why the cell is wrong; `referee` is the reference's framework."""
     reasons = [verification.reason for verification in verifications if verification.reason]
     return Verification(
@@ -311,17 +326,17 @@ def joined(*verifications: Verification, referee: str = "") -> Verification:
 
 
 @contextmanager
-def collected(warned: list[str]) -> Iterator[None]:
+def collect_warnings(warned: list[str]) -> Iterator[None]:
     """Collect the warnings raised inside, each once, deprecations included, and print them to the log."""
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("default")
         try:
             yield
         finally:
-            tell(seen, warned)
+            record_warnings(seen, warned)
 
 
-def tell(seen: Sequence[warnings.WarningMessage], warned: list[str]) -> None:
+def record_warnings(seen: Sequence[warnings.WarningMessage], warned: list[str]) -> None:
     """Append each new message to the list, and print it to the log."""
     for warning in seen:
         message = f"{warning.category.__name__}: {warning.message}"[:300]
@@ -330,10 +345,10 @@ def tell(seen: Sequence[warnings.WarningMessage], warned: list[str]) -> None:
             print(message, file=sys.stderr)
 
 
-def versions(more: Sequence[str] = ()) -> dict[str, str]:
+def read_versions(more: Sequence[str] = ()) -> dict[str, str]:
     """Return the versions of Python and of the installed packages that a time may depend on."""
     found = {"python": platform.python_version()}
-    for name in (*REPORTED, *more):
+    for name in (*REPORTED_PACKAGES, *more):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

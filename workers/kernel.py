@@ -3,10 +3,10 @@
 from pathlib import Path
 
 PROC = Path("/proc")
-GROUPS = Path("/sys/fs/cgroup")
+CGROUPS = Path("/sys/fs/cgroup")
 
 
-def text(path: Path) -> str:
+def read_small_file(path: Path) -> str:
     """Read a small file; return an empty string if it does not exist."""
     try:
         return path.read_text()

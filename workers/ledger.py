@@ -8,7 +8,7 @@ from schemas.event import Phase, PhaseCost, PhaseMemory, PhaseName
 from workers import memory
 
 # After these phases the C library returns its free memory before memory is read: the rest is really needed.
-SETTLED: frozenset[PhaseName] = frozenset({"data", "build"})
+TRIMMED_PHASES: frozenset[PhaseName] = frozenset({"data", "build"})
 
 
 class Ledger:
@@ -19,26 +19,28 @@ class Ledger:
         self._costs: list[PhaseCost] = []
         self._read_at = 0
 
-    def begin(self) -> None:
+    def record_start(self) -> None:
         """Close the phase before the ledger existed: the start of the interpreter and the worker's imports."""
-        wall_ns = memory.age_ns()
+        wall_ns = memory.read_age_ns()
         if wall_ns is not None:
-            cost = PhaseCost(name="start", wall_ns=wall_ns, cpu_ns=time.process_time_ns(), memory=memory.since_birth())
+            cost = PhaseCost(
+                name="start", wall_ns=wall_ns, cpu_ns=time.process_time_ns(), memory=memory.read_since_start()
+            )
             self._costs.append(cost)
 
     @contextmanager
-    def phase(self, name: PhaseName) -> Iterator[memory.Marks]:
+    def phase(self, name: PhaseName) -> Iterator[memory.HighWaterMarks]:
         """Measure a phase. Memory is read before the clock starts and after it has stopped.
 
         That reading is a separate phase: for a process with many mappings it takes tens of milliseconds.
         """
         self._announce(Phase(name=name))
-        marks = memory.Marks()
+        marks = memory.HighWaterMarks()
         wall, cpu = time.perf_counter_ns(), time.process_time_ns()
         yield marks
         wall_end, cpu_end = time.perf_counter_ns(), time.process_time_ns()
-        if name in SETTLED:
-            memory.trim()
+        if name in TRIMMED_PHASES:
+            memory.trim_heap()
         reading = marks.read(self._read_at)
         if reading is not None and reading.pss is not None:
             self._read_at = reading.end
@@ -54,11 +56,11 @@ class Ledger:
         merged: dict[PhaseName, PhaseCost] = {}
         for cost in sorted(self._costs, key=lambda cost: cost.name == "ledger"):
             before = merged.get(cost.name)
-            merged[cost.name] = cost if before is None else together(before, cost)
+            merged[cost.name] = cost if before is None else merge_costs(before, cost)
         return tuple(merged.values())
 
 
-def together(first: PhaseCost, second: PhaseCost) -> PhaseCost:
+def merge_costs(first: PhaseCost, second: PhaseCost) -> PhaseCost:
     """Merge two parts of one phase: times add up, memory runs from the first start to the last end."""
     memory = None
     if first.memory is not None and second.memory is not None:

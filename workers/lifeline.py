@@ -8,7 +8,7 @@ import sys
 PR_SET_PDEATHSIG = 1
 
 
-def die_with(parent: int) -> None:
+def die_with_parent(parent: int) -> None:
     """Ask the kernel to kill this process when the thread that spawned it ends.
 
     This works even while C code holds the interpreter lock. `parent` is the process id of the process that spawned

@@ -16,15 +16,15 @@ from pathlib import Path
 import numpy as np
 
 from schemas.event import Noise
-from workers.kernel import GROUPS, PROC, text
+from workers.kernel import CGROUPS, PROC, read_small_file
 
 TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 # Kernel files that stay open between samples, by path.
-OPEN: dict[str, int] = {}
+OPEN_FILES: dict[str, int] = {}
 
 # The cgroup hierarchies that may limit the CPU: that of version 2, then those of version 1.
-MOUNTS = ("", "unified", "cpu", "cpu,cpuacct")
+CGROUP_MOUNTS = ("", "unified", "cpu", "cpu,cpuacct")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +51,18 @@ class Observer:
 
     def __post_init__(self) -> None:
         self._usage = resource.getrusage(resource.RUSAGE_SELF)
-        self._throttled, self._migrations = throttled(), migrations()
+        self._throttled, self._migrations = count_throttled(), count_migrations()
 
     def __call__(self) -> None:
         """Close one sample, run the canary, open the next sample."""
         cpu_ns = time.process_time_ns()
         if self._since is not None:
-            now, before = astuple(dataclasses.replace(read(), cpu_ns=cpu_ns)), astuple(self._since)
+            now, before = astuple(dataclasses.replace(read_counters(), cpu_ns=cpu_ns)), astuple(self._since)
             self._moved.append(Counters(*(max(0, after - first) for after, first in zip(now, before, strict=True))))
             self._canaries.append(self.canary())
-        self._since = dataclasses.replace(read(), cpu_ns=time.process_time_ns())
+        self._since = dataclasses.replace(read_counters(), cpu_ns=time.process_time_ns())
 
-    def noise(self) -> Noise:
+    def collect_noise(self) -> Noise:
         """Return the counts of all samples so far."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return Noise(
@@ -73,42 +73,44 @@ class Observer:
             canary_ns=tuple(self._canaries),
             involuntary_switches=usage.ru_nivcsw - self._usage.ru_nivcsw,
             major_faults=usage.ru_majflt - self._usage.ru_majflt,
-            migrations=difference(self._migrations, migrations()),
-            throttled=difference(self._throttled, throttled()),
-            threads=max(1, len(tasks())),
+            migrations=subtract_counts(self._migrations, count_migrations()),
+            throttled=subtract_counts(self._throttled, count_throttled()),
+            threads=max(1, len(list_threads())),
         )
 
 
-def read() -> Counters:
+def read_counters() -> Counters:
     """Read the counters; those that the system lacks are zero."""
-    return Counters(run_delay_ns=run_delay_ns(), steal_ns=steal_ns(), pressure_ns=pressure_ns(), cpu_ns=0)
+    return Counters(
+        run_delay_ns=read_run_delay_ns(), steal_ns=read_steal_ns(), pressure_ns=read_pressure_ns(), cpu_ns=0
+    )
 
 
-def watch(cores: int) -> Callable[[], Callable[[int], int]]:
+def make_sample_watch(cores: int) -> Callable[[], Callable[[int], int]]:
     """Return a watch over single samples, which tells how long their threads waited for cores taken by others.
 
     The time is in nanoseconds. Threads of this process that wait for each other keep its cores busy, and lose nothing.
     """
 
-    def begin() -> Callable[[int], int]:
-        waited, used = run_delay_ns(), time.process_time_ns()
+    def begin_sample() -> Callable[[int], int]:
+        waited, used = read_run_delay_ns(), time.process_time_ns()
 
         def lost_ns(took_ns: int) -> int:
             own = time.process_time_ns() - used
-            return min(run_delay_ns() - waited, max(0, cores * took_ns - own))
+            return min(read_run_delay_ns() - waited, max(0, cores * took_ns - own))
 
         return lost_ns
 
-    return begin
+    return begin_sample
 
 
-def run_delay_ns() -> int:
+def read_run_delay_ns() -> int:
     """Return the time that all threads of this process together have waited for a core."""
-    fields = (now(f"{PROC}/self/task/{task}/schedstat").split() for task in tasks())
+    fields = (read_kernel_file(f"{PROC}/self/task/{task}/schedstat").split() for task in list_threads())
     return sum(int(each[1]) for each in fields if len(each) > 1)
 
 
-def tasks() -> list[str]:
+def list_threads() -> list[str]:
     """List the numbers of this process's threads."""
     try:
         return os.listdir(f"{PROC}/self/task")  # noqa: PTH208 (between samples, Path objects cost too much)
@@ -116,76 +118,76 @@ def tasks() -> list[str]:
         return []
 
 
-def now(path: str) -> bytes:
+def read_kernel_file(path: str) -> bytes:
     """Read the beginning of a kernel file; return nothing if it does not exist.
 
     The file stays open for the next reading: between samples every instruction takes caches from the step.
     """
     try:
-        if path not in OPEN:
-            OPEN[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        return os.pread(OPEN[path], 512, 0)
+        if path not in OPEN_FILES:
+            OPEN_FILES[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return os.pread(OPEN_FILES[path], 512, 0)
     except OSError:  # a thread that has ended
-        if path in OPEN:
-            os.close(OPEN.pop(path))
+        if path in OPEN_FILES:
+            os.close(OPEN_FILES.pop(path))
         return b""
 
 
-def steal_ns() -> int:
+def read_steal_ns() -> int:
     """Return the time for which the hypervisor withheld from this machine a core that had work."""
-    fields = now(f"{PROC}/stat").partition(b"\n")[0].split()
+    fields = read_kernel_file(f"{PROC}/stat").partition(b"\n")[0].split()
     return int(fields[8]) * TICK_NS if len(fields) > 8 else 0  # old kernels count no stolen time
 
 
-def pressure_ns() -> int:
+def read_pressure_ns() -> int:
     """Return the time during which some task of this machine waited for a core."""
-    first = now(f"{PROC}/pressure/cpu").partition(b"\n")[0]
+    first = read_kernel_file(f"{PROC}/pressure/cpu").partition(b"\n")[0]
     return int(first.rpartition(b"total=")[2] or 0) * 1000
 
 
-def throttled() -> int | None:
+def count_throttled() -> int | None:
     """Count the times that a cgroup's quota has stopped this process; return None where no quota is counted."""
     counts = [
         int(line.split()[1])
-        for path in own_groups()
-        for line in text(path / "cpu.stat").splitlines()
+        for path in find_own_cgroups()
+        for line in read_small_file(path / "cpu.stat").splitlines()
         if line.startswith("nr_throttled ")
     ]
     return sum(counts) if counts else None
 
 
-def own_groups() -> set[Path]:
+def find_own_cgroups() -> set[Path]:
     """Return the folders of this process's cgroups and of all their parents: each may have a quota."""
     found = set()
-    for line in text(PROC / "self/cgroup").splitlines():
+    for line in read_small_file(PROC / "self/cgroup").splitlines():
         own = line.split(":", 2)[-1].strip("/")
-        for mount in MOUNTS:
-            below = GROUPS / mount / own
-            found |= {below, *below.parents} - set(GROUPS.parents)
+        for mount in CGROUP_MOUNTS:
+            below = CGROUPS / mount / own
+            found |= {below, *below.parents} - set(CGROUPS.parents)
     return found
 
 
-def migrations() -> int | None:
+def count_migrations() -> int | None:
     """Count the main thread's moves to another core; return None where the kernel does not report them."""
-    for line in text(PROC / "self/sched").splitlines():
+    for line in read_small_file(PROC / "self/sched").splitlines():
         if line.startswith("se.nr_migrations"):
             return int(line.rpartition(":")[2])
     return None
 
 
-def difference(before: int | None, after: int | None) -> int | None:
+def subtract_counts(before: int | None, after: int | None) -> int | None:
     """Return the change of a counter; None if it does not exist."""
     return None if before is None or after is None else after - before
 
 
-def canary(clock: Callable[[], int] = time.perf_counter_ns) -> Callable[[], int]:
+def make_canary(clock: Callable[[], int] = time.perf_counter_ns) -> Callable[[], int]:
     """Return a function that times a fixed product of 96 x 96 matrices twice, and returns the faster in nanoseconds."""
     left, right = np.full((96, 96), 0.5, np.float32), np.full((96, 96), 2.0, np.float32)
     result = np.empty((96, 96), np.float32)
 
-    def once() -> int:
+    def time_product() -> int:
         start = clock()
         np.matmul(left, right, out=result)
         return clock() - start
 
-    return lambda: min(once(), once())
+    return lambda: min(time_product(), time_product())

@@ -10,7 +10,7 @@ from ctypes import POINTER, byref, c_char_p, c_uint, c_ulonglong, c_void_p
 from dataclasses import dataclass
 
 LIBRARY = "libnvidia-ml.so.1"
-MOST_PROCESSES = 256
+MAX_PROCESSES = 256
 
 # The driver's answer for a process whose memory it does not count, as in some containers.
 NOT_AVAILABLE = (1 << 64) - 1
@@ -29,30 +29,30 @@ class Nvml:
     library: ctypes.CDLL
     device: c_void_p
 
-    def name(self) -> str:
+    def read_name(self) -> str:
         """Return the name of the GPU."""
         text = ctypes.create_string_buffer(96)
-        return text.value.decode() if self._call("nvmlDeviceGetName", text, c_uint(96)) else ""
+        return text.value.decode() if self._call_function("nvmlDeviceGetName", text, c_uint(96)) else ""
 
-    def process_bytes(self, pids: Sequence[int]) -> int | None:
+    def read_process_bytes(self, pids: Sequence[int]) -> int | None:
         """Return the GPU memory of these processes, with contexts and pools; None if the driver does not count it."""
-        count, found = c_uint(MOST_PROCESSES), (ProcessInfo * MOST_PROCESSES)()
-        if not self._call("nvmlDeviceGetComputeRunningProcesses_v3", byref(count), found):
+        count, found = c_uint(MAX_PROCESSES), (ProcessInfo * MAX_PROCESSES)()
+        if not self._call_function("nvmlDeviceGetComputeRunningProcesses_v3", byref(count), found):
             return None
         own = [each.used_bytes for each in found[: count.value] if each.pid in pids]
         return sum(own) if own and NOT_AVAILABLE not in own else None
 
-    def energy_j(self) -> float | None:
+    def read_energy_j(self) -> float | None:
         """Return the energy that the whole GPU has used since the driver was loaded; None if it is not counted."""
         spent = c_ulonglong()
-        return spent.value / 1000 if self._call("nvmlDeviceGetTotalEnergyConsumption", byref(spent)) else None
+        return spent.value / 1000 if self._call_function("nvmlDeviceGetTotalEnergyConsumption", byref(spent)) else None
 
-    def _call(self, name: str, *arguments: object) -> bool:
+    def _call_function(self, name: str, *arguments: object) -> bool:
         function = getattr(self.library, name, None)
         return function is not None and function(self.device, *arguments) == 0
 
 
-def found(library: str = LIBRARY, index: int = 0) -> Nvml | None:
+def open_gpu(library: str = LIBRARY, index: int = 0) -> Nvml | None:
     """Open the GPU that this process computes on: the first in CUDA_VISIBLE_DEVICES.
 
     Return None if there is no driver, no such GPU, or none that may be used.

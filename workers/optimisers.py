@@ -36,6 +36,6 @@ def adam(
     return weight - rate * (mean / (root(square) / scale + EPSILON)), mean, square
 
 
-def corrections(step: Any, expm1: Callable[[Any], Any]) -> tuple[Any, Any]:
+def bias_corrections(step: Any, expm1: Callable[[Any], Any]) -> tuple[Any, Any]:
     """Return both moments' bias corrections at a step, from 1: 1 - beta ** step, exact in float32 as well."""
     return -expm1(step * log(BETAS[0])), -expm1(step * log(BETAS[1]))

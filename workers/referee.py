@@ -10,11 +10,11 @@ from pathlib import Path
 from schemas.event import Exported
 from schemas.job import Dtype, JobSpec
 from workers import artefacts, expected, frameworks, workloads
-from workers.expected import Given
-from workers.home import check, package_of
-from workers.job import collected, inherited, prepare, versions
+from workers.expected import Cases
+from workers.home import check_code, resolve_package
+from workers.job import collect_warnings, inherit_settings, prepare_step, read_versions
 from workers.ledger import Ledger
-from workers.problem import Problem, problem_of
+from workers.problem import Problem, problem_from_spec
 
 
 def run(spec: JobSpec, ledger: Ledger) -> Exported:
@@ -25,30 +25,32 @@ def run(spec: JobSpec, ledger: Ledger) -> Exported:
         Malformed: the workload breaks the contract.
         Exception: whatever the framework or the workload raised.
     """
-    home, path, warned = package_of(spec), Path(spec.expect), list[str]()
-    settings = tuple(inherited(spec))
-    ledger.begin()
+    home, path, warned = resolve_package(spec), Path(spec.expect), list[str]()
+    settings = tuple(inherit_settings(spec))
+    ledger.record_start()
     with ledger.phase("import"):
-        kind = frameworks.load(spec.cell.framework, spec.module)
+        kind = frameworks.import_framework(spec.cell.framework, spec.module)
     with ledger.phase("data"):
-        problem = problem_of(spec, home)
-    with ledger.phase("reference"), collected(warned):
+        problem = problem_from_spec(spec, home)
+    with ledger.phase("reference"), collect_warnings(warned):
         dtypes: tuple[Dtype, ...] = ("float64", "float32") if spec.cell.dtype == "float32" else ("float64",)
-        expected.write(path, ((dtype, given(spec, kind, home, problem, dtype, ledger)) for dtype in dtypes))
-    check(spec)
+        expected.write_cases(
+            path, ((dtype, compute_cases(spec, kind, home, problem, dtype, ledger)) for dtype in dtypes)
+        )
+    check_code(spec)
     (written,) = (cost.wall_ns for cost in ledger.costs if cost.name == "reference")
     return Exported(
-        artefact=artefacts.described(path, written),
-        versions=versions(),
+        artefact=artefacts.artefact_from_file(path, written),
+        versions=read_versions(),
         settings=settings,
         phases=ledger.costs,
         warnings=tuple(warned),
     )
 
 
-def given(
+def compute_cases(
     spec: JobSpec, kind: type[frameworks.Framework], home: str, problem: Problem, dtype: Dtype, ledger: Ledger
-) -> Given:
+) -> Cases:
     """Yield the results of the implementation in each case, computed in this dtype from the data of the cell.
 
     It is configured as in the track `defaults`: settings that make times comparable do not change a float64 result.
@@ -56,7 +58,7 @@ def given(
     cell = spec.cell.model_copy(update={"dtype": dtype, "track": "defaults"})
     framework = kind(cell)
     framework.configure()
-    model = framework.build(workloads.implementation(cell.workload, cell.framework, home=home), problem.weights)
-    step = prepare(framework, model, framework.arrays(problem.input_sets[0]), problem.axes(), ledger)
-    for case, sets in problem.cases().items():
-        yield case, problem.results(framework, step, *sets)
+    model = framework.build(workloads.import_implementation(cell.workload, cell.framework, home=home), problem.weights)
+    step = prepare_step(framework, model, framework.arrays(problem.input_sets[0]), problem.infer_axes(), ledger)
+    for case, sets in problem.list_cases().items():
+        yield case, problem.compute_results(framework, step, *sets)

@@ -13,31 +13,31 @@ from workers.frameworks import Framework, Step
 from workers.stopwatch import Stopwatch
 
 # Sizes of the square matrices whose product shows the arithmetic peak.
-PRODUCTS = (128, 256, 512)
+PRODUCT_SIZES = (128, 256, 512)
 
 # Elements of the vectors whose sum shows the peak of bytes moved, from near caches to far ones.
-SUMS = (1 << 14, 1 << 16, 1 << 18, 1 << 20)
+SUM_SIZES = (1 << 14, 1 << 16, 1 << 18, 1 << 20)
 
 REPEATS = 7
 
 
-def ceiling(framework: Framework, itemsize: int) -> Ceiling:
+def measure_ceiling(framework: Framework, itemsize: int) -> Ceiling:
     """Measure the highest rates over a few sizes: operations and bytes in one second."""
     rng = np.random.default_rng(0)
     flops, moved = 0.0, 0.0
-    for size in PRODUCTS:
+    for size in PRODUCT_SIZES:
         pair = framework.arrays([rng.standard_normal((size, size)) for _ in range(2)])
-        seconds = fastest(framework, pair, lambda a, b: (a @ b,))
+        seconds = time_fastest(framework, pair, lambda a, b: (a @ b,))
         flops = max(flops, 2 * size**3 / seconds)
         moved = max(moved, 3 * size**2 * itemsize / seconds)
-    for size in SUMS:
+    for size in SUM_SIZES:
         pair = framework.arrays([rng.standard_normal(size) for _ in range(2)])
-        moved = max(moved, 3 * size * itemsize / fastest(framework, pair, lambda a, b: (a + b,)))
+        moved = max(moved, 3 * size * itemsize / time_fastest(framework, pair, lambda a, b: (a + b,)))
     return Ceiling(flops_per_s=flops, bytes_per_s=moved)
 
 
-def fastest(framework: Framework, inputs: tuple[Any, ...], operation: Step) -> float:
+def time_fastest(framework: Framework, inputs: tuple[Any, ...], operation: Step) -> float:
     """Return the seconds of the fastest of a few single calls, after one that does not count."""
     watch = Stopwatch(operation, [inputs], framework.synchronise)
-    watch.sample(1)
-    return min(watch.sample(1) for _ in range(REPEATS)) / 1e9
+    watch.take_sample(1)
+    return min(watch.take_sample(1) for _ in range(REPEATS)) / 1e9

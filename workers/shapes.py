@@ -12,40 +12,40 @@ import numpy as np
 
 from schemas.event import NewShape, Verification
 from workers.frameworks import Framework, Step
-from workers.noise import difference
+from workers.noise import subtract_counts
 from workers.workloads import Parameters
 
 if TYPE_CHECKING:
     from workers.problem import Problem
 
 # The shapes that come in turn in a stream: more than PyTorch's compiler compiles one function for.
-STREAM = 12
+STREAM_LENGTH = 12
 
 LENGTH, FIXED_LENGTH = "length", "fixed_length"
 
 
-def stream(parameters: Parameters, batch: int, rng: np.random.Generator) -> list[tuple[Parameters, int]]:
+def draw_stream(parameters: Parameters, batch: int, rng: np.random.Generator) -> list[tuple[Parameters, int]]:
     """Return parameters and batch of each shape of a stream, in random order.
 
     The length varies where the inputs decide one, and the batch elsewhere. It runs from half to one and a half times
     the requested size, and further if these are not enough numbers.
     """
     if LENGTH in parameters and not parameters.get(FIXED_LENGTH, 0):
-        sizes = spread(parameters[LENGTH], least=2)
+        sizes = spread_sizes(parameters[LENGTH], least=2)
         found = [({**parameters, LENGTH: size}, batch) for size in sizes]
     else:
-        found = [(dict(parameters), size) for size in spread(batch, least=1)]
-    return [found[place] for place in rng.permutation(STREAM)]
+        found = [(dict(parameters), size) for size in spread_sizes(batch, least=1)]
+    return [found[place] for place in rng.permutation(STREAM_LENGTH)]
 
 
-def spread(size: int, least: int) -> list[int]:
+def spread_sizes(size: int, least: int) -> list[int]:
     """Return different sizes around one, as evenly spaced as whole numbers can be."""
     low = max(least, size // 2)
-    high = max(low + STREAM - 1, 3 * size // 2)
-    return [low + round((high - low) * place / (STREAM - 1)) for place in range(STREAM)]
+    high = max(low + STREAM_LENGTH - 1, 3 * size // 2)
+    return [low + round((high - low) * place / (STREAM_LENGTH - 1)) for place in range(STREAM_LENGTH)]
 
 
-class Noted:
+class RecordingStep:
     """A step that records the time of each call, on inputs of shapes that it has not seen before.
 
     Each call is repeated, unless it moves weights: the second time is the cost of the shape itself.
@@ -60,28 +60,28 @@ class Noted:
     def __call__(self, *inputs: Any) -> tuple[Any, ...]:
         """Call the step."""
         before = self._framework.compilations()
-        first_ns, outputs = self._timed(inputs)
-        compiled, second_ns = difference(before, self._framework.compilations()), None
+        first_ns, outputs = self._time_call(inputs)
+        compiled, second_ns = subtract_counts(before, self._framework.compilations()), None
         if self._twice:
-            second_ns, outputs = self._timed(inputs)
+            second_ns, outputs = self._time_call(inputs)
         self.notes.append(NewShape(first_ns=first_ns, second_ns=second_ns, compilations=compiled))
         return outputs
 
-    def _timed(self, inputs: Sequence[Any]) -> tuple[int, tuple[Any, ...]]:
+    def _time_call(self, inputs: Sequence[Any]) -> tuple[int, tuple[Any, ...]]:
         start = self._clock()
         outputs = self._step(*inputs)
         self._framework.synchronise(outputs)
         return max(1, self._clock() - start), outputs
 
 
-def tried(
+def try_new_shapes(
     problem: "Problem", framework: Framework, step: Step
 ) -> tuple[tuple[NewShape, ...], tuple[Verification, ...]]:
     """Call a step at every shape that it has not seen; return the costs and the verifications, up to a wrong one."""
-    noted = Noted(framework, step, twice=not problem.trains)
+    noted = RecordingStep(framework, step, twice=not problem.is_training)
     checked = list[Verification]()
     for case in problem.new_shapes:
-        checked.append(problem.check_at(framework, noted, case))
+        checked.append(problem.check_new_shape(framework, noted, case))
         if checked[-1].reason:
             break
     return tuple(noted.notes), tuple(checked)

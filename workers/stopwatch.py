@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
-from schemas.event import LINEAR
+from schemas.event import LINEARITY_RANGE
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ SINGLE_CALLS = 10
 LAP_NS = 1_000_000
 
 # Even, so that laps can be joined in pairs.
-MOST_LAPS = 3000
+MAX_LAPS = 3000
 
 
 def carry_out(work: Timed[T]) -> T:
@@ -86,14 +86,14 @@ class Stopwatch:
         last, self._last = self._last, (0, ())
         return last
 
-    def call(self, inputs: tuple[Any, ...]) -> tuple[int, Outputs]:
+    def time_call(self, inputs: tuple[Any, ...]) -> tuple[int, Outputs]:
         """Time one call on these inputs; return the time and the outputs."""
         start = self._clock()
         outputs = self._step(*inputs)
         self._synchronise(outputs)
         return max(1, self._clock() - start), outputs
 
-    def sample(self, calls: int) -> int:
+    def take_sample(self, calls: int) -> int:
         """Time `calls` calls as a whole, until their results are ready. The inputs continue where they stopped."""
         step = self._step
         rotation = list(itertools.islice(self._rotation, calls))
@@ -114,30 +114,34 @@ class Stopwatch:
         not the jitter of clock and caches. Whenever there are too many laps, each two become one, and later laps are
         as long.
         """
-        first: list[Lap] = [(1, took) for took in (yield from self._times(1, SINGLE_CALLS))]
+        first: list[Lap] = [(1, took) for took in (yield from self._request_samples(1, SINGLE_CALLS))]
         laps: list[Lap] = []
-        spent, calls = 0, self.whole_turns(LAP_NS // min(took for _, took in first))
-        while spent < maximum_ns and not (spent >= minimum_ns and settled([took / n for n, took in (*first, *laps)])):
-            if len(laps) == MOST_LAPS:
-                laps, calls = joined(laps), 2 * calls
-            laps += [(calls, took) for took in (yield from self._times(calls, 1))]
+        spent, calls = 0, self.round_to_turns(LAP_NS // min(took for _, took in first))
+        while spent < maximum_ns and not (
+            spent >= minimum_ns and has_settled([took / n for n, took in (*first, *laps)])
+        ):
+            if len(laps) == MAX_LAPS:
+                laps, calls = join_laps(laps), 2 * calls
+            laps += [(calls, took) for took in (yield from self._request_samples(calls, 1))]
             spent += laps[-1][1]
         return (*first, *laps)
 
-    def calibrate(self, target_ns: int) -> Timed[int]:
+    def calibrate_calls(self, target_ns: int) -> Timed[int]:
         """Return the number of calls in a sample of at least about `target_ns`: one turn, if that takes as long."""
         calls = self._turn
         while True:
-            took = min((yield from self._times(calls, 3)))
+            took = min((yield from self._request_samples(calls, 3)))
             if took >= 0.9 * target_ns:
                 return calls
-            calls = self.whole_turns(max(calls + 1, min(calls * 10, int(calls * target_ns / took))))
+            calls = self.round_to_turns(max(calls + 1, min(calls * 10, int(calls * target_ns / took))))
 
-    def whole_turns(self, calls: int) -> int:
+    def round_to_turns(self, calls: int) -> int:
         """Round a number of calls up, so that each set of inputs comes equally often if the sets are uneven."""
         return max(1, -(-calls // self._turn)) * self._turn
 
-    def samples(self, calls: int, count: int, observe: Callable[[], None] = lambda: None) -> Timed[tuple[int, ...]]:
+    def take_samples(
+        self, calls: int, count: int, observe: Callable[[], None] = lambda: None
+    ) -> Timed[tuple[int, ...]]:
         """Take `count` samples of `calls` calls each, with garbage collection off.
 
         `observe` is called before the first sample and after each, outside the timed regions.
@@ -148,13 +152,13 @@ class Stopwatch:
         try:
             observe()
             while len(taken) < count:
-                taken += yield from self._times(calls, 1)
+                taken += yield from self._request_samples(calls, 1)
                 observe()
         finally:
             gc.enable()
         return tuple(taken)
 
-    def linearity(
+    def measure_linearity(
         self, calls: int, watch: Watch = lambda: lambda _: 0, pairs: int = 3, tries: int = 3
     ) -> Timed[float | None]:
         """Return the time of twice `calls` calls over that of `calls`, by the fastest of a few.
@@ -167,43 +171,43 @@ class Stopwatch:
         for _ in range(tries):
             singles, doubles = list[int](), list[int]()
             for _ in range(pairs):
-                singles += yield from self._alone(calls, watch)
-                doubles += yield from self._alone(2 * calls, watch)
+                singles += yield from self._take_undisturbed(calls, watch)
+                doubles += yield from self._take_undisturbed(2 * calls, watch)
             if singles and doubles:
                 ratios.append(min(doubles) / min(singles))
-                if LINEAR[0] <= ratios[-1] <= LINEAR[1]:
+                if LINEARITY_RANGE[0] <= ratios[-1] <= LINEARITY_RANGE[1]:
                     break
         return min(ratios, key=lambda ratio: abs(ratio - 2)) if ratios else None
 
-    def _alone(self, calls: int, watch: Watch) -> Timed[list[int]]:
+    def _take_undisturbed(self, calls: int, watch: Watch) -> Timed[list[int]]:
         """Return the time of one sample; nothing if more than half a per cent of it was lost to others."""
         lost_ns = watch()
-        return [took for took in (yield from self._times(calls, 1)) if lost_ns(took) <= 0.005 * took]
+        return [took for took in (yield from self._request_samples(calls, 1)) if lost_ns(took) <= 0.005 * took]
 
-    def _times(self, calls: int, count: int) -> Timed[list[int]]:
+    def _request_samples(self, calls: int, count: int) -> Timed[list[int]]:
         """Request `count` samples of `calls` calls each."""
         taken = list[int]()
         while len(taken) < count:
-            taken.append((yield partial(self.sample, calls)))
+            taken.append((yield partial(self.take_sample, calls)))
         return taken
 
-    def overhead_ns(self, calls: int = 10_000) -> float:
+    def measure_overhead_ns(self, calls: int = 10_000) -> float:
         """Measure the time per call of the loop itself, by a step that returns at once."""
         idle = Stopwatch(lambda *_: (), self.input_sets, lambda _: None, self._clock)
-        return min(idle.sample(calls) for _ in range(5)) / calls
+        return min(idle.take_sample(calls) for _ in range(5)) / calls
 
-    def clock_ns(self) -> float:
+    def measure_clock_ns(self) -> float:
         """Measure the shortest time between two readings of the clock."""
         readings = [self._clock() for _ in range(200)]
         return float(min(after - before for before, after in itertools.pairwise(readings)))
 
 
-def joined(laps: Sequence[Lap]) -> list[Lap]:
+def join_laps(laps: Sequence[Lap]) -> list[Lap]:
     """Join each two laps into one."""
     return [(one + other, took + longer) for (one, took), (other, longer) in zip(laps[::2], laps[1::2], strict=True)]
 
 
-def settled(trace: Sequence[float], window: int = 10, tolerance: float = 0.03) -> bool:
+def has_settled(trace: Sequence[float], window: int = 10, tolerance: float = 0.03) -> bool:
     """Return whether the last calls are no longer faster than those before them, by their medians."""
     if len(trace) < 2 * window:
         return False

@@ -7,8 +7,8 @@ import numpy as np
 
 from schemas.job import Task
 from workers.arrays import Array
-from workers.optimisers import adam, corrections, sgd
-from workers.workloads import Parameters, Reference, trained
+from workers.optimisers import adam, bias_corrections, sgd
+from workers.workloads import Parameters, Reference, select_trained
 
 # Weights are compared after several steps from the beginning, because the first has no momentum yet.
 STEPS = 3
@@ -24,33 +24,33 @@ class Training:
     def restart(self) -> None:
         """Reset weights and moments to the beginning."""
         self.weights = {name: weight.copy() for name, weight in self._first.items()}
-        zeros = {name: np.zeros_like(each) for name, each in trained(self._first).items()}
+        zeros = {name: np.zeros_like(each) for name, each in select_trained(self._first).items()}
         self._moments = {name: (each, each) for name, each in zeros.items()}
         self._steps = 0
 
     def step(self, *inputs: Array) -> Any:
         """Take one step on these inputs, and return the loss before it."""
         loss, gradients = self._reference.backward(self._parameters, self.weights, *inputs)
-        moved = self._statistics(*inputs)
+        moved = self._move_statistics(*inputs)
         self._steps += 1
         for name, gradient in gradients.items():
-            self._update(name, gradient)
+            self._update_weight(name, gradient)
         self.weights |= moved
         return loss
 
-    def _statistics(self, *inputs: Array) -> dict[str, Array]:
+    def _move_statistics(self, *inputs: Array) -> dict[str, Array]:
         moved: Any = getattr(self._reference, "statistics", None)
         return moved(self._parameters, self.weights, *inputs) if moved else {}
 
-    def _update(self, name: str, gradient: Array) -> None:
+    def _update_weight(self, name: str, gradient: Array) -> None:
         weight, (mean, square) = self.weights[name], self._moments[name]
         if self._task == "train-sgd":
             weight, mean = sgd(weight, gradient, mean)
         else:
-            weight, mean, square = adam(weight, gradient, mean, square, self._corrections(), np.sqrt)
+            weight, mean, square = adam(weight, gradient, mean, square, self._compute_corrections(), np.sqrt)
         dtype = self.weights[name].dtype  # a float64 scalar in the formulas may have widened float32
         self.weights[name], self._moments[name] = weight.astype(dtype), (mean.astype(dtype), square.astype(dtype))
 
-    def _corrections(self) -> tuple[float, float]:
-        first, second = corrections(self._steps, np.expm1)
+    def _compute_corrections(self) -> tuple[float, float]:
+        first, second = bias_corrections(self._steps, np.expm1)
         return float(first), float(second)

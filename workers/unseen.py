@@ -9,7 +9,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from schemas.event import KEPT
+from schemas.event import MAX_UNSEEN_RATIO
 from workers.stopwatch import Stopwatch, Timed
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ TRIES = 3
 FEWEST, MOST = 1, 8
 
 # The time limit for the calls of one try, unless they are already the fewest.
-LONG_NS = 300_000_000
+MAX_TRY_NS = 300_000_000
 
 # The size limit for the new inputs of one try as float64, unless they are already the fewest.
-LARGE_BYTES = 1 << 26
+MAX_TRY_BYTES = 1 << 26
 
 
-def slowdown(framework: "Framework", problem: "Problem", watch: Stopwatch, call_ns: float) -> Timed[float]:
+def measure_slowdown(framework: "Framework", problem: "Problem", watch: Stopwatch, call_ns: float) -> Timed[float]:
     """Return the time of a call on new inputs over that on timed inputs: the lower quartile of a few pairs.
 
     Noise must not accuse an honest mode, so three pairs of four must agree in every try. Of a few tries the lowest
@@ -37,16 +37,16 @@ def slowdown(framework: "Framework", problem: "Problem", watch: Stopwatch, call_
     lowest, alive = float("inf"), list[Any]()
     size = max(1, sum(value.nbytes for value in problem.input_sets[0]))
     calls = 2 * (len(watch.input_sets) + 2)
-    pairs = min(MOST, max(FEWEST, min(round(LONG_NS / (calls * call_ns)), LARGE_BYTES // (2 * size))))
+    pairs = min(MOST, max(FEWEST, min(round(MAX_TRY_NS / (calls * call_ns)), MAX_TRY_BYTES // (2 * size))))
     for _ in range(TRIES):
-        ratios = sorted((yield from paired(framework, problem, watch, pairs, alive)))
+        ratios = sorted((yield from time_pairs(framework, problem, watch, pairs, alive)))
         lowest = min(lowest, ratios[pairs // 4])
-        if lowest <= KEPT:
+        if lowest <= MAX_UNSEEN_RATIO:
             break
     return lowest
 
 
-def paired(
+def time_pairs(
     framework: "Framework", problem: "Problem", watch: Stopwatch, pairs: int, alive: list[Any]
 ) -> Timed[list[float]]:
     """Return the times of calls on two new sets of inputs over those on two timed ones, by geometric means.
@@ -57,12 +57,12 @@ def paired(
     New arrays are added to `alive` until the last call of all tries: a freed address could be reused, and be cached.
     """
     timed, ratios = watch.input_sets, list[float]()
-    for number, inputs in enumerate(problem.unseen(2 * pairs)):
+    for number, inputs in enumerate(problem.draw_unseen(2 * pairs)):
         alive.append(framework.arrays(inputs))
         place = number % len(timed)
         for known in (*timed[place:], *timed[:place]):
-            yield partial(watch.call, known)
-        new, old = partial(watch.call, alive[-1]), partial(watch.call, timed[place])
+            yield partial(watch.time_call, known)
+        new, old = partial(watch.time_call, alive[-1]), partial(watch.time_call, timed[place])
         if number % 2:
             (old_ns, _), (new_ns, _) = (yield old), (yield new)
         else:

@@ -18,20 +18,20 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike
 
-from schemas.event import Check
+from schemas.event import TensorCheck
 from schemas.job import Dtype, Task
-from workers.arrays import Array, cast, is_floating
+from workers.arrays import Array, cast_floating, is_floating
 from workers.training import Training
 from workers.workloads import Parameters, Reference
 
 # Smallest tolerance of a relative 2-norm: well above faithful arithmetic, below every known semantic mistake.
-FLOOR: Mapping[Dtype, float] = {"float64": 1e-12, "float32": 2e-6, "bfloat16": 4e-2}
+MIN_TOLERANCE: Mapping[Dtype, float] = {"float64": 1e-12, "float32": 2e-6, "bfloat16": 4e-2}
 
 # A tolerance is at least this many times the error that the reference itself makes in float32.
 SELF_FACTOR = 8
 
 # The limit of that in float32: where the reference itself loses more, or overflows, a check would prove nothing.
-MOST = 1e-3
+MAX_TOLERANCE = 1e-3
 
 # Evaluations of the reference, each from data with other last bits.
 ROUNDINGS = 8
@@ -43,7 +43,7 @@ ROUNDING = 2.0**-23
 JUMP_FACTOR = 2
 
 # The limit of that: a larger error is no jump.
-MOST_OF_A_JUMP = 2e-2
+MAX_JUMP = 2e-2
 
 LOSS = "loss"
 OUTPUT = "output"
@@ -75,43 +75,43 @@ class Expectation:
         self._own_error: dict[str, float] = {}
         if dtype == "float32":
             again, _ = evaluate(np.float32)
-            self._own_error = {name: self._errors(name, value)[0] for name, value in again.items()}
+            self._own_error = {name: self._measure_errors(name, value)[0] for name, value in again.items()}
 
-    def check(self, outputs: Sequence[Array], inputs: str) -> tuple[Check, ...]:
+    def check_tensors(self, outputs: Sequence[Array], inputs: str) -> tuple[TensorCheck, ...]:
         """Compare a step's outputs, in the order of the reference's; `inputs` names the inputs they belong to.
 
         A missing tensor fails like a wrong one, and so does a superfluous one.
         """
-        checks = self._checks(outputs, inputs)
-        if self._dtype == "float32" and not self._jumps and may_have_jumped(checks):
+        checks = self._compare_tensors(outputs, inputs)
+        if self._dtype == "float32" and not self._jumps and can_have_jumped(checks):
             for number in range(ROUNDINGS):
                 again, _ = self.evaluate(np.float32, np.random.default_rng(number))
                 for name, value in again.items():
-                    self._jumps[name] = max(self._jumps.get(name, 0.0), self._errors(name, value)[0])
-            checks = self._checks(outputs, inputs)
+                    self._jumps[name] = max(self._jumps.get(name, 0.0), self._measure_errors(name, value)[0])
+            checks = self._compare_tensors(outputs, inputs)
         return checks
 
-    def _checks(self, outputs: Sequence[Array], inputs: str) -> tuple[Check, ...]:
+    def _compare_tensors(self, outputs: Sequence[Array], inputs: str) -> tuple[TensorCheck, ...]:
         missing, surplus = [np.empty(0)] * (len(self.tensors) - len(outputs)), len(outputs) - len(self.tensors)
         named = zip(self.tensors, [*outputs, *missing], strict=False)
-        checks = [self._check(name, got, inputs) for name, got in named]
+        checks = [self._compare_tensor(name, got, inputs) for name, got in named]
         if surplus > 0:
-            checks.append(failed(f"{surplus} tensors beyond the {len(self.tensors)} expected", inputs, 0.0))
+            checks.append(make_failed_check(f"{surplus} tensors beyond the {len(self.tensors)} expected", inputs, 0.0))
         return tuple(checks)
 
-    def tolerance(self, tensor: str) -> float:
+    def compute_tolerance(self, tensor: str) -> float:
         """Return the largest relative error of a right result; gradients may be off by twice as much as outputs."""
         own = SELF_FACTOR * self._own_error.get(tensor, 0.0)
-        allowed = max(FLOOR[self._dtype], min(own, MOST) if math.isfinite(own) else 0.0)
-        jump = min(JUMP_FACTOR * self._jumps.get(tensor, 0.0), MOST_OF_A_JUMP)
-        return max(2 * allowed, jump) if jumps(tensor) else allowed
+        allowed = max(MIN_TOLERANCE[self._dtype], min(own, MAX_TOLERANCE) if math.isfinite(own) else 0.0)
+        jump = min(JUMP_FACTOR * self._jumps.get(tensor, 0.0), MAX_JUMP)
+        return max(2 * allowed, jump) if can_jump(tensor) else allowed
 
-    def _check(self, tensor: str, got: Array, inputs: str) -> Check:
-        tolerance = self.tolerance(tensor)
+    def _compare_tensor(self, tensor: str, got: Array, inputs: str) -> TensorCheck:
+        tolerance = self.compute_tolerance(tensor)
         if got.shape != self.tensors[tensor].shape:
-            return failed(tensor, inputs, tolerance)
-        error, worst = self._errors(tensor, got)
-        return Check(
+            return make_failed_check(tensor, inputs, tolerance)
+        error, worst = self._measure_errors(tensor, got)
+        return TensorCheck(
             tensor=tensor,
             inputs=inputs,
             tolerance=tolerance,
@@ -120,7 +120,7 @@ class Expectation:
             worst=worst if math.isfinite(worst) else None,
         )
 
-    def _errors(self, tensor: str, got: Array) -> tuple[float, float]:
+    def _measure_errors(self, tensor: str, got: Array) -> tuple[float, float]:
         due = self.tensors[tensor]
         difference = got.astype(np.float64) - due
         norm = float(np.linalg.norm(difference)) / self._scales[tensor]
@@ -128,25 +128,25 @@ class Expectation:
         return norm, float(np.max(np.abs(difference), initial=0.0)) / largest
 
 
-def jumps(tensor: str) -> bool:
+def can_jump(tensor: str) -> bool:
     """Return whether a tensor is a gradient, or follows from gradients."""
     return not tensor.startswith((OUTPUT, LOSS))
 
 
-def may_have_jumped(checks: Sequence[Check]) -> bool:
+def can_have_jumped(checks: Sequence[TensorCheck]) -> bool:
     """Return whether only gradients fail, and none by more than a jump could explain."""
     wrong = [check for check in checks if not check.passed]
     return bool(wrong) and all(
-        jumps(check.tensor) and check.error is not None and check.error <= MOST_OF_A_JUMP for check in wrong
+        can_jump(check.tensor) and check.error is not None and check.error <= MAX_JUMP for check in wrong
     )
 
 
-def failed(tensor: str, inputs: str, tolerance: float) -> Check:
+def make_failed_check(tensor: str, inputs: str, tolerance: float) -> TensorCheck:
     """Return the failed check of a tensor that cannot be compared at all."""
-    return Check(tensor=tensor, inputs=inputs, error=None, worst=None, tolerance=tolerance, passed=False)
+    return TensorCheck(tensor=tensor, inputs=inputs, error=None, worst=None, tolerance=tolerance, passed=False)
 
 
-def of_call(
+def make_call_evaluator(
     reference: Reference, task: Task, parameters: Parameters, weights: Mapping[str, Array], inputs: Sequence[Array]
 ) -> Evaluate:
     """Return a function that evaluates one call of this task: the output, or the loss and its gradients.
@@ -157,25 +157,28 @@ def of_call(
     """
 
     def evaluate(dtype: DTypeLike, off: np.random.Generator | None = None) -> tuple[Tensors, dict[str, float]]:
-        known, given = all_cast(weights, dtype, off), [cast(shaken(value, off), dtype) for value in inputs]
+        known, given = (
+            cast_all(weights, dtype, off),
+            [cast_floating(perturb_values(value, off), dtype) for value in inputs],
+        )
         if task == "forward":
-            return with_scales(outputs_by_name(reference.forward(parameters, known, *given)))
-        return of_backward(*reference.backward(parameters, known, *given), known)
+            return add_scales(name_outputs(reference.forward(parameters, known, *given)))
+        return name_gradients(*reference.backward(parameters, known, *given), known)
 
     return evaluate
 
 
-def of_backward(
+def name_gradients(
     loss: Any, gradients: Mapping[str, Array], weights: Mapping[str, Array]
 ) -> tuple[Tensors, dict[str, float]]:
     """Name a loss and its gradients at these weights, each with its scale."""
     moves = math.sqrt(sum(float(np.sum((gradients[name] * weights[name]) ** 2)) for name in gradients))
     tensors = {LOSS: np.asarray(loss)} | {f"gradient of {name}": value for name, value in gradients.items()}
-    _, scales = with_scales(tensors)
+    _, scales = add_scales(tensors)
     return tensors, scales | {LOSS: max(scales[LOSS], moves)}
 
 
-def of_training(
+def make_training_evaluator(
     reference: Reference,
     task: Task,
     parameters: Parameters,
@@ -188,54 +191,57 @@ def of_training(
     """
 
     def evaluate(dtype: DTypeLike, off: np.random.Generator | None = None) -> tuple[Tensors, dict[str, float]]:
-        begun = all_cast(weights, dtype, off)
+        begun = cast_all(weights, dtype, off)
         training = Training(reference, task, parameters, dict(begun))
-        losses = [training.step(*(cast(shaken(value, off), dtype) for value in inputs)) for inputs in input_sets]
-        return with_scales(losses_by_name(losses) | moves(training.weights, begun))
+        losses = [
+            training.step(*(cast_floating(perturb_values(value, off), dtype) for value in inputs))
+            for inputs in input_sets
+        ]
+        return add_scales(name_losses(losses) | compute_moves(training.weights, begun))
 
     return evaluate
 
 
-def losses_by_name(losses: Sequence[Any]) -> Tensors:
+def name_losses(losses: Sequence[Any]) -> Tensors:
     """Name the losses of a few steps of training."""
     return {f"{LOSS} of step {number}": np.asarray(loss) for number, loss in enumerate(losses, 1)}
 
 
-def moves(now: Mapping[str, Array], before: Mapping[str, Array]) -> Tensors:
+def compute_moves(now: Mapping[str, Array], before: Mapping[str, Array]) -> Tensors:
     """Subtract from each weight its earlier value."""
     return {f"move of {name}": np.asarray(now[name], np.float64) - before[name] for name in before}
 
 
-def outputs_by_name(outputs: Array | tuple[Array, ...]) -> Tensors:
+def name_outputs(outputs: Array | tuple[Array, ...]) -> Tensors:
     """Name the output of a model, or its several outputs."""
     if not isinstance(outputs, tuple):
         return {OUTPUT: np.asarray(outputs)}
     return {f"{OUTPUT} {number}": np.asarray(output) for number, output in enumerate(outputs)}
 
 
-def all_cast(weights: Mapping[str, Array], dtype: DTypeLike, off: np.random.Generator | None = None) -> Tensors:
+def cast_all(weights: Mapping[str, Array], dtype: DTypeLike, off: np.random.Generator | None = None) -> Tensors:
     """Convert weights to another floating dtype."""
-    return {name: cast(shaken(weight, off), dtype) for name, weight in weights.items()}
+    return {name: cast_floating(perturb_values(weight, off), dtype) for name, weight in weights.items()}
 
 
-def shaken(value: Array, off: np.random.Generator | None) -> Array:
+def perturb_values(value: Array, off: np.random.Generator | None) -> Array:
     """Move each number by up to one rounding of float32; leave integers, and without a generator all, unchanged."""
     if off is None or not is_floating(value):
         return value
     return value * (1 + off.integers(-1, 2, value.shape) * ROUNDING)  # type: ignore[no-any-return]
 
 
-def with_scales(tensors: Tensors) -> tuple[Tensors, dict[str, float]]:
+def add_scales(tensors: Tensors) -> tuple[Tensors, dict[str, float]]:
     """Return tensors with their norms as scales."""
-    return tensors, {name: scale(tensor) for name, tensor in tensors.items()}
+    return tensors, {name: compute_scale(tensor) for name, tensor in tensors.items()}
 
 
-def scale(tensor: Array) -> float:
+def compute_scale(tensor: Array) -> float:
     """Return the 2-norm; 1 for a tensor of zeros."""
     return float(np.linalg.norm(tensor.astype(np.float64))) or 1.0
 
 
-def verdict(checks: Sequence[Check]) -> str:
+def explain_checks(checks: Sequence[TensorCheck]) -> str:
     """Explain in one sentence why these checks make a cell wrong; return an empty string if all passed."""
     wrong = [check for check in checks if not check.passed]
     if not wrong:

@@ -14,7 +14,7 @@ import numpy as np
 
 from orchestrator.analysis.statistics import Floats
 from schemas.event import Report
-from schemas.record import JobRecord, Outside
+from schemas.record import JobObservation, JobRecord
 
 # With fewer processes nothing is assessed, and the best number of samples is kept within these limits.
 FEWEST_PROCESSES: Final = 4
@@ -39,24 +39,24 @@ class Allocation:
     sample_ns: float
 
     @property
-    def best(self) -> int:
+    def best_samples(self) -> int:
         """Return the best number of samples in a process, from 5 to 40; the fewest where nothing varies."""
         gain = self.within * math.sqrt(self.process_ns / self.sample_ns)
         asked = gain / self.between if self.between else math.inf if gain else 0.0
         return round(min(max(asked, FEWEST_SAMPLES), MOST_SAMPLES))
 
     @property
-    def too_few(self) -> bool:
+    def has_too_few_samples(self) -> bool:
         """Return True if the processes took less than half of the best number."""
-        return 2 * self.samples < self.best
+        return 2 * self.samples < self.best_samples
 
     @property
-    def too_many(self) -> bool:
+    def has_too_many_samples(self) -> bool:
         """Return True if the processes took more than four times the best number."""
-        return self.samples > 4 * self.best
+        return self.samples > 4 * self.best_samples
 
 
-def allocation(records: Sequence[JobRecord]) -> Allocation | None:
+def assess_allocation(records: Sequence[JobRecord]) -> Allocation | None:
     """Assess one cell's measured jobs; None with fewer than four jobs, or with a single sample in any process.
 
     Floors represent the processes because verdicts rest on them. All jobs count: with only four, the answer is off by a
@@ -69,19 +69,19 @@ def allocation(records: Sequence[JobRecord]) -> Allocation | None:
         return None
     return Allocation(
         samples=max(map(len, samples)),
-        within=NORMAL_MAD * float(np.median(np.concatenate([_deviations(times) for times in samples]))),
-        between=NORMAL_MAD * float(np.median(_deviations(np.array([times.min() for times in samples])))),
-        process_ns=statistics.median(_elsewhere_ns(report, outside) for report, outside in kept),
+        within=NORMAL_MAD * float(np.median(np.concatenate([_absolute_deviations(times) for times in samples]))),
+        between=NORMAL_MAD * float(np.median(_absolute_deviations(np.array([times.min() for times in samples])))),
+        process_ns=statistics.median(_time_outside_samples_ns(report, outside) for report, outside in kept),
         sample_ns=statistics.median(statistics.median(report.samples_ns) for report, _ in kept),
     )
 
 
-def _elsewhere_ns(report: Report, outside: Outside) -> int:
+def _time_outside_samples_ns(report: Report, outside: JobObservation) -> int:
     """Return the time of a job outside its samples."""
     # A faulty worker may report samples that add up to more than its lifetime.
     return max(0, outside.spawn_to_end_ns - sum(report.samples_ns))
 
 
-def _deviations(values: Floats) -> Floats:
+def _absolute_deviations(values: Floats) -> Floats:
     """Return the distance of each value from their median."""
     return np.abs(values - np.median(values))

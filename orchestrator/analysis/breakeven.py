@@ -15,8 +15,15 @@ from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Final
 
-from orchestrator.analysis.compare import Comparison, Scores, Verdict, both_ways, compare_all, ranks
-from orchestrator.analysis.curve import Curve, Start
+from orchestrator.analysis.compare import (
+    Comparison,
+    Scores,
+    Verdict,
+    compare_all_pairs,
+    compute_rank_ranges,
+    index_both_ways,
+)
+from orchestrator.analysis.curve import CostCurve, Start
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.statistics import ALPHA, Interval, hodges_lehmann
 from schemas.catalog import FRAMEWORKS
@@ -24,10 +31,10 @@ from schemas.job import Cell
 
 NEVER: Final = math.inf
 # The factor between numbers of calls at which totals are compared. An advantage between two of them goes unnoticed.
-STEP: Final = 1.25
+GRID_FACTOR: Final = 1.25
 
 # A break-even beyond this counts as never: at a microsecond per call, it is thirty years away.
-MOST: Final = 10**15
+MOST_CALLS: Final = 10**15
 
 ROUND_NUMBERS: Final = tuple(10**power for power in range(7))
 
@@ -68,13 +75,13 @@ class BreakEven:
         return Payoff.OPEN if faster is None else Payoff.PAYS if faster == self.mode else Payoff.NEVER
 
     @property
-    def bounded(self) -> bool:
+    def has_valid_interval(self) -> bool:
         """Return True if the intervals are valid: no cell is too disturbed, and the two estimators agree."""
         return not self.barred and self.steady.verdict is not Verdict.ESTIMATOR_DEPENDENT
 
 
 @dataclass(frozen=True, slots=True)
-class Best:
+class BestModes:
     """The modes with the lowest total time for this number of calls; several if they are indistinguishable."""
 
     calls: int
@@ -82,13 +89,13 @@ class Best:
     with_import: tuple[str, ...]
 
 
-def break_evens(group: Group) -> tuple[BreakEven, ...]:
+def find_break_evens(group: Group) -> tuple[BreakEven, ...]:
     """Compare each compiled mode with its sibling, and with the fastest other mode if that is a different one."""
     return tuple(
-        break_even(group, standing.cell, other)
+        compute_break_even(group, standing.cell, other)
         for standing in group.standings
         if is_compiled(group.result(standing.cell).cell)
-        for other in rivals(group, standing.cell)
+        for other in find_rivals(group, standing.cell)
     )
 
 
@@ -97,7 +104,7 @@ def is_compiled(cell: Cell) -> bool:
     return (cell.framework, cell.mode) in SIBLINGS
 
 
-def sibling(group: Group, mode: str, siblings: Mapping[tuple[str, str], str] = SIBLINGS) -> str:
+def find_sibling(group: Group, mode: str, siblings: Mapping[tuple[str, str], str] = SIBLINGS) -> str:
     """Return the label of the mode that a compiled one has to beat, in the same framework and environment.
 
     Empty if the group lacks that mode.
@@ -112,29 +119,31 @@ def sibling(group: Group, mode: str, siblings: Mapping[tuple[str, str], str] = S
     return next(found, "")
 
 
-def rivals(group: Group, mode: str) -> list[str]:
+def find_rivals(group: Group, mode: str) -> list[str]:
     """Return the measured modes to compare a compiled mode with, its sibling first."""
     others = [standing.cell for standing in group.standings if standing.cell != mode]
-    due = sibling(group, mode)
+    due = find_sibling(group, mode)
     return list(dict.fromkeys([other for other in others if other == due] + others[:1]))
 
 
-def break_even(group: Group, mode: str, other: str) -> BreakEven:
+def compute_break_even(group: Group, mode: str, other: str) -> BreakEven:
     """Compute the break-even of one mode of a group against another."""
     own, others = group.curves[mode], group.curves[other]
     pairs = tuple((own[block], others[block]) for block in sorted(own.keys() & others.keys()))
     return BreakEven(
         mode=mode,
         other=other,
-        calls=calls_until_paid(pairs, "model"),
-        with_import=calls_until_paid(pairs, "import"),
-        steady=both_ways(group.comparisons)[other, mode],
+        calls=calls_until_break_even(pairs, "model"),
+        with_import=calls_until_break_even(pairs, "import"),
+        steady=index_both_ways(group.comparisons)[other, mode],
         barred="C" in (group.result(mode).grade, group.result(other).grade),
     )
 
 
 @lru_cache(maxsize=1000)
-def calls_until_paid(pairs: tuple[tuple[Curve, Curve], ...], start: Start, alpha: float = ALPHA) -> Interval:
+def calls_until_break_even(
+    pairs: tuple[tuple[CostCurve, CostCurve], ...], start: Start, alpha: float = ALPHA
+) -> Interval:
     """Return the break-even of the first curves of these pairs against the second, one pair for each block.
 
     With too few pairs for an interval, it runs from one to never. Cached: it is slow, and tables and sentences need it.
@@ -143,45 +152,47 @@ def calls_until_paid(pairs: tuple[tuple[Curve, Curve], ...], start: Start, alpha
         return Interval(math.nan, 1, NEVER)
     known: dict[float, Interval] = {}
 
-    def ratio(calls: float) -> Interval:
+    def ratio_of_totals(calls: float) -> Interval:
         if calls not in known:
-            known[calls] = hodges_lehmann([log_ratio(own, other, calls, start) for own, other in pairs], alpha)
+            known[calls] = hodges_lehmann(
+                [log_ratio_of_totals(own, other, calls, start) for own, other in pairs], alpha
+            )
         return known[calls]
 
     return Interval(
-        below_for_good(lambda calls: ratio(calls).estimate),
-        below_for_good(lambda calls: ratio(calls).low),
-        below_for_good(lambda calls: ratio(calls).high),
+        find_last_crossing(lambda calls: ratio_of_totals(calls).estimate),
+        find_last_crossing(lambda calls: ratio_of_totals(calls).low),
+        find_last_crossing(lambda calls: ratio_of_totals(calls).high),
     )
 
 
-def log_ratio(own: Curve, other: Curve, calls: float, start: Start) -> float:
+def log_ratio_of_totals(own: CostCurve, other: CostCurve, calls: float, start: Start) -> float:
     """Return the log ratio of two processes' totals after this number of calls; at infinity, of their floors."""
     if math.isinf(calls):
         return math.log(own.floor_ns / other.floor_ns)
     return math.log(own.floor_total_ns(int(calls), start) / other.floor_total_ns(int(calls), start))
 
 
-def below_for_good(curve: Callable[[float], float]) -> float:
+def find_last_crossing(curve: Callable[[float], float]) -> float:
     """Return the least number of calls from which a curve stays below zero; never if it ends at zero or above."""
-    if curve(NEVER) >= 0 or curve(MOST) >= 0:
+    if curve(NEVER) >= 0 or curve(MOST_CALLS) >= 0:
         return NEVER
-    for below, above in pairwise(reversed(steps())):
+    for below, above in pairwise(reversed(make_call_grid())):
         if curve(above) >= 0:
-            return first_below(curve, above, below)
+            return bisect_crossing(curve, above, below)
     return 1
 
 
 @cache
-def steps() -> tuple[int, ...]:
+def make_call_grid() -> tuple[int, ...]:
     """Return increasing numbers of calls: each is the previous one times a constant factor, or plus one."""
     numbers = [1]
-    while numbers[-1] < MOST:
-        numbers.append(min(MOST, max(numbers[-1] + 1, int(numbers[-1] * STEP))))
+    while numbers[-1] < MOST_CALLS:
+        numbers.append(min(MOST_CALLS, max(numbers[-1] + 1, int(numbers[-1] * GRID_FACTOR))))
     return tuple(numbers)
 
 
-def first_below(curve: Callable[[float], float], above: int, below: int) -> int:
+def bisect_crossing(curve: Callable[[float], float], above: int, below: int) -> int:
     """Bisect for the first number of calls at which a curve is below zero: it is so at `below`, not at `above`."""
     while below - above > 1:
         middle = (above + below) // 2
@@ -189,23 +200,23 @@ def first_below(curve: Callable[[float], float], above: int, below: int) -> int:
     return below
 
 
-def best(group: Group, numbers: Sequence[int] = ROUND_NUMBERS) -> Iterator[Best]:
+def find_best_modes(group: Group, numbers: Sequence[int] = ROUND_NUMBERS) -> Iterator[BestModes]:
     """Yield the best modes for each number of calls, if the group has at least two modes."""
     if len(group.curves) < 2:
         return
     for calls in numbers:
-        yield Best(calls, quickest(group, calls, "model"), quickest(group, calls, "import"))
+        yield BestModes(calls, find_lowest_totals(group, calls, "model"), find_lowest_totals(group, calls, "import"))
 
 
-def quickest(group: Group, calls: int, start: Start) -> tuple[str, ...]:
+def find_lowest_totals(group: Group, calls: int, start: Start) -> tuple[str, ...]:
     """Return the modes that no other is claimed to beat in total time; all pairs are tested as one family."""
     barred = {each.label for each in group.results if each.grade == "C"}
-    scores = {label: totals(curves, calls, start) for label, curves in group.curves.items()}
-    open_ranks = ranks(scores, compare_all(scores, barred=barred))
+    scores = {label: score_totals(curves, calls, start) for label, curves in group.curves.items()}
+    open_ranks = compute_rank_ranges(scores, compare_all_pairs(scores, barred=barred))
     return tuple(standing.cell for standing in group.standings if open_ranks[standing.cell][0] == 1)
 
 
-def totals(curves: Mapping[int, Curve], calls: int, start: Start) -> Scores:
+def score_totals(curves: Mapping[int, CostCurve], calls: int, start: Start) -> Scores:
     """Return the log totals of one mode's processes by block, in place of its log times per call."""
     return Scores(
         floor={block: math.log(curve.floor_total_ns(calls, start)) for block, curve in curves.items()},

@@ -12,8 +12,16 @@ from itertools import combinations
 from statistics import fmean
 from typing import Final
 
-from orchestrator.analysis.pairing import Sampling, told, unlike
-from orchestrator.analysis.statistics import ALPHA, LOOKS, Interval, blocks_needed, hodges_lehmann, holm, signed_rank_p
+from orchestrator.analysis.pairing import Sampling, find_unlike_blocks, format_left_out_blocks
+from orchestrator.analysis.statistics import (
+    ALPHA,
+    LOOKS,
+    Interval,
+    blocks_needed,
+    hodges_lehmann,
+    reject_by_holm,
+    signed_rank_p,
+)
 
 # Differences below this share are too small to act on.
 MARGIN: Final = 0.02
@@ -31,7 +39,7 @@ class Verdict(StrEnum):
 
 
 CLAIMS: Final = frozenset({Verdict.FASTER, Verdict.SLOWER, Verdict.DIFFERENT_BUT_SMALL})
-_SEEN_FROM_THE_OTHER_SIDE: Final = {Verdict.FASTER: Verdict.SLOWER, Verdict.SLOWER: Verdict.FASTER}
+_FLIPPED_VERDICTS: Final = {Verdict.FASTER: Verdict.SLOWER, Verdict.SLOWER: Verdict.FASTER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +91,16 @@ class Comparison:
             baseline=self.cell,
             cell=self.baseline,
             blocks=self.blocks,
-            ratio=_reciprocal(self.ratio),
-            typical_ratio=_reciprocal(self.typical_ratio),
+            ratio=_invert_ratio(self.ratio),
+            typical_ratio=_invert_ratio(self.typical_ratio),
             p=self.p,
             significant=self.significant,
-            verdict=_SEEN_FROM_THE_OTHER_SIDE.get(self.verdict, self.verdict),
+            verdict=_FLIPPED_VERDICTS.get(self.verdict, self.verdict),
             reason=self.reason,
         )
 
 
-def _reciprocal(ratio: Interval) -> Interval:
+def _invert_ratio(ratio: Interval) -> Interval:
     return Interval(1 / ratio.estimate, 1 / ratio.high, 1 / ratio.low if ratio.low > 0 else math.inf)
 
 
@@ -106,7 +114,7 @@ class Standing:
     tied_with: tuple[str, ...]
 
 
-def compare_all(
+def compare_all_pairs(
     scores: Mapping[str, Scores], *, margin: float = MARGIN, alpha: float = ALPHA, barred: Collection[str] = ()
 ) -> tuple[Comparison, ...]:
     """Compare every pair of cells over their shared blocks, the earlier as baseline, as one family of tests (Holm).
@@ -114,15 +122,15 @@ def compare_all(
     Blocks in which the two were sampled differently are left out, and `reason` explains it. No claim is made about
     `barred` cells: a disturbance may explain either direction.
     """
-    left_out = {(a, b): unlike(scores[a].sampling, scores[b].sampling) for a, b in combinations(scores, 2)}
-    floors = {(a, b): _differences(scores[a].floor, scores[b].floor, out) for (a, b), out in left_out.items()}
+    left_out = {(a, b): find_unlike_blocks(scores[a].sampling, scores[b].sampling) for a, b in combinations(scores, 2)}
+    floors = {(a, b): _subtract_scores(scores[a].floor, scores[b].floor, out) for (a, b), out in left_out.items()}
     p_values = [signed_rank_p(floor) for floor in floors.values()]
     found = []
-    for (a, b), p, significant in zip(floors, p_values, holm(p_values, alpha), strict=True):
+    for (a, b), p, significant in zip(floors, p_values, reject_by_holm(p_values, alpha), strict=True):
         floor, out = floors[a, b], left_out[a, b]
         ratio = hodges_lehmann(floor, alpha)
-        typical = hodges_lehmann(_differences(scores[a].typical, scores[b].typical, out), alpha)
-        verdict = verdict_of(
+        typical = hodges_lehmann(_subtract_scores(scores[a].typical, scores[b].typical, out), alpha)
+        verdict = decide_verdict(
             ratio, typical, significant=significant, margin=math.log1p(margin), barred=not {a, b}.isdisjoint(barred)
         )
         found.append(
@@ -135,17 +143,19 @@ def compare_all(
                 p=p,
                 significant=significant,
                 verdict=verdict,
-                reason=told(out),
+                reason=format_left_out_blocks(out),
             )
         )
     return tuple(found)
 
 
-def _differences(baseline: Mapping[int, float], cell: Mapping[int, float], left_out: Collection[int]) -> list[float]:
+def _subtract_scores(
+    baseline: Mapping[int, float], cell: Mapping[int, float], left_out: Collection[int]
+) -> list[float]:
     return [cell[block] - baseline[block] for block in sorted((baseline.keys() & cell.keys()).difference(left_out))]
 
 
-def verdict_of(ratio: Interval, typical: Interval, *, significant: bool, margin: float, barred: bool) -> Verdict:
+def decide_verdict(ratio: Interval, typical: Interval, *, significant: bool, margin: float, barred: bool) -> Verdict:
     """Decide the verdict from log ratios of time.
 
     A claim needs both Holm's decision and an interval without zero; the two differ only when there are ties. A claim
@@ -163,57 +173,57 @@ def verdict_of(ratio: Interval, typical: Interval, *, significant: bool, margin:
     return Verdict.FASTER if ratio.estimate < 0 else Verdict.SLOWER
 
 
-def both_ways(comparisons: Sequence[Comparison]) -> dict[tuple[str, str], Comparison]:
+def index_both_ways(comparisons: Sequence[Comparison]) -> dict[tuple[str, str], Comparison]:
     """Return each comparison under (baseline, cell) and, flipped, under (cell, baseline)."""
     flipped = [found.flipped() for found in comparisons]
     return {(found.baseline, found.cell): found for found in (*comparisons, *flipped)}
 
 
-def ranks(cells: Collection[str], comparisons: Sequence[Comparison]) -> dict[str, tuple[int, int]]:
+def compute_rank_ranges(cells: Collection[str], comparisons: Sequence[Comparison]) -> dict[str, tuple[int, int]]:
     """Return the best and worst rank open to each cell: 1 + cells claimed faster, and C - cells claimed slower.
 
     All ranges hold simultaneously, with the confidence of the family of tests. Only pairs within `cells` count.
     """
     faster, slower = dict.fromkeys(cells, 0), dict.fromkeys(cells, 0)
-    for (baseline, cell), found in both_ways(comparisons).items():
+    for (baseline, cell), found in index_both_ways(comparisons).items():
         if found.claimed_faster == cell and {baseline, cell} <= faster.keys():
             slower[cell] += 1
             faster[baseline] += 1
     return {cell: (1 + faster[cell], len(cells) - slower[cell]) for cell in cells}
 
 
-def standings(cells: Collection[str], comparisons: Sequence[Comparison]) -> tuple[Standing, ...]:
+def compute_standings(cells: Collection[str], comparisons: Sequence[Comparison]) -> tuple[Standing, ...]:
     """Return the cells in order of their mean log ratio to the others, with the ranks open to each and its ties.
 
     The order is for display and makes no claim; `tied_with` does. Two cells tie if their ranks overlap and their own
     comparison does not tell them apart. With A before B and C tied to both, the ranks of A and B overlap.
     """
-    pairs, open_ranks = both_ways(comparisons), ranks(cells, comparisons)
+    pairs, open_ranks = index_both_ways(comparisons), compute_rank_ranges(cells, comparisons)
 
-    def tied(a: str, b: str) -> bool:
+    def is_tied(a: str, b: str) -> bool:
         told_apart = (a, b) in pairs and pairs[a, b].claimed_faster is not None
         overlap = open_ranks[a][0] <= open_ranks[b][1] and open_ranks[b][0] <= open_ranks[a][1]
         return a != b and overlap and not told_apart
 
-    order = sorted(cells, key=lambda cell: _place(cell, cells, pairs))
+    order = sorted(cells, key=lambda cell: _mean_log_ratio(cell, cells, pairs))
     return tuple(
         Standing(
             cell=cell,
             best=open_ranks[cell][0],
             worst=open_ranks[cell][1],
-            tied_with=tuple(other for other in order if tied(cell, other)),
+            tied_with=tuple(other for other in order if is_tied(cell, other)),
         )
         for cell in order
     )
 
 
-def _place(cell: str, cells: Collection[str], pairs: Mapping[tuple[str, str], Comparison]) -> float:
+def _mean_log_ratio(cell: str, cells: Collection[str], pairs: Mapping[tuple[str, str], Comparison]) -> float:
     """Return the mean log ratio to the others: the least-squares scale of paired comparisons; infinity without any."""
     ratios = [pairs[other, cell].ratio.estimate for other in cells if (other, cell) in pairs]
     return fmean([math.log(ratio) for ratio in ratios if not math.isnan(ratio)] or [math.inf])
 
 
-def half_width_reached(comparisons: Sequence[Comparison], target: float, *, baseline: str | None = None) -> bool:
+def has_reached_half_width(comparisons: Sequence[Comparison], target: float, *, baseline: str | None = None) -> bool:
     """Return True if every ratio (to `baseline`, if given) has at most the half-width `target` on the log scale."""
     return all(
         found.log_half_width <= target
@@ -234,4 +244,4 @@ def should_stop(
         return True
     if k not in LOOKS or k < blocks_needed(len(comparisons), alpha):
         return False
-    return half_width_reached(comparisons, target, baseline=baseline)
+    return has_reached_half_width(comparisons, target, baseline=baseline)

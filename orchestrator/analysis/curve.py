@@ -15,7 +15,7 @@ Start = Literal["model", "import"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
+class CostCurve:
     """Time against calls of one process in nanoseconds: piecewise linear during warm-up, then straight.
 
     `seen` holds the points of the warm-up: the number of calls, and their time since the model was finished. The first
@@ -48,7 +48,7 @@ class Curve:
         return spent + (calls - done) * (then_spent - spent) / (then_done - done)
 
 
-def curve(report: Report, steady_from: int, *, floor_ns: float, typical_ns: float) -> Curve:
+def make_cost_curve(report: Report, steady_from: int, *, floor_ns: float, typical_ns: float) -> CostCurve:
     """Make the curve of one process: its measured warm-up up to the lap from which calls were steady."""
     # At least a nanosecond, since break-evens take logarithms of totals.
     calls, spent = 1, max(1, first_result_ns(report))
@@ -56,16 +56,16 @@ def curve(report: Report, steady_from: int, *, floor_ns: float, typical_ns: floa
     for lap_calls, took in report.warmup[1:steady_from]:
         calls, spent = calls + lap_calls, spent + took
         seen.append((calls, spent))
-    return Curve(
-        before_model_ns=phases_ns(report, BEFORE_MODEL), seen=tuple(seen), floor_ns=floor_ns, typical_ns=typical_ns
+    return CostCurve(
+        before_model_ns=sum_phases_ns(report, BEFORE_MODEL), seen=tuple(seen), floor_ns=floor_ns, typical_ns=typical_ns
     )
 
 
 def first_result_ns(report: Report) -> float:
     """Return the time from the finished model to its first result: tracing or compiling, and the first call."""
-    return phases_ns(report, BEFORE_FIRST_RESULT)
+    return sum_phases_ns(report, BEFORE_FIRST_RESULT)
 
 
-def phases_ns(report: Report, names: Sequence[PhaseName]) -> float:
+def sum_phases_ns(report: Report, names: Sequence[PhaseName]) -> float:
     """Return the total time of these phases."""
     return sum(cost.wall_ns for cost in report.phases if cost.name in names)

@@ -15,10 +15,10 @@ from schemas.event import Report
 from schemas.record import JobRecord
 
 # Share of a sample that may be lost before it counts as disturbed.
-LIMIT = 0.005
+LOST_SHARE_LIMIT = 0.005
 
 # With fewer undisturbed samples than this, the typical time comes from all samples.
-FEWEST_LEFT = 8
+FEWEST_UNDISTURBED = 8
 
 # The slowest acceptable canary relative to the sweep's fastest, and the strongest acceptable rank correlation.
 CANARY_LIMIT = 1.05
@@ -37,7 +37,7 @@ class Flag(StrEnum):
     DRIFT = "DRIFT"
 
 
-MEANING = {
+FLAG_MEANINGS = {
     Flag.DELAY: "other processes ran on its cores",
     Flag.STEAL: "the hypervisor took time",
     Flag.THROTTLED: "a CPU quota stopped it",
@@ -46,7 +46,7 @@ MEANING = {
 }
 
 
-def lost_shares(report: Report, cores: int) -> list[float]:
+def compute_lost_shares(report: Report, cores: int) -> list[float]:
     """Return for each sample the share of its time that its threads waited for cores in use by other processes."""
     return [
         min(delay, max(0, cores * took - used)) / took
@@ -54,46 +54,48 @@ def lost_shares(report: Report, cores: int) -> list[float]:
     ]
 
 
-def undisturbed(report: Report, cores: int) -> list[int]:
+def find_undisturbed_samples(report: Report, cores: int) -> list[int]:
     """Return the indices of the undisturbed samples, or of all samples if too few are undisturbed."""
     quiet = [
         index
-        for index, (lost, steal) in enumerate(zip(lost_shares(report, cores), report.noise.steal_ns, strict=True))
-        if lost <= LIMIT and steal == 0
+        for index, (lost, steal) in enumerate(
+            zip(compute_lost_shares(report, cores), report.noise.steal_ns, strict=True)
+        )
+        if lost <= LOST_SHARE_LIMIT and steal == 0
     ]
-    return quiet if len(quiet) >= FEWEST_LEFT else list(range(len(report.samples_ns)))
+    return quiet if len(quiet) >= FEWEST_UNDISTURBED else list(range(len(report.samples_ns)))
 
 
-def flags(record: JobRecord, canary_floor_ns: float) -> frozenset[Flag]:
+def find_flags(record: JobRecord, canary_floor_ns: float) -> frozenset[Flag]:
     """Return the flags of one process. `canary_floor_ns` is the fastest canary of the sweep."""
     report = record.report
     if report is None:
         return frozenset()
     cores = len(record.spec.cpus) or record.host.cores
-    lost, noise, wall = lost_shares(report, cores), report.noise, sum(report.samples_ns)
+    lost, noise, wall = compute_lost_shares(report, cores), report.noise, sum(report.samples_ns)
     found = {
-        Flag.DELAY: sum(share > LIMIT for share in lost) > 0.2 * len(lost),
-        Flag.STEAL: sum(noise.steal_ns) > LIMIT * wall * record.host.cores,
+        Flag.DELAY: sum(share > LOST_SHARE_LIMIT for share in lost) > 0.2 * len(lost),
+        Flag.STEAL: sum(noise.steal_ns) > LOST_SHARE_LIMIT * wall * record.host.cores,
         Flag.THROTTLED: bool(noise.throttled),
         Flag.CANARY: min(noise.canary_ns, default=0) > CANARY_LIMIT * canary_floor_ns,
     }
     return frozenset(flag for flag, raised in found.items() if raised)
 
 
-def canary_floor_ns(records: Sequence[JobRecord]) -> float:
+def find_canary_floor_ns(records: Sequence[JobRecord]) -> float:
     """Return the fastest canary of a sweep; 0 if no process ran the canary."""
     return min((min(r.report.noise.canary_ns, default=0) for r in records if r.report is not None), default=0)
 
 
-def drifting(floors: Sequence[float]) -> bool:
+def is_drifting(floors: Sequence[float]) -> bool:
     """Return True if a cell's times follow the order in which they were taken (Spearman's rank correlation)."""
-    if len(set(floors)) < FEWEST_LEFT:
+    if len(set(floors)) < FEWEST_UNDISTURBED:
         return False
     ranks = np.argsort(np.argsort(floors))
     return bool(abs(np.corrcoef(np.arange(len(floors)), ranks)[0, 1]) > DRIFT_LIMIT)
 
 
-def grade(per_process: Sequence[frozenset[Flag]], *, drift: bool) -> Grade:
+def grade_cell(per_process: Sequence[frozenset[Flag]], *, drift: bool) -> Grade:
     """Return the grade of a cell from the flags of its processes.
 
     A: at most one process in five was flagged. C: more than half were, or a quota stopped one. B: anything between.

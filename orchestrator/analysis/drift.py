@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Final
 
-from orchestrator.analysis.statistics import Interval, holm
+from orchestrator.analysis.statistics import Interval, reject_by_holm
 
 # Fewer other cells than this give no spread, and so no estimate of the effect of the runs.
 FEWEST_OTHERS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class RatioEstimate:
     """A log ratio with its interval, and the p of no difference."""
 
     interval: Interval
@@ -26,7 +26,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
+class RunEffect:
     """The shift of cells from one run to the other, as logarithms: their mean, and their standard deviation."""
 
     cells: int
@@ -34,12 +34,14 @@ class Drift:
     spread: float
 
 
-def drift(shifts: Sequence[float]) -> Drift:
+def estimate_run_effect(shifts: Sequence[float]) -> RunEffect:
     """Estimate the effect of the runs from the shifts of at least two cells."""
-    return Drift(len(shifts), fmean(shifts), stdev(shifts))
+    return RunEffect(len(shifts), fmean(shifts), stdev(shifts))
 
 
-def allowed_for(observed: Sequence[Estimate], controls: Collection[int], alpha: float) -> list[Estimate]:
+def allow_for_run_effects(
+    observed: Sequence[RatioEstimate], controls: Collection[int], alpha: float
+) -> list[RatioEstimate]:
     """Widen each cell's log ratio by the effect of the runs, as estimated from the other cells; needs three cells.
 
     `controls` are the indices of unchanged cells. A cell that turns out to have changed (Holm, over all cells) had
@@ -48,21 +50,26 @@ def allowed_for(observed: Sequence[Estimate], controls: Collection[int], alpha: 
     changed: set[int] = set()
     while True:
         found = [
-            beyond(
+            widen_by_run_effect(
                 own,
-                [observed[other].interval.estimate for other in others(index, len(observed), controls, changed)],
+                [
+                    observed[other].interval.estimate
+                    for other in select_controls(index, len(observed), controls, changed)
+                ],
                 alpha,
             )
             for index, own in enumerate(observed)
         ]
-        passed = holm([each.p for each in found], alpha)
-        more = {index for index, each in enumerate(found) if passed[index] and not around_zero(each.interval)} - changed
+        passed = reject_by_holm([each.p for each in found], alpha)
+        more = {
+            index for index, each in enumerate(found) if passed[index] and not contains_zero(each.interval)
+        } - changed
         if not more:
             return found
         changed |= more
 
 
-def others(index: int, cells: int, controls: Collection[int], changed: Collection[int]) -> list[int]:
+def select_controls(index: int, cells: int, controls: Collection[int], changed: Collection[int]) -> list[int]:
     """Return the cells that show the effect of the runs on one: unchanged other controls, or the next best choice."""
     every = [other for other in range(cells) if other != index]
     stayed = [other for other in every if other not in changed]
@@ -70,12 +77,12 @@ def others(index: int, cells: int, controls: Collection[int], changed: Collectio
     return next((choice for choice in choices if len(choice) >= FEWEST_OTHERS), every)
 
 
-def around_zero(interval: Interval) -> bool:
+def contains_zero(interval: Interval) -> bool:
     """Return True if the interval contains zero, so that no change is claimed."""
     return interval.low <= 0 <= interval.high
 
 
-def beyond(own: Estimate, others: Sequence[float], alpha: float) -> Estimate:
+def widen_by_run_effect(own: RatioEstimate, others: Sequence[float], alpha: float) -> RatioEstimate:
     """Widen a cell's log ratio by the effect of the runs, estimated from the log ratios of at least two other cells.
 
     The shift of one more unchanged cell lies within Student's prediction interval around the mean of the others (Hahn
@@ -86,7 +93,7 @@ def beyond(own: Estimate, others: Sequence[float], alpha: float) -> Estimate:
     """
     from scipy.special import stdtr, stdtrit
 
-    moved = drift(others)
+    moved = estimate_run_effect(others)
     error = moved.spread * math.sqrt(1 + 1 / moved.cells)
     allowed = float(stdtrit(moved.cells - 1, 1 - alpha / 2)) * error
     down, up, centre = min(moved.common, 0.0), max(moved.common, 0.0), own.interval.estimate
@@ -97,4 +104,4 @@ def beyond(own: Estimate, others: Sequence[float], alpha: float) -> Estimate:
     )
     away = max(centre - up, down - centre, 0.0)
     further = 2 * float(stdtr(moved.cells - 1, -away / error)) if error > 0 else float(away == 0)
-    return Estimate(interval, max(own.p, further))
+    return RatioEstimate(interval, max(own.p, further))

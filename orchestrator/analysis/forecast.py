@@ -13,10 +13,10 @@ from orchestrator.analysis.compare import Scores
 from orchestrator.analysis.statistics import ALPHA, LOOKS, blocks_needed
 
 # With fewer blocks than this there is no forecast.
-FEWEST = 3
+FEWEST_BLOCKS = 3
 
 # The chance that the true scatter lies below the range, and likewise above it.
-BEYOND = 0.1
+TAIL_CHANCE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Forecast:
     latest: int
 
 
-def together(forecasts: Iterable[Forecast]) -> Forecast:
+def combine_forecasts(forecasts: Iterable[Forecast]) -> Forecast:
     """Combine at least one forecast into that of the last to finish."""
     every = list(forecasts)
     return Forecast(
@@ -36,35 +36,37 @@ def together(forecasts: Iterable[Forecast]) -> Forecast:
     )
 
 
-def looks_until_precise(scores: Mapping[str, Scores], baseline: str, target: float) -> Forecast | None:
+def forecast_looks(scores: Mapping[str, Scores], baseline: str, target: float) -> Forecast | None:
     """Forecast the look at which every ratio to the baseline is within `target` of its estimate, with unchanged noise.
 
     Returns the last look if none is precise enough, and None with too few blocks.
     """
     from scipy.special import chdtri
 
-    pairs = [differences(scores[baseline], other) for label, other in scores.items() if label != baseline]
-    if not pairs or min(map(len, pairs)) < FEWEST:
+    pairs = [list_log_ratios(scores[baseline], other) for label, other in scores.items() if label != baseline]
+    if not pairs or min(map(len, pairs)) < FEWEST_BLOCKS:
         return None
     spread, done = max(map(statistics.stdev, pairs)), max(map(len, pairs))
     least = blocks_needed(math.comb(len(scores), 2))
 
-    def look_for(scatter: float) -> int:
-        fitting = (look for look in LOOKS if look >= max(done, least) and half_width(scatter, look) <= target)
+    def find_look(scatter: float) -> int:
+        fitting = (look for look in LOOKS if look >= max(done, least) and expected_half_width(scatter, look) <= target)
         return next(fitting, LOOKS[-1])
 
     freedom = min(map(len, pairs)) - 1
-    low, high = (spread * math.sqrt(freedom / float(chdtri(freedom, beyond))) for beyond in (BEYOND, 1 - BEYOND))
-    return Forecast(look_for(low), look_for(spread), look_for(high))
+    low, high = (
+        spread * math.sqrt(freedom / float(chdtri(freedom, beyond))) for beyond in (TAIL_CHANCE, 1 - TAIL_CHANCE)
+    )
+    return Forecast(find_look(low), find_look(spread), find_look(high))
 
 
-def differences(baseline: Scores, cell: Scores) -> Sequence[float]:
+def list_log_ratios(baseline: Scores, cell: Scores) -> Sequence[float]:
     """Return the log ratios of two cells' floors, block by block."""
     shared = baseline.floor.keys() & cell.floor.keys()
     return [cell.floor[block] - baseline.floor[block] for block in sorted(shared)]
 
 
-def half_width(spread: float, blocks: int) -> float:
+def expected_half_width(spread: float, blocks: int) -> float:
     """Return the half-width expected for a mean over this many blocks, given the scatter of the differences."""
     from scipy.special import stdtrit
 

@@ -12,7 +12,7 @@ PHASES: tuple[PhaseName, ...] = get_args(PhaseName)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class PhaseSummary:
     """One phase: medians over the processes that ran it, in nanoseconds and bytes; None if memory is not counted."""
 
     phase: PhaseName
@@ -22,25 +22,25 @@ class Entry:
     end: float | None
 
 
-def ledger(reports: Sequence[Report]) -> tuple[Entry, ...]:
+def summarise_phases(reports: Sequence[Report]) -> tuple[PhaseSummary, ...]:
     """Summarise the phases that any of these processes ran, in the order in which a worker runs them."""
     costs = [cost for report in reports for cost in report.phases]
     of_phase = {name: [cost for cost in costs if cost.name == name] for name in PHASES}
-    return tuple(entry(name, found) for name, found in of_phase.items() if found)
+    return tuple(summarise_phase(name, found) for name, found in of_phase.items() if found)
 
 
-def entry(name: PhaseName, costs: Sequence[PhaseCost]) -> Entry:
+def summarise_phase(name: PhaseName, costs: Sequence[PhaseCost]) -> PhaseSummary:
     """Summarise one phase from its cost in each process."""
-    return Entry(
+    return PhaseSummary(
         phase=name,
         wall_ns=median_interval([cost.wall_ns for cost in costs]),
         cpu_ns=statistics.median(cost.cpu_ns for cost in costs),
-        peak=resident(costs, lambda memory: memory.peak),
-        end=resident(costs, lambda memory: memory.end),
+        peak=median_resident_bytes(costs, lambda memory: memory.peak),
+        end=median_resident_bytes(costs, lambda memory: memory.end),
     )
 
 
-def resident(costs: Sequence[PhaseCost], which: Callable[[PhaseMemory], int]) -> float | None:
+def median_resident_bytes(costs: Sequence[PhaseCost], which: Callable[[PhaseMemory], int]) -> float | None:
     """Return a median of bytes over the processes whose system counts memory."""
     known = [which(cost.memory) for cost in costs if cost.memory is not None]
     return statistics.median(known) if known else None

@@ -10,9 +10,9 @@ from schemas.sweep import MemoryMetric
 # The kernel batches its counters per core, so that they may be off by this much. Smaller values count as equal.
 RESOLUTION = 1 << 18
 
-PREPARING: tuple[PhaseName, ...] = ("trace", "compile", "first_call")
+PREPARATION_PHASES: tuple[PhaseName, ...] = ("trace", "compile", "first_call")
 
-MEANING: dict[MemoryMetric, str] = {
+METRIC_MEANINGS: dict[MemoryMetric, str] = {
     "import": "resident memory added by importing the framework",
     "static": "resident memory added by weights, inputs and a loaded file",
     "compile_peak": "high-water mark of tracing, compiling and the first call, above the resident memory before them",
@@ -23,7 +23,7 @@ MEANING: dict[MemoryMetric, str] = {
 }
 
 
-def headlines(report: Report) -> dict[MemoryMetric, float]:
+def compute_memory_metrics(report: Report) -> dict[MemoryMetric, float]:
     """Compute the memory metrics of one process; empty where its system does not count memory."""
     # A step's peak is measured from before the first call, not from before that step. A framework with its own memory
     # pool returns nothing to the system, and would seem to need no memory from call to call.
@@ -32,18 +32,18 @@ def headlines(report: Report) -> dict[MemoryMetric, float]:
         return {}
     ready = (marks.get("load") or marks["build"]).end
     highest = max(step.peak for step in report.memory.steps)
-    preparing = [marks[name].peak for name in PREPARING if name in marks]
+    preparing = [marks[name].peak for name in PREPARATION_PHASES if name in marks]
     return {
-        "import": grown(marks["import"]),
+        "import": measure_growth(marks["import"]),
         "static": max(0, ready - marks["build"].start),
         "compile_peak": max(0, max(preparing, default=ready) - ready),
         "step_peak": max(0, highest - ready),
-        "footprint": max(0, highest - grown(marks["data"])),
-        **on_device(report.memory),
+        "footprint": max(0, highest - measure_growth(marks["data"])),
+        **compute_device_metrics(report.memory),
     }
 
 
-def on_device(memory: Memory) -> dict[MemoryMetric, float]:
+def compute_device_metrics(memory: Memory) -> dict[MemoryMetric, float]:
     """Return the two views of a GPU's memory that are available: the framework's, and the driver's."""
     seen = memory.device
     if seen is None:
@@ -52,19 +52,19 @@ def on_device(memory: Memory) -> dict[MemoryMetric, float]:
     return {metric: count for metric, count in views.items() if count is not None}
 
 
-def grown(memory: PhaseMemory) -> int:
+def measure_growth(memory: PhaseMemory) -> int:
     """Return the growth of resident memory from the start of a phase to its end; zero if it shrank."""
     return max(0, memory.end - memory.start)
 
 
-def over_processes(reports: Sequence[Report]) -> dict[MemoryMetric, Interval]:
+def summarise_memory_metrics(reports: Sequence[Report]) -> dict[MemoryMetric, Interval]:
     """Return each metric's median over processes with its interval, as for times."""
-    found = [each for report in reports if (each := headlines(report))]
-    counted = {metric: [each[metric] for each in found if metric in each] for metric in MEANING}
+    found = [each for report in reports if (each := compute_memory_metrics(report))]
+    counted = {metric: [each[metric] for each in found if metric in each] for metric in METRIC_MEANINGS}
     return {metric: median_interval(counts) for metric, counts in counted.items() if counts}
 
 
-def scores(reports: Mapping[int, Report], metric: MemoryMetric) -> dict[int, float]:
+def score_memory_metric(reports: Mapping[int, Report], metric: MemoryMetric) -> dict[int, float]:
     """Return the logarithm of a metric by block, to be compared like times."""
-    found = {block: headlines(report) for block, report in reports.items()}
+    found = {block: compute_memory_metrics(report) for block, report in reports.items()}
     return {block: math.log(max(each[metric], RESOLUTION)) for block, each in found.items() if metric in each}

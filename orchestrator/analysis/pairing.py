@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 # Floors are not comparable if the target length of their samples differs by more than this factor.
-LENGTHS_APART: Final = 1.5
+LENGTH_RATIO_LIMIT: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +21,13 @@ class Sampling:
     slow: bool = False
 
 
-def unlike(one: Mapping[int, Sampling], other: Mapping[int, Sampling]) -> dict[int, str]:
+def find_unlike_blocks(one: Mapping[int, Sampling], other: Mapping[int, Sampling]) -> dict[int, str]:
     """Return the blocks that must not be compared, each with the reason; the order of the two does not matter."""
-    why = {block: difference(one[block], other[block]) for block in sorted(one.keys() & other.keys())}
+    why = {block: explain_difference(one[block], other[block]) for block in sorted(one.keys() & other.keys())}
     return {block: reason for block, reason in why.items() if reason}
 
 
-def difference(one: Sampling, other: Sampling) -> str:
+def explain_difference(one: Sampling, other: Sampling) -> str:
     """Return the reason why two processes have no comparable floors; empty if they have.
 
     The target length is irrelevant to a slow call, which lasts longer anyway.
@@ -36,12 +36,12 @@ def difference(one: Sampling, other: Sampling) -> str:
     if few != many:
         return f"one process took {few} samples and the other {many}"
     short, long = sorted((one.target_ns, other.target_ns))
-    if long > LENGTHS_APART * short and not (one.slow or other.slow):
+    if long > LENGTH_RATIO_LIMIT * short and not (one.slow or other.slow):
         return f"samples were set to last {short / 1e6:g} ms in one process and {long / 1e6:g} ms in the other"
     return ""
 
 
-def told(left_out: Mapping[int, str]) -> str:
+def format_left_out_blocks(left_out: Mapping[int, str]) -> str:
     """Return a clause that names the blocks left out, and the reasons; empty if there are none."""
     if not left_out:
         return ""

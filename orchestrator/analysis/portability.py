@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.analysis.curve import phases_ns
+from orchestrator.analysis.curve import sum_phases_ns
 from orchestrator.analysis.statistics import Interval, median_interval
 from schemas.record import JobRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Portable:
+class ArtefactCosts:
     """The artefact that all processes of a cell loaded: its bytes, and the nanoseconds to write and to load it."""
 
     size_bytes: int
@@ -17,14 +17,14 @@ class Portable:
     load_ns: Interval
 
 
-def portable(records: Sequence[JobRecord]) -> Portable | None:
+def summarise_artefact(records: Sequence[JobRecord]) -> ArtefactCosts | None:
     """Summarise the artefact of one cell's measured jobs; None where each job built the model itself."""
     loaded = [(record.spec.artefact, record.report) for record in records if record.spec.cell.origin == "file"]
     files = [(artefact, report) for artefact, report in loaded if artefact is not None and report is not None]
     if not files:
         return None
-    return Portable(
+    return ArtefactCosts(
         size_bytes=files[0][0].size_bytes,
         written_ns=files[0][0].written_ns,
-        load_ns=median_interval([phases_ns(report, ("load",)) for _, report in files]),
+        load_ns=median_interval([sum_phases_ns(report, ("load",)) for _, report in files]),
     )

@@ -20,7 +20,7 @@ TORCH_Z: Final = 1.645
 TORCH_LEAST_NS: Final = 25.0
 
 
-def pooled_t(one: Floats, other: Floats) -> bool:
+def pyperf_differs(one: Floats, other: Floats) -> bool:
     """Apply pyperf's `compare_to`: Student's t test with pooled variance over all values of all processes.
 
     pyperf/_compare.py, is_significant_benchs; pyperf/_utils.py, is_significant and tscore.
@@ -28,7 +28,7 @@ def pooled_t(one: Floats, other: Floats) -> bool:
     return bool(stats.ttest_ind(one, other).pvalue <= LEVEL)
 
 
-def welch_beyond_threshold(one: Floats, other: Floats) -> bool:
+def criterion_differs(one: Floats, other: Floats) -> bool:
     """Apply criterion.rs: means differ at the level of 5 %, and the change's interval lies beyond 1 %.
 
     src/analysis/compare.rs and src/report.rs, compare_to_threshold. Criterion resamples; this uses Welch's test and the
@@ -46,7 +46,7 @@ def _ratio_error(one: Floats, other: Floats) -> float:
     return float(other.mean() / one.mean() * math.sqrt(sum(parts)))
 
 
-def disjoint(one: Floats, other: Floats) -> bool:
+def torch_differs(one: Floats, other: Floats) -> bool:
     """Apply torch.utils.benchmark: the intervals that its printed precision implies for the medians are disjoint.
 
     torch/utils/benchmark/utils/common.py, Measurement.significant_figures.

@@ -9,20 +9,36 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.analysis.allocation import Allocation, allocation
-from orchestrator.analysis.compare import MARGIN, Comparison, Scores, Standing, compare_all, should_stop, standings
-from orchestrator.analysis.curve import Curve, curve, first_result_ns
-from orchestrator.analysis.disturbance import Flag, Grade, canary_floor_ns, drifting, flags, grade, undisturbed
-from orchestrator.analysis.memory import over_processes
-from orchestrator.analysis.memory import scores as memory_scores
-from orchestrator.analysis.naming import labels, title
+from orchestrator.analysis.allocation import Allocation, assess_allocation
+from orchestrator.analysis.compare import (
+    MARGIN,
+    Comparison,
+    Scores,
+    Standing,
+    compare_all_pairs,
+    compute_standings,
+    should_stop,
+)
+from orchestrator.analysis.curve import CostCurve, first_result_ns, make_cost_curve
+from orchestrator.analysis.disturbance import (
+    Flag,
+    Grade,
+    find_canary_floor_ns,
+    find_flags,
+    find_undisturbed_samples,
+    grade_cell,
+    is_drifting,
+)
+from orchestrator.analysis.memory import score_memory_metric as memory_scores
+from orchestrator.analysis.memory import summarise_memory_metrics
+from orchestrator.analysis.naming import format_title, label_cells
 from orchestrator.analysis.pairing import Sampling
-from orchestrator.analysis.portability import Portable, portable
-from orchestrator.analysis.shapes import NewShapes, new_shapes
-from orchestrator.analysis.statistics import LOOKS, Interval, median_interval, percentile
-from orchestrator.analysis.steady import Steady, classify
+from orchestrator.analysis.portability import ArtefactCosts, summarise_artefact
+from orchestrator.analysis.shapes import NewShapes, summarise_new_shapes
+from orchestrator.analysis.statistics import LOOKS, Interval, estimate_percentile, median_interval
+from orchestrator.analysis.steady import SteadyState, classify_trace
 from orchestrator.attempts import last_attempts
-from orchestrator.judge import REDONE, TRIES
+from orchestrator.judge import MAX_FAILURES, RERUN_OUTCOMES
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord, Outcome
@@ -30,10 +46,10 @@ from schemas.sweep import MemoryMetric, RankBy, SweepSpec
 
 Steadiness = Literal["flat", "warm-up", "slow-down", "none", "mixed", "unknown"]
 # The share of a cell's processes that must be steady in the same way; otherwise the cell is `mixed`.
-AGREEING = 0.9
+AGREEING_SHARE = 0.9
 
 # The first of these outcomes that occurred is the outcome of the cell; without any, the latest is.
-DECIDING: tuple[Outcome, ...] = (
+DECISIVE_OUTCOMES: tuple[Outcome, ...] = (
     "wrong",
     "unfair",
     "implausible",
@@ -74,7 +90,7 @@ class Result:
     warnings: tuple[str, ...]
     allocation: Allocation | None
     new_shapes: NewShapes | None
-    portable: Portable | None
+    portable: ArtefactCosts | None
     referee: str = ""
     """The framework whose float64 implementation verified the results; empty: an independent reference did."""
 
@@ -101,7 +117,7 @@ class Group:
     comparisons: tuple[Comparison, ...]
     standings: tuple[Standing, ...]
     clone: Comparison | None
-    curves: Mapping[str, Mapping[int, Curve]]
+    curves: Mapping[str, Mapping[int, CostCurve]]
     by_memory: MemoryRanking | None
 
     @property
@@ -120,7 +136,7 @@ class Group:
         return next(result for result in self.results if result.label == label)
 
 
-def groups(
+def group_results(
     records: Sequence[JobRecord],
     cells: Sequence[Cell],
     baseline: str | None = None,
@@ -129,34 +145,34 @@ def groups(
 ) -> tuple[Group, ...]:
     """Compute the results of all cells, in the order of the plan, grouped by their computation."""
     of_cell, records = defaultdict(list), last_attempts(records)
-    for record in counted(records):
+    for record in exclude_cache_fills(records):
         of_cell[record.spec.cell.id].append(record)
-    together, canary_ns, called = defaultdict(list), canary_floor_ns(records), labels(cells)
+    together, canary_ns, called = defaultdict(list), find_canary_floor_ns(records), label_cells(cells)
     for cell in cells:
-        together[title(cell)].append(result(cell, of_cell[cell.id], canary_ns, called[cell.id]))
-    scores = {cell.id: score(of_cell[cell.id]) for cell in cells}
-    spent = {cell.id: curves(of_cell[cell.id]) for cell in cells}
-    found = (group(name, results, scores, spent, baseline, margin) for name, results in together.items())
+        together[format_title(cell)].append(result_from_records(cell, of_cell[cell.id], canary_ns, called[cell.id]))
+    scores = {cell.id: score_records(of_cell[cell.id]) for cell in cells}
+    spent = {cell.id: make_cost_curves(of_cell[cell.id]) for cell in cells}
+    found = (compare_group(name, results, scores, spent, baseline, margin) for name, results in together.items())
     if rank_by == "time":
         return tuple(found)
-    return tuple(dataclasses.replace(each, by_memory=by_memory(each, of_cell, rank_by, margin)) for each in found)
+    return tuple(dataclasses.replace(each, by_memory=rank_by_memory(each, of_cell, rank_by, margin)) for each in found)
 
 
-def counted(records: Iterable[JobRecord]) -> Iterator[JobRecord]:
+def exclude_cache_fills(records: Iterable[JobRecord]) -> Iterator[JobRecord]:
     """Return the records that count for a cell: all but those of successful jobs that filled its cache."""
     # A job in block 0 fills the cache, and so measures a cold one. If it fails, its failure counts for the cell.
     return (record for record in records if record.spec.block > 0 or record.outcome != "measured")
 
 
-def result(cell: Cell, records: Sequence[JobRecord], canary_ns: float, label: str = "") -> Result:
+def result_from_records(cell: Cell, records: Sequence[JobRecord], canary_ns: float, label: str = "") -> Result:
     """Return one cell's result from its records; there may be none yet."""
-    speaker = speaking(records)
+    speaker = select_deciding_record(records)
     if speaker is not None and speaker.outcome == "measured":
         records = [record for record in records if record.outcome == "measured"]
     reports = [record.report for record in records if record.report is not None]
-    traces = [of_laps(report.warmup) for report in reports]
-    flagged = [flags(record, canary_ns) for record in records if record.report is not None]
-    drift = drifting([floor(report) for report in reports])
+    traces = [classify_laps(report.warmup) for report in reports]
+    flagged = [find_flags(record, canary_ns) for record in records if record.report is not None]
+    drift = is_drifting([compute_log_floor(report) for report in reports])
     return Result(
         cell=cell,
         label=label or cell.label,
@@ -164,51 +180,53 @@ def result(cell: Cell, records: Sequence[JobRecord], canary_ns: float, label: st
         outcome=speaker.outcome if speaker else None,
         reason=speaker.reason if speaker else "",
         advice=speaker.advice if speaker else "",
-        floor_ns=median_interval([math.exp(floor(report)) * 1e9 for report in reports]),
-        typical_ns=median_interval([math.exp(typical(record)) * 1e9 for record in records if record.report]),
+        floor_ns=median_interval([math.exp(compute_log_floor(report)) * 1e9 for report in reports]),
+        typical_ns=median_interval(
+            [math.exp(compute_log_typical(record)) * 1e9 for record in records if record.report]
+        ),
         first_ns=median_interval([first_result_ns(report) for report in reports]),
         second_ns=median_interval([report.warmup[1][1] for report in reports]),
         steady_ns=median_interval(
-            [ns for pair in zip(reports, traces, strict=True) if (ns := to_steady_ns(*pair)) is not None]
+            [ns for pair in zip(reports, traces, strict=True) if (ns := time_until_steady_ns(*pair)) is not None]
         ),
-        steadiness=steadiness(traces),
-        percentiles_ns=percentiles(reports),
+        steadiness=classify_steadiness(traces),
+        percentiles_ns=compute_percentiles(reports),
         overhead_ns=statistics.median([report.overhead.null_ns for report in reports]) if reports else math.nan,
-        memory=over_processes(reports),
-        grade=grade(flagged, drift=drift),
+        memory=summarise_memory_metrics(reports),
+        grade=grade_cell(flagged, drift=drift),
         flags=frozenset().union(*flagged, {Flag.DRIFT} if drift else ()),
         warnings=tuple(dict.fromkeys(warning for report in reports for warning in report.warnings)),
-        allocation=allocation(records),
-        new_shapes=new_shapes(reports),
-        portable=portable(records),
+        allocation=assess_allocation(records),
+        new_shapes=summarise_new_shapes(reports),
+        portable=summarise_artefact(records),
         referee=next((report.verification.referee for report in reports), ""),
     )
 
 
 @functools.lru_cache(maxsize=10_000)
-def of_laps(laps: tuple[tuple[int, int], ...]) -> Steady:
+def classify_laps(laps: tuple[tuple[int, int], ...]) -> SteadyState:
     """Classify one warm-up trace; cached, because it is slow and needed again after each job."""
-    return classify([took / calls for calls, took in laps])
+    return classify_trace([took / calls for calls, took in laps])
 
 
-def speaking(records: Sequence[JobRecord]) -> JobRecord | None:
+def select_deciding_record(records: Sequence[JobRecord]) -> JobRecord | None:
     """Return the record whose outcome is the outcome of the cell; None without records."""
     # A cell with this many failures is given up, and so not measured, even if earlier jobs were.
-    failed = [record for record in records if record.outcome not in {*DECIDING, *REDONE, "skipped"}]
-    if len(failed) >= TRIES:
+    failed = [record for record in records if record.outcome not in {*DECISIVE_OUTCOMES, *RERUN_OUTCOMES, "skipped"}]
+    if len(failed) >= MAX_FAILURES:
         return failed[-1]
-    for outcome in DECIDING:
+    for outcome in DECISIVE_OUTCOMES:
         for record in records:
             if record.outcome == outcome:
                 return record
     return records[-1] if records else None
 
 
-def group(
+def compare_group(
     name: str,
     results: Sequence[Result],
     scores: dict[str, Scores],
-    spent: Mapping[str, Mapping[int, Curve]],
+    spent: Mapping[str, Mapping[int, CostCurve]],
     baseline: str | None,
     margin: float,
 ) -> Group:
@@ -216,38 +234,38 @@ def group(
     ranked = [each for each in results if each.outcome == "measured" and not each.cell.replica]
     twins = [each for each in results if each.outcome == "measured" and each.cell.replica]
     barred = {each.label for each in ranked if each.grade == "C"}
-    comparisons = compare_all({each.label: scores[each.cell.id] for each in ranked}, margin=margin, barred=barred)
+    comparisons = compare_all_pairs({each.label: scores[each.cell.id] for each in ranked}, margin=margin, barred=barred)
     labels = [each.label for each in ranked]
     return Group(
         title=name,
         baseline=choose_baseline(results, baseline),
         results=tuple(results),
         comparisons=comparisons,
-        standings=standings(labels, comparisons),
-        clone=clone(twins[0], ranked, scores, margin) if twins else None,
+        standings=compute_standings(labels, comparisons),
+        clone=compare_clone(twins[0], ranked, scores, margin) if twins else None,
         curves={each.label: spent[each.cell.id] for each in ranked},
         by_memory=None,
     )
 
 
-def by_memory(
+def rank_by_memory(
     group: Group, records: Mapping[str, Sequence[JobRecord]], metric: MemoryMetric, margin: float
 ) -> MemoryRanking:
     """Rank a group's measured cells by a memory metric, with the same statistics as times."""
     reports = {
-        standing.cell: dict(blocks(counting(records[group.result(standing.cell).cell.id])))
+        standing.cell: dict(key_by_block(select_counted_jobs(records[group.result(standing.cell).cell.id])))
         for standing in group.standings
     }
     found = {label: memory_scores(of_block, metric) for label, of_block in reports.items()}
-    comparisons = compare_all({label: Scores(of, of) for label, of in found.items() if of}, margin=margin)
+    comparisons = compare_all_pairs({label: Scores(of, of) for label, of in found.items() if of}, margin=margin)
     return MemoryRanking(
         metric=metric,
         comparisons=comparisons,
-        standings=standings([label for label in found if found[label]], comparisons),
+        standings=compute_standings([label for label in found if found[label]], comparisons),
     )
 
 
-def blocks(counted: Iterable[tuple[JobRecord, Report]]) -> Iterator[tuple[int, Report]]:
+def key_by_block(counted: Iterable[tuple[JobRecord, Report]]) -> Iterator[tuple[int, Report]]:
     """Yield each report with its block."""
     return ((record.spec.block, report) for record, report in counted)
 
@@ -258,90 +276,94 @@ def choose_baseline(results: Sequence[Result], asked: str | None) -> str:
     return asked if asked in hopeful else next(iter(hopeful), "")
 
 
-def clone(twin: Result, ranked: Iterable[Result], scores: dict[str, Scores], margin: float) -> Comparison | None:
+def compare_clone(
+    twin: Result, ranked: Iterable[Result], scores: dict[str, Scores], margin: float
+) -> Comparison | None:
     """Compare a cell with its A/A clone; None if the original was not measured."""
     for each in ranked:
         if each.cell == twin.cell.model_copy(update={"replica": 0}):
-            return compare_all({each.label: scores[each.cell.id], twin.label: scores[twin.cell.id]}, margin=margin)[0]
+            return compare_all_pairs(
+                {each.label: scores[each.cell.id], twin.label: scores[twin.cell.id]}, margin=margin
+            )[0]
     return None
 
 
-def score(records: Iterable[JobRecord]) -> Scores:
+def score_records(records: Iterable[JobRecord]) -> Scores:
     """Return the log seconds per call of each block's process, for jobs that count."""
-    counted = tuple(counting(records))
+    counted = tuple(select_counted_jobs(records))
     return Scores(
-        floor={record.spec.block: floor(report) for record, report in counted},
-        typical={record.spec.block: typical(record) for record, _ in counted},
-        sampling={record.spec.block: sampling(record, report) for record, report in counted},
+        floor={record.spec.block: compute_log_floor(report) for record, report in counted},
+        typical={record.spec.block: compute_log_typical(record) for record, _ in counted},
+        sampling={record.spec.block: sampling_from_record(record, report) for record, report in counted},
     )
 
 
-def sampling(record: JobRecord, report: Report) -> Sampling:
+def sampling_from_record(record: JobRecord, report: Report) -> Sampling:
     """Return the sampling of a process: its number of samples, and their target length."""
     return Sampling(len(report.samples_ns), record.spec.timing.sample_ns, slow=report.calls == 1)
 
 
-def curves(records: Iterable[JobRecord]) -> dict[int, Curve]:
+def make_cost_curves(records: Iterable[JobRecord]) -> dict[int, CostCurve]:
     """Make the cost curve of each block's process, for jobs that count."""
     return {
-        record.spec.block: curve(
+        record.spec.block: make_cost_curve(
             report,
-            of_laps(report.warmup).start,
-            floor_ns=math.exp(floor(report)) * 1e9,
-            typical_ns=math.exp(typical(record)) * 1e9,
+            classify_laps(report.warmup).start,
+            floor_ns=math.exp(compute_log_floor(report)) * 1e9,
+            typical_ns=math.exp(compute_log_typical(record)) * 1e9,
         )
-        for record, report in counting(records)
+        for record, report in select_counted_jobs(records)
     }
 
 
-def counting(records: Iterable[JobRecord]) -> Iterator[tuple[JobRecord, Report]]:
+def select_counted_jobs(records: Iterable[JobRecord]) -> Iterator[tuple[JobRecord, Report]]:
     """Yield the measured jobs with their reports, except those that a CPU quota stopped."""
     for record in records:
         if record.outcome == "measured" and record.report is not None and not record.report.noise.throttled:
             yield record, record.report
 
 
-def floor(report: Report) -> float:
+def compute_log_floor(report: Report) -> float:
     """Return the log seconds per call of the fastest sample: the estimator that varies least between processes."""
     return math.log(min(report.samples_ns) / report.calls / 1e9)
 
 
-def typical(record: JobRecord) -> float:
+def compute_log_typical(record: JobRecord) -> float:
     """Return the log seconds per call of the process's median undisturbed sample."""
     report = record.report
     assert report is not None
-    quiet = undisturbed(report, len(record.spec.cpus) or record.host.cores)
+    quiet = find_undisturbed_samples(report, len(record.spec.cpus) or record.host.cores)
     return math.log(statistics.median(report.samples_ns[index] for index in quiet) / report.calls / 1e9)
 
 
-def to_steady_ns(report: Report, found: Steady) -> float | None:
+def time_until_steady_ns(report: Report, found: SteadyState) -> float | None:
     """Return the time from the first result until calls were steady; None if they never were."""
     return None if found.kind == "none" else sum(took for _, took in report.warmup[1 : found.start])
 
 
-def steadiness(traces: Sequence[Steady]) -> Steadiness:
+def classify_steadiness(traces: Sequence[SteadyState]) -> Steadiness:
     """Return the class of nine processes in ten; `mixed` without such a class, `unknown` without processes."""
     kinds = Counter(found.kind for found in traces)
     if not kinds:
         return "unknown"
     kind, count = kinds.most_common(1)[0]
     settled = kinds["flat"] + kinds["warm-up"]
-    if settled >= AGREEING * len(traces):
-        return "flat" if kinds["flat"] >= AGREEING * len(traces) else "warm-up"
-    return kind if count >= AGREEING * len(traces) else "mixed"
+    if settled >= AGREEING_SHARE * len(traces):
+        return "flat" if kinds["flat"] >= AGREEING_SHARE * len(traces) else "warm-up"
+    return kind if count >= AGREEING_SHARE * len(traces) else "mixed"
 
 
-def percentiles(reports: Sequence[Report]) -> dict[str, float | None]:
+def compute_percentiles(reports: Sequence[Report]) -> dict[str, float | None]:
     """Compute percentiles of the time per call of samples; None where a tail needs more samples."""
     pooled = [sample / report.calls for report in reports for sample in report.samples_ns]
-    return {f"p{q}": percentile(pooled, q) if pooled else None for q in (50, 90, 99)}
+    return {f"p{q}": estimate_percentile(pooled, q) if pooled else None for q in (50, 90, 99)}
 
 
-def enough(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord], block: int) -> bool:
+def is_sweep_precise(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord], block: int) -> bool:
     """Return True if every group has reached the requested precision. Significance plays no part."""
     if block not in LOOKS and block < LOOKS[-1]:
         return False
     return all(
         should_stop(block, each.comparisons, spec.stop.precision, baseline=each.baseline)
-        for each in groups(records, cells, spec.baseline, spec.margin)
+        for each in group_results(records, cells, spec.baseline, spec.margin)
     )

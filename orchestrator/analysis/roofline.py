@@ -22,7 +22,7 @@ class Roof:
         """Return the operations per byte from which the peak is the limit rather than the memory."""
         return self.flops_per_s / self.bytes_per_s
 
-    def at(self, intensity: float) -> float:
+    def flops_per_s_at(self, intensity: float) -> float:
         """Return the limit in operations per second at this number of operations per byte."""
         return min(self.flops_per_s, self.bytes_per_s * intensity)
 
@@ -37,7 +37,7 @@ class Achieved:
     share: float
 
 
-def roof(reports: Iterable[Report]) -> Roof | None:
+def find_roof(reports: Iterable[Report]) -> Roof | None:
     """Return the highest ceilings of any process, for operations and for bytes; None without a measurement."""
     ceilings = [report.ceiling for report in reports]
     flops_per_s = max((each.flops_per_s for each in ceilings), default=0)
@@ -45,7 +45,7 @@ def roof(reports: Iterable[Report]) -> Roof | None:
     return Roof(flops_per_s=flops_per_s, bytes_per_s=bytes_per_s) if flops_per_s > 0 and bytes_per_s > 0 else None
 
 
-def achieved(work: Work, call_ns: float, under: Roof) -> Achieved | None:
+def compute_achieved(work: Work, call_ns: float, under: Roof) -> Achieved | None:
     """Compute the rates of a call; None if its operations, its bytes or its time are zero or unknown."""
     if not (work.flops and work.bytes and call_ns > 0):
         return None
@@ -54,5 +54,5 @@ def achieved(work: Work, call_ns: float, under: Roof) -> Achieved | None:
         intensity=intensity,
         flops_per_s=flops_per_s,
         bytes_per_s=work.bytes / call_ns * 1e9,
-        share=flops_per_s / under.at(intensity),
+        share=flops_per_s / under.flops_per_s_at(intensity),
     )

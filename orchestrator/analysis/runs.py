@@ -9,12 +9,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
-from orchestrator.analysis.compare import MARGIN, Scores, Verdict, verdict_of
-from orchestrator.analysis.drift import FEWEST_OTHERS, Estimate, allowed_for
-from orchestrator.analysis.pairing import Sampling, difference, told, unlike
+from orchestrator.analysis.compare import MARGIN, Scores, Verdict, decide_verdict
+from orchestrator.analysis.drift import FEWEST_OTHERS, RatioEstimate, allow_for_run_effects
+from orchestrator.analysis.pairing import Sampling, explain_difference, find_unlike_blocks, format_left_out_blocks
 from orchestrator.analysis.results import Result
-from orchestrator.analysis.statistics import ALPHA, Interval, hodges_lehmann, holm, signed_rank_p
-from orchestrator.analysis.two_samples import rank_sum_p, shift
+from orchestrator.analysis.statistics import ALPHA, Interval, hodges_lehmann, reject_by_holm, signed_rank_p
+from orchestrator.analysis.two_samples import hodges_lehmann_shift, rank_sum_p
 from schemas.job import Cell
 from schemas.sweep import MemoryMetric
 
@@ -22,15 +22,17 @@ from schemas.sweep import MemoryMetric
 Ground = Literal["side by side", "one after the other", "at face value", "on different machines"]
 
 Logs: TypeAlias = Mapping[int, float]
-Both: TypeAlias = tuple[Logs, Logs]
+BothLogs: TypeAlias = tuple[Logs, Logs]
 
-NOTHING: Final = Interval(math.nan, -math.inf, math.inf)
-LONELY = f"a change cannot be distinguished from an effect of the runs without at least {FEWEST_OTHERS} other cells"
-ELSEWHERE = "a change cannot be distinguished from an effect of the machine"
+NO_INTERVAL: Final = Interval(math.nan, -math.inf, math.inf)
+TOO_FEW_CELLS = (
+    f"a change cannot be distinguished from an effect of the runs without at least {FEWEST_OTHERS} other cells"
+)
+OTHER_MACHINE = "a change cannot be distinguished from an effect of the machine"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class CellSide:
     """The data of one cell in one run, by block: logarithms of seconds in `scores`, of bytes in `memory`.
 
     `computed` holds hashes of its weights and inputs, `versions` the software on which it runs.
@@ -44,15 +46,15 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class CellPair:
     """One cell in the first run and in the second. Side by side, blocks of equal number form a pair.
 
     A `control` has not changed itself: any shift it shows is an effect of the runs.
     """
 
     cell: Cell
-    before: Side
-    after: Side
+    before: CellSide
+    after: CellSide
     control: bool
 
 
@@ -78,14 +80,21 @@ class Change:
     reason: str
 
 
-def changes(pairs: Sequence[Pair], ground: Ground, margin: float = MARGIN, alpha: float = ALPHA) -> tuple[Change, ...]:
+def find_changes(
+    pairs: Sequence[CellPair], ground: Ground, margin: float = MARGIN, alpha: float = ALPHA
+) -> tuple[Change, ...]:
     """Find the changes of these cells, tested as one family (Holm); some may not be comparable."""
-    why = [refusal(pair, ground) for pair in pairs]
-    found = iter(compared([pair for pair, reason in zip(pairs, why, strict=True) if not reason], ground, margin, alpha))
-    return tuple(next(found) if not reason else refused(pair, reason) for pair, reason in zip(pairs, why, strict=True))
+    why = [explain_refusal(pair, ground) for pair in pairs]
+    found = iter(
+        compare_pairs([pair for pair, reason in zip(pairs, why, strict=True) if not reason], ground, margin, alpha)
+    )
+    return tuple(
+        next(found) if not reason else make_refused_change(pair, reason)
+        for pair, reason in zip(pairs, why, strict=True)
+    )
 
 
-def refusal(pair: Pair, ground: Ground) -> str:
+def explain_refusal(pair: CellPair, ground: Ground) -> str:
     """Return the reason why nothing of a cell can be compared; empty if something can."""
     before, after = pair.before, pair.after
     if before.computed != after.computed:
@@ -94,19 +103,21 @@ def refusal(pair: Pair, ground: Ground) -> str:
         return "one of the runs has no process of it that counts"
     if ground == "side by side":
         shared = before.scores.floor.keys() & after.scores.floor.keys()
-        return "" if shared.difference(left_out(pair, ground)) else "the two runs share no block of it"
+        return "" if shared.difference(find_left_out_blocks(pair, ground)) else "the two runs share no block of it"
     kinds: tuple[set[Sampling], ...] = ({*before.scores.sampling.values()}, {*after.scores.sampling.values()})
-    return next(filter(None, (difference(one, other) for one in kinds[0] for other in kinds[1])), "")
+    return next(filter(None, (explain_difference(one, other) for one in kinds[0] for other in kinds[1])), "")
 
 
-def left_out(pair: Pair, ground: Ground) -> Mapping[int, str]:
+def find_left_out_blocks(pair: CellPair, ground: Ground) -> Mapping[int, str]:
     """Return the blocks in which both were measured but must not be compared, with the reason."""
-    return unlike(pair.before.scores.sampling, pair.after.scores.sampling) if ground == "side by side" else {}
+    return (
+        find_unlike_blocks(pair.before.scores.sampling, pair.after.scores.sampling) if ground == "side by side" else {}
+    )
 
 
-def refused(pair: Pair, reason: str) -> Change:
+def make_refused_change(pair: CellPair, reason: str) -> Change:
     """Return the change of a cell that cannot be compared."""
-    nothing = Ratio(observed=NOTHING, claimed=NOTHING)
+    nothing = Ratio(observed=NO_INTERVAL, claimed=NO_INTERVAL)
     return Change(
         cell=pair.cell,
         before=pair.before.result,
@@ -119,24 +130,24 @@ def refused(pair: Pair, reason: str) -> Change:
     )
 
 
-def compared(pairs: Sequence[Pair], ground: Ground, margin: float, alpha: float) -> list[Change]:
+def compare_pairs(pairs: Sequence[CellPair], ground: Ground, margin: float, alpha: float) -> list[Change]:
     """Return the changes of cells that can be compared."""
-    out = [left_out(pair, ground) for pair in pairs]
-    pairs = [without(pair, blocks) for pair, blocks in zip(pairs, out, strict=True)]
-    observed = [estimate((pair.before.scores.floor, pair.after.scores.floor), ground, alpha) for pair in pairs]
-    claimed = claims(pairs, observed, ground, alpha)
-    passed = holm([each.p for each in claimed], alpha)
-    memory, why = of_memory(pairs, ground, alpha), unclaimable(len(pairs), ground)
+    out = [find_left_out_blocks(pair, ground) for pair in pairs]
+    pairs = [drop_blocks(pair, blocks) for pair, blocks in zip(pairs, out, strict=True)]
+    observed = [estimate_ratio((pair.before.scores.floor, pair.after.scores.floor), ground, alpha) for pair in pairs]
+    claimed = limit_claims(pairs, observed, ground, alpha)
+    passed = reject_by_holm([each.p for each in claimed], alpha)
+    memory, why = compare_memory(pairs, ground, alpha), explain_no_claim(len(pairs), ground)
     return [
         Change(
             cell=pair.cell,
             before=pair.before.result,
             after=pair.after.result,
-            time=ratio(here, beyond),
+            time=make_ratio(here, beyond),
             memory=bytes_,
             p=beyond.p,
-            verdict=None if why else verdict(pair, beyond, ground, margin, alpha, significant=significant),
-            reason=why or told(blocks),
+            verdict=None if why else decide_change(pair, beyond, ground, margin, alpha, significant=significant),
+            reason=why or format_left_out_blocks(blocks),
         )
         for pair, blocks, here, beyond, significant, bytes_ in zip(
             pairs, out, observed, claimed, passed, memory, strict=True
@@ -144,7 +155,7 @@ def compared(pairs: Sequence[Pair], ground: Ground, margin: float, alpha: float)
     ]
 
 
-def without(pair: Pair, blocks: Collection[int]) -> Pair:
+def drop_blocks(pair: CellPair, blocks: Collection[int]) -> CellPair:
     """Return a pair without the times of these blocks."""
     before, after = (
         replace(
@@ -160,12 +171,12 @@ def without(pair: Pair, blocks: Collection[int]) -> Pair:
     return replace(pair, before=before, after=after)
 
 
-def verdict(
-    pair: Pair, claimed: Estimate, ground: Ground, margin: float, alpha: float, *, significant: bool
+def decide_change(
+    pair: CellPair, claimed: RatioEstimate, ground: Ground, margin: float, alpha: float, *, significant: bool
 ) -> Verdict:
     """Decide the verdict on the second run's cell, with the first's as baseline."""
-    typical = estimate((pair.before.scores.typical, pair.after.scores.typical), ground, alpha)
-    return verdict_of(
+    typical = estimate_ratio((pair.before.scores.typical, pair.after.scores.typical), ground, alpha)
+    return decide_verdict(
         claimed.interval,
         typical.interval,
         significant=significant,
@@ -174,7 +185,7 @@ def verdict(
     )
 
 
-def of_memory(pairs: Sequence[Pair], ground: Ground, alpha: float) -> list[dict[MemoryMetric, Ratio]]:
+def compare_memory(pairs: Sequence[CellPair], ground: Ground, alpha: float) -> list[dict[MemoryMetric, Ratio]]:
     """Compare the memory metrics of each cell that both runs have."""
     found: list[dict[MemoryMetric, Ratio]] = [{} for _ in pairs]
     for metric in dict.fromkeys(metric for pair in pairs for metric in pair.before.memory):
@@ -184,40 +195,43 @@ def of_memory(pairs: Sequence[Pair], ground: Ground, alpha: float) -> list[dict[
             if pair.before.memory.get(metric) and pair.after.memory.get(metric)
         ]
         observed = [
-            estimate((pairs[i].before.memory[metric], pairs[i].after.memory[metric]), ground, alpha) for i in having
+            estimate_ratio((pairs[i].before.memory[metric], pairs[i].after.memory[metric]), ground, alpha)
+            for i in having
         ]
-        claimed = claims([pairs[index] for index in having], observed, ground, alpha)
+        claimed = limit_claims([pairs[index] for index in having], observed, ground, alpha)
         for index, one, other in zip(having, observed, claimed, strict=True):
-            found[index][metric] = ratio(one, other)
+            found[index][metric] = make_ratio(one, other)
     return found
 
 
-def estimate(both: Both, ground: Ground, alpha: float) -> Estimate:
+def estimate_ratio(both: BothLogs, ground: Ground, alpha: float) -> RatioEstimate:
     """Estimate one cell's log ratio from the processes of two runs, without allowing for the effect of the runs."""
     before, after = both
     if ground == "side by side":
         differences = [after[block] - before[block] for block in sorted(before.keys() & after.keys())]
-        return Estimate(hodges_lehmann(differences, alpha), signed_rank_p(differences))
+        return RatioEstimate(hodges_lehmann(differences, alpha), signed_rank_p(differences))
     one, other = [*before.values()], [*after.values()]
-    return Estimate(shift(one, other, alpha), rank_sum_p(one, other))
+    return RatioEstimate(hodges_lehmann_shift(one, other, alpha), rank_sum_p(one, other))
 
 
-def ratio(observed: Estimate, claimed: Estimate) -> Ratio:
+def make_ratio(observed: RatioEstimate, claimed: RatioEstimate) -> Ratio:
     """Return both intervals on the ratio scale."""
     return Ratio(observed=observed.interval.exp(), claimed=claimed.interval.exp())
 
 
-def unclaimable(cells: int, ground: Ground) -> str:
+def explain_no_claim(cells: int, ground: Ground) -> str:
     """Return the reason why no claim is possible with this number of cells; empty if one is."""
     if ground == "on different machines":
-        return ELSEWHERE
-    return LONELY if ground == "one after the other" and cells <= FEWEST_OTHERS else ""
+        return OTHER_MACHINE
+    return TOO_FEW_CELLS if ground == "one after the other" and cells <= FEWEST_OTHERS else ""
 
 
-def claims(pairs: Sequence[Pair], observed: Sequence[Estimate], ground: Ground, alpha: float) -> list[Estimate]:
+def limit_claims(
+    pairs: Sequence[CellPair], observed: Sequence[RatioEstimate], ground: Ground, alpha: float
+) -> list[RatioEstimate]:
     """Reduce what was observed to what may be claimed; an unbounded interval if no claim is possible."""
     if ground in ("side by side", "at face value"):
         return list(observed)
-    if unclaimable(len(observed), ground):
-        return [Estimate(NOTHING, 1.0)] * len(observed)
-    return allowed_for(observed, {index for index, pair in enumerate(pairs) if pair.control}, alpha)
+    if explain_no_claim(len(observed), ground):
+        return [RatioEstimate(NO_INTERVAL, 1.0)] * len(observed)
+    return allow_for_run_effects(observed, {index for index, pair in enumerate(pairs) if pair.control}, alpha)

@@ -18,7 +18,7 @@ class Spread:
     high: float
 
 
-def spread(report: Report) -> Spread:
+def compute_spread(report: Report) -> Spread:
     """Compute the spread of one process's samples, disturbed ones included.
 
     Quartiles: definition 7 of Hyndman and Fan (1996).

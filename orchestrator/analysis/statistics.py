@@ -49,7 +49,7 @@ class Interval:
 
 
 @lru_cache(maxsize=256)
-def _law_of_sum(ranks: tuple[int, ...]) -> Floats:
+def _subset_sum_cdf(ranks: tuple[int, ...]) -> Floats:
     """Return P(sum of a random subset of `ranks` <= x) for x = 0 .. sum(ranks); a fair coin decides each rank."""
     law = np.ones(1)
     for rank in ranks:
@@ -60,12 +60,12 @@ def _law_of_sum(ranks: tuple[int, ...]) -> Floats:
     return cumulative
 
 
-def signed_rank_law(k: int) -> Floats:
+def signed_rank_cdf(k: int) -> Floats:
     """Return P(W+ <= x) for x = 0 .. k(k+1)/2, W+ Wilcoxon's signed-rank sum of `k` untied differences; read-only.
 
     Exact: the recursion of Wilcoxon, Katti and Wilcox (1963), with probabilities instead of counts.
     """
-    return _law_of_sum(tuple(range(1, k + 1)))
+    return _subset_sum_cdf(tuple(range(1, k + 1)))
 
 
 def hodges_lehmann(differences: Numbers, alpha: float) -> Interval:
@@ -80,11 +80,11 @@ def hodges_lehmann(differences: Numbers, alpha: float) -> Interval:
     if values.size == 0:
         return Interval(math.nan, -math.inf, math.inf)
     walsh = np.sort(np.add.outer(values, values)[np.triu_indices(values.size)] / 2)
-    outside = int(np.searchsorted(signed_rank_law(values.size), alpha / 2, side="right"))
-    return between(walsh, outside, float(np.median(walsh)))
+    outside = int(np.searchsorted(signed_rank_cdf(values.size), alpha / 2, side="right"))
+    return interval_from_ordered(walsh, outside, float(np.median(walsh)))
 
 
-def between(ordered: Floats, outside: int, estimate: float) -> Interval:
+def interval_from_ordered(ordered: Floats, outside: int, estimate: float) -> Interval:
     """Return the interval that leaves fewer than `outside` of the `ordered` values beyond each of its ends."""
     if outside == 0:
         return Interval(estimate, -math.inf, math.inf)
@@ -104,11 +104,11 @@ def signed_rank_p(differences: Numbers) -> float:
     doubled_ranks = (2 * np.cumsum(tied) - tied + 1)[which]
     positive = int(doubled_ranks[values > 0].sum())
     negative = int(doubled_ranks[values < 0].sum())
-    law = _law_of_sum(tuple(sorted(doubled_ranks[values != 0].tolist())))
+    law = _subset_sum_cdf(tuple(sorted(doubled_ranks[values != 0].tolist())))
     return min(1.0, 2 * float(law[min(positive, negative)]))
 
 
-def holm(p_values: Sequence[float], alpha: float) -> tuple[bool, ...]:
+def reject_by_holm(p_values: Sequence[float], alpha: float) -> tuple[bool, ...]:
     """Return which hypotheses are rejected, with a family-wise error rate of at most `alpha` (Holm 1979)."""
     rejected = [False] * len(p_values)
     for step, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
@@ -135,7 +135,7 @@ def median_interval(values: Numbers, confidence: float = 0.95) -> Interval:
         return Interval(math.nan, -math.inf, math.inf)
     tail = bdtr(np.arange(ordered.size, dtype=np.float64), ordered.size, 0.5)
     outside = int(np.searchsorted(tail, (1 - confidence) / 2, side="right"))
-    return between(ordered, outside, float(np.median(ordered)))
+    return interval_from_ordered(ordered, outside, float(np.median(ordered)))
 
 
 def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
@@ -149,7 +149,7 @@ def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> In
     return Interval(successes / trials if trials else math.nan, low, high)
 
 
-def percentile(values: Numbers, q: float) -> float | None:
+def estimate_percentile(values: Numbers, q: float) -> float | None:
     """Return the `q`-th percentile, 50 <= q < 100; None if that tail needs more samples.
 
     A tail needs n samples with P(at most one of n lies beyond it) <= 1 %: 64 for p90, 662 for p99. That is

@@ -31,7 +31,7 @@ STRONGEST_CORRELATION: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Steady:
+class SteadyState:
     """The class of a trace, and its segments.
 
     flat: one level throughout. warm-up: slower calls first. slow-down: some earlier level was faster than
@@ -46,33 +46,35 @@ class Steady:
     segments: tuple[tuple[int, int, float], ...]
 
 
-def classify(call_times_ns: Sequence[float]) -> Steady:
+def classify_trace(call_times_ns: Sequence[float]) -> SteadyState:
     """Find the levels of a trace, and the call from which it keeps the last of them."""
     times = np.asarray(call_times_ns, dtype=np.float64)
     if times.size < WINDOW:
-        return Steady("none", times.size, math.nan, ())
+        return SteadyState("none", times.size, math.nan, ())
     # A coarse clock may report zero, which has no logarithm.
     trace = np.log(np.maximum(times, 1))
-    tamed = _winsorise(trace)
-    cuts = _partition(tamed, PENALTY * _noise(trace) * math.log(times.size))
+    tamed = _winsorise_trace(trace)
+    cuts = _partition_trace(tamed, PENALTY * _estimate_noise(trace) * math.log(times.size))
     spans = list(pairwise(cuts))
     levels = np.array([tamed[a:b].mean() for a, b in spans])
     segments = tuple((a, b, math.exp(level)) for (a, b), level in zip(spans, levels, strict=True))
     away = np.flatnonzero(np.abs(levels - levels[-1]) > SAME_LEVEL)
     start = spans[away[-1]][1] if away.size else 0
     if times.size - start < max(STEADY_SHARE * times.size, WINDOW):
-        return Steady("none", times.size, math.nan, segments)
-    return Steady(_kind(levels[away] - levels[-1]), start, float(np.median(times[start:])), segments)
+        return SteadyState("none", times.size, math.nan, segments)
+    return SteadyState(
+        _classify_departures(levels[away] - levels[-1]), start, float(np.median(times[start:])), segments
+    )
 
 
-def _kind(departures: Floats) -> Kind:
+def _classify_departures(departures: Floats) -> Kind:
     """Return the class of a trace from the departures of its earlier levels from the last: positive is slower."""
     if departures.size == 0:
         return "flat"
     return "slow-down" if departures.min() < 0 else "warm-up"
 
 
-def _winsorise(trace: Floats) -> Floats:
+def _winsorise_trace(trace: Floats) -> Floats:
     """Clip calls to within four MAD of the median of their window of seven.
 
     Hampel's filter (Davies and Gather 1993), with one MAD for the whole trace. The MAD of a window of seven is
@@ -86,7 +88,7 @@ def _winsorise(trace: Floats) -> Floats:
     return np.clip(trace, centre - limit, centre + limit)
 
 
-def _noise(trace: Floats) -> float:
+def _estimate_noise(trace: Floats) -> float:
     """Estimate the variance of a log trace around its levels, inflated for first-order autocorrelation.
 
     The estimate uses differences, of which a change of level affects only one. Differences at lag two over those
@@ -95,12 +97,12 @@ def _noise(trace: Floats) -> float:
     steps = np.abs(np.diff(trace))
     near, far = float(np.median(steps)), float(np.median(np.abs(trace[2:] - trace[:-2])))
     if near == 0:
-        return _flicker(steps)
+        return _estimate_flicker(steps)
     correlation = min(max((far / near) ** 2 - 1, 0.0), STRONGEST_CORRELATION)
     return (NORMAL_MAD * near) ** 2 / 2 * (1 + correlation) / (1 - correlation)
 
 
-def _flicker(steps: Floats) -> float:
+def _estimate_flicker(steps: Floats) -> float:
     """Estimate the variance of calls of which most fall on one tick of the clock and some on the next, q away.
 
     A share p on the other tick has variance p(1-p)q^2, and makes the mean step 2p(1-p)q.
@@ -109,7 +111,7 @@ def _flicker(steps: Floats) -> float:
     return float(steps.mean()) * tick / 2
 
 
-def _partition(trace: Floats, penalty: float) -> list[int]:
+def _partition_trace(trace: Floats, penalty: float) -> list[int]:
     """Return the cuts 0 = c_0 < ... < c_s = n that minimise squared error within segments plus `penalty` for each.
 
     Optimal partitioning (Jackson et al. 2005), quadratic in the length of the trace.
@@ -126,10 +128,10 @@ def _partition(trace: Floats, penalty: float) -> list[int]:
         totals = best[:stop] + errors
         previous[stop] = totals.argmin()
         best[stop] = totals[previous[stop]] + penalty
-    return _follow(previous)
+    return _follow_cuts(previous)
 
 
-def _follow(previous: npt.NDArray[np.intp]) -> list[int]:
+def _follow_cuts(previous: npt.NDArray[np.intp]) -> list[int]:
     cuts = [previous.size - 1]
     while cuts[-1] > 0:
         cuts.append(int(previous[cuts[-1]]))

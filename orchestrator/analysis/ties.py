@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from orchestrator.analysis.compare import Standing
 
 
-def tied_sets(standings: Sequence[Standing]) -> tuple[tuple[str, ...], ...]:
+def find_tied_sets(standings: Sequence[Standing]) -> tuple[tuple[str, ...], ...]:
     """Return sets of cells, in their order, in which all are tied with each other; every tie is in at least one set.
 
     Ties are not transitive: A may be tied with B, and B with C, while A and C are told apart.
@@ -15,11 +15,11 @@ def tied_sets(standings: Sequence[Standing]) -> tuple[tuple[str, ...], ...]:
     for place, cell in enumerate(order):
         for other in order[place + 1 :]:
             if other in tied[cell] and not any({cell, other} <= {*known} for known in found):
-                found.append(grown((cell, other), order[order.index(other) + 1 :], tied))
+                found.append(extend_tied_pair((cell, other), order[order.index(other) + 1 :], tied))
     return tuple(found)
 
 
-def grown(pair: tuple[str, ...], candidates: Sequence[str], tied: dict[str, set[str]]) -> tuple[str, ...]:
+def extend_tied_pair(pair: tuple[str, ...], candidates: Sequence[str], tied: dict[str, set[str]]) -> tuple[str, ...]:
     """Extend a tied pair by the later cells that are tied with every member so far."""
     members = list(pair)
     for candidate in candidates:

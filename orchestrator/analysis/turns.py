@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from orchestrator.analysis.runs import Side
+from orchestrator.analysis.runs import CellSide
 
 T = TypeVar("T")
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 FEWEST_TURNS: Final = 2
 
 
-def alternating(before: Mapping[int, float], after: Mapping[int, float]) -> dict[int, int] | None:
+def match_alternating_blocks(before: Mapping[int, float], after: Mapping[int, float]) -> dict[int, int] | None:
     """Return for each block of the second run the matching one of the first; None if the runs did not alternate.
 
     The arguments are the start of each block. A turn is one block of each run, in either order, with none between. The
@@ -25,19 +25,19 @@ def alternating(before: Mapping[int, float], after: Mapping[int, float]) -> dict
     return {later: earlier for (_, earlier), (_, later) in turns}
 
 
-def beside(side: Side, turns: Mapping[int, int]) -> Side:
+def renumber_blocks(side: CellSide, turns: Mapping[int, int]) -> CellSide:
     """Return a side with each block under the number of its matching block, without the unmatched ones."""
 
-    def under(logs: Mapping[int, T]) -> dict[int, T]:
+    def renumber_logs(logs: Mapping[int, T]) -> dict[int, T]:
         return {turns[block]: log for block, log in logs.items() if block in turns}
 
     return replace(
         side,
         scores=replace(
             side.scores,
-            floor=under(side.scores.floor),
-            typical=under(side.scores.typical),
-            sampling=under(side.scores.sampling),
+            floor=renumber_logs(side.scores.floor),
+            typical=renumber_logs(side.scores.typical),
+            sampling=renumber_logs(side.scores.sampling),
         ),
-        memory={metric: under(logs) for metric, logs in side.memory.items()},
+        memory={metric: renumber_logs(logs) for metric, logs in side.memory.items()},
     )

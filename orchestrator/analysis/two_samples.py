@@ -11,20 +11,20 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.analysis.statistics import Floats, Interval, Numbers, between
+from orchestrator.analysis.statistics import Floats, Interval, Numbers, interval_from_ordered
 
 # With more values than this in both samples together, a normal approximation replaces the exact distribution.
-EXACT: Final = 128
+LARGEST_EXACT: Final = 128
 
 
-def rank_sum_law(m: int, n: int) -> Floats:
+def rank_sum_cdf(m: int, n: int) -> Floats:
     """Return P(U <= u) for u = 0 .. mn, U the pairs in which the one of n untied values is larger; read-only."""
-    if m + n > EXACT:
-        return _normal_law(m * n, m * n * (m + n + 1) / 12)
-    return _law_of_draw(tuple(range(1, m + n + 1)), n)[n * (n + 1) // 2 :]
+    if m + n > LARGEST_EXACT:
+        return _normal_cdf(m * n, m * n * (m + n + 1) / 12)
+    return _draw_sum_cdf(tuple(range(1, m + n + 1)), n)[n * (n + 1) // 2 :]
 
 
-def shift(one: Numbers, other: Numbers, alpha: float) -> Interval:
+def hodges_lehmann_shift(one: Numbers, other: Numbers, alpha: float) -> Interval:
     """Estimate the shift from `one` to `other`, with its exact rank-sum interval at level 1 - `alpha`.
 
     The estimate is the median of all mn differences. The interval runs from the (x+1)-th to the (mn-x)-th of them, x
@@ -35,8 +35,8 @@ def shift(one: Numbers, other: Numbers, alpha: float) -> Interval:
     differences = np.sort(np.subtract.outer(after, before), axis=None)
     if differences.size == 0:
         return Interval(math.nan, -math.inf, math.inf)
-    outside = int(np.searchsorted(rank_sum_law(before.size, after.size), alpha / 2, side="right"))
-    return between(differences, outside, float(np.median(differences)))
+    outside = int(np.searchsorted(rank_sum_cdf(before.size, after.size), alpha / 2, side="right"))
+    return interval_from_ordered(differences, outside, float(np.median(differences)))
 
 
 def rank_sum_p(one: Numbers, other: Numbers) -> float:
@@ -51,18 +51,18 @@ def rank_sum_p(one: Numbers, other: Numbers) -> float:
     # Mid-ranks are multiples of a half; doubled, they are the integers that the exact distribution needs.
     doubled = (2 * np.cumsum(tied) - tied + 1)[which]
     first, second = doubled[: len(one)], doubled[len(one) :]
-    if together.size > EXACT:
+    if together.size > LARGEST_EXACT:
         return _normal_p(first / 2, second / 2)
-    return min(1.0, 2 * min(_at_most(first, doubled), _at_most(second, doubled)))
+    return min(1.0, 2 * min(_probability_at_most(first, doubled), _probability_at_most(second, doubled)))
 
 
-def _at_most(drawn: npt.NDArray[np.intp], ranks: npt.NDArray[np.intp]) -> float:
+def _probability_at_most(drawn: npt.NDArray[np.intp], ranks: npt.NDArray[np.intp]) -> float:
     """Return P(a draw of as many of these ranks has a sum no greater than the drawn ones)."""
-    return float(_law_of_draw(tuple(sorted(ranks.tolist())), drawn.size)[drawn.sum()])
+    return float(_draw_sum_cdf(tuple(sorted(ranks.tolist())), drawn.size)[drawn.sum()])
 
 
 @lru_cache(maxsize=256)
-def _law_of_draw(ranks: tuple[int, ...], drawn: int) -> Floats:
+def _draw_sum_cdf(ranks: tuple[int, ...], drawn: int) -> Floats:
     """Return P(sum <= x) of this many ranks drawn uniformly without replacement, for x = 0 .. the greatest sum."""
     ways = np.zeros((drawn + 1, sum(sorted(ranks)[-drawn:]) + 1))
     ways[0, 0] = 1
@@ -73,7 +73,7 @@ def _law_of_draw(ranks: tuple[int, ...], drawn: int) -> Floats:
     return law
 
 
-def _normal_law(most: int, variance: float) -> Floats:
+def _normal_cdf(most: int, variance: float) -> Floats:
     from scipy.special import ndtr
 
     law: Floats = ndtr((np.arange(most + 1) + 0.5 - most / 2) / math.sqrt(variance))

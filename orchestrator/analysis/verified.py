@@ -6,10 +6,10 @@ from schemas.job import Task
 from schemas.record import JobRecord, Outcome
 
 # The latest outcome by mode, workload and task.
-Seen = Mapping[str, Mapping[str, Mapping[Task, Outcome]]]
+VerifiedOutcomes = Mapping[str, Mapping[str, Mapping[Task, Outcome]]]
 
 
-def seen(records: Iterable[JobRecord]) -> Seen:
+def find_verified_outcomes(records: Iterable[JobRecord]) -> VerifiedOutcomes:
     """Find the outcome of each mode on each workload and task, from records with the newest first.
 
     A correct result with a doubtful time counts as `measured`.

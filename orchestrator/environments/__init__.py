@@ -15,12 +15,12 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from orchestrator.environments import interpreters
-from orchestrator.environments.definitions import EXPORT, Definitions
-from orchestrator.environments.home import Home, in_use, root
-from orchestrator.environments.provision import Site, survey
+from orchestrator.environments.definitions import EXPORT_SUFFIX, EnvironmentDefinitions
+from orchestrator.environments.home import EnvironmentCache, find_cache_folder, hold_environments
+from orchestrator.environments.provision import PlannedEnvironment, locate_environment
 from orchestrator.errors import UsageError
-from orchestrator.frameworks import known
-from schemas.catalog import WORKER, Framework
+from orchestrator.frameworks import load_frameworks
+from schemas.catalog import WORKER_REQUIREMENTS, Framework
 from schemas.environment import CURRENT, DEFAULT, EnvironmentRecord, EnvironmentSpecs
 from schemas.job import Cell, JobSpec
 
@@ -36,18 +36,18 @@ class Environment:
     python: Path
     record: EnvironmentRecord | None = None
     modules: frozenset[str] | None = None
-    site: Site | None = None
+    site: PlannedEnvironment | None = None
 
-    def lacks(self, framework: Framework) -> str:
+    def explain_missing(self, framework: Framework) -> str:
         """Explain what a framework lacks here, and how to add it; empty for nothing, or if that is not known yet."""
-        return self._lacking({framework.package: framework.requirement} | WORKER)
+        return self._describe_missing({framework.package: framework.requirement} | WORKER_REQUIREMENTS)
 
-    def lacks_for_export(self, framework: Framework) -> str:
+    def explain_missing_for_export(self, framework: Framework) -> str:
         """Explain what the export of a framework's models lacks here; empty as above."""
-        return self._lacking(framework.also_needs | WORKER if framework.exporter else {})
+        return self._describe_missing(framework.also_needs | WORKER_REQUIREMENTS if framework.exporter else {})
 
     @property
-    def made(self) -> bool:
+    def is_made(self) -> bool:
         """Return True if a job can be started here now."""
         return self.site is None or self.record is not None
 
@@ -61,11 +61,11 @@ class Environment:
         """Return the variables that are set for every job here."""
         return {} if self.site is None else self.site.definition.variables
 
-    def _lacking(self, needed: Mapping[str, str]) -> str:
-        missing = [package for package in needed if not self._has(package, needed[package])]
+    def _describe_missing(self, needed: Mapping[str, str]) -> str:
+        missing = [package for package in needed if not self._has_package(package, needed[package])]
         if not missing:
             return ""
-        names = ", ".join(WORKER.get(package, package) for package in missing)
+        names = ", ".join(WORKER_REQUIREMENTS.get(package, package) for package in missing)
         requirements = " ".join(shlex.quote(needed[package]) for package in missing)
         verb = "are" if len(missing) > 1 else "is"
         if self.site is not None:
@@ -73,11 +73,11 @@ class Environment:
         where = "here" if self.name == CURRENT else "there"
         return f"{names} {verb} not installed {where}; run `{self.python} -m pip install {requirements}`"
 
-    def _has(self, package: str, requirement: str) -> bool:
+    def _has_package(self, package: str, requirement: str) -> bool:
         """Return True if a package is present; one that every worker needs, also in a suitable version."""
         if self.name == CURRENT:
             return importlib.util.find_spec(package) is not None
-        version = self.record.packages.get(package) if self.record and package in WORKER else None
+        version = self.record.packages.get(package) if self.record and package in WORKER_REQUIREMENTS else None
         if version is not None and not Requirement(requirement).specifier.contains(version, prereleases=True):
             return False
         return self.modules is None or package in self.modules
@@ -88,7 +88,7 @@ class Environments:
     """Environments by their names, for one sweep. Each is looked up once."""
 
     own: EnvironmentSpecs = field(default_factory=dict)
-    home: Home = field(default_factory=lambda: Home(root()))
+    home: EnvironmentCache = field(default_factory=lambda: EnvironmentCache(find_cache_folder()))
     _found: dict[str, Environment] = field(default_factory=dict)
 
     def find(self, name: str) -> Environment:
@@ -103,11 +103,11 @@ class Environments:
 
     def _look_up(self, name: str) -> Environment:
         if name == CURRENT:
-            return Environment(CURRENT, Path(sys.executable), interpreters.current())
+            return Environment(CURRENT, Path(sys.executable), interpreters.describe_current())
         if os.sep in name:
-            return stranger(name)
-        site = survey(Definitions(self.own).find(name), self.home)
-        ready, place = site.ready(), site.place
+            return inspect_external(name)
+        site = locate_environment(EnvironmentDefinitions(self.own).find(name), self.home)
+        ready, place = site.read_marker(), site.place
         if ready is None or place is None:
             return Environment(name, Path(), site=site)
         return Environment(name, place.python, ready.environment, frozenset(ready.modules), site)
@@ -116,83 +116,87 @@ class Environments:
         """Forget all look-ups, because missing environments have been made."""
         self._found.clear()
 
-    def named(self, text: str, framework: str) -> str:
+    def resolve_name(self, text: str, framework: str) -> str:
         """Return the name of the environment that a text means for a framework."""
-        return known()[framework].environment if text == DEFAULT else absolute(text)
+        return load_frameworks()[framework].environment if text == DEFAULT else to_absolute_interpreter(text)
 
-    def exporting(self, cell: Cell) -> str:
+    def choose_export_environment(self, cell: Cell) -> str:
         """Return the environment that makes what a cell loads.
 
         It is the cell's, unless that is made here and another framework exports.
         """
-        exporter = known()[cell.framework].exporter
-        return cell.environment if elsewhere(cell) or not exporter else f"{exporter}{EXPORT}"
+        exporter = load_frameworks()[cell.framework].exporter
+        return cell.environment if is_external(cell) or not exporter else f"{exporter}{EXPORT_SUFFIX}"
 
-    def beside(self, cell: Cell, framework: str) -> str:
+    def choose_reference_environment(self, cell: Cell, framework: str) -> str:
         """Return another framework's environment for a cell: its default, unless the cell's is not made here."""
-        return cell.environment if elsewhere(cell) else known()[framework].environment
+        return cell.environment if is_external(cell) else load_frameworks()[framework].environment
 
-    def of(self, spec: JobSpec) -> Environment:
+    def find_for_job(self, spec: JobSpec) -> Environment:
         """Find the environment that a job runs in."""
-        return self.find(self.exporting(spec.cell) if spec.export else spec.cell.environment)
+        return self.find(self.choose_export_environment(spec.cell) if spec.export else spec.cell.environment)
 
-    def needed(self, cells: Iterable[Cell]) -> dict[str, Environment]:
+    def find_for_cells(self, cells: Iterable[Cell]) -> dict[str, Environment]:
         """Find all environments in which jobs of these cells run, by name."""
         names: list[str] = []
         for cell in cells:
             names.append(cell.environment)
-            if known()[cell.framework].exporter:
-                names.append(self.exporting(cell))
+            if load_frameworks()[cell.framework].exporter:
+                names.append(self.choose_export_environment(cell))
         return {name: self.find(name) for name in dict.fromkeys(names)}
 
-    def ready(self, framework: Framework) -> bool:
+    def is_ready(self, framework: Framework) -> bool:
         """Return True if a framework can be measured at once in its default environment."""
         found = self.find(framework.environment)
-        return found.record is not None and not found.lacks(framework)
+        return found.record is not None and not found.explain_missing(framework)
 
-    def missing(self, cells: Iterable[Cell]) -> list[Site]:
+    def list_missing(self, cells: Iterable[Cell]) -> list[PlannedEnvironment]:
         """Return the environments that these cells need and that must be made first."""
-        every = self.needed(cells).values()
+        every = self.find_for_cells(cells).values()
         return [each.site for each in every if each.site is not None and each.record is None]
 
     @contextmanager
-    def used(self, cells: Iterable[Cell]) -> Iterator[dict[str, EnvironmentRecord]]:
+    def hold_for_cells(self, cells: Iterable[Cell]) -> Iterator[dict[str, EnvironmentRecord]]:
         """Yield the records of all environments that these cells need, and meanwhile let nobody remove one.
 
         Raises:
             UsageError: one has just been removed.
         """
-        every = self.needed(cells)
+        every = self.find_for_cells(cells)
         sites = (each.site for each in every.values() if each.site is not None)
-        with in_use(site.place for site in sites if site.place is not None):
+        with hold_environments(site.place for site in sites if site.place is not None):
             yield {name: each.record for name, each in every.items() if each.record is not None}
 
-    def refusal(self, cell: Cell) -> str:
+    def explain_refusal(self, cell: Cell) -> str:
         """Explain why a cell cannot run in its environment, or its model be exported; empty if it may be tried."""
-        framework, own = known()[cell.framework], self.find(cell.environment)
-        if reason := foreign(own, framework) or own.lacks(framework):
+        framework, own = load_frameworks()[cell.framework], self.find(cell.environment)
+        if reason := explain_other_framework(own, framework) or own.explain_missing(framework):
             return reason
-        return self.find(self.exporting(cell)).lacks_for_export(framework) if framework.exporter else ""
+        return (
+            self.find(self.choose_export_environment(cell)).explain_missing_for_export(framework)
+            if framework.exporter
+            else ""
+        )
 
-    def source(self, packages: Path) -> Path:
+    def find_worker_packages(self, packages: Path) -> Path:
         """Return the folder from which a worker imports this project's packages, and nothing else.
 
         If the project is installed among other distributions, the folder holds links to these two packages alone.
         """
-        return self.home.source(packages) if next(packages.glob("*.dist-info"), None) else packages
+        return self.home.link_worker_packages(packages) if next(packages.glob("*.dist-info"), None) else packages
 
 
-def elsewhere(cell: Cell) -> bool:
+def is_external(cell: Cell) -> bool:
     """Return True if a cell runs in an environment into which nothing is installed here."""
     return cell.environment == CURRENT or os.sep in cell.environment
 
 
-def absolute(text: str) -> str:
+def to_absolute_interpreter(text: str) -> str:
     """Make an interpreter's path absolute; leave a name alone. Links stay: they tell which environment is meant."""
     return str(Path(text).expanduser().absolute()) if os.sep in text else text
 
 
-def foreign(environment: Environment, framework: Framework) -> str:
+def explain_other_framework(environment: Environment, framework: Framework) -> str:
     """Explain that an environment not made yet is meant for another framework; empty if it is not."""
     site = environment.site
     if site is None or environment.modules is not None or site.definition.serves in ("", framework.name):
@@ -200,7 +204,7 @@ def foreign(environment: Environment, framework: Framework) -> str:
     return f"the environment {environment.name} is for {site.definition.serves}, and {framework.name} is not in it"
 
 
-def stranger(name: str) -> Environment:
+def inspect_external(name: str) -> Environment:
     """Inspect an external interpreter, into which nothing is installed.
 
     Raises:
@@ -212,6 +216,6 @@ def stranger(name: str) -> Environment:
     if not os.access(path, os.X_OK):
         raise UsageError(f"{name} is not an executable interpreter; name one, or an environment")
     # Modules are asked for by name as well: a package may be importable without a distribution.
-    wanted = {package for each in known().values() for package in (each.package, *each.also_needs)}
-    found = interpreters.contents(path, sorted(wanted | WORKER.keys()))
+    wanted = {package for each in load_frameworks().values() for package in (each.package, *each.also_needs)}
+    found = interpreters.inspect_interpreter(path, sorted(wanted | WORKER_REQUIREMENTS.keys()))
     return Environment(name, path, found.record, found.modules)

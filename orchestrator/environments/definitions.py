@@ -9,24 +9,24 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
-from orchestrator.errors import UsageError, unknown
-from orchestrator.frameworks import known
-from orchestrator.specfile import environments as from_file
-from orchestrator.system import Files
-from schemas.catalog import WORKER
+from orchestrator.errors import UsageError, unknown_name_error
+from orchestrator.frameworks import load_frameworks
+from orchestrator.specfile import load_environments as from_file
+from orchestrator.system import KernelFiles
+from schemas.catalog import WORKER_REQUIREMENTS
 from schemas.environment import CURRENT, EnvironmentSpec, EnvironmentSpecs
 
-VERSION = "@"
-EXPORT = "-export"
+VERSION_SIGN = "@"
+EXPORT_SUFFIX = "-export"
 # Files that exist where NVIDIA's driver is loaded.
-GPU = ("dev/nvidiactl", "proc/driver/nvidia/version")
+GPU_FILES = ("dev/nvidiactl", "proc/driver/nvidia/version")
 
 # A requirement that allows one version (no `==1.*`), or that names an address.
-PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[^\]]*\])?\s*==\s*[^\s;=*]+(\s*;.*)?|[^@\s]+\s*@\s*\S+")
+PINNED_REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[^\]]*\])?\s*==\s*[^\s;=*]+(\s*;.*)?|[^@\s]+\s*@\s*\S+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Definition:
+class EnvironmentDefinition:
     """Definition of an environment. `stem` begins its folder's name: all versions have the same.
 
     `pinned` are the lines of its lock; empty: the requirements must be resolved. `origin` tells where it is defined,
@@ -44,18 +44,18 @@ class Definition:
     serves: str = ""
 
     @property
-    def asked(self) -> tuple[str, ...]:
+    def all_requirements(self) -> tuple[str, ...]:
         """Return all requirements: the defined ones, and those of every worker."""
-        return self.pinned or tuple(dict.fromkeys([*self.requirements, *WORKER.values()]))
+        return self.pinned or tuple(dict.fromkeys([*self.requirements, *WORKER_REQUIREMENTS.values()]))
 
 
 @dataclass(frozen=True, slots=True)
-class Definitions:
+class EnvironmentDefinitions:
     """Definitions that hold for one sweep, the nearest first: the sweep's, the user's, the built-in ones."""
 
     own: EnvironmentSpecs = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    files: Files = field(default_factory=Files)
+    files: KernelFiles = field(default_factory=KernelFiles)
 
     @property
     def path(self) -> Path:
@@ -64,38 +64,38 @@ class Definitions:
         return Path(folder).joinpath("plumbline", "environments.toml")
 
     @property
-    def accelerated(self) -> bool:
+    def has_gpu(self) -> bool:
         """Return True if this machine has an NVIDIA GPU, by its driver."""
-        return any(self.files.has(name) for name in GPU)
+        return any(self.files.has_file(name) for name in GPU_FILES)
 
-    def every(self) -> dict[str, Definition]:
+    def list_all(self) -> dict[str, EnvironmentDefinition]:
         """Return all definitions by name, without versions such as `tensorflow@2.20`."""
-        users = {name: of(name, spec, str(self.path)) for name, spec in from_file(self.path).items()}
-        own = {name: of(name, spec, "the sweep file") for name, spec in self.own.items()}
-        return {each.name: each for each in built_in(accelerated=self.accelerated)} | users | own
+        users = {name: definition_from_spec(name, spec, str(self.path)) for name, spec in from_file(self.path).items()}
+        own = {name: definition_from_spec(name, spec, "the sweep file") for name, spec in self.own.items()}
+        return {each.name: each for each in make_builtin_definitions(accelerated=self.has_gpu)} | users | own
 
-    def find(self, name: str) -> Definition:
+    def find(self, name: str) -> EnvironmentDefinition:
         """Find a definition; `tensorflow@2.20` is `tensorflow` with its first requirement in that version.
 
         Raises:
             UsageError: it does not exist, or is invalid.
         """
-        every, (base, _, version) = self.every(), name.partition(VERSION)
+        every, (base, _, version) = self.list_all(), name.partition(VERSION_SIGN)
         if name in every:
-            return checked(every[name])
+            return check_definition(every[name])
         if base in every and version:
-            return at_version(checked(every[base]), name, version)
-        raise unknown("environment", name, [CURRENT, *every])
+            return pin_version(check_definition(every[base]), name, version)
+        raise unknown_name_error("environment", name, [CURRENT, *every])
 
 
-def built_in(*, accelerated: bool) -> Iterable[Definition]:
+def make_builtin_definitions(*, accelerated: bool) -> Iterable[EnvironmentDefinition]:
     """Yield one for each framework that names an environment, and for each that exports models for others."""
     exporters: dict[str, dict[str, str]] = {}
-    for framework in known().values():
+    for framework in load_frameworks().values():
         if framework.environment != CURRENT:
             # Some frameworks publish their CUDA build as another package or extra.
             requirement = (framework.cuda if accelerated else "") or framework.requirement
-            yield Definition(
+            yield EnvironmentDefinition(
                 name=framework.environment,
                 stem=framework.environment,
                 origin="built in",
@@ -105,13 +105,15 @@ def built_in(*, accelerated: bool) -> Iterable[Definition]:
         if framework.exporter:
             exporters.setdefault(framework.exporter, {}).update(framework.also_needs)
     for exporter, needed in exporters.items():
-        name = f"{exporter}{EXPORT}"
-        yield Definition(name=name, stem=name, origin="built in", requirements=tuple(needed.values()), serves=exporter)
+        name = f"{exporter}{EXPORT_SUFFIX}"
+        yield EnvironmentDefinition(
+            name=name, stem=name, origin="built in", requirements=tuple(needed.values()), serves=exporter
+        )
 
 
-def of(name: str, spec: EnvironmentSpec, origin: str) -> Definition:
+def definition_from_spec(name: str, spec: EnvironmentSpec, origin: str) -> EnvironmentDefinition:
     """Make a definition from a user's specification."""
-    return Definition(
+    return EnvironmentDefinition(
         name=name,
         stem=name,
         origin=origin,
@@ -122,14 +124,14 @@ def of(name: str, spec: EnvironmentSpec, origin: str) -> Definition:
     )
 
 
-def checked(definition: Definition) -> Definition:
+def check_definition(definition: EnvironmentDefinition) -> EnvironmentDefinition:
     """Check the requirements of a definition, or read its lock.
 
     Raises:
         UsageError: a requirement or the lock is invalid.
     """
     if definition.lock:
-        return replace(definition, pinned=lines_of(Path(definition.lock), definition.name))
+        return replace(definition, pinned=read_lock(Path(definition.lock), definition.name))
     for text in definition.requirements:
         try:
             Requirement(text)
@@ -139,7 +141,7 @@ def checked(definition: Definition) -> Definition:
     return definition
 
 
-def at_version(definition: Definition, name: str, version: str) -> Definition:
+def pin_version(definition: EnvironmentDefinition, name: str, version: str) -> EnvironmentDefinition:
     """Pin the first requirement of an environment to another version, exactly.
 
     Raises:
@@ -160,7 +162,7 @@ def at_version(definition: Definition, name: str, version: str) -> Definition:
     return replace(definition, name=name, requirements=(f"{asked.name}{extras}=={version}{marker}", *others))
 
 
-def lines_of(lock: Path, name: str) -> tuple[str, ...]:
+def read_lock(lock: Path, name: str) -> tuple[str, ...]:
     """Read the requirements in a lock, each in one exact version, with its hashes.
 
     Raises:
@@ -173,12 +175,12 @@ def lines_of(lock: Path, name: str) -> tuple[str, ...]:
     plain = re.sub(r"(?m)(^|\s)#.*$", "", text.replace("\\\n", " "))
     lines = [" ".join(line.split()) for line in plain.splitlines() if line.strip()]
     for line in lines:
-        if not PINNED.fullmatch(line.partition(" --hash=")[0]):
+        if not PINNED_REQUIREMENT.fullmatch(line.partition(" --hash=")[0]):
             raise UsageError(
                 f"the environment {name}: {lock} contains {line[:80]!r}, which is not a package in one exact version; "
                 "`env lock` writes a valid lock"
             )
     there = {re.split(r"[\s=@\[]", line)[0].lower() for line in lines}
-    if missing := [needed for package, needed in WORKER.items() if package not in there]:
+    if missing := [needed for package, needed in WORKER_REQUIREMENTS.items() if package not in there]:
         raise UsageError(f"the environment {name}: {lock} lacks {' and '.join(missing)}, which every worker needs")
     return tuple(sorted(lines))

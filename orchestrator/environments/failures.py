@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator
 
 # Precedes each command in a log.
-COMMAND = "\n$ "
+COMMAND_PREFIX = "\n$ "
 
-ERROR = re.compile(r"(?m)^\s*ERROR: (.*)")
-FAILED = re.compile(r"(?m)^\s*(?:error:|×) (.*)")
+PIP_ERROR = re.compile(r"(?m)^\s*ERROR: (.*)")
+FAILURE = re.compile(r"(?m)^\s*(?:error:|×) (.*)")
 CAUSE = re.compile(r"(?m)^\s*(?:cause:|╰─▶) (.*)")
 MISMATCH = re.compile(r"(?m)^ {4}(\S.*?) from .*:\n +Expected")
-AT_WORK = re.compile(r"(?m)^\s*(?:Collecting|Processing) (\S+)")
+CURRENT_REQUIREMENT = re.compile(r"(?m)^\s*(?:Collecting|Processing) (\S+)")
 UNREACHABLE = re.compile(
     r"NewConnectionError|NameResolutionError|Name or service not known|failure in name resolution|unreachable|dns error"
     r"|ConnectTimeout|Connection refused|ProxyError|error sending request",
@@ -21,27 +21,27 @@ UNREACHABLE = re.compile(
 )
 
 
-def explained(said: str, name: str, status: int) -> str:
+def explain_failure(said: str, name: str, status: int) -> str:
     """Explain why the last command in a log failed, and what to do if no package index was reached."""
-    last = f"\n{said}".rpartition(COMMAND)[2].partition("\n")[2].strip()
+    last = f"\n{said}".rpartition(COMMAND_PREFIX)[2].partition("\n")[2].strip()
     end = f"the installer ended with status {status}; its last line: {(last.splitlines() or ['nothing'])[-1]}"
-    why = (": ".join(reasons(last)) or end)[:300]
+    why = (": ".join(find_reasons(last)) or end)[:300]
     if UNREACHABLE.search(last):
         return f"no package index can be reached ({why}); run `env create {name}` when one can"
     return why
 
 
-def reasons(said: str) -> Iterator[str]:
+def find_reasons(said: str) -> Iterator[str]:
     """Yield the requirement in progress, the failure and its cause, where logged."""
-    if error := ERROR.search(said):
-        yield first_sentence(error[1])
+    if error := PIP_ERROR.search(said):
+        yield cut_first_sentence(error[1])
         yield from (match[1] for match in MISMATCH.finditer(said))
-    elif failure := FAILED.search(said):
-        yield from AT_WORK.findall(said)[-1:]
-        yield first_sentence(failure[1])
-        yield from (first_sentence(match[1]) for match in CAUSE.finditer(said))
+    elif failure := FAILURE.search(said):
+        yield from CURRENT_REQUIREMENT.findall(said)[-1:]
+        yield cut_first_sentence(failure[1])
+        yield from (cut_first_sentence(match[1]) for match in CAUSE.finditer(said))
 
 
-def first_sentence(text: str) -> str:
+def cut_first_sentence(text: str) -> str:
     """Return the beginning of a text, up to its first full stop."""
     return text.partition(". ")[0].strip(" .:;")

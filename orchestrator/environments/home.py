@@ -17,27 +17,27 @@ from pathlib import Path
 
 from orchestrator import lock
 from orchestrator.errors import UsageError
-from orchestrator.store import read, write
-from schemas.environment import Ready
+from orchestrator.store import read_model, write_model
+from schemas.environment import EnvironmentMarker
 
 MARKER = "ready.json"
-FOLDER = re.compile(r"(?P<name>.+)-(?P<key>[0-9a-f]{16})")
+FOLDER_NAME = re.compile(r"(?P<name>.+)-(?P<key>[0-9a-f]{16})")
 
 
-def root(variables: Mapping[str, str] = os.environ) -> Path:
+def find_cache_folder(variables: Mapping[str, str] = os.environ) -> Path:
     """Return the folder of this user's environments."""
     if said := variables.get("PLUMBLINE_HOME"):
         return Path(said).absolute()
     return Path(variables.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "plumbline"
 
 
-def key(*parts: str) -> str:
+def hash_texts(*parts: str) -> str:
     """Hash these texts to sixteen hexadecimal digits."""
     return sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class EnvironmentFolder:
     """Folder of one environment, and the files beside it."""
 
     folder: Path
@@ -63,30 +63,30 @@ class Place:
         return self.folder.with_name(f"{self.folder.name}.lock")
 
     @property
-    def pinned(self) -> Path:
+    def requirements_file(self) -> Path:
         """Return the file of requirements that its installer reads."""
         return self.folder / "requirements.txt"
 
-    def ready(self) -> Ready | None:
+    def read_marker(self) -> EnvironmentMarker | None:
         """Read its marker, if it is complete and the Python that it was made with still exists."""
         try:
-            return read(self.folder / MARKER, Ready) if self.python.exists() else None
+            return read_model(self.folder / MARKER, EnvironmentMarker) if self.python.exists() else None
         except UsageError:
             return None
 
-    def finish(self, ready: Ready) -> None:
+    def write_marker(self, ready: EnvironmentMarker) -> None:
         """Mark it as complete."""
         # All else must be on the disk first: a loss of power must not leave the marker alone.
         os.sync()
-        write(self.folder / MARKER, ready)
+        write_model(self.folder / MARKER, ready)
 
-    def clear(self) -> None:
+    def remove_files(self) -> None:
         """Remove it, except the log of its installer."""
         # The marker goes first: what is half removed must not look complete.
         (self.folder / MARKER).unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def size_bytes(self) -> int:
+    def measure_bytes(self) -> int:
         """Measure its size on the disk. Files shared with an installer's cache count in full."""
         found = {}
         for folder, _, names in os.walk(self.folder):
@@ -99,49 +99,49 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class EnvironmentCache:
     """Folder of all environments that are made here."""
 
     root: Path
 
-    def place(self, name: str, digest: str) -> Place:
+    def locate_folder(self, name: str, digest: str) -> EnvironmentFolder:
         """Return the environment of that key, which need not exist."""
-        return Place(self.root / "environments" / f"{name}-{digest}")
+        return EnvironmentFolder(self.root / "environments" / f"{name}-{digest}")
 
-    def places(self) -> Iterator[Place]:
+    def list_folders(self) -> Iterator[EnvironmentFolder]:
         """Yield every existing environment, complete or not."""
         for folder in sorted((self.root / "environments").glob("*")):
-            if FOLDER.fullmatch(folder.name) and folder.is_dir():
-                yield Place(folder)
+            if FOLDER_NAME.fullmatch(folder.name) and folder.is_dir():
+                yield EnvironmentFolder(folder)
 
-    def resolution(self, name: str, request: str) -> Path:
+    def locate_resolution(self, name: str, request: str) -> Path:
         """Return the file that keeps a resolution."""
         return self.root / "resolved" / f"{name}-{request}.txt"
 
-    def resolved(self, name: str, request: str) -> tuple[str, ...]:
+    def read_resolution(self, name: str, request: str) -> tuple[str, ...]:
         """Read the resolution of these requirements; empty if they have not been resolved yet."""
         with contextlib.suppress(OSError, UnicodeDecodeError):
-            return tuple(self.resolution(name, request).read_text().splitlines())
+            return tuple(self.locate_resolution(name, request).read_text().splitlines())
         return ()
 
-    def keep(self, name: str, request: str, pinned: tuple[str, ...]) -> None:
+    def write_resolution(self, name: str, request: str, pinned: tuple[str, ...]) -> None:
         """Write the resolution of these requirements, completely or not at all."""
-        path = self.resolution(name, request)
+        path = self.locate_resolution(name, request)
         # Two processes may resolve the same at once: each writes its own file, and renaming is atomic.
         beside = path.with_suffix(f".{os.getpid()}.part")
         beside.write_text("\n".join(pinned))
         beside.replace(path)
 
-    def forget(self) -> None:
+    def remove_resolutions(self) -> None:
         """Remove all resolutions, so that requirements are resolved again."""
         for path in self.root.glob("resolved/*.txt"):
             path.unlink(missing_ok=True)
 
-    def log(self, name: str) -> Path:
+    def locate_log(self, name: str) -> Path:
         """Return the installer's log of resolving requirements of that name."""
         return self.root / "resolved" / f"{name}.log"
 
-    def prepare(self) -> None:
+    def create_folders(self) -> None:
         """Create the folders.
 
         Raises:
@@ -155,9 +155,9 @@ class Home:
                 f"cannot keep environments in {self.root}: {error.strerror}; set PLUMBLINE_HOME to another folder"
             ) from error
 
-    def source(self, packages: Path) -> Path:
+    def link_worker_packages(self, packages: Path) -> Path:
         """Make a folder in which only this project's two packages can be imported, wherever they are installed."""
-        folder = self.root / f"source-{key(str(packages))}"
+        folder = self.root / f"source-{hash_texts(str(packages))}"
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("schemas", "workers"):
             # Another process may make the same link at the same time.
@@ -167,7 +167,7 @@ class Home:
 
 
 @contextlib.contextmanager
-def in_use(places: Iterable[Place]) -> Iterator[None]:
+def hold_environments(places: Iterable[EnvironmentFolder]) -> Iterator[None]:
     """Hold these environments, so that nobody removes or remakes them.
 
     Raises:
@@ -176,11 +176,11 @@ def in_use(places: Iterable[Place]) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for place in places:
             try:
-                stack.enter_context(lock.shared(place.lock))
-            except (lock.Held, OSError) as error:
+                stack.enter_context(lock.hold_shared(place.lock))
+            except (lock.LockHeld, OSError) as error:
                 raise UsageError(
                     f"the environment {place.folder} is being changed; run again when that is done"
                 ) from error
-            if place.ready() is None:
+            if place.read_marker() is None:
                 raise UsageError(f"the environment {place.folder} was removed just now; run again")
         yield

@@ -28,17 +28,17 @@ class Installer(Protocol):
     def variables(self) -> Mapping[str, str]:
         """Return the variables that its commands run with."""
 
-    def resolve(self, python: Path, asked: Path, answer: Path) -> Command:
+    def make_resolve_command(self, python: Path, asked: Path, answer: Path) -> Command:
         """Return the command that resolves requirements for an interpreter into a file."""
 
-    def resolved(self, answer: Path) -> tuple[str, ...]:
+    def read_resolution(self, answer: Path) -> tuple[str, ...]:
         """Read the lines of that file as exact versions with hashes."""
 
-    def install(self, python: Path, pinned: Path) -> Command:
+    def make_install_command(self, python: Path, pinned: Path) -> Command:
         """Return the command that installs exactly these, with their bytecode, beside an interpreter."""
 
 
-def make(python: Path, folder: Path) -> Command:
+def make_venv_command(python: Path, folder: Path) -> Command:
     """Return the command that makes an environment without packages, even pip: installers work from outside."""
     return [str(python), "-I", "-m", "venv", "--without-pip", str(folder)]
 
@@ -50,29 +50,32 @@ class Pip:
     variables: Mapping[str, str]
     name: str = "pip"
 
-    def resolve(self, python: Path, asked: Path, answer: Path) -> Command:
+    def make_resolve_command(self, python: Path, asked: Path, answer: Path) -> Command:
         """Return the command for a dry run of an installation, with a report."""
-        return [*self._on(python), "--dry-run", "--report", str(answer), "-r", str(asked)]
+        return [*self._make_base_command(python), "--dry-run", "--report", str(answer), "-r", str(asked)]
 
-    def resolved(self, answer: Path) -> tuple[str, ...]:
+    def read_resolution(self, answer: Path) -> tuple[str, ...]:
         """Read the report, without addresses: a lock must not contain a host or path."""
         found = json.loads(answer.read_text())["install"]
         # Installers demand hashes for all requirements or for none.
         hashes = [each["download_info"].get("archive_info", {}).get("hashes", {}).get("sha256") for each in found]
         return tuple(
-            sorted(line(each, digest if all(hashes) else None) for each, digest in zip(found, hashes, strict=True))
+            sorted(
+                format_requirement(each, digest if all(hashes) else None)
+                for each, digest in zip(found, hashes, strict=True)
+            )
         )
 
-    def install(self, python: Path, pinned: Path) -> Command:
+    def make_install_command(self, python: Path, pinned: Path) -> Command:
         """Return the command; nothing is resolved again."""
-        return [*self._on(python), "--no-deps", "--compile", "-r", str(pinned)]
+        return [*self._make_base_command(python), "--no-deps", "--compile", "-r", str(pinned)]
 
-    def _on(self, python: Path) -> list[str]:
+    def _make_base_command(self, python: Path) -> list[str]:
         pip = [sys.executable, "-P", "-m", "pip", "--python", str(python)]
         return [*pip, "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
 
 
-def line(found: Mapping[str, object], digest: str | None) -> str:
+def format_requirement(found: Mapping[str, object], digest: str | None) -> str:
     """Format a distribution of pip's report as a requirement. It keeps its address only if requested by it."""
     said, info = found["metadata"], found["download_info"]
     assert isinstance(said, Mapping)
@@ -91,38 +94,49 @@ class Uv:
     without_index: bool = False
     name: str = "uv"
 
-    def resolve(self, python: Path, asked: Path, answer: Path) -> Command:
+    def make_resolve_command(self, python: Path, asked: Path, answer: Path) -> Command:
         """Return the command that writes a file of requirements."""
         plain = ["--no-header", "--no-annotate", "--generate-hashes", "--output-file", str(answer)]
-        return [self.program, "pip", "compile", "--python", str(python), *self._sources(), *plain, str(asked)]
+        return [
+            self.program,
+            "pip",
+            "compile",
+            "--python",
+            str(python),
+            *self._list_source_options(),
+            *plain,
+            str(asked),
+        ]
 
-    def resolved(self, answer: Path) -> tuple[str, ...]:
+    def read_resolution(self, answer: Path) -> tuple[str, ...]:
         """Read one line for each distribution."""
         joined = answer.read_text().replace("\\\n", " ").splitlines()
         return tuple(sorted(" ".join(each.split()) for each in joined if each.strip()))
 
-    def install(self, python: Path, pinned: Path) -> Command:
+    def make_install_command(self, python: Path, pinned: Path) -> Command:
         """Return the command; nothing is resolved again, and bytecode is compiled, which uv omits by default."""
         exactly = ["--no-deps", "--compile-bytecode", "-r", str(pinned)]
-        return [self.program, "pip", "install", "--python", str(python), *self._sources(), *exactly]
+        return [self.program, "pip", "install", "--python", str(python), *self._list_source_options(), *exactly]
 
-    def _sources(self) -> list[str]:
+    def _list_source_options(self) -> list[str]:
         return ["--no-index"] if self.without_index else []
 
 
-def here(variables: Mapping[str, str] = os.environ, places: settings.Places | None = None) -> Installer:
+def choose_installer(
+    variables: Mapping[str, str] = os.environ, places: settings.ConfigFolders | None = None
+) -> Installer:
     """Choose the installer of this machine.
 
     Raises:
         UsageError: there is none, or pip's configuration cannot be read.
     """
-    places = places or settings.Places()
+    places = places or settings.ConfigFolders()
     # PYTHONPATH and its like would reach the interpreter that the installer runs.
     plain = {name: value for name, value in variables.items() if not name.startswith("PYTHON")}
-    said = settings.of_pip(variables, places)
+    said = settings.read_pip_settings(variables, places)
     if uv := shutil.which("uv", path=variables.get("PATH")):
-        said = settings.left_to_pip(said, variables, places)
-        return Uv(uv, plain | settings.for_uv(said, variables), settings.without_index(said))
+        said = settings.select_for_uv(said, variables, places)
+        return Uv(uv, plain | settings.to_uv_variables(said, variables), settings.is_index_disabled(said))
     if importlib.util.find_spec("pip") is None:
         raise UsageError(f"neither uv nor pip is installed to make environments; run {sys.executable} -m ensurepip")
-    return Pip(plain | settings.for_pip(said))
+    return Pip(plain | settings.to_pip_variables(said))

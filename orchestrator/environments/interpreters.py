@@ -19,11 +19,11 @@ from orchestrator.errors import UsageError
 from schemas.environment import EnvironmentRecord
 
 # The first and the last version that all workers support.
-SUPPORTED = ((3, 11), (3, 13))
+SUPPORTED_PYTHONS = ((3, 11), (3, 13))
 
 # A file that is not an interpreter may never answer.
-ANSWER_S = 60.0
-VERSION = re.compile(r"3\.([0-9]{1,3})(\.[0-9]{1,3})?")
+PROBE_TIMEOUT_S = 60.0
+PYTHON_VERSION = re.compile(r"3\.([0-9]{1,3})(\.[0-9]{1,3})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Interpreter:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class InterpreterContents:
     """Packages found beside an interpreter."""
 
     record: EnvironmentRecord
@@ -43,18 +43,18 @@ class Contents:
 
 
 @functools.cache
-def ours() -> Interpreter:
+def find_base_interpreter() -> Interpreter:
     """Return the interpreter that runs this program, or the one behind it if that is a virtual environment's."""
-    return Interpreter(Path(getattr(sys, "_base_executable", sys.executable)), probe.identity())
+    return Interpreter(Path(getattr(sys, "_base_executable", sys.executable)), probe.describe_build())
 
 
 @functools.cache
-def current() -> EnvironmentRecord:
+def describe_current() -> EnvironmentRecord:
     """Describe the environment in which this program runs."""
-    return record(sys.executable, platform.python_version(), probe.distributions())
+    return make_record(sys.executable, platform.python_version(), probe.list_distributions())
 
 
-def record(interpreter: str, python: str, found: Mapping[str, Sequence[str]]) -> EnvironmentRecord:
+def make_record(interpreter: str, python: str, found: Mapping[str, Sequence[str]]) -> EnvironmentRecord:
     """Describe an environment by its distributions, each with its version and hash."""
     packages = {name: version for name, (version, _) in found.items()}
     installed = {name: digest for name, (_, digest) in found.items() if digest}
@@ -68,77 +68,79 @@ def record(interpreter: str, python: str, found: Mapping[str, Sequence[str]]) ->
     )
 
 
-def contents(python: Path, names: Sequence[str]) -> Contents:
+def inspect_interpreter(python: Path, names: Sequence[str]) -> InterpreterContents:
     """Ask an interpreter for its distributions, and which of these modules it finds without one.
 
     Raises:
         UsageError: it does not answer, or its version cannot run a worker.
     """
-    said = ask(python, names)
+    said = ask_probe(python, names)
     if said is None:
         raise UsageError(f"{python} does not answer as a Python interpreter; name another one")
-    supported(str(python), said["python"])
-    return Contents(record(str(python), said["python"], said["distributions"]), frozenset(said["modules"]))
+    check_supported(str(python), said["python"])
+    return InterpreterContents(
+        make_record(str(python), said["python"], said["distributions"]), frozenset(said["modules"])
+    )
 
 
-def supported(what: str, version: str) -> None:
+def check_supported(what: str, version: str) -> None:
     """Check that a Python is neither too old nor too new.
 
     Raises:
         UsageError: it is.
     """
     major, minor, *_ = (int(part) for part in re.findall(r"[0-9]+", version))
-    if not SUPPORTED[0] <= (major, minor) <= SUPPORTED[1]:
-        window = " to ".join(".".join(map(str, end)) for end in SUPPORTED)
+    if not SUPPORTED_PYTHONS[0] <= (major, minor) <= SUPPORTED_PYTHONS[1]:
+        window = " to ".join(".".join(map(str, end)) for end in SUPPORTED_PYTHONS)
         raise UsageError(f"{what} is Python {version}, and workers need {window}; name another one")
 
 
-def ask(python: Path, names: Sequence[str] = ()) -> dict[str, Any] | None:
+def ask_probe(python: Path, names: Sequence[str] = ()) -> dict[str, Any] | None:
     """Return an interpreter's answer to the probe; None if there is none."""
     with tempfile.TemporaryDirectory(prefix="plumbline-") as folder:
         answer, log = (Path(folder).joinpath(name) for name in ("answer", "log"))
         # -I ignores PYTHONPATH, which would add packages from elsewhere.
         command = [str(python), "-I", probe.__file__, *names]
         try:
-            status = supervise.complete(command, os.environ, log, output=answer, deadline_s=ANSWER_S)
+            status = supervise.run_to_completion(command, os.environ, log, output=answer, deadline_s=PROBE_TIMEOUT_S)
             said = json.loads(answer.read_text()) if status == 0 else None
         except (OSError, ValueError):
             return None
     return said if isinstance(said, dict) else None
 
 
-def find(asked: str, name: str) -> Interpreter:
+def find_interpreter(asked: str, name: str) -> Interpreter:
     """Find the interpreter for an environment: by a path, by a version, or this program's.
 
     Raises:
         UsageError: there is none.
     """
     if not asked:
-        return ours()
+        return find_base_interpreter()
     if os.sep in asked:
         path = Path(asked).expanduser().absolute()
-        said = ask(path)
+        said = ask_probe(path)
         if said is None:
             raise UsageError(f"the environment {name}: {path} does not answer as a Python interpreter")
-        supported(f"the environment {name}: {path}", said["python"])
+        check_supported(f"the environment {name}: {path}", said["python"])
         return Interpreter(path, said["identity"])
-    if not VERSION.fullmatch(asked):
+    if not PYTHON_VERSION.fullmatch(asked):
         raise UsageError(f"the environment {name}: {asked!r} is not a Python version; write it as in 3.12")
-    supported(f"the environment {name}: the requested version", asked)
-    return by_version(asked, name)
+    check_supported(f"the environment {name}: the requested version", asked)
+    return find_by_version(asked, name)
 
 
-def by_version(version: str, name: str) -> Interpreter:
+def find_by_version(version: str, name: str) -> Interpreter:
     """Find a version first in this program, then in uv's interpreters, then on the PATH; `3.12` is any 3.12.
 
     Raises:
         UsageError: there is none.
     """
-    if fits(sys.version.split()[0], version):
-        return ours()
-    for path in candidates(version):
-        said = ask(path)
-        if said is not None and fits(said["python"], version):
+    if matches_version(sys.version.split()[0], version):
+        return find_base_interpreter()
+    for path in list_candidates(version):
+        said = ask_probe(path)
+        if said is not None and matches_version(said["python"], version):
             return Interpreter(path, said["identity"])
     raise UsageError(
         f"the environment {name} asks for Python {version}, which neither uv nor the PATH has; install it, or name its "
@@ -146,19 +148,19 @@ def by_version(version: str, name: str) -> Interpreter:
     )
 
 
-def fits(found: str, version: str) -> bool:
+def matches_version(found: str, version: str) -> bool:
     """Return True if a version is the requested one, or a release of it."""
     return found == version or found.startswith(f"{version}.")
 
 
-def candidates(version: str) -> Iterator[Path]:
+def list_candidates(version: str) -> Iterator[Path]:
     """Yield interpreters that may have that version. A shim on the PATH may stand for a missing one."""
     if uv := shutil.which("uv"):
         with tempfile.TemporaryDirectory(prefix="plumbline-") as folder:
             answer, log = (Path(folder).joinpath(name) for name in ("answer", "log"))
             # A project in the current folder must not influence the choice.
             command = [uv, "python", "find", "--no-project", version]
-            if supervise.complete(command, os.environ, log, output=answer, deadline_s=ANSWER_S) == 0:
+            if supervise.run_to_completion(command, os.environ, log, output=answer, deadline_s=PROBE_TIMEOUT_S) == 0:
                 yield Path(answer.read_text().strip())
     minor = ".".join(version.split(".")[:2])
     for folder_name in os.environ.get("PATH", "").split(os.pathsep):

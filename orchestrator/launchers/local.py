@@ -9,9 +9,9 @@ from pathlib import Path
 from orchestrator import family, supervise
 from orchestrator.environments import Environments
 from orchestrator.interrupts import Interrupts
-from orchestrator.keys import Keys
+from orchestrator.keys import Keyboard
 from orchestrator.supervise import Ending
-from orchestrator.wishes import Wishes
+from orchestrator.wishes import StopRequests
 from schemas.event import Event
 from schemas.job import JobSpec
 
@@ -24,34 +24,35 @@ WORKER = SOURCE.joinpath("workers", "__main__.py")
 
 
 @dataclass(frozen=True, slots=True)
-class Local:
+class LocalLauncher:
     """A launcher of one worker after another, each in its own process group. Warm caches are kept in `caches`."""
 
     interrupts: Interrupts | None = None
     caches: Path | None = None
-    keys: Keys | None = None
+    keys: Keyboard | None = None
     environments: Environments = field(default_factory=Environments)
 
     def __call__(self, spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> Ending:
         """Run one job in the interpreter of its environment."""
-        environment = self.environments.of(spec)
+        environment = self.environments.find_for_job(spec)
         assert environment.record is not None, "environments are made before jobs are launched"
-        with self._folder(spec) as folder:
-            placed = in_folder(spec, folder)
+        with self._job_folder(spec) as folder:
+            placed = insert_folder(spec, folder)
             return supervise.run(
                 # -P: without it the script's folder would come first in sys.path.
                 [str(environment.python), "-P", str(WORKER)],
                 placed.model_dump_json().encode(),
-                variables(os.environ, placed, self.environments.source(SOURCE)) | {"TMPDIR": str(folder)},
+                make_variables(os.environ, placed, self.environments.find_worker_packages(SOURCE))
+                | {"TMPDIR": str(folder)},
                 log,
                 deadline_s=spec.deadline_s,
                 on_event=on_event,
-                wishes=Wishes(self.interrupts, self.keys),
+                wishes=StopRequests(self.interrupts, self.keys),
                 limits=spec.limits,
             )
 
     @contextmanager
-    def _folder(self, spec: JobSpec) -> Iterator[Path]:
+    def _job_folder(self, spec: JobSpec) -> Iterator[Path]:
         """Provide the folder of a job's files, including temporary ones, where Inductor keeps a part of its cache."""
         if spec.cell.cache == "warm":
             assert self.caches is not None
@@ -59,17 +60,17 @@ class Local:
             folder.mkdir(exist_ok=True)
             yield folder
         else:
-            with family.folder() as made:
+            with family.make_temporary_folder() as made:
                 yield Path(made)
 
 
-def in_folder(spec: JobSpec, folder: Path) -> JobSpec:
+def insert_folder(spec: JobSpec, folder: Path) -> JobSpec:
     """Return the spec for the worker, with the folder's path in place of {cache} in its variables."""
     placed = {name: text.replace("{cache}", str(folder)) for name, text in spec.variables.items()}
     return spec.model_copy(update={"variables": placed})
 
 
-def variables(inherited: Mapping[str, str], spec: JobSpec, source: Path = SOURCE) -> dict[str, str]:
+def make_variables(inherited: Mapping[str, str], spec: JobSpec, source: Path = SOURCE) -> dict[str, str]:
     """Return the worker's environment variables: the user's, without those that change Python, plus the job's.
 
     The memory layout depends on the size of the environment and on the hash seed, and times depend on the layout. Both

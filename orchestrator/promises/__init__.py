@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from orchestrator.analysis.compare import Comparison, compare_all
-from orchestrator.analysis.disturbance import canary_floor_ns
-from orchestrator.analysis.results import Result, result, score
+from orchestrator.analysis.compare import Comparison, compare_all_pairs
+from orchestrator.analysis.disturbance import find_canary_floor_ns
+from orchestrator.analysis.results import Result, result_from_records, score_records
 from schemas.event import Report
 from schemas.job import Cell, Timing
 from schemas.record import JobRecord
@@ -21,7 +21,7 @@ TOLERANCE: Final = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class Reading:
     """One expected value, and the value found. `kept` is None for a reading that is shown but not judged."""
 
     what: str
@@ -31,11 +31,11 @@ class Figure:
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
-Judge = Callable[[Sequence[JobRecord]], Sequence[Figure]]
+Judge = Callable[[Sequence[JobRecord]], Sequence[Reading]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Promise:
+class Check:
     """Cells, how to measure them, and the judgement of their records.
 
     Cells in `hogged`, by id, run beside a CPU hog. `by_chance` is the share of runs in which a correct program fails
@@ -54,66 +54,66 @@ class Promise:
     by_chance: float = 0.0
 
 
-def spin(spin_ns: int, **fields: object) -> Cell:
+def make_spin_cell(spin_ns: int, **fields: object) -> Cell:
     """Return a cell whose calls take a known time; other keywords are fields of the cell."""
-    return synthetic("spin", parameters={"spin_ns": spin_ns, "hold_mib": 0}, **fields)
+    return make_synthetic_cell("spin", parameters={"spin_ns": spin_ns, "hold_mib": 0}, **fields)
 
 
-def synthetic(mode: str, **fields: object) -> Cell:
+def make_synthetic_cell(mode: str, **fields: object) -> Cell:
     """Return a cell of the synthetic framework, on the synthetic workload unless `fields` names another."""
     return Cell.model_validate({"framework": "synthetic", "mode": mode, "workload": "synthetic"} | fields)
 
 
-def real(hidden: int, replica: int = 0) -> Cell:
+def make_real_cell(hidden: int, replica: int = 0) -> Cell:
     """Return a cell that computes for some microseconds: one step of a recurrent network with its gradients."""
     sizes = {"hidden": hidden, "input": 10}
     return Cell(framework="numpy", mode="eager", workload="rnn_cell", parameters=sizes, replica=replica)
 
 
-def of_cell(cell: Cell, records: Sequence[JobRecord]) -> list[JobRecord]:
+def select_records(cell: Cell, records: Sequence[JobRecord]) -> list[JobRecord]:
     """Return the records of one cell."""
     return [record for record in records if record.spec.cell == cell]
 
 
-def measured(cell: Cell, records: Sequence[JobRecord]) -> list[Report]:
+def select_reports(cell: Cell, records: Sequence[JobRecord]) -> list[Report]:
     """Return the reports of a cell's measured jobs."""
-    own = [record for record in of_cell(cell, records) if record.outcome == "measured"]
+    own = [record for record in select_records(cell, records) if record.outcome == "measured"]
     return [record.report for record in own if record.report is not None]
 
 
-def needing(cells: Sequence[Cell], judge: Judge) -> Judge:
+def require_measured(cells: Sequence[Cell], judge: Judge) -> Judge:
     """Wrap a judgement that needs every cell measured; it then first reports the cells that were not, and why."""
-    return lambda records: missing(cells, records) or judge(records)
+    return lambda records: find_unmeasured(cells, records) or judge(records)
 
 
-def missing(cells: Sequence[Cell], records: Sequence[JobRecord]) -> list[Figure]:
+def find_unmeasured(cells: Sequence[Cell], records: Sequence[JobRecord]) -> list[Reading]:
     """Return a failed reading for each cell without a measured job."""
     return [
-        Figure(what=name(cell), promised="measured", got=ending(cell, records), kept=False)
+        Reading(what=format_cell(cell), promised="measured", got=describe_ending(cell, records), kept=False)
         for cell in cells
-        if not measured(cell, records)
+        if not select_reports(cell, records)
     ]
 
 
-def name(cell: Cell) -> str:
+def format_cell(cell: Cell) -> str:
     """Format mode, workload and parameters: `spin, synthetic, spin_ns=10000 hold_mib=0`."""
     sizes = " ".join(f"{parameter}={value}" for parameter, value in cell.parameters.items())
     return f"{cell.mode}, {cell.workload}, {sizes}"
 
 
-def ending(cell: Cell, records: Sequence[JobRecord]) -> str:
+def describe_ending(cell: Cell, records: Sequence[JobRecord]) -> str:
     """Describe how the last job of a cell ended, and why."""
-    own = of_cell(cell, records)
+    own = select_records(cell, records)
     return f"{own[-1].outcome}: {own[-1].reason}".rstrip(": ") if own else "not run"
 
 
-def results(cells: Sequence[Cell], records: Sequence[JobRecord]) -> list[Result]:
+def evaluate_cells(cells: Sequence[Cell], records: Sequence[JobRecord]) -> list[Result]:
     """Evaluate each of these cells as a sweep with these records does."""
-    canary_ns = canary_floor_ns(records)
-    return [result(cell, of_cell(cell, records), canary_ns) for cell in cells]
+    canary_ns = find_canary_floor_ns(records)
+    return [result_from_records(cell, select_records(cell, records), canary_ns) for cell in cells]
 
 
-def compared(
+def compare_cells(
     cells: Sequence[Cell], records: Sequence[JobRecord], barred: Collection[str] | None = None
 ) -> tuple[Comparison, ...]:
     """Compare these cells, by their ids, as a sweep does. A cell in `barred` cannot be called faster.
@@ -121,10 +121,10 @@ def compared(
     By default these are the cells that are graded C, as in a sweep.
     """
     if barred is None:
-        barred = {each.cell.id for each in results(cells, records) if each.grade == "C"}
-    return compare_all({cell.id: score(of_cell(cell, records)) for cell in cells}, barred=barred)
+        barred = {each.cell.id for each in evaluate_cells(cells, records) if each.grade == "C"}
+    return compare_all_pairs({cell.id: score_records(select_records(cell, records)) for cell in cells}, barred=barred)
 
 
-def signed(share: float) -> str:
+def format_signed(share: float) -> str:
     """Format a share with its sign: `+0.28 %`."""
     return f"{100 * share:+.2f} %"

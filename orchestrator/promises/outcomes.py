@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from orchestrator.promises import MS, Figure, Promise, ending, of_cell, synthetic
+from orchestrator.promises import MS, Check, Reading, describe_ending, make_synthetic_cell, select_records
 from schemas.job import Cell, Timing
 from schemas.record import JobRecord, Outcome
 
@@ -40,38 +40,38 @@ FAULTS: Final[Mapping[str, Outcome]] = {
     "deferred": "overhead-dominated",
 }
 
-DUE: Final[Sequence[tuple[Cell, Outcome]]] = [
-    *((synthetic(mode, **LARGE), outcome) for mode, outcome in CHEATS.items()),
-    (synthetic("remembered", **SMALL), "implausible"),
-    *((synthetic(mode, **TINY), outcome) for mode, outcome in FAULTS.items()),
+EXPECTED_OUTCOMES: Final[Sequence[tuple[Cell, Outcome]]] = [
+    *((make_synthetic_cell(mode, **LARGE), outcome) for mode, outcome in CHEATS.items()),
+    (make_synthetic_cell("remembered", **SMALL), "implausible"),
+    *((make_synthetic_cell(mode, **TINY), outcome) for mode, outcome in FAULTS.items()),
 ]
 DEADLINE_S: Final = 6.0
 
 
-def promise() -> Promise:
+def make_check() -> Check:
     """Return the check: one job for each cell."""
-    return Promise(
+    return Check(
         name="broken on purpose",
         says="no cheat and no failure passes as a measurement",
-        cells=tuple(cell for cell, _ in DUE),
+        cells=tuple(cell for cell, _ in EXPECTED_OUTCOMES),
         blocks=1,
         deadline_s=DEADLINE_S,
-        judge=judge,
+        judge=judge_records,
         timing=Timing(samples=10, sample_ns=MS, warmup_min_ns=10 * MS, warmup_max_ns=100 * MS),
     )
 
 
-def judge(records: Sequence[JobRecord]) -> list[Figure]:
+def judge_records(records: Sequence[JobRecord]) -> list[Reading]:
     """Judge each cell's outcome."""
-    return [figure(cell, outcome, records) for cell, outcome in DUE]
+    return [judge_outcome(cell, outcome, records) for cell, outcome in EXPECTED_OUTCOMES]
 
 
-def figure(cell: Cell, due: Outcome, records: Sequence[JobRecord]) -> Figure:
+def judge_outcome(cell: Cell, due: Outcome, records: Sequence[JobRecord]) -> Reading:
     """Judge one cell's outcome, with its reason if it is not the expected one."""
-    kept = [record.outcome for record in of_cell(cell, records)] == [due]
-    return Figure(
+    kept = [record.outcome for record in select_records(cell, records)] == [due]
+    return Reading(
         what=f"{cell.mode}, {cell.workload}, batch {cell.batch}",
         promised=due,
-        got=due if kept else ending(cell, records),
+        got=due if kept else describe_ending(cell, records),
         kept=kept,
     )

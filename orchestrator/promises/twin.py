@@ -5,45 +5,45 @@ from typing import Final
 
 from orchestrator.analysis.compare import Verdict, should_stop
 from orchestrator.analysis.statistics import ALPHA
-from orchestrator.promises import MS, Figure, Promise, compared, needing, results, spin
+from orchestrator.promises import MS, Check, Reading, compare_cells, evaluate_cells, make_spin_cell, require_measured
 from schemas.job import Timing
 from schemas.record import JobRecord
 
 TIMES_NS: Final = (1_000_000, 1_030_000)
 RATIO: Final = TIMES_NS[1] / TIMES_NS[0]
-CELLS: Final = tuple(spin(spin_ns, task="forward") for spin_ns in TIMES_NS)
-MOST_BLOCKS: Final = 16
-TARGET: Final = 0.02
+CELLS: Final = tuple(make_spin_cell(spin_ns, task="forward") for spin_ns in TIMES_NS)
+MAX_BLOCKS: Final = 16
+TARGET_PRECISION: Final = 0.02
 
 
-def promise() -> Promise:
+def make_check() -> Check:
     """Return the check: two cells, up to sixteen blocks, fewer if a sweep would stop."""
-    return Promise(
+    return Check(
         name="a twin 3 % slower",
         says="SLOWER within 16 blocks, by an interval that covers 1.03",
         cells=CELLS,
-        blocks=MOST_BLOCKS,
-        judge=needing(CELLS, judge),
+        blocks=MAX_BLOCKS,
+        judge=require_measured(CELLS, judge_records),
         by_chance=ALPHA,
-        enough=lambda records, block: should_stop(block, compared(CELLS, records), TARGET),
+        enough=lambda records, block: should_stop(block, compare_cells(CELLS, records), TARGET_PRECISION),
         timing=Timing(samples=10, sample_ns=5 * MS, warmup_min_ns=20 * MS, warmup_max_ns=200 * MS),
     )
 
 
-def judge(records: Sequence[JobRecord]) -> list[Figure]:
+def judge_records(records: Sequence[JobRecord]) -> list[Reading]:
     """Judge the verdict on the slower cell, and its ratio."""
-    (found,) = compared(CELLS, records)
-    grades = ", ".join(each.grade for each in results(CELLS, records))
+    (found,) = compare_cells(CELLS, records)
+    grades = ", ".join(each.grade for each in evaluate_cells(CELLS, records))
     times = found.ratio
     return [
-        Figure(
+        Reading(
             what="verdict",
             promised=str(Verdict.SLOWER),
             kept=found.verdict is Verdict.SLOWER,
             got=f"{found.verdict}, {found.blocks} blocks ({grades})",
             numbers={"blocks": found.blocks},
         ),
-        Figure(
+        Reading(
             what="ratio",
             promised=f"covers {RATIO:g}",
             kept=times.low <= RATIO <= times.high,

@@ -9,33 +9,36 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from orchestrator.analysis.naming import title
-from orchestrator.analysis.verified import Seen
+from orchestrator.analysis.naming import format_title
+from orchestrator.analysis.verified import VerifiedOutcomes
 from orchestrator.environments import Environments
-from orchestrator.environments.definitions import Definitions
-from orchestrator.estimate import block_s, job_s
-from orchestrator.frameworks import known as frameworks
+from orchestrator.environments.definitions import EnvironmentDefinitions
+from orchestrator.estimate import estimate_block_s, estimate_job_s
+from orchestrator.frameworks import load_frameworks as frameworks
 from orchestrator.plan import Plan
 from orchestrator.report import making
-from orchestrator.report.units import clock, printable
-from orchestrator.workloads import known as every_workload
+from orchestrator.report.units import format_clock, to_printable
+from orchestrator.workloads import load_workloads as every_workload
 from schemas.catalog import TASKS, Framework
 from schemas.job import Task
 from schemas.record import Outcome
 from schemas.workloads import SUITES, Workload
 
 # The framework that tests this program: its modes are listed in one row.
-INSTRUMENT = "synthetic"
-PLAIN: Any = {"box": box.SIMPLE_HEAD, "padding": 0, "show_edge": False}
+TEST_FRAMEWORK = "synthetic"
+TABLE_STYLE: Any = {"box": box.SIMPLE_HEAD, "padding": 0, "show_edge": False}
 
 
-def list_document(known: Seen | None = None) -> dict[str, Any]:
+def build_list_document(known: VerifiedOutcomes | None = None) -> dict[str, Any]:
     """Return frameworks with the state of their default environments, workloads, suites, tasks, and verified modes."""
     here = Environments()
     return {
         "frameworks": [
             framework.model_dump(mode="json")
-            | {"missing": lacking(here, framework) or None, "state": making.state(here.find(framework.environment))}
+            | {
+                "missing": explain_unavailable(here, framework) or None,
+                "state": making.describe_state(here.find(framework.environment)),
+            }
             for framework in frameworks().values()
         ],
         "workloads": [workload.model_dump(mode="json") for workload in every_workload().values()],
@@ -45,20 +48,22 @@ def list_document(known: Seen | None = None) -> dict[str, Any]:
     }
 
 
-def lacking(here: Environments, framework: Framework) -> str:
+def explain_unavailable(here: Environments, framework: Framework) -> str:
     """Return why a framework cannot run in its default environment; empty if it can or if that is not yet created."""
-    return here.find(framework.environment).lacks(framework)
+    return here.find(framework.environment).explain_missing(framework)
 
 
-def show_list(console: Console, known: Seen | None = None) -> None:
+def show_list(console: Console, known: VerifiedOutcomes | None = None) -> None:
     """Print the same as tables. The many modes of the test framework take one row."""
     name = Column("mode", no_wrap=True)
-    modes = Table(name, "description", "environment", title="Frameworks and their modes", title_justify="left", **PLAIN)
+    modes = Table(
+        name, "description", "environment", title="Frameworks and their modes", title_justify="left", **TABLE_STYLE
+    )
     here = Environments()
     for framework in frameworks().values():
-        state = making.state(here.find(framework.environment))
-        where = escape(lacking(here, framework)) or f"{framework.environment}: {state}"
-        if framework.name == INSTRUMENT:
+        state = making.describe_state(here.find(framework.environment))
+        where = escape(explain_unavailable(here, framework)) or f"{framework.environment}: {state}"
+        if framework.name == TEST_FRAMEWORK:
             names = ", ".join(mode.name for mode in framework.modes)
             modes.add_row(framework.name, f"for tests and the self-test: {names}", where)
             continue
@@ -67,16 +72,16 @@ def show_list(console: Console, known: Seen | None = None) -> None:
             modes.add_row(f"{framework.name}:{mode.name}", mode.summary + note, where)
     console.print(modes)
     console.print()
-    workloads = Table("workload", "description", "parameters", title="Workloads", title_justify="left", **PLAIN)
+    workloads = Table("workload", "description", "parameters", title="Workloads", title_justify="left", **TABLE_STYLE)
     for workload in every_workload().values():
         lines = [f"{each.name}={each.default}  {each.summary}" for each in workload.parameters]
-        lines += [f":{name}  {sizes_of(preset)}" for name, preset in workload.presets.items()]
+        lines += [f":{name}  {format_preset(preset)}" for name, preset in workload.presets.items()]
         origin = f" (installed: {workload.module})" if workload.module else ""
         workloads.add_row(workload.name, workload.summary + origin, "\n".join(lines))
     console.print(workloads)
     console.print("Name your own workload by its folder; `new-workload NAME` creates one.", highlight=False)
     console.print()
-    suites = Table("suite", "description", "workloads", title="Suites (--suite)", title_justify="left", **PLAIN)
+    suites = Table("suite", "description", "workloads", title="Suites (--suite)", title_justify="left", **TABLE_STYLE)
     for suite in SUITES:
         suites.add_row(suite.name, suite.summary, ", ".join(suite.workloads))
     console.print(suites)
@@ -84,23 +89,23 @@ def show_list(console: Console, known: Seen | None = None) -> None:
     console.print(f"Tasks: {', '.join(TASKS)}", highlight=False)
     if known:
         console.print()
-        console.print(verified(known))
+        console.print(build_verified_table(known))
 
 
-def verified(known: Seen) -> Table:
+def build_verified_table(known: VerifiedOutcomes) -> Table:
     """Return a table of the workloads that each mode last computed correctly, and of its other outcomes."""
     title = "Outcomes in the newest runs (forward and backward where no task is named)"
     table = Table(
-        Column("mode", no_wrap=True), "correct on", "not correct on", title=title, title_justify="left", **PLAIN
+        Column("mode", no_wrap=True), "correct on", "not correct on", title=title, title_justify="left", **TABLE_STYLE
     )
     for mode, workloads in sorted(known.items()):
         right = {name: [task for task, got in tasks.items() if got == "measured"] for name, tasks in workloads.items()}
-        names = [named(workload, right[workload]) for workload in sorted(right) if right[workload]]
-        table.add_row(mode, escape(", ".join(names)), escape("; ".join(refused(workloads))))
+        names = [format_workload(workload, right[workload]) for workload in sorted(right) if right[workload]]
+        table.add_row(mode, escape(", ".join(names)), escape("; ".join(describe_failures(workloads))))
     return table
 
 
-def refused(workloads: Mapping[str, Mapping[Task, Outcome]]) -> Iterator[str]:
+def describe_failures(workloads: Mapping[str, Mapping[Task, Outcome]]) -> Iterator[str]:
     """Yield, by task and outcome, the workloads that a mode did not compute correctly."""
     for task in TASKS:
         tried = [(name, tasks[task]) for name, tasks in sorted(workloads.items()) if task in tasks]
@@ -110,20 +115,20 @@ def refused(workloads: Mapping[str, Mapping[Task, Outcome]]) -> Iterator[str]:
             yield f"{which}: {outcome}"
 
 
-def named(workload: str, tasks: Collection[str]) -> str:
+def format_workload(workload: str, tasks: Collection[str]) -> str:
     """Return a workload, followed by its tasks unless they include forward and backward."""
     return workload if {*tasks} >= {"forward", "backward"} else f"{workload} ({', '.join(tasks)})"
 
 
-def sizes_of(preset: Mapping[str, int]) -> str:
+def format_preset(preset: Mapping[str, int]) -> str:
     """Return a preset as `hidden=64 length=32`."""
     return " ".join(f"{name}={value}" for name, value in preset.items())
 
 
-def plan_document(plan: Plan, known: Mapping[str, float]) -> dict[str, Any]:
+def build_plan_document(plan: Plan, known: Mapping[str, float]) -> dict[str, Any]:
     """Return the cells of a sweep, the expected duration of each job, and the number of blocks that fit."""
     timing, stop = plan.spec.timing, plan.spec.stop
-    block = block_s(plan.runnable, timing, known)
+    block = estimate_block_s(plan.runnable, timing, known)
     # A sweep runs its first block whatever the budget.
     blocks = max(1, min(stop.blocks, int(stop.budget / block)))
     return {
@@ -133,51 +138,59 @@ def plan_document(plan: Plan, known: Mapping[str, float]) -> dict[str, Any]:
                 "id": cell.id,
                 "cell": cell.model_dump(mode="json"),
                 "unsupported": plan.refused.get(cell.id),
-                "job_s": None if cell.id in plan.refused else job_s(cell, timing, known),
+                "job_s": None if cell.id in plan.refused else estimate_job_s(cell, timing, known),
             }
             for cell in plan.cells
         ],
-        "environments": [making.document(each) for each in plan.environments.needed(plan.started).values()],
-        "accelerated": Definitions().accelerated,
+        "environments": [
+            making.environment_to_dict(each) for each in plan.environments.find_for_cells(plan.cells_to_start).values()
+        ],
+        "accelerated": EnvironmentDefinitions().has_gpu,
         "jobs_per_block": len(plan.runnable),
         "block_s": block,
         "blocks": blocks,
         "total_s": blocks * block,
         "warnings": list(plan.warnings),
-        "workloads": [workload.model_dump(mode="json") for workload in strangers(plan)],
+        "workloads": [workload.model_dump(mode="json") for workload in select_external_workloads(plan)],
     }
 
 
-def strangers(plan: Plan) -> list[Workload]:
+def select_external_workloads(plan: Plan) -> list[Workload]:
     """Return the workloads of a plan that are not built in."""
     return [workload for workload in plan.workloads.values() if workload.code]
 
 
-def homes(plan: Plan) -> Iterator[str]:
+def describe_code_origins(plan: Plan) -> Iterator[str]:
     """Yield the origin of each workload that is not built in: its code runs with the user's own rights."""
-    for workload in strangers(plan):
+    for workload in select_external_workloads(plan):
         home = workload.folder or f"the installed package {workload.module}"
         referee = f"; its reference is {workload.reference} in float64" if workload.reference else ""
-        yield printable(f"workload {workload.name}: runs the code in {home} (hash {workload.code}){referee}")
+        yield to_printable(f"workload {workload.name}: runs the code in {home} (hash {workload.code}){referee}")
 
 
 def show_plan(console: Console, plan: Plan, known: Mapping[str, float]) -> None:
     """Print the same as tables and a paragraph."""
-    said = plan_document(plan, known)
-    table = Table("mode", "computation", "time per job", **PLAIN)
+    said = build_plan_document(plan, known)
+    table = Table("mode", "computation", "time per job", **TABLE_STYLE)
     for cell, entry in zip(plan.cells, said["cells"], strict=True):
         table.add_row(
-            plan.labels[cell.id], Text(title(cell)), Text(entry["unsupported"] or f"about {entry['job_s']:.1f} s")
+            plan.labels[cell.id],
+            Text(format_title(cell)),
+            Text(entry["unsupported"] or f"about {entry['job_s']:.1f} s"),
         )
     console.print(table)
     console.print()
-    console.print(making.table(plan.environments.needed(plan.started).values(), accelerated=said["accelerated"]))
+    console.print(
+        making.build_environments_table(
+            plan.environments.find_for_cells(plan.cells_to_start).values(), accelerated=said["accelerated"]
+        )
+    )
     console.print()
-    for line in (*homes(plan), *(f"warning: {warning}" for warning in plan.warnings)):
+    for line in (*describe_code_origins(plan), *(f"warning: {warning}" for warning in plan.warnings)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(
         f"A block is one job for each of {said['jobs_per_block']} cells, about {said['block_s']:.0f} s. About "
         f"{said['blocks']} blocks fit the budget: {said['blocks'] * said['jobs_per_block']} jobs, "
-        f"{clock(said['total_s'])} minutes, or less if the precision is reached earlier.",
+        f"{format_clock(said['total_s'])} minutes, or less if the precision is reached earlier.",
         highlight=False,
     )

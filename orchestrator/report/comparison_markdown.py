@@ -2,38 +2,38 @@
 
 from collections.abc import Iterator, Sequence
 
-from orchestrator.analysis.naming import title
+from orchestrator.analysis.naming import format_title
 from orchestrator.analysis.runs import Change
 from orchestrator.comparing import Compared
-from orchestrator.gates import Judged
-from orchestrator.report.comparison import NO_VERDICT, footprint, ratios
-from orchestrator.report.comparison_words import basis, sentences
-from orchestrator.report.markdown import listing, quote, table
-from orchestrator.report.units import duration
+from orchestrator.gates import GateResult
+from orchestrator.report.comparison import NO_VERDICT, format_footprint_ratio, format_time_ratios
+from orchestrator.report.comparison_words import describe_basis, describe_comparison
+from orchestrator.report.markdown import format_markdown_list, format_markdown_quote, format_markdown_table
+from orchestrator.report.units import format_duration
 
 HEADINGS = ("mode", "computation", "A", "B", "B over A (95 % interval)", "memory", "verdict")
 
 
-def markdown(compared: Compared, judged: Sequence[Judged]) -> str:
+def format_comparison(compared: Compared, judged: Sequence[GateResult]) -> str:
     """Return the outcome of the gates, warnings, one table, and the sentences."""
-    failed = [each.gate.said for each in judged if each.beyond]
+    failed = [each.gate.text for each in judged if each.beyond]
     state = f"exceeds {', '.join(failed)}" if failed else "within its gates" if judged else "compared"
     return (
         "\n\n".join(
             [
                 f"### Plumbline: B {state}",
-                quote(basis(compared)),
-                table(HEADINGS, rows(compared.changes)),
-                listing(sentences(compared, judged)),
+                format_markdown_quote(describe_basis(compared)),
+                format_markdown_table(HEADINGS, format_change_rows(compared.changes)),
+                format_markdown_list(describe_comparison(compared, judged)),
             ]
         )
         + "\n"
     )
 
 
-def rows(changes: Sequence[Change]) -> Iterator[tuple[str, ...]]:
+def format_change_rows(changes: Sequence[Change]) -> Iterator[tuple[str, ...]]:
     """Yield a row for each cell."""
     for change in changes:
-        times = (duration(each.floor_ns.estimate) for each in (change.before, change.after))
-        shown = ("; ".join(ratios(change)), footprint(change), change.verdict or NO_VERDICT)
-        yield (change.cell.label, title(change.cell), *times, *shown)
+        times = (format_duration(each.floor_ns.estimate) for each in (change.before, change.after))
+        shown = ("; ".join(format_time_ratios(change)), format_footprint_ratio(change), change.verdict or NO_VERDICT)
+        yield (change.cell.label, format_title(change.cell), *times, *shown)

@@ -9,23 +9,23 @@ from orchestrator.analysis.compare import Comparison
 from orchestrator.analysis.results import Group, MemoryRanking, Result
 from orchestrator.analysis.statistics import Interval
 from orchestrator.report import breakeven, portability, shapes
-from orchestrator.report.words import sentences
+from orchestrator.report.words import describe_group
 from schemas.base import SCHEMA_VERSION
 from schemas.record import Manifest
 
 
-def document(run: str, manifest: Manifest, groups: Sequence[Group]) -> dict[str, Any]:
+def build_run_document(run: str, manifest: Manifest, groups: Sequence[Group]) -> dict[str, Any]:
     """Return all results of a run. What the data do not support is null."""
     return {
         "schema_version": SCHEMA_VERSION,
         "run": run,
         "fingerprint": manifest.host.content_hash,
         "manifest": manifest.model_dump(mode="json"),
-        "groups": [of_group(group) for group in groups],
+        "groups": [group_to_dict(group) for group in groups],
     }
 
 
-def of_group(group: Group) -> dict[str, Any]:
+def group_to_dict(group: Group) -> dict[str, Any]:
     """Return one group as data."""
     ranks = {standing.cell: standing for standing in group.standings}
     return {
@@ -33,36 +33,36 @@ def of_group(group: Group) -> dict[str, Any]:
         "referee": group.referee or None,
         "baseline": group.baseline,
         "cells": [
-            of_result(result)
+            result_to_dict(result)
             | {
                 "rank": [ranks[result.label].best, ranks[result.label].worst],
                 "tied_with": list(ranks[result.label].tied_with),
             }
             if result.label in ranks
-            else of_result(result) | {"rank": None, "tied_with": []}
+            else result_to_dict(result) | {"rank": None, "tied_with": []}
             for result in group.results
         ],
-        "comparisons": [of_comparison(comparison) for comparison in group.comparisons],
-        "clone": None if group.clone is None else of_comparison(group.clone),
-        "by_memory": None if group.by_memory is None else of_memory(group.by_memory),
-        "sentences": sentences(group),
-        **breakeven.document(group),
+        "comparisons": [comparison_to_dict(comparison) for comparison in group.comparisons],
+        "clone": None if group.clone is None else comparison_to_dict(group.clone),
+        "by_memory": None if group.by_memory is None else memory_ranking_to_dict(group.by_memory),
+        "sentences": describe_group(group),
+        **breakeven.break_evens_to_dict(group),
     }
 
 
-def of_memory(ranking: MemoryRanking) -> dict[str, Any]:
+def memory_ranking_to_dict(ranking: MemoryRanking) -> dict[str, Any]:
     """Return a ranking by memory as data; its ratios are of bytes."""
     return {
         "metric": ranking.metric,
         "ranks": {standing.cell: [standing.best, standing.worst] for standing in ranking.standings},
         "ratios": [
-            {"baseline": found.baseline, "cell": found.cell, "ratio": of_interval(found.ratio)}
+            {"baseline": found.baseline, "cell": found.cell, "ratio": interval_to_dict(found.ratio)}
             for found in ranking.comparisons
         ],
     }
 
 
-def of_result(result: Result) -> dict[str, Any]:
+def result_to_dict(result: Result) -> dict[str, Any]:
     """Return one cell over its processes as data."""
     return {
         "id": result.cell.id,
@@ -71,30 +71,30 @@ def of_result(result: Result) -> dict[str, Any]:
         "outcome": result.outcome,
         "reason": result.reason,
         "advice": result.advice,
-        "floor_ns": of_interval(result.floor_ns),
-        "typical_ns": of_interval(result.typical_ns),
-        "first_result_ns": of_interval(result.first_ns),
-        "loop_overhead_ns": finite(result.overhead_ns),
-        "net_floor_ns": finite(result.floor_ns.estimate - result.overhead_ns),
-        "second_call_ns": of_interval(result.second_ns),
-        "to_steady_ns": of_interval(result.steady_ns),
+        "floor_ns": interval_to_dict(result.floor_ns),
+        "typical_ns": interval_to_dict(result.typical_ns),
+        "first_result_ns": interval_to_dict(result.first_ns),
+        "loop_overhead_ns": finite_or_none(result.overhead_ns),
+        "net_floor_ns": finite_or_none(result.floor_ns.estimate - result.overhead_ns),
+        "second_call_ns": interval_to_dict(result.second_ns),
+        "to_steady_ns": interval_to_dict(result.steady_ns),
         "steadiness": result.steadiness,
         "sample_percentiles_ns": dict(result.percentiles_ns),
-        "memory_bytes": {metric: of_interval(interval) for metric, interval in result.memory.items()} or None,
+        "memory_bytes": {metric: interval_to_dict(interval) for metric, interval in result.memory.items()} or None,
         "grade": result.grade,
         "flags": sorted(result.flags),
         "warnings": list(result.warnings),
-        "portable": portability.document(result.portable),
-        "new_shapes": shapes.document(result.new_shapes),
-        "allocation": None if result.allocation is None else of_allocation(result.allocation),
+        "portable": portability.portable_to_dict(result.portable),
+        "new_shapes": shapes.new_shapes_to_dict(result.new_shapes),
+        "allocation": None if result.allocation is None else allocation_to_dict(result.allocation),
     }
 
 
-def of_allocation(allocation: Allocation) -> dict[str, float]:
+def allocation_to_dict(allocation: Allocation) -> dict[str, float]:
     """Return the samples and processes of one cell as data. Deviations are of logarithms."""
     return {
         "samples": allocation.samples,
-        "best_samples": allocation.best,
+        "best_samples": allocation.best_samples,
         "within_sd": allocation.within,
         "between_sd": allocation.between,
         "process_ns": allocation.process_ns,
@@ -102,27 +102,31 @@ def of_allocation(allocation: Allocation) -> dict[str, float]:
     }
 
 
-def of_comparison(comparison: Comparison) -> dict[str, Any]:
+def comparison_to_dict(comparison: Comparison) -> dict[str, Any]:
     """Return the comparison of two cells as data."""
     return {
         "baseline": comparison.baseline,
         "cell": comparison.cell,
         "blocks": comparison.blocks,
-        "ratio": of_interval(comparison.ratio),
-        "typical_ratio": of_interval(comparison.typical_ratio),
-        "p": finite(comparison.p),
+        "ratio": interval_to_dict(comparison.ratio),
+        "typical_ratio": interval_to_dict(comparison.typical_ratio),
+        "p": finite_or_none(comparison.p),
         "significant": comparison.significant,
         "verdict": str(comparison.verdict),
         "reason": comparison.reason,
     }
 
 
-def of_interval(interval: Interval) -> dict[str, float | None]:
+def interval_to_dict(interval: Interval) -> dict[str, float | None]:
     """Return an estimate with its ends; an end that the data do not support is null."""
     # Times and sizes are above zero: a low end of zero says that there is none.
-    return {"estimate": finite(interval.estimate), "low": finite(interval.low) or None, "high": finite(interval.high)}
+    return {
+        "estimate": finite_or_none(interval.estimate),
+        "low": finite_or_none(interval.low) or None,
+        "high": finite_or_none(interval.high),
+    }
 
 
-def finite(value: float) -> float | None:
+def finite_or_none(value: float) -> float | None:
     """Return a number for JSON, which has no infinity and no NaN."""
     return value if math.isfinite(value) else None

@@ -24,16 +24,16 @@ SPECS: Final[dict[str, Spec]] = {
 }
 
 # The page describes each chart in words and in a table; a screen reader would drown both in single marks.
-SILENT: Final = {"aria": False}
+NO_ARIA: Final = {"aria": False}
 
-TEXT: Final = {"labelColor": "var(--ink)", "titleColor": "var(--ink)", "labelFontSize": 13, "titleFontSize": 13}
+TEXT_STYLE: Final = {"labelColor": "var(--ink)", "titleColor": "var(--ink)", "labelFontSize": 13, "titleFontSize": 13}
 CONFIG: Final[dict[str, Any]] = {
-    "mark": SILENT,
+    "mark": NO_ARIA,
     "background": None,
     "font": "system-ui, sans-serif",
     "view": {"stroke": None},
-    "axis": SILENT
-    | TEXT
+    "axis": NO_ARIA
+    | TEXT_STYLE
     | {
         "titleFontWeight": "normal",
         "gridColor": "var(--grid)",
@@ -41,20 +41,20 @@ CONFIG: Final[dict[str, Any]] = {
         "tickColor": "var(--faint)",
         "labelLimit": 240,
     },
-    "legend": SILENT
-    | TEXT
+    "legend": NO_ARIA
+    | TEXT_STYLE
     | {"orient": "bottom", "direction": "horizontal", "labelLimit": 240, "symbolSize": 90, "symbolOpacity": 1},
 }
 # As wide as the page allows, unless a chart says otherwise.
-WIDE: Final[Spec] = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+FULL_WIDTH: Final[Spec] = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
 
 
-def specifications() -> dict[str, Spec]:
+def build_specifications() -> dict[str, Spec]:
     """Return the specification of each kind of chart, as the page holds it."""
-    return {kind: WIDE | spec for kind, spec in SPECS.items()}
+    return {kind: FULL_WIDTH | spec for kind, spec in SPECS.items()}
 
 
 @functools.cache
-def script() -> str:
+def bundle_vega() -> str:
     """Return Vega-Lite with its dependencies, as a script that defines `vegaEmbed`; about 900 kB."""
     return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")

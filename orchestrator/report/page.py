@@ -12,16 +12,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from orchestrator.analysis.disturbance import canary_floor_ns
-from orchestrator.analysis.processes import processes
+from orchestrator.analysis.disturbance import find_canary_floor_ns
+from orchestrator.analysis.processes import collect_measured_jobs
 from orchestrator.analysis.results import Group
-from orchestrator.attempts import in_turn, last_attempts
+from orchestrator.attempts import last_attempts, sort_records
 from orchestrator.report import again, drawing, making
-from orchestrator.report.answer import answer
-from orchestrator.report.health import summary
+from orchestrator.report.answer import write_headline
+from orchestrator.report.health import summarise_host
 from orchestrator.report.pictures import (
-    Figure,
-    Row,
+    Chart,
+    ChartRow,
     Section,
     Table,
     Value,
@@ -35,28 +35,32 @@ from orchestrator.report.pictures import (
     times,
     warmup,
 )
-from orchestrator.report.units import duration, printable
-from orchestrator.report.words import compiled, deprecations, sentences
+from orchestrator.report.units import format_duration, to_printable
+from orchestrator.report.words import describe_compiled_modes, describe_group, list_deprecations
 from schemas.record import JobRecord, Manifest
 
 KINDS: Final = ("framework", "workload", "task")
 # Up to this number of groups, the answer at the top also says what compiling did.
-FEW: Final = 4
+MAX_DETAILED_GROUPS: Final = 4
 # With more groups than this, the browser skips the layout of those out of sight.
-MANY: Final = 20
+MAX_LAID_OUT_GROUPS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class FilterNames:
     """Names that a page can be filtered by, each with its number, so that no name is ever quoted."""
 
     framework: Mapping[str, int]
     workload: Mapping[str, int]
     task: Mapping[str, int]
 
-    def marks(self, row: Row) -> dict[str, list[int]]:
+    def marks(self, row: ChartRow) -> dict[str, list[int]]:
         """Return what a row stands for, as numbers; no entry for a kind if the row stands for all of it."""
-        said = {"framework": row.frameworks, "workload": only(row.workload), "task": only(row.task)}
+        said = {
+            "framework": row.frameworks,
+            "workload": optional_to_tuple(row.workload),
+            "task": optional_to_tuple(row.task),
+        }
         return {
             kind: [getattr(self, kind)[name] for name in dict.fromkeys(names)] for kind, names in said.items() if names
         }
@@ -70,56 +74,56 @@ class Part:
     answer: Sequence[str]
     more: Sequence[str]
     sentences: Sequence[str]
-    figures: Sequence[Figure]
-    row: Row
+    figures: Sequence[Chart]
+    row: ChartRow
     modes: Sequence[str]
 
 
-def page(run: str, manifest: Manifest, records: Sequence[JobRecord], groups: Sequence[Group]) -> str:
+def render_page(run: str, manifest: Manifest, records: Sequence[JobRecord], groups: Sequence[Group]) -> str:
     """Return the whole file. The same records give the same file, to the byte."""
     # The order in which files are found must not change the page.
-    records = in_turn(records)
-    names, own, counted = named(manifest, records), asset("page.js"), last_attempts(records)
-    canary_ns = canary_floor_ns(counted)
-    found = processes(records)
+    records = sort_records(records)
+    names, own, counted = collect_filter_names(manifest, records), read_asset("page.js"), last_attempts(records)
+    canary_ns = find_canary_floor_ns(counted)
+    found = collect_measured_jobs(records)
     results = [result for group in groups for result in group.results]
-    return template().render(
+    return load_template().render(
         run=run,
         manifest=manifest,
         names=names,
-        few=len(groups) <= FEW,
-        many=len(groups) > MANY,
-        parts=[part(group, found, canary_ns) for group in groups],
-        refused=[row for group in groups for row in refused(group)],
+        few=len(groups) <= MAX_DETAILED_GROUPS,
+        many=len(groups) > MAX_LAID_OUT_GROUPS,
+        parts=[build_part(group, found, canary_ns) for group in groups],
+        refused=[row for group in groups for row in list_unranked(group)],
         cells=len(results),
-        notes=deprecations(results),
-        schedule=schedule.figure(counted, canary_ns),
-        machine=summary(manifest.host),
-        environments=[*making.summaries(manifest.environments)],
-        host=Table(("what", "value"), tuple(facts(manifest.host.model_dump(mode="json", exclude_none=True)))),
-        command=again.command(manifest),
-        asked=again.sweep_file(manifest),
-        style=asset("page.css"),
-        library=Markup(drawing.script()),  # noqa: S704 (an installed library, and no text of a record)
+        notes=list_deprecations(results),
+        schedule=schedule.make_chart(counted, canary_ns),
+        machine=summarise_host(manifest.host),
+        environments=[*making.summarise_environments(manifest.environments)],
+        host=Table(("what", "value"), tuple(list_host_facts(manifest.host.model_dump(mode="json", exclude_none=True)))),
+        command=again.format_command(manifest),
+        asked=again.format_sweep_file(manifest),
+        style=read_asset("page.css"),
+        library=Markup(drawing.bundle_vega()),  # noqa: S704 (an installed library, and no text of a record)
         script=own,
         # The content security policy names these two scripts by hash, so that no other may run.
-        hashes=" ".join(hash_of(text) for text in (drawing.script(), own)),
-        specifications=drawing.specifications(),
+        hashes=" ".join(hash_script(text) for text in (drawing.bundle_vega(), own)),
+        specifications=drawing.build_specifications(),
         config=drawing.CONFIG,
     )
 
 
-def part(group: Group, found: Mapping[str, Sequence[JobRecord]], canary_ns: float) -> Part:
+def build_part(group: Group, found: Mapping[str, Sequence[JobRecord]], canary_ns: float) -> Part:
     """Return one group with its charts."""
     section = Section(group, {result.label: found.get(result.cell.id, ()) for result in group.results})
     cells = [result.cell for result in group.results]
     return Part(
         title=group.title,
-        answer=list(answer(group)),
-        more=list(compiled(group)),
-        sentences=sentences(group),
-        figures=list(figures(section, canary_ns)),
-        row=Row(
+        answer=list(write_headline(group)),
+        more=list(describe_compiled_modes(group)),
+        sentences=describe_group(group),
+        figures=list(build_charts(section, canary_ns)),
+        row=ChartRow(
             cells=(),
             frameworks=tuple(dict.fromkeys(cell.framework for cell in cells)),
             workload=cells[0].workload,
@@ -129,39 +133,39 @@ def part(group: Group, found: Mapping[str, Sequence[JobRecord]], canary_ns: floa
     )
 
 
-def figures(section: Section, canary_ns: float) -> Iterator[Figure]:
+def build_charts(section: Section, canary_ns: float) -> Iterator[Chart]:
     """Yield the charts of one group that have something to draw."""
-    yield times.figure(section)
+    yield times.make_chart(section)
     for found in (
-        *cost.figures(section),
-        ratios.figure(section),
-        phases.figure(section),
-        memory.figure(section),
-        warmup.figure(section),
-        roofline.figure(section),
-        samples.figure(section, canary_ns),
+        *cost.make_charts(section),
+        ratios.make_chart(section),
+        phases.make_chart(section),
+        memory.make_chart(section),
+        warmup.make_chart(section),
+        roofline.make_chart(section),
+        samples.make_chart(section, canary_ns),
     ):
         if found is not None:
             yield found
 
 
-def data(figure: Figure, names: Names, modes: Sequence[str] = ()) -> dict[str, Any]:
+def build_chart_data(figure: Chart, names: FilterNames, modes: Sequence[str] = ()) -> dict[str, Any]:
     """Return the data of a chart. `modes` are all modes of its group: their places decide their colours."""
     marks, cells = (
         [names.marks(row) for row in figure.rows],
-        [[shown(cell) for cell in row.cells] for row in figure.rows],
+        [[value_to_printable(cell) for cell in row.cells] for row in figure.rows],
     )
     return {
         "kind": figure.kind,
-        "modes": [[shown(mode), modes.index(mode)] for mode in figure.modes],
+        "modes": [[value_to_printable(mode), modes.index(mode)] for mode in figure.modes],
         "columns": {
-            **{name: packed([row[place] for row in cells]) for place, name in enumerate(figure.columns)},
-            **{kind: packed([tuple(each.get(kind, ())) for each in marks]) for kind in KINDS},
+            **{name: pack_column([row[place] for row in cells]) for place, name in enumerate(figure.columns)},
+            **{kind: pack_column([tuple(each.get(kind, ())) for each in marks]) for kind in KINDS},
         },
     }
 
 
-def packed(column: Sequence[Any]) -> list[Any] | dict[str, list[Any]]:
+def pack_column(column: Sequence[Any]) -> list[Any] | dict[str, list[Any]]:
     """Return a column as it is or, if its values repeat, as a list of words and an index for each row."""
     words = {word: place for place, word in enumerate(dict.fromkeys(column))}
     # Words save space only if each occurs at least twice on average.
@@ -170,40 +174,40 @@ def packed(column: Sequence[Any]) -> list[Any] | dict[str, list[Any]]:
     return {"words": list(words), "at": [words[word] for word in column]}
 
 
-def shown(value: Value) -> Value:
+def value_to_printable(value: Value) -> Value:
     """Return a value of a record without characters that a reader's machine would obey."""
-    return printable(value) if isinstance(value, str) else value
+    return to_printable(value) if isinstance(value, str) else value
 
 
-def named(manifest: Manifest, records: Sequence[JobRecord]) -> Names:
+def collect_filter_names(manifest: Manifest, records: Sequence[JobRecord]) -> FilterNames:
     """Return the frameworks, workloads and tasks of a run, in the order of its cells."""
     cells = [*manifest.cells, *(record.spec.cell for record in records)]
     every = [[getattr(cell, kind) for cell in cells] for kind in KINDS]
-    return Names(*({name: number for number, name in enumerate(dict.fromkeys(of_kind))} for of_kind in every))
+    return FilterNames(*({name: number for number, name in enumerate(dict.fromkeys(of_kind))} for of_kind in every))
 
 
-def only(name: str | None) -> tuple[str, ...]:
+def optional_to_tuple(name: str | None) -> tuple[str, ...]:
     """Return a tuple of one name, or of none."""
     return () if name is None else (name,)
 
 
-def facts(said: Mapping[str, Any], above: str = "") -> Iterator[Row]:
+def list_host_facts(said: Mapping[str, Any], above: str = "") -> Iterator[ChartRow]:
     """Yield a row for each fact about a machine."""
     for name, value in said.items():
         if isinstance(value, Mapping):
-            yield from facts(value, f"{above}{name} ")
+            yield from list_host_facts(value, f"{above}{name} ")
         else:
             text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
-            yield Row(cells=(f"{above}{name}".replace("_", " "), text))
+            yield ChartRow(cells=(f"{above}{name}".replace("_", " "), text))
 
 
-def refused(group: Group) -> Iterator[Row]:
+def list_unranked(group: Group) -> Iterator[ChartRow]:
     """Yield the cells of a group that have no rank, each with its reason and its advice."""
     for each in group.results:
         if each.outcome != "measured":
-            time = duration(each.floor_ns.estimate) if each.floor_ns.estimate > 0 else ""
+            time = format_duration(each.floor_ns.estimate) if each.floor_ns.estimate > 0 else ""
             advice = f"{each.reason} → {each.advice}" if each.advice else each.reason
-            yield Row(
+            yield ChartRow(
                 cells=(each.label, each.outcome or "not run", time, advice, group.title),
                 frameworks=(each.cell.framework,),
                 workload=each.cell.workload,
@@ -211,20 +215,20 @@ def refused(group: Group) -> Iterator[Row]:
             )
 
 
-def hash_of(script: str) -> str:
+def hash_script(script: str) -> str:
     """Return a script's hash as a content security policy names it."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 @functools.cache
-def asset(name: str) -> Markup:
+def read_asset(name: str) -> Markup:
     """Return a file of this package that goes into the page unescaped."""
     path = resources.files("orchestrator.report").joinpath("assets", name)
     return Markup(path.read_text(encoding="utf-8"))  # noqa: S704 - a file of this package, and no text of a record
 
 
 @functools.cache
-def template() -> Template:
+def load_template() -> Template:
     """Return the template of the page. It escapes all values except those marked as safe."""
     room = Environment(
         loader=PackageLoader("orchestrator.report", "assets"),
@@ -233,9 +237,9 @@ def template() -> Template:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=lambda value: value if isinstance(value, Markup) else shown(value),
+        finalize=lambda value: value if isinstance(value, Markup) else value_to_printable(value),
     )
     # JSON within a script element must not be able to close that element.
     room.filters["data"] = lambda value: htmlsafe_json_dumps(value, separators=(",", ":"), ensure_ascii=False)
-    room.globals["drawn"] = data
+    room.globals["drawn"] = build_chart_data
     return room.get_template("page.html")

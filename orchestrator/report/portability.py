@@ -5,28 +5,29 @@ from typing import Any
 
 from rich.table import Table
 
-from orchestrator.analysis.portability import Portable
+from orchestrator.analysis.portability import ArtefactCosts
 from orchestrator.analysis.results import Group, Result
-from orchestrator.plan import mode_of
-from orchestrator.report.tables import plain
-from orchestrator.report.units import duration, size
+from orchestrator.plan import find_mode
+from orchestrator.report.tables import make_plain_table
+from orchestrator.report.units import format_duration, format_size
 
 
-def sentences(group: Group) -> Iterator[str]:
+def describe_portability(group: Group) -> Iterator[str]:
     """Yield a sentence for each mode that was loaded from a file and computes the same."""
-    for result, found in loaded(group):
+    for result, found in select_loaded(group):
         yield (
-            f"{result.label} computes the same from its {mode_of(result.cell).saves} ({size(found.size_bytes)}), "
-            f"without the model's source; loading takes {duration(found.load_ns.estimate)}."
+            f"{result.label} computes the same from its {find_mode(result.cell).saves} "
+            f"({format_size(found.size_bytes)}), "
+            f"without the model's source; loading takes {format_duration(found.load_ns.estimate)}."
         )
 
 
-def tables(group: Group) -> Iterator[Table]:
+def build_tables(group: Group) -> Iterator[Table]:
     """Yield a table with a row for each mode; none if models were built from their source."""
-    rows = list(loaded(group))
+    rows = list(select_loaded(group))
     if not rows:
         return
-    drawn = plain("Saved by one process, loaded by others without the model's source")
+    drawn = make_plain_table("Saved by one process, loaded by others without the model's source")
     drawn.add_column("mode", no_wrap=True)
     drawn.add_column("file")
     for heading in ("size", "save", "load", "first result"):
@@ -34,16 +35,16 @@ def tables(group: Group) -> Iterator[Table]:
     for result, found in rows:
         drawn.add_row(
             result.label,
-            mode_of(result.cell).saves,
-            size(found.size_bytes),
-            duration(found.written_ns),
-            duration(found.load_ns.estimate),
-            duration(result.first_ns.estimate),
+            find_mode(result.cell).saves,
+            format_size(found.size_bytes),
+            format_duration(found.written_ns),
+            format_duration(found.load_ns.estimate),
+            format_duration(result.first_ns.estimate),
         )
     yield drawn
 
 
-def loaded(group: Group) -> Iterator[tuple[Result, Portable]]:
+def select_loaded(group: Group) -> Iterator[tuple[Result, ArtefactCosts]]:
     """Yield the ranked cells that were loaded from files, by rank."""
     for standing in group.standings:
         result = group.result(standing.cell)
@@ -51,7 +52,7 @@ def loaded(group: Group) -> Iterator[tuple[Result, Portable]]:
             yield result, result.portable
 
 
-def document(found: Portable | None) -> dict[str, Any] | None:
+def portable_to_dict(found: ArtefactCosts | None) -> dict[str, Any] | None:
     """Return a saved model as data."""
     if found is None:
         return None

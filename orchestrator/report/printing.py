@@ -13,7 +13,7 @@ def print_json(value: object) -> None:
     print(re.sub(r"[^\n -~]", lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text))
 
 
-def say(console: Console, line: str) -> None:
+def print_line(console: Console, line: str) -> None:
     """Print one line, unless it is empty."""
     if line:
         console.print(line, highlight=False, markup=False, soft_wrap=True)

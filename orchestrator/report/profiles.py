@@ -6,34 +6,34 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.analysis.naming import title
-from orchestrator.report.tables import plain
-from orchestrator.report.units import printable
+from orchestrator.analysis.naming import format_title
+from orchestrator.report.tables import make_plain_table
+from orchestrator.report.units import to_printable
 from schemas.record import ProfileRecord
 
 
-def tables(records: Sequence[ProfileRecord]) -> Iterator[Table]:
+def build_profile_tables(records: Sequence[ProfileRecord]) -> Iterator[Table]:
     """Yield a table for each group, with a row for each mode that was profiled."""
     groups: dict[str, list[ProfileRecord]] = {}
     for record in records:
-        groups.setdefault(title(record.spec.cell), []).append(record)
+        groups.setdefault(format_title(record.spec.cell), []).append(record)
     for name, found in groups.items():
-        drawn = plain(f"Profile of a call: {printable(name)}")
+        drawn = make_plain_table(f"Profile of a call: {to_printable(name)}")
         drawn.add_column("mode", no_wrap=True)
         drawn.add_column("counts")
         for record in found:
-            drawn.add_row(record.spec.cell.label, Text(printable(told(record))))
+            drawn.add_row(record.spec.cell.label, Text(to_printable(format_profile(record))))
         yield drawn
 
 
-def told(record: ProfileRecord) -> str:
+def format_profile(record: ProfileRecord) -> str:
     """Return the counts of one cell, or the reason why there are none."""
     if record.profiled is None:
         return f"{record.outcome}: {record.reason}"
     return ", ".join(f"{count:g} {name}" for name, count in record.profiled.counts.items())
 
 
-def document(records: Sequence[ProfileRecord]) -> list[dict[str, Any]]:
+def profiles_to_list(records: Sequence[ProfileRecord]) -> list[dict[str, Any]]:
     """Return profiles as data, with the paths of their traces."""
     return [
         {

@@ -11,78 +11,87 @@ from rich.text import Text
 
 from orchestrator import identity
 from orchestrator.analysis.curve import first_result_ns
-from orchestrator.analysis.memory import headlines
-from orchestrator.analysis.results import counting, floor
-from orchestrator.report.job import ruled
-from orchestrator.report.units import duration, printable, ratio, size
+from orchestrator.analysis.memory import compute_memory_metrics
+from orchestrator.analysis.results import compute_log_floor, select_counted_jobs
+from orchestrator.report.job import make_ruled_table
+from orchestrator.report.units import format_duration, format_ratio, format_size, to_printable
 from schemas.base import SCHEMA_VERSION
 from schemas.event import Report
 from schemas.record import JobRecord
 
 
-def show(console: Console, then: JobRecord, now: JobRecord, others: Sequence[JobRecord]) -> None:
+def show_rerun(console: Console, then: JobRecord, now: JobRecord, others: Sequence[JobRecord]) -> None:
     """Print the measurements then and now. `others` are all jobs of its cell in the run."""
-    console.print(table(then, now))
+    console.print(build_rerun_table(then, now))
     console.print()
-    for sentence in sentences(then, now, others):
-        console.print(Text(f"• {printable(sentence)}"))
+    for sentence in describe_rerun(then, now, others):
+        console.print(Text(f"• {to_printable(sentence)}"))
 
 
-def table(then: JobRecord, now: JobRecord) -> Table:
+def build_rerun_table(then: JobRecord, now: JobRecord) -> Table:
     """Return a table of the outcomes and, if both jobs were measured, a row for each figure."""
-    drawn = ruled("Rerun", "", "then", "now", "now over then")
+    drawn = make_ruled_table("Rerun", "", "then", "now", "now over then")
     drawn.add_row("outcome", then.outcome, now.outcome, "")
     for column in drawn.columns[1:]:
         column.justify = "right"
     # The times of a job that failed mean nothing.
     if then.report and now.report and then.outcome == now.outcome == "measured":
-        for name, before, after, shown in figures(then.report, now.report):
-            drawn.add_row(name, shown(before), shown(after), ratio(after / before) if before else "–")
+        for name, before, after, shown in pair_figures(then.report, now.report):
+            drawn.add_row(name, shown(before), shown(after), format_ratio(after / before) if before else "–")
     return drawn
 
 
-def figures(then: Report, now: Report) -> Iterator[tuple[str, float, float, Callable[[float], str]]]:
+def pair_figures(then: Report, now: Report) -> Iterator[tuple[str, float, float, Callable[[float], str]]]:
     """Yield the name of each figure, its value then and now, and the function that formats it."""
-    yield "floor", floor_ns(then), floor_ns(now), duration
-    yield "median", median_ns(then), median_ns(now), duration
-    yield "first result", first_result_ns(then), first_result_ns(now), duration
+    yield "floor", compute_floor_ns(then), compute_floor_ns(now), format_duration
+    yield "median", compute_median_ns(then), compute_median_ns(now), format_duration
+    yield "first result", first_result_ns(then), first_result_ns(now), format_duration
     if then.noise.canary_ns and now.noise.canary_ns:
-        yield "canary", min(then.noise.canary_ns), min(now.noise.canary_ns), duration
-    before, after = headlines(then), headlines(now)
-    yield from ((metric.replace("_", " "), before[metric], after[metric], size) for metric in before if metric in after)
+        yield "canary", min(then.noise.canary_ns), min(now.noise.canary_ns), format_duration
+    before, after = compute_memory_metrics(then), compute_memory_metrics(now)
+    yield from (
+        (metric.replace("_", " "), before[metric], after[metric], format_size) for metric in before if metric in after
+    )
 
 
-def floor_ns(report: Report) -> float:
+def compute_floor_ns(report: Report) -> float:
     """Return the nanoseconds per call of a process's fastest sample."""
-    return 1e9 * math.exp(floor(report))
+    return 1e9 * math.exp(compute_log_floor(report))
 
 
-def median_ns(report: Report) -> float:
+def compute_median_ns(report: Report) -> float:
     """Return the nanoseconds per call of a process's median sample."""
     return statistics.median(report.samples_ns) / report.calls
 
 
-def sentences(then: JobRecord, now: JobRecord, others: Sequence[JobRecord]) -> Iterator[str]:
+def describe_rerun(then: JobRecord, now: JobRecord, others: Sequence[JobRecord]) -> Iterator[str]:
     """Yield the place of the new floor among those of the cell's processes, and what else has changed."""
     if now.outcome != "measured" or now.report is None:
         # Without a reason, an empty clause is left between colon and semicolon.
         yield f"Now it ended as {now.outcome}: {now.reason}; {now.advice}.".replace(": ;", ";")
     else:
-        yield from placed(
-            math.exp(floor(now.report)), sorted(math.exp(floor(report)) for _, report in counting(others))
+        yield from describe_place(
+            math.exp(compute_log_floor(now.report)),
+            sorted(math.exp(compute_log_floor(report)) for _, report in select_counted_jobs(others)),
         )
-    changed = list(identity.differences("", identity.felt(then.host), identity.felt(now.host)))
+    changed = list(
+        identity.describe_differences(
+            "", identity.select_timing_facts(then.host), identity.select_timing_facts(now.host)
+        )
+    )
     if changed:
         yield f"Changed since then: {'; '.join(changed)}."
 
 
-def placed(now: float, floors: Sequence[float]) -> Iterator[str]:
+def describe_place(now: float, floors: Sequence[float]) -> Iterator[str]:
     """Yield the place of a floor among those of the run."""
     if not floors:
         return
     middle = statistics.median(floors)
-    said = f"Its floor is {ratio(now / middle)} times the median of this cell's {len(floors)} processes in the run"
-    ends = f"which range from {ratio(floors[0] / middle)} to {ratio(floors[-1] / middle)}"
+    said = (
+        f"Its floor is {format_ratio(now / middle)} times the median of this cell's {len(floors)} processes in the run"
+    )
+    ends = f"which range from {format_ratio(floors[0] / middle)} to {format_ratio(floors[-1] / middle)}"
     where = (
         "within that range"
         if floors[0] <= now <= floors[-1]
@@ -93,6 +102,6 @@ def placed(now: float, floors: Sequence[float]) -> Iterator[str]:
     yield f"{said}, {ends}: it is {where}. A single process shows no more than that; use `compare` on two runs."
 
 
-def document(then: JobRecord, now: JobRecord) -> dict[str, Any]:
+def build_rerun_document(then: JobRecord, now: JobRecord) -> dict[str, Any]:
     """Return both records as data."""
     return {"schema_version": SCHEMA_VERSION, "then": then.model_dump(mode="json"), "now": now.model_dump(mode="json")}

@@ -7,97 +7,104 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Literal, TypeAlias
 
-from orchestrator.analysis.disturbance import canary_floor_ns
+from orchestrator.analysis.disturbance import find_canary_floor_ns
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics import Interval
-from orchestrator.report.document import finite
-from orchestrator.report.rows_of_jobs import Row, of_cell, of_job, of_samples
+from orchestrator.report.document import finite_or_none
+from orchestrator.report.rows_of_jobs import Row, build_job_rows, build_sample_rows, cell_to_columns
 from schemas.job import Cell
 from schemas.record import JobRecord, Manifest
 
 Per = Literal["cell", "job", "sample"]
-Named: TypeAlias = dict[str, Interval]
+NamedIntervals: TypeAlias = dict[str, Interval]
 
 CELL = {"cell", "label", *Cell.model_fields}
 
 
-def rows(run: str, manifest: Manifest, records: Sequence[JobRecord], groups: Sequence[Group], per: Per) -> list[Row]:
+def build_rows(
+    run: str, manifest: Manifest, records: Sequence[JobRecord], groups: Sequence[Group], per: Per
+) -> list[Row]:
     """Return the rows of a run. Each has every column, including those of all parameters."""
     if per == "cell":
-        found = list(of_groups(groups))
+        found = list(build_cell_rows(groups))
     else:
-        one, sound, canary_ns = of_job if per == "job" else of_samples, measured(groups), canary_floor_ns(records)
+        one, sound, canary_ns = (
+            build_job_rows if per == "job" else build_sample_rows,
+            select_measured_ids(groups),
+            find_canary_floor_ns(records),
+        )
         found = [row for record in records for row in one(record, canary_ns, sound=record.spec.cell.id in sound)]
     # The sort is stable: within each place, columns keep the order in which they first appear.
-    columns = sorted(dict.fromkeys(column for row in found for column in row), key=place)
+    columns = sorted(dict.fromkeys(column for row in found for column in row), key=column_place)
     head: Row = {"run": run, "run_started": manifest.started, "fingerprint": manifest.host.content_hash}
     return [head | {column: row.get(column) for column in columns} for row in found]
 
 
-def place(column: str) -> int:
+def column_place(column: str) -> int:
     """Return the place of a column: the identity of the cell first, its parameters next, then the rest."""
     return 0 if column in CELL else 1 if column.startswith("parameter_") else 2
 
 
-def measured(groups: Sequence[Group]) -> frozenset[str]:
+def select_measured_ids(groups: Sequence[Group]) -> frozenset[str]:
     """Return the ids of the cells whose figures count."""
     return frozenset(each.cell.id for group in groups for each in group.results if each.outcome == "measured")
 
 
-def of_groups(groups: Sequence[Group]) -> Iterator[Row]:
+def build_cell_rows(groups: Sequence[Group]) -> Iterator[Row]:
     """Yield a row for each cell, with its rank among those that compute the same."""
     for group in groups:
         places = {standing.cell: standing for standing in group.standings}
         for result in group.results:
             place, against = places.get(result.label), group.against.get(result.label)
-            yield of_result(result) | {
+            yield result_to_row(result) | {
                 "computation": group.title,
                 "rank_best": place.best if place else None,
                 "rank_worst": place.worst if place else None,
                 "baseline": group.baseline or None,
-                **of_interval("ratio", "", against.ratio if against else None),
+                **interval_to_columns("ratio", "", against.ratio if against else None),
                 "verdict": str(against.verdict) if against else None,
             }
 
 
-def of_result(result: Result) -> Row:
+def result_to_row(result: Result) -> Row:
     """Return the results of a cell over all its processes."""
     sound = result.outcome == "measured"
-    times: Named = {
+    times: NamedIntervals = {
         "floor": result.floor_ns,
         "typical": result.typical_ns,
         "first_result": result.first_ns,
         "second_call": result.second_ns,
         "to_steady": result.steady_ns,
     }
-    memory: Named = {str(metric): interval for metric, interval in result.memory.items()}
+    memory: NamedIntervals = {str(metric): interval for metric, interval in result.memory.items()}
     return {
-        **of_cell(result.cell),
+        **cell_to_columns(result.cell),
         "outcome": result.outcome,
         "reason": result.reason or None,
         "processes": result.jobs,
         "grade": result.grade,
         "flags": ",".join(sorted(result.flags)) or None,
         "steadiness": result.steadiness,
-        **of_intervals(times, "_ns", sound=sound),
+        **intervals_to_columns(times, "_ns", sound=sound),
         **{f"{name}_ns": value if sound else None for name, value in result.percentiles_ns.items()},
-        "loop_overhead_ns": finite(result.overhead_ns),
-        **of_intervals(memory, "_bytes", sound=sound),
+        "loop_overhead_ns": finite_or_none(result.overhead_ns),
+        **intervals_to_columns(memory, "_bytes", sound=sound),
     }
 
 
-def of_intervals(named: Named, unit: str, *, sound: bool) -> Row:
+def intervals_to_columns(named: NamedIntervals, unit: str, *, sound: bool) -> Row:
     """Return three columns for each interval; empty if they do not count."""
     return {
         column: number
         for name, interval in named.items()
-        for column, number in of_interval(name, unit, interval if sound else None).items()
+        for column, number in interval_to_columns(name, unit, interval if sound else None).items()
     }
 
 
-def of_interval(name: str, unit: str, interval: Interval | None) -> Row:
+def interval_to_columns(name: str, unit: str, interval: Interval | None) -> Row:
     """Return an estimate and its ends. A low end of zero is None: no time and no size is known to be that small."""
     numbers = (interval.estimate, interval.low or -math.inf, interval.high) if interval else (math.nan,) * 3
     return {
-        f"{name}{end}{unit}": finite(float(number)) for end, number in zip(("", "_low", "_high"), numbers, strict=True)
+        f"{name}{end}{unit}": finite_or_none(float(number))
+        for end, number in zip(("", "_low", "_high"), numbers, strict=True)
     }

@@ -8,21 +8,27 @@ from rich.table import Table
 
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.shapes import NewShapes
-from orchestrator.report.tables import plain
-from orchestrator.report.units import duration
+from orchestrator.report.tables import make_plain_table
+from orchestrator.report.units import format_duration
 
 
-def sentences(group: Group) -> Iterator[str]:
+def describe_new_shapes(group: Group) -> Iterator[str]:
     """Yield the cost of a new shape for each mode for which it is high."""
-    for result in measured(group):
+    for result in list_ranked_results(group):
         found = result.new_shapes
-        if found is not None and found.dear:
-            yield f"{result.label} {anew(found)}: the first call at one takes {duration(found.first_ns.estimate)}" + (
-                "." if math.isnan(found.later_ns.estimate) else f", the next {duration(found.later_ns.estimate)}."
+        if found is not None and found.is_costly:
+            yield (
+                f"{result.label} {describe_recompilation(found)}: the first call at one "
+                f"takes {format_duration(found.first_ns.estimate)}"
+                + (
+                    "."
+                    if math.isnan(found.later_ns.estimate)
+                    else f", the next {format_duration(found.later_ns.estimate)}."
+                )
             )
 
 
-def anew(found: NewShapes) -> str:
+def describe_recompilation(found: NewShapes) -> str:
     """Return how often a mode compiles for new shapes, if that is known."""
     if found.compilations is None:
         return "is slow at a new shape and does not report whether it compiles"
@@ -34,13 +40,13 @@ def anew(found: NewShapes) -> str:
     return f"recompiled {times} for {found.shapes} new shapes"
 
 
-def tables(group: Group) -> Iterator[Table]:
+def build_tables(group: Group) -> Iterator[Table]:
     """Yield a table with a row for each mode; none if no new shape came."""
-    rows = [(result, result.new_shapes) for result in measured(group) if result.new_shapes is not None]
+    rows = [(result, result.new_shapes) for result in list_ranked_results(group) if result.new_shapes is not None]
     if not rows:
         return
     stream = rows[0][0].cell.shapes == "stream"
-    drawn = plain("New shapes (medians)")
+    drawn = make_plain_table("New shapes (medians)")
     drawn.add_column("mode", no_wrap=True)
     for heading in ("first\ncall", "next\ncall", "compiled", "all first\ncalls"):
         drawn.add_column(heading, justify="right", no_wrap=True)
@@ -50,16 +56,18 @@ def tables(group: Group) -> Iterator[Table]:
         counted = "not counted" if found.compilations is None else f"{found.compilations} for {found.shapes}"
         first, later, total = (each.estimate for each in (found.first_ns, found.later_ns, found.total_ns))
         throughput = [f"{1e9 / result.floor_ns.estimate:,.0f}"] if stream else []
-        drawn.add_row(result.label, duration(first), duration(later), counted, duration(total), *throughput)
+        drawn.add_row(
+            result.label, format_duration(first), format_duration(later), counted, format_duration(total), *throughput
+        )
     yield drawn
 
 
-def measured(group: Group) -> Iterator[Result]:
+def list_ranked_results(group: Group) -> Iterator[Result]:
     """Return the ranked cells, by rank."""
     return (group.result(standing.cell) for standing in group.standings)
 
 
-def document(found: NewShapes | None) -> dict[str, Any] | None:
+def new_shapes_to_dict(found: NewShapes | None) -> dict[str, Any] | None:
     """Return the cost of new shapes as data."""
     if found is None:
         return None

@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 
-def plain(title: str) -> Table:
+def make_plain_table(title: str) -> Table:
     """Return an empty table with a title above it."""
     return Table(
         title=Text(title),

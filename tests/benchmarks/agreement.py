@@ -12,12 +12,12 @@ import tempfile
 from pathlib import Path
 
 from orchestrator import host
-from orchestrator.analysis.results import floor
+from orchestrator.analysis.results import compute_log_floor
 from orchestrator.analysis.statistics import ALPHA, hodges_lehmann
-from orchestrator.judge import report_of
-from orchestrator.launchers.local import Local
-from orchestrator.plan import Plan, plan
-from schemas.catalog import QUESTION
+from orchestrator.judge import find_report
+from orchestrator.launchers.local import LocalLauncher
+from orchestrator.plan import Plan, build_plan
+from schemas.catalog import DEFAULT_MODES
 from schemas.job import Cell
 from schemas.sweep import Axes, SweepSpec
 
@@ -26,15 +26,15 @@ HAND = Path(__file__).with_name("handwritten.py")
 
 def main(blocks: int = 8) -> None:
     """Print one line for each mode."""
-    planned = plan(SweepSpec(axes=Axes(frameworks=QUESTION, environment=("current",))), host.cores())
-    logs: dict[str, list[float]] = {label: [] for label in QUESTION}
+    planned = build_plan(SweepSpec(axes=Axes(frameworks=DEFAULT_MODES, environment=("current",))), host.list_cores())
+    logs: dict[str, list[float]] = {label: [] for label in DEFAULT_MODES}
     for block in range(blocks):
-        for cell in planned.order(planned.cells[: len(QUESTION)], block):
+        for cell in planned.order_cells(planned.cells[: len(DEFAULT_MODES)], block):
             halves = [lambda cell=cell: by_tool(planned, cell), lambda cell=cell: by_hand(cell.label)]
             first = random.randrange(2)
             times = {first: halves[first](), 1 - first: halves[1 - first]()}
             logs[cell.label].append(math.log(times[0] / times[1]))
-    machine = host.fingerprint()
+    machine = host.take_fingerprint()
     print(f"{machine.cpu}, {machine.cores} cores; rnn_cell backward, floor of the tool / floor by hand, {blocks} pairs")
     for label, differences in logs.items():
         ratio = hodges_lehmann(differences, ALPHA).exp()
@@ -44,10 +44,10 @@ def main(blocks: int = 8) -> None:
 def by_tool(planned: Plan, cell: Cell) -> float:
     """Return the seconds per call measured by the tool."""
     with tempfile.TemporaryDirectory() as folder:
-        ending = Local()(planned.job(cell, 1, 0, None), Path(folder) / "log", lambda event: None)
-    report = report_of(ending)
+        ending = LocalLauncher()(planned.build_job(cell, 1, 0, None), Path(folder) / "log", lambda event: None)
+    report = find_report(ending)
     assert report is not None, ending
-    return math.exp(floor(report))
+    return math.exp(compute_log_floor(report))
 
 
 def by_hand(label: str) -> float:

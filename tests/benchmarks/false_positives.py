@@ -15,9 +15,9 @@ from pathlib import Path
 from rich.console import Console
 
 from orchestrator import host, selftest
-from orchestrator.analysis.clones import BLOCKS
+from orchestrator.analysis.clones import EXPERIMENT_BLOCKS
 from orchestrator.interrupts import Interrupts
-from orchestrator.plan import cpus
+from orchestrator.plan import choose_cpus
 from orchestrator.promises.clones import CELLS
 from orchestrator.report import truth
 from orchestrator.sweep import SweepEvent
@@ -29,24 +29,24 @@ HOG = Path(__file__).parents[1] / "doubles" / "hog.py"
 def main() -> None:
     """Print the rates, with their conditions."""
     asked = arguments()
-    others = sorted(set(host.cores()) - set(cpus(1, host.cores())))
+    others = sorted(set(host.list_cores()) - set(choose_cpus(1, host.list_cores())))
     if asked.load and not others:
         sys.exit("--load needs a second core, but this machine has only one, which the workers use: omit --load")
-    stop = Stop(blocks=selftest.enough_blocks(asked.pairs), budget=selftest.NO_LIMIT_S)
+    stop = Stop(blocks=selftest.count_needed_blocks(asked.pairs), budget=selftest.NO_LIMIT_S)
     with busy([others[number % len(others)] for number in range(asked.load)]), Interrupts() as interrupts:
-        bench = selftest.begin(
+        bench = selftest.begin_selftest(
             asked.runs, SweepSpec(name="false-positives", stop=stop), CELLS, sys.argv, interrupts, say
         )
-        selftest.step_aside()
-        trial = selftest.tell_apart(bench)
-        bench.end("all experiments were made")
-    truth.show_rates(Console(), trial, str(bench.run.jobs))
+        selftest.avoid_worker_core()
+        trial = selftest.measure_clones(bench)
+        bench.record_ending("all experiments were made")
+    truth.show_rates(Console(), trial, str(bench.run.jobs_folder))
     print(f"• Added busy processes, on the cores that the workers leave free: {asked.load}.")
 
 
 def say(event: SweepEvent) -> None:
     """Print a line as each experiment begins."""
-    if line := truth.experiment(event, BLOCKS):
+    if line := truth.format_experiment_start(event, EXPERIMENT_BLOCKS):
         print(line, flush=True)
 
 

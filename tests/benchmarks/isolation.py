@@ -20,12 +20,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator import host
-from orchestrator.analysis.memory import headlines
-from orchestrator.analysis.results import floor
+from orchestrator.analysis.memory import compute_memory_metrics
+from orchestrator.analysis.results import compute_log_floor
 from orchestrator.analysis.statistics import ALPHA, hodges_lehmann
-from orchestrator.judge import report_of
-from orchestrator.launchers.local import Local, variables
-from orchestrator.plan import Plan, plan
+from orchestrator.judge import find_report
+from orchestrator.launchers.local import LocalLauncher, make_variables
+from orchestrator.plan import Plan, build_plan
 from schemas.event import Report
 from schemas.job import JobSpec
 from schemas.sweep import Axes, MemoryMetric, SweepSpec
@@ -49,17 +49,19 @@ print(report.model_dump_json())
 def main(blocks: int = 8) -> None:
     """Print one table for each pair of cells."""
     axes = Axes(frameworks=("torch:eager", "tensorflow:function"), environment=("current",))
-    planned = plan(SweepSpec(axes=axes), host.cores())
-    machine = host.fingerprint()
+    planned = build_plan(SweepSpec(axes=axes), host.list_cores())
+    machine = host.take_fingerprint()
     print(f"{machine.cpu}, {machine.cores} cores; rnn_cell backward, {blocks} blocks; medians")
     for label, other in PAIRS:
         found = measured(planned, label, other, blocks)
         print(f"\n{label}\n{'':30}{'floor':>10}{'ratio to own':>25}" + "".join(f"{name:>12}" for name in SHOWN))
         for arm, reports in found.items():
-            differences = [floor(one) - floor(own) for one, own in zip(reports, found["own"], strict=True)]
+            differences = [
+                compute_log_floor(one) - compute_log_floor(own) for one, own in zip(reports, found["own"], strict=True)
+            ]
             ratio = hodges_lehmann(differences, ALPHA).exp()
-            time_us = 1e6 * statistics.median(math.exp(floor(report)) for report in reports)
-            each = [headlines(report) for report in reports]
+            time_us = 1e6 * statistics.median(math.exp(compute_log_floor(report)) for report in reports)
+            each = [compute_memory_metrics(report) for report in reports]
             sizes = "".join(f"{statistics.median(one[name] for one in each) / MIB:8.1f} MiB" for name in SHOWN)
             shown = "" if arm == "own" else f"{ratio.estimate:.3f} ({ratio.low:.3f} to {ratio.high:.3f})"
             print(f"{arm:30}{time_us:7.1f} us{shown:>25}{sizes}")
@@ -70,7 +72,7 @@ def measured(planned: Plan, label: str, other: str, blocks: int) -> dict[str, li
     cells = {cell.label: cell for cell in planned.cells}
     found: dict[str, list[Report]] = {"own": [], "alone": [], f"after {other}": []}
     for block in range(1, blocks + 1):
-        spec, before = (planned.job(cells[name], block, 0, None) for name in (label, other))
+        spec, before = (planned.build_job(cells[name], block, 0, None) for name in (label, other))
         arms: dict[str, Callable[[], Report]] = {
             "own": lambda spec=spec: as_job(spec),  # type: ignore[misc]  # mypy knows no defaults of lambdas
             "alone": lambda spec=spec: in_one_process(spec),  # type: ignore[misc]
@@ -84,15 +86,15 @@ def measured(planned: Plan, label: str, other: str, blocks: int) -> dict[str, li
 def as_job(spec: JobSpec) -> Report:
     """Run a job as the tool does, and return its report."""
     with tempfile.TemporaryDirectory() as folder:
-        ending = Local()(spec, Path(folder) / "log", lambda event: None)
-    report = report_of(ending)
+        ending = LocalLauncher()(spec, Path(folder) / "log", lambda event: None)
+    report = find_report(ending)
     assert report is not None, ending
     return report
 
 
 def in_one_process(*specs: JobSpec) -> Report:
     """Run these jobs in one process without the orchestrator, and return the report of the last."""
-    inherited = {name: value for spec in specs for name, value in variables({}, spec).items()}
+    inherited = {name: value for spec in specs for name, value in make_variables({}, spec).items()}
     done = subprocess.run(
         [sys.executable, "-P", "-c", IN_ONE_PROCESS],
         input="\n".join(spec.model_dump_json() for spec in specs),

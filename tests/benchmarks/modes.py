@@ -11,9 +11,9 @@ from collections import defaultdict
 from pathlib import Path
 
 from orchestrator import host
-from orchestrator.judge import judge, report_of
-from orchestrator.launchers.local import Local
-from orchestrator.plan import Plan, plan
+from orchestrator.judge import classify_ending, find_report
+from orchestrator.launchers.local import LocalLauncher
+from orchestrator.plan import Plan, build_plan
 from schemas.job import Cell
 from schemas.sweep import Axes, SweepSpec
 
@@ -29,7 +29,7 @@ def main(workloads: str = WORKLOADS, frameworks: str = "torch,tensorflow") -> No
         tasks=("forward", "backward"),
         environment=("current",),
     )
-    planned = plan(SweepSpec(axes=axes, deadline=600), host.cores())
+    planned = build_plan(SweepSpec(axes=axes, deadline=600), host.list_cores())
     rows: dict[str, dict[str, str]] = defaultdict(dict)
     for cell in planned.cells:
         if not cell.replica:
@@ -49,10 +49,10 @@ def column(cell: Cell) -> str:
 
 def entry(planned: Plan, cell: Cell) -> str:
     """Run one job of a cell, and return the entry of the table."""
-    spec = planned.job(cell, 1, 0, None)
+    spec = planned.build_job(cell, 1, 0, None)
     with tempfile.TemporaryDirectory() as folder:
-        ending = Local()(spec, Path(folder) / "log", lambda event: None)
-    judgement, report = judge(spec, ending), report_of(ending)
+        ending = LocalLauncher()(spec, Path(folder) / "log", lambda event: None)
+    judgement, report = classify_ending(spec, ending), find_report(ending)
     if report is None or judgement.outcome != "measured":
         print(f"{cell.label}, {column(cell)}: {judgement.outcome}, {judgement.reason}", file=sys.stderr)
         return judgement.outcome

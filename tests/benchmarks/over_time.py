@@ -19,7 +19,7 @@ from pathlib import Path
 from orchestrator import host
 from orchestrator.analysis.compare import CLAIMS
 from orchestrator.analysis.statistics import clopper_pearson
-from orchestrator.comparing import Compared, compare
+from orchestrator.comparing import Compared, compare_sides
 
 SWEEP = """\
 name = "over-time"
@@ -49,8 +49,8 @@ def main() -> None:
         names = sorted(path.parent.name for path in folder.glob("*/manifest.json"))
         pairs = list(combinations(names, 2))
         for words, at_face_value in (("allowing for the runs", False), ("at face value", True)):
-            tell(words, [compare(folder, *pair, at_face_value=at_face_value) for pair in pairs])
-    machine = host.fingerprint()
+            tell(words, [compare_sides(folder, *pair, at_face_value=at_face_value) for pair in pairs])
+    machine = host.take_fingerprint()
     print(f"{len(names)} runs; {machine.cpu}, {machine.cores} cores, {machine.system}, Python {machine.python}")
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from orchestrator import host, store
 from orchestrator.interrupts import Interrupts
-from orchestrator.launchers.local import Local
-from orchestrator.plan import plan
+from orchestrator.launchers.local import LocalLauncher
+from orchestrator.plan import build_plan
 from orchestrator.sweep import Sweep
 from schemas.sweep import Axes, SweepSpec
 
@@ -28,14 +28,14 @@ OURS = {"start", "report", "ledger"}
 
 def main() -> None:
     """Print the median over the pairs, with its parts."""
-    planned = plan(SweepSpec(axes=Axes(frameworks=("torch:eager",), environment=("current",))), host.cores())
-    machine, cell = host.fingerprint(), planned.cells[0]
+    planned = build_plan(SweepSpec(axes=Axes(frameworks=("torch:eager",), environment=("current",))), host.list_cores())
+    machine, cell = host.take_fingerprint(), planned.cells[0]
     outside, added, starts = [], [], []
     with tempfile.TemporaryDirectory() as root, Interrupts() as interrupts:
-        run = store.create(Path(root), "overhead", datetime.now(UTC))
+        run = store.create_run(Path(root), "overhead", datetime.now(UTC))
         sweep = Sweep(
             plan=planned,
-            launcher=Local(interrupts),
+            launcher=LocalLauncher(interrupts),
             store=run,
             host=machine,
             interrupts=interrupts,
@@ -44,7 +44,7 @@ def main() -> None:
         )
         for pair in range(PAIRS):
             start = time.perf_counter_ns()
-            sweep.job(planned.job(cell, pair + 1, 0, None))
+            sweep.run_job(planned.build_job(cell, pair + 1, 0, None))
             job_ns = time.perf_counter_ns() - start
             start = time.perf_counter_ns()
             subprocess.run([sys.executable, "-c", "import os, torch; os._exit(0)"], check=True)

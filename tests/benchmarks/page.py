@@ -17,10 +17,10 @@ from playwright.sync_api import sync_playwright
 
 from orchestrator import host, store
 from orchestrator import plan as planning
-from orchestrator.analysis.results import groups
+from orchestrator.analysis.results import group_results
 from orchestrator.interrupts import Interrupts
-from orchestrator.launchers.local import Local
-from orchestrator.report.page import page
+from orchestrator.launchers.local import LocalLauncher
+from orchestrator.report.page import render_page
 from orchestrator.sweep import Sweep
 from schemas.event import Report
 from schemas.job import Cell
@@ -78,9 +78,9 @@ def figures(base: JobRecord, count: int, blocks: int, path: Path) -> None:
         finished=True,
     )
     began = time.monotonic()
-    found = groups(records, cells)
+    found = group_results(records, cells)
     concluded = time.monotonic()
-    path.write_text(page("large", manifest, records, found))
+    path.write_text(render_page("large", manifest, records, found))
     written = time.monotonic()
     print(
         f"{count} cells, {blocks} blocks: {path.stat().st_size / 1e6:.2f} MB; results {concluded - began:.1f} s, "
@@ -91,18 +91,21 @@ def figures(base: JobRecord, count: int, blocks: int, path: Path) -> None:
 def measured(folder: Path) -> JobRecord:
     """Measure one real job of NumPy as a sweep does, and return its record."""
     asked = SweepSpec.model_validate({"axes": {"frameworks": ("numpy",)}, "stop": {"blocks": 1}})
-    planned, run = planning.plan(asked, host.cores()), store.create(folder, "base", datetime.now().astimezone())
+    planned, run = (
+        planning.build_plan(asked, host.list_cores()),
+        store.create_run(folder, "base", datetime.now().astimezone()),
+    )
     with Interrupts() as interrupts:
         Sweep(
             plan=planned,
-            launcher=Local(interrupts, folder),
+            launcher=LocalLauncher(interrupts, folder),
             store=run,
-            host=host.fingerprint(),
+            host=host.take_fingerprint(),
             publish=lambda event: None,
             interrupts=interrupts,
             enough=lambda records, block: True,
         ).run()
-    return next(record for record in run.records() if record.outcome == "measured")
+    return next(record for record in run.read_records() if record.outcome == "measured")
 
 
 def cell(number: int) -> Cell:

@@ -25,12 +25,12 @@ import numpy as np
 
 from orchestrator import host, selftest
 from orchestrator.analysis.compare import CLAIMS, should_stop
-from orchestrator.analysis.replay import disjoint
+from orchestrator.analysis.replay import torch_differs
 from orchestrator.interrupts import Interrupts
 from orchestrator.launchers.local import SOURCE
-from orchestrator.promises import compared, real
-from orchestrator.report.units import between, ratio
-from schemas.catalog import ONE_POOL
+from orchestrator.promises import compare_cells, make_real_cell
+from orchestrator.report.units import format_ratio, format_ratio_range
+from schemas.catalog import THREAD_VARIABLES
 from schemas.job import Cell
 from schemas.sweep import Stop, SweepSpec
 
@@ -46,7 +46,7 @@ def held(hold_ns: int) -> Cell:
 
 
 PAIRS: Mapping[str, tuple[Cell, Cell]] = {
-    "identical (ratio 1)": (real(20), real(20, replica=1)),
+    "identical (ratio 1)": (make_real_cell(20), make_real_cell(20, replica=1)),
     "5 % longer (ratio 1.05)": (held(200_000), held(210_000)),
 }
 
@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--fast", action="store_true", help="let pyperf use fewer processes, as its --fast does")
     asked = parser.parse_args()
     tools: Mapping[str, Tool] = {"Plumbline": by_us, "pyperf": partial(by_pyperf, fast=asked.fast), "torch": by_torch}
-    machine = host.fingerprint()
+    machine = host.take_fingerprint()
     print(f"{machine.cpu}, {machine.cores} cores, Python {machine.python}; each tool with its own defaults")
     heard = [(pair, tool, said) for _ in range(asked.rounds) for pair in PAIRS for tool, said in around(pair, tools)]
     for pair in PAIRS:
@@ -107,14 +107,17 @@ def by_us(one: Cell, other: Cell, folder: Path) -> tuple[bool, str]:
     cells = (one, other)
     spec = SweepSpec(name="rivals", stop=Stop(blocks=MOST_BLOCKS, budget=selftest.NO_LIMIT_S))
     with Interrupts() as interrupts:
-        bench = selftest.begin(folder, spec, cells, sys.argv, interrupts)
-        records = bench.measure(
-            spec, cells, enough=lambda records, block: should_stop(block, compared(cells, records), TARGET)
+        bench = selftest.begin_selftest(folder, spec, cells, sys.argv, interrupts)
+        records = bench.measure_cells(
+            spec, cells, enough=lambda records, block: should_stop(block, compare_cells(cells, records), TARGET)
         )
     if interrupts.received:
         sys.exit(130)
-    (found,) = compared(cells, records)
-    shown = f"{found.verdict}: {ratio(found.ratio.estimate)} ({between(found.ratio)}), {found.blocks} blocks"
+    (found,) = compare_cells(cells, records)
+    shown = (
+        f"{found.verdict}: {format_ratio(found.ratio.estimate)} "
+        f"({format_ratio_range(found.ratio)}), {found.blocks} blocks"
+    )
     return found.verdict in CLAIMS, shown
 
 
@@ -122,7 +125,7 @@ def by_pyperf(one: Cell, other: Cell, folder: Path, *, fast: bool) -> tuple[bool
     """Run the real pyperf: `timeit` for each, then `compare_to`."""
     for cell, file in ((one, "one.json"), (other, "other.json")):
         setup = f"from rivals_step import of; step, inputs = of({cell.model_dump_json()!r})"
-        names = ",".join(["PYTHONPATH", *ONE_POOL])
+        names = ",".join(["PYTHONPATH", *THREAD_VARIABLES])
         run(
             [
                 "-m",
@@ -154,14 +157,14 @@ def by_torch(one: Cell, other: Cell, folder: Path) -> tuple[bool, str]:
     compare = Compare(taken)
     compare.trim_significant_figures()
     _, *printed = next(line.split("|") for line in str(compare).splitlines() if line.strip().startswith("step"))
-    differ = disjoint(*(1e9 * np.array(each.times) for each in taken))
+    differ = torch_differs(*(1e9 * np.array(each.times) for each in taken))
     intervals = f"intervals of its precision {'are disjoint' if differ else 'overlap'}"
     return differ, f"Compare prints {' and '.join(number.strip() for number in printed)} µs; {intervals}"
 
 
 def run(arguments: Sequence[str]) -> str:
     """Run Python with these arguments, one thread and the project on its path, and return its output."""
-    one_thread = {name: text.format(threads=1) for name, text in ONE_POOL.items()}
+    one_thread = {name: text.format(threads=1) for name, text in THREAD_VARIABLES.items()}
     environment = {**os.environ, **one_thread, "PYTHONPATH": f"{SOURCE}{os.pathsep}{HERE}"}
     done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -13,7 +13,7 @@ from orchestrator.plan import DATA_SEED
 from schemas.job import Cell
 from workers import frameworks, workloads
 from workers.frameworks import Step
-from workers.job import prepare
+from workers.job import prepare_step
 from workers.ledger import Ledger
 from workers.problem import Problem
 
@@ -21,13 +21,15 @@ from workers.problem import Problem
 def of(text: str) -> tuple[Step, tuple[Any, ...]]:
     """Return the step of a cell, and a set of inputs for it."""
     cell = Cell.model_validate_json(text)
-    framework = frameworks.load(cell.framework)(cell)
+    framework = frameworks.import_framework(cell.framework)(cell)
     framework.configure()
-    implementation = workloads.implementation(cell.workload, getattr(framework, "implementation", cell.framework))
+    implementation = workloads.import_implementation(
+        cell.workload, getattr(framework, "implementation", cell.framework)
+    )
     problem = Problem(cell, DATA_SEED)
     model = framework.build(implementation, problem.weights)
     inputs = framework.arrays(problem.input_sets[0])
-    return prepare(framework, model, inputs, problem.axes(), Ledger(lambda _: None)), inputs
+    return prepare_step(framework, model, inputs, problem.infer_axes(), Ledger(lambda _: None)), inputs
 
 
 def main(text: str, file: str) -> None:

@@ -18,13 +18,15 @@ from schemas.sweep import SweepSpec
 
 def main(experiments: int = 20) -> None:
     """Run the experiments, and print a line for each."""
-    found, machine = [], host.fingerprint()
+    found, machine = [], host.take_fingerprint()
     with tempfile.TemporaryDirectory() as root, Interrupts() as interrupts:
-        selftest.step_aside()
+        selftest.avoid_worker_core()
         for number in range(1, experiments + 1):
-            bench = selftest.begin(Path(root), SweepSpec(name=f"twin-{number}"), twin.CELLS, sys.argv, interrupts)
-            (finding,) = selftest.run([twin.promise()], bench, lambda event: None)
-            bench.end("the experiment was made")
+            bench = selftest.begin_selftest(
+                Path(root), SweepSpec(name=f"twin-{number}"), twin.CELLS, sys.argv, interrupts
+            )
+            (finding,) = selftest.run([twin.make_check()], bench, lambda event: None)
+            bench.record_ending("the experiment was made")
             verdict, ratio = finding.figures
             found.append(bool(verdict.kept))
             print(f"{number}: {verdict.got}; ratio {ratio.got}", flush=True)

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from orchestrator import supervise
-from orchestrator.family import guarded
+from orchestrator.family import guard_descendants
 from schemas.event import Event, Failure
 
 DAEMON = [sys.executable, "-I", "-S", str(Path(__file__).with_name("daemon.py")), "wait", *sys.argv[2:]]
@@ -15,5 +15,5 @@ def show(event: Event) -> None:
         print(event.reason, flush=True)
 
 
-with guarded():
+with guard_descendants():
     supervise.run(DAEMON, b"", {}, Path(sys.argv[1]) / "log", deadline_s=60, on_event=show)

@@ -6,7 +6,7 @@ A worker that still sent events would notice the broken pipe. The argument is th
 import sys
 from pathlib import Path
 
-from orchestrator.launchers.local import Local
+from orchestrator.launchers.local import LocalLauncher
 from schemas.event import Event, Hello, Phase
 from schemas.job import Cell, JobSpec
 
@@ -22,4 +22,4 @@ def show(event: Event) -> None:
 
 
 cell = Cell(framework="synthetic", mode="hang", workload="synthetic", parameters={"spin_ns": 0, "hold_mib": 0})
-Local()(JobSpec(cell=cell, block=1, position=0, seed=1, cpus=(), variables={}), Path(sys.argv[1]) / "log", show)
+LocalLauncher()(JobSpec(cell=cell, block=1, position=0, seed=1, cpus=(), variables={}), Path(sys.argv[1]) / "log", show)

@@ -24,9 +24,9 @@ from pathlib import Path
 
 import psutil
 
-from orchestrator.groups import CONTROLLERS, Groups
-from orchestrator.supervise import LONGEST_LINE
-from orchestrator.watchdog import GROUPS, PREFIX, marked, write
+from orchestrator.groups import CONTROLLERS, CgroupManager
+from orchestrator.supervise import MAX_LINE_BYTES
+from orchestrator.watchdog import CGROUP_ROOT, NAME_PREFIX, find_marked, write_kernel_file
 from schemas.record import JobRecord, Manifest
 
 PROGRAM = [sys.executable, "-m", "orchestrator"]
@@ -79,11 +79,11 @@ class Trial:
     orchestrators: list[int] = field(default_factory=list)
 
     @property
-    def run(self) -> Path | None:
+    def run_folder(self) -> Path | None:
         """The run's folder once it has a manifest: an orchestrator that is killed earlier has begun nothing."""
         return next((path.parent for path in self.folder.glob("runs/*/manifest.json")), None)
 
-    def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
+    def start_orchestrator(self, *arguments: str) -> "subprocess.Popen[bytes]":
         """Start the orchestrator in the trial's folder; it and all its workers carry the trial's mark."""
         with (self.folder / "out").open("ab") as out:
             started = subprocess.Popen(
@@ -97,28 +97,31 @@ class Trial:
         self.orchestrators.append(started.pid)
         return started
 
-    def records(self) -> list[JobRecord]:
+    def read_records(self) -> list[JobRecord]:
         """Read all records."""
-        return [JobRecord.model_validate_json(text) for text in self.files().values()]
+        return [JobRecord.model_validate_json(text) for text in self.read_files().values()]
 
-    def files(self) -> dict[str, bytes]:
+    def read_files(self) -> dict[str, bytes]:
         """Return the bytes of all records, by file name."""
         return {path.name: path.read_bytes() for path in sorted(self.folder.glob("runs/*/jobs/*.json"))}
 
-    def reported(self) -> Counter[str]:
+    def count_reported(self) -> Counter[str]:
         """Count the jobs of each cell that reached a report."""
-        return Counter(record.spec.cell.id for record in self.records() if record.outcome in REPORTED)
+        return Counter(record.spec.cell.id for record in self.read_records() if record.outcome in REPORTED)
 
-    def table(self) -> set[str]:
+    def list_cells(self) -> set[str]:
         """Return the cells of the final table, as `show` prints it."""
         command = [*PROGRAM, "show", "latest", "--json"]
         variables = dict(os.environ) | {"PYTHONPATH": str(ROOT)}
         said = subprocess.run(command, cwd=self.folder, env=variables, stdout=subprocess.PIPE, check=False).stdout
         return {cell["id"] for group in json.loads(said or b'{"groups":[]}')["groups"] for cell in group["cells"]}
 
-    def finished(self) -> bool:
+    def is_finished(self) -> bool:
         """Return whether the manifest says that nothing is missing."""
-        return self.run is not None and Manifest.model_validate_json((self.run / "manifest.json").read_bytes()).finished
+        return (
+            self.run_folder is not None
+            and Manifest.model_validate_json((self.run_folder / "manifest.json").read_bytes()).finished
+        )
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ class Fault:
     """Outcomes with the words that their reason must contain."""
 
 
-def worker(number: signal.Signals) -> Callable[[Trial, psutil.Process], bool]:
+def signal_worker(number: signal.Signals) -> Callable[[Trial, psutil.Process], bool]:
     """Make an action that sends a signal to the running worker, if there is one."""
 
     def act(_trial: Trial, program: psutil.Process) -> bool:
@@ -143,7 +146,7 @@ def worker(number: signal.Signals) -> Callable[[Trial, psutil.Process], bool]:
     return act
 
 
-def orchestrator(number: signal.Signals) -> Callable[[Trial, psutil.Process], bool]:
+def signal_orchestrator(number: signal.Signals) -> Callable[[Trial, psutil.Process], bool]:
     """Make an action that sends a signal to the orchestrator."""
 
     def act(_trial: Trial, program: psutil.Process) -> bool:
@@ -153,7 +156,7 @@ def orchestrator(number: signal.Signals) -> Callable[[Trial, psutil.Process], bo
     return act
 
 
-def with_its_watchdog(_trial: Trial, program: psutil.Process) -> bool:
+def kill_with_watchdog(_trial: Trial, program: psutil.Process) -> bool:
     """Kill the orchestrator and its watchdog at once."""
     for child in program.children():
         if "watchdog" in " ".join(child.cmdline()):
@@ -162,7 +165,7 @@ def with_its_watchdog(_trial: Trial, program: psutil.Process) -> bool:
     return True
 
 
-def power(trial: Trial, program: psutil.Process) -> bool:
+def cut_power(trial: Trial, program: psutil.Process) -> bool:
     """Kill the orchestrator, and leave the newest record half written."""
     program.kill()
     program.wait()
@@ -173,19 +176,19 @@ def power(trial: Trial, program: psutil.Process) -> bool:
     return True
 
 
-def groups_of(orchestrator_pid: int) -> list[Path]:
+def find_cgroups(orchestrator_pid: int) -> list[Path]:
     """Return the cgroups of this orchestrator's running job, one for each controller or for all."""
     found = []
-    for folder, names, _ in os.walk(GROUPS):  # os.walk tolerates cgroups that disappear meanwhile
-        found += [Path(folder, name) for name in names if re.fullmatch(rf"{PREFIX}.*-{orchestrator_pid}-.*", name)]
+    for folder, names, _ in os.walk(CGROUP_ROOT):  # os.walk tolerates cgroups that disappear meanwhile
+        found += [Path(folder, name) for name in names if re.fullmatch(rf"{NAME_PREFIX}.*-{orchestrator_pid}-.*", name)]
     return found
 
 
-def guest(double: str, *arguments: str, mark: bool = True) -> Callable[[Trial, psutil.Process], bool]:
+def add_guest(double: str, *arguments: str, mark: bool = True) -> Callable[[Trial, psutil.Process], bool]:
     """Make an action that adds a program to the job's cgroup, as if the job had started it."""
 
     def act(trial: Trial, program: psutil.Process) -> bool:
-        folders = groups_of(program.pid)
+        folders = find_cgroups(program.pid)
         if not folders:
             return False
         command = [sys.executable, "-I", "-S", str(ROOT / f"tests/doubles/{double}.py"), *arguments]
@@ -194,7 +197,7 @@ def guest(double: str, *arguments: str, mark: bool = True) -> Callable[[Trial, p
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=variables, start_new_session=True
         )
         trial.guests.append(made)
-        joined = all(write(f"{folder}/cgroup.procs", str(made.pid)) for folder in folders)
+        joined = all(write_kernel_file(f"{folder}/cgroup.procs", str(made.pid)) for folder in folders)
         if not joined:  # the job has just ended
             made.kill()
         assert made.stdin is not None
@@ -204,20 +207,20 @@ def guest(double: str, *arguments: str, mark: bool = True) -> Callable[[Trial, p
     return act
 
 
-def hidden(trial: Trial, program: psutil.Process) -> bool:
+def kill_beside_hidden(trial: Trial, program: psutil.Process) -> bool:
     """Kill the orchestrator while its job has a daemon that only its cgroup reveals."""
-    if not guest("daemon", "wait", "bare", mark=False)(trial, program):
+    if not add_guest("daemon", "wait", "bare", mark=False)(trial, program):
         return False
     program.kill()
     return True
 
 
-def utter(text: bytes) -> Callable[[Trial, psutil.Process], bool]:
+def write_events(text: bytes) -> Callable[[Trial, psutil.Process], bool]:
     """Make an action that writes bytes among the events of the running worker, as if it had sent them."""
 
     def act(_trial: Trial, program: psutil.Process) -> bool:
         for child in program.children():
-            if "workers" in " ".join(child.cmdline()) and (pipe := channel(child.pid)):
+            if "workers" in " ".join(child.cmdline()) and (pipe := find_channel(child.pid)):
                 with contextlib.suppress(BrokenPipeError), pipe.open("wb", buffering=0) as events:
                     for begin in range(0, len(text), 1 << 16):
                         events.write(text[begin : begin + (1 << 16)])
@@ -227,7 +230,7 @@ def utter(text: bytes) -> Callable[[Trial, psutil.Process], bool]:
     return act
 
 
-def channel(pid: int) -> Path | None:
+def find_channel(pid: int) -> Path | None:
     """Find the only pipe that a worker writes to, which is its standard output under any number."""
     for entry in Path(f"/proc/{pid}/fd").iterdir():
         flags = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/fdinfo/{entry.name}").read_text().splitlines())
@@ -236,7 +239,7 @@ def channel(pid: int) -> Path | None:
     return None
 
 
-def fill(trial: Trial, _program: psutil.Process) -> bool:
+def fill_disk(trial: Trial, _program: psutil.Process) -> bool:
     """Fill the disk of the run to the last byte."""
     with contextlib.suppress(OSError), (trial.folder / "runs" / FILLER).open("wb", buffering=0) as filler:
         for size in (1 << 16, 1):
@@ -246,7 +249,7 @@ def fill(trial: Trial, _program: psutil.Process) -> bool:
     return True
 
 
-def nothing(_trial: Trial, _program: psutil.Process) -> bool:
+def do_nothing(_trial: Trial, _program: psutil.Process) -> bool:
     """Do nothing: the worker brings the fault about itself."""
     return True
 
@@ -256,35 +259,37 @@ STOPPED = {"interrupted": "was stopped by SIG"}
 # A line that is too long, or an invalid event: the worker's own next event may end the line earlier.
 GARBLED = {"garbled": "the worker sent"}
 FAULTS: dict[str, Fault] = {
-    "worker SIGKILL": Fault(worker(signal.SIGKILL), {"killed": "SIGKILL ended it"}),
-    "worker SIGSEGV": Fault(worker(signal.SIGSEGV), {"killed": "SIGSEGV ended it"}),
-    "worker SIGTERM": Fault(worker(signal.SIGTERM), {"killed": "SIGTERM ended it"}),
-    "worker SIGSTOP": Fault(worker(signal.SIGSTOP), {"timeout": "because a signal had stopped it"}),
-    "orchestrator SIGKILL": Fault(orchestrator(signal.SIGKILL), LOST),
-    "orchestrator SIGINT": Fault(orchestrator(signal.SIGINT), STOPPED),
-    "orchestrator SIGTERM": Fault(orchestrator(signal.SIGTERM), STOPPED),
-    "orchestrator SIGHUP": Fault(orchestrator(signal.SIGHUP), STOPPED),
-    "orchestrator and watchdog SIGKILL": Fault(with_its_watchdog, LOST),
-    "power": Fault(power, LOST),
-    "half an event": Fault(utter(b'{"kind":"phase","na'), GARBLED),
-    "an event too long": Fault(utter(b"{" * (LONGEST_LINE + 1)), GARBLED),
+    "worker SIGKILL": Fault(signal_worker(signal.SIGKILL), {"killed": "SIGKILL ended it"}),
+    "worker SIGSEGV": Fault(signal_worker(signal.SIGSEGV), {"killed": "SIGSEGV ended it"}),
+    "worker SIGTERM": Fault(signal_worker(signal.SIGTERM), {"killed": "SIGTERM ended it"}),
+    "worker SIGSTOP": Fault(signal_worker(signal.SIGSTOP), {"timeout": "because a signal had stopped it"}),
+    "orchestrator SIGKILL": Fault(signal_orchestrator(signal.SIGKILL), LOST),
+    "orchestrator SIGINT": Fault(signal_orchestrator(signal.SIGINT), STOPPED),
+    "orchestrator SIGTERM": Fault(signal_orchestrator(signal.SIGTERM), STOPPED),
+    "orchestrator SIGHUP": Fault(signal_orchestrator(signal.SIGHUP), STOPPED),
+    "orchestrator and watchdog SIGKILL": Fault(kill_with_watchdog, LOST),
+    "power": Fault(cut_power, LOST),
+    "half an event": Fault(write_events(b'{"kind":"phase","na'), GARBLED),
+    "an event too long": Fault(write_events(b"{" * (MAX_LINE_BYTES + 1)), GARBLED),
 }
 # Faults that need a cgroup for each job.
 IN_GROUP: dict[str, Fault] = {
-    "leak beside the worker": Fault(guest("shares"), {"out-of-memory": "processes because memory ran out"}),
-    "fork bomb beside the worker": Fault(guest("bombs"), {"limit-reached": "processes and threads allowed at once"}),
-    "orchestrator SIGKILL beside a hidden daemon": Fault(hidden, LOST),
+    "leak beside the worker": Fault(add_guest("shares"), {"out-of-memory": "processes because memory ran out"}),
+    "fork bomb beside the worker": Fault(
+        add_guest("bombs"), {"limit-reached": "processes and threads allowed at once"}
+    ),
+    "orchestrator SIGKILL beside a hidden daemon": Fault(kill_beside_hidden, LOST),
 }
 # Faults that need a separate disk for the run, which only root can mount.
-ON_A_SMALL_DISK: dict[str, Fault] = {"disk full": Fault(fill, LOST)}
+ON_A_SMALL_DISK: dict[str, Fault] = {"disk full": Fault(fill_disk, LOST)}
 
-GROUPED = all(Groups("0" * 32).place(controller)[1] for controller in CONTROLLERS)
+GROUPED = all(CgroupManager("0" * 32).find_parent(controller)[1] for controller in CONTROLLERS)
 # Faults that a mode of the synthetic framework brings about itself.
 OWN: dict[str, Fault] = {
-    "synthetic:stuck": Fault(nothing, {"timeout": "during first call"}),
-    "synthetic:greedy": Fault(nothing, {"out-of-memory": "MemoryError"}),
-    "synthetic:flood": Fault(nothing, {"measured": ""}),
-    "synthetic:crash": Fault(nothing, {"killed": "SIGSEGV ended it during first call"}),
+    "synthetic:stuck": Fault(do_nothing, {"timeout": "during first call"}),
+    "synthetic:greedy": Fault(do_nothing, {"out-of-memory": "MemoryError"}),
+    "synthetic:flood": Fault(do_nothing, {"measured": ""}),
+    "synthetic:crash": Fault(do_nothing, {"killed": "SIGSEGV ended it during first call"}),
 }
 
 EVERY = FAULTS | IN_GROUP | ON_A_SMALL_DISK | OWN
@@ -292,7 +297,7 @@ EVERY = FAULTS | IN_GROUP | ON_A_SMALL_DISK | OWN
 COSTLY = ("SEGV", "STOP", "leak", "bomb", "event")
 
 
-def asked(fault: str, framework: str) -> str:
+def make_sweep_file(fault: str, framework: str) -> str:
     """Return the sweep file of a trial."""
     name = framework.partition(":")[0]
     workload = "rnn_cell" if name in ("torch", "tensorflow") else "synthetic"
@@ -305,32 +310,32 @@ def asked(fault: str, framework: str) -> str:
 
 
 @cache
-def undisturbed(sweep: str) -> tuple[frozenset[str], Mapping[str, int]]:
+def run_undisturbed(sweep: str) -> tuple[frozenset[str], Mapping[str, int]]:
     """Return the cells of an undisturbed sweep's final table, and the number of their jobs that reported."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "sweep.toml").write_text(sweep)
         made = Trial(Path(folder), "nothing", "", 0)
-        made.start("sweep", "sweep.toml").wait(PATIENCE_S)
-        return frozenset(made.table()), made.reported()
+        made.start_orchestrator("sweep", "sweep.toml").wait(PATIENCE_S)
+        return frozenset(made.list_cells()), made.count_reported()
 
 
-def trial(folder: Path, fault: str, framework: str, moment_s: float) -> Trial:
+def run_trial(folder: Path, fault: str, framework: str, moment_s: float) -> Trial:
     """Run one trial, and record the promises that it broke."""
     made = Trial(folder, fault, framework, moment_s)
-    (folder / "sweep.toml").write_text(asked(fault, framework))
-    with small_disk(folder / "runs") if fault in ON_A_SMALL_DISK else contextlib.nullcontext():
-        before = disturbed(made)
+    (folder / "sweep.toml").write_text(make_sweep_file(fault, framework))
+    with mount_small_disk(folder / "runs") if fault in ON_A_SMALL_DISK else contextlib.nullcontext():
+        before = run_disturbed(made)
         (folder / "runs" / FILLER).unlink(missing_ok=True)
         for number in range(MOST_RESUMES):
-            if number and made.finished():  # resume at least once: a finished run may have a damaged record
+            if number and made.is_finished():  # resume at least once: a finished run may have a damaged record
                 break
-            made.start("resume", "latest").wait(PATIENCE_S)
-        made.broken += [*promises(made, before)]
+            made.start_orchestrator("resume", "latest").wait(PATIENCE_S)
+        made.broken += [*find_broken(made, before)]
     return made
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path) -> Iterator[None]:
+def mount_small_disk(folder: Path) -> Iterator[None]:
     """Mount a disk of a few MiB at a folder."""
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SMALL}", "none", folder], check=True, capture_output=True)
@@ -341,25 +346,25 @@ def small_disk(folder: Path) -> Iterator[None]:
 
 
 @cache
-def mountable() -> bool:
+def can_mount() -> bool:
     """Return whether a small disk can be mounted here."""
     try:
-        with tempfile.TemporaryDirectory() as folder, small_disk(Path(folder) / "disk"):
+        with tempfile.TemporaryDirectory() as folder, mount_small_disk(Path(folder) / "disk"):
             return True
     except (OSError, subprocess.CalledProcessError):
         return False
 
 
-def disturbed(made: Trial) -> dict[str, bytes]:
+def run_disturbed(made: Trial) -> dict[str, bytes]:
     """Run the sweep with its fault, and return the records that existed at that moment."""
-    started = made.start("sweep", "sweep.toml")
+    started = made.start_orchestrator("sweep", "sweep.toml")
     program = psutil.Process(started.pid)
-    while started.poll() is None and made.run is None:
+    while started.poll() is None and made.run_folder is None:
         time.sleep(0.01)
     until = time.monotonic() + made.moment_s
     while started.poll() is None and time.monotonic() < until:
         time.sleep(0.01)
-    before = made.files()
+    before = made.read_files()
     act = EVERY[made.fault].act
     while started.poll() is None and not made.hit:
         with contextlib.suppress(psutil.Error):  # the process it inspects may be ending just now
@@ -367,15 +372,15 @@ def disturbed(made: Trial) -> dict[str, bytes]:
         time.sleep(0.005)
     started.wait(PATIENCE_S)
     until = time.monotonic() + LEAVE_S
-    while (there := left(made)) and time.monotonic() < until:
+    while (there := find_left(made)) and time.monotonic() < until:
         time.sleep(0.1)
     made.broken += [f"left running: {pid}" for pid in there]
     if made.fault == "power" and before:
-        before = {name: text for name, text in before.items() if made.files().get(name) == text}
+        before = {name: text for name, text in before.items() if made.read_files().get(name) == text}
     return before
 
 
-def left(made: Trial) -> list[int]:
+def find_left(made: Trial) -> list[int]:
     """Return the trial's running processes by the mark in their environment, which the watchdog lacks."""
     wanted = f"{VARIABLE}={made.mark}".encode()
     found = []
@@ -388,42 +393,46 @@ def left(made: Trial) -> list[int]:
     return found
 
 
-def promises(made: Trial, before: Mapping[str, bytes]) -> Iterator[str]:
+def find_broken(made: Trial, before: Mapping[str, bytes]) -> Iterator[str]:
     """Yield the broken promises, in words."""
-    after = made.files()
-    if not made.finished():
+    after = made.read_files()
+    if not made.is_finished():
         yield "it could not be resumed to its end"
     yield from (f"record lost: {name}" for name, text in before.items() if after.get(name) != text)
-    yield from (f"left running at the end: {pid}" for pid in [*left(made), *survivors(made)])
+    yield from (f"left running at the end: {pid}" for pid in [*find_left(made), *find_survivors(made)])
     yield from (f"a guest was left: {each.args!r}" for each in made.guests if each.poll() is None)
-    yield from (f"control group left: {path}" for pid in made.orchestrators for path in groups_of(pid))
+    yield from (f"control group left: {path}" for pid in made.orchestrators for path in find_cgroups(pid))
     causes = EVERY[made.fault].causes
-    for record in made.records():
+    for record in made.read_records():
         known = record.outcome in REPORTED or (record.outcome in causes and causes[record.outcome] in record.reason)
         if not known:
             yield f"wrong cause: {record.outcome}: {record.reason}"
-    cells, jobs = undisturbed((made.folder / "sweep.toml").read_text())
-    if (table := made.table()) != cells or len(cells) != 2:
+    cells, jobs = run_undisturbed((made.folder / "sweep.toml").read_text())
+    if (table := made.list_cells()) != cells or len(cells) != 2:
         yield f"another table: {table}, undisturbed {set(cells)}"
-    lost = {cell: count - made.reported()[cell] for cell, count in jobs.items() if count != made.reported()[cell]}
+    lost = {
+        cell: count - made.count_reported()[cell]
+        for cell, count in jobs.items()
+        if count != made.count_reported()[cell]
+    }
     if lost and not (any(each in made.fault for each in COSTLY) and sum(lost.values()) == 1):
         yield f"another number of jobs: {lost} fewer than undisturbed"
 
 
-def survivors(made: Trial) -> list[int]:
+def find_survivors(made: Trial) -> list[int]:
     """Return the processes with the mark of the run's last orchestrator."""
-    assert made.run is not None
-    _, _, mark = (made.run / ".lock").read_text().partition(" ")
-    return marked(mark) if mark else []
+    assert made.run_folder is not None
+    _, _, mark = (made.run_folder / ".lock").read_text().partition(" ")
+    return find_marked(mark) if mark else []
 
 
-def campaign(mix: Mapping[str, int], seed: int) -> list[Trial]:
+def run_campaign(mix: Mapping[str, int], seed: int) -> list[Trial]:
     """Run trials by the number for each framework, in random order, each with a random fault and moment.
 
     `synthetic` stands for all modes of the synthetic framework that misbehave by themselves.
     """
     rng, made = random.Random(seed), []
-    faults = [*FAULTS, *(IN_GROUP if GROUPED else ()), *(ON_A_SMALL_DISK if mountable() else ())]
+    faults = [*FAULTS, *(IN_GROUP if GROUPED else ()), *(ON_A_SMALL_DISK if can_mount() else ())]
     frameworks = [name for name, count in mix.items() for _ in range(count)]
     rng.shuffle(frameworks)
     for number, name in enumerate(frameworks, 1):
@@ -431,7 +440,7 @@ def campaign(mix: Mapping[str, int], seed: int) -> list[Trial]:
         framework = fault if fault in OWN else name
         jobs_s = 4 * START_S[framework.partition(":")[0]]
         with tempfile.TemporaryDirectory() as folder:
-            done = trial(Path(folder), fault, framework, rng.uniform(0.0, jobs_s))
+            done = run_trial(Path(folder), fault, framework, rng.uniform(0.0, jobs_s))
         print(f"{number}: {fault} on {framework} after {done.moment_s:.2f} s: {done.broken or 'kept'}", flush=True)
         made.append(done)
     return made
@@ -444,7 +453,7 @@ def main() -> None:
     options.add_argument("--mix", default="numpy=90,torch:eager=18,torch:trace=17,tensorflow:function=25,synthetic=50")
     given = options.parse_args()
     pairs = (each.partition("=") for each in given.mix.split(","))
-    made = campaign({name: int(count) for name, _, count in pairs}, given.seed)
+    made = run_campaign({name: int(count) for name, _, count in pairs}, given.seed)
     said = {
         "trials": len(made),
         "faults that hit": sum(each.hit for each in made),

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from orchestrator import specfile, store
 from orchestrator.errors import UsageError
-from orchestrator.plan import plan
-from orchestrator.supervise import Garbled, Lines
+from orchestrator.plan import build_plan
+from orchestrator.supervise import EventReader, Garbled
 from schemas.event import Event, Failure, Hello, Phase
 from schemas.job import Cell, JobSpec
 from schemas.record import Host, JobRecord, Manifest
@@ -78,7 +78,7 @@ budget = 1.5e2
 """
 
 
-def mutated(rng: random.Random, seed: bytes) -> bytes:
+def mutate_bytes(rng: random.Random, seed: bytes) -> bytes:
     """Return a document with a few of its bytes cut, doubled or replaced."""
     made = bytearray(seed)
     for _ in range(rng.choice([1, 1, 1, 2, 3, 8])):
@@ -96,39 +96,39 @@ def mutated(rng: random.Random, seed: bytes) -> bytes:
     return bytes(made)
 
 
-def said(content: bytes) -> list[Event]:
+def parse_events(content: bytes) -> list[Event]:
     """Parse the events in a worker's output."""
     reader, writer = os.pipe()
     try:
         os.set_blocking(reader, False)
         os.write(writer, content[: 1 << 16])
-        return list(Lines(reader).read())
+        return list(EventReader(reader).read())
     finally:
         os.close(reader)
         os.close(writer)
 
 
-def events(content: bytes, _folder: Path) -> None:
+def check_events(content: bytes, _folder: Path) -> None:
     """Parse a worker's output."""
-    said(content)
+    parse_events(content)
 
 
-def record(content: bytes, folder: Path) -> None:
+def check_record(content: bytes, folder: Path) -> None:
     """Parse a record from an untrusted run."""
     (folder / "record.json").write_bytes(content)
-    store.job_name(store.read(folder / "record.json", JobRecord).spec)
+    store.job_name(store.read_model(folder / "record.json", JobRecord).spec)
 
 
-def manifest(content: bytes, folder: Path) -> None:
+def check_manifest(content: bytes, folder: Path) -> None:
     """Parse a manifest from an untrusted run."""
     (folder / "manifest.json").write_bytes(content)
-    store.read(folder / "manifest.json", Manifest)
+    store.read_model(folder / "manifest.json", Manifest)
 
 
-def sweep(content: bytes, folder: Path) -> None:
+def check_sweep(content: bytes, folder: Path) -> None:
     """Parse an untrusted sweep file, up to the plan."""
     (folder / "sweep.toml").write_bytes(content)
-    plan(specfile.validate(specfile.load(folder / "sweep.toml")), (0, 1))
+    build_plan(specfile.validate_sweep(specfile.load_sweep_file(folder / "sweep.toml")), (0, 1))
 
 
 SAID = (
@@ -138,20 +138,20 @@ SAID = (
     Failure(outcome="raised", reason="no"),
 )
 PARSERS: Mapping[str, tuple[Callable[[bytes, Path], None], bytes]] = {
-    "events": (events, b"".join(event.model_dump_json().encode() + b"\n" for event in SAID)),
-    "record": (record, RECORD.model_dump_json().encode()),
-    "manifest": (manifest, MANIFEST.model_dump_json().encode()),
-    "sweep": (sweep, TOML),
+    "events": (check_events, b"".join(event.model_dump_json().encode() + b"\n" for event in SAID)),
+    "record": (check_record, RECORD.model_dump_json().encode()),
+    "manifest": (check_manifest, MANIFEST.model_dump_json().encode()),
+    "sweep": (check_sweep, TOML),
 }
 
 
-def fuzz(inputs: int, seed: int) -> tuple[Counter[str], list[str]]:
+def run_fuzzer(inputs: int, seed: int) -> tuple[Counter[str], list[str]]:
     """Try this many inputs, and return the numbers accepted and refused by each parser, and other results."""
     rng, counted, broken = random.Random(seed), Counter[str](), list[str]()
     with tempfile.TemporaryDirectory() as folder:
         for number in range(inputs):
             name, (parse, valid) = list(PARSERS.items())[number % len(PARSERS)]
-            content, start = mutated(rng, valid), time.monotonic()
+            content, start = mutate_bytes(rng, valid), time.monotonic()
             try:
                 parse(content, Path(folder))
                 counted[f"{name} accepted"] += 1
@@ -170,7 +170,7 @@ def main() -> None:
     options.add_argument("--inputs", type=int, default=1_000_000)
     options.add_argument("--seed", type=int, default=1)
     given = options.parse_args()
-    counted, broken = fuzz(given.inputs, given.seed)
+    counted, broken = run_fuzzer(given.inputs, given.seed)
     print(json.dumps({"inputs": given.inputs, "counted": counted, "broken": broken[:20]}, indent=1))
     sys.exit(bool(broken))
 

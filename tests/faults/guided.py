@@ -57,36 +57,41 @@ LEAVES: tuple[Json, ...] = (
 TOML_TOKENS = ["[axes]", "[[exclude]]", "[limits]", "[stop]", "[timing]", "'''", "=", "{", "inf", "nan", "0x", "\\u"]
 
 
-def events(content: bytes, folder: Path) -> None:
+def check_events(content: bytes, folder: Path) -> None:
     """Parse a worker's output, and classify the ending."""
-    said = fuzz.said(content)
-    judge.judge(fuzz.SPEC, Ending("ended", 0, tuple(said), 1))
+    said = fuzz.parse_events(content)
+    judge.classify_ending(fuzz.SPEC, Ending("ended", 0, tuple(said), 1))
 
 
-def record(content: bytes, folder: Path) -> None:
+def check_record(content: bytes, folder: Path) -> None:
     """Parse a record, and show it."""
     (folder / "record.json").write_bytes(content)
-    found = store.read(folder / "record.json", JobRecord)
+    found = store.read_model(folder / "record.json", JobRecord)
     store.job_name(found.spec)
-    job.show(Console(file=io.StringIO()), found, folder / "log")
+    job.show_job(Console(file=io.StringIO()), found, folder / "log")
 
 
-def manifest(content: bytes, folder: Path) -> None:
+def check_manifest(content: bytes, folder: Path) -> None:
     """Parse a manifest, and check whether its run may be resumed."""
     (folder / "manifest.json").write_bytes(content)
-    found = store.read(folder / "manifest.json", Manifest)
-    planned = plan.again(found.sweep, found.seed, (0, 1))
-    commands.changes(Store(folder), planned, found, found.environments, force=True)
+    found = store.read_model(folder / "manifest.json", Manifest)
+    planned = plan.rebuild_plan(found.sweep, found.seed, (0, 1))
+    commands.check_changes(Store(folder), planned, found, found.environments, force=True)
 
 
-TARGETS: Mapping[str, Target] = {"events": events, "record": record, "manifest": manifest, "sweep": fuzz.sweep}
+TARGETS: Mapping[str, Target] = {
+    "events": check_events,
+    "record": check_record,
+    "manifest": check_manifest,
+    "sweep": fuzz.check_sweep,
+}
 
 
 REASONS: dict[tuple[str, ...], Callable[[], None]] = {}
 MOST_REASONS = 5000
 
 
-def refused(error: Exception) -> None:
+def mark_refusal(error: Exception) -> None:
     """Run a piece of code that only this kind of error at this place reaches, so that it counts as new coverage."""
     if isinstance(error.__cause__, ValidationError) and len(REASONS) < MOST_REASONS:
         first = error.__cause__.errors()[0]
@@ -96,26 +101,26 @@ def refused(error: Exception) -> None:
         REASONS[reason]()
 
 
-def changed(rng: random.Random, value: Json) -> Json:
+def mutate_value(rng: random.Random, value: Json) -> Json:
     """Return a document with a change in one place."""
     if isinstance(value, dict) and value and rng.random() < 0.95:
         key = rng.choice(list(value))
         less = {name: each for name, each in value.items() if name != key or rng.random() < 0.9}
-        return less | ({key: changed(rng, value[key])} if key in less else {})
+        return less | ({key: mutate_value(rng, value[key])} if key in less else {})
     if isinstance(value, list) and value and rng.random() < 0.9:
         at = rng.randrange(len(value))
-        return [*value[:at], changed(rng, value[at]), *value[at + rng.randrange(2) :]]
+        return [*value[:at], mutate_value(rng, value[at]), *value[at + rng.randrange(2) :]]
     return rng.choice(LEAVES)
 
 
-def mutate(content: bytes, largest: int, seed: int) -> bytes:
+def mutate_input(content: bytes, largest: int, seed: int) -> bytes:
     """Return the next input: a document changed in one place, or bytes changed by libFuzzer."""
     rng = random.Random(seed)
     if rng.random() < 0.5:
         with contextlib.suppress(ValueError, RecursionError):
             lines = content.split(b"\n")
             at = rng.randrange(len(lines))
-            lines[at] = json.dumps(changed(rng, json.loads(lines[at]))).encode()
+            lines[at] = json.dumps(mutate_value(rng, json.loads(lines[at]))).encode()
             return b"\n".join(lines)[:largest]
     return bytes(atheris.Mutate(content, largest))
 
@@ -131,17 +136,17 @@ def main() -> None:
         escaped = ("".join(f"\\x{byte:02x}" for byte in token.encode("latin-1")) for token in tokens)
         (folder / "tokens").write_text("".join(f'"{token}"\n' for token in escaped))
 
-        def one(content: bytes) -> None:
+        def try_input(content: bytes) -> None:
             try:
                 TARGETS[name](content, folder)
             except (UsageError, Garbled) as error:
-                refused(error)
+                mark_refusal(error)
 
         usual = ["-timeout=2", "-max_len=16384", "-len_control=0", f"-dict={folder}/tokens", "-print_final_stats=1"]
         atheris.Setup(
             [sys.argv[0], *usual, *options, str(folder / "corpus")],
-            one,
-            **({} if name == "sweep" else {"custom_mutator": mutate}),
+            try_input,
+            **({} if name == "sweep" else {"custom_mutator": mutate_input}),
         )
         atheris.Fuzz()
 

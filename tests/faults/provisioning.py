@@ -23,7 +23,7 @@ from pathlib import Path
 
 import psutil
 
-from orchestrator.environments.home import Home, Place
+from orchestrator.environments.home import EnvironmentCache, EnvironmentFolder
 
 CREATE = [sys.executable, "-m", "orchestrator", "env", "create", "victim", "--file", "victim.toml"]
 VICTIMS = ("orchestrator", "installer", "everything")
@@ -40,29 +40,29 @@ class Kill:
     broken: tuple[str, ...]
 
 
-def campaign(
+def run_campaign(
     folder: Path, requirement: str, kills: int, longest_s: float, seed: int, variables: Mapping[str, str] = os.environ
 ) -> Iterator[Kill]:
     """Kill this many attempts, then let one finish; yield each kill and the final state."""
     (folder / "victim.toml").write_text(f"[environments.victim]\nrequirements = [{requirement!r}]\n")
-    home, rng = Home(folder / "home"), random.Random(seed)
+    home, rng = EnvironmentCache(folder / "home"), random.Random(seed)
     variables = dict(variables) | {"PLUMBLINE_HOME": str(home.root), "PYTHONPATH": str(Path(__file__).parents[2])}
     for _ in range(kills):
         victim, moment_s = rng.choice(VICTIMS), rng.uniform(0.3, longest_s)
         with subprocess.Popen(CREATE, cwd=folder, env=variables, stdout=subprocess.DEVNULL) as program:
             with suppress(subprocess.TimeoutExpired):
                 program.wait(moment_s)
-            kill(program.pid, victim)
-        yield Kill(victim, moment_s, seen(home), tuple(broken(home)))
-        for place in home.places():
-            if place.ready() is not None:
-                place.clear()  # so that the next kill hits an attempt at work
+            kill_victim(program.pid, victim)
+        yield Kill(victim, moment_s, describe_state(home), tuple(find_broken(home)))
+        for place in home.list_folders():
+            if place.read_marker() is not None:
+                place.remove_files()  # so that the next kill hits an attempt at work
     subprocess.run(CREATE, cwd=folder, env=variables, stdout=subprocess.DEVNULL, check=True, timeout=PATIENCE_S)
-    last = tuple(broken(home)) or (() if seen(home) == "ready" else ("in the end it is not ready",))
-    yield Kill("nothing", 0.0, seen(home), last)
+    last = tuple(find_broken(home)) or (() if describe_state(home) == "ready" else ("in the end it is not ready",))
+    yield Kill("nothing", 0.0, describe_state(home), last)
 
 
-def kill(pid: int, victim: str) -> None:
+def kill_victim(pid: int, victim: str) -> None:
     """Kill the program, its installer, or the program with all its descendants."""
     with suppress(psutil.NoSuchProcess):
         program = psutil.Process(pid)
@@ -73,36 +73,36 @@ def kill(pid: int, victim: str) -> None:
                 process.kill()
 
 
-def seen(home: Home) -> str:
+def describe_state(home: EnvironmentCache) -> str:
     """Return the state of the environment: nothing, unfinished or ready."""
-    states = ["ready" if place.ready() is not None else "unfinished" for place in home.places()]
+    states = ["ready" if place.read_marker() is not None else "unfinished" for place in home.list_folders()]
     return states[0] if states else "nothing"
 
 
-def broken(home: Home) -> Iterator[str]:
+def find_broken(home: EnvironmentCache) -> Iterator[str]:
     """Yield the faults of environments that are marked ready."""
-    for place in home.places():
-        ready = place.ready()
+    for place in home.list_folders():
+        ready = place.read_marker()
         if ready is None:
             continue
         (packages,) = place.folder.glob("lib/python3*/site-packages")
         found = {path.name.partition("-")[0].lower().replace("_", "-") for path in packages.glob("*.dist-info")}
         due = {line.partition("==")[0] for line in ready.resolved}
         yield from (f"{name} is missing" for name in sorted(due - found))
-        yield from unlike(place, packages)
+        yield from find_changed_files(place, packages)
 
 
-def unlike(place: Place, packages: Path) -> Iterator[str]:
+def find_changed_files(place: EnvironmentFolder, packages: Path) -> Iterator[str]:
     """Yield the files that are missing or differ from their package's RECORD."""
     for record in packages.glob("*.dist-info/RECORD"):
         for name, digest, _ in csv.reader(record.read_text().splitlines()):
             algorithm, _, expected = digest.partition("=")
             path = packages / name
-            if digest and (not path.is_file() or hashed(path, algorithm) != expected):
+            if digest and (not path.is_file() or hash_file(path, algorithm) != expected):
                 yield f"{place.folder.name}: {name} is not what {record.parent.name} lists"
 
 
-def hashed(path: Path, algorithm: str) -> str:
+def hash_file(path: Path, algorithm: str) -> str:
     """Return a file's digest in the form of a RECORD."""
     digest = hashlib.new(algorithm, path.read_bytes()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
@@ -119,7 +119,7 @@ def main() -> None:
     made: list[Kill] = []
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        for each in campaign(Path(folder), given.requirement, given.kills, given.longest, given.seed):
+        for each in run_campaign(Path(folder), given.requirement, given.kills, given.longest, given.seed):
             print(f"{each.victim} after {each.moment_s:.2f} s: {each.found}; {each.broken or 'kept'}", flush=True)
             made.append(each)
     said = {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.campaign import GROUPED, IN_GROUP, mountable, trial
+from tests.faults.campaign import GROUPED, IN_GROUP, can_mount, run_trial
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc")
 
@@ -23,17 +23,17 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are l
     ],
 )
 def test_a_fault_breaks_no_promise(tmp_path: Path, fault: str, moment_s: float) -> None:
-    assert trial(tmp_path, fault, "numpy", moment_s).broken == []
+    assert run_trial(tmp_path, fault, "numpy", moment_s).broken == []
 
 
-@pytest.mark.skipif(not mountable(), reason="only root can mount a disk")
+@pytest.mark.skipif(not can_mount(), reason="only root can mount a disk")
 def test_a_full_disk_breaks_no_promise(tmp_path: Path) -> None:
-    made = trial(tmp_path, "disk full", "numpy", 1.5)
+    made = run_trial(tmp_path, "disk full", "numpy", 1.5)
     assert (made.hit, made.broken) == (True, [])
 
 
 @pytest.mark.skipif(not GROUPED, reason="no control group can be made here")
 @pytest.mark.parametrize("fault", IN_GROUP)
 def test_a_fault_within_a_jobs_control_group_breaks_no_promise(tmp_path: Path, fault: str) -> None:
-    made = trial(tmp_path, fault, "numpy", 1.0)
+    made = run_trial(tmp_path, fault, "numpy", 1.0)
     assert (made.hit, made.broken) == (True, [])

@@ -49,7 +49,7 @@ def a_plan(*frameworks: str, axes: Mapping[str, object] | None = None, **said: o
     """A plan for two cores, of modes that need nothing but NumPy, in the environment that runs the tests."""
     plain = {"frameworks": ("numpy", "synthetic:spin"), "workloads": ("mlp",), "environment": ("current",)}
     asked = plain | ({"frameworks": frameworks} if frameworks else {}) | dict(axes or {})
-    return planning.plan(SweepSpec.model_validate({"axes": asked, "seed": 1, "stop": STOP} | said), (0, 1))
+    return planning.build_plan(SweepSpec.model_validate({"axes": asked, "seed": 1, "stop": STOP} | said), (0, 1))
 
 
 @pytest.fixture
@@ -157,10 +157,10 @@ def make_run(tmp_path: Path) -> Callable[..., Store]:
             "stopped": "all blocks were run",
             "finished": True,
         }
-        run = store.create(tmp_path / "runs", name, began)
+        run = store.create_run(tmp_path / "runs", name, began)
         run.write_manifest(Manifest.model_validate(plain | changes))
         for record in records:
-            run.write(record)
+            run.write_record(record)
         return run
 
     return make

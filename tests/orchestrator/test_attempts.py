@@ -1,6 +1,6 @@
 from collections.abc import Callable
 
-from orchestrator.attempts import following, last_attempts
+from orchestrator.attempts import last_attempts, next_attempt
 from schemas.job import Cell, JobSpec
 from schemas.record import JobRecord
 
@@ -20,5 +20,5 @@ def test_the_last_attempt_at_a_job_counts_in_whatever_order_they_come(
 def test_the_next_attempt_has_a_number_of_its_own_though_earlier_ones_were_lost(
     make_record: Callable[..., JobRecord], make_spec: Callable[..., JobSpec]
 ) -> None:
-    assert following([]) == 1
-    assert following([make_record(spec=make_spec(attempt=2))]) == 3
+    assert next_attempt([]) == 1
+    assert next_attempt([make_record(spec=make_spec(attempt=2))]) == 3

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from orchestrator.board import Board, fold
+from orchestrator.board import Board, apply_event
 from orchestrator.plan import Plan
-from orchestrator.sweep import BlockStarted, JobEnded, JobKept, JobSaid, JobStarted, SweepEvent
+from orchestrator.sweep import BlockStarted, JobEnded, JobEventReceived, JobRestored, JobStarted, SweepEvent
 from schemas.event import Hello, Phase
 from schemas.record import JobRecord
 
@@ -16,8 +16,8 @@ MakePlan = Callable[..., Plan]
 MakeRecord = Callable[..., JobRecord]
 History = Sequence[tuple[float, SweepEvent]]
 
-HELLO = JobSaid(Hello(pid=1, python="3.11", interpreter="x"))
-STEADY = JobSaid(Phase(name="steady"))
+HELLO = JobEventReceived(Hello(pid=1, python="3.11", interpreter="x"))
+STEADY = JobEventReceived(Phase(name="steady"))
 
 
 def board(plan: Plan, block_s: float = 20) -> Board:
@@ -25,17 +25,17 @@ def board(plan: Plan, block_s: float = 20) -> Board:
 
 
 def replay(start: Board, history: History) -> Board:
-    return functools.reduce(lambda so_far, entry: fold(so_far, entry[1], entry[0]), history, start)
+    return functools.reduce(lambda so_far, entry: apply_event(so_far, entry[1], entry[0]), history, start)
 
 
-def a_block(plan: Plan, make_record: MakeRecord, block: int, begins_s: float) -> History:
+def make_block(plan: Plan, make_record: MakeRecord, block: int, begins_s: float) -> History:
     """Make the history of one block whose jobs take ten seconds each."""
-    order = plan.order(plan.runnable, block)
+    order = plan.order_cells(plan.runnable, block)
     history: list[tuple[float, SweepEvent]] = [(begins_s, BlockStarted(block, order))]
     for position, cell in enumerate(order):
         start = begins_s + 10 * position
         history += [
-            (start, JobStarted(plan.job(cell, block, position, None))),
+            (start, JobStarted(plan.build_job(cell, block, position, None))),
             (start + 1, HELLO),
             (start + 2, STEADY),
             (start + 10, JobEnded(make_record(cell, block))),
@@ -57,15 +57,15 @@ def test_never_more_blocks_are_expected_than_allowed_nor_less_than_one(make_plan
 
 def test_a_running_job_and_its_phase_are_known(make_plan: MakePlan, make_record: MakeRecord) -> None:
     plan = make_plan("numpy")
-    history = a_block(plan, make_record, 1, 0)
+    history = make_block(plan, make_record, 1, 0)
     started, said = replay(board(plan), history[:2]), replay(board(plan), history[:4])
-    assert started.running == said.running == plan.job(plan.order(plan.runnable, 1)[0], 1, 0, None)
+    assert started.running == said.running == plan.build_job(plan.order_cells(plan.runnable, 1)[0], 1, 0, None)
     assert (started.phase, said.phase) == (None, "steady")
 
 
 def test_a_job_that_ended_is_counted_and_no_longer_running(make_plan: MakePlan, make_record: MakeRecord) -> None:
     plan = make_plan("numpy", stop={"budget": 90, "blocks": 32})
-    after = replay(board(plan), a_block(plan, make_record, 1, 0)[:5])
+    after = replay(board(plan), make_block(plan, make_record, 1, 0)[:5])
     assert (after.running, after.phase) == (None, None)
     assert (after.jobs_done, after.jobs_expected) == (1, 8)
     assert [result.jobs for group in after.groups for result in group.results].count(1) == 1
@@ -73,7 +73,7 @@ def test_a_job_that_ended_is_counted_and_no_longer_running(make_plan: MakePlan, 
 
 def test_the_next_phase_of_another_job_is_not_that_of_the_last(make_plan: MakePlan, make_record: MakeRecord) -> None:
     plan = make_plan("numpy")
-    assert replay(board(plan), a_block(plan, make_record, 1, 0)[:6]).phase is None
+    assert replay(board(plan), make_block(plan, make_record, 1, 0)[:6]).phase is None
 
 
 def test_a_cell_that_was_never_started_is_a_record_but_no_job_done(
@@ -88,7 +88,7 @@ def test_what_the_last_block_took_is_what_the_next_is_expected_to_take(
     make_plan: MakePlan, make_record: MakeRecord
 ) -> None:
     plan = make_plan("numpy", stop={"budget": 100, "blocks": 32})
-    history = [*a_block(plan, make_record, 1, 0), *a_block(plan, make_record, 2, 25)]
+    history = [*make_block(plan, make_record, 1, 0), *make_block(plan, make_record, 2, 25)]
     second = replay(board(plan, block_s=5), history[:10])
     assert second.block == 2
     assert second.block_s == 25
@@ -99,17 +99,17 @@ def test_the_time_left_shrinks_as_time_passes_and_never_below_nothing(
     make_plan: MakePlan, make_record: MakeRecord
 ) -> None:
     plan = make_plan("numpy", stop={"budget": 40, "blocks": 32})
-    history = a_block(plan, make_record, 1, 0)
+    history = make_block(plan, make_record, 1, 0)
     left = [replay(board(plan), history[:count]).seconds_left for count in range(len(history))]
     assert left == sorted(left, reverse=True)
     assert left[0] == 40
-    late = fold(replay(board(plan), history), STEADY, 10_000)
+    late = apply_event(replay(board(plan), history), STEADY, 10_000)
     assert late.seconds_left == 0
 
 
 def test_when_all_is_done_no_job_is_expected_any_more(make_plan: MakePlan, make_record: MakeRecord) -> None:
     plan = make_plan("numpy", stop={"budget": 45, "blocks": 32})
-    history = [*a_block(plan, make_record, 1, 0), *a_block(plan, make_record, 2, 20)]
+    history = [*make_block(plan, make_record, 1, 0), *make_block(plan, make_record, 2, 20)]
     after = replay(board(plan), history)
     assert after.jobs_done == after.jobs_expected == 4
 
@@ -118,8 +118,8 @@ def test_jobs_that_were_kept_are_done_but_say_nothing_of_how_long_a_block_takes(
     make_plan: MakePlan, make_record: MakeRecord
 ) -> None:
     plan = make_plan("numpy")
-    order = plan.order(plan.runnable, 1)
-    kept = [(0.0, JobKept(make_record(cell, 1))) for cell in order]
+    order = plan.order_cells(plan.runnable, 1)
+    kept = [(0.0, JobRestored(make_record(cell, 1))) for cell in order]
     after = replay(board(plan), [(0, BlockStarted(1, order)), *kept, (0, BlockStarted(2, order))])
     assert (after.jobs_done, after.block_s, after.block) == (2, 20, 2)
     assert after.groups[0].results[0].jobs == 1
@@ -130,11 +130,11 @@ def test_a_block_that_was_disturbed_does_not_change_what_blocks_are_expected_to_
 ) -> None:
     plan = make_plan("numpy", stop={"budget": 1000, "blocks": 32})
     begins = [0, 20, 40, 140, 160]
-    history = [entry for block, begin in enumerate(begins, 1) for entry in a_block(plan, make_record, block, begin)]
+    history = [entry for block, begin in enumerate(begins, 1) for entry in make_block(plan, make_record, block, begin)]
     assert replay(board(plan), history).block_s == 20
 
 
-def noisy(plan: Plan, make_record: MakeRecord, blocks: int, noise: float) -> History:
+def make_noisy_history(plan: Plan, make_record: MakeRecord, blocks: int, noise: float) -> History:
     """Make the history of blocks whose times scatter by this share, up to the start of the next block."""
     rng, history = random.Random(3), list[tuple[float, SweepEvent]]()
     for block in range(1, blocks + 1):
@@ -148,7 +148,9 @@ def noisy(plan: Plan, make_record: MakeRecord, blocks: int, noise: float) -> His
 
 def test_nothing_is_foretold_before_three_blocks(make_plan: MakePlan, make_record: MakeRecord) -> None:
     plan = make_plan("numpy", "synthetic:spin", stop={"budget": 10_000, "blocks": 32})
-    forecasts = [replay(board(plan), noisy(plan, make_record, blocks, 0.001)).forecast for blocks in (1, 2, 3)]
+    forecasts = [
+        replay(board(plan), make_noisy_history(plan, make_record, blocks, 0.001)).forecast for blocks in (1, 2, 3)
+    ]
     assert forecasts[:2] == [None, None]
     assert forecasts[2] is not None
     assert forecasts[2].likely == 8
@@ -159,7 +161,7 @@ def test_the_more_noise_the_more_blocks_are_expected(
     make_plan: MakePlan, make_record: MakeRecord, noise: float, least: int, most: int
 ) -> None:
     plan = make_plan("numpy", "synthetic:spin", stop={"budget": 10_000, "blocks": 32})
-    after = replay(board(plan), noisy(plan, make_record, 6, noise))
+    after = replay(board(plan), make_noisy_history(plan, make_record, 6, noise))
     few, many = after.blocks_range
     assert least <= few <= after.expected_blocks <= many <= most
     assert after.seconds_left == pytest.approx(20 * (after.expected_blocks - 6))
@@ -168,7 +170,7 @@ def test_the_more_noise_the_more_blocks_are_expected(
 
 def test_a_budget_that_does_not_last_until_then_ends_it_before(make_plan: MakePlan, make_record: MakeRecord) -> None:
     plan = make_plan("numpy", "synthetic:spin", stop={"budget": 200, "blocks": 32})
-    after = replay(board(plan), noisy(plan, make_record, 4, 0.2))
+    after = replay(board(plan), make_noisy_history(plan, make_record, 4, 0.2))
     assert after.forecast is not None
     assert after.forecast.likely == 32
     assert after.expected_blocks == after.allowed_blocks < 12
@@ -179,7 +181,9 @@ def test_the_least_precise_ratio_is_known_from_the_sixth_block_on_and_narrows(
     make_plan: MakePlan, make_record: MakeRecord
 ) -> None:
     plan = make_plan("numpy", "synthetic:spin", stop={"budget": 10_000, "blocks": 32})
-    early, sixth, late = (replay(board(plan), noisy(plan, make_record, blocks, 0.02)).widest for blocks in (4, 6, 16))
+    early, sixth, late = (
+        replay(board(plan), make_noisy_history(plan, make_record, blocks, 0.02)).widest for blocks in (4, 6, 16)
+    )
     assert early is None
     assert sixth is not None
     assert late is not None

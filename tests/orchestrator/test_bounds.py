@@ -10,10 +10,10 @@ import psutil
 import pytest
 
 from orchestrator import supervise
-from orchestrator.bounds import FIRST_TO_GO, Bounds, lower
-from orchestrator.groups import Leaf
+from orchestrator.bounds import OOM_SCORE_ADJ, JobLimits, lower_limit
+from orchestrator.groups import JobCgroup
 from orchestrator.supervise import Ending
-from orchestrator.system import Files
+from orchestrator.system import KernelFiles
 from schemas.event import Failure
 from schemas.limits import Limits
 
@@ -60,9 +60,9 @@ def test_a_log_that_is_too_long_ends_the_job_and_keeps_its_beginning(tmp_path: P
 
 
 def test_a_log_that_somebody_has_deleted_is_not_too_long(tmp_path: Path) -> None:
-    bounds = Bounds(Limits(), tmp_path / "gone", Leaf(Files()))
-    bounds.look_at_log()
-    bounds.cut_log()
+    bounds = JobLimits(Limits(), tmp_path / "gone", JobCgroup(KernelFiles()))
+    bounds.check_log()
+    bounds.truncate_log()
     assert not (tmp_path / "gone").exists()
 
 
@@ -84,8 +84,8 @@ def test_a_phase_has_a_deadline_of_its_own_and_one_that_was_stopped_is_told_from
 
 def test_the_kernel_ends_a_job_rather_than_what_else_runs_here(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-I", "-S", "-c", "input()"], stdin=subprocess.PIPE) as process:
-        Bounds(Limits(), tmp_path / "log", Leaf(Files())).impose(process.pid)
-        assert int(Path(f"/proc/{process.pid}/oom_score_adj").read_text()) == FIRST_TO_GO
+        JobLimits(Limits(), tmp_path / "log", JobCgroup(KernelFiles())).apply_limits(process.pid)
+        assert int(Path(f"/proc/{process.pid}/oom_score_adj").read_text()) == OOM_SCORE_ADJ
         process.kill()
 
 
@@ -95,13 +95,13 @@ def test_the_kernel_ends_a_job_rather_than_what_else_runs_here(tmp_path: Path) -
 def test_what_the_limit_of_memory_holds_for_is_known(
     tmp_path: Path, memory: int | None, bounded: bool, held: str | None
 ) -> None:
-    assert Bounds(Limits(memory=memory), tmp_path, Leaf(Files(), bounds_memory=bounded)).memory == held
+    assert JobLimits(Limits(memory=memory), tmp_path, JobCgroup(KernelFiles(), bounds_memory=bounded)).memory == held
 
 
 def test_a_limit_that_is_lower_already_stays() -> None:
     with subprocess.Popen([sys.executable, "-I", "-S", "-c", "input()"], stdin=subprocess.PIPE) as process:
-        lower(process.pid, resource.RLIMIT_NOFILE, 70)
-        lower(process.pid, resource.RLIMIT_NOFILE, 90)
+        lower_limit(process.pid, resource.RLIMIT_NOFILE, 70)
+        lower_limit(process.pid, resource.RLIMIT_NOFILE, 90)
         assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (70, 70)
         process.kill()
-    lower(process.pid, resource.RLIMIT_NOFILE, 10)
+    lower_limit(process.pid, resource.RLIMIT_NOFILE, 10)

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from orchestrator.commands import exit_code
-from orchestrator.exits import Exit
+from orchestrator.exits import ExitCode
 from schemas.job import JobSpec
 from schemas.record import JobRecord
 from tests.orchestrator.conftest import Said
@@ -69,7 +69,7 @@ def test_a_sweep_prints_exactly_one_document(document: dict[str, Any]) -> None:
 
 def test_the_exit_code_says_whether_a_job_failed(swept: Said, document: dict[str, Any]) -> None:
     outcomes = {cell["outcome"] for group in document["groups"] for cell in group["cells"]}
-    assert swept.code == (Exit.FINE if outcomes == {"measured"} else Exit.SOME_JOBS_FAILED)
+    assert swept.code == (ExitCode.FINE if outcomes == {"measured"} else ExitCode.SOME_JOBS_FAILED)
 
 
 def test_a_sweep_that_is_not_watched_speaks_in_plain_lines(swept: Said) -> None:
@@ -126,7 +126,7 @@ def test_a_report_is_the_same_when_it_is_written_again(inside: Inside, folder: P
 
 def test_a_report_that_cannot_be_written_is_a_sentence(inside: Inside, folder: Path, document: dict[str, Any]) -> None:
     said = inside("report", str(folder / "runs" / document["run"]), "--output", "nowhere/x.html")
-    assert said.code == Exit.USAGE
+    assert said.code == ExitCode.USAGE
     assert said.err == "error: cannot write nowhere/x.html: No such file or directory; choose another with --output\n"
 
 
@@ -137,7 +137,7 @@ def test_a_report_that_cannot_be_written_costs_a_sweep_nothing(
     (tmp_path / "runs" / "copy" / "report.html").unlink()
     (tmp_path / "runs" / "copy" / "report.html").mkdir()
     said = inside("resume", "copy")
-    assert said.code in (Exit.FINE, Exit.SOME_JOBS_FAILED)
+    assert said.code in (ExitCode.FINE, ExitCode.SOME_JOBS_FAILED)
     assert "write the report with: python -m orchestrator report copy" in said.out
     assert "Ended: all 2 blocks were run." in said.out
 
@@ -151,7 +151,7 @@ def test_a_mistake_in_a_picture_costs_a_sweep_nothing_either(
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setattr("orchestrator.report.page.drawing", None)
     said = inside("resume", "copy")
-    assert said.code in (Exit.FINE, Exit.SOME_JOBS_FAILED)
+    assert said.code in (ExitCode.FINE, ExitCode.SOME_JOBS_FAILED)
     assert re.search(
         r"warning: runs/copy/report.html: this is a bug in plumbline, not your mistake: "
         r"AttributeError: .* \(\w+.py:\d+\); every finished job is kept; please report it, with \S+\.traceback",
@@ -168,10 +168,10 @@ def without_a_place(**_: object) -> None:
 def test_a_mistake_of_the_program_is_a_sentence_and_an_exit_code_of_its_own(
     inside: Inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.report.catalogue.list_document", None)
+    monkeypatch.setattr("orchestrator.report.catalogue.build_list_document", None)
     monkeypatch.setattr("tempfile.mkstemp", without_a_place)
     said = inside("list", "--json")
-    assert said.code == Exit.OWN_FAULT
+    assert said.code == ExitCode.OWN_FAULT
     assert said.err.startswith(
         "error: this is a bug in plumbline, not your mistake: TypeError: 'NoneType' object is not "
     )
@@ -204,7 +204,7 @@ def test_a_new_workload_is_measured_as_it_was_written_wherever_it_was_named(tmp_
     assert run(tmp_path / "elsewhere", "resume", "latest", "--runs", str(tmp_path / "runs")).code == said.code
     (tmp_path / "mine" / "reference.py").write_text("")
     edited = run(tmp_path, "resume")
-    assert edited.code == Exit.USAGE
+    assert edited.code == ExitCode.USAGE
     assert "cannot be resumed: the code of mine has changed; begin a new run" in edited.err
 
 
@@ -229,7 +229,7 @@ def test_a_workload_is_one_more_beside_those_that_commas_separate(inside: Inside
 def test_a_folder_that_is_no_workload_is_a_usage_error_and_leaves_nothing(inside: Inside, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     said = inside("sweep", "--workload", "./empty")
-    assert (said.code, said.out) == (Exit.USAGE, "")
+    assert (said.code, said.out) == (ExitCode.USAGE, "")
     assert "empty is not a workload: it has no workload.toml" in said.err
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
@@ -272,7 +272,7 @@ def test_a_mistake_is_one_line_and_exit_code_2_and_nothing_is_made(
 ) -> None:
     (tmp_path / "file").write_text("nmae = 'x'\n")
     said = inside(*arguments)
-    assert (said.code, said.out) == (Exit.USAGE, "")
+    assert (said.code, said.out) == (ExitCode.USAGE, "")
     (line,) = said.err.splitlines()
     assert line.startswith("error: ")
     assert sentence in line
@@ -281,7 +281,7 @@ def test_a_mistake_is_one_line_and_exit_code_2_and_nothing_is_made(
 
 def test_a_mistake_is_the_same_in_a_real_process(tmp_path: Path) -> None:
     said = run(tmp_path, "sweep", "--frameworks", "torhc")
-    assert said == Said(Exit.USAGE, "", "error: unknown framework 'torhc'; did you mean torch?\n")
+    assert said == Said(ExitCode.USAGE, "", "error: unknown framework 'torhc'; did you mean torch?\n")
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_a_mistake_is_the_same_in_a_real_process(tmp_path: Path) -> None:
 )
 def test_arguments_that_make_no_sense_are_refused(inside: Inside, arguments: list[str]) -> None:
     said = inside(*arguments)
-    assert (said.code, said.out) == (Exit.USAGE, "")
+    assert (said.code, said.out) == (ExitCode.USAGE, "")
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_arguments_that_make_no_sense_are_refused(inside: Inside, arguments: lis
 )
 def test_numbers_beyond_all_reason_are_planned_or_refused(inside: Inside, tmp_path: Path, text: str) -> None:
     (tmp_path / "x.toml").write_text(text.format("f" * 5000))
-    assert inside("plan", "x.toml", "--frameworks", "numpy").code in (Exit.FINE, Exit.USAGE)
+    assert inside("plan", "x.toml", "--frameworks", "numpy").code in (ExitCode.FINE, ExitCode.USAGE)
 
 
 def test_a_job_that_failed_is_exit_code_1_and_the_others_are_kept(folder: Path, swept: Said) -> None:
@@ -313,7 +313,7 @@ def test_a_job_that_failed_is_exit_code_1_and_the_others_are_kept(folder: Path, 
         "failing",
         "--no-report",
     )
-    assert said.code == Exit.SOME_JOBS_FAILED
+    assert said.code == ExitCode.SOME_JOBS_FAILED
     assert "report.html" not in said.out
     assert list(folder.glob("failing/*/report.html")) == []
     assert "ArithmeticError: the synthetic worker was told to raise" in said.out
@@ -324,15 +324,15 @@ def test_a_job_that_failed_is_exit_code_1_and_the_others_are_kept(folder: Path, 
 @pytest.mark.parametrize(
     ("outcomes", "interrupted", "code"),
     [
-        ([], False, Exit.FINE),
-        (["measured", "unsupported"], False, Exit.FINE),
-        (["measured", "wrong"], False, Exit.SOME_JOBS_FAILED),
-        (["timeout"], False, Exit.SOME_JOBS_FAILED),
-        (["measured", "interrupted"], True, Exit.INTERRUPTED),
+        ([], False, ExitCode.FINE),
+        (["measured", "unsupported"], False, ExitCode.FINE),
+        (["measured", "wrong"], False, ExitCode.SOME_JOBS_FAILED),
+        (["timeout"], False, ExitCode.SOME_JOBS_FAILED),
+        (["measured", "interrupted"], True, ExitCode.INTERRUPTED),
     ],
 )
 def test_an_exit_code_says_what_became_of_the_jobs(
-    make_record: MakeRecord, outcomes: list[str], code: Exit, *, interrupted: bool
+    make_record: MakeRecord, outcomes: list[str], code: ExitCode, *, interrupted: bool
 ) -> None:
     assert exit_code([make_record(outcome=outcome) for outcome in outcomes], interrupted=interrupted) == code
 
@@ -349,7 +349,7 @@ def test_an_interruption_keeps_what_was_measured_and_leaves_nothing_running(
         workers = psutil.Process(program.pid).children(recursive=True)
         program.send_signal(number)
         out, err = program.communicate(timeout=60)
-    assert program.returncode == Exit.INTERRUPTED
+    assert program.returncode == ExitCode.INTERRUPTED
     assert "Traceback" not in err
     assert json.loads(out)["manifest"]["stopped"] == f"stopped by {number.name}"
     assert not [worker for worker in workers if worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE]

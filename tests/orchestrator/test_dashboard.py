@@ -12,12 +12,12 @@ import pytest
 from rich.console import Console
 
 from orchestrator.analysis.forecast import Forecast
-from orchestrator.board import Board, fold
-from orchestrator.commands import view
-from orchestrator.dashboard import Dashboard, PlainLines, Steadfast, draw
-from orchestrator.keys import Keys
+from orchestrator.board import Board, apply_event
+from orchestrator.commands import make_view
+from orchestrator.dashboard import Dashboard, PlainLines, ResilientView, draw_dashboard
+from orchestrator.keys import Keyboard
 from orchestrator.plan import Plan
-from orchestrator.sweep import BlockStarted, JobEnded, JobKept, JobSaid, JobStarted, SweepEvent
+from orchestrator.sweep import BlockStarted, JobEnded, JobEventReceived, JobRestored, JobStarted, SweepEvent
 from schemas.event import Phase, PhaseName
 from schemas.record import JobRecord
 
@@ -42,7 +42,7 @@ class Screen:
             color_system="standard" if self.is_terminal else None,
         )
 
-    def drawn(self, show: Callable[[SweepEvent], None], event: SweepEvent, at_s: float) -> bool:
+    def is_drawn(self, show: Callable[[SweepEvent], None], event: SweepEvent, at_s: float) -> bool:
         """Show an event at that time, and return whether this wrote anything."""
         self.now, before = at_s, self.file.tell()
         show(event)
@@ -53,24 +53,24 @@ class Screen:
 def board(make_plan: MakePlan) -> Board:
     plan = make_plan("synthetic:spin", "synthetic:wrong", "numpy")
     start = Board(plan=plan, started_s=1000, now_s=1000, guess_s=30)
-    return fold(start, BlockStarted(1, plan.order(plan.runnable, 1)), 1000)
+    return apply_event(start, BlockStarted(1, plan.order_cells(plan.runnable, 1)), 1000)
 
 
 @pytest.fixture
 def started(board: Board) -> JobStarted:
-    return JobStarted(board.plan.job(board.plan.cells[0], 1, 0, None))
+    return JobStarted(board.plan.build_job(board.plan.cells[0], 1, 0, None))
 
 
-def in_text(board: Board) -> str:
+def render_text(board: Board) -> str:
     console = Console(file=io.StringIO(), width=80, color_system=None)
-    console.print(draw(board))
+    console.print(draw_dashboard(board))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
-def after(board: Board, events: Sequence[SweepEvent]) -> Board:
+def apply_events(board: Board, events: Sequence[SweepEvent]) -> Board:
     for event in events:
-        board = fold(board, event, 1001)
+        board = apply_event(board, event, 1001)
     return board
 
 
@@ -78,7 +78,7 @@ def test_it_draws_at_most_once_a_second_however_fast_jobs_begin(board: Board, st
     screen = Screen()
     with Dashboard(board, screen.console, now=lambda: screen.now) as show:
         times = [1000 + tick / 4 for tick in range(1, 41)]
-        drawn = [time for time in times if screen.drawn(show, started, time)]
+        drawn = [time for time in times if screen.is_drawn(show, started, time)]
     assert len(drawn) > 5
     assert all(later - earlier >= 1 for earlier, later in pairwise(drawn))
 
@@ -91,7 +91,7 @@ TIMED: tuple[PhaseName, ...] = ("first_call", "second_call", "steady")
 def test_it_draws_in_no_phase_that_the_results_depend_on(board: Board, phase: PhaseName, *, draws: bool) -> None:
     screen = Screen()
     with Dashboard(board, screen.console, now=lambda: screen.now) as show:
-        assert screen.drawn(show, JobSaid(Phase(name=phase)), 2000) is draws
+        assert screen.is_drawn(show, JobEventReceived(Phase(name=phase)), 2000) is draws
 
 
 def test_it_draws_when_a_job_begins_and_not_when_one_ends(
@@ -99,8 +99,8 @@ def test_it_draws_when_a_job_begins_and_not_when_one_ends(
 ) -> None:
     screen = Screen()
     with Dashboard(board, screen.console, now=lambda: screen.now) as show:
-        assert screen.drawn(show, started, 2000)
-        assert not screen.drawn(show, JobEnded(make_record(board.plan.cells[0])), 3000)
+        assert screen.is_drawn(show, started, 2000)
+        assert not screen.is_drawn(show, JobEnded(make_record(board.plan.cells[0])), 3000)
 
 
 def test_it_never_draws_by_itself(board: Board) -> None:
@@ -118,7 +118,7 @@ def test_it_gives_the_cursor_back(board: Board) -> None:
 
 
 def test_it_shows_what_runs_how_far_it_is_and_for_how_long_still(board: Board, started: JobStarted) -> None:
-    text = in_text(after(board, [started, JobSaid(Phase(name="build"))]))
+    text = render_text(apply_events(board, [started, JobEventReceived(Phase(name="build"))]))
     assert "synthetic:spin mlp backward: building and compiling the model" in text
     assert "job 1 of about" in text
     assert "block 1 of at most 3" in text
@@ -147,7 +147,7 @@ def test_what_is_left_is_a_range_until_the_blocks_say_more(
         jobs_in_block=3,
         forecast=forecast,
     )
-    text = in_text(fifth)
+    text = render_text(fifth)
     assert blocks in text
     assert left in text
     assert max(map(len, text.splitlines())) <= 80
@@ -155,14 +155,16 @@ def test_what_is_left_is_a_range_until_the_blocks_say_more(
 
 @pytest.mark.parametrize("phase", get_args(PhaseName))
 def test_every_phase_has_words(board: Board, started: JobStarted, phase: PhaseName) -> None:
-    text = in_text(after(board, [started, JobSaid(Phase(name=phase))]))
+    text = render_text(apply_events(board, [started, JobEventReceived(Phase(name=phase))]))
     assert "mlp backward: starting  load" not in text
     assert "_" not in text.splitlines()[2]
 
 
 def test_a_failure_is_on_show_while_the_sweep_goes_on(board: Board, make_record: MakeRecord) -> None:
     wrong = make_record(board.plan.cells[1], outcome="wrong", call_ns=123)
-    assert "synthetic:wrong mlp backward: wrong: because it was wrong" in in_text(after(board, [JobEnded(wrong)]))
+    assert "synthetic:wrong mlp backward: wrong: because it was wrong" in render_text(
+        apply_events(board, [JobEnded(wrong)])
+    )
 
 
 def test_the_file_and_line_of_a_failure_are_on_show_however_long_the_sentence(
@@ -170,14 +172,14 @@ def test_the_file_and_line_of_a_failure_are_on_show_however_long_the_sentence(
 ) -> None:
     reason = f"NameError: name 'x' is not defined (/home/somebody/{'deep/' * 20}mine/torch.py:18)"
     raised = make_record(board.plan.cells[1], outcome="raised").model_copy(update={"reason": reason})
-    text = in_text(after(board, [JobEnded(raised)]))
+    text = render_text(apply_events(board, [JobEnded(raised)]))
     assert "mine/torch.py:18)" in text.replace("\n", "")
 
 
 def test_80_columns_are_enough(board: Board, started: JobStarted, make_record: MakeRecord) -> None:
     records = [make_record(cell, block, call_ns=999_400_000) for cell in board.plan.cells for block in range(1, 13)]
     records += [make_record(board.plan.cells[1], outcome="wrong", reason="x" * 300)]
-    text = in_text(after(board, [*map(JobEnded, records), started]))
+    text = render_text(apply_events(board, [*map(JobEnded, records), started]))
     assert max(map(len, text.splitlines())) <= 80
     for cell in board.plan.cells:
         assert f"{cell.framework}:{cell.mode} " in text
@@ -192,7 +194,7 @@ def test_elsewhere_it_is_one_plain_line_for_each_job(
     unsupported = make_record(board.plan.cells[2], outcome="unsupported", outside=None)
     with PlainLines(board, screen.console, now=lambda: screen.now) as show:
         show(started)
-        show(JobSaid(Phase(name="build")))
+        show(JobEventReceived(Phase(name="build")))
         for record in (good, bad, unsupported):
             show(JobEnded(record))
     first, second, third = screen.file.getvalue().splitlines()
@@ -214,12 +216,12 @@ def test_only_a_terminal_gets_the_dashboard(
     board: Board, monkeypatch: pytest.MonkeyPatch, *, is_terminal: bool, kind: type
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    assert isinstance(view(board, Screen(is_terminal).console, Keys()), kind)
+    assert isinstance(make_view(board, Screen(is_terminal).console, Keyboard()), kind)
 
 
 def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "dumb")
-    assert isinstance(view(board, Screen().console, Keys()), PlainLines)
+    assert isinstance(make_view(board, Screen().console, Keyboard()), PlainLines)
 
 
 class Gone(io.StringIO):
@@ -235,12 +237,12 @@ class Gone(io.StringIO):
 def test_a_view_whose_terminal_is_gone_falls_silent(board: Board, make_record: MakeRecord) -> None:
     terminal = Gone()
     ended = JobEnded(make_record(board.plan.cells[0], 1))
-    with Steadfast(PlainLines(board, Console(file=terminal, width=80))) as shown:
+    with ResilientView(PlainLines(board, Console(file=terminal, width=80))) as shown:
         shown(ended)
         heard = terminal.tried
         shown(ended)
     assert terminal.tried == heard > 0
-    with Steadfast(Dashboard(board, Console(file=Gone(), width=80, force_terminal=True))) as shown:
+    with ResilientView(Dashboard(board, Console(file=Gone(), width=80, force_terminal=True))) as shown:
         shown(ended)
 
 
@@ -249,7 +251,7 @@ def test_a_mistake_in_a_view_is_not_hidden(board: Board, started: JobStarted) ->
         raise ValueError("the view stumbled")
 
     with (
-        Steadfast(PlainLines(board, Console(file=io.StringIO()), stumble)) as shown,
+        ResilientView(PlainLines(board, Console(file=io.StringIO()), stumble)) as shown,
         pytest.raises(ValueError, match="st"),
     ):
         shown(started)
@@ -258,8 +260,8 @@ def test_a_mistake_in_a_view_is_not_hidden(board: Board, started: JobStarted) ->
 def test_a_job_that_was_kept_has_no_line_of_its_own(board: Board, make_record: MakeRecord) -> None:
     screen = Screen(is_terminal=False)
     lines = PlainLines(board, screen.console, now=lambda: screen.now)
-    assert not screen.drawn(lines, JobKept(make_record(board.plan.cells[0], 1)), 1001)
-    assert screen.drawn(lines, JobEnded(make_record(board.plan.cells[1], 1)), 1002)
+    assert not screen.is_drawn(lines, JobRestored(make_record(board.plan.cells[0], 1)), 1001)
+    assert screen.is_drawn(lines, JobEnded(make_record(board.plan.cells[1], 1)), 1002)
     assert "[2 of about" in screen.file.getvalue()
 
 
@@ -269,23 +271,23 @@ def test_24_lines_are_enough_whatever_the_number_of_groups(make_plan: MakePlan, 
     records = [
         JobEnded(make_record(cell, outcome="wrong" if "wrong" in cell.mode else "measured")) for cell in plan.runnable
     ]
-    full = after(fold(start, BlockStarted(1, plan.cells), 1000), records)
+    full = apply_events(apply_event(start, BlockStarted(1, plan.cells), 1000), records)
     console = Console(file=io.StringIO(), width=80, color_system=None)
-    console.print(draw(full, 24))
+    console.print(draw_dashboard(full, 24))
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
     assert len(text.splitlines()) <= 24
     assert re.search(r"and [45] more tables", text)
-    assert "more table" not in in_text(full)
+    assert "more table" not in render_text(full)
 
 
 def test_it_says_how_precise_the_ratios_are_and_what_was_asked(board: Board) -> None:
-    assert "requested precision: ±2 %; intervals start with the sixth block" in in_text(board)
+    assert "requested precision: ±2 %; intervals start with the sixth block" in render_text(board)
 
 
 def test_it_says_how_busy_the_machine_is_and_how_the_last_job_was_disturbed(
     board: Board, make_record: MakeRecord
 ) -> None:
-    assert " GiB free" in in_text(board)
-    text = in_text(after(board, [JobEnded(make_record(board.plan.cells[0]))]))
+    assert " GiB free" in render_text(board)
+    text = render_text(apply_events(board, [JobEnded(make_record(board.plan.cells[0]))]))
     assert "last job: 0 of 3 samples disturbed" in text

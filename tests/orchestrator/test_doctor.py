@@ -14,9 +14,9 @@ import pytest
 from rich.console import Console
 
 from orchestrator import doctor
-from orchestrator.condition import Clock, Condition, Neighbour, Storage
-from orchestrator.doctor import Facts, Finding, Severity, Verdict, examine, verdict
-from orchestrator.exits import Exit
+from orchestrator.condition import Activity, BusyProcess, ClockQuality, Storage
+from orchestrator.doctor import Facts, Finding, Fitness, Severity, examine_machine, rate_fitness
+from orchestrator.exits import ExitCode
 from orchestrator.report import health
 from schemas.catalog import FRAMEWORKS
 from schemas.record import Host
@@ -43,7 +43,7 @@ IDEAL = Host(
     memory_limit_bytes="unlimited",
 )
 
-CALM = Condition(
+CALM = Activity(
     load=0.1,
     others_cores=0.01,
     busiest=(),
@@ -56,13 +56,13 @@ CALM = Condition(
     overheated_before=0,
     memory_available_bytes=8 * GIB,
     on_battery=False,
-    clock=Clock(50, 20),
+    clock=ClockQuality(50, 20),
     storage=Storage(50 * GIB),
     delay_counted=True,
     peak_resettable=True,
 )
 
-HOG = (Neighbour("stress", 42, 0.97), Neighbour("kworker/0:1", 7, 0.02), Neighbour("init", 1, 0.01))
+HOG = (BusyProcess("stress", 42, 0.97), BusyProcess("kworker/0:1", 7, 0.02), BusyProcess("init", 1, 0.01))
 
 
 def facts(
@@ -81,19 +81,19 @@ def facts(
 
 def found(judged: Facts, about: str) -> Finding:
     """Return the one finding about a subject."""
-    (finding,) = (each for each in examine(judged) if each.about == about)
+    (finding,) = (each for each in examine_machine(judged) if each.about == about)
     return finding
 
 
 def subjects() -> set[str]:
     """Return what the checks are about, which their names end with."""
-    return {judge.__name__.removeprefix("check_") for judge in doctor.JUDGES}
+    return {judge.__name__.removeprefix("check_") for judge in doctor.MACHINE_CHECKS}
 
 
 def test_an_ideal_machine_is_fit_and_every_judge_says_so() -> None:
-    findings = examine(facts())
+    findings = examine_machine(facts())
     assert {finding.severity for finding in findings} == {Severity.FINE}
-    assert verdict(findings) is Verdict.FIT
+    assert rate_fitness(findings) is Fitness.FIT
     silent = {"overridden", "hidden"}
     assert {finding.about for finding in findings} == subjects() - silent
 
@@ -142,9 +142,9 @@ TROUBLES: list[Trouble] = [
     ({"hypervisor": "kvm"}, {}, "virtual", "note", "(kvm)"),
     ({"clocksource": "hpet"}, {}, "clocksource", "warning", "hpet, which is slow"),
     ({"clocksource": "kvm-clock"}, {}, "clocksource", "fine", "kvm-clock"),
-    ({}, {"clock": Clock(1500, 20)}, "clock", "warning", "costs 1500 ns"),
-    ({}, {"clock": Clock(50, 4_000_000)}, "clock", "warning", "step is 4000000 ns"),
-    ({}, {"clock": Clock(0, None)}, "clock", "warning", "not seen to move"),
+    ({}, {"clock": ClockQuality(1500, 20)}, "clock", "warning", "costs 1500 ns"),
+    ({}, {"clock": ClockQuality(50, 4_000_000)}, "clock", "warning", "step is 4000000 ns"),
+    ({}, {"clock": ClockQuality(0, None)}, "clock", "warning", "not seen to move"),
     ({"aslr": 0}, {}, "layout", "warning", "ASLR is off"),
     # Means of measuring
     ({}, {"delay_counted": False}, "waiting", "warning", "cannot be recognised"),
@@ -229,7 +229,7 @@ def test_what_the_system_does_not_show_is_said_and_not_judged() -> None:
     assert finding.severity is Severity.NOTE
     for name in ("the CPU use of others", "its frequency governor", "its turbo setting", "a CPU quota", "swapping"):
         assert name in finding.what
-    assert verdict(examine(judged)) is Verdict.FIT
+    assert rate_fitness(examine_machine(judged)) is Fitness.FIT
     assert "governor" in found(facts({"governor": None}), "hidden").what
     assert "swapping" not in found(facts({"governor": None}), "hidden").what
 
@@ -237,24 +237,24 @@ def test_what_the_system_does_not_show_is_said_and_not_judged() -> None:
 @pytest.mark.parametrize(
     ("severities", "expected"),
     [
-        ([], Verdict.FIT),
-        (["fine", "note"], Verdict.FIT),
-        (["fine", "warning", "note"], Verdict.RESERVATIONS),
-        (["unfit", "warning"], Verdict.UNFIT),
+        ([], Fitness.FIT),
+        (["fine", "note"], Fitness.FIT),
+        (["fine", "warning", "note"], Fitness.RESERVATIONS),
+        (["unfit", "warning"], Fitness.UNFIT),
     ],
 )
-def test_the_gravest_finding_decides(severities: list[str], expected: Verdict) -> None:
+def test_the_gravest_finding_decides(severities: list[str], expected: Fitness) -> None:
     findings = [Finding(Severity(severity), "x", "It is.", "Do.") for severity in severities]
-    assert verdict(findings) is expected
+    assert rate_fitness(findings) is expected
 
 
 def test_the_gravest_finding_stands_last_next_to_the_verdict() -> None:
-    findings = examine(facts({"turbo": True, "cpu_quota": 0.5}, {"on_battery": True}))
+    findings = examine_machine(facts({"turbo": True, "cpu_quota": 0.5}, {"on_battery": True}))
     assert [finding.about for finding in findings[-3:]] == ["turbo", "battery", "quota"]
 
 
 def test_the_supported_versions_are_those_that_the_package_can_be_installed_for() -> None:
-    (_, first), (major, last) = doctor.PYTHONS
+    (_, first), (major, last) = doctor.SUPPORTED_PYTHONS
     required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     assert required == f">=3.{first},<{major}.{last + 1}"
 
@@ -263,7 +263,7 @@ def test_the_supported_versions_are_those_that_the_package_can_be_installed_for(
     ("names", "text"), [([], ""), (["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")]
 )
 def test_a_list_reads_as_people_write_it(names: list[str], text: str) -> None:
-    assert doctor.listed(names, "or") == text
+    assert doctor.join_names(names, "or") == text
 
 
 # Output
@@ -271,7 +271,7 @@ def test_a_list_reads_as_people_write_it(names: list[str], text: str) -> None:
 
 def printed(judged: Facts) -> str:
     console = Console(file=io.StringIO(), width=80, color_system=None)
-    health.show(console, judged.host, examine(judged))
+    health.show_fitness(console, judged.host, examine_machine(judged))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -299,12 +299,12 @@ def test_the_terminal_has_advice_where_there_is_something_to_do_and_only_there()
 
 
 def test_a_machine_is_summed_up_with_the_hash_of_its_fingerprint() -> None:
-    said = health.summary(IDEAL)
+    said = health.summarise_host(IDEAL)
     assert said == (f"Intel(R) Fast, 4 usable cores, 16.0 GiB, Linux, Python 3.11.0; fingerprint {IDEAL.content_hash}")
 
 
 def test_a_process_cannot_write_to_the_terminal_by_its_name() -> None:
-    nasty = (Neighbour("\x1b[2J[red]x[/]", 5, 1.0),)
+    nasty = (BusyProcess("\x1b[2J[red]x[/]", 5, 1.0),)
     text = printed(facts(now={"others_cores": 1.0, "busiest": nasty}))
     assert "\x1b" not in text
     assert "[red]x[/]" in text
@@ -312,8 +312,8 @@ def test_a_process_cannot_write_to_the_terminal_by_its_name() -> None:
 
 def test_the_document_has_every_finding_and_every_fact() -> None:
     judged = worst()
-    findings = examine(judged)
-    said = json.loads(json.dumps(health.document(judged.host, judged.now, findings), allow_nan=False))
+    findings = examine_machine(judged)
+    said = json.loads(json.dumps(health.build_fitness_document(judged.host, judged.now, findings), allow_nan=False))
     assert said["verdict"] == "unfit"
     assert [each["about"] for each in said["findings"]] == [finding.about for finding in findings]
     assert said["findings"][-1].keys() == {"severity", "about", "what", "advice"}
@@ -357,7 +357,7 @@ main()
 
 def test_the_command_judges_this_machine_and_imports_no_framework(tmp_path: Path) -> None:
     said = run("--runs", str(tmp_path / "runs"))
-    assert said.code in (Exit.FINE, Exit.UNFIT)
+    assert said.code in (ExitCode.FINE, ExitCode.UNFIT)
     assert "Traceback" not in said.out + said.err
     assert max(map(len, said.out.splitlines())) <= 80
     assert said.out.splitlines()[-1].startswith("Verdict: unfit" if said.code else "Verdict: fit")
@@ -375,7 +375,7 @@ def test_the_command_as_one_document_is_strict_json_without_secrets_and_unfit_en
         raise AssertionError(constant)
 
     document = json.loads(said.out, parse_constant=refuse)
-    assert said.code == int(Exit.UNFIT) == 1
+    assert said.code == int(ExitCode.UNFIT) == 1
     assert document["verdict"] == "unfit"
     assert [each["about"] for each in document["findings"] if each["severity"] == "unfit"][-1:] == ["disk"]
     assert document["host"]["variables"] == {"OMP_NUM_THREADS": "1"}

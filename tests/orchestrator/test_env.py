@@ -11,8 +11,8 @@ from typing import Any
 import psutil
 import pytest
 
-from orchestrator.exits import Exit
-from tests.orchestrator.environments.wheels import a_working_shelf, offline
+from orchestrator.exits import ExitCode
+from tests.orchestrator.environments.wheels import make_offline_variables, make_working_wheel_folder
 from tests.orchestrator.quick import PROGRAM, QUICK
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +29,10 @@ class User:
 
     def __init__(self, folder: Path, shelf: Path) -> None:
         self.folder, self.home = folder, folder / "cache" / "plumbline"
-        self.variables = offline(shelf) | {"XDG_CACHE_HOME": str(folder / "cache"), "XDG_CONFIG_HOME": str(folder)}
+        self.variables = make_offline_variables(shelf) | {
+            "XDG_CACHE_HOME": str(folder / "cache"),
+            "XDG_CONFIG_HOME": str(folder),
+        }
         self.variables = {name: text for name, text in self.variables.items() if name != "PLUMBLINE_HOME"}
         (folder / "mine.toml").write_text(SWEEP)
 
@@ -57,7 +60,7 @@ class User:
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return a_working_shelf(tmp_path_factory.mktemp("wheels"))
+    return make_working_wheel_folder(tmp_path_factory.mktemp("wheels"))
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +92,7 @@ def test_a_sweep_makes_what_it_needs_line_by_line_before_it_measures(swept: tupl
     assert lines[1] == "environment mine: pip installs 4 packages"
     assert lines[2].startswith("environment mine: ready after ")
     assert lines[3].startswith("[1 of about 2] block 1 numpy:eager")
-    assert code == Exit.FINE
+    assert code == ExitCode.FINE
 
 
 def test_a_run_says_what_its_environments_were_and_each_record_which_it_was(user: User) -> None:
@@ -118,13 +121,13 @@ def test_a_second_sweep_makes_nothing_and_needs_no_installer(user: User, shelf: 
     blocked = User(user.folder, shelf)
     blocked.variables |= {"PIP_FIND_LINKS": "/nowhere"}
     code, out, _ = blocked.run("sweep", "mine.toml", "--name", "again")
-    assert (code, out.splitlines()[0].startswith("[1 of about 2]")) == (Exit.FINE, True)
+    assert (code, out.splitlines()[0].startswith("[1 of about 2]")) == (ExitCode.FINE, True)
 
 
 def test_without_a_network_and_with_nothing_there_one_sentence_is_all(newcomer: User) -> None:
     newcomer.variables |= {"PIP_FIND_LINKS": "/nowhere"}
     code, _, err = newcomer.run("sweep", "mine.toml")
-    assert code == Exit.USAGE
+    assert code == ExitCode.USAGE
     (sentence,) = (line for line in err.splitlines() if line.startswith("error: "))
     assert sentence.startswith(
         "error: the environment mine cannot be made: Could not find a version that satisfies the "
@@ -146,7 +149,7 @@ def test_a_signal_while_an_environment_is_made_ends_in_order_and_leaves_nothing(
         family = psutil.Process(program.pid).children(recursive=True)
         program.send_signal(number)
         out, err = program.communicate(timeout=60)
-    assert (program.returncode, "Traceback" in err) == (Exit.INTERRUPTED, False)
+    assert (program.returncode, "Traceback" in err) == (ExitCode.INTERRUPTED, False)
     assert "Interrupted: environments created before are kept" in out
     assert not [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
     assert not (newcomer.folder / "runs").exists()
@@ -174,17 +177,17 @@ def test_a_run_is_not_resumed_in_an_environment_that_has_changed(newcomer: User)
     said["environment"] |= {"freeze": "0" * 16, "packages": said["environment"]["packages"] | {"tiny": "1.1"}}
     marker.write_text(json.dumps(said))
     code, _, err = newcomer.run("resume", "latest")
-    assert code == Exit.USAGE
+    assert code == ExitCode.USAGE
     assert "environment mine (freeze " in err
     assert "tiny 1.0 is now 1.1; begin a new run" in err
-    assert newcomer.run("resume", "latest", "--force")[0] == Exit.FINE
+    assert newcomer.run("resume", "latest", "--force")[0] == ExitCode.FINE
     assert "tiny 1.0 is now 1.1" in manifest(newcomer)["mixed"][0]
 
 
 def test_a_lock_is_what_requirements_came_to_and_makes_the_same_environment(user: User) -> None:
     code, _, _ = user.run("env", "lock", "mine", "--file", "mine.toml", "--output", "mine.lock")
     text = (user.folder / "mine.lock").read_text()
-    assert code == Exit.FINE
+    assert code == ExitCode.FINE
     assert "tiny==1.0 \\\n    --hash=sha256:" in text
     assert str(user.folder) not in text
     (user.folder / "locked.toml").write_text(SWEEP.replace('requirements = ["tiny==1.0"]', 'lock = "mine.lock"'))
@@ -261,6 +264,6 @@ def test_a_mistake_is_one_sentence_before_anything_is_made(user: User, arguments
     axes = '[axes]\nframeworks = ["numpy"]\nenvironment = ["mine"]\n'
     (user.folder / "pythons.toml").write_text(f'{axes}{table}python = "3.9"\n')
     code, out, err = user.run(*arguments.split())
-    assert (code, out) == (Exit.USAGE, "")
+    assert (code, out) == (ExitCode.USAGE, "")
     assert err.startswith(f"error: {sentence}")
     assert err.count("\n") == 1

@@ -9,11 +9,11 @@ import pytest
 
 from orchestrator import plan as planning
 from orchestrator import skeleton, store, workloads
-from orchestrator.interrupts import STOPPING, Interrupts
+from orchestrator.interrupts import STOP_SIGNALS, Interrupts
 from orchestrator.plan import Plan
 from orchestrator.store import Store
 from orchestrator.supervise import Ending
-from orchestrator.sweep import JobSaid, Sweep, SweepEvent
+from orchestrator.sweep import JobEventReceived, Sweep, SweepEvent
 from schemas.artefact import Artefact
 from schemas.event import Event, Exported, Failure, Hello, Phase, Report
 from schemas.job import Cell, JobSpec
@@ -26,7 +26,7 @@ REFUSED = Failure(outcome="unsupported", reason="a loop")
 RAISED = Failure(outcome="raised", reason="ValueError: no")
 
 
-def exported(spec: JobSpec) -> Event:
+def make_exported(spec: JobSpec) -> Event:
     written = Artefact(path=spec.export or spec.expect, sha256="ab", size_bytes=3)
     return Exported(artefact=written, versions={}, settings=(), phases=())
 
@@ -36,7 +36,7 @@ class Actor:
     """A launcher whose exports end with a given event, and whose jobs are measured."""
 
     report: Report
-    ending: Callable[[JobSpec], Event] = exported
+    ending: Callable[[JobSpec], Event] = make_exported
     how: str = "ended"
     status: int = 0
     launched: list[JobSpec] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Actor:
         interrupted = making and self.how == "interrupted"
         return Ending("interrupted" if interrupted else "ended", 0, events, 10**9)
 
-    def of(self, label: str) -> list[JobSpec]:
+    def launched_for(self, label: str) -> list[JobSpec]:
         return [spec for spec in self.launched if spec.cell.label.startswith(label)]
 
 
@@ -72,7 +72,7 @@ Rehearse = Callable[..., Rehearsal]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Store:
-    return store.create(tmp_path, "test", datetime(2025, 1, 1, tzinfo=UTC))
+    return store.create_run(tmp_path, "test", datetime(2025, 1, 1, tzinfo=UTC))
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def rehearse(run: Store, host: Host, make_cell: Callable[..., Cell], make_report
     def make(plan: Plan | None = None, **acting: object) -> Rehearsal:
         loads, builds = (make_cell(label, task="forward") for label in (LOADS, BUILDS))
         spec = SweepSpec.model_validate({"stop": {"blocks": 2, "budget": 1000}})
-        plan = plan or Plan(spec, (loads, planning.clone(loads), builds), {}, 1, (0, 1), ())
+        plan = plan or Plan(spec, (loads, planning.clone_cell(loads), builds), {}, 1, (0, 1), ())
         actor = Actor(make_report(), **acting)  # type: ignore[arg-type]
         published: list[SweepEvent] = []
         sweep = Sweep(
@@ -90,7 +90,7 @@ def rehearse(run: Store, host: Host, make_cell: Callable[..., Cell], make_report
             host=host,
             enough=lambda records, block: False,
             publish=published.append,
-            interrupts=Interrupts(STOPPING),
+            interrupts=Interrupts(STOP_SIGNALS),
         )
         return Rehearsal(sweep, actor, published)
 
@@ -110,9 +110,9 @@ def test_a_cell_is_exported_once_before_anything_is_measured_and_its_clone_loads
 def test_a_job_carries_the_artefact_that_it_loads_and_so_does_its_record(rehearse: Rehearse, run: Store) -> None:
     stage = rehearse()
     stage.sweep.run()
-    (export,) = run.exports()
+    (export,) = run.read_exports()
     assert export.exported is not None
-    for record in run.records():
+    for record in run.read_records():
         due = export.exported.artefact if record.spec.cell.label.startswith(LOADS) else None
         assert record.spec.artefact == due
 
@@ -120,16 +120,16 @@ def test_a_job_carries_the_artefact_that_it_loads_and_so_does_its_record(rehears
 def test_an_export_has_its_record_its_log_and_its_file_in_a_folder_of_their_own(rehearse: Rehearse, run: Store) -> None:
     stage = rehearse()
     stage.sweep.run()
-    (export,) = run.exports()
+    (export,) = run.read_exports()
     assert (export.outcome, export.spec, export.outside.last_phase) == ("exported", stage.actor.launched[0], "export")
     assert {Path(export.spec.export).parent, stage.actor.logs[0].parent} == {run.folder / "artefacts"}
-    assert all(not record.spec.export for record in run.records())
+    assert all(not record.spec.export for record in run.read_records())
 
 
 def test_what_an_exporter_says_is_spoken_of(rehearse: Rehearse) -> None:
     stage = rehearse()
     stage.sweep.run()
-    assert EXPORT in [event.event for event in stage.published if isinstance(event, JobSaid)]
+    assert EXPORT in [event.event for event in stage.published if isinstance(event, JobEventReceived)]
 
 
 @pytest.mark.parametrize(("failure", "outcome"), [(REFUSED, "unsupported"), (RAISED, "raised")])
@@ -139,7 +139,7 @@ def test_a_cell_that_cannot_be_exported_says_why_once_and_is_not_run(
     stage = rehearse(ending=lambda spec: failure)
     stage.sweep.run()
     assert [spec.cell.label for spec in stage.actor.launched] == [LOADS, BUILDS, BUILDS]
-    records = [record for record in run.records() if record.spec.cell.label == LOADS]
+    records = [record for record in run.read_records() if record.spec.cell.label == LOADS]
     assert [(record.outcome, record.reason, record.outside) for record in records] == [(outcome, failure.reason, None)]
     assert ("stderr.log" in records[0].advice) == (outcome == "raised")
 
@@ -148,10 +148,10 @@ def test_a_signal_during_an_export_ends_the_sweep_and_the_export_is_made_again_i
     rehearse: Rehearse, run: Store
 ) -> None:
     assert rehearse(how="interrupted").sweep.run() == "a job was interrupted"
-    assert [record.outcome for record in run.exports()] == ["interrupted"]
-    assert run.records() == []
+    assert [record.outcome for record in run.read_exports()] == ["interrupted"]
+    assert run.read_records() == []
     rehearse().sweep.run()
-    assert [record.outcome for record in run.exports()] == ["exported"]
+    assert [record.outcome for record in run.read_exports()] == ["exported"]
 
 
 def test_what_this_run_has_exported_already_is_not_exported_again(rehearse: Rehearse) -> None:
@@ -164,10 +164,10 @@ def test_what_this_run_has_exported_already_is_not_exported_again(rehearse: Rehe
 @pytest.fixture
 def refereed(tmp_path: Path) -> Plan:
     """A sweep over two batch sizes of a user's workload whose reference is its own implementation in PyTorch."""
-    folder = skeleton.write("mine", tmp_path)
+    folder = skeleton.write_template("mine", tmp_path)
     said = folder / "workload.toml"
     said.write_text(said.read_text().replace("# reference", "reference"))
-    mine = workloads.at(folder)
+    mine = workloads.load_workload_folder(folder)
     spec = SweepSpec.model_validate(
         {
             "axes": {
@@ -179,8 +179,8 @@ def refereed(tmp_path: Path) -> Plan:
             "stop": {"blocks": 1, "budget": 1000},
         }
     )
-    cells = planning.expand(spec)
-    return Plan(spec, (*cells, planning.clone(cells[0])), {}, 1, (0, 1), (), {"mine": mine})
+    cells = planning.expand_axes(spec)
+    return Plan(spec, (*cells, planning.clone_cell(cells[0])), {}, 1, (0, 1), (), {"mine": mine})
 
 
 def test_what_cells_must_give_is_worked_out_once_for_all_that_compute_the_same(
@@ -208,13 +208,13 @@ def test_what_a_cell_loads_and_what_it_must_give_are_two_files_with_a_record_eac
 ) -> None:
     stage = rehearse(refereed)
     stage.sweep.run()
-    assert sorted((Path(each.spec.export).suffix, Path(each.spec.expect).suffix) for each in run.exports()) == [
+    assert sorted((Path(each.spec.export).suffix, Path(each.spec.expect).suffix) for each in run.read_exports()) == [
         ("", ".npz"),
         ("", ".npz"),
         (".onnx", ""),
         (".onnx", ""),
     ]
-    for spec in stage.actor.of("onnxruntime")[2:]:
+    for spec in stage.actor.launched_for("onnxruntime")[2:]:
         assert spec.artefact is not None
         assert spec.artefact != spec.expected
 
@@ -226,7 +226,7 @@ def test_a_referee_that_fails_speaks_once_for_every_cell_that_needs_it(
     assert stage.sweep.run() == "no cell was left that could be measured"
     assert all(spec.expect for spec in stage.actor.launched)
     assert len(stage.actor.launched) == 2
-    records = run.records()
+    records = run.read_records()
     assert len(records) == len(refereed.cells)
     reason = "its reference, torch in float64, failed: ValueError: no"
     assert {(record.outcome, record.reason) for record in records} == {("raised", reason)}
@@ -234,7 +234,7 @@ def test_a_referee_that_fails_speaks_once_for_every_cell_that_needs_it(
 
 def test_a_run_that_goes_on_is_held_to_what_it_was_held_to(rehearse: Rehearse, refereed: Plan, run: Store) -> None:
     assert rehearse(refereed, how="interrupted").sweep.run() == "a job was interrupted"
-    assert run.records() == []
+    assert run.read_records() == []
     rehearse(refereed).sweep.run()
     again = rehearse(refereed)
     again.sweep.run()
@@ -247,7 +247,7 @@ def test_what_a_mode_has_saved_is_trusted_from_no_other_process(
 ) -> None:
     cell = make_cell("torch:eager", task="forward", origin="file")
     spec = SweepSpec.model_validate({"stop": {"blocks": 2, "budget": 1000}})
-    plan = Plan(spec, (cell, planning.clone(cell)), {}, 1, (0, 1), ())
+    plan = Plan(spec, (cell, planning.clone_cell(cell)), {}, 1, (0, 1), ())
     for _ in range(2):
         stage = rehearse(plan)
         stage.sweep.run()
@@ -257,7 +257,7 @@ def test_what_a_mode_has_saved_is_trusted_from_no_other_process(
 def test_a_run_that_was_moved_has_its_files_where_it_is_now(rehearse: Rehearse, run: Store, tmp_path: Path) -> None:
     rehearse().sweep.run()
     moved = Store(run.folder.rename(tmp_path / "moved"))
-    (record,) = moved.exports()
+    (record,) = moved.read_exports()
     assert record.exported is not None
     assert Path(record.exported.artefact.path).parent == tmp_path / "moved" / "artefacts"
 
@@ -269,14 +269,16 @@ def test_an_export_whose_record_is_damaged_is_made_again(rehearse: Rehearse, run
     record.write_text("{")
     again = rehearse()
     again.sweep.run()
-    assert [job.export for job in again.actor.of(LOADS)][:1] == [job.export for job in first.actor.of(LOADS)][:1]
-    assert len(run.exports()) == 1
+    assert [job.export for job in again.actor.launched_for(LOADS)][:1] == [
+        job.export for job in first.actor.launched_for(LOADS)
+    ][:1]
+    assert len(run.read_exports()) == 1
 
 
 def test_an_export_that_somebody_killed_is_made_once_more(rehearse: Rehearse) -> None:
     stage = rehearse(status=-15)
     stage.sweep.run()
-    assert [bool(job.export) for job in stage.actor.of(LOADS)] == [True, True]
+    assert [bool(job.export) for job in stage.actor.launched_for(LOADS)] == [True, True]
     crashed = rehearse(status=-11)
     crashed.sweep.run()
-    assert [bool(job.export) for job in crashed.actor.of(LOADS)] == [True]
+    assert [bool(job.export) for job in crashed.actor.launched_for(LOADS)] == [True]

@@ -26,7 +26,7 @@ def run(folder: Path, *arguments: str, deadline_s: float = 60) -> Ending:
     return supervise.run(command, b"", {}, folder / "log", deadline_s=deadline_s, on_event=lambda _: None)
 
 
-def daemon(ending: Ending) -> int:
+def daemon_pid(ending: Ending) -> int:
     last = ending.events[-1]
     assert isinstance(last, Failure)
     return int(last.reason)
@@ -34,13 +34,13 @@ def daemon(ending: Ending) -> int:
 
 @pytest.mark.parametrize("arguments", [(), ("bare",)])
 def test_a_daemon_does_not_outlive_a_job_that_ends_well(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    assert not psutil.pid_exists(daemon(run(tmp_path, *arguments)))
+    assert not psutil.pid_exists(daemon_pid(run(tmp_path, *arguments)))
 
 
 def test_a_daemon_does_not_outlive_a_job_that_is_ended(tmp_path: Path) -> None:
     ending = run(tmp_path, "wait", "bare", deadline_s=1)
     assert ending.how == "timeout"
-    assert not psutil.pid_exists(daemon(ending))
+    assert not psutil.pid_exists(daemon_pid(ending))
 
 
 def test_no_zombie_is_left_and_children_that_were_there_before_are_let_alone(tmp_path: Path) -> None:
@@ -52,13 +52,13 @@ def test_no_zombie_is_left_and_children_that_were_there_before_are_let_alone(tmp
 
 
 def test_of_two_jobs_at_once_the_first_to_end_does_not_end_the_other() -> None:
-    with family.adopting() as first, family.adopting() as second, subprocess.Popen(SLEEP) as running:
-        second.end()
-        first.end()
+    with family.adopt_orphans() as first, family.adopt_orphans() as second, subprocess.Popen(SLEEP) as running:
+        second.kill_all()
+        first.kill_all()
         assert running.poll() is None
         running.kill()
-    with family.adopting() as only, subprocess.Popen(SLEEP) as running:
-        only.end()
+    with family.adopt_orphans() as only, subprocess.Popen(SLEEP) as running:
+        only.kill_all()
         assert running.poll() is not None
 
 
@@ -79,9 +79,9 @@ def test_what_both_killed_processes_left_is_found_by_the_mark_in_the_lock(
     soon: Callable[[Callable[[], bool]], bool],
 ) -> None:
     mark = "0123456789abcdef" * 2
-    with subprocess.Popen(SLEEP, env={watchdog.VARIABLE: mark}) as left:
-        assert soon(lambda: watchdog.marked(mark) == [left.pid])
-        family.end_left(f"4711 {mark}")
+    with subprocess.Popen(SLEEP, env={watchdog.MARK_VARIABLE: mark}) as left:
+        assert soon(lambda: watchdog.find_marked(mark) == [left.pid])
+        family.end_leftovers(f"4711 {mark}")
         assert left.wait() == -signal.SIGKILL
 
 
@@ -91,33 +91,33 @@ def test_what_an_orchestrator_has_at_work_is_not_ended_for_a_copy_of_its_run(tmp
     named.write_text("import time; time.sleep(60)")
     with (
         subprocess.Popen([sys.executable, "-I", "-S", str(named)]) as alive,
-        subprocess.Popen(SLEEP, env={watchdog.VARIABLE: mark}) as worker,
+        subprocess.Popen(SLEEP, env={watchdog.MARK_VARIABLE: mark}) as worker,
     ):
-        family.end_left(f"{alive.pid} {mark}")
+        family.end_leftovers(f"{alive.pid} {mark}")
         assert worker.poll() is None
         alive.kill()
         alive.wait()
-        family.end_left(f"{alive.pid} {mark}")
+        family.end_leftovers(f"{alive.pid} {mark}")
         assert worker.wait() == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("said", ["", "4711", "4711 ", "4711 x", "\x00", "4711 " + "0" * 31])
 def test_a_lock_without_a_mark_ends_nobody(said: str) -> None:
-    with subprocess.Popen(SLEEP, env={watchdog.VARIABLE: ""}) as innocent:
-        family.end_left(said)
+    with subprocess.Popen(SLEEP, env={watchdog.MARK_VARIABLE: ""}) as innocent:
+        family.end_leftovers(said)
         assert innocent.poll() is None
         innocent.kill()
 
 
 def test_a_watchdog_is_gone_once_it_is_not_needed() -> None:
-    with family.guarded():
+    with family.guard_descendants():
         (dog,) = psutil.Process().children()
         assert dog.cmdline()[-2:] == [watchdog.__file__, tempfile.gettempdir()]
     assert psutil.Process().children() == []
 
 
 def test_a_killed_watchdog_harms_nobody() -> None:
-    with family.guarded():
+    with family.guard_descendants():
         (dog,) = psutil.Process().children()
         dog.kill()
         dog.wait()
@@ -125,7 +125,7 @@ def test_a_killed_watchdog_harms_nobody() -> None:
 
 
 def test_a_watchdog_holds_no_terminal_and_no_pipe_of_its_parent() -> None:
-    with family.guarded():
+    with family.guard_descendants():
         (dog,) = psutil.Process().children()
         assert {str(Path(f"/proc/{dog.pid}/fd/{number}").readlink()) for number in (1, 2)} == {os.devnull}
         assert os.getsid(dog.pid) == dog.pid
@@ -146,7 +146,7 @@ def test_a_killed_orchestrators_temporary_folders_are_removed_with_what_is_in_th
 
 
 def test_a_temporary_folder_is_found_by_the_mark() -> None:
-    with family.folder() as made:
-        assert Path(made).name.startswith(watchdog.folder_prefix(family.MARK))
-        watchdog.remove_folders(family.MARK, str(Path(made).parent))
+    with family.make_temporary_folder() as made:
+        assert Path(made).name.startswith(watchdog.folder_prefix(family.PROCESS_MARK))
+        watchdog.remove_folders(family.PROCESS_MARK, str(Path(made).parent))
         assert not Path(made).exists()

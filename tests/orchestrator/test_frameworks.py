@@ -75,7 +75,7 @@ def test_jobs_of_a_strangers_framework_run_and_are_compared(installation: Instal
 
 
 def test_what_a_stranger_adds_brings_no_framework_into_the_orchestrator(installation: Installation) -> None:
-    program = "import sys; from orchestrator import frameworks; print(*frameworks.known(), '|', *sys.modules)"
+    program = "import sys; from orchestrator import frameworks; print(*frameworks.load_frameworks(), '|', *sys.modules)"
     python = installation.folder / "bin" / "python"
     said = subprocess.run([python, "-c", program], capture_output=True, text=True, check=True).stdout
     known, imported = (part.split() for part in said.split("|"))
@@ -103,11 +103,11 @@ def every_cell(said: dict[str, Any]) -> list[Any]:
 )
 def test_what_is_no_catalog_entry_is_a_mistake(value: str, sentence: str) -> None:
     with pytest.raises(UsageError, match=re.escape(sentence)):
-        frameworks.among([EntryPoint("stranger", value, frameworks.GROUP)])
+        frameworks.merge_frameworks([EntryPoint("stranger", value, frameworks.FRAMEWORK_GROUP)])
 
 
 def test_a_name_that_is_taken_is_a_mistake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "impostor.py").write_text(dedent(STRANGER["stranger/__init__.py"]).replace('"stranger"', '"torch"'))
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UsageError, match="adds a framework torch, but that name is taken"):
-        frameworks.among([EntryPoint("impostor", "impostor:ENTRY", frameworks.GROUP)])
+        frameworks.merge_frameworks([EntryPoint("impostor", "impostor:ENTRY", frameworks.FRAMEWORK_GROUP)])

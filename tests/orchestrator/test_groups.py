@@ -11,11 +11,11 @@ import psutil
 import pytest
 
 from orchestrator import judge, supervise, watchdog
-from orchestrator.family import MARK
-from orchestrator.groups import TASKS_EACH, Groups, Seen
-from orchestrator.report.job_facts import happened
+from orchestrator.family import PROCESS_MARK
+from orchestrator.groups import TASKS_PER_PROCESS, CgroupManager, CgroupUsage
+from orchestrator.report.job_facts import describe_ending
 from orchestrator.supervise import Ending
-from orchestrator.system import Files
+from orchestrator.system import KernelFiles
 from schemas.job import JobSpec
 from schemas.limits import Limits
 from schemas.record import JobRecord
@@ -28,20 +28,20 @@ MINE = "sys/fs/cgroup/mine"
 OTHER = "0123456789abcdef" * 2
 
 
-def bounded() -> bool:
+def can_limit() -> bool:
     """Return whether this process may make cgroups that limit memory and processes."""
-    with Groups(OTHER).leaf(Limits(memory=1 << 30)) as leaf:
+    with CgroupManager(OTHER).make_job_cgroup(Limits(memory=1 << 30)) as leaf:
         return leaf.bounds_memory and "pids" in leaf.folders
 
 
-needs_groups = pytest.mark.skipif(not bounded(), reason="no control group can be made here")
+needs_groups = pytest.mark.skipif(not can_limit(), reason="no control group can be made here")
 
 
 @pytest.fixture(autouse=True)
 def none_left() -> Iterator[None]:
     """Check that no test leaves a cgroup of this program."""
     yield
-    assert [*Path(watchdog.GROUPS).glob(f"**/{watchdog.PREFIX}{MARK}*")] == []
+    assert [*Path(watchdog.CGROUP_ROOT).glob(f"**/{watchdog.NAME_PREFIX}{PROCESS_MARK}*")] == []
 
 
 def run(folder: Path, double: str, *arguments: str, deadline_s: float = 60, **limits: object) -> Ending:
@@ -67,7 +67,7 @@ def test_shared_memory_beyond_the_limit_is_out_of_memory_for_sure(
     assert ending.group.kills > 0
     assert ending.group.peak_bytes is not None
     assert 48 << 20 < ending.group.peak_bytes <= 64 << 20
-    found = judge.judge(make_spec(limits=Limits(memory=64 << 20)), ending)
+    found = judge.classify_ending(make_spec(limits=Limits(memory=64 << 20)), ending)
     assert (found.outcome, found.reason) == (
         "out-of-memory",
         "the kernel killed one of its processes because memory ran out during first call, under the limit of 64 MiB",
@@ -95,7 +95,10 @@ def test_memory_is_limited_for_all_processes_of_a_job_together(tmp_path: Path) -
 def test_a_fork_bomb_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
     ending = run(tmp_path, "bombs", processes=8)
     assert ending.how == "limit"
-    assert ending.reason == f"it tried to start more than the {8 * TASKS_EACH} processes and threads allowed at once"
+    assert (
+        ending.reason
+        == f"it tried to start more than the {8 * TASKS_PER_PROCESS} processes and threads allowed at once"
+    )
     assert ending.wall_ns < 20e9
     assert psutil.Process().children(recursive=True) == []
 
@@ -118,41 +121,49 @@ def test_a_daemon_that_hides_from_all_is_ended_when_the_orchestrator_is_killed(
         assert psutil.Process(left).environ() == {}
         parent.kill()
     assert soon(lambda: not psutil.pid_exists(left))
-    assert soon(lambda: not [*Path(watchdog.GROUPS).glob(f"**/{watchdog.PREFIX}*-{parent.pid}-*")])
+    assert soon(lambda: not [*Path(watchdog.CGROUP_ROOT).glob(f"**/{watchdog.NAME_PREFIX}*-{parent.pid}-*")])
 
 
 @needs_groups
 def test_what_an_orchestrator_left_whose_watchdog_was_killed_too_is_ended_by_the_next_one() -> None:
     gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
-    folder = Path(f"/{Groups(MARK).place('pids')[1]}/{watchdog.PREFIX}{OTHER}-{int(gone.stdout)}-1")
+    folder = Path(
+        f"/{CgroupManager(PROCESS_MARK).find_parent('pids')[1]}/{watchdog.NAME_PREFIX}{OTHER}-{int(gone.stdout)}-1"
+    )
     folder.mkdir()
-    with subprocess.Popen(SLEEP) as orphan, subprocess.Popen(SLEEP) as innocent, Groups(OTHER).leaf(Limits()) as living:
-        living.enter(innocent.pid)
-        assert watchdog.write(f"{folder}/cgroup.procs", str(orphan.pid))
-        Groups(MARK).end_stale()
+    with (
+        subprocess.Popen(SLEEP) as orphan,
+        subprocess.Popen(SLEEP) as innocent,
+        CgroupManager(OTHER).make_job_cgroup(Limits()) as living,
+    ):
+        living.add_process(innocent.pid)
+        assert watchdog.write_kernel_file(f"{folder}/cgroup.procs", str(orphan.pid))
+        CgroupManager(PROCESS_MARK).remove_stale()
         assert orphan.wait() == -9
         assert innocent.poll() is None
         assert not folder.exists()
-        living.empty()
+        living.kill_processes()
 
 
 @needs_groups
 def test_the_mark_finds_a_group_and_what_is_in_it_wherever_it_is() -> None:
-    with subprocess.Popen(SLEEP, env={}) as left, Groups(OTHER).leaf(Limits()) as leaf:
-        leaf.enter(left.pid)
-        watchdog.end_groups("f" * 32)
+    with subprocess.Popen(SLEEP, env={}) as left, CgroupManager(OTHER).make_job_cgroup(Limits()) as leaf:
+        leaf.add_process(left.pid)
+        watchdog.end_cgroups("f" * 32)
         assert left.poll() is None
-        watchdog.end_groups(OTHER)
+        watchdog.end_cgroups(OTHER)
         assert left.wait() == -9
         assert not any(Path("/", folder).exists() for folder in leaf.folders.values())
 
 
-@pytest.mark.skipif(Groups(OTHER).place("memory")[0] != "v2", reason="only version 2 forbids what is tried here")
+@pytest.mark.skipif(
+    CgroupManager(OTHER).find_parent("memory")[0] != "v2", reason="only version 2 forbids what is tried here"
+)
 @pytest.mark.parametrize("ends", ["in order", "killed"])
 def test_one_that_is_alone_in_its_group_steps_down_and_back(
     tmp_path: Path, soon: Callable[[Callable[[], bool]], bool], ends: str
 ) -> None:
-    own = Path(f"/{Groups(OTHER).place('memory')[1]}/alone")
+    own = Path(f"/{CgroupManager(OTHER).find_parent('memory')[1]}/alone")
     own.mkdir()
     enter = ["sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(own)]
     program = [sys.executable, str(DOUBLES / "guarded.py"), str(tmp_path), "bare"]
@@ -166,7 +177,7 @@ def test_one_that_is_alone_in_its_group_steps_down_and_back(
         if ends == "killed":
             parent.kill()
         else:
-            (worker,) = (pid for pid in watchdog.members(str(leaf)) if pid != left)
+            (worker,) = (pid for pid in watchdog.list_members(str(leaf)) if pid != left)
             os.kill(worker, signal.SIGKILL)
     assert soon(lambda: not psutil.pid_exists(left))
     assert soon(lambda: not [*own.glob("plumbline-*")])
@@ -174,7 +185,7 @@ def test_one_that_is_alone_in_its_group_steps_down_and_back(
     own.rmdir()
 
 
-def kernel(folder: str) -> None:
+def make_kernel_folder(folder: str) -> None:
     """Make a cgroup with its files, as the kernel does."""
     os.mkdir(folder)  # noqa: PTH102 (as it is called)
     for name, text in {
@@ -207,23 +218,25 @@ def unified(tmp_path: Path) -> Path:
     (tmp_path / "proc/self").mkdir(parents=True)
     (tmp_path / "proc/self/cgroup").write_text("0::/mine\n")
     (tmp_path / "sys/fs").mkdir(parents=True)
-    kernel(str(tmp_path / "sys/fs/cgroup"))
-    kernel(str(tmp_path / MINE))
+    make_kernel_folder(str(tmp_path / "sys/fs/cgroup"))
+    make_kernel_folder(str(tmp_path / MINE))
     (tmp_path / MINE / "cgroup.procs").write_text(f"1\n{os.getpid()}\n")
     (tmp_path / MINE / "cgroup.subtree_control").write_text("cpu memory pids\n")
     return tmp_path
 
 
-def said(machine: Path, folder: str) -> dict[str, str]:
+def read_files(machine: Path, folder: str) -> dict[str, str]:
     return {path.name: path.read_text() for path in (machine / folder).iterdir() if path.is_file()}
 
 
 def test_in_version_2_a_job_has_one_group_with_all_its_limits(unified: Path, process: int) -> None:
-    with Groups(OTHER, Files(unified), kernel).leaf(Limits(memory=1 << 30, processes=20)) as leaf:
-        leaf.enter(process)
+    with CgroupManager(OTHER, KernelFiles(unified), make_kernel_folder).make_job_cgroup(
+        Limits(memory=1 << 30, processes=20)
+    ) as leaf:
+        leaf.add_process(process)
         (folder,) = {*leaf.folders.values()}
         assert Path(folder).match(f"{MINE}/plumbline-{OTHER}-{os.getpid()}-*")
-        files = said(unified, folder)
+        files = read_files(unified, folder)
         (unified / folder / "cgroup.procs").write_text("")
     for name, text in {
         "memory.max": "1073741824",
@@ -237,68 +250,68 @@ def test_in_version_2_a_job_has_one_group_with_all_its_limits(unified: Path, pro
 
 
 def test_in_version_2_without_a_limit_of_memory_there_is_none(unified: Path) -> None:
-    with Groups(OTHER, Files(unified), kernel).leaf(Limits()) as leaf:
-        files = said(unified, leaf.folders["memory"])
+    with CgroupManager(OTHER, KernelFiles(unified), make_kernel_folder).make_job_cgroup(Limits()) as leaf:
+        files = read_files(unified, leaf.folders["memory"])
     assert (files["memory.max"], files["memory.swap.max"], leaf.bounds_memory) == ("max\n", "max\n", False)
     assert files["memory.oom.group"].startswith("1")
 
 
 def test_in_version_2_the_groups_counters_are_read(unified: Path, process: int) -> None:
-    with Groups(OTHER, Files(unified), kernel).leaf(Limits()) as leaf:
-        leaf.enter(process)
+    with CgroupManager(OTHER, KernelFiles(unified), make_kernel_folder).make_job_cgroup(Limits()) as leaf:
+        leaf.add_process(process)
         folder = unified / leaf.folders["memory"]
         (folder / "cgroup.procs").write_text("")
         (folder / "memory.peak").write_text("123456\n")
         (folder / "memory.events").write_text("low 0\nhigh 0\nmax 7\noom 1\noom_kill 3\noom_group_kill 1\n")
         (folder / "pids.events").write_text("max 5\n")
-        assert leaf.seen() == Seen("v2", peak_bytes=123456, kills=3, refusals=5)
+        assert leaf.read_usage() == CgroupUsage("v2", peak_bytes=123456, kills=3, refusals=5)
         (folder / "memory.peak").unlink()  # a kernel before 5.19
-        assert leaf.seen().peak_bytes is None
+        assert leaf.read_usage().peak_bytes is None
 
 
 @pytest.mark.parametrize("handed_on", ["", "cpu io", "memory"])
 def test_a_group_that_does_not_hand_on_a_controller_bounds_nothing_by_it(unified: Path, handed_on: str) -> None:
     (unified / MINE / "cgroup.subtree_control").write_text(handed_on)
-    with Groups(OTHER, Files(unified), kernel).leaf(Limits(memory=1 << 30)) as leaf:
+    with CgroupManager(OTHER, KernelFiles(unified), make_kernel_folder).make_job_cgroup(Limits(memory=1 << 30)) as leaf:
         assert [*leaf.folders] == handed_on.split() if handed_on == "memory" else leaf.folders == {}
-        assert leaf.seen().refusals is None
+        assert leaf.read_usage().refusals is None
 
 
 def test_a_group_of_somebody_else_is_not_used(unified: Path) -> None:
     (unified / MINE / "cgroup.procs").write_text("1\n")
-    with Groups(OTHER, Files(unified), kernel).leaf(Limits(memory=1 << 30)) as leaf:
+    with CgroupManager(OTHER, KernelFiles(unified), make_kernel_folder).make_job_cgroup(Limits(memory=1 << 30)) as leaf:
         assert leaf.folders == {}
-    with Groups(OTHER, Files(unified), kernel).handing_on():
+    with CgroupManager(OTHER, KernelFiles(unified), make_kernel_folder).delegate_controllers():
         assert not [*unified.glob(f"{MINE}/plumbline-*")]
 
 
 def test_without_groups_nothing_is_bounded_and_nothing_counted(tmp_path: Path, process: int) -> None:
-    with Groups(OTHER, Files(tmp_path)).leaf(Limits(memory=1 << 30)) as leaf:
-        leaf.enter(process)
-        leaf.empty()
-        assert (leaf.bounds_memory, leaf.seen()) == (False, Seen())
-    Groups(OTHER, Files(tmp_path)).end_stale()
+    with CgroupManager(OTHER, KernelFiles(tmp_path)).make_job_cgroup(Limits(memory=1 << 30)) as leaf:
+        leaf.add_process(process)
+        leaf.kill_processes()
+        assert (leaf.bounds_memory, leaf.read_usage()) == (False, CgroupUsage())
+    CgroupManager(OTHER, KernelFiles(tmp_path)).remove_stale()
 
 
 def test_a_process_that_cannot_be_moved_leaves_a_job_without_a_group(unified: Path, process: int) -> None:
     def read_only(folder: str) -> None:
-        kernel(folder)
+        make_kernel_folder(folder)
         Path(folder, "cgroup.procs").unlink()
 
-    with Groups(OTHER, Files(unified), read_only).leaf(Limits(memory=1 << 30)) as leaf:
+    with CgroupManager(OTHER, KernelFiles(unified), read_only).make_job_cgroup(Limits(memory=1 << 30)) as leaf:
         assert leaf.bounds_memory
-        leaf.enter(process)
-        assert (leaf.bounds_memory, leaf.seen()) == (False, Seen())
+        leaf.add_process(process)
+        assert (leaf.bounds_memory, leaf.read_usage()) == (False, CgroupUsage())
 
 
 def test_the_record_keeps_what_a_group_counted_and_its_story_tells_it(
     make_record: Callable[..., JobRecord], make_spec: Callable[..., JobSpec]
 ) -> None:
-    ending = Ending("limit", -9, (), 1, memory="job", group=Seen("v2", peak_bytes=64 << 20, kills=1, refusals=0))
+    ending = Ending("limit", -9, (), 1, memory="job", group=CgroupUsage("v2", peak_bytes=64 << 20, kills=1, refusals=0))
     spec = make_spec(limits=Limits(memory=64 << 20))
-    record = make_record(spec=spec, outside=judge.outside(ending, "now", 0.1), outcome="out-of-memory")
+    record = make_record(spec=spec, outside=judge.outside_from_ending(ending, "now", 0.1), outcome="out-of-memory")
     assert JobRecord.model_validate_json(record.model_dump_json()) == record
-    told = dict(happened(record))
+    told = dict(describe_ending(record))
     assert told["memory limit"] == "64.0 MiB for the job as a whole and each of its processes"
     assert told["cgroup"] == (
         "v2, at most 64.0 MiB with the files that it read first, 1 out-of-memory kills, "
@@ -307,14 +320,14 @@ def test_the_record_keeps_what_a_group_counted_and_its_story_tells_it(
 
 
 def test_a_record_of_a_job_without_a_group_tells_of_none(make_record: Callable[..., JobRecord]) -> None:
-    assert not {"memory limit", "cgroup"} & {*dict(happened(make_record()))}
+    assert not {"memory limit", "cgroup"} & {*dict(describe_ending(make_record()))}
 
 
 def test_nobody_is_killed_who_cannot_be_seen_from_here(tmp_path: Path) -> None:
     (tmp_path / "cgroup.procs").write_text("0\n0\n")
-    assert watchdog.empty(str(tmp_path))
+    assert watchdog.kill_members(str(tmp_path))
 
 
 def test_no_file_is_made_where_the_kernel_has_none(tmp_path: Path) -> None:
-    assert not watchdog.write(str(tmp_path / "cgroup.kill"), "1")
+    assert not watchdog.write_kernel_file(str(tmp_path / "cgroup.kill"), "1")
     assert [*tmp_path.iterdir()] == []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.exits import Exit
+from orchestrator.exits import ExitCode
 from orchestrator.store import Store
 from schemas.artefact import Artefact
 from schemas.job import Cell
@@ -42,21 +42,21 @@ def test_a_gate_that_is_exceeded_for_certain_is_exit_code_3(inside: Inside, swep
     swept("base")
     swept("head", {32: 1.2}, seed=2)
     said = inside("compare", "base", "head", "--fail-on", "slower=3%", "--fail-on", "memory=5%")
-    assert said.code == Exit.GATE
-    assert int(Exit.GATE) == 3
+    assert said.code == ExitCode.GATE
+    assert int(ExitCode.GATE) == 3
     assert "GATE slower=3%" in said.out
-    assert inside("compare", "base", "head", "--fail-on", "slower=30%").code == Exit.FINE
-    assert inside("compare", "head", "base", "--fail-on", "slower=3%").code == Exit.FINE
-    assert inside("compare", "base", "head").code == Exit.FINE
+    assert inside("compare", "base", "head", "--fail-on", "slower=30%").code == ExitCode.FINE
+    assert inside("compare", "head", "base", "--fail-on", "slower=3%").code == ExitCode.FINE
+    assert inside("compare", "base", "head").code == ExitCode.FINE
 
 
 def test_on_another_machine_no_gate_is_exceeded_unless_it_is_taken_at_face_value(inside: Inside, swept: Swept) -> None:
     swept("base")
     swept("head", {32: 1.2}, seed=2, host=HOST.model_copy(update={"cpu": "another CPU"}))
     said = inside("compare", "base", "head", "--fail-on", "slower=3%")
-    assert said.code == Exit.FINE
+    assert said.code == ExitCode.FINE
     assert "different machines" in said.out
-    assert inside("compare", "base", "head", "--fail-on", "slower=3%", "--at-face-value").code == Exit.GATE
+    assert inside("compare", "base", "head", "--fail-on", "slower=3%", "--at-face-value").code == ExitCode.GATE
 
 
 def test_the_command_of_the_workflow_in_the_documentation_runs(inside: Inside, swept: Swept) -> None:
@@ -65,7 +65,7 @@ def test_the_command_of_the_workflow_in_the_documentation_runs(inside: Inside, s
     workflow = Path(__file__).resolve().parents[2].joinpath("docs", "how-to", "github-actions.yml").read_text()
     (command,) = re.findall(r"bin/plumbline (compare .*?) > comment\.md", workflow, re.DOTALL)
     said = inside(*shlex.split(command.replace("\\\n", " ")))
-    assert said.code == Exit.GATE
+    assert said.code == ExitCode.GATE
     assert said.out.startswith("### Plumbline: B exceeds slower=3%")
 
 
@@ -114,7 +114,7 @@ def test_a_mistake_is_one_line_and_exit_code_2_and_nothing_is_made(
     make_run("other", [make_record(make_cell("openvino:compiled"), outcome="unsupported")])
     before = sorted(tmp_path.rglob("*"))
     said = inside(*arguments)
-    assert (said.code, said.out) == (Exit.USAGE, "")
+    assert (said.code, said.out) == (ExitCode.USAGE, "")
     (line,) = said.err.splitlines()
     assert line.startswith("error: ")
     assert sentence in line
@@ -148,9 +148,9 @@ def test_a_job_that_cannot_be_run_here_as_it_was_is_not_repeated(
     plain: dict[str, object] = {"cpus": (), "variables": {"CUDA_VISIBLE_DEVICES": "-1"}}
     run = make_run("base", [record.model_copy(update={"spec": record.spec.model_copy(update=plain | changes)})])
     said = inside("show", "base", "001-synthetic", "--repeat")
-    assert said.code == Exit.USAGE
+    assert said.code == ExitCode.USAGE
     assert sentence in said.err
-    assert run.records()[0].spec.cell == record.spec.cell
+    assert run.read_records()[0].spec.cell == record.spec.cell
 
 
 def test_a_schema_is_printed_as_it_is_committed(inside: Inside) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orchestrator.hog import Bell, Hogged, hog
-from orchestrator.host import cores
+from orchestrator.hog import HoggedLauncher, ManualInterrupts, run_hog
+from orchestrator.host import list_cores
 from orchestrator.interrupts import Interrupts
 from orchestrator.launchers import Launcher
 from orchestrator.supervise import Ending
@@ -47,7 +47,7 @@ class Stage:
 
 def test_only_the_named_cells_run_beside_a_hog(make_spec: MakeSpec, make_cell: MakeCell) -> None:
     stage, one, other = Stage(), make_cell("numpy:eager"), make_cell("synthetic:spin")
-    launcher = Hogged(stage.job, frozenset({one.id}), stage.launch)
+    launcher = HoggedLauncher(stage.job, frozenset({one.id}), stage.launch)
     for cell in (one, other):
         assert launcher(make_spec(cell), Path("log"), lambda _: None) == OVER
     assert stage.happened == ["hog", "job", "hog ended", "job"]
@@ -55,7 +55,7 @@ def test_only_the_named_cells_run_beside_a_hog(make_spec: MakeSpec, make_cell: M
 
 def test_a_hog_gets_the_cores_of_the_job_and_works_for_longer_than_any_job(make_spec: MakeSpec) -> None:
     stage = Stage()
-    with hog(make_spec(cpus=(1,), deadline_s=5), stage.launch):
+    with run_hog(make_spec(cpus=(1,), deadline_s=5), stage.launch):
         pass
     assert stage.hogs[0].cpus == (1,)
     assert stage.hogs[0].deadline_s > 1000
@@ -63,28 +63,28 @@ def test_a_hog_gets_the_cores_of_the_job_and_works_for_longer_than_any_job(make_
 
 def test_a_hog_ends_also_when_the_job_raises(make_spec: MakeSpec) -> None:
     stage = Stage()
-    with pytest.raises(KeyboardInterrupt), hog(make_spec(), stage.launch):
+    with pytest.raises(KeyboardInterrupt), run_hog(make_spec(), stage.launch):
         raise KeyboardInterrupt
     assert stage.happened == ["hog", "hog ended"]
 
 
 def test_a_hog_that_cannot_start_holds_nobody_up(make_spec: MakeSpec) -> None:
     came_back = False
-    with hog(make_spec(), lambda bell: lambda spec, log, on_event: OVER):
+    with run_hog(make_spec(), lambda bell: lambda spec, log, on_event: OVER):
         came_back = True
     assert came_back
 
 
 def test_a_bell_interrupts_without_a_signal() -> None:
-    with Bell() as bell:
+    with ManualInterrupts() as bell:
         assert bell.received is None
-        bell.ring()
+        bell.interrupt()
         assert bell.received is not None
 
 
 def test_a_real_hog_is_busy_on_the_core_of_the_job_alone_and_leaves_nothing_behind(make_spec: MakeSpec) -> None:
-    before, core = set(psutil.Process().children()), cores()[-1]
-    with hog(make_spec(cpus=(core,))):
+    before, core = set(psutil.Process().children()), list_cores()[-1]
+    with run_hog(make_spec(cpus=(core,))):
         (busy,) = set(psutil.Process().children()) - before
         assert busy.cpu_affinity() == [core]
         used, start = sum(busy.cpu_times()[:2]), time.monotonic()

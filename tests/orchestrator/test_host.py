@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator import condition, host
-from orchestrator.condition import Clock, Condition, Neighbour, Storage
-from orchestrator.system import Files
+from orchestrator.condition import Activity, BusyProcess, ClockQuality, Storage
+from orchestrator.system import KernelFiles
 from schemas.record import Host
 
 CPUS = "sys/devices/system/cpu"
@@ -104,13 +104,13 @@ def build(tmp_path: Path) -> Build:
     return made
 
 
-def watch(root: Path, meanwhile: Texts | None = None) -> Condition:
+def watch(root: Path, meanwhile: Texts | None = None) -> Activity:
     """Observe a machine while these of its files change."""
 
     def wait() -> None:
         write(root, meanwhile or {})
 
-    return condition.observe(root, root, wait)
+    return condition.observe_activity(root, root, wait)
 
 
 def process(
@@ -129,14 +129,14 @@ def process(
 
 
 def test_this_machine_has_a_fingerprint() -> None:
-    found = host.fingerprint()
+    found = host.take_fingerprint()
     assert found.cpu
-    assert found.cores == len(host.cores())
+    assert found.cores == len(host.list_cores())
     assert found.memory_bytes > 1 << 20
 
 
 def test_everything_that_the_kernel_says_is_in_the_fingerprint(build: Build) -> None:
-    said = host.fingerprint({}, build()).model_dump(exclude={"system", "python", "packages", "installed"})
+    said = host.take_fingerprint({}, build()).model_dump(exclude={"system", "python", "packages", "installed"})
     assert said == {
         "cpu": "A Fast CPU @ 3 GHz",
         "cores": 2,
@@ -170,7 +170,7 @@ def test_everything_that_the_kernel_says_is_in_the_fingerprint(build: Build) -> 
 
 
 def test_what_cannot_be_read_is_unknown_and_not_invented(tmp_path: Path) -> None:
-    found = host.fingerprint({}, tmp_path)
+    found = host.take_fingerprint({}, tmp_path)
     known = {name for name, value in found if value is not None}
     assert known == {"cpu", "cores", "memory_bytes", "system", "python", "variables", "packages", "installed"}
 
@@ -193,7 +193,7 @@ def test_what_cannot_be_read_is_unknown_and_not_invented(tmp_path: Path) -> None
     ],
 )
 def test_a_setting_is_read_where_the_kernel_keeps_it(build: Build, changes: Texts, field: str, value: object) -> None:
-    assert getattr(host.fingerprint({}, build(changes)), field) == value
+    assert getattr(host.take_fingerprint({}, build(changes)), field) == value
 
 
 @pytest.mark.parametrize("active", ["1", None])
@@ -201,7 +201,7 @@ def test_threads_of_one_core_are_siblings_whether_or_not_the_kernel_has_a_word_f
     build: Build, active: str | None
 ) -> None:
     shared = {f"{CPUS}/cpu{n}/topology/thread_siblings_list": "0-1" for n in (0, 1)}
-    found = host.fingerprint({}, build(shared | {f"{CPUS}/smt/active": active}))
+    found = host.take_fingerprint({}, build(shared | {f"{CPUS}/smt/active": active}))
     assert (found.smt, found.logical_cores, found.physical_cores, found.usable_physical_cores) == (True, 2, 1, 1)
 
 
@@ -218,11 +218,11 @@ def test_threads_of_one_core_are_siblings_whether_or_not_the_kernel_has_a_word_f
 )
 def test_a_guest_knows_whose_it_is(build: Build, flags: str, files: Texts, name: str) -> None:
     root = build({"proc/cpuinfo": f"model name : CPU\nflags : {flags}\n"} | dict(files))
-    assert host.fingerprint({}, root).hypervisor == name
+    assert host.take_fingerprint({}, root).hypervisor == name
 
 
 def test_a_cpu_that_cannot_deny_a_hypervisor_is_not_taken_for_bare_metal(build: Build) -> None:
-    assert host.fingerprint({}, build({"proc/cpuinfo": "Features : asimd\n"})).hypervisor is None
+    assert host.take_fingerprint({}, build({"proc/cpuinfo": "Features : asimd\n"})).hypervisor is None
 
 
 V1 = "5:cpu,cpuacct:/box\n4:memory:/box\n0::/ignored\n"
@@ -270,35 +270,35 @@ V1 = "5:cpu,cpuacct:/box\n4:memory:/box\n0::/ignored\n"
 def test_the_tightest_limit_of_all_control_groups_counts(
     build: Build, files: Texts, version: str | None, quota: object, limit: object
 ) -> None:
-    found = host.fingerprint({}, build(files))
+    found = host.take_fingerprint({}, build(files))
     assert (found.cgroup, found.cpu_quota, found.memory_limit_bytes) == (version, quota, limit)
 
 
 def test_secrets_among_the_variables_are_not_recorded(build: Build) -> None:
     secrets = {"TOKEN": "secret", "AWS_SECRET_ACCESS_KEY": "secret", "TF_CLI_ARGS": "secret", "OMP_TOKEN": "secret"}
-    found = host.fingerprint({"OMP_NUM_THREADS": "1"} | secrets, build())
+    found = host.take_fingerprint({"OMP_NUM_THREADS": "1"} | secrets, build())
     assert found.variables == {"OMP_NUM_THREADS": "1"}
     assert "secret" not in found.model_dump_json()
 
 
 def test_a_variable_that_is_no_text_does_not_spoil_the_record() -> None:
-    found = host.fingerprint({"LD_PRELOAD": os.fsdecode(b"/lib/\xff.so")})
+    found = host.take_fingerprint({"LD_PRELOAD": os.fsdecode(b"/lib/\xff.so")})
     assert found.variables == {"LD_PRELOAD": "/lib/�.so"}
     assert Host.model_validate_json(found.model_dump_json()) == found
 
 
 def test_versions_are_those_of_what_is_installed() -> None:
-    assert host.versions(["pydantic", "no-such-package"]).keys() == {"pydantic"}
+    assert host.read_versions(["pydantic", "no-such-package"]).keys() == {"pydantic"}
 
 
 def test_the_cpu_is_called_what_it_calls_itself(tmp_path: Path) -> None:
     source = tmp_path / "cpuinfo"
     source.write_text("processor : 0\nmodel name\t: A Fast CPU @ 3 GHz\nmodel name\t: Another\n")
-    assert host.cpu_model(source) == "A Fast CPU @ 3 GHz"
+    assert host.read_cpu_model(source) == "A Fast CPU @ 3 GHz"
 
 
 def test_a_machine_without_cpuinfo_has_a_name_all_the_same(tmp_path: Path) -> None:
-    assert host.cpu_model(tmp_path / "nothing")
+    assert host.read_cpu_model(tmp_path / "nothing")
 
 
 RECORD = """\
@@ -319,7 +319,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     def installed(record: str | None) -> str | None:
         metadata = "made_up-1.0.dist-info/METADATA"
         write(tmp_path, {metadata: "Name: made-up\nVersion: 1.0\n", "made_up-1.0.dist-info/RECORD": record})
-        return host.installed(["made-up", "not-there"]).get("made-up")
+        return host.read_install_hashes(["made-up", "not-there"]).get("made-up")
 
     return installed
 
@@ -349,16 +349,16 @@ def test_a_package_without_a_list_of_its_files_has_no_hash(install: Install, rec
 
 
 def test_what_is_installed_is_hashed_for_every_version_that_is_known() -> None:
-    found = host.fingerprint()
+    found = host.take_fingerprint()
     assert found.installed
     assert found.installed.keys() <= found.packages.keys()
     assert all(len(digest) == 16 for digest in found.installed.values())
 
 
 def test_a_parent_that_would_be_left_without_a_core_stays_where_it_is() -> None:
-    before = host.cores()
-    host.step_aside(set(before))
-    assert host.cores() == before
+    before = host.list_cores()
+    host.leave_worker_cores(set(before))
+    assert host.list_cores() == before
 
 
 # The hash
@@ -378,12 +378,12 @@ def test_a_parent_that_would_be_left_without_a_core_stays_where_it_is() -> None:
     ],
 )
 def test_the_hash_changes_with_what_a_time_depends_on(build: Build, changes: Texts) -> None:
-    before = host.fingerprint({}, build()).content_hash
-    assert host.fingerprint({}, build(changes)).content_hash != before
+    before = host.take_fingerprint({}, build()).content_hash
+    assert host.take_fingerprint({}, build(changes)).content_hash != before
 
 
 def test_the_hash_changes_with_a_framework_and_with_a_variable_of_its_own(build: Build) -> None:
-    plain = host.fingerprint({}, build()).model_copy(update={"packages": {"torch": "2.0", "pydantic": "2.0"}})
+    plain = host.take_fingerprint({}, build()).model_copy(update={"packages": {"torch": "2.0", "pydantic": "2.0"}})
     newer = plain.model_copy(update={"packages": {"torch": "2.1", "pydantic": "2.0"}})
     ours = plain.model_copy(update={"packages": {"torch": "2.0", "pydantic": "2.1"}})
     told = plain.model_copy(update={"variables": {"OMP_NUM_THREADS": "1"}})
@@ -395,7 +395,7 @@ def test_the_hash_changes_with_a_framework_and_with_a_variable_of_its_own(build:
 
 
 def test_the_hash_does_not_change_with_the_load_nor_with_memory_that_is_not_felt(build: Build) -> None:
-    before = host.fingerprint({}, build()).content_hash
+    before = host.take_fingerprint({}, build()).content_hash
     busier = {
         "proc/loadavg": "9.00 9.00 9.00 1/2 3",
         "proc/stat": STAT.format(9000, 1000, 9, 2000),
@@ -404,7 +404,7 @@ def test_the_hash_does_not_change_with_the_load_nor_with_memory_that_is_not_felt
         "proc/meminfo": "MemTotal: 16777000 kB\nMemAvailable: 5 kB\nSwapTotal: 0 kB\n",
         f"{CPUS}/cpu0/thermal_throttle/core_throttle_count": "99",
     }
-    assert host.fingerprint({}, build(busier)).content_hash == before
+    assert host.take_fingerprint({}, build(busier)).content_hash == before
 
 
 def test_the_hash_is_the_same_in_every_process_and_version_and_after_a_way_through_json() -> None:
@@ -450,19 +450,19 @@ def test_the_busiest_processes_are_named_and_their_arguments_are_not(build: Buil
     before = [process(name, 1000, pid=pid) for pid, name in enumerate(ticks, 40)]
     after = [process(name, 1000 + gone, pid=pid) for pid, (name, gone) in enumerate(ticks.items(), 40)]
     now = watch(build(ChainMap(*before)), {"proc/stat": STAT.format(190, 1010, 7, 2100)} | ChainMap(*after))
-    assert now.busiest == (Neighbour("cc1plus", 41, 0.9), Neighbour("a) R (b", 40, 0.3), Neighbour("d", 44, 0.02))
+    assert now.busiest == (BusyProcess("cc1plus", 41, 0.9), BusyProcess("a) R (b", 40, 0.3), BusyProcess("d", 44, 0.02))
     assert "secret" not in repr(now)
 
 
 def test_a_process_that_started_meanwhile_has_used_all_its_time_since(build: Build) -> None:
     later = {"proc/stat": STAT.format(190, 1010, 7, 2100)} | process("new", 40, started=99)
-    assert watch(build(process("old", 500)), later).busiest == (Neighbour("new", 7, 0.4),)
+    assert watch(build(process("old", 500)), later).busiest == (BusyProcess("new", 7, 0.4),)
 
 
 def test_short_lived_processes_are_found_by_what_their_parent_has_reaped(build: Build) -> None:
     root = build(process("make", 10, pid=7, reaped=100) | process("cc1", 30, pid=8, parent=7))
     later = {"proc/stat": STAT.format(190, 1010, 7, 2100), "proc/8/stat": None}
-    assert watch(root, later | process("make", 10, pid=7, reaped=200)).busiest == (Neighbour("make", 7, 0.7),)
+    assert watch(root, later | process("make", 10, pid=7, reaped=200)).busiest == (BusyProcess("make", 7, 0.7),)
 
 
 def test_what_the_hypervisor_takes_is_a_share_of_all_cores(build: Build) -> None:
@@ -523,15 +523,15 @@ def clock_of(times: list[int]) -> Callable[[], int]:
 
 def test_a_clock_costs_what_its_fastest_batch_costs_and_steps_as_finely_as_it_was_seen_to() -> None:
     slow, fast = [0, 300, 600, 1200], [2000, 2000, 2100, 2150]
-    assert condition.clock(clock_of(slow + fast), batches=2, readings=4) == Clock(cost_ns=50, step_ns=50)
+    assert condition.measure_clock(clock_of(slow + fast), batches=2, readings=4) == ClockQuality(cost_ns=50, step_ns=50)
 
 
 def test_a_clock_that_does_not_move_has_no_step() -> None:
-    assert condition.clock(clock_of([5] * 4), batches=1, readings=4) == Clock(cost_ns=0, step_ns=None)
+    assert condition.measure_clock(clock_of([5] * 4), batches=1, readings=4) == ClockQuality(cost_ns=0, step_ns=None)
 
 
 def test_a_folder_for_runs_is_tried_and_neither_made_nor_left_littered(tmp_path: Path) -> None:
-    kept = condition.storage(tmp_path / "not" / "yet")
+    kept = condition.check_storage(tmp_path / "not" / "yet")
     assert kept.refusal == ""
     assert kept.free_bytes
     assert list(tmp_path.iterdir()) == []
@@ -539,7 +539,7 @@ def test_a_folder_for_runs_is_tried_and_neither_made_nor_left_littered(tmp_path:
 
 def test_runs_that_cannot_be_written_have_the_reason_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert condition.storage(tmp_path / "file") == Storage(None, "Not a directory")
+    assert condition.check_storage(tmp_path / "file") == Storage(None, "Not a directory")
 
 
 def test_a_machine_that_shows_nothing_can_be_watched(tmp_path: Path) -> None:
@@ -549,7 +549,7 @@ def test_a_machine_that_shows_nothing_can_be_watched(tmp_path: Path) -> None:
 
 
 def test_this_machine_can_be_watched(tmp_path: Path) -> None:
-    now = condition.observe(tmp_path, wait=lambda: None)
+    now = condition.observe_activity(tmp_path, wait=lambda: None)
     assert now.storage.refusal == ""
     assert now.clock.cost_ns > 0
 
@@ -563,12 +563,12 @@ def test_whatever_the_files_say_the_machine_is_described(
     tmp_path_factory: pytest.TempPathFactory, files: dict[str, str]
 ) -> None:
     root = write(tmp_path_factory.getbasetemp().joinpath("any"), MACHINE | files)
-    found = host.fingerprint({}, root)
+    found = host.take_fingerprint({}, root)
     assert Host.model_validate_json(found.model_dump_json()) == found
     assert watch(root).clock.cost_ns >= 0
 
 
 def test_names_are_sorted_and_those_of_an_unknown_place_are_none(tmp_path: Path) -> None:
     write(tmp_path, {"b/x": "", "a/x": ""})
-    assert Files(tmp_path).names("*/x") == ["a/x", "b/x"]
-    assert Files(tmp_path / "nothing").names("*") == []
+    assert KernelFiles(tmp_path).list_names("*/x") == ["a/x", "b/x"]
+    assert KernelFiles(tmp_path / "nothing").list_names("*") == []

@@ -19,7 +19,7 @@ from orchestrator import commands, specfile, store
 from orchestrator.errors import UsageError
 from orchestrator.report import job
 from orchestrator.store import Store
-from orchestrator.supervise import Garbled, Lines
+from orchestrator.supervise import EventReader, Garbled
 from schemas.base import Model
 from schemas.event import Report
 from schemas.record import Host, JobRecord, Manifest
@@ -43,8 +43,8 @@ anything = st.recursive(
 @pytest.fixture
 def run(tmp_path: Path, make_record: MakeRecord, host: Host) -> Store:
     """Make a run of one job."""
-    folder, record = store.create(tmp_path / "runs", "x", datetime(2025, 1, 1, tzinfo=UTC)), make_record()
-    folder.write(record)
+    folder, record = store.create_run(tmp_path / "runs", "x", datetime(2025, 1, 1, tzinfo=UTC)), make_record()
+    folder.write_record(record)
     folder.write_manifest(
         Manifest(
             name="x",
@@ -59,7 +59,7 @@ def run(tmp_path: Path, make_record: MakeRecord, host: Host) -> Store:
             mixed=("m",),
         )
     )
-    folder.log(record.spec).write_text(f"{EVIL}\n")
+    folder.log_path(record.spec).write_text(f"{EVIL}\n")
     return folder
 
 
@@ -92,9 +92,9 @@ def shown(run: Store, *, as_json: bool) -> str:
     """Return everything that `show` prints about a run and its jobs."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-        commands.show(run.folder.parent, str(run.folder), None, as_json=as_json)
-        for record in run.records():
-            commands.show(run.folder.parent, str(run.folder), store.job_name(record.spec), as_json=as_json)
+        commands.show_run(run.folder.parent, str(run.folder), None, as_json=as_json)
+        for record in run.read_records():
+            commands.show_run(run.folder.parent, str(run.folder), store.job_name(record.spec), as_json=as_json)
     return out.getvalue()
 
 
@@ -128,7 +128,7 @@ def test_nothing_that_a_terminal_obeys_reaches_it_from_a_run(
     said = accepted(JobRecord, json.loads(plain.model_dump_json()))
     for name in ("framework", "mode", "workload"):  # a file's name is made of these
         said["spec"]["cell"][name] = getattr(plain.spec.cell, name)
-    (path,) = run.jobs.glob("*.json")
+    (path,) = run.jobs_folder.glob("*.json")
     path.write_text(json.dumps(said))
     manifest = run.folder / "manifest.json"
     whole = accepted(Manifest, json.loads(manifest.read_text()))
@@ -155,50 +155,50 @@ def test_no_name_in_a_record_leads_out_of_its_run(run: Store, make_record: MakeR
     record = make_record()
     spec = record.spec.model_copy(update={"cell": record.spec.cell.model_copy(update={"workload": f"{name}/../x"})})
     with pytest.raises(UsageError, match="is not a valid job name"):
-        run.log(spec)
+        run.log_path(spec)
 
 
 @pytest.mark.parametrize("place", ["record", "log", "jobs", "part"])
 def test_no_link_in_a_run_is_followed(run: Store, tmp_path: Path, make_record: MakeRecord, place: str) -> None:
     secret, record = tmp_path / "secret", make_record()
     secret.write_text("the secret")
-    (path,) = run.jobs.glob("*.json")
-    log = run.log(record.spec)
+    (path,) = run.jobs_folder.glob("*.json")
+    log = run.log_path(record.spec)
     match place:
         case "record":
             path.unlink()
             path.symlink_to(secret)
             with pytest.raises(UsageError, match="symbolic links"):
-                run.records()
+                run.read_records()
         case "log":
             log.unlink()
             log.symlink_to(secret)
-            assert job.tail(log) == []
+            assert job.read_log_tail(log) == []
         case "jobs":
-            run.jobs.rename(tmp_path / "elsewhere")
-            run.jobs.symlink_to(tmp_path / "elsewhere")
+            run.jobs_folder.rename(tmp_path / "elsewhere")
+            run.jobs_folder.symlink_to(tmp_path / "elsewhere")
             with pytest.raises(UsageError, match="is a symbolic link"):
-                run.records()
+                run.read_records()
         case "part":
             path.with_name(f".{path.name}.part").symlink_to(secret)
-            run.write(record)
+            run.write_record(record)
     assert secret.read_text() == "the secret"
 
 
 @pytest.mark.timeout(20)
 def test_a_pipe_or_a_device_in_place_of_a_record_is_refused_and_not_waited_for(run: Store) -> None:
-    (path,) = run.jobs.glob("*.json")
+    (path,) = run.jobs_folder.glob("*.json")
     path.unlink()
     os.mkfifo(path)
     with pytest.raises(UsageError, match="not a regular file"):
-        run.records()
+        run.read_records()
 
 
 def test_a_record_of_any_size_is_read_within_bounds(run: Store) -> None:
-    (path,) = run.jobs.glob("*.json")
+    (path,) = run.jobs_folder.glob("*.json")
     os.truncate(path, 1 << 40)
     with pytest.raises(UsageError, match="larger than 64 MiB"):
-        run.records()
+        run.read_records()
 
 
 @quickly
@@ -206,14 +206,14 @@ def test_a_record_of_any_size_is_read_within_bounds(run: Store) -> None:
 def test_a_sweep_file_is_one_or_a_mistake(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.toml").write_bytes(content)
     with contextlib.suppress(UsageError):
-        assert isinstance(specfile.load(tmp_path / "x.toml"), dict)
+        assert isinstance(specfile.load_sweep_file(tmp_path / "x.toml"), dict)
 
 
 @quickly
 @given(st.dictionaries(st.sampled_from([*SweepSpec.model_fields]), anything))
 def test_what_a_sweep_file_says_is_a_sweep_or_a_mistake(said: dict[str, Any]) -> None:
     with contextlib.suppress(UsageError):
-        assert isinstance(specfile.validate(said), SweepSpec)
+        assert isinstance(specfile.validate_sweep(said), SweepSpec)
 
 
 @quickly
@@ -224,7 +224,7 @@ def test_what_a_worker_says_is_events_or_garbled(lines: list[bytes]) -> None:
     try:
         os.write(writer, b"\n".join(lines) + b"\n")
         with contextlib.suppress(Garbled):
-            assert all(isinstance(event, Model) for event in Lines(reader).read())
+            assert all(isinstance(event, Model) for event in EventReader(reader).read())
     finally:
         os.close(reader)
         os.close(writer)
@@ -235,7 +235,7 @@ def test_what_a_worker_says_is_events_or_garbled(lines: list[bytes]) -> None:
 def test_a_record_with_any_value_anywhere_is_shown_or_refused(
     run: Store, make_record: MakeRecord, at: int, poison: object
 ) -> None:
-    (path,) = run.jobs.glob("*.json")
+    (path,) = run.jobs_folder.glob("*.json")
     before = path.read_text()
     worse, _ = poisoned(json.loads(before), poison, at)
     path.write_text(json.dumps(worse))
@@ -246,7 +246,7 @@ def test_a_record_with_any_value_anywhere_is_shown_or_refused(
             assert shown(run, as_json=True)
     finally:
         path.write_text(before)
-        for log in run.jobs.glob("*.log"):
+        for log in run.jobs_folder.glob("*.log"):
             log.touch()
 
 

@@ -30,12 +30,12 @@ def manifest(host: Host, source: Path) -> Manifest:
         seed=1,
         cells=(),
         host=host,
-        identity=identity.of(SWEEP, 1, (), source),
+        identity=identity.make_identity(SWEEP, 1, (), source),
     )
 
 
 def test_nothing_has_changed_where_nothing_has(manifest: Manifest, source: Path) -> None:
-    assert identity.changes(manifest, identity.of(SWEEP, 1, (), source), manifest.host, {}) == []
+    assert identity.find_changes(manifest, identity.make_identity(SWEEP, 1, (), source), manifest.host, {}) == []
 
 
 @pytest.mark.parametrize(
@@ -49,14 +49,14 @@ def test_nothing_has_changed_where_nothing_has(manifest: Manifest, source: Path)
 )
 def test_the_code_is_that_which_measures(manifest: Manifest, source: Path, name: str, text: str, changed: bool) -> None:
     (source / name).write_text(text)
-    found = identity.changes(manifest, identity.of(SWEEP, 1, (), source), manifest.host, {})
+    found = identity.find_changes(manifest, identity.make_identity(SWEEP, 1, (), source), manifest.host, {})
     assert found == (["the source of workers/ or schemas/ has changed"] if changed else [])
 
 
 def test_a_renamed_file_is_changed_code(source: Path) -> None:
-    before = identity.code(source)
+    before = identity.hash_code(source)
     (source / "workers/job.py").rename(source / "workers/jobs.py")
-    assert identity.code(source) != before
+    assert identity.hash_code(source) != before
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_renamed_file_is_changed_code(source: Path) -> None:
 def test_the_sweep_is_what_was_asked_with_its_seed_and_its_cells(
     manifest: Manifest, source: Path, sweep: SweepSpec, seed: int, cells: tuple[Cell, ...]
 ) -> None:
-    found = identity.changes(manifest, identity.of(sweep, seed, cells, source), manifest.host, {})
+    found = identity.find_changes(manifest, identity.make_identity(sweep, seed, cells, source), manifest.host, {})
     assert found == ["the sweep in its manifest has changed"]
 
 
@@ -89,13 +89,15 @@ def test_a_host_is_another_if_a_time_may_feel_it(
     manifest: Manifest, source: Path, before: dict[str, object], after: dict[str, object], said: list[str]
 ) -> None:
     then = manifest.model_copy(update={"host": manifest.host.model_copy(update=before)})
-    found = identity.changes(then, identity.of(SWEEP, 1, (), source), manifest.host.model_copy(update=after), {})
+    found = identity.find_changes(
+        then, identity.make_identity(SWEEP, 1, (), source), manifest.host.model_copy(update=after), {}
+    )
     assert found == said
 
 
 def test_a_run_that_does_not_say_what_it_was_is_not_taken_for_the_same(manifest: Manifest, source: Path) -> None:
     nameless = manifest.model_copy(update={"identity": None})
-    found = identity.changes(nameless, identity.of(SWEEP, 1, (), source), manifest.host, {})
+    found = identity.find_changes(nameless, identity.make_identity(SWEEP, 1, (), source), manifest.host, {})
     assert found == ["its manifest does not name the code that measured it"]
 
 
@@ -103,9 +105,11 @@ def test_a_workload_is_edited_if_it_has_other_code_and_not_if_it_is_new_or_left_
     mlp = Cell(framework="numpy", mode="eager", workload="mlp")
     mine = mlp.model_copy(update={"workload": "mine", "code": "ab"})
     edited = mine.model_copy(update={"code": "cd"})
-    assert identity.edited([mine, mlp], [edited, mlp]) == ["mine"]
-    assert identity.edited([mine, mlp], [mine, mlp]) == identity.edited([mlp], [mine]) == []
-    assert identity.edited([mine], [mlp]) == []
+    assert identity.find_edited_workloads([mine, mlp], [edited, mlp]) == ["mine"]
+    assert (
+        identity.find_edited_workloads([mine, mlp], [mine, mlp]) == identity.find_edited_workloads([mlp], [mine]) == []
+    )
+    assert identity.find_edited_workloads([mine], [mlp]) == []
 
 
 def an_environment(freeze: str = "aa", python: str = "3.11.7", **packages: str) -> EnvironmentRecord:
@@ -126,13 +130,13 @@ def an_environment(freeze: str = "aa", python: str = "3.11.7", **packages: str) 
 )
 def test_a_changed_freeze_is_named_with_what_has_changed(now: EnvironmentRecord, said: list[str]) -> None:
     before = an_environment(keras="3.15 x", numpy="2.4 y")
-    found = list(identity.changed({"tensorflow": before}, {"tensorflow": now, "jax": now}))
+    found = list(identity.find_changed_environments({"tensorflow": before}, {"tensorflow": now, "jax": now}))
     assert found == [f"environment tensorflow (freeze aa is now bb): {each}" for each in said]
 
 
 def test_of_many_changes_the_first_are_named_and_the_others_counted() -> None:
     many = {f"p{number}": "1" for number in range(8)}
-    (found,) = identity.changed({"x": an_environment(**many)}, {"x": an_environment("bb")})
+    (found,) = identity.find_changed_environments({"x": an_environment(**many)}, {"x": an_environment("bb")})
     assert found.count("is now absent") == 5
     assert found.endswith("p4 1 is now absent and 3 more")
 
@@ -146,8 +150,8 @@ def test_where_a_run_names_its_environments_what_lies_beside_the_orchestrator_do
             "environments": {"torch": an_environment(torch="2.13.0")},
         }
     )
-    now = identity.of(SWEEP, 1, (), source)
-    assert identity.changes(then, now, manifest.host, then.environments) == []
+    now = identity.make_identity(SWEEP, 1, (), source)
+    assert identity.find_changes(then, now, manifest.host, then.environments) == []
     other = {"torch": an_environment("bb", torch="2.14.0")}
-    (found,) = identity.changes(then, now, manifest.host, other)
+    (found,) = identity.find_changes(then, now, manifest.host, other)
     assert "torch 2.13.0 is now 2.14.0" in found

@@ -7,18 +7,18 @@ import pytest
 from orchestrator.interrupts import Interrupts
 
 
-def readable(interrupts: Interrupts) -> bool:
+def is_readable(interrupts: Interrupts) -> bool:
     return bool(select.select([interrupts], [], [], 0)[0])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_becomes_a_value_and_wakes_who_waits(number: signal.Signals) -> None:
     with Interrupts() as interrupts:
-        before = (interrupts.received, readable(interrupts))
+        before = (interrupts.received, is_readable(interrupts))
         os.kill(os.getpid(), number)
         assert before == (None, False)
         assert interrupts.received == number
-        assert readable(interrupts)
+        assert is_readable(interrupts)
 
 
 def test_the_first_signal_is_the_one_that_is_kept() -> None:

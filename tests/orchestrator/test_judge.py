@@ -7,9 +7,9 @@ from typing import get_args
 import pytest
 
 from orchestrator import judge
-from orchestrator.groups import Seen
-from orchestrator.hunger import Cause
-from orchestrator.supervise import Ending, How
+from orchestrator.groups import CgroupUsage
+from orchestrator.hunger import OomCause
+from orchestrator.supervise import Ending, EndKind
 from schemas.event import Ceiling, Event, Failure, Hello, Phase, Report
 from schemas.job import JobSpec
 from schemas.limits import Limits
@@ -27,26 +27,28 @@ MakeSpec = Callable[..., JobSpec]
 MakeReport = Callable[..., Report]
 
 
-def ended(*events: Event, how: How = "ended", status: int = 0, reason: str = "", hunger: Cause = "no") -> Ending:
+def make_ending(
+    *events: Event, how: EndKind = "ended", status: int = 0, reason: str = "", hunger: OomCause = "no"
+) -> Ending:
     return Ending(how, status, events, 1, reason, hunger)
 
 
 @pytest.mark.parametrize(
     ("ending", "outcome"),
     [
-        (ended(HELLO, BUILD, status=-9), "out-of-memory"),
-        (ended(HELLO, BUILD, RAISED), "out-of-memory"),
-        (ended(HELLO, BUILD, how="timeout", status=-9), "out-of-memory"),
-        (ended(HELLO, BUILD, how="limit", status=-9), "out-of-memory"),
-        (ended(HELLO, BUILD, how="interrupted", status=-2), "interrupted"),
+        (make_ending(HELLO, BUILD, status=-9), "out-of-memory"),
+        (make_ending(HELLO, BUILD, RAISED), "out-of-memory"),
+        (make_ending(HELLO, BUILD, how="timeout", status=-9), "out-of-memory"),
+        (make_ending(HELLO, BUILD, how="limit", status=-9), "out-of-memory"),
+        (make_ending(HELLO, BUILD, how="interrupted", status=-2), "interrupted"),
     ],
 )
 def test_what_the_kernel_ended_of_a_job_for_want_of_memory_explains_the_rest(
     make_spec: MakeSpec, ending: Ending, outcome: Outcome
 ) -> None:
     spec = make_spec(limits=Limits(memory=3 << 29))
-    assert judge.judge(spec, replace(ending, group=Seen("v1", kills=0))).outcome != "out-of-memory"
-    found = judge.judge(spec, replace(ending, group=Seen("v1", kills=2)))
+    assert judge.classify_ending(spec, replace(ending, group=CgroupUsage("v1", kills=0))).outcome != "out-of-memory"
+    found = judge.classify_ending(spec, replace(ending, group=CgroupUsage("v1", kills=2)))
     assert found.outcome == outcome
     if outcome == "out-of-memory":
         assert "because memory ran out during build, under the limit of 1536 MiB" in found.reason
@@ -55,39 +57,47 @@ def test_what_the_kernel_ended_of_a_job_for_want_of_memory_explains_the_rest(
 @pytest.mark.parametrize(
     ("ending", "outcome", "reason"),
     [
-        (ended(how="interrupted", status=-2, reason="stopped by SIGINT"), "interrupted", "stopped by SIGINT"),
-        (ended(HELLO, how="timeout", status=-9), "timeout", "within 5 s; it ended before its first phase"),
-        (ended(HELLO, WARM_UP, how="timeout", status=-9), "timeout", "during warm up"),
-        (ended(HELLO, how="garbled", status=-2, reason="invalid: b'x'"), "garbled", "invalid: b'x'"),
-        (ended(HELLO, BUILD, RAISED), "raised", r"ValueError: no \(torch.py:7\)"),
-        (ended(HELLO, Failure(outcome="unsupported", reason="nobody wrote it")), "unsupported", "^nobody wrote it$"),
-        (ended(HELLO, Failure(outcome="out-of-memory", reason="MemoryError")), "out-of-memory", "MemoryError"),
-        (ended(HELLO, BUILD, status=-11), "killed", "SIGSEGV ended it during build"),
-        (ended(status=-9), "killed", "SIGKILL ended it before its first phase"),
-        (ended(HELLO, BUILD, status=3), "no-report", "status 3 during build"),
+        (make_ending(how="interrupted", status=-2, reason="stopped by SIGINT"), "interrupted", "stopped by SIGINT"),
+        (make_ending(HELLO, how="timeout", status=-9), "timeout", "within 5 s; it ended before its first phase"),
+        (make_ending(HELLO, WARM_UP, how="timeout", status=-9), "timeout", "during warm up"),
+        (make_ending(HELLO, how="garbled", status=-2, reason="invalid: b'x'"), "garbled", "invalid: b'x'"),
+        (make_ending(HELLO, BUILD, RAISED), "raised", r"ValueError: no \(torch.py:7\)"),
         (
-            ended(HELLO, BUILD, how="limit", status=-9, reason="too much"),
+            make_ending(HELLO, Failure(outcome="unsupported", reason="nobody wrote it")),
+            "unsupported",
+            "^nobody wrote it$",
+        ),
+        (make_ending(HELLO, Failure(outcome="out-of-memory", reason="MemoryError")), "out-of-memory", "MemoryError"),
+        (make_ending(HELLO, BUILD, status=-11), "killed", "SIGSEGV ended it during build"),
+        (make_ending(status=-9), "killed", "SIGKILL ended it before its first phase"),
+        (make_ending(HELLO, BUILD, status=3), "no-report", "status 3 during build"),
+        (
+            make_ending(HELLO, BUILD, how="limit", status=-9, reason="too much"),
             "limit-reached",
             "too much; it ended during b",
         ),
         (
-            ended(HELLO, WARM_UP, how="timeout", status=-9, reason="warm up took 9 s"),
+            make_ending(HELLO, WARM_UP, how="timeout", status=-9, reason="warm up took 9 s"),
             "timeout",
             "^warm up took 9 s; it",
         ),
-        (ended(HELLO, BUILD, status=-9, hunger="sure"), "out-of-memory", "^the kernel killed it during build"),
-        (ended(HELLO, BUILD, status=-9, hunger="probable"), "out-of-memory", "^the kernel probably killed it during"),
-        (ended(HELLO, BUILD, status=-9, hunger="killed meanwhile"), "killed", "but this job held little"),
-        (ended(HELLO, BUILD, status=-9), "killed", "the signal came from outside"),
-        (ended(HELLO, BUILD, how="timeout", status=-9, hunger="sure"), "timeout", "within 5 s"),
-        (ended(HELLO, BUILD, status=-11, hunger="sure"), "killed", "SIGSEGV ended it during build$"),
-        (ended(), "no-report", "status 0 before its first phase"),
+        (make_ending(HELLO, BUILD, status=-9, hunger="sure"), "out-of-memory", "^the kernel killed it during build"),
+        (
+            make_ending(HELLO, BUILD, status=-9, hunger="probable"),
+            "out-of-memory",
+            "^the kernel probably killed it during",
+        ),
+        (make_ending(HELLO, BUILD, status=-9, hunger="killed meanwhile"), "killed", "but this job held little"),
+        (make_ending(HELLO, BUILD, status=-9), "killed", "the signal came from outside"),
+        (make_ending(HELLO, BUILD, how="timeout", status=-9, hunger="sure"), "timeout", "within 5 s"),
+        (make_ending(HELLO, BUILD, status=-11, hunger="sure"), "killed", "SIGSEGV ended it during build$"),
+        (make_ending(), "no-report", "status 0 before its first phase"),
     ],
 )
 def test_ways_to_end_without_a_report_are_told_apart(
     make_spec: MakeSpec, ending: Ending, outcome: Outcome, reason: str
 ) -> None:
-    judgement = judge.judge(make_spec(deadline_s=5), ending)
+    judgement = judge.classify_ending(make_spec(deadline_s=5), ending)
     assert judgement.outcome == outcome
     assert re.search(reason, judgement.reason)
 
@@ -120,49 +130,55 @@ def test_ways_to_end_without_a_report_are_told_apart(
 def test_a_report_is_measured_only_if_it_is_fair_and_right_and_its_time_is_that_of_its_work(
     make_spec: MakeSpec, make_report: MakeReport, said: Mapping[str, object], outcome: Outcome, reason: str
 ) -> None:
-    judgement = judge.judge(make_spec(), ended(HELLO, BUILD, make_report(**said)))
+    judgement = judge.classify_ending(make_spec(), make_ending(HELLO, BUILD, make_report(**said)))
     assert judgement.outcome == outcome
     assert re.search(reason, judgement.reason)
 
 
 def test_a_process_is_held_to_the_most_that_any_was_seen_to_do(make_spec: MakeSpec, make_report: MakeReport) -> None:
-    ending = ended(HELLO, make_report(work={"flops": 1900, "bytes": 0}, ceiling=PEAK))
-    most = judge.higher(Ceiling(flops_per_s=2e9, bytes_per_s=1), Ceiling.model_validate(PEAK))
-    assert judge.judge(make_spec(), ending).outcome == "implausible"
-    assert judge.judge(make_spec(), ending, most).outcome == "measured"
+    ending = make_ending(HELLO, make_report(work={"flops": 1900, "bytes": 0}, ceiling=PEAK))
+    most = judge.max_ceiling(Ceiling(flops_per_s=2e9, bytes_per_s=1), Ceiling.model_validate(PEAK))
+    assert judge.classify_ending(make_spec(), ending).outcome == "implausible"
+    assert judge.classify_ending(make_spec(), ending, most).outcome == "measured"
     assert (most.flops_per_s, most.bytes_per_s) == (2e9, 2e9)
 
 
 def test_a_report_without_a_hello_before_it_is_no_report(make_spec: MakeSpec, make_report: MakeReport) -> None:
-    assert judge.judge(make_spec(), ended(make_report())).outcome == "garbled"
+    assert judge.classify_ending(make_spec(), make_ending(make_report())).outcome == "garbled"
 
 
 @pytest.mark.parametrize("how", ["timeout", "garbled", "interrupted"])
-def test_what_the_parent_did_explains_what_the_job_said(make_spec: MakeSpec, make_report: MakeReport, how: How) -> None:
-    assert judge.judge(make_spec(), ended(HELLO, make_report(), how=how)).outcome == how
+def test_what_the_parent_did_explains_what_the_job_said(
+    make_spec: MakeSpec, make_report: MakeReport, how: EndKind
+) -> None:
+    assert judge.classify_ending(make_spec(), make_ending(HELLO, make_report(), how=how)).outcome == how
 
 
 def test_a_report_counts_as_the_last_word_only(make_spec: MakeSpec, make_report: MakeReport) -> None:
-    ending = ended(HELLO, make_report(), BUILD)
-    assert judge.judge(make_spec(), ending).outcome == "no-report"
-    assert judge.report_of(ending) is None
+    ending = make_ending(HELLO, make_report(), BUILD)
+    assert judge.classify_ending(make_spec(), ending).outcome == "no-report"
+    assert judge.find_report(ending) is None
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGRTMIN + 1, signal.SIGRTMAX])
 def test_death_by_any_signal_is_an_outcome_even_by_one_without_a_name(make_spec: MakeSpec, number: int) -> None:
-    assert judge.judge(make_spec(), ended(HELLO, status=-number)).outcome == "killed"
+    assert judge.classify_ending(make_spec(), make_ending(HELLO, status=-number)).outcome == "killed"
 
 
 @pytest.mark.parametrize("outcome", get_args(Outcome))
 def test_every_outcome_but_success_has_its_advice(outcome: Outcome) -> None:
-    assert bool(judge.Judgement(outcome).advice) == (outcome != "measured")
+    assert bool(judge.Classification(outcome).advice) == (outcome != "measured")
 
 
 def test_the_users_own_limit_of_memory_is_named_where_it_may_be_why(make_spec: MakeSpec) -> None:
     spec = make_spec(limits={"memory": "4GiB"})
     starved = (Failure(outcome="out-of-memory", reason="MemoryError"), RAISED)
-    for ending in (*(ended(HELLO, each) for each in starved), ended(HELLO, status=-6), ended(HELLO, status=1)):
-        assert judge.judge(spec, ending).reason.endswith(", under the limit of 4 GiB")
+    for ending in (
+        *(make_ending(HELLO, each) for each in starved),
+        make_ending(HELLO, status=-6),
+        make_ending(HELLO, status=1),
+    ):
+        assert judge.classify_ending(spec, ending).reason.endswith(", under the limit of 4 GiB")
 
 
 @pytest.mark.parametrize(
@@ -195,9 +211,9 @@ def test_what_somebody_did_is_tried_once_more_and_what_the_job_did_is_not(
         assert plain.outside is not None
         return plain.model_copy(update={"outside": plain.outside.model_copy(update={"exit_status": said})})
 
-    assert judge.once_more([record(said) for said in attempts]) == again
+    assert judge.should_retry([record(said) for said in attempts]) == again
 
 
 def test_the_last_phase_is_the_one_that_was_open(make_report: MakeReport) -> None:
-    assert judge.last_phase(ended(HELLO)) is None
-    assert judge.last_phase(ended(HELLO, BUILD, WARM_UP, make_report())) == "warm_up"
+    assert judge.find_last_phase(make_ending(HELLO)) is None
+    assert judge.find_last_phase(make_ending(HELLO, BUILD, WARM_UP, make_report())) == "warm_up"

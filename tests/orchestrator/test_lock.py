@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.lock import Held, held, shared
+from orchestrator.lock import LockHeld, hold_exclusive, hold_shared
 
 HOLDER = """
 import sys
 from pathlib import Path
-from orchestrator.lock import held
-with held(Path(sys.argv[1]), "4711 mark"):
+from orchestrator.lock import hold_exclusive
+with hold_exclusive(Path(sys.argv[1]), "4711 mark"):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -22,44 +22,49 @@ def test_two_processes_cannot_hold_it_and_the_second_learns_who_does(tmp_path: P
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None
         assert first.stdout.readline() == "held\n"
-        with pytest.raises(Held, match="4711"), held(tmp_path / "lock", "me"):
+        with pytest.raises(LockHeld, match="4711"), hold_exclusive(tmp_path / "lock", "me"):
             pass
         first.kill()
-    with held(tmp_path / "lock", "me") as left:
+    with hold_exclusive(tmp_path / "lock", "me") as left:
         assert left.before == "4711 mark"
 
 
 def test_whoever_ends_in_order_leaves_nothing_in_it(tmp_path: Path) -> None:
-    with held(tmp_path / "lock", "x" * 100) as left:
+    with hold_exclusive(tmp_path / "lock", "x" * 100) as left:
         assert left.before == ""
-    with held(tmp_path / "lock", "me") as left:
+    with hold_exclusive(tmp_path / "lock", "me") as left:
         assert left.before == ""
         assert (tmp_path / "lock").read_text() == "me"
 
 
 def test_many_can_share_it_and_then_nobody_has_it_alone(tmp_path: Path) -> None:
-    with shared(tmp_path / "lock"), shared(tmp_path / "lock"), pytest.raises(Held), held(tmp_path / "lock", "me"):
+    with (
+        hold_shared(tmp_path / "lock"),
+        hold_shared(tmp_path / "lock"),
+        pytest.raises(LockHeld),
+        hold_exclusive(tmp_path / "lock", "me"),
+    ):
         pass
-    with held(tmp_path / "lock", "me"), pytest.raises(Held, match="me"), shared(tmp_path / "lock"):
+    with hold_exclusive(tmp_path / "lock", "me"), pytest.raises(LockHeld, match="me"), hold_shared(tmp_path / "lock"):
         pass
 
 
 def test_it_is_held_until_the_last_process_that_inherited_it_has_ended(tmp_path: Path) -> None:
-    with held(tmp_path / "lock", "builder") as lock:
+    with hold_exclusive(tmp_path / "lock", "builder") as lock:
         command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
         heir = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[lock.descriptor])
     with heir:
-        with pytest.raises(Held), held(tmp_path / "lock", "me"):
+        with pytest.raises(LockHeld), hold_exclusive(tmp_path / "lock", "me"):
             pass
         heir.kill()
-    with held(tmp_path / "lock", "me"):
+    with hold_exclusive(tmp_path / "lock", "me"):
         pass
 
 
 def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("keep me")
     (tmp_path / "lock").symlink_to("precious")
-    with pytest.raises(OSError, match=os.strerror(40)), held(tmp_path / "lock", "me"):
+    with pytest.raises(OSError, match=os.strerror(40)), hold_exclusive(tmp_path / "lock", "me"):
         pass
     assert (tmp_path / "precious").read_text() == "keep me"
 
@@ -67,5 +72,5 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
 def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     os.mkfifo(path)
-    with pytest.raises(OSError, match="lock is not a regular file"), held(path, "me"):
+    with pytest.raises(OSError, match="lock is not a regular file"), hold_exclusive(path, "me"):
         pass

@@ -16,7 +16,7 @@ AXES = {"frameworks": ["numpy", "synthetic:spin"], "workloads": ["rnn_cell", "ml
 
 
 def expand(axes: Mapping[str, object], **said: object) -> tuple[Cell, ...]:
-    return planning.expand(SweepSpec.model_validate({"axes": AXES | dict(axes)} | said), Environments())
+    return planning.expand_axes(SweepSpec.model_validate({"axes": AXES | dict(axes)} | said), Environments())
 
 
 def test_every_combination_of_the_axes_is_a_cell_once() -> None:
@@ -99,7 +99,7 @@ def test_a_mistake_is_named_with_what_would_be_right(
     axes: dict[str, object], said: dict[str, object], sentence: str
 ) -> None:
     with pytest.raises(UsageError, match=re.escape(sentence)):
-        planning.plan(SweepSpec.model_validate({"axes": AXES | axes} | said), (0, 1))
+        planning.build_plan(SweepSpec.model_validate({"axes": AXES | axes} | said), (0, 1))
 
 
 def test_a_number_with_thousands_of_digits_is_a_mistake_as_well() -> None:
@@ -162,11 +162,11 @@ def test_the_order_is_random_but_the_seed_repeats_it(make_plan: MakePlan) -> Non
     axes = {"batch": tuple(range(1, 9))}
     plan, again, other = (make_plan("numpy", axes=axes, seed=seed) for seed in (5, 5, 6))
     cells = plan.runnable
-    assert sorted(plan.order(cells, 1), key=cells.index) == list(cells)
-    assert plan.order(cells, 1) == again.order(cells, 1)
-    assert plan.order(cells, 1) != list(cells)
-    assert plan.order(cells, 1) != plan.order(cells, 2)
-    assert plan.order(cells, 1) != other.order(cells, 1)
+    assert sorted(plan.order_cells(cells, 1), key=cells.index) == list(cells)
+    assert plan.order_cells(cells, 1) == again.order_cells(cells, 1)
+    assert plan.order_cells(cells, 1) != list(cells)
+    assert plan.order_cells(cells, 1) != plan.order_cells(cells, 2)
+    assert plan.order_cells(cells, 1) != other.order_cells(cells, 1)
 
 
 def test_a_seed_that_is_not_given_is_drawn_anew(make_plan: MakePlan) -> None:
@@ -175,7 +175,7 @@ def test_a_seed_that_is_not_given_is_drawn_anew(make_plan: MakePlan) -> None:
 
 def test_a_job_carries_what_its_worker_has_to_know(make_plan: MakePlan) -> None:
     plan = make_plan("numpy", axes={"threads": (2,)}, deadline="2m", timing={"samples": 7})
-    job = plan.job(plan.cells[0], block=3, position=1, calls=11)
+    job = plan.build_job(plan.cells[0], block=3, position=1, calls=11)
     assert (job.block, job.position, job.deadline_s) == (3, 1, 120)
     assert (job.timing.samples, job.timing.calls) == (7, 11)
     assert job.variables["OMP_NUM_THREADS"] == "2"
@@ -201,7 +201,7 @@ def test_a_job_may_warm_up_for_a_quarter_of_its_share_of_the_budget_unless_the_u
 ) -> None:
     plan = make_plan(**said)
     assert len(plan.runnable) == 3
-    job = JobSpec.model_validate_json(plan.job(plan.cells[0], 1, 0, None).model_dump_json())
+    job = JobSpec.model_validate_json(plan.build_job(plan.cells[0], 1, 0, None).model_dump_json())
     assert job.timing.warmup_max_ns == seconds * 10**9
 
 
@@ -213,13 +213,13 @@ def test_a_cell_that_cannot_run_takes_no_share_of_the_budget(make_plan: MakePlan
 
 def test_a_worker_is_given_as_many_cores_as_it_has_threads_from_the_end(make_plan: MakePlan) -> None:
     plan = make_plan("numpy")
-    assert plan.job(plan.cells[0], 1, 0, None).cpus == (1,)
-    assert planning.cpus(3, (4, 5)) == (4, 5)
+    assert plan.build_job(plan.cells[0], 1, 0, None).cpus == (1,)
+    assert planning.choose_cpus(3, (4, 5)) == (4, 5)
 
 
 def test_the_track_of_defaults_sets_nothing(make_plan: MakePlan) -> None:
     plan = make_plan("numpy", axes={"track": ("defaults",)})
-    job = plan.job(plan.cells[0], 1, 0, None)
+    job = plan.build_job(plan.cells[0], 1, 0, None)
     assert job.variables == {}
     assert job.cpus == (0, 1)
 
@@ -229,7 +229,7 @@ def test_caches_are_cold_or_warm_whatever_else_is_set(make_plan: MakePlan) -> No
     cells = expand(axes | {"frameworks": ["torch:compile"], "batch": [1]})
     plan = make_plan("numpy")
     disabled = {
-        (cell.cache, cell.track): plan.job(cell, 1, 0, None).variables["TORCHINDUCTOR_FORCE_DISABLE_CACHES"]
+        (cell.cache, cell.track): plan.build_job(cell, 1, 0, None).variables["TORCHINDUCTOR_FORCE_DISABLE_CACHES"]
         for cell in cells
     }
     assert disabled == {
@@ -243,24 +243,24 @@ def test_caches_are_cold_or_warm_whatever_else_is_set(make_plan: MakePlan) -> No
 def test_only_a_warm_cache_that_there_is_has_to_be_filled(make_plan: MakePlan) -> None:
     pytest.importorskip("torch")
     plan = make_plan("torch:compile", "torch:eager", "numpy", axes={"cache": ("cold", "warm")})
-    assert [(cell.label, cell.cache) for cell in plan.to_fill] == [("torch:compile", "warm")]
+    assert [(cell.label, cell.cache) for cell in plan.cells_to_fill] == [("torch:compile", "warm")]
 
 
 def test_a_job_names_the_module_of_its_mode(make_plan: MakePlan) -> None:
     plan = make_plan("numpy")
     cells = expand({"frameworks": ["tensorflow:session", "tensorflow:xla"], "batch": [1], "workloads": ["mlp"]})
-    modules = [plan.job(cell, 1, 0, None).module for cell in cells]
+    modules = [plan.build_job(cell, 1, 0, None).module for cell in cells]
     assert modules == ["workers.frameworks.tensorflow_session", ""]
 
 
 def test_all_jobs_of_all_sweeps_compute_on_the_same_data(make_plan: MakePlan) -> None:
     plans = (make_plan("numpy", seed=5), make_plan("synthetic:spin", seed=6))
-    assert len({plan.job(plan.cells[0], block, 0, None).seed for plan in plans for block in (1, 2)}) == 1
+    assert len({plan.build_job(plan.cells[0], block, 0, None).seed for plan in plans for block in (1, 2)}) == 1
 
 
 def test_where_things_lie_in_memory_differs_from_job_to_job_and_repeats_with_the_seed(make_plan: MakePlan) -> None:
     def layouts(plan: Plan) -> list[tuple[int, int]]:
-        jobs = [plan.job(cell, block, 0, None) for cell in plan.cells for block in (1, 2)]
+        jobs = [plan.build_job(cell, block, 0, None) for cell in plan.cells for block in (1, 2)]
         return [(job.hash_seed, job.padding_bytes) for job in jobs]
 
     first = layouts(make_plan(seed=5))
@@ -278,7 +278,7 @@ def test_a_sweep_of_more_cells_than_anybody_can_run_is_refused_before_it_fills_t
 
 def test_a_job_has_the_deadline_and_the_limits_of_its_sweep(make_plan: MakePlan) -> None:
     plan = make_plan(deadline="9s", limits={"memory": "2GiB", "phases": {"compile": "5s"}})
-    spec = plan.job(plan.cells[0], 1, 0, None)
+    spec = plan.build_job(plan.cells[0], 1, 0, None)
     assert (spec.deadline_s, spec.limits.memory, spec.limits.phases) == (9, 2 << 30, {"compile": 5})
 
 
@@ -328,16 +328,16 @@ def test_a_pick_may_name_a_version(pick: dict[str, object], left: list[str]) -> 
 
 def test_a_baseline_is_named_with_its_version_where_there_are_several() -> None:
     spec = SweepSpec.model_validate({"axes": AXES | VERSIONS, "baseline": "tensorflow@2.21:eager"})
-    assert "tensorflow@2.21:eager (A/A)" not in planning.plan(spec, (0, 1)).labels.values()
+    assert "tensorflow@2.21:eager (A/A)" not in planning.build_plan(spec, (0, 1)).labels.values()
     wrong = spec.model_copy(update={"baseline": "tensorflow@2.22:eager"})
     with pytest.raises(UsageError, match=r"unknown baseline 'tensorflow@2\.22:eager'; did you mean tensorflow@2\.2"):
-        planning.plan(wrong, (0, 1))
+        planning.build_plan(wrong, (0, 1))
 
 
 def test_variables_of_an_environment_are_a_jobs_own_and_give_way_to_what_makes_jobs_alike() -> None:
     variables = {"TF_FLAGS": "x", "OMP_NUM_THREADS": "9"}
     mine = {"requirements": ["numpy"], "variables": variables}
     spec = SweepSpec.model_validate({"axes": AXES | {"environment": ["mine"]}, "environments": {"mine": mine}})
-    plan = planning.plan(spec, (0, 1))
-    job = plan.job(plan.cells[0], 1, 0, None)
+    plan = planning.build_plan(spec, (0, 1))
+    job = plan.build_job(plan.cells[0], 1, 0, None)
     assert (job.variables["TF_FLAGS"], job.variables["OMP_NUM_THREADS"]) == ("x", "1")

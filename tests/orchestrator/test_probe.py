@@ -22,8 +22,8 @@ def install(folder: Path, name: str, version: str, record: str = RECORD) -> None
 def test_as_a_program_it_says_what_it_says_as_a_module() -> None:
     command = [sys.executable, "-I", probe.__file__, "json", "no_such_module"]
     said = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-    assert said["identity"] == probe.identity()
-    assert {name: tuple(found) for name, found in said["distributions"].items()} == probe.distributions()
+    assert said["identity"] == probe.describe_build()
+    assert {name: tuple(found) for name, found in said["distributions"].items()} == probe.list_distributions()
     assert {"json", "pydantic"} <= set(said["modules"])
     assert "no_such_module" not in said["modules"]
 
@@ -39,7 +39,7 @@ def test_a_distribution_is_told_by_its_name_as_installers_compare_names(
 ) -> None:
     install(tmp_path, "Made_Up.Thing", "1.0")
     monkeypatch.syspath_prepend(tmp_path)
-    assert probe.distributions()["made-up-thing"] == ("1.0", probe.digest(RECORD))
+    assert probe.list_distributions()["made-up-thing"] == ("1.0", probe.hash_record(RECORD))
 
 
 def test_of_two_with_one_name_the_one_counts_that_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,7 +47,7 @@ def test_of_two_with_one_name_the_one_counts_that_is_imported(tmp_path: Path, mo
     install(tmp_path / "first", "made-up", "2.0")
     monkeypatch.syspath_prepend(tmp_path / "later")
     monkeypatch.syspath_prepend(tmp_path / "first")
-    assert probe.distributions()["made-up"][0] == "2.0"
+    assert probe.list_distributions()["made-up"][0] == "2.0"
 
 
 def test_its_words_are_such_that_a_python_of_many_years_ago_reads_them() -> None:

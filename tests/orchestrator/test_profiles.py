@@ -28,7 +28,7 @@ HELLO = Hello(pid=1, python="3.11", interpreter="x")
 COUNTS = {"dispatches": 5.0, "fused groups": 1.5}
 
 
-def looked_at(spec: JobSpec) -> Event:
+def make_profiled(spec: JobSpec) -> Event:
     trace = Artefact(path=spec.profile, sha256="ab", size_bytes=3)
     return Profiled(trace=trace, calls=10, counts=COUNTS, versions={}, phases=())
 
@@ -38,7 +38,7 @@ class Actor:
     """A launcher whose jobs are measured, except those of one wrong mode, and whose profiles end as given."""
 
     report: Report
-    look: Callable[[JobSpec], Event] = looked_at
+    look: Callable[[JobSpec], Event] = make_profiled
     launched: list[JobSpec] = field(default_factory=list)
 
     def __call__(self, spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> Ending:
@@ -56,7 +56,7 @@ Rehearse = Callable[..., Actor]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Store:
-    return store.create(tmp_path, "test", datetime(2025, 1, 1, tzinfo=UTC))
+    return store.create_run(tmp_path, "test", datetime(2025, 1, 1, tzinfo=UTC))
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def rehearse(run: Store, host: Host, make_cell: Callable[..., Cell], make_report
         actor = Actor(make_report(), **acting)  # type: ignore[arg-type]
         with Interrupts() as interrupts:
             Sweep(
-                plan=Plan(spec, (right, planning.clone(right), wrong), {}, 1, (0, 1), ()),
+                plan=Plan(spec, (right, planning.clone_cell(right), wrong), {}, 1, (0, 1), ()),
                 launcher=actor,
                 store=run,
                 host=host,
@@ -84,14 +84,14 @@ def rehearse(run: Store, host: Host, make_cell: Callable[..., Cell], make_report
 
 def test_a_sweep_looks_at_nothing_unless_it_is_asked_to(rehearse: Rehearse, run: Store) -> None:
     assert rehearse(profile=False).looks == []
-    assert run.profiles() == []
+    assert run.read_profiles() == []
 
 
 def test_each_cell_that_was_measured_is_looked_at_once_when_all_is_measured(rehearse: Rehearse, run: Store) -> None:
     actor = rehearse()
     assert [spec.cell.label for spec in actor.looks] == ["numpy:eager"]
     assert actor.launched[-1].profile
-    (record,) = run.profiles()
+    (record,) = run.read_profiles()
     assert record.outcome == "profiled"
     assert record.profiled is not None
     assert Path(record.profiled.trace.path).parent == run.folder.resolve() / "profiles"
@@ -104,17 +104,17 @@ def test_what_was_looked_at_is_not_looked_at_again(rehearse: Rehearse) -> None:
 
 def test_a_look_that_fails_is_kept_with_its_reason_and_is_no_job(rehearse: Rehearse, run: Store) -> None:
     rehearse(look=lambda spec: Failure(outcome="unsupported", reason="no profiler"))
-    (record,) = run.profiles()
+    (record,) = run.read_profiles()
     assert (record.outcome, record.reason, record.profiled) == ("unsupported", "no profiler", None)
-    assert not [each for each in run.records() if each.spec.profile]
+    assert not [each for each in run.read_records() if each.spec.profile]
 
 
 def test_counts_stand_in_a_table_and_in_the_document(rehearse: Rehearse, run: Store) -> None:
     rehearse()
     console = Console(file=io.StringIO(), width=80)
-    for drawn in profiles.tables(run.profiles()):
+    for drawn in profiles.build_profile_tables(run.read_profiles()):
         console.print(drawn)
     assert isinstance(console.file, io.StringIO)
     assert "5 dispatches, 1.5 fused groups" in console.file.getvalue()
-    (told,) = json.loads(json.dumps(profiles.document(run.profiles()), allow_nan=False))
+    (told,) = json.loads(json.dumps(profiles.profiles_to_list(run.read_profiles()), allow_nan=False))
     assert (told["label"], told["counts"]) == ("numpy:eager", COUNTS)

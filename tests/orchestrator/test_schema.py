@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from orchestrator.errors import UsageError
-from orchestrator.schema import KINDS, schema, text
+from orchestrator.schema import KINDS, build_schema, format_schema
 from schemas.event import Hello, Phase
 from schemas.job import JobSpec
 from schemas.record import JobRecord, Manifest
@@ -22,13 +22,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def checked(kind: str, document: object) -> None:
-    jsonschema.Draft202012Validator(schema(kind)).validate(document)
+    jsonschema.Draft202012Validator(build_schema(kind)).validate(document)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_committed_schema_is_the_one_that_is_printed(kind: str) -> None:
     path = ROOT / "schemas" / "json" / f"{kind}.schema.json"
-    assert path.read_text() == text(kind), f"run: python -m orchestrator schema {kind} > {path.relative_to(ROOT)}"
+    assert path.read_text() == format_schema(kind), (
+        f"run: python -m orchestrator schema {kind} > {path.relative_to(ROOT)}"
+    )
 
 
 def test_every_committed_schema_is_of_something() -> None:
@@ -37,7 +39,7 @@ def test_every_committed_schema_is_of_something() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_is_a_schema_that_says_what_it_is_of(kind: str) -> None:
-    found = schema(kind)
+    found = build_schema(kind)
     jsonschema.Draft202012Validator.check_schema(found)
     assert found["title"].startswith("Plumbline: ")
 
@@ -98,4 +100,4 @@ def test_a_line_that_is_no_event_is_refused() -> None:
 
 def test_an_unknown_kind_is_answered_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match="unknown schema 'swep'; did you mean sweep"):
-        schema("swep")
+        build_schema("swep")

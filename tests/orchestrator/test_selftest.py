@@ -13,13 +13,13 @@ import psutil
 import pytest
 
 from orchestrator import selftest, store
-from orchestrator.analysis.clones import Rate
+from orchestrator.analysis.clones import FalsePositiveRate
 from orchestrator.interrupts import Interrupts
 from orchestrator.launchers import Launcher
-from orchestrator.promises import Figure, Promise, hog, outcomes, spin
-from orchestrator.selftest import Bench, Finding, Trial
+from orchestrator.promises import Check, Reading, hog, make_spin_cell, outcomes
+from orchestrator.selftest import CheckResult, CloneTrial, SelfTest
 from orchestrator.supervise import Ending
-from orchestrator.sweep import JobSaid, SweepEvent
+from orchestrator.sweep import JobEventReceived, SweepEvent
 from schemas.event import Hello, Phase, Report
 from schemas.job import Timing
 from schemas.record import Host, JobRecord
@@ -30,7 +30,7 @@ QUICK = Timing(samples=8, sample_ns=1_000_000, warmup_min_ns=1_000_000, warmup_m
 
 HELLO = Hello(pid=1, python="3.11", interpreter="x")
 
-MakeBench = Callable[..., Bench]
+MakeBench = Callable[..., SelfTest]
 MakeReport = Callable[..., Report]
 
 
@@ -38,9 +38,9 @@ MakeReport = Callable[..., Report]
 def make_bench(tmp_path: Path) -> Iterator[MakeBench]:
     with Interrupts() as interrupts:
 
-        def make(spec: SweepSpec | None = None, publish: Callable[[SweepEvent], None] = lambda _: None) -> Bench:
-            cells = (spin(1000), spin(1000, replica=1))
-            return selftest.begin(
+        def make(spec: SweepSpec | None = None, publish: Callable[[SweepEvent], None] = lambda _: None) -> SelfTest:
+            cells = (make_spin_cell(1000), make_spin_cell(1000, replica=1))
+            return selftest.begin_selftest(
                 tmp_path, spec or SweepSpec(name="selftest"), cells, ["selftest"], interrupts, publish
             )
 
@@ -57,21 +57,21 @@ def make_stage(make_bench: MakeBench, make_report: MakeReport) -> MakeBench:
     return lambda *given: replace(make_bench(*given), launch=launch)
 
 
-def promised(judge: Callable[[Sequence[JobRecord]], Sequence[Figure]], name: str = "a promise") -> Promise:
+def promised(judge: Callable[[Sequence[JobRecord]], Sequence[Reading]], name: str = "a promise") -> Check:
     """Return a check of two short jobs."""
-    return Promise(name=name, says="it holds", cells=(spin(50_000),), timing=QUICK, blocks=2, judge=judge)
+    return Check(name=name, says="it holds", cells=(make_spin_cell(50_000),), timing=QUICK, blocks=2, judge=judge)
 
 
-def figure(kept: bool | None) -> Figure:
-    return Figure(what="x", promised="1", got="1", kept=kept)
+def figure(kept: bool | None) -> Reading:
+    return Reading(what="x", promised="1", got="1", kept=kept)
 
 
-def faults() -> Promise:
+def faults() -> Check:
     """Return the real check of outcomes, without the cell that waits for its deadline."""
-    whole = outcomes.promise()
+    whole = outcomes.make_check()
     cells = tuple(cell for cell in whole.cells if cell.mode != "hang")
-    due = [(cell, outcome) for cell, outcome in outcomes.DUE if cell.mode != "hang"]
-    return replace(whole, cells=cells, judge=lambda records: [outcomes.figure(*each, records) for each in due])
+    due = [(cell, outcome) for cell, outcome in outcomes.EXPECTED_OUTCOMES if cell.mode != "hang"]
+    return replace(whole, cells=cells, judge=lambda records: [outcomes.judge_outcome(*each, records) for each in due])
 
 
 def test_real_cheats_and_faults_end_as_what_they_are(make_bench: MakeBench) -> None:
@@ -82,18 +82,18 @@ def test_real_cheats_and_faults_end_as_what_they_are(make_bench: MakeBench) -> N
 def test_each_job_of_each_promise_leaves_its_record_in_one_run(make_stage: MakeBench) -> None:
     seen: list[int] = []
 
-    def judge(records: Sequence[JobRecord]) -> Sequence[Figure]:
+    def judge(records: Sequence[JobRecord]) -> Sequence[Reading]:
         seen.append(len(records))
         return [figure(True)]
 
-    bench, other = make_stage(), replace(promised(judge, "another"), cells=(spin(60_000),))
+    bench, other = make_stage(), replace(promised(judge, "another"), cells=(make_spin_cell(60_000),))
     selftest.run([promised(judge), other], bench, lambda _: None)
     assert seen == [2, 2]
-    assert len(bench.run.records()) == 4
+    assert len(bench.run.read_records()) == 4
 
 
 def test_what_is_tried_is_said_as_it_begins_and_as_it_ends(make_stage: MakeBench) -> None:
-    said: list[Promise | Finding] = []
+    said: list[Check | CheckResult] = []
     promise = promised(lambda _: [figure(True)])
     (finding,) = selftest.run([promise], make_stage(), said.append)
     assert said == [promise, finding]
@@ -103,31 +103,31 @@ def test_what_is_tried_is_said_as_it_begins_and_as_it_ends(make_stage: MakeBench
     ("figures", "kept"), [((True, None), True), ((None,), True), ((True, False), False), ((), True)]
 )
 def test_a_promise_is_kept_unless_a_figure_is_broken(figures: tuple[bool | None, ...], *, kept: bool) -> None:
-    assert Finding(promised(lambda _: []), [figure(each) for each in figures], 1.0).kept == kept
+    assert CheckResult(promised(lambda _: []), [figure(each) for each in figures], 1.0).has_passed == kept
 
 
 def test_a_signal_beside_a_hog_ends_the_job_and_the_hog_and_leaves_no_finding(make_bench: MakeBench) -> None:
     def interrupt(event: SweepEvent) -> None:
-        if isinstance(event, JobSaid) and isinstance(event.event, Phase) and event.event.name == "warm_up":
+        if isinstance(event, JobEventReceived) and isinstance(event.event, Phase) and event.event.name == "warm_up":
             beside.extend(psutil.Process().children())
             os.kill(os.getpid(), signal.SIGINT)
 
     beside: list[psutil.Process] = []
-    promise = replace(hog.promise(), cells=(hog.HOGGED,))
+    promise = replace(hog.make_check(), cells=(hog.HOGGED,))
     bench = make_bench(publish=interrupt)
     assert selftest.run([promise, promise], bench, lambda _: None) == []
     assert len(beside) == 2
     assert not any(process.is_running() for process in beside)
-    assert bench.end("all checks were run") == "stopped by SIGINT"
-    assert [record.outcome for record in bench.run.records()] == ["interrupted"]
+    assert bench.record_ending("all checks were run") == "stopped by SIGINT"
+    assert [record.outcome for record in bench.run.read_records()] == ["interrupted"]
 
 
 def test_clones_are_measured_block_by_block_and_told_apart_by_rules(make_stage: MakeBench) -> None:
     bench = make_stage(SweepSpec(name="selftest-aa", stop=Stop(blocks=12, budget=selftest.NO_LIMIT_S)))
-    trial = selftest.tell_apart(bench)
+    trial = selftest.measure_clones(bench)
     assert (trial.jobs, trial.experiments) == (24, 1)
     assert trial.rates[0].trials == 1
-    assert bench.run.manifest().cells == trial.cells
+    assert bench.run.read_manifest().cells == trial.cells
 
 
 @pytest.mark.parametrize(
@@ -136,14 +136,14 @@ def test_clones_are_measured_block_by_block_and_told_apart_by_rules(make_stage: 
 def test_rates_keep_the_promise_as_long_as_chance_may_explain_them(
     host: Host, claims: int, trials: int, *, kept: bool
 ) -> None:
-    ours = Rate("Plumbline", "a pair", claims, trials)
-    theirs = Rate("another", "a pair", 20, 20)
-    trial = Trial(spec=SweepSpec(), cells=(), host=host, jobs=0, experiments=min(trials, 1), rates=(ours, theirs))
-    assert trial.kept == kept
+    ours = FalsePositiveRate("Plumbline", "a pair", claims, trials)
+    theirs = FalsePositiveRate("another", "a pair", 20, 20)
+    trial = CloneTrial(spec=SweepSpec(), cells=(), host=host, jobs=0, experiments=min(trials, 1), rates=(ours, theirs))
+    assert trial.has_passed == kept
 
 
 def test_so_many_pairs_need_so_many_whole_experiments() -> None:
-    assert [selftest.enough_blocks(pairs) for pairs in (1, 15, 16, 300)] == [12, 12, 24, 240]
+    assert [selftest.count_needed_blocks(pairs) for pairs in (1, 15, 16, 300)] == [12, 12, 24, 240]
 
 
 def test_a_budget_without_clones_is_a_mistake_that_is_explained(tmp_path: Path) -> None:
@@ -162,4 +162,4 @@ def test_ctrl_c_ends_the_program_with_130_and_keeps_the_run(tmp_path: Path) -> N
         out, _ = program.communicate(timeout=30)
     assert program.returncode == 130
     assert json.loads(out)["stopped"] == "stopped by SIGINT"
-    assert store.find(tmp_path / "runs", "latest").manifest().stopped == "stopped by SIGINT"
+    assert store.find_run(tmp_path / "runs", "latest").read_manifest().stopped == "stopped by SIGINT"

@@ -8,21 +8,21 @@ import pytest
 
 from orchestrator import skeleton, workloads
 from orchestrator.errors import UsageError
-from schemas.code import FILE
+from schemas.code import WORKLOAD_FILE
 
-FILES = {FILE, "README.md", "reference.py", "torch.py", "tensorflow.py", "jax.py"}
+FILES = {WORKLOAD_FILE, "README.md", "reference.py", "torch.py", "tensorflow.py", "jax.py"}
 
 
 def test_it_writes_every_file_with_the_name_filled_in(tmp_path: Path) -> None:
-    folder = skeleton.write("my-net", tmp_path)
+    folder = skeleton.write_template("my-net", tmp_path)
     assert {path.name for path in folder.iterdir()} == FILES
-    assert workloads.at(folder).name == "my-net"
+    assert workloads.load_workload_folder(folder).name == "my-net"
     assert "# my-net" in (folder / "README.md").read_text()
     assert not [path for path in folder.iterdir() if "$" in path.read_text()]
 
 
 def test_its_files_are_short_and_are_python_and_say_what_belongs_in_them(tmp_path: Path) -> None:
-    folder = skeleton.write("mine", tmp_path)
+    folder = skeleton.write_template("mine", tmp_path)
     for path in folder.glob("*.py"):
         assert ast.get_docstring(ast.parse(path.read_text()))
         assert len(path.read_text().splitlines()) <= 60
@@ -39,14 +39,14 @@ def test_the_last_line_that_is_told_is_the_command_that_measures_it(
 
 
 def told(name: str, at: Path) -> str:
-    return skeleton.told(skeleton.write(name, at)).splitlines()[-1]
+    return skeleton.describe_written(skeleton.write_template(name, at)).splitlines()[-1]
 
 
 def test_it_overwrites_nothing(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "torch.py").write_text("precious")
     with pytest.raises(UsageError, match="mine already exists, and nothing was written; choose another name or --at"):
-        skeleton.write("mine", tmp_path)
+        skeleton.write_template("mine", tmp_path)
     assert [path.read_text() for path in (tmp_path / "mine").iterdir()] == ["precious"]
 
 
@@ -61,10 +61,10 @@ def test_it_overwrites_nothing(tmp_path: Path) -> None:
 )
 def test_a_name_that_cannot_be_is_refused_and_nothing_is_written(tmp_path: Path, name: str, sentence: str) -> None:
     with pytest.raises(UsageError, match=re.escape(sentence)):
-        skeleton.write(name, tmp_path)
+        skeleton.write_template(name, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_named() -> None:
     with pytest.raises(UsageError, match=r"cannot write /proc/nothing.*; choose another folder with --at"):
-        skeleton.write("mine", Path("/proc/nothing"))
+        skeleton.write_template("mine", Path("/proc/nothing"))

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestrator.errors import UsageError
-from orchestrator.specfile import LARGEST, environments, load, validate
+from orchestrator.specfile import MAX_FILE_BYTES, load_environments, load_sweep_file, validate_sweep
 
 GOOD = """\
 name = "mine"
@@ -27,7 +27,7 @@ batch = 32
 
 def test_a_good_file_is_a_sweep(tmp_path: Path) -> None:
     (tmp_path / "good.toml").write_text(GOOD)
-    spec = validate(load(tmp_path / "good.toml"))
+    spec = validate_sweep(load_sweep_file(tmp_path / "good.toml"))
     assert (spec.name, spec.deadline, spec.stop.budget) == ("mine", 90, 300)
     assert spec.axes.batch == (1, 32)
     assert spec.exclude[0].batch == 32
@@ -57,40 +57,40 @@ def test_a_mistake_is_named_with_file_line_and_key(
     path = tmp_path / "bad.toml"
     path.write_text(GOOD.replace(before, after))
     with pytest.raises(UsageError, match=re.escape(f"{path}:{line}: ") + ".*" + re.escape(sentence)):
-        load(path)
+        load_sweep_file(path)
 
 
 def test_malformed_toml_is_named_with_file_and_line(tmp_path: Path) -> None:
     path = tmp_path / "bad.toml"
     path.write_text(GOOD + "batch = = 3\n")
     with pytest.raises(UsageError, match=re.escape(str(path)) + ".*line 14"):
-        load(path)
+        load_sweep_file(path)
 
 
 def test_a_file_that_is_not_there_and_one_that_is_a_folder_are_named(tmp_path: Path) -> None:
     for path in (tmp_path / "nothing.toml", tmp_path):
         with pytest.raises(UsageError, match=re.escape(f"cannot read {path}: ")):
-            load(path)
+            load_sweep_file(path)
 
 
 def test_a_file_that_is_no_text_is_named_with_the_place(tmp_path: Path) -> None:
     path = tmp_path / "binary.toml"
     path.write_bytes(b"name = \x80")
     with pytest.raises(UsageError, match=r"binary\.toml: not a text file in UTF-8 \(byte 7\)"):
-        load(path)
+        load_sweep_file(path)
 
 
-@pytest.mark.parametrize("text", ["#" * (LARGEST + 1), "é" * LARGEST])
+@pytest.mark.parametrize("text", ["#" * (MAX_FILE_BYTES + 1), "é" * MAX_FILE_BYTES])
 def test_a_file_that_is_too_large_is_called_too_large(tmp_path: Path, text: str) -> None:
     path = tmp_path / "large.toml"
     path.write_text(text)
     with pytest.raises(UsageError, match="larger than 1 MiB"):
-        load(path)
+        load_sweep_file(path)
 
 
 def test_options_have_their_key_named_and_no_file() -> None:
     with pytest.raises(UsageError, match=r"^stop\.blocks: .*, not 'few'$"):
-        validate({"stop": {"blocks": "few"}})
+        validate_sweep({"stop": {"blocks": "few"}})
 
 
 KEYS = st.sampled_from(
@@ -139,7 +139,7 @@ def test_any_bytes_are_a_sweep_or_a_mistake_that_is_named_in_one_line(
     path = tmp_path_factory.getbasetemp() / "any.toml"
     path.write_bytes(content)
     try:
-        load(path)
+        load_sweep_file(path)
     except UsageError as error:
         message = str(error)
     else:
@@ -158,7 +158,7 @@ def test_any_bytes_are_a_sweep_or_a_mistake_that_is_named_in_one_line(
 )
 def test_a_value_that_cannot_be_is_answered_with_ones_that_can(said: dict[str, object], sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
-        validate(said)
+        validate_sweep(said)
 
 
 TABLE = """\
@@ -175,19 +175,19 @@ lock = "locks/other.lock"
 
 def test_a_lock_is_found_from_where_its_file_is(tmp_path: Path) -> None:
     (tmp_path / "good.toml").write_text(TABLE)
-    spec = validate(load(tmp_path / "good.toml"))
+    spec = validate_sweep(load_sweep_file(tmp_path / "good.toml"))
     assert spec.environments["my.other"].lock == str(tmp_path / "locks" / "other.lock")
     assert spec.environments["mine"].python == "3.12"
 
 
 def test_a_users_own_file_has_the_same_tables_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "environments.toml"
-    assert environments(path) == {}
+    assert load_environments(path) == {}
     path.write_text(TABLE.partition("\n\n")[2])
-    assert environments(path).keys() == {"mine", "my.other"}
+    assert load_environments(path).keys() == {"mine", "my.other"}
     path.write_text(TABLE)
     with pytest.raises(UsageError, match=re.escape(f"{path}:1: unknown key 'axes'; valid: environments")):
-        environments(path)
+        load_environments(path)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_mistake_about_an_environment_is_named_with_its_line(
     path = tmp_path / "bad.toml"
     path.write_text(TABLE.replace(before, after))
     with pytest.raises(UsageError, match=re.escape(f"{path}:{line}: ") + ".*" + re.escape(sentence)):
-        load(path)
+        load_sweep_file(path)
 
 
 @pytest.mark.parametrize("name", ["reference/sweep-files.md", "how-to/environments.md"])
@@ -220,4 +220,4 @@ def test_what_the_documentation_shows_is_a_sweep_file(tmp_path: Path, name: str)
     assert found
     for number, block in enumerate(found):
         (tmp_path / f"{number}.toml").write_text(block)
-        load(tmp_path / f"{number}.toml")
+        load_sweep_file(tmp_path / f"{number}.toml")

@@ -14,7 +14,7 @@ import pytest
 from orchestrator import supervise
 from orchestrator.interrupts import Interrupts
 from orchestrator.supervise import Ending
-from orchestrator.wishes import Wishes
+from orchestrator.wishes import StopRequests
 from schemas.event import Event, Failure, Hello, Phase, Report
 
 DOUBLES = Path(__file__).resolve().parents[1] / "doubles"
@@ -46,20 +46,20 @@ class Stage:
             self.folder / "log",
             deadline_s=deadline_s,
             on_event=on_event or self.heard.append,
-            wishes=Wishes(interrupts),
+            wishes=StopRequests(interrupts),
         )
 
     @property
     def log(self) -> bytes:
         return (self.folder / "log").read_bytes()
 
-    def everybody_left(self) -> bool:
+    def has_everybody_left(self) -> bool:
         """Return whether every process of the group has ended, now or within a few seconds."""
         group = next(event.pid for event in self.heard if isinstance(event, Hello))
-        return soon(lambda: not any(running(process, group) for process in psutil.process_iter()))
+        return soon(lambda: not any(is_member_running(process, group) for process in psutil.process_iter()))
 
 
-def running(process: psutil.Process, group: int) -> bool:
+def is_member_running(process: psutil.Process, group: int) -> bool:
     try:
         return os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE
     except (ProcessLookupError, psutil.NoSuchProcess):
@@ -84,7 +84,7 @@ def test_a_polite_worker_is_heard_to_its_end(stage: Stage) -> None:
     assert (ending.how, ending.status) == ("ended", 0)
     assert [event.kind for event in ending.events] == ["hello", "phase", "phase", "failure"]
     assert stage.heard == list(ending.events)
-    assert stage.everybody_left()
+    assert stage.has_everybody_left()
 
 
 def test_a_long_report_arrives_whole(stage: Stage, make_report: Callable[..., Report]) -> None:
@@ -129,7 +129,7 @@ def test_a_line_that_is_no_event_ends_the_job(stage: Stage, line: str) -> None:
     assert ending.how == "garbled"
     assert "an invalid event" in ending.reason
     assert len(ending.events) == 1
-    assert stage.everybody_left()
+    assert stage.has_everybody_left()
 
 
 @pytest.mark.parametrize("double", ["endless_line", "endless_talk", "endless_events"])
@@ -137,7 +137,7 @@ def test_talk_without_end_is_cut_off(stage: Stage, double: str) -> None:
     ending = stage(double)
     assert ending.how == "garbled"
     assert "sent more than" in ending.reason
-    assert stage.everybody_left()
+    assert stage.has_everybody_left()
 
 
 def test_a_line_that_is_no_event_is_quoted_in_short(stage: Stage) -> None:
@@ -162,7 +162,7 @@ def test_a_group_that_ignores_interrupt_and_terminate_is_killed_at_its_deadline(
     ending = stage("stubborn", deadline_s=1)
     assert (ending.how, ending.status) == ("timeout", -signal.SIGKILL)
     assert ending.wall_ns >= 1e9
-    assert stage.everybody_left()
+    assert stage.has_everybody_left()
 
 
 @pytest.mark.timeout(20)
@@ -178,7 +178,7 @@ def test_a_grandchild_that_holds_the_pipes_does_not_hold_the_parent(stage: Stage
     ending = stage("heir", message=LAST)
     assert (ending.how, ending.status) == ("ended", 0)
     assert isinstance(ending.events[-1], Failure)
-    assert stage.everybody_left()
+    assert stage.has_everybody_left()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -191,7 +191,7 @@ def test_a_signal_to_the_parent_ends_the_job(stage: Stage, number: signal.Signal
         ending = stage("says", "", interrupts=interrupts, on_event=interrupt)
     assert ending.how == "interrupted"
     assert number.name in ending.reason
-    assert stage.everybody_left()
+    assert stage.has_everybody_left()
 
 
 def test_a_signal_from_before_the_job_ends_it_too(stage: Stage) -> None:
@@ -207,7 +207,7 @@ def test_an_error_in_the_parent_leaves_nothing_running(stage: Stage) -> None:
 
     with pytest.raises(RuntimeError, match="the view stumbled"):
         stage("says", "", on_event=stumble)
-    assert stage.everybody_left()
+    assert stage.has_everybody_left()
 
 
 def test_the_parent_sleeps_while_a_worker_works_even_if_it_closed_its_channel(stage: Stage) -> None:
@@ -224,21 +224,21 @@ def test_no_descriptor_is_left_open(stage: Stage) -> None:
     assert psutil.Process().num_fds() == before
 
 
-def completed(folder: Path, program: str, **more: object) -> int | None:
+def run_program(folder: Path, program: str, **more: object) -> int | None:
     command = [sys.executable, "-I", "-S", "-c", program]
-    return supervise.complete(command, {"VARIABLE": "set"}, folder / "log", **more)  # type: ignore[arg-type]
+    return supervise.run_to_completion(command, {"VARIABLE": "set"}, folder / "log", **more)  # type: ignore[arg-type]
 
 
 def test_a_program_that_is_no_worker_is_run_to_its_end_with_all_it_prints_in_the_log(tmp_path: Path) -> None:
     said = "import os, sys; print(os.environ['VARIABLE'], flush=True); print('no', file=sys.stderr); sys.exit({})"
-    assert completed(tmp_path, said.format(0)) == 0
-    assert completed(tmp_path, said.format(3)) == 3
+    assert run_program(tmp_path, said.format(0)) == 0
+    assert run_program(tmp_path, said.format(3)) == 3
     assert (tmp_path / "log").read_text() == "set\nno\nset\nno\n"
 
 
 def test_what_it_prints_may_be_kept_apart_from_what_it_complains_of(tmp_path: Path) -> None:
     said = "import sys; print('answer'); print('no', file=sys.stderr)"
-    completed(tmp_path, said, output=tmp_path / "answer")
+    run_program(tmp_path, said, output=tmp_path / "answer")
     assert [(tmp_path / name).read_text() for name in ("answer", "log")] == ["answer\n", "no\n"]
 
 
@@ -246,15 +246,15 @@ def test_it_reads_nothing_and_nothing_that_it_starts_outlives_it(tmp_path: Path)
     sleeper = f"subprocess.Popen([{sys.executable!r}, '-c', 'import time; time.sleep(60)'])"
     left = f"import subprocess, sys; sys.stdin.read(); {sleeper}"
     before = set(psutil.Process().children(recursive=True))
-    assert completed(tmp_path, left) == 0
+    assert run_program(tmp_path, left) == 0
     assert set(psutil.Process().children(recursive=True)) <= before
 
 
 def test_it_is_ended_by_a_signal_and_at_its_deadline(tmp_path: Path) -> None:
     with Interrupts() as interrupts:
         os.kill(os.getpid(), signal.SIGINT)
-        assert completed(tmp_path, "import time; time.sleep(60)", interrupts=interrupts) is None
-    status = completed(tmp_path, "import time; time.sleep(60)", deadline_s=0.2)
+        assert run_program(tmp_path, "import time; time.sleep(60)", interrupts=interrupts) is None
+    status = run_program(tmp_path, "import time; time.sleep(60)", deadline_s=0.2)
     assert status is not None
     assert status != 0
 
@@ -264,7 +264,7 @@ def test_a_worker_that_only_its_tracer_can_reap_is_left_no_time_beyond_its_deadl
     ending = stage("traced", deadline_s=1)
     assert (ending.how, ending.status) in {("timeout", -number) for number in (signal.SIGINT, signal.SIGKILL)}
     assert time.monotonic() - start < FAR_AWAY_S / 2
-    assert stage.everybody_left()
+    assert stage.has_everybody_left()
 
 
 def test_a_pipe_in_the_place_of_a_log_is_not_waited_for(stage: Stage) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orchestrator.exits import Exit
+from orchestrator.exits import ExitCode
 from schemas.record import JobRecord, Manifest
 from tests.orchestrator.quick import PROGRAM, QUICK
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SMALL_DISK = 'mount -t tmpfs -o size="$0" none "$1" && shift && exec "$@"'
 
 
-def start(
+def run_program(
     folder: Path, *command: str, variables: Mapping[str, str] | None = None
 ) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
@@ -31,7 +31,7 @@ def start(
     )
 
 
-def records(folder: Path) -> list[JobRecord]:
+def read_records(folder: Path) -> list[JobRecord]:
     return [JobRecord.model_validate_json(path.read_bytes()) for path in folder.glob("*/jobs/*.json")]
 
 
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 def on_a_small_disk(folder: Path, size: str, *command: str) -> "subprocess.CompletedProcess[str]":
     """Run a command with a disk of this size at `disk`, which only root may mount."""
     (folder / "disk").mkdir()
-    done = start(folder, "unshare", "-m", "sh", "-c", SMALL_DISK, size, "disk", *command)
+    done = run_program(folder, "unshare", "-m", "sh", "-c", SMALL_DISK, size, "disk", *command)
     if "unshare" in done.stderr or "mount" in done.stderr:
         pytest.skip("no disk of its own can be mounted here")
     return done
@@ -53,13 +53,13 @@ def on_a_small_disk(folder: Path, size: str, *command: str) -> "subprocess.Compl
 def test_a_full_disk_keeps_what_was_whole_and_says_how_to_go_on(folder: Path) -> None:
     keep = f"{' '.join(PROGRAM)} sweep quick.toml --runs disk --blocks 9; code=$?; cp -r disk kept; exit $code"
     said = on_a_small_disk(folder, "48k", "sh", "-c", keep)
-    assert said.returncode == Exit.USAGE
+    assert said.returncode == ExitCode.USAGE
     (line,) = said.stderr.splitlines()
     assert "No space left on device; everything before is kept; fix that, and resume with: " in line
-    assert [record.outcome for record in records(folder / "kept")][:1] == ["measured"]
+    assert [record.outcome for record in read_records(folder / "kept")][:1] == ["measured"]
     (run,) = (folder / "kept").iterdir()
-    resumed = start(folder, *PROGRAM, "resume", run.name, "--runs", "kept")
-    assert resumed.returncode == Exit.FINE
+    resumed = run_program(folder, *PROGRAM, "resume", run.name, "--runs", "kept")
+    assert resumed.returncode == ExitCode.FINE
     assert "Ended: " in resumed.stdout
 
 
@@ -67,14 +67,14 @@ def test_a_disk_without_room_for_a_run_is_a_sentence(folder: Path) -> None:
     said = on_a_small_disk(
         folder, "4k", "sh", "-c", f"cp /dev/zero disk/full 2>&-; {' '.join(PROGRAM)} sweep quick.toml --runs disk"
     )
-    assert said.returncode == Exit.USAGE
+    assert said.returncode == ExitCode.USAGE
     assert "No space left on device" in said.stderr
     assert "Traceback" not in said.stderr
 
 
 def test_a_disk_that_cannot_be_written_is_a_sentence(folder: Path) -> None:
-    said = start(folder, *PROGRAM, "sweep", "quick.toml", "--runs", "/proc/runs")
-    assert said.returncode == Exit.USAGE
+    said = run_program(folder, *PROGRAM, "sweep", "quick.toml", "--runs", "/proc/runs")
+    assert said.returncode == ExitCode.USAGE
     assert "cannot write a run to /proc/runs" in said.stderr
     assert len(said.stderr.splitlines()) == 1
 
@@ -100,7 +100,7 @@ def test_a_terminal_that_is_closed_stops_the_sweep_and_all_that_runs(
 
 
 def test_a_reader_that_stops_reading_does_not_stop_the_sweep(folder: Path) -> None:
-    said = start(folder, "sh", "-c", f"{' '.join(PROGRAM)} sweep quick.toml | head -n 1")
+    said = run_program(folder, "sh", "-c", f"{' '.join(PROGRAM)} sweep quick.toml | head -n 1")
     assert said.stdout.startswith("[1 of about 2]")
     assert "Traceback" not in said.stderr
     (path,) = folder.glob("runs/*/manifest.json")
@@ -118,8 +118,8 @@ def test_a_reader_that_stops_reading_does_not_stop_the_sweep(folder: Path) -> No
 )
 def test_a_terminal_of_another_encoding_is_shown_what_it_can_show(folder: Path, variables: Mapping[str, str]) -> None:
     bare = {"PYTHONPATH": str(ROOT), "PATH": os.defpath}  # and no HOME, no USER, no TERM
-    said = start(folder, *PROGRAM, "sweep", "quick.toml", variables=bare | dict(variables))
-    assert (said.returncode, said.stderr) == (Exit.FINE, "")
+    said = run_program(folder, *PROGRAM, "sweep", "quick.toml", variables=bare | dict(variables))
+    assert (said.returncode, said.stderr) == (ExitCode.FINE, "")
     assert "numpy:eager" in said.stdout
 
 
@@ -129,21 +129,21 @@ def test_paths_with_spaces_quotes_and_letters_beyond_ascii_work(tmp_path: Path) 
         shutil.copytree(ROOT / package, home / package, ignore=shutil.ignore_patterns("__pycache__"))
     (home / "quick.toml").write_text(QUICK)
     variables = dict(os.environ) | {"PYTHONPATH": str(home)}
-    said = start(home, *PROGRAM, "sweep", "quick.toml", "--runs", "mes résultats", variables=variables)
-    assert (said.returncode, said.stderr) == (Exit.FINE, "")
-    assert [record.outcome for record in records(home / "mes résultats")] == ["measured"] * 2
+    said = run_program(home, *PROGRAM, "sweep", "quick.toml", "--runs", "mes résultats", variables=variables)
+    assert (said.returncode, said.stderr) == (ExitCode.FINE, "")
+    assert [record.outcome for record in read_records(home / "mes résultats")] == ["measured"] * 2
 
 
 def test_a_clock_that_is_set_back_between_jobs_changes_no_order_and_no_duration(folder: Path) -> None:
-    start(folder, *PROGRAM, "sweep", "quick.toml", "--blocks", "2", "--name", "mine")
+    run_program(folder, *PROGRAM, "sweep", "quick.toml", "--blocks", "2", "--name", "mine")
     (run,) = (folder / "runs").iterdir()
-    before = json.loads(start(folder, *PROGRAM, "show", "mine", "--json").stdout)
+    before = json.loads(run_program(folder, *PROGRAM, "show", "mine", "--json").stdout)
     for number, path in enumerate(sorted(run.glob("jobs/*.json"))):
         said = json.loads(path.read_text())
         said["outside"]["started"] = f"19{70 - number}-01-01T00:00:00+00:00"
         path.write_text(json.dumps(said))
         os.utime(path, (number, 1_000_000 - number))
-    assert json.loads(start(folder, *PROGRAM, "show", "mine", "--json").stdout) == before
+    assert json.loads(run_program(folder, *PROGRAM, "show", "mine", "--json").stdout) == before
 
 
 def test_no_duration_is_read_from_a_clock_that_can_be_set() -> None:

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from orchestrator import store
-from orchestrator.interrupts import STOPPING, Interrupts
-from orchestrator.keys import Keys
+from orchestrator.interrupts import STOP_SIGNALS, Interrupts
+from orchestrator.keys import Keyboard
 from orchestrator.plan import Plan
 from orchestrator.store import Store
 from orchestrator.supervise import Ending
 from orchestrator.sweep import (
     BlockStarted,
     JobEnded,
-    JobKept,
-    JobSaid,
+    JobEventReceived,
+    JobRestored,
     JobStarted,
     Sweep,
     SweepContinued,
@@ -60,12 +60,12 @@ class Actor:
         return [spec.cell.label for spec in self.launched if spec.block == block]
 
 
-def ends(*events: Event) -> Act:
+def make_ending(*events: Event) -> Act:
     return lambda spec: Ending("ended", 0, (HELLO, *events), 10**9)
 
 
-def raises(spec: JobSpec) -> Ending:
-    return ends(Failure(outcome="raised", reason="no"))(spec)
+def end_raised(spec: JobSpec) -> Ending:
+    return make_ending(Failure(outcome="raised", reason="no"))(spec)
 
 
 @dataclass
@@ -85,7 +85,7 @@ Rehearse = Callable[..., Rehearsal]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Store:
-    return store.create(tmp_path, "test", datetime(2025, 1, 1, tzinfo=UTC))
+    return store.create_run(tmp_path, "test", datetime(2025, 1, 1, tzinfo=UTC))
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def rehearse(run: Store, host: Host, make_report: Callable[..., Report]) -> Rehe
     ) -> Rehearsal:
         def measured(spec: JobSpec) -> Ending:
             calibrated = {NUMPY: 70, SPIN: 90}.get(spec.cell.label, 80) + len(actor.launched)
-            return ends(BUILD, make_report(calls=spec.timing.calls or calibrated))(spec)
+            return make_ending(BUILD, make_report(calls=spec.timing.calls or calibrated))(spec)
 
         published: list[SweepEvent] = []
         actor = Actor(parts or {}, measured)
@@ -110,7 +110,7 @@ def rehearse(run: Store, host: Host, make_report: Callable[..., Report]) -> Rehe
             host=host,
             enough=enough,
             publish=published.append,
-            interrupts=interrupts or Interrupts(STOPPING),
+            interrupts=interrupts or Interrupts(STOP_SIGNALS),
             clock=actor.clock,
             resumed=earlier is not None,
             earlier=earlier or (),
@@ -125,7 +125,7 @@ def test_each_block_runs_every_cell_once_in_the_order_of_the_plan(rehearse: Rehe
     stage = rehearse(plan)
     assert stage.sweep.run() == "all 3 blocks were run"
     for block in (1, 2, 3):
-        assert stage.actor.labels(block) == [cell.label for cell in plan.order(plan.runnable, block)]
+        assert stage.actor.labels(block) == [cell.label for cell in plan.order_cells(plan.runnable, block)]
     assert [spec.position for spec in stage.actor.launched] == [0, 1, 2] * 3
 
 
@@ -148,7 +148,7 @@ def test_a_cell_that_its_user_skips_is_left_out_from_then_on_and_its_clone_too(
     assert again.actor.launched == []
 
 
-class Pressed(Keys):
+class Pressed(Keyboard):
     """A keyboard whose pause key is pressed after `after` jobs; the pause takes a minute by the actor's clock."""
 
     def __init__(self, stage: Rehearsal, after: int) -> None:
@@ -189,10 +189,10 @@ def test_its_user_can_stop_it(rehearse: Rehearse, make_plan: MakePlan) -> None:
 
 
 def test_every_job_leaves_exactly_one_record_on_disk(rehearse: Rehearse, make_plan: MakePlan, run: Store) -> None:
-    stage = rehearse(make_plan(), {SPIN: raises})
+    stage = rehearse(make_plan(), {SPIN: end_raised})
     stage.sweep.run()
-    assert run.records() == stage.sweep.records
-    assert [record.spec for record in run.records()] == stage.actor.launched
+    assert run.read_records() == stage.sweep.records
+    assert [record.spec for record in run.read_records()] == stage.actor.launched
 
 
 def test_a_record_is_on_disk_before_it_is_spoken_of(rehearse: Rehearse, make_plan: MakePlan, run: Store) -> None:
@@ -200,7 +200,7 @@ def test_a_record_is_on_disk_before_it_is_spoken_of(rehearse: Rehearse, make_pla
 
     def look(event: SweepEvent) -> None:
         if isinstance(event, JobEnded):
-            seen.append(event.record in run.records())
+            seen.append(event.record in run.read_records())
 
     stage = rehearse(make_plan())
     stage.sweep.publish = look
@@ -211,9 +211,9 @@ def test_a_record_is_on_disk_before_it_is_spoken_of(rehearse: Rehearse, make_pla
 def test_events_come_in_the_order_of_what_happens(rehearse: Rehearse, make_plan: MakePlan) -> None:
     stage = rehearse(make_plan("numpy", stop={"blocks": 1}))
     stage.sweep.run()
-    job = [JobStarted, JobSaid, JobSaid, JobSaid, JobEnded]
+    job = [JobStarted, JobEventReceived, JobEventReceived, JobEventReceived, JobEnded]
     assert [type(event) for event in stage.published] == [BlockStarted, *job, *job]
-    assert [event.event.kind for event in stage.published[2:5] if isinstance(event, JobSaid)] == [
+    assert [event.event.kind for event in stage.published[2:5] if isinstance(event, JobEventReceived)] == [
         "hello",
         "phase",
         "report",
@@ -262,7 +262,7 @@ def test_an_attempt_that_is_there_is_never_written_over_though_one_before_it_was
     rehearse: Rehearse, make_plan: MakePlan, make_record: Callable[..., JobRecord]
 ) -> None:
     plan = make_plan("numpy", stop={"blocks": 1})
-    spec = plan.job(plan.order(plan.runnable, 1)[0], 1, 0, None).model_copy(update={"attempt": 2})
+    spec = plan.build_job(plan.order_cells(plan.runnable, 1)[0], 1, 0, None).model_copy(update={"attempt": 2})
     stage = rehearse(plan, earlier=[make_record(spec=spec, outcome="interrupted")])
     stage.sweep.run()
     assert [job.attempt for job in stage.actor.launched if job.cell == spec.cell] == [3]
@@ -294,7 +294,7 @@ def test_what_another_process_would_only_repeat_is_not_repeated(
     changes: dict[str, object],
     outcome: str,
 ) -> None:
-    stage = rehearse(make_plan(), {SPIN: ends(make_report(**changes))})
+    stage = rehearse(make_plan(), {SPIN: make_ending(make_report(**changes))})
     stage.sweep.run()
     assert stage.outcomes(SPIN) == [outcome]
     assert stage.outcomes(NUMPY) == ["measured"] * 3
@@ -303,10 +303,10 @@ def test_what_another_process_would_only_repeat_is_not_repeated(
 def test_the_most_that_any_job_did_is_the_measure_for_all_later_ones(
     rehearse: Rehearse, make_plan: MakePlan, make_report: Callable[..., Report]
 ) -> None:
-    fast = ends(make_report(ceiling={"flops_per_s": 1e12, "bytes_per_s": 1e12}))
-    busy = ends(make_report(work={"flops": 1000, "bytes": 0}, ceiling={"flops_per_s": 1e6, "bytes_per_s": 1e12}))
+    fast = make_ending(make_report(ceiling={"flops_per_s": 1e12, "bytes_per_s": 1e12}))
+    busy = make_ending(make_report(work={"flops": 1000, "bytes": 0}, ceiling={"flops_per_s": 1e6, "bytes_per_s": 1e12}))
     plan = make_plan("numpy", "synthetic:spin", stop={"blocks": 1})
-    first, *later = (cell.label for cell in plan.order(plan.runnable, 1))
+    first, *later = (cell.label for cell in plan.order_cells(plan.runnable, 1))
     stage = rehearse(plan, {first: fast} | dict.fromkeys(later, busy))
     stage.sweep.run()
     assert [record.outcome for record in stage.sweep.records] == ["measured"] * 3
@@ -316,7 +316,7 @@ def test_a_cache_that_is_filled_again_by_resume_leaves_the_first_record_alone(
     rehearse: Rehearse, make_plan: MakePlan, make_record: Callable[..., JobRecord]
 ) -> None:
     plan = make_plan("torch:compile", axes={"cache": ("warm",)}, stop={"budget": 999, "blocks": 1})
-    filled = plan.job(plan.to_fill[0], 0, 0, None)
+    filled = plan.build_job(plan.cells_to_fill[0], 0, 0, None)
     stage = rehearse(plan, earlier=[make_record(spec=filled)])
     stage.sweep.run()
     assert [(job.block, job.attempt) for job in stage.actor.launched if job.cell == filled.cell] == [(0, 2), (1, 1)]
@@ -332,7 +332,7 @@ def test_a_warm_cache_is_filled_by_a_job_before_the_first_block(rehearse: Rehear
 
 
 def test_a_cell_that_raises_is_tried_twice(rehearse: Rehearse, make_plan: MakePlan) -> None:
-    stage = rehearse(make_plan(), {SPIN: raises})
+    stage = rehearse(make_plan(), {SPIN: end_raised})
     stage.sweep.run()
     assert stage.outcomes(SPIN) == ["raised", "raised"]
 
@@ -340,7 +340,7 @@ def test_a_cell_that_raises_is_tried_twice(rehearse: Rehearse, make_plan: MakePl
 def test_one_finding_of_nonlinearity_may_be_noise_and_two_are_not(
     rehearse: Rehearse, make_plan: MakePlan, make_report: Callable[..., Report]
 ) -> None:
-    bent = ends(make_report(overhead={"null_ns": 20, "clock_ns": 30, "linearity": 2.5}))
+    bent = make_ending(make_report(overhead={"null_ns": 20, "clock_ns": 30, "linearity": 2.5}))
     stage = rehearse(make_plan(stop={"blocks": 3}), {SPIN: bent})
     stage.sweep.run()
     assert stage.outcomes(SPIN) == ["nonlinear", "nonlinear"]
@@ -349,7 +349,7 @@ def test_one_finding_of_nonlinearity_may_be_noise_and_two_are_not(
 
 def test_a_sweep_in_which_everything_fails_says_so(rehearse: Rehearse, make_plan: MakePlan) -> None:
     stage = rehearse(make_plan("numpy"))
-    stage.actor.default = raises
+    stage.actor.default = end_raised
     assert stage.sweep.run() == "no cell was left that could be measured"
     assert len(stage.sweep.records) == 4
 
@@ -360,7 +360,7 @@ def test_a_cell_that_cannot_run_here_is_not_started_and_has_its_one_record(
     stage = rehearse(make_plan("numpy", axes={"dtype": ("float32", "bfloat16")}))
     stage.sweep.run()
     assert {spec.cell.dtype for spec in stage.actor.launched} == {"float32"}
-    (refused,) = (record for record in run.records() if record.outcome == "unsupported")
+    (refused,) = (record for record in run.read_records() if record.outcome == "unsupported")
     assert refused.outside is None
     assert "bfloat16" in refused.reason
 
@@ -369,20 +369,20 @@ def test_an_interruption_keeps_what_is_there_and_starts_nothing_more(
     rehearse: Rehearse, make_plan: MakePlan, run: Store
 ) -> None:
     def interrupted(spec: JobSpec) -> Ending:
-        interrupts.received = STOPPING[0]
+        interrupts.received = STOP_SIGNALS[0]
         return Ending("interrupted", -2, (HELLO, BUILD), 1, "stopped by SIGINT")
 
     interrupts, plan = Interrupts(), make_plan()
     stage = rehearse(plan, {SPIN: interrupted}, interrupts)
-    before = [cell.label for cell in plan.order(plan.runnable, 1)].index(SPIN)
+    before = [cell.label for cell in plan.order_cells(plan.runnable, 1)].index(SPIN)
     assert stage.sweep.run() == "stopped by SIGINT"
-    assert [record.outcome for record in run.records()] == ["measured"] * before + ["interrupted"]
+    assert [record.outcome for record in run.read_records()] == ["measured"] * before + ["interrupted"]
 
 
 def test_a_signal_at_the_very_end_of_a_job_keeps_its_measurement(rehearse: Rehearse, make_plan: MakePlan) -> None:
     interrupts = Interrupts()
     stage = rehearse(make_plan(), interrupts=interrupts)
-    interrupts.received = STOPPING[1]
+    interrupts.received = STOP_SIGNALS[1]
     assert stage.sweep.run() == "stopped by SIGTERM"
     assert [record.outcome for record in stage.sweep.records] == ["measured"]
 
@@ -396,7 +396,7 @@ def test_a_record_says_how_the_job_looked_from_outside(rehearse: Rehearse, make_
     assert datetime.fromisoformat(outside.started).tzinfo is not None
 
 
-def killed(spec: JobSpec) -> Ending:
+def end_killed(spec: JobSpec) -> Ending:
     return Ending("ended", -9, (HELLO, BUILD), 10**9)
 
 
@@ -404,23 +404,23 @@ def test_a_job_that_somebody_killed_is_run_once_more_at_once_and_both_attempts_a
     rehearse: Rehearse, make_plan: MakePlan, make_report: Callable[..., Report], run: Store
 ) -> None:
     def first_only(spec: JobSpec) -> Ending:
-        return killed(spec) if spec.attempt == 1 else ends(make_report())(spec)
+        return end_killed(spec) if spec.attempt == 1 else make_ending(make_report())(spec)
 
     stage = rehearse(make_plan(stop={"budget": 1000, "blocks": 3}), {SPIN: first_only})
     assert stage.sweep.run() == "all 3 blocks were run"
     assert stage.outcomes(SPIN) == ["killed", "measured"] * 3
-    attempts = [record.spec.attempt for record in run.records() if record.spec.cell.label == SPIN]
+    attempts = [record.spec.attempt for record in run.read_records() if record.spec.cell.label == SPIN]
     assert attempts == [1, 2] * 3
 
 
 def test_a_job_that_is_killed_again_and_again_is_given_up(rehearse: Rehearse, make_plan: MakePlan) -> None:
-    stage = rehearse(make_plan(), {SPIN: killed})
+    stage = rehearse(make_plan(), {SPIN: end_killed})
     stage.sweep.run()
     assert stage.outcomes(SPIN) == ["killed"] * 4
 
 
 def test_a_job_that_fails_by_itself_has_one_attempt(rehearse: Rehearse, make_plan: MakePlan) -> None:
-    stage = rehearse(make_plan(), {SPIN: raises})
+    stage = rehearse(make_plan(), {SPIN: end_raised})
     stage.sweep.run()
     assert {record.spec.attempt for record in stage.sweep.records} == {1}
 
@@ -429,12 +429,12 @@ def test_a_job_that_fails_by_itself_has_one_attempt(rehearse: Rehearse, make_pla
 def test_a_resumed_sweep_runs_what_is_missing_and_nothing_else(
     rehearse: Rehearse, make_plan: MakePlan, kept: int
 ) -> None:
-    whole = rehearse(make_plan(), {SPIN: raises})
+    whole = rehearse(make_plan(), {SPIN: end_raised})
     whole.sweep.run()
-    resumed = rehearse(make_plan(), {SPIN: raises}, earlier=whole.sweep.records[:kept])
+    resumed = rehearse(make_plan(), {SPIN: end_raised}, earlier=whole.sweep.records[:kept])
     resumed.actor.now = 1e6
     for job in whole.sweep.records[kept:]:
-        resumed.sweep.store.log(job.spec).unlink(missing_ok=True)
+        resumed.sweep.store.log_path(job.spec).unlink(missing_ok=True)
     assert resumed.sweep.run() == "all 3 blocks were run"
     assert [spec.cell.id for spec in resumed.actor.launched] == [
         record.spec.cell.id for record in whole.sweep.records[kept:]
@@ -442,7 +442,7 @@ def test_a_resumed_sweep_runs_what_is_missing_and_nothing_else(
     assert [(record.spec.block, record.outcome) for record in resumed.sweep.records] == [
         (record.spec.block, record.outcome) for record in whole.sweep.records
     ]
-    assert sum(isinstance(event, JobKept) for event in resumed.published) == min(kept, len(whole.sweep.records))
+    assert sum(isinstance(event, JobRestored) for event in resumed.published) == min(kept, len(whole.sweep.records))
 
 
 def test_a_resumed_sweep_keeps_to_the_calls_and_the_budget_of_its_first_part(
@@ -470,11 +470,11 @@ def test_a_job_of_which_only_the_log_is_there_was_lost_with_the_orchestrator_and
     rehearse: Rehearse, make_plan: MakePlan, run: Store
 ) -> None:
     plan = make_plan("numpy", stop={"blocks": 1})
-    cell = plan.order(plan.runnable, 1)[0]
-    run.log(plan.job(cell, 1, 0, None)).touch()
+    cell = plan.order_cells(plan.runnable, 1)[0]
+    run.log_path(plan.build_job(cell, 1, 0, None)).touch()
     stage = rehearse(plan, earlier=())
     stage.sweep.run()
-    found = [(record.outcome, record.spec.attempt) for record in run.records() if record.spec.cell == cell]
+    found = [(record.outcome, record.spec.attempt) for record in run.read_records() if record.spec.cell == cell]
     assert found == [("orchestrator-lost", 1), ("measured", 2)]
 
 
@@ -482,7 +482,7 @@ def test_an_interrupted_job_is_run_again_when_the_sweep_is_resumed(
     rehearse: Rehearse, make_plan: MakePlan, make_record: Callable[..., JobRecord], run: Store
 ) -> None:
     plan = make_plan("numpy", stop={"blocks": 1})
-    spec = plan.job(plan.order(plan.runnable, 1)[0], 1, 0, None)
+    spec = plan.build_job(plan.order_cells(plan.runnable, 1)[0], 1, 0, None)
     stage = rehearse(plan, earlier=[make_record(spec=spec, outcome="interrupted")])
     stage.sweep.run()
     assert [(job.attempt, job.position) for job in stage.actor.launched] == [(2, 0), (1, 1)]

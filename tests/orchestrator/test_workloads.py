@@ -53,7 +53,7 @@ QUICK = """
 
 @pytest.fixture
 def mine(tmp_path: Path) -> Path:
-    return skeleton.write("mine", tmp_path).resolve()
+    return skeleton.write_template("mine", tmp_path).resolve()
 
 
 def edit(folder: Path, before: str, after: str, file: str = "workload.toml") -> None:
@@ -63,7 +63,7 @@ def edit(folder: Path, before: str, after: str, file: str = "workload.toml") -> 
 
 
 def test_a_folder_is_a_workload_with_its_parameters_its_presets_and_its_code(mine: Path) -> None:
-    found = workloads.at(mine)
+    found = workloads.load_workload_folder(mine)
     assert (found.name, found.folder, found.module, found.reference) == ("mine", str(mine), "", "")
     assert {size.name: size.default for size in found.parameters} == {"width": 64, "hidden": 128}
     assert found.presets == {"large": {"width": 512, "hidden": 2048}}
@@ -72,45 +72,45 @@ def test_a_folder_is_a_workload_with_its_parameters_its_presets_and_its_code(min
 
 def test_a_cell_has_the_code_and_its_job_the_folder(mine: Path, make_plan: MakePlan) -> None:
     plan = make_plan("numpy", axes={"workloads": (f"{mine}:large:hidden=9",)})
-    (cell, clone), job = plan.cells, plan.job(plan.cells[0], 1, 0, None)
+    (cell, clone), job = plan.cells, plan.build_job(plan.cells[0], 1, 0, None)
     assert (cell.workload, cell.parameters) == ("mine", {"width": 512, "hidden": 9})
     assert (job.folder, job.package, job.reference) == (str(mine), "", "")
-    assert cell.code == clone.code == workloads.at(mine).code
+    assert cell.code == clone.code == workloads.load_workload_folder(mine).code
     edit(mine, "x @", "2 * x @", "reference.py")
     assert make_plan("numpy", axes={"workloads": (f"{mine}:large:hidden=9",)}).cells[0].id != cell.id
 
 
 def test_ours_have_no_code_no_folder_and_no_package(make_plan: MakePlan) -> None:
     plan = make_plan("numpy")
-    job = plan.job(plan.cells[0], 1, 0, None)
+    job = plan.build_job(plan.cells[0], 1, 0, None)
     assert (job.cell.code, job.folder, job.package) == ("", "", "")
 
 
 def test_picks_name_a_folder_as_the_axes_do(mine: Path) -> None:
     axes = {"frameworks": ("numpy",), "workloads": (str(mine), "mlp"), "batch": (1, 2)}
     said = {"exclude": [{"workload": str(mine), "batch": 2}], "include": [{"framework": "numpy", "workload": "rnn"}]}
-    cells = planning.expand(SweepSpec.model_validate({"axes": axes} | said))
+    cells = planning.expand_axes(SweepSpec.model_validate({"axes": axes} | said))
     assert [(cell.workload, cell.batch) for cell in cells] == [("mine", 1), ("mlp", 1), ("mlp", 2), ("rnn", 1)]
 
 
 @pytest.mark.parametrize("written", ["./mine", "mine", "../here/mine", "{}/mine"])
 def test_a_path_is_made_absolute_as_seen_from_where_it_was_written(tmp_path: Path, written: str) -> None:
     here = tmp_path / "here"
-    mine = skeleton.write("mine", here)
+    mine = skeleton.write_template("mine", here)
     said = {
         "axes": {"workloads": [f"{written.format(here)}:width=3", "rnn:length=2"]},
         "exclude": [{"workload": written.format(here)}],
         "include": [{"workload": "mlp", "framework": "numpy"}],
     }
-    placed = workloads.placed(said, here)
+    placed = workloads.resolve_workload_paths(said, here)
     assert placed["axes"]["workloads"] == [f"{mine.resolve()}:width=3", "rnn:length=2"]
     assert [pick["workload"] for pick in (*placed["exclude"], *placed["include"])] == [str(mine.resolve()), "mlp"]
 
 
 def test_a_folder_of_the_name_of_one_of_ours_does_not_take_its_place(tmp_path: Path) -> None:
     (tmp_path / "rnn").mkdir()
-    assert workloads.absolute("rnn:length=3", tmp_path) == "rnn:length=3"
-    assert workloads.absolute("./rnn", tmp_path) == str(tmp_path.resolve() / "rnn")
+    assert workloads.to_absolute_workload("rnn:length=3", tmp_path) == "rnn:length=3"
+    assert workloads.to_absolute_workload("./rnn", tmp_path) == str(tmp_path.resolve() / "rnn")
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_folder_of_the_name_of_one_of_ours_does_not_take_its_place(tmp_path: P
 def test_a_mistake_in_workload_toml_is_named_with_its_line(mine: Path, before: str, after: str, sentence: str) -> None:
     edit(mine, before, after)
     with pytest.raises(UsageError, match=re.escape(sentence)):
-        workloads.at(mine)
+        workloads.load_workload_folder(mine)
 
 
 @pytest.mark.parametrize("missing", ["workload.toml", "reference.py"])
@@ -143,30 +143,30 @@ def test_a_folder_that_is_no_workload_says_what_it_lacks_and_what_writes_one(min
     with pytest.raises(
         UsageError, match=rf"mine is not a workload: it has no {re.escape(missing)}; `.*new-workload NAME`"
     ):
-        workloads.named([str(mine)])
+        workloads.resolve_workloads([str(mine)])
 
 
 def test_a_folder_that_is_not_there_and_a_name_that_is_none_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=re.escape(f"there is no folder {tmp_path.resolve()}/nothing; ")):
-        workloads.named([f"{tmp_path}/nothing:width=3"])
+        workloads.resolve_workloads([f"{tmp_path}/nothing:width=3"])
     for name in ("", "mpl", "m" * 300):
         with pytest.raises(UsageError, match=f"unknown workload '{name}'"):
-            workloads.named([name])
+            workloads.resolve_workloads([name])
 
 
 def test_two_folders_of_one_name_are_told_apart_before_their_cells_are_mixed(tmp_path: Path) -> None:
-    one, other = (skeleton.write("mine", tmp_path / place) for place in ("one", "other"))
+    one, other = (skeleton.write_template("mine", tmp_path / place) for place in ("one", "other"))
     with pytest.raises(UsageError, match="are both named mine; give one another `name`"):
-        workloads.named([str(one), str(other)])
+        workloads.resolve_workloads([str(one), str(other)])
     edit(other, "# reference", "name = 'yours' #")
-    assert [found.name for found in workloads.named([str(one), str(other)]).values()] == ["mine", "yours"]
+    assert [found.name for found in workloads.resolve_workloads([str(one), str(other)]).values()] == ["mine", "yours"]
 
 
 def test_a_link_to_code_elsewhere_is_refused_before_anything_starts(mine: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere.py").touch()
     (mine / "blocks.py").symlink_to(tmp_path / "elsewhere.py")
     with pytest.raises(UsageError, match=r"blocks\.py is a link that leads out of"):
-        workloads.at(mine)
+        workloads.load_workload_folder(mine)
 
 
 def test_what_the_user_has_not_written_is_unsupported_and_nothing_to_run_is_a_mistake(
@@ -182,19 +182,19 @@ def test_what_the_user_has_not_written_is_unsupported_and_nothing_to_run_is_a_mi
 
 def test_numpy_cannot_run_what_has_no_formulas_in_numpy(mine: Path) -> None:
     edit(mine, "# reference", "reference")
-    found = workloads.at(mine)
+    found = workloads.load_workload_folder(mine)
     known = {framework.name: framework for framework in FRAMEWORKS}
-    assert workloads.lacks(found, known["numpy"]) == (
+    assert workloads.explain_missing_implementation(found, known["numpy"]) == (
         "mine has no formulas in NumPy: its reference is torch in float64"
     )
-    assert workloads.lacks(found, known["torch"]) == ""
+    assert workloads.explain_missing_implementation(found, known["torch"]) == ""
 
 
 def test_a_reference_needs_its_framework_to_be_installed(
     mine: Path, make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     edit(mine, "# reference", "reference")
-    monkeypatch.setattr(Environment, "lacks", lambda self, framework: "no torch" if framework.name == "torch" else "")
+    monkeypatch.setattr(Environment, "explain_missing", lambda self, framework: "no torch" if framework.name == "torch" else "")
     with pytest.raises(UsageError, match="nothing to run: the reference of mine is torch in float64: no torch"):
         make_plan("jax", axes={"workloads": (str(mine),)})
 
@@ -203,7 +203,9 @@ def test_an_installed_workload_is_listed_measured_and_hashed_like_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    files = {f"nets/gated/{path.name}": path.read_text() for path in skeleton.write("x", tmp_path).glob("*.py")}
+    files = {
+        f"nets/gated/{path.name}": path.read_text() for path in skeleton.write_template("x", tmp_path).glob("*.py")
+    }
     installation = install(tmp_path / "env", STRANGER | {name: files[name] for name in files if "torch" not in name})
     listed = {workload["name"]: workload for workload in installation.says("list")["workloads"]}
     assert listed.keys() == {"gated", *(workload.name for workload in WORKLOADS)}
@@ -216,7 +218,7 @@ def test_an_installed_workload_is_listed_measured_and_hashed_like_a_folder(
     for each in (json.loads(path.read_text()) for path in (record, again)):
         assert each["report"]["verification"]["reason"] == ""
         assert (each["spec"]["package"], each["spec"]["folder"]) == ("nets.gated", "")
-        assert each["spec"]["cell"]["code"] == workloads.code(installation.packages / "nets" / "gated")
+        assert each["spec"]["cell"]["code"] == workloads.hash_workload(installation.packages / "nets" / "gated")
 
 
 @pytest.mark.parametrize(
@@ -237,4 +239,9 @@ def test_what_is_no_workload_is_a_mistake_that_names_its_distribution(
     )
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UsageError, match=re.escape(sentence)):
-        list(map(workloads.home_of, workloads.among([EntryPoint("nets", value, workloads.GROUP)]).values()))
+        list(
+            map(
+                workloads.find_source_dir,
+                workloads.merge_workloads([EntryPoint("nets", value, workloads.WORKLOAD_GROUP)]).values(),
+            )
+        )

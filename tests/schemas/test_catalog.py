@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from schemas.catalog import DTYPES, FRAMEWORKS, QUESTION, WORKER, Framework, Mode
+from schemas.catalog import DEFAULT_MODES, DTYPES, FRAMEWORKS, WORKER_REQUIREMENTS, Framework, Mode
 from schemas.environment import CURRENT
 from schemas.workloads import WORKLOADS, Workload
 
@@ -83,7 +83,7 @@ def test_an_environment_gets_what_the_extra_of_the_same_name_would_install(frame
         assert framework.requirement in project["optional-dependencies"][framework.name]
     needed = {name: text for name, text in framework.also_needs.items() if name != framework.exporter}
     assert set(needed.values()) <= set(project["optional-dependencies"]["onnx"])
-    assert WORKER["pydantic"] in project["dependencies"]
+    assert WORKER_REQUIREMENTS["pydantic"] in project["dependencies"]
 
 
 @each_workload
@@ -99,4 +99,6 @@ def test_the_defaults_of_a_workload_are_allowed(workload: Workload) -> None:
 
 
 def test_the_question_is_about_modes_that_exist() -> None:
-    assert set(QUESTION) <= {f"{framework.name}:{mode.name}" for framework in FRAMEWORKS for mode in framework.modes}
+    assert set(DEFAULT_MODES) <= {
+        f"{framework.name}:{mode.name}" for framework in FRAMEWORKS for mode in framework.modes
+    }

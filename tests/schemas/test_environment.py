@@ -1,13 +1,13 @@
 import pytest
 from pydantic import ValidationError
 
-from schemas.environment import EnvironmentFile, EnvironmentRecord, EnvironmentSpec, Ready
+from schemas.environment import EnvironmentFile, EnvironmentMarker, EnvironmentRecord, EnvironmentSpec
 
 RECORD = EnvironmentRecord(interpreter="/x", python="3.11.7", packages={"a": "1"}, installed={"a": "aa"}, freeze="ff")
 
 
 def test_a_marker_comes_back_from_json_as_it_was() -> None:
-    ready = Ready(
+    ready = EnvironmentMarker(
         name="tiny",
         asked=("tiny==1.0",),
         resolved=("tiny==1.0 --hash=sha256:aa",),
@@ -19,7 +19,7 @@ def test_a_marker_comes_back_from_json_as_it_was() -> None:
         took_s=1.5,
         size_bytes=3,
     )
-    assert Ready.model_validate_json(ready.model_dump_json()) == ready
+    assert EnvironmentMarker.model_validate_json(ready.model_dump_json()) == ready
 
 
 @pytest.mark.parametrize("said", [{}, {"python": "3.12"}, {"requirements": ["x"], "lock": "y"}])

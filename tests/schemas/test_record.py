@@ -1,9 +1,9 @@
 from collections.abc import Callable
 
 from schemas.artefact import Artefact
-from schemas.event import Check, Exported, Report, Verification
+from schemas.event import Exported, Report, TensorCheck, Verification
 from schemas.job import Cell, JobSpec
-from schemas.record import ExportRecord, Host, JobRecord, Manifest, Outside
+from schemas.record import ExportRecord, Host, JobObservation, JobRecord, Manifest
 from schemas.sweep import SweepSpec
 
 CELL = Cell(framework="numpy", mode="eager", workload="mlp", parameters={"depth": 3})
@@ -11,7 +11,7 @@ HOST = Host(cpu="a CPU", cores=2, memory_bytes=1 << 30, system="Linux", python="
 
 
 def test_a_record_comes_back_from_json_as_it_was(make_report: Callable[..., Report]) -> None:
-    check = Check(tensor="loss", inputs="set 0", error=None, worst=0.1, tolerance=2e-6, passed=False)
+    check = TensorCheck(tensor="loss", inputs="set 0", error=None, worst=0.1, tolerance=2e-6, passed=False)
     record = JobRecord(
         spec=JobSpec(cell=CELL, block=1, position=0, seed=1, cpus=(), variables={}),
         outcome="wrong",
@@ -19,7 +19,7 @@ def test_a_record_comes_back_from_json_as_it_was(make_report: Callable[..., Repo
         advice="look",
         host=HOST,
         report=make_report(verification=Verification(checks=(check,), reason="not finite"), warnings=("µ",)),
-        outside=Outside(started="now", spawn_to_end_ns=1, exit_status=-9, last_phase="verify", load_before=0.1),
+        outside=JobObservation(started="now", spawn_to_end_ns=1, exit_status=-9, last_phase="verify", load_before=0.1),
     )
     assert JobRecord.model_validate_json(record.model_dump_json()) == record
 
@@ -32,7 +32,7 @@ def test_the_record_of_an_export_comes_back_from_json_as_it_was() -> None:
         outcome="exported",
         host=HOST,
         exported=Exported(artefact=artefact, versions={}, settings=(), phases=()),
-        outside=Outside(started="now", spawn_to_end_ns=1, exit_status=0, last_phase="export", load_before=0.1),
+        outside=JobObservation(started="now", spawn_to_end_ns=1, exit_status=0, last_phase="export", load_before=0.1),
     )
     assert ExportRecord.model_validate_json(export.model_dump_json()) == export
 

@@ -9,21 +9,21 @@ import sys
 import time
 from collections.abc import Iterator
 
-from schemas.job import TRAINING, Cell, Task
+from schemas.job import TRAINING_TASKS, Cell, Task
 from schemas.workloads import WORKLOADS
 from workers import frameworks, workloads
-from workers.errors import last_line
-from workers.job import prepare
+from workers.errors import summarise_error
+from workers.job import prepare_step
 from workers.ledger import Ledger
 
 MODES: dict[str, dict[str, tuple[Task, ...]]] = {
     "torch": {
-        "eager": ("forward", "backward", *TRAINING),
+        "eager": ("forward", "backward", *TRAINING_TASKS),
         "trace": ("forward", "backward"),
         "script": ("backward", "forward"),  # a class is compiled once, with what was exported until then
     },
-    "tensorflow": {"eager": ("forward", "backward"), "function": ("forward", "backward", *TRAINING)},
-    "jax": {"jit": ("forward", "backward", *TRAINING)},
+    "tensorflow": {"eager": ("forward", "backward"), "function": ("forward", "backward", *TRAINING_TASKS)},
+    "jax": {"jit": ("forward", "backward", *TRAINING_TASKS)},
 }
 BATCH = 3
 
@@ -44,13 +44,15 @@ def verdict(kind: type[frameworks.Framework], cell: Cell) -> str:
     from workers.problem import Problem
 
     framework, problem = kind(cell), Problem(cell, 7)
-    model = framework.build(workloads.implementation(cell.workload, cell.framework), problem.weights)
-    step = prepare(framework, model, framework.arrays(problem.input_sets[0]), problem.axes(), Ledger(lambda _: None))
+    model = framework.build(workloads.import_implementation(cell.workload, cell.framework), problem.weights)
+    step = prepare_step(
+        framework, model, framework.arrays(problem.input_sets[0]), problem.infer_axes(), Ledger(lambda _: None)
+    )
     found = [problem.check_training(framework, step, "here")]
-    found += [problem.check_at(framework, step, case) for case in problem.new_shapes]
+    found += [problem.check_new_shape(framework, step, case) for case in problem.new_shapes]
     for number in (0, 1):
         outputs = framework.to_numpy(step(*framework.arrays(problem.input_sets[number])))
-        found.append(problem.check(outputs, number, "here"))
+        found.append(problem.check_outputs(outputs, number, "here"))
     return next((each.reason for each in found if each.reason), "")
 
 
@@ -63,14 +65,14 @@ def tried(kind: type[frameworks.Framework], cell: Cell) -> dict[str, object]:
     except frameworks.Unsupported as error:
         outcome, reason = "unsupported", str(error)
     except Exception as error:  # whatever a framework raises is the finding
-        outcome, reason = "raised", last_line(error)
+        outcome, reason = "raised", summarise_error(error)
     name = f"{cell.framework}:{cell.mode} {cell.workload} {cell.task}"
     return {"name": name, "outcome": outcome, "reason": reason, "seconds": time.perf_counter() - begin}
 
 
 def main(framework: str, *only: str) -> None:
     """Run all cells, or those whose workloads are named."""
-    kind = frameworks.load(framework)
+    kind = frameworks.import_framework(framework)
     chosen = [cell for cell in cells(framework) if not only or cell.workload in only]
     kind(chosen[0].model_copy(update={"task": "backward"})).configure()
     for cell in chosen:

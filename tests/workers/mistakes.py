@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator import skeleton
-from schemas.code import hashed
+from schemas.code import hash_workload_code
 from schemas.job import Cell, JobSpec
 from workers import frameworks, home, workloads
-from workers.__main__ import place, reason
-from workers.job import prepare
+from workers.__main__ import describe_failure, locate_failure
+from workers.job import prepare_step
 from workers.ledger import Ledger
 
 MODES = {
@@ -85,7 +85,7 @@ REFERENCE = {
 def broken(folder: Path, file: str, before: str, after: str) -> Path:
     """Write a new workload with one text replaced."""
     shutil.rmtree(folder, ignore_errors=True)
-    made = skeleton.write("mine", folder).resolve()
+    made = skeleton.write_template("mine", folder).resolve()
     (made / "blocks.py").touch()
     text = (made / file).read_text()
     assert before in text, before
@@ -97,33 +97,35 @@ def settled(spec: JobSpec) -> str:
     """Return the package of a workload, which replaces that of the one before it."""
     for name in [name for name in sys.modules if name.partition(".")[0] == home.PACKAGE]:
         del sys.modules[name]
-    return home.package_of(spec)
+    return home.resolve_package(spec)
 
 
 def done(spec: JobSpec) -> str:
     """Build the model, take the first call and check it, as a job does, and return why it is wrong."""
-    from workers.problem import problem_of
+    from workers.problem import problem_from_spec
 
     cell, package = spec.cell, settled(spec)
-    framework = frameworks.load(cell.framework, spec.module)(cell)
-    problem = problem_of(spec, package)
+    framework = frameworks.import_framework(cell.framework, spec.module)(cell)
+    problem = problem_from_spec(spec, package)
     name = getattr(framework, "implementation", cell.framework)
-    model = framework.build(workloads.implementation(cell.workload, name, home=package), problem.weights)
+    model = framework.build(workloads.import_implementation(cell.workload, name, home=package), problem.weights)
     example = framework.arrays(problem.input_sets[0])
-    step = prepare(framework, model, example, problem.axes(), Ledger(lambda _: None))
-    return problem.check(framework.to_numpy(step(*example)), 0, "here").reason
+    step = prepare_step(framework, model, example, problem.infer_axes(), Ledger(lambda _: None))
+    return problem.check_outputs(framework.to_numpy(step(*example)), 0, "here").reason
 
 
 def told(folder: Path, framework: str, mode: str) -> tuple[str, str]:
     """Return the error that a user would see, and its place."""
     sizes = {"width": 3, "hidden": 5}
-    cell = Cell(framework=framework, mode=mode, workload="mine", parameters=sizes, batch=2, code=hashed(folder))
+    cell = Cell(
+        framework=framework, mode=mode, workload="mine", parameters=sizes, batch=2, code=hash_workload_code(folder)
+    )
     module = "workers.frameworks.tensorflow_session" if mode == "session" else ""
     spec = JobSpec(cell=cell, block=1, position=0, seed=7, cpus=(), variables={}, folder=str(folder), module=module)
     try:
         return f"wrong: {wrong}" if (wrong := done(spec)) else "right", ""
     except Exception as error:  # a mistake may raise anything, and that is the result
-        return reason(error), place(error, spec).replace(f"{folder}/", "")
+        return describe_failure(error), locate_failure(error, spec).replace(f"{folder}/", "")
 
 
 def mistakes(framework: str) -> Iterator[tuple[str, str, tuple[str, str]]]:
@@ -137,7 +139,7 @@ def mistakes(framework: str) -> Iterator[tuple[str, str, tuple[str, str]]]:
 def main(framework: str) -> None:
     """Make every mistake in every mode."""
     plain = Cell(framework=framework, mode="eager", workload="mine")
-    frameworks.load(framework)(plain).configure()
+    frameworks.import_framework(framework)(plain).configure()
     folder = Path(tempfile.mkdtemp())  # one for all: AutoGraph caches what it has converted, with its place
     for name, file, edit in mistakes(framework):
         for mode in MODES[framework]:

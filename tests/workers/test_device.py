@@ -36,7 +36,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> str:
 def gpu(library: str, monkeypatch: pytest.MonkeyPatch) -> Nvml:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("NVML_OWN", str(7 * MIB))
-    found = nvml.found(library)
+    found = nvml.open_gpu(library)
     assert found is not None
     return found
 
@@ -61,7 +61,7 @@ class Computing:
 
 def test_the_peak_is_that_of_the_calls_that_are_looked_at(gpu: Nvml) -> None:
     framework = Computing()
-    found = device.looked_at(framework, framework.call, gpu)
+    found = device.measure_device_memory(framework, framework.call, gpu)
     assert found is not None
     assert framework.calls == device.CALLS
     assert (found.allocated, found.peak, found.reserved) == (3 * MIB, 7 * MIB, 64 * MIB)
@@ -70,22 +70,22 @@ def test_the_peak_is_that_of_the_calls_that_are_looked_at(gpu: Nvml) -> None:
 
 def test_a_peak_that_cannot_be_set_back_is_said_to_be_that_of_the_whole_process(gpu: Nvml) -> None:
     framework = Computing(resettable=False)
-    found = device.looked_at(framework, framework.call, gpu)
+    found = device.measure_device_memory(framework, framework.call, gpu)
     assert found is not None
     assert (found.peak, found.since_start) == (50 * MIB, True)
 
 
 def test_the_driver_speaks_of_our_own_processes_alone(gpu: Nvml) -> None:
     framework = Computing()
-    found = device.looked_at(framework, framework.call, gpu)
+    found = device.measure_device_memory(framework, framework.call, gpu)
     assert found is not None
     assert (found.device, found.process) == ("a GPU", 7 * MIB)
-    assert gpu.process_bytes([os.getpid() + 1]) is None
+    assert gpu.read_process_bytes([os.getpid() + 1]) is None
 
 
 def test_what_the_driver_does_not_count_is_null_and_not_zero(gpu: Nvml, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NVML_OWN", str(nvml.NOT_AVAILABLE))
-    assert gpu.process_bytes([os.getpid()]) is None
+    assert gpu.read_process_bytes([os.getpid()]) is None
 
 
 @pytest.mark.parametrize(
@@ -99,22 +99,22 @@ def test_the_gpu_is_the_first_that_may_be_used(
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     else:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    found = nvml.found(library)
-    assert (found.name() if found else None) == name
+    found = nvml.open_gpu(library)
+    assert (found.read_name() if found else None) == name
 
 
 def test_without_a_driver_or_with_one_that_does_not_start_there_is_no_gpu(
     library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert nvml.found("libno-such-library.so.1") is None
+    assert nvml.open_gpu("libno-such-library.so.1") is None
     monkeypatch.setenv("NVML_REFUSES", "9")
-    assert nvml.found(library) is None
+    assert nvml.open_gpu(library) is None
 
 
 def test_the_joules_of_a_gpu_are_those_since_the_meter_was_read(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    monkeypatch.setattr(nvml.found, "__defaults__", (library, 0))
-    used = energy.meter("cuda")(100)
+    monkeypatch.setattr(nvml.open_gpu, "__defaults__", (library, 0))
+    used = energy.start_meter("cuda")(100)
     assert used is not None
     assert (used.joules, used.calls, used.source) == (2.5, 100, "NVML, whole GPU")
 
@@ -124,7 +124,7 @@ def test_on_a_cpu_there_is_no_device_and_no_figure_for_one(ask: "Ask", reported:
     assert found.memory is not None
     assert found.memory.device is None
     framework: Callable[[], object] = object
-    assert device.looked_at(framework(), lambda _: None, None) is None
+    assert device.measure_device_memory(framework(), lambda _: None, None) is None
 
 
 @pytest.mark.parametrize(("framework", "mode"), [("torch", "eager"), ("tensorflow", "eager")])

@@ -9,8 +9,8 @@ import pytest
 from tests.workers.conftest import defaults
 from workers import workloads
 from workers.arrays import Array
-from workers.arrays import cast as cast_to
-from workers.verify import Expectation, of_call, verdict
+from workers.arrays import cast_floating as cast_to
+from workers.verify import Expectation, explain_checks, make_call_evaluator
 from workers.workloads import Parameters
 
 # Takes the sizes, the weights by name and the inputs, and returns the result of a call.
@@ -25,7 +25,7 @@ def gates(workload: str, names: tuple[str, ...], order: tuple[int, ...]) -> Comp
     def compute(p: Parameters, w: Weights, *inputs: Array) -> object:
         parts = {name: np.split(w[name], len(order)) for name in names}
         other = {name: np.concatenate([part[place] for place in order]) for name, part in parts.items()}
-        return workloads.reference(workload).forward(p, {**w, **other}, *inputs)
+        return workloads.import_reference(workload).forward(p, {**w, **other}, *inputs)
 
     return compute
 
@@ -34,22 +34,22 @@ def lengths(change: Callable[[Array, int], Array]) -> Compute:
     """Return the tagger with other lengths than its sequences have."""
 
     def compute(p: Parameters, w: Weights, tokens: Array, given: Array, tags: Array) -> object:
-        return workloads.reference("lstm_tagger").forward(p, w, tokens, change(given, len(tokens)), tags)
+        return workloads.import_reference("lstm_tagger").forward(p, w, tokens, change(given, len(tokens)), tags)
 
     return compute
 
 
 def tree(change: Callable[[Array], Array]) -> Compute:
     """Return the tree network on other trees."""
-    return lambda p, w, x, children: workloads.reference("tree_lstm").forward(p, w, x, change(children))
+    return lambda p, w, x, children: workloads.import_reference("tree_lstm").forward(p, w, x, change(children))
 
 
 def early_exit(**sizes: int) -> Compute:
-    return lambda p, w, x: workloads.reference("early_exit").forward({**p, **sizes}, w, x)
+    return lambda p, w, x: workloads.import_reference("early_exit").forward({**p, **sizes}, w, x)
 
 
 def decoder(change: Callable[[Parameters, Weights], dict[str, Array]]) -> Compute:
-    return lambda p, w, prompt: workloads.reference("decode").forward(p, {**w, **change(p, w)}, prompt)
+    return lambda p, w, prompt: workloads.import_reference("decode").forward(p, {**w, **change(p, w)}, prompt)
 
 
 OF_TAGGER = tuple(f"{name}_{direction}" for direction in ("ahead", "back") for name in ("W_x", "W_h", "b"))
@@ -77,16 +77,16 @@ MUTANTS: Mapping[str, Mapping[str, Compute]] = {
 
 def judged(workload: str, compute: Compute) -> str:
     """Return what is wrong with a computation in float32, by the reference in float64."""
-    reference, rng, sizes = workloads.reference(workload), np.random.default_rng(3), defaults(workload)
+    reference, rng, sizes = workloads.import_reference(workload), np.random.default_rng(3), defaults(workload)
     weights = {name: weight.astype(np.float32) for name, weight in reference.weights(sizes, rng).items()}
     inputs = [cast_to(value, np.float32) for value in reference.inputs(sizes, rng, reference.shapes(sizes, 3)[0])]
-    due = Expectation(of_call(reference, "forward", sizes, weights, inputs), "float32")
-    return verdict(due.check([np.asarray(compute(sizes, weights, *inputs), np.float64)], "some inputs"))
+    due = Expectation(make_call_evaluator(reference, "forward", sizes, weights, inputs), "float32")
+    return explain_checks(due.check_tensors([np.asarray(compute(sizes, weights, *inputs), np.float64)], "some inputs"))
 
 
 @pytest.mark.parametrize("workload", MUTANTS)
 def test_the_workload_itself_passes(workload: str) -> None:
-    assert judged(workload, workloads.reference(workload).forward) == ""
+    assert judged(workload, workloads.import_reference(workload).forward) == ""
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Pat
 
 def test_all_packages_count_and_their_parts_do_not_count_twice(packages: tuple[Path, Path]) -> None:
     moments = iter([10.0, 12.5])
-    used = energy.meter(clock=lambda: next(moments))
+    used = energy.start_meter(clock=lambda: next(moments))
     for package in packages:
         (package / "energy_uj").write_text("3000000")
     found = used(100)
@@ -32,7 +32,7 @@ def test_all_packages_count_and_their_parts_do_not_count_twice(packages: tuple[P
 
 
 def test_a_counter_that_came_round_has_gone_on(packages: tuple[Path, Path]) -> None:
-    used = energy.meter()
+    used = energy.start_meter()
     (packages[0] / "energy_uj").write_text("500000")
     found = used(1)
     assert found is not None
@@ -41,4 +41,4 @@ def test_a_counter_that_came_round_has_gone_on(packages: tuple[Path, Path]) -> N
 
 def test_where_nothing_may_be_read_there_is_no_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(energy, "POWERCAP", tmp_path)
-    assert energy.meter()(10) is None
+    assert energy.start_meter()(10) is None

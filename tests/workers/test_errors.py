@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from workers import workloads
-from workers.errors import Malformed, is_beside, is_out_of_memory, last_line, where
+from workers.errors import Malformed, is_out_of_memory, is_sibling_module, locate_error, summarise_error
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ from workers.errors import Malformed, is_beside, is_out_of_memory, last_line, wh
     ],
 )
 def test_an_error_is_its_type_and_the_last_line_of_what_it_says(error: Exception, line: str) -> None:
-    assert last_line(error) == line
+    assert summarise_error(error) == line
 
 
 @pytest.mark.parametrize(
@@ -53,15 +53,15 @@ def test_want_of_memory_is_known_by_whatever_name(error: Exception, *, memory: b
 
 
 def test_a_long_message_is_cut() -> None:
-    assert last_line(ValueError("x" * 10_000)).startswith("ValueError: xxx")
-    assert len(last_line(ValueError("x" * 10_000))) <= 300
+    assert summarise_error(ValueError("x" * 10_000)).startswith("ValueError: xxx")
+    assert len(summarise_error(ValueError("x" * 10_000))) <= 300
 
 
 def test_an_error_in_a_workload_names_its_innermost_line() -> None:
     without_its_bias = {"W_0": np.ones((1, 1)), "another": np.ones(1)}
     with pytest.raises(KeyError) as caught:
-        workloads.reference("mlp").backward({}, without_its_bias, np.ones((1, 1)))
-    file, line = where(caught.value).rsplit(":", 1)
+        workloads.import_reference("mlp").backward({}, without_its_bias, np.ones((1, 1)))
+    file, line = locate_error(caught.value).rsplit(":", 1)
     assert Path(file).parts[-2:] == ("mlp", "reference.py")
     assert 'weights[f"b_{layer}"]' in Path(file).read_text().splitlines()[int(line) - 1]
 
@@ -69,21 +69,21 @@ def test_an_error_in_a_workload_names_its_innermost_line() -> None:
 def test_an_error_that_never_came_through_the_measured_side_has_no_place() -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         assert 1 / 0
-    assert where(caught.value) == ""
+    assert locate_error(caught.value) == ""
 
 
 def test_an_error_that_only_explains_another_gives_way_to_it() -> None:
     kind = type("TorchRuntimeError", (RuntimeError,), {"__module__": "torch._dynamo.exc"})
     with pytest.raises(RuntimeError) as caught:
         raise kind("When making a fake tensor call\n  Hint: look elsewhere") from ValueError("2 is not 3")
-    assert last_line(caught.value) == "ValueError: 2 is not 3"
+    assert summarise_error(caught.value) == "ValueError: 2 is not 3"
 
 
 def test_a_place_is_in_the_first_folder_that_the_error_came_through(tmp_path: Path) -> None:
     with pytest.raises(KeyError) as caught:
-        workloads.reference("mlp").backward({}, {"W_0": np.ones((1, 1)), "another": np.ones(1)}, np.ones((1, 1)))
-    assert where(caught.value, tmp_path) == ""
-    assert where(caught.value, tmp_path, Path(__file__).parent).startswith(f"{__file__}:")
+        workloads.import_reference("mlp").backward({}, {"W_0": np.ones((1, 1)), "another": np.ones(1)}, np.ones((1, 1)))
+    assert locate_error(caught.value, tmp_path) == ""
+    assert locate_error(caught.value, tmp_path, Path(__file__).parent).startswith(f"{__file__}:")
 
 
 def test_where_no_frame_is_in_a_folder_what_the_error_says_is_searched_and_the_innermost_is_last(
@@ -92,21 +92,23 @@ def test_where_no_frame_is_in_a_folder_what_the_error_says_is_searched_and_the_i
     said = (
         f'in user code:\n  File "{tmp_path}/torch.py", line 12, in loss\n  File "{tmp_path}/torch.py", line 7\n  1 / 0'
     )
-    assert where(RuntimeError(said), tmp_path) == f"{tmp_path}/torch.py:7"
+    assert locate_error(RuntimeError(said), tmp_path) == f"{tmp_path}/torch.py:7"
     noted = RuntimeError("no")
     noted.add_note(f'File "{tmp_path}/tensorflow.py", line 21')
-    assert where(noted, tmp_path) == f"{tmp_path}/tensorflow.py:21"
-    assert where(RuntimeError(said), tmp_path / "torch") == ""
+    assert locate_error(noted, tmp_path) == f"{tmp_path}/tensorflow.py:21"
+    assert locate_error(RuntimeError(said), tmp_path / "torch") == ""
 
 
 def test_a_cause_has_a_place_where_the_error_itself_has_none(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError) as caught:
         raise RuntimeError("wrapped") from SyntaxError("expected ':'", (f"{tmp_path}/jax.py", 17, 0, "", 17, 1))
-    assert where(caught.value, tmp_path) == f"{tmp_path}/jax.py:17"
+    assert locate_error(caught.value, tmp_path) == f"{tmp_path}/jax.py:17"
 
 
 def test_what_is_malformed_says_itself_where() -> None:
-    assert where(Malformed("there is no class Model", "/mine/torch.py:3"), Path("/elsewhere")) == "/mine/torch.py:3"
+    assert (
+        locate_error(Malformed("there is no class Model", "/mine/torch.py:3"), Path("/elsewhere")) == "/mine/torch.py:3"
+    )
 
 
 def test_a_module_that_is_not_found_may_lie_beside_the_file_that_asked_for_it(tmp_path: Path) -> None:
@@ -114,6 +116,6 @@ def test_a_module_that_is_not_found_may_lie_beside_the_file_that_asked_for_it(tm
     program = compile("import blocks", f"{tmp_path}/torch.py", "exec")
     with pytest.raises(ModuleNotFoundError) as caught:
         exec(program, {})
-    assert is_beside("blocks", caught.value)
-    assert not is_beside("block", caught.value)
-    assert not is_beside("a.b", caught.value)
+    assert is_sibling_module("blocks", caught.value)
+    assert not is_sibling_module("block", caught.value)
+    assert not is_sibling_module("a.b", caught.value)

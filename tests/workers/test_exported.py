@@ -23,13 +23,13 @@ WITHOUT_ITS_EXPORTER = """
 import sys
 from pathlib import Path
 from schemas.job import Cell
-from workers.frameworks import load
-from workers.job import prepare
+from workers.frameworks import import_framework
+from workers.job import prepare_step
 from workers.ledger import Ledger
 name, path = sys.stdin.read().split()
-framework = load(name)(Cell(framework=name, mode="", workload="mlp", task="forward"))
+framework = import_framework(name)(Cell(framework=name, mode="", workload="mlp", task="forward"))
 framework.configure()
-prepare(framework, framework.build(Path(path), {}), (), (), Ledger(lambda _: None))
+prepare_step(framework, framework.build(Path(path), {}), (), (), Ledger(lambda _: None))
 print(sorted({"torch", "onnx", "onnxscript", "tensorflow", "jax"} & set(sys.modules)))
 """
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator import skeleton
-from schemas.code import hashed
+from schemas.code import hash_workload_code
 from schemas.event import Failure, Report
 from schemas.job import JobSpec
 
@@ -19,9 +19,9 @@ IMPORTING = """
 import json, sys
 from importlib import import_module
 from schemas.job import JobSpec
-from workers.home import package_of
+from workers.home import resolve_package
 spec = JobSpec.model_validate_json(sys.stdin.buffer.read())
-package = package_of(spec)
+package = resolve_package(spec)
 found = [import_module(f"{package}.{name}") for name in ("numpy", "blocks.deep")]
 print(json.dumps([package, *(module.WHAT for module in found), sorted(sys.path)]))
 """
@@ -29,7 +29,7 @@ print(json.dumps([package, *(module.WHAT for module in found), sorted(sys.path)]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return skeleton.write("mine", tmp_path).resolve()
+    return skeleton.write_template("mine", tmp_path).resolve()
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def spec(folder: Path, ask: "Ask") -> JobSpec:
 
 
 def of(folder: Path, ask: "Ask") -> JobSpec:
-    job = ask("numpy", "eager", "mine", {"width": 3, "hidden": 5}, batch=2, code=hashed(folder))
+    job = ask("numpy", "eager", "mine", {"width": 3, "hidden": 5}, batch=2, code=hash_workload_code(folder))
     return job.model_copy(update={"folder": str(folder)})
 
 

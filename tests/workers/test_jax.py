@@ -14,16 +14,16 @@ pytestmark = pytest.mark.skipif(find_spec("jax") is None, reason="jax is not ins
 PREPARED = """
 import jax, numpy as np
 from schemas.job import Cell
-from workers.frameworks import load
-from workers.workloads import implementation
+from workers.frameworks import import_framework
+from workers.workloads import import_implementation
 
 built = []
 jax.monitoring.register_event_duration_secs_listener(
     lambda name, *_, **__: built.append(name) if name == "/jax/core/compile/backend_compile_duration" else None
 )
-framework = load("jax")(Cell(framework="jax", mode="jit", workload="rnn"))
+framework = import_framework("jax")(Cell(framework="jax", mode="jit", workload="rnn"))
 framework.configure()
-model = framework.build(implementation("rnn", "jax"), {"W_h": np.eye(4), "W_x": np.ones((4, 3))})
+model = framework.build(import_implementation("rnn", "jax"), {"W_h": np.eye(4), "W_x": np.ones((4, 3))})
 short, long = (framework.arrays([np.ones((length, 2, 3)), np.zeros((2, 4))]) for length in (5, 6))
 tracing = framework.step(model, short, [(None, 2, 3), (2, 4)])
 compiling = tracing.prepare()
@@ -43,8 +43,8 @@ for inputs in (short, short, long, short):
 """
 THREADS = """
 from schemas.job import Cell
-from workers.frameworks import load
-settings = load("jax")(Cell(framework="jax", mode="jit", workload="mlp", threads=999)).configure()
+from workers.frameworks import import_framework
+settings = import_framework("jax")(Cell(framework="jax", mode="jit", workload="mlp", threads=999)).configure()
 print([(setting.asked, setting.got) for setting in settings if "pool" in setting.name])
 """
 

@@ -23,9 +23,9 @@ PATIENCE_MS = 20_000
 
 IN_C_CODE_FOR_EVER = """
 import itertools, os
-from workers.lifeline import die_with
+from workers.lifeline import die_with_parent
 
-die_with(os.getppid())
+die_with_parent(os.getppid())
 print(os.getpid(), flush=True)
 all(itertools.repeat(True))
 """
@@ -86,10 +86,10 @@ def test_a_worker_that_hangs_in_a_call_dies_with_its_parent(ask: "Ask") -> None:
 
 
 def test_a_process_whose_parent_is_gone_already_ends_at_once(python: "Python") -> None:
-    ended = python("import os; from workers.lifeline import die_with; die_with(os.getppid() + 1); print('alive')")
+    ended = python("import os; from workers.lifeline import die_with_parent; die_with_parent(os.getppid() + 1); print('alive')")
     assert (ended.status, ended.output) == (1, b"")
 
 
 def test_a_process_whose_parent_lives_goes_on(python: "Python") -> None:
-    ended = python("import os; from workers.lifeline import die_with; die_with(os.getppid()); print('alive')")
+    ended = python("import os; from workers.lifeline import die_with_parent; die_with_parent(os.getppid()); print('alive')")
     assert (ended.status, ended.output) == (0, b"alive\n")

@@ -25,7 +25,7 @@ holding = "import sys; kept = b'x' * {}; print('holding', flush=True); sys.stdin
 empty = subprocess.Popen([sys.executable, "-c", holding.format(1)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 empty.stdout.readline()
 empty.stdin.close(), empty.wait()
-marks, started = memory.Marks(), []
+marks, started = memory.HighWaterMarks(), []
 for _ in range(helpers):
     program = [sys.executable, "-c", holding.format(size)]
     helper = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -58,9 +58,9 @@ def step(number):
     velocity = 0.9 * v + gradient
     return w - 0.1 * velocity, velocity, y
 
-memory.trim()
-marks = memory.Marks()
-found = memory.steps(step, marks)
+memory.trim_heap()
+marks = memory.HighWaterMarks()
+found = memory.measure_steps(step, marks)
 print(json.dumps({"base": marks.start, "steps": [each.model_dump() for each in found.steps]}))
 """
 
@@ -123,12 +123,12 @@ def test_nothing_of_a_step_is_alive_when_the_next_begins() -> None:
         assert not alive
         return number, Result()
 
-    assert memory.steps(call, memory.Marks()) is not None
+    assert memory.measure_steps(call, memory.HighWaterMarks()) is not None
 
 
 def test_no_memory_is_read_inside_a_timed_region(monkeypatch: pytest.MonkeyPatch) -> None:
     timing, read = [False], []
-    plain = kernel.text
+    plain = kernel.read_small_file
 
     def clock() -> int:
         timing[0] = not timing[0]
@@ -138,11 +138,11 @@ def test_no_memory_is_read_inside_a_timed_region(monkeypatch: pytest.MonkeyPatch
         read.append(timing[0])
         return plain(path)
 
-    monkeypatch.setattr(memory, "text", text)
+    monkeypatch.setattr(memory, "read_small_file", text)
     watch = stopwatch.Stopwatch(lambda: (), [()] * 4, lambda _: None, clock)
-    watch.call(())
-    memory.steps(lambda _: watch.call(()), memory.Marks())
-    stopwatch.carry_out(watch.samples(3, 2))
+    watch.time_call(())
+    memory.measure_steps(lambda _: watch.time_call(()), memory.HighWaterMarks())
+    stopwatch.carry_out(watch.take_samples(3, 2))
     assert read
     assert not any(read)
 
@@ -174,18 +174,18 @@ def test_where_the_kernel_does_not_count_there_is_nothing_and_not_zero(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "PROC", tmp_path)
-    marks = memory.Marks()
+    marks = memory.HighWaterMarks()
     assert marks.read() is None
-    assert memory.steps(lambda number: number, marks) is None
-    assert memory.since_birth() is None
-    assert memory.age_ns() is None
+    assert memory.measure_steps(lambda number: number, marks) is None
+    assert memory.read_since_start() is None
+    assert memory.read_age_ns() is None
 
 
 @pytest.mark.parametrize(("others", "peak"), [((), 12_345), ((1,), None)])
 def test_a_control_groups_mark_counts_only_where_the_worker_has_it_to_itself(
     others: tuple[int, ...], peak: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = memory.family()
+    own = memory.list_process_tree()
     process = tmp_path / "proc" / "self"
     group = tmp_path / "groups" / "leaf"
     process.mkdir(parents=True)
@@ -193,9 +193,9 @@ def test_a_control_groups_mark_counts_only_where_the_worker_has_it_to_itself(
     (process / "cgroup").write_text("0::/leaf\n")
     (group / "cgroup.procs").write_text("\n".join(map(str, own + others)))
     (group / "memory.peak").write_text("12345\n")
-    monkeypatch.setattr(memory, "GROUPS", tmp_path / "groups")
+    monkeypatch.setattr(memory, "CGROUPS", tmp_path / "groups")
     monkeypatch.setattr(memory, "PROC", tmp_path / "proc")
-    monkeypatch.setattr(memory, "family", lambda: own)
-    assert memory.group_peak() == peak
+    monkeypatch.setattr(memory, "list_process_tree", lambda: own)
+    assert memory.read_cgroup_peak() == peak
     (group / "memory.peak").unlink()
-    assert memory.group_peak() is None
+    assert memory.read_cgroup_peak() is None

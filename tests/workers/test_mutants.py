@@ -12,7 +12,7 @@ import pytest
 
 from schemas.job import Dtype, Task
 from workers.arrays import Array
-from workers.verify import Expectation, of_call, verdict
+from workers.verify import Expectation, explain_checks, make_call_evaluator
 from workers.workloads import Parameters, Reference
 
 # The module, which is passed along so that only a test that needs it imports it.
@@ -217,7 +217,7 @@ def reason(torch: Torch, subject: Subject, compute: Compute, task: Task, dtype: 
     """Compute the task in this dtype, and return what is wrong with it."""
     weights, inputs = subject.draw()
     reference = cast("Reference", Autograd(torch, subject.formula))
-    expectation = Expectation(of_call(reference, task, {}, weights, inputs), dtype)
+    expectation = Expectation(make_call_evaluator(reference, task, {}, weights, inputs), dtype)
     candidate = Autograd(torch, compute)
     rounded = {name: weight.astype(dtype) for name, weight in weights.items()}
     values = [value.astype(dtype) for value in inputs]
@@ -226,7 +226,7 @@ def reason(torch: Torch, subject: Subject, compute: Compute, task: Task, dtype: 
     else:
         loss, gradients = candidate.backward({}, rounded, *values)
         outputs = [loss, *gradients.values()]
-    return verdict(expectation.check([output.astype(np.float64) for output in outputs], "some inputs"))
+    return explain_checks(expectation.check_tensors([output.astype(np.float64) for output in outputs], "some inputs"))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -45,7 +45,7 @@ def test_every_sample_has_its_counters_and_its_canary() -> None:
     observer = Observer(lambda: next(songs))
     for _ in range(4):
         observer()
-    found = observer.noise()
+    found = observer.collect_noise()
     assert found.canary_ns == (11, 12, 13)
     assert {len(found.run_delay_ns), len(found.steal_ns), len(found.pressure_ns), len(found.cpu_ns)} == {3}
 
@@ -60,7 +60,7 @@ def test_the_cpu_time_of_a_sample_is_its_own_and_not_the_canarys() -> None:
     for cpu_ns in (40_000_000, 0):
         spin(cpu_ns)
         observer()
-    busy, idle = observer.noise().cpu_ns
+    busy, idle = observer.collect_noise().cpu_ns
     assert 40_000_000 <= busy < 200_000_000
     assert idle < 40_000_000
 
@@ -71,14 +71,14 @@ def test_waiting_for_a_core_that_another_process_holds_is_run_delay(shared_core:
     observer()
     spin(100_000_000)
     observer()
-    assert observer.noise().run_delay_ns[0] > 10_000_000
+    assert observer.collect_noise().run_delay_ns[0] > 10_000_000
 
 
 def test_a_thread_that_is_there_is_counted() -> None:
-    before, leave = Observer(lambda: 1).noise().threads, threading.Event()
+    before, leave = Observer(lambda: 1).collect_noise().threads, threading.Event()
     thread = threading.Thread(target=leave.wait)
     thread.start()
-    after = Observer(lambda: 1).noise().threads
+    after = Observer(lambda: 1).collect_noise().threads
     leave.set()
     thread.join()
     assert after == before + 1
@@ -88,11 +88,11 @@ def test_a_thread_that_is_there_is_counted() -> None:
 def test_a_counter_that_is_not_there_has_not_moved_by_zero(
     before: int | None, after: int | None, moved: int | None
 ) -> None:
-    assert noise.difference(before, after) == moved
+    assert noise.subtract_counts(before, after) == moved
 
 
 def test_what_another_process_took_of_a_sample_is_lost(shared_core: None) -> None:
-    lost_ns, start = noise.watch(1)(), time.perf_counter_ns()
+    lost_ns, start = noise.make_sample_watch(1)(), time.perf_counter_ns()
     spin(200_000_000)
     took = time.perf_counter_ns() - start
     assert lost_ns(took) > 0.2 * took
@@ -103,11 +103,11 @@ def test_nothing_is_lost_while_the_threads_of_one_process_keep_its_core_busy_by_
     os.sched_setaffinity(0, {max(own)})
     without_the_lock = functools.partial(hashlib.pbkdf2_hmac, "sha256", b"password", b"salt", 500_000)
     threads = [threading.Thread(target=without_the_lock) for _ in range(2)]
-    lost_ns, before, start = noise.watch(1)(), noise.run_delay_ns(), time.perf_counter_ns()
+    lost_ns, before, start = noise.make_sample_watch(1)(), noise.read_run_delay_ns(), time.perf_counter_ns()
     for thread in threads:
         thread.start()
     time.sleep(0.1)
-    took, waited = time.perf_counter_ns() - start, noise.run_delay_ns() - before
+    took, waited = time.perf_counter_ns() - start, noise.read_run_delay_ns() - before
     lost = lost_ns(took)
     for thread in threads:
         thread.join()

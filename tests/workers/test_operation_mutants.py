@@ -11,8 +11,8 @@ from schemas.job import Task
 from tests.workers.conftest import defaults
 from workers import workloads
 from workers.arrays import Array
-from workers.arrays import cast as cast_to
-from workers.verify import Expectation, of_call, verdict
+from workers.arrays import cast_floating as cast_to
+from workers.verify import Expectation, explain_checks, make_call_evaluator
 from workers.workloads import Parameters
 
 # Takes the sizes, the weights by name and the inputs, and returns the result of a call.
@@ -21,13 +21,13 @@ Compute = Callable[..., Any]
 
 def changed(workload: str, change: Callable[[Array], Array]) -> Compute:
     """Return the workload itself, with its weight W changed."""
-    return lambda p, w, x: workloads.reference(workload).forward(p, {"W": change(w["W"])}, x)
+    return lambda p, w, x: workloads.import_reference(workload).forward(p, {"W": change(w["W"])}, x)
 
 
 def shifted_padding(p: Parameters, w: Mapping[str, Array], x: Array) -> Array:
     """Compute a convolution with all of its padding at the end."""
     later = np.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)))[:, 1:, 1:]
-    return cast("Array", workloads.reference("conv2d").forward(p, w, later))
+    return cast("Array", workloads.import_reference("conv2d").forward(p, w, later))
 
 
 def chain(gate: Callable[[Array], Any], most: float = 1) -> Compute:
@@ -96,7 +96,7 @@ def averaged(sums: Array, bins: Array, rows: Array) -> None:
 
 def each_row_once(p: Parameters, w: Mapping[str, Array], pairs: Array, bins: Array) -> tuple[Array, Array]:
     """Return a gradient in which a row that was taken several times has only the last of its parts."""
-    reference, gradient = workloads.reference("gather_scatter"), np.zeros_like(w["table"])
+    reference, gradient = workloads.import_reference("gather_scatter"), np.zeros_like(w["table"])
     loss, _ = reference.backward(p, w, pairs, bins)
     gradient[pairs] = 2 * reference.forward(p, w, pairs, bins)[bins][:, None] * w["table"][pairs][:, ::-1]
     return loss, gradient
@@ -104,7 +104,7 @@ def each_row_once(p: Parameters, w: Mapping[str, Array], pairs: Array, bins: Arr
 
 FAITHFUL: Mapping[str, Compute] = {
     "matmul": lambda p, w, x: (w["W"].T @ x.T).T,
-    "conv2d": lambda p, w, x: workloads.reference("conv2d").forward(p, {"W": w["W"][..., ::-1]}, x)[..., ::-1],
+    "conv2d": lambda p, w, x: workloads.import_reference("conv2d").forward(p, {"W": w["W"][..., ::-1]}, x)[..., ::-1],
     "elementwise_chain": chain(by_tanh),
     "softmax": softmax(),
     "layer_norm": layer_norm(),
@@ -146,14 +146,14 @@ MUTANTS: Mapping[str, Mapping[str, Compute]] = {
 
 def judged(workload: str, compute: Compute, task: Task = "forward") -> str:
     """Return what is wrong with a computation in float32, by the reference in float64."""
-    reference, rng = workloads.reference(workload), np.random.default_rng(3)
+    reference, rng = workloads.import_reference(workload), np.random.default_rng(3)
     sizes = {name: {"rows": 24, "length": 3}.get(name, 5 + place) for place, name in enumerate(defaults(workload))}
     weights = {name: weight.astype(np.float32) for name, weight in reference.weights(sizes, rng).items()}
     inputs = [cast_to(value, np.float32) for value in reference.inputs(sizes, rng, reference.shapes(sizes, 1)[0])]
-    due = Expectation(of_call(reference, task, sizes, weights, inputs), "float32")
+    due = Expectation(make_call_evaluator(reference, task, sizes, weights, inputs), "float32")
     made = compute(sizes, weights, *inputs)
     outputs = made if isinstance(made, tuple) else (made,)
-    return verdict(due.check([np.asarray(output, np.float64) for output in outputs], "some inputs"))
+    return explain_checks(due.check_tensors([np.asarray(output, np.float64) for output in outputs], "some inputs"))
 
 
 @pytest.mark.parametrize(("workload", "compute"), FAITHFUL.items(), ids=FAITHFUL)

@@ -11,7 +11,7 @@ from workers import shapes, workloads
 from workers.arrays import Array
 from workers.frameworks import Step
 from workers.frameworks.numpy import Framework
-from workers.job import joined, prepare
+from workers.job import join_verifications, prepare_step
 from workers.ledger import Ledger
 from workers.problem import Problem
 
@@ -37,37 +37,37 @@ class Honest:
     def __init__(self, ask: "Ask") -> None:
         self.problem = problem(ask)
         self.framework = Framework(cell(ask))
-        model = self.framework.build(workloads.reference("rnn"), self.problem.weights)
+        model = self.framework.build(workloads.import_reference("rnn"), self.problem.weights)
         example, ledger = self.problem.input_sets[0], Ledger(lambda _: None)
-        self.step: Step = prepare(self.framework, model, example, self.problem.axes(), ledger)
+        self.step: Step = prepare_step(self.framework, model, example, self.problem.infer_axes(), ledger)
 
     def elsewhere(self, step: Step) -> Verification:
         """Verify a step on all other shapes."""
-        return joined(*shapes.tried(self.problem, self.framework, step)[1])
+        return join_verifications(*shapes.try_new_shapes(self.problem, self.framework, step)[1])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 def test_the_same_seed_gives_the_same_bytes(ask: "Ask", dtype: str) -> None:
     one, other = (problem(ask, dtype=dtype) for _ in range(2))
     assert [a.tobytes() for a in everything(one)] == [b.tobytes() for b in everything(other)]
-    assert one.sha256() == other.sha256()
+    assert one.hash_data() == other.hash_data()
 
 
 def test_another_seed_gives_other_weights_and_other_inputs(ask: "Ask") -> None:
     one, other = problem(ask, seed=7), problem(ask, seed=8)
     assert all(not np.array_equal(a, b) for a, b in zip(everything(one), everything(other), strict=True))
-    assert one.sha256() != other.sha256()
+    assert one.hash_data() != other.hash_data()
 
 
 def test_the_hash_is_of_the_inputs_as_well_as_of_the_weights(ask: "Ask") -> None:
     one, other = problem(ask, batch=3), problem(ask, batch=4)
     assert all(np.array_equal(one.weights[name], other.weights[name]) for name in one.weights)
-    assert one.sha256() != other.sha256()
+    assert one.hash_data() != other.hash_data()
 
 
 def test_the_framework_and_the_mode_do_not_change_the_data(ask: "Ask") -> None:
     cells = [ask(framework, mode, "mlp").cell for framework, mode in (("torch", "script"), ("tensorflow", "eager"))]
-    assert len({Problem(cell, 7).sha256() for cell in cells}) == 1
+    assert len({Problem(cell, 7).hash_data() for cell in cells}) == 1
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -84,24 +84,24 @@ def test_timed_calls_have_at_least_four_different_sets_of_inputs(ask: "Ask") -> 
 
 
 def test_an_axis_whose_size_the_input_decides_is_none(ask: "Ask") -> None:
-    assert problem(ask).axes() == [(None, 3, 10), (3, 20)]
+    assert problem(ask).infer_axes() == [(None, 3, 10), (3, 20)]
 
 
 def test_a_fixed_length_leaves_no_axis_open_and_no_other_shape(ask: "Ask") -> None:
     fixed = problem(ask, parameters={"fixed_length": 1})
-    assert fixed.axes() == [(16, 3, 10), (3, 20)]
+    assert fixed.infer_axes() == [(16, 3, 10), (3, 20)]
     assert fixed.new_shapes == {}
 
 
 def test_a_batch_does_not_open_an_axis(ask: "Ask") -> None:
-    assert problem(ask, "mlp", batch=5).axes() == [(5, 32)]
+    assert problem(ask, "mlp", batch=5).infer_axes() == [(5, 32)]
 
 
 def test_outputs_of_another_set_of_inputs_are_wrong(ask: "Ask") -> None:
     honest = Honest(ask)
     outputs = honest.framework.to_numpy(honest.step(*honest.framework.arrays(honest.problem.input_sets[1])))
-    assert honest.problem.check(outputs, 1, "first call").reason == ""
-    assert "on input set 0, first call" in honest.problem.check(outputs, 0, "first call").reason
+    assert honest.problem.check_outputs(outputs, 1, "first call").reason == ""
+    assert "on input set 0, first call" in honest.problem.check_outputs(outputs, 0, "first call").reason
 
 
 def test_a_step_that_is_right_on_every_length_passes_on_other_shapes(ask: "Ask") -> None:
@@ -134,7 +134,7 @@ def test_a_step_that_refuses_another_length_is_wrong_and_its_error_is_told(ask: 
 
 def test_the_work_of_a_call_counts_every_weight_input_and_result_once(ask: "Ask") -> None:
     weights, inputs, loss = 20 * 20 + 20 * 10, 3 * 10 + 3 * 20, 1
-    work = problem(ask, "rnn_cell").work()
+    work = problem(ask, "rnn_cell").count_work()
     assert work.bytes == 4 * (2 * weights + inputs + loss)
-    assert problem(ask, "rnn_cell", dtype="bfloat16").work().bytes == work.bytes // 2
-    assert problem(ask, "rnn_cell", dtype="float64").work().bytes == work.bytes * 2
+    assert problem(ask, "rnn_cell", dtype="bfloat16").count_work().bytes == work.bytes // 2
+    assert problem(ask, "rnn_cell", dtype="float64").count_work().bytes == work.bytes * 2

@@ -10,7 +10,7 @@ import pytest
 
 from schemas.catalog import FRAMEWORKS
 from schemas.event import Event, Exported, Failure, Phase, Profiled
-from workers.profilers import CALLS, chrome
+from workers.profilers import PROFILED_CALLS, chrome
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Work
@@ -72,7 +72,7 @@ def test_a_call_is_made_of_what_it_is_known_to_be_and_its_trace_can_be_opened(lo
     events = look(label)
     found = events[-1]
     assert isinstance(found, Profiled), found
-    assert found.calls == CALLS
+    assert found.calls == PROFILED_CALLS
     assert {name: found.counts[name] for name in KNOWN[label]} == KNOWN[label]
     assert COUNTED[label] in found.counts
     assert all(count >= 0 for count in found.counts.values())
@@ -93,7 +93,7 @@ def test_a_framework_without_a_profiler_says_so_before_it_builds_anything(look: 
 
 def test_a_trace_has_a_named_track_for_each_name(tmp_path: Path) -> None:
     path = tmp_path / "trace.json"
-    chrome.write(path, [chrome.Slice("a", "one", 1.0, 2.0), chrome.Slice("b", "two", 3.0, 4.0)])
+    chrome.write_trace(path, [chrome.Slice("a", "one", 1.0, 2.0), chrome.Slice("b", "two", 3.0, 4.0)])
     events = json.loads(path.read_text())["traceEvents"]
     tracks = {event["args"]["name"]: event["tid"] for event in events if event["ph"] == "M"}
     assert {(event["name"], event["tid"], event["ts"], event["dur"]) for event in events if event["ph"] == "X"} == {

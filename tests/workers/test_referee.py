@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator import skeleton
 from schemas.artefact import Artefact
-from schemas.code import hashed
+from schemas.code import hash_workload_code
 from schemas.event import Exported, Failure
 from schemas.job import JobSpec
 
@@ -35,7 +35,7 @@ SIZES = {"width": 6, "hidden": 9}
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a workload without formulas, and with a mistake in its JAX implementation."""
-    made = skeleton.write("mine", tmp_path_factory.mktemp("referee")).resolve()
+    made = skeleton.write_template("mine", tmp_path_factory.mktemp("referee")).resolve()
     reference = (made / "reference.py").read_text()
     (made / "reference.py").write_text(reference.partition("def forward")[0])
     (made / "jax.py").write_text((made / "jax.py").read_text().replace("nn.silu", "nn.gelu"))
@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def spec(folder: Path, ask: "Ask") -> Spec:
     def of(framework: str, mode: str, **fields: object) -> JobSpec:
-        job = ask(framework, mode, "mine", SIZES, batch=3, code=hashed(folder), **fields)
+        job = ask(framework, mode, "mine", SIZES, batch=3, code=hash_workload_code(folder), **fields)
         return job.model_copy(update={"folder": str(folder), "reference": "torch"})
 
     return of
@@ -130,7 +130,7 @@ def test_a_mistake_in_it_is_told_with_its_line(folder: Path, spec: Spec, work: "
     for path in folder.glob("*.*"):
         (broken / path.name).write_text(path.read_text().replace("torch.mm(hidden,", "torch.mm(hiden,"))
     job = spec("torch", "eager", task="forward")
-    cell = job.cell.model_copy(update={"code": hashed(broken)})
+    cell = job.cell.model_copy(update={"code": hash_workload_code(broken)})
     update = {"folder": str(broken), "cell": cell, "expect": str(tmp_path / "x.npz")}
     assert work(job.model_copy(update=update)).events[-1] == Failure(
         outcome="raised", reason="NameError: name 'hiden' is not defined", where=f"{broken}/torch.py:18"

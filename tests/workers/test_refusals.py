@@ -84,11 +84,11 @@ def test_without_a_compiler_inductors_modes_are_unsupported_and_say_what_to_inst
 
 def test_without_pythons_headers_inductors_modes_say_so(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from workers.frameworks.torch_compile import lacking
+    from workers.frameworks.torch_compile import find_missing_tool
 
     compiler = tmp_path / "a-compiler"
     compiler.write_text("")
     compiler.chmod(0o755)
-    assert "has none: install them" in lacking(str(compiler), tmp_path)
+    assert "has none: install them" in find_missing_tool(str(compiler), tmp_path)
     (tmp_path / "Python.h").write_text("")
-    assert lacking(str(compiler), tmp_path) == ""
+    assert find_missing_tool(str(compiler), tmp_path) == ""

@@ -29,13 +29,13 @@ class Model:
     "shapes", [(((1, 2),),), [[[1, 2]]], (((1, 2), (3,)), ((4, 2), (3,))), (((),),), (((np.int64(3), 2),),)]
 )
 def test_sets_of_shapes_are_sets_of_shapes_in_tuples_or_lists(shapes: object) -> None:
-    requirements.are_shapes(REFERENCE, shapes)
+    requirements.check_shapes(REFERENCE, shapes)
 
 
 @pytest.mark.parametrize("shapes", [(), ((),), ((1, 2),), (1, 2), None, "ab", (((1, 0),),), (((1, 2.5),),), ((None,),)])
 def test_anything_else_is_not(shapes: object) -> None:
     with pytest.raises(Malformed, match=r"^shapes\(\.\.\.\) must return") as caught:
-        requirements.are_shapes(REFERENCE, shapes)
+        requirements.check_shapes(REFERENCE, shapes)
     assert caught.value.place == "/mine/reference.py"
 
 
@@ -54,44 +54,44 @@ def test_a_reference_gives_a_loss_and_a_gradient_for_each_trained_weight_in_thei
     made: object, sentence: str
 ) -> None:
     reference = SimpleNamespace(__file__="/mine/reference.py", backward=lambda *given: made)
-    requirements.are_gradients(reference, (1.0, GRADIENTS), WEIGHTS)
+    requirements.check_gradients(reference, (1.0, GRADIENTS), WEIGHTS)
     with pytest.raises(Malformed) as caught:
-        requirements.computes(reference, "backward", {}, WEIGHTS, ())
+        requirements.check_results(reference, "backward", {}, WEIGHTS, ())
     assert sentence in str(caught.value)
 
 
 def test_a_reference_gives_arrays() -> None:
     for made in (np.ones(3), (np.ones(3), np.float64(2))):
-        requirements.computes(SimpleNamespace(forward=lambda *given, out=made: out), "forward", {}, WEIGHTS, ())
+        requirements.check_results(SimpleNamespace(forward=lambda *given, out=made: out), "forward", {}, WEIGHTS, ())
     with pytest.raises(
         Malformed, match=r"forward\(...\) must return an array or a tuple of arrays, not a value of type"
     ):
-        requirements.computes(SimpleNamespace(forward=lambda *given: [np.ones(3)]), "forward", {}, WEIGHTS, ())
+        requirements.check_results(SimpleNamespace(forward=lambda *given: [np.ones(3)]), "forward", {}, WEIGHTS, ())
 
 
 def test_the_formulas_are_asked_for_only_where_they_are_the_reference() -> None:
     drawing = SimpleNamespace(__file__="/mine/reference.py", weights=len, shapes=len, inputs=len)
-    requirements.has_functions(drawing, formulas=False)
+    requirements.check_functions(drawing, formulas=False)
     with pytest.raises(Malformed, match=r'no function forward.*reference = "torch"'):
-        requirements.has_functions(drawing, formulas=True)
+        requirements.check_functions(drawing, formulas=True)
 
 
 def test_a_model_needs_a_loss_only_for_tasks_that_have_one() -> None:
     whole = SimpleNamespace(Model=Model)
-    assert requirements.model(whole, "train-adam") is Model
+    assert requirements.find_model_class(whole, "train-adam") is Model
     bare = SimpleNamespace(Model=type("Model", (), {"__init__": Model.__init__}), __file__="/mine/jax.py")
-    assert requirements.model(bare, "forward") is bare.Model
+    assert requirements.find_model_class(bare, "forward") is bare.Model
     with pytest.raises(Malformed, match=r"Model in jax\.py has no method loss\(\*inputs\), which train-sgd needs"):
-        requirements.model(bare, "train-sgd")
+        requirements.find_model_class(bare, "train-sgd")
 
 
 def test_a_models_weights_are_those_that_were_drawn_less_the_statistics() -> None:
     made = Model({}, {})
-    requirements.has_weights(made, [(2, 3), (2,)], WEIGHTS, "somewhere")
+    requirements.check_model_weights(made, [(2, 3), (2,)], WEIGHTS, "somewhere")
     with pytest.raises(
         Malformed, match=r"Model has 3 weights, but reference\.py draws 2 \(W, b\); keep each somewhere"
     ):
-        requirements.has_weights(made, [(2, 3), (2,), (2,)], WEIGHTS, "somewhere")
+        requirements.check_model_weights(made, [(2, 3), (2,), (2,)], WEIGHTS, "somewhere")
     with pytest.raises(Malformed, match=r"weight 2 has the shape \(3,\), not \(2,\) like b") as caught:
-        requirements.has_weights(made, [(2, 3), (3,)], WEIGHTS, "somewhere")
+        requirements.check_model_weights(made, [(2, 3), (3,)], WEIGHTS, "somewhere")
     assert caught.value.place.startswith(f"{__file__}:")

@@ -111,9 +111,9 @@ def test_a_process_that_loads_cannot_import_the_models_source(python: "Python") 
     ended = python(
         "from workers import workloads\n"
         "from workers.frameworks import Unsupported\n"
-        "workloads.forbid('mlp')\n"
-        "workloads.reference('mlp')\n"
-        "try:\n    workloads.implementation('mlp', 'torch')\n"
+        "workloads.block_implementations('mlp')\n"
+        "workloads.import_reference('mlp')\n"
+        "try:\n    workloads.import_implementation('mlp', 'torch')\n"
         "except Unsupported:\n    print('gone')\n"
     )
     assert ended.output.strip() == b"gone"

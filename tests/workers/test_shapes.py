@@ -8,7 +8,7 @@ import pytest
 from schemas.event import Failure, Phase
 from workers.frameworks import Framework
 from workers.problem import Problem
-from workers.shapes import STREAM, Noted, spread, stream
+from workers.shapes import STREAM_LENGTH, RecordingStep, draw_stream, spread_sizes
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Reported, Work
@@ -16,29 +16,29 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("size", [1, 2, 5, 16, 100, 4096])
 def test_the_sizes_of_a_stream_are_all_different_and_lie_around_the_one_asked_for(size: int) -> None:
-    sizes = spread(size, least=1)
-    assert len(set(sizes)) == STREAM
+    sizes = spread_sizes(size, least=1)
+    assert len(set(sizes)) == STREAM_LENGTH
     assert min(sizes) == max(1, size // 2)
     assert max(sizes) >= size
 
 
 def test_a_stream_is_of_lengths_where_the_inputs_decide_one() -> None:
     parameters = {"hidden": 3, "length": 16, "fixed_length": 0}
-    found = stream(parameters, 2, np.random.default_rng(1))
+    found = draw_stream(parameters, 2, np.random.default_rng(1))
     assert {batch for _, batch in found} == {2}
-    assert len({sizes["length"] for sizes, _ in found}) == STREAM
+    assert len({sizes["length"] for sizes, _ in found}) == STREAM_LENGTH
     assert {sizes["hidden"] for sizes, _ in found} == {3}
 
 
 @pytest.mark.parametrize("parameters", [{"width": 3}, {"length": 16, "fixed_length": 1}])
 def test_a_stream_is_of_batches_elsewhere(parameters: dict[str, int]) -> None:
-    found = stream(parameters, 8, np.random.default_rng(1))
+    found = draw_stream(parameters, 8, np.random.default_rng(1))
     assert all(sizes == parameters for sizes, _ in found)
-    assert len({batch for _, batch in found}) == STREAM
+    assert len({batch for _, batch in found}) == STREAM_LENGTH
 
 
 def test_the_same_seed_gives_the_same_stream_in_an_order_that_is_not_that_of_size() -> None:
-    one, again, other = (stream({"width": 3}, 8, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    one, again, other = (draw_stream({"width": 3}, 8, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert one == again != other
     assert sorted(batch for _, batch in one) != [batch for _, batch in one]
 
@@ -48,8 +48,8 @@ def test_the_work_of_a_stream_is_that_of_its_calls_in_the_mean(ask: "Ask") -> No
         Problem(ask("numpy", "eager", "mlp", batch=16, shapes=shapes).cell, 7) for shapes in ("fixed", "stream")
     )
     batches = [inputs[0].shape[0] for inputs in streamed.input_sets]
-    assert streamed.work().flops == fixed.work().flops // 16 * sum(batches) // STREAM
-    assert streamed.axes() == [(None, 32)]
+    assert streamed.count_work().flops == fixed.count_work().flops // 16 * sum(batches) // STREAM_LENGTH
+    assert streamed.infer_axes() == [(None, 32)]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_the_work_of_a_stream_is_that_of_its_calls_in_the_mean(ask: "Ask") -> No
 def test_where_sets_of_inputs_are_not_the_same_work_it_is_known(
     ask: "Ask", workload: str, shapes: str, *, uneven: bool
 ) -> None:
-    assert Problem(ask("numpy", "eager", workload, shapes=shapes).cell, 7).uneven is uneven
+    assert Problem(ask("numpy", "eager", workload, shapes=shapes).cell, 7).is_uneven is uneven
 
 
 class Compiler:
@@ -80,9 +80,9 @@ class Compiler:
         self.now += 1
 
 
-def noted(*, twice: bool) -> tuple[Noted, Compiler]:
+def noted(*, twice: bool) -> tuple[RecordingStep, Compiler]:
     compiler = Compiler()
-    return Noted(cast("Framework", compiler), compiler.step, twice=twice, clock=lambda: compiler.now), compiler
+    return RecordingStep(cast("Framework", compiler), compiler.step, twice=twice, clock=lambda: compiler.now), compiler
 
 
 def test_the_first_call_at_a_shape_is_told_from_the_next_and_its_compilations_are_counted() -> None:
@@ -103,8 +103,8 @@ STREAMS = [
     ("torch", "eager", "rnn", None),
     ("torch", "script", "rnn", None),
     ("tensorflow", "function", "rnn", 0),
-    ("tensorflow", "xla", "mlp", STREAM - 1),
-    ("jax", "jit", "rnn", STREAM - 1),
+    ("tensorflow", "xla", "mlp", STREAM_LENGTH - 1),
+    ("jax", "jit", "rnn", STREAM_LENGTH - 1),
 ]
 
 
@@ -114,11 +114,11 @@ def test_a_stream_is_measured_and_every_shape_of_it_verified(
 ) -> None:
     found = reported(ask(framework, mode, workload, {"length": 4} if workload == "rnn" else {}, shapes="stream"))
     assert found.verification.reason == ""
-    assert len({check.inputs for check in found.verification.checks if "of shape" in check.inputs}) == STREAM - 1
-    assert len(found.new_shapes) == STREAM - 1
+    assert len({check.inputs for check in found.verification.checks if "of shape" in check.inputs}) == STREAM_LENGTH - 1
+    assert len(found.new_shapes) == STREAM_LENGTH - 1
     counted = [note.compilations for note in found.new_shapes]
     assert (None if counted[0] is None else sum(filter(None, counted))) == compilations
-    assert found.calls % STREAM == 0
+    assert found.calls % STREAM_LENGTH == 0
     assert found.compilations in (0, None)
 
 

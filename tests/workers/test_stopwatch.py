@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from workers.stopwatch import MOST_LAPS, SINGLE_CALLS, Stopwatch, Timed, carry_out
+from workers.stopwatch import MAX_LAPS, SINGLE_CALLS, Stopwatch, Timed, carry_out
 
 INPUT_SETS = [("first",), ("second",), ("third",), ("fourth",)]
 
@@ -87,99 +87,99 @@ def collecting() -> Iterator[None]:
 
 def test_one_call_is_timed_until_its_result_is_there() -> None:
     bench = Bench(700, wait_ns=5_000)
-    assert bench.watch.call(INPUT_SETS[2]) == (5_700, ("output 1",))
+    assert bench.watch.time_call(INPUT_SETS[2]) == (5_700, ("output 1",))
     assert bench.operation.seen == [("third",)]
     assert bench.device.waited_for == [("output 1",)]
 
 
 def test_a_call_that_the_clock_cannot_see_takes_a_nanosecond() -> None:
-    assert Bench(0).watch.call(INPUT_SETS[0])[0] == 1
-    assert Bench(0).watch.sample(3) == 1
+    assert Bench(0).watch.time_call(INPUT_SETS[0])[0] == 1
+    assert Bench(0).watch.take_sample(3) == 1
 
 
 @pytest.mark.parametrize("calls", [1, 3, 4, 7, 1000])
 def test_a_sample_is_exactly_so_many_calls(calls: int) -> None:
     bench = Bench(700)
-    assert bench.watch.sample(calls) == 700 * calls
+    assert bench.watch.take_sample(calls) == 700 * calls
     assert len(bench.operation.seen) == calls
 
 
 def test_a_sample_waits_once_for_the_last_result_and_counts_the_waiting() -> None:
     bench = Bench(700, wait_ns=5_000)
-    assert bench.watch.sample(10) == 12_000
+    assert bench.watch.take_sample(10) == 12_000
     assert bench.device.waited_for == [("output 10",)]
 
 
 def test_a_sample_of_many_calls_uses_every_set_of_inputs_in_turn() -> None:
     bench = Bench(700)
-    bench.watch.sample(8)
+    bench.watch.take_sample(8)
     assert sorted(bench.operation.seen[:4]) == sorted(INPUT_SETS)
     assert bench.operation.seen[4:] == bench.operation.seen[:4]
 
 
 def test_samples_of_one_call_use_every_set_of_inputs_in_turn() -> None:
     bench = Bench(700)
-    carry_out(bench.watch.samples(1, 8))
+    carry_out(bench.watch.take_samples(1, 8))
     assert set(bench.operation.seen) == set(INPUT_SETS)
 
 
 def test_samples_are_so_many_each_of_so_many_calls(collecting: None) -> None:
     bench = Bench(700, wait_ns=50)
-    assert carry_out(bench.watch.samples(5, 3)) == (3_550, 3_550, 3_550)
+    assert carry_out(bench.watch.take_samples(5, 3)) == (3_550, 3_550, 3_550)
     assert len(bench.operation.seen) == 15
     assert len(bench.device.waited_for) == 3
 
 
 def test_a_slow_call_makes_its_own_sample_slow_and_no_other(collecting: None) -> None:
     bench = Bench(10, 10, 10, 910, 10)
-    assert carry_out(bench.watch.samples(2, 3)) == (20, 920, 20)
+    assert carry_out(bench.watch.take_samples(2, 3)) == (20, 920, 20)
 
 
 @pytest.mark.parametrize("duration_ns", [10, 137, 1_000, 33_333, 449_999, 600_000, 899_999])
 def test_calibration_reaches_the_target_and_at_most_one_call_more(duration_ns: int) -> None:
     target_ns = 1_000_000
-    calls = carry_out(Bench(duration_ns).watch.calibrate(target_ns))
+    calls = carry_out(Bench(duration_ns).watch.calibrate_calls(target_ns))
     assert 0.9 * target_ns <= calls * duration_ns <= target_ns + duration_ns
 
 
 @pytest.mark.parametrize("duration_ns", [1_000_000, 1_000_001, 50_000_000, 1_000_000_000])
 def test_a_call_that_is_as_long_as_a_sample_is_a_sample(duration_ns: int) -> None:
-    assert carry_out(Bench(duration_ns).watch.calibrate(1_000_000)) == 1
+    assert carry_out(Bench(duration_ns).watch.calibrate_calls(1_000_000)) == 1
 
 
 def test_where_inputs_decide_what_a_call_takes_each_sample_has_all_of_them_equally_often(collecting: None) -> None:
     watch = watch_of_uneven_work(known=True)
-    assert carry_out(watch.calibrate(5_000_000)) == len(INPUT_SETS)
-    assert carry_out(watch.linearity(len(INPUT_SETS))) == 2
-    assert carry_out(watch.samples(len(INPUT_SETS), 3)) == (20_000_000,) * 3
+    assert carry_out(watch.calibrate_calls(5_000_000)) == len(INPUT_SETS)
+    assert carry_out(watch.measure_linearity(len(INPUT_SETS))) == 2
+    assert carry_out(watch.take_samples(len(INPUT_SETS), 3)) == (20_000_000,) * 3
     laps = carry_out(watch.warm_up(0, 3_000_000_000))[SINGLE_CALLS:]
     assert {(calls, took) for calls, took in laps} == {(len(INPUT_SETS), 20_000_000)}
 
 
 def test_where_that_is_not_known_samples_differ_and_an_honest_step_looks_as_if_it_did_no_work() -> None:
     watch = watch_of_uneven_work(known=False)
-    assert carry_out(watch.calibrate(5_000_000)) % len(INPUT_SETS) > 0
-    assert carry_out(watch.linearity(1)) != 2
-    assert len({*carry_out(watch.samples(1, 4))}) == 4
+    assert carry_out(watch.calibrate_calls(5_000_000)) % len(INPUT_SETS) > 0
+    assert carry_out(watch.measure_linearity(1)) != 2
+    assert len({*carry_out(watch.take_samples(1, 4))}) == 4
 
 
 @pytest.mark.parametrize(("share", "calls"), [(1, 4), (4, 4), (20, 20), (1000, 1000)])
 def test_calibration_goes_in_whole_turns_where_inputs_decide(share: int, calls: int) -> None:
-    assert carry_out(watch_of_uneven_work(known=True, share=share).calibrate(5_000_000)) == calls
+    assert carry_out(watch_of_uneven_work(known=True, share=share).calibrate_calls(5_000_000)) == calls
 
 
 def test_calibration_counts_the_waiting_once_and_not_for_each_call() -> None:
-    calls = carry_out(Bench(1_000, wait_ns=500_000).watch.calibrate(1_000_000))
+    calls = carry_out(Bench(1_000, wait_ns=500_000).watch.calibrate_calls(1_000_000))
     assert 400 <= calls <= 501
 
 
 def test_one_disturbed_sample_does_not_end_calibration_early() -> None:
-    assert carry_out(Bench(5_000_000, 1_000).watch.calibrate(1_000_000)) >= 900
+    assert carry_out(Bench(5_000_000, 1_000).watch.calibrate_calls(1_000_000)) >= 900
 
 
 @pytest.mark.parametrize("duration_ns", [10, 1_000, 1_000_000_000])
 def test_calibration_comes_to_the_same_number_every_time(duration_ns: int) -> None:
-    once, again = (carry_out(Bench(duration_ns).watch.calibrate(300_000)) for _ in range(2))
+    once, again = (carry_out(Bench(duration_ns).watch.calibrate_calls(300_000)) for _ in range(2))
     assert once == again
 
 
@@ -215,7 +215,7 @@ def test_an_operation_that_gets_faster_for_many_seconds_is_warmed_up_until_it_do
 def test_a_long_warm_up_leaves_a_trace_of_bounded_length_in_which_no_call_is_lost() -> None:
     bench = Bench(*[30_000_000] * SINGLE_CALLS, *[1_000_000] * 8_000, 500_000)
     laps = carry_out(bench.watch.warm_up(10_000_000_000, 10_000_000_000))
-    assert MOST_LAPS // 2 < len(laps) - SINGLE_CALLS <= MOST_LAPS
+    assert MAX_LAPS // 2 < len(laps) - SINGLE_CALLS <= MAX_LAPS
     assert laps[:SINGLE_CALLS] == ((1, 30_000_000),) * SINGLE_CALLS
     assert sum(calls for calls, _ in laps) == len(bench.operation.seen)
     assert sum(took for _, took in laps) == bench.clock.now_ns
@@ -251,16 +251,16 @@ def test_counters_are_read_before_the_first_sample_and_after_each_and_never_insi
         read.append(len(bench.operation.seen))
         bench.clock.now_ns += 1_000_000
 
-    assert carry_out(bench.watch.samples(5, 3, observe)) == (3_500, 3_500, 3_500)
+    assert carry_out(bench.watch.take_samples(5, 3, observe)) == (3_500, 3_500, 3_500)
     assert read == [0, 5, 10, 15]
 
 
 def test_an_honest_operation_takes_twice_as_long_for_twice_the_calls() -> None:
-    assert carry_out(Bench(700).watch.linearity(50)) == 2
+    assert carry_out(Bench(700).watch.measure_linearity(50)) == 2
 
 
 def test_an_operation_that_does_its_work_only_once_is_not_linear() -> None:
-    assert carry_out(Bench(0, wait_ns=5_000).watch.linearity(50)) == 1
+    assert carry_out(Bench(0, wait_ns=5_000).watch.measure_linearity(50)) == 1
 
 
 def a_try(single_ns: int, double_ns: int) -> list[int]:
@@ -269,29 +269,29 @@ def a_try(single_ns: int, double_ns: int) -> list[int]:
 
 
 def test_neither_a_disturbed_pair_nor_a_disturbed_try_makes_an_operation_look_nonlinear() -> None:
-    assert carry_out(Bench(*[900_000] * 10, 700).watch.linearity(50)) == 2
-    assert carry_out(Bench(*a_try(700, 900_000), 700).watch.linearity(50)) == 2
+    assert carry_out(Bench(*[900_000] * 10, 700).watch.measure_linearity(50)) == 2
+    assert carry_out(Bench(*a_try(700, 900_000), 700).watch.measure_linearity(50)) == 2
 
 
 def test_a_sample_of_which_too_much_was_lost_does_not_accuse() -> None:
     lost = iter([0, 50_000] * 3)  # of the single samples nothing, of the double ones almost all
-    assert carry_out(Bench(700).watch.linearity(50, lambda: lambda _: next(lost), tries=1)) is None
-    assert carry_out(Bench(700).watch.linearity(50, lambda: lambda took: took // 1000)) == 2
+    assert carry_out(Bench(700).watch.measure_linearity(50, lambda: lambda _: next(lost), tries=1)) is None
+    assert carry_out(Bench(700).watch.measure_linearity(50, lambda: lambda took: took // 1000)) == 2
 
 
 def test_of_several_tries_that_are_not_linear_the_one_nearest_to_it_counts() -> None:
-    assert carry_out(Bench(*a_try(700, 2_800), *a_try(700, 1_050), *a_try(700, 2_800)).watch.linearity(50)) == 3
+    assert carry_out(Bench(*a_try(700, 2_800), *a_try(700, 1_050), *a_try(700, 2_800)).watch.measure_linearity(50)) == 3
 
 
 def test_what_the_loop_costs_is_measured_without_the_operation() -> None:
     bench = Bench(700)
-    bench.watch.overhead_ns()
+    bench.watch.measure_overhead_ns()
     assert bench.operation.seen == []
 
 
 def test_the_clock_is_as_fine_as_its_closest_readings() -> None:
     ticks = itertools.accumulate(itertools.cycle([80, 60, 75]))
-    assert Stopwatch(lambda: (), [()], lambda outputs: None, clock=lambda: next(ticks)).clock_ns() == 60
+    assert Stopwatch(lambda: (), [()], lambda outputs: None, clock=lambda: next(ticks)).measure_clock_ns() == 60
 
 
 def test_no_garbage_is_collected_while_samples_are_taken(collecting: None) -> None:
@@ -302,7 +302,7 @@ def test_no_garbage_is_collected_while_samples_are_taken(collecting: None) -> No
         return ()
 
     watch = Stopwatch(step, [()], lambda outputs: None)
-    carry_out(watch.samples(5, 2))
+    carry_out(watch.take_samples(5, 2))
     assert found == [False] * 10
     assert gc.isenabled()
 
@@ -312,7 +312,7 @@ def test_garbage_is_collected_again_after_a_step_has_raised(collecting: None) ->
         raise ArithmeticError
 
     with pytest.raises(ArithmeticError):
-        carry_out(Stopwatch(step, [()], lambda outputs: None).samples(5, 2))
+        carry_out(Stopwatch(step, [()], lambda outputs: None).take_samples(5, 2))
     assert gc.isenabled()
 
 
@@ -327,10 +327,10 @@ def test_a_timed_call_has_the_same_few_frames_under_it_however_deep_it_was_asked
         return (yield from deeper(work, frames - 1)) if frames else (yield from work)
 
     watch = Stopwatch(step, [()], lambda outputs: None)
-    carry_out(watch.samples(1, 1))
-    carry_out(deeper(watch.samples(1, 1), 50))
-    carry_out(deeper(watch.calibrate(1), 50))
-    watch.sample(1)
+    carry_out(watch.take_samples(1, 1))
+    carry_out(deeper(watch.take_samples(1, 1), 50))
+    carry_out(deeper(watch.calibrate_calls(1), 50))
+    watch.take_sample(1)
     assert set(depths[:-1]) == {depths[-1] + 1}
 
 

@@ -6,11 +6,11 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from schemas.job import TRAINING, Task
+from schemas.job import TRAINING_TASKS, Task
 from workers import workloads
 from workers.arrays import Array
 from workers.training import STEPS, Training
-from workers.verify import Expectation, moves, of_training, verdict
+from workers.verify import Expectation, compute_moves, explain_checks, make_training_evaluator
 from workers.workloads import Parameters, Reference
 
 SIZES = {"input": 5, "width": 7, "depth": 2, "output": 3}
@@ -19,7 +19,7 @@ LONG_WAY = 10
 
 def begun(task: Task) -> tuple[Training, list[tuple[Array, ...]]]:
     """Return a small network before its training, and inputs for many steps; float32 holds all numbers."""
-    network, rng = workloads.reference("mlp"), np.random.default_rng(4)
+    network, rng = workloads.import_reference("mlp"), np.random.default_rng(4)
     weights = {name: np.float64(np.float32(weight)) for name, weight in network.weights(SIZES, rng).items()}
     sets = [network.inputs(SIZES, rng, network.shapes(SIZES, 4)[0]) for _ in range(LONG_WAY)]
     return Training(network, task, SIZES, cast("Mapping[str, Array]", weights)), sets
@@ -42,7 +42,7 @@ def by_torch(
         optimiser.step()
         losses.append(loss.detach().numpy())
     now = {name: each.detach().numpy() for name, each in zip(tensors, model.parameters(), strict=True)}
-    return [*losses, *moves(now, first.weights).values()]
+    return [*losses, *compute_moves(now, first.weights).values()]
 
 
 def sgd(**changes: object) -> Callable[..., Any]:
@@ -69,15 +69,15 @@ MUTANTS: list[tuple[Task, str, Callable[..., Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("task", TRAINING)
+@pytest.mark.parametrize("task", TRAINING_TASKS)
 def test_training_by_the_reference_is_that_of_torch_optim_for_many_steps(task: Task) -> None:
     training, sets = begun(task)
     found = by_torch(FAITHFUL[task], "float64", sets, training)
-    due = Expectation(of_training(training_reference(), task, SIZES, training.weights, sets), "float64")
-    assert verdict(due.check(found, "ten steps")) == ""
+    due = Expectation(make_training_evaluator(training_reference(), task, SIZES, training.weights, sets), "float64")
+    assert explain_checks(due.check_tensors(found, "ten steps")) == ""
 
 
-@pytest.mark.parametrize("task", TRAINING)
+@pytest.mark.parametrize("task", TRAINING_TASKS)
 def test_faithful_training_in_float32_passes(task: Task) -> None:
     assert judged(task, FAITHFUL[task]) == ""
 
@@ -91,12 +91,14 @@ def judged(task: Task, optimiser: Callable[..., Any]) -> str:
     """Return the error of three steps of an optimiser in float32."""
     training, sets = begun(task)
     found = by_torch(optimiser, "float32", sets[:STEPS], training)
-    due = Expectation(of_training(training_reference(), task, SIZES, training.weights, sets[:STEPS]), "float32")
-    return verdict(due.check([np.asarray(each, np.float64) for each in found], "three steps"))
+    due = Expectation(
+        make_training_evaluator(training_reference(), task, SIZES, training.weights, sets[:STEPS]), "float32"
+    )
+    return explain_checks(due.check_tensors([np.asarray(each, np.float64) for each in found], "three steps"))
 
 
 def training_reference() -> Reference:
-    return workloads.reference("mlp")
+    return workloads.import_reference("mlp")
 
 
 def folded(weight: Array, gradient: Array, mean: Array, square: Array, step: int) -> tuple[Array, Array, Array]:
@@ -117,11 +119,13 @@ def test_an_epsilon_on_the_other_side_of_the_bias_correction_is_rejected() -> No
         for name, gradient in gradients.items():
             weights[name], mean, square = folded(weights[name], gradient, *moments[name], step)
             moments[name] = (mean, square)
-    due = Expectation(of_training(network, "train-adam", SIZES, training.weights, sets[:STEPS]), "float32")
-    assert "is off by" in verdict(due.check([*losses, *moves(weights, training.weights).values()], "three steps"))
+    due = Expectation(make_training_evaluator(network, "train-adam", SIZES, training.weights, sets[:STEPS]), "float32")
+    assert "is off by" in explain_checks(
+        due.check_tensors([*losses, *compute_moves(weights, training.weights).values()], "three steps")
+    )
 
 
-@pytest.mark.parametrize("task", TRAINING)
+@pytest.mark.parametrize("task", TRAINING_TASKS)
 def test_training_that_begins_anew_goes_the_same_way_again(task: Task) -> None:
     training, sets = begun(task)
     once = [float(training.step(*inputs)) for inputs in sets]
@@ -130,7 +134,7 @@ def test_training_that_begins_anew_goes_the_same_way_again(task: Task) -> None:
     assert len(set(once)) == LONG_WAY
 
 
-@pytest.mark.parametrize("task", TRAINING)
+@pytest.mark.parametrize("task", TRAINING_TASKS)
 def test_training_goes_down(task: Task) -> None:
     training, (inputs, *_) = begun(task)
     losses = [float(training.step(*inputs)) for _ in range(LONG_WAY)]
@@ -161,6 +165,6 @@ def test_statistics_move_with_training_and_have_no_gradient() -> None:
 def test_statistics_that_did_not_move_are_wrong() -> None:
     weights = {"w": np.ones(2), "running_mean": np.zeros(2)}
     reference, x = cast("Reference", Normalised()), np.full((3, 2), 10.0)
-    due = Expectation(of_training(reference, "train-sgd", {}, weights, [(x,)]), "float32")
+    due = Expectation(make_training_evaluator(reference, "train-sgd", {}, weights, [(x,)]), "float32")
     still = [np.asarray(60.0), np.full(2, -0.3), np.zeros(2)]
-    assert verdict(due.check(still, "one step")).startswith("move of running_mean is off by 1 ")
+    assert explain_checks(due.check_tensors(still, "one step")).startswith("move of running_mean is off by 1 ")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from schemas.event import KEPT
+from schemas.event import MAX_UNSEEN_RATIO
 from workers import job, unseen
 from workers.arrays import Array
 from workers.frameworks import numpy
@@ -43,8 +43,8 @@ class Machine:
 
     def slowdown(self, call_ns: float = WORK_NS) -> float:
         for inputs in self.alive:
-            self.watch.call(inputs)
-        return carry_out(unseen.slowdown(self, self.problem, self.watch, call_ns))  # type: ignore[arg-type]
+            self.watch.time_call(inputs)
+        return carry_out(unseen.measure_slowdown(self, self.problem, self.watch, call_ns))  # type: ignore[arg-type]
 
 
 def honest(_: bool, __: int) -> int:
@@ -75,7 +75,7 @@ def test_where_inputs_decide_the_work_new_numbers_are_one_rounding_off_and_decid
 ) -> None:
     made = problem("early_exit")
     way = partial(early_exit.path, ask("numpy", "eager", "early_exit").cell.parameters, made.weights)
-    for new, timed in zip(made.unseen(6), itertools.cycle(made.input_sets), strict=False):
+    for new, timed in zip(made.draw_unseen(6), itertools.cycle(made.input_sets), strict=False):
         assert way(*new) == way(*timed)
         assert not all(map(np.array_equal, new, timed))
         assert all(np.allclose(one, other, rtol=3e-7, atol=0) for one, other in zip(new, timed, strict=True))
@@ -85,15 +85,15 @@ def test_where_inputs_decide_the_work_new_numbers_are_one_rounding_off_and_decid
 @pytest.mark.parametrize("most", [4, 5, 7, 100])
 def test_whoever_keeps_only_the_last_results_is_found_out_as_well(problem: Callable[..., Problem], most: int) -> None:
     machine = Machine(problem(), keeping, most)
-    assert machine.slowdown() > KEPT
+    assert machine.slowdown() > MAX_UNSEEN_RATIO
 
 
 def test_elsewhere_the_numbers_are_new_as_well_and_the_same_in_every_job(problem: Callable[..., Problem]) -> None:
     made, again = problem(), problem()
-    drawn = [inputs[0] for inputs in (*made.input_sets, *made.unseen(5))]
+    drawn = [inputs[0] for inputs in (*made.input_sets, *made.draw_unseen(5))]
     assert not any(np.array_equal(one, other) for one, other in itertools.combinations(drawn, 2))
-    assert all(np.array_equal(one, other[0]) for one, other in zip(drawn[4:], again.unseen(5), strict=True))
-    assert made.sha256() == again.sha256()
+    assert all(np.array_equal(one, other[0]) for one, other in zip(drawn[4:], again.draw_unseen(5), strict=True))
+    assert made.hash_data() == again.hash_data()
 
 
 @pytest.mark.parametrize("first_is_slower", [0.5, 2.0])
@@ -105,7 +105,7 @@ def test_which_of_two_calls_comes_first_accuses_nobody(problem: Callable[..., Pr
 def test_a_disturbance_of_half_of_all_calls_accuses_nobody(problem: Callable[..., Problem]) -> None:
     rng = np.random.default_rng(3)
     for _ in range(50):
-        assert Machine(problem(), lambda *_: int(WORK_NS * rng.choice([1, 4]))).slowdown() <= KEPT
+        assert Machine(problem(), lambda *_: int(WORK_NS * rng.choice([1, 4]))).slowdown() <= MAX_UNSEEN_RATIO
 
 
 def test_long_calls_are_few(problem: Callable[..., Problem]) -> None:
@@ -124,7 +124,7 @@ def test_a_real_worker_that_keeps_small_results_is_found_out_and_an_honest_one_i
     kept, computed = (reported(ask("synthetic", mode, "mlp")).unseen for mode in ("remembered", "spin"))
     assert kept is not None
     assert computed is not None
-    assert kept > KEPT >= computed
+    assert kept > MAX_UNSEEN_RATIO >= computed
 
 
 def test_a_step_that_is_wrong_on_a_way_that_only_timed_calls_took_is_found_out(
@@ -133,12 +133,14 @@ def test_a_step_that_is_wrong_on_a_way_that_only_timed_calls_took_is_found_out(
     made = problem("early_exit", task="forward")
     framework = numpy.Framework(ask("numpy", "eager", "early_exit", task="forward").cell)
     sets = [framework.arrays(inputs) for inputs in made.input_sets]
-    right: Any = framework.step((early_exit, made.weights), sets[0], made.axes()).prepare()
+    right: Any = framework.step((early_exit, made.weights), sets[0], made.infer_axes()).prepare()
 
     def astray(*inputs: Array) -> tuple[Any, ...]:
         outputs: tuple[Any, ...] = right(*inputs)
         return tuple(2 * value for value in outputs) if inputs[0] is sets[2][0] else outputs
 
-    looked = [list(job.on_others(job.Bench(framework, made, None, sets, "cpu"), step)) for step in (right, astray)]
+    looked = [
+        list(job.verify_other_sets(job.Session(framework, made, None, sets, "cpu"), step)) for step in (right, astray)
+    ]
     assert [[bool(each.reason) for each in found] for found in looked] == [[False, False], [True, False]]
     assert "input set 2, after all samples" in looked[1][0].reason

@@ -10,12 +10,12 @@ from typing import Any
 import autograd.numpy as np
 import pytest
 
-from schemas.job import TRAINING, Task
+from schemas.job import TRAINING_TASKS, Task
 from tests.workers.conftest import defaults
 from workers import formulas, images, workloads
 from workers.arrays import Array
 from workers.training import STEPS
-from workers.verify import Evaluate, Expectation, of_call, of_training, verdict
+from workers.verify import Evaluate, Expectation, explain_checks, make_call_evaluator, make_training_evaluator
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Mutant:
 
 
 def average_pooled(x: Array, size: int, stride: int, padding: int) -> Array:
-    averaged: Array = np.sum(images.patches(x, size, stride, padding), axis=(3, 4)) / size**2
+    averaged: Array = np.sum(images.extract_patches(x, size, stride, padding), axis=(3, 4)) / size**2
     return averaged
 
 
@@ -38,7 +38,7 @@ def shifted(x: Array, kernel: Array, stride: int, padding: int) -> Array:
     """Convolve with all padding on one side."""
     rim = ((0, 0), (padding, padding), (padding, padding), (0, 0))
     moved = np.roll(np.pad(x, rim, "constant"), padding, axis=(1, 2))
-    return images.convolved(moved, kernel, stride, 0)
+    return images.convolve_2d(moved, kernel, stride, 0)
 
 
 def unbiased(x: Array) -> tuple[Array, Array, int]:
@@ -80,13 +80,13 @@ def original(workload: str, name: str) -> Any:  # noqa: ANN401 (any function of 
 
 
 ORIGINALS = {
-    (workload, name): getattr(workloads.reference(workload), name)
+    (workload, name): getattr(workloads.import_reference(workload), name)
     for workload, name in (("autoencoder", "passed"), ("embedding_bag", "vectors"), ("embedding_bag", "pairs"))
 }
 
 MUTANTS = (
-    Mutant("cnn", "average instead of max pooling", {"pooled": average_pooled}),
-    Mutant("cnn", "SAME padding shifted", {"convolved": shifted}),
+    Mutant("cnn", "average instead of max pooling", {"max_pool_2d": average_pooled}),
+    Mutant("cnn", "SAME padding shifted", {"convolve_2d": shifted}),
     Mutant("cnn", "no ReLU", {"relu": lambda x: x}),
     Mutant("resnet", "eps 1e-3", {"EPSILON": 1e-3}),
     Mutant("resnet", "running statistics moved by 0.01", {"MOMENTUM": 0.01}, ("train-sgd",)),
@@ -112,13 +112,13 @@ CASES = [
 
 def evaluation(workload: str, task: Task, parameters: Mapping[str, int]) -> Evaluate:
     """Return the evaluation of a cell, at its default sizes but for these, with data that float32 holds."""
-    reference, rng = workloads.reference(workload), np.random.default_rng(7)
+    reference, rng = workloads.import_reference(workload), np.random.default_rng(7)
     sizes = defaults(workload) | dict(parameters)
     drawn = {name: rounded(weight) for name, weight in reference.weights(sizes, rng).items()}
     shapes = reference.shapes(sizes, 3)[0]
     sets = [[rounded(value) for value in reference.inputs(sizes, rng, shapes)] for _ in range(STEPS)]
     known = (reference, task, sizes, drawn)
-    return of_training(*known, sets) if task in TRAINING else of_call(*known, sets[0])
+    return make_training_evaluator(*known, sets) if task in TRAINING_TASKS else make_call_evaluator(*known, sets[0])
 
 
 def rounded(value: Array) -> Array:
@@ -131,6 +131,6 @@ def test_a_semantic_mistake_is_rejected(mutant: Mutant, task: Task, monkeypatch:
     due = Expectation(evaluate, "float32")
     with monkeypatch.context() as changed:
         for name, value in mutant.changes.items():
-            changed.setattr(workloads.reference(mutant.workload), name, value)
+            changed.setattr(workloads.import_reference(mutant.workload), name, value)
         got, _ = evaluate(np.float32)
-    assert "is off by" in verdict(due.check([*got.values()], "some inputs"))
+    assert "is off by" in explain_checks(due.check_tensors([*got.values()], "some inputs"))

@@ -11,10 +11,10 @@ from schemas.job import Task
 from schemas.workloads import WORKLOADS, Workload
 from tests.workers.counting import Counting
 from workers import workloads
-from workers.arrays import Array, cast
+from workers.arrays import Array, cast_floating
 from workers.frameworks import Unsupported
-from workers.verify import outputs_by_name
-from workers.workloads import Reference, trained
+from workers.verify import name_outputs
+from workers.workloads import Reference, select_trained
 
 if TYPE_CHECKING:
     from workers.workloads import Parameters
@@ -44,7 +44,7 @@ class Drawn:
     def __init__(self, workload: Workload, sizes: Sizes, batch: int, seed: int = 5) -> None:
         rng = np.random.default_rng(seed)
         self.sizes = sizes(workload)
-        self.reference: Reference = workloads.reference(workload.name)
+        self.reference: Reference = workloads.import_reference(workload.name)
         self.weights = self.reference.weights(self.sizes, rng)
         self.shapes = self.reference.shapes(self.sizes, batch)
         self.inputs = self.reference.inputs(self.sizes, rng, self.shapes[0])
@@ -70,7 +70,7 @@ def test_every_gradient_is_the_slope_of_the_loss_in_random_directions(
 ) -> None:
     drawn, rng, tiny = Drawn(workload, sizes, batch), np.random.default_rng(11), 1e-6
     _, gradients = drawn.reference.backward(drawn.sizes, drawn.weights, *drawn.inputs)
-    assert list(gradients) == list(trained(drawn.weights))
+    assert list(gradients) == list(select_trained(drawn.weights))
     for name, gradient in gradients.items():
         assert gradient.shape == drawn.weights[name].shape
         for _ in range(3):
@@ -130,10 +130,10 @@ CANCELLING = {"resnet", "transformer_encoder", "gpt"}
 def test_float32_in_is_float32_out_and_close_to_float64(workload: Workload, sizes: Sizes, batch: int) -> None:
     drawn = Drawn(workload, sizes, batch)
     single = {name: weight.astype(np.float32) for name, weight in drawn.weights.items()}
-    inputs = [cast(value, np.float32) for value in drawn.inputs]
+    inputs = [cast_floating(value, np.float32) for value in drawn.inputs]
     loss, gradients = drawn.reference.backward(drawn.sizes, single, *inputs)
     _, exact = drawn.reference.backward(drawn.sizes, drawn.weights, *drawn.inputs)
-    outputs = outputs_by_name(drawn.reference.forward(drawn.sizes, single, *inputs))
+    outputs = name_outputs(drawn.reference.forward(drawn.sizes, single, *inputs))
     assert {output.dtype for output in outputs.values()} == {np.dtype(np.float32)}
     assert loss.dtype == np.float32
     together = np.linalg.norm([np.linalg.norm(gradient) for gradient in exact.values()])
@@ -153,7 +153,7 @@ def test_neither_weights_nor_inputs_are_changed_by_computing(workload: Workload)
 
 
 def test_one_step_of_the_recurrent_network_by_hand() -> None:
-    cell = workloads.reference("rnn_cell")
+    cell = workloads.import_reference("rnn_cell")
     weights = {"W_h": np.array([[0.5, -1.0], [0.0, 2.0]]), "W_x": np.array([[1.0], [-3.0]])}
     x, previous = np.array([[0.1]]), np.array([[0.2, 0.3]])
     due = np.tanh([[0.5 * 0.2 - 1.0 * 0.3 + 0.1], [2.0 * 0.3 - 3.0 * 0.1]])
@@ -163,7 +163,7 @@ def test_one_step_of_the_recurrent_network_by_hand() -> None:
 
 def test_the_recurrent_network_is_its_cell_applied_to_each_step_in_turn() -> None:
     rng = np.random.default_rng(2)
-    cell, network = workloads.reference("rnn_cell"), workloads.reference("rnn")
+    cell, network = workloads.import_reference("rnn_cell"), workloads.import_reference("rnn")
     parameters = {"hidden": 4, "input": 3, "length": 3, "fixed_length": 0}
     weights = network.weights(parameters, rng)
     xs, state = network.inputs(parameters, rng, network.shapes(parameters, 2)[0])
@@ -177,7 +177,7 @@ def test_the_recurrent_network_is_its_cell_applied_to_each_step_in_turn() -> Non
 
 
 def test_a_network_of_two_layers_by_hand() -> None:
-    network = workloads.reference("mlp")
+    network = workloads.import_reference("mlp")
     weights = {
         "W_0": np.array([[1.0], [-1.0]]),
         "b_0": np.array([0.5, 0.0]),
@@ -191,7 +191,7 @@ def test_a_network_of_two_layers_by_hand() -> None:
 
 @pytest.mark.parametrize("depth", [1, 2, 5])
 def test_a_network_has_a_weight_and_a_bias_for_each_of_its_layers_and_ends_without_relu(depth: int) -> None:
-    network = workloads.reference("mlp")
+    network = workloads.import_reference("mlp")
     parameters = {"input": 3, "width": 4, "depth": depth, "output": 50}
     rng = np.random.default_rng(2)
     weights = network.weights(parameters, rng)
@@ -232,9 +232,9 @@ def test_the_operations_of_a_call_are_those_of_its_products_less_what_could_be_s
 
 def test_a_workload_that_nobody_has_written_for_a_framework_is_unsupported() -> None:
     with pytest.raises(Unsupported, match="the workload synthetic has no implementation for torch"):
-        workloads.implementation("synthetic", "torch")
+        workloads.import_implementation("synthetic", "torch")
 
 
 def test_a_workload_that_does_not_exist_is_not_merely_unsupported() -> None:
     with pytest.raises(ModuleNotFoundError, match="no_such_workload"):
-        workloads.implementation("no_such_workload", "torch")
+        workloads.import_implementation("no_such_workload", "torch")

@@ -15,8 +15,8 @@ from schemas.catalog import FRAMEWORKS
 from schemas.event import Exported, Setting
 from schemas.job import Cell, JobSpec
 from workers import artefacts, frameworks, workloads
-from workers.home import check, package_of
-from workers.job import built, collected, inherited, through, versions
+from workers.home import check_code, resolve_package
+from workers.job import build_session, collect_warnings, inherit_settings, read_versions, run_phases
 from workers.ledger import Ledger
 
 
@@ -28,64 +28,66 @@ def run(spec: JobSpec, ledger: Ledger) -> Exported:
         Exception: any error of the framework or the workload.
     """
     path, warned = Path(spec.export), list[str]()
-    home = package_of(spec)
-    settings = list(inherited(spec))
-    ledger.begin()
-    write = written_by_another if runs_exported(spec.cell) else saved_by_itself
-    with collected(warned):
+    home = resolve_package(spec)
+    settings = list(inherit_settings(spec))
+    ledger.record_start()
+    write = export_model if has_exporter(spec.cell) else save_model
+    with collect_warnings(warned):
         settings += write(spec, home, path, ledger)
-    check(spec)
+    check_code(spec)
     (written,) = (cost.wall_ns for cost in ledger.costs if cost.name == "export")
     return Exported(
-        artefact=artefacts.described(path, written),
-        versions=versions(),
+        artefact=artefacts.artefact_from_file(path, written),
+        versions=read_versions(),
         settings=tuple(settings),
         phases=ledger.costs,
         warnings=tuple(warned),
     )
 
 
-def written_by_another(spec: JobSpec, home: str, path: Path, ledger: Ledger) -> Sequence[Setting]:
+def export_model(spec: JobSpec, home: str, path: Path, ledger: Ledger) -> Sequence[Setting]:
     """Build the cell's model in the framework that exports it, and export it."""
     # The framework is not configured: settings that make times comparable do not affect a file.
-    cell = exporting(spec.cell)
+    cell = make_exporter_cell(spec.cell)
     with ledger.phase("import"):
-        framework = frameworks.load(cell.framework)(cell)
+        framework = frameworks.import_framework(cell.framework)(cell)
         exporter = importlib.import_module(f"{__name__}.{cell.framework}")
-    from workers.problem import problem_of  # imports NumPy, which must not come before the framework
+    from workers.problem import problem_from_spec  # imports NumPy, which must not come before the framework
 
     with ledger.phase("build"):
-        problem = problem_of(spec.model_copy(update={"cell": cell}), home)
-        model = framework.build(workloads.implementation(cell.workload, cell.framework, home=home), problem.weights)
+        problem = problem_from_spec(spec.model_copy(update={"cell": cell}), home)
+        model = framework.build(
+            workloads.import_implementation(cell.workload, cell.framework, home=home), problem.weights
+        )
         example = framework.arrays(problem.input_sets[0])
     with ledger.phase("export"):
         if path.suffix == ".onnx":
-            exporter.export(model, example, problem.axes(), path)
+            exporter.export(model, example, problem.infer_axes(), path)
         else:
             with tempfile.TemporaryDirectory() as folder:
-                exporter.export(model, example, problem.axes(), Path(folder, "model.onnx"))
+                exporter.export(model, example, problem.infer_axes(), Path(folder, "model.onnx"))
                 own = importlib.import_module(f"{__name__}.{spec.cell.framework}")
                 own.convert(Path(folder, "model.onnx"), path)
     return ()
 
 
-def saved_by_itself(spec: JobSpec, home: str, path: Path, ledger: Ledger) -> Sequence[Setting]:
+def save_model(spec: JobSpec, home: str, path: Path, ledger: Ledger) -> Sequence[Setting]:
     """Build the cell's model, trace or compile it as its mode does, and save the result."""
     settings = list[Setting]()
-    bench = built(spec, home, ledger, settings)
+    bench = build_session(spec, home, ledger, settings)
     framework: Any = bench.framework
-    write: Any = through(framework.saving(bench.model, bench.input_sets[0], bench.problem.axes()), ledger)
+    write: Any = run_phases(framework.saving(bench.model, bench.input_sets[0], bench.problem.infer_axes()), ledger)
     with ledger.phase("export"):
         write(path)
     return settings
 
 
-def runs_exported(cell: Cell) -> bool:
+def has_exporter(cell: Cell) -> bool:
     """Return true if a cell's framework runs models that another one exports."""
     return any(framework.exporter for framework in FRAMEWORKS if framework.name == cell.framework)
 
 
-def exporting(cell: Cell) -> Cell:
+def make_exporter_cell(cell: Cell) -> Cell:
     """Return the cell for the exporting framework, in eager mode."""
     (exporter,) = (framework.exporter for framework in FRAMEWORKS if framework.name == cell.framework)
     return cell.model_copy(update={"framework": exporter, "mode": "eager"})

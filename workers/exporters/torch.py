@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.onnx import OnnxExporterError
 
-from workers.errors import last_line
+from workers.errors import summarise_error
 from workers.frameworks import Shape, Unsupported
 
 
@@ -33,4 +33,4 @@ def export(model: Any, example: tuple[Any, ...], shapes: Sequence[Shape], path: 
         )
     except OnnxExporterError as error:
         wanted = "PyTorch cannot export it for inputs of any size" if is_open else "PyTorch cannot export it"
-        raise Unsupported(f"{wanted}: {last_line(error.__cause__ or error)}") from error
+        raise Unsupported(f"{wanted}: {summarise_error(error.__cause__ or error)}") from error

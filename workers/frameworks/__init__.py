@@ -99,17 +99,17 @@ class Framework(Protocol):
         """Convert the outputs to float64 arrays of NumPy."""
 
 
-def load(name: str, module: str = "") -> type[Framework]:
+def import_framework(name: str, module: str = "") -> type[Framework]:
     """Import a framework, from its file here or from the module that the catalog names. A job times this import."""
     return cast("type[Framework]", importlib.import_module(module or f"{__name__}.{name}").Framework)
 
 
-def outputs_of(made: Any) -> tuple[Any, ...]:
+def to_tuple(made: Any) -> tuple[Any, ...]:
     """Return a model's outputs as a tuple, even if there is only one."""
     return made if isinstance(made, tuple) else (made,)
 
 
-def trainer_of(framework: Framework) -> Trainer:
+def require_trainer(framework: Framework) -> Trainer:
     """Return the trainer of a framework.
 
     Raises:
@@ -124,7 +124,7 @@ def trainer_of(framework: Framework) -> Trainer:
 NO_GRADIENT = "a gradient is None if the loss does not depend on its weight: use the weight in loss(...), or remove it"
 
 
-def own(outputs: Sequence[Any], *kinds: type) -> None:
+def check_output_types(outputs: Sequence[Any], *kinds: type) -> None:
     """Check that outputs have the framework's types: a copy to the host would hide in the timed call.
 
     Raises:
@@ -140,6 +140,6 @@ def own(outputs: Sequence[Any], *kinds: type) -> None:
             )
 
 
-def flushed(smallest_halved: float) -> str:
+def classify_denormals(smallest_halved: float) -> str:
     """Return `flushed` or `kept`: how denormals are treated, given half of the smallest normal number."""
     return "flushed" if smallest_halved == 0 else "kept"

@@ -11,17 +11,26 @@ import jax.numpy as jnp
 import numpy as np
 
 from schemas.event import Setting
-from schemas.job import TRAINING, Cell
+from schemas.job import TRAINING_TASKS, Cell
 from workers import requirements
 from workers.arrays import Array, is_floating
 from workers.device import Allocated
-from workers.frameworks import Prepared, Shape, Step, Writer, flushed, jax_saved, outputs_of, own
-from workers.frameworks.jax_training import Trainer, begun, stepping
-from workers.workloads import running, trained
+from workers.frameworks import (
+    Prepared,
+    Shape,
+    Step,
+    Writer,
+    check_output_types,
+    classify_denormals,
+    jax_saved,
+    to_tuple,
+)
+from workers.frameworks.jax_training import JaxTrainer, make_initial_state, make_training_step
+from workers.workloads import select_running, select_trained
 
 BACKENDS = {"cpu": "cpu", "cuda": "gpu"}
 # XLA's name for the threads of its pool. Counting them is the only way to read back how many there are.
-POOL = "tf_XLAEigen"
+POOL_THREAD_PREFIX = "tf_XLAEigen"
 
 
 class Framework:
@@ -49,7 +58,7 @@ class Framework:
         # The first operation: the settings below are read from a runtime that has started.
         tiny = jnp.full(4, jnp.finfo(jnp.float32).tiny, jnp.float32) * 0.5
         config = jax.config.values
-        threads, asked = pool_threads(), str(self._cell.threads) if parity else None
+        threads, asked = count_pool_threads(), str(self._cell.threads) if parity else None
         return (
             Setting(name="backend", asked=BACKENDS[self._cell.device], got=jax.default_backend()),
             Setting(
@@ -60,18 +69,20 @@ class Framework:
                 asked="highest" if parity else None,
                 got=str(config["jax_default_matmul_precision"]),
             ),
-            Setting(name="64-bit types", asked=switch(wide), got=switch(config["jax_enable_x64"])),
+            Setting(name="64-bit types", asked=format_switch(wide), got=format_switch(config["jax_enable_x64"])),
             Setting(
                 name="asynchronous dispatch",
                 asked="off" if parity else None,
-                got=switch(config["jax_cpu_enable_async_dispatch"]),
+                got=format_switch(config["jax_cpu_enable_async_dispatch"]),
             ),
             Setting(
                 name="compilation cache",
                 asked="off" if parity else None,
-                got=switch(config["jax_enable_compilation_cache"]),
+                got=format_switch(config["jax_enable_compilation_cache"]),
             ),
-            Setting(name="denormals", asked="flushed" if parity and on_cpu else None, got=flushed(float(tiny[0]))),
+            Setting(
+                name="denormals", asked="flushed" if parity and on_cpu else None, got=classify_denormals(float(tiny[0]))
+            ),
         )
 
     def build_info(self) -> str:
@@ -86,55 +97,59 @@ class Framework:
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
-        kind = requirements.model(implementation, self._cell.task)
-        return Built(partial(kind, self._cell.parameters), trained(tensors), running(tensors))
+        kind = requirements.find_model_class(implementation, self._cell.task)
+        return FunctionalModel(partial(kind, self._cell.parameters), select_trained(tensors), select_running(tensors))
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
         task = self._cell.task
-        compute = stepping(model.training_loss, task) if task in TRAINING else getattr(model, task)
+        compute = make_training_step(model.training_loss, task) if task in TRAINING_TASKS else getattr(model, task)
         if self._cell.mode == "eager":
-            return Prepared(None, lambda: self._of(model, compute))
+            return Prepared(None, lambda: self._make_step(model, compute))
         # A training step gives its old state away, as a program would: the new one takes its memory.
-        self._compiled = jax.jit(compute, donate_argnums=(0,) if task in TRAINING else ())
-        first = (begun(model.weights, model.running),) if task in TRAINING else (model.weights, model.running)
-        return Prepared("trace", lambda: self._lowered(model, self._compiled.lower(*first, *example)))
+        self._compiled = jax.jit(compute, donate_argnums=(0,) if task in TRAINING_TASKS else ())
+        first = (
+            (make_initial_state(model.weights, model.running),)
+            if task in TRAINING_TASKS
+            else (model.weights, model.running)
+        )
+        return Prepared("trace", lambda: self._prepare_compilation(model, self._compiled.lower(*first, *example)))
 
-    def _lowered(self, model: Any, lowered: Any) -> Prepared:
+    def _prepare_compilation(self, model: Any, lowered: Any) -> Prepared:
         """Prepare to compile now. The first call of the jitted function, whose trace this is, finds the result."""
 
-        def prepare() -> Step:
+        def compile_program() -> Step:
             self.program = lowered.compile()
-            return self._of(model, self._compiled)
+            return self._make_step(model, self._compiled)
 
-        return Prepared("compile", prepare)
+        return Prepared("compile", compile_program)
 
-    def _of(self, model: Any, compute: Any) -> Step:
+    def _make_step(self, model: Any, compute: Any) -> Step:
         weights, statistics = model.weights, model.running
-        if self._cell.task not in TRAINING:
+        if self._cell.task not in TRAINING_TASKS:
             return lambda *inputs: compute(weights, statistics, *inputs)
-        self.trainer = Trainer(compute, weights, statistics)
-        return self.trainer.step
+        self.trainer = JaxTrainer(compute, weights, statistics)
+        return self.trainer.take_step
 
     def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
         function, trees = jax.jit(getattr(model, self._cell.task)), (model.weights, model.running)
 
-        def trace() -> Writer:
-            exported = jax_saved.program(function, *trees, example, shapes)
-            return lambda path: jax_saved.write(exported, *trees, path)
+        def trace_program() -> Writer:
+            exported = jax_saved.export_program(function, *trees, example, shapes)
+            return lambda path: jax_saved.write_program(exported, *trees, path)
 
-        return Prepared("trace", trace)
+        return Prepared("trace", trace_program)
 
     def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
-        def load() -> Step:
-            self._compiled, weights, statistics = jax_saved.read(path)
+        def load_program() -> Step:
+            self._compiled, weights, statistics = jax_saved.read_program(path)
             return lambda *inputs: self._compiled(weights, statistics, *inputs)
 
-        return Prepared("load", load)
+        return Prepared("load", load_program)
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
         jax.block_until_ready(outputs)
-        if self._cell.task in TRAINING:
-            self.trainer.settled()
+        if self._cell.task in TRAINING_TASKS:
+            self.trainer.wait_for_state()
 
     def device_memory(self) -> Allocated | None:
         """Read XLA's allocator. Its peak counts from the start of the process and cannot be reset."""
@@ -152,12 +167,12 @@ class Framework:
         return None if self._compiled is None else int(self._compiled._cache_size())  # noqa: SLF001 (no other count)
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
-        own(outputs, jax.Array)
+        check_output_types(outputs, jax.Array)
         return [np.asarray(output).astype(np.float64) for output in outputs]
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class FunctionalModel:
     """A model as functions of its weights, which are arguments of all that is differentiated or compiled."""
 
     make: Callable[[dict[str, Any]], Any]
@@ -165,7 +180,7 @@ class Built:
     running: dict[str, Any]
 
     def forward(self, weights: dict[str, Any], running: dict[str, Any], *inputs: Any) -> tuple[Any, ...]:
-        return outputs_of(self.make(weights | running)(*inputs))
+        return to_tuple(self.make(weights | running)(*inputs))
 
     def loss(self, weights: dict[str, Any], running: dict[str, Any], *inputs: Any) -> Any:
         return self.make(weights | running).loss(*inputs)
@@ -182,13 +197,13 @@ class Built:
         return model.training_loss(*inputs) if running else (model.loss(*inputs), running)
 
 
-def switch(value: object) -> str:
+def format_switch(value: object) -> str:
     return "on" if value else "off"
 
 
-def pool_threads() -> int:
+def count_pool_threads() -> int:
     """Count the threads of this process that bear the name of XLA's pool; 0 if the system lists no threads."""
     tasks = Path("/proc/self/task")
     if not tasks.is_dir():
         return 0
-    return sum((task / "comm").read_text().startswith(POOL) for task in tasks.iterdir())
+    return sum((task / "comm").read_text().startswith(POOL_THREAD_PREFIX) for task in tasks.iterdir())

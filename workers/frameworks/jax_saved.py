@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
-from workers.errors import last_line
+from workers.errors import summarise_error
 from workers.frameworks import Shape, Unsupported
 
 Tree = dict[str, Any]
 
 
-def program(function: Any, weights: Tree, running: Tree, example: Sequence[Any], shapes: Sequence[Shape]) -> Any:
+def export_program(function: Any, weights: Tree, running: Tree, example: Sequence[Any], shapes: Sequence[Shape]) -> Any:
     """Export a function for inputs of these shapes, with every axis open whose size the inputs decide.
 
     Raises:
@@ -39,10 +39,10 @@ def program(function: Any, weights: Tree, running: Tree, example: Sequence[Any],
     except Exception as error:  # tracing raises errors of any kind
         if not any(None in shape for shape in shapes):
             raise
-        raise Unsupported(f"jax.export cannot leave open what the inputs decide: {last_line(error)}") from error
+        raise Unsupported(f"jax.export cannot leave open what the inputs decide: {summarise_error(error)}") from error
 
 
-def write(exported: Any, weights: Tree, running: Tree, path: Path) -> None:
+def write_program(exported: Any, weights: Tree, running: Tree, path: Path) -> None:
     """Write the program and the weights into one file."""
     with zipfile.ZipFile(path, "w") as packed:
         packed.writestr("program", bytes(exported.serialize()))
@@ -53,7 +53,7 @@ def write(exported: Any, weights: Tree, running: Tree, path: Path) -> None:
             packed.writestr(f"{kind}.npz", raw.getvalue())
 
 
-def read(path: Path) -> tuple[Any, Tree, Tree]:
+def read_program(path: Path) -> tuple[Any, Tree, Tree]:
     """Read the program, jitted, and the weights."""
     with zipfile.ZipFile(path) as packed:
         called = export.deserialize(bytearray(packed.read("program"))).call

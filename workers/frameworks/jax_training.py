@@ -7,21 +7,21 @@ import jax
 import jax.numpy as jnp
 
 from schemas.job import Task
-from workers.optimisers import adam, corrections, sgd
+from workers.optimisers import adam, bias_corrections, sgd
 
 Tree = dict[str, Any]
 # Weights, statistics, first moments, second moments, and the number of steps taken.
 State = tuple[Tree, Tree, Tree, Tree, Any]
 
 
-def begun(weights: Tree, running: Tree) -> State:
+def make_initial_state(weights: Tree, running: Tree) -> State:
     """Return the state before the first step, in new arrays: a step donates the arrays that it is called with."""
     copied, moved = jax.tree.map(jnp.array, (weights, running))
     means, squares = ({name: jnp.zeros_like(weight) for name, weight in weights.items()} for _ in range(2))
     return copied, moved, means, squares, jnp.zeros((), next(iter(weights.values())).dtype)
 
 
-def stepping(loss: Callable[..., tuple[Any, Tree]], task: Task) -> Callable[..., tuple[Any, State]]:
+def make_training_step(loss: Callable[..., tuple[Any, Tree]], task: Task) -> Callable[..., tuple[Any, State]]:
     """Build one step of training with this loss, which also returns the updated statistics."""
     differentiated = jax.value_and_grad(loss, has_aux=True)
 
@@ -29,7 +29,7 @@ def stepping(loss: Callable[..., tuple[Any, Tree]], task: Task) -> Callable[...,
         weights, running, means, squares, steps = state
         (value, running), gradients = differentiated(weights, running, *inputs)
         steps = steps + 1
-        corrected = corrections(steps, jnp.expm1)
+        corrected = bias_corrections(steps, jnp.expm1)
         for name, gradient in gradients.items():
             if task == "train-sgd":
                 moved = (*sgd(weights[name], gradient, means[name]), squares[name])
@@ -43,19 +43,19 @@ def stepping(loss: Callable[..., tuple[Any, Tree]], task: Task) -> Callable[...,
     return step
 
 
-class Trainer:
+class JaxTrainer:
     """The state of training, and the step that updates it."""
 
     def __init__(self, step: Callable[..., tuple[Any, State]], weights: Tree, running: Tree) -> None:
         self._step, self._weights, self._running = step, weights, running
-        self._now = begun(weights, running)
+        self._now = make_initial_state(weights, running)
 
-    def step(self, *inputs: Any) -> tuple[Any, ...]:
+    def take_step(self, *inputs: Any) -> tuple[Any, ...]:
         """Take one step and return its loss."""
         loss, self._now = self._step(self._now, *inputs)
         return (loss,)
 
-    def settled(self) -> None:
+    def wait_for_state(self) -> None:
         """Wait until the state has been computed."""
         jax.block_until_ready(self._now)
 
@@ -66,4 +66,4 @@ class Trainer:
 
     def restart(self) -> None:
         """Restore the initial state."""
-        self._now = begun(self._weights, self._running)
+        self._now = make_initial_state(self._weights, self._running)

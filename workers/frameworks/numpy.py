@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from schemas.event import Setting
-from schemas.job import TRAINING, Cell
-from workers.arrays import Array, cast
-from workers.frameworks import Prepared, Shape, Step, Unsupported, flushed, outputs_of
+from schemas.job import TRAINING_TASKS, Cell
+from workers.arrays import Array, cast_floating
+from workers.frameworks import Prepared, Shape, Step, Unsupported, classify_denormals, to_tuple
 from workers.training import Training
-from workers.workloads import running, trained
+from workers.workloads import select_running, select_trained
 
 
-class Trainer:
+class NumpyTrainer:
     """Training in NumPy, behind the protocol of every framework."""
 
     def __init__(self, training: Training) -> None:
@@ -26,7 +26,7 @@ class Trainer:
     def state(self) -> tuple[Any, ...]:
         """Return the weights, then the statistics."""
         now = self._training.weights
-        return (*trained(now).values(), *running(now).values())
+        return (*select_trained(now).values(), *select_running(now).values())
 
 
 class Framework:
@@ -44,38 +44,38 @@ class Framework:
         # The first product starts the threads of the BLAS, as part of this phase.
         np.ones((2, 2), self._dtype) @ np.ones((2, 2), self._dtype)
         tiny = np.full(4, np.finfo(np.float32).tiny, np.float32) * np.float32(0.5)
-        return (Setting(name="denormals", asked=None, got=flushed(float(tiny[0]))),)
+        return (Setting(name="denormals", asked=None, got=classify_denormals(float(tiny[0]))),)
 
     def build_info(self) -> str:
         return str(np.show_config(mode="dicts"))
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
-        return tuple(cast(value, self._dtype) for value in values)
+        return tuple(cast_floating(value, self._dtype) for value in values)
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
         return implementation, tensors
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
-        step = self._step(*model)
+        step = self._make_step(*model)
         return Prepared(None, lambda: step)
 
-    def _step(self, reference: Any, weights: Mapping[str, Array]) -> Step:
+    def _make_step(self, reference: Any, weights: Mapping[str, Array]) -> Step:
         sizes = self._cell.parameters
         if self._cell.task == "forward":
-            return lambda *inputs: outputs_of(reference.forward(sizes, weights, *inputs))
-        if self._cell.task in TRAINING:
-            return self._training(reference, weights)
+            return lambda *inputs: to_tuple(reference.forward(sizes, weights, *inputs))
+        if self._cell.task in TRAINING_TASKS:
+            return self._make_training_step(reference, weights)
 
-        def backward(*inputs: Any) -> tuple[Any, ...]:
+        def compute_gradients(*inputs: Any) -> tuple[Any, ...]:
             loss, gradients = reference.backward(sizes, weights, *inputs)
             return (loss, *gradients.values())
 
-        return backward
+        return compute_gradients
 
-    def _training(self, reference: Any, weights: Mapping[str, Array]) -> Step:
+    def _make_training_step(self, reference: Any, weights: Mapping[str, Array]) -> Step:
         training = Training(reference, self._cell.task, self._cell.parameters, weights)
-        self.trainer = Trainer(training)
+        self.trainer = NumpyTrainer(training)
         return lambda *inputs: (training.step(*inputs),)
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:

@@ -9,8 +9,8 @@ import onnxruntime
 
 from schemas.event import Setting
 from schemas.job import Cell
-from workers.arrays import Array, cast
-from workers.frameworks import Prepared, Shape, Step, flushed, own
+from workers.arrays import Array, cast_floating
+from workers.frameworks import Prepared, Shape, Step, check_output_types, classify_denormals
 
 # Off in parity: idle threads that spin would keep cores busy between calls.
 SPINNING = "session.intra_op.allow_spinning"
@@ -39,19 +39,19 @@ class Framework:
         return onnxruntime.get_build_info()
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
-        return tuple(cast(value, self._cell.dtype) for value in values)
+        return tuple(cast_floating(value, self._cell.dtype) for value in values)
 
     def build(self, implementation: Path, weights: Mapping[str, Array]) -> Any:
         """Return the path of the file, which holds the weights."""
         return implementation
 
     def step(self, model: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
-        return Prepared("load", lambda: self._session_on(model))
+        return Prepared("load", lambda: self._open_session(model))
 
     def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
         return self.step(path, example, shapes)
 
-    def _session_on(self, path: Path) -> Step:
+    def _open_session(self, path: Path) -> Step:
         self.session = session = onnxruntime.InferenceSession(path, self.options, ["CPUExecutionProvider"])
         names, run = [each.name for each in session.get_inputs()], session.run
         return lambda *inputs: tuple(run(None, dict(zip(names, inputs, strict=True))))
@@ -73,8 +73,8 @@ class Framework:
                 asked="ORT_ENABLE_ALL" if parity else None,
                 got=options.graph_optimization_level.name,
             ),
-            Setting(name="spinning", asked="0" if parity else None, got=entry(options, SPINNING)),
-            Setting(name="denormals", asked="flushed" if parity else None, got=flushed(float(tiny[0]))),
+            Setting(name="spinning", asked="0" if parity else None, got=read_config_entry(options, SPINNING)),
+            Setting(name="denormals", asked="flushed" if parity else None, got=classify_denormals(float(tiny[0]))),
         )
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
@@ -85,11 +85,11 @@ class Framework:
         return None
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
-        own(outputs, np.ndarray)
+        check_output_types(outputs, np.ndarray)
         return [output.astype(np.float64) for output in outputs]
 
 
-def entry(options: Any, name: str) -> str:
+def read_config_entry(options: Any, name: str) -> str:
     """Read an entry of a session's configuration; the getter raises if the entry has not been set."""
     try:
         return options.get_session_config_entry(name)

@@ -11,8 +11,8 @@ import openvino
 
 from schemas.event import Setting
 from schemas.job import Cell
-from workers.arrays import Array, cast
-from workers.frameworks import Prepared, Shape, Step, own
+from workers.arrays import Array, cast_floating
+from workers.frameworks import Prepared, Shape, Step, check_output_types
 from workers.frameworks import numpy as host
 
 
@@ -29,7 +29,7 @@ class Framework:
         self.more: dict[str, str] = {}
 
     @property
-    def _asked(self) -> dict[str, str]:
+    def _requested_properties(self) -> dict[str, str]:
         """Properties of the compiled model. Plumbline chooses the cores, so OpenVINO does not pin threads itself."""
         if self._cell.track != "parity":
             return {}
@@ -51,23 +51,23 @@ class Framework:
         return openvino.get_version()
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
-        return tuple(openvino.Tensor(cast(value, self._cell.dtype)) for value in values)
+        return tuple(openvino.Tensor(cast_floating(value, self._cell.dtype)) for value in values)
 
     def build(self, implementation: Path, weights: Mapping[str, Array]) -> Any:
         """Return the path of the file, which holds the weights."""
         return implementation
 
     def step(self, model: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
-        return Prepared("load", lambda: self._read(self._core.read_model(model)))
+        return Prepared("load", lambda: self._prepare_compilation(self._core.read_model(model)))
 
     def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
-        return Prepared("load", lambda: self._read(self._core.read_model(unpacked(path))))
+        return Prepared("load", lambda: self._prepare_compilation(self._core.read_model(unpack_archive(path))))
 
-    def _read(self, graph: Any) -> Prepared:
-        return Prepared("compile", lambda: self._compile(graph))
+    def _prepare_compilation(self, graph: Any) -> Prepared:
+        return Prepared("compile", lambda: self._compile_graph(graph))
 
-    def _compile(self, graph: Any) -> Step:
-        self._compiled = self._core.compile_model(graph, "CPU", {**self._asked, **self.more})
+    def _compile_graph(self, graph: Any) -> Step:
+        self._compiled = self._core.compile_model(graph, "CPU", {**self._requested_properties, **self.more})
         self.request = request = self._compiled.create_infer_request()
         outputs = range(len(self._compiled.outputs))
 
@@ -91,7 +91,11 @@ class Framework:
             "EXECUTION_DEVICES",
         )
         return [
-            Setting(name=name, asked=self._asked.get(name), got=said(self._compiled.get_property(name)))
+            Setting(
+                name=name,
+                asked=self._requested_properties.get(name),
+                got=format_property(self._compiled.get_property(name)),
+            )
             for name in names
         ]
 
@@ -103,11 +107,11 @@ class Framework:
         return None
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
-        own(outputs, openvino.Tensor)
+        check_output_types(outputs, openvino.Tensor)
         return [output.data.astype(np.float64) for output in outputs]
 
 
-def unpacked(path: Path) -> Path:
+def unpack_archive(path: Path) -> Path:
     """Unpack an archive of OpenVINO's two files and return the graph; its weights lie beside it."""
     folder = tempfile.mkdtemp()
     with tarfile.open(path) as packed:
@@ -116,7 +120,7 @@ def unpacked(path: Path) -> Path:
     return Path(folder, "model.xml")
 
 
-def said(value: Any) -> str:
+def format_property(value: Any) -> str:
     """Format a property as it is requested: `YES` for True, `f32` for a type, names for a list."""
     if isinstance(value, bool):
         return "YES" if value else "NO"

@@ -24,30 +24,30 @@ MIB = 1 << 20
 FLOODED: list[bool] = []
 
 
-def wrong(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+def distort_output(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
     return (outputs[0] * 1.001, *outputs[1:])
 
 
-def garbage(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+def return_nan(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(np.asarray(output) * np.nan for output in outputs)
 
 
-def hang(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+def sleep_forever(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
     while True:
         time.sleep(3600)
 
 
-def stuck(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+def hold_interpreter_lock(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
     while True:
         ctypes.PyDLL(None).pause()  # PyDLL keeps the interpreter lock
 
 
-def greedy(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+def exhaust_memory(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
     np.concatenate([np.ones(16 * MIB, np.uint8) for _ in range(64)])
     return outputs
 
 
-def flood(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+def flood_stdout(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
     if not FLOODED:
         FLOODED.append(True)
         for _ in range(100):
@@ -55,74 +55,74 @@ def flood(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
     return outputs
 
 
-def crash(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+def raise_segfault(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
     os.kill(os.getpid(), signal.SIGSEGV)
     return outputs
 
 
-def raise_(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+def raise_error(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
     raise ArithmeticError("the synthetic worker was told to raise")
 
 
-def chatter(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+def write_noise(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
     os.write(1, b'{"kind":"report"}\n')
     os.write(2, b"chatter on descriptor 2\n")
     return outputs
 
 
-FAULTS: dict[str, Callable[[tuple[Any, ...]], tuple[Any, ...]]] = {
-    "wrong": wrong,
-    "garbage": garbage,
-    "hang": hang,
-    "stuck": stuck,
-    "greedy": greedy,
-    "flood": flood,
-    "crash": crash,
-    "raise": raise_,
-    "chatter": chatter,
+OUTPUT_FAULTS: dict[str, Callable[[tuple[Any, ...]], tuple[Any, ...]]] = {
+    "wrong": distort_output,
+    "garbage": return_nan,
+    "hang": sleep_forever,
+    "stuck": hold_interpreter_lock,
+    "greedy": exhaust_memory,
+    "flood": flood_stdout,
+    "crash": raise_segfault,
+    "raise": raise_error,
+    "chatter": write_noise,
 }
 
 
-def constant(step: Step) -> Step:
+def repeat_first_result(step: Step) -> Step:
     """Ignore all inputs after the first ones, like a closure over an input that has been compiled."""
     kept: list[tuple[Any, ...]] = []
 
-    def once(*inputs: Any) -> tuple[Any, ...]:
+    def compute_once(*inputs: Any) -> tuple[Any, ...]:
         if not kept:
             kept.append(step(*inputs))
         return kept[0]
 
-    return once
+    return compute_once
 
 
-def remembered(step: Step) -> Step:
+def cache_results(step: Step) -> Step:
     """Compute each set of inputs once and return the cached result: correct, but no measure of the work."""
     kept: dict[tuple[int, ...], tuple[Any, ...]] = {}
 
-    def recall(*inputs: Any) -> tuple[Any, ...]:
+    def recall_or_compute(*inputs: Any) -> tuple[Any, ...]:
         key = tuple(map(id, inputs))
         if key not in kept:
             kept[key] = step(*inputs)
         return kept[key]
 
-    return recall
+    return recall_or_compute
 
 
-def deferred(step: Step) -> Step:
+def defer_computation(step: Step) -> Step:
     """Return at once, and compute when the results are read, like a call without synchronisation."""
     return lambda *inputs: (lambda: step(*inputs),)
 
 
-def unused(step: Step) -> Step:
+def drop_other_outputs(step: Step) -> Step:
     """Drop all results but the first, like a compiler that removes unused results."""
     return lambda *inputs: step(*inputs)[:1]
 
 
-BROKEN: dict[str, Callable[[Step], Step]] = {
-    "constant": constant,
-    "remembered": remembered,
-    "deferred": deferred,
-    "unused": unused,
+STEP_FAULTS: dict[str, Callable[[Step], Step]] = {
+    "constant": repeat_first_result,
+    "remembered": cache_results,
+    "deferred": defer_computation,
+    "unused": drop_other_outputs,
 }
 
 
@@ -137,7 +137,7 @@ class Framework(honest.Framework):
 
     def __init__(self, cell: Cell) -> None:
         super().__init__(cell)
-        if cell.mode not in {"spin", "compiled", "recompiling", *FAULTS, *BROKEN}:
+        if cell.mode not in {"spin", "compiled", "recompiling", *OUTPUT_FAULTS, *STEP_FAULTS}:
             raise Unsupported(f"the synthetic framework has no mode {cell.mode}")
         self._spin_ns = cell.parameters.get("compiled_ns" if cell.mode == "compiled" else "spin_ns", 0)
         self._compile_ns = cell.parameters.get("compile_ns", 0)
@@ -151,8 +151,8 @@ class Framework(honest.Framework):
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
         if self._cell.mode == "compiled":
-            return Prepared("compile", lambda: self._compiling(self._step(*model)))
-        return Prepared(None, lambda: self._modified(self._step(*model)))
+            return Prepared("compile", lambda: self._compile_step(self._make_step(*model)))
+        return Prepared(None, lambda: self._apply_mode(self._make_step(*model)))
 
     def compilations(self) -> int | None:
         return self._compiled if self._cell.mode == "recompiling" else None
@@ -160,18 +160,18 @@ class Framework(honest.Framework):
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         return super().to_numpy(outputs[0]() if self._cell.mode == "deferred" else outputs)
 
-    def _compiling(self, step: Step) -> Step:
+    def _compile_step(self, step: Step) -> Step:
         spin_until(time.perf_counter_ns() + self._compile_ns)
-        return self._modified(step)
+        return self._apply_mode(step)
 
-    def _modified(self, step: Step) -> Step:
+    def _apply_mode(self, step: Step) -> Step:
         """Return the step with the fault of its mode, or with its known duration."""
         mode = self._cell.mode
-        if mode in BROKEN:
-            return BROKEN[mode](step)
-        fault, spin_ns, clock = FAULTS.get(mode, lambda outputs: outputs), self._spin_ns, time.perf_counter_ns
+        if mode in STEP_FAULTS:
+            return STEP_FAULTS[mode](step)
+        fault, spin_ns, clock = OUTPUT_FAULTS.get(mode, lambda outputs: outputs), self._spin_ns, time.perf_counter_ns
 
-        def spinning(*inputs: Any) -> tuple[Any, ...]:
+        def compute_and_spin(*inputs: Any) -> tuple[Any, ...]:
             end = clock() + spin_ns
             # The mode `recompiling` claims one compilation a call.
             self._compiled += 1
@@ -180,4 +180,4 @@ class Framework(honest.Framework):
                 pass
             return outputs
 
-        return spinning
+        return compute_and_spin

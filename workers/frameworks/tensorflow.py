@@ -12,18 +12,27 @@ import tensorflow as tf
 from schemas.event import PhaseName, Setting
 from schemas.job import Cell
 from workers import requirements
-from workers.arrays import Array, cast
+from workers.arrays import Array, cast_floating
 from workers.device import Allocated
-from workers.frameworks import Prepared, Shape, Step, Unsupported, flushed, outputs_of, own, tensorflow_saved
+from workers.frameworks import (
+    Prepared,
+    Shape,
+    Step,
+    Unsupported,
+    check_output_types,
+    classify_denormals,
+    tensorflow_saved,
+    to_tuple,
+)
 from workers.frameworks import Trainer as AnyTrainer
-from workers.frameworks.tensorflow_training import Trainer
+from workers.frameworks.tensorflow_training import TensorFlowTrainer
 
 
-def eager(step: Step, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
+def keep_eager(step: Step, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
     return step
 
 
-def function(step: Step, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
+def trace_function(step: Step, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
     """Trace now, for these shapes. A declared signature slows every call, so only open shapes get one."""
     is_open = any(None in shape for shape in shapes)
     signature = [tf.TensorSpec(shape, value.dtype) for shape, value in zip(shapes, example, strict=True)]
@@ -32,7 +41,7 @@ def function(step: Step, example: Sequence[Any], shapes: Sequence[Shape]) -> Ste
     return graph
 
 
-def xla(step: Step, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
+def trace_for_xla(step: Step, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
     """Trace now, and compile in the first call. XLA takes closed shapes only: every other one is traced and compiled.
 
     The count of traces is therefore also the count of compilations.
@@ -46,9 +55,9 @@ GPU = "GPU:0"
 Compile = Callable[[Step, Sequence[Any], Sequence[Shape]], Step]
 
 MODES: dict[str, tuple[PhaseName | None, Compile]] = {
-    "eager": (None, eager),
-    "function": ("trace", function),
-    "xla": ("trace", xla),
+    "eager": (None, keep_eager),
+    "function": ("trace", trace_function),
+    "xla": ("trace", trace_for_xla),
 }
 
 
@@ -89,7 +98,7 @@ class Framework:
             Setting(
                 name="denormals",
                 asked="flushed" if parity and self._cell.device == "cpu" else None,
-                got=flushed(float(tiny[0])),
+                got=classify_denormals(float(tiny[0])),
             ),
             Setting(name="TensorFloat-32", asked="off" if parity else None, got="on" if tf32 else "off"),
             Setting(name="device", asked=self._cell.device, got="cuda" if "GPU" in tiny.device else "cpu"),
@@ -111,19 +120,21 @@ class Framework:
         return str(dict(tf.sysconfig.get_build_info()))
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
-        return tuple(tf.constant(cast(value, self._dtype.as_numpy_dtype)) for value in values)
+        return tuple(tf.constant(cast_floating(value, self._dtype.as_numpy_dtype)) for value in values)
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
-        made = requirements.model(implementation, self._cell.task)(self._cell.parameters, tensors)
+        made = requirements.find_model_class(implementation, self._cell.task)(self._cell.parameters, tensors)
         kept = getattr(made, "weights", ())
-        requirements.has_weights(made, [each.shape for each in kept], weights, "as a tf.Variable in the list `weights`")
+        requirements.check_model_weights(
+            made, [each.shape for each in kept], weights, "as a tf.Variable in the list `weights`"
+        )
         return made
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
         phase, compile_ = MODES[self._cell.mode]
-        step = self._step_of(model)
-        return Prepared(phase, lambda: self._keep(compile_(step, example, shapes)))
+        step = self._make_step(model)
+        return Prepared(phase, lambda: self._keep_prepared(compile_(step, example, shapes)))
 
     def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
         if self._cell.mode == "xla" and any(None in shape for shape in shapes):
@@ -131,26 +142,26 @@ class Framework:
                 "a saved XLA graph is fixed to the shapes it was traced for; save tensorflow:function instead"
             )
         phase, compile_ = MODES[self._cell.mode]
-        step = self._step_of(model)
-        return Prepared(phase, lambda: partial(tensorflow_saved.write, model, compile_(step, example, shapes)))
+        step = self._make_step(model)
+        return Prepared(phase, lambda: partial(tensorflow_saved.write_function, model, compile_(step, example, shapes)))
 
     def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
-        def load() -> Step:
+        def load_step() -> Step:
             # The variables live only as long as the loaded module, not as long as its step.
-            self._saved = tensorflow_saved.read(path)
-            return self._keep(self._saved.step)
+            self._saved = tensorflow_saved.read_function(path)
+            return self._keep_prepared(self._saved.step)
 
-        return Prepared("load", load)
+        return Prepared("load", load_step)
 
-    def _step_of(self, model: Any) -> Step:
+    def _make_step(self, model: Any) -> Step:
         if self._cell.task == "forward":
-            return forward(model)
+            return make_forward_step(model)
         if self._cell.task == "backward":
-            return backward(model)
-        self.trainer = trainer = Trainer(model, self._cell.task)
-        return training(model, trainer)
+            return make_backward_step(model)
+        self.trainer = trainer = TensorFlowTrainer(model, self._cell.task)
+        return make_training_step(model, trainer)
 
-    def _keep(self, step: Step) -> Step:
+    def _keep_prepared(self, step: Step) -> Step:
         self.prepared = step
         return step
 
@@ -175,41 +186,41 @@ class Framework:
         return None if counted is None else int(counted())
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
-        own(outputs, tf.Tensor)
+        check_output_types(outputs, tf.Tensor)
         return [output.numpy().astype(np.float64) for output in outputs]
 
 
-def forward(model: Any) -> Step:
+def make_forward_step(model: Any) -> Step:
     def step(*inputs: Any) -> tuple[Any, ...]:
-        return outputs_of(model(*inputs))
+        return to_tuple(model(*inputs))
 
     return step
 
 
-def backward(model: Any) -> Step:
+def make_backward_step(model: Any) -> Step:
     weights = list(model.weights)  # a module's own list is a tracking wrapper, and slow to take gradients for
 
     def step(*inputs: Any) -> tuple[Any, ...]:
         with tf.GradientTape() as tape:
             loss = model.loss(*inputs)
-        return (loss, *dense(tape.gradient(loss, weights)))
+        return (loss, *to_dense_tensors(tape.gradient(loss, weights)))
 
     return step
 
 
-def training(model: Any, trainer: Trainer) -> Step:
+def make_training_step(model: Any, trainer: TensorFlowTrainer) -> Step:
     # The list is plain, as in `backward`.
     weights, loss_of = list(model.weights), getattr(model, "training_loss", model.loss)
 
     def step(*inputs: Any) -> tuple[Any, ...]:
         with tf.GradientTape() as tape:
             loss = loss_of(*inputs)
-        trainer.update(dense(tape.gradient(loss, weights)))
+        trainer.apply_gradients(to_dense_tensors(tape.gradient(loss, weights)))
         return (loss,)
 
     return step
 
 
-def dense(gradients: Sequence[Any]) -> list[Any]:
+def to_dense_tensors(gradients: Sequence[Any]) -> list[Any]:
     """Convert gradients to tensors: the gradient of a table whose rows were gathered is rows and their indices."""
     return [tf.convert_to_tensor(each) if isinstance(each, tf.IndexedSlices) else each for each in gradients]

@@ -11,23 +11,23 @@ import tensorflow as tf
 from workers.frameworks import Step
 
 v1 = tf.compat.v1
-SERVE = v1.saved_model.tag_constants.SERVING
-SIGNATURE = v1.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+SERVING_TAG = v1.saved_model.tag_constants.SERVING
+SIGNATURE_KEY = v1.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
 
-def write(model: Any, graph: Step, path: Path) -> None:
+def write_function(model: Any, graph: Step, path: Path) -> None:
     """Save a traced function and the variables that it uses."""
     # TensorFlow refuses to save a function whose variables are not part of the saved module.
     whole = tf.Module()
     whole.model, whole.step = model, graph
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(whole, folder)
-        pack(folder, path)
+        pack_folder(folder, path)
 
 
-def read(path: Path) -> Any:
+def read_function(path: Path) -> Any:
     """Load a saved module: its `step` is the traced function, and its variables live as long as the module."""
-    return tf.saved_model.load(unpacked(path))
+    return tf.saved_model.load(unpack_folder(path))
 
 
 def write_graph(session: Any, feeds: Sequence[Any], fetches: Sequence[Any], path: Path) -> None:
@@ -36,14 +36,14 @@ def write_graph(session: Any, feeds: Sequence[Any], fetches: Sequence[Any], path
     with tempfile.TemporaryDirectory() as parent, session.graph.as_default():
         folder = str(Path(parent, "saved"))
         v1.saved_model.simple_save(session, folder, inputs, outputs)
-        pack(folder, path)
+        pack_folder(folder, path)
 
 
 def read_graph(path: Path, config: Any) -> Step:
     """Open a session on a saved graph and return its callable."""
     session = v1.Session(graph=tf.Graph(), config=config)
     with session.graph.as_default():
-        signature = v1.saved_model.load(session, [SERVE], unpacked(path)).signature_def[SIGNATURE]
+        signature = v1.saved_model.load(session, [SERVING_TAG], unpack_folder(path)).signature_def[SIGNATURE_KEY]
     inputs, outputs = (
         [session.graph.get_tensor_by_name(ends[str(place)].name) for place in range(len(ends))]
         for ends in (signature.inputs, signature.outputs)
@@ -51,14 +51,14 @@ def read_graph(path: Path, config: Any) -> Step:
     return session.make_callable(outputs, feed_list=inputs)
 
 
-def pack(folder: str, path: Path) -> None:
+def pack_folder(folder: str, path: Path) -> None:
     """Pack a folder into one file. Nothing is compressed, because saving and loading are timed."""
     with tempfile.TemporaryDirectory() as place:
         # make_archive appends a suffix to the name, and the file's name is given.
         shutil.move(shutil.make_archive(str(Path(place, "packed")), "tar", folder), path)
 
 
-def unpacked(path: Path) -> str:
+def unpack_folder(path: Path) -> str:
     """Unpack the folder that a file holds, into the job's temporary folder."""
     folder = tempfile.mkdtemp()
     # The filter refuses members that would be written outside of the folder.

@@ -14,11 +14,20 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from schemas.job import TRAINING
-from workers.arrays import Array, cast
-from workers.frameworks import NO_GRADIENT, Prepared, Shape, Step, Writer, outputs_of, own, tensorflow_saved
+from schemas.job import TRAINING_TASKS
+from workers.arrays import Array, cast_floating
+from workers.frameworks import (
+    NO_GRADIENT,
+    Prepared,
+    Shape,
+    Step,
+    Writer,
+    check_output_types,
+    tensorflow_saved,
+    to_tuple,
+)
 from workers.frameworks import tensorflow as tensorflow2
-from workers.frameworks.tensorflow_training import Trainer
+from workers.frameworks.tensorflow_training import TensorFlowTrainer
 
 v1 = tf.compat.v1
 
@@ -27,7 +36,7 @@ class Framework(tensorflow2.Framework):
     """TensorFlow on the CPU, run by a session."""
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
-        return tuple(cast(value, self._dtype.as_numpy_dtype) for value in values)
+        return tuple(cast_floating(value, self._dtype.as_numpy_dtype) for value in values)
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         self._graph = tf.Graph()
@@ -35,52 +44,52 @@ class Framework(tensorflow2.Framework):
             return super().build(implementation, weights)
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
-        return Prepared("trace", lambda: self._run(model, example, shapes))
+        return Prepared("trace", lambda: self._build_step(model, example, shapes))
 
-    def _run(self, model: Any, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
+    def _build_step(self, model: Any, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
         """Build the graph of the task with a session on it, close the graph, and return the step."""
-        built = self._begun(model, example, shapes)
+        built = self._open_session(model, example, shapes)
         # A graph that grew from call to call would slow each of them.
         self._graph.finalize()
         run = built.session.make_callable(built.fetches, feed_list=built.feeds)
-        if self._cell.task not in TRAINING:
+        if self._cell.task not in TRAINING_TASKS:
             return run
         self.trainer = SessionTrainer(built.session, built.begin, self._states)
         # After the loss, a session returns None for the group of updates.
         return lambda *inputs: run(*inputs)[:1]
 
-    def _begun(self, model: Any, example: Sequence[Any], shapes: Sequence[Shape]) -> "Begun":
+    def _open_session(self, model: Any, example: Sequence[Any], shapes: Sequence[Shape]) -> "SessionGraph":
         with self._graph.as_default():
             feeds = [v1.placeholder(value.dtype, shape) for value, shape in zip(example, shapes, strict=True)]
-            fetches = self._fetches(model, feeds)
-            session = v1.Session(graph=self._graph, config=self._config())
+            fetches = self._build_fetches(model, feeds)
+            session = v1.Session(graph=self._graph, config=self._make_session_config())
             begin = v1.global_variables_initializer()
             session.run(begin)
-        return Begun(session, feeds, fetches, begin)
+        return SessionGraph(session, feeds, fetches, begin)
 
     def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
-        def trace() -> Writer:
-            built = self._begun(model, example, shapes)
+        def trace_graph() -> Writer:
+            built = self._open_session(model, example, shapes)
             return partial(tensorflow_saved.write_graph, built.session, built.feeds, built.fetches)
 
-        return Prepared("trace", trace)
+        return Prepared("trace", trace_graph)
 
     def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
-        return Prepared("load", lambda: tensorflow_saved.read_graph(path, self._config()))
+        return Prepared("load", lambda: tensorflow_saved.read_graph(path, self._make_session_config()))
 
-    def _fetches(self, model: Any, feeds: Sequence[Any]) -> list[Any]:
+    def _build_fetches(self, model: Any, feeds: Sequence[Any]) -> list[Any]:
         """Build what each call fetches. In training, the updates are fetched for their effect alone."""
         if self._cell.task == "forward":
-            return forward(model, feeds)
+            return build_forward(model, feeds)
         if self._cell.task == "backward":
-            return backward(model, feeds)
-        trainer = Trainer(model, self._cell.task)
-        loss = converted(model, "training_loss" if hasattr(model, "training_loss") else "loss")(model, *feeds)
-        updates = trainer.update(gradients(loss, model))
+            return build_backward(model, feeds)
+        trainer = TensorFlowTrainer(model, self._cell.task)
+        loss = convert_method(model, "training_loss" if hasattr(model, "training_loss") else "loss")(model, *feeds)
+        updates = trainer.apply_gradients(build_gradients(loss, model))
         self._states = trainer.state()
         return [loss, tf.group(*updates, *v1.get_collection(v1.GraphKeys.UPDATE_OPS))]
 
-    def _config(self) -> Any:
+    def _make_session_config(self) -> Any:
         """Return the settings of a session, which ignores those of eager mode."""
         if self._cell.track != "parity":
             return v1.ConfigProto()
@@ -94,12 +103,12 @@ class Framework(tensorflow2.Framework):
         return 1
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
-        own(outputs, np.ndarray, np.generic)
+        check_output_types(outputs, np.ndarray, np.generic)
         return [np.asarray(output, np.float64) for output in outputs]
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class SessionGraph:
     """A session on a graph that is still open, with its inputs and outputs, and the operation that initialises it."""
 
     session: Any
@@ -123,32 +132,32 @@ class SessionTrainer:
         return tuple(self._session.run(self._states))
 
 
-def forward(model: Any, feeds: Sequence[Any]) -> list[Any]:
-    return list(outputs_of(converted(model, "__call__")(model, *feeds)))
+def build_forward(model: Any, feeds: Sequence[Any]) -> list[Any]:
+    return list(to_tuple(convert_method(model, "__call__")(model, *feeds)))
 
 
-def backward(model: Any, feeds: Sequence[Any]) -> list[Any]:
-    loss = converted(model, "loss")(model, *feeds)
-    return [loss, *gradients(loss, model)]
+def build_backward(model: Any, feeds: Sequence[Any]) -> list[Any]:
+    loss = convert_method(model, "loss")(model, *feeds)
+    return [loss, *build_gradients(loss, model)]
 
 
-def gradients(loss: Any, model: Any) -> list[Any]:
+def build_gradients(loss: Any, model: Any) -> list[Any]:
     """Build the gradient of each weight. A session would not say which weight has none."""
     made = tf.gradients(loss, model.weights)
     for number, gradient in enumerate(made, 1):
         if gradient is None:
             raise TypeError(f"tensor {number} of the step is None; {NO_GRADIENT}")
-    return tensorflow2.dense(made)
+    return tensorflow2.to_dense_tensors(made)
 
 
-def converted(model: Any, method: str) -> Any:
+def convert_method(model: Any, method: str) -> Any:
     """Convert a method, so that its Python loops over tensors become loops of the graph, as by tf.function.
 
     Errors come from generated code. A note on each names the original line, as an error of a tf.function does.
     """
     graph = tf.autograph.to_graph(getattr(type(model), method))
 
-    def call(*inputs: Any) -> Any:
+    def call_converted(*inputs: Any) -> Any:
         try:
             return graph(*inputs)
         except Exception as error:
@@ -158,4 +167,4 @@ def converted(model: Any, method: str) -> Any:
                         error.add_note(f'File "{origin.loc.filename}", line {origin.loc.lineno}')
             raise
 
-    return call
+    return call_converted

@@ -6,10 +6,10 @@ from typing import Any
 import tensorflow as tf
 
 from schemas.job import Task
-from workers.optimisers import adam, corrections, sgd
+from workers.optimisers import adam, bias_corrections, sgd
 
 
-class Trainer:
+class TensorFlowTrainer:
     """A model's variables and their moments."""
 
     def __init__(self, model: Any, task: Task) -> None:
@@ -22,21 +22,21 @@ class Trainer:
         # Copies, because training changes the variables themselves.
         self._first = [tf.identity(variable) for variable in self.variables]
 
-    def update(self, gradients: Sequence[Any]) -> list[Any]:
+    def apply_gradients(self, gradients: Sequence[Any]) -> list[Any]:
         """Update every weight by its gradient, and return the operations that a graph has to run for that."""
-        return self._by_momentum(gradients) if self._task == "train-sgd" else self._by_moments(gradients)
+        return self._update_by_sgd(gradients) if self._task == "train-sgd" else self._update_by_adam(gradients)
 
-    def _by_momentum(self, gradients: Sequence[Any]) -> list[Any]:
+    def _update_by_sgd(self, gradients: Sequence[Any]) -> list[Any]:
         made = []
         for weight, gradient, velocity in zip(self._weights, gradients, self._means, strict=True):
-            made += assigned((weight, velocity), sgd(weight, gradient, velocity))
+            made += assign_values((weight, velocity), sgd(weight, gradient, velocity))
         return made
 
-    def _by_moments(self, gradients: Sequence[Any]) -> list[Any]:
+    def _update_by_adam(self, gradients: Sequence[Any]) -> list[Any]:
         made, step = [], self._steps.assign_add(tf.ones_like(self._steps))
-        corrected = corrections(step, tf.math.expm1)
+        corrected = bias_corrections(step, tf.math.expm1)
         for weight, gradient, mean, square in zip(self._weights, gradients, self._means, self._squares, strict=True):
-            made += assigned((weight, mean, square), adam(weight, gradient, mean, square, corrected, tf.sqrt))
+            made += assign_values((weight, mean, square), adam(weight, gradient, mean, square, corrected, tf.sqrt))
         return made
 
     def state(self) -> tuple[Any, ...]:
@@ -49,6 +49,6 @@ class Trainer:
             variable.assign(first)
 
 
-def assigned(variables: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+def assign_values(variables: Sequence[Any], values: Sequence[Any]) -> list[Any]:
     """Assign each variable its new value."""
     return [variable.assign(value) for variable, value in zip(variables, values, strict=True)]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from schemas.event import Setting
-from schemas.job import TRAINING, Cell, Task
+from schemas.job import TRAINING_TASKS, Cell, Task
 from workers import requirements
 from workers.arrays import Array, is_floating
 from workers.device import Allocated
@@ -19,23 +19,23 @@ from workers.frameworks import (
     Shape,
     Step,
     Unsupported,
-    flushed,
-    outputs_of,
-    own,
+    check_output_types,
+    classify_denormals,
+    to_tuple,
     torch_aot,
     torch_compile,
     torch_saved,
     torch_script,
 )
-from workers.frameworks.torch_mode import Call, Modes, Subject, prepared
-from workers.frameworks.torch_training import Trainer
+from workers.frameworks.torch_mode import Call, Modes, Subject, chain_phases
+from workers.frameworks.torch_training import TorchTrainer
 
 
-def eager(subject: Subject) -> Call:
+def call_eagerly(subject: Subject) -> Call:
     return subject.call
 
 
-MODES: Modes = {"eager": ((None, eager),), **torch_script.MODES, **torch_compile.MODES, **torch_aot.MODES}
+MODES: Modes = {"eager": ((None, call_eagerly),), **torch_script.MODES, **torch_compile.MODES, **torch_aot.MODES}
 
 
 class Framework:
@@ -68,7 +68,7 @@ class Framework:
         return (
             Setting(name="intra-op threads", asked=threads if parity else None, got=str(torch.get_num_threads())),
             Setting(name="inter-op threads", asked="1" if parity else None, got=str(torch.get_num_interop_threads())),
-            Setting(name="denormals", asked="flushed" if parity else None, got=flushed(tiny.item())),
+            Setting(name="denormals", asked="flushed" if parity else None, got=classify_denormals(tiny.item())),
             Setting(
                 name="float32 matmul precision",
                 asked="highest" if parity else None,
@@ -106,36 +106,39 @@ class Framework:
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
         self._kernel_axes = getattr(implementation, "KERNEL_AXES", ())
-        made = requirements.model(implementation, self._cell.task)(self._cell.parameters, tensors)
-        shapes = [self._as_reference(each).shape for each in made.parameters()]
-        requirements.has_weights(made, shapes, weights, "as an nn.Parameter")
+        made = requirements.find_model_class(implementation, self._cell.task)(self._cell.parameters, tensors)
+        shapes = [self._to_reference_layout(each).shape for each in made.parameters()]
+        requirements.check_model_weights(made, shapes, weights, "as an nn.Parameter")
         return made.train(self._cell.task != "forward")
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
-        subject = Subject(model, method(self._cell.task, model), example, shapes)
-        return prepared(MODES[self._cell.mode], subject, lambda call: self._step(model, call))
+        subject = Subject(model, choose_method(self._cell.task, model), example, shapes)
+        return chain_phases(MODES[self._cell.mode], subject, lambda call: self._make_step(model, call))
 
-    def _step(self, model: Any, call: Call) -> Step:
+    def _make_step(self, model: Any, call: Call) -> Step:
         if self._cell.task == "forward":
-            return forward(call)
+            return make_forward_step(call)
         if self._cell.task == "backward":
-            return backward(call, list(model.parameters()))
-        self.trainer = Trainer(model, self._cell.task)
-        return self.trainer.step(call)
+            return make_backward_step(call, list(model.parameters()))
+        self.trainer = TorchTrainer(model, self._cell.task)
+        return self.trainer.make_step(call)
 
     def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
-        saved = torch_saved.SAVED[self._cell.mode]
-        subject = Subject(model, method(self._cell.task, model), example, shapes)
+        saved = torch_saved.ARTEFACT_FORMATS[self._cell.mode]
+        subject = Subject(model, choose_method(self._cell.task, model), example, shapes)
         return Prepared(saved.phase, lambda: partial(saved.write, saved.make(subject)))
 
     def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
-        call, saved = "forward" if self._cell.task == "forward" else "loss", torch_saved.SAVED[self._cell.mode]
+        call, saved = (
+            "forward" if self._cell.task == "forward" else "loss",
+            torch_saved.ARTEFACT_FORMATS[self._cell.mode],
+        )
 
-        def load() -> Step:
+        def load_step() -> Step:
             restored, module = saved.read(path, call)
-            return self._step(module, restored)
+            return self._make_step(module, restored)
 
-        return Prepared("load", load)
+        return Prepared("load", load_step)
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
         """Wait for a GPU. On the CPU every operation has already finished."""
@@ -155,36 +158,36 @@ class Framework:
 
     def compilations(self) -> int | None:
         """Count the graphs of torch.compile. TorchScript does not count; its compilations show in the warm-up alone."""
-        return torch_compile.graphs() if self._cell.mode in torch_compile.MODES else None
+        return torch_compile.count_graphs() if self._cell.mode in torch_compile.MODES else None
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
-        own(outputs, torch.Tensor)
+        check_output_types(outputs, torch.Tensor)
         if self._cell.task != "forward":
-            outputs = tuple(map(self._as_reference, outputs))
+            outputs = tuple(map(self._to_reference_layout, outputs))
         return [output.detach().to("cpu", torch.float64).numpy().astype(np.float64) for output in outputs]
 
-    def _as_reference(self, tensor: torch.Tensor) -> torch.Tensor:
+    def _to_reference_layout(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return a kernel, or its gradient, in the reference's order of axes, and any other tensor unchanged."""
         if tensor.ndim != 4 or not self._kernel_axes:
             return tensor
         return tensor.permute([self._kernel_axes.index(axis) for axis in range(4)])
 
 
-def method(task: Task, model: Any) -> str:
+def choose_method(task: Task, model: Any) -> str:
     """Return the name of the method that a task calls."""
     if task == "forward":
         return "forward"
-    return "training_loss" if task in TRAINING and hasattr(model, "training_loss") else "loss"
+    return "training_loss" if task in TRAINING_TASKS and hasattr(model, "training_loss") else "loss"
 
 
-def forward(model: Callable[..., Any]) -> Step:
+def make_forward_step(model: Callable[..., Any]) -> Step:
     def step(*inputs: Any) -> tuple[Any, ...]:
-        return outputs_of(model(*inputs))
+        return to_tuple(model(*inputs))
 
     return step
 
 
-def backward(loss_of: Callable[..., Any], parameters: Sequence[Any]) -> Step:
+def make_backward_step(loss_of: Callable[..., Any], parameters: Sequence[Any]) -> Step:
     def step(*inputs: Any) -> tuple[Any, ...]:
         # A gradient that is still there would be added to.
         for parameter in parameters:

@@ -7,22 +7,22 @@ from typing import Any
 import torch
 
 from workers.frameworks import Unsupported
-from workers.frameworks.torch_compile import need_compiler
+from workers.frameworks.torch_compile import require_compiler
 from workers.frameworks.torch_mode import Call, Modes, Subject
 
 
-def export(subject: Subject) -> Any:
+def export_forward(subject: Subject) -> Any:
     """Export the forward graph, with every axis open whose size the inputs decide.
 
     Raises:
         Unsupported: the graph would hold for the example's sizes only, or the task needs gradients.
     """
-    subject.forward_only("AOTInductor packages the forward graph alone, and gradients need a backward graph")
-    need_compiler()
-    return exported(subject.model, subject, open_axes(subject))
+    subject.require_forward("AOTInductor packages the forward graph alone, and gradients need a backward graph")
+    require_compiler()
+    return export_module(subject.model, subject, list_open_axes(subject))
 
 
-def exported(module: Any, subject: Subject, dynamic_shapes: Any) -> Any:
+def export_module(module: Any, subject: Subject, dynamic_shapes: Any) -> Any:
     """Export a module that is called like the subject. `dynamic_shapes` has the form of that module's arguments.
 
     Raises:
@@ -35,36 +35,36 @@ def exported(module: Any, subject: Subject, dynamic_shapes: Any) -> Any:
         return torch.export.export(module, subject.example, dynamic_shapes=dynamic_shapes)
     except (UserError, GuardOnDataDependentSymNode) as error:
         # With closed axes, a UserError is about the model's code and not about what is left open.
-        if isinstance(error, UserError) and not any(open_axes(subject)):
+        if isinstance(error, UserError) and not any(list_open_axes(subject)):
             raise
-        raise Unsupported(f"torch.export cannot leave open what the inputs decide: {told(error)}") from error
+        raise Unsupported(f"torch.export cannot leave open what the inputs decide: {summarise_error(error)}") from error
 
 
-def open_axes(subject: Subject) -> list[dict[int, Any]]:
+def list_open_axes(subject: Subject) -> list[dict[int, Any]]:
     """List, for each input, the axes whose size the inputs decide."""
     return [
         {axis: torch.export.Dim.DYNAMIC for axis, size in enumerate(shape) if size is None} for shape in subject.shapes
     ]
 
 
-def told(error: Exception) -> str:
+def summarise_error(error: Exception) -> str:
     """Summarise a long error of torch.export: the first item of its list, or else its first line."""
     lines = [line.strip() for line in str(error).splitlines()]
     items = [line.strip(" -") for line in lines if line.startswith("- ")]
     return (items or lines)[0].partition(". ")[0]
 
 
-def library(program: Any) -> Call:
+def load_library(program: Any) -> Call:
     from torch._inductor import aoti_load_package
 
-    return aoti_load_package(package(program, Path(tempfile.mkdtemp()) / "model.pt2"))
+    return aoti_load_package(write_package(program, Path(tempfile.mkdtemp()) / "model.pt2"))
 
 
-def package(program: Any, path: Path) -> Any:
+def write_package(program: Any, path: Path) -> Any:
     """Compile a program and package the library. The file's name must end in .pt2."""
     from torch._inductor import aoti_compile_and_package
 
     return aoti_compile_and_package(program, package_path=str(path))
 
 
-MODES: Modes = {"aot": (("trace", export), ("compile", library))}
+MODES: Modes = {"aot": (("trace", export_forward), ("compile", load_library))}

@@ -12,42 +12,42 @@ from workers.frameworks import Unsupported
 from workers.frameworks.torch_mode import Call, Modes, Subject
 
 
-def static(subject: Subject) -> Call:
-    return compiled(subject, dynamic=False)
+def compile_static(subject: Subject) -> Call:
+    return compile_call(subject, dynamic=False)
 
 
-def dynamic(subject: Subject) -> Call:
-    return compiled(subject, dynamic=True)
+def compile_dynamic(subject: Subject) -> Call:
+    return compile_call(subject, dynamic=True)
 
 
-def max_autotune(subject: Subject) -> Call:
-    return compiled(subject, dynamic=False, mode="max-autotune")
+def compile_max_autotune(subject: Subject) -> Call:
+    return compile_call(subject, dynamic=False, mode="max-autotune")
 
 
-def reduce_overhead(subject: Subject) -> Call:
+def compile_reduce_overhead(subject: Subject) -> Call:
     if subject.example[0].device.type != "cuda":
         raise Unsupported(
             "reduce-overhead replays CUDA graphs, which only a GPU has; on the CPU, torch:compile does the same"
         )
-    return compiled(subject, dynamic=False, mode="reduce-overhead")
+    return compile_call(subject, dynamic=False, mode="reduce-overhead")
 
 
-def compiled(subject: Subject, **options: Any) -> Call:
-    need_compiler()
+def compile_call(subject: Subject, **options: Any) -> Call:
+    require_compiler()
     return torch.compile(subject.call, **options)
 
 
-def need_compiler() -> None:
+def require_compiler() -> None:
     """Check that Inductor finds its compiler and headers.
 
     Raises:
         Unsupported: one is missing; the message says what to install.
     """
-    if reason := lacking(os.environ.get("CXX", "g++"), Path(sysconfig.get_path("include"))):
+    if reason := find_missing_tool(os.environ.get("CXX", "g++"), Path(sysconfig.get_path("include"))):
         raise Unsupported(reason)
 
 
-def lacking(compiler: str, include: Path) -> str:
+def find_missing_tool(compiler: str, include: Path) -> str:
     """Return what Inductor lacks, given its compiler and the folder of Python's headers; empty if nothing."""
     if shutil.which(compiler) is None:
         return f"Inductor needs a C++ compiler, and {compiler} is not on the PATH: install g++, or name another in CXX"
@@ -56,7 +56,7 @@ def lacking(compiler: str, include: Path) -> str:
     return ""
 
 
-def graphs() -> int:
+def count_graphs() -> int:
     """Count the graphs that Dynamo has captured in this process, each of which was then compiled."""
     from torch._dynamo.utils import counters
 
@@ -64,8 +64,8 @@ def graphs() -> int:
 
 
 MODES: Modes = {
-    "compile": ((None, static),),
-    "compile-dynamic": ((None, dynamic),),
-    "compile-max-autotune": ((None, max_autotune),),
-    "compile-reduce-overhead": ((None, reduce_overhead),),
+    "compile": ((None, compile_static),),
+    "compile-dynamic": ((None, compile_dynamic),),
+    "compile-max-autotune": ((None, compile_max_autotune),),
+    "compile-reduce-overhead": ((None, compile_reduce_overhead),),
 }

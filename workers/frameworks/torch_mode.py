@@ -30,7 +30,7 @@ class Subject:
         """The method; for `forward` the model itself, as models are called in PyTorch."""
         return self.model if self.method == "forward" else getattr(self.model, self.method)
 
-    def forward_only(self, reason: str) -> None:
+    def require_forward(self, reason: str) -> None:
         """Refuse a loss, because the task needs its gradients.
 
         Raises:
@@ -40,7 +40,7 @@ class Subject:
             raise Unsupported(reason)
 
 
-def prepared(phases: Phases, made: Any, finish: Callable[[Call], Step]) -> Prepared:
+def chain_phases(phases: Phases, made: Any, finish: Callable[[Call], Step]) -> Prepared:
     """Chain the phases: each takes the result of the one before it, and `finish` makes the step of the last."""
     (phase, act), *rest = phases
-    return Prepared(phase, lambda: prepared(rest, act(made), finish) if rest else finish(act(made)))
+    return Prepared(phase, lambda: chain_phases(rest, act(made), finish) if rest else finish(act(made)))

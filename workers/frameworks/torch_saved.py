@@ -13,7 +13,7 @@ from workers.frameworks.torch_mode import Call, Subject
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class ArtefactFormat:
     """The artefact of a mode: the phase that makes it, and the functions that make, write and read it."""
 
     phase: PhaseName
@@ -23,7 +23,7 @@ class Saved:
     """Returns the call for a method's name, and the module that has the parameters."""
 
 
-class Method(torch.nn.Module):
+class MethodModule(torch.nn.Module):
     """One method of a model as a module that can be exported."""
 
     def __init__(self, model: Any, method: str) -> None:
@@ -34,9 +34,9 @@ class Method(torch.nn.Module):
         return getattr(self.model, self.method)(*inputs)
 
 
-def exported(subject: Subject) -> Any:
-    axes = {"inputs": tuple(torch_aot.open_axes(subject))}
-    return torch_aot.exported(Method(subject.model, subject.method), subject, axes)
+def export_method(subject: Subject) -> Any:
+    axes = {"inputs": tuple(torch_aot.list_open_axes(subject))}
+    return torch_aot.export_module(MethodModule(subject.model, subject.method), subject, axes)
 
 
 def read_program(path: Path, method: str) -> tuple[Call, Any]:
@@ -56,15 +56,15 @@ def read_package(path: Path, method: str) -> tuple[Call, Any]:
     return aoti_load_package(str(path)), torch.nn.Module()
 
 
-def scripted(phase: PhaseName, make: Callable[[Subject], Any]) -> Saved:
-    return Saved(phase, make, torch.jit.save, read_script)
+def make_script_format(phase: PhaseName, make: Callable[[Subject], Any]) -> ArtefactFormat:
+    return ArtefactFormat(phase, make, torch.jit.save, read_script)
 
 
-SAVED = {
-    "eager": Saved("trace", exported, torch.export.save, read_program),
-    "trace": scripted("trace", torch_script.traced),
-    "script": scripted("compile", torch_script.scripted),
-    "script-freeze": scripted("compile", torch_script.freeze),
-    "script-optimized": scripted("compile", torch_script.optimize),
-    "aot": Saved("trace", torch_aot.export, torch_aot.package, read_package),
+ARTEFACT_FORMATS = {
+    "eager": ArtefactFormat("trace", export_method, torch.export.save, read_program),
+    "trace": make_script_format("trace", torch_script.trace_module),
+    "script": make_script_format("compile", torch_script.script_module),
+    "script-freeze": make_script_format("compile", torch_script.freeze_module),
+    "script-optimized": make_script_format("compile", torch_script.optimise_for_inference),
+    "aot": ArtefactFormat("trace", torch_aot.export_forward, torch_aot.write_package, read_package),
 }

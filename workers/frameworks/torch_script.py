@@ -7,15 +7,15 @@ import torch
 from workers.frameworks.torch_mode import Call, Modes, Subject
 
 
-def traced(subject: Subject) -> Any:
+def trace_module(subject: Subject) -> Any:
     return torch.jit.trace_module(subject.model, {subject.method: subject.example})
 
 
-def trace(subject: Subject) -> Call:
-    return getattr(traced(subject), subject.method)
+def trace_method(subject: Subject) -> Call:
+    return getattr(trace_module(subject), subject.method)
 
 
-def scripted(subject: Subject) -> Any:
+def script_module(subject: Subject) -> Any:
     if subject.method != "forward":
         # torch.jit.script compiles `forward` alone, unless the class marks another method for export.
         kind = type(subject.model)
@@ -23,23 +23,23 @@ def scripted(subject: Subject) -> Any:
     return torch.jit.script(subject.model)
 
 
-def script(subject: Subject) -> Call:
-    return getattr(scripted(subject), subject.method)
+def script_method(subject: Subject) -> Call:
+    return getattr(script_module(subject), subject.method)
 
 
-def freeze(subject: Subject) -> Call:
-    subject.forward_only("torch.jit.freeze makes constants of the weights, and a constant has no gradient")
+def freeze_module(subject: Subject) -> Call:
+    subject.require_forward("torch.jit.freeze makes constants of the weights, and a constant has no gradient")
     return torch.jit.freeze(torch.jit.script(subject.model))
 
 
-def optimize(subject: Subject) -> Call:
-    subject.forward_only("torch.jit.optimize_for_inference needs frozen weights, and a constant has no gradient")
-    return torch.jit.optimize_for_inference(freeze(subject))
+def optimise_for_inference(subject: Subject) -> Call:
+    subject.require_forward("torch.jit.optimize_for_inference needs frozen weights, and a constant has no gradient")
+    return torch.jit.optimize_for_inference(freeze_module(subject))
 
 
 MODES: Modes = {
-    "trace": (("trace", trace),),
-    "script": (("compile", script),),
-    "script-freeze": (("compile", freeze),),
-    "script-optimized": (("compile", optimize),),
+    "trace": (("trace", trace_method),),
+    "script": (("compile", script_method),),
+    "script-freeze": (("compile", freeze_module),),
+    "script-optimized": (("compile", optimise_for_inference),),
 }

@@ -19,7 +19,7 @@ OPTIMISERS: dict[Task, Callable[..., Any]] = {
 }
 
 
-class Trainer:
+class TorchTrainer:
     """A model's parameters and buffers, and the optimiser that updates them."""
 
     def __init__(self, model: Any, task: Task) -> None:
@@ -28,7 +28,7 @@ class Trainer:
         self._first = [tensor.detach().clone() for tensor in self._tensors]
         self._optimiser = OPTIMISERS[task](list(model.parameters()))
 
-    def step(self, loss_of: Callable[..., Any]) -> Step:
+    def make_step(self, loss_of: Callable[..., Any]) -> Step:
         """Build one step of training with this loss."""
         optimiser = self._optimiser
 

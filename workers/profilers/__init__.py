@@ -14,15 +14,15 @@ from schemas.event import Profiled
 from schemas.job import JobSpec
 from workers import artefacts
 from workers.frameworks import Unsupported
-from workers.home import package_of
-from workers.job import built, collected, prepare, restore, restored, versions
+from workers.home import resolve_package
+from workers.job import build_session, collect_warnings, is_restored, prepare_step, read_versions, restore_step
 from workers.ledger import Ledger
 
 # Calls before the profiled ones. TorchScript needs several before it has compiled.
-WARM = 20
+WARM_UP_CALLS = 20
 
 # Profiled calls.
-CALLS = 10
+PROFILED_CALLS = 10
 Counts = dict[str, float]
 
 
@@ -42,35 +42,35 @@ def run(spec: JobSpec, ledger: Ledger) -> Profiled:
         Exception: any error of the framework or the workload.
     """
     path, warned = Path(spec.profile), list[str]()
-    profiler, home = found(spec.cell.framework), package_of(spec)
-    ledger.begin()
-    bench = built(spec, home, ledger, [])
+    profiler, home = load_profiler(spec.cell.framework), resolve_package(spec)
+    ledger.record_start()
+    bench = build_session(spec, home, ledger, [])
     framework, sets = bench.framework, bench.input_sets
     getattr(profiler, "before", lambda _: None)(framework)
-    with collected(warned):
-        begin = restore if restored(spec) else prepare
-        step = begin(framework, bench.model, sets[0], bench.problem.axes(), ledger)
+    with collect_warnings(warned):
+        begin = restore_step if is_restored(spec) else prepare_step
+        step = begin(framework, bench.model, sets[0], bench.problem.infer_axes(), ledger)
 
-        def calls(number: int = CALLS) -> None:
+        def make_calls(number: int = PROFILED_CALLS) -> None:
             for turn in range(number):
                 outputs = step(*sets[turn % len(sets)])
                 # Asynchronous work must end within the trace.
                 framework.synchronise(outputs)
 
-        calls(WARM)
+        make_calls(WARM_UP_CALLS)
         with ledger.phase("profile"):
-            counts = profiler.profile(framework, calls, sets[0], path)
+            counts = profiler.profile(framework, make_calls, sets[0], path)
     return Profiled(
-        trace=artefacts.described(path),
-        calls=CALLS,
+        trace=artefacts.artefact_from_file(path),
+        calls=PROFILED_CALLS,
         counts={name: float(count) for name, count in counts.items()},
-        versions=versions(),
+        versions=read_versions(),
         phases=ledger.costs,
         warnings=tuple(warned),
     )
 
 
-def found(framework: str) -> Profiler:
+def load_profiler(framework: str) -> Profiler:
     """Import the profiler of a framework.
 
     Raises:

@@ -16,7 +16,7 @@ class Slice:
     took_us: float
 
 
-def write(path: Path, slices: Iterable[Slice]) -> None:
+def write_trace(path: Path, slices: Iterable[Slice]) -> None:
     """Write a trace with named tracks."""
     tracks: dict[str, int] = {}
     events: list[dict[str, object]] = []

@@ -9,10 +9,10 @@ from typing import Any
 
 import jax
 
-from workers.profilers import CALLS, Counts
+from workers.profilers import PROFILED_CALLS, Counts
 
 # Trace events of this name run a compiled program.
-EXECUTED = "::ExecuteHelperOnSingleDevice"
+EXECUTION_EVENT = "::ExecuteHelperOnSingleDevice"
 
 OPTIONS = jax.profiler.ProfileOptions()
 OPTIONS.python_tracer_level = 0  # Python calls would fill nine tenths of the trace
@@ -27,7 +27,7 @@ def profile(framework: Any, calls: Callable[[], None], example: tuple[Any, ...],
         trace = gzip.decompress(file.read_bytes())
     path.write_bytes(trace)
     names = [event.get("name", "") for event in json.loads(trace)["traceEvents"] if event.get("ph") == "X"]
-    counts: Counts = {"dispatches": sum(name.endswith(EXECUTED) for name in names) / CALLS}
+    counts: Counts = {"dispatches": sum(name.endswith(EXECUTION_EVENT) for name in names) / PROFILED_CALLS}
     if framework.program is not None:
         text = framework.program.as_text()
         counts |= {"instructions": text.count(" = "), "fused groups": text.count(" fusion(")}

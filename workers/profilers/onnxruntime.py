@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from workers.profilers import CALLS, WARM, Counts
+from workers.profilers import PROFILED_CALLS, WARM_UP_CALLS, Counts
 
 
 def before(framework: Any) -> None:
@@ -22,4 +22,4 @@ def profile(framework: Any, calls: Callable[[], None], example: tuple[Any, ...],
     path.write_text(json.dumps({"traceEvents": events}))
     kernels = [event for event in events if event.get("cat") == "Node" and event["name"].endswith("_kernel_time")]
     # The session's profile also contains the warm-up.
-    return {"kernels": len(kernels) / (WARM + CALLS)}
+    return {"kernels": len(kernels) / (WARM_UP_CALLS + PROFILED_CALLS)}

@@ -9,12 +9,12 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-from workers.profilers import CALLS, Counts, chrome
+from workers.profilers import PROFILED_CALLS, Counts, chrome
 
-EAGER = "EagerLocalExecute: "
+EAGER_PREFIX = "EagerLocalExecute: "
 
 # Trace events of graph nodes are named `name:Operation`.
-NODE = re.compile(r"[\w./-]*:_?[A-Z]\w*")
+NODE_EVENT = re.compile(r"[\w./-]*:_?[A-Z]\w*")
 
 FUSION = " fusion("
 
@@ -26,11 +26,11 @@ def profile(framework: Any, calls: Callable[[], None], example: tuple[Any, ...],
         calls()
         tf.profiler.experimental.stop()
         (file,) = Path(folder).rglob("*.xplane.pb")
-        slices = list(read(file.read_bytes()))
-    chrome.write(path, slices)
-    eager = sum(each.name.startswith(EAGER) for each in slices)
-    nodes = sum(bool(NODE.fullmatch(each.name)) for each in slices)
-    counted = {"dispatches": eager / CALLS, "graph operations": nodes / CALLS}
+        slices = list(read_slices(file.read_bytes()))
+    chrome.write_trace(path, slices)
+    eager = sum(each.name.startswith(EAGER_PREFIX) for each in slices)
+    nodes = sum(bool(NODE_EVENT.fullmatch(each.name)) for each in slices)
+    counted = {"dispatches": eager / PROFILED_CALLS, "graph operations": nodes / PROFILED_CALLS}
     counts: Counts = {name: count for name, count in counted.items() if count}
     if framework.by_xla:
         text = framework.prepared.experimental_get_compiler_ir(*example)(stage="optimized_hlo")
@@ -38,7 +38,7 @@ def profile(framework: Any, calls: Callable[[], None], example: tuple[Any, ...],
     return counts
 
 
-def read(raw: bytes) -> Iterator[chrome.Slice]:
+def read_slices(raw: bytes) -> Iterator[chrome.Slice]:
     """Yield every event of a serialised profile."""
     space = xplane_pb2.XSpace()
     space.ParseFromString(raw)

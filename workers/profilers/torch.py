@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from workers.profilers import CALLS, Counts
+from workers.profilers import PROFILED_CALLS, Counts
 
-OPERATION = "aten::"
+OPERATION_PREFIX = "aten::"
 
 
 def profile(framework: Any, calls: Callable[[], None], example: tuple[Any, ...], path: Path) -> Counts:
@@ -16,12 +16,15 @@ def profile(framework: Any, calls: Callable[[], None], example: tuple[Any, ...],
     with torch.profiler.profile(activities=torch.profiler.supported_activities()) as seen:
         calls()
     seen.export_chrome_trace(str(path))
-    events = [event for event in seen.events() if event.name.startswith(OPERATION)]
-    outer = [event for event in events if not (event.cpu_parent and event.cpu_parent.name.startswith(OPERATION))]
-    return {"dispatches": len(outer) / CALLS, "operations": len(events) / CALLS} | compiled()
+    events = [event for event in seen.events() if event.name.startswith(OPERATION_PREFIX)]
+    outer = [event for event in events if not (event.cpu_parent and event.cpu_parent.name.startswith(OPERATION_PREFIX))]
+    return {
+        "dispatches": len(outer) / PROFILED_CALLS,
+        "operations": len(events) / PROFILED_CALLS,
+    } | read_compiler_counts()
 
 
-def compiled() -> Counts:
+def read_compiler_counts() -> Counts:
     """Return the counters of the compilers that this process has used."""
     counts: Counts = {}
     graph = torch.jit.last_executed_optimized_graph()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Parameters = Mapping[str, int]
 Shapes = tuple[tuple[int, ...], ...]
-RUNNING = "running_"
+RUNNING_PREFIX = "running_"
 
 
 class Reference(Protocol):
@@ -76,12 +76,12 @@ class Reference(Protocol):
         """Count the operations of the matrix products of one call on the first shapes: never more than are needed."""
 
 
-def reference(workload: str, home: str = "") -> Reference:
+def import_reference(workload: str, home: str = "") -> Reference:
     """Import the reference of a workload, from the package `home` if it is not built in."""
     return cast("Reference", importlib.import_module(f"{home or f'{__name__}.{workload}'}.reference"))
 
 
-def implementation(workload: str, framework: str, package: str = "", home: str = "") -> Any:
+def import_implementation(workload: str, framework: str, package: str = "", home: str = "") -> Any:
     """Import the implementation of a workload for a framework, whose `package` may hold those of built-in workloads.
 
     Raises:
@@ -98,7 +98,7 @@ def implementation(workload: str, framework: str, package: str = "", home: str =
         raise Unsupported(f"the workload {workload} has no implementation {place}") from error
 
 
-def forbid(workload: str, home: str = "") -> None:
+def block_implementations(workload: str, home: str = "") -> None:
     """Block every import of a workload's implementations from now on: a saved model has to run without them.
 
     The reference can still be imported: it is not the model's source, and it checks what the file computes.
@@ -110,11 +110,11 @@ def forbid(workload: str, home: str = "") -> None:
         sys.modules[f"{home or f'{__name__}.{workload}'}.{framework.name}"] = None  # type: ignore[assignment]
 
 
-def trained(weights: Mapping[str, T]) -> dict[str, T]:
+def select_trained(weights: Mapping[str, T]) -> dict[str, T]:
     """Select the weights that have gradients."""
-    return {name: weight for name, weight in weights.items() if not name.startswith(RUNNING)}
+    return {name: weight for name, weight in weights.items() if not name.startswith(RUNNING_PREFIX)}
 
 
-def running(weights: Mapping[str, T]) -> dict[str, T]:
+def select_running(weights: Mapping[str, T]) -> dict[str, T]:
     """Select the other weights: statistics that training updates without a gradient."""
-    return {name: weight for name, weight in weights.items() if name.startswith(RUNNING)}
+    return {name: weight for name, weight in weights.items() if name.startswith(RUNNING_PREFIX)}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from orchestrator.api import Run
-from orchestrator.errors import UsageError, unknown
+from orchestrator.errors import UsageError, unknown_name_error
 from orchestrator.report.exporters import (
     bencher,
     csv,
@@ -24,19 +24,19 @@ from orchestrator.report.rows import Per
 
 # Formats with a row for each cell, job or sample.
 TABLES: Final[Mapping[str, Callable[[Run, Per], bytes]]] = {
-    "csv": csv.export,
-    "parquet": parquet.export,
-    "jsonl": jsonl.export,
+    "csv": csv.export_table,
+    "parquet": parquet.export_table,
+    "jsonl": jsonl.export_table,
 }
 
 # Formats whose content their reader prescribes.
 DOCUMENTS: Final[Mapping[str, Callable[[Run], bytes]]] = {
-    "markdown": markdown.export,
-    "pyperf": pyperf.export,
-    "github-action-benchmark": github_action_benchmark.export,
-    "bencher": bencher.export,
-    "openmetrics": openmetrics.export,
-    "perfetto": perfetto.export,
+    "markdown": markdown.export_document,
+    "pyperf": pyperf.export_document,
+    "github-action-benchmark": github_action_benchmark.export_document,
+    "bencher": bencher.export_document,
+    "openmetrics": openmetrics.export_document,
+    "perfetto": perfetto.export_document,
 }
 
 # Formats that must not be printed to a terminal.
@@ -46,7 +46,7 @@ BINARY: Final = frozenset({"parquet"})
 WITHOUT_OUTCOMES: Final = frozenset({"pyperf", "github-action-benchmark", "bencher"})
 
 
-def export(run: Run, name: str, per: Per | None) -> bytes:
+def convert_run(run: Run, name: str, per: Per | None) -> bytes:
     """Convert a run to a format.
 
     Raises:
@@ -56,15 +56,15 @@ def export(run: Run, name: str, per: Per | None) -> bytes:
     if name in TABLES:
         return TABLES[name](run, per or "cell")
     if name not in DOCUMENTS:
-        raise unknown("format", name, [*TABLES, *DOCUMENTS])
+        raise unknown_name_error("format", name, [*TABLES, *DOCUMENTS])
     if per is not None:
         raise UsageError(f"--per applies to {', '.join(TABLES)}; leave it out for {name}")
-    if name in WITHOUT_OUTCOMES and len(left_out(run, name)) == len(run.cells):
+    if name in WITHOUT_OUTCOMES and len(list_omitted_cells(run, name)) == len(run.cells):
         raise UsageError(f"{run.name} has no measured cell, and {name} holds no others; use --format csv")
     return DOCUMENTS[name](run)
 
 
-def left_out(run: Run, name: str) -> list[str]:
+def list_omitted_cells(run: Run, name: str) -> list[str]:
     """Describe the cells that a format omits, each with its outcome and reason."""
     if name not in WITHOUT_OUTCOMES:
         return []

@@ -10,26 +10,26 @@ import io
 from orchestrator.api import Run
 from orchestrator.report.rows import Per
 from orchestrator.report.rows_of_jobs import Scalar
-from orchestrator.report.units import printable
+from orchestrator.report.units import to_printable
 
 # First characters by which spreadsheets recognise a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 
 
-def export(run: Run, per: Per) -> bytes:
+def export_table(run: Run, per: Per) -> bytes:
     """Return the table as UTF-8."""
     rows = run.rows(per)
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(rows[0]) if rows else [])
     writer.writeheader()
-    writer.writerows({name: shown(value) for name, value in row.items()} for row in rows)
+    writer.writerows({name: format_value(value) for name, value in row.items()} for row in rows)
     return text.getvalue().encode()
 
 
-def shown(value: Scalar) -> Scalar:
+def format_value(value: Scalar) -> Scalar:
     """Format a value for the table. Booleans are written as in JSON, which every reader knows."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str):
         return value
-    return printable(f"'{value}" if value.startswith(FORMULA) else value)
+    return to_printable(f"'{value}" if value.startswith(FORMULA_PREFIXES) else value)

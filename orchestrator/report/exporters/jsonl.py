@@ -6,6 +6,6 @@ from orchestrator.api import Run
 from orchestrator.report.rows import Per
 
 
-def export(run: Run, per: Per) -> bytes:
+def export_table(run: Run, per: Per) -> bytes:
     """Return the table, one object per line."""
     return "".join(json.dumps(row, allow_nan=False) + "\n" for row in run.rows(per)).encode()

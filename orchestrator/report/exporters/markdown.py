@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from orchestrator.analysis.results import Group, Result
 from orchestrator.api import Run
-from orchestrator.report.health import summary
-from orchestrator.report.markdown import listing, plain, table
-from orchestrator.report.terminal import with_interval
-from orchestrator.report.units import duration, places, size
-from orchestrator.report.words import sentences
+from orchestrator.report.health import summarise_host
+from orchestrator.report.markdown import escape_markdown, format_markdown_list, format_markdown_table
+from orchestrator.report.terminal import format_ratio_with_interval
+from orchestrator.report.units import format_duration, format_rank, format_size
+from orchestrator.report.words import describe_group
 
 HEADINGS = (
     "mode",
@@ -22,46 +22,51 @@ HEADINGS = (
 )
 
 
-def export(run: Run) -> bytes:
+def export_document(run: Run) -> bytes:
     """Return a section for each computation, then a line about the machine."""
-    parts = [part for group in run.groups for part in section(group)]
+    parts = [part for group in run.groups for part in make_section(group)]
     ended = f"Ended: {run.manifest.stopped}. " if run.manifest.stopped else ""
-    return "\n\n".join([*parts, plain(f"{ended}{summary(run.manifest.host)}. Run {run.name}.")]).encode() + b"\n"
+    return (
+        "\n\n".join([*parts, escape_markdown(f"{ended}{summarise_host(run.manifest.host)}. Run {run.name}.")]).encode()
+        + b"\n"
+    )
 
 
-def section(group: Group) -> Iterator[str]:
+def make_section(group: Group) -> Iterator[str]:
     """Yield the heading, the table and the sentences of one computation."""
-    yield f"### {plain(group.title)}"
-    yield table(HEADINGS, rows(group))
-    if said := sentences(group):
-        yield listing(said)
+    yield f"### {escape_markdown(group.title)}"
+    yield format_markdown_table(HEADINGS, make_table_rows(group))
+    if said := describe_group(group):
+        yield format_markdown_list(said)
 
 
-def rows(group: Group) -> Iterator[tuple[str, ...]]:
+def make_table_rows(group: Group) -> Iterator[tuple[str, ...]]:
     """Yield the ranked cells by rank, then the others. Show no time of a cell whose outcome is not `measured`."""
     for standing in group.standings:
         result, against = group.result(standing.cell), group.against.get(standing.cell)
-        ratio, verdict = ("1", "baseline") if against is None else (with_interval(against.ratio), str(against.verdict))
-        yield (*timed(result, ratio, places(standing.best, standing.worst)), verdict)
+        ratio, verdict = (
+            ("1", "baseline") if against is None else (format_ratio_with_interval(against.ratio), str(against.verdict))
+        )
+        yield (*format_measured_row(result, ratio, format_rank(standing.best, standing.worst)), verdict)
     ranked = {standing.cell for standing in group.standings}
     for result in group.results:
         if result.outcome == "measured" and result.label not in ranked:
             clone = group.clone if group.clone and group.clone.cell == result.label else None
-            shown = (with_interval(clone.ratio), str(clone.verdict)) if clone else ("", "")
-            yield (*timed(result, shown[0], ""), shown[1])
+            shown = (format_ratio_with_interval(clone.ratio), str(clone.verdict)) if clone else ("", "")
+            yield (*format_measured_row(result, shown[0], ""), shown[1])
         elif result.outcome != "measured":
             yield (result.label, "n/a", "", "", "", "", str(result.jobs), result.outcome or "not run")
 
 
-def timed(result: Result, ratio: str, place: str) -> tuple[str, ...]:
+def format_measured_row(result: Result, ratio: str, place: str) -> tuple[str, ...]:
     """Return a measured cell's row, without its verdict."""
     peak = result.memory.get("step_peak")
     return (
         result.label,
-        duration(result.floor_ns.estimate),
+        format_duration(result.floor_ns.estimate),
         ratio,
         place,
-        duration(result.first_ns.estimate),
-        size(peak.estimate) if peak else "–",
+        format_duration(result.first_ns.estimate),
+        format_size(peak.estimate) if peak else "–",
         f"{result.jobs} {result.grade}",
     )

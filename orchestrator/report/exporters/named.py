@@ -4,7 +4,7 @@ from orchestrator.analysis.results import Result
 from orchestrator.api import Run
 
 
-def measured(run: Run) -> list[tuple[str, Result]]:
+def list_measured_results(run: Run) -> list[tuple[str, Result]]:
     """Return each measured cell's result under its mode and computation.
 
     Where a run has several environments, the mode's label includes its environment.

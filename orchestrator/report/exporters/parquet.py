@@ -8,7 +8,7 @@ from orchestrator.report.rows import Per
 from orchestrator.report.rows_of_jobs import Row, Scalar
 
 
-def export(run: Run, per: Per) -> bytes:
+def export_table(run: Run, per: Per) -> bytes:
     """Return the table as a Parquet file.
 
     Raises:
@@ -21,13 +21,13 @@ def export(run: Run, per: Per) -> bytes:
         raise UsageError("parquet needs pyarrow; run: pip install 'plumbline[parquet]'") from error
     rows = run.rows(per)
     types = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
-    schema = pa.schema([(column, types[kind(column, rows)]) for column in (rows[0] if rows else {})])
+    schema = pa.schema([(column, types[infer_type(column, rows)]) for column in (rows[0] if rows else {})])
     target = io.BytesIO()
     parquet.write_table(pa.Table.from_pylist(rows, schema=schema), target)
     return target.getvalue()
 
 
-def kind(column: str, rows: list[Row]) -> type[Scalar]:
+def infer_type(column: str, rows: list[Row]) -> type[Scalar]:
     """Return the type that holds all values of a column."""
     # Times and sizes are always float: another run may have fractions where this one has none.
     found = {type(row[column]) for row in rows if row[column] is not None}

@@ -9,47 +9,52 @@ import json
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from orchestrator.analysis.results import counted, counting
+from orchestrator.analysis.results import exclude_cache_fills, select_counted_jobs
 from orchestrator.api import Run
 from orchestrator.attempts import last_attempts
-from orchestrator.moments import moment
-from orchestrator.report.exporters.named import measured
-from orchestrator.report.units import printable
+from orchestrator.moments import parse_timestamp
+from orchestrator.report.exporters.named import list_measured_results
+from orchestrator.report.units import to_printable
 from schemas.event import Report
 from schemas.record import JobRecord
 
 Metadata: TypeAlias = dict[str, str | int | float]
 
 
-def export(run: Run) -> bytes:
+def export_document(run: Run) -> bytes:
     """Return a suite of benchmarks."""
-    records = list(counted(last_attempts(run.records)))
-    found = [(name, [each for each in records if each.spec.cell == cell.cell]) for name, cell in measured(run)]
-    suite = [benchmark(name, own) for name, own in found]
+    records = list(exclude_cache_fills(last_attempts(run.records)))
+    found = [
+        (name, [each for each in records if each.spec.cell == cell.cell]) for name, cell in list_measured_results(run)
+    ]
+    suite = [make_benchmark(name, own) for name, own in found]
     # pyperf refuses a benchmark without runs.
     document = {"version": "1.0", "benchmarks": [each for each in suite if each["runs"]]}
     return json.dumps(document, allow_nan=False).encode() + b"\n"
 
 
-def benchmark(name: str, records: Sequence[JobRecord]) -> dict[str, Any]:
+def make_benchmark(name: str, records: Sequence[JobRecord]) -> dict[str, Any]:
     """Return one cell as a benchmark."""
-    metadata = {"name": line(name), "unit": "second"}
-    return {"metadata": metadata, "runs": [process(record, report) for record, report in counting(records)]}
+    metadata = {"name": to_one_line(name), "unit": "second"}
+    return {
+        "metadata": metadata,
+        "runs": [make_process_run(record, report) for record, report in select_counted_jobs(records)],
+    }
 
 
-def process(record: JobRecord, report: Report) -> dict[str, Any]:
+def make_process_run(record: JobRecord, report: Report) -> dict[str, Any]:
     """Return one process as a run."""
     return {
-        "metadata": metadata(record, report),
+        "metadata": make_metadata(record, report),
         "warmups": [[calls, took_ns / calls / 1e9] for calls, took_ns in report.warmup],
         "values": [sample / report.calls / 1e9 for sample in report.samples_ns],
     }
 
 
-def metadata(record: JobRecord, report: Report) -> Metadata:
+def make_metadata(record: JobRecord, report: Report) -> Metadata:
     """Return the metadata that pyperf has names for, and versions. Omit unknown values: pyperf refuses empty ones."""
     host, outside = record.host, record.outside
-    began = moment(outside.started) if outside else None
+    began = parse_timestamp(outside.started) if outside else None
     known: Metadata = {
         "loops": report.calls,
         "cpu_model_name": host.cpu,
@@ -62,9 +67,9 @@ def metadata(record: JobRecord, report: Report) -> Metadata:
         "load_avg_1min": outside.load_before if outside else "",
         **{f"{name}_version": version for name, version in report.versions.items()},
     }
-    return {name: line(value) for name, value in known.items() if value != ""}
+    return {name: to_one_line(value) for name, value in known.items() if value != ""}
 
 
-def line(value: str | float) -> str | float:
+def to_one_line(value: str | float) -> str | float:
     """Put text on one line, as pyperf requires. Return numbers unchanged."""
-    return " ".join(printable(value).split()) if isinstance(value, str) else value
+    return " ".join(to_printable(value).split()) if isinstance(value, str) else value

@@ -19,14 +19,14 @@ Spec: TypeAlias = dict[str, Any]
 Value: TypeAlias = str | float | int | bool | None
 
 # Four significant digits are finer than any screen and halve the file.
-DIGITS: Final = 4
+SIGNIFICANT_DIGITS: Final = 4
 
 # More modes than this do not fit in half the width of a page.
-NARROW: Final = 4
+MAX_NARROW_MODES: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class ChartRow:
     """One row of a table or of a chart's data. The page shows it while none of its frameworks is filtered out."""
 
     cells: tuple[Value, ...]
@@ -40,11 +40,11 @@ class Table:
     """Text in columns; the first cell of each row is its heading."""
 
     headings: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ChartRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class Chart:
     """A chart with its table. `finding` puts its result into words for screen readers; `reading` is its caption."""
 
     kind: str
@@ -52,7 +52,7 @@ class Figure:
     finding: str
     reading: str
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ChartRow, ...]
     table: Table
     modes: tuple[str, ...] = ()
     wide: bool = False
@@ -72,30 +72,30 @@ class Section:
         return tuple(dict.fromkeys([*ranked, *(result.label for result in self.group.results)]))
 
     @property
-    def ranked(self) -> Iterator[tuple[Result, Sequence[JobRecord]]]:
+    def ranked_results(self) -> Iterator[tuple[Result, Sequence[JobRecord]]]:
         """Yield the ranked cells in order, each with its processes."""
         for standing in self.group.standings:
             yield self.group.result(standing.cell), self.processes.get(standing.cell, ())
 
-    def framework(self, label: str) -> str:
+    def find_framework(self, label: str) -> str:
         """Return the framework of a label."""
         return self.group.result(label).cell.framework
 
 
-def reports(records: Sequence[JobRecord]) -> list[Report]:
+def collect_reports(records: Sequence[JobRecord]) -> list[Report]:
     """Return the reports of the records that have one."""
     return [record.report for record in records if record.report is not None]
 
 
-def drawn(value: float | None) -> float | None:
+def to_chart_number(value: float | None) -> float | None:
     """Round a number for drawing. Return None where it is missing or not finite."""
     if value is None or not math.isfinite(value):
         return None
-    return float(f"{value:.{DIGITS - 1}e}")
+    return float(f"{value:.{SIGNIFICANT_DIGITS - 1}e}")
 
 
-def ends(interval: Interval) -> tuple[float | None, float | None]:
+def to_chart_interval(interval: Interval) -> tuple[float | None, float | None]:
     """Round the ends of an interval of positive numbers. Return None for both where the data do not support them."""
     # A logarithmic axis has no place for an end at or below zero.
     supported = interval.low > 0 and math.isfinite(interval.high)
-    return (drawn(interval.low), drawn(interval.high)) if supported else (None, None)
+    return (to_chart_number(interval.low), to_chart_number(interval.high)) if supported else (None, None)

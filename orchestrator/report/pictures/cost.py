@@ -3,36 +3,46 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from orchestrator.analysis.breakeven import ROUND_NUMBERS, BreakEven, Payoff, break_evens
+from orchestrator.analysis.breakeven import ROUND_NUMBERS, BreakEven, Payoff, find_break_evens
 from orchestrator.analysis.curve import Start
-from orchestrator.analysis.totals import numbers_of_calls, totals
+from orchestrator.analysis.totals import choose_call_counts, compute_total_costs
 from orchestrator.report import breakeven
-from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, drawn, ends
-from orchestrator.report.pictures.encoding import COUNTS, DURATIONS, TENS, dash, own_tone, quantity, told, tone, where
-from orchestrator.report.units import duration, number, rounded
+from orchestrator.report.pictures import Chart, ChartRow, Section, Spec, Table, to_chart_interval, to_chart_number
+from orchestrator.report.pictures.encoding import (
+    COUNT_TICKS,
+    DURATION_TICKS,
+    TENS,
+    encode_dash,
+    encode_quantity,
+    encode_row_tone,
+    encode_tone,
+    filter_rows,
+    make_tooltip,
+)
+from orchestrator.report.units import format_count, format_duration, round_counts
 
-Y = quantity("ns", "total time", at=TENS, labels=DURATIONS)
+Y = encode_quantity("ns", "total time", at=TENS, labels=DURATION_TICKS)
 SPEC: Spec = {
     "height": 320,
-    "encoding": {"x": quantity("calls", "calls", at=TENS, labels=COUNTS, nice=False)},
+    "encoding": {"x": encode_quantity("calls", "calls", at=TENS, labels=COUNT_TICKS, nice=False)},
     "layer": [
         {
-            "transform": where("datum.part == 'line' && isValid(datum.low)"),
+            "transform": filter_rows("datum.part == 'line' && isValid(datum.low)"),
             "mark": {"type": "area", "opacity": 0.15},
-            "encoding": {"y": Y | {"field": "low"}, "y2": {"field": "high"}, "fill": own_tone()},
+            "encoding": {"y": Y | {"field": "low"}, "y2": {"field": "high"}, "fill": encode_row_tone()},
         },
         {
-            "transform": where("datum.part == 'line'"),
+            "transform": filter_rows("datum.part == 'line'"),
             "mark": {"type": "line", "strokeWidth": 2},
-            "encoding": {"y": Y, "stroke": tone(), "strokeDash": dash()},
+            "encoding": {"y": Y, "stroke": encode_tone(), "strokeDash": encode_dash()},
         },
         {
-            "transform": where("datum.part == 'paid'"),
+            "transform": filter_rows("datum.part == 'paid'"),
             "mark": {"type": "rule", "strokeWidth": 2, "stroke": "var(--ink)"},
             "encoding": {"x": {"field": "low", "type": "quantitative"}, "x2": {"field": "high"}, "y": Y},
         },
         {
-            "transform": where("datum.part == 'paid'"),
+            "transform": filter_rows("datum.part == 'paid'"),
             "mark": {
                 "type": "point",
                 "shape": "diamond",
@@ -41,7 +51,7 @@ SPEC: Spec = {
                 "stroke": "var(--ink)",
                 "opacity": 1,
             },
-            "encoding": {"y": Y, "tooltip": told(mode="breaks even", shown="after")},
+            "encoding": {"y": Y, "tooltip": make_tooltip(mode="breaks even", shown="after")},
         },
     ],
 }
@@ -52,61 +62,69 @@ TITLES: dict[Start, str] = {
 }
 
 
-def figures(section: Section) -> Iterator[Figure]:
+def make_charts(section: Section) -> Iterator[Chart]:
     """Yield the chart from the finished model and the one with import. Fewer than two modes yield none."""
     if len(section.group.curves) < 2:
         return
-    found = break_evens(section.group)
-    numbers = numbers_of_calls(found)
+    found = find_break_evens(section.group)
+    numbers = choose_call_counts(found)
     for start, title in TITLES.items():
-        yield Figure(
+        yield Chart(
             kind="cost",
             title=title,
-            finding=" ".join(breakeven.sentences(section.group)) or "No mode here has a compilation to amortise.",
+            finding=" ".join(breakeven.describe_break_evens(section.group))
+            or "No mode here has a compilation to amortise.",
             reading="Lower is faster. Lines are medians over processes, and bands are their 95 % intervals. A diamond "
             "marks the break-even of a compiled mode, from pairs of processes; its bar is the 95 % interval.",
             columns=("part", "mode", "calls", "ns", "low", "high", "shown"),
-            rows=(*lines(section, numbers, start), *crossings(section, found, start)),
+            rows=(*make_lines(section, numbers, start), *make_crossings(section, found, start)),
             table=Table(
-                ("mode", *(f"after {number(calls)}" for calls in ROUND_NUMBERS), "breaks even after"),
-                tuple(prices(section, found, start)),
+                ("mode", *(f"after {format_count(calls)}" for calls in ROUND_NUMBERS), "breaks even after"),
+                tuple(make_table_rows(section, found, start)),
             ),
             modes=tuple(mode for mode in section.modes if mode in section.group.curves),
         )
 
 
-def lines(section: Section, numbers: Sequence[int], start: Start) -> Iterator[Row]:
+def make_lines(section: Section, numbers: Sequence[int], start: Start) -> Iterator[ChartRow]:
     """Yield the points of each mode's line."""
     for label, curves in section.group.curves.items():
-        for total in totals(curves, start, numbers):
-            at = (drawn(total.spent_ns.estimate), *ends(total.spent_ns))
-            yield Row(cells=("line", label, total.calls, *at, None), frameworks=(section.framework(label),))
+        for total in compute_total_costs(curves, start, numbers):
+            at = (to_chart_number(total.spent_ns.estimate), *to_chart_interval(total.spent_ns))
+            yield ChartRow(cells=("line", label, total.calls, *at, None), frameworks=(section.find_framework(label),))
 
 
-def crossings(section: Section, found: Sequence[BreakEven], start: Start) -> Iterator[Row]:
+def make_crossings(section: Section, found: Sequence[BreakEven], start: Start) -> Iterator[ChartRow]:
     """Yield the claimed break-evens that the chart can show: after the first call and before infinity."""
     for each in found:
         calls = each.calls if start == "model" else each.with_import
         # A logarithmic axis has no place for break-evens at the first call or at infinity.
         if each.payoff is Payoff.PAYS and 1 < calls.estimate < math.inf:
-            (total,) = totals(section.group.curves[each.mode], start, [int(calls.estimate)])
-            low, high = (drawn(calls.low), drawn(calls.high)) if math.isfinite(calls.high) else (None, None)
-            near = rounded(calls)
-            shown = f"{number(near.estimate)} calls ({number(near.low)} to {number(near.high)}) against {each.other}"
-            both = (section.framework(each.mode), section.framework(each.other))
-            at = (drawn(calls.estimate), drawn(total.spent_ns.estimate), low, high)
-            yield Row(cells=("paid", each.mode, *at, shown), frameworks=both)
+            (total,) = compute_total_costs(section.group.curves[each.mode], start, [int(calls.estimate)])
+            low, high = (
+                (to_chart_number(calls.low), to_chart_number(calls.high)) if math.isfinite(calls.high) else (None, None)
+            )
+            near = round_counts(calls)
+            shown = (
+                f"{format_count(near.estimate)} calls ({format_count(near.low)} to "
+                f"{format_count(near.high)}) against {each.other}"
+            )
+            both = (section.find_framework(each.mode), section.find_framework(each.other))
+            at = (to_chart_number(calls.estimate), to_chart_number(total.spent_ns.estimate), low, high)
+            yield ChartRow(cells=("paid", each.mode, *at, shown), frameworks=both)
 
 
-def prices(section: Section, found: Sequence[BreakEven], start: Start) -> Iterator[Row]:
+def make_table_rows(section: Section, found: Sequence[BreakEven], start: Start) -> Iterator[ChartRow]:
     """Yield each mode's total time at powers of ten, and its break-evens."""
     for label, curves in section.group.curves.items():
-        spent = [duration(total.spent_ns.estimate) for total in totals(curves, start, ROUND_NUMBERS)]
-        paid = [paid_off(each, start) for each in found if each.mode == label]
-        yield Row(cells=(label, *spent, "; ".join(paid)), frameworks=(section.framework(label),))
+        spent = [
+            format_duration(total.spent_ns.estimate) for total in compute_total_costs(curves, start, ROUND_NUMBERS)
+        ]
+        paid = [format_break_even_line(each, start) for each in found if each.mode == label]
+        yield ChartRow(cells=(label, *spent, "; ".join(paid)), frameworks=(section.find_framework(label),))
 
 
-def paid_off(found: BreakEven, start: Start) -> str:
+def format_break_even_line(found: BreakEven, start: Start) -> str:
     """Format a break-even on one line, in the words of the terminal's tables."""
     calls = found.calls if start == "model" else found.with_import
-    return f"{breakeven.shown(found, calls)} against {found.other}".replace("\n", " ")
+    return f"{breakeven.format_break_even(found, calls)} against {found.other}".replace("\n", " ")

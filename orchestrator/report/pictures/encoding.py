@@ -6,26 +6,26 @@ from typing import Final
 from orchestrator.report.pictures import Spec, Value
 
 # Vega expressions that format an axis tick.
-SI: Final = (
+SI_TICKS: Final = (
     "datum.value == 0 ? '0' : datum.value >= 1e9 ? format(datum.value / 1e9, '~g') + ' {0}'"
     " : datum.value >= 1e6 ? format(datum.value / 1e6, '~g') + ' {1}'"
     " : datum.value >= 1e3 ? format(datum.value / 1e3, '~g') + ' {2}' : format(datum.value, '~g') + ' {3}'"
 )
-DURATIONS: Final = SI.format("s", "ms", "µs", "ns")
-RATES: Final = SI.format("G", "M", "k", "")
-COUNTS: Final = "datum.value >= 1e6 ? format(datum.value, '~s') : format(datum.value, ',')"
+DURATION_TICKS: Final = SI_TICKS.format("s", "ms", "µs", "ns")
+RATE_TICKS: Final = SI_TICKS.format("G", "M", "k", "")
+COUNT_TICKS: Final = "datum.value >= 1e6 ? format(datum.value, '~s') : format(datum.value, ',')"
 
 # Ticks of logarithmic axes. Vega drops those that would overlap.
 TENS: Final = [10.0**power for power in range(-3, 19)]
 ONE_TWO_FIVE: Final = [step * power for power in TENS for step in (1, 2, 5)]
 
 
-def rows_of(step: int, *fields: str) -> Spec:
+def fit_height(step: int, *fields: str) -> Spec:
     """Reserve `step` pixels for each combination of these fields' values. The page counts the combinations."""
     return {"height": "$height", "usermeta": {"step": step, "fields": [*fields]}}
 
 
-def quantity(
+def encode_quantity(
     field: str, title: str, *, at: Sequence[float] = (), labels: str = "", grid: bool = True, **scale: Value
 ) -> Spec:
     """Encode a number on an axis, logarithmic if `at` gives ticks. `labels` is a Vega expression that formats them."""
@@ -38,24 +38,24 @@ def quantity(
     }
 
 
-def modes() -> Spec:
+def encode_modes() -> Spec:
     """Encode the modes as rows, in their order."""
     scale = {"domain": "$modes"}
     return {"field": "mode", "type": "nominal", "title": None, "scale": scale, "axis": {"grid": False}}
 
 
-def tone() -> Spec:
+def encode_tone() -> Spec:
     """Encode each mode as a colour, with a legend."""
     scale = {"domain": "$modes", "range": "$tones"}
     return {"field": "mode", "type": "nominal", "title": None, "scale": scale, "legend": {"columns": "$columns"}}
 
 
-def own_tone() -> Spec:
+def encode_row_tone() -> Spec:
     """Encode the mode's colour without a legend, from the field `tone` that the page adds to each row."""
     return {"field": "tone", "type": "nominal", "scale": None, "legend": None}
 
 
-def dash() -> Spec:
+def encode_dash() -> Spec:
     """Encode each mode as a dash pattern, with legend symbols long enough to show it."""
     scale = {"domain": "$modes", "range": "$dashes"}
     return {
@@ -67,23 +67,23 @@ def dash() -> Spec:
     }
 
 
-def shape() -> Spec:
+def encode_marker() -> Spec:
     """Encode each mode as a marker."""
     scale = {"domain": "$modes", "range": "$shapes"}
     return {"field": "mode", "type": "nominal", "title": None, "scale": scale, "legend": {"columns": "$columns"}}
 
 
-def key(field: str, tones: Mapping[str, str]) -> Spec:
+def encode_categories(field: str, tones: Mapping[str, str]) -> Spec:
     """Encode fixed categories as these colours, with a legend."""
     scale = {"domain": [*tones], "range": [*tones.values()]}
     return {"field": field, "type": "nominal", "title": None, "scale": scale, "legend": {"columns": "$columns"}}
 
 
-def told(**fields: str) -> list[Spec]:
+def make_tooltip(**fields: str) -> list[Spec]:
     """Describe a mark's tooltip: fields and the titles to show them under."""
     return [{"field": field, "title": title} for field, title in fields.items()]
 
 
-def where(condition: str) -> list[Spec]:
+def filter_rows(condition: str) -> list[Spec]:
     """Keep the rows for which a Vega expression holds."""
     return [{"filter": condition}]

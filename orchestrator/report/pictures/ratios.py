@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from orchestrator.analysis.compare import CLAIMS, Comparison, Verdict, both_ways
-from orchestrator.report.pictures import NARROW, Figure, Row, Section, Spec, Table
-from orchestrator.report.pictures.encoding import modes, told
-from orchestrator.report.units import between, number, ratio
+from orchestrator.analysis.compare import CLAIMS, Comparison, Verdict, index_both_ways
+from orchestrator.report.pictures import MAX_NARROW_MODES, Chart, ChartRow, Section, Spec, Table
+from orchestrator.report.pictures.encoding import encode_modes, make_tooltip
+from orchestrator.report.units import format_count, format_ratio, format_ratio_range
 
 # Signs carry the verdict where colours do not: in print and for colour-blind readers.
 SIGNS: Final[Mapping[Verdict, str]] = {
@@ -30,9 +30,11 @@ SPEC: Spec = {
     "height": {"step": 30},
     "autosize": {"type": "pad"},
     "encoding": {
-        "y": modes(),
-        "x": modes() | {"field": "other", "axis": {"orient": "top", "labelAngle": -40, "labelAlign": "left"}},
-        "tooltip": told(mode="time of", other="over time of", shown="ratio", ends="95 % interval", verdict="verdict"),
+        "y": encode_modes(),
+        "x": encode_modes() | {"field": "other", "axis": {"orient": "top", "labelAngle": -40, "labelAlign": "left"}},
+        "tooltip": make_tooltip(
+            mode="time of", other="over time of", shown="ratio", ends="95 % interval", verdict="verdict"
+        ),
     },
     "layer": [
         {
@@ -51,51 +53,59 @@ SPEC: Spec = {
 }
 
 
-def figure(section: Section) -> Figure | None:
+def make_chart(section: Section) -> Chart | None:
     """Make the matrix of one group. Return None where there is no pair."""
     found = section.group.comparisons
     if not found:
         return None
     claimed = sum(each.verdict in CLAIMS for each in found)
-    return Figure(
+    return Chart(
         kind="ratios",
         title="Every mode against every other",
-        finding=f"{number(claimed)} of {number(len(found))} pairs of modes are shown to differ.",
+        finding=f"{format_count(claimed)} of {format_count(len(found))} pairs of modes are shown to differ.",
         reading="A number is the time of the row's mode divided by that of the column's: − faster, + slower, "
         "~ different by too little to matter, = equally fast, ? undecided by this run.",
         columns=("mode", "other", "text", "sign", "shown", "ends", "verdict"),
-        rows=tuple(squares(section)),
+        rows=tuple(make_squares(section)),
         table=Table(
             ("mode", "over", "ratio", "95 % interval", "by typical times", "blocks", "p", "verdict"),
-            tuple(pair(section, each) for each in found),
+            tuple(make_table_row(section, each) for each in found),
         ),
         modes=tuple(standing.cell for standing in section.group.standings),
-        wide=len(section.group.standings) > NARROW,
+        wide=len(section.group.standings) > MAX_NARROW_MODES,
     )
 
 
-def squares(section: Section) -> Iterator[Row]:
+def make_squares(section: Section) -> Iterator[ChartRow]:
     """Yield each pair twice, once in either direction."""
-    for (baseline, cell), found in both_ways(section.group.comparisons).items():
-        shown, sign = ratio(found.ratio.estimate), SIGNS[found.verdict]
-        yield Row(
-            cells=(cell, baseline, f"{shown} {sign}", sign, shown, between(found.ratio) or "–", str(found.verdict)),
-            frameworks=(section.framework(cell), section.framework(baseline)),
+    for (baseline, cell), found in index_both_ways(section.group.comparisons).items():
+        shown, sign = format_ratio(found.ratio.estimate), SIGNS[found.verdict]
+        yield ChartRow(
+            cells=(
+                cell,
+                baseline,
+                f"{shown} {sign}",
+                sign,
+                shown,
+                format_ratio_range(found.ratio) or "–",
+                str(found.verdict),
+            ),
+            frameworks=(section.find_framework(cell), section.find_framework(baseline)),
         )
 
 
-def pair(section: Section, found: Comparison) -> Row:
+def make_table_row(section: Section, found: Comparison) -> ChartRow:
     """Make the table's row of one comparison."""
-    return Row(
+    return ChartRow(
         cells=(
             found.cell,
             found.baseline,
-            ratio(found.ratio.estimate),
-            between(found.ratio),
-            ratio(found.typical_ratio.estimate),
+            format_ratio(found.ratio.estimate),
+            format_ratio_range(found.ratio),
+            format_ratio(found.typical_ratio.estimate),
             found.blocks,
             f"{found.p:.2g}",
             str(found.verdict),
         ),
-        frameworks=(section.framework(found.cell), section.framework(found.baseline)),
+        frameworks=(section.find_framework(found.cell), section.find_framework(found.baseline)),
     )

@@ -2,25 +2,41 @@
 
 from collections.abc import Iterator, Sequence
 
-from orchestrator.analysis.disturbance import flags
+from orchestrator.analysis.disturbance import find_flags
 from orchestrator.analysis.results import Result
-from orchestrator.analysis.spread import spread
-from orchestrator.report.pictures import NARROW, Figure, Row, Section, Spec, Table, drawn, reports
-from orchestrator.report.pictures.encoding import ONE_TWO_FIVE, key, modes, quantity, rows_of, told
-from orchestrator.report.units import duration, number
+from orchestrator.analysis.spread import compute_spread
+from orchestrator.report.pictures import (
+    MAX_NARROW_MODES,
+    Chart,
+    ChartRow,
+    Section,
+    Spec,
+    Table,
+    collect_reports,
+    to_chart_number,
+)
+from orchestrator.report.pictures.encoding import (
+    ONE_TWO_FIVE,
+    encode_categories,
+    encode_modes,
+    encode_quantity,
+    fit_height,
+    make_tooltip,
+)
+from orchestrator.report.units import format_count, format_duration
 from schemas.event import Report
 from schemas.record import JobRecord
 
 # Fine ticks near the floor, where most samples lie.
 TICKS = [1, 1.01, 1.02, 1.05, 1.1, 1.2, 1.5, *(tick for tick in ONE_TWO_FIVE if tick > 1)]
 LABELS = "format(datum.value, '~g') + ' ×'"
-X = quantity("median", "time over the mode's floor", at=TICKS, labels=LABELS, grid=False, nice=False)
-SPEC: Spec = rows_of(7, "mode", "block") | {
+X = encode_quantity("median", "time over the mode's floor", at=TICKS, labels=LABELS, grid=False, nice=False)
+SPEC: Spec = fit_height(7, "mode", "block") | {
     "encoding": {
-        "y": modes(),
+        "y": encode_modes(),
         "yOffset": {"field": "block", "type": "ordinal", "scale": {"paddingOuter": 1}},
-        "color": key("state", {"quiet": "var(--tone-0)", "disturbed": "var(--bad)"}),
-        "tooltip": told(mode="mode", block="block", shown="floor, median and slowest", flags="flags"),
+        "color": encode_categories("state", {"quiet": "var(--tone-0)", "disturbed": "var(--bad)"}),
+        "tooltip": make_tooltip(mode="mode", block="block", shown="floor, median and slowest", flags="flags"),
     },
     "layer": [
         {
@@ -43,17 +59,17 @@ SPEC: Spec = rows_of(7, "mode", "block") | {
 }
 
 
-def figure(section: Section, canary_ns: float) -> Figure | None:
+def make_chart(section: Section, canary_ns: float) -> Chart | None:
     """Make the chart of a group's ranked cells, None if there are none. `canary_ns` is the sweep's fastest canary."""
-    rows = [row for result, records in section.ranked for row in boxes(result, records, canary_ns)]
+    rows = [row for result, records in section.ranked_results for row in make_boxes(result, records, canary_ns)]
     if not rows:
         return None
-    blocks = sorted({record.spec.block for _, records in section.ranked for record in records})
+    blocks = sorted({record.spec.block for _, records in section.ranked_results for record in records})
     disturbed = sum("disturbed" in row.cells for row in rows)
-    return Figure(
+    return Chart(
         kind="samples",
         title="Samples by process",
-        finding=f"{number(disturbed)} of {number(len(rows))} processes were disturbed.",
+        finding=f"{format_count(disturbed)} of {format_count(len(rows))} processes were disturbed.",
         reading="A line spans one process from its fastest to its slowest sample. Its box is the middle half, its tick "
         "the median. Times are relative to the mode's floor. Blocks run from top to bottom; dashed lines are disturbed "
         "processes. The table lists each process's fastest, median and slowest sample.",
@@ -61,24 +77,24 @@ def figure(section: Section, canary_ns: float) -> Figure | None:
         rows=tuple(rows),
         table=Table(
             ("mode", *(f"block {block}" for block in blocks)),
-            tuple(line(result, records, canary_ns, blocks) for result, records in section.ranked),
+            tuple(make_table_row(result, records, canary_ns, blocks) for result, records in section.ranked_results),
         ),
-        modes=tuple(result.label for result, _ in section.ranked),
-        wide=len(section.group.standings) > NARROW,
+        modes=tuple(result.label for result, _ in section.ranked_results),
+        wide=len(section.group.standings) > MAX_NARROW_MODES,
     )
 
 
-def boxes(result: Result, records: Sequence[JobRecord], canary_ns: float) -> Iterator[Row]:
+def make_boxes(result: Result, records: Sequence[JobRecord], canary_ns: float) -> Iterator[ChartRow]:
     """Yield one cell's processes, relative to its floor."""
-    for record, report in zip(records, reports(records), strict=True):
-        found, raised = spread(report), sorted(flags(record, canary_ns))
+    for record, report in zip(records, collect_reports(records), strict=True):
+        found, raised = compute_spread(report), sorted(find_flags(record, canary_ns))
         five = (found.low, found.quarter, found.median, found.three_quarters, found.high)
-        shown = ", ".join(duration(each) for each in (found.low, found.median, found.high))
-        yield Row(
+        shown = ", ".join(format_duration(each) for each in (found.low, found.median, found.high))
+        yield ChartRow(
             cells=(
                 result.label,
                 record.spec.block,
-                *(drawn(each / result.floor_ns.estimate) for each in five),
+                *(to_chart_number(each / result.floor_ns.estimate) for each in five),
                 "disturbed" if raised else "quiet",
                 shown,
                 " ".join(raised) or "none",
@@ -87,17 +103,19 @@ def boxes(result: Result, records: Sequence[JobRecord], canary_ns: float) -> Ite
         )
 
 
-def line(result: Result, records: Sequence[JobRecord], canary_ns: float, blocks: Sequence[int]) -> Row:
+def make_table_row(result: Result, records: Sequence[JobRecord], canary_ns: float, blocks: Sequence[int]) -> ChartRow:
     """Make the table's row of one cell: each process in the column of its block."""
     said = {
-        record.spec.block: times(record, report, canary_ns)
-        for record, report in zip(records, reports(records), strict=True)
+        record.spec.block: format_samples(record, report, canary_ns)
+        for record, report in zip(records, collect_reports(records), strict=True)
     }
-    return Row(cells=(result.label, *(said.get(block, "") for block in blocks)), frameworks=(result.cell.framework,))
+    return ChartRow(
+        cells=(result.label, *(said.get(block, "") for block in blocks)), frameworks=(result.cell.framework,)
+    )
 
 
-def times(record: JobRecord, report: Report, canary_ns: float) -> str:
+def format_samples(record: JobRecord, report: Report, canary_ns: float) -> str:
     """Format the fastest, the median and the slowest sample of one process, and its flags."""
-    found = spread(report)
-    three = (duration(each) for each in (found.low, found.median, found.high))
-    return " ".join((", ".join(three), *sorted(flags(record, canary_ns))))
+    found = compute_spread(report)
+    three = (format_duration(each) for each in (found.low, found.median, found.high))
+    return " ".join((", ".join(three), *sorted(find_flags(record, canary_ns))))

@@ -4,32 +4,39 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.analysis.disturbance import flags
-from orchestrator.analysis.naming import title
-from orchestrator.report.pictures import Figure, Row, Spec, Table, drawn
-from orchestrator.report.pictures.encoding import DURATIONS, key, quantity, rows_of, told, where
-from orchestrator.report.units import duration, number
+from orchestrator.analysis.disturbance import find_flags
+from orchestrator.analysis.naming import format_title
+from orchestrator.report.pictures import Chart, ChartRow, Spec, Table, to_chart_number
+from orchestrator.report.pictures.encoding import (
+    DURATION_TICKS,
+    encode_categories,
+    encode_quantity,
+    filter_rows,
+    fit_height,
+    make_tooltip,
+)
+from orchestrator.report.units import format_count, format_duration
 from schemas.job import Cell
 from schemas.record import JobRecord
 
 STATES = {"quiet": "var(--tone-0)", "disturbed": "var(--tone-4)", "not measured": "var(--bad)"}
 SIGNS = {"quiet": "", "disturbed": "!", "not measured": "×"}
-SPEC: Spec = rows_of(22, "block") | {
+SPEC: Spec = fit_height(22, "block") | {
     "encoding": {
         "y": {"field": "block", "type": "ordinal", "title": "block", "axis": {"grid": False}},
-        "tooltip": told(job="job", group="computes", shown="took", said="outcome", flags="flags"),
+        "tooltip": make_tooltip(job="job", group="computes", shown="took", said="outcome", flags="flags"),
     },
     "layer": [
         {
             "mark": {"type": "bar", "stroke": "var(--page)", "strokeWidth": 1, "height": {"band": 0.8}},
             "encoding": {
-                "x": quantity("start", "time since the block began", labels=DURATIONS),
+                "x": encode_quantity("start", "time since the block began", labels=DURATION_TICKS),
                 "x2": {"field": "stop"},
-                "fill": key("state", STATES),
+                "fill": encode_categories("state", STATES),
             },
         },
         {
-            "transform": where("datum.state != 'quiet'"),
+            "transform": filter_rows("datum.state != 'quiet'"),
             "mark": {"type": "text", "fill": "var(--page)", "fontWeight": "bold", "fontSize": 12},
             "encoding": {"x": {"field": "middle", "type": "quantitative"}, "text": {"field": "sign"}},
         },
@@ -38,7 +45,7 @@ SPEC: Spec = rows_of(22, "block") | {
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ScheduledJob:
     """One job with its flags. `start_ns` counts from the first start in its block; None if unknown."""
 
     record: JobRecord
@@ -51,31 +58,32 @@ class Job:
         return "not measured" if self.record.outcome != "measured" else "disturbed" if self.raised else "quiet"
 
 
-def figure(records: Sequence[JobRecord], canary_ns: float) -> Figure | None:
+def make_chart(records: Sequence[JobRecord], canary_ns: float) -> Chart | None:
     """Make the chart of a run's jobs, None if none started. `canary_ns` is the sweep's fastest canary."""
-    every = list(jobs(records, canary_ns))
+    every = list(list_jobs(records, canary_ns))
     timed = [job for job in every if job.start_ns is not None]
     if not timed:
         return None
     blocks = sorted({job.record.spec.block for job in every})
     disturbed, failed = (sum(job.state == state for job in timed) for state in ("disturbed", "not measured"))
-    return Figure(
+    return Chart(
         kind="schedule",
         title="The schedule of the sweep",
-        finding=f"{number(len(timed))} jobs ran in {number(len(blocks))} blocks; {number(disturbed)} were disturbed, "
-        f"{number(failed)} not measured.",
+        finding=f"{format_count(len(timed))} jobs ran in {format_count(len(blocks))} "
+        f"blocks; {format_count(disturbed)} were disturbed, "
+        f"{format_count(failed)} not measured.",
         reading="A row is one block: a pass over all cells in random order. A bar is one job; ! marks a disturbed job, "
         "× one without a measurement. The table lists each job's duration and its start within its block.",
         columns=("block", "start", "stop", "middle", "state", "sign", "job", "group", "shown", "said", "flags"),
-        rows=tuple(map(bar, timed)),
-        table=Table(("cell", *(f"block {block}" for block in blocks)), tuple(lines(every, blocks))),
+        rows=tuple(map(make_bar, timed)),
+        table=Table(("cell", *(f"block {block}" for block in blocks)), tuple(make_table_rows(every, blocks))),
         wide=True,
     )
 
 
-def jobs(records: Sequence[JobRecord], canary_ns: float) -> Iterator[Job]:
+def list_jobs(records: Sequence[JobRecord], canary_ns: float) -> Iterator[ScheduledJob]:
     """Yield the job of each record."""
-    began = [began_ns(record) for record in records]
+    began = [parse_start_ns(record) for record in records]
     first: dict[int, float] = {}
     # Each block starts at zero: blocks of a resumed run may be days apart.
     for record, at in zip(records, began, strict=True):
@@ -83,10 +91,10 @@ def jobs(records: Sequence[JobRecord], canary_ns: float) -> Iterator[Job]:
             first[record.spec.block] = min(at, first.get(record.spec.block, at))
     for record, at in zip(records, began, strict=True):
         start = None if at is None else at - first[record.spec.block]
-        yield Job(record, tuple(sorted(flags(record, canary_ns))), start)
+        yield ScheduledJob(record, tuple(sorted(find_flags(record, canary_ns))), start)
 
 
-def began_ns(record: JobRecord) -> float | None:
+def parse_start_ns(record: JobRecord) -> float | None:
     """Parse the timestamp of a job's start. Return None if the job did not start or its timestamp is invalid."""
     if record.outside is None:
         return None
@@ -97,14 +105,18 @@ def began_ns(record: JobRecord) -> float | None:
         return None
 
 
-def bar(job: Job) -> Row:
+def make_bar(job: ScheduledJob) -> ChartRow:
     """Make the bar of one job."""
     assert job.record.outside is not None
     assert job.start_ns is not None
     cell, took = job.record.spec.cell, job.record.outside.spawn_to_end_ns
-    ends = (drawn(job.start_ns), drawn(job.start_ns + took), drawn(job.start_ns + took / 2))
-    said = (cell.label, title(cell), duration(took), job.record.outcome, " ".join(job.raised) or "none")
-    return Row(
+    ends = (
+        to_chart_number(job.start_ns),
+        to_chart_number(job.start_ns + took),
+        to_chart_number(job.start_ns + took / 2),
+    )
+    said = (cell.label, format_title(cell), format_duration(took), job.record.outcome, " ".join(job.raised) or "none")
+    return ChartRow(
         cells=(job.record.spec.block, *ends, job.state, SIGNS[job.state], *said),
         frameworks=(cell.framework,),
         workload=cell.workload,
@@ -112,25 +124,25 @@ def bar(job: Job) -> Row:
     )
 
 
-def lines(every: Sequence[Job], blocks: Sequence[int]) -> Iterator[Row]:
+def make_table_rows(every: Sequence[ScheduledJob], blocks: Sequence[int]) -> Iterator[ChartRow]:
     """Yield a row for each cell, with its job in each block."""
     of_cell: dict[str, tuple[Cell, dict[int, str]]] = {}
     for job in every:
         cell = job.record.spec.cell
-        of_cell.setdefault(cell.id, (cell, {}))[1][job.record.spec.block] = told_of(job)
+        of_cell.setdefault(cell.id, (cell, {}))[1][job.record.spec.block] = format_job(job)
     for cell, found in of_cell.values():
-        yield Row(
-            cells=(f"{cell.label}, {title(cell)}", *(found.get(block, "") for block in blocks)),
+        yield ChartRow(
+            cells=(f"{cell.label}, {format_title(cell)}", *(found.get(block, "") for block in blocks)),
             frameworks=(cell.framework,),
             workload=cell.workload,
             task=cell.task,
         )
 
 
-def told_of(job: Job) -> str:
+def format_job(job: ScheduledJob) -> str:
     """Format one job as `2.10 s, at 12.3 s CANARY`: duration, start, outcome unless measured, and flags."""
     outside = job.record.outside
-    took = "not started" if outside is None else duration(outside.spawn_to_end_ns)
-    at = "" if job.start_ns is None else f", at {duration(job.start_ns)}"
+    took = "not started" if outside is None else format_duration(outside.spawn_to_end_ns)
+    at = "" if job.start_ns is None else f", at {format_duration(job.start_ns)}"
     outcome = () if job.record.outcome == "measured" else (job.record.outcome,)
     return " ".join((took + at, *outcome, *job.raised))

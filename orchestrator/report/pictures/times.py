@@ -4,18 +4,26 @@ import string
 from collections.abc import Iterator, Mapping
 
 from orchestrator.analysis.results import Group, Result
-from orchestrator.analysis.ties import tied_sets
-from orchestrator.report.pictures import Figure, Row, Section, Spec, Table, drawn, ends
-from orchestrator.report.pictures.encoding import DURATIONS, ONE_TWO_FIVE, modes, quantity, rows_of, told, where
-from orchestrator.report.units import between, duration, places, ratio
-from orchestrator.report.words import fastest
+from orchestrator.analysis.ties import find_tied_sets
+from orchestrator.report.pictures import Chart, ChartRow, Section, Spec, Table, to_chart_interval, to_chart_number
+from orchestrator.report.pictures.encoding import (
+    DURATION_TICKS,
+    ONE_TWO_FIVE,
+    encode_modes,
+    encode_quantity,
+    filter_rows,
+    fit_height,
+    make_tooltip,
+)
+from orchestrator.report.units import format_duration, format_rank, format_ratio, format_ratio_range
+from orchestrator.report.words import describe_fastest
 
-X = quantity("ns", "time per call", at=ONE_TWO_FIVE, labels=DURATIONS, padding=36)
-SPEC: Spec = rows_of(30, "mode") | {
-    "encoding": {"y": modes()},
+X = encode_quantity("ns", "time per call", at=ONE_TWO_FIVE, labels=DURATION_TICKS, padding=36)
+SPEC: Spec = fit_height(30, "mode") | {
+    "encoding": {"y": encode_modes()},
     "layer": [
         {
-            "transform": where("isValid(datum.low)"),
+            "transform": filter_rows("isValid(datum.low)"),
             "mark": {"type": "rule", "strokeWidth": 4, "stroke": "var(--tone-0)"},
             "encoding": {"x": X | {"field": "low"}, "x2": {"field": "high"}},
         },
@@ -38,11 +46,11 @@ SPEC: Spec = rows_of(30, "mode") | {
                         "range": ["var(--tone-0)", "var(--ink)", "var(--bad)"],
                     },
                 },
-                "tooltip": told(mode="mode", shown="time per call", ties="ties", said="result"),
+                "tooltip": make_tooltip(mode="mode", shown="time per call", ties="ties", said="result"),
             },
         },
         {
-            "transform": where("isValid(datum.ties)"),
+            "transform": filter_rows("isValid(datum.ties)"),
             "mark": {"type": "text", "align": "left", "dx": 10, "fontSize": 13, "fill": "var(--ink)"},
             "encoding": {"x": X | {"field": "end"}, "text": {"field": "ties"}},
         },
@@ -50,20 +58,20 @@ SPEC: Spec = rows_of(30, "mode") | {
 }
 
 
-def figure(section: Section) -> Figure:
+def make_chart(section: Section) -> Chart:
     """Make the chart of one group."""
     group = section.group
     # A logarithmic axis cannot show a time of zero, which stands for none.
-    timed, tied = [result for result in group.results if result.floor_ns.estimate > 0], letters(group)
-    return Figure(
+    timed, tied = [result for result in group.results if result.floor_ns.estimate > 0], assign_letters(group)
+    return Chart(
         kind="times",
         title="Time per call",
-        finding=" ".join(fastest(group)) or "No mode is shown to be the fastest.",
+        finding=" ".join(describe_fastest(group)) or "No mode is shown to be the fastest.",
         reading="Further left is faster. A dot is the median over processes of their fastest samples; its bar is the "
         "95 % interval. Modes that share a letter are tied. A diamond is the A/A clone; a cross is a time that does "
         "not count.",
         columns=("part", "mode", "ns", "low", "high", "end", "ties", "shown", "said"),
-        rows=tuple(dot(result, tied.get(result.label)) for result in timed),
+        rows=tuple(make_dot(result, tied.get(result.label)) for result in timed),
         table=Table(
             (
                 "mode",
@@ -78,78 +86,78 @@ def figure(section: Section) -> Figure:
                 "grade",
                 "result",
             ),
-            tuple(rows(group)),
+            tuple(make_table_rows(group)),
         ),
         modes=section.modes,
         wide=True,
     )
 
 
-def dot(result: Result, ties: str | None) -> Row:
+def make_dot(result: Result, ties: str | None) -> ChartRow:
     """Make the dot of one cell with a time, even if that does not count."""
     measured = result.outcome == "measured"
     part = "barred" if not measured else "clone" if result.cell.replica else "ranked"
     said = "measured" if measured else f"{result.outcome}: {result.reason}"
-    shown = duration(result.floor_ns.estimate)
-    at, (low, high) = drawn(result.floor_ns.estimate), ends(result.floor_ns)
-    return Row(
+    shown = format_duration(result.floor_ns.estimate)
+    at, (low, high) = to_chart_number(result.floor_ns.estimate), to_chart_interval(result.floor_ns)
+    return ChartRow(
         cells=(part, result.label, at, low, high, high or at, ties, shown, said), frameworks=(result.cell.framework,)
     )
 
 
-def letters(group: Group) -> Mapping[str, str]:
+def assign_letters(group: Group) -> Mapping[str, str]:
     """Assign letters to the tied cells: one letter for each set of mutually tied cells (Piepho 2004)."""
     found: dict[str, str] = {}
-    for number, members in enumerate(tied_sets(group.standings)):
+    for number, members in enumerate(find_tied_sets(group.standings)):
         for label in members:
-            found[label] = f"{found[label]} {letter(number)}" if label in found else letter(number)
+            found[label] = f"{found[label]} {to_letter(number)}" if label in found else to_letter(number)
     return found
 
 
-def letter(number: int) -> str:
+def to_letter(number: int) -> str:
     """Return the letter of a set: `a` to `z`, then `a2` and so on."""
     again, place = divmod(number, len(string.ascii_lowercase))
     return string.ascii_lowercase[place] + (str(again + 1) if again else "")
 
 
-def rows(group: Group) -> Iterator[Row]:
+def make_table_rows(group: Group) -> Iterator[ChartRow]:
     """Yield the rows of the table: ranked cells by rank, then the cells without one."""
     against = group.against | ({group.clone.cell: group.clone} if group.clone else {})
-    ranks = {standing.cell: places(standing.best, standing.worst) for standing in group.standings}
-    order, tied = [group.result(standing.cell) for standing in group.standings], letters(group)
+    ranks = {standing.cell: format_rank(standing.best, standing.worst) for standing in group.standings}
+    order, tied = [group.result(standing.cell) for standing in group.standings], assign_letters(group)
     for result in (*order, *(each for each in group.results if each.label not in ranks)):
         found = against.get(result.label)
-        yield Row(
+        yield ChartRow(
             cells=(
                 result.label,
-                counted(result),
-                spanned(result),
+                format_floor(result),
+                format_floor_interval(result),
                 ranks.get(result.label, ""),
                 tied.get(result.label, ""),
-                ratio(found.ratio.estimate) if found else "",
-                between(found.ratio) if found else "",
-                duration(result.first_ns.estimate),
+                format_ratio(found.ratio.estimate) if found else "",
+                format_ratio_range(found.ratio) if found else "",
+                format_duration(result.first_ns.estimate),
                 result.jobs,
                 result.grade if result.outcome == "measured" else "",
-                said(group, result),
+                describe_result(group, result),
             ),
             frameworks=(result.cell.framework,),
         )
 
 
-def counted(result: Result) -> str:
+def format_floor(result: Result) -> str:
     """Format a cell's time, marked if it does not count."""
-    time = duration(result.floor_ns.estimate)
+    time = format_duration(result.floor_ns.estimate)
     return f"{time}, not counted" if result.outcome != "measured" and result.floor_ns.estimate > 0 else time
 
 
-def spanned(result: Result) -> str:
+def format_floor_interval(result: Result) -> str:
     """Format the interval of a cell's time. Return an empty string where the data do not support one."""
-    low, high = ends(result.floor_ns)
-    return f"{duration(low)} to {duration(high)}" if low and high else ""
+    low, high = to_chart_interval(result.floor_ns)
+    return f"{format_duration(low)} to {format_duration(high)}" if low and high else ""
 
 
-def said(group: Group, result: Result) -> str:
+def describe_result(group: Group, result: Result) -> str:
     """Return a cell's verdict, or else its outcome. The page states the reason elsewhere."""
     if result.outcome != "measured":
         return result.outcome or "not run"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.analysis.allocation import Allocation, allocation
+from orchestrator.analysis.allocation import Allocation, assess_allocation
 from schemas.event import Report
 from schemas.record import JobRecord
 
@@ -44,7 +44,7 @@ def quiet(times: Sequence[int]) -> dict[str, object]:
 
 
 def found(records: Sequence[JobRecord]) -> Allocation:
-    result = allocation(records)
+    result = assess_allocation(records)
     assert result is not None
     return result
 
@@ -68,7 +68,7 @@ def test_the_best_number_of_samples_makes_a_mean_most_precise_for_its_cost(
         variance = seen.between**2 + seen.within**2 / samples
         return variance * (seen.process_ns + samples * seen.sample_ns)
 
-    assert seen.best == min(range(5, 41), key=price)
+    assert seen.best_samples == min(range(5, 41), key=price)
 
 
 def test_a_few_disturbed_samples_and_one_disturbed_process_in_five_change_little(spread: Spread) -> None:
@@ -77,14 +77,14 @@ def test_a_few_disturbed_samples_and_one_disturbed_process_in_five_change_little
     assert report is not None
     far = report.model_copy(update={"samples_ns": tuple(3 * ns for ns in report.samples_ns)})
     disturbed = [*records[:-1], records[-1].model_copy(update={"report": far})]
-    assert found(disturbed).best == pytest.approx(found(records).best, rel=0.3)
+    assert found(disturbed).best_samples == pytest.approx(found(records).best_samples, rel=0.3)
 
 
 @pytest.mark.parametrize(
     ("within", "between", "best"), [(0.0, 0.0, 5), (0.0, 0.01, 5), (0.01, 0.0, 40), (1e-6, 0.1, 5), (0.1, 1e-6, 40)]
 )
 def test_from_5_to_40_samples_are_asked_for(spread: Spread, within: float, between: float, best: int) -> None:
-    assert found(spread(within, between)).best == best
+    assert found(spread(within, between)).best_samples == best
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1e12), st.floats(1, 1e12), st.integers(1, 100_000))
@@ -92,22 +92,24 @@ def test_whatever_was_measured_there_is_a_best_number_and_it_is_neither_too_few_
     within: float, between: float, process_ns: float, sample_ns: float, samples: int
 ) -> None:
     seen = Allocation(samples=samples, within=within, between=between, process_ns=process_ns, sample_ns=sample_ns)
-    assert 5 <= seen.best <= 40
-    assert not (seen.too_few and seen.too_many)
-    again = Allocation(samples=seen.best, within=within, between=between, process_ns=process_ns, sample_ns=sample_ns)
-    assert not again.too_few
-    assert not again.too_many
+    assert 5 <= seen.best_samples <= 40
+    assert not (seen.has_too_few_samples and seen.has_too_many_samples)
+    again = Allocation(
+        samples=seen.best_samples, within=within, between=between, process_ns=process_ns, sample_ns=sample_ns
+    )
+    assert not again.has_too_few_samples
+    assert not again.has_too_many_samples
 
 
 def test_samples_longer_than_the_whole_job_leave_nothing_for_the_rest_of_it(spread: Spread) -> None:
     seen = found(spread(within=0.02, between=0.02, process_s=-0.1))
-    assert (seen.process_ns, seen.best) == (0, 5)
+    assert (seen.process_ns, seen.best_samples) == (0, 5)
 
 
 def test_before_the_fourth_process_and_of_single_samples_nothing_is_said(spread: Spread) -> None:
-    assert allocation(spread(0.01, 0.01, processes=3)) is None
-    assert allocation(spread(0.01, 0.01, samples=1)) is None
-    assert allocation([]) is None
+    assert assess_allocation(spread(0.01, 0.01, processes=3)) is None
+    assert assess_allocation(spread(0.01, 0.01, samples=1)) is None
+    assert assess_allocation([]) is None
 
 
 @pytest.mark.parametrize(("samples", "few", "many"), [(6, True, False), (20, False, False), (200, False, True)])
@@ -115,5 +117,5 @@ def test_by_far_too_few_or_too_many_is_more_than_twice_or_four_times(
     spread: Spread, samples: int, few: bool, many: bool
 ) -> None:
     seen = found(spread(within=0.02, between=0.02, samples=samples))
-    assert seen.best == 14
-    assert (seen.too_few, seen.too_many) == (few, many)
+    assert seen.best_samples == 14
+    assert (seen.has_too_few_samples, seen.has_too_many_samples) == (few, many)

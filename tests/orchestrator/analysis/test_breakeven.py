@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 
 from orchestrator.analysis import results
 from orchestrator.analysis.breakeven import (
-    MOST,
+    MOST_CALLS,
     NEVER,
-    Best,
+    BestModes,
     BreakEven,
     Payoff,
-    best,
-    break_evens,
-    calls_until_paid,
-    log_ratio,
+    calls_until_break_even,
+    find_best_modes,
+    find_break_evens,
+    log_ratio_of_totals,
 )
-from orchestrator.analysis.compare import Verdict, both_ways
-from orchestrator.analysis.curve import Curve
+from orchestrator.analysis.compare import Verdict, index_both_ways
+from orchestrator.analysis.curve import CostCurve
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.statistics import Interval
 from schemas.event import Report
@@ -37,16 +37,16 @@ STEADY = (0.001, -0.002, 0.003, -0.004, 0.005, -0.006, 0.007, -0.008, 0.009, -0.
 EAGER, TRACE, SCRIPT = "torch:eager", "torch:trace", "torch:script"
 
 
-def line(first_ns: float, call_ns: float, *laps: tuple[int, float], before_ns: float = 0) -> Curve:
+def line(first_ns: float, call_ns: float, *laps: tuple[int, float], before_ns: float = 0) -> CostCurve:
     """Return a curve with a first result, then laps of (calls, ns per call), and then calls of one length."""
     seen = [(1, first_ns)]
     for calls, each_ns in laps:
         seen.append((seen[-1][0] + calls, seen[-1][1] + calls * each_ns))
-    return Curve(before_model_ns=before_ns, seen=tuple(seen), floor_ns=call_ns, typical_ns=call_ns)
+    return CostCurve(before_model_ns=before_ns, seen=tuple(seen), floor_ns=call_ns, typical_ns=call_ns)
 
 
-def estimate(own: Curve, other: Curve) -> float:
-    return calls_until_paid(((own, other),), "model").estimate
+def estimate(own: CostCurve, other: CostCurve) -> float:
+    return calls_until_break_even(((own, other),), "model").estimate
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def estimate(own: Curve, other: Curve) -> float:
     ],
 )
 def test_it_has_paid_from_the_call_on_from_which_its_total_stays_smaller(
-    own: Curve, other: Curve, calls: float
+    own: CostCurve, other: CostCurve, calls: float
 ) -> None:
     assert estimate(own, other) == calls
 
@@ -79,14 +79,14 @@ def test_just_before_its_break_even_it_is_not_ahead_and_from_there_on_it_is(
     own, other = line(own_first, own_call, *((1, lap) for lap in laps)), line(first, call)
     calls = estimate(own, other)
     if calls < NEVER:
-        assert log_ratio(own, other, calls, "model") < 0
-        assert log_ratio(own, other, 2 * calls, "model") < 0
-        assert calls == 1 or log_ratio(own, other, calls - 1, "model") >= 0
+        assert log_ratio_of_totals(own, other, calls, "model") < 0
+        assert log_ratio_of_totals(own, other, 2 * calls, "model") < 0
+        assert calls == 1 or log_ratio_of_totals(own, other, calls - 1, "model") >= 0
     else:
-        assert own_call >= call or log_ratio(own, other, MOST, "model") >= 0
+        assert own_call >= call or log_ratio_of_totals(own, other, MOST_CALLS, "model") >= 0
 
 
-def scattered(own: Curve, other: Curve, blocks: int = 12) -> tuple[tuple[Curve, Curve], ...]:
+def scattered(own: CostCurve, other: CostCurve, blocks: int = 12) -> tuple[tuple[CostCurve, CostCurve], ...]:
     """Return pairs in which the first curve's calls scatter by about one per cent."""
     return tuple(
         (dataclasses.replace(own, floor_ns=own.floor_ns * math.exp(noise)), other) for noise in STEADY[:blocks]
@@ -94,27 +94,27 @@ def scattered(own: Curve, other: Curve, blocks: int = 12) -> tuple[tuple[Curve, 
 
 
 def test_the_interval_ends_where_the_ends_of_the_ratio_of_totals_pass_one() -> None:
-    found = calls_until_paid(scattered(line(10_000, 95), line(100, 100)), "model")
+    found = calls_until_break_even(scattered(line(10_000, 95), line(100, 100)), "model")
     assert found.low < 1 + 9900 / 5 < found.high
     assert found.low <= found.estimate <= found.high < NEVER
 
 
 def test_an_advantage_that_noise_may_explain_may_never_pay() -> None:
-    found = calls_until_paid(scattered(line(10_000, 99.9), line(100, 100)), "model")
+    found = calls_until_break_even(scattered(line(10_000, 99.9), line(100, 100)), "model")
     assert 1 < found.low < found.high == NEVER
 
 
 def test_too_few_processes_leave_everything_open() -> None:
-    found = calls_until_paid(scattered(line(10_000, 50), line(100, 100), blocks=5), "model")
+    found = calls_until_break_even(scattered(line(10_000, 50), line(100, 100), blocks=5), "model")
     assert (found.low, found.high) == (1, NEVER)
-    nothing = calls_until_paid((), "model")
+    nothing = calls_until_break_even((), "model")
     assert (nothing.low, nothing.high, math.isnan(nothing.estimate)) == (1, NEVER, True)
 
 
 def test_what_comes_before_the_model_counts_with_import_only() -> None:
     own, other = line(1000, 5, before_ns=2000), line(10, 10, before_ns=1000)
-    assert calls_until_paid(((own, other),), "model").estimate == 200
-    assert calls_until_paid(((own, other),), "import").estimate == 400
+    assert calls_until_break_even(((own, other),), "model").estimate == 200
+    assert calls_until_break_even(((own, other),), "import").estimate == 400
 
 
 @pytest.fixture
@@ -142,14 +142,14 @@ def find(make_cell: MakeCell, make_record: MakeRecord, make_report: MakeReport) 
             for each in records
             if each.spec.cell == twin.model_copy(update={"replica": 0})
         ]
-        (group,) = results.groups(records, [*cells, *twins])
+        (group,) = results.group_results(records, [*cells, *twins])
         return group
 
     return make
 
 
 def pairs(group: Group) -> list[tuple[str, str]]:
-    return [(found.mode, found.other) for found in break_evens(group)]
+    return [(found.mode, found.other) for found in find_break_evens(group)]
 
 
 def test_a_compiled_mode_is_set_against_its_sibling_and_the_fastest_other(find: Find) -> None:
@@ -164,13 +164,13 @@ def test_the_sibling_is_not_set_against_itself_twice(find: Find) -> None:
 def test_only_measured_modes_are_set_against_each_other_and_a_clone_is_none(find: Find) -> None:
     wrong = find({EAGER: (0, 3000), TRACE: (10**6, 1000), SCRIPT: (10**6, 2000)}, "wrong", [EAGER])
     assert pairs(wrong) == [(SCRIPT, EAGER)]
-    assert {mode for each in best(wrong) for mode in each.modes} == {EAGER, SCRIPT}
+    assert {mode for each in find_best_modes(wrong) for mode in each.modes} == {EAGER, SCRIPT}
     alone = find({TRACE: (10**6, 1000)}, replica=[TRACE])
-    assert (pairs(alone), list(best(alone))) == ([], [])
+    assert (pairs(alone), list(find_best_modes(alone))) == ([], [])
 
 
 def only(group: Group) -> BreakEven:
-    (found,) = break_evens(group)
+    (found,) = find_break_evens(group)
     return found
 
 
@@ -206,29 +206,29 @@ def test_a_disturbed_mode_neither_pays_nor_is_best(find: Find) -> None:
     unclaimed = [dataclasses.replace(each, verdict=Verdict.UNRESOLVED) for each in group.comparisons]
     disturbed = dataclasses.replace(group, results=tuple(graded), comparisons=tuple(unclaimed))
     found = only(disturbed)
-    assert (found.payoff, found.bounded) == (Payoff.OPEN, False)
-    assert {each.modes for each in best(disturbed)} == {(TRACE, EAGER)}
+    assert (found.payoff, found.has_valid_interval) == (Payoff.OPEN, False)
+    assert {each.modes for each in find_best_modes(disturbed)} == {(TRACE, EAGER)}
 
 
 def test_the_best_mode_changes_at_the_break_even(find: Find) -> None:
     group = find({EAGER: (0, 3000), TRACE: (10**7, 1000), SCRIPT: (10**9, 1000)})
-    found = {each.calls: each.modes for each in best(group, [1, 1000, 100_000])}
+    found = {each.calls: each.modes for each in find_best_modes(group, [1, 1000, 100_000])}
     assert found == {1: (EAGER,), 1000: (EAGER,), 100_000: (TRACE,)}
 
 
 def test_modes_that_cannot_be_told_apart_are_best_together(find: Find) -> None:
     group = find({EAGER: (0, 1000), TRACE: (0, 1000), SCRIPT: (10**9, 1000)})
-    (found,) = best(group, [1000])
+    (found,) = find_best_modes(group, [1000])
     assert set(found.modes) == {EAGER, TRACE}
 
 
 def test_for_many_calls_the_best_are_those_that_are_fastest_when_steady(find: Find) -> None:
     group = find({EAGER: (0, 1000), TRACE: (10**7, 995), SCRIPT: (10**7, 400)})
-    (found,) = best(group, [10**12])
-    claimed = both_ways(group.comparisons)
+    (found,) = find_best_modes(group, [10**12])
+    claimed = index_both_ways(group.comparisons)
     unbeaten = [
         label
         for label in group.curves
         if all(claimed[label, other].claimed_faster != other for other in group.curves if other != label)
     ]
-    assert found == Best(10**12, tuple(unbeaten), tuple(unbeaten))
+    assert found == BestModes(10**12, tuple(unbeaten), tuple(unbeaten))

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from orchestrator.analysis.breakeven import NEVER, calls_until_paid
-from orchestrator.analysis.compare import Comparison, Scores, compare_all, should_stop
-from orchestrator.analysis.curve import Curve, Start
+from orchestrator.analysis.breakeven import NEVER, calls_until_break_even
+from orchestrator.analysis.compare import Comparison, Scores, compare_all_pairs, should_stop
+from orchestrator.analysis.curve import CostCurve, Start
 from orchestrator.analysis.statistics import LOOKS, Interval, clopper_pearson
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -43,7 +43,7 @@ class Mode:
     call: float
     settling: tuple[float, ...] = ()
 
-    def processes(self, rng: np.random.Generator, law: Law, scale: float, block: Floats) -> list[Curve]:
+    def processes(self, rng: np.random.Generator, law: Law, scale: float, block: Floats) -> list[CostCurve]:
         """Return one process for each block, with the effect of the block."""
         k = len(block)
         shared, own = np.exp(block), np.exp(FIRST_NOISE * law(rng, k))
@@ -51,7 +51,7 @@ class Mode:
         imports = IMPORT_NS * shared * np.exp(IMPORT_NOISE * law(rng, k))
         totals = np.cumsum([self.first, *self.settling])
         return [
-            Curve(
+            CostCurve(
                 before_model_ns=float(imports[i]),
                 seen=tuple(enumerate((totals * shared[i] * own[i]).tolist(), 1)),
                 floor_ns=float(calls[i]),
@@ -91,16 +91,16 @@ def intervals(case: str, law: Law, scale: float, start: Start, experiments: int)
     for _ in range(experiments):
         block = rng.normal(0, BLOCK_NOISE, LOOKS[-1])
         pairs = tuple(zip(own.processes(rng, law, scale, block), other.processes(rng, law, scale, block), strict=True))
-        yield calls_until_paid(pairs[: looked(pairs)], start)
+        yield calls_until_break_even(pairs[: looked(pairs)], start)
 
 
-def looked(pairs: Sequence[tuple[Curve, Curve]]) -> int:
+def looked(pairs: Sequence[tuple[CostCurve, CostCurve]]) -> int:
     """Return the number of blocks after which a sweep stops."""
     logs = {name: [math.log(pair[side].floor_ns) for pair in pairs] for side, name in enumerate("ab")}
 
     def found(k: int) -> tuple[Comparison, ...]:
         firsts = {name: dict(enumerate(values[:k])) for name, values in logs.items()}
-        return compare_all({name: Scores(first, first) for name, first in firsts.items()})
+        return compare_all_pairs({name: Scores(first, first) for name, first in firsts.items()})
 
     return next(k for k in LOOKS if should_stop(k, found(k), TARGET))
 

@@ -13,12 +13,12 @@ from orchestrator.analysis.compare import (
     Comparison,
     Scores,
     Verdict,
-    both_ways,
-    compare_all,
-    half_width_reached,
-    ranks,
+    compare_all_pairs,
+    compute_rank_ranges,
+    compute_standings,
+    has_reached_half_width,
+    index_both_ways,
     should_stop,
-    standings,
 )
 from orchestrator.analysis.statistics import LOOKS, Interval
 
@@ -38,7 +38,7 @@ def cell(ratio: float, *, typical: float | None = None, noise: float = 1, blocks
 
 
 def against_baseline(scores: Scores, barred: tuple[str, ...] = ()) -> Comparison:
-    (found,) = compare_all({"base": BASELINE, "cell": scores}, barred=barred)
+    (found,) = compare_all_pairs({"base": BASELINE, "cell": scores}, barred=barred)
     return found
 
 
@@ -127,17 +127,17 @@ def test_the_margin_is_the_same_share_up_and_down() -> None:
     width = max(found.ratio.high, 1 / found.ratio.low) - 1
     for scores in (cell(1.0), Scores({b: -v for b, v in cell(1.0).floor.items()}, {})):
         sweep = {"base": BASELINE, "cell": scores}
-        assert compare_all(sweep, margin=width + 1e-9)[0].verdict is Verdict.EQUIVALENT
-        assert compare_all(sweep, margin=width - 1e-9)[0].verdict is Verdict.UNRESOLVED
+        assert compare_all_pairs(sweep, margin=width + 1e-9)[0].verdict is Verdict.EQUIVALENT
+        assert compare_all_pairs(sweep, margin=width - 1e-9)[0].verdict is Verdict.UNRESOLVED
 
 
 def test_what_one_pair_may_claim_needs_more_blocks_among_many() -> None:
     two = {"a": cell(1.0, blocks=8), "b": cell(1.1, noise=-1, blocks=8)}
     many = two | {name: cell(1.05, noise=float(name), blocks=8) for name in "2345"}
-    assert both_ways(compare_all(two))["a", "b"].verdict is Verdict.SLOWER
-    crowded = both_ways(compare_all(many))["a", "b"]
+    assert index_both_ways(compare_all_pairs(two))["a", "b"].verdict is Verdict.SLOWER
+    crowded = index_both_ways(compare_all_pairs(many))["a", "b"]
     assert (crowded.significant, crowded.verdict) == (False, Verdict.UNRESOLVED)
-    assert crowded.p == both_ways(compare_all(two))["a", "b"].p
+    assert crowded.p == index_both_ways(compare_all_pairs(two))["a", "b"].p
 
 
 @pytest.mark.parametrize("verdict", Verdict)
@@ -152,8 +152,8 @@ def test_flipping_exchanges_faster_and_slower_only(verdict: Verdict) -> None:
 
 @given(sweeps())
 def test_the_order_of_cells_does_not_change_the_findings(sweep: Sweep) -> None:
-    forwards = compare_all(sweep)
-    backwards = both_ways(compare_all(dict(reversed(sweep.items()))))
+    forwards = compare_all_pairs(sweep)
+    backwards = index_both_ways(compare_all_pairs(dict(reversed(sweep.items()))))
     for found in forwards:
         mirror = backwards[found.baseline, found.cell]
         assert (mirror.verdict, mirror.p, mirror.blocks) == (found.verdict, found.p, found.blocks)
@@ -170,15 +170,15 @@ def test_the_unit_of_time_does_not_change_the_findings(sweep: Sweep, unit: float
             {block: value + shift for block, value in values.typical.items()},
         )
 
-    rescaled = compare_all({name: shifted(values) for name, values in sweep.items()})
-    for found, again in zip(compare_all(sweep), rescaled, strict=True):
+    rescaled = compare_all_pairs({name: shifted(values) for name, values in sweep.items()})
+    for found, again in zip(compare_all_pairs(sweep), rescaled, strict=True):
         assert (found.verdict, found.p, found.significant) == (again.verdict, again.p, again.significant)
         assert again.ratio.low == pytest.approx(found.ratio.low)
 
 
 @given(sweeps())
 def test_every_claim_is_significant_and_excludes_equality(sweep: Sweep) -> None:
-    for found in compare_all(sweep):
+    for found in compare_all_pairs(sweep):
         if found.claimed_faster is not None:
             assert found.significant
             assert not found.ratio.low <= 1 <= found.ratio.high
@@ -186,8 +186,8 @@ def test_every_claim_is_significant_and_excludes_equality(sweep: Sweep) -> None:
 
 @given(sweeps())
 def test_ranks_agree_with_every_claim(sweep: Sweep) -> None:
-    comparisons = compare_all(sweep)
-    open_ranks = ranks(sweep, comparisons)
+    comparisons = compare_all_pairs(sweep)
+    open_ranks = compute_rank_ranges(sweep, comparisons)
     assert all(1 <= best <= worst <= len(sweep) for best, worst in open_ranks.values())
     for found in comparisons:
         if found.claimed_faster == found.cell:
@@ -195,28 +195,28 @@ def test_ranks_agree_with_every_claim(sweep: Sweep) -> None:
 
 
 def test_without_claims_every_rank_is_open() -> None:
-    tied = compare_all({name: cell(1.0) for name in "abc"})
-    assert ranks("abc", tied) == {"a": (1, 3), "b": (1, 3), "c": (1, 3)}
+    tied = compare_all_pairs({name: cell(1.0) for name in "abc"})
+    assert compute_rank_ranges("abc", tied) == {"a": (1, 3), "b": (1, 3), "c": (1, 3)}
 
 
 def test_ranks_count_those_claimed_faster_and_slower() -> None:
     chain = [claim(a, b) for a, b in combinations("abc", 2)]
-    assert ranks("abc", chain) == {"a": (1, 1), "b": (2, 2), "c": (3, 3)}
+    assert compute_rank_ranges("abc", chain) == {"a": (1, 1), "b": (2, 2), "c": (3, 3)}
 
 
 def test_a_small_difference_is_a_rank_and_a_withdrawn_one_is_none() -> None:
-    assert ranks("ab", [claim("a", "b", Verdict.DIFFERENT_BUT_SMALL)]) == {"a": (1, 1), "b": (2, 2)}
+    assert compute_rank_ranges("ab", [claim("a", "b", Verdict.DIFFERENT_BUT_SMALL)]) == {"a": (1, 1), "b": (2, 2)}
     for withdrawn in (Verdict.UNRESOLVED, Verdict.ESTIMATOR_DEPENDENT):
-        assert ranks("ab", [claim("a", "b", withdrawn)]) == {"a": (1, 2), "b": (1, 2)}
+        assert compute_rank_ranges("ab", [claim("a", "b", withdrawn)]) == {"a": (1, 2), "b": (1, 2)}
 
 
 def test_cells_left_out_of_the_ranking_take_no_rank() -> None:
     chain = [claim(a, b) for a, b in combinations("abc", 2)]
-    assert ranks("bc", chain) == {"b": (1, 1), "c": (2, 2)}
+    assert compute_rank_ranges("bc", chain) == {"b": (1, 1), "c": (2, 2)}
 
 
 def told_apart(cells: Sequence[Comparison]) -> dict[str, tuple[str, ...]]:
-    return {standing.cell: standing.tied_with for standing in standings("abc", cells)}
+    return {standing.cell: standing.tied_with for standing in compute_standings("abc", cells)}
 
 
 def test_standings_name_every_tie() -> None:
@@ -231,21 +231,25 @@ def test_two_cells_tied_with_a_third_are_not_thereby_tied_with_each_other() -> N
 
 def test_standings_are_in_the_order_of_the_estimates() -> None:
     sweep = {"slow": cell(1.3), "fast": cell(0.7), "middle": cell(1.0)}
-    assert [standing.cell for standing in standings(sweep, compare_all(sweep))] == ["fast", "middle", "slow"]
+    assert [standing.cell for standing in compute_standings(sweep, compare_all_pairs(sweep))] == [
+        "fast",
+        "middle",
+        "slow",
+    ]
 
 
 def test_a_cell_compared_with_none_stands_last_and_tied_with_all() -> None:
-    last = standings("abz", [claim("b", "a")])[-1]
+    last = compute_standings("abz", [claim("b", "a")])[-1]
     assert (last.cell, last.best, last.worst, last.tied_with) == ("z", 1, 3, ("b", "a"))
 
 
 def test_precision_counts_only_towards_the_baseline() -> None:
     sweep = {"base": BASELINE, "b": cell(1.0), "c": cell(1.0, noise=-1)}
-    comparisons = compare_all(sweep)
-    to_baseline = max(both_ways(comparisons)["base", name].log_half_width for name in "bc")
-    assert half_width_reached(comparisons, to_baseline, baseline="base")
-    assert not half_width_reached(comparisons, to_baseline)
-    assert not half_width_reached(comparisons, to_baseline - 1e-9, baseline="base")
+    comparisons = compare_all_pairs(sweep)
+    to_baseline = max(index_both_ways(comparisons)["base", name].log_half_width for name in "bc")
+    assert has_reached_half_width(comparisons, to_baseline, baseline="base")
+    assert not has_reached_half_width(comparisons, to_baseline)
+    assert not has_reached_half_width(comparisons, to_baseline - 1e-9, baseline="base")
 
 
 def precise(count: int, verdict: Verdict) -> list[Comparison]:

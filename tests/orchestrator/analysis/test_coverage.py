@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from orchestrator.analysis.compare import Comparison, Scores, Verdict, compare_all, should_stop
+from orchestrator.analysis.compare import Comparison, Scores, Verdict, compare_all_pairs, should_stop
 from orchestrator.analysis.statistics import LOOKS, clopper_pearson
-from orchestrator.analysis.steady import Steady, classify
+from orchestrator.analysis.steady import SteadyState, classify_trace
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Law: TypeAlias = Callable[[np.random.Generator, tuple[int, ...]], Floats]
@@ -51,7 +51,7 @@ def sweep(cells: list[str], floors: Floats, typical: Floats) -> tuple[int, tuple
             cell: Scores(dict(enumerate(floor[:k].tolist())), dict(enumerate(middle[:k].tolist())))
             for cell, floor, middle in zip(cells, floors, typical, strict=True)
         }
-        comparisons = compare_all(scores)
+        comparisons = compare_all_pairs(scores)
         if should_stop(k, comparisons, TARGET, baseline=cells[0]):
             break
     return k, comparisons
@@ -112,8 +112,8 @@ def traces(calls: int, correlation: float, *, disturbed: float = 0.0) -> Floats:
     return np.asarray(noise + rng.exponential(0.5, noise.shape) * (rng.random(noise.shape) < disturbed))
 
 
-def classified(logs: Floats) -> list[Steady]:
-    return [classify(np.rint(1e6 * np.exp(trace)).astype(int).tolist()) for trace in logs]
+def classified(logs: Floats) -> list[SteadyState]:
+    return [classify_trace(np.rint(1e6 * np.exp(trace)).astype(int).tolist()) for trace in logs]
 
 
 @pytest.mark.parametrize("calls", [60, 120, 500])

@@ -34,7 +34,7 @@ def report_of(record: JobRecord) -> Report:
 
 
 def test_a_quiet_process_has_no_flag(noisy: Noisy) -> None:
-    assert disturbance.flags(noisy(), 100) == NOTHING
+    assert disturbance.find_flags(noisy(), 100) == NOTHING
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_quiet_process_has_no_flag(noisy: Noisy) -> None:
     ],
 )
 def test_each_disturbance_has_its_flag(noisy: Noisy, noise: Mapping[str, object], flag: Flag) -> None:
-    assert disturbance.flags(noisy(**noise), 100) == {flag}
+    assert disturbance.find_flags(noisy(**noise), 100) == {flag}
 
 
 @pytest.mark.parametrize(
@@ -60,30 +60,30 @@ def test_each_disturbance_has_its_flag(noisy: Noisy, noise: Mapping[str, object]
     ],
 )
 def test_little_is_not_enough_for_a_flag(noisy: Noisy, noise: Mapping[str, object]) -> None:
-    assert disturbance.flags(noisy(**noise), 100) == NOTHING
+    assert disturbance.find_flags(noisy(**noise), 100) == NOTHING
 
 
 def test_threads_that_wait_for_each_other_are_no_disturbance(noisy: Noisy) -> None:
     waiting = noisy(run_delay_ns=(900,) * 10, cpu_ns=TEN)
-    assert disturbance.lost_shares(report_of(waiting), cores=1) == [0.0] * 10
-    assert disturbance.lost_shares(report_of(waiting), cores=2) == [0.9] * 10
+    assert disturbance.compute_lost_shares(report_of(waiting), cores=1) == [0.0] * 10
+    assert disturbance.compute_lost_shares(report_of(waiting), cores=2) == [0.9] * 10
 
 
 def test_the_typical_time_is_of_the_undisturbed_samples_where_there_are_enough(noisy: Noisy) -> None:
     two, three = (noisy(steal_ns=(5,) * count + (0,) * (10 - count)) for count in (2, 3))
-    assert disturbance.undisturbed(report_of(two), cores=1) == list(range(2, 10))
-    assert disturbance.undisturbed(report_of(three), cores=1) == list(range(10))
+    assert disturbance.find_undisturbed_samples(report_of(two), cores=1) == list(range(2, 10))
+    assert disturbance.find_undisturbed_samples(report_of(three), cores=1) == list(range(10))
 
 
 def test_a_job_without_a_report_cannot_be_disturbed(make_record: MakeRecord) -> None:
-    assert disturbance.flags(make_record(outcome="raised"), 0) == NOTHING
+    assert disturbance.find_flags(make_record(outcome="raised"), 0) == NOTHING
 
 
 def test_the_canary_is_measured_against_the_best_of_the_sweep(noisy: Noisy, make_record: MakeRecord) -> None:
     songs = [(120,) * 9 + (100,), (95,) * 9 + (90,)]
     records = [*(noisy(canary_ns=song) for song in songs), make_record(outcome="raised")]
-    assert disturbance.canary_floor_ns(records) == 90
-    assert disturbance.canary_floor_ns([]) == 0
+    assert disturbance.find_canary_floor_ns(records) == 90
+    assert disturbance.find_canary_floor_ns([]) == 0
 
 
 DELAYED, SLOW, STOPPED = frozenset({Flag.DELAY}), frozenset({Flag.CANARY}), frozenset({Flag.THROTTLED})
@@ -108,21 +108,21 @@ DELAYED, SLOW, STOPPED = frozenset({Flag.DELAY}), frozenset({Flag.CANARY}), froz
 def test_a_grade_says_how_far_a_cell_may_be_trusted(
     processes: list[frozenset[Flag]], grade: Grade, *, drift: bool
 ) -> None:
-    assert disturbance.grade(processes, drift=drift) == grade
+    assert disturbance.grade_cell(processes, drift=drift) == grade
 
 
 def test_times_that_follow_the_order_of_the_sweep_drift() -> None:
     climbing = [0.1 * step for step in range(12)]
     shuffled = [climbing[(7 * step) % 12] for step in range(12)]
-    assert disturbance.drifting(climbing)
-    assert disturbance.drifting(climbing[::-1])
-    assert not disturbance.drifting(shuffled)
+    assert disturbance.is_drifting(climbing)
+    assert disturbance.is_drifting(climbing[::-1])
+    assert not disturbance.is_drifting(shuffled)
 
 
 def test_too_few_processes_cannot_drift() -> None:
-    assert not disturbance.drifting([1, 2, 3, 4, 5, 6, 7])
-    assert not disturbance.drifting([1, 2] * 10)
+    assert not disturbance.is_drifting([1, 2, 3, 4, 5, 6, 7])
+    assert not disturbance.is_drifting([1, 2] * 10)
 
 
 def test_every_flag_has_a_meaning_in_words() -> None:
-    assert disturbance.MEANING.keys() == set(Flag)
+    assert disturbance.FLAG_MEANINGS.keys() == set(Flag)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from orchestrator.analysis.compare import Scores, compare_all, should_stop
-from orchestrator.analysis.forecast import Forecast, half_width, looks_until_precise, together
+from orchestrator.analysis.compare import Scores, compare_all_pairs, should_stop
+from orchestrator.analysis.forecast import Forecast, combine_forecasts, expected_half_width, forecast_looks
 from orchestrator.analysis.statistics import LOOKS, Floats
 
 TARGET = 0.02
@@ -18,7 +18,9 @@ def scores(floors: Floats, blocks: int) -> dict[str, Scores]:
 
 def actual(floors: Floats) -> int:
     """Return the look at which a sweep of these cells stops."""
-    return next(look for look in LOOKS if should_stop(look, compare_all(scores(floors, look)), TARGET, baseline="a"))
+    return next(
+        look for look in LOOKS if should_stop(look, compare_all_pairs(scores(floors, look)), TARGET, baseline="a")
+    )
 
 
 @pytest.mark.parametrize(("noise", "least"), [(0.005, 0.95), (0.01, 0.9), (0.05, 0.9)])
@@ -28,7 +30,7 @@ def test_after_three_blocks_the_rest_is_foretold_within_a_fifth_where_noise_is_c
     rng, right = np.random.default_rng(2), 0
     for _ in range(100):
         floors = rng.normal(0, noise, (len(CELLS), LOOKS[-1]))
-        foretold, left = looks_until_precise(scores(floors, 3), "a", TARGET), actual(floors) - 3
+        foretold, left = forecast_looks(scores(floors, 3), "a", TARGET), actual(floors) - 3
         assert foretold is not None
         right += abs(foretold.likely - 3 - left) <= 0.2 * left
     assert right >= 100 * least
@@ -43,7 +45,7 @@ def test_the_end_lies_in_the_range_that_is_foretold_in_nine_sweeps_of_ten(
     rng, inside = np.random.default_rng(4), 0
     for _ in range(50):
         floors = rng.normal(0, noise, (len(CELLS), LOOKS[-1])) * np.array(scales)[:, np.newaxis]
-        foretold = looks_until_precise(scores(floors, blocks), "a", TARGET)
+        foretold = forecast_looks(scores(floors, blocks), "a", TARGET)
         assert foretold is not None
         assert foretold.soonest <= foretold.likely <= foretold.latest
         inside += foretold.soonest <= actual(floors) <= foretold.latest
@@ -54,28 +56,28 @@ def test_the_range_closes_the_more_blocks_there_are() -> None:
     rng, widths = np.random.default_rng(3), []
     for _ in range(50):
         floors = rng.normal(0, 0.01, (len(CELLS), LOOKS[-1]))
-        foretold = [looks_until_precise(scores(floors, blocks), "a", TARGET) for blocks in (3, 5, 7, 11)]
+        foretold = [forecast_looks(scores(floors, blocks), "a", TARGET) for blocks in (3, 5, 7, 11)]
         widths.append([each.latest - each.soonest for each in foretold if each is not None])
     first, second, third, last = np.mean(widths, axis=0)
     assert first > 2 * second > 2 * third > 2 * last
 
 
 def test_the_last_of_several_is_waited_for() -> None:
-    assert together([Forecast(8, 12, 32), Forecast(12, 12, 16)]) == Forecast(12, 12, 32)
+    assert combine_forecasts([Forecast(8, 12, 32), Forecast(12, 12, 16)]) == Forecast(12, 12, 32)
 
 
 def test_no_look_is_foretold_that_could_not_be_significant_or_lies_behind() -> None:
     floors = np.random.default_rng(2).normal(0, 1e-4, (len(CELLS), 40))
-    assert looks_until_precise(scores(floors, 3), "a", TARGET) == Forecast(12, 12, 12)
-    assert looks_until_precise(scores(floors, 14), "a", TARGET) == Forecast(16, 16, 16)
+    assert forecast_looks(scores(floors, 3), "a", TARGET) == Forecast(12, 12, 12)
+    assert forecast_looks(scores(floors, 14), "a", TARGET) == Forecast(16, 16, 16)
 
 
 def test_from_two_blocks_or_one_cell_nothing_is_foretold() -> None:
     floors = np.zeros((len(CELLS), 40))
-    assert looks_until_precise(scores(floors, 2), "a", TARGET) is None
-    assert looks_until_precise({"a": scores(floors, 9)["a"]}, "a", TARGET) is None
+    assert forecast_looks(scores(floors, 2), "a", TARGET) is None
+    assert forecast_looks({"a": scores(floors, 9)["a"]}, "a", TARGET) is None
 
 
 def test_an_interval_narrows_with_the_root_of_the_blocks_and_faster_at_first() -> None:
-    assert half_width(0.1, 400) == pytest.approx(half_width(0.1, 100) / 2, rel=0.02)
-    assert half_width(0.1, 3) > 2 * half_width(0.1, 6)
+    assert expected_half_width(0.1, 400) == pytest.approx(expected_half_width(0.1, 100) / 2, rel=0.02)
+    assert expected_half_width(0.1, 3) > 2 * expected_half_width(0.1, 6)

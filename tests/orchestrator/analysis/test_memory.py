@@ -34,7 +34,7 @@ def needing(step_peak: int, **changes: tuple[int, int, int]) -> dict[str, object
 
 
 def test_the_headlines_are_differences_of_what_the_kernel_counted(make_report: Callable[..., Report]) -> None:
-    found = memory.headlines(make_report(**needing(220)))
+    found = memory.compute_memory_metrics(make_report(**needing(220)))
     assert {name: value / MIB for name, value in found.items()} == {
         "import": 100,
         "static": 40,
@@ -45,26 +45,26 @@ def test_the_headlines_are_differences_of_what_the_kernel_counted(make_report: C
 
 
 def test_a_file_that_was_loaded_is_static(make_report: Callable[..., Report]) -> None:
-    found = memory.headlines(make_report(**needing(220, load=(170, 190, 185))))
+    found = memory.compute_memory_metrics(make_report(**needing(220, load=(170, 190, 185))))
     assert found["static"] == 55 * MIB
     assert found["step_peak"] == 35 * MIB
 
 
 def test_a_report_without_memory_has_no_headlines(make_report: Callable[..., Report]) -> None:
-    assert memory.headlines(make_report()) == {}
-    assert memory.over_processes([make_report()]) == {}
+    assert memory.compute_memory_metrics(make_report()) == {}
+    assert memory.summarise_memory_metrics([make_report()]) == {}
 
 
 def test_intervals_are_over_processes(make_report: Callable[..., Report]) -> None:
     reports = [make_report(**needing(220 + extra)) for extra in range(8)]
-    found = memory.over_processes([*reports, make_report()])["step_peak"]
+    found = memory.summarise_memory_metrics([*reports, make_report()])["step_peak"]
     assert found.estimate == pytest.approx(53.5 * MIB)
     assert found.low == 50 * MIB
     assert found.high == 57 * MIB
 
 
 def test_less_than_the_kernel_can_tell_apart_is_a_tie(make_report: Callable[..., Report]) -> None:
-    scored = memory.scores({1: make_report(**needing(170)), 2: make_report(**needing(160))}, "step_peak")
+    scored = memory.score_memory_metric({1: make_report(**needing(170)), 2: make_report(**needing(160))}, "step_peak")
     assert scored == {1: math.log(memory.RESOLUTION), 2: math.log(memory.RESOLUTION)}
 
 
@@ -78,8 +78,8 @@ def test_a_ranking_by_memory_orders_by_bytes_and_keeps_ties(
         for place, (label, peak) in enumerate(peaks.items())
     ]
     cells = [make_cell(label) for label in peaks]
-    (plain,) = results.groups(records, cells)
-    (group,) = results.groups(records, cells, rank_by="step_peak")
+    (plain,) = results.group_results(records, cells)
+    (group,) = results.group_results(records, cells, rank_by="step_peak")
     assert plain.by_memory is None
     assert group.by_memory is not None
     ranks = {standing.cell: (standing.best, standing.worst) for standing in group.by_memory.standings}

@@ -1,8 +1,8 @@
 from collections.abc import Callable
 
 from orchestrator.analysis import results
-from orchestrator.analysis.breakeven import break_evens, sibling
-from orchestrator.analysis.naming import computed, labels, title
+from orchestrator.analysis.breakeven import find_break_evens, find_sibling
+from orchestrator.analysis.naming import describe_computations, format_title, label_cells
 from schemas.job import Cell
 from schemas.record import JobRecord
 
@@ -13,7 +13,7 @@ OLD, NEW, DEFAULT = "tensorflow@2.20", "tensorflow@2.21", "tensorflow"
 
 
 def called(*cells: Cell) -> list[str]:
-    return list(labels(cells).values())
+    return list(label_cells(cells).values())
 
 
 def test_with_one_environment_a_framework_needs_no_version_in_its_name(make_cell: MakeCell) -> None:
@@ -45,7 +45,7 @@ def test_what_is_computed_is_said_with_what_differs_among_cells_of_its_workload_
     other = make_cell(workload="mlp", parameters={"depth": 3}, dtype="float64")
     warm = make_cell(workload="mlp", parameters={"depth": 3}, task="forward", cache="warm")
     cold = warm.model_copy(update={"cache": "cold"})
-    said = computed([short, wide, other, warm, cold])
+    said = describe_computations([short, wide, other, warm, cold])
     assert [said[cell.id] for cell in (short, wide)] == [
         f"rnn {short.task} length=8, batch 8",
         f"rnn {short.task} length=32, batch 32",
@@ -55,13 +55,16 @@ def test_what_is_computed_is_said_with_what_differs_among_cells_of_its_workload_
         "mlp forward, warm cache",
         "mlp forward",
     ]
-    assert len({title(cell) for cell in (short, wide, other, warm, cold)}) == 5
+    assert len({format_title(cell) for cell in (short, wide, other, warm, cold)}) == 5
 
 
 def test_cells_of_another_program_may_have_other_parameters(make_cell: MakeCell) -> None:
     cells = [make_cell(workload="rnn", parameters=parameters) for parameters in ({"length": 8}, {"width": 9})]
-    assert list(computed(cells).values()) == [f"rnn {cells[0].task} length=8", f"rnn {cells[0].task} width=9"]
-    assert computed([]) == {}
+    assert list(describe_computations(cells).values()) == [
+        f"rnn {cells[0].task} length=8",
+        f"rnn {cells[0].task} width=9",
+    ]
+    assert describe_computations([]) == {}
 
 
 def test_versions_are_in_one_group_where_every_name_means_one_cell(
@@ -69,7 +72,7 @@ def test_versions_are_in_one_group_where_every_name_means_one_cell(
 ) -> None:
     cells = [make_cell(f"tensorflow:{mode}", environment=name) for name in (OLD, NEW) for mode in ("eager", "function")]
     times = list(zip(cells, (2000, 1000, 2200, 900), strict=True))
-    (group,) = results.groups(make_records(times), cells, "tensorflow@2.21:eager")
+    (group,) = results.group_results(make_records(times), cells, "tensorflow@2.21:eager")
     assert {each.label: each.cell for each in group.results} == {
         f"{cell.environment}:{cell.mode}": cell for cell in cells
     }
@@ -85,10 +88,10 @@ def test_a_compiled_mode_has_to_beat_its_sibling_of_the_same_version(
 ) -> None:
     cells = [make_cell(f"tensorflow:{mode}", environment=name) for name in (OLD, NEW) for mode in ("eager", "function")]
     times = list(zip(cells, (2000, 1000, 2200, 900), strict=True))
-    (group,) = results.groups(make_records(times), cells)
-    assert sibling(group, "tensorflow@2.21:function") == "tensorflow@2.21:eager"
-    assert sibling(group, "tensorflow@2.21:eager") == ""
-    against = [(found.mode, found.other) for found in break_evens(group)]
+    (group,) = results.group_results(make_records(times), cells)
+    assert find_sibling(group, "tensorflow@2.21:function") == "tensorflow@2.21:eager"
+    assert find_sibling(group, "tensorflow@2.21:eager") == ""
+    against = [(found.mode, found.other) for found in find_break_evens(group)]
     assert ("tensorflow@2.20:function", "tensorflow@2.20:eager") in against
     assert ("tensorflow@2.21:function", "tensorflow@2.21:eager") in against
     assert ("tensorflow@2.21:function", "tensorflow@2.20:eager") not in against

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from orchestrator.analysis.processes import processes
+from orchestrator.analysis.processes import collect_measured_jobs
 from schemas.job import Cell
 from schemas.record import JobRecord
 
@@ -14,7 +14,7 @@ def test_each_cell_has_its_measured_jobs_in_their_order(
 ) -> None:
     one, other = make_cell(), make_cell("torch:eager")
     records = [make_record(cell, block) for block in (1, 2) for cell in (one, other)]
-    assert processes(records) == {one.id: (records[0], records[2]), other.id: (records[1], records[3])}
+    assert collect_measured_jobs(records) == {one.id: (records[0], records[2]), other.id: (records[1], records[3])}
 
 
 def test_a_job_that_only_filled_a_cache_or_was_not_measured_is_none_of_them(
@@ -22,10 +22,10 @@ def test_a_job_that_only_filled_a_cache_or_was_not_measured_is_none_of_them(
 ) -> None:
     cell = make_cell()
     records = [make_record(cell, 0), make_record(cell, 1, outcome="killed"), make_record(cell, 2, outcome="wrong")]
-    assert processes(records) == {}
+    assert collect_measured_jobs(records) == {}
 
 
 def test_of_several_attempts_the_last_counts(make_record: MakeRecord, make_spec: Callable[..., object]) -> None:
     lost = make_record(outcome="killed")
     again = make_record(spec=lost.spec.model_copy(update={"attempt": 2}))
-    assert processes([lost, again]) == {lost.spec.cell.id: (again,)}
+    assert collect_measured_jobs([lost, again]) == {lost.spec.cell.id: (again,)}

@@ -27,7 +27,7 @@ def one(found: tuple[Group, ...]) -> Group:
 def test_cells_of_one_computation_stand_in_one_group_in_the_order_of_the_plan(make_cell: MakeCell) -> None:
     cells = [make_cell("numpy:eager", batch=batch) for batch in (1, 2)]
     cells += [make_cell("synthetic:spin", batch=batch) for batch in (1, 2)]
-    found = results.groups([], cells)
+    found = results.group_results([], cells)
     assert [[each.cell for each in group.results] for group in found] == [[cells[0], cells[2]], [cells[1], cells[3]]]
 
 
@@ -48,7 +48,7 @@ def test_cells_of_one_computation_stand_in_one_group_in_the_order_of_the_plan(ma
     ],
 )
 def test_what_computes_something_else_is_not_compared(make_cell: MakeCell, change: dict[str, object]) -> None:
-    assert len(results.groups([], [make_cell(), make_cell("synthetic:spin", **change)])) == 2
+    assert len(results.group_results([], [make_cell(), make_cell("synthetic:spin", **change)])) == 2
 
 
 def test_what_filled_a_cache_is_no_measurement_of_a_warm_one_but_its_failure_speaks(
@@ -56,16 +56,16 @@ def test_what_filled_a_cache_is_no_measurement_of_a_warm_one_but_its_failure_spe
 ) -> None:
     cell = make_cell(cache="warm")
     filled, failed, warm = make_record(cell, 0, call_ns=9), make_record(cell, 0, "wrong"), make_record(cell, 1)
-    (found,) = one(results.groups([filled, warm], [cell])).results
+    (found,) = one(results.group_results([filled, warm], [cell])).results
     assert found.jobs == 1
     assert found.floor_ns.estimate == pytest.approx(1000)
-    assert one(results.groups([filled], [cell])).results[0].outcome is None
-    assert one(results.groups([failed], [cell])).results[0].outcome == "wrong"
+    assert one(results.group_results([filled], [cell])).results[0].outcome is None
+    assert one(results.group_results([failed], [cell])).results[0].outcome == "wrong"
 
 
 def test_times_are_nanoseconds_per_call_over_processes(make_cell: MakeCell, make_records: MakeRecords) -> None:
     cell = make_cell()
-    (found,) = one(results.groups(make_records([(cell, 5000)]), [cell])).results
+    (found,) = one(results.group_results(make_records([(cell, 5000)]), [cell])).results
     assert found.jobs == 12
     assert found.outcome == "measured"
     assert found.floor_ns.low <= found.floor_ns.estimate <= found.floor_ns.high
@@ -74,7 +74,7 @@ def test_times_are_nanoseconds_per_call_over_processes(make_cell: MakeCell, make
 
 
 def test_a_cell_that_was_not_run_has_no_outcome_and_no_time(make_cell: MakeCell) -> None:
-    (found,) = one(results.groups([], [make_cell()])).results
+    (found,) = one(results.group_results([], [make_cell()])).results
     assert (found.jobs, found.outcome) == (0, None)
     assert not found.floor_ns.estimate > 0
 
@@ -94,14 +94,14 @@ def test_one_outcome_speaks_for_a_cell(
     make_cell: MakeCell, make_record: MakeRecord, outcomes: list[str], speaks: str
 ) -> None:
     records = [make_record(outcome=outcome, block=block) for block, outcome in enumerate(outcomes, 1)]
-    (found,) = one(results.groups(records, [make_cell()])).results
+    (found,) = one(results.group_results(records, [make_cell()])).results
     assert found.outcome == speaks
 
 
 def test_a_wrong_cell_has_a_time_and_no_rank(make_cell: MakeCell, make_record: MakeRecord) -> None:
     right, wrong, other = make_cell("numpy:eager"), make_cell("synthetic:wrong"), make_cell("synthetic:spin")
     records = [make_record(cell, call_ns=9000) for cell in (right, other)] + [make_record(wrong, outcome="wrong")]
-    group = one(results.groups(records, [wrong, right, other]))
+    group = one(results.group_results(records, [wrong, right, other]))
     assert group.result("synthetic:wrong").floor_ns.estimate == pytest.approx(1000)
     assert {standing.cell for standing in group.standings} == {"numpy:eager", "synthetic:spin"}
     assert all("synthetic:wrong" not in (each.baseline, each.cell) for each in group.comparisons)
@@ -110,7 +110,7 @@ def test_a_wrong_cell_has_a_time_and_no_rank(make_cell: MakeCell, make_record: M
 
 def test_a_real_difference_is_found_and_seen_from_the_baseline(make_cell: MakeCell, make_records: MakeRecords) -> None:
     slow, fast = make_cell("numpy:eager"), make_cell("synthetic:spin")
-    group = one(results.groups(make_records([(slow, 2000), (fast, 1000)]), [slow, fast], "synthetic:spin"))
+    group = one(results.group_results(make_records([(slow, 2000), (fast, 1000)]), [slow, fast], "synthetic:spin"))
     assert group.baseline == "synthetic:spin"
     assert list(group.against) == ["numpy:eager"]
     assert group.against["numpy:eager"].verdict == Verdict.SLOWER
@@ -121,7 +121,7 @@ def test_a_baseline_that_failed_is_replaced_by_the_first_that_did_not(
     make_cell: MakeCell, make_record: MakeRecord
 ) -> None:
     cells = [make_cell("synthetic:raise"), make_cell("synthetic:spin")]
-    group = one(results.groups([make_record(cells[0], outcome="raised")], cells, "synthetic:raise"))
+    group = one(results.group_results([make_record(cells[0], outcome="raised")], cells, "synthetic:raise"))
     assert group.baseline == "synthetic:spin"
 
 
@@ -130,7 +130,7 @@ def test_the_clone_is_compared_with_its_original_and_has_no_rank(
 ) -> None:
     cell, other = make_cell("numpy:eager"), make_cell("synthetic:spin")
     twin = cell.model_copy(update={"replica": 1})
-    group = one(results.groups(make_records([(cell, 2000), (other, 1000), (twin, 2000)]), [cell, other, twin]))
+    group = one(results.group_results(make_records([(cell, 2000), (other, 1000), (twin, 2000)]), [cell, other, twin]))
     assert group.clone is not None
     assert (group.clone.baseline, group.clone.cell) == ("numpy:eager", "numpy:eager (A/A)")
     assert group.clone.verdict in (Verdict.EQUIVALENT, Verdict.UNRESOLVED)
@@ -140,14 +140,16 @@ def test_the_clone_is_compared_with_its_original_and_has_no_rank(
 def test_the_clone_of_a_cell_that_failed_is_compared_with_nothing(make_cell: MakeCell, make_record: MakeRecord) -> None:
     cell = make_cell()
     twin = cell.model_copy(update={"replica": 1})
-    assert one(results.groups([make_record(cell, outcome="raised"), make_record(twin)], [cell, twin])).clone is None
+    assert (
+        one(results.group_results([make_record(cell, outcome="raised"), make_record(twin)], [cell, twin])).clone is None
+    )
 
 
 def test_only_blocks_that_both_measured_are_compared(make_cell: MakeCell, make_records: MakeRecords) -> None:
     cell, other = make_cell("numpy:eager"), make_cell("synthetic:spin")
     records = make_records([(cell, 1000), (other, 1000)])
     kept = [record for record in records if record.spec.cell == cell or record.spec.block != 5]
-    (comparison,) = one(results.groups(kept, [cell, other])).comparisons
+    (comparison,) = one(results.group_results(kept, [cell, other])).comparisons
     assert comparison.blocks == 11
 
 
@@ -193,7 +195,7 @@ def test_floors_of_processes_that_were_sampled_differently_are_not_compared(
     records = [
         change(record) if record.spec.cell == other else record for record in make_records([(cell, 2000), (other, 100)])
     ]
-    (comparison,) = one(results.groups(records, [cell, other])).comparisons
+    (comparison,) = one(results.group_results(records, [cell, other])).comparisons
     assert (comparison.blocks, comparison.verdict) == (0, Verdict.UNRESOLVED)
     assert comparison.reason == f"12 blocks are not compared: {reason}"
     assert comparison.flipped().reason == comparison.reason
@@ -207,7 +209,7 @@ def test_slow_calls_and_samples_of_about_one_length_are_compared(
     records = [
         change(record) if record.spec.cell == other else record for record in make_records([(cell, 100), (other, 2000)])
     ]
-    (comparison,) = one(results.groups(records, [cell, other])).comparisons
+    (comparison,) = one(results.group_results(records, [cell, other])).comparisons
     assert (comparison.blocks, comparison.reason, comparison.verdict) == (12, "", Verdict.SLOWER)
 
 
@@ -217,10 +219,10 @@ def test_blocks_that_were_sampled_alike_are_compared_beside_others_that_were_not
     cell, other = make_cell("numpy:eager"), make_cell("synthetic:spin")
     records = make_records([(cell, 2000), (other, 1000)])
     fewer = [record if record.spec.block < 9 else resampled(2)(record) for record in records]
-    (alike,) = one(results.groups(fewer, [cell, other])).comparisons
+    (alike,) = one(results.group_results(fewer, [cell, other])).comparisons
     assert (alike.blocks, alike.reason) == (12, "")
     mixed = [record if record.spec.cell == cell else kept for record, kept in zip(records, fewer, strict=True)]
-    (comparison,) = one(results.groups(mixed, [cell, other])).comparisons
+    (comparison,) = one(results.group_results(mixed, [cell, other])).comparisons
     assert (comparison.blocks, comparison.verdict) == (8, Verdict.FASTER)
     assert comparison.reason.startswith("4 blocks are not compared")
 
@@ -229,9 +231,9 @@ def test_a_sweep_has_enough_when_every_group_is_precise(make_cell: MakeCell, mak
     spec = SweepSpec.model_validate({"stop": {"precision": 0.02}})
     cells = [make_cell("numpy:eager"), make_cell("synthetic:spin")]
     times = [(cell, 1000) for cell in cells]
-    assert results.enough(spec, cells, make_records(times, blocks=12), 12)
-    assert not results.enough(spec, cells, make_records(times, blocks=12, noise=0.2), 12)
-    assert not results.enough(spec, cells, make_records(times, blocks=2), 2)
+    assert results.is_sweep_precise(spec, cells, make_records(times, blocks=12), 12)
+    assert not results.is_sweep_precise(spec, cells, make_records(times, blocks=12, noise=0.2), 12)
+    assert not results.is_sweep_precise(spec, cells, make_records(times, blocks=2), 2)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +256,7 @@ def test_a_report_that_a_worker_could_send_is_refused_or_understood(
         report = Report.model_validate(plain | oddity | noise)
     except ValueError:
         return
-    (found,) = one(results.groups([make_record(report=report)], [make_cell()])).results
+    (found,) = one(results.group_results([make_record(report=report)], [make_cell()])).results
     assert found.outcome == "measured"
 
 
@@ -264,6 +266,6 @@ def test_a_failure_and_an_interruption_do_not_take_a_measured_cell_its_place(
     cell = make_cell()
     ends = ("measured", "measured", "nonlinear", "interrupted", "orchestrator-lost")
     records = [make_record(cell, block, outcome=outcome) for block, outcome in enumerate(ends, 1)]
-    speaker = results.speaking(records)
+    speaker = results.select_deciding_record(records)
     assert speaker is not None
     assert speaker.outcome == "measured"

@@ -12,23 +12,25 @@ import numpy as np
 import pytest
 
 from orchestrator.analysis.compare import CLAIMS, Scores
-from orchestrator.analysis.results import result
-from orchestrator.analysis.runs import Change, Ground, Pair, Side, changes
+from orchestrator.analysis.results import result_from_records
+from orchestrator.analysis.runs import CellPair, CellSide, Change, Ground, find_changes
 from orchestrator.analysis.statistics import clopper_pearson
-from orchestrator.gates import Gate, fails
+from orchestrator.gates import Gate, is_beyond
 from schemas.job import Cell
 
 EXPERIMENTS = 300
 CELL = Cell(framework="numpy", mode="eager", workload="mlp")
-EMPTY = result(CELL, [], 0.0)
+EMPTY = result_from_records(CELL, [], 0.0)
 
 # Standard deviations of the effect of a run on all cells alike, and on each cell separately.
 RUN_EFFECTS = [(0.0, 0.0), (0.01, 0.0), (0.01, 0.005), (0.03, 0.01), (0.0, 0.02)]
 
 
-def a_side(logs: Sequence[float]) -> Side:
+def a_side(logs: Sequence[float]) -> CellSide:
     by_block = dict(enumerate(logs))
-    return Side(result=EMPTY, scores=Scores(by_block, by_block), memory={}, computed=frozenset(), versions=frozenset())
+    return CellSide(
+        result=EMPTY, scores=Scores(by_block, by_block), memory={}, computed=frozenset(), versions=frozenset()
+    )
 
 
 def compared(
@@ -52,8 +54,10 @@ def compared(
             before, after = (
                 common[run] + own[run, index] + noise[index] * law(blocks[run]) + run * level for run in (0, 1)
             )
-            pairs.append(Pair(cell=CELL, before=a_side(before.tolist()), after=a_side(after.tolist()), control=True))
-        yield changes(pairs, ground)
+            pairs.append(
+                CellPair(cell=CELL, before=a_side(before.tolist()), after=a_side(after.tolist()), control=True)
+            )
+        yield find_changes(pairs, ground)
 
 
 @pytest.mark.parametrize("blocks", [(8, 8), (12, 32)])
@@ -113,6 +117,6 @@ def test_a_cell_that_stayed_is_not_claimed_where_all_others_moved_together() -> 
 def test_on_a_quiet_machine_a_slower_cell_passes_the_gate_of_less() -> None:
     gate = Gate("slower", 0.03)
     found = list(compared([math.log(1.08), 0, 0, 0, 0, 0], (0.003, 0.003), process=0.004))
-    stopped = sum(fails(gate, changes[0]) for changes in found)
+    stopped = sum(is_beyond(gate, changes[0]) for changes in found)
     assert clopper_pearson(stopped, EXPERIMENTS).low >= 0.9
-    assert not any(fails(gate, other) for changes in found for other in changes[1:])
+    assert not any(is_beyond(gate, other) for changes in found for other in changes[1:])

@@ -15,11 +15,11 @@ from orchestrator.analysis.statistics import (
     Interval,
     blocks_needed,
     clopper_pearson,
+    estimate_percentile,
     hodges_lehmann,
-    holm,
     median_interval,
-    percentile,
-    signed_rank_law,
+    reject_by_holm,
+    signed_rank_cdf,
     signed_rank_p,
 )
 
@@ -29,12 +29,12 @@ p_values = st.lists(st.floats(0, 1), max_size=12)
 
 
 def test_the_law_of_three_ranks_is_the_one_counted_by_hand() -> None:
-    assert signed_rank_law(3).tolist() == [1 / 8, 2 / 8, 3 / 8, 5 / 8, 6 / 8, 7 / 8, 1]
+    assert signed_rank_cdf(3).tolist() == [1 / 8, 2 / 8, 3 / 8, 5 / 8, 6 / 8, 7 / 8, 1]
 
 
 @pytest.mark.parametrize("k", LOOKS)
 def test_the_law_is_exact_at_every_look(k: int) -> None:
-    counts = signed_rank_law(k) * 2.0**k
+    counts = signed_rank_cdf(k) * 2.0**k
     assert counts.size == k * (k + 1) // 2 + 1
     assert np.array_equal(counts, np.round(counts))
     assert (counts[0], counts[3], counts[-1]) == (1, 5, 2.0**k)
@@ -42,7 +42,7 @@ def test_the_law_is_exact_at_every_look(k: int) -> None:
 
 def test_nobody_can_spoil_the_remembered_law() -> None:
     with pytest.raises(ValueError, match="read-only"):
-        signed_rank_law(4)[0] = 0
+        signed_rank_cdf(4)[0] = 0
 
 
 def test_hodges_lehmann_of_three_differences_by_hand() -> None:
@@ -113,22 +113,22 @@ def test_moving_away_from_zero_never_weakens_the_evidence() -> None:
 
 
 def test_holm_steps_down_until_the_first_that_stands() -> None:
-    assert holm([0.015, 0.04, 0.03, 0.005], alpha=0.05) == (True, False, False, True)
+    assert reject_by_holm([0.015, 0.04, 0.03, 0.005], alpha=0.05) == (True, False, False, True)
 
 
 def test_holm_has_nothing_to_say_about_nothing() -> None:
-    assert holm([], ALPHA) == ()
+    assert reject_by_holm([], ALPHA) == ()
 
 
 @given(p_values)
 def test_holm_lies_between_bonferroni_and_no_correction(values: list[float]) -> None:
-    for p, rejected in zip(values, holm(values, ALPHA), strict=True):
+    for p, rejected in zip(values, reject_by_holm(values, ALPHA), strict=True):
         assert (p <= ALPHA / len(values)) <= rejected <= (p <= ALPHA)
 
 
 @given(p_values)
 def test_holm_never_rejects_the_less_surprising_of_two(values: list[float]) -> None:
-    flags = holm(values, ALPHA)
+    flags = reject_by_holm(values, ALPHA)
     assert max((p for p, rejected in zip(values, flags, strict=True) if rejected), default=0) <= min(
         (p for p, rejected in zip(values, flags, strict=True) if not rejected), default=1
     )
@@ -178,20 +178,20 @@ def test_no_trials_say_nothing_about_a_share() -> None:
 
 @pytest.mark.parametrize(("q", "floor"), [(90, 64), (99, 662)])
 def test_a_tail_needs_the_samples_of_mlperf_early_stopping(q: float, floor: int) -> None:
-    assert percentile(range(floor - 1), q) is None
-    assert percentile(range(floor), q) == pytest.approx(floor * q / 100, rel=0.01)
+    assert estimate_percentile(range(floor - 1), q) is None
+    assert estimate_percentile(range(floor), q) == pytest.approx(floor * q / 100, rel=0.01)
 
 
 def test_the_median_needs_but_one_sample() -> None:
-    assert percentile([7.0], 50) == 7
-    assert percentile([4.0, 1.0, 2.0, 3.0], 50) == 2.5
-    assert percentile([], 50) is None
+    assert estimate_percentile([7.0], 50) == 7
+    assert estimate_percentile([4.0, 1.0, 2.0, 3.0], 50) == 2.5
+    assert estimate_percentile([], 50) is None
 
 
 @pytest.mark.parametrize("q", [0.99, 100])
 def test_a_percentile_given_as_a_fraction_is_refused(q: float) -> None:
     with pytest.raises(ValueError, match="such as 99 for p99"):
-        percentile([1.0] * 1000, q)
+        estimate_percentile([1.0] * 1000, q)
 
 
 def test_log_ratios_become_ratios() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from orchestrator.analysis.verified import seen
+from orchestrator.analysis.verified import find_verified_outcomes
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord
@@ -21,7 +21,7 @@ def test_each_mode_has_what_came_of_it_by_workload_and_task(
         make_record(make_cell("torch:trace", workload="rnn"), outcome="wrong", report=wrong),
         make_record(make_cell("torch:eager", workload="mlp")),
     ]
-    assert seen(records) == {
+    assert find_verified_outcomes(records) == {
         "torch:trace": {"mlp": {"forward": "measured"}, "rnn": {"backward": "wrong"}},
         "torch:eager": {"mlp": {"backward": "measured"}},
     }
@@ -29,16 +29,21 @@ def test_each_mode_has_what_came_of_it_by_workload_and_task(
 
 def test_the_newest_record_counts(make_cell: MakeCell, make_record: MakeRecord) -> None:
     cell = make_cell("torch:trace", workload="mlp")
-    assert seen([make_record(cell, outcome="raised"), make_record(cell)])["torch:trace"]["mlp"]["backward"] == "raised"
+    assert (
+        find_verified_outcomes([make_record(cell, outcome="raised"), make_record(cell)])["torch:trace"]["mlp"][
+            "backward"
+        ]
+        == "raised"
+    )
 
 
 def test_a_doubted_time_was_taken_of_a_right_result(
     make_cell: MakeCell, make_record: MakeRecord, make_report: MakeReport
 ) -> None:
     doubted = make_record(make_cell("torch:eager", workload="mlp"), outcome="nonlinear", report=make_report())
-    assert seen([doubted])["torch:eager"]["mlp"]["backward"] == "measured"
+    assert find_verified_outcomes([doubted])["torch:eager"]["mlp"]["backward"] == "measured"
 
 
 def test_a_job_that_somebody_stopped_says_nothing_of_its_mode(make_cell: MakeCell, make_record: MakeRecord) -> None:
     cell = make_cell("torch:eager", workload="mlp")
-    assert seen([make_record(cell, outcome=outcome) for outcome in ("skipped", "interrupted")]) == {}
+    assert find_verified_outcomes([make_record(cell, outcome=outcome) for outcome in ("skipped", "interrupted")]) == {}

@@ -7,76 +7,80 @@ from pathlib import Path
 import pytest
 
 from orchestrator.environments import installers
-from orchestrator.environments.definitions import Definition
-from orchestrator.environments.home import Home, Place
+from orchestrator.environments.definitions import EnvironmentDefinition
+from orchestrator.environments.home import EnvironmentCache, EnvironmentFolder
 from orchestrator.environments.installers import Installer
-from orchestrator.environments.provision import Event, Site, Workshop, survey
-from orchestrator.hog import Bell
+from orchestrator.environments.provision import PlannedEnvironment, Provisioner, ProvisioningEvent, locate_environment
+from orchestrator.hog import ManualInterrupts
 from orchestrator.interrupts import Interrupts
-from schemas.environment import Ready
-from tests.orchestrator.environments.wheels import a_shelf, offline
+from schemas.environment import EnvironmentMarker
+from tests.orchestrator.environments.wheels import make_offline_variables, make_wheel_folder
 
 
 @pytest.fixture(scope="session")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return a_shelf(tmp_path_factory.mktemp("wheels"))
+    return make_wheel_folder(tmp_path_factory.mktemp("wheels"))
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home")
+def home(tmp_path: Path) -> EnvironmentCache:
+    return EnvironmentCache(tmp_path / "home")
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory, shelf: Path) -> "Shop":
+def made(tmp_path_factory: pytest.TempPathFactory, shelf: Path) -> "RecordedProvisioner":
     """Return a shop that has made the tests' small framework, to inspect and to copy."""
-    with Bell() as silent:
-        shop = Shop(Home(tmp_path_factory.mktemp("made") / "home"), installers.here(offline(shelf)), silent)
-        shop.make(a_definition())
+    with ManualInterrupts() as silent:
+        shop = RecordedProvisioner(
+            EnvironmentCache(tmp_path_factory.mktemp("made") / "home"),
+            installers.choose_installer(make_offline_variables(shelf)),
+            silent,
+        )
+        shop.make(make_definition())
     return shop
 
 
 @dataclass
-class Shop:
+class RecordedProvisioner:
     """Provisioner with all its events."""
 
-    home: Home
+    home: EnvironmentCache
     installer: Installer
     interrupts: Interrupts
-    events: list[Event] = field(default_factory=list)
+    events: list[ProvisioningEvent] = field(default_factory=list)
 
     @property
-    def workshop(self) -> Workshop:
-        return Workshop(self.home, self.installer, self.interrupts, self.events.append)
+    def workshop(self) -> Provisioner:
+        return Provisioner(self.home, self.installer, self.interrupts, self.events.append)
 
-    def make(self, *definitions: Definition) -> list[Ready]:
-        return self.workshop.make([self.site(definition) for definition in definitions])
+    def make(self, *definitions: EnvironmentDefinition) -> list[EnvironmentMarker]:
+        return self.workshop.make_environments([self.site(definition) for definition in definitions])
 
-    def site(self, definition: Definition) -> Site:
-        return survey(definition, self.home)
+    def site(self, definition: EnvironmentDefinition) -> PlannedEnvironment:
+        return locate_environment(definition, self.home)
 
-    def place(self, definition: Definition) -> Place:
+    def place(self, definition: EnvironmentDefinition) -> EnvironmentFolder:
         """Return the place of an environment whose requirements have been resolved."""
         place = self.site(definition).place
         assert place is not None
         return place
 
-    def said(self) -> list[str]:
+    def list_events(self) -> list[str]:
         return [type(event).__name__ for event in self.events]
 
 
 @pytest.fixture
-def shop(home: Home, shelf: Path) -> Iterator[Shop]:
-    with Bell() as silent:
-        yield Shop(home, installers.here(offline(shelf)), silent)
+def shop(home: EnvironmentCache, shelf: Path) -> Iterator[RecordedProvisioner]:
+    with ManualInterrupts() as silent:
+        yield RecordedProvisioner(home, installers.choose_installer(make_offline_variables(shelf)), silent)
 
 
-def a_definition(*requirements: str, **said: object) -> Definition:
+def make_definition(*requirements: str, **said: object) -> EnvironmentDefinition:
     """Make a definition of the tests' small framework."""
     plain = {"name": "tiny", "stem": "tiny", "origin": "a test", "requirements": requirements or ("tiny==1.0",)}
-    return Definition(**{**plain, **said})  # type: ignore[arg-type]
+    return EnvironmentDefinition(**{**plain, **said})  # type: ignore[arg-type]
 
 
 @pytest.fixture
-def define() -> Callable[..., Definition]:
-    return a_definition
+def define() -> Callable[..., EnvironmentDefinition]:
+    return make_definition

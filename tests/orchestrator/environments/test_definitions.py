@@ -4,34 +4,38 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.environments.definitions import Definition, Definitions
+from orchestrator.environments.definitions import EnvironmentDefinition, EnvironmentDefinitions
 from orchestrator.errors import UsageError
-from orchestrator.system import Files
+from orchestrator.system import KernelFiles
 from schemas.catalog import FRAMEWORKS
 from schemas.environment import EnvironmentSpec
 
 WORKER = ("numpy", "pydantic>=2.10", "autograd>=1.9")
 
 
-def definitions(folder: Path, own: Mapping[str, EnvironmentSpec] | None = None) -> Definitions:
+def definitions(folder: Path, own: Mapping[str, EnvironmentSpec] | None = None) -> EnvironmentDefinitions:
     """Return the definitions of a user whose configuration and machine are this folder."""
-    return Definitions(dict(own or {}), {"XDG_CONFIG_HOME": str(folder)}, Files(folder))
+    return EnvironmentDefinitions(dict(own or {}), {"XDG_CONFIG_HOME": str(folder)}, KernelFiles(folder))
 
 
-def users(folder: Path, text: str) -> Definitions:
+def users(folder: Path, text: str) -> EnvironmentDefinitions:
     (folder / "plumbline").mkdir()
     (folder / "plumbline" / "environments.toml").write_text(text)
     return definitions(folder)
 
 
-def found(folder: Path, name: str, own: Mapping[str, EnvironmentSpec] | None = None) -> Definition:
+def found(folder: Path, name: str, own: Mapping[str, EnvironmentSpec] | None = None) -> EnvironmentDefinition:
     return definitions(folder, own).find(name)
 
 
 def test_each_framework_has_a_built_in_environment_with_exactly_what_it_requires(tmp_path: Path) -> None:
     for framework in FRAMEWORKS:
         if framework.environment != "current":
-            assert found(tmp_path, framework.environment).asked == (framework.requirement, *framework.beside, *WORKER)
+            assert found(tmp_path, framework.environment).all_requirements == (
+                framework.requirement,
+                *framework.beside,
+                *WORKER,
+            )
 
 
 def test_numpy_and_the_instrument_need_none() -> None:
@@ -39,18 +43,18 @@ def test_numpy_and_the_instrument_need_none() -> None:
 
 
 def test_what_exports_has_an_environment_apart_from_what_loads(tmp_path: Path) -> None:
-    asked = found(tmp_path, "torch-export").asked
+    asked = found(tmp_path, "torch-export").all_requirements
     assert [each.partition("==")[0] for each in asked[:3]] == ["torch", "onnx", "onnxscript"]
-    assert not any(each.startswith("torch") for each in found(tmp_path, "onnxruntime").asked)
+    assert not any(each.startswith("torch") for each in found(tmp_path, "onnxruntime").all_requirements)
 
 
 @pytest.mark.parametrize("sign", ["dev/nvidiactl", "proc/driver/nvidia/version"])
 def test_a_machine_with_a_gpu_has_cuda_builds_where_these_are_other_packages(tmp_path: Path, sign: str) -> None:
-    assert not definitions(tmp_path).accelerated
+    assert not definitions(tmp_path).has_gpu
     assert found(tmp_path, "tensorflow").requirements == ("tensorflow-cpu==2.21.0",)
     (tmp_path / sign).parent.mkdir(parents=True)
     (tmp_path / sign).touch()
-    assert definitions(tmp_path).accelerated
+    assert definitions(tmp_path).has_gpu
     assert found(tmp_path, "tensorflow").requirements == ("tensorflow[and-cuda]==2.21.0",)
     assert found(tmp_path, "tensorflow@2.20").requirements == ("tensorflow[and-cuda]==2.20",)
     assert found(tmp_path, "torch").requirements == ("torch==2.13.0",)
@@ -107,13 +111,13 @@ helper[all]==0.5; python_version > "3.9"
 """
 
 
-def locked(folder: Path, text: str) -> Definition:
+def locked(folder: Path, text: str) -> EnvironmentDefinition:
     (folder / "a.lock").write_text(text)
     return found(folder, "mine", {"mine": EnvironmentSpec(lock=str(folder / "a.lock"))})
 
 
 def test_a_lock_is_taken_as_it_is_with_its_hashes(tmp_path: Path) -> None:
-    assert locked(tmp_path, LOCK).asked == (
+    assert locked(tmp_path, LOCK).all_requirements == (
         "autograd==1.9",
         'helper[all]==0.5; python_version > "3.9"',
         "numpy==2.9 --hash=sha256:aa --hash=sha256:bb",

@@ -1,6 +1,6 @@
 import pytest
 
-from orchestrator.environments.failures import explained
+from orchestrator.environments.failures import explain_failure
 
 NO_VERSION = """
 ERROR: Could not find a version that satisfies the requirement x==9 (from versions: 1)
@@ -54,15 +54,15 @@ OLDER_UV = """
     ],
 )
 def test_a_failure_is_explained_in_the_installers_own_words(log: str, sentence: str) -> None:
-    assert explained(f"$ pip install\n{log}", "x", 9) == sentence
+    assert explain_failure(f"$ pip install\n{log}", "x", 9) == sentence
 
 
 def test_only_the_command_that_failed_counts() -> None:
-    assert explained("$ venv\nERROR: an old one\n\n$ pip\nERROR: a new one\n", "x", 1) == "a new one"
+    assert explain_failure("$ venv\nERROR: an old one\n\n$ pip\nERROR: a new one\n", "x", 1) == "a new one"
 
 
-def test_for_want_of_a_network_it_says_so_and_what_to_do() -> None:
+def test_without_a_network_the_message_says_so_and_what_to_do() -> None:
     log = "$ pip\nWARNING: Retrying after connection broken by 'NewConnectionError(...)'\nERROR: No matching x\n"
-    assert explained(log, "mine", 1) == (
+    assert explain_failure(log, "mine", 1) == (
         "no package index can be reached (No matching x); run `env create mine` when one can"
     )

@@ -9,11 +9,11 @@ import pytest
 
 from orchestrator.environments import installers
 from orchestrator.environments.installers import Pip, Uv
-from orchestrator.environments.settings import Places
+from orchestrator.environments.settings import ConfigFolders
 from orchestrator.errors import UsageError
-from orchestrator.hog import Bell
-from tests.orchestrator.environments.conftest import Shop, a_definition
-from tests.orchestrator.environments.wheels import offline
+from orchestrator.hog import ManualInterrupts
+from tests.orchestrator.environments.conftest import RecordedProvisioner, make_definition
+from tests.orchestrator.environments.wheels import make_offline_variables
 
 PYTHON, FILE = Path("/env/bin/python"), Path("/a file")
 
@@ -26,22 +26,22 @@ def program(folder: Path) -> Path:
 
 
 def test_uv_goes_before_pip_where_it_is_on_the_path(tmp_path: Path) -> None:
-    places = Places(tmp_path, tmp_path, tmp_path)
-    assert isinstance(installers.here({"PATH": str(tmp_path)}, places), Pip)
-    found = installers.here({"PATH": str(program(tmp_path / "bin"))}, places)
+    places = ConfigFolders(tmp_path, tmp_path, tmp_path)
+    assert isinstance(installers.choose_installer({"PATH": str(tmp_path)}, places), Pip)
+    found = installers.choose_installer({"PATH": str(program(tmp_path / "bin"))}, places)
     assert isinstance(found, Uv)
     assert found.program == str(tmp_path / "bin" / "uv")
 
 
 def test_both_know_what_the_user_has_told_pip_and_neither_what_changes_python(tmp_path: Path) -> None:
     (tmp_path / "pip.conf").write_text("[global]\nfind-links = /wheels\nno-index = true\n")
-    places = Places(tmp_path, tmp_path, tmp_path)
+    places = ConfigFolders(tmp_path, tmp_path, tmp_path)
     said = {"PYTHONPATH": "/evil", "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/h"}
-    pip = installers.here(said | {"PATH": ""}, places)
-    uv = installers.here(said | {"PATH": str(program(tmp_path / "bin"))}, places)
+    pip = installers.choose_installer(said | {"PATH": ""}, places)
+    uv = installers.choose_installer(said | {"PATH": str(program(tmp_path / "bin"))}, places)
     assert (pip.variables["PIP_FIND_LINKS"], pip.variables["PIP_NO_INDEX"]) == ("/wheels", "true")
     assert uv.variables["UV_FIND_LINKS"] == "/wheels"
-    assert "--no-index" in uv.resolve(PYTHON, FILE, FILE)
+    assert "--no-index" in uv.make_resolve_command(PYTHON, FILE, FILE)
     for found in (pip, uv):
         assert found.variables["HOME"] == "/h"
         assert not any(name.startswith("PYTHON") for name in found.variables)
@@ -49,7 +49,7 @@ def test_both_know_what_the_user_has_told_pip_and_neither_what_changes_python(tm
 
 @pytest.mark.parametrize("installer", [Pip({}), Uv("uv", {})])
 def test_what_was_resolved_is_installed_with_bytecode_and_nothing_more(installer: installers.Installer) -> None:
-    command = installer.install(PYTHON, FILE)
+    command = installer.make_install_command(PYTHON, FILE)
     assert "--no-deps" in command
     assert {"--compile", "--compile-bytecode"} & set(command)
     assert command[-2:] == ["-r", str(FILE)]
@@ -64,7 +64,7 @@ def entry(name: str, version: str, digest: str | None, *, direct: bool = False) 
 
 def resolved(tmp_path: Path, *entries: dict[str, object]) -> tuple[str, ...]:
     (tmp_path / "report.json").write_text(json.dumps({"install": entries}))
-    return Pip({}).resolved(tmp_path / "report.json")
+    return Pip({}).read_resolution(tmp_path / "report.json")
 
 
 def test_a_resolution_is_of_exact_versions_with_hashes_and_names_no_host(tmp_path: Path) -> None:
@@ -85,14 +85,14 @@ def test_where_one_has_no_hash_none_has_one_since_installers_want_all_or_none(tm
 def test_uvs_answer_is_a_line_for_each_distribution(tmp_path: Path) -> None:
     answer = tmp_path / "answer"
     answer.write_text("b==2 \\\n    --hash=sha256:1 \\\n    --hash=sha256:2\na==1 \\\n    --hash=sha256:3\n")
-    assert Uv("uv", {}).resolved(answer) == ("a==1 --hash=sha256:3", "b==2 --hash=sha256:1 --hash=sha256:2")
+    assert Uv("uv", {}).read_resolution(answer) == ("a==1 --hash=sha256:3", "b==2 --hash=sha256:1 --hash=sha256:2")
 
 
 def test_without_uv_and_pip_the_way_to_pip_is_named(tmp_path: Path) -> None:
     program = (
         "import importlib.util as u, sys; found = u.find_spec\n"
         "u.find_spec = lambda name, *rest: None if name == 'pip' else found(name, *rest)\n"
-        "from orchestrator.environments import installers; installers.here({'PATH': ''})"
+        "from orchestrator.environments import installers; installers.choose_installer({'PATH': ''})"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert f"neither uv nor pip is installed to make environments; run {sys.executable} -m ensurepip" in said.stderr
@@ -100,17 +100,17 @@ def test_without_uv_and_pip_the_way_to_pip_is_named(tmp_path: Path) -> None:
 
 
 def test_the_real_uv_makes_the_same_environment_as_pip_from_what_pip_was_told(
-    made: Shop, shelf: Path, tmp_path: Path
+    made: RecordedProvisioner, shelf: Path, tmp_path: Path
 ) -> None:
     uv = shutil.which("uv")
     if uv is None:
         pytest.skip("uv is not installed")
-    variables = offline(shelf) | {"PATH": os.pathsep.join([str(Path(uv).parent), os.environ["PATH"]])}
-    with Bell() as silent:
-        shop = Shop(type(made.home)(tmp_path / "home"), installers.here(variables), silent)
+    variables = make_offline_variables(shelf) | {"PATH": os.pathsep.join([str(Path(uv).parent), os.environ["PATH"]])}
+    with ManualInterrupts() as silent:
+        shop = RecordedProvisioner(type(made.home)(tmp_path / "home"), installers.choose_installer(variables), silent)
         assert shop.installer.name == "uv"
-        (ready,) = shop.make(a_definition())
-    theirs = made.place(a_definition()).ready()
+        (ready,) = shop.make(make_definition())
+    theirs = made.place(make_definition()).read_marker()
     assert theirs is not None
     assert ready.environment.freeze == theirs.environment.freeze
-    assert list(shop.place(a_definition()).folder.glob("lib/python3.*/site-packages/__pycache__/tiny.*.pyc"))
+    assert list(shop.place(make_definition()).folder.glob("lib/python3.*/site-packages/__pycache__/tiny.*.pyc"))

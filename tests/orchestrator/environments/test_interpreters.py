@@ -21,21 +21,21 @@ def program(path: Path, text: str) -> Path:
     return path
 
 
-def test_without_a_wish_it_is_the_one_that_runs_this_and_outside_of_its_environment() -> None:
-    ours = interpreters.find("", "x")
+def test_by_default_it_is_the_running_interpreter_outside_its_environment() -> None:
+    ours = interpreters.find_interpreter("", "x")
     program = "import sys; print(sys.prefix == sys.base_prefix)"
     assert subprocess.check_output([ours.path, "-c", program]) == b"True\n"
-    assert interpreters.find(MINOR, "x") == ours
+    assert interpreters.find_interpreter(MINOR, "x") == ours
 
 
 def test_the_same_python_is_the_same_whether_it_is_asked_or_looked_at() -> None:
-    asked = interpreters.find(sys.executable, "x")
-    assert asked.identity == interpreters.ours().identity
+    asked = interpreters.find_interpreter(sys.executable, "x")
+    assert asked.identity == interpreters.find_base_interpreter().identity
     assert asked.path == Path(sys.executable)
 
 
 def test_the_current_environment_is_what_its_interpreter_says_from_outside() -> None:
-    inside, outside = interpreters.current(), interpreters.contents(Path(sys.executable), ["json"])
+    inside, outside = interpreters.describe_current(), interpreters.inspect_interpreter(Path(sys.executable), ["json"])
     assert outside.record.packages.items() >= {"pydantic": inside.packages["pydantic"]}.items()
     assert outside.record.freeze == inside.freeze
     assert {"pydantic", "json", "numpy"} <= outside.modules
@@ -44,7 +44,7 @@ def test_the_current_environment_is_what_its_interpreter_says_from_outside() -> 
 def test_an_environment_is_asked_for_what_is_in_it_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     venv.create(tmp_path / "bare", symlinks=True)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-    found = interpreters.contents(tmp_path / "bare" / "bin" / "python", ["pydantic", "json"])
+    found = interpreters.inspect_interpreter(tmp_path / "bare" / "bin" / "python", ["pydantic", "json"])
     assert found.record.packages == {}
     assert found.modules == {"json"}
 
@@ -55,9 +55,9 @@ def test_an_environment_is_asked_for_what_is_in_it_alone(tmp_path: Path, monkeyp
 def test_what_does_not_answer_is_no_interpreter(tmp_path: Path, text: str) -> None:
     path = program(tmp_path / "python", text)
     with pytest.raises(UsageError, match=f"{path} does not answer as a Python interpreter; name another one"):
-        interpreters.contents(path, [])
+        interpreters.inspect_interpreter(path, [])
     with pytest.raises(UsageError, match=f"the environment x: {path} does not answer as a Python interpreter"):
-        interpreters.find(str(path), "x")
+        interpreters.find_interpreter(str(path), "x")
 
 
 @pytest.mark.parametrize("version", ["3.10", "3.14", "3.8.18"])
@@ -65,15 +65,15 @@ def test_a_python_that_nothing_works_with_is_refused_with_those_that_do(tmp_path
     answer = f'{{"python": "{version}", "identity": "x"}}'
     path = program(tmp_path / "python", f"#!/bin/sh\necho '{answer}'\n")
     with pytest.raises(UsageError, match=rf"is Python {version}.*, and workers need 3\.11 to 3\.13"):
-        interpreters.contents(path, [])
+        interpreters.inspect_interpreter(path, [])
     with pytest.raises(UsageError, match=r"the environment x.* 3\.11 to 3\.13"):
-        interpreters.find(version, "x")
+        interpreters.find_interpreter(version, "x")
 
 
 @pytest.mark.parametrize("asked", ["latest", "3", "3.x", "python3.12", "4.1"])
 def test_a_version_that_is_none_is_refused(asked: str) -> None:
     with pytest.raises(UsageError, match=f"the environment x: '{asked}' is not a Python version; write it as in 3.12"):
-        interpreters.find(asked, "x")
+        interpreters.find_interpreter(asked, "x")
 
 
 def test_a_version_is_looked_for_on_the_path_past_what_only_calls_itself_so(
@@ -83,7 +83,7 @@ def test_a_version_is_looked_for_on_the_path_past_what_only_calls_itself_so(
     program(tmp_path / "shims" / f"python{other}", "#!/bin/sh\necho 'not found' >&2\nexit 127\n")
     monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path / "shims"), str(tmp_path / "real")]))
     with pytest.raises(UsageError, match=f"asks for Python {other}, which neither uv nor the PATH has"):
-        interpreters.find(other, "x")
+        interpreters.find_interpreter(other, "x")
     answer = f'{{"python": "{other}.7", "identity": "its build"}}'
     path = program(tmp_path / "real" / f"python{other}", f"#!/bin/sh\necho '{answer}'\n")
-    assert interpreters.find(other, "x") == interpreters.Interpreter(path, "its build")
+    assert interpreters.find_interpreter(other, "x") == interpreters.Interpreter(path, "its build")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.environments import settings
-from orchestrator.environments.settings import Places
+from orchestrator.environments.settings import ConfigFolders
 from orchestrator.errors import UsageError
 
 USER = "[global]\nindex-url = https://user.example/simple\ntimeout = 7\n[install]\nfind-links =\n  /one\n  /two\n"
@@ -19,7 +19,7 @@ SITE = "[global]\ncert = /site.pem\n[install]\nindex_url = https://site.example/
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
+def places(tmp_path: Path) -> ConfigFolders:
     files = {
         "home/.config/pip/pip.conf": USER,
         "home/.pip/pip.conf": USER.replace("7", "8"),
@@ -30,11 +30,11 @@ def places(tmp_path: Path) -> Places:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    return Places(home=tmp_path / "home", prefix=tmp_path / "site", root=tmp_path / "root")
+    return ConfigFolders(home=tmp_path / "home", prefix=tmp_path / "site", root=tmp_path / "root")
 
 
-def test_a_later_file_goes_before_an_earlier_one_and_the_command_before_the_general(places: Places) -> None:
-    assert settings.of_pip({}, places) == {
+def test_a_later_file_goes_before_an_earlier_one_and_the_command_before_the_general(places: ConfigFolders) -> None:
+    assert settings.read_pip_settings({}, places) == {
         "index-url": "https://site.example/simple",
         "cert": "/site.pem",
         "no-compile": "true",
@@ -43,19 +43,23 @@ def test_a_later_file_goes_before_an_earlier_one_and_the_command_before_the_gene
     }
 
 
-def test_a_variable_goes_before_every_file(places: Places) -> None:
-    said = settings.of_pip({"PIP_TIMEOUT": "9", "PIP_FIND_LINKS": "/three", "PIP_CERT": "", "PIP_VERSION": "x"}, places)
+def test_a_variable_goes_before_every_file(places: ConfigFolders) -> None:
+    said = settings.read_pip_settings(
+        {"PIP_TIMEOUT": "9", "PIP_FIND_LINKS": "/three", "PIP_CERT": "", "PIP_VERSION": "x"}, places
+    )
     assert (said["timeout"], said["find-links"], said["cert"], "version" in said) == ("9", "/three", "/site.pem", False)
 
 
-def test_a_file_that_a_variable_names_stands_in_the_place_of_the_users_own(places: Places, tmp_path: Path) -> None:
-    said = settings.of_pip({"PIP_CONFIG_FILE": str(tmp_path / "mine.conf")}, places)
+def test_a_file_that_a_variable_names_stands_in_the_place_of_the_users_own(
+    places: ConfigFolders, tmp_path: Path
+) -> None:
+    said = settings.read_pip_settings({"PIP_CONFIG_FILE": str(tmp_path / "mine.conf")}, places)
     assert said["proxy"] == "http://mine.example"
     assert "timeout" not in said
-    assert settings.of_pip({"PIP_CONFIG_FILE": os.devnull}, places) == {}
+    assert settings.read_pip_settings({"PIP_CONFIG_FILE": os.devnull}, places) == {}
 
 
-def test_pip_itself_reads_the_same_from_the_same_files(tmp_path: Path, places: Places) -> None:
+def test_pip_itself_reads_the_same_from_the_same_files(tmp_path: Path, places: ConfigFolders) -> None:
     variables = {"HOME": str(places.home), "XDG_CONFIG_DIRS": str(tmp_path / "xdg"), "PIP_TIMEOUT": "11"}
     (tmp_path / "xdg" / "pip").mkdir(parents=True)
     (tmp_path / "xdg" / "pip" / "pip.conf").write_text("[install]\npre = true\n")
@@ -66,21 +70,21 @@ def test_pip_itself_reads_the_same_from_the_same_files(tmp_path: Path, places: P
         section, _, rest = line.partition(".")
         name, _, value = rest.partition("=")
         theirs.get(section, {})[name] = ast.literal_eval(value)
-    ours = settings.of_pip(variables, Places(home=places.home))
+    ours = settings.read_pip_settings(variables, ConfigFolders(home=places.home))
     assert ours == theirs["global"] | theirs["install"] | theirs[":env:"]
     assert (ours["pre"], ours["timeout"], ours["index-url"]) == ("true", "11", "https://user.example/simple")
 
 
 @pytest.mark.parametrize("text", ["no section\n", "[global]\nx = 1\nx = 2\n"])
-def test_a_file_that_pip_could_not_read_is_named(places: Places, text: str) -> None:
+def test_a_file_that_pip_could_not_read_is_named(places: ConfigFolders, text: str) -> None:
     path = places.prefix / "pip.conf"
     path.write_text(text)
     with pytest.raises(UsageError, match=f"pip's configuration {path} cannot be read: "):
-        settings.of_pip({}, places)
+        settings.read_pip_settings({}, places)
 
 
 def test_for_pip_all_of_it_is_variables() -> None:
-    said = settings.for_pip({"find-links": "\n/one\n/two", "no-index": "true"})
+    said = settings.to_pip_variables({"find-links": "\n/one\n/two", "no-index": "true"})
     assert said == {"PIP_FIND_LINKS": "/one /two", "PIP_NO_INDEX": "true"}
 
 
@@ -99,7 +103,7 @@ SAID = {
 
 
 def test_for_uv_it_is_said_in_its_own_words() -> None:
-    assert settings.for_uv(SAID, {}) == {
+    assert settings.to_uv_variables(SAID, {}) == {
         "UV_DEFAULT_INDEX": "https://a.example/simple",
         "UV_INDEX": "https://b.example https://c.example",
         "UV_INDEX_STRATEGY": "unsafe-best-match",
@@ -111,12 +115,14 @@ def test_for_uv_it_is_said_in_its_own_words() -> None:
         "HTTP_PROXY": "http://p.example",
         "UV_HTTP_TIMEOUT": "7",
     }
-    assert settings.without_index(SAID)
-    assert not settings.without_index({"no-index": "false"})
+    assert settings.is_index_disabled(SAID)
+    assert not settings.is_index_disabled({"no-index": "false"})
 
 
 def test_a_variable_that_the_user_has_set_stays() -> None:
-    assert settings.for_uv({"cert": "/ca.pem", "timeout": "7"}, {"SSL_CERT_FILE": "/mine"}) == {"UV_HTTP_TIMEOUT": "7"}
+    assert settings.to_uv_variables({"cert": "/ca.pem", "timeout": "7"}, {"SSL_CERT_FILE": "/mine"}) == {
+        "UV_HTTP_TIMEOUT": "7"
+    }
 
 
 @pytest.mark.parametrize(
@@ -131,12 +137,12 @@ def test_a_variable_that_the_user_has_set_stays() -> None:
         ({}, "compile-bytecode = true", True),
     ],
 )
-def test_who_has_told_uv_itself_where_packages_come_from_is_taken_at_his_word(
-    places: Places, variables: Mapping[str, str], file: str, left: bool
+def test_package_sources_given_to_uv_directly_take_precedence(
+    places: ConfigFolders, variables: Mapping[str, str], file: str, left: bool
 ) -> None:
     (places.home / ".config" / "uv").mkdir(parents=True)
     (places.home / ".config" / "uv" / "uv.toml").write_text(file)
-    kept = settings.left_to_pip(SAID, variables, places)
+    kept = settings.select_for_uv(SAID, variables, places)
     assert {"index-url", "find-links", "no-index"} <= kept.keys() or not left
     assert ("find-links" in kept) == left
     assert kept["cert"] == "/ca.pem"

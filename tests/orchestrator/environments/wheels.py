@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from site import getsitepackages
 
-from schemas.catalog import WORKER
+from schemas.catalog import WORKER_REQUIREMENTS
 
 
 def make_wheel(
@@ -21,7 +21,7 @@ def make_wheel(
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needed}",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
-    lines = [f"{path},sha256={digest(text.encode())},{len(text)}" for path, text in content.items()]
+    lines = [f"{path},sha256={hash_content(text.encode())},{len(text)}" for path, text in content.items()]
     content[f"{info}/RECORD"] = "\n".join([*lines, f"{info}/RECORD,,", ""])
     folder.mkdir(parents=True, exist_ok=True)
     wheel = folder / f"{name}-{version}-py3-none-any.whl"
@@ -31,12 +31,12 @@ def make_wheel(
     return wheel
 
 
-def digest(content: bytes) -> str:
+def hash_content(content: bytes) -> str:
     """Hash content as a RECORD does."""
     return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
 
 
-def a_shelf(folder: Path) -> Path:
+def make_wheel_folder(folder: Path) -> Path:
     """Make wheels for all that a worker needs, as an installer sees it, and for a framework in two versions."""
     for name, version in (
         ("numpy", "2.9"),
@@ -50,15 +50,15 @@ def a_shelf(folder: Path) -> Path:
     return folder
 
 
-def a_working_shelf(folder: Path) -> Path:
+def make_working_wheel_folder(folder: Path) -> Path:
     """Make wheels with which a worker can run: one leads to this Python's packages, the others are empty."""
     make_wheel(folder, "tiny", "1.0", files={"tiny.pth": "\n".join(getsitepackages())})
-    for name in WORKER:
+    for name in WORKER_REQUIREMENTS:
         make_wheel(folder, name, "99", files={})
     return folder
 
 
-def offline(shelf: Path) -> dict[str, str]:
+def make_offline_variables(shelf: Path) -> dict[str, str]:
     """Return the variables of a user whose pip knows this folder alone, and who has no uv."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_"))}
     return kept | {

@@ -15,8 +15,8 @@ from site import getsitepackages
 import psutil
 import pytest
 
-from orchestrator.judge import judge
-from orchestrator.launchers.local import SOURCE, Local, variables
+from orchestrator.judge import classify_ending
+from orchestrator.launchers.local import SOURCE, LocalLauncher, make_variables
 from orchestrator.supervise import Ending
 from schemas.catalog import INDUCTOR_CACHES as CACHES
 from schemas.event import Hello, Report
@@ -61,13 +61,13 @@ def test_each_fault_of_a_worker_is_found_out(
     tmp_path: Path, quick_spec: MakeSpec, mode: str, outcome: Outcome, reason: str
 ) -> None:
     spec = quick_spec(mode, deadline_s=3 if mode in ("hang", "stuck") else 60, limits={"memory": "1GiB"})
-    judgement = judge(spec, Local()(spec, tmp_path / "log", lambda _: None))
+    judgement = classify_ending(spec, LocalLauncher()(spec, tmp_path / "log", lambda _: None))
     assert judgement.outcome == outcome
     assert reason in judgement.reason
 
 
 def test_noise_on_descriptor_1_does_not_reach_the_report(tmp_path: Path, quick_spec: MakeSpec) -> None:
-    ending = Local()(quick_spec("chatter"), tmp_path / "log", lambda _: None)
+    ending = LocalLauncher()(quick_spec("chatter"), tmp_path / "log", lambda _: None)
     assert isinstance(ending.events[-1], Report)
     assert '{"kind":"report"}' in (tmp_path / "log").read_text()
 
@@ -76,13 +76,13 @@ def test_each_job_has_a_process_of_its_own(tmp_path: Path, quick_spec: MakeSpec)
     pids = [
         event.pid
         for number in range(2)
-        for event in Local()(quick_spec("raise"), tmp_path / f"log{number}", lambda _: None).events
+        for event in LocalLauncher()(quick_spec("raise"), tmp_path / f"log{number}", lambda _: None).events
         if isinstance(event, Hello)
     ]
     assert len(set(pids)) == 2
 
 
-def told(spec: JobSpec, launcher: Local, log: Path) -> Path:
+def read_cache_folder(spec: JobSpec, launcher: LocalLauncher, log: Path) -> Path:
     """Run a job, and return the folder of its files as its worker read it back."""
     last = launcher(spec, log, lambda _: None).events[-1]
     assert isinstance(last, Report)
@@ -93,7 +93,7 @@ def told(spec: JobSpec, launcher: Local, log: Path) -> Path:
 
 def test_a_cold_job_has_a_folder_to_itself_that_is_gone_after_it(tmp_path: Path, quick_spec: MakeSpec) -> None:
     spec = quick_spec("spin", variables={"KEPT_IN": "{cache}"})
-    folders = [told(spec, Local(), tmp_path / "log") for _ in range(2)]
+    folders = [read_cache_folder(spec, LocalLauncher(), tmp_path / "log") for _ in range(2)]
     assert folders[0] != folders[1]
     assert not any(folder.exists() for folder in folders)
 
@@ -107,8 +107,8 @@ def test_warm_jobs_of_a_cell_share_a_folder_and_those_of_its_clone_another(
         spec.model_copy(update={"cell": spec.cell.model_copy(update={"cache": "warm", "replica": replica})})
         for replica in (0, 1)
     )
-    launcher = Local(caches=caches)
-    first, second, other = (told(each, launcher, tmp_path / "log") for each in (warm, warm, clone))
+    launcher = LocalLauncher(caches=caches)
+    first, second, other = (read_cache_folder(each, launcher, tmp_path / "log") for each in (warm, warm, clone))
     assert first == second != other
     assert first.is_dir()
 
@@ -123,7 +123,7 @@ def test_temporary_files_of_a_job_go_with_it(
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     monkeypatch.setenv("TMPDIR", str(temporary))
     cell = Cell(framework="tensorflow", mode="function", workload="rnn_cell", parameters={"hidden": 3, "input": 2})
-    ending = Local()(make_spec(cell, timing=QUICK, cpus=()), tmp_path / "log", lambda _: None)
+    ending = LocalLauncher()(make_spec(cell, timing=QUICK, cpus=()), tmp_path / "log", lambda _: None)
     assert isinstance(ending.events[-1], Report)
     assert list(temporary.iterdir()) == []
 
@@ -133,7 +133,7 @@ def test_a_warm_compiler_finds_what_a_cold_one_has_made(make_spec: MakeSpec, tmp
         pytest.skip("torch or g++ is not installed")
     cell = Cell(framework="torch", mode="compile", workload="mlp", task="forward", cache="warm", parameters=MLP)
     spec = make_spec(cell, timing=QUICK, cpus=(), variables=CACHES["warm"])
-    launcher = Local(caches=tmp_path)
+    launcher = LocalLauncher(caches=tmp_path)
     cold_ns, warm_ns = (first_call_ns(launcher(spec, tmp_path / "log", lambda _: None)) for _ in range(2))
     assert warm_ns < cold_ns / 2
 
@@ -161,7 +161,7 @@ def test_a_worker_dies_with_its_parent(tmp_path: Path) -> None:
 
 
 def test_a_worker_inherits_what_the_user_set_but_nothing_that_changes_python(make_spec: MakeSpec) -> None:
-    got = variables({"HOME": "/home/x", "PYTHONPATH": "/evil", "PYTHONOPTIMIZE": "2"}, make_spec())
+    got = make_variables({"HOME": "/home/x", "PYTHONPATH": "/evil", "PYTHONOPTIMIZE": "2"}, make_spec())
     assert got["HOME"] == "/home/x"
     assert got["PYTHONPATH"] == str(SOURCE)
     assert "PYTHONOPTIMIZE" not in got
@@ -169,11 +169,11 @@ def test_a_worker_inherits_what_the_user_set_but_nothing_that_changes_python(mak
 
 def test_what_the_job_asks_for_stands_above_what_the_user_set(make_spec: MakeSpec) -> None:
     spec = make_spec(variables={"OMP_NUM_THREADS": "1"})
-    assert variables({"OMP_NUM_THREADS": "8"}, spec)["OMP_NUM_THREADS"] == "1"
+    assert make_variables({"OMP_NUM_THREADS": "8"}, spec)["OMP_NUM_THREADS"] == "1"
 
 
 def test_a_job_decides_on_its_hash_seed_and_on_the_size_of_its_environment(make_spec: MakeSpec) -> None:
-    one, other = (variables({}, make_spec(hash_seed=7, padding_bytes=size)) for size in (100, 300))
+    one, other = (make_variables({}, make_spec(hash_seed=7, padding_bytes=size)) for size in (100, 300))
     assert one["PYTHONHASHSEED"] == "7"
     assert sum(map(len, other.values())) - sum(map(len, one.values())) == 200
 
@@ -187,6 +187,6 @@ def test_a_job_runs_in_the_interpreter_of_its_environment(
     (packages / "ours.pth").write_text("\n".join(getsitepackages()))
     spec = quick_spec("raise")
     spec = spec.model_copy(update={"cell": spec.cell.model_copy(update={"environment": str(link)})})
-    hello = Local()(spec, tmp_path / "log", lambda _: None).events[0]
+    hello = LocalLauncher()(spec, tmp_path / "log", lambda _: None).events[0]
     assert isinstance(hello, Hello)
     assert hello.interpreter == str(link)

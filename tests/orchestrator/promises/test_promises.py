@@ -6,8 +6,8 @@ from itertools import chain
 
 import pytest
 
-from orchestrator.promises import Figure, Promise, clones, hog, latencies, outcomes, twin
-from orchestrator.selftest import PROMISES
+from orchestrator.promises import Check, Reading, clones, hog, latencies, outcomes, twin
+from orchestrator.selftest import CHECKS
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord
@@ -16,21 +16,21 @@ MakeRecord = Callable[..., JobRecord]
 MakeRecords = Callable[..., list[JobRecord]]
 MakeReport = Callable[..., Report]
 
-LIVE = [promise() for promise in PROMISES]
+LIVE = [promise() for promise in CHECKS]
 
 
-def broken(figures: Sequence[Figure]) -> list[str]:
+def broken(figures: Sequence[Reading]) -> list[str]:
     """Return the names of the failed readings."""
     return [figure.what for figure in figures if figure.kept is False]
 
 
-def got(figures: Sequence[Figure], what: str) -> str:
+def got(figures: Sequence[Reading], what: str) -> str:
     """Return the value that one reading found."""
     return next(figure.got for figure in figures if figure.what.startswith(what))
 
 
 @pytest.mark.parametrize("promise", LIVE, ids=lambda promise: promise.name)
-def test_a_promise_of_which_nothing_was_measured_is_broken_and_says_so(promise: Promise) -> None:
+def test_a_promise_of_which_nothing_was_measured_is_broken_and_says_so(promise: Check) -> None:
     figures = promise.judge([])
     assert figures
     assert all(figure.kept is False and figure.got == "not run" for figure in figures)
@@ -44,7 +44,7 @@ def test_no_two_promises_share_a_cell_whose_records_would_overwrite_each_other()
 def test_a_cell_that_failed_is_named_with_its_reason(make_record: MakeRecord) -> None:
     records = [make_record(cell, call_ns=10**6) for cell in latencies.CELLS[1:]]
     records.append(make_record(latencies.CELLS[0], outcome="raised"))
-    (figure,) = latencies.promise().judge(records)
+    (figure,) = latencies.make_check().judge(records)
     assert figure.got == "raised: because it was raised"
     assert "spin_ns=10000" in figure.what
 
@@ -53,37 +53,39 @@ def test_a_cell_that_failed_is_named_with_its_reason(make_record: MakeRecord) ->
 
 
 @pytest.fixture
-def spun(make_record: MakeRecord) -> Callable[..., Sequence[Figure]]:
+def spun(make_record: MakeRecord) -> Callable[..., Sequence[Reading]]:
     """Judge latencies that take 300 ns more than they should, except for those in `instead`."""
 
-    def judged(instead: Mapping[int, int] | None = None) -> Sequence[Figure]:
+    def judged(instead: Mapping[int, int] | None = None) -> Sequence[Reading]:
         took = {truth: truth + 300 for truth in latencies.LATENCIES_NS} | dict(instead or {})
         cells = zip(latencies.CELLS, took.values(), strict=True)
-        return latencies.judge([make_record(cell, block, call_ns=ns) for cell, ns in cells for block in (1, 2, 3)])
+        return latencies.judge_records(
+            [make_record(cell, block, call_ns=ns) for cell, ns in cells for block in (1, 2, 3)]
+        )
 
     return judged
 
 
-def test_latencies_that_only_have_the_same_time_on_top_keep_the_promise(spun: Callable[..., Sequence[Figure]]) -> None:
+def test_latencies_that_only_have_the_same_time_on_top_keep_the_promise(spun: Callable[..., Sequence[Reading]]) -> None:
     assert broken(spun()) == []
     assert "300 ns overhead" in got(spun(), "10.0 µs")
 
 
 @pytest.mark.parametrize("truth", latencies.LATENCIES_NS[1:])
-def test_a_latency_that_is_missed_by_a_hundredth_breaks_it(spun: Callable[..., Sequence[Figure]], truth: int) -> None:
+def test_a_latency_that_is_missed_by_a_hundredth_breaks_it(spun: Callable[..., Sequence[Reading]], truth: int) -> None:
     assert broken(spun({truth: truth * 101 // 100}))
     assert broken(spun({truth: truth * 99 // 100}))
 
 
-def test_a_call_that_is_shorter_than_it_can_be_breaks_it(spun: Callable[..., Sequence[Figure]]) -> None:
+def test_a_call_that_is_shorter_than_it_can_be_breaks_it(spun: Callable[..., Sequence[Reading]]) -> None:
     assert broken(spun({10_000: 9_990})) == ["10.0 µs call"]
 
 
 # A twin
 
 
-def twins(make_records: MakeRecords, ratio: float, noise: float = 0.001) -> Sequence[Figure]:
-    return twin.judge(make_records([(twin.CELLS[0], 1e6), (twin.CELLS[1], ratio * 1e6)], blocks=8, noise=noise))
+def twins(make_records: MakeRecords, ratio: float, noise: float = 0.001) -> Sequence[Reading]:
+    return twin.judge_records(make_records([(twin.CELLS[0], 1e6), (twin.CELLS[1], ratio * 1e6)], blocks=8, noise=noise))
 
 
 def test_a_twin_that_is_found_keeps_the_promise(make_records: MakeRecords) -> None:
@@ -103,7 +105,7 @@ def test_a_twin_that_noise_hides_breaks_it(make_records: MakeRecords) -> None:
 
 
 def test_twins_are_measured_until_a_sweep_would_stop(make_records: MakeRecords) -> None:
-    promise = twin.promise()
+    promise = twin.make_check()
     records = make_records([(cell, 1e6) for cell in twin.CELLS], blocks=8, noise=0.001)
     assert [promise.enough(records, block) for block in (7, 8)] == [False, True]
 
@@ -112,14 +114,14 @@ def test_twins_are_measured_until_a_sweep_would_stop(make_records: MakeRecords) 
 
 
 def test_clones_that_differ_by_chance_keep_the_promise(make_records: MakeRecords) -> None:
-    figures = clones.judge(make_records([(cell, 1e5) for cell in clones.CELLS], noise=0.01))
+    figures = clones.judge_records(make_records([(cell, 1e5) for cell in clones.CELLS], noise=0.01))
     assert broken(figures) == []
     assert got(figures, "claims about 15 pairs").startswith("none")
 
 
 def test_a_clone_that_is_called_slower_breaks_it(make_records: MakeRecords) -> None:
     times = [(cell, 1e5) for cell in clones.CELLS[:5]] + [(clones.CELLS[5], 1.05e5)]
-    figures = clones.judge(make_records(times))
+    figures = clones.judge_records(make_records(times))
     assert broken(figures) == ["claims about 15 pairs"]
     assert "5 SLOWER" in got(figures, "claims")
 
@@ -168,46 +170,53 @@ def hogs(make_record: MakeRecord, make_report: MakeReport) -> Callable[..., list
 
 
 def test_a_hog_that_is_noticed_and_left_out_keeps_the_promise(hogs: Callable[..., list[JobRecord]]) -> None:
-    figures = hog.judge(hogs())
+    figures = hog.judge_records(hogs())
     assert broken(figures) == []
     assert got(figures, "grade").startswith("C")
     assert "UNRESOLVED, FASTER but for its grade" in got(figures, "verdict")
 
 
 def test_a_hog_that_the_counters_do_not_show_breaks_it(hogs: Callable[..., list[JobRecord]]) -> None:
-    assert {"disturbed samples", "grade", "filtered mean/floor"} <= set(broken(hog.judge(hogs(waited=False))))
+    assert {"disturbed samples", "grade", "filtered mean/floor"} <= set(broken(hog.judge_records(hogs(waited=False))))
 
 
 def test_a_typical_time_that_is_disturbed_after_filtering_breaks_it(hogs: Callable[..., list[JobRecord]]) -> None:
-    assert "filtered typical/floor" in broken(hog.judge(hogs(filtered=1.05)))
+    assert "filtered typical/floor" in broken(hog.judge_records(hogs(filtered=1.05)))
 
 
 def test_a_claim_that_nobody_would_have_made_does_not_count_as_withheld(hogs: Callable[..., list[JobRecord]]) -> None:
-    (verdict,) = broken(hog.judge(hogs(slower_ns=6900)))
+    (verdict,) = broken(hog.judge_records(hogs(slower_ns=6900)))
     assert verdict.startswith("verdict")
 
 
 def test_the_hogged_cell_and_no_other_runs_beside_the_hog() -> None:
-    assert hog.promise().hogged == {hog.HOGGED.id}
-    assert [promise.name for promise in LIVE if promise.hogged] == [hog.promise().name]
+    assert hog.make_check().hogged == {hog.HOGGED.id}
+    assert [promise.name for promise in LIVE if promise.hogged] == [hog.make_check().name]
 
 
 # Outcomes
 
 
 def test_cheats_and_faults_that_end_as_they_should_keep_the_promise(make_record: MakeRecord) -> None:
-    assert broken(outcomes.judge([make_record(cell, outcome=outcome) for cell, outcome in outcomes.DUE])) == []
+    assert (
+        broken(
+            outcomes.judge_records([make_record(cell, outcome=outcome) for cell, outcome in outcomes.EXPECTED_OUTCOMES])
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize("cheat", outcomes.CHEATS)
 def test_a_cheat_that_is_taken_for_a_measurement_breaks_it(make_record: MakeRecord, cheat: str) -> None:
     records = [
         make_record(cell, outcome="measured" if cell.mode == cheat and cell.batch == 64 else outcome)
-        for cell, outcome in outcomes.DUE
+        for cell, outcome in outcomes.EXPECTED_OUTCOMES
     ]
-    assert broken(outcomes.judge(records)) == [f"{cheat}, mlp, batch 64"]
+    assert broken(outcomes.judge_records(records)) == [f"{cheat}, mlp, batch 64"]
 
 
 def test_an_outcome_that_is_not_the_promised_one_is_shown_with_its_reason(make_record: MakeRecord) -> None:
-    figure = outcomes.figure(outcomes.DUE[0][0], "wrong", [make_record(outcomes.DUE[0][0], outcome="killed")])
+    figure = outcomes.judge_outcome(
+        outcomes.EXPECTED_OUTCOMES[0][0], "wrong", [make_record(outcomes.EXPECTED_OUTCOMES[0][0], outcome="killed")]
+    )
     assert (figure.kept, figure.got) == (False, "killed: because it was killed")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from orchestrator.analysis.processes import processes
-from orchestrator.analysis.results import Group, groups
+from orchestrator.analysis.processes import collect_measured_jobs
+from orchestrator.analysis.results import Group, group_results
 from orchestrator.report.pictures import Section
 from schemas.event import Report
 from schemas.job import Cell
@@ -32,12 +32,12 @@ class KnownRun:
 
     @property
     def groups(self) -> tuple[Group, ...]:
-        return groups(self.records, self.manifest.cells)
+        return group_results(self.records, self.manifest.cells)
 
     @property
     def section(self) -> Section:
         """The first group with its processes."""
-        group, found = self.groups[0], processes(self.records)
+        group, found = self.groups[0], collect_measured_jobs(self.records)
         return Section(group, {result.label: found.get(result.cell.id, ()) for result in group.results})
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.report.again import command, key, sweep_file
-from orchestrator.specfile import validate
+from orchestrator.report.again import format_command, format_key, format_sweep_file
+from orchestrator.specfile import validate_sweep
 from schemas.record import Manifest
 from schemas.sweep import SweepSpec
 from tests.orchestrator.report.conftest import KnownRun
@@ -29,23 +29,23 @@ def of(run: KnownRun, **changes: object) -> Manifest:
 
 
 def test_the_command_repeats_the_sweep_in_its_own_random_order(known_run: KnownRun) -> None:
-    assert command(known_run.manifest) == "python -m orchestrator sweep --workloads mlp:depth=3 --seed 7"
-    assert "--seed" not in command(of(known_run, sweep=SweepSpec(seed=7)))
-    assert "'a b.toml'" in command(of(known_run, command=("sweep", "a b.toml")))
+    assert format_command(known_run.manifest) == "python -m orchestrator sweep --workloads mlp:depth=3 --seed 7"
+    assert "--seed" not in format_command(of(known_run, sweep=SweepSpec(seed=7)))
+    assert "'a b.toml'" in format_command(of(known_run, command=("sweep", "a b.toml")))
 
 
 @pytest.mark.parametrize("asked", ASKED)
 def test_the_sweep_file_asks_for_the_same(asked: dict[str, Any], known_run: KnownRun) -> None:
-    spec = validate(asked)
-    text = sweep_file(of(known_run, sweep=spec))
-    assert validate(tomllib.loads(text)) == spec.model_copy(update={"seed": 7})
+    spec = validate_sweep(asked)
+    text = format_sweep_file(of(known_run, sweep=spec))
+    assert validate_sweep(tomllib.loads(text)) == spec.model_copy(update={"seed": 7})
 
 
 def test_the_sweep_file_of_a_suite_says_what_the_suite_said(known_run: KnownRun) -> None:
-    spec = validate({"suite": "operations", "axes": {"tasks": ["backward"]}})
-    again = validate(tomllib.loads(sweep_file(of(known_run, sweep=spec))))
+    spec = validate_sweep({"suite": "operations", "axes": {"tasks": ["backward"]}})
+    again = validate_sweep(tomllib.loads(format_sweep_file(of(known_run, sweep=spec))))
     assert again == spec.model_copy(update={"seed": 7, "suite": None})
 
 
 def test_only_an_odd_key_has_quotes() -> None:
-    assert [key(name) for name in ("first_call", "2-a", "a.b", "")] == ["first_call", "2-a", '"a.b"', '""']
+    assert [format_key(name) for name in ("first_call", "2-a", "a.b", "")] == ["first_call", "2-a", '"a.b"', '""']

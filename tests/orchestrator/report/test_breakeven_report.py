@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from orchestrator.analysis import results
-from orchestrator.analysis.breakeven import NEVER, Best, BreakEven
+from orchestrator.analysis.breakeven import NEVER, BestModes, BreakEven
 from orchestrator.analysis.compare import Comparison, Verdict
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.statistics import Interval
@@ -68,16 +68,16 @@ def break_even(
     ],
 )
 def test_each_break_even_has_its_sentence(found: BreakEven, sentence: str) -> None:
-    assert breakeven.payoff(found) == sentence
+    assert breakeven.describe_payoff(found) == sentence
 
 
 @pytest.mark.parametrize("verdict", Verdict)
 @pytest.mark.parametrize("ratio", [FASTER, SLOWER])
 def test_only_a_claim_says_that_it_pays_or_never_does(verdict: Verdict, ratio: Interval) -> None:
     found = break_even(AFTER, verdict, ratio)
-    claimed = breakeven.payoff(found).startswith(("breaks even", "never breaks even"))
+    claimed = breakeven.describe_payoff(found).startswith(("breaks even", "never breaks even"))
     assert claimed is (found.steady.claimed_faster is not None)
-    assert breakeven.shown(found, found.calls).startswith("not claimed") is not claimed
+    assert breakeven.format_break_even(found, found.calls).startswith("not claimed") is not claimed
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_only_a_claim_says_that_it_pays_or_never_does(verdict: Verdict, ratio: I
     ],
 )
 def test_each_break_even_has_its_place_in_the_table(found: BreakEven, text: str) -> None:
-    assert breakeven.shown(found, found.calls) == text
+    assert breakeven.format_break_even(found, found.calls) == text
 
 
 @pytest.fixture
@@ -111,13 +111,13 @@ def group(make_cell: MakeCell, make_record: MakeRecord, make_report: MakeReport)
         return make_record(make_cell(label), block, report=make_report(took, phases=phases, warmup=((1, took),) * 9))
 
     records = [record(label, block) for block in range(1, 13) for label in modes]
-    (found,) = results.groups(records, [make_cell(label) for label in modes])
+    (found,) = results.group_results(records, [make_cell(label) for label in modes])
     return found
 
 
 def printed(group: Group) -> str:
     console = Console(file=io.StringIO(), width=80, color_system=None)
-    for table in breakeven.tables(group):
+    for table in breakeven.build_tables(group):
         console.print(table)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -126,7 +126,7 @@ def printed(group: Group) -> str:
 def test_the_closing_sentences_say_when_each_compiled_mode_has_paid(group: Group) -> None:
     said = {
         sentence.partition(" ")[0]: sentence
-        for sentence in words.sentences(group)
+        for sentence in words.describe_group(group)
         if " to produce its first result " in sentence
     }
     assert said.keys() == {"torch:trace", "torch:script", "tensorflow:function"}
@@ -148,12 +148,12 @@ def test_the_tables_are_whole_in_80_columns(group: Group) -> None:
 def test_numbers_of_calls_with_the_same_best_modes_share_a_row() -> None:
     eager, trace = ("torch:eager",), ("torch:trace",)
     found = [
-        Best(1, eager, eager),
-        Best(10, eager, eager),
-        Best(100, (*eager, *trace), eager),
-        Best(1000, trace, (*eager, *trace)),
+        BestModes(1, eager, eager),
+        BestModes(10, eager, eager),
+        BestModes(100, (*eager, *trace), eager),
+        BestModes(1000, trace, (*eager, *trace)),
     ]
-    drawn = breakeven.of_best(found, 2)
+    drawn = breakeven.build_best_modes_table(found, 2)
     assert list(drawn.columns[0].cells) == ["1–10", "100", "1,000"]
     assert list(drawn.columns[1].cells) == ["torch:eager", "not told apart", "torch:trace"]
     assert list(drawn.columns[2].cells) == ["torch:eager", "torch:eager", "not told apart"]
@@ -161,21 +161,21 @@ def test_numbers_of_calls_with_the_same_best_modes_share_a_row() -> None:
 
 def test_where_nothing_is_compiled_there_is_no_table(make_cell: MakeCell, make_record: MakeRecord) -> None:
     cells = [make_cell("numpy:eager"), make_cell("torch:eager")]
-    (plain,) = results.groups([make_record(cell) for cell in cells], cells)
+    (plain,) = results.group_results([make_record(cell) for cell in cells], cells)
     assert printed(plain) == ""
-    assert list(breakeven.sentences(plain)) == []
+    assert list(breakeven.describe_break_evens(plain)) == []
 
 
 def test_a_run_that_tells_nothing_has_no_table(make_cell: MakeCell, make_record: MakeRecord) -> None:
     cells = [make_cell("torch:eager"), make_cell("torch:trace")]
-    (few,) = results.groups([make_record(cell) for cell in cells], cells)
+    (few,) = results.group_results([make_record(cell) for cell in cells], cells)
     assert printed(few) == ""
-    (sentence,) = breakeven.sentences(few)
+    (sentence,) = breakeven.describe_break_evens(few)
     assert "is not known to break even" in sentence
 
 
 def test_the_document_has_exact_numbers_and_says_never(group: Group) -> None:
-    said = json.loads(json.dumps(breakeven.document(group), allow_nan=False))
+    said = json.loads(json.dumps(breakeven.break_evens_to_dict(group), allow_nan=False))
     found = {(each["mode"], each["against"]): each for each in said["break_even"]}
     assert found["torch:trace", "torch:eager"]["payoff"] == "pays"
     assert 90_000 < found["torch:trace", "torch:eager"]["calls"]["estimate"] < 110_000
@@ -186,4 +186,4 @@ def test_the_document_has_exact_numbers_and_says_never(group: Group) -> None:
 
 
 def test_what_the_data_do_not_support_is_null() -> None:
-    assert breakeven.of_calls(ANY) == {"estimate": None, "low": 1, "high": "never"}
+    assert breakeven.calls_to_dict(ANY) == {"estimate": None, "low": 1, "high": "never"}

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from orchestrator import skeleton
-from orchestrator.analysis.verified import Seen
+from orchestrator.analysis.verified import VerifiedOutcomes
 from orchestrator.plan import Plan
 from orchestrator.report import catalogue
 from schemas.catalog import FRAMEWORKS
@@ -26,25 +26,27 @@ def test_the_list_has_every_mode_and_every_parameter() -> None:
     text = printed(catalogue.show_list)
     for framework in FRAMEWORKS:
         for mode in framework.modes:
-            assert (mode.name if framework.name == catalogue.INSTRUMENT else f"{framework.name}:{mode.name}") in text
+            assert (
+                mode.name if framework.name == catalogue.TEST_FRAMEWORK else f"{framework.name}:{mode.name}"
+            ) in text
     for workload in WORKLOADS:
         for parameter in workload.parameters:
             assert f"{parameter.name}={parameter.default}" in text
 
 
 def test_the_list_says_what_each_mode_was_verified_on() -> None:
-    known: Seen = {
+    known: VerifiedOutcomes = {
         "torch:trace": {"mlp": {"forward": "measured", "backward": "measured"}, "rnn": {"backward": "wrong"}},
         "numpy:eager": {"rnn_cell": {"backward": "measured"}},
     }
     text = printed(lambda console: catalogue.show_list(console, known))
     assert ["torch:trace", "mlp", "backward", "of", "rnn:", "wrong"] in [line.split() for line in text.splitlines()]
     assert ["numpy:eager", "rnn_cell", "(backward)"] in [line.split() for line in text.splitlines()]
-    assert catalogue.list_document(known)["verified"] == known
+    assert catalogue.build_list_document(known)["verified"] == known
 
 
 def test_the_list_as_a_document_says_what_is_missing_here() -> None:
-    said = json.loads(json.dumps(catalogue.list_document(), allow_nan=False))
+    said = json.loads(json.dumps(catalogue.build_list_document(), allow_nan=False))
     missing = {framework["name"]: framework["missing"] for framework in said["frameworks"]}
     assert missing.keys() == {framework.name for framework in FRAMEWORKS}
     assert missing["numpy"] is None
@@ -52,7 +54,7 @@ def test_the_list_as_a_document_says_what_is_missing_here() -> None:
 
 def test_a_plan_as_a_document_adds_up(make_plan: MakePlan) -> None:
     plan = make_plan("numpy", axes={"dtype": ("float32", "bfloat16")}, stop={"budget": 20, "blocks": 32})
-    said = json.loads(json.dumps(catalogue.plan_document(plan, {"numpy:eager": 3.0}), allow_nan=False))
+    said = json.loads(json.dumps(catalogue.build_plan_document(plan, {"numpy:eager": 3.0}), allow_nan=False))
     assert [cell["job_s"] for cell in said["cells"]] == [3.0, None, 3.0]
     assert "bfloat16" in said["cells"][1]["unsupported"]
     assert (said["jobs_per_block"], said["block_s"], said["blocks"], said["total_s"]) == (2, 6.0, 3, 18.0)
@@ -68,17 +70,17 @@ def test_a_plan_in_words_says_how_many_jobs_and_how_long(make_plan: MakePlan) ->
 
 
 def test_a_plan_says_whose_code_it_would_run_and_from_where(make_plan: MakePlan, tmp_path: Path) -> None:
-    folder = skeleton.write("mine", tmp_path).resolve()
+    folder = skeleton.write_template("mine", tmp_path).resolve()
     said = folder / "workload.toml"
     said.write_text(said.read_text().replace("# reference", "reference"))
     plan = make_plan("torch:eager", "numpy", axes={"workloads": (str(folder), "mlp")})
     code = plan.workloads["mine"].code
     line = f"workload mine: runs the code in {folder} (hash {code}); its reference is torch in float64"
-    assert list(catalogue.homes(plan)) == [line]
+    assert list(catalogue.describe_code_origins(plan)) == [line]
     assert line in printed(lambda console: catalogue.show_plan(console, plan, {}))
-    (described,) = catalogue.plan_document(plan, {})["workloads"]
+    (described,) = catalogue.build_plan_document(plan, {})["workloads"]
     assert (described["folder"], described["code"], described["reference"]) == (str(folder), code, "torch")
-    assert list(catalogue.homes(make_plan("numpy"))) == []
+    assert list(catalogue.describe_code_origins(make_plan("numpy"))) == []
 
 
 def test_the_list_says_how_to_come_to_a_workload_of_ones_own() -> None:

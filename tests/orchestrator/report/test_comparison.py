@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 from orchestrator import gates, store
-from orchestrator.comparing import Compared, compare
-from orchestrator.report.comparison import document, show
-from orchestrator.report.comparison_markdown import markdown
+from orchestrator.comparing import Compared, compare_sides
+from orchestrator.report.comparison import build_comparison_document, show_comparison
+from orchestrator.report.comparison_markdown import format_comparison
 from orchestrator.store import Store
 from schemas.event import Report
 from schemas.job import Cell
@@ -35,18 +35,18 @@ def make_compared(
         make_run("a", make_records([(cell, 30_000.0) for cell in cells]))
         times = [30_000.0 * slower, *[30_000.0] * (len(cells) - 1)]
         make_run("b", make_records(list(zip(cells, times, strict=True)), seed=2), 600, **changes)
-        return compare(tmp_path / "runs", "-a", "-b")
+        return compare_sides(tmp_path / "runs", "-a", "-b")
 
     return make
 
 
-def judged(compared: Compared, *texts: str) -> list[gates.Judged]:
-    return [gates.judge(gates.parse(text), compared.changes) for text in texts]
+def judged(compared: Compared, *texts: str) -> list[gates.GateResult]:
+    return [gates.apply_gate(gates.parse_gate(text), compared.changes) for text in texts]
 
 
 def drawn(compared: Compared, *texts: str) -> str:
     console = Console(file=io.StringIO(), width=80, color_system=None)
-    show(console, compared, judged(compared, *texts))
+    show_comparison(console, compared, judged(compared, *texts))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -85,13 +85,13 @@ def test_what_is_only_observed_is_called_so(make_compared: Callable[..., Compare
 
 def test_cells_that_were_too_disturbed_are_counted(make_compared: Callable[..., Compared], tmp_path: Path) -> None:
     make_compared()
-    run = store.find(tmp_path / "runs", "-b")
-    for record in run.records():
+    run = store.find_run(tmp_path / "runs", "-b")
+    for record in run.read_records():
         assert record.report is not None
         noise = record.report.noise.model_copy(update={"run_delay_ns": (10**6,) * 3, "cpu_ns": (0,) * 3})
         report = record.report.model_copy(update={"noise": noise})
-        run.write(record.model_copy(update={"report": report}))
-    said = " ".join(drawn(compare(tmp_path / "runs", "-a", "-b"), "slower=3%").split())
+        run.write_record(record.model_copy(update={"report": report}))
+    said = " ".join(drawn(compare_sides(tmp_path / "runs", "-a", "-b"), "slower=3%").split())
     assert "5 of 5 cells: graded C in at least one run, too disturbed for any claim." in said
     assert "GATE" not in said
 
@@ -103,7 +103,7 @@ def test_names_of_others_cannot_command_the_terminal(make_compared: Callable[...
 
 def test_markdown_says_what_the_terminal_says_in_one_table(make_compared: Callable[..., Compared]) -> None:
     compared = make_compared()
-    text = markdown(compared, judged(compared, "slower=3%", "memory=5%"))
+    text = format_comparison(compared, judged(compared, "slower=3%", "memory=5%"))
     assert text.startswith("### Plumbline: B exceeds slower=3%\n\n> A is 20250101")
     table = [line for line in text.splitlines() if line.startswith("| ")]
     assert len(table) == 2 + 5
@@ -119,14 +119,16 @@ def test_the_heading_says_what_the_gates_came_to(
     make_compared: Callable[..., Compared], texts: list[str], heading: str
 ) -> None:
     compared = make_compared()
-    assert markdown(compared, judged(compared, *texts)).splitlines()[0] == heading
+    assert format_comparison(compared, judged(compared, *texts)).splitlines()[0] == heading
 
 
 def test_the_document_is_strict_json_with_what_was_claimed_and_what_was_observed(
     make_compared: Callable[..., Compared],
 ) -> None:
     compared = make_compared()
-    text = json.dumps(document(compared, judged(compared, "slower=3%", "step_peak=1%")), allow_nan=False)
+    text = json.dumps(
+        build_comparison_document(compared, judged(compared, "slower=3%", "step_peak=1%")), allow_nan=False
+    )
     said = json.loads(text)
     first = said["changes"][0]
     assert (first["verdict"], said["ground"], said["apart_s"]) == ("SLOWER", "one after the other", 600)
@@ -136,7 +138,7 @@ def test_the_document_is_strict_json_with_what_was_claimed_and_what_was_observed
 
 
 def test_where_nothing_is_claimed_the_document_has_nulls(make_compared: Callable[..., Compared]) -> None:
-    said = document(make_compared(["numpy:eager"]), [])
+    said = build_comparison_document(make_compared(["numpy:eager"]), [])
     (change,) = json.loads(json.dumps(said, allow_nan=False))["changes"]
     assert change["verdict"] is None
     assert change["time"]["claimed"] == {"estimate": None, "low": None, "high": None}
@@ -158,7 +160,7 @@ def test_memory_that_grew_for_certain_is_told(
             grown = name == "b" and record.spec.cell == cells[0]
             records.append(record.model_copy(update={"report": make_report(**needing(225 if grown else 220))}))
         make_run(name, records, at_s)
-    compared = compare(tmp_path / "runs", "-a", "-b")
+    compared = compare_sides(tmp_path / "runs", "-a", "-b")
     told = [
         line for line in drawn(compared, "step_peak=5%").replace("\n", " ").split("• ") if "step peak of B is" in line
     ]

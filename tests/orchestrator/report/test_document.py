@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 import pytest
 
 from orchestrator.analysis import results
-from orchestrator.report.document import document
+from orchestrator.report.document import build_run_document
 from schemas.base import SCHEMA_VERSION
 from schemas.job import Cell
 from schemas.record import Host, JobRecord, Manifest
@@ -29,7 +29,7 @@ def read(host: Host) -> Document:
         manifest = Manifest(
             name="n", started="now", command=(), sweep=SweepSpec(), seed=1, cells=tuple(cells), host=host
         )
-        said = document("20250101-n", manifest, results.groups(records, cells))
+        said = build_run_document("20250101-n", manifest, results.group_results(records, cells))
         read: dict[str, Any] = json.loads(json.dumps(said, allow_nan=False), parse_constant=refuse)
         return read
 

@@ -19,7 +19,7 @@ BY_SAMPLE = ("run_delay_ns", "steal_ns", "pressure_ns", "cpu_ns", "canary_ns")
 
 def shown(record: JobRecord, log: Path, width: int = 200, canary_ns: float = 0.0) -> str:
     console = Console(file=io.StringIO(), width=width, color_system=None)
-    job.show(console, record, log, canary_ns)
+    job.show_job(console, record, log, canary_ns)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 

@@ -6,14 +6,14 @@ import pytest
 from rich.console import Console
 
 from orchestrator.environments import Environment, Environments
-from orchestrator.environments.definitions import Definition
-from orchestrator.environments.home import Home
-from orchestrator.environments.provision import Event, Made, Making, Resolving, Waiting
+from orchestrator.environments.definitions import EnvironmentDefinition
+from orchestrator.environments.home import EnvironmentCache
+from orchestrator.environments.provision import Made, Making, ProvisioningEvent, Resolving, Waiting
 from orchestrator.plan import Plan
 from orchestrator.report import catalogue, making, shelf
-from schemas.environment import EnvironmentRecord, Ready
+from schemas.environment import EnvironmentMarker, EnvironmentRecord
 
-TINY = Definition(name="tiny@1", stem="tiny", origin="a test", requirements=("tiny==1",))
+TINY = EnvironmentDefinition(name="tiny@1", stem="tiny", origin="a test", requirements=("tiny==1",))
 RECORD = EnvironmentRecord(
     interpreter="/x",
     python="3.12.1",
@@ -21,9 +21,9 @@ RECORD = EnvironmentRecord(
     installed={},
     packages={"helper": "1", "keras": "3.15.1", "numpy": "2.4", "tensorflow-cpu": "2.20.0"},
 )
-READY = Ready(
+READY = EnvironmentMarker(
     name="tiny",
-    asked=TINY.asked,
+    asked=TINY.all_requirements,
     resolved=(),
     environment=RECORD,
     modules=(),
@@ -44,12 +44,12 @@ READY = Ready(
         (Made(TINY, READY), "environment tiny@1: ready after 38.2 s, 1.5 GiB"),
     ],
 )
-def test_each_step_is_a_line(event: Event, line: str) -> None:
-    assert making.line(event) == line
+def test_each_step_is_a_line(event: ProvisioningEvent, line: str) -> None:
+    assert making.format_progress(event) == line
 
 
 def test_an_environment_is_summed_up_by_its_python_its_frameworks_and_its_freeze() -> None:
-    (line,) = making.summaries({"tensorflow@2.20": RECORD})
+    (line,) = making.summarise_environments({"tensorflow@2.20": RECORD})
     assert line == (
         "Environment tensorflow@2.20: Python 3.12.1, tensorflow-cpu 2.20.0, keras 3.15.1, numpy 2.4; "
         "freeze abababababababab"
@@ -71,7 +71,7 @@ def test_a_plan_says_which_environments_it_would_make_and_of_which_builds(make_p
     assert "made on first use" in words
     assert "nothing: used as it is" in words
     assert max(map(len, text.splitlines())) <= 80
-    said = catalogue.plan_document(plan, {})
+    said = catalogue.build_plan_document(plan, {})
     assert [(each["name"], each["state"]) for each in said["environments"]] == [
         ("tensorflow@2.20", "made on first use"),
         ("current", "as it is"),
@@ -79,13 +79,13 @@ def test_a_plan_says_which_environments_it_would_make_and_of_which_builds(make_p
 
 
 def test_a_gpu_is_told_with_what_follows_from_it() -> None:
-    table = making.table([], accelerated=True)
+    table = making.build_environments_table([], accelerated=True)
     assert "NVIDIA GPU found: built-in ones use CUDA builds" in str(table.title)
-    assert "no NVIDIA GPU: CPU builds" in str(making.table([], accelerated=False).title)
+    assert "no NVIDIA GPU: CPU builds" in str(making.build_environments_table([], accelerated=False).title)
 
 
 def test_a_definition_that_cannot_be_understood_is_listed_with_its_problem(tmp_path: Path) -> None:
-    said = shelf.inventory(Environments({}, Home(tmp_path)), ["torch", "no such"])
+    said = shelf.build_inventory(Environments({}, EnvironmentCache(tmp_path)), ["torch", "no such"])
     torch, unknown = said["environments"]
     assert (torch["problem"], torch["state"]) == (None, "made on first use")
     assert unknown["problem"].startswith("unknown environment 'no such'")
@@ -95,7 +95,7 @@ def test_a_definition_that_cannot_be_understood_is_listed_with_its_problem(tmp_p
 
 
 def test_what_a_foreign_environment_is_can_be_told_without_a_site() -> None:
-    said = shelf.story(Environment("/x/python", Path("/x/python"), RECORD, frozenset()))
+    said = shelf.build_environment_details(Environment("/x/python", Path("/x/python"), RECORD, frozenset()))
     assert (said["state"], said["python"], said["resolved"]) == ("as it is", "3.12.1", None)
-    text = printed(lambda console: shelf.show_story(console, said))
+    text = printed(lambda console: shelf.show_environment_details(console, said))
     assert "tensorflow-cpu 2.20.0" in text

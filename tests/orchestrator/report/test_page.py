@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from orchestrator.report.page import asset, facts, hash_of, packed, page
+from orchestrator.report.page import hash_script, list_host_facts, pack_column, read_asset, render_page
 from schemas.environment import EnvironmentRecord
 from schemas.job import Cell
 from schemas.record import JobRecord
@@ -45,7 +45,7 @@ class Read(HTMLParser):
 
 
 def of(run: KnownRun) -> str:
-    return page("a-run", run.manifest, run.records, run.groups)
+    return render_page("a-run", run.manifest, run.records, run.groups)
 
 
 def scripts(text: str, attributes: str = "") -> list[str]:
@@ -72,7 +72,7 @@ def test_it_does_not_matter_in_which_order_records_are_found(known_run: KnownRun
     ]
     run = KnownRun(known_run.manifest, placed)
     shuffled = random.Random(1).sample(placed, len(placed))
-    assert page("a-run", run.manifest, shuffled, run.groups) == of(run)
+    assert render_page("a-run", run.manifest, shuffled, run.groups) == of(run)
 
 
 def test_every_picture_has_a_table_with_headings_and_says_what_it_shows(known_run: KnownRun) -> None:
@@ -113,7 +113,7 @@ def test_only_our_own_scripts_may_run_and_nothing_may_be_fetched(known_run: Know
     ours = scripts(text)
     assert len(ours) == 2
     (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
-    assert f"script-src {' '.join(map(hash_of, ours))};" in policy.replace("&#39;", "'")
+    assert f"script-src {' '.join(map(hash_script, ours))};" in policy.replace("&#39;", "'")
     assert policy.startswith("default-src ")
     assert not any("src" in attributes or "url(" in str(attributes) for _, attributes in Read(text).elements)
     assert "\r" not in text, "a browser would hash another text"
@@ -155,12 +155,12 @@ def test_every_environment_is_named_with_its_hash(known_run: KnownRun) -> None:
 def test_the_fingerprint_and_all_that_it_is_of_are_there(known_run: KnownRun) -> None:
     host = known_run.manifest.host
     assert host.content_hash in of(known_run)
-    rows = [row.cells for row in facts({"cpu": "a", "packages": {"numpy": "2.0"}, "cpu_flags": ["x", "y"]})]
+    rows = [row.cells for row in list_host_facts({"cpu": "a", "packages": {"numpy": "2.0"}, "cpu_flags": ["x", "y"]})]
     assert rows == [("cpu", "a"), ("packages numpy", "2.0"), ("cpu flags", "x y")]
 
 
 def test_a_run_of_which_nothing_is_measured_yet_has_a_page(known_run: KnownRun) -> None:
-    text = page("a-run", known_run.manifest, [], KnownRun(known_run.manifest, []).groups)
+    text = render_page("a-run", known_run.manifest, [], KnownRun(known_run.manifest, []).groups)
     Read(text)
     assert "No mode was measured." in text
 
@@ -171,9 +171,9 @@ def test_a_run_that_is_not_of_one_piece_says_so(known_run: KnownRun) -> None:
 
 
 def test_a_column_says_each_word_once_and_can_be_told_again() -> None:
-    assert packed(["a", "b", "a", "a", "b"]) == {"words": ["a", "b"], "at": [0, 1, 0, 0, 1]}
-    assert packed([1.5, 2.5, 3.5]) == [1.5, 2.5, 3.5]
-    assert packed([]) == []
+    assert pack_column(["a", "b", "a", "a", "b"]) == {"words": ["a", "b"], "at": [0, 1, 0, 0, 1]}
+    assert pack_column([1.5, 2.5, 3.5]) == [1.5, 2.5, 3.5]
+    assert pack_column([]) == []
 
 
 def many(make_cell: Callable[..., Cell], run: KnownRun, count: int) -> Iterator[JobRecord]:
@@ -211,7 +211,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 def test_text_can_be_read_and_marks_be_seen(scheme: int) -> None:
-    found = [dict(re.findall(r"--([\w-]+): (#\w{6})", block)) for block in asset("page.css").split(":root {")[1:3]]
+    found = [dict(re.findall(r"--([\w-]+): (#\w{6})", block)) for block in read_asset("page.css").split(":root {")[1:3]]
     colours = found[scheme]
     for name in ("ink", "soft", "link", "bad"):
         assert contrast(colours[name], colours["page"]) >= 4.5, name

@@ -9,7 +9,7 @@ from rich.console import Console
 from orchestrator.analysis import results
 from orchestrator.analysis.results import Group
 from orchestrator.report import portability
-from orchestrator.report.document import of_group
+from orchestrator.report.document import group_to_dict
 from schemas.event import Report
 from schemas.job import Cell, JobSpec
 from schemas.record import JobRecord
@@ -30,7 +30,7 @@ def a_group(cell: Cell, make_spec: MakeSpec, make_record: MakeRecord, make_repor
         phases = [{"name": "load", "wall_ns": (19 + block) * MS, "cpu_ns": 0}]
         spec = make_spec(cell, block, artefact=FILE)
         records.append(make_record(cell, block, spec=spec, report=make_report(1000, phases=phases)))
-    (group,) = results.groups(records, [cell])
+    (group,) = results.group_results(records, [cell])
     return group
 
 
@@ -38,18 +38,18 @@ def test_a_file_is_told_with_its_size_and_the_times_to_write_and_to_load_it(
     make_cell: MakeCell, make_spec: MakeSpec, make_record: MakeRecord, make_report: MakeReport
 ) -> None:
     group = a_group(make_cell("torch:script", origin="file"), make_spec, make_record, make_report)
-    assert list(portability.sentences(group)) == [
+    assert list(portability.describe_portability(group)) == [
         "torch:script computes the same from its TorchScript file (40.0 KiB), without the model's source; loading "
         "takes 23.5 ms."
     ]
     console = Console(file=io.StringIO(), width=80)
-    for drawn in portability.tables(group):
+    for drawn in portability.build_tables(group):
         console.print(drawn)
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
     assert all(words in text for words in ("TorchScript file", "40.0 KiB", "7.00 ms", "23.5 ms"))
     assert all(len(line) <= 80 for line in text.splitlines())
-    cells = json.loads(json.dumps(of_group(group), allow_nan=False))["cells"]
+    cells = json.loads(json.dumps(group_to_dict(group), allow_nan=False))["cells"]
     assert cells[0]["portable"] == {"size_bytes": 40 << 10, "save_ns": 7 * MS, "load_ns": 23.5 * MS}
 
 
@@ -57,6 +57,6 @@ def test_of_what_is_built_from_source_there_is_nothing_to_tell(
     make_cell: MakeCell, make_spec: MakeSpec, make_record: MakeRecord, make_report: MakeReport
 ) -> None:
     group = a_group(make_cell("onnxruntime:session"), make_spec, make_record, make_report)
-    assert list(portability.sentences(group)) == []
-    assert list(portability.tables(group)) == []
-    assert of_group(group)["cells"][0]["portable"] is None
+    assert list(portability.describe_portability(group)) == []
+    assert list(portability.build_tables(group)) == []
+    assert group_to_dict(group)["cells"][0]["portable"] is None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from orchestrator.report.repetition import document, show
+from orchestrator.report.repetition import build_rerun_document, show_rerun
 from schemas.event import Report
 from schemas.record import JobRecord
 from tests.orchestrator.conftest import HOST
@@ -14,7 +14,7 @@ MakeRecord = Callable[..., JobRecord]
 
 def drawn(then: JobRecord, now: JobRecord, others: Sequence[JobRecord]) -> str:
     console = Console(file=io.StringIO(), width=80, color_system=None)
-    show(console, then, now, others)
+    show_rerun(console, then, now, others)
     assert isinstance(console.file, io.StringIO)
     return " ".join(console.file.getvalue().split())
 
@@ -50,5 +50,5 @@ def test_another_machine_is_named(make_record: MakeRecord) -> None:
 
 
 def test_the_document_has_both_records(make_record: MakeRecord) -> None:
-    said = json.loads(json.dumps(document(make_record(call_ns=1000), make_record(call_ns=2000))))
+    said = json.loads(json.dumps(build_rerun_document(make_record(call_ns=1000), make_record(call_ns=2000))))
     assert [JobRecord.model_validate(said[name]).report is not None for name in ("then", "now")] == [True, True]

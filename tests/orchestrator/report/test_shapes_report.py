@@ -9,7 +9,7 @@ from rich.console import Console
 from orchestrator.analysis import results
 from orchestrator.analysis.results import Group
 from orchestrator.report import shapes
-from orchestrator.report.document import of_group
+from orchestrator.report.document import group_to_dict
 from schemas.event import Report
 from schemas.job import Cell, Shaping
 from schemas.record import JobRecord
@@ -39,13 +39,13 @@ def a_group(
         for cell in cells
         for block in range(1, 9)
     ]
-    (group,) = results.groups(records, cells)
+    (group,) = results.group_results(records, cells)
     return group
 
 
 def table(group: Group) -> str:
     console = Console(file=io.StringIO(), width=80)
-    for drawn in shapes.tables(group):
+    for drawn in shapes.build_tables(group):
         console.print(drawn)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -54,7 +54,7 @@ def table(group: Group) -> str:
 def test_a_dear_shape_is_told_in_a_sentence_and_a_cheap_one_is_not(
     make_cell: MakeCell, make_record: MakeRecord, make_report: MakeReport
 ) -> None:
-    told = sorted(shapes.sentences(a_group(make_cell, make_record, make_report)))
+    told = sorted(shapes.describe_new_shapes(a_group(make_cell, make_record, make_report)))
     assert told == [
         "jax:jit recompiles for each new shape: the first call at one takes 400 ms, the next 1.00 ms.",
         "torch:compile recompiled once for 3 new shapes: the first call at one takes 2.00 ms, the next 1.00 ms.",
@@ -79,13 +79,15 @@ def test_only_a_stream_has_a_throughput(make_cell: MakeCell, make_record: MakeRe
 
 
 def test_where_no_new_shape_came_there_is_no_table(make_cell: MakeCell, make_record: MakeRecord) -> None:
-    (group,) = results.groups([make_record(make_cell())], [make_cell()])
+    (group,) = results.group_results([make_record(make_cell())], [make_cell()])
     assert table(group) == ""
-    assert of_group(group)["cells"][0]["new_shapes"] is None
+    assert group_to_dict(group)["cells"][0]["new_shapes"] is None
 
 
 def test_the_document_has_it_as_numbers(make_cell: MakeCell, make_record: MakeRecord, make_report: MakeReport) -> None:
-    cells = json.loads(json.dumps(of_group(a_group(make_cell, make_record, make_report)), allow_nan=False))["cells"]
+    cells = json.loads(json.dumps(group_to_dict(a_group(make_cell, make_record, make_report)), allow_nan=False))[
+        "cells"
+    ]
     assert cells[0]["new_shapes"] == {
         "shapes": 3,
         "compilations": 3,

@@ -20,7 +20,9 @@ STRUCK_OUT = "\x1b[2;9m"
 
 def shown(records: list[JobRecord], cells: list[Cell], *, colour: bool = False) -> str:
     console = Console(file=io.StringIO(), width=80, force_terminal=colour, color_system="standard" if colour else None)
-    terminal.show(console, results.groups(records, cells), "all 3 blocks were run", "/runs/x/jobs", "a machine")
+    terminal.show_results(
+        console, results.group_results(records, cells), "all 3 blocks were run", "/runs/x/jobs", "a machine"
+    )
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -57,16 +59,16 @@ def test_a_table_of_the_longest_names_and_numbers_is_whole_in_80_columns(
 
 
 def test_every_cell_has_exactly_one_row(records: list[JobRecord], cells: list[Cell]) -> None:
-    (group,) = results.groups(records, cells)
-    labels = [" ".join(str(next(iter(row))).split()) for row in terminal.rows(group)]
+    (group,) = results.group_results(records, cells)
+    labels = [" ".join(str(next(iter(row))).split()) for row in terminal.format_group_rows(group)]
     assert sorted(labels) == sorted(cell.label for cell in cells)
 
 
 def test_a_clone_whose_original_failed_has_its_row_too(make_cell: MakeCell, make_record: MakeRecord) -> None:
     cell = make_cell()
     twin = cell.model_copy(update={"replica": 1})
-    (group,) = results.groups([make_record(cell, outcome="raised"), make_record(twin)], [cell, twin])
-    assert len(list(terminal.rows(group))) == 2
+    (group,) = results.group_results([make_record(cell, outcome="raised"), make_record(twin)], [cell, twin])
+    assert len(list(terminal.format_group_rows(group))) == 2
 
 
 def test_the_time_of_a_wrong_cell_is_struck_out(records: list[JobRecord], cells: list[Cell]) -> None:

@@ -9,44 +9,51 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from orchestrator.analysis.clones import Rate
-from orchestrator.promises import Figure, Promise, spin
+from orchestrator.analysis.clones import FalsePositiveRate
+from orchestrator.promises import Check, Reading, make_spin_cell
 from orchestrator.promises.clones import CELLS
 from orchestrator.report import truth
-from orchestrator.selftest import PROMISES, Finding, Trial
+from orchestrator.selftest import CHECKS, CheckResult, CloneTrial
 from orchestrator.sweep import BlockStarted, JobStarted
 from schemas.job import JobSpec, Timing
 from schemas.record import Host
 from schemas.sweep import SweepSpec
 
-LONG = Figure(
+LONG = Reading(
     what="filtered typical/floor", promised="moved by < 3 %", got="UNRESOLVED, FASTER but for its grade", kept=None
 )
-KEPT = Figure(what="ratio", promised="covers 1.03", got="1.03001 (1.02991–1.03009)", kept=True, numbers={"low": 1.0299})
-BROKEN = Figure(what="claims about 15 pairs", promised="none", got="1 (15 DIFFERENT-BUT-SMALL)", kept=False)
+KEPT = Reading(
+    what="ratio", promised="covers 1.03", got="1.03001 (1.02991–1.03009)", kept=True, numbers={"low": 1.0299}
+)
+BROKEN = Reading(what="claims about 15 pairs", promised="none", got="1 (15 DIFFERENT-BUT-SMALL)", kept=False)
 
 
-def a_finding(*figures: Figure) -> Finding:
-    promise = Promise(
-        name="a promise", says="it holds", cells=(spin(1000),), timing=Timing(), blocks=8, judge=lambda _: figures
+def a_finding(*figures: Reading) -> CheckResult:
+    promise = Check(
+        name="a promise",
+        says="it holds",
+        cells=(make_spin_cell(1000),),
+        timing=Timing(),
+        blocks=8,
+        judge=lambda _: figures,
     )
-    return Finding(promise, figures, 12.4)
+    return CheckResult(promise, figures, 12.4)
 
 
-def shown(findings: Sequence[Finding], host: Host) -> str:
+def shown(findings: Sequence[CheckResult], host: Host) -> str:
     console = Console(file=io.StringIO(), width=80)
-    truth.show(console, findings, host, "/runs/x/jobs")
+    truth.show_selftest(console, findings, host, "/runs/x/jobs")
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
-def a_trial(host: Host, claims: int = 4) -> Trial:
+def a_trial(host: Host, claims: int = 4) -> CloneTrial:
     rates = (
-        Rate("Plumbline", "six clones, all 15 pairs (Holm)", claims, 200),
-        Rate("torch: disjoint intervals", "x", 0, 0),
-        Rate("x", "y", 12_345, 54_321),
+        FalsePositiveRate("Plumbline", "six clones, all 15 pairs (Holm)", claims, 200),
+        FalsePositiveRate("torch: disjoint intervals", "x", 0, 0),
+        FalsePositiveRate("x", "y", 12_345, 54_321),
     )
-    return Trial(spec=SweepSpec(), cells=CELLS, host=host, jobs=144, experiments=2, rates=rates)
+    return CloneTrial(spec=SweepSpec(), cells=CELLS, host=host, jobs=144, experiments=2, rates=rates)
 
 
 def test_the_longest_figures_are_whole_in_80_columns(host: Host) -> None:
@@ -57,8 +64,8 @@ def test_the_longest_figures_are_whole_in_80_columns(host: Host) -> None:
         assert word in text
 
 
-@pytest.mark.parametrize("promise", [promise() for promise in PROMISES], ids=lambda promise: promise.name)
-def test_every_promise_has_a_title_of_one_line(promise: Promise) -> None:
+@pytest.mark.parametrize("promise", [promise() for promise in CHECKS], ids=lambda promise: promise.name)
+def test_every_promise_has_a_title_of_one_line(promise: Check) -> None:
     assert len(f"{promise.name}: {promise.says}") <= 80
 
 
@@ -80,12 +87,14 @@ def test_nothing_that_was_tried_is_not_called_a_success(host: Host) -> None:
 
 def test_a_line_says_what_begins_and_how_it_ended() -> None:
     finding = a_finding(BROKEN)
-    assert truth.line(finding.promise) == "a promise: running at most 8 jobs ..."
-    assert truth.line(finding) == "a promise: FAILED after 12 s"
+    assert truth.format_check_event(finding.promise) == "a promise: running at most 8 jobs ..."
+    assert truth.format_check_event(finding) == "a promise: FAILED after 12 s"
 
 
 def test_the_document_holds_every_figure_with_its_numbers(host: Host) -> None:
-    said = json.loads(json.dumps(truth.document("run", [a_finding(KEPT, LONG)], host, ""), allow_nan=False))
+    said = json.loads(
+        json.dumps(truth.build_selftest_document("run", [a_finding(KEPT, LONG)], host, ""), allow_nan=False)
+    )
     assert said["kept"] is True
     (promise,) = said["promises"]
     assert [figure["kept"] for figure in promise["figures"]] == [True, None]
@@ -94,7 +103,7 @@ def test_the_document_holds_every_figure_with_its_numbers(host: Host) -> None:
 
 def test_a_number_that_the_data_do_not_support_is_null(host: Host) -> None:
     unknown = replace(KEPT, numbers={"half_width": math.inf, "ratio": math.nan})
-    said = json.loads(json.dumps(truth.document("run", [a_finding(unknown)], host, ""), allow_nan=False))
+    said = json.loads(json.dumps(truth.build_selftest_document("run", [a_finding(unknown)], host, ""), allow_nan=False))
     assert said["promises"][0]["figures"][0]["numbers"] == {"half_width": None, "ratio": None}
 
 
@@ -110,13 +119,13 @@ def test_rates_are_shown_with_their_intervals_and_their_conditions(host: Host) -
 
 
 def test_the_document_of_rates_has_no_number_that_json_lacks(host: Host) -> None:
-    said = json.loads(json.dumps(truth.rates_document("run", a_trial(host), ""), allow_nan=False))
+    said = json.loads(json.dumps(truth.build_rates_document("run", a_trial(host), ""), allow_nan=False))
     assert said["rates"][0]["share"]["estimate"] == pytest.approx(0.02)
     assert said["rates"][1]["share"] is None
 
 
 def test_a_line_is_said_as_an_experiment_begins_and_at_no_other_moment(make_spec: Callable[..., JobSpec]) -> None:
-    said = [truth.experiment(BlockStarted(block, CELLS), 12) for block in range(1, 26)]
+    said = [truth.format_experiment_start(BlockStarted(block, CELLS), 12) for block in range(1, 26)]
     assert [index for index, line in enumerate(said) if line] == [0, 12, 24]
     assert said[24].startswith("experiment 3: ")
-    assert truth.experiment(JobStarted(make_spec()), 12) == ""
+    assert truth.format_experiment_start(JobStarted(make_spec()), 12) == ""

@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.analysis.statistics import Interval
-from orchestrator.report.units import between, clock, duration, number, ratio, rounded
+from orchestrator.report.units import (
+    format_clock,
+    format_count,
+    format_duration,
+    format_ratio,
+    format_ratio_range,
+    round_counts,
+)
 
 
 @pytest.mark.parametrize(
@@ -33,14 +40,14 @@ from orchestrator.report.units import between, clock, duration, number, ratio, r
     ],
 )
 def test_durations_have_three_digits_and_their_unit(nanoseconds: float, text: str) -> None:
-    assert duration(nanoseconds) == text
+    assert format_duration(nanoseconds) == text
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(1, "1.000"), (1.0431, "1.043"), (0.0504, "0.050"), (12.34, "12.3"), (math.inf, "–")]
 )
 def test_ratios_have_three_decimals_until_they_are_large(value: float, text: str) -> None:
-    assert ratio(value) == text
+    assert format_ratio(value) == text
 
 
 @pytest.mark.parametrize(
@@ -53,14 +60,14 @@ def test_ratios_have_three_decimals_until_they_are_large(value: float, text: str
     ],
 )
 def test_an_end_that_the_data_do_not_support_is_not_shown(interval: Interval, text: str) -> None:
-    assert between(interval) == text
+    assert format_ratio_range(interval) == text
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (200, "3:20"), (3600, "60:00"), (-5, "0:00")]
 )
 def test_time_left_is_in_minutes_and_seconds(seconds: float, text: str) -> None:
-    assert clock(seconds) == text
+    assert format_clock(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -76,7 +83,7 @@ def test_time_left_is_in_minutes_and_seconds(seconds: float, text: str) -> None:
     ],
 )
 def test_counts_are_in_words_from_a_million_on(count: float, text: str) -> None:
-    assert number(count) == text
+    assert format_count(count) == text
 
 
 @pytest.mark.parametrize(
@@ -92,12 +99,12 @@ def test_counts_are_in_words_from_a_million_on(count: float, text: str) -> None:
     ],
 )
 def test_counts_have_the_digits_that_their_interval_supports(counts: Interval, shown: Interval) -> None:
-    assert rounded(counts) == shown
+    assert round_counts(counts) == shown
 
 
 @given(st.floats(1, 1e15), st.floats(0, 1e15), st.floats(0, 1e15))
 def test_rounding_never_narrows_an_interval(low: float, more: float, yet_more: float) -> None:
     counts = Interval(low + more, low, low + more + yet_more)
-    shown = rounded(counts)
+    shown = round_counts(counts)
     assert shown.low <= counts.low * (1 + 1e-9)
     assert shown.high >= counts.high * (1 - 1e-9)

@@ -19,7 +19,7 @@ from schemas.job import Task
 from workers.arrays import Array
 from workers.autodiff import gradients_of
 from workers.formulas import cross_entropy, relu
-from workers.images import convolved, pooled
+from workers.images import convolve_2d, max_pool_2d
 from workers.workloads import Parameters, Shapes
 
 
@@ -50,7 +50,7 @@ def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> 
 
 def forward(parameters: Parameters, weights: Mapping[str, Array], x: Array, labels: Array) -> Array:
     for layer in (0, 1):
-        x = pooled(relu(convolved(x, weights[f"K_{layer}"], 1, 1) + weights[f"b_{layer}"]), 2, 2, 0)
+        x = max_pool_2d(relu(convolve_2d(x, weights[f"K_{layer}"], 1, 1) + weights[f"b_{layer}"]), 2, 2, 0)
     return x.reshape(len(x), -1) @ weights["W"].T + weights["b"]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from schemas.job import TRAINING, Task
+from schemas.job import TRAINING_TASKS, Task
 from workers.arrays import Array
 from workers.workloads import Parameters, Shapes
 
@@ -103,7 +103,7 @@ def flops(parameters: Parameters, batch: int, task: Task) -> int:
     The first state's product with zeros is not needed, nor the gradient of the last score.
     """
     hidden = parameters["hidden"]
-    steps = 2 if task in TRAINING else max(2, parameters["maximum"] // 4)
+    steps = 2 if task in TRAINING_TASKS else max(2, parameters["maximum"] // 4)
     driven, state, score = (2 * batch * hidden * other for other in (parameters["input"], hidden, 1))
     forward = driven + (steps - 1) * state + steps * score
     return forward if task == "forward" else forward + driven + 2 * (steps - 1) * state + (steps - 1) * score

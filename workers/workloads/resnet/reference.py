@@ -23,7 +23,7 @@ from schemas.job import Task
 from workers.arrays import Array
 from workers.autodiff import gradients_of
 from workers.formulas import cross_entropy, relu
-from workers.images import convolved, pooled
+from workers.images import convolve_2d, max_pool_2d
 from workers.workloads import Parameters, Shapes
 
 EPSILON = 1e-5
@@ -84,11 +84,11 @@ def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> 
 def network(parameters: Parameters, weights: Mapping[str, Array], x: Array, normalise: Normalise) -> Array:
     def unit(x: Array, name: str, stride: int) -> Array:
         kernel = weights[f"K_{name}"]
-        maps = normalise(convolved(x, kernel, stride, kernel.shape[0] // 2), name)
+        maps = normalise(convolve_2d(x, kernel, stride, kernel.shape[0] // 2), name)
         return maps * weights[f"gain_{name}"] + weights[f"shift_{name}"]
 
     x = relu(unit(x, "stem", 2 if parameters["large_stem"] else 1))
-    x = pooled(x, 3, 2, 1) if parameters["large_stem"] else x
+    x = max_pool_2d(x, 3, 2, 1) if parameters["large_stem"] else x
     for stage, block in np.ndindex(STAGES, parameters["blocks"]):
         name, stride = f"{stage}_{block}", 2 if stage and not block else 1
         shortcut = unit(x, f"{name}_shortcut", stride) if f"K_{name}_shortcut" in weights else x

@@ -17,7 +17,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from orchestrator.api import Run, load
 from orchestrator.cli import FORMATS
 from orchestrator.errors import UsageError
-from orchestrator.report.exporters import DOCUMENTS, TABLES, export, left_out
+from orchestrator.report.exporters import DOCUMENTS, TABLES, convert_run, list_omitted_cells
 from orchestrator.store import Store
 from schemas.job import Cell
 from schemas.record import JobRecord
@@ -43,7 +43,7 @@ BENCHER = {
 
 
 def document(run: Run, name: str) -> Any:  # noqa: ANN401 (JSON has no common type)
-    return json.loads(export(run, name, None))
+    return json.loads(convert_run(run, name, None))
 
 
 def labels(names: list[str]) -> list[str]:
@@ -66,7 +66,7 @@ def other(
 
 def test_pyperf_compares_two_of_our_runs(tmp_path: Path, run: Run, other: Run) -> None:
     for name, exported in (("one", run), ("other", other)):
-        (tmp_path / f"{name}.json").write_bytes(export(exported, "pyperf", None))
+        (tmp_path / f"{name}.json").write_bytes(convert_run(exported, "pyperf", None))
     said = pyperf("compare_to", str(tmp_path / "one.json"), str(tmp_path / "other.json"))
     assert "2.00x slower" in said
     assert "ERROR" not in said
@@ -74,7 +74,7 @@ def test_pyperf_compares_two_of_our_runs(tmp_path: Path, run: Run, other: Run) -
 
 
 def test_pyperf_reads_our_processes_samples_and_warm_ups(tmp_path: Path, run: Run) -> None:
-    (tmp_path / "run.json").write_bytes(export(run, "pyperf", None))
+    (tmp_path / "run.json").write_bytes(convert_run(run, "pyperf", None))
     said = pyperf("stats", str(tmp_path / "run.json"))
     assert said.count("Number of run with values: 8") == 2
     assert said.count("Number of run with values: 7") == 1
@@ -106,7 +106,7 @@ def test_bencher_has_each_measured_cell_with_its_interval(run: Run) -> None:
 def test_an_interval_without_ends_is_exported_without_them(other: Run, tmp_path: Path) -> None:
     few = load(other.name, tmp_path / "runs")
     for name in ("bencher", "github-action-benchmark"):
-        assert "Infinity" not in export(few, name, None).decode()
+        assert "Infinity" not in convert_run(few, name, None).decode()
 
 
 def test_github_action_benchmark_has_what_its_reader_takes(run: Run) -> None:
@@ -122,7 +122,7 @@ def test_github_action_benchmark_has_what_its_reader_takes(run: Run) -> None:
 
 def test_openmetrics_is_read_by_the_parser_of_prometheus(run: Run) -> None:
     families = {
-        family.name: family for family in text_string_to_metric_families(export(run, "openmetrics", None).decode())
+        family.name: family for family in text_string_to_metric_families(convert_run(run, "openmetrics", None).decode())
     }
     floors = families["plumbline_call_floor_seconds"]
     assert (floors.type, floors.unit) == ("gauge", "seconds")
@@ -137,7 +137,7 @@ def test_openmetrics_is_read_by_the_parser_of_prometheus(run: Run) -> None:
 
 
 def test_no_family_of_openmetrics_names_a_cell_that_was_not_measured(run: Run) -> None:
-    for family in text_string_to_metric_families(export(run, "openmetrics", None).decode()):
+    for family in text_string_to_metric_families(convert_run(run, "openmetrics", None).decode()):
         if family.name not in ("plumbline_cell", "plumbline_run"):
             assert {sample.labels["framework"] for sample in family.samples} == {"torch"}
 
@@ -177,7 +177,7 @@ def test_only_a_job_that_counts_has_a_time_per_call_in_perfetto(run: Run) -> Non
 
 
 def test_markdown_shows_the_ranking_and_no_time_of_what_was_not_measured(run: Run) -> None:
-    text = export(run, "markdown", None).decode()
+    text = convert_run(run, "markdown", None).decode()
     rows = {line.split(" | ")[0].strip("| "): line for line in text.splitlines() if line.startswith("| ")}
     assert "1.00 µs" in rows["torch:eager"]
     assert rows["torch:eager"].endswith("| baseline |")
@@ -188,10 +188,10 @@ def test_markdown_shows_the_ranking_and_no_time_of_what_was_not_measured(run: Ru
 
 
 def test_what_a_format_has_no_place_for_is_named_with_its_reason(run: Run) -> None:
-    told = left_out(run, "bencher")
+    told = list_omitted_cells(run, "bencher")
     assert sorted(labels(told)) == sorted(UNSOUND)
     assert told[-1].endswith("wrong (because it was wrong)")
-    assert left_out(run, "csv") == []
+    assert list_omitted_cells(run, "csv") == []
 
 
 def test_the_same_cell_in_two_environments_has_two_names(
@@ -208,16 +208,16 @@ def test_a_run_without_a_measured_cell_is_no_document_of_times(
     run = load(make_run("nothing", [make_record(outcome="raised")]).folder)
     for name in ("pyperf", "bencher", "github-action-benchmark"):
         with pytest.raises(UsageError, match="has no measured cell"):
-            export(run, name, None)
+            convert_run(run, name, None)
     for name in ("csv", "jsonl", "markdown", "openmetrics", "perfetto", "parquet"):
-        assert b"raised" in export(run, name, None)
+        assert b"raised" in convert_run(run, name, None)
 
 
 def test_what_cannot_be_asked_for_is_refused(run: Run) -> None:
     with pytest.raises(UsageError, match="unknown format 'cvs'; did you mean csv"):
-        export(run, "cvs", None)
+        convert_run(run, "cvs", None)
     with pytest.raises(UsageError, match="--per applies to csv, parquet, jsonl"):
-        export(run, "pyperf", "job")
+        convert_run(run, "pyperf", "job")
 
 
 def test_the_command_line_names_every_format() -> None:
@@ -226,5 +226,5 @@ def test_the_command_line_names_every_format() -> None:
 
 @pytest.mark.parametrize("name", sorted(DOCUMENTS))
 def test_no_document_has_a_number_that_json_lacks(run: Run, name: str) -> None:
-    assert not re.search(r"\b(NaN|Infinity|inf|nan)\b", export(run, name, None).decode())
+    assert not re.search(r"\b(NaN|Infinity|inf|nan)\b", convert_run(run, name, None).decode())
     assert math.isfinite(run.cells[0].floor_ns.estimate)

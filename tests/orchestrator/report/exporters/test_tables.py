@@ -10,8 +10,8 @@ import pyarrow.parquet
 import pytest
 
 from orchestrator.api import Run
-from orchestrator.report.exporters import export
-from orchestrator.report.exporters.csv import shown
+from orchestrator.report.exporters import convert_run
+from orchestrator.report.exporters.csv import format_value
 from orchestrator.report.rows import Per
 from tests.orchestrator.report.exporters.conftest import BLOCKS
 
@@ -39,7 +39,7 @@ def read_jsonl(content: bytes) -> list[dict[str, Any]]:
 def in_csv(value: object) -> object:
     """Return a value as CSV returns it: empty and missing values look the same."""
     assert value is None or isinstance(value, str | int | float)
-    return None if value == "" else shown(value)
+    return None if value == "" else format_value(value)
 
 
 READERS = {"csv": read_csv, "parquet": read_parquet, "jsonl": read_jsonl}
@@ -53,14 +53,14 @@ def test_a_table_round_trips_through_its_reader(run: Run, form: str, per: Per) -
         {name: value if isinstance(value, bool) else kept(value) for name, value in row.items()}
         for row in run.rows(per)
     ]
-    found = READERS[form](export(run, form, per))
+    found = READERS[form](convert_run(run, form, per))
     for got, said in zip(found, expected, strict=True):
         assert got == said
 
 
 @pytest.mark.parametrize("form", READERS)
 def test_a_cell_that_is_not_measured_has_its_outcome_and_reason_and_no_figure(run: Run, form: str) -> None:
-    rows = {row["label"]: row for row in READERS[form](export(run, form, "cell"))}
+    rows = {row["label"]: row for row in READERS[form](convert_run(run, form, "cell"))}
     assert {label: rows[label]["outcome"] for label in UNSOUND} == dict(
         zip(UNSOUND, ("wrong", "unsupported", "raised"), strict=True)
     )
@@ -114,14 +114,14 @@ def test_every_row_has_every_column_and_parameters_stand_with_the_cell(run: Run)
 
 
 def test_neither_a_spreadsheet_nor_a_terminal_obeys_a_reason(run: Run) -> None:
-    rows = list(csv.DictReader(io.StringIO(export(run, "csv", "cell").decode(), newline="")))
+    rows = list(csv.DictReader(io.StringIO(convert_run(run, "csv", "cell").decode(), newline="")))
     reasons = [row["reason"] for row in rows if row["label"] in UNSOUND]
     assert "'=cmd()\N{REPLACEMENT CHARACTER}[2J" in reasons
     assert 'no "|" here\n=1+1' in reasons
 
 
 def test_types_do_not_depend_on_which_values_a_run_has(run: Run) -> None:
-    schema = pyarrow.parquet.read_schema(io.BytesIO(export(run, "parquet", "cell")))
+    schema = pyarrow.parquet.read_schema(io.BytesIO(convert_run(run, "parquet", "cell")))
     kinds = {str(schema.field(name).type) for name in schema.names if name.endswith(("_ns", "_bytes"))}
     assert kinds == {"double"}
     assert str(schema.field("p99_ns").type) == "double"

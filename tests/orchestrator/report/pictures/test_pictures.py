@@ -13,9 +13,8 @@ from orchestrator.analysis.disturbance import Flag
 from orchestrator.analysis.ledger import PHASES
 from orchestrator.report import drawing
 from orchestrator.report.pictures import (
-    Figure,
+    Chart,
     cost,
-    drawn,
     memory,
     phases,
     ratios,
@@ -23,6 +22,7 @@ from orchestrator.report.pictures import (
     samples,
     schedule,
     times,
+    to_chart_number,
     warmup,
 )
 from schemas.job import Cell
@@ -30,38 +30,38 @@ from schemas.record import JobRecord
 from tests.orchestrator.report.conftest import KnownRun
 
 
-def rows(figure: Figure, **wanted: object) -> list[dict[str, Any]]:
+def rows(figure: Chart, **wanted: object) -> list[dict[str, Any]]:
     """Return the drawn rows that have these values."""
     every = [dict(zip(figure.columns, row.cells, strict=True)) for row in figure.rows]
     return [row for row in every if all(row[name] == value for name, value in wanted.items())]
 
 
-def told(figure: Figure, label: str) -> dict[str, Any]:
+def told(figure: Chart, label: str) -> dict[str, Any]:
     """Return the table's row of a mode."""
     (row,) = (row for row in figure.table.rows if row.cells[0] == label)
     return dict(zip(figure.table.headings, row.cells, strict=True))
 
 
-def figures(run: KnownRun) -> list[Figure]:
+def figures(run: KnownRun) -> list[Chart]:
     section = run.section
     found = [
-        times.figure(section),
-        ratios.figure(section),
-        *cost.figures(section),
-        phases.figure(section),
-        memory.figure(section),
-        warmup.figure(section),
-        samples.figure(section, 9),
-        roofline.figure(section),
-        schedule.figure(run.records, 9),
+        times.make_chart(section),
+        ratios.make_chart(section),
+        *cost.make_charts(section),
+        phases.make_chart(section),
+        memory.make_chart(section),
+        warmup.make_chart(section),
+        samples.make_chart(section, 9),
+        roofline.make_chart(section),
+        schedule.make_chart(run.records, 9),
     ]
     assert None not in found
     return [figure for figure in found if figure is not None]
 
 
-def filled(figure: Figure) -> dict[str, Any]:
+def filled(figure: Chart) -> dict[str, Any]:
     """Fill in a chart's specification as a page does."""
-    count, spec = len(figure.modes), drawing.specifications()[figure.kind]
+    count, spec = len(figure.modes), drawing.build_specifications()[figure.kind]
     columns = {
         "$modes": list(figure.modes),
         "$tones": ["blue"] * count,
@@ -84,7 +84,7 @@ def filled(figure: Figure) -> dict[str, Any]:
 
 
 def test_every_picture_is_one_that_the_page_can_draw(known_run: KnownRun) -> None:
-    assert {figure.kind for figure in figures(known_run)} == drawing.specifications().keys()
+    assert {figure.kind for figure in figures(known_run)} == drawing.build_specifications().keys()
 
 
 def test_every_picture_is_drawn_with_marks_of_its_modes(known_run: KnownRun) -> None:
@@ -140,11 +140,11 @@ def test_every_picture_says_what_it_shows_and_how_to_read_it(known_run: KnownRun
     ("value", "shown"), [(None, None), (float("inf"), None), (1234.56, 1235), (0.000123456, 1.235e-4)]
 )
 def test_a_number_is_drawn_to_four_digits_and_what_is_none_is_not(value: float | None, shown: float | None) -> None:
-    assert drawn(value) == shown
+    assert to_chart_number(value) == shown
 
 
 def test_times_are_dots_with_bars_and_what_does_not_count_is_barred(known_run: KnownRun) -> None:
-    figure = times.figure(known_run.section)
+    figure = times.make_chart(known_run.section)
     (eager,) = rows(figure, part="ranked", mode="torch:eager")
     assert eager["low"] < eager["ns"] < eager["high"]
     assert eager["ns"] == pytest.approx(30_000, rel=0.01)
@@ -155,7 +155,7 @@ def test_times_are_dots_with_bars_and_what_does_not_count_is_barred(known_run: K
 
 
 def test_ties_have_a_letter_in_common_and_nothing_else_has_one(known_run: KnownRun) -> None:
-    figure = times.figure(known_run.section)
+    figure = times.make_chart(known_run.section)
     assert {row["mode"]: row["ties"] for row in rows(figure) if row["ties"]} == {
         "tensorflow:eager": "a",
         "tensorflow:function": "a",
@@ -168,16 +168,16 @@ def test_a_mode_between_two_that_are_told_apart_has_the_letters_of_both(known_ru
     group, (first, between, last) = known_run.section.group, ("torch:trace", "torch:eager", "tensorflow:eager")
     ties = {first: (between,), between: (first, last), last: (between,)}
     standings = [dataclasses.replace(each, tied_with=ties.get(each.cell, ())) for each in group.standings]
-    found = times.letters(dataclasses.replace(group, standings=tuple(standings)))
+    found = times.assign_letters(dataclasses.replace(group, standings=tuple(standings)))
     assert found == {first: "a", between: "a b", last: "b"}
 
 
 def test_there_is_a_letter_for_any_number_of_ties() -> None:
-    assert [times.letter(number) for number in (0, 25, 26, 52)] == ["a", "z", "a2", "a3"]
+    assert [times.to_letter(number) for number in (0, 25, 26, 52)] == ["a", "z", "a2", "a3"]
 
 
 def test_each_pair_of_modes_is_in_the_matrix_from_either_side(known_run: KnownRun) -> None:
-    figure = ratios.figure(known_run.section)
+    figure = ratios.make_chart(known_run.section)
     assert figure is not None
     assert len(figure.rows) == 4 * 3
     (slower,) = rows(figure, mode="torch:eager", other="torch:trace")
@@ -189,7 +189,7 @@ def test_each_pair_of_modes_is_in_the_matrix_from_either_side(known_run: KnownRu
 
 
 def test_lines_of_cost_cross_at_the_break_even_and_have_bands(known_run: KnownRun) -> None:
-    figure = next(cost.figures(known_run.section))
+    figure = next(cost.make_charts(known_run.section))
     totals = {(row["mode"], row["calls"]): row for row in rows(figure, part="line")}
     assert totals["torch:trace", 1000]["ns"] > totals["torch:eager", 1000]["ns"]
     assert totals["torch:trace", 100_000]["ns"] < totals["torch:eager", 100_000]["ns"]
@@ -200,13 +200,13 @@ def test_lines_of_cost_cross_at_the_break_even_and_have_bands(known_run: KnownRu
 
 
 def test_a_mode_that_never_pays_has_no_mark_and_the_table_says_so(known_run: KnownRun) -> None:
-    figure = next(cost.figures(known_run.section))
+    figure = next(cost.make_charts(known_run.section))
     assert rows(figure, part="paid", mode="tensorflow:function") == []
     assert "never against torch:trace" in told(figure, "tensorflow:function")["breaks even after"]
 
 
 def test_the_bars_of_the_ledger_are_as_long_as_its_phases(known_run: KnownRun) -> None:
-    figure = phases.figure(known_run.section)
+    figure = phases.make_chart(known_run.section)
     assert figure is not None
     (first,) = rows(figure, mode="torch:trace", part="first calls")
     assert first["ns"] == 101 * 10**6
@@ -215,7 +215,7 @@ def test_the_bars_of_the_ledger_are_as_long_as_its_phases(known_run: KnownRun) -
 
 
 def test_memory_goes_from_phase_to_phase_in_mebibytes(known_run: KnownRun) -> None:
-    figure = memory.figure(known_run.section)
+    figure = memory.make_chart(known_run.section)
     assert figure is not None
     (trace,) = rows(figure, mode="torch:eager", phase="trace")
     assert (trace["end"], trace["peak"]) == (190, 250)
@@ -229,22 +229,22 @@ def test_without_counters_of_memory_there_is_no_such_picture(
     cells = [make_cell("torch:eager"), make_cell("torch:trace")]
     records = make_records([(cell, 1000) for cell in cells])
     manifest = known_run.manifest.model_copy(update={"cells": tuple(cells)})
-    assert memory.figure(KnownRun(manifest, records).section) is None
+    assert memory.make_chart(KnownRun(manifest, records).section) is None
 
 
 def test_a_warm_up_begins_at_the_first_call_and_is_marked_where_it_is_steady(known_run: KnownRun) -> None:
-    figure = warmup.figure(known_run.section)
+    figure = warmup.make_chart(known_run.section)
     assert figure is not None
     (first,) = rows(figure, mode="torch:trace", block=1, calls=1)
     assert first["ns"] == 101 * 10**6
     (steady,) = rows(figure, part="steady", mode="torch:trace", block=1)
     assert steady["calls"] == 3
-    assert len({row["block"] for row in rows(figure, mode="torch:trace")}) == warmup.SHOWN
+    assert len({row["block"] for row in rows(figure, mode="torch:trace")}) == warmup.MAX_SHOWN_PROCESSES
     assert {row["block"] for row in rows(figure, part="first", mode="torch:trace")} == {1}
 
 
 def test_samples_are_drawn_over_the_floor_of_their_mode(known_run: KnownRun) -> None:
-    figure = samples.figure(known_run.section, 9)
+    figure = samples.make_chart(known_run.section, 9)
     assert figure is not None
     boxes = rows(figure, mode="torch:eager")
     assert len(boxes) == 12
@@ -253,7 +253,7 @@ def test_samples_are_drawn_over_the_floor_of_their_mode(known_run: KnownRun) -> 
 
 
 def test_the_table_of_samples_has_each_process_under_its_block(known_run: KnownRun) -> None:
-    figure = samples.figure(known_run.section, 1)
+    figure = samples.make_chart(known_run.section, 1)
     assert figure is not None
     (said,) = (row.cells for row in figure.table.rows if row.cells[0] == "torch:eager")
     assert len(said) == 1 + 12
@@ -261,7 +261,7 @@ def test_the_table_of_samples_has_each_process_under_its_block(known_run: KnownR
 
 
 def test_a_disturbed_process_is_shown_as_such(known_run: KnownRun) -> None:
-    quiet, disturbed = samples.figure(known_run.section, 9), samples.figure(known_run.section, 1)
+    quiet, disturbed = samples.make_chart(known_run.section, 9), samples.make_chart(known_run.section, 1)
     assert quiet is not None
     assert disturbed is not None
     assert {row["state"] for row in rows(quiet)} == {"quiet"}
@@ -269,7 +269,7 @@ def test_a_disturbed_process_is_shown_as_such(known_run: KnownRun) -> None:
 
 
 def test_the_roof_is_drawn_over_all_modes_and_each_has_its_share_of_it(known_run: KnownRun) -> None:
-    figure = roofline.figure(known_run.section)
+    figure = roofline.make_chart(known_run.section)
     assert figure is not None
     roof = rows(figure, part="roof")
     assert [row["rate"] for row in roof[-2:]] == [100e9, 100e9]
@@ -280,7 +280,7 @@ def test_the_roof_is_drawn_over_all_modes_and_each_has_its_share_of_it(known_run
 
 
 def test_the_schedule_has_every_job_that_was_started_and_says_which_failed(known_run: KnownRun) -> None:
-    figure = schedule.figure(known_run.records, 9)
+    figure = schedule.make_chart(known_run.records, 9)
     assert figure is not None
     assert len(figure.rows) == len(known_run.records) - 1
     cells = {record.spec.cell.id for record in known_run.records}
@@ -297,7 +297,7 @@ def test_a_job_whose_start_is_no_date_is_in_the_table_alone(known_run: KnownRun)
     job = known_run.records[0]
     assert job.outside is not None
     odd = job.model_copy(update={"outside": job.outside.model_copy(update={"started": "<b>yesterday</b>"})})
-    figure = schedule.figure([odd, *known_run.records[1:20]], 9)
+    figure = schedule.make_chart([odd, *known_run.records[1:20]], 9)
     assert figure is not None
     said = [cell for row in figure.table.rows for cell in row.cells[1:] if cell]
     assert len(said) == len(figure.rows) + 1
@@ -308,8 +308,8 @@ def test_a_group_without_a_measured_cell_has_the_picture_of_its_times_alone(know
     refused = [record for record in known_run.records if record.outcome == "unsupported"]
     manifest = known_run.manifest.model_copy(update={"cells": (refused[0].spec.cell,)})
     section = KnownRun(manifest, refused).section
-    assert len(times.figure(section).table.rows) == 1
-    assert [*cost.figures(section)] == []
-    assert {each.figure(section) for each in (ratios, phases, memory, warmup, roofline)} == {None}
-    assert samples.figure(section, 9) is None
-    assert schedule.figure(refused, 9) is None
+    assert len(times.make_chart(section).table.rows) == 1
+    assert [*cost.make_charts(section)] == []
+    assert {each.make_chart(section) for each in (ratios, phases, memory, warmup, roofline)} == {None}
+    assert samples.make_chart(section, 9) is None
+    assert schedule.make_chart(refused, 9) is None
