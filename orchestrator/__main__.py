@@ -1,6 +1,6 @@
 """Entry point of `python -m orchestrator`."""
 
-from orchestrator.cli import main
+from orchestrator.cli.app import main
 
 if __name__ == "__main__":
     main()

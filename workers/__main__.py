@@ -16,14 +16,21 @@ from pydantic import ValidationError
 
 from schemas.event import Exported, Failure, FailureOutcome, Hello, Profiled, Report
 from schemas.job import JobSpec
-from workers import job
 from workers.channel import Channel
-from workers.errors import Malformed, is_out_of_memory, is_sibling_module, locate_error, summarise_error
-from workers.frameworks import Unsupported, Wrong
-from workers.home import CodeChanged, find_workload_folder
-from workers.ledger import Ledger
-from workers.lifeline import die_with_parent
-from workers.stopwatch import carry_out
+from workers.errors import (
+    Malformed,
+    Unsupported,
+    Wrong,
+    is_out_of_memory,
+    is_sibling_module,
+    locate_error,
+    summarise_error,
+)
+from workers.measurement.phases import Ledger
+from workers.measurement.stopwatch import carry_out
+from workers.parent_death import die_with_parent
+from workers.problem.location import CodeChanged, find_workload_folder
+from workers.tasks import measure
 
 # Errors whose message already tells the user what to do; they are reported without their type.
 SELF_EXPLANATORY = (Unsupported, Wrong, Malformed, CodeChanged)
@@ -57,18 +64,18 @@ def main() -> None:
 def dispatch_job(spec: JobSpec, ledger: Ledger) -> Report | Exported | Profiled:
     """Run the kind of job that the spec asks for: a reference, an export, a profile or a measurement."""
     if spec.expect:
-        from workers import referee
+        from workers.tasks import reference
 
-        return referee.run(spec, ledger)
+        return reference.run(spec, ledger)
     if spec.export:
-        from workers import exporters
+        from workers.tasks import export
 
-        return exporters.run(spec, ledger)
+        return export.run(spec, ledger)
     if spec.profile:
-        from workers import profilers
+        from workers.tasks import profile
 
-        return profilers.run(spec, ledger)
-    return carry_out(job.run(spec, ledger))
+        return profile.run(spec, ledger)
+    return carry_out(measure.run(spec, ledger))
 
 
 def classify_failure(error: Exception) -> FailureOutcome:

@@ -9,7 +9,7 @@ from typing import Any
 from autograd import value_and_grad
 
 from workers.arrays import Array
-from workers.workloads import Parameters, select_trained
+from workers.interfaces import Parameters, select_trained
 
 Backward = Callable[..., tuple[Any, dict[str, Array]]]
 

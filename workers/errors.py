@@ -111,3 +111,11 @@ def list_places(error: BaseException) -> Iterator[tuple[str, int]]:
     yield from ((file, int(line)) for file, line in QUOTED_FRAME.findall(said))
     attached = getattr(getattr(error, "ag_error_metadata", None), "translated_stack", ())
     yield from ((frame.filename, frame.lineno) for frame in reversed(attached))
+
+
+class Unsupported(Exception):
+    """A configuration that cannot be run; the message says why."""
+
+
+class Wrong(Exception):
+    """A configuration found wrong before it has a time that could be withdrawn; the message says why."""

@@ -23,9 +23,10 @@ from orchestrator.analysis.compare import (
     compute_rank_ranges,
     index_both_ways,
 )
-from orchestrator.analysis.curve import CostCurve, Start
+from orchestrator.analysis.costs.cost_curve import CostCurve, Start
 from orchestrator.analysis.results import Group
-from orchestrator.analysis.statistics import ALPHA, Interval, hodges_lehmann
+from orchestrator.analysis.statistics.intervals import Interval, hodges_lehmann
+from orchestrator.analysis.statistics.looks import ALPHA
 from schemas.catalog import FRAMEWORKS
 from schemas.job import Cell
 

@@ -12,16 +12,9 @@ from itertools import combinations
 from statistics import fmean
 from typing import Final
 
-from orchestrator.analysis.pairing import Sampling, find_unlike_blocks, format_left_out_blocks
-from orchestrator.analysis.statistics import (
-    ALPHA,
-    LOOKS,
-    Interval,
-    blocks_needed,
-    hodges_lehmann,
-    reject_by_holm,
-    signed_rank_p,
-)
+from orchestrator.analysis.quality.comparability import Sampling, find_unlike_blocks, format_left_out_blocks
+from orchestrator.analysis.statistics.intervals import Interval, hodges_lehmann, reject_by_holm, signed_rank_p
+from orchestrator.analysis.statistics.looks import ALPHA
 
 # Differences below this share are too small to act on.
 MARGIN: Final = 0.02
@@ -221,27 +214,3 @@ def _mean_log_ratio(cell: str, cells: Collection[str], pairs: Mapping[tuple[str,
     """Return the mean log ratio to the others: the least-squares scale of paired comparisons; infinity without any."""
     ratios = [pairs[other, cell].ratio.estimate for other in cells if (other, cell) in pairs]
     return fmean([math.log(ratio) for ratio in ratios if not math.isnan(ratio)] or [math.inf])
-
-
-def has_reached_half_width(comparisons: Sequence[Comparison], target: float, *, baseline: str | None = None) -> bool:
-    """Return True if every ratio (to `baseline`, if given) has at most the half-width `target` on the log scale."""
-    return all(
-        found.log_half_width <= target
-        for found in comparisons
-        if baseline is None or baseline in (found.baseline, found.cell)
-    )
-
-
-def should_stop(
-    k: int, comparisons: Sequence[Comparison], target: float, *, baseline: str | None = None, alpha: float = ALPHA
-) -> bool:
-    """Return True if a sweep may end after `k` blocks: at a look with narrow enough intervals, or at the last look.
-
-    A look does not count if it is too early for this number of pairs to reach significance.
-    """
-    # Significance plays no part here: stopping on it would make false claims common.
-    if k >= LOOKS[-1]:
-        return True
-    if k not in LOOKS or k < blocks_needed(len(comparisons), alpha):
-        return False
-    return has_reached_half_width(comparisons, target, baseline=baseline)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.analysis.compare import Scores
-from orchestrator.analysis.statistics import ALPHA, LOOKS, blocks_needed
+from orchestrator.analysis.statistics.looks import ALPHA, LOOKS, blocks_needed
 
 # With fewer blocks than this there is no forecast.
 FEWEST_BLOCKS = 3

@@ -1,48 +1,48 @@
 """Results from records: one for each cell, in the groups within which times may be compared."""
 
 import dataclasses
-import functools
 import math
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.analysis.allocation import Allocation, assess_allocation
-from orchestrator.analysis.compare import (
-    MARGIN,
-    Comparison,
-    Scores,
-    Standing,
-    compare_all_pairs,
-    compute_standings,
-    should_stop,
+from orchestrator.analysis.compare import MARGIN, Comparison, Scores, Standing, compare_all_pairs, compute_standings
+from orchestrator.analysis.costs.cost_curve import CostCurve, first_result_ns
+from orchestrator.analysis.costs.memory import score_memory_metric as memory_scores
+from orchestrator.analysis.costs.memory import summarise_memory_metrics
+from orchestrator.analysis.costs.new_shapes import NewShapes, summarise_new_shapes
+from orchestrator.analysis.costs.saved_models import ArtefactCosts, summarise_artefact
+from orchestrator.analysis.process_scores import (
+    classify_laps,
+    compute_log_floor,
+    compute_log_typical,
+    compute_percentiles,
+    exclude_cache_fills,
+    key_by_block,
+    make_cost_curves,
+    score_records,
+    select_counted_jobs,
+    time_until_steady_ns,
 )
-from orchestrator.analysis.curve import CostCurve, first_result_ns, make_cost_curve
-from orchestrator.analysis.disturbance import (
+from orchestrator.analysis.quality.disturbance import (
     Flag,
     Grade,
     find_canary_floor_ns,
     find_flags,
-    find_undisturbed_samples,
     grade_cell,
     is_drifting,
 )
-from orchestrator.analysis.memory import score_memory_metric as memory_scores
-from orchestrator.analysis.memory import summarise_memory_metrics
-from orchestrator.analysis.naming import format_title, label_cells
-from orchestrator.analysis.pairing import Sampling
-from orchestrator.analysis.portability import ArtefactCosts, summarise_artefact
-from orchestrator.analysis.shapes import NewShapes, summarise_new_shapes
-from orchestrator.analysis.statistics import LOOKS, Interval, estimate_percentile, median_interval
-from orchestrator.analysis.steady import SteadyState, classify_trace
-from orchestrator.attempts import last_attempts
-from orchestrator.judge import MAX_FAILURES, RERUN_OUTCOMES
-from schemas.event import Report
+from orchestrator.analysis.quality.sample_allocation import Allocation, assess_allocation
+from orchestrator.analysis.quality.steady_state import SteadyState
+from orchestrator.analysis.statistics.intervals import Interval, median_interval
+from orchestrator.records.attempts import last_attempts
+from orchestrator.records.labels import format_title, label_cells
+from orchestrator.records.outcomes import MAX_FAILURES, RERUN_OUTCOMES
 from schemas.job import Cell
 from schemas.record import JobRecord, Outcome
-from schemas.sweep import MemoryMetric, RankBy, SweepSpec
+from schemas.sweep import MemoryMetric, RankBy
 
 Steadiness = Literal["flat", "warm-up", "slow-down", "none", "mixed", "unknown"]
 # The share of a cell's processes that must be steady in the same way; otherwise the cell is `mixed`.
@@ -158,12 +158,6 @@ def group_results(
     return tuple(dataclasses.replace(each, by_memory=rank_by_memory(each, of_cell, rank_by, margin)) for each in found)
 
 
-def exclude_cache_fills(records: Iterable[JobRecord]) -> Iterator[JobRecord]:
-    """Return the records that count for a cell: all but those of successful jobs that filled its cache."""
-    # A job in block 0 fills the cache, and so measures a cold one. If it fails, its failure counts for the cell.
-    return (record for record in records if record.spec.block > 0 or record.outcome != "measured")
-
-
 def result_from_records(cell: Cell, records: Sequence[JobRecord], canary_ns: float, label: str = "") -> Result:
     """Return one cell's result from its records; there may be none yet."""
     speaker = select_deciding_record(records)
@@ -201,12 +195,6 @@ def result_from_records(cell: Cell, records: Sequence[JobRecord], canary_ns: flo
         portable=summarise_artefact(records),
         referee=next((report.verification.referee for report in reports), ""),
     )
-
-
-@functools.lru_cache(maxsize=10_000)
-def classify_laps(laps: tuple[tuple[int, int], ...]) -> SteadyState:
-    """Classify one warm-up trace; cached, because it is slow and needed again after each job."""
-    return classify_trace([took / calls for calls, took in laps])
 
 
 def select_deciding_record(records: Sequence[JobRecord]) -> JobRecord | None:
@@ -265,11 +253,6 @@ def rank_by_memory(
     )
 
 
-def key_by_block(counted: Iterable[tuple[JobRecord, Report]]) -> Iterator[tuple[int, Report]]:
-    """Yield each report with its block."""
-    return ((record.spec.block, report) for record, report in counted)
-
-
 def choose_baseline(results: Sequence[Result], asked: str | None) -> str:
     """Return the requested baseline, or else the first cell that was measured or still may be."""
     hopeful = [each.label for each in results if each.outcome in ("measured", None) and not each.cell.replica]
@@ -288,59 +271,6 @@ def compare_clone(
     return None
 
 
-def score_records(records: Iterable[JobRecord]) -> Scores:
-    """Return the log seconds per call of each block's process, for jobs that count."""
-    counted = tuple(select_counted_jobs(records))
-    return Scores(
-        floor={record.spec.block: compute_log_floor(report) for record, report in counted},
-        typical={record.spec.block: compute_log_typical(record) for record, _ in counted},
-        sampling={record.spec.block: sampling_from_record(record, report) for record, report in counted},
-    )
-
-
-def sampling_from_record(record: JobRecord, report: Report) -> Sampling:
-    """Return the sampling of a process: its number of samples, and their target length."""
-    return Sampling(len(report.samples_ns), record.spec.timing.sample_ns, slow=report.calls == 1)
-
-
-def make_cost_curves(records: Iterable[JobRecord]) -> dict[int, CostCurve]:
-    """Make the cost curve of each block's process, for jobs that count."""
-    return {
-        record.spec.block: make_cost_curve(
-            report,
-            classify_laps(report.warmup).start,
-            floor_ns=math.exp(compute_log_floor(report)) * 1e9,
-            typical_ns=math.exp(compute_log_typical(record)) * 1e9,
-        )
-        for record, report in select_counted_jobs(records)
-    }
-
-
-def select_counted_jobs(records: Iterable[JobRecord]) -> Iterator[tuple[JobRecord, Report]]:
-    """Yield the measured jobs with their reports, except those that a CPU quota stopped."""
-    for record in records:
-        if record.outcome == "measured" and record.report is not None and not record.report.noise.throttled:
-            yield record, record.report
-
-
-def compute_log_floor(report: Report) -> float:
-    """Return the log seconds per call of the fastest sample: the estimator that varies least between processes."""
-    return math.log(min(report.samples_ns) / report.calls / 1e9)
-
-
-def compute_log_typical(record: JobRecord) -> float:
-    """Return the log seconds per call of the process's median undisturbed sample."""
-    report = record.report
-    assert report is not None
-    quiet = find_undisturbed_samples(report, len(record.spec.cpus) or record.host.cores)
-    return math.log(statistics.median(report.samples_ns[index] for index in quiet) / report.calls / 1e9)
-
-
-def time_until_steady_ns(report: Report, found: SteadyState) -> float | None:
-    """Return the time from the first result until calls were steady; None if they never were."""
-    return None if found.kind == "none" else sum(took for _, took in report.warmup[1 : found.start])
-
-
 def classify_steadiness(traces: Sequence[SteadyState]) -> Steadiness:
     """Return the class of nine processes in ten; `mixed` without such a class, `unknown` without processes."""
     kinds = Counter(found.kind for found in traces)
@@ -351,19 +281,3 @@ def classify_steadiness(traces: Sequence[SteadyState]) -> Steadiness:
     if settled >= AGREEING_SHARE * len(traces):
         return "flat" if kinds["flat"] >= AGREEING_SHARE * len(traces) else "warm-up"
     return kind if count >= AGREEING_SHARE * len(traces) else "mixed"
-
-
-def compute_percentiles(reports: Sequence[Report]) -> dict[str, float | None]:
-    """Compute percentiles of the time per call of samples; None where a tail needs more samples."""
-    pooled = [sample / report.calls for report in reports for sample in report.samples_ns]
-    return {f"p{q}": estimate_percentile(pooled, q) if pooled else None for q in (50, 90, 99)}
-
-
-def is_sweep_precise(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord], block: int) -> bool:
-    """Return True if every group has reached the requested precision. Significance plays no part."""
-    if block not in LOOKS and block < LOOKS[-1]:
-        return False
-    return all(
-        should_stop(block, each.comparisons, spec.stop.precision, baseline=each.baseline)
-        for each in group_results(records, cells, spec.baseline, spec.margin)
-    )

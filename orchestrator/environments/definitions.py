@@ -5,16 +5,17 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
 from orchestrator.errors import UsageError, unknown_name_error
-from orchestrator.frameworks import load_frameworks
-from orchestrator.specfile import load_environments as from_file
-from orchestrator.system import KernelFiles
+from orchestrator.files.toml import load_model, read_toml
+from orchestrator.machine.kernel_files import KernelFiles
+from orchestrator.registry.frameworks import load_frameworks
 from schemas.catalog import WORKER_REQUIREMENTS
-from schemas.environment import CURRENT, EnvironmentSpec, EnvironmentSpecs
+from schemas.environment import CURRENT, EnvironmentFile, EnvironmentSpec, EnvironmentSpecs
 
 VERSION_SIGN = "@"
 EXPORT_SUFFIX = "-export"
@@ -70,7 +71,10 @@ class EnvironmentDefinitions:
 
     def list_all(self) -> dict[str, EnvironmentDefinition]:
         """Return all definitions by name, without versions such as `tensorflow@2.20`."""
-        users = {name: definition_from_spec(name, spec, str(self.path)) for name, spec in from_file(self.path).items()}
+        users = {
+            name: definition_from_spec(name, spec, str(self.path))
+            for name, spec in load_environments(self.path).items()
+        }
         own = {name: definition_from_spec(name, spec, "the sweep file") for name, spec in self.own.items()}
         return {each.name: each for each in make_builtin_definitions(accelerated=self.has_gpu)} | users | own
 
@@ -184,3 +188,24 @@ def read_lock(lock: Path, name: str) -> tuple[str, ...]:
     if missing := [needed for package, needed in WORKER_REQUIREMENTS.items() if package not in there]:
         raise UsageError(f"the environment {name}: {lock} lacks {' and '.join(missing)}, which every worker needs")
     return tuple(sorted(lines))
+
+
+def load_environments(path: Path) -> EnvironmentSpecs:
+    """Load a user's file of environments; without the file there are none.
+
+    Raises:
+        UsageError: as in `load_sweep_file`.
+    """
+    if not path.exists():
+        return {}
+    load_model(path, EnvironmentFile)
+    said = read_toml(path)
+    resolve_lock_paths(said, path)
+    return EnvironmentFile.model_validate(said).environments
+
+
+def resolve_lock_paths(said: dict[str, Any], path: Path) -> None:
+    """Make the paths of locks absolute; in a file they are relative to its folder."""
+    for each in said.get("environments", {}).values():
+        if each.get("lock"):
+            each["lock"] = str(path.absolute().parent.joinpath(each["lock"]))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator.environments import settings
+from orchestrator.environments import pip_config
 from orchestrator.errors import UsageError
 
 Command = Sequence[str]
@@ -123,20 +123,20 @@ class Uv:
 
 
 def choose_installer(
-    variables: Mapping[str, str] = os.environ, places: settings.ConfigFolders | None = None
+    variables: Mapping[str, str] = os.environ, places: pip_config.ConfigFolders | None = None
 ) -> Installer:
     """Choose the installer of this machine.
 
     Raises:
         UsageError: there is none, or pip's configuration cannot be read.
     """
-    places = places or settings.ConfigFolders()
+    places = places or pip_config.ConfigFolders()
     # PYTHONPATH and its like would reach the interpreter that the installer runs.
     plain = {name: value for name, value in variables.items() if not name.startswith("PYTHON")}
-    said = settings.read_pip_settings(variables, places)
+    said = pip_config.read_pip_settings(variables, places)
     if uv := shutil.which("uv", path=variables.get("PATH")):
-        said = settings.select_for_uv(said, variables, places)
-        return Uv(uv, plain | settings.to_uv_variables(said, variables), settings.is_index_disabled(said))
+        said = pip_config.select_for_uv(said, variables, places)
+        return Uv(uv, plain | pip_config.to_uv_variables(said, variables), pip_config.is_index_disabled(said))
     if importlib.util.find_spec("pip") is None:
         raise UsageError(f"neither uv nor pip is installed to make environments; run {sys.executable} -m ensurepip")
-    return Pip(plain | settings.to_pip_variables(said))
+    return Pip(plain | pip_config.to_pip_variables(said))

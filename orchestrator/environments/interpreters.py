@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator import probe, supervise
 from orchestrator.errors import UsageError
+from orchestrator.machine import interpreter_probe
+from orchestrator.processes import process
 from schemas.environment import EnvironmentRecord
 
 # The first and the last version that all workers support.
@@ -45,13 +46,13 @@ class InterpreterContents:
 @functools.cache
 def find_base_interpreter() -> Interpreter:
     """Return the interpreter that runs this program, or the one behind it if that is a virtual environment's."""
-    return Interpreter(Path(getattr(sys, "_base_executable", sys.executable)), probe.describe_build())
+    return Interpreter(Path(getattr(sys, "_base_executable", sys.executable)), interpreter_probe.describe_build())
 
 
 @functools.cache
 def describe_current() -> EnvironmentRecord:
     """Describe the environment in which this program runs."""
-    return make_record(sys.executable, platform.python_version(), probe.list_distributions())
+    return make_record(sys.executable, platform.python_version(), interpreter_probe.list_distributions())
 
 
 def make_record(interpreter: str, python: str, found: Mapping[str, Sequence[str]]) -> EnvironmentRecord:
@@ -100,9 +101,9 @@ def ask_probe(python: Path, names: Sequence[str] = ()) -> dict[str, Any] | None:
     with tempfile.TemporaryDirectory(prefix="plumbline-") as folder:
         answer, log = (Path(folder).joinpath(name) for name in ("answer", "log"))
         # -I ignores PYTHONPATH, which would add packages from elsewhere.
-        command = [str(python), "-I", probe.__file__, *names]
+        command = [str(python), "-I", interpreter_probe.__file__, *names]
         try:
-            status = supervise.run_to_completion(command, os.environ, log, output=answer, deadline_s=PROBE_TIMEOUT_S)
+            status = process.run_to_completion(command, os.environ, log, output=answer, deadline_s=PROBE_TIMEOUT_S)
             said = json.loads(answer.read_text()) if status == 0 else None
         except (OSError, ValueError):
             return None
@@ -160,7 +161,7 @@ def list_candidates(version: str) -> Iterator[Path]:
             answer, log = (Path(folder).joinpath(name) for name in ("answer", "log"))
             # A project in the current folder must not influence the choice.
             command = [uv, "python", "find", "--no-project", version]
-            if supervise.run_to_completion(command, os.environ, log, output=answer, deadline_s=PROBE_TIMEOUT_S) == 0:
+            if process.run_to_completion(command, os.environ, log, output=answer, deadline_s=PROBE_TIMEOUT_S) == 0:
                 yield Path(answer.read_text().strip())
     minor = ".".join(version.split(".")[:2])
     for folder_name in os.environ.get("PATH", "").split(os.pathsep):

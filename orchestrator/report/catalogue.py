@@ -7,22 +7,16 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
-from rich.text import Text
 
-from orchestrator.analysis.naming import format_title
-from orchestrator.analysis.verified import VerifiedOutcomes
-from orchestrator.environments import Environments
-from orchestrator.environments.definitions import EnvironmentDefinitions
-from orchestrator.estimate import estimate_block_s, estimate_job_s
-from orchestrator.frameworks import load_frameworks as frameworks
-from orchestrator.plan import Plan
-from orchestrator.report import making
-from orchestrator.report.units import format_clock, to_printable
-from orchestrator.workloads import load_workloads as every_workload
+from orchestrator.analysis.verified_modes import VerifiedOutcomes
+from orchestrator.environments.lookup import Environments
+from orchestrator.registry.frameworks import load_frameworks as frameworks
+from orchestrator.registry.workloads import load_workloads as every_workload
+from orchestrator.report import environments
 from schemas.catalog import TASKS, Framework
 from schemas.job import Task
 from schemas.record import Outcome
-from schemas.workloads import SUITES, Workload
+from schemas.workloads import SUITES
 
 # The framework that tests this program: its modes are listed in one row.
 TEST_FRAMEWORK = "synthetic"
@@ -37,7 +31,7 @@ def build_list_document(known: VerifiedOutcomes | None = None) -> dict[str, Any]
             framework.model_dump(mode="json")
             | {
                 "missing": explain_unavailable(here, framework) or None,
-                "state": making.describe_state(here.find(framework.environment)),
+                "state": environments.describe_state(here.find(framework.environment)),
             }
             for framework in frameworks().values()
         ],
@@ -61,7 +55,7 @@ def show_list(console: Console, known: VerifiedOutcomes | None = None) -> None:
     )
     here = Environments()
     for framework in frameworks().values():
-        state = making.describe_state(here.find(framework.environment))
+        state = environments.describe_state(here.find(framework.environment))
         where = escape(explain_unavailable(here, framework)) or f"{framework.environment}: {state}"
         if framework.name == TEST_FRAMEWORK:
             names = ", ".join(mode.name for mode in framework.modes)
@@ -123,74 +117,3 @@ def format_workload(workload: str, tasks: Collection[str]) -> str:
 def format_preset(preset: Mapping[str, int]) -> str:
     """Return a preset as `hidden=64 length=32`."""
     return " ".join(f"{name}={value}" for name, value in preset.items())
-
-
-def build_plan_document(plan: Plan, known: Mapping[str, float]) -> dict[str, Any]:
-    """Return the cells of a sweep, the expected duration of each job, and the number of blocks that fit."""
-    timing, stop = plan.spec.timing, plan.spec.stop
-    block = estimate_block_s(plan.runnable, timing, known)
-    # A sweep runs its first block whatever the budget.
-    blocks = max(1, min(stop.blocks, int(stop.budget / block)))
-    return {
-        "sweep": plan.spec.model_dump(mode="json"),
-        "cells": [
-            {
-                "id": cell.id,
-                "cell": cell.model_dump(mode="json"),
-                "unsupported": plan.refused.get(cell.id),
-                "job_s": None if cell.id in plan.refused else estimate_job_s(cell, timing, known),
-            }
-            for cell in plan.cells
-        ],
-        "environments": [
-            making.environment_to_dict(each) for each in plan.environments.find_for_cells(plan.cells_to_start).values()
-        ],
-        "accelerated": EnvironmentDefinitions().has_gpu,
-        "jobs_per_block": len(plan.runnable),
-        "block_s": block,
-        "blocks": blocks,
-        "total_s": blocks * block,
-        "warnings": list(plan.warnings),
-        "workloads": [workload.model_dump(mode="json") for workload in select_external_workloads(plan)],
-    }
-
-
-def select_external_workloads(plan: Plan) -> list[Workload]:
-    """Return the workloads of a plan that are not built in."""
-    return [workload for workload in plan.workloads.values() if workload.code]
-
-
-def describe_code_origins(plan: Plan) -> Iterator[str]:
-    """Yield the origin of each workload that is not built in: its code runs with the user's own rights."""
-    for workload in select_external_workloads(plan):
-        home = workload.folder or f"the installed package {workload.module}"
-        referee = f"; its reference is {workload.reference} in float64" if workload.reference else ""
-        yield to_printable(f"workload {workload.name}: runs the code in {home} (hash {workload.code}){referee}")
-
-
-def show_plan(console: Console, plan: Plan, known: Mapping[str, float]) -> None:
-    """Print the same as tables and a paragraph."""
-    said = build_plan_document(plan, known)
-    table = Table("mode", "computation", "time per job", **TABLE_STYLE)
-    for cell, entry in zip(plan.cells, said["cells"], strict=True):
-        table.add_row(
-            plan.labels[cell.id],
-            Text(format_title(cell)),
-            Text(entry["unsupported"] or f"about {entry['job_s']:.1f} s"),
-        )
-    console.print(table)
-    console.print()
-    console.print(
-        making.build_environments_table(
-            plan.environments.find_for_cells(plan.cells_to_start).values(), accelerated=said["accelerated"]
-        )
-    )
-    console.print()
-    for line in (*describe_code_origins(plan), *(f"warning: {warning}" for warning in plan.warnings)):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-    console.print(
-        f"A block is one job for each of {said['jobs_per_block']} cells, about {said['block_s']:.0f} s. About "
-        f"{said['blocks']} blocks fit the budget: {said['blocks'] * said['jobs_per_block']} jobs, "
-        f"{format_clock(said['total_s'])} minutes, or less if the precision is reached earlier.",
-        highlight=False,
-    )

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from orchestrator.report.units import to_printable
+from orchestrator.format import to_printable
 
 MARKUP_CHARACTERS = re.compile(r"([\\`*_{}\[\]<>#|~])")
 

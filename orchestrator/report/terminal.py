@@ -10,21 +10,14 @@ from rich.text import Text
 
 from orchestrator.analysis.compare import Comparison, Standing
 from orchestrator.analysis.results import Group, Result
-from orchestrator.analysis.statistics import Interval
-from orchestrator.report import breakeven, memory, portability, profiles, shapes
-from orchestrator.report.units import (
-    fold_label,
-    format_duration,
-    format_rank,
-    format_ratio,
-    format_ratio_range,
-    to_printable,
-)
-from orchestrator.report.words import describe_group, list_deprecations
+from orchestrator.analysis.statistics.intervals import Interval
+from orchestrator.format import fold_label, format_duration, format_rank, format_ratio, format_ratio_range, to_printable
+from orchestrator.report.sections import breakeven, memory, new_shapes, profile, saved_models
+from orchestrator.report.sentences import describe_group, list_deprecations
 from schemas.record import ProfileRecord
 
 # Modules whose tables follow that of a group: the function of the same name is called on each of them.
-PARTS = (breakeven, shapes, portability, memory)
+PARTS = (breakeven, new_shapes, saved_models, memory)
 
 
 def show_results(
@@ -45,7 +38,7 @@ def show_results(
         # Rich reads brackets in a plain string as markup: text from records is escaped.
         for sentence in describe_group(group):
             console.print(f"• {escape(sentence)}", highlight=False)
-    for drawn in profiles.build_profile_tables(looked_at):
+    for drawn in profile.build_profile_tables(looked_at):
         console.print()
         console.print(drawn)
     for note in list_deprecations([result for group in groups for result in group.results]):

@@ -11,12 +11,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from orchestrator import host
-from orchestrator.analysis.results import compute_log_floor
-from orchestrator.analysis.statistics import ALPHA, hodges_lehmann
-from orchestrator.judge import find_report
-from orchestrator.launchers.local import LocalLauncher
-from orchestrator.plan import Plan, build_plan
+from orchestrator.analysis.process_scores import compute_log_floor
+from orchestrator.analysis.statistics.intervals import hodges_lehmann
+from orchestrator.analysis.statistics.looks import ALPHA
+from orchestrator.execution.classify import find_report
+from orchestrator.execution.launchers.local import LocalLauncher
+from orchestrator.machine import affinity, fingerprint
+from orchestrator.planning.plan import Plan, build_plan
 from schemas.catalog import DEFAULT_MODES
 from schemas.job import Cell
 from schemas.sweep import Axes, SweepSpec
@@ -26,7 +27,9 @@ HAND = Path(__file__).with_name("handwritten.py")
 
 def main(blocks: int = 8) -> None:
     """Print one line for each mode."""
-    planned = build_plan(SweepSpec(axes=Axes(frameworks=DEFAULT_MODES, environment=("current",))), host.list_cores())
+    planned = build_plan(
+        SweepSpec(axes=Axes(frameworks=DEFAULT_MODES, environment=("current",))), affinity.list_cores()
+    )
     logs: dict[str, list[float]] = {label: [] for label in DEFAULT_MODES}
     for block in range(blocks):
         for cell in planned.order_cells(planned.cells[: len(DEFAULT_MODES)], block):
@@ -34,7 +37,7 @@ def main(blocks: int = 8) -> None:
             first = random.randrange(2)
             times = {first: halves[first](), 1 - first: halves[1 - first]()}
             logs[cell.label].append(math.log(times[0] / times[1]))
-    machine = host.take_fingerprint()
+    machine = fingerprint.take_fingerprint()
     print(f"{machine.cpu}, {machine.cores} cores; rnn_cell backward, floor of the tool / floor by hand, {blocks} pairs")
     for label, differences in logs.items():
         ratio = hodges_lehmann(differences, ALPHA).exp()

@@ -14,13 +14,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from orchestrator import host, selftest
-from orchestrator.analysis.clones import EXPERIMENT_BLOCKS
-from orchestrator.interrupts import Interrupts
-from orchestrator.plan import choose_cpus
-from orchestrator.promises.clones import CELLS
-from orchestrator.report import truth
-from orchestrator.sweep import SweepEvent
+from orchestrator.execution.sweep_events import SweepEvent
+from orchestrator.machine import affinity
+from orchestrator.planning.plan import choose_cpus
+from orchestrator.processes.signals import Interrupts
+from orchestrator.report import false_positives
+from orchestrator.selftest import run
+from orchestrator.selftest.checks.aa import CELLS
+from orchestrator.selftest.false_positives import EXPERIMENT_BLOCKS
 from schemas.sweep import Stop, SweepSpec
 
 HOG = Path(__file__).parents[1] / "doubles" / "hog.py"
@@ -29,24 +30,24 @@ HOG = Path(__file__).parents[1] / "doubles" / "hog.py"
 def main() -> None:
     """Print the rates, with their conditions."""
     asked = arguments()
-    others = sorted(set(host.list_cores()) - set(choose_cpus(1, host.list_cores())))
+    others = sorted(set(affinity.list_cores()) - set(choose_cpus(1, affinity.list_cores())))
     if asked.load and not others:
         sys.exit("--load needs a second core, but this machine has only one, which the workers use: omit --load")
-    stop = Stop(blocks=selftest.count_needed_blocks(asked.pairs), budget=selftest.NO_LIMIT_S)
+    stop = Stop(blocks=run.count_needed_blocks(asked.pairs), budget=run.NO_LIMIT_S)
     with busy([others[number % len(others)] for number in range(asked.load)]), Interrupts() as interrupts:
-        bench = selftest.begin_selftest(
+        bench = run.begin_selftest(
             asked.runs, SweepSpec(name="false-positives", stop=stop), CELLS, sys.argv, interrupts, say
         )
-        selftest.avoid_worker_core()
-        trial = selftest.measure_clones(bench)
+        run.avoid_worker_core()
+        trial = run.measure_clones(bench)
         bench.record_ending("all experiments were made")
-    truth.show_rates(Console(), trial, str(bench.run.jobs_folder))
+    false_positives.show_rates(Console(), trial, str(bench.run.jobs_folder))
     print(f"• Added busy processes, on the cores that the workers leave free: {asked.load}.")
 
 
 def say(event: SweepEvent) -> None:
     """Print a line as each experiment begins."""
-    if line := truth.format_experiment_start(event, EXPERIMENT_BLOCKS):
+    if line := false_positives.format_experiment_start(event, EXPERIMENT_BLOCKS):
         print(line, flush=True)
 
 

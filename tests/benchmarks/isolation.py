@@ -19,13 +19,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from orchestrator import host
-from orchestrator.analysis.memory import compute_memory_metrics
-from orchestrator.analysis.results import compute_log_floor
-from orchestrator.analysis.statistics import ALPHA, hodges_lehmann
-from orchestrator.judge import find_report
-from orchestrator.launchers.local import LocalLauncher, make_variables
-from orchestrator.plan import Plan, build_plan
+from orchestrator.analysis.costs.memory import compute_memory_metrics
+from orchestrator.analysis.process_scores import compute_log_floor
+from orchestrator.analysis.statistics.intervals import hodges_lehmann
+from orchestrator.analysis.statistics.looks import ALPHA
+from orchestrator.execution.classify import find_report
+from orchestrator.execution.launchers.local import LocalLauncher, make_variables
+from orchestrator.machine import affinity, fingerprint
+from orchestrator.planning.plan import Plan, build_plan
 from schemas.event import Report
 from schemas.job import JobSpec
 from schemas.sweep import Axes, MemoryMetric, SweepSpec
@@ -37,9 +38,9 @@ MIB = 1 << 20
 IN_ONE_PROCESS = """
 import sys
 from schemas.job import JobSpec
-from workers import job
-from workers.ledger import Ledger
-from workers.stopwatch import carry_out
+from workers.tasks import measure as job
+from workers.measurement.phases import Ledger
+from workers.measurement.stopwatch import carry_out
 for line in sys.stdin.read().splitlines():
     report = carry_out(job.run(JobSpec.model_validate_json(line), Ledger(lambda phase: None)))
 print(report.model_dump_json())
@@ -49,8 +50,8 @@ print(report.model_dump_json())
 def main(blocks: int = 8) -> None:
     """Print one table for each pair of cells."""
     axes = Axes(frameworks=("torch:eager", "tensorflow:function"), environment=("current",))
-    planned = build_plan(SweepSpec(axes=axes), host.list_cores())
-    machine = host.take_fingerprint()
+    planned = build_plan(SweepSpec(axes=axes), affinity.list_cores())
+    machine = fingerprint.take_fingerprint()
     print(f"{machine.cpu}, {machine.cores} cores; rnn_cell backward, {blocks} blocks; medians")
     for label, other in PAIRS:
         found = measured(planned, label, other, blocks)

@@ -10,10 +10,10 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-from orchestrator import host
-from orchestrator.judge import classify_ending, find_report
-from orchestrator.launchers.local import LocalLauncher
-from orchestrator.plan import Plan, build_plan
+from orchestrator.execution.classify import classify_ending, find_report
+from orchestrator.execution.launchers.local import LocalLauncher
+from orchestrator.machine import affinity
+from orchestrator.planning.plan import Plan, build_plan
 from schemas.job import Cell
 from schemas.sweep import Axes, SweepSpec
 
@@ -29,7 +29,7 @@ def main(workloads: str = WORKLOADS, frameworks: str = "torch,tensorflow") -> No
         tasks=("forward", "backward"),
         environment=("current",),
     )
-    planned = build_plan(SweepSpec(axes=axes, deadline=600), host.list_cores())
+    planned = build_plan(SweepSpec(axes=axes, deadline=600), affinity.list_cores())
     rows: dict[str, dict[str, str]] = defaultdict(dict)
     for cell in planned.cells:
         if not cell.replica:

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
-from orchestrator import host
 from orchestrator.analysis.compare import CLAIMS
-from orchestrator.analysis.statistics import clopper_pearson
-from orchestrator.comparing import Compared, compare_sides
+from orchestrator.analysis.statistics.intervals import clopper_pearson
+from orchestrator.comparison.compare import Compared, compare_sides
+from orchestrator.machine import fingerprint
 
 SWEEP = """\
 name = "over-time"
@@ -50,7 +50,7 @@ def main() -> None:
         pairs = list(combinations(names, 2))
         for words, at_face_value in (("allowing for the runs", False), ("at face value", True)):
             tell(words, [compare_sides(folder, *pair, at_face_value=at_face_value) for pair in pairs])
-    machine = host.take_fingerprint()
+    machine = fingerprint.take_fingerprint()
     print(f"{len(names)} runs; {machine.cpu}, {machine.cores} cores, {machine.system}, Python {machine.python}")
 
 

@@ -13,11 +13,12 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestrator import host, store
-from orchestrator.interrupts import Interrupts
-from orchestrator.launchers.local import LocalLauncher
-from orchestrator.plan import build_plan
-from orchestrator.sweep import Sweep
+from orchestrator.execution.launchers.local import LocalLauncher
+from orchestrator.execution.sweep import Sweep
+from orchestrator.machine import affinity, fingerprint
+from orchestrator.planning.plan import build_plan
+from orchestrator.processes.signals import Interrupts
+from orchestrator.records import store
 from schemas.sweep import Axes, SweepSpec
 
 PAIRS = 20
@@ -28,8 +29,10 @@ OURS = {"start", "report", "ledger"}
 
 def main() -> None:
     """Print the median over the pairs, with its parts."""
-    planned = build_plan(SweepSpec(axes=Axes(frameworks=("torch:eager",), environment=("current",))), host.list_cores())
-    machine, cell = host.take_fingerprint(), planned.cells[0]
+    planned = build_plan(
+        SweepSpec(axes=Axes(frameworks=("torch:eager",), environment=("current",))), affinity.list_cores()
+    )
+    machine, cell = fingerprint.take_fingerprint(), planned.cells[0]
     outside, added, starts = [], [], []
     with tempfile.TemporaryDirectory() as root, Interrupts() as interrupts:
         run = store.create_run(Path(root), "overhead", datetime.now(UTC))

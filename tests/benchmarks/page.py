@@ -15,13 +15,14 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from orchestrator import host, store
-from orchestrator import plan as planning
 from orchestrator.analysis.results import group_results
-from orchestrator.interrupts import Interrupts
-from orchestrator.launchers.local import LocalLauncher
-from orchestrator.report.page import render_page
-from orchestrator.sweep import Sweep
+from orchestrator.execution.launchers.local import LocalLauncher
+from orchestrator.execution.sweep import Sweep
+from orchestrator.machine import affinity, fingerprint
+from orchestrator.planning import plan as planning
+from orchestrator.processes.signals import Interrupts
+from orchestrator.records import store
+from orchestrator.report.page.page import render_page
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord, Manifest
@@ -92,7 +93,7 @@ def measured(folder: Path) -> JobRecord:
     """Measure one real job of NumPy as a sweep does, and return its record."""
     asked = SweepSpec.model_validate({"axes": {"frameworks": ("numpy",)}, "stop": {"blocks": 1}})
     planned, run = (
-        planning.build_plan(asked, host.list_cores()),
+        planning.build_plan(asked, affinity.list_cores()),
         store.create_run(folder, "base", datetime.now().astimezone()),
     )
     with Interrupts() as interrupts:
@@ -100,7 +101,7 @@ def measured(folder: Path) -> JobRecord:
             plan=planned,
             launcher=LocalLauncher(interrupts, folder),
             store=run,
-            host=host.take_fingerprint(),
+            host=fingerprint.take_fingerprint(),
             publish=lambda event: None,
             interrupts=interrupts,
             enough=lambda records, block: True,

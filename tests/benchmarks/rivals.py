@@ -23,13 +23,15 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator import host, selftest
-from orchestrator.analysis.compare import CLAIMS, should_stop
-from orchestrator.analysis.replay import torch_differs
-from orchestrator.interrupts import Interrupts
-from orchestrator.launchers.local import SOURCE
-from orchestrator.promises import compare_cells, make_real_cell
-from orchestrator.report.units import format_ratio, format_ratio_range
+from orchestrator.analysis.compare import CLAIMS
+from orchestrator.analysis.stopping import should_stop
+from orchestrator.execution.launchers.local import SOURCE
+from orchestrator.format import format_ratio, format_ratio_range
+from orchestrator.machine import fingerprint
+from orchestrator.processes.signals import Interrupts
+from orchestrator.selftest.check import compare_cells, make_real_cell
+from orchestrator.selftest.other_tools import torch_differs
+from orchestrator.selftest.run import NO_LIMIT_S, begin_selftest
 from schemas.catalog import THREAD_VARIABLES
 from schemas.job import Cell
 from schemas.sweep import Stop, SweepSpec
@@ -73,7 +75,7 @@ def main() -> None:
     parser.add_argument("--fast", action="store_true", help="let pyperf use fewer processes, as its --fast does")
     asked = parser.parse_args()
     tools: Mapping[str, Tool] = {"Plumbline": by_us, "pyperf": partial(by_pyperf, fast=asked.fast), "torch": by_torch}
-    machine = host.take_fingerprint()
+    machine = fingerprint.take_fingerprint()
     print(f"{machine.cpu}, {machine.cores} cores, Python {machine.python}; each tool with its own defaults")
     heard = [(pair, tool, said) for _ in range(asked.rounds) for pair in PAIRS for tool, said in around(pair, tools)]
     for pair in PAIRS:
@@ -105,9 +107,9 @@ def asked(name: str, measure: Tool, one: Cell, other: Cell) -> Said:
 def by_us(one: Cell, other: Cell, folder: Path) -> tuple[bool, str]:
     """Measure blocks of fresh processes until the ratio is known to two per cent, at most sixteen."""
     cells = (one, other)
-    spec = SweepSpec(name="rivals", stop=Stop(blocks=MOST_BLOCKS, budget=selftest.NO_LIMIT_S))
+    spec = SweepSpec(name="rivals", stop=Stop(blocks=MOST_BLOCKS, budget=NO_LIMIT_S))
     with Interrupts() as interrupts:
-        bench = selftest.begin_selftest(folder, spec, cells, sys.argv, interrupts)
+        bench = begin_selftest(folder, spec, cells, sys.argv, interrupts)
         records = bench.measure_cells(
             spec, cells, enough=lambda records, block: should_stop(block, compare_cells(cells, records), TARGET)
         )

@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from orchestrator.plan import DATA_SEED
+from orchestrator.planning.plan import DATA_SEED
 from schemas.job import Cell
 from workers import frameworks, workloads
-from workers.frameworks import Step
-from workers.job import prepare_step
-from workers.ledger import Ledger
-from workers.problem import Problem
+from workers.interfaces import Step
+from workers.measurement.phases import Ledger
+from workers.problem.problem import Problem
+from workers.session import prepare_step
 
 
 def of(text: str) -> tuple[Step, tuple[Any, ...]]:

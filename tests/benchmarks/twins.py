@@ -9,23 +9,24 @@ import sys
 import tempfile
 from pathlib import Path
 
-from orchestrator import host, selftest
-from orchestrator.analysis.statistics import clopper_pearson
-from orchestrator.interrupts import Interrupts
-from orchestrator.promises import twin
+from orchestrator.analysis.statistics.intervals import clopper_pearson
+from orchestrator.machine import fingerprint
+from orchestrator.processes.signals import Interrupts
+from orchestrator.selftest import run
+from orchestrator.selftest.checks import slowdown
 from schemas.sweep import SweepSpec
 
 
 def main(experiments: int = 20) -> None:
     """Run the experiments, and print a line for each."""
-    found, machine = [], host.take_fingerprint()
+    found, machine = [], fingerprint.take_fingerprint()
     with tempfile.TemporaryDirectory() as root, Interrupts() as interrupts:
-        selftest.avoid_worker_core()
+        run.avoid_worker_core()
         for number in range(1, experiments + 1):
-            bench = selftest.begin_selftest(
-                Path(root), SweepSpec(name=f"twin-{number}"), twin.CELLS, sys.argv, interrupts
+            bench = run.begin_selftest(
+                Path(root), SweepSpec(name=f"twin-{number}"), slowdown.CELLS, sys.argv, interrupts
             )
-            (finding,) = selftest.run([twin.make_check()], bench, lambda event: None)
+            (finding,) = run.run([slowdown.make_check()], bench, lambda event: None)
             bench.record_ending("the experiment was made")
             verdict, ratio = finding.figures
             found.append(bool(verdict.kept))

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from orchestrator import supervise
-from orchestrator.family import guard_descendants
+from orchestrator.execution import supervisor
+from orchestrator.processes.descendants import guard_descendants
 from schemas.event import Event, Failure
 
 DAEMON = [sys.executable, "-I", "-S", str(Path(__file__).with_name("daemon.py")), "wait", *sys.argv[2:]]
@@ -16,4 +16,4 @@ def show(event: Event) -> None:
 
 
 with guard_descendants():
-    supervise.run(DAEMON, b"", {}, Path(sys.argv[1]) / "log", deadline_s=60, on_event=show)
+    supervisor.run(DAEMON, b"", {}, Path(sys.argv[1]) / "log", deadline_s=60, on_event=show)

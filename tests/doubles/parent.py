@@ -6,7 +6,7 @@ A worker that still sent events would notice the broken pipe. The argument is th
 import sys
 from pathlib import Path
 
-from orchestrator.launchers.local import LocalLauncher
+from orchestrator.execution.launchers.local import LocalLauncher
 from schemas.event import Event, Hello, Phase
 from schemas.job import Cell, JobSpec
 

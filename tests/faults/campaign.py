@@ -24,9 +24,9 @@ from pathlib import Path
 
 import psutil
 
-from orchestrator.groups import CONTROLLERS, CgroupManager
-from orchestrator.supervise import MAX_LINE_BYTES
-from orchestrator.watchdog import CGROUP_ROOT, NAME_PREFIX, find_marked, write_kernel_file
+from orchestrator.execution.event_stream import MAX_LINE_BYTES
+from orchestrator.processes.cgroup import CONTROLLERS, CgroupManager
+from orchestrator.processes.watchdog import CGROUP_ROOT, NAME_PREFIX, find_marked, write_kernel_file
 from schemas.record import JobRecord, Manifest
 
 PROGRAM = [sys.executable, "-m", "orchestrator"]

@@ -14,10 +14,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from orchestrator import specfile, store
 from orchestrator.errors import UsageError
-from orchestrator.plan import build_plan
-from orchestrator.supervise import EventReader, Garbled
+from orchestrator.execution.event_stream import EventReader, Garbled
+from orchestrator.files import atomic
+from orchestrator.planning import sweep_file
+from orchestrator.planning.plan import build_plan
+from orchestrator.records import store
 from schemas.event import Event, Failure, Hello, Phase
 from schemas.job import Cell, JobSpec
 from schemas.record import Host, JobRecord, Manifest
@@ -116,19 +118,19 @@ def check_events(content: bytes, _folder: Path) -> None:
 def check_record(content: bytes, folder: Path) -> None:
     """Parse a record from an untrusted run."""
     (folder / "record.json").write_bytes(content)
-    store.job_name(store.read_model(folder / "record.json", JobRecord).spec)
+    store.job_name(atomic.read_model(folder / "record.json", JobRecord).spec)
 
 
 def check_manifest(content: bytes, folder: Path) -> None:
     """Parse a manifest from an untrusted run."""
     (folder / "manifest.json").write_bytes(content)
-    store.read_model(folder / "manifest.json", Manifest)
+    atomic.read_model(folder / "manifest.json", Manifest)
 
 
 def check_sweep(content: bytes, folder: Path) -> None:
     """Parse an untrusted sweep file, up to the plan."""
     (folder / "sweep.toml").write_bytes(content)
-    build_plan(specfile.validate_sweep(specfile.load_sweep_file(folder / "sweep.toml")), (0, 1))
+    build_plan(sweep_file.validate_sweep(sweep_file.load_sweep_file(folder / "sweep.toml")), (0, 1))
 
 
 SAID = (

@@ -22,11 +22,16 @@ from pydantic import ValidationError
 with atheris.instrument_imports(include=["orchestrator", "schemas", "tomllib"]):
     from rich.console import Console
 
-    from orchestrator import commands, judge, plan, store
+    from orchestrator.cli.commands import sweep
     from orchestrator.errors import UsageError
-    from orchestrator.report import job
-    from orchestrator.store import Store
-    from orchestrator.supervise import Ending, Garbled
+    from orchestrator.execution import classify
+    from orchestrator.execution.event_stream import Garbled
+    from orchestrator.execution.supervisor import Ending
+    from orchestrator.files import atomic
+    from orchestrator.planning import plan
+    from orchestrator.records import store
+    from orchestrator.records.store import Store
+    from orchestrator.report.job import terminal
     from schemas.record import JobRecord, Manifest
     from tests.faults import fuzz
 
@@ -60,23 +65,23 @@ TOML_TOKENS = ["[axes]", "[[exclude]]", "[limits]", "[stop]", "[timing]", "'''",
 def check_events(content: bytes, folder: Path) -> None:
     """Parse a worker's output, and classify the ending."""
     said = fuzz.parse_events(content)
-    judge.classify_ending(fuzz.SPEC, Ending("ended", 0, tuple(said), 1))
+    classify.classify_ending(fuzz.SPEC, Ending("ended", 0, tuple(said), 1))
 
 
 def check_record(content: bytes, folder: Path) -> None:
     """Parse a record, and show it."""
     (folder / "record.json").write_bytes(content)
-    found = store.read_model(folder / "record.json", JobRecord)
+    found = atomic.read_model(folder / "record.json", JobRecord)
     store.job_name(found.spec)
-    job.show_job(Console(file=io.StringIO()), found, folder / "log")
+    terminal.show_job(Console(file=io.StringIO()), found, folder / "log")
 
 
 def check_manifest(content: bytes, folder: Path) -> None:
     """Parse a manifest, and check whether its run may be resumed."""
     (folder / "manifest.json").write_bytes(content)
-    found = store.read_model(folder / "manifest.json", Manifest)
+    found = atomic.read_model(folder / "manifest.json", Manifest)
     planned = plan.rebuild_plan(found.sweep, found.seed, (0, 1))
-    commands.check_changes(Store(folder), planned, found, found.environments, force=True)
+    sweep.check_changes(Store(folder), planned, found, found.environments, force=True)
 
 
 TARGETS: Mapping[str, Target] = {

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import psutil
 
-from orchestrator.environments.home import EnvironmentCache, EnvironmentFolder
+from orchestrator.environments.cache import EnvironmentCache, EnvironmentFolder
 
 CREATE = [sys.executable, "-m", "orchestrator", "env", "create", "victim", "--file", "victim.toml"]
 VICTIMS = ("orchestrator", "installer", "everything")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.environments.home import EnvironmentCache
+from orchestrator.environments.cache import EnvironmentCache
 from tests.faults.provisioning import find_broken, run_campaign
 from tests.orchestrator.environments.wheels import make_offline_variables, make_wheel_folder
 

@@ -11,7 +11,11 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TESTS = ("tests/orchestrator/test_groups.py", "tests/orchestrator/test_bounds.py", "tests/orchestrator/test_family.py")
+TESTS = (
+    "tests/orchestrator/processes/test_cgroup.py",
+    "tests/orchestrator/processes/test_limits.py",
+    "tests/orchestrator/processes/test_descendants.py",
+)
 INIT = """\
 #!/bin/sh
 mount -t proc proc /proc && mount -t sysfs sys /sys && mount -t cgroup2 none /sys/fs/cgroup

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import plan as planning
-from orchestrator import store
-from orchestrator.cli import main
-from orchestrator.plan import Plan
-from orchestrator.store import Store
+from orchestrator.cli.app import main
+from orchestrator.planning import plan as planning
+from orchestrator.planning.plan import Plan
+from orchestrator.records import store
+from orchestrator.records.store import Store
 from schemas.event import Report
 from schemas.job import Cell, JobSpec
 from schemas.record import Host, JobRecord, Manifest

@@ -9,7 +9,7 @@ import pytest
 from orchestrator import api
 from orchestrator.analysis.compare import Verdict
 from orchestrator.errors import UsageError
-from orchestrator.store import Store
+from orchestrator.records.store import Store
 from schemas.job import Cell
 from schemas.record import JobRecord
 

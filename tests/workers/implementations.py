@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 from schemas.job import TRAINING_TASKS, Cell, Task
 from schemas.workloads import WORKLOADS
-from workers import frameworks, workloads
+from workers import errors, frameworks, interfaces, workloads
 from workers.errors import summarise_error
-from workers.job import prepare_step
-from workers.ledger import Ledger
+from workers.measurement.phases import Ledger
+from workers.session import prepare_step
 
 MODES: dict[str, dict[str, tuple[Task, ...]]] = {
     "torch": {
@@ -39,9 +39,9 @@ def cells(framework: str) -> Iterator[Cell]:
                 )
 
 
-def verdict(kind: type[frameworks.Framework], cell: Cell) -> str:
+def verdict(kind: type[interfaces.Framework], cell: Cell) -> str:
     """Return why a cell does not compute what it should; empty if it does."""
-    from workers.problem import Problem
+    from workers.problem.problem import Problem
 
     framework, problem = kind(cell), Problem(cell, 7)
     model = framework.build(workloads.import_implementation(cell.workload, cell.framework), problem.weights)
@@ -56,13 +56,13 @@ def verdict(kind: type[frameworks.Framework], cell: Cell) -> str:
     return next((each.reason for each in found if each.reason), "")
 
 
-def tried(kind: type[frameworks.Framework], cell: Cell) -> dict[str, object]:
+def tried(kind: type[interfaces.Framework], cell: Cell) -> dict[str, object]:
     """Run a cell, and return its outcome and the reason."""
     begin, outcome, reason = time.perf_counter(), "right", ""
     try:
         reason = verdict(kind, cell)
         outcome = "wrong" if reason else "right"
-    except frameworks.Unsupported as error:
+    except errors.Unsupported as error:
         outcome, reason = "unsupported", str(error)
     except Exception as error:  # whatever a framework raises is the finding
         outcome, reason = "raised", summarise_error(error)

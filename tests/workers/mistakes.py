@@ -11,13 +11,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator import skeleton
+from orchestrator.registry import workload_template
 from schemas.code import hash_workload_code
 from schemas.job import Cell, JobSpec
-from workers import frameworks, home, workloads
+from workers import frameworks, workloads
 from workers.__main__ import describe_failure, locate_failure
-from workers.job import prepare_step
-from workers.ledger import Ledger
+from workers.measurement.phases import Ledger
+from workers.problem import location
+from workers.session import prepare_step
 
 MODES = {
     "numpy": ("eager",),
@@ -85,7 +86,7 @@ REFERENCE = {
 def broken(folder: Path, file: str, before: str, after: str) -> Path:
     """Write a new workload with one text replaced."""
     shutil.rmtree(folder, ignore_errors=True)
-    made = skeleton.write_template("mine", folder).resolve()
+    made = workload_template.write_template("mine", folder).resolve()
     (made / "blocks.py").touch()
     text = (made / file).read_text()
     assert before in text, before
@@ -95,14 +96,14 @@ def broken(folder: Path, file: str, before: str, after: str) -> Path:
 
 def settled(spec: JobSpec) -> str:
     """Return the package of a workload, which replaces that of the one before it."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == home.PACKAGE]:
+    for name in [name for name in sys.modules if name.partition(".")[0] == location.PACKAGE]:
         del sys.modules[name]
-    return home.resolve_package(spec)
+    return location.resolve_package(spec)
 
 
 def done(spec: JobSpec) -> str:
     """Build the model, take the first call and check it, as a job does, and return why it is wrong."""
-    from workers.problem import problem_from_spec
+    from workers.problem.problem import problem_from_spec
 
     cell, package = spec.cell, settled(spec)
     framework = frameworks.import_framework(cell.framework, spec.module)(cell)

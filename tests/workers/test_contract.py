@@ -1,205 +1,97 @@
-"""Real workers of every framework and mode compute the reference's results from the same data, with every setting."""
+"""Missing parts of a workload are reported before they cause misleading errors."""
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
-from schemas.catalog import FRAMEWORKS
-from schemas.event import Report
+from workers import contract
+from workers.errors import Malformed
 
-if TYPE_CHECKING:
-    from tests.workers.conftest import Ask, Reported
-
-# Modes without backward, and modes that compile for so long that a few jobs must suffice.
-APART = {
-    "script-freeze",
-    "script-optimized",
-    "compile",
-    "compile-dynamic",
-    "compile-max-autotune",
-    "compile-reduce-overhead",
-    "aot",
-}
-
-BUILT_HERE = [known for known in FRAMEWORKS if known.name != "synthetic" and not known.exporter]
-MODES = [(known.name, mode.name) for known in BUILT_HERE for mode in known.modes if mode.name not in APART]
-PREPARED_IN = {
-    "torch:trace": {"trace"},
-    "torch:script": {"compile"},
-    "torch:script-freeze": {"compile"},
-    "torch:script-optimized": {"compile"},
-    "torch:aot": {"trace", "compile"},
-    "tensorflow:function": {"trace"},
-    "tensorflow:xla": {"trace"},
-    "tensorflow:session": {"trace"},
-    "jax:jit": {"trace", "compile"},
-}
-COUNTING = {"function", "xla", "session", "compile", "compile-dynamic", "compile-max-autotune", "jit"}
-DEPRECATIONS = {"trace": 1, "script": 1, "script-freeze": 2, "script-optimized": 3}
-WEIGHTS = {"rnn_cell": ["W_h", "W_x"], "rnn": ["W_h", "W_x"], "mlp": ["W_0", "b_0", "W_1", "b_1", "W_2", "b_2"]}
+WEIGHTS = {"W": np.ones((2, 3)), "b": np.ones(2), "running_mean": np.ones(2)}
+GRADIENTS = {"W": np.ones((2, 3)), "b": np.ones(2)}
+REFERENCE = SimpleNamespace(__file__="/mine/reference.py")
 
 
-@dataclass(frozen=True)
-class Job:
-    """One cell with a batch of three, in short form."""
+class Model:
+    """A model that keeps the contract."""
 
-    framework: str
-    mode: str
-    workload: str
-    task: str = "backward"
-    dtype: str = "float32"
-    parameters: dict[str, int] = field(default_factory=dict)
+    def __init__(self, parameters: Mapping[str, int], weights: Mapping[str, Any]) -> None:
+        self.made_of = parameters, weights
 
-    def __str__(self) -> str:
-        sizes = [f"{name}={size}" for name, size in self.parameters.items()]
-        return " ".join([f"{self.framework}:{self.mode}", self.workload, self.task, self.dtype, *sizes])
+    def loss(self, x: Any) -> Any:  # noqa: ANN401 (a framework's own)
+        return x
 
 
-Run = Callable[[Job], Report]
-
-BACKWARD = [Job(*mode, workload) for mode in MODES for workload in WEIGHTS]
-BAKED_IN = Job("torch", "trace", "rnn")
-FIXED = Job("torch", "trace", "rnn", parameters={"fixed_length": 1})
-FORWARD = [
-    Job("torch", "eager", "rnn", "forward", "float64"),
-    Job("torch", "trace", "mlp", "forward"),
-    Job("torch", "script", "rnn_cell", "forward", "bfloat16"),
-    Job("tensorflow", "eager", "rnn_cell", "forward", "float64"),
-    Job("tensorflow", "function", "rnn", "forward", "bfloat16"),
-    Job("jax", "eager", "rnn", "forward", "bfloat16"),
-    Job("jax", "jit", "rnn", "forward", "float64"),
-    Job("numpy", "eager", "rnn", "forward", "float64"),
-]
-FROZEN = [
-    Job("torch", mode, workload, "forward") for mode in ("script-freeze", "script-optimized") for workload in WEIGHTS
-]
-FOUR, FOUR_FIXED = {"length": 4}, {"length": 4, "fixed_length": 1}
-COMPILED = [
-    Job("torch", "compile", "rnn", parameters=FOUR),
-    Job("torch", "compile", "rnn_cell", "forward"),
-    Job("torch", "compile-dynamic", "rnn", "forward", parameters=FOUR),
-    Job("torch", "compile-max-autotune", "mlp"),
-    Job("torch", "aot", "mlp", "forward"),
-    Job("torch", "aot", "rnn", "forward", parameters=FOUR_FIXED),
-    Job("tensorflow", "xla", "rnn", "forward"),
-    Job("tensorflow", "session", "rnn", "forward", "bfloat16"),
-]
-TRAINED = [
-    *(Job(*mode, "mlp", "train-adam") for mode in MODES),
-    *(Job(*mode, "rnn", "train-sgd", parameters=FOUR) for mode in MODES if mode[1] != "trace"),
-    Job("torch", "compile", "mlp", "train-sgd"),
-]
-RIGHT = [job for job in BACKWARD if job != BAKED_IN] + [FIXED, *FORWARD, *FROZEN, *COMPILED, *TRAINED]
-SEQUENCES = [job for job in RIGHT if job.workload == "rnn" and "fixed_length" not in job.parameters]
-
-every_right_job = pytest.mark.parametrize("job", RIGHT, ids=str)
-every_job = pytest.mark.parametrize("job", [*RIGHT, BAKED_IN], ids=str)
+@pytest.mark.parametrize(
+    "shapes", [(((1, 2),),), [[[1, 2]]], (((1, 2), (3,)), ((4, 2), (3,))), (((),),), (((np.int64(3), 2),),)]
+)
+def test_sets_of_shapes_are_sets_of_shapes_in_tuples_or_lists(shapes: object) -> None:
+    contract.check_shapes(REFERENCE, shapes)
 
 
-@pytest.fixture
-def run(ask: "Ask", reported: "Reported") -> Run:
-    """Run each job once in a session."""
-
-    def of(job: Job) -> Report:
-        return reported(
-            ask(job.framework, job.mode, job.workload, job.parameters, task=job.task, dtype=job.dtype, batch=3)
-        )
-
-    return of
+@pytest.mark.parametrize("shapes", [(), ((),), ((1, 2),), (1, 2), None, "ab", (((1, 0),),), (((1, 2.5),),), ((None,),)])
+def test_anything_else_is_not(shapes: object) -> None:
+    with pytest.raises(Malformed, match=r"^shapes\(\.\.\.\) must return") as caught:
+        contract.check_shapes(REFERENCE, shapes)
+    assert caught.value.place == "/mine/reference.py"
 
 
-@every_right_job
-def test_it_computes_what_the_reference_computes(run: Run, job: Job) -> None:
-    found = run(job).verification
-    assert found.reason == ""
-    assert [check for check in found.checks if not check.passed] == []
-
-
-@every_right_job
-def test_output_or_loss_and_all_gradients_are_verified_on_two_sets_of_inputs_and_in_the_last_timed_call(
-    run: Run, job: Job
+@pytest.mark.parametrize(
+    ("made", "sentence"),
+    [
+        (np.float64(1), "must return the loss, a number, and a dict of gradients by name"),
+        ((np.ones(3), GRADIENTS), "must return the loss, a number"),
+        ((1.0, [np.ones(3)]), "must return the loss, a number"),
+        ((1.0, dict(reversed(GRADIENTS.items()))), "must return gradients of W, b, not of b, W"),
+        ((1.0, GRADIENTS | {"running_mean": np.ones(2)}), "gradients of W, b, not of W, b, running_mean"),
+        ((1.0, GRADIENTS | {"b": np.ones(3)}), "the gradient of b has the shape (3,), not (2,)"),
+    ],
+)
+def test_a_reference_gives_a_loss_and_a_gradient_for_each_trained_weight_in_their_order(
+    made: object, sentence: str
 ) -> None:
-    due = ["output"] if job.task == "forward" else ["loss"]
-    if job.task == "backward":
-        due += [f"gradient of {name}" for name in WEIGHTS[job.workload]]
-    checks = [check for check in run(job).verification.checks if check.inputs.startswith("input set")]
-    calls = {check.inputs for check in checks}
-    assert {call.rpartition(", ")[2] for call in calls} == {"first call", "second call", "last timed call"}
-    assert len({call.partition(", ")[0] for call in calls}) >= 2
-    for call in calls:
-        assert [check.tensor for check in checks if check.inputs == call] == due
+    reference = SimpleNamespace(__file__="/mine/reference.py", backward=lambda *given: made)
+    contract.check_gradients(reference, (1.0, GRADIENTS), WEIGHTS)
+    with pytest.raises(Malformed) as caught:
+        contract.check_results(reference, "backward", {}, WEIGHTS, ())
+    assert sentence in str(caught.value)
 
 
-@pytest.mark.parametrize("job", TRAINED, ids=str)
-def test_losses_and_moves_of_three_steps_of_training_are_verified_before_and_after_all_timing(
-    run: Run, job: Job
-) -> None:
-    checks = [check for check in run(job).verification.checks if "steps of training" in check.inputs]
-    due = [f"loss of step {step}" for step in (1, 2, 3)] + [f"move of {name}" for name in WEIGHTS[job.workload]]
-    for when in ("before", "after"):
-        assert [check.tensor for check in checks if check.inputs.endswith(f"{when} all timing")] == due
-    assert all(check.passed for check in checks)
+def test_a_reference_gives_arrays() -> None:
+    for made in (np.ones(3), (np.ones(3), np.float64(2))):
+        contract.check_results(SimpleNamespace(forward=lambda *given, out=made: out), "forward", {}, WEIGHTS, ())
+    with pytest.raises(
+        Malformed, match=r"forward\(...\) must return an array or a tuple of arrays, not a value of type"
+    ):
+        contract.check_results(SimpleNamespace(forward=lambda *given: [np.ones(3)]), "forward", {}, WEIGHTS, ())
 
 
-@every_job
-def test_every_setting_is_honoured(run: Run, job: Job) -> None:
-    settings = run(job).settings
-    assert [setting for setting in settings if not setting.honoured] == []
-    assert "OMP_NUM_THREADS" in {setting.name for setting in settings if setting.asked}
+def test_the_formulas_are_asked_for_only_where_they_are_the_reference() -> None:
+    drawing = SimpleNamespace(__file__="/mine/reference.py", weights=len, shapes=len, inputs=len)
+    contract.check_functions(drawing, formulas=False)
+    with pytest.raises(Malformed, match=r'no function forward.*reference = "torch"'):
+        contract.check_functions(drawing, formulas=True)
 
 
-@every_job
-def test_it_reports_its_version_and_ten_samples_after_a_warm_up(run: Run, job: Job) -> None:
-    found = run(job)
-    assert any(name.startswith(job.framework) for name in found.versions)
-    assert len(found.samples_ns) == 10
-    assert len(found.warmup) > 2
+def test_a_model_needs_a_loss_only_for_tasks_that_have_one() -> None:
+    whole = SimpleNamespace(Model=Model)
+    assert contract.find_model_class(whole, "train-adam") is Model
+    bare = SimpleNamespace(Model=type("Model", (), {"__init__": Model.__init__}), __file__="/mine/jax.py")
+    assert contract.find_model_class(bare, "forward") is bare.Model
+    with pytest.raises(Malformed, match=r"Model in jax\.py has no method loss\(\*inputs\), which train-sgd needs"):
+        contract.find_model_class(bare, "train-sgd")
 
 
-@every_job
-def test_only_a_mode_that_traces_or_compiles_has_such_a_phase(run: Run, job: Job) -> None:
-    due = PREPARED_IN.get(f"{job.framework}:{job.mode}", set())
-    phases = {cost.name for cost in run(job).phases}
-    assert phases & {"trace", "compile"} == due
-
-
-@every_job
-def test_nothing_is_compiled_while_samples_are_taken(run: Run, job: Job) -> None:
-    assert run(job).compilations == (0 if job.mode in COUNTING else None)
-
-
-@pytest.mark.parametrize("mode", DEPRECATIONS)
-def test_a_deprecated_mode_reports_each_of_its_deprecations_once(run: Run, mode: str) -> None:
-    warnings = run(Job("torch", mode, "mlp", "backward" if mode in ("trace", "script") else "forward")).warnings
-    assert len([warning for warning in warnings if warning.startswith("DeprecationWarning")]) == DEPRECATIONS[mode]
-    assert len(set(warnings)) == len(warnings)
-
-
-@pytest.mark.parametrize("workload", WEIGHTS)
-def test_every_framework_and_mode_has_the_same_weights_and_inputs(run: Run, workload: str) -> None:
-    jobs = [job for job in BACKWARD if job.workload == workload]
-    assert len({run(job).inputs_sha256 for job in jobs}) == 1
-
-
-def test_another_workload_has_other_weights_and_inputs(run: Run) -> None:
-    assert len({run(Job("numpy", "eager", workload)).inputs_sha256 for workload in WEIGHTS}) == len(WEIGHTS)
-
-
-def test_a_traced_loop_is_wrong_on_another_length_and_right_on_its_own(run: Run) -> None:
-    found = run(BAKED_IN).verification
-    assert re.search(r"inputs of shape \((19|8), 3, 10\) \(3, 20\)", found.reason)
-    assert all(check.passed for check in found.checks if check.inputs.startswith("input set"))
-
-
-def test_a_traced_loop_is_right_if_every_input_has_that_length(run: Run) -> None:
-    assert run(FIXED).verification.reason == ""
-
-
-@pytest.mark.parametrize("job", SEQUENCES, ids=str)
-def test_a_loop_that_was_not_traced_is_right_on_a_longer_and_on_a_shorter_sequence(run: Run, job: Job) -> None:
-    length = job.parameters.get("length", 16)
-    others = {f"inputs of shape ({steps}, 3, 10) (3, 20)" for steps in (length + 3, length // 2)}
-    assert {check.inputs for check in run(job).verification.checks if check.passed} >= others
+def test_a_models_weights_are_those_that_were_drawn_less_the_statistics() -> None:
+    made = Model({}, {})
+    contract.check_model_weights(made, [(2, 3), (2,)], WEIGHTS, "somewhere")
+    with pytest.raises(
+        Malformed, match=r"Model has 3 weights, but reference\.py draws 2 \(W, b\); keep each somewhere"
+    ):
+        contract.check_model_weights(made, [(2, 3), (2,), (2,)], WEIGHTS, "somewhere")
+    with pytest.raises(Malformed, match=r"weight 2 has the shape \(3,\), not \(2,\) like b") as caught:
+        contract.check_model_weights(made, [(2, 3), (3,)], WEIGHTS, "somewhere")
+    assert caught.value.place.startswith(f"{__file__}:")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator import skeleton
+from orchestrator.registry import workload_template
 from schemas.code import hash_workload_code
 from schemas.event import Failure
 from tests.workers.mistakes import ALIKE, EDITS, MODES, REFERENCE
@@ -134,7 +134,7 @@ def test_no_mistake_has_been_forgotten_here() -> None:
 
 
 def test_a_real_worker_says_the_same_in_its_last_word(ask: "Ask", work: "Work", tmp_path: Path) -> None:
-    folder = skeleton.write_template("mine", tmp_path).resolve()
+    folder = workload_template.write_template("mine", tmp_path).resolve()
     reference = folder / "reference.py"
     reference.write_text(reference.read_text().replace('weights["W_up"]', 'weights["W_upp"]'))
     cell = ask("numpy", "eager", "mine", {"width": 3, "hidden": 5}, code=hash_workload_code(folder))

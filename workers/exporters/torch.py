@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch.onnx import OnnxExporterError
 
-from workers.errors import summarise_error
-from workers.frameworks import Shape, Unsupported
+from workers.errors import Unsupported, summarise_error
+from workers.interfaces import Shape
 
 
 def export(model: Any, example: tuple[Any, ...], shapes: Sequence[Shape], path: Path) -> None:

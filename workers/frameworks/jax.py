@@ -12,21 +12,11 @@ import numpy as np
 
 from schemas.event import Setting
 from schemas.job import TRAINING_TASKS, Cell
-from workers import requirements
+from workers import contract
 from workers.arrays import Array, is_floating
-from workers.device import Allocated
-from workers.frameworks import (
-    Prepared,
-    Shape,
-    Step,
-    Writer,
-    check_output_types,
-    classify_denormals,
-    jax_saved,
-    to_tuple,
-)
+from workers.frameworks import check_output_types, classify_denormals, jax_saved, to_tuple
 from workers.frameworks.jax_training import JaxTrainer, make_initial_state, make_training_step
-from workers.workloads import select_running, select_trained
+from workers.interfaces import Allocated, Prepared, Shape, Step, Writer, select_running, select_trained
 
 BACKENDS = {"cpu": "cpu", "cuda": "gpu"}
 # XLA's name for the threads of its pool. Counting them is the only way to read back how many there are.
@@ -97,7 +87,7 @@ class Framework:
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
-        kind = requirements.find_model_class(implementation, self._cell.task)
+        kind = contract.find_model_class(implementation, self._cell.task)
         return FunctionalModel(partial(kind, self._cell.parameters), select_trained(tensors), select_running(tensors))
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
-from workers.errors import summarise_error
-from workers.frameworks import Shape, Unsupported
+from workers.errors import Unsupported, summarise_error
+from workers.interfaces import Shape
 
 Tree = dict[str, Any]
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from schemas.job import Task
-from workers.optimisers import adam, bias_corrections, sgd
+from workers.references.optimisers import adam, bias_corrections, sgd
 
 Tree = dict[str, Any]
 # Weights, statistics, first moments, second moments, and the number of steps taken.

@@ -8,9 +8,10 @@ import numpy as np
 from schemas.event import Setting
 from schemas.job import TRAINING_TASKS, Cell
 from workers.arrays import Array, cast_floating
-from workers.frameworks import Prepared, Shape, Step, Unsupported, classify_denormals, to_tuple
-from workers.training import Training
-from workers.workloads import select_running, select_trained
+from workers.errors import Unsupported
+from workers.frameworks import classify_denormals, to_tuple
+from workers.interfaces import Prepared, Shape, Step, select_running, select_trained
+from workers.references.training import Training
 
 
 class NumpyTrainer:

@@ -10,7 +10,8 @@ import onnxruntime
 from schemas.event import Setting
 from schemas.job import Cell
 from workers.arrays import Array, cast_floating
-from workers.frameworks import Prepared, Shape, Step, check_output_types, classify_denormals
+from workers.frameworks import check_output_types, classify_denormals
+from workers.interfaces import Prepared, Shape, Step
 
 # Off in parity: idle threads that spin would keep cores busy between calls.
 SPINNING = "session.intra_op.allow_spinning"

@@ -12,8 +12,9 @@ import openvino
 from schemas.event import Setting
 from schemas.job import Cell
 from workers.arrays import Array, cast_floating
-from workers.frameworks import Prepared, Shape, Step, check_output_types
+from workers.frameworks import check_output_types
 from workers.frameworks import numpy as host
+from workers.interfaces import Prepared, Shape, Step
 
 
 class Framework:

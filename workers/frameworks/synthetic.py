@@ -15,8 +15,9 @@ import numpy as np
 
 from schemas.job import Cell
 from workers.arrays import Array
-from workers.frameworks import Prepared, Shape, Step, Unsupported
+from workers.errors import Unsupported
 from workers.frameworks import numpy as honest
+from workers.interfaces import Prepared, Shape, Step
 
 MIB = 1 << 20
 

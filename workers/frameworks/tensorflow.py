@@ -11,21 +11,13 @@ import tensorflow as tf
 
 from schemas.event import PhaseName, Setting
 from schemas.job import Cell
-from workers import requirements
+from workers import contract
 from workers.arrays import Array, cast_floating
-from workers.device import Allocated
-from workers.frameworks import (
-    Prepared,
-    Shape,
-    Step,
-    Unsupported,
-    check_output_types,
-    classify_denormals,
-    tensorflow_saved,
-    to_tuple,
-)
-from workers.frameworks import Trainer as AnyTrainer
+from workers.errors import Unsupported
+from workers.frameworks import check_output_types, classify_denormals, tensorflow_saved, to_tuple
 from workers.frameworks.tensorflow_training import TensorFlowTrainer
+from workers.interfaces import Allocated, Prepared, Shape, Step
+from workers.interfaces import Trainer as AnyTrainer
 
 
 def keep_eager(step: Step, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
@@ -124,9 +116,9 @@ class Framework:
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
-        made = requirements.find_model_class(implementation, self._cell.task)(self._cell.parameters, tensors)
+        made = contract.find_model_class(implementation, self._cell.task)(self._cell.parameters, tensors)
         kept = getattr(made, "weights", ())
-        requirements.check_model_weights(
+        contract.check_model_weights(
             made, [each.shape for each in kept], weights, "as a tf.Variable in the list `weights`"
         )
         return made

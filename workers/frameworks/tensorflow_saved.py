@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from workers.frameworks import Step
+from workers.interfaces import Step
 
 v1 = tf.compat.v1
 SERVING_TAG = v1.saved_model.tag_constants.SERVING

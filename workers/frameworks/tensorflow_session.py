@@ -16,18 +16,10 @@ import tensorflow as tf
 
 from schemas.job import TRAINING_TASKS
 from workers.arrays import Array, cast_floating
-from workers.frameworks import (
-    NO_GRADIENT,
-    Prepared,
-    Shape,
-    Step,
-    Writer,
-    check_output_types,
-    tensorflow_saved,
-    to_tuple,
-)
+from workers.frameworks import NO_GRADIENT, check_output_types, tensorflow_saved, to_tuple
 from workers.frameworks import tensorflow as tensorflow2
 from workers.frameworks.tensorflow_training import TensorFlowTrainer
+from workers.interfaces import Prepared, Shape, Step, Writer
 
 v1 = tf.compat.v1
 

@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from schemas.job import Task
-from workers.optimisers import adam, bias_corrections, sgd
+from workers.references.optimisers import adam, bias_corrections, sgd
 
 
 class TensorFlowTrainer:

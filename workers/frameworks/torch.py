@@ -11,14 +11,10 @@ import torch
 
 from schemas.event import Setting
 from schemas.job import TRAINING_TASKS, Cell, Task
-from workers import requirements
+from workers import contract
 from workers.arrays import Array, is_floating
-from workers.device import Allocated
+from workers.errors import Unsupported
 from workers.frameworks import (
-    Prepared,
-    Shape,
-    Step,
-    Unsupported,
     check_output_types,
     classify_denormals,
     to_tuple,
@@ -29,6 +25,7 @@ from workers.frameworks import (
 )
 from workers.frameworks.torch_mode import Call, Modes, Subject, chain_phases
 from workers.frameworks.torch_training import TorchTrainer
+from workers.interfaces import Allocated, Prepared, Shape, Step
 
 
 def call_eagerly(subject: Subject) -> Call:
@@ -106,9 +103,9 @@ class Framework:
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
         self._kernel_axes = getattr(implementation, "KERNEL_AXES", ())
-        made = requirements.find_model_class(implementation, self._cell.task)(self._cell.parameters, tensors)
+        made = contract.find_model_class(implementation, self._cell.task)(self._cell.parameters, tensors)
         shapes = [self._to_reference_layout(each).shape for each in made.parameters()]
-        requirements.check_model_weights(made, shapes, weights, "as an nn.Parameter")
+        contract.check_model_weights(made, shapes, weights, "as an nn.Parameter")
         return made.train(self._cell.task != "forward")
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:

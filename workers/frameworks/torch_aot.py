@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from workers.frameworks import Unsupported
+from workers.errors import Unsupported
 from workers.frameworks.torch_compile import require_compiler
 from workers.frameworks.torch_mode import Call, Modes, Subject
 

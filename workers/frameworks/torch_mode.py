@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.event import PhaseName
-from workers.frameworks import Prepared, Shape, Step, Unsupported
+from workers.errors import Unsupported
+from workers.interfaces import Prepared, Shape, Step
 
 Call = Callable[..., Any]
 

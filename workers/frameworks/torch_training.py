@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from schemas.job import Task
-from workers.frameworks import Step
-from workers.optimisers import ADAM_RATE, BETAS, EPSILON, MOMENTUM, SGD_RATE
+from workers.interfaces import Step
+from workers.references.optimisers import ADAM_RATE, BETAS, EPSILON, MOMENTUM, SGD_RATE
 
 OPTIMISERS: dict[Task, Callable[..., Any]] = {
     "train-sgd": partial(torch.optim.SGD, lr=SGD_RATE, momentum=MOMENTUM),

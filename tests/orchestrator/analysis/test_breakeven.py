@@ -21,9 +21,9 @@ from orchestrator.analysis.breakeven import (
     log_ratio_of_totals,
 )
 from orchestrator.analysis.compare import Verdict, index_both_ways
-from orchestrator.analysis.curve import CostCurve
+from orchestrator.analysis.costs.cost_curve import CostCurve
 from orchestrator.analysis.results import Group
-from orchestrator.analysis.statistics import Interval
+from orchestrator.analysis.statistics.intervals import Interval
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord

@@ -14,9 +14,11 @@ import numpy.typing as npt
 import pytest
 
 from orchestrator.analysis.breakeven import NEVER, calls_until_break_even
-from orchestrator.analysis.compare import Comparison, Scores, compare_all_pairs, should_stop
-from orchestrator.analysis.curve import CostCurve, Start
-from orchestrator.analysis.statistics import LOOKS, Interval, clopper_pearson
+from orchestrator.analysis.compare import Comparison, Scores, compare_all_pairs
+from orchestrator.analysis.costs.cost_curve import CostCurve, Start
+from orchestrator.analysis.statistics.intervals import Interval, clopper_pearson
+from orchestrator.analysis.statistics.looks import LOOKS
+from orchestrator.analysis.stopping import should_stop
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Law: TypeAlias = Callable[[np.random.Generator, int], Floats]

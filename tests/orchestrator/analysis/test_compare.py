@@ -16,11 +16,11 @@ from orchestrator.analysis.compare import (
     compare_all_pairs,
     compute_rank_ranges,
     compute_standings,
-    has_reached_half_width,
     index_both_ways,
-    should_stop,
 )
-from orchestrator.analysis.statistics import LOOKS, Interval
+from orchestrator.analysis.statistics.intervals import Interval
+from orchestrator.analysis.statistics.looks import LOOKS
+from orchestrator.analysis.stopping import has_reached_half_width, should_stop
 
 STEADY = (0.001, -0.002, 0.003, -0.004, 0.005, -0.006, 0.007, -0.008, 0.009, -0.010, 0.011, -0.012)
 BASELINE = Scores(dict.fromkeys(range(12), 0.0), dict.fromkeys(range(12), 0.0))

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from orchestrator.analysis.compare import Scores, compare_all_pairs, should_stop
+from orchestrator.analysis.compare import Scores, compare_all_pairs
 from orchestrator.analysis.forecast import Forecast, combine_forecasts, expected_half_width, forecast_looks
-from orchestrator.analysis.statistics import LOOKS, Floats
+from orchestrator.analysis.statistics.intervals import Floats
+from orchestrator.analysis.statistics.looks import LOOKS
+from orchestrator.analysis.stopping import should_stop
 
 TARGET = 0.02
 CELLS = "abcde"

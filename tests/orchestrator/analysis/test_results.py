@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from orchestrator.analysis import results
+from orchestrator.analysis import results, stopping
 from orchestrator.analysis.compare import Verdict
 from orchestrator.analysis.results import Group
 from schemas.event import Report
@@ -231,9 +231,9 @@ def test_a_sweep_has_enough_when_every_group_is_precise(make_cell: MakeCell, mak
     spec = SweepSpec.model_validate({"stop": {"precision": 0.02}})
     cells = [make_cell("numpy:eager"), make_cell("synthetic:spin")]
     times = [(cell, 1000) for cell in cells]
-    assert results.is_sweep_precise(spec, cells, make_records(times, blocks=12), 12)
-    assert not results.is_sweep_precise(spec, cells, make_records(times, blocks=12, noise=0.2), 12)
-    assert not results.is_sweep_precise(spec, cells, make_records(times, blocks=2), 2)
+    assert stopping.is_sweep_precise(spec, cells, make_records(times, blocks=12), 12)
+    assert not stopping.is_sweep_precise(spec, cells, make_records(times, blocks=12, noise=0.2), 12)
+    assert not stopping.is_sweep_precise(spec, cells, make_records(times, blocks=2), 2)
 
 
 @pytest.mark.parametrize(

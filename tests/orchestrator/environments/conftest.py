@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from orchestrator.environments import installers
+from orchestrator.environments.cache import EnvironmentCache, EnvironmentFolder
 from orchestrator.environments.definitions import EnvironmentDefinition
-from orchestrator.environments.home import EnvironmentCache, EnvironmentFolder
 from orchestrator.environments.installers import Installer
-from orchestrator.environments.provision import PlannedEnvironment, Provisioner, ProvisioningEvent, locate_environment
-from orchestrator.hog import ManualInterrupts
-from orchestrator.interrupts import Interrupts
+from orchestrator.environments.provisioner import PlannedEnvironment, Provisioner, ProvisioningEvent, locate_environment
+from orchestrator.processes.signals import Interrupts
+from orchestrator.selftest.cpu_hog import ManualInterrupts
 from schemas.environment import EnvironmentMarker
 from tests.orchestrator.environments.wheels import make_offline_variables, make_wheel_folder
 

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.environments.definitions import EnvironmentDefinition, EnvironmentDefinitions
 from orchestrator.errors import UsageError
-from orchestrator.system import KernelFiles
+from orchestrator.machine.kernel_files import KernelFiles
 from schemas.catalog import FRAMEWORKS
 from schemas.environment import EnvironmentSpec
 

@@ -9,9 +9,9 @@ import pytest
 
 from orchestrator.environments import installers
 from orchestrator.environments.installers import Pip, Uv
-from orchestrator.environments.settings import ConfigFolders
+from orchestrator.environments.pip_config import ConfigFolders
 from orchestrator.errors import UsageError
-from orchestrator.hog import ManualInterrupts
+from orchestrator.selftest.cpu_hog import ManualInterrupts
 from tests.orchestrator.environments.conftest import RecordedProvisioner, make_definition
 from tests.orchestrator.environments.wheels import make_offline_variables
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from orchestrator.analysis.processes import collect_measured_jobs
+from orchestrator.analysis.process_scores import collect_measured_jobs
 from orchestrator.analysis.results import Group, group_results
-from orchestrator.report.pictures import Section
+from orchestrator.report.page.charts import Section
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord, Manifest
 from schemas.sweep import SweepSpec
-from tests.orchestrator.analysis.test_memory import needing
+from tests.orchestrator.analysis.costs.test_memory import needing
 from tests.orchestrator.conftest import HOST
 
 # Floors; the last two are equal.

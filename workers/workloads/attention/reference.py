@@ -10,10 +10,10 @@ from collections.abc import Mapping
 import autograd.numpy as np
 
 from schemas.job import Task
-from workers import formulas
 from workers.arrays import Array
 from workers.autodiff import gradients_of
-from workers.workloads import Parameters, Shapes
+from workers.interfaces import Parameters, Shapes
+from workers.references import formulas
 
 
 def weights(parameters: Parameters, rng: np.random.Generator) -> dict[str, Array]:

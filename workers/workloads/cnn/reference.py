@@ -18,9 +18,9 @@ import autograd.numpy as np
 from schemas.job import Task
 from workers.arrays import Array
 from workers.autodiff import gradients_of
-from workers.formulas import cross_entropy, relu
-from workers.images import convolve_2d, max_pool_2d
-from workers.workloads import Parameters, Shapes
+from workers.interfaces import Parameters, Shapes
+from workers.references.formulas import cross_entropy, relu
+from workers.references.images import convolve_2d, max_pool_2d
 
 
 def features(parameters: Parameters) -> int:

@@ -3,7 +3,7 @@
 from torch import Tensor, channels_last, nn
 from torch.nn import functional
 
-from workers.workloads import Parameters
+from workers.interfaces import Parameters
 
 # The reference's (height, width, before, after) as PyTorch's (after, before, height, width).
 KERNEL_AXES = (3, 2, 0, 1)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from workers.workloads import Parameters
+from workers.interfaces import Parameters
 
 
 class Model(tf.Module):

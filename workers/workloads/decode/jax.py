@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array, lax, nn
 from jax.core import Tracer
 
-from workers.workloads import Parameters
+from workers.interfaces import Parameters
 
 # The current token, and the cache of keys and values.
 State = tuple[Array, Array, Array]

@@ -18,7 +18,7 @@ import numpy as np
 
 from schemas.job import Task
 from workers.arrays import Array
-from workers.workloads import Parameters, Shapes
+from workers.interfaces import Parameters, Shapes
 
 # The highest score is above the next by this share of the largest of all, so that no rounding picks another token.
 MARGIN = 1e-4

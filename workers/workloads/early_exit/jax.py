@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array, lax, nn
 from jax.core import Tracer
 
-from workers.workloads import Parameters
+from workers.interfaces import Parameters
 
 # The last state, the mean of all states, and the sum of the scores.
 State = tuple[Array, Array, Array]

@@ -14,7 +14,7 @@ import numpy as np
 
 from schemas.job import TRAINING_TASKS, Task
 from workers.arrays import Array
-from workers.workloads import Parameters, Shapes
+from workers.interfaces import Parameters, Shapes
 
 # The sums before and after 1 keep at least this distance from it, as a share of the score between them. Rounding then
 # cannot change the number of steps.

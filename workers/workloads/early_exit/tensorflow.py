@@ -6,7 +6,7 @@ memory for what the gradients need.
 
 import tensorflow as tf
 
-from workers.workloads import Parameters
+from workers.interfaces import Parameters
 
 
 class Model(tf.Module):

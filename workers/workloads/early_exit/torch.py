@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from workers.workloads import Parameters
+from workers.interfaces import Parameters
 
 
 class Model(nn.Module):

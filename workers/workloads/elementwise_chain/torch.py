@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from workers.workloads import Parameters
+from workers.interfaces import Parameters
 
 
 class Model(nn.Module):

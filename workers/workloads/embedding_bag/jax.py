@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, nn
 
-from workers.workloads import Parameters
+from workers.interfaces import Parameters
 
 
 class Model:

@@ -17,8 +17,8 @@ import autograd.numpy as np
 from schemas.job import Task
 from workers.arrays import Array
 from workers.autodiff import gradients_of
-from workers.formulas import mean, relu
-from workers.workloads import Parameters, Shapes
+from workers.interfaces import Parameters, Shapes
+from workers.references.formulas import mean, relu
 
 
 def pairs(parameters: Parameters) -> list[tuple[int, int]]:

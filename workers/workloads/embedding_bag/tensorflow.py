@@ -4,7 +4,7 @@ from itertools import combinations
 
 import tensorflow as tf
 
-from workers.workloads import Parameters
+from workers.interfaces import Parameters
 
 
 class Model(tf.Module):

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.ops import segment_sum
 
-from workers.workloads import Parameters
+from workers.interfaces import Parameters
 
 
 class Model:

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
-from workers.workloads import Parameters
+from workers.interfaces import Parameters
 
 
 class Model(nn.Module):

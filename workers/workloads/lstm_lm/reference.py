@@ -15,8 +15,8 @@ import autograd.numpy as np
 from schemas.job import Task
 from workers.arrays import Array
 from workers.autodiff import gradients_of
-from workers.formulas import cross_entropy
-from workers.workloads import Parameters, Shapes
+from workers.interfaces import Parameters, Shapes
+from workers.references.formulas import cross_entropy
 
 
 def weights(parameters: Parameters, rng: np.random.Generator) -> dict[str, Array]:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array, lax, nn
 from jax.core import Tracer
 
-from workers.workloads import Parameters
+from workers.interfaces import Parameters
 
 State = tuple[Array, Array]
 

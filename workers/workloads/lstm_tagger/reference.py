@@ -17,7 +17,7 @@ import numpy as np
 
 from schemas.job import Task
 from workers.arrays import Array
-from workers.workloads import Parameters, Shapes
+from workers.interfaces import Parameters, Shapes
 
 DIRECTIONS = ("ahead", "back")
 

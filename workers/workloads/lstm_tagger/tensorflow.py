@@ -6,7 +6,7 @@ end, and its states are reversed back. States beyond the ends are set to zero.
 
 import tensorflow as tf
 
-from workers.workloads import Parameters
+from workers.interfaces import Parameters
 
 
 class Model(tf.Module):

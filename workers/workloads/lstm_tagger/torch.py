@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from workers.workloads import Parameters
+from workers.interfaces import Parameters
 
 
 class Model(nn.Module):

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from workers.workloads import Parameters
+from workers.interfaces import Parameters
 
 
 class Model(nn.Module):

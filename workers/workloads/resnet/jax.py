@@ -6,7 +6,7 @@ from itertools import product
 import jax.numpy as jnp
 from jax import Array, lax, nn
 
-from workers.workloads import Parameters
+from workers.interfaces import Parameters
 
 Normalise = Callable[[Array, str], Array]
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.core import Tracer
 
-from workers.workloads import Parameters
+from workers.interfaces import Parameters
 
 
 class Model:

@@ -11,7 +11,7 @@ import numpy as np
 
 from schemas.job import Task
 from workers.arrays import Array
-from workers.workloads import Parameters, Shapes
+from workers.interfaces import Parameters, Shapes
 from workers.workloads.rnn_cell.reference import inputs, weights
 
 __all__ = ["backward", "flops", "forward", "inputs", "shapes", "weights"]

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jax import Array, nn
 
-from workers.workloads import Parameters
+from workers.interfaces import Parameters
 
 
 class Model:

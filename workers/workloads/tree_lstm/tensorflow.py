@@ -6,7 +6,7 @@ of every node, side by side, and the children of a node are read from it.
 
 import tensorflow as tf
 
-from workers.workloads import Parameters
+from workers.interfaces import Parameters
 
 
 class Model(tf.Module):

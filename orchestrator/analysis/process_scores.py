@@ -1,0 +1,102 @@
+"""The scores of one process: floor, typical time, cost curve and percentiles, from its raw samples."""
+
+import functools
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from orchestrator.analysis.compare import Scores
+from orchestrator.analysis.costs.cost_curve import CostCurve, make_cost_curve
+from orchestrator.analysis.quality.comparability import Sampling
+from orchestrator.analysis.quality.disturbance import find_undisturbed_samples
+from orchestrator.analysis.quality.steady_state import SteadyState, classify_trace
+from orchestrator.analysis.statistics.intervals import estimate_percentile
+from orchestrator.records.attempts import last_attempts
+from schemas.event import Report
+from schemas.record import JobRecord
+
+
+def collect_measured_jobs(records: Sequence[JobRecord]) -> dict[str, tuple[JobRecord, ...]]:
+    """Return the measured jobs by cell id, in the order of the records. A cell without any has no entry."""
+    found = defaultdict(list)
+    for record in exclude_cache_fills(last_attempts(records)):
+        if record.outcome == "measured" and record.report is not None:
+            found[record.spec.cell.id].append(record)
+    return {cell: tuple(jobs) for cell, jobs in found.items()}
+
+
+def exclude_cache_fills(records: Iterable[JobRecord]) -> Iterator[JobRecord]:
+    """Return the records that count for a cell: all but those of successful jobs that filled its cache."""
+    # A job in block 0 fills the cache, and so measures a cold one. If it fails, its failure counts for the cell.
+    return (record for record in records if record.spec.block > 0 or record.outcome != "measured")
+
+
+@functools.lru_cache(maxsize=10_000)
+def classify_laps(laps: tuple[tuple[int, int], ...]) -> SteadyState:
+    """Classify one warm-up trace; cached, because it is slow and needed again after each job."""
+    return classify_trace([took / calls for calls, took in laps])
+
+
+def key_by_block(counted: Iterable[tuple[JobRecord, Report]]) -> Iterator[tuple[int, Report]]:
+    """Yield each report with its block."""
+    return ((record.spec.block, report) for record, report in counted)
+
+
+def score_records(records: Iterable[JobRecord]) -> Scores:
+    """Return the log seconds per call of each block's process, for jobs that count."""
+    counted = tuple(select_counted_jobs(records))
+    return Scores(
+        floor={record.spec.block: compute_log_floor(report) for record, report in counted},
+        typical={record.spec.block: compute_log_typical(record) for record, _ in counted},
+        sampling={record.spec.block: sampling_from_record(record, report) for record, report in counted},
+    )
+
+
+def sampling_from_record(record: JobRecord, report: Report) -> Sampling:
+    """Return the sampling of a process: its number of samples, and their target length."""
+    return Sampling(len(report.samples_ns), record.spec.timing.sample_ns, slow=report.calls == 1)
+
+
+def make_cost_curves(records: Iterable[JobRecord]) -> dict[int, CostCurve]:
+    """Make the cost curve of each block's process, for jobs that count."""
+    return {
+        record.spec.block: make_cost_curve(
+            report,
+            classify_laps(report.warmup).start,
+            floor_ns=math.exp(compute_log_floor(report)) * 1e9,
+            typical_ns=math.exp(compute_log_typical(record)) * 1e9,
+        )
+        for record, report in select_counted_jobs(records)
+    }
+
+
+def select_counted_jobs(records: Iterable[JobRecord]) -> Iterator[tuple[JobRecord, Report]]:
+    """Yield the measured jobs with their reports, except those that a CPU quota stopped."""
+    for record in records:
+        if record.outcome == "measured" and record.report is not None and not record.report.noise.throttled:
+            yield record, record.report
+
+
+def compute_log_floor(report: Report) -> float:
+    """Return the log seconds per call of the fastest sample: the estimator that varies least between processes."""
+    return math.log(min(report.samples_ns) / report.calls / 1e9)
+
+
+def compute_log_typical(record: JobRecord) -> float:
+    """Return the log seconds per call of the process's median undisturbed sample."""
+    report = record.report
+    assert report is not None
+    quiet = find_undisturbed_samples(report, len(record.spec.cpus) or record.host.cores)
+    return math.log(statistics.median(report.samples_ns[index] for index in quiet) / report.calls / 1e9)
+
+
+def time_until_steady_ns(report: Report, found: SteadyState) -> float | None:
+    """Return the time from the first result until calls were steady; None if they never were."""
+    return None if found.kind == "none" else sum(took for _, took in report.warmup[1 : found.start])
+
+
+def compute_percentiles(reports: Sequence[Report]) -> dict[str, float | None]:
+    """Compute percentiles of the time per call of samples; None where a tail needs more samples."""
+    pooled = [sample / report.calls for report in reports for sample in report.samples_ns]
+    return {f"p{q}": estimate_percentile(pooled, q) if pooled else None for q in (50, 90, 99)}

@@ -1,0 +1,114 @@
+"""A run as rows of a table: one for each cell, job or sample.
+
+Column names end in their unit. A figure is None if the data do not support it or its cell was not properly measured.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Literal, TypeAlias
+
+from orchestrator.analysis.job_rows import Row, build_job_rows, build_sample_rows, cell_to_columns
+from orchestrator.analysis.quality.disturbance import find_canary_floor_ns
+from orchestrator.analysis.results import Group, Result
+from orchestrator.analysis.statistics.intervals import Interval
+from schemas.job import Cell
+from schemas.record import JobRecord, Manifest
+
+Per = Literal["cell", "job", "sample"]
+NamedIntervals: TypeAlias = dict[str, Interval]
+
+CELL = {"cell", "label", *Cell.model_fields}
+
+
+def build_rows(
+    run: str, manifest: Manifest, records: Sequence[JobRecord], groups: Sequence[Group], per: Per
+) -> list[Row]:
+    """Return the rows of a run. Each has every column, including those of all parameters."""
+    if per == "cell":
+        found = list(build_cell_rows(groups))
+    else:
+        one, sound, canary_ns = (
+            build_job_rows if per == "job" else build_sample_rows,
+            select_measured_ids(groups),
+            find_canary_floor_ns(records),
+        )
+        found = [row for record in records for row in one(record, canary_ns, sound=record.spec.cell.id in sound)]
+    # The sort is stable: within each place, columns keep the order in which they first appear.
+    columns = sorted(dict.fromkeys(column for row in found for column in row), key=column_place)
+    head: Row = {"run": run, "run_started": manifest.started, "fingerprint": manifest.host.content_hash}
+    return [head | {column: row.get(column) for column in columns} for row in found]
+
+
+def column_place(column: str) -> int:
+    """Return the place of a column: the identity of the cell first, its parameters next, then the rest."""
+    return 0 if column in CELL else 1 if column.startswith("parameter_") else 2
+
+
+def select_measured_ids(groups: Sequence[Group]) -> frozenset[str]:
+    """Return the ids of the cells whose figures count."""
+    return frozenset(each.cell.id for group in groups for each in group.results if each.outcome == "measured")
+
+
+def build_cell_rows(groups: Sequence[Group]) -> Iterator[Row]:
+    """Yield a row for each cell, with its rank among those that compute the same."""
+    for group in groups:
+        places = {standing.cell: standing for standing in group.standings}
+        for result in group.results:
+            place, against = places.get(result.label), group.against.get(result.label)
+            yield result_to_row(result) | {
+                "computation": group.title,
+                "rank_best": place.best if place else None,
+                "rank_worst": place.worst if place else None,
+                "baseline": group.baseline or None,
+                **interval_to_columns("ratio", "", against.ratio if against else None),
+                "verdict": str(against.verdict) if against else None,
+            }
+
+
+def result_to_row(result: Result) -> Row:
+    """Return the results of a cell over all its processes."""
+    sound = result.outcome == "measured"
+    times: NamedIntervals = {
+        "floor": result.floor_ns,
+        "typical": result.typical_ns,
+        "first_result": result.first_ns,
+        "second_call": result.second_ns,
+        "to_steady": result.steady_ns,
+    }
+    memory: NamedIntervals = {str(metric): interval for metric, interval in result.memory.items()}
+    return {
+        **cell_to_columns(result.cell),
+        "outcome": result.outcome,
+        "reason": result.reason or None,
+        "processes": result.jobs,
+        "grade": result.grade,
+        "flags": ",".join(sorted(result.flags)) or None,
+        "steadiness": result.steadiness,
+        **intervals_to_columns(times, "_ns", sound=sound),
+        **{f"{name}_ns": value if sound else None for name, value in result.percentiles_ns.items()},
+        "loop_overhead_ns": finite_or_none(result.overhead_ns),
+        **intervals_to_columns(memory, "_bytes", sound=sound),
+    }
+
+
+def intervals_to_columns(named: NamedIntervals, unit: str, *, sound: bool) -> Row:
+    """Return three columns for each interval; empty if they do not count."""
+    return {
+        column: number
+        for name, interval in named.items()
+        for column, number in interval_to_columns(name, unit, interval if sound else None).items()
+    }
+
+
+def interval_to_columns(name: str, unit: str, interval: Interval | None) -> Row:
+    """Return an estimate and its ends. A low end of zero is None: no time and no size is known to be that small."""
+    numbers = (interval.estimate, interval.low or -math.inf, interval.high) if interval else (math.nan,) * 3
+    return {
+        f"{name}{end}{unit}": finite_or_none(float(number))
+        for end, number in zip(("", "_low", "_high"), numbers, strict=True)
+    }
+
+
+def finite_or_none(value: float) -> float | None:
+    """Return a number for JSON, which has no infinity and no NaN."""
+    return value if math.isfinite(value) else None

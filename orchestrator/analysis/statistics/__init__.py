@@ -1,0 +1,1 @@
+"""Intervals, exact tests and the looks of a sequential design."""

@@ -1,0 +1,236 @@
+"""Command line: parses arguments, calls a command and exits with its code."""
+
+import contextlib
+import io
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from orchestrator.cli.env_app import AS_JSON, env
+from orchestrator.cli.exit_codes import ExitCode
+from orchestrator.cli.internal_error import describe_internal_error
+from orchestrator.cli.sweep_options import add_sweep_options
+from orchestrator.errors import UsageError
+
+DEFAULT_RUNS = Path("runs")
+
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Measure one computation in several deep-learning frameworks, and say honestly which is faster.",
+)
+
+app.add_typer(env, name="env")
+
+RUNS_OPTION = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
+REPORT = Annotated[bool, typer.Option("--report/--no-report", help="write report.html into the run's folder")]
+
+
+@app.command(epilog="Example: python -m orchestrator sweep --workloads rnn_cell,mlp --batch 1,32 --budget 10m")
+@add_sweep_options
+def sweep(
+    said: dict[str, Any], report: REPORT = True, runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False
+) -> None:
+    """Measure, compare, and report which is faster.
+
+    Without arguments: PyTorch eager, traced and scripted, TensorFlow's static graph and TensorFlow eager, on one
+    recurrent cell with its backward pass.
+    """
+    # Imported here and in the other commands: `-h` and a usage error need not wait for NumPy.
+    from orchestrator.cli.commands.sweep import run_sweep
+
+    raise typer.Exit(run_sweep(said, runs, page=report, as_json=as_json, command=sys.argv[1:]))
+
+
+@app.command(epilog="Example: python -m orchestrator resume latest")
+def resume(
+    run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
+    force: Annotated[bool, typer.Option("--force", help="even if results would mix; marks the run MIXED")] = False,
+    report: REPORT = True,
+    runs: RUNS_OPTION = DEFAULT_RUNS,
+    as_json: AS_JSON = False,
+) -> None:
+    """Resume an interrupted sweep: keep what was measured, and run what is missing."""
+    from orchestrator.cli.commands.sweep import resume_run
+
+    raise typer.Exit(resume_run(runs, run, force=force, page=report, as_json=as_json))
+
+
+@app.command(epilog="Example: python -m orchestrator plan --workloads rnn --batch 1,32")
+@add_sweep_options
+def plan(said: dict[str, Any], runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False) -> None:
+    """Show what a sweep would run, and for how long. Starts nothing."""
+    from orchestrator.cli.commands.plan import show_plan
+
+    show_plan(said, runs, as_json=as_json)
+
+
+@app.command("new-workload", epilog="Example: python -m orchestrator new-workload mine")
+def new_workload(
+    name: Annotated[str, typer.Argument(help="a-z, 0-9, _ and -, beginning with a letter")],
+    at: Annotated[Path, typer.Option(help="the folder in which to create it")] = Path(),
+) -> None:
+    """Create the folder of a new workload: a small model that runs as it is, for you to replace."""
+    from orchestrator.registry import workload_template
+
+    print(workload_template.describe_written(workload_template.write_template(name, at)))
+
+
+@app.command("list", epilog="Example: python -m orchestrator list")
+def list_(runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False) -> None:
+    """List frameworks, modes, workloads, suites and tasks, with what is installed and what was verified here."""
+    from orchestrator.cli.commands.plan import show_list
+
+    show_list(runs, as_json=as_json)
+
+
+@app.command(epilog="Exit code: 0 if it is fit, even with reservations; 1 if it is unfit.")
+def doctor(runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False) -> None:
+    """Check whether this machine is fit to measure, what disturbs it, and what to change. Takes two seconds."""
+    from orchestrator.cli.commands.doctor import run_doctor
+
+    raise typer.Exit(run_doctor(runs, as_json=as_json))
+
+
+@app.command(epilog="Exit code: 0 if every check passed, 1 if one failed.")
+def selftest(
+    aa: Annotated[bool, typer.Option("--aa", help="measure how often clones are reported as different")] = False,
+    budget: Annotated[str | None, typer.Option(help="for --aa, such as 90s, 10m or 1h (default: 10m)")] = None,
+    runs: RUNS_OPTION = DEFAULT_RUNS,
+    as_json: AS_JSON = False,
+) -> None:
+    """Test this program on known truth: times, clones, a disturbance, cheats, crashes. Takes about two minutes."""
+    from orchestrator.cli.commands.selftest import run_aa_test, run_selftest
+
+    if not aa and budget is not None:
+        raise UsageError("--budget is for --aa; add --aa, or leave it out (the self-test takes about two minutes)")
+    if aa:
+        raise typer.Exit(run_aa_test(runs, budget or "10m", as_json=as_json, command=sys.argv[1:]))
+    raise typer.Exit(run_selftest(runs, as_json=as_json, command=sys.argv[1:]))
+
+
+@app.command(epilog="Example: python -m orchestrator show latest 001-torch-script")
+def show(
+    run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
+    job: Annotated[str | None, typer.Argument(help="a job's name or part of it")] = None,
+    repeat: Annotated[bool, typer.Option("--repeat", help="run that job again; the run stays unchanged")] = False,
+    runs: RUNS_OPTION = DEFAULT_RUNS,
+    as_json: AS_JSON = False,
+) -> None:
+    """Show the results of a run, or every detail of one job."""
+    from orchestrator.cli.commands.show import show_run
+
+    if repeat and job is None:
+        raise UsageError("--repeat is for one job; name it after the run")
+    raise typer.Exit(show_run(runs, run, job, repeat=repeat, as_json=as_json))
+
+
+@app.command(
+    epilog="Exit code: 0, or 3 if a --fail-on is certainly exceeded. Example: compare base head --fail-on slower=3%"
+)
+def compare(
+    one: Annotated[str, typer.Argument(metavar="A", help="a run, or RUN@ENVIRONMENT for one of its environments")],
+    other: Annotated[str, typer.Argument(metavar="B", help="the run to compare with it")],
+    fail_on: Annotated[list[str] | None, typer.Option(help="such as slower=3% or memory=5%; may be repeated")] = None,
+    unchanged: Annotated[str | None, typer.Option(help="what has not changed, such as numpy,jax:jit,mlp")] = None,
+    at_face_value: Annotated[bool, typer.Option("--at-face-value", help="no allowance for day and machine")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="print a comment for a pull request")] = False,
+    runs: RUNS_OPTION = DEFAULT_RUNS,
+    as_json: AS_JSON = False,
+) -> None:
+    """Report what is faster, slower or as fast in run B as in run A, and how sure that is."""
+    from orchestrator.cli.commands.compare import compare_runs
+
+    if markdown and as_json:
+        raise UsageError("--markdown and --json exclude each other; leave one of the two out")
+    raise typer.Exit(
+        compare_runs(
+            runs,
+            one,
+            other,
+            fail_on=fail_on or [],
+            unchanged=unchanged.split(",") if unchanged else [],
+            at_face_value=at_face_value,
+            as_json=as_json,
+            as_markdown=markdown,
+        )
+    )
+
+
+# Repeated from the exporters, whose import would delay `-h`; a test compares the two.
+FORMATS = (
+    "csv",
+    "parquet",
+    "jsonl",
+    "markdown",
+    "pyperf",
+    "github-action-benchmark",
+    "bencher",
+    "openmetrics",
+    "perfetto",
+)
+
+
+@app.command(epilog="Example: python -m orchestrator export latest --format csv --per job --output jobs.csv")
+def export(
+    run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
+    form: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}; see docs/how-to/exports.md")] = "csv",
+    per: Annotated[Literal["cell", "job", "sample"] | None, typer.Option(help="rows (default: cell)")] = None,
+    output: Annotated[Path | None, typer.Option(help="a file, written completely or not at all")] = None,
+    runs: RUNS_OPTION = DEFAULT_RUNS,
+) -> None:
+    """Export a run in the format of another program."""
+    from orchestrator.cli.commands.export import export_run
+
+    export_run(runs, run, form, per, output)
+
+
+@app.command(epilog="Example: python -m orchestrator schema sweep > sweep.schema.json")
+def schema(kind: Annotated[str, typer.Argument(help="sweep, job, event, record or manifest")] = "sweep") -> None:
+    """Print the JSON Schema of a sweep file, or of a document that a run or its workers write."""
+    from orchestrator.cli.commands.export import print_schema
+
+    print_schema(kind)
+
+
+@app.command(epilog="Example: python -m orchestrator report latest --output report.html")
+def report(
+    run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
+    output: Annotated[Path | None, typer.Option(help="the file to write (default: report.html in the run)")] = None,
+    runs: RUNS_OPTION = DEFAULT_RUNS,
+    as_json: AS_JSON = False,
+) -> None:
+    """Write a report of a run as one self-contained HTML file: the answer, charts and tables."""
+    from orchestrator.cli.commands.show import write_report
+
+    write_report(runs, run, output, as_json=as_json)
+
+
+def main() -> None:
+    """Run a command. The only place that prints a usage error and exits."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a character that the terminal cannot encode ends nothing
+    try:
+        app()
+    except UsageError as error:
+        exit_with_error(str(error))
+    except OSError as error:  # a full or vanished disk, or a closed terminal: files written before are complete
+        exit_with_error(f"{error.filename or 'output'}: {error.strerror}; fix that and run again")
+    except Exception as error:  # a bug in this program: it loses no record, and a traceback helps no user
+        exit_with_error(describe_internal_error(error), ExitCode.OWN_FAULT)
+
+
+def exit_with_error(sentence: str, code: ExitCode = ExitCode.USAGE) -> None:
+    """Print an error and exit; a closed standard error must not replace the exit code."""
+    from orchestrator.format import to_printable
+
+    with contextlib.suppress(OSError):
+        print(f"error: {to_printable(sentence)}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,1 @@
+"""The commands, one file each. A command is imported when it is called."""

@@ -1,0 +1,35 @@
+"""`compare`: two runs against each other, and gates."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from orchestrator.cli.exit_codes import ExitCode
+from orchestrator.cli.output import print_json
+from orchestrator.comparison import compare, gates
+from orchestrator.report.comparison import markdown, terminal
+
+
+def compare_runs(
+    root: Path,
+    one: str,
+    other: str,
+    *,
+    fail_on: Sequence[str],
+    unchanged: Sequence[str],
+    at_face_value: bool,
+    as_json: bool,
+    as_markdown: bool,
+) -> ExitCode:
+    """Compare two runs, and apply the gates to what changed."""
+    asked = [gates.parse_gate(text) for text in fail_on]
+    compared = compare.compare_sides(root, one, other, unchanged=unchanged, at_face_value=at_face_value)
+    judged = [gates.apply_gate(gate, compared.changes) for gate in asked]
+    if as_json:
+        print_json(terminal.build_comparison_document(compared, judged))
+    elif as_markdown:
+        print(markdown.format_comparison(compared, judged), end="")
+    else:
+        terminal.show_comparison(Console(), compared, judged)
+    return ExitCode.GATE if any(each.beyond for each in judged) else ExitCode.FINE

@@ -1,0 +1,185 @@
+"""The options of `sweep` and `plan`, and how they turn into the data of a sweep file."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+FILE = Annotated[Path | None, typer.Argument(help="a sweep file in TOML; options override its settings")]
+
+
+SUITE = Annotated[str | None, typer.Option(help="a predefined set of axes, by name; see `list`")]
+
+
+FRAMEWORKS = Annotated[str | None, typer.Option(help="comma-separated framework[:mode]: torch:eager,tensorflow")]
+
+
+WORKLOADS = Annotated[str | None, typer.Option(help="comma-separated, with parameters: rnn_cell,rnn:length=8/32")]
+
+
+WORKLOAD = Annotated[list[str] | None, typer.Option(help="one more, such as a folder of your own; may be repeated")]
+
+
+TASKS = Annotated[str | None, typer.Option(help="comma-separated: forward,backward,train-sgd,train-adam; or train")]
+
+
+BATCH = Annotated[str | None, typer.Option(help="comma-separated batch sizes")]
+
+
+DTYPE = Annotated[str | None, typer.Option(help="comma-separated: float32,float64,bfloat16")]
+
+
+THREADS = Annotated[str | None, typer.Option(help="comma-separated thread counts")]
+
+
+DEVICE = Annotated[str | None, typer.Option(help="comma-separated: cpu,cuda")]
+
+
+TRACK = Annotated[str | None, typer.Option(help="parity (equal settings, read back) or defaults (as shipped)")]
+
+
+CACHE = Annotated[str | None, typer.Option(help="cold (every process compiles anew) or warm (from filled caches)")]
+
+
+SHAPES = Annotated[str | None, typer.Option(help="fixed (one shape) or stream (twelve shapes in turn)")]
+
+
+ORIGIN = Annotated[str | None, typer.Option(help="source (each job builds the model) or file (loads a saved one)")]
+
+
+ENV = Annotated[
+    str | None, typer.Option("--env", help="default, current, a name, name@version, or the path of an interpreter")
+]
+
+
+BASELINE = Annotated[str | None, typer.Option(help="the framework:mode that ratios refer to (default: the first)")]
+
+
+MARGIN = Annotated[float | None, typer.Option(help="relative difference too small to matter (default: 0.02)")]
+
+
+RANK_BY = Annotated[str | None, typer.Option(help="time, step_peak, static, compile_peak, footprint or import")]
+
+
+BUDGET = Annotated[str | None, typer.Option(help="time limit for the sweep, such as 90s, 5m or 1h")]
+
+
+PRECISION = Annotated[float | None, typer.Option(help="stop once every ratio's interval has at most this half-width")]
+
+
+BLOCKS = Annotated[int | None, typer.Option(help="maximum number of blocks")]
+
+
+DEADLINE = Annotated[str | None, typer.Option(help="time limit for one job, such as 90s or 5m")]
+
+
+MEMORY = Annotated[str | None, typer.Option(help="limit for one job and for each of its processes, such as 4GiB")]
+
+
+SEED = Annotated[int | None, typer.Option(help="seed of the random order, to reproduce it")]
+
+
+PROFILE = Annotated[
+    bool | None, typer.Option("--profile", help="at the end, trace each cell and count the operations of a call")
+]
+
+
+NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's name")]
+
+
+AXIS_OPTIONS = {
+    "frameworks",
+    "tasks",
+    "batch",
+    "dtype",
+    "threads",
+    "device",
+    "track",
+    "cache",
+    "shapes",
+    "origin",
+    "environment",
+}
+
+
+STOP_OPTIONS = {"budget", "precision", "blocks"}
+
+
+# Options that are not copied as they are.
+HANDLED_SEPARATELY = {"file", "workloads", "workload"}
+
+
+def build_request(
+    file: FILE = None,
+    suite: SUITE = None,
+    frameworks: FRAMEWORKS = None,
+    workloads: WORKLOADS = None,
+    workload: WORKLOAD = None,
+    tasks: TASKS = None,
+    batch: BATCH = None,
+    dtype: DTYPE = None,
+    threads: THREADS = None,
+    device: DEVICE = None,
+    track: TRACK = None,
+    cache: CACHE = None,
+    shapes: SHAPES = None,
+    origin: ORIGIN = None,
+    environment: ENV = None,
+    baseline: BASELINE = None,
+    margin: MARGIN = None,
+    rank_by: RANK_BY = None,
+    budget: BUDGET = None,
+    precision: PRECISION = None,
+    blocks: BLOCKS = None,
+    deadline: DEADLINE = None,
+    memory: MEMORY = None,
+    seed: SEED = None,
+    profile: PROFILE = None,
+    name: NAME = None,
+) -> dict[str, Any]:
+    """Merge a sweep file with the options that override it, into the data of a SweepSpec."""
+    # Must stay the first statement: `locals()` holds only the parameters here.
+    options = {
+        option: value for option, value in locals().items() if option not in HANDLED_SEPARATELY and value is not None
+    }
+    from orchestrator.planning.sweep_file import load_sweep_file
+    from orchestrator.registry.workloads import resolve_workload_paths, to_absolute_workload
+
+    said = resolve_workload_paths(load_sweep_file(file), file.parent) if file is not None else {}
+    if chosen := [*(() if workloads is None else split_commas(workloads)), *(workload or ())]:
+        said.setdefault("axes", {})["workloads"] = [to_absolute_workload(text, Path.cwd()) for text in chosen]
+    for option, value in options.items():
+        if option in AXIS_OPTIONS:
+            said.setdefault("axes", {})[option] = split_commas(value)
+        elif option == "memory":
+            said.setdefault("limits", {})[option] = value
+        elif option in STOP_OPTIONS:
+            said.setdefault("stop", {})[option] = value
+        else:
+            said[option] = value
+    return said
+
+
+def split_commas(text: str) -> list[str]:
+    """Split a comma-separated list."""
+    return [item.strip() for item in text.split(",")]
+
+
+def add_sweep_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the sweep options before its own parameters, and pass it the merged request."""
+    own = [*inspect.signature(command).parameters.values()][1:]
+    described = inspect.signature(build_request).parameters
+
+    @functools.wraps(command)
+    def run_command(**given: Any) -> None:
+        kept = {parameter.name: given.pop(parameter.name) for parameter in own}
+        command(build_request(**given), **kept)
+
+    parameters = [*described.values(), *own]
+    # Typer takes the options of a command from its signature and annotations.
+    run_command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run_command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run_command

@@ -1,0 +1,1 @@
+"""Two runs, or two environments of one run, against each other; and gates."""

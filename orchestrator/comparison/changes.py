@@ -1,0 +1,243 @@
+"""Comparison of two runs, cell by cell: the change from the first to the second, and its confidence.
+
+If the jobs of both alternated, ratios are taken block by block, as within a run. Otherwise the processes of both are
+independent samples, compared by ranks, and the intervals allow for the effect of the runs on all cells.
+"""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal, TypeAlias
+
+from orchestrator.analysis.compare import MARGIN, Scores, Verdict, decide_verdict
+from orchestrator.analysis.quality.comparability import (
+    Sampling,
+    explain_difference,
+    find_unlike_blocks,
+    format_left_out_blocks,
+)
+from orchestrator.analysis.results import Result
+from orchestrator.analysis.statistics.intervals import Interval, hodges_lehmann, reject_by_holm, signed_rank_p
+from orchestrator.analysis.statistics.looks import ALPHA
+from orchestrator.analysis.statistics.rank_sum import hodges_lehmann_shift, rank_sum_p
+from orchestrator.comparison.run_effects import FEWEST_OTHERS, RatioEstimate, allow_for_run_effects
+from schemas.job import Cell
+from schemas.sweep import MemoryMetric
+
+# The basis of a comparison. `at face value`: not side by side, and without allowing for the effect of the runs.
+Ground = Literal["side by side", "one after the other", "at face value", "on different machines"]
+
+Logs: TypeAlias = Mapping[int, float]
+BothLogs: TypeAlias = tuple[Logs, Logs]
+
+NO_INTERVAL: Final = Interval(math.nan, -math.inf, math.inf)
+TOO_FEW_CELLS = (
+    f"a change cannot be distinguished from an effect of the runs without at least {FEWEST_OTHERS} other cells"
+)
+OTHER_MACHINE = "a change cannot be distinguished from an effect of the machine"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellSide:
+    """The data of one cell in one run, by block: logarithms of seconds in `scores`, of bytes in `memory`.
+
+    `computed` holds hashes of its weights and inputs, `versions` the software on which it runs.
+    """
+
+    result: Result
+    scores: Scores
+    memory: Mapping[MemoryMetric, Logs]
+    computed: frozenset[str]
+    versions: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellPair:
+    """One cell in the first run and in the second. Side by side, blocks of equal number form a pair.
+
+    A `control` has not changed itself: any shift it shows is an effect of the runs.
+    """
+
+    cell: Cell
+    before: CellSide
+    after: CellSide
+    control: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """The second run over the first: as observed in the processes of these two runs, and as it may be claimed."""
+
+    observed: Interval
+    claimed: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """The change of one cell. Without a possible claim there is no verdict, and `reason` explains it."""
+
+    cell: Cell
+    before: Result
+    after: Result
+    time: Ratio
+    memory: Mapping[MemoryMetric, Ratio]
+    p: float
+    verdict: Verdict | None
+    reason: str
+
+
+def find_changes(
+    pairs: Sequence[CellPair], ground: Ground, margin: float = MARGIN, alpha: float = ALPHA
+) -> tuple[Change, ...]:
+    """Find the changes of these cells, tested as one family (Holm); some may not be comparable."""
+    why = [explain_refusal(pair, ground) for pair in pairs]
+    found = iter(
+        compare_pairs([pair for pair, reason in zip(pairs, why, strict=True) if not reason], ground, margin, alpha)
+    )
+    return tuple(
+        next(found) if not reason else make_refused_change(pair, reason)
+        for pair, reason in zip(pairs, why, strict=True)
+    )
+
+
+def explain_refusal(pair: CellPair, ground: Ground) -> str:
+    """Return the reason why nothing of a cell can be compared; empty if something can."""
+    before, after = pair.before, pair.after
+    if before.computed != after.computed:
+        return "its weights and inputs differ between the two runs"
+    if not before.scores.floor or not after.scores.floor:
+        return "one of the runs has no process of it that counts"
+    if ground == "side by side":
+        shared = before.scores.floor.keys() & after.scores.floor.keys()
+        return "" if shared.difference(find_left_out_blocks(pair, ground)) else "the two runs share no block of it"
+    kinds: tuple[set[Sampling], ...] = ({*before.scores.sampling.values()}, {*after.scores.sampling.values()})
+    return next(filter(None, (explain_difference(one, other) for one in kinds[0] for other in kinds[1])), "")
+
+
+def find_left_out_blocks(pair: CellPair, ground: Ground) -> Mapping[int, str]:
+    """Return the blocks in which both were measured but must not be compared, with the reason."""
+    return (
+        find_unlike_blocks(pair.before.scores.sampling, pair.after.scores.sampling) if ground == "side by side" else {}
+    )
+
+
+def make_refused_change(pair: CellPair, reason: str) -> Change:
+    """Return the change of a cell that cannot be compared."""
+    nothing = Ratio(observed=NO_INTERVAL, claimed=NO_INTERVAL)
+    return Change(
+        cell=pair.cell,
+        before=pair.before.result,
+        after=pair.after.result,
+        time=nothing,
+        memory={},
+        p=math.nan,
+        verdict=None,
+        reason=reason,
+    )
+
+
+def compare_pairs(pairs: Sequence[CellPair], ground: Ground, margin: float, alpha: float) -> list[Change]:
+    """Return the changes of cells that can be compared."""
+    out = [find_left_out_blocks(pair, ground) for pair in pairs]
+    pairs = [drop_blocks(pair, blocks) for pair, blocks in zip(pairs, out, strict=True)]
+    observed = [estimate_ratio((pair.before.scores.floor, pair.after.scores.floor), ground, alpha) for pair in pairs]
+    claimed = limit_claims(pairs, observed, ground, alpha)
+    passed = reject_by_holm([each.p for each in claimed], alpha)
+    memory, why = compare_memory(pairs, ground, alpha), explain_no_claim(len(pairs), ground)
+    return [
+        Change(
+            cell=pair.cell,
+            before=pair.before.result,
+            after=pair.after.result,
+            time=make_ratio(here, beyond),
+            memory=bytes_,
+            p=beyond.p,
+            verdict=None if why else decide_change(pair, beyond, ground, margin, alpha, significant=significant),
+            reason=why or format_left_out_blocks(blocks),
+        )
+        for pair, blocks, here, beyond, significant, bytes_ in zip(
+            pairs, out, observed, claimed, passed, memory, strict=True
+        )
+    ]
+
+
+def drop_blocks(pair: CellPair, blocks: Collection[int]) -> CellPair:
+    """Return a pair without the times of these blocks."""
+    before, after = (
+        replace(
+            side,
+            scores=replace(
+                side.scores,
+                floor={block: log for block, log in side.scores.floor.items() if block not in blocks},
+                typical={block: log for block, log in side.scores.typical.items() if block not in blocks},
+            ),
+        )
+        for side in (pair.before, pair.after)
+    )
+    return replace(pair, before=before, after=after)
+
+
+def decide_change(
+    pair: CellPair, claimed: RatioEstimate, ground: Ground, margin: float, alpha: float, *, significant: bool
+) -> Verdict:
+    """Decide the verdict on the second run's cell, with the first's as baseline."""
+    typical = estimate_ratio((pair.before.scores.typical, pair.after.scores.typical), ground, alpha)
+    return decide_verdict(
+        claimed.interval,
+        typical.interval,
+        significant=significant,
+        margin=math.log1p(margin),
+        barred="C" in (pair.before.result.grade, pair.after.result.grade),
+    )
+
+
+def compare_memory(pairs: Sequence[CellPair], ground: Ground, alpha: float) -> list[dict[MemoryMetric, Ratio]]:
+    """Compare the memory metrics of each cell that both runs have."""
+    found: list[dict[MemoryMetric, Ratio]] = [{} for _ in pairs]
+    for metric in dict.fromkeys(metric for pair in pairs for metric in pair.before.memory):
+        having = [
+            index
+            for index, pair in enumerate(pairs)
+            if pair.before.memory.get(metric) and pair.after.memory.get(metric)
+        ]
+        observed = [
+            estimate_ratio((pairs[i].before.memory[metric], pairs[i].after.memory[metric]), ground, alpha)
+            for i in having
+        ]
+        claimed = limit_claims([pairs[index] for index in having], observed, ground, alpha)
+        for index, one, other in zip(having, observed, claimed, strict=True):
+            found[index][metric] = make_ratio(one, other)
+    return found
+
+
+def estimate_ratio(both: BothLogs, ground: Ground, alpha: float) -> RatioEstimate:
+    """Estimate one cell's log ratio from the processes of two runs, without allowing for the effect of the runs."""
+    before, after = both
+    if ground == "side by side":
+        differences = [after[block] - before[block] for block in sorted(before.keys() & after.keys())]
+        return RatioEstimate(hodges_lehmann(differences, alpha), signed_rank_p(differences))
+    one, other = [*before.values()], [*after.values()]
+    return RatioEstimate(hodges_lehmann_shift(one, other, alpha), rank_sum_p(one, other))
+
+
+def make_ratio(observed: RatioEstimate, claimed: RatioEstimate) -> Ratio:
+    """Return both intervals on the ratio scale."""
+    return Ratio(observed=observed.interval.exp(), claimed=claimed.interval.exp())
+
+
+def explain_no_claim(cells: int, ground: Ground) -> str:
+    """Return the reason why no claim is possible with this number of cells; empty if one is."""
+    if ground == "on different machines":
+        return OTHER_MACHINE
+    return TOO_FEW_CELLS if ground == "one after the other" and cells <= FEWEST_OTHERS else ""
+
+
+def limit_claims(
+    pairs: Sequence[CellPair], observed: Sequence[RatioEstimate], ground: Ground, alpha: float
+) -> list[RatioEstimate]:
+    """Reduce what was observed to what may be claimed; an unbounded interval if no claim is possible."""
+    if ground in ("side by side", "at face value"):
+        return list(observed)
+    if explain_no_claim(len(observed), ground):
+        return [RatioEstimate(NO_INTERVAL, 1.0)] * len(observed)
+    return allow_for_run_effects(observed, {index for index, pair in enumerate(pairs) if pair.control}, alpha)

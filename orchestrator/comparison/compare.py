@@ -1,0 +1,189 @@
+"""Comparison of two runs, or of two environments of one run: their common cells, and the ground it rests on.
+
+Cells are matched by their content, without the environment: the packages installed there may be what is compared.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from orchestrator.comparison.changes import CellPair, CellSide, Change, Ground, find_changes
+from orchestrator.comparison.interleaving import match_alternating_blocks, renumber_blocks
+from orchestrator.comparison.run_effects import FEWEST_OTHERS, RunEffect, estimate_run_effect
+from orchestrator.comparison.sides import RunSide, read_side, summarise_cell
+from orchestrator.errors import UsageError
+from orchestrator.records import provenance
+from orchestrator.records.labels import format_title
+from orchestrator.records.timestamps import parse_timestamp
+from schemas.job import Cell
+
+# Fields of a host that describe software, not the machine: they may be what is compared.
+SOFTWARE_FIELDS = ("python", "packages", "installed", "variables")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """Two sides, and the result of comparing them.
+
+    `together` is the common shift of all cells from one run to the other. In words, `machines` and `software` list the
+    differences between the hosts, and `missing` the cells that were not measured on both sides.
+    """
+
+    before: RunSide
+    after: RunSide
+    ground: Ground
+    changes: tuple[Change, ...]
+    together: RunEffect | None
+    machines: tuple[str, ...]
+    software: tuple[str, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def apart_s(self) -> float | None:
+        """Seconds from the start of the first run to the start of the second; None if one is unknown."""
+        first, second = parse_timestamp(self.before.manifest.started), parse_timestamp(self.after.manifest.started)
+        return None if first is None or second is None else (second - first).total_seconds()
+
+    @property
+    def canary(self) -> float:
+        """Ratio of their canaries, second over first; NaN if one had none."""
+        return self.after.canary_ns / self.before.canary_ns
+
+
+def compare_sides(
+    root: Path, one: str, other: str, *, unchanged: Sequence[str] = (), at_face_value: bool = False
+) -> Compared:
+    """Read two sides and compare them. `unchanged` names what is known not to have changed.
+
+    Raises:
+        UsageError: one does not exist or is ambiguous, both are the same, they have no cell in common, or too few
+            cells are unchanged to show the effect of the runs.
+    """
+    before, after = read_side(root, one), read_side(root, other)
+    if (before.folder, before.cells) == (after.folder, after.cells):
+        raise UsageError(f"{one} and {other} are one run; name two runs, or two of its environments: RUN@one RUN@other")
+    common = [name for name in before.cells if name in after.cells]
+    if not common:
+        raise UsageError(f"{before.name} and {after.name} have no cell in common; compare runs of the same sweep")
+    machines = tuple(describe_differences(before, after, software=False))
+    turns = map_candidate_blocks(before, after, machines)
+    ground = choose_ground(turns, machines, at_face_value=at_face_value)
+    pairs = [
+        make_pair(
+            before.cells[name], summarise_cell(before, name), align_if_interleaved(summarise_cell(after, name), turns)
+        )
+        for name in common
+    ]
+    ready = mark_controls([each for each in pairs if is_measured_in_both(each)], unchanged)
+    found = find_changes(ready, ground, after.manifest.sweep.margin)
+    left = [describe_unmeasured(each) for each in pairs if not is_measured_in_both(each)]
+    return Compared(
+        before=before,
+        after=after,
+        ground=ground,
+        changes=found,
+        together=estimate_common_shift(found),
+        machines=machines,
+        software=tuple(
+            dict.fromkeys([*describe_version_changes(ready), *describe_differences(before, after, software=True)])
+        ),
+        missing=(*list_unmatched_cells(before, after), *list_unmatched_cells(after, before), *left),
+    )
+
+
+def make_pair(cell: Cell, before: CellSide, after: CellSide) -> CellPair:
+    """Pair both sides of one cell, as a control if its software is the same in both."""
+    return CellPair(cell=cell, before=before, after=after, control=before.versions == after.versions)
+
+
+def mark_controls(pairs: Sequence[CellPair], unchanged: Sequence[str]) -> Sequence[CellPair]:
+    """Make those cells the controls that are known not to have changed, if any are named."""
+    if not unchanged:
+        return pairs
+    found = [replace(each, control=not collect_names(each.cell).isdisjoint(unchanged)) for each in pairs]
+    if sum(each.control for each in found) < FEWEST_OTHERS:
+        raise UsageError(
+            f"--unchanged {','.join(unchanged)}: fewer than {FEWEST_OTHERS} measured cells are of that framework, mode "
+            "or workload, too few to show the effect of the runs; name more, or leave the option out"
+        )
+    return found
+
+
+def collect_names(cell: Cell) -> set[str]:
+    """Return the names by which a user may mean a cell: framework, mode, workload."""
+    return {cell.framework, cell.label, cell.workload}
+
+
+def map_candidate_blocks(before: RunSide, after: RunSide, machines: Sequence[str]) -> dict[int, int] | None:
+    """Map each block of the second side to the first side's block beside it; None if they did not take turns."""
+    if before.folder == after.folder:
+        return {block: block for block in after.block_starts()}
+    return None if machines else match_alternating_blocks(before.block_starts(), after.block_starts())
+
+
+def align_if_interleaved(side: CellSide, turns: Mapping[int, int] | None) -> CellSide:
+    """Number the second side's blocks as the first side's, if they took turns."""
+    return side if turns is None else renumber_blocks(side, turns)
+
+
+def choose_ground(turns: Mapping[int, int] | None, machines: Sequence[str], *, at_face_value: bool) -> Ground:
+    """Choose the ground that a comparison rests on."""
+    if turns is not None:
+        return "side by side"
+    if at_face_value:
+        return "at face value"
+    return "on different machines" if machines else "one after the other"
+
+
+def describe_differences(before: RunSide, after: RunSide, *, software: bool) -> Iterator[str]:
+    """Describe what differs between two fingerprints: in the software, or in everything else."""
+    one, other = (provenance.select_timing_facts(each.manifest.host) for each in (before, after))
+    if not software:
+        machines = ({name: host[name] for name in host if name not in SOFTWARE_FIELDS} for host in (one, other))
+        yield from provenance.describe_differences("", *machines)
+        return
+    for name in ("python", "packages", "variables"):
+        yield from provenance.describe_differences(name, one[name], other[name])
+    files = [host["installed"] or {} for host in (one, other)]
+    for name in sorted(files[0].keys() & files[1].keys()):
+        if files[0][name] != files[1][name] and one["packages"].get(name) == other["packages"].get(name):
+            # Such as a local build, which the version does not show.
+            yield f"{name} has the same version but is another build"
+
+
+def describe_version_changes(pairs: Sequence[CellPair]) -> Iterator[str]:
+    """Describe which of the versions that the processes reported differ."""
+    for pair in pairs:
+        yield from provenance.describe_differences(
+            "", dict(sorted(pair.before.versions)), dict(sorted(pair.after.versions))
+        )
+
+
+def estimate_common_shift(found: Sequence[Change]) -> RunEffect | None:
+    """Estimate the common shift of all cells from one run to the other; None if there are too few."""
+    ratios = [change.time.observed.estimate for change in found]
+    logs = [math.log(ratio) for ratio in ratios if not math.isnan(ratio)]
+    return estimate_run_effect(logs) if len(logs) >= FEWEST_OTHERS else None
+
+
+def is_measured_in_both(pair: CellPair) -> bool:
+    """Return whether both sides measured a cell."""
+    return pair.before.result.outcome == pair.after.result.outcome == "measured"
+
+
+def describe_unmeasured(pair: CellPair) -> str:
+    """Describe the outcomes of a cell that was not measured on both sides."""
+    before, after = (f"{each.result.outcome or 'not run'}" for each in (pair.before, pair.after))
+    reason = pair.after.result.reason or pair.before.result.reason
+    return f"{describe_cell(pair.cell)}: {before} in A, {after} in B" + (f" ({reason})" if reason else "")
+
+
+def list_unmatched_cells(one: RunSide, other: RunSide) -> Iterator[str]:
+    """List the cells that only one side has."""
+    return (f"{describe_cell(cell)}: only in {one.name}" for name, cell in one.cells.items() if name not in other.cells)
+
+
+def describe_cell(cell: Cell) -> str:
+    """Describe a cell by its mode and what it computes."""
+    return f"{cell.label}, {format_title(cell)}"

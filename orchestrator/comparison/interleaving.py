@@ -1,0 +1,43 @@
+"""Interleaving of two runs whose blocks alternated, so that they can be compared pair by pair."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final, TypeVar
+
+from orchestrator.comparison.changes import CellSide
+
+T = TypeVar("T")
+
+# Two runs of one block each were made one after the other, and did not alternate.
+FEWEST_TURNS: Final = 2
+
+
+def match_alternating_blocks(before: Mapping[int, float], after: Mapping[int, float]) -> dict[int, int] | None:
+    """Return for each block of the second run the matching one of the first; None if the runs did not alternate.
+
+    The arguments are the start of each block. A turn is one block of each run, in either order, with none between. The
+    last block may remain unmatched.
+    """
+    order = sorted([(at, 0, block) for block, at in before.items()] + [(at, 1, block) for block, at in after.items()])
+    turns = [sorted([one[1:], other[1:]]) for one, other in zip(order[::2], order[1::2], strict=False)]
+    if len(turns) < FEWEST_TURNS or any([run for run, _ in turn] != [0, 1] for turn in turns):
+        return None
+    return {later: earlier for (_, earlier), (_, later) in turns}
+
+
+def renumber_blocks(side: CellSide, turns: Mapping[int, int]) -> CellSide:
+    """Return a side with each block under the number of its matching block, without the unmatched ones."""
+
+    def renumber_logs(logs: Mapping[int, T]) -> dict[int, T]:
+        return {turns[block]: log for block, log in logs.items() if block in turns}
+
+    return replace(
+        side,
+        scores=replace(
+            side.scores,
+            floor=renumber_logs(side.scores.floor),
+            typical=renumber_logs(side.scores.typical),
+            sampling=renumber_logs(side.scores.sampling),
+        ),
+        memory={metric: renumber_logs(logs) for metric, logs in side.memory.items()},
+    )

@@ -1,0 +1,1 @@
+"""Jobs and sweeps in progress: launch, supervise, classify, record."""

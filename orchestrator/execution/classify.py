@@ -1,0 +1,187 @@
+"""Classification of a job's ending: exactly one outcome, a reason in words, and advice. Pure."""
+
+import signal
+
+from orchestrator.execution.supervisor import Ending
+from orchestrator.processes.oom import OomCause
+from orchestrator.records.outcomes import Classification
+from schemas.event import LINEARITY_RANGE, MAX_UNSEEN_RATIO, Ceiling, Failure, Hello, Phase, PhaseName, Report
+from schemas.job import JobSpec
+from schemas.limits import Limits
+from schemas.record import JobObservation
+
+# The ceilings are only the highest rates measured, so a result may exceed them a little.
+ROOF_MARGIN = 1.25
+# A call must take at least this many times as long as the empty timing loop.
+MIN_NET_RATIO = 5
+
+
+def classify_ending(spec: JobSpec, ending: Ending, most: Ceiling | None = None) -> Classification:
+    """Classify a job's ending. The parent's own actions explain the job's events, so they come first.
+
+    The kernel's come before these: if it killed one of the job's processes because memory ran out, the others may have
+    failed, hung or continued because of that. But an interrupted job is run again.
+
+    `most` holds the highest rates measured in any process of the same dtype and number of threads.
+    """
+    phase = find_last_phase(ending)
+    during = f" during {phase.replace('_', ' ')}" if phase else " before its first phase"
+    if ending.group.kills and ending.how not in ("interrupted", "skipped"):
+        ended = f"the kernel killed one of its processes because memory ran out{during}"
+        return Classification("out-of-memory", ended + describe_memory_limit(spec.limits))
+    if ending.how != "ended":
+        return classify_parent_end(spec, ending, during)
+    last = ending.events[-1] if ending.events else None
+    if isinstance(last, Failure):
+        return classify_failure(last, spec.limits)
+    if isinstance(last, Report) and not isinstance(ending.events[0], Hello):
+        return Classification("garbled", "the worker sent its report before its hello event")
+    if isinstance(last, Report):
+        return classify_report(last, most or last.ceiling)
+    if ending.status == -signal.SIGKILL:
+        return classify_kill(ending.hunger, during)
+    if ending.status < 0:
+        return Classification(
+            "killed", f"{format_signal(-ending.status)} ended it{during}{describe_memory_limit(spec.limits)}"
+        )
+    return Classification(
+        "no-report",
+        f"it exited with status {ending.status}{during} without a report{describe_memory_limit(spec.limits)}",
+    )
+
+
+def classify_failure(failure: Failure, limits: Limits) -> Classification:
+    """Classify a failure that the worker reported. With too little memory a framework may raise any exception."""
+    place = f" ({failure.where})" if failure.where else ""
+    limit = "" if failure.outcome == "unsupported" else describe_memory_limit(limits)
+    return Classification(failure.outcome, f"{failure.reason}{place}{limit}")
+
+
+def classify_parent_end(spec: JobSpec, ending: Ending, during: str) -> Classification:
+    """Classify a job that the parent ended."""
+    assert ending.how != "ended"
+    if ending.how == "timeout":
+        return Classification(
+            "timeout", f"{ending.reason or f'no result within {spec.deadline_s:g} s'}; it ended{during}"
+        )
+    if ending.how == "limit":
+        return Classification("limit-reached", f"{ending.reason}; it ended{during}")
+    return Classification(ending.how, ending.reason)
+
+
+def classify_kill(hunger: OomCause, during: str) -> Classification:
+    """Classify a SIGKILL that this program did not send, by how surely the kernel sent it because memory ran out."""
+    match hunger:
+        case "sure":
+            return Classification("out-of-memory", f"the kernel killed it{during}: its control group ran out of memory")
+        case "probable":
+            return Classification(
+                "out-of-memory",
+                f"the kernel probably killed it{during}: memory ran out, and it held much of what was left",
+            )
+        case "killed meanwhile":
+            said = "; memory ran out and the kernel killed a process meanwhile, but this job held little"
+        case _:
+            said = "; the signal came from outside, and the kernel counted no kill for memory"
+    return Classification("killed", f"SIGKILL ended it{during}{said}")
+
+
+def describe_memory_limit(limits: Limits) -> str:
+    """Name the user's memory limit as a possible cause; return "" if there is none."""
+    if limits.memory is None:
+        return ""
+    shift, unit = (20, "MiB") if limits.memory % (1 << 30) else (30, "GiB")
+    return f", under the limit of {limits.memory / (1 << shift):g} {unit}"
+
+
+def outside_from_ending(ending: Ending, started: str, load_before: float) -> JobObservation:
+    """Return the parent's observations of a job that began at time `started` under load `load_before`."""
+    return JobObservation(
+        started=started,
+        spawn_to_end_ns=ending.wall_ns,
+        exit_status=ending.status,
+        last_phase=find_last_phase(ending),
+        load_before=load_before,
+        looks=ending.seen.looks,
+        resident_peak_bytes=ending.seen.peak_bytes,
+        resident_last_bytes=ending.seen.last_bytes,
+        memory_limit=ending.memory,
+        control_group=ending.group.version,
+        group_peak_bytes=ending.group.peak_bytes,
+        group_kills=ending.group.kills,
+        group_refusals=ending.group.refusals,
+    )
+
+
+def classify_report(report: Report, most: Ceiling) -> Classification:
+    """Classify a report: measured if the settings were honoured, the results are right and the time is plausible."""
+    ignored = [setting for setting in report.settings if not setting.honoured]
+    if ignored:
+        first = ignored[0]
+        return Classification("unfair", f"{first.name}: asked for {first.asked}, got {first.got or 'nothing'}")
+    if report.verification.reason:
+        return Classification("wrong", report.verification.reason)
+    if report.compilations:
+        return Classification("recompiled", f"it was traced or compiled {report.compilations} times while it was timed")
+    if reason := describe_excess_rate(report, most) or describe_cached_results(report):
+        return Classification("implausible", reason)
+    linearity, net_ns = report.overhead.linearity, min(report.samples_ns) / report.calls - report.overhead.null_ns
+    if linearity is not None and not LINEARITY_RANGE[0] <= linearity <= LINEARITY_RANGE[1]:
+        return Classification("nonlinear", f"twice the calls took {linearity:.2f} times as long")
+    if net_ns < MIN_NET_RATIO * report.overhead.null_ns:
+        return Classification(
+            "overhead-dominated",
+            f"a call takes {net_ns:.0f} ns, the timing loop itself {report.overhead.null_ns:.0f} ns",
+        )
+    return Classification("measured")
+
+
+def describe_excess_rate(report: Report, most: Ceiling) -> str:
+    """Return why a time is too short for the work, by the roofline; "" if it is not."""
+    seconds = min(report.samples_ns) / report.calls / 1e9
+    for done, limit, what in (
+        (report.work.flops, most.flops_per_s, "operations"),
+        (report.work.bytes, most.bytes_per_s, "bytes"),
+    ):
+        if limit > 0 and done / seconds > ROOF_MARGIN * limit:
+            return f"{done / seconds:.2g} {what} per second, but the fastest ever measured here is {limit:.2g}"
+    return ""
+
+
+def describe_cached_results(report: Report) -> str:
+    """Return why timed calls seem to reuse cached results; "" if they do not."""
+    if report.unseen is None or report.unseen <= MAX_UNSEEN_RATIO:
+        return ""
+    return (
+        f"on new inputs a call took {report.unseen:.3g} times as long: results are cached between calls, or the amount "
+        "of work depends on the inputs; if it does, set UNEVEN = True in reference.py"
+    )
+
+
+def max_ceiling(one: Ceiling | None, other: Ceiling) -> Ceiling:
+    """Return the higher of two ceilings for each rate."""
+    if one is None:
+        return other
+    return Ceiling(
+        flops_per_s=max(one.flops_per_s, other.flops_per_s), bytes_per_s=max(one.bytes_per_s, other.bytes_per_s)
+    )
+
+
+def format_signal(number: int) -> str:
+    """Return a signal's name, such as `SIGKILL`, or its number if it has none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def find_last_phase(ending: Ending) -> PhaseName | None:
+    """Return the last phase that began."""
+    names = [event.name for event in ending.events if isinstance(event, Phase)]
+    return names[-1] if names else None
+
+
+def find_report(ending: Ending) -> Report | None:
+    """Return the report, if it is the job's last event."""
+    last = ending.events[-1] if ending.events else None
+    return last if isinstance(last, Report) else None

@@ -1,0 +1,109 @@
+"""Rerun of one job of a run: with the same spec, in a temporary folder. The run stays unchanged."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from orchestrator.environments.lookup import Environments
+from orchestrator.errors import UsageError
+from orchestrator.execution.launchers.local import LocalLauncher
+from orchestrator.execution.sweep import Sweep
+from orchestrator.machine import affinity, fingerprint
+from orchestrator.planning.plan import Plan
+from orchestrator.planning.request import list_workload_texts, parse_framework
+from orchestrator.processes import descendants
+from orchestrator.processes.signals import Interrupts
+from orchestrator.records import store
+from orchestrator.registry.modes import find_mode
+from orchestrator.registry.workloads import load_workloads, resolve_workloads
+from schemas.job import JobSpec
+from schemas.record import JobRecord, Manifest
+
+
+@contextmanager
+def rerun_job(manifest: Manifest, record: JobRecord) -> Iterator[tuple[JobRecord, Path]]:
+    """Run the job of a record once more. Yield its new record, and its log, which is deleted at the end.
+
+    A cell with a warm cache fills it first, in a process that does not count.
+
+    Raises:
+        UsageError: the job cannot be run here as it was then.
+    """
+    machine, available = fingerprint.take_fingerprint(), affinity.list_cores()
+    workloads = {
+        **load_workloads(),
+        **{each.name: each for each in resolve_workloads(list_workload_texts(manifest.sweep)).values()},
+    }
+    cells = (record.spec.cell,)
+    plan = Plan(manifest.sweep, cells, {}, manifest.seed, available, (), workloads, make_environments(manifest))
+    check_rerunnable(plan, record)
+    with (
+        tempfile.TemporaryDirectory(prefix="plumbline-") as folder,
+        tempfile.TemporaryDirectory() as caches,
+        Interrupts() as interrupts,
+        descendants.guard_descendants(),
+    ):
+        affinity.leave_worker_cores(set(record.spec.cpus))
+        beside = store.create_run(Path(folder), "repeated", datetime.now().astimezone())
+        bench = Sweep(
+            plan=plan,
+            store=beside,
+            launcher=LocalLauncher(interrupts, Path(caches), environments=plan.environments),
+            host=machine,
+            enough=lambda *_: False,
+            publish=lambda _: None,
+            interrupts=interrupts,
+        )
+        if record.spec.cell.cache == "warm" and find_mode(record.spec.cell).cached:
+            bench.run_job(record.spec.model_copy(update={"block": 0}))  # block 0 only fills the cache
+        yield bench.run_job(record.spec), beside.log_path(record.spec)
+
+
+def make_environments(manifest: Manifest) -> Environments:
+    """Return the environments as the run's sweep names them."""
+    return Environments(manifest.sweep.environments)
+
+
+def check_rerunnable(plan: Plan, record: JobRecord) -> None:
+    """Check that a job can be run here as it was.
+
+    A run may come from someone else: what it would start is compared with what this version starts.
+
+    Raises:
+        UsageError: it cannot, with the reason.
+    """
+    spec, cell, name = record.spec, record.spec.cell, store.job_name(record.spec)
+    if cell.origin == "file":
+        raise UsageError(
+            f"{name} loads a model that its mode saved, and such a file may hold code; run its sweep again instead"
+        )
+    if record.outcome == "unsupported":
+        raise UsageError(f"{name} was never started: {record.reason}")
+    parse_framework(f"{cell.framework}:{cell.mode}")
+    if missing := sorted({*spec.cpus}.difference(plan.available)):
+        raise UsageError(
+            f"{name} ran on cores {list(spec.cpus)}, and core {missing[0]} is not available here; run its sweep again"
+        )
+    if not plan.environments.find(cell.environment).is_made:
+        raise UsageError(
+            f"{name} ran in the environment {cell.environment}, which is missing; create it with `env create`"
+        )
+    # A foreign record may name any module and variables, such as LD_PRELOAD: run only what this version would.
+    ours = plan.build_job(cell, spec.block, spec.position, None)
+    if (spec.variables, spec.module) != (ours.variables, ours.module):
+        raise UsageError(
+            f"{name} had other variables or another module than this version would use; run its sweep again"
+        )
+    check_artefact(spec, name)
+
+
+def check_artefact(spec: JobSpec, name: str) -> None:
+    """Check that the file that a job loads still exists.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if spec.artefact is not None and not Path(spec.artefact.path).is_file():
+        raise UsageError(f"{name} loads {spec.artefact.path}, which does not exist; run its sweep again instead")

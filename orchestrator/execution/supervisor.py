@@ -1,0 +1,224 @@
+"""Supervision of one job, from spawn to reaping: feed it, read its events, enforce its deadline, leave nothing running.
+
+One selector waits for the worker's events, its end, and the
+signals and keys that stop a sweep. It also waits for deadlines and for a check from outside once a second. Between
+these the parent uses no CPU.
+"""
+
+import contextlib
+import os
+import selectors
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from orchestrator.execution.deadlines import Deadlines
+from orchestrator.execution.event_stream import EventReader, Garbled, MessageFeed
+from orchestrator.execution.stop_requests import StopKind, StopRequests
+from orchestrator.processes.cgroup import CgroupManager, CgroupUsage
+from orchestrator.processes.descendants import PROCESS_MARK, adopt_orphans
+from orchestrator.processes.limits import JobLimits, LimitReached
+from orchestrator.processes.memory_sampler import MemorySampler
+from orchestrator.processes.oom import OomCause, OomDetector
+from orchestrator.processes.process import (
+    Process,
+    end_process_group,
+    open_end_descriptor,
+    open_log,
+    signal_process_group,
+    start_process,
+)
+from schemas.event import Event
+from schemas.limits import Limits
+
+DEFAULT_LIMITS = Limits()
+
+# A running job is checked once a second, or less often: the checks may take one per cent of a core.
+CHECK_INTERVAL_S = 1.0
+MAX_CHECK_SHARE = 0.01
+
+EndKind = Literal["ended", "timeout", "garbled", "limit", StopKind]
+# Called about once a second while the worker runs; LimitReached ends the job.
+JobCheck = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of a job and all its events. `status` is negative for a signal, as in subprocess.
+
+    `hunger` tells how a SIGKILL that this program did not send relates to memory running out. `memory` is the scope of
+    the memory limit, `group` the counts of the job's cgroup.
+    """
+
+    how: EndKind
+    status: int
+    events: tuple[Event, ...]
+    wall_ns: int
+    reason: str = ""
+    hunger: OomCause = "no"
+    seen: MemorySampler = field(default_factory=MemorySampler)
+    memory: Literal["job", "process"] | None = None
+    group: CgroupUsage = field(default_factory=CgroupUsage)
+
+
+def run(
+    command: Sequence[str],
+    message: bytes,
+    environment: Mapping[str, str],
+    log: Path,
+    *,
+    deadline_s: float,
+    on_event: Callable[[Event], None],
+    wishes: StopRequests | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Ending:
+    """Run one worker to its end.
+
+    The worker reads `message` from its standard input, writes events to its standard output, and its standard error
+    goes to the file `log`. Call it from the main thread: the worker dies when the thread that made it ends.
+    """
+    start, events, onlooker = time.monotonic_ns(), list[Event](), MemorySampler()
+    with (
+        adopt_orphans() as family,
+        open_log(log) as log_file,
+        CgroupManager(PROCESS_MARK).make_job_cgroup(limits) as group,
+    ):
+        hunger = OomDetector(group=group.folders.get("memory"))
+        process = start_process(command, environment, stderr=log_file)
+        bounds = JobLimits(limits, log, group)
+        bounds.apply_limits(process.pid)
+        deadlines = Deadlines(start, deadline_s, limits.phases)
+
+        def check_job() -> None:
+            bounds.check_limits()
+            members = family.list_members()
+            bounds.check_processes(members)
+            hunger.sample_memory(process.pid)
+            onlooker.take_sample(members)
+
+        try:
+            how, reason = _watch_process(
+                process, message, deadlines, events, on_event, wishes or StopRequests(), check_job
+            )
+        finally:
+            end_process_group(process)
+            held = process.returncode is None  # only its tracer may reap it, although it was sent SIGKILL
+            group.kill_processes()  # finds even descendants that hide from the process tree
+            family.kill_all()
+            process.poll()
+        if how == "ended":
+            how, reason = _check_final_limits(bounds)
+        cause, counted = hunger.find_cause(), group.read_usage()
+    bounds.truncate_log()
+    wall_ns = time.monotonic_ns() - start
+    status = -signal.SIGKILL if held else process.returncode
+    return Ending(how, status, tuple(events), wall_ns, reason, cause, onlooker, bounds.memory, counted)
+
+
+def _check_final_limits(bounds: JobLimits) -> tuple[EndKind, str]:
+    """Check the limits once more after the end: one that was reached after the last check explains the end."""
+    try:
+        bounds.check_limits()
+    except LimitReached as error:
+        return "limit", str(error)
+    return "ended", ""
+
+
+def _watch_process(
+    process: Process,
+    message: bytes,
+    deadlines: Deadlines,
+    events: list[Event],
+    on_event: Callable[[Event], None],
+    wishes: StopRequests,
+    look: JobCheck,
+) -> tuple[EndKind, str]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    # A read must not block: a grandchild may hold the pipe open after the worker's end.
+    os.set_blocking(process.stdout.fileno(), False)
+    lines, feed, outlook = (
+        EventReader(process.stdout.fileno()),
+        MessageFeed(process.stdin, message),
+        PeriodicCheck(look),
+    )
+    with process.stdout, process.stdin, open_end_descriptor(process) as end, selectors.DefaultSelector() as selector:
+        selector.register(feed.pipe, selectors.EVENT_WRITE)
+        selector.register(lines.descriptor, selectors.EVENT_READ)
+        selector.register(end, selectors.EVENT_READ)
+        wishes.register_sources(selector)
+        try:
+            while True:
+                left_s = min(deadlines.time_left_s(time.monotonic_ns()), outlook.time_left_s())
+                ready = {key.fileobj for key, _ in selector.select(left_s)}
+                if feed.pipe in ready:
+                    _continue_feed(feed, selector)
+                # Before the check of the end: the last events arrive together with it.
+                for event in lines.read():
+                    events.append(event)
+                    deadlines.note_event(event, time.monotonic_ns())
+                    on_event(event)
+                if end in ready:
+                    return "ended", ""
+                wishes.read_keys(ready, selector)
+                if found := wishes.find_request() or _check_deadlines(process, deadlines):
+                    return found
+                outlook.run_if_due()
+                if lines.closed and lines.descriptor in ready:
+                    selector.unregister(lines.descriptor)
+        except Garbled as error:
+            return "garbled", str(error)
+        except LimitReached as error:
+            signal_process_group(process.pid, signal.SIGKILL)  # it must not consume more during the grace periods
+            return "limit", str(error)
+
+
+def _check_deadlines(process: Process, deadlines: Deadlines) -> tuple[EndKind, str] | None:
+    """Return why a running job must end now; None if it is in time."""
+    if passed := deadlines.describe_missed(time.monotonic_ns()):
+        return "timeout", passed + _describe_stopped(process)
+    return None
+
+
+def _continue_feed(feed: "MessageFeed", selector: selectors.BaseSelector) -> None:
+    if feed.write_available():
+        selector.unregister(feed.pipe)
+        feed.pipe.close()
+
+
+def _describe_stopped(process: Process) -> str:
+    """Describe a process that was not slow but stopped, by SIGSTOP or the like; return "" if it was not."""
+    with contextlib.suppress(psutil.Error):
+        if psutil.Process(process.pid).status() == psutil.STATUS_STOPPED:
+            return ", because a signal had stopped it (SIGSTOP)"
+    return ""
+
+
+class PeriodicCheck:
+    """The periodic check of a running job from outside."""
+
+    def __init__(self, look: JobCheck) -> None:
+        self._look = look
+        self._next_s = time.monotonic() + CHECK_INTERVAL_S
+
+    def time_left_s(self) -> float:
+        """Return the time until the next check, in seconds."""
+        return max(0.0, self._next_s - time.monotonic())
+
+    def run_if_due(self) -> None:
+        """Run the check if it is due.
+
+        Raises:
+            LimitReached: the job exceeds a limit.
+        """
+        start = time.monotonic()
+        if start < self._next_s:
+            return
+        self._look()
+        end = time.monotonic()
+        self._next_s = end + max(CHECK_INTERVAL_S, (end - start) / MAX_CHECK_SHARE)

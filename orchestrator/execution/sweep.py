@@ -1,0 +1,297 @@
+"""The run of a plan, block by block: launch, classify, store, publish, and decide when to stop."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.analysis.statistics.looks import LOOKS
+from orchestrator.execution import artefacts, classify, profiling
+from orchestrator.execution.job import launch_job
+from orchestrator.execution.keyboard import Keyboard
+from orchestrator.execution.launchers import Launcher
+from orchestrator.execution.sweep_events import (
+    BlockStarted,
+    JobEnded,
+    JobEventReceived,
+    JobRestored,
+    JobStarted,
+    SweepContinued,
+    SweepEvent,
+    SweepPaused,
+)
+from orchestrator.planning.plan import Plan
+from orchestrator.processes.signals import Interrupts
+from orchestrator.records import outcomes
+from orchestrator.records.attempts import next_attempt
+from orchestrator.records.outcomes import should_retry
+from orchestrator.records.store import Store
+from schemas.artefact import Artefact
+from schemas.event import Ceiling, Event, Report
+from schemas.job import Cell, JobSpec
+from schemas.record import ExportRecord, Host, JobRecord
+
+LOST_REASON = "the orchestrator ended before it could record the outcome of this job"
+PrecisionCheck = Callable[[Sequence[JobRecord], int], bool]
+MakeArtefact = Callable[[JobSpec, Callable[[Event], None]], ExportRecord]
+
+
+@dataclass
+class Sweep:
+    """One sweep in progress. `enough` decides from the records whether a block has reached the precision.
+
+    `earlier` holds the records of a run that is resumed. They are replayed as if their jobs ran now. So orders, numbers
+    of calls, dropped cells and the spent budget are the same again.
+    """
+
+    plan: Plan
+    launcher: Launcher
+    store: Store
+    host: Host
+    enough: PrecisionCheck
+    publish: Callable[[SweepEvent], None]
+    interrupts: Interrupts
+    resumed: bool = False
+    earlier: Sequence[JobRecord] = ()
+    clock: Callable[[], float] = time.monotonic
+    keys: Keyboard = field(default_factory=Keyboard)
+    records: list[JobRecord] = field(default_factory=list)
+    _ceilings: dict[tuple[str, int], Ceiling] = field(default_factory=dict)
+    _artefacts: dict[str, Artefact] = field(default_factory=dict)
+    _expected: dict[str, Artefact] = field(default_factory=dict)
+    _calls: dict[str, int] = field(default_factory=dict)
+    _dropped: set[str] = field(default_factory=set)
+    _failures: Counter[str] = field(default_factory=Counter)
+    _paused_s: float = 0.0
+
+    def run(self) -> str:
+        """Run until precision, budget, number of blocks or a signal ends it, and return which, in words."""
+        stopped = self._measure_blocks()
+        if self.plan.spec.profile and not self.stopped_early:
+            self._profile_cells()
+        return self._describe_interruption() if self.stopped_early else stopped
+
+    @property
+    def stopped_early(self) -> bool:
+        """True once a signal or the user has asked the sweep to end."""
+        return self.interrupts.received is not None or self.keys.stopping
+
+    def _now_s(self) -> float:
+        """Return the time on a clock that stands still while the sweep is paused."""
+        return self.clock() - self._paused_s
+
+    def _measure_blocks(self) -> str:
+        stop = self.plan.spec.stop
+        self._record_refused()
+        begun = {record.spec.block for record in self.earlier}
+        # Earlier jobs of a resumed run count against the budget.
+        start, longest = self._now_s() - total_duration_s(self.earlier), 0.0
+        if not self._prepare_cells():
+            return self._describe_interruption()
+        self._fill_caches()
+        if self.plan.cells_to_fill and self.stopped_early:
+            return self._describe_interruption()
+        for block in range(1, stop.blocks + 1):
+            cells = [cell for cell in self.plan.runnable if cell.id not in self._dropped]
+            if not cells:
+                return "no cell was left that could be measured"
+            began = self._now_s()
+            # A resumed block is finished even beyond the budget; a new one starts only if it should fit.
+            if block > 1 and block not in begun and began - start + longest > stop.budget:
+                return f"the budget of {stop.budget:g} s was used up"
+            if not self._run_block(block, cells):
+                return self._describe_interruption()
+            kept_s = total_duration_s([record for record in self.earlier if record.spec.block == block])
+            longest = max(longest, self._now_s() - began + kept_s)
+            if self.enough(self.records, block):
+                if block >= LOOKS[-1]:
+                    return f"{block} blocks were run, the most for which the intervals are valid"
+                return f"every ratio's interval is within {stop.precision:.1%} of its estimate"
+        return f"all {stop.blocks} blocks were run"
+
+    def _describe_interruption(self) -> str:
+        received = self.interrupts.received
+        if received is not None:
+            return f"stopped by {received.name}"
+        return "stopped by the user" if self.keys.stopping else "a job was interrupted"
+
+    def _announce_job(self, spec: JobSpec) -> None:
+        """Announce a job, after a pause if the user wants one."""
+        if self.keys.paused:
+            self.publish(SweepPaused())
+            began = self.clock()
+            self.keys.wait(self.interrupts)
+            self._paused_s += self.clock() - began
+            self.publish(SweepContinued(self.clock() - began))
+        self.publish(JobStarted(spec))
+
+    def _prepare_cells(self) -> bool:
+        """Make the expected results and artefacts of all cells before the first block; return False if interrupted.
+
+        If that fails for a cell, the failure becomes its only record, and the cell is not run.
+        """
+        every = artefacts.ArtefactMaker(self.launcher, self.store, self.host, self.plan.environments)
+        for position, cell in enumerate(self.plan.runnable):
+            job = self.plan.build_job(cell, 1, position, None)
+            if job.reference:
+                referee = self.plan.build_job(self.plan.find_reference_cell(cell, job.reference), 1, position, None)
+                if not self._make_for_cell(job, referee, every.compute_expected, self._expected):
+                    return False
+            loads = artefacts.needs_artefact(cell) and cell.id not in self._dropped
+            if loads and not self._make_for_cell(job, job, every.export_model, self._artefacts):
+                return False
+        return True
+
+    def _profile_cells(self) -> None:
+        """Profile each measured cell once. Profiles never count as measurements."""
+        every = profiling.CellProfiler(self.launcher, self.store, self.host)
+        measured = {record.spec.cell.id for record in self.records if record.outcome == "measured"}
+        for position, cell in enumerate(self.plan.runnable):
+            if cell.id in measured and not cell.replica and not self.stopped_early:
+                spec = self._build_spec(cell, 1, position)
+                self._announce_job(spec)
+                every.profile_cell(spec, lambda event: self.publish(JobEventReceived(event)))
+
+    def _make_for_cell(self, job: JobSpec, maker: JobSpec, make: MakeArtefact, made: dict[str, Artefact]) -> bool:
+        """Make in another job what a cell's jobs need, or drop the cell; return False if interrupted."""
+        self._announce_job(maker)
+        record = make(maker, lambda event: self.publish(JobEventReceived(event)))
+        if record.outcome == "interrupted" or self.stopped_early:
+            return False
+        if record.exported is not None:
+            made[job.cell.id] = record.exported.artefact
+        else:
+            self._dropped.add(job.cell.id)
+            self._keep_record(artefacts.make_failure_record(job, record, self.store.export_log_path(record.spec.cell)))
+        return True
+
+    def _build_spec(self, cell: Cell, block: int, position: int) -> JobSpec:
+        """Return one job of the plan with its artefact and expected results."""
+        spec, name = self.plan.build_job(cell, block, position, self._calls.get(cell.id)), cell.id
+        return spec.model_copy(update={"artefact": self._artefacts.get(name), "expected": self._expected.get(name)})
+
+    def _fill_caches(self) -> None:
+        """Run each cell with a warm cache once, as block 0, whose records are kept but never counted."""
+        for position, cell in enumerate(self.plan.cells_to_fill):
+            if not self.stopped_early and cell.id not in self._dropped:
+                # A new attempt number, or a resumed run would overwrite its first record.
+                before = [each for each in self.earlier if (each.spec.block, each.spec.cell.id) == (0, cell.id)]
+                self.run_job(self._build_spec(cell, 0, position).model_copy(update={"attempt": next_attempt(before)}))
+
+    def _run_block(self, block: int, cells: Sequence[Cell]) -> bool:
+        """Run one block; return False if interrupted."""
+        order = self.plan.order_cells(cells, block)
+        self.publish(BlockStarted(block, order))
+        for position, cell in enumerate(order):
+            if cell.id in self._dropped:
+                continue  # the clone of a cell that was skipped in this block
+            record = self._run_attempts(self._build_spec(cell, block, position))
+            if record.outcome == "interrupted" or self.stopped_early:
+                return False
+        return True
+
+    def _run_attempts(self, spec: JobSpec) -> JobRecord:
+        """Run one job until it needs no further attempt, and return its last record."""
+        attempts = self._restore_attempts(spec)
+        while not attempts or should_retry(attempts):
+            attempts.append(self.run_job(spec.model_copy(update={"attempt": next_attempt(attempts)})))
+            if attempts[-1].outcome == "interrupted" or self.stopped_early:
+                return attempts[-1]
+        self._apply_outcome(attempts[-1])
+        return attempts[-1]
+
+    def _restore_attempts(self, spec: JobSpec) -> list[JobRecord]:
+        """Restore the attempts at a job from before this run was resumed.
+
+        A log without a record shows that the orchestrator was lost during the job.
+        """
+        same = (spec.block, spec.cell.id)
+        found = [record for record in self.earlier if (record.spec.block, record.spec.cell.id) == same]
+        found.sort(key=lambda record: record.spec.attempt)
+        for record in found:
+            self._restore_record(record)
+            self.publish(JobRestored(record))
+        begun = spec.model_copy(update={"attempt": next_attempt(found)})
+        if self.resumed and self.store.log_path(begun).exists():
+            found.append(self._keep_record(self._make_lost_record(begun)))
+        return found
+
+    def _make_lost_record(self, spec: JobSpec) -> JobRecord:
+        """Return the record of a job that has left only its log."""
+        judgement = outcomes.Classification("orchestrator-lost", LOST_REASON)
+        return JobRecord(
+            spec=spec, outcome=judgement.outcome, reason=judgement.reason, advice=judgement.advice, host=self.host
+        )
+
+    def run_job(self, spec: JobSpec) -> JobRecord:
+        """Run one job and keep its record."""
+        self._announce_job(spec)
+        ending, outside = launch_job(
+            self.launcher, spec, self.store.log_path(spec), lambda event: self.publish(JobEventReceived(event))
+        )
+        report = classify.find_report(ending)
+        most = self._update_ceiling(spec, report)
+        judgement = classify.classify_ending(spec, ending, most)
+        record = JobRecord(
+            spec=spec,
+            outcome=judgement.outcome,
+            reason=judgement.reason,
+            advice=judgement.advice,
+            report=report,
+            host=self.host,
+            freeze=self.plan.environments.find_for_job(spec).freeze,
+            outside=outside,
+        )
+        return self._keep_record(record)
+
+    def _update_ceiling(self, spec: JobSpec, report: Report | None) -> Ceiling | None:
+        """Return the highest rates measured with this dtype and number of threads, this job included."""
+        same = (spec.cell.dtype, spec.cell.threads)
+        if report is not None:
+            self._ceilings[same] = classify.max_ceiling(self._ceilings.get(same), report.ceiling)
+        return self._ceilings.get(same)
+
+    def _keep_record(self, record: JobRecord) -> JobRecord:
+        self.store.write_record(record)
+        self.records.append(record)
+        self.publish(JobEnded(record))
+        return record
+
+    def _restore_record(self, record: JobRecord) -> None:
+        self.records.append(record)
+        self._update_ceiling(record.spec, record.report)
+
+    def _apply_outcome(self, record: JobRecord) -> None:
+        """Apply the consequences of a job's last attempt to later jobs."""
+        cell = record.spec.cell.id
+        if record.report is not None and record.outcome == "measured":
+            self._calls.setdefault(cell, record.report.calls)
+        if record.outcome != "measured":
+            self._failures[cell] += 1
+        if record.outcome in outcomes.FINAL_OUTCOMES or self._failures[cell] >= outcomes.MAX_FAILURES:
+            self._dropped.add(cell)
+        if record.outcome == "skipped":
+            self._dropped |= {each.id for each in self.plan.cells if is_same_cell(each, record.spec.cell)}
+
+    def _record_refused(self) -> None:
+        """Write the single record of each cell that cannot run here."""
+        for position, cell in enumerate(self.plan.cells):
+            if reason := self.plan.refused.get(cell.id):
+                spec = self.plan.build_job(cell, 1, position, None)
+                if not self._restore_attempts(spec):
+                    judgement = outcomes.Classification("unsupported", reason)
+                    self._keep_record(
+                        JobRecord(
+                            spec=spec, outcome="unsupported", reason=reason, advice=judgement.advice, host=self.host
+                        )
+                    )
+
+
+def is_same_cell(one: Cell, other: Cell) -> bool:
+    """Return whether two cells are the same or clones of each other."""
+    return one.model_copy(update={"replica": other.replica}) == other
+
+
+def total_duration_s(records: Iterable[JobRecord]) -> float:
+    """Return the total duration of these jobs in seconds."""
+    return sum(record.outside.spawn_to_end_ns / 1e9 for record in records if record.outside is not None)

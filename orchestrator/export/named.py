@@ -1,0 +1,17 @@
+"""The measured cells of a run, each under a name that stays the same from run to run."""
+
+from orchestrator.analysis.results import Result
+from orchestrator.analysis.run import Run
+
+
+def list_measured_results(run: Run) -> list[tuple[str, Result]]:
+    """Return each measured cell's result under its mode and computation.
+
+    Where a run has several environments, the mode's label includes its environment.
+    """
+    return [
+        (f"{result.label}, {group.title}", result)
+        for group in run.groups
+        for result in group.results
+        if result.outcome == "measured"
+    ]

@@ -1,0 +1,1 @@
+"""Files of this program and its users: atomic writes, locks, TOML with line numbers."""

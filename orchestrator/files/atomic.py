@@ -1,0 +1,96 @@
+"""Files that are written whole or not at all, and read with a bound on their size."""
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, TypeVar
+
+from pydantic import ValidationError
+
+from orchestrator.errors import UsageError
+from schemas.base import Model
+
+M = TypeVar("M", bound=Model)
+
+
+# Bytes of a file of a run, at most: as many as a worker may send.
+MAX_FILE_BYTES = 64 << 20
+
+
+def write_model(path: Path, model: Model) -> None:
+    """Write a document to a file, completely or not at all."""
+    write_text(path, model.model_dump_json(indent=1))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text to a file, completely or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write bytes to a file, completely or not at all."""
+    beside = path.with_name(f".{path.name}.part")
+    beside.unlink(missing_ok=True)
+    try:
+        with beside.open("xb") as file:  # "x": never through a link that stands in this place
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # or a power loss could leave an empty file
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's new names to disk, where the file system can do that."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def open_regular(path: Path) -> IO[bytes]:
+    """Open a regular file of a run, but no link, pipe or device.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return file
+
+
+def read_valid(paths: Iterable[Path], kind: type[M]) -> Iterator[M]:
+    """Yield the valid files among these, ordered by name. The others can be made again."""
+    for path in sorted(paths):
+        with contextlib.suppress(UsageError):
+            yield read_model(path, kind)
+
+
+def read_model(path: Path, kind: type[M]) -> M:
+    """Read and validate a file of a run.
+
+    Raises:
+        UsageError: the file is missing or invalid.
+    """
+    try:
+        with open_regular(path) as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise UsageError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MiB, the most for a file of a run")
+        return kind.model_validate_json(content)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the whole"
+        raise UsageError(f"{path} is not a file of this version: {place}: {first['msg']}") from error

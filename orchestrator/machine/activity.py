@@ -1,0 +1,275 @@
+"""Current activity of the machine: the other users of its cores, its memory and its disk.
+
+A value that cannot be read is None. Outside Linux that is most of them.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from orchestrator.machine.affinity import read_affinity
+from orchestrator.machine.cgroups import find_cgroups
+from orchestrator.machine.kernel_files import CPU_FOLDER, ROOT, KernelFiles, parse_bytes, parse_natural
+
+# Duration of an observation.
+OBSERVATION_S = 1.0
+
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class BusyProcess:
+    """Process of another program, with the cores that it and its short-lived children kept busy.
+
+    Its arguments are never read: they may hold secrets.
+    """
+
+    name: str
+    pid: int
+    cores: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClockQuality:
+    """Cost of reading the clock, and its smallest step or None if it did not move, in nanoseconds."""
+
+    cost_ns: float
+    step_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Free bytes in the folder for runs, and the reason if nothing can be written there."""
+
+    free_bytes: int | None
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """Activity of the machine during an observation, and its means of measuring. Shares are between 0 and 1.
+
+    `throttled` and `overheated` count how often a quota, or heat, stopped a core meanwhile, `..._before` until then.
+    """
+
+    load: float | None
+    others_cores: float | None
+    busiest: tuple[BusyProcess, ...]
+    steal_share: float | None
+    pressure_share: float | None
+    swapped_pages: int | None
+    throttled: int | None
+    throttled_before: int | None
+    overheated: int | None
+    overheated_before: int | None
+    memory_available_bytes: int | None
+    on_battery: bool | None
+    clock: ClockQuality
+    storage: Storage
+    delay_counted: bool
+    peak_resettable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessTimes:
+    """Process whose `ticks` are its CPU time and that of its children that have ended."""
+
+    name: str
+    parent: int
+    ticks: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityCounters:
+    """Snapshot of counters that only grow. Ticks are summed over the cores that this process may use."""
+
+    cores: int
+    busy_ticks: int
+    steal_ticks: int
+    all_ticks: int
+    processes: Mapping[tuple[int, str], ProcessTimes]
+    pressure_us: int | None
+    swapped_pages: int | None
+    throttled: int | None
+    overheated: int | None
+
+
+def observe_activity(
+    runs: Path, root: Path = ROOT, wait: Callable[[], None] = lambda: time.sleep(OBSERVATION_S)
+) -> Activity:
+    """Observe the machine while `wait` runs, and check that runs can be written to a folder."""
+    files = KernelFiles(root)
+    before = read_counters(files)
+    wait()
+    after = read_counters(files)
+    ticks = (after.all_ticks - before.all_ticks) / max(1, before.cores)
+    shares = find_busy_processes(before.processes, after.processes, ticks)
+    own = sum(each.cores for each in shares if each.pid == os.getpid())
+    busy = compute_share(after.busy_ticks - before.busy_ticks, ticks)
+    pressure = compute_increase(before.pressure_us, after.pressure_us)
+    return Activity(
+        load=parse_decimal(files.read_text("proc/loadavg")),
+        others_cores=None if busy is None else max(0.0, busy - own),
+        busiest=tuple(each for each in shares if each.pid != os.getpid())[:3],
+        steal_share=compute_share(after.steal_ticks - before.steal_ticks, after.all_ticks - before.all_ticks),
+        pressure_share=None if pressure is None else compute_share(pressure * TICKS_PER_S / 1e6, ticks),
+        swapped_pages=compute_increase(before.swapped_pages, after.swapped_pages),
+        throttled=compute_increase(before.throttled, after.throttled),
+        throttled_before=before.throttled,
+        overheated=compute_increase(before.overheated, after.overheated),
+        overheated_before=before.overheated,
+        memory_available_bytes=parse_bytes(files.read_table("proc/meminfo").get("MemAvailable")),
+        on_battery=is_on_battery(files),
+        clock=measure_clock(),
+        storage=check_storage(runs),
+        delay_counted=is_delay_counted(files),
+        peak_resettable=is_peak_resettable(files),
+    )
+
+
+def read_counters(files: KernelFiles) -> ActivityCounters:
+    """Read all counters."""
+    usable = read_affinity(files)
+    ticks = [
+        numbers
+        for number, numbers in read_core_ticks(files).items()
+        if len(numbers) >= 8 and (usable is None or number in usable)
+    ]
+    pressure = re.search(r"some .*total=([0-9]+)", files.read_text("proc/pressure/cpu") or "")
+    pages = files.read_table("proc/vmstat", " ")
+    # Busy ticks include interrupts, but not iowait: a core that waits for a disk is free.
+    return ActivityCounters(
+        cores=len(ticks),
+        busy_ticks=sum(sum(each[:3]) + sum(each[5:7]) for each in ticks),
+        steal_ticks=sum(each[7] for each in ticks),
+        all_ticks=sum(sum(each[:8]) for each in ticks),
+        processes=read_processes(files),
+        pressure_us=parse_natural(pressure[1]) if pressure else None,
+        swapped_pages=sum_known(parse_natural(pages.get(name)) for name in ("pswpin", "pswpout")),
+        throttled=sum_known(
+            parse_natural(files.read_table(f"{folder}/cpu.stat", " ").get("nr_throttled"))
+            for folder in find_cgroups(files, "cpu")[1]
+        ),
+        overheated=sum_known(files.read_numbers(f"{CPU_FOLDER}/cpu[0-9]*/thermal_throttle/core_throttle_count")),
+    )
+
+
+def read_core_ticks(files: KernelFiles) -> dict[int, list[int]]:
+    """Return each core's user, nice, system, idle, iowait, irq, softirq and steal ticks since the start."""
+    found = (re.fullmatch(r"cpu([0-9]{1,6})((?: +[0-9]{1,20})+)", line) for line in files.read_lines("proc/stat"))
+    return {int(each[1]): [int(number) for number in each[2].split()] for each in found if each}
+
+
+def read_processes(files: KernelFiles) -> dict[tuple[int, str], ProcessTimes]:
+    """Return every process by its number and its start time, since numbers are reused."""
+    found: dict[tuple[int, str], ProcessTimes] = {}
+    for folder in files.list_names("proc/[0-9]*"):
+        # A process may choose a name with spaces and brackets, so the last bracket ends it.
+        head, _, tail = (files.read_text(f"{folder}/stat") or "").rpartition(")")
+        pid, _, name = head.partition(" (")
+        fields, number = tail.split(), parse_natural(pid)
+        if number is not None and len(fields) > 19:
+            # proc(5): the CPU times are fields 14 to 17, the start time is field 22.
+            parent, ticks = (
+                parse_natural(fields[1]) or 0,
+                sum_known(parse_natural(field) for field in fields[11:15]) or 0,
+            )
+            found[number, fields[19]] = ProcessTimes(name, parent, ticks)
+    return found
+
+
+def find_busy_processes(
+    before: Mapping[tuple[int, str], ProcessTimes], after: Mapping[tuple[int, str], ProcessTimes], ticks: float
+) -> list[BusyProcess]:
+    """Return the processes that used CPU time in between, busiest first, each with its children that ended meanwhile.
+
+    When a child ends, its parent's ticks grow by all of the child's. The child's earlier ticks are subtracted again.
+    """
+    ended: Counter[int] = Counter()
+    for key, gone in before.items():
+        ended[gone.parent] += gone.ticks if key not in after else 0
+    found: list[BusyProcess] = []
+    for key, each in after.items():
+        used = each.ticks - (before[key].ticks + ended[key[0]] if key in before else 0)
+        if used > 0 and (share := compute_share(used, ticks)):
+            found.append(BusyProcess(each.name, key[0], share))
+    return sorted(found, key=lambda each: -each.cores)
+
+
+def compute_share(part: float, whole: float) -> float | None:
+    """Return a share; None of nothing."""
+    return max(0.0, part / whole) if whole > 0 else None
+
+
+def sum_known(numbers: Iterable[int | None]) -> int | None:
+    """Return the sum of the known numbers; None without any."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
+
+
+def compute_increase(before: int | None, after: int | None) -> int | None:
+    """Return the increase of a counter; None if unknown."""
+    return None if before is None or after is None else max(0, after - before)
+
+
+def parse_decimal(text: str | None) -> float | None:
+    """Parse the first number of a text such as `0.31 0.69 0.79 4/92 9515`."""
+    found = re.match(r"[0-9]{1,9}\.[0-9]{1,9}", text or "")
+    return float(found[0]) if found else None
+
+
+def is_on_battery(files: KernelFiles) -> bool | None:
+    """Return True if the machine's battery, not a mouse's, is discharging."""
+    if not files.has_file("sys/class/power_supply"):
+        return None
+    folders = files.list_names("sys/class/power_supply/*")
+    batteries = [name for name in folders if files.read_text(f"{name}/type") == "Battery"]
+    own = [name for name in batteries if files.read_text(f"{name}/scope") != "Device"]
+    plugged = any(files.read_numbers("sys/class/power_supply/*/online"))
+    return not plugged and any(files.read_text(f"{name}/status") == "Discharging" for name in own)
+
+
+def measure_clock(
+    read: Callable[[], int] = time.perf_counter_ns, batches: int = 5, readings: int = 1000
+) -> ClockQuality:
+    """Measure the cost of one reading of the clock in the fastest batch, and the smallest step."""
+    times = [[read() for _ in range(readings)] for _ in range(batches)]
+    steps = [after - before for batch in times for before, after in pairwise(batch) if after > before]
+    return ClockQuality(min((batch[-1] - batch[0]) / (readings - 1) for batch in times), min(steps, default=None))
+
+
+def check_storage(runs: Path) -> Storage:
+    """Write an unnamed file in the folder for runs, or in the nearest existing folder above it."""
+    try:
+        folder = next(path for path in (runs.absolute(), *runs.absolute().parents) if path.exists())
+        with tempfile.TemporaryFile(dir=folder):
+            return Storage(shutil.disk_usage(folder).free)
+    except OSError as error:
+        return Storage(None, error.strerror or type(error).__name__)
+
+
+def is_delay_counted(files: KernelFiles) -> bool:
+    """Return True if the kernel counts how long threads wait for a core: it then counted this thread's run time."""
+    ran = (files.read_text("proc/self/schedstat") or "").partition(" ")[0]
+    return bool(parse_natural(ran))
+
+
+def is_peak_resettable(files: KernelFiles) -> bool:
+    """Return True if a process's peak of memory can be read, and reset by writing to `clear_refs`."""
+    marked = "VmHWM" in files.read_table("proc/self/status")
+    try:
+        # Write to an existing file only: below a root that is not the kernel's, writing would make a new one.
+        return (
+            marked
+            and files.has_file("proc/self/clear_refs")
+            and files.to_path("proc/self/clear_refs").write_text("5") == 1
+        )
+    except OSError:
+        return False

@@ -1,0 +1,1 @@
+"""From a sweep file or options to cells, and from cells to blocks of jobs."""

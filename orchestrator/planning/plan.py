@@ -1,0 +1,176 @@
+"""Expansion of a user's request into cells, and of cells into blocks of jobs. It measures, makes and writes nothing."""
+
+import dataclasses
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.analysis.statistics.looks import LOOKS
+from orchestrator.environments.lookup import Environments
+from orchestrator.errors import UsageError, unknown_name_error
+from orchestrator.planning.grid import expand_axes
+from orchestrator.planning.request import list_workload_texts
+from orchestrator.planning.support import explain_refusal, make_reference_cell
+from orchestrator.records.labels import describe_computations, label_cells
+from orchestrator.registry.frameworks import load_frameworks
+from orchestrator.registry.modes import find_mode
+from orchestrator.registry.workloads import load_workloads as known_workloads
+from orchestrator.registry.workloads import resolve_workloads
+from schemas.job import WARMUP_MAX_NS, Cell, JobSpec
+from schemas.sweep import SweepSpec
+from schemas.workloads import Workload
+
+# Weights and inputs are the same in every run, so that runs can be compared.
+DATA_SEED = 20261
+
+
+# Share of a job's time that its warm-up may take.
+WARMUP_SHARE = 0.25
+
+# A large budget is no reason to warm up for hours.
+MAX_SHARE_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Plan of a sweep. `refused` are the cells that cannot run here, with the reasons."""
+
+    spec: SweepSpec
+    cells: tuple[Cell, ...]
+    refused: Mapping[str, str]
+    seed: int
+    available: tuple[int, ...]
+    warnings: tuple[str, ...]
+    workloads: Mapping[str, Workload] = field(default_factory=known_workloads, compare=False)
+    environments: Environments = field(default_factory=Environments, compare=False)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Return each cell's name for a person, by its id."""
+        return label_cells(self.cells)
+
+    @property
+    def computations(self) -> Mapping[str, str]:
+        """Return each cell's computation by its id, in as few words as tell it from the others."""
+        return describe_computations(self.cells)
+
+    @property
+    def runnable(self) -> tuple[Cell, ...]:
+        """Return the cells that are not refused."""
+        return tuple(cell for cell in self.cells if cell.id not in self.refused)
+
+    @property
+    def cells_to_start(self) -> tuple[Cell, ...]:
+        """Return all cells that need a process: those to measure, and those for their expected results."""
+        judged = [(cell, self.workloads[cell.workload].reference) for cell in self.runnable]
+        referees = (self.find_reference_cell(cell, framework) for cell, framework in judged if framework)
+        return (*self.runnable, *{cell.id: cell for cell in referees}.values())
+
+    def find_reference_cell(self, cell: Cell, framework: str) -> Cell:
+        """Return this framework's cell that computes another's expected results."""
+        return make_reference_cell(cell, framework, self.environments)
+
+    @property
+    def warmup_max_ns(self) -> int:
+        """Return how long each job may warm up: the user's setting, or a quarter of the job's share of the budget.
+
+        The share lets the sweep reach its first look at the results. The job's deadline caps it.
+        """
+        if self.spec.timing.warmup_max_ns is not None:
+            return self.spec.timing.warmup_max_ns
+        jobs = len(self.runnable) * min(LOOKS[0], self.spec.stop.blocks)
+        share_s = min(self.spec.stop.budget / max(1, jobs), self.spec.deadline, MAX_SHARE_S)
+        return max(WARMUP_MAX_NS, round(WARMUP_SHARE * share_s * 1e9))
+
+    @property
+    def cells_to_fill(self) -> tuple[Cell, ...]:
+        """Return the cells whose warm cache must be filled before they are measured."""
+        return tuple(cell for cell in self.runnable if cell.cache == "warm" and find_mode(cell).cached)
+
+    def order_cells(self, cells: Sequence[Cell], block: int) -> list[Cell]:
+        """Return the cells in the random order of one block; the same seed repeats it."""
+        return random.Random(f"{self.seed}/{block}").sample(list(cells), len(cells))  # noqa: S311 (order, not secrets)
+
+    def build_job(self, cell: Cell, block: int, position: int, calls: int | None) -> JobSpec:
+        """Make one job, with everything that its worker needs. `calls` is per sample; None lets the job find it."""
+        framework, parity = load_frameworks()[cell.framework], cell.track == "parity"
+        hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if cell.device == "cpu" else {}
+        said = {name: text.format(threads=cell.threads) for name, text in framework.variables.items()}
+        workload, theirs = self.workloads[cell.workload], self.environments.find(cell.environment).variables
+        # Hash seed and padding move data in memory from job to job, so that no cell is lucky every time.
+        layout = random.Random(f"{self.seed}/{block}/{cell.id}")  # noqa: S311 (spread, not secrets)
+        return JobSpec(
+            cell=cell,
+            block=block,
+            position=position,
+            seed=DATA_SEED,
+            cpus=choose_cpus(cell.threads, self.available) if parity else self.available,
+            # Later ones win: what makes jobs alike overrides the environment's variables.
+            variables=dict(theirs) | (said | hidden if parity else {}) | framework.caches.get(cell.cache, {}),
+            module=find_mode(cell).module or framework.module,
+            folder=workload.folder,
+            package=workload.module,
+            reference=workload.reference,
+            hash_seed=layout.randrange(2**32),
+            padding_bytes=layout.randrange(4096),
+            timing=self.spec.timing.model_copy(
+                update={"calls": calls or self.spec.timing.calls, "warmup_max_ns": self.warmup_max_ns}
+            ),
+            deadline_s=self.spec.deadline,
+            limits=self.spec.limits,
+        )
+
+
+def build_plan(spec: SweepSpec, available: tuple[int, ...]) -> Plan:
+    """Plan a sweep for a machine with these cores.
+
+    Raises:
+        UsageError: a name, a parameter or a combination does not exist, or nothing is left to run.
+    """
+    environments, among = Environments(spec.environments), resolve_workloads(list_workload_texts(spec))
+    workloads = {workload.name: workload for workload in among.values()}
+    cells = expand_axes(spec, environments, among)
+    refused = {
+        cell.id: reason for cell in cells if (reason := explain_refusal(cell, workloads[cell.workload], environments))
+    }
+    if len(refused) == len(cells):
+        raise UsageError(f"nothing to run: {next(iter(refused.values()))}")
+    check_baseline(spec.baseline, cells)
+    # A refused cell would leave the sweep without its A/A pair.
+    twin = clone_cell(next(cell for cell in cells if cell.id not in refused))
+    seed = spec.seed if spec.seed is not None else random.SystemRandom().randrange(2**32)
+    doubts = tuple(find_warnings(cells, available))
+    return Plan(spec, (*cells, twin), refused, seed, available, doubts, workloads, environments)
+
+
+def rebuild_plan(spec: SweepSpec, seed: int, available: tuple[int, ...]) -> Plan:
+    """Plan a sweep that was begun with this seed.
+
+    Raises:
+        UsageError: as in `build_plan`; what existed at the beginning may be gone.
+    """
+    return dataclasses.replace(build_plan(spec.model_copy(update={"seed": seed}), available), spec=spec)
+
+
+def check_baseline(baseline: str | None, cells: Sequence[Cell]) -> None:
+    """Refuse a baseline that is not one of the sweep's modes."""
+    valid = set(label_cells(cells).values())
+    if baseline is not None and baseline not in valid:
+        raise unknown_name_error("baseline", baseline, valid)
+
+
+def clone_cell(cell: Cell) -> Cell:
+    """Return the A/A clone: the same cell again, which a sound instrument must not find faster or slower."""
+    return cell.model_copy(update={"replica": 1})
+
+
+def choose_cpus(threads: int, available: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the worker's cores: one for each thread, from the end, so that the parent keeps the first."""
+    return available[-threads:]
+
+
+def find_warnings(cells: Sequence[Cell], available: tuple[int, ...]) -> Iterator[str]:
+    """Yield warnings of settings that are allowed but doubtful."""
+    most = max(cell.threads for cell in cells)
+    if most > len(available):
+        yield f"{most} threads on {len(available)} cores: they wait for each other, and times grow"

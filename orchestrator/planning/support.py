@@ -1,0 +1,52 @@
+"""The reasons why a cell cannot run on this machine."""
+
+from orchestrator.environments.lookup import Environments
+from orchestrator.machine.fingerprint import list_gpus
+from orchestrator.registry.frameworks import load_frameworks
+from orchestrator.registry.modes import find_mode
+from orchestrator.registry.workloads import explain_missing_implementation
+from schemas.job import TRAINING_TASKS, Cell
+from schemas.workloads import Workload
+
+
+def explain_refusal(cell: Cell, workload: Workload, environments: Environments) -> str:
+    """Explain why a cell cannot run here; empty if it may be tried."""
+    framework = load_frameworks()[cell.framework]
+    if cell.dtype not in framework.dtypes:
+        return f"{cell.framework} does not compute in {cell.dtype}; choose {' or '.join(framework.dtypes)}"
+    mode = find_mode(cell)
+    if cell.device not in framework.devices:
+        return f"{cell.framework} computes on {' and '.join(framework.devices)} here, not on {cell.device}"
+    if cell.device == "cuda" and not list_gpus():
+        return "this machine has no GPU with NVIDIA's driver"
+    if cell.origin == "file" and not mode.saves:
+        return f"{cell.framework}:{cell.mode} cannot save a model: {mode.unsaved}"
+    if cell.origin == "file" and cell.task in TRAINING_TASKS:
+        return "a saved model computes a forward or backward pass, but does not train"
+    if cell.task in TRAINING_TASKS and cell.dtype == "bfloat16":
+        return f"{cell.task} in bfloat16 loses small changes of weights to rounding; train in float32 or float64"
+    if reason := framework.cannot.get(cell.task):
+        return f"{cell.framework} does not support {cell.task}: {reason}"
+    return (
+        explain_missing_implementation(workload, framework)
+        or environments.explain_refusal(cell)
+        or explain_missing_reference(cell, workload, environments)
+    )
+
+
+def make_reference_cell(cell: Cell, framework: str, environments: Environments) -> Cell:
+    """Return the cell that computes another's expected results: the same computation in this framework's eager mode.
+
+    Cells that differ only in how they compute share this cell, and their inputs are drawn as its inputs.
+    """
+    kept = cell.model_dump(include={"workload", "parameters", "task", "batch", "dtype", "shapes", "code"})
+    home = environments.choose_reference_environment(cell, framework)
+    return Cell.model_validate(kept | {"framework": framework, "mode": "eager", "environment": home})
+
+
+def explain_missing_reference(cell: Cell, workload: Workload, environments: Environments) -> str:
+    """Explain why a workload's expected results cannot be computed; empty if they can."""
+    if not workload.reference:
+        return ""
+    reason = environments.explain_refusal(make_reference_cell(cell, workload.reference, environments))
+    return reason and f"the reference of {workload.name} is {workload.reference} in float64: {reason}"

@@ -1,0 +1,1 @@
+"""Child processes: limits, cgroups, descendants, signals, and the end of all of them."""

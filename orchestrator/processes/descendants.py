@@ -1,0 +1,154 @@
+"""The descendants of a job: none of them outlives the job, nor this program.
+
+A process can leave its process group with `setsid`, and its parent by forking twice. So while a job runs, the kernel
+hands such orphans to this process, which ends all its new descendants afterwards. In case this process is killed, it
+has a watchdog.
+"""
+
+import contextlib
+import ctypes
+import os
+import re
+import secrets
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psutil
+
+from orchestrator.processes import watchdog
+from orchestrator.processes.cgroup import CgroupManager
+
+PR_SET_CHILD_SUBREAPER = 36
+# Every worker of this process and its descendants carry the mark in their environment, and the cgroups and temporary
+# folders of this process carry it in their names.
+PROCESS_MARK = secrets.token_hex(16)
+
+ATTEMPTS = 1000
+PAUSE_S = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Descendants:
+    """A job's processes: the descendants of this process that have started since."""
+
+    before: frozenset[psutil.Process]
+
+    def list_members(self) -> list[psutil.Process]:
+        """Return the processes that exist now, including zombies."""
+        return [process for process in psutil.Process().children(recursive=True) if process not in self.before]
+
+    def kill_all(self) -> None:
+        """Kill and reap until no process is left. With several jobs at once, the last to end does it for all.
+
+        Give up after ten seconds: a process that waits in the kernel for a device cannot die.
+        """
+        if any(other is not self for other in RUNNING_JOBS):
+            return
+        for _ in range(ATTEMPTS):
+            found = self.list_members()
+            if not found:
+                return
+            for process in found:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(process.pid, os.WNOHANG)
+            time.sleep(PAUSE_S)
+
+
+# The jobs that run now: one, or two while the self-test disturbs one with another.
+RUNNING_JOBS: list[Descendants] = []
+
+
+@contextmanager
+def adopt_orphans() -> Iterator[Descendants]:
+    """Adopt descendants that lose their parents, so that this process can find them."""
+    family = Descendants(frozenset(psutil.Process().children(recursive=True)))
+    RUNNING_JOBS.append(family)
+    set_subreaper(wanted=True)
+    try:
+        yield family
+    finally:
+        RUNNING_JOBS[:] = [other for other in RUNNING_JOBS if other is not family]
+        set_subreaper(wanted=bool(RUNNING_JOBS))
+
+
+def set_subreaper(*, wanted: bool) -> None:
+    """Ask the kernel to hand orphans to this process, or to stop doing so."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0)
+
+
+@contextmanager
+def guard_descendants() -> Iterator[None]:
+    """Guard the workers' descendants with a watchdog, which ends them if this process is killed.
+
+    First end the leftovers of orchestrators that were killed together with their watchdogs.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    groups = CgroupManager(PROCESS_MARK)
+    with groups.delegate_controllers(), run_watchdog():
+        groups.remove_stale()
+        yield
+
+
+@contextmanager
+def run_watchdog() -> Iterator[None]:
+    """Run a watchdog while entered."""
+    reader, writer = os.pipe()
+    # In its own session without a terminal, so that a closed terminal does not end it too.
+    quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
+    pid = os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-I", "-S", watchdog.__file__, tempfile.gettempdir()],
+        {},
+        setsid=True,
+        file_actions=[(os.POSIX_SPAWN_DUP2, reader, 0), *quiet],
+    )
+    os.close(reader)
+    with os.fdopen(writer, "w") as leash:
+        write_to_watchdog(leash.fileno(), f"{PROCESS_MARK}\n")
+        try:
+            yield
+        finally:
+            write_to_watchdog(leash.fileno(), watchdog.RELEASED)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, 0)
+
+
+def make_temporary_folder() -> "tempfile.TemporaryDirectory[str]":
+    """Make a temporary folder that is removed after the `with`, or by the watchdog if this process is killed."""
+    return tempfile.TemporaryDirectory(prefix=watchdog.folder_prefix(PROCESS_MARK), ignore_cleanup_errors=True)
+
+
+def end_leftovers(said: str) -> None:
+    """End the leftovers of a killed orchestrator whose watchdog was killed too; `said` is the content of its lock.
+
+    End nothing while that orchestrator lives: its processes are at work, and the lock belongs to a copy of its run.
+    """
+    pid, _, mark = said.partition(" ")
+    if sys.platform == "linux" and is_orchestrator(pid):
+        return
+    # The lock may come from an untrusted run: only a complete mark may select processes to kill.
+    if sys.platform == "linux" and re.fullmatch("[0-9a-f]{32}", mark):
+        watchdog.end_all(mark, tempfile.gettempdir())
+
+
+def is_orchestrator(pid: str) -> bool:
+    """Return whether the process with this id is alive and is an orchestrator."""
+    try:
+        return any("orchestrator" in part for part in psutil.Process(int(pid)).cmdline())
+    except (ValueError, OverflowError, psutil.Error):
+        return False
+
+
+def write_to_watchdog(descriptor: int, text: str) -> None:
+    """Write to the watchdog, unless it has been killed."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(descriptor, text.encode())

@@ -1,0 +1,116 @@
+"""The only Popen: a child process is started, awaited, and ended with its process group."""
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from orchestrator.processes.descendants import PROCESS_MARK, adopt_orphans
+from orchestrator.processes.signals import Interrupts
+from orchestrator.processes.watchdog import MARK_VARIABLE
+
+# The time that a process group has after SIGINT, and again after SIGTERM, before the next, harder signal.
+GRACE_S = 0.5
+
+
+Process = subprocess.Popen[bytes]
+
+
+def start_process(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    stderr: IO[bytes],
+    stdout: IO[bytes] | None = None,
+    keep: Sequence[int] = (),
+) -> Process:
+    """Start a program in a process group of its own, marked as started by this program.
+
+    Without `stdout` its standard input and output are pipes. It inherits the descriptors `keep`. Call this from the
+    main thread: a worker dies when the thread that started it ends.
+    """
+    return subprocess.Popen(  # noqa: S603 (this program builds every command)
+        command,
+        env={**environment, MARK_VARIABLE: PROCESS_MARK},
+        start_new_session=True,
+        pass_fds=tuple(keep),
+        stdin=subprocess.DEVNULL if stdout else subprocess.PIPE,
+        stdout=stdout or subprocess.PIPE,
+        stderr=stderr,
+    )
+
+
+def run_to_completion(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    log: Path,
+    *,
+    output: Path | None = None,
+    interrupts: Interrupts | None = None,
+    keep: Sequence[int] = (),
+    deadline_s: float | None = None,
+) -> int | None:
+    """Run a program other than a worker, such as an installer, and return its status, or None if interrupted.
+
+    Its output is appended to `log`, its standard output to `output` if given. A signal or the deadline ends it and its
+    descendants. It inherits the descriptors `keep`: a lock held through one lasts until the program has ended, even if
+    this process is killed meanwhile.
+    """
+    with adopt_orphans() as family, open_log(log, APPEND_FLAGS) as said, open_log(output or log, APPEND_FLAGS) as put:
+        process = start_process(command, environment, stdout=put, stderr=said, keep=keep)
+        try:
+            with open_end_descriptor(process) as end, selectors.DefaultSelector() as selector:
+                selector.register(end, selectors.EVENT_READ)
+                if interrupts is not None:
+                    selector.register(interrupts, selectors.EVENT_READ)
+                selector.select(deadline_s)
+            over = process.poll() is not None
+        finally:
+            end_process_group(process)
+            family.kill_all()
+    return process.returncode if over or interrupts is None or interrupts.received is None else None
+
+
+# O_NONBLOCK: a pipe in the log's place must fail to open, not wait for a reader.
+TRUNCATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+APPEND_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+def open_log(log: Path, flags: int = TRUNCATE_FLAGS) -> IO[bytes]:
+    """Open a log to replace or extend it, without following a link or waiting for a pipe."""
+    return os.fdopen(os.open(log, flags, 0o644), "wb")
+
+
+@contextlib.contextmanager
+def open_end_descriptor(process: Process) -> Iterator[int]:
+    """Provide a descriptor that becomes readable at the end of the process, even while a grandchild holds its pipes."""
+    descriptor = os.pidfd_open(process.pid)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def end_process_group(process: Process) -> None:
+    """End the rest of the worker's process group: interrupt, wait, terminate, wait, kill."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if process.poll() is not None:
+            break
+        signal_process_group(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_S)
+    signal_process_group(process.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):  # only its tracer may reap a process that has one
+        process.wait(GRACE_S)
+
+
+def signal_process_group(group: int, number: signal.Signals) -> None:
+    """Send a signal to every process of a group that is still there."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)

@@ -1,0 +1,1 @@
+"""The state of a running sweep, and the dashboard that shows it."""

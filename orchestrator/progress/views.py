@@ -1,0 +1,93 @@
+"""The views of a running sweep: plain lines, and a view that survives its own mistakes."""
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+
+from orchestrator.execution.sweep_events import JobEnded, SweepEvent
+from orchestrator.format import format_duration, to_printable
+from orchestrator.progress.board import Board, apply_event
+
+
+class View(Protocol):
+    """A view of a sweep in progress."""
+
+    def __call__(self, event: SweepEvent) -> None:
+        """Show an event."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class ResilientView:
+    """A view that falls silent when its terminal or the reader of its pipe is gone, so that the sweep continues."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._gone = False
+
+    def __enter__(self) -> Self:
+        self._call_unless_gone(self._view.__enter__)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._call_unless_gone(lambda: self._view.__exit__(kind, error, trace))
+
+    def __call__(self, event: SweepEvent) -> None:
+        """Pass on an event, unless the terminal is gone."""
+        self._call_unless_gone(lambda: self._view(event))
+
+    def _call_unless_gone(self, show: Callable[[], object]) -> None:
+        if not self._gone:
+            try:
+                show()
+            except (OSError, SystemExit):  # rich exits where a pipe is broken
+                self._gone = True
+
+
+class PlainLines:
+    """A view with one line for each job that has ended."""
+
+    def __init__(self, board: Board, console: Console, now: Callable[[], float] = time.monotonic) -> None:
+        self._board = board
+        self._console = console
+        self._now = now
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def __call__(self, event: SweepEvent) -> None:
+        """Process an event, and print a line if it ended a job."""
+        self._board = apply_event(self._board, event, self._now())
+        if isinstance(event, JobEnded):
+            self._console.print(format_line(self._board), highlight=False, markup=False, soft_wrap=True)
+
+
+def format_line(board: Board) -> str:
+    """Format the job that has just ended as one line."""
+    record = board.records[-1]
+    cell, report = record.spec.cell, record.report
+    what_runs = f"{board.plan.labels[cell.id]} {board.plan.computations[cell.id]}"
+    time_taken = format_duration(min(report.samples_ns) / report.calls) if report else ""
+    what = record.outcome if record.outcome == "measured" else f"{record.outcome}: {record.reason}"
+    place = (
+        f"{board.jobs_done} of about {board.jobs_expected}"
+        if record.outside
+        else "not started"
+        if record.outcome == "unsupported"
+        else "lost"
+    )
+    said = f"[{place}] block {record.spec.block} {what_runs}: {what} {time_taken}"
+    return to_printable(said).rstrip()

@@ -1,0 +1,247 @@
+"""Storage of runs; no other module knows the paths under runs/.
+
+A run is a folder `<time>-<name>` with `manifest.json` and `report.html`. In `jobs/` each job has `<block>-<cell>.json`
+and `<block>-<cell>.stderr.log`; each further attempt has separate files. `artefacts/` has `<cell>.onnx`, or another
+suffix, which a cell's jobs load, and `<cell>.npz`, the expected results if an implementation computes them. Each stands
+beside the record and the log of the job that wrote it. `profiles/` has the traces of profiled cells with their records
+and logs. `.lock` names the process that writes. Every file is written beside its place, flushed to disk and moved
+there, so a reader sees all of it or nothing.
+
+A run may come from an untrusted source. So no name in it leads out of its folder, no link is followed, and only regular
+files of limited size are read.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from orchestrator.errors import UsageError
+from orchestrator.files.atomic import read_model, read_valid, write_model
+from orchestrator.files.lock import LockHeld, hold_exclusive
+from orchestrator.records.attempts import sort_records
+from schemas.job import Cell, JobSpec
+from schemas.record import ExportRecord, JobRecord, Manifest, ProfileRecord
+
+LATEST = "latest"
+
+# No separator and no leading dot: a name from a record must not lead out of the folder.
+JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One run's folder."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The run's name, which `show` accepts."""
+        return self.folder.name
+
+    @property
+    def jobs_folder(self) -> Path:
+        """The folder of the records and logs."""
+        return self.folder / "jobs"
+
+    def log_path(self, spec: JobSpec) -> Path:
+        """Return the path of a job's log, to which its framework prints."""
+        return self._record_path(spec).with_suffix(".stderr.log")
+
+    def write_record(self, record: JobRecord) -> None:
+        """Write one job's record."""
+        write_model(self._record_path(record.spec), record)
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Write the manifest, at the start of the run and again at its end."""
+        write_model(self.folder / "manifest.json", manifest)
+
+    def read_manifest(self) -> Manifest:
+        """Read the manifest."""
+        return read_model(self.folder / "manifest.json", Manifest)
+
+    @property
+    def page_path(self) -> Path:
+        """The path of the HTML report."""
+        return self.folder / "report.html"
+
+    def read_records(self) -> list[JobRecord]:
+        """Read all records, ordered by block and position."""
+        return sort_records(read_model(path, JobRecord) for path in self._find_record_files())
+
+    def salvage_records(self) -> tuple[list[JobRecord], list[str]]:
+        """Set damaged records aside, and return the others and the names of the damaged ones."""
+        found, damaged = list[JobRecord](), list[str]()
+        for path in self._find_record_files():
+            try:
+                found.append(read_model(path, JobRecord))
+            except UsageError:
+                path.rename(path.with_suffix(".damaged"))
+                damaged.append(path.name)
+        return sort_records(found), sorted(damaged)
+
+    @contextmanager
+    def hold_lock(self, about: str) -> Iterator[str]:
+        """Hold this run's lock, and yield the last writer's note if that ended abruptly.
+
+        Raises:
+            UsageError: another process is writing to the run, or it cannot be locked.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                lock = stack.enter_context(hold_exclusive(self.folder / ".lock", about))
+            except LockHeld as error:
+                writer = str(error).partition(" ")[0] or "unknown"
+                raise UsageError(
+                    f"{self.name} is being written by process {writer}; wait for it, or stop it first"
+                ) from error
+            except OSError as error:
+                raise UsageError(
+                    f"cannot lock {self.folder}: {error.strerror}; check that its disk is writable"
+                ) from error
+            yield lock.before
+
+    def _find_record_files(self) -> list[Path]:
+        if self.jobs_folder.is_symlink():
+            raise UsageError(f"{self.jobs_folder} is a symbolic link, which no run contains; remove it")
+        return list(self.jobs_folder.glob("*.json"))
+
+    def artefact_path(self, cell: Cell, suffix: str) -> Path:
+        """Return the path of the artefact that a cell's jobs load, and make its folder."""
+        return self._make_path("artefacts", f"{cell.id}{suffix}")
+
+    def expected_path(self, cell: Cell) -> Path:
+        """Return the path of the results that a cell computes as the reference for others."""
+        return self.artefact_path(cell, ".npz")
+
+    def export_log_path(self, cell: Cell) -> Path:
+        """Return the path of an exporter's log."""
+        return self.artefact_path(cell, ".stderr.log")
+
+    def write_export(self, record: ExportRecord) -> None:
+        """Write one export's record."""
+        write_model(self.artefact_path(record.spec.cell, ".json"), record)
+
+    def read_exports(self) -> list[ExportRecord]:
+        """Read the valid records of exports, with the paths of their files where the run is now."""
+        return [
+            self._relocate_export(record) for record in read_valid(self.folder.glob("artefacts/*.json"), ExportRecord)
+        ]
+
+    def _relocate_export(self, record: ExportRecord) -> ExportRecord:
+        if record.exported is None:
+            return record
+        place = self.folder.resolve() / "artefacts" / Path(record.exported.artefact.path).name
+        artefact = record.exported.artefact.model_copy(update={"path": str(place)})
+        return record.model_copy(update={"exported": record.exported.model_copy(update={"artefact": artefact})})
+
+    def profile_path(self, cell: Cell, suffix: str) -> Path:
+        """Return the path of a cell's trace, its record or its log, and make their folder."""
+        return self._make_path("profiles", f"{cell.id}{suffix}")
+
+    def write_profile(self, record: ProfileRecord) -> None:
+        """Write the record of one profile."""
+        write_model(self.profile_path(record.spec.cell, ".record.json"), record)
+
+    def read_profiles(self) -> list[ProfileRecord]:
+        """Read the valid records of profiles."""
+        return list(read_valid(self.folder.glob("profiles/*.record.json"), ProfileRecord))
+
+    def _make_path(self, name: str, file: str) -> Path:
+        """Return the path of a file in a folder of the run, and make the folder. Links may lead out of the run."""
+        folder = self.folder / name
+        if folder.is_symlink():
+            raise UsageError(f"{folder} is a symbolic link, which no run contains; remove it")
+        folder.mkdir(exist_ok=True)
+        place = folder.resolve() / file
+        if place.is_symlink():
+            raise UsageError(f"{place} is a symbolic link, which no run contains; remove it")
+        return place
+
+    def _record_path(self, spec: JobSpec) -> Path:
+        name = job_name(spec)
+        if not JOB_NAME.fullmatch(name):
+            raise UsageError(f"{self.name}: {name[:80]!r} is not a valid job name")
+        return self.jobs_folder / f"{name}.json"
+
+
+def job_name(spec: JobSpec) -> str:
+    """Return a job's name within its run."""
+    return f"{spec.block:03}-{spec.cell.id}" + (f"-attempt-{spec.attempt}" if spec.attempt > 1 else "")
+
+
+def create_run(root: Path, name: str, now: datetime) -> Store:
+    """Create the folder of a new run.
+
+    Raises:
+        UsageError: the folder is not writable.
+    """
+    stem = f"{now:%Y%m%d-%H%M%S}-{name}"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        folder = _make_run_folder(root, stem)
+        (folder / "jobs").mkdir()
+    except OSError as error:
+        raise UsageError(f"cannot write a run to {root}: {error.strerror}; choose a folder with --runs") from error
+    return Store(folder)
+
+
+def _make_run_folder(root: Path, stem: str) -> Path:
+    for suffix in ("", *(f"-{number}" for number in range(2, 1000))):
+        with contextlib.suppress(FileExistsError):
+            folder = root / f"{stem}{suffix}"
+            folder.mkdir()
+            return folder
+    raise UsageError(f"too many runs named {stem} in {root}; choose another name with --name")
+
+
+def find_run(root: Path, text: str) -> Store:
+    """Find the run with that path, name or part of a name; `latest` is the newest.
+
+    Raises:
+        UsageError: no run matches, or several do.
+    """
+    if (Path(text) / "manifest.json").is_file():
+        return Store(Path(text))
+    names = sorted((path.parent.name for path in root.glob("*/manifest.json")), key=natural_sort_key)
+    if not names:
+        raise UsageError(f"there are no runs in {root}; start one with: python -m orchestrator sweep")
+    fitting = names[-1:] if text == LATEST else [name for name in names if name.startswith(text) or text in name]
+    if text in names:
+        fitting = [text]
+    if len(fitting) != 1:
+        what = "no run matches" if not fitting else "several runs match"
+        raise UsageError(f"{what} {text!r}; choose one of: {', '.join((fitting or names)[-5:])}")
+    return Store(root / fitting[0])
+
+
+def natural_sort_key(name: str) -> list[str | int]:
+    """Return a sort key that puts `-9` before `-11`."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+
+
+def find_record(records: list[JobRecord], text: str) -> JobRecord:
+    """Find the record whose job has this name, or the only one whose name contains it.
+
+    Raises:
+        UsageError: no job matches, or several do.
+    """
+    fitting = [record for record in records if text in job_name(record.spec)]
+    exact = [record for record in fitting if text == job_name(record.spec)]
+    if len(exact or fitting) != 1:
+        what = "no job matches" if not fitting else "several jobs match"
+        names = [job_name(record.spec) for record in (fitting or records)][:5]
+        raise UsageError(f"{what} {text!r}; for example: {', '.join(names)}")
+    return (exact or fitting)[0]
+
+
+def read_recent(root: Path, most: int) -> Iterator[JobRecord]:
+    """Yield the readable ones of the `most` newest records, newest run first."""
+    newest = sorted(root.glob("*/jobs/*.json"), key=lambda path: path.parent.parent.name, reverse=True)
+    for path in newest[:most]:
+        with contextlib.suppress(UsageError):
+            yield read_model(path, JobRecord)

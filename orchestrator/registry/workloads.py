@@ -1,0 +1,217 @@
+"""Registry of workloads: those of the catalog, those that installed distributions add, and a user's folders.
+
+A distribution adds one by an entry point of the group `plumbline.workloads`. It loads to a catalog entry, a
+`schemas.workloads.Workload` whose `module` is the package with `reference.py` and the implementations. The entry's
+own module must not import a framework. A folder is named by its path, and only its `workload.toml` is read. A
+workload's code runs in workers, never here.
+"""
+
+import dataclasses
+import functools
+import importlib.util
+import os
+import re
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import UsageError, unknown_name_error
+from orchestrator.files.toml import find_line, load_model, read_limited_text
+from orchestrator.registry.frameworks import load_frameworks as frameworks
+from orchestrator.registry.plugins import merge_entries
+from schemas.catalog import NAME, Framework
+from schemas.code import WORKLOAD_FILE, UnreadableCode, hash_workload_code
+from schemas.workloads import WORKLOADS, Parameter, Workload, WorkloadFile
+
+WORKLOAD_GROUP = "plumbline.workloads"
+REFERENCE = "reference"
+TEMPLATE_ADVICE = "`python -m orchestrator new-workload NAME` writes a complete one"
+
+
+@functools.cache
+def load_workloads() -> Mapping[str, Workload]:
+    """Return every workload by name: the catalog's first, then the installed ones."""
+    return merge_workloads(metadata.entry_points(group=WORKLOAD_GROUP))
+
+
+def merge_workloads(points: Iterable[metadata.EntryPoint]) -> Mapping[str, Workload]:
+    """Merge the catalog's workloads with those of these entry points, in the order of their names.
+
+    Raises:
+        UsageError: an entry is not a workload, or its name is taken.
+    """
+    return merge_entries(WORKLOADS, points, Workload)
+
+
+def resolve_workloads(texts: Iterable[str]) -> dict[str, Workload]:
+    """Resolve the workloads of these texts, by the name or path that stands before the parameters.
+
+    Raises:
+        UsageError: a workload or folder does not exist, or is invalid.
+    """
+    found = {head: resolve_workload(head) for head in dict.fromkeys(text.partition(":")[0] for text in texts)}
+    # A plan keeps workloads by name, so two folders of one name would be mixed.
+    homes: dict[str, str] = {}
+    for workload in found.values():
+        if (other := homes.setdefault(workload.name, workload.folder)) != workload.folder:
+            raise UsageError(
+                f"{other} and {workload.folder} are both named {workload.name}; give "
+                f"one another `name` in its {WORKLOAD_FILE}"
+            )
+    return found
+
+
+def resolve_workload(head: str) -> Workload:
+    """Resolve one workload from a name or a folder."""
+    if is_path(head, Path.cwd()):
+        return load_workload_folder(Path(head))
+    if head not in load_workloads():
+        raise unknown_name_error("workload", head, load_workloads())
+    workload = load_workloads()[head]
+    return (
+        workload.model_copy(update={"code": hash_workload(home)}) if (home := find_source_dir(workload)) else workload
+    )
+
+
+def is_path(head: str, beside: Path) -> bool:
+    """Return True if a text names a folder, seen from another: it has a separator, or is one and no known name."""
+    return bool(head) and head not in load_workloads() and (os.sep in head or is_folder(beside.joinpath(head)))
+
+
+def is_folder(path: Path) -> bool:
+    """Return True if a folder exists; False also for a name that no folder can have."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def to_absolute_workload(text: str, beside: Path) -> str:
+    """Make the path that names a workload absolute, as seen from this folder; leave a name alone."""
+    head, colon, given = text.partition(":")
+    return f"{beside.joinpath(Path(head).expanduser()).resolve()}{colon}{given}" if is_path(head, beside) else text
+
+
+def resolve_workload_paths(said: dict[str, Any], beside: Path) -> dict[str, Any]:
+    """Make the paths of workloads in a sweep file absolute, so that it can be resumed from anywhere."""
+    axes = said.get("axes", {})
+    if "workloads" in axes:
+        axes["workloads"] = [to_absolute_workload(text, beside) for text in axes["workloads"]]
+    for pick in (*said.get("exclude", ()), *said.get("include", ())):
+        if pick.get("workload"):
+            pick["workload"] = to_absolute_workload(pick["workload"], beside)
+    return said
+
+
+def load_workload_folder(path: Path) -> Workload:
+    """Load the workload in a folder.
+
+    Raises:
+        UsageError: the folder, its `workload.toml` or its `reference.py` is missing, or their content is invalid.
+    """
+    folder = path.expanduser().resolve()
+    if not is_folder(folder):
+        raise UsageError(f"there is no folder {folder}; {TEMPLATE_ADVICE}")
+    file, reference = folder.joinpath(WORKLOAD_FILE), folder.joinpath(f"{REFERENCE}.py")
+    for needed in (file, reference):
+        if not needed.is_file():
+            raise UsageError(f"{folder} is not a workload: it has no {needed.name}; {TEMPLATE_ADVICE}")
+    said = DeclaredWorkload(file, load_model(file, WorkloadFile))
+    return Workload(
+        name=said.check_name(),
+        summary=said.content.summary,
+        parameters=said.check_parameters(),
+        presets=said.check_presets(),
+        reference=said.check_reference(),
+        folder=str(folder),
+        code=hash_workload(folder),
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeclaredWorkload:
+    """Content of a `workload.toml`, with checks beyond its schema."""
+
+    file: Path
+    content: WorkloadFile
+
+    def check_name(self) -> str:
+        """Return its name, or that of its folder."""
+        name = self.content.name or self.file.parent.name
+        if not re.fullmatch(NAME, name):
+            raise UsageError(f"{self.file}: {name!r} is not a valid workload name; set a `name` of a-z, 0-9, _ and -")
+        if name in load_workloads():
+            raise UsageError(f"{self.file}: the workload {name} exists already; set another `name`")
+        return name
+
+    def check_parameters(self) -> tuple[Parameter, ...]:
+        """Return its parameters."""
+        for name, size in self.content.parameters.items():
+            if size.default < size.minimum:
+                raise self._make_error(
+                    "parameters", name, "default", f"{size.default} is below its minimum, {size.minimum}"
+                )
+        return tuple(Parameter(name=name, **dict(size)) for name, size in self.content.parameters.items())
+
+    def check_presets(self) -> dict[str, dict[str, int]]:
+        """Return its presets."""
+        sizes = self.content.parameters
+        for preset, chosen in self.content.presets.items():
+            if preset in sizes:
+                raise self._make_error("presets", preset, "", "a parameter has this name already")
+            for name, value in chosen.items():
+                if name not in sizes:
+                    raise self._make_error("presets", preset, name, str(unknown_name_error("parameter", name, sizes)))
+                if value < sizes[name].minimum:
+                    raise self._make_error(
+                        "presets", preset, name, f"{value} is below its minimum, {sizes[name].minimum}"
+                    )
+        return self.content.presets
+
+    def check_reference(self) -> str:
+        """Return the framework whose implementation is the reference; empty: the functions of `reference.py`."""
+        name = self.content.reference
+        # A framework that runs exported models or a borrowed implementation has none to refer to.
+        able = [each.name for each in frameworks().values() if not each.exporter and not each.implementation]
+        if name and name not in able:
+            raise self._make_error("reference", "", "", str(unknown_name_error("framework", name, able)))
+        if name and not self.file.parent.joinpath(f"{name}.py").is_file():
+            raise self._make_error("reference", "", "", f"there is no {name}.py in {self.file.parent}")
+        return name
+
+    def _make_error(self, table: str, name: str, key: str, why: str) -> UsageError:
+        place = [step for step in (table, name, key) if step]
+        return UsageError(f"{self.file}:{find_line(read_limited_text(self.file), place)}: {'.'.join(place)}: {why}")
+
+
+def hash_workload(folder: Path) -> str:
+    """Hash the code in a folder."""
+    try:
+        return hash_workload_code(folder)
+    except UnreadableCode as error:
+        raise UsageError(str(error)) from error
+
+
+def find_source_dir(workload: Workload) -> Path | None:
+    """Find the folder of a foreign workload; None for any other."""
+    if not workload.module:
+        return Path(workload.folder) if workload.folder else None
+    try:
+        # This may import the parent package, but not the workload's own code.
+        found = importlib.util.find_spec(workload.module)
+    except ImportError:
+        found = None
+    if found is None or not found.submodule_search_locations:
+        raise UsageError(f"{workload.name}: there is no package {workload.module}; install its distribution again")
+    return Path(next(iter(found.submodule_search_locations)))
+
+
+def explain_missing_implementation(workload: Workload, framework: Framework) -> str:
+    """Explain why a framework cannot run a foreign workload; empty if it may try, as it may try any other."""
+    home, file = find_source_dir(workload), f"{framework.implementation or framework.exporter or framework.name}.py"
+    if home is None:
+        return ""
+    if framework.implementation == REFERENCE and workload.reference:
+        return f"{workload.name} has no formulas in NumPy: its reference is {workload.reference} in float64"
+    return "" if home.joinpath(file).is_file() else f"{workload.name} has no {file}; write one in {home}"

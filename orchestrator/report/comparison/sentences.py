@@ -1,0 +1,171 @@
+"""The sentences of a comparison of two runs: its basis, the changes, and the outcome of its gates."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from orchestrator.analysis.compare import CLAIMS, MARGIN, Verdict
+from orchestrator.comparison.changes import Change
+from orchestrator.comparison.compare import Compared, describe_cell
+from orchestrator.comparison.gates import GateResult, select_ratio
+from orchestrator.comparison.sides import RunSide
+from orchestrator.format import format_ratio as times
+from orchestrator.format import format_ratio_range, format_size, to_printable
+from schemas.sweep import MemoryMetric
+
+# The memory metrics whose changes are reported even if no gate asks for them.
+REPORTED_METRICS: tuple[MemoryMetric, ...] = ("footprint", "step_peak")
+
+SPANS = (("days", 86_400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
+SIDE_BY_SIDE = "Measured side by side: ratios are taken block by block, so a disturbance affects A and B alike."
+DIFFERENT_MACHINES = (
+    "Warning: measured on different machines. A change cannot be distinguished from an effect of the machine, so the "
+    "ratios are only observed and have no verdict (--at-face-value gives one anyway)."
+)
+
+
+def describe_basis(compared: Compared) -> list[str]:
+    """Return the basis of a comparison, with a warning unless it is one machine at one time."""
+    lines = [describe_side("A", compared.before), describe_side("B", compared.after), describe_ground(compared)]
+    if compared.machines:
+        lines.append(f"Not the same machine: {'; '.join(compared.machines)}.")
+    if compared.software:
+        lines.append(f"Not the same software: {'; '.join(compared.software)}.")
+    return [to_printable(line) for line in (*lines, *list_caveats(compared))]
+
+
+def describe_side(letter: str, half: RunSide) -> str:
+    """Return one side by its name, its time and its machine."""
+    host = half.manifest.host
+    machine = f"{host.cpu}, {host.cores} cores, {host.system}, fingerprint {host.content_hash}"
+    return f"{letter} is {half.name}, started {half.manifest.started}: {machine}."
+
+
+def describe_ground(compared: Compared) -> str:
+    """Return how the two sides were measured, and the allowance made if they were not side by side."""
+    apart = f"Warning: not measured side by side: B was started {format_delay(compared)}."
+    match compared.ground:
+        case "side by side":
+            return SIDE_BY_SIDE
+        case "on different machines":
+            return DIFFERENT_MACHINES
+        case "at face value":
+            return (
+                f"{apart} Taken at face value: intervals do not allow for effects of the run.{describe_drift(compared)}"
+            )
+        case _:
+            return (
+                f"{apart} Conditions differ from run to run and affect all processes of a run alike, so each interval "
+                f"is widened by the changes of the other cells.{describe_drift(compared)}"
+            )
+
+
+def format_delay(compared: Compared) -> str:
+    """Return the time from A to B, in a suitable unit."""
+    if compared.apart_s is None:
+        return "at a different time from A"
+    span = abs(compared.apart_s)
+    # The largest unit of which there are at least two.
+    unit, seconds = next((each for each in SPANS if span >= 2 * each[1]), SPANS[-1])
+    return f"{span / seconds:.0f} {unit} {'after' if compared.apart_s >= 0 else 'before'} A"
+
+
+def describe_drift(compared: Compared) -> str:
+    """Return the change of all cells and of the canary; empty if there are too few cells."""
+    found, canary = compared.together, compared.canary
+    if found is None:
+        return ""
+    sang = (
+        f"; the canary, a small fixed product in NumPy, by {format_signed_percent(canary - 1)}"
+        if math.isfinite(canary)
+        else ""
+    )
+    return (
+        f" From A to B, cells changed by {format_signed_percent(found.common)} "
+        "on average, with a standard deviation of "
+        f"{format_signed_percent(found.spread)[1:]}{sang}."
+    )
+
+
+def format_signed_percent(share: float) -> str:
+    """Return a share with its sign: `+0.28 %`."""
+    return f"{100 * share:+.2f} %"
+
+
+def list_caveats(compared: Compared) -> Iterator[str]:
+    """Yield further differences that cast doubt on a comparison."""
+    halves = (("A", compared.before), ("B", compared.after))
+    codes = {half.manifest.identity.code for _, half in halves if half.manifest.identity is not None}
+    if len(codes) > 1:
+        yield "Warning: another version of this program measured B: the source of workers/ or schemas/ differs."
+    for letter, half in halves:
+        if half.manifest.mixed:
+            yield f"Warning: {letter} is MIXED; between its parts, {'; '.join(half.manifest.mixed)}."
+
+
+def describe_comparison(compared: Compared, judged: Sequence[GateResult]) -> list[str]:
+    """Return sentences on what changed, what did not, what could not be compared, and the gates."""
+    claimed = [change for change in compared.changes if change.verdict in CLAIMS]
+    lines = [
+        *(f"{describe_cell(change.cell)}: {describe_time_claim(change)}." for change in claimed),
+        *count_unchanged(compared.changes),
+        *count_disturbed(compared.changes),
+        *(sentence for change in compared.changes for sentence in describe_memory_changes(change)),
+        *(f"{describe_cell(change.cell)}: {change.reason}." for change in compared.changes if change.reason),
+        *(f"{line}." for line in compared.missing),
+        *(sentence for each in judged for sentence in describe_gate(each, len(compared.missing))),
+    ]
+    return [to_printable(line) for line in lines]
+
+
+def describe_time_claim(change: Change) -> str:
+    """Return one claim about time."""
+    found = change.time.claimed
+    ending = {Verdict.FASTER: "faster", Verdict.SLOWER: "slower"}.get(
+        change.verdict or Verdict.UNRESOLVED, "a real difference, but estimated too small to matter"
+    )
+    return f"B takes {times(found.estimate)} times as long as A ({format_ratio_range(found)}): {ending}"
+
+
+def count_unchanged(changes: Sequence[Change]) -> Iterator[str]:
+    """Yield how many cells are as fast in both runs, and how many are undecided."""
+    words = {
+        Verdict.EQUIVALENT: "as fast in B as in A",
+        Verdict.UNRESOLVED: "B and A cannot be distinguished by these runs",
+        Verdict.ESTIMATOR_DEPENDENT: "faster by one estimator and slower by the other: no claim",
+    }
+    for verdict, word in words.items():
+        if number := sum(change.verdict is verdict for change in changes):
+            yield f"{number} of {len(changes)} cells: {word}."
+
+
+def count_disturbed(changes: Sequence[Change]) -> Iterator[str]:
+    """Yield how many cells were too disturbed for any claim, in one run or both."""
+    if number := sum("C" in (change.before.grade, change.after.grade) for change in changes):
+        yield f"{number} of {len(changes)} cells: graded C in at least one run, too disturbed for any claim."
+
+
+def describe_memory_changes(change: Change) -> Iterator[str]:
+    """Yield the memory metrics that have certainly changed by more than the margin."""
+    for metric in REPORTED_METRICS:
+        found = change.memory.get(metric)
+        # The whole interval has to lie beyond the margin, on either side.
+        if found is None or (found.claimed.low <= 1 + MARGIN and found.claimed.high >= 1 / (1 + MARGIN)):
+            continue
+        before, after = (format_size(each.memory[metric].estimate) for each in (change.before, change.after))
+        grown = f"{times(found.claimed.estimate)} times that of A ({format_ratio_range(found.claimed)})"
+        yield f"{describe_cell(change.cell)}: the {metric.replace('_', ' ')} of B is {grown}: {after} after {before}."
+
+
+def describe_gate(judged: GateResult, unmeasured: int) -> Iterator[str]:
+    """Yield the outcome of one gate. A cell that does not certainly exceed a gate may still not be within it."""
+    for change in judged.beyond:
+        found = select_ratio(judged.gate, change)
+        # A cell without the metric cannot exceed its gate.
+        assert found is not None
+        least = times(found.claimed.low)
+        yield f"GATE {judged.gate.text}: {describe_cell(change.cell)} exceeds it: B is at least {least} times A."
+    if not judged.beyond:
+        total = sum(map(len, (judged.within, judged.open)))
+        sure = f"{len(judged.within)} of {total} are certainly within it"
+        rest = f"; {unmeasured} could not be judged" if unmeasured else ""
+        yield f"Gate {judged.gate.text} passed: no cell certainly exceeds it, {sure}{rest}."

@@ -1,0 +1,1 @@
+"""One job for a person: its story, and what running it again changed."""

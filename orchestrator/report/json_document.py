@@ -1,0 +1,127 @@
+"""A run as one machine-readable document, which `--json` prints."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from orchestrator.analysis.compare import Comparison
+from orchestrator.analysis.quality.sample_allocation import Allocation
+from orchestrator.analysis.results import Group, MemoryRanking, Result
+from orchestrator.analysis.rows import finite_or_none
+from orchestrator.analysis.statistics.intervals import Interval
+from orchestrator.report.sections import breakeven, new_shapes, saved_models
+from orchestrator.report.sentences import describe_group
+from schemas.base import SCHEMA_VERSION
+from schemas.record import Manifest
+
+
+def build_run_document(run: str, manifest: Manifest, groups: Sequence[Group]) -> dict[str, Any]:
+    """Return all results of a run. What the data do not support is null."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run": run,
+        "fingerprint": manifest.host.content_hash,
+        "manifest": manifest.model_dump(mode="json"),
+        "groups": [group_to_dict(group) for group in groups],
+    }
+
+
+def group_to_dict(group: Group) -> dict[str, Any]:
+    """Return one group as data."""
+    ranks = {standing.cell: standing for standing in group.standings}
+    return {
+        "title": group.title,
+        "referee": group.referee or None,
+        "baseline": group.baseline,
+        "cells": [
+            result_to_dict(result)
+            | {
+                "rank": [ranks[result.label].best, ranks[result.label].worst],
+                "tied_with": list(ranks[result.label].tied_with),
+            }
+            if result.label in ranks
+            else result_to_dict(result) | {"rank": None, "tied_with": []}
+            for result in group.results
+        ],
+        "comparisons": [comparison_to_dict(comparison) for comparison in group.comparisons],
+        "clone": None if group.clone is None else comparison_to_dict(group.clone),
+        "by_memory": None if group.by_memory is None else memory_ranking_to_dict(group.by_memory),
+        "sentences": describe_group(group),
+        **breakeven.break_evens_to_dict(group),
+    }
+
+
+def memory_ranking_to_dict(ranking: MemoryRanking) -> dict[str, Any]:
+    """Return a ranking by memory as data; its ratios are of bytes."""
+    return {
+        "metric": ranking.metric,
+        "ranks": {standing.cell: [standing.best, standing.worst] for standing in ranking.standings},
+        "ratios": [
+            {"baseline": found.baseline, "cell": found.cell, "ratio": interval_to_dict(found.ratio)}
+            for found in ranking.comparisons
+        ],
+    }
+
+
+def result_to_dict(result: Result) -> dict[str, Any]:
+    """Return one cell over its processes as data."""
+    return {
+        "id": result.cell.id,
+        "cell": result.cell.model_dump(mode="json"),
+        "jobs": result.jobs,
+        "outcome": result.outcome,
+        "reason": result.reason,
+        "advice": result.advice,
+        "floor_ns": interval_to_dict(result.floor_ns),
+        "typical_ns": interval_to_dict(result.typical_ns),
+        "first_result_ns": interval_to_dict(result.first_ns),
+        "loop_overhead_ns": finite_or_none(result.overhead_ns),
+        "net_floor_ns": finite_or_none(result.floor_ns.estimate - result.overhead_ns),
+        "second_call_ns": interval_to_dict(result.second_ns),
+        "to_steady_ns": interval_to_dict(result.steady_ns),
+        "steadiness": result.steadiness,
+        "sample_percentiles_ns": dict(result.percentiles_ns),
+        "memory_bytes": {metric: interval_to_dict(interval) for metric, interval in result.memory.items()} or None,
+        "grade": result.grade,
+        "flags": sorted(result.flags),
+        "warnings": list(result.warnings),
+        "portable": saved_models.portable_to_dict(result.portable),
+        "new_shapes": new_shapes.new_shapes_to_dict(result.new_shapes),
+        "allocation": None if result.allocation is None else allocation_to_dict(result.allocation),
+    }
+
+
+def allocation_to_dict(allocation: Allocation) -> dict[str, float]:
+    """Return the samples and processes of one cell as data. Deviations are of logarithms."""
+    return {
+        "samples": allocation.samples,
+        "best_samples": allocation.best_samples,
+        "within_sd": allocation.within,
+        "between_sd": allocation.between,
+        "process_ns": allocation.process_ns,
+        "sample_ns": allocation.sample_ns,
+    }
+
+
+def comparison_to_dict(comparison: Comparison) -> dict[str, Any]:
+    """Return the comparison of two cells as data."""
+    return {
+        "baseline": comparison.baseline,
+        "cell": comparison.cell,
+        "blocks": comparison.blocks,
+        "ratio": interval_to_dict(comparison.ratio),
+        "typical_ratio": interval_to_dict(comparison.typical_ratio),
+        "p": finite_or_none(comparison.p),
+        "significant": comparison.significant,
+        "verdict": str(comparison.verdict),
+        "reason": comparison.reason,
+    }
+
+
+def interval_to_dict(interval: Interval) -> dict[str, float | None]:
+    """Return an estimate with its ends; an end that the data do not support is null."""
+    # Times and sizes are above zero: a low end of zero says that there is none.
+    return {
+        "estimate": finite_or_none(interval.estimate),
+        "low": finite_or_none(interval.low) or None,
+        "high": finite_or_none(interval.high),
+    }

@@ -1,0 +1,101 @@
+"""The charts of a run. Each module holds one chart's Vega-Lite specification and derives its data.
+
+All groups share a chart's specification, which a page contains once. The page fills its placeholders:
+- `$modes`: the modes shown; `$tones`, `$dashes` and `$shapes`: a colour, a dash and a marker for each of them
+- `$height`: the height of its rows; `$columns`: the number of columns that fit in its legend
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from orchestrator.analysis.results import Group, Result
+from orchestrator.analysis.statistics.intervals import Interval
+from schemas.event import Report
+from schemas.record import JobRecord
+
+Spec: TypeAlias = dict[str, Any]
+Value: TypeAlias = str | float | int | bool | None
+
+# Four significant digits are finer than any screen and halve the file.
+SIGNIFICANT_DIGITS: Final = 4
+
+# More modes than this do not fit in half the width of a page.
+MAX_NARROW_MODES: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartRow:
+    """One row of a table or of a chart's data. The page shows it while none of its frameworks is filtered out."""
+
+    cells: tuple[Value, ...]
+    frameworks: tuple[str, ...] = ()
+    workload: str | None = None
+    task: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Text in columns; the first cell of each row is its heading."""
+
+    headings: tuple[str, ...]
+    rows: tuple[ChartRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """A chart with its table. `finding` puts its result into words for screen readers; `reading` is its caption."""
+
+    kind: str
+    title: str
+    finding: str
+    reading: str
+    columns: tuple[str, ...]
+    rows: tuple[ChartRow, ...]
+    table: Table
+    modes: tuple[str, ...] = ()
+    wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A group, with the records of the processes behind its results, by label."""
+
+    group: Group
+    processes: Mapping[str, Sequence[JobRecord]]
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """Return all labels: the ranked ones in order, then the rest."""
+        ranked = [standing.cell for standing in self.group.standings]
+        return tuple(dict.fromkeys([*ranked, *(result.label for result in self.group.results)]))
+
+    @property
+    def ranked_results(self) -> Iterator[tuple[Result, Sequence[JobRecord]]]:
+        """Yield the ranked cells in order, each with its processes."""
+        for standing in self.group.standings:
+            yield self.group.result(standing.cell), self.processes.get(standing.cell, ())
+
+    def find_framework(self, label: str) -> str:
+        """Return the framework of a label."""
+        return self.group.result(label).cell.framework
+
+
+def collect_reports(records: Sequence[JobRecord]) -> list[Report]:
+    """Return the reports of the records that have one."""
+    return [record.report for record in records if record.report is not None]
+
+
+def to_chart_number(value: float | None) -> float | None:
+    """Round a number for drawing. Return None where it is missing or not finite."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.{SIGNIFICANT_DIGITS - 1}e}")
+
+
+def to_chart_interval(interval: Interval) -> tuple[float | None, float | None]:
+    """Round the ends of an interval of positive numbers. Return None for both where the data do not support them."""
+    # A logarithmic axis has no place for an end at or below zero.
+    supported = interval.low > 0 and math.isfinite(interval.high)
+    return (to_chart_number(interval.low), to_chart_number(interval.high)) if supported else (None, None)

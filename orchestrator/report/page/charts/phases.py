@@ -1,0 +1,95 @@
+"""Chart of the time that each phase takes, as stacked bars."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from orchestrator.analysis.costs.phase_costs import PHASES, PhaseSummary, summarise_phases
+from orchestrator.format import format_duration
+from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, collect_reports, to_chart_number
+from orchestrator.report.page.charts.encoding import (
+    DURATION_TICKS,
+    encode_categories,
+    encode_modes,
+    encode_quantity,
+    fit_height,
+    make_tooltip,
+)
+from schemas.event import PhaseName
+
+# Related phases share a colour, because a reader can tell only about eight apart.
+PARTS: Final[dict[str, tuple[PhaseName, ...]]] = {
+    "interpreter": ("start",),
+    "import": ("import",),
+    "runtime and model": ("initialise", "build", "load"),
+    "trace and compile": ("trace", "compile"),
+    "first calls": ("first_call", "second_call"),
+    "warm-up": ("warm_up",),
+    "samples": ("steady",),
+    "harness": ("data", "export", "new_shapes", "verify", "memory", "profile", "reference", "report", "ledger"),
+}
+
+# CSS variables, so that colours follow the page's light, dark and print styles.
+TONES: Final = {part: f"var(--tone-{index})" for index, part in enumerate(PARTS)}
+SPEC: Spec = fit_height(30, "mode") | {
+    "mark": {"type": "bar", "stroke": "var(--page)", "strokeWidth": 1, "height": {"band": 0.7}},
+    "encoding": {
+        "y": encode_modes(),
+        "x": encode_quantity("ns", "time", labels=DURATION_TICKS) | {"stack": "zero"},
+        "fill": encode_categories("part", TONES),
+        "order": {"field": "place"},
+        "tooltip": make_tooltip(mode="mode", part="phases", shown="time"),
+    },
+}
+
+
+def make_chart(section: Section) -> Chart | None:
+    """Make the chart of a group's ranked cells. Return None where nothing is ranked."""
+    entries = {result.label: summarise_phases(collect_reports(records)) for result, records in section.ranked_results}
+    if not entries:
+        return None
+    return Chart(
+        kind="phases",
+        title="Where a process spends its time",
+        finding=" ".join(describe_waits(section)),
+        reading="A bar is the life of one process, as medians over processes. A user waits until the end of the first "
+        "calls; the rest is the measurement. The part named harness is verification and counting.",
+        columns=("mode", "part", "place", "ns", "shown"),
+        rows=tuple(row for label, found in entries.items() for row in make_bars(section, label, found)),
+        table=Table(
+            ("mode", *(name.replace("_", " ") for name in list_phases(entries)), "total"),
+            tuple(make_table_row(section, label, found, list_phases(entries)) for label, found in entries.items()),
+        ),
+        modes=tuple(entries),
+    )
+
+
+def describe_waits(section: Section) -> Iterator[str]:
+    """Describe the shortest and the longest wait for a first result."""
+    waits = sorted((result.first_ns.estimate, result.label) for result, _ in section.ranked_results)
+    for word, (wait, label) in zip(("first", "last"), (waits[0], waits[-1]), strict=True):
+        yield f"{label} is the {word} to return a result, {format_duration(wait)} after its model is finished."
+
+
+def make_bars(section: Section, label: str, found: Sequence[PhaseSummary]) -> Iterator[ChartRow]:
+    """Yield the parts of one bar, in order."""
+    for place, (part, names) in enumerate(PARTS.items()):
+        if took := sum(entry.wall_ns.estimate for entry in found if entry.phase in names):
+            yield ChartRow(
+                cells=(label, part, place, to_chart_number(took), format_duration(took)),
+                frameworks=(section.find_framework(label),),
+            )
+
+
+def list_phases(entries: Mapping[str, Sequence[PhaseSummary]]) -> list[PhaseName]:
+    """Return the phases of any of these modes, in order."""
+    there = {entry.phase for found in entries.values() for entry in found}
+    return [phase for phase in PHASES if phase in there]
+
+
+def make_table_row(section: Section, label: str, found: Sequence[PhaseSummary], names: Sequence[PhaseName]) -> ChartRow:
+    """Make the table's row of one mode: each phase, then the total."""
+    took = {entry.phase: entry.wall_ns.estimate for entry in found}
+    times = [format_duration(took[name]) if name in took else "" for name in names]
+    return ChartRow(
+        cells=(label, *times, format_duration(sum(took.values()))), frameworks=(section.find_framework(label),)
+    )

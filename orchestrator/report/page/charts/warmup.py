@@ -1,0 +1,144 @@
+"""Chart of warm-up traces: the time of each call, from the first one on."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from orchestrator.analysis.process_scores import classify_laps
+from orchestrator.analysis.results import Result
+from orchestrator.format import format_duration
+from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, collect_reports, to_chart_number
+from orchestrator.report.page.charts.encoding import (
+    COUNT_TICKS,
+    DURATION_TICKS,
+    TENS,
+    encode_dash,
+    encode_quantity,
+    encode_row_tone,
+    encode_tone,
+    filter_rows,
+    make_tooltip,
+)
+from schemas.event import Report
+from schemas.record import JobRecord
+
+# Processes drawn for each cell: enough to compare them.
+MAX_SHOWN_PROCESSES: Final = 4
+
+X = encode_quantity("calls", "calls so far", at=TENS, labels=COUNT_TICKS, nice=False)
+Y = encode_quantity("ns", "time of a call", at=TENS, labels=DURATION_TICKS)
+SPEC: Spec = {
+    "height": 320,
+    "encoding": {"x": X, "y": Y},
+    "layer": [
+        {
+            "transform": filter_rows("datum.part == 'other'"),
+            "mark": {"type": "line", "strokeWidth": 1, "opacity": 0.3},
+            "encoding": {"color": encode_row_tone(), "detail": {"field": "block", "type": "nominal"}},
+        },
+        {
+            "transform": filter_rows("datum.part == 'first'"),
+            "mark": {"type": "line", "strokeWidth": 2},
+            "encoding": {"stroke": encode_tone(), "strokeDash": encode_dash()},
+        },
+        {
+            "transform": filter_rows("datum.part == 'steady'"),
+            "mark": {"type": "point", "size": 60, "stroke": "var(--page)", "opacity": 1},
+            "encoding": {
+                "fill": encode_row_tone(),
+                "tooltip": make_tooltip(mode="mode", block="block", shown="steady from"),
+            },
+        },
+    ],
+}
+
+
+def make_chart(section: Section) -> Chart | None:
+    """Make the chart of a group's ranked cells. Return None where nothing is ranked."""
+    ranked = list(section.ranked_results)
+    if not ranked:
+        return None
+    return Chart(
+        kind="warmup",
+        title="Warm-up, call by call",
+        finding=" ".join(f"{result.label}: {result.steadiness}." for result, _ in ranked),
+        reading="The strong line is a mode's first process; pale lines are up to "
+        f"{MAX_SHOWN_PROCESSES - 1} others. A dot marks the "
+        "first steady call. Later calls are averaged over several calls.",
+        columns=("part", "mode", "block", "calls", "ns", "shown"),
+        rows=tuple(row for result, records in ranked for row in make_traces(result, records[:MAX_SHOWN_PROCESSES])),
+        table=Table(
+            ("mode", "class", "first result", "second call", "then until steady", "floor", "processes"),
+            tuple(make_table_row(result) for result, _ in ranked),
+        ),
+        modes=tuple(result.label for result, _ in ranked),
+    )
+
+
+def make_traces(result: Result, records: Sequence[JobRecord]) -> Iterator[ChartRow]:
+    """Yield the traces of one cell's processes, each with its first steady call."""
+    for place, (record, report) in enumerate(zip(records, collect_reports(records), strict=True)):
+        name, part = (result.label, record.spec.block), "other" if place else "first"
+        for point in thin_trace(report.warmup):
+            yield ChartRow(
+                cells=(part, *name, point.calls, to_chart_number(point.each_ns), None),
+                frameworks=(result.cell.framework,),
+            )
+        if (calls := find_steady_call(report)) is not None:
+            level = classify_laps(report.warmup).level_ns
+            yield ChartRow(
+                cells=("steady", *name, calls, to_chart_number(level), f"call {calls:,}, at {format_duration(level)}"),
+                frameworks=(result.cell.framework,),
+            )
+
+
+def find_steady_call(report: Report) -> int | None:
+    """Return the number of the first steady call, counted from 1. Return None if no call is steady."""
+    found = classify_laps(report.warmup)
+    return None if found.kind == "none" else 1 + sum(calls for calls, _ in report.warmup[: found.start])
+
+
+def make_table_row(result: Result) -> ChartRow:
+    """Make the table's row of one mode."""
+    times = (result.first_ns, result.second_ns, result.steady_ns, result.floor_ns)
+    return ChartRow(
+        cells=(result.label, result.steadiness, *(format_duration(each.estimate) for each in times), result.jobs),
+        frameworks=(result.cell.framework,),
+    )
+
+
+# The most points of one trace; the algorithm needs at least two.
+MOST_POINTS: Final = 32
+
+
+# Subtracted before rounding up, so that a rounding error does not add a call.
+ROUNDING: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class TracePoint:
+    """A point of a trace: the total number of calls, and the nanoseconds per call since the previous point."""
+
+    calls: int
+    each_ns: float
+
+
+def thin_trace(laps: Sequence[tuple[int, int]], most: int = MOST_POINTS) -> tuple[TracePoint, ...]:
+    """Merge the laps of a warm-up, calls and nanoseconds, into at most this many points; the total time is kept."""
+    points, done = list[TracePoint](), 0
+    for first, last in pairwise(choose_cuts(len(laps), most)):
+        calls = sum(calls for calls, _ in laps[first:last])
+        done += calls
+        points.append(TracePoint(done, sum(took for _, took in laps[first:last]) / calls))
+    return tuple(points)
+
+
+def choose_cuts(length: int, most: int) -> list[int]:
+    """Return places from 0 to `length` with at most `most` steps between them: of one at first, then ever larger."""
+    found = [0]
+    while (place := found[-1]) < length:
+        growth = (length / max(place, 1)) ** (1 / (most + 1 - len(found)))
+        found.append(max(place + 1, min(length, math.ceil(place * growth - ROUNDING))))
+    return found

@@ -1,0 +1,245 @@
+"""A run as one self-contained HTML file: words first, then charts, each with its table."""
+
+import base64
+import functools
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
+
+from orchestrator.analysis.process_scores import collect_measured_jobs
+from orchestrator.analysis.quality.disturbance import find_canary_floor_ns
+from orchestrator.analysis.results import Group
+from orchestrator.format import format_duration, to_printable
+from orchestrator.records.attempts import last_attempts, sort_records
+from orchestrator.report import environments
+from orchestrator.report.machine import summarise_host
+from orchestrator.report.page import reproduce, vega
+from orchestrator.report.page.charts import (
+    Chart,
+    ChartRow,
+    Section,
+    Table,
+    Value,
+    cost,
+    memory,
+    phases,
+    ratios,
+    roofline,
+    samples,
+    schedule,
+    times,
+    warmup,
+)
+from orchestrator.report.sentences import describe_compiled_modes, describe_group, list_deprecations, write_headline
+from schemas.record import JobRecord, Manifest
+
+KINDS: Final = ("framework", "workload", "task")
+# Up to this number of groups, the answer at the top also says what compiling did.
+MAX_DETAILED_GROUPS: Final = 4
+# With more groups than this, the browser skips the layout of those out of sight.
+MAX_LAID_OUT_GROUPS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class FilterNames:
+    """Names that a page can be filtered by, each with its number, so that no name is ever quoted."""
+
+    framework: Mapping[str, int]
+    workload: Mapping[str, int]
+    task: Mapping[str, int]
+
+    def marks(self, row: ChartRow) -> dict[str, list[int]]:
+        """Return what a row stands for, as numbers; no entry for a kind if the row stands for all of it."""
+        said = {
+            "framework": row.frameworks,
+            "workload": optional_to_tuple(row.workload),
+            "task": optional_to_tuple(row.task),
+        }
+        return {
+            kind: [getattr(self, kind)[name] for name in dict.fromkeys(names)] for kind, names in said.items() if names
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One group as the page shows it."""
+
+    title: str
+    answer: Sequence[str]
+    more: Sequence[str]
+    sentences: Sequence[str]
+    figures: Sequence[Chart]
+    row: ChartRow
+    modes: Sequence[str]
+
+
+def render_page(run: str, manifest: Manifest, records: Sequence[JobRecord], groups: Sequence[Group]) -> str:
+    """Return the whole file. The same records give the same file, to the byte."""
+    # The order in which files are found must not change the page.
+    records = sort_records(records)
+    names, own, counted = collect_filter_names(manifest, records), read_asset("page.js"), last_attempts(records)
+    canary_ns = find_canary_floor_ns(counted)
+    found = collect_measured_jobs(records)
+    results = [result for group in groups for result in group.results]
+    return load_template().render(
+        run=run,
+        manifest=manifest,
+        names=names,
+        few=len(groups) <= MAX_DETAILED_GROUPS,
+        many=len(groups) > MAX_LAID_OUT_GROUPS,
+        parts=[build_part(group, found, canary_ns) for group in groups],
+        refused=[row for group in groups for row in list_unranked(group)],
+        cells=len(results),
+        notes=list_deprecations(results),
+        schedule=schedule.make_chart(counted, canary_ns),
+        machine=summarise_host(manifest.host),
+        environments=[*environments.summarise_environments(manifest.environments)],
+        host=Table(("what", "value"), tuple(list_host_facts(manifest.host.model_dump(mode="json", exclude_none=True)))),
+        command=reproduce.format_command(manifest),
+        asked=reproduce.format_sweep_file(manifest),
+        style=read_asset("page.css"),
+        library=Markup(vega.bundle_vega()),  # noqa: S704 (an installed library, and no text of a record)
+        script=own,
+        # The content security policy names these two scripts by hash, so that no other may run.
+        hashes=" ".join(hash_script(text) for text in (vega.bundle_vega(), own)),
+        specifications=vega.build_specifications(),
+        config=vega.CONFIG,
+    )
+
+
+def build_part(group: Group, found: Mapping[str, Sequence[JobRecord]], canary_ns: float) -> Part:
+    """Return one group with its charts."""
+    section = Section(group, {result.label: found.get(result.cell.id, ()) for result in group.results})
+    cells = [result.cell for result in group.results]
+    return Part(
+        title=group.title,
+        answer=list(write_headline(group)),
+        more=list(describe_compiled_modes(group)),
+        sentences=describe_group(group),
+        figures=list(build_charts(section, canary_ns)),
+        row=ChartRow(
+            cells=(),
+            frameworks=tuple(dict.fromkeys(cell.framework for cell in cells)),
+            workload=cells[0].workload,
+            task=cells[0].task,
+        ),
+        modes=section.modes,
+    )
+
+
+def build_charts(section: Section, canary_ns: float) -> Iterator[Chart]:
+    """Yield the charts of one group that have something to draw."""
+    yield times.make_chart(section)
+    for found in (
+        *cost.make_charts(section),
+        ratios.make_chart(section),
+        phases.make_chart(section),
+        memory.make_chart(section),
+        warmup.make_chart(section),
+        roofline.make_chart(section),
+        samples.make_chart(section, canary_ns),
+    ):
+        if found is not None:
+            yield found
+
+
+def build_chart_data(figure: Chart, names: FilterNames, modes: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the data of a chart. `modes` are all modes of its group: their places decide their colours."""
+    marks, cells = (
+        [names.marks(row) for row in figure.rows],
+        [[value_to_printable(cell) for cell in row.cells] for row in figure.rows],
+    )
+    return {
+        "kind": figure.kind,
+        "modes": [[value_to_printable(mode), modes.index(mode)] for mode in figure.modes],
+        "columns": {
+            **{name: pack_column([row[place] for row in cells]) for place, name in enumerate(figure.columns)},
+            **{kind: pack_column([tuple(each.get(kind, ())) for each in marks]) for kind in KINDS},
+        },
+    }
+
+
+def pack_column(column: Sequence[Any]) -> list[Any] | dict[str, list[Any]]:
+    """Return a column as it is or, if its values repeat, as a list of words and an index for each row."""
+    words = {word: place for place, word in enumerate(dict.fromkeys(column))}
+    # Words save space only if each occurs at least twice on average.
+    if 2 * len(words) > len(column) or not column:
+        return list(column)
+    return {"words": list(words), "at": [words[word] for word in column]}
+
+
+def value_to_printable(value: Value) -> Value:
+    """Return a value of a record without characters that a reader's machine would obey."""
+    return to_printable(value) if isinstance(value, str) else value
+
+
+def collect_filter_names(manifest: Manifest, records: Sequence[JobRecord]) -> FilterNames:
+    """Return the frameworks, workloads and tasks of a run, in the order of its cells."""
+    cells = [*manifest.cells, *(record.spec.cell for record in records)]
+    every = [[getattr(cell, kind) for cell in cells] for kind in KINDS]
+    return FilterNames(*({name: number for number, name in enumerate(dict.fromkeys(of_kind))} for of_kind in every))
+
+
+def optional_to_tuple(name: str | None) -> tuple[str, ...]:
+    """Return a tuple of one name, or of none."""
+    return () if name is None else (name,)
+
+
+def list_host_facts(said: Mapping[str, Any], above: str = "") -> Iterator[ChartRow]:
+    """Yield a row for each fact about a machine."""
+    for name, value in said.items():
+        if isinstance(value, Mapping):
+            yield from list_host_facts(value, f"{above}{name} ")
+        else:
+            text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+            yield ChartRow(cells=(f"{above}{name}".replace("_", " "), text))
+
+
+def list_unranked(group: Group) -> Iterator[ChartRow]:
+    """Yield the cells of a group that have no rank, each with its reason and its advice."""
+    for each in group.results:
+        if each.outcome != "measured":
+            time = format_duration(each.floor_ns.estimate) if each.floor_ns.estimate > 0 else ""
+            advice = f"{each.reason} → {each.advice}" if each.advice else each.reason
+            yield ChartRow(
+                cells=(each.label, each.outcome or "not run", time, advice, group.title),
+                frameworks=(each.cell.framework,),
+                workload=each.cell.workload,
+                task=each.cell.task,
+            )
+
+
+def hash_script(script: str) -> str:
+    """Return a script's hash as a content security policy names it."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+@functools.cache
+def read_asset(name: str) -> Markup:
+    """Return a file of this package that goes into the page unescaped."""
+    path = resources.files("orchestrator.report.page").joinpath("assets", name)
+    return Markup(path.read_text(encoding="utf-8"))  # noqa: S704 - a file of this package, and no text of a record
+
+
+@functools.cache
+def load_template() -> Template:
+    """Return the template of the page. It escapes all values except those marked as safe."""
+    room = Environment(
+        loader=PackageLoader("orchestrator.report.page", "assets"),
+        autoescape=True,
+        # A misspelt name fails, instead of leaving a gap in the page.
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: value if isinstance(value, Markup) else value_to_printable(value),
+    )
+    # JSON within a script element must not be able to close that element.
+    room.filters["data"] = lambda value: htmlsafe_json_dumps(value, separators=(",", ":"), ensure_ascii=False)
+    room.globals["drawn"] = build_chart_data
+    return room.get_template("page.html")

@@ -1,0 +1,71 @@
+"""Vega-Lite, which draws the charts of a page in the browser: its script and its style.
+
+The script is bundled from the installed library, so a page loads nothing else. It is the same for every page and
+evaluates no text as code. Colours are variables of the page's style sheet, which handles light, dark and print.
+"""
+
+import functools
+from typing import Any, Final
+
+import vl_convert
+
+from orchestrator.report.page.charts import (
+    Spec,
+    cost,
+    memory,
+    phases,
+    ratios,
+    roofline,
+    samples,
+    schedule,
+    times,
+    warmup,
+)
+
+SPECS: Final[dict[str, Spec]] = {
+    "times": times.SPEC,
+    "ratios": ratios.SPEC,
+    "cost": cost.SPEC,
+    "phases": phases.SPEC,
+    "memory": memory.SPEC,
+    "warmup": warmup.SPEC,
+    "samples": samples.SPEC,
+    "roofline": roofline.SPEC,
+    "schedule": schedule.SPEC,
+}
+
+# The page describes each chart in words and in a table; a screen reader would drown both in single marks.
+NO_ARIA: Final = {"aria": False}
+
+TEXT_STYLE: Final = {"labelColor": "var(--ink)", "titleColor": "var(--ink)", "labelFontSize": 13, "titleFontSize": 13}
+CONFIG: Final[dict[str, Any]] = {
+    "mark": NO_ARIA,
+    "background": None,
+    "font": "system-ui, sans-serif",
+    "view": {"stroke": None},
+    "axis": NO_ARIA
+    | TEXT_STYLE
+    | {
+        "titleFontWeight": "normal",
+        "gridColor": "var(--grid)",
+        "domainColor": "var(--faint)",
+        "tickColor": "var(--faint)",
+        "labelLimit": 240,
+    },
+    "legend": NO_ARIA
+    | TEXT_STYLE
+    | {"orient": "bottom", "direction": "horizontal", "labelLimit": 240, "symbolSize": 90, "symbolOpacity": 1},
+}
+# As wide as the page allows, unless a chart says otherwise.
+FULL_WIDTH: Final[Spec] = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+
+
+def build_specifications() -> dict[str, Spec]:
+    """Return the specification of each kind of chart, as the page holds it."""
+    return {kind: FULL_WIDTH | spec for kind, spec in SPECS.items()}
+
+
+@functools.cache
+def bundle_vega() -> str:
+    """Return Vega-Lite with its dependencies, as a script that defines `vegaEmbed`; about 900 kB."""
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")

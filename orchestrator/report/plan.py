@@ -1,0 +1,89 @@
+"""A plan on the terminal and as JSON."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.environments.definitions import EnvironmentDefinitions
+from orchestrator.format import format_clock, to_printable
+from orchestrator.planning.estimate import estimate_block_s, estimate_job_s
+from orchestrator.planning.plan import Plan
+from orchestrator.records.labels import format_title
+from orchestrator.report import environments
+from orchestrator.report.catalogue import TABLE_STYLE
+from schemas.workloads import Workload
+
+
+def build_plan_document(plan: Plan, known: Mapping[str, float]) -> dict[str, Any]:
+    """Return the cells of a sweep, the expected duration of each job, and the number of blocks that fit."""
+    timing, stop = plan.spec.timing, plan.spec.stop
+    block = estimate_block_s(plan.runnable, timing, known)
+    # A sweep runs its first block whatever the budget.
+    blocks = max(1, min(stop.blocks, int(stop.budget / block)))
+    return {
+        "sweep": plan.spec.model_dump(mode="json"),
+        "cells": [
+            {
+                "id": cell.id,
+                "cell": cell.model_dump(mode="json"),
+                "unsupported": plan.refused.get(cell.id),
+                "job_s": None if cell.id in plan.refused else estimate_job_s(cell, timing, known),
+            }
+            for cell in plan.cells
+        ],
+        "environments": [
+            environments.environment_to_dict(each)
+            for each in plan.environments.find_for_cells(plan.cells_to_start).values()
+        ],
+        "accelerated": EnvironmentDefinitions().has_gpu,
+        "jobs_per_block": len(plan.runnable),
+        "block_s": block,
+        "blocks": blocks,
+        "total_s": blocks * block,
+        "warnings": list(plan.warnings),
+        "workloads": [workload.model_dump(mode="json") for workload in select_external_workloads(plan)],
+    }
+
+
+def select_external_workloads(plan: Plan) -> list[Workload]:
+    """Return the workloads of a plan that are not built in."""
+    return [workload for workload in plan.workloads.values() if workload.code]
+
+
+def describe_code_origins(plan: Plan) -> Iterator[str]:
+    """Yield the origin of each workload that is not built in: its code runs with the user's own rights."""
+    for workload in select_external_workloads(plan):
+        home = workload.folder or f"the installed package {workload.module}"
+        referee = f"; its reference is {workload.reference} in float64" if workload.reference else ""
+        yield to_printable(f"workload {workload.name}: runs the code in {home} (hash {workload.code}){referee}")
+
+
+def show_plan(console: Console, plan: Plan, known: Mapping[str, float]) -> None:
+    """Print the same as tables and a paragraph."""
+    said = build_plan_document(plan, known)
+    table = Table("mode", "computation", "time per job", **TABLE_STYLE)
+    for cell, entry in zip(plan.cells, said["cells"], strict=True):
+        table.add_row(
+            plan.labels[cell.id],
+            Text(format_title(cell)),
+            Text(entry["unsupported"] or f"about {entry['job_s']:.1f} s"),
+        )
+    console.print(table)
+    console.print()
+    console.print(
+        environments.build_environments_table(
+            plan.environments.find_for_cells(plan.cells_to_start).values(), accelerated=said["accelerated"]
+        )
+    )
+    console.print()
+    for line in (*describe_code_origins(plan), *(f"warning: {warning}" for warning in plan.warnings)):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        f"A block is one job for each of {said['jobs_per_block']} cells, about {said['block_s']:.0f} s. About "
+        f"{said['blocks']} blocks fit the budget: {said['blocks'] * said['jobs_per_block']} jobs, "
+        f"{format_clock(said['total_s'])} minutes, or less if the precision is reached earlier.",
+        highlight=False,
+    )

@@ -1,0 +1,70 @@
+"""The memory of each mode as a table, with intervals over processes."""
+
+from collections.abc import Iterator
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.analysis.compare import Standing, index_both_ways
+from orchestrator.analysis.costs.memory import METRIC_MEANINGS
+from orchestrator.analysis.results import Group, Result
+from orchestrator.analysis.statistics.intervals import Interval
+from orchestrator.format import fold_label, format_rank, format_ratio, format_ratio_range, format_size
+from schemas.sweep import MemoryMetric
+
+
+def build_tables(group: Group) -> Iterator[Table]:
+    """Yield the table of one group; none if no process could measure its memory."""
+    order = group.by_memory.standings if group.by_memory else group.standings
+    rows = [(standing, group.result(standing.cell)) for standing in order]
+    if not any(result.memory for _, result in rows):
+        return
+    drawn = Table(
+        title=format_ranking_title(group), title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False
+    )
+    drawn.add_column("memory", no_wrap=True)
+    shown = [metric for metric in METRIC_MEANINGS if any(metric in result.memory for _, result in rows)]
+    for metric in shown:
+        drawn.add_column(metric.replace("_", "\n"), justify="right", no_wrap=True)
+    if group.by_memory:
+        drawn.add_column("rank", justify="right")
+        drawn.add_column("ratio", justify="right")
+    for standing, result in rows:
+        cells = [format_memory_metric(result, metric) for metric in shown]
+        drawn.add_row(Text(fold_label(result.label)), *cells, *format_rank_cells(group, standing))
+    yield drawn
+
+
+def format_ranking_title(group: Group) -> Text | None:
+    """Return the metric that ranks the rows, if it is one of memory."""
+    return Text(f"ranked by {group.by_memory.metric}") if group.by_memory else None
+
+
+def format_memory_metric(result: Result, metric: MemoryMetric) -> str:
+    """Return a memory metric above its interval; a dash if it was not measured."""
+    interval = result.memory.get(metric)
+    if interval is None:
+        return "–"
+    ends = format_spread(interval)
+    return format_size(interval.estimate) + (f"\n{ends}" if ends else "")
+
+
+def format_spread(interval: Interval) -> str:
+    """Return the distance from an estimate to the farther end of its interval: `±1.2 MiB`."""
+    far = max(interval.high - interval.estimate, interval.estimate - interval.low)
+    return f"±{format_size(far)}" if far < float("inf") else ""
+
+
+def format_rank_cells(group: Group, standing: Standing) -> list[str]:
+    """Return the rank and the ratio to the least, if the group is ranked by memory."""
+    if group.by_memory is None:
+        return []
+    least = group.by_memory.standings[0].cell
+    place = format_rank(standing.best, standing.worst)
+    found = index_both_ways(group.by_memory.comparisons).get((least, standing.cell))
+    # The least is not compared with itself.
+    if found is None:
+        return [place, "1"]
+    ends = format_ratio_range(found.ratio, "–")
+    return [place, format_ratio(found.ratio.estimate) + (f"\n{ends}" if ends else "")]

@@ -1,0 +1,48 @@
+"""Profiles, which explain the time of a call: counts as a table, and paths of traces."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.format import to_printable
+from orchestrator.records.labels import format_title
+from orchestrator.report.tables import make_plain_table
+from schemas.record import ProfileRecord
+
+
+def build_profile_tables(records: Sequence[ProfileRecord]) -> Iterator[Table]:
+    """Yield a table for each group, with a row for each mode that was profiled."""
+    groups: dict[str, list[ProfileRecord]] = {}
+    for record in records:
+        groups.setdefault(format_title(record.spec.cell), []).append(record)
+    for name, found in groups.items():
+        drawn = make_plain_table(f"Profile of a call: {to_printable(name)}")
+        drawn.add_column("mode", no_wrap=True)
+        drawn.add_column("counts")
+        for record in found:
+            drawn.add_row(record.spec.cell.label, Text(to_printable(format_profile(record))))
+        yield drawn
+
+
+def format_profile(record: ProfileRecord) -> str:
+    """Return the counts of one cell, or the reason why there are none."""
+    if record.profiled is None:
+        return f"{record.outcome}: {record.reason}"
+    return ", ".join(f"{count:g} {name}" for name, count in record.profiled.counts.items())
+
+
+def profiles_to_list(records: Sequence[ProfileRecord]) -> list[dict[str, Any]]:
+    """Return profiles as data, with the paths of their traces."""
+    return [
+        {
+            "cell": record.spec.cell.id,
+            "label": record.spec.cell.label,
+            "outcome": record.outcome,
+            "reason": record.reason,
+            "counts": None if record.profiled is None else dict(record.profiled.counts),
+            "trace": None if record.profiled is None else record.profiled.trace.path,
+        }
+        for record in records
+    ]

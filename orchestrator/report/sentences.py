@@ -1,0 +1,234 @@
+"""The results of a group in plain sentences, which claim no more than the numbers support."""
+
+from collections.abc import Iterator, Sequence
+
+from orchestrator.analysis.breakeven import find_sibling
+from orchestrator.analysis.compare import Comparison, Verdict
+from orchestrator.analysis.quality.disturbance import FLAG_MEANINGS
+from orchestrator.analysis.results import Group, Result, Steadiness
+from orchestrator.format import format_duration, format_ratio, format_ratio_range, to_printable
+from orchestrator.registry.frameworks import load_frameworks
+from orchestrator.report.sections import breakeven, new_shapes, saved_models
+
+FRAMEWORK_NAMES = {"torch": "PyTorch", "tensorflow": "TensorFlow", "numpy": "NumPy"}
+
+UNSTEADY: dict[Steadiness, str] = {
+    "slow-down": "most processes became slower during warm-up",
+    "none": "most processes did not become steady during warm-up",
+    "mixed": "fewer than nine in ten processes became steady in the same way",
+}
+
+
+def describe_group(group: Group) -> list[str]:
+    """Return the sentences of one group: answers first, then reservations, then the A/A check."""
+    answers = [
+        *describe_fastest(group),
+        *describe_compiled_modes(group),
+        *breakeven.describe_break_evens(group),
+        *new_shapes.describe_new_shapes(group),
+        *saved_models.describe_portability(group),
+        *compare_frameworks(group),
+        *compare_environments(group),
+    ]
+    reservations = [
+        *describe_unranked(group),
+        *describe_refused_blocks(group),
+        *describe_doubts(group),
+        *describe_allocation(group),
+        *describe_referee(group),
+    ]
+    every = [*answers, *reservations, *describe_clone(group)]
+    # Labels may come from a plug-in, and reasons from a worker.
+    return [to_printable(sentence) for sentence in every]
+
+
+def describe_fastest(group: Group) -> Iterator[str]:
+    """Yield the fastest mode, or the modes that share the first place."""
+    if len(group.standings) < 2:
+        return
+    leader = group.standings[0]
+    time = format_duration(group.result(leader.cell).floor_ns.estimate)
+    # The order of estimates alone makes no mode the fastest.
+    if leader.best > 1:
+        return
+    if leader.tied_with:
+        others = join_names(leader.tied_with)
+        yield f"{leader.cell} has the lowest time, {time} per call, but this run cannot tell it apart from {others}."
+    else:
+        yield f"{leader.cell} is the fastest, at {time} per call."
+
+
+def describe_compiled_modes(group: Group) -> Iterator[str]:
+    """Yield each compiled mode against the mode it has to beat, of the same framework and environment."""
+    pairs = {
+        (found.baseline, found.cell): found for found in (*group.comparisons, *flip_comparisons(group.comparisons))
+    }
+    # Installed frameworks have siblings as well, beyond those of the catalogue.
+    siblings = {(each.name, mode.name): mode.sibling for each in load_frameworks().values() for mode in each.modes}
+    for each in group.results:
+        eager = find_sibling(group, each.label, siblings)
+        if found := pairs.get((eager, each.label)):
+            yield f"{format_framework(each)}: {each.cell.mode} {describe_claim(found, group.result(eager).cell.mode)}."
+
+
+def format_framework(result: Result) -> str:
+    """Return a framework by its usual name, with its version or environment if the sweep has several."""
+    framework, _, version = result.label.rpartition(":")[0].partition("@")
+    return FRAMEWORK_NAMES.get(framework, framework) + (f" {version}" if version else "")
+
+
+def compare_frameworks(group: Group) -> Iterator[str]:
+    """Yield the best mode of each framework against the best of the leading framework."""
+    first: dict[str, str] = {}
+    # Standings are in order: the first mode of a framework is its best.
+    for standing in group.standings:
+        first.setdefault(group.result(standing.cell).cell.framework, standing.cell)
+    if len(first) < 2:
+        return
+    leader, *others = first.values()
+    pairs = {
+        (found.baseline, found.cell): found for found in (*group.comparisons, *flip_comparisons(group.comparisons))
+    }
+    for other in others:
+        yield f"Between frameworks: {other} {describe_claim(pairs[leader, other], leader)}."
+
+
+def compare_environments(group: Group) -> Iterator[str]:
+    """Yield each mode in each environment against the same mode in the first environment that was asked for."""
+    pairs = {
+        (found.baseline, found.cell): found for found in (*group.comparisons, *flip_comparisons(group.comparisons))
+    }
+    first: dict[tuple[str, str], str] = {}
+    for each in group.results:
+        if each.outcome == "measured" and not each.cell.replica:
+            before = first.setdefault((each.cell.framework, each.cell.mode), each.label)
+            if found := pairs.get((before, each.label)):
+                yield f"Between environments: {each.label} {describe_claim(found, before)}."
+
+
+def describe_unranked(group: Group) -> Iterator[str]:
+    """Yield the cells without a rank, with the reason."""
+    for each in group.results:
+        if each.outcome is None:
+            yield f"{each.label} was not run."
+        elif each.outcome != "measured":
+            yield f"{each.label} is not ranked ({each.outcome}): {each.reason}."
+
+
+def describe_refused_blocks(group: Group) -> Iterator[str]:
+    """Yield the blocks that could not be compared, with the reason: once for all pairs that share it."""
+    alike: dict[str, list[str]] = {}
+    for found in (*group.comparisons, *([group.clone] if group.clone else [])):
+        if found.reason:
+            alike.setdefault(found.reason, []).append(f"{found.baseline} and {found.cell}")
+    yield from (f"{', '.join(pairs)}: {reason}." for reason, pairs in alike.items())
+
+
+def describe_doubts(group: Group) -> Iterator[str]:
+    """Yield disturbed cells and cells that were not steady: once for all cells with the same finding."""
+    measured = [each for each in group.results if each.outcome == "measured" and not each.cell.replica]
+    alike: dict[str, list[str]] = {}
+    for each in measured:
+        if each.grade != "A":
+            why = ", ".join(f"{FLAG_MEANINGS[flag]} ({flag})" for flag in sorted(each.flags))
+            bar = "; no claim is made" if each.grade == "C" else ""
+            alike.setdefault(f"graded {each.grade}: {why}{bar}", []).append(each.label)
+    for each in measured:
+        if each.steadiness in UNSTEADY:
+            alike.setdefault(UNSTEADY[each.steadiness], []).append(each.label)
+    yield from (f"{', '.join(labels)}: {finding}." for finding, labels in alike.items())
+
+
+def describe_allocation(group: Group) -> Iterator[str]:
+    """Yield the cells that took far too few or far too many samples in each process."""
+    measured = [each for each in group.results if each.outcome == "measured" and not each.cell.replica]
+    known = [(each.label, each.allocation) for each in measured if each.allocation is not None]
+    few = [(label, each) for label, each in known if each.has_too_few_samples]
+    many = [(label, each) for label, each in known if each.has_too_many_samples]
+    for word, found in (("too few", few), ("too many", many)):
+        if found:
+            taken, best = max(each.samples for _, each in found), max(each.best_samples for _, each in found)
+            yield (
+                f"{', '.join(label for label, _ in found)}: {taken} samples in each process are {word}; by the rule of "
+                f"Kalibera and Jones, about {best} would make the best use of the time (timing.samples)."
+            )
+
+
+def describe_referee(group: Group) -> Iterator[str]:
+    """Yield a reservation if the reference is one of the frameworks, and what that leaves open."""
+    if group.referee:
+        yield (
+            f"Results are checked against {group.referee}:eager in float64, as there is no independent reference. This "
+            f"shows that modes agree, not that the formulas are right; {group.referee}:eager is only checked against "
+            "itself."
+        )
+
+
+def describe_clone(group: Group) -> Iterator[str]:
+    """Yield the verdict on the same cell measured twice, which shows whether the instrument can be trusted."""
+    if group.clone is not None:
+        interval = format_ratio_range(group.clone.ratio)
+        shown = f"ratio {format_ratio(group.clone.ratio.estimate)}" + (f", {interval}" if interval else "")
+        honest = group.clone.verdict in (Verdict.EQUIVALENT, Verdict.UNRESOLVED)
+        end = "as it should be" if honest else "a false claim: distrust differences of this size in this run"
+        yield f"A/A check: {group.clone.baseline} compared with itself is {group.clone.verdict} ({shown}), {end}."
+
+
+def describe_claim(found: Comparison, other: str) -> str:
+    """Return one comparison as the end of a sentence."""
+    interval = format_ratio_range(found.ratio)
+    times = f"{format_ratio(found.ratio.estimate)} times as long as {other}" + (f" ({interval})" if interval else "")
+    match found.verdict:
+        case Verdict.FASTER | Verdict.SLOWER:
+            return f"takes {times}: {found.verdict.lower()}"
+        case Verdict.DIFFERENT_BUT_SMALL:
+            return f"takes {times}: a real difference, but estimated too small to matter"
+        case Verdict.EQUIVALENT:
+            return f"is as fast as {other} (ratio {interval})"
+        case Verdict.ESTIMATOR_DEPENDENT:
+            return f"is faster than {other} by one estimator and slower by the other: no claim"
+        case _ if found.ratio.low <= 1 <= found.ratio.high:
+            why = interval or f"too few processes for an interval: {found.blocks} each"
+            return f"cannot be told apart from {other} by this run ({why})"
+        # The interval leaves out 1, and yet nothing is claimed: a grade forbids it, or the rule of Holm.
+        case _ if found.significant:
+            return f"took {times}, but the processes were too disturbed for a claim"
+        case _:
+            return f"took {times}, but {found.blocks} processes each are not enough evidence for this number of pairs"
+
+
+def flip_comparisons(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Return the same comparisons seen from the other side."""
+    return [comparison.flipped() for comparison in comparisons]
+
+
+def join_names(names: Sequence[str]) -> str:
+    """Join names as `a`, `a or b`, `a, b or c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def list_deprecations(results: Sequence[Result]) -> list[str]:
+    """Return the upstream deprecations of these modes, each once; nothing for a mode that is not known here."""
+    modes = {(f.name, mode.name): mode for f in load_frameworks().values() for mode in f.modes}
+    found = [modes.get((result.cell.framework, result.cell.mode)) for result in results]
+    return list(dict.fromkeys(mode.deprecated for mode in found if mode is not None and mode.deprecated))
+
+
+def write_headline(group: Group) -> Iterator[str]:
+    """Yield the fastest mode, or the reason why none can be named."""
+    standings = group.standings
+    if not standings:
+        yield "No mode was measured."
+    elif len(standings) == 1:
+        (alone,) = standings
+        time = format_duration(group.result(alone.cell).floor_ns.estimate)
+        yield f"Only {alone.cell} was measured, at {time} per call."
+    else:
+        yield from list(describe_fastest(group)) or [
+            f"The fastest is {join_leaders(group)}; this run cannot tell which."
+        ]
+
+
+def join_leaders(group: Group) -> str:
+    """Return the modes that may be the fastest, as a list in words."""
+    return join_names([standing.cell for standing in group.standings if standing.best == 1])

@@ -1,0 +1,162 @@
+"""Check that a busy process on the worker's core is noticed and filtered out, and its cell not called FASTER.
+
+Samples are shorter than a time slice of the scheduler, so that some of them stay undisturbed.
+"""
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+from orchestrator.analysis.compare import Verdict
+from orchestrator.analysis.process_scores import compute_log_floor, compute_log_typical
+from orchestrator.analysis.quality.disturbance import LOST_SHARE_LIMIT, compute_lost_shares, find_undisturbed_samples
+from orchestrator.format import format_ratio
+from orchestrator.selftest.check import (
+    MS,
+    Check,
+    Reading,
+    compare_cells,
+    evaluate_cells,
+    format_signed,
+    make_real_cell,
+    require_measured,
+    select_records,
+)
+from schemas.job import Timing
+from schemas.record import JobRecord
+
+QUIET: Final = make_real_cell(32)
+HOGGED: Final = make_real_cell(32, replica=1)
+SLOWER: Final = make_real_cell(96)
+CELLS: Final = (QUIET, HOGGED, SLOWER)
+
+# The hog may move the filtered typical time, relative to the process's floor, by this share.
+MAX_SHIFT: Final = 0.03
+
+# A larger share of disturbed samples flags a process.
+MIN_DISTURBED_SHARE: Final = 0.2
+
+
+def make_check() -> Check:
+    """Return the check: a cell beside a hog, the same cell alone, and a slower cell to compare with both."""
+    return Check(
+        name="a CPU hog",
+        says="is noticed and filtered out, and its cell is not called FASTER",
+        cells=CELLS,
+        blocks=8,
+        hogged=frozenset({HOGGED.id}),
+        judge=require_measured(CELLS, judge_records),
+        timing=Timing(samples=60, sample_ns=6 * MS // 5, warmup_min_ns=50 * MS, warmup_max_ns=500 * MS),
+    )
+
+
+def judge_records(records: Sequence[JobRecord]) -> list[Reading]:
+    """Judge the disturbed samples, the grade, the filtered times and the withheld claim."""
+    quiet, hogged = (
+        [each for each in select_records(cell, records) if each.report is not None] for cell in (QUIET, HOGGED)
+    )
+    return [
+        judge_disturbance(quiet, hogged),
+        judge_grade(records),
+        *judge_filter(quiet, hogged),
+        judge_verdict(records),
+    ]
+
+
+def judge_disturbance(quiet: Sequence[JobRecord], hogged: Sequence[JobRecord]) -> Reading:
+    """Judge the share of samples that the kernel's counters show to be disturbed."""
+    without, beside = compute_disturbed_share(quiet), compute_disturbed_share(hogged)
+    return Reading(
+        what="disturbed samples",
+        promised=f"more than {100 * MIN_DISTURBED_SHARE:g} %",
+        kept=beside > MIN_DISTURBED_SHARE,
+        got=f"{100 * beside:.0f} % ({100 * without:.0f} % without a hog)",
+        numbers={"hogged": beside, "quiet": without},
+    )
+
+
+def compute_disturbed_share(records: Sequence[JobRecord]) -> float:
+    """Return the share of samples that lost more than half a per cent of their time."""
+    reports = [(record.report, count_cores(record)) for record in records]
+    lost = [
+        share > LOST_SHARE_LIMIT
+        for report, own in reports
+        if report is not None
+        for share in compute_lost_shares(report, own)
+    ]
+    return sum(lost) / max(1, len(lost))
+
+
+def judge_grade(records: Sequence[JobRecord]) -> Reading:
+    """Judge the grade of the cell beside the hog."""
+    (found,) = evaluate_cells([HOGGED], records)
+    got = f"{found.grade} ({', '.join(sorted(found.flags)) or 'no flags'})"
+    return Reading(what="grade", promised="C", got=got, kept=found.grade == "C")
+
+
+def judge_filter(quiet: Sequence[JobRecord], hogged: Sequence[JobRecord]) -> list[Reading]:
+    """Judge how far the hog moves two times over the floor: the typical one, and the mean of the remaining samples.
+
+    A sweep reports the typical time. A median forgives what a filter lets pass; a mean does not.
+    """
+    whole = statistics.median(mean_over_floor(record, filtered=False) for record in hogged)
+    return [
+        judge_shift("filtered typical/floor", typical_over_floor, quiet, hogged),
+        judge_shift(
+            "filtered mean/floor", partial(mean_over_floor, filtered=True), quiet, hogged, f"{whole:.2f} unfiltered"
+        ),
+    ]
+
+
+def judge_shift(
+    what: str,
+    over_floor: Callable[[JobRecord], float],
+    quiet: Sequence[JobRecord],
+    hogged: Sequence[JobRecord],
+    instead: str = "",
+) -> Reading:
+    """Judge a figure that a hog may change only a little, by its medians over processes."""
+    without, beside = (statistics.median(map(over_floor, records)) for records in (quiet, hogged))
+    moved = beside / without - 1
+    return Reading(
+        what=what,
+        promised=f"moved by < {100 * MAX_SHIFT:g} %",
+        kept=abs(moved) < MAX_SHIFT,
+        got=format_signed(moved) + (f" ({instead})" if instead else ""),
+        numbers={"quiet": without, "hogged": beside, "moved": moved},
+    )
+
+
+def typical_over_floor(record: JobRecord) -> float:
+    """Return the median undisturbed sample over the fastest."""
+    assert record.report is not None
+    return math.exp(compute_log_typical(record) - compute_log_floor(record.report))
+
+
+def mean_over_floor(record: JobRecord, *, filtered: bool) -> float:
+    """Return the mean of a process's samples, or of the undisturbed ones, over the fastest."""
+    assert record.report is not None
+    samples = record.report.samples_ns
+    kept = find_undisturbed_samples(record.report, count_cores(record)) if filtered else range(len(samples))
+    return statistics.fmean(samples[index] for index in kept) / min(samples)
+
+
+def count_cores(record: JobRecord) -> int:
+    """Return the number of cores that a job had."""
+    return len(record.spec.cpus) or record.host.cores
+
+
+def judge_verdict(records: Sequence[JobRecord]) -> Reading:
+    """Judge that the hogged cell, which is faster than the slower one, is not called so for its grade alone."""
+    pair = (SLOWER, HOGGED)
+    # Compared once with nothing barred: only a claim that the grade alone prevents counts as withheld.
+    (free,), (graded,) = compare_cells(pair, records, barred=()), compare_cells(pair, records)
+    return Reading(
+        what=f"verdict at ratio {format_ratio(free.ratio.estimate)}",
+        promised="not FASTER",
+        got=f"{graded.verdict}, {free.verdict} but for its grade",
+        numbers={"ratio": free.ratio.estimate},
+        kept=free.verdict is Verdict.FASTER and graded.verdict is not Verdict.FASTER,
+    )

@@ -1,0 +1,64 @@
+"""Cost curves: the measured time of a process during warm-up, then a straight line."""
+
+from collections.abc import Callable
+
+import pytest
+
+from orchestrator.analysis.costs.cost_curve import CostCurve, Start, make_cost_curve
+from schemas.event import Report
+
+MakeReport = Callable[..., Report]
+PHASES = {
+    "import": 5000,
+    "initialise": 600,
+    "build": 70,
+    "trace": 300,
+    "compile": 200,
+    "first_call": 500,
+    "second_call": 9,
+    "verify": 99_999,
+    "warm_up": 99_999,
+    "steady": 99_999,
+}
+WARM_UP = ((1, 490), (1, 200), (10, 1000), (10, 500))
+
+
+@pytest.fixture
+def spent(make_report: MakeReport) -> CostCurve:
+    """Return a curve that is steady from the fourth lap on."""
+    phases = [{"name": name, "wall_ns": took, "cpu_ns": 0} for name, took in PHASES.items()]
+    return make_cost_curve(make_report(phases=phases, warmup=WARM_UP), 3, floor_ns=50, typical_ns=60)
+
+
+def test_the_first_call_takes_what_comes_before_the_first_result_and_nothing_of_the_verification(
+    spent: CostCurve,
+) -> None:
+    assert spent.floor_total_ns(1, "model") == 1000
+    assert spent.floor_total_ns(1, "import") == 1000 + 5670
+
+
+@pytest.mark.parametrize(("calls", "total"), [(2, 1200), (7, 1700), (12, 2200), (13, 2250), (112, 7200)])
+def test_calls_take_what_they_took_until_they_are_steady_and_then_the_floor(
+    spent: CostCurve, calls: int, total: int
+) -> None:
+    assert spent.floor_total_ns(calls, "model") == total
+
+
+def test_steady_calls_may_be_counted_at_their_typical_time(spent: CostCurve) -> None:
+    assert spent.typical_total_ns(112, "model") == 2200 + 100 * 60
+    assert spent.typical_total_ns(7, "model") == 1700
+
+
+@pytest.mark.parametrize("start", ["model", "import"])
+def test_more_calls_take_more_time(spent: CostCurve, start: Start) -> None:
+    totals = [spent.floor_total_ns(calls, start) for calls in range(1, 40)]
+    assert totals == sorted(set(totals))
+
+
+def test_a_report_without_the_phases_of_a_first_result_has_a_total_too(make_report: MakeReport) -> None:
+    assert make_cost_curve(make_report(phases=()), 0, floor_ns=50, typical_ns=60).floor_total_ns(1, "import") > 0
+
+
+def test_a_process_that_was_steady_at_once_has_no_warm_up(make_report: MakeReport) -> None:
+    flat = make_cost_curve(make_report(), 0, floor_ns=50, typical_ns=60)
+    assert flat.floor_total_ns(11, "model") == 10**6 + 500

@@ -1,0 +1,88 @@
+"""Memory metrics: each is a difference of the kernel's counters, and is absent if it was not counted."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+
+from orchestrator.analysis import results
+from orchestrator.analysis.costs import memory
+from schemas.event import Report
+from schemas.job import Cell
+from schemas.record import JobRecord
+
+MIB = 1 << 20
+
+LEDGER = {
+    "import": (10, 110, 110),
+    "data": (110, 130, 130),
+    "build": (130, 180, 170),
+    "trace": (170, 250, 190),
+    "first_call": (190, 200, 195),
+}
+
+
+def phase(name: str, start: int, peak: int, end: int) -> dict[str, object]:
+    marks = {"start": start * MIB, "peak": peak * MIB, "end": end * MIB, "pss": None, "uss": None, "processes": 1}
+    return {"name": name, "wall_ns": 1000, "cpu_ns": 1000, "memory": marks}
+
+
+def needing(step_peak: int, **changes: tuple[int, int, int]) -> dict[str, object]:
+    """Return the memory fields of a report: the ledger above with changes, and steps with this highest peak."""
+    steps = [{"start": 195 * MIB, "peak": peak * MIB} for peak in (step_peak - 1, step_peak)]
+    phases = [phase(name, *marks) for name, marks in (LEDGER | changes).items()]
+    return {"phases": phases, "memory": {"steps": steps, "trimmed": True}}
+
+
+def test_the_headlines_are_differences_of_what_the_kernel_counted(make_report: Callable[..., Report]) -> None:
+    found = memory.compute_memory_metrics(make_report(**needing(220)))
+    assert {name: value / MIB for name, value in found.items()} == {
+        "import": 100,
+        "static": 40,
+        "compile_peak": 80,
+        "step_peak": 50,
+        "footprint": 200,
+    }
+
+
+def test_a_file_that_was_loaded_is_static(make_report: Callable[..., Report]) -> None:
+    found = memory.compute_memory_metrics(make_report(**needing(220, load=(170, 190, 185))))
+    assert found["static"] == 55 * MIB
+    assert found["step_peak"] == 35 * MIB
+
+
+def test_a_report_without_memory_has_no_headlines(make_report: Callable[..., Report]) -> None:
+    assert memory.compute_memory_metrics(make_report()) == {}
+    assert memory.summarise_memory_metrics([make_report()]) == {}
+
+
+def test_intervals_are_over_processes(make_report: Callable[..., Report]) -> None:
+    reports = [make_report(**needing(220 + extra)) for extra in range(8)]
+    found = memory.summarise_memory_metrics([*reports, make_report()])["step_peak"]
+    assert found.estimate == pytest.approx(53.5 * MIB)
+    assert found.low == 50 * MIB
+    assert found.high == 57 * MIB
+
+
+def test_less_than_the_kernel_can_tell_apart_is_a_tie(make_report: Callable[..., Report]) -> None:
+    scored = memory.score_memory_metric({1: make_report(**needing(170)), 2: make_report(**needing(160))}, "step_peak")
+    assert scored == {1: math.log(memory.RESOLUTION), 2: math.log(memory.RESOLUTION)}
+
+
+def test_a_ranking_by_memory_orders_by_bytes_and_keeps_ties(
+    make_cell: Callable[..., Cell], make_record: Callable[..., JobRecord], make_report: Callable[..., Report]
+) -> None:
+    peaks = {"torch:eager": 220, "torch:trace": 220, "tensorflow:eager": 300}
+    records = [
+        make_record(make_cell(label), block, report=make_report(**needing(peak + (block + place) % 3)))
+        for block in range(1, 13)
+        for place, (label, peak) in enumerate(peaks.items())
+    ]
+    cells = [make_cell(label) for label in peaks]
+    (plain,) = results.group_results(records, cells)
+    (group,) = results.group_results(records, cells, rank_by="step_peak")
+    assert plain.by_memory is None
+    assert group.by_memory is not None
+    ranks = {standing.cell: (standing.best, standing.worst) for standing in group.by_memory.standings}
+    assert ranks == {"torch:eager": (1, 2), "torch:trace": (1, 2), "tensorflow:eager": (3, 3)}
+    assert group.standings == plain.standings

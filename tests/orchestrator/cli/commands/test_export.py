@@ -1,0 +1,208 @@
+"""Commands that hand a run on, as their user meets them: compare, export, schema, and a rerun job."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cli.exit_codes import ExitCode
+from orchestrator.records.store import Store
+from schemas.artefact import Artefact
+from schemas.job import Cell
+from schemas.record import JobRecord
+from tests.orchestrator.conftest import HOST, Said
+from tests.orchestrator.quick import PROGRAM, QUICK
+
+Inside = Callable[..., Said]
+Swept = Callable[..., Store]
+
+WIDTHS = (8, 16, 32, 64, 128)
+
+
+@pytest.fixture
+def swept(
+    make_cell: Callable[..., Cell], make_records: Callable[..., list[JobRecord]], make_run: Callable[..., Store]
+) -> Swept:
+    """Make runs of five cells of 1 µs, some of them slower or faster by a factor."""
+
+    def make(name: str, factors: Mapping[int, float] | None = None, seed: int = 1, **changes: object) -> Store:
+        times = {width: 1000.0 * (factors or {}).get(width, 1.0) for width in WIDTHS}
+        cells = [(make_cell(parameters={"width": width}), ns) for width, ns in times.items()]
+        return make_run(name, make_records(cells, seed=seed), 60 * seed, **changes)
+
+    return make
+
+
+def test_a_gate_that_is_exceeded_for_certain_is_exit_code_3(inside: Inside, swept: Swept) -> None:
+    swept("base")
+    swept("head", {32: 1.2}, seed=2)
+    said = inside("compare", "base", "head", "--fail-on", "slower=3%", "--fail-on", "memory=5%")
+    assert said.code == ExitCode.GATE
+    assert int(ExitCode.GATE) == 3
+    assert "GATE slower=3%" in said.out
+    assert inside("compare", "base", "head", "--fail-on", "slower=30%").code == ExitCode.FINE
+    assert inside("compare", "head", "base", "--fail-on", "slower=3%").code == ExitCode.FINE
+    assert inside("compare", "base", "head").code == ExitCode.FINE
+
+
+def test_on_another_machine_no_gate_is_exceeded_unless_it_is_taken_at_face_value(inside: Inside, swept: Swept) -> None:
+    swept("base")
+    swept("head", {32: 1.2}, seed=2, host=HOST.model_copy(update={"cpu": "another CPU"}))
+    said = inside("compare", "base", "head", "--fail-on", "slower=3%")
+    assert said.code == ExitCode.FINE
+    assert "different machines" in said.out
+    assert inside("compare", "base", "head", "--fail-on", "slower=3%", "--at-face-value").code == ExitCode.GATE
+
+
+def test_the_command_of_the_workflow_in_the_documentation_runs(inside: Inside, swept: Swept) -> None:
+    swept("base")
+    swept("head", {32: 1.2}, seed=2)
+    workflow = Path(__file__).resolve().parents[4].joinpath("docs", "how-to", "github-actions.yml").read_text()
+    (command,) = re.findall(r"bin/plumbline (compare .*?) > comment\.md", workflow, re.DOTALL)
+    said = inside(*shlex.split(command.replace("\\\n", " ")))
+    assert said.code == ExitCode.GATE
+    assert said.out.startswith("### Plumbline: B exceeds slower=3%")
+
+
+def test_a_comparison_is_one_document_or_one_comment(inside: Inside, swept: Swept) -> None:
+    swept("base")
+    swept("head", {32: 1.2}, seed=2)
+    document = json.loads(inside("compare", "base", "head", "--json", "--fail-on", "slower=3%").out)
+    assert [change["verdict"] for change in document["changes"]].count("SLOWER") == 1
+    comment = inside("compare", "base", "head", "--markdown", "--fail-on", "slower=3%").out
+    assert comment.startswith("### Plumbline: B exceeds slower=3%\n")
+    assert "| SLOWER |" in comment
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["compare", "base", "nobody"], "no run matches 'nobody'"),
+        (["compare", "base", "base"], "base and base are one run"),
+        (["compare", "base", "other"], "no cell in common"),
+        (["compare", "base", "base@here"], "unknown environment of 20250101-120100-base 'here'; valid: current"),
+        (["compare", "base", "other", "--fail-on", "slow"], "--fail-on 'slow': should be a metric and a share"),
+        (["compare", "base", "other", "--fail-on", "slowr=1%"], "did you mean slower?"),
+        (["compare", "base", "head", "--unchanged", "torch"], "--unchanged torch: fewer than 2"),
+        (["compare", "base", "head", "--markdown", "--json"], "--markdown and --json exclude each other"),
+        (["export", "base", "--format", "cvs"], "unknown format 'cvs'; did you mean csv"),
+        (["export", "base", "--format", "pyperf", "--per", "job"], "--per applies to csv"),
+        (["export", "base", "--output", "nowhere/x.csv"], "cannot write nowhere/x.csv: No such file"),
+        (["schema", "swep"], "did you mean sweep?"),
+        (["show", "base", "--repeat"], "--repeat is for one job"),
+        (["show", "base", "001-numpy", "--repeat"], "several jobs match"),
+        (["show", "other", "001-openvino", "--repeat"], "was never started: because it was unsupported"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2_and_nothing_is_made(
+    inside: Inside,
+    tmp_path: Path,
+    swept: Swept,
+    make_run: Callable[..., Store],
+    make_record: Callable[..., JobRecord],
+    make_cell: Callable[..., Cell],
+    arguments: list[str],
+    sentence: str,
+) -> None:
+    swept("base")
+    swept("head", seed=2)
+    make_run("other", [make_record(make_cell("openvino:compiled"), outcome="unsupported")])
+    before = sorted(tmp_path.rglob("*"))
+    said = inside(*arguments)
+    assert (said.code, said.out) == (ExitCode.USAGE, "")
+    (line,) = said.err.splitlines()
+    assert line.startswith("error: ")
+    assert sentence in line
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"cpus": (4000,)}, "core 4000 is not available here"),
+        (
+            {"variables": {"LD_PRELOAD": "/tmp/evil.so"}},
+            "had other variables or another module than this version would use",
+        ),
+        ({"module": "evil"}, "had other variables or another module than this version would use"),
+        (
+            {"artefact": Artefact(path="/nowhere/x.onnx", sha256="ab", size_bytes=1)},
+            "loads /nowhere/x.onnx, which does not exist",
+        ),
+    ],
+)
+def test_a_job_that_cannot_be_run_here_as_it_was_is_not_repeated(
+    inside: Inside,
+    make_run: Callable[..., Store],
+    make_record: Callable[..., JobRecord],
+    make_cell: Callable[..., Cell],
+    changes: dict[str, object],
+    sentence: str,
+) -> None:
+    record = make_record(make_cell("synthetic:spin"))
+    plain: dict[str, object] = {"cpus": (), "variables": {"CUDA_VISIBLE_DEVICES": "-1"}}
+    run = make_run("base", [record.model_copy(update={"spec": record.spec.model_copy(update=plain | changes)})])
+    said = inside("show", "base", "001-synthetic", "--repeat")
+    assert said.code == ExitCode.USAGE
+    assert sentence in said.err
+    assert run.read_records()[0].spec.cell == record.spec.cell
+
+
+def test_a_schema_is_printed_as_it_is_committed(inside: Inside) -> None:
+    committed = Path(__file__).resolve().parents[4].joinpath("schemas", "json", "sweep.schema.json").read_text()
+    assert inside("schema").out == committed
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run a real sweep of one block, a cell and its clone, in a new folder."""
+    folder = tmp_path_factory.mktemp("handing")
+    (folder / "quick.toml").write_text(QUICK)
+    program(folder, "sweep", "quick.toml", "--json")
+    return folder
+
+
+def program(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([*PROGRAM, *arguments], cwd=folder, capture_output=True, check=True, timeout=120)
+
+
+def test_an_export_goes_to_standard_output_or_whole_to_a_file(folder: Path) -> None:
+    out = program(folder, "export", "latest", "--format", "jsonl", "--per", "job").stdout
+    assert [json.loads(line)["outcome"] for line in out.splitlines()] == ["measured", "measured"]
+    program(folder, "export", "latest", "--format", "parquet", "--output", "cells.parquet")
+    assert (folder / "cells.parquet").read_bytes()[:4] == b"PAR1"
+    assert sorted(path.name for path in folder.iterdir()) == ["cells.parquet", "quick.toml", "runs"]
+
+
+def test_pyperf_accepts_what_a_real_run_exports(folder: Path) -> None:
+    program(folder, "export", "latest", "--format", "pyperf", "--output", "run.json")
+    done = subprocess.run(
+        [sys.executable, "-m", "pyperf", "compare_to", "run.json", "run.json"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (folder / "run.json").unlink()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "numpy:eager, synthetic backward" in done.stdout
+
+
+def test_a_job_run_again_is_shown_beside_the_old_one_and_the_run_stays_as_it_is(folder: Path) -> None:
+    (run,) = (folder / "runs").iterdir()
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    (name,) = [path.stem for path in run.glob("jobs/*.json") if '"replica": 0' in path.read_text()]
+    said = json.loads(program(folder, "show", "latest", name, "--repeat", "--json").stdout)
+    then, now = (JobRecord.model_validate(said[each]) for each in ("then", "now"))
+    assert then.spec == now.spec
+    assert then.outside is not None
+    assert now.outside is not None
+    assert now.outside.started > then.outside.started
+    assert now.outcome == then.outcome
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    assert sorted(path.name for path in folder.iterdir() if path.suffix != ".parquet") == ["quick.toml", "runs"]

@@ -1,0 +1,113 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from orchestrator.environments.cache import (
+    MARKER,
+    EnvironmentCache,
+    EnvironmentFolder,
+    find_cache_folder,
+    hash_texts,
+    hold_environments,
+)
+from orchestrator.errors import UsageError
+from orchestrator.files import lock
+from tests.orchestrator.environments.conftest import RecordedProvisioner, make_definition
+
+
+@pytest.fixture
+def place(home: EnvironmentCache) -> EnvironmentFolder:
+    home.create_folders()
+    return home.locate_folder("tensorflow@2.20", hash_texts("x"))
+
+
+@pytest.mark.parametrize(
+    ("variables", "where"),
+    [
+        ({"PLUMBLINE_HOME": "/mine", "XDG_CACHE_HOME": "/cache"}, "/mine"),
+        ({"XDG_CACHE_HOME": "/cache"}, "/cache/plumbline"),
+        ({"PLUMBLINE_HOME": "", "XDG_CACHE_HOME": ""}, str(Path.home() / ".cache" / "plumbline")),
+    ],
+)
+def test_environments_are_kept_where_the_user_says_or_in_his_cache(variables: dict[str, str], where: str) -> None:
+    assert str(find_cache_folder(variables)) == where
+
+
+def test_a_place_has_its_name_and_its_key_in_its_folder(place: EnvironmentFolder) -> None:
+    assert place.folder.name == f"tensorflow@2.20-{hash_texts('x')}"
+    assert place.name == "tensorflow@2.20"
+    assert {place.lock.parent, place.log.parent} == {place.folder.parent}
+
+
+def test_a_key_depends_on_every_part_and_where_it_ends() -> None:
+    assert len({hash_texts("a", "b"), hash_texts("ab"), hash_texts("a", "b", ""), hash_texts("b", "a")}) == 4
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", '{"schema_version": 99}'])
+def test_what_is_no_marker_of_this_version_makes_nothing_ready(place: EnvironmentFolder, text: str) -> None:
+    place.python.parent.mkdir(parents=True)
+    place.python.touch()
+    (place.folder / MARKER).write_text(text)
+    assert place.read_marker() is None
+
+
+def test_only_folders_with_a_key_are_environments(home: EnvironmentCache, place: EnvironmentFolder) -> None:
+    place.folder.mkdir()
+    place.folder.with_name("something else").mkdir()
+    place.lock.touch()
+    assert list(home.list_folders()) == [place]
+
+
+def test_a_home_that_cannot_be_written_to_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"cannot keep environments in .*file: .*; set PLUMBLINE_HOME to another"):
+        EnvironmentCache(tmp_path / "file").create_folders()
+
+
+def test_what_requirements_came_to_is_kept_by_name_and_request(home: EnvironmentCache) -> None:
+    home.create_folders()
+    assert home.read_resolution("tiny", hash_texts("1")) == ()
+    home.write_resolution("tiny", hash_texts("1"), ("a==1", "b==2"))
+    assert home.read_resolution("tiny", hash_texts("1")) == ("a==1", "b==2")
+    assert home.read_resolution("tiny", hash_texts("2")) == home.read_resolution("tin", hash_texts("1")) == ()
+    home.remove_resolutions()
+    assert home.read_resolution("tiny", hash_texts("1")) == ()
+
+
+def test_a_file_that_two_names_share_counts_once(place: EnvironmentFolder) -> None:
+    place.folder.mkdir()
+    (place.folder / "one").write_bytes(b"x" * 100_000)
+    os.link(place.folder / "one", place.folder / "two")
+    assert 100_000 <= place.measure_bytes() < 150_000
+
+
+def test_while_environments_are_in_use_nobody_has_one_alone(made: RecordedProvisioner) -> None:
+    place = made.place(make_definition())
+    with (
+        hold_environments([place]),
+        hold_environments([place]),
+        pytest.raises(lock.LockHeld),
+        lock.hold_exclusive(place.lock, "me"),
+    ):
+        pass
+    with (
+        lock.hold_exclusive(place.lock, "me"),
+        pytest.raises(UsageError, match="is being changed"),
+        hold_environments([place]),
+    ):
+        pass
+
+
+def test_one_that_was_removed_meanwhile_is_not_used(place: EnvironmentFolder) -> None:
+    with pytest.raises(UsageError, match="was removed just now; run again"), hold_environments([place]):
+        pass
+
+
+def test_a_worker_finds_our_own_packages_and_nothing_beside_them(home: EnvironmentCache, tmp_path: Path) -> None:
+    for name in ("schemas", "workers", "numpy"):
+        (tmp_path / "site" / name).mkdir(parents=True)
+    folder = home.link_worker_packages(tmp_path / "site")
+    assert sorted(path.name for path in folder.iterdir()) == ["schemas", "workers"]
+    assert (folder / "workers").resolve() == tmp_path / "site" / "workers"
+    assert home.link_worker_packages(tmp_path / "site") == folder

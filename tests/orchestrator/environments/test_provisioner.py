@@ -1,0 +1,195 @@
+"""Environments are made by the real pip, from wheels of a few bytes."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestrator.environments.cache import MARKER
+from orchestrator.environments.definitions import EnvironmentDefinition
+from orchestrator.environments.interpreters import Interpreter
+from orchestrator.environments.provisioner import Interrupted
+from orchestrator.errors import UsageError
+from orchestrator.files import lock
+from orchestrator.files.atomic import read_model
+from orchestrator.processes.signals import Interrupts
+from schemas.environment import EnvironmentMarker
+from tests.orchestrator.environments.conftest import RecordedProvisioner
+from tests.orchestrator.environments.wheels import make_wheel
+
+Define = Callable[..., EnvironmentDefinition]
+
+
+def imported(shop: RecordedProvisioner, definition: EnvironmentDefinition, module: str) -> str:
+    """Return the version of a module that the environment's interpreter imports."""
+    command = [str(shop.place(definition).python), "-I", "-c", f"import {module}; print({module}.VERSION)"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_an_environment_has_exactly_what_was_asked_and_what_that_needs(
+    made: RecordedProvisioner, define: Define
+) -> None:
+    ready = made.place(define()).read_marker()
+    assert ready is not None
+    assert ready.environment.packages == {
+        "autograd": "1.9",
+        "helper": "0.5",
+        "numpy": "2.9",
+        "pydantic": "2.99",
+        "tiny": "1.0",
+    }
+    assert imported(made, define(), "tiny") == "1.0"
+    assert {"tiny", "helper", "numpy", "pydantic", "autograd"} <= set(ready.modules)
+    assert ready.asked == ("tiny==1.0", "numpy", "pydantic>=2.10", "autograd>=1.9")
+
+
+def test_bytecode_is_there_from_the_start(made: RecordedProvisioner, define: Define) -> None:
+    assert list(made.place(define()).folder.glob("lib/python3.*/site-packages/__pycache__/tiny.*.pyc"))
+
+
+def test_what_is_there_is_not_made_again(made: RecordedProvisioner, define: Define) -> None:
+    before = len(made.events)
+    assert made.list_events()[:3] == ["Resolving", "Making", "Made"]
+    assert made.make(define()) == [made.place(define()).read_marker()]
+    assert len(made.events) == before
+
+
+def test_the_marker_is_the_last_thing_that_is_written(made: RecordedProvisioner, define: Define) -> None:
+    place = made.place(define())
+    marker = place.folder / MARKER
+    assert read_model(marker, EnvironmentMarker) == place.read_marker()
+    others = [path for path in place.folder.rglob("*") if path != marker and not path.is_symlink() and path.is_file()]
+    assert max(path.stat().st_mtime_ns for path in others) <= marker.stat().st_mtime_ns
+
+
+def test_another_version_is_another_environment_and_leaves_the_first_alone(
+    shop: RecordedProvisioner, define: Define
+) -> None:
+    one, other = shop.make(define(), define("tiny==2.0"))
+    assert one.environment.freeze != other.environment.freeze
+    assert imported(shop, define(), "tiny") == "1.0"
+    assert imported(shop, define("tiny==2.0"), "tiny") == "2.0"
+
+
+@pytest.mark.parametrize("harm", ["no marker", "no python"])
+def test_an_environment_that_is_not_whole_is_made_anew(
+    made: RecordedProvisioner, shop: RecordedProvisioner, define: Define, harm: str
+) -> None:
+    shutil.copytree(made.home.root, shop.home.root, symlinks=True)
+    place = shop.place(define())
+    (place.folder / MARKER if harm == "no marker" else place.python).unlink()
+    (place.folder / "left over").touch()
+    assert place.read_marker() is None
+    shop.make(define())
+    assert shop.list_events() == ["Making", "Made"]
+    assert not (place.folder / "left over").exists()
+    assert imported(shop, define(), "tiny") == "1.0"
+
+
+def test_a_requirement_that_nothing_fits_is_named_and_nothing_is_begun(
+    shop: RecordedProvisioner, define: Define
+) -> None:
+    with pytest.raises(UsageError, match=r"the environment tiny cannot be made: .*tiny==9\.0") as failed:
+        shop.make(define("tiny==2.0"), define("tiny==9.0"))
+    assert "Making" not in shop.list_events()
+    log = Path(str(failed.value).rpartition("log is ")[2])
+    assert "tiny==9.0" in log.read_text()
+
+
+def test_requirements_that_exclude_each_other_are_both_named(shop: RecordedProvisioner, define: Define) -> None:
+    with pytest.raises(UsageError, match=r"tiny==1\.0.*tiny==2\.0.*conflict"):
+        shop.make(define("tiny==1.0", "tiny==2.0"))
+
+
+def test_an_installation_that_fails_leaves_its_log_and_no_environment(
+    shop: RecordedProvisioner, define: Define, shelf: Path, tmp_path: Path
+) -> None:
+    wheel = make_wheel(tmp_path / "fragile", "fragile", "1.0")
+    definition = define(f"fragile @ {wheel.as_uri()}", name="fragile", stem="fragile")
+    site = shop.workshop.resolve_requirements(shop.site(definition))
+    make_wheel(tmp_path / "fragile", "fragile", "1.0", files={"fragile.py": "VERSION = 'another file'\n"})
+    with pytest.raises(UsageError, match=r"DO NOT MATCH THE HASHES.*: fragile@ file:") as failed:
+        shop.workshop.make_environments([site])
+    assert Path(str(failed.value).rpartition("log is ")[2]).is_file()
+    assert list(shop.home.list_folders()) == []
+
+
+def test_a_lock_is_installed_without_being_resolved(shop: RecordedProvisioner, define: Define) -> None:
+    pinned = ("autograd==1.9", "helper==0.5", "numpy==2.9", "pydantic==2.99", "tiny==2.0")
+    (ready,) = shop.make(define(requirements=(), pinned=pinned))
+    assert shop.list_events() == ["Making", "Made"]
+    assert ready.environment.packages["tiny"] == "2.0"
+
+
+def test_what_requirements_came_to_stays_until_it_is_forgotten(
+    shop: RecordedProvisioner, define: Define, shelf: Path, tmp_path: Path
+) -> None:
+    definition = define("helper", name="growing", stem="growing")
+    shop.make(definition)
+    newer = make_wheel(shelf, "helper", "0.6")
+    try:
+        (ready,) = shop.make(definition)
+        assert ready.environment.packages["helper"] == "0.5"
+        shop.home.remove_resolutions()
+        (ready,) = shop.make(definition)
+        assert ready.environment.packages["helper"] == "0.6"
+    finally:
+        newer.unlink()
+
+
+def test_two_who_need_the_same_make_it_once(shop: RecordedProvisioner, define: Define) -> None:
+    other = RecordedProvisioner(shop.home, shop.installer, shop.interrupts)
+    second = threading.Thread(target=other.make, args=[define()])
+    place = shop.workshop.resolve_requirements(shop.site(define())).place
+    assert place is not None
+    with lock.hold_exclusive(place.lock, "4711"):
+        second.start()
+        while not other.events:
+            time.sleep(0.01)
+    second.join()
+    assert other.list_events() == ["Waiting", "Making", "Made"]
+    assert shop.make(define()) == [place.read_marker()]
+    assert shop.list_events() == ["Resolving"]
+
+
+@pytest.mark.parametrize("step", ["Resolving", "Making"])
+def test_a_signal_ends_the_installer_and_leaves_nothing_half_made(
+    shop: RecordedProvisioner, define: Define, step: str
+) -> None:
+    silent = shop.interrupts
+    with Interrupts() as interrupts:
+
+        def interrupt(event: object) -> None:
+            if type(event).__name__ == step:
+                threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+        shop.interrupts, shop.events = interrupts, Heard(interrupt)
+        with pytest.raises(Interrupted):
+            shop.make(define())
+    assert [place for place in shop.home.list_folders() if place.folder.exists()] == []
+    again = RecordedProvisioner(shop.home, shop.installer, silent)
+    again.make(define())
+    assert imported(again, define(), "tiny") == "1.0"
+
+
+class Heard(list):  # type: ignore[type-arg]
+    """List that reports what is added."""
+
+    def __init__(self, tell: Callable[[object], None]) -> None:
+        super().__init__()
+        self.append = tell  # type: ignore[method-assign]
+
+
+def test_another_python_has_an_environment_of_its_own(made: RecordedProvisioner, define: Define) -> None:
+    site = made.site(define())
+    theirs = replace(site, interpreter=Interpreter(Path(sys.executable), "another build"))
+    assert theirs.place != site.place
+    assert theirs.request_key != site.request_key

@@ -1,0 +1,220 @@
+import re
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+
+from orchestrator.execution import classify
+from orchestrator.execution.supervisor import Ending, EndKind
+from orchestrator.processes.cgroup import CgroupUsage
+from orchestrator.processes.oom import OomCause
+from orchestrator.records import outcomes
+from schemas.event import Ceiling, Event, Failure, Hello, Phase, Report
+from schemas.job import JobSpec
+from schemas.limits import Limits
+from schemas.record import JobRecord, Outcome
+
+HELLO = Hello(pid=1, python="3.11", interpreter="x")
+BUILD, WARM_UP = Phase(name="build"), Phase(name="warm_up")
+RAISED = Failure(outcome="raised", reason="ValueError: no", where="torch.py:7")
+HONOURED = {"name": "threads", "asked": "1", "got": "1"}
+IGNORED = {"name": "threads", "asked": "1", "got": "2"}
+PEAK = {"flops_per_s": 1e9, "bytes_per_s": 2e9}
+OFF = {"checks": (), "reason": "the loss is off"}
+
+MakeSpec = Callable[..., JobSpec]
+MakeReport = Callable[..., Report]
+
+
+def make_ending(
+    *events: Event, how: EndKind = "ended", status: int = 0, reason: str = "", hunger: OomCause = "no"
+) -> Ending:
+    return Ending(how, status, events, 1, reason, hunger)
+
+
+@pytest.mark.parametrize(
+    ("ending", "outcome"),
+    [
+        (make_ending(HELLO, BUILD, status=-9), "out-of-memory"),
+        (make_ending(HELLO, BUILD, RAISED), "out-of-memory"),
+        (make_ending(HELLO, BUILD, how="timeout", status=-9), "out-of-memory"),
+        (make_ending(HELLO, BUILD, how="limit", status=-9), "out-of-memory"),
+        (make_ending(HELLO, BUILD, how="interrupted", status=-2), "interrupted"),
+    ],
+)
+def test_what_the_kernel_ended_of_a_job_for_want_of_memory_explains_the_rest(
+    make_spec: MakeSpec, ending: Ending, outcome: Outcome
+) -> None:
+    spec = make_spec(limits=Limits(memory=3 << 29))
+    assert classify.classify_ending(spec, replace(ending, group=CgroupUsage("v1", kills=0))).outcome != "out-of-memory"
+    found = classify.classify_ending(spec, replace(ending, group=CgroupUsage("v1", kills=2)))
+    assert found.outcome == outcome
+    if outcome == "out-of-memory":
+        assert "because memory ran out during build, under the limit of 1536 MiB" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("ending", "outcome", "reason"),
+    [
+        (make_ending(how="interrupted", status=-2, reason="stopped by SIGINT"), "interrupted", "stopped by SIGINT"),
+        (make_ending(HELLO, how="timeout", status=-9), "timeout", "within 5 s; it ended before its first phase"),
+        (make_ending(HELLO, WARM_UP, how="timeout", status=-9), "timeout", "during warm up"),
+        (make_ending(HELLO, how="garbled", status=-2, reason="invalid: b'x'"), "garbled", "invalid: b'x'"),
+        (make_ending(HELLO, BUILD, RAISED), "raised", r"ValueError: no \(torch.py:7\)"),
+        (
+            make_ending(HELLO, Failure(outcome="unsupported", reason="nobody wrote it")),
+            "unsupported",
+            "^nobody wrote it$",
+        ),
+        (make_ending(HELLO, Failure(outcome="out-of-memory", reason="MemoryError")), "out-of-memory", "MemoryError"),
+        (make_ending(HELLO, BUILD, status=-11), "killed", "SIGSEGV ended it during build"),
+        (make_ending(status=-9), "killed", "SIGKILL ended it before its first phase"),
+        (make_ending(HELLO, BUILD, status=3), "no-report", "status 3 during build"),
+        (
+            make_ending(HELLO, BUILD, how="limit", status=-9, reason="too much"),
+            "limit-reached",
+            "too much; it ended during b",
+        ),
+        (
+            make_ending(HELLO, WARM_UP, how="timeout", status=-9, reason="warm up took 9 s"),
+            "timeout",
+            "^warm up took 9 s; it",
+        ),
+        (make_ending(HELLO, BUILD, status=-9, hunger="sure"), "out-of-memory", "^the kernel killed it during build"),
+        (
+            make_ending(HELLO, BUILD, status=-9, hunger="probable"),
+            "out-of-memory",
+            "^the kernel probably killed it during",
+        ),
+        (make_ending(HELLO, BUILD, status=-9, hunger="killed meanwhile"), "killed", "but this job held little"),
+        (make_ending(HELLO, BUILD, status=-9), "killed", "the signal came from outside"),
+        (make_ending(HELLO, BUILD, how="timeout", status=-9, hunger="sure"), "timeout", "within 5 s"),
+        (make_ending(HELLO, BUILD, status=-11, hunger="sure"), "killed", "SIGSEGV ended it during build$"),
+        (make_ending(), "no-report", "status 0 before its first phase"),
+    ],
+)
+def test_ways_to_end_without_a_report_are_told_apart(
+    make_spec: MakeSpec, ending: Ending, outcome: Outcome, reason: str
+) -> None:
+    judgement = classify.classify_ending(make_spec(deadline_s=5), ending)
+    assert judgement.outcome == outcome
+    assert re.search(reason, judgement.reason)
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome", "reason"),
+    [
+        ({}, "measured", "^$"),
+        ({"settings": (HONOURED,)}, "measured", "^$"),
+        ({"settings": (HONOURED, IGNORED)}, "unfair", "threads: asked for 1, got 2"),
+        ({"settings": ({"name": "V", "asked": "1", "got": ""},)}, "unfair", "V: asked for 1, got nothing"),
+        ({"verification": OFF}, "wrong", "the loss is off"),
+        ({"verification": OFF, "settings": (IGNORED,)}, "unfair", "threads"),
+        ({"compilations": None}, "measured", "^$"),
+        ({"compilations": 3}, "recompiled", "compiled 3 times while it was timed"),
+        ({"compilations": 3, "verification": OFF}, "wrong", "the loss is off"),
+        ({"work": {"flops": 1260, "bytes": 0}, "ceiling": PEAK}, "implausible", r"1\.3e\+09 operations per second"),
+        ({"work": {"flops": 1240, "bytes": 0}, "ceiling": PEAK}, "measured", "^$"),
+        ({"work": {"flops": 0, "bytes": 2520}, "ceiling": PEAK}, "implausible", r"ever measured here is 2e\+09"),
+        ({"unseen": 1.51}, "implausible", r"on new inputs a call took 1\.51 times as long: results are cached"),
+        ({"unseen": 1.5}, "measured", "^$"),
+        ({"unseen": 9.0, "compilations": 3}, "recompiled", "compiled 3 times"),
+        ({"overhead": {"null_ns": 20, "clock_ns": 30, "linearity": 1.0}}, "nonlinear", r"1\.00 times as long"),
+        ({"overhead": {"null_ns": 20, "clock_ns": 30, "linearity": 2.5}}, "nonlinear", r"2\.50 times as long"),
+        ({"overhead": {"null_ns": 20, "clock_ns": 30, "linearity": None}}, "measured", "^$"),
+        ({"overhead": {"null_ns": 200, "clock_ns": 30, "linearity": 2.0}}, "overhead-dominated", "loop itself 200 ns"),
+        ({"overhead": {"null_ns": 160, "clock_ns": 30, "linearity": 2.0}}, "measured", "^$"),
+    ],
+)
+def test_a_report_is_measured_only_if_it_is_fair_and_right_and_its_time_is_that_of_its_work(
+    make_spec: MakeSpec, make_report: MakeReport, said: Mapping[str, object], outcome: Outcome, reason: str
+) -> None:
+    judgement = classify.classify_ending(make_spec(), make_ending(HELLO, BUILD, make_report(**said)))
+    assert judgement.outcome == outcome
+    assert re.search(reason, judgement.reason)
+
+
+def test_a_process_is_held_to_the_most_that_any_was_seen_to_do(make_spec: MakeSpec, make_report: MakeReport) -> None:
+    ending = make_ending(HELLO, make_report(work={"flops": 1900, "bytes": 0}, ceiling=PEAK))
+    most = classify.max_ceiling(Ceiling(flops_per_s=2e9, bytes_per_s=1), Ceiling.model_validate(PEAK))
+    assert classify.classify_ending(make_spec(), ending).outcome == "implausible"
+    assert classify.classify_ending(make_spec(), ending, most).outcome == "measured"
+    assert (most.flops_per_s, most.bytes_per_s) == (2e9, 2e9)
+
+
+def test_a_report_without_a_hello_before_it_is_no_report(make_spec: MakeSpec, make_report: MakeReport) -> None:
+    assert classify.classify_ending(make_spec(), make_ending(make_report())).outcome == "garbled"
+
+
+@pytest.mark.parametrize("how", ["timeout", "garbled", "interrupted"])
+def test_what_the_parent_did_explains_what_the_job_said(
+    make_spec: MakeSpec, make_report: MakeReport, how: EndKind
+) -> None:
+    assert classify.classify_ending(make_spec(), make_ending(HELLO, make_report(), how=how)).outcome == how
+
+
+def test_a_report_counts_as_the_last_word_only(make_spec: MakeSpec, make_report: MakeReport) -> None:
+    ending = make_ending(HELLO, make_report(), BUILD)
+    assert classify.classify_ending(make_spec(), ending).outcome == "no-report"
+    assert classify.find_report(ending) is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGRTMIN + 1, signal.SIGRTMAX])
+def test_death_by_any_signal_is_an_outcome_even_by_one_without_a_name(make_spec: MakeSpec, number: int) -> None:
+    assert classify.classify_ending(make_spec(), make_ending(HELLO, status=-number)).outcome == "killed"
+
+
+@pytest.mark.parametrize("outcome", get_args(Outcome))
+def test_every_outcome_but_success_has_its_advice(outcome: Outcome) -> None:
+    assert bool(outcomes.Classification(outcome).advice) == (outcome != "measured")
+
+
+def test_the_users_own_limit_of_memory_is_named_where_it_may_be_why(make_spec: MakeSpec) -> None:
+    spec = make_spec(limits={"memory": "4GiB"})
+    starved = (Failure(outcome="out-of-memory", reason="MemoryError"), RAISED)
+    for ending in (
+        *(make_ending(HELLO, each) for each in starved),
+        make_ending(HELLO, status=-6),
+        make_ending(HELLO, status=1),
+    ):
+        assert classify.classify_ending(spec, ending).reason.endswith(", under the limit of 4 GiB")
+
+
+@pytest.mark.parametrize(
+    ("attempts", "again"),
+    [
+        (["measured"], False),
+        (["raised"], False),
+        (["timeout"], False),
+        (["out-of-memory"], False),
+        (["interrupted"], True),
+        (["orchestrator-lost"], True),
+        (["interrupted", "orchestrator-lost"], True),
+        ([-9], True),
+        ([-15], True),
+        ([-11], False),
+        ([-6], False),
+        ([-9, -9], False),
+        ([-9, "measured"], False),
+        (["interrupted", -9], True),
+        ([-9, "interrupted", -9], False),
+    ],
+)
+def test_what_somebody_did_is_tried_once_more_and_what_the_job_did_is_not(
+    make_record: Callable[..., JobRecord], attempts: Sequence[Outcome | int], again: bool
+) -> None:
+    def record(said: Outcome | int) -> JobRecord:
+        if isinstance(said, str):
+            return make_record(outcome=said)
+        plain = make_record(outcome="killed")
+        assert plain.outside is not None
+        return plain.model_copy(update={"outside": plain.outside.model_copy(update={"exit_status": said})})
+
+    assert outcomes.should_retry([record(said) for said in attempts]) == again
+
+
+def test_the_last_phase_is_the_one_that_was_open(make_report: MakeReport) -> None:
+    assert classify.find_last_phase(make_ending(HELLO)) is None
+    assert classify.find_last_phase(make_ending(HELLO, BUILD, WARM_UP, make_report())) == "warm_up"

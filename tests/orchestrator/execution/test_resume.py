@@ -1,0 +1,130 @@
+"""Sweeps that are cut off in several ways and resumed."""
+
+import json
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orchestrator.cli.exit_codes import ExitCode
+from tests.orchestrator.quick import PROGRAM, QUICK
+
+TWO_BLOCKS = QUICK.replace("blocks = 1", "blocks = 2")
+LONG = QUICK.replace("blocks = 1", "blocks = 32")
+
+
+def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*PROGRAM, *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+
+
+@contextmanager
+def start_sweep(folder: Path, jobs: int, spec: str = TWO_BLOCKS) -> Iterator["subprocess.Popen[str]"]:
+    """Start a sweep, and wait until this many of its jobs have ended."""
+    (folder / "quick.toml").write_text(spec)
+    command = [*PROGRAM, "sweep", "quick.toml", "--name", "mine"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        for _ in range(jobs):
+            assert program.stdout.readline().startswith("[")
+        yield program
+
+
+def count_jobs(folder: Path) -> dict[str, int]:
+    """Count the measured jobs of each cell."""
+    said = json.loads(run(folder, "show", "mine", "--json").stdout)
+    return {cell["id"]: cell["jobs"] for group in said["groups"] for cell in group["cells"]}
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("runs/*/jobs/*.json")}
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the folder of a sweep that was killed in its second block."""
+    folder = tmp_path_factory.mktemp("killed")
+    with start_sweep(folder, 3) as program:
+        program.kill()
+    return folder
+
+
+@pytest.fixture
+def cut_off(killed: Path, tmp_path: Path) -> Path:
+    """Copy the killed sweep, to resume it."""
+    shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGHUP])
+def test_a_sweep_goes_on_after_a_signal_and_ends_as_if_there_had_been_none(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with start_sweep(tmp_path, 3) as program:
+        family = psutil.Process(program.pid).children(recursive=True)
+        program.send_signal(number)
+        program.communicate()
+    kept = {name: text for name, text in read_files(tmp_path).items() if b'"interrupted"' not in text}
+    said = run(tmp_path, "resume", "mine")
+    assert "Ended: all 2 blocks were run." in said.stdout
+    assert list(count_jobs(tmp_path).values()) == [2, 2]
+    assert kept.items() <= read_files(tmp_path).items()
+    assert psutil.wait_procs(family, timeout=10)[1] == []  # an orphan stays a zombie until its reaper finds time
+
+
+def test_a_run_that_is_whole_has_nothing_missing(cut_off: Path) -> None:
+    run(cut_off, "resume", "mine")
+    before = read_files(cut_off)
+    said = run(cut_off, "resume", "mine")
+    assert "Nothing is missing from this run." in said.stdout
+    assert read_files(cut_off) == before
+
+
+def test_half_a_record_is_set_aside_and_measured_again(cut_off: Path) -> None:
+    first = min(path for path in cut_off.glob("runs/*/jobs/001-*.json"))
+    first.write_bytes(first.read_bytes()[:1000])
+    (first.parent / f".{first.name}.part").write_bytes(b"{")
+    assert run(cut_off, "show", "mine").returncode == ExitCode.USAGE
+    said = run(cut_off, "resume", "mine")
+    assert f"warning: {first.name} was damaged and is set aside" in said.stdout
+    assert first.with_suffix(".damaged").stat().st_size == 1000
+    assert list(count_jobs(cut_off).values()) == [2, 2]
+
+
+def test_a_second_orchestrator_is_refused_with_the_process_of_the_first(tmp_path: Path) -> None:
+    with start_sweep(tmp_path, 1, LONG) as program:
+        said = run(tmp_path, "resume", "mine")
+        program.terminate()
+        program.communicate()
+    assert said.returncode == ExitCode.USAGE
+    assert f"is being written by process {program.pid}; wait for it" in said.stderr
+
+
+def test_numbers_of_another_machine_are_not_mixed_unless_forced_and_then_marked(cut_off: Path) -> None:
+    (path,) = cut_off.glob("runs/*/manifest.json")
+    said = json.loads(path.read_text())
+    here = said["environments"]["current"]
+    here["packages"]["numpy"], here["freeze"] = "1.0", "another"
+    path.write_text(json.dumps(said))
+    refused = run(cut_off, "resume", "mine")
+    assert refused.returncode == ExitCode.USAGE
+    assert "cannot be resumed as it was begun: environment current (freeze another is now " in refused.stderr
+    forced = run(cut_off, "resume", "mine", "--force")
+    assert "MIXED: synthetic backward" in forced.stdout
+    document = json.loads(run(cut_off, "show", "mine", "--json").stdout)
+    assert ": numpy 1.0 is now " in document["manifest"]["mixed"][0]
+    assert all(group["title"].startswith("MIXED: ") for group in document["groups"])
+    hosts = {json.loads(text)["host"]["packages"]["numpy"] for text in read_files(cut_off).values()}
+    assert "1.0" not in hosts
+
+
+def test_cells_that_the_sweep_does_not_come_to_are_refused_even_by_force(cut_off: Path) -> None:
+    (path,) = cut_off.glob("runs/*/manifest.json")
+    said = json.loads(path.read_text())
+    said["cells"][0]["batch"] = 7
+    path.write_text(json.dumps(said))
+    assert "its sweep now yields other cells" in run(cut_off, "resume", "--force").stderr

@@ -1,0 +1,489 @@
+"""Sweeps with a simulated launcher, which also moves the clock."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from orchestrator.execution.keyboard import Keyboard
+from orchestrator.execution.supervisor import Ending
+from orchestrator.execution.sweep import Sweep
+from orchestrator.execution.sweep_events import (
+    BlockStarted,
+    JobEnded,
+    JobEventReceived,
+    JobRestored,
+    JobStarted,
+    SweepContinued,
+    SweepEvent,
+    SweepPaused,
+)
+from orchestrator.planning.plan import Plan
+from orchestrator.processes.signals import STOP_SIGNALS, Interrupts
+from orchestrator.records import store
+from orchestrator.records.store import Store
+from schemas.event import Event, Failure, Hello, Phase, Report
+from schemas.job import JobSpec
+from schemas.record import Host, JobRecord
+
+MakePlan = Callable[..., Plan]
+Act = Callable[[JobSpec], Ending]
+
+HELLO = Hello(pid=1, python="3.11", interpreter="x")
+BUILD = Phase(name="build")
+SPIN, NUMPY = "synthetic:spin", "numpy:eager"
+
+
+@dataclass
+class Actor:
+    """A launcher whose jobs end as given for their label; every job takes ten seconds."""
+
+    parts: Mapping[str, Act]
+    default: Act
+    now: float = 0.0
+    launched: list[JobSpec] = field(default_factory=list)
+
+    def __call__(self, spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> Ending:
+        self.launched.append(spec)
+        self.now += 10
+        ending = self.parts.get(spec.cell.label, self.default)(spec)
+        for event in ending.events:
+            on_event(event)
+        return ending
+
+    def clock(self) -> float:
+        return self.now
+
+    def labels(self, block: int) -> list[str]:
+        return [spec.cell.label for spec in self.launched if spec.block == block]
+
+
+def make_ending(*events: Event) -> Act:
+    return lambda spec: Ending("ended", 0, (HELLO, *events), 10**9)
+
+
+def end_raised(spec: JobSpec) -> Ending:
+    return make_ending(Failure(outcome="raised", reason="no"))(spec)
+
+
+@dataclass
+class Rehearsal:
+    """One sweep with its launcher and its published events."""
+
+    sweep: Sweep
+    actor: Actor
+    published: list[SweepEvent]
+
+    def outcomes(self, label: str) -> list[str]:
+        return [record.outcome for record in self.sweep.records if record.spec.cell.label == label]
+
+
+Rehearse = Callable[..., Rehearsal]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Store:
+    return store.create_run(tmp_path, "test", datetime(2025, 1, 1, tzinfo=UTC))
+
+
+@pytest.fixture
+def rehearse(run: Store, host: Host, make_report: Callable[..., Report]) -> Rehearse:
+    def make(
+        plan: Plan,
+        parts: Mapping[str, Act] | None = None,
+        interrupts: Interrupts | None = None,
+        enough: Callable[[Sequence[JobRecord], int], bool] = lambda records, block: False,
+        earlier: Sequence[JobRecord] | None = None,
+    ) -> Rehearsal:
+        def measured(spec: JobSpec) -> Ending:
+            calibrated = {NUMPY: 70, SPIN: 90}.get(spec.cell.label, 80) + len(actor.launched)
+            return make_ending(BUILD, make_report(calls=spec.timing.calls or calibrated))(spec)
+
+        published: list[SweepEvent] = []
+        actor = Actor(parts or {}, measured)
+        sweep = Sweep(
+            plan=plan,
+            launcher=actor,
+            store=run,
+            host=host,
+            enough=enough,
+            publish=published.append,
+            interrupts=interrupts or Interrupts(STOP_SIGNALS),
+            clock=actor.clock,
+            resumed=earlier is not None,
+            earlier=earlier or (),
+        )
+        return Rehearsal(sweep, actor, published)
+
+    return make
+
+
+def test_each_block_runs_every_cell_once_in_the_order_of_the_plan(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    plan = make_plan()
+    stage = rehearse(plan)
+    assert stage.sweep.run() == "all 3 blocks were run"
+    for block in (1, 2, 3):
+        assert stage.actor.labels(block) == [cell.label for cell in plan.order_cells(plan.runnable, block)]
+    assert [spec.position for spec in stage.actor.launched] == [0, 1, 2] * 3
+
+
+def test_a_cell_that_its_user_skips_is_left_out_from_then_on_and_its_clone_too(
+    rehearse: Rehearse, make_plan: MakePlan
+) -> None:
+    def skip(_: JobSpec) -> Ending:
+        return Ending("skipped", -2, (HELLO, BUILD), 10**9, reason="the user skipped this cell")
+
+    plan = make_plan()
+    (twin,) = (cell for cell in plan.cells if cell.replica)
+    skipped = twin.model_copy(update={"replica": 0})
+    stage = rehearse(plan, {skipped.label: skip, twin.label: skip})
+    assert stage.sweep.run() == "all 3 blocks were run"
+    assert stage.outcomes(skipped.label) + stage.outcomes(twin.label) == ["skipped"]
+    (kept,) = (cell for cell in plan.cells if cell not in (skipped, twin))
+    assert stage.outcomes(kept.label) == ["measured"] * 3
+    again = rehearse(plan, earlier=stage.sweep.records)
+    again.sweep.run()
+    assert again.actor.launched == []
+
+
+class Pressed(Keyboard):
+    """A keyboard whose pause key is pressed after `after` jobs; the pause takes a minute by the actor's clock."""
+
+    def __init__(self, stage: Rehearsal, after: int) -> None:
+        super().__init__()
+        self.stage, self.after, self.waited = stage, after, 0
+
+    @property
+    def paused(self) -> bool:
+        return len(self.stage.actor.launched) == self.after and not self.waited
+
+    @paused.setter
+    def paused(self, _: bool) -> None:
+        pass
+
+    def wait(self, interrupts: Interrupts) -> None:
+        self.waited += 1
+        self.stage.actor.now += 60
+
+
+def test_a_pause_comes_between_two_jobs_and_costs_nothing_of_the_budget(
+    rehearse: Rehearse, make_plan: MakePlan
+) -> None:
+    stage = rehearse(make_plan(stop={"blocks": 3, "budget": 100.0}))
+    stage.sweep.keys = keys = Pressed(stage, after=4)
+    assert stage.sweep.run() == "all 3 blocks were run"
+    assert keys.waited == 1
+    (begun,) = (number for number, event in enumerate(stage.published) if isinstance(event, SweepPaused))
+    assert isinstance(stage.published[begun - 1], JobEnded)
+    assert stage.published[begun + 1] == SweepContinued(60)
+    assert isinstance(stage.published[begun + 2], JobStarted)
+
+
+def test_its_user_can_stop_it(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan())
+    stage.sweep.keys.stopping = True
+    assert stage.sweep.run() == "stopped by the user"
+    assert len(stage.actor.launched) == 1
+
+
+def test_every_job_leaves_exactly_one_record_on_disk(rehearse: Rehearse, make_plan: MakePlan, run: Store) -> None:
+    stage = rehearse(make_plan(), {SPIN: end_raised})
+    stage.sweep.run()
+    assert run.read_records() == stage.sweep.records
+    assert [record.spec for record in run.read_records()] == stage.actor.launched
+
+
+def test_a_record_is_on_disk_before_it_is_spoken_of(rehearse: Rehearse, make_plan: MakePlan, run: Store) -> None:
+    seen: list[bool] = []
+
+    def look(event: SweepEvent) -> None:
+        if isinstance(event, JobEnded):
+            seen.append(event.record in run.read_records())
+
+    stage = rehearse(make_plan())
+    stage.sweep.publish = look
+    stage.sweep.run()
+    assert seen == [True] * 9
+
+
+def test_events_come_in_the_order_of_what_happens(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan("numpy", stop={"blocks": 1}))
+    stage.sweep.run()
+    job = [JobStarted, JobEventReceived, JobEventReceived, JobEventReceived, JobEnded]
+    assert [type(event) for event in stage.published] == [BlockStarted, *job, *job]
+    assert [event.event.kind for event in stage.published[2:5] if isinstance(event, JobEventReceived)] == [
+        "hello",
+        "phase",
+        "report",
+    ]
+
+
+def test_no_block_starts_that_would_not_fit_the_budget(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan("numpy", stop={"budget": 59, "blocks": 32}))
+    assert stage.sweep.run() == "the budget of 59 s was used up"
+    assert stage.actor.now == 40
+
+
+def test_a_block_that_fits_exactly_is_run(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan("numpy", stop={"budget": 60, "blocks": 32}))
+    stage.sweep.run()
+    assert stage.actor.now == 60
+
+
+def test_the_first_block_is_run_whatever_the_budget(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan("numpy", stop={"budget": 1}))
+    stage.sweep.run()
+    assert len(stage.sweep.records) == 2
+
+
+def test_a_sweep_ends_after_the_block_in_which_its_precision_is_reached(
+    rehearse: Rehearse, make_plan: MakePlan
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def enough(records: Sequence[JobRecord], block: int) -> bool:
+        asked.append((block, len(records)))
+        return block == 2
+
+    said = rehearse(make_plan("numpy", stop={"precision": 0.05}), enough=enough).sweep.run()
+    assert said == "every ratio's interval is within 5.0% of its estimate"
+    assert asked == [(1, 2), (2, 4)]
+
+
+def test_a_sweep_that_ends_at_its_last_look_does_not_claim_a_precision(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", stop={"blocks": 40, "budget": 100_000})
+    said = rehearse(plan, enough=lambda _, block: block == 32).sweep.run()
+    assert said == "32 blocks were run, the most for which the intervals are valid"
+
+
+def test_an_attempt_that_is_there_is_never_written_over_though_one_before_it_was_lost(
+    rehearse: Rehearse, make_plan: MakePlan, make_record: Callable[..., JobRecord]
+) -> None:
+    plan = make_plan("numpy", stop={"blocks": 1})
+    spec = plan.build_job(plan.order_cells(plan.runnable, 1)[0], 1, 0, None).model_copy(update={"attempt": 2})
+    stage = rehearse(plan, earlier=[make_record(spec=spec, outcome="interrupted")])
+    stage.sweep.run()
+    assert [job.attempt for job in stage.actor.launched if job.cell == spec.cell] == [3]
+
+
+def test_inner_calls_are_calibrated_once_and_then_the_same(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan())
+    stage.sweep.run()
+    for label in (NUMPY, SPIN):
+        asked = [spec.timing.calls for spec in stage.actor.launched if spec.cell.label == label]
+        first = next(record.report for record in stage.sweep.records if record.spec.cell.label == label)
+        assert first is not None
+        assert asked == [None, first.calls, first.calls]
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome"),
+    [
+        ({"verification": {"checks": (), "reason": "off"}}, "wrong"),
+        ({"settings": ({"name": "threads", "asked": "1", "got": "2"},)}, "unfair"),
+        ({"compilations": 1}, "recompiled"),
+        ({"work": {"flops": 10**12, "bytes": 0}}, "implausible"),
+    ],
+)
+def test_what_another_process_would_only_repeat_is_not_repeated(
+    rehearse: Rehearse,
+    make_plan: MakePlan,
+    make_report: Callable[..., Report],
+    changes: dict[str, object],
+    outcome: str,
+) -> None:
+    stage = rehearse(make_plan(), {SPIN: make_ending(make_report(**changes))})
+    stage.sweep.run()
+    assert stage.outcomes(SPIN) == [outcome]
+    assert stage.outcomes(NUMPY) == ["measured"] * 3
+
+
+def test_the_most_that_any_job_did_is_the_measure_for_all_later_ones(
+    rehearse: Rehearse, make_plan: MakePlan, make_report: Callable[..., Report]
+) -> None:
+    fast = make_ending(make_report(ceiling={"flops_per_s": 1e12, "bytes_per_s": 1e12}))
+    busy = make_ending(make_report(work={"flops": 1000, "bytes": 0}, ceiling={"flops_per_s": 1e6, "bytes_per_s": 1e12}))
+    plan = make_plan("numpy", "synthetic:spin", stop={"blocks": 1})
+    first, *later = (cell.label for cell in plan.order_cells(plan.runnable, 1))
+    stage = rehearse(plan, {first: fast} | dict.fromkeys(later, busy))
+    stage.sweep.run()
+    assert [record.outcome for record in stage.sweep.records] == ["measured"] * 3
+
+
+def test_a_cache_that_is_filled_again_by_resume_leaves_the_first_record_alone(
+    rehearse: Rehearse, make_plan: MakePlan, make_record: Callable[..., JobRecord]
+) -> None:
+    plan = make_plan("torch:compile", axes={"cache": ("warm",)}, stop={"budget": 999, "blocks": 1})
+    filled = plan.build_job(plan.cells_to_fill[0], 0, 0, None)
+    stage = rehearse(plan, earlier=[make_record(spec=filled)])
+    stage.sweep.run()
+    assert [(job.block, job.attempt) for job in stage.actor.launched if job.cell == filled.cell] == [(0, 2), (1, 1)]
+
+
+def test_a_warm_cache_is_filled_by_a_job_before_the_first_block(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    pytest.importorskip("torch")
+    rehearsal = rehearse(make_plan("torch:compile", axes={"cache": ("warm",)}, stop={"budget": 999, "blocks": 2}))
+    rehearsal.sweep.run()
+    first = [(spec.block, spec.cell.replica) for spec in rehearsal.actor.launched[:2]]
+    assert first == [(0, 0), (0, 1)]
+    assert [spec.block for spec in rehearsal.actor.launched[2:]] == [1, 1, 2, 2]
+
+
+def test_a_cell_that_raises_is_tried_twice(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan(), {SPIN: end_raised})
+    stage.sweep.run()
+    assert stage.outcomes(SPIN) == ["raised", "raised"]
+
+
+def test_one_finding_of_nonlinearity_may_be_noise_and_two_are_not(
+    rehearse: Rehearse, make_plan: MakePlan, make_report: Callable[..., Report]
+) -> None:
+    bent = make_ending(make_report(overhead={"null_ns": 20, "clock_ns": 30, "linearity": 2.5}))
+    stage = rehearse(make_plan(stop={"blocks": 3}), {SPIN: bent})
+    stage.sweep.run()
+    assert stage.outcomes(SPIN) == ["nonlinear", "nonlinear"]
+    assert [spec.timing.calls for spec in stage.actor.launched if spec.cell.label == SPIN] == [None, None]
+
+
+def test_a_sweep_in_which_everything_fails_says_so(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan("numpy"))
+    stage.actor.default = end_raised
+    assert stage.sweep.run() == "no cell was left that could be measured"
+    assert len(stage.sweep.records) == 4
+
+
+def test_a_cell_that_cannot_run_here_is_not_started_and_has_its_one_record(
+    rehearse: Rehearse, make_plan: MakePlan, run: Store
+) -> None:
+    stage = rehearse(make_plan("numpy", axes={"dtype": ("float32", "bfloat16")}))
+    stage.sweep.run()
+    assert {spec.cell.dtype for spec in stage.actor.launched} == {"float32"}
+    (refused,) = (record for record in run.read_records() if record.outcome == "unsupported")
+    assert refused.outside is None
+    assert "bfloat16" in refused.reason
+
+
+def test_an_interruption_keeps_what_is_there_and_starts_nothing_more(
+    rehearse: Rehearse, make_plan: MakePlan, run: Store
+) -> None:
+    def interrupted(spec: JobSpec) -> Ending:
+        interrupts.received = STOP_SIGNALS[0]
+        return Ending("interrupted", -2, (HELLO, BUILD), 1, "stopped by SIGINT")
+
+    interrupts, plan = Interrupts(), make_plan()
+    stage = rehearse(plan, {SPIN: interrupted}, interrupts)
+    before = [cell.label for cell in plan.order_cells(plan.runnable, 1)].index(SPIN)
+    assert stage.sweep.run() == "stopped by SIGINT"
+    assert [record.outcome for record in run.read_records()] == ["measured"] * before + ["interrupted"]
+
+
+def test_a_signal_at_the_very_end_of_a_job_keeps_its_measurement(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    interrupts = Interrupts()
+    stage = rehearse(make_plan(), interrupts=interrupts)
+    interrupts.received = STOP_SIGNALS[1]
+    assert stage.sweep.run() == "stopped by SIGTERM"
+    assert [record.outcome for record in stage.sweep.records] == ["measured"]
+
+
+def test_a_record_says_how_the_job_looked_from_outside(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan("numpy", stop={"blocks": 1}))
+    stage.sweep.run()
+    outside = stage.sweep.records[0].outside
+    assert outside is not None
+    assert (outside.spawn_to_end_ns, outside.exit_status, outside.last_phase) == (10**9, 0, "build")
+    assert datetime.fromisoformat(outside.started).tzinfo is not None
+
+
+def end_killed(spec: JobSpec) -> Ending:
+    return Ending("ended", -9, (HELLO, BUILD), 10**9)
+
+
+def test_a_job_that_somebody_killed_is_run_once_more_at_once_and_both_attempts_are_kept(
+    rehearse: Rehearse, make_plan: MakePlan, make_report: Callable[..., Report], run: Store
+) -> None:
+    def first_only(spec: JobSpec) -> Ending:
+        return end_killed(spec) if spec.attempt == 1 else make_ending(make_report())(spec)
+
+    stage = rehearse(make_plan(stop={"budget": 1000, "blocks": 3}), {SPIN: first_only})
+    assert stage.sweep.run() == "all 3 blocks were run"
+    assert stage.outcomes(SPIN) == ["killed", "measured"] * 3
+    attempts = [record.spec.attempt for record in run.read_records() if record.spec.cell.label == SPIN]
+    assert attempts == [1, 2] * 3
+
+
+def test_a_job_that_is_killed_again_and_again_is_given_up(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan(), {SPIN: end_killed})
+    stage.sweep.run()
+    assert stage.outcomes(SPIN) == ["killed"] * 4
+
+
+def test_a_job_that_fails_by_itself_has_one_attempt(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan(), {SPIN: end_raised})
+    stage.sweep.run()
+    assert {record.spec.attempt for record in stage.sweep.records} == {1}
+
+
+@pytest.mark.parametrize("kept", range(10))
+def test_a_resumed_sweep_runs_what_is_missing_and_nothing_else(
+    rehearse: Rehearse, make_plan: MakePlan, kept: int
+) -> None:
+    whole = rehearse(make_plan(), {SPIN: end_raised})
+    whole.sweep.run()
+    resumed = rehearse(make_plan(), {SPIN: end_raised}, earlier=whole.sweep.records[:kept])
+    resumed.actor.now = 1e6
+    for job in whole.sweep.records[kept:]:
+        resumed.sweep.store.log_path(job.spec).unlink(missing_ok=True)
+    assert resumed.sweep.run() == "all 3 blocks were run"
+    assert [spec.cell.id for spec in resumed.actor.launched] == [
+        record.spec.cell.id for record in whole.sweep.records[kept:]
+    ]
+    assert [(record.spec.block, record.outcome) for record in resumed.sweep.records] == [
+        (record.spec.block, record.outcome) for record in whole.sweep.records
+    ]
+    assert sum(isinstance(event, JobRestored) for event in resumed.published) == min(kept, len(whole.sweep.records))
+
+
+def test_a_resumed_sweep_keeps_to_the_calls_and_the_budget_of_its_first_part(
+    rehearse: Rehearse, make_plan: MakePlan
+) -> None:
+    plan = make_plan("numpy", stop={"budget": 3, "blocks": 9})
+    first = rehearse(plan, earlier=())
+    first.sweep.run()
+    resumed = rehearse(plan, earlier=first.sweep.records)
+    assert resumed.sweep.run() == "the budget of 3 s was used up"
+    assert resumed.actor.launched == []
+    more = rehearse(make_plan("numpy", stop={"budget": 99, "blocks": 2}), earlier=first.sweep.records)
+    more.sweep.run()
+    report = first.sweep.records[0].report
+    assert report is not None
+    calls = {spec.timing.calls for spec in more.actor.launched if spec.cell.label == NUMPY}
+    assert calls == {
+        record.report.calls
+        for record in first.sweep.records[:2]
+        if record.report is not None and record.spec.cell.label == NUMPY
+    }
+
+
+def test_a_job_of_which_only_the_log_is_there_was_lost_with_the_orchestrator_and_is_run_again(
+    rehearse: Rehearse, make_plan: MakePlan, run: Store
+) -> None:
+    plan = make_plan("numpy", stop={"blocks": 1})
+    cell = plan.order_cells(plan.runnable, 1)[0]
+    run.log_path(plan.build_job(cell, 1, 0, None)).touch()
+    stage = rehearse(plan, earlier=())
+    stage.sweep.run()
+    found = [(record.outcome, record.spec.attempt) for record in run.read_records() if record.spec.cell == cell]
+    assert found == [("orchestrator-lost", 1), ("measured", 2)]
+
+
+def test_an_interrupted_job_is_run_again_when_the_sweep_is_resumed(
+    rehearse: Rehearse, make_plan: MakePlan, make_record: Callable[..., JobRecord], run: Store
+) -> None:
+    plan = make_plan("numpy", stop={"blocks": 1})
+    spec = plan.build_job(plan.order_cells(plan.runnable, 1)[0], 1, 0, None)
+    stage = rehearse(plan, earlier=[make_record(spec=spec, outcome="interrupted")])
+    stage.sweep.run()
+    assert [(job.attempt, job.position) for job in stage.actor.launched] == [(2, 0), (1, 1)]
+    assert [record.outcome for record in stage.sweep.records] == ["interrupted", "measured", "measured"]

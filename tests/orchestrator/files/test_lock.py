@@ -1,0 +1,76 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.files.lock import LockHeld, hold_exclusive, hold_shared
+
+HOLDER = """
+import sys
+from pathlib import Path
+from orchestrator.files.lock import hold_exclusive
+with hold_exclusive(Path(sys.argv[1]), "4711 mark"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_processes_cannot_hold_it_and_the_second_learns_who_does(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HOLDER, str(tmp_path / "lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "held\n"
+        with pytest.raises(LockHeld, match="4711"), hold_exclusive(tmp_path / "lock", "me"):
+            pass
+        first.kill()
+    with hold_exclusive(tmp_path / "lock", "me") as left:
+        assert left.before == "4711 mark"
+
+
+def test_whoever_ends_in_order_leaves_nothing_in_it(tmp_path: Path) -> None:
+    with hold_exclusive(tmp_path / "lock", "x" * 100) as left:
+        assert left.before == ""
+    with hold_exclusive(tmp_path / "lock", "me") as left:
+        assert left.before == ""
+        assert (tmp_path / "lock").read_text() == "me"
+
+
+def test_many_can_share_it_and_then_nobody_has_it_alone(tmp_path: Path) -> None:
+    with (
+        hold_shared(tmp_path / "lock"),
+        hold_shared(tmp_path / "lock"),
+        pytest.raises(LockHeld),
+        hold_exclusive(tmp_path / "lock", "me"),
+    ):
+        pass
+    with hold_exclusive(tmp_path / "lock", "me"), pytest.raises(LockHeld, match="me"), hold_shared(tmp_path / "lock"):
+        pass
+
+
+def test_it_is_held_until_the_last_process_that_inherited_it_has_ended(tmp_path: Path) -> None:
+    with hold_exclusive(tmp_path / "lock", "builder") as lock:
+        command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+        heir = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[lock.descriptor])
+    with heir:
+        with pytest.raises(LockHeld), hold_exclusive(tmp_path / "lock", "me"):
+            pass
+        heir.kill()
+    with hold_exclusive(tmp_path / "lock", "me"):
+        pass
+
+
+def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("keep me")
+    (tmp_path / "lock").symlink_to("precious")
+    with pytest.raises(OSError, match=os.strerror(40)), hold_exclusive(tmp_path / "lock", "me"):
+        pass
+    assert (tmp_path / "precious").read_text() == "keep me"
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="lock is not a regular file"), hold_exclusive(path, "me"):
+        pass

@@ -1,0 +1,343 @@
+import re
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from orchestrator.environments.lookup import Environments
+from orchestrator.errors import UsageError
+from orchestrator.planning import grid, request
+from orchestrator.planning.plan import Plan, build_plan, choose_cpus
+from schemas.job import Cell, JobSpec
+from schemas.sweep import SweepSpec
+
+MakePlan = Callable[..., Plan]
+
+AXES = {"frameworks": ["numpy", "synthetic:spin"], "workloads": ["rnn_cell", "mlp"], "batch": [1, 2]}
+
+
+def expand(axes: Mapping[str, object], **said: object) -> tuple[Cell, ...]:
+    return grid.expand_axes(SweepSpec.model_validate({"axes": AXES | dict(axes)} | said), Environments())
+
+
+def test_every_combination_of_the_axes_is_a_cell_once() -> None:
+    cells = expand({"dtype": ["float32", "float64"], "tasks": ["forward", "backward"]})
+    found = {(cell.label, cell.workload, cell.batch, cell.dtype, cell.task) for cell in cells}
+    assert len(cells) == len(found) == 2 * 2 * 2 * 2 * 2
+
+
+def test_a_framework_without_a_mode_is_all_its_modes() -> None:
+    modes = [cell.label for cell in expand({"frameworks": ["tensorflow"], "batch": [1], "workloads": ["mlp"]})]
+    assert modes == [f"tensorflow:{mode}" for mode in ("eager", "function", "xla", "session")]
+
+
+def test_cells_that_are_compared_stand_together() -> None:
+    titles = [(cell.workload, cell.batch) for cell in expand({})]
+    assert titles == sorted(titles, key=titles.index)
+    assert len(set(titles)) == 4
+
+
+def test_what_is_named_twice_is_one_cell() -> None:
+    twice = {"frameworks": ["numpy", "numpy:eager", "synthetic:spin"], "workloads": ["mlp", "mlp:depth=3", "rnn_cell"]}
+    assert {cell.id for cell in expand(twice)} == {cell.id for cell in expand({})}
+    assert len(expand(twice)) == len(expand({}))
+
+
+@pytest.mark.parametrize(
+    ("pick", "left"),
+    [
+        ({"framework": "numpy"}, 4),
+        ({"framework": "numpy:eager", "batch": 2}, 6),
+        ({"workload": "mlp"}, 4),
+        ({"workload": "mlp:depth=3"}, 4),
+        ({"workload": "mlp:depth=4"}, 8),
+        ({"workload": "mlp:depth=4/3"}, 4),
+        ({"workload": "mlp", "framework": "synthetic", "batch": 1}, 7),
+        ({"dtype": "float64"}, 8),
+    ],
+)
+def test_what_a_pick_names_is_excluded_and_nothing_else(pick: dict[str, object], left: int) -> None:
+    assert len(expand({}, exclude=[pick])) == left
+
+
+def test_included_cells_come_after_exclusion_with_the_first_of_each_axis() -> None:
+    exclude, include = {"framework": "numpy"}, {"framework": "numpy", "workload": "mlp:depth=7", "batch": 9}
+    added = [cell for cell in expand({}, exclude=[exclude], include=[include]) if cell.framework == "numpy"]
+    assert [(cell.workload, cell.parameters["depth"], cell.batch, cell.task) for cell in added] == [
+        ("mlp", 7, 9, "backward")
+    ]
+
+
+def test_an_included_cell_that_is_there_already_stays_one() -> None:
+    assert len(expand({}, include=[{"framework": "numpy", "workload": "mlp"}])) == 8
+
+
+@pytest.mark.parametrize(
+    ("axes", "said", "sentence"),
+    [
+        ({"frameworks": ["torhc"]}, {}, "unknown framework 'torhc'; did you mean torch?"),
+        ({"frameworks": ["torch:scirpt"]}, {}, "unknown mode of torch 'scirpt'; did you mean script"),
+        ({"frameworks": ["numpy:zzz"]}, {}, "unknown mode of numpy 'zzz'; valid: eager"),
+        ({"workloads": ["rn_cell"]}, {}, "unknown workload 'rn_cell'; did you mean rnn_cell"),
+        ({"workloads": ["rnn:lenght=3"]}, {}, "unknown parameter of rnn 'lenght'; did you mean length"),
+        ({"workloads": ["rnn:length"]}, {}, "length must be a whole number of at least 2, not ''"),
+        ({"workloads": ["rnn:length=1"]}, {}, "length must be a whole number of at least 2, not '1'"),
+        ({"workloads": ["rnn:length=-5"]}, {}, "not '-5'"),
+        ({"workloads": ["rnn:length=8//32"]}, {}, "length must be a whole number of at least 2, not ''"),
+        ({"workloads": ["matmul:cache/memry"]}, {}, "'memry'; did you mean memory"),
+        ({"workloads": ["mlp" + ":depth=1/2" * 50]}, {}, "mlp: its parameters have more than 10000 combinations"),
+        ({}, {"exclude": [{"workload": "mlp" + ":depth=1/2" * 50}]}, "more than 10000 combinations; name fewer values"),
+        ({"workloads": ["rnn:length=²"]}, {}, "not '²'"),
+        ({"environment": ["curent"]}, {}, "unknown environment 'curent'; did you mean current?"),
+        ({}, {"exclude": [{}]}, "every combination of the axes is excluded"),
+        ({}, {"exclude": [{"framework": "nunpy"}]}, "did you mean numpy?"),
+        ({}, {"include": [{"framework": "numpy"}]}, "needs at least a framework and a workload"),
+        ({}, {"baseline": "numpy:eagre"}, "unknown baseline 'numpy:eagre'; did you mean numpy:eager?"),
+        ({}, {"baseline": "torch:eager"}, "unknown baseline 'torch:eager'"),
+    ],
+)
+def test_a_mistake_is_named_with_what_would_be_right(
+    axes: dict[str, object], said: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(sentence)):
+        build_plan(SweepSpec.model_validate({"axes": AXES | axes} | said), (0, 1))
+
+
+def test_a_number_with_thousands_of_digits_is_a_mistake_as_well() -> None:
+    with pytest.raises(UsageError):
+        request.parse_workload("rnn:length=" + "1" * 5000)
+
+
+def test_parameters_that_are_not_given_have_their_defaults() -> None:
+    assert request.parse_workload("rnn:length=32:hidden=7") == (
+        "rnn",
+        {"hidden": 7, "input": 10, "length": 32, "fixed_length": 0},
+    )
+
+
+def test_a_parameter_and_a_preset_may_be_an_axis() -> None:
+    cells = expand(
+        {"frameworks": ["numpy"], "batch": [1], "workloads": ["rnn:length=8/32:hidden=5/6", "matmul:cache/memory"]}
+    )
+    lengths = [(cell.parameters["length"], cell.parameters["hidden"]) for cell in cells if cell.workload == "rnn"]
+    assert lengths == [(8, 5), (8, 6), (32, 5), (32, 6)]
+    assert [cell.parameters["size"] for cell in cells if cell.workload == "matmul"] == [512, 4096]
+
+
+def test_a_dtype_that_a_framework_does_not_have_is_refused_with_the_ones_that_it_has(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", axes={"dtype": ("float32", "bfloat16")})
+    (refused,) = (cell for cell in plan.cells if cell not in plan.runnable)
+    assert refused.dtype == "bfloat16"
+    assert plan.refused[refused.id] == "numpy does not compute in bfloat16; choose float32 or float64"
+
+
+def test_a_task_that_a_framework_does_not_do_is_refused_with_the_reason(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", "onnxruntime")
+    (refused,) = (reason for cell, reason in plan.refused.items() if cell.startswith("onnxruntime"))
+    assert refused == (
+        "onnxruntime does not support backward: it runs an exported graph, which contains only the forward pass"
+    )
+
+
+def test_a_sweep_of_refused_cells_alone_is_a_mistake(make_plan: MakePlan) -> None:
+    with pytest.raises(UsageError, match="nothing to run: numpy does not compute in bfloat16"):
+        make_plan("numpy", axes={"dtype": ("bfloat16",)})
+
+
+def test_more_threads_than_cores_are_warned_of(make_plan: MakePlan) -> None:
+    assert make_plan("numpy", axes={"threads": (1, 2)}).warnings == ()
+    (warning,) = make_plan("numpy", axes={"threads": (1, 3)}).warnings
+    assert "3 threads on 2 cores" in warning
+
+
+def test_the_first_cell_that_can_run_has_a_clone(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", "synthetic:spin", axes={"dtype": ("bfloat16", "float64")})
+    (clone,) = (cell for cell in plan.cells if cell.replica)
+    original = plan.runnable[0]
+    assert clone == original.model_copy(update={"replica": 1})
+    assert clone in plan.runnable
+    assert clone.id != original.id
+
+
+def test_the_order_is_random_but_the_seed_repeats_it(make_plan: MakePlan) -> None:
+    axes = {"batch": tuple(range(1, 9))}
+    plan, again, other = (make_plan("numpy", axes=axes, seed=seed) for seed in (5, 5, 6))
+    cells = plan.runnable
+    assert sorted(plan.order_cells(cells, 1), key=cells.index) == list(cells)
+    assert plan.order_cells(cells, 1) == again.order_cells(cells, 1)
+    assert plan.order_cells(cells, 1) != list(cells)
+    assert plan.order_cells(cells, 1) != plan.order_cells(cells, 2)
+    assert plan.order_cells(cells, 1) != other.order_cells(cells, 1)
+
+
+def test_a_seed_that_is_not_given_is_drawn_anew(make_plan: MakePlan) -> None:
+    assert make_plan(seed=None).seed != make_plan(seed=None).seed
+
+
+def test_a_job_carries_what_its_worker_has_to_know(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", axes={"threads": (2,)}, deadline="2m", timing={"samples": 7})
+    job = plan.build_job(plan.cells[0], block=3, position=1, calls=11)
+    assert (job.block, job.position, job.deadline_s) == (3, 1, 120)
+    assert (job.timing.samples, job.timing.calls) == (7, 11)
+    assert job.variables["OMP_NUM_THREADS"] == "2"
+    assert job.cpus == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ({"stop": {"budget": "4m"}}, 3),
+        ({"stop": {"budget": "40m"}}, 25),
+        ({"stop": {"budget": "40m", "blocks": 4}}, 30),
+        ({"stop": {"budget": "1m", "blocks": 1}}, 5),
+        ({"stop": {"budget": "40m"}, "deadline": "48s"}, 12),
+        ({"stop": {"budget": "40m"}, "deadline": "1s"}, 3),
+        ({"stop": {"budget": "8000h"}, "deadline": "10h"}, 900),
+        ({"stop": {"budget": "40m"}, "timing": {"warmup_max_ns": 10**9}}, 1),
+        ({"stop": {"budget": "40m"}, "timing": {"warmup_max_ns": 0}}, 0),
+    ],
+)
+def test_a_job_may_warm_up_for_a_quarter_of_its_share_of_the_budget_unless_the_user_said_how_long(
+    make_plan: MakePlan, said: dict[str, object], seconds: int
+) -> None:
+    plan = make_plan(**said)
+    assert len(plan.runnable) == 3
+    job = JobSpec.model_validate_json(plan.build_job(plan.cells[0], 1, 0, None).model_dump_json())
+    assert job.timing.warmup_max_ns == seconds * 10**9
+
+
+def test_a_cell_that_cannot_run_takes_no_share_of_the_budget(make_plan: MakePlan) -> None:
+    stop = {"budget": "40m"}
+    one, both = make_plan("numpy", stop=stop), make_plan("numpy", axes={"dtype": ("float32", "bfloat16")}, stop=stop)
+    assert both.warmup_max_ns == one.warmup_max_ns
+
+
+def test_a_worker_is_given_as_many_cores_as_it_has_threads_from_the_end(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy")
+    assert plan.build_job(plan.cells[0], 1, 0, None).cpus == (1,)
+    assert choose_cpus(3, (4, 5)) == (4, 5)
+
+
+def test_the_track_of_defaults_sets_nothing(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", axes={"track": ("defaults",)})
+    job = plan.build_job(plan.cells[0], 1, 0, None)
+    assert job.variables == {}
+    assert job.cpus == (0, 1)
+
+
+def test_caches_are_cold_or_warm_whatever_else_is_set(make_plan: MakePlan) -> None:
+    axes = {"cache": ("cold", "warm"), "track": ("parity", "defaults"), "workloads": ("mlp",)}
+    cells = expand(axes | {"frameworks": ["torch:compile"], "batch": [1]})
+    plan = make_plan("numpy")
+    disabled = {
+        (cell.cache, cell.track): plan.build_job(cell, 1, 0, None).variables["TORCHINDUCTOR_FORCE_DISABLE_CACHES"]
+        for cell in cells
+    }
+    assert disabled == {
+        ("cold", "parity"): "1",
+        ("cold", "defaults"): "1",
+        ("warm", "parity"): "0",
+        ("warm", "defaults"): "0",
+    }
+
+
+def test_only_a_warm_cache_that_there_is_has_to_be_filled(make_plan: MakePlan) -> None:
+    pytest.importorskip("torch")
+    plan = make_plan("torch:compile", "torch:eager", "numpy", axes={"cache": ("cold", "warm")})
+    assert [(cell.label, cell.cache) for cell in plan.cells_to_fill] == [("torch:compile", "warm")]
+
+
+def test_a_job_names_the_module_of_its_mode(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy")
+    cells = expand({"frameworks": ["tensorflow:session", "tensorflow:xla"], "batch": [1], "workloads": ["mlp"]})
+    modules = [plan.build_job(cell, 1, 0, None).module for cell in cells]
+    assert modules == ["workers.frameworks.tensorflow_session", ""]
+
+
+def test_all_jobs_of_all_sweeps_compute_on_the_same_data(make_plan: MakePlan) -> None:
+    plans = (make_plan("numpy", seed=5), make_plan("synthetic:spin", seed=6))
+    assert len({plan.build_job(plan.cells[0], block, 0, None).seed for plan in plans for block in (1, 2)}) == 1
+
+
+def test_where_things_lie_in_memory_differs_from_job_to_job_and_repeats_with_the_seed(make_plan: MakePlan) -> None:
+    def layouts(plan: Plan) -> list[tuple[int, int]]:
+        jobs = [plan.build_job(cell, block, 0, None) for cell in plan.cells for block in (1, 2)]
+        return [(job.hash_seed, job.padding_bytes) for job in jobs]
+
+    first = layouts(make_plan(seed=5))
+    assert len(set(first)) == len(first)
+    assert layouts(make_plan(seed=5)) == first
+    assert layouts(make_plan(seed=6)) != first
+
+
+@pytest.mark.timeout(20)
+def test_a_sweep_of_more_cells_than_anybody_can_run_is_refused_before_it_fills_the_memory(make_plan: MakePlan) -> None:
+    many = tuple(range(1, 4000))
+    with pytest.raises(UsageError, match="more than 10000 combinations"):
+        make_plan(axes={"batch": many, "threads": many})
+
+
+def test_a_job_has_the_deadline_and_the_limits_of_its_sweep(make_plan: MakePlan) -> None:
+    plan = make_plan(deadline="9s", limits={"memory": "2GiB", "phases": {"compile": "5s"}})
+    spec = plan.build_job(plan.cells[0], 1, 0, None)
+    assert (spec.deadline_s, spec.limits.memory, spec.limits.phases) == (9, 2 << 30, {"compile": 5})
+
+
+VERSIONS = {"frameworks": ["tensorflow@2.20:eager", "tensorflow@2.21:eager", "tensorflow:eager", "torch:eager"]}
+
+
+def test_a_version_behind_a_framework_is_the_environment_of_its_cells() -> None:
+    cells = expand(VERSIONS | {"batch": [1], "workloads": ["mlp"]})
+    assert [(cell.framework, cell.environment) for cell in cells] == [
+        ("tensorflow", "tensorflow@2.20"),
+        ("tensorflow", "tensorflow@2.21"),
+        ("tensorflow", "tensorflow"),
+        ("torch", "torch"),
+    ]
+
+
+def test_by_default_each_framework_has_its_own_environment_and_numpy_the_current_one() -> None:
+    assert {cell.environment for cell in expand({})} == {"current"}
+    assert {cell.environment for cell in expand({"environment": ["current"], "frameworks": ["torch"]})} == {"current"}
+
+
+def test_environments_are_an_axis_and_a_version_behind_a_framework_goes_before_it() -> None:
+    axes = {"frameworks": ["jax", "tensorflow@2.20:eager"], "environment": ["jax@0.9", "current"], "batch": [1]}
+    cells = expand(axes | {"workloads": ["mlp"]})
+    assert sorted((cell.mode, cell.environment) for cell in cells) == [
+        ("eager", "current"),
+        ("eager", "jax@0.9"),
+        ("eager", "tensorflow@2.20"),
+        ("jit", "current"),
+        ("jit", "jax@0.9"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pick", "left"),
+    [
+        ({"framework": "tensorflow@2.20"}, ["tensorflow@2.21", "tensorflow", "torch"]),
+        ({"framework": "tensorflow"}, ["torch"]),
+        ({"environment": "tensorflow@2.21"}, ["tensorflow@2.20", "tensorflow", "torch"]),
+        ({"environment": "default"}, ["tensorflow@2.20", "tensorflow@2.21"]),
+    ],
+)
+def test_a_pick_may_name_a_version(pick: dict[str, object], left: list[str]) -> None:
+    cells = expand(VERSIONS | {"batch": [1], "workloads": ["mlp"]}, exclude=[pick])
+    assert [cell.environment for cell in cells] == left
+
+
+def test_a_baseline_is_named_with_its_version_where_there_are_several() -> None:
+    spec = SweepSpec.model_validate({"axes": AXES | VERSIONS, "baseline": "tensorflow@2.21:eager"})
+    assert "tensorflow@2.21:eager (A/A)" not in build_plan(spec, (0, 1)).labels.values()
+    wrong = spec.model_copy(update={"baseline": "tensorflow@2.22:eager"})
+    with pytest.raises(UsageError, match=r"unknown baseline 'tensorflow@2\.22:eager'; did you mean tensorflow@2\.2"):
+        build_plan(wrong, (0, 1))
+
+
+def test_variables_of_an_environment_are_a_jobs_own_and_give_way_to_what_makes_jobs_alike() -> None:
+    variables = {"TF_FLAGS": "x", "OMP_NUM_THREADS": "9"}
+    mine = {"requirements": ["numpy"], "variables": variables}
+    spec = SweepSpec.model_validate({"axes": AXES | {"environment": ["mine"]}, "environments": {"mine": mine}})
+    plan = build_plan(spec, (0, 1))
+    job = plan.build_job(plan.cells[0], 1, 0, None)
+    assert (job.variables["TF_FLAGS"], job.variables["OMP_NUM_THREADS"]) == ("x", "1")

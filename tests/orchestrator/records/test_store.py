@@ -1,0 +1,235 @@
+import json
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import UsageError
+from orchestrator.files import atomic
+from orchestrator.records import store
+from orchestrator.records.store import Store
+from schemas.job import Cell
+from schemas.record import Host, JobRecord, Manifest
+from schemas.sweep import SweepSpec
+
+NOW = datetime(2025, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+MakeCell = Callable[..., Cell]
+MakeRecord = Callable[..., JobRecord]
+MakeRun = Callable[..., Store]
+
+
+@pytest.fixture
+def make_run(tmp_path: Path, host: Host) -> MakeRun:
+    """Make a run's folder with its manifest, `seconds` after the first."""
+
+    def make(name: str = "sweep", seconds: int = 0) -> Store:
+        run = store.create_run(tmp_path, name, NOW.replace(second=7 + seconds))
+        run.write_manifest(
+            Manifest(name=name, started="now", command=(), sweep=SweepSpec(), seed=1, cells=(), host=host)
+        )
+        return run
+
+    return make
+
+
+def test_a_run_is_named_by_its_time_and_its_name(make_run: MakeRun) -> None:
+    assert make_run("mine").name == "20250304-050607-mine"
+
+
+def test_two_runs_in_one_second_have_folders_of_their_own(make_run: MakeRun) -> None:
+    assert make_run().folder != make_run().folder
+
+
+def test_what_was_written_is_read_back_in_the_order_of_blocks(
+    make_run: MakeRun, make_record: MakeRecord, make_cell: MakeCell
+) -> None:
+    run = make_run()
+    records = [make_record(make_cell(), block) for block in (1, 2, 10)]
+    for record in reversed(records):
+        run.write_record(record)
+    assert run.read_records() == records
+    assert run.read_manifest().name == "sweep"
+
+
+def test_a_half_written_file_is_not_a_record(make_run: MakeRun, make_record: MakeRecord) -> None:
+    run = make_run()
+    run.write_record(make_record())
+    (whole,) = (run.folder / "jobs").iterdir()
+    for name in (f".{whole.name}.part", f"{whole.name}.part", f".{whole.name}.x.part"):
+        whole.with_name(name).write_bytes(whole.read_bytes()[:100])
+    assert len(run.read_records()) == 1
+
+
+def test_a_text_replaces_what_stands_in_its_place_and_follows_no_link(make_run: MakeRun, tmp_path: Path) -> None:
+    run, elsewhere = make_run(), tmp_path / "elsewhere"
+    elsewhere.write_text("not ours")
+    for name in (run.page_path, run.page_path.with_name(".report.html.part")):
+        name.symlink_to(elsewhere)
+    atomic.write_text(run.page_path, "ours")
+    assert (run.page_path.read_text(), elsewhere.read_text()) == ("ours", "not ours")
+    assert not run.page_path.is_symlink()
+
+
+def test_what_cannot_be_put_into_its_place_leaves_nothing_behind(make_run: MakeRun) -> None:
+    run = make_run()
+    run.page_path.mkdir()
+    with pytest.raises(OSError, match=r"report\.html"):
+        atomic.write_text(run.page_path, "ours")
+    assert not [path.name for path in run.folder.iterdir() if path.suffix == ".part"]
+
+
+def test_nothing_half_written_stays_beside_a_record(make_run: MakeRun, make_record: MakeRecord) -> None:
+    run = make_run()
+    run.write_record(make_record())
+    assert [path.suffix for path in (run.folder / "jobs").iterdir()] == [".json"]
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Let no file grow beyond a hundred bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_fills_up_in_the_middle_of_a_file_harms_no_other(
+    make_run: MakeRun, make_record: MakeRecord
+) -> None:
+    run, first, second = make_run(), make_record(block=1), make_record(block=2)
+    run.write_record(first)
+    with full_disk(), pytest.raises(OSError, match="too large"):
+        run.write_record(second)
+    with full_disk(), pytest.raises(OSError, match="too large"):
+        run.write_manifest(run.read_manifest().model_copy(update={"stopped": "soon"}))
+    assert run.read_records() == [first]
+    assert run.read_manifest().stopped == ""
+
+
+def test_a_manifest_is_replaced_whole(make_run: MakeRun) -> None:
+    run = make_run()
+    run.write_manifest(run.read_manifest().model_copy(update={"stopped": "the budget was used up"}))
+    assert run.read_manifest().stopped == "the budget was used up"
+
+
+def test_a_log_stands_beside_its_record_and_is_not_taken_for_one(make_run: MakeRun, make_record: MakeRecord) -> None:
+    run, record = make_run(), make_record()
+    run.write_record(record)
+    run.log_path(record.spec).write_text("{}")
+    assert run.log_path(record.spec).name == f"{store.job_name(record.spec)}.stderr.log"
+    assert run.read_records() == [record]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b'{"schema_version": 99}'])
+def test_a_file_that_is_no_record_is_named(make_run: MakeRun, make_record: MakeRecord, content: bytes) -> None:
+    run = make_run()
+    run.write_record(make_record())
+    (path,) = (run.folder / "jobs").iterdir()
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=path.name):
+        run.read_records()
+
+
+def test_a_record_of_another_version_says_which_two_versions(make_run: MakeRun, make_record: MakeRecord) -> None:
+    run = make_run()
+    run.write_record(make_record())
+    (path,) = (run.folder / "jobs").iterdir()
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 99}))
+    with pytest.raises(UsageError, match="schema version 99 is not supported, only 1"):
+        run.read_records()
+
+
+@pytest.mark.parametrize("below", ["", "runs", "a/b"])
+def test_a_folder_that_cannot_be_written_is_a_mistake_with_a_remedy(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="choose a folder with --runs"):
+        store.create_run(tmp_path / "file" / below, "sweep", NOW)
+
+
+def test_a_run_is_found_by_path_name_and_part_of_its_name(tmp_path: Path, make_run: MakeRun) -> None:
+    mine, _ = make_run("mine"), make_run("yours", seconds=1)
+    for text in (str(mine.folder), mine.name, "mine", "20250304-050607"):
+        assert store.find_run(tmp_path, text).folder == mine.folder
+
+
+def test_latest_is_the_newest(tmp_path: Path, make_run: MakeRun) -> None:
+    newest = make_run("a", seconds=9)
+    make_run("z")
+    assert store.find_run(tmp_path, "latest").folder == newest.folder
+
+
+def test_latest_is_the_newest_of_many_in_one_second(tmp_path: Path, make_run: MakeRun) -> None:
+    runs = [make_run() for _ in range(11)]
+    assert store.find_run(tmp_path, "latest").folder == runs[-1].folder
+
+
+def test_a_whole_name_is_not_mistaken_for_part_of_another(tmp_path: Path, make_run: MakeRun) -> None:
+    short, _ = make_run("mine"), make_run("mine-too")
+    assert store.find_run(tmp_path, short.name).folder == short.folder
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("mine", "several runs match 'mine'"), ("nobody", "no run matches 'nobody'")]
+)
+def test_a_name_that_fits_none_or_several_is_refused_with_names_that_exist(
+    tmp_path: Path, make_run: MakeRun, text: str, says: str
+) -> None:
+    make_run("mine-1"), make_run("mine-2")
+    with pytest.raises(UsageError, match=f"{says}.*-mine-1.*-mine-2"):
+        store.find_run(tmp_path, text)
+
+
+def test_without_runs_the_way_to_one_is_shown(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="python -m orchestrator sweep"):
+        store.find_run(tmp_path / "nowhere", "latest")
+
+
+def test_a_job_is_found_by_its_name_or_part_of_it(make_cell: MakeCell, make_record: MakeRecord) -> None:
+    records = [make_record(make_cell(label), 1) for label in ("numpy:eager", "synthetic:spin")]
+    wanted = store.job_name(records[1].spec)
+    assert wanted.startswith("001-synthetic-spin-mlp")
+    assert store.find_record(records, "spin") is records[1]
+    assert store.find_record(records, wanted) is records[1]
+    with pytest.raises(UsageError, match="several jobs match"):
+        store.find_record(records, "001")
+    with pytest.raises(UsageError, match=r"no job matches '002-'.*001-numpy"):
+        store.find_record(records, "002-")
+
+
+def test_recent_records_are_the_newest_that_can_be_read(
+    tmp_path: Path, make_run: MakeRun, make_record: MakeRecord
+) -> None:
+    for seconds in range(3):
+        make_run(seconds=seconds).write_record(make_record(block=seconds + 1))
+    (broken,) = tmp_path.glob("*09-sweep/jobs/*.json")
+    broken.write_text("{")
+    assert [record.spec.block for record in store.read_recent(tmp_path, 10)] == [2, 1]
+    assert [record.spec.block for record in store.read_recent(tmp_path, 2)] == [2]
+
+
+def test_no_job_leaves_its_runs_folder(
+    tmp_path: Path, make_run: MakeRun, make_cell: MakeCell, make_record: MakeRecord
+) -> None:
+    run = make_run()
+    with pytest.raises((ValueError, UsageError, OSError)):
+        run.write_record(make_record(make_cell("../../x:eager")))
+    assert [path.name for path in tmp_path.rglob("*") if path.suffix == ".json"] == ["manifest.json"]
+
+
+@pytest.mark.parametrize("linked", ["artefacts", "artefacts/{}.npz"])
+def test_nothing_is_written_where_a_link_leads_out_of_the_run(
+    make_run: Callable[..., Store], make_cell: Callable[..., Cell], tmp_path: Path, linked: str
+) -> None:
+    run, cell, outside = make_run(), make_cell(), tmp_path / "outside"
+    link = run.folder / linked.format(cell.id)
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(outside)
+    with pytest.raises(UsageError, match="is a symbolic link, which no run contains"):
+        run.expected_path(cell)
+    assert not outside.exists()

@@ -1,0 +1,104 @@
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from orchestrator.environments.cache import EnvironmentCache
+from orchestrator.environments.definitions import EnvironmentDefinition
+from orchestrator.environments.lookup import Environment, Environments
+from orchestrator.environments.provisioner import Made, Making, ProvisioningEvent, Resolving, Waiting
+from orchestrator.planning.plan import Plan
+from orchestrator.report import environment_inventory, environments
+from orchestrator.report.plan import build_plan_document, show_plan
+from schemas.environment import EnvironmentMarker, EnvironmentRecord
+
+TINY = EnvironmentDefinition(name="tiny@1", stem="tiny", origin="a test", requirements=("tiny==1",))
+RECORD = EnvironmentRecord(
+    interpreter="/x",
+    python="3.12.1",
+    freeze="ab" * 8,
+    installed={},
+    packages={"helper": "1", "keras": "3.15.1", "numpy": "2.4", "tensorflow-cpu": "2.20.0"},
+)
+READY = EnvironmentMarker(
+    name="tiny",
+    asked=TINY.all_requirements,
+    resolved=(),
+    environment=RECORD,
+    modules=(),
+    base="/x",
+    installer="pip",
+    made="now",
+    took_s=38.2,
+    size_bytes=1500 << 20,
+)
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (Resolving(TINY, "uv"), "environment tiny@1: uv resolves tiny==1, numpy, pydantic>=2.10, autograd>=1.9"),
+        (Waiting(TINY, "4711"), "environment tiny@1: waiting for process 4711, which is creating it"),
+        (Making(TINY, "pip", 41), "environment tiny@1: pip installs 41 packages"),
+        (Made(TINY, READY), "environment tiny@1: ready after 38.2 s, 1.5 GiB"),
+    ],
+)
+def test_each_step_is_a_line(event: ProvisioningEvent, line: str) -> None:
+    assert environments.format_progress(event) == line
+
+
+def test_an_environment_is_summed_up_by_its_python_its_frameworks_and_its_freeze() -> None:
+    (line,) = environments.summarise_environments({"tensorflow@2.20": RECORD})
+    assert line == (
+        "Environment tensorflow@2.20: Python 3.12.1, tensorflow-cpu 2.20.0, keras 3.15.1, numpy 2.4; "
+        "freeze abababababababab"
+    )
+
+
+def printed(show: Callable[[Console], None]) -> str:
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    show(console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_a_plan_says_which_environments_it_would_make_and_of_which_builds(make_plan: Callable[..., Plan]) -> None:
+    plan = make_plan("tensorflow@2.20:eager", "numpy")
+    text = printed(lambda console: show_plan(console, plan, {}))
+    words = " ".join(text.split())
+    assert "tensorflow-cpu==2.20, numpy," in words
+    assert "made on first use" in words
+    assert "nothing: used as it is" in words
+    assert max(map(len, text.splitlines())) <= 80
+    said = build_plan_document(plan, {})
+    assert [(each["name"], each["state"]) for each in said["environments"]] == [
+        ("tensorflow@2.20", "made on first use"),
+        ("current", "as it is"),
+    ]
+
+
+def test_a_gpu_is_told_with_what_follows_from_it() -> None:
+    table = environments.build_environments_table([], accelerated=True)
+    assert "NVIDIA GPU found: built-in ones use CUDA builds" in str(table.title)
+    assert "no NVIDIA GPU: CPU builds" in str(environments.build_environments_table([], accelerated=False).title)
+
+
+def test_a_definition_that_cannot_be_understood_is_listed_with_its_problem(tmp_path: Path) -> None:
+    said = environment_inventory.build_inventory(Environments({}, EnvironmentCache(tmp_path)), ["torch", "no such"])
+    torch, unknown = said["environments"]
+    assert (torch["problem"], torch["state"]) == (None, "made on first use")
+    assert unknown["problem"].startswith("unknown environment 'no such'")
+    text = printed(lambda console: environment_inventory.show_inventory(console, said))
+    assert "torch==2.13.0" in text
+    assert max(map(len, text.splitlines())) <= max(80, len(str(tmp_path)) + 50)
+
+
+def test_what_a_foreign_environment_is_can_be_told_without_a_site() -> None:
+    said = environment_inventory.build_environment_details(
+        Environment("/x/python", Path("/x/python"), RECORD, frozenset())
+    )
+    assert (said["state"], said["python"], said["resolved"]) == ("as it is", "3.12.1", None)
+    text = printed(lambda console: environment_inventory.show_environment_details(console, said))
+    assert "tensorflow-cpu 2.20.0" in text

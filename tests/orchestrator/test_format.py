@@ -1,0 +1,110 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.analysis.statistics.intervals import Interval
+from orchestrator.format import (
+    format_clock,
+    format_count,
+    format_duration,
+    format_ratio,
+    format_ratio_range,
+    round_counts,
+)
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [
+        (0, "0 ns"),
+        (0.5, "0.50 ns"),
+        (1, "1.00 ns"),
+        (9.99, "9.99 ns"),
+        (9.996, "10.0 ns"),
+        (12.34, "12.3 ns"),
+        (99.96, "100 ns"),
+        (345.6, "346 ns"),
+        (999.4, "999 ns"),
+        (999.6, "1.00 µs"),
+        (34_512, "34.5 µs"),
+        (9_996, "10.0 µs"),
+        (1e6, "1.00 ms"),
+        (123_456_789, "123 ms"),
+        (1e9, "1.00 s"),
+        (61.2e9, "61.2 s"),
+        (1234e9, "1234 s"),
+        (math.nan, "–"),
+        (math.inf, "–"),
+    ],
+)
+def test_durations_have_three_digits_and_their_unit(nanoseconds: float, text: str) -> None:
+    assert format_duration(nanoseconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1, "1.000"), (1.0431, "1.043"), (0.0504, "0.050"), (12.34, "12.3"), (math.inf, "–")]
+)
+def test_ratios_have_three_decimals_until_they_are_large(value: float, text: str) -> None:
+    assert format_ratio(value) == text
+
+
+@pytest.mark.parametrize(
+    ("interval", "text"),
+    [
+        (Interval(1, 0.9, 1.1), "0.900 to 1.100"),
+        (Interval(1, 0, 1.1), ""),
+        (Interval(1, 0.9, math.inf), ""),
+        (Interval(math.nan, -math.inf, math.inf), ""),
+    ],
+)
+def test_an_end_that_the_data_do_not_support_is_not_shown(interval: Interval, text: str) -> None:
+    assert format_ratio_range(interval) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (200, "3:20"), (3600, "60:00"), (-5, "0:00")]
+)
+def test_time_left_is_in_minutes_and_seconds(seconds: float, text: str) -> None:
+    assert format_clock(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (1, "1"),
+        (999, "999"),
+        (360_000, "360,000"),
+        (3.6e6, "3.6 million"),
+        (1e9, "1 billion"),
+        (2.5e13, "25,000 billion"),
+        (math.inf, "never"),
+    ],
+)
+def test_counts_are_in_words_from_a_million_on(count: float, text: str) -> None:
+    assert format_count(count) == text
+
+
+@pytest.mark.parametrize(
+    ("counts", "shown"),
+    [
+        (Interval(359_606, 269_488, 523_808), Interval(360_000, 260_000, 530_000)),
+        (Interval(359_606, 359_488, 359_808), Interval(359_610, 359_480, 359_810)),
+        (Interval(3_456_789, 8_123, 98_765_432), Interval(3_500_000, 8_100, 99_000_000)),
+        (Interval(256, 241, 271), Interval(256, 241, 271)),
+        (Interval(1, 1, 1), Interval(1, 1, 1)),
+        (Interval(math.inf, 166_500, math.inf), Interval(math.inf, 160_000, math.inf)),
+        (Interval(math.inf, math.inf, math.inf), Interval(math.inf, math.inf, math.inf)),
+    ],
+)
+def test_counts_have_the_digits_that_their_interval_supports(counts: Interval, shown: Interval) -> None:
+    assert round_counts(counts) == shown
+
+
+@given(st.floats(1, 1e15), st.floats(0, 1e15), st.floats(0, 1e15))
+def test_rounding_never_narrows_an_interval(low: float, more: float, yet_more: float) -> None:
+    counts = Interval(low + more, low, low + more + yet_more)
+    shown = round_counts(counts)
+    assert shown.low <= counts.low * (1 + 1e-9)
+    assert shown.high >= counts.high * (1 - 1e-9)

@@ -1,0 +1,149 @@
+"""Cached results are detected by inputs that no call has had yet."""
+
+import itertools
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from schemas.event import MAX_UNSEEN_RATIO
+from workers import session
+from workers.arrays import Array
+from workers.frameworks import numpy
+from workers.measurement import memoization
+from workers.measurement.stopwatch import Stopwatch, carry_out
+from workers.problem.problem import Problem
+from workers.tasks import measure
+from workers.workloads.early_exit import reference as early_exit
+
+if TYPE_CHECKING:
+    from tests.workers.conftest import Ask, Reported
+
+WORK_NS, RECALL_NS = 20_000, 1_000
+
+
+class Machine:
+    """A framework whose calls take the time `lasts`, by whether their inputs were among the latest ones."""
+
+    def __init__(self, problem: Problem, lasts: Callable[[bool, int], int], most: int = 1000) -> None:
+        self.problem, self.lasts, self.most = problem, lasts, most
+        self.now_ns, self.calls, self.seen = 0, 0, list[int]()
+        self.alive = [self.arrays(inputs) for inputs in problem.input_sets]
+        self.watch = Stopwatch(self.step, self.alive, lambda _: None, lambda: self.now_ns)
+
+    def arrays(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(map(np.copy, inputs))
+
+    def step(self, *inputs: object) -> tuple[Any, ...]:
+        self.calls += 1
+        key = id(inputs[0])
+        self.now_ns += self.lasts(key in self.seen, self.calls)
+        self.seen = [*(each for each in self.seen if each != key), key][-self.most :]
+        return ()
+
+    def slowdown(self, call_ns: float = WORK_NS) -> float:
+        for inputs in self.alive:
+            self.watch.time_call(inputs)
+        return carry_out(memoization.measure_slowdown(self, self.problem, self.watch, call_ns))  # type: ignore[arg-type]
+
+
+def honest(_: bool, __: int) -> int:
+    return WORK_NS
+
+
+def keeping(had_before: bool, _: int) -> int:
+    return RECALL_NS if had_before else WORK_NS
+
+
+@pytest.fixture
+def problem(ask: "Ask") -> Callable[..., Problem]:
+    return lambda workload="mlp", **changes: Problem(ask("numpy", "eager", workload, **changes).cell, 1)
+
+
+def test_calls_that_do_their_work_take_as_long_on_new_inputs(problem: Callable[..., Problem]) -> None:
+    machine = Machine(problem(), honest)
+    assert machine.slowdown() == 1
+    assert machine.calls == 4 + 2 * memoization.MOST * (4 + 2)
+
+
+def test_results_that_are_kept_cost_their_work_on_new_inputs(problem: Callable[..., Problem]) -> None:
+    assert Machine(problem(), keeping).slowdown() == pytest.approx(WORK_NS / RECALL_NS)
+
+
+def test_where_inputs_decide_the_work_new_numbers_are_one_rounding_off_and_decide_the_same(
+    ask: "Ask", problem: Callable[..., Problem]
+) -> None:
+    made = problem("early_exit")
+    way = partial(early_exit.path, ask("numpy", "eager", "early_exit").cell.parameters, made.weights)
+    for new, timed in zip(made.draw_unseen(6), itertools.cycle(made.input_sets), strict=False):
+        assert way(*new) == way(*timed)
+        assert not all(map(np.array_equal, new, timed))
+        assert all(np.allclose(one, other, rtol=3e-7, atol=0) for one, other in zip(new, timed, strict=True))
+    assert Machine(made, keeping).slowdown() == pytest.approx(WORK_NS / RECALL_NS)
+
+
+@pytest.mark.parametrize("most", [4, 5, 7, 100])
+def test_whoever_keeps_only_the_last_results_is_found_out_as_well(problem: Callable[..., Problem], most: int) -> None:
+    machine = Machine(problem(), keeping, most)
+    assert machine.slowdown() > MAX_UNSEEN_RATIO
+
+
+def test_elsewhere_the_numbers_are_new_as_well_and_the_same_in_every_job(problem: Callable[..., Problem]) -> None:
+    made, again = problem(), problem()
+    drawn = [inputs[0] for inputs in (*made.input_sets, *made.draw_unseen(5))]
+    assert not any(np.array_equal(one, other) for one, other in itertools.combinations(drawn, 2))
+    assert all(np.array_equal(one, other[0]) for one, other in zip(drawn[4:], again.draw_unseen(5), strict=True))
+    assert made.hash_data() == again.hash_data()
+
+
+@pytest.mark.parametrize("first_is_slower", [0.5, 2.0])
+def test_which_of_two_calls_comes_first_accuses_nobody(problem: Callable[..., Problem], first_is_slower: float) -> None:
+    machine = Machine(problem(), lambda _, call: round(WORK_NS * (first_is_slower if call % 2 else 1)))
+    assert machine.slowdown() == pytest.approx(1)
+
+
+def test_a_disturbance_of_half_of_all_calls_accuses_nobody(problem: Callable[..., Problem]) -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(50):
+        assert Machine(problem(), lambda *_: int(WORK_NS * rng.choice([1, 4]))).slowdown() <= MAX_UNSEEN_RATIO
+
+
+def test_long_calls_are_few(problem: Callable[..., Problem]) -> None:
+    machine = Machine(problem(), honest)
+    machine.slowdown(call_ns=1e9)
+    assert machine.calls == 4 + 2 * memoization.FEWEST * (4 + 2)
+
+
+def test_what_does_not_depend_on_weights_may_not_be_kept_in_training_either(problem: Callable[..., Problem]) -> None:
+    assert Machine(problem(task="train-sgd"), keeping).slowdown() == pytest.approx(WORK_NS / RECALL_NS)
+
+
+def test_a_real_worker_that_keeps_small_results_is_found_out_and_an_honest_one_is_not(
+    ask: "Ask", reported: "Reported"
+) -> None:
+    kept, computed = (reported(ask("synthetic", mode, "mlp")).unseen for mode in ("remembered", "spin"))
+    assert kept is not None
+    assert computed is not None
+    assert kept > MAX_UNSEEN_RATIO >= computed
+
+
+def test_a_step_that_is_wrong_on_a_way_that_only_timed_calls_took_is_found_out(
+    ask: "Ask", problem: Callable[..., Problem]
+) -> None:
+    made = problem("early_exit", task="forward")
+    framework = numpy.Framework(ask("numpy", "eager", "early_exit", task="forward").cell)
+    sets = [framework.arrays(inputs) for inputs in made.input_sets]
+    right: Any = framework.step((early_exit, made.weights), sets[0], made.infer_axes()).prepare()
+
+    def astray(*inputs: Array) -> tuple[Any, ...]:
+        outputs: tuple[Any, ...] = right(*inputs)
+        return tuple(2 * value for value in outputs) if inputs[0] is sets[2][0] else outputs
+
+    looked = [
+        list(measure.verify_other_sets(session.Session(framework, made, None, sets, "cpu"), step))
+        for step in (right, astray)
+    ]
+    assert [[bool(each.reason) for each in found] for found in looked] == [[False, False], [True, False]]
+    assert "input set 2, after all samples" in looked[1][0].reason

@@ -1,0 +1,87 @@
+"""The costs of each phase are kept apart, in the order in which the phases began."""
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from schemas.event import Phase
+from workers.measurement.phases import Ledger
+
+if TYPE_CHECKING:
+    from tests.workers.conftest import Ask, Reported, Work
+
+
+def ignore(phase: Phase) -> None:
+    """Ignore an announcement."""
+
+
+def test_a_phase_is_announced_before_it_begins() -> None:
+    heard: list[str] = []
+    with Ledger(lambda phase: heard.append(phase.name)).phase("build"):
+        heard.append("the work")
+    assert heard == ["build", "the work"]
+
+
+def test_announcing_a_phase_is_not_part_of_what_it_took() -> None:
+    ledger = Ledger(lambda _: time.sleep(0.2))
+    with ledger.phase("build"):
+        pass
+    assert ledger.costs[0].wall_ns < 200_000_000
+
+
+def test_the_phases_are_listed_in_the_order_in_which_they_were_opened() -> None:
+    ledger = Ledger(ignore)
+    for name in ("import", "verify", "steady", "verify"):
+        with ledger.phase(name):
+            pass
+    assert [cost.name for cost in ledger.costs] == ["import", "verify", "steady", "ledger"]
+
+
+def test_a_phase_that_is_entered_twice_is_added_up() -> None:
+    ledger = Ledger(ignore)
+    with ledger.phase("verify"):
+        time.sleep(0.02)
+    once = ledger.costs[0]
+    with ledger.phase("verify"):
+        time.sleep(0.03)
+    twice, _ = ledger.costs
+    assert once.wall_ns >= 20_000_000
+    assert twice.wall_ns >= once.wall_ns + 30_000_000
+    assert twice.cpu_ns >= once.cpu_ns
+
+
+def test_sleeping_takes_time_and_no_cpu_time() -> None:
+    ledger = Ledger(ignore)
+    with ledger.phase("import"):
+        time.sleep(0.1)
+    assert ledger.costs[0].cpu_ns < ledger.costs[0].wall_ns / 2
+
+
+def test_a_phase_that_raises_lets_the_error_through() -> None:
+    with pytest.raises(ArithmeticError), Ledger(ignore).phase("import"):
+        raise ArithmeticError
+
+
+def test_a_worker_announces_its_phases_in_order_and_reports_each_once(ask: "Ask", work: "Work") -> None:
+    events = work(ask("numpy", "eager", "rnn_cell")).events
+    before = ["import", "initialise", "data", "build", "first_call", "second_call"]
+    announced = [*before, "verify", "warm_up", "steady", "verify", "memory", "verify", "report"]
+    assert [event.name for event in events if event.kind == "phase"] == announced
+    assert events[-1].kind == "report"
+    order = ["start", *before, "verify", "warm_up", "steady", "memory", "report", "ledger"]
+    assert [cost.name for cost in events[-1].phases] == order
+
+
+def test_a_mode_that_neither_traces_nor_compiles_has_no_such_phase(ask: "Ask", reported: "Reported") -> None:
+    found = reported(ask("numpy", "eager", "mlp"))
+    assert not {"trace", "compile"} & {cost.name for cost in found.phases}
+
+
+def test_a_known_time_is_in_the_phases_that_call_and_in_no_other(ask: "Ask", reported: "Reported") -> None:
+    spin_ns = 10_000_000
+    found = reported(ask("synthetic", "spin", "synthetic", {"spin_ns": spin_ns}))
+    took = {cost.name: cost.wall_ns for cost in found.phases}
+    assert took["first_call"] >= spin_ns
+    assert took["second_call"] >= spin_ns
+    assert took["steady"] >= 10 * spin_ns

@@ -1,0 +1,348 @@
+"""The timing loop on a clock that moves only with the operation: every figure is exact."""
+
+import gc
+import inspect
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from workers.measurement.stopwatch import MAX_LAPS, SINGLE_CALLS, Stopwatch, Timed, carry_out
+
+INPUT_SETS = [("first",), ("second",), ("third",), ("fourth",)]
+
+# First calls of a traced TorchScript step, as measured.
+TORCHSCRIPT_NS = (46_600_000, 90_800_000, 1_230_000, 143_000, 92_000, 79_000, 71_000, 66_000)
+
+
+class Clock:
+    """Time that passes only on command."""
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+
+class Operation:
+    """A step that takes these times in turn, then always the last, and remembers its inputs."""
+
+    def __init__(self, clock: Clock, *durations_ns: int) -> None:
+        self._clock = clock
+        self._durations_ns = itertools.chain(durations_ns, itertools.repeat(durations_ns[-1]))
+        self.seen: list[tuple[Any, ...]] = []
+
+    def __call__(self, *inputs: object) -> tuple[Any, ...]:
+        self._clock.now_ns += next(self._durations_ns)
+        self.seen.append(inputs)
+        return (f"output {len(self.seen)}",)
+
+
+class Device:
+    """A device that computes asynchronously: waiting for it takes this long."""
+
+    def __init__(self, clock: Clock, wait_ns: int) -> None:
+        self._clock, self._wait_ns = clock, wait_ns
+        self.waited_for: list[tuple[Any, ...]] = []
+
+    def synchronise(self, outputs: tuple[Any, ...]) -> None:
+        self._clock.now_ns += self._wait_ns
+        self.waited_for.append(outputs)
+
+
+class Bench:
+    """A stopwatch with everything that it uses."""
+
+    def __init__(self, *durations_ns: int, wait_ns: int = 0) -> None:
+        self.clock = Clock()
+        self.operation = Operation(self.clock, *durations_ns)
+        self.device = Device(self.clock, wait_ns)
+        self.watch = Stopwatch(self.operation, INPUT_SETS, self.device.synchronise, clock=self.clock)
+
+
+# The time of a call on each set of inputs, where the inputs decide it.
+WORK_NS = {"first": 12_000_000, "second": 4_000_000, "third": 1_000_000, "fourth": 3_000_000}
+
+
+def watch_of_uneven_work(*, known: bool, share: int = 1) -> Stopwatch:
+    """Return a stopwatch over calls whose inputs decide their time, or a share of it; `known` tells it so."""
+    clock = Clock()
+
+    def operation(name: str) -> tuple[Any, ...]:
+        clock.now_ns += WORK_NS[name] // share
+        return ()
+
+    return Stopwatch(operation, INPUT_SETS, lambda _: None, clock, uneven=known)
+
+
+@pytest.fixture
+def collecting() -> Iterator[None]:
+    """Enable garbage collection before and after a test that may change it."""
+    gc.enable()
+    yield
+    gc.enable()
+
+
+def test_one_call_is_timed_until_its_result_is_there() -> None:
+    bench = Bench(700, wait_ns=5_000)
+    assert bench.watch.time_call(INPUT_SETS[2]) == (5_700, ("output 1",))
+    assert bench.operation.seen == [("third",)]
+    assert bench.device.waited_for == [("output 1",)]
+
+
+def test_a_call_that_the_clock_cannot_see_takes_a_nanosecond() -> None:
+    assert Bench(0).watch.time_call(INPUT_SETS[0])[0] == 1
+    assert Bench(0).watch.take_sample(3) == 1
+
+
+@pytest.mark.parametrize("calls", [1, 3, 4, 7, 1000])
+def test_a_sample_is_exactly_so_many_calls(calls: int) -> None:
+    bench = Bench(700)
+    assert bench.watch.take_sample(calls) == 700 * calls
+    assert len(bench.operation.seen) == calls
+
+
+def test_a_sample_waits_once_for_the_last_result_and_counts_the_waiting() -> None:
+    bench = Bench(700, wait_ns=5_000)
+    assert bench.watch.take_sample(10) == 12_000
+    assert bench.device.waited_for == [("output 10",)]
+
+
+def test_a_sample_of_many_calls_uses_every_set_of_inputs_in_turn() -> None:
+    bench = Bench(700)
+    bench.watch.take_sample(8)
+    assert sorted(bench.operation.seen[:4]) == sorted(INPUT_SETS)
+    assert bench.operation.seen[4:] == bench.operation.seen[:4]
+
+
+def test_samples_of_one_call_use_every_set_of_inputs_in_turn() -> None:
+    bench = Bench(700)
+    carry_out(bench.watch.take_samples(1, 8))
+    assert set(bench.operation.seen) == set(INPUT_SETS)
+
+
+def test_samples_are_so_many_each_of_so_many_calls(collecting: None) -> None:
+    bench = Bench(700, wait_ns=50)
+    assert carry_out(bench.watch.take_samples(5, 3)) == (3_550, 3_550, 3_550)
+    assert len(bench.operation.seen) == 15
+    assert len(bench.device.waited_for) == 3
+
+
+def test_a_slow_call_makes_its_own_sample_slow_and_no_other(collecting: None) -> None:
+    bench = Bench(10, 10, 10, 910, 10)
+    assert carry_out(bench.watch.take_samples(2, 3)) == (20, 920, 20)
+
+
+@pytest.mark.parametrize("duration_ns", [10, 137, 1_000, 33_333, 449_999, 600_000, 899_999])
+def test_calibration_reaches_the_target_and_at_most_one_call_more(duration_ns: int) -> None:
+    target_ns = 1_000_000
+    calls = carry_out(Bench(duration_ns).watch.calibrate_calls(target_ns))
+    assert 0.9 * target_ns <= calls * duration_ns <= target_ns + duration_ns
+
+
+@pytest.mark.parametrize("duration_ns", [1_000_000, 1_000_001, 50_000_000, 1_000_000_000])
+def test_a_call_that_is_as_long_as_a_sample_is_a_sample(duration_ns: int) -> None:
+    assert carry_out(Bench(duration_ns).watch.calibrate_calls(1_000_000)) == 1
+
+
+def test_where_inputs_decide_what_a_call_takes_each_sample_has_all_of_them_equally_often(collecting: None) -> None:
+    watch = watch_of_uneven_work(known=True)
+    assert carry_out(watch.calibrate_calls(5_000_000)) == len(INPUT_SETS)
+    assert carry_out(watch.measure_linearity(len(INPUT_SETS))) == 2
+    assert carry_out(watch.take_samples(len(INPUT_SETS), 3)) == (20_000_000,) * 3
+    laps = carry_out(watch.warm_up(0, 3_000_000_000))[SINGLE_CALLS:]
+    assert {(calls, took) for calls, took in laps} == {(len(INPUT_SETS), 20_000_000)}
+
+
+def test_where_that_is_not_known_samples_differ_and_an_honest_step_looks_as_if_it_did_no_work() -> None:
+    watch = watch_of_uneven_work(known=False)
+    assert carry_out(watch.calibrate_calls(5_000_000)) % len(INPUT_SETS) > 0
+    assert carry_out(watch.measure_linearity(1)) != 2
+    assert len({*carry_out(watch.take_samples(1, 4))}) == 4
+
+
+@pytest.mark.parametrize(("share", "calls"), [(1, 4), (4, 4), (20, 20), (1000, 1000)])
+def test_calibration_goes_in_whole_turns_where_inputs_decide(share: int, calls: int) -> None:
+    assert carry_out(watch_of_uneven_work(known=True, share=share).calibrate_calls(5_000_000)) == calls
+
+
+def test_calibration_counts_the_waiting_once_and_not_for_each_call() -> None:
+    calls = carry_out(Bench(1_000, wait_ns=500_000).watch.calibrate_calls(1_000_000))
+    assert 400 <= calls <= 501
+
+
+def test_one_disturbed_sample_does_not_end_calibration_early() -> None:
+    assert carry_out(Bench(5_000_000, 1_000).watch.calibrate_calls(1_000_000)) >= 900
+
+
+@pytest.mark.parametrize("duration_ns", [10, 1_000, 1_000_000_000])
+def test_calibration_comes_to_the_same_number_every_time(duration_ns: int) -> None:
+    once, again = (carry_out(Bench(duration_ns).watch.calibrate_calls(300_000)) for _ in range(2))
+    assert once == again
+
+
+def test_a_steady_operation_is_warmed_up_for_little_more_than_the_minimum() -> None:
+    laps = carry_out(Bench(100_000).watch.warm_up(50_000_000, 3_000_000_000))
+    assert {took / calls for calls, took in laps} == {100_000}
+    assert 50_000_000 <= sum(took for _, took in laps) <= 55_000_000
+
+
+def test_the_first_calls_are_told_one_by_one_and_every_call_is_in_a_lap() -> None:
+    bench = Bench(*range(10_000, 10_200), 10_000)
+    laps = carry_out(bench.watch.warm_up(2_000_000, 100_000_000))
+    assert laps[:SINGLE_CALLS] == tuple((1, took) for took in range(10_000, 10_000 + SINGLE_CALLS))
+    assert sum(calls for calls, _ in laps) == len(bench.operation.seen)
+    assert sum(took for _, took in laps) == bench.clock.now_ns
+
+
+def test_an_operation_that_keeps_getting_faster_is_warmed_up_to_the_maximum_and_no_further() -> None:
+    durations_ns = [int(1e9 * 0.95**call) for call in range(300)]
+    laps = carry_out(Bench(*durations_ns).watch.warm_up(1_000, 5_000_000_000))
+    took = [took for _, took in laps]
+    assert took == durations_ns[: len(took)]
+    assert 5_000_000_000 <= sum(took[SINGLE_CALLS:]) < 5_000_000_000 + took[-1]
+
+
+def test_an_operation_that_gets_faster_for_many_seconds_is_warmed_up_until_it_does_no_more() -> None:
+    durations_ns = [int(1e9 * 0.95**call) for call in range(45)]
+    laps = carry_out(Bench(*durations_ns).watch.warm_up(250_000_000, 60_000_000_000))
+    assert sum(took for _, took in laps) > sum(durations_ns) > 15_000_000_000
+    assert {took for _, took in laps[-10:]} == {durations_ns[-1]}
+
+
+def test_a_long_warm_up_leaves_a_trace_of_bounded_length_in_which_no_call_is_lost() -> None:
+    bench = Bench(*[30_000_000] * SINGLE_CALLS, *[1_000_000] * 8_000, 500_000)
+    laps = carry_out(bench.watch.warm_up(10_000_000_000, 10_000_000_000))
+    assert MAX_LAPS // 2 < len(laps) - SINGLE_CALLS <= MAX_LAPS
+    assert laps[:SINGLE_CALLS] == ((1, 30_000_000),) * SINGLE_CALLS
+    assert sum(calls for calls, _ in laps) == len(bench.operation.seen)
+    assert sum(took for _, took in laps) == bench.clock.now_ns
+    assert {took / calls for calls, took in laps[SINGLE_CALLS:]} == {1_000_000, 500_000}
+
+
+def test_of_calls_longer_than_the_maximum_only_the_first_few_are_made() -> None:
+    assert len(carry_out(Bench(10**10).watch.warm_up(1_000, 3_000_000_000))) <= SINGLE_CALLS + 1
+
+
+def test_a_maximum_below_the_minimum_is_the_end_of_warm_up() -> None:
+    bench = Bench(100_000)
+    carry_out(bench.watch.warm_up(1_000_000_000, 10_000_000))
+    assert bench.clock.now_ns <= 12_000_000
+
+
+def test_the_slow_first_calls_of_a_jit_are_over_when_warm_up_ends() -> None:
+    laps = carry_out(Bench(*TORCHSCRIPT_NS).watch.warm_up(0, 3_000_000_000))
+    assert [took for _, took in laps[: len(TORCHSCRIPT_NS)]] == list(TORCHSCRIPT_NS)
+    assert {took / calls for calls, took in laps[-10:]} == {66_000}
+
+
+def test_an_operation_that_speeds_up_late_is_warmed_up_until_it_has() -> None:
+    laps = carry_out(Bench(*[2_000_000] * 30, *[1_500_000] * 4, 1_000_000).watch.warm_up(60_000_000, 3_000_000_000))
+    assert {took for _, took in laps[-5:]} == {1_000_000}
+
+
+def test_counters_are_read_before_the_first_sample_and_after_each_and_never_inside(collecting: None) -> None:
+    bench = Bench(700)
+    read: list[int] = []
+
+    def observe() -> None:
+        read.append(len(bench.operation.seen))
+        bench.clock.now_ns += 1_000_000
+
+    assert carry_out(bench.watch.take_samples(5, 3, observe)) == (3_500, 3_500, 3_500)
+    assert read == [0, 5, 10, 15]
+
+
+def test_an_honest_operation_takes_twice_as_long_for_twice_the_calls() -> None:
+    assert carry_out(Bench(700).watch.measure_linearity(50)) == 2
+
+
+def test_an_operation_that_does_its_work_only_once_is_not_linear() -> None:
+    assert carry_out(Bench(0, wait_ns=5_000).watch.measure_linearity(50)) == 1
+
+
+def a_try(single_ns: int, double_ns: int) -> list[int]:
+    """Return durations of the calls in three pairs of fifty calls and a hundred."""
+    return ([single_ns] * 50 + [double_ns] * 100) * 3
+
+
+def test_neither_a_disturbed_pair_nor_a_disturbed_try_makes_an_operation_look_nonlinear() -> None:
+    assert carry_out(Bench(*[900_000] * 10, 700).watch.measure_linearity(50)) == 2
+    assert carry_out(Bench(*a_try(700, 900_000), 700).watch.measure_linearity(50)) == 2
+
+
+def test_a_sample_of_which_too_much_was_lost_does_not_accuse() -> None:
+    lost = iter([0, 50_000] * 3)  # of the single samples nothing, of the double ones almost all
+    assert carry_out(Bench(700).watch.measure_linearity(50, lambda: lambda _: next(lost), tries=1)) is None
+    assert carry_out(Bench(700).watch.measure_linearity(50, lambda: lambda took: took // 1000)) == 2
+
+
+def test_of_several_tries_that_are_not_linear_the_one_nearest_to_it_counts() -> None:
+    assert carry_out(Bench(*a_try(700, 2_800), *a_try(700, 1_050), *a_try(700, 2_800)).watch.measure_linearity(50)) == 3
+
+
+def test_what_the_loop_costs_is_measured_without_the_operation() -> None:
+    bench = Bench(700)
+    bench.watch.measure_overhead_ns()
+    assert bench.operation.seen == []
+
+
+def test_the_clock_is_as_fine_as_its_closest_readings() -> None:
+    ticks = itertools.accumulate(itertools.cycle([80, 60, 75]))
+    assert Stopwatch(lambda: (), [()], lambda outputs: None, clock=lambda: next(ticks)).measure_clock_ns() == 60
+
+
+def test_no_garbage_is_collected_while_samples_are_taken(collecting: None) -> None:
+    found: list[bool] = []
+
+    def step() -> tuple[object, ...]:
+        found.append(gc.isenabled())
+        return ()
+
+    watch = Stopwatch(step, [()], lambda outputs: None)
+    carry_out(watch.take_samples(5, 2))
+    assert found == [False] * 10
+    assert gc.isenabled()
+
+
+def test_garbage_is_collected_again_after_a_step_has_raised(collecting: None) -> None:
+    def step() -> tuple[Any, ...]:
+        raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        carry_out(Stopwatch(step, [()], lambda outputs: None).take_samples(5, 2))
+    assert gc.isenabled()
+
+
+def test_a_timed_call_has_the_same_few_frames_under_it_however_deep_it_was_asked_for() -> None:
+    depths: list[int] = []
+
+    def step() -> tuple[Any, ...]:
+        depths.append(len(inspect.stack(0)))
+        return ()
+
+    def deeper(work: Timed[object], frames: int) -> Timed[object]:
+        return (yield from deeper(work, frames - 1)) if frames else (yield from work)
+
+    watch = Stopwatch(step, [()], lambda outputs: None)
+    carry_out(watch.take_samples(1, 1))
+    carry_out(deeper(watch.take_samples(1, 1), 50))
+    carry_out(deeper(watch.calibrate_calls(1), 50))
+    watch.take_sample(1)
+    assert set(depths[:-1]) == {depths[-1] + 1}
+
+
+def test_what_a_timed_region_raises_is_raised_where_it_was_asked_for() -> None:
+    def step() -> tuple[Any, ...]:
+        raise StopIteration
+
+    def work() -> Timed[object]:
+        try:
+            yield step
+        except StopIteration:
+            return (yield lambda: "gone on")
+        return ""
+
+    assert carry_out(work()) == "gone on"

@@ -1,0 +1,142 @@
+"""Every framework gets the same data, with the expected results."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from schemas.event import Verification
+from schemas.job import Cell
+from workers import workloads
+from workers.arrays import Array
+from workers.frameworks.numpy import Framework
+from workers.interfaces import Step
+from workers.measurement import new_shapes
+from workers.measurement.phases import Ledger
+from workers.problem.problem import Problem
+from workers.session import prepare_step
+from workers.tasks.measure import join_verifications
+
+if TYPE_CHECKING:
+    from tests.workers.conftest import Ask
+
+
+def problem(ask: "Ask", workload: str = "rnn", seed: int = 7, **fields: object) -> Problem:
+    return Problem(cell(ask, workload, **fields), seed)
+
+
+def cell(ask: "Ask", workload: str = "rnn", **fields: object) -> Cell:
+    return ask("numpy", "eager", workload, **({"batch": 3} | fields)).cell
+
+
+def everything(of: Problem) -> list[Array]:
+    return [*of.weights.values(), *(value for inputs in [*of.input_sets, *of.new_shapes.values()] for value in inputs)]
+
+
+class Honest:
+    """NumPy, a problem for it, and a step that computes what it should."""
+
+    def __init__(self, ask: "Ask") -> None:
+        self.problem = problem(ask)
+        self.framework = Framework(cell(ask))
+        model = self.framework.build(workloads.import_reference("rnn"), self.problem.weights)
+        example, ledger = self.problem.input_sets[0], Ledger(lambda _: None)
+        self.step: Step = prepare_step(self.framework, model, example, self.problem.infer_axes(), ledger)
+
+    def elsewhere(self, step: Step) -> Verification:
+        """Verify a step on all other shapes."""
+        return join_verifications(*new_shapes.try_new_shapes(self.problem, self.framework, step)[1])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_the_same_seed_gives_the_same_bytes(ask: "Ask", dtype: str) -> None:
+    one, other = (problem(ask, dtype=dtype) for _ in range(2))
+    assert [a.tobytes() for a in everything(one)] == [b.tobytes() for b in everything(other)]
+    assert one.hash_data() == other.hash_data()
+
+
+def test_another_seed_gives_other_weights_and_other_inputs(ask: "Ask") -> None:
+    one, other = problem(ask, seed=7), problem(ask, seed=8)
+    assert all(not np.array_equal(a, b) for a, b in zip(everything(one), everything(other), strict=True))
+    assert one.hash_data() != other.hash_data()
+
+
+def test_the_hash_is_of_the_inputs_as_well_as_of_the_weights(ask: "Ask") -> None:
+    one, other = problem(ask, batch=3), problem(ask, batch=4)
+    assert all(np.array_equal(one.weights[name], other.weights[name]) for name in one.weights)
+    assert one.hash_data() != other.hash_data()
+
+
+def test_the_framework_and_the_mode_do_not_change_the_data(ask: "Ask") -> None:
+    cells = [ask(framework, mode, "mlp").cell for framework, mode in (("torch", "script"), ("tensorflow", "eager"))]
+    assert len({Problem(cell, 7).hash_data() for cell in cells}) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_data_of_a_narrow_dtype_is_that_of_float64_rounded_to_float32(ask: "Ask", dtype: str) -> None:
+    narrow, wide = problem(ask, dtype=dtype), problem(ask, dtype="float64")
+    for rounded, exact in zip(everything(narrow), everything(wide), strict=True):
+        assert rounded.dtype == np.float64
+        assert np.array_equal(rounded, exact.astype(np.float32))
+        assert not np.array_equal(rounded, exact)
+
+
+def test_timed_calls_have_at_least_four_different_sets_of_inputs(ask: "Ask") -> None:
+    assert len({inputs[0].tobytes() for inputs in problem(ask).input_sets}) >= 4
+
+
+def test_an_axis_whose_size_the_input_decides_is_none(ask: "Ask") -> None:
+    assert problem(ask).infer_axes() == [(None, 3, 10), (3, 20)]
+
+
+def test_a_fixed_length_leaves_no_axis_open_and_no_other_shape(ask: "Ask") -> None:
+    fixed = problem(ask, parameters={"fixed_length": 1})
+    assert fixed.infer_axes() == [(16, 3, 10), (3, 20)]
+    assert fixed.new_shapes == {}
+
+
+def test_a_batch_does_not_open_an_axis(ask: "Ask") -> None:
+    assert problem(ask, "mlp", batch=5).infer_axes() == [(5, 32)]
+
+
+def test_outputs_of_another_set_of_inputs_are_wrong(ask: "Ask") -> None:
+    honest = Honest(ask)
+    outputs = honest.framework.to_numpy(honest.step(*honest.framework.arrays(honest.problem.input_sets[1])))
+    assert honest.problem.check_outputs(outputs, 1, "first call").reason == ""
+    assert "on input set 0, first call" in honest.problem.check_outputs(outputs, 0, "first call").reason
+
+
+def test_a_step_that_is_right_on_every_length_passes_on_other_shapes(ask: "Ask") -> None:
+    honest = Honest(ask)
+    found = honest.elsewhere(honest.step)
+    assert found.reason == ""
+    assert {check.inputs for check in found.checks} == {
+        "inputs of shape (19, 3, 10) (3, 20)",
+        "inputs of shape (8, 3, 10) (3, 20)",
+    }
+
+
+def test_a_step_that_baked_in_its_first_length_is_wrong_on_a_longer_one(ask: "Ask") -> None:
+    honest = Honest(ask)
+    found = honest.elsewhere(lambda xs, h: honest.step(xs[:16], h))
+    assert "right on the shape it was prepared with, but" in found.reason
+    assert "(19, 3, 10)" in found.reason
+
+
+def test_a_step_that_refuses_another_length_is_wrong_and_its_error_is_told(ask: "Ask") -> None:
+    def only_sixteen(xs: Array, h: Array) -> tuple[Array, ...]:
+        if len(xs) != 16:
+            raise IndexError(f"a graph of 16 steps\nfound {len(xs)}")
+        return honest.step(xs, h)
+
+    honest = Honest(ask)
+    found = honest.elsewhere(only_sixteen)
+    assert found.reason == "on inputs of shape (19, 3, 10) (3, 20) it raised IndexError: found 19"
+
+
+def test_the_work_of_a_call_counts_every_weight_input_and_result_once(ask: "Ask") -> None:
+    weights, inputs, loss = 20 * 20 + 20 * 10, 3 * 10 + 3 * 20, 1
+    work = problem(ask, "rnn_cell").count_work()
+    assert work.bytes == 4 * (2 * weights + inputs + loss)
+    assert problem(ask, "rnn_cell", dtype="bfloat16").count_work().bytes == work.bytes // 2
+    assert problem(ask, "rnn_cell", dtype="float64").count_work().bytes == work.bytes * 2

@@ -1,0 +1,199 @@
+"""Models that one framework exports and another runs: real exports by PyTorch, and real jobs that load them."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from schemas.artefact import Artefact
+from schemas.catalog import FRAMEWORKS
+from schemas.event import Exported, Failure, Report
+from schemas.job import JobSpec
+
+if TYPE_CHECKING:
+    from tests.workers.conftest import Ask, Python, Work
+
+MODES = {"onnxruntime": "session", "openvino": "compiled"}
+PREPARED_IN = {"onnxruntime": ["load"], "openvino": ["load", "compile"]}
+FIXED = {"fixed_length": 1}
+
+WITHOUT_ITS_EXPORTER = """
+import sys
+from pathlib import Path
+from schemas.job import Cell
+from workers.frameworks import import_framework
+from workers.session import prepare_step
+from workers.measurement.phases import Ledger
+name, path = sys.stdin.read().split()
+framework = import_framework(name)(Cell(framework=name, mode="", workload="mlp", task="forward"))
+framework.configure()
+prepare_step(framework, framework.build(Path(path), {}), (), (), Ledger(lambda _: None))
+print(sorted({"torch", "onnx", "onnxscript", "tensorflow", "jax"} & set(sys.modules)))
+"""
+
+Spec = Callable[..., JobSpec]
+Export = Callable[[JobSpec], Artefact]
+
+each_framework = pytest.mark.parametrize("framework", MODES)
+each_job = pytest.mark.parametrize(
+    ("framework", "workload", "sizes", "dtype"),
+    [
+        (framework, workload, sizes, "float32")
+        for framework in MODES
+        for workload, sizes in (("rnn_cell", {}), ("mlp", {}), ("rnn", FIXED))
+    ]
+    + [("onnxruntime", "mlp", {}, "float64")],
+)
+
+
+@pytest.fixture
+def spec(ask: "Ask") -> Spec:
+    """Return a function that makes a forward job with a batch of three. It skips the test if a package is missing."""
+
+    def of(framework: str, workload: str, sizes: dict[str, int] | None = None, dtype: str = "float32") -> JobSpec:
+        (known,) = (each for each in FRAMEWORKS if each.name == framework)
+        for package in (known.package, *known.also_needs):
+            if find_spec(package) is None:
+                pytest.skip(f"{package} is not installed")
+        return ask(framework, MODES[framework], workload, sizes, task="forward", dtype=dtype, batch=3)
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def export(work: "Work", tmp_path_factory: pytest.TempPathFactory) -> Export:
+    """Return a function that exports a job's model, once in a session for all jobs that load the same."""
+    kept: dict[str, Artefact] = {}
+    folder = tmp_path_factory.mktemp("artefacts")
+
+    def of(spec: JobSpec) -> Artefact:
+        name = spec.cell.model_copy(update={"framework": "any", "mode": ""}).id
+        if name not in kept:
+            ended = work(spec.model_copy(update={"export": str(folder / f"{name}.onnx")}))
+            assert isinstance(ended.events[-1], Exported), ended.log
+            kept[name] = ended.events[-1].artefact
+        return kept[name]
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def loaded(export: Export, work: "Work") -> Callable[[JobSpec], Report]:
+    """Return a function that runs a job on its artefact, once in a session."""
+    kept: dict[str, Report] = {}
+
+    def of(spec: JobSpec) -> Report:
+        if spec.cell.id not in kept:
+            kept[spec.cell.id] = work(spec.model_copy(update={"artefact": export(spec)})).report
+        return kept[spec.cell.id]
+
+    return of
+
+
+@each_job
+def test_what_was_loaded_computes_what_the_reference_computes_on_the_same_data(
+    spec: Spec, loaded: Callable[[JobSpec], Report], framework: str, workload: str, sizes: dict[str, int], dtype: str
+) -> None:
+    found = loaded(spec(framework, workload, sizes, dtype))
+    assert found.verification.reason == ""
+    assert {check.tensor for check in found.verification.checks} == {"output"}
+    assert [setting for setting in found.settings if not setting.honoured] == []
+    assert len(found.samples_ns) == 10
+
+
+@each_framework
+def test_loading_and_compiling_are_phases_of_their_own_and_exporting_is_none(
+    spec: Spec, loaded: Callable[[JobSpec], Report], framework: str
+) -> None:
+    named = [cost.name for cost in loaded(spec(framework, "mlp")).phases]
+    after_build = named.index("build") + 1
+    assert named[after_build : named.index("first_call")] == PREPARED_IN[framework]
+
+
+def test_the_settings_of_a_session_are_read_back_from_it(spec: Spec, loaded: Callable[[JobSpec], Report]) -> None:
+    settings = {setting.name: setting.got for setting in loaded(spec("onnxruntime", "mlp")).settings}
+    assert settings["provider"] == "CPUExecutionProvider"
+    assert (settings["intra-op threads"], settings["inter-op threads"]) == ("1", "1")
+    assert (settings["spinning"], settings["denormals"]) == ("0", "flushed")
+
+
+def test_the_settings_of_a_compiled_model_are_read_back_from_it(
+    spec: Spec, loaded: Callable[[JobSpec], Report]
+) -> None:
+    settings = {setting.name: setting.got for setting in loaded(spec("openvino", "mlp")).settings}
+    assert (settings["INFERENCE_NUM_THREADS"], settings["NUM_STREAMS"]) == ("1", "1")
+    assert (settings["INFERENCE_PRECISION_HINT"], settings["PERFORMANCE_HINT"]) == ("f32", "LATENCY")
+    assert settings["EXECUTION_DEVICES"] == "CPU"
+
+
+def test_without_equal_settings_a_session_is_as_shipped(spec: Spec, export: Export, work: "Work") -> None:
+    job = spec("onnxruntime", "mlp")
+    shipped = job.cell.model_copy(update={"track": "defaults"})
+    settings = work(job.model_copy(update={"cell": shipped, "artefact": export(job)})).report.settings
+    found = {setting.name: setting.got for setting in settings}
+    assert (found["intra-op threads"], found["spinning"], found["denormals"]) == ("0", "default", "kept")
+
+
+def test_a_precision_that_openvino_chooses_as_shipped_is_recorded_and_a_lower_one_is_wrong(
+    spec: Spec, export: Export, work: "Work"
+) -> None:
+    job = spec("openvino", "mlp")
+    shipped = job.cell.model_copy(update={"track": "defaults"})
+    found = work(job.model_copy(update={"cell": shipped, "artefact": export(job)})).report
+    precision = next(each.got for each in found.settings if each.name == "INFERENCE_PRECISION_HINT")
+    assert (found.verification.reason == "") == (precision == "f32")
+
+
+@each_framework
+def test_what_is_measured_runs_without_what_exported_it(
+    spec: Spec, export: Export, python: "Python", framework: str
+) -> None:
+    message = f"{framework} {export(spec(framework, 'mlp')).path}"
+    assert python(WITHOUT_ITS_EXPORTER, message.encode()).output.strip() == b"[]"
+
+
+def test_an_export_says_what_it_wrote_and_what_that_cost(spec: Spec, work: "Work", tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    exported = work(spec("onnxruntime", "mlp").model_copy(update={"export": str(path)})).events[-1]
+    assert isinstance(exported, Exported)
+    assert (exported.artefact.path, exported.artefact.size_bytes) == (str(path), path.stat().st_size)
+    assert [cost.name for cost in exported.phases] == ["start", "import", "build", "export", "ledger"]
+    assert exported.versions.keys() >= {"torch", "onnx", "onnxscript"}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_loop_over_a_length_that_stays_open_cannot_be_exported(spec: Spec, work: "Work", tmp_path: Path) -> None:
+    job = spec("onnxruntime", "rnn").model_copy(update={"export": str(tmp_path / "model.onnx")})
+    last = work(job).events[-1]
+    assert isinstance(last, Failure)
+    assert last.outcome == "unsupported"
+    assert last.reason.startswith("PyTorch cannot export it for inputs of any size: ")
+    assert "static shape of 16 for dimension inputs['xs'].shape[0]" in last.reason
+
+
+@each_framework
+def test_a_loop_that_was_exported_for_one_length_is_wrong_where_there_are_others(
+    spec: Spec, export: Export, work: "Work", framework: str
+) -> None:
+    one_length = export(spec(framework, "rnn", FIXED))
+    found = work(spec(framework, "rnn").model_copy(update={"artefact": one_length})).report.verification
+    assert found.reason.startswith("on inputs of shape (19, 3, 10) (3, 20) it raised")
+    assert all(check.passed for check in found.checks)
+
+
+def test_a_file_that_is_not_what_was_exported_is_refused(spec: Spec, export: Export, work: "Work") -> None:
+    job = spec("onnxruntime", "mlp")
+    other = export(job).model_copy(update={"sha256": "0" * 64})
+    last = work(job.model_copy(update={"artefact": other})).events[-1]
+    assert isinstance(last, Failure)
+    assert f"the SHA-256 of {other.path} has changed since it was exported; start a new run" in last.reason
+
+
+def test_a_file_that_is_gone_is_named(spec: Spec, export: Export, work: "Work", tmp_path: Path) -> None:
+    job = spec("onnxruntime", "mlp")
+    gone = export(job).model_copy(update={"path": str(tmp_path / "gone.onnx")})
+    last = work(job.model_copy(update={"artefact": gone})).events[-1]
+    assert isinstance(last, Failure)
+    assert f"cannot read {gone.path}: No such file or directory" in last.reason

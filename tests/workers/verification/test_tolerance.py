@@ -1,0 +1,207 @@
+"""Right results pass and wrong ones fail: the judgement of one tensor, calculated by hand."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from schemas.event import TensorCheck
+from schemas.job import Dtype, Task
+from workers.arrays import Array
+from workers.interfaces import Parameters, Reference
+from workers.verification.tolerance import Expectation, explain_checks, make_call_evaluator
+
+
+class Known:
+    """A reference with fixed results for any inputs; in float32 it is off by `own_error`."""
+
+    def __init__(
+        self, output: object = 0.0, loss: float = 0.0, gradient: object = 0.0, *, own_error: float = 0.0
+    ) -> None:
+        self._output, self._loss, self._gradient = np.array(output), np.array(loss), np.array(gradient)
+        self._own_error = own_error
+
+    def forward(self, parameters: Parameters, weights: Mapping[str, Array], *inputs: Array) -> Array:
+        return self._output * self._off(weights)
+
+    def backward(
+        self, parameters: Parameters, weights: Mapping[str, Array], *inputs: Array
+    ) -> tuple[Any, dict[str, Array]]:
+        off = self._off(weights)
+        return self._loss * off, {"w": self._gradient * off}
+
+    def _off(self, weights: Mapping[str, Array]) -> float:
+        return 1 + self._own_error if weights["w"].dtype == np.float32 else 1.0
+
+
+def expecting(known: Known, task: Task = "forward", dtype: Dtype = "float64", weight: object = 1.0) -> Expectation:
+    return Expectation(
+        make_call_evaluator(cast("Reference", known), task, {}, {"w": np.array(weight)}, [np.ones(1)]), dtype
+    )
+
+
+def judged(known: Known, *got: object, task: Task = "forward", dtype: Dtype = "float64") -> tuple[TensorCheck, ...]:
+    return expecting(known, task, dtype).check_tensors([np.array(value, np.float64) for value in got], "some inputs")
+
+
+def test_the_error_is_the_norm_of_the_difference_over_the_norm_of_the_reference() -> None:
+    (check,) = judged(Known([3.0, 4.0]), [3.0, 4.5])
+    assert check.error == pytest.approx(0.1)
+    assert check.worst == pytest.approx(0.125)
+    assert not check.passed
+
+
+def test_exactly_the_reference_passes_and_has_no_error() -> None:
+    (check,) = judged(Known([[3.0, 4.0]]), [[3.0, 4.0]])
+    assert (check.error, check.worst, check.passed) == (0, 0, True)
+    assert explain_checks([check]) == ""
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_one_value_that_is_not_finite_fails_the_tensor(value: float, dtype: Dtype) -> None:
+    (check,) = judged(Known([1.0] * 1000), [value] + [1.0] * 999, dtype=dtype)
+    assert (check.passed, check.error) == (False, None)
+    assert "not finite" in explain_checks([check])
+
+
+@pytest.mark.parametrize("got", [[1.0, 1.0, 1.0], [[1.0, 1.0]], [[1.0], [1.0]], 1.0, []])
+def test_another_shape_fails_even_where_it_would_broadcast(got: object) -> None:
+    (check,) = judged(Known([1.0, 1.0]), got)
+    assert not check.passed
+    assert "of the wrong shape" in explain_checks([check])
+
+
+def test_a_tensor_that_is_missing_fails_and_the_others_are_judged_all_the_same() -> None:
+    known = Known(loss=1.0, gradient=1.0)
+    assert [check.passed for check in judged(known, 1.0, task="backward")] == [True, False]
+    assert [check.passed for check in judged(known, task="backward")] == [False, False]
+    assert explain_checks(judged(known, 1.0, task="backward")).startswith("gradient of w is missing")
+
+
+def test_a_tensor_too_many_fails() -> None:
+    assert explain_checks(judged(Known(loss=1.0, gradient=1.0), 1.0, 1.0, 1.0, task="backward")) != ""
+
+
+def test_a_wrong_gradient_fails_under_a_right_loss_and_is_named() -> None:
+    loss, gradient = judged(Known(loss=1.0, gradient=[1.0, 2.0]), 1.0, [2.0, 1.0], task="backward")
+    assert (loss.passed, gradient.passed) == (True, False)
+    assert explain_checks([loss, gradient]).startswith("gradient of w is off by 0.63 ")
+
+
+def test_a_small_gradient_is_judged_as_strictly_as_a_large_one() -> None:
+    for size in (1e-20, 1.0, 1e20):
+        _, check = judged(Known(loss=1.0, gradient=[size, 0.0]), 1.0, [size, size / 1000], task="backward")
+        assert check.error == pytest.approx(1e-3)
+        assert not check.passed
+
+
+@pytest.mark.parametrize(("got", "passed"), [(0.0, True), (1e-7, True), (1e-3, False)])
+def test_a_tensor_of_zeros_is_judged_absolutely(got: float, passed: bool) -> None:
+    (check,) = judged(Known([0.0, 0.0]), [got, 0.0], dtype="float32")
+    assert check.passed is passed
+    assert check.error == pytest.approx(got)
+
+
+def test_a_loss_whose_terms_cancel_is_judged_on_how_far_the_weights_move_it() -> None:
+    known = Known(loss=1e-9, gradient=[3.0, -4.0])
+    loss, _ = expecting(known, "backward", "float32", weight=[2.0, 2.0]).check_tensors(
+        [np.array(1e-9 + 1e-6), np.array([3.0, -4.0])], "some inputs"
+    )
+    assert loss.error == pytest.approx(1e-7)
+    assert loss.passed
+
+
+def test_a_loss_whose_terms_do_not_cancel_is_judged_on_itself() -> None:
+    loss, _ = judged(Known(loss=100.0, gradient=1.0), 100.01, 1.0, task="backward", dtype="float32")
+    assert loss.error == pytest.approx(1e-4)
+    assert not loss.passed
+
+
+@pytest.mark.parametrize(("dtype", "allowed"), [("float64", 1e-12), ("float32", 2e-6), ("bfloat16", 4e-2)])
+def test_every_dtype_has_its_tolerance_and_gradients_twice_of_it(dtype: Dtype, allowed: float) -> None:
+    assert expecting(Known([1.0]), dtype=dtype).compute_tolerance("output") == allowed
+    backward = expecting(Known(loss=1.0, gradient=1.0), "backward", dtype)
+    assert backward.compute_tolerance("loss") == allowed
+    assert backward.compute_tolerance("gradient of w") == 2 * allowed
+
+
+@pytest.mark.parametrize(("dtype", "allowed"), [("float64", 1e-12), ("float32", 2e-6), ("bfloat16", 4e-2)])
+def test_just_inside_the_tolerance_passes_and_just_outside_fails(dtype: Dtype, allowed: float) -> None:
+    for factor, passed in ((0.9, True), (1.1, False)):
+        (check,) = judged(Known([1.0]), [1.0 + factor * allowed], dtype=dtype)
+        assert check.passed is passed
+
+
+def test_a_computation_that_float32_itself_gets_wrong_is_allowed_eight_times_its_own_error() -> None:
+    assert expecting(Known([1.0], own_error=1e-5), dtype="float32").compute_tolerance("output") == pytest.approx(
+        8e-5, rel=0.02
+    )
+    assert expecting(Known([1.0], own_error=1e-5), dtype="float64").compute_tolerance("output") == 1e-12
+
+
+def test_a_computation_that_overflows_in_float32_lets_no_infinity_pass() -> None:
+    (check,) = judged(Known([1.0], own_error=math.inf), [math.inf], dtype="float32")
+    assert not check.passed
+
+
+class Kinked:
+    """loss = sum of relu(w x - 1), with all gradients about 1; the last w x - 1 is one rounding above zero."""
+
+    def backward(
+        self, parameters: Parameters, weights: Mapping[str, Array], *inputs: Array
+    ) -> tuple[Any, dict[str, Array]]:
+        (x,) = inputs
+        z = weights["w"] * x - 1
+        return np.sum(np.maximum(z, 0)), {"w": np.where(z > 0, x, 0)}
+
+
+def kinked(dtype: Dtype = "float32") -> tuple[Expectation, list[Array]]:
+    """Expect results of 10,000 numbers: one on the other side of zero is one per cent of the gradient."""
+    x, w = np.ones(10_000), np.full(10_000, 1.5)
+    x[-1], w[-1] = 1 + 2.0**-23, 1
+    due = Expectation(make_call_evaluator(cast("Reference", Kinked()), "backward", {}, {"w": w}, [x]), dtype)
+    loss, gradient = due.tensors.values()
+    return due, [loss, np.where(np.arange(x.size) < x.size - 1, gradient, 0)]
+
+
+def test_a_gradient_may_jump_as_the_reference_does_where_rounding_alone_decides() -> None:
+    due, on_the_other_side = kinked()
+    assert due.compute_tolerance("gradient of w") == 4e-6
+    loss, gradient = due.check_tensors(on_the_other_side, "some inputs")
+    assert (loss.passed, gradient.passed) == (True, True)
+    assert gradient.error == pytest.approx(0.01, rel=1e-3)
+    assert loss.tolerance == 2e-6
+    assert gradient.tolerance == pytest.approx(0.02, rel=1e-3)
+
+
+def test_no_jump_excuses_a_wrong_loss_a_gradient_far_off_or_an_error_in_float64() -> None:
+    due, (loss, gradient) = kinked()
+    checks = due.check_tensors([loss * (1 + 1e-5), gradient], "some inputs")
+    assert [check.passed for check in checks] == [False, False]
+    checks = due.check_tensors([loss, gradient * 1.03], "some inputs")
+    assert [check.passed for check in checks] == [True, False]
+    due, on_the_other_side = kinked("float64")
+    assert [check.passed for check in due.check_tensors(on_the_other_side, "some inputs")] == [True, False]
+
+
+def test_a_gradient_that_does_not_jump_is_allowed_no_more() -> None:
+    known = Known(loss=1.0, gradient=[1.0, 2.0])
+    _, gradient = judged(known, 1.0, [1.0, 2.0001], task="backward", dtype="float32")
+    assert (gradient.passed, gradient.tolerance) == (False, 4e-6)
+
+
+def test_what_was_found_to_jump_is_kept_for_the_next_that_expects_the_same() -> None:
+    due, on_the_other_side = kinked()
+    kept: dict[str, float] = {}
+    for _ in range(2):
+        again = Expectation(due.evaluate, "float32", kept)
+        assert explain_checks(again.check_tensors(on_the_other_side, "some inputs")) == ""
+    assert kept["gradient of w"] == pytest.approx(0.01, rel=1e-3)
+
+
+def test_the_verdict_names_the_first_tensor_that_failed_its_inputs_and_how_many_more_did() -> None:
+    checks = judged(Known(loss=1.0, gradient=1.0), 1.5, 1.5, task="backward")
+    assert explain_checks(checks) == "loss is off by 0.5 (tolerance 1e-12) on some inputs, and 1 more checks failed"

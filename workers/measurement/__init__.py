@@ -1,0 +1,1 @@
+"""The measurement: stopwatch, phases, memory, noise, energy, peak rates."""

@@ -1,0 +1,43 @@
+"""Peak rates of this process: arithmetic by its framework's matrix product, bytes by its framework's sums.
+
+A time that would need higher rates was not spent on the work that it claims. The rates are measured in the same
+process, on the same cores and in the same dtype as the cell, after everything that is timed.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from schemas.event import Ceiling
+from workers.interfaces import Framework, Step
+from workers.measurement.stopwatch import Stopwatch
+
+# Sizes of the square matrices whose product shows the arithmetic peak.
+PRODUCT_SIZES = (128, 256, 512)
+
+# Elements of the vectors whose sum shows the peak of bytes moved, from near caches to far ones.
+SUM_SIZES = (1 << 14, 1 << 16, 1 << 18, 1 << 20)
+
+REPEATS = 7
+
+
+def measure_ceiling(framework: Framework, itemsize: int) -> Ceiling:
+    """Measure the highest rates over a few sizes: operations and bytes in one second."""
+    rng = np.random.default_rng(0)
+    flops, moved = 0.0, 0.0
+    for size in PRODUCT_SIZES:
+        pair = framework.arrays([rng.standard_normal((size, size)) for _ in range(2)])
+        seconds = time_fastest(framework, pair, lambda a, b: (a @ b,))
+        flops = max(flops, 2 * size**3 / seconds)
+        moved = max(moved, 3 * size**2 * itemsize / seconds)
+    for size in SUM_SIZES:
+        pair = framework.arrays([rng.standard_normal(size) for _ in range(2)])
+        moved = max(moved, 3 * size * itemsize / time_fastest(framework, pair, lambda a, b: (a + b,)))
+    return Ceiling(flops_per_s=flops, bytes_per_s=moved)
+
+
+def time_fastest(framework: Framework, inputs: tuple[Any, ...], operation: Step) -> float:
+    """Return the seconds of the fastest of a few single calls, after one that does not count."""
+    watch = Stopwatch(operation, [inputs], framework.synchronise)
+    watch.take_sample(1)
+    return min(watch.take_sample(1) for _ in range(REPEATS)) / 1e9

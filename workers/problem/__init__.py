@@ -1,0 +1,1 @@
+"""The problem of a cell: weights, inputs, and the place of a user's workload."""

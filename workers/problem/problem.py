@@ -1,0 +1,264 @@
+"""One cell's computation with its data: the weights, the inputs and the expected results.
+
+Importing this module imports NumPy, so it is imported after the framework, whose import is timed.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from schemas.event import TensorCheck, Verification, Work
+from schemas.job import TRAINING_TASKS, Cell, JobSpec
+from workers import artefacts, contract, interfaces, workloads
+from workers.arrays import Array, cast_floating
+from workers.errors import summarise_error
+from workers.frameworks import require_trainer
+from workers.interfaces import Framework, Parameters, Shape, Step, select_running, select_trained
+from workers.problem.inputs import draw_sets
+from workers.problem.shape_stream import draw_stream
+from workers.references.training import STEPS
+from workers.verification.stored_reference import StoredReference
+from workers.verification.tolerance import (
+    LOSS,
+    Expectation,
+    compute_moves,
+    explain_checks,
+    make_call_evaluator,
+    make_training_evaluator,
+    perturb_values,
+)
+
+# The case of the first steps of training.
+BEGINNING = "beginning"
+
+# Timed calls rotate over several sets of inputs, so that no call can reuse the result of the one before.
+INPUT_SETS = 4
+
+Inputs = tuple[Array, ...]
+
+
+class Problem:
+    """Weights and inputs as float64 arrays, rounded to float32 unless the cell computes in float64.
+
+    The same seed, parameters and batch give the same arrays in every framework. `home` is the package of a workload
+    that is not built in. `expected` is the file with the expected results, if the reference does not compute them.
+    """
+
+    def __init__(self, cell: Cell, seed: int, home: str = "", expected: Path | None = None) -> None:
+        self._cell, self._unseen = cell, bool(home)
+        self._reference = workloads.import_reference(cell.workload, home)
+        rng = np.random.default_rng(seed)
+        weights = self._reference.weights(cell.parameters, rng)
+        contract.check_weights(self._reference, weights)
+        self.weights = {name: self._round_values(weight) for name, weight in weights.items()}
+        self._sizes: Sequence[tuple[Parameters, int]] = [(cell.parameters, cell.batch)]
+        self._other_shapes: list[Inputs] = []
+        self._timed, *others = self._read_shapes(cell.parameters, cell.batch)
+        if self.is_streaming:
+            self._sizes = draw_stream(cell.parameters, cell.batch, rng)
+            self.input_sets = [self._draw_set(rng, self._read_shapes(*sizes)[0]) for sizes in self._sizes]
+        else:
+            self.input_sets = self._draw_sets(rng, self._timed, INPUT_SETS)
+            self._other_shapes = [self._draw_set(rng, shapes) for shapes in others]
+        self._rng = rng
+        self._jumps: dict[str, dict[str, float]] = {}
+        self._expected = StoredReference(expected, cell.task, self.weights) if expected else None
+
+    @property
+    def is_streaming(self) -> bool:
+        """True if the sets of inputs have many shapes."""
+        return self._cell.shapes == "stream"
+
+    @property
+    def is_uneven(self) -> bool:
+        """True if one set of inputs may be more work than another, by its shape or its control flow."""
+        return self.is_streaming or hasattr(self._reference, "path") or getattr(self._reference, "UNEVEN", False)
+
+    @property
+    def new_shapes(self) -> Mapping[str, Inputs]:
+        """Inputs of all shapes except the one that a step is prepared with, by case; of a stream, the later sets."""
+        kind, later = ("set", self.input_sets) if self.is_streaming else ("shape", self._other_shapes)
+        return {f"{kind} {number}": inputs for number, inputs in enumerate(later) if number or not self.is_streaming}
+
+    @property
+    def is_training(self) -> bool:
+        """True if the weights change from call to call."""
+        return self._cell.task in TRAINING_TASKS
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes in one number of the cell's dtype."""
+        return {"float64": 8, "float32": 4, "bfloat16": 2}[self._cell.dtype]
+
+    def draw_unseen(self, number: int) -> Iterator[Inputs]:
+        """Yield sets of inputs of the timed shapes that no call has had yet.
+
+        Where one set may be more work than another, they are the timed sets in turn. Each number is up to one rounding
+        off, if that leaves the control flow alone. Otherwise the sets are drawn anew.
+        """
+        for count in range(number):
+            again = self.input_sets[count % len(self.input_sets)]
+            yield self._perturb_inputs(again) if self.is_uneven else self._draw_set(self._rng, self._timed)
+
+    def _perturb_inputs(self, inputs: Inputs) -> Inputs:
+        path: Any = getattr(self._reference, "path", None)
+        made = tuple(self._round_values(perturb_values(value, self._rng)) for value in inputs)
+        decides = path and not self.is_streaming and partial(path, self._cell.parameters, self.weights)
+        if self.is_streaming or (decides and decides(*made) != decides(*inputs)):
+            return tuple(map(np.copy, inputs))
+        return tuple(map(np.copy, made))
+
+    def count_work(self) -> Work:
+        """Count the least work of one call: the arithmetic, and every weight, input and result touched once.
+
+        For a stream, it is the mean over the calls. A user's reference may leave the arithmetic uncounted.
+        """
+        products: Any = getattr(self._reference, "flops", None)
+        counted: Any = getattr(self._reference, "elements", None)
+        flops = floor_mean(products(*sizes, self._cell.task) or 0 for sizes in self._sizes) if products else 0
+        if counted:
+            elements = floor_mean(counted(*sizes, self._cell.task) for sizes in self._sizes)
+        else:
+            elements = floor_mean(self._count_elements(number) for number in range(len(self._sizes)))
+        return Work(flops=flops, bytes=elements * self.itemsize)
+
+    def _count_elements(self, number: int) -> int:
+        """Count the numbers in all weights, one set of inputs and its results: for training at least the gradients."""
+        weights, inputs = self.weights.values(), self.input_sets[number]
+        results = [1, *(weight.size for weight in select_trained(self.weights).values())]
+        if self._cell.task == "forward":
+            results = [each.size for each in self._make_expectation(f"set {number}").tensors.values()]
+        return sum(array.size for array in (*weights, *inputs)) + sum(results)
+
+    def infer_axes(self) -> list[Shape]:
+        """Return the shape of each input, with None for every axis whose size the inputs decide."""
+        sets = [self.input_sets[0], *self.new_shapes.values()]
+        return [
+            tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*shapes, strict=True))
+            for shapes in zip(*([value.shape for value in inputs] for inputs in sets), strict=True)
+        ]
+
+    def hash_data(self) -> str:
+        """Hash every byte of the data, so that two jobs can be shown to have computed the same."""
+        digest = hashlib.sha256()
+        for array in (*self.weights.values(), *(a for inputs in self.input_sets + self._other_shapes for a in inputs)):
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
+    def check_outputs(self, outputs: Sequence[Array], number: int, when: str) -> Verification:
+        """Compare the outputs of a call on this set of inputs with the reference."""
+        named = f"input set {number}, {when}"
+        checks = (
+            check_finite(outputs, named)
+            if self.is_training
+            else self._make_expectation(f"set {number}").check_tensors(outputs, named)
+        )
+        return Verification(checks=checks, reason=explain_checks(checks))
+
+    def check_training(self, framework: Framework, step: Step, when: str) -> Verification:
+        """Train from the beginning for a few steps, and compare the losses and the moves of the weights.
+
+        Other tasks have no such checks.
+        """
+        if not self.is_training:
+            return Verification(checks=())
+        named = f"{STEPS} steps of training, {when}"
+        checks = self._make_expectation(BEGINNING).check_tensors(
+            self.compute_results(framework, step, *self.list_cases()[BEGINNING]), named
+        )
+        return Verification(checks=checks, reason=explain_checks(checks))
+
+    def compute_results(self, framework: Framework, step: Step, *sets: Inputs) -> list[Array]:
+        """Return a step's outputs on a set of inputs; for training, its losses on the sets in turn and its moves."""
+        if not self.is_training:
+            (inputs,) = sets
+            return framework.to_numpy(step(*framework.arrays(inputs)))
+        trainer = require_trainer(framework)
+        trainer.restart()
+        losses = [framework.to_numpy(step(*framework.arrays(inputs)))[0] for inputs in sets]
+        names = (*select_trained(self.weights), *select_running(self.weights))
+        now = dict(zip(names, framework.to_numpy(trainer.state()), strict=True))
+        return [*losses, *compute_moves(now, self.weights).values()]
+
+    def check_new_shape(self, framework: Framework, step: Step, case: str) -> Verification:
+        """Check inputs of another shape, to expose a mode that has baked in the first shape."""
+        inputs = self.new_shapes[case]
+        named = "inputs of shape " + " ".join(str(value.shape) for value in inputs)
+        try:
+            outputs = self.compute_results(framework, step, inputs)
+        except Exception as error:  # whatever a framework raises at a new shape is the finding itself
+            return Verification(checks=(), reason=f"on {named} it raised {summarise_error(error)}")
+        checks = self._make_expectation(case).check_tensors(outputs, named)
+        reason = explain_checks(checks)
+        return Verification(checks=checks, reason=reason and f"right on the shape it was prepared with, but {reason}")
+
+    def list_cases(self) -> dict[str, tuple[Inputs, ...]]:
+        """Return the sets of inputs that are checked, grouped by the name of the case."""
+        called = {f"set {number}": (inputs,) for number, inputs in enumerate(self.input_sets)}
+        timed = {BEGINNING: tuple(self.input_sets[:STEPS])} if self.is_training else called
+        return {**timed, **{case: (inputs,) for case, inputs in self.new_shapes.items()}}
+
+    def _make_expectation(self, case: str) -> Expectation:
+        cell = self._cell
+        if self._expected is not None:
+            return Expectation(self._expected.make_evaluator(case), cell.dtype)
+        sets, known = self.list_cases()[case], (self._reference, cell.task, cell.parameters, self.weights)
+        if self._unseen:
+            contract.check_results(*known, sets[0])
+            self._unseen = False
+        evaluate = make_training_evaluator(*known, sets) if self.is_training else make_call_evaluator(*known, *sets)
+        return Expectation(evaluate, cell.dtype, self._jumps.setdefault(case, {}))
+
+    def _read_shapes(self, parameters: Parameters, batch: int) -> Sequence[interfaces.Shapes]:
+        shapes = self._reference.shapes(parameters, batch)
+        contract.check_shapes(self._reference, shapes)
+        return shapes
+
+    def _draw_sets(self, rng: np.random.Generator, shapes: interfaces.Shapes, number: int) -> list[Inputs]:
+        reference, sizes = self._reference, self._cell.parameters
+        path: Any = getattr(reference, "path", None)
+
+        def draw_inputs() -> Inputs:
+            made = reference.inputs(sizes, rng, shapes)
+            contract.check_inputs(reference, made, shapes)
+            return tuple(self._round_values(value) for value in made)
+
+        return draw_sets(draw_inputs, number, path and partial(path, sizes, self.weights))
+
+    def _draw_set(self, rng: np.random.Generator, shapes: interfaces.Shapes) -> Inputs:
+        (inputs,) = self._draw_sets(rng, shapes, 1)
+        return inputs
+
+    def _round_values(self, value: Array) -> Array:
+        return cast_floating(
+            cast_floating(value, np.float64 if self._cell.dtype == "float64" else np.float32), np.float64
+        )
+
+
+def floor_mean(numbers: Iterable[int]) -> int:
+    """Return the mean rounded down, so that work is never overstated."""
+    counted = list(numbers)
+    return sum(counted) // len(counted)
+
+
+def problem_from_spec(spec: JobSpec, home: str) -> Problem:
+    """Build the problem of a job; `home` is the package of a workload that is not built in.
+
+    Raises:
+        Malformed: the workload breaks the contract.
+        ArtefactChanged: the expected results cannot be read, or have changed.
+    """
+    contract.check_functions(workloads.import_reference(spec.cell.workload, home), formulas=not spec.reference)
+    expected = artefacts.verify_artefact(spec.expected) if spec.expected else None
+    return Problem(spec.cell, spec.seed, home, expected)
+
+
+def check_finite(outputs: Sequence[Array], named: str) -> tuple[TensorCheck, ...]:
+    """Check only that the loss of a training step is a number: the weights before the call are unknown."""
+    (loss,) = outputs
+    right = bool(np.isfinite(loss).all()) and loss.shape == ()
+    return (TensorCheck(tensor=LOSS, inputs=named, error=None, worst=None, tolerance=0, passed=right),)

@@ -1,0 +1,56 @@
+"""Training in NumPy: the reference for the training of every framework, and a mode of NumPy itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from schemas.job import Task
+from workers.arrays import Array
+from workers.interfaces import Parameters, Reference, select_trained
+from workers.references.optimisers import adam, bias_corrections, sgd
+
+# Weights are compared after several steps from the beginning, because the first has no momentum yet.
+STEPS = 3
+
+
+class Training:
+    """The weights of a workload during its training."""
+
+    def __init__(self, reference: Reference, task: Task, parameters: Parameters, weights: Mapping[str, Array]) -> None:
+        self._reference, self._task, self._parameters, self._first = reference, task, parameters, weights
+        self.restart()
+
+    def restart(self) -> None:
+        """Reset weights and moments to the beginning."""
+        self.weights = {name: weight.copy() for name, weight in self._first.items()}
+        zeros = {name: np.zeros_like(each) for name, each in select_trained(self._first).items()}
+        self._moments = {name: (each, each) for name, each in zeros.items()}
+        self._steps = 0
+
+    def step(self, *inputs: Array) -> Any:
+        """Take one step on these inputs, and return the loss before it."""
+        loss, gradients = self._reference.backward(self._parameters, self.weights, *inputs)
+        moved = self._move_statistics(*inputs)
+        self._steps += 1
+        for name, gradient in gradients.items():
+            self._update_weight(name, gradient)
+        self.weights |= moved
+        return loss
+
+    def _move_statistics(self, *inputs: Array) -> dict[str, Array]:
+        moved: Any = getattr(self._reference, "statistics", None)
+        return moved(self._parameters, self.weights, *inputs) if moved else {}
+
+    def _update_weight(self, name: str, gradient: Array) -> None:
+        weight, (mean, square) = self.weights[name], self._moments[name]
+        if self._task == "train-sgd":
+            weight, mean = sgd(weight, gradient, mean)
+        else:
+            weight, mean, square = adam(weight, gradient, mean, square, self._compute_corrections(), np.sqrt)
+        dtype = self.weights[name].dtype  # a float64 scalar in the formulas may have widened float32
+        self.weights[name], self._moments[name] = weight.astype(dtype), (mean.astype(dtype), square.astype(dtype))
+
+    def _compute_corrections(self) -> tuple[float, float]:
+        first, second = bias_corrections(self._steps, np.expm1)
+        return float(first), float(second)

@@ -1,0 +1,152 @@
+"""The session that all tasks share: import, configure, build and prepare."""
+
+import os
+import platform
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from schemas.event import Setting
+from schemas.job import Device, JobSpec
+from workers import artefacts, frameworks, workloads
+from workers.interfaces import Prepared
+from workers.measurement.phases import Ledger
+
+if TYPE_CHECKING:
+    from workers.interfaces import Framework, Shape, Step
+    from workers.problem.problem import Problem
+
+# Packages whose version may change a time.
+REPORTED_PACKAGES = (
+    "torch",
+    "tensorflow",
+    "tensorflow-cpu",
+    "keras",
+    "jax",
+    "jaxlib",
+    "onnx",
+    "onnxscript",
+    "onnxruntime",
+    "openvino",
+    "numpy",
+    "pydantic",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The objects that a job has built before its first call."""
+
+    framework: "Framework"
+    problem: "Problem"
+    model: Any
+    input_sets: list[tuple[Any, ...]]
+    on: Device
+
+
+def build_session(spec: JobSpec, home: str, ledger: Ledger, settings: list[Setting]) -> Session:
+    """Import and configure the framework, append to the settings, and build the model and its inputs."""
+    if is_restored(spec):
+        workloads.block_implementations(spec.cell.workload, home)
+    with ledger.phase("import"):
+        framework = frameworks.import_framework(spec.cell.framework, spec.module)(spec.cell)
+    with ledger.phase("initialise"):
+        settings += framework.configure()
+    with ledger.phase("data"):
+        # These import NumPy. Earlier, they would do a part of the framework's import before it is timed.
+        from workers.measurement import noise, peak_rates  # noqa: F401 (their import is a part of this phase)
+        from workers.problem.problem import problem_from_spec
+
+        problem = problem_from_spec(spec, home)
+    with ledger.phase("build"):
+        model = find_model_source(spec, home, framework)
+        if not is_restored(spec):
+            model = framework.build(model, problem.weights)
+        input_sets = [framework.arrays(inputs) for inputs in problem.input_sets]
+    return Session(framework, problem, model, input_sets, spec.cell.device)
+
+
+def inherit_settings(spec: JobSpec) -> Iterator[Setting]:
+    """Pin the process to the cores in the spec, and read back the settings made before the worker started."""
+    if sys.platform == "linux":
+        if spec.cpus:
+            os.sched_setaffinity(0, spec.cpus)
+        asked = ",".join(map(str, sorted(spec.cpus))) or None
+        yield Setting(name="cores", asked=asked, got=",".join(map(str, sorted(os.sched_getaffinity(0)))))
+    for name, value in spec.variables.items():
+        yield Setting(name=name, asked=value, got=os.environ.get(name, ""))
+
+
+def is_restored(spec: JobSpec) -> bool:
+    """Return whether the whole step is loaded from a file that its own mode has saved."""
+    return spec.cell.origin == "file" and spec.artefact is not None
+
+
+def find_model_source(spec: JobSpec, home: str, framework: "Framework") -> Any:
+    """Return the source of the model: the workload's implementation, or the exported file."""
+    if spec.artefact is not None:
+        return artefacts.verify_artefact(spec.artefact)
+    return workloads.import_implementation(
+        spec.cell.workload,
+        getattr(framework, "implementation", spec.cell.framework),
+        getattr(framework, "workloads", ""),
+        home,
+    )
+
+
+def prepare_step(
+    framework: "Framework", model: Any, example: tuple[Any, ...], shapes: Sequence["Shape"], ledger: Ledger
+) -> "Step":
+    """Trace or compile the step, or both in turn; a mode that does neither has no such phase."""
+    return run_phases(framework.step(model, example, shapes), ledger)  # type: ignore[no-any-return]
+
+
+def restore_step(
+    framework: Any, path: Path, example: tuple[Any, ...], shapes: Sequence["Shape"], ledger: Ledger
+) -> "Step":
+    """Load the step that its mode has saved to a file."""
+    return run_phases(framework.restoring(path, example, shapes), ledger)  # type: ignore[no-any-return]
+
+
+def run_phases(ready: Any, ledger: Ledger) -> Any:
+    """Run one phase after another, and return the result of the last."""
+    while isinstance(ready, Prepared):
+        with ledger.phase(ready.phase) if ready.phase else nullcontext():
+            ready = ready.prepare()
+    return ready
+
+
+@contextmanager
+def collect_warnings(warned: list[str]) -> Iterator[None]:
+    """Collect the warnings raised inside, each once, deprecations included, and print them to the log."""
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("default")
+        try:
+            yield
+        finally:
+            record_warnings(seen, warned)
+
+
+def record_warnings(seen: Sequence[warnings.WarningMessage], warned: list[str]) -> None:
+    """Append each new message to the list, and print it to the log."""
+    for warning in seen:
+        message = f"{warning.category.__name__}: {warning.message}"[:300]
+        if message not in warned:
+            warned.append(message)
+            print(message, file=sys.stderr)
+
+
+def read_versions(more: Sequence[str] = ()) -> dict[str, str]:
+    """Return the versions of Python and of the installed packages that a time may depend on."""
+    found = {"python": platform.python_version()}
+    for name in (*REPORTED_PACKAGES, *more):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

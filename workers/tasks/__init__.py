@@ -1,0 +1,1 @@
+"""The tasks that a job may ask for: measure, export, profile, reference."""

@@ -1,0 +1,90 @@
+"""The task `export`: write the model of a cell to a file that other processes load."""
+
+import importlib
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from schemas.catalog import FRAMEWORKS
+from schemas.event import Exported, Setting
+from schemas.job import Cell, JobSpec
+from workers import artefacts, frameworks, workloads
+from workers.measurement.phases import Ledger
+from workers.problem.location import check_code, resolve_package
+from workers.session import build_session, collect_warnings, inherit_settings, read_versions, run_phases
+
+
+def run(spec: JobSpec, ledger: Ledger) -> Exported:
+    """Write the artefact for a cell's jobs to the file that the spec names.
+
+    Raises:
+        Unsupported: the model cannot be exported, or its mode cannot save it.
+        Exception: any error of the framework or the workload.
+    """
+    path, warned = Path(spec.export), list[str]()
+    home = resolve_package(spec)
+    settings = list(inherit_settings(spec))
+    ledger.record_start()
+    write = export_model if has_exporter(spec.cell) else save_model
+    with collect_warnings(warned):
+        settings += write(spec, home, path, ledger)
+    check_code(spec)
+    (written,) = (cost.wall_ns for cost in ledger.costs if cost.name == "export")
+    return Exported(
+        artefact=artefacts.artefact_from_file(path, written),
+        versions=read_versions(),
+        settings=tuple(settings),
+        phases=ledger.costs,
+        warnings=tuple(warned),
+    )
+
+
+def export_model(spec: JobSpec, home: str, path: Path, ledger: Ledger) -> Sequence[Setting]:
+    """Build the cell's model in the framework that exports it, and export it."""
+    # The framework is not configured: settings that make times comparable do not affect a file.
+    cell = make_exporter_cell(spec.cell)
+    with ledger.phase("import"):
+        framework = frameworks.import_framework(cell.framework)(cell)
+        exporter = importlib.import_module(f"workers.exporters.{cell.framework}")
+    from workers.problem.problem import problem_from_spec  # imports NumPy, which must not come before the framework
+
+    with ledger.phase("build"):
+        problem = problem_from_spec(spec.model_copy(update={"cell": cell}), home)
+        model = framework.build(
+            workloads.import_implementation(cell.workload, cell.framework, home=home), problem.weights
+        )
+        example = framework.arrays(problem.input_sets[0])
+    with ledger.phase("export"):
+        if path.suffix == ".onnx":
+            exporter.export(model, example, problem.infer_axes(), path)
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                exporter.export(model, example, problem.infer_axes(), Path(folder, "model.onnx"))
+                own = importlib.import_module(f"workers.exporters.{spec.cell.framework}")
+                own.convert(Path(folder, "model.onnx"), path)
+    return ()
+
+
+def save_model(spec: JobSpec, home: str, path: Path, ledger: Ledger) -> Sequence[Setting]:
+    """Build the cell's model, trace or compile it as its mode does, and save the result."""
+    settings = list[Setting]()
+    session = build_session(spec, home, ledger, settings)
+    framework: Any = session.framework
+    write: Any = run_phases(
+        framework.saving(session.model, session.input_sets[0], session.problem.infer_axes()), ledger
+    )
+    with ledger.phase("export"):
+        write(path)
+    return settings
+
+
+def has_exporter(cell: Cell) -> bool:
+    """Return true if a cell's framework runs models that another one exports."""
+    return any(framework.exporter for framework in FRAMEWORKS if framework.name == cell.framework)
+
+
+def make_exporter_cell(cell: Cell) -> Cell:
+    """Return the cell for the exporting framework, in eager mode."""
+    (exporter,) = (framework.exporter for framework in FRAMEWORKS if framework.name == cell.framework)
+    return cell.model_copy(update={"framework": exporter, "mode": "eager"})

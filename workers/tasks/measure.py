@@ -1,0 +1,232 @@
+"""One job, from its spec to its report.
+
+import -> configure and read back -> build -> load, trace or compile -> first call, second call -> verify
+-> warm up -> steady samples -> memory pass -> verify again, and on other shapes.
+
+Inputs of other shapes come last: they may make a framework recompile, and no timed call may notice that.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from schemas.event import Ceiling, Energy, Memory, NewShape, Noise, Overhead, Report, Verification
+from schemas.job import Device, JobSpec
+from workers import errors, frameworks
+from workers.measurement import memory
+from workers.measurement.phases import Ledger
+from workers.measurement.stopwatch import Lap, Stopwatch, Timed
+from workers.problem.location import check_code, resolve_package
+from workers.session import (
+    Session,
+    build_session,
+    collect_warnings,
+    inherit_settings,
+    is_restored,
+    prepare_step,
+    read_versions,
+    restore_step,
+)
+
+if TYPE_CHECKING:
+    from workers.interfaces import Framework, Step
+    from workers.measurement.noise import Observer
+
+
+def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
+    """Run the job, yielding each timed region.
+
+    Raises:
+        Unsupported: the cell cannot be run.
+        Wrong: it cannot be timed, because it is wrong on one of its shapes.
+        Malformed: the workload breaks the contract.
+        CodeChanged: the workload is not what the sweep was planned with.
+        Exception: whatever the framework or the workload raised.
+    """
+    settings, warned = list(inherit_settings(spec)), list[str]()
+    home = resolve_package(spec)
+    ledger.record_start()
+    session = build_session(spec, home, ledger, settings)
+    framework, problem, input_sets = session.framework, session.problem, session.input_sets
+    with collect_warnings(warned):
+        begin = restore_step if is_restored(spec) else prepare_step
+        step = begin(framework, session.model, input_sets[0], problem.infer_axes(), ledger)
+        if problem.is_training:
+            frameworks.require_trainer(framework)
+        settings += getattr(framework, "read_back", tuple)()
+        watch = Stopwatch(step, input_sets, framework.synchronise, uneven=problem.is_uneven)
+        first, before = yield from time_first_calls(session, watch, step, ledger)
+        seen_first: tuple[NewShape, ...] = ()
+        if problem.is_streaming:
+            seen_first, streamed = measure_new_shapes(session, step, ledger)
+            first, before = (*first, *to_laps(seen_first)), (*before, *streamed)
+            if reason := join_verifications(*before).reason:
+                raise errors.Wrong(reason)
+    with ledger.phase("warm_up"):
+        trace, calls, overhead = yield from warm_up_and_calibrate(spec, watch)
+    with ledger.phase("steady"):
+        observer, done = start_observing(framework, spec.cell.device)
+        samples = yield from watch.take_samples(calls, spec.timing.samples, observer)
+        seen, compiled, used = done(calls * spec.timing.samples)
+    with ledger.phase("verify"):
+        number, outputs = watch.take_last()
+        after = [
+            problem.check_outputs(framework.to_numpy(outputs), number, "last timed call"),
+            *verify_other_sets(session, step),
+        ]
+        del outputs  # they would count as memory of the next phase
+    with ledger.phase("memory") as marks:
+        needed = measure_memory(session, lambda number: watch.time_call(input_sets[number % len(input_sets)]), marks)
+    with ledger.phase("verify"):
+        slowdown = yield from measure_unseen_inputs(session, watch, min(samples) / calls)
+        again = problem.check_training(framework, step, "after all timing")
+        ceiling = measure_roofline(session)
+    if not problem.is_streaming and problem.new_shapes:
+        seen_first, others = measure_new_shapes(session, step, ledger)
+        before = (*before, *others)
+    with ledger.phase("report"):
+        installed, built_as = read_versions(getattr(framework, "distributions", ())), framework.build_info()
+        check_code(spec)  # the code may have been edited while it was measured
+    return Report(
+        versions=installed,
+        build_info=built_as,
+        settings=tuple(settings),
+        phases=ledger.costs,
+        age_ns=memory.read_age_ns(),
+        inputs_sha256=problem.hash_data(),
+        verification=join_verifications(*before, *after, again, referee=spec.reference),
+        warmup=(*first, *trace),
+        calls=calls,
+        samples_ns=samples,
+        noise=seen,
+        overhead=overhead,
+        work=problem.count_work(),
+        ceiling=ceiling,
+        unseen=slowdown,
+        memory=needed,
+        energy=used,
+        compilations=compiled,
+        new_shapes=seen_first,
+        warnings=tuple(warned),
+    )
+
+
+def time_first_calls(
+    session: Session, watch: Stopwatch, step: "Step", ledger: Ledger
+) -> Timed[tuple[tuple[Lap, ...], tuple[Verification, ...]]]:
+    """Time the first two calls, on inputs of one shape, and verify their outputs and the training."""
+    convert = session.framework.to_numpy
+    with ledger.phase("first_call"):
+        first_ns, outputs = yield partial(watch.time_call, watch.input_sets[0])
+    first = convert(outputs)
+    problem = session.problem
+    other = 0 if problem.is_streaming else 1
+    with ledger.phase("second_call"):
+        second_ns, outputs = yield partial(watch.time_call, watch.input_sets[other])
+    second = convert(outputs)
+    with ledger.phase("verify"):
+        checked = (
+            problem.check_outputs(first, 0, "first call"),
+            problem.check_outputs(second, other, "second call"),
+            problem.check_training(session.framework, step, "before all timing"),
+        )
+    return ((1, first_ns), (1, second_ns)), checked
+
+
+def verify_other_sets(session: Session, step: "Step") -> Iterator[Verification]:
+    """Verify the step on the sets of inputs that had only timed calls, where sets differ in control flow.
+
+    The last timed call always has the same set there, and a stream verifies every set anyway.
+    """
+    problem = session.problem
+    if problem.is_uneven and not (problem.is_streaming or problem.is_training):
+        for number in range(2, len(session.input_sets)):
+            outputs = session.framework.to_numpy(step(*session.input_sets[number]))
+            yield problem.check_outputs(outputs, number, "after all samples")
+
+
+def measure_unseen_inputs(session: Session, watch: Stopwatch, call_ns: float) -> Timed[float]:
+    """Measure the slowdown of a call on inputs that no call has had yet."""
+    from workers.measurement import memoization
+
+    return (yield from memoization.measure_slowdown(session.framework, session.problem, watch, call_ns))
+
+
+def measure_new_shapes(
+    session: Session, step: "Step", ledger: Ledger
+) -> tuple[tuple[NewShape, ...], tuple[Verification, ...]]:
+    """Measure the first calls at every shape that is new to the step, and verify their outputs."""
+    from workers.measurement import new_shapes
+
+    with ledger.phase("new_shapes"):
+        return new_shapes.try_new_shapes(session.problem, session.framework, step)
+
+
+def to_laps(notes: Sequence[NewShape]) -> list[Lap]:
+    """Convert the calls at new shapes to laps of a warm-up."""
+    return [(1, took) for note in notes for took in (note.first_ns, note.second_ns) if took is not None]
+
+
+def warm_up_and_calibrate(spec: JobSpec, watch: Stopwatch) -> Timed[tuple[tuple[Lap, ...], int, Overhead]]:
+    """Warm up, and return its laps, the number of calls in a sample, and the overhead of the timing."""
+    from workers.measurement import noise
+
+    timing, linearity = spec.timing, None
+    trace = yield from watch.warm_up(timing.warmup_min_ns, timing.longest_warm_up_ns)
+    calls = watch.round_to_turns(timing.calls) if timing.calls else (yield from watch.calibrate_calls(timing.sample_ns))
+    if timing.calls is None:
+        linearity = yield from watch.measure_linearity(calls, noise.make_sample_watch(len(spec.cpus) or 1))
+    return (
+        trace,
+        calls,
+        Overhead(null_ns=watch.measure_overhead_ns(), clock_ns=watch.measure_clock_ns(), linearity=linearity),
+    )
+
+
+def measure_memory(session: Session, call: Callable[[int], object], marks: memory.HighWaterMarks) -> Memory | None:
+    """Run the memory pass on the host and on the device."""
+    from workers.measurement import gpu_memory, nvml
+
+    needed = memory.measure_steps(call, marks)
+    if needed is None or session.on == "cpu":
+        return needed
+    return needed.model_copy(
+        update={"device": gpu_memory.measure_device_memory(session.framework, call, nvml.open_gpu())}
+    )
+
+
+def measure_roofline(session: Session) -> Ceiling:
+    """Measure the peak rates of this process."""
+    from workers.measurement import peak_rates
+
+    return peak_rates.measure_ceiling(
+        getattr(session.framework, "arithmetic", session.framework), session.problem.itemsize
+    )
+
+
+def start_observing(
+    framework: "Framework", device: Device
+) -> tuple["Observer", Callable[[int], tuple[Noise, int | None, Energy | None]]]:
+    """Observe samples from now on; the returned function ends this, given the number of calls.
+
+    It returns the noise, the compilations and the energy of the samples. The samples are not taken in here: another
+    frame under each call would slow TensorFlow's eager mode measurably.
+    """
+    from workers.measurement import energy, noise
+
+    before, observer, joules = framework.compilations(), noise.Observer(noise.make_canary()), energy.start_meter(device)
+    return observer, lambda calls: (
+        observer.collect_noise(),
+        noise.subtract_counts(before, framework.compilations()),
+        joules(calls),
+    )
+
+
+def join_verifications(*verifications: Verification, referee: str = "") -> Verification:
+    """Combine all checks with the first reason why the cell is wrong; `referee` is the reference's framework."""
+    reasons = [verification.reason for verification in verifications if verification.reason]
+    return Verification(
+        checks=tuple(check for verification in verifications for check in verification.checks),
+        reason=reasons[0] if reasons else "",
+        referee=referee,
+    )

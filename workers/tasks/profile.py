@@ -1,0 +1,47 @@
+"""The task `profile`: trace a few calls, and count what one call is made of."""
+
+from pathlib import Path
+
+from schemas.event import Profiled
+from schemas.job import JobSpec
+from workers import artefacts
+from workers.measurement.phases import Ledger
+from workers.problem.location import resolve_package
+from workers.profilers import PROFILED_CALLS, WARM_UP_CALLS, load_profiler
+from workers.session import build_session, collect_warnings, is_restored, prepare_step, read_versions, restore_step
+
+
+def run(spec: JobSpec, ledger: Ledger) -> Profiled:
+    """Prepare the cell's step as for a measurement, and profile it.
+
+    Raises:
+        Unsupported: the cell cannot run, or its framework has no profiler here.
+        Exception: any error of the framework or the workload.
+    """
+    path, warned = Path(spec.profile), list[str]()
+    profiler, home = load_profiler(spec.cell.framework), resolve_package(spec)
+    ledger.record_start()
+    session = build_session(spec, home, ledger, [])
+    framework, sets = session.framework, session.input_sets
+    getattr(profiler, "before", lambda _: None)(framework)
+    with collect_warnings(warned):
+        begin = restore_step if is_restored(spec) else prepare_step
+        step = begin(framework, session.model, sets[0], session.problem.infer_axes(), ledger)
+
+        def make_calls(number: int = PROFILED_CALLS) -> None:
+            for turn in range(number):
+                outputs = step(*sets[turn % len(sets)])
+                # Asynchronous work must end within the trace.
+                framework.synchronise(outputs)
+
+        make_calls(WARM_UP_CALLS)
+        with ledger.phase("profile"):
+            counts = profiler.profile(framework, make_calls, sets[0], path)
+    return Profiled(
+        trace=artefacts.artefact_from_file(path),
+        calls=PROFILED_CALLS,
+        counts={name: float(count) for name, count in counts.items()},
+        versions=read_versions(),
+        phases=ledger.costs,
+        warnings=tuple(warned),
+    )

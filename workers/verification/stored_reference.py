@@ -1,0 +1,70 @@
+"""The stored results of a reference that is one of the implementations: computed once, read by every job.
+
+`workers/tasks/reference.py` writes one file of NumPy with every tensor under `<dtype>.<case>.<number>`. The tensors are
+the outputs, or the loss and its gradients, or the losses and moves of training, in a step's order. A case is what is
+checked together: a set of inputs, or the few that training begins with.
+"""
+
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from schemas.job import TRAINING_TASKS, Task
+from workers.arrays import Array
+from workers.interfaces import select_trained
+from workers.verification.tolerance import (
+    Evaluate,
+    Tensors,
+    add_scales,
+    cast_all,
+    name_gradients,
+    name_losses,
+    name_outputs,
+)
+
+# Cases, each with its tensors.
+Cases = Iterable[tuple[str, Sequence[Array]]]
+
+
+class StoredReference:
+    """Reader of the file, which loads only the tensors of one case at a time."""
+
+    def __init__(self, path: Path, task: Task, weights: Mapping[str, Array]) -> None:
+        self._path, self._task, self._weights = path, task, weights
+
+    def make_evaluator(self, case: str) -> Evaluate:
+        """Return a function that reads a case in float64 or float32, with the scale of the error in each tensor."""
+
+        def evaluate(dtype: DTypeLike, _off: np.random.Generator | None = None) -> tuple[Tensors, dict[str, float]]:
+            tensors = self.read_tensors(case, dtype)
+            if self._task == "forward":
+                return add_scales(name_outputs(tensors if len(tensors) > 1 else tensors[0]))
+            if self._task in TRAINING_TASKS:
+                losses, moves = tensors[: -len(self._weights)], tensors[-len(self._weights) :]
+                moved = zip(self._weights, moves, strict=True)
+                return add_scales(name_losses(losses) | {f"move of {name}": move for name, move in moved})
+            gradients = dict(zip(select_trained(self._weights), tensors[1:], strict=True))
+            return name_gradients(tensors[0], gradients, cast_all(self._weights, dtype))
+
+        return evaluate
+
+    def read_tensors(self, case: str, dtype: DTypeLike = np.float64) -> tuple[Array, ...]:
+        """Read the tensors of a case."""
+        begin = f"{np.dtype(dtype).name}.{case}."
+        with np.load(self._path, allow_pickle=False) as kept:
+            names = [name for name in kept.files if name.startswith(begin)]
+            return tuple(kept[f"{begin}{number}"] for number in range(len(names)))
+
+
+def write_cases(path: Path, given: Iterable[tuple[DTypeLike, Cases]]) -> None:
+    """Write the file as `numpy.savez` does, but one tensor at a time instead of all at once."""
+    with zipfile.ZipFile(path, "w", allowZip64=True) as whole:
+        for dtype, cases in given:
+            for case, tensors in cases:
+                for number, tensor in enumerate(tensors):
+                    # The size of a member is unknown in advance and may exceed the limit of plain zip files.
+                    with whole.open(f"{np.dtype(dtype).name}.{case}.{number}.npy", "w", force_zip64=True) as file:
+                        np.lib.format.write_array(file, np.asarray(tensor, dtype), allow_pickle=False)

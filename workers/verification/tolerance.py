@@ -1,0 +1,257 @@
+"""Verification of a cell's outputs and every gradient against the float64 reference.
+
+The reference is evaluated here, or its results were stored earlier by an implementation: `stored_reference.py`.
+
+Each tensor is judged as a whole, by the 2-norm of its error over the 2-norm of the reference. Element by element,
+correct float32 results fail the usual tolerances, and small gradients pass them even when wrong.
+
+A gradient jumps where a ReLU is at zero or two maxima are equal. Among millions of activations some are within rounding
+of that point, and honest float32 results then differ by more than arithmetic can. So where only gradients fail, the
+reference itself is evaluated several times in float32, from data that differ by one rounding. The jumps of its
+gradients are allowed. Its loss does not jump, and keeps its tolerance.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from schemas.event import TensorCheck
+from schemas.job import Dtype, Task
+from workers.arrays import Array, cast_floating, is_floating
+from workers.interfaces import Parameters, Reference
+from workers.references.training import Training
+
+# Smallest tolerance of a relative 2-norm: well above faithful arithmetic, below every known semantic mistake.
+MIN_TOLERANCE: Mapping[Dtype, float] = {"float64": 1e-12, "float32": 2e-6, "bfloat16": 4e-2}
+
+# A tolerance is at least this many times the error that the reference itself makes in float32.
+SELF_FACTOR = 8
+
+# The limit of that in float32: where the reference itself loses more, or overflows, a check would prove nothing.
+MAX_TOLERANCE = 1e-3
+
+# Evaluations of the reference, each from data with other last bits.
+ROUNDINGS = 8
+
+# The largest relative distance between two neighbouring numbers in float32.
+ROUNDING = 2.0**-23
+
+# A gradient may be off by this many times the largest jump of the reference.
+JUMP_FACTOR = 2
+
+# The limit of that: a larger error is no jump.
+MAX_JUMP = 2e-2
+
+LOSS = "loss"
+OUTPUT = "output"
+
+
+Tensors = dict[str, Array]
+
+
+class Evaluate(Protocol):
+    """Function that computes the expected tensors in a floating dtype, and the scale of the error in each.
+
+    With a generator, each number of the data is up to one rounding of float32 off, where there are data.
+    """
+
+    def __call__(self, dtype: DTypeLike, off: np.random.Generator | None = None, /) -> tuple[Tensors, dict[str, float]]:
+        """Compute them."""
+
+
+class Expectation:
+    """The expected results of one set of inputs, or of a few steps of training, with their tolerances.
+
+    `jumps` keeps how far gradients were found to jump, for the next expectation of the same results.
+    """
+
+    def __init__(self, evaluate: Evaluate, dtype: Dtype, jumps: dict[str, float] | None = None) -> None:
+        self._dtype, self.evaluate = dtype, evaluate
+        self._jumps = {} if jumps is None else jumps
+        self.tensors, self._scales = evaluate(np.float64)
+        self._own_error: dict[str, float] = {}
+        if dtype == "float32":
+            again, _ = evaluate(np.float32)
+            self._own_error = {name: self._measure_errors(name, value)[0] for name, value in again.items()}
+
+    def check_tensors(self, outputs: Sequence[Array], inputs: str) -> tuple[TensorCheck, ...]:
+        """Compare a step's outputs, in the order of the reference's; `inputs` names the inputs they belong to.
+
+        A missing tensor fails like a wrong one, and so does a superfluous one.
+        """
+        checks = self._compare_tensors(outputs, inputs)
+        if self._dtype == "float32" and not self._jumps and can_have_jumped(checks):
+            for number in range(ROUNDINGS):
+                again, _ = self.evaluate(np.float32, np.random.default_rng(number))
+                for name, value in again.items():
+                    self._jumps[name] = max(self._jumps.get(name, 0.0), self._measure_errors(name, value)[0])
+            checks = self._compare_tensors(outputs, inputs)
+        return checks
+
+    def _compare_tensors(self, outputs: Sequence[Array], inputs: str) -> tuple[TensorCheck, ...]:
+        missing, surplus = [np.empty(0)] * (len(self.tensors) - len(outputs)), len(outputs) - len(self.tensors)
+        named = zip(self.tensors, [*outputs, *missing], strict=False)
+        checks = [self._compare_tensor(name, got, inputs) for name, got in named]
+        if surplus > 0:
+            checks.append(make_failed_check(f"{surplus} tensors beyond the {len(self.tensors)} expected", inputs, 0.0))
+        return tuple(checks)
+
+    def compute_tolerance(self, tensor: str) -> float:
+        """Return the largest relative error of a right result; gradients may be off by twice as much as outputs."""
+        own = SELF_FACTOR * self._own_error.get(tensor, 0.0)
+        allowed = max(MIN_TOLERANCE[self._dtype], min(own, MAX_TOLERANCE) if math.isfinite(own) else 0.0)
+        jump = min(JUMP_FACTOR * self._jumps.get(tensor, 0.0), MAX_JUMP)
+        return max(2 * allowed, jump) if can_jump(tensor) else allowed
+
+    def _compare_tensor(self, tensor: str, got: Array, inputs: str) -> TensorCheck:
+        tolerance = self.compute_tolerance(tensor)
+        if got.shape != self.tensors[tensor].shape:
+            return make_failed_check(tensor, inputs, tolerance)
+        error, worst = self._measure_errors(tensor, got)
+        return TensorCheck(
+            tensor=tensor,
+            inputs=inputs,
+            tolerance=tolerance,
+            passed=error <= tolerance,
+            error=error if math.isfinite(error) else None,
+            worst=worst if math.isfinite(worst) else None,
+        )
+
+    def _measure_errors(self, tensor: str, got: Array) -> tuple[float, float]:
+        due = self.tensors[tensor]
+        difference = got.astype(np.float64) - due
+        norm = float(np.linalg.norm(difference)) / self._scales[tensor]
+        largest = max(float(np.max(np.abs(due), initial=0.0)), self._scales[tensor] / math.sqrt(max(1, due.size)))
+        return norm, float(np.max(np.abs(difference), initial=0.0)) / largest
+
+
+def can_jump(tensor: str) -> bool:
+    """Return whether a tensor is a gradient, or follows from gradients."""
+    return not tensor.startswith((OUTPUT, LOSS))
+
+
+def can_have_jumped(checks: Sequence[TensorCheck]) -> bool:
+    """Return whether only gradients fail, and none by more than a jump could explain."""
+    wrong = [check for check in checks if not check.passed]
+    return bool(wrong) and all(
+        can_jump(check.tensor) and check.error is not None and check.error <= MAX_JUMP for check in wrong
+    )
+
+
+def make_failed_check(tensor: str, inputs: str, tolerance: float) -> TensorCheck:
+    """Return the failed check of a tensor that cannot be compared at all."""
+    return TensorCheck(tensor=tensor, inputs=inputs, error=None, worst=None, tolerance=tolerance, passed=False)
+
+
+def make_call_evaluator(
+    reference: Reference, task: Task, parameters: Parameters, weights: Mapping[str, Array], inputs: Sequence[Array]
+) -> Evaluate:
+    """Return a function that evaluates one call of this task: the output, or the loss and its gradients.
+
+    The scale is the tensor's 2-norm, and 1 for a tensor of zeros, which is judged absolutely. A loss may
+    be small because its terms cancel; an honest error is then as large as if they had not. So the loss is judged
+    on how far it moves when every weight w moves by w: sqrt(sum (dloss/dw w)^2), if that is more.
+    """
+
+    def evaluate(dtype: DTypeLike, off: np.random.Generator | None = None) -> tuple[Tensors, dict[str, float]]:
+        known, given = (
+            cast_all(weights, dtype, off),
+            [cast_floating(perturb_values(value, off), dtype) for value in inputs],
+        )
+        if task == "forward":
+            return add_scales(name_outputs(reference.forward(parameters, known, *given)))
+        return name_gradients(*reference.backward(parameters, known, *given), known)
+
+    return evaluate
+
+
+def name_gradients(
+    loss: Any, gradients: Mapping[str, Array], weights: Mapping[str, Array]
+) -> tuple[Tensors, dict[str, float]]:
+    """Name a loss and its gradients at these weights, each with its scale."""
+    moves = math.sqrt(sum(float(np.sum((gradients[name] * weights[name]) ** 2)) for name in gradients))
+    tensors = {LOSS: np.asarray(loss)} | {f"gradient of {name}": value for name, value in gradients.items()}
+    _, scales = add_scales(tensors)
+    return tensors, scales | {LOSS: max(scales[LOSS], moves)}
+
+
+def make_training_evaluator(
+    reference: Reference,
+    task: Task,
+    parameters: Parameters,
+    weights: Mapping[str, Array],
+    input_sets: Sequence[Sequence[Array]],
+) -> Evaluate:
+    """Return a function that evaluates a step on each of these sets in turn: the losses and the moves of the weights.
+
+    Moves are compared instead of weights: they are small, and a weight that has hardly moved is always nearly right.
+    """
+
+    def evaluate(dtype: DTypeLike, off: np.random.Generator | None = None) -> tuple[Tensors, dict[str, float]]:
+        begun = cast_all(weights, dtype, off)
+        training = Training(reference, task, parameters, dict(begun))
+        losses = [
+            training.step(*(cast_floating(perturb_values(value, off), dtype) for value in inputs))
+            for inputs in input_sets
+        ]
+        return add_scales(name_losses(losses) | compute_moves(training.weights, begun))
+
+    return evaluate
+
+
+def name_losses(losses: Sequence[Any]) -> Tensors:
+    """Name the losses of a few steps of training."""
+    return {f"{LOSS} of step {number}": np.asarray(loss) for number, loss in enumerate(losses, 1)}
+
+
+def compute_moves(now: Mapping[str, Array], before: Mapping[str, Array]) -> Tensors:
+    """Subtract from each weight its earlier value."""
+    return {f"move of {name}": np.asarray(now[name], np.float64) - before[name] for name in before}
+
+
+def name_outputs(outputs: Array | tuple[Array, ...]) -> Tensors:
+    """Name the output of a model, or its several outputs."""
+    if not isinstance(outputs, tuple):
+        return {OUTPUT: np.asarray(outputs)}
+    return {f"{OUTPUT} {number}": np.asarray(output) for number, output in enumerate(outputs)}
+
+
+def cast_all(weights: Mapping[str, Array], dtype: DTypeLike, off: np.random.Generator | None = None) -> Tensors:
+    """Convert weights to another floating dtype."""
+    return {name: cast_floating(perturb_values(weight, off), dtype) for name, weight in weights.items()}
+
+
+def perturb_values(value: Array, off: np.random.Generator | None) -> Array:
+    """Move each number by up to one rounding of float32; leave integers, and without a generator all, unchanged."""
+    if off is None or not is_floating(value):
+        return value
+    return value * (1 + off.integers(-1, 2, value.shape) * ROUNDING)  # type: ignore[no-any-return]
+
+
+def add_scales(tensors: Tensors) -> tuple[Tensors, dict[str, float]]:
+    """Return tensors with their norms as scales."""
+    return tensors, {name: compute_scale(tensor) for name, tensor in tensors.items()}
+
+
+def compute_scale(tensor: Array) -> float:
+    """Return the 2-norm; 1 for a tensor of zeros."""
+    return float(np.linalg.norm(tensor.astype(np.float64))) or 1.0
+
+
+def explain_checks(checks: Sequence[TensorCheck]) -> str:
+    """Explain in one sentence why these checks make a cell wrong; return an empty string if all passed."""
+    wrong = [check for check in checks if not check.passed]
+    if not wrong:
+        return ""
+    first = wrong[0]
+    size = (
+        "is missing, unexpected, not finite or of the wrong shape"
+        if first.error is None
+        else f"is off by {first.error:.2g}"
+    )
+    return f"{first.tensor} {size} (tolerance {first.tolerance:.2g}) on {first.inputs}" + (
+        f", and {len(wrong) - 1} more checks failed" if len(wrong) > 1 else ""
+    )
