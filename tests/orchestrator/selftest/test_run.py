@@ -76,6 +76,7 @@ def faults() -> Check:
     return replace(whole, cells=cells, judge=lambda records: [outcomes.judge_outcome(*each, records) for each in due])
 
 
+@pytest.mark.measures
 def test_real_cheats_and_faults_end_as_what_they_are(make_bench: MakeBench) -> None:
     (finding,) = run.run([faults()], make_bench(), lambda _: None)
     assert [figure.got for figure in finding.figures if not figure.kept] == []

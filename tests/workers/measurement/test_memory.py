@@ -162,6 +162,7 @@ def test_a_report_has_the_memory_of_every_phase_and_of_its_steps(ask: "Ask", rep
     assert len(found.memory.steps) == memory.STEPS - 1
 
 
+@pytest.mark.measures
 def test_the_phases_add_up_to_the_life_of_the_worker(ask: "Ask", reported: "Reported") -> None:
     """Check that less than a fiftieth of its life is in no phase; a long job shows this even on a busy machine."""
     found = reported(ask("synthetic", "spin", "synthetic", {"spin_ns": 50_000_000}))

@@ -50,6 +50,7 @@ def test_every_sample_has_its_counters_and_its_canary() -> None:
     assert {len(found.run_delay_ns), len(found.steal_ns), len(found.pressure_ns), len(found.cpu_ns)} == {3}
 
 
+@pytest.mark.measures
 def test_the_cpu_time_of_a_sample_is_its_own_and_not_the_canarys() -> None:
     def canary() -> int:
         spin(200_000_000)
@@ -65,6 +66,7 @@ def test_the_cpu_time_of_a_sample_is_its_own_and_not_the_canarys() -> None:
     assert idle < 40_000_000
 
 
+@pytest.mark.measures
 @pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="this kernel does not count run delay")
 def test_waiting_for_a_core_that_another_process_holds_is_run_delay(shared_core: None) -> None:
     observer = Observer(lambda: 1)
@@ -91,6 +93,7 @@ def test_a_counter_that_is_not_there_has_not_moved_by_zero(
     assert noise.subtract_counts(before, after) == moved
 
 
+@pytest.mark.measures
 def test_what_another_process_took_of_a_sample_is_lost(shared_core: None) -> None:
     lost_ns, start = noise.make_sample_watch(1)(), time.perf_counter_ns()
     spin(200_000_000)
@@ -98,6 +101,7 @@ def test_what_another_process_took_of_a_sample_is_lost(shared_core: None) -> Non
     assert lost_ns(took) > 0.2 * took
 
 
+@pytest.mark.measures
 def test_nothing_is_lost_while_the_threads_of_one_process_keep_its_core_busy_by_themselves() -> None:
     own = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(own)})
