@@ -39,7 +39,7 @@ class House(Model):
     version: str | None = None
     kitchen: Room | None = None
     rooms: tuple[Room, ...] = ()
-    named: dict[str, Room] = {}
+    named: dict[str, Room] = Field(default_factory=dict)
 
 
 PLAN = """\
