@@ -94,7 +94,7 @@ def test_what_fits_the_pattern_of_a_duration_is_a_number_of_seconds_within_the_b
     if 0 < seconds <= 31_536_000:
         assert SECONDS.validate_python(text) == pytest.approx(seconds)
     else:
-        with pytest.raises(ValidationError, match="greater than 0|less than or equal"):
+        with pytest.raises(ValidationError, match=r"greater than 0|less than or equal"):
             SECONDS.validate_python(text)
 
 
