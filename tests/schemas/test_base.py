@@ -1,4 +1,4 @@
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
@@ -73,9 +73,8 @@ def test_every_default_is_a_value_that_its_own_field_accepts(kind: type[Model]) 
     }
     for name, value in defaults.items():
         field = kind.model_fields[name]
-        TypeAdapter(
-            Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
-        ).validate_python(value)
+        checked: Any = Annotated[field.annotation, name, *field.metadata]
+        TypeAdapter(checked).validate_python(value)
 
 
 @pytest.mark.parametrize(
@@ -92,8 +91,9 @@ def test_every_default_is_a_value_that_its_own_field_accepts(kind: type[Model]) 
     ],
 )
 def test_a_bound_is_the_last_number_that_is_accepted(kind: type[Model], field: str, least: int, most: int) -> None:
-    job = {"cell": CELL, "block": 1, "position": 0, "seed": 1, "cpus": (), "variables": {}}
-    whole: dict[str, object] = {Cell: CELL, JobSpec: job}.get(kind, {})
+    job: dict[str, object] = {"cell": CELL, "block": 1, "position": 0, "seed": 1, "cpus": (), "variables": {}}
+    wholes: dict[type[Model], dict[str, object]] = {Cell: dict(CELL), JobSpec: job}
+    whole = wholes.get(kind, {})
     for number in (least, most):
         assert getattr(kind.model_validate(whole | {field: number}), field) == number
     for number in (least - 1, most + 1):

@@ -76,7 +76,12 @@ def test_a_word_is_fit_for_a_command_line(word: str) -> None:
 
 @pytest.mark.parametrize("word", ["", "1st", "a b", "a=b", "a:b", "a/b", "a,b", "ü", "x" * 61, "a\n"])
 def test_a_word_that_a_command_line_would_take_apart_is_refused(word: str) -> None:
-    for said in ({"parameters": {word: {"default": 1}}}, {"presets": {word: {}}}, {"presets": {"small": {word: 1}}}):
+    tables: list[dict[str, object]] = [
+        {"parameters": {word: {"default": 1}}},
+        {"presets": {word: {}}},
+        {"presets": {"small": {word: 1}}},
+    ]
+    for said in tables:
         with pytest.raises(ValidationError):
             WorkloadFile.model_validate(said)
 

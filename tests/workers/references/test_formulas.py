@@ -52,7 +52,8 @@ def test_float32_stays_float32(formula: Callable[[Array], Array]) -> None:
 
 
 def drawn(*shape: int) -> Array:
-    return np.random.default_rng(5).standard_normal(shape)
+    values: Array = np.random.default_rng(5).standard_normal(shape)
+    return values
 
 
 def test_the_error_function_is_that_of_the_standard_library_and_odd() -> None:
