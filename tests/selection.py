@@ -13,4 +13,9 @@ def mark_long(cases: Iterable[Case], *, quick: Sequence[Case]) -> list[object]:
     given = list(cases)
     unknown = [case for case in quick if case not in given]
     assert unknown == [], "a quick case must be one of the cases"
-    return [case if case in quick else pytest.param(case, marks=pytest.mark.long) for case in given]
+    return [case if case in quick else pytest.param(*split_case(case), marks=pytest.mark.long) for case in given]
+
+
+def split_case(case: object) -> tuple[object, ...]:
+    """Return the values of a case: those of a tuple, which stands for several arguments, or the case itself."""
+    return case if isinstance(case, tuple) else (case,)

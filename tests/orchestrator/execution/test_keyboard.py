@@ -124,13 +124,19 @@ def test_the_terminal_is_as_it_was_before(folder: Path) -> None:
 MANY = ("--workloads", "rnn_cell,rnn,mlp", "--tasks", "forward,backward", "--frameworks", "synthetic:spin,numpy")
 
 
-def test_the_dashboard_fits_its_terminal_and_follows_it_to_another_size(folder: Path) -> None:
-    with Terminal(sweep_command(*MANY, blocks=2), folder, columns=120, lines=40) as terminal:
+@pytest.mark.parametrize(
+    "sizes", [[(40, 15), (80, 24), (200, 60)], [(120, 40), (80, 24)]], ids=["growing", "shrinking"]
+)
+def test_the_dashboard_fits_its_terminal_and_follows_it_to_another_size(
+    folder: Path, sizes: list[tuple[int, int]]
+) -> None:
+    (columns, lines), *others = sizes
+    with Terminal(sweep_command(*MANY, blocks=2), folder, columns=columns, lines=lines) as terminal:
         text = terminal.until(partial(has_reached, 2))
-        for columns, lines in ((80, 24), (40, 15), (200, 60)):
+        for size in others:
             assert is_whole(text.splitlines())
-            terminal.resize(columns, lines)
-            text = terminal.until(partial(has_reached, count_jobs(text) + 1))
+            terminal.resize(*size)
+            text = terminal.until(partial(has_reached, count_jobs(text) + 2))
         assert is_whole(text.splitlines())
         terminal.press("q")
         terminal.ended()
