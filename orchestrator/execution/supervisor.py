@@ -1,8 +1,7 @@
 """Supervision of one job, from spawn to reaping: feed it, read its events, enforce its deadline, leave nothing running.
 
-One selector waits for the worker's events, its end, and the
-signals and keys that stop a sweep. It also waits for deadlines and for a check from outside once a second. Between
-these the parent uses no CPU.
+One selector waits for the worker's events, its end, and the signals and keys that stop a sweep. It also waits for
+deadlines and for a check from outside once a second. Between these the parent uses no CPU.
 """
 
 import contextlib
@@ -94,6 +93,11 @@ def run(
         bounds.apply_limits(process.pid)
         deadlines = Deadlines(start, deadline_s, limits.phases)
 
+        def note_event(event: Event) -> None:
+            events.append(event)
+            deadlines.note_event(event, time.monotonic_ns())
+            on_event(event)
+
         def check_job() -> None:
             bounds.check_limits()
             members = family.list_members()
@@ -102,9 +106,7 @@ def run(
             onlooker.take_sample(members)
 
         try:
-            how, reason = _watch_process(
-                process, message, deadlines, events, on_event, wishes or StopRequests(), check_job
-            )
+            how, reason = _watch_process(process, message, deadlines, note_event, wishes or StopRequests(), check_job)
         finally:
             end_process_group(process)
             held = process.returncode is None  # only its tracer may reap it, although it was sent SIGKILL
@@ -133,7 +135,6 @@ def _watch_process(
     process: Process,
     message: bytes,
     deadlines: Deadlines,
-    events: list[Event],
     on_event: Callable[[Event], None],
     wishes: StopRequests,
     look: JobCheck,
@@ -160,8 +161,6 @@ def _watch_process(
                     _continue_feed(feed, selector)
                 # Before the check of the end: the last events arrive together with it.
                 for event in lines.read():
-                    events.append(event)
-                    deadlines.note_event(event, time.monotonic_ns())
                     on_event(event)
                 if end in ready:
                     return "ended", ""
@@ -169,8 +168,7 @@ def _watch_process(
                 if found := wishes.find_request() or _check_deadlines(process, deadlines):
                     return found
                 outlook.run_if_due()
-                if lines.closed and lines.descriptor in ready:
-                    selector.unregister(lines.descriptor)
+                _stop_reading_closed(lines, selector)
         except Garbled as error:
             return "garbled", str(error)
         except LimitReached as error:
@@ -189,6 +187,12 @@ def _continue_feed(feed: "MessageFeed", selector: selectors.BaseSelector) -> Non
     if feed.write_available():
         selector.unregister(feed.pipe)
         feed.pipe.close()
+
+
+def _stop_reading_closed(lines: EventReader, selector: selectors.BaseSelector) -> None:
+    """Stop waiting for a pipe that the worker has closed: it would always be ready."""
+    if lines.closed and lines.descriptor in selector.get_map():
+        selector.unregister(lines.descriptor)
 
 
 def _describe_stopped(process: Process) -> str:
