@@ -35,7 +35,9 @@ class Mode(Model):
 
 
 class Framework(Model):
-    """A library that executes. `variables` are set before a worker starts; {threads} stands for their number.
+    """A library that executes. `title` names it in sentences, and the versions of its `distributions` are recorded.
+
+    `variables` are set before a worker starts; {threads} stands for their number.
 
     `caches` are further variables, for a cold and for a warm compile cache. {cache} stands for a folder: a cold cache
     is private to its job, a warm one is shared by all jobs of a cell. A worker imports the class `Framework` from
@@ -43,7 +45,9 @@ class Framework(Model):
     """
 
     name: str = Field(pattern=NAME)
+    title: str = Field(default_factory=lambda known: str(known.get("name", "")))
     package: str
+    distributions: tuple[str, ...] = Field(default_factory=lambda known: (str(known.get("package", "")),))
     requirement: str
     modes: tuple[Mode, ...]
     dtypes: tuple[Dtype, ...] = DTYPES
@@ -67,6 +71,11 @@ class Framework(Model):
     module: str = ""
     start_s: float
     """Approximate seconds from spawn to first call on a 2-core machine with a warm disk, for estimates only."""
+
+    @property
+    def reported_distributions(self) -> tuple[str, ...]:
+        """Return the distributions whose versions its jobs report: its own, its exporter's, and every worker's."""
+        return tuple(dict.fromkeys((*self.distributions, *self.also_needs, *WORKER_REQUIREMENTS)))
 
 
 TORCHSCRIPT = "TorchScript is deprecated upstream since PyTorch 2.11, in favour of torch.compile and torch.export"
@@ -98,6 +107,7 @@ INDUCTOR_CACHES: dict[Cache, dict[str, str]] = {
 FRAMEWORKS: tuple[Framework, ...] = (
     Framework(
         name="torch",
+        title="PyTorch",
         package="torch",
         requirement="torch==2.13.0",
         devices=("cpu", "cuda"),
@@ -186,7 +196,9 @@ FRAMEWORKS: tuple[Framework, ...] = (
     ),
     Framework(
         name="tensorflow",
+        title="TensorFlow",
         package="tensorflow",
+        distributions=("tensorflow", "tensorflow-cpu", "keras"),
         requirement="tensorflow-cpu==2.21.0",
         devices=("cpu", "cuda"),
         cuda="tensorflow[and-cuda]==2.21.0",
@@ -225,7 +237,9 @@ FRAMEWORKS: tuple[Framework, ...] = (
     ),
     Framework(
         name="jax",
+        title="JAX",
         package="jax",
+        distributions=("jax", "jaxlib"),
         requirement="jax==0.10.2",
         devices=("cpu", "cuda"),
         cuda="jax[cuda12]==0.10.2",
@@ -251,7 +265,9 @@ FRAMEWORKS: tuple[Framework, ...] = (
     ),
     Framework(
         name="onnxruntime",
+        title="ONNX Runtime",
         package="onnxruntime",
+        distributions=("onnxruntime", "onnxruntime-gpu"),
         requirement="onnxruntime==1.32.0",
         environment="onnxruntime",
         start_s=0.6,
@@ -271,6 +287,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
     ),
     Framework(
         name="openvino",
+        title="OpenVINO",
         package="openvino",
         requirement="openvino==2026.4.1",
         environment="openvino",
@@ -291,6 +308,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
     ),
     Framework(
         name="numpy",
+        title="NumPy",
         package="numpy",
         requirement="numpy",
         implementation="reference",

@@ -21,22 +21,6 @@ if TYPE_CHECKING:
     from workers.interfaces import Framework, Shape, Step
     from workers.problem.problem import Problem
 
-# Packages whose version may change a time.
-REPORTED_PACKAGES = (
-    "torch",
-    "tensorflow",
-    "tensorflow-cpu",
-    "keras",
-    "jax",
-    "jaxlib",
-    "onnx",
-    "onnxscript",
-    "onnxruntime",
-    "openvino",
-    "numpy",
-    "pydantic",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Session:
@@ -141,10 +125,10 @@ def record_warnings(seen: Sequence[warnings.WarningMessage], warned: list[str]) 
             print(message, file=sys.stderr)
 
 
-def read_versions(more: Sequence[str] = ()) -> dict[str, str]:
-    """Return the versions of Python and of the installed packages that a time may depend on."""
+def read_versions(distributions: Sequence[str]) -> dict[str, str]:
+    """Return the versions of Python and of those of these distributions that are installed."""
     found = {"python": platform.python_version()}
-    for name in (*REPORTED_PACKAGES, *more):
+    for name in distributions:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -33,7 +33,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Exported:
     (written,) = (cost.wall_ns for cost in ledger.costs if cost.name == "export")
     return Exported(
         artefact=artefacts.artefact_from_file(path, written),
-        versions=read_versions(),
+        versions=read_versions(spec.distributions),
         settings=tuple(settings),
         phases=ledger.costs,
         warnings=tuple(warned),

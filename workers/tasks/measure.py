@@ -85,7 +85,8 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         seen_first, others = measure_new_shapes(session, step, ledger)
         before = (*before, *others)
     with ledger.phase("report"):
-        installed, built_as = read_versions(getattr(framework, "distributions", ())), framework.build_info()
+        named = getattr(framework, "distributions", ())
+        installed, built_as = read_versions((*spec.distributions, *named)), framework.build_info()
         check_code(spec)  # the code may have been edited while it was measured
     return Report(
         versions=installed,

@@ -41,7 +41,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Profiled:
         trace=artefacts.artefact_from_file(path),
         calls=PROFILED_CALLS,
         counts={name: float(count) for name, count in counts.items()},
-        versions=read_versions(),
+        versions=read_versions(spec.distributions),
         phases=ledger.costs,
         warnings=tuple(warned),
     )
