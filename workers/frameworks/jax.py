@@ -90,7 +90,7 @@ class Framework:
         kind = contract.find_model_class(implementation, self._cell.task)
         return FunctionalModel(partial(kind, self._cell.parameters), select_trained(tensors), select_running(tensors))
 
-    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         task = self._cell.task
         compute = make_training_step(model.training_loss, task) if task in TRAINING_TASKS else getattr(model, task)
         if self._cell.mode == "eager":
@@ -104,7 +104,7 @@ class Framework:
         )
         return Prepared("trace", lambda: self._prepare_compilation(model, self._compiled.lower(*first, *example)))
 
-    def _prepare_compilation(self, model: Any, lowered: Any) -> Prepared:
+    def _prepare_compilation(self, model: Any, lowered: Any) -> Prepared[Step]:
         """Prepare to compile now. The first call of the jitted function, whose trace this is, finds the result."""
 
         def compile_program() -> Step:
@@ -120,7 +120,7 @@ class Framework:
         self.trainer = JaxTrainer(compute, weights, statistics)
         return self.trainer.take_step
 
-    def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Writer]:
         function, trees = jax.jit(getattr(model, self._cell.task)), (model.weights, model.running)
 
         def trace_program() -> Writer:
@@ -129,7 +129,7 @@ class Framework:
 
         return Prepared("trace", trace_program)
 
-    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         def load_program() -> Step:
             self._compiled, weights, statistics = jax_saved.read_program(path)
             return lambda *inputs: self._compiled(weights, statistics, *inputs)

@@ -46,10 +46,10 @@ class Framework:
         """Return the path of the file, which holds the weights."""
         return implementation
 
-    def step(self, model: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def step(self, model: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         return Prepared("load", lambda: self._open_session(model))
 
-    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         return self.step(path, example, shapes)
 
     def _open_session(self, path: Path) -> Step:

@@ -58,13 +58,13 @@ class Framework:
         """Return the path of the file, which holds the weights."""
         return implementation
 
-    def step(self, model: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def step(self, model: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         return Prepared("load", lambda: self._prepare_compilation(self._core.read_model(model)))
 
-    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         return Prepared("load", lambda: self._prepare_compilation(self._core.read_model(unpack_archive(path))))
 
-    def _prepare_compilation(self, graph: Any) -> Prepared:
+    def _prepare_compilation(self, graph: Any) -> Prepared[Step]:
         return Prepared("compile", lambda: self._compile_graph(graph))
 
     def _compile_graph(self, graph: Any) -> Step:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import tensorflow as tf
@@ -16,7 +16,7 @@ from workers.arrays import Array, cast_floating
 from workers.errors import Unsupported
 from workers.frameworks import check_output_types, classify_denormals, tensorflow_saved, to_tuple
 from workers.frameworks.tensorflow_training import TensorFlowTrainer
-from workers.interfaces import Allocated, Prepared, Shape, Step
+from workers.interfaces import Allocated, HasTrainingLoss, HasWeights, Prepared, Shape, Step, Writer
 from workers.interfaces import Trainer as AnyTrainer
 
 
@@ -41,6 +41,13 @@ def trace_for_xla(step: Step, example: Sequence[Any], shapes: Sequence[Shape]) -
     graph = tf.function(step, jit_compile=True)
     graph.get_concrete_function(*(tf.TensorSpec(value.shape, value.dtype) for value in example))
     return graph
+
+
+@runtime_checkable
+class CountsTraces(Protocol):
+    """A tf.function, built here or loaded from a file; an eager step is none."""
+
+    def experimental_get_tracing_count(self) -> int: ...
 
 
 GPU = "GPU:0"
@@ -117,18 +124,18 @@ class Framework:
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
         made = contract.find_model_class(implementation, self._cell.task)(self._cell.parameters, tensors)
-        kept = getattr(made, "weights", ())
+        kept = made.weights if isinstance(made, HasWeights) else ()
         contract.check_model_weights(
             made, [each.shape for each in kept], weights, "as a tf.Variable in the list `weights`"
         )
         return made
 
-    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         phase, compile_ = MODES[self._cell.mode]
         step = self._make_step(model)
         return Prepared(phase, lambda: self._keep_prepared(compile_(step, example, shapes)))
 
-    def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Writer]:
         if self._cell.mode == "xla" and any(None in shape for shape in shapes):
             raise Unsupported(
                 "a saved XLA graph is fixed to the shapes it was traced for; save tensorflow:function instead"
@@ -137,7 +144,7 @@ class Framework:
         step = self._make_step(model)
         return Prepared(phase, lambda: partial(tensorflow_saved.write_function, model, compile_(step, example, shapes)))
 
-    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         def load_step() -> Step:
             # The variables live only as long as the loaded module, not as long as its step.
             self._saved = tensorflow_saved.read_function(path)
@@ -174,8 +181,8 @@ class Framework:
         tf.config.experimental.reset_memory_stats(GPU)
 
     def compilations(self) -> int | None:
-        counted = getattr(self.prepared, "experimental_get_tracing_count", None)
-        return None if counted is None else int(counted())
+        step = self.prepared
+        return step.experimental_get_tracing_count() if isinstance(step, CountsTraces) else None
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         check_output_types(outputs, tf.Tensor)
@@ -202,7 +209,7 @@ def make_backward_step(model: Any) -> Step:
 
 def make_training_step(model: Any, trainer: TensorFlowTrainer) -> Step:
     # The list is plain, as in `backward`.
-    weights, loss_of = list(model.weights), getattr(model, "training_loss", model.loss)
+    weights, loss_of = list(model.weights), model.training_loss if isinstance(model, HasTrainingLoss) else model.loss
 
     def step(*inputs: Any) -> tuple[Any, ...]:
         with tf.GradientTape() as tape:

@@ -25,7 +25,7 @@ from workers.frameworks import (
 )
 from workers.frameworks.torch_mode import Call, Modes, Subject, chain_phases
 from workers.frameworks.torch_training import TorchTrainer
-from workers.interfaces import Allocated, Prepared, Shape, Step
+from workers.interfaces import Allocated, HasKernelAxes, HasTrainingLoss, Prepared, Shape, Step, Writer
 
 
 def call_eagerly(subject: Subject) -> Call:
@@ -102,13 +102,13 @@ class Framework:
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
-        self._kernel_axes = getattr(implementation, "KERNEL_AXES", ())
+        self._kernel_axes = implementation.KERNEL_AXES if isinstance(implementation, HasKernelAxes) else ()
         made = contract.find_model_class(implementation, self._cell.task)(self._cell.parameters, tensors)
         shapes = [self._to_reference_layout(each).shape for each in made.parameters()]
         contract.check_model_weights(made, shapes, weights, "as an nn.Parameter")
         return made.train(self._cell.task != "forward")
 
-    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         subject = Subject(model, choose_method(self._cell.task, model), example, shapes)
         return chain_phases(MODES[self._cell.mode], subject, lambda call: self._make_step(model, call))
 
@@ -120,12 +120,12 @@ class Framework:
         self.trainer = TorchTrainer(model, self._cell.task)
         return self.trainer.make_step(call)
 
-    def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Writer]:
         saved = torch_saved.ARTEFACT_FORMATS[self._cell.mode]
         subject = Subject(model, choose_method(self._cell.task, model), example, shapes)
         return Prepared(saved.phase, lambda: partial(saved.write, saved.make(subject)))
 
-    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         call, saved = (
             "forward" if self._cell.task == "forward" else "loss",
             torch_saved.ARTEFACT_FORMATS[self._cell.mode],
@@ -174,7 +174,7 @@ def choose_method(task: Task, model: Any) -> str:
     """Return the name of the method that a task calls."""
     if task == "forward":
         return "forward"
-    return "training_loss" if task in TRAINING_TASKS and hasattr(model, "training_loss") else "loss"
+    return "training_loss" if task in TRAINING_TASKS and isinstance(model, HasTrainingLoss) else "loss"
 
 
 def make_forward_step(model: Callable[..., Any]) -> Step:
