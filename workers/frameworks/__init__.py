@@ -10,9 +10,10 @@ A framework that runs another's exported models names that one in the catalog, a
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from schemas.event import Setting
 from workers.errors import Unsupported, Wrong
 from workers.interfaces import Framework, Prepared, SupportsTraining, Trainer
 
@@ -57,6 +58,11 @@ def check_output_types(outputs: Sequence[Any], *kinds: type) -> None:
             raise TypeError(
                 f"the step returned {type(output).__name__} instead of {due}: return the framework's arrays"
             )
+
+
+def pair_settings(asked: Mapping[str, str], got: Mapping[str, str]) -> tuple[Setting, ...]:
+    """Return the settings that were read back, each with what was asked for; those not asked for are only recorded."""
+    return tuple(Setting(name=name, asked=asked.get(name), got=value) for name, value in got.items())
 
 
 def classify_denormals(smallest_halved: float) -> str:

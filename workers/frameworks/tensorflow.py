@@ -14,7 +14,7 @@ from schemas.job import Cell
 from workers import contract
 from workers.arrays import Array, cast_floating
 from workers.errors import Unsupported
-from workers.frameworks import check_output_types, classify_denormals, tensorflow_saved, to_tuple
+from workers.frameworks import check_output_types, classify_denormals, pair_settings, tensorflow_saved, to_tuple
 from workers.frameworks.tensorflow_training import TensorFlowTrainer
 from workers.interfaces import Allocated, HasTrainingLoss, HasWeights, Prepared, Shape, Step, Writer
 from workers.interfaces import Trainer as AnyTrainer
@@ -71,38 +71,26 @@ class Framework:
         self._dtype = tf.dtypes.as_dtype(cell.dtype)
 
     def configure(self) -> Sequence[Setting]:
-        parity = self._cell.track == "parity"
-        threads = str(self._cell.threads)
         # Devices and threads cannot be changed after the first operation has started the runtime.
         self._choose_device()
-        if parity:
-            tf.config.threading.set_intra_op_parallelism_threads(self._cell.threads)
-            tf.config.threading.set_inter_op_parallelism_threads(1)
-            tf.config.experimental.enable_tensor_float_32_execution(False)
-        tiny = tf.constant([np.finfo(np.float32).tiny]) * 0.5
         pools = tf.config.threading
-        onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default")
-        tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
-        return (
-            Setting(
-                name="intra-op threads",
-                asked=threads if parity else None,
-                got=str(pools.get_intra_op_parallelism_threads()),
-            ),
-            Setting(
-                name="inter-op threads",
-                asked="1" if parity else None,
-                got=str(pools.get_inter_op_parallelism_threads()),
-            ),
-            Setting(
-                name="denormals",
-                asked="flushed" if parity and self._cell.device == "cpu" else None,
-                got=classify_denormals(float(tiny[0])),
-            ),
-            Setting(name="TensorFloat-32", asked="off" if parity else None, got="on" if tf32 else "off"),
-            Setting(name="device", asked=self._cell.device, got="cuda" if "GPU" in tiny.device else "cpu"),
-            Setting(name="oneDNN", asked=None, got=onednn),
-        )
+        asked: dict[str, str] = {"device": self._cell.device}
+        if self._cell.track == "parity":
+            pools.set_intra_op_parallelism_threads(self._cell.threads)
+            pools.set_inter_op_parallelism_threads(1)
+            tf.config.experimental.enable_tensor_float_32_execution(False)
+            asked |= {"intra-op threads": str(self._cell.threads), "inter-op threads": "1", "TensorFloat-32": "off"}
+            asked |= {"denormals": "flushed"} if self._cell.device == "cpu" else {}
+        tiny = tf.constant([np.finfo(np.float32).tiny]) * 0.5
+        got = {
+            "intra-op threads": str(pools.get_intra_op_parallelism_threads()),
+            "inter-op threads": str(pools.get_inter_op_parallelism_threads()),
+            "denormals": classify_denormals(float(tiny[0])),
+            "TensorFloat-32": "on" if tf.config.experimental.tensor_float_32_execution_enabled() else "off",
+            "device": "cuda" if "GPU" in tiny.device else "cpu",
+            "oneDNN": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+        }
+        return pair_settings(asked, got)
 
     def _choose_device(self) -> None:
         """Hide every GPU from a cell of the CPU; otherwise take memory of the first GPU as needed, not all at once."""

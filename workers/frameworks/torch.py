@@ -17,6 +17,7 @@ from workers.errors import Unsupported
 from workers.frameworks import (
     check_output_types,
     classify_denormals,
+    pair_settings,
     to_tuple,
     torch_aot,
     torch_compile,
@@ -40,16 +41,15 @@ class Framework:
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
-        self._dtype: torch.dtype = getattr(torch, cell.dtype)
+        self._dtype: torch.dtype = getattr(torch, cell.dtype)  # PyTorch names its dtypes as cells do
         self._device = torch.device(cell.device)
         self._kernel_axes: Sequence[int] = ()
 
     def configure(self) -> Sequence[Setting]:
-        parity = self._cell.track == "parity"
-        threads = str(self._cell.threads)
         if self._cell.device == "cuda" and not torch.cuda.is_available():
             raise Unsupported("PyTorch sees no GPU: install a build with CUDA, and a driver for the GPU")
-        if parity:
+        asked = {"gradients": "off" if self._cell.task == "forward" else "on", "device": self._cell.device}
+        if self._cell.track == "parity":
             torch.set_num_threads(self._cell.threads)
             # PyTorch raises if this comes a second time, or after parallel work has started.
             torch.set_num_interop_threads(1)
@@ -60,36 +60,29 @@ class Framework:
             torch.backends.cudnn.allow_tf32 = False  # the same by its older name, which torch.export still reads
             torch.backends.cudnn.conv.fp32_precision = "ieee"
             torch.backends.cudnn.rnn.fp32_precision = "ieee"
+            asked |= {
+                "intra-op threads": str(self._cell.threads),
+                "inter-op threads": "1",
+                "denormals": "flushed",
+                "float32 matmul precision": "highest",
+                "float32 convolution precision": "ieee",
+                "float32 recurrence precision": "ieee",
+            }
         torch.set_grad_enabled(self._cell.task != "forward")
         tiny = torch.tensor([torch.finfo(torch.float32).tiny]) * 0.5
-        return (
-            Setting(name="intra-op threads", asked=threads if parity else None, got=str(torch.get_num_threads())),
-            Setting(name="inter-op threads", asked="1" if parity else None, got=str(torch.get_num_interop_threads())),
-            Setting(name="denormals", asked="flushed" if parity else None, got=classify_denormals(tiny.item())),
-            Setting(
-                name="float32 matmul precision",
-                asked="highest" if parity else None,
-                got=torch.get_float32_matmul_precision(),
-            ),
-            Setting(
-                name="float32 convolution precision",
-                asked="ieee" if parity else None,
-                got=torch.backends.cudnn.conv.fp32_precision,
-            ),
-            Setting(
-                name="float32 recurrence precision",
-                asked="ieee" if parity else None,
-                got=torch.backends.cudnn.rnn.fp32_precision,
-            ),
-            Setting(
-                name="gradients",
-                asked="on" if self._cell.task != "forward" else "off",
-                got="on" if torch.is_grad_enabled() else "off",
-            ),
-            Setting(name="device", asked=self._cell.device, got=torch.ones(1, device=self._device).device.type),
-            Setting(name="oneDNN", asked=None, got="on" if torch.backends.mkldnn.enabled else "off"),
-            Setting(name="compile threads", asked=None, got=os.environ.get("TORCHINDUCTOR_COMPILE_THREADS", "default")),
-        )
+        got = {
+            "intra-op threads": str(torch.get_num_threads()),
+            "inter-op threads": str(torch.get_num_interop_threads()),
+            "denormals": classify_denormals(tiny.item()),
+            "float32 matmul precision": torch.get_float32_matmul_precision(),
+            "float32 convolution precision": torch.backends.cudnn.conv.fp32_precision,
+            "float32 recurrence precision": torch.backends.cudnn.rnn.fp32_precision,
+            "gradients": "on" if torch.is_grad_enabled() else "off",
+            "device": torch.ones(1, device=self._device).device.type,
+            "oneDNN": "on" if torch.backends.mkldnn.enabled else "off",
+            "compile threads": os.environ.get("TORCHINDUCTOR_COMPILE_THREADS", "default"),
+        }
+        return pair_settings(asked, got)
 
     def build_info(self) -> str:
         return torch.__config__.show()
