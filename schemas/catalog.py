@@ -88,6 +88,8 @@ FORWARD_ONLY: dict[Task, str] = dict.fromkeys(
 
 # Requirements of every worker, by package.
 WORKER_REQUIREMENTS = {"numpy": "numpy", "pydantic": "pydantic>=2.10", "autograd": "autograd>=1.9"}
+# Requirements of every environment for CUDA: the worker reads the GPU's counters by it.
+CUDA_REQUIREMENTS = ("nvidia-ml-py>=12.560",)
 TORCH_TO_ONNX = {"torch": "torch==2.13.0", "onnx": "onnx==1.23.2", "onnxscript": "onnxscript==0.7.2"}
 
 # FORCE_DISABLE_CACHES alone does not suffice: the CUDA driver caches kernels too.

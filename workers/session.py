@@ -44,9 +44,11 @@ def build_session(spec: JobSpec, home: str, ledger: Ledger, settings: list[Setti
         settings += framework.configure()
     with ledger.phase("data"):
         # These import NumPy. Earlier, they would do a part of the framework's import before it is timed.
-        from workers.measurement import noise, peak_rates  # noqa: F401 (their import is a part of this phase)
+        from workers.measurement import noise, nvml, peak_rates  # noqa: F401 (their import is a part of this phase)
         from workers.problem.problem import problem_from_spec
 
+        if spec.cell.device == "cuda":
+            nvml.import_package()
         problem = problem_from_spec(spec, home)
     with ledger.phase("build"):
         model = find_model_source(spec, home, framework)

@@ -15,7 +15,7 @@ from workers.measurement import memory, nvml
 CALLS = 3
 
 
-def measure_device_memory(framework: Any, call: Callable[[int], object], gpu: nvml.Nvml | None) -> DeviceMemory | None:
+def measure_device_memory(framework: Any, call: Callable[[int], object], gpu: nvml.Gpu | None) -> DeviceMemory | None:
     """Make a few calls after all timing and read both views; return None if the framework uses no device."""
     if not isinstance(framework, SupportsDeviceMemory) or (view := framework.device_memory()) is None:
         return None

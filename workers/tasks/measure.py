@@ -14,7 +14,7 @@ from schemas.event import Ceiling, Energy, Memory, NewShape, Noise, Overhead, Re
 from schemas.job import Device, JobSpec
 from workers import errors, frameworks
 from workers.interfaces import HasArithmetic, HasDistributions, SupportsReadBack
-from workers.measurement import memory
+from workers.measurement import memory, nvml
 from workers.measurement.phases import Ledger
 from workers.measurement.stopwatch import Lap, Stopwatch, Timed
 from workers.problem.location import check_code, resolve_package
@@ -88,6 +88,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     with ledger.phase("report"):
         named = framework.distributions if isinstance(framework, HasDistributions) else ()
         installed, built_as = read_versions((*spec.distributions, *named)), framework.build_info()
+        warned += nvml.list_notes(spec.cell.device)
         check_code(spec)  # the code may have been edited while it was measured
     return Report(
         versions=installed,
@@ -187,7 +188,7 @@ def warm_up_and_calibrate(spec: JobSpec, watch: Stopwatch) -> Timed[tuple[tuple[
 
 def measure_memory(session: Session, call: Callable[[int], object], marks: memory.HighWaterMarks) -> Memory | None:
     """Run the memory pass on the host and on the device."""
-    from workers.measurement import gpu_memory, nvml
+    from workers.measurement import gpu_memory
 
     needed = memory.measure_steps(call, marks)
     if needed is None or session.on == "cpu":
