@@ -133,6 +133,7 @@ class JobSpec(Versioned):
         description="environment variables set before the worker starts; {cache} stands for the job's folder for files"
     )
     module: str = Field(default="", description="imported by the worker; empty: its file named after the framework")
+    distributions: tuple[str, ...] = Field(default=(), description="those whose versions the worker reports")
     hash_seed: NonNegativeInt = Field(default=0, le=2**32 - 1, description="PYTHONHASHSEED, different in each job")
     padding_bytes: NonNegativeInt = Field(
         default=0, le=1 << 16, description="added to the environment, to shift the stack"

@@ -108,4 +108,4 @@ def summarise_cell(half: RunSide, name: str) -> CellSide:
 def list_package_prefixes(framework: str) -> tuple[str, ...]:
     """Return how the names of a framework's own packages begin: `jaxlib` is jax's. An unknown one owns any package."""
     entry = load_frameworks().get(framework)
-    return (framework, entry.package, *entry.also_needs) if entry else ("",)
+    return (framework, *entry.distributions, *entry.also_needs) if entry else ("",)

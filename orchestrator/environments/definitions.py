@@ -14,7 +14,7 @@ from orchestrator.errors import UsageError, unknown_name_error
 from orchestrator.files.toml import load_model, read_toml
 from orchestrator.machine.kernel_files import KernelFiles
 from orchestrator.registry.frameworks import load_frameworks
-from schemas.catalog import WORKER_REQUIREMENTS
+from schemas.catalog import CUDA_REQUIREMENTS, WORKER_REQUIREMENTS
 from schemas.environment import CURRENT, EnvironmentFile, EnvironmentSpec, EnvironmentSpecs
 
 VERSION_SIGN = "@"
@@ -99,11 +99,12 @@ def make_builtin_definitions(*, accelerated: bool) -> Iterable[EnvironmentDefini
         if framework.environment != CURRENT:
             # Some frameworks publish their CUDA build as another package or extra.
             requirement = (framework.cuda if accelerated else "") or framework.requirement
+            counters = CUDA_REQUIREMENTS if accelerated and "cuda" in framework.devices else ()
             yield EnvironmentDefinition(
                 name=framework.environment,
                 stem=framework.environment,
                 origin="built in",
-                requirements=(requirement, *framework.beside),
+                requirements=(requirement, *framework.beside, *counters),
                 serves=framework.name,
             )
         if framework.exporter:

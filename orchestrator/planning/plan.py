@@ -108,6 +108,7 @@ class Plan:
             # Later ones win: what makes jobs alike overrides the environment's variables.
             variables=dict(theirs) | (said | hidden if parity else {}) | framework.caches.get(cell.cache, {}),
             module=find_mode(cell).module or framework.module,
+            distributions=framework.reported_distributions,
             folder=workload.folder,
             package=workload.module,
             reference=workload.reference,

@@ -11,20 +11,8 @@ from rich.text import Text
 from orchestrator.environments.lookup import Environment
 from orchestrator.environments.provisioner import Made, Making, ProvisioningEvent, Resolving, Waiting
 from orchestrator.format import format_duration, format_size, to_printable
+from orchestrator.registry.frameworks import load_frameworks
 from schemas.environment import EnvironmentRecord
-
-# Packages named in the summary of an environment that has them.
-SUMMARISED_PACKAGES = (
-    "torch",
-    "tensorflow",
-    "tensorflow-cpu",
-    "keras",
-    "jax",
-    "jaxlib",
-    "onnxruntime",
-    "onnxruntime-gpu",
-    "openvino",
-)
 
 
 def format_progress(event: ProvisioningEvent) -> str:
@@ -51,9 +39,8 @@ def summarise_environments(environments: Mapping[str, EnvironmentRecord]) -> Ite
 
 def summarise_environment(record: EnvironmentRecord) -> str:
     """Return an environment in one line: its Python, its frameworks, and the hash of all packages."""
-    told = [f"{name} {record.packages[name]}" for name in SUMMARISED_PACKAGES if name in record.packages]
-    if "numpy" in record.packages:
-        told.append(f"numpy {record.packages['numpy']}")
+    known = dict.fromkeys(name for each in load_frameworks().values() for name in each.distributions)
+    told = [f"{name} {record.packages[name]}" for name in known if name in record.packages]
     return f"{', '.join([f'Python {record.python}', *told])}; freeze {record.freeze}"
 
 

@@ -41,7 +41,7 @@ class Subject:
             raise Unsupported(reason)
 
 
-def chain_phases(phases: Phases, made: Any, finish: Callable[[Call], Step]) -> Prepared:
+def chain_phases(phases: Phases, made: Any, finish: Callable[[Call], Step]) -> Prepared[Step]:
     """Chain the phases: each takes the result of the one before it, and `finish` makes the step of the last."""
     (phase, act), *rest = phases
     return Prepared(phase, lambda: chain_phases(rest, act(made), finish) if rest else finish(act(made)))

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,8 +16,19 @@ from workers import artefacts, contract, interfaces, workloads
 from workers.arrays import Array, cast_floating
 from workers.errors import summarise_error
 from workers.frameworks import require_trainer
-from workers.interfaces import Framework, Parameters, Shape, Step, select_running, select_trained
-from workers.problem.inputs import draw_sets
+from workers.interfaces import (
+    Framework,
+    HasElements,
+    HasFlops,
+    HasPath,
+    HasUneven,
+    Parameters,
+    Shape,
+    Step,
+    select_running,
+    select_trained,
+)
+from workers.problem.inputs import PathFunction, draw_sets
 from workers.problem.shape_stream import draw_stream
 from workers.references.training import STEPS
 from workers.verification.stored_reference import StoredReference
@@ -55,6 +65,9 @@ class Problem:
         weights = self._reference.weights(cell.parameters, rng)
         contract.check_weights(self._reference, weights)
         self.weights = {name: self._round_values(weight) for name, weight in weights.items()}
+        self._path: PathFunction | None = None
+        if isinstance(self._reference, HasPath):
+            self._path = partial(self._reference.path, cell.parameters, self.weights)
         self._sizes: Sequence[tuple[Parameters, int]] = [(cell.parameters, cell.batch)]
         self._other_shapes: list[Inputs] = []
         self._timed, *others = self._read_shapes(cell.parameters, cell.batch)
@@ -76,7 +89,8 @@ class Problem:
     @property
     def is_uneven(self) -> bool:
         """True if one set of inputs may be more work than another, by its shape or its control flow."""
-        return self.is_streaming or hasattr(self._reference, "path") or getattr(self._reference, "UNEVEN", False)
+        reference = self._reference
+        return self.is_streaming or self._path is not None or (isinstance(reference, HasUneven) and reference.UNEVEN)
 
     @property
     def new_shapes(self) -> Mapping[str, Inputs]:
@@ -105,10 +119,8 @@ class Problem:
             yield self._perturb_inputs(again) if self.is_uneven else self._draw_set(self._rng, self._timed)
 
     def _perturb_inputs(self, inputs: Inputs) -> Inputs:
-        path: Any = getattr(self._reference, "path", None)
         made = tuple(self._round_values(perturb_values(value, self._rng)) for value in inputs)
-        decides = path and not self.is_streaming and partial(path, self._cell.parameters, self.weights)
-        if self.is_streaming or (decides and decides(*made) != decides(*inputs)):
+        if self.is_streaming or (self._path and self._path(*made) != self._path(*inputs)):
             return tuple(map(np.copy, inputs))
         return tuple(map(np.copy, made))
 
@@ -117,11 +129,11 @@ class Problem:
 
         For a stream, it is the mean over the calls. A user's reference may leave the arithmetic uncounted.
         """
-        products: Any = getattr(self._reference, "flops", None)
-        counted: Any = getattr(self._reference, "elements", None)
-        flops = floor_mean(products(*sizes, self._cell.task) or 0 for sizes in self._sizes) if products else 0
-        if counted:
-            elements = floor_mean(counted(*sizes, self._cell.task) for sizes in self._sizes)
+        reference, task, flops = self._reference, self._cell.task, 0
+        if isinstance(reference, HasFlops):
+            flops = floor_mean(reference.flops(*sizes, task) or 0 for sizes in self._sizes)
+        if isinstance(reference, HasElements):
+            elements = floor_mean(reference.elements(*sizes, task) for sizes in self._sizes)
         else:
             elements = floor_mean(self._count_elements(number) for number in range(len(self._sizes)))
         return Work(flops=flops, bytes=elements * self.itemsize)
@@ -220,14 +232,13 @@ class Problem:
 
     def _draw_sets(self, rng: np.random.Generator, shapes: interfaces.Shapes, number: int) -> list[Inputs]:
         reference, sizes = self._reference, self._cell.parameters
-        path: Any = getattr(reference, "path", None)
 
         def draw_inputs() -> Inputs:
             made = reference.inputs(sizes, rng, shapes)
             contract.check_inputs(reference, made, shapes)
             return tuple(self._round_values(value) for value in made)
 
-        return draw_sets(draw_inputs, number, path and partial(path, sizes, self.weights))
+        return draw_sets(draw_inputs, number, self._path)
 
     def _draw_set(self, rng: np.random.Generator, shapes: interfaces.Shapes) -> Inputs:
         (inputs,) = self._draw_sets(rng, shapes, 1)

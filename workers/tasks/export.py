@@ -4,12 +4,13 @@ import importlib
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from schemas.catalog import FRAMEWORKS
 from schemas.event import Exported, Setting
 from schemas.job import Cell, JobSpec
 from workers import artefacts, frameworks, workloads
+from workers.errors import Unsupported
+from workers.interfaces import SupportsSaving
 from workers.measurement.phases import Ledger
 from workers.problem.location import check_code, resolve_package
 from workers.session import build_session, collect_warnings, inherit_settings, read_versions, run_phases
@@ -32,7 +33,7 @@ def run(spec: JobSpec, path: Path, ledger: Ledger) -> Exported:
     (written,) = (cost.wall_ns for cost in ledger.costs if cost.name == "export")
     return Exported(
         artefact=artefacts.artefact_from_file(path, written),
-        versions=read_versions(),
+        versions=read_versions(spec.distributions),
         settings=tuple(settings),
         phases=ledger.costs,
         warnings=tuple(warned),
@@ -69,10 +70,10 @@ def save_model(spec: JobSpec, home: str, path: Path, ledger: Ledger) -> Sequence
     """Build the cell's model, trace or compile it as its mode does, and save the result."""
     settings = list[Setting]()
     session = build_session(spec, home, ledger, settings)
-    framework: Any = session.framework
-    write: Any = run_phases(
-        framework.saving(session.model, session.input_sets[0], session.problem.infer_axes()), ledger
-    )
+    framework = session.framework
+    if not isinstance(framework, SupportsSaving):
+        raise Unsupported("this framework cannot save a model: choose the origin source")
+    write = run_phases(framework.saving(session.model, session.input_sets[0], session.problem.infer_axes()), ledger)
     with ledger.phase("export"):
         write(path)
     return settings

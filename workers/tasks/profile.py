@@ -7,7 +7,7 @@ from schemas.job import JobSpec
 from workers import artefacts
 from workers.measurement.phases import Ledger
 from workers.problem.location import resolve_package
-from workers.profilers import PROFILED_CALLS, WARM_UP_CALLS, load_profiler
+from workers.profilers import PROFILED_CALLS, WARM_UP_CALLS, EarlyProfiler, load_profiler
 from workers.session import build_session, collect_warnings, is_restored, prepare_step, read_versions, restore_step
 
 
@@ -22,7 +22,8 @@ def run(spec: JobSpec, path: Path, ledger: Ledger) -> Profiled:
     ledger.record_start()
     session = build_session(spec, home, ledger, [])
     framework, sets = session.framework, session.input_sets
-    getattr(profiler, "before", lambda _: None)(framework)
+    if isinstance(profiler, EarlyProfiler):
+        profiler.before(framework)
     with collect_warnings(warned):
         begin = restore_step if is_restored(spec) else prepare_step
         step = begin(framework, session.model, sets[0], session.problem.infer_axes(), ledger)
@@ -40,7 +41,7 @@ def run(spec: JobSpec, path: Path, ledger: Ledger) -> Profiled:
         trace=artefacts.artefact_from_file(path),
         calls=PROFILED_CALLS,
         counts={name: float(count) for name, count in counts.items()},
-        versions=read_versions(),
+        versions=read_versions(spec.distributions),
         phases=ledger.costs,
         warnings=tuple(warned),
     )

@@ -42,7 +42,7 @@ def run(spec: JobSpec, path: Path, ledger: Ledger) -> Exported:
     (written,) = (cost.wall_ns for cost in ledger.costs if cost.name == "reference")
     return Exported(
         artefact=artefacts.artefact_from_file(path, written),
-        versions=read_versions(),
+        versions=read_versions(spec.distributions),
         settings=settings,
         phases=ledger.costs,
         warnings=tuple(warned),

@@ -7,7 +7,7 @@ import pytest
 from orchestrator.environments.definitions import EnvironmentDefinition, EnvironmentDefinitions
 from orchestrator.errors import UsageError
 from orchestrator.machine.kernel_files import KernelFiles
-from schemas.catalog import FRAMEWORKS
+from schemas.catalog import CUDA_REQUIREMENTS, FRAMEWORKS
 from schemas.environment import EnvironmentSpec
 
 WORKER = ("numpy", "pydantic>=2.10", "autograd>=1.9")
@@ -55,9 +55,10 @@ def test_a_machine_with_a_gpu_has_cuda_builds_where_these_are_other_packages(tmp
     (tmp_path / sign).parent.mkdir(parents=True)
     (tmp_path / sign).touch()
     assert definitions(tmp_path).has_gpu
-    assert found(tmp_path, "tensorflow").requirements == ("tensorflow[and-cuda]==2.21.0",)
-    assert found(tmp_path, "tensorflow@2.20").requirements == ("tensorflow[and-cuda]==2.20",)
-    assert found(tmp_path, "torch").requirements == ("torch==2.13.0",)
+    assert found(tmp_path, "tensorflow").requirements == ("tensorflow[and-cuda]==2.21.0", *CUDA_REQUIREMENTS)
+    assert found(tmp_path, "tensorflow@2.20").requirements == ("tensorflow[and-cuda]==2.20", *CUDA_REQUIREMENTS)
+    assert found(tmp_path, "torch").requirements == ("torch==2.13.0", *CUDA_REQUIREMENTS)
+    assert found(tmp_path, "openvino").requirements == ("openvino==2026.4.1",)  # it computes on no GPU
 
 
 def test_a_version_replaces_that_of_the_first_requirement_and_nothing_else(tmp_path: Path) -> None:

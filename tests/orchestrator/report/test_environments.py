@@ -12,6 +12,7 @@ from orchestrator.environments.provisioner import Made, Making, ProvisioningEven
 from orchestrator.planning.plan import Plan
 from orchestrator.report import environment_inventory, environments
 from orchestrator.report.plan import build_plan_document, show_plan
+from schemas.catalog import FRAMEWORKS, Framework
 from schemas.environment import EnvironmentMarker, EnvironmentRecord
 
 TINY = EnvironmentDefinition(name="tiny@1", stem="tiny", origin="a test", requirements=("tiny==1",))
@@ -55,6 +56,14 @@ def test_an_environment_is_summed_up_by_its_python_its_frameworks_and_its_freeze
         "Environment tensorflow@2.20: Python 3.12.1, tensorflow-cpu 2.20.0, keras 3.15.1, numpy 2.4; "
         "freeze abababababababab"
     )
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS, ids=lambda framework: framework.name)
+def test_an_environments_summary_names_every_distribution_of_a_framework(framework: Framework) -> None:
+    versions = dict.fromkeys(framework.distributions, "1.5")
+    summary = environments.summarise_environment(RECORD.model_copy(update={"packages": {"helper": "1", **versions}}))
+    told = ", ".join(f"{name} 1.5" for name in framework.distributions)
+    assert summary == f"Python 3.12.1, {told}; freeze abababababababab"
 
 
 def printed(show: Callable[[Console], None]) -> str:

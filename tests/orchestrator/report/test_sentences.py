@@ -19,9 +19,11 @@ from orchestrator.report.sentences import (
     describe_clone,
     describe_fastest,
     describe_group,
+    format_framework,
     join_names,
     list_deprecations,
 )
+from schemas.catalog import FRAMEWORKS, Framework
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord
@@ -124,6 +126,38 @@ def test_a_leader_by_order_alone_is_not_called_the_fastest(found: Group) -> None
 def test_a_compiled_mode_is_set_against_the_mode_that_it_has_to_beat(found: Group) -> None:
     (sentence,) = (said for said in describe_group(found) if said.startswith("PyTorch: "))
     assert re.fullmatch(r"PyTorch: trace takes 0\.[45]\d+ times as long as eager \(.*\): faster\.", sentence)
+
+
+TITLES = {
+    "torch": "PyTorch",
+    "tensorflow": "TensorFlow",
+    "jax": "JAX",
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+    "numpy": "NumPy",
+    "synthetic": "synthetic",
+}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS, ids=lambda framework: framework.name)
+def test_sentences_call_a_framework_by_its_title(
+    make_cell: MakeCell, make_records: MakeRecords, framework: Framework
+) -> None:
+    compiled = next((mode for mode in framework.modes if mode.sibling), framework.modes[0])
+    names = dict.fromkeys((compiled.sibling or compiled.name, compiled.name))
+    cells = [make_cell(f"{framework.name}:{name}") for name in names]
+    (group,) = results.group_results(make_records([(cell, 1000 / (1 + n)) for n, cell in enumerate(cells)]), cells)
+    assert {format_framework(result) for result in group.results} == {TITLES[framework.name]}
+    about = [said for said in describe_group(group) if said.startswith(f"{TITLES[framework.name]}: {compiled.name} ")]
+    assert len(about) == len(names) - 1
+
+
+def test_a_framework_that_is_no_longer_installed_is_called_by_its_name(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    cell = make_cell("stranger:eager", environment="stranger@1.5")
+    (group,) = results.group_results(make_records([(cell, 1000)]), [cell])
+    assert format_framework(group.results[0]) == "stranger"
 
 
 def test_frameworks_are_compared_by_the_best_mode_of_each(found: Group) -> None:
