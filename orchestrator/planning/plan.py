@@ -108,8 +108,8 @@ class Plan:
             # Later ones win: what makes jobs alike overrides the environment's variables.
             variables=dict(theirs) | (said | hidden if parity else {}) | framework.caches.get(cell.cache, {}),
             module=find_mode(cell).module or framework.module,
-            folder=workload.folder,
-            package=workload.module,
+            source_dir=workload.source_dir,
+            package=workload.package,
             reference=workload.reference,
             hash_seed=layout.randrange(2**32),
             padding_bytes=layout.randrange(4096),

@@ -19,9 +19,9 @@ def run(spec: JobSpec, ledger: Ledger) -> Profiled:
         Exception: any error of the framework or the workload.
     """
     path, warned = Path(spec.profile), list[str]()
-    profiler, home = load_profiler(spec.cell.framework), resolve_package(spec)
+    profiler, package = load_profiler(spec.cell.framework), resolve_package(spec)
     ledger.record_start()
-    session = build_session(spec, home, ledger, [])
+    session = build_session(spec, package, ledger, [])
     framework, sets = session.framework, session.input_sets
     getattr(profiler, "before", lambda _: None)(framework)
     with collect_warnings(warned):
