@@ -10,10 +10,12 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+
+import platformdirs
 
 from orchestrator.errors import UsageError
 from orchestrator.files import lock
@@ -24,11 +26,10 @@ MARKER = "ready.json"
 FOLDER_NAME = re.compile(r"(?P<name>.+)-(?P<key>[0-9a-f]{16})")
 
 
-def find_cache_folder(variables: Mapping[str, str] = os.environ) -> Path:
+def find_cache_folder() -> Path:
     """Return the folder of this user's environments."""
-    if said := variables.get("PLUMBLINE_HOME"):
-        return Path(said).absolute()
-    return Path(variables.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "plumbline"
+    said = os.environ.get("PLUMBLINE_HOME")
+    return Path(said).absolute() if said else platformdirs.user_cache_path("plumbline")
 
 
 def hash_texts(*parts: str) -> str:

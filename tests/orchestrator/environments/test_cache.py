@@ -26,12 +26,16 @@ def place(home: EnvironmentCache) -> EnvironmentFolder:
     ("variables", "where"),
     [
         ({"PLUMBLINE_HOME": "/mine", "XDG_CACHE_HOME": "/cache"}, "/mine"),
-        ({"XDG_CACHE_HOME": "/cache"}, "/cache/plumbline"),
+        ({"PLUMBLINE_HOME": "", "XDG_CACHE_HOME": "/cache"}, "/cache/plumbline"),
         ({"PLUMBLINE_HOME": "", "XDG_CACHE_HOME": ""}, str(Path.home() / ".cache" / "plumbline")),
     ],
 )
-def test_environments_are_kept_where_the_user_says_or_in_his_cache(variables: dict[str, str], where: str) -> None:
-    assert str(find_cache_folder(variables)) == where
+def test_environments_are_kept_where_the_user_says_or_in_his_cache(
+    variables: dict[str, str], where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert str(find_cache_folder()) == where
 
 
 def test_a_place_has_its_name_and_its_key_in_its_folder(place: EnvironmentFolder) -> None:
