@@ -9,10 +9,11 @@ from textwrap import dedent
 
 import pytest
 
-from orchestrator.environments.lookup import Environment
+from orchestrator.environments.lookup import Environment, Environments
 from orchestrator.errors import UsageError
-from orchestrator.planning import grid as planning
+from orchestrator.planning import grid
 from orchestrator.planning.plan import Plan
+from orchestrator.planning.request import resolve_request
 from orchestrator.registry import workload_template, workloads
 from schemas.catalog import FRAMEWORKS
 from schemas.sweep import SweepSpec
@@ -89,7 +90,7 @@ def test_ours_have_no_code_no_folder_and_no_package(make_plan: MakePlan) -> None
 def test_picks_name_a_folder_as_the_axes_do(mine: Path) -> None:
     axes = {"frameworks": ("numpy",), "workloads": (str(mine), "mlp"), "batch": (1, 2)}
     said = {"exclude": [{"workload": str(mine), "batch": 2}], "include": [{"framework": "numpy", "workload": "rnn"}]}
-    cells = planning.expand_axes(SweepSpec.model_validate({"axes": axes} | said))
+    cells = grid.expand_request(resolve_request(SweepSpec.model_validate({"axes": axes} | said), Environments()))
     assert [(cell.workload, cell.batch) for cell in cells] == [("mine", 1), ("mlp", 1), ("mlp", 2), ("rnn", 1)]
 
 
