@@ -38,9 +38,9 @@ class Installer(Protocol):
         """Return the command that installs exactly these, with their bytecode, beside an interpreter."""
 
 
-def make_venv_command(python: Path, folder: Path) -> Command:
+def make_venv_command(python: str, folder: Path) -> Command:
     """Return the command that makes an environment without packages, even pip: installers work from outside."""
-    return [str(python), "-I", "-m", "venv", "--without-pip", str(folder)]
+    return [python, "-I", "-m", "venv", "--without-pip", str(folder)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,13 +120,13 @@ class Plan:
         )
 
 
-def build_plan(spec: SweepSpec, available: tuple[int, ...]) -> Plan:
-    """Plan a sweep for a machine with these cores.
+def build_plan(spec: SweepSpec, available: tuple[int, ...], environments: Environments | None = None) -> Plan:
+    """Plan a sweep for a machine with these cores. No process is started for that.
 
     Raises:
         UsageError: a name, a parameter or a combination does not exist, or nothing is left to run.
     """
-    environments = Environments(spec.environments)
+    environments = environments or Environments(spec.environments)
     request = resolve_request(spec, environments)
     cells, workloads = expand_request(request), request.workloads
     reasons = {cell.id: explain_refusal(cell, workloads[cell.workload], environments) for cell in cells}
@@ -141,13 +141,16 @@ def build_plan(spec: SweepSpec, available: tuple[int, ...]) -> Plan:
     return Plan(spec, (*cells, twin), refused, seed, available, doubts, workloads, environments)
 
 
-def rebuild_plan(spec: SweepSpec, seed: int, available: tuple[int, ...]) -> Plan:
-    """Plan a sweep that was begun with this seed.
+def rebuild_plan(
+    spec: SweepSpec, seed: int, available: tuple[int, ...], environments: Environments | None = None
+) -> Plan:
+    """Plan a sweep that was begun with this seed, with what is known of its environments.
 
     Raises:
         UsageError: as in `build_plan`; what existed at the beginning may be gone.
     """
-    return dataclasses.replace(build_plan(spec.model_copy(update={"seed": seed}), available), spec=spec)
+    again = build_plan(spec.model_copy(update={"seed": seed}), available, environments)
+    return dataclasses.replace(again, spec=spec)
 
 
 def check_baseline(baseline: str | None, cells: Sequence[Cell]) -> None:

@@ -55,7 +55,7 @@ def show_list(console: Console, known: VerifiedOutcomes | None = None) -> None:
     )
     here = Environments()
     for framework in frameworks().values():
-        state = environments.describe_state(here.find(framework.environment))
+        state = environments.describe_state(here.find(framework.environment)) or environments.NOT_INSPECTED
         where = escape(explain_unavailable(here, framework)) or f"{framework.environment}: {state}"
         if framework.name == TEST_FRAMEWORK:
             names = ", ".join(mode.name for mode in framework.modes)

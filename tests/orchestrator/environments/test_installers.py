@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.environments import installers
+from orchestrator.environments.cache import read_marker
 from orchestrator.environments.installers import Pip, Uv
 from orchestrator.environments.pip_config import ConfigFolders
 from orchestrator.errors import UsageError
@@ -110,7 +111,7 @@ def test_the_real_uv_makes_the_same_environment_as_pip_from_what_pip_was_told(
         shop = RecordedProvisioner(type(made.home)(tmp_path / "home"), installers.choose_installer(variables), silent)
         assert shop.installer.name == "uv"
         (ready,) = shop.make(make_definition())
-    theirs = made.place(make_definition()).read_marker()
+    theirs = read_marker(made.folder(make_definition()))
     assert theirs is not None
     assert ready.environment.freeze == theirs.environment.freeze
-    assert list(shop.place(make_definition()).folder.glob("lib/python3.*/site-packages/__pycache__/tiny.*.pyc"))
+    assert list(shop.folder(make_definition()).glob("lib/python3.*/site-packages/__pycache__/tiny.*.pyc"))

@@ -9,7 +9,8 @@ from textwrap import dedent
 
 import pytest
 
-from orchestrator.environments.lookup import Environment, Environments
+from orchestrator.environments.environment import Environment
+from orchestrator.environments.lookup import Environments
 from orchestrator.errors import UsageError
 from orchestrator.planning import grid
 from orchestrator.planning.plan import Plan
