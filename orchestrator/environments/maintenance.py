@@ -114,7 +114,7 @@ def check_folder(cache: EnvironmentCache) -> Iterator[Finding]:
 
 
 def check_installer(variables: Mapping[str, str]) -> Iterator[Finding]:
-    """Check which installer is found, and which of the user's settings it obeys. Their values may hold secrets."""
+    """Check which installer is chosen, and which of pip's settings it obeys. Their values may hold secrets."""
     try:
         found, said = (
             installers.choose_installer(variables),
@@ -123,7 +123,7 @@ def check_installer(variables: Mapping[str, str]) -> Iterator[Finding]:
     except UsageError as error:
         yield report_unfit("installer", f"{error}.", "Correct this: without an installer no environment can be made.")
         return
-    obeyed = f" and obeys pip's configuration for {', '.join(sorted(said))}" if said else ""
+    obeyed = f" and obeys pip's configuration for {', '.join(sorted(said))}" if said and found.name == "pip" else ""
     yield report_fine("installer", f"{found.name} installs packages{obeyed}.")
 
 
