@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import AliasChoices, Field, PositiveFloat
 
 from schemas.artefact import Artefact
 from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
@@ -141,7 +141,12 @@ class JobSpec(Versioned):
     timing: Timing = Timing()
     deadline_s: PositiveFloat = 120.0
     artefact: Artefact | None = Field(default=None, description="the model to load; null: the worker builds it")
-    folder: str = Field(default="", description="absolute path of a user's workload; empty: it is in a package")
+    # Runs of earlier versions say `folder`.
+    source_dir: str = Field(
+        default="",
+        validation_alias=AliasChoices("source_dir", "folder"),
+        description="absolute path of a user's workload; empty: it is in a package",
+    )
     package: str = Field(default="", description="of an installed workload; empty: it is built in, or in a folder")
     reference: str = Field(default="", description="framework whose float64 implementation is the reference")
     expected: Artefact | None = Field(default=None, description="its results; null: reference.py computes them")

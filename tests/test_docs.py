@@ -75,7 +75,11 @@ def test_a_command_that_only_reads_runs_as_documented(inside: Callable[..., obje
 
 @pytest.mark.parametrize(
     ("page", "command"),
-    [each for each in COMMANDS if each[1].split()[0] in ("sweep", "plan") and not re.search(r"\.toml|\./|--workload ", each[1])],
+    [
+        each
+        for each in COMMANDS
+        if each[1].split()[0] in ("sweep", "plan") and not re.search(r"\.toml|\./|--workload ", each[1])
+    ],
 )
 def test_the_options_of_a_documented_sweep_make_a_plan(inside: Callable[..., object], page: str, command: str) -> None:
     options = [word for word in shlex.split(command)[1:] if word not in ("--json", "--no-report")]

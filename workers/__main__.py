@@ -30,7 +30,7 @@ from workers.errors import (
 from workers.measurement.phases import Ledger
 from workers.measurement.stopwatch import carry_out
 from workers.parent_death import die_with_parent
-from workers.problem.location import CodeChanged, find_workload_folder
+from workers.problem.location import CodeChanged, find_source_dir
 from workers.tasks import measure
 
 # Errors whose message already tells the user what to do; they are reported without their type.
@@ -107,12 +107,12 @@ def locate_failure(error: Exception, spec: JobSpec | None) -> str:
     """Return file and line of an error, in the workload if it passed through there; empty for a finding."""
     if isinstance(error, (Unsupported, Wrong, CodeChanged)):
         return ""
-    home = find_workload_folder(spec) if spec else None
-    if spec is None or home is None:
+    source_dir = find_source_dir(spec) if spec else None
+    if spec is None or source_dir is None:
         return locate_error(error)
-    own = [home / f"{name}.py" for name in (spec.cell.framework, "reference")]
-    ours = (locate_error(error), f"for {next((file for file in own if file.is_file()), home)}")
-    return locate_error(error, home) or ", ".join(filter(None, ours))
+    own = [source_dir / f"{name}.py" for name in (spec.cell.framework, "reference")]
+    ours = (locate_error(error), f"for {next((file for file in own if file.is_file()), source_dir)}")
+    return locate_error(error, source_dir) or ", ".join(filter(None, ours))
 
 
 if __name__ == "__main__":

@@ -34,10 +34,10 @@ class Session:
     on: Device
 
 
-def build_session(spec: JobSpec, home: str, ledger: Ledger, settings: list[Setting]) -> Session:
+def build_session(spec: JobSpec, package: str, ledger: Ledger, settings: list[Setting]) -> Session:
     """Import and configure the framework, append to the settings, and build the model and its inputs."""
     if is_restored(spec):
-        workloads.block_implementations(spec.cell.workload, home)
+        workloads.block_implementations(spec.cell.workload, package)
     with ledger.phase("import"):
         framework = frameworks.import_framework(spec.cell.framework, spec.module)(spec.cell)
     with ledger.phase("initialise"):
@@ -49,9 +49,9 @@ def build_session(spec: JobSpec, home: str, ledger: Ledger, settings: list[Setti
 
         if spec.cell.device == "cuda":
             nvml.import_package()
-        problem = problem_from_spec(spec, home)
+        problem = problem_from_spec(spec, package)
     with ledger.phase("build"):
-        model = find_model_source(spec, home, framework)
+        model = find_model_source(spec, package, framework)
         if not is_restored(spec):
             model = framework.build(model, problem.weights)
         input_sets = [framework.arrays(inputs) for inputs in problem.input_sets]
@@ -74,13 +74,13 @@ def is_restored(spec: JobSpec) -> bool:
     return spec.cell.origin == "file" and spec.artefact is not None
 
 
-def find_model_source(spec: JobSpec, home: str, framework: "Framework") -> Any:
+def find_model_source(spec: JobSpec, package: str, framework: "Framework") -> Any:
     """Return the source of the model: the workload's implementation, or the exported file."""
     if spec.artefact is not None:
         return artefacts.verify_artefact(spec.artefact)
     name = framework.implementation if isinstance(framework, HasImplementation) else spec.cell.framework
-    package = framework.workloads if isinstance(framework, HasWorkloads) else ""
-    return workloads.import_implementation(spec.cell.workload, name, package, home)
+    own = framework.workloads if isinstance(framework, HasWorkloads) else ""
+    return workloads.import_implementation(spec.cell.workload, name, own, package)
 
 
 def prepare_step(

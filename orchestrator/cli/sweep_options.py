@@ -90,7 +90,7 @@ PROFILE = Annotated[
 NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's name")]
 
 
-AXIS_OPTIONS = {
+AXIS_OPTIONS = (
     "frameworks",
     "tasks",
     "batch",
@@ -102,10 +102,15 @@ AXIS_OPTIONS = {
     "shapes",
     "origin",
     "environment",
+)
+
+
+# The tables of a sweep file that have an option's setting; any other stands at the top.
+TABLES = {
+    **dict.fromkeys(AXIS_OPTIONS, "axes"),
+    **dict.fromkeys(("budget", "precision", "blocks"), "stop"),
+    "memory": "limits",
 }
-
-
-STOP_OPTIONS = {"budget", "precision", "blocks"}
 
 
 # Options that are not copied as they are.
@@ -152,14 +157,8 @@ def build_request(
     if chosen := [*(() if workloads is None else split_commas(workloads)), *(workload or ())]:
         said.setdefault("axes", {})["workloads"] = [to_absolute_workload(text, Path.cwd()) for text in chosen]
     for option, value in options.items():
-        if option in AXIS_OPTIONS:
-            said.setdefault("axes", {})[option] = split_commas(value)
-        elif option == "memory":
-            said.setdefault("limits", {})[option] = value
-        elif option in STOP_OPTIONS:
-            said.setdefault("stop", {})[option] = value
-        else:
-            said[option] = value
+        table = said.setdefault(TABLES[option], {}) if option in TABLES else said
+        table[option] = split_commas(value) if option in AXIS_OPTIONS else value
     return said
 
 

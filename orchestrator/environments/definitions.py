@@ -1,12 +1,12 @@
 """Definitions of environments, by name: from the sweep file, from the user's file, or built in."""
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
@@ -52,17 +52,14 @@ class EnvironmentDefinition:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentDefinitions:
-    """Definitions that hold for one sweep, the nearest first: the sweep's, the user's, the built-in ones."""
+    """Definitions that hold for one sweep, the nearest first: the sweep's, the user's, the built-in ones.
+
+    `path` is the user's file, which need not exist.
+    """
 
     own: EnvironmentSpecs = field(default_factory=dict)
-    variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    path: Path = field(default_factory=lambda: platformdirs.user_config_path("plumbline").joinpath("environments.toml"))
     files: KernelFiles = field(default_factory=KernelFiles)
-
-    @property
-    def path(self) -> Path:
-        """Return the path of the user's file, which need not exist."""
-        folder = self.variables.get("XDG_CONFIG_HOME") or str(Path.home().joinpath(".config"))
-        return Path(folder).joinpath("plumbline", "environments.toml")
 
     @property
     def has_gpu(self) -> bool:

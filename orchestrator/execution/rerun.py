@@ -72,7 +72,7 @@ def check_rerunnable(plan: Plan, record: JobRecord) -> None:
         raise UsageError(
             f"{name} ran on cores {list(spec.cpus)}, and core {missing[0]} is not available here; run its sweep again"
         )
-    if not plan.environments.find(cell.environment).is_made:
+    if plan.environments.inspect(cell.environment).record is None:
         raise UsageError(
             f"{name} ran in the environment {cell.environment}, which is missing; create it with `env create`"
         )

@@ -35,7 +35,7 @@ def build_list_document(known: VerifiedOutcomes | None = None) -> dict[str, Any]
             }
             for framework in frameworks().values()
         ],
-        "workloads": [workload.model_dump(mode="json") for workload in every_workload().values()],
+        "workloads": [workload.model_dump(mode="json", by_alias=True) for workload in every_workload().values()],
         "suites": [suite.model_dump(mode="json") for suite in SUITES],
         "tasks": list(TASKS),
         "verified": known or {},
@@ -55,7 +55,7 @@ def show_list(console: Console, known: VerifiedOutcomes | None = None) -> None:
     )
     here = Environments()
     for framework in frameworks().values():
-        state = environments.describe_state(here.find(framework.environment))
+        state = environments.describe_state(here.find(framework.environment)) or environments.NOT_INSPECTED
         where = escape(explain_unavailable(here, framework)) or f"{framework.environment}: {state}"
         if framework.name == TEST_FRAMEWORK:
             names = ", ".join(mode.name for mode in framework.modes)
@@ -70,7 +70,7 @@ def show_list(console: Console, known: VerifiedOutcomes | None = None) -> None:
     for workload in every_workload().values():
         lines = [f"{each.name}={each.default}  {each.summary}" for each in workload.parameters]
         lines += [f":{name}  {format_preset(preset)}" for name, preset in workload.presets.items()]
-        origin = f" (installed: {workload.module})" if workload.module else ""
+        origin = f" (installed: {workload.package})" if workload.package else ""
         workloads.add_row(workload.name, workload.summary + origin, "\n".join(lines))
     console.print(workloads)
     console.print("Name your own workload by its folder; `new-workload NAME` creates one.", highlight=False)

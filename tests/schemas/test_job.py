@@ -92,3 +92,10 @@ def test_a_spec_comes_back_from_json_as_it_was() -> None:
 def test_a_job_that_is_told_no_longest_warm_up_has_three_seconds() -> None:
     assert Timing().longest_warm_up_ns == 3_000_000_000
     assert Timing(warmup_max_ns=0).longest_warm_up_ns == 0
+
+
+def test_a_job_of_an_earlier_version_names_the_folder_of_its_workload_otherwise() -> None:
+    said = {"cell": CELL, "block": 1, "position": 0, "seed": 1, "cpus": [], "variables": {}}
+    old = JobSpec.model_validate(said | {"folder": "/mine"})
+    assert old == JobSpec.model_validate(said | {"source_dir": "/mine"})
+    assert JobSpec.model_validate_json(old.model_dump_json()) == old

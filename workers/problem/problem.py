@@ -54,13 +54,13 @@ Inputs = tuple[Array, ...]
 class Problem:
     """Weights and inputs as float64 arrays, rounded to float32 unless the cell computes in float64.
 
-    The same seed, parameters and batch give the same arrays in every framework. `home` is the package of a workload
-    that is not built in. `expected` is the file with the expected results, if the reference does not compute them.
+    The same seed, parameters and batch give the same arrays in every framework. `package` has a workload that is not
+    built in. `expected` is the file with the expected results, if the reference does not compute them.
     """
 
-    def __init__(self, cell: Cell, seed: int, home: str = "", expected: Path | None = None) -> None:
-        self._cell, self._unseen = cell, bool(home)
-        self._reference = workloads.import_reference(cell.workload, home)
+    def __init__(self, cell: Cell, seed: int, package: str = "", expected: Path | None = None) -> None:
+        self._cell, self._unseen = cell, bool(package)
+        self._reference = workloads.import_reference(cell.workload, package)
         rng = np.random.default_rng(seed)
         weights = self._reference.weights(cell.parameters, rng)
         contract.check_weights(self._reference, weights)
@@ -256,16 +256,16 @@ def floor_mean(numbers: Iterable[int]) -> int:
     return sum(counted) // len(counted)
 
 
-def problem_from_spec(spec: JobSpec, home: str) -> Problem:
-    """Build the problem of a job; `home` is the package of a workload that is not built in.
+def problem_from_spec(spec: JobSpec, package: str) -> Problem:
+    """Build the problem of a job; `package` has a workload that is not built in.
 
     Raises:
         Malformed: the workload breaks the contract.
         ArtefactChanged: the expected results cannot be read, or have changed.
     """
-    contract.check_functions(workloads.import_reference(spec.cell.workload, home), formulas=not spec.reference)
+    contract.check_functions(workloads.import_reference(spec.cell.workload, package), formulas=not spec.reference)
     expected = artefacts.verify_artefact(spec.expected) if spec.expected else None
-    return Problem(spec.cell, spec.seed, home, expected)
+    return Problem(spec.cell, spec.seed, package, expected)
 
 
 def check_finite(outputs: Sequence[Array], named: str) -> tuple[TensorCheck, ...]:

@@ -45,9 +45,9 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         Exception: whatever the framework or the workload raised.
     """
     settings, warned = list(inherit_settings(spec)), list[str]()
-    home = resolve_package(spec)
+    package = resolve_package(spec)
     ledger.record_start()
-    session = build_session(spec, home, ledger, settings)
+    session = build_session(spec, package, ledger, settings)
     framework, problem, input_sets = session.framework, session.problem, session.input_sets
     with collect_warnings(warned):
         begin = restore_step if is_restored(spec) else prepare_step

@@ -18,9 +18,9 @@ def run(spec: JobSpec, path: Path, ledger: Ledger) -> Profiled:
         Unsupported: the cell cannot run, or its framework has no profiler here.
         Exception: any error of the framework or the workload.
     """
-    profiler, home, warned = load_profiler(spec.cell.framework), resolve_package(spec), list[str]()
+    profiler, package, warned = load_profiler(spec.cell.framework), resolve_package(spec), list[str]()
     ledger.record_start()
-    session = build_session(spec, home, ledger, [])
+    session = build_session(spec, package, ledger, [])
     framework, sets = session.framework, session.input_sets
     if isinstance(profiler, EarlyProfiler):
         profiler.before(framework)

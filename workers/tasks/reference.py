@@ -26,17 +26,17 @@ def run(spec: JobSpec, path: Path, ledger: Ledger) -> Exported:
         Malformed: the workload breaks the contract.
         Exception: whatever the framework or the workload raised.
     """
-    home, warned = resolve_package(spec), list[str]()
+    package, warned = resolve_package(spec), list[str]()
     settings = tuple(inherit_settings(spec))
     ledger.record_start()
     with ledger.phase("import"):
         kind = frameworks.import_framework(spec.cell.framework, spec.module)
     with ledger.phase("data"):
-        problem = problem_from_spec(spec, home)
+        problem = problem_from_spec(spec, package)
     with ledger.phase("reference"), collect_warnings(warned):
         dtypes: tuple[Dtype, ...] = ("float64", "float32") if spec.cell.dtype == "float32" else ("float64",)
         stored_reference.write_cases(
-            path, ((dtype, compute_cases(spec, kind, home, problem, dtype, ledger)) for dtype in dtypes)
+            path, ((dtype, compute_cases(spec, kind, package, problem, dtype, ledger)) for dtype in dtypes)
         )
     check_code(spec)
     (written,) = (cost.wall_ns for cost in ledger.costs if cost.name == "reference")
@@ -50,7 +50,7 @@ def run(spec: JobSpec, path: Path, ledger: Ledger) -> Exported:
 
 
 def compute_cases(
-    spec: JobSpec, kind: type[interfaces.Framework], home: str, problem: Problem, dtype: Dtype, ledger: Ledger
+    spec: JobSpec, kind: type[interfaces.Framework], package: str, problem: Problem, dtype: Dtype, ledger: Ledger
 ) -> Cases:
     """Yield the results of the implementation in each case, computed in this dtype from the data of the cell.
 
@@ -59,7 +59,9 @@ def compute_cases(
     cell = spec.cell.model_copy(update={"dtype": dtype, "track": "defaults"})
     framework = kind(cell)
     framework.configure()
-    model = framework.build(workloads.import_implementation(cell.workload, cell.framework, home=home), problem.weights)
+    model = framework.build(
+        workloads.import_implementation(cell.workload, cell.framework, package=package), problem.weights
+    )
     step = prepare_step(framework, model, framework.arrays(problem.input_sets[0]), problem.infer_axes(), ledger)
     for case, sets in problem.list_cases().items():
         yield case, problem.compute_results(framework, step, *sets)

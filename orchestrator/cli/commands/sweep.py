@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,15 +64,21 @@ def run_sweep(said: Mapping[str, Any], root: Path, *, page: bool, as_json: bool,
 
 
 def provision_plan(planned: planning.Plan, console: Console) -> planning.Plan | None:
-    """Create the environments that a plan's cells need, and plan again; None if a signal came first.
+    """Look for the interpreters that a plan's cells need, create missing environments, and plan again after each.
+
+    Return None if a signal came first.
 
     Raises:
-        UsageError: an environment cannot be created, or nothing can run in the new ones.
+        UsageError: there is no such interpreter, an environment cannot be created, or nothing can run in them.
     """
-    missing = planned.environments.list_missing(planned.cells_to_start)
-    if not create_missing(planned.environments, missing, console):
+    environments = planned.environments
+    replan = partial(planning.rebuild_plan, planned.spec, planned.seed, planned.available, environments)
+    if environments.inspect_for_cells(planned.cells_to_start):
+        planned = replan()
+    missing = environments.list_missing(planned.cells_to_start)
+    if not create_missing(environments, missing, console):
         return None
-    return planning.rebuild_plan(planned.spec, planned.seed, planned.available) if missing else planned
+    return replan() if missing else planned
 
 
 def resume_run(root: Path, name: str, *, force: bool, page: bool, as_json: bool) -> ExitCode:

@@ -14,13 +14,12 @@ WORKER = ("numpy", "pydantic>=2.10", "autograd>=1.9")
 
 
 def definitions(folder: Path, own: Mapping[str, EnvironmentSpec] | None = None) -> EnvironmentDefinitions:
-    """Return the definitions of a user whose configuration and machine are this folder."""
-    return EnvironmentDefinitions(dict(own or {}), {"XDG_CONFIG_HOME": str(folder)}, KernelFiles(folder))
+    """Return the definitions of a user whose file and machine are in this folder."""
+    return EnvironmentDefinitions(dict(own or {}), folder / "environments.toml", KernelFiles(folder))
 
 
 def users(folder: Path, text: str) -> EnvironmentDefinitions:
-    (folder / "plumbline").mkdir()
-    (folder / "plumbline" / "environments.toml").write_text(text)
+    (folder / "environments.toml").write_text(text)
     return definitions(folder)
 
 
@@ -36,6 +35,13 @@ def test_each_framework_has_a_built_in_environment_with_exactly_what_it_requires
                 *framework.beside,
                 *WORKER,
             )
+
+
+def test_the_users_file_is_in_the_folder_for_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/config")
+    assert str(EnvironmentDefinitions().path) == "/config/plumbline/environments.toml"
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    assert EnvironmentDefinitions().path == Path.home() / ".config" / "plumbline" / "environments.toml"
 
 
 def test_numpy_and_the_instrument_need_none() -> None:

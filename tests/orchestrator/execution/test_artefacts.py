@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.environments.lookup import Environments
 from orchestrator.execution.supervisor import Ending
 from orchestrator.execution.sweep import Sweep
 from orchestrator.execution.sweep_events import JobEventReceived, SweepEvent
 from orchestrator.planning import grid
 from orchestrator.planning.plan import Plan, clone_cell
+from orchestrator.planning.request import resolve_request
 from orchestrator.processes.signals import STOP_SIGNALS, Interrupts
 from orchestrator.records import store
 from orchestrator.records.store import Store
@@ -197,7 +199,7 @@ def refereed(tmp_path: Path) -> Plan:
             "stop": {"blocks": 1, "budget": 1000},
         }
     )
-    cells = grid.expand_axes(spec)
+    cells = grid.expand_request(resolve_request(spec, Environments()))
     return Plan(spec, (*cells, clone_cell(cells[0])), {}, 1, (0, 1), (), {"mine": mine})
 
 

@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def spec(folder: Path, ask: "Ask") -> Spec:
     def of(framework: str, mode: str, **fields: object) -> JobSpec:
         job = ask(framework, mode, "mine", SIZES, batch=3, code=hash_workload_code(folder), **fields)
-        return job.model_copy(update={"folder": str(folder), "reference": "torch"})
+        return job.model_copy(update={"source_dir": str(folder), "reference": "torch"})
 
     return of
 
@@ -132,7 +132,7 @@ def test_a_mistake_in_it_is_told_with_its_line(folder: Path, spec: Spec, work: "
         (broken / path.name).write_text(path.read_text().replace("torch.mm(hidden,", "torch.mm(hiden,"))
     job = spec("torch", "eager", task="forward")
     cell = job.cell.model_copy(update={"code": hash_workload_code(broken)})
-    update = {"folder": str(broken), "cell": cell, "purpose": ComputeReference(path=str(tmp_path / "x.npz"))}
+    update = {"source_dir": str(broken), "cell": cell, "purpose": ComputeReference(path=str(tmp_path / "x.npz"))}
     assert work(job.model_copy(update=update)).events[-1] == Failure(
         outcome="raised", reason="NameError: name 'hiden' is not defined", where=f"{broken}/torch.py:18"
     )

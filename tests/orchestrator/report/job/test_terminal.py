@@ -179,7 +179,7 @@ def test_a_job_of_a_users_workload_says_where_its_code_was_and_what_it_was_held_
     record = make_record(result=make_report(verification={"checks": (check,), "referee": "torch"}))
     given = Artefact(path="/x/y.npz", sha256="abc", size_bytes=7)
     cell = record.spec.cell.model_copy(update={"code": "0123456789abcdef"})
-    spec = record.spec.model_copy(update={"cell": cell, "folder": "/mine", "reference": "torch", "expected": given})
+    spec = record.spec.model_copy(update={"cell": cell, "source_dir": "/mine", "reference": "torch", "expected": given})
     text = shown(record.model_copy(update={"spec": spec}), tmp_path / "log")
     assert "workload /mine, code 0123456789abcdef" in text
     assert "reference torch /x/y.npz, 7 bytes, SHA-256 abc" in text
