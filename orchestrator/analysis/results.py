@@ -34,7 +34,6 @@ from orchestrator.analysis.quality.disturbance import (
     grade_cell,
     is_drifting,
 )
-from orchestrator.analysis.quality.sample_allocation import Allocation, assess_allocation
 from orchestrator.analysis.quality.steady_state import SteadyState
 from orchestrator.analysis.statistics.intervals import Interval, median_interval
 from orchestrator.records.attempts import last_attempts
@@ -66,8 +65,8 @@ class Result:
 
     Times are nanoseconds per call, with intervals over processes. `first_ns` is from the finished model to its first
     result, `steady_ns` from there until calls are steady. `percentiles_ns` are of samples, pooled over all processes.
-    `overhead_ns` is the time of the timing loop per call; it is not subtracted from any other time. `allocation`
-    assesses the numbers of samples and processes; None: too little is known. `label` names the cell in its sweep.
+    `overhead_ns` is the time of the timing loop per call; it is not subtracted from any other time. `label` names the
+    cell in its sweep.
     """
 
     cell: Cell
@@ -88,7 +87,6 @@ class Result:
     grade: Grade
     flags: frozenset[Flag]
     warnings: tuple[str, ...]
-    allocation: Allocation | None
     new_shapes: NewShapes | None
     portable: ArtefactCosts | None
     referee: str = ""
@@ -190,7 +188,6 @@ def result_from_records(cell: Cell, records: Sequence[JobRecord], canary_ns: flo
         grade=grade_cell(flagged, drift=drift),
         flags=frozenset().union(*flagged, {Flag.DRIFT} if drift else ()),
         warnings=tuple(dict.fromkeys(warning for report in reports for warning in report.warnings)),
-        allocation=assess_allocation(records),
         new_shapes=summarise_new_shapes(reports),
         portable=summarise_artefact(records),
         referee=next((report.verification.referee for report in reports), ""),

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.analysis.compare import Comparison
-from orchestrator.analysis.quality.sample_allocation import Allocation
 from orchestrator.analysis.results import Group, MemoryRanking, Result
 from orchestrator.analysis.rows import finite_or_none
 from orchestrator.analysis.statistics.intervals import Interval
@@ -86,19 +85,8 @@ def result_to_dict(result: Result) -> dict[str, Any]:
         "warnings": list(result.warnings),
         "portable": saved_models.portable_to_dict(result.portable),
         "new_shapes": new_shapes.new_shapes_to_dict(result.new_shapes),
-        "allocation": None if result.allocation is None else allocation_to_dict(result.allocation),
-    }
-
-
-def allocation_to_dict(allocation: Allocation) -> dict[str, float]:
-    """Return the samples and processes of one cell as data. Deviations are of logarithms."""
-    return {
-        "samples": allocation.samples,
-        "best_samples": allocation.best_samples,
-        "within_sd": allocation.within,
-        "between_sd": allocation.between,
-        "process_ns": allocation.process_ns,
-        "sample_ns": allocation.sample_ns,
+        # A reader of earlier documents may look for it. Its advice on the number of samples is gone.
+        "allocation": None,
     }
 
 

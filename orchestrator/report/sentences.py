@@ -34,7 +34,6 @@ def describe_group(group: Group) -> list[str]:
         *describe_unranked(group),
         *describe_refused_blocks(group),
         *describe_doubts(group),
-        *describe_allocation(group),
         *describe_referee(group),
     ]
     every = [*answers, *reservations, *describe_clone(group)]
@@ -137,21 +136,6 @@ def describe_doubts(group: Group) -> Iterator[str]:
         if each.steadiness in UNSTEADY:
             alike.setdefault(UNSTEADY[each.steadiness], []).append(each.label)
     yield from (f"{', '.join(labels)}: {finding}." for finding, labels in alike.items())
-
-
-def describe_allocation(group: Group) -> Iterator[str]:
-    """Yield the cells that took far too few or far too many samples in each process."""
-    measured = [each for each in group.results if each.outcome == "measured" and not each.cell.replica]
-    known = [(each.label, each.allocation) for each in measured if each.allocation is not None]
-    few = [(label, each) for label, each in known if each.has_too_few_samples]
-    many = [(label, each) for label, each in known if each.has_too_many_samples]
-    for word, found in (("too few", few), ("too many", many)):
-        if found:
-            taken, best = max(each.samples for _, each in found), max(each.best_samples for _, each in found)
-            yield (
-                f"{', '.join(label for label, _ in found)}: {taken} samples in each process are {word}; by the rule of "
-                f"Kalibera and Jones, about {best} would make the best use of the time (timing.samples)."
-            )
 
 
 def describe_referee(group: Group) -> Iterator[str]:
