@@ -12,24 +12,23 @@ from orchestrator.analysis.quality.comparability import Sampling
 from orchestrator.analysis.quality.disturbance import find_undisturbed_samples
 from orchestrator.analysis.quality.steady_state import SteadyState, classify_trace
 from orchestrator.analysis.statistics.intervals import estimate_percentile
-from orchestrator.records.attempts import last_attempts
 from schemas.event import Report
 from schemas.record import JobRecord
 
 
-def collect_measured_jobs(records: Sequence[JobRecord]) -> dict[str, tuple[JobRecord, ...]]:
-    """Return the measured jobs by cell id, in the order of the records. A cell without any has no entry."""
-    found = defaultdict(list)
-    for record in exclude_cache_fills(last_attempts(records)):
-        if record.outcome == "measured" and record.report is not None:
+def group_by_cell(records: Iterable[JobRecord]) -> dict[str, list[JobRecord]]:
+    """Return the records that count by cell id, in their order: all but those of jobs that filled a cache."""
+    found: defaultdict[str, list[JobRecord]] = defaultdict(list)
+    for record in records:
+        # A job in block 0 fills the cache, and so measures a cold one. If it fails, its failure counts for the cell.
+        if record.spec.block > 0 or record.outcome != "measured":
             found[record.spec.cell.id].append(record)
-    return {cell: tuple(jobs) for cell, jobs in found.items()}
+    return dict(found)
 
 
-def exclude_cache_fills(records: Iterable[JobRecord]) -> Iterator[JobRecord]:
-    """Return the records that count for a cell: all but those of successful jobs that filled its cache."""
-    # A job in block 0 fills the cache, and so measures a cold one. If it fails, its failure counts for the cell.
-    return (record for record in records if record.spec.block > 0 or record.outcome != "measured")
+def select_measured_jobs(records: Iterable[JobRecord]) -> list[JobRecord]:
+    """Return the jobs with a measurement."""
+    return [record for record in records if record.outcome == "measured" and record.report is not None]
 
 
 @functools.lru_cache(maxsize=10_000)

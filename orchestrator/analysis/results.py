@@ -19,7 +19,7 @@ from orchestrator.analysis.process_scores import (
     compute_log_floor,
     compute_log_typical,
     compute_percentiles,
-    exclude_cache_fills,
+    group_by_cell,
     key_by_block,
     make_cost_curves,
     score_records,
@@ -36,7 +36,6 @@ from orchestrator.analysis.quality.disturbance import (
 )
 from orchestrator.analysis.quality.steady_state import SteadyState
 from orchestrator.analysis.statistics.intervals import Interval, median_interval
-from orchestrator.records.attempts import last_attempts
 from orchestrator.records.labels import format_title, label_cells
 from orchestrator.records.outcomes import MAX_FAILURES, RERUN_OUTCOMES
 from schemas.job import Cell
@@ -141,10 +140,11 @@ def group_results(
     margin: float = MARGIN,
     rank_by: RankBy = "time",
 ) -> tuple[Group, ...]:
-    """Compute the results of all cells, in the order of the plan, grouped by their computation."""
-    of_cell, records = defaultdict(list), last_attempts(records)
-    for record in exclude_cache_fills(records):
-        of_cell[record.spec.cell.id].append(record)
+    """Compute the results of all cells, in the order of the plan, grouped by their computation.
+
+    `records` are last attempts: an earlier attempt at a job does not count.
+    """
+    of_cell: dict[str, list[JobRecord]] = {cell.id: [] for cell in cells} | group_by_cell(records)
     together, canary_ns, called = defaultdict(list), find_canary_floor_ns(records), label_cells(cells)
     for cell in cells:
         together[format_title(cell)].append(result_from_records(cell, of_cell[cell.id], canary_ns, called[cell.id]))

@@ -213,6 +213,12 @@ def write_headline(group: Group) -> Iterator[str]:
         ]
 
 
+def describe_mixture(mixed: Sequence[str]) -> Iterator[str]:
+    """Yield the differences between the parts of a run, if it was resumed under other conditions."""
+    if mixed:
+        yield to_printable(f"MIXED: between the parts of this run, {'; '.join(mixed)}.")
+
+
 def join_leaders(group: Group) -> str:
     """Return the modes that may be the fastest, as a list in words."""
     return join_names([standing.cell for standing in group.standings if standing.best == 1])

@@ -10,8 +10,11 @@ from rich.text import Text
 
 from orchestrator.analysis.compare import Comparison, Standing
 from orchestrator.analysis.results import Group, Result
+from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.format import fold_label, format_duration, format_rank, format_ratio, format_ratio_range, to_printable
+from orchestrator.report.environments import summarise_environments
+from orchestrator.report.machine import summarise_host
 from orchestrator.report.sections import breakeven, memory, new_shapes, profile, saved_models
 from orchestrator.report.sentences import describe_group, list_deprecations
 from schemas.record import ProfileRecord
@@ -20,16 +23,9 @@ from schemas.record import ProfileRecord
 PARTS = (breakeven, new_shapes, saved_models, memory)
 
 
-def show_results(
-    console: Console,
-    groups: Sequence[Group],
-    stopped: str,
-    where: str,
-    machine: str,
-    looked_at: Sequence[ProfileRecord] = (),
-) -> None:
+def show_results(console: Console, run: Run, where: str, looked_at: Sequence[ProfileRecord] = ()) -> None:
     """Print all results of a sweep."""
-    for group in groups:
+    for group in run.groups:
         console.print()
         console.print(build_group_table(group))
         for more in (table for part in PARTS for table in part.build_tables(group)):
@@ -41,12 +37,13 @@ def show_results(
     for drawn in profile.build_profile_tables(looked_at):
         console.print()
         console.print(drawn)
-    for note in list_deprecations([result for group in groups for result in group.results]):
+    for note in list_deprecations(run.cells):
         console.print(f"• Note: {escape(to_printable(note))}.", highlight=False)
     console.print()
-    if stopped:
-        console.print(f"Ended: {escape(to_printable(stopped))}.", highlight=False)
-    console.print(Text(to_printable(machine)))
+    if run.manifest.stopped:
+        console.print(f"Ended: {escape(to_printable(run.manifest.stopped))}.", highlight=False)
+    for line in (*summarise_environments(run.manifest.environments), summarise_host(run.manifest.host)):
+        console.print(Text(to_printable(line)))
     console.print(f"Records and logs of all jobs: {escape(to_printable(where))}", highlight=False, soft_wrap=True)
     if traces := [record.profiled.trace.path for record in looked_at if record.profiled]:
         first = escape(to_printable(traces[0]))

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from orchestrator.analysis.run import Run
 from orchestrator.analysis.stopping import is_sweep_precise
 from orchestrator.cli.commands.show import OutputForms, present_results
 from orchestrator.cli.exit_codes import ExitCode
@@ -31,7 +32,6 @@ from orchestrator.progress.board import Board
 from orchestrator.progress.dashboard import Dashboard
 from orchestrator.progress.views import PlainLines, ResilientView, View
 from orchestrator.records import provenance, store
-from orchestrator.records.attempts import last_attempts
 from orchestrator.report import plan
 from schemas.environment import EnvironmentRecord
 from schemas.record import JobRecord, Manifest
@@ -106,8 +106,9 @@ def continue_run(
         print_line(console, to_printable(f"warning: {file} was damaged and is set aside; its job runs again"))
     if manifest.finished and not damaged:
         print_line(console, "Nothing is missing from this run.")
-        present_results(console, run, manifest, records, wanted)
-        return exit_code(records, interrupted=False)
+        results = Run(name=run.name, manifest=manifest, records=tuple(records))
+        present_results(console, run, results, wanted)
+        return exit_code(results, interrupted=False)
     mixed = tuple(dict.fromkeys([*manifest.mixed, *changed]))
     manifest = manifest.model_copy(update={"stopped": "", "finished": False, "mixed": mixed})
     known = estimate.seconds_by_mode(records)
@@ -160,15 +161,15 @@ def execute_plan(
     """Run a plan, or what is left of it, in the folder of its run; keep and show the results."""
     try:
         run.write_manifest(manifest)
-        manifest, records, interrupted = measure_jobs(run, planned, manifest, console, known, earlier, resumed=resumed)
-        run.write_manifest(manifest)
+        results, interrupted = measure_jobs(run, planned, manifest, console, known, earlier, resumed=resumed)
+        run.write_manifest(results.manifest)
     except OSError as error:
         raise UsageError(
             f"{error.filename or run.folder}: {error.strerror}; everything before is kept; fix that, and resume "
             f"with: python -m orchestrator resume {run.name}"
         ) from error
-    present_results(console, run, manifest, records, wanted)
-    return exit_code(records, interrupted=interrupted)
+    present_results(console, run, results, wanted)
+    return exit_code(results, interrupted=interrupted)
 
 
 def measure_jobs(
@@ -180,8 +181,8 @@ def measure_jobs(
     earlier: Sequence[JobRecord],
     *,
     resumed: bool,
-) -> tuple[Manifest, list[JobRecord], bool]:
-    """Run the jobs; return the final manifest, all records, and whether a signal or a key ended the run."""
+) -> tuple[Run, bool]:
+    """Run the jobs; return the run with its final manifest, and whether a signal or a key ended it."""
     for line in (*plan.describe_code_origins(planned), *(f"warning: {warning}" for warning in planned.warnings)):
         print_line(console, line)
     now, machine = time.monotonic(), fingerprint.take_fingerprint()  # a resumed run may have begun on another machine
@@ -211,8 +212,8 @@ def measure_jobs(
             enough=lambda records, block: is_sweep_precise(planned.spec, planned.cells, records, block),
         )
         stopped = going.run()
-    ended = {"stopped": stopped, "finished": not going.stopped_early}
-    return manifest.model_copy(update=ended), going.records, going.stopped_early
+    ended = manifest.model_copy(update={"stopped": stopped, "finished": not going.stopped_early})
+    return Run(name=run.name, manifest=ended, records=tuple(going.records)), going.stopped_early
 
 
 def is_live(console: Console) -> bool:
@@ -230,9 +231,9 @@ def make_view(board: Board, console: Console, keys: Keyboard) -> View:
     return Dashboard(board, console, keys) if is_live(console) else PlainLines(board, console)
 
 
-def exit_code(records: Sequence[JobRecord], *, interrupted: bool) -> ExitCode:
+def exit_code(results: Run, *, interrupted: bool) -> ExitCode:
     """Return 130 if a signal or a key ended the sweep, 1 if a job failed. Unsupported and skipped are no failures."""
     if interrupted:
         return ExitCode.INTERRUPTED
-    failed = any(record.outcome not in ("measured", "unsupported", "skipped") for record in last_attempts(records))
+    failed = any(record.outcome not in ("measured", "unsupported", "skipped") for record in results.last_attempts)
     return ExitCode.SOME_JOBS_FAILED if failed else ExitCode.FINE

@@ -10,6 +10,7 @@ from orchestrator.report import terminal
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord
+from tests.orchestrator.conftest import a_manifest, a_run
 
 MakeCell = Callable[..., Cell]
 MakeRecord = Callable[..., JobRecord]
@@ -20,9 +21,7 @@ STRUCK_OUT = "\x1b[2;9m"
 
 def shown(records: list[JobRecord], cells: list[Cell], *, colour: bool = False) -> str:
     console = Console(file=io.StringIO(), width=80, force_terminal=colour, color_system="standard" if colour else None)
-    terminal.show_results(
-        console, results.group_results(records, cells), "all 3 blocks were run", "/runs/x/jobs", "a machine"
-    )
+    terminal.show_results(console, a_run(a_manifest(cells, stopped="all 3 blocks were run"), records), "/runs/x/jobs")
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from orchestrator.analysis.results import Group, Result
+from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.intervals import Interval
 from schemas.event import Report
 from schemas.record import JobRecord
@@ -80,6 +81,11 @@ class Section:
     def find_framework(self, label: str) -> str:
         """Return the framework of a label."""
         return self.group.result(label).cell.framework
+
+
+def make_section(group: Group, run: Run) -> Section:
+    """Return a group of a run with its measured processes."""
+    return Section(group, {result.label: run.measured_jobs.get(result.cell.id, ()) for result in group.results})
 
 
 def collect_reports(records: Sequence[JobRecord]) -> list[Report]:
