@@ -13,7 +13,6 @@ from typing import Any, Final, TypeAlias
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.intervals import Interval
-from schemas.event import Report
 from schemas.record import JobRecord
 
 Spec: TypeAlias = dict[str, Any]
@@ -86,11 +85,6 @@ class Section:
 def make_section(group: Group, run: Run) -> Section:
     """Return a group of a run with its measured processes."""
     return Section(group, {result.label: run.measured_jobs.get(result.cell.id, ()) for result in group.results})
-
-
-def collect_reports(records: Sequence[JobRecord]) -> list[Report]:
-    """Return the reports of the records that have one."""
-    return [record.report for record in records if record.report is not None]
 
 
 def to_chart_number(value: float | None) -> float | None:

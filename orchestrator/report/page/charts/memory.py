@@ -5,9 +5,10 @@ from typing import Final
 
 from orchestrator.analysis.costs.memory import METRIC_MEANINGS
 from orchestrator.analysis.costs.phase_costs import PHASES, PhaseSummary, summarise_phases
+from orchestrator.analysis.process_scores import collect_reports
 from orchestrator.analysis.results import Result
 from orchestrator.format import format_size
-from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, collect_reports, to_chart_number
+from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, to_chart_number
 from orchestrator.report.page.charts.encoding import (
     encode_dash,
     encode_quantity,
