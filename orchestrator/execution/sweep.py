@@ -24,6 +24,7 @@ from orchestrator.planning.plan import Plan
 from orchestrator.processes.signals import Interrupts
 from orchestrator.records import outcomes
 from orchestrator.records.attempts import next_attempt
+from orchestrator.records.labels import format_title
 from orchestrator.records.outcomes import should_retry
 from orchestrator.records.store import Store
 from schemas.artefact import Artefact
@@ -104,10 +105,16 @@ class Sweep:
             kept_s = total_duration_s([record for record in self.earlier if record.spec.block == block])
             longest = max(longest, self._now_s() - began + kept_s)
             if self.enough(self.records, block):
-                if block >= LOOKS[-1]:
-                    return f"{block} blocks were run, the most for which the intervals are valid"
-                return f"every ratio's interval is within {stop.precision:.1%} of its estimate"
+                return self._describe_end(block)
         return f"all {stop.blocks} blocks were run"
+
+    def _describe_end(self, block: int) -> str:
+        """Describe why no further block is needed."""
+        if block >= LOOKS[-1]:
+            return f"{block} blocks were run, the most for which the intervals are valid"
+        if not has_pairs(cell for cell in self.plan.runnable if cell.id not in self._dropped):
+            return f"{block} blocks were run; there is no ratio to make more precise"
+        return f"every ratio's interval is within {self.plan.spec.stop.precision:.1%} of its estimate"
 
     def _describe_interruption(self) -> str:
         received = self.interrupts.received
@@ -285,6 +292,12 @@ class Sweep:
                             spec=spec, outcome="unsupported", reason=reason, advice=judgement.advice, host=self.host
                         )
                     )
+
+
+def has_pairs(cells: Iterable[Cell]) -> bool:
+    """Return whether any two of these cells are compared. A cell and its A/A clone are no such pair."""
+    groups = Counter(format_title(cell) for cell in cells if not cell.replica)
+    return any(count > 1 for count in groups.values())
 
 
 def is_same_cell(one: Cell, other: Cell) -> bool:

@@ -29,26 +29,27 @@ REPORT_COMMAND = "python -m orchestrator report"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputForms:
-    """Forms of a run's results beside its records: a page, and a document or tables."""
+    """Forms of a run's results beside its records: a page, and a document or tables, brief or with all details."""
 
     page: bool
     as_json: bool
+    details: bool
 
 
 def present_results(console: Console, place: store.Store, run: Run, wanted: OutputForms) -> None:
     """Print a run's results, and write its report if wanted; failing to write it only warns."""
     for sentence in describe_mixture(run.mixed):
         print_line(Console(stderr=True), sentence)
+    profiles = place.read_profiles()
     if not wanted.as_json:
-        terminal.show_results(console, run, str(place.jobs_folder), place.read_profiles())
+        terminal.show_results(console, run, profiles, details=wanted.details)
     if wanted.page:
         write_page(console, place, run)
-    page = str(place.page_path) if place.page_path.is_file() else None
     if wanted.as_json:
-        more = {"profiles": profile.profiles_to_list(place.read_profiles()), "page": page}
-        print_json(build_run_document(run) | more)
-    elif page:
-        print_line(console, to_printable(f"Open the report in a browser: {page}"))
+        page = str(place.page_path) if place.page_path.is_file() else None
+        print_json(build_run_document(run) | {"profiles": profile.profiles_to_list(profiles), "page": page})
+        return
+    print_line(console, "\n".join(terminal.list_places(run, place, profiles, details=wanted.details)))
 
 
 def write_page(console: Console, place: store.Store, run: Run) -> None:
@@ -77,12 +78,14 @@ def write_report(root: Path, name: str, output: Path | None, *, as_json: bool) -
         print_line(Console(), to_printable(str(path)))
 
 
-def show_run(root: Path, name: str, job_name: str | None, *, repeat: bool = False, as_json: bool) -> ExitCode:
+def show_run(
+    root: Path, name: str, job_name: str | None, *, repeat: bool = False, details: bool = False, as_json: bool
+) -> ExitCode:
     """Show a run, or one of its jobs; with `repeat`, run that job again and show both."""
     place = store.find_run(root, name)
     run = Run.from_store(place)
     if job_name is None:
-        present_results(Console(), place, run, OutputForms(page=False, as_json=as_json))
+        present_results(Console(), place, run, OutputForms(page=False, as_json=as_json, details=details))
         return ExitCode.FINE
     record = store.find_record(run.records, job_name)
     if repeat:

@@ -37,9 +37,11 @@ from schemas.environment import EnvironmentRecord
 from schemas.record import JobRecord, Manifest
 
 
-def run_sweep(said: Mapping[str, Any], root: Path, *, page: bool, as_json: bool, command: Sequence[str]) -> ExitCode:
+def run_sweep(
+    said: Mapping[str, Any], root: Path, *, page: bool, as_json: bool, details: bool, command: Sequence[str]
+) -> ExitCode:
     """Run a sweep to its end, show its results, and keep all of it."""
-    console = Console(stderr=as_json)
+    console, wanted = Console(stderr=as_json), OutputForms(page=page, as_json=as_json, details=details)
     planned = provision_plan(planning.build_plan(validate_sweep(said), affinity.list_cores()), console)
     if planned is None:
         return ExitCode.INTERRUPTED
@@ -60,7 +62,7 @@ def run_sweep(said: Mapping[str, Any], root: Path, *, page: bool, as_json: bool,
             identity=provenance.make_identity(planned.spec, planned.seed, planned.cells),
         )
         with run.hold_lock(describe_lock_owner()):
-            return execute_plan(run, planned, manifest, console, known, OutputForms(page=page, as_json=as_json))
+            return execute_plan(run, planned, manifest, console, known, wanted)
 
 
 def provision_plan(planned: planning.Plan, console: Console) -> planning.Plan | None:
@@ -75,9 +77,10 @@ def provision_plan(planned: planning.Plan, console: Console) -> planning.Plan | 
     return planning.rebuild_plan(planned.spec, planned.seed, planned.available) if missing else planned
 
 
-def resume_run(root: Path, name: str, *, force: bool, page: bool, as_json: bool) -> ExitCode:
+def resume_run(root: Path, name: str, *, force: bool, page: bool, as_json: bool, details: bool) -> ExitCode:
     """Resume an interrupted run as it was begun, and show its results."""
     run, console = store.find_run(root, name), Console(stderr=as_json)
+    wanted = OutputForms(page=page, as_json=as_json, details=details)
     with run.hold_lock(describe_lock_owner()) as left:
         descendants.end_leftovers(left)  # what a killed orchestrator left would disturb the jobs
         manifest = run.read_manifest()
@@ -85,7 +88,6 @@ def resume_run(root: Path, name: str, *, force: bool, page: bool, as_json: bool)
         if planned is None:
             return ExitCode.INTERRUPTED
         with planned.environments.hold_for_cells(planned.cells_to_start) as environments:
-            wanted = OutputForms(page=page, as_json=as_json)
             return continue_run(run, planned, manifest, environments, console, wanted, force=force)
 
 

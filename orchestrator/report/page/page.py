@@ -36,10 +36,9 @@ from orchestrator.report.page.charts import (
     warmup,
 )
 from orchestrator.report.sentences import describe_compiled_modes, describe_group, list_deprecations, write_headline
+from orchestrator.report.summary import MAX_DETAILED_GROUPS
 
 KINDS: Final = ("framework", "workload", "task")
-# Up to this number of groups, the answer at the top also says what compiling did.
-MAX_DETAILED_GROUPS: Final = 4
 # With more groups than this, the browser skips the layout of those out of sight.
 MAX_LAID_OUT_GROUPS: Final = 20
 

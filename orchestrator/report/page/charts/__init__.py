@@ -68,14 +68,12 @@ class Section:
     @property
     def modes(self) -> tuple[str, ...]:
         """Return all labels: the ranked ones in order, then the rest."""
-        ranked = [standing.cell for standing in self.group.standings]
-        return tuple(dict.fromkeys([*ranked, *(result.label for result in self.group.results)]))
+        return tuple(dict.fromkeys(result.label for result in (*self.group.ranked, *self.group.results)))
 
     @property
     def ranked_results(self) -> Iterator[tuple[Result, Sequence[JobRecord]]]:
-        """Yield the ranked cells in order, each with its processes."""
-        for standing in self.group.standings:
-            yield self.group.result(standing.cell), self.processes.get(standing.cell, ())
+        """Return the ranked cells in order, each with its processes."""
+        return ((result, self.processes.get(result.label, ())) for result in self.group.ranked)
 
     def find_framework(self, label: str) -> str:
         """Return the framework of a label."""
