@@ -29,13 +29,18 @@ app = typer.Typer(
 app.add_typer(env, name="env")
 
 RUNS_OPTION = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
+DETAILS = Annotated[bool, typer.Option("--details", help="also print break-evens, memory, environments, all sentences")]
 REPORT = Annotated[bool, typer.Option("--report/--no-report", help="write report.html into the run's folder")]
 
 
 @app.command(epilog="Example: python -m orchestrator sweep --workloads rnn_cell,mlp --batch 1,32 --budget 10m")
 @add_sweep_options
 def sweep(
-    said: dict[str, Any], report: REPORT = True, runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False
+    said: dict[str, Any],
+    details: DETAILS = False,
+    report: REPORT = True,
+    runs: RUNS_OPTION = DEFAULT_RUNS,
+    as_json: AS_JSON = False,
 ) -> None:
     """Measure, compare, and report which is faster.
 
@@ -45,13 +50,14 @@ def sweep(
     # Imported here and in the other commands: `-h` and a usage error need not wait for NumPy.
     from orchestrator.cli.commands.sweep import run_sweep
 
-    raise typer.Exit(run_sweep(said, runs, page=report, as_json=as_json, command=sys.argv[1:]))
+    raise typer.Exit(run_sweep(said, runs, page=report, as_json=as_json, details=details, command=sys.argv[1:]))
 
 
 @app.command(epilog="Example: python -m orchestrator resume latest")
 def resume(
     run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
     force: Annotated[bool, typer.Option("--force", help="even if results would mix; marks the run MIXED")] = False,
+    details: DETAILS = False,
     report: REPORT = True,
     runs: RUNS_OPTION = DEFAULT_RUNS,
     as_json: AS_JSON = False,
@@ -59,7 +65,7 @@ def resume(
     """Resume an interrupted sweep: keep what was measured, and run what is missing."""
     from orchestrator.cli.commands.sweep import resume_run
 
-    raise typer.Exit(resume_run(runs, run, force=force, page=report, as_json=as_json))
+    raise typer.Exit(resume_run(runs, run, force=force, page=report, as_json=as_json, details=details))
 
 
 @app.command(epilog="Example: python -m orchestrator plan --workloads rnn --batch 1,32")
@@ -120,6 +126,7 @@ def show(
     run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
     job: Annotated[str | None, typer.Argument(help="a job's name or part of it")] = None,
     repeat: Annotated[bool, typer.Option("--repeat", help="run that job again; the run stays unchanged")] = False,
+    details: DETAILS = False,
     runs: RUNS_OPTION = DEFAULT_RUNS,
     as_json: AS_JSON = False,
 ) -> None:
@@ -128,7 +135,9 @@ def show(
 
     if repeat and job is None:
         raise UsageError("--repeat is for one job; name it after the run")
-    raise typer.Exit(show_run(runs, run, job, repeat=repeat, as_json=as_json))
+    if details and job is not None:
+        raise UsageError("--details is for a whole run; leave it out, since a job is always shown in full")
+    raise typer.Exit(show_run(runs, run, job, repeat=repeat, details=details, as_json=as_json))
 
 
 @app.command(

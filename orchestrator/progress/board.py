@@ -19,6 +19,7 @@ from orchestrator.execution.sweep_events import (
     SweepEvent,
 )
 from orchestrator.planning.plan import Plan
+from orchestrator.records.attempts import last_attempts
 from schemas.event import Phase, PhaseName
 from schemas.job import JobSpec
 from schemas.record import JobRecord
@@ -133,7 +134,8 @@ def apply_event(board: Board, event: SweepEvent, now_s: float) -> Board:
             ended = sum(each.spec.block == board.block and each.outside is not None for each in records)
             if board.block > EARLY_BLOCKS and ended < board.jobs_in_block:
                 return dataclasses.replace(board, records=records, running=None, phase=None)
-            results = group_results(records, board.plan.cells, board.plan.spec.baseline, board.plan.spec.margin)
+            asked = board.plan.spec
+            results = group_results(last_attempts(records), board.plan.cells, asked.baseline, asked.margin)
             return dataclasses.replace(board, records=records, running=None, phase=None, groups=results)
         case SweepContinued(paused_s):
             return dataclasses.replace(

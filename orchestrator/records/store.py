@@ -13,7 +13,7 @@ files of limited size are read.
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -219,7 +219,7 @@ def natural_sort_key(name: str) -> list[str | int]:
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
-def find_record(records: list[JobRecord], text: str) -> JobRecord:
+def find_record(records: Sequence[JobRecord], text: str) -> JobRecord:
     """Find the record whose job has this name, or the only one whose name contains it.
 
     Raises:

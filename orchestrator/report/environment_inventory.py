@@ -4,9 +4,7 @@ import platform
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from orchestrator.environments.cache import locate_log, read_marker
@@ -16,6 +14,7 @@ from orchestrator.environments.maintenance import RemovalResult
 from orchestrator.errors import UsageError
 from orchestrator.format import format_size, to_printable
 from orchestrator.report.environments import NOT_INSPECTED, environment_to_dict
+from orchestrator.report.tables import make_table
 from schemas.catalog import WORKER_REQUIREMENTS
 
 
@@ -41,9 +40,7 @@ def describe_environment(environments: Environments, name: str) -> dict[str, Any
 
 def show_inventory(console: Console, said: dict[str, Any]) -> None:
     """Print the same as a table, with the size of all environments below."""
-    table = Table(
-        "environment", "state", "Python", "asked for", "freeze", "size", box=box.SIMPLE_HEAD, padding=0, show_edge=False
-    )
+    table = make_table("environment", "state", "Python", "asked for", "freeze", "size")
     for each in said["environments"]:
         if each["problem"]:
             table.add_row(Text(to_printable(each["name"])), Text(to_printable(each["problem"])))

@@ -4,7 +4,6 @@ import platform
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -13,6 +12,7 @@ from orchestrator.environments.environment import Environment
 from orchestrator.environments.provisioner import Made, Making, ProvisioningEvent, Resolving, Waiting
 from orchestrator.format import format_duration, format_size, to_printable
 from orchestrator.registry.frameworks import load_frameworks
+from orchestrator.report.tables import make_table
 from schemas.environment import EnvironmentRecord
 
 # Stands for what only an interpreter can tell, which no plan and no list asks.
@@ -79,18 +79,7 @@ def environment_to_dict(environment: Environment) -> dict[str, Any]:
 def build_environments_table(environments: Iterable[Environment], *, accelerated: bool) -> Table:
     """Return a table with a row for each environment that a sweep needs."""
     build = "NVIDIA GPU found: built-in ones use CUDA builds" if accelerated else "no NVIDIA GPU: CPU builds"
-    drawn = Table(
-        "environment",
-        "Python",
-        "asked for",
-        "state",
-        title=f"Environments ({build})",
-        title_justify="left",
-        title_style="",
-        box=box.SIMPLE_HEAD,
-        padding=0,
-        show_edge=False,
-    )
+    drawn = make_table("environment", "Python", "asked for", "state", title=f"Environments ({build})")
     for each in environments:
         said = environment_to_dict(each)
         large = f", {format_size(said['size_bytes'])}" if said["size_bytes"] else ""

@@ -6,13 +6,13 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from orchestrator.execution.sweep_events import BlockStarted, SweepEvent
 from orchestrator.format import format_duration
 from orchestrator.records.labels import format_title
 from orchestrator.report.json_document import interval_to_dict
-from orchestrator.report.selftest import make_bold_table
+from orchestrator.report.tables import make_table, number_columns
 from orchestrator.selftest.false_positives import EXPERIMENT_BLOCKS, FalsePositiveRate
 from orchestrator.selftest.run import CloneTrial
 from schemas.base import SCHEMA_VERSION
@@ -43,11 +43,9 @@ def show_rates(console: Console, trial: CloneTrial, where: str) -> None:
 
 def build_rates_table(rates: Sequence[FalsePositiveRate]) -> Table:
     """Return a table with a row for each rule."""
-    drawn = make_bold_table("False positives: identical clones of one cell that were told apart")
-    for heading, width in (("rule", 26), ("one trial", 21)):
-        drawn.add_column(heading, width=width)
-    for heading in ("claims", "share", "95 %"):
-        drawn.add_column(heading, justify="right", no_wrap=True)
+    columns = (Column("rule", width=26), Column("one trial", width=21), *number_columns("claims", "share", "95 %"))
+    title = "False positives: identical clones of one cell that were told apart"
+    drawn = make_table(*columns, title=title, bold=True)
     for rate in rates:
         share = rate.interval
         drawn.add_row(

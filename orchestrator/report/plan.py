@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from orchestrator.environments.definitions import EnvironmentDefinitions
@@ -13,7 +12,7 @@ from orchestrator.planning.estimate import estimate_block_s, estimate_job_s
 from orchestrator.planning.plan import Plan
 from orchestrator.records.labels import format_title
 from orchestrator.report import environments
-from orchestrator.report.catalogue import TABLE_STYLE
+from orchestrator.report.tables import make_table
 from schemas.workloads import Workload
 
 
@@ -64,7 +63,7 @@ def describe_code_origins(plan: Plan) -> Iterator[str]:
 def show_plan(console: Console, plan: Plan, known: Mapping[str, float]) -> None:
     """Print the same as tables and a paragraph."""
     said = build_plan_document(plan, known)
-    table = Table("mode", "computation", "time per job", **TABLE_STYLE)
+    table = make_table("mode", "computation", "time per job")
     for cell, entry in zip(plan.cells, said["cells"], strict=True):
         table.add_row(
             plan.labels[cell.id],

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from orchestrator.analysis.rows import finite_or_none
+from orchestrator.report.tables import make_table
 from orchestrator.selftest.check import Check, Reading
 from orchestrator.selftest.run import CheckResult
 from schemas.base import SCHEMA_VERSION
@@ -40,20 +40,12 @@ def show_selftest(console: Console, findings: Sequence[CheckResult], host: Host,
 
 def build_readings_table(finding: CheckResult) -> Table:
     """Return the table of one check's readings."""
-    drawn = make_bold_table(f"{finding.promise.name}: {finding.promise.says}")
-    for heading, width in (("reading", 23), ("expected", 18), ("got", 29)):
-        drawn.add_column(heading, width=width)
-    drawn.add_column("", width=6, no_wrap=True)
+    columns = [Column(heading, width=width) for heading, width in (("reading", 23), ("expected", 18), ("got", 29))]
+    title = f"{finding.promise.name}: {finding.promise.says}"
+    drawn = make_table(*columns, Column("", width=6, no_wrap=True), title=title, bold=True)
     for figure in finding.figures:
         drawn.add_row(Text(figure.what), Text(figure.promised), Text(figure.got), MARKS[figure.kept])
     return drawn
-
-
-def make_bold_table(title: str) -> Table:
-    """Return an empty table that fits 80 columns, if its columns do."""
-    return Table(
-        title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=0, show_edge=False
-    )
 
 
 def summarise_checks(findings: Sequence[CheckResult]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
+from orchestrator.analysis.run import Run
 from orchestrator.analysis.stopping import is_sweep_precise
 from orchestrator.cli.commands.show import OutputForms, present_results
 from orchestrator.cli.exit_codes import ExitCode
@@ -31,15 +32,16 @@ from orchestrator.progress.board import Board
 from orchestrator.progress.dashboard import Dashboard
 from orchestrator.progress.views import PlainLines, ResilientView, View
 from orchestrator.records import provenance, store
-from orchestrator.records.attempts import last_attempts
 from orchestrator.report import plan
 from schemas.environment import EnvironmentRecord
 from schemas.record import JobRecord, Manifest
 
 
-def run_sweep(said: Mapping[str, Any], root: Path, *, page: bool, as_json: bool, command: Sequence[str]) -> ExitCode:
+def run_sweep(
+    said: Mapping[str, Any], root: Path, *, page: bool, as_json: bool, details: bool, command: Sequence[str]
+) -> ExitCode:
     """Run a sweep to its end, show its results, and keep all of it."""
-    console = Console(stderr=as_json)
+    console, wanted = Console(stderr=as_json), OutputForms(page=page, as_json=as_json, details=details)
     planned = provision_plan(planning.build_plan(validate_sweep(said), affinity.list_cores()), console)
     if planned is None:
         return ExitCode.INTERRUPTED
@@ -60,7 +62,7 @@ def run_sweep(said: Mapping[str, Any], root: Path, *, page: bool, as_json: bool,
             identity=provenance.make_identity(planned.spec, planned.seed, planned.cells),
         )
         with run.hold_lock(describe_lock_owner()):
-            return execute_plan(run, planned, manifest, console, known, OutputForms(page=page, as_json=as_json))
+            return execute_plan(run, planned, manifest, console, known, wanted)
 
 
 def provision_plan(planned: planning.Plan, console: Console) -> planning.Plan | None:
@@ -81,9 +83,10 @@ def provision_plan(planned: planning.Plan, console: Console) -> planning.Plan | 
     return replan() if missing else planned
 
 
-def resume_run(root: Path, name: str, *, force: bool, page: bool, as_json: bool) -> ExitCode:
+def resume_run(root: Path, name: str, *, force: bool, page: bool, as_json: bool, details: bool) -> ExitCode:
     """Resume an interrupted run as it was begun, and show its results."""
     run, console = store.find_run(root, name), Console(stderr=as_json)
+    wanted = OutputForms(page=page, as_json=as_json, details=details)
     with run.hold_lock(describe_lock_owner()) as left:
         descendants.end_leftovers(left)  # what a killed orchestrator left would disturb the jobs
         manifest = run.read_manifest()
@@ -91,7 +94,6 @@ def resume_run(root: Path, name: str, *, force: bool, page: bool, as_json: bool)
         if planned is None:
             return ExitCode.INTERRUPTED
         with planned.environments.hold_for_cells(planned.cells_to_start) as environments:
-            wanted = OutputForms(page=page, as_json=as_json)
             return continue_run(run, planned, manifest, environments, console, wanted, force=force)
 
 
@@ -112,8 +114,9 @@ def continue_run(
         print_line(console, to_printable(f"warning: {file} was damaged and is set aside; its job runs again"))
     if manifest.finished and not damaged:
         print_line(console, "Nothing is missing from this run.")
-        present_results(console, run, manifest, records, wanted)
-        return exit_code(records, interrupted=False)
+        results = Run(name=run.name, manifest=manifest, records=tuple(records))
+        present_results(console, run, results, wanted)
+        return exit_code(results, interrupted=False)
     mixed = tuple(dict.fromkeys([*manifest.mixed, *changed]))
     manifest = manifest.model_copy(update={"stopped": "", "finished": False, "mixed": mixed})
     known = estimate.seconds_by_mode(records)
@@ -166,15 +169,15 @@ def execute_plan(
     """Run a plan, or what is left of it, in the folder of its run; keep and show the results."""
     try:
         run.write_manifest(manifest)
-        manifest, records, interrupted = measure_jobs(run, planned, manifest, console, known, earlier, resumed=resumed)
-        run.write_manifest(manifest)
+        results, interrupted = measure_jobs(run, planned, manifest, console, known, earlier, resumed=resumed)
+        run.write_manifest(results.manifest)
     except OSError as error:
         raise UsageError(
             f"{error.filename or run.folder}: {error.strerror}; everything before is kept; fix that, and resume "
             f"with: python -m orchestrator resume {run.name}"
         ) from error
-    present_results(console, run, manifest, records, wanted)
-    return exit_code(records, interrupted=interrupted)
+    present_results(console, run, results, wanted)
+    return exit_code(results, interrupted=interrupted)
 
 
 def measure_jobs(
@@ -186,8 +189,8 @@ def measure_jobs(
     earlier: Sequence[JobRecord],
     *,
     resumed: bool,
-) -> tuple[Manifest, list[JobRecord], bool]:
-    """Run the jobs; return the final manifest, all records, and whether a signal or a key ended the run."""
+) -> tuple[Run, bool]:
+    """Run the jobs; return the run with its final manifest, and whether a signal or a key ended it."""
     for line in (*plan.describe_code_origins(planned), *(f"warning: {warning}" for warning in planned.warnings)):
         print_line(console, line)
     now, machine = time.monotonic(), fingerprint.take_fingerprint()  # a resumed run may have begun on another machine
@@ -212,8 +215,8 @@ def measure_jobs(
             enough=lambda records, block: is_sweep_precise(planned.spec, planned.cells, records, block),
         )
         stopped = going.run()
-    ended = {"stopped": stopped, "finished": not going.stopped_early}
-    return manifest.model_copy(update=ended), going.records, going.stopped_early
+    ended = manifest.model_copy(update={"stopped": stopped, "finished": not going.stopped_early})
+    return Run(name=run.name, manifest=ended, records=tuple(going.records)), going.stopped_early
 
 
 def is_live(console: Console) -> bool:
@@ -231,9 +234,9 @@ def make_view(board: Board, console: Console, keys: Keyboard) -> View:
     return Dashboard(board, console, keys) if is_live(console) else PlainLines(board, console)
 
 
-def exit_code(records: Sequence[JobRecord], *, interrupted: bool) -> ExitCode:
+def exit_code(results: Run, *, interrupted: bool) -> ExitCode:
     """Return 130 if a signal or a key ended the sweep, 1 if a job failed. Unsupported and skipped are no failures."""
     if interrupted:
         return ExitCode.INTERRUPTED
-    failed = any(record.outcome not in ("measured", "unsupported", "skipped") for record in last_attempts(records))
+    failed = any(record.outcome not in ("measured", "unsupported", "skipped") for record in results.last_attempts)
     return ExitCode.SOME_JOBS_FAILED if failed else ExitCode.FINE

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from orchestrator.format import to_printable
 from orchestrator.records.labels import format_title
-from orchestrator.report.tables import make_plain_table
+from orchestrator.report.tables import make_table, name_column
 from schemas.event import Profiled
 from schemas.record import JobRecord
 
@@ -19,9 +19,7 @@ def build_profile_tables(records: Sequence[JobRecord]) -> Iterator[Table]:
     for record in records:
         groups.setdefault(format_title(record.spec.cell), []).append(record)
     for name, found in groups.items():
-        drawn = make_plain_table(f"Profile of a call: {to_printable(name)}")
-        drawn.add_column("mode", no_wrap=True)
-        drawn.add_column("counts")
+        drawn = make_table(name_column("mode"), "counts", title=f"Profile of a call: {name}", gap=1)
         for record in found:
             drawn.add_row(record.spec.cell.label, Text(to_printable(format_profile(record))))
         yield drawn

@@ -5,13 +5,12 @@ few readings of the clock), frees the previous call's result, and runs the timin
 next are free of it; the long latencies are also judged as a whole.
 """
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
-from orchestrator.analysis.process_scores import compute_log_floor
+from orchestrator.analysis.process_scores import compute_floor_ns
 from orchestrator.format import format_duration
 from orchestrator.selftest.check import (
     MS,
@@ -49,7 +48,7 @@ def judge_records(records: Sequence[JobRecord]) -> list[Reading]:
     """Judge the overhead, the steps, and the long latencies, each by the median of its processes' floors."""
     reports = [select_reports(cell, records) for cell in CELLS]
     floors = {
-        truth: statistics.median(1e9 * math.exp(compute_log_floor(report)) for report in found)
+        truth: statistics.median(compute_floor_ns(report) for report in found)
         for truth, found in zip(LATENCIES_NS, reports, strict=True)
     }
     loop_ns = statistics.median(report.overhead.null_ns for found in reports for report in found)

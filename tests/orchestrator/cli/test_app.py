@@ -18,7 +18,7 @@ from orchestrator.cli.commands.sweep import exit_code
 from orchestrator.cli.exit_codes import ExitCode
 from schemas.job import JobSpec
 from schemas.record import JobRecord
-from tests.orchestrator.conftest import Said
+from tests.orchestrator.conftest import Said, a_manifest, a_run
 
 PROGRAM = [sys.executable, "-m", "orchestrator"]
 QUICK = """\
@@ -334,7 +334,8 @@ def test_a_job_that_failed_is_exit_code_1_and_the_others_are_kept(folder: Path, 
 def test_an_exit_code_says_what_became_of_the_jobs(
     make_record: MakeRecord, outcomes: list[str], code: ExitCode, *, interrupted: bool
 ) -> None:
-    assert exit_code([make_record(outcome=outcome) for outcome in outcomes], interrupted=interrupted) == code
+    run = a_run(a_manifest([]), [make_record(outcome=outcome) for outcome in outcomes])
+    assert exit_code(run, interrupted=interrupted) == code
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

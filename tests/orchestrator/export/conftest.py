@@ -1,5 +1,6 @@
 """A run for the tests of every exporter."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from schemas.record import JobRecord
 from tests.orchestrator.analysis.costs.test_memory import needing
 
 BLOCKS = 8
+MIXTURE = "environment numpy: numpy 1.0 is now 2.0"
 
 
 @pytest.fixture
@@ -50,6 +52,12 @@ def run(
     ]
     folder = make_run("exported", [*records, *others]).folder
     return load(folder)
+
+
+@pytest.fixture
+def mixed(run: Run) -> Run:
+    """Return the same run as if its second part had been forced, with another NumPy."""
+    return dataclasses.replace(run, manifest=run.manifest.model_copy(update={"mixed": (MIXTURE,)}))
 
 
 def with_memory(record: JobRecord, make_report: Callable[..., Report]) -> JobRecord:

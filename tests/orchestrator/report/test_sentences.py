@@ -10,11 +10,9 @@ import pytest
 
 from orchestrator.analysis import results
 from orchestrator.analysis.compare import Comparison, Standing, Verdict
-from orchestrator.analysis.quality.sample_allocation import Allocation
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.report.sentences import (
-    describe_allocation,
     describe_claim,
     describe_clone,
     describe_fastest,
@@ -213,29 +211,6 @@ def test_blocks_that_could_not_be_compared_are_told_once_with_all_their_pairs(fo
     assert [sentence for sentence in said if "not compared" in sentence] == [
         "torch:eager and torch:trace, torch:eager and tensorflow:eager: 3 blocks are not compared: x."
     ]
-
-
-@pytest.mark.parametrize(
-    ("samples", "said"),
-    [
-        (
-            5,
-            "torch:eager, torch:trace: 5 samples in each process are too few; by the rule of Kalibera and Jones, "
-            "about 20 ",
-        ),
-        (20, ""),
-        (
-            100,
-            "torch:eager, torch:trace: 100 samples in each process are too many; by the rule of Kalibera and Jones, ",
-        ),
-    ],
-)
-def test_samples_are_called_few_or_many_only_where_they_are_by_far(found: Group, samples: int, said: str) -> None:
-    known = Allocation(samples=samples, within=0.02, between=0.01, process_ns=1e9, sample_ns=1e7)
-    by_label = {"torch:eager": known, "torch:trace": known}
-    every = [dataclasses.replace(each, allocation=by_label.get(each.label)) for each in found.results]
-    sentences = list(describe_allocation(dataclasses.replace(found, results=tuple(every))))
-    assert [sentence.startswith(said) for sentence in sentences] == ([True] if said else [])
 
 
 def test_an_honest_instrument_finds_no_difference_where_there_is_none(found: Group) -> None:
