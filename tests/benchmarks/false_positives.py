@@ -35,13 +35,13 @@ def main() -> None:
         sys.exit("--load needs a second core, but this machine has only one, which the workers use: omit --load")
     stop = Stop(blocks=run.count_needed_blocks(asked.pairs), budget=run.NO_LIMIT_S)
     with busy([others[number % len(others)] for number in range(asked.load)]), Interrupts() as interrupts:
-        bench = run.begin_selftest(
+        selftest = run.begin_selftest(
             asked.runs, SweepSpec(name="false-positives", stop=stop), CELLS, sys.argv, interrupts, say
         )
         run.avoid_worker_core()
-        trial = run.measure_clones(bench)
-        bench.record_ending("all experiments were made")
-    false_positives.show_rates(Console(), trial, str(bench.run.jobs_folder))
+        trial = run.measure_clones(selftest)
+        selftest.record_ending("all experiments were made")
+    false_positives.show_rates(Console(), trial, str(selftest.run.jobs_folder))
     print(f"• Added busy processes, on the cores that the workers leave free: {asked.load}.")
 
 

@@ -1,6 +1,6 @@
 """Verdicts of Plumbline beside those of pyperf and of torch.utils.benchmark, on the same callables, in one run.
 
-    python tests/benchmarks/rivals.py --rounds 3
+    python -m tests.benchmarks.rivals --rounds 3
 
 The first pair is a step of a recurrent network in NumPy against itself. The second pads that step to 200 µs, and to
 210 µs, five per cent more. Each tool measures in its usual way, in separate processes. pyperf uses `timeit` and
@@ -30,11 +30,11 @@ from orchestrator.format import format_ratio, format_ratio_range
 from orchestrator.machine import fingerprint
 from orchestrator.processes.signals import Interrupts
 from orchestrator.selftest.check import compare_cells, make_real_cell
-from orchestrator.selftest.other_tools import torch_differs
 from orchestrator.selftest.run import NO_LIMIT_S, begin_selftest
 from schemas.catalog import THREAD_VARIABLES
 from schemas.job import Cell
 from schemas.sweep import Stop, SweepSpec
+from tests.benchmarks.other_tools import torch_differs
 
 HERE = Path(__file__).parent
 TARGET = 0.02
@@ -109,8 +109,8 @@ def by_us(one: Cell, other: Cell, folder: Path) -> tuple[bool, str]:
     cells = (one, other)
     spec = SweepSpec(name="rivals", stop=Stop(blocks=MOST_BLOCKS, budget=NO_LIMIT_S))
     with Interrupts() as interrupts:
-        bench = begin_selftest(folder, spec, cells, sys.argv, interrupts)
-        records = bench.measure_cells(
+        selftest = begin_selftest(folder, spec, cells, sys.argv, interrupts)
+        records = selftest.measure_cells(
             spec, cells, enough=lambda records, block: should_stop(block, compare_cells(cells, records), TARGET)
         )
     if interrupts.received:

@@ -43,7 +43,7 @@ def make_check() -> Check:
     """Return the check: a cell beside a hog, the same cell alone, and a slower cell to compare with both."""
     return Check(
         name="a CPU hog",
-        says="is noticed and filtered out, and its cell is not called FASTER",
+        statement="is noticed and filtered out, and its cell is not called FASTER",
         cells=CELLS,
         blocks=8,
         hogged=frozenset({HOGGED.id}),
@@ -69,10 +69,10 @@ def judge_disturbance(quiet: Sequence[JobRecord], hogged: Sequence[JobRecord]) -
     """Judge the share of samples that the kernel's counters show to be disturbed."""
     without, beside = compute_disturbed_share(quiet), compute_disturbed_share(hogged)
     return Reading(
-        what="disturbed samples",
-        promised=f"more than {100 * MIN_DISTURBED_SHARE:g} %",
-        kept=beside > MIN_DISTURBED_SHARE,
-        got=f"{100 * beside:.0f} % ({100 * without:.0f} % without a hog)",
+        quantity="disturbed samples",
+        expected=f"more than {100 * MIN_DISTURBED_SHARE:g} %",
+        passed=beside > MIN_DISTURBED_SHARE,
+        found=f"{100 * beside:.0f} % ({100 * without:.0f} % without a hog)",
         numbers={"hogged": beside, "quiet": without},
     )
 
@@ -93,7 +93,7 @@ def judge_grade(records: Sequence[JobRecord]) -> Reading:
     """Judge the grade of the cell beside the hog."""
     (found,) = evaluate_cells([HOGGED], records)
     got = f"{found.grade} ({', '.join(sorted(found.flags)) or 'no flags'})"
-    return Reading(what="grade", promised="C", got=got, kept=found.grade == "C")
+    return Reading(quantity="grade", expected="C", found=got, passed=found.grade == "C")
 
 
 def judge_filter(quiet: Sequence[JobRecord], hogged: Sequence[JobRecord]) -> list[Reading]:
@@ -117,14 +117,14 @@ def judge_shift(
     hogged: Sequence[JobRecord],
     instead: str = "",
 ) -> Reading:
-    """Judge a figure that a hog may change only a little, by its medians over processes."""
+    """Judge a quantity that a hog may change only a little, by its medians over processes."""
     without, beside = (statistics.median(map(over_floor, records)) for records in (quiet, hogged))
     moved = beside / without - 1
     return Reading(
-        what=what,
-        promised=f"moved by < {100 * MAX_SHIFT:g} %",
-        kept=abs(moved) < MAX_SHIFT,
-        got=format_signed(moved) + (f" ({instead})" if instead else ""),
+        quantity=what,
+        expected=f"moved by < {100 * MAX_SHIFT:g} %",
+        passed=abs(moved) < MAX_SHIFT,
+        found=format_signed(moved) + (f" ({instead})" if instead else ""),
         numbers={"quiet": without, "hogged": beside, "moved": moved},
     )
 
@@ -154,9 +154,9 @@ def judge_verdict(records: Sequence[JobRecord]) -> Reading:
     # Compared once with nothing barred: only a claim that the grade alone prevents counts as withheld.
     (free,), (graded,) = compare_cells(pair, records, barred=()), compare_cells(pair, records)
     return Reading(
-        what=f"verdict at ratio {format_ratio(free.ratio.estimate)}",
-        promised="not FASTER",
-        got=f"{graded.verdict}, {free.verdict} but for its grade",
+        quantity=f"verdict at ratio {format_ratio(free.ratio.estimate)}",
+        expected="not FASTER",
+        found=f"{graded.verdict}, {free.verdict} but for its grade",
         numbers={"ratio": free.ratio.estimate},
-        kept=free.verdict is Verdict.FASTER and graded.verdict is not Verdict.FASTER,
+        passed=free.verdict is Verdict.FASTER and graded.verdict is not Verdict.FASTER,
     )
