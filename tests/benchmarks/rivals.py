@@ -69,7 +69,7 @@ def main() -> None:
     """Print a line for each tool and pair, round by round, and then the number of differences that each tool found."""
     lacking = [package for package in ("pyperf", "torch") if find_spec(package) is None]
     if lacking:
-        sys.exit(f"{' and '.join(lacking)} not found; install with: pip install 'plumbline[rivals,torch]'")
+        sys.exit(f"{' and '.join(lacking)} not found; install with: pip install 'plumbline-ml[rivals,torch]'")
     parser = argparse.ArgumentParser(description="Compare verdicts with those of pyperf and torch.utils.benchmark.")
     parser.add_argument("--rounds", type=int, default=1, help="the number of times to measure everything (1)")
     parser.add_argument("--fast", action="store_true", help="let pyperf use fewer processes, as its --fast does")
