@@ -39,7 +39,7 @@ def classify_ending(spec: JobSpec, ending: Ending, most: Ceiling | None = None) 
     if isinstance(last, Report):
         return classify_report(last, most or last.ceiling)
     if ending.status == -signal.SIGKILL:
-        return classify_kill(ending.hunger, during)
+        return classify_kill(ending.oom, during)
     if ending.status < 0:
         return Classification(
             "killed", f"{format_signal(-ending.status)} ended it{during}{describe_memory_limit(spec.limits)}"
