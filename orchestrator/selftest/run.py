@@ -3,7 +3,6 @@
 With clones of one cell it also measures, for as long as the user likes, how often equals are reported as different.
 """
 
-import math
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +22,7 @@ from orchestrator.records.store import Store
 from orchestrator.selftest.check import Check, Reading
 from orchestrator.selftest.checks import aa, interference, latency, outcomes, slowdown
 from orchestrator.selftest.cpu_hog import HoggedLauncher, LauncherFactory
-from orchestrator.selftest.false_positives import EXPERIMENT_BLOCKS, FalsePositiveRate, compute_rates, cut_experiments
+from orchestrator.selftest.false_positives import FalsePositiveRate, compute_rates, cut_experiments
 from schemas.job import Cell
 from schemas.record import Host, JobRecord, Manifest
 from schemas.sweep import Stop, SweepSpec
@@ -186,8 +185,3 @@ def measure_clones(selftest: SelfTest) -> CloneMeasurement:
         experiments=len(experiments),
         rates=compute_rates(experiments),
     )
-
-
-def count_needed_blocks(pairs: int) -> int:
-    """Return how many blocks yield at least that number of pairs of clones."""
-    return EXPERIMENT_BLOCKS * math.ceil(pairs / math.comb(len(aa.CELLS), 2))

@@ -7,6 +7,7 @@ measures 20 experiments of 15 pairs, with one busy process on the cores that the
 
 import argparse
 import contextlib
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ def main() -> None:
     others = sorted(set(affinity.list_cores()) - set(choose_cpus(1, affinity.list_cores())))
     if asked.load and not others:
         sys.exit("--load needs a second core, but this machine has only one, which the workers use: omit --load")
-    stop = Stop(blocks=run.count_needed_blocks(asked.pairs), budget=run.NO_LIMIT_S)
+    stop = Stop(blocks=count_needed_blocks(asked.pairs), budget=run.NO_LIMIT_S)
     with busy([others[number % len(others)] for number in range(asked.load)]), Interrupts() as interrupts:
         selftest = run.begin_selftest(
             asked.runs, SweepSpec(name="false-positives", stop=stop), CELLS, sys.argv, interrupts, say
@@ -43,6 +44,11 @@ def main() -> None:
         selftest.record_ending("all experiments were made")
     false_positives.show_rates(Console(), trial, str(selftest.run.jobs_folder))
     print(f"• Added busy processes, on the cores that the workers leave free: {asked.load}.")
+
+
+def count_needed_blocks(pairs: int) -> int:
+    """Return how many blocks yield at least that number of pairs of clones."""
+    return EXPERIMENT_BLOCKS * math.ceil(pairs / math.comb(len(CELLS), 2))
 
 
 def say(event: SweepEvent) -> None:

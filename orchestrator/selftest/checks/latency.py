@@ -60,14 +60,14 @@ def judge_records(records: Sequence[JobRecord]) -> list[Reading]:
     ]
 
 
-def judge_overhead(cost_ns: float, loop_ns: float) -> Reading:
+def judge_overhead(overhead_ns: float, loop_ns: float) -> Reading:
     """Judge the time that the shortest call takes beyond its known length, which cannot be negative."""
     return Reading(
         quantity=f"{format_duration(LATENCIES_NS[0])} call",
         expected="at least that long",
-        passed=cost_ns >= 0,
-        found=f"{format_duration(cost_ns)} overhead (loop: {format_duration(loop_ns)})",
-        numbers={"on_top_ns": cost_ns, "loop_ns": loop_ns},
+        passed=overhead_ns >= 0,
+        found=f"{format_duration(overhead_ns)} overhead (loop: {format_duration(loop_ns)})",
+        numbers={"on_top_ns": overhead_ns, "loop_ns": loop_ns},
     )
 
 
@@ -78,18 +78,18 @@ def judge_step(before: int, after: int, floors: Mapping[int, float]) -> Reading:
     )
 
 
-def judge_latency(truth: int, got_ns: float) -> Reading:
+def judge_latency(truth: int, found_ns: float) -> Reading:
     """Judge one latency, less the timing loop."""
-    return judge_time(f"{format_duration(truth)} call", truth, got_ns)
+    return judge_time(f"{format_duration(truth)} call", truth, found_ns)
 
 
-def judge_time(what: str, truth_ns: float, got_ns: float) -> Reading:
+def judge_time(quantity: str, truth_ns: float, found_ns: float) -> Reading:
     """Judge a time by its known value."""
-    error = got_ns / truth_ns - 1
+    error = found_ns / truth_ns - 1
     return Reading(
-        quantity=what,
+        quantity=quantity,
         expected=f"{format_duration(truth_ns)} ± {100 * TOLERANCE:g} %",
         passed=abs(error) <= TOLERANCE,
-        found=f"{format_duration(got_ns)} ({format_signed(error)})",
-        numbers={"truth_ns": truth_ns, "got_ns": got_ns, "error": error},
+        found=f"{format_duration(found_ns)} ({format_signed(error)})",
+        numbers={"truth_ns": truth_ns, "got_ns": found_ns, "error": error},
     )

@@ -66,12 +66,12 @@ def judge_records(records: Sequence[JobRecord]) -> list[Reading]:
     return [judge_outcome(cell, outcome, records) for cell, outcome in EXPECTED_OUTCOMES]
 
 
-def judge_outcome(cell: Cell, due: Outcome, records: Sequence[JobRecord]) -> Reading:
+def judge_outcome(cell: Cell, expected: Outcome, records: Sequence[JobRecord]) -> Reading:
     """Judge one cell's outcome, with its reason if it is not the expected one."""
-    passed = [record.outcome for record in select_records(cell, records)] == [due]
+    passed = [record.outcome for record in select_records(cell, records)] == [expected]
     return Reading(
         quantity=f"{cell.mode}, {cell.workload}, batch {cell.batch}",
-        expected=due,
-        found=due if passed else describe_ending(cell, records),
+        expected=expected,
+        found=expected if passed else describe_ending(cell, records),
         passed=passed,
     )

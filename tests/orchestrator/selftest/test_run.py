@@ -141,10 +141,6 @@ def test_rates_pass_as_long_as_chance_may_explain_them(host: Host, claims: int, 
     assert clones.has_passed == passed
 
 
-def test_so_many_pairs_need_so_many_whole_experiments() -> None:
-    assert [run.count_needed_blocks(pairs) for pairs in (1, 15, 16, 300)] == [12, 12, 24, 240]
-
-
 def test_a_budget_without_clones_is_a_mistake_that_is_explained(tmp_path: Path) -> None:
     done = subprocess.run([*PROGRAM, "--budget", "5m"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
