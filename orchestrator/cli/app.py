@@ -39,7 +39,7 @@ REPORT = Annotated[bool, typer.Option("--report/--no-report", help="write report
 @app.command(epilog="Example: python -m orchestrator sweep --workloads rnn_cell,mlp --batch 1,32 --budget 10m")
 @add_sweep_options
 def sweep(
-    said: dict[str, Any], report: REPORT = True, runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False
+    request: dict[str, Any], report: REPORT = True, runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False
 ) -> None:
     """Measure, compare, and report which is faster.
 
@@ -49,7 +49,7 @@ def sweep(
     # Imported here and in the other commands: `-h` and a usage error need not wait for NumPy.
     from orchestrator.cli.commands.sweep import run_sweep
 
-    raise typer.Exit(run_sweep(said, runs, page=report, as_json=as_json, command=sys.argv[1:]))
+    raise typer.Exit(run_sweep(request, runs, page=report, as_json=as_json, command=sys.argv[1:]))
 
 
 @app.command(epilog="Example: python -m orchestrator resume latest")
@@ -68,11 +68,11 @@ def resume(
 
 @app.command(epilog="Example: python -m orchestrator plan --workloads rnn --batch 1,32")
 @add_sweep_options
-def plan(said: dict[str, Any], runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False) -> None:
+def plan(request: dict[str, Any], runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False) -> None:
     """Show what a sweep would run, and for how long. Starts nothing."""
     from orchestrator.cli.commands.plan import show_plan
 
-    show_plan(said, runs, as_json=as_json)
+    show_plan(request, runs, as_json=as_json)
 
 
 @app.command("new-workload", epilog="Example: python -m orchestrator new-workload mine")
@@ -89,7 +89,7 @@ def new_workload(
 @app.command("list", epilog="Example: python -m orchestrator list")
 def list_(runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False) -> None:
     """List frameworks, modes, workloads, suites and tasks, with what is installed and what was verified here."""
-    from orchestrator.cli.commands.plan import show_list
+    from orchestrator.cli.commands.list import show_list
 
     show_list(runs, as_json=as_json)
 
@@ -208,7 +208,7 @@ def export(
 @app.command(epilog="Example: python -m orchestrator schema sweep > sweep.schema.json")
 def schema(kind: Annotated[str, typer.Argument(help="sweep, job, event, record or manifest")] = "sweep") -> None:
     """Print the JSON Schema of a sweep file, or of a document that a run or its workers write."""
-    from orchestrator.cli.commands.export import print_schema
+    from orchestrator.cli.commands.schema import print_schema
 
     print_schema(kind)
 
@@ -240,7 +240,7 @@ def main() -> None:
     except OSError as error:  # a full or vanished disk, or a closed terminal: files written before are complete
         exit_with_error(f"{error.filename or 'output'}: {error.strerror}; fix that and run again")
     except Exception as error:  # a bug in this program: it loses no record, and a traceback helps no user
-        exit_with_error(describe_internal_error(error), ExitCode.OWN_FAULT)
+        exit_with_error(describe_internal_error(error), ExitCode.INTERNAL_ERROR)
 
 
 def exit_with_error(sentence: str, code: ExitCode = ExitCode.USAGE) -> None:
