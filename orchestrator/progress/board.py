@@ -90,11 +90,6 @@ class Board:
         per_block = self.jobs_in_block or len(self.plan.runnable)
         return self.jobs_done + left + per_block * (self.expected_blocks - max(1, self.block))
 
-    @property
-    def seconds_left(self) -> float:
-        """The time until the end of the last expected block, in seconds."""
-        return self.seconds_until(self.expected_blocks)
-
     def seconds_until(self, blocks: int) -> float:
         """Return the time until this number of blocks has ended, in seconds."""
         spent_here = self.now_s - self.block_began_s if self.block else 0.0
