@@ -11,11 +11,12 @@ import os
 import platform
 import sys
 import traceback
+from pathlib import Path
 
 from pydantic import ValidationError
 
 from schemas.event import Exported, Failure, FailureOutcome, Hello, Profiled, Report
-from schemas.job import JobSpec
+from schemas.job import ComputeReference, Export, JobSpec, Measure, Profile
 from workers.channel import Channel
 from workers.errors import (
     Malformed,
@@ -62,20 +63,22 @@ def main() -> None:
 
 
 def dispatch_job(spec: JobSpec, ledger: Ledger) -> Report | Exported | Profiled:
-    """Run the kind of job that the spec asks for: a reference, an export, a profile or a measurement."""
-    if spec.expect:
-        from workers.tasks import reference
+    """Run the task that serves the purpose of the job."""
+    match spec.purpose:
+        case Measure():
+            return carry_out(measure.run(spec, ledger))
+        case Export(path=path):
+            from workers.tasks import export
 
-        return reference.run(spec, ledger)
-    if spec.export:
-        from workers.tasks import export
+            return export.run(spec, Path(path), ledger)
+        case Profile(path=path):
+            from workers.tasks import profile
 
-        return export.run(spec, ledger)
-    if spec.profile:
-        from workers.tasks import profile
+            return profile.run(spec, Path(path), ledger)
+        case ComputeReference(path=path):
+            from workers.tasks import reference
 
-        return profile.run(spec, ledger)
-    return carry_out(measure.run(spec, ledger))
+            return reference.run(spec, Path(path), ledger)
 
 
 def classify_failure(error: Exception) -> FailureOutcome:

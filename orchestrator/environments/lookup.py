@@ -19,7 +19,7 @@ from orchestrator.errors import UsageError
 from orchestrator.registry.frameworks import load_frameworks
 from schemas.catalog import WORKER_REQUIREMENTS, Framework
 from schemas.environment import CURRENT, DEFAULT, EnvironmentRecord, EnvironmentSpecs
-from schemas.job import Cell, JobSpec
+from schemas.job import Cell, Export, JobSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,8 @@ class Environments:
 
     def find_for_job(self, spec: JobSpec) -> Environment:
         """Find the environment that a job runs in."""
-        return self.find(self.choose_export_environment(spec.cell) if spec.export else spec.cell.environment)
+        exports = isinstance(spec.purpose, Export)
+        return self.find(self.choose_export_environment(spec.cell) if exports else spec.cell.environment)
 
     def find_for_cells(self, cells: Iterable[Cell]) -> dict[str, Environment]:
         """Find all environments in which jobs of these cells run, by name."""

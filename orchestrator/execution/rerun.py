@@ -1,6 +1,5 @@
 """Rerun of one job of a run: with the same spec, in a temporary folder. The run stays unchanged."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -8,17 +7,16 @@ from pathlib import Path
 
 from orchestrator.environments.lookup import Environments
 from orchestrator.errors import UsageError
-from orchestrator.execution.launchers.local import LocalLauncher
-from orchestrator.execution.sweep import Sweep
+from orchestrator.execution.job import JobRunner
+from orchestrator.execution.session import open_session
 from orchestrator.machine import affinity, fingerprint
 from orchestrator.planning.plan import Plan
 from orchestrator.planning.request import list_workload_texts, parse_framework
 from orchestrator.processes import descendants
-from orchestrator.processes.signals import Interrupts
 from orchestrator.records import store
 from orchestrator.registry.modes import find_mode
 from orchestrator.registry.workloads import load_workloads, resolve_workloads
-from schemas.job import JobSpec
+from schemas.job import JobSpec, Measure
 from schemas.record import JobRecord, Manifest
 
 
@@ -39,26 +37,12 @@ def rerun_job(manifest: Manifest, record: JobRecord) -> Iterator[tuple[JobRecord
     cells = (record.spec.cell,)
     plan = Plan(manifest.sweep, cells, {}, manifest.seed, available, (), workloads, make_environments(manifest))
     check_rerunnable(plan, record)
-    with (
-        tempfile.TemporaryDirectory(prefix="plumbline-") as folder,
-        tempfile.TemporaryDirectory() as caches,
-        Interrupts() as interrupts,
-        descendants.guard_descendants(),
-    ):
-        affinity.leave_worker_cores(set(record.spec.cpus))
+    with open_session(record.spec.cpus, plan.environments) as session, descendants.make_temporary_folder() as folder:
         beside = store.create_run(Path(folder), "repeated", datetime.now().astimezone())
-        bench = Sweep(
-            plan=plan,
-            store=beside,
-            launcher=LocalLauncher(interrupts, Path(caches), environments=plan.environments),
-            host=machine,
-            enough=lambda *_: False,
-            publish=lambda _: None,
-            interrupts=interrupts,
-        )
+        jobs = JobRunner(session.launcher, beside, machine, plan.environments)
         if record.spec.cell.cache == "warm" and find_mode(record.spec.cell).cached:
-            bench.run_job(record.spec.model_copy(update={"block": 0}))  # block 0 only fills the cache
-        yield bench.run_job(record.spec), beside.log_path(record.spec)
+            jobs.run_job(record.spec.model_copy(update={"block": 0}))  # block 0 only fills the cache
+        yield jobs.run_job(record.spec), beside.log_path(record.spec)
 
 
 def make_environments(manifest: Manifest) -> Environments:
@@ -79,6 +63,8 @@ def check_rerunnable(plan: Plan, record: JobRecord) -> None:
         raise UsageError(
             f"{name} loads a model that its mode saved, and such a file may hold code; run its sweep again instead"
         )
+    if not isinstance(spec.purpose, Measure):
+        raise UsageError(f"{name} writes the file {spec.purpose.path}; only a job that measures runs again")
     if record.outcome == "unsupported":
         raise UsageError(f"{name} was never started: {record.reason}")
     parse_framework(f"{cell.framework}:{cell.mode}")

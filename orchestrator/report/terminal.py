@@ -14,7 +14,7 @@ from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.format import fold_label, format_duration, format_rank, format_ratio, format_ratio_range, to_printable
 from orchestrator.report.sections import breakeven, memory, new_shapes, profile, saved_models
 from orchestrator.report.sentences import describe_group, list_deprecations
-from schemas.record import ProfileRecord
+from schemas.record import JobRecord
 
 # Modules whose tables follow that of a group: the function of the same name is called on each of them.
 PARTS = (breakeven, new_shapes, saved_models, memory)
@@ -26,7 +26,7 @@ def show_results(
     stopped: str,
     where: str,
     machine: str,
-    looked_at: Sequence[ProfileRecord] = (),
+    looked_at: Sequence[JobRecord] = (),
 ) -> None:
     """Print all results of a sweep."""
     for group in groups:
@@ -48,7 +48,7 @@ def show_results(
         console.print(f"Ended: {escape(to_printable(stopped))}.", highlight=False)
     console.print(Text(to_printable(machine)))
     console.print(f"Records and logs of all jobs: {escape(to_printable(where))}", highlight=False, soft_wrap=True)
-    if traces := [record.profiled.trace.path for record in looked_at if record.profiled]:
+    if traces := [profiled.trace.path for record in looked_at if (profiled := profile.find_profile(record))]:
         first = escape(to_printable(traces[0]))
         console.print(
             f"Traces for https://ui.perfetto.dev: {first} and {len(traces) - 1} more", highlight=False, soft_wrap=True

@@ -5,13 +5,16 @@ With clones of one cell it also measures, for as long as the user likes, how oft
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from orchestrator.execution.launchers.local import LocalLauncher
+from orchestrator.environments.lookup import Environments
+from orchestrator.execution.launchers import Launcher
+from orchestrator.execution.session import open_session
 from orchestrator.execution.sweep import PrecisionCheck, Sweep
 from orchestrator.execution.sweep_events import SweepEvent
 from orchestrator.machine import affinity, fingerprint
@@ -21,7 +24,7 @@ from orchestrator.records import store
 from orchestrator.records.store import Store
 from orchestrator.selftest.check import Check, Reading
 from orchestrator.selftest.checks import aa, interference, latency, outcomes, slowdown
-from orchestrator.selftest.cpu_hog import HoggedLauncher, LauncherFactory
+from orchestrator.selftest.cpu_hog import HoggedLauncher
 from orchestrator.selftest.false_positives import FalsePositiveRate, compute_rates, cut_experiments
 from schemas.job import Cell
 from schemas.record import Host, JobRecord, Manifest
@@ -61,8 +64,8 @@ class SelfTest:
     manifest: Manifest
     available: tuple[int, ...]
     interrupts: Interrupts
+    launcher: Launcher
     publish: Callable[[SweepEvent], None] = lambda *_: None
-    launch: LauncherFactory = LocalLauncher
 
     @property
     def host(self) -> Host:
@@ -82,7 +85,7 @@ class SelfTest:
             plan=Plan(spec, tuple(cells), {}, self.manifest.seed, self.available, ()),
             store=self.run,
             host=self.host,
-            launcher=HoggedLauncher(self.launch(self.interrupts), hogged, self.launch),
+            launcher=HoggedLauncher(self.launcher, hogged),
             interrupts=self.interrupts,
             enough=enough,
             publish=self.publish,
@@ -98,16 +101,16 @@ class SelfTest:
         return stopped
 
 
-def begin_selftest(
+@contextmanager
+def open_selftest(
     root: Path,
     spec: SweepSpec,
     cells: Sequence[Cell],
     command: Sequence[str],
-    interrupts: Interrupts,
     publish: Callable[[SweepEvent], None] = lambda *_: None,
-) -> SelfTest:
-    """Create the folder of a run of these cells, with its manifest."""
-    began = datetime.now().astimezone()
+) -> Iterator[SelfTest]:
+    """Open a session for measuring these cells, with the folder of their run and its manifest."""
+    available, machine, began = affinity.list_cores(), fingerprint.take_fingerprint(), datetime.now().astimezone()
     manifest = Manifest(
         name=spec.name,
         started=began.isoformat(timespec="seconds"),
@@ -115,16 +118,19 @@ def begin_selftest(
         sweep=spec,
         seed=random.SystemRandom().randrange(2**32),
         cells=tuple(cells),
-        host=fingerprint.take_fingerprint(),
+        host=machine,
     )
-    run = store.create_run(root, spec.name, began)
-    run.write_manifest(manifest)
-    return SelfTest(run=run, manifest=manifest, available=affinity.list_cores(), interrupts=interrupts, publish=publish)
-
-
-def avoid_worker_core() -> None:
-    """Keep this process off the workers' core, if that leaves it another."""
-    affinity.leave_worker_cores(set(choose_cpus(1, affinity.list_cores())))
+    with open_session(choose_cpus(1, available), Environments()) as session:
+        run = store.create_run(root, spec.name, began)
+        run.write_manifest(manifest)
+        yield SelfTest(
+            run=run,
+            manifest=manifest,
+            available=available,
+            interrupts=session.interrupts,
+            launcher=session.launcher,
+            publish=publish,
+        )
 
 
 def run_checks(

@@ -18,7 +18,6 @@ from rich.console import Console
 from orchestrator.execution.sweep_events import SweepEvent
 from orchestrator.machine import affinity
 from orchestrator.planning.plan import choose_cpus
-from orchestrator.processes.signals import Interrupts
 from orchestrator.report import false_positives
 from orchestrator.selftest import run
 from orchestrator.selftest.checks.aa import CELLS
@@ -35,11 +34,11 @@ def main() -> None:
     if asked.load and not others:
         sys.exit("--load needs a second core, but this machine has only one, which the workers use: omit --load")
     stop = Stop(blocks=count_needed_blocks(asked.pairs), budget=run.NO_LIMIT_S)
-    with busy([others[number % len(others)] for number in range(asked.load)]), Interrupts() as interrupts:
-        selftest = run.begin_selftest(
-            asked.runs, SweepSpec(name="false-positives", stop=stop), CELLS, sys.argv, interrupts, say
-        )
-        run.avoid_worker_core()
+    spec = SweepSpec(name="false-positives", stop=stop)
+    with (
+        busy([others[number % len(others)] for number in range(asked.load)]),
+        run.open_selftest(asked.runs, spec, CELLS, sys.argv, say) as selftest,
+    ):
         trial = run.measure_clones(selftest)
         selftest.record_ending("all experiments were made")
     false_positives.show_rates(Console(), trial, str(selftest.run.jobs_folder))

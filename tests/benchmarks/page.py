@@ -133,7 +133,7 @@ def like(base: JobRecord, cells: Sequence[Cell], blocks: int) -> Iterator[JobRec
             spec = base.spec.model_copy(update={"cell": each, "block": block, "position": position})
             outside = base.outside.model_copy(update={"started": at.isoformat()})
             report = slowed(base.report, factor, rng)
-            yield base.model_copy(update={"spec": spec, "report": report, "outside": outside})
+            yield base.model_copy(update={"spec": spec, "result": report, "outside": outside})
             at += timedelta(seconds=2)
 
 

@@ -28,9 +28,8 @@ from orchestrator.analysis.stopping import should_stop
 from orchestrator.execution.launchers.local import SOURCE
 from orchestrator.format import format_ratio, format_ratio_range
 from orchestrator.machine import fingerprint
-from orchestrator.processes.signals import Interrupts
 from orchestrator.selftest.check import compare_cells, make_real_cell
-from orchestrator.selftest.run import NO_LIMIT_S, begin_selftest
+from orchestrator.selftest.run import NO_LIMIT_S, open_selftest
 from schemas.catalog import THREAD_VARIABLES
 from schemas.job import Cell
 from schemas.sweep import Stop, SweepSpec
@@ -108,12 +107,11 @@ def by_us(one: Cell, other: Cell, folder: Path) -> tuple[bool, str]:
     """Measure blocks of fresh processes until the ratio is known to two per cent, at most sixteen."""
     cells = (one, other)
     spec = SweepSpec(name="rivals", stop=Stop(blocks=MOST_BLOCKS, budget=NO_LIMIT_S))
-    with Interrupts() as interrupts:
-        selftest = begin_selftest(folder, spec, cells, sys.argv, interrupts)
+    with open_selftest(folder, spec, cells, sys.argv) as selftest:
         records = selftest.measure_cells(
             spec, cells, enough=lambda records, block: should_stop(block, compare_cells(cells, records), TARGET)
         )
-    if interrupts.received:
+    if selftest.interrupts.received:
         sys.exit(130)
     (found,) = compare_cells(cells, records)
     shown = (

@@ -101,7 +101,7 @@ def test_samples_are_compared_per_call(
     pair = [make_cell(replica=replica) for replica in range(2)]
     reports = (make_report(10_000), make_report(10_000, calls=200, samples_ns=(2_020_000, 2_000_000, 2_020_000)))
     records = [
-        make_record(cell, block, report=report)
+        make_record(cell, block, result=report)
         for block in range(1, EXPERIMENT_BLOCKS + 1)
         for cell, report in zip(pair, reports, strict=True)
     ]

@@ -2,8 +2,8 @@ from collections.abc import Callable
 
 from schemas.artefact import Artefact
 from schemas.event import Exported, Report, TensorCheck, Verification
-from schemas.job import Cell, JobSpec
-from schemas.record import ExportRecord, Host, JobObservation, JobRecord, Manifest
+from schemas.job import Cell, Export, JobSpec
+from schemas.record import Host, JobObservation, JobRecord, Manifest
 from schemas.sweep import SweepSpec
 
 CELL = Cell(framework="numpy", mode="eager", workload="mlp", parameters={"depth": 3})
@@ -18,23 +18,23 @@ def test_a_record_comes_back_from_json_as_it_was(make_report: Callable[..., Repo
         reason="not finite",
         advice="look",
         host=HOST,
-        report=make_report(verification=Verification(checks=(check,), reason="not finite"), warnings=("µ",)),
+        result=make_report(verification=Verification(checks=(check,), reason="not finite"), warnings=("µ",)),
         outside=JobObservation(started="now", spawn_to_end_ns=1, exit_status=-9, last_phase="verify", load_before=0.1),
     )
     assert JobRecord.model_validate_json(record.model_dump_json()) == record
 
 
 def test_the_record_of_an_export_comes_back_from_json_as_it_was() -> None:
-    spec = JobSpec(cell=CELL, block=1, position=0, seed=1, cpus=(), variables={}, export="/x/y.onnx")
+    spec = JobSpec(cell=CELL, block=1, position=0, seed=1, cpus=(), variables={}, purpose=Export(path="/x/y.onnx"))
     artefact = Artefact(path="/x/y.onnx", sha256="ab", size_bytes=3)
-    export = ExportRecord(
+    export = JobRecord(
         spec=spec,
         outcome="exported",
         host=HOST,
-        exported=Exported(artefact=artefact, versions={}, settings=(), phases=()),
+        result=Exported(artefact=artefact, versions={}, settings=(), phases=()),
         outside=JobObservation(started="now", spawn_to_end_ns=1, exit_status=0, last_phase="export", load_before=0.1),
     )
-    assert ExportRecord.model_validate_json(export.model_dump_json()) == export
+    assert JobRecord.model_validate_json(export.model_dump_json()) == export
 
 
 def test_a_manifest_comes_back_from_json_as_it_was() -> None:

@@ -15,15 +15,14 @@ from workers.problem.location import check_code, resolve_package
 from workers.session import build_session, collect_warnings, inherit_settings, read_versions, run_phases
 
 
-def run(spec: JobSpec, ledger: Ledger) -> Exported:
-    """Write the artefact for a cell's jobs to the file that the spec names.
+def run(spec: JobSpec, path: Path, ledger: Ledger) -> Exported:
+    """Write the artefact for a cell's jobs to a file.
 
     Raises:
         Unsupported: the model cannot be exported, or its mode cannot save it.
         Exception: any error of the framework or the workload.
     """
-    path, warned = Path(spec.export), list[str]()
-    home = resolve_package(spec)
+    home, warned = resolve_package(spec), list[str]()
     settings = list(inherit_settings(spec))
     ledger.record_start()
     write = export_model if has_exporter(spec.cell) else save_model

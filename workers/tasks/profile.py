@@ -11,15 +11,14 @@ from workers.profilers import PROFILED_CALLS, WARM_UP_CALLS, load_profiler
 from workers.session import build_session, collect_warnings, is_restored, prepare_step, read_versions, restore_step
 
 
-def run(spec: JobSpec, ledger: Ledger) -> Profiled:
-    """Prepare the cell's step as for a measurement, and profile it.
+def run(spec: JobSpec, path: Path, ledger: Ledger) -> Profiled:
+    """Prepare the cell's step as for a measurement, and write a trace of a few calls to a file.
 
     Raises:
         Unsupported: the cell cannot run, or its framework has no profiler here.
         Exception: any error of the framework or the workload.
     """
-    path, warned = Path(spec.profile), list[str]()
-    profiler, home = load_profiler(spec.cell.framework), resolve_package(spec)
+    profiler, home, warned = load_profiler(spec.cell.framework), resolve_package(spec), list[str]()
     ledger.record_start()
     session = build_session(spec, home, ledger, [])
     framework, sets = session.framework, session.input_sets

@@ -18,15 +18,15 @@ from workers.verification import stored_reference
 from workers.verification.stored_reference import Cases
 
 
-def run(spec: JobSpec, ledger: Ledger) -> Exported:
-    """Compute the results of this cell, and write them to the file that the spec names.
+def run(spec: JobSpec, path: Path, ledger: Ledger) -> Exported:
+    """Compute the results of this cell, and write them to a file.
 
     Raises:
         Unsupported: the implementation does not exist.
         Malformed: the workload breaks the contract.
         Exception: whatever the framework or the workload raised.
     """
-    home, path, warned = resolve_package(spec), Path(spec.expect), list[str]()
+    home, warned = resolve_package(spec), list[str]()
     settings = tuple(inherit_settings(spec))
     ledger.record_start()
     with ledger.phase("import"):

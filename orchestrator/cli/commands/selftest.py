@@ -8,63 +8,49 @@ from rich.console import Console
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.output import print_json, print_line
 from orchestrator.planning.sweep_file import validate_sweep
-from orchestrator.processes import descendants
-from orchestrator.processes.signals import Interrupts
 from orchestrator.report.false_positives import build_rates_document, format_experiment_start, show_rates
 from orchestrator.report.selftest import build_selftest_document, format_check_event, show_selftest
 from orchestrator.selftest.checks.aa import CELLS as CLONES
 from orchestrator.selftest.false_positives import EXPERIMENT_BLOCKS
-from orchestrator.selftest.run import (
-    CHECK_MAKERS,
-    MAX_BLOCKS,
-    avoid_worker_core,
-    begin_selftest,
-    measure_clones,
-    run_checks,
-)
+from orchestrator.selftest.run import CHECK_MAKERS, MAX_BLOCKS, SelfTest, measure_clones, open_selftest, run_checks
 
 
 def run_selftest(root: Path, *, as_json: bool, command: Sequence[str]) -> ExitCode:
     """Run every check of this program against known truth."""
     console, checks = Console(stderr=as_json), [make_check() for make_check in CHECK_MAKERS]
     cells = [cell for check in checks for cell in check.cells]
-    with Interrupts() as interrupts, descendants.guard_descendants():
-        selftest = begin_selftest(root, validate_sweep({"name": "selftest"}), cells, command, interrupts)
-        avoid_worker_core()
+    with open_selftest(root, validate_sweep({"name": "selftest"}), cells, command) as selftest:
         results = run_checks(checks, selftest, lambda event: print_line(console, format_check_event(event)))
         stopped = selftest.record_ending("all checks were run")
     if as_json:
         print_json(build_selftest_document(selftest.run.name, results, selftest.host, stopped))
     else:
         show_selftest(console, results, selftest.host, str(selftest.run.jobs_folder))
-    return choose_exit_code(interrupts, has_passed=all(result.has_passed for result in results))
+    return choose_exit_code(selftest, has_passed=all(result.has_passed for result in results))
 
 
 def run_aa_test(root: Path, budget: str, *, as_json: bool, command: Sequence[str]) -> ExitCode:
     """Measure how often clones of one cell are reported as different."""
     console = Console(stderr=as_json)
     spec = validate_sweep({"name": "selftest-aa", "stop": {"budget": budget, "blocks": MAX_BLOCKS}})
-    with Interrupts() as interrupts, descendants.guard_descendants():
-        selftest = begin_selftest(
-            root,
-            spec,
-            CLONES,
-            command,
-            interrupts,
-            lambda event: print_line(console, format_experiment_start(event, EXPERIMENT_BLOCKS)),
-        )
-        avoid_worker_core()
+    with open_selftest(
+        root,
+        spec,
+        CLONES,
+        command,
+        lambda event: print_line(console, format_experiment_start(event, EXPERIMENT_BLOCKS)),
+    ) as selftest:
         clones = measure_clones(selftest)
         stopped = selftest.record_ending(f"the budget of {spec.stop.budget:g} s was used up")
     if as_json:
         print_json(build_rates_document(selftest.run.name, clones, stopped))
     else:
         show_rates(console, clones, str(selftest.run.jobs_folder))
-    return choose_exit_code(interrupts, has_passed=clones.has_passed)
+    return choose_exit_code(selftest, has_passed=clones.has_passed)
 
 
-def choose_exit_code(interrupts: Interrupts, *, has_passed: bool) -> ExitCode:
+def choose_exit_code(selftest: SelfTest, *, has_passed: bool) -> ExitCode:
     """Return the exit code of a self-test, which a signal may have ended."""
-    if interrupts.received:
+    if selftest.interrupts.received:
         return ExitCode.INTERRUPTED
     return ExitCode.FINE if has_passed else ExitCode.CHECK_FAILED

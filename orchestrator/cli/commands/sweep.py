@@ -17,7 +17,7 @@ from orchestrator.cli.output import print_line
 from orchestrator.cli.provisioning import create_missing
 from orchestrator.errors import UsageError
 from orchestrator.execution.keyboard import Keyboard
-from orchestrator.execution.launchers.local import LocalLauncher
+from orchestrator.execution.session import open_session
 from orchestrator.execution.sweep import Sweep
 from orchestrator.format import to_printable
 from orchestrator.machine import affinity, fingerprint
@@ -26,7 +26,6 @@ from orchestrator.planning import plan as planning
 from orchestrator.planning.estimate import MAX_RECORDS_FOR_ESTIMATE
 from orchestrator.planning.sweep_file import validate_sweep
 from orchestrator.processes import descendants
-from orchestrator.processes.signals import Interrupts
 from orchestrator.progress.board import Board
 from orchestrator.progress.dashboard import Dashboard
 from orchestrator.progress.views import PlainLines, ResilientView, View
@@ -188,26 +187,21 @@ def measure_jobs(
     block_s = estimate.estimate_block_s(planned.runnable, planned.spec.timing, known)
     board = Board(plan=planned, started_s=now, now_s=now, guess_s=block_s)
     # A dashboard on a worker's core would disturb what it shows.
-    affinity.leave_worker_cores(
-        {core for cell in planned.cells for core in planning.choose_cpus(cell.threads, planned.available)}
-    )
+    cores = {core for cell in planned.cells for core in planning.choose_cpus(cell.threads, planned.available)}
     with (
-        Interrupts() as interrupts,
-        descendants.guard_descendants(),
-        make_keyboard(console) as keys,
-        ResilientView(make_view(board, console, keys)) as shown,
-        descendants.make_temporary_folder() as caches,
+        open_session(cores, planned.environments, make_keyboard(console)) as session,
+        ResilientView(make_view(board, console, session.keys)) as shown,
     ):
         going = Sweep(
             plan=planned,
-            launcher=LocalLauncher(interrupts, Path(caches), keys, planned.environments),
+            launcher=session.launcher,
             store=run,
             host=machine,
             publish=shown,
-            interrupts=interrupts,
+            interrupts=session.interrupts,
             earlier=earlier,
             resumed=resumed,
-            keys=keys,
+            keys=session.keys,
             enough=lambda records, block: is_sweep_precise(planned.spec, planned.cells, records, block),
         )
         stopped = going.run()

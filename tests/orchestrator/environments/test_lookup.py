@@ -12,7 +12,7 @@ from orchestrator.environments.lookup import Environment, Environments, to_absol
 from orchestrator.errors import UsageError
 from schemas.catalog import FRAMEWORKS, Framework, Mode
 from schemas.environment import CURRENT, DEFAULT, EnvironmentSpec
-from schemas.job import Cell, JobSpec
+from schemas.job import Cell, Export, JobSpec
 from tests.orchestrator.environments.conftest import RecordedProvisioner
 
 MakeCell = Callable[..., Cell]
@@ -162,7 +162,7 @@ def test_models_are_exported_in_an_environment_for_that_unless_the_cells_own_is_
     assert list(environments.find_for_cells([cells["onnxruntime@1.30"]])) == ["onnxruntime@1.30", "torch-export"]
     spec = make_spec(cells["onnxruntime@1.30"])
     assert environments.find_for_job(spec).name == "onnxruntime@1.30"
-    assert environments.find_for_job(spec.model_copy(update={"export": "/file"})).name == "torch-export"
+    assert environments.find_for_job(spec.model_copy(update={"purpose": Export(path="/file")})).name == "torch-export"
 
 
 def test_only_what_is_not_there_is_missing(environments: Environments, make_cell: MakeCell) -> None:

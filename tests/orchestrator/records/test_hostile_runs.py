@@ -126,7 +126,7 @@ def test_nothing_that_a_terminal_obeys_reaches_it_from_a_run(
             "checks": [{"tensor": "t", "inputs": "i", "error": 0, "worst": 0, "tolerance": 1, "passed": True}],
         },
     )
-    plain = make_record(outcome="wrong", report=report, advice="a", reason="r")
+    plain = make_record(outcome="wrong", result=report, advice="a", reason="r")
     said = accepted(JobRecord, json.loads(plain.model_dump_json()))
     for name in ("framework", "mode", "workload"):  # a file's name is made of these
         said["spec"]["cell"][name] = getattr(plain.spec.cell, name)

@@ -71,7 +71,7 @@ def test_jobs_of_a_strangers_framework_run_and_are_compared(installation: Instal
     assert outcomes["stranger", "mlp"]["outcome"] == "unsupported"
     assert outcomes["stranger", "mlp"]["reason"] == "the workload mlp has no implementation in stranger.workloads"
     for record in (installation.folder / "runs").glob("*/jobs/001-stranger-eager-rnn_cell-*.json"):
-        assert json.loads(record.read_text())["report"]["versions"]["stranger-dist"] == "1.5"
+        assert json.loads(record.read_text())["result"]["versions"]["stranger-dist"] == "1.5"
 
 
 def test_what_a_stranger_adds_brings_no_framework_into_the_orchestrator(installation: Installation) -> None:

@@ -219,7 +219,7 @@ def test_an_installed_workload_is_listed_measured_and_hashed_like_a_folder(
     assert cells["torch"]["reason"].startswith("gated has no torch.py; write one in ")
     record, again = installation.folder.glob("runs/*/jobs/001-numpy-eager-gated-*.json")
     for each in (json.loads(path.read_text()) for path in (record, again)):
-        assert each["report"]["verification"]["reason"] == ""
+        assert each["result"]["verification"]["reason"] == ""
         assert (each["spec"]["package"], each["spec"]["folder"]) == ("nets.gated", "")
         assert each["spec"]["cell"]["code"] == workloads.hash_workload(installation.packages / "nets" / "gated")
 

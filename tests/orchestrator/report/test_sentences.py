@@ -159,7 +159,7 @@ def test_a_cell_that_was_still_getting_faster_as_its_warm_up_ended_is_said_not_t
     make_cell: MakeCell, make_record: MakeRecord, make_report: Callable[..., Report], seconds: int, said: bool
 ) -> None:
     cell, report = make_cell(), make_report(warmup=thawing(seconds))
-    (group,) = results.group_results([make_record(cell, block, report=report) for block in range(1, 5)], [cell])
+    (group,) = results.group_results([make_record(cell, block, result=report) for block in range(1, 5)], [cell])
     label = "numpy:eager: most processes did not become steady during warm-up."
     assert (label in describe_group(group)) is said
 
@@ -241,7 +241,7 @@ def test_results_that_a_framework_was_the_judge_of_say_so_and_what_that_leaves_o
 ) -> None:
     cell = make_cell()
     plain = make_record(cell)
-    judged = make_record(cell, report=make_report(verification={"checks": (), "referee": "torch"}))
+    judged = make_record(cell, result=make_report(verification={"checks": (), "referee": "torch"}))
     for record, said in ((plain, 0), (judged, 1)):
         (group,) = results.group_results([record], [cell])
         found = [sentence for sentence in describe_group(group) if "not that the formulas are right" in sentence]

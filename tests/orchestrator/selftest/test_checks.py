@@ -156,7 +156,7 @@ def hogs(make_record: MakeRecord, make_report: MakeReport) -> Callable[..., list
             "threads": 1,
         }
         report = make_report(call_ns, samples_ns=tuple(took), noise=noise)
-        return make_record(cell, block, report=report)
+        return make_record(cell, block, result=report)
 
     def make(share: float = 0.45, filtered: float = 1.0, waited: bool = True, slower_ns: int = 9000) -> list[JobRecord]:
         return [

@@ -6,24 +6,23 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
-from orchestrator.execution.launchers import Launcher
 from orchestrator.execution.supervisor import Ending
 from orchestrator.execution.sweep_events import JobEventReceived, SweepEvent
-from orchestrator.processes.signals import Interrupts
 from orchestrator.records import store
 from orchestrator.selftest import run
 from orchestrator.selftest.check import Check, Reading, make_spin_cell
 from orchestrator.selftest.checks import interference, outcomes
 from orchestrator.selftest.false_positives import FalsePositiveRate
 from orchestrator.selftest.run import CheckResult, CloneMeasurement, SelfTest
-from schemas.event import Hello, Phase, Report
-from schemas.job import Timing
+from schemas.event import Event, Hello, Phase, Report
+from schemas.job import JobSpec, Timing
 from schemas.record import Host, JobRecord
 from schemas.sweep import Stop, SweepSpec
 
@@ -38,13 +37,12 @@ MakeReport = Callable[..., Report]
 
 @pytest.fixture
 def make_selftest(tmp_path: Path) -> Iterator[MakeSelfTest]:
-    with Interrupts() as interrupts:
+    with ExitStack() as stack:
 
         def make(spec: SweepSpec | None = None, publish: Callable[[SweepEvent], None] = lambda _: None) -> SelfTest:
             cells = (make_spin_cell(1000), make_spin_cell(1000, replica=1))
-            return run.begin_selftest(
-                tmp_path, spec or SweepSpec(name="selftest"), cells, ["selftest"], interrupts, publish
-            )
+            opened = run.open_selftest(tmp_path, spec or SweepSpec(name="selftest"), cells, ["selftest"], publish)
+            return stack.enter_context(opened)
 
         yield make
 
@@ -53,10 +51,10 @@ def make_selftest(tmp_path: Path) -> Iterator[MakeSelfTest]:
 def make_stage(make_selftest: MakeSelfTest, make_report: MakeReport) -> MakeSelfTest:
     """Make self-tests whose jobs only act: each is measured at once, at a microsecond a call."""
 
-    def launch(interrupts: Interrupts) -> Launcher:
-        return lambda spec, log, on_event: Ending("ended", 0, (HELLO, make_report(1000)), 1)
+    def act(spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> Ending:
+        return Ending("ended", 0, (HELLO, make_report(1000)), 1)
 
-    return lambda *given: replace(make_selftest(*given), launch=launch)
+    return lambda *given: replace(make_selftest(*given), launcher=act)
 
 
 def make_check(judge: Callable[[Sequence[JobRecord]], Sequence[Reading]], name: str = "a check") -> Check:
@@ -111,12 +109,13 @@ def test_a_check_passes_unless_a_reading_failed(readings: tuple[bool | None, ...
 def test_a_signal_beside_a_hog_ends_the_job_and_the_hog_and_leaves_no_result(make_selftest: MakeSelfTest) -> None:
     def interrupt(event: SweepEvent) -> None:
         if isinstance(event, JobEventReceived) and isinstance(event.event, Phase) and event.event.name == "warm_up":
-            beside.extend(psutil.Process().children())
+            beside.extend(set(psutil.Process().children()) - before)
             os.kill(os.getpid(), signal.SIGINT)
 
     beside: list[psutil.Process] = []
     check = replace(interference.make_check(), cells=(interference.HOGGED,))
     selftest = make_selftest(publish=interrupt)
+    before = set(psutil.Process().children())  # the watchdog stays as long as the session
     assert run.run_checks([check, check], selftest, lambda _: None) == []
     assert len(beside) == 2
     assert not any(process.is_running() for process in beside)

@@ -29,7 +29,7 @@ def spread(make_record: MakeRecord, make_report: MakeReport) -> Spread:
             level = between if block % 2 else -between
             times = [round(SAMPLE_NS * math.exp(level + (within if i % 2 else -within))) for i in range(samples)]
             outside = {"spawn_to_end_ns": round(process_s * 1e9) + sum(times)}
-            plain = make_record(block=block, report=make_report(samples_ns=times, noise=quiet(times)))
+            plain = make_record(block=block, result=make_report(samples_ns=times, noise=quiet(times)))
             assert plain.outside is not None
             return plain.model_copy(update={"outside": plain.outside.model_copy(update=outside)})
 
@@ -76,7 +76,7 @@ def test_a_few_disturbed_samples_and_one_disturbed_process_in_five_change_little
     report = records[-1].report
     assert report is not None
     far = report.model_copy(update={"samples_ns": tuple(3 * ns for ns in report.samples_ns)})
-    disturbed = [*records[:-1], records[-1].model_copy(update={"report": far})]
+    disturbed = [*records[:-1], records[-1].model_copy(update={"result": far})]
     assert found(disturbed).best_samples == pytest.approx(found(records).best_samples, rel=0.3)
 
 

@@ -106,7 +106,7 @@ def test_a_run_says_what_its_environments_were_and_each_record_which_it_was(user
 
 def test_a_worker_runs_in_its_environment_with_its_variables(user: User) -> None:
     for path in user.folder.glob("runs/*/jobs/*.json"):
-        settings = {each["name"]: each["got"] for each in json.loads(path.read_text())["report"]["settings"]}
+        settings = {each["name"]: each["got"] for each in json.loads(path.read_text())["result"]["settings"]}
         assert settings["OMP_DYNAMIC"] == "FALSE"
 
 
