@@ -39,7 +39,7 @@ REPORT = Annotated[bool, typer.Option("--report/--no-report", help="write report
 @app.command(epilog="Example: python -m orchestrator sweep --workloads rnn_cell,mlp --batch 1,32 --budget 10m")
 @add_sweep_options
 def sweep(
-    request: dict[str, Any], report: REPORT = True, runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False
+    said: dict[str, Any], report: REPORT = True, runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False
 ) -> None:
     """Measure, compare, and report which is faster.
 
@@ -49,7 +49,7 @@ def sweep(
     # Imported here and in the other commands: `-h` and a usage error need not wait for NumPy.
     from orchestrator.cli.commands.sweep import run_sweep
 
-    raise typer.Exit(run_sweep(request, runs, page=report, as_json=as_json, command=sys.argv[1:]))
+    raise typer.Exit(run_sweep(said, runs, page=report, as_json=as_json, command=sys.argv[1:]))
 
 
 @app.command(epilog="Example: python -m orchestrator resume latest")

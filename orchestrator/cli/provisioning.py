@@ -1,4 +1,4 @@
-"""Creation of environments for a command, with progress on the terminal."""
+"""Environments are made on behalf of a command, with progress on the terminal."""
 
 from collections.abc import Sequence
 
@@ -31,5 +31,5 @@ def create_missing(environments: Environments, sites: Sequence[PlannedEnvironmen
 
 
 def make_console_provisioner(environments: Environments, interrupts: Interrupts, console: Console) -> Provisioner:
-    """Return a provisioner that reports each step on the console."""
+    """Return a workshop that reports each step on the console."""
     return make_provisioner(environments.home, interrupts, lambda event: print_line(console, format_progress(event)))

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.analysis.costs.memory import METRIC_MEANINGS, score_memory_metric
+from orchestrator.analysis.costs.memory import METRIC_MEANINGS
+from orchestrator.analysis.costs.memory import score_memory_metric as memory_scores
 from orchestrator.analysis.process_scores import exclude_cache_fills, key_by_block, score_records, select_counted_jobs
 from orchestrator.analysis.quality.disturbance import find_canary_floor_ns
 from orchestrator.analysis.results import result_from_records
@@ -59,7 +60,14 @@ def read_side(root: Path, text: str) -> RunSide:
     name, _, environment = (text, "", "") if Path(text).exists() else text.partition("@")
     run = store.find_run(root, name)
     manifest, records = run.read_manifest(), last_attempts(run.read_records())
-    cells = select_cells(run.name, manifest.cells, environment)
+    there = sorted({cell.environment for cell in manifest.cells})
+    if environment and environment not in there:
+        raise unknown_name_error(f"environment of {run.name}", environment, there)
+    own = [cell for cell in manifest.cells if not cell.replica and environment in ("", cell.environment)]
+    cells = {to_content_key(cell): cell for cell in own}
+    if len(cells) < len(own):  # two cells of one content differ only in their environment
+        choice = " or ".join(f"{run.name}@{each}" for each in there)
+        raise UsageError(f"{run.name} has the same cells in several environments; name {choice}")
     of_cell = defaultdict(list)
     for record in exclude_cache_fills(records):
         of_cell[record.spec.cell.id].append(record)
@@ -68,26 +76,9 @@ def read_side(root: Path, text: str) -> RunSide:
         folder=run.folder.resolve(),
         manifest=manifest,
         cells=cells,
-        records={key: of_cell[cell.id] for key, cell in cells.items()},
+        records={name: of_cell[cell.id] for name, cell in cells.items()},
         fastest_canary_ns=find_canary_floor_ns(records),
     )
-
-
-def select_cells(run: str, cells: Sequence[Cell], environment: str) -> dict[str, Cell]:
-    """Return a run's cells in one environment, or in any if it is empty, by their content; leave out clones.
-
-    Raises:
-        UsageError: the run lacks that environment, or several of its environments have the same cells.
-    """
-    environments = sorted({cell.environment for cell in cells})
-    if environment and environment not in environments:
-        raise unknown_name_error(f"environment of {run}", environment, environments)
-    selected = [cell for cell in cells if not cell.replica and environment in ("", cell.environment)]
-    found = {to_content_key(cell): cell for cell in selected}
-    if len(found) < len(selected):  # two cells of one content differ only in their environment
-        choice = " or ".join(f"{run}@{each}" for each in environments)
-        raise UsageError(f"{run} has the same cells in several environments; name {choice}")
-    return found
 
 
 def to_content_key(cell: Cell) -> str:
@@ -99,7 +90,7 @@ def summarise_cell(side: RunSide, key: str) -> CellSide:
     """Summarise one cell on one side; `key` is the cell's content."""
     records = side.records[key]
     reports = dict(key_by_block(select_counted_jobs(records)))
-    logs = {metric: score_memory_metric(reports, metric) for metric in METRIC_MEANINGS}
+    logs = {metric: memory_scores(reports, metric) for metric in METRIC_MEANINGS}
     return CellSide(
         result=result_from_records(side.cells[key], records, side.fastest_canary_ns),
         scores=score_records(records),
