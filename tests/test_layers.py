@@ -91,7 +91,7 @@ def test_a_hazard_has_one_owner(hazard: str, owners: set[str]) -> None:
 
 def test_scipy_is_for_statistics() -> None:
     rooms = {Path(name).parts[1] for name in importers("orchestrator", "scipy")}
-    assert rooms <= {"analysis", "comparison", "selftest"}
+    assert rooms <= {"analysis", "comparison"}
 
 
 def test_rich_is_for_what_a_person_looks_at() -> None:

@@ -66,7 +66,7 @@ def classify_silent_end(spec: JobSpec, ending: Ending, during: str) -> Classific
     """Classify a job that ended by itself, or by a foreign signal, without saying how."""
     limit = describe_memory_limit(spec.limits)
     if ending.status == -signal.SIGKILL:
-        return classify_kill(ending.hunger, during)
+        return classify_kill(ending.oom, during)
     if ending.status < 0:
         return Classification("killed", f"{format_signal(-ending.status)} ended it{during}{limit}")
     return Classification("no-report", f"it exited with status {ending.status}{during} without a report{limit}")

@@ -202,7 +202,7 @@ def find_run(root: Path, text: str) -> Store:
     """
     if (Path(text) / "manifest.json").is_file():
         return Store(Path(text))
-    names = sorted((path.parent.name for path in root.glob("*/manifest.json")), key=natural_sort_key)
+    names = list_runs(root)
     if not names:
         raise UsageError(f"there are no runs in {root}; start one with: python -m orchestrator sweep")
     fitting = names[-1:] if text == LATEST else [name for name in names if name.startswith(text) or text in name]
@@ -212,6 +212,11 @@ def find_run(root: Path, text: str) -> Store:
         what = "no run matches" if not fitting else "several runs match"
         raise UsageError(f"{what} {text!r}; choose one of: {', '.join((fitting or names)[-5:])}")
     return Store(root / fitting[0])
+
+
+def list_runs(root: Path) -> list[str]:
+    """List the names of the runs in a folder, the oldest first."""
+    return sorted((path.parent.name for path in root.glob("*/manifest.json")), key=natural_sort_key)
 
 
 def natural_sort_key(name: str) -> list[str | int]:

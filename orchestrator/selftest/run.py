@@ -3,7 +3,6 @@
 With clones of one cell it also measures, for as long as the user likes, how often equals are reported as different.
 """
 
-import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,19 +25,20 @@ from orchestrator.records.store import Store
 from orchestrator.selftest.check import Check, Reading
 from orchestrator.selftest.checks import aa, interference, latency, outcomes, slowdown
 from orchestrator.selftest.cpu_hog import HoggedLauncher
-from orchestrator.selftest.false_positives import EXPERIMENT_BLOCKS, FalsePositiveRate, compute_rates, cut_experiments
+from orchestrator.selftest.false_positives import FalsePositiveRate, compute_rates, cut_experiments
 from schemas.job import Cell
 from schemas.record import Host, JobRecord, Manifest
 from schemas.sweep import Stop, SweepSpec
 
-CHECKS: Final = (latency.make_check, slowdown.make_check, aa.make_check, interference.make_check, outcomes.make_check)
+CHECK_MAKERS: Final = tuple(module.make_check for module in (latency, slowdown, aa, interference, outcomes))
+
 # Budget, in seconds, of a sweep that its number of blocks ends.
 NO_LIMIT_S: Final = 1e6
 
 # Blocks of a sweep that its budget ends: a multiple of those of one experiment, so that none is cut short.
 MAX_BLOCKS: Final = 9_996
 
-# Share of false claims that is allowed about pairs, and about families of pairs.
+# Share of false claims that is allowed about pairs, and about sets of clones whose pairs are tested together.
 NOMINAL_RATE: Final = 0.05
 
 
@@ -46,14 +46,14 @@ NOMINAL_RATE: Final = 0.05
 class CheckResult:
     """Result of a check, and the seconds it took."""
 
-    promise: Check
-    figures: Sequence[Reading]
+    check: Check
+    readings: Sequence[Reading]
     took_s: float
 
     @property
     def has_passed(self) -> bool:
         """True if no reading failed."""
-        return all(figure.kept is not False for figure in self.figures)
+        return all(reading.passed is not False for reading in self.readings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,36 +133,36 @@ def open_selftest(
         )
 
 
-def run(
-    promises: Sequence[Check], bench: SelfTest, publish: Callable[[Check | CheckResult], None]
+def run_checks(
+    checks: Sequence[Check], selftest: SelfTest, publish: Callable[[Check | CheckResult], None]
 ) -> list[CheckResult]:
     """Run one check after the other until a signal comes; the check that it interrupts has no result."""
-    findings: list[CheckResult] = []
-    for promise in promises:
-        publish(promise)
-        finding = run_check(promise, bench)
-        if bench.interrupts.received is not None:
+    results: list[CheckResult] = []
+    for check in checks:
+        publish(check)
+        result = run_check(check, selftest)
+        if selftest.interrupts.received is not None:
             break
-        findings.append(finding)
-        publish(finding)
-    return findings
+        results.append(result)
+        publish(result)
+    return results
 
 
-def run_check(promise: Check, bench: SelfTest, clock: Callable[[], float] = time.monotonic) -> CheckResult:
+def run_check(check: Check, selftest: SelfTest, clock: Callable[[], float] = time.monotonic) -> CheckResult:
     """Measure a check's cells, and judge them."""
     spec = SweepSpec(
         name="selftest",
-        timing=promise.timing,
-        deadline=promise.deadline_s,
-        stop=Stop(blocks=promise.blocks, budget=NO_LIMIT_S),
+        timing=check.timing,
+        deadline=check.deadline_s,
+        stop=Stop(blocks=check.blocks, budget=NO_LIMIT_S),
     )
     start = clock()
-    records = bench.measure_cells(spec, promise.cells, hogged=promise.hogged, enough=promise.enough)
-    return CheckResult(promise, promise.judge(records), clock() - start)
+    records = selftest.measure_cells(spec, check.cells, hogged=check.hogged, enough=check.enough)
+    return CheckResult(check, check.judge(records), clock() - start)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CloneTrial:
+class CloneMeasurement:
     """Rates at which clones were reported as different, with the conditions of the measurement."""
 
     spec: SweepSpec
@@ -174,27 +174,20 @@ class CloneTrial:
 
     @property
     def has_passed(self) -> bool:
-        """True if this program's rates may be at most the nominal ones; False without an experiment."""
-        return self.experiments > 0 and all(
-            rate.interval.low <= NOMINAL_RATE for rate in self.rates if rate.is_own_rule
-        )
+        """True if the true rates may be at most the nominal one; False without an experiment."""
+        return self.experiments > 0 and all(rate.interval.low <= NOMINAL_RATE for rate in self.rates)
 
 
-def measure_clones(bench: SelfTest) -> CloneTrial:
-    """Measure six clones until the sweep's budget or its blocks are used up, and apply every rule to them."""
-    spec, cells = bench.manifest.sweep, bench.manifest.cells
-    records = bench.measure_cells(spec, cells)
-    tried_on = cut_experiments(records, cells)
-    return CloneTrial(
+def measure_clones(selftest: SelfTest) -> CloneMeasurement:
+    """Measure six clones until the sweep's budget or its blocks are used up, and count the claims about them."""
+    spec, cells = selftest.manifest.sweep, selftest.manifest.cells
+    records = selftest.measure_cells(spec, cells)
+    experiments = cut_experiments(records, cells)
+    return CloneMeasurement(
         spec=spec,
         cells=cells,
-        host=bench.host,
+        host=selftest.host,
         jobs=len(records),
-        experiments=len(tried_on),
-        rates=compute_rates(tried_on),
+        experiments=len(experiments),
+        rates=compute_rates(experiments),
     )
-
-
-def count_needed_blocks(pairs: int) -> int:
-    """Return how many blocks yield at least that number of pairs of clones."""
-    return EXPERIMENT_BLOCKS * math.ceil(pairs / math.comb(len(aa.CELLS), 2))

@@ -22,12 +22,12 @@ def main(experiments: int = 20) -> None:
     with tempfile.TemporaryDirectory() as root:
         for number in range(1, experiments + 1):
             spec = SweepSpec(name=f"twin-{number}")
-            with run.open_selftest(Path(root), spec, slowdown.CELLS, sys.argv) as bench:
-                (finding,) = run.run([slowdown.make_check()], bench, lambda event: None)
-                bench.record_ending("the experiment was made")
-            verdict, ratio = finding.figures
-            found.append(bool(verdict.kept))
-            print(f"{number}: {verdict.got}; ratio {ratio.got}", flush=True)
+            with run.open_selftest(Path(root), spec, slowdown.CELLS, sys.argv) as selftest:
+                (result,) = run.run_checks([slowdown.make_check()], selftest, lambda event: None)
+                selftest.record_ending("the experiment was made")
+            verdict, ratio = result.readings
+            found.append(bool(verdict.passed))
+            print(f"{number}: {verdict.found}; ratio {ratio.found}", flush=True)
     share = clopper_pearson(sum(found), experiments)
     print(
         f"{machine.cpu}, {machine.cores} cores: SLOWER in {sum(found)} of {experiments} experiments, "

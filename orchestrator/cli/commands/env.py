@@ -1,4 +1,4 @@
-"""Implementations of the `env` commands."""
+"""`env`: environments listed, created, shown, locked, removed and checked."""
 
 import os
 from collections.abc import Sequence

@@ -171,7 +171,7 @@ def test_a_mistake_of_the_program_is_a_sentence_and_an_exit_code_of_its_own(
     monkeypatch.setattr("orchestrator.report.catalogue.build_list_document", None)
     monkeypatch.setattr("tempfile.mkstemp", without_a_place)
     said = inside("list", "--json")
-    assert said.code == ExitCode.OWN_FAULT
+    assert said.code == ExitCode.INTERNAL_ERROR
     assert said.err.startswith(
         "error: this is a bug in plumbline, not your mistake: TypeError: 'NoneType' object is not "
     )

@@ -35,9 +35,9 @@ MakeReport = Callable[..., Report]
 
 
 def make_ending(
-    *events: Event, how: EndKind = "ended", status: int = 0, reason: str = "", hunger: OomCause = "no"
+    *events: Event, how: EndKind = "ended", status: int = 0, reason: str = "", oom: OomCause = "no"
 ) -> Ending:
-    return Ending(how, status, events, 1, reason, hunger)
+    return Ending(how, status, events, 1, reason, oom)
 
 
 @pytest.mark.parametrize(
@@ -88,16 +88,16 @@ def test_what_the_kernel_ended_of_a_job_for_want_of_memory_explains_the_rest(
             "timeout",
             "^warm up took 9 s; it",
         ),
-        (make_ending(HELLO, BUILD, status=-9, hunger="sure"), "out-of-memory", "^the kernel killed it during build"),
+        (make_ending(HELLO, BUILD, status=-9, oom="sure"), "out-of-memory", "^the kernel killed it during build"),
         (
-            make_ending(HELLO, BUILD, status=-9, hunger="probable"),
+            make_ending(HELLO, BUILD, status=-9, oom="probable"),
             "out-of-memory",
             "^the kernel probably killed it during",
         ),
-        (make_ending(HELLO, BUILD, status=-9, hunger="killed meanwhile"), "killed", "but this job held little"),
+        (make_ending(HELLO, BUILD, status=-9, oom="killed meanwhile"), "killed", "but this job held little"),
         (make_ending(HELLO, BUILD, status=-9), "killed", "the signal came from outside"),
-        (make_ending(HELLO, BUILD, how="timeout", status=-9, hunger="sure"), "timeout", "within 5 s"),
-        (make_ending(HELLO, BUILD, status=-11, hunger="sure"), "killed", "SIGSEGV ended it during build$"),
+        (make_ending(HELLO, BUILD, how="timeout", status=-9, oom="sure"), "timeout", "within 5 s"),
+        (make_ending(HELLO, BUILD, status=-11, oom="sure"), "killed", "SIGSEGV ended it during build$"),
         (make_ending(), "no-report", "status 0 before its first phase"),
     ],
 )
