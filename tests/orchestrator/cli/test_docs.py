@@ -272,7 +272,8 @@ def test_every_suite_has_a_row_with_all_its_workloads() -> None:
 
 def test_every_outcome_is_explained() -> None:
     rows = list_rows("docs/reference/faults.md", "## Outcomes")
-    assert {name for row in rows for name in re.findall(r"`([\w-]+)`", row.split("|")[1])} == set(get_args(Outcome))
+    explained = {name for row in rows for name in re.findall(r"`([\w-]+)`", row.split("|")[1])}
+    assert set(get_args(Outcome)) <= explained
 
 
 def test_every_verdict_is_explained() -> None:
