@@ -277,7 +277,7 @@ def test_every_outcome_is_explained() -> None:
 
 
 def test_every_verdict_is_explained() -> None:
-    rows = list_rows("docs/reference/results.md", "## The table")
+    rows = list_rows("docs/reference/results.md", "## The answer and the table")
     assert {name for row in rows for name in re.findall(r"`([A-Z-]+)`", row)} == set(Verdict)
 
 
