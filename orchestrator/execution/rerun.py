@@ -16,7 +16,7 @@ from orchestrator.processes import descendants
 from orchestrator.records import store
 from orchestrator.registry.modes import find_mode
 from orchestrator.registry.workloads import load_workloads, resolve_workloads
-from schemas.job import JobSpec, Measure
+from schemas.job import JobSpec
 from schemas.record import JobRecord, Manifest
 
 
@@ -63,8 +63,6 @@ def check_rerunnable(plan: Plan, record: JobRecord) -> None:
         raise UsageError(
             f"{name} loads a model that its mode saved, and such a file may hold code; run its sweep again instead"
         )
-    if not isinstance(spec.purpose, Measure):
-        raise UsageError(f"{name} writes the file {spec.purpose.path}; only a job that measures runs again")
     if record.outcome == "unsupported":
         raise UsageError(f"{name} was never started: {record.reason}")
     parse_framework(f"{cell.framework}:{cell.mode}")

@@ -112,14 +112,16 @@ def run_watchdog() -> Iterator[None]:
         file_actions=[(os.POSIX_SPAWN_DUP2, reader, 0), *quiet],
     )
     os.close(reader)
-    with os.fdopen(writer, "w") as pipe:
-        write_to_watchdog(pipe.fileno(), f"{PROCESS_MARK}\n")
-        try:
-            yield
-        finally:
-            write_to_watchdog(pipe.fileno(), watchdog.RELEASED)
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, 0)
+    try:
+        with os.fdopen(writer, "w") as pipe:
+            write_to_watchdog(pipe.fileno(), f"{PROCESS_MARK}\n")
+            try:
+                yield
+            finally:
+                write_to_watchdog(pipe.fileno(), watchdog.RELEASED)
+    finally:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
 
 
 def make_temporary_folder() -> "tempfile.TemporaryDirectory[str]":

@@ -25,10 +25,13 @@ from orchestrator.files.lock import LockHeld, hold_exclusive
 from orchestrator.records.attempts import sort_records
 from orchestrator.records.migration import upgrade_record
 from schemas.event import Exported
-from schemas.job import Cell, JobSpec, Profile
+from schemas.job import Cell, JobSpec, Measure, Profile
 from schemas.record import JobRecord, Manifest
 
 LATEST = "latest"
+
+# The folder of a job's files, by the kind of its purpose.
+FOLDERS = {"measure": "jobs", "export": "artefacts", "reference": "artefacts", "profile": "profiles"}
 
 # No separator and no leading dot: a name from a record must not lead out of the folder.
 JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
@@ -155,13 +158,9 @@ class Store:
         name = job_name(spec)
         if not JOB_NAME.fullmatch(name):
             raise UsageError(f"{self.name}: {name[:80]!r} is not a valid job name")
-        match spec.purpose.kind:
-            case "measure":
-                return self.jobs_folder / f"{name}{suffix}"
-            case "export" | "reference":
-                return self.artefact_path(spec.cell, suffix)
-            case "profile":
-                return self._make_path("profiles", f"{spec.cell.id}{suffix}")
+        if isinstance(spec.purpose, Measure):
+            return self.jobs_folder / f"{name}{suffix}"
+        return self._make_path(FOLDERS[spec.purpose.kind], f"{spec.cell.id}{suffix}")
 
 
 def job_name(spec: JobSpec) -> str:
@@ -243,9 +242,12 @@ def read_record(path: Path) -> JobRecord:
     """Read a record of this schema version or an older one.
 
     Raises:
-        UsageError: the file is missing or invalid.
+        UsageError: the file is missing or invalid, or its job has another purpose than those of its folder.
     """
-    return read_model(path, JobRecord, upgrade_record)
+    record = read_model(path, JobRecord, upgrade_record)
+    if path.parent.name != (due := FOLDERS[record.spec.purpose.kind]):
+        raise UsageError(f"{path} has the purpose {record.spec.purpose.kind}, whose records are in {due}/; remove it")
+    return record
 
 
 def read_valid_records(paths: Iterable[Path]) -> Iterator[JobRecord]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.job import Cell, JobSpec, Timing
+from schemas.job import Cell, ComputeReference, Export, JobSpec, Measure, Profile, Purpose, Timing
 
 CELL = Cell(framework="torch", mode="script", workload="rnn", parameters={"hidden": 20, "length": 16})
 CHANGES: dict[str, object] = {
@@ -87,6 +87,23 @@ def test_a_spec_comes_back_from_json_as_it_was() -> None:
         deadline_s=1.5,
     )
     assert JobSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+@pytest.mark.parametrize("purpose", [Measure(), Export(path="/x"), Profile(path="/x"), ComputeReference(path="/x")])
+def test_a_job_has_exactly_one_purpose_which_comes_back_from_json_as_it_was(purpose: Purpose) -> None:
+    spec = JobSpec(cell=CELL, purpose=purpose, block=1, position=0, seed=1, cpus=(), variables={})
+    assert JobSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+@pytest.mark.parametrize(
+    "purpose",
+    [{}, {"kind": "clean"}, {"kind": "export"}, {"kind": "measure", "path": "/x"}, {"kind": "profile", "path": None}],
+)
+def test_a_purpose_that_makes_no_sense_is_refused(purpose: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        JobSpec.model_validate(
+            {"cell": CELL, "purpose": purpose, "block": 1, "position": 0, "seed": 1, "cpus": (), "variables": {}}
+        )
 
 
 def test_a_job_that_is_told_no_longest_warm_up_has_three_seconds() -> None:

@@ -63,8 +63,10 @@ def test_a_job_of_version_1_that_computed_expected_results_still_says_so(tmp_pat
     (path,) = WRITTEN.glob("artefacts/*.json")
     document = json.loads(path.read_text())
     document["spec"] |= {"export": "", "expect": "/x.npz"}
-    (tmp_path / "record.json").write_text(json.dumps(document))
-    assert read_record(tmp_path / "record.json").spec.purpose.kind == "reference"
+    record = tmp_path / "artefacts" / "record.json"
+    record.parent.mkdir()
+    record.write_text(json.dumps(document))
+    assert read_record(record).spec.purpose.kind == "reference"
 
 
 @pytest.mark.parametrize(
@@ -98,7 +100,8 @@ def test_a_run_of_version_1_is_not_resumed_and_stays_as_it_is(inside: Inside, ru
 def test_a_record_of_version_1_with_a_mistake_is_refused_with_its_place(tmp_path: Path) -> None:
     document = json.loads(JOBS[0].read_text())
     document["report"]["calls"] = 0
-    path = tmp_path / "record.json"
+    path = tmp_path / "jobs" / "record.json"
+    path.parent.mkdir()
     path.write_text(json.dumps(document))
     with pytest.raises(UsageError, match=r"record.json is not a file of this version: result.report.calls: "):
         read_record(path)
@@ -113,10 +116,12 @@ def test_a_record_of_this_version_is_left_alone(path: Path) -> None:
     st.binary()
     | st.recursive(
         st.none() | st.integers() | st.text(),
-        lambda inner: st.dictionaries(
-            st.sampled_from(["schema_version", "spec", "report", "export", "expect"]) | st.text(), inner
-        )
-        | st.lists(inner),
+        lambda inner: (
+            st.dictionaries(
+                st.sampled_from(["schema_version", "spec", "report", "export", "expect"]) | st.text(), inner
+            )
+            | st.lists(inner)
+        ),
     ).map(lambda document: json.dumps(document).encode())
 )
 def test_whatever_a_file_holds_is_converted_or_left_alone(content: bytes) -> None:
