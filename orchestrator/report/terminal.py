@@ -64,18 +64,18 @@ def show_surroundings(console: Console, run: Run, profiles: Sequence[JobRecord])
 
 
 def list_places(run: Run, place: Store, profiles: Sequence[JobRecord], *, details: bool) -> Iterator[str]:
-    """Yield the reason for the end of a run, the paths of its files, and the command that shows the details."""
+    """Yield the reason for the end of a run, the command that shows its details, and the paths of its files."""
     if run.manifest.stopped:
         yield f"Ended: {run.manifest.stopped}."
-    if place.page_path.is_file():
-        yield f"Report for a browser: {place.page_path}"
+    if not details:
+        yield f"All details: python -m orchestrator show {place.folder} --details"
     yield f"Records and logs of all jobs: {place.jobs_folder}"
     if traces := [profiled.trace.path for record in profiles if (profiled := profile.find_profile(record))]:
         yield f"Traces for https://ui.perfetto.dev: {traces[0]}" + (
             f" and {len(traces) - 1} more" if traces[1:] else ""
         )
-    if not details:
-        yield f"All details: python -m orchestrator show {place.folder} --details"
+    if place.page_path.is_file():
+        yield f"Report for a browser: {place.page_path}"
 
 
 def build_group_table(group: Group) -> Table:

@@ -49,7 +49,8 @@ def present_results(console: Console, place: store.Store, run: Run, wanted: Outp
         page = str(place.page_path) if place.page_path.is_file() else None
         print_json(build_run_document(run) | {"profiles": profile.profiles_to_list(profiles), "page": page})
         return
-    print_line(console, "\n".join(terminal.list_places(run, place, profiles, details=wanted.details)))
+    lines = terminal.list_places(run, place, profiles, details=wanted.details)
+    print_line(console, to_printable("\n".join(lines)))
 
 
 def write_page(console: Console, place: store.Store, run: Run) -> None:

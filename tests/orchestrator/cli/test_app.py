@@ -317,7 +317,7 @@ def test_a_job_that_failed_is_exit_code_1_and_the_others_are_kept(folder: Path, 
     assert "report.html" not in said.out
     assert list(folder.glob("failing/*/report.html")) == []
     assert "ArithmeticError: the synthetic worker was told to raise" in said.out
-    assert "synthetic:wrong is not ranked (wrong): " in " ".join(said.out.split())
+    assert "Not ranked: synthetic:wrong (wrong: " in " ".join(said.out.split())
     assert len(list(folder.glob("failing/*/jobs/*.json"))) == 3
 
 

@@ -94,7 +94,8 @@ def shown(run: Store, *, as_json: bool) -> str:
     """Return everything that `show` prints about a run and its jobs."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-        show.show_run(run.folder.parent, str(run.folder), None, as_json=as_json)
+        for details in (False, True):
+            show.show_run(run.folder.parent, str(run.folder), None, details=details, as_json=as_json)
         for record in run.read_records():
             show.show_run(run.folder.parent, str(run.folder), store.job_name(record.spec), as_json=as_json)
     return out.getvalue()

@@ -112,18 +112,18 @@ def test_the_end_names_its_reason_the_files_and_the_command_for_the_rest(ended: 
     lines = list(terminal.list_places(run, place, [], details=False))
     assert lines == [
         "Ended: all 3 blocks were run.",
-        f"Records and logs of all jobs: {place.jobs_folder}",
         f"All details: python -m orchestrator show {place.folder} --details",
+        f"Records and logs of all jobs: {place.jobs_folder}",
     ]
     place.page_path.touch()
-    assert f"Report for a browser: {place.page_path}" in terminal.list_places(run, place, [], details=True)
-    assert not any("--details" in line for line in terminal.list_places(run, place, [], details=True))
+    full = list(terminal.list_places(run, place, [], details=True))
+    assert full == [lines[0], lines[2], f"Report for a browser: {place.page_path}"]
 
 
 def test_the_command_for_the_rest_is_accepted_and_shows_it(
     ended: tuple[Run, Store], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = list(terminal.list_places(*ended, [], details=False))[-1].partition("python -m ")[2]
+    command = list(terminal.list_places(*ended, [], details=False))[1].partition("python -m ")[2]
     monkeypatch.setattr(sys, "argv", command.split())
     with pytest.raises(SystemExit) as left:
         main()
