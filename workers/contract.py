@@ -134,6 +134,7 @@ def find_missing(holder: Any, protocol: type[Any]) -> str:
     """
     for each in reversed(protocol.__mro__):
         for name, declared in vars(each).items():
+            # The names that are looked up are those of the protocol.
             if not name.startswith("_") and not callable(getattr(holder, name, None)):
                 asked = inspect.signature(inspect.unwrap(declared)).parameters.values()
                 told = (str(one.replace(annotation=one.empty)) for one in asked if one.name != "self")

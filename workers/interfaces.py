@@ -46,7 +46,8 @@ Writer = Callable[[Path], object]
 Made = TypeVar("Made")
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots: in Python 3.11, a frozen class with slots could not be made as Prepared[Step](...).
+@dataclass(frozen=True)
 class Prepared(Generic[Made]):
     """The work that makes a step ready for its first call, in the phase `phase`; None: there is nothing to do.
 
@@ -105,9 +106,11 @@ class Framework(Protocol):
 
 @runtime_checkable
 class SupportsTraining(Protocol):
-    """A framework that can train; it has the trainer once its step is prepared."""
+    """A framework that can train."""
 
-    trainer: Trainer
+    @property
+    def trainer(self) -> Trainer:
+        """The trainer, once the step is prepared."""
 
 
 @runtime_checkable
@@ -168,9 +171,11 @@ class HasDistributions(Protocol):
 
 @runtime_checkable
 class HasArithmetic(Protocol):
-    """A framework whose arrays have no operators: another one measures the machine in its place."""
+    """A framework whose arrays have no operators."""
 
-    arithmetic: Framework
+    @property
+    def arithmetic(self) -> Framework:
+        """The framework that measures the machine in its place."""
 
 
 T = TypeVar("T")

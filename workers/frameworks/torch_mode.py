@@ -19,7 +19,10 @@ Modes = Mapping[str, Phases]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A model, the method of it to call, a set of inputs, and their shapes with None for open axes."""
+    """A model, the method of it to call, a set of inputs, and their shapes with None for open axes.
+
+    The method is a name: by it, TorchScript marks what to compile, and a loaded module has it again.
+    """
 
     model: Any
     method: str
