@@ -54,30 +54,6 @@ PROFILE = Annotated[
 ]
 NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's name")]
 
-
-AXIS_OPTIONS = (
-    "frameworks",
-    "tasks",
-    "batch",
-    "dtype",
-    "threads",
-    "device",
-    "track",
-    "cache",
-    "shapes",
-    "origin",
-    "environment",
-)
-
-
-# The tables of a sweep file that have an option's setting; any other stands at the top.
-TABLES = {
-    **dict.fromkeys(AXIS_OPTIONS, "axes"),
-    **dict.fromkeys(("budget", "precision", "blocks"), "stop"),
-    "memory": "limits",
-}
-
-
 # Options that are not copied as they are.
 HANDLED_SEPARATELY = {"file", "workloads", "workload"}
 
@@ -117,13 +93,16 @@ def build_request(
     }
     from orchestrator.planning.sweep_file import load_sweep_file
     from orchestrator.registry.workloads import resolve_workload_paths, to_absolute_workload
+    from schemas.sweep import Axes, Stop
 
     said = resolve_workload_paths(load_sweep_file(file), file.parent) if file is not None else {}
     if chosen := [*(() if workloads is None else split_commas(workloads)), *(workload or ())]:
         said.setdefault("axes", {})["workloads"] = [to_absolute_workload(text, Path.cwd()) for text in chosen]
+    # The tables that have an option's setting; any other stands at the top.
+    tables = dict.fromkeys(Axes.model_fields, "axes") | dict.fromkeys(Stop.model_fields, "stop") | {"memory": "limits"}
     for option, value in options.items():
-        table = said.setdefault(TABLES[option], {}) if option in TABLES else said
-        table[option] = split_commas(value) if option in AXIS_OPTIONS else value
+        table = said.setdefault(tables[option], {}) if option in tables else said
+        table[option] = split_commas(value) if option in Axes.model_fields else value
     return said
 
 

@@ -46,6 +46,12 @@ def explain_unavailable(here: Environments, framework: Framework) -> str:
     return here.find(framework.environment).explain_missing(framework)
 
 
+def describe_default_environment(here: Environments, framework: Framework) -> str:
+    """Return why a framework cannot run in its default environment, or else that environment's state."""
+    state = environments.describe_state(here.find(framework.environment)) or environments.NOT_INSPECTED
+    return explain_unavailable(here, framework) or f"{framework.environment}: {state}"
+
+
 def show_list(console: Console, known: VerifiedOutcomes | None = None) -> None:
     """Print the same as tables."""
     console.print(build_modes_table())
@@ -71,8 +77,7 @@ def build_modes_table() -> Table:
         Environments(),
     )
     for framework in frameworks().values():
-        state = environments.describe_state(here.find(framework.environment)) or environments.NOT_INSPECTED
-        where = escape(explain_unavailable(here, framework)) or f"{framework.environment}: {state}"
+        where = escape(describe_default_environment(here, framework))
         if framework.name == TEST_FRAMEWORK:
             names = ", ".join(mode.name for mode in framework.modes)
             table.add_row(framework.name, f"for tests and the self-test: {names}", where)

@@ -1,4 +1,4 @@
-"""What only shows what is planned or defined starts no process, whatever Python an environment asks for."""
+"""`plan`, `list` and `env list` start no process, whatever Python an environment asks for."""
 
 import json
 import os
