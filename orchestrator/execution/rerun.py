@@ -1,6 +1,5 @@
 """Rerun of one job of a run: with the same spec, in a temporary folder. The run stays unchanged."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -39,18 +38,14 @@ def rerun_job(manifest: Manifest, record: JobRecord) -> Iterator[tuple[JobRecord
     cells = (record.spec.cell,)
     plan = Plan(manifest.sweep, cells, {}, manifest.seed, available, (), workloads, make_environments(manifest))
     check_rerunnable(plan, record)
-    with (
-        tempfile.TemporaryDirectory(prefix="plumbline-") as folder,
-        tempfile.TemporaryDirectory() as caches,
-        Interrupts() as interrupts,
-        descendants.guard_descendants(),
-    ):
+    with Interrupts() as interrupts, descendants.guard_descendants(), descendants.make_temporary_folder() as folder:
         affinity.leave_worker_cores(set(record.spec.cpus))
-        beside = store.create_run(Path(folder), "repeated", datetime.now().astimezone())
+        caches, beside = folder / "caches", store.create_run(folder, "repeated", datetime.now().astimezone())
+        caches.mkdir()
         bench = Sweep(
             plan=plan,
             store=beside,
-            launcher=LocalLauncher(interrupts, Path(caches), environments=plan.environments),
+            launcher=LocalLauncher(interrupts, caches, environments=plan.environments),
             host=machine,
             enough=lambda *_: False,
             publish=lambda _: None,

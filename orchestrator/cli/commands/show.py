@@ -11,10 +11,9 @@ from orchestrator.analysis.results import Group
 from orchestrator.analysis.run import build_groups
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.internal_error import describe_internal_error
-from orchestrator.cli.output import print_json, print_line
+from orchestrator.cli.output import print_json, print_line, write_file
 from orchestrator.errors import UsageError
 from orchestrator.execution import rerun
-from orchestrator.files import atomic
 from orchestrator.format import to_printable
 from orchestrator.records import store
 from orchestrator.report import terminal
@@ -68,7 +67,7 @@ def write_page(
 ) -> None:
     """Write a run's report into its folder, or warn that it cannot be written."""
     try:
-        atomic.write_text(run.page_path, reporting.render_page(run.name, manifest, records, results))
+        write_file(run.page_path, reporting.render_page(run.name, manifest, records, results).encode())
     except OSError as error:
         again = f"write the report with: {REPORT_COMMAND} {run.name}"
         print_line(console, to_printable(f"warning: {run.page_path}: {error.strerror}; {again}"))
@@ -82,7 +81,7 @@ def write_report(root: Path, name: str, output: Path | None, *, as_json: bool) -
     path, manifest, records = output or run.page_path, run.read_manifest(), run.read_records()
     text = reporting.render_page(run.name, manifest, records, build_groups(manifest, records))
     try:
-        atomic.write_text(path, text)
+        write_file(path, text.encode())
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}; choose another with --output") from error
     if as_json:

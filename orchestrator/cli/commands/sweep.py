@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,15 @@ from schemas.environment import EnvironmentRecord
 from schemas.record import JobRecord, Manifest
 
 
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """End of a run: its final manifest, all records, and whether a signal or a key ended it."""
+
+    manifest: Manifest
+    records: Sequence[JobRecord]
+    interrupted: bool
+
+
 def run_sweep(said: Mapping[str, Any], root: Path, *, page: bool, as_json: bool, command: Sequence[str]) -> ExitCode:
     """Run a sweep to its end, show its results, and keep all of it."""
     console = Console(stderr=as_json)
@@ -44,9 +54,9 @@ def run_sweep(said: Mapping[str, Any], root: Path, *, page: bool, as_json: bool,
     if planned is None:
         return ExitCode.INTERRUPTED
     known = estimate.seconds_by_mode(store.read_recent(root, MAX_RECORDS_FOR_ESTIMATE))
-    with planned.environments.hold_for_cells(planned.cells_to_start) as environments:
+    # From before the run's folder exists until its manifest records the end, a signal is a value.
+    with planned.environments.hold_for_cells(planned.cells_to_start) as environments, Interrupts() as interrupts:
         began = datetime.now().astimezone()
-        run = store.create_run(root, planned.spec.name, began)
         manifest = Manifest(
             name=planned.spec.name,
             started=began.isoformat(timespec="seconds"),
@@ -59,8 +69,10 @@ def run_sweep(said: Mapping[str, Any], root: Path, *, page: bool, as_json: bool,
             warnings=planned.warnings,
             identity=provenance.make_identity(planned.spec, planned.seed, planned.cells),
         )
+        run = store.create_run(root, planned.spec.name, began)
         with run.hold_lock(describe_lock_owner()):
-            return execute_plan(run, planned, manifest, console, known, OutputForms(page=page, as_json=as_json))
+            ended = execute_plan(run, planned, manifest, console, known, interrupts)
+    return present_end(console, run, ended, OutputForms(page=page, as_json=as_json))
 
 
 def provision_plan(planned: planning.Plan, console: Console) -> planning.Plan | None:
@@ -85,8 +97,8 @@ def resume_run(root: Path, name: str, *, force: bool, page: bool, as_json: bool)
         if planned is None:
             return ExitCode.INTERRUPTED
         with planned.environments.hold_for_cells(planned.cells_to_start) as environments:
-            wanted = OutputForms(page=page, as_json=as_json)
-            return continue_run(run, planned, manifest, environments, console, wanted, force=force)
+            ended = continue_run(run, planned, manifest, environments, console, force=force)
+    return present_end(console, run, ended, OutputForms(page=page, as_json=as_json))
 
 
 def continue_run(
@@ -95,10 +107,9 @@ def continue_run(
     manifest: Manifest,
     environments: Mapping[str, EnvironmentRecord],
     console: Console,
-    wanted: OutputForms,
     *,
     force: bool,
-) -> ExitCode:
+) -> RunEnd:
     """Run the jobs that a run lacks, in these environments."""
     changed = check_changes(run, planned, manifest, environments, force=force)
     records, damaged = run.salvage_records()
@@ -106,12 +117,12 @@ def continue_run(
         print_line(console, to_printable(f"warning: {file} was damaged and is set aside; its job runs again"))
     if manifest.finished and not damaged:
         print_line(console, "Nothing is missing from this run.")
-        present_results(console, run, manifest, records, wanted)
-        return exit_code(records, interrupted=False)
+        return RunEnd(manifest, records, interrupted=False)
     mixed = tuple(dict.fromkeys([*manifest.mixed, *changed]))
     manifest = manifest.model_copy(update={"stopped": "", "finished": False, "mixed": mixed})
     known = estimate.seconds_by_mode(records)
-    return execute_plan(run, planned, manifest, console, known, wanted, earlier=records, resumed=True)
+    with Interrupts() as interrupts:
+        return execute_plan(run, planned, manifest, console, known, interrupts, earlier=records, resumed=True)
 
 
 def check_changes(
@@ -152,23 +163,28 @@ def execute_plan(
     manifest: Manifest,
     console: Console,
     known: Mapping[str, float],
-    wanted: OutputForms,
+    interrupts: Interrupts,
     *,
     earlier: Sequence[JobRecord] = (),
     resumed: bool = False,
-) -> ExitCode:
-    """Run a plan, or what is left of it, in the folder of its run; keep and show the results."""
+) -> RunEnd:
+    """Run a plan, or what is left of it, in the folder of its run, and keep the results."""
     try:
         run.write_manifest(manifest)
-        manifest, records, interrupted = measure_jobs(run, planned, manifest, console, known, earlier, resumed=resumed)
-        run.write_manifest(manifest)
+        ended = measure_jobs(run, planned, manifest, console, known, interrupts, earlier=earlier, resumed=resumed)
+        run.write_manifest(ended.manifest)
     except OSError as error:
         raise UsageError(
             f"{error.filename or run.folder}: {error.strerror}; everything before is kept; fix that, and resume "
             f"with: python -m orchestrator resume {run.name}"
         ) from error
-    present_results(console, run, manifest, records, wanted)
-    return exit_code(records, interrupted=interrupted)
+    return ended
+
+
+def present_end(console: Console, run: store.Store, ended: RunEnd, wanted: OutputForms) -> ExitCode:
+    """Show the results of a run that has ended, and return the program's exit code."""
+    present_results(console, run, ended.manifest, ended.records, wanted)
+    return exit_code(ended.records, interrupted=ended.interrupted)
 
 
 def measure_jobs(
@@ -177,11 +193,12 @@ def measure_jobs(
     manifest: Manifest,
     console: Console,
     known: Mapping[str, float],
-    earlier: Sequence[JobRecord],
+    interrupts: Interrupts,
     *,
+    earlier: Sequence[JobRecord],
     resumed: bool,
-) -> tuple[Manifest, list[JobRecord], bool]:
-    """Run the jobs; return the final manifest, all records, and whether a signal or a key ended the run."""
+) -> RunEnd:
+    """Run the jobs, and show their progress."""
     for line in (*plan.describe_code_origins(planned), *(f"warning: {warning}" for warning in planned.warnings)):
         print_line(console, line)
     now, machine = time.monotonic(), fingerprint.take_fingerprint()  # a resumed run may have begun on another machine
@@ -192,7 +209,6 @@ def measure_jobs(
         {core for cell in planned.cells for core in planning.choose_cpus(cell.threads, planned.available)}
     )
     with (
-        Interrupts() as interrupts,
         descendants.guard_descendants(),
         make_keyboard(console) as keys,
         ResilientView(make_view(board, console, keys)) as shown,
@@ -200,7 +216,7 @@ def measure_jobs(
     ):
         going = Sweep(
             plan=planned,
-            launcher=LocalLauncher(interrupts, Path(caches), keys, planned.environments),
+            launcher=LocalLauncher(interrupts, caches, keys, planned.environments),
             store=run,
             host=machine,
             publish=shown,
@@ -212,7 +228,7 @@ def measure_jobs(
         )
         stopped = going.run()
     ended = {"stopped": stopped, "finished": not going.stopped_early}
-    return manifest.model_copy(update=ended), going.records, going.stopped_early
+    return RunEnd(manifest.model_copy(update=ended), going.records, interrupted=going.stopped_early)
 
 
 def is_live(console: Console) -> bool:
