@@ -87,9 +87,12 @@ def new_workload(
     at: Annotated[Path, typer.Option(help="the folder in which to create it")] = Path(),
 ) -> None:
     """Create the folder of a new workload: a small model that runs as it is, for you to replace."""
+    from orchestrator.processes.signals import postpone_signals
     from orchestrator.registry import workload_template
 
-    print(workload_template.describe_written(workload_template.write_template(name, at)))
+    with postpone_signals():
+        written = workload_template.write_template(name, at)
+    print(workload_template.describe_written(written))
 
 
 @app.command("list", epilog="Example: python -m orchestrator list")

@@ -19,7 +19,7 @@ import platformdirs
 
 from orchestrator.errors import UsageError
 from orchestrator.files import lock
-from orchestrator.files.atomic import read_model, write_model
+from orchestrator.files.atomic import read_model, write_model, write_text
 from schemas.environment import EnvironmentMarker
 
 MARKER = "ready.json"
@@ -114,11 +114,7 @@ class EnvironmentCache:
 
     def write_resolution(self, name: str, request: str, pinned: tuple[str, ...]) -> None:
         """Write the resolution of these requirements, completely or not at all."""
-        path = self.locate_resolution(name, request)
-        # Two processes may resolve the same at once: each writes its own file, and renaming is atomic.
-        beside = path.with_suffix(f".{os.getpid()}.part")
-        beside.write_text("\n".join(pinned))
-        beside.replace(path)
+        write_text(self.locate_resolution(name, request), "\n".join(pinned))
 
     def remove_resolutions(self) -> None:
         """Remove all resolutions, so that requirements are resolved again."""

@@ -8,7 +8,6 @@ import platform
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ from typing import Any
 from orchestrator.errors import UsageError
 from orchestrator.machine import interpreter_probe
 from orchestrator.processes import process
+from orchestrator.processes.descendants import make_temporary_folder
+from orchestrator.processes.signals import postpone_signals
 from schemas.environment import EnvironmentRecord
 
 # The first and the last version that all workers support.
@@ -82,16 +83,26 @@ def check_supported(what: str, version: str) -> None:
 
 def ask_probe(python: Path, names: Sequence[str] = ()) -> dict[str, Any] | None:
     """Return an interpreter's answer to the probe; None if there is none."""
-    with tempfile.TemporaryDirectory(prefix="plumbline-") as folder:
-        answer, log = (Path(folder).joinpath(name) for name in ("answer", "log"))
-        # -I ignores PYTHONPATH, which would add packages from elsewhere.
-        command = [str(python), "-I", interpreter_probe.__file__, *names]
-        try:
-            status = process.run_to_completion(command, os.environ, log, output=answer, deadline_s=PROBE_TIMEOUT_S)
-            said = json.loads(answer.read_text()) if status == 0 else None
-        except (OSError, ValueError):
-            return None
+    # -I ignores PYTHONPATH, which would add packages from elsewhere.
+    text = read_output([str(python), "-I", interpreter_probe.__file__, *names])
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return None
     return said if isinstance(said, dict) else None
+
+
+def read_output(command: Sequence[str]) -> str:
+    """Run a program that may never end, and return its standard output; empty if it fails or cannot be started."""
+    with postpone_signals() as interrupts, make_temporary_folder() as folder:
+        answer, log = folder / "answer", folder / "log"
+        try:
+            status = process.run_to_completion(
+                command, os.environ, log, output=answer, interrupts=interrupts, deadline_s=PROBE_TIMEOUT_S
+            )
+            return answer.read_text() if status == 0 else ""
+        except (OSError, ValueError):
+            return ""
 
 
 def find_known_interpreter(asked: str, name: str) -> tuple[Path, str] | None:
@@ -152,13 +163,9 @@ def matches_version(found: str, version: str) -> bool:
 
 def list_candidates(version: str) -> Iterator[Path]:
     """Yield interpreters that may have that version. A shim on the PATH may stand for a missing one."""
-    if uv := shutil.which("uv"):
-        with tempfile.TemporaryDirectory(prefix="plumbline-") as folder:
-            answer, log = (Path(folder).joinpath(name) for name in ("answer", "log"))
-            # A project in the current folder must not influence the choice.
-            command = [uv, "python", "find", "--no-project", version]
-            if process.run_to_completion(command, os.environ, log, output=answer, deadline_s=PROBE_TIMEOUT_S) == 0:
-                yield Path(answer.read_text().strip())
+    # A project in the current folder must not influence uv's choice.
+    if (uv := shutil.which("uv")) and (found := read_output([uv, "python", "find", "--no-project", version]).strip()):
+        yield Path(found)
     minor = ".".join(version.split(".")[:2])
     for folder_name in os.environ.get("PATH", "").split(os.pathsep):
         path = Path(folder_name).joinpath(f"python{minor}")

@@ -6,7 +6,6 @@ in its final folder and writes its marker last. A folder without a marker is inc
 
 import contextlib
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from orchestrator.environments.install_errors import explain_failure
 from orchestrator.environments.installers import Command, Installer
 from orchestrator.errors import UsageError
 from orchestrator.files import lock
+from orchestrator.processes.descendants import make_temporary_folder
 from orchestrator.processes.process import APPEND_FLAGS, open_log, run_to_completion
 from orchestrator.processes.signals import Interrupts
 from schemas.environment import EnvironmentMarker
@@ -115,8 +115,8 @@ class Provisioner:
     def _run_resolution(self, environment: Environment, log: Path) -> tuple[str, ...]:
         self.publish(Resolving(environment, self.installer.name))
         log.unlink(missing_ok=True)
-        with tempfile.TemporaryDirectory(prefix="plumbline-") as folder:
-            asked, answer, scratch = (Path(folder).joinpath(name) for name in ("asked.txt", "answer", "scratch"))
+        with make_temporary_folder() as folder:
+            asked, answer, scratch = (folder / name for name in ("asked.txt", "answer", "scratch"))
             # An empty environment: packages that are installed would not appear in a resolution.
             asked.write_text("\n".join(environment.requirements))
             self._run_command(installers.make_venv_command(environment.base, scratch), environment, log)
@@ -197,7 +197,10 @@ class Provisioner:
         self._check_interrupt()
         with open_log(log, APPEND_FLAGS) as file:
             file.write(f"$ {' '.join(command)}\n".encode())
-        status = run_to_completion(command, self.installer.variables, log, interrupts=self.interrupts, keep=keep)
+        # Gigabytes of unpacked packages would stay in the user's temporary folder if the installer were killed.
+        with make_temporary_folder() as folder:
+            variables = {**self.installer.variables, "TMPDIR": str(folder)}
+            status = run_to_completion(command, variables, log, interrupts=self.interrupts, keep=keep)
         self._check_interrupt()
         if status:
             why = explain_failure(log.read_text(errors="replace"), environment.name, status)

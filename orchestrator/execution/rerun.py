@@ -38,7 +38,7 @@ def rerun_job(manifest: Manifest, record: JobRecord) -> Iterator[tuple[JobRecord
     plan = Plan(manifest.sweep, cells, {}, manifest.seed, available, (), workloads, make_environments(manifest))
     check_rerunnable(plan, record)
     with open_session(record.spec.cpus, plan.environments) as session, descendants.make_temporary_folder() as folder:
-        beside = store.create_run(Path(folder), "repeated", datetime.now().astimezone())
+        beside = store.create_run(folder, "repeated", datetime.now().astimezone())
         jobs = JobRunner(session.launcher, beside, machine, plan.environments)
         if record.spec.cell.cache == "warm" and find_mode(record.spec.cell).cached:
             jobs.run_job(record.spec.model_copy(update={"block": 0}))  # block 0 only fills the cache

@@ -1,9 +1,8 @@
 """A measuring session: what a sweep, a rerun and the self-test share while their jobs run."""
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 
 from orchestrator.environments.lookup import Environments
 from orchestrator.execution.keyboard import Keyboard
@@ -24,18 +23,22 @@ class MeasuringSession:
 
 @contextmanager
 def open_session(
-    cores: Collection[int], environments: Environments, keys: Keyboard | None = None
+    cores: Collection[int],
+    environments: Environments,
+    keys: Keyboard | None = None,
+    interrupts: Interrupts | None = None,
 ) -> Iterator[MeasuringSession]:
     """Keep signals, keys and the workers' descendants under control, and stay off the workers' cores, until the end.
 
-    Take the machine's fingerprint and list its cores before: inside, this process may use fewer.
+    `interrupts` are those of a caller who keeps signals already. Take the machine's fingerprint and list its cores
+    before: inside, this process may use fewer.
     """
     with (
-        Interrupts() as interrupts,
+        nullcontext(interrupts) if interrupts else Interrupts() as received,
         descendants.guard_descendants(),
         affinity.avoid_cores(cores),
         keys or Keyboard() as pressed,
         descendants.make_temporary_folder() as caches,
     ):
-        launcher = LocalLauncher(interrupts, Path(caches), pressed, environments)
-        yield MeasuringSession(interrupts, pressed, launcher)
+        launcher = LocalLauncher(received, caches, pressed, environments)
+        yield MeasuringSession(received, pressed, launcher)

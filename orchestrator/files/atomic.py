@@ -3,6 +3,8 @@
 import contextlib
 import errno
 import os
+import re
+import secrets
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import IO, TypeVar
 from pydantic import ValidationError
 
 from orchestrator.errors import UsageError
+from orchestrator.files.lock import lock_new, remove_if_abandoned
 from schemas.base import Model
 
 M = TypeVar("M", bound=Model)
@@ -31,19 +34,37 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write bytes to a file, completely or not at all."""
-    beside = path.with_name(f".{path.name}.part")
-    beside.unlink(missing_ok=True)
-    try:
-        with beside.open("xb") as file:  # "x": never through a link that stands in this place
+    """Write bytes to a file, completely or not at all. Several processes may do so at once: the last one prevails."""
+    remove_abandoned_parts(path)
+    with open_part(path) as file:
+        part = Path(file.name)
+        try:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())  # or a power loss could leave an empty file
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
     sync_folder(path.parent)
+
+
+def open_part(path: Path) -> IO[bytes]:
+    """Create a file beside another for its next content. Its writer alone uses it, and locks it while it lives."""
+    while True:
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        with contextlib.suppress(FileExistsError):
+            file = part.open("xb")  # "x": never through a link that stands in this place
+            if lock_new(file.fileno(), part):
+                return file
+            file.close()
+
+
+def remove_abandoned_parts(path: Path) -> None:
+    """Remove what killed writers of a file left beside it."""
+    own = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.part")
+    for name in filter(own.fullmatch, os.listdir(path.parent)):  # noqa: PTH208 (a name in a folder of many records)
+        remove_if_abandoned(path.with_name(name), Path.unlink)
 
 
 def sync_folder(folder: Path) -> None:

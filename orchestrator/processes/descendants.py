@@ -10,15 +10,18 @@ import ctypes
 import os
 import re
 import secrets
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
+from orchestrator.files.lock import lock_new, remove_if_abandoned
 from orchestrator.processes import watchdog
 from orchestrator.processes.cgroup import CgroupManager
 
@@ -26,6 +29,9 @@ PR_SET_CHILD_SUBREAPER = 36
 # Every worker of this process and its descendants carry the mark in their environment, and the cgroups and temporary
 # folders of this process carry it in their names.
 PROCESS_MARK = secrets.token_hex(16)
+
+# Names of temporary folders of any orchestrator.
+FOLDER_PATTERN = f"{watchdog.NAME_PREFIX}{'[0-9a-f]' * watchdog.FOLDER_MARK_LENGTH}-*"
 
 ATTEMPTS = 1000
 PAUSE_S = 0.01
@@ -95,6 +101,7 @@ def guard_descendants() -> Iterator[None]:
     cgroups = CgroupManager(PROCESS_MARK)
     with cgroups.delegate_controllers(), run_watchdog():
         cgroups.remove_stale()
+        remove_stale_folders()
         yield
 
 
@@ -124,9 +131,28 @@ def run_watchdog() -> Iterator[None]:
             os.waitpid(pid, 0)
 
 
-def make_temporary_folder() -> "tempfile.TemporaryDirectory[str]":
-    """Make a temporary folder that is removed after the `with`, or by the watchdog if this process is killed."""
-    return tempfile.TemporaryDirectory(prefix=watchdog.folder_prefix(PROCESS_MARK), ignore_cleanup_errors=True)
+@contextmanager
+def make_temporary_folder() -> Iterator[Path]:
+    """Make a temporary folder that is removed after the `with`.
+
+    If this process is killed, its watchdog removes the folder, or else the next orchestrator that starts.
+    """
+    prefix = watchdog.folder_prefix(PROCESS_MARK)
+    with contextlib.ExitStack() as stack:
+        while True:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)))
+            with contextlib.suppress(FileNotFoundError):  # another orchestrator removed it before it was locked
+                descriptor = os.open(folder, os.O_RDONLY)
+                stack.callback(os.close, descriptor)
+                if lock_new(descriptor, folder):
+                    break
+        yield folder
+
+
+def remove_stale_folders() -> None:
+    """Remove the temporary folders of orchestrators that were killed together with their watchdogs, or had none."""
+    for folder in Path(tempfile.gettempdir()).glob(FOLDER_PATTERN):
+        remove_if_abandoned(folder, lambda path: shutil.rmtree(path, ignore_errors=True))
 
 
 def end_leftovers(lock_text: str) -> None:

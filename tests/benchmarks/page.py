@@ -85,8 +85,8 @@ def figures(base: JobRecord, count: int, blocks: int, path: Path) -> None:
     path.write_text(render_page(run))
     written = time.monotonic()
     print(
-        f"{count} cells in {groups} groups, {blocks} blocks: {path.stat().st_size / 1e6:.2f} MB; results {concluded - began:.1f} s, "
-        f"page {written - concluded:.1f} s; in the browser, {opened(path)}"
+        f"{count} cells in {groups} groups, {blocks} blocks: {path.stat().st_size / 1e6:.2f} MB; "
+        f"results {concluded - began:.1f} s, page {written - concluded:.1f} s; in the browser, {opened(path)}"
     )
 
 

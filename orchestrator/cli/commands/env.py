@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from orchestrator.cli.exit_codes import ExitCode
-from orchestrator.cli.output import print_json, print_line
+from orchestrator.cli.output import print_json, print_line, write_file
 from orchestrator.cli.provisioning import create_missing, make_console_provisioner
 from orchestrator.environments import maintenance
 from orchestrator.environments.environment import Environment
@@ -75,7 +75,7 @@ def lock_environment(name: str, file: Path | None, output: Path | None) -> ExitC
     if output is None:
         print(text, end="")
     else:
-        output.write_text(text)
+        write_file(output, text.encode())
         print_line(console, f"{output}: {len(found.pinned)} packages")
     return ExitCode.FINE
 

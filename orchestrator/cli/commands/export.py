@@ -7,9 +7,8 @@ from rich.console import Console
 
 from orchestrator import api, export
 from orchestrator.analysis.rows import Per
-from orchestrator.cli.output import print_line
+from orchestrator.cli.output import print_line, write_file
 from orchestrator.errors import UsageError
-from orchestrator.files import atomic
 from orchestrator.format import to_printable
 
 
@@ -21,7 +20,7 @@ def export_run(root: Path, name: str, form: str, per: Per | None, output: Path |
         print_line(Console(stderr=True), to_printable(f"left out, because it has no time: {line}"))
     if output is not None:
         try:
-            atomic.write_bytes(output, content)
+            write_file(output, content)
         except OSError as error:
             raise UsageError(f"cannot write {output}: {error.strerror}; choose another with --output") from error
     elif form in export.BINARY and sys.stdout.isatty():

@@ -28,6 +28,7 @@ from orchestrator.planning import plan as planning
 from orchestrator.planning.estimate import MAX_RECORDS_FOR_ESTIMATE
 from orchestrator.planning.sweep_file import validate_sweep
 from orchestrator.processes import descendants
+from orchestrator.processes.signals import Interrupts
 from orchestrator.progress.board import Board
 from orchestrator.progress.dashboard import Dashboard
 from orchestrator.progress.views import PlainLines, ResilientView, View
@@ -46,9 +47,9 @@ def run_sweep(
     if planned is None:
         return ExitCode.INTERRUPTED
     known = estimate.seconds_by_mode(store.read_recent(root, MAX_RECORDS_FOR_ESTIMATE))
-    with planned.environments.hold_for_cells(planned.cells_to_start) as environments:
+    # From before the run's folder exists until its manifest records the end, a signal is a value.
+    with planned.environments.hold_for_cells(planned.cells_to_start) as environments, Interrupts() as interrupts:
         began = datetime.now().astimezone()
-        run = store.create_run(root, planned.spec.name, began)
         manifest = Manifest(
             name=planned.spec.name,
             started=began.isoformat(timespec="seconds"),
@@ -61,8 +62,11 @@ def run_sweep(
             warnings=planned.warnings,
             identity=provenance.make_identity(planned.spec, planned.seed, planned.cells),
         )
+        run = store.create_run(root, planned.spec.name, began)
         with run.hold_lock(describe_lock_owner()):
-            return execute_plan(run, planned, manifest, console, known, wanted)
+            ended, interrupted = execute_plan(run, planned, manifest, console, known, interrupts)
+    present_results(console, run, ended, wanted)
+    return exit_code(ended, interrupted=interrupted)
 
 
 def provision_plan(planned: planning.Plan, console: Console) -> planning.Plan | None:
@@ -94,7 +98,9 @@ def resume_run(root: Path, name: str, *, force: bool, page: bool, as_json: bool,
         if planned is None:
             return ExitCode.INTERRUPTED
         with planned.environments.hold_for_cells(planned.cells_to_start) as environments:
-            return continue_run(run, planned, manifest, environments, console, wanted, force=force)
+            ended, interrupted = continue_run(run, planned, manifest, environments, console, force=force)
+    present_results(console, run, ended, wanted)
+    return exit_code(ended, interrupted=interrupted)
 
 
 def continue_run(
@@ -103,10 +109,9 @@ def continue_run(
     manifest: Manifest,
     environments: Mapping[str, EnvironmentRecord],
     console: Console,
-    wanted: OutputForms,
     *,
     force: bool,
-) -> ExitCode:
+) -> tuple[Run, bool]:
     """Run the jobs that a run lacks, in these environments."""
     changed = check_changes(run, planned, manifest, environments, force=force)
     records, damaged = run.salvage_records()
@@ -114,13 +119,12 @@ def continue_run(
         print_line(console, to_printable(f"warning: {file} was damaged and is set aside; its job runs again"))
     if manifest.finished and not damaged:
         print_line(console, "Nothing is missing from this run.")
-        results = Run(name=run.name, manifest=manifest, records=tuple(records))
-        present_results(console, run, results, wanted)
-        return exit_code(results, interrupted=False)
+        return Run(name=run.name, manifest=manifest, records=tuple(records)), False
     mixed = tuple(dict.fromkeys([*manifest.mixed, *changed]))
     manifest = manifest.model_copy(update={"stopped": "", "finished": False, "mixed": mixed})
     known = estimate.seconds_by_mode(records)
-    return execute_plan(run, planned, manifest, console, known, wanted, earlier=records, resumed=True)
+    with Interrupts() as interrupts:
+        return execute_plan(run, planned, manifest, console, known, interrupts, earlier=records, resumed=True)
 
 
 def check_changes(
@@ -161,23 +165,22 @@ def execute_plan(
     manifest: Manifest,
     console: Console,
     known: Mapping[str, float],
-    wanted: OutputForms,
+    interrupts: Interrupts,
     *,
     earlier: Sequence[JobRecord] = (),
     resumed: bool = False,
-) -> ExitCode:
-    """Run a plan, or what is left of it, in the folder of its run; keep and show the results."""
+) -> tuple[Run, bool]:
+    """Run a plan, or what is left of it, in the folder of its run; return the results, and whether it ended early."""
     try:
         run.write_manifest(manifest)
-        results, interrupted = measure_jobs(run, planned, manifest, console, known, earlier, resumed=resumed)
-        run.write_manifest(results.manifest)
+        ended = measure_jobs(run, planned, manifest, console, known, interrupts, earlier=earlier, resumed=resumed)
+        run.write_manifest(ended[0].manifest)
     except OSError as error:
         raise UsageError(
             f"{error.filename or run.folder}: {error.strerror}; everything before is kept; fix that, and resume "
             f"with: python -m orchestrator resume {run.name}"
         ) from error
-    present_results(console, run, results, wanted)
-    return exit_code(results, interrupted=interrupted)
+    return ended
 
 
 def measure_jobs(
@@ -186,8 +189,9 @@ def measure_jobs(
     manifest: Manifest,
     console: Console,
     known: Mapping[str, float],
-    earlier: Sequence[JobRecord],
+    interrupts: Interrupts,
     *,
+    earlier: Sequence[JobRecord],
     resumed: bool,
 ) -> tuple[Run, bool]:
     """Run the jobs; return the run with its final manifest, and whether a signal or a key ended it."""
@@ -199,7 +203,7 @@ def measure_jobs(
     # A dashboard on a worker's core would disturb what it shows.
     cores = {core for cell in planned.cells for core in planning.choose_cpus(cell.threads, planned.available)}
     with (
-        open_session(cores, planned.environments, make_keyboard(console)) as session,
+        open_session(cores, planned.environments, make_keyboard(console), interrupts) as session,
         ResilientView(make_view(board, console, session.keys)) as shown,
     ):
         going = Sweep(

@@ -61,8 +61,8 @@ class LocalLauncher:
             folder.mkdir(exist_ok=True)
             yield folder
         else:
-            with descendants.make_temporary_folder() as made:
-                yield Path(made)
+            with descendants.make_temporary_folder() as folder:
+                yield folder
 
 
 def insert_folder(spec: JobSpec, folder: Path) -> JobSpec:

@@ -1,36 +1,51 @@
 """Reruns of single jobs in processes of their own."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
+from orchestrator.cli.exit_codes import ExitCode
+from orchestrator.planning.plan import Plan
 from orchestrator.records.store import Store
-from schemas.job import Cell, JobSpec
 from schemas.record import JobRecord
+from tests.orchestrator.quick import PROGRAM
+
+ROOT = Path(__file__).resolve().parents[3]
+Soon = Callable[[Callable[[], bool]], bool]
 
 
-def test_a_rerun_whose_program_is_killed_leaves_neither_a_process_nor_a_folder(
+@pytest.mark.skipif(sys.platform != "linux", reason="the watchdog finds what is left with the Linux kernel's help")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_killed_rerun_leaves_no_temporary_folder_and_nothing_running(
     tmp_path: Path,
-    make_run: Callable[..., Store],
+    make_plan: Callable[..., Plan],
     make_record: Callable[..., JobRecord],
-    make_cell: Callable[..., Cell],
-    make_spec: Callable[..., JobSpec],
-    soon: Callable[[Callable[[], bool]], bool],
+    make_run: Callable[..., Store],
+    soon: Soon,
+    number: signal.Signals,
 ) -> None:
-    cell = make_cell("synthetic:hang", workload="synthetic", parameters={"spin_ns": 1000, "hold_mib": 0})
-    spec = make_spec(cell, cpus=(), variables={"CUDA_VISIBLE_DEVICES": "-1"})
-    make_run("base", [make_record(spec=spec, outcome="timeout")])
-    (tmp_path / "temporary").mkdir()
-    command = [sys.executable, "-m", "orchestrator", "show", "base", "001-synthetic", "--repeat"]
-    with subprocess.Popen(command, cwd=tmp_path, env={**os.environ, "TMPDIR": str(tmp_path / "temporary")}) as program:
-        run = psutil.Process(program.pid)
-        assert soon(lambda: any("workers" in part for each in run.children() for part in each.cmdline()))
-        children = run.children()
-        assert any((tmp_path / "temporary").iterdir())
-        program.kill()
-    assert soon(lambda: not any(child.is_running() for child in children))
-    assert soon(lambda: not any((tmp_path / "temporary").iterdir()))
+    plan = make_plan("synthetic:hang", axes={"workloads": ("synthetic",)})
+    spec = plan.build_job(plan.cells[0], 1, 0, None)
+    make_run("mine", [make_record(spec.cell, outcome="timeout", spec=spec)], sweep=plan.spec)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    command = [*PROGRAM, "show", "mine", "001", "--repeat"]
+    variables = os.environ | {"TMPDIR": str(temporary), "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as program:
+        assert soon(lambda: any(temporary.glob("*/*/jobs/*.stderr.log"))), program.communicate(timeout=1)
+        assert soon(lambda: len(list(temporary.iterdir())) == 2)  # the rerun's folder, and its job's
+        family = psutil.Process(program.pid).children(recursive=True)
+        program.send_signal(number)
+        _, err = program.communicate(timeout=60)
+    assert program.returncode == (-number if number == signal.SIGKILL else ExitCode.INTERRUPTED)
+    assert b"Traceback" not in err
+    assert soon(lambda: list(temporary.iterdir()) == [])
+    assert psutil.wait_procs(family, timeout=10)[1] == []

@@ -183,7 +183,7 @@ def test_no_link_in_a_run_is_followed(run: Store, tmp_path: Path, make_record: M
             with pytest.raises(UsageError, match="is a symbolic link"):
                 run.read_records()
         case "part":
-            path.with_name(f".{path.name}.part").symlink_to(secret)
+            path.with_name(f".{path.name}.00000000.part").symlink_to(secret)
             run.write_record(record)
     assert secret.read_text() == "the secret"
 

@@ -60,7 +60,7 @@ def test_a_half_written_file_is_not_a_record(make_run: MakeRun, make_record: Mak
     run = make_run()
     run.write_record(make_record())
     (whole,) = (run.folder / "jobs").iterdir()
-    for name in (f".{whole.name}.part", f"{whole.name}.part", f".{whole.name}.x.part"):
+    for name in (f".{whole.name}.00000000.part", f"{whole.name}.part", f".{whole.name}.x.part"):
         whole.with_name(name).write_bytes(whole.read_bytes()[:100])
     assert len(run.read_records()) == 1
 
@@ -68,7 +68,7 @@ def test_a_half_written_file_is_not_a_record(make_run: MakeRun, make_record: Mak
 def test_a_text_replaces_what_stands_in_its_place_and_follows_no_link(make_run: MakeRun, tmp_path: Path) -> None:
     run, elsewhere = make_run(), tmp_path / "elsewhere"
     elsewhere.write_text("not ours")
-    for name in (run.page_path, run.page_path.with_name(".report.html.part")):
+    for name in (run.page_path, run.page_path.with_name(".report.html.00000000.part")):
         name.symlink_to(elsewhere)
     atomic.write_text(run.page_path, "ours")
     assert (run.page_path.read_text(), elsewhere.read_text()) == ("ours", "not ours")
