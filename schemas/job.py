@@ -19,7 +19,8 @@ Shaping = Literal["fixed", "stream"]
 Origin = Literal["source", "file"]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Threads = Annotated[int, Field(ge=1, le=4096)]
-Nanoseconds = Annotated[int, Field(ge=0, le=3_600_000_000_000)]
+LONGEST_NS = 3_600_000_000_000
+Nanoseconds = Annotated[int, Field(ge=0, le=LONGEST_NS)]
 
 
 TRAINING_TASKS: tuple[Task, ...] = ("train-sgd", "train-adam")
@@ -75,8 +76,11 @@ WARMUP_MAX_NS = 3_000_000_000
 class Timing(Model):
     """The length and the number of samples. Times are in nanoseconds."""
 
-    sample_ns: Nanoseconds = Field(default=10_000_000, ge=1, description="length of one sample: a batch of calls")
-    samples: PositiveInt = Field(default=20, le=100_000, description="samples in one process")
+    # Plain integers where a bound differs from a named type's: of two bounds in one direction, only the last holds.
+    sample_ns: int = Field(
+        default=10_000_000, ge=1, le=LONGEST_NS, description="length of one sample: a batch of calls"
+    )
+    samples: int = Field(default=20, ge=1, le=100_000, description="samples in one process")
     calls: Count | None = Field(default=None, description="calls in one sample; null: the worker calibrates them")
     warmup_min_ns: Nanoseconds = Field(default=250_000_000, description="warm up for at least this long")
     warmup_max_ns: Nanoseconds | None = Field(
@@ -134,10 +138,8 @@ class JobSpec(Versioned):
     )
     module: str = Field(default="", description="imported by the worker; empty: its file named after the framework")
     distributions: tuple[str, ...] = Field(default=(), description="those whose versions the worker reports")
-    hash_seed: NonNegativeInt = Field(default=0, le=2**32 - 1, description="PYTHONHASHSEED, different in each job")
-    padding_bytes: NonNegativeInt = Field(
-        default=0, le=1 << 16, description="added to the environment, to shift the stack"
-    )
+    hash_seed: int = Field(default=0, ge=0, le=2**32 - 1, description="PYTHONHASHSEED, different in each job")
+    padding_bytes: int = Field(default=0, ge=0, le=1 << 16, description="added to the environment, to shift the stack")
     timing: Timing = Timing()
     deadline_s: PositiveFloat = 120.0
     artefact: Artefact | None = Field(default=None, description="the model to load; null: the worker builds it")

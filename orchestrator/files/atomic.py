@@ -83,11 +83,11 @@ def open_regular(path: Path) -> IO[bytes]:
     Raises:
         OSError: there is no such file.
     """
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)  # fdopen() would leave the descriptor of a folder open
         raise OSError(errno.EINVAL, "not a regular file", str(path))
-    return file
+    return os.fdopen(descriptor, "rb")
 
 
 def read_model(path: Path, kind: type[M], upgrade: Callable[[bytes], object] = lambda _: None) -> M:

@@ -174,6 +174,7 @@ def test_a_known_time_is_a_lower_bound_of_every_sample(ask: "Ask", reported: "Re
     assert min(took / calls for calls, took in found.warmup) >= 250_000
 
 
+@pytest.mark.measures
 def test_compiling_and_what_is_compiled_take_their_known_times(ask: "Ask", reported: "Reported") -> None:
     times = {"spin_ns": 900_000, "compile_ns": 30_000_000, "compiled_ns": 250_000}
     found = reported(ask("synthetic", "compiled", "synthetic", times))

@@ -28,7 +28,7 @@ workloads = ["synthetic:spin_ns=20000"]
 
 [timing]
 samples = 10
-sample_ns = 1000000
+sample_ns = 5000000
 warmup_min_ns = 1000000
 """
 

@@ -48,7 +48,7 @@ QUICK = """
 
     [timing]
     samples = 10
-    sample_ns = 1000000
+    sample_ns = 5000000
     warmup_min_ns = 1000000
 """
 

@@ -74,6 +74,7 @@ def faults() -> Check:
     return replace(whole, cells=cells, judge=lambda records: [outcomes.judge_outcome(*each, records) for each in due])
 
 
+@pytest.mark.measures
 def test_real_cheats_and_faults_end_as_what_they_are(make_selftest: MakeSelfTest) -> None:
     (result,) = run.run_checks([faults()], make_selftest(), lambda _: None)
     assert [reading.found for reading in result.readings if not reading.passed] == []

@@ -12,6 +12,7 @@ from schemas.catalog import FRAMEWORKS
 from schemas.event import Exported, Failure, Report
 from schemas.job import Export as ExportPurpose
 from schemas.job import JobSpec
+from tests.selection import mark_long
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Python, Work
@@ -40,12 +41,15 @@ Export = Callable[[JobSpec], Artefact]
 each_framework = pytest.mark.parametrize("framework", MODES)
 each_job = pytest.mark.parametrize(
     ("framework", "workload", "sizes", "dtype"),
-    [
-        (framework, workload, sizes, "float32")
-        for framework in MODES
-        for workload, sizes in (("rnn_cell", {}), ("mlp", {}), ("rnn", FIXED))
-    ]
-    + [("onnxruntime", "mlp", {}, "float64")],
+    mark_long(
+        [
+            (framework, workload, sizes, "float32")
+            for framework in MODES
+            for workload, sizes in (("rnn_cell", {}), ("mlp", {}), ("rnn", FIXED))
+        ]
+        + [("onnxruntime", "mlp", {}, "float64")],
+        quick=[(framework, "mlp", {}, "float32") for framework in MODES],
+    ),
 )
 
 
@@ -174,7 +178,7 @@ def test_a_loop_over_a_length_that_stays_open_cannot_be_exported(spec: Spec, wor
     assert "static shape of 16 for dimension inputs['xs'].shape[0]" in last.reason
 
 
-@each_framework
+@pytest.mark.parametrize("framework", mark_long(MODES, quick=["onnxruntime"]))
 def test_a_loop_that_was_exported_for_one_length_is_wrong_where_there_are_others(
     spec: Spec, export: Export, work: "Work", framework: str
 ) -> None:

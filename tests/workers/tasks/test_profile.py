@@ -11,6 +11,7 @@ import pytest
 from schemas.catalog import FRAMEWORKS
 from schemas.event import Event, Exported, Failure, Phase, Profiled
 from schemas.job import Export, Profile
+from tests.selection import mark_long
 from workers.profilers import PROFILED_CALLS, chrome
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ KNOWN: dict[str, dict[str, float]] = {
     "onnxruntime:session": {"kernels": LAYERS},
     "openvino:compiled": {},
 }
+QUICK = ["torch:eager", "tensorflow:function", "jax:jit", "onnxruntime:session", "openvino:compiled"]
 COUNTED = {
     "tensorflow:eager": "dispatches",
     "tensorflow:function": "graph operations",
@@ -68,7 +70,7 @@ def slices(path: Path) -> list[dict[str, Any]]:
     return [event for event in json.loads(path.read_text())["traceEvents"] if event.get("ph") == "X"]
 
 
-@pytest.mark.parametrize("label", KNOWN)
+@pytest.mark.parametrize("label", mark_long(KNOWN, quick=QUICK))
 def test_a_call_is_made_of_what_it_is_known_to_be_and_its_trace_can_be_opened(look: Look, label: str) -> None:
     events = look(label)
     found = events[-1]

@@ -13,6 +13,7 @@ from schemas.artefact import Artefact
 from schemas.code import hash_workload_code
 from schemas.event import Exported, Failure
 from schemas.job import ComputeReference, JobSpec
+from tests.selection import mark_long
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Python, Work
@@ -72,7 +73,11 @@ def expected(spec: Spec, work: "Work", tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.mark.parametrize(
-    ("mode", "task"), [("eager", "backward"), ("script", "backward"), ("trace", "forward"), ("eager", "train-adam")]
+    ("mode", "task"),
+    mark_long(
+        [("eager", "backward"), ("script", "backward"), ("trace", "forward"), ("eager", "train-adam")],
+        quick=[("eager", "backward")],
+    ),
 )
 def test_modes_that_agree_with_it_are_right_and_say_what_they_were_held_to(
     spec: Spec, expected: Callable[[str], Artefact], work: "Work", mode: str, task: str
