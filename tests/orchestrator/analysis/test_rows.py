@@ -66,13 +66,6 @@ def test_a_wrong_cell_has_no_figure_and_no_rank(rows: MakeRows) -> None:
     assert (row["outcome"], row["floor_ns"], row["rank_best"], row["verdict"]) == ("wrong", None, None, None)
 
 
-def test_only_measured_cells_count(records: list[JobRecord]) -> None:
-    cells = tuple({record.spec.cell.id: record.spec.cell for record in records}.values())
-    assert select_measured_ids(group_results(records, cells)) == {
-        cell.id for cell in cells if cell.framework == "torch"
-    }
-
-
 def test_an_interval_is_three_columns_with_the_unit_at_the_end() -> None:
     assert interval_to_columns("floor", "_ns", Interval(2.0, 1.0, 3.0)) == {
         "floor_ns": 2.0,
