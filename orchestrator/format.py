@@ -63,7 +63,9 @@ MAX_LABEL_LENGTH = 20
 
 
 def fold_label(label: str) -> str:
-    """Return a mode's name for a column: a clone's mark, and a mode after a long version, take separate lines."""
+    """Return a mode's name for a column: what does not fit takes another line, be it a mode or a clone's mark."""
+    if len(label) <= MAX_LABEL_LENGTH:
+        return to_printable(label)
     name, mark = label.partition(" (")[::2]
     head, _, mode = name.rpartition(":")
     folded = f"{head}:\n {mode}" if "@" in head and len(name) > MAX_LABEL_LENGTH else name

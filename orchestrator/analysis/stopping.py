@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from orchestrator.analysis.compare import Comparison
 from orchestrator.analysis.results import group_results
 from orchestrator.analysis.statistics.looks import ALPHA, LOOKS, blocks_needed
+from orchestrator.records.attempts import last_attempts
 from schemas.job import Cell
 from schemas.record import JobRecord
 from schemas.sweep import SweepSpec
@@ -40,5 +41,5 @@ def is_sweep_precise(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[J
         return False
     return all(
         should_stop(block, each.comparisons, spec.stop.precision, baseline=each.baseline)
-        for each in group_results(records, cells, spec.baseline, spec.margin)
+        for each in group_results(last_attempts(records), cells, spec.baseline, spec.margin)
     )

@@ -7,7 +7,7 @@ from orchestrator.analysis.run import Run
 from orchestrator.format import format_duration, format_rank, format_size
 from orchestrator.report.machine import summarise_host
 from orchestrator.report.markdown import escape_markdown, format_markdown_list, format_markdown_table
-from orchestrator.report.sentences import describe_group
+from orchestrator.report.sentences import describe_group, describe_mixture
 from orchestrator.report.terminal import format_ratio_with_interval
 
 HEADINGS = (
@@ -23,13 +23,11 @@ HEADINGS = (
 
 
 def export_document(run: Run) -> bytes:
-    """Return a section for each computation, then a line about the machine."""
+    """Return a section for each computation, then the differences within a mixed run, and a line about the machine."""
     parts = [part for group in run.groups for part in make_section(group)]
     ended = f"Ended: {run.manifest.stopped}. " if run.manifest.stopped else ""
-    return (
-        "\n\n".join([*parts, escape_markdown(f"{ended}{summarise_host(run.manifest.host)}. Run {run.name}.")]).encode()
-        + b"\n"
-    )
+    notes = [*describe_mixture(run.mixed), f"{ended}{summarise_host(run.manifest.host)}. Run {run.name}."]
+    return "\n\n".join([*parts, *map(escape_markdown, notes)]).encode() + b"\n"
 
 
 def make_section(group: Group) -> Iterator[str]:

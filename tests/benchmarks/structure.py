@@ -4,8 +4,8 @@
     python tests/benchmarks/structure.py FOLDER     # another checkout, for a comparison
 
 A room is a folder or a module directly inside `orchestrator/`. Imports count wherever they stand: at the top of a
-module, inside a function, or under `TYPE_CHECKING`. Complexity is McCabe's, with one more for each boolean operator and
-each clause of a comprehension, as radon counts it.
+module, inside a function, or under `TYPE_CHECKING`. Complexity is McCabe's, with one more for each boolean operator
+and each clause of a comprehension, as radon counts it.
 """
 
 import ast

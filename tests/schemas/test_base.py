@@ -4,7 +4,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from schemas import artefact, catalog, code, environment, limits, record, workloads  # noqa: F401 (they define models)
-from schemas.base import MAX_INTEGER, SCHEMA_VERSION, Model
+from schemas.base import MAX_INTEGER, OLDEST_VERSION, SCHEMA_VERSION, Model
 from schemas.event import Hello, Phase
 from schemas.job import Cell, JobSpec, Timing
 from schemas.sweep import Stop
@@ -26,8 +26,15 @@ def test_a_field_that_is_not_declared_is_refused() -> None:
 
 def test_another_schema_version_is_refused_and_both_versions_are_named() -> None:
     other = SCHEMA_VERSION + 41
-    with pytest.raises(ValidationError, match=f"version {other} is not supported, only {SCHEMA_VERSION}"):
+    supported = f"only {OLDEST_VERSION} to {SCHEMA_VERSION}"
+    with pytest.raises(ValidationError, match=f"version {other} is not supported, {supported}"):
         Hello.model_validate(HELLO | {"schema_version": other})
+
+
+def test_a_document_of_an_older_version_whose_form_has_not_changed_is_read_as_one_of_this_version() -> None:
+    assert Hello.model_validate(HELLO | {"schema_version": OLDEST_VERSION}) == Hello.model_validate(HELLO)
+    with pytest.raises(ValidationError):
+        Hello.model_validate(HELLO | {"schema_version": OLDEST_VERSION - 1})
 
 
 def test_a_document_says_its_version() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.job import Cell, JobSpec, Timing
+from schemas.job import Cell, ComputeReference, Export, JobSpec, Measure, Profile, Purpose, Timing
 
 CELL = Cell(framework="torch", mode="script", workload="rnn", parameters={"hidden": 20, "length": 16})
 CHANGES: dict[str, object] = {
@@ -89,9 +89,33 @@ def test_a_spec_comes_back_from_json_as_it_was() -> None:
     assert JobSpec.model_validate_json(spec.model_dump_json()) == spec
 
 
+@pytest.mark.parametrize("purpose", [Measure(), Export(path="/x"), Profile(path="/x"), ComputeReference(path="/x")])
+def test_a_job_has_exactly_one_purpose_which_comes_back_from_json_as_it_was(purpose: Purpose) -> None:
+    spec = JobSpec(cell=CELL, purpose=purpose, block=1, position=0, seed=1, cpus=(), variables={})
+    assert JobSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+@pytest.mark.parametrize(
+    "purpose",
+    [{}, {"kind": "clean"}, {"kind": "export"}, {"kind": "measure", "path": "/x"}, {"kind": "profile", "path": None}],
+)
+def test_a_purpose_that_makes_no_sense_is_refused(purpose: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        JobSpec.model_validate(
+            {"cell": CELL, "purpose": purpose, "block": 1, "position": 0, "seed": 1, "cpus": (), "variables": {}}
+        )
+
+
 def test_a_job_that_is_told_no_longest_warm_up_has_three_seconds() -> None:
     assert Timing().longest_warm_up_ns == 3_000_000_000
     assert Timing(warmup_max_ns=0).longest_warm_up_ns == 0
+
+
+def test_a_job_of_an_earlier_version_names_the_folder_of_its_workload_otherwise() -> None:
+    said = {"cell": CELL, "block": 1, "position": 0, "seed": 1, "cpus": [], "variables": {}}
+    old = JobSpec.model_validate(said | {"folder": "/mine"})
+    assert old == JobSpec.model_validate(said | {"source_dir": "/mine"})
+    assert JobSpec.model_validate_json(old.model_dump_json()) == old
 
 
 SPEC = JobSpec(cell=CELL, block=1, position=0, seed=7, cpus=(), variables={})
@@ -124,8 +148,8 @@ def test_a_request_that_no_worker_could_meet_is_refused(change: dict[str, object
 
 
 def test_a_request_without_more_words_is_one_to_measure() -> None:
-    assert (SPEC.export, SPEC.profile, SPEC.expect, SPEC.artefact, SPEC.expected) == ("", "", "", None, None)
-    assert (SPEC.attempt, SPEC.module, SPEC.folder, SPEC.package) == (1, "", "", "")
+    assert (SPEC.purpose, SPEC.artefact, SPEC.expected) == (Measure(), None, None)
+    assert (SPEC.attempt, SPEC.module, SPEC.source_dir, SPEC.package) == (1, "", "", "")
 
 
 @pytest.mark.parametrize(("replica", "mark"), [(0, ""), (1, " (A/A)"), (2, " (A/A2)"), (11, " (A/A11)")])

@@ -7,11 +7,12 @@ from pydantic import ValidationError
 
 from schemas.artefact import Artefact
 from schemas.event import Exported, Profiled, Report, TensorCheck, Verification
-from schemas.job import Cell, JobSpec
-from schemas.record import ExportRecord, Host, JobObservation, JobRecord, Manifest, ProfileRecord
+from schemas.job import Cell, Export, JobSpec, Measure, Profile, Purpose
+from schemas.record import Host, JobObservation, JobRecord, Manifest, Outcome
 from schemas.sweep import SweepSpec
 
 CELL = Cell(framework="numpy", mode="eager", workload="mlp", parameters={"depth": 3})
+EXPORTED = Exported(artefact=Artefact(path="/x/y.onnx", sha256="ab", size_bytes=3), versions={}, settings=(), phases=())
 HOST = Host(cpu="a CPU", cores=2, memory_bytes=1 << 30, system="Linux", python="3.11", variables={"LD_PRELOAD": "x"})
 
 
@@ -23,23 +24,41 @@ def test_a_record_comes_back_from_json_as_it_was(make_report: Callable[..., Repo
         reason="not finite",
         advice="look",
         host=HOST,
-        report=make_report(verification=Verification(checks=(check,), reason="not finite"), warnings=("µ",)),
+        result=make_report(verification=Verification(checks=(check,), reason="not finite"), warnings=("µ",)),
         outside=JobObservation(started="now", spawn_to_end_ns=1, exit_status=-9, last_phase="verify", load_before=0.1),
     )
     assert JobRecord.model_validate_json(record.model_dump_json()) == record
 
 
 def test_the_record_of_an_export_comes_back_from_json_as_it_was() -> None:
-    spec = JobSpec(cell=CELL, block=1, position=0, seed=1, cpus=(), variables={}, export="/x/y.onnx")
-    artefact = Artefact(path="/x/y.onnx", sha256="ab", size_bytes=3)
-    export = ExportRecord(
+    spec = JobSpec(cell=CELL, block=1, position=0, seed=1, cpus=(), variables={}, purpose=Export(path="/x/y.onnx"))
+    export = JobRecord(
         spec=spec,
         outcome="exported",
         host=HOST,
-        exported=Exported(artefact=artefact, versions={}, settings=(), phases=()),
+        result=EXPORTED,
         outside=JobObservation(started="now", spawn_to_end_ns=1, exit_status=0, last_phase="export", load_before=0.1),
     )
-    assert ExportRecord.model_validate_json(export.model_dump_json()) == export
+    assert JobRecord.model_validate_json(export.model_dump_json()) == export
+
+
+@pytest.mark.parametrize(
+    ("purpose", "outcome", "result", "complaint"),
+    [
+        (Measure(), "measured", None, "a job of the purpose measure is not measured with nothing"),
+        (Measure(), "exported", None, "a job of the purpose measure is not exported with nothing"),
+        (Measure(), "raised", EXPORTED, "a job of the purpose measure cannot result in exported"),
+        (Export(path="/x"), "measured", EXPORTED, "a job of the purpose export is not measured with exported"),
+        (Export(path="/x"), "exported", None, "a job of the purpose export is not exported with nothing"),
+        (Profile(path="/x"), "profiled", EXPORTED, "a job of the purpose profile cannot result in exported"),
+    ],
+)
+def test_purpose_outcome_and_result_of_a_record_fit(
+    purpose: Purpose, outcome: Outcome, result: Exported | None, complaint: str
+) -> None:
+    spec = JobSpec(cell=CELL, purpose=purpose, block=1, position=0, seed=1, cpus=(), variables={})
+    with pytest.raises(ValidationError, match=complaint):
+        JobRecord(spec=spec, outcome=outcome, result=result, host=HOST)
 
 
 def test_a_manifest_comes_back_from_json_as_it_was() -> None:
@@ -50,16 +69,16 @@ def test_a_manifest_comes_back_from_json_as_it_was() -> None:
 
 
 def test_the_record_of_a_profile_comes_back_from_json_as_it_was() -> None:
-    spec = JobSpec(cell=CELL, block=1, position=0, seed=1, cpus=(), variables={}, profile="/x/y.json")
+    spec = JobSpec(cell=CELL, block=1, position=0, seed=1, cpus=(), variables={}, purpose=Profile(path="/x/y.json"))
     trace = Artefact(path="/x/y.json", sha256="ab", size_bytes=3)
-    profile = ProfileRecord(
+    profile = JobRecord(
         spec=spec,
         outcome="profiled",
         host=HOST,
-        profiled=Profiled(trace=trace, calls=10, counts={"kernels": 2.5}, versions={"torch": "2"}, phases=()),
+        result=Profiled(trace=trace, calls=10, counts={"kernels": 2.5}, versions={"torch": "2"}, phases=()),
         outside=JobObservation(started="now", spawn_to_end_ns=1, exit_status=0, last_phase="profile", load_before=0.1),
     )
-    assert ProfileRecord.model_validate_json(profile.model_dump_json()) == profile
+    assert JobRecord.model_validate_json(profile.model_dump_json()) == profile
 
 
 NEUTRAL: dict[str, object] = {

@@ -31,8 +31,8 @@ def test_every_parameter_and_workload_is_explained(workload: Workload) -> None:
 
 
 @each_workload
-def test_a_built_in_workload_has_neither_folder_nor_code_nor_module(workload: Workload) -> None:
-    assert (workload.folder, workload.module, workload.code, workload.reference) == ("", "", "", "")
+def test_a_built_in_workload_has_neither_folder_nor_code_nor_package(workload: Workload) -> None:
+    assert (workload.source_dir, workload.package, workload.code, workload.reference) == ("", "", "", "")
 
 
 @each_suite

@@ -7,16 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.analysis.results import group_results
-from orchestrator.analysis.rows import (
-    Per,
-    build_rows,
-    column_place,
-    finite_or_none,
-    interval_to_columns,
-    intervals_to_columns,
-    select_measured_ids,
-)
+from orchestrator.analysis.rows import Per, column_place, finite_or_none, interval_to_columns, intervals_to_columns
+from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.intervals import Interval
 from schemas.job import Cell
 from schemas.record import Host, JobRecord, Manifest
@@ -40,8 +32,8 @@ def rows(records: list[JobRecord], host: Host) -> MakeRows:
     """Return a function that makes the rows of a run with two measured cells and a wrong one."""
     cells = tuple({record.spec.cell.id: record.spec.cell for record in records}.values())
     manifest = Manifest(name="n", started="noon", command=(), sweep=SweepSpec(), seed=1, cells=cells, host=host)
-    groups = group_results(records, cells)
-    return lambda per: [dict(row) for row in build_rows("mine", manifest, records, groups, per)]
+    run = Run(name="mine", manifest=manifest, records=tuple(records))
+    return lambda per: [dict(row) for row in run.rows(per)]
 
 
 @pytest.mark.parametrize(("per", "count"), [("cell", 3), ("job", 7), ("sample", 18)])
@@ -72,13 +64,6 @@ def test_a_parameter_that_a_cell_does_not_have_is_none(rows: MakeRows) -> None:
 def test_a_wrong_cell_has_no_figure_and_no_rank(rows: MakeRows) -> None:
     (row,) = (row for row in rows("cell") if row["label"] == "jax:jit")
     assert (row["outcome"], row["floor_ns"], row["rank_best"], row["verdict"]) == ("wrong", None, None, None)
-
-
-def test_only_measured_cells_count(records: list[JobRecord]) -> None:
-    cells = tuple({record.spec.cell.id: record.spec.cell for record in records}.values())
-    assert select_measured_ids(group_results(records, cells)) == {
-        cell.id for cell in cells if cell.framework == "torch"
-    }
 
 
 def test_an_interval_is_three_columns_with_the_unit_at_the_end() -> None:

@@ -90,11 +90,13 @@ def test_a_run_that_is_whole_has_nothing_missing(cut_off: Path) -> None:
 def test_half_a_record_is_set_aside_and_measured_again(cut_off: Path) -> None:
     first = min(path for path in cut_off.glob("runs/*/jobs/001-*.json"))
     first.write_bytes(first.read_bytes()[:1000])
-    (first.parent / f".{first.name}.part").write_bytes(b"{")
+    part = first.with_name(f".{first.name}.00000000.part")
+    part.write_bytes(b"{")
     assert run(cut_off, "show", "mine").returncode == ExitCode.USAGE
     said = run(cut_off, "resume", "mine")
     assert f"warning: {first.name} was damaged and is set aside" in said.stdout
     assert first.with_suffix(".damaged").stat().st_size == 1000
+    assert not part.exists()
     assert list(count_jobs(cut_off).values()) == [2, 2]
 
 

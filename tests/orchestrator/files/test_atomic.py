@@ -1,8 +1,12 @@
 """Files of a run: written whole or not at all, read with a bound, and never through a link."""
 
 import os
+import random
 import stat
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +15,11 @@ from hypothesis import strategies as st
 
 from orchestrator.errors import UsageError
 from orchestrator.files import atomic
-from schemas.base import Model, Versioned
+from schemas.base import Versioned
+
+WRITER = Path(__file__).resolve().parents[2] / "doubles" / "writes.py"
+SIZE = 300_000
+MANY = 1_000_000
 
 
 class Note(Versioned):
@@ -169,23 +177,6 @@ def test_a_file_larger_than_any_worker_may_send_is_refused_without_reading_it_al
         atomic.read_model(path, Note)
 
 
-def test_of_several_files_the_valid_ones_are_read_by_name(tmp_path: Path) -> None:
-    for name in ("b", "a", "c"):
-        atomic.write_model(tmp_path / f"{name}.json", Note(text=name))
-    (tmp_path / "d.json").write_text("{")
-    (tmp_path / "e.json").symlink_to("a.json")
-    found = atomic.read_valid(tmp_path.glob("*.json"), Note)
-    assert [note.text for note in found] == ["a", "b", "c"]
-
-
-def test_files_of_another_kind_are_not_valid(tmp_path: Path) -> None:
-    class Other(Model):
-        number: int
-
-    atomic.write_model(tmp_path / "note.json", NOTE)
-    assert list(atomic.read_valid([tmp_path / "note.json"], Other)) == []
-
-
 def test_a_file_has_the_permissions_that_its_user_chose(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
@@ -193,3 +184,74 @@ def test_a_file_has_the_permissions_that_its_user_chose(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+
+
+def start_writer(path: Path, letter: str, times: int) -> "subprocess.Popen[str]":
+    command = [sys.executable, str(WRITER), str(path), letter, str(times)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_two_processes_that_write_one_file_both_succeed_and_it_is_always_whole(tmp_path: Path) -> None:
+    path, seen = tmp_path / "report.html", set[str]()
+    with start_writer(path, "a", 200) as one, start_writer(path, "b", 200) as other:
+        for program in (one, other):
+            assert program.stdout is not None
+            assert program.stdout.readline() == "writing\n"
+        while one.poll() is None or other.poll() is None:
+            text = path.read_text()
+            assert (len(text), len(set(text))) == (SIZE, 1)
+            seen.add(text[0])
+        assert [program.communicate() for program in (one, other)] == [("", "")] * 2
+    assert (one.returncode, other.returncode) == (0, 0)
+    assert seen == {"a", "b"}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_killed_writers_leave_is_removed_by_the_next_one(tmp_path: Path) -> None:
+    path, rng, left = tmp_path / "report.html", random.Random(1), 0
+    for _ in range(12):
+        with start_writer(path, "a", MANY) as program:
+            assert program.stdout is not None
+            program.stdout.readline()
+            time.sleep(rng.uniform(0, 0.05))
+            program.kill()
+        assert path.read_text() == "a" * SIZE
+        parts = [each for each in tmp_path.iterdir() if each != path]
+        assert len(parts) <= 1
+        left += len(parts)
+    assert left > 0, "no writer was killed while it wrote"
+    atomic.write_text(path, "whole")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_writer_at_work_has_beside_the_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    with atomic.open_part(path) as part:
+        part.write(b"half")
+        atomic.write_text(path, "whole")
+        assert Path(part.name).is_file()
+    atomic.write_text(path, "whole again")
+    assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_only_parts_of_the_same_file_are_removed(tmp_path: Path) -> None:
+    others = [tmp_path / name for name in (".x.html.part", ".x.html.0.part", ".y.html.00000000.part", "x.html.part")]
+    for other in others:
+        other.touch()
+    atomic.write_text(tmp_path / "x.html", "whole")
+    assert sorted(tmp_path.iterdir()) == sorted([*others, tmp_path / "x.html"])
+
+
+def test_a_file_is_as_readable_for_others_as_one_written_in_place(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("x")
+    atomic.write_text(tmp_path / "whole", "x")
+    assert (tmp_path / "whole").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_write_that_fails_in_any_way_leaves_the_old_file_alone(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    with pytest.raises(TypeError):
+        atomic.write_bytes(path, "no bytes")  # type: ignore[arg-type]
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.machine.affinity import leave_worker_cores, list_cores, read_affinity
+from orchestrator.machine.affinity import avoid_cores, list_cores, read_affinity
 from orchestrator.machine.kernel_files import KernelFiles
 
 needs_affinity = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity can be set here")
@@ -46,12 +46,10 @@ def test_the_cores_of_this_process_are_listed_in_order() -> None:
 
 
 @needs_affinity
-def test_this_process_leaves_the_workers_cores_and_keeps_one_at_least() -> None:
+def test_this_process_avoids_the_workers_cores_while_they_work_and_keeps_one_at_least() -> None:
     before = os.sched_getaffinity(0)
-    try:
-        leave_worker_cores({max(before)})
+    with avoid_cores({max(before)}):
         assert os.sched_getaffinity(0) == ((before - {max(before)}) or before)
-        leave_worker_cores({*before})
-        assert os.sched_getaffinity(0)
-    finally:
-        os.sched_setaffinity(0, before)
+    assert os.sched_getaffinity(0) == before
+    with avoid_cores({*before}):
+        assert os.sched_getaffinity(0) == before

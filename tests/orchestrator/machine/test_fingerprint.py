@@ -357,7 +357,15 @@ def test_what_is_installed_is_hashed_for_every_version_that_is_known() -> None:
 
 def test_a_parent_that_would_be_left_without_a_core_stays_where_it_is() -> None:
     before = affinity.list_cores()
-    affinity.leave_worker_cores(set(before))
+    with affinity.avoid_cores(before):
+        assert affinity.list_cores() == before
+
+
+@pytest.mark.skipif(len(affinity.list_cores()) < 2, reason="there is one core")
+def test_a_parent_leaves_the_cores_of_its_workers_only_while_they_are_measured() -> None:
+    before = affinity.list_cores()
+    with affinity.avoid_cores(before[:1]):
+        assert affinity.list_cores() == before[1:]
     assert affinity.list_cores() == before
 
 

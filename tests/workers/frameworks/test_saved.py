@@ -8,7 +8,7 @@ import pytest
 
 from schemas.catalog import FRAMEWORKS, Framework, Mode
 from schemas.event import Event, Exported, Failure, Phase, Report
-from schemas.job import JobSpec
+from schemas.job import Export, JobSpec
 from tests.selection import mark_long
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def saved(ask: "Ask", work: "Work", tmp_path_factory: pytest.TempPathFactory) ->
                 pytest.skip(f"{package} is not installed")
         spec = ask(framework.name, mode.name, workload, sizes, task=task, origin="file", batch=3)
         path = folder / f"{spec.cell.id}{mode.suffix}"
-        return spec, work(spec.model_copy(update={"export": str(path)})).events[-1]
+        return spec, work(spec.model_copy(update={"purpose": Export(path=str(path))})).events[-1]
 
     return of
 

@@ -10,6 +10,7 @@ import pytest
 
 from schemas.catalog import FRAMEWORKS
 from schemas.event import Event, Exported, Failure, Phase, Profiled
+from schemas.job import Export, Profile
 from tests.selection import mark_long
 from workers.profilers import PROFILED_CALLS, chrome
 
@@ -57,10 +58,10 @@ def look(ask: "Ask", work: "Work", tmp_path_factory: pytest.TempPathFactory) -> 
                 pytest.skip(f"{package} is not installed")
         spec = ask(name, mode, "mlp", task="forward", batch=3)
         if known.exporter:
-            exported = work(spec.model_copy(update={"export": str(folder / "model.onnx")})).events[-1]
+            exported = work(spec.model_copy(update={"purpose": Export(path=str(folder / "model.onnx"))})).events[-1]
             assert isinstance(exported, Exported)
             spec = spec.model_copy(update={"artefact": exported.artefact})
-        return work(spec.model_copy(update={"profile": str(folder / f"{name}-{mode}.json")})).events
+        return work(spec.model_copy(update={"purpose": Profile(path=str(folder / f"{name}-{mode}.json"))})).events
 
     return of
 

@@ -284,7 +284,7 @@ def test_whole_numbers_have_no_last_bits_and_keep_their_type() -> None:
     tokens = np.array([1, 2, 3])
     assert perturb_values(tokens, np.random.default_rng(1)) is tokens
     found = cast_all({"tokens": tokens, "w": np.ones(2)}, np.float32, np.random.default_rng(1))
-    assert (found["tokens"].dtype, found["w"].dtype) == (tokens.dtype, np.float32)
+    assert (found["tokens"].dtype, found["w"].dtype) == (tokens.dtype, np.dtype(np.float32))
 
 
 def test_a_reason_names_the_tensor_how_far_it_is_off_and_where() -> None:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from orchestrator.analysis.costs.memory import METRIC_MEANINGS
 from orchestrator.analysis.costs.phase_costs import PHASES, PhaseSummary, summarise_phases
+from orchestrator.analysis.process_scores import collect_reports
 from orchestrator.analysis.results import Result
 from orchestrator.format import format_size
-from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, collect_reports, to_chart_number
+from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, to_chart_number
 from orchestrator.report.page.charts.encoding import (
     encode_dash,
     encode_quantity,
@@ -15,7 +15,7 @@ from orchestrator.report.page.charts.encoding import (
     encode_tone,
     make_tooltip,
 )
-from orchestrator.report.sections.memory import format_spread
+from orchestrator.report.sections.memory import format_spread, list_metrics
 from schemas.sweep import MemoryMetric
 
 NAMES: Final = [phase.replace("_", " ") for phase in PHASES]
@@ -68,7 +68,7 @@ def make_chart(section: Section) -> Chart | None:
         table=Table(
             (
                 "mode",
-                *(metric.replace("_", " ") for metric in list_metrics(section)),
+                *(metric.replace("_", " ") for metric in list_metrics(section.group.ranked)),
                 *(f"end of {name}" for name in list_phase_names(entries)),
             ),
             tuple(make_table_rows(section, entries)),
@@ -107,12 +107,6 @@ def make_steps(section: Section, label: str, found: tuple[PhaseSummary, ...]) ->
         yield ChartRow(cells=(label, entry.phase.replace("_", " "), *at), frameworks=(section.find_framework(label),))
 
 
-def list_metrics(section: Section) -> list[MemoryMetric]:
-    """Return the memory metrics of any of these modes, in order."""
-    there = {metric for result, _ in section.ranked_results for metric in result.memory}
-    return [metric for metric in METRIC_MEANINGS if metric in there]
-
-
 def format_metric(result: Result, metric: MemoryMetric) -> str:
     """Format one metric with its uncertainty. Return an empty string where it was not measured."""
     found = result.memory.get(metric)
@@ -128,7 +122,7 @@ def make_table_rows(section: Section, entries: Mapping[str, tuple[PhaseSummary, 
     """Yield each mode's metrics with their uncertainty, then its resident memory at the end of each phase."""
     for label, found in entries.items():
         result = section.group.result(label)
-        headlines = [format_metric(result, metric) for metric in list_metrics(section)]
+        headlines = [format_metric(result, metric) for metric in list_metrics(section.group.ranked)]
         ends = {entry.phase.replace("_", " "): format_size(entry.end or 0) for entry in found}
         yield ChartRow(
             cells=(label, *headlines, *(ends.get(name, "") for name in list_phase_names(entries))),

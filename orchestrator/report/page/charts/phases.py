@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from orchestrator.analysis.costs.phase_costs import PHASES, PhaseSummary, summarise_phases
+from orchestrator.analysis.process_scores import collect_reports
 from orchestrator.format import format_duration
-from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, collect_reports, to_chart_number
+from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, to_chart_number
 from orchestrator.report.page.charts.encoding import (
     DURATION_TICKS,
     encode_categories,

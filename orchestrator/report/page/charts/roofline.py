@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from orchestrator.analysis.costs.roofline import Achieved, Roof, compute_achieved, find_roof
-from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, collect_reports, to_chart_number
+from orchestrator.analysis.process_scores import collect_reports
+from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, to_chart_number
 from orchestrator.report.page.charts.encoding import (
     RATE_TICKS,
     TENS,

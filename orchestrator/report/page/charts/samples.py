@@ -5,19 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from orchestrator.analysis.process_scores import collect_reports
 from orchestrator.analysis.quality.disturbance import find_flags
 from orchestrator.analysis.results import Result
 from orchestrator.format import format_count, format_duration
-from orchestrator.report.page.charts import (
-    MAX_NARROW_MODES,
-    Chart,
-    ChartRow,
-    Section,
-    Spec,
-    Table,
-    collect_reports,
-    to_chart_number,
-)
+from orchestrator.report.page.charts import MAX_NARROW_MODES, Chart, ChartRow, Section, Spec, Table, to_chart_number
 from orchestrator.report.page.charts.encoding import (
     ONE_TWO_FIVE,
     encode_categories,

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from orchestrator.analysis.process_scores import classify_laps
+from orchestrator.analysis.process_scores import classify_laps, collect_reports
 from orchestrator.analysis.results import Result
 from orchestrator.format import format_duration
-from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, collect_reports, to_chart_number
+from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, to_chart_number
 from orchestrator.report.page.charts.encoding import (
     COUNT_TICKS,
     DURATION_TICKS,

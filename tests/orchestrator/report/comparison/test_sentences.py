@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 
 from orchestrator.analysis.compare import CLAIMS, Verdict
+from orchestrator.analysis.quality.disturbance import Grade
 from orchestrator.analysis.results import Result, group_results
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.comparison.changes import Change, Ratio
@@ -30,6 +31,9 @@ from tests.orchestrator.analysis.costs.test_memory import needing
 MakeChange = Callable[..., Change]
 
 
+GRADES: list[tuple[Grade, Grade]] = [("A", "A"), ("A", "C"), ("C", "A"), ("C", "C"), ("A", "B")]
+
+
 @pytest.fixture
 def result(
     make_cell: Callable[..., Cell], make_record: Callable[..., JobRecord], make_report: Callable[..., Report]
@@ -49,7 +53,7 @@ def make_change(result: Result) -> MakeChange:
         verdict: Verdict | None = Verdict.SLOWER,
         time: Interval | None = None,
         step_peak: Interval | None = None,
-        grades: str = "AA",
+        grades: tuple[Grade, Grade] = ("A", "A"),
     ) -> Change:
         claimed = time or Interval(1.2, 1.1, 1.3)
         before, after = (dataclasses.replace(result, grade=grade) for grade in grades)
@@ -98,7 +102,7 @@ def test_every_verdict_that_claims_nothing_has_its_words(make_change: MakeChange
 
 
 def test_cells_that_were_too_disturbed_in_either_run_are_counted(make_change: MakeChange) -> None:
-    changes = [make_change(grades=grades) for grades in ("AA", "AC", "CA", "CC", "AB")]
+    changes = [make_change(grades=grades) for grades in GRADES]
     assert list(count_disturbed(changes)) == [
         "3 of 5 cells: graded C in at least one run, too disturbed for any claim."
     ]

@@ -9,26 +9,26 @@ from rich.console import Console
 from orchestrator.report.sections.profile import build_profile_tables, format_profile, profiles_to_list
 from schemas.artefact import Artefact
 from schemas.event import Profiled
-from schemas.job import Cell
-from schemas.record import JobRecord, ProfileRecord
+from schemas.job import Cell, Profile
+from schemas.record import JobRecord
 
-MakeProfile = Callable[..., ProfileRecord]
+MakeProfile = Callable[..., JobRecord]
 
 
 @pytest.fixture
 def make_profile(make_record: Callable[..., JobRecord], make_cell: Callable[..., Cell]) -> MakeProfile:
     """Return a function that makes a cell's profile with these counts; None: it failed."""
 
-    def make(label: str, counts: dict[str, float] | None, **changes: object) -> ProfileRecord:
+    def make(label: str, counts: dict[str, float] | None, **changes: object) -> JobRecord:
         job = make_record(make_cell(label, **changes))
         assert job.outside is not None
         trace = Artefact(path="/runs/trace.json", sha256="ab", size_bytes=3)
         made = None if counts is None else Profiled(trace=trace, calls=10, counts=counts, versions={}, phases=())
-        return ProfileRecord(
-            spec=job.spec,
+        return JobRecord(
+            spec=job.spec.model_copy(update={"purpose": Profile(path="/runs/trace.json")}),
             outcome="unsupported" if counts is None else "profiled",
             reason="it has no profiler" if counts is None else "",
-            profiled=made,
+            result=made,
             outside=job.outside,
             host=job.host,
         )
@@ -36,7 +36,7 @@ def make_profile(make_record: Callable[..., JobRecord], make_cell: Callable[...,
     return make
 
 
-def draw(records: list[ProfileRecord]) -> list[str]:
+def draw(records: list[JobRecord]) -> list[str]:
     console = Console(file=io.StringIO(), width=80, color_system=None)
     for table in build_profile_tables(records):
         console.print(table)
