@@ -24,7 +24,7 @@ def loading(
         load_ns: int = 100, origin: str = "file", artefact: Artefact | None = FILE, **changes: object
     ) -> JobRecord:
         report = make_report(phases=[{"name": "load", "wall_ns": load_ns, "cpu_ns": 1}])
-        record = make_record(make_cell(origin=origin), report=report, **changes)
+        record = make_record(make_cell(origin=origin), result=report, **changes)
         return record.model_copy(update={"spec": record.spec.model_copy(update={"artefact": artefact})})
 
     return make
