@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
@@ -129,6 +129,17 @@ class Group:
     def ranked(self) -> tuple[Result, ...]:
         """Return the ranked cells, by rank."""
         return tuple(self.result(standing.cell) for standing in self.standings)
+
+    @property
+    def rows(self) -> Iterator[tuple[Result, Standing | None, Comparison | None]]:
+        """Yield the ranked cells by rank, then the others, each with its standing and its comparison if it has them.
+
+        A cell is compared with the baseline, and the A/A clone with its original.
+        """
+        found = self.against | ({self.clone.cell: self.clone} if self.clone else {})
+        places = {standing.cell: standing for standing in self.standings}
+        for result in (*self.ranked, *(each for each in self.results if each.label not in places)):
+            yield result, places.get(result.label), found.get(result.label)
 
     @property
     def referee(self) -> str:

@@ -75,14 +75,19 @@ class Section:
         """Return the ranked cells in order, each with its processes."""
         return ((result, self.processes.get(result.label, ())) for result in self.group.ranked)
 
-    def find_framework(self, label: str) -> str:
-        """Return the framework of a label."""
-        return self.group.result(label).cell.framework
+    def make_row(self, cells: tuple[Value, ...], *labels: str) -> ChartRow:
+        """Make a row about these modes."""
+        return make_row(cells, *map(self.group.result, labels))
 
 
 def make_section(group: Group, run: Run) -> Section:
     """Return a group of a run with its measured processes."""
     return Section(group, {result.label: run.measured_jobs.get(result.cell.id, ()) for result in group.results})
+
+
+def make_row(cells: tuple[Value, ...], *results: Result) -> ChartRow:
+    """Make a row about these results, which is shown while none of their frameworks is filtered out."""
+    return ChartRow(cells=cells, frameworks=tuple(result.cell.framework for result in results))
 
 
 def to_chart_number(value: float | None) -> float | None:

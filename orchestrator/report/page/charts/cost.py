@@ -91,7 +91,7 @@ def make_lines(section: Section, numbers: Sequence[int], start: Start) -> Iterat
     for label, curves in section.group.curves.items():
         for total in compute_total_costs(curves, start, numbers):
             at = (to_chart_number(total.spent_ns.estimate), *to_chart_interval(total.spent_ns))
-            yield ChartRow(cells=("line", label, total.calls, *at, None), frameworks=(section.find_framework(label),))
+            yield section.make_row(("line", label, total.calls, *at, None), label)
 
 
 def make_crossings(section: Section, found: Sequence[BreakEven], start: Start) -> Iterator[ChartRow]:
@@ -109,9 +109,8 @@ def make_crossings(section: Section, found: Sequence[BreakEven], start: Start) -
                 f"{format_count(near.estimate)} calls ({format_count(near.low)} to "
                 f"{format_count(near.high)}) against {each.other}"
             )
-            both = (section.find_framework(each.mode), section.find_framework(each.other))
             at = (to_chart_number(calls.estimate), to_chart_number(total.spent_ns.estimate), low, high)
-            yield ChartRow(cells=("paid", each.mode, *at, shown), frameworks=both)
+            yield section.make_row(("paid", each.mode, *at, shown), each.mode, each.other)
 
 
 def make_table_rows(section: Section, found: Sequence[BreakEven], start: Start) -> Iterator[ChartRow]:
@@ -121,7 +120,7 @@ def make_table_rows(section: Section, found: Sequence[BreakEven], start: Start) 
             format_duration(total.spent_ns.estimate) for total in compute_total_costs(curves, start, ROUND_NUMBERS)
         ]
         paid = [format_break_even_line(each, start) for each in found if each.mode == label]
-        yield ChartRow(cells=(label, *spent, "; ".join(paid)), frameworks=(section.find_framework(label),))
+        yield section.make_row((label, *spent, "; ".join(paid)), label)
 
 
 def format_break_even_line(found: BreakEven, start: Start) -> str:

@@ -104,7 +104,7 @@ def make_steps(section: Section, label: str, found: tuple[PhaseSummary, ...]) ->
         assert entry.peak is not None
         assert entry.end is not None
         at = (to_chart_number(to_mib(entry.end)), to_chart_number(to_mib(entry.peak)), format_size(entry.peak))
-        yield ChartRow(cells=(label, entry.phase.replace("_", " "), *at), frameworks=(section.find_framework(label),))
+        yield section.make_row((label, entry.phase.replace("_", " "), *at), label)
 
 
 def format_metric(result: Result, metric: MemoryMetric) -> str:
@@ -124,7 +124,4 @@ def make_table_rows(section: Section, entries: Mapping[str, tuple[PhaseSummary, 
         result = section.group.result(label)
         headlines = [format_metric(result, metric) for metric in list_metrics(section.group.ranked)]
         ends = {entry.phase.replace("_", " "): format_size(entry.end or 0) for entry in found}
-        yield ChartRow(
-            cells=(label, *headlines, *(ends.get(name, "") for name in list_phase_names(entries))),
-            frameworks=(section.find_framework(label),),
-        )
+        yield section.make_row((label, *headlines, *(ends.get(name, "") for name in list_phase_names(entries))), label)

@@ -75,10 +75,7 @@ def make_bars(section: Section, label: str, found: Sequence[PhaseSummary]) -> It
     """Yield the parts of one bar, in order."""
     for place, (part, names) in enumerate(PARTS.items()):
         if took := sum(entry.wall_ns.estimate for entry in found if entry.phase in names):
-            yield ChartRow(
-                cells=(label, part, place, to_chart_number(took), format_duration(took)),
-                frameworks=(section.find_framework(label),),
-            )
+            yield section.make_row((label, part, place, to_chart_number(took), format_duration(took)), label)
 
 
 def list_phases(entries: Mapping[str, Sequence[PhaseSummary]]) -> list[PhaseName]:
@@ -91,6 +88,4 @@ def make_table_row(section: Section, label: str, found: Sequence[PhaseSummary], 
     """Make the table's row of one mode: each phase, then the total."""
     took = {entry.phase: entry.wall_ns.estimate for entry in found}
     times = [format_duration(took[name]) if name in took else "" for name in names]
-    return ChartRow(
-        cells=(label, *times, format_duration(sum(took.values()))), frameworks=(section.find_framework(label),)
-    )
+    return section.make_row((label, *times, format_duration(sum(took.values()))), label)
