@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
-from orchestrator.analysis.compare import MARGIN, Comparison, Scores, Standing, compare_all_pairs, compute_standings
+from orchestrator.analysis.compare import (
+    MARGIN,
+    Comparison,
+    Scores,
+    Standing,
+    compare_all_pairs,
+    compute_standings,
+    index_both_ways,
+)
 from orchestrator.analysis.costs.cost_curve import CostCurve, first_result_ns
 from orchestrator.analysis.costs.memory import score_memory_metric as memory_scores
 from orchestrator.analysis.costs.memory import summarise_memory_metrics
@@ -22,10 +30,9 @@ from orchestrator.analysis.process_scores import (
     compute_percentiles,
     compute_typical_ns,
     group_by_cell,
-    key_by_block,
     make_cost_curves,
+    map_counted_reports,
     score_records,
-    select_counted_jobs,
     select_measured_jobs,
 )
 from orchestrator.analysis.quality.disturbance import (
@@ -120,10 +127,14 @@ class Group:
     by_memory: MemoryRanking | None
 
     @property
+    def pairs(self) -> dict[tuple[str, str], Comparison]:
+        """Return each comparison by its two labels, in either order; the first is the baseline."""
+        return index_both_ways(self.comparisons)
+
+    @property
     def against(self) -> dict[str, Comparison]:
         """Return each cell's comparison with the baseline, by label."""
-        every = [*self.comparisons, *(comparison.flipped() for comparison in self.comparisons)]
-        return {comparison.cell: comparison for comparison in every if comparison.baseline == self.baseline}
+        return {cell: comparison for (baseline, cell), comparison in self.pairs.items() if baseline == self.baseline}
 
     @property
     def ranked(self) -> tuple[Result, ...]:
@@ -256,11 +267,9 @@ def rank_by_memory(
     group: Group, records: Mapping[str, Sequence[JobRecord]], metric: MemoryMetric, margin: float
 ) -> MemoryRanking:
     """Rank a group's measured cells by a memory metric, with the same statistics as times."""
-    reports = {
-        standing.cell: dict(key_by_block(select_counted_jobs(records[group.result(standing.cell).cell.id])))
-        for standing in group.standings
+    found = {
+        result.label: memory_scores(map_counted_reports(records[result.cell.id]), metric) for result in group.ranked
     }
-    found = {label: memory_scores(of_block, metric) for label, of_block in reports.items()}
     comparisons = compare_all_pairs({label: Scores(of, of) for label, of in found.items() if of}, margin=margin)
     return MemoryRanking(
         metric=metric,

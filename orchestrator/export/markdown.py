@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.run import Run
-from orchestrator.format import format_duration, format_rank, format_size
+from orchestrator.format import format_size
 from orchestrator.report.machine import summarise_host
 from orchestrator.report.markdown import escape_markdown, format_markdown_list, format_markdown_table
 from orchestrator.report.sentences import describe_group, describe_mixture
-from orchestrator.report.terminal import format_comparison
+from orchestrator.report.terminal import format_measured_cell
 
 HEADINGS = (
     "mode",
@@ -42,11 +42,8 @@ def make_table_rows(group: Group) -> Iterator[tuple[str, ...]]:
     """Yield the ranked cells by rank, then the others. Show no time of a cell whose outcome is not `measured`."""
     for result, standing, comparison in group.rows:
         if result.outcome == "measured":
-            time, first = (format_duration(each.estimate) for each in (result.floor_ns, result.first_ns))
-            ratio, verdict = format_comparison(group, result, comparison)
-            rank = format_rank(standing.best, standing.worst) if standing else ""
+            *shown, processes, verdict = format_measured_cell(group, result, standing, comparison)
             peak = result.memory.get("step_peak")
-            size = format_size(peak.estimate) if peak else "–"
-            yield (result.label, time, ratio, rank, first, size, f"{result.jobs} {result.grade}", verdict)
+            yield (result.label, *shown, format_size(peak.estimate) if peak else "–", processes, verdict)
         else:
             yield (result.label, "n/a", "", "", "", "", f"{result.jobs}", result.outcome or "not run")

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.analysis.compare import Comparison
+from orchestrator.analysis.compare import Comparison, Standing
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.intervals import Interval
@@ -91,36 +91,33 @@ def build_group_table(group: Group) -> Table:
 def format_group_rows(group: Group) -> Iterator[Sequence[Text | str]]:
     """Yield the rows of the table: ranked cells by rank, then the A/A clone and cells without a rank."""
     for result, standing, comparison in group.rows:
-        name, jobs = Text(fold_label(result.label)), f"{result.jobs}"
+        name, jobs = Text(fold_label(result.label), style="" if result.outcome else "dim"), f"{result.jobs}"
         if result.outcome == "measured":
-            time, first = (format_duration(each.estimate) for each in (result.floor_ns, result.first_ns))
-            ratio, verdict = format_comparison(group, result, comparison)
-            rank = format_rank(standing.best, standing.worst) if standing else ""
-            yield (name, time, ratio, rank, first, f"{jobs} {result.grade}", fold_verdict(verdict))
+            *shown, verdict = format_measured_cell(group, result, standing, comparison)
+            yield (name, *shown, fold_verdict(verdict))
         elif result.outcome is None:
-            yield (dim_text(name), "", "", "", "", jobs, "")
+            yield (name, "", "", "", "", jobs, "")
         else:
             bad = Text(fold_verdict(result.outcome), style="bold red")
             yield (name, strike_time(result), "", "", "", jobs, bad)
 
 
-def format_comparison(group: Group, result: Result, comparison: Comparison | None) -> tuple[str, str]:
-    """Return the ratio and the verdict of a measured cell; both are empty if it is compared with nothing."""
+def format_measured_cell(
+    group: Group, result: Result, standing: Standing | None, comparison: Comparison | None
+) -> tuple[str, ...]:
+    """Return a cell's time, ratio, rank, first result, processes and verdict; empty what it does not have."""
+    time, first = (format_duration(each.estimate) for each in (result.floor_ns, result.first_ns))
+    ratio, verdict = ("1", "baseline") if result.label == group.baseline else ("", "")
     if comparison is not None:
-        return format_ratio_with_interval(comparison.ratio), str(comparison.verdict)
-    return ("1", "baseline") if result.label == group.baseline else ("", "")
+        ratio, verdict = format_ratio_with_interval(comparison.ratio), str(comparison.verdict)
+    rank = format_rank(standing.best, standing.worst) if standing else ""
+    return time, ratio, rank, first, f"{result.jobs} {result.grade}", verdict
 
 
 def fold_verdict(verdict: str) -> str:
     """Return a verdict or an outcome, on two lines if it has more than one word."""
     head, dash, tail = verdict.partition("-")
     return f"{head}{dash}\n{tail}" if dash else head
-
-
-def dim_text(text: Text) -> Text:
-    """Dim a text and return it."""
-    text.stylize("dim")
-    return text
 
 
 def strike_time(result: Result) -> Text:

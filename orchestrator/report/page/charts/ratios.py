@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from orchestrator.analysis.compare import CLAIMS, Comparison, Verdict, index_both_ways
+from orchestrator.analysis.compare import CLAIMS, Comparison, Verdict
 from orchestrator.format import format_count, format_ratio, format_ratio_range
 from orchestrator.report.page.charts import MAX_NARROW_MODES, Chart, ChartRow, Section, Spec, Table
 from orchestrator.report.page.charts.encoding import encode_modes, make_tooltip
@@ -78,7 +78,7 @@ def make_chart(section: Section) -> Chart | None:
 
 def make_squares(section: Section) -> Iterator[ChartRow]:
     """Yield each pair twice, once in either direction."""
-    for (baseline, cell), found in index_both_ways(section.group.comparisons).items():
+    for (baseline, cell), found in section.group.pairs.items():
         shown, sign = format_ratio(found.ratio.estimate), SIGNS[found.verdict]
         ends, verdict = format_ratio_range(found.ratio) or "–", str(found.verdict)
         yield section.make_row((cell, baseline, f"{shown} {sign}", sign, shown, ends, verdict), cell, baseline)
