@@ -16,13 +16,13 @@ from orchestrator.machine.cgroups import (
 from orchestrator.machine.kernel_files import KernelFiles
 
 UNIFIED = "sys/fs/cgroup"
-V2 = {
+SINGLE = {
     "proc/self/cgroup": "0::/user/me\n",
     f"{UNIFIED}/cgroup.procs": "",
     f"{UNIFIED}/user/cgroup.procs": "",
     f"{UNIFIED}/user/me/cgroup.procs": "",
 }
-V1 = {
+HYBRID = {
     "proc/self/cgroup": "5:cpu,cpuacct:/job\n4:memory:/job\n0::/\n",
     f"{UNIFIED}/cpu,cpuacct/cgroup.procs": "",
     f"{UNIFIED}/cpu,cpuacct/job/cgroup.procs": "",
@@ -45,18 +45,18 @@ def make(root: Path, *trees: Mapping[str, str]) -> KernelFiles:
 
 
 def test_a_cgroup_and_all_that_contain_it_are_found_from_the_mount_down(root: Path) -> None:
-    version, folders = find_cgroups(make(root, V2), "cpu")
+    version, folders = find_cgroups(make(root, SINGLE), "cpu")
     assert version == "v2"
     assert [*map(Path, folders)] == [Path(UNIFIED), Path(UNIFIED, "user"), Path(UNIFIED, "user", "me")]
 
 
 def test_on_a_hybrid_system_a_controller_is_where_it_is_mounted(root: Path) -> None:
-    version, folders = find_cgroups(make(root, V1), "memory")
+    version, folders = find_cgroups(make(root, HYBRID), "memory")
     assert (version, folders) == ("v1", [f"{UNIFIED}/memory", f"{UNIFIED}/memory/job"])
 
 
 def test_a_controller_that_shares_its_mount_is_found_by_either_name(root: Path) -> None:
-    files = make(root, V1)
+    files = make(root, HYBRID)
     for controller in ("cpu", "cpuacct"):
         assert find_cgroups(files, controller) == ("v1", [f"{UNIFIED}/cpu,cpuacct", f"{UNIFIED}/cpu,cpuacct/job"])
 
@@ -73,7 +73,7 @@ def test_a_container_that_sees_its_hosts_path_has_the_limits_at_the_mount(root: 
 
 
 def test_a_path_does_not_lead_out_of_the_mount(root: Path) -> None:
-    files = make(root, V2)
+    files = make(root, SINGLE)
     assert list_cgroup_folders(files, (".",), "/../../etc") == [f"{UNIFIED}/."]
 
 
@@ -107,7 +107,7 @@ def test_the_smallest_limit_counts(found: list[float], folders: list[str], limit
 def test_limits_of_version_2_are_the_tightest_on_the_way_up(root: Path) -> None:
     files = make(
         root,
-        V2,
+        SINGLE,
         {f"{UNIFIED}/user/cpu.max": "300000 100000\n", f"{UNIFIED}/user/me/cpu.max": "200000 100000\n"},
         {f"{UNIFIED}/user/memory.max": "1000\n", f"{UNIFIED}/user/me/memory.max": "max\n"},
     )
@@ -118,7 +118,7 @@ def test_limits_of_version_1_are_read_where_each_controller_is(root: Path) -> No
     quota = {"cpu.cfs_quota_us": "100000\n", "cpu.cfs_period_us": "100000\n"}
     files = make(
         root,
-        V1,
+        HYBRID,
         {f"{UNIFIED}/cpu,cpuacct/job/{name}": text for name, text in quota.items()},
         {f"{UNIFIED}/memory/job/memory.limit_in_bytes": "5000\n"},
     )
@@ -126,7 +126,7 @@ def test_limits_of_version_1_are_read_where_each_controller_is(root: Path) -> No
 
 
 def test_the_number_that_stands_for_no_limit_is_none(root: Path) -> None:
-    files = make(root, V1, {f"{UNIFIED}/memory/job/memory.limit_in_bytes": f"{MIN_UNLIMITED_BYTES}\n"})
+    files = make(root, HYBRID, {f"{UNIFIED}/memory/job/memory.limit_in_bytes": f"{MIN_UNLIMITED_BYTES}\n"})
     assert describe_limits(files)["memory_limit_bytes"] == "unlimited"
 
 
