@@ -88,6 +88,11 @@ def format_count(count: float) -> str:
     return f"{count:,.0f}"
 
 
+def format_count_range(counts: Interval, dash: str = " to ") -> str:
+    """Return the ends of an interval of counts."""
+    return f"{format_count(counts.low)}{dash}{format_count(counts.high)}"
+
+
 def round_counts(counts: Interval) -> Interval:
     """Round counts to two digits, or to a tenth of their interval if that is finer; ends outwards, to at least one."""
     width = counts.high - counts.low

@@ -42,9 +42,9 @@ def classify_laps(laps: tuple[tuple[int, int], ...]) -> SteadyState:
     return classify_trace([took / calls for calls, took in laps])
 
 
-def key_by_block(counted: Iterable[tuple[JobRecord, Report]]) -> Iterator[tuple[int, Report]]:
-    """Yield each report with its block."""
-    return ((record.spec.block, report) for record, report in counted)
+def map_counted_reports(records: Iterable[JobRecord]) -> dict[int, Report]:
+    """Return the report of each block's process, for jobs that count."""
+    return {record.spec.block: report for record, report in select_counted_jobs(records)}
 
 
 def score_records(records: Iterable[JobRecord]) -> Scores:

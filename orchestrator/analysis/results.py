@@ -2,12 +2,20 @@
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
-from orchestrator.analysis.compare import MARGIN, Comparison, Scores, Standing, compare_all_pairs, compute_standings
+from orchestrator.analysis.compare import (
+    MARGIN,
+    Comparison,
+    Scores,
+    Standing,
+    compare_all_pairs,
+    compute_standings,
+    index_both_ways,
+)
 from orchestrator.analysis.costs.cost_curve import CostCurve, first_result_ns
 from orchestrator.analysis.costs.memory import score_memory_metric as memory_scores
 from orchestrator.analysis.costs.memory import summarise_memory_metrics
@@ -22,10 +30,9 @@ from orchestrator.analysis.process_scores import (
     compute_percentiles,
     compute_typical_ns,
     group_by_cell,
-    key_by_block,
     make_cost_curves,
+    map_counted_reports,
     score_records,
-    select_counted_jobs,
     select_measured_jobs,
 )
 from orchestrator.analysis.quality.disturbance import (
@@ -120,15 +127,30 @@ class Group:
     by_memory: MemoryRanking | None
 
     @property
+    def pairs(self) -> dict[tuple[str, str], Comparison]:
+        """Return each comparison by its two labels, in either order; the first is the baseline."""
+        return index_both_ways(self.comparisons)
+
+    @property
     def against(self) -> dict[str, Comparison]:
         """Return each cell's comparison with the baseline, by label."""
-        every = [*self.comparisons, *(comparison.flipped() for comparison in self.comparisons)]
-        return {comparison.cell: comparison for comparison in every if comparison.baseline == self.baseline}
+        return {cell: comparison for (baseline, cell), comparison in self.pairs.items() if baseline == self.baseline}
 
     @property
     def ranked(self) -> tuple[Result, ...]:
         """Return the ranked cells, by rank."""
         return tuple(self.result(standing.cell) for standing in self.standings)
+
+    @property
+    def rows(self) -> Iterator[tuple[Result, Standing | None, Comparison | None]]:
+        """Yield the ranked cells by rank, then the others, each with its standing and its comparison if it has them.
+
+        A cell is compared with the baseline, and the A/A clone with its original.
+        """
+        found = self.against | ({self.clone.cell: self.clone} if self.clone else {})
+        places = {standing.cell: standing for standing in self.standings}
+        for result in (*self.ranked, *(each for each in self.results if each.label not in places)):
+            yield result, places.get(result.label), found.get(result.label)
 
     @property
     def referee(self) -> str:
@@ -245,11 +267,9 @@ def rank_by_memory(
     group: Group, records: Mapping[str, Sequence[JobRecord]], metric: MemoryMetric, margin: float
 ) -> MemoryRanking:
     """Rank a group's measured cells by a memory metric, with the same statistics as times."""
-    reports = {
-        standing.cell: dict(key_by_block(select_counted_jobs(records[group.result(standing.cell).cell.id])))
-        for standing in group.standings
+    found = {
+        result.label: memory_scores(map_counted_reports(records[result.cell.id]), metric) for result in group.ranked
     }
-    found = {label: memory_scores(of_block, metric) for label, of_block in reports.items()}
     comparisons = compare_all_pairs({label: Scores(of, of) for label, of in found.items() if of}, margin=margin)
     return MemoryRanking(
         metric=metric,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from orchestrator.analysis.costs.memory import METRIC_MEANINGS
 from orchestrator.analysis.costs.memory import score_memory_metric as memory_scores
-from orchestrator.analysis.process_scores import key_by_block, score_records, select_counted_jobs
+from orchestrator.analysis.process_scores import map_counted_reports, score_records
 from orchestrator.analysis.results import result_from_records
 from orchestrator.analysis.run import Run
 from orchestrator.comparison.changes import CellSide
@@ -90,7 +90,7 @@ def to_content_key(cell: Cell) -> str:
 def summarise_cell(side: RunSide, key: str) -> CellSide:
     """Summarise one cell on one side; `key` is the cell's content."""
     records = side.records[key]
-    reports = dict(key_by_block(select_counted_jobs(records)))
+    reports = map_counted_reports(records)
     logs = {metric: memory_scores(reports, metric) for metric in METRIC_MEANINGS}
     return CellSide(
         result=result_from_records(side.cells[key], records, side.fastest_canary_ns),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from orchestrator.analysis.compare import Comparison
+from orchestrator.analysis.compare import Comparison, Standing
 from orchestrator.analysis.results import Group, MemoryRanking, Result
 from orchestrator.analysis.rows import finite_or_none
 from orchestrator.analysis.run import Run
@@ -30,22 +30,20 @@ def group_to_dict(group: Group) -> dict[str, Any]:
         "title": group.title,
         "referee": group.referee or None,
         "baseline": group.baseline,
-        "cells": [
-            result_to_dict(result)
-            | {
-                "rank": [ranks[result.label].best, ranks[result.label].worst],
-                "tied_with": list(ranks[result.label].tied_with),
-            }
-            if result.label in ranks
-            else result_to_dict(result) | {"rank": None, "tied_with": []}
-            for result in group.results
-        ],
+        "cells": [result_to_dict(result) | standing_to_dict(ranks.get(result.label)) for result in group.results],
         "comparisons": [comparison_to_dict(comparison) for comparison in group.comparisons],
         "clone": None if group.clone is None else comparison_to_dict(group.clone),
         "by_memory": None if group.by_memory is None else memory_ranking_to_dict(group.by_memory),
         "sentences": describe_group(group),
         **breakeven.break_evens_to_dict(group),
     }
+
+
+def standing_to_dict(standing: Standing | None) -> dict[str, Any]:
+    """Return the rank of a cell and its ties as data."""
+    if standing is None:
+        return {"rank": None, "tied_with": []}
+    return {"rank": [standing.best, standing.worst], "tied_with": list(standing.tied_with)}
 
 
 def memory_ranking_to_dict(ranking: MemoryRanking) -> dict[str, Any]:

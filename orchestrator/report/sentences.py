@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from orchestrator.analysis.breakeven import find_sibling
-from orchestrator.analysis.compare import Comparison, Verdict, index_both_ways
+from orchestrator.analysis.compare import Comparison, Verdict
 from orchestrator.analysis.quality.disturbance import FLAG_MEANINGS
 from orchestrator.analysis.results import Group, Result, Steadiness
 from orchestrator.format import format_duration, format_ratio, format_ratio_range, to_printable
@@ -62,7 +62,7 @@ def find_fastest(group: Group) -> Result | None:
 
 def describe_compiled_modes(group: Group) -> Iterator[str]:
     """Yield each compiled mode against the mode it has to beat, of the same framework and environment."""
-    pairs = index_both_ways(group.comparisons)
+    pairs = group.pairs
     # Installed frameworks have siblings as well, beyond those of the catalogue.
     siblings = {(each.name, mode.name): mode.sibling for each in load_frameworks().values() for mode in each.modes}
     for each in group.results:
@@ -80,8 +80,9 @@ def format_framework(result: Result) -> str:
 
 def compare_frameworks(group: Group) -> Iterator[str]:
     """Yield the best mode of each framework against the best of the leading framework."""
-    best, pairs = [result.label for result in list_best_modes(group)], index_both_ways(group.comparisons)
-    yield from (f"Between frameworks: {other} {describe_claim(pairs[best[0], other], best[0])}." for other in best[1:])
+    best, pairs = [result.label for result in list_best_modes(group)], group.pairs
+    for other in best[1:]:
+        yield f"Between frameworks: {other} {describe_claim(pairs[best[0], other], best[0])}."
 
 
 def list_best_modes(group: Group) -> list[Result]:
@@ -94,7 +95,7 @@ def list_best_modes(group: Group) -> list[Result]:
 
 def compare_environments(group: Group) -> Iterator[str]:
     """Yield each mode in each environment against the same mode in the first environment that was asked for."""
-    pairs, first = index_both_ways(group.comparisons), dict[tuple[str, str], str]()
+    pairs, first = group.pairs, dict[tuple[str, str], str]()
     for each in list_measured(group):
         before = first.setdefault((each.cell.framework, each.cell.mode), each.label)
         if found := pairs.get((before, each.label)):
@@ -208,17 +209,11 @@ def write_headline(group: Group) -> Iterator[str]:
         time = format_duration(group.result(alone.cell).floor_ns.estimate)
         yield f"Only {alone.cell} was measured, at {time} per call."
     else:
-        yield from list(describe_fastest(group)) or [
-            f"The fastest is {join_leaders(group)}; this run cannot tell which."
-        ]
+        leaders = join_names([standing.cell for standing in standings if standing.best == 1])
+        yield from list(describe_fastest(group)) or [f"The fastest is {leaders}; this run cannot tell which."]
 
 
 def describe_mixture(mixed: Sequence[str]) -> Iterator[str]:
     """Yield the differences between the parts of a run, if it was resumed under other conditions."""
     if mixed:
         yield to_printable(f"MIXED: between the parts of this run, {'; '.join(mixed)}.")
-
-
-def join_leaders(group: Group) -> str:
-    """Return the modes that may be the fastest, as a list in words."""
-    return join_names([standing.cell for standing in group.standings if standing.best == 1])

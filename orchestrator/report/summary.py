@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from orchestrator.analysis.breakeven import BreakEven, Payoff, find_break_evens, find_sibling
-from orchestrator.analysis.compare import index_both_ways
 from orchestrator.analysis.results import Group, Result
 from orchestrator.format import format_count, format_ratio, format_ratio_range, round_counts, to_printable
 from orchestrator.records.labels import describe_computations
@@ -58,14 +57,15 @@ def describe_other_frameworks(group: Group) -> Iterator[str]:
     # Estimates alone make no mode the leader.
     if not best or group.standings[0].best > 1:
         return
-    found = [index_both_ways(group.comparisons)[best[0].label, other.label] for other in best[1:]]
+    pairs = group.pairs
+    found = [pairs[best[0].label, other.label] for other in best[1:]]
     slower = [
-        f"the best of {format_framework(other)}, {other.label}, takes {format_ratio(each.ratio.estimate)} times as long"
+        f"{other.label}, the best of {format_framework(other)}, takes {format_ratio(each.ratio.estimate)} times as long"
         for other, each in zip(best[1:], found, strict=True)
         if each.claimed_faster == best[0].label
     ]
     if slower:
-        yield capitalise("; ".join(slower)) + "."
+        yield f"{'; '.join(slower)}."
 
 
 def describe_payoffs(group: Group) -> Iterator[str]:
@@ -168,8 +168,3 @@ def count_names(labels: Iterable[str], word: str) -> str:
     """Return a few modes by name, or how many they are."""
     names = list(dict.fromkeys(labels))
     return join_names(names, word) if len(names) <= MAX_NAMES else f"{len(names)} modes"
-
-
-def capitalise(sentence: str) -> str:
-    """Return a sentence with a capital first letter."""
-    return sentence[:1].upper() + sentence[1:]

@@ -89,37 +89,29 @@ def build_group_table(group: Group) -> Table:
 
 
 def format_group_rows(group: Group) -> Iterator[Sequence[Text | str]]:
-    """Yield the rows of the table: ranked cells, the A/A clone, then cells without a rank."""
-    against = group.against
-    for standing in group.standings:
-        yield format_ranked_row(group.result(standing.cell), standing, against.get(standing.cell))
-    for result in group.results:
-        if group.clone is not None and result.label == group.clone.cell:
-            yield format_ranked_row(result, None, group.clone)
-        # A clone whose original failed is compared with nothing, but keeps its row.
-        elif result.cell.replica and result.outcome == "measured":
-            yield format_ranked_row(result, None, None)
+    """Yield the rows of the table: ranked cells by rank, then the A/A clone and cells without a rank."""
+    for result, standing, comparison in group.rows:
+        name, jobs = Text(fold_label(result.label), style="" if result.outcome else "dim"), f"{result.jobs}"
+        if result.outcome == "measured":
+            *shown, verdict = format_measured_cell(group, result, standing, comparison)
+            yield (name, *shown, fold_verdict(verdict))
         elif result.outcome is None:
-            yield (dim_text(format_label(result)), "", "", "", "", "0", "")
-        elif result.outcome != "measured":
-            yield format_unranked_row(result)
+            yield (name, "", "", "", "", jobs, "")
+        else:
+            bad = Text(fold_verdict(result.outcome), style="bold red")
+            yield (name, strike_time(result), "", "", "", jobs, bad)
 
 
-def format_ranked_row(result: Result, standing: Standing | None, comparison: Comparison | None) -> Sequence[Text | str]:
-    """Return the row of a measured cell. The baseline is compared with nothing."""
-    place = "" if standing is None else format_rank(standing.best, standing.worst)
-    alone = "" if result.cell.replica else "baseline"
-    verdict = alone if comparison is None else fold_verdict(comparison.verdict)
-    times = "1" if comparison is None else format_ratio_with_interval(comparison.ratio)
-    return (
-        format_label(result),
-        format_duration(result.floor_ns.estimate),
-        times,
-        place,
-        format_duration(result.first_ns.estimate),
-        f"{result.jobs} {result.grade}",
-        verdict,
-    )
+def format_measured_cell(
+    group: Group, result: Result, standing: Standing | None, comparison: Comparison | None
+) -> tuple[str, ...]:
+    """Return a cell's time, ratio, rank, first result, processes and verdict; empty what it does not have."""
+    time, first = (format_duration(each.estimate) for each in (result.floor_ns, result.first_ns))
+    ratio, verdict = ("1", "baseline") if result.label == group.baseline else ("", "")
+    if comparison is not None:
+        ratio, verdict = format_ratio_with_interval(comparison.ratio), str(comparison.verdict)
+    rank = format_rank(standing.best, standing.worst) if standing else ""
+    return time, ratio, rank, first, f"{result.jobs} {result.grade}", verdict
 
 
 def fold_verdict(verdict: str) -> str:
@@ -128,30 +120,11 @@ def fold_verdict(verdict: str) -> str:
     return f"{head}{dash}\n{tail}" if dash else head
 
 
-def format_label(result: Result) -> Text:
-    """Return the framework and the mode of a cell."""
-    return Text(fold_label(result.label))
-
-
-def dim_text(text: Text) -> Text:
-    """Dim a text and return it."""
-    text.stylize("dim")
-    return text
-
-
-def format_unranked_row(result: Result) -> Sequence[Text | str]:
-    """Return the row of a cell that may not be compared: its time, if it has one, is struck out."""
-    timed = result.floor_ns.estimate > 0
-    shown = Text(format_duration(result.floor_ns.estimate), style="strike dim") if timed else Text("n/a", style="dim")
-    return (
-        format_label(result),
-        shown,
-        "",
-        "",
-        "",
-        str(result.jobs),
-        Text(fold_verdict(str(result.outcome)), style="bold red"),
-    )
+def strike_time(result: Result) -> Text:
+    """Return the time of a cell that may not be compared, struck out, if it has one."""
+    if result.floor_ns.estimate > 0:
+        return Text(format_duration(result.floor_ns.estimate), style="strike dim")
+    return Text("n/a", style="dim")
 
 
 def format_ratio_with_interval(interval: Interval) -> str:

@@ -25,6 +25,7 @@ from orchestrator.report.page.charts import (
     Table,
     Value,
     cost,
+    make_cell_row,
     make_section,
     memory,
     phases,
@@ -199,12 +200,7 @@ def list_unranked(group: Group) -> Iterator[ChartRow]:
         if each.outcome != "measured":
             time = format_duration(each.floor_ns.estimate) if each.floor_ns.estimate > 0 else ""
             advice = f"{each.reason} → {each.advice}" if each.advice else each.reason
-            yield ChartRow(
-                cells=(each.label, each.outcome or "not run", time, advice, group.title),
-                frameworks=(each.cell.framework,),
-                workload=each.cell.workload,
-                task=each.cell.task,
-            )
+            yield make_cell_row((each.label, each.outcome or "not run", time, advice, group.title), each.cell)
 
 
 def hash_script(script: str) -> str:

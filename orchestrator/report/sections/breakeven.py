@@ -11,7 +11,7 @@ from rich.text import Text
 from orchestrator.analysis.breakeven import BestModes, BreakEven, Payoff, find_best_modes, find_break_evens
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.statistics.intervals import Interval
-from orchestrator.format import fold_label, format_count, format_duration, round_counts
+from orchestrator.format import fold_label, format_count, format_count_range, format_duration, round_counts
 from orchestrator.report.tables import make_table, name_column, number_columns
 
 NOT_CLAIMED = str(Payoff.OPEN)
@@ -42,8 +42,7 @@ def describe_payoff(found: BreakEven) -> str:
         case _ if calls.estimate == 1:
             return f"is ahead of {found.other} {describe_amortisation(found.calls)}"
         case _:
-            ends = f"{format_count(calls.low)} to {format_count(calls.high)}"
-            return f"breaks even with {found.other} {describe_amortisation(found.calls)} ({ends})"
+            return f"breaks even with {found.other} {describe_amortisation(found.calls)} ({format_count_range(calls)})"
 
 
 def describe_amortisation(calls: Interval) -> str:
@@ -91,13 +90,12 @@ def build_best_modes_table(found: Sequence[BestModes], modes: int) -> Table:
 def format_break_even(found: BreakEven, calls: Interval) -> str:
     """Return a break-even with its interval on a second line, and without an estimate if it is not claimed."""
     near = round_counts(calls)
-    ends = f"\n({format_count(near.low)}–{format_count(near.high)})"
+    ends = f"\n({format_count_range(near, '–')})"
     if found.payoff is Payoff.NEVER:
         return "never"
     if found.payoff is Payoff.OPEN:
-        return (
-            NOT_CLAIMED + ends if found.has_valid_interval and (near.low, near.high) != (1, math.inf) else NOT_CLAIMED
-        )
+        known = found.has_valid_interval and (near.low, near.high) != (1, math.inf)
+        return NOT_CLAIMED + ends if known else NOT_CLAIMED
     return "1" if near.high == 1 else format_count(near.estimate) + ends
 
 
