@@ -48,7 +48,7 @@ def test_a_model_that_was_built_from_its_source_has_no_such_cost(loading: Loadin
 
 
 def test_a_job_that_failed_loads_nothing_that_counts(loading: Loading) -> None:
-    failed = loading().model_copy(update={"report": None, "outcome": "raised"})
+    failed = loading().model_copy(update={"result": None, "outcome": "raised"})
     assert summarise_artefact([failed]) is None
     assert summarise_artefact([]) is None
     found = summarise_artefact([failed, loading(9)])
