@@ -1,6 +1,11 @@
 """Entry point of `python -m orchestrator`."""
 
-from orchestrator.cli.app import main
+import os
 
-if __name__ == "__main__":
-    main()
+try:
+    from orchestrator.cli import main
+
+    if __name__ == "__main__":
+        main()
+except KeyboardInterrupt:  # before `main` has installed its handler
+    os._exit(130)

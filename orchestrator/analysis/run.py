@@ -121,5 +121,5 @@ class Run:
         try:
             import pandas as pd
         except ImportError as error:
-            raise UsageError("a frame needs pandas: pip install 'plumbline[frames]'") from error
+            raise UsageError("a frame needs pandas: pip install 'plumbline-ml[frames]'") from error
         return pd.DataFrame(self.rows(per))

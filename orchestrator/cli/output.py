@@ -1,9 +1,13 @@
-"""The output of commands: one document, or a line for a person."""
+"""The output of commands: one JSON document, or lines for a person."""
 
 import json
 import re
+from pathlib import Path
 
 from rich.console import Console
+
+from orchestrator.files import atomic
+from orchestrator.processes.signals import postpone_signals
 
 
 def print_json(value: object) -> None:
@@ -17,3 +21,9 @@ def print_line(console: Console, line: str) -> None:
     """Print one line, unless it is empty."""
     if line:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file, completely or not at all; a signal takes effect after that."""
+    with postpone_signals():
+        atomic.write_bytes(path, content)

@@ -36,8 +36,8 @@ class RunSide:
     def canary_ns(self) -> float:
         """Median over all processes of each one's fastest canary; NaN if no process ran the canary."""
         reports = [record.report for each in self.records.values() for record in each if record.report is not None]
-        sung = [min(report.noise.canary_ns) for report in reports if report.noise.canary_ns]
-        return statistics.median(sung) if sung else math.nan
+        fastest = [min(report.noise.canary_ns) for report in reports if report.noise.canary_ns]
+        return statistics.median(fastest) if fastest else math.nan
 
     def block_starts(self) -> dict[int, float]:
         """Return when the first job of each block was started, in seconds since the epoch."""
@@ -87,13 +87,13 @@ def to_content_key(cell: Cell) -> str:
     return json.dumps(cell.model_dump(mode="json", exclude={"environment", "replica"}), sort_keys=True)
 
 
-def summarise_cell(half: RunSide, name: str) -> CellSide:
-    """Summarise one cell on one side."""
-    records = half.records[name]
+def summarise_cell(side: RunSide, key: str) -> CellSide:
+    """Summarise one cell on one side; `key` is the cell's content."""
+    records = side.records[key]
     reports = map_counted_reports(records)
     logs = {metric: memory_scores(reports, metric) for metric in METRIC_MEANINGS}
     return CellSide(
-        result=result_from_records(half.cells[name], records, half.fastest_canary_ns),
+        result=result_from_records(side.cells[key], records, side.fastest_canary_ns),
         scores=score_records(records),
         memory={metric: by_block for metric, by_block in logs.items() if by_block},
         computed=frozenset(report.inputs_sha256 for report in reports.values()),
@@ -101,7 +101,7 @@ def summarise_cell(half: RunSide, name: str) -> CellSide:
             (package, version)
             for report in reports.values()
             for package, version in report.versions.items()
-            if package.startswith(list_package_prefixes(half.cells[name].framework))
+            if package.startswith(list_package_prefixes(side.cells[key].framework))
         ),
     )
 
@@ -109,4 +109,4 @@ def summarise_cell(half: RunSide, name: str) -> CellSide:
 def list_package_prefixes(framework: str) -> tuple[str, ...]:
     """Return how the names of a framework's own packages begin: `jaxlib` is jax's. An unknown one owns any package."""
     entry = load_frameworks().get(framework)
-    return (framework, entry.package, *entry.also_needs) if entry else ("",)
+    return (framework, *entry.distributions, *entry.also_needs) if entry else ("",)

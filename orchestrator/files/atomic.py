@@ -3,14 +3,17 @@
 import contextlib
 import errno
 import os
+import re
+import secrets
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TypeVar
 
 from pydantic import ValidationError
 
 from orchestrator.errors import UsageError
+from orchestrator.files.lock import lock_new, remove_if_abandoned
 from schemas.base import Model
 
 M = TypeVar("M", bound=Model)
@@ -31,19 +34,37 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write bytes to a file, completely or not at all."""
-    beside = path.with_name(f".{path.name}.part")
-    beside.unlink(missing_ok=True)
-    try:
-        with beside.open("xb") as file:  # "x": never through a link that stands in this place
+    """Write bytes to a file, completely or not at all. Several processes may do so at once: the last one prevails."""
+    remove_abandoned_parts(path)
+    with open_part(path) as file:
+        part = Path(file.name)
+        try:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())  # or a power loss could leave an empty file
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
     sync_folder(path.parent)
+
+
+def open_part(path: Path) -> IO[bytes]:
+    """Create a file beside another for its next content. Its writer alone uses it, and locks it while it lives."""
+    while True:
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        with contextlib.suppress(FileExistsError):
+            file = part.open("xb")  # "x": never through a link that stands in this place
+            if lock_new(file.fileno(), part):
+                return file
+            file.close()
+
+
+def remove_abandoned_parts(path: Path) -> None:
+    """Remove what killed writers of a file left beside it."""
+    own = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.part")
+    for name in filter(own.fullmatch, os.listdir(path.parent)):  # noqa: PTH208 (a name in a folder of many records)
+        remove_if_abandoned(path.with_name(name), Path.unlink)
 
 
 def sync_folder(folder: Path) -> None:
@@ -62,22 +83,15 @@ def open_regular(path: Path) -> IO[bytes]:
     Raises:
         OSError: there is no such file.
     """
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)  # fdopen() would leave the descriptor of a folder open
         raise OSError(errno.EINVAL, "not a regular file", str(path))
-    return file
+    return os.fdopen(descriptor, "rb")
 
 
-def read_valid(paths: Iterable[Path], kind: type[M]) -> Iterator[M]:
-    """Yield the valid files among these, ordered by name. The others can be made again."""
-    for path in sorted(paths):
-        with contextlib.suppress(UsageError):
-            yield read_model(path, kind)
-
-
-def read_model(path: Path, kind: type[M]) -> M:
-    """Read and validate a file of a run.
+def read_model(path: Path, kind: type[M], upgrade: Callable[[bytes], object] = lambda _: None) -> M:
+    """Read and validate a file of a run. `upgrade` converts the content of an older file; None: it is not older.
 
     Raises:
         UsageError: the file is missing or invalid.
@@ -87,10 +101,24 @@ def read_model(path: Path, kind: type[M]) -> M:
             content = file.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
             raise UsageError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MiB, the most for a file of a run")
-        return kind.model_validate_json(content)
+        return parse_model(content, kind, upgrade)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
         raise UsageError(f"{path} is not a file of this version: {place}: {first['msg']}") from error
+
+
+def parse_model(content: bytes, kind: type[M], upgrade: Callable[[bytes], object]) -> M:
+    """Validate a document in its current form, or else in the one that `upgrade` returns.
+
+    Raises:
+        ValidationError: it has neither.
+    """
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError:
+        if (converted := upgrade(content)) is None:
+            raise
+    return kind.model_validate(converted)

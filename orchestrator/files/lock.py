@@ -5,7 +5,7 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -76,3 +76,25 @@ def write_note(descriptor: int, text: str) -> None:
     with contextlib.suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, text.encode(), 0)
+
+
+def lock_new(descriptor: int, path: Path) -> bool:
+    """Lock a file or folder that this process has just made, as a sign that its maker lives.
+
+    Return False if another process found it before it was locked, and removed it as abandoned.
+    """
+    # Without locks on this file system, nothing is ever found abandoned.
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return path.exists()
+
+
+def remove_if_abandoned(path: Path, remove: Callable[[Path], None]) -> None:
+    """Remove a file or folder that its maker locked with `lock_new`, if the maker is gone."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove(path)
+        finally:
+            os.close(descriptor)

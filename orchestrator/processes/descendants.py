@@ -10,15 +10,18 @@ import ctypes
 import os
 import re
 import secrets
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
+from orchestrator.files.lock import lock_new, remove_if_abandoned
 from orchestrator.processes import watchdog
 from orchestrator.processes.cgroup import CgroupManager
 
@@ -26,6 +29,9 @@ PR_SET_CHILD_SUBREAPER = 36
 # Every worker of this process and its descendants carry the mark in their environment, and the cgroups and temporary
 # folders of this process carry it in their names.
 PROCESS_MARK = secrets.token_hex(16)
+
+# Names of temporary folders of any orchestrator.
+FOLDER_PATTERN = f"{watchdog.NAME_PREFIX}{'[0-9a-f]' * watchdog.FOLDER_MARK_LENGTH}-*"
 
 ATTEMPTS = 1000
 PAUSE_S = 0.01
@@ -67,13 +73,13 @@ RUNNING_JOBS: list[Descendants] = []
 @contextmanager
 def adopt_orphans() -> Iterator[Descendants]:
     """Adopt descendants that lose their parents, so that this process can find them."""
-    family = Descendants(frozenset(psutil.Process().children(recursive=True)))
-    RUNNING_JOBS.append(family)
+    descendants = Descendants(frozenset(psutil.Process().children(recursive=True)))
+    RUNNING_JOBS.append(descendants)
     set_subreaper(wanted=True)
     try:
-        yield family
+        yield descendants
     finally:
-        RUNNING_JOBS[:] = [other for other in RUNNING_JOBS if other is not family]
+        RUNNING_JOBS[:] = [each for each in RUNNING_JOBS if each is not descendants]
         set_subreaper(wanted=bool(RUNNING_JOBS))
 
 
@@ -92,9 +98,10 @@ def guard_descendants() -> Iterator[None]:
     if sys.platform != "linux":
         yield
         return
-    groups = CgroupManager(PROCESS_MARK)
-    with groups.delegate_controllers(), run_watchdog():
-        groups.remove_stale()
+    cgroups = CgroupManager(PROCESS_MARK)
+    with cgroups.delegate_controllers(), run_watchdog():
+        cgroups.remove_stale()
+        remove_stale_folders()
         yield
 
 
@@ -112,27 +119,48 @@ def run_watchdog() -> Iterator[None]:
         file_actions=[(os.POSIX_SPAWN_DUP2, reader, 0), *quiet],
     )
     os.close(reader)
-    with os.fdopen(writer, "w") as leash:
-        write_to_watchdog(leash.fileno(), f"{PROCESS_MARK}\n")
-        try:
-            yield
-        finally:
-            write_to_watchdog(leash.fileno(), watchdog.RELEASED)
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, 0)
+    try:
+        with os.fdopen(writer, "w") as pipe:
+            write_to_watchdog(pipe.fileno(), f"{PROCESS_MARK}\n")
+            try:
+                yield
+            finally:
+                write_to_watchdog(pipe.fileno(), watchdog.RELEASED)
+    finally:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
 
 
-def make_temporary_folder() -> "tempfile.TemporaryDirectory[str]":
-    """Make a temporary folder that is removed after the `with`, or by the watchdog if this process is killed."""
-    return tempfile.TemporaryDirectory(prefix=watchdog.folder_prefix(PROCESS_MARK), ignore_cleanup_errors=True)
+@contextmanager
+def make_temporary_folder() -> Iterator[Path]:
+    """Make a temporary folder that is removed after the `with`.
+
+    If this process is killed, its watchdog removes the folder, or else the next orchestrator that starts.
+    """
+    prefix = watchdog.folder_prefix(PROCESS_MARK)
+    with contextlib.ExitStack() as stack:
+        while True:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)))
+            with contextlib.suppress(FileNotFoundError):  # another orchestrator removed it before it was locked
+                descriptor = os.open(folder, os.O_RDONLY)
+                stack.callback(os.close, descriptor)
+                if lock_new(descriptor, folder):
+                    break
+        yield folder
 
 
-def end_leftovers(said: str) -> None:
-    """End the leftovers of a killed orchestrator whose watchdog was killed too; `said` is the content of its lock.
+def remove_stale_folders() -> None:
+    """Remove the temporary folders of orchestrators that were killed together with their watchdogs, or had none."""
+    for folder in Path(tempfile.gettempdir()).glob(FOLDER_PATTERN):
+        remove_if_abandoned(folder, lambda path: shutil.rmtree(path, ignore_errors=True))
+
+
+def end_leftovers(lock_text: str) -> None:
+    """End the leftovers of a killed orchestrator whose watchdog was killed too; `lock_text` is its note in the lock.
 
     End nothing while that orchestrator lives: its processes are at work, and the lock belongs to a copy of its run.
     """
-    pid, _, mark = said.partition(" ")
+    pid, _, mark = lock_text.partition(" ")
     if sys.platform == "linux" and is_orchestrator(pid):
         return
     # The lock may come from an untrusted run: only a complete mark may select processes to kill.

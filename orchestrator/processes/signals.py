@@ -1,8 +1,10 @@
 """Ctrl-C, SIGTERM and SIGHUP as a value to check, not as an exception that may occur anywhere."""
 
+import contextlib
 import signal
 import socket
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -21,7 +23,9 @@ class Interrupts:
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
         self._before_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        self._before = {number: signal.signal(number, self._keep_signal) for number in self._signals}
+        # `nohup` ignores SIGHUP for the commands that it starts, and must keep its promise.
+        heard = (each for each in self._signals if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN)
+        self._before = {number: signal.signal(number, self._keep_signal) for number in heard}
         return self
 
     def __exit__(
@@ -39,3 +43,23 @@ class Interrupts:
 
     def _keep_signal(self, number: int, _frame: FrameType | None) -> None:
         self.received = self.received or signal.Signals(number)
+
+
+@contextlib.contextmanager
+def postpone_signals() -> Iterator[Interrupts | None]:
+    """Postpone the effect of a signal until the end of the block, which removes whatever it has made.
+
+    Yield the interrupts of this block, or None if an outer block keeps the signals already, or in another thread than
+    the main one, which no signal reaches.
+    """
+    kept = isinstance(getattr(signal.getsignal(signal.SIGINT), "__self__", None), Interrupts)
+    if kept or threading.current_thread() is not threading.main_thread():
+        yield None
+        return
+    interrupts = Interrupts()
+    try:
+        with interrupts:
+            yield interrupts
+    finally:
+        if interrupts.received is not None:
+            signal.raise_signal(interrupts.received)

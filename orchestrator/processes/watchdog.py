@@ -17,6 +17,8 @@ from collections.abc import Iterator
 MARK_VARIABLE = "PLUMBLINE_FAMILY"
 # Names of cgroups and temporary folders start so; the mark follows, then for a job the orchestrator's id and a number.
 NAME_PREFIX = "plumbline-"
+# Temporary folders hold sockets, whose paths are limited: a part of the mark is enough to tell them apart.
+FOLDER_MARK_LENGTH = 10
 
 CGROUP_ROOT = "/sys/fs/cgroup"
 RELEASED = "released\n"
@@ -53,8 +55,8 @@ def end_marked(mark: str) -> None:
 
 
 def folder_prefix(mark: str) -> str:
-    """Return the prefix of temporary folders: short, because they hold sockets, whose paths are limited."""
-    return f"{NAME_PREFIX}{mark[:12]}-"
+    """Return how the names of an orchestrator's temporary folders begin."""
+    return f"{NAME_PREFIX}{mark[:FOLDER_MARK_LENGTH]}-"
 
 
 def remove_folders(mark: str, root: str) -> None:

@@ -34,7 +34,7 @@ def build_list_document(known: VerifiedOutcomes | None = None) -> dict[str, Any]
             }
             for framework in frameworks().values()
         ],
-        "workloads": [workload.model_dump(mode="json") for workload in every_workload().values()],
+        "workloads": [workload.model_dump(mode="json", by_alias=True) for workload in every_workload().values()],
         "suites": [suite.model_dump(mode="json") for suite in SUITES],
         "tasks": list(TASKS),
         "verified": known or {},
@@ -44,6 +44,12 @@ def build_list_document(known: VerifiedOutcomes | None = None) -> dict[str, Any]
 def explain_unavailable(here: Environments, framework: Framework) -> str:
     """Return why a framework cannot run in its default environment; empty if it can or if that is not yet created."""
     return here.find(framework.environment).explain_missing(framework)
+
+
+def describe_default_environment(here: Environments, framework: Framework) -> str:
+    """Return why a framework cannot run in its default environment, or else that environment's state."""
+    state = environments.describe_state(here.find(framework.environment)) or environments.NOT_INSPECTED
+    return explain_unavailable(here, framework) or f"{framework.environment}: {state}"
 
 
 def show_list(console: Console, known: VerifiedOutcomes | None = None) -> None:
@@ -71,8 +77,7 @@ def build_modes_table() -> Table:
         Environments(),
     )
     for framework in frameworks().values():
-        state = environments.describe_state(here.find(framework.environment))
-        where = escape(explain_unavailable(here, framework)) or f"{framework.environment}: {state}"
+        where = escape(describe_default_environment(here, framework))
         if framework.name == TEST_FRAMEWORK:
             names = ", ".join(mode.name for mode in framework.modes)
             table.add_row(framework.name, f"for tests and the self-test: {names}", where)
@@ -89,7 +94,7 @@ def build_workloads_table() -> Table:
     for workload in every_workload().values():
         lines = [f"{each.name}={each.default}  {each.summary}" for each in workload.parameters]
         lines += [f":{name}  {format_preset(preset)}" for name, preset in workload.presets.items()]
-        origin = f" (installed: {workload.module})" if workload.module else ""
+        origin = f" (installed: {workload.package})" if workload.package else ""
         table.add_row(workload.name, workload.summary + origin, "\n".join(lines))
     return table
 

@@ -43,7 +43,7 @@ def build_plan_document(plan: Plan, known: Mapping[str, float]) -> dict[str, Any
         "blocks": blocks,
         "total_s": blocks * block,
         "warnings": list(plan.warnings),
-        "workloads": [workload.model_dump(mode="json") for workload in select_external_workloads(plan)],
+        "workloads": [workload.model_dump(mode="json", by_alias=True) for workload in select_external_workloads(plan)],
     }
 
 
@@ -55,9 +55,9 @@ def select_external_workloads(plan: Plan) -> list[Workload]:
 def describe_code_origins(plan: Plan) -> Iterator[str]:
     """Yield the origin of each workload that is not built in: its code runs with the user's own rights."""
     for workload in select_external_workloads(plan):
-        home = workload.folder or f"the installed package {workload.module}"
+        place = workload.source_dir or f"the installed package {workload.package}"
         referee = f"; its reference is {workload.reference} in float64" if workload.reference else ""
-        yield to_printable(f"workload {workload.name}: runs the code in {home} (hash {workload.code}){referee}")
+        yield to_printable(f"workload {workload.name}: runs the code in {place} (hash {workload.code}){referee}")
 
 
 def show_plan(console: Console, plan: Plan, known: Mapping[str, float]) -> None:

@@ -10,8 +10,6 @@ from orchestrator.format import format_duration, format_ratio, format_ratio_rang
 from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.report.sections import breakeven, new_shapes, saved_models
 
-FRAMEWORK_NAMES = {"torch": "PyTorch", "tensorflow": "TensorFlow", "numpy": "NumPy"}
-
 UNSTEADY: dict[Steadiness, str] = {
     "slow-down": "most processes became slower during warm-up",
     "none": "most processes did not become steady during warm-up",
@@ -74,9 +72,10 @@ def describe_compiled_modes(group: Group) -> Iterator[str]:
 
 
 def format_framework(result: Result) -> str:
-    """Return a framework by its usual name, with its version or environment if the sweep has several."""
-    framework, _, version = result.label.rpartition(":")[0].partition("@")
-    return FRAMEWORK_NAMES.get(framework, framework) + (f" {version}" if version else "")
+    """Return a framework's title, with its version or environment if the sweep has several."""
+    name, _, version = result.label.rpartition(":")[0].partition("@")
+    known = load_frameworks().get(name)
+    return (known.title if known else name) + (f" {version}" if version else "")
 
 
 def compare_frameworks(group: Group) -> Iterator[str]:

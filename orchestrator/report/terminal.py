@@ -18,13 +18,13 @@ from orchestrator.report.sections import breakeven, memory, new_shapes, profile,
 from orchestrator.report.sentences import describe_group, list_deprecations
 from orchestrator.report.summary import summarise_groups, write_notes
 from orchestrator.report.tables import make_table, name_column, number_columns
-from schemas.record import ProfileRecord
+from schemas.record import JobRecord
 
 # Modules with tables about a group: the function of the same name is called on each of them.
 PARTS = (breakeven, new_shapes, saved_models, memory)
 
 
-def show_results(console: Console, run: Run, profiles: Sequence[ProfileRecord] = (), *, details: bool = False) -> None:
+def show_results(console: Console, run: Run, profiles: Sequence[JobRecord] = (), *, details: bool = False) -> None:
     """Print the answer in words, a table for each group, and notes; with `details`, all tables and sentences."""
     console.print()
     for sentence in summarise_groups(run.groups):
@@ -54,7 +54,7 @@ def show_notes(console: Console, notes: Iterable[str]) -> None:
         console.print("", *said, sep="\n")
 
 
-def show_surroundings(console: Console, run: Run, profiles: Sequence[ProfileRecord]) -> None:
+def show_surroundings(console: Console, run: Run, profiles: Sequence[JobRecord]) -> None:
     """Print the profiles, the environments and the machine of a run."""
     for table in profile.build_profile_tables(profiles):
         console.print(table)
@@ -63,14 +63,14 @@ def show_surroundings(console: Console, run: Run, profiles: Sequence[ProfileReco
         console.print(Text(to_printable(line)))
 
 
-def list_places(run: Run, place: Store, profiles: Sequence[ProfileRecord], *, details: bool) -> Iterator[str]:
+def list_places(run: Run, place: Store, profiles: Sequence[JobRecord], *, details: bool) -> Iterator[str]:
     """Yield the reason for the end of a run, the command that shows its details, and the paths of its files."""
     if run.manifest.stopped:
         yield f"Ended: {run.manifest.stopped}."
     if not details:
         yield f"All details: python -m orchestrator show {place.folder} --details"
     yield f"Records and logs of all jobs: {place.jobs_folder}"
-    if traces := [record.profiled.trace.path for record in profiles if record.profiled]:
+    if traces := [profiled.trace.path for record in profiles if (profiled := profile.find_profile(record))]:
         yield f"Traces for https://ui.perfetto.dev: {traces[0]}" + (
             f" and {len(traces) - 1} more" if traces[1:] else ""
         )

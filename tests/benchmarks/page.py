@@ -85,8 +85,8 @@ def figures(base: JobRecord, count: int, blocks: int, path: Path) -> None:
     path.write_text(render_page(run))
     written = time.monotonic()
     print(
-        f"{count} cells in {groups} groups, {blocks} blocks: {path.stat().st_size / 1e6:.2f} MB; results {concluded - began:.1f} s, "
-        f"page {written - concluded:.1f} s; in the browser, {opened(path)}"
+        f"{count} cells in {groups} groups, {blocks} blocks: {path.stat().st_size / 1e6:.2f} MB; "
+        f"results {concluded - began:.1f} s, page {written - concluded:.1f} s; in the browser, {opened(path)}"
     )
 
 
@@ -134,7 +134,7 @@ def like(base: JobRecord, cells: Sequence[Cell], blocks: int) -> Iterator[JobRec
             spec = base.spec.model_copy(update={"cell": each, "block": block, "position": position})
             outside = base.outside.model_copy(update={"started": at.isoformat()})
             report = slowed(base.report, factor, rng)
-            yield base.model_copy(update={"spec": spec, "report": report, "outside": outside})
+            yield base.model_copy(update={"spec": spec, "result": report, "outside": outside})
             at += timedelta(seconds=2)
 
 

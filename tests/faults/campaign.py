@@ -172,7 +172,7 @@ def cut_power(trial: Trial, program: psutil.Process) -> bool:
     newest = max(trial.folder.glob("runs/*/jobs/*.json"), key=lambda path: path.stat().st_mtime_ns, default=None)
     if newest is not None:
         newest.write_bytes(newest.read_bytes()[:500])
-        newest.with_name(f".{newest.name}.part").write_bytes(b"{")
+        newest.with_name(f".{newest.name}.00000000.part").write_bytes(b"{")
     return True
 
 

@@ -130,7 +130,7 @@ def make_record(make_report: Callable[..., Report]) -> Callable[..., JobRecord]:
             "outcome": outcome,
             "host": HOST,
             "reason": "" if outcome == "measured" else f"because it was {outcome}",
-            "report": make_report(call_ns) if outcome in ("measured", "wrong") else None,
+            "result": make_report(call_ns) if outcome in ("measured", "wrong") else None,
             "outside": {
                 "started": "2025-01-01T00:00:00",
                 "spawn_to_end_ns": 2 * 10**9,

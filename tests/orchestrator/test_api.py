@@ -57,7 +57,7 @@ def test_without_pandas_a_frame_says_what_to_install_and_rows_do_without(
 
     loaded = api.load(run.folder)
     monkeypatch.setattr(builtins, "__import__", without_pandas)
-    with pytest.raises(UsageError, match=re.escape("pip install 'plumbline[frames]'")):
+    with pytest.raises(UsageError, match=re.escape("pip install 'plumbline-ml[frames]'")):
         loaded.frame()
     assert len(loaded.rows()) == 2
 

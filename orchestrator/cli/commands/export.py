@@ -1,4 +1,4 @@
-"""Commands that hand a run on: compare it, export it, rerun one of its jobs, print the schemas."""
+"""`export`: a run in the format of another program."""
 
 import sys
 from pathlib import Path
@@ -7,11 +7,9 @@ from rich.console import Console
 
 from orchestrator import api, export
 from orchestrator.analysis.rows import Per
-from orchestrator.cli.output import print_line
+from orchestrator.cli.output import print_line, write_file
 from orchestrator.errors import UsageError
-from orchestrator.files import atomic
 from orchestrator.format import to_printable
-from orchestrator.records import json_schema as schemas
 
 
 def export_run(root: Path, name: str, form: str, per: Per | None, output: Path | None) -> None:
@@ -22,15 +20,10 @@ def export_run(root: Path, name: str, form: str, per: Per | None, output: Path |
         print_line(Console(stderr=True), to_printable(f"left out, because it has no time: {line}"))
     if output is not None:
         try:
-            atomic.write_bytes(output, content)
+            write_file(output, content)
         except OSError as error:
             raise UsageError(f"cannot write {output}: {error.strerror}; choose another with --output") from error
     elif form in export.BINARY and sys.stdout.isatty():
         raise UsageError(f"{form} is binary, and not for a terminal; name a file with --output")
     else:
         sys.stdout.buffer.write(content)
-
-
-def print_schema(kind: str) -> None:
-    """Print the JSON Schema of one kind of document."""
-    print(schemas.format_schema(kind), end="")

@@ -8,10 +8,9 @@ from rich.console import Console
 from orchestrator.analysis.run import Run
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.internal_error import describe_internal_error
-from orchestrator.cli.output import print_json, print_line
+from orchestrator.cli.output import print_json, print_line, write_file
 from orchestrator.errors import UsageError
 from orchestrator.execution import rerun
-from orchestrator.files import atomic
 from orchestrator.format import to_printable
 from orchestrator.records import store
 from orchestrator.report import terminal
@@ -56,7 +55,7 @@ def present_results(console: Console, place: store.Store, run: Run, wanted: Outp
 def write_page(console: Console, place: store.Store, run: Run) -> None:
     """Write a run's report into its folder, or warn that it cannot be written."""
     try:
-        atomic.write_text(place.page_path, reporting.render_page(run))
+        write_file(place.page_path, reporting.render_page(run).encode())
     except OSError as error:
         again = f"write the report with: {REPORT_COMMAND} {run.name}"
         print_line(console, to_printable(f"warning: {place.page_path}: {error.strerror}; {again}"))
@@ -70,7 +69,7 @@ def write_report(root: Path, name: str, output: Path | None, *, as_json: bool) -
     run, path = Run.from_store(place), output or place.page_path
     text = reporting.render_page(run)
     try:
-        atomic.write_text(path, text)
+        write_file(path, text.encode())
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}; choose another with --output") from error
     if as_json:

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from orchestrator.cli.output import print_line
 from orchestrator.cli.provisioning import create_missing
 from orchestrator.errors import UsageError
 from orchestrator.execution.keyboard import Keyboard
-from orchestrator.execution.launchers.local import LocalLauncher
+from orchestrator.execution.session import open_session
 from orchestrator.execution.sweep import Sweep
 from orchestrator.format import to_printable
 from orchestrator.machine import affinity, fingerprint
@@ -46,9 +47,9 @@ def run_sweep(
     if planned is None:
         return ExitCode.INTERRUPTED
     known = estimate.seconds_by_mode(store.read_recent(root, MAX_RECORDS_FOR_ESTIMATE))
-    with planned.environments.hold_for_cells(planned.cells_to_start) as environments:
+    # From before the run's folder exists until its manifest records the end, a signal is a value.
+    with planned.environments.hold_for_cells(planned.cells_to_start) as environments, Interrupts() as interrupts:
         began = datetime.now().astimezone()
-        run = store.create_run(root, planned.spec.name, began)
         manifest = Manifest(
             name=planned.spec.name,
             started=began.isoformat(timespec="seconds"),
@@ -61,20 +62,29 @@ def run_sweep(
             warnings=planned.warnings,
             identity=provenance.make_identity(planned.spec, planned.seed, planned.cells),
         )
+        run = store.create_run(root, planned.spec.name, began)
         with run.hold_lock(describe_lock_owner()):
-            return execute_plan(run, planned, manifest, console, known, wanted)
+            ended, interrupted = execute_plan(run, planned, manifest, console, known, interrupts)
+    present_results(console, run, ended, wanted)
+    return exit_code(ended, interrupted=interrupted)
 
 
 def provision_plan(planned: planning.Plan, console: Console) -> planning.Plan | None:
-    """Create the environments that a plan's cells need, and plan again; None if a signal came first.
+    """Look for the interpreters that a plan's cells need, create missing environments, and plan again after each.
+
+    Return None if a signal came first.
 
     Raises:
-        UsageError: an environment cannot be created, or nothing can run in the new ones.
+        UsageError: there is no such interpreter, an environment cannot be created, or nothing can run in them.
     """
-    missing = planned.environments.list_missing(planned.cells_to_start)
-    if not create_missing(planned.environments, missing, console):
+    environments = planned.environments
+    replan = partial(planning.rebuild_plan, planned.spec, planned.seed, planned.available, environments)
+    if environments.inspect_for_cells(planned.cells_to_start):
+        planned = replan()
+    missing = environments.list_missing(planned.cells_to_start)
+    if not create_missing(environments, missing, console):
         return None
-    return planning.rebuild_plan(planned.spec, planned.seed, planned.available) if missing else planned
+    return replan() if missing else planned
 
 
 def resume_run(root: Path, name: str, *, force: bool, page: bool, as_json: bool, details: bool) -> ExitCode:
@@ -88,7 +98,9 @@ def resume_run(root: Path, name: str, *, force: bool, page: bool, as_json: bool,
         if planned is None:
             return ExitCode.INTERRUPTED
         with planned.environments.hold_for_cells(planned.cells_to_start) as environments:
-            return continue_run(run, planned, manifest, environments, console, wanted, force=force)
+            ended, interrupted = continue_run(run, planned, manifest, environments, console, force=force)
+    present_results(console, run, ended, wanted)
+    return exit_code(ended, interrupted=interrupted)
 
 
 def continue_run(
@@ -97,10 +109,9 @@ def continue_run(
     manifest: Manifest,
     environments: Mapping[str, EnvironmentRecord],
     console: Console,
-    wanted: OutputForms,
     *,
     force: bool,
-) -> ExitCode:
+) -> tuple[Run, bool]:
     """Run the jobs that a run lacks, in these environments."""
     changed = check_changes(run, planned, manifest, environments, force=force)
     records, damaged = run.salvage_records()
@@ -108,13 +119,12 @@ def continue_run(
         print_line(console, to_printable(f"warning: {file} was damaged and is set aside; its job runs again"))
     if manifest.finished and not damaged:
         print_line(console, "Nothing is missing from this run.")
-        results = Run(name=run.name, manifest=manifest, records=tuple(records))
-        present_results(console, run, results, wanted)
-        return exit_code(results, interrupted=False)
+        return Run(name=run.name, manifest=manifest, records=tuple(records)), False
     mixed = tuple(dict.fromkeys([*manifest.mixed, *changed]))
     manifest = manifest.model_copy(update={"stopped": "", "finished": False, "mixed": mixed})
     known = estimate.seconds_by_mode(records)
-    return execute_plan(run, planned, manifest, console, known, wanted, earlier=records, resumed=True)
+    with Interrupts() as interrupts:
+        return execute_plan(run, planned, manifest, console, known, interrupts, earlier=records, resumed=True)
 
 
 def check_changes(
@@ -155,23 +165,22 @@ def execute_plan(
     manifest: Manifest,
     console: Console,
     known: Mapping[str, float],
-    wanted: OutputForms,
+    interrupts: Interrupts,
     *,
     earlier: Sequence[JobRecord] = (),
     resumed: bool = False,
-) -> ExitCode:
-    """Run a plan, or what is left of it, in the folder of its run; keep and show the results."""
+) -> tuple[Run, bool]:
+    """Run a plan, or what is left of it, in the folder of its run; return the results, and whether it ended early."""
     try:
         run.write_manifest(manifest)
-        results, interrupted = measure_jobs(run, planned, manifest, console, known, earlier, resumed=resumed)
-        run.write_manifest(results.manifest)
+        ended = measure_jobs(run, planned, manifest, console, known, interrupts, earlier=earlier, resumed=resumed)
+        run.write_manifest(ended[0].manifest)
     except OSError as error:
         raise UsageError(
             f"{error.filename or run.folder}: {error.strerror}; everything before is kept; fix that, and resume "
             f"with: python -m orchestrator resume {run.name}"
         ) from error
-    present_results(console, run, results, wanted)
-    return exit_code(results, interrupted=interrupted)
+    return ended
 
 
 def measure_jobs(
@@ -180,8 +189,9 @@ def measure_jobs(
     manifest: Manifest,
     console: Console,
     known: Mapping[str, float],
-    earlier: Sequence[JobRecord],
+    interrupts: Interrupts,
     *,
+    earlier: Sequence[JobRecord],
     resumed: bool,
 ) -> tuple[Run, bool]:
     """Run the jobs; return the run with its final manifest, and whether a signal or a key ended it."""
@@ -191,26 +201,21 @@ def measure_jobs(
     block_s = estimate.estimate_block_s(planned.runnable, planned.spec.timing, known)
     board = Board(plan=planned, started_s=now, now_s=now, guess_s=block_s)
     # A dashboard on a worker's core would disturb what it shows.
-    affinity.leave_worker_cores(
-        {core for cell in planned.cells for core in planning.choose_cpus(cell.threads, planned.available)}
-    )
+    cores = {core for cell in planned.cells for core in planning.choose_cpus(cell.threads, planned.available)}
     with (
-        Interrupts() as interrupts,
-        descendants.guard_descendants(),
-        make_keyboard(console) as keys,
-        ResilientView(make_view(board, console, keys)) as shown,
-        descendants.make_temporary_folder() as caches,
+        open_session(cores, planned.environments, make_keyboard(console), interrupts) as session,
+        ResilientView(make_view(board, console, session.keys)) as shown,
     ):
         going = Sweep(
             plan=planned,
-            launcher=LocalLauncher(interrupts, Path(caches), keys, planned.environments),
+            launcher=session.launcher,
             store=run,
             host=machine,
             publish=shown,
-            interrupts=interrupts,
+            interrupts=session.interrupts,
             earlier=earlier,
             resumed=resumed,
-            keys=keys,
+            keys=session.keys,
             enough=lambda records, block: is_sweep_precise(planned.spec, planned.cells, records, block),
         )
         stopped = going.run()

@@ -48,7 +48,7 @@ class LocalLauncher:
                 log,
                 deadline_s=spec.deadline_s,
                 on_event=on_event,
-                wishes=StopRequests(self.interrupts, self.keys),
+                stop_requests=StopRequests(self.interrupts, self.keys),
                 limits=spec.limits,
             )
 
@@ -61,8 +61,8 @@ class LocalLauncher:
             folder.mkdir(exist_ok=True)
             yield folder
         else:
-            with descendants.make_temporary_folder() as made:
-                yield Path(made)
+            with descendants.make_temporary_folder() as folder:
+                yield folder
 
 
 def insert_folder(spec: JobSpec, folder: Path) -> JobSpec:

@@ -103,9 +103,9 @@ def build_comparison_document(compared: Compared, judged: Sequence[GateResult]) 
     }
 
 
-def side_to_dict(half: RunSide) -> dict[str, Any]:
+def side_to_dict(side: RunSide) -> dict[str, Any]:
     """Return one side as data."""
-    return {"name": half.name, "started": half.manifest.started, "fingerprint": half.manifest.host.content_hash}
+    return {"name": side.name, "started": side.manifest.started, "fingerprint": side.manifest.host.content_hash}
 
 
 def change_to_dict(change: Change) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def make_check() -> Check:
     """Return the check: five latencies, three processes each."""
     return Check(
         name="known latencies",
-        says="calls of known length, 10 µs to 100 ms, measured within 0.5 %",
+        statement="calls of known length, 10 µs to 100 ms, measured within 0.5 %",
         cells=CELLS,
         blocks=3,
         judge=require_measured(CELLS, judge_records),
@@ -59,14 +59,14 @@ def judge_records(records: Sequence[JobRecord]) -> list[Reading]:
     ]
 
 
-def judge_overhead(cost_ns: float, loop_ns: float) -> Reading:
+def judge_overhead(overhead_ns: float, loop_ns: float) -> Reading:
     """Judge the time that the shortest call takes beyond its known length, which cannot be negative."""
     return Reading(
-        what=f"{format_duration(LATENCIES_NS[0])} call",
-        promised="at least that long",
-        kept=cost_ns >= 0,
-        got=f"{format_duration(cost_ns)} overhead (loop: {format_duration(loop_ns)})",
-        numbers={"on_top_ns": cost_ns, "loop_ns": loop_ns},
+        quantity=f"{format_duration(LATENCIES_NS[0])} call",
+        expected="at least that long",
+        passed=overhead_ns >= 0,
+        found=f"{format_duration(overhead_ns)} overhead (loop: {format_duration(loop_ns)})",
+        numbers={"on_top_ns": overhead_ns, "loop_ns": loop_ns},
     )
 
 
@@ -77,18 +77,18 @@ def judge_step(before: int, after: int, floors: Mapping[int, float]) -> Reading:
     )
 
 
-def judge_latency(truth: int, got_ns: float) -> Reading:
+def judge_latency(truth: int, found_ns: float) -> Reading:
     """Judge one latency, less the timing loop."""
-    return judge_time(f"{format_duration(truth)} call", truth, got_ns)
+    return judge_time(f"{format_duration(truth)} call", truth, found_ns)
 
 
-def judge_time(what: str, truth_ns: float, got_ns: float) -> Reading:
+def judge_time(quantity: str, truth_ns: float, found_ns: float) -> Reading:
     """Judge a time by its known value."""
-    error = got_ns / truth_ns - 1
+    error = found_ns / truth_ns - 1
     return Reading(
-        what=what,
-        promised=f"{format_duration(truth_ns)} ± {100 * TOLERANCE:g} %",
-        kept=abs(error) <= TOLERANCE,
-        got=f"{format_duration(got_ns)} ({format_signed(error)})",
-        numbers={"truth_ns": truth_ns, "got_ns": got_ns, "error": error},
+        quantity=quantity,
+        expected=f"{format_duration(truth_ns)} ± {100 * TOLERANCE:g} %",
+        passed=abs(error) <= TOLERANCE,
+        found=f"{format_duration(found_ns)} ({format_signed(error)})",
+        numbers={"truth_ns": truth_ns, "got_ns": found_ns, "error": error},
     )

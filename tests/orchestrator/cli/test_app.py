@@ -28,7 +28,7 @@ workloads = ["synthetic:spin_ns=20000"]
 
 [timing]
 samples = 10
-sample_ns = 1000000
+sample_ns = 5000000
 warmup_min_ns = 1000000
 """
 
@@ -171,7 +171,7 @@ def test_a_mistake_of_the_program_is_a_sentence_and_an_exit_code_of_its_own(
     monkeypatch.setattr("orchestrator.report.catalogue.build_list_document", None)
     monkeypatch.setattr("tempfile.mkstemp", without_a_place)
     said = inside("list", "--json")
-    assert said.code == ExitCode.OWN_FAULT
+    assert said.code == ExitCode.INTERNAL_ERROR
     assert said.err.startswith(
         "error: this is a bug in plumbline, not your mistake: TypeError: 'NoneType' object is not "
     )

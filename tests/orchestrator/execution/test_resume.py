@@ -11,8 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from orchestrator.api import load
 from orchestrator.cli.exit_codes import ExitCode
 from tests.orchestrator.quick import PROGRAM, QUICK
+from tests.selection import mark_long
 
 TWO_BLOCKS = QUICK.replace("blocks = 1", "blocks = 2")
 LONG = QUICK.replace("blocks = 1", "blocks = 32")
@@ -36,8 +38,7 @@ def start_sweep(folder: Path, jobs: int, spec: str = TWO_BLOCKS) -> Iterator["su
 
 def count_jobs(folder: Path) -> dict[str, int]:
     """Count the measured jobs of each cell."""
-    said = json.loads(run(folder, "show", "mine", "--json").stdout)
-    return {cell["id"]: cell["jobs"] for group in said["groups"] for cell in group["cells"]}
+    return {result.cell.id: result.jobs for result in load("mine", folder / "runs").cells}
 
 
 def read_files(folder: Path) -> dict[str, bytes]:
@@ -60,7 +61,9 @@ def cut_off(killed: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", mark_long([signal.SIGKILL, signal.SIGINT, signal.SIGHUP], quick=[signal.SIGKILL, signal.SIGINT])
+)
 def test_a_sweep_goes_on_after_a_signal_and_ends_as_if_there_had_been_none(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -87,11 +90,13 @@ def test_a_run_that_is_whole_has_nothing_missing(cut_off: Path) -> None:
 def test_half_a_record_is_set_aside_and_measured_again(cut_off: Path) -> None:
     first = min(path for path in cut_off.glob("runs/*/jobs/001-*.json"))
     first.write_bytes(first.read_bytes()[:1000])
-    (first.parent / f".{first.name}.part").write_bytes(b"{")
+    part = first.with_name(f".{first.name}.00000000.part")
+    part.write_bytes(b"{")
     assert run(cut_off, "show", "mine").returncode == ExitCode.USAGE
     said = run(cut_off, "resume", "mine")
     assert f"warning: {first.name} was damaged and is set aside" in said.stdout
     assert first.with_suffix(".damaged").stat().st_size == 1000
+    assert not part.exists()
     assert list(count_jobs(cut_off).values()) == [2, 2]
 
 

@@ -63,10 +63,10 @@ def mixed(run: Run) -> Run:
 def with_memory(record: JobRecord, make_report: Callable[..., Report]) -> JobRecord:
     assert record.report is not None
     call_ns = min(record.report.samples_ns) // 100
-    return record.model_copy(update={"report": make_report(call_ns, **needing(220 + record.spec.block))})
+    return record.model_copy(update={"result": make_report(call_ns, **needing(220 + record.spec.block))})
 
 
 def throttled(record: JobRecord) -> JobRecord:
     assert record.report is not None
     noise = record.report.noise.model_copy(update={"throttled": 1})
-    return record.model_copy(update={"report": record.report.model_copy(update={"noise": noise})})
+    return record.model_copy(update={"result": record.report.model_copy(update={"noise": noise})})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.files.lock import LockHeld, hold_exclusive, hold_shared
+from orchestrator.files.lock import LockHeld, hold_exclusive, hold_shared, lock_new, remove_if_abandoned
 
 HOLDER = """
 import sys
@@ -73,4 +73,56 @@ def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     os.mkfifo(path)
     with pytest.raises(OSError, match="lock is not a regular file"), hold_exclusive(path, "me"):
+        pass
+
+
+def test_what_was_just_made_is_abandoned_once_its_maker_closes_it(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    descriptor = os.open(made, os.O_RDONLY)
+    assert lock_new(descriptor, made)
+    remove_if_abandoned(made, Path.rmdir)
+    assert made.exists()
+    os.close(descriptor)
+    remove_if_abandoned(made, Path.rmdir)
+    assert not made.exists()
+
+
+def test_what_was_removed_before_its_maker_could_lock_it_is_lost(tmp_path: Path) -> None:
+    with (tmp_path / "made").open("xb") as file:
+        remove_if_abandoned(tmp_path / "made", Path.unlink)
+        assert not lock_new(file.fileno(), tmp_path / "made")
+
+
+def test_a_link_is_never_removed_as_abandoned(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("keep me")
+    (tmp_path / "link").symlink_to("precious")
+    for name in ("link", "missing"):
+        remove_if_abandoned(tmp_path / name, Path.unlink)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "precious"]
+
+
+def test_several_readers_do_not_disturb_the_note_of_the_last_holder(tmp_path: Path) -> None:
+    with hold_exclusive(tmp_path / "lock", "me"):
+        pass
+    with hold_shared(tmp_path / "lock"), hold_shared(tmp_path / "lock"):
+        assert (tmp_path / "lock").read_bytes() == b""
+
+
+def test_it_is_released_when_the_work_under_it_fails(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), hold_exclusive(tmp_path / "lock", "me"):
+        raise ZeroDivisionError
+    with hold_exclusive(tmp_path / "lock", "me") as lock:
+        assert lock.before == ""
+
+
+def test_a_note_of_any_length_and_any_bytes_is_read_within_bounds(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_bytes(b"\xff" * 10_000)
+    with hold_exclusive(tmp_path / "lock", "me") as lock:
+        assert 0 < len(lock.before) <= 200
+    assert (tmp_path / "lock").read_bytes() == b""
+
+
+def test_a_folder_in_its_place_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="Is a directory"), hold_shared(tmp_path):
         pass

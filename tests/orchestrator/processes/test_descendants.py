@@ -140,7 +140,7 @@ def test_a_killed_orchestrators_temporary_folders_are_removed_with_what_is_in_th
     mark = "0123456789abcdef" * 2
     secret = tmp_path / "secret"
     secret.touch()
-    mine, another = tmp_path / f"plumbline-{mark[:12]}-x", tmp_path / f"plumbline-{'f' * 12}-x"
+    mine, another = (tmp_path / f"{watchdog.folder_prefix(each)}x" for each in (mark, "f" * 32))
     for folder in (mine, another):
         (folder / "deep").mkdir(parents=True)
         (folder / "deep" / "link").symlink_to(tmp_path)
@@ -152,6 +152,26 @@ def test_a_killed_orchestrators_temporary_folders_are_removed_with_what_is_in_th
 
 def test_a_temporary_folder_is_found_by_the_mark() -> None:
     with descendants.make_temporary_folder() as made:
-        assert Path(made).name.startswith(watchdog.folder_prefix(descendants.PROCESS_MARK))
-        watchdog.remove_folders(descendants.PROCESS_MARK, str(Path(made).parent))
-        assert not Path(made).exists()
+        assert made.name.startswith(watchdog.folder_prefix(descendants.PROCESS_MARK))
+        watchdog.remove_folders(descendants.PROCESS_MARK, str(made.parent))
+        assert not made.exists()
+
+
+def test_the_next_orchestrator_removes_temporary_folders_whose_maker_is_gone_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "kept").touch()
+    abandoned = tmp_path / f"{watchdog.folder_prefix('0' * 32)}x"
+    (abandoned / "deep").mkdir(parents=True)
+    (abandoned / "deep" / "link").symlink_to(secret)
+    others = [tmp_path / name for name in ("plumbline-tests-x", "plumbline-x", f"plumbline-{'0' * 11}-x")]
+    for other in others:
+        other.mkdir()
+    link = tmp_path / f"{watchdog.folder_prefix('1' * 32)}x"
+    link.symlink_to(secret)
+    with descendants.make_temporary_folder() as in_use, descendants.guard_descendants():
+        assert sorted(tmp_path.iterdir()) == sorted([*others, secret, link, in_use])
+    assert (secret / "kept").exists()

@@ -1,10 +1,11 @@
 import os
 import select
 import signal
+import threading
 
 import pytest
 
-from orchestrator.processes.signals import Interrupts
+from orchestrator.processes.signals import Interrupts, postpone_signals
 
 
 def is_readable(interrupts: Interrupts) -> bool:
@@ -40,3 +41,53 @@ def test_afterwards_signals_mean_what_they_meant_before() -> None:
             os.kill(os.getpid(), signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, ours)
+
+
+def test_a_hang_up_that_is_ignored_for_a_command_with_nohup_stays_ignored() -> None:
+    ours = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts() as interrupts:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert interrupts.received is None
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, ours)
+
+
+def interrupt_in_a_block(heard: list[signal.Signals | None], error: type[Exception] | None = None) -> None:
+    with postpone_signals() as interrupts:
+        assert interrupts is not None
+        os.kill(os.getpid(), signal.SIGINT)
+        heard.append(interrupts.received)
+        if error is not None:
+            raise error
+
+
+@pytest.mark.parametrize("error", [None, OSError])
+def test_a_postponed_signal_takes_effect_after_the_block_however_that_ends(error: type[Exception] | None) -> None:
+    ours, heard = signal.signal(signal.SIGINT, signal.default_int_handler), list[signal.Signals | None]()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupt_in_a_block(heard, error)
+    finally:
+        signal.signal(signal.SIGINT, ours)
+    assert heard == [signal.SIGINT]
+
+
+def test_a_signal_that_is_a_value_already_stays_with_the_one_who_asked_for_it() -> None:
+    with Interrupts() as outer:
+        with postpone_signals() as inner:
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert (inner, outer.received) == (None, signal.SIGTERM)
+
+
+def test_a_thread_that_no_signal_reaches_need_not_postpone_any() -> None:
+    def postpone() -> None:
+        with postpone_signals() as inner:
+            heard.append(inner)
+
+    heard: list[Interrupts | None] = []
+    thread = threading.Thread(target=postpone)
+    thread.start()
+    thread.join()
+    assert heard == [None]

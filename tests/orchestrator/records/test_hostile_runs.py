@@ -127,7 +127,7 @@ def test_nothing_that_a_terminal_obeys_reaches_it_from_a_run(
             "checks": [{"tensor": "t", "inputs": "i", "error": 0, "worst": 0, "tolerance": 1, "passed": True}],
         },
     )
-    plain = make_record(outcome="wrong", report=report, advice="a", reason="r")
+    plain = make_record(outcome="wrong", result=report, advice="a", reason="r")
     said = accepted(JobRecord, json.loads(plain.model_dump_json()))
     for name in ("framework", "mode", "workload"):  # a file's name is made of these
         said["spec"]["cell"][name] = getattr(plain.spec.cell, name)
@@ -183,7 +183,7 @@ def test_no_link_in_a_run_is_followed(run: Store, tmp_path: Path, make_record: M
             with pytest.raises(UsageError, match="is a symbolic link"):
                 run.read_records()
         case "part":
-            path.with_name(f".{path.name}.part").symlink_to(secret)
+            path.with_name(f".{path.name}.00000000.part").symlink_to(secret)
             run.write_record(record)
     assert secret.read_text() == "the secret"
 

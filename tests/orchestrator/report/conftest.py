@@ -50,7 +50,7 @@ def make_job(make_record: Callable[..., JobRecord], make_report: Callable[..., R
             "last_phase": "report",
             "load_before": 0.1,
         }
-        return make_record(cell, block, report=report, outside=outside, **changes)
+        return make_record(cell, block, result=report, outside=outside, **changes)
 
     return make
 
@@ -85,7 +85,7 @@ def hostile_run(known_run: Run, make_cell: Callable[..., Cell], make_record: Cal
     job = known_run.records[0]
     assert job.report is not None
     report = job.report.model_copy(update={"warnings": (HOSTILE,), "versions": {HOSTILE: HOSTILE}})
-    measured = job.model_copy(update={"spec": job.spec.model_copy(update={"cell": cell}), "report": report})
+    measured = job.model_copy(update={"spec": job.spec.model_copy(update={"cell": cell}), "result": report})
     odd = make_cell(f"torch:{HOSTILE}", task="forward")
     raised = make_record(odd, outcome="raised", reason=HOSTILE, advice=HOSTILE)
     host = known_run.manifest.host.model_copy(update={"cpu": HOSTILE, "variables": {HOSTILE: HOSTILE}})

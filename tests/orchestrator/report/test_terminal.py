@@ -231,5 +231,5 @@ def test_a_message_from_a_worker_cannot_command_the_terminal(make_cell: MakeCell
 def test_a_table_of_results_that_a_framework_was_the_judge_of_says_so_on_top(
     make_cell: MakeCell, make_record: MakeRecord, make_report: Callable[..., Report]
 ) -> None:
-    record = make_record(report=make_report(verification={"checks": (), "referee": "torch"}))
+    record = make_record(result=make_report(verification={"checks": (), "referee": "torch"}))
     assert ", checked against torch in float64" in " ".join(shown([record], [make_cell()]).split())

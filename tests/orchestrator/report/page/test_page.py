@@ -187,7 +187,7 @@ def many(make_cell: Callable[..., Cell], run: Run, count: int) -> Iterator[JobRe
         cell = job.spec.cell.model_copy(update={"batch": 1 + number // 4})
         for block in range(1, 33):
             spec = job.spec.model_copy(update={"cell": cell, "block": block})
-            yield job.model_copy(update={"spec": spec, "report": report})
+            yield job.model_copy(update={"spec": spec, "result": report})
 
 
 def test_a_page_of_fifty_cells_is_below_three_megabytes(make_cell: Callable[..., Cell], known_run: Run) -> None:

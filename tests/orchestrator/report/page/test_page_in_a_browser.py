@@ -36,7 +36,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the page of a real sweep with two workloads, tasks and frameworks, and one wrong mode."""
     folder = tmp_path_factory.mktemp("browsed")
     (folder / "quick.toml").write_text(QUICK)
-    asked = ["--frameworks", MODES, "--workloads", "synthetic,mlp", "--tasks", "forward,backward", "--blocks", "2"]
+    asked = ["--frameworks", MODES, "--workloads", "synthetic,mlp", "--tasks", "forward,backward", "--blocks", "1"]
     subprocess.run([*PROGRAM, "sweep", "quick.toml", *asked], cwd=folder, check=False, capture_output=True, timeout=200)
     (found,) = folder.glob("runs/*/report.html")
     return found

@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.analysis.run import Run
 from orchestrator.planning.sweep_file import validate_sweep
-from orchestrator.report.page.reproduce import format_command, format_key, format_sweep_file
+from orchestrator.report.page.reproduce import format_command, format_sweep_file
 from schemas.record import Manifest
 from schemas.sweep import SweepSpec
 
@@ -45,7 +45,3 @@ def test_the_sweep_file_of_a_suite_says_what_the_suite_said(known_run: Run) -> N
     spec = validate_sweep({"suite": "operations", "axes": {"tasks": ["backward"]}})
     again = validate_sweep(tomllib.loads(format_sweep_file(of(known_run, sweep=spec))))
     assert again == spec.model_copy(update={"seed": 7, "suite": None})
-
-
-def test_only_an_odd_key_has_quotes() -> None:
-    assert [format_key(name) for name in ("first_call", "2-a", "a.b", "")] == ["first_call", "2-a", '"a.b"', '""']

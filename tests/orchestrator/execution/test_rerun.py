@@ -1,0 +1,51 @@
+"""Reruns of single jobs in processes of their own."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orchestrator.cli.exit_codes import ExitCode
+from orchestrator.planning.plan import Plan
+from orchestrator.records.store import Store
+from schemas.record import JobRecord
+from tests.orchestrator.quick import PROGRAM
+
+ROOT = Path(__file__).resolve().parents[3]
+Soon = Callable[[Callable[[], bool]], bool]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the watchdog finds what is left with the Linux kernel's help")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_killed_rerun_leaves_no_temporary_folder_and_nothing_running(
+    tmp_path: Path,
+    make_plan: Callable[..., Plan],
+    make_record: Callable[..., JobRecord],
+    make_run: Callable[..., Store],
+    soon: Soon,
+    number: signal.Signals,
+) -> None:
+    plan = make_plan("synthetic:hang", axes={"workloads": ("synthetic",)})
+    spec = plan.build_job(plan.cells[0], 1, 0, None)
+    make_run("mine", [make_record(spec.cell, outcome="timeout", spec=spec)], sweep=plan.spec)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    command = [*PROGRAM, "show", "mine", "001", "--repeat"]
+    variables = os.environ | {"TMPDIR": str(temporary), "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as program:
+        assert soon(lambda: any(temporary.glob("*/*/jobs/*.stderr.log"))), program.communicate(timeout=1)
+        assert soon(lambda: len(list(temporary.iterdir())) == 2)  # the rerun's folder, and its job's
+        family = psutil.Process(program.pid).children(recursive=True)
+        program.send_signal(number)
+        _, err = program.communicate(timeout=60)
+    assert program.returncode == (-number if number == signal.SIGKILL else ExitCode.INTERRUPTED)
+    assert b"Traceback" not in err
+    assert soon(lambda: list(temporary.iterdir()) == [])
+    assert psutil.wait_procs(family, timeout=10)[1] == []

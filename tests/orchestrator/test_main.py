@@ -1,0 +1,82 @@
+"""Ctrl-C at any early moment of the program's life."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cli.exit_codes import ExitCode
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = Path(sys.executable).with_name("plumbline")
+COMMANDS = {"module": [sys.executable, "-m", "orchestrator"], "script": [sys.executable, str(SCRIPT)]}
+# Imports that end one after the other while the program starts, and the command that needs the last ones.
+IMPORTS = ("orchestrator.cli", "signal", "typer", "orchestrator.cli.app", "pydantic", "orchestrator.planning.plan")
+
+
+def start(folder: Path, command: Sequence[str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("kind", ["module", "script"])
+def test_an_interrupt_at_any_early_moment_is_exit_code_130_and_no_traceback(tmp_path: Path, kind: str) -> None:
+    if not Path(COMMANDS[kind][1]).exists() and kind == "script":
+        pytest.skip("the script is not installed beside this interpreter")
+    codes = []
+    for moment in range(20):
+        with start(tmp_path, [*COMMANDS[kind], "list", "--json"]) as program:
+            time.sleep(moment * 0.03)
+            program.send_signal(signal.SIGINT)
+            _, err = program.communicate(timeout=60)
+        if program.returncode == ExitCode.INTERRUPTED:
+            assert err == ""
+        else:
+            # Python itself was starting, or the program had ended before the signal.
+            assert "orchestrator" not in err
+            assert program.returncode in (-signal.SIGINT, 1 if err else 0)
+        codes.append(program.returncode)
+    assert codes.count(ExitCode.INTERRUPTED) >= 5
+
+
+@pytest.mark.parametrize("last", IMPORTS)
+def test_an_interrupt_in_the_middle_of_an_import_is_quiet(tmp_path: Path, last: str) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "orchestrator", "plan", "--frameworks", "numpy"]
+    with start(tmp_path, command) as program:
+        assert program.stderr is not None
+        while program.stderr.readline().rpartition("|")[2].strip() != last:
+            pass
+        program.send_signal(signal.SIGINT)
+        _, err = program.communicate(timeout=60)
+    assert program.returncode == ExitCode.INTERRUPTED
+    assert [line for line in err.splitlines() if not line.startswith("import time:")] == []
+
+
+def test_an_interrupt_that_a_shell_has_ignored_for_a_background_command_stays_ignored(tmp_path: Path) -> None:
+    shell = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
+    with start(tmp_path, [*shell, *COMMANDS["module"], "list", "--json"]) as program:
+        for _ in range(10):
+            program.send_signal(signal.SIGINT)
+            time.sleep(0.05)
+        _, err = program.communicate(timeout=60)
+    assert (program.returncode, err) == (ExitCode.FINE, "")
+
+
+def test_importing_the_command_line_changes_no_signal_and_loads_nothing_heavy() -> None:
+    program = (
+        "import signal, sys; before = signal.getsignal(signal.SIGINT); from orchestrator.cli import main; "
+        "print(signal.getsignal(signal.SIGINT) is before, sys.modules.keys() & {'typer', 'pydantic', 'rich'})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "True set()\n"
