@@ -34,15 +34,9 @@ class Allocated:
 
 
 Shape = tuple[int | None, ...]
-
-
 Step = Callable[..., tuple[Any, ...]]
-
-
 # Writes to a file what a mode has made of a model.
 Writer = Callable[[Path], object]
-
-
 Made = TypeVar("Made")
 
 
@@ -179,14 +173,8 @@ class HasArithmetic(Protocol):
 
 
 T = TypeVar("T")
-
-
 Parameters = Mapping[str, int]
-
-
 Shapes = tuple[tuple[int, ...], ...]
-
-
 RUNNING_PREFIX = "running_"
 
 
