@@ -166,7 +166,7 @@ def worst_records(default_cells: list[Cell], make_records: MakeRecords) -> list[
             report = report.model_copy(
                 update={"noise": report.noise.model_copy(update={"run_delay_ns": delay, "cpu_ns": (0,) * len(delay)})}
             )
-        return record.model_copy(update={"report": report})
+        return record.model_copy(update={"result": report})
 
     return [disturb(record) for record in records]
 
