@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.analysis.statistics.looks import LOOKS
+from orchestrator.analysis.stopping import describe_precision
 from orchestrator.execution import artefacts, classify, profiling
 from orchestrator.execution.job import launch_job
 from orchestrator.execution.keyboard import Keyboard
@@ -106,7 +107,7 @@ class Sweep:
             if self.enough(self.records, block):
                 if block >= LOOKS[-1]:
                     return f"{block} blocks were run, the most for which the intervals are valid"
-                return f"every ratio's interval is within {stop.precision:.1%} of its estimate"
+                return describe_precision(self.plan.spec, self.plan.cells, self.records)
         return f"all {stop.blocks} blocks were run"
 
     def _describe_interruption(self) -> str:

@@ -128,19 +128,24 @@ def apply_event(board: Board, event: SweepEvent, now_s: float) -> Board:
         case JobEventReceived(Phase(name=name)):
             return dataclasses.replace(board, phase=name)
         case JobEnded(record) | JobRestored(record):
-            board = dataclasses.replace(board, recalled=board.recalled or isinstance(event, JobRestored))
-            records = (*board.records, record)
-            ended = sum(each.spec.block == board.block and each.outside is not None for each in records)
-            if board.block > EARLY_BLOCKS and ended < board.jobs_in_block:
-                return dataclasses.replace(board, records=records, running=None, phase=None)
-            results = group_results(records, board.plan.cells, board.plan.spec.baseline, board.plan.spec.margin)
-            return dataclasses.replace(board, records=records, running=None, phase=None, groups=results)
+            return add_record(board, record, restored=isinstance(event, JobRestored))
         case SweepContinued(paused_s):
             return dataclasses.replace(
                 board, started_s=board.started_s + paused_s, block_began_s=board.block_began_s + paused_s
             )
         case _:
             return board
+
+
+def add_record(board: Board, record: JobRecord, *, restored: bool) -> Board:
+    """Return the board after the end of a job; later blocks yield new results at their end only."""
+    records = (*board.records, record)
+    board = dataclasses.replace(board, records=records, running=None, phase=None, recalled=board.recalled or restored)
+    ended = sum(each.spec.block == board.block and each.outside is not None for each in records)
+    if board.block > EARLY_BLOCKS and ended < board.jobs_in_block:
+        return board
+    results = group_results(records, board.plan.cells, board.plan.spec.baseline, board.plan.spec.margin)
+    return dataclasses.replace(board, groups=results)
 
 
 def estimate_remaining_looks(found: Sequence[Group], board: Board) -> Forecast | None:

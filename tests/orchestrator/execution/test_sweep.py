@@ -247,9 +247,15 @@ def test_a_sweep_ends_after_the_block_in_which_its_precision_is_reached(
         asked.append((block, len(records)))
         return block == 2
 
-    said = rehearse(make_plan("numpy", stop={"precision": 0.05}), enough=enough).sweep.run()
+    said = rehearse(make_plan(stop={"precision": 0.05}), enough=enough).sweep.run()
     assert said == "every ratio's interval is within 5.0% of its estimate"
-    assert asked == [(1, 2), (2, 4)]
+    assert asked == [(1, 3), (2, 6)]
+
+
+def test_a_sweep_of_one_cell_does_not_claim_the_precision_of_a_ratio(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", stop={"precision": 0.05})
+    said = rehearse(plan, enough=lambda _, block: block == 2).sweep.run()
+    assert said == "the time's interval is within 5.0% of its estimate"
 
 
 def test_a_sweep_that_ends_at_its_last_look_does_not_claim_a_precision(rehearse: Rehearse, make_plan: MakePlan) -> None:
