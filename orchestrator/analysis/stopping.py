@@ -1,9 +1,10 @@
 """The stopping rule of a sweep: enough precision at one of the planned looks, and never significance."""
 
+import math
 from collections.abc import Sequence
 
 from orchestrator.analysis.compare import Comparison
-from orchestrator.analysis.results import group_results
+from orchestrator.analysis.results import Group, group_results
 from orchestrator.analysis.statistics.looks import ALPHA, LOOKS, blocks_needed
 from orchestrator.records.attempts import last_attempts
 from schemas.job import Cell
@@ -35,11 +36,38 @@ def should_stop(
     return has_reached_half_width(comparisons, target, baseline=baseline)
 
 
+def has_precise_times(group: Group, target: float) -> bool:
+    """Return True if both ends of the interval of every measured time are within `target` of it on the log scale."""
+    times = [each.floor_ns for each in group.results if each.outcome == "measured" and not each.cell.replica]
+    # Too few processes support no interval, whose ends are then infinite.
+    known = [time for time in times if time.low > 0 and time.high < math.inf]
+    spreads = [max(time.high / time.estimate, time.estimate / time.low) for time in known]
+    return len(known) == len(times) and all(math.log(spread) <= target for spread in spreads)
+
+
 def is_sweep_precise(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord], block: int) -> bool:
-    """Return True if every group has reached the requested precision. Significance plays no part."""
-    if block not in LOOKS and block < LOOKS[-1]:
-        return False
-    return all(
+    """Return True if every group has reached the requested precision: of its ratios, or without any, of its time.
+
+    Significance plays no part.
+    """
+    if block >= LOOKS[-1]:
+        return True
+    return block in LOOKS and all(
         should_stop(block, each.comparisons, spec.stop.precision, baseline=each.baseline)
+        if each.comparisons
+        else has_precise_times(each, spec.stop.precision)
         for each in group_results(last_attempts(records), cells, spec.baseline, spec.margin)
     )
+
+
+def describe_precision(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord]) -> str:
+    """Describe the precision that a sweep has reached. A cell that is compared with no other has no ratio."""
+    found = group_results(last_attempts(records), cells, spec.baseline, spec.margin)
+    groups = [each for each in found if each.standings]
+    alone = sum(not each.comparisons for each in groups)
+    within = f"within {spec.stop.precision:.1%} of its estimate"
+    if not alone:
+        return f"every ratio's interval is {within}"
+    if alone == len(groups):
+        return f"{'the' if alone == 1 else 'every'} time's interval is {within}"
+    return f"every ratio's interval is {within}, and so is that of every time without a ratio"

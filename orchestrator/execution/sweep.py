@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.analysis.statistics.looks import LOOKS
+from orchestrator.analysis.stopping import describe_precision
 from orchestrator.execution.artefacts import ArtefactMaker, keep_failure, needs_artefact
 from orchestrator.execution.job import JobRunner
 from orchestrator.execution.keyboard import Keyboard
@@ -25,7 +26,6 @@ from orchestrator.planning.plan import Plan
 from orchestrator.processes.signals import Interrupts
 from orchestrator.records import outcomes
 from orchestrator.records.attempts import next_attempt
-from orchestrator.records.labels import format_title
 from orchestrator.records.outcomes import Classification, should_retry
 from orchestrator.records.store import Store
 from schemas.artefact import Artefact
@@ -124,9 +124,7 @@ class Sweep:
         """Describe why no further block is needed."""
         if block >= LOOKS[-1]:
             return f"{block} blocks were run, the most for which the intervals are valid"
-        if not has_pairs(cell for cell in self.plan.runnable if cell.id not in self._dropped):
-            return f"{block} blocks were run; there is no ratio to make more precise"
-        return f"every ratio's interval is within {self.plan.spec.stop.precision:.1%} of its estimate"
+        return describe_precision(self.plan.spec, self.plan.cells, self.records)
 
     def _describe_interruption(self) -> str:
         received = self.interrupts.received
@@ -268,12 +266,6 @@ class Sweep:
                 spec = self.plan.build_job(cell, 1, position, None)
                 if not self._restore_attempts(spec):
                     self._publish_record(self._jobs.keep_record(spec, Classification("unsupported", reason)))
-
-
-def has_pairs(cells: Iterable[Cell]) -> bool:
-    """Return whether any two of these cells are compared. A cell and its A/A clone are no such pair."""
-    groups = Counter(format_title(cell) for cell in cells if not cell.replica)
-    return any(count > 1 for count in groups.values())
 
 
 def is_same_cell(one: Cell, other: Cell) -> bool:

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -79,11 +79,16 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class ProcessTimes:
-    """Process whose `ticks` are its CPU time and that of its children that have ended."""
+    """Process with its CPU time, and that of the descendants that it has reaped, in ticks."""
 
     name: str
     parent: int
     ticks: int
+    reaped_ticks: int
+
+
+# Processes by their number and their start time, since numbers are reused.
+ProcessTable = Mapping[tuple[int, str], ProcessTimes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,6 @@ class ActivityCounters:
     busy_ticks: int
     steal_ticks: int
     all_ticks: int
-    processes: Mapping[tuple[int, str], ProcessTimes]
     pressure_us: int | None
     swapped_pages: int | None
     throttled: int | None
@@ -106,11 +110,12 @@ def observe_activity(
 ) -> Activity:
     """Observe the machine while `wait` runs, and check that runs can be written to a folder."""
     files = KernelFiles(root)
-    before = read_counters(files)
+    # Reading all processes takes a while: within the interval of the counters, or shares would be too large.
+    before, earlier = read_counters(files), read_processes(files)
     wait()
-    after = read_counters(files)
+    later, after = read_processes(files), read_counters(files)
     ticks = (after.all_ticks - before.all_ticks) / max(1, before.cores)
-    shares = find_busy_processes(before.processes, after.processes, ticks)
+    shares = find_busy_processes(earlier, later, ticks)
     own = sum(each.cores for each in shares if each.pid == os.getpid())
     busy = compute_share(after.busy_ticks - before.busy_ticks, ticks)
     pressure = compute_increase(before.pressure_us, after.pressure_us)
@@ -150,7 +155,6 @@ def read_counters(files: KernelFiles) -> ActivityCounters:
         busy_ticks=sum(sum(each[:3]) + sum(each[5:7]) for each in ticks),
         steal_ticks=sum(each[7] for each in ticks),
         all_ticks=sum(sum(each[:8]) for each in ticks),
-        processes=read_processes(files),
         pressure_us=parse_natural(pressure[1]) if pressure else None,
         swapped_pages=sum_known(parse_natural(pages.get(name)) for name in ("pswpin", "pswpout")),
         throttled=sum_known(
@@ -167,8 +171,8 @@ def read_core_ticks(files: KernelFiles) -> dict[int, list[int]]:
     return {int(each[1]): [int(number) for number in each[2].split()] for each in found if each}
 
 
-def read_processes(files: KernelFiles) -> dict[tuple[int, str], ProcessTimes]:
-    """Return every process by its number and its start time, since numbers are reused."""
+def read_processes(files: KernelFiles) -> ProcessTable:
+    """Read every process."""
     found: dict[tuple[int, str], ProcessTimes] = {}
     for folder in files.list_names("proc/[0-9]*"):
         # A process may choose a name with spaces and brackets, so the last bracket ends it.
@@ -176,31 +180,46 @@ def read_processes(files: KernelFiles) -> dict[tuple[int, str], ProcessTimes]:
         pid, _, name = head.partition(" (")
         fields, number = tail.split(), parse_natural(pid)
         if number is not None and len(fields) > 19:
-            # proc(5): the CPU times are fields 14 to 17, the start time is field 22.
-            parent, ticks = (
-                parse_natural(fields[1]) or 0,
-                sum_known(parse_natural(field) for field in fields[11:15]) or 0,
-            )
-            found[number, fields[19]] = ProcessTimes(name, parent, ticks)
+            # proc(5): the parent is field 4, the CPU times are fields 14 to 17, the start time is field 22.
+            parent, user, system, *reaped = (parse_natural(fields[place]) or 0 for place in (1, 11, 12, 13, 14))
+            found[number, fields[19]] = ProcessTimes(name, parent, user + system, sum(reaped))
     return found
 
 
-def find_busy_processes(
-    before: Mapping[tuple[int, str], ProcessTimes], after: Mapping[tuple[int, str], ProcessTimes], ticks: float
-) -> list[BusyProcess]:
-    """Return the processes that used CPU time in between, busiest first, each with its children that ended meanwhile.
-
-    When a child ends, its parent's ticks grow by all of the child's. The child's earlier ticks are subtracted again.
-    """
-    ended: Counter[int] = Counter()
-    for key, gone in before.items():
-        ended[gone.parent] += gone.ticks if key not in after else 0
-    found: list[BusyProcess] = []
+def find_busy_processes(before: ProcessTable, after: ProcessTable, ticks: float) -> list[BusyProcess]:
+    """Return the processes that used CPU time in between, the busiest first, each with its children that ended then."""
+    # A process that reaps another receives all its ticks at once: those from before must not count.
+    inherited, found = count_inherited_ticks(before, after), list[BusyProcess]()
     for key, each in after.items():
-        used = each.ticks - (before[key].ticks + ended[key[0]] if key in before else 0)
-        if used > 0 and (share := compute_share(used, ticks)):
+        was = before.get(key, ProcessTimes(each.name, each.parent, 0, 0))
+        reaped = max(0, each.reaped_ticks - was.reaped_ticks - inherited[key[0]])
+        if share := compute_share(each.ticks - was.ticks + reaped, ticks):
             found.append(BusyProcess(each.name, key[0], share))
     return sorted(found, key=lambda each: -each.cores)
+
+
+def count_inherited_ticks(before: ProcessTable, after: ProcessTable) -> Counter[int]:
+    """Count, for each process that may have reaped processes meanwhile, the ticks that these had used before."""
+    gone, parents = before.keys() - after.keys(), {key[0]: each.parent for key, each in before.items()}
+    ended, inherited = {key[0] for key in gone}, Counter[int]()
+    for key in gone:
+        for reaper in list_reapers(key[0], parents, ended):
+            inherited[reaper] += before[key].ticks + before[key].reaped_ticks
+    return inherited
+
+
+def list_reapers(pid: int, parents: Mapping[int, int], ended: Collection[int]) -> set[int]:
+    """List the processes that may have reaped one: its parent, or if that has ended too, any process above it.
+
+    A parent that ends passes on what it has reaped, and the kernel hands what it has not reaped to a process above.
+    """
+    above, found = parents[pid], set[int]()
+    if above not in ended:
+        return {above}
+    while above in parents and above not in found:
+        found.add(above)
+        above = parents[above]
+    return found | {1}  # in a container, orphans may go to process 1 although it is not above them
 
 
 def compute_share(part: float, whole: float) -> float | None:

@@ -5,13 +5,12 @@ from typing import cast
 
 import pytest
 
-from orchestrator.analysis import results, stopping
+from orchestrator.analysis import results
 from orchestrator.analysis.compare import Verdict
 from orchestrator.analysis.results import Group
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord
-from schemas.sweep import SweepSpec
 
 MakeCell = Callable[..., Cell]
 MakeRecord = Callable[..., JobRecord]
@@ -225,15 +224,6 @@ def test_blocks_that_were_sampled_alike_are_compared_beside_others_that_were_not
     (comparison,) = one(results.group_results(mixed, [cell, other])).comparisons
     assert (comparison.blocks, comparison.verdict) == (8, Verdict.FASTER)
     assert comparison.reason.startswith("4 blocks are not compared")
-
-
-def test_a_sweep_has_enough_when_every_group_is_precise(make_cell: MakeCell, make_records: MakeRecords) -> None:
-    spec = SweepSpec.model_validate({"stop": {"precision": 0.02}})
-    cells = [make_cell("numpy:eager"), make_cell("synthetic:spin")]
-    times = [(cell, 1000) for cell in cells]
-    assert stopping.is_sweep_precise(spec, cells, make_records(times, blocks=12), 12)
-    assert not stopping.is_sweep_precise(spec, cells, make_records(times, blocks=12, noise=0.2), 12)
-    assert not stopping.is_sweep_precise(spec, cells, make_records(times, blocks=2), 2)
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,16 @@ def test_a_clone_whose_original_failed_has_its_row_too(make_cell: MakeCell, make
     assert len(list(terminal.format_group_rows(group))) == 2
 
 
+def test_a_cell_whose_baseline_is_not_measured_yet_is_not_called_the_baseline(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    late, early = make_cell("torch:eager"), make_cell("torch:script")
+    (group,) = results.group_results(make_records([(early, 1000)]), [late, early], "torch:eager")
+    measured, waiting = ([str(cell) for cell in row] for row in terminal.format_group_rows(group))
+    assert (measured[0], measured[2], measured[-1]) == ("torch:script", "", "")
+    assert waiting == ["torch:eager", "", "", "", "", "0", ""]
+
+
 def test_the_time_of_a_wrong_cell_is_struck_out(records: list[JobRecord], cells: list[Cell]) -> None:
     lines = shown(records, cells, colour=True).splitlines()
     (wrong,) = (line for line in lines if line.startswith("synthetic:wrong "))
@@ -156,7 +166,7 @@ def worst_records(default_cells: list[Cell], make_records: MakeRecords) -> list[
             report = report.model_copy(
                 update={"noise": report.noise.model_copy(update={"run_delay_ns": delay, "cpu_ns": (0,) * len(delay)})}
             )
-        return record.model_copy(update={"report": report})
+        return record.model_copy(update={"result": report})
 
     return [disturb(record) for record in records]
 

@@ -65,7 +65,7 @@ def check_end(sweep: Sweep, number: signal.Signals, code: int, err: str) -> int:
         assert (code, err) == (ExitCode.INTERRUPTED, "")
     elif code != ExitCode.INTERRUPTED:
         # Python itself was starting, or nothing had been begun that a SIGTERM must not end at once.
-        assert "orchestrator" not in err
+        assert str(ROOT / "orchestrator") not in err
         assert code in (-number, 1 if err else -number)
     assert list(sweep.temporary.iterdir()) == []
     return len(manifests)

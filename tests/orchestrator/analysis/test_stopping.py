@@ -1,0 +1,89 @@
+import math
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from orchestrator.analysis import stopping
+from orchestrator.analysis.results import group_results
+from orchestrator.analysis.statistics.looks import LOOKS
+from schemas.job import Cell
+from schemas.record import JobRecord
+from schemas.sweep import SweepSpec
+
+MakeCell = Callable[..., Cell]
+MakeRecords = Callable[..., list[JobRecord]]
+SPEC = SweepSpec.model_validate({"stop": {"precision": 0.02}})
+
+
+def is_precise(cells: Sequence[Cell], records: Sequence[JobRecord], block: int) -> bool:
+    return stopping.is_sweep_precise(SPEC, cells, records, block)
+
+
+def test_a_sweep_has_enough_when_every_group_is_precise(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    cells = [make_cell("numpy:eager"), make_cell("synthetic:spin")]
+    times = [(cell, 1000) for cell in cells]
+    assert is_precise(cells, make_records(times, blocks=12), 12)
+    assert not is_precise(cells, make_records(times, blocks=12, noise=0.2), 12)
+    assert not is_precise(cells, make_records(times, blocks=2), 2)
+    assert not is_precise(cells, make_records(times, blocks=13), 13)
+
+
+def test_a_cell_without_a_ratio_has_enough_when_its_time_is_precise(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    cells = [make_cell(), make_cell(replica=1)]
+    times = [(cell, 1000) for cell in cells]
+    assert is_precise(cells, make_records(times, blocks=8), 8)
+    assert not is_precise(cells, make_records(times, blocks=12, noise=0.2), 12)
+    assert is_precise(cells, make_records(times, blocks=LOOKS[-1], noise=0.2), LOOKS[-1])
+
+
+def test_a_precise_group_does_not_end_a_sweep_in_which_another_cell_is_alone_and_noisy(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    cells = [make_cell("numpy:eager"), make_cell("synthetic:spin"), make_cell(workload="rnn")]
+    precise = make_records([(cell, 1000) for cell in cells[:2]], blocks=12)
+    assert is_precise(cells, [*precise, *make_records([(cells[2], 1000)], blocks=12)], 12)
+    assert not is_precise(cells, [*precise, *make_records([(cells[2], 1000)], blocks=12, noise=0.2)], 12)
+
+
+def test_the_interval_of_a_time_is_as_narrow_as_the_sentence_about_it_says(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    cell = make_cell()
+    for seed in range(20):
+        records = make_records([(cell, 1000)], blocks=12, noise=0.02, seed=seed)
+        (group,) = group_results(records, [cell])
+        time = group.results[0].floor_ns
+        within = time.high <= time.estimate * math.exp(0.02) and time.low >= time.estimate * math.exp(-0.02)
+        assert stopping.has_precise_times(group, 0.02) == within
+
+
+@pytest.mark.parametrize(
+    ("modes", "sentence"),
+    [
+        (["numpy mlp"], "the time's interval is within 2.0% of its estimate"),
+        (["numpy mlp", "numpy rnn"], "every time's interval is within 2.0% of its estimate"),
+        (["numpy mlp", "synthetic mlp"], "every ratio's interval is within 2.0% of its estimate"),
+        (
+            ["numpy mlp", "synthetic mlp", "numpy rnn"],
+            "every ratio's interval is within 2.0% of its estimate, and so is that of every time without a ratio",
+        ),
+    ],
+)
+def test_what_is_said_of_the_precision_is_about_ratios_only_where_there_are_some(
+    make_cell: MakeCell, make_records: MakeRecords, modes: list[str], sentence: str
+) -> None:
+    cells = [make_cell(f"{name}:eager", workload=workload) for name, workload in map(str.split, modes)]
+    cells.append(cells[0].model_copy(update={"replica": 1}))
+    records = make_records([(cell, 1000) for cell in cells], blocks=8)
+    assert stopping.describe_precision(SPEC, cells, records) == sentence
+
+
+def test_a_cell_that_was_not_measured_has_no_time_to_be_precise_about(
+    make_cell: MakeCell, make_records: MakeRecords, make_record: Callable[..., JobRecord]
+) -> None:
+    cells = [make_cell("numpy:eager"), make_cell("synthetic:spin"), make_cell(workload="rnn")]
+    records = [*make_records([(cell, 1000) for cell in cells[:2]], blocks=8), make_record(cells[2], outcome="wrong")]
+    assert is_precise(cells, records, 8)
+    assert stopping.describe_precision(SPEC, cells, records) == "every ratio's interval is within 2.0% of its estimate"
