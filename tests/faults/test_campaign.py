@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are l
             ("half an event", 1.2),
             ("an event too long", 0.7),
         ],
-        quick=[("orchestrator SIGKILL", 1.5), ("an event too long", 0.7)],
+        quick=[("orchestrator SIGKILL", 1.5)],
     ),
 )
 def test_a_fault_breaks_no_promise(tmp_path: Path, fault: str, moment_s: float) -> None:

@@ -52,6 +52,6 @@ def test_a_folder_in_its_place_is_named_too(file: Path) -> None:
 
 @given(st.binary(max_size=5000))
 def test_a_hash_is_that_of_the_whole_content(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
-    path = tmp_path_factory.getbasetemp() / "any"
+    path = tmp_path_factory.getbasetemp() / "any content"
     path.write_bytes(content)
     assert hash_file(path) == hashlib.sha256(content).hexdigest()

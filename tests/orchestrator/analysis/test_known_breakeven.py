@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.measures
+pytestmark = [pytest.mark.measures, pytest.mark.long]
 
 TRUTH = 400
 """Calls that save 50 µs each, for 20 ms of compiling."""

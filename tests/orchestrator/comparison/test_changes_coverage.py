@@ -17,6 +17,7 @@ from orchestrator.analysis.statistics.intervals import clopper_pearson
 from orchestrator.comparison.changes import CellPair, CellSide, Change, Ground, find_changes
 from orchestrator.comparison.gates import Gate, is_beyond
 from schemas.job import Cell
+from tests.selection import mark_long
 
 EXPERIMENTS = 300
 CELL = Cell(framework="numpy", mode="eager", workload="mlp")
@@ -24,6 +25,8 @@ EMPTY = result_from_records(CELL, [], 0.0)
 
 # Standard deviations of the effect of a run on all cells alike, and on each cell separately.
 RUN_EFFECTS = [(0.0, 0.0), (0.01, 0.0), (0.01, 0.005), (0.03, 0.01), (0.0, 0.02)]
+
+LEVELS = [[0.08, 0, 0, 0, 0], [0.08, -0.03, 0, 0, 0, 0.02], [-0.2, 0.3, 0.1, 0.0]]
 
 
 def a_side(logs: Sequence[float]) -> CellSide:
@@ -68,7 +71,7 @@ def test_an_interval_of_two_runs_alone_covers_what_they_differ_by(blocks: tuple[
 
 
 @pytest.mark.parametrize("effects", RUN_EFFECTS)
-@pytest.mark.parametrize("cells", [3, 5, 8])
+@pytest.mark.parametrize("cells", mark_long([3, 5, 8], quick=[5]))
 def test_cells_that_stayed_the_same_are_rarely_told_apart(effects: tuple[float, float], cells: int) -> None:
     fooled = sum(any(each.verdict in CLAIMS for each in found) for found in compared([0.0] * cells, effects))
     assert clopper_pearson(fooled, EXPERIMENTS).high <= 0.07
@@ -81,7 +84,7 @@ def test_taken_at_face_value_they_often_are() -> None:
 
 
 @pytest.mark.parametrize("effects", RUN_EFFECTS)
-@pytest.mark.parametrize("levels", [[0.08, 0, 0, 0, 0], [0.08, -0.03, 0, 0, 0, 0.02], [-0.2, 0.3, 0.1, 0.0]])
+@pytest.mark.parametrize("levels", mark_long(LEVELS, quick=LEVELS[:1]))
 def test_what_is_claimed_covers_the_change_of_each_cell(effects: tuple[float, float], levels: Sequence[float]) -> None:
     assert share_covered(levels, effects) >= 0.95
 

@@ -61,9 +61,7 @@ def cut_off(killed: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    "number", mark_long([signal.SIGKILL, signal.SIGINT, signal.SIGHUP], quick=[signal.SIGKILL, signal.SIGINT])
-)
+@pytest.mark.parametrize("number", mark_long([signal.SIGKILL, signal.SIGINT, signal.SIGHUP], quick=[signal.SIGKILL]))
 def test_a_sweep_goes_on_after_a_signal_and_ends_as_if_there_had_been_none(
     tmp_path: Path, number: signal.Signals
 ) -> None:

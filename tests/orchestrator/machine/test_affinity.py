@@ -32,7 +32,7 @@ def test_a_list_of_cores_is_read_as_the_kernel_writes_it(
 @given(st.sets(st.integers(0, 200), min_size=1, max_size=20))
 def test_every_set_of_cores_is_read_back(tmp_path_factory: pytest.TempPathFactory, cores: set[int]) -> None:
     text = ",".join(f"{core}" if core % 2 else f"{core}-{core}" for core in cores)
-    assert read(tmp_path_factory.getbasetemp(), text) == tuple(sorted(cores))
+    assert read(tmp_path_factory.getbasetemp() / "affinity", text) == tuple(sorted(cores))
 
 
 def test_where_the_kernel_says_nothing_nothing_is_known(tmp_path: Path) -> None:

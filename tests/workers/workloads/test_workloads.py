@@ -9,6 +9,7 @@ import pytest
 
 from schemas.job import Task
 from schemas.workloads import WORKLOADS, Workload
+from tests.selection import mark_long
 from tests.workers.counting import Counting
 from workers import workloads
 from workers.arrays import Array, cast_floating
@@ -64,7 +65,7 @@ def test_every_workload_can_be_made_small_enough_to_be_looked_at_closely(workloa
 
 @every_workload
 @every_size
-@every_batch
+@pytest.mark.parametrize("batch", mark_long([1, 3], quick=[3]))
 def test_every_gradient_is_the_slope_of_the_loss_in_random_directions(
     workload: Workload, sizes: Sizes, batch: int
 ) -> None:

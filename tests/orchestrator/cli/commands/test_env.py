@@ -1,6 +1,7 @@
 """Environments as a user meets them: made by a sweep, strictly before it measures, and looked at with `env`."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from orchestrator.cli.exit_codes import ExitCode
 from tests.orchestrator.environments.wheels import make_offline_variables, make_working_wheel_folder
 from tests.orchestrator.quick import PROGRAM, QUICK
+from tests.selection import mark_long
 
 ROOT = Path(__file__).resolve().parents[4]
 SWEEP = f"""\
@@ -22,6 +24,9 @@ SWEEP = f"""\
 requirements = ["tiny==1.0"]
 variables = {{ OMP_DYNAMIC = "FALSE" }}
 """
+
+# A copy of the environments as they were when the sweep had ended, in the folder of the user who ran it.
+AS_MADE = "as-made"
 
 
 class User:
@@ -67,7 +72,9 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def swept(tmp_path_factory: pytest.TempPathFactory, shelf: Path) -> tuple[User, tuple[int, str, str]]:
     """Return a user who ran a sweep without any environment before it, and its result."""
     user = User(tmp_path_factory.mktemp("user"), shelf)
-    return user, user.run("sweep", "mine.toml")
+    said = user.run("sweep", "mine.toml")
+    shutil.copytree(user.home, user.folder / AS_MADE, symlinks=True)
+    return user, said
 
 
 @pytest.fixture
@@ -78,6 +85,13 @@ def user(swept: tuple[User, object]) -> User:
 @pytest.fixture
 def newcomer(tmp_path: Path, shelf: Path) -> User:
     return User(tmp_path, shelf)
+
+
+@pytest.fixture
+def owner(newcomer: User, user: User) -> User:
+    """Return a user with an environment, whose removal concerns no other test."""
+    shutil.copytree(user.folder / AS_MADE, newcomer.home, symlinks=True)
+    return newcomer
 
 
 def manifest(user: User) -> dict[str, Any]:
@@ -121,9 +135,9 @@ def test_a_worker_runs_in_its_environment_with_its_variables(user: User) -> None
         assert settings["OMP_DYNAMIC"] == "FALSE"
 
 
-def test_the_report_names_the_environment_with_its_freeze(swept: tuple[User, tuple[int, str, str]]) -> None:
-    user, (_, out, _) = swept
+def test_the_details_of_a_run_name_the_environment_with_its_freeze(user: User) -> None:
     freeze = manifest(user)["environments"]["mine"]["freeze"]
+    _, out, _ = user.run("show", "--details")
     assert f"Environment mine: Python {sys.version.split()[0]}" in out
     assert f"freeze {freeze}" in " ".join(out.split())
 
@@ -148,7 +162,7 @@ def test_without_a_network_and_with_nothing_there_one_sentence_is_all(newcomer: 
     assert not list(newcomer.home.glob("environments/*/"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", mark_long([signal.SIGINT, signal.SIGTERM], quick=[signal.SIGINT]))
 def test_a_signal_while_an_environment_is_made_ends_in_order_and_leaves_nothing(
     newcomer: User, number: signal.Signals
 ) -> None:
@@ -176,23 +190,23 @@ def test_two_sweeps_at_once_share_one_environment(newcomer: User) -> None:
     assert len(list(newcomer.home.glob("environments/*/ready.json"))) == 1
 
 
-def test_a_run_is_not_resumed_in_an_environment_that_has_changed(newcomer: User) -> None:
-    with newcomer.start("sweep", "mine.toml", "--blocks", "3") as program:
+def test_a_run_is_not_resumed_in_an_environment_that_has_changed(owner: User) -> None:
+    with owner.start("sweep", "mine.toml", "--blocks", "2") as program:
         assert program.stdout is not None
         while "[1 of about" not in program.stdout.readline():
             pass
         program.send_signal(signal.SIGINT)
         program.communicate(timeout=60)
-    (marker,) = newcomer.home.glob("environments/*/ready.json")
+    (marker,) = owner.home.glob("environments/*/ready.json")
     said = json.loads(marker.read_text())
     said["environment"] |= {"freeze": "0" * 16, "packages": said["environment"]["packages"] | {"tiny": "1.1"}}
     marker.write_text(json.dumps(said))
-    code, _, err = newcomer.run("resume", "latest")
+    code, _, err = owner.run("resume", "latest")
     assert code == ExitCode.USAGE
     assert "environment mine (freeze " in err
     assert "tiny 1.0 is now 1.1; begin a new run" in err
-    assert newcomer.run("resume", "latest", "--force")[0] == ExitCode.FINE
-    assert "tiny 1.0 is now 1.1" in manifest(newcomer)["mixed"][0]
+    assert owner.run("resume", "latest", "--force")[0] == ExitCode.FINE
+    assert "tiny 1.0 is now 1.1" in manifest(owner)["mixed"][0]
 
 
 def test_a_lock_is_what_requirements_came_to_and_makes_the_same_environment(user: User) -> None:
@@ -228,22 +242,20 @@ def test_the_doctor_of_environments_finds_them_sound(user: User) -> None:
     assert any("unchanged since it was made" in finding["what"] for finding in said["findings"])
 
 
-def test_pruning_all_and_one_by_name_removes_nothing(newcomer: User) -> None:
-    newcomer.run("env", "create", "mine", "--file", "mine.toml")
-    before = sorted(newcomer.home.rglob("*"))
-    code, out, err = newcomer.run("env", "prune", "mine", "--all")
+def test_pruning_all_and_one_by_name_removes_nothing(owner: User) -> None:
+    before = sorted(owner.home.rglob("*"))
+    code, out, err = owner.run("env", "prune", "mine", "--all")
     assert "leave one of the two out" in err
     assert (code, out) == (2, "")
-    assert sorted(newcomer.home.rglob("*")) == before
+    assert sorted(owner.home.rglob("*")) == before
 
 
-def test_pruning_all_leaves_nothing_but_locks(newcomer: User) -> None:
-    newcomer.run("env", "create", "mine", "--file", "mine.toml")
-    assert newcomer.says("env", "prune") == []
-    (removed,) = newcomer.says("env", "prune", "--all")
+def test_pruning_all_leaves_nothing_but_locks(owner: User) -> None:
+    assert owner.says("env", "prune") == []
+    (removed,) = owner.says("env", "prune", "--all")
     assert removed["removed"]
-    assert not list(newcomer.home.glob("environments/*/"))
-    assert not list(newcomer.home.glob("resolved/*.txt"))
+    assert not list(owner.home.glob("environments/*/"))
+    assert not list(owner.home.glob("resolved/*.txt"))
 
 
 @pytest.mark.parametrize(
