@@ -95,7 +95,7 @@ def ask_probe(python: Path, names: Sequence[str] = ()) -> dict[str, Any] | None:
 def read_output(command: Sequence[str]) -> str:
     """Run a program that may never end, and return its standard output; empty if it fails or cannot be started."""
     with postpone_signals() as interrupts, make_temporary_folder() as folder:
-        answer, log = folder / "answer", folder / "log"
+        answer, log = folder.joinpath("answer"), folder.joinpath("log")
         try:
             status = process.run_to_completion(
                 command, os.environ, log, output=answer, interrupts=interrupts, deadline_s=PROBE_TIMEOUT_S

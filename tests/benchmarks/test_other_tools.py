@@ -120,5 +120,5 @@ def test_the_rules_are_applied_to_a_run_on_disk(
     monkeypatch.setattr("sys.argv", ["other_tools.py", "latest", "--runs", str(tmp_path / "runs")])
     other_tools.main()
     printed = capsys.readouterr().out
-    for text in ("a pair by itself", "torch, one process each", "0/15", "1 complete experiments"):
+    for text in ("Plumbline, a pair by", "torch, one process", "0/15", "1 complete experiments"):
         assert text in printed
