@@ -67,7 +67,7 @@ def resume(
     as_json: AS_JSON = False,
 ) -> None:
     """Resume an interrupted sweep: keep what was measured, and run what is missing."""
-    from orchestrator.cli.commands.sweep import resume_run
+    from orchestrator.cli.commands.resume import resume_run
 
     raise typer.Exit(resume_run(runs, run, force=force, page=report, as_json=as_json, details=details))
 
@@ -233,7 +233,7 @@ def report(
     as_json: AS_JSON = False,
 ) -> None:
     """Write a report of a run as one self-contained HTML file: the answer, charts and tables."""
-    from orchestrator.cli.commands.show import write_report
+    from orchestrator.cli.commands.report import write_report
 
     write_report(runs, run, output, as_json=as_json)
 

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 with atheris.instrument_imports(include=["orchestrator", "schemas", "tomllib"]):
     from rich.console import Console
 
-    from orchestrator.cli.commands.sweep import check_changes
+    from orchestrator.cli.commands.resume import check_changes
     from orchestrator.errors import UsageError
     from orchestrator.execution import classify
     from orchestrator.execution.event_stream import Garbled

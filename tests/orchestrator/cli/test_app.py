@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from orchestrator.cli.commands.sweep import exit_code
+from orchestrator.cli.execution import exit_code
 from orchestrator.cli.exit_codes import ExitCode
 from schemas.job import JobSpec
 from schemas.record import JobRecord

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from orchestrator.analysis.forecast import Forecast
-from orchestrator.cli.commands.sweep import make_view
+from orchestrator.cli.execution import make_view
 from orchestrator.execution.keyboard import Keyboard
 from orchestrator.execution.sweep_events import (
     BlockStarted,

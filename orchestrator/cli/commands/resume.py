@@ -1,0 +1,89 @@
+"""`resume`: the jobs that an interrupted run lacks."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from orchestrator.analysis.run import Run
+from orchestrator.cli.execution import describe_lock_owner, execute_plan, exit_code, provision_plan
+from orchestrator.cli.exit_codes import ExitCode
+from orchestrator.cli.output import print_line
+from orchestrator.cli.results import OutputForms, present_results
+from orchestrator.errors import UsageError
+from orchestrator.format import to_printable
+from orchestrator.machine import affinity, fingerprint
+from orchestrator.planning import estimate
+from orchestrator.planning import plan as planning
+from orchestrator.processes import descendants
+from orchestrator.processes.signals import Interrupts
+from orchestrator.records import provenance, store
+from schemas.environment import EnvironmentRecord
+from schemas.record import Manifest
+
+
+def resume_run(root: Path, name: str, *, force: bool, page: bool, as_json: bool, details: bool) -> ExitCode:
+    """Resume an interrupted run as it was begun, and show its results."""
+    run, console = store.find_run(root, name), Console(stderr=as_json)
+    wanted = OutputForms(page=page, as_json=as_json, details=details)
+    with run.hold_lock(describe_lock_owner()) as left:
+        descendants.end_leftovers(left)  # what a killed orchestrator left would disturb the jobs
+        manifest = run.read_manifest()
+        planned = provision_plan(planning.rebuild_plan(manifest.sweep, manifest.seed, affinity.list_cores()), console)
+        if planned is None:
+            return ExitCode.INTERRUPTED
+        with planned.environments.hold_for_cells(planned.cells_to_start) as environments:
+            ended, interrupted = continue_run(run, planned, manifest, environments, console, force=force)
+    present_results(console, run, ended, wanted)
+    return exit_code(ended, interrupted=interrupted)
+
+
+def continue_run(
+    run: store.Store,
+    planned: planning.Plan,
+    manifest: Manifest,
+    environments: Mapping[str, EnvironmentRecord],
+    console: Console,
+    *,
+    force: bool,
+) -> tuple[Run, bool]:
+    """Run the jobs that a run lacks, in these environments."""
+    changed = check_changes(run, planned, manifest, environments, force=force)
+    records, damaged = run.salvage_records()
+    for file in damaged:
+        print_line(console, to_printable(f"warning: {file} was damaged and is set aside; its job runs again"))
+    if manifest.finished and not damaged:
+        print_line(console, "Nothing is missing from this run.")
+        return Run(name=run.name, manifest=manifest, records=tuple(records)), False
+    mixed = tuple(dict.fromkeys([*manifest.mixed, *changed]))
+    manifest = manifest.model_copy(update={"stopped": "", "finished": False, "mixed": mixed})
+    known = estimate.seconds_by_mode(records)
+    with Interrupts() as interrupts:
+        return execute_plan(run, planned, manifest, console, known, interrupts, earlier=records, resumed=True)
+
+
+def check_changes(
+    run: store.Store,
+    planned: planning.Plan,
+    manifest: Manifest,
+    environments: Mapping[str, EnvironmentRecord],
+    *,
+    force: bool,
+) -> list[str]:
+    """List what has changed since a run was begun, which only `force` allows.
+
+    Raises:
+        UsageError: resuming would mix results, or run other cells.
+    """
+    if planned.cells != manifest.cells:
+        edited = ", ".join(provenance.find_edited_workloads(manifest.cells, planned.cells))
+        why = f"the code of {edited} has changed" if edited else "its sweep now yields other cells"
+        raise UsageError(f"{run.name} cannot be resumed: {why}; begin a new run")
+    now = provenance.make_identity(manifest.sweep, manifest.seed, manifest.cells)
+    changed = provenance.find_changes(manifest, now, fingerprint.take_fingerprint(), environments)
+    if changed and not force:
+        raise UsageError(
+            f"{run.name} cannot be resumed as it was begun: {'; '.join(changed)}; "
+            "begin a new run, or mix the two with --force"
+        )
+    return changed

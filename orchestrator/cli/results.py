@@ -1,0 +1,55 @@
+"""The results of a run after a sweep and in `show`: on the terminal, as JSON, and as a page."""
+
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from orchestrator.analysis.run import Run
+from orchestrator.cli.internal_error import describe_internal_error
+from orchestrator.cli.output import print_json, print_line, write_file
+from orchestrator.format import to_printable
+from orchestrator.records import store
+from orchestrator.report import terminal
+from orchestrator.report.json_document import build_run_document
+from orchestrator.report.page import page as reporting
+from orchestrator.report.sections import profile
+from orchestrator.report.sentences import describe_mixture
+
+REPORT_COMMAND = "python -m orchestrator report"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputForms:
+    """Forms of a run's results beside its records: a page, and a document or tables, brief or with all details."""
+
+    page: bool
+    as_json: bool
+    details: bool
+
+
+def present_results(console: Console, place: store.Store, run: Run, wanted: OutputForms) -> None:
+    """Print a run's results, and write its report if wanted; failing to write it only warns."""
+    for sentence in describe_mixture(run.mixed):
+        print_line(Console(stderr=True), sentence)
+    profiles = place.read_profiles()
+    if not wanted.as_json:
+        terminal.show_results(console, run, profiles, details=wanted.details)
+    if wanted.page:
+        write_page(console, place, run)
+    if wanted.as_json:
+        page = str(place.page_path) if place.page_path.is_file() else None
+        print_json(build_run_document(run) | {"profiles": profile.profiles_to_list(profiles), "page": page})
+        return
+    lines = terminal.list_places(run, place, profiles, details=wanted.details)
+    print_line(console, to_printable("\n".join(lines)))
+
+
+def write_page(console: Console, place: store.Store, run: Run) -> None:
+    """Write a run's report into its folder, or warn that it cannot be written."""
+    try:
+        write_file(place.page_path, reporting.render_page(run).encode())
+    except OSError as error:
+        again = f"write the report with: {REPORT_COMMAND} {run.name}"
+        print_line(console, to_printable(f"warning: {place.page_path}: {error.strerror}; {again}"))
+    except Exception as error:  # a bug in a chart must not cost the sweep its document or its exit code
+        print_line(console, to_printable(f"warning: {place.page_path}: {describe_internal_error(error)}"))
