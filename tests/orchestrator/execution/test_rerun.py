@@ -40,11 +40,15 @@ def test_a_killed_rerun_leaves_no_temporary_folder_and_nothing_running(
     with subprocess.Popen(
         command, cwd=tmp_path, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as program:
-        assert soon(lambda: any(temporary.glob("*/*/jobs/*.stderr.log"))), program.communicate(timeout=1)
-        assert soon(lambda: len(list(temporary.iterdir())) == 2)  # the rerun's folder, and its job's
-        family = psutil.Process(program.pid).children(recursive=True)
-        program.send_signal(number)
-        _, err = program.communicate(timeout=60)
+        try:
+            assert soon(lambda: any(temporary.glob("*/*/jobs/*.stderr.log")))
+            # The folders of the warm caches, of the rerun, and of its job.
+            assert soon(lambda: len(list(temporary.iterdir())) == 3)
+            family = psutil.Process(program.pid).children(recursive=True)
+            program.send_signal(number)
+            _, err = program.communicate(timeout=60)
+        finally:
+            program.kill()
     assert program.returncode == (-number if number == signal.SIGKILL else ExitCode.INTERRUPTED)
     assert b"Traceback" not in err
     assert soon(lambda: list(temporary.iterdir()) == [])
