@@ -1,5 +1,6 @@
 """What holds for all tests, and the report that a job comes to when all goes well."""
 
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -47,6 +48,12 @@ def a_report(call_ns: int = 1000, **changes: object) -> Report:
         "compilations": 0,
     }
     return Report.model_validate(plain | changes)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heard_hangups() -> None:
+    """A hangup is heard by the tests and by what they start, also where the tests run under `nohup`."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)
