@@ -12,7 +12,7 @@ from pathlib import Path
 
 from orchestrator.analysis.compare import Comparison
 from orchestrator.analysis.job_rows import Row
-from orchestrator.analysis.results import Group, Result, group_results
+from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.run import Run
 from orchestrator.comparison.compare import Compared, compare_sides
 from orchestrator.records import store
@@ -28,15 +28,7 @@ def load(run: str | Path = LATEST, runs: str | Path = "runs") -> Run:
     Raises:
         UsageError: no run or several runs match, or one of its files is not of this version.
     """
-    found = store.find_run(Path(runs), str(run))
-    manifest, records = found.read_manifest(), found.read_records()
-    asked = manifest.sweep
-    return Run(
-        name=found.name,
-        manifest=manifest,
-        records=tuple(records),
-        groups=group_results(records, manifest.cells, asked.baseline, asked.margin, asked.rank_by),
-    )
+    return Run.from_store(store.find_run(Path(runs), str(run)))
 
 
 def compare(one: str, other: str, runs: str | Path = "runs", *, at_face_value: bool = False) -> Compared:

@@ -63,7 +63,9 @@ MAX_LABEL_LENGTH = 20
 
 
 def fold_label(label: str) -> str:
-    """Return a mode's name for a column: a clone's mark, and a mode after a long version, take separate lines."""
+    """Return a mode's name for a column: what does not fit takes another line, be it a mode or a clone's mark."""
+    if len(label) <= MAX_LABEL_LENGTH:
+        return to_printable(label)
     name, mark = label.partition(" (")[::2]
     head, _, mode = name.rpartition(":")
     folded = f"{head}:\n {mode}" if "@" in head and len(name) > MAX_LABEL_LENGTH else name
@@ -84,6 +86,11 @@ def format_count(count: float) -> str:
         if count >= scale:
             return f"{count / scale:,.12g} {word}"
     return f"{count:,.0f}"
+
+
+def format_count_range(counts: Interval, dash: str = " to ") -> str:
+    """Return the ends of an interval of counts."""
+    return f"{format_count(counts.low)}{dash}{format_count(counts.high)}"
 
 
 def round_counts(counts: Interval) -> Interval:

@@ -4,7 +4,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+# Older documents stay valid where their form is still the same; orchestrator/records/migration.py converts the others.
+OLDEST_VERSION = 1
 
 # JSON has no largest integer, but integers from outside are divided, printed and put into file names.
 MAX_INTEGER = (1 << 63) - 1
@@ -28,8 +31,9 @@ class Versioned(Model):
     @field_validator("schema_version")
     @classmethod
     def _check_version(cls, version: int) -> int:
-        if version != SCHEMA_VERSION:
+        if not OLDEST_VERSION <= version <= SCHEMA_VERSION:
             raise ValueError(
-                f"schema version {version} is not supported, only {SCHEMA_VERSION}; use the Plumbline that wrote it"
+                f"schema version {version} is not supported, only {OLDEST_VERSION} to {SCHEMA_VERSION}; "
+                "use the Plumbline that wrote it"
             )
-        return version
+        return SCHEMA_VERSION

@@ -35,7 +35,9 @@ class Mode(Model):
 
 
 class Framework(Model):
-    """A library that executes. `variables` are set before a worker starts; {threads} stands for their number.
+    """A library that executes. `title` names it in sentences, and the versions of its `distributions` are recorded.
+
+    `variables` are set before a worker starts; {threads} stands for their number.
 
     `caches` are further variables, for a cold and for a warm compile cache. {cache} stands for a folder: a cold cache
     is private to its job, a warm one is shared by all jobs of a cell. A worker imports the class `Framework` from
@@ -43,7 +45,9 @@ class Framework(Model):
     """
 
     name: str = Field(pattern=NAME)
+    title: str = Field(default_factory=lambda known: str(known.get("name", "")))
     package: str
+    distributions: tuple[str, ...] = Field(default_factory=lambda known: (str(known.get("package", "")),))
     requirement: str
     modes: tuple[Mode, ...]
     dtypes: tuple[Dtype, ...] = DTYPES
@@ -68,6 +72,11 @@ class Framework(Model):
     start_s: float
     """Approximate seconds from spawn to first call on a 2-core machine with a warm disk, for estimates only."""
 
+    @property
+    def reported_distributions(self) -> tuple[str, ...]:
+        """Return the distributions whose versions its jobs report: its own, its exporter's, and every worker's."""
+        return tuple(dict.fromkeys((*self.distributions, *self.also_needs, *WORKER_REQUIREMENTS)))
+
 
 TORCHSCRIPT = "TorchScript is deprecated upstream since PyTorch 2.11, in favour of torch.compile and torch.export"
 
@@ -79,6 +88,8 @@ FORWARD_ONLY: dict[Task, str] = dict.fromkeys(
 
 # Requirements of every worker, by package.
 WORKER_REQUIREMENTS = {"numpy": "numpy", "pydantic": "pydantic>=2.10", "autograd": "autograd>=1.9"}
+# Requirements of every environment for CUDA: the worker reads the GPU's counters by it.
+CUDA_REQUIREMENTS = ("nvidia-ml-py>=12.560",)
 TORCH_TO_ONNX = {"torch": "torch==2.13.0", "onnx": "onnx==1.23.2", "onnxscript": "onnxscript==0.7.2"}
 
 # FORCE_DISABLE_CACHES alone does not suffice: the CUDA driver caches kernels too.
@@ -98,6 +109,7 @@ INDUCTOR_CACHES: dict[Cache, dict[str, str]] = {
 FRAMEWORKS: tuple[Framework, ...] = (
     Framework(
         name="torch",
+        title="PyTorch",
         package="torch",
         requirement="torch==2.13.0",
         devices=("cpu", "cuda"),
@@ -186,7 +198,9 @@ FRAMEWORKS: tuple[Framework, ...] = (
     ),
     Framework(
         name="tensorflow",
+        title="TensorFlow",
         package="tensorflow",
+        distributions=("tensorflow", "tensorflow-cpu", "keras"),
         requirement="tensorflow-cpu==2.21.0",
         devices=("cpu", "cuda"),
         cuda="tensorflow[and-cuda]==2.21.0",
@@ -225,7 +239,9 @@ FRAMEWORKS: tuple[Framework, ...] = (
     ),
     Framework(
         name="jax",
+        title="JAX",
         package="jax",
+        distributions=("jax", "jaxlib"),
         requirement="jax==0.10.2",
         devices=("cpu", "cuda"),
         cuda="jax[cuda12]==0.10.2",
@@ -251,7 +267,9 @@ FRAMEWORKS: tuple[Framework, ...] = (
     ),
     Framework(
         name="onnxruntime",
+        title="ONNX Runtime",
         package="onnxruntime",
+        distributions=("onnxruntime", "onnxruntime-gpu"),
         requirement="onnxruntime==1.32.0",
         environment="onnxruntime",
         start_s=0.6,
@@ -271,6 +289,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
     ),
     Framework(
         name="openvino",
+        title="OpenVINO",
         package="openvino",
         requirement="openvino==2026.4.1",
         environment="openvino",
@@ -291,6 +310,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
     ),
     Framework(
         name="numpy",
+        title="NumPy",
         package="numpy",
         requirement="numpy",
         implementation="reference",

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import AliasChoices, Field, PositiveFloat
 
 from schemas.artefact import Artefact
 from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
@@ -19,7 +19,8 @@ Shaping = Literal["fixed", "stream"]
 Origin = Literal["source", "file"]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Threads = Annotated[int, Field(ge=1, le=4096)]
-Nanoseconds = Annotated[int, Field(ge=0, le=3_600_000_000_000)]
+LONGEST_NS = 3_600_000_000_000
+Nanoseconds = Annotated[int, Field(ge=0, le=LONGEST_NS)]
 
 
 TRAINING_TASKS: tuple[Task, ...] = ("train-sgd", "train-adam")
@@ -75,8 +76,11 @@ WARMUP_MAX_NS = 3_000_000_000
 class Timing(Model):
     """The length and the number of samples. Times are in nanoseconds."""
 
-    sample_ns: Nanoseconds = Field(default=10_000_000, ge=1, description="length of one sample: a batch of calls")
-    samples: PositiveInt = Field(default=20, le=100_000, description="samples in one process")
+    # Plain integers where a bound differs from a named type's: of two bounds in one direction, only the last holds.
+    sample_ns: int = Field(
+        default=10_000_000, ge=1, le=LONGEST_NS, description="length of one sample: a batch of calls"
+    )
+    samples: int = Field(default=20, ge=1, le=100_000, description="samples in one process")
     calls: Count | None = Field(default=None, description="calls in one sample; null: the worker calibrates them")
     warmup_min_ns: Nanoseconds = Field(default=250_000_000, description="warm up for at least this long")
     warmup_max_ns: Nanoseconds | None = Field(
@@ -89,10 +93,41 @@ class Timing(Model):
         return WARMUP_MAX_NS if self.warmup_max_ns is None else self.warmup_max_ns
 
 
+class Measure(Model):
+    """The purpose of most jobs: measure the cell."""
+
+    kind: Literal["measure"] = "measure"
+
+
+class Export(Model):
+    """The purpose of a job that writes the model for other jobs to a file."""
+
+    kind: Literal["export"] = "export"
+    path: str
+
+
+class Profile(Model):
+    """The purpose of a job that writes a trace of a few calls to a file."""
+
+    kind: Literal["profile"] = "profile"
+    path: str
+
+
+class ComputeReference(Model):
+    """The purpose of a job that writes the expected results of other jobs to a file."""
+
+    kind: Literal["reference"] = "reference"
+    path: str
+
+
+Purpose = Annotated[Measure | Export | Profile | ComputeReference, Field(discriminator="kind")]
+
+
 class JobSpec(Versioned):
-    """A request to measure one cell once in a fresh process, or to do what `export`, `profile` or `expect` says."""
+    """A request for one job: a cell, and what a fresh process does with it."""
 
     cell: Cell
+    purpose: Purpose = Measure()
     block: NonNegativeInt = Field(description="from 1; 0: the job fills a warm cache, and its times do not count")
     position: NonNegativeInt = Field(description="place in the block's random order")
     attempt: PositiveInt = Field(default=1, description="2 or more: an earlier attempt was lost, interrupted or killed")
@@ -102,18 +137,19 @@ class JobSpec(Versioned):
         description="environment variables set before the worker starts; {cache} stands for the job's folder for files"
     )
     module: str = Field(default="", description="imported by the worker; empty: its file named after the framework")
-    hash_seed: NonNegativeInt = Field(default=0, le=2**32 - 1, description="PYTHONHASHSEED, different in each job")
-    padding_bytes: NonNegativeInt = Field(
-        default=0, le=1 << 16, description="added to the environment, to shift the stack"
-    )
+    distributions: tuple[str, ...] = Field(default=(), description="those whose versions the worker reports")
+    hash_seed: int = Field(default=0, ge=0, le=2**32 - 1, description="PYTHONHASHSEED, different in each job")
+    padding_bytes: int = Field(default=0, ge=0, le=1 << 16, description="added to the environment, to shift the stack")
     timing: Timing = Timing()
     deadline_s: PositiveFloat = 120.0
     artefact: Artefact | None = Field(default=None, description="the model to load; null: the worker builds it")
-    export: str = Field(default="", description="file to write the cell's artefact to; empty: measure the cell")
-    profile: str = Field(default="", description="file to write a trace of a few calls to; empty: measure the cell")
-    folder: str = Field(default="", description="absolute path of a user's workload; empty: it is in a package")
+    # Runs of earlier versions say `folder`.
+    source_dir: str = Field(
+        default="",
+        validation_alias=AliasChoices("source_dir", "folder"),
+        description="absolute path of a user's workload; empty: it is in a package",
+    )
     package: str = Field(default="", description="of an installed workload; empty: it is built in, or in a folder")
     reference: str = Field(default="", description="framework whose float64 implementation is the reference")
     expected: Artefact | None = Field(default=None, description="its results; null: reference.py computes them")
-    expect: str = Field(default="", description="file to write those results to; empty: measure the cell")
     limits: Limits = Limits()

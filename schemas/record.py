@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, model_validator
 
 from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
 from schemas.environment import EnvironmentRecord
@@ -14,6 +14,8 @@ from schemas.sweep import SweepSpec
 
 Outcome = Literal[
     "measured",
+    "exported",
+    "profiled",
     "wrong",
     "unfair",
     "implausible",
@@ -134,42 +136,46 @@ class JobObservation(Model):
     )
 
 
+Result = Annotated[Report | Exported | Profiled, Field(discriminator="kind")]
+
+# The outcome of a job that succeeds and the kind of its result, by the kind of its purpose.
+SUCCESSES: dict[str, tuple[Outcome, str]] = {
+    "measure": ("measured", "report"),
+    "export": ("exported", "exported"),
+    "profile": ("profiled", "profiled"),
+    "reference": ("exported", "exported"),
+}
+
+
 class JobRecord(Versioned):
-    """The record of one job: its request, its outcome and its measurements."""
+    """The record of one job: its request, its outcome and its result."""
 
     spec: JobSpec
     outcome: Outcome
     reason: str = ""
     advice: str = ""
-    report: Report | None = None
-    outside: JobObservation | None = None
+    result: Result | None = Field(
+        default=None, description="a failed job may have one too: of a wrong cell, the report is kept"
+    )
+    outside: JobObservation | None = Field(default=None, description="null: the job was not started, or was lost")
     host: Host
-    freeze: str = Field(default="", description="hash of the cell's environment; the manifest describes it in full")
+    freeze: str = Field(default="", description="hash of the job's environment; the manifest describes it in full")
 
+    @property
+    def report(self) -> Report | None:
+        """The measurements, if the job sent them."""
+        return self.result if isinstance(self.result, Report) else None
 
-class ExportRecord(Versioned):
-    """The record of one export. Its spec is that of the cell's jobs, with the path of the artefact."""
-
-    spec: JobSpec
-    outcome: Outcome | Literal["exported"]
-    reason: str = ""
-    advice: str = ""
-    exported: Exported | None = None
-    outside: JobObservation
-    host: Host
-    freeze: str = Field(default="", description="hash of the environment that exported")
-
-
-class ProfileRecord(Versioned):
-    """The record of one profile. Its spec is that of the cell's jobs, with the path of the trace."""
-
-    spec: JobSpec
-    outcome: Outcome | Literal["profiled"]
-    reason: str = ""
-    advice: str = ""
-    profiled: Profiled | None = None
-    outside: JobObservation
-    host: Host
+    @model_validator(mode="after")
+    def _check_result(self) -> "JobRecord":
+        success, kind = SUCCESSES[self.spec.purpose.kind]
+        found = self.result.kind if self.result else "nothing"
+        if found not in ("nothing", kind):
+            raise ValueError(f"a job of the purpose {self.spec.purpose.kind} cannot result in {found}")
+        successes = {outcome for outcome, _ in SUCCESSES.values()}
+        if self.outcome in successes and (self.outcome != success or found == "nothing"):
+            raise ValueError(f"a job of the purpose {self.spec.purpose.kind} is not {self.outcome} with {found}")
+        return self
 
 
 class Identity(Model):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PositiveFloat
 
-from schemas.base import Model, PositiveInt
+from schemas.base import Model
 from schemas.catalog import DEFAULT_MODES
 from schemas.environment import DEFAULT, EnvironmentSpecs
 from schemas.job import TRAINING_TASKS, Cache, Count, Device, Dtype, Origin, Shaping, Task, Threads, Timing, Track
@@ -60,7 +60,7 @@ class Stop(Model):
 
     budget: Seconds = Field(default=300.0, description="such as 90s, 5m or 1h; a block starts only if it fits")
     precision: PositiveFloat = Field(default=0.02, description="half-width of the interval of every ratio")
-    blocks: PositiveInt = Field(default=32, le=10_000, description="maximum number of blocks")
+    blocks: int = Field(default=32, ge=1, le=10_000, description="maximum number of blocks")
 
 
 class SweepSpec(Model):

@@ -21,8 +21,9 @@ class Parameter(Model):
 class Workload(Model):
     """A computation with weights, inputs and a float64 reference. `presets` are named sizes for some parameters.
 
-    A workload that is not built in is in a user's `folder`, or in the installed package `module`. `code` is the hash of
-    its files. `reference` names the framework whose float64 implementation is the reference; empty: `reference.py`.
+    A workload that is not built in is in a user's folder, `source_dir`, or in an installed `package`. `code` is the
+    hash of its files. `reference` names the framework whose float64 implementation is the reference; empty:
+    `reference.py`.
     """
 
     name: str = Field(pattern=NAME)
@@ -30,8 +31,9 @@ class Workload(Model):
     parameters: tuple[Parameter, ...]
     presets: dict[str, dict[str, int]] = {}
     reference: str = ""
-    folder: str = ""
-    module: str = ""
+    # The aliases are the names in entry points and in JSON documents, which do not change.
+    source_dir: str = Field(default="", alias="folder")
+    package: str = Field(default="", alias="module")
     code: str = ""
 
 

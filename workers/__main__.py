@@ -11,11 +11,12 @@ import os
 import platform
 import sys
 import traceback
+from pathlib import Path
 
 from pydantic import ValidationError
 
 from schemas.event import Exported, Failure, FailureOutcome, Hello, Profiled, Report
-from schemas.job import JobSpec
+from schemas.job import ComputeReference, Export, JobSpec, Measure, Profile
 from workers.channel import Channel
 from workers.errors import (
     Malformed,
@@ -29,7 +30,7 @@ from workers.errors import (
 from workers.measurement.phases import Ledger
 from workers.measurement.stopwatch import carry_out
 from workers.parent_death import die_with_parent
-from workers.problem.location import CodeChanged, find_workload_folder
+from workers.problem.location import CodeChanged, find_source_dir
 from workers.tasks import measure
 
 # Errors whose message already tells the user what to do; they are reported without their type.
@@ -62,20 +63,22 @@ def main() -> None:
 
 
 def dispatch_job(spec: JobSpec, ledger: Ledger) -> Report | Exported | Profiled:
-    """Run the kind of job that the spec asks for: a reference, an export, a profile or a measurement."""
-    if spec.expect:
-        from workers.tasks import reference
+    """Run the task that serves the purpose of the job."""
+    match spec.purpose:
+        case Measure():
+            return carry_out(measure.run(spec, ledger))
+        case Export(path=path):
+            from workers.tasks import export
 
-        return reference.run(spec, ledger)
-    if spec.export:
-        from workers.tasks import export
+            return export.run(spec, Path(path), ledger)
+        case Profile(path=path):
+            from workers.tasks import profile
 
-        return export.run(spec, ledger)
-    if spec.profile:
-        from workers.tasks import profile
+            return profile.run(spec, Path(path), ledger)
+        case ComputeReference(path=path):
+            from workers.tasks import reference
 
-        return profile.run(spec, ledger)
-    return carry_out(measure.run(spec, ledger))
+            return reference.run(spec, Path(path), ledger)
 
 
 def classify_failure(error: Exception) -> FailureOutcome:
@@ -104,12 +107,12 @@ def locate_failure(error: Exception, spec: JobSpec | None) -> str:
     """Return file and line of an error, in the workload if it passed through there; empty for a finding."""
     if isinstance(error, (Unsupported, Wrong, CodeChanged)):
         return ""
-    home = find_workload_folder(spec) if spec else None
-    if spec is None or home is None:
+    source_dir = find_source_dir(spec) if spec else None
+    if spec is None or source_dir is None:
         return locate_error(error)
-    own = [home / f"{name}.py" for name in (spec.cell.framework, "reference")]
-    ours = (locate_error(error), f"for {next((file for file in own if file.is_file()), home)}")
-    return locate_error(error, home) or ", ".join(filter(None, ours))
+    own = [source_dir / f"{name}.py" for name in (spec.cell.framework, "reference")]
+    ours = (locate_error(error), f"for {next((file for file in own if file.is_file()), source_dir)}")
+    return locate_error(error, source_dir) or ", ".join(filter(None, ours))
 
 
 if __name__ == "__main__":

@@ -13,17 +13,8 @@ import numpy as np
 from schemas.job import Task
 from workers.arrays import Array, is_floating
 from workers.errors import Malformed
-from workers.interfaces import select_trained
+from workers.interfaces import DrawingReference, HasLoss, Implementation, Reference, select_trained
 
-DRAWING_FUNCTIONS = {
-    "weights": "weights(parameters, rng)",
-    "shapes": "shapes(parameters, batch)",
-    "inputs": "inputs(parameters, rng, shapes)",
-}
-COMPUTING_FUNCTIONS = {
-    "forward": "forward(parameters, weights, *inputs)",
-    "backward": "backward(parameters, weights, *inputs)",
-}
 WRITE_OR_NAME_ANOTHER = 'write it, or name an implementation as the reference in workload.toml: reference = "torch"'
 
 
@@ -33,10 +24,10 @@ def check_functions(reference: Any, *, formulas: bool) -> None:
     Raises:
         Malformed: one is missing. Every other check here raises this error too.
     """
-    for name, form in (DRAWING_FUNCTIONS | (COMPUTING_FUNCTIONS if formulas else {})).items():
-        if not callable(getattr(reference, name, None)):
-            todo = WRITE_OR_NAME_ANOTHER if name in COMPUTING_FUNCTIONS else "write it"
-            raise Malformed(f"reference.py has no function {form}; {todo}", find_file(reference))
+    if form := find_missing(reference, DrawingReference):
+        raise Malformed(f"reference.py has no function {form}; write it", find_file(reference))
+    if formulas and (form := find_missing(reference, Reference)):
+        raise Malformed(f"reference.py has no function {form}; {WRITE_OR_NAME_ANOTHER}", find_file(reference))
 
 
 def check_weights(reference: Any, drawn: Any) -> None:
@@ -105,7 +96,8 @@ def check_gradients(reference: Any, made: Any, weights: Mapping[str, Array]) -> 
 def find_model_class(implementation: Any, task: Task) -> Any:
     """Return the class `Model` of an implementation, after checking its constructor, and its loss if one is needed."""
     file = find_file(implementation)
-    name, kind = f"Model in {file.rpartition('/')[2]}", getattr(implementation, "Model", None)
+    name = f"Model in {file.rpartition('/')[2]}"
+    kind = implementation.Model if isinstance(implementation, Implementation) else None
     if not isinstance(kind, type):
         raise Malformed(f"there is no class {name}; write one that accepts Model(parameters, weights)", file)
     place = find_place(kind, "__init__") or file
@@ -114,8 +106,8 @@ def find_model_class(implementation: Any, task: Task) -> Any:
         inspect.signature(make).bind(None, None, None)
     except TypeError as error:
         raise Malformed(f"{name} must accept Model(parameters, weights): {error}", place) from error
-    if task != "forward" and not callable(getattr(kind, "loss", None)):
-        raise Malformed(f"{name} has no method loss(*inputs), which {task} needs; write it", place)
+    if task != "forward" and (form := find_missing(kind, HasLoss)):
+        raise Malformed(f"{name} has no method {form}, which {task} needs; write it", place)
     return kind
 
 
@@ -133,6 +125,21 @@ def check_model_weights(made: Any, shapes: Sequence[Sequence[int]], weights: Map
         if tuple(shape) != weight.shape:
             what = describe_mismatch(f"weight {number}", shape, weight)
             raise Malformed(f"Model: {what} like {name}; keep the weights in the order of reference.py", place)
+
+
+def find_missing(holder: Any, protocol: type[Any]) -> str:
+    """Return the form of the first function that a protocol declares and its holder lacks; empty if none is missing.
+
+    `isinstance` would not say which one it is.
+    """
+    for each in reversed(protocol.__mro__):
+        for name, declared in vars(each).items():
+            # The names that are looked up are those of the protocol.
+            if not name.startswith("_") and not callable(getattr(holder, name, None)):
+                asked = inspect.signature(inspect.unwrap(declared)).parameters.values()
+                told = (str(one.replace(annotation=one.empty)) for one in asked if one.name != "self")
+                return f"{name}({', '.join(told)})"
+    return ""
 
 
 def is_filled(value: Any) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 # Frameworks report a failed allocation with types and messages that differ from Python's.
@@ -47,13 +47,23 @@ class Malformed(Exception):
 def summarise_error(error: BaseException) -> str:
     """Return the type of an error and the telling line of its message: the last, as frameworks put traces first."""
     told = unwrap_error(error)
-    lines = [line.strip() for line in str(told).splitlines() if line.strip() and not line.startswith(LINK_PREFIXES)]
-    kind = type(told).__name__
+    lines = list_message_lines(told)
     named = [line for line in lines if ERROR_LINE.match(line)]
-    quoting = any(line.endswith(TORCHSCRIPT_MARK) for line in lines) or type(told).__module__.startswith(DYNAMO_MODULE)
-    line = (named or (lines[:1] if quoting else lines) or [""])[-1]
-    line = line.removesuffix(":") if quoting else NODE_PREFIX.sub("", line)
-    return (line if named else f"{kind}: {line}")[:300]
+    if quotes_source(told, lines):
+        line = (named or lines[:1] or [""])[-1].removesuffix(":")
+    else:
+        line = NODE_PREFIX.sub("", (named or lines or [""])[-1])
+    return (line if named else f"{type(told).__name__}: {line}")[:300]
+
+
+def list_message_lines(error: BaseException) -> list[str]:
+    """Return the lines of a message, without empty ones and links."""
+    return [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith(LINK_PREFIXES)]
+
+
+def quotes_source(error: BaseException, lines: Iterable[str]) -> bool:
+    """Return whether an error begins with its message, and continues with source or advice."""
+    return type(error).__module__.startswith(DYNAMO_MODULE) or any(line.endswith(TORCHSCRIPT_MARK) for line in lines)
 
 
 def unwrap_error(error: BaseException) -> BaseException:

@@ -1,11 +1,15 @@
-"""The interfaces that a framework and a workload provide."""
+"""The interfaces that a framework and a workload provide.
+
+`Framework` and `Reference` are what each must have. A protocol `Supports...` or `Has...` is one ability that it may
+have in addition, and `isinstance` tells whether it does. The answer takes microseconds, so no timed call may ask.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from schemas.event import PhaseName, Setting
 from schemas.job import Cell, Task
@@ -30,24 +34,22 @@ class Allocated:
 
 
 Shape = tuple[int | None, ...]
-
-
 Step = Callable[..., tuple[Any, ...]]
-
-
 # Writes to a file what a mode has made of a model.
 Writer = Callable[[Path], object]
+Made = TypeVar("Made")
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+# Without slots: in Python 3.11, a frozen class with slots could not be made as Prepared[Step](...).
+@dataclass(frozen=True)
+class Prepared(Generic[Made]):
     """The work that makes a step ready for its first call, in the phase `phase`; None: there is nothing to do.
 
     If another phase follows, `prepare` returns a Prepared for it.
     """
 
     phase: PhaseName | None
-    prepare: Callable[[], Step | Writer | Prepared]
+    prepare: Callable[[], Made | Prepared[Made]]
 
 
 class Trainer(Protocol):
@@ -77,7 +79,7 @@ class Framework(Protocol):
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         """Build the workload's model with these weights."""
 
-    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         """Prepare the cell's task in the cell's mode.
 
         The step takes a set of inputs. For `forward` it returns the model's outputs. For `backward` it returns the
@@ -96,32 +98,88 @@ class Framework(Protocol):
         """Convert the outputs to float64 arrays of NumPy."""
 
 
+@runtime_checkable
+class SupportsTraining(Protocol):
+    """A framework that can train."""
+
+    @property
+    def trainer(self) -> Trainer:
+        """The trainer, once the step is prepared."""
+
+
+@runtime_checkable
+class SupportsSaving(Protocol):
+    """A framework with modes that the catalog says can be saved."""
+
+    def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Writer]:
+        """Prepare as `step` does, but for the writer of a file."""
+
+
+@runtime_checkable
+class SupportsRestoring(Protocol):
+    """A framework that runs what it has saved."""
+
+    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
+        """Prepare as `step` does, but from the saved file and without the model."""
+
+
+@runtime_checkable
+class SupportsReadBack(Protocol):
+    """A framework with settings that can be read only after the step is prepared."""
+
+    def read_back(self) -> Sequence[Setting]:
+        """Read these settings back."""
+
+
+@runtime_checkable
+class SupportsDeviceMemory(Protocol):
+    """A framework that computes on a GPU."""
+
+    def device_memory(self) -> Allocated | None:
+        """Read its allocations; return None if the cell uses no GPU."""
+
+    def reset_device_peak(self) -> None:
+        """Let the peak start anew, where it can."""
+
+
+@runtime_checkable
+class HasImplementation(Protocol):
+    """A framework that runs another file of a workload's folder than the one with its name."""
+
+    implementation: str
+
+
+@runtime_checkable
+class HasWorkloads(Protocol):
+    """A framework with a package of implementations for the built-in workloads."""
+
+    workloads: str
+
+
+@runtime_checkable
+class HasDistributions(Protocol):
+    """A framework that names distributions to report the versions of, besides those in its catalog entry."""
+
+    distributions: Sequence[str]
+
+
+@runtime_checkable
+class HasArithmetic(Protocol):
+    """A framework whose arrays have no operators."""
+
+    @property
+    def arithmetic(self) -> Framework:
+        """The framework that measures the machine in its place."""
+
+
 T = TypeVar("T")
-
-
 Parameters = Mapping[str, int]
-
-
 Shapes = tuple[tuple[int, ...], ...]
-
-
 RUNNING_PREFIX = "running_"
 
 
-class Reference(Protocol):
-    """The module `reference.py` of a workload.
-
-    If an implementation, run in float64, is the reference, `forward` and `backward` are not needed. Without `flops`,
-    the bytes alone set a lower limit for a time. A reference may also have, where the default would be wrong:
-
-    - `statistics(parameters, weights, *inputs)`: the `running_` weights after a step of training on these inputs
-    - `path(parameters, weights, *inputs)`: a hashable name of the control flow that these inputs lead to; None if
-      rounding could change a decision, or if the inputs are unsuitable for another reason: then others are drawn
-    - `UNEVEN = True`: one set of inputs may be more work than another, as is assumed with a `path`; each sample then
-      goes through all sets equally often
-    - `elements(parameters, batch, task)`: the fewest numbers that a call has to touch, if these are not all weights,
-      inputs and results
-    """
+class DrawingReference(Protocol):
+    """The module `reference.py` of a workload whose reference is an implementation, run in float64."""
 
     @staticmethod
     def weights(parameters: Parameters, rng: np.random.Generator) -> dict[str, Array]:
@@ -135,6 +193,10 @@ class Reference(Protocol):
     def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> tuple[Array, ...]:
         """Draw one set of inputs of these shapes: floating numbers, or 64-bit integers."""
 
+
+class Reference(DrawingReference, Protocol):
+    """The module `reference.py` of a workload."""
+
     @staticmethod
     def forward(parameters: Parameters, weights: Mapping[str, Array], *inputs: Array) -> Any:
         """Return the output, or a tuple of several."""
@@ -143,9 +205,99 @@ class Reference(Protocol):
     def backward(parameters: Parameters, weights: Mapping[str, Array], *inputs: Array) -> tuple[Any, dict[str, Array]]:
         """Return the loss, and its gradient with respect to each trained weight, in the order of the weights."""
 
+
+@runtime_checkable
+class HasFlops(Protocol):
+    """A reference that counts its arithmetic. Without it, the bytes alone set a lower limit for a time."""
+
     @staticmethod
     def flops(parameters: Parameters, batch: int, task: Task) -> int:
         """Count the operations of the matrix products of one call on the first shapes: never more than are needed."""
+
+
+@runtime_checkable
+class HasElements(Protocol):
+    """A reference whose calls do not touch exactly all weights, inputs and results."""
+
+    @staticmethod
+    def elements(parameters: Parameters, batch: int, task: Task) -> int:
+        """Count the fewest numbers that a call has to touch."""
+
+
+@runtime_checkable
+class HasPath(Protocol):
+    """A reference whose control flow depends on its inputs. One set of inputs may be more work than another."""
+
+    @staticmethod
+    def path(parameters: Parameters, weights: Mapping[str, Array], *inputs: Array) -> Hashable | None:
+        """Name the control flow that these inputs lead to. None: others are drawn.
+
+        None says that rounding could change a decision, or that the inputs are unsuitable for another reason.
+        """
+
+
+@runtime_checkable
+class HasUneven(Protocol):
+    """A reference that says whether one set of inputs may be more work than another, as a `path` implies.
+
+    Each sample then goes through all sets equally often.
+    """
+
+    UNEVEN: bool
+
+
+@runtime_checkable
+class HasStatistics(Protocol):
+    """A reference with `running_` weights."""
+
+    @staticmethod
+    def statistics(parameters: Parameters, weights: Mapping[str, Array], *inputs: Array) -> dict[str, Array]:
+        """Return the `running_` weights after a step of training on these inputs."""
+
+
+@runtime_checkable
+class Implementation(Protocol):
+    """The module of a workload for a framework that builds models."""
+
+    Model: Any
+    """A class that accepts the parameters and the weights, and whose instances take a set of inputs."""
+
+
+@runtime_checkable
+class HasKernelAxes(Protocol):
+    """An implementation for PyTorch whose kernels have another order of axes than the reference's."""
+
+    KERNEL_AXES: Sequence[int]
+
+
+@runtime_checkable
+class HasLoss(Protocol):
+    """A model, or its class, for a task that needs gradients."""
+
+    def loss(self, *inputs: Any) -> Any:
+        """Return the loss on a set of inputs."""
+
+
+@runtime_checkable
+class HasTrainingLoss(Protocol):
+    """A model with statistics that training updates."""
+
+    def training_loss(self, *inputs: Any) -> Any:
+        """Return the loss, and update the statistics."""
+
+
+@runtime_checkable
+class HasWeights(Protocol):
+    """A model for TensorFlow that lists its variables."""
+
+    weights: Sequence[Any]
+
+
+@runtime_checkable
+class HasRunning(Protocol):
+    """A model for TensorFlow with statistics, which are variables too."""
+
+    running: Sequence[Any]
 
 
 def select_trained(weights: Mapping[str, T]) -> dict[str, T]:

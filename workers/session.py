@@ -14,28 +14,13 @@ from typing import TYPE_CHECKING, Any
 from schemas.event import Setting
 from schemas.job import Device, JobSpec
 from workers import artefacts, frameworks, workloads
-from workers.interfaces import Prepared
+from workers.errors import Unsupported
+from workers.interfaces import HasImplementation, HasWorkloads, Prepared, SupportsRestoring
 from workers.measurement.phases import Ledger
 
 if TYPE_CHECKING:
-    from workers.interfaces import Framework, Shape, Step
+    from workers.interfaces import Framework, Made, Shape, Step
     from workers.problem.problem import Problem
-
-# Packages whose version may change a time.
-REPORTED_PACKAGES = (
-    "torch",
-    "tensorflow",
-    "tensorflow-cpu",
-    "keras",
-    "jax",
-    "jaxlib",
-    "onnx",
-    "onnxscript",
-    "onnxruntime",
-    "openvino",
-    "numpy",
-    "pydantic",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +34,24 @@ class Session:
     on: Device
 
 
-def build_session(spec: JobSpec, home: str, ledger: Ledger, settings: list[Setting]) -> Session:
+def build_session(spec: JobSpec, package: str, ledger: Ledger, settings: list[Setting]) -> Session:
     """Import and configure the framework, append to the settings, and build the model and its inputs."""
     if is_restored(spec):
-        workloads.block_implementations(spec.cell.workload, home)
+        workloads.block_implementations(spec.cell.workload, package)
     with ledger.phase("import"):
         framework = frameworks.import_framework(spec.cell.framework, spec.module)(spec.cell)
     with ledger.phase("initialise"):
         settings += framework.configure()
     with ledger.phase("data"):
         # These import NumPy. Earlier, they would do a part of the framework's import before it is timed.
-        from workers.measurement import noise, peak_rates  # noqa: F401 (their import is a part of this phase)
+        from workers.measurement import noise, nvml, peak_rates  # noqa: F401 (their import is a part of this phase)
         from workers.problem.problem import problem_from_spec
 
-        problem = problem_from_spec(spec, home)
+        if spec.cell.device == "cuda":
+            nvml.import_package()
+        problem = problem_from_spec(spec, package)
     with ledger.phase("build"):
-        model = find_model_source(spec, home, framework)
+        model = find_model_source(spec, package, framework)
         if not is_restored(spec):
             model = framework.build(model, problem.weights)
         input_sets = [framework.arrays(inputs) for inputs in problem.input_sets]
@@ -87,38 +74,42 @@ def is_restored(spec: JobSpec) -> bool:
     return spec.cell.origin == "file" and spec.artefact is not None
 
 
-def find_model_source(spec: JobSpec, home: str, framework: "Framework") -> Any:
+def find_model_source(spec: JobSpec, package: str, framework: "Framework") -> Any:
     """Return the source of the model: the workload's implementation, or the exported file."""
     if spec.artefact is not None:
         return artefacts.verify_artefact(spec.artefact)
-    return workloads.import_implementation(
-        spec.cell.workload,
-        getattr(framework, "implementation", spec.cell.framework),
-        getattr(framework, "workloads", ""),
-        home,
-    )
+    name = framework.implementation if isinstance(framework, HasImplementation) else spec.cell.framework
+    own = framework.workloads if isinstance(framework, HasWorkloads) else ""
+    return workloads.import_implementation(spec.cell.workload, name, own, package)
 
 
 def prepare_step(
     framework: "Framework", model: Any, example: tuple[Any, ...], shapes: Sequence["Shape"], ledger: Ledger
 ) -> "Step":
     """Trace or compile the step, or both in turn; a mode that does neither has no such phase."""
-    return run_phases(framework.step(model, example, shapes), ledger)  # type: ignore[no-any-return]
+    return run_phases(framework.step(model, example, shapes), ledger)
 
 
 def restore_step(
-    framework: Any, path: Path, example: tuple[Any, ...], shapes: Sequence["Shape"], ledger: Ledger
+    framework: "Framework", path: Path, example: tuple[Any, ...], shapes: Sequence["Shape"], ledger: Ledger
 ) -> "Step":
-    """Load the step that its mode has saved to a file."""
-    return run_phases(framework.restoring(path, example, shapes), ledger)  # type: ignore[no-any-return]
+    """Load the step that its mode has saved to a file.
+
+    Raises:
+        Unsupported: the framework has no way to do so.
+    """
+    if not isinstance(framework, SupportsRestoring):
+        raise Unsupported("this framework cannot load a saved model: choose the origin source")
+    return run_phases(framework.restoring(path, example, shapes), ledger)
 
 
-def run_phases(ready: Any, ledger: Ledger) -> Any:
+def run_phases(ready: "Prepared[Made]", ledger: Ledger) -> "Made":
     """Run one phase after another, and return the result of the last."""
-    while isinstance(ready, Prepared):
-        with ledger.phase(ready.phase) if ready.phase else nullcontext():
-            ready = ready.prepare()
-    return ready
+    made: Made | Prepared[Made] = ready
+    while isinstance(made, Prepared):
+        with ledger.phase(made.phase) if made.phase else nullcontext():
+            made = made.prepare()
+    return made
 
 
 @contextmanager
@@ -141,10 +132,10 @@ def record_warnings(seen: Sequence[warnings.WarningMessage], warned: list[str]) 
             print(message, file=sys.stderr)
 
 
-def read_versions(more: Sequence[str] = ()) -> dict[str, str]:
-    """Return the versions of Python and of the installed packages that a time may depend on."""
+def read_versions(distributions: Sequence[str]) -> dict[str, str]:
+    """Return the versions of Python and of those of these distributions that are installed."""
     found = {"python": platform.python_version()}
-    for name in (*REPORTED_PACKAGES, *more):
+    for name in distributions:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

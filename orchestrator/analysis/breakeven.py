@@ -15,14 +15,7 @@ from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Final
 
-from orchestrator.analysis.compare import (
-    Comparison,
-    Scores,
-    Verdict,
-    compare_all_pairs,
-    compute_rank_ranges,
-    index_both_ways,
-)
+from orchestrator.analysis.compare import Comparison, Scores, Verdict, compare_all_pairs, compute_rank_ranges
 from orchestrator.analysis.costs.cost_curve import CostCurve, Start
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.statistics.intervals import Interval, hodges_lehmann
@@ -68,6 +61,10 @@ class BreakEven:
     with_import: Interval
     steady: Comparison
     barred: bool
+
+    def calls_from(self, start: Start) -> Interval:
+        """Return the break-even that counts from this start of the clock."""
+        return self.calls if start == "model" else self.with_import
 
     @property
     def payoff(self) -> Payoff:
@@ -136,7 +133,7 @@ def compute_break_even(group: Group, mode: str, other: str) -> BreakEven:
         other=other,
         calls=calls_until_break_even(pairs, "model"),
         with_import=calls_until_break_even(pairs, "import"),
-        steady=index_both_ways(group.comparisons)[other, mode],
+        steady=group.pairs[other, mode],
         barred="C" in (group.result(mode).grade, group.result(other).grade),
     )
 

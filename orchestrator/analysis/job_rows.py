@@ -1,13 +1,12 @@
 """The rows of single jobs and of their samples: raw figures, one process at a time."""
 
-import math
 import statistics
 from collections.abc import Iterator
 from typing import TypeAlias
 
 from orchestrator.analysis.costs.cost_curve import first_result_ns
 from orchestrator.analysis.costs.memory import compute_memory_metrics
-from orchestrator.analysis.process_scores import compute_log_floor, compute_log_typical
+from orchestrator.analysis.process_scores import compute_floor_ns, compute_typical_ns
 from orchestrator.analysis.quality.disturbance import LOST_SHARE_LIMIT, compute_lost_shares, find_flags
 from schemas.event import Report
 from schemas.job import Cell
@@ -53,8 +52,8 @@ def report_to_columns(record: JobRecord, report: Report) -> Row:
     return {
         "samples": len(report.samples_ns),
         "calls": report.calls,
-        "floor_ns": 1e9 * math.exp(compute_log_floor(report)),
-        "typical_ns": 1e9 * math.exp(compute_log_typical(record)),
+        "floor_ns": compute_floor_ns(report),
+        "typical_ns": compute_typical_ns(record),
         "median_ns": statistics.median(report.samples_ns) / report.calls,
         "first_result_ns": first_result_ns(report),
         "loop_overhead_ns": report.overhead.null_ns,

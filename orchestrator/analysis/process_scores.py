@@ -12,24 +12,28 @@ from orchestrator.analysis.quality.comparability import Sampling
 from orchestrator.analysis.quality.disturbance import find_undisturbed_samples
 from orchestrator.analysis.quality.steady_state import SteadyState, classify_trace
 from orchestrator.analysis.statistics.intervals import estimate_percentile
-from orchestrator.records.attempts import last_attempts
 from schemas.event import Report
 from schemas.record import JobRecord
 
 
-def collect_measured_jobs(records: Sequence[JobRecord]) -> dict[str, tuple[JobRecord, ...]]:
-    """Return the measured jobs by cell id, in the order of the records. A cell without any has no entry."""
-    found = defaultdict(list)
-    for record in exclude_cache_fills(last_attempts(records)):
-        if record.outcome == "measured" and record.report is not None:
+def group_by_cell(records: Iterable[JobRecord]) -> dict[str, list[JobRecord]]:
+    """Return the records that count by cell id, in their order: all but those of jobs that filled a cache."""
+    found: defaultdict[str, list[JobRecord]] = defaultdict(list)
+    for record in records:
+        # A job in block 0 fills the cache, and so measures a cold one. If it fails, its failure counts for the cell.
+        if record.spec.block > 0 or record.outcome != "measured":
             found[record.spec.cell.id].append(record)
-    return {cell: tuple(jobs) for cell, jobs in found.items()}
+    return dict(found)
 
 
-def exclude_cache_fills(records: Iterable[JobRecord]) -> Iterator[JobRecord]:
-    """Return the records that count for a cell: all but those of successful jobs that filled its cache."""
-    # A job in block 0 fills the cache, and so measures a cold one. If it fails, its failure counts for the cell.
-    return (record for record in records if record.spec.block > 0 or record.outcome != "measured")
+def select_measured_jobs(records: Iterable[JobRecord]) -> list[JobRecord]:
+    """Return the jobs with a measurement."""
+    return [record for record in records if record.outcome == "measured" and record.report is not None]
+
+
+def collect_reports(records: Iterable[JobRecord]) -> list[Report]:
+    """Return the reports of the records that have one."""
+    return [record.report for record in records if record.report is not None]
 
 
 @functools.lru_cache(maxsize=10_000)
@@ -38,9 +42,9 @@ def classify_laps(laps: tuple[tuple[int, int], ...]) -> SteadyState:
     return classify_trace([took / calls for calls, took in laps])
 
 
-def key_by_block(counted: Iterable[tuple[JobRecord, Report]]) -> Iterator[tuple[int, Report]]:
-    """Yield each report with its block."""
-    return ((record.spec.block, report) for record, report in counted)
+def map_counted_reports(records: Iterable[JobRecord]) -> dict[int, Report]:
+    """Return the report of each block's process, for jobs that count."""
+    return {record.spec.block: report for record, report in select_counted_jobs(records)}
 
 
 def score_records(records: Iterable[JobRecord]) -> Scores:
@@ -64,8 +68,8 @@ def make_cost_curves(records: Iterable[JobRecord]) -> dict[int, CostCurve]:
         record.spec.block: make_cost_curve(
             report,
             classify_laps(report.warmup).start,
-            floor_ns=math.exp(compute_log_floor(report)) * 1e9,
-            typical_ns=math.exp(compute_log_typical(record)) * 1e9,
+            floor_ns=compute_floor_ns(report),
+            typical_ns=compute_typical_ns(record),
         )
         for record, report in select_counted_jobs(records)
     }
@@ -78,22 +82,33 @@ def select_counted_jobs(records: Iterable[JobRecord]) -> Iterator[tuple[JobRecor
             yield record, record.report
 
 
+def compute_floor_ns(report: Report) -> float:
+    """Return the nanoseconds per call of the fastest sample: the estimator that varies least between processes."""
+    return min(report.samples_ns) / report.calls
+
+
+def compute_typical_ns(record: JobRecord) -> float:
+    """Return the nanoseconds per call of the process's median undisturbed sample."""
+    report = record.report
+    assert report is not None
+    quiet = find_undisturbed_samples(report, len(record.spec.cpus) or record.host.cores)
+    return statistics.median(report.samples_ns[index] for index in quiet) / report.calls
+
+
 def compute_log_floor(report: Report) -> float:
-    """Return the log seconds per call of the fastest sample: the estimator that varies least between processes."""
-    return math.log(min(report.samples_ns) / report.calls / 1e9)
+    """Return the log seconds per call of the fastest sample."""
+    return math.log(compute_floor_ns(report) / 1e9)
 
 
 def compute_log_typical(record: JobRecord) -> float:
     """Return the log seconds per call of the process's median undisturbed sample."""
-    report = record.report
-    assert report is not None
-    quiet = find_undisturbed_samples(report, len(record.spec.cpus) or record.host.cores)
-    return math.log(statistics.median(report.samples_ns[index] for index in quiet) / report.calls / 1e9)
+    return math.log(compute_typical_ns(record) / 1e9)
 
 
-def time_until_steady_ns(report: Report, found: SteadyState) -> float | None:
-    """Return the time from the first result until calls were steady; None if they never were."""
-    return None if found.kind == "none" else sum(took for _, took in report.warmup[1 : found.start])
+def collect_settling_times_ns(reports: Iterable[Report]) -> list[float]:
+    """Return the time from the first result until calls were steady, for the processes in which they were."""
+    found = [(report, classify_laps(report.warmup)) for report in reports]
+    return [sum(took for _, took in report.warmup[1 : trace.start]) for report, trace in found if trace.kind != "none"]
 
 
 def compute_percentiles(reports: Sequence[Report]) -> dict[str, float | None]:

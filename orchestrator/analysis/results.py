@@ -1,14 +1,21 @@
 """Results from records: one for each cell, in the groups within which times may be compared."""
 
 import dataclasses
-import math
-import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
-from orchestrator.analysis.compare import MARGIN, Comparison, Scores, Standing, compare_all_pairs, compute_standings
+from orchestrator.analysis.compare import (
+    MARGIN,
+    Comparison,
+    Scores,
+    Standing,
+    compare_all_pairs,
+    compute_standings,
+    index_both_ways,
+)
 from orchestrator.analysis.costs.cost_curve import CostCurve, first_result_ns
 from orchestrator.analysis.costs.memory import score_memory_metric as memory_scores
 from orchestrator.analysis.costs.memory import summarise_memory_metrics
@@ -16,15 +23,17 @@ from orchestrator.analysis.costs.new_shapes import NewShapes, summarise_new_shap
 from orchestrator.analysis.costs.saved_models import ArtefactCosts, summarise_artefact
 from orchestrator.analysis.process_scores import (
     classify_laps,
+    collect_reports,
+    collect_settling_times_ns,
+    compute_floor_ns,
     compute_log_floor,
-    compute_log_typical,
     compute_percentiles,
-    exclude_cache_fills,
-    key_by_block,
+    compute_typical_ns,
+    group_by_cell,
     make_cost_curves,
+    map_counted_reports,
     score_records,
-    select_counted_jobs,
-    time_until_steady_ns,
+    select_measured_jobs,
 )
 from orchestrator.analysis.quality.disturbance import (
     Flag,
@@ -34,10 +43,8 @@ from orchestrator.analysis.quality.disturbance import (
     grade_cell,
     is_drifting,
 )
-from orchestrator.analysis.quality.sample_allocation import Allocation, assess_allocation
 from orchestrator.analysis.quality.steady_state import SteadyState
 from orchestrator.analysis.statistics.intervals import Interval, median_interval
-from orchestrator.records.attempts import last_attempts
 from orchestrator.records.labels import format_title, label_cells
 from orchestrator.records.outcomes import MAX_FAILURES, RERUN_OUTCOMES
 from schemas.job import Cell
@@ -66,8 +73,8 @@ class Result:
 
     Times are nanoseconds per call, with intervals over processes. `first_ns` is from the finished model to its first
     result, `steady_ns` from there until calls are steady. `percentiles_ns` are of samples, pooled over all processes.
-    `overhead_ns` is the time of the timing loop per call; it is not subtracted from any other time. `allocation`
-    assesses the numbers of samples and processes; None: too little is known. `label` names the cell in its sweep.
+    `overhead_ns` is the time of the timing loop per call; it is not subtracted from any other time. `label` names the
+    cell in its sweep.
     """
 
     cell: Cell
@@ -88,7 +95,6 @@ class Result:
     grade: Grade
     flags: frozenset[Flag]
     warnings: tuple[str, ...]
-    allocation: Allocation | None
     new_shapes: NewShapes | None
     portable: ArtefactCosts | None
     referee: str = ""
@@ -121,10 +127,30 @@ class Group:
     by_memory: MemoryRanking | None
 
     @property
+    def pairs(self) -> dict[tuple[str, str], Comparison]:
+        """Return each comparison by its two labels, in either order; the first is the baseline."""
+        return index_both_ways(self.comparisons)
+
+    @property
     def against(self) -> dict[str, Comparison]:
         """Return each cell's comparison with the baseline, by label."""
-        every = [*self.comparisons, *(comparison.flipped() for comparison in self.comparisons)]
-        return {comparison.cell: comparison for comparison in every if comparison.baseline == self.baseline}
+        return {cell: comparison for (baseline, cell), comparison in self.pairs.items() if baseline == self.baseline}
+
+    @property
+    def ranked(self) -> tuple[Result, ...]:
+        """Return the ranked cells, by rank."""
+        return tuple(self.result(standing.cell) for standing in self.standings)
+
+    @property
+    def rows(self) -> Iterator[tuple[Result, Standing | None, Comparison | None]]:
+        """Yield the ranked cells by rank, then the others, each with its standing and its comparison if it has them.
+
+        A cell is compared with the baseline, and the A/A clone with its original.
+        """
+        found = self.against | ({self.clone.cell: self.clone} if self.clone else {})
+        places = {standing.cell: standing for standing in self.standings}
+        for result in (*self.ranked, *(each for each in self.results if each.label not in places)):
+            yield result, places.get(result.label), found.get(result.label)
 
     @property
     def referee(self) -> str:
@@ -143,10 +169,11 @@ def group_results(
     margin: float = MARGIN,
     rank_by: RankBy = "time",
 ) -> tuple[Group, ...]:
-    """Compute the results of all cells, in the order of the plan, grouped by their computation."""
-    of_cell, records = defaultdict(list), last_attempts(records)
-    for record in exclude_cache_fills(records):
-        of_cell[record.spec.cell.id].append(record)
+    """Compute the results of all cells, in the order of the plan, grouped by their computation.
+
+    `records` are last attempts: an earlier attempt at a job does not count.
+    """
+    of_cell: dict[str, list[JobRecord]] = {cell.id: [] for cell in cells} | group_by_cell(records)
     together, canary_ns, called = defaultdict(list), find_canary_floor_ns(records), label_cells(cells)
     for cell in cells:
         together[format_title(cell)].append(result_from_records(cell, of_cell[cell.id], canary_ns, called[cell.id]))
@@ -160,41 +187,42 @@ def group_results(
 
 def result_from_records(cell: Cell, records: Sequence[JobRecord], canary_ns: float, label: str = "") -> Result:
     """Return one cell's result from its records; there may be none yet."""
-    speaker = select_deciding_record(records)
-    if speaker is not None and speaker.outcome == "measured":
-        records = [record for record in records if record.outcome == "measured"]
-    reports = [record.report for record in records if record.report is not None]
-    traces = [classify_laps(report.warmup) for report in reports]
-    flagged = [find_flags(record, canary_ns) for record in records if record.report is not None]
-    drift = is_drifting([compute_log_floor(report) for report in reports])
+    deciding = select_deciding_record(records)
+    outcome, reason, advice = (deciding.outcome, deciding.reason, deciding.advice) if deciding else (None, "", "")
+    records = select_measured_jobs(records) if outcome == "measured" else records
+    reported = [record for record in records if record.report is not None]
+    reports = collect_reports(reported)
+    grade, flags = assess_disturbance(reported, canary_ns)
     return Result(
         cell=cell,
         label=label or cell.label,
         jobs=len(records),
-        outcome=speaker.outcome if speaker else None,
-        reason=speaker.reason if speaker else "",
-        advice=speaker.advice if speaker else "",
-        floor_ns=median_interval([math.exp(compute_log_floor(report)) * 1e9 for report in reports]),
-        typical_ns=median_interval(
-            [math.exp(compute_log_typical(record)) * 1e9 for record in records if record.report]
-        ),
-        first_ns=median_interval([first_result_ns(report) for report in reports]),
+        outcome=outcome,
+        reason=reason,
+        advice=advice,
+        floor_ns=median_interval(list(map(compute_floor_ns, reports))),
+        typical_ns=median_interval(list(map(compute_typical_ns, reported))),
+        first_ns=median_interval(list(map(first_result_ns, reports))),
         second_ns=median_interval([report.warmup[1][1] for report in reports]),
-        steady_ns=median_interval(
-            [ns for pair in zip(reports, traces, strict=True) if (ns := time_until_steady_ns(*pair)) is not None]
-        ),
-        steadiness=classify_steadiness(traces),
+        steady_ns=median_interval(collect_settling_times_ns(reports)),
+        steadiness=classify_steadiness([classify_laps(report.warmup) for report in reports]),
         percentiles_ns=compute_percentiles(reports),
-        overhead_ns=statistics.median([report.overhead.null_ns for report in reports]) if reports else math.nan,
+        overhead_ns=median_interval([report.overhead.null_ns for report in reports]).estimate,
         memory=summarise_memory_metrics(reports),
-        grade=grade_cell(flagged, drift=drift),
-        flags=frozenset().union(*flagged, {Flag.DRIFT} if drift else ()),
-        warnings=tuple(dict.fromkeys(warning for report in reports for warning in report.warnings)),
-        allocation=assess_allocation(records),
+        grade=grade,
+        flags=flags,
+        warnings=tuple(dict.fromkeys(chain.from_iterable(report.warnings for report in reports))),
         new_shapes=summarise_new_shapes(reports),
         portable=summarise_artefact(records),
         referee=next((report.verification.referee for report in reports), ""),
     )
+
+
+def assess_disturbance(reported: Sequence[JobRecord], canary_ns: float) -> tuple[Grade, frozenset[Flag]]:
+    """Return the grade of a cell and all its flags, from its records with a report."""
+    flagged = [find_flags(record, canary_ns) for record in reported]
+    drift = is_drifting(list(map(compute_log_floor, collect_reports(reported))))
+    return grade_cell(flagged, drift=drift), frozenset().union(*flagged, {Flag.DRIFT} if drift else ())
 
 
 def select_deciding_record(records: Sequence[JobRecord]) -> JobRecord | None:
@@ -219,18 +247,17 @@ def compare_group(
     margin: float,
 ) -> Group:
     """Compare the measured cells of one group with each other, and the A/A clone with its original."""
-    ranked = [each for each in results if each.outcome == "measured" and not each.cell.replica]
-    twins = [each for each in results if each.outcome == "measured" and each.cell.replica]
+    measured = [each for each in results if each.outcome == "measured"]
+    ranked = [each for each in measured if not each.cell.replica]
     barred = {each.label for each in ranked if each.grade == "C"}
     comparisons = compare_all_pairs({each.label: scores[each.cell.id] for each in ranked}, margin=margin, barred=barred)
-    labels = [each.label for each in ranked]
     return Group(
         title=name,
         baseline=choose_baseline(results, baseline),
         results=tuple(results),
         comparisons=comparisons,
-        standings=compute_standings(labels, comparisons),
-        clone=compare_clone(twins[0], ranked, scores, margin) if twins else None,
+        standings=compute_standings([each.label for each in ranked], comparisons),
+        clone=compare_clone(measured, scores, margin),
         curves={each.label: spent[each.cell.id] for each in ranked},
         by_memory=None,
     )
@@ -240,11 +267,9 @@ def rank_by_memory(
     group: Group, records: Mapping[str, Sequence[JobRecord]], metric: MemoryMetric, margin: float
 ) -> MemoryRanking:
     """Rank a group's measured cells by a memory metric, with the same statistics as times."""
-    reports = {
-        standing.cell: dict(key_by_block(select_counted_jobs(records[group.result(standing.cell).cell.id])))
-        for standing in group.standings
+    found = {
+        result.label: memory_scores(map_counted_reports(records[result.cell.id]), metric) for result in group.ranked
     }
-    found = {label: memory_scores(of_block, metric) for label, of_block in reports.items()}
     comparisons = compare_all_pairs({label: Scores(of, of) for label, of in found.items() if of}, margin=margin)
     return MemoryRanking(
         metric=metric,
@@ -259,15 +284,14 @@ def choose_baseline(results: Sequence[Result], asked: str | None) -> str:
     return asked if asked in hopeful else next(iter(hopeful), "")
 
 
-def compare_clone(
-    twin: Result, ranked: Iterable[Result], scores: dict[str, Scores], margin: float
-) -> Comparison | None:
-    """Compare a cell with its A/A clone; None if the original was not measured."""
-    for each in ranked:
-        if each.cell == twin.cell.model_copy(update={"replica": 0}):
-            return compare_all_pairs(
-                {each.label: scores[each.cell.id], twin.label: scores[twin.cell.id]}, margin=margin
-            )[0]
+def compare_clone(measured: Sequence[Result], scores: dict[str, Scores], margin: float) -> Comparison | None:
+    """Compare the A/A clone with its original; None unless both were measured."""
+    by_cell = {each.cell.id: each for each in measured}
+    for twin in measured:
+        original = by_cell.get(twin.cell.model_copy(update={"replica": 0}).id)
+        if twin.cell.replica and original is not None:
+            pair = {each.label: scores[each.cell.id] for each in (original, twin)}
+            return compare_all_pairs(pair, margin=margin)[0]
     return None
 
 

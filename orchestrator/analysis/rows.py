@@ -4,15 +4,13 @@ Column names end in their unit. A figure is None if the data do not support it o
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
-from orchestrator.analysis.job_rows import Row, build_job_rows, build_sample_rows, cell_to_columns
-from orchestrator.analysis.quality.disturbance import find_canary_floor_ns
+from orchestrator.analysis.job_rows import Row, cell_to_columns
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics.intervals import Interval
 from schemas.job import Cell
-from schemas.record import JobRecord, Manifest
 
 Per = Literal["cell", "job", "sample"]
 NamedIntervals: TypeAlias = dict[str, Interval]
@@ -20,33 +18,17 @@ NamedIntervals: TypeAlias = dict[str, Interval]
 CELL = {"cell", "label", *Cell.model_fields}
 
 
-def build_rows(
-    run: str, manifest: Manifest, records: Sequence[JobRecord], groups: Sequence[Group], per: Per
-) -> list[Row]:
-    """Return the rows of a run. Each has every column, including those of all parameters."""
-    if per == "cell":
-        found = list(build_cell_rows(groups))
-    else:
-        one, sound, canary_ns = (
-            build_job_rows if per == "job" else build_sample_rows,
-            select_measured_ids(groups),
-            find_canary_floor_ns(records),
-        )
-        found = [row for record in records for row in one(record, canary_ns, sound=record.spec.cell.id in sound)]
+def align_columns(head: Row, rows: Iterable[Row]) -> list[Row]:
+    """Return the rows after the head of each. Each has every column, including those of all parameters."""
+    found = list(rows)
     # The sort is stable: within each place, columns keep the order in which they first appear.
     columns = sorted(dict.fromkeys(column for row in found for column in row), key=column_place)
-    head: Row = {"run": run, "run_started": manifest.started, "fingerprint": manifest.host.content_hash}
     return [head | {column: row.get(column) for column in columns} for row in found]
 
 
 def column_place(column: str) -> int:
     """Return the place of a column: the identity of the cell first, its parameters next, then the rest."""
     return 0 if column in CELL else 1 if column.startswith("parameter_") else 2
-
-
-def select_measured_ids(groups: Sequence[Group]) -> frozenset[str]:
-    """Return the ids of the cells whose figures count."""
-    return frozenset(each.cell.id for group in groups for each in group.results if each.outcome == "measured")
 
 
 def build_cell_rows(groups: Sequence[Group]) -> Iterator[Row]:

@@ -1,34 +1,93 @@
 """A run with its results: the manifest, the last attempt of each job, and the groups of compared cells."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     import pandas as pd
 
 from orchestrator.analysis.compare import Comparison
-from orchestrator.analysis.job_rows import Row
+from orchestrator.analysis.job_rows import Row, build_job_rows, build_sample_rows
+from orchestrator.analysis.process_scores import group_by_cell, select_measured_jobs
+from orchestrator.analysis.quality.disturbance import find_canary_floor_ns
 from orchestrator.analysis.results import Group, Result, group_results
-from orchestrator.analysis.rows import Per, build_rows
+from orchestrator.analysis.rows import Per, align_columns, build_cell_rows
 from orchestrator.errors import UsageError
+from orchestrator.records.attempts import last_attempts, sort_records
+from orchestrator.records.store import Store
 from schemas.record import JobRecord, Manifest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Without slots, so that each result is kept once it is computed.
+@dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run. `records` are its jobs in the order in which they ran; `groups` are the results of its cells."""
+    """One run with its results, each of which is computed once, when it is first needed.
+
+    `records` are all attempts at its jobs, in the order in which they ran.
+    """
 
     name: str
     manifest: Manifest
     records: tuple[JobRecord, ...]
-    groups: tuple[Group, ...]
+
+    @classmethod
+    def from_store(cls, store: Store) -> Self:
+        """Read a run from its folder.
+
+        Raises:
+            UsageError: one of its files is damaged, or not of this version.
+        """
+        return cls(name=store.name, manifest=store.read_manifest(), records=tuple(store.read_records()))
+
+    @property
+    def mixed(self) -> tuple[str, ...]:
+        """The differences between the parts of a run that was resumed with `--force`; empty for any other run."""
+        return self.manifest.mixed
+
+    @property
+    def mark(self) -> str:
+        """The prefix of the titles of a mixed run; empty for any other run."""
+        return "MIXED: " if self.mixed else ""
+
+    @cached_property
+    def last_attempts(self) -> tuple[JobRecord, ...]:
+        """The last attempt of each job, by block and position."""
+        return tuple(last_attempts(sort_records(self.records)))
+
+    @cached_property
+    def jobs(self) -> Mapping[str, Sequence[JobRecord]]:
+        """The last attempts that count for a cell, by its id. A cell without any has no entry."""
+        return group_by_cell(self.last_attempts)
+
+    @cached_property
+    def measured_jobs(self) -> Mapping[str, Sequence[JobRecord]]:
+        """Those of them with a measurement."""
+        return {cell: found for cell, jobs in self.jobs.items() if (found := select_measured_jobs(jobs))}
+
+    @cached_property
+    def canary_ns(self) -> float:
+        """The fastest canary of the run; 0 if no process ran the canary."""
+        return find_canary_floor_ns(self.last_attempts)
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """The results of all cells, grouped by their computation."""
+        asked, cells = self.manifest.sweep, self.manifest.cells
+        found = group_results(self.last_attempts, cells, asked.baseline, asked.margin, asked.rank_by)
+        return tuple(dataclasses.replace(group, title=f"{self.mark}{group.title}") for group in found)
 
     @property
     def cells(self) -> tuple[Result, ...]:
         """Each cell over all its processes; an unmeasured one has an outcome and a reason, but no rank."""
         return tuple(result for group in self.groups for result in group.results)
+
+    @cached_property
+    def measured_ids(self) -> frozenset[str]:
+        """The ids of the cells whose figures count."""
+        return frozenset(result.cell.id for result in self.cells if result.outcome == "measured")
 
     @property
     def comparisons(self) -> tuple[Comparison, ...]:
@@ -37,7 +96,21 @@ class Run:
 
     def rows(self, per: Per = "cell") -> list[Row]:
         """Return a dictionary for each cell, job or sample, with the columns of `export --format csv` (see docs/)."""
-        return build_rows(self.name, self.manifest, self.records, self.groups, per)
+        head: Row = {
+            "run": self.name,
+            "run_started": self.manifest.started,
+            "fingerprint": self.manifest.host.content_hash,
+            "mixed": bool(self.mixed),
+        }
+        return align_columns(head, build_cell_rows(self.groups) if per == "cell" else self._build_job_rows(per))
+
+    def _build_job_rows(self, per: Per) -> Iterable[Row]:
+        build = build_job_rows if per == "job" else build_sample_rows
+        return (
+            row
+            for record in self.records
+            for row in build(record, self.canary_ns, sound=record.spec.cell.id in self.measured_ids)
+        )
 
     def frame(self, per: Per = "cell") -> "pd.DataFrame":
         """Return the same rows as a pandas data frame; for Polars: `polars.DataFrame(run.rows())`.
@@ -48,14 +121,5 @@ class Run:
         try:
             import pandas as pd
         except ImportError as error:
-            raise UsageError("a frame needs pandas: pip install 'plumbline[frames]'") from error
+            raise UsageError("a frame needs pandas: pip install 'plumbline-ml[frames]'") from error
         return pd.DataFrame(self.rows(per))
-
-
-def build_groups(manifest: Manifest, records: Sequence[JobRecord]) -> tuple[Group, ...]:
-    """Compute a run's results, marked as MIXED if its parts differ."""
-    asked = manifest.sweep
-    found = group_results(records, manifest.cells, asked.baseline, asked.margin, asked.rank_by)
-    if not manifest.mixed:
-        return found
-    return tuple(dataclasses.replace(each, title=f"MIXED: {each.title}") for each in found)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from orchestrator.analysis.compare import Comparison
 from orchestrator.analysis.results import Group, group_results
 from orchestrator.analysis.statistics.looks import ALPHA, LOOKS, blocks_needed
+from orchestrator.records.attempts import last_attempts
 from schemas.job import Cell
 from schemas.record import JobRecord
 from schemas.sweep import SweepSpec
@@ -55,13 +56,15 @@ def is_sweep_precise(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[J
         should_stop(block, each.comparisons, spec.stop.precision, baseline=each.baseline)
         if each.comparisons
         else has_precise_times(each, spec.stop.precision)
-        for each in group_results(records, cells, spec.baseline, spec.margin)
+        for each in group_results(last_attempts(records), cells, spec.baseline, spec.margin)
     )
 
 
 def describe_precision(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord]) -> str:
     """Describe the precision that a sweep has reached. A cell that is compared with no other has no ratio."""
-    groups = [each for each in group_results(records, cells, spec.baseline, spec.margin) if each.standings]
+    groups = [
+        each for each in group_results(last_attempts(records), cells, spec.baseline, spec.margin) if each.standings
+    ]
     alone = sum(not each.comparisons for each in groups)
     within = f"within {spec.stop.precision:.1%} of its estimate"
     if not alone:

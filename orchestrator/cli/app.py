@@ -8,17 +8,18 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from orchestrator.cli.completion import DEFAULT_RUNS, complete_run
 from orchestrator.cli.env_app import AS_JSON, env
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.internal_error import describe_internal_error
 from orchestrator.cli.sweep_options import add_sweep_options
 from orchestrator.errors import UsageError
 
-DEFAULT_RUNS = Path("runs")
-
+# The command that an installation adds, and what a shell that completes it asks by.
+COMMAND = "plumbline"
+COMPLETION_VARIABLE = "_PLUMBLINE_COMPLETE"
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -28,14 +29,22 @@ app = typer.Typer(
 
 app.add_typer(env, name="env")
 
+RUN = Annotated[
+    str, typer.Argument(help="a run's folder, its name or part of it, or latest", autocompletion=complete_run)
+]
 RUNS_OPTION = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
+DETAILS = Annotated[bool, typer.Option("--details", help="also print break-evens, memory, environments, all sentences")]
 REPORT = Annotated[bool, typer.Option("--report/--no-report", help="write report.html into the run's folder")]
 
 
 @app.command(epilog="Example: python -m orchestrator sweep --workloads rnn_cell,mlp --batch 1,32 --budget 10m")
 @add_sweep_options
 def sweep(
-    said: dict[str, Any], report: REPORT = True, runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False
+    said: dict[str, Any],
+    details: DETAILS = False,
+    report: REPORT = True,
+    runs: RUNS_OPTION = DEFAULT_RUNS,
+    as_json: AS_JSON = False,
 ) -> None:
     """Measure, compare, and report which is faster.
 
@@ -45,13 +54,14 @@ def sweep(
     # Imported here and in the other commands: `-h` and a usage error need not wait for NumPy.
     from orchestrator.cli.commands.sweep import run_sweep
 
-    raise typer.Exit(run_sweep(said, runs, page=report, as_json=as_json, command=sys.argv[1:]))
+    raise typer.Exit(run_sweep(said, runs, page=report, as_json=as_json, details=details, command=sys.argv[1:]))
 
 
 @app.command(epilog="Example: python -m orchestrator resume latest")
 def resume(
-    run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
+    run: RUN = "latest",
     force: Annotated[bool, typer.Option("--force", help="even if results would mix; marks the run MIXED")] = False,
+    details: DETAILS = False,
     report: REPORT = True,
     runs: RUNS_OPTION = DEFAULT_RUNS,
     as_json: AS_JSON = False,
@@ -59,16 +69,16 @@ def resume(
     """Resume an interrupted sweep: keep what was measured, and run what is missing."""
     from orchestrator.cli.commands.sweep import resume_run
 
-    raise typer.Exit(resume_run(runs, run, force=force, page=report, as_json=as_json))
+    raise typer.Exit(resume_run(runs, run, force=force, page=report, as_json=as_json, details=details))
 
 
 @app.command(epilog="Example: python -m orchestrator plan --workloads rnn --batch 1,32")
 @add_sweep_options
-def plan(said: dict[str, Any], runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False) -> None:
+def plan(request: dict[str, Any], runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False) -> None:
     """Show what a sweep would run, and for how long. Starts nothing."""
     from orchestrator.cli.commands.plan import show_plan
 
-    show_plan(said, runs, as_json=as_json)
+    show_plan(request, runs, as_json=as_json)
 
 
 @app.command("new-workload", epilog="Example: python -m orchestrator new-workload mine")
@@ -88,7 +98,7 @@ def new_workload(
 @app.command("list", epilog="Example: python -m orchestrator list")
 def list_(runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False) -> None:
     """List frameworks, modes, workloads, suites and tasks, with what is installed and what was verified here."""
-    from orchestrator.cli.commands.plan import show_list
+    from orchestrator.cli.commands.list import show_list
 
     show_list(runs, as_json=as_json)
 
@@ -120,9 +130,10 @@ def selftest(
 
 @app.command(epilog="Example: python -m orchestrator show latest 001-torch-script")
 def show(
-    run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
+    run: RUN = "latest",
     job: Annotated[str | None, typer.Argument(help="a job's name or part of it")] = None,
     repeat: Annotated[bool, typer.Option("--repeat", help="run that job again; the run stays unchanged")] = False,
+    details: DETAILS = False,
     runs: RUNS_OPTION = DEFAULT_RUNS,
     as_json: AS_JSON = False,
 ) -> None:
@@ -131,15 +142,22 @@ def show(
 
     if repeat and job is None:
         raise UsageError("--repeat is for one job; name it after the run")
-    raise typer.Exit(show_run(runs, run, job, repeat=repeat, as_json=as_json))
+    if details and job is not None:
+        raise UsageError("--details is for a whole run; leave it out, since a job is always shown in full")
+    raise typer.Exit(show_run(runs, run, job, repeat=repeat, details=details, as_json=as_json))
 
 
 @app.command(
     epilog="Exit code: 0, or 3 if a --fail-on is certainly exceeded. Example: compare base head --fail-on slower=3%"
 )
 def compare(
-    one: Annotated[str, typer.Argument(metavar="A", help="a run, or RUN@ENVIRONMENT for one of its environments")],
-    other: Annotated[str, typer.Argument(metavar="B", help="the run to compare with it")],
+    one: Annotated[
+        str,
+        typer.Argument(
+            metavar="A", help="a run, or RUN@ENVIRONMENT for one of its environments", autocompletion=complete_run
+        ),
+    ],
+    other: Annotated[str, typer.Argument(metavar="B", help="the run to compare with it", autocompletion=complete_run)],
     fail_on: Annotated[list[str] | None, typer.Option(help="such as slower=3% or memory=5%; may be repeated")] = None,
     unchanged: Annotated[str | None, typer.Option(help="what has not changed, such as numpy,jax:jit,mlp")] = None,
     at_face_value: Annotated[bool, typer.Option("--at-face-value", help="no allowance for day and machine")] = False,
@@ -182,8 +200,13 @@ FORMATS = (
 
 @app.command(epilog="Example: python -m orchestrator export latest --format csv --per job --output jobs.csv")
 def export(
-    run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
-    form: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}; see docs/how-to/exports.md")] = "csv",
+    run: RUN = "latest",
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", help=f"{', '.join(FORMATS)}; see docs/how-to/exports.md", autocompletion=lambda: FORMATS
+        ),
+    ] = "csv",
     per: Annotated[Literal["cell", "job", "sample"] | None, typer.Option(help="rows (default: cell)")] = None,
     output: Annotated[Path | None, typer.Option(help="a file, written completely or not at all")] = None,
     runs: RUNS_OPTION = DEFAULT_RUNS,
@@ -197,14 +220,14 @@ def export(
 @app.command(epilog="Example: python -m orchestrator schema sweep > sweep.schema.json")
 def schema(kind: Annotated[str, typer.Argument(help="sweep, job, event, record or manifest")] = "sweep") -> None:
     """Print the JSON Schema of a sweep file, or of a document that a run or its workers write."""
-    from orchestrator.cli.commands.export import print_schema
+    from orchestrator.cli.commands.schema import print_schema
 
     print_schema(kind)
 
 
 @app.command(epilog="Example: python -m orchestrator report latest --output report.html")
 def report(
-    run: Annotated[str, typer.Argument(help="a run's folder, its name or part of it, or latest")] = "latest",
+    run: RUN = "latest",
     output: Annotated[Path | None, typer.Option(help="the file to write (default: report.html in the run)")] = None,
     runs: RUNS_OPTION = DEFAULT_RUNS,
     as_json: AS_JSON = False,
@@ -221,13 +244,15 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a character that the terminal cannot encode ends nothing
     try:
-        app()
+        # A shell cannot complete `python -m orchestrator`, which is Python's command to it.
+        is_about_completion = sys.argv[1:2] in (["--install-completion"], ["--show-completion"])
+        app(prog_name=COMMAND if is_about_completion else None, complete_var=COMPLETION_VARIABLE)
     except UsageError as error:
         exit_with_error(str(error))
     except OSError as error:  # a full or vanished disk, or a closed terminal: files written before are complete
         exit_with_error(f"{error.filename or 'output'}: {error.strerror}; fix that and run again")
     except Exception as error:  # a bug in this program: it loses no record, and a traceback helps no user
-        exit_with_error(describe_internal_error(error), ExitCode.OWN_FAULT)
+        exit_with_error(describe_internal_error(error), ExitCode.INTERNAL_ERROR)
 
 
 def exit_with_error(sentence: str, code: ExitCode = ExitCode.USAGE) -> None:

@@ -1,16 +1,16 @@
-"""Exit codes."""
+"""Exit codes of the commands."""
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Meaning of a command's exit code."""
+    """Meaning of an exit code. A command with a negative answer uses the code of a sweep with failed jobs."""
 
     FINE = 0
     SOME_JOBS_FAILED = 1
-    UNFIT = SOME_JOBS_FAILED  # the same code, about the machine
-    FELL_SHORT = SOME_JOBS_FAILED  # and about this program
+    UNFIT = SOME_JOBS_FAILED  # `doctor`: this machine or its environments
+    CHECK_FAILED = SOME_JOBS_FAILED  # `selftest`
     USAGE = 2
     GATE = 3
-    OWN_FAULT = 70  # EX_SOFTWARE of sysexits.h
+    INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
     INTERRUPTED = 130

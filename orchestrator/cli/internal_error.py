@@ -1,4 +1,4 @@
-"""Messages about bugs in this program, as one sentence that a user can copy into a report."""
+"""Internal errors: bugs in this program, each as one sentence that a user can copy into a report."""
 
 import os
 import tempfile

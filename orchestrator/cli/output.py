@@ -1,4 +1,4 @@
-"""The output of commands: one document, or a line for a person."""
+"""The output of commands: one JSON document, or lines for a person."""
 
 import json
 import re

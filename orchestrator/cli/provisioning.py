@@ -5,31 +5,32 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from orchestrator.cli.output import print_line
+from orchestrator.environments.environment import Environment
 from orchestrator.environments.lookup import Environments
-from orchestrator.environments.provisioner import Interrupted, PlannedEnvironment, Provisioner, make_provisioner
+from orchestrator.environments.provisioner import Interrupted, Provisioner, make_provisioner
 from orchestrator.processes import descendants
 from orchestrator.processes.signals import Interrupts
 from orchestrator.report.environments import format_progress
 
 
-def create_missing(environments: Environments, sites: Sequence[PlannedEnvironment], console: Console) -> bool:
+def create_missing(environments: Environments, missing: Sequence[Environment], console: Console) -> bool:
     """Create missing environments, with a line for each step; return False if a signal came first.
 
     Raises:
         UsageError: one cannot be created.
     """
-    if not sites:
+    if not missing:
         return True
     try:
         with Interrupts() as interrupts, descendants.guard_descendants():
-            make_console_provisioner(environments, interrupts, console).make_environments(sites)
+            provisioner = make_console_provisioner(environments, interrupts, console)
+            environments.remember(provisioner.make_environments(missing))
     except Interrupted:
         print_line(console, "Interrupted: environments created before are kept, and nothing else was begun.")
         return False
-    environments.forget()  # found missing before, they now exist
     return True
 
 
 def make_console_provisioner(environments: Environments, interrupts: Interrupts, console: Console) -> Provisioner:
-    """Return a workshop that reports each step on the console."""
-    return make_provisioner(environments.home, interrupts, lambda event: print_line(console, format_progress(event)))
+    """Return a provisioner that reports each step on the console."""
+    return make_provisioner(environments.cache, interrupts, lambda event: print_line(console, format_progress(event)))

@@ -8,105 +8,51 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestrator.cli.completion import complete_frameworks, complete_suite, complete_workloads
+
 FILE = Annotated[Path | None, typer.Argument(help="a sweep file in TOML; options override its settings")]
-
-
-SUITE = Annotated[str | None, typer.Option(help="a predefined set of axes, by name; see `list`")]
-
-
-FRAMEWORKS = Annotated[str | None, typer.Option(help="comma-separated framework[:mode]: torch:eager,tensorflow")]
-
-
-WORKLOADS = Annotated[str | None, typer.Option(help="comma-separated, with parameters: rnn_cell,rnn:length=8/32")]
-
-
+SUITE = Annotated[
+    str | None, typer.Option(help="a predefined set of axes, by name; see `list`", autocompletion=complete_suite)
+]
+FRAMEWORKS = Annotated[
+    str | None,
+    typer.Option(help="comma-separated framework[:mode]: torch:eager,tensorflow", autocompletion=complete_frameworks),
+]
+WORKLOADS = Annotated[
+    str | None,
+    typer.Option(help="comma-separated, with parameters: rnn_cell,rnn:length=8/32", autocompletion=complete_workloads),
+]
 WORKLOAD = Annotated[list[str] | None, typer.Option(help="one more, such as a folder of your own; may be repeated")]
-
-
 TASKS = Annotated[str | None, typer.Option(help="comma-separated: forward,backward,train-sgd,train-adam; or train")]
-
-
 BATCH = Annotated[str | None, typer.Option(help="comma-separated batch sizes")]
-
-
 DTYPE = Annotated[str | None, typer.Option(help="comma-separated: float32,float64,bfloat16")]
-
-
 THREADS = Annotated[str | None, typer.Option(help="comma-separated thread counts")]
-
-
 DEVICE = Annotated[str | None, typer.Option(help="comma-separated: cpu,cuda")]
-
-
 TRACK = Annotated[str | None, typer.Option(help="parity (equal settings, read back) or defaults (as shipped)")]
-
-
 CACHE = Annotated[str | None, typer.Option(help="cold (every process compiles anew) or warm (from filled caches)")]
-
-
 SHAPES = Annotated[str | None, typer.Option(help="fixed (one shape) or stream (twelve shapes in turn)")]
-
-
 ORIGIN = Annotated[str | None, typer.Option(help="source (each job builds the model) or file (loads a saved one)")]
-
-
 ENV = Annotated[
     str | None, typer.Option("--env", help="default, current, a name, name@version, or the path of an interpreter")
 ]
-
-
-BASELINE = Annotated[str | None, typer.Option(help="the framework:mode that ratios refer to (default: the first)")]
-
-
+BASELINE = Annotated[
+    str | None,
+    typer.Option(
+        help="the framework:mode that ratios refer to (default: the first)", autocompletion=complete_frameworks
+    ),
+]
 MARGIN = Annotated[float | None, typer.Option(help="relative difference too small to matter (default: 0.02)")]
-
-
 RANK_BY = Annotated[str | None, typer.Option(help="time, step_peak, static, compile_peak, footprint or import")]
-
-
 BUDGET = Annotated[str | None, typer.Option(help="time limit for the sweep, such as 90s, 5m or 1h")]
-
-
 PRECISION = Annotated[float | None, typer.Option(help="stop once every ratio's interval has at most this half-width")]
-
-
 BLOCKS = Annotated[int | None, typer.Option(help="maximum number of blocks")]
-
-
 DEADLINE = Annotated[str | None, typer.Option(help="time limit for one job, such as 90s or 5m")]
-
-
 MEMORY = Annotated[str | None, typer.Option(help="limit for one job and for each of its processes, such as 4GiB")]
-
-
 SEED = Annotated[int | None, typer.Option(help="seed of the random order, to reproduce it")]
-
-
 PROFILE = Annotated[
     bool | None, typer.Option("--profile", help="at the end, trace each cell and count the operations of a call")
 ]
-
-
 NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's name")]
-
-
-AXIS_OPTIONS = {
-    "frameworks",
-    "tasks",
-    "batch",
-    "dtype",
-    "threads",
-    "device",
-    "track",
-    "cache",
-    "shapes",
-    "origin",
-    "environment",
-}
-
-
-STOP_OPTIONS = {"budget", "precision", "blocks"}
-
 
 # Options that are not copied as they are.
 HANDLED_SEPARATELY = {"file", "workloads", "workload"}
@@ -147,19 +93,16 @@ def build_request(
     }
     from orchestrator.planning.sweep_file import load_sweep_file
     from orchestrator.registry.workloads import resolve_workload_paths, to_absolute_workload
+    from schemas.sweep import Axes, Stop
 
     said = resolve_workload_paths(load_sweep_file(file), file.parent) if file is not None else {}
     if chosen := [*(() if workloads is None else split_commas(workloads)), *(workload or ())]:
         said.setdefault("axes", {})["workloads"] = [to_absolute_workload(text, Path.cwd()) for text in chosen]
+    # The tables that have an option's setting; any other stands at the top.
+    tables = dict.fromkeys(Axes.model_fields, "axes") | dict.fromkeys(Stop.model_fields, "stop") | {"memory": "limits"}
     for option, value in options.items():
-        if option in AXIS_OPTIONS:
-            said.setdefault("axes", {})[option] = split_commas(value)
-        elif option == "memory":
-            said.setdefault("limits", {})[option] = value
-        elif option in STOP_OPTIONS:
-            said.setdefault("stop", {})[option] = value
-        else:
-            said[option] = value
+        table = said.setdefault(tables[option], {}) if option in tables else said
+        table[option] = split_commas(value) if option in Axes.model_fields else value
     return said
 
 

@@ -90,13 +90,12 @@ def find_changes(
     pairs: Sequence[CellPair], ground: Ground, margin: float = MARGIN, alpha: float = ALPHA
 ) -> tuple[Change, ...]:
     """Find the changes of these cells, tested as one family (Holm); some may not be comparable."""
-    why = [explain_refusal(pair, ground) for pair in pairs]
-    found = iter(
-        compare_pairs([pair for pair, reason in zip(pairs, why, strict=True) if not reason], ground, margin, alpha)
-    )
+    refusals = [explain_refusal(pair, ground) for pair in pairs]
+    comparable = [pair for pair, refusal in zip(pairs, refusals, strict=True) if not refusal]
+    found = iter(compare_pairs(comparable, ground, margin, alpha))
     return tuple(
-        next(found) if not reason else make_refused_change(pair, reason)
-        for pair, reason in zip(pairs, why, strict=True)
+        make_refused_change(pair, refusal) if refusal else next(found)
+        for pair, refusal in zip(pairs, refusals, strict=True)
     )
 
 
@@ -138,25 +137,25 @@ def make_refused_change(pair: CellPair, reason: str) -> Change:
 
 def compare_pairs(pairs: Sequence[CellPair], ground: Ground, margin: float, alpha: float) -> list[Change]:
     """Return the changes of cells that can be compared."""
-    out = [find_left_out_blocks(pair, ground) for pair in pairs]
-    pairs = [drop_blocks(pair, blocks) for pair, blocks in zip(pairs, out, strict=True)]
+    left_out = [find_left_out_blocks(pair, ground) for pair in pairs]
+    pairs = [drop_blocks(pair, blocks) for pair, blocks in zip(pairs, left_out, strict=True)]
     observed = [estimate_ratio((pair.before.scores.floor, pair.after.scores.floor), ground, alpha) for pair in pairs]
     claimed = limit_claims(pairs, observed, ground, alpha)
     passed = reject_by_holm([each.p for each in claimed], alpha)
-    memory, why = compare_memory(pairs, ground, alpha), explain_no_claim(len(pairs), ground)
+    memory, no_claim = compare_memory(pairs, ground, alpha), explain_no_claim(len(pairs), ground)
     return [
         Change(
             cell=pair.cell,
             before=pair.before.result,
             after=pair.after.result,
-            time=make_ratio(here, beyond),
-            memory=bytes_,
-            p=beyond.p,
-            verdict=None if why else decide_change(pair, beyond, ground, margin, alpha, significant=significant),
-            reason=why or format_left_out_blocks(blocks),
+            time=make_ratio(ratio, claim),
+            memory=memory_ratios,
+            p=claim.p,
+            verdict=None if no_claim else decide_change(pair, claim, ground, margin, alpha, significant=significant),
+            reason=no_claim or format_left_out_blocks(blocks),
         )
-        for pair, blocks, here, beyond, significant, bytes_ in zip(
-            pairs, out, observed, claimed, passed, memory, strict=True
+        for pair, blocks, ratio, claim, significant, memory_ratios in zip(
+            pairs, left_out, observed, claimed, passed, memory, strict=True
         )
     ]
 

@@ -63,17 +63,19 @@ def compare_sides(
     before, after = read_side(root, one), read_side(root, other)
     if (before.folder, before.cells) == (after.folder, after.cells):
         raise UsageError(f"{one} and {other} are one run; name two runs, or two of its environments: RUN@one RUN@other")
-    common = [name for name in before.cells if name in after.cells]
+    common = [key for key in before.cells if key in after.cells]
     if not common:
         raise UsageError(f"{before.name} and {after.name} have no cell in common; compare runs of the same sweep")
     machines = tuple(describe_differences(before, after, software=False))
-    turns = map_candidate_blocks(before, after, machines)
-    ground = choose_ground(turns, machines, at_face_value=at_face_value)
+    baseline_blocks = match_blocks(before, after, machines)
+    ground = choose_ground(baseline_blocks, machines, at_face_value=at_face_value)
     pairs = [
         make_pair(
-            before.cells[name], summarise_cell(before, name), align_if_interleaved(summarise_cell(after, name), turns)
+            before.cells[key],
+            summarise_cell(before, key),
+            align_if_interleaved(summarise_cell(after, key), baseline_blocks),
         )
-        for name in common
+        for key in common
     ]
     ready = mark_controls([each for each in pairs if is_measured_in_both(each)], unchanged)
     found = find_changes(ready, ground, after.manifest.sweep.margin)
@@ -115,21 +117,21 @@ def collect_names(cell: Cell) -> set[str]:
     return {cell.framework, cell.label, cell.workload}
 
 
-def map_candidate_blocks(before: RunSide, after: RunSide, machines: Sequence[str]) -> dict[int, int] | None:
-    """Map each block of the second side to the first side's block beside it; None if they did not take turns."""
+def match_blocks(before: RunSide, after: RunSide, machines: Sequence[str]) -> dict[int, int] | None:
+    """Map each block of the second side to the first side's block beside it; None if their blocks did not alternate."""
     if before.folder == after.folder:
         return {block: block for block in after.block_starts()}
     return None if machines else match_alternating_blocks(before.block_starts(), after.block_starts())
 
 
-def align_if_interleaved(side: CellSide, turns: Mapping[int, int] | None) -> CellSide:
-    """Number the second side's blocks as the first side's, if they took turns."""
-    return side if turns is None else renumber_blocks(side, turns)
+def align_if_interleaved(candidate: CellSide, baseline_blocks: Mapping[int, int] | None) -> CellSide:
+    """Number the second side's blocks as the first side's, if their blocks alternated."""
+    return candidate if baseline_blocks is None else renumber_blocks(candidate, baseline_blocks)
 
 
-def choose_ground(turns: Mapping[int, int] | None, machines: Sequence[str], *, at_face_value: bool) -> Ground:
+def choose_ground(baseline_blocks: Mapping[int, int] | None, machines: Sequence[str], *, at_face_value: bool) -> Ground:
     """Choose the ground that a comparison rests on."""
-    if turns is not None:
+    if baseline_blocks is not None:
         return "side by side"
     if at_face_value:
         return "at face value"
@@ -181,7 +183,7 @@ def describe_unmeasured(pair: CellPair) -> str:
 
 def list_unmatched_cells(one: RunSide, other: RunSide) -> Iterator[str]:
     """List the cells that only one side has."""
-    return (f"{describe_cell(cell)}: only in {one.name}" for name, cell in one.cells.items() if name not in other.cells)
+    return (f"{describe_cell(cell)}: only in {one.name}" for key, cell in one.cells.items() if key not in other.cells)
 
 
 def describe_cell(cell: Cell) -> str:

@@ -9,27 +9,27 @@ from orchestrator.comparison.changes import CellSide
 T = TypeVar("T")
 
 # Two runs of one block each were made one after the other, and did not alternate.
-FEWEST_TURNS: Final = 2
+FEWEST_PAIRS: Final = 2
 
 
 def match_alternating_blocks(before: Mapping[int, float], after: Mapping[int, float]) -> dict[int, int] | None:
     """Return for each block of the second run the matching one of the first; None if the runs did not alternate.
 
-    The arguments are the start of each block. A turn is one block of each run, in either order, with none between. The
+    The arguments are the start of each block. A pair is one block of each run, in either order, with none between. The
     last block may remain unmatched.
     """
     order = sorted([(at, 0, block) for block, at in before.items()] + [(at, 1, block) for block, at in after.items()])
-    turns = [sorted([one[1:], other[1:]]) for one, other in zip(order[::2], order[1::2], strict=False)]
-    if len(turns) < FEWEST_TURNS or any([run for run, _ in turn] != [0, 1] for turn in turns):
+    pairs = [sorted([one[1:], other[1:]]) for one, other in zip(order[::2], order[1::2], strict=False)]
+    if len(pairs) < FEWEST_PAIRS or any([run for run, _ in pair] != [0, 1] for pair in pairs):
         return None
-    return {later: earlier for (_, earlier), (_, later) in turns}
+    return {later: earlier for (_, earlier), (_, later) in pairs}
 
 
-def renumber_blocks(side: CellSide, turns: Mapping[int, int]) -> CellSide:
-    """Return a side with each block under the number of its matching block, without the unmatched ones."""
+def renumber_blocks(side: CellSide, numbers: Mapping[int, int]) -> CellSide:
+    """Return a side with each block under its number in `numbers`, without the blocks that have none there."""
 
     def renumber_logs(logs: Mapping[int, T]) -> dict[int, T]:
-        return {turns[block]: log for block, log in logs.items() if block in turns}
+        return {numbers[block]: log for block, log in logs.items() if block in numbers}
 
     return replace(
         side,

@@ -3,20 +3,18 @@
 import json
 import math
 import statistics
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.analysis.costs.memory import METRIC_MEANINGS
 from orchestrator.analysis.costs.memory import score_memory_metric as memory_scores
-from orchestrator.analysis.process_scores import exclude_cache_fills, key_by_block, score_records, select_counted_jobs
-from orchestrator.analysis.quality.disturbance import find_canary_floor_ns
+from orchestrator.analysis.process_scores import map_counted_reports, score_records
 from orchestrator.analysis.results import result_from_records
+from orchestrator.analysis.run import Run
 from orchestrator.comparison.changes import CellSide
 from orchestrator.errors import UsageError, unknown_name_error
 from orchestrator.records import store
-from orchestrator.records.attempts import last_attempts
 from orchestrator.records.timestamps import parse_timestamp
 from orchestrator.registry.frameworks import load_frameworks
 from schemas.job import Cell
@@ -38,8 +36,8 @@ class RunSide:
     def canary_ns(self) -> float:
         """Median over all processes of each one's fastest canary; NaN if no process ran the canary."""
         reports = [record.report for each in self.records.values() for record in each if record.report is not None]
-        sung = [min(report.noise.canary_ns) for report in reports if report.noise.canary_ns]
-        return statistics.median(sung) if sung else math.nan
+        fastest = [min(report.noise.canary_ns) for report in reports if report.noise.canary_ns]
+        return statistics.median(fastest) if fastest else math.nan
 
     def block_starts(self) -> dict[int, float]:
         """Return when the first job of each block was started, in seconds since the epoch."""
@@ -58,27 +56,30 @@ def read_side(root: Path, text: str) -> RunSide:
         UsageError: there is no such run or environment, or the same cells are in several.
     """
     name, _, environment = (text, "", "") if Path(text).exists() else text.partition("@")
-    run = store.find_run(root, name)
-    manifest, records = run.read_manifest(), last_attempts(run.read_records())
-    there = sorted({cell.environment for cell in manifest.cells})
+    found = store.find_run(root, name)
+    run = Run.from_store(found)
+    cells = select_cells(run, environment)
+    return RunSide(
+        name=f"{run.name}@{environment}" if environment else run.name,
+        folder=found.folder.resolve(),
+        manifest=run.manifest,
+        cells=cells,
+        records={name: run.jobs.get(cell.id, ()) for name, cell in cells.items()},
+        fastest_canary_ns=run.canary_ns,
+    )
+
+
+def select_cells(run: Run, environment: str) -> dict[str, Cell]:
+    """Return the cells of a run in one environment, or in all if none is named, by their content."""
+    there = sorted({cell.environment for cell in run.manifest.cells})
     if environment and environment not in there:
         raise unknown_name_error(f"environment of {run.name}", environment, there)
-    own = [cell for cell in manifest.cells if not cell.replica and environment in ("", cell.environment)]
+    own = [cell for cell in run.manifest.cells if not cell.replica and environment in ("", cell.environment)]
     cells = {to_content_key(cell): cell for cell in own}
     if len(cells) < len(own):  # two cells of one content differ only in their environment
         choice = " or ".join(f"{run.name}@{each}" for each in there)
         raise UsageError(f"{run.name} has the same cells in several environments; name {choice}")
-    of_cell = defaultdict(list)
-    for record in exclude_cache_fills(records):
-        of_cell[record.spec.cell.id].append(record)
-    return RunSide(
-        name=f"{run.name}@{environment}" if environment else run.name,
-        folder=run.folder.resolve(),
-        manifest=manifest,
-        cells=cells,
-        records={name: of_cell[cell.id] for name, cell in cells.items()},
-        fastest_canary_ns=find_canary_floor_ns(records),
-    )
+    return cells
 
 
 def to_content_key(cell: Cell) -> str:
@@ -86,13 +87,13 @@ def to_content_key(cell: Cell) -> str:
     return json.dumps(cell.model_dump(mode="json", exclude={"environment", "replica"}), sort_keys=True)
 
 
-def summarise_cell(half: RunSide, name: str) -> CellSide:
-    """Summarise one cell on one side."""
-    records = half.records[name]
-    reports = dict(key_by_block(select_counted_jobs(records)))
+def summarise_cell(side: RunSide, key: str) -> CellSide:
+    """Summarise one cell on one side; `key` is the cell's content."""
+    records = side.records[key]
+    reports = map_counted_reports(records)
     logs = {metric: memory_scores(reports, metric) for metric in METRIC_MEANINGS}
     return CellSide(
-        result=result_from_records(half.cells[name], records, half.fastest_canary_ns),
+        result=result_from_records(side.cells[key], records, side.fastest_canary_ns),
         scores=score_records(records),
         memory={metric: by_block for metric, by_block in logs.items() if by_block},
         computed=frozenset(report.inputs_sha256 for report in reports.values()),
@@ -100,7 +101,7 @@ def summarise_cell(half: RunSide, name: str) -> CellSide:
             (package, version)
             for report in reports.values()
             for package, version in report.versions.items()
-            if package.startswith(list_package_prefixes(half.cells[name].framework))
+            if package.startswith(list_package_prefixes(side.cells[key].framework))
         ),
     )
 
@@ -108,4 +109,4 @@ def summarise_cell(half: RunSide, name: str) -> CellSide:
 def list_package_prefixes(framework: str) -> tuple[str, ...]:
     """Return how the names of a framework's own packages begin: `jaxlib` is jax's. An unknown one owns any package."""
     entry = load_frameworks().get(framework)
-    return (framework, entry.package, *entry.also_needs) if entry else ("",)
+    return (framework, *entry.distributions, *entry.also_needs) if entry else ("",)

@@ -10,10 +10,12 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+
+import platformdirs
 
 from orchestrator.errors import UsageError
 from orchestrator.files import lock
@@ -24,11 +26,10 @@ MARKER = "ready.json"
 FOLDER_NAME = re.compile(r"(?P<name>.+)-(?P<key>[0-9a-f]{16})")
 
 
-def find_cache_folder(variables: Mapping[str, str] = os.environ) -> Path:
+def find_cache_folder() -> Path:
     """Return the folder of this user's environments."""
-    if said := variables.get("PLUMBLINE_HOME"):
-        return Path(said).absolute()
-    return Path(variables.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "plumbline"
+    said = os.environ.get("PLUMBLINE_HOME")
+    return Path(said).absolute() if said else platformdirs.user_cache_path("plumbline")
 
 
 def hash_texts(*parts: str) -> str:
@@ -36,66 +37,53 @@ def hash_texts(*parts: str) -> str:
     return sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentFolder:
-    """Folder of one environment, and the files beside it."""
+def find_python(folder: Path) -> Path:
+    """Return the interpreter of an environment."""
+    return folder / "bin" / "python"
 
-    folder: Path
 
-    @property
-    def name(self) -> str:
-        """Return the name that it was made for, without the key."""
-        return self.folder.name[:-17]
+def locate_log(folder: Path) -> Path:
+    """Return the log of an environment's installer."""
+    return folder.with_name(f"{folder.name}.log")
 
-    @property
-    def python(self) -> Path:
-        """Return its interpreter."""
-        return self.folder / "bin" / "python"
 
-    @property
-    def log(self) -> Path:
-        """Return its installer's log."""
-        return self.folder.with_name(f"{self.folder.name}.log")
+def locate_lock(folder: Path) -> Path:
+    """Return an environment's lock: exclusive for making it, shared for using it. The file is never removed."""
+    return folder.with_name(f"{folder.name}.lock")
 
-    @property
-    def lock(self) -> Path:
-        """Return its lock, which is exclusive for making it and shared for using it. The file is never removed."""
-        return self.folder.with_name(f"{self.folder.name}.lock")
 
-    @property
-    def requirements_file(self) -> Path:
-        """Return the file of requirements that its installer reads."""
-        return self.folder / "requirements.txt"
+def read_marker(folder: Path) -> EnvironmentMarker | None:
+    """Read an environment's marker, if it is complete and the Python that it was made with still exists."""
+    try:
+        return read_model(folder / MARKER, EnvironmentMarker) if find_python(folder).exists() else None
+    except UsageError:
+        return None
 
-    def read_marker(self) -> EnvironmentMarker | None:
-        """Read its marker, if it is complete and the Python that it was made with still exists."""
-        try:
-            return read_model(self.folder / MARKER, EnvironmentMarker) if self.python.exists() else None
-        except UsageError:
-            return None
 
-    def write_marker(self, ready: EnvironmentMarker) -> None:
-        """Mark it as complete."""
-        # All else must be on the disk first: a loss of power must not leave the marker alone.
-        os.sync()
-        write_model(self.folder / MARKER, ready)
+def write_marker(folder: Path, ready: EnvironmentMarker) -> None:
+    """Mark an environment as complete."""
+    # All else must be on the disk first: a loss of power must not leave the marker alone.
+    os.sync()
+    write_model(folder / MARKER, ready)
 
-    def remove_files(self) -> None:
-        """Remove it, except the log of its installer."""
-        # The marker goes first: what is half removed must not look complete.
-        (self.folder / MARKER).unlink(missing_ok=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
 
-    def measure_bytes(self) -> int:
-        """Measure its size on the disk. Files shared with an installer's cache count in full."""
-        found = {}
-        for folder, _, names in os.walk(self.folder):
-            for name in names:
-                with contextlib.suppress(OSError):
-                    status = os.lstat(Path(folder, name))
-                    # One file of several names has one inode, and counts once.
-                    found[status.st_ino] = 512 * status.st_blocks
-        return sum(found.values())
+def remove_environment(folder: Path) -> None:
+    """Remove an environment, except the log of its installer."""
+    # The marker goes first: what is half removed must not look complete.
+    (folder / MARKER).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def measure_bytes(folder: Path) -> int:
+    """Measure an environment's size on the disk. Files shared with an installer's cache count in full."""
+    found = {}
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                status = os.lstat(Path(parent, name))
+                # One file of several names has one inode, and counts once.
+                found[status.st_ino] = 512 * status.st_blocks
+    return sum(found.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +92,15 @@ class EnvironmentCache:
 
     root: Path
 
-    def locate_folder(self, name: str, digest: str) -> EnvironmentFolder:
-        """Return the environment of that key, which need not exist."""
-        return EnvironmentFolder(self.root / "environments" / f"{name}-{digest}")
+    def locate_folder(self, name: str, digest: str) -> Path:
+        """Return the folder of the environment of that key, which need not exist."""
+        return self.root / "environments" / f"{name}-{digest}"
 
-    def list_folders(self) -> Iterator[EnvironmentFolder]:
-        """Yield every existing environment, complete or not."""
+    def list_folders(self) -> Iterator[Path]:
+        """Yield the folder of every existing environment, complete or not."""
         for folder in sorted((self.root / "environments").glob("*")):
             if FOLDER_NAME.fullmatch(folder.name) and folder.is_dir():
-                yield EnvironmentFolder(folder)
+                yield folder
 
     def locate_resolution(self, name: str, request: str) -> Path:
         """Return the file that keeps a resolution."""
@@ -133,7 +121,7 @@ class EnvironmentCache:
         for path in self.root.glob("resolved/*.txt"):
             path.unlink(missing_ok=True)
 
-    def locate_log(self, name: str) -> Path:
+    def locate_resolution_log(self, name: str) -> Path:
         """Return the installer's log of resolving requirements of that name."""
         return self.root / "resolved" / f"{name}.log"
 
@@ -163,20 +151,18 @@ class EnvironmentCache:
 
 
 @contextlib.contextmanager
-def hold_environments(places: Iterable[EnvironmentFolder]) -> Iterator[None]:
+def hold_environments(folders: Iterable[Path]) -> Iterator[None]:
     """Hold these environments, so that nobody removes or remakes them.
 
     Raises:
         UsageError: one is not complete.
     """
     with contextlib.ExitStack() as stack:
-        for place in places:
+        for folder in folders:
             try:
-                stack.enter_context(lock.hold_shared(place.lock))
+                stack.enter_context(lock.hold_shared(locate_lock(folder)))
             except (lock.LockHeld, OSError) as error:
-                raise UsageError(
-                    f"the environment {place.folder} is being changed; run again when that is done"
-                ) from error
-            if place.read_marker() is None:
-                raise UsageError(f"the environment {place.folder} was removed just now; run again")
+                raise UsageError(f"the environment {folder} is being changed; run again when that is done") from error
+            if read_marker(folder) is None:
+                raise UsageError(f"the environment {folder} was removed just now; run again")
         yield

@@ -1,12 +1,12 @@
 """Definitions of environments, by name: from the sweep file, from the user's file, or built in."""
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
@@ -14,7 +14,7 @@ from orchestrator.errors import UsageError, unknown_name_error
 from orchestrator.files.toml import load_model, read_toml
 from orchestrator.machine.kernel_files import KernelFiles
 from orchestrator.registry.frameworks import load_frameworks
-from schemas.catalog import WORKER_REQUIREMENTS
+from schemas.catalog import CUDA_REQUIREMENTS, WORKER_REQUIREMENTS
 from schemas.environment import CURRENT, EnvironmentFile, EnvironmentSpec, EnvironmentSpecs
 
 VERSION_SIGN = "@"
@@ -52,17 +52,14 @@ class EnvironmentDefinition:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentDefinitions:
-    """Definitions that hold for one sweep, the nearest first: the sweep's, the user's, the built-in ones."""
+    """Definitions that hold for one sweep, the nearest first: the sweep's, the user's, the built-in ones.
+
+    `path` is the user's file, which need not exist.
+    """
 
     own: EnvironmentSpecs = field(default_factory=dict)
-    variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    path: Path = field(default_factory=lambda: platformdirs.user_config_path("plumbline").joinpath("environments.toml"))
     files: KernelFiles = field(default_factory=KernelFiles)
-
-    @property
-    def path(self) -> Path:
-        """Return the path of the user's file, which need not exist."""
-        folder = self.variables.get("XDG_CONFIG_HOME") or str(Path.home().joinpath(".config"))
-        return Path(folder).joinpath("plumbline", "environments.toml")
 
     @property
     def has_gpu(self) -> bool:
@@ -99,11 +96,12 @@ def make_builtin_definitions(*, accelerated: bool) -> Iterable[EnvironmentDefini
         if framework.environment != CURRENT:
             # Some frameworks publish their CUDA build as another package or extra.
             requirement = (framework.cuda if accelerated else "") or framework.requirement
+            counters = CUDA_REQUIREMENTS if accelerated and "cuda" in framework.devices else ()
             yield EnvironmentDefinition(
                 name=framework.environment,
                 stem=framework.environment,
                 origin="built in",
-                requirements=(requirement, *framework.beside),
+                requirements=(requirement, *framework.beside, *counters),
                 serves=framework.name,
             )
         if framework.exporter:

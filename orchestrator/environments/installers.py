@@ -1,4 +1,4 @@
-"""Installers of packages: uv where it is found, otherwise pip. Both obey the user's settings for pip."""
+"""Installers of packages: uv, if it is found and nothing but pip's own settings would be lost, otherwise pip."""
 
 import importlib.util
 import json
@@ -38,9 +38,9 @@ class Installer(Protocol):
         """Return the command that installs exactly these, with their bytecode, beside an interpreter."""
 
 
-def make_venv_command(python: Path, folder: Path) -> Command:
+def make_venv_command(python: str, folder: Path) -> Command:
     """Return the command that makes an environment without packages, even pip: installers work from outside."""
-    return [str(python), "-I", "-m", "venv", "--without-pip", str(folder)]
+    return [python, "-I", "-m", "venv", "--without-pip", str(folder)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,26 +87,16 @@ def format_requirement(found: Mapping[str, object], digest: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Uv:
-    """uv, with the user's settings for pip in its own terms."""
+    """uv as found on the PATH, with its own settings."""
 
     program: str
     variables: Mapping[str, str]
-    without_index: bool = False
     name: str = "uv"
 
     def make_resolve_command(self, python: Path, asked: Path, answer: Path) -> Command:
         """Return the command that writes a file of requirements."""
         plain = ["--no-header", "--no-annotate", "--generate-hashes", "--output-file", str(answer)]
-        return [
-            self.program,
-            "pip",
-            "compile",
-            "--python",
-            str(python),
-            *self._list_source_options(),
-            *plain,
-            str(asked),
-        ]
+        return [self.program, "pip", "compile", "--python", str(python), *plain, str(asked)]
 
     def read_resolution(self, answer: Path) -> tuple[str, ...]:
         """Read one line for each distribution."""
@@ -116,10 +106,7 @@ class Uv:
     def make_install_command(self, python: Path, pinned: Path) -> Command:
         """Return the command; nothing is resolved again, and bytecode is compiled, which uv omits by default."""
         exactly = ["--no-deps", "--compile-bytecode", "-r", str(pinned)]
-        return [self.program, "pip", "install", "--python", str(python), *self._list_source_options(), *exactly]
-
-    def _list_source_options(self) -> list[str]:
-        return ["--no-index"] if self.without_index else []
+        return [self.program, "pip", "install", "--python", str(python), *exactly]
 
 
 def choose_installer(
@@ -128,15 +115,21 @@ def choose_installer(
     """Choose the installer of this machine.
 
     Raises:
-        UsageError: there is none, or pip's configuration cannot be read.
+        UsageError: there is none, or the user's configuration cannot be read or obeyed.
     """
     places = places or pip_config.ConfigFolders()
     # PYTHONPATH and its like would reach the interpreter that the installer runs.
     plain = {name: value for name, value in variables.items() if not name.startswith("PYTHON")}
-    said = pip_config.read_pip_settings(variables, places)
-    if uv := shutil.which("uv", path=variables.get("PATH")):
-        said = pip_config.select_for_uv(said, variables, places)
-        return Uv(uv, plain | pip_config.to_uv_variables(said, variables), pip_config.is_index_disabled(said))
-    if importlib.util.find_spec("pip") is None:
-        raise UsageError(f"neither uv nor pip is installed to make environments; run {sys.executable} -m ensurepip")
-    return Pip(plain | pip_config.to_pip_variables(said))
+    said, uv = pip_config.read_pip_settings(variables, places), shutil.which("uv", path=variables.get("PATH"))
+    decisive = pip_config.list_decisive(said)
+    if uv and (not decisive or pip_config.has_uv_sources(variables, places)):
+        return Uv(uv, plain)
+    if importlib.util.find_spec("pip") is not None:
+        return Pip(plain | pip_config.to_pip_variables(said))
+    advice = f"run {sys.executable} -m ensurepip"
+    if uv:
+        raise UsageError(
+            f"pip is configured for {', '.join(decisive)}, which uv does not read, and pip is not installed; {advice}, "
+            "or tell uv where packages come from, such as by UV_DEFAULT_INDEX"
+        )
+    raise UsageError(f"neither uv nor pip is installed to make environments; {advice}")

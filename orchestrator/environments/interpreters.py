@@ -9,7 +9,6 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,26 +27,13 @@ PROBE_TIMEOUT_S = 60.0
 PYTHON_VERSION = re.compile(r"3\.([0-9]{1,3})(\.[0-9]{1,3})?")
 
 
-@dataclass(frozen=True, slots=True)
-class Interpreter:
-    """Python with which environments are made. `identity` is its build, ABI and platform in one text."""
-
-    path: Path
-    identity: str
-
-
-@dataclass(frozen=True, slots=True)
-class InterpreterContents:
-    """Packages found beside an interpreter."""
-
-    record: EnvironmentRecord
-    modules: frozenset[str]
-
-
 @functools.cache
-def find_base_interpreter() -> Interpreter:
-    """Return the interpreter that runs this program, or the one behind it if that is a virtual environment's."""
-    return Interpreter(Path(getattr(sys, "_base_executable", sys.executable)), interpreter_probe.describe_build())
+def find_base_interpreter() -> tuple[Path, str]:
+    """Return the interpreter of this program, or the one behind it if that is a virtual environment's, and its build.
+
+    The build tells version, ABI and platform in one text.
+    """
+    return Path(getattr(sys, "_base_executable", sys.executable)), interpreter_probe.describe_build()
 
 
 @functools.cache
@@ -70,8 +56,8 @@ def make_record(interpreter: str, python: str, found: Mapping[str, Sequence[str]
     )
 
 
-def inspect_interpreter(python: Path, names: Sequence[str]) -> InterpreterContents:
-    """Ask an interpreter for its distributions, and which of these modules it finds without one.
+def inspect_interpreter(python: Path, names: Sequence[str]) -> tuple[EnvironmentRecord, frozenset[str]]:
+    """Ask an interpreter for its packages and its modules: of these, also those without a distribution.
 
     Raises:
         UsageError: it does not answer, or its version cannot run a worker.
@@ -80,9 +66,7 @@ def inspect_interpreter(python: Path, names: Sequence[str]) -> InterpreterConten
     if said is None:
         raise UsageError(f"{python} does not answer as a Python interpreter; name another one")
     check_supported(str(python), said["python"])
-    return InterpreterContents(
-        make_record(str(python), said["python"], said["distributions"]), frozenset(said["modules"])
-    )
+    return make_record(str(python), said["python"], said["distributions"]), frozenset(said["modules"])
 
 
 def check_supported(what: str, version: str) -> None:
@@ -121,39 +105,51 @@ def read_output(command: Sequence[str]) -> str:
             return ""
 
 
-def find_interpreter(asked: str, name: str) -> Interpreter:
-    """Find the interpreter for an environment: by a path, by a version, or this program's.
+def find_known_interpreter(asked: str, name: str) -> tuple[Path, str] | None:
+    """Return this program's interpreter and its build, if an environment asks for it; None: another must be found.
 
     Raises:
-        UsageError: there is none.
+        UsageError: the environment asks for something else than a version that workers support, or a path.
     """
-    if not asked:
-        return find_base_interpreter()
     if os.sep in asked:
-        path = Path(asked).expanduser().absolute()
-        said = ask_probe(path)
-        if said is None:
-            raise UsageError(f"the environment {name}: {path} does not answer as a Python interpreter")
-        check_supported(f"the environment {name}: {path}", said["python"])
-        return Interpreter(path, said["identity"])
-    if not PYTHON_VERSION.fullmatch(asked):
+        return None
+    if asked and not PYTHON_VERSION.fullmatch(asked):
         raise UsageError(f"the environment {name}: {asked!r} is not a Python version; write it as in 3.12")
-    check_supported(f"the environment {name}: the requested version", asked)
-    return find_by_version(asked, name)
+    if asked:
+        check_supported(f"the environment {name}: the requested version", asked)
+    return find_base_interpreter() if not asked or matches_version(platform.python_version(), asked) else None
 
 
-def find_by_version(version: str, name: str) -> Interpreter:
-    """Find a version first in this program, then in uv's interpreters, then on the PATH; `3.12` is any 3.12.
+def find_interpreter(asked: str, name: str) -> tuple[Path, str]:
+    """Find the interpreter for an environment, and its build: by a path, by a version, or this program's.
 
     Raises:
         UsageError: there is none.
     """
-    if matches_version(sys.version.split()[0], version):
+    if (known := find_known_interpreter(asked, name)) is not None:
+        return known
+    if os.sep not in asked:
+        return find_by_version(asked, name)
+    path = Path(asked).expanduser().absolute()
+    said = ask_probe(path)
+    if said is None:
+        raise UsageError(f"the environment {name}: {path} does not answer as a Python interpreter")
+    check_supported(f"the environment {name}: {path}", said["python"])
+    return path, said["identity"]
+
+
+def find_by_version(version: str, name: str) -> tuple[Path, str]:
+    """Find a version and its build: in this program, in uv's interpreters, then on the PATH; `3.12` is any 3.12.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if matches_version(platform.python_version(), version):
         return find_base_interpreter()
     for path in list_candidates(version):
         said = ask_probe(path)
         if said is not None and matches_version(said["python"], version):
-            return Interpreter(path, said["identity"])
+            return path, said["identity"]
     raise UsageError(
         f"the environment {name} asks for Python {version}, which neither uv nor the PATH has; install it, or name its "
         "interpreter by its path"

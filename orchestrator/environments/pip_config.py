@@ -1,16 +1,14 @@
-"""The user's settings for pip, as pip and uv take them: indexes, links, certificates, constraints.
+"""The user's settings for pip, and whether uv may install in its place: uv does not read them.
 
-uv does not read these settings. Without their package sources it would install other builds, of gigabytes. Settings
-given to uv directly take precedence.
+Without their package sources uv would install other builds, of gigabytes. Settings given to uv itself take precedence.
 
 The files and their order follow pip's user guide, "Configuration files".
 """
 
 import configparser
 import os
-import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,8 +18,23 @@ from orchestrator.files.toml import read_toml
 SECTIONS = ("global", "install")
 # In pip these variables do not set options of `pip install`.
 IGNORED_OPTIONS = ("version", "help", "config-file")
+# These change what pip says and checks, but neither what it installs nor from where.
+HARMLESS_OPTIONS = {
+    "break-system-packages",
+    "disable-pip-version-check",
+    "no-color",
+    "no-input",
+    "no-python-version-warning",
+    "no-warn-conflicts",
+    "no-warn-script-location",
+    "progress-bar",
+    "quiet",
+    "require-virtualenv",
+    "root-user-action",
+    "verbose",
+}
 # Settings of uv that name package sources.
-SOURCE_OPTIONS = ("index", "index-url", "extra-index-url", "find-links", "no-index")
+UV_SOURCES = ("index", "default-index", "index-url", "extra-index-url", "find-links", "no-index")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,56 +111,16 @@ def to_pip_variables(settings: Mapping[str, str]) -> dict[str, str]:
     return {f"PIP_{name.upper().replace('-', '_')}": " ".join(value.split()) for name, value in settings.items()}
 
 
-def join_with_spaces(value: str) -> str:
-    """Join several values for most variables of uv."""
-    return " ".join(value.split())
+def list_decisive(settings: Mapping[str, str]) -> list[str]:
+    """Return the settings without which an installation may differ, or fail."""
+    return sorted(settings.keys() - HARMLESS_OPTIONS)
 
 
-def join_with_commas(value: str) -> str:
-    """Join several values for UV_FIND_LINKS."""
-    return ",".join(value.split())
-
-
-UV_VARIABLES: Sequence[tuple[str, str, Callable[[str], str]]] = (
-    ("index-url", "UV_DEFAULT_INDEX", join_with_spaces),
-    ("extra-index-url", "UV_INDEX", join_with_spaces),
-    ("extra-index-url", "UV_INDEX_STRATEGY", lambda _: "unsafe-best-match"),  # pip takes the best of all indexes
-    ("find-links", "UV_FIND_LINKS", join_with_commas),
-    ("constraint", "UV_CONSTRAINT", join_with_spaces),
-    ("trusted-host", "UV_INSECURE_HOST", join_with_spaces),
-    ("cert", "SSL_CERT_FILE", str),
-    ("proxy", "HTTPS_PROXY", str),
-    ("proxy", "HTTP_PROXY", str),
-    ("timeout", "UV_HTTP_TIMEOUT", str),
-    ("default-timeout", "UV_HTTP_TIMEOUT", str),
-)
-
-
-def select_for_uv(settings: Mapping[str, str], variables: Mapping[str, str], places: ConfigFolders) -> dict[str, str]:
-    """Return pip's settings for uv, without package sources if the user has given uv any."""
-    told = any(f"UV_{name.upper().replace('-', '_')}" in variables for name in (*SOURCE_OPTIONS, "default-index"))
-    told = told or any(name in said for said in read_uv_tables(variables, places) for name in SOURCE_OPTIONS)
-    return {name: value for name, value in settings.items() if not (told and name in SOURCE_OPTIONS)}
-
-
-def to_uv_variables(settings: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
-    """Convert settings to uv's variables, except variables that the user has set."""
-    return {
-        theirs: word(settings[ours])
-        for ours, theirs, word in UV_VARIABLES
-        if ours in settings and theirs not in variables
-    }
-
-
-def read_uv_tables(variables: Mapping[str, str], places: ConfigFolders) -> Iterator[Mapping[str, object]]:
-    """Yield the tables of uv's files that may contain package sources."""
-    for path in filter(Path.is_file, places.list_uv_files(variables)):
-        said = read_toml(path)
-        yield said
-        if isinstance(own := said.get("pip"), Mapping):
-            yield own
-
-
-def is_index_disabled(settings: Mapping[str, str]) -> bool:
-    """Return True if pip must not ask an index; for this uv has an option, but no variable."""
-    return bool(re.fullmatch("1|yes|true|on", settings.get("no-index", "").lower()))
+def has_uv_sources(variables: Mapping[str, str], places: ConfigFolders) -> bool:
+    """Return True if uv itself was told where packages come from."""
+    if any(f"UV_{name.upper().replace('-', '_')}" in variables for name in UV_SOURCES):
+        return True
+    files = [read_toml(path) for path in places.list_uv_files(variables) if path.is_file()]
+    # The interface that is used has a table of its own, which takes precedence.
+    tables = [table for said in files for table in (said, said.get("pip")) if isinstance(table, Mapping)]
+    return any(name in table for table in tables for name in UV_SOURCES)

@@ -9,16 +9,24 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from orchestrator.environments import installers, interpreters
-from orchestrator.environments.cache import EnvironmentCache, EnvironmentFolder, hash_texts
-from orchestrator.environments.definitions import EnvironmentDefinition
+from orchestrator.environments.cache import (
+    EnvironmentCache,
+    find_python,
+    locate_lock,
+    locate_log,
+    measure_bytes,
+    read_marker,
+    remove_environment,
+    write_marker,
+)
+from orchestrator.environments.environment import Environment
 from orchestrator.environments.install_errors import explain_failure
 from orchestrator.environments.installers import Command, Installer
-from orchestrator.environments.interpreters import Interpreter
 from orchestrator.errors import UsageError
 from orchestrator.files import lock
 from orchestrator.processes.descendants import make_temporary_folder
@@ -34,7 +42,7 @@ LOCK_RETRY_S = 0.2
 class Resolving:
     """Start of resolving an environment's requirements."""
 
-    definition: EnvironmentDefinition
+    environment: Environment
     installer: str
 
 
@@ -42,7 +50,7 @@ class Resolving:
 class Waiting:
     """Delay while another process makes this environment."""
 
-    definition: EnvironmentDefinition
+    environment: Environment
     process: str
 
 
@@ -50,7 +58,7 @@ class Waiting:
 class Making:
     """Start of making an environment with this number of packages."""
 
-    definition: EnvironmentDefinition
+    environment: Environment
     installer: str
     packages: int
 
@@ -59,7 +67,7 @@ class Making:
 class Made:
     """Completion of an environment."""
 
-    definition: EnvironmentDefinition
+    environment: Environment
     ready: EnvironmentMarker
 
 
@@ -71,111 +79,72 @@ class Interrupted(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedEnvironment:
-    """Location of an environment, which need not exist. Without `pinned`, its requirements are not resolved yet."""
-
-    definition: EnvironmentDefinition
-    interpreter: Interpreter
-    home: EnvironmentCache
-    pinned: tuple[str, ...]
-
-    @property
-    def request_key(self) -> str:
-        """Return the key of its requirements."""
-        return hash_request(self.definition, self.interpreter)
-
-    @property
-    def place(self) -> EnvironmentFolder | None:
-        """Return the folder for its resolution, this Python and this platform; None before it is resolved."""
-        if not self.pinned:
-            return None
-        return self.home.locate_folder(self.definition.stem, hash_texts(*self.pinned, self.interpreter.identity))
-
-    def read_marker(self) -> EnvironmentMarker | None:
-        """Read the environment's marker, if it is complete."""
-        return None if self.place is None else self.place.read_marker()
-
-
-def hash_request(definition: EnvironmentDefinition, interpreter: Interpreter) -> str:
-    """Hash an environment's requirements and its Python."""
-    return hash_texts(*sorted(definition.all_requirements), interpreter.identity)
-
-
-def locate_environment(definition: EnvironmentDefinition, home: EnvironmentCache) -> PlannedEnvironment:
-    """Locate an environment. This starts a process only if it needs another Python than this program's."""
-    interpreter = interpreters.find_interpreter(definition.python, definition.name)
-    pinned = definition.pinned or home.read_resolution(definition.stem, hash_request(definition, interpreter))
-    return PlannedEnvironment(definition, interpreter, home, pinned)
-
-
-@dataclass(frozen=True, slots=True)
 class Provisioner:
     """Maker of environments. It works in the main thread, while a watchdog guards all descendants."""
 
-    home: EnvironmentCache
+    cache: EnvironmentCache
     installer: Installer
     interrupts: Interrupts
     publish: Callable[[ProvisioningEvent], None]
 
-    def make_environments(self, sites: Sequence[PlannedEnvironment]) -> list[EnvironmentMarker]:
-        """Make the missing environments, and return the markers of all.
+    def make_environments(self, environments: Sequence[Environment]) -> list[Environment]:
+        """Make the missing ones among these environments, whose interpreters are known, and return all as made.
 
         Raises:
             UsageError: one cannot be made.
             Interrupted: a signal came.
         """
-        self.home.create_folders()
-        resolved = [self.resolve_requirements(site) for site in sites]
-        return [self._ensure_made(site) for site in resolved]
+        self.cache.create_folders()
+        resolved = [self.resolve_requirements(environment) for environment in environments]
+        return [self._ensure_made(environment) for environment in resolved]
 
-    def resolve_requirements(self, site: PlannedEnvironment) -> PlannedEnvironment:
+    def resolve_requirements(self, environment: Environment) -> Environment:
         """Resolve the requirements of an environment, unless that is done.
 
         Raises:
             UsageError, Interrupted: as in `make_environments`.
         """
-        if site.pinned:
-            return site
-        self.home.create_folders()
-        definition = site.definition
-        with self._hold_lock(self.home.locate_log(definition.stem).with_suffix(".lock"), definition):
-            pinned = self.home.read_resolution(definition.stem, site.request_key) or self._run_resolution(site)
-        return replace(site, pinned=pinned)
+        if environment.pinned:
+            return environment
+        self.cache.create_folders()
+        log = self.cache.locate_resolution_log(environment.stem)
+        with self._hold_lock(log.with_suffix(".lock"), environment):
+            pinned = self.cache.read_resolution(environment.stem, environment.request_key)
+            return environment.pin_versions(pinned or self._run_resolution(environment, log), self.cache)
 
-    def _run_resolution(self, site: PlannedEnvironment) -> tuple[str, ...]:
-        definition, log = site.definition, self.home.locate_log(site.definition.stem)
-        self.publish(Resolving(definition, self.installer.name))
+    def _run_resolution(self, environment: Environment, log: Path) -> tuple[str, ...]:
+        self.publish(Resolving(environment, self.installer.name))
         log.unlink(missing_ok=True)
         with make_temporary_folder() as folder:
             asked, answer, scratch = (folder / name for name in ("asked.txt", "answer", "scratch"))
             # An empty environment: packages that are installed would not appear in a resolution.
-            asked.write_text("\n".join(definition.all_requirements))
-            self._run_command(installers.make_venv_command(site.interpreter.path, scratch), definition, log)
+            asked.write_text("\n".join(environment.requirements))
+            self._run_command(installers.make_venv_command(environment.base, scratch), environment, log)
             self._run_command(
-                self.installer.make_resolve_command(scratch.joinpath("bin", "python"), asked, answer), definition, log
+                self.installer.make_resolve_command(find_python(scratch), asked, answer), environment, log
             )
             pinned = self.installer.read_resolution(answer)
-        self.home.write_resolution(definition.stem, site.request_key, pinned)
+        self.cache.write_resolution(environment.stem, environment.request_key, pinned)
         log.unlink()
         return pinned
 
-    def _ensure_made(self, site: PlannedEnvironment) -> EnvironmentMarker:
-        place = site.place
-        assert place is not None
-        if (ready := place.read_marker()) is not None:
-            return ready
-        with self._hold_lock(place.lock, site.definition) as descriptor:
-            # The previous holder of the lock may have made it.
-            if (ready := place.read_marker()) is not None:
-                return ready
+    def _ensure_made(self, environment: Environment) -> Environment:
+        folder = environment.folder
+        assert folder is not None
+        if read_marker(folder) is not None:
+            return environment.read_contents()
+        with self._hold_lock(locate_lock(folder), environment) as descriptor:
             try:
-                return self._make_environment(site, place, descriptor)
+                # The previous holder of the lock may have made it.
+                if read_marker(folder) is None:
+                    self._make_environment(environment, folder, descriptor)
             finally:
-                if place.read_marker() is None:
-                    place.remove_files()
+                if read_marker(folder) is None:
+                    remove_environment(folder)
+        return environment.read_contents()
 
     @contextmanager
-    def _hold_lock(self, path: Path, definition: EnvironmentDefinition) -> Iterator[int]:
+    def _hold_lock(self, path: Path, environment: Environment) -> Iterator[int]:
         """Hold a lock exclusively once it is free, and yield its descriptor."""
         told = False
         with contextlib.ExitStack() as stack:
@@ -185,48 +154,40 @@ class Provisioner:
                     break
                 except lock.LockHeld as error:
                     if not told:
-                        self.publish(Waiting(definition, str(error) or "unknown"))
+                        self.publish(Waiting(environment, str(error) or "unknown"))
                         told = True
                 time.sleep(LOCK_RETRY_S)
                 self._check_interrupt()
             yield held.descriptor
 
-    def _make_environment(
-        self, site: PlannedEnvironment, place: EnvironmentFolder, descriptor: int
-    ) -> EnvironmentMarker:
-        definition, start = site.definition, time.monotonic()
-        self.publish(Making(definition, self.installer.name, len(site.pinned)))
-        place.remove_files()
-        place.log.unlink(missing_ok=True)
+    def _make_environment(self, environment: Environment, folder: Path, descriptor: int) -> None:
+        start, log = time.monotonic(), locate_log(folder)
+        self.publish(Making(environment, self.installer.name, len(environment.pinned)))
+        remove_environment(folder)
+        log.unlink(missing_ok=True)
         # The commands inherit the lock, which lasts until they end, even if this process is killed.
-        self._run_command(
-            installers.make_venv_command(site.interpreter.path, place.folder), definition, place.log, descriptor
-        )
-        place.requirements_file.write_text("\n".join(site.pinned))
-        self._run_command(
-            self.installer.make_install_command(place.python, place.requirements_file),
-            definition,
-            place.log,
-            descriptor,
-        )
-        found = interpreters.inspect_interpreter(place.python, ())
+        self._run_command(installers.make_venv_command(environment.base, folder), environment, log, descriptor)
+        requirements = folder.joinpath("requirements.txt")
+        requirements.write_text("\n".join(environment.pinned))
+        python = find_python(folder)
+        self._run_command(self.installer.make_install_command(python, requirements), environment, log, descriptor)
+        record, modules = interpreters.inspect_interpreter(python, ())
         ready = EnvironmentMarker(
-            name=definition.name,
-            asked=definition.all_requirements,
-            resolved=site.pinned,
-            environment=found.record,
-            modules=tuple(sorted(found.modules)),
-            base=str(site.interpreter.path),
+            name=environment.name,
+            asked=environment.requirements,
+            resolved=environment.pinned,
+            environment=record,
+            modules=tuple(sorted(modules)),
+            base=environment.base,
             installer=self.installer.name,
             made=datetime.now().astimezone().isoformat(timespec="seconds"),
             took_s=round(time.monotonic() - start, 1),
-            size_bytes=place.measure_bytes(),
+            size_bytes=measure_bytes(folder),
         )
-        place.write_marker(ready)
-        self.publish(Made(definition, ready))
-        return ready
+        write_marker(folder, ready)
+        self.publish(Made(environment, ready))
 
-    def _run_command(self, command: Command, definition: EnvironmentDefinition, log: Path, *keep: int) -> None:
+    def _run_command(self, command: Command, environment: Environment, log: Path, *keep: int) -> None:
         """Run one command of an installer. After a signal, none of its processes is left.
 
         Raises:
@@ -242,8 +203,8 @@ class Provisioner:
             status = run_to_completion(command, variables, log, interrupts=self.interrupts, keep=keep)
         self._check_interrupt()
         if status:
-            why = explain_failure(log.read_text(errors="replace"), definition.name, status)
-            raise UsageError(f"the environment {definition.name} cannot be made: {why}; the installer's log is {log}")
+            why = explain_failure(log.read_text(errors="replace"), environment.name, status)
+            raise UsageError(f"the environment {environment.name} cannot be made: {why}; the installer's log is {log}")
 
     def _check_interrupt(self) -> None:
         if self.interrupts.received is not None:
@@ -251,11 +212,11 @@ class Provisioner:
 
 
 def make_provisioner(
-    home: EnvironmentCache, interrupts: Interrupts, publish: Callable[[ProvisioningEvent], None]
+    cache: EnvironmentCache, interrupts: Interrupts, publish: Callable[[ProvisioningEvent], None]
 ) -> Provisioner:
     """Make a provisioner with this machine's installer.
 
     Raises:
         UsageError: it has none.
     """
-    return Provisioner(home, installers.choose_installer(), interrupts, publish)
+    return Provisioner(cache, installers.choose_installer(), interrupts, publish)

@@ -5,10 +5,21 @@ import signal
 from orchestrator.execution.supervisor import Ending
 from orchestrator.processes.oom import OomCause
 from orchestrator.records.outcomes import Classification
-from schemas.event import LINEARITY_RANGE, MAX_UNSEEN_RATIO, Ceiling, Failure, Hello, Phase, PhaseName, Report
+from schemas.event import (
+    LINEARITY_RANGE,
+    MAX_UNSEEN_RATIO,
+    Ceiling,
+    Exported,
+    Failure,
+    Hello,
+    Phase,
+    PhaseName,
+    Profiled,
+    Report,
+)
 from schemas.job import JobSpec
 from schemas.limits import Limits
-from schemas.record import JobObservation
+from schemas.record import SUCCESSES, JobObservation, Result
 
 # The ceilings are only the highest rates measured, so a result may exceed them a little.
 ROOF_MARGIN = 1.25
@@ -34,20 +45,31 @@ def classify_ending(spec: JobSpec, ending: Ending, most: Ceiling | None = None) 
     last = ending.events[-1] if ending.events else None
     if isinstance(last, Failure):
         return classify_failure(last, spec.limits)
-    if isinstance(last, Report) and not isinstance(ending.events[0], Hello):
-        return Classification("garbled", "the worker sent its report before its hello event")
-    if isinstance(last, Report):
-        return classify_report(last, most or last.ceiling)
+    if isinstance(last, Report | Exported | Profiled):
+        return classify_result(spec, ending, last, most)
+    return classify_silent_end(spec, ending, during)
+
+
+def classify_result(spec: JobSpec, ending: Ending, result: Result, most: Ceiling | None) -> Classification:
+    """Classify a job that sent a result. Only a report can be found wrong afterwards."""
+    _, kind = SUCCESSES[spec.purpose.kind]
+    if not isinstance(ending.events[0], Hello):
+        return Classification("garbled", "the worker sent its result before its hello event")
+    if result.kind != kind:
+        return Classification("garbled", f"the worker sent the event {result.kind!r} where {kind!r} was due")
+    if isinstance(result, Report):
+        return classify_report(result, most or result.ceiling)
+    return Classification(result.kind)
+
+
+def classify_silent_end(spec: JobSpec, ending: Ending, during: str) -> Classification:
+    """Classify a job that ended by itself, or by a foreign signal, without saying how."""
+    limit = describe_memory_limit(spec.limits)
     if ending.status == -signal.SIGKILL:
-        return classify_kill(ending.hunger, during)
+        return classify_kill(ending.oom, during)
     if ending.status < 0:
-        return Classification(
-            "killed", f"{format_signal(-ending.status)} ended it{during}{describe_memory_limit(spec.limits)}"
-        )
-    return Classification(
-        "no-report",
-        f"it exited with status {ending.status}{during} without a report{describe_memory_limit(spec.limits)}",
-    )
+        return Classification("killed", f"{format_signal(-ending.status)} ended it{during}{limit}")
+    return Classification("no-report", f"it exited with status {ending.status}{during} without a report{limit}")
 
 
 def classify_failure(failure: Failure, limits: Limits) -> Classification:
@@ -181,7 +203,8 @@ def find_last_phase(ending: Ending) -> PhaseName | None:
     return names[-1] if names else None
 
 
-def find_report(ending: Ending) -> Report | None:
-    """Return the report, if it is the job's last event."""
+def find_result(spec: JobSpec, ending: Ending) -> Result | None:
+    """Return the result, if it is the job's last event and of the kind that was asked for."""
     last = ending.events[-1] if ending.events else None
-    return last if isinstance(last, Report) else None
+    _, kind = SUCCESSES[spec.purpose.kind]
+    return last if isinstance(last, Report | Exported | Profiled) and last.kind == kind else None

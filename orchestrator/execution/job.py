@@ -1,22 +1,72 @@
-"""The launch of one job, with its parent's observations."""
+"""Jobs, each launched, classified and recorded. No other module does one of these."""
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
+from orchestrator.environments.lookup import Environments
 from orchestrator.execution import classify
 from orchestrator.execution.launchers import Launcher
-from orchestrator.execution.supervisor import Ending
-from schemas.event import Event
-from schemas.job import JobSpec
-from schemas.record import JobObservation
+from orchestrator.records.outcomes import Classification
+from orchestrator.records.store import Store
+from schemas.event import Ceiling, Event, Report
+from schemas.job import Cell, JobSpec
+from schemas.record import Host, JobObservation, JobRecord, Result
 
 
-def launch_job(
-    launcher: Launcher, spec: JobSpec, log: Path, on_event: Callable[[Event], None]
-) -> tuple[Ending, JobObservation]:
-    """Run one job to its end, and return how it ended and what the parent observed."""
-    started, load = datetime.now().astimezone().isoformat(timespec="milliseconds"), os.getloadavg()[0]
-    ending = launcher(spec, log, on_event)
-    return ending, classify.outside_from_ending(ending, started, load)
+@dataclass(frozen=True, slots=True)
+class JobRunner:
+    """The runner of one run's jobs. Each job ends as exactly one record in the run's folder."""
+
+    launcher: Launcher
+    store: Store
+    host: Host
+    environments: Environments
+    on_event: Callable[[Event], None] = lambda _: None
+    _ceilings: dict[tuple[str, int], Ceiling] = field(default_factory=dict)
+
+    def run_job(self, spec: JobSpec) -> JobRecord:
+        """Run a job to its end, whatever its purpose, and keep its record."""
+        started, load = datetime.now().astimezone().isoformat(timespec="milliseconds"), os.getloadavg()[0]
+        ending = self.launcher(spec, self.store.log_path(spec), self.on_event)
+        result = classify.find_result(spec, ending)
+        most = self.update_ceiling(spec.cell, result)
+        return self.keep_record(
+            spec,
+            classify.classify_ending(spec, ending, most),
+            result=result,
+            outside=classify.outside_from_ending(ending, started, load),
+            freeze=self.environments.find_for_job(spec).freeze,
+        )
+
+    def keep_record(
+        self,
+        spec: JobSpec,
+        found: Classification,
+        *,
+        advice: str = "",
+        result: Result | None = None,
+        outside: JobObservation | None = None,
+        freeze: str = "",
+    ) -> JobRecord:
+        """Keep the record of a job that has ended, or that was never started."""
+        record = JobRecord(
+            spec=spec,
+            outcome=found.outcome,
+            reason=found.reason,
+            advice=advice or found.advice,
+            result=result,
+            outside=outside,
+            host=self.host,
+            freeze=freeze,
+        )
+        self.store.write_record(record)
+        return record
+
+    def update_ceiling(self, cell: Cell, result: Result | None) -> Ceiling | None:
+        """Return the highest rates measured with a cell's dtype and number of threads, this result included."""
+        same = (cell.dtype, cell.threads)
+        if isinstance(result, Report):
+            self._ceilings[same] = classify.max_ceiling(self._ceilings.get(same), result.ceiling)
+        return self._ceilings.get(same)

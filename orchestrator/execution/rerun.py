@@ -7,13 +7,12 @@ from pathlib import Path
 
 from orchestrator.environments.lookup import Environments
 from orchestrator.errors import UsageError
-from orchestrator.execution.launchers.local import LocalLauncher
-from orchestrator.execution.sweep import Sweep
+from orchestrator.execution.job import JobRunner
+from orchestrator.execution.session import open_session
 from orchestrator.machine import affinity, fingerprint
 from orchestrator.planning.plan import Plan
 from orchestrator.planning.request import list_workload_texts, parse_framework
 from orchestrator.processes import descendants
-from orchestrator.processes.signals import Interrupts
 from orchestrator.records import store
 from orchestrator.registry.modes import find_mode
 from orchestrator.registry.workloads import load_workloads, resolve_workloads
@@ -38,22 +37,12 @@ def rerun_job(manifest: Manifest, record: JobRecord) -> Iterator[tuple[JobRecord
     cells = (record.spec.cell,)
     plan = Plan(manifest.sweep, cells, {}, manifest.seed, available, (), workloads, make_environments(manifest))
     check_rerunnable(plan, record)
-    with Interrupts() as interrupts, descendants.guard_descendants(), descendants.make_temporary_folder() as folder:
-        affinity.leave_worker_cores(set(record.spec.cpus))
-        caches, beside = folder / "caches", store.create_run(folder, "repeated", datetime.now().astimezone())
-        caches.mkdir()
-        bench = Sweep(
-            plan=plan,
-            store=beside,
-            launcher=LocalLauncher(interrupts, caches, environments=plan.environments),
-            host=machine,
-            enough=lambda *_: False,
-            publish=lambda _: None,
-            interrupts=interrupts,
-        )
+    with open_session(record.spec.cpus, plan.environments) as session, descendants.make_temporary_folder() as folder:
+        beside = store.create_run(folder, "repeated", datetime.now().astimezone())
+        jobs = JobRunner(session.launcher, beside, machine, plan.environments)
         if record.spec.cell.cache == "warm" and find_mode(record.spec.cell).cached:
-            bench.run_job(record.spec.model_copy(update={"block": 0}))  # block 0 only fills the cache
-        yield bench.run_job(record.spec), beside.log_path(record.spec)
+            jobs.run_job(record.spec.model_copy(update={"block": 0}))  # block 0 only fills the cache
+        yield jobs.run_job(record.spec), beside.log_path(record.spec)
 
 
 def make_environments(manifest: Manifest) -> Environments:
@@ -81,7 +70,7 @@ def check_rerunnable(plan: Plan, record: JobRecord) -> None:
         raise UsageError(
             f"{name} ran on cores {list(spec.cpus)}, and core {missing[0]} is not available here; run its sweep again"
         )
-    if not plan.environments.find(cell.environment).is_made:
+    if plan.environments.inspect(cell.environment).record is None:
         raise UsageError(
             f"{name} ran in the environment {cell.environment}, which is missing; create it with `env create`"
         )

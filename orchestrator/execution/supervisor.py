@@ -1,8 +1,7 @@
 """Supervision of one job, from spawn to reaping: feed it, read its events, enforce its deadline, leave nothing running.
 
-One selector waits for the worker's events, its end, and the
-signals and keys that stop a sweep. It also waits for deadlines and for a check from outside once a second. Between
-these the parent uses no CPU.
+One selector waits for the worker's events, its end, and the signals and keys that stop a sweep. It also waits for
+deadlines and for a check from outside once a second. Between these the parent uses no CPU.
 """
 
 import contextlib
@@ -51,8 +50,8 @@ JobCheck = Callable[[], None]
 class Ending:
     """The end of a job and all its events. `status` is negative for a signal, as in subprocess.
 
-    `hunger` tells how a SIGKILL that this program did not send relates to memory running out. `memory` is the scope of
-    the memory limit, `group` the counts of the job's cgroup.
+    `oom` tells how a SIGKILL that this program did not send relates to memory running out. `memory` is the scope of the
+    memory limit, `group` the counts of the job's cgroup.
     """
 
     how: EndKind
@@ -60,7 +59,7 @@ class Ending:
     events: tuple[Event, ...]
     wall_ns: int
     reason: str = ""
-    hunger: OomCause = "no"
+    oom: OomCause = "no"
     seen: MemorySampler = field(default_factory=MemorySampler)
     memory: Literal["job", "process"] | None = None
     group: CgroupUsage = field(default_factory=CgroupUsage)
@@ -74,7 +73,7 @@ def run(
     *,
     deadline_s: float,
     on_event: Callable[[Event], None],
-    wishes: StopRequests | None = None,
+    stop_requests: StopRequests | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Ending:
     """Run one worker to its end.
@@ -82,48 +81,53 @@ def run(
     The worker reads `message` from its standard input, writes events to its standard output, and its standard error
     goes to the file `log`. Call it from the main thread: the worker dies when the thread that made it ends.
     """
-    start, events, onlooker = time.monotonic_ns(), list[Event](), MemorySampler()
+    start, events, memory_sampler = time.monotonic_ns(), list[Event](), MemorySampler()
     with (
-        adopt_orphans() as family,
+        adopt_orphans() as descendants,
         open_log(log) as log_file,
-        CgroupManager(PROCESS_MARK).make_job_cgroup(limits) as group,
+        CgroupManager(PROCESS_MARK).make_job_cgroup(limits) as cgroup,
     ):
-        hunger = OomDetector(group=group.folders.get("memory"))
+        oom_detector = OomDetector(cgroup=cgroup.folders.get("memory"))
         process = start_process(command, environment, stderr=log_file)
-        bounds = JobLimits(limits, log, group)
-        bounds.apply_limits(process.pid)
+        job_limits = JobLimits(limits, log, cgroup)
+        job_limits.apply_limits(process.pid)
         deadlines = Deadlines(start, deadline_s, limits.phases)
 
+        def receive_event(event: Event) -> None:
+            events.append(event)
+            deadlines.note_event(event, time.monotonic_ns())
+            on_event(event)
+
         def check_job() -> None:
-            bounds.check_limits()
-            members = family.list_members()
-            bounds.check_processes(members)
-            hunger.sample_memory(process.pid)
-            onlooker.take_sample(members)
+            job_limits.check_limits()
+            members = descendants.list_members()
+            job_limits.check_processes(members)
+            oom_detector.sample_memory(process.pid)
+            memory_sampler.take_sample(members)
 
         try:
             how, reason = _watch_process(
-                process, message, deadlines, events, on_event, wishes or StopRequests(), check_job
+                process, message, deadlines, receive_event, stop_requests or StopRequests(), check_job
             )
         finally:
             end_process_group(process)
-            held = process.returncode is None  # only its tracer may reap it, although it was sent SIGKILL
-            group.kill_processes()  # finds even descendants that hide from the process tree
-            family.kill_all()
+            is_held = process.returncode is None  # only its tracer may reap it, although it was sent SIGKILL
+            cgroup.kill_processes()  # finds even descendants that hide from the process tree
+            descendants.kill_all()
             process.poll()
         if how == "ended":
-            how, reason = _check_final_limits(bounds)
-        cause, counted = hunger.find_cause(), group.read_usage()
-    bounds.truncate_log()
+            how, reason = _check_final_limits(job_limits)
+        cause, usage = oom_detector.find_cause(), cgroup.read_usage()
+    job_limits.truncate_log()
     wall_ns = time.monotonic_ns() - start
-    status = -signal.SIGKILL if held else process.returncode
-    return Ending(how, status, tuple(events), wall_ns, reason, cause, onlooker, bounds.memory, counted)
+    status = -signal.SIGKILL if is_held else process.returncode
+    return Ending(how, status, tuple(events), wall_ns, reason, cause, memory_sampler, job_limits.memory, usage)
 
 
-def _check_final_limits(bounds: JobLimits) -> tuple[EndKind, str]:
+def _check_final_limits(job_limits: JobLimits) -> tuple[EndKind, str]:
     """Check the limits once more after the end: one that was reached after the last check explains the end."""
     try:
-        bounds.check_limits()
+        job_limits.check_limits()
     except LimitReached as error:
         return "limit", str(error)
     return "ended", ""
@@ -133,49 +137,54 @@ def _watch_process(
     process: Process,
     message: bytes,
     deadlines: Deadlines,
-    events: list[Event],
-    on_event: Callable[[Event], None],
-    wishes: StopRequests,
-    look: JobCheck,
+    receive_event: Callable[[Event], None],
+    stop_requests: StopRequests,
+    check_job: JobCheck,
+) -> tuple[EndKind, str]:
+    """Watch a worker until it ends or must end; return how and why."""
+    try:
+        return _wait_for_end(process, message, deadlines, receive_event, stop_requests, PeriodicCheck(check_job))
+    except Garbled as error:
+        return "garbled", str(error)
+    except LimitReached as error:
+        signal_process_group(process.pid, signal.SIGKILL)  # it must not consume more during the grace periods
+        return "limit", str(error)
+
+
+def _wait_for_end(
+    process: Process,
+    message: bytes,
+    deadlines: Deadlines,
+    receive_event: Callable[[Event], None],
+    stop_requests: StopRequests,
+    check: "PeriodicCheck",
 ) -> tuple[EndKind, str]:
     assert process.stdin is not None
     assert process.stdout is not None
     # A read must not block: a grandchild may hold the pipe open after the worker's end.
     os.set_blocking(process.stdout.fileno(), False)
-    lines, feed, outlook = (
-        EventReader(process.stdout.fileno()),
-        MessageFeed(process.stdin, message),
-        PeriodicCheck(look),
-    )
+    reader, feed = EventReader(process.stdout.fileno()), MessageFeed(process.stdin, message)
     with process.stdout, process.stdin, open_end_descriptor(process) as end, selectors.DefaultSelector() as selector:
         selector.register(feed.pipe, selectors.EVENT_WRITE)
-        selector.register(lines.descriptor, selectors.EVENT_READ)
+        selector.register(reader.descriptor, selectors.EVENT_READ)
         selector.register(end, selectors.EVENT_READ)
-        wishes.register_sources(selector)
-        try:
-            while True:
-                left_s = min(deadlines.time_left_s(time.monotonic_ns()), outlook.time_left_s())
-                ready = {key.fileobj for key, _ in selector.select(left_s)}
-                if feed.pipe in ready:
-                    _continue_feed(feed, selector)
-                # Before the check of the end: the last events arrive together with it.
-                for event in lines.read():
-                    events.append(event)
-                    deadlines.note_event(event, time.monotonic_ns())
-                    on_event(event)
-                if end in ready:
-                    return "ended", ""
-                wishes.read_keys(ready, selector)
-                if found := wishes.find_request() or _check_deadlines(process, deadlines):
-                    return found
-                outlook.run_if_due()
-                if lines.closed and lines.descriptor in ready:
-                    selector.unregister(lines.descriptor)
-        except Garbled as error:
-            return "garbled", str(error)
-        except LimitReached as error:
-            signal_process_group(process.pid, signal.SIGKILL)  # it must not consume more during the grace periods
-            return "limit", str(error)
+        stop_requests.register_sources(selector)
+        while True:
+            left_s = min(deadlines.time_left_s(time.monotonic_ns()), check.time_left_s())
+            ready = {key.fileobj for key, _ in selector.select(left_s)}
+            if feed.pipe in ready:
+                _continue_feed(feed, selector)
+            # Before the check of the end: the last events arrive together with it.
+            for event in reader.read():
+                receive_event(event)
+            if end in ready:
+                return "ended", ""
+            stop_requests.read_keys(ready, selector)
+            if found := stop_requests.find_request() or _check_deadlines(process, deadlines):
+                return found
+            check.run_if_due()
+            if reader.closed and reader.descriptor in ready:
+                selector.unregister(reader.descriptor)
 
 
 def _check_deadlines(process: Process, deadlines: Deadlines) -> tuple[EndKind, str] | None:
@@ -185,7 +194,7 @@ def _check_deadlines(process: Process, deadlines: Deadlines) -> tuple[EndKind, s
     return None
 
 
-def _continue_feed(feed: "MessageFeed", selector: selectors.BaseSelector) -> None:
+def _continue_feed(feed: MessageFeed, selector: selectors.BaseSelector) -> None:
     if feed.write_available():
         selector.unregister(feed.pipe)
         feed.pipe.close()
@@ -202,8 +211,8 @@ def _describe_stopped(process: Process) -> str:
 class PeriodicCheck:
     """The periodic check of a running job from outside."""
 
-    def __init__(self, look: JobCheck) -> None:
-        self._look = look
+    def __init__(self, check_job: JobCheck) -> None:
+        self._check_job = check_job
         self._next_s = time.monotonic() + CHECK_INTERVAL_S
 
     def time_left_s(self) -> float:
@@ -219,6 +228,6 @@ class PeriodicCheck:
         start = time.monotonic()
         if start < self._next_s:
             return
-        self._look()
+        self._check_job()
         end = time.monotonic()
         self._next_s = end + max(CHECK_INTERVAL_S, (end - start) / MAX_CHECK_SHARE)

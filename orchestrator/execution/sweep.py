@@ -1,4 +1,4 @@
-"""The run of a plan, block by block: launch, classify, store, publish, and decide when to stop."""
+"""The run of a plan, block by block: which job comes next, and when to stop."""
 
 import time
 from collections import Counter
@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from orchestrator.analysis.statistics.looks import LOOKS
 from orchestrator.analysis.stopping import describe_precision
-from orchestrator.execution import artefacts, classify, profiling
-from orchestrator.execution.job import launch_job
+from orchestrator.execution.artefacts import ArtefactMaker, keep_failure, needs_artefact
+from orchestrator.execution.job import JobRunner
 from orchestrator.execution.keyboard import Keyboard
 from orchestrator.execution.launchers import Launcher
+from orchestrator.execution.profiling import profile_cell
 from orchestrator.execution.sweep_events import (
     BlockStarted,
     JobEnded,
@@ -25,16 +26,16 @@ from orchestrator.planning.plan import Plan
 from orchestrator.processes.signals import Interrupts
 from orchestrator.records import outcomes
 from orchestrator.records.attempts import next_attempt
-from orchestrator.records.outcomes import should_retry
+from orchestrator.records.outcomes import Classification, should_retry
 from orchestrator.records.store import Store
 from schemas.artefact import Artefact
-from schemas.event import Ceiling, Event, Report
+from schemas.event import Exported
 from schemas.job import Cell, JobSpec
-from schemas.record import ExportRecord, Host, JobRecord
+from schemas.record import Host, JobRecord
 
 LOST_REASON = "the orchestrator ended before it could record the outcome of this job"
 PrecisionCheck = Callable[[Sequence[JobRecord], int], bool]
-MakeArtefact = Callable[[JobSpec, Callable[[Event], None]], ExportRecord]
+MakeArtefact = Callable[[JobSpec], JobRecord]
 
 
 @dataclass
@@ -57,13 +58,21 @@ class Sweep:
     clock: Callable[[], float] = time.monotonic
     keys: Keyboard = field(default_factory=Keyboard)
     records: list[JobRecord] = field(default_factory=list)
-    _ceilings: dict[tuple[str, int], Ceiling] = field(default_factory=dict)
     _artefacts: dict[str, Artefact] = field(default_factory=dict)
     _expected: dict[str, Artefact] = field(default_factory=dict)
     _calls: dict[str, int] = field(default_factory=dict)
     _dropped: set[str] = field(default_factory=set)
     _failures: Counter[str] = field(default_factory=Counter)
     _paused_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._jobs = JobRunner(
+            self.launcher,
+            self.store,
+            self.host,
+            self.plan.environments,
+            lambda event: self.publish(JobEventReceived(event)),
+        )
 
     def run(self) -> str:
         """Run until precision, budget, number of blocks or a signal ends it, and return which, in words."""
@@ -84,31 +93,38 @@ class Sweep:
     def _measure_blocks(self) -> str:
         stop = self.plan.spec.stop
         self._record_refused()
-        begun = {record.spec.block for record in self.earlier}
         # Earlier jobs of a resumed run count against the budget.
         start, longest = self._now_s() - total_duration_s(self.earlier), 0.0
-        if not self._prepare_cells():
-            return self._describe_interruption()
-        self._fill_caches()
-        if self.plan.cells_to_fill and self.stopped_early:
+        if not (self._prepare_cells() and self._fill_caches()):
             return self._describe_interruption()
         for block in range(1, stop.blocks + 1):
-            cells = [cell for cell in self.plan.runnable if cell.id not in self._dropped]
-            if not cells:
+            if not (cells := self._list_remaining()):
                 return "no cell was left that could be measured"
-            began = self._now_s()
-            # A resumed block is finished even beyond the budget; a new one starts only if it should fit.
-            if block > 1 and block not in begun and began - start + longest > stop.budget:
+            if not self._fits_budget(block, self._now_s() - start + longest):
                 return f"the budget of {stop.budget:g} s was used up"
+            began = self._now_s()
             if not self._run_block(block, cells):
                 return self._describe_interruption()
-            kept_s = total_duration_s([record for record in self.earlier if record.spec.block == block])
+            kept_s = total_duration_s(record for record in self.earlier if record.spec.block == block)
             longest = max(longest, self._now_s() - began + kept_s)
             if self.enough(self.records, block):
-                if block >= LOOKS[-1]:
-                    return f"{block} blocks were run, the most for which the intervals are valid"
-                return describe_precision(self.plan.spec, self.plan.cells, self.records)
+                return self._describe_end(block)
         return f"all {stop.blocks} blocks were run"
+
+    def _list_remaining(self) -> list[Cell]:
+        """Return the cells that the next block measures."""
+        return [cell for cell in self.plan.runnable if cell.id not in self._dropped]
+
+    def _fits_budget(self, block: int, until_s: float) -> bool:
+        """Return whether a block may start that will end at this time. The first and a resumed one always may."""
+        begun = {record.spec.block for record in self.earlier}
+        return block == 1 or block in begun or until_s <= self.plan.spec.stop.budget
+
+    def _describe_end(self, block: int) -> str:
+        """Describe why no further block is needed."""
+        if block >= LOOKS[-1]:
+            return f"{block} blocks were run, the most for which the intervals are valid"
+        return describe_precision(self.plan.spec, self.plan.cells, self.records)
 
     def _describe_interruption(self) -> str:
         received = self.interrupts.received
@@ -131,39 +147,38 @@ class Sweep:
 
         If that fails for a cell, the failure becomes its only record, and the cell is not run.
         """
-        every = artefacts.ArtefactMaker(self.launcher, self.store, self.host, self.plan.environments)
+        maker = ArtefactMaker(self._jobs)
         for position, cell in enumerate(self.plan.runnable):
             job = self.plan.build_job(cell, 1, position, None)
             if job.reference:
                 referee = self.plan.build_job(self.plan.find_reference_cell(cell, job.reference), 1, position, None)
-                if not self._make_for_cell(job, referee, every.compute_expected, self._expected):
+                if not self._make_for_cell(job, referee, maker.compute_expected, self._expected):
                     return False
-            loads = artefacts.needs_artefact(cell) and cell.id not in self._dropped
-            if loads and not self._make_for_cell(job, job, every.export_model, self._artefacts):
+            loads = needs_artefact(cell) and cell.id not in self._dropped
+            if loads and not self._make_for_cell(job, job, maker.export_model, self._artefacts):
                 return False
         return True
 
     def _profile_cells(self) -> None:
         """Profile each measured cell once. Profiles never count as measurements."""
-        every = profiling.CellProfiler(self.launcher, self.store, self.host)
         measured = {record.spec.cell.id for record in self.records if record.outcome == "measured"}
         for position, cell in enumerate(self.plan.runnable):
             if cell.id in measured and not cell.replica and not self.stopped_early:
                 spec = self._build_spec(cell, 1, position)
                 self._announce_job(spec)
-                every.profile_cell(spec, lambda event: self.publish(JobEventReceived(event)))
+                profile_cell(self._jobs, spec)
 
-    def _make_for_cell(self, job: JobSpec, maker: JobSpec, make: MakeArtefact, made: dict[str, Artefact]) -> bool:
+    def _make_for_cell(self, job: JobSpec, source: JobSpec, make: MakeArtefact, made: dict[str, Artefact]) -> bool:
         """Make in another job what a cell's jobs need, or drop the cell; return False if interrupted."""
-        self._announce_job(maker)
-        record = make(maker, lambda event: self.publish(JobEventReceived(event)))
+        self._announce_job(source)
+        record = make(source)
         if record.outcome == "interrupted" or self.stopped_early:
             return False
-        if record.exported is not None:
-            made[job.cell.id] = record.exported.artefact
+        if record.outcome == "exported" and isinstance(record.result, Exported):
+            made[job.cell.id] = record.result.artefact
         else:
             self._dropped.add(job.cell.id)
-            self._keep_record(artefacts.make_failure_record(job, record, self.store.export_log_path(record.spec.cell)))
+            self._publish_record(keep_failure(self._jobs, job, record))
         return True
 
     def _build_spec(self, cell: Cell, block: int, position: int) -> JobSpec:
@@ -171,13 +186,14 @@ class Sweep:
         spec, name = self.plan.build_job(cell, block, position, self._calls.get(cell.id)), cell.id
         return spec.model_copy(update={"artefact": self._artefacts.get(name), "expected": self._expected.get(name)})
 
-    def _fill_caches(self) -> None:
-        """Run each cell with a warm cache once, as block 0, whose records are kept but never counted."""
+    def _fill_caches(self) -> bool:
+        """Run each cell with a warm cache once, as block 0, which never counts; return False if interrupted."""
         for position, cell in enumerate(self.plan.cells_to_fill):
             if not self.stopped_early and cell.id not in self._dropped:
                 # A new attempt number, or a resumed run would overwrite its first record.
                 before = [each for each in self.earlier if (each.spec.block, each.spec.cell.id) == (0, cell.id)]
-                self.run_job(self._build_spec(cell, 0, position).model_copy(update={"attempt": next_attempt(before)}))
+                self._run_job(self._build_spec(cell, 0, position).model_copy(update={"attempt": next_attempt(before)}))
+        return not (self.plan.cells_to_fill and self.stopped_early)
 
     def _run_block(self, block: int, cells: Sequence[Cell]) -> bool:
         """Run one block; return False if interrupted."""
@@ -195,7 +211,7 @@ class Sweep:
         """Run one job until it needs no further attempt, and return its last record."""
         attempts = self._restore_attempts(spec)
         while not attempts or should_retry(attempts):
-            attempts.append(self.run_job(spec.model_copy(update={"attempt": next_attempt(attempts)})))
+            attempts.append(self._run_job(spec.model_copy(update={"attempt": next_attempt(attempts)})))
             if attempts[-1].outcome == "interrupted" or self.stopped_early:
                 return attempts[-1]
         self._apply_outcome(attempts[-1])
@@ -214,53 +230,22 @@ class Sweep:
             self.publish(JobRestored(record))
         begun = spec.model_copy(update={"attempt": next_attempt(found)})
         if self.resumed and self.store.log_path(begun).exists():
-            found.append(self._keep_record(self._make_lost_record(begun)))
+            lost = Classification("orchestrator-lost", LOST_REASON)
+            found.append(self._publish_record(self._jobs.keep_record(begun, lost)))
         return found
 
-    def _make_lost_record(self, spec: JobSpec) -> JobRecord:
-        """Return the record of a job that has left only its log."""
-        judgement = outcomes.Classification("orchestrator-lost", LOST_REASON)
-        return JobRecord(
-            spec=spec, outcome=judgement.outcome, reason=judgement.reason, advice=judgement.advice, host=self.host
-        )
-
-    def run_job(self, spec: JobSpec) -> JobRecord:
-        """Run one job and keep its record."""
+    def _run_job(self, spec: JobSpec) -> JobRecord:
         self._announce_job(spec)
-        ending, outside = launch_job(
-            self.launcher, spec, self.store.log_path(spec), lambda event: self.publish(JobEventReceived(event))
-        )
-        report = classify.find_report(ending)
-        most = self._update_ceiling(spec, report)
-        judgement = classify.classify_ending(spec, ending, most)
-        record = JobRecord(
-            spec=spec,
-            outcome=judgement.outcome,
-            reason=judgement.reason,
-            advice=judgement.advice,
-            report=report,
-            host=self.host,
-            freeze=self.plan.environments.find_for_job(spec).freeze,
-            outside=outside,
-        )
-        return self._keep_record(record)
+        return self._publish_record(self._jobs.run_job(spec))
 
-    def _update_ceiling(self, spec: JobSpec, report: Report | None) -> Ceiling | None:
-        """Return the highest rates measured with this dtype and number of threads, this job included."""
-        same = (spec.cell.dtype, spec.cell.threads)
-        if report is not None:
-            self._ceilings[same] = classify.max_ceiling(self._ceilings.get(same), report.ceiling)
-        return self._ceilings.get(same)
-
-    def _keep_record(self, record: JobRecord) -> JobRecord:
-        self.store.write_record(record)
+    def _publish_record(self, record: JobRecord) -> JobRecord:
         self.records.append(record)
         self.publish(JobEnded(record))
         return record
 
     def _restore_record(self, record: JobRecord) -> None:
         self.records.append(record)
-        self._update_ceiling(record.spec, record.report)
+        self._jobs.update_ceiling(record.spec.cell, record.result)
 
     def _apply_outcome(self, record: JobRecord) -> None:
         """Apply the consequences of a job's last attempt to later jobs."""
@@ -280,12 +265,7 @@ class Sweep:
             if reason := self.plan.refused.get(cell.id):
                 spec = self.plan.build_job(cell, 1, position, None)
                 if not self._restore_attempts(spec):
-                    judgement = outcomes.Classification("unsupported", reason)
-                    self._keep_record(
-                        JobRecord(
-                            spec=spec, outcome="unsupported", reason=reason, advice=judgement.advice, host=self.host
-                        )
-                    )
+                    self._publish_record(self._jobs.keep_record(spec, Classification("unsupported", reason)))
 
 
 def is_same_cell(one: Cell, other: Cell) -> bool:

@@ -7,7 +7,8 @@ from orchestrator.analysis.run import Run
 def list_measured_results(run: Run) -> list[tuple[str, Result]]:
     """Return each measured cell's result under its mode and computation.
 
-    Where a run has several environments, the mode's label includes its environment.
+    Where a run has several environments, the mode's label includes its environment. A mixed run's names are marked,
+    so that no program takes its times for those of an unmixed one.
     """
     return [
         (f"{result.label}, {group.title}", result)

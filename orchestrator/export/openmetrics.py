@@ -32,6 +32,8 @@ def export_document(run: Run) -> bytes:
     host = run.manifest.host
     endings = [("_info", named | make_outcome_labels(each), 1) for named, each in cells]
     about = {"run": run.name, "started": run.manifest.started, "fingerprint": host.content_hash, "cpu": host.cpu}
+    # A label that a run lacks leaves its series the same.
+    about |= {"mixed": "; ".join(run.mixed)} if run.mixed else {}
     lines = [
         *make_metric_family("plumbline_run", "info", "The run.", [("_info", about, 1)]),
         *make_metric_family("plumbline_cell", "info", "Outcome of a cell.", endings),

@@ -18,7 +18,7 @@ def export_table(run: Run, per: Per) -> bytes:
         import pyarrow as pa
         from pyarrow import parquet
     except ImportError as error:
-        raise UsageError("parquet needs pyarrow; run: pip install 'plumbline[parquet]'") from error
+        raise UsageError("parquet needs pyarrow; run: pip install 'plumbline-ml[parquet]'") from error
     rows = run.rows(per)
     types = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
     schema = pa.schema([(column, types[infer_type(column, rows)]) for column in (rows[0] if rows else {})])

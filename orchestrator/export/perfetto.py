@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 
 from orchestrator.analysis.job_rows import build_job_rows
-from orchestrator.analysis.rows import select_measured_ids
 from orchestrator.analysis.run import Run
 from orchestrator.records.store import job_name
 from orchestrator.records.timestamps import parse_timestamp
@@ -27,19 +26,26 @@ def export_document(run: Run) -> bytes:
     begun = [(parse_timestamp(each.outside.started), each) for each in run.records if each.outside is not None]
     jobs = sorted(((at.timestamp(), each) for at, each in begun if at is not None), key=lambda job: job[0])
     tracks = {name: track for track, name in enumerate(dict.fromkeys(each.spec.cell.framework for _, each in jobs), 1)}
-    sound, zero = select_measured_ids(run.groups), jobs[0][0] if jobs else 0.0
+    zero = jobs[0][0] if jobs else 0.0
     events = [
-        make_name_event("process_name", 0, run.name),
+        make_name_event("process_name", 0, f"{run.mark}{run.name}"),
         *(make_name_event("thread_name", track, framework) for framework, track in tracks.items()),
         *(
             event
             for at, record in jobs
-            for event in make_job_slices(record, round(1e9 * (at - zero)), tracks[record.spec.cell.framework], sound)
+            for event in make_job_slices(
+                record, round(1e9 * (at - zero)), tracks[record.spec.cell.framework], run.measured_ids
+            )
         ),
     ]
     document = {
         "displayTimeUnit": "ms",
-        "otherData": {"run": run.name, "started": run.manifest.started, "fingerprint": run.manifest.host.content_hash},
+        "otherData": {
+            "run": run.name,
+            "started": run.manifest.started,
+            "fingerprint": run.manifest.host.content_hash,
+            "mixed": list(run.mixed),
+        },
         "traceEvents": events,
     }
     return json.dumps(document, allow_nan=False).encode() + b"\n"

@@ -9,11 +9,10 @@ import json
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from orchestrator.analysis.process_scores import exclude_cache_fills, select_counted_jobs
+from orchestrator.analysis.process_scores import select_counted_jobs
 from orchestrator.analysis.run import Run
 from orchestrator.export.named import list_measured_results
 from orchestrator.format import to_printable
-from orchestrator.records.attempts import last_attempts
 from orchestrator.records.timestamps import parse_timestamp
 from schemas.event import Report
 from schemas.record import JobRecord
@@ -23,11 +22,7 @@ Metadata: TypeAlias = dict[str, str | int | float]
 
 def export_document(run: Run) -> bytes:
     """Return a suite of benchmarks."""
-    records = list(exclude_cache_fills(last_attempts(run.records)))
-    found = [
-        (name, [each for each in records if each.spec.cell == cell.cell]) for name, cell in list_measured_results(run)
-    ]
-    suite = [make_benchmark(name, own) for name, own in found]
+    suite = [make_benchmark(name, run.jobs[found.cell.id]) for name, found in list_measured_results(run)]
     # pyperf refuses a benchmark without runs.
     document = {"version": "1.0", "benchmarks": [each for each in suite if each["runs"]]}
     return json.dumps(document, allow_nan=False).encode() + b"\n"

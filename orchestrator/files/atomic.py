@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -83,22 +83,15 @@ def open_regular(path: Path) -> IO[bytes]:
     Raises:
         OSError: there is no such file.
     """
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)  # fdopen() would leave the descriptor of a folder open
         raise OSError(errno.EINVAL, "not a regular file", str(path))
-    return file
+    return os.fdopen(descriptor, "rb")
 
 
-def read_valid(paths: Iterable[Path], kind: type[M]) -> Iterator[M]:
-    """Yield the valid files among these, ordered by name. The others can be made again."""
-    for path in sorted(paths):
-        with contextlib.suppress(UsageError):
-            yield read_model(path, kind)
-
-
-def read_model(path: Path, kind: type[M]) -> M:
-    """Read and validate a file of a run.
+def read_model(path: Path, kind: type[M], upgrade: Callable[[bytes], object] = lambda _: None) -> M:
+    """Read and validate a file of a run. `upgrade` converts the content of an older file; None: it is not older.
 
     Raises:
         UsageError: the file is missing or invalid.
@@ -108,10 +101,24 @@ def read_model(path: Path, kind: type[M]) -> M:
             content = file.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
             raise UsageError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MiB, the most for a file of a run")
-        return kind.model_validate_json(content)
+        return parse_model(content, kind, upgrade)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
         raise UsageError(f"{path} is not a file of this version: {place}: {first['msg']}") from error
+
+
+def parse_model(content: bytes, kind: type[M], upgrade: Callable[[bytes], object]) -> M:
+    """Validate a document in its current form, or else in the one that `upgrade` returns.
+
+    Raises:
+        ValidationError: it has neither.
+    """
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError:
+        if (converted := upgrade(content)) is None:
+            raise
+    return kind.model_validate(converted)

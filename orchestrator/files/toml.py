@@ -122,19 +122,34 @@ def is_model_type(annotation: object) -> bool:
 def find_line(text: str, place: KeyPath) -> int:
     """Return the line of a key in a TOML text, if its form is plain; otherwise that of its table."""
     # tomllib keeps no positions, so the key is searched for in the text.
-    names = [step for step in place if isinstance(step, str)] or [""]
+    names = [step for step in place if isinstance(step, str)]
     index = next((step for step in place if isinstance(step, int)), 0)
     lines = text.splitlines()
+    depth, header = find_header(lines, names, index)
+    # The keys of an inline table stand on its line.
+    found = (find_key(lines, name, header) for name in reversed(names[depth:]))
+    return 1 + next((line for line in found if line is not None), header)
+
+
+def find_header(lines: Sequence[str], names: Sequence[str], index: int) -> tuple[int, int]:
+    """Find the header of the innermost table on a path; `index` tells tables of one name apart.
+
+    Return the number of names in it, and its line, from 0; without a header, 0 and the first line.
+    """
     for depth in range(len(names), 0, -1):
-        table = r"\s*\.\s*".join(rf"['\"]?{re.escape(name)}['\"]?" for name in names[:depth])
+        table = r"\s*\.\s*".join(map(make_name_pattern, names[:depth]))
         headers = [number for number, line in enumerate(lines) if re.match(rf"\s*\[+\s*{table}\s*\]", line)]
         if headers:
-            break
-    start = headers[min(index, len(headers) - 1)] if headers else 0
-    if headers and len(names) == depth:
-        return start + 1
-    for name in reversed(names[depth if headers else 0 :]):  # keys of an inline table stand on its line
-        for number in range(start, len(lines)):
-            if re.match(rf"\s*['\"]?{re.escape(name)}['\"]?\s*=", lines[number]):
-                return number + 1
-    return start + 1
+            return depth, headers[min(index, len(headers) - 1)]
+    return 0, 0
+
+
+def find_key(lines: Sequence[str], name: str, start: int) -> int | None:
+    """Return the first line from `start` on that begins with this key."""
+    key = re.compile(rf"\s*{make_name_pattern(name)}\s*=")
+    return next((number for number in range(start, len(lines)) if key.match(lines[number])), None)
+
+
+def make_name_pattern(name: str) -> str:
+    """Return a pattern of a name, with or without quotes."""
+    return rf"['\"]?{re.escape(name)}['\"]?"

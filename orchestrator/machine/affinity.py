@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 import psutil
 
@@ -15,11 +17,19 @@ def list_cores() -> tuple[int, ...]:
     return tuple(range(psutil.cpu_count() or 1))
 
 
-def leave_worker_cores(theirs: set[int]) -> None:
-    """Move this process off the workers' cores, unless no core would be left."""
-    ours = set(list_cores()) - theirs
-    if ours and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, ours)
+@contextmanager
+def avoid_cores(theirs: Collection[int]) -> Iterator[None]:
+    """Keep this process off the workers' cores while entered, unless no core would be left."""
+    before = set(list_cores())
+    ours = before.difference(theirs)
+    if not ours or not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    os.sched_setaffinity(0, ours)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def read_affinity(files: KernelFiles) -> tuple[int, ...] | None:

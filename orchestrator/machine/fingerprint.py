@@ -17,6 +17,7 @@ from orchestrator.machine.affinity import list_cores, read_affinity
 from orchestrator.machine.cgroups import describe_limits
 from orchestrator.machine.interpreter_probe import hash_record
 from orchestrator.machine.kernel_files import CPU_FOLDER, ROOT, KernelFiles, parse_bytes, parse_natural, to_utf8
+from schemas.catalog import FRAMEWORKS
 from schemas.record import Host
 
 CLOCK_FOLDER = "sys/devices/system/clocksource/clocksource0"
@@ -93,18 +94,9 @@ RECORDED_VARIABLES = (
     "MALLOC_TOP_PAD_",
 )
 
-RECORDED_PACKAGES = (
-    "torch",
-    "tensorflow",
-    "tensorflow-cpu",
-    "keras",
-    "jax",
-    "jaxlib",
-    "numpy",
-    "scipy",
-    "pydantic",
-    "onnxruntime",
-    "openvino",
+# SciPy computes for JAX and for some references, Pydantic reads what a worker is sent.
+RECORDED_PACKAGES = tuple(
+    dict.fromkeys((*(name for each in FRAMEWORKS for name in each.distributions), "scipy", "pydantic"))
 )
 
 # Flags of a CPU that decide which kernels a framework selects.

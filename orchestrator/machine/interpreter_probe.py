@@ -12,7 +12,8 @@ import re
 import sys
 import sysconfig
 
-PROJECT = "plumbline"
+# The name of this project's distribution.
+PROJECT = "plumbline-ml"
 # An older interpreter lacks packages_distributions(), and could not run a worker anyway.
 IS_SUPPORTED = sys.version_info[:2] >= (3, 11)
 if IS_SUPPORTED:

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from orchestrator.analysis.statistics.looks import LOOKS
 from orchestrator.environments.lookup import Environments
 from orchestrator.errors import UsageError, unknown_name_error
-from orchestrator.planning.grid import expand_axes
-from orchestrator.planning.request import list_workload_texts
+from orchestrator.planning.grid import expand_request
+from orchestrator.planning.request import resolve_request
 from orchestrator.planning.support import explain_refusal, make_reference_cell
 from orchestrator.records.labels import describe_computations, label_cells
 from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.registry.modes import find_mode
-from orchestrator.registry.workloads import load_workloads as known_workloads
-from orchestrator.registry.workloads import resolve_workloads
+from orchestrator.registry.workloads import load_workloads
 from schemas.job import WARMUP_MAX_NS, Cell, JobSpec
 from schemas.sweep import SweepSpec
 from schemas.workloads import Workload
@@ -41,7 +40,7 @@ class Plan:
     seed: int
     available: tuple[int, ...]
     warnings: tuple[str, ...]
-    workloads: Mapping[str, Workload] = field(default_factory=known_workloads, compare=False)
+    workloads: Mapping[str, Workload] = field(default_factory=load_workloads, compare=False)
     environments: Environments = field(default_factory=Environments, compare=False)
 
     @property
@@ -108,8 +107,9 @@ class Plan:
             # Later ones win: what makes jobs alike overrides the environment's variables.
             variables=dict(theirs) | (said | hidden if parity else {}) | framework.caches.get(cell.cache, {}),
             module=find_mode(cell).module or framework.module,
-            folder=workload.folder,
-            package=workload.module,
+            distributions=framework.reported_distributions,
+            source_dir=workload.source_dir,
+            package=workload.package,
             reference=workload.reference,
             hash_seed=layout.randrange(2**32),
             padding_bytes=layout.randrange(4096),
@@ -121,18 +121,17 @@ class Plan:
         )
 
 
-def build_plan(spec: SweepSpec, available: tuple[int, ...]) -> Plan:
-    """Plan a sweep for a machine with these cores.
+def build_plan(spec: SweepSpec, available: tuple[int, ...], environments: Environments | None = None) -> Plan:
+    """Plan a sweep for a machine with these cores. No process is started for that.
 
     Raises:
         UsageError: a name, a parameter or a combination does not exist, or nothing is left to run.
     """
-    environments, among = Environments(spec.environments), resolve_workloads(list_workload_texts(spec))
-    workloads = {workload.name: workload for workload in among.values()}
-    cells = expand_axes(spec, environments, among)
-    refused = {
-        cell.id: reason for cell in cells if (reason := explain_refusal(cell, workloads[cell.workload], environments))
-    }
+    environments = environments or Environments(spec.environments)
+    request = resolve_request(spec, environments)
+    cells, workloads = expand_request(request), request.workloads
+    reasons = {cell.id: explain_refusal(cell, workloads[cell.workload], environments) for cell in cells}
+    refused = {cell: reason for cell, reason in reasons.items() if reason}
     if len(refused) == len(cells):
         raise UsageError(f"nothing to run: {next(iter(refused.values()))}")
     check_baseline(spec.baseline, cells)
@@ -143,13 +142,16 @@ def build_plan(spec: SweepSpec, available: tuple[int, ...]) -> Plan:
     return Plan(spec, (*cells, twin), refused, seed, available, doubts, workloads, environments)
 
 
-def rebuild_plan(spec: SweepSpec, seed: int, available: tuple[int, ...]) -> Plan:
-    """Plan a sweep that was begun with this seed.
+def rebuild_plan(
+    spec: SweepSpec, seed: int, available: tuple[int, ...], environments: Environments | None = None
+) -> Plan:
+    """Plan a sweep that was begun with this seed, with what is known of its environments.
 
     Raises:
         UsageError: as in `build_plan`; what existed at the beginning may be gone.
     """
-    return dataclasses.replace(build_plan(spec.model_copy(update={"seed": seed}), available), spec=spec)
+    again = build_plan(spec.model_copy(update={"seed": seed}), available, environments)
+    return dataclasses.replace(again, spec=spec)
 
 
 def check_baseline(baseline: str | None, cells: Sequence[Cell]) -> None:

@@ -5,6 +5,7 @@ from orchestrator.machine.fingerprint import list_gpus
 from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.registry.modes import find_mode
 from orchestrator.registry.workloads import explain_missing_implementation
+from schemas.catalog import Framework
 from schemas.job import TRAINING_TASKS, Cell
 from schemas.workloads import Workload
 
@@ -12,26 +13,37 @@ from schemas.workloads import Workload
 def explain_refusal(cell: Cell, workload: Workload, environments: Environments) -> str:
     """Explain why a cell cannot run here; empty if it may be tried."""
     framework = load_frameworks()[cell.framework]
+    return (
+        explain_hardware(cell, framework)
+        or explain_task(cell, framework)
+        or explain_missing_implementation(workload, framework)
+        or environments.explain_refusal(cell)
+        or explain_missing_reference(cell, workload, environments)
+    )
+
+
+def explain_hardware(cell: Cell, framework: Framework) -> str:
+    """Explain why a framework lacks a cell's dtype or device here; empty if it has them."""
     if cell.dtype not in framework.dtypes:
         return f"{cell.framework} does not compute in {cell.dtype}; choose {' or '.join(framework.dtypes)}"
-    mode = find_mode(cell)
     if cell.device not in framework.devices:
         return f"{cell.framework} computes on {' and '.join(framework.devices)} here, not on {cell.device}"
     if cell.device == "cuda" and not list_gpus():
         return "this machine has no GPU with NVIDIA's driver"
+    return ""
+
+
+def explain_task(cell: Cell, framework: Framework) -> str:
+    """Explain why a mode cannot compute a cell's task, or load the model from a file; empty if it can."""
+    mode, trains = find_mode(cell), cell.task in TRAINING_TASKS
     if cell.origin == "file" and not mode.saves:
         return f"{cell.framework}:{cell.mode} cannot save a model: {mode.unsaved}"
-    if cell.origin == "file" and cell.task in TRAINING_TASKS:
+    if cell.origin == "file" and trains:
         return "a saved model computes a forward or backward pass, but does not train"
-    if cell.task in TRAINING_TASKS and cell.dtype == "bfloat16":
+    if trains and cell.dtype == "bfloat16":
         return f"{cell.task} in bfloat16 loses small changes of weights to rounding; train in float32 or float64"
-    if reason := framework.cannot.get(cell.task):
-        return f"{cell.framework} does not support {cell.task}: {reason}"
-    return (
-        explain_missing_implementation(workload, framework)
-        or environments.explain_refusal(cell)
-        or explain_missing_reference(cell, workload, environments)
-    )
+    reason = framework.cannot.get(cell.task)
+    return f"{cell.framework} does not support {cell.task}: {reason}" if reason else ""
 
 
 def make_reference_cell(cell: Cell, framework: str, environments: Environments) -> Cell:
@@ -40,8 +52,8 @@ def make_reference_cell(cell: Cell, framework: str, environments: Environments) 
     Cells that differ only in how they compute share this cell, and their inputs are drawn as its inputs.
     """
     kept = cell.model_dump(include={"workload", "parameters", "task", "batch", "dtype", "shapes", "code"})
-    home = environments.choose_reference_environment(cell, framework)
-    return Cell.model_validate(kept | {"framework": framework, "mode": "eager", "environment": home})
+    environment = environments.choose_reference_environment(cell, framework)
+    return Cell.model_validate(kept | {"framework": framework, "mode": "eager", "environment": environment})
 
 
 def explain_missing_reference(cell: Cell, workload: Workload, environments: Environments) -> str:

@@ -79,38 +79,38 @@ class JobCgroup:
     files: KernelFiles
     version: Version | None = None
     folders: dict[str, str] = field(default_factory=dict)
-    bounds_memory: bool = False
+    limits_memory: bool = False
 
     def apply_limits(self, limits: Limits) -> None:
         """Set the limits of the job as a whole."""
         self._write_file("pids", "pids.max", str(TASKS_PER_PROCESS * limits.processes))
         if self.version is None:
             return
-        dialect = CGROUP_INTERFACES[self.version]
-        for name, text in dialect.together.items():
+        interface = CGROUP_INTERFACES[self.version]
+        for name, text in interface.together.items():
             self._write_file("memory", name, text)
         if limits.memory is not None:
-            took = [
-                self._write_file("memory", name, text.format(limits.memory)) for name, text in dialect.memory.items()
+            accepted = [
+                self._write_file("memory", name, text.format(limits.memory)) for name, text in interface.memory.items()
             ]
-            self.bounds_memory = took[0]
+            self.limits_memory = accepted[0]
 
     def add_process(self, pid: int) -> None:
         """Move a process that has just started here; its children follow."""
         for controller in list(self.folders):
             if not self._write_file(controller, "cgroup.procs", str(pid)):
-                self.bounds_memory &= controller != "memory"
+                self.limits_memory &= controller != "memory"
                 watchdog.remove_cgroup(self._kernel_path(self.folders.pop(controller)))
 
     def read_usage(self) -> CgroupUsage:
         """Return the kernel's counts so far."""
         if self.version is None or not self.folders:
             return CgroupUsage()
-        dialect = CGROUP_INTERFACES[self.version]
+        interface = CGROUP_INTERFACES[self.version]
         return CgroupUsage(
             version=self.version,
-            peak_bytes=parse_natural(self._read_file("memory", dialect.peak)),
-            kills=self._read_counter("memory", dialect.kills, "oom_kill"),
+            peak_bytes=parse_natural(self._read_file("memory", interface.peak)),
+            kills=self._read_counter("memory", interface.kills, "oom_kill"),
             refusals=self._read_counter("pids", "pids.events", "max"),
         )
 
@@ -167,8 +167,8 @@ class CgroupManager:
         version, own = self._find_own(controller)
         if version is None or own is None:
             return None, None
-        handed_on = (self.files.read_text(f"{own}/cgroup.subtree_control") or "").split()
-        fit = (version == "v1" or controller in handed_on) and os.access(self.files.to_path(own), os.W_OK)
+        delegated = (self.files.read_text(f"{own}/cgroup.subtree_control") or "").split()
+        fit = (version == "v1" or controller in delegated) and os.access(self.files.to_path(own), os.W_OK)
         return version, own if fit else None
 
     @contextmanager

@@ -73,13 +73,13 @@ RUNNING_JOBS: list[Descendants] = []
 @contextmanager
 def adopt_orphans() -> Iterator[Descendants]:
     """Adopt descendants that lose their parents, so that this process can find them."""
-    family = Descendants(frozenset(psutil.Process().children(recursive=True)))
-    RUNNING_JOBS.append(family)
+    descendants = Descendants(frozenset(psutil.Process().children(recursive=True)))
+    RUNNING_JOBS.append(descendants)
     set_subreaper(wanted=True)
     try:
-        yield family
+        yield descendants
     finally:
-        RUNNING_JOBS[:] = [other for other in RUNNING_JOBS if other is not family]
+        RUNNING_JOBS[:] = [each for each in RUNNING_JOBS if each is not descendants]
         set_subreaper(wanted=bool(RUNNING_JOBS))
 
 
@@ -98,9 +98,9 @@ def guard_descendants() -> Iterator[None]:
     if sys.platform != "linux":
         yield
         return
-    groups = CgroupManager(PROCESS_MARK)
-    with groups.delegate_controllers(), run_watchdog():
-        groups.remove_stale()
+    cgroups = CgroupManager(PROCESS_MARK)
+    with cgroups.delegate_controllers(), run_watchdog():
+        cgroups.remove_stale()
         remove_stale_folders()
         yield
 
@@ -119,14 +119,16 @@ def run_watchdog() -> Iterator[None]:
         file_actions=[(os.POSIX_SPAWN_DUP2, reader, 0), *quiet],
     )
     os.close(reader)
-    with os.fdopen(writer, "w") as leash:
-        write_to_watchdog(leash.fileno(), f"{PROCESS_MARK}\n")
-        try:
-            yield
-        finally:
-            write_to_watchdog(leash.fileno(), watchdog.RELEASED)
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, 0)
+    try:
+        with os.fdopen(writer, "w") as pipe:
+            write_to_watchdog(pipe.fileno(), f"{PROCESS_MARK}\n")
+            try:
+                yield
+            finally:
+                write_to_watchdog(pipe.fileno(), watchdog.RELEASED)
+    finally:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
 
 
 @contextmanager
@@ -153,12 +155,12 @@ def remove_stale_folders() -> None:
         remove_if_abandoned(folder, lambda path: shutil.rmtree(path, ignore_errors=True))
 
 
-def end_leftovers(said: str) -> None:
-    """End the leftovers of a killed orchestrator whose watchdog was killed too; `said` is the content of its lock.
+def end_leftovers(lock_text: str) -> None:
+    """End the leftovers of a killed orchestrator whose watchdog was killed too; `lock_text` is its note in the lock.
 
     End nothing while that orchestrator lives: its processes are at work, and the lock belongs to a copy of its run.
     """
-    pid, _, mark = said.partition(" ")
+    pid, _, mark = lock_text.partition(" ")
     if sys.platform == "linux" and is_orchestrator(pid):
         return
     # The lock may come from an untrusted run: only a complete mark may select processes to kill.

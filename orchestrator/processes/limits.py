@@ -33,7 +33,7 @@ class JobLimits:
 
     limits: Limits
     log: Path
-    group: JobCgroup
+    cgroup: JobCgroup
 
     def apply_limits(self, pid: int) -> None:
         """Set the limits of a process that has just started; its children inherit them."""
@@ -47,14 +47,14 @@ class JobLimits:
         if self.limits.memory is not None:
             lower_limit(pid, resource.RLIMIT_DATA, self.limits.memory)
         write_kernel_file(f"/proc/{pid}/oom_score_adj", str(OOM_SCORE_ADJ))
-        self.group.add_process(pid)  # last: it may take the kernel some milliseconds
+        self.cgroup.add_process(pid)  # last: it may take the kernel some milliseconds
 
     @property
     def memory(self) -> Literal["job", "process"] | None:
         """The scope of the memory limit, if there is one: the job as a whole, or each of its processes."""
         if self.limits.memory is None or sys.platform != "linux":
             return None
-        return "job" if self.group.bounds_memory else "process"
+        return "job" if self.cgroup.limits_memory else "process"
 
     def check_limits(self) -> None:
         """Check the limits that the kernel or the log shows, which takes no time.
@@ -62,12 +62,12 @@ class JobLimits:
         Raises:
             LimitReached: the job has reached one.
         """
-        seen = self.group.read_usage()
-        if seen.kills:
+        usage = self.cgroup.read_usage()
+        if usage.kills:
             raise LimitReached("the kernel killed one of its processes because memory ran out")
-        if seen.refusals:
-            most = TASKS_PER_PROCESS * self.limits.processes
-            raise LimitReached(f"it tried to start more than the {most} processes and threads allowed at once")
+        if usage.refusals:
+            allowed = TASKS_PER_PROCESS * self.limits.processes
+            raise LimitReached(f"it tried to start more than the {allowed} processes and threads allowed at once")
         self.check_log()
 
     def check_processes(self, members: Sequence[psutil.Process]) -> None:
@@ -95,13 +95,13 @@ class JobLimits:
             os.truncate(self.log, self.limits.log)
 
 
-def lower_limit(pid: int, what: int, most: int) -> None:
+def lower_limit(pid: int, kind: int, limit: int) -> None:
     """Lower one limit of a process; a lower one stays."""
     import resource  # noqa: PLC0415
 
     try:
-        hard = resource.prlimit(pid, what)[1]
-        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.prlimit(pid, what, (least, least))
+        hard = resource.prlimit(pid, kind)[1]
+        lower = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.prlimit(pid, kind, (lower, lower))
     except ProcessLookupError:  # it has ended already
         return

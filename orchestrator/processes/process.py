@@ -16,7 +16,6 @@ from orchestrator.processes.watchdog import MARK_VARIABLE
 # The time that a process group has after SIGINT, and again after SIGTERM, before the next, harder signal.
 GRACE_S = 0.5
 
-
 Process = subprocess.Popen[bytes]
 
 
@@ -60,25 +59,27 @@ def run_to_completion(
     descendants. It inherits the descriptors `keep`: a lock held through one lasts until the program has ended, even if
     this process is killed meanwhile.
     """
-    with adopt_orphans() as family, open_log(log, APPEND_FLAGS) as said, open_log(output or log, APPEND_FLAGS) as put:
-        process = start_process(command, environment, stdout=put, stderr=said, keep=keep)
+    with (
+        adopt_orphans() as descendants,
+        open_log(log, APPEND_FLAGS) as stderr,
+        open_log(output or log, APPEND_FLAGS) as stdout,
+    ):
+        process = start_process(command, environment, stdout=stdout, stderr=stderr, keep=keep)
         try:
             with open_end_descriptor(process) as end, selectors.DefaultSelector() as selector:
                 selector.register(end, selectors.EVENT_READ)
                 if interrupts is not None:
                     selector.register(interrupts, selectors.EVENT_READ)
                 selector.select(deadline_s)
-            over = process.poll() is not None
+            has_ended = process.poll() is not None
         finally:
             end_process_group(process)
-            family.kill_all()
-    return process.returncode if over or interrupts is None or interrupts.received is None else None
+            descendants.kill_all()
+    return process.returncode if has_ended or interrupts is None or interrupts.received is None else None
 
 
 # O_NONBLOCK: a pipe in the log's place must fail to open, not wait for a reader.
 TRUNCATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
-
-
 APPEND_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
 
 

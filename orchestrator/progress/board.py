@@ -19,6 +19,7 @@ from orchestrator.execution.sweep_events import (
     SweepEvent,
 )
 from orchestrator.planning.plan import Plan
+from orchestrator.records.attempts import last_attempts
 from schemas.event import Phase, PhaseName
 from schemas.job import JobSpec
 from schemas.record import JobRecord
@@ -40,7 +41,7 @@ class Board:
     blocks_s: tuple[float, ...] = ()
     """Durations of complete blocks without restored jobs."""
     jobs_in_block: int = 0
-    recalled: bool = False
+    has_restored_jobs: bool = False
     """True if jobs of this block were restored: then its duration now is meaningless."""
     running: JobSpec | None = None
     phase: PhaseName | None = None
@@ -90,11 +91,6 @@ class Board:
         per_block = self.jobs_in_block or len(self.plan.runnable)
         return self.jobs_done + left + per_block * (self.expected_blocks - max(1, self.block))
 
-    @property
-    def seconds_left(self) -> float:
-        """The time until the end of the last expected block, in seconds."""
-        return self.seconds_until(self.expected_blocks)
-
     def seconds_until(self, blocks: int) -> float:
         """Return the time until this number of blocks has ended, in seconds."""
         spent_here = self.now_s - self.block_began_s if self.block else 0.0
@@ -113,22 +109,15 @@ def apply_event(board: Board, event: SweepEvent, now_s: float) -> Board:
     board = dataclasses.replace(board, now_s=now_s)
     match event:
         case BlockStarted(block, order):
-            took = (now_s - board.block_began_s,) if board.block and not board.recalled else ()
-            return dataclasses.replace(
-                board,
-                block=block,
-                block_began_s=now_s,
-                jobs_in_block=len(order),
-                recalled=False,
-                blocks_s=(*board.blocks_s, *took),
-                forecast=estimate_remaining_looks(board.groups, board),
-            )
+            return begin_block(board, block, len(order))
         case JobStarted(spec):
             return dataclasses.replace(board, running=spec, phase=None)
         case JobEventReceived(Phase(name=name)):
             return dataclasses.replace(board, phase=name)
-        case JobEnded(record) | JobRestored(record):
-            return add_record(board, record, restored=isinstance(event, JobRestored))
+        case JobEnded(record):
+            return add_record(board, record)
+        case JobRestored(record):
+            return add_record(dataclasses.replace(board, has_restored_jobs=True), record)
         case SweepContinued(paused_s):
             return dataclasses.replace(
                 board, started_s=board.started_s + paused_s, block_began_s=board.block_began_s + paused_s
@@ -137,24 +126,39 @@ def apply_event(board: Board, event: SweepEvent, now_s: float) -> Board:
             return board
 
 
-def add_record(board: Board, record: JobRecord, *, restored: bool) -> Board:
-    """Return the board after the end of a job; later blocks yield new results at their end only."""
-    records = (*board.records, record)
-    board = dataclasses.replace(board, records=records, running=None, phase=None, recalled=board.recalled or restored)
-    ended = sum(each.spec.block == board.block and each.outside is not None for each in records)
+def begin_block(board: Board, block: int, jobs: int) -> Board:
+    """Return the board at the start of a block with this number of jobs."""
+    took = (board.now_s - board.block_began_s,) if board.block and not board.has_restored_jobs else ()
+    return dataclasses.replace(
+        board,
+        block=block,
+        block_began_s=board.now_s,
+        jobs_in_block=jobs,
+        has_restored_jobs=False,
+        blocks_s=(*board.blocks_s, *took),
+        forecast=estimate_remaining_looks(board.groups, board),
+    )
+
+
+def add_record(board: Board, record: JobRecord) -> Board:
+    """Return the board with one more record, and with new results where they are due."""
+    board = dataclasses.replace(board, records=(*board.records, record), running=None, phase=None)
+    ended = sum(each.spec.block == board.block and each.outside is not None for each in board.records)
     if board.block > EARLY_BLOCKS and ended < board.jobs_in_block:
         return board
-    results = group_results(records, board.plan.cells, board.plan.spec.baseline, board.plan.spec.margin)
-    return dataclasses.replace(board, groups=results)
+    spec = board.plan.spec
+    return dataclasses.replace(
+        board, groups=group_results(last_attempts(board.records), board.plan.cells, spec.baseline, spec.margin)
+    )
 
 
-def estimate_remaining_looks(found: Sequence[Group], board: Board) -> Forecast | None:
+def estimate_remaining_looks(groups: Sequence[Group], board: Board) -> Forecast | None:
     """Forecast the blocks after which every group may be precise enough; None if too little is known."""
     of_cell: dict[str, list[JobRecord]] = {}
     for record in board.records:
         of_cell.setdefault(record.spec.cell.id, []).append(record)
     looks = []
-    for group in found:
+    for group in groups:
         labels = [standing.cell for standing in group.standings]
         scores = {label: score_records(of_cell[group.result(label).cell.id]) for label in labels}
         if group.baseline in scores and len(scores) > 1:

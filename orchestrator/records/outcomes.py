@@ -4,10 +4,12 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from schemas.record import ExportRecord, JobRecord, Outcome
+from schemas.record import JobRecord, Outcome
 
 ADVICE: dict[Outcome, str] = {
     "measured": "",
+    "exported": "",
+    "profiled": "",
     "wrong": "its time is struck out and not ranked; compare its implementation with the reference",
     "unfair": "another library or variable overrides the setting; remove it, or measure in the `defaults` track",
     "implausible": "its calls skip work: results are cached, compiled away, or not waited for",
@@ -61,7 +63,7 @@ class Classification:
         return ADVICE[self.outcome]
 
 
-def is_transient(record: JobRecord | ExportRecord) -> bool:
+def is_transient(record: JobRecord) -> bool:
     """Return whether a signal from outside ended the job, which another process would not repeat."""
     status = None if record.outside is None else record.outside.exit_status
     return record.outcome == "killed" and status is not None and -status not in CRASH_SIGNALS

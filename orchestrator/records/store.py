@@ -13,20 +13,25 @@ files of limited size are read.
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from orchestrator.errors import UsageError
-from orchestrator.files.atomic import read_model, read_valid, write_model
+from orchestrator.files.atomic import read_model, write_model
 from orchestrator.files.lock import LockHeld, hold_exclusive
 from orchestrator.records.attempts import sort_records
-from schemas.job import Cell, JobSpec
-from schemas.record import ExportRecord, JobRecord, Manifest, ProfileRecord
+from orchestrator.records.migration import upgrade_record
+from schemas.event import Exported
+from schemas.job import Cell, JobSpec, Measure, Profile
+from schemas.record import JobRecord, Manifest
 
 LATEST = "latest"
+
+# The folder of a job's files, by the kind of its purpose.
+FOLDERS = {"measure": "jobs", "export": "artefacts", "reference": "artefacts", "profile": "profiles"}
 
 # No separator and no leading dot: a name from a record must not lead out of the folder.
 JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
@@ -50,11 +55,12 @@ class Store:
 
     def log_path(self, spec: JobSpec) -> Path:
         """Return the path of a job's log, to which its framework prints."""
-        return self._record_path(spec).with_suffix(".stderr.log")
+        return self._job_path(spec, ".stderr.log")
 
     def write_record(self, record: JobRecord) -> None:
         """Write one job's record."""
-        write_model(self._record_path(record.spec), record)
+        suffix = ".record.json" if isinstance(record.spec.purpose, Profile) else ".json"
+        write_model(self._job_path(record.spec, suffix), record)
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Write the manifest, at the start of the run and again at its end."""
@@ -70,15 +76,15 @@ class Store:
         return self.folder / "report.html"
 
     def read_records(self) -> list[JobRecord]:
-        """Read all records, ordered by block and position."""
-        return sort_records(read_model(path, JobRecord) for path in self._find_record_files())
+        """Read the records of all jobs that measure, ordered by block and position."""
+        return sort_records(read_record(path) for path in self._find_record_files())
 
     def salvage_records(self) -> tuple[list[JobRecord], list[str]]:
         """Set damaged records aside, and return the others and the names of the damaged ones."""
         found, damaged = list[JobRecord](), list[str]()
         for path in self._find_record_files():
             try:
-                found.append(read_model(path, JobRecord))
+                found.append(read_record(path))
             except UsageError:
                 path.rename(path.with_suffix(".damaged"))
                 damaged.append(path.name)
@@ -118,38 +124,24 @@ class Store:
         """Return the path of the results that a cell computes as the reference for others."""
         return self.artefact_path(cell, ".npz")
 
-    def export_log_path(self, cell: Cell) -> Path:
-        """Return the path of an exporter's log."""
-        return self.artefact_path(cell, ".stderr.log")
+    def trace_path(self, cell: Cell) -> Path:
+        """Return the path of a cell's trace, and make its folder."""
+        return self._make_path("profiles", f"{cell.id}.trace.json")
 
-    def write_export(self, record: ExportRecord) -> None:
-        """Write one export's record."""
-        write_model(self.artefact_path(record.spec.cell, ".json"), record)
+    def read_artefact_records(self) -> list[JobRecord]:
+        """Read the valid records of jobs that wrote artefacts, with the paths of the files where the run is now."""
+        return [self._relocate_artefact(record) for record in read_valid_records(self.folder.glob("artefacts/*.json"))]
 
-    def read_exports(self) -> list[ExportRecord]:
-        """Read the valid records of exports, with the paths of their files where the run is now."""
-        return [
-            self._relocate_export(record) for record in read_valid(self.folder.glob("artefacts/*.json"), ExportRecord)
-        ]
-
-    def _relocate_export(self, record: ExportRecord) -> ExportRecord:
-        if record.exported is None:
+    def _relocate_artefact(self, record: JobRecord) -> JobRecord:
+        if not isinstance(record.result, Exported):
             return record
-        place = self.folder.resolve() / "artefacts" / Path(record.exported.artefact.path).name
-        artefact = record.exported.artefact.model_copy(update={"path": str(place)})
-        return record.model_copy(update={"exported": record.exported.model_copy(update={"artefact": artefact})})
+        place = self.folder.resolve() / "artefacts" / Path(record.result.artefact.path).name
+        artefact = record.result.artefact.model_copy(update={"path": str(place)})
+        return record.model_copy(update={"result": record.result.model_copy(update={"artefact": artefact})})
 
-    def profile_path(self, cell: Cell, suffix: str) -> Path:
-        """Return the path of a cell's trace, its record or its log, and make their folder."""
-        return self._make_path("profiles", f"{cell.id}{suffix}")
-
-    def write_profile(self, record: ProfileRecord) -> None:
-        """Write the record of one profile."""
-        write_model(self.profile_path(record.spec.cell, ".record.json"), record)
-
-    def read_profiles(self) -> list[ProfileRecord]:
-        """Read the valid records of profiles."""
-        return list(read_valid(self.folder.glob("profiles/*.record.json"), ProfileRecord))
+    def read_profiles(self) -> list[JobRecord]:
+        """Read the valid records of jobs that profiled."""
+        return list(read_valid_records(self.folder.glob("profiles/*.record.json")))
 
     def _make_path(self, name: str, file: str) -> Path:
         """Return the path of a file in a folder of the run, and make the folder. Links may lead out of the run."""
@@ -162,11 +154,13 @@ class Store:
             raise UsageError(f"{place} is a symbolic link, which no run contains; remove it")
         return place
 
-    def _record_path(self, spec: JobSpec) -> Path:
+    def _job_path(self, spec: JobSpec, suffix: str) -> Path:
         name = job_name(spec)
         if not JOB_NAME.fullmatch(name):
             raise UsageError(f"{self.name}: {name[:80]!r} is not a valid job name")
-        return self.jobs_folder / f"{name}.json"
+        if isinstance(spec.purpose, Measure):
+            return self.jobs_folder / f"{name}{suffix}"
+        return self._make_path(FOLDERS[spec.purpose.kind], f"{spec.cell.id}{suffix}")
 
 
 def job_name(spec: JobSpec) -> str:
@@ -207,7 +201,7 @@ def find_run(root: Path, text: str) -> Store:
     """
     if (Path(text) / "manifest.json").is_file():
         return Store(Path(text))
-    names = sorted((path.parent.name for path in root.glob("*/manifest.json")), key=natural_sort_key)
+    names = list_runs(root)
     if not names:
         raise UsageError(f"there are no runs in {root}; start one with: python -m orchestrator sweep")
     fitting = names[-1:] if text == LATEST else [name for name in names if name.startswith(text) or text in name]
@@ -219,12 +213,17 @@ def find_run(root: Path, text: str) -> Store:
     return Store(root / fitting[0])
 
 
+def list_runs(root: Path) -> list[str]:
+    """List the names of the runs in a folder, the oldest first."""
+    return sorted((path.parent.name for path in root.glob("*/manifest.json")), key=natural_sort_key)
+
+
 def natural_sort_key(name: str) -> list[str | int]:
     """Return a sort key that puts `-9` before `-11`."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
-def find_record(records: list[JobRecord], text: str) -> JobRecord:
+def find_record(records: Sequence[JobRecord], text: str) -> JobRecord:
     """Find the record whose job has this name, or the only one whose name contains it.
 
     Raises:
@@ -239,9 +238,28 @@ def find_record(records: list[JobRecord], text: str) -> JobRecord:
     return (exact or fitting)[0]
 
 
+def read_record(path: Path) -> JobRecord:
+    """Read a record of this schema version or an older one.
+
+    Raises:
+        UsageError: the file is missing or invalid, or its job has another purpose than those of its folder.
+    """
+    record = read_model(path, JobRecord, upgrade_record)
+    if path.parent.name != (due := FOLDERS[record.spec.purpose.kind]):
+        raise UsageError(f"{path} has the purpose {record.spec.purpose.kind}, whose records are in {due}/; remove it")
+    return record
+
+
+def read_valid_records(paths: Iterable[Path]) -> Iterator[JobRecord]:
+    """Yield the valid records among these files, ordered by name. The others can be made again."""
+    for path in sorted(paths):
+        with contextlib.suppress(UsageError):
+            yield read_record(path)
+
+
 def read_recent(root: Path, most: int) -> Iterator[JobRecord]:
     """Yield the readable ones of the `most` newest records, newest run first."""
     newest = sorted(root.glob("*/jobs/*.json"), key=lambda path: path.parent.parent.name, reverse=True)
     for path in newest[:most]:
         with contextlib.suppress(UsageError):
-            yield read_model(path, JobRecord)
+            yield read_record(path)

@@ -44,7 +44,7 @@ def load_entry(point: metadata.EntryPoint, kind: type[Entry]) -> Entry:
         raise UsageError(
             f"{describe_origin(point)} adds a {format_kind(kind)} that cannot be loaded: {error}; uninstall it"
         ) from error
-    if not isinstance(added, kind) or not added.module:
+    if not isinstance(added, kind) or not (added.module if isinstance(added, Framework) else added.package):
         raise UsageError(
             f"{describe_origin(point)}: {point.value} is not a {format_kind(kind)} that names a module; uninstall it"
         )

@@ -52,11 +52,11 @@ def resolve_workloads(texts: Iterable[str]) -> dict[str, Workload]:
     """
     found = {head: resolve_workload(head) for head in dict.fromkeys(text.partition(":")[0] for text in texts)}
     # A plan keeps workloads by name, so two folders of one name would be mixed.
-    homes: dict[str, str] = {}
+    places: dict[str, str] = {}
     for workload in found.values():
-        if (other := homes.setdefault(workload.name, workload.folder)) != workload.folder:
+        if (other := places.setdefault(workload.name, workload.source_dir)) != workload.source_dir:
             raise UsageError(
-                f"{other} and {workload.folder} are both named {workload.name}; give "
+                f"{other} and {workload.source_dir} are both named {workload.name}; give "
                 f"one another `name` in its {WORKLOAD_FILE}"
             )
     return found
@@ -69,9 +69,8 @@ def resolve_workload(head: str) -> Workload:
     if head not in load_workloads():
         raise unknown_name_error("workload", head, load_workloads())
     workload = load_workloads()[head]
-    return (
-        workload.model_copy(update={"code": hash_workload(home)}) if (home := find_source_dir(workload)) else workload
-    )
+    source_dir = find_source_dir(workload)
+    return workload.model_copy(update={"code": hash_workload(source_dir)}) if source_dir else workload
 
 
 def is_path(head: str, beside: Path) -> bool:
@@ -195,23 +194,24 @@ def hash_workload(folder: Path) -> str:
 
 def find_source_dir(workload: Workload) -> Path | None:
     """Find the folder of a foreign workload; None for any other."""
-    if not workload.module:
-        return Path(workload.folder) if workload.folder else None
+    if not workload.package:
+        return Path(workload.source_dir) if workload.source_dir else None
     try:
         # This may import the parent package, but not the workload's own code.
-        found = importlib.util.find_spec(workload.module)
+        found = importlib.util.find_spec(workload.package)
     except ImportError:
         found = None
     if found is None or not found.submodule_search_locations:
-        raise UsageError(f"{workload.name}: there is no package {workload.module}; install its distribution again")
+        raise UsageError(f"{workload.name}: there is no package {workload.package}; install its distribution again")
     return Path(next(iter(found.submodule_search_locations)))
 
 
 def explain_missing_implementation(workload: Workload, framework: Framework) -> str:
     """Explain why a framework cannot run a foreign workload; empty if it may try, as it may try any other."""
-    home, file = find_source_dir(workload), f"{framework.implementation or framework.exporter or framework.name}.py"
-    if home is None:
+    source_dir = find_source_dir(workload)
+    file = f"{framework.implementation or framework.exporter or framework.name}.py"
+    if source_dir is None:
         return ""
     if framework.implementation == REFERENCE and workload.reference:
         return f"{workload.name} has no formulas in NumPy: its reference is {workload.reference} in float64"
-    return "" if home.joinpath(file).is_file() else f"{workload.name} has no {file}; write one in {home}"
+    return "" if source_dir.joinpath(file).is_file() else f"{workload.name} has no {file}; write one in {source_dir}"

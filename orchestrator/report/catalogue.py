@@ -3,16 +3,16 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 
 from orchestrator.analysis.verified_modes import VerifiedOutcomes
 from orchestrator.environments.lookup import Environments
 from orchestrator.registry.frameworks import load_frameworks as frameworks
 from orchestrator.registry.workloads import load_workloads as every_workload
 from orchestrator.report import environments
+from orchestrator.report.tables import make_table, name_column
 from schemas.catalog import TASKS, Framework
 from schemas.job import Task
 from schemas.record import Outcome
@@ -20,7 +20,6 @@ from schemas.workloads import SUITES
 
 # The framework that tests this program: its modes are listed in one row.
 TEST_FRAMEWORK = "synthetic"
-TABLE_STYLE: Any = {"box": box.SIMPLE_HEAD, "padding": 0, "show_edge": False}
 
 
 def build_list_document(known: VerifiedOutcomes | None = None) -> dict[str, Any]:
@@ -35,7 +34,7 @@ def build_list_document(known: VerifiedOutcomes | None = None) -> dict[str, Any]
             }
             for framework in frameworks().values()
         ],
-        "workloads": [workload.model_dump(mode="json") for workload in every_workload().values()],
+        "workloads": [workload.model_dump(mode="json", by_alias=True) for workload in every_workload().values()],
         "suites": [suite.model_dump(mode="json") for suite in SUITES],
         "tasks": list(TASKS),
         "verified": known or {},
@@ -47,35 +46,20 @@ def explain_unavailable(here: Environments, framework: Framework) -> str:
     return here.find(framework.environment).explain_missing(framework)
 
 
+def describe_default_environment(here: Environments, framework: Framework) -> str:
+    """Return why a framework cannot run in its default environment, or else that environment's state."""
+    state = environments.describe_state(here.find(framework.environment)) or environments.NOT_INSPECTED
+    return explain_unavailable(here, framework) or f"{framework.environment}: {state}"
+
+
 def show_list(console: Console, known: VerifiedOutcomes | None = None) -> None:
-    """Print the same as tables. The many modes of the test framework take one row."""
-    name = Column("mode", no_wrap=True)
-    modes = Table(
-        name, "description", "environment", title="Frameworks and their modes", title_justify="left", **TABLE_STYLE
-    )
-    here = Environments()
-    for framework in frameworks().values():
-        state = environments.describe_state(here.find(framework.environment))
-        where = escape(explain_unavailable(here, framework)) or f"{framework.environment}: {state}"
-        if framework.name == TEST_FRAMEWORK:
-            names = ", ".join(mode.name for mode in framework.modes)
-            modes.add_row(framework.name, f"for tests and the self-test: {names}", where)
-            continue
-        for mode in framework.modes:
-            note = " (deprecated upstream)" if mode.deprecated else ""
-            modes.add_row(f"{framework.name}:{mode.name}", mode.summary + note, where)
-    console.print(modes)
+    """Print the same as tables."""
+    console.print(build_modes_table())
     console.print()
-    workloads = Table("workload", "description", "parameters", title="Workloads", title_justify="left", **TABLE_STYLE)
-    for workload in every_workload().values():
-        lines = [f"{each.name}={each.default}  {each.summary}" for each in workload.parameters]
-        lines += [f":{name}  {format_preset(preset)}" for name, preset in workload.presets.items()]
-        origin = f" (installed: {workload.module})" if workload.module else ""
-        workloads.add_row(workload.name, workload.summary + origin, "\n".join(lines))
-    console.print(workloads)
+    console.print(build_workloads_table())
     console.print("Name your own workload by its folder; `new-workload NAME` creates one.", highlight=False)
     console.print()
-    suites = Table("suite", "description", "workloads", title="Suites (--suite)", title_justify="left", **TABLE_STYLE)
+    suites = make_table("suite", "description", "workloads", title="Suites (--suite)")
     for suite in SUITES:
         suites.add_row(suite.name, suite.summary, ", ".join(suite.workloads))
     console.print(suites)
@@ -86,12 +70,39 @@ def show_list(console: Console, known: VerifiedOutcomes | None = None) -> None:
         console.print(build_verified_table(known))
 
 
+def build_modes_table() -> Table:
+    """Return a table with a row for each mode. The many modes of the test framework take one row."""
+    table, here = (
+        make_table(name_column("mode"), "description", "environment", title="Frameworks and their modes"),
+        Environments(),
+    )
+    for framework in frameworks().values():
+        where = escape(describe_default_environment(here, framework))
+        if framework.name == TEST_FRAMEWORK:
+            names = ", ".join(mode.name for mode in framework.modes)
+            table.add_row(framework.name, f"for tests and the self-test: {names}", where)
+            continue
+        for mode in framework.modes:
+            note = " (deprecated upstream)" if mode.deprecated else ""
+            table.add_row(f"{framework.name}:{mode.name}", mode.summary + note, where)
+    return table
+
+
+def build_workloads_table() -> Table:
+    """Return a table with a row for each workload."""
+    table = make_table("workload", "description", "parameters", title="Workloads")
+    for workload in every_workload().values():
+        lines = [f"{each.name}={each.default}  {each.summary}" for each in workload.parameters]
+        lines += [f":{name}  {format_preset(preset)}" for name, preset in workload.presets.items()]
+        origin = f" (installed: {workload.package})" if workload.package else ""
+        table.add_row(workload.name, workload.summary + origin, "\n".join(lines))
+    return table
+
+
 def build_verified_table(known: VerifiedOutcomes) -> Table:
     """Return a table of the workloads that each mode last computed correctly, and of its other outcomes."""
     title = "Outcomes in the newest runs (forward and backward where no task is named)"
-    table = Table(
-        Column("mode", no_wrap=True), "correct on", "not correct on", title=title, title_justify="left", **TABLE_STYLE
-    )
+    table = make_table(name_column("mode"), "correct on", "not correct on", title=title)
     for mode, workloads in sorted(known.items()):
         right = {name: [task for task, got in tasks.items() if got == "measured"] for name, tasks in workloads.items()}
         names = [format_workload(workload, right[workload]) for workload in sorted(right) if right[workload]]

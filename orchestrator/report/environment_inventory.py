@@ -4,28 +4,27 @@ import platform
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from orchestrator.environments.lookup import Environment, Environments
+from orchestrator.environments.cache import locate_log, read_marker
+from orchestrator.environments.environment import Environment
+from orchestrator.environments.lookup import Environments
 from orchestrator.environments.maintenance import RemovalResult
-from orchestrator.environments.provisioner import PlannedEnvironment
 from orchestrator.errors import UsageError
 from orchestrator.format import format_size, to_printable
-from orchestrator.report.environments import environment_to_dict
+from orchestrator.report.environments import NOT_INSPECTED, environment_to_dict
+from orchestrator.report.tables import make_table
 from schemas.catalog import WORKER_REQUIREMENTS
 
 
 def build_inventory(environments: Environments, names: Iterable[str]) -> dict[str, Any]:
     """Return the folder of the environments, their size together, and an entry for each name."""
-    places = list(environments.home.list_folders())
-    ready = [each for place in places if (each := place.read_marker()) is not None]
+    markers = {folder: read_marker(folder) for folder in environments.cache.list_folders()}
     return {
-        "home": str(environments.home.root),
-        "size_bytes": sum(each.size_bytes for each in ready),
-        "unfinished": [str(place.folder) for place in places if place.read_marker() is None],
+        "home": str(environments.cache.root),
+        "size_bytes": sum(ready.size_bytes for ready in markers.values() if ready is not None),
+        "unfinished": [str(folder) for folder, ready in markers.items() if ready is None],
         "environments": [describe_environment(environments, name) for name in dict.fromkeys(names)],
     }
 
@@ -41,16 +40,15 @@ def describe_environment(environments: Environments, name: str) -> dict[str, Any
 
 def show_inventory(console: Console, said: dict[str, Any]) -> None:
     """Print the same as a table, with the size of all environments below."""
-    table = Table(
-        "environment", "state", "Python", "asked for", "freeze", "size", box=box.SIMPLE_HEAD, padding=0, show_edge=False
-    )
+    table = make_table("environment", "state", "Python", "asked for", "freeze", "size")
     for each in said["environments"]:
         if each["problem"]:
             table.add_row(Text(to_printable(each["name"])), Text(to_printable(each["problem"])))
             continue
         large = format_size(each["size_bytes"]) if each["size_bytes"] else ""
         asked, freeze = "\n".join(drop_worker_requirements(each["asked"])), (each["freeze"] or "")[:8]
-        cells = (each["name"], each["state"], each["python"], asked, freeze, large)
+        state, python = each["state"] or NOT_INSPECTED, each["python"] or NOT_INSPECTED
+        cells = (each["name"], state, python, asked, freeze, large)
         table.add_row(*(Text(to_printable(text)) for text in cells))
     console.print(table)
     console.print()
@@ -67,16 +65,16 @@ def drop_worker_requirements(asked: Iterable[str] | None) -> list[str]:
 
 def build_environment_details(environment: Environment) -> dict[str, Any]:
     """Return all that is known about one environment."""
-    site, record = environment.site, environment.record
-    ready = site.read_marker() if site is not None else None
-    place = site.place if site is not None else None
+    folder, record = environment.folder, environment.record
+    ready = read_marker(folder) if folder else None
+    log = locate_log(folder) if folder else None
     return environment_to_dict(environment) | {
         "made": ready.made if ready else None,
         "took_s": ready.took_s if ready else None,
         "installer": ready.installer if ready else None,
         "base": ready.base if ready else None,
-        "log": str(place.log) if place is not None and place.log.exists() else None,
-        "resolved": list(site.pinned) if site is not None else None,
+        "log": str(log) if log and log.exists() else None,
+        "resolved": list(environment.pinned) if environment.definition else None,
         "packages": record.packages if record else None,
     }
 
@@ -96,26 +94,24 @@ def show_environment_details(console: Console, said: dict[str, Any]) -> None:
         console.print(Text(f"{title:>12}  {to_printable(shown)}"), soft_wrap=True)
 
 
-def format_lock(site: PlannedEnvironment, pinned: Sequence[str]) -> str:
+def format_lock(environment: Environment) -> str:
     """Return a lock with a line for each package, and without a host or path unless a requirement names one."""
-    asked = ", ".join(site.definition.all_requirements)
+    asked = ", ".join(environment.requirements)
     said = [f"# {asked}", f"# for {platform.python_implementation()} on {platform.machine()} {platform.system()}"]
     # A backslash at its end continues a line, as pip reads it.
-    lines = [line.replace(" --hash=", " \\\n    --hash=") for line in pinned]
+    lines = [line.replace(" --hash=", " \\\n    --hash=") for line in environment.pinned]
     return "\n".join([*said, *lines, ""])
 
 
 def removals_to_list(removed: Iterable[RemovalResult]) -> list[dict[str, Any]]:
     """Return the removals as data."""
-    return [
-        {"folder": str(each.place.folder), "size_bytes": each.size_bytes, "removed": not each.busy} for each in removed
-    ]
+    return [{"folder": str(each.folder), "size_bytes": each.size_bytes, "removed": not each.busy} for each in removed]
 
 
 def describe_removals(removed: Sequence[RemovalResult]) -> Iterator[str]:
     """Yield the same in words."""
     for each in removed:
         what = "is in use and stays" if each.busy else "was removed"
-        yield to_printable(f"{each.place.folder.name} ({format_size(each.size_bytes)}) {what}")
+        yield to_printable(f"{each.folder.name} ({format_size(each.size_bytes)}) {what}")
     freed = sum(each.size_bytes for each in removed if not each.busy)
     yield f"{format_size(freed)} freed." if removed else "Nothing to remove."

@@ -1,27 +1,25 @@
 """A run as one machine-readable document, which `--json` prints."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from orchestrator.analysis.compare import Comparison
-from orchestrator.analysis.quality.sample_allocation import Allocation
+from orchestrator.analysis.compare import Comparison, Standing
 from orchestrator.analysis.results import Group, MemoryRanking, Result
 from orchestrator.analysis.rows import finite_or_none
+from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.report.sections import breakeven, new_shapes, saved_models
 from orchestrator.report.sentences import describe_group
 from schemas.base import SCHEMA_VERSION
-from schemas.record import Manifest
 
 
-def build_run_document(run: str, manifest: Manifest, groups: Sequence[Group]) -> dict[str, Any]:
+def build_run_document(run: Run) -> dict[str, Any]:
     """Return all results of a run. What the data do not support is null."""
     return {
         "schema_version": SCHEMA_VERSION,
-        "run": run,
-        "fingerprint": manifest.host.content_hash,
-        "manifest": manifest.model_dump(mode="json"),
-        "groups": [group_to_dict(group) for group in groups],
+        "run": run.name,
+        "fingerprint": run.manifest.host.content_hash,
+        "manifest": run.manifest.model_dump(mode="json"),
+        "groups": [group_to_dict(group) for group in run.groups],
     }
 
 
@@ -32,22 +30,20 @@ def group_to_dict(group: Group) -> dict[str, Any]:
         "title": group.title,
         "referee": group.referee or None,
         "baseline": group.baseline,
-        "cells": [
-            result_to_dict(result)
-            | {
-                "rank": [ranks[result.label].best, ranks[result.label].worst],
-                "tied_with": list(ranks[result.label].tied_with),
-            }
-            if result.label in ranks
-            else result_to_dict(result) | {"rank": None, "tied_with": []}
-            for result in group.results
-        ],
+        "cells": [result_to_dict(result) | standing_to_dict(ranks.get(result.label)) for result in group.results],
         "comparisons": [comparison_to_dict(comparison) for comparison in group.comparisons],
         "clone": None if group.clone is None else comparison_to_dict(group.clone),
         "by_memory": None if group.by_memory is None else memory_ranking_to_dict(group.by_memory),
         "sentences": describe_group(group),
         **breakeven.break_evens_to_dict(group),
     }
+
+
+def standing_to_dict(standing: Standing | None) -> dict[str, Any]:
+    """Return the rank of a cell and its ties as data."""
+    if standing is None:
+        return {"rank": None, "tied_with": []}
+    return {"rank": [standing.best, standing.worst], "tied_with": list(standing.tied_with)}
 
 
 def memory_ranking_to_dict(ranking: MemoryRanking) -> dict[str, Any]:
@@ -86,19 +82,8 @@ def result_to_dict(result: Result) -> dict[str, Any]:
         "warnings": list(result.warnings),
         "portable": saved_models.portable_to_dict(result.portable),
         "new_shapes": new_shapes.new_shapes_to_dict(result.new_shapes),
-        "allocation": None if result.allocation is None else allocation_to_dict(result.allocation),
-    }
-
-
-def allocation_to_dict(allocation: Allocation) -> dict[str, float]:
-    """Return the samples and processes of one cell as data. Deviations are of logarithms."""
-    return {
-        "samples": allocation.samples,
-        "best_samples": allocation.best_samples,
-        "within_sd": allocation.within,
-        "between_sd": allocation.between,
-        "process_ns": allocation.process_ns,
-        "sample_ns": allocation.sample_ns,
+        # A reader of earlier documents may look for it. Its advice on the number of samples is gone.
+        "allocation": None,
     }
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from orchestrator.environments.definitions import EnvironmentDefinitions
@@ -13,7 +12,7 @@ from orchestrator.planning.estimate import estimate_block_s, estimate_job_s
 from orchestrator.planning.plan import Plan
 from orchestrator.records.labels import format_title
 from orchestrator.report import environments
-from orchestrator.report.catalogue import TABLE_STYLE
+from orchestrator.report.tables import make_table
 from schemas.workloads import Workload
 
 
@@ -44,7 +43,7 @@ def build_plan_document(plan: Plan, known: Mapping[str, float]) -> dict[str, Any
         "blocks": blocks,
         "total_s": blocks * block,
         "warnings": list(plan.warnings),
-        "workloads": [workload.model_dump(mode="json") for workload in select_external_workloads(plan)],
+        "workloads": [workload.model_dump(mode="json", by_alias=True) for workload in select_external_workloads(plan)],
     }
 
 
@@ -56,15 +55,15 @@ def select_external_workloads(plan: Plan) -> list[Workload]:
 def describe_code_origins(plan: Plan) -> Iterator[str]:
     """Yield the origin of each workload that is not built in: its code runs with the user's own rights."""
     for workload in select_external_workloads(plan):
-        home = workload.folder or f"the installed package {workload.module}"
+        place = workload.source_dir or f"the installed package {workload.package}"
         referee = f"; its reference is {workload.reference} in float64" if workload.reference else ""
-        yield to_printable(f"workload {workload.name}: runs the code in {home} (hash {workload.code}){referee}")
+        yield to_printable(f"workload {workload.name}: runs the code in {place} (hash {workload.code}){referee}")
 
 
 def show_plan(console: Console, plan: Plan, known: Mapping[str, float]) -> None:
     """Print the same as tables and a paragraph."""
     said = build_plan_document(plan, known)
-    table = Table("mode", "computation", "time per job", **TABLE_STYLE)
+    table = make_table("mode", "computation", "time per job")
     for cell, entry in zip(plan.cells, said["cells"], strict=True):
         table.add_row(
             plan.labels[cell.id],

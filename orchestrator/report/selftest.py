@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from orchestrator.analysis.rows import finite_or_none
+from orchestrator.report.tables import make_table
 from orchestrator.selftest.check import Check, Reading
 from orchestrator.selftest.run import CheckResult
 from schemas.base import SCHEMA_VERSION
@@ -24,90 +24,82 @@ def format_check_event(event: Check | CheckResult) -> str:
     if isinstance(event, Check):
         jobs = len(event.cells) * event.blocks
         return f"{event.name}: running at most {jobs} jobs ..."
-    return f"{event.promise.name}: {'passed' if event.has_passed else 'FAILED'} after {event.took_s:.0f} s"
+    return f"{event.check.name}: {'passed' if event.has_passed else 'FAILED'} after {event.took_s:.0f} s"
 
 
-def show_selftest(console: Console, findings: Sequence[CheckResult], host: Host, where: str) -> None:
+def show_selftest(console: Console, results: Sequence[CheckResult], host: Host, where: str) -> None:
     """Print all readings and the conclusion."""
-    for finding in findings:
+    for result in results:
         console.print()
-        console.print(build_readings_table(finding))
+        console.print(build_readings_table(result))
     console.print()
-    console.print(escape(summarise_checks(findings)), highlight=False)
+    console.print(escape(summarise_checks(results)), highlight=False)
     console.print(escape(f"{host.cpu}, {host.cores} cores, {host.system}, Python {host.python}"), highlight=False)
     console.print(f"Records and logs of all jobs: {escape(where)}", highlight=False, soft_wrap=True)
 
 
-def build_readings_table(finding: CheckResult) -> Table:
+def build_readings_table(result: CheckResult) -> Table:
     """Return the table of one check's readings."""
-    drawn = make_bold_table(f"{finding.promise.name}: {finding.promise.says}")
-    for heading, width in (("reading", 23), ("expected", 18), ("got", 29)):
-        drawn.add_column(heading, width=width)
-    drawn.add_column("", width=6, no_wrap=True)
-    for figure in finding.figures:
-        drawn.add_row(Text(figure.what), Text(figure.promised), Text(figure.got), MARKS[figure.kept])
+    columns = [Column(heading, width=width) for heading, width in (("reading", 23), ("expected", 18), ("got", 29))]
+    title = f"{result.check.name}: {result.check.statement}"
+    drawn = make_table(*columns, Column("", width=6, no_wrap=True), title=title, bold=True)
+    for reading in result.readings:
+        drawn.add_row(Text(reading.quantity), Text(reading.expected), Text(reading.found), MARKS[reading.passed])
     return drawn
 
 
-def make_bold_table(title: str) -> Table:
-    """Return an empty table that fits 80 columns, if its columns do."""
-    return Table(
-        title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=0, show_edge=False
-    )
-
-
-def summarise_checks(findings: Sequence[CheckResult]) -> str:
+def summarise_checks(results: Sequence[CheckResult]) -> str:
     """Return how many checks passed, and which failed."""
-    if not findings:
+    if not results:
         return "No check was completed."
-    broken = [finding.promise for finding in findings if not finding.has_passed]
-    took = f"in {sum(finding.took_s for finding in findings):.0f} s"
+    broken = [result.check for result in results if not result.has_passed]
+    took = f"in {sum(result.took_s for result in results):.0f} s"
     if not broken:
-        return f"All {len(findings)} checks passed {took}."
-    names = ", ".join(promise.name for promise in broken)
+        return f"All {len(results)} checks passed {took}."
+    names = ", ".join(check.name for check in broken)
     return " ".join(
         [
-            f"{len(broken)} of {len(findings)} checks failed {took}: {names}.",
+            f"{len(broken)} of {len(results)} checks failed {took}: {names}.",
             "Until they pass, trust no comparison made on this machine; stop other work on it and try again.",
-            *(describe_chance(promise) for promise in broken if promise.by_chance),
+            *(describe_chance(check) for check in broken if check.failing_by_chance),
         ]
     )
 
 
-def describe_chance(promise: Check) -> str:
+def describe_chance(check: Check) -> str:
     """Return how often a check fails although the instrument is right."""
-    return f"By chance alone, {promise.name} fails in up to {100 * promise.by_chance:g} % of runs."
+    return f"By chance alone, {check.name} fails in up to {100 * check.failing_by_chance:g} % of runs."
 
 
-def build_selftest_document(run: str, findings: Sequence[CheckResult], host: Host, stopped: str) -> dict[str, Any]:
+def build_selftest_document(run: str, results: Sequence[CheckResult], host: Host, stopped: str) -> dict[str, Any]:
     """Return the same as data. `stopped` is empty unless a signal ended the self-test."""
     return {
         "schema_version": SCHEMA_VERSION,
         "run": run,
         "host": host.model_dump(mode="json"),
         "stopped": stopped,
-        "kept": all(finding.has_passed for finding in findings),
-        "promises": [check_result_to_dict(finding) for finding in findings],
+        "kept": all(result.has_passed for result in results),
+        "promises": [check_result_to_dict(result) for result in results],
     }
 
 
-def check_result_to_dict(finding: CheckResult) -> dict[str, Any]:
+def check_result_to_dict(result: CheckResult) -> dict[str, Any]:
     """Return one check as data."""
     return {
-        "name": finding.promise.name,
-        "says": finding.promise.says,
-        "kept": finding.has_passed,
-        "took_s": finding.took_s,
-        "figures": [reading_to_dict(figure) for figure in finding.figures],
+        "name": result.check.name,
+        "says": result.check.statement,
+        "kept": result.has_passed,
+        "took_s": result.took_s,
+        "figures": [reading_to_dict(reading) for reading in result.readings],
     }
 
 
-def reading_to_dict(figure: Reading) -> dict[str, Any]:
+def reading_to_dict(reading: Reading) -> dict[str, Any]:
     """Return one reading as data. `kept` is null for a reading that is shown but not judged."""
     return {
-        "what": figure.what,
-        "promised": figure.promised,
-        "got": figure.got,
-        "kept": figure.kept,
-        "numbers": {name: finite_or_none(value) for name, value in figure.numbers.items()},
+        "what": reading.quantity,
+        "promised": reading.expected,
+        "got": reading.found,
+        "kept": reading.passed,
+        "numbers": {name: finite_or_none(value) for name, value in reading.numbers.items()},
     }

@@ -10,8 +10,6 @@ from orchestrator.format import format_duration, format_ratio, format_ratio_rang
 from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.report.sections import breakeven, new_shapes, saved_models
 
-FRAMEWORK_NAMES = {"torch": "PyTorch", "tensorflow": "TensorFlow", "numpy": "NumPy"}
-
 UNSTEADY: dict[Steadiness, str] = {
     "slow-down": "most processes became slower during warm-up",
     "none": "most processes did not become steady during warm-up",
@@ -34,7 +32,6 @@ def describe_group(group: Group) -> list[str]:
         *describe_unranked(group),
         *describe_refused_blocks(group),
         *describe_doubts(group),
-        *describe_allocation(group),
         *describe_referee(group),
     ]
     every = [*answers, *reservations, *describe_clone(group)]
@@ -44,25 +41,28 @@ def describe_group(group: Group) -> list[str]:
 
 def describe_fastest(group: Group) -> Iterator[str]:
     """Yield the fastest mode, or the modes that share the first place."""
-    if len(group.standings) < 2:
+    # The order of estimates alone makes no mode the fastest.
+    if len(group.standings) < 2 or group.standings[0].best > 1:
         return
     leader = group.standings[0]
     time = format_duration(group.result(leader.cell).floor_ns.estimate)
-    # The order of estimates alone makes no mode the fastest.
-    if leader.best > 1:
-        return
-    if leader.tied_with:
+    if find_fastest(group) is not None:
+        yield f"{leader.cell} is the fastest, at {time} per call."
+    else:
         others = join_names(leader.tied_with)
         yield f"{leader.cell} has the lowest time, {time} per call, but this run cannot tell it apart from {others}."
-    else:
-        yield f"{leader.cell} is the fastest, at {time} per call."
+
+
+def find_fastest(group: Group) -> Result | None:
+    """Return the cell that is shown to be the fastest of at least two; None if there is no single one."""
+    if len(group.standings) < 2 or group.standings[0].best > 1 or group.standings[0].tied_with:
+        return None
+    return group.ranked[0]
 
 
 def describe_compiled_modes(group: Group) -> Iterator[str]:
     """Yield each compiled mode against the mode it has to beat, of the same framework and environment."""
-    pairs = {
-        (found.baseline, found.cell): found for found in (*group.comparisons, *flip_comparisons(group.comparisons))
-    }
+    pairs = group.pairs
     # Installed frameworks have siblings as well, beyond those of the catalogue.
     siblings = {(each.name, mode.name): mode.sibling for each in load_frameworks().values() for mode in each.modes}
     for each in group.results:
@@ -72,38 +72,39 @@ def describe_compiled_modes(group: Group) -> Iterator[str]:
 
 
 def format_framework(result: Result) -> str:
-    """Return a framework by its usual name, with its version or environment if the sweep has several."""
-    framework, _, version = result.label.rpartition(":")[0].partition("@")
-    return FRAMEWORK_NAMES.get(framework, framework) + (f" {version}" if version else "")
+    """Return a framework's title, with its version or environment if the sweep has several."""
+    name, _, version = result.label.rpartition(":")[0].partition("@")
+    known = load_frameworks().get(name)
+    return (known.title if known else name) + (f" {version}" if version else "")
 
 
 def compare_frameworks(group: Group) -> Iterator[str]:
     """Yield the best mode of each framework against the best of the leading framework."""
-    first: dict[str, str] = {}
-    # Standings are in order: the first mode of a framework is its best.
-    for standing in group.standings:
-        first.setdefault(group.result(standing.cell).cell.framework, standing.cell)
-    if len(first) < 2:
-        return
-    leader, *others = first.values()
-    pairs = {
-        (found.baseline, found.cell): found for found in (*group.comparisons, *flip_comparisons(group.comparisons))
-    }
-    for other in others:
-        yield f"Between frameworks: {other} {describe_claim(pairs[leader, other], leader)}."
+    best, pairs = [result.label for result in list_best_modes(group)], group.pairs
+    for other in best[1:]:
+        yield f"Between frameworks: {other} {describe_claim(pairs[best[0], other], best[0])}."
+
+
+def list_best_modes(group: Group) -> list[Result]:
+    """Return the best mode of each framework, the leading framework first."""
+    first: dict[str, Result] = {}
+    for result in group.ranked:
+        first.setdefault(result.cell.framework, result)
+    return [*first.values()]
 
 
 def compare_environments(group: Group) -> Iterator[str]:
     """Yield each mode in each environment against the same mode in the first environment that was asked for."""
-    pairs = {
-        (found.baseline, found.cell): found for found in (*group.comparisons, *flip_comparisons(group.comparisons))
-    }
-    first: dict[tuple[str, str], str] = {}
-    for each in group.results:
-        if each.outcome == "measured" and not each.cell.replica:
-            before = first.setdefault((each.cell.framework, each.cell.mode), each.label)
-            if found := pairs.get((before, each.label)):
-                yield f"Between environments: {each.label} {describe_claim(found, before)}."
+    pairs, first = group.pairs, dict[tuple[str, str], str]()
+    for each in list_measured(group):
+        before = first.setdefault((each.cell.framework, each.cell.mode), each.label)
+        if found := pairs.get((before, each.label)):
+            yield f"Between environments: {each.label} {describe_claim(found, before)}."
+
+
+def list_measured(group: Group) -> list[Result]:
+    """Return the measured cells except the A/A clone, in the order of the plan."""
+    return [each for each in group.results if each.outcome == "measured" and not each.cell.replica]
 
 
 def describe_unranked(group: Group) -> Iterator[str]:
@@ -126,8 +127,7 @@ def describe_refused_blocks(group: Group) -> Iterator[str]:
 
 def describe_doubts(group: Group) -> Iterator[str]:
     """Yield disturbed cells and cells that were not steady: once for all cells with the same finding."""
-    measured = [each for each in group.results if each.outcome == "measured" and not each.cell.replica]
-    alike: dict[str, list[str]] = {}
+    measured, alike = list_measured(group), dict[str, list[str]]()
     for each in measured:
         if each.grade != "A":
             why = ", ".join(f"{FLAG_MEANINGS[flag]} ({flag})" for flag in sorted(each.flags))
@@ -137,21 +137,6 @@ def describe_doubts(group: Group) -> Iterator[str]:
         if each.steadiness in UNSTEADY:
             alike.setdefault(UNSTEADY[each.steadiness], []).append(each.label)
     yield from (f"{', '.join(labels)}: {finding}." for finding, labels in alike.items())
-
-
-def describe_allocation(group: Group) -> Iterator[str]:
-    """Yield the cells that took far too few or far too many samples in each process."""
-    measured = [each for each in group.results if each.outcome == "measured" and not each.cell.replica]
-    known = [(each.label, each.allocation) for each in measured if each.allocation is not None]
-    few = [(label, each) for label, each in known if each.has_too_few_samples]
-    many = [(label, each) for label, each in known if each.has_too_many_samples]
-    for word, found in (("too few", few), ("too many", many)):
-        if found:
-            taken, best = max(each.samples for _, each in found), max(each.best_samples for _, each in found)
-            yield (
-                f"{', '.join(label for label, _ in found)}: {taken} samples in each process are {word}; by the rule of "
-                f"Kalibera and Jones, about {best} would make the best use of the time (timing.samples)."
-            )
 
 
 def describe_referee(group: Group) -> Iterator[str]:
@@ -169,9 +154,14 @@ def describe_clone(group: Group) -> Iterator[str]:
     if group.clone is not None:
         interval = format_ratio_range(group.clone.ratio)
         shown = f"ratio {format_ratio(group.clone.ratio.estimate)}" + (f", {interval}" if interval else "")
-        honest = group.clone.verdict in (Verdict.EQUIVALENT, Verdict.UNRESOLVED)
+        honest = is_honest_clone(group.clone)
         end = "as it should be" if honest else "a false claim: distrust differences of this size in this run"
         yield f"A/A check: {group.clone.baseline} compared with itself is {group.clone.verdict} ({shown}), {end}."
+
+
+def is_honest_clone(clone: Comparison) -> bool:
+    """Return True if no difference was found between a cell and its clone."""
+    return clone.verdict in (Verdict.EQUIVALENT, Verdict.UNRESOLVED)
 
 
 def describe_claim(found: Comparison, other: str) -> str:
@@ -197,21 +187,16 @@ def describe_claim(found: Comparison, other: str) -> str:
             return f"took {times}, but {found.blocks} processes each are not enough evidence for this number of pairs"
 
 
-def flip_comparisons(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """Return the same comparisons seen from the other side."""
-    return [comparison.flipped() for comparison in comparisons]
-
-
-def join_names(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str], word: str = "or") -> str:
     """Join names as `a`, `a or b`, `a, b or c`."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+    return f" {word} ".join([part for part in (", ".join(names[:-1]), *names[-1:]) if part])
 
 
 def list_deprecations(results: Sequence[Result]) -> list[str]:
-    """Return the upstream deprecations of these modes, each once; nothing for a mode that is not known here."""
+    """Return the upstream deprecations of these modes, each once; none for a mode that is not known here."""
     modes = {(f.name, mode.name): mode for f in load_frameworks().values() for mode in f.modes}
     found = [modes.get((result.cell.framework, result.cell.mode)) for result in results]
-    return list(dict.fromkeys(mode.deprecated for mode in found if mode is not None and mode.deprecated))
+    return list(dict.fromkeys(f"Note: {mode.deprecated}." for mode in found if mode is not None and mode.deprecated))
 
 
 def write_headline(group: Group) -> Iterator[str]:
@@ -224,11 +209,11 @@ def write_headline(group: Group) -> Iterator[str]:
         time = format_duration(group.result(alone.cell).floor_ns.estimate)
         yield f"Only {alone.cell} was measured, at {time} per call."
     else:
-        yield from list(describe_fastest(group)) or [
-            f"The fastest is {join_leaders(group)}; this run cannot tell which."
-        ]
+        leaders = join_names([standing.cell for standing in standings if standing.best == 1])
+        yield from list(describe_fastest(group)) or [f"The fastest is {leaders}; this run cannot tell which."]
 
 
-def join_leaders(group: Group) -> str:
-    """Return the modes that may be the fastest, as a list in words."""
-    return join_names([standing.cell for standing in group.standings if standing.best == 1])
+def describe_mixture(mixed: Sequence[str]) -> Iterator[str]:
+    """Yield the differences between the parts of a run, if it was resumed under other conditions."""
+    if mixed:
+        yield to_printable(f"MIXED: between the parts of this run, {'; '.join(mixed)}.")

@@ -1,113 +1,117 @@
-"""The results of a run on a terminal: a table for each group, sentences, and the path of the logs."""
+"""The results of a run on a terminal: the answer in words, a table for each group, notes, and paths of files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from orchestrator.analysis.compare import Comparison, Standing
 from orchestrator.analysis.results import Group, Result
+from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.format import fold_label, format_duration, format_rank, format_ratio, format_ratio_range, to_printable
+from orchestrator.records.store import Store
+from orchestrator.report.environments import summarise_environments
+from orchestrator.report.machine import summarise_host
 from orchestrator.report.sections import breakeven, memory, new_shapes, profile, saved_models
 from orchestrator.report.sentences import describe_group, list_deprecations
-from schemas.record import ProfileRecord
+from orchestrator.report.summary import summarise_groups, write_notes
+from orchestrator.report.tables import make_table, name_column, number_columns
+from schemas.record import JobRecord
 
-# Modules whose tables follow that of a group: the function of the same name is called on each of them.
+# Modules with tables about a group: the function of the same name is called on each of them.
 PARTS = (breakeven, new_shapes, saved_models, memory)
 
 
-def show_results(
-    console: Console,
-    groups: Sequence[Group],
-    stopped: str,
-    where: str,
-    machine: str,
-    looked_at: Sequence[ProfileRecord] = (),
-) -> None:
-    """Print all results of a sweep."""
-    for group in groups:
-        console.print()
-        console.print(build_group_table(group))
-        for more in (table for part in PARTS for table in part.build_tables(group)):
-            console.print()
-            console.print(more)
-        # Rich reads brackets in a plain string as markup: text from records is escaped.
-        for sentence in describe_group(group):
-            console.print(f"• {escape(sentence)}", highlight=False)
-    for drawn in profile.build_profile_tables(looked_at):
-        console.print()
-        console.print(drawn)
-    for note in list_deprecations([result for group in groups for result in group.results]):
-        console.print(f"• Note: {escape(to_printable(note))}.", highlight=False)
+def show_results(console: Console, run: Run, profiles: Sequence[JobRecord] = (), *, details: bool = False) -> None:
+    """Print the answer in words, a table for each group, and notes; with `details`, all tables and sentences."""
     console.print()
-    if stopped:
-        console.print(f"Ended: {escape(to_printable(stopped))}.", highlight=False)
-    console.print(Text(to_printable(machine)))
-    console.print(f"Records and logs of all jobs: {escape(to_printable(where))}", highlight=False, soft_wrap=True)
-    if traces := [record.profiled.trace.path for record in looked_at if record.profiled]:
-        first = escape(to_printable(traces[0]))
-        console.print(
-            f"Traces for https://ui.perfetto.dev: {first} and {len(traces) - 1} more", highlight=False, soft_wrap=True
+    for sentence in summarise_groups(run.groups):
+        console.print(Text(sentence))
+    for group in run.groups:
+        show_group(console, group, details=details)
+    show_notes(console, [*(() if details else write_notes(run.groups)), *list_deprecations(run.cells)])
+    console.print()
+    if details:
+        show_surroundings(console, run, profiles)
+
+
+def show_group(console: Console, group: Group, *, details: bool) -> None:
+    """Print the table of one group; with `details`, its other tables and all sentences."""
+    # A sweep that ranks by memory asks for that table.
+    parts = PARTS if details else (memory,) if group.by_memory else ()
+    for table in (build_group_table(group), *(table for part in parts for table in part.build_tables(group))):
+        console.print()
+        console.print(table)
+    show_notes(console, describe_group(group) if details else ())
+
+
+def show_notes(console: Console, notes: Iterable[str]) -> None:
+    """Print sentences as a list below a blank line; nothing without any."""
+    # Rich reads brackets in a plain string as markup, so everything is printed as Text.
+    if said := [Text(f"• {to_printable(note)}") for note in notes]:
+        console.print("", *said, sep="\n")
+
+
+def show_surroundings(console: Console, run: Run, profiles: Sequence[JobRecord]) -> None:
+    """Print the profiles, the environments and the machine of a run."""
+    for table in profile.build_profile_tables(profiles):
+        console.print(table)
+        console.print()
+    for line in (*summarise_environments(run.manifest.environments), summarise_host(run.manifest.host)):
+        console.print(Text(to_printable(line)))
+
+
+def list_places(run: Run, place: Store, profiles: Sequence[JobRecord], *, details: bool) -> Iterator[str]:
+    """Yield the reason for the end of a run, the command that shows its details, and the paths of its files."""
+    if run.manifest.stopped:
+        yield f"Ended: {run.manifest.stopped}."
+    if not details:
+        yield f"All details: python -m orchestrator show {place.folder} --details"
+    yield f"Records and logs of all jobs: {place.jobs_folder}"
+    if traces := [profiled.trace.path for record in profiles if (profiled := profile.find_profile(record))]:
+        yield f"Traces for https://ui.perfetto.dev: {traces[0]}" + (
+            f" and {len(traces) - 1} more" if traces[1:] else ""
         )
+    if place.page_path.is_file():
+        yield f"Report for a browser: {place.page_path}"
 
 
 def build_group_table(group: Group) -> Table:
     """Return the table of one group: ranked cells by rank, the A/A clone, then the others. Fits 80 columns."""
-    drawn = Table(
-        title=Text(
-            to_printable(group.title + (f", checked against {group.referee} in float64" if group.referee else ""))
-        ),
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        padding=0,
-        show_edge=False,
-    )
-    drawn.add_column("mode", no_wrap=True)
-    for heading in ("time per\ncall", "ratio to baseline\n(95 % interval)", "rank", "first\nresult", "n"):
-        drawn.add_column(heading, justify="right", no_wrap=True)
-    drawn.add_column("verdict")
+    title = group.title + (f", checked against {group.referee} in float64" if group.referee else "")
+    headings = ("time per\ncall", "ratio to baseline\n(95 % interval)", "rank", "first\nresult", "n")
+    drawn = make_table(name_column("mode"), *number_columns(*headings), "verdict", title=title, bold=True)
     for cells in format_group_rows(group):
         drawn.add_row(*cells)
     return drawn
 
 
 def format_group_rows(group: Group) -> Iterator[Sequence[Text | str]]:
-    """Yield the rows of the table: ranked cells, the A/A clone, then cells without a rank."""
-    against = group.against
-    for standing in group.standings:
-        yield format_ranked_row(group.result(standing.cell), standing, against.get(standing.cell))
-    for result in group.results:
-        if group.clone is not None and result.label == group.clone.cell:
-            yield format_ranked_row(result, None, group.clone)
-        # A clone whose original failed is compared with nothing, but keeps its row.
-        elif result.cell.replica and result.outcome == "measured":
-            yield format_ranked_row(result, None, None)
+    """Yield the rows of the table: ranked cells by rank, then the A/A clone and cells without a rank."""
+    for result, standing, comparison in group.rows:
+        name, jobs = Text(fold_label(result.label), style="" if result.outcome else "dim"), f"{result.jobs}"
+        if result.outcome == "measured":
+            *shown, verdict = format_measured_cell(group, result, standing, comparison)
+            yield (name, *shown, fold_verdict(verdict))
         elif result.outcome is None:
-            yield (dim_text(format_label(result)), "", "", "", "", "0", "")
-        elif result.outcome != "measured":
-            yield format_unranked_row(result)
+            yield (name, "", "", "", "", jobs, "")
+        else:
+            bad = Text(fold_verdict(result.outcome), style="bold red")
+            yield (name, strike_time(result), "", "", "", jobs, bad)
 
 
-def format_ranked_row(result: Result, standing: Standing | None, comparison: Comparison | None) -> Sequence[Text | str]:
-    """Return the row of a measured cell. The baseline is compared with nothing."""
-    place = "" if standing is None else format_rank(standing.best, standing.worst)
-    alone = "" if result.cell.replica else "baseline"
-    verdict = alone if comparison is None else fold_verdict(comparison.verdict)
-    times = "1" if comparison is None else format_ratio_with_interval(comparison.ratio)
-    return (
-        format_label(result),
-        format_duration(result.floor_ns.estimate),
-        times,
-        place,
-        format_duration(result.first_ns.estimate),
-        f"{result.jobs} {result.grade}",
-        verdict,
-    )
+def format_measured_cell(
+    group: Group, result: Result, standing: Standing | None, comparison: Comparison | None
+) -> tuple[str, ...]:
+    """Return a cell's time, ratio, rank, first result, processes and verdict; empty what it does not have."""
+    time, first = (format_duration(each.estimate) for each in (result.floor_ns, result.first_ns))
+    ratio, verdict = ("1", "baseline") if result.label == group.baseline else ("", "")
+    if comparison is not None:
+        ratio, verdict = format_ratio_with_interval(comparison.ratio), str(comparison.verdict)
+    rank = format_rank(standing.best, standing.worst) if standing else ""
+    return time, ratio, rank, first, f"{result.jobs} {result.grade}", verdict
 
 
 def fold_verdict(verdict: str) -> str:
@@ -116,30 +120,11 @@ def fold_verdict(verdict: str) -> str:
     return f"{head}{dash}\n{tail}" if dash else head
 
 
-def format_label(result: Result) -> Text:
-    """Return the framework and the mode of a cell."""
-    return Text(fold_label(result.label))
-
-
-def dim_text(text: Text) -> Text:
-    """Dim a text and return it."""
-    text.stylize("dim")
-    return text
-
-
-def format_unranked_row(result: Result) -> Sequence[Text | str]:
-    """Return the row of a cell that may not be compared: its time, if it has one, is struck out."""
-    timed = result.floor_ns.estimate > 0
-    shown = Text(format_duration(result.floor_ns.estimate), style="strike dim") if timed else Text("n/a", style="dim")
-    return (
-        format_label(result),
-        shown,
-        "",
-        "",
-        "",
-        str(result.jobs),
-        Text(fold_verdict(str(result.outcome)), style="bold red"),
-    )
+def strike_time(result: Result) -> Text:
+    """Return the time of a cell that may not be compared, struck out, if it has one."""
+    if result.floor_ns.estimate > 0:
+        return Text(format_duration(result.floor_ns.estimate), style="strike dim")
+    return Text("n/a", style="dim")
 
 
 def format_ratio_with_interval(interval: Interval) -> str:

@@ -1,1 +1,1 @@
-"""The instrument measured on known truth."""
+"""The self-test: this program measures cells whose truth is known."""

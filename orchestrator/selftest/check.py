@@ -1,6 +1,6 @@
-"""Checks of this program against known truth. A check names cells whose truth is known, and judges their records.
+"""Checks of this program against known truth: the type of a check, and what several checks need.
 
-Pure: each file here is one check, and the self-test runs its cells as a sweep runs any others.
+Pure: a check names cells whose truth is known and judges their records. The self-test measures them as a sweep does.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -23,12 +23,12 @@ TOLERANCE: Final = 0.005
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """One expected value, and the value found. `kept` is None for a reading that is shown but not judged."""
+    """One expected value, and the value found. `passed` is None for a reading that is shown but not judged."""
 
-    what: str
-    promised: str
-    got: str
-    kept: bool | None
+    quantity: str
+    expected: str
+    found: str
+    passed: bool | None
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -39,12 +39,12 @@ Judge = Callable[[Sequence[JobRecord]], Sequence[Reading]]
 class Check:
     """Cells, how to measure them, and the judgement of their records.
 
-    Cells in `hogged`, by id, run beside a CPU hog. `by_chance` is the share of runs in which a correct program fails
-    the check, because the check is a statement at a level of confidence.
+    Cells in `hogged`, by id, run beside a CPU hog. `failing_by_chance` is the share of runs in which a correct program
+    fails the check, because its statement holds at a level of confidence.
     """
 
     name: str
-    says: str
+    statement: str
     cells: tuple[Cell, ...]
     timing: Timing
     blocks: int
@@ -52,7 +52,7 @@ class Check:
     enough: Callable[[Sequence[JobRecord], int], bool] = lambda *_: False
     deadline_s: float = 60.0
     hogged: frozenset[str] = frozenset()
-    by_chance: float = 0.0
+    failing_by_chance: float = 0.0
 
 
 def make_spin_cell(spin_ns: int, **fields: object) -> Cell:
@@ -90,7 +90,7 @@ def require_measured(cells: Sequence[Cell], judge: Judge) -> Judge:
 def find_unmeasured(cells: Sequence[Cell], records: Sequence[JobRecord]) -> list[Reading]:
     """Return a failed reading for each cell without a measured job."""
     return [
-        Reading(what=format_cell(cell), promised="measured", got=describe_ending(cell, records), kept=False)
+        Reading(quantity=format_cell(cell), expected="measured", found=describe_ending(cell, records), passed=False)
         for cell in cells
         if not select_reports(cell, records)
     ]

@@ -79,11 +79,11 @@ def run_hog(job: JobSpec, launch: LauncherFactory = LocalLauncher) -> Iterator[N
 
     def keep_busy() -> None:
         try:
-            launch(bell)(spec, Path(os.devnull), on_hog_event)
+            launch(interrupts)(spec, Path(os.devnull), on_hog_event)
         finally:
             busy.set()  # a hog that cannot start must not block the job
 
-    with ManualInterrupts() as bell:
+    with ManualInterrupts() as interrupts:
         # A worker dies with the thread that made it, so this thread stays until the hog has ended.
         thread = threading.Thread(target=keep_busy)
         thread.start()
@@ -91,5 +91,5 @@ def run_hog(job: JobSpec, launch: LauncherFactory = LocalLauncher) -> Iterator[N
             busy.wait()
             yield
         finally:
-            bell.interrupt()
+            interrupts.interrupt()
             thread.join()

@@ -1,33 +1,27 @@
-"""False positives among identical clones of one cell, by the rule of Plumbline and by those of other tools.
+"""False positives among identical clones of one cell: how often a sweep would report a difference.
 
 The blocks of a long sweep are cut into experiments as long as a real sweep. Each pair of clones in an experiment is one
 trial. Trials of one experiment share processes, so intervals that assume independence are too narrow.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final, TypeAlias
 
-import numpy as np
-
 from orchestrator.analysis.compare import Comparison, compare_all_pairs
 from orchestrator.analysis.process_scores import score_records
-from orchestrator.analysis.statistics.intervals import Floats, Interval, clopper_pearson
+from orchestrator.analysis.statistics.intervals import Interval, clopper_pearson
 from orchestrator.analysis.statistics.looks import LOOKS
 from orchestrator.analysis.stopping import should_stop
-from orchestrator.selftest.other_tools import criterion_differs, pyperf_differs, torch_differs
 from schemas.job import Cell
 from schemas.record import JobRecord
 
 EXPERIMENT_BLOCKS: Final = 12
-FAMILY_SIZE: Final = 6
-OWN_RULE: Final = "Plumbline"
+CLONES_IN_SET: Final = 6
 
 # The half-width at which a real sweep stops.
 TARGET_HALF_WIDTH: Final = 0.02
-
-Rule: TypeAlias = Callable[[Floats, Floats], bool]
 
 # The records of one experiment by cell, in the order of the blocks.
 Experiment: TypeAlias = Mapping[str, Sequence[JobRecord]]
@@ -35,17 +29,11 @@ Experiment: TypeAlias = Mapping[str, Sequence[JobRecord]]
 
 @dataclass(frozen=True, slots=True)
 class FalsePositiveRate:
-    """The number of trials without a true difference, and the claims that a rule made in them."""
+    """The number of trials without a true difference, and the claims that were made in them."""
 
-    rule: str
     trial: str
     claims: int
     trials: int
-
-    @property
-    def is_own_rule(self) -> bool:
-        """Return True for the rule of Plumbline, False for that of another tool."""
-        return self.rule == OWN_RULE
 
     @property
     def interval(self) -> Interval:
@@ -67,48 +55,30 @@ def cut_experiments(
     ]
 
 
-def compute_rates(tried: Sequence[Experiment]) -> tuple[FalsePositiveRate, ...]:
-    """Compute Plumbline's rates for single pairs and families, then those of other rules on the same samples."""
-    pairs = [(experiment, pair) for experiment in tried for pair in combinations(experiment, 2)]
-    families = [
-        (experiment, family) for experiment in tried for family in split_into_sets(FAMILY_SIZE, list(experiment))
-    ]
-    pooled = [
-        (one, other) for experiment, (a, b) in pairs for one, other in pair_across_halves(experiment[a], experiment[b])
-    ]
-    single = [both for experiment, (a, b) in pairs for both in zip(experiment[a], experiment[b], strict=True)]
+def compute_rates(experiments: Sequence[Experiment]) -> tuple[FalsePositiveRate, ...]:
+    """Compute the rates for single pairs of clones, and for sets whose pairs are tested together."""
     return (
-        count_claims(OWN_RULE, "a pair by itself", [is_any_told_apart(*trial) for trial in pairs]),
-        count_claims(OWN_RULE, "six clones, all 15 pairs (Holm)", [is_any_told_apart(*trial) for trial in families]),
-        count_claims(
-            "pyperf: t on pooled values",
-            "a pair, processes interleaved",
-            [
-                pyperf_differs(collect_sample_times(experiment[a]), collect_sample_times(experiment[b]))
-                for experiment, (a, b) in pairs
-            ],
-        ),
-        count_claims(
-            "pyperf: t on pooled values",
-            "a pair, one after the other",
-            [pyperf_differs(collect_sample_times(one), collect_sample_times(other)) for one, other in pooled],
-        ),
-        count_claims("criterion.rs: t and 1 %", "one process each", apply_per_process(criterion_differs, single)),
-        count_claims("torch: disjoint intervals", "one process each", apply_per_process(torch_differs, single)),
+        count_claims("a pair by itself", experiments, lambda names: combinations(names, 2)),
+        count_claims("six clones, all 15 pairs (Holm)", experiments, split_into_sets),
     )
 
 
-def count_claims(rule: str, trial: str, claimed: Sequence[bool]) -> FalsePositiveRate:
-    """Count the claims of a rule."""
-    return FalsePositiveRate(rule, trial, sum(claimed), len(claimed))
+def count_claims(
+    trial: str, experiments: Sequence[Experiment], choose_sets: Callable[[Sequence[str]], Iterable[Sequence[str]]]
+) -> FalsePositiveRate:
+    """Count the sets of clones, and those in which a sweep would find a difference."""
+    claimed = [
+        is_any_different(experiment, names) for experiment in experiments for names in choose_sets(list(experiment))
+    ]
+    return FalsePositiveRate(trial, sum(claimed), len(claimed))
 
 
-def split_into_sets(size: int, names: Sequence[str]) -> Iterator[Sequence[str]]:
+def split_into_sets(names: Sequence[str], size: int = CLONES_IN_SET) -> Iterator[Sequence[str]]:
     """Return disjoint sets of this many names; drop the remainder."""
     return (names[first : first + size] for first in range(0, len(names) - size + 1, size))
 
 
-def is_any_told_apart(experiment: Experiment, names: Sequence[str]) -> bool:
+def is_any_different(experiment: Experiment, names: Sequence[str]) -> bool:
     """Return True if a sweep over these clones would find any pair of them different."""
     # Only significance counts: a grade or the other estimator could still withdraw the claim.
     return any(found.significant for found in compare_until_precise(experiment, names))
@@ -122,22 +92,3 @@ def compare_until_precise(experiment: Experiment, names: Sequence[str]) -> tuple
         if should_stop(k, comparisons, TARGET_HALF_WIDTH):
             break
     return comparisons
-
-
-def pair_across_halves(
-    one: Sequence[JobRecord], other: Sequence[JobRecord]
-) -> tuple[tuple[Sequence[JobRecord], Sequence[JobRecord]], ...]:
-    """Pair one cell's first half of the blocks with the other's second half, and vice versa."""
-    middle = len(one) // 2
-    return (one[:middle], other[middle:]), (other[:middle], one[middle:])
-
-
-def apply_per_process(rule: Rule, both: Sequence[tuple[JobRecord, JobRecord]]) -> list[bool]:
-    """Apply a rule that compares one process of each cell."""
-    return [rule(collect_sample_times([one]), collect_sample_times([other])) for one, other in both]
-
-
-def collect_sample_times(records: Sequence[JobRecord]) -> Floats:
-    """Return all samples of these processes, in nanoseconds per call."""
-    reports = [record.report for record in records if record.report is not None]
-    return np.array([sample / report.calls for report in reports for sample in report.samples_ns])

@@ -3,16 +3,18 @@
 With clones of one cell it also measures, for as long as the user likes, how often equals are reported as different.
 """
 
-import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from orchestrator.execution.launchers.local import LocalLauncher
+from orchestrator.environments.lookup import Environments
+from orchestrator.execution.launchers import Launcher
+from orchestrator.execution.session import open_session
 from orchestrator.execution.sweep import PrecisionCheck, Sweep
 from orchestrator.execution.sweep_events import SweepEvent
 from orchestrator.machine import affinity, fingerprint
@@ -22,20 +24,21 @@ from orchestrator.records import store
 from orchestrator.records.store import Store
 from orchestrator.selftest.check import Check, Reading
 from orchestrator.selftest.checks import aa, interference, latency, outcomes, slowdown
-from orchestrator.selftest.cpu_hog import HoggedLauncher, LauncherFactory
-from orchestrator.selftest.false_positives import EXPERIMENT_BLOCKS, FalsePositiveRate, compute_rates, cut_experiments
+from orchestrator.selftest.cpu_hog import HoggedLauncher
+from orchestrator.selftest.false_positives import FalsePositiveRate, compute_rates, cut_experiments
 from schemas.job import Cell
 from schemas.record import Host, JobRecord, Manifest
 from schemas.sweep import Stop, SweepSpec
 
-CHECKS: Final = (latency.make_check, slowdown.make_check, aa.make_check, interference.make_check, outcomes.make_check)
+CHECK_MAKERS: Final = tuple(module.make_check for module in (latency, slowdown, aa, interference, outcomes))
+
 # Budget, in seconds, of a sweep that its number of blocks ends.
 NO_LIMIT_S: Final = 1e6
 
 # Blocks of a sweep that its budget ends: a multiple of those of one experiment, so that none is cut short.
 MAX_BLOCKS: Final = 9_996
 
-# Share of false claims that is allowed about pairs, and about families of pairs.
+# Share of false claims that is allowed about pairs, and about sets of clones whose pairs are tested together.
 NOMINAL_RATE: Final = 0.05
 
 
@@ -43,14 +46,14 @@ NOMINAL_RATE: Final = 0.05
 class CheckResult:
     """Result of a check, and the seconds it took."""
 
-    promise: Check
-    figures: Sequence[Reading]
+    check: Check
+    readings: Sequence[Reading]
     took_s: float
 
     @property
     def has_passed(self) -> bool:
         """True if no reading failed."""
-        return all(figure.kept is not False for figure in self.figures)
+        return all(reading.passed is not False for reading in self.readings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +64,8 @@ class SelfTest:
     manifest: Manifest
     available: tuple[int, ...]
     interrupts: Interrupts
+    launcher: Launcher
     publish: Callable[[SweepEvent], None] = lambda *_: None
-    launch: LauncherFactory = LocalLauncher
 
     @property
     def host(self) -> Host:
@@ -82,7 +85,7 @@ class SelfTest:
             plan=Plan(spec, tuple(cells), {}, self.manifest.seed, self.available, ()),
             store=self.run,
             host=self.host,
-            launcher=HoggedLauncher(self.launch(self.interrupts), hogged, self.launch),
+            launcher=HoggedLauncher(self.launcher, hogged),
             interrupts=self.interrupts,
             enough=enough,
             publish=self.publish,
@@ -98,16 +101,16 @@ class SelfTest:
         return stopped
 
 
-def begin_selftest(
+@contextmanager
+def open_selftest(
     root: Path,
     spec: SweepSpec,
     cells: Sequence[Cell],
     command: Sequence[str],
-    interrupts: Interrupts,
     publish: Callable[[SweepEvent], None] = lambda *_: None,
-) -> SelfTest:
-    """Create the folder of a run of these cells, with its manifest."""
-    began = datetime.now().astimezone()
+) -> Iterator[SelfTest]:
+    """Open a session for measuring these cells, with the folder of their run and its manifest."""
+    available, machine, began = affinity.list_cores(), fingerprint.take_fingerprint(), datetime.now().astimezone()
     manifest = Manifest(
         name=spec.name,
         started=began.isoformat(timespec="seconds"),
@@ -115,48 +118,51 @@ def begin_selftest(
         sweep=spec,
         seed=random.SystemRandom().randrange(2**32),
         cells=tuple(cells),
-        host=fingerprint.take_fingerprint(),
+        host=machine,
     )
-    run = store.create_run(root, spec.name, began)
-    run.write_manifest(manifest)
-    return SelfTest(run=run, manifest=manifest, available=affinity.list_cores(), interrupts=interrupts, publish=publish)
+    with open_session(choose_cpus(1, available), Environments()) as session:
+        run = store.create_run(root, spec.name, began)
+        run.write_manifest(manifest)
+        yield SelfTest(
+            run=run,
+            manifest=manifest,
+            available=available,
+            interrupts=session.interrupts,
+            launcher=session.launcher,
+            publish=publish,
+        )
 
 
-def avoid_worker_core() -> None:
-    """Keep this process off the workers' core, if that leaves it another."""
-    affinity.leave_worker_cores(set(choose_cpus(1, affinity.list_cores())))
-
-
-def run(
-    promises: Sequence[Check], bench: SelfTest, publish: Callable[[Check | CheckResult], None]
+def run_checks(
+    checks: Sequence[Check], selftest: SelfTest, publish: Callable[[Check | CheckResult], None]
 ) -> list[CheckResult]:
     """Run one check after the other until a signal comes; the check that it interrupts has no result."""
-    findings: list[CheckResult] = []
-    for promise in promises:
-        publish(promise)
-        finding = run_check(promise, bench)
-        if bench.interrupts.received is not None:
+    results: list[CheckResult] = []
+    for check in checks:
+        publish(check)
+        result = run_check(check, selftest)
+        if selftest.interrupts.received is not None:
             break
-        findings.append(finding)
-        publish(finding)
-    return findings
+        results.append(result)
+        publish(result)
+    return results
 
 
-def run_check(promise: Check, bench: SelfTest, clock: Callable[[], float] = time.monotonic) -> CheckResult:
+def run_check(check: Check, selftest: SelfTest, clock: Callable[[], float] = time.monotonic) -> CheckResult:
     """Measure a check's cells, and judge them."""
     spec = SweepSpec(
         name="selftest",
-        timing=promise.timing,
-        deadline=promise.deadline_s,
-        stop=Stop(blocks=promise.blocks, budget=NO_LIMIT_S),
+        timing=check.timing,
+        deadline=check.deadline_s,
+        stop=Stop(blocks=check.blocks, budget=NO_LIMIT_S),
     )
     start = clock()
-    records = bench.measure_cells(spec, promise.cells, hogged=promise.hogged, enough=promise.enough)
-    return CheckResult(promise, promise.judge(records), clock() - start)
+    records = selftest.measure_cells(spec, check.cells, hogged=check.hogged, enough=check.enough)
+    return CheckResult(check, check.judge(records), clock() - start)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CloneTrial:
+class CloneMeasurement:
     """Rates at which clones were reported as different, with the conditions of the measurement."""
 
     spec: SweepSpec
@@ -168,27 +174,20 @@ class CloneTrial:
 
     @property
     def has_passed(self) -> bool:
-        """True if this program's rates may be at most the nominal ones; False without an experiment."""
-        return self.experiments > 0 and all(
-            rate.interval.low <= NOMINAL_RATE for rate in self.rates if rate.is_own_rule
-        )
+        """True if the true rates may be at most the nominal one; False without an experiment."""
+        return self.experiments > 0 and all(rate.interval.low <= NOMINAL_RATE for rate in self.rates)
 
 
-def measure_clones(bench: SelfTest) -> CloneTrial:
-    """Measure six clones until the sweep's budget or its blocks are used up, and apply every rule to them."""
-    spec, cells = bench.manifest.sweep, bench.manifest.cells
-    records = bench.measure_cells(spec, cells)
-    tried_on = cut_experiments(records, cells)
-    return CloneTrial(
+def measure_clones(selftest: SelfTest) -> CloneMeasurement:
+    """Measure six clones until the sweep's budget or its blocks are used up, and count the claims about them."""
+    spec, cells = selftest.manifest.sweep, selftest.manifest.cells
+    records = selftest.measure_cells(spec, cells)
+    experiments = cut_experiments(records, cells)
+    return CloneMeasurement(
         spec=spec,
         cells=cells,
-        host=bench.host,
+        host=selftest.host,
         jobs=len(records),
-        experiments=len(tried_on),
-        rates=compute_rates(tried_on),
+        experiments=len(experiments),
+        rates=compute_rates(experiments),
     )
-
-
-def count_needed_blocks(pairs: int) -> int:
-    """Return how many blocks yield at least that number of pairs of clones."""
-    return EXPERIMENT_BLOCKS * math.ceil(pairs / math.comb(len(aa.CELLS), 2))

@@ -14,11 +14,12 @@ from pathlib import Path
 from orchestrator.analysis.process_scores import compute_log_floor
 from orchestrator.analysis.statistics.intervals import hodges_lehmann
 from orchestrator.analysis.statistics.looks import ALPHA
-from orchestrator.execution.classify import find_report
+from orchestrator.execution.classify import find_result
 from orchestrator.execution.launchers.local import LocalLauncher
 from orchestrator.machine import affinity, fingerprint
 from orchestrator.planning.plan import Plan, build_plan
 from schemas.catalog import DEFAULT_MODES
+from schemas.event import Report
 from schemas.job import Cell
 from schemas.sweep import Axes, SweepSpec
 
@@ -46,10 +47,11 @@ def main(blocks: int = 8) -> None:
 
 def by_tool(planned: Plan, cell: Cell) -> float:
     """Return the seconds per call measured by the tool."""
+    spec = planned.build_job(cell, 1, 0, None)
     with tempfile.TemporaryDirectory() as folder:
-        ending = LocalLauncher()(planned.build_job(cell, 1, 0, None), Path(folder) / "log", lambda event: None)
-    report = find_report(ending)
-    assert report is not None, ending
+        ending = LocalLauncher()(spec, Path(folder) / "log", lambda event: None)
+    report = find_result(spec, ending)
+    assert isinstance(report, Report), ending
     return math.exp(compute_log_floor(report))
 
 

@@ -7,6 +7,7 @@ measures 20 experiments of 15 pairs, with one busy process on the cores that the
 
 import argparse
 import contextlib
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,6 @@ from rich.console import Console
 from orchestrator.execution.sweep_events import SweepEvent
 from orchestrator.machine import affinity
 from orchestrator.planning.plan import choose_cpus
-from orchestrator.processes.signals import Interrupts
 from orchestrator.report import false_positives
 from orchestrator.selftest import run
 from orchestrator.selftest.checks.aa import CELLS
@@ -33,16 +33,21 @@ def main() -> None:
     others = sorted(set(affinity.list_cores()) - set(choose_cpus(1, affinity.list_cores())))
     if asked.load and not others:
         sys.exit("--load needs a second core, but this machine has only one, which the workers use: omit --load")
-    stop = Stop(blocks=run.count_needed_blocks(asked.pairs), budget=run.NO_LIMIT_S)
-    with busy([others[number % len(others)] for number in range(asked.load)]), Interrupts() as interrupts:
-        bench = run.begin_selftest(
-            asked.runs, SweepSpec(name="false-positives", stop=stop), CELLS, sys.argv, interrupts, say
-        )
-        run.avoid_worker_core()
-        trial = run.measure_clones(bench)
-        bench.record_ending("all experiments were made")
-    false_positives.show_rates(Console(), trial, str(bench.run.jobs_folder))
+    stop = Stop(blocks=count_needed_blocks(asked.pairs), budget=run.NO_LIMIT_S)
+    spec = SweepSpec(name="false-positives", stop=stop)
+    with (
+        busy([others[number % len(others)] for number in range(asked.load)]),
+        run.open_selftest(asked.runs, spec, CELLS, sys.argv, say) as selftest,
+    ):
+        trial = run.measure_clones(selftest)
+        selftest.record_ending("all experiments were made")
+    false_positives.show_rates(Console(), trial, str(selftest.run.jobs_folder))
     print(f"• Added busy processes, on the cores that the workers leave free: {asked.load}.")
+
+
+def count_needed_blocks(pairs: int) -> int:
+    """Return how many blocks yield at least that number of pairs of clones."""
+    return EXPERIMENT_BLOCKS * math.ceil(pairs / math.comb(len(CELLS), 2))
 
 
 def say(event: SweepEvent) -> None:

@@ -23,7 +23,7 @@ from orchestrator.analysis.costs.memory import compute_memory_metrics
 from orchestrator.analysis.process_scores import compute_log_floor
 from orchestrator.analysis.statistics.intervals import hodges_lehmann
 from orchestrator.analysis.statistics.looks import ALPHA
-from orchestrator.execution.classify import find_report
+from orchestrator.execution.classify import find_result
 from orchestrator.execution.launchers.local import LocalLauncher, make_variables
 from orchestrator.machine import affinity, fingerprint
 from orchestrator.planning.plan import Plan, build_plan
@@ -88,8 +88,8 @@ def as_job(spec: JobSpec) -> Report:
     """Run a job as the tool does, and return its report."""
     with tempfile.TemporaryDirectory() as folder:
         ending = LocalLauncher()(spec, Path(folder) / "log", lambda event: None)
-    report = find_report(ending)
-    assert report is not None, ending
+    report = find_result(spec, ending)
+    assert isinstance(report, Report), ending
     return report
 
 

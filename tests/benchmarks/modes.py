@@ -10,10 +10,11 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-from orchestrator.execution.classify import classify_ending, find_report
+from orchestrator.execution.classify import classify_ending, find_result
 from orchestrator.execution.launchers.local import LocalLauncher
 from orchestrator.machine import affinity
 from orchestrator.planning.plan import Plan, build_plan
+from schemas.event import Report
 from schemas.job import Cell
 from schemas.sweep import Axes, SweepSpec
 
@@ -52,8 +53,8 @@ def entry(planned: Plan, cell: Cell) -> str:
     spec = planned.build_job(cell, 1, 0, None)
     with tempfile.TemporaryDirectory() as folder:
         ending = LocalLauncher()(spec, Path(folder) / "log", lambda event: None)
-    judgement, report = classify_ending(spec, ending), find_report(ending)
-    if report is None or judgement.outcome != "measured":
+    judgement, report = classify_ending(spec, ending), find_result(spec, ending)
+    if not isinstance(report, Report) or judgement.outcome != "measured":
         print(f"{cell.label}, {column(cell)}: {judgement.outcome}, {judgement.reason}", file=sys.stderr)
         return judgement.outcome
     took = {cost.name: cost.wall_ns / 1e9 for cost in report.phases if cost.name in SHOWN}

@@ -13,8 +13,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from orchestrator.execution.job import JobRunner
 from orchestrator.execution.launchers.local import LocalLauncher
-from orchestrator.execution.sweep import Sweep
 from orchestrator.machine import affinity, fingerprint
 from orchestrator.planning.plan import build_plan
 from orchestrator.processes.signals import Interrupts
@@ -36,25 +36,16 @@ def main() -> None:
     outside, added, starts = [], [], []
     with tempfile.TemporaryDirectory() as root, Interrupts() as interrupts:
         run = store.create_run(Path(root), "overhead", datetime.now(UTC))
-        sweep = Sweep(
-            plan=planned,
-            launcher=LocalLauncher(interrupts),
-            store=run,
-            host=machine,
-            interrupts=interrupts,
-            publish=lambda event: None,
-            enough=lambda records, block: False,
-        )
+        jobs = JobRunner(LocalLauncher(interrupts), run, machine, planned.environments)
         for pair in range(PAIRS):
             start = time.perf_counter_ns()
-            sweep.run_job(planned.build_job(cell, pair + 1, 0, None))
+            record = jobs.run_job(planned.build_job(cell, pair + 1, 0, None))
             job_ns = time.perf_counter_ns() - start
             start = time.perf_counter_ns()
             subprocess.run([sys.executable, "-c", "import os, torch; os._exit(0)"], check=True)
             bare_ns = time.perf_counter_ns() - start
-            report = sweep.records[-1].report
-            assert report is not None, sweep.records[-1].reason
-            phases = {cost.name: cost.wall_ns for cost in report.phases if cost.name not in OURS}
+            assert record.report is not None, record.reason
+            phases = {cost.name: cost.wall_ns for cost in record.report.phases if cost.name not in OURS}
             outside.append((job_ns - sum(phases.values())) / 1e6)
             added.append((job_ns - (sum(phases.values()) - phases["import"]) - bare_ns) / 1e6)
             starts.append((phases["import"], bare_ns))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from orchestrator.analysis.results import group_results
+from orchestrator.analysis.run import Run
 from orchestrator.execution.launchers.local import LocalLauncher
 from orchestrator.execution.sweep import Sweep
 from orchestrator.machine import affinity, fingerprint
@@ -79,13 +79,14 @@ def figures(base: JobRecord, count: int, blocks: int, path: Path) -> None:
         finished=True,
     )
     began = time.monotonic()
-    found = group_results(records, cells)
+    run = Run(name="large", manifest=manifest, records=tuple(records))
+    groups = len(run.groups)
     concluded = time.monotonic()
-    path.write_text(render_page("large", manifest, records, found))
+    path.write_text(render_page(run))
     written = time.monotonic()
     print(
-        f"{count} cells, {blocks} blocks: {path.stat().st_size / 1e6:.2f} MB; results {concluded - began:.1f} s, "
-        f"page {written - concluded:.1f} s; in the browser, {opened(path)}"
+        f"{count} cells in {groups} groups, {blocks} blocks: {path.stat().st_size / 1e6:.2f} MB; "
+        f"results {concluded - began:.1f} s, page {written - concluded:.1f} s; in the browser, {opened(path)}"
     )
 
 
@@ -133,7 +134,7 @@ def like(base: JobRecord, cells: Sequence[Cell], blocks: int) -> Iterator[JobRec
             spec = base.spec.model_copy(update={"cell": each, "block": block, "position": position})
             outside = base.outside.model_copy(update={"started": at.isoformat()})
             report = slowed(base.report, factor, rng)
-            yield base.model_copy(update={"spec": spec, "report": report, "outside": outside})
+            yield base.model_copy(update={"spec": spec, "result": report, "outside": outside})
             at += timedelta(seconds=2)
 
 

@@ -1,6 +1,6 @@
 """Verdicts of Plumbline beside those of pyperf and of torch.utils.benchmark, on the same callables, in one run.
 
-    python tests/benchmarks/rivals.py --rounds 3
+    python -m tests.benchmarks.rivals --rounds 3
 
 The first pair is a step of a recurrent network in NumPy against itself. The second pads that step to 200 µs, and to
 210 µs, five per cent more. Each tool measures in its usual way, in separate processes. pyperf uses `timeit` and
@@ -28,13 +28,12 @@ from orchestrator.analysis.stopping import should_stop
 from orchestrator.execution.launchers.local import SOURCE
 from orchestrator.format import format_ratio, format_ratio_range
 from orchestrator.machine import fingerprint
-from orchestrator.processes.signals import Interrupts
 from orchestrator.selftest.check import compare_cells, make_real_cell
-from orchestrator.selftest.other_tools import torch_differs
-from orchestrator.selftest.run import NO_LIMIT_S, begin_selftest
+from orchestrator.selftest.run import NO_LIMIT_S, open_selftest
 from schemas.catalog import THREAD_VARIABLES
 from schemas.job import Cell
 from schemas.sweep import Stop, SweepSpec
+from tests.benchmarks.other_tools import torch_differs
 
 HERE = Path(__file__).parent
 TARGET = 0.02
@@ -69,7 +68,7 @@ def main() -> None:
     """Print a line for each tool and pair, round by round, and then the number of differences that each tool found."""
     lacking = [package for package in ("pyperf", "torch") if find_spec(package) is None]
     if lacking:
-        sys.exit(f"{' and '.join(lacking)} not found; install with: pip install 'plumbline[rivals,torch]'")
+        sys.exit(f"{' and '.join(lacking)} not found; install with: pip install 'plumbline-ml[rivals,torch]'")
     parser = argparse.ArgumentParser(description="Compare verdicts with those of pyperf and torch.utils.benchmark.")
     parser.add_argument("--rounds", type=int, default=1, help="the number of times to measure everything (1)")
     parser.add_argument("--fast", action="store_true", help="let pyperf use fewer processes, as its --fast does")
@@ -108,12 +107,11 @@ def by_us(one: Cell, other: Cell, folder: Path) -> tuple[bool, str]:
     """Measure blocks of fresh processes until the ratio is known to two per cent, at most sixteen."""
     cells = (one, other)
     spec = SweepSpec(name="rivals", stop=Stop(blocks=MOST_BLOCKS, budget=NO_LIMIT_S))
-    with Interrupts() as interrupts:
-        bench = begin_selftest(folder, spec, cells, sys.argv, interrupts)
-        records = bench.measure_cells(
+    with open_selftest(folder, spec, cells, sys.argv) as selftest:
+        records = selftest.measure_cells(
             spec, cells, enough=lambda records, block: should_stop(block, compare_cells(cells, records), TARGET)
         )
-    if interrupts.received:
+    if selftest.interrupts.received:
         sys.exit(130)
     (found,) = compare_cells(cells, records)
     shown = (

@@ -3,18 +3,20 @@
     python tests/benchmarks/structure.py            # this checkout
     python tests/benchmarks/structure.py FOLDER     # another checkout, for a comparison
 
-A room is a folder or a module directly inside `orchestrator/`. Imports count wherever they stand: at the top of a module,
-inside a function, or under `TYPE_CHECKING`. Complexity is McCabe's, with one more for each boolean operator and each
-clause of a comprehension, as radon counts it.
+A room is a folder or a module directly inside `orchestrator/`. Imports count wherever they stand: at the top of a
+module, inside a function, or under `TYPE_CHECKING`. Complexity is McCabe's, with one more for each boolean operator
+and each clause of a comprehension, as radon counts it.
 """
 
 import ast
+import functools
 import io
 import statistics
 import sys
 import tokenize
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGES = ("schemas", "workers", "orchestrator")
@@ -27,6 +29,12 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 def list_sources(root: Path, *packages: str) -> list[Path]:
     """Return the Python files of these packages."""
     return sorted(path for package in packages for path in (root / package).rglob("*.py"))
+
+
+@functools.lru_cache(maxsize=2000)
+def parse_source(text: str) -> ast.Module:
+    """Parse a file's text; cached, because each figure walks through all files."""
+    return ast.parse(text)
 
 
 def find_room(root: Path, path: Path) -> str | None:
@@ -50,7 +58,7 @@ def build_room_graph(root: Path) -> dict[str, set[str]]:
     sources = {path: room for path in list_sources(root, "orchestrator") if (room := find_room(root, path))}
     graph: dict[str, set[str]] = {room: set() for room in sources.values()}
     for path, room in sources.items():
-        for name in iterate_imports(ast.parse(path.read_text())):
+        for name in iterate_imports(parse_source(path.read_text())):
             parts = name.split(".")
             if parts[0] == "orchestrator" and len(parts) > 1 and parts[1] in graph and parts[1] != room:
                 graph[room].add(parts[1])
@@ -80,7 +88,7 @@ def count_levels(graph: dict[str, set[str]]) -> tuple[int, int]:
 def iterate_functions(root: Path, *packages: str) -> Iterator[tuple[Path, Function]]:
     """Yield every function and method."""
     for path in list_sources(root, *packages):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parse_source(path.read_text())):
             if isinstance(node, Function):
                 yield path, node
 
@@ -105,7 +113,7 @@ def count_complexity(function: Function) -> int:
 def iterate_docstrings(root: Path, *packages: str) -> Iterator[str]:
     """Yield the docstring of every module, class and function that has one."""
     for path in list_sources(root, *packages):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parse_source(path.read_text())):
             if isinstance(node, ast.Module | ast.ClassDef | Function) and (text := ast.get_docstring(node)):
                 yield text
 
@@ -121,34 +129,100 @@ def count_lines(root: Path, *packages: str) -> tuple[int, int]:
     return lines, comments
 
 
-def main() -> None:
-    """Print each figure on a line of its own."""
-    root = Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
+def count_overruled(root: Path, *packages: str) -> int:
+    """Count the comments by which the formatter is told to leave code alone."""
+    return sum(path.read_text().count("# " + "fmt:") for path in list_sources(root, *packages))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Structure:
+    """The figures of one checkout. Shares are between 0 and 1."""
+
+    room_folders: int
+    room_modules: int
+    room_imports: int
+    levels: int
+    rooms_on_cycles: int
+    widest_folder: str
+    widest_files: int
+    functions: int
+    one_word_names: int
+    docstrings: int
+    question_docstrings: int
+    formatter_overruled: int
+    mean_complexity: float
+    too_complex: tuple[str, ...]
+    median_function_lines: float
+    source_lines: int
+    comment_share: float
+    test_lines: int
+
+    @property
+    def one_word_share(self) -> float:
+        """The share of functions with a one-word name, outside workloads."""
+        return self.one_word_names / self.functions
+
+    @property
+    def question_share(self) -> float:
+        """The share of docstrings that open with a question word."""
+        return self.question_docstrings / self.docstrings
+
+    @property
+    def test_ratio(self) -> float:
+        """The lines of tests for each line of source."""
+        return self.test_lines / self.source_lines
+
+
+def measure_structure(root: Path) -> Structure:
+    """Measure a checkout."""
     graph = build_room_graph(root)
     folders = sum((root / "orchestrator" / room).is_dir() for room in graph)
     levels, on_cycles = count_levels(graph)
-    print(f"rooms at the top of orchestrator/: {folders} folders and {len(graph) - folders} modules")
-    print(f"imports between rooms: {sum(map(len, graph.values()))}; levels: {levels}; rooms on a cycle: {on_cycles}")
     widest = Counter(path.parent.relative_to(root) for path in list_sources(root, *PACKAGES)).most_common(1)[0]
-    print(f"widest folder: {widest[0]} with {widest[1]} files")
     functions = list(iterate_functions(root, *PACKAGES))
     named = [node.name for path, node in functions if "workers/workloads/" not in path.as_posix()]
     counted = [name for name in named if not name.startswith("__")]
-    one_word = sum(map(is_one_word, counted))
-    print(f"one-word function names outside workloads: {one_word} of {len(counted)}, {one_word / len(counted):.0%}")
     texts = list(iterate_docstrings(root, *PACKAGES, "tests"))
-    questions = sum(text.split()[0] in OPENINGS for text in texts)
-    print(f"docstrings that open with a question word: {questions} of {len(texts)}, {questions / len(texts):.1%}")
-    overruled = sum(path.read_text().count("# " + "fmt:") for path in list_sources(root, *PACKAGES, "tests"))
-    print(f"places where the formatter is overruled: {overruled}")
-    complexities = [count_complexity(node) for _, node in functions]
-    above = sum(value > MOST_COMPLEX for value in complexities)
-    print(f"cyclomatic complexity: mean {statistics.mean(complexities):.1f}; above {MOST_COMPLEX}: {above} functions")
-    lengths = [(node.end_lineno or node.lineno) - node.lineno + 1 for _, node in functions]
-    print(f"median function: {statistics.median(lengths):g} lines")
+    complexities = [(f"{path.relative_to(root)}:{node.name}", count_complexity(node)) for path, node in functions]
     lines, comments = count_lines(root, *PACKAGES)
-    test_lines, _ = count_lines(root, "tests")
-    print(f"lines of source: {lines}; comment lines: {comments / lines:.1%}; tests to source: {test_lines / lines:.2f}")
+    return Structure(
+        room_folders=folders,
+        room_modules=len(graph) - folders,
+        room_imports=sum(map(len, graph.values())),
+        levels=levels,
+        rooms_on_cycles=on_cycles,
+        widest_folder=str(widest[0]),
+        widest_files=widest[1],
+        functions=len(counted),
+        one_word_names=sum(map(is_one_word, counted)),
+        docstrings=len(texts),
+        question_docstrings=sum(text.split()[0] in OPENINGS for text in texts),
+        formatter_overruled=count_overruled(root, *PACKAGES, "tests"),
+        mean_complexity=statistics.mean(value for _, value in complexities),
+        too_complex=tuple(name for name, value in complexities if value > MOST_COMPLEX),
+        median_function_lines=statistics.median((node.end_lineno or 0) - node.lineno + 1 for _, node in functions),
+        source_lines=lines,
+        comment_share=comments / lines,
+        test_lines=count_lines(root, "tests")[0],
+    )
+
+
+def main() -> None:
+    """Print each figure on a line of its own."""
+    found = measure_structure(Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve())
+    print(f"rooms at the top of orchestrator/: {found.room_folders} folders and {found.room_modules} modules")
+    print(f"imports between rooms: {found.room_imports}; levels: {found.levels}; on a cycle: {found.rooms_on_cycles}")
+    print(f"widest folder: {found.widest_folder} with {found.widest_files} files")
+    share = f"{found.one_word_names} of {found.functions}, {found.one_word_share:.0%}"
+    print(f"one-word function names outside workloads: {share}")
+    questions = f"{found.question_docstrings} of {found.docstrings}, {found.question_share:.1%}"
+    print(f"docstrings that open with a question word: {questions}")
+    print(f"places where the formatter is overruled: {found.formatter_overruled}")
+    above = len(found.too_complex)
+    print(f"cyclomatic complexity: mean {found.mean_complexity:.1f}; above {MOST_COMPLEX}: {above} functions")
+    print(f"median function: {found.median_function_lines:g} lines")
+    comments = f"comment lines: {found.comment_share:.1%}"
+    print(f"lines of source: {found.source_lines}; {comments}; tests to source: {found.test_ratio:.2f}")
 
 
 if __name__ == "__main__":

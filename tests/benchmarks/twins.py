@@ -11,7 +11,6 @@ from pathlib import Path
 
 from orchestrator.analysis.statistics.intervals import clopper_pearson
 from orchestrator.machine import fingerprint
-from orchestrator.processes.signals import Interrupts
 from orchestrator.selftest import run
 from orchestrator.selftest.checks import slowdown
 from schemas.sweep import SweepSpec
@@ -20,17 +19,15 @@ from schemas.sweep import SweepSpec
 def main(experiments: int = 20) -> None:
     """Run the experiments, and print a line for each."""
     found, machine = [], fingerprint.take_fingerprint()
-    with tempfile.TemporaryDirectory() as root, Interrupts() as interrupts:
-        run.avoid_worker_core()
+    with tempfile.TemporaryDirectory() as root:
         for number in range(1, experiments + 1):
-            bench = run.begin_selftest(
-                Path(root), SweepSpec(name=f"twin-{number}"), slowdown.CELLS, sys.argv, interrupts
-            )
-            (finding,) = run.run([slowdown.make_check()], bench, lambda event: None)
-            bench.record_ending("the experiment was made")
-            verdict, ratio = finding.figures
-            found.append(bool(verdict.kept))
-            print(f"{number}: {verdict.got}; ratio {ratio.got}", flush=True)
+            spec = SweepSpec(name=f"twin-{number}")
+            with run.open_selftest(Path(root), spec, slowdown.CELLS, sys.argv) as selftest:
+                (result,) = run.run_checks([slowdown.make_check()], selftest, lambda event: None)
+                selftest.record_ending("the experiment was made")
+            verdict, ratio = result.readings
+            found.append(bool(verdict.passed))
+            print(f"{number}: {verdict.found}; ratio {ratio.found}", flush=True)
     share = clopper_pearson(sum(found), experiments)
     print(
         f"{machine.cpu}, {machine.cores} cores: SLOWER in {sum(found)} of {experiments} experiments, "

@@ -56,7 +56,7 @@ SLOW_S = 2.0
 HOST = Host(cpu="a CPU", cores=2, memory_bytes=1 << 30, system="Linux", python="3.11.0")
 CELL = Cell(framework="numpy", mode="eager", workload="mlp", parameters={"depth": 3})
 SPEC = JobSpec(cell=CELL, block=1, position=0, seed=1, cpus=(1,), variables={"A": "b"})
-RECORD = JobRecord(spec=SPEC, outcome="measured", report=a_report(), host=HOST)
+RECORD = JobRecord(spec=SPEC, outcome="measured", result=a_report(), host=HOST)
 MANIFEST = Manifest(name="x", started="now", command=("a",), sweep=SweepSpec(), seed=1, cells=(CELL,), host=HOST)
 TOML = b"""\
 name = "x"

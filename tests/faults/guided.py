@@ -22,7 +22,7 @@ from pydantic import ValidationError
 with atheris.instrument_imports(include=["orchestrator", "schemas", "tomllib"]):
     from rich.console import Console
 
-    from orchestrator.cli.commands import sweep
+    from orchestrator.cli.commands.sweep import check_changes
     from orchestrator.errors import UsageError
     from orchestrator.execution import classify
     from orchestrator.execution.event_stream import Garbled
@@ -81,7 +81,7 @@ def check_manifest(content: bytes, folder: Path) -> None:
     (folder / "manifest.json").write_bytes(content)
     found = atomic.read_model(folder / "manifest.json", Manifest)
     planned = plan.rebuild_plan(found.sweep, found.seed, (0, 1))
-    sweep.check_changes(Store(folder), planned, found, found.environments, force=True)
+    check_changes(Store(folder), planned, found, found.environments, force=True)
 
 
 TARGETS: Mapping[str, Target] = {

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import psutil
 
-from orchestrator.environments.cache import EnvironmentCache, EnvironmentFolder
+from orchestrator.environments.cache import EnvironmentCache, read_marker, remove_environment
 
 CREATE = [sys.executable, "-m", "orchestrator", "env", "create", "victim", "--file", "victim.toml"]
 VICTIMS = ("orchestrator", "installer", "everything")
@@ -54,9 +54,9 @@ def run_campaign(
                 program.wait(moment_s)
             kill_victim(program.pid, victim)
         yield Kill(victim, moment_s, describe_state(home), tuple(find_broken(home)))
-        for place in home.list_folders():
-            if place.read_marker() is not None:
-                place.remove_files()  # so that the next kill hits an attempt at work
+        for made in home.list_folders():
+            if read_marker(made) is not None:
+                remove_environment(made)  # so that the next kill hits an attempt at work
     subprocess.run(CREATE, cwd=folder, env=variables, stdout=subprocess.DEVNULL, check=True, timeout=PATIENCE_S)
     last = tuple(find_broken(home)) or (() if describe_state(home) == "ready" else ("in the end it is not ready",))
     yield Kill("nothing", 0.0, describe_state(home), last)
@@ -75,31 +75,31 @@ def kill_victim(pid: int, victim: str) -> None:
 
 def describe_state(home: EnvironmentCache) -> str:
     """Return the state of the environment: nothing, unfinished or ready."""
-    states = ["ready" if place.read_marker() is not None else "unfinished" for place in home.list_folders()]
+    states = ["ready" if read_marker(made) is not None else "unfinished" for made in home.list_folders()]
     return states[0] if states else "nothing"
 
 
 def find_broken(home: EnvironmentCache) -> Iterator[str]:
     """Yield the faults of environments that are marked ready."""
-    for place in home.list_folders():
-        ready = place.read_marker()
+    for made in home.list_folders():
+        ready = read_marker(made)
         if ready is None:
             continue
-        (packages,) = place.folder.glob("lib/python3*/site-packages")
+        (packages,) = made.glob("lib/python3*/site-packages")
         found = {path.name.partition("-")[0].lower().replace("_", "-") for path in packages.glob("*.dist-info")}
         due = {line.partition("==")[0] for line in ready.resolved}
         yield from (f"{name} is missing" for name in sorted(due - found))
-        yield from find_changed_files(place, packages)
+        yield from find_changed_files(made, packages)
 
 
-def find_changed_files(place: EnvironmentFolder, packages: Path) -> Iterator[str]:
+def find_changed_files(made: Path, packages: Path) -> Iterator[str]:
     """Yield the files that are missing or differ from their package's RECORD."""
     for record in packages.glob("*.dist-info/RECORD"):
         for name, digest, _ in csv.reader(record.read_text().splitlines()):
             algorithm, _, expected = digest.partition("=")
             path = packages / name
             if digest and (not path.is_file() or hash_file(path, algorithm) != expected):
-                yield f"{place.folder.name}: {name} is not what {record.parent.name} lists"
+                yield f"{made.name}: {name} is not what {record.parent.name} lists"
 
 
 def hash_file(path: Path, algorithm: str) -> str:

@@ -23,7 +23,7 @@ def test_the_campaign_would_notice_a_file_that_is_missing(tmp_path: Path) -> Non
     variables = make_offline_variables(make_wheel_folder(tmp_path / "wheels"))
     list(run_campaign(tmp_path, "tiny==1.0", 0, 1.0, 1, variables))
     home = EnvironmentCache(tmp_path / "home")
-    (place,) = home.list_folders()
-    (file,) = place.folder.glob("lib/python3*/site-packages/helper.py")
+    (made,) = home.list_folders()
+    (file,) = made.glob("lib/python3*/site-packages/helper.py")
     file.unlink()
-    assert list(find_broken(home)) == [f"{place.folder.name}: helper.py is not what helper-0.5.dist-info lists"]
+    assert list(find_broken(home)) == [f"{made.name}: helper.py is not what helper-0.5.dist-info lists"]

@@ -3,13 +3,14 @@
 import random
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from orchestrator.analysis.run import Run
 from orchestrator.cli.app import main
 from orchestrator.planning import plan as planning
 from orchestrator.planning.plan import Plan
@@ -50,6 +51,27 @@ def a_plan(*frameworks: str, axes: Mapping[str, object] | None = None, **said: o
     plain = {"frameworks": ("numpy", "synthetic:spin"), "workloads": ("mlp",), "environment": ("current",)}
     asked = plain | ({"frameworks": frameworks} if frameworks else {}) | dict(axes or {})
     return planning.build_plan(SweepSpec.model_validate({"axes": asked, "seed": 1, "stop": STOP} | said), (0, 1))
+
+
+def a_manifest(cells: Iterable[Cell], **changes: object) -> Manifest:
+    """The manifest of a run that has ended."""
+    plain: dict[str, object] = {
+        "name": "mine",
+        "started": NOON.isoformat(),
+        "command": (),
+        "sweep": {},
+        "seed": 1,
+        "host": HOST,
+        "cells": tuple(cells),
+        "stopped": "all blocks were run",
+        "finished": True,
+    }
+    return Manifest.model_validate(plain | changes)
+
+
+def a_run(manifest: Manifest, records: Iterable[JobRecord]) -> Run:
+    """A run with its results that is nowhere on disk."""
+    return Run(name="a-run", manifest=manifest, records=tuple(records))
 
 
 @pytest.fixture
@@ -108,7 +130,7 @@ def make_record(make_report: Callable[..., Report]) -> Callable[..., JobRecord]:
             "outcome": outcome,
             "host": HOST,
             "reason": "" if outcome == "measured" else f"because it was {outcome}",
-            "report": make_report(call_ns) if outcome in ("measured", "wrong") else None,
+            "result": make_report(call_ns) if outcome in ("measured", "wrong") else None,
             "outside": {
                 "started": "2025-01-01T00:00:00",
                 "spawn_to_end_ns": 2 * 10**9,
@@ -146,19 +168,9 @@ def make_run(tmp_path: Path) -> Callable[..., Store]:
     def make(name: str, records: Sequence[JobRecord], at_s: float = 0, **changes: object) -> Store:
         began = NOON + timedelta(seconds=at_s)
         cells = {record.spec.cell.id: record.spec.cell for record in records}
-        plain = {
-            "name": name,
-            "started": began.isoformat(),
-            "command": (),
-            "sweep": {"name": name},
-            "seed": 1,
-            "host": HOST,
-            "cells": tuple(cells.values()),
-            "stopped": "all blocks were run",
-            "finished": True,
-        }
+        plain: dict[str, object] = {"name": name, "started": began.isoformat(), "sweep": {"name": name}}
         run = store.create_run(tmp_path / "runs", name, began)
-        run.write_manifest(Manifest.model_validate(plain | changes))
+        run.write_manifest(a_manifest(cells.values(), **plain | changes))
         for record in records:
             run.write_record(record)
         return run

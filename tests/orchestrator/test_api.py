@@ -57,9 +57,18 @@ def test_without_pandas_a_frame_says_what_to_install_and_rows_do_without(
 
     loaded = api.load(run.folder)
     monkeypatch.setattr(builtins, "__import__", without_pandas)
-    with pytest.raises(UsageError, match=re.escape("pip install 'plumbline[frames]'")):
+    with pytest.raises(UsageError, match=re.escape("pip install 'plumbline-ml[frames]'")):
         loaded.frame()
     assert len(loaded.rows()) == 2
+
+
+def test_a_mixed_run_says_so(make_cell: MakeCell, make_records: MakeRecords, make_run: MakeRun, run: Store) -> None:
+    parts = ("the kernel is another",)
+    mixed = api.load(make_run("mixed", make_records([(make_cell("torch:eager"), 1000)]), mixed=parts).folder)
+    assert (mixed.mixed, api.load(run.folder).mixed) == (parts, ())
+    assert [group.title.partition(":")[0] for group in mixed.groups] == ["MIXED"]
+    assert mixed.frame("job").mixed.all()
+    assert not api.load(run.folder).frame("job").mixed.any()
 
 
 def test_two_runs_are_compared(

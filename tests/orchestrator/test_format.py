@@ -6,12 +6,17 @@ from hypothesis import strategies as st
 
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.format import (
+    first_digit_value,
+    fold_label,
     format_clock,
     format_count,
     format_duration,
+    format_rank,
     format_ratio,
     format_ratio_range,
+    format_size,
     round_counts,
+    to_printable,
 )
 
 
@@ -108,3 +113,73 @@ def test_rounding_never_narrows_an_interval(low: float, more: float, yet_more: f
     shown = round_counts(counts)
     assert shown.low <= counts.low * (1 + 1e-9)
     assert shown.high >= counts.high * (1 - 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (1, "1.0 B"),
+        (512, "512 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (1536, "1.5 KiB"),
+        (208 << 20, "208 MiB"),
+        (10 << 20, "10.0 MiB"),
+        (3 << 30, "3.0 GiB"),
+        (5 << 40, "5120 GiB"),
+        (math.inf, "–"),
+        (math.nan, "–"),
+    ],
+)
+def test_sizes_have_about_three_digits_and_their_unit(count: float, text: str) -> None:
+    assert format_size(count) == text
+
+
+@pytest.mark.parametrize(("best", "worst", "text"), [(1, 1, "1"), (2, 3, "2–3"), (1, 10, "1–10")])
+def test_a_rank_that_is_shared_has_both_ends(best: int, worst: int, text: str) -> None:
+    assert format_rank(best, worst) == text
+
+
+@given(st.text())
+def test_what_is_printed_commands_no_terminal_and_loses_no_character(text: str) -> None:
+    shown = to_printable(text)
+    assert len(shown) == len(text)
+    assert all(character.isprintable() or character in "\t\n" for character in shown)
+    assert to_printable(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("label", "text"),
+    [
+        ("torch:eager", "torch:eager"),
+        ("tensorflow:function", "tensorflow:function"),
+        ("torch:eager (A/A)", "torch:eager\n (A/A)"),
+        ("tensorflow@2.20:function", "tensorflow@2.20:\n function"),
+        ("tensorflow@2.20:function (A/A)", "tensorflow@2.20:\n function\n (A/A)"),
+        ("a-framework-of-a-long-name:mode", "a-framework-of-a-long-name:mode"),
+        ("x\x1b:eager", "x\N{REPLACEMENT CHARACTER}:eager"),
+    ],
+)
+def test_a_label_is_folded_where_a_version_or_a_clone_makes_it_long(label: str, text: str) -> None:
+    assert fold_label(label) == text
+
+
+@given(st.floats(1e-3, 1e14))
+def test_a_duration_is_within_half_a_unit_of_its_third_digit(nanoseconds: float) -> None:
+    number, unit = format_duration(nanoseconds).split(" ")
+    shown = float(number) * {"ns": 1, "µs": 1e3, "ms": 1e6, "s": 1e9}[unit]
+    assert shown == pytest.approx(nanoseconds, rel=0.006, abs=0.006)
+
+
+@given(st.floats(1, 1e15))
+def test_a_count_is_within_a_call_or_twelve_digits_of_itself(count: float) -> None:
+    number, _, word = format_count(count).replace(",", "").partition(" ")
+    assert float(number) * {"million": 1e6, "billion": 1e9, "": 1}[word] == pytest.approx(count, rel=1e-11, abs=0.51)
+
+
+@given(st.integers(1, 10**9))
+def test_the_first_digit_has_the_place_value_of_a_power_of_ten(count: int) -> None:
+    value = first_digit_value(count)
+    assert value <= count < 10 * value
+    assert str(value).strip("0") == "1"

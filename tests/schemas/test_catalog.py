@@ -1,8 +1,10 @@
 import tomllib
 from collections.abc import Iterable
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 from pydantic import ValidationError
 
 from schemas.catalog import DEFAULT_MODES, DTYPES, FRAMEWORKS, WORKER_REQUIREMENTS, Framework, Mode
@@ -23,6 +25,19 @@ def unique(names: Iterable[str]) -> bool:
 def test_names_are_unique() -> None:
     assert unique(framework.name for framework in FRAMEWORKS)
     assert unique(workload.name for workload in WORKLOADS)
+
+
+def test_a_framework_is_titled_by_its_name_and_recorded_by_its_package_unless_it_says_otherwise() -> None:
+    plain = Framework(name="mine", package="my_package", requirement="mine", modes=(), start_s=1)
+    assert (plain.title, plain.distributions) == ("mine", ("my_package",))
+    assert plain.reported_distributions == ("my_package", *WORKER_REQUIREMENTS)
+
+
+@each_framework
+def test_the_distribution_that_provides_a_framework_is_recorded(framework: Framework) -> None:
+    if not (providers := metadata.packages_distributions().get(framework.package)):
+        pytest.skip(f"{framework.package} is not installed")
+    assert {canonicalize_name(name) for name in providers} <= set(framework.distributions)
 
 
 @each_framework

@@ -1,9 +1,13 @@
 from collections.abc import Callable
+from typing import get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
-from schemas.event import Event, Failure, Phase, Report, Setting
+from schemas.event import Event, Failure, Hello, Phase, PhaseName, Report, Setting
 
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 
@@ -43,3 +47,91 @@ def test_a_setting_is_honoured_if_what_was_asked_is_what_was_got(asked: str | No
 def test_a_report_without_a_time_in_it_is_refused(make_report: Callable[..., Report], samples: list[object]) -> None:
     with pytest.raises(ValidationError, match="samples_ns"):
         make_report(samples_ns=samples)
+
+
+EVENTS: list[Event] = [
+    Hello(pid=1, python="3.11", interpreter="/usr/bin/python"),
+    *(Phase(name=name) for name in get_args(PhaseName)),
+    Failure(outcome="out-of-memory", reason="no room", where="reference.py:3"),
+]
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: f"{event.kind}-{getattr(event, 'name', '')}")
+def test_an_event_is_one_line_that_is_read_back_as_it_was(event: Event) -> None:
+    line = event.model_dump_json()
+    assert "\n" not in line
+    assert EVENT.validate_json(line) == event
+
+
+@given(st.text())
+def test_a_reason_with_any_text_stays_on_its_line(reason: str) -> None:
+    event = Failure(outcome="raised", reason=reason)
+    try:
+        line = event.model_dump_json()
+    except PydanticSerializationError:
+        # Half a surrogate pair is no text; the worker replaces it before it writes.
+        assert any("\ud800" <= character <= "\udfff" for character in reason)
+    else:
+        assert len(line.splitlines()) == 1 or not line.isascii()
+        assert "\n" not in line
+        assert EVENT.validate_json(line) == event
+
+
+@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("name", ["run_delay_ns", "steal_ns", "pressure_ns", "cpu_ns", "canary_ns"])
+def test_a_report_has_one_count_of_each_disturbance_for_each_sample(
+    make_report: Callable[..., Report], name: str, count: int
+) -> None:
+    noise = make_report().noise.model_dump() | {name: (0,) * count}
+    with pytest.raises(ValidationError, match=f"{count} counts of a disturbance; there should be 3, one a sample"):
+        make_report(noise=noise)
+
+
+@pytest.mark.parametrize("laps", [[], [[1, 5]], [[0, 5], [1, 5]], [[1, -5], [1, 5]], [[1], [1, 5]]])
+def test_a_report_has_the_first_two_calls_at_least(make_report: Callable[..., Report], laps: list[object]) -> None:
+    with pytest.raises(ValidationError, match="warmup"):
+        make_report(warmup=laps)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"calls": 0},
+        {"calls": 1.5},
+        {"work": {"flops": -1, "bytes": 0}},
+        {"ceiling": {"flops_per_s": float("inf"), "bytes_per_s": 1}},
+        {"overhead": {"null_ns": float("nan"), "clock_ns": 1, "linearity": None}},
+        {"unseen": float("nan")},
+        {"compilations": -1},
+        {"new_shapes": ({"first_ns": 0, "second_ns": None, "compilations": None},)},
+        {"energy": {"joules": 1.0, "seconds": 1.0, "calls": 0, "source": "x"}},
+        {"memory": {"steps": ({"start": -1, "peak": 0},), "trimmed": True}},
+        {"phases": ({"name": "lunch", "wall_ns": 1, "cpu_ns": 1},)},
+        {"samples_ns": (1 << 63, 1, 1)},
+        {"verdict": "fast"},
+    ],
+)
+def test_a_number_that_no_measurement_gives_is_refused(
+    make_report: Callable[..., Report], change: dict[str, object]
+) -> None:
+    with pytest.raises(ValidationError):
+        make_report(**change)
+
+
+def test_a_report_comes_back_from_json_as_it_was(make_report: Callable[..., Report]) -> None:
+    memory = {"start": 1, "peak": 3, "end": 2, "pss": None, "uss": None, "processes": 1}
+    report = make_report(
+        phases=({"name": "import", "wall_ns": 1, "cpu_ns": 2, "memory": memory},),
+        memory={"steps": ({"start": 1, "peak": 2},), "trimmed": False, "allocator": {"MALLOC_ARENA_MAX": "1"}},
+        new_shapes=({"first_ns": 5, "second_ns": None, "compilations": 1},),
+        energy={"joules": 1.5, "seconds": 2.0, "calls": 7, "source": "package-0"},
+        warnings=("first", "second"),
+        unseen=1.01,
+    )
+    assert EVENT.validate_json(report.model_dump_json()) == report
+
+
+def test_what_a_system_does_not_report_is_null_and_not_zero(make_report: Callable[..., Report]) -> None:
+    report = make_report()
+    assert (report.memory, report.energy, report.unseen, report.age_ns) == (None, None, None, None)
+    assert '"energy":null' in report.model_dump_json()

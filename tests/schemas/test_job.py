@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.job import Cell, JobSpec, Timing
+from schemas.job import Cell, ComputeReference, Export, JobSpec, Measure, Profile, Purpose, Timing
 
 CELL = Cell(framework="torch", mode="script", workload="rnn", parameters={"hidden": 20, "length": 16})
 CHANGES: dict[str, object] = {
@@ -89,6 +89,86 @@ def test_a_spec_comes_back_from_json_as_it_was() -> None:
     assert JobSpec.model_validate_json(spec.model_dump_json()) == spec
 
 
+@pytest.mark.parametrize("purpose", [Measure(), Export(path="/x"), Profile(path="/x"), ComputeReference(path="/x")])
+def test_a_job_has_exactly_one_purpose_which_comes_back_from_json_as_it_was(purpose: Purpose) -> None:
+    spec = JobSpec(cell=CELL, purpose=purpose, block=1, position=0, seed=1, cpus=(), variables={})
+    assert JobSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+@pytest.mark.parametrize(
+    "purpose",
+    [{}, {"kind": "clean"}, {"kind": "export"}, {"kind": "measure", "path": "/x"}, {"kind": "profile", "path": None}],
+)
+def test_a_purpose_that_makes_no_sense_is_refused(purpose: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        JobSpec.model_validate(
+            {"cell": CELL, "purpose": purpose, "block": 1, "position": 0, "seed": 1, "cpus": (), "variables": {}}
+        )
+
+
 def test_a_job_that_is_told_no_longest_warm_up_has_three_seconds() -> None:
     assert Timing().longest_warm_up_ns == 3_000_000_000
     assert Timing(warmup_max_ns=0).longest_warm_up_ns == 0
+
+
+def test_a_job_of_an_earlier_version_names_the_folder_of_its_workload_otherwise() -> None:
+    said = {"cell": CELL, "block": 1, "position": 0, "seed": 1, "cpus": [], "variables": {}}
+    old = JobSpec.model_validate(said | {"folder": "/mine"})
+    assert old == JobSpec.model_validate(said | {"source_dir": "/mine"})
+    assert JobSpec.model_validate_json(old.model_dump_json()) == old
+
+
+SPEC = JobSpec(cell=CELL, block=1, position=0, seed=7, cpus=(), variables={})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"block": -1},
+        {"position": -1},
+        {"attempt": 0},
+        {"seed": -1},
+        {"cpus": (-1,)},
+        {"hash_seed": 1 << 32},
+        {"padding_bytes": (1 << 16) + 1},
+        {"deadline_s": 0},
+        {"timing": {"samples": 0}},
+        {"timing": {"samples": 100_001}},
+        {"timing": {"sample_ns": 0}},
+        {"timing": {"calls": 0}},
+        {"timing": {"warmup_min_ns": 3_600_000_000_001}},
+        {"variables": {"X": 1}},
+        {"limits": {"files": 1}},
+        {"command": "rm"},
+    ],
+)
+def test_a_request_that_no_worker_could_meet_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        JobSpec.model_validate(SPEC.model_dump() | change)
+
+
+def test_a_request_without_more_words_is_one_to_measure() -> None:
+    assert (SPEC.purpose, SPEC.artefact, SPEC.expected) == (Measure(), None, None)
+    assert (SPEC.attempt, SPEC.module, SPEC.source_dir, SPEC.package) == (1, "", "", "")
+
+
+@pytest.mark.parametrize(("replica", "mark"), [(0, ""), (1, " (A/A)"), (2, " (A/A2)"), (11, " (A/A11)")])
+def test_each_clone_has_a_mark_of_its_own(replica: int, mark: str) -> None:
+    assert CELL.model_copy(update={"replica": replica}).label == f"torch:script{mark}"
+
+
+@given(
+    st.dictionaries(st.from_regex(r"\A[a-z_]{1,8}\Z"), st.integers(0, 1 << 40), max_size=4),
+    st.integers(1, 10**9),
+    st.sampled_from(["forward", "backward", "train-sgd", "train-adam"]),
+)
+def test_any_cell_has_a_name_that_a_file_system_takes(parameters: dict[str, int], batch: int, task: str) -> None:
+    cell = Cell.model_validate(CELL.model_dump() | {"parameters": parameters, "batch": batch, "task": task})
+    assert re.fullmatch(r"[A-Za-z0-9._-]{1,200}", cell.id)
+    assert Cell.model_validate_json(cell.model_dump_json()).id == cell.id
+
+
+def test_two_cells_that_differ_in_a_parameter_alone_have_names_that_differ_in_the_hash_alone() -> None:
+    other = CELL.model_copy(update={"parameters": {"hidden": 21, "length": 16}})
+    assert other.id[:-8] == CELL.id[:-8]
+    assert other.content_hash != CELL.content_hash

@@ -73,7 +73,15 @@ def spec_of(
     variables |= {name: text.replace("{cache}", SCRATCH.name) for name, text in cold.items()}
     modules = [known.module for known in known.modes if known.name == mode] if known else []
     return JobSpec(
-        cell=cell, block=1, position=0, seed=7, cpus=(), variables=variables, timing=QUICK, module="".join(modules)
+        cell=cell,
+        block=1,
+        position=0,
+        seed=7,
+        cpus=(),
+        variables=variables,
+        timing=QUICK,
+        module="".join(modules),
+        distributions=known.reported_distributions if known else (),
     )
 
 

@@ -109,7 +109,7 @@ def done(spec: JobSpec) -> str:
     framework = frameworks.import_framework(cell.framework, spec.module)(cell)
     problem = problem_from_spec(spec, package)
     name = getattr(framework, "implementation", cell.framework)
-    model = framework.build(workloads.import_implementation(cell.workload, name, home=package), problem.weights)
+    model = framework.build(workloads.import_implementation(cell.workload, name, package=package), problem.weights)
     example = framework.arrays(problem.input_sets[0])
     step = prepare_step(framework, model, example, problem.infer_axes(), Ledger(lambda _: None))
     return problem.check_outputs(framework.to_numpy(step(*example)), 0, "here").reason
@@ -122,7 +122,7 @@ def told(folder: Path, framework: str, mode: str) -> tuple[str, str]:
         framework=framework, mode=mode, workload="mine", parameters=sizes, batch=2, code=hash_workload_code(folder)
     )
     module = "workers.frameworks.tensorflow_session" if mode == "session" else ""
-    spec = JobSpec(cell=cell, block=1, position=0, seed=7, cpus=(), variables={}, folder=str(folder), module=module)
+    spec = JobSpec(cell=cell, block=1, position=0, seed=7, cpus=(), variables={}, source_dir=str(folder), module=module)
     try:
         return f"wrong: {wrong}" if (wrong := done(spec)) else "right", ""
     except Exception as error:  # a mistake may raise anything, and that is the result

@@ -138,6 +138,6 @@ def test_a_real_worker_says_the_same_in_its_last_word(ask: "Ask", work: "Work", 
     reference = folder / "reference.py"
     reference.write_text(reference.read_text().replace('weights["W_up"]', 'weights["W_upp"]'))
     cell = ask("numpy", "eager", "mine", {"width": 3, "hidden": 5}, code=hash_workload_code(folder))
-    ended = work(cell.model_copy(update={"folder": str(folder)}))
+    ended = work(cell.model_copy(update={"source_dir": str(folder)}))
     assert ended.events[-1] == Failure(outcome="raised", reason="KeyError: 'W_upp'", where=f"{reference}:35")
     assert not list(folder.rglob("__pycache__"))

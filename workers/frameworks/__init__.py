@@ -1,15 +1,8 @@
 """The protocol that every framework implements, and the loader that finds one by its name in the catalog.
 
 To add a framework, write a file here with a class `Framework`, add a line to `schemas/catalog.py`, and add an
-implementation to each workload that it supports. The class may offer more than the protocol:
-
-- `trainer`: restores the weights to their state before training; needed once the step is prepared
-- `device_memory()` and `reset_device_peak()`: for computing on a GPU (`workers/measurement/gpu_memory.py`)
-- `implementation`: the name of the file in a workload's folder to use instead of the framework's name
-- `saving(model, example, shapes)`: like `step`, but leads to the writer of a file; for modes that the catalog lets save
-- `restoring(path, example, shapes)`: like `step`, from that file and without the model
-- `read_back()`: the settings that can be read only after the step is prepared
-- `arithmetic`: a framework whose arrays have operators, to measure the machine if the framework's own have none
+implementation to each workload that it supports. The class may also have the abilities that `workers/interfaces.py`
+declares after the protocol: training, saving, a GPU's memory, and others.
 
 A framework that runs another's exported models names that one in the catalog, and builds a model from a file's path.
 """
@@ -17,11 +10,12 @@ A framework that runs another's exported models names that one in the catalog, a
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from schemas.event import Setting
 from workers.errors import Unsupported, Wrong
-from workers.interfaces import Framework, Prepared, Trainer
+from workers.interfaces import Framework, Prepared, SupportsTraining, Trainer
 
 __all__ = ["Framework", "Prepared", "Unsupported", "Wrong"]  # for frameworks of other distributions
 
@@ -42,10 +36,9 @@ def require_trainer(framework: Framework) -> Trainer:
     Raises:
         Unsupported: the framework has none.
     """
-    trainer = getattr(framework, "trainer", None)
-    if trainer is None:
+    if not isinstance(framework, SupportsTraining):
         raise Unsupported("this framework has no trainer: choose the task forward or backward")
-    return cast("Trainer", trainer)
+    return framework.trainer
 
 
 NO_GRADIENT = "a gradient is None if the loss does not depend on its weight: use the weight in loss(...), or remove it"
@@ -65,6 +58,11 @@ def check_output_types(outputs: Sequence[Any], *kinds: type) -> None:
             raise TypeError(
                 f"the step returned {type(output).__name__} instead of {due}: return the framework's arrays"
             )
+
+
+def pair_settings(asked: Mapping[str, str], got: Mapping[str, str]) -> tuple[Setting, ...]:
+    """Return the settings that were read back, each with what was asked for; those not asked for are only recorded."""
+    return tuple(Setting(name=name, asked=asked.get(name), got=value) for name, value in got.items())
 
 
 def classify_denormals(smallest_halved: float) -> str:

@@ -14,11 +14,12 @@ from schemas.event import Setting
 from schemas.job import TRAINING_TASKS, Cell
 from workers import contract
 from workers.arrays import Array, is_floating
-from workers.frameworks import check_output_types, classify_denormals, jax_saved, to_tuple
+from workers.frameworks import check_output_types, classify_denormals, jax_saved, pair_settings, to_tuple
 from workers.frameworks.jax_training import JaxTrainer, make_initial_state, make_training_step
 from workers.interfaces import Allocated, Prepared, Shape, Step, Writer, select_running, select_trained
 
 BACKENDS = {"cpu": "cpu", "cuda": "gpu"}
+THREADS = "threads of XLA's pool"
 # XLA's name for the threads of its pool. Counting them is the only way to read back how many there are.
 POOL_THREAD_PREFIX = "tf_XLAEigen"
 
@@ -37,43 +38,31 @@ class Framework:
         With asynchronous dispatch, calls overlap on spare cores, and a time would cover several calls at once.
         Without it a call has finished when it returns, as in the other frameworks on the CPU.
         """
-        parity = self._cell.track == "parity"
         wide, on_cpu = self._cell.dtype == "float64", self._cell.device == "cpu"
+        asked = {"backend": BACKENDS[self._cell.device], "64-bit types": format_switch(wide)}
         jax.config.update("jax_platforms", self._cell.device)
         # Without this, JAX silently computes in float32.
         jax.config.update("jax_enable_x64", wide)
-        if parity:
+        if self._cell.track == "parity":
             jax.config.update("jax_default_matmul_precision", "highest")
             jax.config.update("jax_cpu_enable_async_dispatch", False)
+            asked |= {"float32 matmul precision": "highest", "asynchronous dispatch": "off", "compilation cache": "off"}
+            asked |= {THREADS: str(self._cell.threads), "denormals": "flushed"} if on_cpu else {}
         # The first operation: the settings below are read from a runtime that has started.
         tiny = jnp.full(4, jnp.finfo(jnp.float32).tiny, jnp.float32) * 0.5
-        config = jax.config.values
-        threads, asked = count_pool_threads(), str(self._cell.threads) if parity else None
-        return (
-            Setting(name="backend", asked=BACKENDS[self._cell.device], got=jax.default_backend()),
-            Setting(
-                name="threads of XLA's pool", asked=asked if threads and on_cpu else None, got=str(threads or "unknown")
-            ),
-            Setting(
-                name="float32 matmul precision",
-                asked="highest" if parity else None,
-                got=str(config["jax_default_matmul_precision"]),
-            ),
-            Setting(name="64-bit types", asked=format_switch(wide), got=format_switch(config["jax_enable_x64"])),
-            Setting(
-                name="asynchronous dispatch",
-                asked="off" if parity else None,
-                got=format_switch(config["jax_cpu_enable_async_dispatch"]),
-            ),
-            Setting(
-                name="compilation cache",
-                asked="off" if parity else None,
-                got=format_switch(config["jax_enable_compilation_cache"]),
-            ),
-            Setting(
-                name="denormals", asked="flushed" if parity and on_cpu else None, got=classify_denormals(float(tiny[0]))
-            ),
-        )
+        config, threads = jax.config.values, count_pool_threads()
+        if not threads:
+            asked.pop(THREADS, None)
+        got = {
+            "backend": jax.default_backend(),
+            THREADS: str(threads or "unknown"),
+            "float32 matmul precision": str(config["jax_default_matmul_precision"]),
+            "64-bit types": format_switch(config["jax_enable_x64"]),
+            "asynchronous dispatch": format_switch(config["jax_cpu_enable_async_dispatch"]),
+            "compilation cache": format_switch(config["jax_enable_compilation_cache"]),
+            "denormals": classify_denormals(float(tiny[0])),
+        }
+        return pair_settings(asked, got)
 
     def build_info(self) -> str:
         return jax.devices()[0].client.platform_version
@@ -90,8 +79,9 @@ class Framework:
         kind = contract.find_model_class(implementation, self._cell.task)
         return FunctionalModel(partial(kind, self._cell.parameters), select_trained(tensors), select_running(tensors))
 
-    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         task = self._cell.task
+        # FunctionalModel has a method for each other task, of its name.
         compute = make_training_step(model.training_loss, task) if task in TRAINING_TASKS else getattr(model, task)
         if self._cell.mode == "eager":
             return Prepared(None, lambda: self._make_step(model, compute))
@@ -104,7 +94,7 @@ class Framework:
         )
         return Prepared("trace", lambda: self._prepare_compilation(model, self._compiled.lower(*first, *example)))
 
-    def _prepare_compilation(self, model: Any, lowered: Any) -> Prepared:
+    def _prepare_compilation(self, model: Any, lowered: Any) -> Prepared[Step]:
         """Prepare to compile now. The first call of the jitted function, whose trace this is, finds the result."""
 
         def compile_program() -> Step:
@@ -120,7 +110,8 @@ class Framework:
         self.trainer = JaxTrainer(compute, weights, statistics)
         return self.trainer.take_step
 
-    def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Writer]:
+        # As in `step`; training is never saved.
         function, trees = jax.jit(getattr(model, self._cell.task)), (model.weights, model.running)
 
         def trace_program() -> Writer:
@@ -129,7 +120,7 @@ class Framework:
 
         return Prepared("trace", trace_program)
 
-    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         def load_program() -> Step:
             self._compiled, weights, statistics = jax_saved.read_program(path)
             return lambda *inputs: self._compiled(weights, statistics, *inputs)

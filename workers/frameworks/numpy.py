@@ -57,7 +57,7 @@ class Framework:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
         return implementation, tensors
 
-    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         step = self._make_step(*model)
         return Prepared(None, lambda: step)
 

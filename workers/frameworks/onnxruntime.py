@@ -10,7 +10,7 @@ import onnxruntime
 from schemas.event import Setting
 from schemas.job import Cell
 from workers.arrays import Array, cast_floating
-from workers.frameworks import check_output_types, classify_denormals
+from workers.frameworks import check_output_types, classify_denormals, pair_settings
 from workers.interfaces import Prepared, Shape, Step
 
 # Off in parity: idle threads that spin would keep cores busy between calls.
@@ -46,10 +46,10 @@ class Framework:
         """Return the path of the file, which holds the weights."""
         return implementation
 
-    def step(self, model: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def step(self, model: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         return Prepared("load", lambda: self._open_session(model))
 
-    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         return self.step(path, example, shapes)
 
     def _open_session(self, path: Path) -> Step:
@@ -59,24 +59,20 @@ class Framework:
 
     def read_back(self) -> Sequence[Setting]:
         """Read settings from the session, and denormals from an operation on this thread, which the session has set."""
-        options, parity = self.session.get_session_options(), self._parity
+        options, asked = self.session.get_session_options(), {"provider": "CPUExecutionProvider"}
+        if self._parity:
+            asked |= {"intra-op threads": str(self._cell.threads), "inter-op threads": "1", "spinning": "0"}
+            asked |= {"graph optimisation": "ORT_ENABLE_ALL", "denormals": "flushed"}
         tiny = np.full(4, np.finfo(np.float32).tiny, np.float32) * np.float32(0.5)
-        return (
-            Setting(name="provider", asked="CPUExecutionProvider", got=",".join(self.session.get_providers())),
-            Setting(
-                name="intra-op threads",
-                asked=str(self._cell.threads) if parity else None,
-                got=str(options.intra_op_num_threads),
-            ),
-            Setting(name="inter-op threads", asked="1" if parity else None, got=str(options.inter_op_num_threads)),
-            Setting(
-                name="graph optimisation",
-                asked="ORT_ENABLE_ALL" if parity else None,
-                got=options.graph_optimization_level.name,
-            ),
-            Setting(name="spinning", asked="0" if parity else None, got=read_config_entry(options, SPINNING)),
-            Setting(name="denormals", asked="flushed" if parity else None, got=classify_denormals(float(tiny[0]))),
-        )
+        got = {
+            "provider": ",".join(self.session.get_providers()),
+            "intra-op threads": str(options.intra_op_num_threads),
+            "inter-op threads": str(options.inter_op_num_threads),
+            "graph optimisation": options.graph_optimization_level.name,
+            "spinning": read_config_entry(options, SPINNING),
+            "denormals": classify_denormals(float(tiny[0])),
+        }
+        return pair_settings(asked, got)
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
         """Do nothing: `run` returns when everything has been computed."""

@@ -12,7 +12,7 @@ import openvino
 from schemas.event import Setting
 from schemas.job import Cell
 from workers.arrays import Array, cast_floating
-from workers.frameworks import check_output_types
+from workers.frameworks import check_output_types, pair_settings
 from workers.frameworks import numpy as host
 from workers.interfaces import Prepared, Shape, Step
 
@@ -58,13 +58,13 @@ class Framework:
         """Return the path of the file, which holds the weights."""
         return implementation
 
-    def step(self, model: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def step(self, model: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         return Prepared("load", lambda: self._prepare_compilation(self._core.read_model(model)))
 
-    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         return Prepared("load", lambda: self._prepare_compilation(self._core.read_model(unpack_archive(path))))
 
-    def _prepare_compilation(self, graph: Any) -> Prepared:
+    def _prepare_compilation(self, graph: Any) -> Prepared[Step]:
         return Prepared("compile", lambda: self._compile_graph(graph))
 
     def _compile_graph(self, graph: Any) -> Step:
@@ -91,14 +91,8 @@ class Framework:
             "ENABLE_CPU_PINNING",
             "EXECUTION_DEVICES",
         )
-        return [
-            Setting(
-                name=name,
-                asked=self._requested_properties.get(name),
-                got=format_property(self._compiled.get_property(name)),
-            )
-            for name in names
-        ]
+        got = {name: format_property(self._compiled.get_property(name)) for name in names}
+        return pair_settings(self._requested_properties, got)
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
         """Do nothing: `infer` returns when everything has been computed."""

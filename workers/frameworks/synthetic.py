@@ -150,7 +150,7 @@ class Framework(honest.Framework):
         self._held = np.ones(self._hold_mib * MIB, np.uint8)
         return super().build(implementation, weights)
 
-    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         if self._cell.mode == "compiled":
             return Prepared("compile", lambda: self._compile_step(self._make_step(*model)))
         return Prepared(None, lambda: self._apply_mode(self._make_step(*model)))

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import tensorflow as tf
@@ -14,9 +14,9 @@ from schemas.job import Cell
 from workers import contract
 from workers.arrays import Array, cast_floating
 from workers.errors import Unsupported
-from workers.frameworks import check_output_types, classify_denormals, tensorflow_saved, to_tuple
+from workers.frameworks import check_output_types, classify_denormals, pair_settings, tensorflow_saved, to_tuple
 from workers.frameworks.tensorflow_training import TensorFlowTrainer
-from workers.interfaces import Allocated, Prepared, Shape, Step
+from workers.interfaces import Allocated, HasTrainingLoss, HasWeights, Prepared, Shape, Step, Writer
 from workers.interfaces import Trainer as AnyTrainer
 
 
@@ -43,6 +43,13 @@ def trace_for_xla(step: Step, example: Sequence[Any], shapes: Sequence[Shape]) -
     return graph
 
 
+@runtime_checkable
+class CountsTraces(Protocol):
+    """A tf.function, built here or loaded from a file; an eager step is none."""
+
+    def experimental_get_tracing_count(self) -> int: ...
+
+
 GPU = "GPU:0"
 Compile = Callable[[Step, Sequence[Any], Sequence[Shape]], Step]
 
@@ -64,38 +71,26 @@ class Framework:
         self._dtype = tf.dtypes.as_dtype(cell.dtype)
 
     def configure(self) -> Sequence[Setting]:
-        parity = self._cell.track == "parity"
-        threads = str(self._cell.threads)
         # Devices and threads cannot be changed after the first operation has started the runtime.
         self._choose_device()
-        if parity:
-            tf.config.threading.set_intra_op_parallelism_threads(self._cell.threads)
-            tf.config.threading.set_inter_op_parallelism_threads(1)
-            tf.config.experimental.enable_tensor_float_32_execution(False)
-        tiny = tf.constant([np.finfo(np.float32).tiny]) * 0.5
         pools = tf.config.threading
-        onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default")
-        tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
-        return (
-            Setting(
-                name="intra-op threads",
-                asked=threads if parity else None,
-                got=str(pools.get_intra_op_parallelism_threads()),
-            ),
-            Setting(
-                name="inter-op threads",
-                asked="1" if parity else None,
-                got=str(pools.get_inter_op_parallelism_threads()),
-            ),
-            Setting(
-                name="denormals",
-                asked="flushed" if parity and self._cell.device == "cpu" else None,
-                got=classify_denormals(float(tiny[0])),
-            ),
-            Setting(name="TensorFloat-32", asked="off" if parity else None, got="on" if tf32 else "off"),
-            Setting(name="device", asked=self._cell.device, got="cuda" if "GPU" in tiny.device else "cpu"),
-            Setting(name="oneDNN", asked=None, got=onednn),
-        )
+        asked: dict[str, str] = {"device": self._cell.device}
+        if self._cell.track == "parity":
+            pools.set_intra_op_parallelism_threads(self._cell.threads)
+            pools.set_inter_op_parallelism_threads(1)
+            tf.config.experimental.enable_tensor_float_32_execution(False)
+            asked |= {"intra-op threads": str(self._cell.threads), "inter-op threads": "1", "TensorFloat-32": "off"}
+            asked |= {"denormals": "flushed"} if self._cell.device == "cpu" else {}
+        tiny = tf.constant([np.finfo(np.float32).tiny]) * 0.5
+        got = {
+            "intra-op threads": str(pools.get_intra_op_parallelism_threads()),
+            "inter-op threads": str(pools.get_inter_op_parallelism_threads()),
+            "denormals": classify_denormals(float(tiny[0])),
+            "TensorFloat-32": "on" if tf.config.experimental.tensor_float_32_execution_enabled() else "off",
+            "device": "cuda" if "GPU" in tiny.device else "cpu",
+            "oneDNN": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+        }
+        return pair_settings(asked, got)
 
     def _choose_device(self) -> None:
         """Hide every GPU from a cell of the CPU; otherwise take memory of the first GPU as needed, not all at once."""
@@ -117,18 +112,18 @@ class Framework:
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
         made = contract.find_model_class(implementation, self._cell.task)(self._cell.parameters, tensors)
-        kept = getattr(made, "weights", ())
+        kept = made.weights if isinstance(made, HasWeights) else ()
         contract.check_model_weights(
             made, [each.shape for each in kept], weights, "as a tf.Variable in the list `weights`"
         )
         return made
 
-    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         phase, compile_ = MODES[self._cell.mode]
         step = self._make_step(model)
         return Prepared(phase, lambda: self._keep_prepared(compile_(step, example, shapes)))
 
-    def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Writer]:
         if self._cell.mode == "xla" and any(None in shape for shape in shapes):
             raise Unsupported(
                 "a saved XLA graph is fixed to the shapes it was traced for; save tensorflow:function instead"
@@ -137,7 +132,7 @@ class Framework:
         step = self._make_step(model)
         return Prepared(phase, lambda: partial(tensorflow_saved.write_function, model, compile_(step, example, shapes)))
 
-    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         def load_step() -> Step:
             # The variables live only as long as the loaded module, not as long as its step.
             self._saved = tensorflow_saved.read_function(path)
@@ -174,8 +169,8 @@ class Framework:
         tf.config.experimental.reset_memory_stats(GPU)
 
     def compilations(self) -> int | None:
-        counted = getattr(self.prepared, "experimental_get_tracing_count", None)
-        return None if counted is None else int(counted())
+        step = self.prepared
+        return step.experimental_get_tracing_count() if isinstance(step, CountsTraces) else None
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         check_output_types(outputs, tf.Tensor)
@@ -202,7 +197,7 @@ def make_backward_step(model: Any) -> Step:
 
 def make_training_step(model: Any, trainer: TensorFlowTrainer) -> Step:
     # The list is plain, as in `backward`.
-    weights, loss_of = list(model.weights), getattr(model, "training_loss", model.loss)
+    weights, loss_of = list(model.weights), model.training_loss if isinstance(model, HasTrainingLoss) else model.loss
 
     def step(*inputs: Any) -> tuple[Any, ...]:
         with tf.GradientTape() as tape:

@@ -19,7 +19,7 @@ from workers.arrays import Array, cast_floating
 from workers.frameworks import NO_GRADIENT, check_output_types, tensorflow_saved, to_tuple
 from workers.frameworks import tensorflow as tensorflow2
 from workers.frameworks.tensorflow_training import TensorFlowTrainer
-from workers.interfaces import Prepared, Shape, Step, Writer
+from workers.interfaces import HasTrainingLoss, Prepared, Shape, Step, Writer
 
 v1 = tf.compat.v1
 
@@ -35,7 +35,7 @@ class Framework(tensorflow2.Framework):
         with self._graph.as_default():
             return super().build(implementation, weights)
 
-    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         return Prepared("trace", lambda: self._build_step(model, example, shapes))
 
     def _build_step(self, model: Any, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
@@ -59,14 +59,14 @@ class Framework(tensorflow2.Framework):
             session.run(begin)
         return SessionGraph(session, feeds, fetches, begin)
 
-    def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Writer]:
         def trace_graph() -> Writer:
             built = self._open_session(model, example, shapes)
             return partial(tensorflow_saved.write_graph, built.session, built.feeds, built.fetches)
 
         return Prepared("trace", trace_graph)
 
-    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         return Prepared("load", lambda: tensorflow_saved.read_graph(path, self._make_session_config()))
 
     def _build_fetches(self, model: Any, feeds: Sequence[Any]) -> list[Any]:
@@ -76,7 +76,8 @@ class Framework(tensorflow2.Framework):
         if self._cell.task == "backward":
             return build_backward(model, feeds)
         trainer = TensorFlowTrainer(model, self._cell.task)
-        loss = convert_method(model, "training_loss" if hasattr(model, "training_loss") else "loss")(model, *feeds)
+        method = "training_loss" if isinstance(model, HasTrainingLoss) else "loss"
+        loss = convert_method(model, method)(model, *feeds)
         updates = trainer.apply_gradients(build_gradients(loss, model))
         self._states = trainer.state()
         return [loss, tf.group(*updates, *v1.get_collection(v1.GraphKeys.UPDATE_OPS))]

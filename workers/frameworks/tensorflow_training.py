@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from schemas.job import Task
+from workers.interfaces import HasRunning
 from workers.references.optimisers import adam, bias_corrections, sgd
 
 
@@ -14,7 +15,7 @@ class TensorFlowTrainer:
 
     def __init__(self, model: Any, task: Task) -> None:
         self._task = task
-        self._weights, self._running = list(model.weights), list(getattr(model, "running", ()))
+        self._weights, self._running = list(model.weights), list(model.running if isinstance(model, HasRunning) else ())
         self._means = [tf.Variable(tf.zeros_like(weight)) for weight in self._weights]
         self._squares = [tf.Variable(tf.zeros_like(weight)) for weight in self._weights] if task != "train-sgd" else []
         self._steps = tf.Variable(tf.zeros((), self._weights[0].dtype))

@@ -17,6 +17,7 @@ from workers.errors import Unsupported
 from workers.frameworks import (
     check_output_types,
     classify_denormals,
+    pair_settings,
     to_tuple,
     torch_aot,
     torch_compile,
@@ -25,7 +26,7 @@ from workers.frameworks import (
 )
 from workers.frameworks.torch_mode import Call, Modes, Subject, chain_phases
 from workers.frameworks.torch_training import TorchTrainer
-from workers.interfaces import Allocated, Prepared, Shape, Step
+from workers.interfaces import Allocated, HasKernelAxes, HasTrainingLoss, Prepared, Shape, Step, Writer
 
 
 def call_eagerly(subject: Subject) -> Call:
@@ -40,16 +41,15 @@ class Framework:
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
-        self._dtype: torch.dtype = getattr(torch, cell.dtype)
+        self._dtype: torch.dtype = getattr(torch, cell.dtype)  # PyTorch names its dtypes as cells do
         self._device = torch.device(cell.device)
         self._kernel_axes: Sequence[int] = ()
 
     def configure(self) -> Sequence[Setting]:
-        parity = self._cell.track == "parity"
-        threads = str(self._cell.threads)
         if self._cell.device == "cuda" and not torch.cuda.is_available():
             raise Unsupported("PyTorch sees no GPU: install a build with CUDA, and a driver for the GPU")
-        if parity:
+        asked = {"gradients": "off" if self._cell.task == "forward" else "on", "device": self._cell.device}
+        if self._cell.track == "parity":
             torch.set_num_threads(self._cell.threads)
             # PyTorch raises if this comes a second time, or after parallel work has started.
             torch.set_num_interop_threads(1)
@@ -60,36 +60,29 @@ class Framework:
             torch.backends.cudnn.allow_tf32 = False  # the same by its older name, which torch.export still reads
             torch.backends.cudnn.conv.fp32_precision = "ieee"
             torch.backends.cudnn.rnn.fp32_precision = "ieee"
+            asked |= {
+                "intra-op threads": str(self._cell.threads),
+                "inter-op threads": "1",
+                "denormals": "flushed",
+                "float32 matmul precision": "highest",
+                "float32 convolution precision": "ieee",
+                "float32 recurrence precision": "ieee",
+            }
         torch.set_grad_enabled(self._cell.task != "forward")
         tiny = torch.tensor([torch.finfo(torch.float32).tiny]) * 0.5
-        return (
-            Setting(name="intra-op threads", asked=threads if parity else None, got=str(torch.get_num_threads())),
-            Setting(name="inter-op threads", asked="1" if parity else None, got=str(torch.get_num_interop_threads())),
-            Setting(name="denormals", asked="flushed" if parity else None, got=classify_denormals(tiny.item())),
-            Setting(
-                name="float32 matmul precision",
-                asked="highest" if parity else None,
-                got=torch.get_float32_matmul_precision(),
-            ),
-            Setting(
-                name="float32 convolution precision",
-                asked="ieee" if parity else None,
-                got=torch.backends.cudnn.conv.fp32_precision,
-            ),
-            Setting(
-                name="float32 recurrence precision",
-                asked="ieee" if parity else None,
-                got=torch.backends.cudnn.rnn.fp32_precision,
-            ),
-            Setting(
-                name="gradients",
-                asked="on" if self._cell.task != "forward" else "off",
-                got="on" if torch.is_grad_enabled() else "off",
-            ),
-            Setting(name="device", asked=self._cell.device, got=torch.ones(1, device=self._device).device.type),
-            Setting(name="oneDNN", asked=None, got="on" if torch.backends.mkldnn.enabled else "off"),
-            Setting(name="compile threads", asked=None, got=os.environ.get("TORCHINDUCTOR_COMPILE_THREADS", "default")),
-        )
+        got = {
+            "intra-op threads": str(torch.get_num_threads()),
+            "inter-op threads": str(torch.get_num_interop_threads()),
+            "denormals": classify_denormals(tiny.item()),
+            "float32 matmul precision": torch.get_float32_matmul_precision(),
+            "float32 convolution precision": torch.backends.cudnn.conv.fp32_precision,
+            "float32 recurrence precision": torch.backends.cudnn.rnn.fp32_precision,
+            "gradients": "on" if torch.is_grad_enabled() else "off",
+            "device": torch.ones(1, device=self._device).device.type,
+            "oneDNN": "on" if torch.backends.mkldnn.enabled else "off",
+            "compile threads": os.environ.get("TORCHINDUCTOR_COMPILE_THREADS", "default"),
+        }
+        return pair_settings(asked, got)
 
     def build_info(self) -> str:
         return torch.__config__.show()
@@ -102,13 +95,13 @@ class Framework:
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
-        self._kernel_axes = getattr(implementation, "KERNEL_AXES", ())
+        self._kernel_axes = implementation.KERNEL_AXES if isinstance(implementation, HasKernelAxes) else ()
         made = contract.find_model_class(implementation, self._cell.task)(self._cell.parameters, tensors)
         shapes = [self._to_reference_layout(each).shape for each in made.parameters()]
         contract.check_model_weights(made, shapes, weights, "as an nn.Parameter")
         return made.train(self._cell.task != "forward")
 
-    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         subject = Subject(model, choose_method(self._cell.task, model), example, shapes)
         return chain_phases(MODES[self._cell.mode], subject, lambda call: self._make_step(model, call))
 
@@ -120,12 +113,12 @@ class Framework:
         self.trainer = TorchTrainer(model, self._cell.task)
         return self.trainer.make_step(call)
 
-    def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Writer]:
         saved = torch_saved.ARTEFACT_FORMATS[self._cell.mode]
         subject = Subject(model, choose_method(self._cell.task, model), example, shapes)
         return Prepared(saved.phase, lambda: partial(saved.write, saved.make(subject)))
 
-    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared:
+    def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         call, saved = (
             "forward" if self._cell.task == "forward" else "loss",
             torch_saved.ARTEFACT_FORMATS[self._cell.mode],
@@ -174,7 +167,7 @@ def choose_method(task: Task, model: Any) -> str:
     """Return the name of the method that a task calls."""
     if task == "forward":
         return "forward"
-    return "training_loss" if task in TRAINING_TASKS and hasattr(model, "training_loss") else "loss"
+    return "training_loss" if task in TRAINING_TASKS and isinstance(model, HasTrainingLoss) else "loss"
 
 
 def make_forward_step(model: Callable[..., Any]) -> Step:

@@ -19,7 +19,10 @@ Modes = Mapping[str, Phases]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A model, the method of it to call, a set of inputs, and their shapes with None for open axes."""
+    """A model, the method of it to call, a set of inputs, and their shapes with None for open axes.
+
+    The method is a name: by it, TorchScript marks what to compile, and a loaded module has it again.
+    """
 
     model: Any
     method: str
@@ -41,7 +44,7 @@ class Subject:
             raise Unsupported(reason)
 
 
-def chain_phases(phases: Phases, made: Any, finish: Callable[[Call], Step]) -> Prepared:
+def chain_phases(phases: Phases, made: Any, finish: Callable[[Call], Step]) -> Prepared[Step]:
     """Chain the phases: each takes the result of the one before it, and `finish` makes the step of the last."""
     (phase, act), *rest = phases
     return Prepared(phase, lambda: chain_phases(rest, act(made), finish) if rest else finish(act(made)))

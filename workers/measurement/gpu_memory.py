@@ -8,22 +8,22 @@ from collections.abc import Callable
 from typing import Any
 
 from schemas.event import DeviceMemory
-from workers.interfaces import Allocated
+from workers.interfaces import SupportsDeviceMemory
 from workers.measurement import memory, nvml
 
 # Made after all timing, each on another set of inputs.
 CALLS = 3
 
 
-def measure_device_memory(framework: Any, call: Callable[[int], object], gpu: nvml.Nvml | None) -> DeviceMemory | None:
+def measure_device_memory(framework: Any, call: Callable[[int], object], gpu: nvml.Gpu | None) -> DeviceMemory | None:
     """Make a few calls after all timing and read both views; return None if the framework uses no device."""
-    view = getattr(framework, "device_memory", lambda: None)()
-    if view is None:
+    if not isinstance(framework, SupportsDeviceMemory) or (view := framework.device_memory()) is None:
         return None
     framework.reset_device_peak()
     for number in range(CALLS):
         call(number)
-    after: Allocated = framework.device_memory()
+    if (after := framework.device_memory()) is None:
+        return None
     return DeviceMemory(
         device=gpu.read_name() if gpu else "",
         allocated=view.now,

@@ -38,9 +38,9 @@ def resolve_package(spec: JobSpec) -> str:
         Exception: whatever a user's `__init__.py` raises.
     """
     check_code(spec)
-    if spec.folder and PACKAGE not in sys.modules:
-        register_package(Path(spec.folder))
-    return PACKAGE if spec.folder else spec.package
+    if spec.source_dir and PACKAGE not in sys.modules:
+        register_package(Path(spec.source_dir))
+    return PACKAGE if spec.source_dir else spec.package
 
 
 def check_code(spec: JobSpec) -> None:
@@ -49,33 +49,33 @@ def check_code(spec: JobSpec) -> None:
     Raises:
         CodeChanged: it is not.
     """
-    home = find_workload_folder(spec)
-    if home is None:
+    source_dir = find_source_dir(spec)
+    if source_dir is None:
         return
     try:
-        found = hash_workload_code(home)
+        found = hash_workload_code(source_dir)
     except UnreadableCode as error:
         raise CodeChanged(str(error)) from error
     if found != spec.cell.code:
-        raise CodeChanged(f"the code in {home} has changed since this sweep was planned; start a new sweep")
+        raise CodeChanged(f"the code in {source_dir} has changed since this sweep was planned; start a new sweep")
 
 
-def find_workload_folder(spec: JobSpec) -> Path | None:
+def find_source_dir(spec: JobSpec) -> Path | None:
     """Return the folder of a workload that is not built in."""
     if not spec.package:
-        return Path(spec.folder) if spec.folder else None
+        return Path(spec.source_dir) if spec.source_dir else None
     found = importlib.util.find_spec(spec.package)
     if found is None or not found.submodule_search_locations:
         raise CodeChanged(f"the package {spec.package} is not in this environment; install its distribution here too")
     return Path(next(iter(found.submodule_search_locations)))
 
 
-def register_package(folder: Path) -> ModuleType:
+def register_package(source_dir: Path) -> ModuleType:
     """Register a folder as a package. The files in it, and below it, are compiled anew."""
-    sys.path_hooks.insert(0, make_path_hook(folder))  # before Python's own hook, which uses bytecode
-    script = folder / "__init__.py"
+    sys.path_hooks.insert(0, make_path_hook(source_dir))  # before Python's own hook, which uses bytecode
+    script = source_dir / "__init__.py"
     spec = ModuleSpec(PACKAGE, UncachedLoader(PACKAGE, str(script)) if script.is_file() else None, is_package=True)
-    spec.submodule_search_locations = [str(folder)]
+    spec.submodule_search_locations = [str(source_dir)]
     spec.origin = str(script) if script.is_file() else None
     package = sys.modules[PACKAGE] = importlib.util.module_from_spec(spec)
     if spec.loader is not None:
@@ -83,11 +83,11 @@ def register_package(folder: Path) -> ModuleType:
     return package
 
 
-def make_path_hook(folder: Path) -> Callable[[str], FileFinder]:
+def make_path_hook(source_dir: Path) -> Callable[[str], FileFinder]:
     """Return a hook for `sys.path_hooks` that finds modules in this folder and below, and nowhere else."""
 
     def find_in_folder(path: str) -> FileFinder:
-        if not Path(path).is_relative_to(folder):
+        if not Path(path).is_relative_to(source_dir):
             raise ImportError(path)
         return FileFinder(path, (UncachedLoader, SOURCE_SUFFIXES))
 

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,8 +16,19 @@ from workers import artefacts, contract, interfaces, workloads
 from workers.arrays import Array, cast_floating
 from workers.errors import summarise_error
 from workers.frameworks import require_trainer
-from workers.interfaces import Framework, Parameters, Shape, Step, select_running, select_trained
-from workers.problem.inputs import draw_sets
+from workers.interfaces import (
+    Framework,
+    HasElements,
+    HasFlops,
+    HasPath,
+    HasUneven,
+    Parameters,
+    Shape,
+    Step,
+    select_running,
+    select_trained,
+)
+from workers.problem.inputs import PathFunction, draw_sets
 from workers.problem.shape_stream import draw_stream
 from workers.references.training import STEPS
 from workers.verification.stored_reference import StoredReference
@@ -44,17 +54,20 @@ Inputs = tuple[Array, ...]
 class Problem:
     """Weights and inputs as float64 arrays, rounded to float32 unless the cell computes in float64.
 
-    The same seed, parameters and batch give the same arrays in every framework. `home` is the package of a workload
-    that is not built in. `expected` is the file with the expected results, if the reference does not compute them.
+    The same seed, parameters and batch give the same arrays in every framework. `package` has a workload that is not
+    built in. `expected` is the file with the expected results, if the reference does not compute them.
     """
 
-    def __init__(self, cell: Cell, seed: int, home: str = "", expected: Path | None = None) -> None:
-        self._cell, self._unseen = cell, bool(home)
-        self._reference = workloads.import_reference(cell.workload, home)
+    def __init__(self, cell: Cell, seed: int, package: str = "", expected: Path | None = None) -> None:
+        self._cell, self._unseen = cell, bool(package)
+        self._reference = workloads.import_reference(cell.workload, package)
         rng = np.random.default_rng(seed)
         weights = self._reference.weights(cell.parameters, rng)
         contract.check_weights(self._reference, weights)
         self.weights = {name: self._round_values(weight) for name, weight in weights.items()}
+        self._path: PathFunction | None = None
+        if isinstance(self._reference, HasPath):
+            self._path = partial(self._reference.path, cell.parameters, self.weights)
         self._sizes: Sequence[tuple[Parameters, int]] = [(cell.parameters, cell.batch)]
         self._other_shapes: list[Inputs] = []
         self._timed, *others = self._read_shapes(cell.parameters, cell.batch)
@@ -76,7 +89,8 @@ class Problem:
     @property
     def is_uneven(self) -> bool:
         """True if one set of inputs may be more work than another, by its shape or its control flow."""
-        return self.is_streaming or hasattr(self._reference, "path") or getattr(self._reference, "UNEVEN", False)
+        reference = self._reference
+        return self.is_streaming or self._path is not None or (isinstance(reference, HasUneven) and reference.UNEVEN)
 
     @property
     def new_shapes(self) -> Mapping[str, Inputs]:
@@ -105,10 +119,8 @@ class Problem:
             yield self._perturb_inputs(again) if self.is_uneven else self._draw_set(self._rng, self._timed)
 
     def _perturb_inputs(self, inputs: Inputs) -> Inputs:
-        path: Any = getattr(self._reference, "path", None)
         made = tuple(self._round_values(perturb_values(value, self._rng)) for value in inputs)
-        decides = path and not self.is_streaming and partial(path, self._cell.parameters, self.weights)
-        if self.is_streaming or (decides and decides(*made) != decides(*inputs)):
+        if self.is_streaming or (self._path and self._path(*made) != self._path(*inputs)):
             return tuple(map(np.copy, inputs))
         return tuple(map(np.copy, made))
 
@@ -117,11 +129,11 @@ class Problem:
 
         For a stream, it is the mean over the calls. A user's reference may leave the arithmetic uncounted.
         """
-        products: Any = getattr(self._reference, "flops", None)
-        counted: Any = getattr(self._reference, "elements", None)
-        flops = floor_mean(products(*sizes, self._cell.task) or 0 for sizes in self._sizes) if products else 0
-        if counted:
-            elements = floor_mean(counted(*sizes, self._cell.task) for sizes in self._sizes)
+        reference, task, flops = self._reference, self._cell.task, 0
+        if isinstance(reference, HasFlops):
+            flops = floor_mean(reference.flops(*sizes, task) or 0 for sizes in self._sizes)
+        if isinstance(reference, HasElements):
+            elements = floor_mean(reference.elements(*sizes, task) for sizes in self._sizes)
         else:
             elements = floor_mean(self._count_elements(number) for number in range(len(self._sizes)))
         return Work(flops=flops, bytes=elements * self.itemsize)
@@ -220,14 +232,13 @@ class Problem:
 
     def _draw_sets(self, rng: np.random.Generator, shapes: interfaces.Shapes, number: int) -> list[Inputs]:
         reference, sizes = self._reference, self._cell.parameters
-        path: Any = getattr(reference, "path", None)
 
         def draw_inputs() -> Inputs:
             made = reference.inputs(sizes, rng, shapes)
             contract.check_inputs(reference, made, shapes)
             return tuple(self._round_values(value) for value in made)
 
-        return draw_sets(draw_inputs, number, path and partial(path, sizes, self.weights))
+        return draw_sets(draw_inputs, number, self._path)
 
     def _draw_set(self, rng: np.random.Generator, shapes: interfaces.Shapes) -> Inputs:
         (inputs,) = self._draw_sets(rng, shapes, 1)
@@ -245,16 +256,16 @@ def floor_mean(numbers: Iterable[int]) -> int:
     return sum(counted) // len(counted)
 
 
-def problem_from_spec(spec: JobSpec, home: str) -> Problem:
-    """Build the problem of a job; `home` is the package of a workload that is not built in.
+def problem_from_spec(spec: JobSpec, package: str) -> Problem:
+    """Build the problem of a job; `package` has a workload that is not built in.
 
     Raises:
         Malformed: the workload breaks the contract.
         ArtefactChanged: the expected results cannot be read, or have changed.
     """
-    contract.check_functions(workloads.import_reference(spec.cell.workload, home), formulas=not spec.reference)
+    contract.check_functions(workloads.import_reference(spec.cell.workload, package), formulas=not spec.reference)
     expected = artefacts.verify_artefact(spec.expected) if spec.expected else None
-    return Problem(spec.cell, spec.seed, home, expected)
+    return Problem(spec.cell, spec.seed, package, expected)
 
 
 def check_finite(outputs: Sequence[Array], named: str) -> tuple[TensorCheck, ...]:

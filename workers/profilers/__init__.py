@@ -1,14 +1,13 @@
 """Profile a cell: write a trace of a few calls, and count what one call consists of.
 
 A separate job does this, and none of its times count, because a profiler slows the calls. A module here is named after
-its framework and has a function `profile(framework, calls, example, path)`. It makes the calls, writes their trace and
-returns the counts. A module whose profiler must be enabled before the step is prepared also has `before(framework)`.
+its framework, and is a `Profiler`.
 """
 
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 from workers.errors import Unsupported
 
@@ -26,6 +25,15 @@ class Profiler(Protocol):
     @staticmethod
     def profile(framework: Any, calls: Callable[[], None], example: tuple[Any, ...], path: Path) -> Counts:
         """Make the calls under the framework's profiler, write their trace, and count what one call consists of."""
+
+
+@runtime_checkable
+class EarlyProfiler(Profiler, Protocol):
+    """A profiler that must be enabled before the step is prepared."""
+
+    @staticmethod
+    def before(framework: Any) -> None:
+        """Enable it."""
 
 
 def load_profiler(framework: str) -> Profiler:

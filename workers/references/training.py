@@ -7,7 +7,7 @@ import numpy as np
 
 from schemas.job import Task
 from workers.arrays import Array
-from workers.interfaces import Parameters, Reference, select_trained
+from workers.interfaces import HasStatistics, Parameters, Reference, select_trained
 from workers.references.optimisers import adam, bias_corrections, sgd
 
 # Weights are compared after several steps from the beginning, because the first has no momentum yet.
@@ -19,6 +19,8 @@ class Training:
 
     def __init__(self, reference: Reference, task: Task, parameters: Parameters, weights: Mapping[str, Array]) -> None:
         self._reference, self._task, self._parameters, self._first = reference, task, parameters, weights
+        # Asked here, because NumPy's own mode times every step.
+        self._statistics = reference.statistics if isinstance(reference, HasStatistics) else None
         self.restart()
 
     def restart(self) -> None:
@@ -39,8 +41,7 @@ class Training:
         return loss
 
     def _move_statistics(self, *inputs: Array) -> dict[str, Array]:
-        moved: Any = getattr(self._reference, "statistics", None)
-        return moved(self._parameters, self.weights, *inputs) if moved else {}
+        return self._statistics(self._parameters, self.weights, *inputs) if self._statistics else {}
 
     def _update_weight(self, name: str, gradient: Array) -> None:
         weight, (mean, square) = self.weights[name], self._moments[name]

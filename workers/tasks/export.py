@@ -4,43 +4,43 @@ import importlib
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from schemas.catalog import FRAMEWORKS
 from schemas.event import Exported, Setting
 from schemas.job import Cell, JobSpec
 from workers import artefacts, frameworks, workloads
+from workers.errors import Unsupported
+from workers.interfaces import SupportsSaving
 from workers.measurement.phases import Ledger
 from workers.problem.location import check_code, resolve_package
 from workers.session import build_session, collect_warnings, inherit_settings, read_versions, run_phases
 
 
-def run(spec: JobSpec, ledger: Ledger) -> Exported:
-    """Write the artefact for a cell's jobs to the file that the spec names.
+def run(spec: JobSpec, path: Path, ledger: Ledger) -> Exported:
+    """Write the artefact for a cell's jobs to a file.
 
     Raises:
         Unsupported: the model cannot be exported, or its mode cannot save it.
         Exception: any error of the framework or the workload.
     """
-    path, warned = Path(spec.export), list[str]()
-    home = resolve_package(spec)
+    package, warned = resolve_package(spec), list[str]()
     settings = list(inherit_settings(spec))
     ledger.record_start()
     write = export_model if has_exporter(spec.cell) else save_model
     with collect_warnings(warned):
-        settings += write(spec, home, path, ledger)
+        settings += write(spec, package, path, ledger)
     check_code(spec)
     (written,) = (cost.wall_ns for cost in ledger.costs if cost.name == "export")
     return Exported(
         artefact=artefacts.artefact_from_file(path, written),
-        versions=read_versions(),
+        versions=read_versions(spec.distributions),
         settings=tuple(settings),
         phases=ledger.costs,
         warnings=tuple(warned),
     )
 
 
-def export_model(spec: JobSpec, home: str, path: Path, ledger: Ledger) -> Sequence[Setting]:
+def export_model(spec: JobSpec, package: str, path: Path, ledger: Ledger) -> Sequence[Setting]:
     """Build the cell's model in the framework that exports it, and export it."""
     # The framework is not configured: settings that make times comparable do not affect a file.
     cell = make_exporter_cell(spec.cell)
@@ -50,9 +50,9 @@ def export_model(spec: JobSpec, home: str, path: Path, ledger: Ledger) -> Sequen
     from workers.problem.problem import problem_from_spec  # imports NumPy, which must not come before the framework
 
     with ledger.phase("build"):
-        problem = problem_from_spec(spec.model_copy(update={"cell": cell}), home)
+        problem = problem_from_spec(spec.model_copy(update={"cell": cell}), package)
         model = framework.build(
-            workloads.import_implementation(cell.workload, cell.framework, home=home), problem.weights
+            workloads.import_implementation(cell.workload, cell.framework, package=package), problem.weights
         )
         example = framework.arrays(problem.input_sets[0])
     with ledger.phase("export"):
@@ -66,14 +66,14 @@ def export_model(spec: JobSpec, home: str, path: Path, ledger: Ledger) -> Sequen
     return ()
 
 
-def save_model(spec: JobSpec, home: str, path: Path, ledger: Ledger) -> Sequence[Setting]:
+def save_model(spec: JobSpec, package: str, path: Path, ledger: Ledger) -> Sequence[Setting]:
     """Build the cell's model, trace or compile it as its mode does, and save the result."""
     settings = list[Setting]()
-    session = build_session(spec, home, ledger, settings)
-    framework: Any = session.framework
-    write: Any = run_phases(
-        framework.saving(session.model, session.input_sets[0], session.problem.infer_axes()), ledger
-    )
+    session = build_session(spec, package, ledger, settings)
+    framework = session.framework
+    if not isinstance(framework, SupportsSaving):
+        raise Unsupported("this framework cannot save a model: choose the origin source")
+    write = run_phases(framework.saving(session.model, session.input_sets[0], session.problem.infer_axes()), ledger)
     with ledger.phase("export"):
         write(path)
     return settings

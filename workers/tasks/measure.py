@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from schemas.event import Ceiling, Energy, Memory, NewShape, Noise, Overhead, Report, Verification
 from schemas.job import Device, JobSpec
 from workers import errors, frameworks
-from workers.measurement import memory
+from workers.interfaces import HasArithmetic, HasDistributions, SupportsReadBack
+from workers.measurement import memory, nvml
 from workers.measurement.phases import Ledger
 from workers.measurement.stopwatch import Lap, Stopwatch, Timed
 from workers.problem.location import check_code, resolve_package
@@ -44,16 +45,16 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         Exception: whatever the framework or the workload raised.
     """
     settings, warned = list(inherit_settings(spec)), list[str]()
-    home = resolve_package(spec)
+    package = resolve_package(spec)
     ledger.record_start()
-    session = build_session(spec, home, ledger, settings)
+    session = build_session(spec, package, ledger, settings)
     framework, problem, input_sets = session.framework, session.problem, session.input_sets
     with collect_warnings(warned):
         begin = restore_step if is_restored(spec) else prepare_step
         step = begin(framework, session.model, input_sets[0], problem.infer_axes(), ledger)
         if problem.is_training:
             frameworks.require_trainer(framework)
-        settings += getattr(framework, "read_back", tuple)()
+        settings += framework.read_back() if isinstance(framework, SupportsReadBack) else ()
         watch = Stopwatch(step, input_sets, framework.synchronise, uneven=problem.is_uneven)
         first, before = yield from time_first_calls(session, watch, step, ledger)
         seen_first: tuple[NewShape, ...] = ()
@@ -85,7 +86,9 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         seen_first, others = measure_new_shapes(session, step, ledger)
         before = (*before, *others)
     with ledger.phase("report"):
-        installed, built_as = read_versions(getattr(framework, "distributions", ())), framework.build_info()
+        named = framework.distributions if isinstance(framework, HasDistributions) else ()
+        installed, built_as = read_versions((*spec.distributions, *named)), framework.build_info()
+        warned += nvml.list_notes(spec.cell.device)
         check_code(spec)  # the code may have been edited while it was measured
     return Report(
         versions=installed,
@@ -185,7 +188,7 @@ def warm_up_and_calibrate(spec: JobSpec, watch: Stopwatch) -> Timed[tuple[tuple[
 
 def measure_memory(session: Session, call: Callable[[int], object], marks: memory.HighWaterMarks) -> Memory | None:
     """Run the memory pass on the host and on the device."""
-    from workers.measurement import gpu_memory, nvml
+    from workers.measurement import gpu_memory
 
     needed = memory.measure_steps(call, marks)
     if needed is None or session.on == "cpu":
@@ -199,9 +202,9 @@ def measure_roofline(session: Session) -> Ceiling:
     """Measure the peak rates of this process."""
     from workers.measurement import peak_rates
 
-    return peak_rates.measure_ceiling(
-        getattr(session.framework, "arithmetic", session.framework), session.problem.itemsize
-    )
+    framework = session.framework
+    able = framework.arithmetic if isinstance(framework, HasArithmetic) else framework
+    return peak_rates.measure_ceiling(able, session.problem.itemsize)
 
 
 def start_observing(

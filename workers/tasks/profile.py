@@ -7,23 +7,23 @@ from schemas.job import JobSpec
 from workers import artefacts
 from workers.measurement.phases import Ledger
 from workers.problem.location import resolve_package
-from workers.profilers import PROFILED_CALLS, WARM_UP_CALLS, load_profiler
+from workers.profilers import PROFILED_CALLS, WARM_UP_CALLS, EarlyProfiler, load_profiler
 from workers.session import build_session, collect_warnings, is_restored, prepare_step, read_versions, restore_step
 
 
-def run(spec: JobSpec, ledger: Ledger) -> Profiled:
-    """Prepare the cell's step as for a measurement, and profile it.
+def run(spec: JobSpec, path: Path, ledger: Ledger) -> Profiled:
+    """Prepare the cell's step as for a measurement, and write a trace of a few calls to a file.
 
     Raises:
         Unsupported: the cell cannot run, or its framework has no profiler here.
         Exception: any error of the framework or the workload.
     """
-    path, warned = Path(spec.profile), list[str]()
-    profiler, home = load_profiler(spec.cell.framework), resolve_package(spec)
+    profiler, package, warned = load_profiler(spec.cell.framework), resolve_package(spec), list[str]()
     ledger.record_start()
-    session = build_session(spec, home, ledger, [])
+    session = build_session(spec, package, ledger, [])
     framework, sets = session.framework, session.input_sets
-    getattr(profiler, "before", lambda _: None)(framework)
+    if isinstance(profiler, EarlyProfiler):
+        profiler.before(framework)
     with collect_warnings(warned):
         begin = restore_step if is_restored(spec) else prepare_step
         step = begin(framework, session.model, sets[0], session.problem.infer_axes(), ledger)
@@ -41,7 +41,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Profiled:
         trace=artefacts.artefact_from_file(path),
         calls=PROFILED_CALLS,
         counts={name: float(count) for name, count in counts.items()},
-        versions=read_versions(),
+        versions=read_versions(spec.distributions),
         phases=ledger.costs,
         warnings=tuple(warned),
     )

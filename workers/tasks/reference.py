@@ -18,31 +18,31 @@ from workers.verification import stored_reference
 from workers.verification.stored_reference import Cases
 
 
-def run(spec: JobSpec, ledger: Ledger) -> Exported:
-    """Compute the results of this cell, and write them to the file that the spec names.
+def run(spec: JobSpec, path: Path, ledger: Ledger) -> Exported:
+    """Compute the results of this cell, and write them to a file.
 
     Raises:
         Unsupported: the implementation does not exist.
         Malformed: the workload breaks the contract.
         Exception: whatever the framework or the workload raised.
     """
-    home, path, warned = resolve_package(spec), Path(spec.expect), list[str]()
+    package, warned = resolve_package(spec), list[str]()
     settings = tuple(inherit_settings(spec))
     ledger.record_start()
     with ledger.phase("import"):
         kind = frameworks.import_framework(spec.cell.framework, spec.module)
     with ledger.phase("data"):
-        problem = problem_from_spec(spec, home)
+        problem = problem_from_spec(spec, package)
     with ledger.phase("reference"), collect_warnings(warned):
         dtypes: tuple[Dtype, ...] = ("float64", "float32") if spec.cell.dtype == "float32" else ("float64",)
         stored_reference.write_cases(
-            path, ((dtype, compute_cases(spec, kind, home, problem, dtype, ledger)) for dtype in dtypes)
+            path, ((dtype, compute_cases(spec, kind, package, problem, dtype, ledger)) for dtype in dtypes)
         )
     check_code(spec)
     (written,) = (cost.wall_ns for cost in ledger.costs if cost.name == "reference")
     return Exported(
         artefact=artefacts.artefact_from_file(path, written),
-        versions=read_versions(),
+        versions=read_versions(spec.distributions),
         settings=settings,
         phases=ledger.costs,
         warnings=tuple(warned),
@@ -50,7 +50,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Exported:
 
 
 def compute_cases(
-    spec: JobSpec, kind: type[interfaces.Framework], home: str, problem: Problem, dtype: Dtype, ledger: Ledger
+    spec: JobSpec, kind: type[interfaces.Framework], package: str, problem: Problem, dtype: Dtype, ledger: Ledger
 ) -> Cases:
     """Yield the results of the implementation in each case, computed in this dtype from the data of the cell.
 
@@ -59,7 +59,9 @@ def compute_cases(
     cell = spec.cell.model_copy(update={"dtype": dtype, "track": "defaults"})
     framework = kind(cell)
     framework.configure()
-    model = framework.build(workloads.import_implementation(cell.workload, cell.framework, home=home), problem.weights)
+    model = framework.build(
+        workloads.import_implementation(cell.workload, cell.framework, package=package), problem.weights
+    )
     step = prepare_step(framework, model, framework.arrays(problem.input_sets[0]), problem.infer_axes(), ledger)
     for case, sets in problem.list_cases().items():
         yield case, problem.compute_results(framework, step, *sets)

@@ -27,29 +27,31 @@ from workers.interfaces import Parameters, Reference
 __all__ = ["Parameters"]  # for the workloads of users
 
 
-def import_reference(workload: str, home: str = "") -> Reference:
-    """Import the reference of a workload, from the package `home` if it is not built in."""
-    return cast("Reference", importlib.import_module(f"{home or f'{__name__}.{workload}'}.reference"))
+def import_reference(workload: str, package: str = "") -> Reference:
+    """Import the reference of a workload, from the package `package` if it is not built in."""
+    return cast("Reference", importlib.import_module(f"{package or f'{__name__}.{workload}'}.reference"))
 
 
-def import_implementation(workload: str, framework: str, package: str = "", home: str = "") -> Any:
-    """Import the implementation of a workload for a framework, whose `package` may hold those of built-in workloads.
+def import_implementation(workload: str, framework: str, framework_package: str = "", package: str = "") -> Any:
+    """Import the implementation of a workload for a framework.
+
+    `framework_package` is a framework's own package of implementations of built-in workloads.
 
     Raises:
         Unsupported: there is no such implementation.
     """
-    own = f"{home or f'{__name__}.{workload}'}.{framework}"
-    name = f"{package}.{workload}" if package and not home else own
+    own = f"{package or f'{__name__}.{workload}'}.{framework}"
+    name = f"{framework_package}.{workload}" if framework_package and not package else own
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-        place = f"for {framework}" if name == own else f"in {package}"
+        place = f"for {framework}" if name == own else f"in {framework_package}"
         raise Unsupported(f"the workload {workload} has no implementation {place}") from error
 
 
-def block_implementations(workload: str, home: str = "") -> None:
+def block_implementations(workload: str, package: str = "") -> None:
     """Block every import of a workload's implementations from now on: a saved model has to run without them.
 
     The reference can still be imported: it is not the model's source, and it checks what the file computes.
@@ -58,4 +60,4 @@ def block_implementations(workload: str, home: str = "") -> None:
 
     # An import of a name that stands for None raises ModuleNotFoundError.
     for framework in FRAMEWORKS:
-        sys.modules[f"{home or f'{__name__}.{workload}'}.{framework.name}"] = None  # type: ignore[assignment]
+        sys.modules[f"{package or f'{__name__}.{workload}'}.{framework.name}"] = None  # type: ignore[assignment]

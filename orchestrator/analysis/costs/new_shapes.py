@@ -36,21 +36,21 @@ def summarise_new_shapes(reports: Sequence[Report]) -> NewShapes | None:
     seen = [report.new_shapes for report in reports if report.new_shapes]
     if not seen:
         return None
-    counts = [count for notes in seen if (count := count_compilations(notes)) is not None]
+    firsts, seconds = zip(*map(list_calls_ns, seen), strict=True)
+    counts = [count for count in map(count_compilations, seen) if count is not None]
     return NewShapes(
         shapes=max(map(len, seen)),
-        first_ns=median_interval([statistics.median(note.first_ns for note in notes) for notes in seen]),
-        later_ns=median_interval(
-            [statistics.median(later) for notes in seen if (later := list_second_calls_ns(notes))]
-        ),
-        total_ns=median_interval([sum(note.first_ns for note in notes) for notes in seen]),
+        first_ns=median_interval([statistics.median(each) for each in firsts]),
+        later_ns=median_interval([statistics.median(each) for each in seconds if each]),
+        total_ns=median_interval(list(map(sum, firsts))),
         compilations=statistics.median_high(counts) if counts else None,
     )
 
 
-def list_second_calls_ns(notes: Sequence[NewShape]) -> list[int]:
-    """Return the next call at each shape that had one."""
-    return [note.second_ns for note in notes if note.second_ns is not None]
+def list_calls_ns(notes: Sequence[NewShape]) -> tuple[list[int], list[int]]:
+    """Return the first call at each shape, and the second at each that had one."""
+    seconds = [note.second_ns for note in notes if note.second_ns is not None]
+    return [note.first_ns for note in notes], seconds
 
 
 def count_compilations(notes: Sequence[NewShape]) -> int | None:

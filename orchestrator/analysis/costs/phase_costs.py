@@ -1,7 +1,7 @@
 """Costs of a worker's phases over all processes of a cell: the time of each, and its resident memory."""
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -27,6 +27,12 @@ def summarise_phases(reports: Sequence[Report]) -> tuple[PhaseSummary, ...]:
     costs = [cost for report in reports for cost in report.phases]
     of_phase = {name: [cost for cost in costs if cost.name == name] for name in PHASES}
     return tuple(summarise_phase(name, found) for name, found in of_phase.items() if found)
+
+
+def list_phases(summaries: Iterable[Sequence[PhaseSummary]]) -> list[PhaseName]:
+    """Return the phases of any of these modes, in order."""
+    there = {summary.phase for found in summaries for summary in found}
+    return [phase for phase in PHASES if phase in there]
 
 
 def summarise_phase(name: PhaseName, costs: Sequence[PhaseCost]) -> PhaseSummary:

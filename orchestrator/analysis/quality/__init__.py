@@ -1,1 +1,1 @@
-"""The quality of a measurement: disturbances, steady state, comparability, sample allocation."""
+"""The quality of a measurement: disturbances, steady state, comparability."""

@@ -130,13 +130,12 @@ def median_interval(values: Numbers, confidence: float = 0.95) -> Interval:
 
 def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
     """Return the share of `successes` with its exact binomial interval (Clopper and Pearson 1934)."""
-    from scipy.special import betaincinv
+    if not trials:
+        return Interval(math.nan, 0.0, 1.0)
+    from scipy.stats import binomtest
 
-    doubt = (1 - confidence) / 2
-    failures = trials - successes
-    low = float(betaincinv(successes, failures + 1, doubt)) if successes else 0.0
-    high = float(betaincinv(successes + 1, failures, 1 - doubt)) if failures else 1.0
-    return Interval(successes / trials if trials else math.nan, low, high)
+    ends = binomtest(successes, trials).proportion_ci(confidence, method="exact")
+    return Interval(successes / trials, float(ends.low), float(ends.high))
 
 
 def estimate_percentile(values: Numbers, q: float) -> float | None:

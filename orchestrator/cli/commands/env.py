@@ -1,4 +1,4 @@
-"""Implementations of the `env` commands."""
+"""`env`: environments listed, created, shown, locked, removed and checked."""
 
 import os
 from collections.abc import Sequence
@@ -10,8 +10,9 @@ from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.output import print_json, print_line, write_file
 from orchestrator.cli.provisioning import create_missing, make_console_provisioner
 from orchestrator.environments import maintenance
+from orchestrator.environments.environment import Environment
 from orchestrator.environments.lookup import Environments, to_absolute_interpreter
-from orchestrator.environments.provisioner import Interrupted, PlannedEnvironment
+from orchestrator.environments.provisioner import Interrupted
 from orchestrator.errors import UsageError
 from orchestrator.machine.findings import Fitness, rate_fitness
 from orchestrator.planning.sweep_file import load_sweep_file, validate_sweep
@@ -39,7 +40,7 @@ def list_environments(file: Path | None, *, as_json: bool) -> None:
 def create_environments(names: Sequence[str], file: Path | None, *, as_json: bool) -> ExitCode:
     """Create environments now."""
     environments, console = load_environments(file), Console(stderr=as_json)
-    if not create_missing(environments, [find_site(environments, name) for name in names], console):
+    if not create_missing(environments, [inspect_internal(environments, name) for name in names], console):
         return ExitCode.INTERRUPTED
     if as_json:
         print_json([environment_to_dict(environments.find(name)) for name in names])
@@ -52,7 +53,7 @@ def create_environments(names: Sequence[str], file: Path | None, *, as_json: boo
 def show_environment(name: str, file: Path | None, *, as_json: bool) -> None:
     """Show everything known about an environment."""
     environments = load_environments(file)
-    found = environments.find(to_absolute_interpreter(name))
+    found = environments.inspect(to_absolute_interpreter(name))
     if as_json:
         print_json(environment_inventory.build_environment_details(found))
     else:
@@ -64,18 +65,18 @@ def show_environment(name: str, file: Path | None, *, as_json: bool) -> None:
 def lock_environment(name: str, file: Path | None, output: Path | None) -> ExitCode:
     """Write the exact versions, with hashes, that an environment's requirements resolve to."""
     environments, console = load_environments(file), Console(stderr=True)
-    site = find_site(environments, name)
+    found = inspect_internal(environments, name)
     try:
         with Interrupts() as interrupts, descendants.guard_descendants():
-            pinned = make_console_provisioner(environments, interrupts, console).resolve_requirements(site).pinned
+            found = make_console_provisioner(environments, interrupts, console).resolve_requirements(found)
     except Interrupted:
         return ExitCode.INTERRUPTED
-    text = environment_inventory.format_lock(site, pinned)
+    text = environment_inventory.format_lock(found)
     if output is None:
         print(text, end="")
     else:
         write_file(output, text.encode())
-        print_line(console, f"{output}: {len(pinned)} packages")
+        print_line(console, f"{output}: {len(found.pinned)} packages")
     return ExitCode.FINE
 
 
@@ -88,12 +89,12 @@ def prune_environments(names: Sequence[str], *, everything: bool, as_json: bool)
     if names and everything:
         raise UsageError(f"prune removes {', '.join(names)} or, with --all, everything; leave one of the two out")
     environments = Environments()
-    places = maintenance.select_folders(environments, names) if names else maintenance.find_superseded(environments)
+    folders = maintenance.select_folders(environments, names) if names else maintenance.find_superseded(environments)
     if everything:
-        places = environments.home.list_folders()
-    removed = list(maintenance.remove_environments(list(places)))
+        folders = environments.cache.list_folders()
+    removed = list(maintenance.remove_environments(list(folders)))
     if everything:
-        environments.home.remove_resolutions()  # resolved requirements, too
+        environments.cache.remove_resolutions()  # resolved requirements, too
     if as_json:
         print_json(environment_inventory.removals_to_list(removed))
     else:
@@ -103,7 +104,7 @@ def prune_environments(names: Sequence[str], *, everything: bool, as_json: bool)
 
 def check_environments(*, as_json: bool) -> ExitCode:
     """Check whether environments can be created here, and whether existing ones are sound."""
-    findings = maintenance.examine_environments(Environments().home, os.environ)
+    findings = maintenance.examine_environments(Environments().cache, os.environ)
     if as_json:
         print_json(machine.build_findings_document(findings))
     else:
@@ -111,13 +112,12 @@ def check_environments(*, as_json: bool) -> ExitCode:
     return ExitCode.UNFIT if rate_fitness(findings) is Fitness.UNFIT else ExitCode.FINE
 
 
-def find_site(environments: Environments, name: str) -> PlannedEnvironment:
-    """Return the site where the environment of that name is created.
+def inspect_internal(environments: Environments, name: str) -> Environment:
+    """Find an environment that is created here, and its interpreter.
 
     Raises:
         UsageError: it is not one that is created here.
     """
-    site = environments.find(to_absolute_interpreter(name)).site
-    if site is None:
+    if environments.find(to_absolute_interpreter(name)).definition is None:
         raise UsageError(f"{name} is an existing interpreter, used as it is; name an environment such as torch")
-    return site
+    return environments.inspect(name)

@@ -1,4 +1,4 @@
-"""Commands that hand a run on: compare it, export it, rerun one of its jobs, print the schemas."""
+"""`export`: a run in the format of another program."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,6 @@ from orchestrator.analysis.rows import Per
 from orchestrator.cli.output import print_line, write_file
 from orchestrator.errors import UsageError
 from orchestrator.format import to_printable
-from orchestrator.records import json_schema as schemas
 
 
 def export_run(root: Path, name: str, form: str, per: Per | None, output: Path | None) -> None:
@@ -28,8 +27,3 @@ def export_run(root: Path, name: str, form: str, per: Per | None, output: Path |
         raise UsageError(f"{form} is binary, and not for a terminal; name a file with --output")
     else:
         sys.stdout.buffer.write(content)
-
-
-def print_schema(kind: str) -> None:
-    """Print the JSON Schema of one kind of document."""
-    print(schemas.format_schema(kind), end="")

@@ -1,4 +1,4 @@
-"""`plan` and `list`: what a sweep would run, and what exists."""
+"""`plan`: the jobs that a sweep would run, and their time."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import Any
 
 from rich.console import Console
 
-from orchestrator.analysis.verified_modes import find_verified_outcomes
 from orchestrator.cli.output import print_json
 from orchestrator.machine import affinity
 from orchestrator.planning import estimate
@@ -14,25 +13,14 @@ from orchestrator.planning import plan as planning
 from orchestrator.planning.estimate import MAX_RECORDS_FOR_ESTIMATE
 from orchestrator.planning.sweep_file import validate_sweep
 from orchestrator.records import store
-from orchestrator.report import catalogue, plan
-
-MAX_RECORDS_FOR_LIST = 1000
+from orchestrator.report import plan
 
 
-def show_plan(said: Mapping[str, Any], root: Path, *, as_json: bool) -> None:
+def show_plan(request: Mapping[str, Any], root: Path, *, as_json: bool) -> None:
     """Show what a sweep would run."""
-    planned = planning.build_plan(validate_sweep(said), affinity.list_cores())
+    planned = planning.build_plan(validate_sweep(request), affinity.list_cores())
     known = estimate.seconds_by_mode(store.read_recent(root, MAX_RECORDS_FOR_ESTIMATE))
     if as_json:
         print_json(plan.build_plan_document(planned, known))
     else:
         plan.show_plan(Console(), planned, known)
-
-
-def show_list(root: Path, *, as_json: bool) -> None:
-    """Show what exists and what is installed, with what the newest runs here have verified."""
-    known = find_verified_outcomes(store.read_recent(root, MAX_RECORDS_FOR_LIST))
-    if as_json:
-        print_json(catalogue.build_list_document(known))
-    else:
-        catalogue.show_list(Console(), known)

@@ -1,4 +1,4 @@
-"""Implementation of `selftest`, apart from other commands: the rules of other tools take a second to import."""
+"""`selftest`: this program measured on known truth, and its rate of false claims about clones."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,51 +8,49 @@ from rich.console import Console
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.output import print_json, print_line
 from orchestrator.planning.sweep_file import validate_sweep
-from orchestrator.processes import descendants
-from orchestrator.processes.signals import Interrupts
-from orchestrator.report import false_positives, selftest
-from orchestrator.selftest import run as instrument
-from orchestrator.selftest.checks import aa
+from orchestrator.report.false_positives import build_rates_document, format_experiment_start, show_rates
+from orchestrator.report.selftest import build_selftest_document, format_check_event, show_selftest
+from orchestrator.selftest.checks.aa import CELLS as CLONES
 from orchestrator.selftest.false_positives import EXPERIMENT_BLOCKS
+from orchestrator.selftest.run import CHECK_MAKERS, MAX_BLOCKS, SelfTest, measure_clones, open_selftest, run_checks
 
 
 def run_selftest(root: Path, *, as_json: bool, command: Sequence[str]) -> ExitCode:
     """Run every check of this program against known truth."""
-    console, promises = Console(stderr=as_json), [promise() for promise in instrument.CHECKS]
-    cells = [cell for promise in promises for cell in promise.cells]
-    with Interrupts() as interrupts, descendants.guard_descendants():
-        bench = instrument.begin_selftest(root, validate_sweep({"name": "selftest"}), cells, command, interrupts)
-        instrument.avoid_worker_core()
-        findings = instrument.run(
-            promises, bench, lambda event: print_line(console, selftest.format_check_event(event))
-        )
-        stopped = bench.record_ending("all checks were run")
+    console, checks = Console(stderr=as_json), [make_check() for make_check in CHECK_MAKERS]
+    cells = [cell for check in checks for cell in check.cells]
+    with open_selftest(root, validate_sweep({"name": "selftest"}), cells, command) as selftest:
+        results = run_checks(checks, selftest, lambda event: print_line(console, format_check_event(event)))
+        stopped = selftest.record_ending("all checks were run")
     if as_json:
-        print_json(selftest.build_selftest_document(bench.run.name, findings, bench.host, stopped))
+        print_json(build_selftest_document(selftest.run.name, results, selftest.host, stopped))
     else:
-        selftest.show_selftest(console, findings, bench.host, str(bench.run.jobs_folder))
-    kept = all(finding.has_passed for finding in findings)
-    return ExitCode.INTERRUPTED if interrupts.received else ExitCode.FINE if kept else ExitCode.FELL_SHORT
+        show_selftest(console, results, selftest.host, str(selftest.run.jobs_folder))
+    return choose_exit_code(selftest, has_passed=all(result.has_passed for result in results))
 
 
 def run_aa_test(root: Path, budget: str, *, as_json: bool, command: Sequence[str]) -> ExitCode:
-    """Measure how often clones of one cell are reported as different, here and by the rules of other tools."""
+    """Measure how often clones of one cell are reported as different."""
     console = Console(stderr=as_json)
-    spec = validate_sweep({"name": "selftest-aa", "stop": {"budget": budget, "blocks": instrument.MAX_BLOCKS}})
-    with Interrupts() as interrupts, descendants.guard_descendants():
-        bench = instrument.begin_selftest(
-            root,
-            spec,
-            aa.CELLS,
-            command,
-            interrupts,
-            lambda event: print_line(console, false_positives.format_experiment_start(event, EXPERIMENT_BLOCKS)),
-        )
-        instrument.avoid_worker_core()
-        trial = instrument.measure_clones(bench)
-        stopped = bench.record_ending(f"the budget of {spec.stop.budget:g} s was used up")
+    spec = validate_sweep({"name": "selftest-aa", "stop": {"budget": budget, "blocks": MAX_BLOCKS}})
+    with open_selftest(
+        root,
+        spec,
+        CLONES,
+        command,
+        lambda event: print_line(console, format_experiment_start(event, EXPERIMENT_BLOCKS)),
+    ) as selftest:
+        clones = measure_clones(selftest)
+        stopped = selftest.record_ending(f"the budget of {spec.stop.budget:g} s was used up")
     if as_json:
-        print_json(false_positives.build_rates_document(bench.run.name, trial, stopped))
+        print_json(build_rates_document(selftest.run.name, clones, stopped))
     else:
-        false_positives.show_rates(console, trial, str(bench.run.jobs_folder))
-    return ExitCode.INTERRUPTED if interrupts.received else ExitCode.FINE if trial.has_passed else ExitCode.FELL_SHORT
+        show_rates(console, clones, str(selftest.run.jobs_folder))
+    return choose_exit_code(selftest, has_passed=clones.has_passed)
+
+
+def choose_exit_code(selftest: SelfTest, *, has_passed: bool) -> ExitCode:
+    """Return the exit code of a self-test, which a signal may have ended."""
+    if selftest.interrupts.received:
+        return ExitCode.INTERRUPTED
+    return ExitCode.FINE if has_passed else ExitCode.CHECK_FAILED

@@ -4,13 +4,14 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from orchestrator.analysis.run import Run
 from orchestrator.analysis.stopping import is_sweep_precise
 from orchestrator.cli.commands.show import OutputForms, present_results
 from orchestrator.cli.exit_codes import ExitCode
@@ -18,7 +19,7 @@ from orchestrator.cli.output import print_line
 from orchestrator.cli.provisioning import create_missing
 from orchestrator.errors import UsageError
 from orchestrator.execution.keyboard import Keyboard
-from orchestrator.execution.launchers.local import LocalLauncher
+from orchestrator.execution.session import open_session
 from orchestrator.execution.sweep import Sweep
 from orchestrator.format import to_printable
 from orchestrator.machine import affinity, fingerprint
@@ -32,24 +33,16 @@ from orchestrator.progress.board import Board
 from orchestrator.progress.dashboard import Dashboard
 from orchestrator.progress.views import PlainLines, ResilientView, View
 from orchestrator.records import provenance, store
-from orchestrator.records.attempts import last_attempts
 from orchestrator.report import plan
 from schemas.environment import EnvironmentRecord
 from schemas.record import JobRecord, Manifest
 
 
-@dataclass(frozen=True, slots=True)
-class RunEnd:
-    """End of a run: its final manifest, all records, and whether a signal or a key ended it."""
-
-    manifest: Manifest
-    records: Sequence[JobRecord]
-    interrupted: bool
-
-
-def run_sweep(said: Mapping[str, Any], root: Path, *, page: bool, as_json: bool, command: Sequence[str]) -> ExitCode:
+def run_sweep(
+    said: Mapping[str, Any], root: Path, *, page: bool, as_json: bool, details: bool, command: Sequence[str]
+) -> ExitCode:
     """Run a sweep to its end, show its results, and keep all of it."""
-    console = Console(stderr=as_json)
+    console, wanted = Console(stderr=as_json), OutputForms(page=page, as_json=as_json, details=details)
     planned = provision_plan(planning.build_plan(validate_sweep(said), affinity.list_cores()), console)
     if planned is None:
         return ExitCode.INTERRUPTED
@@ -71,25 +64,33 @@ def run_sweep(said: Mapping[str, Any], root: Path, *, page: bool, as_json: bool,
         )
         run = store.create_run(root, planned.spec.name, began)
         with run.hold_lock(describe_lock_owner()):
-            ended = execute_plan(run, planned, manifest, console, known, interrupts)
-    return present_end(console, run, ended, OutputForms(page=page, as_json=as_json))
+            ended, interrupted = execute_plan(run, planned, manifest, console, known, interrupts)
+    present_results(console, run, ended, wanted)
+    return exit_code(ended, interrupted=interrupted)
 
 
 def provision_plan(planned: planning.Plan, console: Console) -> planning.Plan | None:
-    """Create the environments that a plan's cells need, and plan again; None if a signal came first.
+    """Look for the interpreters that a plan's cells need, create missing environments, and plan again after each.
+
+    Return None if a signal came first.
 
     Raises:
-        UsageError: an environment cannot be created, or nothing can run in the new ones.
+        UsageError: there is no such interpreter, an environment cannot be created, or nothing can run in them.
     """
-    missing = planned.environments.list_missing(planned.cells_to_start)
-    if not create_missing(planned.environments, missing, console):
+    environments = planned.environments
+    replan = partial(planning.rebuild_plan, planned.spec, planned.seed, planned.available, environments)
+    if environments.inspect_for_cells(planned.cells_to_start):
+        planned = replan()
+    missing = environments.list_missing(planned.cells_to_start)
+    if not create_missing(environments, missing, console):
         return None
-    return planning.rebuild_plan(planned.spec, planned.seed, planned.available) if missing else planned
+    return replan() if missing else planned
 
 
-def resume_run(root: Path, name: str, *, force: bool, page: bool, as_json: bool) -> ExitCode:
+def resume_run(root: Path, name: str, *, force: bool, page: bool, as_json: bool, details: bool) -> ExitCode:
     """Resume an interrupted run as it was begun, and show its results."""
     run, console = store.find_run(root, name), Console(stderr=as_json)
+    wanted = OutputForms(page=page, as_json=as_json, details=details)
     with run.hold_lock(describe_lock_owner()) as left:
         descendants.end_leftovers(left)  # what a killed orchestrator left would disturb the jobs
         manifest = run.read_manifest()
@@ -97,8 +98,9 @@ def resume_run(root: Path, name: str, *, force: bool, page: bool, as_json: bool)
         if planned is None:
             return ExitCode.INTERRUPTED
         with planned.environments.hold_for_cells(planned.cells_to_start) as environments:
-            ended = continue_run(run, planned, manifest, environments, console, force=force)
-    return present_end(console, run, ended, OutputForms(page=page, as_json=as_json))
+            ended, interrupted = continue_run(run, planned, manifest, environments, console, force=force)
+    present_results(console, run, ended, wanted)
+    return exit_code(ended, interrupted=interrupted)
 
 
 def continue_run(
@@ -109,7 +111,7 @@ def continue_run(
     console: Console,
     *,
     force: bool,
-) -> RunEnd:
+) -> tuple[Run, bool]:
     """Run the jobs that a run lacks, in these environments."""
     changed = check_changes(run, planned, manifest, environments, force=force)
     records, damaged = run.salvage_records()
@@ -117,7 +119,7 @@ def continue_run(
         print_line(console, to_printable(f"warning: {file} was damaged and is set aside; its job runs again"))
     if manifest.finished and not damaged:
         print_line(console, "Nothing is missing from this run.")
-        return RunEnd(manifest, records, interrupted=False)
+        return Run(name=run.name, manifest=manifest, records=tuple(records)), False
     mixed = tuple(dict.fromkeys([*manifest.mixed, *changed]))
     manifest = manifest.model_copy(update={"stopped": "", "finished": False, "mixed": mixed})
     known = estimate.seconds_by_mode(records)
@@ -167,24 +169,18 @@ def execute_plan(
     *,
     earlier: Sequence[JobRecord] = (),
     resumed: bool = False,
-) -> RunEnd:
-    """Run a plan, or what is left of it, in the folder of its run, and keep the results."""
+) -> tuple[Run, bool]:
+    """Run a plan, or what is left of it, in the folder of its run; return the results, and whether it ended early."""
     try:
         run.write_manifest(manifest)
         ended = measure_jobs(run, planned, manifest, console, known, interrupts, earlier=earlier, resumed=resumed)
-        run.write_manifest(ended.manifest)
+        run.write_manifest(ended[0].manifest)
     except OSError as error:
         raise UsageError(
             f"{error.filename or run.folder}: {error.strerror}; everything before is kept; fix that, and resume "
             f"with: python -m orchestrator resume {run.name}"
         ) from error
     return ended
-
-
-def present_end(console: Console, run: store.Store, ended: RunEnd, wanted: OutputForms) -> ExitCode:
-    """Show the results of a run that has ended, and return the program's exit code."""
-    present_results(console, run, ended.manifest, ended.records, wanted)
-    return exit_code(ended.records, interrupted=ended.interrupted)
 
 
 def measure_jobs(
@@ -197,38 +193,34 @@ def measure_jobs(
     *,
     earlier: Sequence[JobRecord],
     resumed: bool,
-) -> RunEnd:
-    """Run the jobs, and show their progress."""
+) -> tuple[Run, bool]:
+    """Run the jobs; return the run with its final manifest, and whether a signal or a key ended it."""
     for line in (*plan.describe_code_origins(planned), *(f"warning: {warning}" for warning in planned.warnings)):
         print_line(console, line)
     now, machine = time.monotonic(), fingerprint.take_fingerprint()  # a resumed run may have begun on another machine
     block_s = estimate.estimate_block_s(planned.runnable, planned.spec.timing, known)
     board = Board(plan=planned, started_s=now, now_s=now, guess_s=block_s)
     # A dashboard on a worker's core would disturb what it shows.
-    affinity.leave_worker_cores(
-        {core for cell in planned.cells for core in planning.choose_cpus(cell.threads, planned.available)}
-    )
+    cores = {core for cell in planned.cells for core in planning.choose_cpus(cell.threads, planned.available)}
     with (
-        descendants.guard_descendants(),
-        make_keyboard(console) as keys,
-        ResilientView(make_view(board, console, keys)) as shown,
-        descendants.make_temporary_folder() as caches,
+        open_session(cores, planned.environments, make_keyboard(console), interrupts) as session,
+        ResilientView(make_view(board, console, session.keys)) as shown,
     ):
         going = Sweep(
             plan=planned,
-            launcher=LocalLauncher(interrupts, caches, keys, planned.environments),
+            launcher=session.launcher,
             store=run,
             host=machine,
             publish=shown,
-            interrupts=interrupts,
+            interrupts=session.interrupts,
             earlier=earlier,
             resumed=resumed,
-            keys=keys,
+            keys=session.keys,
             enough=lambda records, block: is_sweep_precise(planned.spec, planned.cells, records, block),
         )
         stopped = going.run()
-    ended = {"stopped": stopped, "finished": not going.stopped_early}
-    return RunEnd(manifest.model_copy(update=ended), going.records, interrupted=going.stopped_early)
+    ended = manifest.model_copy(update={"stopped": stopped, "finished": not going.stopped_early})
+    return Run(name=run.name, manifest=ended, records=tuple(going.records)), going.stopped_early
 
 
 def is_live(console: Console) -> bool:
@@ -246,9 +238,9 @@ def make_view(board: Board, console: Console, keys: Keyboard) -> View:
     return Dashboard(board, console, keys) if is_live(console) else PlainLines(board, console)
 
 
-def exit_code(records: Sequence[JobRecord], *, interrupted: bool) -> ExitCode:
+def exit_code(results: Run, *, interrupted: bool) -> ExitCode:
     """Return 130 if a signal or a key ended the sweep, 1 if a job failed. Unsupported and skipped are no failures."""
     if interrupted:
         return ExitCode.INTERRUPTED
-    failed = any(record.outcome not in ("measured", "unsupported", "skipped") for record in last_attempts(records))
+    failed = any(record.outcome not in ("measured", "unsupported", "skipped") for record in results.last_attempts)
     return ExitCode.SOME_JOBS_FAILED if failed else ExitCode.FINE

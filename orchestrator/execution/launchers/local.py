@@ -48,7 +48,7 @@ class LocalLauncher:
                 log,
                 deadline_s=spec.deadline_s,
                 on_event=on_event,
-                wishes=StopRequests(self.interrupts, self.keys),
+                stop_requests=StopRequests(self.interrupts, self.keys),
                 limits=spec.limits,
             )
 

@@ -33,11 +33,11 @@ def describe_basis(compared: Compared) -> list[str]:
     return [to_printable(line) for line in (*lines, *list_caveats(compared))]
 
 
-def describe_side(letter: str, half: RunSide) -> str:
+def describe_side(letter: str, side: RunSide) -> str:
     """Return one side by its name, its time and its machine."""
-    host = half.manifest.host
+    host = side.manifest.host
     machine = f"{host.cpu}, {host.cores} cores, {host.system}, fingerprint {host.content_hash}"
-    return f"{letter} is {half.name}, started {half.manifest.started}: {machine}."
+    return f"{letter} is {side.name}, started {side.manifest.started}: {machine}."
 
 
 def describe_ground(compared: Compared) -> str:
@@ -93,13 +93,13 @@ def format_signed_percent(share: float) -> str:
 
 def list_caveats(compared: Compared) -> Iterator[str]:
     """Yield further differences that cast doubt on a comparison."""
-    halves = (("A", compared.before), ("B", compared.after))
-    codes = {half.manifest.identity.code for _, half in halves if half.manifest.identity is not None}
+    sides = (("A", compared.before), ("B", compared.after))
+    codes = {side.manifest.identity.code for _, side in sides if side.manifest.identity is not None}
     if len(codes) > 1:
         yield "Warning: another version of this program measured B: the source of workers/ or schemas/ differs."
-    for letter, half in halves:
-        if half.manifest.mixed:
-            yield f"Warning: {letter} is MIXED; between its parts, {'; '.join(half.manifest.mixed)}."
+    for letter, side in sides:
+        if side.manifest.mixed:
+            yield f"Warning: {letter} is MIXED; between its parts, {'; '.join(side.manifest.mixed)}."
 
 
 def describe_comparison(compared: Compared, judged: Sequence[GateResult]) -> list[str]:

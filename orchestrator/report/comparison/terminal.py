@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -19,6 +18,7 @@ from orchestrator.format import format_ratio as times
 from orchestrator.records.labels import format_title
 from orchestrator.report.comparison.sentences import describe_basis, describe_comparison
 from orchestrator.report.json_document import interval_to_dict
+from orchestrator.report.tables import make_table, number_columns
 from orchestrator.report.terminal import fold_verdict, format_ratio_with_interval
 from schemas.base import SCHEMA_VERSION
 
@@ -41,18 +41,8 @@ def show_comparison(console: Console, compared: Compared, judged: Sequence[GateR
 
 def build_change_table(name: str, changes: Sequence[Change]) -> Table:
     """Return the table of one computation, with a row for each mode."""
-    drawn = Table(
-        title=Text(to_printable(name)),
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        padding=0,
-        show_edge=False,
-    )
-    drawn.add_column("mode")
-    for heading in ("A\nB", "n", "B over A\n(95 % interval)", "memory"):
-        drawn.add_column(heading, justify="right", no_wrap=True)
-    drawn.add_column("verdict")
+    numbers = number_columns("A\nB", "n", "B over A\n(95 % interval)", "memory")
+    drawn = make_table("mode", *numbers, "verdict", title=name, bold=True)
     for change in changes:
         drawn.add_row(Text(to_printable(change.cell.label)), *map(Text, format_change(change)))
     return drawn
@@ -113,9 +103,9 @@ def build_comparison_document(compared: Compared, judged: Sequence[GateResult]) 
     }
 
 
-def side_to_dict(half: RunSide) -> dict[str, Any]:
+def side_to_dict(side: RunSide) -> dict[str, Any]:
     """Return one side as data."""
-    return {"name": half.name, "started": half.manifest.started, "fingerprint": half.manifest.host.content_hash}
+    return {"name": side.name, "started": side.manifest.started, "fingerprint": side.manifest.host.content_hash}
 
 
 def change_to_dict(change: Change) -> dict[str, Any]:

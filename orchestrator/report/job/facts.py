@@ -83,8 +83,8 @@ def describe_limits(record: JobRecord) -> Facts:
 
 def describe_origins(spec: JobSpec) -> Facts:
     """Yield the origin of a workload, a model or a module that is not built in."""
-    if home := spec.folder or spec.package:
-        yield "workload", f"{home}, code {spec.cell.code}"
+    if place := spec.source_dir or spec.package:
+        yield "workload", f"{place}, code {spec.cell.code}"
     for label, artefact in (("loaded from", spec.artefact), (f"reference {spec.reference}", spec.expected)):
         if artefact is not None:
             yield label, f"{artefact.path}, {artefact.size_bytes} bytes, SHA-256 {artefact.sha256}"

@@ -1,6 +1,5 @@
 """One job then and now: its figures side by side, and its floor among those of its cell's processes."""
 
-import math
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -11,7 +10,7 @@ from rich.text import Text
 
 from orchestrator.analysis.costs.cost_curve import first_result_ns
 from orchestrator.analysis.costs.memory import compute_memory_metrics
-from orchestrator.analysis.process_scores import compute_log_floor, select_counted_jobs
+from orchestrator.analysis.process_scores import compute_floor_ns, select_counted_jobs
 from orchestrator.format import format_duration, format_ratio, format_size, to_printable
 from orchestrator.records import provenance
 from orchestrator.report.job.terminal import make_ruled_table
@@ -54,11 +53,6 @@ def pair_figures(then: Report, now: Report) -> Iterator[tuple[str, float, float,
     )
 
 
-def compute_floor_ns(report: Report) -> float:
-    """Return the nanoseconds per call of a process's fastest sample."""
-    return 1e9 * math.exp(compute_log_floor(report))
-
-
 def compute_median_ns(report: Report) -> float:
     """Return the nanoseconds per call of a process's median sample."""
     return statistics.median(report.samples_ns) / report.calls
@@ -71,8 +65,7 @@ def describe_rerun(then: JobRecord, now: JobRecord, others: Sequence[JobRecord])
         yield f"Now it ended as {now.outcome}: {now.reason}; {now.advice}.".replace(": ;", ";")
     else:
         yield from describe_place(
-            math.exp(compute_log_floor(now.report)),
-            sorted(math.exp(compute_log_floor(report)) for _, report in select_counted_jobs(others)),
+            compute_floor_ns(now.report), sorted(compute_floor_ns(report) for _, report in select_counted_jobs(others))
         )
     changed = list(
         provenance.describe_differences(

@@ -4,15 +4,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from orchestrator.files.atomic import open_regular
 from orchestrator.format import format_duration, format_size, to_printable
 from orchestrator.records.store import job_name
 from orchestrator.report.job.facts import describe_ending, describe_measurements, describe_request
+from orchestrator.report.tables import make_table
 from schemas.event import Report
 from schemas.record import JobRecord
 
@@ -63,10 +63,7 @@ def add_heading(heading: str, table: Table) -> Table:
 
 def make_ruled_table(heading: str, *columns: str) -> Table:
     """Return an empty table with a heading above it and a line below its column names."""
-    drawn = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    for name in columns:
-        drawn.add_column(name, overflow="fold")
-    return add_heading(heading, drawn)
+    return add_heading(heading, make_table(*(Column(name, overflow="fold") for name in columns), gap=1))
 
 
 def build_settings_table(report: Report) -> Table:

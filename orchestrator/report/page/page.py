@@ -12,11 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from orchestrator.analysis.process_scores import collect_measured_jobs
-from orchestrator.analysis.quality.disturbance import find_canary_floor_ns
 from orchestrator.analysis.results import Group
+from orchestrator.analysis.run import Run
 from orchestrator.format import format_duration, to_printable
-from orchestrator.records.attempts import last_attempts, sort_records
 from orchestrator.report import environments
 from orchestrator.report.machine import summarise_host
 from orchestrator.report.page import reproduce, vega
@@ -27,6 +25,8 @@ from orchestrator.report.page.charts import (
     Table,
     Value,
     cost,
+    make_cell_row,
+    make_section,
     memory,
     phases,
     ratios,
@@ -37,11 +37,9 @@ from orchestrator.report.page.charts import (
     warmup,
 )
 from orchestrator.report.sentences import describe_compiled_modes, describe_group, list_deprecations, write_headline
-from schemas.record import JobRecord, Manifest
+from orchestrator.report.summary import MAX_DETAILED_GROUPS
 
 KINDS: Final = ("framework", "workload", "task")
-# Up to this number of groups, the answer at the top also says what compiling did.
-MAX_DETAILED_GROUPS: Final = 4
 # With more groups than this, the browser skips the layout of those out of sight.
 MAX_LAID_OUT_GROUPS: Final = 20
 
@@ -79,25 +77,20 @@ class Part:
     modes: Sequence[str]
 
 
-def render_page(run: str, manifest: Manifest, records: Sequence[JobRecord], groups: Sequence[Group]) -> str:
+def render_page(run: Run) -> str:
     """Return the whole file. The same records give the same file, to the byte."""
-    # The order in which files are found must not change the page.
-    records = sort_records(records)
-    names, own, counted = collect_filter_names(manifest, records), read_asset("page.js"), last_attempts(records)
-    canary_ns = find_canary_floor_ns(counted)
-    found = collect_measured_jobs(records)
-    results = [result for group in groups for result in group.results]
+    groups, manifest, own = run.groups, run.manifest, read_asset("page.js")
     return load_template().render(
-        run=run,
+        run=run.name,
         manifest=manifest,
-        names=names,
+        names=collect_filter_names(run),
         few=len(groups) <= MAX_DETAILED_GROUPS,
         many=len(groups) > MAX_LAID_OUT_GROUPS,
-        parts=[build_part(group, found, canary_ns) for group in groups],
+        parts=[build_part(group, run) for group in groups],
         refused=[row for group in groups for row in list_unranked(group)],
-        cells=len(results),
-        notes=list_deprecations(results),
-        schedule=schedule.make_chart(counted, canary_ns),
+        cells=len(run.cells),
+        notes=list_deprecations(run.cells),
+        schedule=schedule.make_chart(run.last_attempts, run.canary_ns),
         machine=summarise_host(manifest.host),
         environments=[*environments.summarise_environments(manifest.environments)],
         host=Table(("what", "value"), tuple(list_host_facts(manifest.host.model_dump(mode="json", exclude_none=True)))),
@@ -113,16 +106,16 @@ def render_page(run: str, manifest: Manifest, records: Sequence[JobRecord], grou
     )
 
 
-def build_part(group: Group, found: Mapping[str, Sequence[JobRecord]], canary_ns: float) -> Part:
+def build_part(group: Group, run: Run) -> Part:
     """Return one group with its charts."""
-    section = Section(group, {result.label: found.get(result.cell.id, ()) for result in group.results})
+    section = make_section(group, run)
     cells = [result.cell for result in group.results]
     return Part(
         title=group.title,
         answer=list(write_headline(group)),
         more=list(describe_compiled_modes(group)),
         sentences=describe_group(group),
-        figures=list(build_charts(section, canary_ns)),
+        figures=list(build_charts(section, run.canary_ns)),
         row=ChartRow(
             cells=(),
             frameworks=tuple(dict.fromkeys(cell.framework for cell in cells)),
@@ -179,9 +172,9 @@ def value_to_printable(value: Value) -> Value:
     return to_printable(value) if isinstance(value, str) else value
 
 
-def collect_filter_names(manifest: Manifest, records: Sequence[JobRecord]) -> FilterNames:
+def collect_filter_names(run: Run) -> FilterNames:
     """Return the frameworks, workloads and tasks of a run, in the order of its cells."""
-    cells = [*manifest.cells, *(record.spec.cell for record in records)]
+    cells = [*run.manifest.cells, *(record.spec.cell for record in run.last_attempts)]
     every = [[getattr(cell, kind) for cell in cells] for kind in KINDS]
     return FilterNames(*({name: number for number, name in enumerate(dict.fromkeys(of_kind))} for of_kind in every))
 
@@ -207,12 +200,7 @@ def list_unranked(group: Group) -> Iterator[ChartRow]:
         if each.outcome != "measured":
             time = format_duration(each.floor_ns.estimate) if each.floor_ns.estimate > 0 else ""
             advice = f"{each.reason} → {each.advice}" if each.advice else each.reason
-            yield ChartRow(
-                cells=(each.label, each.outcome or "not run", time, advice, group.title),
-                frameworks=(each.cell.framework,),
-                workload=each.cell.workload,
-                task=each.cell.task,
-            )
+            yield make_cell_row((each.label, each.outcome or "not run", time, advice, group.title), each.cell)
 
 
 def hash_script(script: str) -> str:

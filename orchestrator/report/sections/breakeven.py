@@ -11,8 +11,8 @@ from rich.text import Text
 from orchestrator.analysis.breakeven import BestModes, BreakEven, Payoff, find_best_modes, find_break_evens
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.statistics.intervals import Interval
-from orchestrator.format import fold_label, format_count, format_duration, round_counts
-from orchestrator.report.tables import make_plain_table
+from orchestrator.format import fold_label, format_count, format_count_range, format_duration, round_counts
+from orchestrator.report.tables import make_table, name_column, number_columns
 
 NOT_CLAIMED = str(Payoff.OPEN)
 
@@ -39,13 +39,20 @@ def describe_payoff(found: BreakEven) -> str:
             known = found.has_valid_interval and 1 < calls.low < math.inf
             least = f"; if it does, it takes at least {format_count(calls.low)} calls" if known else ""
             return f"is not known to break even with {found.other}: its calls are not shown to be faster{least}"
-        case _ if calls.high == 1:
-            return f"is ahead of {found.other} from the first call on"
         case _ if calls.estimate == 1:
-            return f"is ahead of {found.other} after at most {format_count(calls.high)} calls"
+            return f"is ahead of {found.other} {describe_amortisation(found.calls)}"
         case _:
-            ends = f"{format_count(calls.low)} to {format_count(calls.high)}"
-            return f"breaks even with {found.other} after about {format_count(calls.estimate)} calls ({ends})"
+            return f"breaks even with {found.other} {describe_amortisation(found.calls)} ({format_count_range(calls)})"
+
+
+def describe_amortisation(calls: Interval) -> str:
+    """Return the number of calls after which a slower start has been amortised, as the end of a clause."""
+    near = round_counts(calls)
+    if near.high == 1:
+        return "from the first call on"
+    if near.estimate == 1:
+        return f"after at most {format_count(near.high)} calls"
+    return f"after about {format_count(near.estimate)} calls"
 
 
 def build_tables(group: Group) -> Iterator[Table]:
@@ -61,11 +68,8 @@ def build_tables(group: Group) -> Iterator[Table]:
 
 def build_break_even_table(found: Sequence[BreakEven]) -> Table:
     """Return a table with a row for each compiled mode and each of its rivals. Fits 80 columns."""
-    drawn = make_plain_table("Calls to break even (95 % interval)")
-    drawn.add_column("mode", no_wrap=True)
-    drawn.add_column("against", no_wrap=True)
-    drawn.add_column("from the\nfinished model", justify="right")
-    drawn.add_column("with\nimport", justify="right")
+    columns = (*map(name_column, ("mode", "against")), *number_columns("from the\nfinished model", "with\nimport"))
+    drawn = make_table(*columns, title="Calls to break even (95 % interval)", gap=1)
     for each in found:
         both = (Text(fold_label(each.mode)), Text(fold_label(each.other)))
         drawn.add_row(*both, format_break_even(each, each.calls), format_break_even(each, each.with_import))
@@ -74,10 +78,8 @@ def build_break_even_table(found: Sequence[BreakEven]) -> Table:
 
 def build_best_modes_table(found: Sequence[BestModes], modes: int) -> Table:
     """Return a table with a row for each range of calls that has the same best modes, out of `modes` in all."""
-    drawn = make_plain_table("Least total time by number of calls (powers of ten)")
-    drawn.add_column("calls", justify="right", no_wrap=True)
-    drawn.add_column("from the finished model")
-    drawn.add_column("with import")
+    title = "Least total time by number of calls (powers of ten)"
+    drawn = make_table(*number_columns("calls"), "from the finished model", "with import", title=title, gap=1)
     for ties, alike in groupby(found, lambda each: (each.modes, each.with_import)):
         calls = [each.calls for each in alike]
         numbers = dict.fromkeys((format_count(calls[0]), format_count(calls[-1])))
@@ -88,13 +90,12 @@ def build_best_modes_table(found: Sequence[BestModes], modes: int) -> Table:
 def format_break_even(found: BreakEven, calls: Interval) -> str:
     """Return a break-even with its interval on a second line, and without an estimate if it is not claimed."""
     near = round_counts(calls)
-    ends = f"\n({format_count(near.low)}–{format_count(near.high)})"
+    ends = f"\n({format_count_range(near, '–')})"
     if found.payoff is Payoff.NEVER:
         return "never"
     if found.payoff is Payoff.OPEN:
-        return (
-            NOT_CLAIMED + ends if found.has_valid_interval and (near.low, near.high) != (1, math.inf) else NOT_CLAIMED
-        )
+        known = found.has_valid_interval and (near.low, near.high) != (1, math.inf)
+        return NOT_CLAIMED + ends if known else NOT_CLAIMED
     return "1" if near.high == 1 else format_count(near.estimate) + ends
 
 

@@ -1,8 +1,7 @@
 """The memory of each mode as a table, with intervals over processes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -11,6 +10,7 @@ from orchestrator.analysis.costs.memory import METRIC_MEANINGS
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.format import fold_label, format_rank, format_ratio, format_ratio_range, format_size
+from orchestrator.report.tables import make_table, name_column, number_columns
 from schemas.sweep import MemoryMetric
 
 
@@ -18,27 +18,22 @@ def build_tables(group: Group) -> Iterator[Table]:
     """Yield the table of one group; none if no process could measure its memory."""
     order = group.by_memory.standings if group.by_memory else group.standings
     rows = [(standing, group.result(standing.cell)) for standing in order]
-    if not any(result.memory for _, result in rows):
+    shown = list_metrics(result for _, result in rows)
+    if not shown:
         return
-    drawn = Table(
-        title=format_ranking_title(group), title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False
-    )
-    drawn.add_column("memory", no_wrap=True)
-    shown = [metric for metric in METRIC_MEANINGS if any(metric in result.memory for _, result in rows)]
-    for metric in shown:
-        drawn.add_column(metric.replace("_", "\n"), justify="right", no_wrap=True)
-    if group.by_memory:
-        drawn.add_column("rank", justify="right")
-        drawn.add_column("ratio", justify="right")
+    ranks, title = (("rank", "ratio"), f"ranked by {group.by_memory.metric}") if group.by_memory else ((), "")
+    headings = (*(metric.replace("_", "\n") for metric in shown), *ranks)
+    drawn = make_table(name_column("memory"), *number_columns(*headings), title=title)
     for standing, result in rows:
         cells = [format_memory_metric(result, metric) for metric in shown]
         drawn.add_row(Text(fold_label(result.label)), *cells, *format_rank_cells(group, standing))
     yield drawn
 
 
-def format_ranking_title(group: Group) -> Text | None:
-    """Return the metric that ranks the rows, if it is one of memory."""
-    return Text(f"ranked by {group.by_memory.metric}") if group.by_memory else None
+def list_metrics(results: Iterable[Result]) -> list[MemoryMetric]:
+    """Return the memory metrics that any of these cells has, in order."""
+    there = {metric for result in results for metric in result.memory}
+    return [metric for metric in METRIC_MEANINGS if metric in there]
 
 
 def format_memory_metric(result: Result, metric: MemoryMetric) -> str:

@@ -7,14 +7,14 @@ from typing import Any
 from rich.table import Table
 
 from orchestrator.analysis.costs.new_shapes import NewShapes
-from orchestrator.analysis.results import Group, Result
+from orchestrator.analysis.results import Group
 from orchestrator.format import format_duration
-from orchestrator.report.tables import make_plain_table
+from orchestrator.report.tables import make_table, name_column, number_columns
 
 
 def describe_new_shapes(group: Group) -> Iterator[str]:
     """Yield the cost of a new shape for each mode for which it is high."""
-    for result in list_ranked_results(group):
+    for result in group.ranked:
         found = result.new_shapes
         if found is not None and found.is_costly:
             yield (
@@ -42,16 +42,18 @@ def describe_recompilation(found: NewShapes) -> str:
 
 def build_tables(group: Group) -> Iterator[Table]:
     """Yield a table with a row for each mode; none if no new shape came."""
-    rows = [(result, result.new_shapes) for result in list_ranked_results(group) if result.new_shapes is not None]
+    rows = [(result, result.new_shapes) for result in group.ranked if result.new_shapes is not None]
     if not rows:
         return
     stream = rows[0][0].cell.shapes == "stream"
-    drawn = make_plain_table("New shapes (medians)")
-    drawn.add_column("mode", no_wrap=True)
-    for heading in ("first\ncall", "next\ncall", "compiled", "all first\ncalls"):
-        drawn.add_column(heading, justify="right", no_wrap=True)
-    if stream:
-        drawn.add_column("then calls\nper second", justify="right", no_wrap=True)
+    headings = (
+        "first\ncall",
+        "next\ncall",
+        "compiled",
+        "all first\ncalls",
+        *(["then calls\nper second"] if stream else []),
+    )
+    drawn = make_table(name_column("mode"), *number_columns(*headings), title="New shapes (medians)", gap=1)
     for result, found in rows:
         counted = "not counted" if found.compilations is None else f"{found.compilations} for {found.shapes}"
         first, later, total = (each.estimate for each in (found.first_ns, found.later_ns, found.total_ns))
@@ -60,11 +62,6 @@ def build_tables(group: Group) -> Iterator[Table]:
             result.label, format_duration(first), format_duration(later), counted, format_duration(total), *throughput
         )
     yield drawn
-
-
-def list_ranked_results(group: Group) -> Iterator[Result]:
-    """Return the ranked cells, by rank."""
-    return (group.result(standing.cell) for standing in group.standings)
 
 
 def new_shapes_to_dict(found: NewShapes | None) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from orchestrator.analysis.costs.saved_models import ArtefactCosts
 from orchestrator.analysis.results import Group, Result
 from orchestrator.format import format_duration, format_size
 from orchestrator.registry.modes import find_mode
-from orchestrator.report.tables import make_plain_table
+from orchestrator.report.tables import make_table, name_column, number_columns
 
 
 def describe_portability(group: Group) -> Iterator[str]:
@@ -27,11 +27,9 @@ def build_tables(group: Group) -> Iterator[Table]:
     rows = list(select_loaded(group))
     if not rows:
         return
-    drawn = make_plain_table("Saved by one process, loaded by others without the model's source")
-    drawn.add_column("mode", no_wrap=True)
-    drawn.add_column("file")
-    for heading in ("size", "save", "load", "first result"):
-        drawn.add_column(heading, justify="right", no_wrap=True)
+    numbers = number_columns("size", "save", "load", "first result")
+    title = "Saved by one process, loaded by others without the model's source"
+    drawn = make_table(name_column("mode"), "file", *numbers, title=title, gap=1)
     for result, found in rows:
         drawn.add_row(
             result.label,
@@ -45,11 +43,8 @@ def build_tables(group: Group) -> Iterator[Table]:
 
 
 def select_loaded(group: Group) -> Iterator[tuple[Result, ArtefactCosts]]:
-    """Yield the ranked cells that were loaded from files, by rank."""
-    for standing in group.standings:
-        result = group.result(standing.cell)
-        if result.portable is not None:
-            yield result, result.portable
+    """Return the ranked cells that were loaded from files, by rank."""
+    return ((result, result.portable) for result in group.ranked if result.portable is not None)
 
 
 def portable_to_dict(found: ArtefactCosts | None) -> dict[str, Any] | None:

@@ -17,11 +17,11 @@ def make_check() -> Check:
     """Return the check: twelve blocks, the first look at which fifteen pairs can be significant."""
     return Check(
         name="six clones",
-        says="no two of six clones of one cell are reported as different",
+        statement="no two of six clones of one cell are reported as different",
         cells=CELLS,
         blocks=12,
         judge=require_measured(CELLS, judge_records),
-        by_chance=ALPHA,
+        failing_by_chance=ALPHA,
         timing=Timing(samples=20, sample_ns=5 * MS, warmup_min_ns=50 * MS, warmup_max_ns=500 * MS),
     )
 
@@ -34,17 +34,17 @@ def judge_records(records: Sequence[JobRecord]) -> list[Reading]:
     widest = max(each.log_half_width for each in found)
     return [
         Reading(
-            what=f"claims about {len(found)} pairs",
-            promised="none",
-            got=f"{len(claims) or 'none'} ({verdicts})",
-            kept=not claims,
+            quantity=f"claims about {len(found)} pairs",
+            expected="none",
+            found=f"{len(claims) or 'none'} ({verdicts})",
+            passed=not claims,
             numbers={"claims": len(claims), "pairs": len(found)},
         ),
         Reading(
-            what="half-width of a ratio",
-            promised="",
-            got=f"at most {100 * widest:.1f} %, {found[0].blocks} blocks",
-            kept=None,
+            quantity="half-width of a ratio",
+            expected="",
+            found=f"at most {100 * widest:.1f} %, {found[0].blocks} blocks",
+            passed=None,
             numbers={"half_width": widest},
         ),
     ]

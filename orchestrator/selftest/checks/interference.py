@@ -43,7 +43,7 @@ def make_check() -> Check:
     """Return the check: a cell beside a hog, the same cell alone, and a slower cell to compare with both."""
     return Check(
         name="a CPU hog",
-        says="is noticed and filtered out, and its cell is not called FASTER",
+        statement="is noticed and filtered out, and its cell is not called FASTER",
         cells=CELLS,
         blocks=8,
         hogged=frozenset({HOGGED.id}),
@@ -67,13 +67,13 @@ def judge_records(records: Sequence[JobRecord]) -> list[Reading]:
 
 def judge_disturbance(quiet: Sequence[JobRecord], hogged: Sequence[JobRecord]) -> Reading:
     """Judge the share of samples that the kernel's counters show to be disturbed."""
-    without, beside = compute_disturbed_share(quiet), compute_disturbed_share(hogged)
+    quiet_share, hogged_share = compute_disturbed_share(quiet), compute_disturbed_share(hogged)
     return Reading(
-        what="disturbed samples",
-        promised=f"more than {100 * MIN_DISTURBED_SHARE:g} %",
-        kept=beside > MIN_DISTURBED_SHARE,
-        got=f"{100 * beside:.0f} % ({100 * without:.0f} % without a hog)",
-        numbers={"hogged": beside, "quiet": without},
+        quantity="disturbed samples",
+        expected=f"more than {100 * MIN_DISTURBED_SHARE:g} %",
+        passed=hogged_share > MIN_DISTURBED_SHARE,
+        found=f"{100 * hogged_share:.0f} % ({100 * quiet_share:.0f} % without a hog)",
+        numbers={"hogged": hogged_share, "quiet": quiet_share},
     )
 
 
@@ -93,7 +93,7 @@ def judge_grade(records: Sequence[JobRecord]) -> Reading:
     """Judge the grade of the cell beside the hog."""
     (found,) = evaluate_cells([HOGGED], records)
     got = f"{found.grade} ({', '.join(sorted(found.flags)) or 'no flags'})"
-    return Reading(what="grade", promised="C", got=got, kept=found.grade == "C")
+    return Reading(quantity="grade", expected="C", found=got, passed=found.grade == "C")
 
 
 def judge_filter(quiet: Sequence[JobRecord], hogged: Sequence[JobRecord]) -> list[Reading]:
@@ -101,31 +101,35 @@ def judge_filter(quiet: Sequence[JobRecord], hogged: Sequence[JobRecord]) -> lis
 
     A sweep reports the typical time. A median forgives what a filter lets pass; a mean does not.
     """
-    whole = statistics.median(mean_over_floor(record, filtered=False) for record in hogged)
+    unfiltered = statistics.median(mean_over_floor(record, filtered=False) for record in hogged)
     return [
         judge_shift("filtered typical/floor", typical_over_floor, quiet, hogged),
         judge_shift(
-            "filtered mean/floor", partial(mean_over_floor, filtered=True), quiet, hogged, f"{whole:.2f} unfiltered"
+            "filtered mean/floor",
+            partial(mean_over_floor, filtered=True),
+            quiet,
+            hogged,
+            f"{unfiltered:.2f} unfiltered",
         ),
     ]
 
 
 def judge_shift(
-    what: str,
+    quantity: str,
     over_floor: Callable[[JobRecord], float],
     quiet: Sequence[JobRecord],
     hogged: Sequence[JobRecord],
-    instead: str = "",
+    note: str = "",
 ) -> Reading:
-    """Judge a figure that a hog may change only a little, by its medians over processes."""
-    without, beside = (statistics.median(map(over_floor, records)) for records in (quiet, hogged))
-    moved = beside / without - 1
+    """Judge a quantity that a hog may change only a little, by its medians over processes."""
+    quiet_median, hogged_median = (statistics.median(map(over_floor, records)) for records in (quiet, hogged))
+    moved = hogged_median / quiet_median - 1
     return Reading(
-        what=what,
-        promised=f"moved by < {100 * MAX_SHIFT:g} %",
-        kept=abs(moved) < MAX_SHIFT,
-        got=format_signed(moved) + (f" ({instead})" if instead else ""),
-        numbers={"quiet": without, "hogged": beside, "moved": moved},
+        quantity=quantity,
+        expected=f"moved by < {100 * MAX_SHIFT:g} %",
+        passed=abs(moved) < MAX_SHIFT,
+        found=format_signed(moved) + (f" ({note})" if note else ""),
+        numbers={"quiet": quiet_median, "hogged": hogged_median, "moved": moved},
     )
 
 
@@ -152,11 +156,11 @@ def judge_verdict(records: Sequence[JobRecord]) -> Reading:
     """Judge that the hogged cell, which is faster than the slower one, is not called so for its grade alone."""
     pair = (SLOWER, HOGGED)
     # Compared once with nothing barred: only a claim that the grade alone prevents counts as withheld.
-    (free,), (graded,) = compare_cells(pair, records, barred=()), compare_cells(pair, records)
+    (ungraded,), (graded,) = compare_cells(pair, records, barred=()), compare_cells(pair, records)
     return Reading(
-        what=f"verdict at ratio {format_ratio(free.ratio.estimate)}",
-        promised="not FASTER",
-        got=f"{graded.verdict}, {free.verdict} but for its grade",
-        numbers={"ratio": free.ratio.estimate},
-        kept=free.verdict is Verdict.FASTER and graded.verdict is not Verdict.FASTER,
+        quantity=f"verdict at ratio {format_ratio(ungraded.ratio.estimate)}",
+        expected="not FASTER",
+        found=f"{graded.verdict}, {ungraded.verdict} but for its grade",
+        numbers={"ratio": ungraded.ratio.estimate},
+        passed=ungraded.verdict is Verdict.FASTER and graded.verdict is not Verdict.FASTER,
     )

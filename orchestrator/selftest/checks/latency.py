@@ -5,13 +5,12 @@ few readings of the clock), frees the previous call's result, and runs the timin
 next are free of it; the long latencies are also judged as a whole.
 """
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
-from orchestrator.analysis.process_scores import compute_log_floor
+from orchestrator.analysis.process_scores import compute_floor_ns
 from orchestrator.format import format_duration
 from orchestrator.selftest.check import (
     MS,
@@ -37,7 +36,7 @@ def make_check() -> Check:
     """Return the check: five latencies, three processes each."""
     return Check(
         name="known latencies",
-        says="calls of known length, 10 µs to 100 ms, measured within 0.5 %",
+        statement="calls of known length, 10 µs to 100 ms, measured within 0.5 %",
         cells=CELLS,
         blocks=3,
         judge=require_measured(CELLS, judge_records),
@@ -49,7 +48,7 @@ def judge_records(records: Sequence[JobRecord]) -> list[Reading]:
     """Judge the overhead, the steps, and the long latencies, each by the median of its processes' floors."""
     reports = [select_reports(cell, records) for cell in CELLS]
     floors = {
-        truth: statistics.median(1e9 * math.exp(compute_log_floor(report)) for report in found)
+        truth: statistics.median(compute_floor_ns(report) for report in found)
         for truth, found in zip(LATENCIES_NS, reports, strict=True)
     }
     loop_ns = statistics.median(report.overhead.null_ns for found in reports for report in found)
@@ -60,14 +59,14 @@ def judge_records(records: Sequence[JobRecord]) -> list[Reading]:
     ]
 
 
-def judge_overhead(cost_ns: float, loop_ns: float) -> Reading:
+def judge_overhead(overhead_ns: float, loop_ns: float) -> Reading:
     """Judge the time that the shortest call takes beyond its known length, which cannot be negative."""
     return Reading(
-        what=f"{format_duration(LATENCIES_NS[0])} call",
-        promised="at least that long",
-        kept=cost_ns >= 0,
-        got=f"{format_duration(cost_ns)} overhead (loop: {format_duration(loop_ns)})",
-        numbers={"on_top_ns": cost_ns, "loop_ns": loop_ns},
+        quantity=f"{format_duration(LATENCIES_NS[0])} call",
+        expected="at least that long",
+        passed=overhead_ns >= 0,
+        found=f"{format_duration(overhead_ns)} overhead (loop: {format_duration(loop_ns)})",
+        numbers={"on_top_ns": overhead_ns, "loop_ns": loop_ns},
     )
 
 
@@ -78,18 +77,18 @@ def judge_step(before: int, after: int, floors: Mapping[int, float]) -> Reading:
     )
 
 
-def judge_latency(truth: int, got_ns: float) -> Reading:
+def judge_latency(truth: int, found_ns: float) -> Reading:
     """Judge one latency, less the timing loop."""
-    return judge_time(f"{format_duration(truth)} call", truth, got_ns)
+    return judge_time(f"{format_duration(truth)} call", truth, found_ns)
 
 
-def judge_time(what: str, truth_ns: float, got_ns: float) -> Reading:
+def judge_time(quantity: str, truth_ns: float, found_ns: float) -> Reading:
     """Judge a time by its known value."""
-    error = got_ns / truth_ns - 1
+    error = found_ns / truth_ns - 1
     return Reading(
-        what=what,
-        promised=f"{format_duration(truth_ns)} ± {100 * TOLERANCE:g} %",
-        kept=abs(error) <= TOLERANCE,
-        got=f"{format_duration(got_ns)} ({format_signed(error)})",
-        numbers={"truth_ns": truth_ns, "got_ns": got_ns, "error": error},
+        quantity=quantity,
+        expected=f"{format_duration(truth_ns)} ± {100 * TOLERANCE:g} %",
+        passed=abs(error) <= TOLERANCE,
+        found=f"{format_duration(found_ns)} ({format_signed(error)})",
+        numbers={"truth_ns": truth_ns, "got_ns": found_ns, "error": error},
     )

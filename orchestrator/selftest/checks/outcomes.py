@@ -52,7 +52,7 @@ def make_check() -> Check:
     """Return the check: one job for each cell."""
     return Check(
         name="broken on purpose",
-        says="no cheat and no failure passes as a measurement",
+        statement="no cheat and no failure passes as a measurement",
         cells=tuple(cell for cell, _ in EXPECTED_OUTCOMES),
         blocks=1,
         deadline_s=DEADLINE_S,
@@ -66,12 +66,12 @@ def judge_records(records: Sequence[JobRecord]) -> list[Reading]:
     return [judge_outcome(cell, outcome, records) for cell, outcome in EXPECTED_OUTCOMES]
 
 
-def judge_outcome(cell: Cell, due: Outcome, records: Sequence[JobRecord]) -> Reading:
+def judge_outcome(cell: Cell, expected: Outcome, records: Sequence[JobRecord]) -> Reading:
     """Judge one cell's outcome, with its reason if it is not the expected one."""
-    kept = [record.outcome for record in select_records(cell, records)] == [due]
+    passed = [record.outcome for record in select_records(cell, records)] == [expected]
     return Reading(
-        what=f"{cell.mode}, {cell.workload}, batch {cell.batch}",
-        promised=due,
-        got=due if kept else describe_ending(cell, records),
-        kept=kept,
+        quantity=f"{cell.mode}, {cell.workload}, batch {cell.batch}",
+        expected=expected,
+        found=expected if passed else describe_ending(cell, records),
+        passed=passed,
     )

@@ -29,11 +29,11 @@ def make_check() -> Check:
     """Return the check: two cells, up to sixteen blocks, fewer if a sweep would stop."""
     return Check(
         name="a twin 3 % slower",
-        says="SLOWER within 16 blocks, by an interval that covers 1.03",
+        statement="SLOWER within 16 blocks, by an interval that covers 1.03",
         cells=CELLS,
         blocks=MAX_BLOCKS,
         judge=require_measured(CELLS, judge_records),
-        by_chance=ALPHA,
+        failing_by_chance=ALPHA,
         enough=lambda records, block: should_stop(block, compare_cells(CELLS, records), TARGET_PRECISION),
         timing=Timing(samples=10, sample_ns=5 * MS, warmup_min_ns=20 * MS, warmup_max_ns=200 * MS),
     )
@@ -46,17 +46,17 @@ def judge_records(records: Sequence[JobRecord]) -> list[Reading]:
     times = found.ratio
     return [
         Reading(
-            what="verdict",
-            promised=str(Verdict.SLOWER),
-            kept=found.verdict is Verdict.SLOWER,
-            got=f"{found.verdict}, {found.blocks} blocks ({grades})",
+            quantity="verdict",
+            expected=str(Verdict.SLOWER),
+            passed=found.verdict is Verdict.SLOWER,
+            found=f"{found.verdict}, {found.blocks} blocks ({grades})",
             numbers={"blocks": found.blocks},
         ),
         Reading(
-            what="ratio",
-            promised=f"covers {RATIO:g}",
-            kept=times.low <= RATIO <= times.high,
-            got=f"{times.estimate:.5f} ({times.low:.5f}–{times.high:.5f})",
+            quantity="ratio",
+            expected=f"covers {RATIO:g}",
+            passed=times.low <= RATIO <= times.high,
+            found=f"{times.estimate:.5f} ({times.low:.5f}–{times.high:.5f})",
             numbers={"estimate": times.estimate, "low": times.low, "high": times.high},
         ),
     ]

@@ -126,7 +126,7 @@ def find(make_cell: MakeCell, make_record: MakeRecord, make_report: MakeReport) 
         walls = {"import": 10**8, "compile": compile_ns, "first_call": took}
         phases = [{"name": name, "wall_ns": wall, "cpu_ns": 0} for name, wall in walls.items()]
         report = make_report(took, phases=phases, warmup=((1, took),) * 10)
-        return make_record(make_cell(label), block, outcome=outcome, report=report)
+        return make_record(make_cell(label), block, outcome=outcome, result=report)
 
     def make(modes: dict[str, tuple[int, int]], outcome: str = "measured", replica: Sequence[str] = ()) -> Group:
         cells = [make_cell(label) for label in modes]

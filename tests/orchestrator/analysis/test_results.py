@@ -162,7 +162,7 @@ def resampled(samples: int) -> Change:
         assert record.report is not None
         noise = {name: counts[:samples] for name, counts in record.report.noise if isinstance(counts, tuple)}
         few = {"samples_ns": record.report.samples_ns[:samples], "noise": record.report.noise.model_copy(update=noise)}
-        return record.model_copy(update={"report": record.report.model_copy(update=few)})
+        return record.model_copy(update={"result": record.report.model_copy(update=few)})
 
     return change
 
@@ -174,7 +174,7 @@ def retimed(factor: float, calls: int = 100) -> Change:
         assert record.report is not None
         timing = record.spec.timing.model_copy(update={"sample_ns": round(factor * record.spec.timing.sample_ns)})
         spec = record.spec.model_copy(update={"timing": timing})
-        return record.model_copy(update={"spec": spec, "report": record.report.model_copy(update={"calls": calls})})
+        return record.model_copy(update={"spec": spec, "result": record.report.model_copy(update={"calls": calls})})
 
     return change
 
@@ -246,7 +246,7 @@ def test_a_report_that_a_worker_could_send_is_refused_or_understood(
         report = Report.model_validate(plain | oddity | noise)
     except ValueError:
         return
-    (found,) = one(results.group_results([make_record(report=report)], [make_cell()])).results
+    (found,) = one(results.group_results([make_record(result=report)], [make_cell()])).results
     assert found.outcome == "measured"
 
 

@@ -18,7 +18,7 @@ def test_each_mode_has_what_came_of_it_by_workload_and_task(
     wrong = make_report(verification={"checks": (), "reason": "off"})
     records = [
         make_record(make_cell("torch:trace", workload="mlp", task="forward")),
-        make_record(make_cell("torch:trace", workload="rnn"), outcome="wrong", report=wrong),
+        make_record(make_cell("torch:trace", workload="rnn"), outcome="wrong", result=wrong),
         make_record(make_cell("torch:eager", workload="mlp")),
     ]
     assert find_verified_outcomes(records) == {
@@ -40,7 +40,7 @@ def test_the_newest_record_counts(make_cell: MakeCell, make_record: MakeRecord) 
 def test_a_doubted_time_was_taken_of_a_right_result(
     make_cell: MakeCell, make_record: MakeRecord, make_report: MakeReport
 ) -> None:
-    doubted = make_record(make_cell("torch:eager", workload="mlp"), outcome="nonlinear", report=make_report())
+    doubted = make_record(make_cell("torch:eager", workload="mlp"), outcome="nonlinear", result=make_report())
     assert find_verified_outcomes([doubted])["torch:eager"]["mlp"]["backward"] == "measured"
 
 

@@ -18,7 +18,7 @@ from orchestrator.cli.commands.sweep import exit_code
 from orchestrator.cli.exit_codes import ExitCode
 from schemas.job import JobSpec
 from schemas.record import JobRecord
-from tests.orchestrator.conftest import Said
+from tests.orchestrator.conftest import Said, a_manifest, a_run
 
 PROGRAM = [sys.executable, "-m", "orchestrator"]
 QUICK = """\
@@ -28,7 +28,7 @@ workloads = ["synthetic:spin_ns=20000"]
 
 [timing]
 samples = 10
-sample_ns = 1000000
+sample_ns = 5000000
 warmup_min_ns = 1000000
 """
 
@@ -171,7 +171,7 @@ def test_a_mistake_of_the_program_is_a_sentence_and_an_exit_code_of_its_own(
     monkeypatch.setattr("orchestrator.report.catalogue.build_list_document", None)
     monkeypatch.setattr("tempfile.mkstemp", without_a_place)
     said = inside("list", "--json")
-    assert said.code == ExitCode.OWN_FAULT
+    assert said.code == ExitCode.INTERNAL_ERROR
     assert said.err.startswith(
         "error: this is a bug in plumbline, not your mistake: TypeError: 'NoneType' object is not "
     )
@@ -317,7 +317,7 @@ def test_a_job_that_failed_is_exit_code_1_and_the_others_are_kept(folder: Path, 
     assert "report.html" not in said.out
     assert list(folder.glob("failing/*/report.html")) == []
     assert "ArithmeticError: the synthetic worker was told to raise" in said.out
-    assert "synthetic:wrong is not ranked (wrong): " in " ".join(said.out.split())
+    assert "Not ranked: synthetic:wrong (wrong: " in " ".join(said.out.split())
     assert len(list(folder.glob("failing/*/jobs/*.json"))) == 3
 
 
@@ -334,7 +334,8 @@ def test_a_job_that_failed_is_exit_code_1_and_the_others_are_kept(folder: Path, 
 def test_an_exit_code_says_what_became_of_the_jobs(
     make_record: MakeRecord, outcomes: list[str], code: ExitCode, *, interrupted: bool
 ) -> None:
-    assert exit_code([make_record(outcome=outcome) for outcome in outcomes], interrupted=interrupted) == code
+    run = a_run(a_manifest([]), [make_record(outcome=outcome) for outcome in outcomes])
+    assert exit_code(run, interrupted=interrupted) == code
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

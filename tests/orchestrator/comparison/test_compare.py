@@ -202,7 +202,7 @@ def of_version(record: JobRecord, version: str) -> JobRecord:
     if record.spec.cell.framework != "torch":
         return record
     report = record.report.model_copy(update={"versions": {"torch": version}})
-    return record.model_copy(update={"report": report})
+    return record.model_copy(update={"result": report})
 
 
 def test_cells_of_one_run_alone_and_cells_not_measured_are_named(
@@ -230,7 +230,7 @@ def test_cells_with_other_weights_are_not_compared(
     for record in run.read_records():
         assert record.report is not None
         other = record.report.model_copy(update={"inputs_sha256": "cd"})
-        run.write_record(record.model_copy(update={"report": other}))
+        run.write_record(record.model_copy(update={"result": other}))
     compared = compare_sides(tmp_path / "runs", "a", "b")
     assert {change.reason for change in compared.changes} == {"its weights and inputs differ between the two runs"}
     assert set(verdicts(compared)) == {None}

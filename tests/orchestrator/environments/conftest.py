@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.environments import installers
-from orchestrator.environments.cache import EnvironmentCache, EnvironmentFolder
+from orchestrator.environments import installers, interpreters
+from orchestrator.environments.cache import EnvironmentCache, read_marker
 from orchestrator.environments.definitions import EnvironmentDefinition
+from orchestrator.environments.environment import Environment
 from orchestrator.environments.installers import Installer
-from orchestrator.environments.provisioner import PlannedEnvironment, Provisioner, ProvisioningEvent, locate_environment
+from orchestrator.environments.provisioner import Provisioner, ProvisioningEvent
 from orchestrator.processes.signals import Interrupts
 from orchestrator.selftest.cpu_hog import ManualInterrupts
 from schemas.environment import EnvironmentMarker
@@ -54,16 +55,20 @@ class RecordedProvisioner:
         return Provisioner(self.home, self.installer, self.interrupts, self.events.append)
 
     def make(self, *definitions: EnvironmentDefinition) -> list[EnvironmentMarker]:
-        return self.workshop.make_environments([self.site(definition) for definition in definitions])
+        """Make environments, and return their markers."""
+        made = self.workshop.make_environments([self.locate(definition) for definition in definitions])
+        markers = [read_marker(each.folder) for each in made if each.folder is not None]
+        return [marker for marker in markers if marker is not None]
 
-    def site(self, definition: EnvironmentDefinition) -> PlannedEnvironment:
-        return locate_environment(definition, self.home)
+    def locate(self, definition: EnvironmentDefinition) -> Environment:
+        base, build = interpreters.find_interpreter(definition.python, definition.name)
+        return Environment(name=definition.name, definition=definition).locate(base, build, self.home)
 
-    def place(self, definition: EnvironmentDefinition) -> EnvironmentFolder:
-        """Return the place of an environment whose requirements have been resolved."""
-        place = self.site(definition).place
-        assert place is not None
-        return place
+    def folder(self, definition: EnvironmentDefinition) -> Path:
+        """Return the folder of an environment whose requirements have been resolved."""
+        folder = self.locate(definition).folder
+        assert folder is not None
+        return folder
 
     def list_events(self) -> list[str]:
         return [type(event).__name__ for event in self.events]

@@ -6,10 +6,14 @@ import pytest
 from orchestrator.environments.cache import (
     MARKER,
     EnvironmentCache,
-    EnvironmentFolder,
     find_cache_folder,
+    find_python,
     hash_texts,
     hold_environments,
+    locate_lock,
+    locate_log,
+    measure_bytes,
+    read_marker,
 )
 from orchestrator.errors import UsageError
 from orchestrator.files import lock
@@ -17,7 +21,7 @@ from tests.orchestrator.environments.conftest import RecordedProvisioner, make_d
 
 
 @pytest.fixture
-def place(home: EnvironmentCache) -> EnvironmentFolder:
+def folder(home: EnvironmentCache) -> Path:
     home.create_folders()
     return home.locate_folder("tensorflow@2.20", hash_texts("x"))
 
@@ -26,18 +30,21 @@ def place(home: EnvironmentCache) -> EnvironmentFolder:
     ("variables", "where"),
     [
         ({"PLUMBLINE_HOME": "/mine", "XDG_CACHE_HOME": "/cache"}, "/mine"),
-        ({"XDG_CACHE_HOME": "/cache"}, "/cache/plumbline"),
+        ({"PLUMBLINE_HOME": "", "XDG_CACHE_HOME": "/cache"}, "/cache/plumbline"),
         ({"PLUMBLINE_HOME": "", "XDG_CACHE_HOME": ""}, str(Path.home() / ".cache" / "plumbline")),
     ],
 )
-def test_environments_are_kept_where_the_user_says_or_in_his_cache(variables: dict[str, str], where: str) -> None:
-    assert str(find_cache_folder(variables)) == where
+def test_environments_are_kept_where_the_user_says_or_in_his_cache(
+    variables: dict[str, str], where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert str(find_cache_folder()) == where
 
 
-def test_a_place_has_its_name_and_its_key_in_its_folder(place: EnvironmentFolder) -> None:
-    assert place.folder.name == f"tensorflow@2.20-{hash_texts('x')}"
-    assert place.name == "tensorflow@2.20"
-    assert {place.lock.parent, place.log.parent} == {place.folder.parent}
+def test_a_place_has_its_name_and_its_key_in_its_folder(folder: Path) -> None:
+    assert folder.name == f"tensorflow@2.20-{hash_texts('x')}"
+    assert {locate_lock(folder).parent, locate_log(folder).parent} == {folder.parent}
 
 
 def test_a_key_depends_on_every_part_and_where_it_ends() -> None:
@@ -45,18 +52,18 @@ def test_a_key_depends_on_every_part_and_where_it_ends() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}", '{"schema_version": 99}'])
-def test_what_is_no_marker_of_this_version_makes_nothing_ready(place: EnvironmentFolder, text: str) -> None:
-    place.python.parent.mkdir(parents=True)
-    place.python.touch()
-    (place.folder / MARKER).write_text(text)
-    assert place.read_marker() is None
+def test_what_is_no_marker_of_this_version_makes_nothing_ready(folder: Path, text: str) -> None:
+    find_python(folder).parent.mkdir(parents=True)
+    find_python(folder).touch()
+    (folder / MARKER).write_text(text)
+    assert read_marker(folder) is None
 
 
-def test_only_folders_with_a_key_are_environments(home: EnvironmentCache, place: EnvironmentFolder) -> None:
-    place.folder.mkdir()
-    place.folder.with_name("something else").mkdir()
-    place.lock.touch()
-    assert list(home.list_folders()) == [place]
+def test_only_folders_with_a_key_are_environments(home: EnvironmentCache, folder: Path) -> None:
+    folder.mkdir()
+    folder.with_name("something else").mkdir()
+    locate_lock(folder).touch()
+    assert list(home.list_folders()) == [folder]
 
 
 def test_a_home_that_cannot_be_written_to_is_named_with_what_to_do(tmp_path: Path) -> None:
@@ -75,32 +82,32 @@ def test_what_requirements_came_to_is_kept_by_name_and_request(home: Environment
     assert home.read_resolution("tiny", hash_texts("1")) == ()
 
 
-def test_a_file_that_two_names_share_counts_once(place: EnvironmentFolder) -> None:
-    place.folder.mkdir()
-    (place.folder / "one").write_bytes(b"x" * 100_000)
-    os.link(place.folder / "one", place.folder / "two")
-    assert 100_000 <= place.measure_bytes() < 150_000
+def test_a_file_that_two_names_share_counts_once(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "one").write_bytes(b"x" * 100_000)
+    os.link(folder / "one", folder / "two")
+    assert 100_000 <= measure_bytes(folder) < 150_000
 
 
 def test_while_environments_are_in_use_nobody_has_one_alone(made: RecordedProvisioner) -> None:
-    place = made.place(make_definition())
+    folder = made.folder(make_definition())
     with (
-        hold_environments([place]),
-        hold_environments([place]),
+        hold_environments([folder]),
+        hold_environments([folder]),
         pytest.raises(lock.LockHeld),
-        lock.hold_exclusive(place.lock, "me"),
+        lock.hold_exclusive(locate_lock(folder), "me"),
     ):
         pass
     with (
-        lock.hold_exclusive(place.lock, "me"),
+        lock.hold_exclusive(locate_lock(folder), "me"),
         pytest.raises(UsageError, match="is being changed"),
-        hold_environments([place]),
+        hold_environments([folder]),
     ):
         pass
 
 
-def test_one_that_was_removed_meanwhile_is_not_used(place: EnvironmentFolder) -> None:
-    with pytest.raises(UsageError, match="was removed just now; run again"), hold_environments([place]):
+def test_one_that_was_removed_meanwhile_is_not_used(folder: Path) -> None:
+    with pytest.raises(UsageError, match="was removed just now; run again"), hold_environments([folder]):
         pass
 
 

@@ -7,20 +7,19 @@ import pytest
 from orchestrator.environments.definitions import EnvironmentDefinition, EnvironmentDefinitions
 from orchestrator.errors import UsageError
 from orchestrator.machine.kernel_files import KernelFiles
-from schemas.catalog import FRAMEWORKS
+from schemas.catalog import CUDA_REQUIREMENTS, FRAMEWORKS
 from schemas.environment import EnvironmentSpec
 
 WORKER = ("numpy", "pydantic>=2.10", "autograd>=1.9")
 
 
 def definitions(folder: Path, own: Mapping[str, EnvironmentSpec] | None = None) -> EnvironmentDefinitions:
-    """Return the definitions of a user whose configuration and machine are this folder."""
-    return EnvironmentDefinitions(dict(own or {}), {"XDG_CONFIG_HOME": str(folder)}, KernelFiles(folder))
+    """Return the definitions of a user whose file and machine are in this folder."""
+    return EnvironmentDefinitions(dict(own or {}), folder / "environments.toml", KernelFiles(folder))
 
 
 def users(folder: Path, text: str) -> EnvironmentDefinitions:
-    (folder / "plumbline").mkdir()
-    (folder / "plumbline" / "environments.toml").write_text(text)
+    (folder / "environments.toml").write_text(text)
     return definitions(folder)
 
 
@@ -36,6 +35,13 @@ def test_each_framework_has_a_built_in_environment_with_exactly_what_it_requires
                 *framework.beside,
                 *WORKER,
             )
+
+
+def test_the_users_file_is_in_the_folder_for_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/config")
+    assert str(EnvironmentDefinitions().path) == "/config/plumbline/environments.toml"
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    assert EnvironmentDefinitions().path == Path.home() / ".config" / "plumbline" / "environments.toml"
 
 
 def test_numpy_and_the_instrument_need_none() -> None:
@@ -55,9 +61,10 @@ def test_a_machine_with_a_gpu_has_cuda_builds_where_these_are_other_packages(tmp
     (tmp_path / sign).parent.mkdir(parents=True)
     (tmp_path / sign).touch()
     assert definitions(tmp_path).has_gpu
-    assert found(tmp_path, "tensorflow").requirements == ("tensorflow[and-cuda]==2.21.0",)
-    assert found(tmp_path, "tensorflow@2.20").requirements == ("tensorflow[and-cuda]==2.20",)
-    assert found(tmp_path, "torch").requirements == ("torch==2.13.0",)
+    assert found(tmp_path, "tensorflow").requirements == ("tensorflow[and-cuda]==2.21.0", *CUDA_REQUIREMENTS)
+    assert found(tmp_path, "tensorflow@2.20").requirements == ("tensorflow[and-cuda]==2.20", *CUDA_REQUIREMENTS)
+    assert found(tmp_path, "torch").requirements == ("torch==2.13.0", *CUDA_REQUIREMENTS)
+    assert found(tmp_path, "openvino").requirements == ("openvino==2026.4.1",)  # it computes on no GPU
 
 
 def test_a_version_replaces_that_of_the_first_requirement_and_nothing_else(tmp_path: Path) -> None:

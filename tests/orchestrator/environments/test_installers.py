@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.environments import installers
+from orchestrator.environments.cache import read_marker
 from orchestrator.environments.installers import Pip, Uv
 from orchestrator.environments.pip_config import ConfigFolders
-from orchestrator.errors import UsageError
 from orchestrator.selftest.cpu_hog import ManualInterrupts
 from tests.orchestrator.environments.conftest import RecordedProvisioner, make_definition
 from tests.orchestrator.environments.wheels import make_offline_variables
@@ -25,23 +25,43 @@ def program(folder: Path) -> Path:
     return folder
 
 
-def test_uv_goes_before_pip_where_it_is_on_the_path(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("variables", "pip_conf", "uv_toml", "chosen"),
+    [
+        ({}, "", "", Uv),
+        ({}, "[global]\ndisable-pip-version-check = true\n", "", Uv),
+        ({"PIP_NO_COLOR": "1"}, "", "", Uv),
+        ({}, "[install]\nfind-links = /wheels\n", "", Pip),
+        ({}, "[global]\nconstraint = /c.txt\n", "", Pip),
+        ({"PIP_EXTRA_INDEX_URL": "https://x.example"}, "", "", Pip),
+        ({"PIP_EXTRA_INDEX_URL": "https://x.example", "UV_INDEX": "https://x.example"}, "", "", Uv),
+        ({}, "[global]\nindex-url = https://x.example\n", 'index-url = "https://x.example"\n', Uv),
+        ({"UV_CACHE_DIR": "/cache"}, "[global]\nindex-url = https://x.example\n", "compile-bytecode = true\n", Pip),
+        ({"UV_INDEX": "https://x.example"}, "", "", Uv),
+    ],
+)
+def test_uv_installs_only_where_nothing_that_pip_was_told_is_lost(
+    tmp_path: Path, variables: dict[str, str], pip_conf: str, uv_toml: str, chosen: type[object]
+) -> None:
     places = ConfigFolders(tmp_path, tmp_path, tmp_path)
-    assert isinstance(installers.choose_installer({"PATH": str(tmp_path)}, places), Pip)
-    found = installers.choose_installer({"PATH": str(program(tmp_path / "bin"))}, places)
-    assert isinstance(found, Uv)
-    assert found.program == str(tmp_path / "bin" / "uv")
+    (tmp_path / "pip.conf").write_text(pip_conf)
+    (tmp_path / ".config" / "uv").mkdir(parents=True)
+    (tmp_path / ".config" / "uv" / "uv.toml").write_text(uv_toml)
+    path = str(program(tmp_path / "bin"))
+    found = installers.choose_installer(variables | {"PATH": path}, places)
+    assert type(found) is chosen
+    assert not isinstance(found, Uv) or found.program == str(tmp_path / "bin" / "uv")
+    assert isinstance(installers.choose_installer(variables | {"PATH": str(tmp_path)}, places), Pip)
 
 
-def test_both_know_what_the_user_has_told_pip_and_neither_what_changes_python(tmp_path: Path) -> None:
-    (tmp_path / "pip.conf").write_text("[global]\nfind-links = /wheels\nno-index = true\n")
+def test_pip_gets_what_the_user_has_told_it_and_neither_gets_what_changes_python(tmp_path: Path) -> None:
     places = ConfigFolders(tmp_path, tmp_path, tmp_path)
     said = {"PYTHONPATH": "/evil", "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/h"}
-    pip = installers.choose_installer(said | {"PATH": ""}, places)
     uv = installers.choose_installer(said | {"PATH": str(program(tmp_path / "bin"))}, places)
+    (tmp_path / "pip.conf").write_text("[global]\nfind-links = /wheels\nno-index = true\n")
+    pip = installers.choose_installer(said | {"PATH": str(tmp_path / "bin")}, places)
+    assert (uv.name, pip.name) == ("uv", "pip")
     assert (pip.variables["PIP_FIND_LINKS"], pip.variables["PIP_NO_INDEX"]) == ("/wheels", "true")
-    assert uv.variables["UV_FIND_LINKS"] == "/wheels"
-    assert "--no-index" in uv.make_resolve_command(PYTHON, FILE, FILE)
     for found in (pip, uv):
         assert found.variables["HOME"] == "/h"
         assert not any(name.startswith("PYTHON") for name in found.variables)
@@ -88,29 +108,36 @@ def test_uvs_answer_is_a_line_for_each_distribution(tmp_path: Path) -> None:
     assert Uv("uv", {}).read_resolution(answer) == ("a==1 --hash=sha256:3", "b==2 --hash=sha256:1 --hash=sha256:2")
 
 
-def test_without_uv_and_pip_the_way_to_pip_is_named(tmp_path: Path) -> None:
-    program = (
+@pytest.mark.parametrize("has_uv", [False, True])
+def test_without_what_could_install_the_way_to_pip_is_named(tmp_path: Path, has_uv: bool) -> None:
+    text = (
         "import importlib.util as u, sys; found = u.find_spec\n"
         "u.find_spec = lambda name, *rest: None if name == 'pip' else found(name, *rest)\n"
-        "from orchestrator.environments import installers; installers.choose_installer({'PATH': ''})"
+        "from orchestrator.environments import installers\n"
+        "installers.choose_installer({'PATH': sys.argv[1], 'PIP_FIND_LINKS': '/x', 'PIP_CONFIG_FILE': '/dev/null'})"
     )
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert f"neither uv nor pip is installed to make environments; run {sys.executable} -m ensurepip" in said.stderr
-    assert UsageError.__name__ in said.stderr
+    path = str(program(tmp_path / "bin")) if has_uv else ""
+    said = subprocess.run([sys.executable, "-c", text, path], capture_output=True, text=True, check=False).stderr
+    lost = "pip is configured for find-links, which uv does not read, and pip is not installed"
+    why = lost if has_uv else "neither uv nor pip is installed to make environments"
+    assert f"UsageError: {why}; run {sys.executable} -m ensurepip" in said
+    assert ("or tell uv where packages come from" in said) == has_uv
 
 
-def test_the_real_uv_makes_the_same_environment_as_pip_from_what_pip_was_told(
+def test_the_real_uv_makes_the_same_environment_as_pip_from_the_same_packages(
     made: RecordedProvisioner, shelf: Path, tmp_path: Path
 ) -> None:
     uv = shutil.which("uv")
     if uv is None:
         pytest.skip("uv is not installed")
-    variables = make_offline_variables(shelf) | {"PATH": os.pathsep.join([str(Path(uv).parent), os.environ["PATH"]])}
+    (tmp_path / "uv.toml").write_text(f'no-index = true\nfind-links = ["{shelf}"]\n')
+    path = os.pathsep.join([str(Path(uv).parent), os.environ["PATH"]])
+    variables = make_offline_variables(shelf) | {"PATH": path, "UV_CONFIG_FILE": str(tmp_path / "uv.toml")}
     with ManualInterrupts() as silent:
         shop = RecordedProvisioner(type(made.home)(tmp_path / "home"), installers.choose_installer(variables), silent)
         assert shop.installer.name == "uv"
         (ready,) = shop.make(make_definition())
-    theirs = made.place(make_definition()).read_marker()
+    theirs = read_marker(made.folder(make_definition()))
     assert theirs is not None
     assert ready.environment.freeze == theirs.environment.freeze
-    assert list(shop.place(make_definition()).folder.glob("lib/python3.*/site-packages/__pycache__/tiny.*.pyc"))
+    assert list(shop.folder(make_definition()).glob("lib/python3.*/site-packages/__pycache__/tiny.*.pyc"))

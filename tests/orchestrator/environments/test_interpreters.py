@@ -24,29 +24,29 @@ def program(path: Path, text: str) -> Path:
 def test_by_default_it_is_the_running_interpreter_outside_its_environment() -> None:
     ours = interpreters.find_interpreter("", "x")
     program = "import sys; print(sys.prefix == sys.base_prefix)"
-    assert subprocess.check_output([ours.path, "-c", program]) == b"True\n"
+    assert subprocess.check_output([ours[0], "-c", program]) == b"True\n"
     assert interpreters.find_interpreter(MINOR, "x") == ours
 
 
 def test_the_same_python_is_the_same_whether_it_is_asked_or_looked_at() -> None:
-    asked = interpreters.find_interpreter(sys.executable, "x")
-    assert asked.identity == interpreters.find_base_interpreter().identity
-    assert asked.path == Path(sys.executable)
+    _, build = interpreters.find_base_interpreter()
+    assert interpreters.find_interpreter(sys.executable, "x") == (Path(sys.executable), build)
 
 
 def test_the_current_environment_is_what_its_interpreter_says_from_outside() -> None:
-    inside, outside = interpreters.describe_current(), interpreters.inspect_interpreter(Path(sys.executable), ["json"])
-    assert outside.record.packages.items() >= {"pydantic": inside.packages["pydantic"]}.items()
-    assert outside.record.freeze == inside.freeze
-    assert {"pydantic", "json", "numpy"} <= outside.modules
+    inside = interpreters.describe_current()
+    outside, modules = interpreters.inspect_interpreter(Path(sys.executable), ["json"])
+    assert outside.packages.items() >= {"pydantic": inside.packages["pydantic"]}.items()
+    assert outside.freeze == inside.freeze
+    assert {"pydantic", "json", "numpy"} <= modules
 
 
 def test_an_environment_is_asked_for_what_is_in_it_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     venv.create(tmp_path / "bare", symlinks=True)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-    found = interpreters.inspect_interpreter(tmp_path / "bare" / "bin" / "python", ["pydantic", "json"])
-    assert found.record.packages == {}
-    assert found.modules == {"json"}
+    record, modules = interpreters.inspect_interpreter(tmp_path / "bare" / "bin" / "python", ["pydantic", "json"])
+    assert record.packages == {}
+    assert modules == {"json"}
 
 
 @pytest.mark.parametrize(
@@ -86,4 +86,4 @@ def test_a_version_is_looked_for_on_the_path_past_what_only_calls_itself_so(
         interpreters.find_interpreter(other, "x")
     answer = f'{{"python": "{other}.7", "identity": "its build"}}'
     path = program(tmp_path / "real" / f"python{other}", f"#!/bin/sh\necho '{answer}'\n")
-    assert interpreters.find_interpreter(other, "x") == interpreters.Interpreter(path, "its build")
+    assert interpreters.find_interpreter(other, "x") == (path, "its build")

@@ -4,16 +4,18 @@ import re
 import sys
 import venv
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orchestrator.environments.lookup import Environment, Environments, to_absolute_interpreter
+from orchestrator.environments.lookup import Environments, to_absolute_interpreter
 from orchestrator.errors import UsageError
 from schemas.catalog import FRAMEWORKS, Framework, Mode
 from schemas.environment import CURRENT, DEFAULT, EnvironmentSpec
-from schemas.job import Cell, JobSpec
+from schemas.job import Cell, Export, JobSpec
 from tests.orchestrator.environments.conftest import RecordedProvisioner
+from tests.orchestrator.environments.witness import OTHER_MINOR, make_witness
 
 MakeCell = Callable[..., Cell]
 TINY = {"tiny": EnvironmentSpec(requirements=("tiny==1.0",), variables={"TINY_FLAGS": "x"})}
@@ -74,7 +76,7 @@ def test_what_exporting_needs_is_asked_for_where_it_is_exported(environments: En
 def test_somebody_elses_interpreter_is_taken_as_it_is_and_told_what_it_lacks(
     environments: Environments, bare: str
 ) -> None:
-    reason = environments.find(bare).explain_missing(named("torch"))
+    reason = environments.inspect(bare).explain_missing(named("torch"))
     assert reason.startswith("torch, numpy, pydantic>=2.10, autograd>=1.9 are not installed there; ")
     assert f"`{bare} -m pip install torch==2.13.0 numpy 'pydantic>=2.10' 'autograd>=1.9'`" in reason
 
@@ -86,7 +88,9 @@ def test_a_parser_that_is_too_old_for_a_worker_is_as_good_as_none(bare: str, env
         (site / f"{name}-{version}.dist-info").mkdir()
         (site / f"{name}-{version}.dist-info" / "METADATA").write_text(f"Name: {name}\nVersion: {version}\n")
     assert (
-        environments.find(bare).explain_missing(framework("numpy")).startswith("pydantic>=2.10 is not installed there")
+        environments.inspect(bare)
+        .explain_missing(framework("numpy"))
+        .startswith("pydantic>=2.10 is not installed there")
     )
 
 
@@ -162,12 +166,12 @@ def test_models_are_exported_in_an_environment_for_that_unless_the_cells_own_is_
     assert list(environments.find_for_cells([cells["onnxruntime@1.30"]])) == ["onnxruntime@1.30", "torch-export"]
     spec = make_spec(cells["onnxruntime@1.30"])
     assert environments.find_for_job(spec).name == "onnxruntime@1.30"
-    assert environments.find_for_job(spec.model_copy(update={"export": "/file"})).name == "torch-export"
+    assert environments.find_for_job(spec.model_copy(update={"purpose": Export(path="/file")})).name == "torch-export"
 
 
 def test_only_what_is_not_there_is_missing(environments: Environments, make_cell: MakeCell) -> None:
     cells = [make_cell(environment=name) for name in ("tiny", "tiny@0.1", CURRENT)]
-    assert [site.definition.name for site in environments.list_missing(cells)] == ["tiny@0.1"]
+    assert [each.name for each in environments.list_missing(cells)] == ["tiny@0.1"]
 
 
 def test_what_is_in_use_is_told_with_what_is_in_it(environments: Environments, make_cell: MakeCell) -> None:
@@ -185,11 +189,44 @@ def test_a_checkout_is_imported_as_it_is_and_an_installation_through_links(
     assert environments.find_worker_packages(tmp_path).parent == made.home.root
 
 
-def test_what_was_looked_up_is_remembered_until_it_is_forgotten(environments: Environments) -> None:
-    first: Environment = environments.find("tiny")
-    assert environments.find("tiny") is first
-    environments.forget()
-    assert environments.find("tiny") is not first
+def test_what_was_looked_up_is_remembered_until_something_newer_is(environments: Environments) -> None:
+    first = environments.find("tiny@0.1")
+    assert environments.find("tiny@0.1") is first
+    made = replace(first, record=environments.find("tiny").record)
+    environments.remember([made])
+    assert environments.find("tiny@0.1") is made
+    assert environments.find("tiny") is not made
+
+
+@pytest.mark.parametrize("name", ["{python}", "by_path", "by_version"])
+def test_an_interpreter_that_must_be_asked_is_asked_when_it_is_inspected_and_not_before(
+    name: str, made: RecordedProvisioner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python, started = make_witness(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    own = {
+        "by_path": EnvironmentSpec(requirements=("tiny==1.0",), python=str(python)),
+        "by_version": EnvironmentSpec(requirements=("tiny==1.0",), python=OTHER_MINOR),
+    }
+    environments = Environments(own, made.home)
+    found = environments.find(name.format(python=python))
+    assert (found.is_inspected, found.record, started.exists()) == (False, None, False)
+    assert found.explain_missing(named("torch")) == ""
+    found = environments.inspect(found.name)
+    assert (found.is_inspected, started.exists()) == (True, True)
+    assert found.base == (str(python) if found.definition else "")
+    started.unlink()
+    assert environments.find(found.name) is environments.inspect(found.name) is found
+    assert not started.exists()
+
+
+def test_cells_tell_once_that_interpreters_had_to_be_asked(
+    environments: Environments, make_cell: MakeCell, bare: str
+) -> None:
+    assert not environments.inspect_for_cells([make_cell(environment=name) for name in ("tiny", CURRENT)])
+    cells = [make_cell(environment=name) for name in ("tiny", bare)]
+    assert environments.inspect_for_cells(cells)
+    assert not environments.inspect_for_cells(cells)
 
 
 def test_what_a_mode_saves_itself_is_saved_in_the_environment_of_its_cell(environments: Environments) -> None:

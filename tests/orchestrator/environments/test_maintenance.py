@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.environments import maintenance
-from orchestrator.environments.cache import MARKER, EnvironmentCache
+from orchestrator.environments.cache import MARKER, EnvironmentCache, locate_lock, read_marker
 from orchestrator.environments.lookup import Environments
 from orchestrator.errors import UsageError
 from orchestrator.files import lock
@@ -29,13 +29,13 @@ def found(findings: Sequence[Finding], about: str) -> Finding:
 
 
 def test_an_environment_goes_that_is_not_whole_or_not_what_its_name_means_now(copy: EnvironmentCache) -> None:
-    (place,) = copy.list_folders()
+    (folder,) = copy.list_folders()
     assert list(maintenance.find_superseded(Environments(TINY, copy))) == []
     assert list(maintenance.find_superseded(Environments({}, copy))) == []  # a sweep file may still name it
-    copy.write_resolution("tiny", Environments(OTHER, copy).find("tiny").site.request_key, ("tiny==2.0",))  # type: ignore[union-attr]
-    assert list(maintenance.find_superseded(Environments(OTHER, copy))) == [place]
-    (place.folder / MARKER).unlink()
-    assert list(maintenance.find_superseded(Environments(TINY, copy))) == [place]
+    copy.write_resolution("tiny", Environments(OTHER, copy).find("tiny").request_key, ("tiny==2.0",))
+    assert list(maintenance.find_superseded(Environments(OTHER, copy))) == [folder]
+    (folder / MARKER).unlink()
+    assert list(maintenance.find_superseded(Environments(TINY, copy))) == [folder]
 
 
 def test_what_is_named_goes_with_what_its_requirements_came_to(copy: EnvironmentCache) -> None:
@@ -43,18 +43,15 @@ def test_what_is_named_goes_with_what_its_requirements_came_to(copy: Environment
     (removed,) = maintenance.remove_environments(maintenance.select_folders(environments, ["tiny"]))
     assert (removed.busy, removed.size_bytes > 1000) == (False, True)
     assert list(copy.list_folders()) == []
-    environments.forget()
-    site = environments.find("tiny").site
-    assert site is not None
-    assert site.pinned == ()
+    assert Environments(TINY, copy).find("tiny").pinned == ()
 
 
 def test_what_is_in_use_stays(copy: EnvironmentCache) -> None:
-    (place,) = copy.list_folders()
-    with lock.hold_shared(place.lock):
+    (folder,) = copy.list_folders()
+    with lock.hold_shared(locate_lock(folder)):
         (removed,) = maintenance.remove_environments(copy.list_folders())
     assert removed.busy
-    assert place.read_marker() is not None
+    assert read_marker(folder) is not None
 
 
 def test_what_was_not_made_here_is_nobodys_to_remove(copy: EnvironmentCache) -> None:
@@ -63,7 +60,7 @@ def test_what_was_not_made_here_is_nobodys_to_remove(copy: EnvironmentCache) -> 
 
 
 def test_a_sound_environment_is_found_sound(made: RecordedProvisioner) -> None:
-    finding = maintenance.check_environment(made.place(make_definition()))
+    finding = maintenance.check_environment(made.folder(make_definition()))
     assert (finding.severity, finding.what) == (
         "fine",
         f"tiny is unchanged since it was made: 5 packages, {finding.what.rpartition(', ')[2]}",
@@ -71,19 +68,19 @@ def test_a_sound_environment_is_found_sound(made: RecordedProvisioner) -> None:
 
 
 def test_one_that_somebody_has_changed_is_found_out(copy: EnvironmentCache) -> None:
-    (place,) = copy.list_folders()
-    (metadata,) = place.folder.glob("lib/python3*/site-packages/helper-0.5.dist-info/METADATA")
+    (folder,) = copy.list_folders()
+    (metadata,) = folder.glob("lib/python3*/site-packages/helper-0.5.dist-info/METADATA")
     metadata.write_text(metadata.read_text().replace("0.5", "0.7"))
-    finding = maintenance.check_environment(place)
+    finding = maintenance.check_environment(folder)
     assert finding.severity == "warning"
     assert "helper 0.5 is now 0.7" in finding.what
     assert "env prune tiny" in finding.advice
 
 
 def test_one_that_is_not_whole_is_found(copy: EnvironmentCache) -> None:
-    (place,) = copy.list_folders()
-    (place.folder / MARKER).unlink()
-    assert "is incomplete" in maintenance.check_environment(place).what
+    (folder,) = copy.list_folders()
+    (folder / MARKER).unlink()
+    assert "is incomplete" in maintenance.check_environment(folder).what
 
 
 def test_the_installer_is_named_with_the_settings_that_it_knows_and_not_their_values(

@@ -1,4 +1,4 @@
-"""User's settings mean the same here and in pip: `pip config list` is the reference."""
+"""The user's settings for pip mean the same here and in pip: `pip config list` is the reference."""
 
 import ast
 import os
@@ -88,61 +88,29 @@ def test_for_pip_all_of_it_is_variables() -> None:
     assert said == {"PIP_FIND_LINKS": "/one /two", "PIP_NO_INDEX": "true"}
 
 
-SAID = {
-    "index-url": "https://a.example/simple",
-    "extra-index-url": "https://b.example\nhttps://c.example",
-    "find-links": "/one\n/two",
-    "cert": "/ca.pem",
-    "constraint": "/c.txt",
-    "trusted-host": "b.example",
-    "proxy": "http://p.example",
-    "timeout": "7",
-    "no-index": "yes",
-    "no-compile": "true",
-}
-
-
-def test_for_uv_it_is_said_in_its_own_words() -> None:
-    assert pip_config.to_uv_variables(SAID, {}) == {
-        "UV_DEFAULT_INDEX": "https://a.example/simple",
-        "UV_INDEX": "https://b.example https://c.example",
-        "UV_INDEX_STRATEGY": "unsafe-best-match",
-        "UV_FIND_LINKS": "/one,/two",
-        "SSL_CERT_FILE": "/ca.pem",
-        "UV_CONSTRAINT": "/c.txt",
-        "UV_INSECURE_HOST": "b.example",
-        "HTTPS_PROXY": "http://p.example",
-        "HTTP_PROXY": "http://p.example",
-        "UV_HTTP_TIMEOUT": "7",
-    }
-    assert pip_config.is_index_disabled(SAID)
-    assert not pip_config.is_index_disabled({"no-index": "false"})
-
-
-def test_a_variable_that_the_user_has_set_stays() -> None:
-    assert pip_config.to_uv_variables({"cert": "/ca.pem", "timeout": "7"}, {"SSL_CERT_FILE": "/mine"}) == {
-        "UV_HTTP_TIMEOUT": "7"
-    }
+def test_what_changes_no_installation_is_told_from_what_decides_it() -> None:
+    said = {"find-links": "/wheels", "cache-dir": "/cache", "quiet": "1", "disable-pip-version-check": "1"}
+    assert pip_config.list_decisive(said) == ["cache-dir", "find-links"]
 
 
 @pytest.mark.parametrize(
-    ("variables", "file", "left"),
+    ("variables", "file", "told"),
     [
-        ({}, "", True),
-        ({"UV_DEFAULT_INDEX": "x"}, "", False),
-        ({"UV_FIND_LINKS": "x"}, "", False),
-        ({"UV_CACHE_DIR": "x"}, "", True),
-        ({}, 'index-url = "https://x.example"', False),
-        ({}, '[pip]\nfind-links = ["/x"]', False),
-        ({}, "compile-bytecode = true", True),
+        ({}, "", False),
+        ({"UV_DEFAULT_INDEX": "x"}, "", True),
+        ({"UV_INDEX_URL": "x"}, "", True),
+        ({"UV_FIND_LINKS": "x"}, "", True),
+        ({"UV_CACHE_DIR": "x"}, "", False),
+        ({}, 'index-url = "https://x.example"', True),
+        ({}, '[[index]]\nurl = "https://x.example"', True),
+        ({}, '[pip]\nfind-links = ["/x"]', True),
+        ({}, "compile-bytecode = true", False),
+        ({"UV_CONFIG_FILE": "/no/such/file"}, 'index-url = "https://x.example"', False),
     ],
 )
-def test_package_sources_given_to_uv_directly_take_precedence(
-    places: ConfigFolders, variables: Mapping[str, str], file: str, left: bool
+def test_uv_has_package_sources_if_a_variable_or_its_file_names_any(
+    places: ConfigFolders, variables: Mapping[str, str], file: str, told: bool
 ) -> None:
     (places.home / ".config" / "uv").mkdir(parents=True)
     (places.home / ".config" / "uv" / "uv.toml").write_text(file)
-    kept = pip_config.select_for_uv(SAID, variables, places)
-    assert {"index-url", "find-links", "no-index"} <= kept.keys() or not left
-    assert ("find-links" in kept) == left
-    assert kept["cert"] == "/ca.pem"
+    assert pip_config.has_uv_sources(variables, places) == told

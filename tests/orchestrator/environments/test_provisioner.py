@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.environments.cache import MARKER
+from orchestrator.environments.cache import MARKER, find_python, locate_lock, read_marker
 from orchestrator.environments.definitions import EnvironmentDefinition
-from orchestrator.environments.interpreters import Interpreter
 from orchestrator.environments.provisioner import Interrupted
 from orchestrator.errors import UsageError
 from orchestrator.files import lock
@@ -30,14 +28,14 @@ Define = Callable[..., EnvironmentDefinition]
 
 def imported(shop: RecordedProvisioner, definition: EnvironmentDefinition, module: str) -> str:
     """Return the version of a module that the environment's interpreter imports."""
-    command = [str(shop.place(definition).python), "-I", "-c", f"import {module}; print({module}.VERSION)"]
+    command = [str(find_python(shop.folder(definition))), "-I", "-c", f"import {module}; print({module}.VERSION)"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def test_an_environment_has_exactly_what_was_asked_and_what_that_needs(
     made: RecordedProvisioner, define: Define
 ) -> None:
-    ready = made.place(define()).read_marker()
+    ready = read_marker(made.folder(define()))
     assert ready is not None
     assert ready.environment.packages == {
         "autograd": "1.9",
@@ -52,21 +50,21 @@ def test_an_environment_has_exactly_what_was_asked_and_what_that_needs(
 
 
 def test_bytecode_is_there_from_the_start(made: RecordedProvisioner, define: Define) -> None:
-    assert list(made.place(define()).folder.glob("lib/python3.*/site-packages/__pycache__/tiny.*.pyc"))
+    assert list(made.folder(define()).glob("lib/python3.*/site-packages/__pycache__/tiny.*.pyc"))
 
 
 def test_what_is_there_is_not_made_again(made: RecordedProvisioner, define: Define) -> None:
     before = len(made.events)
     assert made.list_events()[:3] == ["Resolving", "Making", "Made"]
-    assert made.make(define()) == [made.place(define()).read_marker()]
+    assert made.make(define()) == [read_marker(made.folder(define()))]
     assert len(made.events) == before
 
 
 def test_the_marker_is_the_last_thing_that_is_written(made: RecordedProvisioner, define: Define) -> None:
-    place = made.place(define())
-    marker = place.folder / MARKER
-    assert read_model(marker, EnvironmentMarker) == place.read_marker()
-    others = [path for path in place.folder.rglob("*") if path != marker and not path.is_symlink() and path.is_file()]
+    folder = made.folder(define())
+    marker = folder / MARKER
+    assert read_model(marker, EnvironmentMarker) == read_marker(folder)
+    others = [path for path in folder.rglob("*") if path != marker and not path.is_symlink() and path.is_file()]
     assert max(path.stat().st_mtime_ns for path in others) <= marker.stat().st_mtime_ns
 
 
@@ -84,13 +82,13 @@ def test_an_environment_that_is_not_whole_is_made_anew(
     made: RecordedProvisioner, shop: RecordedProvisioner, define: Define, harm: str
 ) -> None:
     shutil.copytree(made.home.root, shop.home.root, symlinks=True)
-    place = shop.place(define())
-    (place.folder / MARKER if harm == "no marker" else place.python).unlink()
-    (place.folder / "left over").touch()
-    assert place.read_marker() is None
+    folder = shop.folder(define())
+    (folder / MARKER if harm == "no marker" else find_python(folder)).unlink()
+    (folder / "left over").touch()
+    assert read_marker(folder) is None
     shop.make(define())
     assert shop.list_events() == ["Making", "Made"]
-    assert not (place.folder / "left over").exists()
+    assert not (folder / "left over").exists()
     assert imported(shop, define(), "tiny") == "1.0"
 
 
@@ -114,10 +112,10 @@ def test_an_installation_that_fails_leaves_its_log_and_no_environment(
 ) -> None:
     wheel = make_wheel(tmp_path / "fragile", "fragile", "1.0")
     definition = define(f"fragile @ {wheel.as_uri()}", name="fragile", stem="fragile")
-    site = shop.workshop.resolve_requirements(shop.site(definition))
+    resolved = shop.workshop.resolve_requirements(shop.locate(definition))
     make_wheel(tmp_path / "fragile", "fragile", "1.0", files={"fragile.py": "VERSION = 'another file'\n"})
     with pytest.raises(UsageError, match=r"DO NOT MATCH THE HASHES.*: fragile@ file:") as failed:
-        shop.workshop.make_environments([site])
+        shop.workshop.make_environments([resolved])
     assert Path(str(failed.value).rpartition("log is ")[2]).is_file()
     assert list(shop.home.list_folders()) == []
 
@@ -148,15 +146,15 @@ def test_what_requirements_came_to_stays_until_it_is_forgotten(
 def test_two_who_need_the_same_make_it_once(shop: RecordedProvisioner, define: Define) -> None:
     other = RecordedProvisioner(shop.home, shop.installer, shop.interrupts)
     second = threading.Thread(target=other.make, args=[define()])
-    place = shop.workshop.resolve_requirements(shop.site(define())).place
-    assert place is not None
-    with lock.hold_exclusive(place.lock, "4711"):
+    folder = shop.workshop.resolve_requirements(shop.locate(define())).folder
+    assert folder is not None
+    with lock.hold_exclusive(locate_lock(folder), "4711"):
         second.start()
         while not other.events:
             time.sleep(0.01)
     second.join()
     assert other.list_events() == ["Waiting", "Making", "Made"]
-    assert shop.make(define()) == [place.read_marker()]
+    assert shop.make(define()) == [read_marker(folder)]
     assert shop.list_events() == ["Resolving"]
 
 
@@ -174,7 +172,7 @@ def test_a_signal_ends_the_installer_and_leaves_nothing_half_made(
         shop.interrupts, shop.events = interrupts, Heard(interrupt)
         with pytest.raises(Interrupted):
             shop.make(define())
-    assert [place for place in shop.home.list_folders() if place.folder.exists()] == []
+    assert list(shop.home.list_folders()) == []
     again = RecordedProvisioner(shop.home, shop.installer, silent)
     again.make(define())
     assert imported(again, define(), "tiny") == "1.0"
@@ -189,7 +187,7 @@ class Heard(list):  # type: ignore[type-arg]
 
 
 def test_another_python_has_an_environment_of_its_own(made: RecordedProvisioner, define: Define) -> None:
-    site = made.site(define())
-    theirs = replace(site, interpreter=Interpreter(Path(sys.executable), "another build"))
-    assert theirs.place != site.place
-    assert theirs.request_key != site.request_key
+    ours = made.locate(define())
+    theirs = replace(ours, build="another build").pin_versions(ours.pinned, made.home)
+    assert theirs.folder != ours.folder
+    assert theirs.request_key != ours.request_key

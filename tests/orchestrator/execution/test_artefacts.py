@@ -7,19 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.environments.lookup import Environments
 from orchestrator.execution.supervisor import Ending
 from orchestrator.execution.sweep import Sweep
 from orchestrator.execution.sweep_events import JobEventReceived, SweepEvent
 from orchestrator.planning import grid
 from orchestrator.planning.plan import Plan, clone_cell
+from orchestrator.planning.request import resolve_request
 from orchestrator.processes.signals import STOP_SIGNALS, Interrupts
 from orchestrator.records import store
 from orchestrator.records.store import Store
 from orchestrator.registry import workload_template, workloads
 from schemas.artefact import Artefact
 from schemas.event import Event, Exported, Failure, Hello, Phase, Report
-from schemas.job import Cell, JobSpec
-from schemas.record import Host
+from schemas.job import Cell, ComputeReference, Export, JobSpec, Measure
+from schemas.record import Host, JobRecord
 from schemas.sweep import SweepSpec
 
 HELLO, EXPORT = Hello(pid=1, python="3.11", interpreter="x"), Phase(name="export")
@@ -28,8 +30,23 @@ REFUSED = Failure(outcome="unsupported", reason="a loop")
 RAISED = Failure(outcome="raised", reason="ValueError: no")
 
 
+def exported_path(spec: JobSpec) -> str:
+    """The file that a job exports a model to; empty if it does something else."""
+    return spec.purpose.path if isinstance(spec.purpose, Export) else ""
+
+
+def expected_path(spec: JobSpec) -> str:
+    """The file that a job writes expected results to; empty if it does something else."""
+    return spec.purpose.path if isinstance(spec.purpose, ComputeReference) else ""
+
+
+def find_exported(record: JobRecord) -> Exported:
+    assert isinstance(record.result, Exported)
+    return record.result
+
+
 def make_exported(spec: JobSpec) -> Event:
-    written = Artefact(path=spec.export or spec.expect, sha256="ab", size_bytes=3)
+    written = Artefact(path=exported_path(spec) or expected_path(spec), sha256="ab", size_bytes=3)
     return Exported(artefact=written, versions={}, settings=(), phases=())
 
 
@@ -47,7 +64,7 @@ class Actor:
     def __call__(self, spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> Ending:
         self.launched.append(spec)
         self.logs.append(log)
-        making = bool(spec.export or spec.expect)
+        making = not isinstance(spec.purpose, Measure)
         if making and self.status:
             return Ending("ended", self.status, (HELLO, EXPORT), 10**9)
         events = (HELLO, EXPORT, self.ending(spec)) if making else (HELLO, self.report)
@@ -103,8 +120,8 @@ def test_a_cell_is_exported_once_before_anything_is_measured_and_its_clone_loads
     stage = rehearse()
     assert stage.sweep.run() == "all 2 blocks were run"
     first, *jobs = stage.actor.launched
-    assert first.export
-    assert not any(job.export for job in jobs)
+    assert exported_path(first)
+    assert {job.purpose for job in jobs} == {Measure()}
     assert len(jobs) == 6
     assert len({job.artefact for job in jobs if job.cell.label.startswith(LOADS)}) == 1
 
@@ -112,20 +129,21 @@ def test_a_cell_is_exported_once_before_anything_is_measured_and_its_clone_loads
 def test_a_job_carries_the_artefact_that_it_loads_and_so_does_its_record(rehearse: Rehearse, run: Store) -> None:
     stage = rehearse()
     stage.sweep.run()
-    (export,) = run.read_exports()
-    assert export.exported is not None
+    (export,) = run.read_artefact_records()
     for record in run.read_records():
-        due = export.exported.artefact if record.spec.cell.label.startswith(LOADS) else None
+        due = find_exported(export).artefact if record.spec.cell.label.startswith(LOADS) else None
         assert record.spec.artefact == due
 
 
 def test_an_export_has_its_record_its_log_and_its_file_in_a_folder_of_their_own(rehearse: Rehearse, run: Store) -> None:
     stage = rehearse()
     stage.sweep.run()
-    (export,) = run.read_exports()
-    assert (export.outcome, export.spec, export.outside.last_phase) == ("exported", stage.actor.launched[0], "export")
-    assert {Path(export.spec.export).parent, stage.actor.logs[0].parent} == {run.folder / "artefacts"}
-    assert all(not record.spec.export for record in run.read_records())
+    (export,) = run.read_artefact_records()
+    assert (export.outcome, export.spec) == ("exported", stage.actor.launched[0])
+    assert export.outside is not None
+    assert export.outside.last_phase == "export"
+    assert {Path(exported_path(export.spec)).parent, stage.actor.logs[0].parent} == {run.folder / "artefacts"}
+    assert {record.spec.purpose for record in run.read_records()} == {Measure()}
 
 
 def test_what_an_exporter_says_is_spoken_of(rehearse: Rehearse) -> None:
@@ -150,17 +168,17 @@ def test_a_signal_during_an_export_ends_the_sweep_and_the_export_is_made_again_i
     rehearse: Rehearse, run: Store
 ) -> None:
     assert rehearse(how="interrupted").sweep.run() == "a job was interrupted"
-    assert [record.outcome for record in run.read_exports()] == ["interrupted"]
+    assert [record.outcome for record in run.read_artefact_records()] == ["interrupted"]
     assert run.read_records() == []
     rehearse().sweep.run()
-    assert [record.outcome for record in run.read_exports()] == ["exported"]
+    assert [record.outcome for record in run.read_artefact_records()] == ["exported"]
 
 
 def test_what_this_run_has_exported_already_is_not_exported_again(rehearse: Rehearse) -> None:
     rehearse().sweep.run()
     again = rehearse()
     again.sweep.run()
-    assert not any(spec.export for spec in again.actor.launched)
+    assert not any(exported_path(spec) for spec in again.actor.launched)
 
 
 @pytest.fixture
@@ -181,7 +199,7 @@ def refereed(tmp_path: Path) -> Plan:
             "stop": {"blocks": 1, "budget": 1000},
         }
     )
-    cells = grid.expand_axes(spec)
+    cells = grid.expand_request(resolve_request(spec, Environments()))
     return Plan(spec, (*cells, clone_cell(cells[0])), {}, 1, (0, 1), (), {"mine": mine})
 
 
@@ -190,19 +208,19 @@ def test_what_cells_must_give_is_worked_out_once_for_all_that_compute_the_same(
 ) -> None:
     stage = rehearse(refereed)
     stage.sweep.run()
-    referees = [spec for spec in stage.actor.launched if spec.expect]
+    referees = [spec for spec in stage.actor.launched if expected_path(spec)]
     assert [(spec.cell.label, spec.cell.batch, spec.cell.replica) for spec in referees] == [
         ("torch:eager", 1, 0),
         ("torch:eager", 2, 0),
     ]
     for spec in stage.actor.launched:
-        due = {referee.cell.batch: referee.expect for referee in referees}[spec.cell.batch]
+        due = {referee.cell.batch: expected_path(referee) for referee in referees}[spec.cell.batch]
         assert spec.reference == "torch"
-        if not (spec.expect or spec.export):
+        if isinstance(spec.purpose, Measure):
             assert spec.expected is not None
             assert spec.expected.path == due
-    first_job = next(at for at, spec in enumerate(stage.actor.launched) if not (spec.expect or spec.export))
-    assert not any(spec.expect or spec.export for spec in stage.actor.launched[first_job:])
+    first_job = next(at for at, spec in enumerate(stage.actor.launched) if isinstance(spec.purpose, Measure))
+    assert {spec.purpose for spec in stage.actor.launched[first_job:]} == {Measure()}
 
 
 def test_what_a_cell_loads_and_what_it_must_give_are_two_files_with_a_record_each(
@@ -210,12 +228,11 @@ def test_what_a_cell_loads_and_what_it_must_give_are_two_files_with_a_record_eac
 ) -> None:
     stage = rehearse(refereed)
     stage.sweep.run()
-    assert sorted((Path(each.spec.export).suffix, Path(each.spec.expect).suffix) for each in run.read_exports()) == [
-        ("", ".npz"),
-        ("", ".npz"),
-        (".onnx", ""),
-        (".onnx", ""),
+    written = [
+        (record.spec.purpose.kind, Path(find_exported(record).artefact.path).suffix)
+        for record in run.read_artefact_records()
     ]
+    assert sorted(written) == [("export", ".onnx")] * 2 + [("reference", ".npz")] * 2
     for spec in stage.actor.launched_for("onnxruntime")[2:]:
         assert spec.artefact is not None
         assert spec.artefact != spec.expected
@@ -226,7 +243,7 @@ def test_a_referee_that_fails_speaks_once_for_every_cell_that_needs_it(
 ) -> None:
     stage = rehearse(refereed, ending=lambda spec: RAISED)
     assert stage.sweep.run() == "no cell was left that could be measured"
-    assert all(spec.expect for spec in stage.actor.launched)
+    assert all(expected_path(spec) for spec in stage.actor.launched)
     assert len(stage.actor.launched) == 2
     records = run.read_records()
     assert len(records) == len(refereed.cells)
@@ -240,7 +257,7 @@ def test_a_run_that_goes_on_is_held_to_what_it_was_held_to(rehearse: Rehearse, r
     rehearse(refereed).sweep.run()
     again = rehearse(refereed)
     again.sweep.run()
-    assert not any(spec.expect for spec in again.actor.launched)
+    assert not any(expected_path(spec) for spec in again.actor.launched)
     assert all(spec.expected for spec in again.actor.launched)
 
 
@@ -253,15 +270,14 @@ def test_what_a_mode_has_saved_is_trusted_from_no_other_process(
     for _ in range(2):
         stage = rehearse(plan)
         stage.sweep.run()
-        assert [bool(job.export) for job in stage.actor.launched] == [True, False, False, False, False]
+        assert [bool(exported_path(job)) for job in stage.actor.launched] == [True, False, False, False, False]
 
 
 def test_a_run_that_was_moved_has_its_files_where_it_is_now(rehearse: Rehearse, run: Store, tmp_path: Path) -> None:
     rehearse().sweep.run()
     moved = Store(run.folder.rename(tmp_path / "moved"))
-    (record,) = moved.read_exports()
-    assert record.exported is not None
-    assert Path(record.exported.artefact.path).parent == tmp_path / "moved" / "artefacts"
+    (record,) = moved.read_artefact_records()
+    assert Path(find_exported(record).artefact.path).parent == tmp_path / "moved" / "artefacts"
 
 
 def test_an_export_whose_record_is_damaged_is_made_again(rehearse: Rehearse, run: Store) -> None:
@@ -271,16 +287,16 @@ def test_an_export_whose_record_is_damaged_is_made_again(rehearse: Rehearse, run
     record.write_text("{")
     again = rehearse()
     again.sweep.run()
-    assert [job.export for job in again.actor.launched_for(LOADS)][:1] == [
-        job.export for job in first.actor.launched_for(LOADS)
+    assert [exported_path(job) for job in again.actor.launched_for(LOADS)][:1] == [
+        exported_path(job) for job in first.actor.launched_for(LOADS)
     ][:1]
-    assert len(run.read_exports()) == 1
+    assert len(run.read_artefact_records()) == 1
 
 
 def test_an_export_that_somebody_killed_is_made_once_more(rehearse: Rehearse) -> None:
     stage = rehearse(status=-15)
     stage.sweep.run()
-    assert [bool(job.export) for job in stage.actor.launched_for(LOADS)] == [True, True]
+    assert [bool(exported_path(job)) for job in stage.actor.launched_for(LOADS)] == [True, True]
     crashed = rehearse(status=-11)
     crashed.sweep.run()
-    assert [bool(job.export) for job in crashed.actor.launched_for(LOADS)] == [True]
+    assert [bool(exported_path(job)) for job in crashed.actor.launched_for(LOADS)] == [True]

@@ -11,10 +11,11 @@ from orchestrator.execution.supervisor import Ending, EndKind
 from orchestrator.processes.cgroup import CgroupUsage
 from orchestrator.processes.oom import OomCause
 from orchestrator.records import outcomes
-from schemas.event import Ceiling, Event, Failure, Hello, Phase, Report
-from schemas.job import JobSpec
+from schemas.artefact import Artefact
+from schemas.event import Ceiling, Event, Exported, Failure, Hello, Phase, Profiled, Report
+from schemas.job import ComputeReference, Export, JobSpec, Measure, Profile, Purpose
 from schemas.limits import Limits
-from schemas.record import JobRecord, Outcome
+from schemas.record import SUCCESSES, JobRecord, Outcome
 
 HELLO = Hello(pid=1, python="3.11", interpreter="x")
 BUILD, WARM_UP = Phase(name="build"), Phase(name="warm_up")
@@ -24,14 +25,19 @@ IGNORED = {"name": "threads", "asked": "1", "got": "2"}
 PEAK = {"flops_per_s": 1e9, "bytes_per_s": 2e9}
 OFF = {"checks": (), "reason": "the loss is off"}
 
+WRITTEN = Artefact(path="/x", sha256="ab", size_bytes=3)
+EXPORTED = Exported(artefact=WRITTEN, versions={}, settings=(), phases=())
+PROFILED = Profiled(trace=WRITTEN, calls=10, counts={}, versions={}, phases=())
+PURPOSES = (Measure(), Export(path="/x"), Profile(path="/x"), ComputeReference(path="/x"))
+
 MakeSpec = Callable[..., JobSpec]
 MakeReport = Callable[..., Report]
 
 
 def make_ending(
-    *events: Event, how: EndKind = "ended", status: int = 0, reason: str = "", hunger: OomCause = "no"
+    *events: Event, how: EndKind = "ended", status: int = 0, reason: str = "", oom: OomCause = "no"
 ) -> Ending:
-    return Ending(how, status, events, 1, reason, hunger)
+    return Ending(how, status, events, 1, reason, oom)
 
 
 @pytest.mark.parametrize(
@@ -82,16 +88,16 @@ def test_what_the_kernel_ended_of_a_job_for_want_of_memory_explains_the_rest(
             "timeout",
             "^warm up took 9 s; it",
         ),
-        (make_ending(HELLO, BUILD, status=-9, hunger="sure"), "out-of-memory", "^the kernel killed it during build"),
+        (make_ending(HELLO, BUILD, status=-9, oom="sure"), "out-of-memory", "^the kernel killed it during build"),
         (
-            make_ending(HELLO, BUILD, status=-9, hunger="probable"),
+            make_ending(HELLO, BUILD, status=-9, oom="probable"),
             "out-of-memory",
             "^the kernel probably killed it during",
         ),
-        (make_ending(HELLO, BUILD, status=-9, hunger="killed meanwhile"), "killed", "but this job held little"),
+        (make_ending(HELLO, BUILD, status=-9, oom="killed meanwhile"), "killed", "but this job held little"),
         (make_ending(HELLO, BUILD, status=-9), "killed", "the signal came from outside"),
-        (make_ending(HELLO, BUILD, how="timeout", status=-9, hunger="sure"), "timeout", "within 5 s"),
-        (make_ending(HELLO, BUILD, status=-11, hunger="sure"), "killed", "SIGSEGV ended it during build$"),
+        (make_ending(HELLO, BUILD, how="timeout", status=-9, oom="sure"), "timeout", "within 5 s"),
+        (make_ending(HELLO, BUILD, status=-11, oom="sure"), "killed", "SIGSEGV ended it during build$"),
         (make_ending(), "no-report", "status 0 before its first phase"),
     ],
 )
@@ -158,7 +164,32 @@ def test_what_the_parent_did_explains_what_the_job_said(
 def test_a_report_counts_as_the_last_word_only(make_spec: MakeSpec, make_report: MakeReport) -> None:
     ending = make_ending(HELLO, make_report(), BUILD)
     assert classify.classify_ending(make_spec(), ending).outcome == "no-report"
-    assert classify.find_report(ending) is None
+    assert classify.find_result(make_spec(), ending) is None
+
+
+@pytest.mark.parametrize("purpose", PURPOSES)
+def test_a_job_succeeds_with_the_result_that_its_purpose_asks_for_and_with_no_other(
+    make_spec: MakeSpec, make_report: MakeReport, purpose: Purpose
+) -> None:
+    spec = make_spec(purpose=purpose)
+    success, due = SUCCESSES[purpose.kind]
+    for result in (make_report(), EXPORTED, PROFILED):
+        ending = make_ending(HELLO, result)
+        if result.kind == due:
+            assert (classify.classify_ending(spec, ending).outcome, classify.find_result(spec, ending)) == (
+                success,
+                result,
+            )
+        else:
+            assert classify.classify_ending(spec, ending).outcome == "garbled"
+            assert classify.find_result(spec, ending) is None
+
+
+@pytest.mark.parametrize("result", [EXPORTED, PROFILED])
+def test_a_result_does_not_excuse_a_job_that_the_parent_ended(make_spec: MakeSpec, result: Exported | Profiled) -> None:
+    spec = make_spec(purpose=Export(path="/x") if result is EXPORTED else Profile(path="/x"))
+    assert classify.classify_ending(spec, make_ending(HELLO, result, how="timeout")).outcome == "timeout"
+    assert classify.classify_ending(spec, make_ending(result)).outcome == "garbled"
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGRTMIN + 1, signal.SIGRTMAX])
@@ -168,7 +199,7 @@ def test_death_by_any_signal_is_an_outcome_even_by_one_without_a_name(make_spec:
 
 @pytest.mark.parametrize("outcome", get_args(Outcome))
 def test_every_outcome_but_success_has_its_advice(outcome: Outcome) -> None:
-    assert bool(outcomes.Classification(outcome).advice) == (outcome != "measured")
+    assert bool(outcomes.Classification(outcome).advice) == (outcome not in ("measured", "exported", "profiled"))
 
 
 def test_the_users_own_limit_of_memory_is_named_where_it_may_be_why(make_spec: MakeSpec) -> None:

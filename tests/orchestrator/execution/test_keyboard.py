@@ -62,6 +62,8 @@ def test_p_pauses_before_the_next_job_and_goes_on(folder: Path) -> None:
     assert read_manifest(folder).stopped == "all 4 blocks were run"
 
 
+@pytest.mark.measures
+@pytest.mark.long
 def test_a_pause_is_no_part_of_the_budget(folder: Path) -> None:
     with Terminal(sweep_command("--budget", "5s", blocks=2), folder) as terminal:
         terminal.until(lambda text: "p pause" in text)
@@ -122,31 +124,33 @@ def test_the_terminal_is_as_it_was_before(folder: Path) -> None:
 MANY = ("--workloads", "rnn_cell,rnn,mlp", "--tasks", "forward,backward", "--frameworks", "synthetic:spin,numpy")
 
 
-@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (40, 15), (200, 60)])
-def test_the_dashboard_fits_its_terminal(folder: Path, columns: int, lines: int) -> None:
+@pytest.mark.parametrize(
+    "sizes", [[(40, 15), (80, 24), (200, 60)], [(120, 40), (80, 24)]], ids=["growing", "shrinking"]
+)
+def test_the_dashboard_fits_its_terminal_and_follows_it_to_another_size(
+    folder: Path, sizes: list[tuple[int, int]]
+) -> None:
+    (columns, lines), *others = sizes
     with Terminal(sweep_command(*MANY, blocks=2), folder, columns=columns, lines=lines) as terminal:
-        for jobs in (3, 8):
-            assert is_whole(terminal.until(partial(has_reached, jobs)).splitlines())
+        text = terminal.until(partial(has_reached, 2))
+        for size in others:
+            assert is_whole(text.splitlines())
+            terminal.resize(*size)
+            text = terminal.until(partial(has_reached, count_jobs(text) + 2))
+        assert is_whole(text.splitlines())
         terminal.press("q")
         terminal.ended()
 
 
-def test_it_follows_its_terminal_to_another_size(folder: Path) -> None:
-    with Terminal(sweep_command(*MANY, blocks=2), folder, columns=120, lines=40) as terminal:
-        terminal.until(partial(has_reached, 2))
-        terminal.resize(80, 24)
-        before = len(terminal.said)
-        terminal.until(partial(has_reached, 8))
-        assert len(terminal.said) > before
-        assert is_whole(terminal.screen)
-        terminal.press("q")
-        terminal.ended()
+def count_jobs(text: str) -> int:
+    """Return the number of the job that the dashboard shows; 0 without any."""
+    found = re.search(r"job +(\d+)", text)
+    return int(found[1]) if found else 0
 
 
 def has_reached(jobs: int, text: str) -> bool:
-    """Return whether the dashboard shows this many jobs or more."""
-    found = re.search(r"job +(\d+)", text)
-    return found is not None and int(found[1]) >= jobs
+    """Return whether the dashboard shows this job or a later one."""
+    return count_jobs(text) >= jobs
 
 
 def is_whole(screen: Sequence[str]) -> bool:
@@ -156,7 +160,7 @@ def is_whole(screen: Sequence[str]) -> bool:
 
 
 def test_without_colour_none_is_sent(folder: Path) -> None:
-    with Terminal(sweep_command(blocks=2), folder, variables={"NO_COLOR": "1"}) as terminal:
+    with Terminal(sweep_command(blocks=1), folder, variables={"NO_COLOR": "1"}) as terminal:
         assert terminal.ended() == ExitCode.FINE
         codes = {code for found in COLOUR.findall(terminal.said) for code in re.findall(rb"\d+", found)}
     assert not {code for code in codes if 30 <= int(code) <= 49 or 90 <= int(code) <= 107}

@@ -20,7 +20,7 @@ from orchestrator.records.store import Store
 from orchestrator.report.sections.profile import build_profile_tables, profiles_to_list
 from schemas.artefact import Artefact
 from schemas.event import Event, Failure, Hello, Profiled, Report
-from schemas.job import Cell, JobSpec
+from schemas.job import Cell, JobSpec, Measure, Profile
 from schemas.record import Host
 from schemas.sweep import SweepSpec
 
@@ -29,7 +29,8 @@ COUNTS = {"dispatches": 5.0, "fused groups": 1.5}
 
 
 def make_profiled(spec: JobSpec) -> Event:
-    trace = Artefact(path=spec.profile, sha256="ab", size_bytes=3)
+    assert isinstance(spec.purpose, Profile)
+    trace = Artefact(path=spec.purpose.path, sha256="ab", size_bytes=3)
     return Profiled(trace=trace, calls=10, counts=COUNTS, versions={}, phases=())
 
 
@@ -44,11 +45,11 @@ class Actor:
     def __call__(self, spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> Ending:
         self.launched.append(spec)
         failed = Failure(outcome="wrong", reason="off") if spec.cell.mode == "wrong" else self.report
-        return Ending("ended", 0, (HELLO, self.look(spec) if spec.profile else failed), 10**9)
+        return Ending("ended", 0, (HELLO, self.look(spec) if isinstance(spec.purpose, Profile) else failed), 10**9)
 
     @property
     def looks(self) -> list[JobSpec]:
-        return [spec for spec in self.launched if spec.profile]
+        return [spec for spec in self.launched if isinstance(spec.purpose, Profile)]
 
 
 Rehearse = Callable[..., Actor]
@@ -90,11 +91,11 @@ def test_a_sweep_looks_at_nothing_unless_it_is_asked_to(rehearse: Rehearse, run:
 def test_each_cell_that_was_measured_is_looked_at_once_when_all_is_measured(rehearse: Rehearse, run: Store) -> None:
     actor = rehearse()
     assert [spec.cell.label for spec in actor.looks] == ["numpy:eager"]
-    assert actor.launched[-1].profile
+    assert actor.launched[-1] == actor.looks[0]
     (record,) = run.read_profiles()
     assert record.outcome == "profiled"
-    assert record.profiled is not None
-    assert Path(record.profiled.trace.path).parent == run.folder.resolve() / "profiles"
+    assert isinstance(record.result, Profiled)
+    assert Path(record.result.trace.path).parent == run.folder.resolve() / "profiles"
 
 
 def test_what_was_looked_at_is_not_looked_at_again(rehearse: Rehearse) -> None:
@@ -105,8 +106,8 @@ def test_what_was_looked_at_is_not_looked_at_again(rehearse: Rehearse) -> None:
 def test_a_look_that_fails_is_kept_with_its_reason_and_is_no_job(rehearse: Rehearse, run: Store) -> None:
     rehearse(look=lambda spec: Failure(outcome="unsupported", reason="no profiler"))
     (record,) = run.read_profiles()
-    assert (record.outcome, record.reason, record.profiled) == ("unsupported", "no profiler", None)
-    assert not [each for each in run.read_records() if each.spec.profile]
+    assert (record.outcome, record.reason, record.result) == ("unsupported", "no profiler", None)
+    assert {each.spec.purpose for each in run.read_records()} == {Measure()}
 
 
 def test_counts_stand_in_a_table_and_in_the_document(rehearse: Rehearse, run: Store) -> None:

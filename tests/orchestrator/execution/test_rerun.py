@@ -1,3 +1,5 @@
+"""Reruns of single jobs in processes of their own."""
+
 import os
 import signal
 import subprocess

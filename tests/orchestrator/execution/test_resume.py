@@ -11,8 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from orchestrator.api import load
 from orchestrator.cli.exit_codes import ExitCode
 from tests.orchestrator.quick import PROGRAM, QUICK
+from tests.selection import mark_long
 
 TWO_BLOCKS = QUICK.replace("blocks = 1", "blocks = 2")
 LONG = QUICK.replace("blocks = 1", "blocks = 32")
@@ -36,8 +38,7 @@ def start_sweep(folder: Path, jobs: int, spec: str = TWO_BLOCKS) -> Iterator["su
 
 def count_jobs(folder: Path) -> dict[str, int]:
     """Count the measured jobs of each cell."""
-    said = json.loads(run(folder, "show", "mine", "--json").stdout)
-    return {cell["id"]: cell["jobs"] for group in said["groups"] for cell in group["cells"]}
+    return {result.cell.id: result.jobs for result in load("mine", folder / "runs").cells}
 
 
 def read_files(folder: Path) -> dict[str, bytes]:
@@ -60,7 +61,9 @@ def cut_off(killed: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", mark_long([signal.SIGKILL, signal.SIGINT, signal.SIGHUP], quick=[signal.SIGKILL, signal.SIGINT])
+)
 def test_a_sweep_goes_on_after_a_signal_and_ends_as_if_there_had_been_none(
     tmp_path: Path, number: signal.Signals
 ) -> None:

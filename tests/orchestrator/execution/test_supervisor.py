@@ -47,7 +47,7 @@ class Stage:
             self.folder / "log",
             deadline_s=deadline_s,
             on_event=on_event or self.heard.append,
-            wishes=StopRequests(interrupts),
+            stop_requests=StopRequests(interrupts),
         )
 
     @property

@@ -1,5 +1,6 @@
 """A run for the tests of every exporter."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from schemas.record import JobRecord
 from tests.orchestrator.analysis.costs.test_memory import needing
 
 BLOCKS = 8
+MIXTURE = "environment numpy: numpy 1.0 is now 2.0"
 
 
 @pytest.fixture
@@ -52,13 +54,19 @@ def run(
     return load(folder)
 
 
+@pytest.fixture
+def mixed(run: Run) -> Run:
+    """Return the same run as if its second part had been forced, with another NumPy."""
+    return dataclasses.replace(run, manifest=run.manifest.model_copy(update={"mixed": (MIXTURE,)}))
+
+
 def with_memory(record: JobRecord, make_report: Callable[..., Report]) -> JobRecord:
     assert record.report is not None
     call_ns = min(record.report.samples_ns) // 100
-    return record.model_copy(update={"report": make_report(call_ns, **needing(220 + record.spec.block))})
+    return record.model_copy(update={"result": make_report(call_ns, **needing(220 + record.spec.block))})
 
 
 def throttled(record: JobRecord) -> JobRecord:
     assert record.report is not None
     noise = record.report.noise.model_copy(update={"throttled": 1})
-    return record.model_copy(update={"report": record.report.model_copy(update={"noise": noise})})
+    return record.model_copy(update={"result": record.report.model_copy(update={"noise": noise})})

@@ -22,7 +22,7 @@ from orchestrator.export import DOCUMENTS, TABLES, convert_run, list_omitted_cel
 from orchestrator.records.store import Store
 from schemas.job import Cell
 from schemas.record import JobRecord
-from tests.orchestrator.export.conftest import BLOCKS
+from tests.orchestrator.export.conftest import BLOCKS, MIXTURE
 
 MEASURED = ["torch:eager", "torch:script", "torch:eager (A/A)"]
 UNSOUND = ("jax:jit", "numpy:eager", "openvino:compiled")
@@ -229,3 +229,57 @@ def test_the_command_line_names_every_format() -> None:
 def test_no_document_has_a_number_that_json_lacks(run: Run, name: str) -> None:
     assert not re.search(r"\b(NaN|Infinity|inf|nan)\b", convert_run(run, name, None).decode())
     assert math.isfinite(run.cells[0].floor_ns.estimate)
+
+
+def test_pyperf_does_not_compare_a_mixed_run_with_a_whole_one(tmp_path: Path, run: Run, mixed: Run) -> None:
+    for name, exported in (("whole", run), ("mixed", mixed)):
+        (tmp_path / f"{name}.json").write_bytes(convert_run(exported, "pyperf", None))
+    names = [line for line in pyperf("check", str(tmp_path / "mixed.json")).splitlines() if ", MIXED: mlp " in line]
+    assert labels(names) == MEASURED
+    done = subprocess.run(
+        [sys.executable, "-m", "pyperf", "compare_to", "whole.json", "mixed.json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Benchmark suites have no benchmark in common" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["bencher", "github-action-benchmark"])
+def test_a_mixed_run_is_no_point_in_the_series_of_whole_ones(run: Run, mixed: Run, name: str) -> None:
+    found = document(mixed, name)
+    if name == "bencher":
+        jsonschema.validate(found, BENCHER)
+    names, whole = (
+        [each if isinstance(each, str) else each["name"] for each in said] for said in (found, document(run, name))
+    )
+    assert all(", MIXED: mlp " in each for each in names)
+    assert {*names}.isdisjoint(whole)
+    assert len(names) == len(whole)
+
+
+def test_a_mixed_run_is_marked_in_openmetrics_beside_its_name(run: Run, mixed: Run) -> None:
+    marks = []
+    for each in (run, mixed):
+        text = convert_run(each, "openmetrics", None).decode()
+        (about,) = (family for family in text_string_to_metric_families(text) if family.name == "plumbline_run")
+        marks.append(about.samples[0].labels.get("mixed"))
+    assert marks == [None, MIXTURE]
+
+
+def test_a_mixed_run_is_marked_in_perfetto_on_its_track(run: Run, mixed: Run) -> None:
+    for each, mark, parts in ((run, "", []), (mixed, "MIXED: ", [MIXTURE])):
+        trace = document(each, "perfetto")
+        (process,) = (event for event in trace["traceEvents"] if event["name"] == "process_name")
+        assert process["args"]["name"] == f"{mark}{run.name}"
+        assert trace["otherData"]["mixed"] == parts
+
+
+def test_a_mixed_run_is_marked_in_markdown_in_each_heading_and_says_what_is_mixed(run: Run, mixed: Run) -> None:
+    text = convert_run(mixed, "markdown", None).decode()
+    headings = [line for line in text.splitlines() if line.startswith("### ")]
+    assert len(headings) == len(run.groups)
+    assert all(heading.startswith("### MIXED: ") for heading in headings)
+    assert f"MIXED: between the parts of this run, {MIXTURE}." in text
+    assert "MIXED" not in convert_run(run, "markdown", None).decode()

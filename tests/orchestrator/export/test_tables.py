@@ -137,3 +137,12 @@ def test_a_frame_is_the_same_table(run: Run) -> None:
         "torch:eager (A/A)": BLOCKS,
         "torch:script": BLOCKS - 1,
     }
+
+
+@pytest.mark.parametrize("per", PERS)
+@pytest.mark.parametrize("form", READERS)
+def test_each_row_of_a_mixed_run_is_marked(run: Run, mixed: Run, form: str, per: Per) -> None:
+    for each, mark in ((run, False), (mixed, True)):
+        rows = READERS[form](convert_run(each, form, per))
+        assert rows
+        assert {row["mixed"] for row in rows} == {mark}

@@ -1,16 +1,189 @@
+"""Files of a run: written whole or not at all, read with a bound, and never through a link."""
+
+import os
 import random
+import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from orchestrator.errors import UsageError
 from orchestrator.files import atomic
+from schemas.base import Versioned
 
 WRITER = Path(__file__).resolve().parents[2] / "doubles" / "writes.py"
 SIZE = 300_000
 MANY = 1_000_000
+
+
+class Note(Versioned):
+    """A document of the tests."""
+
+    text: str
+    lines: tuple[int, ...] = ()
+
+
+NOTE = Note(text="an ü and a line\nbreak", lines=(1, 2))
+
+
+@given(st.binary(max_size=2000))
+def test_what_was_written_is_there_byte_by_byte(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "any"
+    atomic.write_bytes(path, content)
+    assert path.read_bytes() == content
+
+
+def test_a_text_is_written_as_utf_8_with_its_line_ends(tmp_path: Path) -> None:
+    atomic.write_text(tmp_path / "text", "ü\r\n\n")
+    assert (tmp_path / "text").read_bytes() == b"\xc3\xbc\r\n\n"
+
+
+def test_a_document_comes_back_as_it_was(tmp_path: Path) -> None:
+    atomic.write_model(tmp_path / "note.json", NOTE)
+    assert atomic.read_model(tmp_path / "note.json", Note) == NOTE
+
+
+def test_a_document_is_written_for_people_too(tmp_path: Path) -> None:
+    atomic.write_model(tmp_path / "note.json", NOTE)
+    assert len((tmp_path / "note.json").read_text().splitlines()) > 4
+
+
+def test_only_the_file_itself_is_left(tmp_path: Path) -> None:
+    for text in ("one", "two"):
+        atomic.write_text(tmp_path / "file", text)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_an_earlier_file_is_replaced_and_not_changed(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("before")
+    with path.open() as reader:
+        atomic.write_text(path, "after")
+        assert reader.read() == "before"
+    assert path.read_text() == "after"
+
+
+def test_a_reader_sees_one_whole_text_or_the_other_at_any_time(tmp_path: Path) -> None:
+    path, texts, seen = tmp_path / "file", ["a" * 10_000, "b" * 20_000], set[str]()
+    atomic.write_text(path, texts[0])
+    written = threading.Event()
+
+    def read() -> None:
+        while not written.is_set():
+            seen.add(path.read_text())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(40):
+        atomic.write_text(path, texts[number % 2])
+    written.set()
+    reader.join()
+    assert seen <= {*texts}
+
+
+def test_what_a_killed_writer_left_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / ".file.part").write_text("half")
+    atomic.write_text(tmp_path / "file", "whole")
+    assert (tmp_path / "file").read_text() == "whole"
+
+
+@pytest.mark.parametrize("where", ["missing/file", "file/below"])
+def test_a_place_that_is_not_there_is_an_error_that_names_it(tmp_path: Path, where: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=where.split("/", maxsplit=1)[0]):
+        atomic.write_text(tmp_path / where, "text")
+
+
+def test_a_folder_that_cannot_be_flushed_is_no_reason_to_fail(tmp_path: Path) -> None:
+    atomic.sync_folder(tmp_path)
+    if Path("/proc/self").exists():
+        atomic.sync_folder(Path("/proc/self"))  # which no file system can flush
+
+
+def test_a_regular_file_is_opened_for_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"\x00\xff")
+    with atomic.open_regular(tmp_path / "file") as file:
+        assert file.read() == b"\x00\xff"
+
+
+def test_a_link_is_not_opened_even_to_a_regular_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("file")
+    with pytest.raises(OSError, match="link"):
+        atomic.open_regular(tmp_path / "link")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="not a regular file"):
+        atomic.open_regular(tmp_path / "pipe")
+
+
+def test_neither_a_folder_nor_a_device_is_a_file_of_a_run(tmp_path: Path) -> None:
+    for path in (tmp_path, Path(os.devnull)):
+        with pytest.raises(OSError, match="not a regular file"):
+            atomic.open_regular(path)
+
+
+def test_no_descriptor_is_left_open_where_opening_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    before = os.dup(0)
+    os.close(before)
+    for path in (tmp_path / "pipe", tmp_path, Path(os.devnull)):
+        with pytest.raises(OSError, match="not a regular file"):
+            atomic.open_regular(path)
+    after = os.dup(0)
+    os.close(after)
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "is not a file of this version: the whole: Invalid JSON"),
+        (b'{"text": 3}', "is not a file of this version: text: Input should be a valid string"),
+        (b'{"text": "x", "lines": [1, "two"]}', r"this version: lines\.1: Input should be a valid integer"),
+        (b'{"text": "x", "more": 1}', "this version: more: Extra inputs are not permitted"),
+        (b'{"lines": []}', "this version: text: Field required"),
+        (b'{"text": "x", "schema_version": 2}', "schema version 2 is not supported, only 1; use the Plumbline that"),
+        (b'{"text": "\xff"}', "is not a file of this version: the whole: "),
+        (b"[" * 100_000, "is not a file of this version: the whole: "),
+    ],
+)
+def test_a_file_that_is_not_such_a_document_is_named_with_the_place(
+    tmp_path: Path, content: bytes, sentence: str
+) -> None:
+    (tmp_path / "note.json").write_bytes(content)
+    with pytest.raises(UsageError, match=rf"note\.json.*{sentence}"):
+        atomic.read_model(tmp_path / "note.json", Note)
+
+
+def test_a_file_that_is_missing_is_named_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^cannot read .*note\.json: No such file or directory$"):
+        atomic.read_model(tmp_path / "note.json", Note)
+
+
+def test_a_file_larger_than_any_worker_may_send_is_refused_without_reading_it_all(tmp_path: Path) -> None:
+    path = tmp_path / "note.json"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)  # a sparse file of a tebibyte
+    with pytest.raises(UsageError, match=r"note\.json is larger than 64 MiB, the most for a file of a run"):
+        atomic.read_model(path, Note)
+
+
+def test_a_file_has_the_permissions_that_its_user_chose(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        atomic.write_text(tmp_path / "file", "text")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
 
 
 def start_writer(path: Path, letter: str, times: int) -> "subprocess.Popen[str]":

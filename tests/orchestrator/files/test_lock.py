@@ -100,3 +100,29 @@ def test_a_link_is_never_removed_as_abandoned(tmp_path: Path) -> None:
     for name in ("link", "missing"):
         remove_if_abandoned(tmp_path / name, Path.unlink)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "precious"]
+
+
+def test_several_readers_do_not_disturb_the_note_of_the_last_holder(tmp_path: Path) -> None:
+    with hold_exclusive(tmp_path / "lock", "me"):
+        pass
+    with hold_shared(tmp_path / "lock"), hold_shared(tmp_path / "lock"):
+        assert (tmp_path / "lock").read_bytes() == b""
+
+
+def test_it_is_released_when_the_work_under_it_fails(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), hold_exclusive(tmp_path / "lock", "me"):
+        raise ZeroDivisionError
+    with hold_exclusive(tmp_path / "lock", "me") as lock:
+        assert lock.before == ""
+
+
+def test_a_note_of_any_length_and_any_bytes_is_read_within_bounds(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_bytes(b"\xff" * 10_000)
+    with hold_exclusive(tmp_path / "lock", "me") as lock:
+        assert 0 < len(lock.before) <= 200
+    assert (tmp_path / "lock").read_bytes() == b""
+
+
+def test_a_folder_in_its_place_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="Is a directory"), hold_shared(tmp_path):
+        pass

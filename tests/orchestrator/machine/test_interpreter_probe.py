@@ -52,6 +52,15 @@ def test_of_two_with_one_name_the_one_counts_that_is_imported(tmp_path: Path, mo
     assert interpreter_probe.list_distributions()["made-up"][0] == "2.0"
 
 
+def test_this_project_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, interpreter_probe.PROJECT.replace("-", "_"), "1.0")
+    install(tmp_path, "made-up", "1.0")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = interpreter_probe.list_distributions()
+    assert "made-up" in found
+    assert interpreter_probe.PROJECT not in found
+
+
 def test_its_words_are_such_that_a_python_of_many_years_ago_reads_them() -> None:
     compile(
         Path(interpreter_probe.__file__).read_text(), "probe.py", "exec", flags=0, dont_inherit=True, _feature_version=8

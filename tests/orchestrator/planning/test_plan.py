@@ -1,74 +1,15 @@
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import pytest
 
-from orchestrator.environments.lookup import Environments
 from orchestrator.errors import UsageError
-from orchestrator.planning import grid, request
 from orchestrator.planning.plan import Plan, build_plan, choose_cpus
-from schemas.job import Cell, JobSpec
+from schemas.job import JobSpec
 from schemas.sweep import SweepSpec
+from tests.orchestrator.planning.conftest import AXES, VERSIONS, expand
 
 MakePlan = Callable[..., Plan]
-
-AXES = {"frameworks": ["numpy", "synthetic:spin"], "workloads": ["rnn_cell", "mlp"], "batch": [1, 2]}
-
-
-def expand(axes: Mapping[str, object], **said: object) -> tuple[Cell, ...]:
-    return grid.expand_axes(SweepSpec.model_validate({"axes": AXES | dict(axes)} | said), Environments())
-
-
-def test_every_combination_of_the_axes_is_a_cell_once() -> None:
-    cells = expand({"dtype": ["float32", "float64"], "tasks": ["forward", "backward"]})
-    found = {(cell.label, cell.workload, cell.batch, cell.dtype, cell.task) for cell in cells}
-    assert len(cells) == len(found) == 2 * 2 * 2 * 2 * 2
-
-
-def test_a_framework_without_a_mode_is_all_its_modes() -> None:
-    modes = [cell.label for cell in expand({"frameworks": ["tensorflow"], "batch": [1], "workloads": ["mlp"]})]
-    assert modes == [f"tensorflow:{mode}" for mode in ("eager", "function", "xla", "session")]
-
-
-def test_cells_that_are_compared_stand_together() -> None:
-    titles = [(cell.workload, cell.batch) for cell in expand({})]
-    assert titles == sorted(titles, key=titles.index)
-    assert len(set(titles)) == 4
-
-
-def test_what_is_named_twice_is_one_cell() -> None:
-    twice = {"frameworks": ["numpy", "numpy:eager", "synthetic:spin"], "workloads": ["mlp", "mlp:depth=3", "rnn_cell"]}
-    assert {cell.id for cell in expand(twice)} == {cell.id for cell in expand({})}
-    assert len(expand(twice)) == len(expand({}))
-
-
-@pytest.mark.parametrize(
-    ("pick", "left"),
-    [
-        ({"framework": "numpy"}, 4),
-        ({"framework": "numpy:eager", "batch": 2}, 6),
-        ({"workload": "mlp"}, 4),
-        ({"workload": "mlp:depth=3"}, 4),
-        ({"workload": "mlp:depth=4"}, 8),
-        ({"workload": "mlp:depth=4/3"}, 4),
-        ({"workload": "mlp", "framework": "synthetic", "batch": 1}, 7),
-        ({"dtype": "float64"}, 8),
-    ],
-)
-def test_what_a_pick_names_is_excluded_and_nothing_else(pick: dict[str, object], left: int) -> None:
-    assert len(expand({}, exclude=[pick])) == left
-
-
-def test_included_cells_come_after_exclusion_with_the_first_of_each_axis() -> None:
-    exclude, include = {"framework": "numpy"}, {"framework": "numpy", "workload": "mlp:depth=7", "batch": 9}
-    added = [cell for cell in expand({}, exclude=[exclude], include=[include]) if cell.framework == "numpy"]
-    assert [(cell.workload, cell.parameters["depth"], cell.batch, cell.task) for cell in added] == [
-        ("mlp", 7, 9, "backward")
-    ]
-
-
-def test_an_included_cell_that_is_there_already_stays_one() -> None:
-    assert len(expand({}, include=[{"framework": "numpy", "workload": "mlp"}])) == 8
 
 
 @pytest.mark.parametrize(
@@ -100,42 +41,6 @@ def test_a_mistake_is_named_with_what_would_be_right(
 ) -> None:
     with pytest.raises(UsageError, match=re.escape(sentence)):
         build_plan(SweepSpec.model_validate({"axes": AXES | axes} | said), (0, 1))
-
-
-def test_a_number_with_thousands_of_digits_is_a_mistake_as_well() -> None:
-    with pytest.raises(UsageError):
-        request.parse_workload("rnn:length=" + "1" * 5000)
-
-
-def test_parameters_that_are_not_given_have_their_defaults() -> None:
-    assert request.parse_workload("rnn:length=32:hidden=7") == (
-        "rnn",
-        {"hidden": 7, "input": 10, "length": 32, "fixed_length": 0},
-    )
-
-
-def test_a_parameter_and_a_preset_may_be_an_axis() -> None:
-    cells = expand(
-        {"frameworks": ["numpy"], "batch": [1], "workloads": ["rnn:length=8/32:hidden=5/6", "matmul:cache/memory"]}
-    )
-    lengths = [(cell.parameters["length"], cell.parameters["hidden"]) for cell in cells if cell.workload == "rnn"]
-    assert lengths == [(8, 5), (8, 6), (32, 5), (32, 6)]
-    assert [cell.parameters["size"] for cell in cells if cell.workload == "matmul"] == [512, 4096]
-
-
-def test_a_dtype_that_a_framework_does_not_have_is_refused_with_the_ones_that_it_has(make_plan: MakePlan) -> None:
-    plan = make_plan("numpy", axes={"dtype": ("float32", "bfloat16")})
-    (refused,) = (cell for cell in plan.cells if cell not in plan.runnable)
-    assert refused.dtype == "bfloat16"
-    assert plan.refused[refused.id] == "numpy does not compute in bfloat16; choose float32 or float64"
-
-
-def test_a_task_that_a_framework_does_not_do_is_refused_with_the_reason(make_plan: MakePlan) -> None:
-    plan = make_plan("numpy", "onnxruntime")
-    (refused,) = (reason for cell, reason in plan.refused.items() if cell.startswith("onnxruntime"))
-    assert refused == (
-        "onnxruntime does not support backward: it runs an exported graph, which contains only the forward pass"
-    )
 
 
 def test_a_sweep_of_refused_cells_alone_is_a_mistake(make_plan: MakePlan) -> None:
@@ -269,61 +174,10 @@ def test_where_things_lie_in_memory_differs_from_job_to_job_and_repeats_with_the
     assert layouts(make_plan(seed=6)) != first
 
 
-@pytest.mark.timeout(20)
-def test_a_sweep_of_more_cells_than_anybody_can_run_is_refused_before_it_fills_the_memory(make_plan: MakePlan) -> None:
-    many = tuple(range(1, 4000))
-    with pytest.raises(UsageError, match="more than 10000 combinations"):
-        make_plan(axes={"batch": many, "threads": many})
-
-
 def test_a_job_has_the_deadline_and_the_limits_of_its_sweep(make_plan: MakePlan) -> None:
     plan = make_plan(deadline="9s", limits={"memory": "2GiB", "phases": {"compile": "5s"}})
     spec = plan.build_job(plan.cells[0], 1, 0, None)
     assert (spec.deadline_s, spec.limits.memory, spec.limits.phases) == (9, 2 << 30, {"compile": 5})
-
-
-VERSIONS = {"frameworks": ["tensorflow@2.20:eager", "tensorflow@2.21:eager", "tensorflow:eager", "torch:eager"]}
-
-
-def test_a_version_behind_a_framework_is_the_environment_of_its_cells() -> None:
-    cells = expand(VERSIONS | {"batch": [1], "workloads": ["mlp"]})
-    assert [(cell.framework, cell.environment) for cell in cells] == [
-        ("tensorflow", "tensorflow@2.20"),
-        ("tensorflow", "tensorflow@2.21"),
-        ("tensorflow", "tensorflow"),
-        ("torch", "torch"),
-    ]
-
-
-def test_by_default_each_framework_has_its_own_environment_and_numpy_the_current_one() -> None:
-    assert {cell.environment for cell in expand({})} == {"current"}
-    assert {cell.environment for cell in expand({"environment": ["current"], "frameworks": ["torch"]})} == {"current"}
-
-
-def test_environments_are_an_axis_and_a_version_behind_a_framework_goes_before_it() -> None:
-    axes = {"frameworks": ["jax", "tensorflow@2.20:eager"], "environment": ["jax@0.9", "current"], "batch": [1]}
-    cells = expand(axes | {"workloads": ["mlp"]})
-    assert sorted((cell.mode, cell.environment) for cell in cells) == [
-        ("eager", "current"),
-        ("eager", "jax@0.9"),
-        ("eager", "tensorflow@2.20"),
-        ("jit", "current"),
-        ("jit", "jax@0.9"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("pick", "left"),
-    [
-        ({"framework": "tensorflow@2.20"}, ["tensorflow@2.21", "tensorflow", "torch"]),
-        ({"framework": "tensorflow"}, ["torch"]),
-        ({"environment": "tensorflow@2.21"}, ["tensorflow@2.20", "tensorflow", "torch"]),
-        ({"environment": "default"}, ["tensorflow@2.20", "tensorflow@2.21"]),
-    ],
-)
-def test_a_pick_may_name_a_version(pick: dict[str, object], left: list[str]) -> None:
-    cells = expand(VERSIONS | {"batch": [1], "workloads": ["mlp"]}, exclude=[pick])
-    assert [cell.environment for cell in cells] == left
 
 
 def test_a_baseline_is_named_with_its_version_where_there_are_several() -> None:

@@ -32,7 +32,7 @@ OTHER = "0123456789abcdef" * 2
 def can_limit() -> bool:
     """Return whether this process may make cgroups that limit memory and processes."""
     with CgroupManager(OTHER).make_job_cgroup(Limits(memory=1 << 30)) as leaf:
-        return leaf.bounds_memory and "pids" in leaf.folders
+        return leaf.limits_memory and "pids" in leaf.folders
 
 
 needs_groups = pytest.mark.skipif(not can_limit(), reason="no control group can be made here")
@@ -63,7 +63,7 @@ def test_shared_memory_beyond_the_limit_is_out_of_memory_for_sure(
     tmp_path: Path, make_spec: Callable[..., JobSpec]
 ) -> None:
     ending = run(tmp_path, "shares", memory="64MiB")
-    assert (ending.status, ending.memory, ending.hunger) == (-9, "job", "sure")
+    assert (ending.status, ending.memory, ending.oom) == (-9, "job", "sure")
     assert ending.group.kills is not None
     assert ending.group.kills > 0
     assert ending.group.peak_bytes is not None
@@ -247,13 +247,13 @@ def test_in_version_2_a_job_has_one_group_with_all_its_limits(unified: Path, pro
         "cgroup.procs": str(process),
     }.items():
         assert files[name].startswith(text), name
-    assert leaf.bounds_memory
+    assert leaf.limits_memory
 
 
 def test_in_version_2_without_a_limit_of_memory_there_is_none(unified: Path) -> None:
     with CgroupManager(OTHER, KernelFiles(unified), make_kernel_folder).make_job_cgroup(Limits()) as leaf:
         files = read_files(unified, leaf.folders["memory"])
-    assert (files["memory.max"], files["memory.swap.max"], leaf.bounds_memory) == ("max\n", "max\n", False)
+    assert (files["memory.max"], files["memory.swap.max"], leaf.limits_memory) == ("max\n", "max\n", False)
     assert files["memory.oom.group"].startswith("1")
 
 
@@ -290,7 +290,7 @@ def test_without_groups_nothing_is_bounded_and_nothing_counted(tmp_path: Path, p
     with CgroupManager(OTHER, KernelFiles(tmp_path)).make_job_cgroup(Limits(memory=1 << 30)) as leaf:
         leaf.add_process(process)
         leaf.kill_processes()
-        assert (leaf.bounds_memory, leaf.read_usage()) == (False, CgroupUsage())
+        assert (leaf.limits_memory, leaf.read_usage()) == (False, CgroupUsage())
     CgroupManager(OTHER, KernelFiles(tmp_path)).remove_stale()
 
 
@@ -300,9 +300,9 @@ def test_a_process_that_cannot_be_moved_leaves_a_job_without_a_group(unified: Pa
         Path(folder, "cgroup.procs").unlink()
 
     with CgroupManager(OTHER, KernelFiles(unified), read_only).make_job_cgroup(Limits(memory=1 << 30)) as leaf:
-        assert leaf.bounds_memory
+        assert leaf.limits_memory
         leaf.add_process(process)
-        assert (leaf.bounds_memory, leaf.read_usage()) == (False, CgroupUsage())
+        assert (leaf.limits_memory, leaf.read_usage()) == (False, CgroupUsage())
 
 
 def test_the_record_keeps_what_a_group_counted_and_its_story_tells_it(

@@ -95,7 +95,7 @@ def test_the_kernel_ends_a_job_rather_than_what_else_runs_here(tmp_path: Path) -
 def test_what_the_limit_of_memory_holds_for_is_known(
     tmp_path: Path, memory: int | None, bounded: bool, held: str | None
 ) -> None:
-    assert JobLimits(Limits(memory=memory), tmp_path, JobCgroup(KernelFiles(), bounds_memory=bounded)).memory == held
+    assert JobLimits(Limits(memory=memory), tmp_path, JobCgroup(KernelFiles(), limits_memory=bounded)).memory == held
 
 
 def test_a_limit_that_is_lower_already_stays() -> None:

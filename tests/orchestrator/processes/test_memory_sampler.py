@@ -21,16 +21,16 @@ helper.wait()
 
 @pytest.mark.parametrize("program", [HOLD.format(64 * MIB), WITH_A_HELPER.format(HOLD.format(64 * MIB))])
 def test_what_a_process_and_its_helpers_hold_is_seen_and_remembered(program: str) -> None:
-    onlooker = MemorySampler()
+    sampler = MemorySampler()
     worker = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert worker.stdin is not None
     assert worker.stdout is not None
     with worker.stdout, worker.stdin:
         worker.stdout.readline()
         members = [psutil.Process(worker.pid), *psutil.Process(worker.pid).children()]
-        onlooker.take_sample(members)
+        sampler.take_sample(members)
     worker.wait()
-    onlooker.take_sample(members)
-    assert onlooker.looks == 1
-    assert 64 * MIB < onlooker.last_bytes < 128 * MIB
-    assert onlooker.peak_bytes == onlooker.last_bytes
+    sampler.take_sample(members)
+    assert sampler.looks == 1
+    assert 64 * MIB < sampler.last_bytes < 128 * MIB
+    assert sampler.peak_bytes == sampler.last_bytes

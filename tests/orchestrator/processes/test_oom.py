@@ -54,29 +54,29 @@ def machine(tmp_path: Path, request: pytest.FixtureRequest) -> Machine:
 )
 def test_the_ladder_of_causes(machine: Machine, held: int, group: int, kills: int, cause: str) -> None:
     machine.set_kills(3, 5)
-    hunger = OomDetector(KernelFiles(machine.root))
+    detector = OomDetector(KernelFiles(machine.root))
     machine.set_memory(held, 10**5)
-    hunger.sample_memory(7)
+    detector.sample_memory(7)
     machine.set_kills(group, kills)
-    assert hunger.find_cause() == cause
+    assert detector.find_cause() == cause
 
 
 def test_a_job_with_a_group_of_its_own_is_told_apart_by_that_one(machine: Machine) -> None:
     machine.write("own/memory.events", "oom_kill 0\n")
-    hunger = OomDetector(KernelFiles(machine.root), group="own")
+    detector = OomDetector(KernelFiles(machine.root), cgroup="own")
     machine.set_kills(1, 1)  # another job in this program's cgroup
-    assert hunger.find_cause() == "killed meanwhile"
+    assert detector.find_cause() == "killed meanwhile"
     machine.write("own/memory.events", "oom_kill 1\n")
-    assert hunger.find_cause() == "sure"
+    assert detector.find_cause() == "sure"
 
 
 def test_what_a_process_held_is_remembered_when_it_is_gone(machine: Machine) -> None:
-    hunger = OomDetector(KernelFiles(machine.root))
+    detector = OomDetector(KernelFiles(machine.root))
     machine.set_memory(10**6, 10**5)
-    hunger.sample_memory(7)
-    hunger.sample_memory(8)
+    detector.sample_memory(7)
+    detector.sample_memory(8)
     machine.set_kills(0, 1)
-    assert hunger.find_cause() == "probable"
+    assert detector.find_cause() == "probable"
 
 
 def test_a_kernel_that_counts_nothing_gives_no_cause(tmp_path: Path) -> None:

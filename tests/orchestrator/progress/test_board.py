@@ -53,7 +53,7 @@ def make_block(plan: Plan, make_record: MakeRecord, block: int, begins_s: float)
 def test_at_first_all_blocks_that_fit_the_budget_are_expected(make_plan: MakePlan) -> None:
     first = board(make_plan("numpy", stop={"budget": 90, "blocks": 32}))
     assert (first.expected_blocks, first.jobs_expected, first.jobs_done) == (4, 8, 0)
-    assert first.seconds_left == 80
+    assert first.seconds_until(first.expected_blocks) == 80
     assert first.running is None
 
 
@@ -107,11 +107,12 @@ def test_the_time_left_shrinks_as_time_passes_and_never_below_nothing(
 ) -> None:
     plan = make_plan("numpy", stop={"budget": 40, "blocks": 32})
     history = make_block(plan, make_record, 1, 0)
-    left = [replay(board(plan), history[:count]).seconds_left for count in range(len(history))]
+    boards = [replay(board(plan), history[:count]) for count in range(len(history))]
+    left = [each.seconds_until(each.expected_blocks) for each in boards]
     assert left == sorted(left, reverse=True)
     assert left[0] == 40
     late = apply_event(replay(board(plan), history), STEADY, 10_000)
-    assert late.seconds_left == 0
+    assert late.seconds_until(late.expected_blocks) == 0
 
 
 def test_when_all_is_done_no_job_is_expected_any_more(make_plan: MakePlan, make_record: MakeRecord) -> None:
@@ -171,7 +172,7 @@ def test_the_more_noise_the_more_blocks_are_expected(
     after = replay(board(plan), make_noisy_history(plan, make_record, 6, noise))
     few, many = after.blocks_range
     assert least <= few <= after.expected_blocks <= many <= most
-    assert after.seconds_left == pytest.approx(20 * (after.expected_blocks - 6))
+    assert after.seconds_until(after.expected_blocks) == pytest.approx(20 * (after.expected_blocks - 6))
     assert after.seconds_until(many) == pytest.approx(20 * (many - 6))
 
 

@@ -94,7 +94,8 @@ def shown(run: Store, *, as_json: bool) -> str:
     """Return everything that `show` prints about a run and its jobs."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-        show.show_run(run.folder.parent, str(run.folder), None, as_json=as_json)
+        for details in (False, True):
+            show.show_run(run.folder.parent, str(run.folder), None, details=details, as_json=as_json)
         for record in run.read_records():
             show.show_run(run.folder.parent, str(run.folder), store.job_name(record.spec), as_json=as_json)
     return out.getvalue()
@@ -126,7 +127,7 @@ def test_nothing_that_a_terminal_obeys_reaches_it_from_a_run(
             "checks": [{"tensor": "t", "inputs": "i", "error": 0, "worst": 0, "tolerance": 1, "passed": True}],
         },
     )
-    plain = make_record(outcome="wrong", report=report, advice="a", reason="r")
+    plain = make_record(outcome="wrong", result=report, advice="a", reason="r")
     said = accepted(JobRecord, json.loads(plain.model_dump_json()))
     for name in ("framework", "mode", "workload"):  # a file's name is made of these
         said["spec"]["cell"][name] = getattr(plain.spec.cell, name)

@@ -1,5 +1,8 @@
 from collections.abc import Callable
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from orchestrator.analysis import results
 from orchestrator.analysis.breakeven import find_break_evens, find_sibling
 from orchestrator.records.labels import describe_computations, format_title, label_cells
@@ -95,3 +98,46 @@ def test_a_compiled_mode_has_to_beat_its_sibling_of_the_same_version(
     assert ("tensorflow@2.20:function", "tensorflow@2.20:eager") in against
     assert ("tensorflow@2.21:function", "tensorflow@2.21:eager") in against
     assert ("tensorflow@2.21:function", "tensorflow@2.20:eager") not in against
+
+
+CELLS = st.lists(
+    st.builds(
+        Cell,
+        framework=st.sampled_from(["torch", "tensorflow"]),
+        mode=st.sampled_from(["eager", "trace"]),
+        workload=st.sampled_from(["mlp", "rnn"]),
+        parameters=st.dictionaries(st.sampled_from(["length", "width"]), st.integers(1, 3), max_size=2),
+        batch=st.integers(1, 2),
+        environment=st.sampled_from(["torch", "tensorflow", "tensorflow@2.20", "current"]),
+        cache=st.sampled_from(["cold", "warm"]),
+        replica=st.integers(0, 1),
+    ),
+    max_size=6,
+    unique_by=lambda cell: cell.id,
+)
+
+
+@given(CELLS)
+def test_cells_that_are_compared_with_each_other_never_share_a_label(cells: list[Cell]) -> None:
+    labels = label_cells(cells)
+    assert labels.keys() == {cell.id for cell in cells}
+    compared = [(format_title(cell), labels[cell.id]) for cell in cells]
+    assert len({*compared}) == len(compared)
+
+
+@given(CELLS)
+def test_cells_of_one_title_compute_the_same_under_the_same_conditions(cells: list[Cell]) -> None:
+    neutral = {"framework": "any", "mode": "any", "environment": "any", "replica": 0}
+    by_title: dict[str, set[str]] = {}
+    for cell in cells:
+        by_title.setdefault(format_title(cell), set()).add(cell.model_copy(update=neutral).content_hash)
+    assert all(len(computed) == 1 for computed in by_title.values())
+
+
+@given(CELLS)
+def test_a_computation_is_described_by_nothing_that_all_cells_have_in_common(cells: list[Cell]) -> None:
+    found = describe_computations(cells)
+    if cells and all(cell.batch == cells[0].batch for cell in cells):
+        assert not any("batch" in text for text in found.values())
+    for cell in cells:
+        assert found[cell.id].startswith(f"{cell.workload} {cell.task}")

@@ -11,7 +11,8 @@ from orchestrator.errors import UsageError
 from orchestrator.files import atomic
 from orchestrator.records import store
 from orchestrator.records.store import Store
-from schemas.job import Cell
+from schemas.base import OLDEST_VERSION, SCHEMA_VERSION
+from schemas.job import Cell, ComputeReference, Export, JobSpec, Measure, Profile, Purpose
 from schemas.record import Host, JobRecord, Manifest
 from schemas.sweep import SweepSpec
 
@@ -141,8 +142,35 @@ def test_a_record_of_another_version_says_which_two_versions(make_run: MakeRun, 
     run.write_record(make_record())
     (path,) = (run.folder / "jobs").iterdir()
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 99}))
-    with pytest.raises(UsageError, match="schema version 99 is not supported, only 1"):
+    with pytest.raises(
+        UsageError, match=f"schema version 99 is not supported, only {OLDEST_VERSION} to {SCHEMA_VERSION}"
+    ):
         run.read_records()
+
+
+@pytest.mark.parametrize(
+    ("purpose", "folder"),
+    [
+        (Measure(), "jobs"),
+        (Export(path="/x.onnx"), "artefacts"),
+        (ComputeReference(path="/x.npz"), "artefacts"),
+        (Profile(path="/x.trace.json"), "profiles"),
+    ],
+)
+def test_a_job_of_each_purpose_has_its_record_and_its_log_in_one_folder_and_is_read_from_no_other(
+    make_run: MakeRun, make_record: MakeRecord, make_spec: Callable[..., JobSpec], purpose: Purpose, folder: str
+) -> None:
+    run, record = make_run(), make_record(spec=make_spec(purpose=purpose), outcome="raised")
+    run.write_record(record)
+    (path,) = run.folder.glob("*/*.json")
+    assert {path.parent, run.log_path(record.spec).parent} == {run.folder / folder}
+    assert [*run.read_records(), *run.read_artefact_records(), *run.read_profiles()] == [record]
+    for other in {"jobs", "artefacts", "profiles"} - {folder}:
+        moved = run.folder / other / "001-x.record.json"
+        moved.parent.mkdir(exist_ok=True)
+        path = path.rename(moved)
+        with pytest.raises(UsageError, match=f"purpose {purpose.kind}, whose records are in {folder}/; remove it"):
+            store.read_record(path)
 
 
 @pytest.mark.parametrize("below", ["", "runs", "a/b"])

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from importlib import metadata
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from textwrap import dedent
@@ -20,7 +21,8 @@ STRANGER = {
         from schemas.catalog import Framework, Mode
 
         ENTRY = Framework(
-            name="stranger", package="stranger", requirement="stranger", module="stranger.worker", start_s=0.3,
+            name="stranger", title="The Stranger", package="stranger", distributions=("stranger-dist",),
+            requirement="stranger", module="stranger.worker", start_s=0.3,
             modes=(Mode(name="eager", summary="a framework of somebody else"),),
         )
     """,
@@ -29,7 +31,7 @@ STRANGER = {
 
         class Framework(numpy.Framework):
             workloads = "stranger.workloads"
-            distributions = ("stranger-dist",)
+            distributions = ("typer",)
     """,
     "stranger/workloads/__init__.py": "",
     "stranger/workloads/rnn_cell.py": "from workers.workloads.rnn_cell.reference import backward, forward",
@@ -46,7 +48,7 @@ QUICK = """
 
     [timing]
     samples = 10
-    sample_ns = 1000000
+    sample_ns = 5000000
     warmup_min_ns = 1000000
 """
 
@@ -71,7 +73,9 @@ def test_jobs_of_a_strangers_framework_run_and_are_compared(installation: Instal
     assert outcomes["stranger", "mlp"]["outcome"] == "unsupported"
     assert outcomes["stranger", "mlp"]["reason"] == "the workload mlp has no implementation in stranger.workloads"
     for record in (installation.folder / "runs").glob("*/jobs/001-stranger-eager-rnn_cell-*.json"):
-        assert json.loads(record.read_text())["report"]["versions"]["stranger-dist"] == "1.5"
+        versions = json.loads(record.read_text())["result"]["versions"]
+        # The catalog entry names the first, and the worker's class the second.
+        assert (versions["stranger-dist"], versions["typer"]) == ("1.5", metadata.version("typer"))
 
 
 def test_what_a_stranger_adds_brings_no_framework_into_the_orchestrator(installation: Installation) -> None:

@@ -9,10 +9,12 @@ from textwrap import dedent
 
 import pytest
 
-from orchestrator.environments.lookup import Environment
+from orchestrator.environments.environment import Environment
+from orchestrator.environments.lookup import Environments
 from orchestrator.errors import UsageError
-from orchestrator.planning import grid as planning
+from orchestrator.planning import grid
 from orchestrator.planning.plan import Plan
+from orchestrator.planning.request import resolve_request
 from orchestrator.registry import workload_template, workloads
 from schemas.catalog import FRAMEWORKS
 from schemas.sweep import SweepSpec
@@ -46,7 +48,7 @@ QUICK = """
 
     [timing]
     samples = 10
-    sample_ns = 1000000
+    sample_ns = 5000000
     warmup_min_ns = 1000000
 """
 
@@ -64,7 +66,7 @@ def edit(folder: Path, before: str, after: str, file: str = "workload.toml") -> 
 
 def test_a_folder_is_a_workload_with_its_parameters_its_presets_and_its_code(mine: Path) -> None:
     found = workloads.load_workload_folder(mine)
-    assert (found.name, found.folder, found.module, found.reference) == ("mine", str(mine), "", "")
+    assert (found.name, found.source_dir, found.package, found.reference) == ("mine", str(mine), "", "")
     assert {size.name: size.default for size in found.parameters} == {"width": 64, "hidden": 128}
     assert found.presets == {"large": {"width": 512, "hidden": 2048}}
     assert re.fullmatch(r"[0-9a-f]{16}", found.code)
@@ -74,7 +76,7 @@ def test_a_cell_has_the_code_and_its_job_the_folder(mine: Path, make_plan: MakeP
     plan = make_plan("numpy", axes={"workloads": (f"{mine}:large:hidden=9",)})
     (cell, clone), job = plan.cells, plan.build_job(plan.cells[0], 1, 0, None)
     assert (cell.workload, cell.parameters) == ("mine", {"width": 512, "hidden": 9})
-    assert (job.folder, job.package, job.reference) == (str(mine), "", "")
+    assert (job.source_dir, job.package, job.reference) == (str(mine), "", "")
     assert cell.code == clone.code == workloads.load_workload_folder(mine).code
     edit(mine, "x @", "2 * x @", "reference.py")
     assert make_plan("numpy", axes={"workloads": (f"{mine}:large:hidden=9",)}).cells[0].id != cell.id
@@ -83,13 +85,13 @@ def test_a_cell_has_the_code_and_its_job_the_folder(mine: Path, make_plan: MakeP
 def test_ours_have_no_code_no_folder_and_no_package(make_plan: MakePlan) -> None:
     plan = make_plan("numpy")
     job = plan.build_job(plan.cells[0], 1, 0, None)
-    assert (job.cell.code, job.folder, job.package) == ("", "", "")
+    assert (job.cell.code, job.source_dir, job.package) == ("", "", "")
 
 
 def test_picks_name_a_folder_as_the_axes_do(mine: Path) -> None:
     axes = {"frameworks": ("numpy",), "workloads": (str(mine), "mlp"), "batch": (1, 2)}
     said = {"exclude": [{"workload": str(mine), "batch": 2}], "include": [{"framework": "numpy", "workload": "rnn"}]}
-    cells = planning.expand_axes(SweepSpec.model_validate({"axes": axes} | said))
+    cells = grid.expand_request(resolve_request(SweepSpec.model_validate({"axes": axes} | said), Environments()))
     assert [(cell.workload, cell.batch) for cell in cells] == [("mine", 1), ("mlp", 1), ("mlp", 2), ("rnn", 1)]
 
 
@@ -219,8 +221,8 @@ def test_an_installed_workload_is_listed_measured_and_hashed_like_a_folder(
     assert cells["torch"]["reason"].startswith("gated has no torch.py; write one in ")
     record, again = installation.folder.glob("runs/*/jobs/001-numpy-eager-gated-*.json")
     for each in (json.loads(path.read_text()) for path in (record, again)):
-        assert each["report"]["verification"]["reason"] == ""
-        assert (each["spec"]["package"], each["spec"]["folder"]) == ("nets.gated", "")
+        assert each["result"]["verification"]["reason"] == ""
+        assert (each["spec"]["package"], each["spec"]["source_dir"]) == ("nets.gated", "")
         assert each["spec"]["cell"]["code"] == workloads.hash_workload(installation.packages / "nets" / "gated")
 
 
@@ -238,7 +240,7 @@ def test_what_is_no_workload_is_a_mistake_that_names_its_distribution(
 ) -> None:
     entry = dedent(STRANGER["nets/__init__.py"]).replace('"gated"', '"rnn"')
     (tmp_path / "nets.py").write_text(
-        f"{entry}\nLOST = ENTRY.model_copy(update={{'name': 'lost', 'module': 'nets.lost'}})"
+        f"{entry}\nLOST = ENTRY.model_copy(update={{'name': 'lost', 'package': 'nets.lost'}})"
     )
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UsageError, match=re.escape(sentence)):

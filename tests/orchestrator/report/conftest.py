@@ -2,19 +2,16 @@
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import pytest
 
-from orchestrator.analysis.process_scores import collect_measured_jobs
-from orchestrator.analysis.results import Group, group_results
-from orchestrator.report.page.charts import Section
+from orchestrator.analysis.run import Run
+from orchestrator.report.page.charts import Section, make_section
 from schemas.event import Report
 from schemas.job import Cell
-from schemas.record import JobRecord, Manifest
-from schemas.sweep import SweepSpec
+from schemas.record import JobRecord
 from tests.orchestrator.analysis.costs.test_memory import needing
-from tests.orchestrator.conftest import HOST
+from tests.orchestrator.conftest import a_manifest, a_run
 
 # Floors; the last two are equal.
 TIMES_NS = {"torch:eager": 30_000, "torch:trace": 20_000, "tensorflow:eager": 90_000, "tensorflow:function": 90_000}
@@ -25,20 +22,9 @@ FIRST_NS = {"torch:eager": 10**6, "torch:trace": 101 * 10**6, "tensorflow:eager"
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\u202e\x1b[31m' onload=\"alert(1)"
 
 
-@dataclass(frozen=True)
-class KnownRun:
-    manifest: Manifest
-    records: list[JobRecord]
-
-    @property
-    def groups(self) -> tuple[Group, ...]:
-        return group_results(self.records, self.manifest.cells)
-
-    @property
-    def section(self) -> Section:
-        """The first group with its processes."""
-        group, found = self.groups[0], collect_measured_jobs(self.records)
-        return Section(group, {result.label: found.get(result.cell.id, ()) for result in group.results})
+def first_section(run: Run) -> Section:
+    """Return the first group of a run with its processes."""
+    return make_section(run.groups[0], run)
 
 
 @pytest.fixture
@@ -64,7 +50,7 @@ def make_job(make_record: Callable[..., JobRecord], make_report: Callable[..., R
             "last_phase": "report",
             "load_before": 0.1,
         }
-        return make_record(cell, block, report=report, outside=outside, **changes)
+        return make_record(cell, block, result=report, outside=outside, **changes)
 
     return make
 
@@ -78,7 +64,7 @@ def phases_of(ledger: object, first_ns: int) -> list[Mapping[str, object]]:
 @pytest.fixture
 def known_run(
     make_cell: Callable[..., Cell], make_job: Callable[..., JobRecord], make_record: Callable[..., JobRecord]
-) -> KnownRun:
+) -> Run:
     rng = random.Random(2)  # a seed with which the two equal modes are found equal
     measured = [make_cell(label, task=task) for task in ("forward", "backward") for label in TIMES_NS]
     clone = measured[0].model_copy(update={"replica": 1})
@@ -88,28 +74,18 @@ def known_run(
         make_record(wrong, outcome="wrong", call_ns=4321, reason="the output is off by 3e-3"),
         make_record(refused, outcome="unsupported", outside=None),
     ]
-    manifest = Manifest(
-        name="known",
-        started="2025-01-01T00:00:00+00:00",
-        command=("sweep", "--workloads", "mlp:depth=3"),
-        sweep=SweepSpec(),
-        seed=7,
-        cells=(*measured, clone, wrong, refused),
-        host=HOST,
-        stopped="all blocks were run",
-        finished=True,
-    )
-    return KnownRun(manifest, records)
+    cells = (*measured, clone, wrong, refused)
+    return a_run(a_manifest(cells, name="known", command=("sweep", "--workloads", "mlp:depth=3"), seed=7), records)
 
 
 @pytest.fixture
-def hostile_run(known_run: KnownRun, make_cell: Callable[..., Cell], make_record: Callable[..., JobRecord]) -> KnownRun:
+def hostile_run(known_run: Run, make_cell: Callable[..., Cell], make_record: Callable[..., JobRecord]) -> Run:
     """Return a run in which an attacker wrote every text that a record may hold."""
     cell = make_cell(f"{HOSTILE}:x", task="forward", workload=HOSTILE, parameters={HOSTILE: 1})
     job = known_run.records[0]
     assert job.report is not None
     report = job.report.model_copy(update={"warnings": (HOSTILE,), "versions": {HOSTILE: HOSTILE}})
-    measured = job.model_copy(update={"spec": job.spec.model_copy(update={"cell": cell}), "report": report})
+    measured = job.model_copy(update={"spec": job.spec.model_copy(update={"cell": cell}), "result": report})
     odd = make_cell(f"torch:{HOSTILE}", task="forward")
     raised = make_record(odd, outcome="raised", reason=HOSTILE, advice=HOSTILE)
     host = known_run.manifest.host.model_copy(update={"cpu": HOSTILE, "variables": {HOSTILE: HOSTILE}})
@@ -125,4 +101,4 @@ def hostile_run(known_run: KnownRun, make_cell: Callable[..., Cell], make_record
             "started": HOSTILE,
         }
     )
-    return KnownRun(manifest, [*known_run.records, measured, raised])
+    return a_run(manifest, [*known_run.records, measured, raised])

@@ -7,14 +7,19 @@ from rich.console import Console
 
 from orchestrator.environments.cache import EnvironmentCache
 from orchestrator.environments.definitions import EnvironmentDefinition
-from orchestrator.environments.lookup import Environment, Environments
+from orchestrator.environments.environment import Environment
+from orchestrator.environments.lookup import Environments
 from orchestrator.environments.provisioner import Made, Making, ProvisioningEvent, Resolving, Waiting
 from orchestrator.planning.plan import Plan
 from orchestrator.report import environment_inventory, environments
 from orchestrator.report.plan import build_plan_document, show_plan
+from schemas.catalog import FRAMEWORKS, Framework
 from schemas.environment import EnvironmentMarker, EnvironmentRecord
 
-TINY = EnvironmentDefinition(name="tiny@1", stem="tiny", origin="a test", requirements=("tiny==1",))
+TINY = Environment(
+    name="tiny@1",
+    definition=EnvironmentDefinition(name="tiny@1", stem="tiny", origin="a test", requirements=("tiny==1",)),
+)
 RECORD = EnvironmentRecord(
     interpreter="/x",
     python="3.12.1",
@@ -24,7 +29,7 @@ RECORD = EnvironmentRecord(
 )
 READY = EnvironmentMarker(
     name="tiny",
-    asked=TINY.all_requirements,
+    asked=TINY.requirements,
     resolved=(),
     environment=RECORD,
     modules=(),
@@ -55,6 +60,14 @@ def test_an_environment_is_summed_up_by_its_python_its_frameworks_and_its_freeze
         "Environment tensorflow@2.20: Python 3.12.1, tensorflow-cpu 2.20.0, keras 3.15.1, numpy 2.4; "
         "freeze abababababababab"
     )
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS, ids=lambda framework: framework.name)
+def test_an_environments_summary_names_every_distribution_of_a_framework(framework: Framework) -> None:
+    versions = dict.fromkeys(framework.distributions, "1.5")
+    summary = environments.summarise_environment(RECORD.model_copy(update={"packages": {"helper": "1", **versions}}))
+    told = ", ".join(f"{name} 1.5" for name in framework.distributions)
+    assert summary == f"Python 3.12.1, {told}; freeze abababababababab"
 
 
 def printed(show: Callable[[Console], None]) -> str:
@@ -95,9 +108,21 @@ def test_a_definition_that_cannot_be_understood_is_listed_with_its_problem(tmp_p
     assert max(map(len, text.splitlines())) <= max(80, len(str(tmp_path)) + 50)
 
 
+def test_what_only_an_interpreter_can_tell_is_null_and_in_words_not_looked_at_yet() -> None:
+    definition = EnvironmentDefinition(name="mine", stem="mine", origin="a test", python="3.12", requirements=("x",))
+    unknown = (Environment(name="/x/python"), Environment(name="mine", definition=definition))
+    said = [environments.environment_to_dict(each) for each in unknown]
+    assert [(each["state"], each["python"], each["interpreter"]) for each in said] == [
+        (None, None, None),
+        (None, "3.12", None),
+    ]
+    text = printed(lambda console: console.print(environments.build_environments_table(unknown, accelerated=False)))
+    assert text.count("not looked at yet") == 3
+
+
 def test_what_a_foreign_environment_is_can_be_told_without_a_site() -> None:
     said = environment_inventory.build_environment_details(
-        Environment("/x/python", Path("/x/python"), RECORD, frozenset())
+        Environment(name="/x/python", record=RECORD, modules=frozenset())
     )
     assert (said["state"], said["python"], said["resolved"]) == ("as it is", "3.12.1", None)
     text = printed(lambda console: environment_inventory.show_environment_details(console, said))

@@ -10,18 +10,18 @@ import pytest
 
 from orchestrator.analysis import results
 from orchestrator.analysis.compare import Comparison, Standing, Verdict
-from orchestrator.analysis.quality.sample_allocation import Allocation
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.report.sentences import (
-    describe_allocation,
     describe_claim,
     describe_clone,
     describe_fastest,
     describe_group,
+    format_framework,
     join_names,
     list_deprecations,
 )
+from schemas.catalog import FRAMEWORKS, Framework
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord
@@ -126,6 +126,38 @@ def test_a_compiled_mode_is_set_against_the_mode_that_it_has_to_beat(found: Grou
     assert re.fullmatch(r"PyTorch: trace takes 0\.[45]\d+ times as long as eager \(.*\): faster\.", sentence)
 
 
+TITLES = {
+    "torch": "PyTorch",
+    "tensorflow": "TensorFlow",
+    "jax": "JAX",
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+    "numpy": "NumPy",
+    "synthetic": "synthetic",
+}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS, ids=lambda framework: framework.name)
+def test_sentences_call_a_framework_by_its_title(
+    make_cell: MakeCell, make_records: MakeRecords, framework: Framework
+) -> None:
+    compiled = next((mode for mode in framework.modes if mode.sibling), framework.modes[0])
+    names = dict.fromkeys((compiled.sibling or compiled.name, compiled.name))
+    cells = [make_cell(f"{framework.name}:{name}") for name in names]
+    (group,) = results.group_results(make_records([(cell, 1000 / (1 + n)) for n, cell in enumerate(cells)]), cells)
+    assert {format_framework(result) for result in group.results} == {TITLES[framework.name]}
+    about = [said for said in describe_group(group) if said.startswith(f"{TITLES[framework.name]}: {compiled.name} ")]
+    assert len(about) == len(names) - 1
+
+
+def test_a_framework_that_is_no_longer_installed_is_called_by_its_name(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    cell = make_cell("stranger:eager", environment="stranger@1.5")
+    (group,) = results.group_results(make_records([(cell, 1000)]), [cell])
+    assert format_framework(group.results[0]) == "stranger"
+
+
 def test_frameworks_are_compared_by_the_best_mode_of_each(found: Group) -> None:
     (sentence,) = (said for said in describe_group(found) if said.startswith("Between frameworks: "))
     assert re.fullmatch(
@@ -159,7 +191,7 @@ def test_a_cell_that_was_still_getting_faster_as_its_warm_up_ended_is_said_not_t
     make_cell: MakeCell, make_record: MakeRecord, make_report: Callable[..., Report], seconds: int, said: bool
 ) -> None:
     cell, report = make_cell(), make_report(warmup=thawing(seconds))
-    (group,) = results.group_results([make_record(cell, block, report=report) for block in range(1, 5)], [cell])
+    (group,) = results.group_results([make_record(cell, block, result=report) for block in range(1, 5)], [cell])
     label = "numpy:eager: most processes did not become steady during warm-up."
     assert (label in describe_group(group)) is said
 
@@ -179,29 +211,6 @@ def test_blocks_that_could_not_be_compared_are_told_once_with_all_their_pairs(fo
     assert [sentence for sentence in said if "not compared" in sentence] == [
         "torch:eager and torch:trace, torch:eager and tensorflow:eager: 3 blocks are not compared: x."
     ]
-
-
-@pytest.mark.parametrize(
-    ("samples", "said"),
-    [
-        (
-            5,
-            "torch:eager, torch:trace: 5 samples in each process are too few; by the rule of Kalibera and Jones, "
-            "about 20 ",
-        ),
-        (20, ""),
-        (
-            100,
-            "torch:eager, torch:trace: 100 samples in each process are too many; by the rule of Kalibera and Jones, ",
-        ),
-    ],
-)
-def test_samples_are_called_few_or_many_only_where_they_are_by_far(found: Group, samples: int, said: str) -> None:
-    known = Allocation(samples=samples, within=0.02, between=0.01, process_ns=1e9, sample_ns=1e7)
-    by_label = {"torch:eager": known, "torch:trace": known}
-    every = [dataclasses.replace(each, allocation=by_label.get(each.label)) for each in found.results]
-    sentences = list(describe_allocation(dataclasses.replace(found, results=tuple(every))))
-    assert [sentence.startswith(said) for sentence in sentences] == ([True] if said else [])
 
 
 def test_an_honest_instrument_finds_no_difference_where_there_is_none(found: Group) -> None:
@@ -241,7 +250,7 @@ def test_results_that_a_framework_was_the_judge_of_say_so_and_what_that_leaves_o
 ) -> None:
     cell = make_cell()
     plain = make_record(cell)
-    judged = make_record(cell, report=make_report(verification={"checks": (), "referee": "torch"}))
+    judged = make_record(cell, result=make_report(verification={"checks": (), "referee": "torch"}))
     for record, said in ((plain, 0), (judged, 1)):
         (group,) = results.group_results([record], [cell])
         found = [sentence for sentence in describe_group(group) if "not that the formulas are right" in sentence]

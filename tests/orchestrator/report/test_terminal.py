@@ -1,15 +1,26 @@
+"""The results on a terminal: short by default, whole on request, and safe whatever a worker said."""
+
 import io
 import re
+import sys
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
 from rich.console import Console
 
 from orchestrator.analysis import results
+from orchestrator.analysis.compare import Verdict
+from orchestrator.analysis.run import Run
+from orchestrator.cli.app import main
+from orchestrator.planning import plan as planning
+from orchestrator.records.store import Store
 from orchestrator.report import terminal
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord
+from schemas.sweep import SweepSpec
+from tests.orchestrator.conftest import a_manifest, a_run
 
 MakeCell = Callable[..., Cell]
 MakeRecord = Callable[..., JobRecord]
@@ -18,11 +29,9 @@ MakeRecords = Callable[..., list[JobRecord]]
 STRUCK_OUT = "\x1b[2;9m"
 
 
-def shown(records: list[JobRecord], cells: list[Cell], *, colour: bool = False) -> str:
+def shown(records: list[JobRecord], cells: list[Cell], *, colour: bool = False, details: bool = False) -> str:
     console = Console(file=io.StringIO(), width=80, force_terminal=colour, color_system="standard" if colour else None)
-    terminal.show_results(
-        console, results.group_results(records, cells), "all 3 blocks were run", "/runs/x/jobs", "a machine"
-    )
+    terminal.show_results(console, a_run(a_manifest(cells), records), details=details)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -50,7 +59,7 @@ def test_a_table_of_the_longest_names_and_numbers_is_whole_in_80_columns(
     records: list[JobRecord], cells: list[Cell]
 ) -> None:
     text = shown(records, cells)
-    assert all(len(line) <= 80 for line in text.splitlines() if "Records and logs" not in line)
+    assert all(len(line) <= 80 for line in text.splitlines())
     assert "…" not in text
     for word in ("(A/A)", "out-of-", "memory"):
         assert word in text
@@ -69,6 +78,16 @@ def test_a_clone_whose_original_failed_has_its_row_too(make_cell: MakeCell, make
     twin = cell.model_copy(update={"replica": 1})
     (group,) = results.group_results([make_record(cell, outcome="raised"), make_record(twin)], [cell, twin])
     assert len(list(terminal.format_group_rows(group))) == 2
+
+
+def test_a_cell_whose_baseline_is_not_measured_yet_is_not_called_the_baseline(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    late, early = make_cell("torch:eager"), make_cell("torch:script")
+    (group,) = results.group_results(make_records([(early, 1000)]), [late, early], "torch:eager")
+    measured, waiting = ([str(cell) for cell in row] for row in terminal.format_group_rows(group))
+    assert (measured[0], measured[2], measured[-1]) == ("torch:script", "", "")
+    assert waiting == ["torch:eager", "", "", "", "", "0", ""]
 
 
 def test_the_time_of_a_wrong_cell_is_struck_out(records: list[JobRecord], cells: list[Cell]) -> None:
@@ -91,10 +110,111 @@ def test_ranked_cells_come_by_their_place_and_the_others_last(records: list[JobR
     assert places == sorted(places)
 
 
-def test_why_it_ended_and_where_the_logs_are_is_said(records: list[JobRecord], cells: list[Cell]) -> None:
+@pytest.fixture
+def ended(make_run: Callable[..., Store], make_cell: MakeCell, make_records: MakeRecords) -> tuple[Run, Store]:
+    """Return a finished run of one cell, without a page."""
+    place = make_run("mine", make_records([(make_cell(), 1000)]), stopped="all 3 blocks were run")
+    return Run.from_store(place), place
+
+
+def test_the_end_names_its_reason_the_files_and_the_command_for_the_rest(ended: tuple[Run, Store]) -> None:
+    run, place = ended
+    lines = list(terminal.list_places(run, place, [], details=False))
+    assert lines == [
+        "Ended: all 3 blocks were run.",
+        f"All details: python -m orchestrator show {place.folder} --details",
+        f"Records and logs of all jobs: {place.jobs_folder}",
+    ]
+    place.page_path.touch()
+    full = list(terminal.list_places(run, place, [], details=True))
+    assert full == [lines[0], lines[2], f"Report for a browser: {place.page_path}"]
+
+
+def test_the_command_for_the_rest_is_accepted_and_shows_it(
+    ended: tuple[Run, Store], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = list(terminal.list_places(*ended, [], details=False))[1].partition("python -m ")[2]
+    monkeypatch.setattr(sys, "argv", command.split())
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 0
+    assert "fingerprint" in capsys.readouterr().out
+
+
+@pytest.fixture
+def default_cells() -> list[Cell]:
+    """Return the cells of the sweep without arguments."""
+    return [*planning.build_plan(SweepSpec(), (0, 1)).cells]
+
+
+@pytest.fixture
+def worst_records(default_cells: list[Cell], make_records: MakeRecords) -> list[JobRecord]:
+    """Return jobs of these cells with as much to say as possible: small differences, disturbances, no steady state.
+
+    Each mode is a little slower than the one before, which takes the longest verdict. In the first mode few
+    processes are disturbed, in the last most are.
+    """
+    times = [(cell, 10**6 * 1.004**place) for place, cell in enumerate(default_cells[:-1])]
+    records = make_records([*times, (default_cells[-1], 10**6)], noise=0.0002)
+
+    def disturb(record: JobRecord) -> JobRecord:
+        assert record.report is not None
+        report = record.report
+        place, block = default_cells.index(record.spec.cell), record.spec.block
+        if (place == 0 and block % 3 == 0) or place == len(default_cells) - 2:
+            delay = tuple(took // 50 for took in report.samples_ns)
+            report = report.model_copy(
+                update={"noise": report.noise.model_copy(update={"run_delay_ns": delay, "cpu_ns": (0,) * len(delay)})}
+            )
+        return record.model_copy(update={"result": report})
+
+    return [disturb(record) for record in records]
+
+
+def test_the_default_sweep_ends_in_thirty_lines_of_eighty_columns(
+    default_cells: list[Cell], worst_records: list[JobRecord], make_run: Callable[..., Store]
+) -> None:
+    place = make_run("sweep", worst_records)
+    place.page_path.touch()
+    run = Run.from_store(place)
+    assert len(default_cells) == 6
+    assert {result.grade for result in run.cells} == {"A", "B", "C"}
+    assert Counter(found.verdict for found in run.groups[0].against.values())[Verdict.DIFFERENT_BUT_SMALL] == 3
+    text = shown(worst_records, default_cells)
+    for words in ("Doubts: ", "not reliably steady", "A/A check", "Compiling", "deprecated", "too disturbed"):
+        assert words in " ".join(text.split())
+    ending = list(terminal.list_places(run, place, [], details=False))
+    assert len(text.splitlines()) + len(ending) <= 30
+    named = [line.replace(str(place.folder), f"runs/{place.name}") for line in ending]
+    assert all(len(line) <= 80 for line in (*text.splitlines(), *named))
+
+
+def test_the_answer_in_words_comes_first_then_the_table_then_the_notes(
+    records: list[JobRecord], cells: list[Cell]
+) -> None:
     text = shown(records, cells)
-    assert "Ended: all 3 blocks were run." in text
-    assert "/runs/x/jobs" in text
+    places = [
+        text.index(words) for words in ("torch:script is the fastest", "verdict", "• Not ranked: ", "• A/A check")
+    ]
+    assert places == sorted(places)
+
+
+def test_what_is_rarely_needed_is_shown_on_request_alone(known_run: Run) -> None:
+    cells, records = [*known_run.manifest.cells], [*known_run.records]
+    brief, full = shown(records, cells), shown(records, cells, details=True)
+    rare = ("Calls to break even", "Least total time", "footprint", "fingerprint", "Between frameworks: ")
+    assert [words for words in rare if words in brief] == []
+    assert [words for words in rare if words in full] == [*rare]
+    assert len(brief.splitlines()) < len(full.splitlines()) / 2
+
+
+def test_a_sweep_that_ranks_by_memory_shows_that_ranking(known_run: Run) -> None:
+    sweep = known_run.manifest.sweep.model_copy(update={"rank_by": "footprint"})
+    run = a_run(known_run.manifest.model_copy(update={"sweep": sweep}), known_run.records)
+    console = Console(file=io.StringIO(), width=80)
+    terminal.show_results(console, run)
+    assert isinstance(console.file, io.StringIO)
+    assert "ranked by footprint" in console.file.getvalue()
 
 
 def test_a_message_from_a_worker_is_shown_as_it_is(make_cell: MakeCell, make_record: MakeRecord) -> None:
@@ -111,5 +231,5 @@ def test_a_message_from_a_worker_cannot_command_the_terminal(make_cell: MakeCell
 def test_a_table_of_results_that_a_framework_was_the_judge_of_says_so_on_top(
     make_cell: MakeCell, make_record: MakeRecord, make_report: Callable[..., Report]
 ) -> None:
-    record = make_record(report=make_report(verification={"checks": (), "referee": "torch"}))
+    record = make_record(result=make_report(verification={"checks": (), "referee": "torch"}))
     assert ", checked against torch in float64" in " ".join(shown([record], [make_cell()]).split())

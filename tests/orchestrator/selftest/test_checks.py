@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.selftest.check import Check, Reading
 from orchestrator.selftest.checks import aa, interference, latency, outcomes, slowdown
-from orchestrator.selftest.run import CHECKS
+from orchestrator.selftest.run import CHECK_MAKERS
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord
@@ -17,37 +17,37 @@ MakeRecord = Callable[..., JobRecord]
 MakeRecords = Callable[..., list[JobRecord]]
 MakeReport = Callable[..., Report]
 
-LIVE = [promise() for promise in CHECKS]
+LIVE = [check() for check in CHECK_MAKERS]
 
 
-def broken(figures: Sequence[Reading]) -> list[str]:
+def find_failed(readings: Sequence[Reading]) -> list[str]:
     """Return the names of the failed readings."""
-    return [figure.what for figure in figures if figure.kept is False]
+    return [reading.quantity for reading in readings if reading.passed is False]
 
 
-def got(figures: Sequence[Reading], what: str) -> str:
+def find_value(readings: Sequence[Reading], what: str) -> str:
     """Return the value that one reading found."""
-    return next(figure.got for figure in figures if figure.what.startswith(what))
+    return next(reading.found for reading in readings if reading.quantity.startswith(what))
 
 
-@pytest.mark.parametrize("promise", LIVE, ids=lambda promise: promise.name)
-def test_a_promise_of_which_nothing_was_measured_is_broken_and_says_so(promise: Check) -> None:
-    figures = promise.judge([])
-    assert figures
-    assert all(figure.kept is False and figure.got == "not run" for figure in figures)
+@pytest.mark.parametrize("check", LIVE, ids=lambda check: check.name)
+def test_a_check_of_which_nothing_was_measured_fails_and_says_so(check: Check) -> None:
+    readings = check.judge([])
+    assert readings
+    assert all(reading.passed is False and reading.found == "not run" for reading in readings)
 
 
-def test_no_two_promises_share_a_cell_whose_records_would_overwrite_each_other() -> None:
-    cells = list(chain.from_iterable(promise.cells for promise in LIVE))
+def test_no_two_checks_share_a_cell_whose_records_would_overwrite_each_other() -> None:
+    cells = list(chain.from_iterable(check.cells for check in LIVE))
     assert len({cell.id for cell in cells}) == len(cells)
 
 
 def test_a_cell_that_failed_is_named_with_its_reason(make_record: MakeRecord) -> None:
     records = [make_record(cell, call_ns=10**6) for cell in latency.CELLS[1:]]
     records.append(make_record(latency.CELLS[0], outcome="raised"))
-    (figure,) = latency.make_check().judge(records)
-    assert figure.got == "raised: because it was raised"
-    assert "spin_ns=10000" in figure.what
+    (reading,) = latency.make_check().judge(records)
+    assert reading.found == "raised: because it was raised"
+    assert "spin_ns=10000" in reading.quantity
 
 
 # Known latencies
@@ -67,19 +67,19 @@ def spun(make_record: MakeRecord) -> Callable[..., Sequence[Reading]]:
     return judged
 
 
-def test_latencies_that_only_have_the_same_time_on_top_keep_the_promise(spun: Callable[..., Sequence[Reading]]) -> None:
-    assert broken(spun()) == []
-    assert "300 ns overhead" in got(spun(), "10.0 µs")
+def test_latencies_that_only_have_the_same_time_on_top_pass(spun: Callable[..., Sequence[Reading]]) -> None:
+    assert find_failed(spun()) == []
+    assert "300 ns overhead" in find_value(spun(), "10.0 µs")
 
 
 @pytest.mark.parametrize("truth", latency.LATENCIES_NS[1:])
 def test_a_latency_that_is_missed_by_a_hundredth_breaks_it(spun: Callable[..., Sequence[Reading]], truth: int) -> None:
-    assert broken(spun({truth: truth * 101 // 100}))
-    assert broken(spun({truth: truth * 99 // 100}))
+    assert find_failed(spun({truth: truth * 101 // 100}))
+    assert find_failed(spun({truth: truth * 99 // 100}))
 
 
 def test_a_call_that_is_shorter_than_it_can_be_breaks_it(spun: Callable[..., Sequence[Reading]]) -> None:
-    assert broken(spun({10_000: 9_990})) == ["10.0 µs call"]
+    assert find_failed(spun({10_000: 9_990})) == ["10.0 µs call"]
 
 
 # A twin
@@ -91,42 +91,42 @@ def twins(make_records: MakeRecords, ratio: float, noise: float = 0.001) -> Sequ
     )
 
 
-def test_a_twin_that_is_found_keeps_the_promise(make_records: MakeRecords) -> None:
-    assert broken(twins(make_records, 1.03)) == []
+def test_a_twin_that_is_found_passes(make_records: MakeRecords) -> None:
+    assert find_failed(twins(make_records, 1.03)) == []
 
 
 def test_a_twin_that_looks_equal_breaks_it(make_records: MakeRecords) -> None:
-    assert broken(twins(make_records, 1.0)) == ["verdict", "ratio"]
+    assert find_failed(twins(make_records, 1.0)) == ["verdict", "ratio"]
 
 
 def test_a_twin_whose_difference_comes_out_too_large_breaks_it(make_records: MakeRecords) -> None:
-    assert broken(twins(make_records, 1.05)) == ["ratio"]
+    assert find_failed(twins(make_records, 1.05)) == ["ratio"]
 
 
 def test_a_twin_that_noise_hides_breaks_it(make_records: MakeRecords) -> None:
-    assert broken(twins(make_records, 1.03, noise=0.2)) == ["verdict"]
+    assert find_failed(twins(make_records, 1.03, noise=0.2)) == ["verdict"]
 
 
 def test_twins_are_measured_until_a_sweep_would_stop(make_records: MakeRecords) -> None:
-    promise = slowdown.make_check()
+    check = slowdown.make_check()
     records = make_records([(cell, 1e6) for cell in slowdown.CELLS], blocks=8, noise=0.001)
-    assert [promise.enough(records, block) for block in (7, 8)] == [False, True]
+    assert [check.enough(records, block) for block in (7, 8)] == [False, True]
 
 
 # Clones
 
 
-def test_clones_that_differ_by_chance_keep_the_promise(make_records: MakeRecords) -> None:
-    figures = aa.judge_records(make_records([(cell, 1e5) for cell in aa.CELLS], noise=0.01))
-    assert broken(figures) == []
-    assert got(figures, "claims about 15 pairs").startswith("none")
+def test_clones_that_differ_by_chance_pass(make_records: MakeRecords) -> None:
+    readings = aa.judge_records(make_records([(cell, 1e5) for cell in aa.CELLS], noise=0.01))
+    assert find_failed(readings) == []
+    assert find_value(readings, "claims about 15 pairs").startswith("none")
 
 
 def test_a_clone_that_is_called_slower_breaks_it(make_records: MakeRecords) -> None:
     times = [(cell, 1e5) for cell in aa.CELLS[:5]] + [(aa.CELLS[5], 1.05e5)]
-    figures = aa.judge_records(make_records(times))
-    assert broken(figures) == ["claims about 15 pairs"]
-    assert "5 SLOWER" in got(figures, "claims")
+    readings = aa.judge_records(make_records(times))
+    assert find_failed(readings) == ["claims about 15 pairs"]
+    assert "5 SLOWER" in find_value(readings, "claims")
 
 
 # A hog
@@ -156,7 +156,7 @@ def hogs(make_record: MakeRecord, make_report: MakeReport) -> Callable[..., list
             "threads": 1,
         }
         report = make_report(call_ns, samples_ns=tuple(took), noise=noise)
-        return make_record(cell, block, report=report)
+        return make_record(cell, block, result=report)
 
     def make(share: float = 0.45, filtered: float = 1.0, waited: bool = True, slower_ns: int = 9000) -> list[JobRecord]:
         return [
@@ -172,39 +172,39 @@ def hogs(make_record: MakeRecord, make_report: MakeReport) -> Callable[..., list
     return make
 
 
-def test_a_hog_that_is_noticed_and_left_out_keeps_the_promise(hogs: Callable[..., list[JobRecord]]) -> None:
-    figures = interference.judge_records(hogs())
-    assert broken(figures) == []
-    assert got(figures, "grade").startswith("C")
-    assert "UNRESOLVED, FASTER but for its grade" in got(figures, "verdict")
+def test_a_hog_that_is_noticed_and_left_out_passes(hogs: Callable[..., list[JobRecord]]) -> None:
+    readings = interference.judge_records(hogs())
+    assert find_failed(readings) == []
+    assert find_value(readings, "grade").startswith("C")
+    assert "UNRESOLVED, FASTER but for its grade" in find_value(readings, "verdict")
 
 
 def test_a_hog_that_the_counters_do_not_show_breaks_it(hogs: Callable[..., list[JobRecord]]) -> None:
     assert {"disturbed samples", "grade", "filtered mean/floor"} <= set(
-        broken(interference.judge_records(hogs(waited=False)))
+        find_failed(interference.judge_records(hogs(waited=False)))
     )
 
 
 def test_a_typical_time_that_is_disturbed_after_filtering_breaks_it(hogs: Callable[..., list[JobRecord]]) -> None:
-    assert "filtered typical/floor" in broken(interference.judge_records(hogs(filtered=1.05)))
+    assert "filtered typical/floor" in find_failed(interference.judge_records(hogs(filtered=1.05)))
 
 
 def test_a_claim_that_nobody_would_have_made_does_not_count_as_withheld(hogs: Callable[..., list[JobRecord]]) -> None:
-    (verdict,) = broken(interference.judge_records(hogs(slower_ns=6900)))
+    (verdict,) = find_failed(interference.judge_records(hogs(slower_ns=6900)))
     assert verdict.startswith("verdict")
 
 
 def test_the_hogged_cell_and_no_other_runs_beside_the_hog() -> None:
     assert interference.make_check().hogged == {interference.HOGGED.id}
-    assert [promise.name for promise in LIVE if promise.hogged] == [interference.make_check().name]
+    assert [check.name for check in LIVE if check.hogged] == [interference.make_check().name]
 
 
 # Outcomes
 
 
-def test_cheats_and_faults_that_end_as_they_should_keep_the_promise(make_record: MakeRecord) -> None:
+def test_cheats_and_faults_that_end_as_they_should_pass(make_record: MakeRecord) -> None:
     assert (
-        broken(
+        find_failed(
             outcomes.judge_records([make_record(cell, outcome=outcome) for cell, outcome in outcomes.EXPECTED_OUTCOMES])
         )
         == []
@@ -217,11 +217,11 @@ def test_a_cheat_that_is_taken_for_a_measurement_breaks_it(make_record: MakeReco
         make_record(cell, outcome="measured" if cell.mode == cheat and cell.batch == 64 else outcome)
         for cell, outcome in outcomes.EXPECTED_OUTCOMES
     ]
-    assert broken(outcomes.judge_records(records)) == [f"{cheat}, mlp, batch 64"]
+    assert find_failed(outcomes.judge_records(records)) == [f"{cheat}, mlp, batch 64"]
 
 
-def test_an_outcome_that_is_not_the_promised_one_is_shown_with_its_reason(make_record: MakeRecord) -> None:
-    figure = outcomes.judge_outcome(
+def test_an_outcome_that_is_not_the_expected_one_is_shown_with_its_reason(make_record: MakeRecord) -> None:
+    reading = outcomes.judge_outcome(
         outcomes.EXPECTED_OUTCOMES[0][0], "wrong", [make_record(outcomes.EXPECTED_OUTCOMES[0][0], outcome="killed")]
     )
-    assert (figure.kept, figure.got) == (False, "killed: because it was killed")
+    assert (reading.passed, reading.found) == (False, "killed: because it was killed")

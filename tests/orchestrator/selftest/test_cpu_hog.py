@@ -82,6 +82,7 @@ def test_a_bell_interrupts_without_a_signal() -> None:
         assert bell.received is not None
 
 
+@pytest.mark.measures
 def test_a_real_hog_is_busy_on_the_core_of_the_job_alone_and_leaves_nothing_behind(make_spec: MakeSpec) -> None:
     before, core = set(psutil.Process().children()), list_cores()[-1]
     with run_hog(make_spec(cpus=(core,))):

@@ -9,6 +9,7 @@ import pytest
 
 from schemas.catalog import FRAMEWORKS
 from schemas.event import Report
+from tests.selection import mark_long
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Reported
@@ -95,8 +96,24 @@ TRAINED = [
 RIGHT = [job for job in BACKWARD if job != BAKED_IN] + [FIXED, *FORWARD, *FROZEN, *COMPILED, *TRAINED]
 SEQUENCES = [job for job in RIGHT if job.workload == "rnn" and "fixed_length" not in job.parameters]
 
-every_right_job = pytest.mark.parametrize("job", RIGHT, ids=str)
-every_job = pytest.mark.parametrize("job", [*RIGHT, BAKED_IN], ids=str)
+# One mode of each framework, each kind of task, and each type of number. Jobs of the tests below that name their modes
+# are among them, because a job runs once in a session.
+QUICK = [
+    *(Job(*mode, "mlp") for mode in MODES if mode in (("torch", "trace"), ("torch", "script"), ("numpy", "eager"))),
+    *(Job(*mode, "mlp") for mode in (("tensorflow", "function"), ("jax", "jit"))),
+    Job("torch", "script", "rnn"),
+    FIXED,
+    Job("torch", "eager", "rnn", "forward", "float64"),
+    Job("torch", "script", "rnn_cell", "forward", "bfloat16"),
+    Job("torch", "script-freeze", "mlp", "forward"),
+    Job("torch", "script-optimized", "mlp", "forward"),
+    Job("torch", "compile", "rnn_cell", "forward"),
+    Job("torch", "eager", "mlp", "train-adam"),
+    Job("jax", "jit", "rnn", "train-sgd", parameters=FOUR),
+]
+
+every_right_job = pytest.mark.parametrize("job", mark_long(RIGHT, quick=QUICK), ids=str)
+every_job = pytest.mark.parametrize("job", mark_long([*RIGHT, BAKED_IN], quick=[*QUICK, BAKED_IN]), ids=str)
 
 
 @pytest.fixture
@@ -133,7 +150,7 @@ def test_output_or_loss_and_all_gradients_are_verified_on_two_sets_of_inputs_and
         assert [check.tensor for check in checks if check.inputs == call] == due
 
 
-@pytest.mark.parametrize("job", TRAINED, ids=str)
+@pytest.mark.parametrize("job", mark_long(TRAINED, quick=[job for job in QUICK if job in TRAINED]), ids=str)
 def test_losses_and_moves_of_three_steps_of_training_are_verified_before_and_after_all_timing(
     run: Run, job: Job
 ) -> None:
@@ -178,6 +195,13 @@ def test_a_deprecated_mode_reports_each_of_its_deprecations_once(run: Run, mode:
     assert len(set(warnings)) == len(warnings)
 
 
+def test_one_mode_of_every_framework_has_the_same_weights_and_inputs(run: Run) -> None:
+    jobs = [job for job in QUICK if (job.workload, job.task) == ("mlp", "backward")]
+    assert {job.framework for job in jobs} == {known.name for known in BUILT_HERE}
+    assert len({run(job).inputs_sha256 for job in jobs}) == 1
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("workload", WEIGHTS)
 def test_every_framework_and_mode_has_the_same_weights_and_inputs(run: Run, workload: str) -> None:
     jobs = [job for job in BACKWARD if job.workload == workload]
@@ -198,7 +222,7 @@ def test_a_traced_loop_is_right_if_every_input_has_that_length(run: Run) -> None
     assert run(FIXED).verification.reason == ""
 
 
-@pytest.mark.parametrize("job", SEQUENCES, ids=str)
+@pytest.mark.parametrize("job", mark_long(SEQUENCES, quick=[job for job in QUICK if job in SEQUENCES]), ids=str)
 def test_a_loop_that_was_not_traced_is_right_on_a_longer_and_on_a_shorter_sequence(run: Run, job: Job) -> None:
     length = job.parameters.get("length", 16)
     others = {f"inputs of shape ({steps}, 3, 10) (3, 20)" for steps in (length + 3, length // 2)}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from schemas.event import Failure
+from tests.selection import mark_long
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Work
@@ -45,6 +46,10 @@ REFUSED = [
 ]
 
 
+# One workload for each mode.
+QUICK = [refused for refused in REFUSED if refused.workload == "mlp"]
+
+
 @dataclass(frozen=True)
 class Refuse:
     """Runner of a job of PyTorch, whose last event must be a failure."""
@@ -65,7 +70,7 @@ def refuse(ask: "Ask", work: "Work") -> Refuse:
     return Refuse(ask, work)
 
 
-@pytest.mark.parametrize("refused", REFUSED, ids=str)
+@pytest.mark.parametrize("refused", mark_long(REFUSED, quick=QUICK), ids=str)
 def test_a_mode_that_cannot_do_it_is_unsupported_and_says_why(refuse: Refuse, refused: Refused) -> None:
     failure = refuse(refused.mode, refused.workload, refused.task)
     assert failure.outcome == "unsupported"

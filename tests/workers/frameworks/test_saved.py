@@ -8,7 +8,8 @@ import pytest
 
 from schemas.catalog import FRAMEWORKS, Framework, Mode
 from schemas.event import Event, Exported, Failure, Phase, Report
-from schemas.job import JobSpec
+from schemas.job import Export, JobSpec
+from tests.selection import mark_long
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Python, Work
@@ -22,6 +23,7 @@ SAVING = [label for label, (_, mode) in KNOWN.items() if mode.saves and mode.nam
 FROZEN = {"torch:script-freeze", "torch:script-optimized"}
 BACKWARD = [label for label in SAVING if label not in FROZEN and "backward" not in KNOWN[label][0].cannot]
 FOUR = {"length": 4}
+QUICK = ["torch:script", "tensorflow:function", "jax:jit"]
 
 Saved = Callable[..., tuple[JobSpec, Event]]
 Loaded = Callable[..., list[Event]]
@@ -39,7 +41,7 @@ def saved(ask: "Ask", work: "Work", tmp_path_factory: pytest.TempPathFactory) ->
                 pytest.skip(f"{package} is not installed")
         spec = ask(framework.name, mode.name, workload, sizes, task=task, origin="file", batch=3)
         path = folder / f"{spec.cell.id}{mode.suffix}"
-        return spec, work(spec.model_copy(update={"export": str(path)})).events[-1]
+        return spec, work(spec.model_copy(update={"purpose": Export(path=str(path))})).events[-1]
 
     return of
 
@@ -65,7 +67,7 @@ def verified(events: list[Event]) -> Report:
     return report
 
 
-@pytest.mark.parametrize("label", SAVING)
+@pytest.mark.parametrize("label", mark_long(SAVING, quick=[*QUICK, "onnxruntime:session", "openvino:compiled"]))
 def test_what_was_saved_is_loaded_and_computes_the_same(loaded: Loaded, label: str) -> None:
     events = loaded(label, "mlp", "forward")
     report = verified(events)
@@ -75,13 +77,13 @@ def test_what_was_saved_is_loaded_and_computes_the_same(loaded: Loaded, label: s
     assert report.compilations in (0, None)
 
 
-@pytest.mark.parametrize("label", BACKWARD)
+@pytest.mark.parametrize("label", mark_long(BACKWARD, quick=["torch:trace"]))
 def test_so_is_a_loss_with_every_gradient(loaded: Loaded, label: str) -> None:
     report = verified(loaded(label, "rnn_cell", "backward"))
     assert {check.tensor for check in report.verification.checks} == {"loss", "gradient of W_h", "gradient of W_x"}
 
 
-@pytest.mark.parametrize("label", ["torch:script", "tensorflow:function", "tensorflow:session", "jax:jit"])
+@pytest.mark.parametrize("label", mark_long([*QUICK, "tensorflow:session"], quick=["jax:jit"]))
 def test_what_was_saved_with_an_open_length_is_right_on_others(loaded: Loaded, label: str) -> None:
     report = verified(loaded(label, "rnn", "forward", FOUR))
     assert len({check.inputs for check in report.verification.checks if "of shape" in check.inputs}) == 2

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from workers.measurement import energy
+from workers.measurement.nvml import Gpu
 
 
 @pytest.fixture
@@ -42,3 +43,10 @@ def test_a_counter_that_came_round_has_gone_on(packages: tuple[Path, Path]) -> N
 def test_where_nothing_may_be_read_there_is_no_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(energy, "POWERCAP", tmp_path)
     assert energy.start_meter()(10) is None
+
+
+def test_the_joules_of_a_gpu_are_those_since_the_meter_was_read(gpu: Gpu) -> None:
+    assert gpu.read_energy_j() is not None
+    used = energy.start_meter("cuda")(100)
+    assert used is not None
+    assert (used.joules, used.calls, used.source) == (2.5, 100, "NVML, whole GPU")

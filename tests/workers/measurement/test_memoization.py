@@ -120,6 +120,7 @@ def test_what_does_not_depend_on_weights_may_not_be_kept_in_training_either(prob
     assert Machine(problem(task="train-sgd"), keeping).slowdown() == pytest.approx(WORK_NS / RECALL_NS)
 
 
+@pytest.mark.measures
 def test_a_real_worker_that_keeps_small_results_is_found_out_and_an_honest_one_is_not(
     ask: "Ask", reported: "Reported"
 ) -> None:

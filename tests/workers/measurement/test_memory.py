@@ -1,13 +1,16 @@
 """The kernel counts the memory of a process and all its descendants, and it is read outside every timed region."""
 
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.selection import mark_long
 from workers.measurement import kernel_files, memory, stopwatch
 
 if TYPE_CHECKING:
@@ -99,7 +102,7 @@ def test_what_a_helper_process_holds_counts_like_the_workers_own(mib: int, large
     assert found["uss"] <= found["pss"] <= found["end"]
 
 
-@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+@pytest.mark.parametrize("framework", mark_long(["torch", "tensorflow"], quick=["torch"]))
 def test_the_peak_of_a_training_step_is_that_of_its_buffers(framework: str) -> None:
     pytest.importorskip(framework)
     found = run(TRAINING, framework)
@@ -162,6 +165,7 @@ def test_a_report_has_the_memory_of_every_phase_and_of_its_steps(ask: "Ask", rep
     assert len(found.memory.steps) == memory.STEPS - 1
 
 
+@pytest.mark.measures
 def test_the_phases_add_up_to_the_life_of_the_worker(ask: "Ask", reported: "Reported") -> None:
     """Check that less than a fiftieth of its life is in no phase; a long job shows this even on a busy machine."""
     found = reported(ask("synthetic", "spin", "synthetic", {"spin_ns": 50_000_000}))
@@ -199,3 +203,87 @@ def test_a_control_groups_mark_counts_only_where_the_worker_has_it_to_itself(
     assert memory.read_cgroup_peak() == peak
     (group / "memory.peak").unlink()
     assert memory.read_cgroup_peak() is None
+
+
+class Kernel:
+    """A kernel whose processes a test makes up, each with its children and its sizes in KiB."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def add(self, pid: int, *children: int, rss: int = 0, peak: int = 0, pss: int = 0, private: int = 0) -> None:
+        own = self.root / str(pid)
+        (own / "task" / str(pid)).mkdir(parents=True)
+        (own / "task" / str(pid) / "children").write_text(" ".join(map(str, children)))
+        (own / "status").write_text(f"Name:\tpython\nVmHWM:\t{peak} kB\nVmRSS:\t{rss} kB\nThreads:\t1\n")
+        (own / "smaps_rollup").write_text(f"Pss: {pss} kB\nPrivate_Clean: 1 kB\nPrivate_Dirty: {private} kB\n")
+        (own / "clear_refs").write_text("")
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    monkeypatch.setattr(memory, "PROC", tmp_path)
+    return Kernel(tmp_path)
+
+
+def test_the_sizes_of_a_process_and_all_its_descendants_are_added_up(kernel: Kernel) -> None:
+    kernel.add(os.getpid(), 11, 12, rss=100, peak=150)
+    kernel.add(11, 13, rss=10, peak=20)
+    kernel.add(12, rss=1, peak=2)
+    kernel.add(13, rss=1000, peak=3000)
+    kernel.add(99, rss=10**6, peak=10**6)
+    assert memory.list_process_tree() == (os.getpid(), 11, 13, 12)
+    assert memory.read_resident_bytes() == 1111 * 1024
+    assert memory.read_peak_bytes() == 3172 * 1024
+
+
+def test_a_process_that_has_ended_meanwhile_adds_nothing(kernel: Kernel) -> None:
+    kernel.add(os.getpid(), 11, rss=100)
+    assert memory.list_process_tree() == (os.getpid(), 11)
+    assert memory.read_resident_bytes() == 100 * 1024
+
+
+def test_the_mark_of_every_process_is_set_back_at_the_beginning(kernel: Kernel) -> None:
+    kernel.add(os.getpid(), 11, rss=100, peak=100)
+    kernel.add(11, rss=10, peak=10)
+    memory.HighWaterMarks()
+    assert [(kernel.root / str(pid) / "clear_refs").read_text() for pid in (os.getpid(), 11)] == ["5", "5"]
+
+
+def test_a_mark_that_was_renewed_keeps_the_highest_before(kernel: Kernel) -> None:
+    kernel.add(os.getpid(), rss=100, peak=900)
+    marks = memory.HighWaterMarks()
+    assert marks.renew_marks() == 100 * 1024
+    (kernel.root / str(os.getpid()) / "status").write_text("VmHWM: 300 kB\nVmRSS: 200 kB\n")
+    found = marks.read()
+    assert found is not None
+    assert (found.start, found.peak, found.end) == (100 * 1024, 900 * 1024, 200 * 1024)
+
+
+@pytest.mark.parametrize(("read_at", "read"), [(0, True), (90, True), (96, False), (104, False), (200, True)])
+def test_the_slow_parts_are_read_only_where_memory_has_changed(kernel: Kernel, read_at: int, read: bool) -> None:
+    kernel.add(os.getpid(), rss=100, peak=100, pss=60, private=40)
+    found = memory.HighWaterMarks().read(read_at * 1024)
+    assert found is not None
+    assert (found.pss, found.uss) == ((60 * 1024, 41 * 1024) if read else (None, None))
+
+
+def test_a_line_that_is_no_size_is_left_out(kernel: Kernel) -> None:
+    kernel.add(os.getpid(), rss=7)
+    (kernel.root / str(os.getpid()) / "status").write_text("VmRSS:\t7 kB\nVmHWM:\t9 MB\nodd\nThreads:\t4\n")
+    assert memory.sum_sizes((os.getpid(),), "status") == {"VmRSS": 7 * 1024}
+
+
+def test_the_age_of_a_process_is_read_behind_a_command_with_any_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "PROC", tmp_path)
+    ticks = time.clock_gettime_ns(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK") // 1_000_000_000
+    (tmp_path / "self").mkdir()
+    fields = ["S", *"0" * 18, str(ticks - 100)]
+    (tmp_path / "self" / "stat").write_text(f"4711 (a ) b) {' '.join(fields)} 0 0\n")
+    age = memory.read_age_ns()
+    assert age is not None
+    assert age >= 100 * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+    (tmp_path / "self" / "stat").write_text("4711 (python) S 1 2\n")
+    assert memory.read_age_ns() is None

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from schemas.event import Failure, Phase
+from tests.selection import mark_long
 from workers.interfaces import Framework
 from workers.measurement.new_shapes import RecordingStep
 from workers.problem.problem import Problem
@@ -109,7 +110,12 @@ STREAMS = [
 ]
 
 
-@pytest.mark.parametrize(("framework", "mode", "workload", "compilations"), STREAMS)
+@pytest.mark.parametrize(
+    ("framework", "mode", "workload", "compilations"),
+    mark_long(
+        STREAMS, quick=[each for each in STREAMS if each[1] in ("eager", "function", "jit") and each[0] != "torch"]
+    ),
+)
 def test_a_stream_is_measured_and_every_shape_of_it_verified(
     ask: "Ask", reported: "Reported", framework: str, mode: str, workload: str, compilations: int | None
 ) -> None:

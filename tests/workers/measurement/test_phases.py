@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from schemas.event import Phase
-from workers.measurement.phases import Ledger
+from schemas.event import Phase, PhaseCost, PhaseMemory
+from workers.measurement.phases import Ledger, merge_costs
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Reported, Work
@@ -85,3 +85,37 @@ def test_a_known_time_is_in_the_phases_that_call_and_in_no_other(ask: "Ask", rep
     assert took["first_call"] >= spin_ns
     assert took["second_call"] >= spin_ns
     assert took["steady"] >= 10 * spin_ns
+
+
+def memory_of(start: int, peak: int, end: int, pss: int | None = None) -> PhaseMemory:
+    return PhaseMemory(start=start, peak=peak, end=end, pss=pss, uss=pss, processes=1)
+
+
+def test_two_parts_of_a_phase_begin_with_the_first_and_end_with_the_second() -> None:
+    first = PhaseCost(name="verify", wall_ns=10, cpu_ns=5, memory=memory_of(100, 900, 200, 7))
+    second = PhaseCost(name="verify", wall_ns=20, cpu_ns=3, memory=memory_of(200, 400, 300, 9))
+    found = merge_costs(first, second)
+    assert (found.name, found.wall_ns, found.cpu_ns, found.memory) == ("verify", 30, 8, memory_of(100, 900, 300, 9))
+
+
+def test_where_one_part_does_not_know_its_memory_the_whole_does_not() -> None:
+    known = PhaseCost(name="verify", wall_ns=1, cpu_ns=1, memory=memory_of(1, 2, 3))
+    unknown = known.model_copy(update={"memory": None})
+    assert merge_costs(known, unknown).memory is None
+    assert merge_costs(unknown, known).memory is None
+
+
+def test_a_phase_that_raises_is_not_closed_and_costs_nothing() -> None:
+    ledger = Ledger(ignore)
+    with pytest.raises(ArithmeticError), ledger.phase("build"):
+        raise ArithmeticError
+    assert ledger.costs == ()
+
+
+def test_the_start_of_the_process_is_a_phase_before_all_others() -> None:
+    ledger = Ledger(ignore)
+    ledger.record_start()
+    with ledger.phase("import"):
+        pass
+    names = [cost.name for cost in ledger.costs]
+    assert names in (["start", "import", "ledger"], ["import", "ledger"])  # without /proc no start is known

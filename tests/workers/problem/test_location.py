@@ -39,7 +39,7 @@ def spec(folder: Path, ask: "Ask") -> JobSpec:
 
 def of(folder: Path, ask: "Ask") -> JobSpec:
     job = ask("numpy", "eager", "mine", {"width": 3, "hidden": 5}, batch=2, code=hash_workload_code(folder))
-    return job.model_copy(update={"folder": str(folder)})
+    return job.model_copy(update={"source_dir": str(folder)})
 
 
 def test_files_import_each_other_with_a_dot_and_a_framework_by_its_name(
@@ -97,9 +97,9 @@ def test_code_that_is_changed_while_it_is_measured_does_not_count(
 def test_a_folder_that_is_gone_and_a_package_that_is_not_installed_are_named(
     spec: JobSpec, tmp_path: Path, work: "Work"
 ) -> None:
-    gone = work(spec.model_copy(update={"folder": str(tmp_path / "gone")})).events[-1]
+    gone = work(spec.model_copy(update={"source_dir": str(tmp_path / "gone")})).events[-1]
     assert gone == Failure(outcome="raised", reason=f"cannot read {tmp_path / 'gone'}: No such file or directory")
-    missing = work(spec.model_copy(update={"folder": "", "package": "no_such_package"})).events[-1]
+    missing = work(spec.model_copy(update={"source_dir": "", "package": "no_such_package"})).events[-1]
     assert isinstance(missing, Failure)
     assert missing.reason.startswith("the package no_such_package is not in this environment")
 

@@ -10,7 +10,9 @@ import pytest
 from schemas.artefact import Artefact
 from schemas.catalog import FRAMEWORKS
 from schemas.event import Exported, Failure, Report
+from schemas.job import Export as ExportPurpose
 from schemas.job import JobSpec
+from tests.selection import mark_long
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Python, Work
@@ -39,12 +41,15 @@ Export = Callable[[JobSpec], Artefact]
 each_framework = pytest.mark.parametrize("framework", MODES)
 each_job = pytest.mark.parametrize(
     ("framework", "workload", "sizes", "dtype"),
-    [
-        (framework, workload, sizes, "float32")
-        for framework in MODES
-        for workload, sizes in (("rnn_cell", {}), ("mlp", {}), ("rnn", FIXED))
-    ]
-    + [("onnxruntime", "mlp", {}, "float64")],
+    mark_long(
+        [
+            (framework, workload, sizes, "float32")
+            for framework in MODES
+            for workload, sizes in (("rnn_cell", {}), ("mlp", {}), ("rnn", FIXED))
+        ]
+        + [("onnxruntime", "mlp", {}, "float64")],
+        quick=[(framework, "mlp", {}, "float32") for framework in MODES],
+    ),
 )
 
 
@@ -71,7 +76,7 @@ def export(work: "Work", tmp_path_factory: pytest.TempPathFactory) -> Export:
     def of(spec: JobSpec) -> Artefact:
         name = spec.cell.model_copy(update={"framework": "any", "mode": ""}).id
         if name not in kept:
-            ended = work(spec.model_copy(update={"export": str(folder / f"{name}.onnx")}))
+            ended = work(spec.model_copy(update={"purpose": ExportPurpose(path=str(folder / f"{name}.onnx"))}))
             assert isinstance(ended.events[-1], Exported), ended.log
             kept[name] = ended.events[-1].artefact
         return kept[name]
@@ -156,7 +161,7 @@ def test_what_is_measured_runs_without_what_exported_it(
 
 def test_an_export_says_what_it_wrote_and_what_that_cost(spec: Spec, work: "Work", tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
-    exported = work(spec("onnxruntime", "mlp").model_copy(update={"export": str(path)})).events[-1]
+    exported = work(spec("onnxruntime", "mlp").model_copy(update={"purpose": ExportPurpose(path=str(path))})).events[-1]
     assert isinstance(exported, Exported)
     assert (exported.artefact.path, exported.artefact.size_bytes) == (str(path), path.stat().st_size)
     assert [cost.name for cost in exported.phases] == ["start", "import", "build", "export", "ledger"]
@@ -165,7 +170,7 @@ def test_an_export_says_what_it_wrote_and_what_that_cost(spec: Spec, work: "Work
 
 
 def test_a_loop_over_a_length_that_stays_open_cannot_be_exported(spec: Spec, work: "Work", tmp_path: Path) -> None:
-    job = spec("onnxruntime", "rnn").model_copy(update={"export": str(tmp_path / "model.onnx")})
+    job = spec("onnxruntime", "rnn").model_copy(update={"purpose": ExportPurpose(path=str(tmp_path / "model.onnx"))})
     last = work(job).events[-1]
     assert isinstance(last, Failure)
     assert last.outcome == "unsupported"
@@ -173,7 +178,7 @@ def test_a_loop_over_a_length_that_stays_open_cannot_be_exported(spec: Spec, wor
     assert "static shape of 16 for dimension inputs['xs'].shape[0]" in last.reason
 
 
-@each_framework
+@pytest.mark.parametrize("framework", mark_long(MODES, quick=["onnxruntime"]))
 def test_a_loop_that_was_exported_for_one_length_is_wrong_where_there_are_others(
     spec: Spec, export: Export, work: "Work", framework: str
 ) -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from schemas.catalog import FRAMEWORKS
 from schemas.event import Event, Exported, Failure, Phase, Profiled
+from schemas.job import Export, Profile
+from tests.selection import mark_long
 from workers.profilers import PROFILED_CALLS, chrome
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ KNOWN: dict[str, dict[str, float]] = {
     "onnxruntime:session": {"kernels": LAYERS},
     "openvino:compiled": {},
 }
+QUICK = ["torch:eager", "tensorflow:function", "jax:jit", "onnxruntime:session", "openvino:compiled"]
 COUNTED = {
     "tensorflow:eager": "dispatches",
     "tensorflow:function": "graph operations",
@@ -55,10 +58,10 @@ def look(ask: "Ask", work: "Work", tmp_path_factory: pytest.TempPathFactory) -> 
                 pytest.skip(f"{package} is not installed")
         spec = ask(name, mode, "mlp", task="forward", batch=3)
         if known.exporter:
-            exported = work(spec.model_copy(update={"export": str(folder / "model.onnx")})).events[-1]
+            exported = work(spec.model_copy(update={"purpose": Export(path=str(folder / "model.onnx"))})).events[-1]
             assert isinstance(exported, Exported)
             spec = spec.model_copy(update={"artefact": exported.artefact})
-        return work(spec.model_copy(update={"profile": str(folder / f"{name}-{mode}.json")})).events
+        return work(spec.model_copy(update={"purpose": Profile(path=str(folder / f"{name}-{mode}.json"))})).events
 
     return of
 
@@ -67,7 +70,7 @@ def slices(path: Path) -> list[dict[str, Any]]:
     return [event for event in json.loads(path.read_text())["traceEvents"] if event.get("ph") == "X"]
 
 
-@pytest.mark.parametrize("label", KNOWN)
+@pytest.mark.parametrize("label", mark_long(KNOWN, quick=QUICK))
 def test_a_call_is_made_of_what_it_is_known_to_be_and_its_trace_can_be_opened(look: Look, label: str) -> None:
     events = look(label)
     found = events[-1]

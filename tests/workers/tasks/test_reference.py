@@ -12,7 +12,8 @@ from orchestrator.registry import workload_template
 from schemas.artefact import Artefact
 from schemas.code import hash_workload_code
 from schemas.event import Exported, Failure
-from schemas.job import JobSpec
+from schemas.job import ComputeReference, JobSpec
+from tests.selection import mark_long
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Python, Work
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not
 Spec = Callable[..., JobSpec]
 MEASURING = """
 import sys
-from schemas.job import JobSpec
+from schemas.job import ComputeReference, JobSpec
 from workers.tasks import measure as job
 from workers.measurement.phases import Ledger
 from workers.measurement.stopwatch import carry_out
@@ -46,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def spec(folder: Path, ask: "Ask") -> Spec:
     def of(framework: str, mode: str, **fields: object) -> JobSpec:
         job = ask(framework, mode, "mine", SIZES, batch=3, code=hash_workload_code(folder), **fields)
-        return job.model_copy(update={"folder": str(folder), "reference": "torch"})
+        return job.model_copy(update={"source_dir": str(folder), "reference": "torch"})
 
     return of
 
@@ -59,7 +60,8 @@ def expected(spec: Spec, work: "Work", tmp_path_factory: pytest.TempPathFactory)
 
     def of(task: str) -> Artefact:
         if task not in kept:
-            job = spec("torch", "eager", task=task).model_copy(update={"expect": str(place / f"{task}.npz")})
+            purpose = ComputeReference(path=str(place / f"{task}.npz"))
+            job = spec("torch", "eager", task=task).model_copy(update={"purpose": purpose})
             ended = work(job)
             last = ended.events[-1]
             assert isinstance(last, Exported), ended.log
@@ -71,7 +73,11 @@ def expected(spec: Spec, work: "Work", tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.mark.parametrize(
-    ("mode", "task"), [("eager", "backward"), ("script", "backward"), ("trace", "forward"), ("eager", "train-adam")]
+    ("mode", "task"),
+    mark_long(
+        [("eager", "backward"), ("script", "backward"), ("trace", "forward"), ("eager", "train-adam")],
+        quick=[("eager", "backward")],
+    ),
 )
 def test_modes_that_agree_with_it_are_right_and_say_what_they_were_held_to(
     spec: Spec, expected: Callable[[str], Artefact], work: "Work", mode: str, task: str
@@ -131,7 +137,7 @@ def test_a_mistake_in_it_is_told_with_its_line(folder: Path, spec: Spec, work: "
         (broken / path.name).write_text(path.read_text().replace("torch.mm(hidden,", "torch.mm(hiden,"))
     job = spec("torch", "eager", task="forward")
     cell = job.cell.model_copy(update={"code": hash_workload_code(broken)})
-    update = {"folder": str(broken), "cell": cell, "expect": str(tmp_path / "x.npz")}
+    update = {"source_dir": str(broken), "cell": cell, "purpose": ComputeReference(path=str(tmp_path / "x.npz"))}
     assert work(job.model_copy(update=update)).events[-1] == Failure(
         outcome="raised", reason="NameError: name 'hiden' is not defined", where=f"{broken}/torch.py:18"
     )

@@ -6,12 +6,28 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.event import TensorCheck
 from schemas.job import Dtype, Task
 from workers.arrays import Array
 from workers.interfaces import Parameters, Reference
-from workers.verification.tolerance import Expectation, explain_checks, make_call_evaluator
+from workers.verification.tolerance import (
+    MAX_JUMP,
+    ROUNDING,
+    Expectation,
+    can_have_jumped,
+    can_jump,
+    cast_all,
+    compute_moves,
+    compute_scale,
+    explain_checks,
+    make_call_evaluator,
+    name_losses,
+    name_outputs,
+    perturb_values,
+)
 
 
 class Known:
@@ -205,3 +221,74 @@ def test_what_was_found_to_jump_is_kept_for_the_next_that_expects_the_same() -> 
 def test_the_verdict_names_the_first_tensor_that_failed_its_inputs_and_how_many_more_did() -> None:
     checks = judged(Known(loss=1.0, gradient=1.0), 1.5, 1.5, task="backward")
     assert explain_checks(checks) == "loss is off by 0.5 (tolerance 1e-12) on some inputs, and 1 more checks failed"
+
+
+def a_check(tensor: str, error: float | None, *, passed: bool = False) -> TensorCheck:
+    return TensorCheck(tensor=tensor, inputs="set 0", error=error, worst=error, tolerance=1e-6, passed=passed)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "jumps"),
+    [("output", False), ("output 3", False), ("loss", False), ("loss of step 2", False), ("gradient of w", True)],
+)
+def test_only_what_follows_from_gradients_can_jump(tensor: str, jumps: bool) -> None:
+    assert can_jump(tensor) is jumps
+    assert can_jump("move of w")
+
+
+@pytest.mark.parametrize(
+    ("checks", "jumped"),
+    [
+        ([], False),
+        ([a_check("gradient of w", 1e-9, passed=True)], False),
+        ([a_check("gradient of w", MAX_JUMP)], True),
+        ([a_check("gradient of w", 2 * MAX_JUMP)], False),
+        ([a_check("gradient of w", None)], False),
+        ([a_check("gradient of w", 1e-3), a_check("loss", 1e-3)], False),
+        ([a_check("gradient of w", 1e-3), a_check("loss", 0.0, passed=True)], True),
+    ],
+)
+def test_a_jump_explains_only_gradients_that_are_a_little_off(checks: list[TensorCheck], jumped: bool) -> None:
+    assert can_have_jumped(checks) is jumped
+
+
+def test_one_output_has_its_name_and_several_have_numbers() -> None:
+    one, other = np.ones(2), np.zeros(3)
+    assert list(name_outputs(one)) == ["output"]
+    assert list(name_outputs((one, other))) == ["output 0", "output 1"]
+    assert list(name_losses([1.0, 2.0, 3.0])) == ["loss of step 1", "loss of step 2", "loss of step 3"]
+
+
+def test_a_move_is_a_weight_less_what_it_was() -> None:
+    now = {"w": np.array([1.0, 2.0], np.float32), "b": np.array(3.0, np.float32)}
+    moves = compute_moves(now, {"w": np.array([0.5, 2.0]), "b": np.array(5.0)})
+    assert moves["move of w"].tolist() == [0.5, 0.0]
+    assert moves["move of b"].tolist() == -2.0
+    assert moves["move of w"].dtype == np.float64
+
+
+@pytest.mark.parametrize(("values", "scale"), [([3.0, 4.0], 5.0), ([0.0, 0.0], 1.0), ([], 1.0), (-2.0, 2.0)])
+def test_a_scale_is_the_norm_and_one_of_nothing(values: object, scale: float) -> None:
+    assert compute_scale(np.array(values, np.float32)) == scale
+
+
+@given(st.integers(0, 1000), st.lists(st.floats(-100, 100, allow_subnormal=False), min_size=1, max_size=10))
+def test_other_last_bits_are_one_rounding_of_float32_away_at_most(seed: int, values: list[float]) -> None:
+    value = np.array(values)
+    off = perturb_values(value, np.random.default_rng(seed))
+    assert (np.abs(off - value) <= np.abs(value) * ROUNDING * (1 + 1e-9)).all()
+    assert perturb_values(value, None) is value
+
+
+def test_whole_numbers_have_no_last_bits_and_keep_their_type() -> None:
+    tokens = np.array([1, 2, 3])
+    assert perturb_values(tokens, np.random.default_rng(1)) is tokens
+    found = cast_all({"tokens": tokens, "w": np.ones(2)}, np.float32, np.random.default_rng(1))
+    assert (found["tokens"].dtype, found["w"].dtype) == (tokens.dtype, np.dtype(np.float32))
+
+
+def test_a_reason_names_the_tensor_how_far_it_is_off_and_where() -> None:
+    checks = [a_check("loss", 1e-9, passed=True), a_check("gradient of w", 0.25), a_check("gradient of b", None)]
+    assert explain_checks(checks) == (
+        "gradient of w is off by 0.25 (tolerance 1e-06) on set 0, and 1 more checks failed"
+    )

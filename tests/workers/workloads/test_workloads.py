@@ -13,7 +13,7 @@ from tests.workers.counting import Counting
 from workers import workloads
 from workers.arrays import Array, cast_floating
 from workers.errors import Unsupported
-from workers.interfaces import Reference, select_trained
+from workers.interfaces import HasFlops, Reference, select_trained
 from workers.verification.tolerance import name_outputs
 
 if TYPE_CHECKING:
@@ -220,14 +220,16 @@ def test_the_operations_of_a_call_are_those_of_its_products_less_what_could_be_s
     workload: Workload, batch: int
 ) -> None:
     drawn, sizes = Drawn(workload, all_different, batch), all_different(workload)
+    reference = drawn.reference
+    assert isinstance(reference, HasFlops)
     if workload.name in DECIDED:
-        assert 0 < drawn.reference.flops(sizes, batch, "forward") <= counted(drawn, "forward")
-        assert 0 < drawn.reference.flops(sizes, batch, "backward") <= counted(drawn, "backward")
+        assert 0 < reference.flops(sizes, batch, "forward") <= counted(drawn, "forward")
+        assert 0 < reference.flops(sizes, batch, "backward") <= counted(drawn, "backward")
         return
     no_products = batch if workload.name == "synthetic" else 0
-    assert drawn.reference.flops(sizes, batch, "forward") == (no_products or counted(drawn, "forward"))
+    assert reference.flops(sizes, batch, "forward") == (no_products or counted(drawn, "forward"))
     spent = no_products or counted(drawn, "backward")
-    assert 0.9 * spent <= drawn.reference.flops(sizes, batch, "backward") <= spent
+    assert 0.9 * spent <= reference.flops(sizes, batch, "backward") <= spent
 
 
 def test_a_workload_that_nobody_has_written_for_a_framework_is_unsupported() -> None:

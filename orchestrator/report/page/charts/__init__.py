@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from orchestrator.analysis.results import Group, Result
+from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.intervals import Interval
-from schemas.event import Report
+from schemas.event import PhaseName
+from schemas.job import Cell
 from schemas.record import JobRecord
 
 Spec: TypeAlias = dict[str, Any]
@@ -68,23 +70,36 @@ class Section:
     @property
     def modes(self) -> tuple[str, ...]:
         """Return all labels: the ranked ones in order, then the rest."""
-        ranked = [standing.cell for standing in self.group.standings]
-        return tuple(dict.fromkeys([*ranked, *(result.label for result in self.group.results)]))
+        return tuple(dict.fromkeys(result.label for result in (*self.group.ranked, *self.group.results)))
 
     @property
     def ranked_results(self) -> Iterator[tuple[Result, Sequence[JobRecord]]]:
-        """Yield the ranked cells in order, each with its processes."""
-        for standing in self.group.standings:
-            yield self.group.result(standing.cell), self.processes.get(standing.cell, ())
+        """Return the ranked cells in order, each with its processes."""
+        return ((result, self.processes.get(result.label, ())) for result in self.group.ranked)
 
-    def find_framework(self, label: str) -> str:
-        """Return the framework of a label."""
-        return self.group.result(label).cell.framework
+    def make_row(self, cells: tuple[Value, ...], *labels: str) -> ChartRow:
+        """Make a row about these modes."""
+        return make_row(cells, *map(self.group.result, labels))
 
 
-def collect_reports(records: Sequence[JobRecord]) -> list[Report]:
-    """Return the reports of the records that have one."""
-    return [record.report for record in records if record.report is not None]
+def make_section(group: Group, run: Run) -> Section:
+    """Return a group of a run with its measured processes."""
+    return Section(group, {result.label: run.measured_jobs.get(result.cell.id, ()) for result in group.results})
+
+
+def make_row(cells: tuple[Value, ...], *results: Result) -> ChartRow:
+    """Make a row about these results, which is shown while none of their frameworks is filtered out."""
+    return ChartRow(cells=cells, frameworks=tuple(result.cell.framework for result in results))
+
+
+def make_cell_row(cells: tuple[Value, ...], cell: Cell) -> ChartRow:
+    """Make a row about a cell, which is shown while none of its framework, workload and task is filtered out."""
+    return ChartRow(cells=cells, frameworks=(cell.framework,), workload=cell.workload, task=cell.task)
+
+
+def format_phase(phase: PhaseName) -> str:
+    """Format the name of a phase."""
+    return phase.replace("_", " ")
 
 
 def to_chart_number(value: float | None) -> float | None:

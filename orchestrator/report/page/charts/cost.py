@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from orchestrator.analysis.breakeven import ROUND_NUMBERS, BreakEven, Payoff, find_break_evens
 from orchestrator.analysis.costs.cost_curve import Start
 from orchestrator.analysis.total_cost import choose_call_counts, compute_total_costs
-from orchestrator.format import format_count, format_duration, round_counts
+from orchestrator.format import format_count, format_count_range, format_duration, round_counts
 from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, to_chart_interval, to_chart_number
 from orchestrator.report.page.charts.encoding import (
     COUNT_TICKS,
@@ -91,27 +91,20 @@ def make_lines(section: Section, numbers: Sequence[int], start: Start) -> Iterat
     for label, curves in section.group.curves.items():
         for total in compute_total_costs(curves, start, numbers):
             at = (to_chart_number(total.spent_ns.estimate), *to_chart_interval(total.spent_ns))
-            yield ChartRow(cells=("line", label, total.calls, *at, None), frameworks=(section.find_framework(label),))
+            yield section.make_row(("line", label, total.calls, *at, None), label)
 
 
 def make_crossings(section: Section, found: Sequence[BreakEven], start: Start) -> Iterator[ChartRow]:
     """Yield the claimed break-evens that the chart can show: after the first call and before infinity."""
     for each in found:
-        calls = each.calls if start == "model" else each.with_import
+        calls = each.calls_from(start)
         # A logarithmic axis has no place for break-evens at the first call or at infinity.
         if each.payoff is Payoff.PAYS and 1 < calls.estimate < math.inf:
             (total,) = compute_total_costs(section.group.curves[each.mode], start, [int(calls.estimate)])
-            low, high = (
-                (to_chart_number(calls.low), to_chart_number(calls.high)) if math.isfinite(calls.high) else (None, None)
-            )
             near = round_counts(calls)
-            shown = (
-                f"{format_count(near.estimate)} calls ({format_count(near.low)} to "
-                f"{format_count(near.high)}) against {each.other}"
-            )
-            both = (section.find_framework(each.mode), section.find_framework(each.other))
-            at = (to_chart_number(calls.estimate), to_chart_number(total.spent_ns.estimate), low, high)
-            yield ChartRow(cells=("paid", each.mode, *at, shown), frameworks=both)
+            shown = f"{format_count(near.estimate)} calls ({format_count_range(near)}) against {each.other}"
+            at = (to_chart_number(calls.estimate), to_chart_number(total.spent_ns.estimate), *to_chart_interval(calls))
+            yield section.make_row(("paid", each.mode, *at, shown), each.mode, each.other)
 
 
 def make_table_rows(section: Section, found: Sequence[BreakEven], start: Start) -> Iterator[ChartRow]:
@@ -121,10 +114,9 @@ def make_table_rows(section: Section, found: Sequence[BreakEven], start: Start) 
             format_duration(total.spent_ns.estimate) for total in compute_total_costs(curves, start, ROUND_NUMBERS)
         ]
         paid = [format_break_even_line(each, start) for each in found if each.mode == label]
-        yield ChartRow(cells=(label, *spent, "; ".join(paid)), frameworks=(section.find_framework(label),))
+        yield section.make_row((label, *spent, "; ".join(paid)), label)
 
 
 def format_break_even_line(found: BreakEven, start: Start) -> str:
     """Format a break-even on one line, in the words of the terminal's tables."""
-    calls = found.calls if start == "model" else found.with_import
-    return f"{breakeven.format_break_even(found, calls)} against {found.other}".replace("\n", " ")
+    return f"{breakeven.format_break_even(found, found.calls_from(start))} against {found.other}".replace("\n", " ")

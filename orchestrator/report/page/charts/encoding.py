@@ -44,39 +44,35 @@ def encode_modes() -> Spec:
     return {"field": "mode", "type": "nominal", "title": None, "scale": scale, "axis": {"grid": False}}
 
 
-def encode_tone() -> Spec:
-    """Encode each mode as a colour, with a legend."""
-    scale = {"domain": "$modes", "range": "$tones"}
-    return {"field": "mode", "type": "nominal", "title": None, "scale": scale, "legend": {"columns": "$columns"}}
-
-
 def encode_row_tone() -> Spec:
     """Encode the mode's colour without a legend, from the field `tone` that the page adds to each row."""
     return {"field": "tone", "type": "nominal", "scale": None, "legend": None}
 
 
+def encode_nominal(field: str, domain: str | Sequence[str], looks: str | Sequence[str], **legend: Value) -> Spec:
+    """Encode names as these looks, with a legend."""
+    scale, shown = {"domain": domain, "range": looks}, {"columns": "$columns"} | legend
+    return {"field": field, "type": "nominal", "title": None, "scale": scale, "legend": shown}
+
+
+def encode_tone() -> Spec:
+    """Encode each mode as a colour."""
+    return encode_nominal("mode", "$modes", "$tones")
+
+
 def encode_dash() -> Spec:
     """Encode each mode as a dash pattern, with legend symbols long enough to show it."""
-    scale = {"domain": "$modes", "range": "$dashes"}
-    return {
-        "field": "mode",
-        "type": "nominal",
-        "title": None,
-        "scale": scale,
-        "legend": {"columns": "$columns", "symbolSize": 500, "symbolStrokeWidth": 2},
-    }
+    return encode_nominal("mode", "$modes", "$dashes", symbolSize=500, symbolStrokeWidth=2)
 
 
 def encode_marker() -> Spec:
     """Encode each mode as a marker."""
-    scale = {"domain": "$modes", "range": "$shapes"}
-    return {"field": "mode", "type": "nominal", "title": None, "scale": scale, "legend": {"columns": "$columns"}}
+    return encode_nominal("mode", "$modes", "$shapes")
 
 
 def encode_categories(field: str, tones: Mapping[str, str]) -> Spec:
-    """Encode fixed categories as these colours, with a legend."""
-    scale = {"domain": [*tones], "range": [*tones.values()]}
-    return {"field": field, "type": "nominal", "title": None, "scale": scale, "legend": {"columns": "$columns"}}
+    """Encode fixed categories as these colours."""
+    return encode_nominal(field, [*tones], [*tones.values()])
 
 
 def make_tooltip(**fields: str) -> list[Spec]:

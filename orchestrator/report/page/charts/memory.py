@@ -1,13 +1,12 @@
 """Chart of resident memory from phase to phase, as steps."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final
 
-from orchestrator.analysis.costs.memory import METRIC_MEANINGS
-from orchestrator.analysis.costs.phase_costs import PHASES, PhaseSummary, summarise_phases
+from orchestrator.analysis.costs.phase_costs import PHASES, PhaseSummary, list_phases, summarise_phases
+from orchestrator.analysis.process_scores import collect_reports
 from orchestrator.analysis.results import Result
 from orchestrator.format import format_size
-from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, collect_reports, to_chart_number
+from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, format_phase, to_chart_number
 from orchestrator.report.page.charts.encoding import (
     encode_dash,
     encode_quantity,
@@ -15,10 +14,9 @@ from orchestrator.report.page.charts.encoding import (
     encode_tone,
     make_tooltip,
 )
-from orchestrator.report.sections.memory import format_spread
+from orchestrator.report.sections.memory import format_spread, list_metrics
 from schemas.sweep import MemoryMetric
 
-NAMES: Final = [phase.replace("_", " ") for phase in PHASES]
 Y = encode_quantity("end", "resident, MiB")
 SPEC: Spec = {
     "height": 320,
@@ -27,7 +25,7 @@ SPEC: Spec = {
             "field": "phase",
             "type": "ordinal",
             "title": None,
-            "sort": NAMES,
+            "sort": [*map(format_phase, PHASES)],
             "axis": {"labelAngle": -40, "grid": False},
         }
     },
@@ -68,8 +66,8 @@ def make_chart(section: Section) -> Chart | None:
         table=Table(
             (
                 "mode",
-                *(metric.replace("_", " ") for metric in list_metrics(section)),
-                *(f"end of {name}" for name in list_phase_names(entries)),
+                *(metric.replace("_", " ") for metric in list_metrics(section.group.ranked)),
+                *(f"end of {format_phase(phase)}" for phase in list_phases(entries.values())),
             ),
             tuple(make_table_rows(section, entries)),
         ),
@@ -80,12 +78,6 @@ def make_chart(section: Section) -> Chart | None:
 def select_known_entries(entries: tuple[PhaseSummary, ...]) -> tuple[PhaseSummary, ...]:
     """Return the entries whose resident memory is known."""
     return tuple(entry for entry in entries if entry.end is not None)
-
-
-def list_phase_names(entries: Mapping[str, tuple[PhaseSummary, ...]]) -> list[str]:
-    """Return the phases of any of these modes, in order."""
-    there = {entry.phase for found in entries.values() for entry in found}
-    return [phase.replace("_", " ") for phase in PHASES if phase in there]
 
 
 def describe_footprints(section: Section) -> Iterator[str]:
@@ -104,13 +96,7 @@ def make_steps(section: Section, label: str, found: tuple[PhaseSummary, ...]) ->
         assert entry.peak is not None
         assert entry.end is not None
         at = (to_chart_number(to_mib(entry.end)), to_chart_number(to_mib(entry.peak)), format_size(entry.peak))
-        yield ChartRow(cells=(label, entry.phase.replace("_", " "), *at), frameworks=(section.find_framework(label),))
-
-
-def list_metrics(section: Section) -> list[MemoryMetric]:
-    """Return the memory metrics of any of these modes, in order."""
-    there = {metric for result, _ in section.ranked_results for metric in result.memory}
-    return [metric for metric in METRIC_MEANINGS if metric in there]
+        yield section.make_row((label, format_phase(entry.phase), *at), label)
 
 
 def format_metric(result: Result, metric: MemoryMetric) -> str:
@@ -128,9 +114,7 @@ def make_table_rows(section: Section, entries: Mapping[str, tuple[PhaseSummary, 
     """Yield each mode's metrics with their uncertainty, then its resident memory at the end of each phase."""
     for label, found in entries.items():
         result = section.group.result(label)
-        headlines = [format_metric(result, metric) for metric in list_metrics(section)]
-        ends = {entry.phase.replace("_", " "): format_size(entry.end or 0) for entry in found}
-        yield ChartRow(
-            cells=(label, *headlines, *(ends.get(name, "") for name in list_phase_names(entries))),
-            frameworks=(section.find_framework(label),),
-        )
+        headlines = [format_metric(result, metric) for metric in list_metrics(section.group.ranked)]
+        ends = {entry.phase: format_size(entry.end or 0) for entry in found}
+        shown = (ends.get(phase, "") for phase in list_phases(entries.values()))
+        yield section.make_row((label, *headlines, *shown), label)

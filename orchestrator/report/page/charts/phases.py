@@ -1,11 +1,12 @@
 """Chart of the time that each phase takes, as stacked bars."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from orchestrator.analysis.costs.phase_costs import PHASES, PhaseSummary, summarise_phases
+from orchestrator.analysis.costs.phase_costs import PhaseSummary, list_phases, summarise_phases
+from orchestrator.analysis.process_scores import collect_reports
 from orchestrator.format import format_duration
-from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, collect_reports, to_chart_number
+from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, format_phase, to_chart_number
 from orchestrator.report.page.charts.encoding import (
     DURATION_TICKS,
     encode_categories,
@@ -47,6 +48,7 @@ def make_chart(section: Section) -> Chart | None:
     entries = {result.label: summarise_phases(collect_reports(records)) for result, records in section.ranked_results}
     if not entries:
         return None
+    names = list_phases(entries.values())
     return Chart(
         kind="phases",
         title="Where a process spends its time",
@@ -56,8 +58,8 @@ def make_chart(section: Section) -> Chart | None:
         columns=("mode", "part", "place", "ns", "shown"),
         rows=tuple(row for label, found in entries.items() for row in make_bars(section, label, found)),
         table=Table(
-            ("mode", *(name.replace("_", " ") for name in list_phases(entries)), "total"),
-            tuple(make_table_row(section, label, found, list_phases(entries)) for label, found in entries.items()),
+            ("mode", *map(format_phase, names), "total"),
+            tuple(make_table_row(section, label, found, names) for label, found in entries.items()),
         ),
         modes=tuple(entries),
     )
@@ -74,22 +76,11 @@ def make_bars(section: Section, label: str, found: Sequence[PhaseSummary]) -> It
     """Yield the parts of one bar, in order."""
     for place, (part, names) in enumerate(PARTS.items()):
         if took := sum(entry.wall_ns.estimate for entry in found if entry.phase in names):
-            yield ChartRow(
-                cells=(label, part, place, to_chart_number(took), format_duration(took)),
-                frameworks=(section.find_framework(label),),
-            )
-
-
-def list_phases(entries: Mapping[str, Sequence[PhaseSummary]]) -> list[PhaseName]:
-    """Return the phases of any of these modes, in order."""
-    there = {entry.phase for found in entries.values() for entry in found}
-    return [phase for phase in PHASES if phase in there]
+            yield section.make_row((label, part, place, to_chart_number(took), format_duration(took)), label)
 
 
 def make_table_row(section: Section, label: str, found: Sequence[PhaseSummary], names: Sequence[PhaseName]) -> ChartRow:
     """Make the table's row of one mode: each phase, then the total."""
     took = {entry.phase: entry.wall_ns.estimate for entry in found}
     times = [format_duration(took[name]) if name in took else "" for name in names]
-    return ChartRow(
-        cells=(label, *times, format_duration(sum(took.values()))), frameworks=(section.find_framework(label),)
-    )
+    return section.make_row((label, *times, format_duration(sum(took.values()))), label)

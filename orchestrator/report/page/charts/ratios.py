@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from orchestrator.analysis.compare import CLAIMS, Comparison, Verdict, index_both_ways
+from orchestrator.analysis.compare import CLAIMS, Comparison, Verdict
 from orchestrator.format import format_count, format_ratio, format_ratio_range
 from orchestrator.report.page.charts import MAX_NARROW_MODES, Chart, ChartRow, Section, Spec, Table
 from orchestrator.report.page.charts.encoding import encode_modes, make_tooltip
@@ -78,34 +78,22 @@ def make_chart(section: Section) -> Chart | None:
 
 def make_squares(section: Section) -> Iterator[ChartRow]:
     """Yield each pair twice, once in either direction."""
-    for (baseline, cell), found in index_both_ways(section.group.comparisons).items():
+    for (baseline, cell), found in section.group.pairs.items():
         shown, sign = format_ratio(found.ratio.estimate), SIGNS[found.verdict]
-        yield ChartRow(
-            cells=(
-                cell,
-                baseline,
-                f"{shown} {sign}",
-                sign,
-                shown,
-                format_ratio_range(found.ratio) or "–",
-                str(found.verdict),
-            ),
-            frameworks=(section.find_framework(cell), section.find_framework(baseline)),
-        )
+        ends, verdict = format_ratio_range(found.ratio) or "–", str(found.verdict)
+        yield section.make_row((cell, baseline, f"{shown} {sign}", sign, shown, ends, verdict), cell, baseline)
 
 
 def make_table_row(section: Section, found: Comparison) -> ChartRow:
     """Make the table's row of one comparison."""
-    return ChartRow(
-        cells=(
-            found.cell,
-            found.baseline,
-            format_ratio(found.ratio.estimate),
-            format_ratio_range(found.ratio),
-            format_ratio(found.typical_ratio.estimate),
-            found.blocks,
-            f"{found.p:.2g}",
-            str(found.verdict),
-        ),
-        frameworks=(section.find_framework(found.cell), section.find_framework(found.baseline)),
+    cells = (
+        found.cell,
+        found.baseline,
+        format_ratio(found.ratio.estimate),
+        format_ratio_range(found.ratio),
+        format_ratio(found.typical_ratio.estimate),
+        found.blocks,
+        f"{found.p:.2g}",
+        str(found.verdict),
     )
+    return section.make_row(cells, found.cell, found.baseline)

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from orchestrator.analysis.costs.roofline import Achieved, Roof, compute_achieved, find_roof
-from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, collect_reports, to_chart_number
+from orchestrator.analysis.process_scores import collect_reports
+from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, to_chart_number
 from orchestrator.report.page.charts.encoding import (
     RATE_TICKS,
     TENS,
@@ -89,22 +90,20 @@ def make_marker(section: Section, label: str, found: Achieved) -> ChartRow:
     """Make one mode's marker."""
     shown = f"{format_si_rate(found.flops_per_s)}op/s, {format_percent(found.share)} of the roof"
     cells = ("mode", label, to_chart_number(found.intensity), to_chart_number(found.flops_per_s), shown)
-    return ChartRow(cells=cells, frameworks=(section.find_framework(label),))
+    return section.make_row(cells, label)
 
 
 def make_table_row(section: Section, label: str, found: Achieved, under: Roof) -> ChartRow:
     """Make the table's row of one mode."""
-    return ChartRow(
-        cells=(
-            label,
-            f"{found.intensity:.3g}",
-            f"{format_si_rate(found.flops_per_s)}op/s",
-            f"{format_si_rate(found.bytes_per_s)}B/s",
-            format_percent(found.share),
-            f"{format_si_rate(under.flops_per_s_at(found.intensity))}op/s",
-        ),
-        frameworks=(section.find_framework(label),),
+    cells = (
+        label,
+        f"{found.intensity:.3g}",
+        f"{format_si_rate(found.flops_per_s)}op/s",
+        f"{format_si_rate(found.bytes_per_s)}B/s",
+        format_percent(found.share),
+        f"{format_si_rate(under.flops_per_s_at(found.intensity))}op/s",
     )
+    return section.make_row(cells, label)
 
 
 def format_si_rate(value: float) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from orchestrator.analysis.process_scores import collect_reports
 from orchestrator.analysis.quality.disturbance import find_flags
 from orchestrator.analysis.results import Result
 from orchestrator.format import format_count, format_duration
@@ -15,7 +16,7 @@ from orchestrator.report.page.charts import (
     Section,
     Spec,
     Table,
-    collect_reports,
+    make_row,
     to_chart_number,
 )
 from orchestrator.report.page.charts.encoding import (
@@ -92,17 +93,9 @@ def make_boxes(result: Result, records: Sequence[JobRecord], canary_ns: float) -
         found, raised = compute_spread(report), sorted(find_flags(record, canary_ns))
         five = (found.low, found.quarter, found.median, found.three_quarters, found.high)
         shown = ", ".join(format_duration(each) for each in (found.low, found.median, found.high))
-        yield ChartRow(
-            cells=(
-                result.label,
-                record.spec.block,
-                *(to_chart_number(each / result.floor_ns.estimate) for each in five),
-                "disturbed" if raised else "quiet",
-                shown,
-                " ".join(raised) or "none",
-            ),
-            frameworks=(result.cell.framework,),
-        )
+        spread = (to_chart_number(each / result.floor_ns.estimate) for each in five)
+        said = ("disturbed" if raised else "quiet", shown, " ".join(raised) or "none")
+        yield make_row((result.label, record.spec.block, *spread, *said), result)
 
 
 def make_table_row(result: Result, records: Sequence[JobRecord], canary_ns: float, blocks: Sequence[int]) -> ChartRow:
@@ -111,9 +104,7 @@ def make_table_row(result: Result, records: Sequence[JobRecord], canary_ns: floa
         record.spec.block: format_samples(record, report, canary_ns)
         for record, report in zip(records, collect_reports(records), strict=True)
     }
-    return ChartRow(
-        cells=(result.label, *(said.get(block, "") for block in blocks)), frameworks=(result.cell.framework,)
-    )
+    return make_row((result.label, *(said.get(block, "") for block in blocks)), result)
 
 
 def format_samples(record: JobRecord, report: Report, canary_ns: float) -> str:

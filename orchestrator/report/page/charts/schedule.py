@@ -7,7 +7,7 @@ from datetime import datetime
 from orchestrator.analysis.quality.disturbance import find_flags
 from orchestrator.format import format_count, format_duration
 from orchestrator.records.labels import format_title
-from orchestrator.report.page.charts import Chart, ChartRow, Spec, Table, to_chart_number
+from orchestrator.report.page.charts import Chart, ChartRow, Spec, Table, make_cell_row, to_chart_number
 from orchestrator.report.page.charts.encoding import (
     DURATION_TICKS,
     encode_categories,
@@ -116,12 +116,7 @@ def make_bar(job: ScheduledJob) -> ChartRow:
         to_chart_number(job.start_ns + took / 2),
     )
     said = (cell.label, format_title(cell), format_duration(took), job.record.outcome, " ".join(job.raised) or "none")
-    return ChartRow(
-        cells=(job.record.spec.block, *ends, job.state, SIGNS[job.state], *said),
-        frameworks=(cell.framework,),
-        workload=cell.workload,
-        task=cell.task,
-    )
+    return make_cell_row((job.record.spec.block, *ends, job.state, SIGNS[job.state], *said), cell)
 
 
 def make_table_rows(every: Sequence[ScheduledJob], blocks: Sequence[int]) -> Iterator[ChartRow]:
@@ -131,12 +126,8 @@ def make_table_rows(every: Sequence[ScheduledJob], blocks: Sequence[int]) -> Ite
         cell = job.record.spec.cell
         of_cell.setdefault(cell.id, (cell, {}))[1][job.record.spec.block] = format_job(job)
     for cell, found in of_cell.values():
-        yield ChartRow(
-            cells=(f"{cell.label}, {format_title(cell)}", *(found.get(block, "") for block in blocks)),
-            frameworks=(cell.framework,),
-            workload=cell.workload,
-            task=cell.task,
-        )
+        shown = (found.get(block, "") for block in blocks)
+        yield make_cell_row((f"{cell.label}, {format_title(cell)}", *shown), cell)
 
 
 def format_job(job: ScheduledJob) -> str:

@@ -3,10 +3,20 @@
 import string
 from collections.abc import Iterator, Mapping
 
+from orchestrator.analysis.compare import Comparison
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.ties import find_tied_sets
 from orchestrator.format import format_duration, format_rank, format_ratio, format_ratio_range
-from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, to_chart_interval, to_chart_number
+from orchestrator.report.page.charts import (
+    Chart,
+    ChartRow,
+    Section,
+    Spec,
+    Table,
+    make_row,
+    to_chart_interval,
+    to_chart_number,
+)
 from orchestrator.report.page.charts.encoding import (
     DURATION_TICKS,
     ONE_TWO_FIVE,
@@ -100,9 +110,7 @@ def make_dot(result: Result, ties: str | None) -> ChartRow:
     said = "measured" if measured else f"{result.outcome}: {result.reason}"
     shown = format_duration(result.floor_ns.estimate)
     at, (low, high) = to_chart_number(result.floor_ns.estimate), to_chart_interval(result.floor_ns)
-    return ChartRow(
-        cells=(part, result.label, at, low, high, high or at, ties, shown, said), frameworks=(result.cell.framework,)
-    )
+    return make_row((part, result.label, at, low, high, high or at, ties, shown, said), result)
 
 
 def assign_letters(group: Group) -> Mapping[str, str]:
@@ -122,27 +130,22 @@ def to_letter(number: int) -> str:
 
 def make_table_rows(group: Group) -> Iterator[ChartRow]:
     """Yield the rows of the table: ranked cells by rank, then the cells without one."""
-    against = group.against | ({group.clone.cell: group.clone} if group.clone else {})
-    ranks = {standing.cell: format_rank(standing.best, standing.worst) for standing in group.standings}
-    order, tied = [group.result(standing.cell) for standing in group.standings], assign_letters(group)
-    for result in (*order, *(each for each in group.results if each.label not in ranks)):
-        found = against.get(result.label)
-        yield ChartRow(
-            cells=(
-                result.label,
-                format_floor(result),
-                format_floor_interval(result),
-                ranks.get(result.label, ""),
-                tied.get(result.label, ""),
-                format_ratio(found.ratio.estimate) if found else "",
-                format_ratio_range(found.ratio) if found else "",
-                format_duration(result.first_ns.estimate),
-                result.jobs,
-                result.grade if result.outcome == "measured" else "",
-                describe_result(group, result),
-            ),
-            frameworks=(result.cell.framework,),
+    tied = assign_letters(group)
+    for result, standing, found in group.rows:
+        cells = (
+            result.label,
+            format_floor(result),
+            format_floor_interval(result),
+            format_rank(standing.best, standing.worst) if standing else "",
+            tied.get(result.label, ""),
+            format_ratio(found.ratio.estimate) if found else "",
+            format_ratio_range(found.ratio) if found else "",
+            format_duration(result.first_ns.estimate),
+            result.jobs,
+            result.grade if result.outcome == "measured" else "",
+            describe_result(group, result, found),
         )
+        yield make_row(cells, result)
 
 
 def format_floor(result: Result) -> str:
@@ -157,13 +160,9 @@ def format_floor_interval(result: Result) -> str:
     return f"{format_duration(low)} to {format_duration(high)}" if low and high else ""
 
 
-def describe_result(group: Group, result: Result) -> str:
+def describe_result(group: Group, result: Result, found: Comparison | None) -> str:
     """Return a cell's verdict, or else its outcome. The page states the reason elsewhere."""
     if result.outcome != "measured":
         return result.outcome or "not run"
-    if group.clone is not None and result.label == group.clone.cell:
-        return f"A/A clone: {group.clone.verdict}"
-    if result.label == group.baseline:
-        return "baseline"
-    found = group.against.get(result.label)
-    return str(found.verdict) if found else "A/A clone"
+    said = str(found.verdict) if found else "baseline" if result.label == group.baseline else ""
+    return ": ".join(filter(None, ("A/A clone" if result.cell.replica else "", said)))

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from orchestrator.analysis.process_scores import classify_laps
+from orchestrator.analysis.process_scores import classify_laps, collect_reports
 from orchestrator.analysis.results import Result
 from orchestrator.format import format_duration
-from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, collect_reports, to_chart_number
+from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, make_row, to_chart_number
 from orchestrator.report.page.charts.encoding import (
     COUNT_TICKS,
     DURATION_TICKS,
@@ -82,16 +82,11 @@ def make_traces(result: Result, records: Sequence[JobRecord]) -> Iterator[ChartR
     for place, (record, report) in enumerate(zip(records, collect_reports(records), strict=True)):
         name, part = (result.label, record.spec.block), "other" if place else "first"
         for point in thin_trace(report.warmup):
-            yield ChartRow(
-                cells=(part, *name, point.calls, to_chart_number(point.each_ns), None),
-                frameworks=(result.cell.framework,),
-            )
+            yield make_row((part, *name, point.calls, to_chart_number(point.each_ns), None), result)
         if (calls := find_steady_call(report)) is not None:
             level = classify_laps(report.warmup).level_ns
-            yield ChartRow(
-                cells=("steady", *name, calls, to_chart_number(level), f"call {calls:,}, at {format_duration(level)}"),
-                frameworks=(result.cell.framework,),
-            )
+            shown = f"call {calls:,}, at {format_duration(level)}"
+            yield make_row(("steady", *name, calls, to_chart_number(level), shown), result)
 
 
 def find_steady_call(report: Report) -> int | None:
@@ -103,10 +98,8 @@ def find_steady_call(report: Report) -> int | None:
 def make_table_row(result: Result) -> ChartRow:
     """Make the table's row of one mode."""
     times = (result.first_ns, result.second_ns, result.steady_ns, result.floor_ns)
-    return ChartRow(
-        cells=(result.label, result.steadiness, *(format_duration(each.estimate) for each in times), result.jobs),
-        frameworks=(result.cell.framework,),
-    )
+    shown = (format_duration(each.estimate) for each in times)
+    return make_row((result.label, result.steadiness, *shown, result.jobs), result)
 
 
 # The most points of one trace; the algorithm needs at least two.

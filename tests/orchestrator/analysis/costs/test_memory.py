@@ -74,7 +74,7 @@ def test_a_ranking_by_memory_orders_by_bytes_and_keeps_ties(
 ) -> None:
     peaks = {"torch:eager": 220, "torch:trace": 220, "tensorflow:eager": 300}
     records = [
-        make_record(make_cell(label), block, report=make_report(**needing(peak + (block + place) % 3)))
+        make_record(make_cell(label), block, result=make_report(**needing(peak + (block + place) % 3)))
         for block in range(1, 13)
         for place, (label, peak) in enumerate(peaks.items())
     ]

@@ -23,7 +23,7 @@ def noisy(make_record: MakeRecord, make_report: Callable[..., Report]) -> Noisy:
     def make(**noise: object) -> JobRecord:
         quiet = make_report().noise.model_dump() | dict.fromkeys(("run_delay_ns", "steal_ns", "pressure_ns"), (0,) * 10)
         report = make_report(samples_ns=TEN, noise=quiet | {"cpu_ns": TEN, "canary_ns": (100,) * 10} | noise)
-        return make_record(report=report)
+        return make_record(result=report)
 
     return make
 

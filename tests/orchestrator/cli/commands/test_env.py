@@ -95,6 +95,17 @@ def test_a_sweep_makes_what_it_needs_line_by_line_before_it_measures(swept: tupl
     assert code == ExitCode.FINE
 
 
+def test_a_python_that_must_be_asked_is_asked_when_the_sweep_begins(newcomer: User) -> None:
+    asked = f'[environments.mine]\npython = "{sys.executable}"'
+    (newcomer.folder / "mine.toml").write_text(SWEEP.replace("[environments.mine]", asked))
+    (planned,) = newcomer.says("plan", "mine.toml")["environments"]
+    assert (planned["state"], planned["python"]) == (None, sys.executable)
+    code, out, _ = newcomer.run("sweep", "mine.toml")
+    assert (code, "environment mine: ready after " in out) == (ExitCode.FINE, True)
+    (marker,) = newcomer.home.glob("environments/*/ready.json")
+    assert json.loads(marker.read_text())["base"] == sys.executable
+
+
 def test_a_run_says_what_its_environments_were_and_each_record_which_it_was(user: User) -> None:
     (name, found), *others = manifest(user)["environments"].items()
     assert (name, others, found["packages"]["tiny"]) == ("mine", [], "1.0")
@@ -106,7 +117,7 @@ def test_a_run_says_what_its_environments_were_and_each_record_which_it_was(user
 
 def test_a_worker_runs_in_its_environment_with_its_variables(user: User) -> None:
     for path in user.folder.glob("runs/*/jobs/*.json"):
-        settings = {each["name"]: each["got"] for each in json.loads(path.read_text())["report"]["settings"]}
+        settings = {each["name"]: each["got"] for each in json.loads(path.read_text())["result"]["settings"]}
         assert settings["OMP_DYNAMIC"] == "FALSE"
 
 

@@ -95,6 +95,7 @@ def test_a_comparison_is_one_document_or_one_comment(inside: Inside, swept: Swep
         (["export", "base", "--output", "nowhere/x.csv"], "cannot write nowhere/x.csv: No such file"),
         (["schema", "swep"], "did you mean sweep?"),
         (["show", "base", "--repeat"], "--repeat is for one job"),
+        (["show", "base", "001-numpy", "--details"], "--details is for a whole run"),
         (["show", "base", "001-numpy", "--repeat"], "several jobs match"),
         (["show", "other", "001-openvino", "--repeat"], "was never started: because it was unsupported"),
     ],

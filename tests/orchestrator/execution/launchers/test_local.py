@@ -128,6 +128,8 @@ def test_temporary_files_of_a_job_go_with_it(
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.measures
+@pytest.mark.long
 def test_a_warm_compiler_finds_what_a_cold_one_has_made(make_spec: MakeSpec, tmp_path: Path) -> None:
     if find_spec("torch") is None or shutil.which("g++") is None:
         pytest.skip("torch or g++ is not installed")

@@ -91,7 +91,7 @@ def test_cells_that_were_too_disturbed_are_counted(make_compared: Callable[..., 
         assert record.report is not None
         noise = record.report.noise.model_copy(update={"run_delay_ns": (10**6,) * 3, "cpu_ns": (0,) * 3})
         report = record.report.model_copy(update={"noise": noise})
-        run.write_record(record.model_copy(update={"report": report}))
+        run.write_record(record.model_copy(update={"result": report}))
     said = " ".join(drawn(compare_sides(tmp_path / "runs", "-a", "-b"), "slower=3%").split())
     assert "5 of 5 cells: graded C in at least one run, too disturbed for any claim." in said
     assert "GATE" not in said
@@ -159,7 +159,7 @@ def test_memory_that_grew_for_certain_is_told(
         records = []
         for record in make_records([(cell, 1000.0) for cell in cells]):
             grown = name == "b" and record.spec.cell == cells[0]
-            records.append(record.model_copy(update={"report": make_report(**needing(225 if grown else 220))}))
+            records.append(record.model_copy(update={"result": make_report(**needing(225 if grown else 220))}))
         make_run(name, records, at_s)
     compared = compare_sides(tmp_path / "runs", "-a", "-b")
     told = [

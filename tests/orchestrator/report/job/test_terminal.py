@@ -37,7 +37,7 @@ def test_a_measured_job_is_told_from_its_question_to_its_times(
         },
         warnings=("DeprecationWarning: old",),
     )
-    text = shown(make_record(report=report), tmp_path / "log")
+    text = shown(make_record(result=report), tmp_path / "log")
     for said in (
         "001-numpy-eager-mlp",
         "measured",
@@ -67,7 +67,7 @@ def test_it_fits_eighty_columns(tmp_path: Path, make_record: MakeRecord, make_re
         warnings=("Warning: " + "w" * 200,),
         phases=tuple(phase(name, 200, 1000, 900) for name in ("import", "first_call", "second_call")),
     )
-    lines = shown(make_record(report=report), tmp_path / "log", width=80).splitlines()
+    lines = shown(make_record(result=report), tmp_path / "log", width=80).splitlines()
     assert max(len(line) for line in lines if not line.startswith("End of the log ")) <= 80
     assert any("second call" in line for line in lines)
 
@@ -77,7 +77,7 @@ def test_the_samples_are_a_plot_in_which_the_disturbed_are_marked(
 ) -> None:
     samples_ns = (100_000, 180_000, 110_000)
     noise = QUIET | {"cpu_ns": (100_000, 100_000, 110_000), "run_delay_ns": (0, 80_000, 0)}
-    text = shown(make_record(report=make_report(samples_ns=samples_ns, noise=noise)), tmp_path / "log")
+    text = shown(make_record(result=make_report(samples_ns=samples_ns, noise=noise)), tmp_path / "log")
     assert "▁█▂ up to 1.800 × floor" in text
     assert "1 of 3 samples, the worst by 44.4% of its time" in text
     assert " ·×·" in text
@@ -88,7 +88,7 @@ def test_the_warm_up_is_a_plot_that_says_from_where_on_calls_were_steady(
     tmp_path: Path, make_record: MakeRecord, make_report: Callable[..., Report]
 ) -> None:
     laps = tuple((1, ns) for ns in (100_000, 10_000, *[1_000, 1_001, 999] * 19))
-    text = " ".join(shown(make_record(report=make_report(warmup=laps)), tmp_path / "log").split())
+    text = " ".join(shown(make_record(result=make_report(warmup=laps)), tmp_path / "log").split())
     assert "steady from call 3 on; from the first call, 100 µs: █▅▁▁▁▁" in text
     assert "to 1.00 µs" in text
 
@@ -113,7 +113,7 @@ def test_a_setting_that_is_not_as_asked_is_marked(
     tmp_path: Path, make_record: MakeRecord, make_report: Callable[..., Report]
 ) -> None:
     report = make_report(settings=({"name": "threads", "asked": "1", "got": "8"},))
-    assert "NOT AS ASKED" in shown(make_record(outcome="unfair", report=report), tmp_path / "log")
+    assert "NOT AS ASKED" in shown(make_record(outcome="unfair", result=report), tmp_path / "log")
 
 
 def test_a_canary_slower_than_the_runs_raises_its_flag(tmp_path: Path, make_record: MakeRecord) -> None:
@@ -131,7 +131,7 @@ def test_a_job_that_loaded_a_file_names_it(tmp_path: Path, make_record: MakeReco
 def test_a_wrong_tensor_is_marked(tmp_path: Path, make_record: MakeRecord, make_report: Callable[..., Report]) -> None:
     check = {"tensor": "loss", "inputs": "set 0", "error": None, "worst": None, "tolerance": 2e-6, "passed": False}
     report = make_report(verification={"checks": (check,), "reason": "off"})
-    text = shown(make_record(outcome="wrong", report=report), tmp_path / "log")
+    text = shown(make_record(outcome="wrong", result=report), tmp_path / "log")
     assert "not finite" in text
     assert "WRONG" in text
 
@@ -176,10 +176,10 @@ def test_a_job_of_a_users_workload_says_where_its_code_was_and_what_it_was_held_
     tmp_path: Path, make_record: MakeRecord, make_report: Callable[..., Report]
 ) -> None:
     check = {"tensor": "loss", "inputs": "set 0", "error": 1e-7, "worst": 1e-7, "tolerance": 2e-6, "passed": True}
-    record = make_record(report=make_report(verification={"checks": (check,), "referee": "torch"}))
+    record = make_record(result=make_report(verification={"checks": (check,), "referee": "torch"}))
     given = Artefact(path="/x/y.npz", sha256="abc", size_bytes=7)
     cell = record.spec.cell.model_copy(update={"code": "0123456789abcdef"})
-    spec = record.spec.model_copy(update={"cell": cell, "folder": "/mine", "reference": "torch", "expected": given})
+    spec = record.spec.model_copy(update={"cell": cell, "source_dir": "/mine", "reference": "torch", "expected": given})
     text = shown(record.model_copy(update={"spec": spec}), tmp_path / "log")
     assert "workload /mine, code 0123456789abcdef" in text
     assert "reference torch /x/y.npz, 7 bytes, SHA-256 abc" in text

@@ -8,11 +8,12 @@ from html.parser import HTMLParser
 
 import pytest
 
+from orchestrator.analysis.run import Run
 from orchestrator.report.page.page import hash_script, list_host_facts, pack_column, read_asset, render_page
 from schemas.environment import EnvironmentRecord
 from schemas.job import Cell
 from schemas.record import JobRecord
-from tests.orchestrator.report.conftest import KnownRun
+from tests.orchestrator.conftest import a_run
 
 VOID = {"meta", "input", "br", "hr", "img", "link", "base"}
 
@@ -44,15 +45,15 @@ class Read(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
-def of(run: KnownRun) -> str:
-    return render_page("a-run", run.manifest, run.records, run.groups)
+def of(run: Run) -> str:
+    return render_page(run)
 
 
 def scripts(text: str, attributes: str = "") -> list[str]:
     return re.findall(rf"<script{attributes}>(.*?)</script>", text, re.DOTALL)
 
 
-def test_a_page_is_whole_and_every_name_in_it_is_there_once(known_run: KnownRun) -> None:
+def test_a_page_is_whole_and_every_name_in_it_is_there_once(known_run: Run) -> None:
     read = Read(of(known_run))
     names = [attributes["id"] for _, attributes in read.elements if "id" in attributes]
     assert len(names) == len(set(names))
@@ -61,21 +62,21 @@ def test_a_page_is_whole_and_every_name_in_it_is_there_once(known_run: KnownRun)
     assert {link.removeprefix("#") for link in links} <= {*names}
 
 
-def test_the_same_records_give_the_same_page(known_run: KnownRun) -> None:
+def test_the_same_records_give_the_same_page(known_run: Run) -> None:
     assert of(known_run) == of(known_run)
 
 
-def test_it_does_not_matter_in_which_order_records_are_found(known_run: KnownRun) -> None:
+def test_it_does_not_matter_in_which_order_records_are_found(known_run: Run) -> None:
     placed = [
         record.model_copy(update={"spec": record.spec.model_copy(update={"position": place})})
         for place, record in enumerate(known_run.records)
     ]
-    run = KnownRun(known_run.manifest, placed)
+    run = a_run(known_run.manifest, placed)
     shuffled = random.Random(1).sample(placed, len(placed))
-    assert render_page("a-run", run.manifest, shuffled, run.groups) == of(run)
+    assert of(a_run(run.manifest, shuffled)) == of(run)
 
 
-def test_every_picture_has_a_table_with_headings_and_says_what_it_shows(known_run: KnownRun) -> None:
+def test_every_picture_has_a_table_with_headings_and_says_what_it_shows(known_run: Run) -> None:
     pictures = re.findall(r"<figure.*?</figure>", of(known_run), re.DOTALL)
     assert len(pictures) == 2 * 9 + 1
     for picture in pictures:
@@ -86,12 +87,12 @@ def test_every_picture_has_a_table_with_headings_and_says_what_it_shows(known_ru
         assert str(drawing["aria-label"]).endswith(".")
 
 
-def test_the_answer_comes_before_any_picture(known_run: KnownRun) -> None:
+def test_the_answer_comes_before_any_picture(known_run: Run) -> None:
     text = of(known_run)
     assert 0 < text.index("torch:trace is the fastest, at ") < text.index("<figure")
 
 
-def test_cells_without_a_rank_are_listed_with_their_reasons(known_run: KnownRun) -> None:
+def test_cells_without_a_rank_are_listed_with_their_reasons(known_run: Run) -> None:
     said = " ".join(Read(of(known_run)).texts)
     assert "the output is off by 3e-3" in said
     assert "because it was unsupported" in said
@@ -99,16 +100,16 @@ def test_cells_without_a_rank_are_listed_with_their_reasons(known_run: KnownRun)
 
 
 def test_an_unfair_cell_is_listed_and_says_what_it_did_not_get(
-    known_run: KnownRun, make_cell: Callable[..., Cell], make_record: Callable[..., JobRecord]
+    known_run: Run, make_cell: Callable[..., Cell], make_record: Callable[..., JobRecord]
 ) -> None:
     cell = make_cell("jax:jit", task="forward")
     unfair = make_record(cell, outcome="unfair", reason="it has 4 threads instead of 1")
     manifest = known_run.manifest.model_copy(update={"cells": (*known_run.manifest.cells, cell)})
-    text = of(KnownRun(manifest, [*known_run.records, unfair]))
+    text = of(a_run(manifest, [*known_run.records, unfair]))
     assert re.search(r'<strong class="bad">unfair</strong></td><td[^>]*>it has 4 threads instead of 1', text)
 
 
-def test_only_our_own_scripts_may_run_and_nothing_may_be_fetched(known_run: KnownRun) -> None:
+def test_only_our_own_scripts_may_run_and_nothing_may_be_fetched(known_run: Run) -> None:
     text = of(known_run)
     ours = scripts(text)
     assert len(ours) == 2
@@ -119,7 +120,7 @@ def test_only_our_own_scripts_may_run_and_nothing_may_be_fetched(known_run: Know
     assert "\r" not in text, "a browser would hash another text"
 
 
-def test_what_comes_from_records_is_text_and_nothing_else(hostile_run: KnownRun) -> None:
+def test_what_comes_from_records_is_text_and_nothing_else(hostile_run: Run) -> None:
     text = of(hostile_run)
     read = Read(text)
     assert len(scripts(text)) == 2
@@ -130,44 +131,44 @@ def test_what_comes_from_records_is_text_and_nothing_else(hostile_run: KnownRun)
     assert "\x1b" not in text
 
 
-def test_what_is_drawn_of_hostile_records_is_json(hostile_run: KnownRun) -> None:
+def test_what_is_drawn_of_hostile_records_is_json(hostile_run: Run) -> None:
     found = scripts(of(hostile_run), ' type="application/json"[^>]*')
     assert len(found) > 20
     for each in found:
         json.loads(each)
 
 
-def test_all_that_it_takes_to_repeat_the_run_is_there(known_run: KnownRun) -> None:
+def test_all_that_it_takes_to_repeat_the_run_is_there(known_run: Run) -> None:
     text = of(known_run)
     assert "sweep --workloads mlp:depth=3 --seed 7</code>" in text
     assert "<code>seed = 7</code>" in text
 
 
-def test_every_environment_is_named_with_its_hash(known_run: KnownRun) -> None:
+def test_every_environment_is_named_with_its_hash(known_run: Run) -> None:
     record = EnvironmentRecord(
         interpreter="", python="3.11.7", installed={}, packages={"torch": "2.13.0"}, freeze="0123456789abcdef"
     )
     manifest = known_run.manifest.model_copy(update={"environments": {"torch": record}})
-    said = " ".join(Read(of(KnownRun(manifest, known_run.records))).texts)
+    said = " ".join(Read(of(a_run(manifest, known_run.records))).texts)
     assert "Environment torch: Python 3.11.7, torch 2.13.0; freeze 0123456789abcdef." in said
 
 
-def test_the_fingerprint_and_all_that_it_is_of_are_there(known_run: KnownRun) -> None:
+def test_the_fingerprint_and_all_that_it_is_of_are_there(known_run: Run) -> None:
     host = known_run.manifest.host
     assert host.content_hash in of(known_run)
     rows = [row.cells for row in list_host_facts({"cpu": "a", "packages": {"numpy": "2.0"}, "cpu_flags": ["x", "y"]})]
     assert rows == [("cpu", "a"), ("packages numpy", "2.0"), ("cpu flags", "x y")]
 
 
-def test_a_run_of_which_nothing_is_measured_yet_has_a_page(known_run: KnownRun) -> None:
-    text = render_page("a-run", known_run.manifest, [], KnownRun(known_run.manifest, []).groups)
+def test_a_run_of_which_nothing_is_measured_yet_has_a_page(known_run: Run) -> None:
+    text = of(a_run(known_run.manifest, []))
     Read(text)
     assert "No mode was measured." in text
 
 
-def test_a_run_that_is_not_of_one_piece_says_so(known_run: KnownRun) -> None:
+def test_a_run_that_is_not_of_one_piece_says_so(known_run: Run) -> None:
     mixed = known_run.manifest.model_copy(update={"mixed": ("the kernel was another",)})
-    assert "<strong>MIXED:</strong>" in of(KnownRun(mixed, known_run.records))
+    assert "<strong>MIXED:</strong>" in of(a_run(mixed, known_run.records))
 
 
 def test_a_column_says_each_word_once_and_can_be_told_again() -> None:
@@ -176,7 +177,7 @@ def test_a_column_says_each_word_once_and_can_be_told_again() -> None:
     assert pack_column([]) == []
 
 
-def many(make_cell: Callable[..., Cell], run: KnownRun, count: int) -> Iterator[JobRecord]:
+def many(make_cell: Callable[..., Cell], run: Run, count: int) -> Iterator[JobRecord]:
     """Yield records of `count` cells and 32 blocks, whose warm-ups are as long as real ones."""
     jobs = [record for record in run.records if record.outcome == "measured"]
     for number in range(count):
@@ -186,15 +187,15 @@ def many(make_cell: Callable[..., Cell], run: KnownRun, count: int) -> Iterator[
         cell = job.spec.cell.model_copy(update={"batch": 1 + number // 4})
         for block in range(1, 33):
             spec = job.spec.model_copy(update={"cell": cell, "block": block})
-            yield job.model_copy(update={"spec": spec, "report": report})
+            yield job.model_copy(update={"spec": spec, "result": report})
 
 
-def test_a_page_of_fifty_cells_is_below_three_megabytes(make_cell: Callable[..., Cell], known_run: KnownRun) -> None:
+def test_a_page_of_fifty_cells_is_below_three_megabytes(make_cell: Callable[..., Cell], known_run: Run) -> None:
     records = list(many(make_cell, known_run, 50))
     cells = tuple(dict.fromkeys(record.spec.cell.model_dump_json() for record in records))
     manifest = known_run.manifest.model_copy(update={"cells": tuple(map(Cell.model_validate_json, cells))})
     assert len(manifest.cells) == 50
-    assert len(of(KnownRun(manifest, records)).encode()) < 3_000_000
+    assert len(of(a_run(manifest, records)).encode()) < 3_000_000
 
 
 def luminance(colour: str) -> float:

@@ -11,8 +11,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect, sync_playwright
 from playwright.sync_api import Page as Tab
 
+from orchestrator.analysis.run import Run
 from tests.orchestrator.quick import PROGRAM, QUICK
-from tests.orchestrator.report.conftest import KnownRun
 from tests.orchestrator.report.page.test_page import of as page_of
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -36,7 +36,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the page of a real sweep with two workloads, tasks and frameworks, and one wrong mode."""
     folder = tmp_path_factory.mktemp("browsed")
     (folder / "quick.toml").write_text(QUICK)
-    asked = ["--frameworks", MODES, "--workloads", "synthetic,mlp", "--tasks", "forward,backward", "--blocks", "2"]
+    asked = ["--frameworks", MODES, "--workloads", "synthetic,mlp", "--tasks", "forward,backward", "--blocks", "1"]
     subprocess.run([*PROGRAM, "sweep", "quick.toml", *asked], cwd=folder, check=False, capture_output=True, timeout=200)
     (found,) = folder.glob("runs/*/report.html")
     return found
@@ -166,7 +166,7 @@ def test_a_wrong_cell_is_visible_with_its_reason(light: Visit) -> None:
     assert row.locator("s").count() == 1
 
 
-def test_hostile_text_is_shown_and_does_nothing(browser: Browser, hostile_run: KnownRun, tmp_path: Path) -> None:
+def test_hostile_text_is_shown_and_does_nothing(browser: Browser, hostile_run: Run, tmp_path: Path) -> None:
     path = tmp_path / "hostile.html"
     path.write_text(page_of(hostile_run), encoding="utf-8")
     visiting = Visit(browser.new_page(), path)

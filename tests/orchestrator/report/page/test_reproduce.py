@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from orchestrator.analysis.run import Run
 from orchestrator.planning.sweep_file import validate_sweep
-from orchestrator.report.page.reproduce import format_command, format_key, format_sweep_file
+from orchestrator.report.page.reproduce import format_command, format_sweep_file
 from schemas.record import Manifest
 from schemas.sweep import SweepSpec
-from tests.orchestrator.report.conftest import KnownRun
 
 ASKED: list[dict[str, Any]] = [
     {},
@@ -24,28 +24,24 @@ ASKED: list[dict[str, Any]] = [
 ]
 
 
-def of(run: KnownRun, **changes: object) -> Manifest:
+def of(run: Run, **changes: object) -> Manifest:
     return run.manifest.model_copy(update=changes)
 
 
-def test_the_command_repeats_the_sweep_in_its_own_random_order(known_run: KnownRun) -> None:
+def test_the_command_repeats_the_sweep_in_its_own_random_order(known_run: Run) -> None:
     assert format_command(known_run.manifest) == "python -m orchestrator sweep --workloads mlp:depth=3 --seed 7"
     assert "--seed" not in format_command(of(known_run, sweep=SweepSpec(seed=7)))
     assert "'a b.toml'" in format_command(of(known_run, command=("sweep", "a b.toml")))
 
 
 @pytest.mark.parametrize("asked", ASKED)
-def test_the_sweep_file_asks_for_the_same(asked: dict[str, Any], known_run: KnownRun) -> None:
+def test_the_sweep_file_asks_for_the_same(asked: dict[str, Any], known_run: Run) -> None:
     spec = validate_sweep(asked)
     text = format_sweep_file(of(known_run, sweep=spec))
     assert validate_sweep(tomllib.loads(text)) == spec.model_copy(update={"seed": 7})
 
 
-def test_the_sweep_file_of_a_suite_says_what_the_suite_said(known_run: KnownRun) -> None:
+def test_the_sweep_file_of_a_suite_says_what_the_suite_said(known_run: Run) -> None:
     spec = validate_sweep({"suite": "operations", "axes": {"tasks": ["backward"]}})
     again = validate_sweep(tomllib.loads(format_sweep_file(of(known_run, sweep=spec))))
     assert again == spec.model_copy(update={"seed": 7, "suite": None})
-
-
-def test_only_an_odd_key_has_quotes() -> None:
-    assert [format_key(name) for name in ("first_call", "2-a", "a.b", "")] == ["first_call", "2-a", '"a.b"', '""']

@@ -109,7 +109,7 @@ def group(make_cell: MakeCell, make_record: MakeRecord, make_report: MakeReport)
         took = call_ns + call_ns // 100 * (block * len(label) % 5 - 2) // 10
         walls = {"import": 10**9, "compile": compile_ns, "first_call": took}
         phases = [{"name": name, "wall_ns": wall, "cpu_ns": 0} for name, wall in walls.items()]
-        return make_record(make_cell(label), block, report=make_report(took, phases=phases, warmup=((1, took),) * 9))
+        return make_record(make_cell(label), block, result=make_report(took, phases=phases, warmup=((1, took),) * 9))
 
     records = [record(label, block) for block in range(1, 13) for label in modes]
     (found,) = results.group_results(records, [make_cell(label) for label in modes])

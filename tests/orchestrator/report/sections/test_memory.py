@@ -28,7 +28,7 @@ def group(
 ) -> results.Group:
     peaks = {"torch:eager": 300, "tensorflow:eager": 220}
     records = [
-        make_record(make_cell(label), block, report=make_report(**needing(peak + block % 2)))
+        make_record(make_cell(label), block, result=make_report(**needing(peak + block % 2)))
         for block in range(1, 13)
         for label, peak in peaks.items()
     ]

@@ -35,7 +35,7 @@ def a_group(
     }
     cells = [make_cell(label, shapes=shaping) for label in notes]
     records = [
-        make_record(cell, block, report=make_report(1000, new_shapes=notes[cell.label]))
+        make_record(cell, block, result=make_report(1000, new_shapes=notes[cell.label]))
         for cell in cells
         for block in range(1, 9)
     ]

@@ -29,7 +29,7 @@ def a_group(cell: Cell, make_spec: MakeSpec, make_record: MakeRecord, make_repor
     for block in range(1, 9):
         phases = [{"name": "load", "wall_ns": (19 + block) * MS, "cpu_ns": 0}]
         spec = make_spec(cell, block, artefact=FILE)
-        records.append(make_record(cell, block, spec=spec, report=make_report(1000, phases=phases)))
+        records.append(make_record(cell, block, spec=spec, result=make_report(1000, phases=phases)))
     (group,) = results.group_results(records, [cell])
     return group
 

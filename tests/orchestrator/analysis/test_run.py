@@ -1,0 +1,59 @@
+"""A run with its results: the attempts that count, the groups, and the mark of a run of several parts."""
+
+from collections.abc import Callable
+
+from schemas.job import Cell
+from schemas.record import JobRecord
+from tests.orchestrator.conftest import a_manifest, a_run
+
+MakeCell = Callable[..., Cell]
+MakeRecord = Callable[..., JobRecord]
+MakeRecords = Callable[..., list[JobRecord]]
+
+
+def test_of_several_attempts_the_last_counts_and_all_are_kept(make_record: MakeRecord) -> None:
+    lost = make_record(outcome="killed")
+    again = make_record(spec=lost.spec.model_copy(update={"attempt": 2}))
+    run = a_run(a_manifest([lost.spec.cell]), [again, lost])
+    assert run.records == (again, lost)
+    assert run.last_attempts == (again,)
+    assert run.measured_jobs == run.jobs == {lost.spec.cell.id: [again]}
+    (result,) = run.cells
+    assert (result.outcome, result.jobs) == ("measured", 1)
+
+
+def test_a_cell_whose_jobs_all_failed_has_no_measured_jobs(make_record: MakeRecord) -> None:
+    failed = make_record(outcome="raised")
+    run = a_run(a_manifest([failed.spec.cell]), [failed])
+    assert run.jobs == {failed.spec.cell.id: [failed]}
+    assert run.measured_jobs == {}
+    assert run.measured_ids == frozenset()
+
+
+def test_results_are_computed_once(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    run = a_run(a_manifest([make_cell()]), make_records([(make_cell(), 1000)]))
+    assert run.groups is run.groups
+    assert run.last_attempts is run.last_attempts
+
+
+def test_results_are_those_that_the_sweep_asked_for(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    cells = [make_cell("torch:eager"), make_cell("torch:script")]
+    manifest = a_manifest(cells, sweep={"baseline": "torch:script", "margin": 0.5, "rank_by": "footprint"})
+    (group,) = a_run(manifest, make_records([(cells[0], 1000), (cells[1], 1100)])).groups
+    assert group.baseline == "torch:script"
+    assert group.comparisons[0].verdict == "DIFFERENT-BUT-SMALL"
+    assert group.by_memory is not None
+
+
+def test_a_run_of_several_parts_is_marked_wherever_its_results_go(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    records = make_records([(make_cell(), 1000)])
+    whole, mixed = (
+        a_run(a_manifest([make_cell()], mixed=parts), records) for parts in ((), ("the kernel is another",))
+    )
+    assert (whole.mixed, mixed.mixed) == ((), ("the kernel is another",))
+    assert [group.title for group in mixed.groups] == [f"MIXED: {group.title}" for group in whole.groups]
+    for per in ("cell", "job", "sample"):
+        assert {row["mixed"] for row in whole.rows(per)} == {False}
+        assert {row["mixed"] for row in mixed.rows(per)} == {True}

@@ -1,0 +1,119 @@
+"""Views of a sweep: plain lines for each job, and a view that survives its terminal."""
+
+import io
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import pytest
+from rich.console import Console
+
+from orchestrator.execution.sweep_events import BlockStarted, JobEnded, JobRestored, JobStarted, SweepEvent
+from orchestrator.planning.plan import Plan
+from orchestrator.progress.board import Board
+from orchestrator.progress.views import PlainLines, ResilientView
+from schemas.record import JobRecord
+
+MakePlan = Callable[..., Plan]
+MakeRecord = Callable[..., JobRecord]
+
+
+class Lines:
+    """A view with plain lines of a sweep of NumPy and its clone, and what it has printed."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self._console = plan, Console(file=io.StringIO(), width=40, color_system=None)
+        self._view = PlainLines(Board(plan=plan, started_s=0, now_s=0, guess_s=20), self._console, now=lambda: 1.0)
+        self._view(BlockStarted(1, plan.runnable))
+
+    def tell(self, event: SweepEvent) -> str:
+        """Pass on an event, and return what was printed since."""
+        file = self._console.file
+        assert isinstance(file, io.StringIO)
+        before = len(file.getvalue())
+        with self._view as view:
+            view(event)
+        return file.getvalue()[before:]
+
+
+@pytest.fixture
+def lines(make_plan: MakePlan) -> Lines:
+    return Lines(make_plan("numpy", stop={"budget": 20, "blocks": 1}))
+
+
+def test_each_job_that_ended_is_one_line_with_its_time(lines: Lines, make_record: MakeRecord) -> None:
+    cell = lines.plan.runnable[0]
+    assert lines.tell(JobEnded(make_record(cell, call_ns=1000))) == (
+        f"[1 of about 2] block 1 numpy:eager {lines.plan.computations[cell.id]}: measured 1.00 µs\n"
+    )
+
+
+def test_a_job_that_failed_has_its_outcome_and_reason_and_no_time(lines: Lines, make_record: MakeRecord) -> None:
+    said = lines.tell(JobEnded(make_record(lines.plan.runnable[0], outcome="raised", reason="ValueError: no")))
+    assert said.endswith(": raised: ValueError: no\n")
+
+
+@pytest.mark.parametrize(("outcome", "place"), [("unsupported", "[not started]"), ("orchestrator-lost", "[lost]")])
+def test_a_job_without_a_process_says_so(lines: Lines, make_record: MakeRecord, outcome: str, place: str) -> None:
+    record = make_record(lines.plan.runnable[0], outcome=outcome, outside=None)
+    assert lines.tell(JobEnded(record)).startswith(f"{place} block 1 ")
+
+
+def test_only_the_end_of_a_job_is_worth_a_line(lines: Lines, make_record: MakeRecord) -> None:
+    cell = lines.plan.runnable[0]
+    quiet: list[SweepEvent] = [
+        JobStarted(lines.plan.build_job(cell, 1, 0, None)),
+        JobRestored(make_record(cell)),
+        BlockStarted(2, lines.plan.runnable),
+    ]
+    assert [lines.tell(event) for event in quiet] == [""] * len(quiet)
+
+
+def test_a_line_is_not_wrapped_and_cannot_command_the_terminal(lines: Lines, make_record: MakeRecord) -> None:
+    reason = "\x1b[31m[bold]red[/bold]\n" + "x" * 200
+    said = lines.tell(JobEnded(make_record(lines.plan.runnable[0], outcome="raised", reason=reason)))
+    assert "\x1b" not in said
+    assert "[bold]red[/bold]" in said
+    assert "x" * 200 in said
+
+
+class Broken:
+    """A view that fails in this way at this step, and counts the events that it was shown."""
+
+    def __init__(self, failure: BaseException, at: str) -> None:
+        self.failure, self.at, self.seen = failure, at, 0
+
+    def _fail_at(self, step: str) -> None:
+        if step == self.at:
+            raise self.failure
+
+    def __enter__(self) -> Self:
+        self._fail_at("enter")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._fail_at("exit")
+
+    def __call__(self, event: SweepEvent) -> None:
+        self.seen += 1
+        self._fail_at("event")
+
+
+EVENT = BlockStarted(1, ())
+
+
+@pytest.mark.parametrize("failure", [BrokenPipeError(), OSError(5, "Input/output error"), SystemExit(1)])
+@pytest.mark.parametrize(("at", "seen"), [("enter", 0), ("event", 1), ("exit", 3)])
+def test_a_terminal_that_is_gone_is_not_spoken_to_again(failure: BaseException, at: str, seen: int) -> None:
+    view = Broken(failure, at)
+    with ResilientView(view) as resilient:
+        for _ in range(3):
+            resilient(EVENT)
+    assert view.seen == seen
+
+
+def test_a_mistake_of_the_view_itself_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError), ResilientView(Broken(ZeroDivisionError(), "event")) as resilient:
+        resilient(EVENT)

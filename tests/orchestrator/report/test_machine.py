@@ -1,0 +1,70 @@
+"""A machine's findings on a terminal and as a document."""
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from orchestrator.machine.findings import Finding, Severity, report_fine, report_note, report_unfit, report_warning
+from orchestrator.report.machine import build_findings_document, count_by_severity, show_findings, summarise_host
+from schemas.record import Host
+
+FINE = report_fine("a", "All is well.")
+NOTE = report_note("b", "It is turbo.", "Turn it off.")
+WARNING = report_warning("c", "It is busy.", "End the others.")
+UNFIT = report_unfit("d", "It has no disk.", "Buy one.")
+
+
+def draw(findings: list[Finding]) -> list[str]:
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    show_findings(console, findings)
+    assert isinstance(console.file, io.StringIO)
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("findings", "text"),
+    [
+        ([], "nothing to report"),
+        ([FINE], "nothing to report"),
+        ([NOTE], "1 note"),
+        ([UNFIT, NOTE, NOTE, FINE], "1 problem, 2 notes"),
+        ([WARNING, WARNING, UNFIT, UNFIT], "2 problems, 2 warnings"),
+    ],
+)
+def test_findings_are_counted_by_severity_the_gravest_first(findings: list[Finding], text: str) -> None:
+    assert count_by_severity(findings) == text
+
+
+def test_a_finding_is_a_line_with_its_advice_below_it_unless_all_is_well() -> None:
+    assert draw([FINE, WARNING]) == [
+        "fine    All is well.",
+        "warning It is busy.",
+        "        → End the others.",
+        "",
+        "Verdict: fit with reservations (1 warning)",
+    ]
+
+
+def test_what_a_machine_says_of_itself_cannot_command_the_terminal() -> None:
+    nasty = Finding(Severity.WARNING, "x", "\x1b[2J[red]It[/] is.", "\x07Do.")
+    text = "\n".join(draw([nasty]))
+    assert not {"\x1b", "\x07"} & set(text)
+    assert "[red]It[/] is." in text
+
+
+@given(st.lists(st.sampled_from([FINE, NOTE, WARNING, UNFIT]), max_size=6))
+def test_the_document_has_every_finding_in_order_and_the_verdict(findings: list[Finding]) -> None:
+    said = build_findings_document(findings)
+    assert [each["about"] for each in said["findings"]] == [finding.about for finding in findings]
+    assert said["verdict"] == (
+        "unfit" if UNFIT in findings else "fit with reservations" if WARNING in findings else "fit"
+    )
+
+
+@pytest.mark.parametrize(("cores", "text"), [(1, "1 usable core"), (2, "2 usable cores")])
+def test_a_machine_is_one_sentence(host: Host, cores: int, text: str) -> None:
+    one = host.model_copy(update={"cores": cores})
+    assert summarise_host(one) == f"a CPU, {text}, 1.0 GiB, Linux, Python 3.11.0; fingerprint {one.content_hash}"

@@ -1,0 +1,216 @@
+"""The answer claims what the numbers support, in few words, and each reservation is named once."""
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from orchestrator.analysis.breakeven import BreakEven
+from orchestrator.analysis.compare import Standing, Verdict
+from orchestrator.analysis.results import Group, group_results
+from orchestrator.analysis.run import Run
+from orchestrator.analysis.statistics.intervals import Interval
+from orchestrator.report.summary import (
+    describe_answer,
+    describe_other_frameworks,
+    describe_payoffs,
+    list_payoffs,
+    summarise_groups,
+    write_notes,
+)
+from schemas.job import Cell
+from schemas.record import JobRecord
+from tests.orchestrator.report.sections.test_breakeven import break_even
+
+MakeCell = Callable[..., Cell]
+MakeRecord = Callable[..., JobRecord]
+MakeRecords = Callable[..., list[JobRecord]]
+
+
+@pytest.fixture
+def group(known_run: Run) -> Group:
+    """Return a group of four modes: tracing pays off, and TensorFlow's two modes are equally fast and slower."""
+    return known_run.groups[0]
+
+
+def test_the_answer_names_the_fastest_the_best_of_the_others_and_when_compiling_pays_off(group: Group) -> None:
+    (said,) = summarise_groups([group])
+    fastest, others, compiling = re.split(r"(?<=[a-z])\. ", said.rstrip("."))
+    assert re.fullmatch(r"torch:trace is the fastest, at (19\.\d|20\.\d) µs per call", fastest)
+    assert re.fullmatch(r"tensorflow:\w+, the best of TensorFlow, takes 4\.\d+ times as long", others)
+    assert re.fullmatch(
+        r"Compiling pays off for torch:trace after about (9,9|10,0)\d\d calls; it is not known to pay off for "
+        "tensorflow:function",
+        compiling,
+    )
+
+
+def test_a_framework_that_may_be_as_fast_is_not_called_slower(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    cells = [make_cell("torch:eager"), make_cell("jax:jit"), make_cell("tensorflow:eager")]
+    times = list(zip(cells, (1000, 1001, 3000), strict=True))
+    (found,) = group_results(make_records(times, noise=0.05), cells)
+    (said,) = describe_other_frameworks(found)
+    assert re.fullmatch(r"tensorflow:eager, the best of TensorFlow, takes [23]\.\d+ times as long\.", said)
+
+
+def test_without_a_leader_no_framework_is_set_against_it(group: Group) -> None:
+    first = Standing(cell=group.standings[0].cell, best=2, worst=2, tied_with=())
+    leaderless = dataclasses.replace(group, standings=(first, *group.standings[1:]))
+    assert list(describe_other_frameworks(leaderless)) == []
+
+
+def test_a_compiled_mode_whose_calls_are_slower_never_pays_off(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    cells = [make_cell(f"torch:{mode}") for mode in ("eager", "trace", "script")]
+    (found,) = group_results(make_records(list(zip(cells, (1000, 1500, 2000), strict=True))), cells)
+    assert list(describe_payoffs(found)) == ["Compiling never pays off for torch:trace or torch:script."]
+
+
+def test_a_compiled_mode_without_its_sibling_has_no_claim_about_compiling(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    cells = [make_cell("torch:trace"), make_cell("numpy:eager")]
+    (found,) = group_results(make_records(list(zip(cells, (1000, 2000), strict=True))), cells)
+    assert list(describe_payoffs(found)) == []
+
+
+def paying(*calls: Interval) -> list[BreakEven]:
+    return [dataclasses.replace(break_even(each), mode=f"mode-{place}") for place, each in enumerate(calls)]
+
+
+@pytest.mark.parametrize(
+    ("calls", "said"),
+    [
+        ([Interval(1, 1, 1)], "mode-0 from the first call on"),
+        ([Interval(1, 1, 594)], "mode-0 after at most 600 calls"),
+        (
+            [Interval(256, 241, 271), Interval(1, 1, 1)],
+            "mode-0 after about 256 calls and mode-1 from the first call on",
+        ),
+        (
+            [Interval(10_000 * step, 9_000 * step, 11_000 * step) for step in (3, 1, 2, 4)],
+            "4 modes, after about 10,000 to 40,000 calls",
+        ),
+    ],
+)
+def test_a_few_modes_that_pay_off_have_their_own_numbers_and_many_a_range(calls: Sequence[Interval], said: str) -> None:
+    assert list_payoffs(paying(*calls)) == said
+
+
+def test_the_answer_to_a_sweep_over_versions_compares_the_versions(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    cells = [make_cell("tensorflow:eager", environment=f"tensorflow@{version}") for version in ("2.20", "2.21")]
+    (found,) = group_results(make_records(list(zip(cells, (2000, 1500), strict=True))), cells)
+    assert list(describe_answer(found))[-1].startswith("Between environments: tensorflow@2.21:eager takes 0.7")
+
+
+def test_each_of_a_few_groups_has_its_answer_under_a_short_name(known_run: Run) -> None:
+    said = summarise_groups(known_run.groups)
+    assert [each.partition(":")[0] for each in said] == ["mlp forward", "mlp backward"]
+    assert all(" is the fastest, at " in each for each in said)
+
+
+@pytest.mark.parametrize(
+    ("leaders", "said"),
+    [
+        (
+            ["torch:trace", "torch:eager", "torch:trace", "", "torch:trace"],
+            "Fastest of 5 computations: torch:trace in 3 and torch:eager in 1; 1 has no single fastest mode.",
+        ),
+        (["torch:eager"] * 6, "Fastest of 6 computations: torch:eager in 6."),
+        ([""] * 5, "None of the 5 computations has a single fastest mode."),
+    ],
+)
+def test_many_groups_are_counted_by_their_fastest_mode(group: Group, leaders: list[str], said: str) -> None:
+    tied = Standing(cell="torch:eager", best=1, worst=2, tied_with=("torch:trace",))
+    groups = []
+    for leader in leaders:
+        first = Standing(cell=leader, best=1, worst=1, tied_with=()) if leader else tied
+        groups.append(dataclasses.replace(group, standings=(first, *group.standings[1:])))
+    assert summarise_groups(groups) == [said]
+
+
+def test_cells_without_a_rank_are_named_once_for_all_that_share_a_reason(
+    make_cell: MakeCell, make_record: MakeRecord
+) -> None:
+    cells = [make_cell(f"torch:{mode}") for mode in ("eager", "trace", "script", "compile", "aot")]
+    same = [make_record(cell, outcome="unsupported", reason="no compiler") for cell in cells[:2]]
+    (found,) = group_results([*same, make_record(cells[2], outcome="wrong", reason="off by 1")], cells)
+    assert write_notes([found])[:3] == [
+        "Not ranked: torch:eager and torch:trace (unsupported: no compiler).",
+        "Not ranked: torch:script (wrong: off by 1).",
+        "Not ranked: torch:compile and torch:aot (not run).",
+    ]
+    assert write_notes([found, found]) == write_notes([found])
+
+
+def test_all_doubts_are_one_note(group: Group) -> None:
+    changes: dict[str, dict[str, object]] = {
+        "torch:eager": {"grade": "B", "flags": frozenset({"DRIFT"})},
+        "torch:trace": {"grade": "C", "flags": frozenset({"STEAL", "DELAY"})},
+    }
+    results = tuple(
+        dataclasses.replace(each, steadiness="flat", **changes.get(each.label, {}))  # type: ignore[arg-type]
+        for each in group.results
+    )
+    notes = write_notes([dataclasses.replace(group, results=results)])
+    assert [note for note in notes if note.startswith("Doubts: ")] == [
+        "Doubts: torch:eager graded B (DRIFT); torch:trace graded C (DELAY, STEAL), too disturbed for a claim."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("unsteady", "said"), [(1, "torch:eager"), (3, "torch:eager, torch:trace and tensorflow:eager"), (4, "all cells")]
+)
+def test_doubts_about_many_cells_are_counted(group: Group, unsteady: int, said: str) -> None:
+    measured = [each.label for each in group.results if each.outcome == "measured" and not each.cell.replica]
+    results = tuple(
+        dataclasses.replace(each, grade="A", steadiness="mixed" if each.label in measured[:unsteady] else "flat")
+        for each in group.results
+    )
+    notes = write_notes([dataclasses.replace(group, results=results)])
+    assert f"Doubts: {said} not reliably steady after warm-up." in notes
+
+
+def test_an_undisturbed_group_has_no_doubts(group: Group) -> None:
+    results = tuple(dataclasses.replace(each, grade="A", steadiness="flat") for each in group.results)
+    assert not any(note.startswith("Doubts") for note in write_notes([dataclasses.replace(group, results=results)]))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "ratio", "said"),
+    [
+        (
+            Verdict.EQUIVALENT,
+            Interval(1, 0.99, 1.01),
+            "A/A check passed: torch:eager against itself is EQUIVALENT (0.990 to 1.010).",
+        ),
+        (
+            Verdict.UNRESOLVED,
+            Interval(1, 0, math.inf),
+            "A/A check undecided: 12 processes each are too few for an interval.",
+        ),
+        (
+            Verdict.FASTER,
+            Interval(0.9, 0.89, 0.91),
+            "A/A check FAILED: torch:eager against itself is FASTER (0.890 to 0.910); distrust differences of this "
+            "size in this run.",
+        ),
+    ],
+)
+def test_the_clone_has_a_note_that_says_what_to_think_of_it(
+    group: Group, verdict: Verdict, ratio: Interval, said: str
+) -> None:
+    assert group.clone is not None
+    clone = dataclasses.replace(group.clone, verdict=verdict, ratio=ratio)
+    assert said in write_notes([dataclasses.replace(group, clone=clone)])
+
+
+def test_of_several_clones_only_false_claims_are_told_one_by_one(group: Group) -> None:
+    assert group.clone is not None
+    false = dataclasses.replace(group, clone=dataclasses.replace(group.clone, verdict=Verdict.SLOWER))
+    notes = [note for note in write_notes([group, false, group]) if note.startswith("A/A")]
+    assert [note.partition(":")[0] for note in notes] == ["A/A check FAILED", "A/A checks passed"]
+    assert notes[-1] == "A/A checks passed: 2 of 3."

@@ -1,0 +1,67 @@
+"""Peak rates: the best of several sizes, by a framework's own product and sums, on a clock that the test moves."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+import pytest
+
+from schemas.job import Cell
+from workers.arrays import Array
+from workers.frameworks.numpy import Framework as NumPy
+from workers.interfaces import Framework
+from workers.measurement import peak_rates
+from workers.measurement.peak_rates import PRODUCT_SIZES, REPEATS, SUM_SIZES, measure_ceiling, time_fastest
+
+CELL = Cell(framework="numpy", mode="eager", workload="mlp")
+
+
+class Counting:
+    """A framework of NumPy arrays that notes the calls that it is waited for."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[int, ...]] = []
+        self.waited = 0
+
+    def arrays(self, values: Sequence[Array]) -> tuple[Array, ...]:
+        self.made += [value.shape for value in values]
+        return tuple(value.astype(np.float32) for value in values)
+
+    def synchronise(self, outputs: object) -> None:
+        self.waited += 1
+
+
+def test_every_size_of_product_and_sum_is_tried() -> None:
+    framework = Counting()
+    measure_ceiling(cast("Framework", framework), 4)
+    assert framework.made == [
+        *((size, size) for size in PRODUCT_SIZES for _ in range(2)),
+        *((size,) for size in SUM_SIZES for _ in range(2)),
+    ]
+
+
+def test_a_rate_is_of_the_fastest_call_and_the_first_does_not_count() -> None:
+    framework, calls = Counting(), []
+
+    def operation(*inputs: object) -> tuple[object, ...]:
+        calls.append(inputs)
+        return inputs
+
+    assert time_fastest(cast("Framework", framework), (1, 2), operation) > 0
+    assert calls == [(1, 2)] * (1 + REPEATS)
+    assert framework.waited == 1 + REPEATS
+
+
+def test_rates_are_operations_and_bytes_in_the_time_that_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peak_rates, "time_fastest", lambda *_: 0.001)
+    found = measure_ceiling(cast("Framework", Counting()), itemsize=8)
+    assert found.flops_per_s == 2 * max(PRODUCT_SIZES) ** 3 / 0.001
+    assert found.bytes_per_s == 3 * max(SUM_SIZES) * 8 / 0.001
+
+
+def test_numpy_reaches_rates_above_zero_here() -> None:
+    framework = NumPy(CELL)
+    framework.configure()
+    found = measure_ceiling(framework, 4)
+    assert found.flops_per_s > 0
+    assert found.bytes_per_s > 0
