@@ -62,9 +62,8 @@ def is_sweep_precise(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[J
 
 def describe_precision(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord]) -> str:
     """Describe the precision that a sweep has reached. A cell that is compared with no other has no ratio."""
-    groups = [
-        each for each in group_results(last_attempts(records), cells, spec.baseline, spec.margin) if each.standings
-    ]
+    found = group_results(last_attempts(records), cells, spec.baseline, spec.margin)
+    groups = [each for each in found if each.standings]
     alone = sum(not each.comparisons for each in groups)
     within = f"within {spec.stop.precision:.1%} of its estimate"
     if not alone:

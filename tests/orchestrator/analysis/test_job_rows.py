@@ -70,7 +70,7 @@ def test_a_job_that_filled_a_cache_or_was_throttled_has_figures_that_do_not_coun
     make_record: MakeRecord, make_report: MakeReport
 ) -> None:
     stopped = make_report(noise=make_report().noise.model_dump() | {"throttled": 1})
-    for record in (make_record(block=0), make_record(report=stopped)):
+    for record in (make_record(block=0), make_record(result=stopped)):
         row = job_row(record)
         assert row["counts"] is False
         assert row["floor_ns"] == pytest.approx(1000)
@@ -94,7 +94,7 @@ def test_each_sample_is_a_row_with_its_own_counters(make_record: MakeRecord, mak
         "cpu_ns": (101_000, 90_000, 101_000),
         "canary_ns": (9, 10, 11),
     }
-    rows = [*build_sample_rows(make_record(report=make_report(noise=noise)), 9, sound=True)]
+    rows = [*build_sample_rows(make_record(result=make_report(noise=noise)), 9, sound=True)]
     assert [row["sample"] for row in rows] == [0, 1, 2]
     assert [row["sample_ns"] for row in rows] == [101_000, 100_000, 101_000]
     assert [row["call_ns"] for row in rows] == [1010, 1000, 1010]

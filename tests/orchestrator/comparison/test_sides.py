@@ -115,7 +115,7 @@ def test_the_canary_is_the_median_of_each_process_fastest_or_not_a_number(
     noise = make_report().noise.model_dump()
     songs = [(30, 20, 40), (90, 80, 70), (11, 12, 10)]
     reports = [make_report(noise=noise | {"canary_ns": each}) for each in songs]
-    make_run("mine", [make_record(block=block, report=report) for block, report in enumerate(reports, 1)])
+    make_run("mine", [make_record(block=block, result=report) for block, report in enumerate(reports, 1)])
     assert read_side(runs, "mine").canary_ns == 20
     make_run("silent", [make_record(outcome="raised")], at_s=60)
     assert math.isnan(read_side(runs, "silent").canary_ns)
@@ -126,7 +126,7 @@ def test_a_cell_is_summed_up_with_its_scores_its_inputs_and_its_own_software(
 ) -> None:
     versions = {"jax": "0.10.2", "jaxlib": "0.10.2", "numpy": "2.0"}
     reports = [make_report(call_ns, versions=versions) for call_ns in (1000, 1100)]
-    make_run("mine", [make_record(make_cell("jax:jit"), block, report=each) for block, each in enumerate(reports, 1)])
+    make_run("mine", [make_record(make_cell("jax:jit"), block, result=each) for block, each in enumerate(reports, 1)])
     side = read_side(runs, "mine")
     (name,) = side.cells
     found = summarise_cell(side, name)

@@ -45,6 +45,7 @@ def test_a_measured_job_of_version_1_keeps_every_measurement(path: Path) -> None
     assert after.pop("result") == before.pop("report")
     assert after["spec"].pop("purpose") == {"kind": "measure"}
     assert [before["spec"].pop(name) for name in ("export", "profile", "expect")] == [""] * 3
+    assert after["spec"].pop("source_dir") == before["spec"].pop("folder")
     assert after == before
 
 

@@ -18,6 +18,8 @@ from orchestrator.records.outcomes import (
 from schemas.record import JobRecord, Outcome
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+SUCCESSES = {"measured", "exported", "profiled"}
+FAILURES = [outcome for outcome in OUTCOMES if outcome not in SUCCESSES]
 MakeRecord = Callable[..., JobRecord]
 
 
@@ -36,7 +38,7 @@ def ended(make_record: MakeRecord) -> Callable[..., JobRecord]:
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_every_outcome_but_success_has_its_advice_in_one_clause(outcome: Outcome) -> None:
     advice = Classification(outcome).advice
-    assert (advice == "") == (outcome == "measured")
+    assert (advice == "") == (outcome in SUCCESSES)
     assert not advice.endswith(".")
     assert ". " not in advice
 
@@ -47,7 +49,7 @@ def test_no_outcome_has_been_forgotten_or_invented() -> None:
 
 def test_what_is_final_is_not_run_again() -> None:
     assert not FINAL_OUTCOMES & RERUN_OUTCOMES
-    assert "measured" not in FINAL_OUTCOMES | RERUN_OUTCOMES
+    assert not SUCCESSES & (FINAL_OUTCOMES | RERUN_OUTCOMES)
 
 
 @pytest.mark.parametrize("number", sorted(CRASH_SIGNALS))
@@ -60,7 +62,7 @@ def test_a_signal_from_outside_may_not_come_again(ended: Callable[..., JobRecord
     assert is_transient(ended("killed", -number))
 
 
-@pytest.mark.parametrize("outcome", [outcome for outcome in OUTCOMES if outcome != "killed"])
+@pytest.mark.parametrize("outcome", ["measured", *(outcome for outcome in FAILURES if outcome != "killed")])
 def test_no_other_outcome_is_transient_whatever_the_status(ended: Callable[..., JobRecord], outcome: str) -> None:
     assert not is_transient(ended(outcome))
 

@@ -24,7 +24,7 @@ def loading(
         load_ns: int = 100, origin: str = "file", artefact: Artefact | None = FILE, **changes: object
     ) -> JobRecord:
         report = make_report(phases=[{"name": "load", "wall_ns": load_ns, "cpu_ns": 1}])
-        record = make_record(make_cell(origin=origin), report=report, **changes)
+        record = make_record(make_cell(origin=origin), result=report, **changes)
         return record.model_copy(update={"spec": record.spec.model_copy(update={"artefact": artefact})})
 
     return make
@@ -48,7 +48,7 @@ def test_a_model_that_was_built_from_its_source_has_no_such_cost(loading: Loadin
 
 
 def test_a_job_that_failed_loads_nothing_that_counts(loading: Loading) -> None:
-    failed = loading().model_copy(update={"report": None, "outcome": "raised"})
+    failed = loading().model_copy(update={"result": None, "outcome": "raised"})
     assert summarise_artefact([failed]) is None
     assert summarise_artefact([]) is None
     found = summarise_artefact([failed, loading(9)])

@@ -40,7 +40,7 @@ def result(
 ) -> Result:
     """Return the result of a cell with times and memory."""
     cell = make_cell("torch:eager")
-    records = [make_record(cell, block, report=make_report(1000, **needing(220))) for block in range(1, 4)]
+    records = [make_record(cell, block, result=make_report(1000, **needing(220))) for block in range(1, 4)]
     (group,) = group_results(records, [cell])
     return group.results[0]
 

@@ -146,14 +146,14 @@ def test_what_was_not_measured_is_left_out_and_what_is_not_counted_is_said(
     make_record: MakeRecord, make_report: MakeReport
 ) -> None:
     bare = make_report(compilations=None, overhead={"null_ns": 20, "clock_ns": 30, "linearity": None})
-    facts = collect(describe_measurements(make_record(report=bare), bare, canary_ns=9))
+    facts = collect(describe_measurements(make_record(result=bare), bare, canary_ns=9))
     assert facts["compilations"] == ["not counted during timing"]
     assert not facts.keys() & {"fresh inputs", "linearity", "energy", "memory", "warned"}
 
 
 def test_every_warning_of_a_framework_is_a_fact(make_record: MakeRecord, make_report: MakeReport) -> None:
     warned = make_report(warnings=("first", "second"), unseen=1.25)
-    facts = collect(describe_measurements(make_record(report=warned), warned, canary_ns=9))
+    facts = collect(describe_measurements(make_record(result=warned), warned, canary_ns=9))
     assert facts["warned"] == ["first", "second"]
     assert facts["fresh inputs"] == ["calls on fresh inputs took 1.250 times as long"]
 
@@ -169,7 +169,7 @@ def test_disturbed_samples_are_counted_marked_and_the_worst_is_named(
         "throttled": 2,
     }
     report = make_report(noise=noise)
-    lines = list(describe_disturbance(make_record(report=report), report))
+    lines = list(describe_disturbance(make_record(result=report), report))
     assert lines[0] == ("disturbed", "1 of 3 samples, the worst by 50.0% of its time")
     assert lines[1] == ("", "·×·")
     assert lines[2][1] == "4 involuntary context switches, 0 major page faults; throttled by a quota 2 times"
