@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ from orchestrator.analysis.process_scores import map_counted_reports, score_reco
 from orchestrator.analysis.results import result_from_records
 from orchestrator.analysis.run import Run
 from orchestrator.comparison.changes import CellSide
+from orchestrator.environments.lookup import to_absolute_interpreter
 from orchestrator.errors import UsageError, unknown_name_error
 from orchestrator.records import store
+from orchestrator.records.labels import shorten_paths
 from orchestrator.records.timestamps import parse_timestamp
 from orchestrator.registry.frameworks import load_frameworks
 from schemas.job import Cell
@@ -72,14 +75,29 @@ def read_side(root: Path, text: str) -> RunSide:
 def select_cells(run: Run, environment: str) -> dict[str, Cell]:
     """Return the cells of a run in one environment, or in all if none is named, by their content."""
     there = sorted({cell.environment for cell in run.manifest.cells})
-    if environment and environment not in there:
+    chosen = match_environments(environment, there) if environment else there
+    if environment and not chosen:
         raise unknown_name_error(f"environment of {run.name}", environment, there)
-    own = [cell for cell in run.manifest.cells if not cell.replica and environment in ("", cell.environment)]
+    own = [cell for cell in run.manifest.cells if not cell.replica and cell.environment in chosen]
     cells = {to_content_key(cell): cell for cell in own}
-    if len(cells) < len(own):  # two cells of one content differ only in their environment
-        choice = " or ".join(f"{run.name}@{each}" for each in there)
+    if len(cells) < len(own) or (environment and len(chosen) > 1):  # cells of one content differ in their environment
+        short = shorten_paths(chosen)
+        choice = " or ".join(f"{run.name}@{short.get(each, each)}" for each in chosen)
         raise UsageError(f"{run.name} has the same cells in several environments; name {choice}")
     return cells
+
+
+def match_environments(text: str, names: Sequence[str]) -> list[str]:
+    """Return the environments with this name, or the interpreters with this path or these folders in their path."""
+    if exact := {text, to_absolute_interpreter(text)}.intersection(names):
+        return [*exact]
+    wanted = Path(text).parts
+    paths = {name: Path(name).parts for name in names if os.sep in name}
+    return [
+        name
+        for name, parts in paths.items()
+        if any(parts[start : start + len(wanted)] == wanted for start in range(len(parts)))
+    ]
 
 
 def to_content_key(cell: Cell) -> str:

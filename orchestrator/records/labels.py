@@ -1,7 +1,10 @@
 """Display names for the cells of one sweep and their computations, as short as they can be while still distinct."""
 
+import itertools
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from schemas.job import Cell
 
@@ -10,23 +13,42 @@ def label_cells(cells: Iterable[Cell]) -> Mapping[str, str]:
     """Return a label for each cell, by its id; cells that are compared with each other have different labels.
 
     With TensorFlow in a single environment, the label is `tensorflow:function`. With several, an environment that is
-    not named like the framework is part of the label: `tensorflow@2.20:function`.
+    not named like the framework is part of the label: `tensorflow@2.20:function`. Of interpreters' paths, that is the
+    part that differs.
     """
     cells = tuple(cells)
+    short = shorten_paths(cell.environment for cell in cells)
     homes: defaultdict[str, set[str]] = defaultdict(set)
     for cell in cells:
         homes[cell.framework].add(cell.environment)
     return {
-        cell.id: f"{format_framework(cell, several=len(homes[cell.framework]) > 1)}{format_mode(cell)}"
+        cell.id: format_framework(cell, short, several=len(homes[cell.framework]) > 1) + format_mode(cell)
         for cell in cells
     }
 
 
-def format_framework(cell: Cell, *, several: bool) -> str:
+def shorten_paths(environments: Iterable[str]) -> dict[str, str]:
+    """Return the part of each interpreter's path that tells it from the others, such as `venv-base`.
+
+    Of a single path, and of paths of which one has no such part, that is the whole.
+    """
+    paths = {name: Path(name).parts for name in environments if os.sep in name}
+    start, end = count_common(paths.values()), count_common(parts[::-1] for parts in paths.values())
+    different = {name: parts[start : len(parts) - end] for name, parts in paths.items()}
+    return {name: str(Path(*parts)) if all(different.values()) else name for name, parts in different.items()}
+
+
+def count_common(sequences: Iterable[Sequence[str]]) -> int:
+    """Count the first items that are the same in all sequences."""
+    return sum(1 for _ in itertools.takewhile(lambda items: len({*items}) == 1, zip(*sequences, strict=False)))
+
+
+def format_framework(cell: Cell, short: Mapping[str, str], *, several: bool) -> str:
     """Return the framework, with the environment if it has several."""
     if not several or cell.environment == cell.framework:
         return cell.framework
-    return f"{cell.framework}@{cell.environment.removeprefix(f'{cell.framework}@')}"
+    name = short.get(cell.environment, cell.environment)
+    return f"{cell.framework}@{name.removeprefix(f'{cell.framework}@')}"
 
 
 def format_mode(cell: Cell) -> str:

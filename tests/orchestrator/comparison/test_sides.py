@@ -54,6 +54,42 @@ def test_an_environment_is_picked_by_its_name(
     assert (side.name, list(side.cells.values())) == (f"{run.name}@torch@2.13", [new])
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["venv-head", "venv-head/bin/python", "./venv-head/bin/python", "{folder}/venv-head/bin/python", "venv-head/bin"],
+)
+def test_an_interpreter_is_picked_by_its_path_or_by_folders_of_it(
+    runs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    make_cell: MakeCell,
+    make_records: MakeRecords,
+    make_run: MakeRun,
+    text: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    base, head, longer = (
+        make_cell(environment=str(tmp_path / f"venv-{name}" / "bin" / "python")) for name in ("base", "head", "head2")
+    )
+    run = make_run("mine", make_records([(base, 1000), (head, 2000), (longer, 3000)], blocks=3))
+    named = text.format(folder=tmp_path)
+    side = read_side(runs, f"mine@{named}")
+    assert (side.name, list(side.cells.values())) == (f"{run.name}@{named}", [head])
+
+
+def test_folders_that_several_interpreters_have_are_a_choice_of_the_shortest_names(
+    runs: Path, make_cell: MakeCell, make_records: MakeRecords, make_run: MakeRun
+) -> None:
+    cells = [make_cell(environment=f"/ci/venv-{name}/bin/python") for name in ("base", "head")]
+    run = make_run("mine", make_records([(cell, 1000) for cell in cells], blocks=2))
+    choice = f"name {run.name}@venv-base or {run.name}@venv-head$"
+    for text in ("mine", "mine@ci", "mine@bin/python"):
+        with pytest.raises(UsageError, match=choice):
+            read_side(runs, text)
+    with pytest.raises(UsageError, match=r"unknown environment of .* 'venv'"):
+        read_side(runs, "mine@venv")
+
+
 def test_the_same_cells_in_several_environments_are_a_choice(
     runs: Path, make_cell: MakeCell, make_records: MakeRecords, make_run: MakeRun
 ) -> None:

@@ -1,11 +1,12 @@
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.analysis import results
 from orchestrator.analysis.breakeven import find_break_evens, find_sibling
-from orchestrator.records.labels import describe_computations, format_title, label_cells
+from orchestrator.records.labels import describe_computations, format_title, label_cells, shorten_paths
 from schemas.job import Cell
 from schemas.record import JobRecord
 
@@ -34,6 +35,34 @@ def test_with_several_those_with_a_version_are_called_by_it_and_the_default_is_p
         "tensorflow@/x/python:eager",
         "torch:eager",
     ]
+
+
+def test_interpreters_are_called_by_the_part_of_their_paths_that_differs(make_cell: MakeCell) -> None:
+    paths = ["/ci/venv-base/bin/python", "/ci/venv-head/bin/python"]
+    cells = [make_cell("numpy:eager", environment=name) for name in (*paths, "current")]
+    assert called(*cells, make_cell("torch:eager", environment="torch")) == [
+        "numpy@venv-base:eager",
+        "numpy@venv-head:eager",
+        "numpy@current:eager",
+        "torch:eager",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("paths", "short"),
+    [
+        (["/usr/bin/python3.11", "/usr/bin/python3.12"], ["python3.11", "python3.12"]),
+        (["/a/one/x/bin/python", "/a/two/y/bin/python"], ["one/x", "two/y"]),
+        (["/a/venv/bin/python", "/a/venv2/bin/python", "/b/venv/bin/python"], ["a/venv", "a/venv2", "b/venv"]),
+        # One path is another with a part more: none of the rest would tell them apart.
+        (["/a/python", "/a/b/python"], ["/a/python", "/a/b/python"]),
+        (["/a/python"], ["/a/python"]),
+        (["torch", "current"], []),
+        ([], []),
+    ],
+)
+def test_what_tells_paths_apart_is_as_short_as_it_can_be_and_never_nothing(paths: list[str], short: list[str]) -> None:
+    assert list(shorten_paths(paths).values()) == short
 
 
 def test_a_clone_is_called_like_its_original_with_its_mark(make_cell: MakeCell) -> None:

@@ -1,8 +1,6 @@
 """Commands that hand a run on, as their user meets them: compare, export, schema, and a rerun job."""
 
 import json
-import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -57,16 +55,6 @@ def test_on_another_machine_no_gate_is_exceeded_unless_it_is_taken_at_face_value
     assert said.code == ExitCode.FINE
     assert "different machines" in said.out
     assert inside("compare", "base", "head", "--fail-on", "slower=3%", "--at-face-value").code == ExitCode.GATE
-
-
-def test_the_command_of_the_workflow_in_the_documentation_runs(inside: Inside, swept: Swept) -> None:
-    swept("base")
-    swept("head", {32: 1.2}, seed=2)
-    workflow = Path(__file__).resolve().parents[4].joinpath("docs", "how-to", "github-actions.yml").read_text()
-    (command,) = re.findall(r"bin/plumbline (compare .*?) > comment\.md", workflow, re.DOTALL)
-    said = inside(*shlex.split(command.replace("\\\n", " ")))
-    assert said.code == ExitCode.GATE
-    assert said.out.startswith("### Plumbline: B exceeds slower=3%")
 
 
 def test_a_comparison_is_one_document_or_one_comment(inside: Inside, swept: Swept) -> None:

@@ -1,0 +1,155 @@
+"""The shipped workflow for pull requests, whose own commands are run."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from site import getsitepackages
+from textwrap import dedent
+
+import pytest
+
+from orchestrator.cli.exit_codes import ExitCode
+from orchestrator.records.store import Store
+from schemas.job import Cell
+from schemas.record import JobRecord
+from tests.orchestrator.conftest import Said
+from tests.orchestrator.environments.wheels import make_offline_variables, make_wheel, make_working_wheel_folder
+
+ROOT = Path(__file__).resolve().parents[4]
+WORKFLOW = ROOT / "docs" / "how-to" / "github-actions.yml"
+ENTRY_POINTS = "[console_scripts]\nplumbline = orchestrator.cli:main\n"
+LIBRARY = "def multiply(a, b):\n    return [a @ b for _ in range({})][0]\n"
+REFERENCE = """\
+import autograd.numpy as np
+from library import multiply
+from workers.autodiff import gradients_of
+
+
+def weights(parameters, rng):
+    return {"W": rng.standard_normal((parameters["width"], parameters["width"]))}
+
+
+def shapes(parameters, batch):
+    return (((batch, parameters["width"]),),)
+
+
+def inputs(parameters, rng, shapes):
+    return tuple(rng.standard_normal(shape) for shape in shapes)
+
+
+def forward(parameters, weights, x):
+    return multiply(x, weights["W"])
+
+
+def loss(parameters, weights, x):
+    return np.mean(forward(parameters, weights, x) ** 2)
+
+
+backward = gradients_of(loss)
+"""
+
+
+def read_steps() -> dict[str, str]:
+    """Return the commands of the workflow's steps by their names."""
+    steps = re.split(r"(?m)^      - ", WORKFLOW.read_text())[1:]
+    named = {found[1]: step for step in steps if (found := re.match(r"name: (.*)\n", step))}
+    commands = {
+        name: re.search(r"(?ms)^        run: (?:\|\n)?(.*?)(?=^        \w|\Z)", step) for name, step in named.items()
+    }
+    return {name: dedent(found[1]) for name, found in commands.items() if found}
+
+
+@pytest.fixture
+def compared(
+    tmp_path: Path,
+    inside: Callable[..., Said],
+    make_cell: Callable[..., Cell],
+    make_records: Callable[..., list[JobRecord]],
+    make_run: Callable[..., Store],
+) -> Callable[[float], Said]:
+    """Run the workflow's comparison of two environments, of which the second takes so many times as long."""
+
+    def compare(times: float) -> Said:
+        base, head = (
+            make_cell(environment=str(tmp_path / f"venv-{side}" / "bin" / "python")) for side in ("base", "head")
+        )
+        make_run("sweep", make_records([(base, 1000), (head, 1000 * times)]))
+        (command,) = re.findall(r"bin/plumbline (compare .*?) > comment\.md", read_steps()["Compare"], re.DOTALL)
+        return inside(*shlex.split(command.replace("\\\n", " ")))
+
+    return compare
+
+
+def test_a_slower_head_fails_the_workflows_comparison(compared: Callable[[float], Said]) -> None:
+    said = compared(1.1)
+    assert said.code == ExitCode.GATE
+    assert said.out.startswith("### Plumbline: B exceeds slower=3%")
+    assert "Measured side by side" in said.out
+
+
+def test_an_equal_head_passes_the_workflows_comparison(compared: Callable[[float], Said]) -> None:
+    said = compared(1.0)
+    assert said.code == ExitCode.FINE
+    assert said.out.startswith("### Plumbline: B within its gates")
+
+
+class PullRequest:
+    """A checkout of a pull request and its base as on a runner, whose library may need more products in the head."""
+
+    def __init__(self, folder: Path, products: int) -> None:
+        self.folder, shelf = folder, make_working_wheel_folder(folder / "shelf")
+        own = {"ours.pth": "\n".join([str(ROOT), *getsitepackages()])}
+        entry = {"plumbline_ml-1.0.dist-info/entry_points.txt": ENTRY_POINTS}
+        make_wheel(shelf, "plumbline_ml", "1.0", ["numpy", "pydantic", "autograd"], own | entry)
+        for side, version, count in (("base", "1.0", 1), ("head", "2.0", products)):
+            make_wheel(shelf, "library", version, files={"library.py": LIBRARY.format(count)})
+            (folder / side).mkdir()
+            (folder / side / "requirements.txt").write_text(f"plumbline-ml\nlibrary=={version}\n")
+        (folder / "head" / "mine").mkdir()
+        (folder / "head" / "mine" / "reference.py").write_text(REFERENCE)
+        (folder / "head" / "mine" / "workload.toml").write_text(
+            'summary = "a product"\n[parameters.width]\ndefault = 256\n'
+        )
+        (folder / "bin").mkdir()
+        (folder / "bin" / "python").symlink_to(sys.executable)
+        offline = {name: text for name, text in make_offline_variables(shelf).items() if name != "PYTHONPATH"}
+        self.variables = offline | {
+            "PATH": f"{folder / 'bin'}{os.pathsep}{offline['PATH']}",
+            "PLUMBLINE_HOME": str(folder / "home"),
+            "FRAMEWORKS": "numpy",
+            "WORKLOADS": "head/mine",
+            "BUDGET": "60s",
+            "GITHUB_OUTPUT": str(folder / "output"),
+            "GITHUB_STEP_SUMMARY": str(folder / "summary"),
+        }
+
+    def run_step(self, name: str) -> int:
+        """Run a step as a runner does, and return its exit code."""
+        status = Path(self.variables["GITHUB_OUTPUT"])
+        given = status.read_text().splitlines()[-1].removeprefix("status=") if status.exists() else ""
+        script = read_steps()[name].replace("${{ steps.compare.outputs.status }}", given)
+        command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
+        done = subprocess.run(command, cwd=self.folder, env=self.variables, capture_output=True, text=True, check=False)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode
+
+
+@pytest.mark.measures
+@pytest.mark.parametrize(("products", "code"), [(1, ExitCode.FINE), (8, ExitCode.GATE)])
+def test_the_workflows_own_commands_tell_a_slower_head_from_an_equal_one(
+    tmp_path: Path, products: int, code: ExitCode
+) -> None:
+    request = PullRequest(tmp_path, products)
+    assert request.run_step("Install base and head") == 0
+    for _ in range(3):  # a grade of C forbids any claim: on a disturbed machine, try again
+        assert request.run_step("Measure base and head side by side") == 0
+        assert request.run_step("Compare") == 0
+        comment = (tmp_path / "comment.md").read_text()
+        if code == ExitCode.FINE or "graded C" not in comment:
+            break
+    assert request.run_step("Gate") == code, comment
+    assert (tmp_path / "summary").read_text().endswith(comment)
