@@ -154,7 +154,7 @@ def test_what_is_printed_commands_no_terminal_and_loses_no_character(text: str) 
     [
         ("torch:eager", "torch:eager"),
         ("tensorflow:function", "tensorflow:function"),
-        ("torch:eager (A/A)", "torch:eager\n (A/A)"),
+        ("torch:compile-dynamic (A/A)", "torch:compile-dynamic\n (A/A)"),
         ("tensorflow@2.20:function", "tensorflow@2.20:\n function"),
         ("tensorflow@2.20:function (A/A)", "tensorflow@2.20:\n function\n (A/A)"),
         ("a-framework-of-a-long-name:mode", "a-framework-of-a-long-name:mode"),

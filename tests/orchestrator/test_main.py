@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
 import pytest
 
 from orchestrator.cli.exit_codes import ExitCode
@@ -66,6 +67,9 @@ def test_an_interrupt_in_the_middle_of_an_import_is_quiet(tmp_path: Path, last: 
 def test_an_interrupt_that_a_shell_has_ignored_for_a_background_command_stays_ignored(tmp_path: Path) -> None:
     shell = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
     with start(tmp_path, [*shell, *COMMANDS["module"], "list", "--json"]) as program:
+        # The shell itself still hears a signal until it has run its trap.
+        while psutil.Process(program.pid).name() == "sh":
+            time.sleep(0.005)
         for _ in range(10):
             program.send_signal(signal.SIGINT)
             time.sleep(0.05)

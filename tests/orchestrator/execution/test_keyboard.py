@@ -131,7 +131,8 @@ def test_the_dashboard_fits_its_terminal_and_follows_it_to_another_size(
     folder: Path, sizes: list[tuple[int, int]]
 ) -> None:
     (columns, lines), *others = sizes
-    with Terminal(sweep_command(*MANY, blocks=2), folder, columns=columns, lines=lines) as terminal:
+    # More blocks than are waited for: a sweep that ends shows no dashboard any more.
+    with Terminal(sweep_command(*MANY, blocks=6), folder, columns=columns, lines=lines) as terminal:
         text = terminal.until(partial(has_reached, 2))
         for size in others:
             assert is_whole(text.splitlines())

@@ -15,6 +15,7 @@ from site import getsitepackages
 import psutil
 import pytest
 
+from orchestrator.environments.lookup import Environments
 from orchestrator.execution.classify import classify_ending
 from orchestrator.execution.launchers.local import SOURCE, LocalLauncher, make_variables
 from orchestrator.execution.supervisor import Ending
@@ -189,6 +190,8 @@ def test_a_job_runs_in_the_interpreter_of_its_environment(
     (packages / "ours.pth").write_text("\n".join(getsitepackages()))
     spec = quick_spec("raise")
     spec = spec.model_copy(update={"cell": spec.cell.model_copy(update={"environment": str(link)})})
-    hello = LocalLauncher()(spec, tmp_path / "log", lambda _: None).events[0]
+    environments = Environments()
+    environments.inspect(str(link))
+    hello = LocalLauncher(environments=environments)(spec, tmp_path / "log", lambda _: None).events[0]
     assert isinstance(hello, Hello)
     assert hello.interpreter == str(link)
