@@ -29,4 +29,5 @@ class Channel:
         """Write one event as one line. This blocks while the pipe is full: never call it in a timed region."""
         line = memoryview(event.model_dump_json().encode() + b"\n")
         while line:
+            # A pipe may accept only a part of a long line.
             line = line[os.write(self._descriptor, line) :]

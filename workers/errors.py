@@ -75,6 +75,7 @@ def unwrap_error(error: BaseException) -> BaseException:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error means that memory ran out, in Python or in any framework."""
+    # By name: importing a framework for its exception types would cost seconds and memory.
     kinds = {kind.__name__ for kind in type(error).__mro__}
     said = str(error).lower()
     return bool(kinds & OUT_OF_MEMORY_TYPES) or any(phrase in said for phrase in OUT_OF_MEMORY_PHRASES)

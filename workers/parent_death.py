@@ -17,5 +17,6 @@ def die_with_parent(parent: int) -> None:
     if sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # The order matters: checked first, a parent that ends in between would go unnoticed.
     if os.getppid() != parent:
         os._exit(1)

@@ -62,6 +62,7 @@ def inherit_settings(spec: JobSpec) -> Iterator[Setting]:
     """Pin the process to the cores in the spec, and read back the settings made before the worker started."""
     if sys.platform == "linux":
         if spec.cpus:
+            # Before the framework is imported: XLA sizes its thread pool by the cores that it finds.
             os.sched_setaffinity(0, spec.cpus)
         asked = ",".join(map(str, sorted(spec.cpus))) or None
         yield Setting(name="cores", asked=asked, got=",".join(map(str, sorted(os.sched_getaffinity(0)))))
@@ -116,6 +117,7 @@ def run_phases(ready: "Prepared[Made]", ledger: Ledger) -> "Made":
 def collect_warnings(warned: list[str]) -> Iterator[None]:
     """Collect the warnings raised inside, each once, deprecations included, and print them to the log."""
     with warnings.catch_warnings(record=True) as seen:
+        # Python hides most deprecations by default, but TorchScript's belong in the record.
         warnings.simplefilter("default")
         try:
             yield

@@ -175,6 +175,7 @@ def find_last_crossing(curve: Callable[[float], float]) -> float:
     """Return the least number of calls from which a curve stays below zero; never if it ends at zero or above."""
     if curve(NEVER) >= 0 or curve(MOST_CALLS) >= 0:
         return NEVER
+    # From the end: an early lead that is lost again must not count as the break-even.
     for below, above in pairwise(reversed(make_call_grid())):
         if curve(above) >= 0:
             return bisect_crossing(curve, above, below)
@@ -208,6 +209,7 @@ def find_best_modes(group: Group, numbers: Sequence[int] = ROUND_NUMBERS) -> Ite
 
 def find_lowest_totals(group: Group, calls: int, start: Start) -> tuple[str, ...]:
     """Return the modes that no other is claimed to beat in total time; all pairs are tested as one family."""
+    # A disturbance may explain either direction, for totals as for times per call.
     barred = {each.label for each in group.results if each.grade == "C"}
     scores = {label: score_totals(curves, calls, start) for label, curves in group.curves.items()}
     open_ranks = compute_rank_ranges(scores, compare_all_pairs(scores, barred=barred))

@@ -179,6 +179,7 @@ def compute_rank_ranges(cells: Collection[str], comparisons: Sequence[Comparison
     """
     faster, slower = dict.fromkeys(cells, 0), dict.fromkeys(cells, 0)
     for (baseline, cell), found in index_both_ways(comparisons).items():
+        # Each pair appears in both directions, so testing one side counts every claim once.
         if found.claimed_faster == cell and {baseline, cell} <= faster.keys():
             slower[cell] += 1
             faster[baseline] += 1
@@ -198,6 +199,7 @@ def compute_standings(cells: Collection[str], comparisons: Sequence[Comparison])
         overlap = open_ranks[a][0] <= open_ranks[b][1] and open_ranks[b][0] <= open_ranks[a][1]
         return a != b and overlap and not told_apart
 
+    # Ratios within blocks, not absolute times: those include what all cells of a block shared.
     order = sorted(cells, key=lambda cell: _mean_log_ratio(cell, cells, pairs))
     return tuple(
         Standing(

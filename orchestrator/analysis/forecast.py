@@ -46,6 +46,7 @@ def forecast_looks(scores: Mapping[str, Scores], baseline: str, target: float) -
     pairs = [list_log_ratios(scores[baseline], other) for label, other in scores.items() if label != baseline]
     if not pairs or min(map(len, pairs)) < FEWEST_BLOCKS:
         return None
+    # The noisiest pair decides, because a sweep stops only when all ratios are precise.
     spread, done = max(map(statistics.stdev, pairs)), max(map(len, pairs))
     least = blocks_needed(math.comb(len(scores), 2))
 

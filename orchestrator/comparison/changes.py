@@ -102,6 +102,7 @@ def find_changes(
 def explain_refusal(pair: CellPair, ground: Ground) -> str:
     """Return the reason why nothing of a cell can be compared; empty if something can."""
     before, after = pair.before, pair.after
+    # With other data, even a correct ratio would compare two different computations.
     if before.computed != after.computed:
         return "its weights and inputs differ between the two runs"
     if not before.scores.floor or not after.scores.floor:

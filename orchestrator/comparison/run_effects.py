@@ -66,6 +66,7 @@ def allow_for_run_effects(
         } - changed
         if not more:
             return found
+        # The set only grows, so the loop ends after at most as many rounds as there are cells.
         changed |= more
 
 

@@ -160,6 +160,7 @@ def hold_environments(folders: Iterable[Path]) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for folder in folders:
             try:
+                # The lock before the marker: in the other order the environment could vanish in between.
                 stack.enter_context(lock.hold_shared(locate_lock(folder)))
             except (lock.LockHeld, OSError) as error:
                 raise UsageError(f"the environment {folder} is being changed; run again when that is done") from error

@@ -119,6 +119,7 @@ class Environment:
     def _has_package(self, package: str, requirement: str) -> bool:
         """Return True if a package is present; one that every worker needs, also in a suitable version."""
         if self.name == CURRENT:
+            # A package may be importable without being a distribution, as in a source checkout.
             return importlib.util.find_spec(package) is not None
         version = self.record.packages.get(package) if self.record and package in WORKER_REQUIREMENTS else None
         if version is not None and not Requirement(requirement).specifier.contains(version, prereleases=True):

@@ -23,6 +23,7 @@ UNREACHABLE = re.compile(
 
 def explain_failure(said: str, name: str, status: int) -> str:
     """Explain why the last command in a log failed, and what to do if no package index was reached."""
+    # Earlier commands succeeded, and their warnings may look like errors.
     last = f"\n{said}".rpartition(COMMAND_PREFIX)[2].partition("\n")[2].strip()
     end = f"the installer ended with status {status}; its last line: {(last.splitlines() or ['nothing'])[-1]}"
     why = (": ".join(find_reasons(last)) or end)[:300]

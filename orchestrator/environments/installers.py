@@ -100,11 +100,13 @@ class Uv:
 
     def read_resolution(self, answer: Path) -> tuple[str, ...]:
         """Read one line for each distribution."""
+        # uv continues a requirement with its hashes on further lines.
         joined = answer.read_text().replace("\\\n", " ").splitlines()
         return tuple(sorted(" ".join(each.split()) for each in joined if each.strip()))
 
     def make_install_command(self, python: Path, pinned: Path) -> Command:
         """Return the command; nothing is resolved again, and bytecode is compiled, which uv omits by default."""
+        # Without bytecode, an import of torch takes a second longer.
         exactly = ["--no-deps", "--compile-bytecode", "-r", str(pinned)]
         return [self.program, "pip", "install", "--python", str(python), *exactly]
 

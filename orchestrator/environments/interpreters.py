@@ -46,6 +46,7 @@ def make_record(interpreter: str, python: str, found: Mapping[str, Sequence[str]
     """Describe an environment by its distributions, each with its version and hash."""
     packages = {name: version for name, (version, _) in found.items()}
     installed = {name: digest for name, (_, digest) in found.items() if digest}
+    # Without the interpreter's path: equal environments in two places must have the same hash.
     said = json.dumps([python, packages, installed], sort_keys=True)
     return EnvironmentRecord(
         interpreter=interpreter,

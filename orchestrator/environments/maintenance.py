@@ -76,6 +76,7 @@ def select_folders(environments: Environments, wanted: Iterable[str]) -> Iterato
 def remove_environments(folders: Iterable[Path]) -> Iterator[RemovalResult]:
     """Remove environments one after the other, except those in use."""
     for folder in folders:
+        # Measured without the lock, because a sweep that starts meanwhile would be refused this environment.
         size = measure_bytes(folder)
         try:
             with lock.hold_exclusive(locate_lock(folder), str(os.getpid())):

@@ -48,6 +48,7 @@ class ConfigFolders:
     def list_pip_files(self, variables: Mapping[str, str]) -> list[Path]:
         """Return pip's files: a later one overrides an earlier one."""
         named = variables.get("PIP_CONFIG_FILE", "")
+        # pip's convention: the null device switches off all configuration files.
         if named == os.devnull:
             return []
         system = variables.get("XDG_CONFIG_DIRS") or str(self.root.joinpath("etc", "xdg"))
@@ -90,6 +91,7 @@ def read_pip_settings(variables: Mapping[str, str], places: ConfigFolders) -> di
 
 def read_config_file(path: Path) -> dict[str, dict[str, str]]:
     """Read the sections of one file that hold for an installation, without empty values."""
+    # Raw, as in pip: a `%` in an address or a password must not be interpolated.
     parser = configparser.RawConfigParser()
     try:
         parser.read_string(path.read_text(), str(path))

@@ -125,6 +125,7 @@ class Provisioner:
             )
             pinned = self.installer.read_resolution(answer)
         self.cache.write_resolution(environment.stem, environment.request_key, pinned)
+        # Only the log of a failure is of use, and its error message names it.
         log.unlink()
         return pinned
 
@@ -156,6 +157,7 @@ class Provisioner:
                     if not told:
                         self.publish(Waiting(environment, str(error) or "unknown"))
                         told = True
+                # Polling: a blocking flock() would be resumed after a signal, and Ctrl-C would have no effect.
                 time.sleep(LOCK_RETRY_S)
                 self._check_interrupt()
             yield held.descriptor
@@ -171,6 +173,7 @@ class Provisioner:
         requirements.write_text("\n".join(environment.pinned))
         python = find_python(folder)
         self._run_command(self.installer.make_install_command(python, requirements), environment, log, descriptor)
+        # Before the marker: an interpreter that does not start must not count as complete.
         record, modules = interpreters.inspect_interpreter(python, ())
         ready = EnvironmentMarker(
             name=environment.name,

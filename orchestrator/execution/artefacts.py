@@ -59,6 +59,7 @@ class ArtefactMaker:
             if record.spec.cell == spec.cell and self._is_reusable(record):
                 return record
         record = self.jobs.run_job(spec)
+        # All jobs of the cell depend on this one, so a chance failure must not be final.
         if outcomes.is_transient(record):
             record = self.jobs.run_job(spec)
         self.made.add(spec.cell.id)

@@ -65,6 +65,7 @@ def classify_result(spec: JobSpec, ending: Ending, result: Result, most: Ceiling
 def classify_silent_end(spec: JobSpec, ending: Ending, during: str) -> Classification:
     """Classify a job that ended by itself, or by a foreign signal, without saying how."""
     limit = describe_memory_limit(spec.limits)
+    # The kernel sends this signal when memory runs out, so its cause has to be looked up.
     if ending.status == -signal.SIGKILL:
         return classify_kill(ending.oom, during)
     if ending.status < 0:
@@ -137,6 +138,7 @@ def outside_from_ending(ending: Ending, started: str, load_before: float) -> Job
 
 def classify_report(report: Report, most: Ceiling) -> Classification:
     """Classify a report: measured if the settings were honoured, the results are right and the time is plausible."""
+    # Settings come first: another precision also fails verification, which would hide the cause.
     ignored = [setting for setting in report.settings if not setting.honoured]
     if ignored:
         first = ignored[0]

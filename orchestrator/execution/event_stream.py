@@ -31,6 +31,7 @@ class MessageFeed:
     """The message to a worker, which may never read it."""
 
     def __init__(self, pipe: IO[bytes], message: bytes) -> None:
+        # A pipe holds 64 KiB: a worker that never reads would block the parent beyond every deadline.
         os.set_blocking(pipe.fileno(), False)
         self.pipe = pipe
         self._rest = memoryview(message)
@@ -41,6 +42,7 @@ class MessageFeed:
             self._rest = self._rest[os.write(self.pipe.fileno(), self._rest) :]
         except BlockingIOError:
             return False
+        # The worker has ended, and its ending says more than a failed write.
         except BrokenPipeError:
             return True
         return not self._rest
@@ -66,6 +68,7 @@ class EventReader:
             self._total += len(chunk)
             self._rest += chunk
             whole: list[bytearray] = []
+            # Splitting at every chunk would scan a long line from its beginning again and again.
             if b"\n" in chunk:
                 *whole, self._rest = self._rest.split(b"\n")
             # Checked before parsing, since a line may never end.

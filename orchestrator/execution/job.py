@@ -31,6 +31,7 @@ class JobRunner:
         started, load = datetime.now().astimezone().isoformat(timespec="milliseconds"), os.getloadavg()[0]
         ending = self.launcher(spec, self.store.log_path(spec), self.on_event)
         result = classify.find_result(spec, ending)
+        # Before classification: this process may have the highest rates yet, and must be judged by them.
         most = self.update_ceiling(spec.cell, result)
         return self.keep_record(
             spec,

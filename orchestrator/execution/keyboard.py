@@ -73,6 +73,7 @@ class Keyboard:
 
     def begin_job(self) -> None:
         """Prepare for a new job: a skip that was pressed before it does not apply to it."""
+        # A key from between two jobs would otherwise be read during the next one, and skip it.
         if self.listening and select.select([self], [], [], 0)[0]:
             self.read()
         self.skipping = False

@@ -36,6 +36,7 @@ def open_session(
     with (
         nullcontext(interrupts) if interrupts else Interrupts() as received,
         descendants.guard_descendants(),
+        # Workers inherit this affinity, so each sets its own before it imports its framework.
         affinity.avoid_cores(cores),
         keys or Keyboard() as pressed,
         descendants.make_temporary_folder() as caches,

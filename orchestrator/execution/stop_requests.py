@@ -30,8 +30,10 @@ class StopRequests:
     def read_keys(self, ready: Collection[object], selector: selectors.BaseSelector) -> None:
         """Read the pressed keys, if there are any."""
         if self.keys is not None and self.keys in ready:
+            # Kept before the read, which forgets the descriptor of a terminal that is gone.
             descriptor = self.keys.fileno()
             self.keys.read()
+            # A closed terminal stays readable, and the selector would never wait again.
             if not self.keys.listening:
                 selector.unregister(descriptor)
 

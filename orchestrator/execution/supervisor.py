@@ -90,6 +90,7 @@ def run(
         oom_detector = OomDetector(cgroup=cgroup.folders.get("memory"))
         process = start_process(command, environment, stderr=log_file)
         job_limits = JobLimits(limits, log, cgroup)
+        # Before the spec is sent: the worker waits for it, so no framework starts without limits.
         job_limits.apply_limits(process.pid)
         deadlines = Deadlines(start, deadline_s, limits.phases)
 
@@ -118,6 +119,7 @@ def run(
         if how == "ended":
             how, reason = _check_final_limits(job_limits)
         cause, usage = oom_detector.find_cause(), cgroup.read_usage()
+    # Not earlier: a process of the job that still ran would extend the log again.
     job_limits.truncate_log()
     wall_ns = time.monotonic_ns() - start
     status = -signal.SIGKILL if is_held else process.returncode

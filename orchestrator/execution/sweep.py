@@ -138,6 +138,7 @@ class Sweep:
             self.publish(SweepPaused())
             began = self.clock()
             self.keys.wait(self.interrupts)
+            # A pause must not use up the budget, which pays for measuring only.
             self._paused_s += self.clock() - began
             self.publish(SweepContinued(self.clock() - began))
         self.publish(JobStarted(spec))
@@ -245,18 +246,21 @@ class Sweep:
 
     def _restore_record(self, record: JobRecord) -> None:
         self.records.append(record)
+        # Without the earlier peaks, a resumed run could call a time implausible that was accepted before.
         self._jobs.update_ceiling(record.spec.cell, record.result)
 
     def _apply_outcome(self, record: JobRecord) -> None:
         """Apply the consequences of a job's last attempt to later jobs."""
         cell = record.spec.cell.id
         if record.report is not None and record.outcome == "measured":
+            # The first process decides: floors of samples with other numbers of calls are not comparable.
             self._calls.setdefault(cell, record.report.calls)
         if record.outcome != "measured":
             self._failures[cell] += 1
         if record.outcome in outcomes.FINAL_OUTCOMES or self._failures[cell] >= outcomes.MAX_FAILURES:
             self._dropped.add(cell)
         if record.outcome == "skipped":
+            # A clone without its original would have nothing to be compared with.
             self._dropped |= {each.id for each in self.plan.cells if is_same_cell(each, record.spec.cell)}
 
     def _record_refused(self) -> None:

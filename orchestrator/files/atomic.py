@@ -46,6 +46,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+    # After a power loss a rename persists only if its folder was flushed too.
     sync_folder(path.parent)
 
 
@@ -98,6 +99,7 @@ def read_model(path: Path, kind: type[M], upgrade: Callable[[bytes], object] = l
     """
     try:
         with open_regular(path) as file:
+            # One byte beyond the limit reveals a larger file without reading all of it.
             content = file.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
             raise UsageError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MiB, the most for a file of a run")
@@ -119,6 +121,7 @@ def parse_model(content: bytes, kind: type[M], upgrade: Callable[[bytes], object
     try:
         return kind.model_validate_json(content)
     except ValidationError:
+        # Without a conversion the first error stands, because it names the place in the current form.
         if (converted := upgrade(content)) is None:
             raise
     return kind.model_validate(converted)

@@ -65,6 +65,7 @@ def _open_locked(path: Path, how: int) -> Iterator[IO[bytes]]:
         raise OSError(errno.EINVAL, f"{path.name} is not a regular file")
     with os.fdopen(descriptor, "r+b", buffering=0) as file:
         try:
+            # Not lockf(), whose locks end as soon as the process closes any descriptor of the file.
             fcntl.flock(file, how | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise LockHeld(os.pread(descriptor, MAX_NOTE_BYTES, 0).decode(errors="replace")) from error
@@ -74,6 +75,7 @@ def _open_locked(path: Path, how: int) -> Iterator[IO[bytes]]:
 def write_note(descriptor: int, text: str) -> None:
     """Write the note about the holder; on a full disk, omit it."""
     with contextlib.suppress(OSError):
+        # Otherwise a shorter note would keep the end of a longer one, and name a wrong process.
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, text.encode(), 0)
 
@@ -94,6 +96,7 @@ def remove_if_abandoned(path: Path, remove: Callable[[Path], None]) -> None:
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
+            # While the maker lives, this raises an OSError, and nothing is removed.
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             remove(path)
         finally:

@@ -116,6 +116,7 @@ def observe_activity(
     later, after = read_processes(files), read_counters(files)
     ticks = (after.all_ticks - before.all_ticks) / max(1, before.cores)
     shares = find_busy_processes(earlier, later, ticks)
+    # This program's own work must not be reported as that of others.
     own = sum(each.cores for each in shares if each.pid == os.getpid())
     busy = compute_share(after.busy_ticks - before.busy_ticks, ticks)
     pressure = compute_increase(before.pressure_us, after.pressure_us)
@@ -268,6 +269,7 @@ def check_storage(runs: Path) -> Storage:
     """Write an unnamed file in the folder for runs, or in the nearest existing folder above it."""
     try:
         folder = next(path for path in (runs.absolute(), *runs.absolute().parents) if path.exists())
+        # Permission bits do not tell of a read-only or full disk; only writing does.
         with tempfile.TemporaryFile(dir=folder):
             return Storage(shutil.disk_usage(folder).free)
     except OSError as error:

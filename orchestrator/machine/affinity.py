@@ -25,6 +25,7 @@ def avoid_cores(theirs: Collection[int]) -> Iterator[None]:
     if not ours or not hasattr(os, "sched_setaffinity"):
         yield
         return
+    # A redraw of the dashboard on a worker's core would show as a disturbed sample.
     os.sched_setaffinity(0, ours)
     try:
         yield

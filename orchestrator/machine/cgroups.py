@@ -68,6 +68,7 @@ def list_cgroup_folders(files: KernelFiles, mounts: Iterable[str], path: str) ->
     mount = next(
         (f"sys/fs/cgroup/{name}" for name in mounts if files.has_file(f"sys/fs/cgroup/{name}/{readable}")), None
     )
+    # In a cgroup namespace, the path of an outer cgroup contains `..`.
     parts = [part for part in path.split("/") if part not in ("", "..")]
     places = ["/".join((mount, *parts[:depth])) for depth in range(len(parts) + 1)] if mount else []
     return [place for place in places if files.has_file(f"{place}/{readable}")]

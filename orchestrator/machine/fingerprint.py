@@ -214,6 +214,7 @@ def describe_caches(files: KernelFiles) -> dict[str, object]:
 
 def describe_settings(files: KernelFiles) -> dict[str, object]:
     """Return the kernel's version and settings, and its hypervisor."""
+    # Cores may differ in their governor, so all are named.
     governors = {files.read_text(name) for name in files.list_names(f"{CPU_FOLDER}/cpu[0-9]*/cpufreq/scaling_governor")}
     chosen = re.search(r"\[(\w+)\]", files.read_text("sys/kernel/mm/transparent_hugepage/enabled") or "")
     kernel = (files.read_text("proc/sys/kernel/osrelease"), files.read_text("proc/sys/kernel/version"))

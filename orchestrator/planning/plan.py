@@ -103,6 +103,7 @@ class Plan:
             block=block,
             position=position,
             seed=DATA_SEED,
+            # On the track `defaults`, a framework chooses its threads by all the cores that it finds.
             cpus=choose_cpus(cell.threads, self.available) if parity else self.available,
             # Later ones win: what makes jobs alike overrides the environment's variables.
             variables=dict(theirs) | (said | hidden if parity else {}) | framework.caches.get(cell.cache, {}),

@@ -90,6 +90,7 @@ class JobCgroup:
         for name, text in interface.together.items():
             self._write_file("memory", name, text)
         if limits.memory is not None:
+            # A kernel without swap accounting refuses the second file; the first alone decides if memory is limited.
             accepted = [
                 self._write_file("memory", name, text.format(limits.memory)) for name, text in interface.memory.items()
             ]
@@ -98,6 +99,7 @@ class JobCgroup:
     def add_process(self, pid: int) -> None:
         """Move a process that has just started here; its children follow."""
         for controller in list(self.folders):
+            # An empty cgroup would report a peak of zero for a job that runs outside of it.
             if not self._write_file(controller, "cgroup.procs", str(pid)):
                 self.limits_memory &= controller != "memory"
                 watchdog.remove_cgroup(self._kernel_path(self.folders.pop(controller)))
@@ -154,6 +156,7 @@ class CgroupManager:
         made, name = JobCgroup(self.files), f"{watchdog.NAME_PREFIX}{self.mark}-{os.getpid()}-{next(JOB_NUMBERS)}"
         for controller in CONTROLLERS:
             version, place = self.find_parent(controller)
+            # A hybrid system may split the controllers, but limits and counts are read by one version's names.
             if place is not None and made.version in (None, version) and self._make_folder(f"{place}/{name}"):
                 made.version, made.folders[controller] = version, f"{place}/{name}"
         try:
@@ -198,6 +201,7 @@ class CgroupManager:
         for _, place in map(self.find_parent, CONTROLLERS):
             for folder in self.files.list_names(f"{place}/{watchdog.NAME_PREFIX}*") if place else ():
                 found = JOB_FOLDER.fullmatch(folder.rpartition("/")[2])
+                # The name holds its orchestrator's id: jobs of another one that lives must not be ended here.
                 if found and not psutil.pid_exists(int(found[1])):
                     watchdog.end_cgroup(str(self.files.to_path(folder)))
 

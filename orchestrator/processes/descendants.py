@@ -52,6 +52,7 @@ class Descendants:
 
         Give up after ten seconds: a process that waits in the kernel for a device cannot die.
         """
+        # The descendants of this job include those of a later one, which must survive.
         if any(other is not self for other in RUNNING_JOBS):
             return
         for _ in range(ATTEMPTS):
@@ -75,6 +76,7 @@ def adopt_orphans() -> Iterator[Descendants]:
     """Adopt descendants that lose their parents, so that this process can find them."""
     descendants = Descendants(frozenset(psutil.Process().children(recursive=True)))
     RUNNING_JOBS.append(descendants)
+    # Before the job starts: an orphan of an earlier moment would go to process 1.
     set_subreaper(wanted=True)
     try:
         yield descendants
@@ -113,11 +115,13 @@ def run_watchdog() -> Iterator[None]:
     quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
     pid = os.posix_spawn(
         sys.executable,
+        # Isolated and without `site`: nothing that the user has installed may keep it from starting.
         [sys.executable, "-I", "-S", watchdog.__file__, tempfile.gettempdir()],
         {},
         setsid=True,
         file_actions=[(os.POSIX_SPAWN_DUP2, reader, 0), *quiet],
     )
+    # With no reader left here, a write to a killed watchdog fails at once instead of filling the pipe.
     os.close(reader)
     try:
         with os.fdopen(writer, "w") as pipe:

@@ -41,6 +41,7 @@ class JobLimits:
             return
         import resource  # noqa: PLC0415 (`prlimit` is Linux's own)
 
+        # A core dump holds all memory of a process, and writing it would disturb the next job.
         lower_limit(pid, resource.RLIMIT_CORE, 0)
         lower_limit(pid, resource.RLIMIT_NOFILE, self.limits.files)
         # Not RLIMIT_AS, which would refuse frameworks that only reserve addresses.
@@ -100,6 +101,7 @@ def lower_limit(pid: int, kind: int, limit: int) -> None:
     import resource  # noqa: PLC0415
 
     try:
+        # Raising a hard limit takes privileges, so a stricter one of the user's must be kept.
         hard = resource.prlimit(pid, kind)[1]
         lower = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
         resource.prlimit(pid, kind, (lower, lower))

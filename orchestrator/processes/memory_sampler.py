@@ -21,6 +21,7 @@ class MemorySampler:
     def take_sample(self, members: Sequence[psutil.Process]) -> None:
         """Take a sample, unless no process is left."""
         held = sum(map(resident_bytes, members))
+        # A zero would replace the last figure, which is all that is known of a killed job.
         if not held:
             return
         self.looks += 1

@@ -43,6 +43,7 @@ class OomDetector:
         cgroup_kills, machine_kills = self._read_counts()
         if cgroup_kills > self._cgroup_kills:
             return "sure"
+        # The machine's counter includes other programs, so it needs the job's size as further evidence.
         if machine_kills > self._machine_kills:
             was_large = self._held_bytes and self._held_bytes >= MIN_HELD_SHARE * self._available_bytes
             return "probable" if was_large else "killed meanwhile"
@@ -51,5 +52,6 @@ class OomDetector:
     def _read_counts(self) -> tuple[int, int]:
         own = [self.cgroup] if self.cgroup else find_cgroups(self.files, "memory")[1][-1:]
         paths = [f"{folder}/{name}" for folder in own for name in ("memory.events", "memory.oom_control")]
+        # A cgroup has one of the two files, depending on its version; the missing one adds nothing.
         cgroup_kills = sum(parse_natural(self.files.read_table(path, " ").get("oom_kill")) or 0 for path in paths)
         return cgroup_kills, parse_natural(self.files.read_table("proc/vmstat", " ").get("oom_kill")) or 0

@@ -35,6 +35,7 @@ def start_process(
     return subprocess.Popen(  # noqa: S603 (this program builds every command)
         command,
         env={**environment, MARK_VARIABLE: PROCESS_MARK},
+        # Ctrl-C in the terminal must reach this program alone, which then decides how its jobs end.
         start_new_session=True,
         pass_fds=tuple(keep),
         stdin=subprocess.DEVNULL if stdout else subprocess.PIPE,
@@ -71,6 +72,7 @@ def run_to_completion(
                 if interrupts is not None:
                     selector.register(interrupts, selectors.EVENT_READ)
                 selector.select(deadline_s)
+            # Asked before the group is killed, after which every program has ended.
             has_ended = process.poll() is not None
         finally:
             end_process_group(process)
@@ -106,6 +108,7 @@ def end_process_group(process: Process) -> None:
         signal_process_group(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(GRACE_S)
+    # Even after a clean exit: others of its group may have outlived the leader.
     signal_process_group(process.pid, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):  # only its tracer may reap a process that has one
         process.wait(GRACE_S)

@@ -21,6 +21,7 @@ class Interrupts:
     def __enter__(self) -> Self:
         # Python retries a select() that a handled signal interrupts; only a readable descriptor ends it.
         self._reader, self._writer = socket.socketpair()
+        # Python's C handler writes here and must never wait. One byte wakes the reader, so a full buffer is harmless.
         self._writer.setblocking(False)
         self._before_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         # `nohup` ignores SIGHUP for the commands that it starts, and must keep its promise.
@@ -33,6 +34,7 @@ class Interrupts:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        # Before the sockets are closed: the kernel soon gives their numbers to other files.
         signal.set_wakeup_fd(self._before_fd)
         self._reader.close()
         self._writer.close()
@@ -62,4 +64,5 @@ def postpone_signals() -> Iterator[Interrupts | None]:
             yield interrupts
     finally:
         if interrupts.received is not None:
+            # Only now are the former handlers back, so that the signal has its usual effect.
             signal.raise_signal(interrupts.received)

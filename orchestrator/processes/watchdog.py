@@ -39,6 +39,7 @@ def find_marked(mark: str) -> list[int]:
     wanted, found = f"{MARK_VARIABLE}={mark}".encode(), []
     for name in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 (pathlib would be half of the start-up)
         with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:  # noqa: PTH123
+            # Compare whole entries: another variable may quote the mark, and its process must live.
             if wanted in file.read().split(b"\0"):
                 found.append(int(name))
     return found
@@ -94,6 +95,7 @@ def kill_members(group: str) -> bool:
     write_kernel_file(f"{group}/pids.max", "0")  # no new process can start there
     write_kernel_file(f"{group}/cgroup.kill", "1")
     for _ in range(ATTEMPTS):
+        # Members are killed singly too: version 1 and older kernels have no cgroup.kill.
         found = [pid for path, _, _ in os.walk(group) for pid in list_members(path)]
         if not found:
             return True
@@ -104,6 +106,7 @@ def kill_members(group: str) -> bool:
 
 def remove_cgroup(group: str) -> bool:
     """Remove an empty cgroup and those below it; return whether it is gone."""
+    # The kernel refuses to remove a cgroup that has children, so the deepest goes first.
     for path, _, _ in os.walk(group, topdown=False):
         with contextlib.suppress(OSError):
             os.rmdir(path)  # noqa: PTH106
@@ -113,6 +116,7 @@ def remove_cgroup(group: str) -> bool:
 def leave_cgroup(home: str) -> None:
     """Move all processes of an orchestrator's own cgroup to its parent, which then delegates no controllers."""
     around, _, _ = home.rpartition("/")
+    # Before the moves: a cgroup that delegates controllers accepts no processes.
     write_kernel_file(f"{around}/cgroup.subtree_control", "-memory -pids")
     for pid in list_members(home):
         write_kernel_file(f"{around}/cgroup.procs", str(pid))

@@ -86,6 +86,7 @@ class Store:
             try:
                 found.append(read_record(path))
             except UsageError:
+                # Renamed, not removed: it may still show the user what happened.
                 path.rename(path.with_suffix(".damaged"))
                 damaged.append(path.name)
         return sort_records(found), sorted(damaged)

@@ -88,6 +88,7 @@ def run_hog(job: JobSpec, launch: LauncherFactory = LocalLauncher) -> Iterator[N
         thread = threading.Thread(target=keep_busy)
         thread.start()
         try:
+            # A job that began while the hog still imports would be measured undisturbed.
             busy.wait()
             yield
         finally:

@@ -56,6 +56,7 @@ def write_program(exported: Any, weights: Tree, running: Tree, path: Path) -> No
 def read_program(path: Path) -> tuple[Any, Tree, Tree]:
     """Read the program, jitted, and the weights."""
     with zipfile.ZipFile(path) as packed:
+        # Jitted below, so that calls take the same path as those of a program that was not saved.
         called = export.deserialize(bytearray(packed.read("program"))).call
         trees = [np.load(io.BytesIO(packed.read(f"{kind}.npz"))) for kind in ("weights", "running")]
     weights, running = ({name: jnp.array(tree[name]) for name in tree.files} for tree in trees)

@@ -53,6 +53,7 @@ class JaxTrainer:
     def take_step(self, *inputs: Any) -> tuple[Any, ...]:
         """Take one step and return its loss."""
         loss, self._now = self._step(self._now, *inputs)
+        # The state stays here: its arrays are donated to the next step and unusable after it.
         return (loss,)
 
     def wait_for_state(self) -> None:

@@ -33,6 +33,7 @@ class Framework:
             self.options.inter_op_num_threads = 1
             self.options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
             self.options.add_session_config_entry(SPINNING, "0")
+            # It takes effect on the calling thread only for a process's first session, and a job opens one.
             self.options.add_session_config_entry(DENORMALS, "1")
         return ()
 

@@ -78,6 +78,7 @@ class Framework:
         if self._cell.track == "parity":
             pools.set_intra_op_parallelism_threads(self._cell.threads)
             pools.set_inter_op_parallelism_threads(1)
+            # On by default, and its rounding error would hide mistakes such as another GELU.
             tf.config.experimental.enable_tensor_float_32_execution(False)
             asked |= {"intra-op threads": str(self._cell.threads), "inter-op threads": "1", "TensorFloat-32": "off"}
             asked |= {"denormals": "flushed"} if self._cell.device == "cpu" else {}

@@ -84,6 +84,7 @@ class Framework(tensorflow2.Framework):
 
     def _make_session_config(self) -> Any:
         """Return the settings of a session, which ignores those of eager mode."""
+        # Nothing may be set on this track: it measures the framework as shipped.
         if self._cell.track != "parity":
             return v1.ConfigProto()
         return v1.ConfigProto(intra_op_parallelism_threads=self._cell.threads, inter_op_parallelism_threads=1)

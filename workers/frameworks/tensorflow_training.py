@@ -18,6 +18,7 @@ class TensorFlowTrainer:
         self._weights, self._running = list(model.weights), list(model.running if isinstance(model, HasRunning) else ())
         self._means = [tf.Variable(tf.zeros_like(weight)) for weight in self._weights]
         self._squares = [tf.Variable(tf.zeros_like(weight)) for weight in self._weights] if task != "train-sgd" else []
+        # A variable, since tf.function traces again for every new Python number.
         self._steps = tf.Variable(tf.zeros((), self._weights[0].dtype))
         self.variables = [*self._weights, *self._running, *self._means, *self._squares, self._steps]
         # Copies, because training changes the variables themselves.

@@ -53,6 +53,7 @@ class Framework:
             torch.set_num_threads(self._cell.threads)
             # PyTorch raises if this comes a second time, or after parallel work has started.
             torch.set_num_interop_threads(1)
+            # TensorFlow and JAX always flush denormals; PyTorch would otherwise spend time on them.
             torch.set_flush_denormal(True)
             torch.set_float32_matmul_precision("highest")
             # cuDNN's benchmark may choose another algorithm in every process.
@@ -69,6 +70,7 @@ class Framework:
                 "float32 recurrence precision": "ieee",
             }
         torch.set_grad_enabled(self._cell.task != "forward")
+        # Half of the least normal number is denormal, so the product shows if such numbers survive.
         tiny = torch.tensor([torch.finfo(torch.float32).tiny]) * 0.5
         got = {
             "intra-op threads": str(torch.get_num_threads()),

@@ -49,6 +49,7 @@ def list_open_axes(subject: Subject) -> list[dict[int, Any]]:
 
 def summarise_error(error: Exception) -> str:
     """Summarise a long error of torch.export: the first item of its list, or else its first line."""
+    # These messages fill a page; the cause is in the list or at the top.
     lines = [line.strip() for line in str(error).splitlines()]
     items = [line.strip(" -") for line in lines if line.startswith("- ")]
     return (items or lines)[0].partition(". ")[0]

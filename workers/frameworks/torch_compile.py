@@ -43,6 +43,7 @@ def require_compiler() -> None:
     Raises:
         Unsupported: one is missing; the message says what to install.
     """
+    # Inductor compiles in the first call, so without this check a job would fail only there.
     if reason := find_missing_tool(os.environ.get("CXX", "g++"), Path(sysconfig.get_path("include"))):
         raise Unsupported(reason)
 

@@ -8,6 +8,7 @@ from workers.frameworks.torch_mode import Call, Modes, Subject
 
 
 def trace_module(subject: Subject) -> Any:
+    # Not torch.jit.trace(), which traces `forward` only; other tasks call another method.
     return torch.jit.trace_module(subject.model, {subject.method: subject.example})
 
 

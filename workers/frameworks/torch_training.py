@@ -33,6 +33,7 @@ class TorchTrainer:
         optimiser = self._optimiser
 
         def step(*inputs: Any) -> tuple[Any, ...]:
+            # A gradient of the last step would be added to.
             optimiser.zero_grad(set_to_none=True)
             loss = loss_of(*inputs)
             loss.backward()

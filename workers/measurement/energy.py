@@ -36,6 +36,7 @@ def start_package_meter() -> Callable[[], float | None]:
 
     def read_joules() -> float | None:
         after = read_counters()
+        # A package that could be read only once would make the sum wrong; no figure is better.
         if not before or before.keys() != after.keys():
             return None
         return sum(subtract_wrapped(before[package], after[package], package) for package in before) * MICRO

@@ -19,6 +19,7 @@ def measure_device_memory(framework: Any, call: Callable[[int], object], gpu: nv
     """Make a few calls after all timing and read both views; return None if the framework uses no device."""
     if not isinstance(framework, SupportsDeviceMemory) or (view := framework.device_memory()) is None:
         return None
+    # Compilation may have needed more than any call, and its peak would hide theirs.
     framework.reset_device_peak()
     for number in range(CALLS):
         call(number)

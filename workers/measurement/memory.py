@@ -83,6 +83,7 @@ def measure_steps(call: Callable[[int], object], marks: HighWaterMarks) -> Memor
     gc.collect()
     found, trimmed = [], False
     for number in range(STEPS):
+        # Free memory kept by the allocator would be reused, and the call would seem to need less.
         trimmed = trim_heap()
         start = marks.renew_marks()
         outputs = call(number)
@@ -156,4 +157,5 @@ def read_age_ns() -> int | None:
     if len(fields) < 20:
         return None
     began_ns = int(fields[19]) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+    # The kernel counts a process's start from boot, suspended time included, as this clock does.
     return max(0, time.clock_gettime_ns(time.CLOCK_BOOTTIME) - began_ns)

@@ -32,6 +32,7 @@ class RecordingStep:
         """Call the step."""
         before = self._framework.compilations()
         first_ns, outputs = self._time_call(inputs)
+        # Counted before the second call: a compilation there must not be taken for one of the first.
         compiled, second_ns = subtract_counts(before, self._framework.compilations()), None
         if self._twice:
             second_ns, outputs = self._time_call(inputs)

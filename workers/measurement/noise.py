@@ -60,6 +60,7 @@ class Observer:
             now, before = astuple(dataclasses.replace(read_counters(), cpu_ns=cpu_ns)), astuple(self._since)
             self._moved.append(Counters(*(max(0, after - first) for after, first in zip(now, before, strict=True))))
             self._canaries.append(self.canary())
+        # Read again: neither the canary nor the first reading may be charged to the next sample.
         self._since = dataclasses.replace(read_counters(), cpu_ns=time.process_time_ns())
 
     def collect_noise(self) -> Noise:
@@ -126,6 +127,7 @@ def read_kernel_file(path: str) -> bytes:
     try:
         if path not in OPEN_FILES:
             OPEN_FILES[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # Reading from the start of an open file makes the kernel produce its content anew.
         return os.pread(OPEN_FILES[path], 512, 0)
     except OSError:  # a thread that has ended
         if path in OPEN_FILES:
@@ -183,6 +185,7 @@ def subtract_counts(before: int | None, after: int | None) -> int | None:
 def make_canary(clock: Callable[[], int] = time.perf_counter_ns) -> Callable[[], int]:
     """Return a function that times a fixed product of 96 x 96 matrices twice, and returns the faster in nanoseconds."""
     left, right = np.full((96, 96), 0.5, np.float32), np.full((96, 96), 2.0, np.float32)
+    # Allocated once: an allocation in the product would time the allocator as well.
     result = np.empty((96, 96), np.float32)
 
     def time_product() -> int:

@@ -72,6 +72,7 @@ def open_gpu() -> Gpu | None:
     """
     if (package := import_package()) is None:
         return None
+    # NVML numbers all GPUs of the machine and ignores this variable, so it is applied here.
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
     try:
         package.nvmlInit()

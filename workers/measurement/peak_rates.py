@@ -39,5 +39,6 @@ def measure_ceiling(framework: Framework, itemsize: int) -> Ceiling:
 def time_fastest(framework: Framework, inputs: tuple[Any, ...], operation: Step) -> float:
     """Return the seconds of the fastest of a few single calls, after one that does not count."""
     watch = Stopwatch(operation, [inputs], framework.synchronise)
+    # The first call may compile or start threads, and would understate the peak.
     watch.take_sample(1)
     return min(watch.take_sample(1) for _ in range(REPEATS)) / 1e9

@@ -34,6 +34,7 @@ class Ledger:
 
         That reading is a separate phase: for a process with many mappings it takes tens of milliseconds.
         """
+        # First of all: if the phase kills this process, the parent still knows which one it was.
         self._announce(Phase(name=name))
         marks = memory.HighWaterMarks()
         wall, cpu = time.perf_counter_ns(), time.process_time_ns()
@@ -42,6 +43,7 @@ class Ledger:
         if name in TRIMMED_PHASES:
             memory.trim_heap()
         reading = marks.read(self._read_at)
+        # Only full readings count, so that many small changes add up until the next one is due.
         if reading is not None and reading.pss is not None:
             self._read_at = reading.end
         own_wall, own_cpu = time.perf_counter_ns() - wall_end, time.process_time_ns() - cpu_end

@@ -77,6 +77,7 @@ class Problem:
         else:
             self.input_sets = self._draw_sets(rng, self._timed, INPUT_SETS)
             self._other_shapes = [self._draw_set(rng, shapes) for shapes in others]
+        # Kept for fresh inputs, which must differ from all those drawn so far.
         self._rng = rng
         self._jumps: dict[str, dict[str, float]] = {}
         self._expected = StoredReference(expected, cell.task, self.weights) if expected else None
@@ -190,6 +191,7 @@ class Problem:
             (inputs,) = sets
             return framework.to_numpy(step(*framework.arrays(inputs)))
         trainer = require_trainer(framework)
+        # Timed calls have moved the weights, but the reference starts from the initial ones.
         trainer.restart()
         losses = [framework.to_numpy(step(*framework.arrays(inputs)))[0] for inputs in sets]
         names = (*select_trained(self.weights), *select_running(self.weights))

@@ -61,6 +61,7 @@ def export_model(spec: JobSpec, package: str, path: Path, ledger: Ledger) -> Seq
         else:
             with tempfile.TemporaryDirectory() as folder:
                 exporter.export(model, example, problem.infer_axes(), Path(folder, "model.onnx"))
+                # Imported only for a conversion: writing ONNX needs no second framework.
                 own = importlib.import_module(f"workers.exporters.{spec.cell.framework}")
                 own.convert(Path(folder, "model.onnx"), path)
     return ()

@@ -70,6 +70,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         samples = yield from watch.take_samples(calls, spec.timing.samples, observer)
         seen, compiled, used = done(calls * spec.timing.samples)
     with ledger.phase("verify"):
+        # Taken out of the stopwatch, which would otherwise keep them alive during the memory pass.
         number, outputs = watch.take_last()
         after = [
             problem.check_outputs(framework.to_numpy(outputs), number, "last timed call"),
@@ -121,6 +122,7 @@ def time_first_calls(
     convert = session.framework.to_numpy
     with ledger.phase("first_call"):
         first_ns, outputs = yield partial(watch.time_call, watch.input_sets[0])
+    # Converted before the second call: a mode may return the same memory again, as OpenVINO does.
     first = convert(outputs)
     problem = session.problem
     other = 0 if problem.is_streaming else 1

@@ -34,6 +34,7 @@ def run(spec: JobSpec, path: Path, ledger: Ledger) -> Profiled:
                 # Asynchronous work must end within the trace.
                 framework.synchronise(outputs)
 
+        # Compilation in the first calls would fill the trace and the counts.
         make_calls(WARM_UP_CALLS)
         with ledger.phase("profile"):
             counts = profiler.profile(framework, make_calls, sets[0], path)

@@ -54,6 +54,7 @@ class StoredReference:
     def read_tensors(self, case: str, dtype: DTypeLike = np.float64) -> tuple[Array, ...]:
         """Read the tensors of a case."""
         begin = f"{np.dtype(dtype).name}.{case}."
+        # A pickle would run code from the run's folder.
         with np.load(self._path, allow_pickle=False) as kept:
             names = [name for name in kept.files if name.startswith(begin)]
             return tuple(kept[f"{begin}{number}"] for number in range(len(names)))

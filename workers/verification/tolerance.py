@@ -85,6 +85,7 @@ class Expectation:
         checks = self._compare_tensors(outputs, inputs)
         if self._dtype == "float32" and not self._jumps and can_have_jumped(checks):
             for number in range(ROUNDINGS):
+                # Seeded by number, so that all jobs of a cell allow the same jumps.
                 again, _ = self.evaluate(np.float32, np.random.default_rng(number))
                 for name, value in again.items():
                     self._jumps[name] = max(self._jumps.get(name, 0.0), self._measure_errors(name, value)[0])

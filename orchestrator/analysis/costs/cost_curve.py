@@ -40,6 +40,7 @@ class CostCurve:
         return since_model + self.before_model_ns if start == "import" else since_model
 
     def _since_model_ns(self, calls: int, steady_ns: float) -> float:
+        # A lap is timed as a whole, so calls within it count as equally long.
         place = bisect_right(self.seen, calls, key=lambda point: point[0])
         done, spent = self.seen[place - 1]
         if place == len(self.seen):

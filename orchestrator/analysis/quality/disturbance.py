@@ -89,6 +89,7 @@ def find_canary_floor_ns(records: Sequence[JobRecord]) -> float:
 
 def is_drifting(floors: Sequence[float]) -> bool:
     """Return True if a cell's times follow the order in which they were taken (Spearman's rank correlation)."""
+    # With few processes, a correlation with their order arises by chance.
     if len(set(floors)) < FEWEST_UNDISTURBED:
         return False
     ranks = np.argsort(np.argsort(floors))

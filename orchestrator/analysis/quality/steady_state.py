@@ -96,6 +96,7 @@ def _estimate_noise(trace: Floats) -> float:
     """
     steps = np.abs(np.diff(trace))
     near, far = float(np.median(steps)), float(np.median(np.abs(trace[2:] - trace[:-2])))
+    # A coarse clock makes most differences zero, and zero noise would accept every cut.
     if near == 0:
         return _estimate_flicker(steps)
     correlation = min(max((far / near) ** 2 - 1, 0.0), STRONGEST_CORRELATION)

@@ -107,6 +107,7 @@ def reject_by_holm(p_values: Sequence[float], alpha: float) -> tuple[bool, ...]:
     """Return which hypotheses are rejected, with a family-wise error rate of at most `alpha` (Holm 1979)."""
     rejected = [False] * len(p_values)
     for step, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        # Holm's procedure ends here: no larger p may be rejected, even below its own threshold.
         if p_values[index] > alpha / (len(p_values) - step):
             break
         rejected[index] = True

@@ -69,6 +69,7 @@ def _draw_sum_cdf(ranks: tuple[int, ...], drawn: int) -> Floats:
     for rank in ranks:
         ways[1:, rank:] += ways[:-1, :-rank].copy()
     law: Floats = np.cumsum(ways[drawn]) / math.comb(len(ranks), drawn)
+    # The cached array is shared, so a caller that wrote to it would change later results.
     law.setflags(write=False)
     return law
 

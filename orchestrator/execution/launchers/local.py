@@ -77,6 +77,7 @@ def make_variables(inherited: Mapping[str, str], spec: JobSpec, source: Path = S
     The memory layout depends on the size of the environment and on the hash seed, and times depend on the layout. Both
     differ from job to job, so that no cell is always lucky (Mytkowicz et al., ASPLOS 2009).
     """
+    # PYTHONDONTWRITEBYTECODE alone can add a second to each import of torch.
     kept = {name: value for name, value in inherited.items() if not name.startswith("PYTHON")}
     python = {"PYTHONPATH": str(source), "PYTHONHASHSEED": str(spec.hash_seed), "PYDANTIC_DISABLE_PLUGINS": "__all__"}
     ours = {"PLUMBLINE_PARENT": str(os.getpid()), "PLUMBLINE_PADDING": "x" * spec.padding_bytes}
