@@ -20,6 +20,11 @@ ROOT = Path(__file__).resolve().parents[3]
 Soon = Callable[[Callable[[], bool]], bool]
 
 
+def is_worker_running(orchestrator: int) -> bool:
+    commands = [child.cmdline() for child in psutil.Process(orchestrator).children()]
+    return any(str(ROOT / "workers" / "__main__.py") in command for command in commands)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the watchdog finds what is left with the Linux kernel's help")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_killed_rerun_leaves_no_temporary_folder_and_nothing_running(
@@ -41,7 +46,8 @@ def test_a_killed_rerun_leaves_no_temporary_folder_and_nothing_running(
         command, cwd=tmp_path, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as program:
         try:
-            assert soon(lambda: any(temporary.glob("*/*/jobs/*.stderr.log")))
+            assert soon(lambda: is_worker_running(program.pid))
+            assert any(temporary.glob("*/*/jobs/*.stderr.log"))
             # The folders of the warm caches, of the rerun, and of its job.
             assert soon(lambda: len(list(temporary.iterdir())) == 3)
             family = psutil.Process(program.pid).children(recursive=True)

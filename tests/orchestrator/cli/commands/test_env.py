@@ -1,11 +1,14 @@
 """Environments as a user meets them: made by a sweep, strictly before it measures, and looked at with `env`."""
 
 import json
+import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +184,20 @@ def test_a_signal_while_an_environment_is_made_ends_in_order_and_leaves_nothing(
     assert not list(newcomer.home.glob("environments/*/"))
 
 
+def test_a_killed_creation_leaves_none_of_the_installers_temporary_files(
+    newcomer: User, soon: Callable[[Callable[[], bool]], bool]
+) -> None:
+    temporary = newcomer.folder / "temporary"
+    temporary.mkdir()
+    newcomer.variables["TMPDIR"] = str(temporary)
+    with newcomer.start("env", "create", "mine", "--file", "mine.toml") as program:
+        assert soon(lambda: any(temporary.rglob("pip-*")))
+        program.kill()
+    assert soon(lambda: list(temporary.iterdir()) == [])
+    assert newcomer.run("env", "create", "mine", "--file", "mine.toml")[0] == ExitCode.FINE
+    assert list(temporary.iterdir()) == []
+
+
 def test_two_sweeps_at_once_share_one_environment(newcomer: User) -> None:
     create = ("env", "create", "mine", "--file", "mine.toml")
     with newcomer.start(*create) as one, newcomer.start(*create) as other:
@@ -242,12 +259,26 @@ def test_the_doctor_of_environments_finds_them_sound(user: User) -> None:
     assert any("unchanged since it was made" in finding["what"] for finding in said["findings"])
 
 
+def read_tree(folder: Path) -> dict[Path, bytes]:
+    """Return every file below a folder with its content, and every link with its target."""
+    found = ((path, path.lstat().st_mode) for path in folder.rglob("*"))
+    return {
+        path: os.fsencode(path.readlink()) if stat.S_ISLNK(mode) else path.read_bytes()
+        for path, mode in found
+        if not stat.S_ISDIR(mode)
+    }
+
+
 def test_pruning_all_and_one_by_name_removes_nothing(owner: User) -> None:
-    before = sorted(owner.home.rglob("*"))
-    code, out, err = owner.run("env", "prune", "mine", "--all")
-    assert "leave one of the two out" in err
-    assert (code, out) == (2, "")
-    assert sorted(owner.home.rglob("*")) == before
+    before = read_tree(owner.home)
+    assert {"ready.json", "requirements.txt"} <= {path.name for path in before}
+    assert any(path.parent.name == "resolved" for path in before)
+    for arguments in (["mine", "--all"], ["--all", "mine", "--json"], ["--all", "torch", "mine"]):
+        code, out, err = owner.run("env", "prune", *arguments)
+        named = ", ".join(each for each in arguments if not each.startswith("-"))
+        assert err == f"error: prune removes {named} or, with --all, everything; leave one of the two out\n"
+        assert (code, out) == (ExitCode.USAGE, "")
+        assert read_tree(owner.home) == before
 
 
 def test_pruning_all_leaves_nothing_but_locks(owner: User) -> None:

@@ -27,10 +27,11 @@ Inside = Callable[..., Said]
 
 
 class Sweep:
-    """A long sweep in a folder, with a folder for its temporary files."""
+    """A long sweep in a folder, or another command that makes a run, with a folder for its temporary files."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *command: str) -> None:
         self.folder, self.temporary = folder, folder / "temporary"
+        self.command = command or ("sweep", "long.toml", "--no-report")
         self.temporary.mkdir(parents=True)
         (folder / "long.toml").write_text(LONG)
 
@@ -38,7 +39,7 @@ class Sweep:
         """Start it, send it a signal at a moment after a file has appeared, and return its exit code and errors."""
         variables = os.environ | {"TMPDIR": str(self.temporary), "PYTHONPATH": str(ROOT)}
         with subprocess.Popen(
-            [*PROGRAM, "sweep", "long.toml", "--no-report"],
+            [*PROGRAM, *self.command],
             cwd=self.folder,
             env=variables,
             stdout=subprocess.PIPE,
@@ -87,6 +88,12 @@ def test_a_signal_while_the_run_is_begun_leaves_a_folder_that_says_so(
     sweep = Sweep(tmp_path)
     assert check_end(sweep, number, *sweep.hit(number, place=place)) == 1
     assert inside("show", "latest").code == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_self_test_begins_leaves_a_folder_that_says_so(tmp_path: Path, number: signal.Signals) -> None:
+    test = Sweep(tmp_path, "selftest")
+    assert check_end(test, number, *test.hit(number, place="*")) == 1
 
 
 @pytest.mark.parametrize("place", PLACES)
