@@ -107,7 +107,6 @@ QUICK = [
     Job("torch", "script", "rnn_cell", "forward", "bfloat16"),
     Job("torch", "script-freeze", "mlp", "forward"),
     Job("torch", "script-optimized", "mlp", "forward"),
-    Job("torch", "compile", "rnn_cell", "forward"),
     Job("torch", "eager", "mlp", "train-adam"),
     Job("jax", "jit", "rnn", "train-sgd", parameters=FOUR),
 ]

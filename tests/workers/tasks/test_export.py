@@ -178,7 +178,8 @@ def test_a_loop_over_a_length_that_stays_open_cannot_be_exported(spec: Spec, wor
     assert "static shape of 16 for dimension inputs['xs'].shape[0]" in last.reason
 
 
-@pytest.mark.parametrize("framework", mark_long(MODES, quick=["onnxruntime"]))
+@pytest.mark.long
+@each_framework
 def test_a_loop_that_was_exported_for_one_length_is_wrong_where_there_are_others(
     spec: Spec, export: Export, work: "Work", framework: str
 ) -> None:

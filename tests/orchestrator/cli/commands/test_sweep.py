@@ -15,6 +15,7 @@ from orchestrator.records.store import Store
 from schemas.record import JobRecord
 from tests.orchestrator.conftest import Said
 from tests.orchestrator.quick import PROGRAM, QUICK
+from tests.selection import mark_long
 
 ROOT = Path(__file__).resolve().parents[4]
 LONG = QUICK.replace("blocks = 1", "blocks = 32")
@@ -72,7 +73,7 @@ def check_end(sweep: Sweep, number: signal.Signals, code: int, err: str) -> int:
     return len(manifests)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", mark_long([signal.SIGINT, signal.SIGTERM], quick=[signal.SIGINT]))
 def test_a_signal_at_any_moment_leaves_no_folder_or_one_that_says_so(tmp_path: Path, number: signal.Signals) -> None:
     for turn, moment_s in enumerate(MOMENTS_S):
         sweep = Sweep(tmp_path / str(turn))
@@ -80,7 +81,7 @@ def test_a_signal_at_any_moment_leaves_no_folder_or_one_that_says_so(tmp_path: P
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", mark_long([signal.SIGINT, signal.SIGTERM], quick=[signal.SIGINT]))
 def test_a_signal_while_the_run_is_begun_leaves_a_folder_that_says_so(
     tmp_path: Path, inside: Inside, number: signal.Signals, place: str
 ) -> None:
