@@ -51,9 +51,10 @@ def a_report(call_ns: int = 1000, **changes: object) -> Report:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def heard_hangups() -> None:
-    """A hangup is heard by the tests and by what they start, also where the tests run under `nohup`."""
+def heard_signals() -> None:
+    """Hear a hangup and an interrupt, in tests and in what they start, also under `nohup` or in the background."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
