@@ -138,6 +138,7 @@ class PullRequest:
         return done.returncode
 
 
+@pytest.mark.long
 @pytest.mark.measures
 @pytest.mark.parametrize(("products", "code"), [(1, ExitCode.FINE), (8, ExitCode.GATE)])
 def test_the_workflows_own_commands_tell_a_slower_head_from_an_equal_one(
