@@ -51,8 +51,8 @@ def a_report(call_ns: int = 1000, **changes: object) -> Report:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def heard_signals() -> None:
-    """Hear a hangup and an interrupt, in tests and in what they start, also under `nohup` or in the background."""
+def hear_signals() -> None:
+    """Hear a hangup and Ctrl-C, which `nohup` and a shell's background jobs ignore, also in what the tests start."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

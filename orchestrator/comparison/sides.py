@@ -85,13 +85,12 @@ def select_cells(run: Run, environment: str) -> dict[str, Cell]:
 
 
 def select_environments(run: Run, environment: str) -> list[str]:
-    """Return the environments of a run that this text names, or all of them if it is empty."""
+    """Return the environments of a run that a text names, or all if it is empty."""
     there = sorted({cell.environment for cell in run.manifest.cells})
-    if not environment:
-        return there
-    if chosen := match_environments(environment, there):
-        return chosen
-    raise unknown_name_error(f"environment of {run.name}", environment, there)
+    chosen = match_environments(environment, there) if environment else there
+    if not chosen:
+        raise unknown_name_error(f"environment of {run.name}", environment, there)
+    return chosen
 
 
 def match_environments(text: str, names: Sequence[str]) -> list[str]:

@@ -1,16 +1,22 @@
 import os
 import platform
+import signal
 import stat
 import subprocess
 import sys
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
+from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.environments import interpreters
 from orchestrator.errors import UsageError
+from tests.orchestrator.quick import PROGRAM
 
+ROOT = Path(__file__).resolve().parents[3]
 MINOR = ".".join(platform.python_version_tuple()[:2])
 
 
@@ -87,3 +93,23 @@ def test_a_version_is_looked_for_on_the_path_past_what_only_calls_itself_so(
     answer = f'{{"python": "{other}.7", "identity": "its build"}}'
     path = program(tmp_path / "real" / f"python{other}", f"#!/bin/sh\necho '{answer}'\n")
     assert interpreters.find_interpreter(other, "x") == (path, "its build")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_program_is_asked_that_never_answers_ends_that_too_and_leaves_no_folder(
+    tmp_path: Path, soon: Callable[[Callable[[], bool]], bool], number: signal.Signals
+) -> None:
+    path, temporary = program(tmp_path / "python", "#!/bin/sh\nexec sleep 50\n"), tmp_path / "temporary"
+    temporary.mkdir()
+    variables = os.environ | {"TMPDIR": str(temporary), "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [*PROGRAM, "env", "show", str(path)], cwd=tmp_path, env=variables, stderr=subprocess.PIPE
+    ) as asking:
+        assert soon(lambda: any(temporary.iterdir()))
+        assert soon(lambda: [child.name() for child in psutil.Process(asking.pid).children()] == ["sleep"])
+        (asked,) = psutil.Process(asking.pid).children()
+        asking.send_signal(number)
+        _, err = asking.communicate(timeout=30)
+    assert (asking.returncode, err) == (ExitCode.INTERRUPTED if number == signal.SIGINT else -number, b"")
+    assert not asked.is_running()
+    assert list(temporary.iterdir()) == []
