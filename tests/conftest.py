@@ -51,9 +51,10 @@ def a_report(call_ns: int = 1000, **changes: object) -> Report:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def heard_hangups() -> None:
-    """A hangup is heard by the tests and by what they start, also where the tests run under `nohup`."""
+def hear_signals() -> None:
+    """Hear a hangup and Ctrl-C, which `nohup` and a shell's background jobs ignore, also in what the tests start."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

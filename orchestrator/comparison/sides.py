@@ -74,10 +74,7 @@ def read_side(root: Path, text: str) -> RunSide:
 
 def select_cells(run: Run, environment: str) -> dict[str, Cell]:
     """Return the cells of a run in one environment, or in all if none is named, by their content."""
-    there = sorted({cell.environment for cell in run.manifest.cells})
-    chosen = match_environments(environment, there) if environment else there
-    if environment and not chosen:
-        raise unknown_name_error(f"environment of {run.name}", environment, there)
+    chosen = select_environments(run, environment)
     own = [cell for cell in run.manifest.cells if not cell.replica and cell.environment in chosen]
     cells = {to_content_key(cell): cell for cell in own}
     if len(cells) < len(own) or (environment and len(chosen) > 1):  # cells of one content differ in their environment
@@ -85,6 +82,15 @@ def select_cells(run: Run, environment: str) -> dict[str, Cell]:
         choice = " or ".join(f"{run.name}@{short.get(each, each)}" for each in chosen)
         raise UsageError(f"{run.name} has the same cells in several environments; name {choice}")
     return cells
+
+
+def select_environments(run: Run, environment: str) -> list[str]:
+    """Return the environments of a run that a text names, or all if it is empty."""
+    there = sorted({cell.environment for cell in run.manifest.cells})
+    chosen = match_environments(environment, there) if environment else there
+    if not chosen:
+        raise unknown_name_error(f"environment of {run.name}", environment, there)
+    return chosen
 
 
 def match_environments(text: str, names: Sequence[str]) -> list[str]:

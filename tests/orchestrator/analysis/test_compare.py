@@ -19,11 +19,12 @@ from orchestrator.analysis.compare import (
     index_both_ways,
 )
 from orchestrator.analysis.statistics.intervals import Interval
-from orchestrator.analysis.statistics.looks import LOOKS
-from orchestrator.analysis.stopping import has_reached_half_width, should_stop
 
 STEADY = (0.001, -0.002, 0.003, -0.004, 0.005, -0.006, 0.007, -0.008, 0.009, -0.010, 0.011, -0.012)
+
+
 BASELINE = Scores(dict.fromkeys(range(12), 0.0), dict.fromkeys(range(12), 0.0))
+
 
 Sweep = dict[str, Scores]
 
@@ -241,32 +242,3 @@ def test_standings_are_in_the_order_of_the_estimates() -> None:
 def test_a_cell_compared_with_none_stands_last_and_tied_with_all() -> None:
     last = compute_standings("abz", [claim("b", "a")])[-1]
     assert (last.cell, last.best, last.worst, last.tied_with) == ("z", 1, 3, ("b", "a"))
-
-
-def test_precision_counts_only_towards_the_baseline() -> None:
-    sweep = {"base": BASELINE, "b": cell(1.0), "c": cell(1.0, noise=-1)}
-    comparisons = compare_all_pairs(sweep)
-    to_baseline = max(index_both_ways(comparisons)["base", name].log_half_width for name in "bc")
-    assert has_reached_half_width(comparisons, to_baseline, baseline="base")
-    assert not has_reached_half_width(comparisons, to_baseline)
-    assert not has_reached_half_width(comparisons, to_baseline - 1e-9, baseline="base")
-
-
-def precise(count: int, verdict: Verdict) -> list[Comparison]:
-    return [claim("a", f"b{i}", verdict) for i in range(count)]
-
-
-def test_a_sweep_stops_at_looks_and_nowhere_else() -> None:
-    stops = [k for k in range(40) if should_stop(k, precise(1, Verdict.SLOWER), 0.02)]
-    assert stops == [8, 12, 16, 20, 24, *range(32, 40)]
-
-
-def test_a_sweep_goes_on_until_its_many_pairs_could_be_significant() -> None:
-    assert not should_stop(8, precise(15, Verdict.SLOWER), 0.02)
-    assert should_stop(12, precise(15, Verdict.SLOWER), 0.02)
-
-
-@pytest.mark.parametrize("k", LOOKS)
-def test_verdicts_never_stop_a_sweep(k: int) -> None:
-    assert {should_stop(k, precise(1, verdict), 0.02) for verdict in Verdict} == {True}
-    assert {should_stop(k, precise(1, verdict), 0.002) for verdict in Verdict} == {k == LOOKS[-1]}

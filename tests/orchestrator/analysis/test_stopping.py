@@ -4,14 +4,21 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from orchestrator.analysis import stopping
+from orchestrator.analysis.compare import Comparison, Verdict, compare_all_pairs, index_both_ways
 from orchestrator.analysis.results import group_results
 from orchestrator.analysis.statistics.looks import LOOKS
+from orchestrator.analysis.stopping import has_reached_half_width, should_stop
 from schemas.job import Cell
 from schemas.record import JobRecord
 from schemas.sweep import SweepSpec
+from tests.orchestrator.analysis.test_compare import BASELINE, cell, claim
 
 MakeCell = Callable[..., Cell]
+
+
 MakeRecords = Callable[..., list[JobRecord]]
+
+
 SPEC = SweepSpec.model_validate({"stop": {"precision": 0.02}})
 
 
@@ -87,3 +94,32 @@ def test_a_cell_that_was_not_measured_has_no_time_to_be_precise_about(
     records = [*make_records([(cell, 1000) for cell in cells[:2]], blocks=8), make_record(cells[2], outcome="wrong")]
     assert is_precise(cells, records, 8)
     assert stopping.describe_precision(SPEC, cells, records) == "every ratio's interval is within 2.0% of its estimate"
+
+
+def test_precision_counts_only_towards_the_baseline() -> None:
+    sweep = {"base": BASELINE, "b": cell(1.0), "c": cell(1.0, noise=-1)}
+    comparisons = compare_all_pairs(sweep)
+    to_baseline = max(index_both_ways(comparisons)["base", name].log_half_width for name in "bc")
+    assert has_reached_half_width(comparisons, to_baseline, baseline="base")
+    assert not has_reached_half_width(comparisons, to_baseline)
+    assert not has_reached_half_width(comparisons, to_baseline - 1e-9, baseline="base")
+
+
+def precise(count: int, verdict: Verdict) -> list[Comparison]:
+    return [claim("a", f"b{i}", verdict) for i in range(count)]
+
+
+def test_a_sweep_stops_at_looks_and_nowhere_else() -> None:
+    stops = [k for k in range(40) if should_stop(k, precise(1, Verdict.SLOWER), 0.02)]
+    assert stops == [8, 12, 16, 20, 24, *range(32, 40)]
+
+
+def test_a_sweep_goes_on_until_its_many_pairs_could_be_significant() -> None:
+    assert not should_stop(8, precise(15, Verdict.SLOWER), 0.02)
+    assert should_stop(12, precise(15, Verdict.SLOWER), 0.02)
+
+
+@pytest.mark.parametrize("k", LOOKS)
+def test_verdicts_never_stop_a_sweep(k: int) -> None:
+    assert {should_stop(k, precise(1, verdict), 0.02) for verdict in Verdict} == {True}
+    assert {should_stop(k, precise(1, verdict), 0.002) for verdict in Verdict} == {k == LOOKS[-1]}

@@ -1,6 +1,6 @@
 import re
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import get_args
 
@@ -15,22 +15,44 @@ from schemas.artefact import Artefact
 from schemas.event import Ceiling, Event, Exported, Failure, Hello, Phase, Profiled, Report
 from schemas.job import ComputeReference, Export, JobSpec, Measure, Profile, Purpose
 from schemas.limits import Limits
-from schemas.record import SUCCESSES, JobRecord, Outcome
+from schemas.record import SUCCESSES, Outcome
 
 HELLO = Hello(pid=1, python="3.11", interpreter="x")
+
+
 BUILD, WARM_UP = Phase(name="build"), Phase(name="warm_up")
+
+
 RAISED = Failure(outcome="raised", reason="ValueError: no", where="torch.py:7")
+
+
 HONOURED = {"name": "threads", "asked": "1", "got": "1"}
+
+
 IGNORED = {"name": "threads", "asked": "1", "got": "2"}
+
+
 PEAK = {"flops_per_s": 1e9, "bytes_per_s": 2e9}
+
+
 OFF = {"checks": (), "reason": "the loss is off"}
 
+
 WRITTEN = Artefact(path="/x", sha256="ab", size_bytes=3)
+
+
 EXPORTED = Exported(artefact=WRITTEN, versions={}, settings=(), phases=())
+
+
 PROFILED = Profiled(trace=WRITTEN, calls=10, counts={}, versions={}, phases=())
+
+
 PURPOSES = (Measure(), Export(path="/x"), Profile(path="/x"), ComputeReference(path="/x"))
 
+
 MakeSpec = Callable[..., JobSpec]
+
+
 MakeReport = Callable[..., Report]
 
 
@@ -211,39 +233,6 @@ def test_the_users_own_limit_of_memory_is_named_where_it_may_be_why(make_spec: M
         make_ending(HELLO, status=1),
     ):
         assert classify.classify_ending(spec, ending).reason.endswith(", under the limit of 4 GiB")
-
-
-@pytest.mark.parametrize(
-    ("attempts", "again"),
-    [
-        (["measured"], False),
-        (["raised"], False),
-        (["timeout"], False),
-        (["out-of-memory"], False),
-        (["interrupted"], True),
-        (["orchestrator-lost"], True),
-        (["interrupted", "orchestrator-lost"], True),
-        ([-9], True),
-        ([-15], True),
-        ([-11], False),
-        ([-6], False),
-        ([-9, -9], False),
-        ([-9, "measured"], False),
-        (["interrupted", -9], True),
-        ([-9, "interrupted", -9], False),
-    ],
-)
-def test_what_somebody_did_is_tried_once_more_and_what_the_job_did_is_not(
-    make_record: Callable[..., JobRecord], attempts: Sequence[Outcome | int], again: bool
-) -> None:
-    def record(said: Outcome | int) -> JobRecord:
-        if isinstance(said, str):
-            return make_record(outcome=said)
-        plain = make_record(outcome="killed")
-        assert plain.outside is not None
-        return plain.model_copy(update={"outside": plain.outside.model_copy(update={"exit_status": said})})
-
-    assert outcomes.should_retry([record(said) for said in attempts]) == again
 
 
 def test_the_last_phase_is_the_one_that_was_open(make_report: MakeReport) -> None:

@@ -124,6 +124,7 @@ def test_the_terminal_is_as_it_was_before(folder: Path) -> None:
 MANY = ("--workloads", "rnn_cell,rnn,mlp", "--tasks", "forward,backward", "--frameworks", "synthetic:spin,numpy")
 
 
+@pytest.mark.measures
 @pytest.mark.parametrize(
     "sizes", [[(40, 15), (80, 24), (200, 60)], [(120, 40), (80, 24)]], ids=["growing", "shrinking"]
 )

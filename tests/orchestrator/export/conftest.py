@@ -15,6 +15,8 @@ from schemas.record import JobRecord
 from tests.orchestrator.analysis.costs.test_memory import needing
 
 BLOCKS = 8
+
+
 MIXTURE = "environment numpy: numpy 1.0 is now 2.0"
 
 
@@ -70,3 +72,11 @@ def throttled(record: JobRecord) -> JobRecord:
     assert record.report is not None
     noise = record.report.noise.model_copy(update={"throttled": 1})
     return record.model_copy(update={"result": record.report.model_copy(update={"noise": noise})})
+
+
+@pytest.fixture
+def other(
+    make_cell: Callable[..., Cell], make_records: Callable[..., list[JobRecord]], make_run: Callable[..., Store]
+) -> Run:
+    """Load a run of the first cell alone, twice as slow."""
+    return load(make_run("slow", make_records([(make_cell("torch:eager"), 2000)], BLOCKS, seed=2)).folder)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.machine import affinity
 from orchestrator.machine.affinity import avoid_cores, list_cores, read_affinity
 from orchestrator.machine.kernel_files import KernelFiles
 
@@ -53,3 +54,9 @@ def test_this_process_avoids_the_workers_cores_while_they_work_and_keeps_one_at_
     assert os.sched_getaffinity(0) == before
     with avoid_cores({*before}):
         assert os.sched_getaffinity(0) == before
+
+
+def test_a_parent_that_would_be_left_without_a_core_stays_where_it_is() -> None:
+    before = affinity.list_cores()
+    with affinity.avoid_cores(before):
+        assert affinity.list_cores() == before

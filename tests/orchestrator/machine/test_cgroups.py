@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.machine import fingerprint
 from orchestrator.machine.cgroups import (
     MIN_UNLIMITED_BYTES,
     describe_limits,
@@ -14,14 +15,19 @@ from orchestrator.machine.cgroups import (
     read_cpu_quota,
 )
 from orchestrator.machine.kernel_files import KernelFiles
+from tests.orchestrator.machine.kernel import Build, Texts
 
 UNIFIED = "sys/fs/cgroup"
+
+
 SINGLE = {
     "proc/self/cgroup": "0::/user/me\n",
     f"{UNIFIED}/cgroup.procs": "",
     f"{UNIFIED}/user/cgroup.procs": "",
     f"{UNIFIED}/user/me/cgroup.procs": "",
 }
+
+
 HYBRID = {
     "proc/self/cgroup": "5:cpu,cpuacct:/job\n4:memory:/job\n0::/\n",
     f"{UNIFIED}/cpu,cpuacct/cgroup.procs": "",
@@ -132,3 +138,52 @@ def test_the_number_that_stands_for_no_limit_is_none(root: Path) -> None:
 
 def test_without_cgroups_no_limit_is_known(root: Path) -> None:
     assert describe_limits(make(root)) == {"cgroup": None, "cpu_quota": None, "memory_limit_bytes": None}
+
+
+V1 = "5:cpu,cpuacct:/box\n4:memory:/box\n0::/ignored\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "version", "quota", "limit"),
+    [
+        ({"proc/self/cgroup": "0::/user\n"}, "v2", 1.5, 1 << 30),
+        ({"sys/fs/cgroup/user/me/cpu.max": "120000 100000"}, "v2", 1.2, 1 << 30),
+        ({"sys/fs/cgroup/user/me/cpu.max": "180000 100000"}, "v2", 1.5, 1 << 30),
+        ({"proc/self/cgroup": "0::/\n"}, "v2", "unlimited", "unlimited"),
+        # A container that sees its host's path finds its cgroup at the root.
+        ({"proc/self/cgroup": "0::/docker/abc\n", "sys/fs/cgroup/cpu.max": "50000 100000"}, "v2", 0.5, "unlimited"),
+        ({"proc/self/cgroup": "0::/../user\n"}, "v2", 1.5, 1 << 30),
+        (
+            {
+                "proc/self/cgroup": V1,
+                "sys/fs/cgroup/cpu,cpuacct/box/cgroup.procs": "",
+                "sys/fs/cgroup/cpu,cpuacct/cgroup.procs": "",
+                "sys/fs/cgroup/memory/cgroup.procs": "",
+                "sys/fs/cgroup/cpu,cpuacct/box/cpu.cfs_quota_us": "250000",
+                "sys/fs/cgroup/cpu,cpuacct/box/cpu.cfs_period_us": "100000",
+                "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712",
+            },
+            "v1",
+            2.5,
+            "unlimited",
+        ),
+        (
+            {
+                "proc/self/cgroup": V1,
+                "sys/fs/cgroup/cpu/cgroup.procs": "",
+                "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1",
+                "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000",
+            },
+            "v1",
+            "unlimited",
+            None,
+        ),
+        ({"proc/self/cgroup": V1}, "v1", None, None),
+        ({"proc/self/cgroup": None}, None, None, None),
+    ],
+)
+def test_the_tightest_limit_of_all_control_groups_counts(
+    build: Build, files: Texts, version: str | None, quota: object, limit: object
+) -> None:
+    found = fingerprint.take_fingerprint({}, build(files))
+    assert (found.cgroup, found.cpu_quota, found.memory_limit_bytes) == (version, quota, limit)

@@ -1,29 +1,23 @@
-import io
-import json
-import subprocess
-import sys
-import time
 import tomllib
-from collections import ChainMap
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.machine import doctor
 from orchestrator.machine.activity import Activity, BusyProcess, ClockQuality, Storage
 from orchestrator.machine.doctor import Facts, examine_machine
-from orchestrator.machine.findings import Finding, Fitness, Severity, join_names, rate_fitness
-from orchestrator.report.machine import build_fitness_document, show_fitness, summarise_host
+from orchestrator.machine.findings import Finding, Fitness, Severity, rate_fitness
 from schemas.catalog import FRAMEWORKS
 from schemas.record import Host
 
 GIB = 1 << 30
+
+
 ROOT = Path(__file__).resolve().parents[3]
+
 
 IDEAL = Host(
     cpu="Intel(R) Fast",
@@ -44,6 +38,7 @@ IDEAL = Host(
     memory_limit_bytes="unlimited",
 )
 
+
 CALM = Activity(
     load=0.1,
     others_cores=0.01,
@@ -62,6 +57,7 @@ CALM = Activity(
     delay_counted=True,
     peak_resettable=True,
 )
+
 
 HOG = (BusyProcess("stress", 42, 0.97), BusyProcess("kworker/0:1", 7, 0.02), BusyProcess("init", 1, 0.01))
 
@@ -100,6 +96,8 @@ def test_an_ideal_machine_is_fit_and_every_judge_says_so() -> None:
 
 
 Trouble = tuple[Mapping[str, Any], Mapping[str, Any], str, str, str]
+
+
 TROUBLES: list[Trouble] = [
     # Activity
     ({}, {"others_cores": 0.2, "busiest": HOG}, "others", "note", "0.20 of 4 usable cores now; the busiest: stress"),
@@ -235,20 +233,6 @@ def test_what_the_system_does_not_show_is_said_and_not_judged() -> None:
     assert "swapping" not in found(facts({"governor": None}), "hidden").what
 
 
-@pytest.mark.parametrize(
-    ("severities", "expected"),
-    [
-        ([], Fitness.FIT),
-        (["fine", "note"], Fitness.FIT),
-        (["fine", "warning", "note"], Fitness.RESERVATIONS),
-        (["unfit", "warning"], Fitness.UNFIT),
-    ],
-)
-def test_the_gravest_finding_decides(severities: list[str], expected: Fitness) -> None:
-    findings = [Finding(Severity(severity), "x", "It is.", "Do.") for severity in severities]
-    assert rate_fitness(findings) is expected
-
-
 def test_the_gravest_finding_stands_last_next_to_the_verdict() -> None:
     findings = examine_machine(facts({"turbo": True, "cpu_quota": 0.5}, {"on_battery": True}))
     assert [finding.about for finding in findings[-3:]] == ["turbo", "battery", "quota"]
@@ -258,126 +242,3 @@ def test_the_supported_versions_are_those_that_the_package_can_be_installed_for(
     (_, first), (major, last) = doctor.SUPPORTED_PYTHONS
     required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     assert required == f">=3.{first},<{major}.{last + 1}"
-
-
-@pytest.mark.parametrize(
-    ("names", "text"), [([], ""), (["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")]
-)
-def test_a_list_reads_as_people_write_it(names: list[str], text: str) -> None:
-    assert join_names(names, "or") == text
-
-
-# Output
-
-
-def printed(judged: Facts) -> str:
-    console = Console(file=io.StringIO(), width=80, color_system=None)
-    show_fitness(console, judged.host, examine_machine(judged))
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
-
-
-def worst() -> Facts:
-    """Return a machine with all troubles at once, the later and graver of each kind."""
-    troubles = [trouble for trouble in reversed(TROUBLES) if trouble[3] != "fine"]
-    host = ChainMap(*(dict(machine) for machine, *_ in troubles))
-    now = ChainMap(*(dict(moment) for _, moment, *_ in troubles))
-    return facts(host, now, unready=frozenset({"torch"}))
-
-
-def test_the_whole_fits_eighty_columns_however_much_there_is_to_say() -> None:
-    text = printed(worst())
-    assert max(map(len, text.splitlines())) <= 80
-    assert text.splitlines()[-1].startswith("Verdict: unfit (6 problems, ")
-
-
-def test_the_terminal_has_advice_where_there_is_something_to_do_and_only_there() -> None:
-    text = " ".join(printed(facts({"governor": "powersave"})).split())
-    assert text.count("→") == 1
-    assert "warning The frequency governor is powersave: a core slows down while it idles. → Change it" in text
-    assert text.endswith("Verdict: fit with reservations (1 warning)")
-    assert printed(facts()).endswith("Verdict: fit (nothing to report)\n")
-
-
-def test_a_machine_is_summed_up_with_the_hash_of_its_fingerprint() -> None:
-    said = summarise_host(IDEAL)
-    assert said == (f"Intel(R) Fast, 4 usable cores, 16.0 GiB, Linux, Python 3.11.0; fingerprint {IDEAL.content_hash}")
-
-
-def test_a_process_cannot_write_to_the_terminal_by_its_name() -> None:
-    nasty = (BusyProcess("\x1b[2J[red]x[/]", 5, 1.0),)
-    text = printed(facts(now={"others_cores": 1.0, "busiest": nasty}))
-    assert "\x1b" not in text
-    assert "[red]x[/]" in text
-
-
-def test_the_document_has_every_finding_and_every_fact() -> None:
-    judged = worst()
-    findings = examine_machine(judged)
-    said = json.loads(json.dumps(build_fitness_document(judged.host, judged.now, findings), allow_nan=False))
-    assert said["verdict"] == "unfit"
-    assert [each["about"] for each in said["findings"]] == [finding.about for finding in findings]
-    assert said["findings"][-1].keys() == {"severity", "about", "what", "advice"}
-    assert Host.model_validate(said["host"]).content_hash == said["fingerprint"]
-    assert said["now"]["clock"] == {"cost_ns": 0, "step_ns": None}
-
-
-# The command
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
-    seconds: float
-
-
-def run(*arguments: str, columns: int = 80) -> Said:
-    """Run the command in its own process, which finally lists its imports on descriptor 2."""
-    program = f"""
-import atexit, sys
-tell = lambda: print("imported:", *sorted({{name.partition(".")[0] for name in sys.modules}}), file=sys.stderr)
-atexit.register(tell)
-sys.argv = ["plumbline", "doctor", *{arguments!r}]
-from orchestrator.cli.app import main
-main()
-"""
-    began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", "COLUMNS": str(columns), "OMP_NUM_THREADS": "1", "API_TOKEN": "hush"},
-    )
-    return Said(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
-
-
-def test_the_command_judges_this_machine_and_imports_no_framework(tmp_path: Path) -> None:
-    said = run("--runs", str(tmp_path / "runs"))
-    assert said.code in (ExitCode.FINE, ExitCode.UNFIT)
-    assert "Traceback" not in said.out + said.err
-    assert max(map(len, said.out.splitlines())) <= 80
-    assert said.out.splitlines()[-1].startswith("Verdict: unfit" if said.code else "Verdict: fit")
-    (imported,) = (line.split() for line in said.err.splitlines() if line.startswith("imported:"))
-    assert not {"torch", "tensorflow", "keras", "jax", "onnxruntime", "openvino"} & {*imported}
-    assert not (tmp_path / "runs").exists()
-    assert said.seconds < 15  # two seconds where nobody else computes
-
-
-def test_the_command_as_one_document_is_strict_json_without_secrets_and_unfit_ends_with_1(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    said = run("--json", "--runs", str(tmp_path / "file"), columns=20)
-
-    def refuse(constant: str) -> None:
-        raise AssertionError(constant)
-
-    document = json.loads(said.out, parse_constant=refuse)
-    assert said.code == int(ExitCode.UNFIT) == 1
-    assert document["verdict"] == "unfit"
-    assert [each["about"] for each in document["findings"] if each["severity"] == "unfit"][-1:] == ["disk"]
-    assert document["host"]["variables"] == {"OMP_NUM_THREADS": "1"}
-    assert "hush" not in said.out

@@ -76,3 +76,24 @@ def test_a_list_names_everybody_once_in_order(names: list[str]) -> None:
     text = join_names(names)
     assert text.replace(" and ", ", ").split(", ") == names
     assert text.count(" and ") == (len(names) > 1)
+
+
+@pytest.mark.parametrize(
+    ("severities", "expected"),
+    [
+        ([], Fitness.FIT),
+        (["fine", "note"], Fitness.FIT),
+        (["fine", "warning", "note"], Fitness.RESERVATIONS),
+        (["unfit", "warning"], Fitness.UNFIT),
+    ],
+)
+def test_the_gravest_finding_decides(severities: list[str], expected: Fitness) -> None:
+    findings = [Finding(Severity(severity), "x", "It is.", "Do.") for severity in severities]
+    assert rate_fitness(findings) is expected
+
+
+@pytest.mark.parametrize(
+    ("names", "text"), [([], ""), (["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")]
+)
+def test_a_list_reads_as_people_write_it(names: list[str], text: str) -> None:
+    assert join_names(names, "or") == text

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.machine.kernel_files import KernelFiles, parse_bytes, parse_natural, to_utf8
+from tests.orchestrator.machine.kernel import write
 
 
 @pytest.fixture
@@ -124,3 +125,9 @@ def test_bytes_of_a_variable_that_are_not_utf_8_are_replaced() -> None:
     odd = b"caf\xe9".decode(errors="surrogateescape")
     assert to_utf8(odd) == "caf\N{REPLACEMENT CHARACTER}"
     assert to_utf8(odd).encode()
+
+
+def test_names_are_sorted_and_those_of_an_unknown_place_are_none(tmp_path: Path) -> None:
+    write(tmp_path, {"b/x": "", "a/x": ""})
+    assert KernelFiles(tmp_path).list_names("*/x") == ["a/x", "b/x"]
+    assert KernelFiles(tmp_path / "nothing").list_names("*") == []

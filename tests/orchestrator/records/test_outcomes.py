@@ -1,11 +1,12 @@
 """Outcomes of jobs: advice for each, which are final, and which are tried again."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import get_args
 
 import pytest
 
+from orchestrator.records import outcomes
 from orchestrator.records.outcomes import (
     ADVICE,
     CRASH_SIGNALS,
@@ -18,8 +19,14 @@ from orchestrator.records.outcomes import (
 from schemas.record import JobRecord, Outcome
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+
 SUCCESSES = {"measured", "exported", "profiled"}
+
+
 FAILURES = [outcome for outcome in OUTCOMES if outcome not in SUCCESSES]
+
+
 MakeRecord = Callable[..., JobRecord]
 
 
@@ -92,3 +99,36 @@ def test_a_lost_job_is_tried_until_it_is_not_lost_and_a_killed_one_once(
     ended: Callable[..., JobRecord], outcomes: list[str], again: bool
 ) -> None:
     assert should_retry([ended(outcome) for outcome in outcomes]) is again
+
+
+@pytest.mark.parametrize(
+    ("attempts", "again"),
+    [
+        (["measured"], False),
+        (["raised"], False),
+        (["timeout"], False),
+        (["out-of-memory"], False),
+        (["interrupted"], True),
+        (["orchestrator-lost"], True),
+        (["interrupted", "orchestrator-lost"], True),
+        ([-9], True),
+        ([-15], True),
+        ([-11], False),
+        ([-6], False),
+        ([-9, -9], False),
+        ([-9, "measured"], False),
+        (["interrupted", -9], True),
+        ([-9, "interrupted", -9], False),
+    ],
+)
+def test_what_somebody_did_is_tried_once_more_and_what_the_job_did_is_not(
+    make_record: Callable[..., JobRecord], attempts: Sequence[Outcome | int], again: bool
+) -> None:
+    def record(said: Outcome | int) -> JobRecord:
+        if isinstance(said, str):
+            return make_record(outcome=said)
+        plain = make_record(outcome="killed")
+        assert plain.outside is not None
+        return plain.model_copy(update={"outside": plain.outside.model_copy(update={"exit_status": said})})
+
+    assert outcomes.should_retry([record(said) for said in attempts]) == again

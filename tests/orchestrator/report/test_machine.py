@@ -1,19 +1,37 @@
 """A machine's findings on a terminal and as a document."""
 
 import io
+import json
+from collections import ChainMap
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from orchestrator.machine.activity import BusyProcess
+from orchestrator.machine.doctor import Facts, examine_machine
 from orchestrator.machine.findings import Finding, Severity, report_fine, report_note, report_unfit, report_warning
-from orchestrator.report.machine import build_findings_document, count_by_severity, show_findings, summarise_host
+from orchestrator.report.machine import (
+    build_findings_document,
+    build_fitness_document,
+    count_by_severity,
+    show_findings,
+    show_fitness,
+    summarise_host,
+)
 from schemas.record import Host
+from tests.orchestrator.machine.test_doctor import IDEAL, TROUBLES, facts
 
 FINE = report_fine("a", "All is well.")
+
+
 NOTE = report_note("b", "It is turbo.", "Turn it off.")
+
+
 WARNING = report_warning("c", "It is busy.", "End the others.")
+
+
 UNFIT = report_unfit("d", "It has no disk.", "Buy one.")
 
 
@@ -68,3 +86,55 @@ def test_the_document_has_every_finding_in_order_and_the_verdict(findings: list[
 def test_a_machine_is_one_sentence(host: Host, cores: int, text: str) -> None:
     one = host.model_copy(update={"cores": cores})
     assert summarise_host(one) == f"a CPU, {text}, 1.0 GiB, Linux, Python 3.11.0; fingerprint {one.content_hash}"
+
+
+def printed(judged: Facts) -> str:
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    show_fitness(console, judged.host, examine_machine(judged))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def worst() -> Facts:
+    """Return a machine with all troubles at once, the later and graver of each kind."""
+    troubles = [trouble for trouble in reversed(TROUBLES) if trouble[3] != "fine"]
+    host = ChainMap(*(dict(machine) for machine, *_ in troubles))
+    now = ChainMap(*(dict(moment) for _, moment, *_ in troubles))
+    return facts(host, now, unready=frozenset({"torch"}))
+
+
+def test_the_whole_fits_eighty_columns_however_much_there_is_to_say() -> None:
+    text = printed(worst())
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.splitlines()[-1].startswith("Verdict: unfit (6 problems, ")
+
+
+def test_the_terminal_has_advice_where_there_is_something_to_do_and_only_there() -> None:
+    text = " ".join(printed(facts({"governor": "powersave"})).split())
+    assert text.count("→") == 1
+    assert "warning The frequency governor is powersave: a core slows down while it idles. → Change it" in text
+    assert text.endswith("Verdict: fit with reservations (1 warning)")
+    assert printed(facts()).endswith("Verdict: fit (nothing to report)\n")
+
+
+def test_a_machine_is_summed_up_with_the_hash_of_its_fingerprint() -> None:
+    said = summarise_host(IDEAL)
+    assert said == (f"Intel(R) Fast, 4 usable cores, 16.0 GiB, Linux, Python 3.11.0; fingerprint {IDEAL.content_hash}")
+
+
+def test_a_process_cannot_write_to_the_terminal_by_its_name() -> None:
+    nasty = (BusyProcess("\x1b[2J[red]x[/]", 5, 1.0),)
+    text = printed(facts(now={"others_cores": 1.0, "busiest": nasty}))
+    assert "\x1b" not in text
+    assert "[red]x[/]" in text
+
+
+def test_the_document_has_every_finding_and_every_fact() -> None:
+    judged = worst()
+    findings = examine_machine(judged)
+    said = json.loads(json.dumps(build_fitness_document(judged.host, judged.now, findings), allow_nan=False))
+    assert said["verdict"] == "unfit"
+    assert [each["about"] for each in said["findings"]] == [finding.about for finding in findings]
+    assert said["findings"][-1].keys() == {"severity", "about", "what", "advice"}
+    assert Host.model_validate(said["host"]).content_hash == said["fingerprint"]
+    assert said["now"]["clock"] == {"cost_ns": 0, "step_ns": None}

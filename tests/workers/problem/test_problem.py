@@ -19,6 +19,7 @@ from workers.tasks.measure import join_verifications
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask
+from workers.problem.shape_stream import STREAM_LENGTH
 
 
 def problem(ask: "Ask", workload: str = "rnn", seed: int = 7, **fields: object) -> Problem:
@@ -140,3 +141,22 @@ def test_the_work_of_a_call_counts_every_weight_input_and_result_once(ask: "Ask"
     assert work.bytes == 4 * (2 * weights + inputs + loss)
     assert problem(ask, "rnn_cell", dtype="bfloat16").count_work().bytes == work.bytes // 2
     assert problem(ask, "rnn_cell", dtype="float64").count_work().bytes == work.bytes * 2
+
+
+def test_the_work_of_a_stream_is_that_of_its_calls_in_the_mean(ask: "Ask") -> None:
+    fixed, streamed = (
+        Problem(ask("numpy", "eager", "mlp", batch=16, shapes=shapes).cell, 7) for shapes in ("fixed", "stream")
+    )
+    batches = [inputs[0].shape[0] for inputs in streamed.input_sets]
+    assert streamed.count_work().flops == fixed.count_work().flops // 16 * sum(batches) // STREAM_LENGTH
+    assert streamed.infer_axes() == [(None, 32)]
+
+
+@pytest.mark.parametrize(
+    ("workload", "shapes", "uneven"),
+    [("mlp", "fixed", False), ("mlp", "stream", True), ("early_exit", "fixed", True), ("lstm_tagger", "fixed", True)],
+)
+def test_where_sets_of_inputs_are_not_the_same_work_it_is_known(
+    ask: "Ask", workload: str, shapes: str, *, uneven: bool
+) -> None:
+    assert Problem(ask("numpy", "eager", workload, shapes=shapes).cell, 7).is_uneven is uneven

@@ -12,12 +12,15 @@ from schemas.catalog import FRAMEWORKS
 from schemas.event import Event, Exported, Failure, Phase, Profiled
 from schemas.job import Export, Profile
 from tests.selection import mark_long
-from workers.profilers import PROFILED_CALLS, chrome
+from workers.profilers import PROFILED_CALLS
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Work
 
+
 LAYERS, RELUS = 3, 2
+
+
 KNOWN: dict[str, dict[str, float]] = {
     "torch:eager": {"dispatches": LAYERS + RELUS},
     "torch:script": {"dispatches": LAYERS + RELUS},
@@ -29,7 +32,11 @@ KNOWN: dict[str, dict[str, float]] = {
     "onnxruntime:session": {"kernels": LAYERS},
     "openvino:compiled": {},
 }
+
+
 QUICK = ["torch:eager", "tensorflow:function", "jax:jit", "onnxruntime:session", "openvino:compiled"]
+
+
 COUNTED = {
     "tensorflow:eager": "dispatches",
     "tensorflow:function": "graph operations",
@@ -41,6 +48,7 @@ COUNTED = {
     "torch:script": "graph nodes",
     "onnxruntime:session": "kernels",
 }
+
 
 Look = Callable[[str], list[Event]]
 
@@ -92,14 +100,3 @@ def test_a_framework_without_a_profiler_says_so_before_it_builds_anything(look: 
     assert isinstance(last, Failure)
     assert last.outcome == "unsupported"
     assert not [event for event in before if isinstance(event, Phase)]
-
-
-def test_a_trace_has_a_named_track_for_each_name(tmp_path: Path) -> None:
-    path = tmp_path / "trace.json"
-    chrome.write_trace(path, [chrome.Slice("a", "one", 1.0, 2.0), chrome.Slice("b", "two", 3.0, 4.0)])
-    events = json.loads(path.read_text())["traceEvents"]
-    tracks = {event["args"]["name"]: event["tid"] for event in events if event["ph"] == "M"}
-    assert {(event["name"], event["tid"], event["ts"], event["dur"]) for event in events if event["ph"] == "X"} == {
-        ("a", tracks["one"], 1.0, 2.0),
-        ("b", tracks["two"], 3.0, 4.0),
-    }

@@ -1,5 +1,6 @@
-"""The shipped workflow for pull requests, whose own commands are run."""
+"""The command `compare`, and the shipped workflow for pull requests, whose own commands are run."""
 
+import json
 import os
 import re
 import shlex
@@ -16,13 +17,23 @@ from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.records.store import Store
 from schemas.job import Cell
 from schemas.record import JobRecord
-from tests.orchestrator.conftest import Said
+from tests.orchestrator.cli.commands.conftest import Swept
+from tests.orchestrator.cli.commands.test_export import Inside
+from tests.orchestrator.conftest import HOST, Said
 from tests.orchestrator.environments.wheels import make_offline_variables, make_wheel, make_working_wheel_folder
 
 ROOT = Path(__file__).resolve().parents[4]
+
+
 WORKFLOW = ROOT / "docs" / "how-to" / "github-actions.yml"
+
+
 ENTRY_POINTS = "[console_scripts]\nplumbline = orchestrator.cli:main\n"
+
+
 LIBRARY = "def multiply(a, b):\n    return [a @ b for _ in range({})][0]\n"
+
+
 REFERENCE = """\
 import autograd.numpy as np
 from library import multiply
@@ -138,6 +149,7 @@ class PullRequest:
         return done.returncode
 
 
+@pytest.mark.long
 @pytest.mark.measures
 @pytest.mark.parametrize(("products", "code"), [(1, ExitCode.FINE), (8, ExitCode.GATE)])
 def test_the_workflows_own_commands_tell_a_slower_head_from_an_equal_one(
@@ -153,3 +165,34 @@ def test_the_workflows_own_commands_tell_a_slower_head_from_an_equal_one(
             break
     assert request.run_step("Gate") == code, comment
     assert (tmp_path / "summary").read_text().endswith(comment)
+
+
+def test_a_gate_that_is_exceeded_for_certain_is_exit_code_3(inside: Inside, swept: Swept) -> None:
+    swept("base")
+    swept("head", {32: 1.2}, seed=2)
+    said = inside("compare", "base", "head", "--fail-on", "slower=3%", "--fail-on", "memory=5%")
+    assert said.code == ExitCode.GATE
+    assert int(ExitCode.GATE) == 3
+    assert "GATE slower=3%" in said.out
+    assert inside("compare", "base", "head", "--fail-on", "slower=30%").code == ExitCode.FINE
+    assert inside("compare", "head", "base", "--fail-on", "slower=3%").code == ExitCode.FINE
+    assert inside("compare", "base", "head").code == ExitCode.FINE
+
+
+def test_on_another_machine_no_gate_is_exceeded_unless_it_is_taken_at_face_value(inside: Inside, swept: Swept) -> None:
+    swept("base")
+    swept("head", {32: 1.2}, seed=2, host=HOST.model_copy(update={"cpu": "another CPU"}))
+    said = inside("compare", "base", "head", "--fail-on", "slower=3%")
+    assert said.code == ExitCode.FINE
+    assert "different machines" in said.out
+    assert inside("compare", "base", "head", "--fail-on", "slower=3%", "--at-face-value").code == ExitCode.GATE
+
+
+def test_a_comparison_is_one_document_or_one_comment(inside: Inside, swept: Swept) -> None:
+    swept("base")
+    swept("head", {32: 1.2}, seed=2)
+    document = json.loads(inside("compare", "base", "head", "--json", "--fail-on", "slower=3%").out)
+    assert [change["verdict"] for change in document["changes"]].count("SLOWER") == 1
+    comment = inside("compare", "base", "head", "--markdown", "--fail-on", "slower=3%").out
+    assert comment.startswith("### Plumbline: B exceeds slower=3%\n")
+    assert "| SLOWER |" in comment

@@ -1,70 +1,22 @@
-"""Commands that hand a run on, as their user meets them: compare, export, schema, and a rerun job."""
+"""Commands that hand a run on, as their user meets them: export, schema, and a rerun job."""
 
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.records.store import Store
-from schemas.artefact import Artefact
 from schemas.job import Cell
 from schemas.record import JobRecord
-from tests.orchestrator.conftest import HOST, Said
+from tests.orchestrator.cli.commands.conftest import Swept
+from tests.orchestrator.conftest import Said
 from tests.orchestrator.quick import PROGRAM, QUICK
 
 Inside = Callable[..., Said]
-Swept = Callable[..., Store]
-
-WIDTHS = (8, 16, 32, 64, 128)
-
-
-@pytest.fixture
-def swept(
-    make_cell: Callable[..., Cell], make_records: Callable[..., list[JobRecord]], make_run: Callable[..., Store]
-) -> Swept:
-    """Make runs of five cells of 1 µs, some of them slower or faster by a factor."""
-
-    def make(name: str, factors: Mapping[int, float] | None = None, seed: int = 1, **changes: object) -> Store:
-        times = {width: 1000.0 * (factors or {}).get(width, 1.0) for width in WIDTHS}
-        cells = [(make_cell(parameters={"width": width}), ns) for width, ns in times.items()]
-        return make_run(name, make_records(cells, seed=seed), 60 * seed, **changes)
-
-    return make
-
-
-def test_a_gate_that_is_exceeded_for_certain_is_exit_code_3(inside: Inside, swept: Swept) -> None:
-    swept("base")
-    swept("head", {32: 1.2}, seed=2)
-    said = inside("compare", "base", "head", "--fail-on", "slower=3%", "--fail-on", "memory=5%")
-    assert said.code == ExitCode.GATE
-    assert int(ExitCode.GATE) == 3
-    assert "GATE slower=3%" in said.out
-    assert inside("compare", "base", "head", "--fail-on", "slower=30%").code == ExitCode.FINE
-    assert inside("compare", "head", "base", "--fail-on", "slower=3%").code == ExitCode.FINE
-    assert inside("compare", "base", "head").code == ExitCode.FINE
-
-
-def test_on_another_machine_no_gate_is_exceeded_unless_it_is_taken_at_face_value(inside: Inside, swept: Swept) -> None:
-    swept("base")
-    swept("head", {32: 1.2}, seed=2, host=HOST.model_copy(update={"cpu": "another CPU"}))
-    said = inside("compare", "base", "head", "--fail-on", "slower=3%")
-    assert said.code == ExitCode.FINE
-    assert "different machines" in said.out
-    assert inside("compare", "base", "head", "--fail-on", "slower=3%", "--at-face-value").code == ExitCode.GATE
-
-
-def test_a_comparison_is_one_document_or_one_comment(inside: Inside, swept: Swept) -> None:
-    swept("base")
-    swept("head", {32: 1.2}, seed=2)
-    document = json.loads(inside("compare", "base", "head", "--json", "--fail-on", "slower=3%").out)
-    assert [change["verdict"] for change in document["changes"]].count("SLOWER") == 1
-    comment = inside("compare", "base", "head", "--markdown", "--fail-on", "slower=3%").out
-    assert comment.startswith("### Plumbline: B exceeds slower=3%\n")
-    assert "| SLOWER |" in comment
 
 
 @pytest.mark.parametrize(
@@ -108,38 +60,6 @@ def test_a_mistake_is_one_line_and_exit_code_2_and_nothing_is_made(
     assert line.startswith("error: ")
     assert sentence in line
     assert sorted(tmp_path.rglob("*")) == before
-
-
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"cpus": (4000,)}, "core 4000 is not available here"),
-        (
-            {"variables": {"LD_PRELOAD": "/tmp/evil.so"}},
-            "had other variables or another module than this version would use",
-        ),
-        ({"module": "evil"}, "had other variables or another module than this version would use"),
-        (
-            {"artefact": Artefact(path="/nowhere/x.onnx", sha256="ab", size_bytes=1)},
-            "loads /nowhere/x.onnx, which does not exist",
-        ),
-    ],
-)
-def test_a_job_that_cannot_be_run_here_as_it_was_is_not_repeated(
-    inside: Inside,
-    make_run: Callable[..., Store],
-    make_record: Callable[..., JobRecord],
-    make_cell: Callable[..., Cell],
-    changes: dict[str, object],
-    sentence: str,
-) -> None:
-    record = make_record(make_cell("synthetic:spin"))
-    plain: dict[str, object] = {"cpus": (), "variables": {"CUDA_VISIBLE_DEVICES": "-1"}}
-    run = make_run("base", [record.model_copy(update={"spec": record.spec.model_copy(update=plain | changes)})])
-    said = inside("show", "base", "001-synthetic", "--repeat")
-    assert said.code == ExitCode.USAGE
-    assert sentence in said.err
-    assert run.read_records()[0].spec.cell == record.spec.cell
 
 
 def test_a_schema_is_printed_as_it_is_committed(inside: Inside) -> None:
