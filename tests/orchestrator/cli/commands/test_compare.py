@@ -163,10 +163,11 @@ def test_the_workflows_own_commands_tell_a_slower_head_from_an_equal_one(
         comment = (tmp_path / "comment.md").read_text()
         if code == ExitCode.FINE or "graded C" not in comment:
             break
-    if code == ExitCode.GATE and "graded C" in comment:
-        pytest.skip("other work on this machine disturbed both measurements, which then carry no claim")
-    assert request.run_step("Gate") == code, comment
     assert (tmp_path / "summary").read_text().endswith(comment)
+    if code == ExitCode.GATE and "graded C" in comment:
+        assert request.run_step("Gate") == ExitCode.FINE, comment  # what is disturbed carries no claim, and says so
+        pytest.skip("other work on this machine disturbed both measurements, so the slower head was not judged")
+    assert request.run_step("Gate") == code, comment
 
 
 def test_a_gate_that_is_exceeded_for_certain_is_exit_code_3(inside: Inside, swept: Swept) -> None:
