@@ -17,8 +17,7 @@ from orchestrator.analysis.compare import (
     index_both_ways,
 )
 from orchestrator.analysis.costs.cost_curve import CostCurve, first_result_ns
-from orchestrator.analysis.costs.memory import score_memory_metric as memory_scores
-from orchestrator.analysis.costs.memory import summarise_memory_metrics
+from orchestrator.analysis.costs.memory import score_memory_metric, summarise_memory_metrics
 from orchestrator.analysis.costs.new_shapes import NewShapes, summarise_new_shapes
 from orchestrator.analysis.costs.saved_models import ArtefactCosts, summarise_artefact
 from orchestrator.analysis.process_scores import (
@@ -268,7 +267,8 @@ def rank_by_memory(
 ) -> MemoryRanking:
     """Rank a group's measured cells by a memory metric, with the same statistics as times."""
     found = {
-        result.label: memory_scores(map_counted_reports(records[result.cell.id]), metric) for result in group.ranked
+        result.label: score_memory_metric(map_counted_reports(records[result.cell.id]), metric)
+        for result in group.ranked
     }
     comparisons = compare_all_pairs({label: Scores(of, of) for label, of in found.items() if of}, margin=margin)
     return MemoryRanking(

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.analysis.costs.memory import METRIC_MEANINGS
-from orchestrator.analysis.costs.memory import score_memory_metric as memory_scores
+from orchestrator.analysis.costs.memory import METRIC_MEANINGS, score_memory_metric
 from orchestrator.analysis.process_scores import map_counted_reports, score_records
 from orchestrator.analysis.results import result_from_records
 from orchestrator.analysis.run import Run
@@ -115,7 +114,7 @@ def summarise_cell(side: RunSide, key: str) -> CellSide:
     """Summarise one cell on one side; `key` is the cell's content."""
     records = side.records[key]
     reports = map_counted_reports(records)
-    logs = {metric: memory_scores(reports, metric) for metric in METRIC_MEANINGS}
+    logs = {metric: score_memory_metric(reports, metric) for metric in METRIC_MEANINGS}
     return CellSide(
         result=result_from_records(side.cells[key], records, side.fastest_canary_ns),
         scores=score_records(records),

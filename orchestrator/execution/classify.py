@@ -92,9 +92,9 @@ def classify_parent_end(spec: JobSpec, ending: Ending, during: str) -> Classific
     return Classification(ending.how, ending.reason)
 
 
-def classify_kill(hunger: OomCause, during: str) -> Classification:
+def classify_kill(cause: OomCause, during: str) -> Classification:
     """Classify a SIGKILL that this program did not send, by how surely the kernel sent it because memory ran out."""
-    match hunger:
+    match cause:
         case "sure":
             return Classification("out-of-memory", f"the kernel killed it{during}: its control group ran out of memory")
         case "probable":

@@ -4,7 +4,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from orchestrator.registry.frameworks import load_frameworks as frameworks
+from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.registry.modes import find_mode
 from schemas.job import Cell, Timing
 from schemas.record import JobRecord
@@ -29,7 +29,7 @@ def estimate_job_s(cell: Cell, timing: Timing, known: Mapping[str, float]) -> fl
     if mode_label(cell) in known:
         return known[mode_label(cell)]
     measuring_ns = timing.warmup_min_ns + 1.5 * timing.samples * timing.sample_ns
-    return frameworks()[cell.framework].start_s + find_mode(cell).compile_s + measuring_ns / 1e9
+    return load_frameworks()[cell.framework].start_s + find_mode(cell).compile_s + measuring_ns / 1e9
 
 
 def estimate_block_s(cells: Sequence[Cell], timing: Timing, known: Mapping[str, float]) -> float:

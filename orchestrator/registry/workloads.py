@@ -18,7 +18,7 @@ from typing import Any
 
 from orchestrator.errors import UsageError, unknown_name_error
 from orchestrator.files.toml import find_line, load_model, read_limited_text
-from orchestrator.registry.frameworks import load_frameworks as frameworks
+from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.registry.plugins import merge_entries
 from schemas.catalog import NAME, Framework
 from schemas.code import WORKLOAD_FILE, UnreadableCode, hash_workload_code
@@ -172,7 +172,7 @@ class DeclaredWorkload:
         """Return the framework whose implementation is the reference; empty: the functions of `reference.py`."""
         name = self.content.reference
         # A framework that runs exported models or a borrowed implementation has none to refer to.
-        able = [each.name for each in frameworks().values() if not each.exporter and not each.implementation]
+        able = [each.name for each in load_frameworks().values() if not each.exporter and not each.implementation]
         if name and name not in able:
             raise self._make_error("reference", "", "", str(unknown_name_error("framework", name, able)))
         if name and not self.file.parent.joinpath(f"{name}.py").is_file():

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from orchestrator.analysis.verified_modes import VerifiedOutcomes
 from orchestrator.environments.lookup import Environments
-from orchestrator.registry.frameworks import load_frameworks as frameworks
-from orchestrator.registry.workloads import load_workloads as every_workload
+from orchestrator.registry.frameworks import load_frameworks
+from orchestrator.registry.workloads import load_workloads
 from orchestrator.report import environments
 from orchestrator.report.tables import make_table, name_column
 from schemas.catalog import TASKS, Framework
@@ -32,9 +32,9 @@ def build_list_document(known: VerifiedOutcomes | None = None) -> dict[str, Any]
                 "missing": explain_unavailable(here, framework) or None,
                 "state": environments.describe_state(here.find(framework.environment)),
             }
-            for framework in frameworks().values()
+            for framework in load_frameworks().values()
         ],
-        "workloads": [workload.model_dump(mode="json", by_alias=True) for workload in every_workload().values()],
+        "workloads": [workload.model_dump(mode="json", by_alias=True) for workload in load_workloads().values()],
         "suites": [suite.model_dump(mode="json") for suite in SUITES],
         "tasks": list(TASKS),
         "verified": known or {},
@@ -76,7 +76,7 @@ def build_modes_table() -> Table:
         make_table(name_column("mode"), "description", "environment", title="Frameworks and their modes"),
         Environments(),
     )
-    for framework in frameworks().values():
+    for framework in load_frameworks().values():
         where = escape(describe_default_environment(here, framework))
         if framework.name == TEST_FRAMEWORK:
             names = ", ".join(mode.name for mode in framework.modes)
@@ -91,7 +91,7 @@ def build_modes_table() -> Table:
 def build_workloads_table() -> Table:
     """Return a table with a row for each workload."""
     table = make_table("workload", "description", "parameters", title="Workloads")
-    for workload in every_workload().values():
+    for workload in load_workloads().values():
         lines = [f"{each.name}={each.default}  {each.summary}" for each in workload.parameters]
         lines += [f":{name}  {format_preset(preset)}" for name, preset in workload.presets.items()]
         origin = f" (installed: {workload.package})" if workload.package else ""

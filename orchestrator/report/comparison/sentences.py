@@ -8,8 +8,7 @@ from orchestrator.comparison.changes import Change
 from orchestrator.comparison.compare import Compared, describe_cell
 from orchestrator.comparison.gates import GateResult, select_ratio
 from orchestrator.comparison.sides import RunSide
-from orchestrator.format import format_ratio as times
-from orchestrator.format import format_ratio_range, format_size, to_printable
+from orchestrator.format import format_ratio, format_ratio_range, format_size, to_printable
 from schemas.sweep import MemoryMetric
 
 # The memory metrics whose changes are reported even if no gate asks for them.
@@ -123,7 +122,7 @@ def describe_time_claim(change: Change) -> str:
     ending = {Verdict.FASTER: "faster", Verdict.SLOWER: "slower"}.get(
         change.verdict or Verdict.UNRESOLVED, "a real difference, but estimated too small to matter"
     )
-    return f"B takes {times(found.estimate)} times as long as A ({format_ratio_range(found)}): {ending}"
+    return f"B takes {format_ratio(found.estimate)} times as long as A ({format_ratio_range(found)}): {ending}"
 
 
 def count_unchanged(changes: Sequence[Change]) -> Iterator[str]:
@@ -152,7 +151,7 @@ def describe_memory_changes(change: Change) -> Iterator[str]:
         if found is None or (found.claimed.low <= 1 + MARGIN and found.claimed.high >= 1 / (1 + MARGIN)):
             continue
         before, after = (format_size(each.memory[metric].estimate) for each in (change.before, change.after))
-        grown = f"{times(found.claimed.estimate)} times that of A ({format_ratio_range(found.claimed)})"
+        grown = f"{format_ratio(found.claimed.estimate)} times that of A ({format_ratio_range(found.claimed)})"
         yield f"{describe_cell(change.cell)}: the {metric.replace('_', ' ')} of B is {grown}: {after} after {before}."
 
 
@@ -162,7 +161,7 @@ def describe_gate(judged: GateResult, unmeasured: int) -> Iterator[str]:
         found = select_ratio(judged.gate, change)
         # A cell without the metric cannot exceed its gate.
         assert found is not None
-        least = times(found.claimed.low)
+        least = format_ratio(found.claimed.low)
         yield f"GATE {judged.gate.text}: {describe_cell(change.cell)} exceeds it: B is at least {least} times A."
     if not judged.beyond:
         total = sum(map(len, (judged.within, judged.open)))

@@ -13,8 +13,7 @@ from orchestrator.comparison.changes import Change, Ratio
 from orchestrator.comparison.compare import Compared
 from orchestrator.comparison.gates import GateResult
 from orchestrator.comparison.sides import RunSide
-from orchestrator.format import format_duration, format_ratio_range, to_printable
-from orchestrator.format import format_ratio as times
+from orchestrator.format import format_duration, format_ratio, format_ratio_range, to_printable
 from orchestrator.records.labels import format_title
 from orchestrator.report.comparison.sentences import describe_basis, describe_comparison
 from orchestrator.report.json_document import interval_to_dict
@@ -74,7 +73,7 @@ def format_time_ratios(change: Change) -> list[str]:
 def format_footprint_ratio(change: Change) -> str:
     """Return the ratio of the two footprints; a dash if either is unknown."""
     found = change.memory.get("footprint")
-    return "–" if found is None else times(found.observed.estimate)
+    return "–" if found is None else format_ratio(found.observed.estimate)
 
 
 def build_comparison_document(compared: Compared, judged: Sequence[GateResult]) -> dict[str, Any]:
