@@ -199,6 +199,10 @@ def test_the_options_of_a_documented_sweep_make_a_plan(inside: Run, tmp_path: Pa
     assert done.code == ExitCode.FINE, (page, done.err)
 
 
+# Options of the test suite, which the documentation names beside those of the program.
+TEST_OPTIONS = {"--hypothesis-profile", "--long"}
+
+
 def read_help(inside: Run, *words: str) -> set[str]:
     return set(OPTION.findall(inside(*words, "--help").out))
 
@@ -221,7 +225,7 @@ def test_every_option_in_the_text_of_the_documentation_exists(inside: Run) -> No
             for quoted in re.findall(r"`([^`\n]+)`", FENCE.sub("", page.read_text()))
             for option in OPTION.findall(quoted)
         }
-        assert named <= known | {"--hypothesis-profile"}, page
+        assert named <= known | TEST_OPTIONS, page
 
 
 # Tables and counts
