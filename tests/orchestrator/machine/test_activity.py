@@ -96,6 +96,8 @@ def test_no_process_has_more_than_all_cores_though_a_busy_descendant_of_it_ends(
             family.stdin.write("x")
             family.stdin.flush()
             assert family.stdout.readline() == "reaped\n"
+            # Counters move in whole ticks: over a few milliseconds, one tick would be more than a core.
+            time.sleep(WORK_S / 2)
 
         now = observe_activity(tmp_path, wait=end_descendants)
         times = {pid: each for (pid, _), each in read_processes(KernelFiles()).items()}[family.pid]
