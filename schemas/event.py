@@ -112,18 +112,27 @@ class Verification(Model):
 
 
 class Noise(Model):
-    """Disturbances of the steady phase: counters for each sample, then for the whole phase. Null: not counted here."""
+    """Disturbances of the steady phase: readings by sample or burst, then for the whole phase. Null: not counted here.
 
+    CPU time is read with each sample, the other counters and the canary once after each `burst` of samples; the last
+    burst may be shorter.
+    """
+
+    burst: PositiveInt = Field(default=1, description="samples between two readings of the counters and the canary")
     run_delay_ns: tuple[NonNegativeInt, ...] = Field(description="all threads together, ready but without a core")
     steal_ns: tuple[NonNegativeInt, ...] = Field(description="taken by the hypervisor, whole machine, in clock ticks")
     pressure_ns: tuple[NonNegativeInt, ...] = Field(description="any task of the machine waiting for a core")
-    cpu_ns: tuple[NonNegativeInt, ...] = Field(description="CPU time of this process, all threads together")
-    canary_ns: tuple[NonNegativeInt, ...] = Field(description="a small fixed matrix product, after each sample")
+    cpu_ns: tuple[NonNegativeInt, ...] = Field(description="CPU time of this process, all threads, in each sample")
+    canary_ns: tuple[NonNegativeInt, ...] = Field(description="a small fixed matrix product, after each burst")
     involuntary_switches: NonNegativeInt
     major_faults: NonNegativeInt
     migrations: NonNegativeInt | None
     throttled: NonNegativeInt | None
     threads: PositiveInt
+
+    def reading_of(self, sample: int) -> int:
+        """Return the index of the reading that covers this sample."""
+        return sample // self.burst
 
 
 # Twice the calls must take between these multiples of the time. Otherwise a sample does not measure its calls.
@@ -248,12 +257,16 @@ class Report(Versioned):
 
     @model_validator(mode="after")
     def _check_noise_lengths(self) -> "Report":
-        noise = self.noise
-        for counts in (noise.run_delay_ns, noise.steal_ns, noise.pressure_ns, noise.cpu_ns, noise.canary_ns):
-            if len(counts) != len(self.samples_ns):
+        noise, samples = self.noise, len(self.samples_ns)
+        readings = -(-samples // noise.burst)
+        for counts in (noise.run_delay_ns, noise.steal_ns, noise.pressure_ns, noise.canary_ns):
+            if len(counts) != readings:
                 raise ValueError(
-                    f"{len(counts)} counts of a disturbance; there should be {len(self.samples_ns)}, one a sample"
+                    f"{len(counts)} counts of a disturbance; there should be {readings}, one for each burst of "
+                    f"{noise.burst} of the {samples} samples"
                 )
+        if len(noise.cpu_ns) != samples:
+            raise ValueError(f"{len(noise.cpu_ns)} CPU times; there should be {samples}, one a sample")
         return self
 
 

@@ -78,13 +78,40 @@ def test_a_reason_with_any_text_stays_on_its_line(reason: str) -> None:
 
 
 @pytest.mark.parametrize("count", [2, 4])
-@pytest.mark.parametrize("name", ["run_delay_ns", "steal_ns", "pressure_ns", "cpu_ns", "canary_ns"])
+@pytest.mark.parametrize("name", ["run_delay_ns", "steal_ns", "pressure_ns", "canary_ns"])
 def test_a_report_has_one_count_of_each_disturbance_for_each_sample(
     make_report: Callable[..., Report], name: str, count: int
 ) -> None:
     noise = make_report().noise.model_dump() | {name: (0,) * count}
-    with pytest.raises(ValidationError, match=f"{count} counts of a disturbance; there should be 3, one a sample"):
+    expected = f"{count} counts of a disturbance; there should be 3, one for each burst of 1 of the 3 samples"
+    with pytest.raises(ValidationError, match=expected):
         make_report(noise=noise)
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_a_report_has_the_cpu_time_of_each_sample(make_report: Callable[..., Report], count: int) -> None:
+    noise = make_report().noise.model_dump() | {"cpu_ns": (0,) * count}
+    with pytest.raises(ValidationError, match=f"{count} CPU times; there should be 3, one a sample"):
+        make_report(noise=noise)
+
+
+@pytest.mark.parametrize(("burst", "readings"), [(1, 10), (3, 4), (5, 2), (7, 2), (10, 1), (25, 1)])
+def test_counters_are_read_once_a_burst_and_the_last_burst_may_be_shorter(
+    make_report: Callable[..., Report], burst: int, readings: int
+) -> None:
+    read = dict.fromkeys(("run_delay_ns", "steal_ns", "pressure_ns", "canary_ns"), (1,) * readings)
+    noise = make_report().noise.model_dump() | read | {"cpu_ns": (5,) * 10, "burst": burst}
+    report = make_report(samples_ns=(9,) * 10, noise=noise)
+    assert [report.noise.reading_of(sample) for sample in range(10)] == [sample // burst for sample in range(10)]
+    assert report.noise.reading_of(9) == readings - 1
+    with pytest.raises(ValidationError, match=f"there should be {readings}, one for each burst of {burst} of the 10"):
+        make_report(samples_ns=(9,) * 10, noise=noise | {"steal_ns": (1,) * (readings + 1)})
+
+
+def test_an_older_report_has_a_reading_for_each_sample(make_report: Callable[..., Report]) -> None:
+    older = make_report().model_dump(mode="json")
+    del older["noise"]["burst"]
+    assert Report.model_validate(older).noise.burst == 1
 
 
 @pytest.mark.parametrize("laps", [[], [[1, 5]], [[0, 5], [1, 5]], [[1, -5], [1, 5]], [[1], [1, 5]]])
