@@ -77,10 +77,10 @@ class Timing(Model):
     """The length and the number of samples. Times are in nanoseconds."""
 
     # Plain integers where a bound differs from a named type's: of two bounds in one direction, only the last holds.
-    sample_ns: int = Field(
-        default=10_000_000, ge=1, le=LONGEST_NS, description="length of one sample: a batch of calls"
+    sample_ns: int = Field(default=1_000_000, ge=1, le=LONGEST_NS, description="length of one sample: a batch of calls")
+    samples: int = Field(
+        default=100, ge=1, le=100_000, description="samples in one process; down to 10 where a call is much longer"
     )
-    samples: int = Field(default=20, ge=1, le=100_000, description="samples in one process")
     calls: Count | None = Field(default=None, description="calls in one sample; null: the worker calibrates them")
     warmup_min_ns: Nanoseconds = Field(default=250_000_000, description="warm up for at least this long")
     warmup_max_ns: Nanoseconds | None = Field(

@@ -13,8 +13,10 @@ from orchestrator.analysis.stopping import is_sweep_precise
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.output import print_line
 from orchestrator.cli.provisioning import create_missing
+from orchestrator.environments.cache import find_cache_folder
 from orchestrator.errors import UsageError
 from orchestrator.execution.keyboard import Keyboard
+from orchestrator.execution.peak_rates import PeakRates
 from orchestrator.execution.session import open_session
 from orchestrator.execution.sweep import Sweep
 from orchestrator.machine import fingerprint
@@ -92,6 +94,7 @@ def measure_jobs(
     for line in (*plan.describe_code_origins(planned), *(f"warning: {warning}" for warning in planned.warnings)):
         print_line(console, line)
     now, machine = time.monotonic(), fingerprint.take_fingerprint()  # a resumed run may have begun on another machine
+    peaks = PeakRates.load(find_cache_folder(), machine)
     block_s = estimate.estimate_block_s(planned.runnable, planned.spec.timing, known)
     board = Board(plan=planned, started_s=now, now_s=now, guess_s=block_s)
     # A dashboard on a worker's core would disturb what it shows.
@@ -110,9 +113,11 @@ def measure_jobs(
             earlier=earlier,
             resumed=resumed,
             keys=session.keys,
+            peaks=peaks,
             enough=lambda records, block: is_sweep_precise(planned.spec, planned.cells, records, block),
         )
         stopped = going.run()
+    peaks.save()
     ended = manifest.model_copy(update={"stopped": stopped, "finished": not going.stopped_early})
     return Run(name=run.name, manifest=ended, records=tuple(going.records)), going.stopped_early
 

@@ -33,7 +33,7 @@ def classify_ending(spec: JobSpec, ending: Ending, most: Ceiling | None = None) 
     The kernel's come before these: if it killed one of the job's processes because memory ran out, the others may have
     failed, hung or continued because of that. But an interrupted job is run again.
 
-    `most` holds the highest rates measured in any process of the same dtype and number of threads.
+    `most` holds the highest rates that any process has reached on this machine with the same dtype and threads.
     """
     phase = find_last_phase(ending)
     during = f" during {phase.replace('_', ' ')}" if phase else " before its first phase"
@@ -179,15 +179,6 @@ def describe_cached_results(report: Report) -> str:
     return (
         f"on new inputs a call took {report.unseen:.3g} times as long: results are cached between calls, or the amount "
         "of work depends on the inputs; if it does, set UNEVEN = True in reference.py"
-    )
-
-
-def max_ceiling(one: Ceiling | None, other: Ceiling) -> Ceiling:
-    """Return the higher of two ceilings for each rate."""
-    if one is None:
-        return other
-    return Ceiling(
-        flops_per_s=max(one.flops_per_s, other.flops_per_s), bytes_per_s=max(one.bytes_per_s, other.bytes_per_s)
     )
 
 

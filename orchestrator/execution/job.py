@@ -8,10 +8,11 @@ from datetime import datetime
 from orchestrator.environments.lookup import Environments
 from orchestrator.execution import classify
 from orchestrator.execution.launchers import Launcher
+from orchestrator.execution.peak_rates import PeakRates
 from orchestrator.records.outcomes import Classification
 from orchestrator.records.store import Store
-from schemas.event import Ceiling, Event, Report
-from schemas.job import Cell, JobSpec
+from schemas.event import Event
+from schemas.job import JobSpec
 from schemas.record import Host, JobObservation, JobRecord, Result
 
 
@@ -24,7 +25,7 @@ class JobRunner:
     host: Host
     environments: Environments
     on_event: Callable[[Event], None] = lambda _: None
-    _ceilings: dict[tuple[str, int], Ceiling] = field(default_factory=dict)
+    peaks: PeakRates = field(default_factory=PeakRates)
 
     def run_job(self, spec: JobSpec) -> JobRecord:
         """Run a job to its end, whatever its purpose, and keep its record."""
@@ -32,7 +33,7 @@ class JobRunner:
         ending = self.launcher(spec, self.store.log_path(spec), self.on_event)
         result = classify.find_result(spec, ending)
         # Before classification: this process may have the highest rates yet, and must be judged by them.
-        most = self.update_ceiling(spec.cell, result)
+        most = self.peaks.update(spec.cell, result)
         return self.keep_record(
             spec,
             classify.classify_ending(spec, ending, most),
@@ -64,10 +65,3 @@ class JobRunner:
         )
         self.store.write_record(record)
         return record
-
-    def update_ceiling(self, cell: Cell, result: Result | None) -> Ceiling | None:
-        """Return the highest rates measured with a cell's dtype and number of threads, this result included."""
-        same = (cell.dtype, cell.threads)
-        if isinstance(result, Report):
-            self._ceilings[same] = classify.max_ceiling(self._ceilings.get(same), result.ceiling)
-        return self._ceilings.get(same)

@@ -75,7 +75,7 @@ def check_rerunnable(plan: Plan, record: JobRecord) -> None:
             f"{name} ran in the environment {cell.environment}, which is missing; create it with `env create`"
         )
     # A foreign record may name any module and variables, such as LD_PRELOAD: run only what this version would.
-    ours = plan.build_job(cell, spec.block, spec.position, None)
+    ours = plan.build_job(cell, spec.block, spec.position)
     if (spec.variables, spec.module) != (ours.variables, ours.module):
         raise UsageError(
             f"{name} had other variables or another module than this version would use; run its sweep again"

@@ -11,6 +11,7 @@ from orchestrator.execution.artefacts import ArtefactMaker, keep_failure, needs_
 from orchestrator.execution.job import JobRunner
 from orchestrator.execution.keyboard import Keyboard
 from orchestrator.execution.launchers import Launcher
+from orchestrator.execution.peak_rates import PeakRates
 from orchestrator.execution.profiling import profile_cell
 from orchestrator.execution.sweep_events import (
     BlockStarted,
@@ -29,7 +30,7 @@ from orchestrator.records.attempts import next_attempt
 from orchestrator.records.outcomes import Classification, should_retry
 from orchestrator.records.store import Store
 from schemas.artefact import Artefact
-from schemas.event import Exported
+from schemas.event import Exported, Report
 from schemas.job import Cell, JobSpec
 from schemas.record import Host, JobRecord
 
@@ -55,12 +56,13 @@ class Sweep:
     interrupts: Interrupts
     resumed: bool = False
     earlier: Sequence[JobRecord] = ()
+    peaks: PeakRates = field(default_factory=PeakRates)
     clock: Callable[[], float] = time.monotonic
     keys: Keyboard = field(default_factory=Keyboard)
     records: list[JobRecord] = field(default_factory=list)
     _artefacts: dict[str, Artefact] = field(default_factory=dict)
     _expected: dict[str, Artefact] = field(default_factory=dict)
-    _calls: dict[str, int] = field(default_factory=dict)
+    _sampled: dict[str, Report] = field(default_factory=dict)
     _dropped: set[str] = field(default_factory=set)
     _failures: Counter[str] = field(default_factory=Counter)
     _paused_s: float = 0.0
@@ -72,6 +74,7 @@ class Sweep:
             self.host,
             self.plan.environments,
             lambda event: self.publish(JobEventReceived(event)),
+            self.peaks,
         )
 
     def run(self) -> str:
@@ -150,9 +153,9 @@ class Sweep:
         """
         maker = ArtefactMaker(self._jobs)
         for position, cell in enumerate(self.plan.runnable):
-            job = self.plan.build_job(cell, 1, position, None)
+            job = self.plan.build_job(cell, 1, position)
             if job.reference:
-                referee = self.plan.build_job(self.plan.find_reference_cell(cell, job.reference), 1, position, None)
+                referee = self.plan.build_job(self.plan.find_reference_cell(cell, job.reference), 1, position)
                 if not self._make_for_cell(job, referee, maker.compute_expected, self._expected):
                     return False
             loads = needs_artefact(cell) and cell.id not in self._dropped
@@ -184,7 +187,7 @@ class Sweep:
 
     def _build_spec(self, cell: Cell, block: int, position: int) -> JobSpec:
         """Return one job of the plan with its artefact and expected results."""
-        spec, name = self.plan.build_job(cell, block, position, self._calls.get(cell.id)), cell.id
+        spec, name = self.plan.build_job(cell, block, position, self._sampled.get(original_id(cell))), cell.id
         return spec.model_copy(update={"artefact": self._artefacts.get(name), "expected": self._expected.get(name)})
 
     def _fill_caches(self) -> bool:
@@ -247,14 +250,14 @@ class Sweep:
     def _restore_record(self, record: JobRecord) -> None:
         self.records.append(record)
         # Without the earlier peaks, a resumed run could call a time implausible that was accepted before.
-        self._jobs.update_ceiling(record.spec.cell, record.result)
+        self._jobs.peaks.update(record.spec.cell, record.result)
 
     def _apply_outcome(self, record: JobRecord) -> None:
         """Apply the consequences of a job's last attempt to later jobs."""
         cell = record.spec.cell.id
         if record.report is not None and record.outcome == "measured":
-            # The first process decides: floors of samples with other numbers of calls are not comparable.
-            self._calls.setdefault(cell, record.report.calls)
+            # The first process decides, for the A/A clone as well: floors of other samples are not comparable.
+            self._sampled.setdefault(original_id(record.spec.cell), record.report)
         if record.outcome != "measured":
             self._failures[cell] += 1
         if record.outcome in outcomes.FINAL_OUTCOMES or self._failures[cell] >= outcomes.MAX_FAILURES:
@@ -267,7 +270,7 @@ class Sweep:
         """Write the single record of each cell that cannot run here."""
         for position, cell in enumerate(self.plan.cells):
             if reason := self.plan.refused.get(cell.id):
-                spec = self.plan.build_job(cell, 1, position, None)
+                spec = self.plan.build_job(cell, 1, position)
                 if not self._restore_attempts(spec):
                     self._publish_record(self._jobs.keep_record(spec, Classification("unsupported", reason)))
 
@@ -275,6 +278,11 @@ class Sweep:
 def is_same_cell(one: Cell, other: Cell) -> bool:
     """Return whether two cells are the same or clones of each other."""
     return one.model_copy(update={"replica": other.replica}) == other
+
+
+def original_id(cell: Cell) -> str:
+    """Return the id of a cell, or of the cell that it is a clone of."""
+    return cell.model_copy(update={"replica": 0}).id
 
 
 def total_duration_s(records: Iterable[JobRecord]) -> float:

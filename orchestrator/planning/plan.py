@@ -15,6 +15,7 @@ from orchestrator.records.labels import describe_computations, label_cells
 from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.registry.modes import find_mode
 from orchestrator.registry.workloads import load_workloads
+from schemas.event import Report
 from schemas.job import WARMUP_MAX_NS, Cell, JobSpec
 from schemas.sweep import SweepSpec
 from schemas.workloads import Workload
@@ -90,8 +91,11 @@ class Plan:
         """Return the cells in the random order of one block; the same seed repeats it."""
         return random.Random(f"{self.seed}/{block}").sample(list(cells), len(cells))  # noqa: S311 (order, not secrets)
 
-    def build_job(self, cell: Cell, block: int, position: int, calls: int | None) -> JobSpec:
-        """Make one job, with everything that its worker needs. `calls` is per sample; None lets the job find it."""
+    def build_job(self, cell: Cell, block: int, position: int, sampled: Report | None = None) -> JobSpec:
+        """Make one job, with everything that its worker needs.
+
+        `sampled` is the report of an earlier process of the cell, whose sampling is repeated; None lets the job choose.
+        """
         framework, parity = load_frameworks()[cell.framework], cell.track == "parity"
         hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if cell.device == "cpu" else {}
         said = {name: text.format(threads=cell.threads) for name, text in framework.variables.items()}
@@ -115,7 +119,8 @@ class Plan:
             hash_seed=layout.randrange(2**32),
             padding_bytes=layout.randrange(4096),
             timing=self.spec.timing.model_copy(
-                update={"calls": calls or self.spec.timing.calls, "warmup_max_ns": self.warmup_max_ns}
+                update={"warmup_max_ns": self.warmup_max_ns}
+                | ({"calls": sampled.calls, "samples": len(sampled.samples_ns)} if sampled else {})
             ),
             deadline_s=self.spec.deadline,
             limits=self.spec.limits,

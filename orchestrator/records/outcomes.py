@@ -32,8 +32,12 @@ ADVICE: dict[Outcome, str] = {
 
 # Outcomes that another process would only repeat, or that the user asked for: the sweep does not run the cell again.
 FINAL_OUTCOMES: frozenset[Outcome] = frozenset(
-    {"wrong", "unfair", "unsupported", "implausible", "recompiled", "overhead-dominated", "skipped"}
+    {"wrong", "unfair", "unsupported", "implausible", "nonlinear", "recompiled", "overhead-dominated", "skipped"}
 )
+
+
+# Outcomes that rest on measured times, which noise can change. They need a second process that says the same.
+ACCUSATIONS: frozenset[Outcome] = frozenset({"implausible", "nonlinear"})
 
 
 # Signals that a process raises itself and would raise again. Any other came from outside and may not come again.
@@ -46,7 +50,7 @@ CRASH_SIGNALS = frozenset(
 RERUN_OUTCOMES: frozenset[Outcome] = frozenset({"interrupted", "orchestrator-lost"})
 
 
-# The number of other failures after which a cell is not run again. Nonlinearity counts here: one case may be noise.
+# The number of other failures after which a cell is not run again.
 MAX_FAILURES = 2
 
 
@@ -70,6 +74,14 @@ def is_transient(record: JobRecord) -> bool:
 
 
 def should_retry(attempts: Sequence[JobRecord]) -> bool:
-    """Return whether to retry a job after these attempts: if it was lost, or once if it was killed from outside."""
+    """Return whether to retry a job after these attempts.
+
+    A lost job is always run again. A job that was killed from outside is run again once, and so is one that is accused
+    by its own times alone: if the second process is measured, its measurement counts.
+    """
     last = attempts[-1]
-    return last.outcome in RERUN_OUTCOMES or (is_transient(last) and sum(map(is_transient, attempts)) == 1)
+    return (
+        last.outcome in RERUN_OUTCOMES
+        or (is_transient(last) and sum(map(is_transient, attempts)) == 1)
+        or (last.outcome in ACCUSATIONS and sum(each.outcome in ACCUSATIONS for each in attempts) == 1)
+    )

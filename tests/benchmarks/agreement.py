@@ -47,7 +47,7 @@ def main(blocks: int = 8) -> None:
 
 def by_tool(planned: Plan, cell: Cell) -> float:
     """Return the seconds per call measured by the tool."""
-    spec = planned.build_job(cell, 1, 0, None)
+    spec = planned.build_job(cell, 1, 0)
     with tempfile.TemporaryDirectory() as folder:
         ending = LocalLauncher()(spec, Path(folder) / "log", lambda event: None)
     report = find_result(spec, ending)

@@ -73,7 +73,7 @@ def measured(planned: Plan, label: str, other: str, blocks: int) -> dict[str, li
     cells = {cell.label: cell for cell in planned.cells}
     found: dict[str, list[Report]] = {"own": [], "alone": [], f"after {other}": []}
     for block in range(1, blocks + 1):
-        spec, before = (planned.build_job(cells[name], block, 0, None) for name in (label, other))
+        spec, before = (planned.build_job(cells[name], block, 0) for name in (label, other))
         arms: dict[str, Callable[[], Report]] = {
             "own": lambda spec=spec: as_job(spec),  # type: ignore[misc]  # mypy knows no defaults of lambdas
             "alone": lambda spec=spec: in_one_process(spec),  # type: ignore[misc]

@@ -50,7 +50,7 @@ def column(cell: Cell) -> str:
 
 def entry(planned: Plan, cell: Cell) -> str:
     """Run one job of a cell, and return the entry of the table."""
-    spec = planned.build_job(cell, 1, 0, None)
+    spec = planned.build_job(cell, 1, 0)
     with tempfile.TemporaryDirectory() as folder:
         ending = LocalLauncher()(spec, Path(folder) / "log", lambda event: None)
     judgement, report = classify_ending(spec, ending), find_result(spec, ending)

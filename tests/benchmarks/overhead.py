@@ -39,7 +39,7 @@ def main() -> None:
         jobs = JobRunner(LocalLauncher(interrupts), run, machine, planned.environments)
         for pair in range(PAIRS):
             start = time.perf_counter_ns()
-            record = jobs.run_job(planned.build_job(cell, pair + 1, 0, None))
+            record = jobs.run_job(planned.build_job(cell, pair + 1, 0))
             job_ns = time.perf_counter_ns() - start
             start = time.perf_counter_ns()
             subprocess.run([sys.executable, "-c", "import os, torch; os._exit(0)"], check=True)

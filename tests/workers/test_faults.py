@@ -58,7 +58,9 @@ def test_gradients_that_are_left_out_are_wrong(ask: "Ask", reported: "Reported")
 
 def test_every_compilation_during_the_samples_is_counted(ask: "Ask", reported: "Reported") -> None:
     found = reported(ask("synthetic", "recompiling", "synthetic", {"spin_ns": 100_000}))
-    assert found.compilations == found.calls * len(found.samples_ns)
+    # The calls after each reading of the counters, which are not timed, compile as well.
+    untimed = len(found.noise.canary_ns) * max(1, found.calls // 10)
+    assert found.compilations == found.calls * len(found.samples_ns) + untimed
 
 
 def test_a_call_that_raises_is_a_failure_that_names_file_and_line(ask: "Ask", work: "Work") -> None:

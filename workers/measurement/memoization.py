@@ -10,44 +10,56 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schemas.event import MAX_UNSEEN_RATIO
-from workers.measurement.stopwatch import Stopwatch, Timed
+from workers.measurement.stopwatch import (
+    ENOUGH_RATIOS,
+    MAX_LOST_SHARE,
+    MOST_RATIOS,
+    Stopwatch,
+    Timed,
+    Watch,
+    bound_ratios,
+)
 
 if TYPE_CHECKING:
     from workers.interfaces import Framework
     from workers.problem.problem import Problem
 
-TRIES = 3
-
-# Pairs of new sets of inputs in one try.
+# Pairs of new sets of inputs in the first try.
 FEWEST, MOST = 1, 8
 
-# The time limit for the calls of one try, unless they are already the fewest.
+# The time limit for the calls of the first try, unless they are already the fewest.
 MAX_TRY_NS = 300_000_000
 
-# The size limit for the new inputs of one try as float64, unless they are already the fewest.
+# The size limit for the new inputs of the first try as float64, unless they are already the fewest.
 MAX_TRY_BYTES = 1 << 26
 
 
-def measure_slowdown(framework: "Framework", problem: "Problem", watch: Stopwatch, call_ns: float) -> Timed[float]:
-    """Return the time of a call on new inputs over that on timed inputs: the lower quartile of a few pairs.
+def measure_slowdown(
+    framework: "Framework", problem: "Problem", watch: Stopwatch, call_ns: float, alone: Watch = lambda: lambda *_: 0
+) -> Timed[float | None]:
+    """Return the time of a call on new inputs over that on timed inputs, as the lowest ratio that the pairs support.
 
-    Noise must not accuse an honest mode, so three pairs of four must agree in every try. Of a few tries the lowest
-    counts, and the first that does not accuse is the last.
+    Noise must not accuse an honest mode, so pairs that `alone` finds disturbed do not count. One acceptable ratio is
+    enough to acquit. Without any, more pairs are timed, and the lower end of their interval counts. None: too few of
+    them were undisturbed.
     """
-    lowest, alive = float("inf"), list[Any]()
+    alive = list[Any]()
     size = max(1, sum(value.nbytes for value in problem.input_sets[0]))
     calls = 2 * (len(watch.input_sets) + 2)
     pairs = min(MOST, max(FEWEST, min(round(MAX_TRY_NS / (calls * call_ns)), MAX_TRY_BYTES // (2 * size))))
-    for _ in range(TRIES):
-        ratios = sorted((yield from time_pairs(framework, problem, watch, pairs, alive)))
-        lowest = min(lowest, ratios[pairs // 4])
-        if lowest <= MAX_UNSEEN_RATIO:
-            break
-    return lowest
+    ratios = yield from time_pairs(framework, problem, watch, pairs, alive, alone)
+    if ratios and (lowest := min(ratios)) <= MAX_UNSEEN_RATIO:
+        return lowest
+    tried = pairs
+    while len(ratios) < 2 * ENOUGH_RATIOS and tried < MOST_RATIOS:
+        ratios += yield from time_pairs(framework, problem, watch, 1, alive, alone)
+        tried += 1
+    lower, _ = bound_ratios(ratios)
+    return lower if ratios and lower > 0 else None
 
 
 def time_pairs(
-    framework: "Framework", problem: "Problem", watch: Stopwatch, pairs: int, alive: list[Any]
+    framework: "Framework", problem: "Problem", watch: Stopwatch, pairs: int, alive: list[Any], alone: Watch
 ) -> Timed[list[float]]:
     """Return the times of calls on two new sets of inputs over those on two timed ones, by geometric means.
 
@@ -56,16 +68,21 @@ def time_pairs(
     results holds the timed sets again, and new arrays are as cold in the CPU's caches as old ones.
     New arrays are added to `alive` until the last call of all tries: a freed address could be reused, and be cached.
     """
-    timed, ratios = watch.input_sets, list[float]()
+    timed, halves = watch.input_sets, list[float]()
     for number, inputs in enumerate(problem.draw_unseen(2 * pairs)):
         alive.append(framework.arrays(inputs))
         place = number % len(timed)
+        lost_ns = alone()
         for known in (*timed[place:], *timed[:place]):
             yield partial(watch.time_call, known)
-        new, old = partial(watch.time_call, alive[-1]), partial(watch.time_call, timed[place])
-        if number % 2:
-            (old_ns, _), (new_ns, _) = (yield old), (yield new)
-        else:
-            (new_ns, _), (old_ns, _) = (yield new), (yield old)
-        ratios.append(new_ns / old_ns)
-    return [math.sqrt(one * other) for one, other in zip(ratios[::2], ratios[1::2], strict=True)]
+        order = [timed[place], alive[-1]] if number % 2 else [alive[-1], timed[place]]
+        times = list[tuple[int, int]]()
+        for each in order:
+            took, _ = yield partial(watch.time_call, each)
+            times.append((took, watch.cpu_ns))
+        disturbed = any(lost_ns(took, used) > MAX_LOST_SHARE * took for took, used in times)
+        (first_ns, _), (second_ns, _) = times
+        ratio = second_ns / first_ns if number % 2 else first_ns / second_ns
+        halves.append(math.nan if disturbed else ratio)
+    ratios = (math.sqrt(one * other) for one, other in zip(halves[::2], halves[1::2], strict=True))
+    return [ratio for ratio in ratios if not math.isnan(ratio)]

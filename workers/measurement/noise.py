@@ -5,11 +5,10 @@ during which that grew was disturbed, whatever its time. Contention for memory a
 canary, a product of small matrices between samples, may detect it.
 """
 
-import dataclasses
 import os
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
@@ -34,15 +33,11 @@ class Counters:
     run_delay_ns: int
     steal_ns: int
     pressure_ns: int
-    cpu_ns: int
 
 
 @dataclass
 class Observer:
-    """Callback for before the first sample and after each, which keeps the change of the counters in each sample.
-
-    The CPU time is read closest to the sample, so that reading the other counters does not show in it.
-    """
+    """Callback for before the first burst of samples and after each, which keeps the change of the counters in each."""
 
     canary: Callable[[], int]
     _since: Counters | None = None
@@ -54,23 +49,23 @@ class Observer:
         self._throttled, self._migrations = count_throttled(), count_migrations()
 
     def __call__(self) -> None:
-        """Close one sample, run the canary, open the next sample."""
-        cpu_ns = time.process_time_ns()
+        """Close one burst, run the canary, open the next burst."""
         if self._since is not None:
-            now, before = astuple(dataclasses.replace(read_counters(), cpu_ns=cpu_ns)), astuple(self._since)
+            now, before = astuple(read_counters()), astuple(self._since)
             self._moved.append(Counters(*(max(0, after - first) for after, first in zip(now, before, strict=True))))
             self._canaries.append(self.canary())
-        # Read again: neither the canary nor the first reading may be charged to the next sample.
-        self._since = dataclasses.replace(read_counters(), cpu_ns=time.process_time_ns())
+        # Read again: neither the canary nor the first reading may be charged to the next burst.
+        self._since = read_counters()
 
-    def collect_noise(self) -> Noise:
-        """Return the counts of all samples so far."""
+    def collect_noise(self, cpu_ns: Sequence[int], burst: int = 1) -> Noise:
+        """Return the counts of all bursts so far, with the CPU time of each sample."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return Noise(
             run_delay_ns=tuple(moved.run_delay_ns for moved in self._moved),
             steal_ns=tuple(moved.steal_ns for moved in self._moved),
             pressure_ns=tuple(moved.pressure_ns for moved in self._moved),
-            cpu_ns=tuple(moved.cpu_ns for moved in self._moved),
+            cpu_ns=tuple(cpu_ns),
+            burst=burst,
             canary_ns=tuple(self._canaries),
             involuntary_switches=usage.ru_nivcsw - self._usage.ru_nivcsw,
             major_faults=usage.ru_majflt - self._usage.ru_majflt,
@@ -82,27 +77,21 @@ class Observer:
 
 def read_counters() -> Counters:
     """Read the counters; those that the system lacks are zero."""
-    return Counters(
-        run_delay_ns=read_run_delay_ns(), steal_ns=read_steal_ns(), pressure_ns=read_pressure_ns(), cpu_ns=0
-    )
+    return Counters(run_delay_ns=read_run_delay_ns(), steal_ns=read_steal_ns(), pressure_ns=read_pressure_ns())
 
 
-def make_sample_watch(cores: int) -> Callable[[], Callable[[int], int]]:
-    """Return a watch over single samples, which tells how long their threads waited for cores taken by others.
+def make_sample_watch(cores: int) -> Callable[[], Callable[[int, int], int]]:
+    """Return a watch over samples, which tells how long their threads waited for cores taken by others.
 
-    The time is in nanoseconds. Threads of this process that wait for each other keep its cores busy, and lose nothing.
+    After the samples, the watch takes the wall and the CPU time of one of them, and returns nanoseconds. Threads of
+    this process that wait for each other keep its cores busy, and lose nothing.
     """
 
-    def begin_sample() -> Callable[[int], int]:
-        waited, used = read_run_delay_ns(), time.process_time_ns()
+    def begin_samples() -> Callable[[int, int], int]:
+        waited = read_run_delay_ns()
+        return lambda took_ns, cpu_ns: min(read_run_delay_ns() - waited, max(0, cores * took_ns - cpu_ns))
 
-        def lost_ns(took_ns: int) -> int:
-            own = time.process_time_ns() - used
-            return min(read_run_delay_ns() - waited, max(0, cores * took_ns - own))
-
-        return lost_ns
-
-    return begin_sample
+    return begin_samples
 
 
 def read_run_delay_ns() -> int:

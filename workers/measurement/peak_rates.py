@@ -12,20 +12,31 @@ from schemas.event import Ceiling
 from workers.interfaces import Framework, Step
 from workers.measurement.stopwatch import Stopwatch
 
-# Sizes of the square matrices whose product shows the arithmetic peak.
+# Sizes of the square matrices whose product shows the arithmetic peak, and further ones for several threads.
 PRODUCT_SIZES = (128, 256, 512)
+THREADED_SIZES = (1024, 2048, 4096)
 
 # Elements of the vectors whose sum shows the peak of bytes moved, from near caches to far ones.
 SUM_SIZES = (1 << 14, 1 << 16, 1 << 18, 1 << 20)
 
-REPEATS = 7
+# Single calls of each operation: this many, and more of short ones for this long, so that some are undisturbed.
+REPEATS, MOST_REPEATS = 7, 50
+LONGEST_S = 0.01
+
+# Larger products are tried only if a call is predicted to take less than this.
+LONGEST_PRODUCT_S = 0.1
 
 
-def measure_ceiling(framework: Framework, itemsize: int) -> Ceiling:
-    """Measure the highest rates over a few sizes: operations and bytes in one second."""
+def measure_ceiling(framework: Framework, itemsize: int, threads: int = 1) -> Ceiling:
+    """Measure the highest rates over a few sizes: operations and bytes in one second.
+
+    Several threads need larger products to reach their peak, as far as these take little time.
+    """
     rng = np.random.default_rng(0)
     flops, moved = 0.0, 0.0
-    for size in PRODUCT_SIZES:
+    for size in (*PRODUCT_SIZES, *(THREADED_SIZES if threads > 1 else ())):
+        if size in THREADED_SIZES and 2 * size**3 > LONGEST_PRODUCT_S * flops:
+            break
         pair = framework.arrays([rng.standard_normal((size, size)) for _ in range(2)])
         seconds = time_fastest(framework, pair, lambda a, b: (a @ b,))
         flops = max(flops, 2 * size**3 / seconds)
@@ -41,4 +52,7 @@ def time_fastest(framework: Framework, inputs: tuple[Any, ...], operation: Step)
     watch = Stopwatch(operation, [inputs], framework.synchronise)
     # The first call may compile or start threads, and would understate the peak.
     watch.take_sample(1)
-    return min(watch.take_sample(1) for _ in range(REPEATS)) / 1e9
+    taken = list[int]()
+    while len(taken) < REPEATS or (len(taken) < MOST_REPEATS and sum(taken) < LONGEST_S * 1e9):
+        taken.append(watch.take_sample(1))
+    return min(taken) / 1e9

@@ -10,6 +10,7 @@ mode walks the stack for each operation, and two more frames make it three per c
 
 import gc
 import itertools
+import math
 import statistics
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -22,8 +23,9 @@ T = TypeVar("T")
 
 Outputs = tuple[Any, ...]
 Step = Callable[..., Outputs]
-# Called before a sample. It returns a function that takes the sample's time and returns the part lost to others.
-Watch = Callable[[], Callable[[int], int]]
+# Called before samples. It returns a function that is called after them, and takes the wall and the CPU time of one of
+# them in nanoseconds. It returns the part lost to others.
+Watch = Callable[[], Callable[[int, int], int]]
 
 # A number of calls, and the nanoseconds that they took together.
 Lap = tuple[int, int]
@@ -36,6 +38,25 @@ LAP_NS = 1_000_000
 
 # Even, so that laps can be joined in pairs.
 MAX_LAPS = 3000
+
+# A sample waits for its last result once. It is at least this many times as long as that waiting.
+SYNCHRONISATION_FACTOR = 200
+
+# Samples that are single long calls are taken for about this long, but never fewer than these.
+MAX_SAMPLING_NS = 500_000_000
+FEWEST_SAMPLES = 10
+
+# The share of a sample's calls that are made untimed after the counters were read, to fill the caches again.
+SETTLING_SHARE = 0.1
+
+# Share of a sample that may be lost to others before it counts as disturbed.
+MAX_LOST_SHARE = 0.005
+
+# An accusation needs this many undisturbed ratios, and only this many are tried.
+ENOUGH_RATIOS, MOST_RATIOS = 6, 18
+
+# Chance that a limit of `bound_ratios` lies on the wrong side of the median.
+BOUND_ERROR = 0.025
 
 
 def carry_out(work: Timed[T]) -> T:
@@ -69,6 +90,7 @@ class Stopwatch:
         input_sets: Sequence[tuple[Any, ...]],
         synchronise: Callable[[Outputs], None],
         clock: Callable[[], int] = time.perf_counter_ns,
+        cpu_clock: Callable[[], int] = time.process_time_ns,
         *,
         uneven: bool = False,
     ) -> None:
@@ -77,9 +99,17 @@ class Stopwatch:
         self.input_sets = input_sets
         self._synchronise = synchronise
         self._clock = clock
+        self._cpu_clock = cpu_clock
         self._rotation = itertools.cycle(input_sets)
         self._taken = 0
         self._last: tuple[int, Outputs] = (0, ())
+        self.cpu_ns = 0
+        """CPU time of the latest call or sample, all threads together."""
+
+    @property
+    def taken(self) -> int:
+        """Return the number of sampled calls so far."""
+        return self._taken
 
     def take_last(self) -> tuple[int, Outputs]:
         """Return the number of the input set and the outputs of the last sampled call, once, then forget them."""
@@ -88,10 +118,13 @@ class Stopwatch:
 
     def time_call(self, inputs: tuple[Any, ...]) -> tuple[int, Outputs]:
         """Time one call on these inputs; return the time and the outputs."""
+        used = self._cpu_clock()
         start = self._clock()
         outputs = self._step(*inputs)
         self._synchronise(outputs)
-        return max(1, self._clock() - start), outputs
+        took = self._clock() - start
+        self.cpu_ns = self._cpu_clock() - used
+        return max(1, took), outputs
 
     def take_sample(self, calls: int) -> int:
         """Time `calls` calls as a whole, until their results are ready. The inputs continue where they stopped."""
@@ -99,11 +132,13 @@ class Stopwatch:
         step = self._step
         # Drawn before the clock starts, so that the iterator's time is not counted.
         rotation = list(itertools.islice(self._rotation, calls))
+        used = self._cpu_clock()
         start = self._clock()
         for inputs in rotation:
             outputs = step(*inputs)
         self._synchronise(outputs)
         took = self._clock() - start
+        self.cpu_ns = self._cpu_clock() - used
         self._taken += calls
         self._last = ((self._taken - 1) % len(self.input_sets), outputs)
         return max(1, took)
@@ -128,64 +163,95 @@ class Stopwatch:
             spent += laps[-1][1]
         return (*first, *laps)
 
-    def calibrate_calls(self, target_ns: int) -> Timed[int]:
-        """Return the number of calls in a sample of at least about `target_ns`: one turn, if that takes as long."""
-        calls = self._turn
+    def calibrate_calls(self, target_ns: int, call_ns: float = 0) -> Timed[int]:
+        """Return the number of calls in a sample of at least about `target_ns`: one turn, if that takes as long.
+
+        `call_ns` is a first estimate of the time of a call; 0: unknown. A sample grows with the time that waiting for
+        a result takes, so that the waiting is a negligible part of it.
+        """
+        calls = self.round_to_turns(int(target_ns / call_ns) if call_ns else 1)
+        # Where a call is much longer than a sample, a few more of them would take long, and waiting is no matter.
+        if calls * call_ns < 2 * target_ns:
+            target_ns = max(target_ns, SYNCHRONISATION_FACTOR * (yield from self._measure_synchronisation_ns()))
         while True:
             took = min((yield from self._request_samples(calls, 3)))
             if took >= 0.9 * target_ns:
                 return calls
             calls = self.round_to_turns(max(calls + 1, min(calls * 10, int(calls * target_ns / took))))
 
+    def _measure_synchronisation_ns(self) -> Timed[int]:
+        """Measure the time of waiting for a result that exists already, by the fastest of a few."""
+
+        waits = list[int]()
+        while len(waits) < 3:
+            _, outputs = yield partial(self.time_call, self.input_sets[0])
+            waits.append((yield partial(self._time_waiting, outputs)))
+        return min(waits)
+
+    def _time_waiting(self, outputs: Outputs) -> int:
+        start = self._clock()
+        self._synchronise(outputs)
+        return self._clock() - start
+
     def round_to_turns(self, calls: int) -> int:
         """Round a number of calls up, so that each set of inputs comes equally often if the sets are uneven."""
         return max(1, -(-calls // self._turn)) * self._turn
 
     def take_samples(
-        self, calls: int, count: int, observe: Callable[[], None] = lambda: None
-    ) -> Timed[tuple[int, ...]]:
+        self, calls: int, count: int, observe: Callable[[], None] = lambda: None, burst: int = 1
+    ) -> Timed[tuple[tuple[int, ...], tuple[int, ...]]]:
         """Take `count` samples of `calls` calls each, with garbage collection off.
 
-        `observe` is called before the first sample and after each, outside the timed regions.
+        Return their times, and the CPU times of all threads together. `observe` is called before the first sample and
+        after each `burst` of samples, outside the timed regions. A few calls after each of its readings are not timed:
+        the reading has taken caches from the step.
         """
         gc.collect()
         gc.disable()
-        taken = list[int]()
+        settling = 0 if calls == self._turn else self.round_to_turns(int(SETTLING_SHARE * calls))
+        taken, used = list[int](), list[int]()
         try:
             observe()
             while len(taken) < count:
-                taken += yield from self._request_samples(calls, 1)
+                yield from self._request_samples(settling, 1 if settling else 0)
+                for _ in range(min(burst, count - len(taken))):
+                    taken += yield from self._request_samples(calls, 1)
+                    used.append(self.cpu_ns)
                 observe()
         finally:
             gc.enable()
-        return tuple(taken)
+        return tuple(taken), tuple(used)
 
-    def measure_linearity(
-        self, calls: int, watch: Watch = lambda: lambda _: 0, pairs: int = 3, tries: int = 3
-    ) -> Timed[float | None]:
-        """Return the time of twice `calls` calls over that of `calls`, by the fastest of a few.
+    def measure_linearity(self, calls: int, watch: Watch = lambda: lambda *_: 0) -> Timed[float | None]:
+        """Return the time of twice `calls` calls over that of `calls`, or a bound of it.
 
-        It is 2 if each call does its work. Noise must not accuse an honest step: disturbed samples do not count, and
-        of a few tries the one nearest to 2 counts. None: all samples were disturbed. A turn that is a sample by itself
-        is long enough to be judged by one pair.
+        It is 2 if each call does its work. Noise must not accuse an honest step, so disturbed pairs do not count. If
+        the fastest of three pairs agree with 2, the ratio is theirs. Otherwise it is the bound nearest to 2 of an
+        interval over more pairs. None: too few pairs were undisturbed, or their interval holds an acceptable ratio.
         """
-        ratios, pairs = [], 1 if calls == self._turn else pairs
-        for _ in range(tries):
-            singles, doubles = list[int](), list[int]()
-            for _ in range(pairs):
-                # Taken in turn, so that a change of the machine's speed affects both alike.
-                singles += yield from self._take_undisturbed(calls, watch)
-                doubles += yield from self._take_undisturbed(2 * calls, watch)
-            if singles and doubles:
-                ratios.append(min(doubles) / min(singles))
-                if LINEARITY_RANGE[0] <= ratios[-1] <= LINEARITY_RANGE[1]:
-                    break
-        return min(ratios, key=lambda ratio: abs(ratio - 2)) if ratios else None
+        lowest, highest = LINEARITY_RANGE
+        pairs = list[tuple[int, int]]()
+        # A turn that is a sample by itself is long enough to be judged by one pair.
+        quickly = 1 if calls == self._turn else 3
+        for tried in range(1, MOST_RATIOS + 1):
+            # Taken in turn, so that a change of the machine's speed affects both alike.
+            singles = yield from self._take_undisturbed(calls, watch)
+            doubles = yield from self._take_undisturbed(2 * calls, watch)
+            pairs += zip(singles, doubles, strict=False)
+            if tried == quickly and pairs:
+                ratio = min(double for _, double in pairs) / min(single for single, _ in pairs)
+                if lowest <= ratio <= highest:
+                    return ratio
+            if tried >= quickly and len(pairs) >= 2 * ENOUGH_RATIOS:
+                break
+        low, high = bound_ratios([double / single for single, double in pairs])
+        return low if low > highest else high if high < lowest else None
 
     def _take_undisturbed(self, calls: int, watch: Watch) -> Timed[list[int]]:
-        """Return the time of one sample; nothing if more than half a per cent of it was lost to others."""
+        """Return the time of one sample; nothing if too much of it was lost to others."""
         lost_ns = watch()
-        return [took for took in (yield from self._request_samples(calls, 1)) if lost_ns(took) <= 0.005 * took]
+        (took,) = yield from self._request_samples(calls, 1)
+        return [took] if lost_ns(took, self.cpu_ns) <= MAX_LOST_SHARE * took else []
 
     def _request_samples(self, calls: int, count: int) -> Timed[list[int]]:
         """Request `count` samples of `calls` calls each."""
@@ -197,7 +263,7 @@ class Stopwatch:
     def measure_overhead_ns(self, calls: int = 10_000) -> float:
         """Measure the time per call of the loop itself, by a step that returns at once."""
         # With the same input sets, so that unpacking the arguments is part of the overhead.
-        idle = Stopwatch(lambda *_: (), self.input_sets, lambda _: None, self._clock)
+        idle = Stopwatch(lambda *_: (), self.input_sets, lambda _: None, self._clock, self._cpu_clock)
         return min(idle.take_sample(calls) for _ in range(5)) / calls
 
     def measure_clock_ns(self) -> float:
@@ -209,6 +275,26 @@ class Stopwatch:
 def join_laps(laps: Sequence[Lap]) -> list[Lap]:
     """Join each two laps into one."""
     return [(one + other, took + longer) for (one, took), (other, longer) in zip(laps[::2], laps[1::2], strict=True)]
+
+
+def count_samples(most: int, target_ns: int, sample_ns: float) -> int:
+    """Return the number of samples: `most`, or fewer where a sample is one call much longer than `target_ns`."""
+    longest_ns = max(MAX_SAMPLING_NS, most * target_ns)
+    return min(most, max(FEWEST_SAMPLES, int(longest_ns / sample_ns)))
+
+
+def bound_ratios(ratios: Sequence[float]) -> tuple[float, float]:
+    """Return an interval of the median ratio between two of them, with an error of 2.5 per cent at each end.
+
+    It is unbounded with fewer than six ratios. The interval of the sign test: Hahn and Meeker, Statistical
+    Intervals, 5.2.
+    """
+    count, outside, tail = len(ratios), 0, 0.5 ** len(ratios)
+    while tail <= BOUND_ERROR and outside < count:
+        outside += 1
+        tail += math.comb(count, outside) * 0.5**count
+    ordered = sorted(ratios)
+    return (ordered[outside - 1], ordered[-outside]) if outside else (-math.inf, math.inf)
 
 
 def has_settled(trace: Sequence[float], window: int = 10, tolerance: float = 0.03) -> bool:

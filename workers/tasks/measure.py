@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from schemas.event import Ceiling, Energy, Memory, NewShape, Noise, Overhead, Report, Verification
+from schemas.event import Ceiling, Energy, Memory, NewShape, Overhead, Report, Verification
 from schemas.job import Device, JobSpec
 from workers import errors, frameworks
 from workers.interfaces import HasArithmetic, HasDistributions, SupportsReadBack
 from workers.measurement import memory, nvml
 from workers.measurement.phases import Ledger
-from workers.measurement.stopwatch import Lap, Stopwatch, Timed
+from workers.measurement.stopwatch import Lap, Stopwatch, Timed, count_samples
 from workers.problem.location import check_code, resolve_package
 from workers.session import (
     Session,
@@ -32,6 +32,9 @@ from workers.session import (
 if TYPE_CHECKING:
     from workers.interfaces import Framework, Step
     from workers.measurement.noise import Observer
+
+# Time between two readings of the counters. Reading them costs as much as some samples lose to a small disturbance.
+BURST_NS = 10_000_000
 
 
 def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
@@ -64,11 +67,14 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
             if reason := join_verifications(*before).reason:
                 raise errors.Wrong(reason)
     with ledger.phase("warm_up"):
-        trace, calls, overhead = yield from warm_up_and_calibrate(spec, watch)
+        trace, calls, count, overhead = yield from warm_up_and_calibrate(spec, watch)
     with ledger.phase("steady"):
+        burst = choose_burst(min(took / n for n, took in trace) * calls)
         observer, done = start_observing(framework, spec.cell.device)
-        samples = yield from watch.take_samples(calls, spec.timing.samples, observer)
-        seen, compiled, used = done(calls * spec.timing.samples)
+        earlier = watch.taken
+        samples, cpu_ns = yield from watch.take_samples(calls, count, observer, burst)
+        compiled, used = done(watch.taken - earlier)
+        seen = observer.collect_noise(cpu_ns, burst)
     with ledger.phase("verify"):
         # Taken out of the stopwatch, which would otherwise keep them alive during the memory pass.
         number, outputs = watch.take_last()
@@ -80,9 +86,9 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     with ledger.phase("memory") as marks:
         needed = measure_memory(session, lambda number: watch.time_call(input_sets[number % len(input_sets)]), marks)
     with ledger.phase("verify"):
-        slowdown = yield from measure_unseen_inputs(session, watch, min(samples) / calls)
+        slowdown = yield from measure_unseen_inputs(spec, session, watch, min(samples) / calls)
         again = problem.check_training(framework, step, "after all timing")
-        ceiling = measure_roofline(session)
+        ceiling = measure_roofline(session, spec.cell.threads)
     if not problem.is_streaming and problem.new_shapes:
         seen_first, others = measure_new_shapes(session, step, ledger)
         before = (*before, *others)
@@ -150,11 +156,12 @@ def verify_other_sets(session: Session, step: "Step") -> Iterator[Verification]:
             yield problem.check_outputs(outputs, number, "after all samples")
 
 
-def measure_unseen_inputs(session: Session, watch: Stopwatch, call_ns: float) -> Timed[float]:
+def measure_unseen_inputs(spec: JobSpec, session: Session, watch: Stopwatch, call_ns: float) -> Timed[float | None]:
     """Measure the slowdown of a call on inputs that no call has had yet."""
-    from workers.measurement import memoization
+    from workers.measurement import memoization, noise
 
-    return (yield from memoization.measure_slowdown(session.framework, session.problem, watch, call_ns))
+    alone = noise.make_sample_watch(len(spec.cpus) or 1)
+    return (yield from memoization.measure_slowdown(session.framework, session.problem, watch, call_ns, alone))
 
 
 def measure_new_shapes(
@@ -172,20 +179,27 @@ def to_laps(notes: Sequence[NewShape]) -> list[Lap]:
     return [(1, took) for note in notes for took in (note.first_ns, note.second_ns) if took is not None]
 
 
-def warm_up_and_calibrate(spec: JobSpec, watch: Stopwatch) -> Timed[tuple[tuple[Lap, ...], int, Overhead]]:
-    """Warm up, and return its laps, the number of calls in a sample, and the overhead of the timing."""
+def warm_up_and_calibrate(spec: JobSpec, watch: Stopwatch) -> Timed[tuple[tuple[Lap, ...], int, int, Overhead]]:
+    """Warm up, and return its laps, the calls in a sample, the number of samples, and the overhead of the timing."""
     from workers.measurement import noise
 
-    timing, linearity = spec.timing, None
+    timing, linearity, count = spec.timing, None, spec.timing.samples
     trace = yield from watch.warm_up(timing.warmup_min_ns, timing.longest_warm_up_ns)
-    calls = watch.round_to_turns(timing.calls) if timing.calls else (yield from watch.calibrate_calls(timing.sample_ns))
-    if timing.calls is None:
+    # The fastest lap of many is undisturbed, so that load does not change the number of calls.
+    call_ns = min(took / calls for calls, took in trace)
+    if timing.calls:
+        calls = watch.round_to_turns(timing.calls)
+    else:
+        calls = yield from watch.calibrate_calls(timing.sample_ns, call_ns)
+        count = count_samples(count, timing.sample_ns, calls * call_ns)
         linearity = yield from watch.measure_linearity(calls, noise.make_sample_watch(len(spec.cpus) or 1))
-    return (
-        trace,
-        calls,
-        Overhead(null_ns=watch.measure_overhead_ns(), clock_ns=watch.measure_clock_ns(), linearity=linearity),
-    )
+    overhead = Overhead(null_ns=watch.measure_overhead_ns(), clock_ns=watch.measure_clock_ns(), linearity=linearity)
+    return trace, calls, count, overhead
+
+
+def choose_burst(sample_ns: float) -> int:
+    """Return the number of samples between two readings of the counters: about ten milliseconds of them."""
+    return max(1, int(BURST_NS / sample_ns))
 
 
 def measure_memory(session: Session, call: Callable[[int], object], marks: memory.HighWaterMarks) -> Memory | None:
@@ -200,31 +214,27 @@ def measure_memory(session: Session, call: Callable[[int], object], marks: memor
     )
 
 
-def measure_roofline(session: Session) -> Ceiling:
-    """Measure the peak rates of this process."""
+def measure_roofline(session: Session, threads: int) -> Ceiling:
+    """Measure the peak rates of this process with its threads."""
     from workers.measurement import peak_rates
 
     framework = session.framework
     able = framework.arithmetic if isinstance(framework, HasArithmetic) else framework
-    return peak_rates.measure_ceiling(able, session.problem.itemsize)
+    return peak_rates.measure_ceiling(able, session.problem.itemsize, threads)
 
 
 def start_observing(
     framework: "Framework", device: Device
-) -> tuple["Observer", Callable[[int], tuple[Noise, int | None, Energy | None]]]:
+) -> tuple["Observer", Callable[[int], tuple[int | None, Energy | None]]]:
     """Observe samples from now on; the returned function ends this, given the number of calls.
 
-    It returns the noise, the compilations and the energy of the samples. The samples are not taken in here: another
-    frame under each call would slow TensorFlow's eager mode measurably.
+    It returns the compilations and the energy of the samples. The samples are not taken in here: another frame under
+    each call would slow TensorFlow's eager mode measurably.
     """
     from workers.measurement import energy, noise
 
     before, observer, joules = framework.compilations(), noise.Observer(noise.make_canary()), energy.start_meter(device)
-    return observer, lambda calls: (
-        observer.collect_noise(),
-        noise.subtract_counts(before, framework.compilations()),
-        joules(calls),
-    )
+    return observer, lambda calls: (noise.subtract_counts(before, framework.compilations()), joules(calls))
 
 
 def join_verifications(*verifications: Verification, referee: str = "") -> Verification:

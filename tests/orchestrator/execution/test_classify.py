@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from orchestrator.execution import classify
+from orchestrator.execution.peak_rates import max_ceiling
 from orchestrator.execution.supervisor import Ending, EndKind
 from orchestrator.processes.cgroup import CgroupUsage
 from orchestrator.processes.oom import OomCause
@@ -166,7 +167,7 @@ def test_a_report_is_measured_only_if_it_is_fair_and_right_and_its_time_is_that_
 
 def test_a_process_is_held_to_the_most_that_any_was_seen_to_do(make_spec: MakeSpec, make_report: MakeReport) -> None:
     ending = make_ending(HELLO, make_report(work={"flops": 1900, "bytes": 0}, ceiling=PEAK))
-    most = classify.max_ceiling(Ceiling(flops_per_s=2e9, bytes_per_s=1), Ceiling.model_validate(PEAK))
+    most = max_ceiling(Ceiling(flops_per_s=2e9, bytes_per_s=1), Ceiling.model_validate(PEAK))
     assert classify.classify_ending(make_spec(), ending).outcome == "implausible"
     assert classify.classify_ending(make_spec(), ending, most).outcome == "measured"
     assert (most.flops_per_s, most.bytes_per_s) == (2e9, 2e9)

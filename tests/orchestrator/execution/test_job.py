@@ -15,7 +15,7 @@ from orchestrator.records.outcomes import Classification
 from orchestrator.records.store import Store
 from schemas.artefact import Artefact
 from schemas.event import Event, Exported, Hello, Profiled, Report
-from schemas.job import Cell, ComputeReference, Export, JobSpec, Measure, Profile, Purpose
+from schemas.job import ComputeReference, Export, JobSpec, Measure, Profile, Purpose
 from schemas.record import Host, JobRecord
 
 HELLO = Hello(pid=1, python="3.11", interpreter="x")
@@ -89,16 +89,3 @@ def test_a_job_that_was_not_started_has_a_record_too(run: Store, make_runner: Ma
     assert (record.outcome, record.reason, record.outside) == ("unsupported", "no such mode", None)
     assert record.advice
     assert read_all(run) == [record]
-
-
-def test_the_highest_rates_are_kept_for_each_dtype_and_number_of_threads(
-    make_runner: MakeRunner, make_report: MakeReport, make_cell: Callable[..., Cell]
-) -> None:
-    jobs = make_runner()
-    for flops_per_s, bytes_per_s in ((2.0, 5.0), (3.0, 4.0)):
-        report = make_report(ceiling={"flops_per_s": flops_per_s, "bytes_per_s": bytes_per_s})
-        most = jobs.update_ceiling(make_cell(), report)
-    assert most is not None
-    assert (most.flops_per_s, most.bytes_per_s) == (3.0, 5.0)
-    assert jobs.update_ceiling(make_cell(), EXPORTED) == most
-    assert jobs.update_ceiling(make_cell(threads=2), None) is None

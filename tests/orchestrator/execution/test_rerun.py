@@ -36,7 +36,7 @@ def test_a_killed_rerun_leaves_no_temporary_folder_and_nothing_running(
     number: signal.Signals,
 ) -> None:
     plan = make_plan("synthetic:hang", axes={"workloads": ("synthetic",)})
-    spec = plan.build_job(plan.cells[0], 1, 0, None)
+    spec = plan.build_job(plan.cells[0], 1, 0)
     make_run("mine", [make_record(spec.cell, outcome="timeout", spec=spec)], sweep=plan.spec)
     temporary = tmp_path / "temporary"
     temporary.mkdir()

@@ -1,5 +1,6 @@
 """Sweeps with a simulated launcher, which also moves the clock."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.analysis.results import group_results
 from orchestrator.execution.keyboard import Keyboard
 from orchestrator.execution.supervisor import Ending
 from orchestrator.execution.sweep import Sweep
@@ -23,6 +25,7 @@ from orchestrator.execution.sweep_events import (
 from orchestrator.planning.plan import Plan
 from orchestrator.processes.signals import STOP_SIGNALS, Interrupts
 from orchestrator.records import store
+from orchestrator.records.attempts import last_attempts
 from orchestrator.records.store import Store
 from schemas.event import Event, Failure, Hello, Phase, Report
 from schemas.job import JobSpec
@@ -62,6 +65,16 @@ class Actor:
 
 def make_ending(*events: Event) -> Act:
     return lambda spec: Ending("ended", 0, (HELLO, *events), 10**9)
+
+
+def end_in_turn(*reports: Report) -> Act:
+    """Return an act whose jobs send these reports in turn."""
+    endings = itertools.cycle([make_ending(report) for report in reports])
+
+    def act(spec: JobSpec) -> Ending:
+        return next(endings)(spec)
+
+    return act
 
 
 def end_raised(spec: JobSpec) -> Ending:
@@ -268,7 +281,7 @@ def test_an_attempt_that_is_there_is_never_written_over_though_one_before_it_was
     rehearse: Rehearse, make_plan: MakePlan, make_record: Callable[..., JobRecord]
 ) -> None:
     plan = make_plan("numpy", stop={"blocks": 1})
-    spec = plan.build_job(plan.order_cells(plan.runnable, 1)[0], 1, 0, None).model_copy(update={"attempt": 2})
+    spec = plan.build_job(plan.order_cells(plan.runnable, 1)[0], 1, 0).model_copy(update={"attempt": 2})
     stage = rehearse(plan, earlier=[make_record(spec=spec, outcome="interrupted")])
     stage.sweep.run()
     assert [job.attempt for job in stage.actor.launched if job.cell == spec.cell] == [3]
@@ -290,7 +303,6 @@ def test_inner_calls_are_calibrated_once_and_then_the_same(rehearse: Rehearse, m
         ({"verification": {"checks": (), "reason": "off"}}, "wrong"),
         ({"settings": ({"name": "threads", "asked": "1", "got": "2"},)}, "unfair"),
         ({"compilations": 1}, "recompiled"),
-        ({"work": {"flops": 10**12, "bytes": 0}}, "implausible"),
     ],
 )
 def test_what_another_process_would_only_repeat_is_not_repeated(
@@ -322,7 +334,7 @@ def test_a_cache_that_is_filled_again_by_resume_leaves_the_first_record_alone(
     rehearse: Rehearse, make_plan: MakePlan, make_record: Callable[..., JobRecord]
 ) -> None:
     plan = make_plan("torch:compile", axes={"cache": ("warm",)}, stop={"budget": 999, "blocks": 1})
-    filled = plan.build_job(plan.cells_to_fill[0], 0, 0, None)
+    filled = plan.build_job(plan.cells_to_fill[0], 0, 0)
     stage = rehearse(plan, earlier=[make_record(spec=filled)])
     stage.sweep.run()
     assert [(job.block, job.attempt) for job in stage.actor.launched if job.cell == filled.cell] == [(0, 2), (1, 1)]
@@ -343,14 +355,64 @@ def test_a_cell_that_raises_is_tried_twice(rehearse: Rehearse, make_plan: MakePl
     assert stage.outcomes(SPIN) == ["raised", "raised"]
 
 
-def test_one_finding_of_nonlinearity_may_be_noise_and_two_are_not(
+ACCUSING: Sequence[tuple[dict[str, object], str]] = [
+    ({"work": {"flops": 10**12, "bytes": 0}}, "implausible"),
+    ({"unseen": 1.6}, "implausible"),
+    ({"overhead": {"null_ns": 20, "clock_ns": 30, "linearity": 2.5}}, "nonlinear"),
+]
+
+
+@pytest.mark.parametrize(("changes", "outcome"), ACCUSING)
+def test_an_accusation_is_final_once_a_second_process_says_the_same(
+    rehearse: Rehearse,
+    make_plan: MakePlan,
+    make_report: Callable[..., Report],
+    changes: dict[str, object],
+    outcome: str,
+) -> None:
+    stage = rehearse(make_plan(stop={"blocks": 3}), {SPIN: make_ending(make_report(**changes))})
+    stage.sweep.run()
+    assert stage.outcomes(SPIN) == [outcome, outcome]
+    launched = [spec for spec in stage.actor.launched if spec.cell.label == SPIN]
+    assert [(spec.block, spec.attempt, spec.timing.calls) for spec in launched] == [(1, 1, None), (1, 2, None)]
+
+
+@pytest.mark.parametrize(("changes", "outcome"), ACCUSING)
+def test_the_word_of_one_job_accuses_no_cell(
+    rehearse: Rehearse,
+    make_plan: MakePlan,
+    make_report: Callable[..., Report],
+    changes: dict[str, object],
+    outcome: str,
+) -> None:
+    ends = end_in_turn(make_report(**changes), make_report())
+    stage = rehearse(make_plan(stop={"blocks": 3}), {SPIN: ends})
+    stage.sweep.run()
+    assert stage.outcomes(SPIN) == [outcome, "measured"] * 3
+    groups = group_results(last_attempts(stage.sweep.records), stage.sweep.plan.cells)
+    result = next(each for group in groups for each in group.results if each.label == SPIN)
+    assert (result.outcome, result.jobs) == ("measured", 3)
+
+
+def test_an_accusation_of_the_other_kind_is_a_second_one(
     rehearse: Rehearse, make_plan: MakePlan, make_report: Callable[..., Report]
 ) -> None:
-    bent = make_ending(make_report(overhead={"null_ns": 20, "clock_ns": 30, "linearity": 2.5}))
-    stage = rehearse(make_plan(stop={"blocks": 3}), {SPIN: bent})
+    ends = end_in_turn(*(make_report(**changes) for changes, _ in (ACCUSING[0], ACCUSING[2])))
+    stage = rehearse(make_plan(stop={"blocks": 3}), {SPIN: ends})
     stage.sweep.run()
-    assert stage.outcomes(SPIN) == ["nonlinear", "nonlinear"]
-    assert [spec.timing.calls for spec in stage.actor.launched if spec.cell.label == SPIN] == [None, None]
+    assert stage.outcomes(SPIN) == ["implausible", "nonlinear"]
+
+
+def test_a_clone_has_as_many_calls_and_samples_as_its_original(
+    rehearse: Rehearse, make_plan: MakePlan, make_report: Callable[..., Report]
+) -> None:
+    stage = rehearse(make_plan("numpy", stop={"blocks": 3}))
+    stage.sweep.run()
+    asked = [(spec.timing.calls, spec.timing.samples) for spec in stage.actor.launched]
+    first = stage.sweep.records[0].report
+    assert first is not None
+    assert asked == [(None, 100), *[(first.calls, len(first.samples_ns))] * 5]
+    assert len({spec.cell.replica for spec in stage.actor.launched[:2]}) == 2
 
 
 def test_a_sweep_in_which_everything_fails_says_so(rehearse: Rehearse, make_plan: MakePlan) -> None:
@@ -477,7 +539,7 @@ def test_a_job_of_which_only_the_log_is_there_was_lost_with_the_orchestrator_and
 ) -> None:
     plan = make_plan("numpy", stop={"blocks": 1})
     cell = plan.order_cells(plan.runnable, 1)[0]
-    run.log_path(plan.build_job(cell, 1, 0, None)).touch()
+    run.log_path(plan.build_job(cell, 1, 0)).touch()
     stage = rehearse(plan, earlier=())
     stage.sweep.run()
     found = [(record.outcome, record.spec.attempt) for record in run.read_records() if record.spec.cell == cell]
@@ -488,7 +550,7 @@ def test_an_interrupted_job_is_run_again_when_the_sweep_is_resumed(
     rehearse: Rehearse, make_plan: MakePlan, make_record: Callable[..., JobRecord], run: Store
 ) -> None:
     plan = make_plan("numpy", stop={"blocks": 1})
-    spec = plan.build_job(plan.order_cells(plan.runnable, 1)[0], 1, 0, None)
+    spec = plan.build_job(plan.order_cells(plan.runnable, 1)[0], 1, 0)
     stage = rehearse(plan, earlier=[make_record(spec=spec, outcome="interrupted")])
     stage.sweep.run()
     assert [(job.attempt, job.position) for job in stage.actor.launched] == [(2, 0), (1, 1)]

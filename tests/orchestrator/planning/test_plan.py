@@ -5,6 +5,7 @@ import pytest
 
 from orchestrator.errors import UsageError
 from orchestrator.planning.plan import Plan, build_plan, choose_cpus
+from schemas.event import Report
 from schemas.job import JobSpec
 from schemas.sweep import SweepSpec
 from tests.orchestrator.planning.conftest import AXES, VERSIONS, expand
@@ -78,11 +79,13 @@ def test_a_seed_that_is_not_given_is_drawn_anew(make_plan: MakePlan) -> None:
     assert make_plan(seed=None).seed != make_plan(seed=None).seed
 
 
-def test_a_job_carries_what_its_worker_has_to_know(make_plan: MakePlan) -> None:
+def test_a_job_carries_what_its_worker_has_to_know(make_plan: MakePlan, make_report: Callable[..., Report]) -> None:
     plan = make_plan("numpy", axes={"threads": (2,)}, deadline="2m", timing={"samples": 7})
-    job = plan.build_job(plan.cells[0], block=3, position=1, calls=11)
+    job = plan.build_job(plan.cells[0], block=3, position=1)
     assert (job.block, job.position, job.deadline_s) == (3, 1, 120)
-    assert (job.timing.samples, job.timing.calls) == (7, 11)
+    assert (job.timing.samples, job.timing.calls) == (7, None)
+    repeated = plan.build_job(plan.cells[0], 4, 1, make_report(calls=11)).timing
+    assert (repeated.samples, repeated.calls) == (3, 11)
     assert job.variables["OMP_NUM_THREADS"] == "2"
     assert job.cpus == (0, 1)
 
@@ -106,7 +109,7 @@ def test_a_job_may_warm_up_for_a_quarter_of_its_share_of_the_budget_unless_the_u
 ) -> None:
     plan = make_plan(**said)
     assert len(plan.runnable) == 3
-    job = JobSpec.model_validate_json(plan.build_job(plan.cells[0], 1, 0, None).model_dump_json())
+    job = JobSpec.model_validate_json(plan.build_job(plan.cells[0], 1, 0).model_dump_json())
     assert job.timing.warmup_max_ns == seconds * 10**9
 
 
@@ -118,13 +121,13 @@ def test_a_cell_that_cannot_run_takes_no_share_of_the_budget(make_plan: MakePlan
 
 def test_a_worker_is_given_as_many_cores_as_it_has_threads_from_the_end(make_plan: MakePlan) -> None:
     plan = make_plan("numpy")
-    assert plan.build_job(plan.cells[0], 1, 0, None).cpus == (1,)
+    assert plan.build_job(plan.cells[0], 1, 0).cpus == (1,)
     assert choose_cpus(3, (4, 5)) == (4, 5)
 
 
 def test_the_track_of_defaults_sets_nothing(make_plan: MakePlan) -> None:
     plan = make_plan("numpy", axes={"track": ("defaults",)})
-    job = plan.build_job(plan.cells[0], 1, 0, None)
+    job = plan.build_job(plan.cells[0], 1, 0)
     assert job.variables == {}
     assert job.cpus == (0, 1)
 
@@ -134,7 +137,7 @@ def test_caches_are_cold_or_warm_whatever_else_is_set(make_plan: MakePlan) -> No
     cells = expand(axes | {"frameworks": ["torch:compile"], "batch": [1]})
     plan = make_plan("numpy")
     disabled = {
-        (cell.cache, cell.track): plan.build_job(cell, 1, 0, None).variables["TORCHINDUCTOR_FORCE_DISABLE_CACHES"]
+        (cell.cache, cell.track): plan.build_job(cell, 1, 0).variables["TORCHINDUCTOR_FORCE_DISABLE_CACHES"]
         for cell in cells
     }
     assert disabled == {
@@ -154,18 +157,18 @@ def test_only_a_warm_cache_that_there_is_has_to_be_filled(make_plan: MakePlan) -
 def test_a_job_names_the_module_of_its_mode(make_plan: MakePlan) -> None:
     plan = make_plan("numpy")
     cells = expand({"frameworks": ["tensorflow:session", "tensorflow:xla"], "batch": [1], "workloads": ["mlp"]})
-    modules = [plan.build_job(cell, 1, 0, None).module for cell in cells]
+    modules = [plan.build_job(cell, 1, 0).module for cell in cells]
     assert modules == ["workers.frameworks.tensorflow_session", ""]
 
 
 def test_all_jobs_of_all_sweeps_compute_on_the_same_data(make_plan: MakePlan) -> None:
     plans = (make_plan("numpy", seed=5), make_plan("synthetic:spin", seed=6))
-    assert len({plan.build_job(plan.cells[0], block, 0, None).seed for plan in plans for block in (1, 2)}) == 1
+    assert len({plan.build_job(plan.cells[0], block, 0).seed for plan in plans for block in (1, 2)}) == 1
 
 
 def test_where_things_lie_in_memory_differs_from_job_to_job_and_repeats_with_the_seed(make_plan: MakePlan) -> None:
     def layouts(plan: Plan) -> list[tuple[int, int]]:
-        jobs = [plan.build_job(cell, block, 0, None) for cell in plan.cells for block in (1, 2)]
+        jobs = [plan.build_job(cell, block, 0) for cell in plan.cells for block in (1, 2)]
         return [(job.hash_seed, job.padding_bytes) for job in jobs]
 
     first = layouts(make_plan(seed=5))
@@ -176,7 +179,7 @@ def test_where_things_lie_in_memory_differs_from_job_to_job_and_repeats_with_the
 
 def test_a_job_has_the_deadline_and_the_limits_of_its_sweep(make_plan: MakePlan) -> None:
     plan = make_plan(deadline="9s", limits={"memory": "2GiB", "phases": {"compile": "5s"}})
-    spec = plan.build_job(plan.cells[0], 1, 0, None)
+    spec = plan.build_job(plan.cells[0], 1, 0)
     assert (spec.deadline_s, spec.limits.memory, spec.limits.phases) == (9, 2 << 30, {"compile": 5})
 
 
@@ -193,5 +196,5 @@ def test_variables_of_an_environment_are_a_jobs_own_and_give_way_to_what_makes_j
     mine = {"requirements": ["numpy"], "variables": variables}
     spec = SweepSpec.model_validate({"axes": AXES | {"environment": ["mine"]}, "environments": {"mine": mine}})
     plan = build_plan(spec, (0, 1))
-    job = plan.build_job(plan.cells[0], 1, 0, None)
+    job = plan.build_job(plan.cells[0], 1, 0)
     assert (job.variables["TF_FLAGS"], job.variables["OMP_NUM_THREADS"]) == ("x", "1")

@@ -42,7 +42,7 @@ def make_block(plan: Plan, make_record: MakeRecord, block: int, begins_s: float)
     for position, cell in enumerate(order):
         start = begins_s + 10 * position
         history += [
-            (start, JobStarted(plan.build_job(cell, block, position, None))),
+            (start, JobStarted(plan.build_job(cell, block, position))),
             (start + 1, HELLO),
             (start + 2, STEADY),
             (start + 10, JobEnded(make_record(cell, block))),
@@ -66,7 +66,7 @@ def test_a_running_job_and_its_phase_are_known(make_plan: MakePlan, make_record:
     plan = make_plan("numpy")
     history = make_block(plan, make_record, 1, 0)
     started, said = replay(board(plan), history[:2]), replay(board(plan), history[:4])
-    assert started.running == said.running == plan.build_job(plan.order_cells(plan.runnable, 1)[0], 1, 0, None)
+    assert started.running == said.running == plan.build_job(plan.order_cells(plan.runnable, 1)[0], 1, 0)
     assert (started.phase, said.phase) == (None, "steady")
 
 

@@ -66,7 +66,7 @@ def board(make_plan: MakePlan) -> Board:
 
 @pytest.fixture
 def started(board: Board) -> JobStarted:
-    return JobStarted(board.plan.build_job(board.plan.cells[0], 1, 0, None))
+    return JobStarted(board.plan.build_job(board.plan.cells[0], 1, 0))
 
 
 def render_text(board: Board) -> str:

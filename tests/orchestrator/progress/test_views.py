@@ -62,7 +62,7 @@ def test_a_job_without_a_process_says_so(lines: Lines, make_record: MakeRecord, 
 def test_only_the_end_of_a_job_is_worth_a_line(lines: Lines, make_record: MakeRecord) -> None:
     cell = lines.plan.runnable[0]
     quiet: list[SweepEvent] = [
-        JobStarted(lines.plan.build_job(cell, 1, 0, None)),
+        JobStarted(lines.plan.build_job(cell, 1, 0)),
         JobRestored(make_record(cell)),
         BlockStarted(2, lines.plan.runnable),
     ]

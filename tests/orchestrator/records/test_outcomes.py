@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.records import outcomes
 from orchestrator.records.outcomes import (
+    ACCUSATIONS,
     ADVICE,
     CRASH_SIGNALS,
     FINAL_OUTCOMES,
@@ -56,6 +57,7 @@ def test_no_outcome_has_been_forgotten_or_invented() -> None:
 
 def test_what_is_final_is_not_run_again() -> None:
     assert not FINAL_OUTCOMES & RERUN_OUTCOMES
+    assert ACCUSATIONS < FINAL_OUTCOMES
     assert not SUCCESSES & (FINAL_OUTCOMES | RERUN_OUTCOMES)
 
 
@@ -93,9 +95,16 @@ def test_without_a_status_nothing_is_known_to_be_transient(
         (["raised"], False),
         (["measured"], False),
         (["orchestrator-lost", "killed"], True),
+        (["implausible"], True),
+        (["nonlinear"], True),
+        (["nonlinear", "implausible"], False),
+        (["implausible", "measured"], False),
+        (["implausible", "killed"], True),
+        (["interrupted", "nonlinear"], True),
+        (["wrong"], False),
     ],
 )
-def test_a_lost_job_is_tried_until_it_is_not_lost_and_a_killed_one_once(
+def test_a_lost_job_is_tried_until_it_is_not_lost_and_a_killed_or_accused_one_once(
     ended: Callable[..., JobRecord], outcomes: list[str], again: bool
 ) -> None:
     assert should_retry([ended(outcome) for outcome in outcomes]) is again

@@ -74,7 +74,7 @@ def test_a_folder_is_a_workload_with_its_parameters_its_presets_and_its_code(min
 
 def test_a_cell_has_the_code_and_its_job_the_folder(mine: Path, make_plan: MakePlan) -> None:
     plan = make_plan("numpy", axes={"workloads": (f"{mine}:large:hidden=9",)})
-    (cell, clone), job = plan.cells, plan.build_job(plan.cells[0], 1, 0, None)
+    (cell, clone), job = plan.cells, plan.build_job(plan.cells[0], 1, 0)
     assert (cell.workload, cell.parameters) == ("mine", {"width": 512, "hidden": 9})
     assert (job.source_dir, job.package, job.reference) == (str(mine), "", "")
     assert cell.code == clone.code == workloads.load_workload_folder(mine).code
@@ -84,7 +84,7 @@ def test_a_cell_has_the_code_and_its_job_the_folder(mine: Path, make_plan: MakeP
 
 def test_ours_have_no_code_no_folder_and_no_package(make_plan: MakePlan) -> None:
     plan = make_plan("numpy")
-    job = plan.build_job(plan.cells[0], 1, 0, None)
+    job = plan.build_job(plan.cells[0], 1, 0)
     assert (job.cell.code, job.source_dir, job.package) == ("", "", "")
 
 

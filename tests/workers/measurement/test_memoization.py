@@ -13,7 +13,7 @@ from workers import session
 from workers.arrays import Array
 from workers.frameworks import numpy
 from workers.measurement import memoization
-from workers.measurement.stopwatch import Stopwatch, carry_out
+from workers.measurement.stopwatch import ENOUGH_RATIOS, MOST_RATIOS, Stopwatch, Watch, carry_out
 from workers.problem.problem import Problem
 from workers.tasks import measure
 from workers.workloads.early_exit import reference as early_exit
@@ -31,7 +31,7 @@ class Machine:
         self.problem, self.lasts, self.most = problem, lasts, most
         self.now_ns, self.calls, self.seen = 0, 0, list[int]()
         self.alive = [self.arrays(inputs) for inputs in problem.input_sets]
-        self.watch = Stopwatch(self.step, self.alive, lambda _: None, lambda: self.now_ns)
+        self.watch = Stopwatch(self.step, self.alive, lambda _: None, lambda: self.now_ns, lambda: self.now_ns)
 
     def arrays(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(map(np.copy, inputs))
@@ -43,10 +43,11 @@ class Machine:
         self.seen = [*(each for each in self.seen if each != key), key][-self.most :]
         return ()
 
-    def slowdown(self, call_ns: float = WORK_NS) -> float:
+    def slowdown(self, call_ns: float = WORK_NS, alone: Watch = lambda: lambda *_: 0) -> float | None:
         for inputs in self.alive:
             self.watch.time_call(inputs)
-        return carry_out(memoization.measure_slowdown(self, self.problem, self.watch, call_ns))  # type: ignore[arg-type]
+        work = memoization.measure_slowdown(self, self.problem, self.watch, call_ns, alone)  # type: ignore[arg-type]
+        return carry_out(work)
 
 
 def honest(_: bool, __: int) -> int:
@@ -86,8 +87,9 @@ def test_where_inputs_decide_the_work_new_numbers_are_one_rounding_off_and_decid
 
 @pytest.mark.parametrize("most", [4, 5, 7, 100])
 def test_whoever_keeps_only_the_last_results_is_found_out_as_well(problem: Callable[..., Problem], most: int) -> None:
-    machine = Machine(problem(), keeping, most)
-    assert machine.slowdown() > MAX_UNSEEN_RATIO
+    found = Machine(problem(), keeping, most).slowdown()
+    assert found is not None
+    assert found > MAX_UNSEEN_RATIO
 
 
 def test_elsewhere_the_numbers_are_new_as_well_and_the_same_in_every_job(problem: Callable[..., Problem]) -> None:
@@ -107,7 +109,29 @@ def test_which_of_two_calls_comes_first_accuses_nobody(problem: Callable[..., Pr
 def test_a_disturbance_of_half_of_all_calls_accuses_nobody(problem: Callable[..., Problem]) -> None:
     rng = np.random.default_rng(3)
     for _ in range(50):
-        assert Machine(problem(), lambda *_: int(WORK_NS * rng.choice([1, 4]))).slowdown() <= MAX_UNSEEN_RATIO
+        found = Machine(problem(), lambda *_: int(WORK_NS * rng.choice([1, 4]))).slowdown()
+        assert found is None or found <= MAX_UNSEEN_RATIO
+
+
+def test_calls_that_lost_time_to_others_neither_accuse_nor_acquit(problem: Callable[..., Problem]) -> None:
+    def lose_half() -> Callable[[int, int], int]:
+        return lambda took_ns, _: took_ns // 2
+
+    machine = Machine(problem(), keeping)
+    assert machine.slowdown(alone=lose_half) is None
+    assert machine.calls == 4 + 2 * MOST_RATIOS * (4 + 2)
+
+
+def test_a_few_lost_calls_hide_no_cached_results(problem: Callable[..., Problem]) -> None:
+    lost = itertools.cycle([0, 0, 0, 0, 0, WORK_NS])
+    found = Machine(problem(), keeping).slowdown(alone=lambda: lambda *_: next(lost))
+    assert found == pytest.approx(WORK_NS / RECALL_NS)
+
+
+def test_an_accusation_needs_the_agreement_of_many_pairs(problem: Callable[..., Problem]) -> None:
+    machine = Machine(problem(), keeping)
+    assert machine.slowdown(call_ns=1e9) == pytest.approx(WORK_NS / RECALL_NS)
+    assert machine.calls == 4 + 2 * 2 * ENOUGH_RATIOS * (4 + 2)
 
 
 def test_long_calls_are_few(problem: Callable[..., Problem]) -> None:

@@ -9,9 +9,16 @@ import pytest
 from schemas.job import Cell
 from workers.arrays import Array
 from workers.frameworks.numpy import Framework as NumPy
-from workers.interfaces import Framework
+from workers.interfaces import Framework, Step
 from workers.measurement import peak_rates
-from workers.measurement.peak_rates import PRODUCT_SIZES, REPEATS, SUM_SIZES, measure_ceiling, time_fastest
+from workers.measurement.peak_rates import (
+    MOST_REPEATS,
+    PRODUCT_SIZES,
+    REPEATS,
+    SUM_SIZES,
+    measure_ceiling,
+    time_fastest,
+)
 
 CELL = Cell(framework="numpy", mode="eager", workload="mlp")
 
@@ -40,16 +47,39 @@ def test_every_size_of_product_and_sum_is_tried() -> None:
     ]
 
 
-def test_a_rate_is_of_the_fastest_call_and_the_first_does_not_count() -> None:
-    framework, calls = Counting(), []
+@pytest.mark.parametrize(("flops_per_s", "largest"), [(1e13, 4096), (1e11, 1024), (1e10, 512)])
+def test_several_threads_get_larger_products_as_long_as_these_take_little_time(
+    monkeypatch: pytest.MonkeyPatch, flops_per_s: float, largest: int
+) -> None:
+    framework = Counting()
 
-    def operation(*inputs: object) -> tuple[object, ...]:
-        calls.append(inputs)
-        return inputs
+    def time_by_size(_: Framework, inputs: tuple[Array, ...], __: Step) -> float:
+        return float(2 * len(inputs[0]) ** 3 / flops_per_s)
 
-    assert time_fastest(cast("Framework", framework), (1, 2), operation) > 0
-    assert calls == [(1, 2)] * (1 + REPEATS)
-    assert framework.waited == 1 + REPEATS
+    monkeypatch.setattr(peak_rates, "time_fastest", time_by_size)
+    measure_ceiling(cast("Framework", framework), 4, threads=2)
+    assert max(shape[0] for shape in framework.made if len(shape) == 2) == largest
+
+
+@pytest.mark.parametrize(("call_ns", "count"), [(10, MOST_REPEATS), (500_000, 20), (5_000_000, REPEATS)])
+def test_a_rate_is_of_the_fastest_of_several_calls_and_the_first_does_not_count(
+    monkeypatch: pytest.MonkeyPatch, call_ns: int, count: int
+) -> None:
+    framework, calls, taken = Counting(), list[object](), list[int]()
+
+    class Watch:
+        def __init__(self, operation: Step, input_sets: Sequence[object], synchronise: object) -> None:
+            calls.extend(input_sets)
+
+        def take_sample(self, number: int) -> int:
+            taken.append(number)
+            return 1 if len(taken) == 1 else call_ns + 1000 // len(taken)
+
+    monkeypatch.setattr(peak_rates, "Stopwatch", Watch)
+    found = time_fastest(cast("Framework", framework), (1, 2), lambda *inputs: inputs)
+    assert calls == [(1, 2)]
+    assert taken == [1] * (1 + count)
+    assert found == (call_ns + 1000 // (1 + count)) / 1e9
 
 
 def test_rates_are_operations_and_bytes_in_the_time_that_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,21 @@
 import gc
 import inspect
 import itertools
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from workers.measurement.stopwatch import MAX_LAPS, SINGLE_CALLS, Stopwatch, Timed, carry_out
+from workers.measurement.stopwatch import (
+    MAX_LAPS,
+    SINGLE_CALLS,
+    Stopwatch,
+    Timed,
+    bound_ratios,
+    carry_out,
+    count_samples,
+)
 
 INPUT_SETS = [("first",), ("second",), ("third",), ("fourth",)]
 
@@ -59,7 +68,8 @@ class Bench:
         self.clock = Clock()
         self.operation = Operation(self.clock, *durations_ns)
         self.device = Device(self.clock, wait_ns)
-        self.watch = Stopwatch(self.operation, INPUT_SETS, self.device.synchronise, clock=self.clock)
+        # Its CPU time is its wall time: nothing but the operation runs.
+        self.watch = Stopwatch(self.operation, INPUT_SETS, self.device.synchronise, self.clock, self.clock)
 
 
 # The time of a call on each set of inputs, where the inputs decide it.
@@ -74,7 +84,13 @@ def watch_of_uneven_work(*, known: bool, share: int = 1) -> Stopwatch:
         clock.now_ns += WORK_NS[name] // share
         return ()
 
-    return Stopwatch(operation, INPUT_SETS, lambda _: None, clock, uneven=known)
+    return Stopwatch(operation, INPUT_SETS, lambda _: None, clock, clock, uneven=known)
+
+
+def take_times(watch: Stopwatch, calls: int, count: int) -> tuple[int, ...]:
+    """Return the times of samples, without their CPU times."""
+    times, _ = carry_out(watch.take_samples(calls, count))
+    return times
 
 
 @pytest.fixture
@@ -125,14 +141,14 @@ def test_samples_of_one_call_use_every_set_of_inputs_in_turn() -> None:
 
 def test_samples_are_so_many_each_of_so_many_calls(collecting: None) -> None:
     bench = Bench(700, wait_ns=50)
-    assert carry_out(bench.watch.take_samples(5, 3)) == (3_550, 3_550, 3_550)
-    assert len(bench.operation.seen) == 15
-    assert len(bench.device.waited_for) == 3
+    assert take_times(bench.watch, 10, 3) == (7_050, 7_050, 7_050)
+    assert len(bench.operation.seen) == 3 * (10 + 1)  # one untimed call after each reading of the counters
+    assert len(bench.device.waited_for) == 3 * 2
 
 
 def test_a_slow_call_makes_its_own_sample_slow_and_no_other(collecting: None) -> None:
     bench = Bench(10, 10, 10, 910, 10)
-    assert carry_out(bench.watch.take_samples(2, 3)) == (20, 920, 20)
+    assert take_times(bench.watch, 1, 4) == (10, 10, 10, 910)
 
 
 @pytest.mark.parametrize("duration_ns", [10, 137, 1_000, 33_333, 449_999, 600_000, 899_999])
@@ -151,16 +167,15 @@ def test_where_inputs_decide_what_a_call_takes_each_sample_has_all_of_them_equal
     watch = watch_of_uneven_work(known=True)
     assert carry_out(watch.calibrate_calls(5_000_000)) == len(INPUT_SETS)
     assert carry_out(watch.measure_linearity(len(INPUT_SETS))) == 2
-    assert carry_out(watch.take_samples(len(INPUT_SETS), 3)) == (20_000_000,) * 3
+    assert take_times(watch, len(INPUT_SETS), 3) == (20_000_000,) * 3
     laps = carry_out(watch.warm_up(0, 3_000_000_000))[SINGLE_CALLS:]
     assert {(calls, took) for calls, took in laps} == {(len(INPUT_SETS), 20_000_000)}
 
 
-def test_where_that_is_not_known_samples_differ_and_an_honest_step_looks_as_if_it_did_no_work() -> None:
+def test_where_that_is_not_known_samples_differ() -> None:
     watch = watch_of_uneven_work(known=False)
     assert carry_out(watch.calibrate_calls(5_000_000)) % len(INPUT_SETS) > 0
-    assert carry_out(watch.measure_linearity(1)) != 2
-    assert len({*carry_out(watch.take_samples(1, 4))}) == 4
+    assert len({*take_times(watch, 1, 4)}) == 4
 
 
 @pytest.mark.parametrize(("share", "calls"), [(1, 4), (4, 4), (20, 20), (1000, 1000)])
@@ -168,9 +183,29 @@ def test_calibration_goes_in_whole_turns_where_inputs_decide(share: int, calls: 
     assert carry_out(watch_of_uneven_work(known=True, share=share).calibrate_calls(5_000_000)) == calls
 
 
-def test_calibration_counts_the_waiting_once_and_not_for_each_call() -> None:
-    calls = carry_out(Bench(1_000, wait_ns=500_000).watch.calibrate_calls(1_000_000))
-    assert 400 <= calls <= 501
+@pytest.mark.parametrize("wait_ns", [0, 3_000, 5_000, 50_000, 500_000])
+def test_waiting_for_the_last_result_is_half_a_percent_of_a_sample_at_most(wait_ns: int) -> None:
+    calls = carry_out(Bench(1_000, wait_ns=wait_ns).watch.calibrate_calls(1_000_000))
+    assert wait_ns <= 0.0056 * (1_000 * calls + wait_ns)  # a sample may be a tenth shorter than its target
+    assert 900 <= calls <= max(1_000, 201 * wait_ns / 1_000)
+
+
+def test_a_call_longer_than_a_sample_waits_once_whatever_that_takes() -> None:
+    assert carry_out(Bench(5_000_000, wait_ns=500_000).watch.calibrate_calls(1_000_000, 5_500_000)) == 1
+
+
+@pytest.mark.parametrize("duration_ns", [10, 137, 33_333, 600_000, 5_000_000])
+def test_calibration_from_a_known_time_makes_few_calls_and_comes_to_the_same(duration_ns: int) -> None:
+    known, unknown = Bench(duration_ns), Bench(duration_ns)
+    calls = carry_out(known.watch.calibrate_calls(1_000_000, duration_ns))
+    assert abs(calls - carry_out(unknown.watch.calibrate_calls(1_000_000))) <= 0.1 * calls
+    assert len(known.operation.seen) <= 3 * calls + 6
+
+
+@pytest.mark.parametrize("known_ns", [1.0, 1e9])
+def test_a_wrong_first_estimate_does_not_make_samples_shorter(known_ns: float) -> None:
+    calls = carry_out(Bench(10_000).watch.calibrate_calls(1_000_000, known_ns))
+    assert calls * 10_000 >= 900_000
 
 
 def test_one_disturbed_sample_does_not_end_calibration_early() -> None:
@@ -243,16 +278,63 @@ def test_an_operation_that_speeds_up_late_is_warmed_up_until_it_has() -> None:
     assert {took for _, took in laps[-5:]} == {1_000_000}
 
 
-def test_counters_are_read_before_the_first_sample_and_after_each_and_never_inside(collecting: None) -> None:
+@pytest.mark.parametrize(
+    ("burst", "read"), [(1, [0, 11, 22, 33, 44]), (2, [0, 21, 42]), (3, [0, 31, 42]), (9, [0, 41])]
+)
+def test_counters_are_read_before_the_first_burst_and_after_each_and_never_inside(
+    collecting: None, burst: int, read: list[int]
+) -> None:
     bench = Bench(700)
-    read: list[int] = []
+    seen: list[int] = []
 
     def observe() -> None:
-        read.append(len(bench.operation.seen))
+        seen.append(len(bench.operation.seen))
         bench.clock.now_ns += 1_000_000
 
-    assert carry_out(bench.watch.take_samples(5, 3, observe)) == (3_500, 3_500, 3_500)
-    assert read == [0, 5, 10, 15]
+    times, cpu_times = carry_out(bench.watch.take_samples(10, 4, observe, burst))
+    assert times == cpu_times == (7_000,) * 4
+    assert seen == read
+
+
+def test_the_calls_after_a_reading_of_the_counters_are_not_timed(collecting: None) -> None:
+    clock, cold = Clock(), list[int]()
+
+    def step(*_: object) -> tuple[Any, ...]:
+        clock.now_ns += cold.pop() if cold else 700
+        return ()
+
+    watch = Stopwatch(step, INPUT_SETS, lambda _: None, clock, clock)
+    times, _ = carry_out(watch.take_samples(100, 5, lambda: cold.extend([50_000] * 10), 5))
+    assert times == (70_000,) * 5
+
+
+def test_the_cpu_time_of_a_sample_is_that_of_its_calls(collecting: None) -> None:
+    clock, cpu_clock = Clock(), Clock()
+
+    def step(*_: object) -> tuple[Any, ...]:
+        clock.now_ns, cpu_clock.now_ns = clock.now_ns + 1_000, cpu_clock.now_ns + 400
+        return ()
+
+    def observe() -> None:
+        cpu_clock.now_ns += 99_999
+
+    watch = Stopwatch(step, INPUT_SETS, lambda _: None, clock, cpu_clock)
+    assert carry_out(watch.take_samples(10, 3, observe)) == ((10_000,) * 3, (4_000,) * 3)
+    watch.time_call(INPUT_SETS[0])
+    assert watch.cpu_ns == 400
+
+
+@pytest.mark.parametrize(
+    ("sample_ns", "count"),
+    [(1_000_000, 100), (4_900_000, 100), (10_000_000, 50), (40_000_000, 12), (100_000_000, 10), (10**10, 10)],
+)
+def test_long_calls_are_sampled_for_a_limited_time_and_at_least_ten_times(sample_ns: int, count: int) -> None:
+    assert count_samples(100, 1_000_000, sample_ns) == count
+    assert count_samples(5, 1_000_000, sample_ns) == 5
+
+
+def test_samples_that_were_asked_to_be_long_are_not_fewer() -> None:
+    assert count_samples(200, 50_000_000, 50_000_000) == 200
 
 
 def test_an_honest_operation_takes_twice_as_long_for_twice_the_calls() -> None:
@@ -263,24 +345,46 @@ def test_an_operation_that_does_its_work_only_once_is_not_linear() -> None:
     assert carry_out(Bench(0, wait_ns=5_000).watch.measure_linearity(50)) == 1
 
 
-def a_try(single_ns: int, double_ns: int) -> list[int]:
-    """Return durations of the calls in three pairs of fifty calls and a hundred."""
-    return ([single_ns] * 50 + [double_ns] * 100) * 3
+def take_pairs(pairs: int, single_ns: int, double_ns: int) -> list[int]:
+    """Return durations of the calls in pairs of fifty calls and a hundred."""
+    return ([single_ns] * 50 + [double_ns] * 100) * pairs
 
 
-def test_neither_a_disturbed_pair_nor_a_disturbed_try_makes_an_operation_look_nonlinear() -> None:
+def test_one_slow_call_does_not_make_an_operation_look_nonlinear() -> None:
     assert carry_out(Bench(*[900_000] * 10, 700).watch.measure_linearity(50)) == 2
-    assert carry_out(Bench(*a_try(700, 900_000), 700).watch.measure_linearity(50)) == 2
 
 
-def test_a_sample_of_which_too_much_was_lost_does_not_accuse() -> None:
-    lost = iter([0, 50_000] * 3)  # of the single samples nothing, of the double ones almost all
-    assert carry_out(Bench(700).watch.measure_linearity(50, lambda: lambda _: next(lost), tries=1)) is None
-    assert carry_out(Bench(700).watch.measure_linearity(50, lambda: lambda took: took // 1000)) == 2
+@pytest.mark.parametrize("slow_pairs", [3, 6, 8])
+def test_pairs_that_disagree_accuse_nobody(slow_pairs: int) -> None:
+    bench = Bench(*take_pairs(slow_pairs, 700, 2_800), 700)
+    assert carry_out(bench.watch.measure_linearity(50)) is None
 
 
-def test_of_several_tries_that_are_not_linear_the_one_nearest_to_it_counts() -> None:
-    assert carry_out(Bench(*a_try(700, 2_800), *a_try(700, 1_050), *a_try(700, 2_800)).watch.measure_linearity(50)) == 3
+def test_an_accusation_is_the_bound_nearest_to_the_truth_of_an_honest_operation() -> None:
+    slower = Bench(*take_pairs(9, 700, 1_400), *take_pairs(9, 700, 1_050))
+    assert carry_out(slower.watch.measure_linearity(50)) == 3
+    faster = Bench(*take_pairs(9, 700, 350), *take_pairs(9, 700, 490))
+    assert carry_out(faster.watch.measure_linearity(50)) == pytest.approx(1.4)
+
+
+def test_disturbed_samples_accuse_nobody_and_hide_nobody() -> None:
+    disturbed = itertools.cycle([0, 0, 0, 50_000])  # the double sample of every second pair
+
+    def lose(took_ns: int, cpu_ns: int) -> int:
+        assert took_ns == cpu_ns
+        return next(disturbed)
+
+    assert carry_out(Bench(700).watch.measure_linearity(50, lambda: lose)) == 2
+    assert carry_out(Bench(0, wait_ns=5_000).watch.measure_linearity(50, lambda: lose)) == 1
+    assert carry_out(Bench(0, wait_ns=5_000).watch.measure_linearity(50, lambda: lambda *_: 50_000)) is None
+
+
+@pytest.mark.parametrize(
+    ("count", "outside"), [(0, 0), (5, 0), (6, 1), (8, 1), (9, 2), (11, 2), (12, 3), (15, 4), (18, 5)]
+)
+def test_an_interval_leaves_out_as_many_ratios_as_chance_allows(count: int, outside: int) -> None:
+    low, high = bound_ratios([float(number) for number in range(count, 0, -1)])
+    assert (low, high) == ((outside, count + 1 - outside) if outside else (-math.inf, math.inf))
 
 
 def test_what_the_loop_costs_is_measured_without_the_operation() -> None:
@@ -303,7 +407,7 @@ def test_no_garbage_is_collected_while_samples_are_taken(collecting: None) -> No
 
     watch = Stopwatch(step, [()], lambda outputs: None)
     carry_out(watch.take_samples(5, 2))
-    assert found == [False] * 10
+    assert found == [False] * 12
     assert gc.isenabled()
 
 
