@@ -145,7 +145,8 @@ MAX_UNSEEN_RATIO = 1.5
 class Overhead(Model):
     """The cost of the timing itself: nanoseconds per call of a step that does nothing, and per reading of the clock.
 
-    `linearity` is the time of twice the calls of a sample divided by that of a sample; null: not measured.
+    `linearity` is the time of twice the calls of a sample divided by that of a sample, or the bound nearest to 2 of its
+    interval; null: not measured, or too disturbed to tell.
     """
 
     null_ns: float
@@ -247,7 +248,7 @@ class Report(Versioned):
     ceiling: Ceiling
     unseen: float | None = Field(
         default=None,
-        description="time of a call on fresh inputs over that on timed ones, by lower quartiles; null: not measured",
+        description="time of a call on fresh inputs over that on timed ones, at least; null: too few undisturbed pairs",
     )
     memory: Memory | None = Field(default=None, description="null: the system does not report it")
     energy: Energy | None = Field(default=None, description="null: no counter can be read")

@@ -229,23 +229,28 @@ class Stopwatch:
         the fastest of three pairs agree with 2, the ratio is theirs. Otherwise it is the bound nearest to 2 of an
         interval over more pairs. None: too few pairs were undisturbed, or their interval holds an acceptable ratio.
         """
-        lowest, highest = LINEARITY_RANGE
-        pairs = list[tuple[int, int]]()
         # A turn that is a sample by itself is long enough to be judged by one pair.
-        quickly = 1 if calls == self._turn else 3
-        for tried in range(1, MOST_RATIOS + 1):
+        pairs = yield from self._time_doubles(calls, watch, 1 if calls == self._turn else 3)
+        if pairs:
+            ratio = min(double for _, double in pairs) / min(single for single, _ in pairs)
+            if LINEARITY_RANGE[0] <= ratio <= LINEARITY_RANGE[1]:
+                return ratio
+        tried = len(pairs)
+        while len(pairs) < 2 * ENOUGH_RATIOS and tried < MOST_RATIOS:
+            pairs += yield from self._time_doubles(calls, watch, 1)
+            tried += 1
+        low, high = bound_ratios([double / single for single, double in pairs])
+        return low if low > LINEARITY_RANGE[1] else high if high < LINEARITY_RANGE[0] else None
+
+    def _time_doubles(self, calls: int, watch: Watch, count: int) -> Timed[list[tuple[int, int]]]:
+        """Time pairs of a sample and one of twice the calls; return the undisturbed ones."""
+        pairs = list[tuple[int, int]]()
+        for _ in range(count):
             # Taken in turn, so that a change of the machine's speed affects both alike.
             singles = yield from self._take_undisturbed(calls, watch)
             doubles = yield from self._take_undisturbed(2 * calls, watch)
             pairs += zip(singles, doubles, strict=False)
-            if tried == quickly and pairs:
-                ratio = min(double for _, double in pairs) / min(single for single, _ in pairs)
-                if lowest <= ratio <= highest:
-                    return ratio
-            if tried >= quickly and len(pairs) >= 2 * ENOUGH_RATIOS:
-                break
-        low, high = bound_ratios([double / single for single, double in pairs])
-        return low if low > highest else high if high < lowest else None
+        return pairs
 
     def _take_undisturbed(self, calls: int, watch: Watch) -> Timed[list[int]]:
         """Return the time of one sample; nothing if too much of it was lost to others."""

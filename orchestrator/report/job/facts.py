@@ -108,7 +108,7 @@ def describe_measurements(record: JobRecord, report: Report, canary_ns: float) -
     null = report.overhead.null_ns
     yield "loop", f"{null:.0f} ns of a call are overhead of the timing loop: {format_duration(floor - null)} net"
     if report.unseen is not None:
-        yield "fresh inputs", f"calls on fresh inputs took {report.unseen:.3f} times as long"
+        yield "fresh inputs", f"calls on fresh inputs took at least {report.unseen:.3f} times as long"
     if report.overhead.linearity is not None:
         yield "linearity", f"twice the calls took {report.overhead.linearity:.3f} times as long"
     counted = "not counted" if report.compilations is None else str(report.compilations)

@@ -183,8 +183,8 @@ def retimed(factor: float, calls: int = 100) -> Change:
     ("change", "reason"),
     [
         (resampled(2), "one process took 2 samples and the other 3"),
-        (retimed(2), "samples were set to last 10 ms in one process and 20 ms in the other"),
-        (retimed(0.5), "samples were set to last 5 ms in one process and 10 ms in the other"),
+        (retimed(2), "samples were set to last 1 ms in one process and 2 ms in the other"),
+        (retimed(0.5), "samples were set to last 0.5 ms in one process and 1 ms in the other"),
     ],
 )
 def test_floors_of_processes_that_were_sampled_differently_are_not_compared(

@@ -100,7 +100,7 @@ def test_what_was_asked_of_a_job_is_told_whole(tmp_path: Path, make_record: Make
         "environment current, cores 1, machine",
         "block 1, position 0, attempt 1",
         "data 1, hashes 77, environment padded by 88 bytes",
-        "20 samples of 10.0 ms, each of as many calls as fit",
+        "100 samples of 1.00 ms, each of as many calls as fit",
         "warm-up of 250 ms to 3.00 s; at most 120 s in all",
         "memory 2.0 GiB, log 256 MiB, 4096 files, 512 processes",
         "compile 60 s",
