@@ -27,6 +27,7 @@ PhaseName = Literal[
     "verify",
     "warm_up",
     "steady",
+    "latency",
     "memory",
     "profile",
     "report",
@@ -246,6 +247,9 @@ class Report(Versioned):
     overhead: Overhead
     work: Work
     ceiling: Ceiling
+    latency_ns: tuple[PositiveInt, ...] = Field(
+        default=(), description="time of each of many single calls, if the sweep asked for latency; in their order"
+    )
     unseen: float | None = Field(
         default=None,
         description="time of a call on fresh inputs over that on timed ones, at least; null: too few undisturbed pairs",

@@ -82,6 +82,9 @@ class Timing(Model):
         default=100, ge=1, le=100_000, description="samples in one process; down to 10 where a call is much longer"
     )
     calls: Count | None = Field(default=None, description="calls in one sample; null: the worker calibrates them")
+    latency_calls: int = Field(
+        default=0, ge=0, le=100_000, description="single calls timed one by one in each process, for percentiles"
+    )
     warmup_min_ns: Nanoseconds = Field(default=250_000_000, description="warm up for at least this long")
     warmup_max_ns: Nanoseconds | None = Field(
         default=None, description="and at most this long; null: 3 s, or what the budget of a sweep allows"

@@ -1,17 +1,16 @@
-"""The scores of one process: floor, typical time, cost curve and percentiles, from its raw samples."""
+"""The scores of one process: floor, typical time and cost curve, from its raw samples."""
 
 import functools
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from orchestrator.analysis.compare import Scores
 from orchestrator.analysis.costs.cost_curve import CostCurve, make_cost_curve
 from orchestrator.analysis.quality.comparability import Sampling
 from orchestrator.analysis.quality.disturbance import find_undisturbed_samples
 from orchestrator.analysis.quality.steady_state import SteadyState, classify_trace
-from orchestrator.analysis.statistics.intervals import estimate_percentile
 from schemas.event import Report
 from schemas.record import JobRecord
 
@@ -109,9 +108,3 @@ def collect_settling_times_ns(reports: Iterable[Report]) -> list[float]:
     """Return the time from the first result until calls were steady, for the processes in which they were."""
     found = [(report, classify_laps(report.warmup)) for report in reports]
     return [sum(took for _, took in report.warmup[1 : trace.start]) for report, trace in found if trace.kind != "none"]
-
-
-def compute_percentiles(reports: Sequence[Report]) -> dict[str, float | None]:
-    """Compute percentiles of the time per call of samples; None where a tail needs more samples."""
-    pooled = [sample / report.calls for report in reports for sample in report.samples_ns]
-    return {f"p{q}": estimate_percentile(pooled, q) if pooled else None for q in (50, 90, 99)}

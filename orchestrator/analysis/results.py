@@ -20,13 +20,13 @@ from orchestrator.analysis.costs.cost_curve import CostCurve, first_result_ns
 from orchestrator.analysis.costs.memory import score_memory_metric, summarise_memory_metrics
 from orchestrator.analysis.costs.new_shapes import NewShapes, summarise_new_shapes
 from orchestrator.analysis.costs.saved_models import ArtefactCosts, summarise_artefact
+from orchestrator.analysis.latency import compute_latency_percentiles
 from orchestrator.analysis.process_scores import (
     classify_laps,
     collect_reports,
     collect_settling_times_ns,
     compute_floor_ns,
     compute_log_floor,
-    compute_percentiles,
     compute_typical_ns,
     group_by_cell,
     make_cost_curves,
@@ -71,9 +71,9 @@ class Result:
     """One cell over all its processes; before the first process it has no outcome.
 
     Times are nanoseconds per call, with intervals over processes. `first_ns` is from the finished model to its first
-    result, `steady_ns` from there until calls are steady. `percentiles_ns` are of samples, pooled over all processes.
-    `overhead_ns` is the time of the timing loop per call; it is not subtracted from any other time. `label` names the
-    cell in its sweep.
+    result, `steady_ns` from there until calls are steady. `latency_ns` holds percentiles of single calls, if they were
+    timed. `overhead_ns` is the time of the timing loop per call; it is not subtracted from any other time. `label`
+    names the cell in its sweep.
     """
 
     cell: Cell
@@ -88,7 +88,7 @@ class Result:
     second_ns: Interval
     steady_ns: Interval
     steadiness: Steadiness
-    percentiles_ns: Mapping[str, float | None]
+    latency_ns: Mapping[str, Interval]
     overhead_ns: float
     memory: Mapping[MemoryMetric, Interval]
     grade: Grade
@@ -205,7 +205,7 @@ def result_from_records(cell: Cell, records: Sequence[JobRecord], canary_ns: flo
         second_ns=median_interval([report.warmup[1][1] for report in reports]),
         steady_ns=median_interval(collect_settling_times_ns(reports)),
         steadiness=classify_steadiness([classify_laps(report.warmup) for report in reports]),
-        percentiles_ns=compute_percentiles(reports),
+        latency_ns=compute_latency_percentiles(reports),
         overhead_ns=median_interval([report.overhead.null_ns for report in reports]).estimate,
         memory=summarise_memory_metrics(reports),
         grade=grade,

@@ -8,12 +8,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
 from orchestrator.analysis.job_rows import Row, cell_to_columns
+from orchestrator.analysis.latency import PERCENTILES
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics.intervals import Interval
 from schemas.job import Cell
 
 Per = Literal["cell", "job", "sample"]
 NamedIntervals: TypeAlias = dict[str, Interval]
+
+PERCENTILE_NAMES = tuple(f"p{q}" for q in PERCENTILES)
+NO_INTERVAL = Interval(math.nan, -math.inf, math.inf)
 
 CELL = {"cell", "label", *Cell.model_fields}
 
@@ -57,6 +61,7 @@ def result_to_row(result: Result) -> Row:
         "second_call": result.second_ns,
         "to_steady": result.steady_ns,
     }
+    times |= {f"latency_{name}": result.latency_ns.get(name, NO_INTERVAL) for name in PERCENTILE_NAMES}
     memory: NamedIntervals = {str(metric): interval for metric, interval in result.memory.items()}
     return {
         **cell_to_columns(result.cell),
@@ -67,7 +72,6 @@ def result_to_row(result: Result) -> Row:
         "flags": ",".join(sorted(result.flags)) or None,
         "steadiness": result.steadiness,
         **intervals_to_columns(times, "_ns", sound=sound),
-        **{f"{name}_ns": value if sound else None for name, value in result.percentiles_ns.items()},
         "loop_overhead_ns": finite_or_none(result.overhead_ns),
         **intervals_to_columns(memory, "_bytes", sound=sound),
     }

@@ -33,7 +33,7 @@ from schemas.event import Phase, PhaseName
 
 # Phases whose times are results: drawing during them would disturb the measurement.
 TIMED_PHASES: frozenset[PhaseName] = frozenset(
-    {"export", "load", "trace", "compile", "first_call", "second_call", "new_shapes", "steady", "profile"}
+    {"export", "load", "trace", "compile", "first_call", "second_call", "new_shapes", "steady", "latency", "profile"}
 )
 # Short phases just before the next job: drawing them would suppress the drawing of that job's start.
 LAST_PHASES: frozenset[PhaseName] = frozenset({"memory", "report", "ledger"})

@@ -75,7 +75,7 @@ def result_to_dict(result: Result) -> dict[str, Any]:
         "second_call_ns": interval_to_dict(result.second_ns),
         "to_steady_ns": interval_to_dict(result.steady_ns),
         "steadiness": result.steadiness,
-        "sample_percentiles_ns": dict(result.percentiles_ns),
+        "latency_ns": {name: interval_to_dict(interval) for name, interval in result.latency_ns.items()} or None,
         "memory_bytes": {metric: interval_to_dict(interval) for metric, interval in result.memory.items()} or None,
         "grade": result.grade,
         "flags": sorted(result.flags),

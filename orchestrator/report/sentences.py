@@ -8,7 +8,7 @@ from orchestrator.analysis.quality.disturbance import FLAG_MEANINGS
 from orchestrator.analysis.results import Group, Result, Steadiness
 from orchestrator.format import format_duration, format_ratio, format_ratio_range, to_printable
 from orchestrator.registry.frameworks import load_frameworks
-from orchestrator.report.sections import breakeven, new_shapes, saved_models
+from orchestrator.report.sections import breakeven, latency, new_shapes, saved_models
 
 UNSTEADY: dict[Steadiness, str] = {
     "slow-down": "most processes became slower during warm-up",
@@ -23,6 +23,7 @@ def describe_group(group: Group) -> list[str]:
         *describe_fastest(group),
         *describe_compiled_modes(group),
         *breakeven.describe_break_evens(group),
+        *latency.describe_latency(group),
         *new_shapes.describe_new_shapes(group),
         *saved_models.describe_portability(group),
         *compare_frameworks(group),

@@ -14,14 +14,14 @@ from orchestrator.format import fold_label, format_duration, format_rank, format
 from orchestrator.records.store import Store
 from orchestrator.report.environments import summarise_environments
 from orchestrator.report.machine import summarise_host
-from orchestrator.report.sections import breakeven, memory, new_shapes, profile, saved_models
+from orchestrator.report.sections import breakeven, latency, memory, new_shapes, profile, saved_models
 from orchestrator.report.sentences import describe_group, list_deprecations
 from orchestrator.report.summary import summarise_groups, write_notes
 from orchestrator.report.tables import make_table, name_column, number_columns
 from schemas.record import JobRecord
 
 # Modules with tables about a group: the function of the same name is called on each of them.
-PARTS = (breakeven, new_shapes, saved_models, memory)
+PARTS = (breakeven, latency, new_shapes, saved_models, memory)
 
 
 def show_results(console: Console, run: Run, profiles: Sequence[JobRecord] = (), *, details: bool = False) -> None:
@@ -39,8 +39,9 @@ def show_results(console: Console, run: Run, profiles: Sequence[JobRecord] = (),
 
 def show_group(console: Console, group: Group, *, details: bool) -> None:
     """Print the table of one group; with `details`, its other tables and all sentences."""
-    # A sweep that ranks by memory asks for that table.
-    parts = PARTS if details else (memory,) if group.by_memory else ()
+    # A sweep that ranks by memory, or that times single calls, asks for that table.
+    asked = (memory, latency) if group.by_memory else (latency,)
+    parts = PARTS if details else asked
     for table in (build_group_table(group), *(table for part in parts for table in part.build_tables(group))):
         console.print()
         console.print(table)

@@ -75,6 +75,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         samples, cpu_ns = yield from watch.take_samples(calls, count, observer, burst)
         compiled, used = done(watch.taken - earlier)
         seen = observer.collect_noise(cpu_ns, burst)
+    latency_ns = yield from measure_latency(spec, watch, ledger)
     with ledger.phase("verify"):
         # Taken out of the stopwatch, which would otherwise keep them alive during the memory pass.
         number, outputs = watch.take_last()
@@ -112,6 +113,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         overhead=overhead,
         work=problem.count_work(),
         ceiling=ceiling,
+        latency_ns=latency_ns,
         unseen=slowdown,
         memory=needed,
         energy=used,
@@ -195,6 +197,14 @@ def warm_up_and_calibrate(spec: JobSpec, watch: Stopwatch) -> Timed[tuple[tuple[
         linearity = yield from watch.measure_linearity(calls, noise.make_sample_watch(len(spec.cpus) or 1))
     overhead = Overhead(null_ns=watch.measure_overhead_ns(), clock_ns=watch.measure_clock_ns(), linearity=linearity)
     return trace, calls, count, overhead
+
+
+def measure_latency(spec: JobSpec, watch: Stopwatch, ledger: Ledger) -> Timed[tuple[int, ...]]:
+    """Time single calls, if the sweep asks for them."""
+    if not spec.timing.latency_calls:
+        return ()
+    with ledger.phase("latency"):
+        return (yield from watch.take_calls(spec.timing.latency_calls))
 
 
 def choose_burst(sample_ns: float) -> int:

@@ -124,7 +124,7 @@ def test_types_do_not_depend_on_which_values_a_run_has(run: Run) -> None:
     schema = pyarrow.parquet.read_schema(io.BytesIO(convert_run(run, "parquet", "cell")))
     kinds = {str(schema.field(name).type) for name in schema.names if name.endswith(("_ns", "_bytes"))}
     assert kinds == {"double"}
-    assert str(schema.field("p99_ns").type) == "double"
+    assert str(schema.field("latency_p99_ns").type) == "double"
     assert str(schema.field("batch").type) == "int64"
 
 

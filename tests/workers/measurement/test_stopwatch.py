@@ -333,6 +333,15 @@ def test_long_calls_are_sampled_for_a_limited_time_and_at_least_ten_times(sample
     assert count_samples(5, 1_000_000, sample_ns) == 5
 
 
+@pytest.mark.parametrize(("duration_ns", "count"), [(700, 1000), (10_000_000, 200), (10**10, 10)])
+def test_single_calls_are_timed_one_by_one_for_a_limited_time(collecting: None, duration_ns: int, count: int) -> None:
+    bench = Bench(duration_ns, wait_ns=5)
+    assert carry_out(bench.watch.take_calls(1000)) == (duration_ns + 5,) * count
+    assert len(bench.device.waited_for) == count
+    assert set(bench.operation.seen[:4]) == set(INPUT_SETS)
+    assert gc.isenabled()
+
+
 def test_samples_that_were_asked_to_be_long_are_not_fewer() -> None:
     assert count_samples(200, 50_000_000, 50_000_000) == 200
 

@@ -26,7 +26,18 @@ PARTS: Final[dict[str, tuple[PhaseName, ...]]] = {
     "first calls": ("first_call", "second_call"),
     "warm-up": ("warm_up",),
     "samples": ("steady",),
-    "harness": ("data", "export", "new_shapes", "verify", "memory", "profile", "reference", "report", "ledger"),
+    "harness": (
+        "data",
+        "export",
+        "new_shapes",
+        "verify",
+        "latency",
+        "memory",
+        "profile",
+        "reference",
+        "report",
+        "ledger",
+    ),
 }
 
 # CSS variables, so that colours follow the page's light, dark and print styles.
