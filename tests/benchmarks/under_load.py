@@ -1,4 +1,4 @@
-"""The default question on a quiet machine and under real loads: how often it is answered rightly, and how long it takes.
+"""The default question on a quiet machine and under real loads: how often it is answered rightly, and how fast.
 
 Each round asks the question once under each load with each sampling, in random order. The truth is the median ratio of
 the sweeps without load. An answer is right if it is a claim in the direction of the truth, where that is beyond the
