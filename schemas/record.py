@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
 from schemas.environment import EnvironmentRecord
@@ -147,13 +147,37 @@ SUCCESSES: dict[str, tuple[Outcome, str]] = {
 }
 
 
-class JobRecord(Versioned):
-    """The record of one job: its request, its outcome and its result."""
+class JobSummary(Model):
+    """The figures of one job that a person looks for first, derived from the rest of its record.
 
-    spec: JobSpec
+    Times are nanoseconds per call in this one process, whose samples say nothing about other processes. Null: the job
+    did not measure it.
+    """
+
+    text: str = Field(description="the figures below in words")
+    cell: str = Field(description="mode and computation, in words")
+    fastest_ns: float | None = Field(default=None, description="the fastest sample: the floor of this process")
+    median_ns: float | None = Field(default=None, description="the median sample")
+    median_low_ns: float | None = Field(default=None, description="low end of the median's 95 % interval over samples")
+    median_high_ns: float | None = Field(default=None, description="high end of that interval")
+    slowest_ns: float | None = Field(default=None, description="the slowest sample")
+    samples: NonNegativeInt = Field(default=0, description="number of samples")
+    first_result_ns: float | None = Field(default=None, description="from the finished model to its first result")
+    step_peak_bytes: NonNegativeInt | None = Field(default=None, description="memory that a call adds at its peak")
+    footprint_bytes: NonNegativeInt | None = Field(default=None, description="peak of the whole process during calls")
+    flags: tuple[str, ...] = Field(default=(), description="disturbances that this job alone shows")
+
+
+class JobRecord(Versioned):
+    """The record of one job: its outcome, its request and its result."""
+
     outcome: Outcome
     reason: str = ""
     advice: str = ""
+    summary: JobSummary | None = Field(
+        default=None, description="for people; derived from the other fields, and ignored when a record is read"
+    )
+    spec: JobSpec
     result: Result | None = Field(
         default=None, description="a failed job may have one too: of a wrong cell, the report is kept"
     )
@@ -165,6 +189,12 @@ class JobRecord(Versioned):
     def report(self) -> Report | None:
         """The measurements, if the job sent them."""
         return self.result if isinstance(self.result, Report) else None
+
+    @field_validator("summary", mode="before")
+    @classmethod
+    def _forget_summary(cls, _: object) -> None:
+        # Whoever edits a record must not be able to edit its figures apart from its samples.
+        return None
 
     @model_validator(mode="after")
     def _check_result(self) -> "JobRecord":

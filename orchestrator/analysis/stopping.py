@@ -61,13 +61,29 @@ def is_sweep_precise(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[J
 
 
 def describe_precision(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord]) -> str:
-    """Describe the precision that a sweep has reached. A cell that is compared with no other has no ratio."""
-    found = group_results(last_attempts(records), cells, spec.baseline, spec.margin)
+    """Describe the precision that a sweep has reached, which may be less than was asked for.
+
+    A cell that is compared with no other has no ratio. There the precision is that of its time.
+    """
+    target, found = spec.stop.precision, group_results(last_attempts(records), cells, spec.baseline, spec.margin)
     groups = [each for each in found if each.standings]
-    alone = sum(not each.comparisons for each in groups)
-    within = f"within {spec.stop.precision:.1%} of its estimate"
+    widths = [pair.log_half_width for each in groups for pair in each.against.values()]
+    alone = [each for each in groups if not each.comparisons]
+    if max(widths, default=0.0) > target or not all(has_precise_times(each, target) for each in alone):
+        return describe_shortfall(widths, target)
+    within = f"known to ±{100 * target:g} %"
     if not alone:
-        return f"every ratio's interval is {within}"
-    if alone == len(groups):
-        return f"{'the' if alone == 1 else 'every'} time's interval is {within}"
-    return f"every ratio's interval is {within}, and so is that of every time without a ratio"
+        return f"every ratio to the baseline is {within}"
+    if len(alone) == len(groups):
+        return f"{'the' if len(alone) == 1 else 'every'} time is {within}"
+    return f"every ratio to the baseline is {within}, and so is every time without a ratio"
+
+
+def describe_shortfall(widths: Sequence[float], target: float) -> str:
+    """Describe a precision below the requested one. `widths` are half-widths of ratios on the log scale."""
+    widest, asked = max(widths, default=0.0), f"±{100 * target:g} %"
+    if widest <= target:
+        return f"the times are known less precisely than the requested {asked}"
+    if widest == math.inf:
+        return f"not every ratio to the baseline has an interval yet, and {asked} was requested"
+    return f"the least precise ratio to the baseline is known to ±{100 * widest:.1f} %, and {asked} was requested"

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from orchestrator.environments.lookup import Environments
 from orchestrator.execution import classify
+from orchestrator.execution.job_summary import add_summary
 from orchestrator.execution.launchers import Launcher
 from orchestrator.execution.peak_rates import PeakRates
 from orchestrator.records.outcomes import Classification
@@ -63,5 +64,5 @@ class JobRunner:
             host=self.host,
             freeze=freeze,
         )
-        self.store.write_record(record)
+        self.store.write_record(add_summary(record))
         return record

@@ -1,13 +1,21 @@
 """Markdown for a README or a comment: a table and the sentences for each computation."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.run import Run
 from orchestrator.format import format_size
+from orchestrator.report.alarms import list_alarms
 from orchestrator.report.machine import summarise_host
-from orchestrator.report.markdown import escape_markdown, format_markdown_list, format_markdown_table
-from orchestrator.report.sentences import describe_group, describe_mixture
+from orchestrator.report.markdown import (
+    escape_markdown,
+    format_markdown_list,
+    format_markdown_quote,
+    format_markdown_table,
+)
+from orchestrator.report.overview import build_overview
+from orchestrator.report.repetition import split_shared_sentences
+from orchestrator.report.sentences import describe_mixture
 from orchestrator.report.terminal import format_measured_cell
 
 HEADINGS = (
@@ -23,19 +31,34 @@ HEADINGS = (
 
 
 def export_document(run: Run) -> bytes:
-    """Return a section for each computation, then the differences within a mixed run, and a line about the machine."""
-    parts = [part for group in run.groups for part in make_section(group)]
+    """Return alarms, an overview of several computations, a section for each, and a line about the machine."""
+    alarms = list_alarms(run.groups)
+    shared, own = split_shared_sentences(run.groups, alarms)
+    parts = [format_markdown_quote(alarms)] if alarms else []
+    if len(run.groups) > 1:
+        parts += make_overview(run)
+    parts += [part for group, said in zip(run.groups, own, strict=True) for part in make_section(group, said)]
+    parts += [format_markdown_list(shared)] if shared else []
     ended = f"Ended: {run.manifest.stopped}. " if run.manifest.stopped else ""
     notes = [*describe_mixture(run.mixed), f"{ended}{summarise_host(run.manifest.host)}. Run {run.name}."]
     return "\n\n".join([*parts, *map(escape_markdown, notes)]).encode() + b"\n"
 
 
-def make_section(group: Group) -> Iterator[str]:
-    """Yield the heading, the table and the sentences of one computation."""
+def make_overview(run: Run) -> Iterator[str]:
+    """Yield the matrix of computations and modes with its legend."""
+    found = build_overview(run.groups)
+    yield format_markdown_table(
+        ("computation", *found.modes), ((row.name, *(each.shown for each in row.squares)) for row in found.rows)
+    )
+    yield escape_markdown(found.legend)
+
+
+def make_section(group: Group, sentences: Sequence[str]) -> Iterator[str]:
+    """Yield the heading, the table and these sentences of one computation."""
     yield f"### {escape_markdown(group.title)}"
     yield format_markdown_table(HEADINGS, make_table_rows(group))
-    if said := describe_group(group):
-        yield format_markdown_list(said)
+    if sentences:
+        yield format_markdown_list(sentences)
 
 
 def make_table_rows(group: Group) -> Iterator[tuple[str, ...]]:

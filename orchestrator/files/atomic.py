@@ -22,10 +22,18 @@ M = TypeVar("M", bound=Model)
 # Bytes of a file of a run, at most: as many as a worker may send.
 MAX_FILE_BYTES = 64 << 20
 
+# A list of numbers over several lines. No text can look like it: JSON escapes the line breaks of texts.
+NUMBER_LIST = re.compile(r"\[\n[\s\d.,eE+-]+\]")
+
 
 def write_model(path: Path, model: Model) -> None:
     """Write a document to a file, completely or not at all."""
-    write_text(path, model.model_dump_json(indent=1))
+    write_text(path, join_number_lines(model.model_dump_json(indent=1)))
+
+
+def join_number_lines(text: str) -> str:
+    """Put each list of numbers of an indented JSON document on one line, for whoever reads it."""
+    return NUMBER_LIST.sub(lambda found: f"[{' '.join(found[0][1:-1].split())}]", text)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -6,7 +6,7 @@ parent sleeps.
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -28,6 +28,7 @@ from orchestrator.execution.sweep_events import JobEventReceived, JobStarted, Sw
 from orchestrator.format import format_clock, format_size, to_printable
 from orchestrator.progress.board import Board, apply_event
 from orchestrator.records.labels import format_title
+from orchestrator.report.overview import build_overview
 from orchestrator.report.terminal import build_group_table, format_group_rows
 from schemas.event import Phase, PhaseName
 
@@ -48,8 +49,9 @@ PHASE_WORDS: dict[PhaseName, str] = {
     "warm_up": "warming up, then taking samples",
 }
 MIN_PAUSE_S = 1.0
-# Lines of a table besides its rows.
+# Lines of a table besides its rows, and of the overview with its legend and the line below it.
 HEADING_LINES = 5
+OVERVIEW_LINES = 8
 
 MAX_TROUBLES = 5
 
@@ -109,7 +111,7 @@ def format_key_hint(board: Board, keys: Keyboard) -> str:
 
 
 def draw_dashboard(board: Board, height: int = 1000, keys: str = "") -> RenderableType:
-    """Draw the dashboard in at most `height` lines: the group that runs, then others while there is room."""
+    """Draw the dashboard in at most `height` lines: the group that runs, then an overview of several groups."""
     here = format_title(board.running.cell) if board.running else ""
     # The running group first, so that a small screen shows it.
     in_view = sorted(board.groups, key=lambda group: group.title != here)
@@ -122,16 +124,21 @@ def draw_dashboard(board: Board, height: int = 1000, keys: str = "") -> Renderab
         *([make_short_line(keys, "dim")] if keys else []),
         *list_troubles(in_view, board.plan.computations),
     ]
-    room, tables = height - len(head) - 1, list[RenderableType]()
-    for group in in_view:
-        needed = HEADING_LINES + sum(1 for _ in format_group_rows(group))
-        if tables and needed > room:
-            break
-        tables.append(Padding(build_group_table(group), (1, 0, 0, 0)))
-        room -= needed
-    if more := len(in_view) - len(tables):
-        tables.append(Text(f"and {more} more table{'s' if more > 1 else ''}", style="dim"))
-    return Group(*head, *tables)
+    if not in_view:
+        return Group(*head)
+    room = height - len(head) - 1 - HEADING_LINES - sum(1 for _ in format_group_rows(in_view[0]))
+    return Group(*head, Padding(build_group_table(in_view[0]), (1, 0, 0, 0)), *draw_overview(in_view, room))
+
+
+def draw_overview(groups: Sequence[Results], room: int) -> Iterator[RenderableType]:
+    """Yield an overview of as many of several groups as fit into this number of lines, and how many are left."""
+    if len(groups) < 2:
+        return
+    count = min(len(groups), max(0, room - OVERVIEW_LINES))
+    if count:
+        yield Padding(build_overview(groups[:count], is_single=True), (1, 0, 0, 0))
+    if more := len(groups) - count:
+        yield make_short_line(f"and {more} more computation{'s' if more > 1 else ''}", "dim")
 
 
 def list_troubles(groups: Sequence[Results], computed: Mapping[str, str]) -> Sequence[RenderableType]:

@@ -7,8 +7,10 @@ from orchestrator.analysis.results import Group, MemoryRanking, Result
 from orchestrator.analysis.rows import finite_or_none
 from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.intervals import Interval
+from orchestrator.report.alarms import list_alarms
 from orchestrator.report.sections import breakeven, new_shapes, saved_models
 from orchestrator.report.sentences import describe_group
+from orchestrator.report.summary import summarise_groups
 from schemas.base import SCHEMA_VERSION
 
 
@@ -18,6 +20,7 @@ def build_run_document(run: Run) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "run": run.name,
         "fingerprint": run.manifest.host.content_hash,
+        "answer": [*list_alarms(run.groups), *summarise_groups(run.groups)],
         "manifest": run.manifest.model_dump(mode="json"),
         "groups": [group_to_dict(group) for group in run.groups],
     }

@@ -155,13 +155,27 @@ def describe_clone(group: Group) -> Iterator[str]:
     if group.clone is not None:
         interval = format_ratio_range(group.clone.ratio)
         shown = f"ratio {format_ratio(group.clone.ratio.estimate)}" + (f", {interval}" if interval else "")
-        honest = is_honest_clone(group.clone)
-        end = "as it should be" if honest else "a false claim: distrust differences of this size in this run"
-        yield f"A/A check: {group.clone.baseline} compared with itself is {group.clone.verdict} ({shown}), {end}."
+        start = (
+            f"A/A check{'' if is_honest_clone(group.clone) else ' FAILED'}: {group.clone.baseline} compared with itself"
+        )
+        yield f"{start} is {group.clone.verdict} ({shown}), {describe_clone_end(group.clone)}."
+
+
+def describe_clone_end(clone: Comparison) -> str:
+    """Return what the verdict on a cell and its clone means for the run, as the end of a sentence."""
+    if not is_honest_clone(clone):
+        return "a false claim: distrust differences of this size in this run"
+    if clone.verdict is Verdict.EQUIVALENT:
+        return "as it should be"
+    if not format_ratio_range(clone.ratio):
+        return f"as {clone.blocks} processes each are too few for an interval"
+    if clone.ratio.low <= 1 <= clone.ratio.high:
+        return "no false claim, but the run is too imprecise to show that the two are equal"
+    return "no false claim, but the interval leaves out 1: distrust differences of this size in this run"
 
 
 def is_honest_clone(clone: Comparison) -> bool:
-    """Return True if no difference was found between a cell and its clone."""
+    """Return True if no difference is claimed between a cell and its clone."""
     return clone.verdict in (Verdict.EQUIVALENT, Verdict.UNRESOLVED)
 
 

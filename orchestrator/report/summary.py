@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from orchestrator.analysis.breakeven import BreakEven, Payoff, find_break_evens, find_sibling
+from orchestrator.analysis.compare import Verdict
 from orchestrator.analysis.results import Group, Result
 from orchestrator.format import format_count, format_ratio, format_ratio_range, round_counts, to_printable
 from orchestrator.records.labels import describe_computations
@@ -23,17 +24,17 @@ from orchestrator.report.sentences import (
 )
 
 # With up to this number of groups, each has its own answer.
-MAX_DETAILED_GROUPS: Final = 4
+MAX_DETAILED_GROUPS: Final = 3
 # With more names than this, a sentence states their number instead.
 MAX_NAMES: Final = 3
 
 
 def summarise_groups(groups: Sequence[Group]) -> list[str]:
-    """Return the answer: about one group in a few sentences, about each of a few in less, or about many in one."""
+    """Return the answer: about one group in a few sentences, about each of a few in less, or about many together."""
     if len(groups) == 1:
         return [to_printable(" ".join(describe_answer(groups[0])))]
     if len(groups) > MAX_DETAILED_GROUPS:
-        return [to_printable(count_leaders(groups))]
+        return [*map(to_printable, (count_leaders(groups), *count_payoffs(groups)))]
     computed = describe_computations(result.cell for group in groups for result in group.results)
     return [
         to_printable(
@@ -58,14 +59,16 @@ def describe_other_frameworks(group: Group) -> Iterator[str]:
     if not best or group.standings[0].best > 1:
         return
     pairs = group.pairs
-    found = [pairs[best[0].label, other.label] for other in best[1:]]
+    found = [(other, pairs[best[0].label, other.label]) for other in best[1:]]
     slower = [
         f"{other.label}, the best of {format_framework(other)}, takes {format_ratio(each.ratio.estimate)} times as long"
-        for other, each in zip(best[1:], found, strict=True)
+        for other, each in found
         if each.claimed_faster == best[0].label
     ]
+    rest = len(slower) - MAX_NAMES
     if slower:
-        yield f"{'; '.join(slower)}."
+        more = f"; {rest} other {'framework is' if rest == 1 else 'frameworks are'} slower still" if rest > 0 else ""
+        yield f"{'; '.join(slower[:MAX_NAMES])}{more}."
 
 
 def describe_payoffs(group: Group) -> Iterator[str]:
@@ -97,6 +100,19 @@ def count_leaders(groups: Sequence[Group]) -> str:
         return f"None of the {len(groups)} computations has a single fastest mode."
     rest = f"; {undecided} {'has' if undecided == 1 else 'have'} no single fastest mode" if undecided else ""
     return f"Fastest of {len(groups)} computations: {join_names(said, 'and')}{rest}."
+
+
+def count_payoffs(groups: Sequence[Group]) -> Iterator[str]:
+    """Yield in how many groups each compiled mode pays off against the mode that it has to beat."""
+    asked, paid = Counter[str](), Counter[str]()
+    for group in groups:
+        for found in find_break_evens(group):
+            if found.other == find_sibling(group, found.mode):
+                asked[found.mode] += 1
+                paid[found.mode] += found.payoff is Payoff.PAYS
+    said = [f"for {mode} in {count} of {asked[mode]}" for mode, count in paid.most_common()]
+    if said:
+        yield f"Compiling pays off {join_names(said, 'and')}."
 
 
 def write_notes(groups: Sequence[Group]) -> list[str]:
@@ -141,19 +157,19 @@ def describe_grades(every: Sequence[Result]) -> Iterator[str]:
 
 
 def describe_clones(groups: Sequence[Group]) -> Iterator[str]:
-    """Yield the result of the A/A checks: false claims one by one, the others together."""
+    """Yield the result of the A/A checks that made no false claim; the others are alarms."""
     clones = [group.clone for group in groups if group.clone is not None]
-    honest = [clone for clone in clones if is_honest_clone(clone)]
-    for clone in clones:
-        interval = format_ratio_range(clone.ratio)
-        shown = f"{clone.baseline} against itself is {clone.verdict} ({interval})"
-        if clone not in honest:
-            yield f"A/A check FAILED: {shown}; distrust differences of this size in this run."
-        elif len(clones) == 1:
-            few = f"A/A check undecided: {clone.blocks} processes each are too few for an interval."
-            yield f"A/A check passed: {shown}." if interval else few
+    passed = [clone for clone in clones if clone.verdict is Verdict.EQUIVALENT]
     if len(clones) > 1:
-        yield f"A/A checks passed: {len(honest)} of {len(clones)}."
+        yield f"A/A checks passed: {len(passed)} of {len(clones)}."
+    for clone in clones if len(clones) == 1 else ():
+        shown = f"{clone.baseline} against itself is {clone.verdict} ({format_ratio_range(clone.ratio)})"
+        if clone in passed:
+            yield f"A/A check passed: {shown}."
+        elif not format_ratio_range(clone.ratio):
+            yield f"A/A check undecided: {clone.blocks} processes each are too few for an interval."
+        elif is_honest_clone(clone):
+            yield f"A/A check undecided: {shown}."
 
 
 def count_cells(some: Sequence[Result], every: Sequence[Result]) -> str:

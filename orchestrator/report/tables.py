@@ -1,10 +1,18 @@
 """The common style of tables."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
 from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.table import Column, Table
 from rich.text import Text
 
 from orchestrator.format import to_printable
+
+# A terminal of at least this width has room for more than the standard columns.
+WIDE = 100
 
 
 def make_table(*columns: Column | str, title: str = "", bold: bool = False, gap: int = 0) -> Table:
@@ -28,3 +36,21 @@ def number_columns(*headings: str) -> list[Column]:
 def name_column(heading: str) -> Column:
     """Return a column of names, which are never wrapped."""
     return Column(heading, no_wrap=True)
+
+
+@dataclass(frozen=True, slots=True)
+class FittingTable:
+    """A table in several versions, of which the first that fits the width of the screen is shown, or else the last.
+
+    `draw_versions` yields them for a width, those with the most columns first.
+    """
+
+    draw_versions: Callable[[int], Iterator[Table]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the version that fits."""
+        for drawn in self.draw_versions(options.max_width):
+            best = drawn
+            if Measurement.get(console, options.update(width=None, max_width=1000), drawn).maximum <= options.max_width:
+                break
+        yield best

@@ -1,8 +1,11 @@
 """The results of a run on a terminal: the answer in words, a table for each group, notes, and paths of files."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import Final
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -10,42 +13,68 @@ from orchestrator.analysis.compare import Comparison, Standing
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.intervals import Interval
-from orchestrator.format import fold_label, format_duration, format_rank, format_ratio, format_ratio_range, to_printable
+from orchestrator.format import (
+    fold_label,
+    format_duration,
+    format_rank,
+    format_ratio,
+    format_ratio_range,
+    format_size,
+    to_printable,
+)
 from orchestrator.records.store import Store
+from orchestrator.report.alarms import list_alarms
 from orchestrator.report.environments import summarise_environments
 from orchestrator.report.machine import summarise_host
+from orchestrator.report.overview import build_overview
+from orchestrator.report.repetition import split_shared_sentences
 from orchestrator.report.sections import breakeven, latency, memory, new_shapes, profile, saved_models
-from orchestrator.report.sentences import describe_group, list_deprecations
+from orchestrator.report.sentences import list_deprecations
 from orchestrator.report.summary import summarise_groups, write_notes
-from orchestrator.report.tables import make_table, name_column, number_columns
+from orchestrator.report.tables import WIDE, FittingTable, make_table, name_column, number_columns
 from schemas.record import JobRecord
+
+STANDARD_COLUMNS: Final = ("time per\ncall", "ratio to baseline\n(95 % interval)", "rank", "first\nresult", "n")
+# Further columns of a wide terminal.
+EXTRA_COLUMNS: Final = ("95 % interval\nof the time", "step\npeak", "flags")
+# What a narrow terminal goes without, the least important first.
+DROPPED_COLUMNS: Final = ("n", "first\nresult", "rank")
 
 # Modules with tables about a group: the function of the same name is called on each of them.
 PARTS = (breakeven, latency, new_shapes, saved_models, memory)
 
 
 def show_results(console: Console, run: Run, profiles: Sequence[JobRecord] = (), *, details: bool = False) -> None:
-    """Print the answer in words, a table for each group, and notes; with `details`, all tables and sentences."""
+    """Print alarms, an overview of several groups, the answer in words, a table for each group, and notes.
+
+    With `details`, print all tables and sentences.
+    """
     console.print()
-    for sentence in summarise_groups(run.groups):
+    alarms, answer = list_alarms(run.groups), summarise_groups(run.groups)
+    for alarm in alarms:
+        console.print(Text(alarm, style="bold red"), "")
+    if len(run.groups) > 1:
+        console.print(build_overview(run.groups), "")
+    for sentence in answer:
         console.print(Text(sentence))
-    for group in run.groups:
-        show_group(console, group, details=details)
-    show_notes(console, [*(() if details else write_notes(run.groups)), *list_deprecations(run.cells)])
+    shared, own = split_shared_sentences(run.groups, (*alarms, *answer)) if details else ([], [() for _ in run.groups])
+    for group, sentences in zip(run.groups, own, strict=True):
+        show_group(console, group, sentences, details=details)
+    show_notes(console, [*(shared if details else write_notes(run.groups)), *list_deprecations(run.cells)])
     console.print()
     if details:
         show_surroundings(console, run, profiles)
 
 
-def show_group(console: Console, group: Group, *, details: bool) -> None:
-    """Print the table of one group; with `details`, its other tables and all sentences."""
+def show_group(console: Console, group: Group, sentences: Iterable[str], *, details: bool) -> None:
+    """Print the table of one group, with `details` its other tables too, and then sentences about it."""
     # A sweep that ranks by memory, or that times single calls, asks for that table.
     asked = (memory, latency) if group.by_memory else (latency,)
     parts = PARTS if details else asked
     for table in (build_group_table(group), *(table for part in parts for table in part.build_tables(group))):
         console.print()
         console.print(table)
-    show_notes(console, describe_group(group) if details else ())
+    show_notes(console, sentences)
 
 
 def show_notes(console: Console, notes: Iterable[str]) -> None:
@@ -79,20 +108,61 @@ def list_places(run: Run, place: Store, profiles: Sequence[JobRecord], *, detail
         yield f"Report for a browser: {place.page_path}"
 
 
-def build_group_table(group: Group) -> Table:
-    """Return the table of one group: ranked cells by rank, the A/A clone, then the others. Fits 80 columns."""
+def build_group_table(group: Group) -> RenderableType:
+    """Return the table of one group: ranked cells by rank, the A/A clone, then the others.
+
+    A narrow terminal goes without the least important columns, down to 40 columns; a wide one gets more.
+    """
+    return FittingTable(partial(draw_group_tables, group))
+
+
+def draw_group_tables(group: Group, width: int) -> Iterator[Table]:
+    """Yield the table of a group with fewer and fewer columns, and at last with folded intervals."""
+    wide = width >= WIDE
+    shown = [*STANDARD_COLUMNS, *(EXTRA_COLUMNS if wide else ())]
+    yield draw_group_table(group, shown, fold_labels=not wide)
+    for column in (*reversed(EXTRA_COLUMNS), *DROPPED_COLUMNS):
+        if column in shown:
+            shown.remove(column)
+            yield draw_group_table(group, shown)
+    yield draw_group_table(group, shown, fold_ratios=True)
+
+
+def draw_group_table(
+    group: Group, shown: Sequence[str], *, fold_labels: bool = True, fold_ratios: bool = False
+) -> Table:
+    """Draw the table of a group with these columns between a mode and its verdict."""
     title = group.title + (f", checked against {group.referee} in float64" if group.referee else "")
-    headings = ("time per\ncall", "ratio to baseline\n(95 % interval)", "rank", "first\nresult", "n")
-    drawn = make_table(name_column("mode"), *number_columns(*headings), "verdict", title=title, bold=True)
-    for cells in format_group_rows(group):
-        drawn.add_row(*cells)
+    drawn = make_table(name_column("mode"), *number_columns(*shown), "verdict", title=title, bold=True)
+    rows = format_group_rows(group, fold_labels=fold_labels)
+    for (result, *_), (name, *cells, verdict) in zip(group.rows, rows, strict=True):
+        texts = dict(zip(STANDARD_COLUMNS, cells, strict=True)) | format_extra_cells(result)
+        values = [texts[column] for column in shown]
+        drawn.add_row(name, *(map(fold_interval, values) if fold_ratios else values), verdict)
     return drawn
 
 
-def format_group_rows(group: Group) -> Iterator[Sequence[Text | str]]:
+def format_extra_cells(result: Result) -> dict[str, Text | str]:
+    """Return what only wide terminals show of a cell; empty texts if it was not measured."""
+    if result.outcome != "measured":
+        return dict.fromkeys(EXTRA_COLUMNS, "")
+    low, high = result.floor_ns.low, result.floor_ns.high
+    interval = f"{format_duration(low)} – {format_duration(high)}" if low > 0 and math.isfinite(high) else ""
+    peak = result.memory.get("step_peak")
+    texts = (interval, format_size(peak.estimate) if peak else "–", " ".join(sorted(result.flags)))
+    return dict(zip(EXTRA_COLUMNS, texts, strict=True))
+
+
+def fold_interval(cell: Text | str) -> Text | str:
+    """Return a ratio with its interval on a second line."""
+    return cell.replace(" (", "\n(") if isinstance(cell, str) else cell
+
+
+def format_group_rows(group: Group, *, fold_labels: bool = True) -> Iterator[Sequence[Text | str]]:
     """Yield the rows of the table: ranked cells by rank, then the A/A clone and cells without a rank."""
     for result, standing, comparison in group.rows:
-        name, jobs = Text(fold_label(result.label), style="" if result.outcome else "dim"), f"{result.jobs}"
+        label, jobs = fold_label(result.label) if fold_labels else to_printable(result.label), f"{result.jobs}"
+        name = Text(label, style="" if result.outcome else "dim")
         if result.outcome == "measured":
             *shown, verdict = format_measured_cell(group, result, standing, comparison)
             yield (name, *shown, fold_verdict(verdict))
@@ -108,7 +178,9 @@ def format_measured_cell(
 ) -> tuple[str, ...]:
     """Return a cell's time, ratio, rank, first result, processes and verdict; empty what it does not have."""
     time, first = (format_duration(each.estimate) for each in (result.floor_ns, result.first_ns))
-    ratio, verdict = ("1", "baseline") if result.label == group.baseline else ("", "")
+    # A mode that is compared with no other is nobody's baseline.
+    alone = len(group.results) - sum(bool(each.cell.replica) for each in group.results) == 1
+    ratio, verdict = ("1", "baseline") if result.label == group.baseline and not alone else ("", "")
     if comparison is not None:
         ratio, verdict = format_ratio_with_interval(comparison.ratio), str(comparison.verdict)
     rank = format_rank(standing.best, standing.worst) if standing else ""

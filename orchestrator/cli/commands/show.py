@@ -9,6 +9,7 @@ from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.output import print_json
 from orchestrator.cli.results import OutputForms, present_results
 from orchestrator.execution import rerun
+from orchestrator.execution.job_summary import add_summary
 from orchestrator.records import store
 from orchestrator.report.job import rerun as repetition
 from orchestrator.report.job.terminal import show_job
@@ -28,7 +29,7 @@ def show_run(
     if repeat:
         return show_rerun(run, record, as_json=as_json)
     if as_json:
-        print_json(record.model_dump(mode="json"))
+        print_json(add_summary(record).model_dump(mode="json"))
     else:
         show_job(Console(), record, place.log_path(record.spec), run.canary_ns)
     return ExitCode.FINE

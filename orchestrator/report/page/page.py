@@ -3,6 +3,7 @@
 import base64
 import functools
 import hashlib
+import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -16,7 +17,9 @@ from orchestrator.analysis.results import Group
 from orchestrator.analysis.run import Run
 from orchestrator.format import format_duration, to_printable
 from orchestrator.report import environments
+from orchestrator.report.alarms import list_alarms
 from orchestrator.report.machine import summarise_host
+from orchestrator.report.overview import build_overview
 from orchestrator.report.page import reproduce, vega
 from orchestrator.report.page.charts import (
     Chart,
@@ -36,10 +39,14 @@ from orchestrator.report.page.charts import (
     times,
     warmup,
 )
-from orchestrator.report.sentences import describe_compiled_modes, describe_group, list_deprecations, write_headline
-from orchestrator.report.summary import MAX_DETAILED_GROUPS
+from orchestrator.report.repetition import is_said, split_shared_sentences
+from orchestrator.report.sentences import list_deprecations, write_headline
+from orchestrator.report.summary import summarise_groups
 
+DISTRIBUTION: Final = "plumbline-ml"
 KINDS: Final = ("framework", "workload", "task")
+# With more groups than this, each shows its first chart, and the others on request.
+MAX_OPEN_GROUPS: Final = 4
 # With more groups than this, the browser skips the layout of those out of sight.
 MAX_LAID_OUT_GROUPS: Final = 20
 
@@ -66,11 +73,11 @@ class FilterNames:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One group as the page shows it."""
+    """One group as the page shows it: a short name, and what the top of the page does not say."""
 
     title: str
-    answer: Sequence[str]
-    more: Sequence[str]
+    name: str
+    lead: Sequence[str]
     sentences: Sequence[str]
     figures: Sequence[Chart]
     row: ChartRow
@@ -80,16 +87,27 @@ class Part:
 def render_page(run: Run) -> str:
     """Return the whole file. The same records give the same file, to the byte."""
     groups, manifest, own = run.groups, run.manifest, read_asset("page.js")
+    alarms, answer = list_alarms(groups), summarise_groups(groups)
+    shared, sentences = split_shared_sentences(groups, (*alarms, *answer))
+    overview = build_overview(groups)
     return load_template().render(
         run=run.name,
+        version=read_version(),
         manifest=manifest,
         names=collect_filter_names(run),
-        few=len(groups) <= MAX_DETAILED_GROUPS,
+        alarms=alarms,
+        answer=answer,
+        overview=overview if len(groups) > 1 else None,
+        mode_frameworks={result.label: result.cell.framework for group in groups for result in group.results},
+        few=len(groups) <= MAX_OPEN_GROUPS,
         many=len(groups) > MAX_LAID_OUT_GROUPS,
-        parts=[build_part(group, run) for group in groups],
+        parts=[
+            build_part(group, run, row.name, said, answer)
+            for group, row, said in zip(groups, overview.rows, sentences, strict=True)
+        ],
         refused=[row for group in groups for row in list_unranked(group)],
         cells=len(run.cells),
-        notes=list_deprecations(run.cells),
+        notes=[*shared, *list_deprecations(run.cells)],
         schedule=schedule.make_chart(run.last_attempts, run.canary_ns),
         machine=summarise_host(manifest.host),
         environments=[*environments.summarise_environments(manifest.environments)],
@@ -106,15 +124,16 @@ def render_page(run: Run) -> str:
     )
 
 
-def build_part(group: Group, run: Run) -> Part:
-    """Return one group with its charts."""
+def build_part(group: Group, run: Run, name: str, sentences: Sequence[str], said: Sequence[str]) -> Part:
+    """Return one group with its charts and these sentences. `said` is at the top of the page and not repeated."""
     section = make_section(group, run)
+    lead = [sentence for sentence in map(to_printable, write_headline(group)) if not is_said(sentence, said)]
     cells = [result.cell for result in group.results]
     return Part(
         title=group.title,
-        answer=list(write_headline(group)),
-        more=list(describe_compiled_modes(group)),
-        sentences=describe_group(group),
+        name=name,
+        lead=lead,
+        sentences=[sentence for sentence in sentences if sentence not in lead],
         figures=list(build_charts(section, run.canary_ns)),
         row=ChartRow(
             cells=(),
@@ -124,6 +143,14 @@ def build_part(group: Group, run: Run) -> Part:
         ),
         modes=section.modes,
     )
+
+
+def read_version() -> str:
+    """Return the version of this program; empty if it runs from a folder that is not installed."""
+    try:
+        return importlib.metadata.version(DISTRIBUTION)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def build_charts(section: Section, canary_ns: float) -> Iterator[Chart]:

@@ -69,12 +69,12 @@ def test_the_interval_of_a_time_is_as_narrow_as_the_sentence_about_it_says(
 @pytest.mark.parametrize(
     ("modes", "sentence"),
     [
-        (["numpy mlp"], "the time's interval is within 2.0% of its estimate"),
-        (["numpy mlp", "numpy rnn"], "every time's interval is within 2.0% of its estimate"),
-        (["numpy mlp", "synthetic mlp"], "every ratio's interval is within 2.0% of its estimate"),
+        (["numpy mlp"], "the time is known to ±2 %"),
+        (["numpy mlp", "numpy rnn"], "every time is known to ±2 %"),
+        (["numpy mlp", "synthetic mlp"], "every ratio to the baseline is known to ±2 %"),
         (
             ["numpy mlp", "synthetic mlp", "numpy rnn"],
-            "every ratio's interval is within 2.0% of its estimate, and so is that of every time without a ratio",
+            "every ratio to the baseline is known to ±2 %, and so is every time without a ratio",
         ),
     ],
 )
@@ -87,13 +87,44 @@ def test_what_is_said_of_the_precision_is_about_ratios_only_where_there_are_some
     assert stopping.describe_precision(SPEC, cells, records) == sentence
 
 
+@pytest.mark.parametrize(
+    ("modes", "noise", "blocks", "start", "end"),
+    [
+        (
+            ["numpy", "synthetic"],
+            0.2,
+            8,
+            "the least precise ratio to the baseline is known to ±",
+            ", and ±2 % was requested",
+        ),
+        (["numpy", "synthetic"], 0.003, 4, "not every ratio to the baseline has an interval yet", "±2 % was requested"),
+        (["numpy"], 0.2, 8, "the times are known less precisely than", "the requested ±2 %"),
+    ],
+)
+def test_no_precision_is_claimed_that_was_not_reached(
+    make_cell: MakeCell, make_records: MakeRecords, modes: list[str], noise: float, blocks: int, start: str, end: str
+) -> None:
+    cells = [make_cell(f"{name}:eager") for name in modes]
+    said = stopping.describe_precision(SPEC, cells, make_records([(cell, 1000) for cell in cells], blocks, noise))
+    assert said.startswith(start)
+    assert said.endswith(end)
+
+
+def test_the_shortfall_names_the_half_width_of_the_widest_ratio(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    cells = [make_cell("numpy:eager"), make_cell("synthetic:spin"), make_cell("torch:eager")]
+    records = make_records([(cell, 1000) for cell in cells], blocks=12, noise=0.1)
+    (group,) = group_results(records, cells)
+    widest = max(pair.log_half_width for pair in group.against.values())
+    assert f"known to ±{100 * widest:.1f} %," in stopping.describe_precision(SPEC, cells, records)
+
+
 def test_a_cell_that_was_not_measured_has_no_time_to_be_precise_about(
     make_cell: MakeCell, make_records: MakeRecords, make_record: Callable[..., JobRecord]
 ) -> None:
     cells = [make_cell("numpy:eager"), make_cell("synthetic:spin"), make_cell(workload="rnn")]
     records = [*make_records([(cell, 1000) for cell in cells[:2]], blocks=8), make_record(cells[2], outcome="wrong")]
     assert is_precise(cells, records, 8)
-    assert stopping.describe_precision(SPEC, cells, records) == "every ratio's interval is within 2.0% of its estimate"
+    assert stopping.describe_precision(SPEC, cells, records) == "every ratio to the baseline is known to ±2 %"
 
 
 def test_precision_counts_only_towards_the_baseline() -> None:

@@ -18,6 +18,7 @@ from orchestrator.analysis.statistics.looks import LOOKS
 from orchestrator.cli.app import FORMATS
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.planning.sweep_file import load_sweep_file
+from orchestrator.records.json_schema import build_schema
 from orchestrator.records.store import Store, read_recent
 from schemas.catalog import FRAMEWORKS, Framework
 from schemas.record import JobRecord, Outcome
@@ -277,6 +278,28 @@ def test_every_suite_has_a_row_with_all_its_workloads() -> None:
     for suite in SUITES:
         named = set(re.findall(r"`([\w-]+)`", rows[suite.name])) - {suite.name}
         assert named == {text.partition(":")[0] for text in suite.workloads} or suite.name == "all"
+
+
+def list_described_fields(page: str) -> dict[str, set[str]]:
+    """Return the fields in the first column of the tables of a page, by the names in the heading above."""
+    described = dict[str, set[str]]()
+    for section in read_page(page).split("\n#")[1:]:
+        heading, _, text = section.partition("\n")
+        rows = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
+        for name in re.findall(r"\w+", heading):
+            described[name] = {field for row in rows for field in re.findall(r"`(\w+)`", row)}
+    return described
+
+
+def test_every_field_of_a_run_is_described() -> None:
+    described = list_described_fields("docs/reference/records.md")
+    purposes = {"Measure", "Export", "Profile", "ComputeReference"}
+    for kind, top in (("record", "JobRecord"), ("manifest", "manifest")):
+        schema = build_schema(kind)
+        models = {name: model for name, model in schema["$defs"].items() if "properties" in model} | {top: schema}
+        for name, model in models.items():
+            found, known = described.get(name, set()), set(model["properties"])
+            assert known <= found if name in purposes else known == found, (name, known ^ found)
 
 
 def test_every_outcome_is_explained() -> None:

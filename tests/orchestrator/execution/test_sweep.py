@@ -258,17 +258,22 @@ def test_a_sweep_ends_after_the_block_in_which_its_precision_is_reached(
 
     def enough(records: Sequence[JobRecord], block: int) -> bool:
         asked.append((block, len(records)))
-        return block == 2
+        return block == 8
 
     said = rehearse(make_plan(stop={"precision": 0.05}), enough=enough).sweep.run()
-    assert said == "every ratio's interval is within 5.0% of its estimate"
-    assert asked == [(1, 3), (2, 6)]
+    assert said == "every ratio to the baseline is known to ±5 %"
+    assert asked == [(block, 3 * block) for block in range(1, 9)]
+
+
+def test_a_sweep_claims_no_precision_that_its_records_do_not_have(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    said = rehearse(make_plan(stop={"precision": 0.05}), enough=lambda _, block: block == 2).sweep.run()
+    assert said == "not every ratio to the baseline has an interval yet, and ±5 % was requested"
 
 
 def test_a_sweep_of_one_cell_does_not_claim_the_precision_of_a_ratio(rehearse: Rehearse, make_plan: MakePlan) -> None:
     plan = make_plan("numpy", stop={"precision": 0.05})
-    said = rehearse(plan, enough=lambda _, block: block == 2).sweep.run()
-    assert said == "the time's interval is within 5.0% of its estimate"
+    said = rehearse(plan, enough=lambda _, block: block == 8).sweep.run()
+    assert said == "the time is known to ±5 %"
 
 
 def test_a_sweep_that_ends_at_its_last_look_does_not_claim_a_precision(rehearse: Rehearse, make_plan: MakePlan) -> None:

@@ -54,6 +54,20 @@ def test_a_document_is_written_for_people_too(tmp_path: Path) -> None:
     assert len((tmp_path / "note.json").read_text().splitlines()) > 4
 
 
+@given(st.text(alphabet='[]\n 1,2"\\', max_size=30), st.lists(st.integers(-9, 10**12), max_size=5))
+def test_a_document_comes_back_as_it_was_whatever_its_text_looks_like(
+    tmp_path_factory: pytest.TempPathFactory, text: str, lines: list[int]
+) -> None:
+    note, path = Note(text=text, lines=tuple(lines)), tmp_path_factory.getbasetemp() / "any note.json"
+    atomic.write_model(path, note)
+    assert atomic.read_model(path, Note) == note
+
+
+def test_a_list_of_numbers_takes_one_line(tmp_path: Path) -> None:
+    atomic.write_model(tmp_path / "note.json", NOTE)
+    assert ' "lines": [1, 2]' in (tmp_path / "note.json").read_text().splitlines()
+
+
 def test_only_the_file_itself_is_left(tmp_path: Path) -> None:
     for text in ("one", "two"):
         atomic.write_text(tmp_path / "file", text)

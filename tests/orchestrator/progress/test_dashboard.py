@@ -273,20 +273,50 @@ def test_a_job_that_was_kept_has_no_line_of_its_own(board: Board, make_record: M
     assert "[2 of about" in screen.file.getvalue()
 
 
-def test_24_lines_are_enough_whatever_the_number_of_groups(make_plan: MakePlan, make_record: MakeRecord) -> None:
+@pytest.fixture
+def suite(make_plan: MakePlan, make_record: MakeRecord) -> Board:
+    """Return the board of a sweep with six computations, in each of which one mode is wrong."""
     plan = make_plan("numpy", "synthetic:wrong", axes={"workloads": ("mlp",), "batch": (1, 2, 3, 4, 5, 6)})
     start = Board(plan=plan, started_s=1000, now_s=1000, guess_s=30)
     records = [
         JobEnded(make_record(cell, outcome="wrong" if "wrong" in cell.mode else "measured")) for cell in plan.runnable
     ]
-    full = apply_events(apply_event(start, BlockStarted(1, plan.cells), 1000), records)
-    console = Console(file=io.StringIO(), width=80, color_system=None)
-    console.print(draw_dashboard(full, 24))
+    return apply_events(apply_event(start, BlockStarted(1, plan.cells), 1000), records)
+
+
+def draw_lines(board: Board, height: int, width: int = 80) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console.print(draw_dashboard(board, height))
     assert isinstance(console.file, io.StringIO)
-    text = console.file.getvalue()
-    assert len(text.splitlines()) <= 24
-    assert re.search(r"and [45] more tables", text)
-    assert "more table" not in render_text(full)
+    return console.file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("height", [24, 28, 32, 60])
+def test_a_small_screen_is_enough_whatever_the_number_of_groups(suite: Board, height: int) -> None:
+    lines = draw_lines(suite, height)
+    assert len(lines) <= height
+    text = "\n".join(lines)
+    shown = sum(line.startswith("mlp backward, batch ") and "µs" in line for line in lines)
+    more = re.search(r"and (\d) more computations?", text)
+    assert shown + (int(more[1]) if more else 0) == 6
+    assert (more is None) == (height == 60)
+
+
+def test_a_suite_is_on_show_as_one_table_and_a_matrix_that_call_no_row_a_baseline(suite: Board) -> None:
+    text = "\n".join(draw_lines(suite, 60))
+    assert text.count("ratio to baseline") == 1
+    assert "Time per call by computation and mode" in text
+    assert " baseline\n" not in text[text.index("Time per call by") :]
+
+
+def test_a_mode_that_is_compared_with_no_other_is_not_called_the_baseline(
+    make_plan: MakePlan, make_record: MakeRecord
+) -> None:
+    plan = make_plan("numpy")
+    start = Board(plan=plan, started_s=1000, now_s=1000, guess_s=30)
+    text = render_text(apply_events(start, [JobEnded(make_record(cell)) for cell in plan.cells]))
+    assert "numpy:eager" in text
+    assert not re.search(r"\bbaseline *\n", text)
 
 
 def test_it_says_how_precise_the_ratios_are_and_what_was_asked(board: Board) -> None:

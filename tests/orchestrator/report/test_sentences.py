@@ -219,6 +219,26 @@ def test_an_honest_instrument_finds_no_difference_where_there_is_none(found: Gro
     assert sentence.endswith("as it should be.")
 
 
+@pytest.mark.parametrize(
+    ("verdict", "ratio", "end"),
+    [
+        (Verdict.EQUIVALENT, Interval(1, 0.99, 1.01), "as it should be."),
+        (Verdict.UNRESOLVED, Interval(1.1, 0.8, 1.5), "too imprecise to show that the two are equal."),
+        (Verdict.UNRESOLVED, Interval(1, 0, math.inf), "are too few for an interval."),
+        (Verdict.UNRESOLVED, Interval(1.7, 1.5, 1.9), "distrust differences of this size in this run."),
+        (Verdict.SLOWER, Interval(1.7, 1.5, 1.9), "distrust differences of this size in this run."),
+    ],
+)
+def test_an_a_a_check_is_as_it_should_be_only_if_it_is(
+    found: Group, verdict: Verdict, ratio: Interval, end: str
+) -> None:
+    assert found.clone is not None
+    clone = dataclasses.replace(found.clone, verdict=verdict, ratio=ratio)
+    (sentence,) = describe_clone(dataclasses.replace(found, clone=clone))
+    assert sentence.endswith(end)
+    assert ("FAILED" in sentence) == (verdict is Verdict.SLOWER)
+
+
 def test_a_difference_between_a_cell_and_itself_is_called_false(found: Group) -> None:
     false = dataclasses.replace(found, clone=comparison(Verdict.FASTER))
     (sentence,) = describe_clone(false)

@@ -1,5 +1,6 @@
 """The results on a terminal: short by default, whole on request, and safe whatever a worker said."""
 
+import dataclasses
 import io
 import re
 import sys
@@ -29,8 +30,12 @@ MakeRecords = Callable[..., list[JobRecord]]
 STRUCK_OUT = "\x1b[2;9m"
 
 
-def shown(records: list[JobRecord], cells: list[Cell], *, colour: bool = False, details: bool = False) -> str:
-    console = Console(file=io.StringIO(), width=80, force_terminal=colour, color_system="standard" if colour else None)
+def shown(
+    records: list[JobRecord], cells: list[Cell], *, colour: bool = False, details: bool = False, width: int = 80
+) -> str:
+    console = Console(
+        file=io.StringIO(), width=width, force_terminal=colour, color_system="standard" if colour else None
+    )
     terminal.show_results(console, a_run(a_manifest(cells), records), details=details)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -65,6 +70,81 @@ def test_a_table_of_the_longest_names_and_numbers_is_whole_in_80_columns(
         assert word in text
     for cell in cells:
         assert f"\n{cell.framework}:{cell.mode} " in text
+
+
+@pytest.mark.parametrize("width", [50, 60, 70])
+def test_a_narrow_terminal_keeps_verdicts_and_intervals(
+    records: list[JobRecord], cells: list[Cell], width: int
+) -> None:
+    text = shown(records, cells, width=width)
+    table = [line for line in text.splitlines() if line.startswith(("torch:", "tensorflow:"))]
+    assert all(len(line) <= width for line in text.splitlines())
+    assert "…" not in text
+    assert any("SLOWER" in line or "FASTER" in line for line in table)
+    assert re.search(r"\(\d\.\d+–\d\.\d+\)", text)
+
+
+def collect_headings(records: list[JobRecord], cells: list[Cell], width: int) -> set[str]:
+    text = shown(records, cells, width=width)
+    (line,) = (line for line in text.splitlines() if line.startswith("mode "))
+    return set(line.split())
+
+
+def test_a_narrow_terminal_goes_without_the_least_important_columns_first(
+    records: list[JobRecord], cells: list[Cell]
+) -> None:
+    assert {"rank", "result", "n", "verdict"} <= collect_headings(records, cells, 80)
+    lost = [{"rank", "result", "n", "verdict"} - collect_headings(records, cells, width) for width in range(80, 49, -1)]
+    assert [each for place, each in enumerate(lost) if each not in lost[:place]] == [
+        set(),
+        {"n"},
+        {"n", "result"},
+        {"n", "result", "rank"},
+    ]
+
+
+def test_a_wide_terminal_shows_more_columns_and_whole_names(records: list[JobRecord], cells: list[Cell]) -> None:
+    text = shown(records, cells, width=160)
+    assert {"peak", "flags", "n"} <= collect_headings(records, cells, 160)
+    assert "tensorflow:function (A/A) " in text
+    assert re.search(r"1\.23 s – 1\.2\d s", text)
+    assert "flags" not in shown(records, cells, width=99)
+
+
+def test_an_alarm_stands_above_everything_else(known_run: Run) -> None:
+    group = known_run.groups[0]
+    assert group.clone is not None
+    lying = a_run(known_run.manifest, known_run.records)
+    false = dataclasses.replace(group, clone=dataclasses.replace(group.clone, verdict=Verdict.FASTER))
+    lying.__dict__["groups"] = (false,)
+    for details in (False, True):
+        console = Console(file=io.StringIO(), width=200)
+        terminal.show_results(console, lying, details=details)
+        assert isinstance(console.file, io.StringIO)
+        text = console.file.getvalue()
+        assert text.strip().startswith("A/A check FAILED: ")
+        assert text.count("A/A check") == 1
+
+
+def test_several_computations_begin_with_their_overview_then_the_answer_then_the_tables(known_run: Run) -> None:
+    text = shown([*known_run.records], [*known_run.manifest.cells])
+    places = [
+        text.index(words)
+        for words in ("Time per call by computation", "torch:trace is the fastest", "ratio to baseline")
+    ]
+    assert places == sorted(places)
+    assert places[0] < 10
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_no_sentence_is_shown_twice(known_run: Run, groups: int) -> None:
+    cells = [cell for cell in known_run.manifest.cells if groups == 2 or cell.task == "forward"]
+    records = [record for record in known_run.records if record.spec.cell in cells]
+    lines = shown(records, cells, details=True, width=2000).splitlines()
+    sentences = [sentence.strip("• ") for line in lines for sentence in line.split(". ") if len(sentence.split()) > 5]
+    said = [each.rstrip(".") for each in sentences if not re.search(r"\s{3}", each)]
+    assert len(said) > 10
+    assert sorted(each for each in {*said} if said.count(each) > 1) == []
 
 
 def test_every_cell_has_exactly_one_row(records: list[JobRecord], cells: list[Cell]) -> None:

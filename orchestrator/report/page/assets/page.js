@@ -46,6 +46,12 @@ function marksOf(element) {
 
 const toneOf = (place) => `var(--tone-${place % TONES})`;
 
+/** Return a text or a value of JSON with the colours that the page has now, in place of its variables. */
+function colour(value) {
+  const style = getComputedStyle(document.documentElement);
+  return JSON.parse(JSON.stringify(value).replace(/var\((--[\w-]+)\)/g, (_, name) => style.getPropertyValue(name).trim()));
+}
+
 /** Return the visible rows of a chart as objects, each with its mode's colour. */
 function rowsOf(data, ticked) {
   const tones = new Map(data.modes.map(([mode, place]) => [mode, toneOf(place)]));
@@ -76,8 +82,10 @@ function specificationOf(data, rows, width) {
   return JSON.parse(JSON.stringify(spec), fill);
 }
 
+const dataOf = (figure) => JSON.parse(figure.querySelector("script").textContent);
+
 async function draw(figure) {
-  const data = JSON.parse(figure.querySelector("script").textContent);
+  const data = dataOf(figure);
   const rows = rowsOf(data, chosen());
   const place = figure.querySelector(".drawing > div"); // Vega labels the element it draws into, which would hide the label around it
   figure.classList.toggle("empty", !rows.length);
@@ -89,6 +97,43 @@ async function draw(figure) {
     place.textContent = "Nothing to draw for this selection.";
   }
   reachable(place.parentElement);
+}
+
+/** Return the name of a saved chart: its run, its section and its title. */
+function fileName(figure, format) {
+  const parts = [document.body.dataset.run, figure.closest("section").id, figure.querySelector("h3").textContent];
+  return `${parts.join(" ").toLowerCase().replace(/[^a-z0-9]+/g, "-")}.${format}`;
+}
+
+/** Save a chart as it is filtered now. Outside the page its colours are no variables, so it is drawn again with values. */
+async function save(figure, format) {
+  const data = dataOf(figure);
+  const width = figure.querySelector(".drawing").clientWidth;
+  const spec = { ...specificationOf(data, rowsOf(data, chosen()), width), data: { values: rowsOf(data, chosen()) } };
+  const sized = spec.width === "container" ? { ...spec, width } : spec;
+  const page = getComputedStyle(document.documentElement).getPropertyValue("--page").trim();
+  const config = { ...colour(options.config), background: page };
+  const drawn = await vegaEmbed(document.createElement("div"), colour(sized), { ...options, config });
+  const link = document.createElement("a");
+  link.href = await drawn.view.toImageURL(format, 2);
+  link.download = fileName(figure, format);
+  link.click();
+  drawn.finalize();
+}
+
+/** Give each chart its buttons, which only a script can serve. */
+function addButtons(figure) {
+  const row = document.createElement("p");
+  row.className = "save";
+  for (const format of ["svg", "png"]) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = `Save as ${format.toUpperCase()}`;
+    button.setAttribute("aria-label", `${button.textContent}: ${figure.querySelector("h3").textContent}`);
+    button.addEventListener("click", () => save(figure, format));
+    row.append(button);
+  }
+  figure.querySelector(".drawing").after(row);
 }
 
 /** Let a frame that scrolls be scrolled by keyboard. */
@@ -108,7 +153,7 @@ const watcher = new IntersectionObserver((entries) => {
 function applyFilter() {
   const ticked = chosen();
   for (const group of document.querySelectorAll(".group")) group.hidden = !hasAny(marksOf(group), ticked);
-  for (const row of document.querySelectorAll("tbody tr")) row.hidden = !passes(marksOf(row), ticked);
+  for (const row of document.querySelectorAll("tbody tr, #overview [data-framework]")) row.hidden = !passes(marksOf(row), ticked);
   show();
 }
 
@@ -125,5 +170,7 @@ function show() {
 
 filter.hidden = !filter.querySelector("input");
 filter.addEventListener("change", applyFilter);
+figures.forEach(addButtons);
+window.addEventListener("beforeprint", () => document.querySelectorAll(".more").forEach((each) => { each.open = true; }));
 window.addEventListener("beforeprint", () => figures.filter((figure) => !views.has(figure)).forEach(draw));
 show();

@@ -19,16 +19,15 @@ from orchestrator.report.page.charts import (
 )
 from orchestrator.report.page.charts.encoding import (
     DURATION_TICKS,
-    ONE_TWO_FIVE,
     encode_modes,
-    encode_quantity,
+    encode_zoomed,
     filter_rows,
     fit_height,
     make_tooltip,
 )
 from orchestrator.report.sentences import describe_fastest
 
-X = encode_quantity("ns", "time per call", at=ONE_TWO_FIVE, labels=DURATION_TICKS, padding=36)
+X = encode_zoomed("ns", "time per call", labels=DURATION_TICKS, padding=36)
 SPEC: Spec = fit_height(30, "mode") | {
     "encoding": {"y": encode_modes()},
     "layer": [
@@ -79,7 +78,7 @@ def make_chart(section: Section) -> Chart:
         finding=" ".join(describe_fastest(group)) or "No mode is shown to be the fastest.",
         reading="Further left is faster. A dot is the median over processes of their fastest samples; its bar is the "
         "95 % interval. Modes that share a letter are tied. A diamond is the A/A clone; a cross is a time that does "
-        "not count.",
+        "not count. The axis is logarithmic and shows only the range of the data.",
         columns=("part", "mode", "ns", "low", "high", "end", "ties", "shown", "said"),
         rows=tuple(make_dot(result, tied.get(result.label)) for result in timed),
         table=Table(

@@ -18,6 +18,7 @@ from orchestrator.report.page.charts.encoding import (
     encode_quantity,
     encode_row_tone,
     encode_tone,
+    encode_zoomed,
     filter_rows,
     make_tooltip,
 )
@@ -28,7 +29,7 @@ from schemas.record import JobRecord
 MAX_SHOWN_PROCESSES: Final = 4
 
 X = encode_quantity("calls", "calls so far", at=TENS, labels=COUNT_TICKS, nice=False)
-Y = encode_quantity("ns", "time of a call", at=TENS, labels=DURATION_TICKS)
+Y = encode_zoomed("ns", "time of a call", labels=DURATION_TICKS)
 SPEC: Spec = {
     "height": 320,
     "encoding": {"x": X, "y": Y},
@@ -65,8 +66,8 @@ def make_chart(section: Section) -> Chart | None:
         title="Warm-up, call by call",
         finding=" ".join(f"{result.label}: {result.steadiness}." for result, _ in ranked),
         reading="The strong line is a mode's first process; pale lines are up to "
-        f"{MAX_SHOWN_PROCESSES - 1} others. A dot marks the "
-        "first steady call. Later calls are averaged over several calls.",
+        f"{MAX_SHOWN_PROCESSES - 1} others. A dot marks the first steady call. Later calls are averaged over several "
+        "calls. Both axes are logarithmic and show only the range of the data.",
         columns=("part", "mode", "block", "calls", "ns", "shown"),
         rows=tuple(row for result, records in ranked for row in make_traces(result, records[:MAX_SHOWN_PROCESSES])),
         table=Table(

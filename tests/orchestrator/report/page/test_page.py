@@ -1,5 +1,7 @@
 """The page as text: whole, escaped, reproducible, small, and with a table for every chart."""
 
+import dataclasses
+import importlib.metadata
 import json
 import random
 import re
@@ -8,6 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from orchestrator.analysis.compare import Verdict
 from orchestrator.analysis.run import Run
 from orchestrator.report.page.page import hash_script, list_host_facts, pack_column, read_asset, render_page
 from schemas.environment import EnvironmentRecord
@@ -90,6 +93,74 @@ def test_every_picture_has_a_table_with_headings_and_says_what_it_shows(known_ru
 def test_the_answer_comes_before_any_picture(known_run: Run) -> None:
     text = of(known_run)
     assert 0 < text.index("torch:trace is the fastest, at ") < text.index("<figure")
+
+
+def test_the_contents_lead_to_every_section(known_run: Run) -> None:
+    text = of(known_run)
+    contents = Read(re.findall(r'<nav id="contents".*?</nav>', text, re.DOTALL)[0])
+    linked = [str(attributes["href"])[1:] for attributes in contents.all("a")]
+    assert linked == ["answer", "refused", "group-1", "group-2", "sweep", "repeat"]
+    assert linked == [str(attributes["id"]) for attributes in Read(text).all("section")]
+    assert "mlp backward" in contents.texts
+
+
+def test_several_computations_have_a_matrix_that_leads_to_their_sections(known_run: Run) -> None:
+    (matrix,) = re.findall(r'<table id="overview">.*?</table>', of(known_run), re.DOTALL)
+    rows = re.findall(r"<tr data-[^>]*>(.*?)</tr>", matrix)
+    assert [re.findall(r'<a href="#(group-\d)">([^<]*)</a>', row) for row in rows] == [
+        [("group-1", "mlp forward")],
+        [("group-2", "mlp backward")],
+    ]
+    for row, outcome in zip(rows, ("wrong", "unsupported"), strict=True):
+        assert re.search(r"<strong>0\.6\d\*</strong>", row)
+        assert re.search(rf'<td data-framework="\d" class="bad">{outcome}</td>', row)
+    assert "A time is the baseline&#39;s" in matrix
+
+
+def test_one_computation_needs_no_matrix(known_run: Run) -> None:
+    cells = tuple(cell for cell in known_run.manifest.cells if cell.task == "forward")
+    records = [record for record in known_run.records if record.spec.cell in cells]
+    text = of(a_run(known_run.manifest.model_copy(update={"cells": cells}), records))
+    assert 'id="overview"' not in text
+    assert 'id="contents"' in text
+
+
+def test_an_alarm_stands_above_the_answer_and_is_told_once(known_run: Run) -> None:
+    group = known_run.groups[0]
+    assert group.clone is not None
+    lying = a_run(known_run.manifest, known_run.records)
+    false = dataclasses.replace(group, clone=dataclasses.replace(group.clone, verdict=Verdict.FASTER))
+    lying.__dict__["groups"] = (false,)
+    text = of(lying)
+    assert 0 < text.index('<p class="alarm">A/A check FAILED') < text.index('<p class="lead">')
+    assert text.count("A/A check FAILED") == 1
+    assert '<p class="alarm">' not in of(known_run)
+
+
+def test_no_sentence_of_the_page_is_said_twice(known_run: Run) -> None:
+    text = re.sub(r"<figure.*?</figure>", "", of(known_run), flags=re.DOTALL)
+    parts = [sentence for part in Read(text).texts for sentence in part.split(". ") if len(sentence.split()) > 5]
+    said = [sentence.strip(" .\n") for sentence in parts]
+    assert sorted(each for each in {*said} if said.count(each) > 1) == []
+
+
+def test_of_many_computations_each_shows_one_chart_and_the_others_on_request(
+    make_cell: Callable[..., Cell], known_run: Run
+) -> None:
+    records = list(many(make_cell, known_run, 20))
+    cells = tuple(dict.fromkeys(record.spec.cell.model_dump_json() for record in records))
+    run = a_run(known_run.manifest.model_copy(update={"cells": tuple(map(Cell.model_validate_json, cells))}), records)
+    assert len(run.groups) == 5
+    text = of(run)
+    assert text.count('<details class="more">') == 5
+    shown = re.sub(r'<details class="more">.*?</details>\n</section>', "</section>", text, flags=re.DOTALL)
+    assert len(Read(shown).all("figure")) == 5 + 1
+    assert '<details class="more">' not in of(known_run)
+
+
+def test_the_footer_has_the_version_of_the_program(known_run: Run) -> None:
+    (footer,) = re.findall(r"<footer>.*?</footer>", of(known_run))
+    assert f"Made by Plumbline {importlib.metadata.version('plumbline-ml')} from" in footer
 
 
 def test_cells_without_a_rank_are_listed_with_their_reasons(known_run: Run) -> None:

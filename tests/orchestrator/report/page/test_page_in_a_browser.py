@@ -3,7 +3,7 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,10 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from playwright.sync_api import Page as Tab
 
 from orchestrator.analysis.run import Run
+from schemas.job import Cell
+from tests.orchestrator.conftest import a_run
 from tests.orchestrator.quick import PROGRAM, QUICK
+from tests.orchestrator.report.page.test_page import many
 from tests.orchestrator.report.page.test_page import of as page_of
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -159,6 +162,68 @@ def test_the_filter_and_the_tables_are_worked_by_keyboard(light: Visit) -> None:
     assert light.tab.locator("figure.cost table").first.is_visible()
 
 
+def test_the_filter_leaves_what_is_ticked_in_the_matrix(light: Visit) -> None:
+    matrix = light.tab.locator("#overview")
+    assert matrix.locator("tbody tr:visible").count() == 4
+    expect(matrix.get_by_role("columnheader", name="synthetic:spin")).to_be_visible()
+    light.tab.get_by_label("synthetic", exact=True).last.uncheck()
+    expect(matrix.get_by_role("columnheader", name="synthetic:spin")).to_be_hidden()
+    expect(matrix.get_by_role("columnheader", name="numpy:eager")).to_be_visible()
+    light.tab.get_by_label("backward", exact=True).uncheck()
+    assert matrix.locator("tbody tr:visible").count() == 2
+    assert light.tab.locator("#contents li.group:visible").count() == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_chart_is_saved_as_svg_and_as_png_without_a_network(visit: Visit, page: Path, kind: str) -> None:
+    figure = visit.tab.locator(f"figure.{kind}").first
+    figure.scroll_into_view_if_needed()
+    figure.locator(".drawing svg").wait_for()
+    for name, beginning in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
+        with visit.tab.expect_download() as waiting:
+            figure.get_by_role("button", name=f"Save as {name}").click()
+        saved = waiting.value.path().read_bytes()
+        assert saved.startswith(beginning)
+        assert b"var(--" not in saved
+        assert len(saved) > 2000
+        assert re.fullmatch(rf"[a-z0-9-]+\.{name.lower()}", waiting.value.suggested_filename)
+    assert [url for url in visit.requests if not url.startswith(("data:", "blob:"))] == [page.as_uri()]
+    assert visit.complaints == []
+
+
+def test_a_saved_chart_has_the_colours_and_the_rows_of_the_page(light: Visit) -> None:
+    figure = light.tab.locator("figure.times").first
+    light.tab.get_by_label("synthetic", exact=True).last.uncheck()
+    figure.locator(".drawing svg").wait_for()
+    with light.tab.expect_download() as waiting:
+        figure.get_by_role("button", name="Save as SVG").click()
+    saved = waiting.value.path().read_text()
+    assert "#ffffff" in saved
+    assert "#0072b2" in saved
+    assert "numpy:eager" in saved
+    assert "synthetic:spin" not in saved
+
+
+def test_charts_on_request_are_drawn_when_they_are_asked_for(
+    browser: Browser, known_run: Run, make_cell: Callable[..., Cell], tmp_path: Path
+) -> None:
+    records = list(many(make_cell, known_run, 20))
+    cells = tuple({record.spec.cell.id: record.spec.cell for record in records}.values())
+    path = tmp_path / "suite.html"
+    path.write_text(page_of(a_run(known_run.manifest.model_copy(update={"cells": cells}), records)), encoding="utf-8")
+    visiting = Visit(browser.new_page(), path)
+    visiting.drawn()
+    more = visiting.tab.locator("details.more").first
+    assert more.locator("figure.picture:visible").count() == 0
+    more.locator("summary").first.click()
+    visiting.drawn()
+    assert more.locator(".drawing svg").count() == more.locator("figure.picture").count() > 5
+    assert visiting.complaints == []
+    visiting.tab.pdf()
+    assert visiting.tab.locator(".drawing svg").count() == visiting.tab.locator("figure.picture").count()
+    visiting.tab.close()
+
+
 def test_a_wrong_cell_is_visible_with_its_reason(light: Visit) -> None:
     row = light.tab.locator("#refused tr", has_text="synthetic:wrong").first
     assert row.is_visible()
@@ -207,7 +272,9 @@ def test_in_print_every_picture_is_there_on_white_and_the_filter_is_not(browser:
 
 def test_without_scripts_the_answer_and_every_table_are_there(browser: Browser, page: Path) -> None:
     visiting = Visit(browser.new_page(java_script_enabled=False), page)
-    assert visiting.tab.locator("#answer .lead").count() == 4
+    assert visiting.tab.locator("#answer .lead").count() > 0
+    assert visiting.tab.locator("#overview tbody tr").count() == 4
+    assert visiting.tab.locator("button").count() == 0
     assert visiting.tab.locator("figure table").count() == visiting.tab.locator("figure").count()
     assert not visiting.tab.locator("#filter").is_visible()
     visiting.tab.close()

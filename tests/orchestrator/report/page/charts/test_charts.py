@@ -121,6 +121,27 @@ def test_axes_are_written_as_people_read_them(known_run: Run, kind: str, ticks: 
     assert [tick for tick in ticks if f">{tick}<" not in svg] == []
 
 
+@pytest.mark.parametrize(("low", "high"), [(60_000, 60_600), (20_000, 90_000), (700, 40_000), (50, 9e9)])
+def test_the_axis_of_times_shows_only_their_range_and_has_ticks_within_it(
+    known_run: Run, low: float, high: float
+) -> None:
+    figure = times.make_chart(first_section(known_run))
+    places = [figure.columns.index(name) for name in ("ns", "low", "high", "end")]
+    stretched = tuple(
+        dataclasses.replace(
+            row,
+            cells=tuple((low, high)[number % 2] if place in places else cell for place, cell in enumerate(row.cells)),
+        )
+        for number, row in enumerate(figure.rows)
+    )
+    svg = vl_convert.vegalite_to_svg(filled(dataclasses.replace(figure, rows=stretched)), config=vega.CONFIG)
+    units = {"ns": 1, "µs": 1e3, "ms": 1e6, "s": 1e9}
+    ticks = [float(value) * units[unit] for value, unit in re.findall(r">([\d.]+) (ns|µs|ms|s)<", svg)]
+    assert len(ticks) >= 2
+    slack = (high / low) ** 0.2
+    assert all(low / slack <= tick <= high * slack for tick in ticks)
+
+
 def test_what_is_drawn_can_be_said_in_json(known_run: Run) -> None:
     for figure in figures(known_run):
         json.dumps([row.cells for row in figure.rows], allow_nan=False)
