@@ -4,6 +4,7 @@ It draws when a job or an untimed phase begins, at most once a second, and never
 parent sleeps.
 """
 
+import dataclasses
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -131,12 +132,14 @@ def draw_dashboard(board: Board, height: int = 1000, keys: str = "") -> Renderab
 
 
 def draw_overview(groups: Sequence[Results], room: int) -> Iterator[RenderableType]:
-    """Yield an overview of as many of several groups as fit into this number of lines, and how many are left."""
-    if len(groups) < 2:
-        return
-    count = min(len(groups), max(0, room - OVERVIEW_LINES))
-    if count:
-        yield Padding(build_overview(groups[:count], is_single=True), (1, 0, 0, 0))
+    """Yield an overview of as many of several groups as fit into this number of lines, and how many are left.
+
+    The first of them has a table already.
+    """
+    count = min(len(groups), max(1, room - OVERVIEW_LINES))
+    if count > 1:
+        whole = build_overview(groups, is_single=True)
+        yield Padding(dataclasses.replace(whole, rows=whole.rows[:count]), (1, 0, 0, 0))
     if more := len(groups) - count:
         yield make_short_line(f"and {more} more computation{'s' if more > 1 else ''}", "dim")
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from orchestrator.analysis.compare import Comparison, Verdict
 from orchestrator.analysis.results import Group, Result
 from orchestrator.format import format_duration, to_printable
 from orchestrator.records.labels import describe_computations
-from orchestrator.report.tables import make_table, name_column, number_columns
+from orchestrator.report.tables import make_table
 
 # The sign after a ratio, by its verdict; a ratio without a sign is claimed.
 SIGNS: Final[Mapping[Verdict, str]] = {
@@ -90,13 +90,14 @@ class Overview:
 
     def draw_tables(self, width: int) -> Iterator[Table]:
         """Yield tables of this width at most, each with as many modes as fit, and with at least one."""
-        widths = [self.measure_column(place) for place in range(len(self.modes))]
-        names, first = max((len(row.name) for row in self.rows), default=0), 0
+        widths, first = [self.measure_column(place) for place in range(len(self.modes))], 0
+        # Long names are wrapped, or no mode would fit beside them.
+        names = min(max((len(row.name) for row in self.rows), default=0), width // 2)
         while first < len(self.modes):
             used, last = names + 1 + widths[first], first + 1
             while last < len(self.modes) and used + widths[last] <= width:
                 used, last = used + widths[last], last + 1
-            yield self.draw_table(range(first, last), "" if first else TITLE)
+            yield self.draw_table(range(first, last), names, "" if first else TITLE)
             first = last
 
     def measure_column(self, place: int) -> int:
@@ -104,10 +105,11 @@ class Overview:
         texts = [fold_mode(self.modes[place]), *(fold_outcome(row.squares[place].shown) for row in self.rows)]
         return 1 + max(len(line) for text in texts for line in text.splitlines() or [""])
 
-    def draw_table(self, places: Sequence[int], title: str) -> Table:
-        """Draw the columns of some modes."""
-        headings = [fold_mode(self.modes[place]) for place in places]
-        drawn = make_table(name_column(""), *number_columns(*headings), title=title, bold=True)
+    def draw_table(self, places: Sequence[int], names: int, title: str) -> Table:
+        """Draw the columns of some modes; the names of computations take up to `names` characters."""
+        headings = [Text(fold_mode(self.modes[place])) for place in places]
+        columns = [Column(heading, justify="right", no_wrap=True) for heading in headings]
+        drawn = make_table(Column("", max_width=names), *columns, title=title, bold=True)
         for row in self.rows:
             drawn.add_row(Text(row.name), *(style_square(row.squares[place]) for place in places))
         return drawn

@@ -110,9 +110,11 @@ def count_payoffs(groups: Sequence[Group]) -> Iterator[str]:
             if found.other == find_sibling(group, found.mode):
                 asked[found.mode] += 1
                 paid[found.mode] += found.payoff is Payoff.PAYS
-    said = [f"for {mode} in {count} of {asked[mode]}" for mode, count in paid.most_common()]
-    if said:
+    said = [f"for {mode} in {count or 'none'} of {asked[mode]}" for mode, count in paid.most_common()]
+    if paid.total():
         yield f"Compiling pays off {join_names(said, 'and')}."
+    elif said:
+        yield "Compiling is not shown to pay off in any of them."
 
 
 def write_notes(groups: Sequence[Group]) -> list[str]:

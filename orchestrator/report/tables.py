@@ -13,6 +13,8 @@ from orchestrator.format import to_printable
 
 # A terminal of at least this width has room for more than the standard columns.
 WIDE = 100
+# More columns than any table has: what a table would take if there were room.
+UNBOUNDED = 10_000
 
 
 def make_table(*columns: Column | str, title: str = "", bold: bool = False, gap: int = 0) -> Table:
@@ -51,6 +53,6 @@ class FittingTable:
         """Yield the version that fits."""
         for drawn in self.draw_versions(options.max_width):
             best = drawn
-            if Measurement.get(console, options.update(width=None, max_width=1000), drawn).maximum <= options.max_width:
+            if Measurement.get(console, options.update(max_width=UNBOUNDED), drawn).maximum <= options.max_width:
                 break
         yield best

@@ -35,6 +35,7 @@ from orchestrator.report.tables import WIDE, FittingTable, make_table, name_colu
 from schemas.record import JobRecord
 
 STANDARD_COLUMNS: Final = ("time per\ncall", "ratio to baseline\n(95 % interval)", "rank", "first\nresult", "n")
+FOLDED_HEADINGS: Final = {STANDARD_COLUMNS[1]: "ratio\n(95 %\ninterval)"}
 # Further columns of a wide terminal.
 EXTRA_COLUMNS: Final = ("95 % interval\nof the time", "step\npeak", "flags")
 # What a narrow terminal goes without, the least important first.
@@ -52,14 +53,15 @@ def show_results(console: Console, run: Run, profiles: Sequence[JobRecord] = (),
     console.print()
     alarms, answer = list_alarms(run.groups), summarise_groups(run.groups)
     for alarm in alarms:
-        console.print(Text(alarm, style="bold red"), "")
+        console.print(Text(alarm, style="bold red"), "", sep="\n")
     if len(run.groups) > 1:
-        console.print(build_overview(run.groups), "")
+        console.print(build_overview(run.groups))
+        console.print()
     for sentence in answer:
         console.print(Text(sentence))
-    shared, own = split_shared_sentences(run.groups, (*alarms, *answer)) if details else ([], [() for _ in run.groups])
+    shared, own = split_shared_sentences(run.groups, (*alarms, *answer))
     for group, sentences in zip(run.groups, own, strict=True):
-        show_group(console, group, sentences, details=details)
+        show_group(console, group, sentences if details else (), details=details)
     show_notes(console, [*(shared if details else write_notes(run.groups)), *list_deprecations(run.cells)])
     console.print()
     if details:
@@ -111,7 +113,7 @@ def list_places(run: Run, place: Store, profiles: Sequence[JobRecord], *, detail
 def build_group_table(group: Group) -> RenderableType:
     """Return the table of one group: ranked cells by rank, the A/A clone, then the others.
 
-    A narrow terminal goes without the least important columns, down to 40 columns; a wide one gets more.
+    A narrow terminal goes without the least important columns, down to 55 columns; a wide one gets more.
     """
     return FittingTable(partial(draw_group_tables, group))
 
@@ -133,7 +135,8 @@ def draw_group_table(
 ) -> Table:
     """Draw the table of a group with these columns between a mode and its verdict."""
     title = group.title + (f", checked against {group.referee} in float64" if group.referee else "")
-    drawn = make_table(name_column("mode"), *number_columns(*shown), "verdict", title=title, bold=True)
+    headings = [FOLDED_HEADINGS.get(column, column) if fold_ratios else column for column in shown]
+    drawn = make_table(name_column("mode"), *number_columns(*headings), "verdict", title=title, bold=True)
     rows = format_group_rows(group, fold_labels=fold_labels)
     for (result, *_), (name, *cells, verdict) in zip(group.rows, rows, strict=True):
         texts = dict(zip(STANDARD_COLUMNS, cells, strict=True)) | format_extra_cells(result)

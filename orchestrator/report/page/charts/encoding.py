@@ -25,10 +25,10 @@ def fit_height(step: int, *fields: str) -> Spec:
     return {"height": "$height", "usermeta": {"step": step, "fields": [*fields]}}
 
 
-def encode_zoomed(field: str, title: str, *, labels: str, **scale: Value) -> Spec:
+def encode_zoomed(field: str, title: str, *, labels: str, padding: int = 8) -> Spec:
     """Encode a number on a logarithmic axis that shows only the range of the data, however narrow that is."""
     # Within a decade, ticks at given powers might all lie outside; Vega then chooses finer ones.
-    found = encode_quantity(field, title, at=TENS, labels=labels, **{"nice": False, "padding": 8} | scale)
+    found = encode_quantity(field, title, at=TENS, labels=labels, nice=False, padding=padding)
     axis = {name: value for name, value in found["axis"].items() if name != "values"} | {"tickCount": 5}
     return found | {"axis": axis}
 
