@@ -16,13 +16,12 @@ from orchestrator.report.page.charts.encoding import (
     encode_quantity,
     encode_row_tone,
     encode_tone,
-    encode_zoomed,
     filter_rows,
     make_tooltip,
 )
 from orchestrator.report.sections import breakeven
 
-Y = encode_zoomed("ns", "total time", labels=DURATION_TICKS)
+Y = encode_quantity("ns", "total time", at=TENS, labels=DURATION_TICKS, nice=False, padding=8)
 SPEC: Spec = {
     "height": 320,
     "encoding": {"x": encode_quantity("calls", "calls", at=TENS, labels=COUNT_TICKS, nice=False)},
@@ -77,7 +76,7 @@ def make_charts(section: Section) -> Iterator[Chart]:
             or "No mode here has a compilation to amortise.",
             reading="Lower is faster. Lines are medians over processes, and bands are their 95 % intervals. A diamond "
             "marks the break-even of a compiled mode, from pairs of processes; its bar is the 95 % interval. "
-            "Both axes are logarithmic.",
+            "Both axes are logarithmic and show only the range of the data.",
             columns=("part", "mode", "calls", "ns", "low", "high", "shown"),
             rows=(*make_lines(section, numbers, start), *make_crossings(section, found, start)),
             table=Table(
