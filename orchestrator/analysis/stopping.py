@@ -71,12 +71,14 @@ def describe_precision(spec: SweepSpec, cells: Sequence[Cell], records: Sequence
     alone = [each for each in groups if not each.comparisons]
     if max(widths, default=0.0) > target or not all(has_precise_times(each, target) for each in alone):
         return describe_shortfall(widths, target)
-    within = f"known to ±{100 * target:g} %"
-    if not alone:
-        return f"every ratio to the baseline is {within}"
-    if len(alone) == len(groups):
-        return f"{'the' if len(alone) == 1 else 'every'} time is {within}"
-    return f"every ratio to the baseline is {within}, and so is every time without a ratio"
+    return f"{name_quantities(len(groups), len(alone))} is known to ±{100 * target:g} %"
+
+
+def name_quantities(groups: int, alone: int) -> str:
+    """Name the quantities whose precision counts, in a sweep with groups of which some have a single mode."""
+    if alone == groups:
+        return "the time" if alone == 1 else "every time"
+    return "every ratio to the baseline" + (", and every time without a ratio," if alone else "")
 
 
 def describe_shortfall(widths: Sequence[float], target: float) -> str:

@@ -74,7 +74,7 @@ def test_the_interval_of_a_time_is_as_narrow_as_the_sentence_about_it_says(
         (["numpy mlp", "synthetic mlp"], "every ratio to the baseline is known to ±2 %"),
         (
             ["numpy mlp", "synthetic mlp", "numpy rnn"],
-            "every ratio to the baseline is known to ±2 %, and so is every time without a ratio",
+            "every ratio to the baseline, and every time without a ratio, is known to ±2 %",
         ),
     ],
 )
