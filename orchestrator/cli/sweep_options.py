@@ -43,8 +43,15 @@ BASELINE = Annotated[
 ]
 MARGIN = Annotated[float | None, typer.Option(help="relative difference too small to matter (default: 0.02)")]
 RANK_BY = Annotated[str | None, typer.Option(help="time, step_peak, static, compile_peak, footprint or import")]
+# With `--latency`, single calls in each process: enough for a p99.
+LATENCY_CALLS = 1000
 LATENCY = Annotated[
-    bool | None, typer.Option("--latency", help="also time single calls, and report p50, p90 and p99 with intervals")
+    bool | None,
+    typer.Option(
+        "--latency",
+        help="also time single calls, and report p50, p90 and p99 with intervals",
+        callback=lambda asked: LATENCY_CALLS if asked else None,
+    ),
 ]
 BUDGET = Annotated[str | None, typer.Option(help="time limit for the sweep, such as 90s, 5m or 1h")]
 PRECISION = Annotated[float | None, typer.Option(help="stop once every ratio's interval has at most this half-width")]
@@ -58,10 +65,10 @@ PROFILE = Annotated[
 NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's name")]
 
 # Options that are not copied as they are.
-HANDLED_SEPARATELY = {"file", "workloads", "workload", "latency"}
+HANDLED_SEPARATELY = {"file", "workloads", "workload"}
 
-# With `--latency`, single calls in each process: enough for a p99.
-LATENCY_CALLS = 1000
+# The tables of further options.
+TABLES = {"memory": "limits", "latency_calls": "timing"}
 
 
 def build_request(
@@ -83,7 +90,7 @@ def build_request(
     baseline: BASELINE = None,
     margin: MARGIN = None,
     rank_by: RANK_BY = None,
-    latency: LATENCY = None,
+    latency_calls: LATENCY = None,
     budget: BUDGET = None,
     precision: PRECISION = None,
     blocks: BLOCKS = None,
@@ -105,10 +112,8 @@ def build_request(
     said = resolve_workload_paths(load_sweep_file(file), file.parent) if file is not None else {}
     if chosen := [*(() if workloads is None else split_commas(workloads)), *(workload or ())]:
         said.setdefault("axes", {})["workloads"] = [to_absolute_workload(text, Path.cwd()) for text in chosen]
-    if latency:
-        said.setdefault("timing", {}).setdefault("latency_calls", LATENCY_CALLS)
     # The tables that have an option's setting; any other stands at the top.
-    tables = dict.fromkeys(Axes.model_fields, "axes") | dict.fromkeys(Stop.model_fields, "stop") | {"memory": "limits"}
+    tables = dict.fromkeys(Axes.model_fields, "axes") | dict.fromkeys(Stop.model_fields, "stop") | TABLES
     for option, value in options.items():
         table = said.setdefault(tables[option], {}) if option in tables else said
         table[option] = split_commas(value) if option in Axes.model_fields else value

@@ -1,0 +1,24 @@
+"""Options of a sweep become the settings of a sweep file, and override those of a file."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.cli.sweep_options import LATENCY_CALLS
+from schemas.sweep import SweepSpec
+
+
+@pytest.mark.parametrize(
+    ("words", "calls"),
+    [((), 0), (("--latency",), LATENCY_CALLS), (("few.toml",), 77), (("few.toml", "--latency"), 1000)],
+)
+def test_latency_asks_for_single_calls(
+    inside: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], calls: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "few.toml").write_text("[timing]\nlatency_calls = 77\n")
+    said = inside("plan", *words, "--frameworks", "numpy", "--env", "current", "--json")
+    assert SweepSpec.model_validate(json.loads(said.out)["sweep"]).timing.latency_calls == calls
