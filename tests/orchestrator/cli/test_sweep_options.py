@@ -16,9 +16,8 @@ from schemas.sweep import SweepSpec
     [((), 0), (("--latency",), LATENCY_CALLS), (("few.toml",), 77), (("few.toml", "--latency"), 1000)],
 )
 def test_latency_asks_for_single_calls(
-    inside: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], calls: int
+    inside: Callable[..., Any], tmp_path: Path, words: tuple[str, ...], calls: int
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     (tmp_path / "few.toml").write_text("[timing]\nlatency_calls = 77\n")
     said = inside("plan", *words, "--frameworks", "numpy", "--env", "current", "--json")
     assert SweepSpec.model_validate(json.loads(said.out)["sweep"]).timing.latency_calls == calls
