@@ -12,6 +12,7 @@ from schemas.limits import Limits, Seconds
 
 MemoryMetric = Literal["import", "static", "compile_peak", "step_peak", "footprint", "device_peak", "device_process"]
 RankBy = Literal["time", MemoryMetric]
+ComparedPairs = Literal["asked", "all"]
 
 
 def _expand_training(tasks: object) -> object:
@@ -77,6 +78,10 @@ class SweepSpec(Model):
         default=0.02, lt=1, description="differences below this share are too small to matter"
     )
     rank_by: RankBy = Field(default="time", description="quantity that ranks the modes")
+    pairs: ComparedPairs = Field(
+        default="asked",
+        description="pairs to compare: asked (each mode with the baseline and with the mode it has to beat) or all",
+    )
     seed: int | None = Field(default=None, ge=0, description="of the random order; null: drawn at random")
     stop: Stop = Stop()
     timing: Timing = Timing()

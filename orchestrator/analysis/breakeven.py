@@ -1,10 +1,11 @@
 """Break-even of compiled modes, and the best modes for a given number of calls.
 
 At n calls the blocks give the ratio of two modes' total times, with its signed-rank interval. For large n it approaches
-the ratio of times per call. A mode breaks even where the ratio falls below one and stays there. The lower end, the
-estimate and the upper end of the ratio cross one in turn. The break-even's interval therefore holds the numbers of
-calls at which the totals are indistinguishable: the inversion of a test (Fieller 1954, J. R. Stat. Soc. B 16), by
-ranks. A quotient of differences per block would be infinite or negative wherever noise reverses a small difference.
+the ratio of times per call. Both ends have room for what disturbances can have cost. A mode breaks even where the ratio
+falls below one and stays there. The lower end, the estimate and the upper end of the ratio cross one in turn. The
+break-even's interval therefore holds the numbers of calls at which the totals are indistinguishable: the inversion of a
+test (Fieller 1954, J. R. Stat. Soc. B 16), by ranks. A quotient of differences per block would be infinite or negative
+wherever noise reverses a small difference.
 """
 
 import math
@@ -17,10 +18,10 @@ from typing import Final
 
 from orchestrator.analysis.compare import Comparison, Scores, Verdict, compare_all_pairs, compute_rank_ranges
 from orchestrator.analysis.costs.cost_curve import CostCurve, Start
+from orchestrator.analysis.pairs import SIBLINGS, find_sibling_label
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.statistics.intervals import Interval, hodges_lehmann
 from orchestrator.analysis.statistics.looks import ALPHA
-from schemas.catalog import FRAMEWORKS
 from schemas.job import Cell
 
 NEVER: Final = math.inf
@@ -31,9 +32,6 @@ GRID_FACTOR: Final = 1.25
 MOST_CALLS: Final = 10**15
 
 ROUND_NUMBERS: Final = tuple(10**power for power in range(7))
-
-# The mode that each compiled mode has to beat, by framework and mode.
-SIBLINGS: Final = {(each.name, mode.name): mode.sibling for each in FRAMEWORKS for mode in each.modes if mode.sibling}
 
 
 class Payoff(StrEnum):
@@ -52,7 +50,7 @@ class BreakEven:
     """The number of calls from which `mode` has a lower total time than `other`.
 
     One: from the first call on. Infinity: never. `calls` count from the finished models, `with_import` from before the
-    frameworks were imported. `steady` compares times per call. `barred`: one of the two is too disturbed for claims.
+    frameworks were imported. `steady` compares times per call.
     """
 
     mode: str
@@ -60,7 +58,6 @@ class BreakEven:
     calls: Interval
     with_import: Interval
     steady: Comparison
-    barred: bool
 
     def calls_from(self, start: Start) -> Interval:
         """Return the break-even that counts from this start of the clock."""
@@ -74,8 +71,8 @@ class BreakEven:
 
     @property
     def has_valid_interval(self) -> bool:
-        """Return True if the intervals are valid: no cell is too disturbed, and the two estimators agree."""
-        return not self.barred and self.steady.verdict is not Verdict.ESTIMATOR_DEPENDENT
+        """Return True if the intervals are valid: the two estimators agree."""
+        return self.steady.verdict is not Verdict.ESTIMATOR_DEPENDENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +104,7 @@ def find_sibling(group: Group, mode: str, siblings: Mapping[tuple[str, str], str
 
     Empty if the group lacks that mode.
     """
-    own = group.result(mode).cell
-    due = own.framework, siblings.get((own.framework, own.mode)), own.environment, 0
-    found = (
-        each.label
-        for each in group.results
-        if (each.cell.framework, each.cell.mode, each.cell.environment, each.cell.replica) == due
-    )
-    return next(found, "")
+    return find_sibling_label({each.label: each.cell for each in group.results}, mode, siblings)
 
 
 def find_rivals(group: Group, mode: str) -> list[str]:
@@ -134,7 +124,6 @@ def compute_break_even(group: Group, mode: str, other: str) -> BreakEven:
         calls=calls_until_break_even(pairs, "model"),
         with_import=calls_until_break_even(pairs, "import"),
         steady=group.pairs[other, mode],
-        barred="C" in (group.result(mode).grade, group.result(other).grade),
     )
 
 
@@ -148,19 +137,21 @@ def calls_until_break_even(
     """
     if not pairs:
         return Interval(math.nan, 1, NEVER)
-    known: dict[float, Interval] = {}
 
-    def ratio_of_totals(calls: float) -> Interval:
-        if calls not in known:
-            known[calls] = hodges_lehmann(
-                [log_ratio_of_totals(own, other, calls, start) for own, other in pairs], alpha
+    def make_ratio(curves: Sequence[tuple[CostCurve, CostCurve]]) -> Callable[[float], Interval]:
+        return cache(
+            lambda calls: hodges_lehmann(
+                [log_ratio_of_totals(own, other, calls, start) for own, other in curves], alpha
             )
-        return known[calls]
+        )
 
+    measured = make_ratio(pairs)
+    lowest = make_ratio([(own.least, other) for own, other in pairs])
+    highest = make_ratio([(own, other.least) for own, other in pairs])
     return Interval(
-        find_last_crossing(lambda calls: ratio_of_totals(calls).estimate),
-        find_last_crossing(lambda calls: ratio_of_totals(calls).low),
-        find_last_crossing(lambda calls: ratio_of_totals(calls).high),
+        find_last_crossing(lambda calls: measured(calls).estimate),
+        find_last_crossing(lambda calls: lowest(calls).low),
+        find_last_crossing(lambda calls: highest(calls).high),
     )
 
 
@@ -209,10 +200,8 @@ def find_best_modes(group: Group, numbers: Sequence[int] = ROUND_NUMBERS) -> Ite
 
 def find_lowest_totals(group: Group, calls: int, start: Start) -> tuple[str, ...]:
     """Return the modes that no other is claimed to beat in total time; all pairs are tested as one family."""
-    # A disturbance may explain either direction, for totals as for times per call.
-    barred = {each.label for each in group.results if each.grade == "C"}
     scores = {label: score_totals(curves, calls, start) for label, curves in group.curves.items()}
-    open_ranks = compute_rank_ranges(scores, compare_all_pairs(scores, barred=barred))
+    open_ranks = compute_rank_ranges(scores, compare_all_pairs(scores))
     return tuple(standing.cell for standing in group.standings if open_ranks[standing.cell][0] == 1)
 
 
@@ -221,4 +210,5 @@ def score_totals(curves: Mapping[int, CostCurve], calls: int, start: Start) -> S
     return Scores(
         floor={block: math.log(curve.floor_total_ns(calls, start)) for block, curve in curves.items()},
         typical={block: math.log(curve.typical_total_ns(calls, start)) for block, curve in curves.items()},
+        least={block: math.log(curve.least.floor_total_ns(calls, start)) for block, curve in curves.items()},
     )

@@ -8,6 +8,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from itertools import combinations
 from statistics import fmean
 from typing import Final
@@ -15,6 +16,8 @@ from typing import Final
 from orchestrator.analysis.quality.comparability import Sampling, find_unlike_blocks, format_left_out_blocks
 from orchestrator.analysis.statistics.intervals import Interval, hodges_lehmann, reject_by_holm, signed_rank_p
 from orchestrator.analysis.statistics.looks import ALPHA
+from orchestrator.analysis.statistics.order_statistics import expect_minimum
+from orchestrator.analysis.undisturbed import Floors, RatioEstimate, bound_ratio
 
 # Differences below this share are too small to act on.
 MARGIN: Final = 0.02
@@ -39,21 +42,47 @@ _FLIPPED_VERDICTS: Final = {Verdict.FASTER: Verdict.SLOWER, Verdict.SLOWER: Verd
 class Scores:
     """Log seconds per call of one cell by block: the floor and the typical value of its process there.
 
-    `sampling` describes the sampling of that process. A block without an entry may be compared with any other.
+    `sampling` describes the sampling of that process. A block without an entry may be compared with any other. `least`
+    is the floor less what disturbances can have cost; a block without an entry lost nothing. `samples` are the log
+    times of all samples, ascending, and `undisturbed` is the number of those that no disturbance hit; floors of a block
+    without an entry are compared as they are.
     """
 
     floor: Mapping[int, float]
     typical: Mapping[int, float]
     sampling: Mapping[int, Sampling] = field(default_factory=dict)
+    least: Mapping[int, float] = field(default_factory=dict)
+    samples: Mapping[int, Sequence[float]] = field(default_factory=dict)
+    undisturbed: Mapping[int, int] = field(default_factory=dict)
+
+    def draw_floors(self, drawn: Mapping[int, int | None], left_to_other: Mapping[int, int | None]) -> Floors:
+        """Return the floors of these blocks, each as expected of that number of its samples; None: of all.
+
+        `left_to_other` are the numbers of undisturbed samples of the cell that it is compared with.
+        """
+        measured = {block: self._draw_floor(block, count) for block, count in drawn.items()}
+        # The share that disturbances can have cost is that of the fastest sample.
+        lost = {block: self.floor[block] - self.least.get(block, self.floor[block]) for block in drawn}
+        return Floors(
+            measured,
+            {block: floor - lost[block] for block, floor in measured.items()},
+            # Fewer samples have a slower fastest one. Rounding must not turn that around.
+            {block: max(floor, self._draw_floor(block, left_to_other[block])) for block, floor in measured.items()},
+        )
+
+    def _draw_floor(self, block: int, drawn: int | None) -> float:
+        samples = self.samples.get(block, ())
+        return expect_minimum(samples, drawn) if drawn and drawn < len(samples) else self.floor[block]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """The comparison of two cells over the blocks they share; ratios are time of `cell` over time of `baseline`.
 
-    `ratio` is of floors and decides. `typical_ratio` can only withdraw a claim. `p` is exact and two-sided.
-    `significant` is Holm's decision on it among all pairs compared together. `reason` names the blocks that were left
-    out, and why; empty if there are none.
+    `ratio` is of floors. `undisturbed` is the same with room for what disturbances can have cost, and decides; None:
+    nothing. `typical_ratio` can only withdraw a claim. `p` is exact and two-sided. `significant` is Holm's decision on
+    it among all pairs compared together. `reason` names the blocks that were left out, and why; empty if there are
+    none.
     """
 
     baseline: str
@@ -64,7 +93,14 @@ class Comparison:
     p: float
     significant: bool
     verdict: Verdict
+    undisturbed: Interval | None = None
     reason: str = ""
+
+    @property
+    def is_explained_by_disturbances(self) -> bool:
+        """Return True if there is no claim because disturbances may be the cause of the difference."""
+        differs = self.significant and not self.ratio.low <= 1 <= self.ratio.high
+        return differs and self.verdict in (Verdict.UNRESOLVED, Verdict.EQUIVALENT)
 
     @property
     def log_half_width(self) -> float:
@@ -89,6 +125,7 @@ class Comparison:
             p=self.p,
             significant=self.significant,
             verdict=_FLIPPED_VERDICTS.get(self.verdict, self.verdict),
+            undisturbed=self.undisturbed and _invert_ratio(self.undisturbed),
             reason=self.reason,
         )
 
@@ -108,48 +145,76 @@ class Standing:
 
 
 def compare_all_pairs(
-    scores: Mapping[str, Scores], *, margin: float = MARGIN, alpha: float = ALPHA, barred: Collection[str] = ()
+    scores: Mapping[str, Scores], *, margin: float = MARGIN, alpha: float = ALPHA
 ) -> tuple[Comparison, ...]:
-    """Compare every pair of cells over their shared blocks, the earlier as baseline, as one family of tests (Holm).
+    """Compare every pair of cells over their shared blocks, the earlier as baseline, as one family of tests (Holm)."""
+    return compare_pairs(scores, list(combinations(scores, 2)), margin=margin, alpha=alpha)
 
-    Blocks in which the two were sampled differently are left out, and `reason` explains it. No claim is made about
-    `barred` cells: a disturbance may explain either direction.
+
+def compare_pairs(
+    scores: Mapping[str, Scores], pairs: Sequence[tuple[str, str]], *, margin: float = MARGIN, alpha: float = ALPHA
+) -> tuple[Comparison, ...]:
+    """Compare these pairs of cells over their shared blocks, the first as baseline, as one family of tests (Holm).
+
+    Blocks in which the two were sampled differently are left out, and `reason` explains it.
     """
-    left_out = {(a, b): find_unlike_blocks(scores[a].sampling, scores[b].sampling) for a, b in combinations(scores, 2)}
-    floors = {(a, b): _subtract_scores(scores[a].floor, scores[b].floor, out) for (a, b), out in left_out.items()}
-    p_values = [signed_rank_p(floor) for floor in floors.values()]
+    left_out = [find_unlike_blocks(scores[a].sampling, scores[b].sampling) for a, b in pairs]
+    floors = [pair_floors(scores[a], scores[b], out) for (a, b), out in zip(pairs, left_out, strict=True)]
+    estimates = [bound_ratio(*both, partial(estimate_paired_ratio, alpha=alpha)) for both in floors]
+    # A disturbance can weaken a difference and never strengthen it, so what withstands is significant as well.
+    significant = reject_by_holm([measured.p for measured, _ in estimates], alpha)
+    withstanding = reject_by_holm([bounded.p for _, bounded in estimates], alpha)
     found = []
-    for (a, b), p, significant in zip(floors, p_values, reject_by_holm(p_values, alpha), strict=True):
-        floor, out = floors[a, b], left_out[a, b]
-        ratio = hodges_lehmann(floor, alpha)
-        typical = hodges_lehmann(_subtract_scores(scores[a].typical, scores[b].typical, out), alpha)
-        verdict = decide_verdict(
-            ratio, typical, significant=significant, margin=math.log1p(margin), barred=not {a, b}.isdisjoint(barred)
-        )
+    for place, (a, b) in enumerate(pairs):
+        measured, bounded = estimates[place]
+        typical = hodges_lehmann(_subtract_logs(scores[a].typical, scores[b].typical, left_out[place]), alpha)
         found.append(
             Comparison(
                 baseline=a,
                 cell=b,
-                blocks=len(floor),
-                ratio=ratio.exp(),
+                blocks=len(floors[place][0].measured),
+                ratio=measured.interval.exp(),
                 typical_ratio=typical.exp(),
-                p=p,
-                significant=significant,
-                verdict=verdict,
-                reason=format_left_out_blocks(out),
+                p=measured.p,
+                significant=significant[place],
+                verdict=decide_verdict(
+                    bounded.interval, typical, significant=withstanding[place], margin=math.log1p(margin)
+                ),
+                undisturbed=None if bounded.interval == measured.interval else bounded.interval.exp(),
+                reason=format_left_out_blocks(left_out[place]),
             )
         )
     return tuple(found)
 
 
-def _subtract_scores(
-    baseline: Mapping[int, float], cell: Mapping[int, float], left_out: Collection[int]
-) -> list[float]:
+def pair_floors(baseline: Scores, cell: Scores, left_out: Collection[int] = ()) -> tuple[Floors, Floors]:
+    """Return the floors of two cells in the blocks that they share, in each block of the same number of samples."""
+    shared = (baseline.floor.keys() & cell.floor.keys()).difference(left_out)
+    drawn = {block: count_common_samples(baseline.samples.get(block), cell.samples.get(block)) for block in shared}
+    return (
+        baseline.draw_floors(drawn, {block: cell.undisturbed.get(block) for block in shared}),
+        cell.draw_floors(drawn, {block: baseline.undisturbed.get(block) for block in shared}),
+    )
+
+
+def count_common_samples(*samples: Sequence[float] | None) -> int | None:
+    """Return the smallest number of samples of these processes; None if it is unknown for any of them."""
+    counts = [len(each) for each in samples if each]
+    return min(counts) if len(counts) == len(samples) else None
+
+
+def estimate_paired_ratio(baseline: Sequence[float], cell: Sequence[float], *, alpha: float) -> RatioEstimate:
+    """Estimate a log ratio from log times in the same blocks."""
+    differences = [after - before for before, after in zip(baseline, cell, strict=True)]
+    return RatioEstimate(hodges_lehmann(differences, alpha), signed_rank_p(differences))
+
+
+def _subtract_logs(baseline: Mapping[int, float], cell: Mapping[int, float], left_out: Collection[int]) -> list[float]:
     return [cell[block] - baseline[block] for block in sorted((baseline.keys() & cell.keys()).difference(left_out))]
 
 
-def decide_verdict(ratio: Interval, typical: Interval, *, significant: bool, margin: float, barred: bool) -> Verdict:
-    """Decide the verdict from log ratios of time.
+def decide_verdict(ratio: Interval, typical: Interval, *, significant: bool, margin: float) -> Verdict:
+    """Decide the verdict from log ratios of time, with room for disturbances.
 
     A claim needs both Holm's decision and an interval without zero; the two differ only when there are ties. A claim
     is withdrawn if the typical estimate has the opposite sign, however wide its interval. This can cost a claim and
@@ -159,8 +224,6 @@ def decide_verdict(ratio: Interval, typical: Interval, *, significant: bool, mar
         return Verdict.EQUIVALENT if -margin < ratio.low and ratio.high < margin else Verdict.UNRESOLVED
     if ratio.estimate * typical.estimate < 0:
         return Verdict.ESTIMATOR_DEPENDENT
-    if barred:
-        return Verdict.UNRESOLVED
     if abs(ratio.estimate) < margin:
         return Verdict.DIFFERENT_BUT_SMALL
     return Verdict.FASTER if ratio.estimate < 0 else Verdict.SLOWER

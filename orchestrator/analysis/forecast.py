@@ -36,25 +36,28 @@ def combine_forecasts(forecasts: Iterable[Forecast]) -> Forecast:
     )
 
 
-def forecast_looks(scores: Mapping[str, Scores], baseline: str, target: float) -> Forecast | None:
+def forecast_looks(
+    scores: Mapping[str, Scores], baseline: str, target: float, *, pairs: int | None = None
+) -> Forecast | None:
     """Forecast the look at which every ratio to the baseline is within `target` of its estimate, with unchanged noise.
 
-    Returns the last look if none is precise enough, and None with too few blocks.
+    `pairs` is the number of pairs that are compared as one family; None: all. Returns the last look if none is precise
+    enough, and None with too few blocks.
     """
     from scipy.special import chdtri
 
-    pairs = [list_log_ratios(scores[baseline], other) for label, other in scores.items() if label != baseline]
-    if not pairs or min(map(len, pairs)) < FEWEST_BLOCKS:
+    ratios = [list_log_ratios(scores[baseline], other) for label, other in scores.items() if label != baseline]
+    if not ratios or min(map(len, ratios)) < FEWEST_BLOCKS:
         return None
     # The noisiest pair decides, because a sweep stops only when all ratios are precise.
-    spread, done = max(map(statistics.stdev, pairs)), max(map(len, pairs))
-    least = blocks_needed(math.comb(len(scores), 2))
+    spread, done = max(map(statistics.stdev, ratios)), max(map(len, ratios))
+    least = blocks_needed(math.comb(len(scores), 2) if pairs is None else pairs)
 
     def find_look(scatter: float) -> int:
         fitting = (look for look in LOOKS if look >= max(done, least) and expected_half_width(scatter, look) <= target)
         return next(fitting, LOOKS[-1])
 
-    freedom = min(map(len, pairs)) - 1
+    freedom = min(map(len, ratios)) - 1
     low, high = (
         spread * math.sqrt(freedom / float(chdtri(freedom, beyond))) for beyond in (TAIL_CHANCE, 1 - TAIL_CHANCE)
     )

@@ -7,7 +7,12 @@ from typing import TypeAlias
 from orchestrator.analysis.costs.cost_curve import first_result_ns
 from orchestrator.analysis.costs.memory import compute_memory_metrics
 from orchestrator.analysis.process_scores import compute_floor_ns, compute_typical_ns
-from orchestrator.analysis.quality.disturbance import LOST_SHARE_LIMIT, compute_lost_shares, find_flags
+from orchestrator.analysis.quality.disturbance import (
+    compute_lost_shares,
+    count_cores,
+    find_disturbed_samples,
+    find_flags,
+)
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord
@@ -66,25 +71,31 @@ def report_to_columns(record: JobRecord, report: Report) -> Row:
 
 
 def build_sample_rows(record: JobRecord, canary_ns: float, *, sound: bool) -> Iterator[Row]:
-    """Yield a row for each sample of a job whose figures count. The typical time leaves out `disturbed` samples."""
+    """Yield a row for each sample of a job whose figures count. The typical time leaves out `disturbed` samples.
+
+    Counters and canary are those of the sample's `burst`, numbered from 0.
+    """
     report = select_sound_report(record, sound=sound)
     if report is None:
         return
     (job,) = build_job_rows(record, canary_ns, sound=sound)
     kept = {name: job[name] for name in (*cell_to_columns(record.spec.cell), "block", "attempt", "counts")}
-    lost, noise = compute_lost_shares(report, len(record.spec.cpus) or record.host.cores), report.noise
+    cores, noise = count_cores(record), report.noise
+    lost, disturbed = compute_lost_shares(report, cores), find_disturbed_samples(report, cores)
     for index, took_ns in enumerate(report.samples_ns):
+        reading = noise.reading_of(index)
         yield {
             **kept,
             "sample": index,
             "calls": report.calls,
             "sample_ns": took_ns,
             "call_ns": took_ns / report.calls,
-            "disturbed": lost[index] > LOST_SHARE_LIMIT or noise.steal_ns[index] > 0,
+            "burst": reading,
+            "disturbed": disturbed[index],
             "lost_share": lost[index],
-            "run_delay_ns": noise.run_delay_ns[index],
-            "steal_ns": noise.steal_ns[index],
-            "pressure_ns": noise.pressure_ns[index],
+            "run_delay_ns": noise.run_delay_ns[reading],
+            "steal_ns": noise.steal_ns[reading],
+            "pressure_ns": noise.pressure_ns[reading],
             "cpu_ns": noise.cpu_ns[index],
-            "canary_ns": noise.canary_ns[index],
+            "canary_ns": noise.canary_ns[reading],
         }

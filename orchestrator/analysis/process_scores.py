@@ -9,7 +9,12 @@ from collections.abc import Iterable, Iterator
 from orchestrator.analysis.compare import Scores
 from orchestrator.analysis.costs.cost_curve import CostCurve, make_cost_curve
 from orchestrator.analysis.quality.comparability import Sampling
-from orchestrator.analysis.quality.disturbance import find_undisturbed_samples
+from orchestrator.analysis.quality.disturbance import (
+    bound_floor_ns,
+    count_cores,
+    find_disturbed_samples,
+    find_undisturbed_samples,
+)
 from orchestrator.analysis.quality.steady_state import SteadyState, classify_trace
 from schemas.event import Report
 from schemas.record import JobRecord
@@ -53,12 +58,15 @@ def score_records(records: Iterable[JobRecord]) -> Scores:
         floor={record.spec.block: compute_log_floor(report) for record, report in counted},
         typical={record.spec.block: compute_log_typical(record) for record, _ in counted},
         sampling={record.spec.block: sampling_from_record(record, report) for record, report in counted},
+        least={record.spec.block: math.log(compute_least_floor_ns(record, report) / 1e9) for record, report in counted},
+        samples={record.spec.block: sort_log_samples(report) for record, report in counted},
+        undisturbed={record.spec.block: count_undisturbed_samples(record, report) for record, report in counted},
     )
 
 
 def sampling_from_record(record: JobRecord, report: Report) -> Sampling:
-    """Return the sampling of a process: its number of samples, and their target length."""
-    return Sampling(len(report.samples_ns), record.spec.timing.sample_ns, slow=report.calls == 1)
+    """Return the sampling of a process: the target length of its samples, and whether a call is longer."""
+    return Sampling(record.spec.timing.sample_ns, slow=report.calls == 1)
 
 
 def make_cost_curves(records: Iterable[JobRecord]) -> dict[int, CostCurve]:
@@ -69,6 +77,7 @@ def make_cost_curves(records: Iterable[JobRecord]) -> dict[int, CostCurve]:
             classify_laps(report.warmup).start,
             floor_ns=compute_floor_ns(report),
             typical_ns=compute_typical_ns(record),
+            least_floor_ns=compute_least_floor_ns(record, report),
         )
         for record, report in select_counted_jobs(records)
     }
@@ -86,11 +95,26 @@ def compute_floor_ns(report: Report) -> float:
     return min(report.samples_ns) / report.calls
 
 
+def compute_least_floor_ns(record: JobRecord, report: Report) -> float:
+    """Return the least nanoseconds per call that a process's disturbances leave possible for its floor."""
+    return bound_floor_ns(record) / report.calls
+
+
+def count_undisturbed_samples(record: JobRecord, report: Report) -> int:
+    """Return the number of undisturbed samples of a process."""
+    return find_disturbed_samples(report, count_cores(record)).count(False)
+
+
+def sort_log_samples(report: Report) -> tuple[float, ...]:
+    """Return the log seconds per call of all samples, ascending."""
+    return tuple(math.log(sample / report.calls / 1e9) for sample in sorted(report.samples_ns))
+
+
 def compute_typical_ns(record: JobRecord) -> float:
     """Return the nanoseconds per call of the process's median undisturbed sample."""
     report = record.report
     assert report is not None
-    quiet = find_undisturbed_samples(report, len(record.spec.cpus) or record.host.cores)
+    quiet = find_undisturbed_samples(report, count_cores(record))
     return statistics.median(report.samples_ns[index] for index in quiet) / report.calls
 
 

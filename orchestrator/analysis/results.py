@@ -13,6 +13,7 @@ from orchestrator.analysis.compare import (
     Scores,
     Standing,
     compare_all_pairs,
+    compare_pairs,
     compute_standings,
     index_both_ways,
 )
@@ -21,6 +22,7 @@ from orchestrator.analysis.costs.memory import score_memory_metric, summarise_me
 from orchestrator.analysis.costs.new_shapes import NewShapes, summarise_new_shapes
 from orchestrator.analysis.costs.saved_models import ArtefactCosts, summarise_artefact
 from orchestrator.analysis.latency import compute_latency_percentiles
+from orchestrator.analysis.pairs import choose_pairs
 from orchestrator.analysis.process_scores import (
     classify_laps,
     collect_reports,
@@ -40,15 +42,17 @@ from orchestrator.analysis.quality.disturbance import (
     find_canary_floor_ns,
     find_flags,
     grade_cell,
+    is_bounded_by_cpu_time,
     is_drifting,
 )
 from orchestrator.analysis.quality.steady_state import SteadyState
 from orchestrator.analysis.statistics.intervals import Interval, median_interval
+from orchestrator.analysis.statistics.looks import blocks_needed
 from orchestrator.records.labels import format_title, label_cells
 from orchestrator.records.outcomes import MAX_FAILURES, RERUN_OUTCOMES
 from schemas.job import Cell
 from schemas.record import JobRecord, Outcome
-from schemas.sweep import MemoryMetric, RankBy
+from schemas.sweep import ComparedPairs, MemoryMetric, RankBy
 
 Steadiness = Literal["flat", "warm-up", "slow-down", "none", "mixed", "unknown"]
 # The share of a cell's processes that must be steady in the same way; otherwise the cell is `mixed`.
@@ -73,7 +77,8 @@ class Result:
     Times are nanoseconds per call, with intervals over processes. `first_ns` is from the finished model to its first
     result, `steady_ns` from there until calls are steady. `latency_ns` holds percentiles of single calls, if they were
     timed. `overhead_ns` is the time of the timing loop per call; it is not subtracted from any other time. `label`
-    names the cell in its sweep.
+    names the cell in its sweep. `bounded_by_cpu_time`: calls longer than a time slice were interrupted in all samples
+    of a process, so that its floor is known to lie between its CPU time and its fastest sample.
     """
 
     cell: Cell
@@ -96,6 +101,7 @@ class Result:
     warnings: tuple[str, ...]
     new_shapes: NewShapes | None
     portable: ArtefactCosts | None
+    bounded_by_cpu_time: bool = False
     referee: str = ""
     """The framework whose float64 implementation verified the results; empty: an independent reference did."""
 
@@ -113,13 +119,16 @@ class MemoryRanking:
 class Group:
     """Cells with the same computation, and their comparisons.
 
-    `curves` are those of the ranked cells' processes, by label and block. `by_memory` is set on request only.
+    `comparisons` are the pairs that the sweep compares, as one family of tests. They decide when it may stop.
+    `all_pairs` are those of every two ranked cells, as another family, on which `standings` rest. `curves` are those of
+    the ranked cells' processes, by label and block. `by_memory` is set on request only.
     """
 
     title: str
     baseline: str
     results: tuple[Result, ...]
     comparisons: tuple[Comparison, ...]
+    all_pairs: tuple[Comparison, ...]
     standings: tuple[Standing, ...]
     clone: Comparison | None
     curves: Mapping[str, Mapping[int, CostCurve]]
@@ -127,8 +136,17 @@ class Group:
 
     @property
     def pairs(self) -> dict[tuple[str, str], Comparison]:
-        """Return each comparison by its two labels, in either order; the first is the baseline."""
-        return index_both_ways(self.comparisons)
+        """Return the comparison of every two ranked cells by their labels, in either order; the first is the baseline.
+
+        It is that of the compared pairs if it is one of them.
+        """
+        return index_both_ways(self.all_pairs) | index_both_ways(self.comparisons)
+
+    @property
+    def blocks_for_ranks(self) -> int:
+        """Return the number of blocks that ranks need, if this group has fewer; 0 if it has enough."""
+        needed = blocks_needed(len(self.all_pairs))
+        return needed if any(each.blocks < needed for each in self.all_pairs) else 0
 
     @property
     def against(self) -> dict[str, Comparison]:
@@ -167,6 +185,7 @@ def group_results(
     baseline: str | None = None,
     margin: float = MARGIN,
     rank_by: RankBy = "time",
+    compared: ComparedPairs = "asked",
 ) -> tuple[Group, ...]:
     """Compute the results of all cells, in the order of the plan, grouped by their computation.
 
@@ -178,7 +197,9 @@ def group_results(
         together[format_title(cell)].append(result_from_records(cell, of_cell[cell.id], canary_ns, called[cell.id]))
     scores = {cell.id: score_records(of_cell[cell.id]) for cell in cells}
     spent = {cell.id: make_cost_curves(of_cell[cell.id]) for cell in cells}
-    found = (compare_group(name, results, scores, spent, baseline, margin) for name, results in together.items())
+    found = (
+        compare_group(name, results, scores, spent, baseline, margin, compared) for name, results in together.items()
+    )
     if rank_by == "time":
         return tuple(found)
     return tuple(dataclasses.replace(each, by_memory=rank_by_memory(each, of_cell, rank_by, margin)) for each in found)
@@ -213,6 +234,7 @@ def result_from_records(cell: Cell, records: Sequence[JobRecord], canary_ns: flo
         warnings=tuple(dict.fromkeys(chain.from_iterable(report.warnings for report in reports))),
         new_shapes=summarise_new_shapes(reports),
         portable=summarise_artefact(records),
+        bounded_by_cpu_time=any(is_bounded_by_cpu_time(record) for record in reported),
         referee=next((report.verification.referee for report in reports), ""),
     )
 
@@ -244,18 +266,22 @@ def compare_group(
     spent: Mapping[str, Mapping[int, CostCurve]],
     baseline: str | None,
     margin: float,
+    compared: ComparedPairs,
 ) -> Group:
     """Compare the measured cells of one group with each other, and the A/A clone with its original."""
     measured = [each for each in results if each.outcome == "measured"]
     ranked = [each for each in measured if not each.cell.replica]
-    barred = {each.label for each in ranked if each.grade == "C"}
-    comparisons = compare_all_pairs({each.label: scores[each.cell.id] for each in ranked}, margin=margin, barred=barred)
+    of_label = {each.label: scores[each.cell.id] for each in ranked}
+    chosen = choose_baseline(results, baseline)
+    pairs = choose_pairs({each.label: each.cell for each in ranked}, chosen, compared)
+    all_pairs = compare_all_pairs(of_label, margin=margin)
     return Group(
         title=name,
-        baseline=choose_baseline(results, baseline),
+        baseline=chosen,
         results=tuple(results),
-        comparisons=comparisons,
-        standings=compute_standings([each.label for each in ranked], comparisons),
+        comparisons=compare_pairs(of_label, pairs, margin=margin),
+        all_pairs=all_pairs,
+        standings=compute_standings([each.label for each in ranked], all_pairs),
         clone=compare_clone(measured, scores, margin),
         curves={each.label: spent[each.cell.id] for each in ranked},
         by_memory=None,

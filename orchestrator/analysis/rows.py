@@ -47,6 +47,9 @@ def build_cell_rows(groups: Sequence[Group]) -> Iterator[Row]:
                 "rank_worst": place.worst if place else None,
                 "baseline": group.baseline or None,
                 **interval_to_columns("ratio", "", against.ratio if against else None),
+                **interval_to_columns(
+                    "undisturbed_ratio", "", (against.undisturbed or against.ratio) if against else None
+                ),
                 "verdict": str(against.verdict) if against else None,
             }
 

@@ -76,7 +76,7 @@ class Run:
     def groups(self) -> tuple[Group, ...]:
         """The results of all cells, grouped by their computation."""
         asked, cells = self.manifest.sweep, self.manifest.cells
-        found = group_results(self.last_attempts, cells, asked.baseline, asked.margin, asked.rank_by)
+        found = group_results(self.last_attempts, cells, asked.baseline, asked.margin, asked.rank_by, asked.pairs)
         return tuple(dataclasses.replace(group, title=f"{self.mark}{group.title}") for group in found)
 
     @property
@@ -91,7 +91,7 @@ class Run:
 
     @property
     def comparisons(self) -> tuple[Comparison, ...]:
-        """Verdicts on all pairs of cells that compute the same."""
+        """Verdicts on the compared pairs of cells, each of which computes the same."""
         return tuple(comparison for group in self.groups for comparison in group.comparisons)
 
     def rows(self, per: Per = "cell") -> list[Row]:

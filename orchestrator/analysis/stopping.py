@@ -56,8 +56,13 @@ def is_sweep_precise(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[J
         should_stop(block, each.comparisons, spec.stop.precision, baseline=each.baseline)
         if each.comparisons
         else has_precise_times(each, spec.stop.precision)
-        for each in group_results(last_attempts(records), cells, spec.baseline, spec.margin)
+        for each in group_sweep_results(spec, cells, records)
     )
+
+
+def group_sweep_results(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord]) -> tuple[Group, ...]:
+    """Return the results of a sweep so far, with the pairs that it compares."""
+    return group_results(last_attempts(records), cells, spec.baseline, spec.margin, compared=spec.pairs)
 
 
 def describe_precision(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord]) -> str:
@@ -65,7 +70,7 @@ def describe_precision(spec: SweepSpec, cells: Sequence[Cell], records: Sequence
 
     A cell that is compared with no other has no ratio. There the precision is that of its time.
     """
-    target, found = spec.stop.precision, group_results(last_attempts(records), cells, spec.baseline, spec.margin)
+    target, found = spec.stop.precision, group_sweep_results(spec, cells, records)
     groups = [each for each in found if each.standings]
     widths = [pair.log_half_width for each in groups for pair in each.against.values()]
     alone = [each for each in groups if not each.comparisons]

@@ -148,7 +148,8 @@ def show(
 
 
 @app.command(
-    epilog="Exit code: 0, or 3 if a --fail-on is certainly exceeded. Example: compare base head --fail-on slower=3%"
+    epilog="Exit code: 0; 3 if a --fail-on is certainly exceeded, 4 if one could be judged on no cell. "
+    "Example: compare base head --fail-on slower=3%"
 )
 def compare(
     one: Annotated[

@@ -12,5 +12,6 @@ class ExitCode(IntEnum):
     CHECK_FAILED = SOME_JOBS_FAILED  # `selftest`
     USAGE = 2
     GATE = 3
+    INCONCLUSIVE = 4  # `compare --fail-on`: a gate could not be judged on any cell
     INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
     INTERRUPTED = 130

@@ -4,7 +4,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -43,6 +43,10 @@ BASELINE = Annotated[
 ]
 MARGIN = Annotated[float | None, typer.Option(help="relative difference too small to matter (default: 0.02)")]
 RANK_BY = Annotated[str | None, typer.Option(help="time, step_peak, static, compile_peak, footprint or import")]
+PAIRS = Annotated[
+    Literal["asked", "all"] | None,
+    typer.Option(help="asked (each mode with the baseline and the mode it has to beat) or all (default: asked)"),
+]
 # With `--latency`, single calls in each process: enough for a p99.
 LATENCY_CALLS = 1000
 LATENCY = Annotated[
@@ -90,6 +94,7 @@ def build_request(
     baseline: BASELINE = None,
     margin: MARGIN = None,
     rank_by: RANK_BY = None,
+    pairs: PAIRS = None,
     latency_calls: LATENCY = None,
     budget: BUDGET = None,
     precision: PRECISION = None,

@@ -1,15 +1,25 @@
 """Comparison of two runs, cell by cell: the change from the first to the second, and its confidence.
 
 If the jobs of both alternated, ratios are taken block by block, as within a run. Otherwise the processes of both are
-independent samples, compared by ranks, and the intervals allow for the effect of the runs on all cells.
+independent samples, compared by ranks, and the intervals allow for the effect of the runs on all cells. What may be
+claimed also has room for all that disturbances of the processes can have cost.
 """
 
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Literal, TypeAlias
 
-from orchestrator.analysis.compare import MARGIN, Scores, Verdict, decide_verdict
+from orchestrator.analysis.compare import (
+    MARGIN,
+    Scores,
+    Verdict,
+    count_common_samples,
+    decide_verdict,
+    estimate_paired_ratio,
+    pair_floors,
+)
 from orchestrator.analysis.quality.comparability import (
     Sampling,
     explain_difference,
@@ -17,23 +27,20 @@ from orchestrator.analysis.quality.comparability import (
     format_left_out_blocks,
 )
 from orchestrator.analysis.results import Result
-from orchestrator.analysis.statistics.intervals import Interval, hodges_lehmann, reject_by_holm, signed_rank_p
+from orchestrator.analysis.statistics.intervals import Interval, reject_by_holm
 from orchestrator.analysis.statistics.looks import ALPHA
 from orchestrator.analysis.statistics.rank_sum import hodges_lehmann_shift, rank_sum_p
-from orchestrator.comparison.run_effects import FEWEST_OTHERS, RatioEstimate, allow_for_run_effects
+from orchestrator.analysis.undisturbed import Floors, Logs, RatioEstimate, bound_ratio
+from orchestrator.comparison.run_effects import allow_for_run_effects
 from schemas.job import Cell
 from schemas.sweep import MemoryMetric
 
 # The basis of a comparison. `at face value`: not side by side, and without allowing for the effect of the runs.
 Ground = Literal["side by side", "one after the other", "at face value", "on different machines"]
 
-Logs: TypeAlias = Mapping[int, float]
 BothLogs: TypeAlias = tuple[Logs, Logs]
 
 NO_INTERVAL: Final = Interval(math.nan, -math.inf, math.inf)
-TOO_FEW_CELLS = (
-    f"a change cannot be distinguished from an effect of the runs without at least {FEWEST_OTHERS} other cells"
-)
 OTHER_MACHINE = "a change cannot be distinguished from an effect of the machine"
 
 
@@ -41,7 +48,8 @@ OTHER_MACHINE = "a change cannot be distinguished from an effect of the machine"
 class CellSide:
     """The data of one cell in one run, by block: logarithms of seconds in `scores`, of bytes in `memory`.
 
-    `computed` holds hashes of its weights and inputs, `versions` the software on which it runs.
+    `computed` holds hashes of its weights and inputs, `versions` the software on which it runs, and `builds` the kinds
+    of build of its framework: CPU, CUDA or ROCm.
     """
 
     result: Result
@@ -49,6 +57,7 @@ class CellSide:
     memory: Mapping[MemoryMetric, Logs]
     computed: frozenset[str]
     versions: frozenset[tuple[str, str]]
+    builds: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +96,19 @@ class Change:
 
 
 def find_changes(
-    pairs: Sequence[CellPair], ground: Ground, margin: float = MARGIN, alpha: float = ALPHA
+    pairs: Sequence[CellPair],
+    ground: Ground,
+    margin: float = MARGIN,
+    alpha: float = ALPHA,
+    witnesses: Sequence[float] = (),
 ) -> tuple[Change, ...]:
-    """Find the changes of these cells, tested as one family (Holm); some may not be comparable."""
+    """Find the changes of these cells, tested as one family (Holm); some may not be comparable.
+
+    `witnesses` are log ratios of times that only the runs can have changed.
+    """
     refusals = [explain_refusal(pair, ground) for pair in pairs]
     comparable = [pair for pair, refusal in zip(pairs, refusals, strict=True) if not refusal]
-    found = iter(compare_pairs(comparable, ground, margin, alpha))
+    found = iter(compare_pairs(comparable, ground, margin, alpha, witnesses))
     return tuple(
         make_refused_change(pair, refusal) if refusal else next(found)
         for pair, refusal in zip(pairs, refusals, strict=True)
@@ -136,14 +152,17 @@ def make_refused_change(pair: CellPair, reason: str) -> Change:
     )
 
 
-def compare_pairs(pairs: Sequence[CellPair], ground: Ground, margin: float, alpha: float) -> list[Change]:
+def compare_pairs(
+    pairs: Sequence[CellPair], ground: Ground, margin: float, alpha: float, witnesses: Sequence[float]
+) -> list[Change]:
     """Return the changes of cells that can be compared."""
     left_out = [find_left_out_blocks(pair, ground) for pair in pairs]
     pairs = [drop_blocks(pair, blocks) for pair, blocks in zip(pairs, left_out, strict=True)]
-    observed = [estimate_ratio((pair.before.scores.floor, pair.after.scores.floor), ground, alpha) for pair in pairs]
-    claimed = limit_claims(pairs, observed, ground, alpha)
+    estimates = [estimate_floor_ratio(pair, ground, alpha) for pair in pairs]
+    observed, bounded = ([each[part] for each in estimates] for part in (0, 1))
+    claimed = limit_claims(pairs, bounded, ground, alpha, witnesses)
     passed = reject_by_holm([each.p for each in claimed], alpha)
-    memory, no_claim = compare_memory(pairs, ground, alpha), explain_no_claim(len(pairs), ground)
+    memory, no_claim = compare_memory(pairs, ground, alpha), explain_no_claim(ground)
     return [
         Change(
             cell=pair.cell,
@@ -182,13 +201,7 @@ def decide_change(
 ) -> Verdict:
     """Decide the verdict on the second run's cell, with the first's as baseline."""
     typical = estimate_ratio((pair.before.scores.typical, pair.after.scores.typical), ground, alpha)
-    return decide_verdict(
-        claimed.interval,
-        typical.interval,
-        significant=significant,
-        margin=math.log1p(margin),
-        barred="C" in (pair.before.result.grade, pair.after.result.grade),
-    )
+    return decide_verdict(claimed.interval, typical.interval, significant=significant, margin=math.log1p(margin))
 
 
 def compare_memory(pairs: Sequence[CellPair], ground: Ground, alpha: float) -> list[dict[MemoryMetric, Ratio]]:
@@ -214,10 +227,35 @@ def estimate_ratio(both: BothLogs, ground: Ground, alpha: float) -> RatioEstimat
     """Estimate one cell's log ratio from the processes of two runs, without allowing for the effect of the runs."""
     before, after = both
     if ground == "side by side":
-        differences = [after[block] - before[block] for block in sorted(before.keys() & after.keys())]
-        return RatioEstimate(hodges_lehmann(differences, alpha), signed_rank_p(differences))
-    one, other = [*before.values()], [*after.values()]
-    return RatioEstimate(hodges_lehmann_shift(one, other, alpha), rank_sum_p(one, other))
+        shared = sorted(before.keys() & after.keys())
+        return estimate_paired_ratio(
+            [before[block] for block in shared], [after[block] for block in shared], alpha=alpha
+        )
+    return estimate_shift([*before.values()], [*after.values()], alpha=alpha)
+
+
+def estimate_shift(before: Sequence[float], after: Sequence[float], *, alpha: float) -> RatioEstimate:
+    """Estimate the shift between log times of independent processes."""
+    return RatioEstimate(hodges_lehmann_shift(before, after, alpha), rank_sum_p(before, after))
+
+
+def estimate_floor_ratio(pair: CellPair, ground: Ground, alpha: float) -> tuple[RatioEstimate, RatioEstimate]:
+    """Estimate the log ratio of a cell's floors, as measured and with room for disturbances."""
+    before, after = pair.before.scores, pair.after.scores
+    if ground == "side by side":
+        return bound_ratio(*pair_floors(before, after), partial(estimate_paired_ratio, alpha=alpha))
+    return bound_ratio(*draw_all_floors(before, after), partial(estimate_shift, alpha=alpha))
+
+
+def draw_all_floors(before: Scores, after: Scores) -> tuple[Floors, Floors]:
+    """Return the floors of all processes of two runs, each of the same number of samples."""
+    drawn = count_common_samples(*(scores.samples.get(block) for scores in (before, after) for block in scores.floor))
+    # Processes are not paired here, so each is compared with one that has the fewest undisturbed samples.
+    left_before, left_after = (min(filter(None, each.undisturbed.values()), default=None) for each in (before, after))
+    return (
+        before.draw_floors(dict.fromkeys(before.floor, drawn), dict.fromkeys(before.floor, left_after)),
+        after.draw_floors(dict.fromkeys(after.floor, drawn), dict.fromkeys(after.floor, left_before)),
+    )
 
 
 def make_ratio(observed: RatioEstimate, claimed: RatioEstimate) -> Ratio:
@@ -225,19 +263,23 @@ def make_ratio(observed: RatioEstimate, claimed: RatioEstimate) -> Ratio:
     return Ratio(observed=observed.interval.exp(), claimed=claimed.interval.exp())
 
 
-def explain_no_claim(cells: int, ground: Ground) -> str:
-    """Return the reason why no claim is possible with this number of cells; empty if one is."""
-    if ground == "on different machines":
-        return OTHER_MACHINE
-    return TOO_FEW_CELLS if ground == "one after the other" and cells <= FEWEST_OTHERS else ""
+def explain_no_claim(ground: Ground) -> str:
+    """Return the reason why no claim is possible; empty if one is."""
+    return OTHER_MACHINE if ground == "on different machines" else ""
 
 
 def limit_claims(
-    pairs: Sequence[CellPair], observed: Sequence[RatioEstimate], ground: Ground, alpha: float
+    pairs: Sequence[CellPair],
+    observed: Sequence[RatioEstimate],
+    ground: Ground,
+    alpha: float,
+    witnesses: Sequence[float] = (),
 ) -> list[RatioEstimate]:
     """Reduce what was observed to what may be claimed; an unbounded interval if no claim is possible."""
     if ground in ("side by side", "at face value"):
         return list(observed)
-    if explain_no_claim(len(observed), ground):
+    if explain_no_claim(ground):
         return [RatioEstimate(NO_INTERVAL, 1.0)] * len(observed)
-    return allow_for_run_effects(observed, {index for index, pair in enumerate(pairs) if pair.control}, alpha)
+    return allow_for_run_effects(
+        observed, {index for index, pair in enumerate(pairs) if pair.control}, alpha, witnesses
+    )

@@ -27,7 +27,8 @@ class Compared:
     """Two sides, and the result of comparing them.
 
     `together` is the common shift of all cells from one run to the other. In words, `machines` and `software` list the
-    differences between the hosts, and `missing` the cells that were not measured on both sides.
+    differences between the hosts, `builds` the frameworks of which the sides have different builds, and `missing` the
+    cells that were not measured on both sides.
     """
 
     before: RunSide
@@ -37,7 +38,13 @@ class Compared:
     together: RunEffect | None
     machines: tuple[str, ...]
     software: tuple[str, ...]
+    builds: tuple[str, ...]
     missing: tuple[str, ...]
+
+    @property
+    def assumes_run_effect(self) -> bool:
+        """Return True if too few cells show the effect of the runs, so that its size is assumed."""
+        return self.ground == "one after the other" and len(self.changes) <= FEWEST_OTHERS
 
     @property
     def apart_s(self) -> float | None:
@@ -78,7 +85,9 @@ def compare_sides(
         for key in common
     ]
     ready = mark_controls([each for each in pairs if is_measured_in_both(each)], unchanged)
-    found = find_changes(ready, ground, after.manifest.sweep.margin)
+    canary = after.canary_ns / before.canary_ns
+    witnesses = [math.log(canary)] if canary > 0 else []
+    found = find_changes(ready, ground, after.manifest.sweep.margin, witnesses=witnesses)
     left = [describe_unmeasured(each) for each in pairs if not is_measured_in_both(each)]
     return Compared(
         before=before,
@@ -90,6 +99,7 @@ def compare_sides(
         software=tuple(
             dict.fromkeys([*describe_version_changes(ready), *describe_differences(before, after, software=True)])
         ),
+        builds=tuple(dict.fromkeys(describe_build_changes(ready))),
         missing=(*list_unmatched_cells(before, after), *list_unmatched_cells(after, before), *left),
     )
 
@@ -160,6 +170,14 @@ def describe_version_changes(pairs: Sequence[CellPair]) -> Iterator[str]:
         yield from provenance.describe_differences(
             "", dict(sorted(pair.before.versions)), dict(sorted(pair.after.versions))
         )
+
+
+def describe_build_changes(pairs: Sequence[CellPair]) -> Iterator[str]:
+    """Describe the frameworks of which the two sides have different kinds of build."""
+    for pair in pairs:
+        one, other = (" and ".join(sorted(side.builds)) for side in (pair.before, pair.after))
+        if one and other and one != other:
+            yield f"{pair.cell.framework} is a {one} build in A and a {other} build in B"
 
 
 def estimate_common_shift(found: Sequence[Change]) -> RunEffect | None:

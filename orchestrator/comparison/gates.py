@@ -3,13 +3,15 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from orchestrator.analysis.compare import CLAIMS
 from orchestrator.analysis.costs.memory import METRIC_MEANINGS
 from orchestrator.comparison.changes import Change, Ratio
 from orchestrator.errors import UsageError, unknown_name_error
 from schemas.sweep import MemoryMetric
+
+GateOutcome = Literal["exceeded", "passed", "inconclusive"]
 
 # Metrics that can be limited, each with the memory headline that it means; None means time.
 METRICS: Final[dict[str, MemoryMetric | None]] = {
@@ -40,6 +42,13 @@ class GateResult:
     beyond: tuple[Change, ...]
     within: tuple[Change, ...]
     open: tuple[Change, ...]
+
+    @property
+    def outcome(self) -> GateOutcome:
+        """The outcome; inconclusive if not one cell is certainly beyond it or within it."""
+        if self.beyond:
+            return "exceeded"
+        return "passed" if self.within else "inconclusive"
 
 
 def parse_gate(text: str) -> Gate:

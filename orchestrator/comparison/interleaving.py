@@ -38,6 +38,9 @@ def renumber_blocks(side: CellSide, numbers: Mapping[int, int]) -> CellSide:
             floor=renumber_logs(side.scores.floor),
             typical=renumber_logs(side.scores.typical),
             sampling=renumber_logs(side.scores.sampling),
+            least=renumber_logs(side.scores.least),
+            samples=renumber_logs(side.scores.samples),
+            undisturbed=renumber_logs(side.scores.undisturbed),
         ),
         memory={metric: renumber_logs(logs) for metric, logs in side.memory.items()},
     )

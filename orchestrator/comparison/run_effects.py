@@ -2,7 +2,7 @@
 
 A machine never behaves exactly the same twice. Time of day, neighbours and boot affect all processes of a run alike, so
 the spread within a run does not show them. The other cells do: the shift of an unchanged cell from run to run is an
-effect of the runs alone.
+effect of the runs alone. With too few other cells, the effect is assumed to be as large as between runs in the past.
 """
 
 import math
@@ -12,17 +12,14 @@ from statistics import fmean, stdev
 from typing import Final
 
 from orchestrator.analysis.statistics.intervals import Interval, reject_by_holm
+from orchestrator.analysis.undisturbed import RatioEstimate
 
 # Fewer other cells than this give no spread, and so no estimate of the effect of the runs.
 FEWEST_OTHERS: Final = 2
 
-
-@dataclass(frozen=True, slots=True)
-class RatioEstimate:
-    """A log ratio with its interval, and the p of no difference."""
-
-    interval: Interval
-    p: float
+# Standard deviation of the shift of an unchanged cell from run to run, as measured between runs of one machine
+# (docs/how-to/compare.md). It applies where too few other cells show the effect of these two runs.
+ASSUMED_SPREAD: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +37,25 @@ def estimate_run_effect(shifts: Sequence[float]) -> RunEffect:
 
 
 def allow_for_run_effects(
-    observed: Sequence[RatioEstimate], controls: Collection[int], alpha: float
+    observed: Sequence[RatioEstimate], controls: Collection[int], alpha: float, witnesses: Sequence[float] = ()
 ) -> list[RatioEstimate]:
-    """Widen each cell's log ratio by the effect of the runs, as estimated from the other cells; needs three cells.
+    """Widen each cell's log ratio by the effect of the runs, as estimated from the other cells.
 
-    `controls` are the indices of unchanged cells. A cell that turns out to have changed (Holm, over all cells) had
-    widened the intervals of the others. They are tested again without it as a control.
+    With fewer than three cells, the spread of that effect is assumed. `witnesses` are then further log ratios of what
+    has not changed. `controls` are the indices of unchanged cells. A cell that turns out to have changed (Holm, over
+    all cells) had widened the intervals of the others. They are tested again without it as a control.
     """
     changed: set[int] = set()
     while True:
         found = [
-            widen_by_run_effect(
+            widen_by_others(
                 own,
                 [
                     observed[other].interval.estimate
                     for other in select_controls(index, len(observed), controls, changed)
                 ],
                 alpha,
+                witnesses,
             )
             for index, own in enumerate(observed)
         ]
@@ -75,12 +74,35 @@ def select_controls(index: int, cells: int, controls: Collection[int], changed: 
     every = [other for other in range(cells) if other != index]
     stayed = [other for other in every if other not in changed]
     choices = ([other for other in stayed if other in controls], stayed, every)
-    return next((choice for choice in choices if len(choice) >= FEWEST_OTHERS), every)
+    enough = next((choice for choice in choices if len(choice) >= FEWEST_OTHERS), None)
+    return stayed if enough is None else enough
 
 
 def contains_zero(interval: Interval) -> bool:
     """Return True if the interval contains zero, so that no change is claimed."""
     return interval.low <= 0 <= interval.high
+
+
+def widen_by_others(
+    own: RatioEstimate, others: Sequence[float], alpha: float, witnesses: Sequence[float]
+) -> RatioEstimate:
+    """Widen a cell's log ratio by the effect of the runs, with an assumed spread if the other cells are too few."""
+    if len(others) >= FEWEST_OTHERS:
+        return widen_by_run_effect(own, others, alpha)
+    return widen_by_assumed_effect(own, (*others, *witnesses), alpha)
+
+
+def widen_by_assumed_effect(own: RatioEstimate, witnesses: Sequence[float], alpha: float) -> RatioEstimate:
+    """Widen a cell's log ratio by a normal effect of the runs with the assumed spread.
+
+    It is placed around zero and around the log ratio of each witness, which may have shifted with the machine.
+    """
+    from scipy.special import ndtr, ndtri
+
+    shifts = (0.0, *witnesses)
+    span, allowed = (min(shifts), max(shifts)), float(ndtri(1 - alpha / 2)) * ASSUMED_SPREAD
+    away = measure_distance(own, span)
+    return widen_interval(own, span, allowed, 2 * float(ndtr(-away / ASSUMED_SPREAD)))
 
 
 def widen_by_run_effect(own: RatioEstimate, others: Sequence[float], alpha: float) -> RatioEstimate:
@@ -97,12 +119,23 @@ def widen_by_run_effect(own: RatioEstimate, others: Sequence[float], alpha: floa
     moved = estimate_run_effect(others)
     error = moved.spread * math.sqrt(1 + 1 / moved.cells)
     allowed = float(stdtrit(moved.cells - 1, 1 - alpha / 2)) * error
-    down, up, centre = min(moved.common, 0.0), max(moved.common, 0.0), own.interval.estimate
+    span = (min(moved.common, 0.0), max(moved.common, 0.0))
+    away = measure_distance(own, span)
+    further = 2 * float(stdtr(moved.cells - 1, -away / error)) if error > 0 else float(away == 0)
+    return widen_interval(own, span, allowed, further)
+
+
+def measure_distance(own: RatioEstimate, span: tuple[float, float]) -> float:
+    """Return the distance of an estimate from the shifts that the runs alone may have caused."""
+    return max(own.interval.estimate - span[1], span[0] - own.interval.estimate, 0.0)
+
+
+def widen_interval(own: RatioEstimate, span: tuple[float, float], allowed: float, further: float) -> RatioEstimate:
+    """Widen a log ratio by an effect within `allowed` of any shift in `span`; `further` is the p of exceeding it."""
+    centre = own.interval.estimate
     interval = Interval(
         centre,
-        centre - up - math.hypot(centre - own.interval.low, allowed),
-        centre - down + math.hypot(own.interval.high - centre, allowed),
+        centre - span[1] - math.hypot(centre - own.interval.low, allowed),
+        centre - span[0] + math.hypot(own.interval.high - centre, allowed),
     )
-    away = max(centre - up, down - centre, 0.0)
-    further = 2 * float(stdtr(moved.cells - 1, -away / error)) if error > 0 else float(away == 0)
     return RatioEstimate(interval, max(own.p, further))

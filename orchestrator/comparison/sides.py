@@ -3,10 +3,12 @@
 import json
 import math
 import os
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from orchestrator.analysis.costs.memory import METRIC_MEANINGS, score_memory_metric
 from orchestrator.analysis.process_scores import map_counted_reports, score_records
@@ -19,8 +21,16 @@ from orchestrator.records import store
 from orchestrator.records.labels import shorten_paths
 from orchestrator.records.timestamps import parse_timestamp
 from orchestrator.registry.frameworks import load_frameworks
+from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord, Manifest
+
+# Signs of a kind of build in a version (+cu126, +cpu), and in the descriptions of PyTorch and TensorFlow.
+BUILD_SIGNS: Final = {
+    "CUDA": re.compile(r"\+cu\d|USE_CUDA=(?:ON|1)\b|'is_cuda_build': True", re.IGNORECASE),
+    "ROCm": re.compile(r"\+rocm|USE_ROCM=(?:ON|1)\b|'is_rocm_build': True", re.IGNORECASE),
+    "CPU": re.compile(r"\+cpu\b|USE_CUDA=(?:OFF|0)\b|'is_cuda_build': False", re.IGNORECASE),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +136,21 @@ def summarise_cell(side: RunSide, key: str) -> CellSide:
             for package, version in report.versions.items()
             if package.startswith(list_package_prefixes(side.cells[key].framework))
         ),
+        builds=frozenset(
+            kind for report in reports.values() if (kind := classify_build(side.cells[key].framework, report))
+        ),
     )
+
+
+def classify_build(framework: str, report: Report) -> str:
+    """Return the kind of build of a framework: CPU, CUDA or ROCm; empty if neither version nor description tells."""
+    own = [version for name, version in report.versions.items() if name.startswith(list_package_prefixes(framework))]
+    # The version decides if it tells: a description may name a library that the build does not use.
+    for text in (" ".join(own), report.build_info):
+        for kind, sign in BUILD_SIGNS.items():
+            if sign.search(text):
+                return kind
+    return ""
 
 
 def list_package_prefixes(framework: str) -> tuple[str, ...]:

@@ -148,7 +148,10 @@ def add_record(board: Board, record: JobRecord) -> Board:
         return board
     spec = board.plan.spec
     return dataclasses.replace(
-        board, groups=group_results(last_attempts(board.records), board.plan.cells, spec.baseline, spec.margin)
+        board,
+        groups=group_results(
+            last_attempts(board.records), board.plan.cells, spec.baseline, spec.margin, compared=spec.pairs
+        ),
     )
 
 
@@ -162,6 +165,7 @@ def estimate_remaining_looks(groups: Sequence[Group], board: Board) -> Forecast 
         labels = [standing.cell for standing in group.standings]
         scores = {label: score_records(of_cell[group.result(label).cell.id]) for label in labels}
         if group.baseline in scores and len(scores) > 1:
-            looks.append(forecast_looks(scores, group.baseline, board.plan.spec.stop.precision))
+            target = board.plan.spec.stop.precision
+            looks.append(forecast_looks(scores, group.baseline, target, pairs=len(group.comparisons)))
     known = [look for look in looks if look is not None]
     return combine_forecasts(known) if known and len(known) == len(looks) else None

@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.analysis.costs.memory import compute_memory_metrics
-from orchestrator.analysis.quality.disturbance import LOST_SHARE_LIMIT, compute_lost_shares
+from orchestrator.analysis.quality.disturbance import count_cores, find_disturbed_samples
 from orchestrator.analysis.results import Group as Results
 from orchestrator.execution.keyboard import PAUSE, SKIP, STOP, Keyboard
 from orchestrator.execution.sweep_events import JobEventReceived, JobStarted, SweepContinued, SweepEvent, SweepPaused
@@ -192,11 +192,8 @@ def format_surroundings(board: Board) -> Text:
     parts = [f"load {os.getloadavg()[0]:.2f}", f"{free} free"]
     last = next((record for record in reversed(board.records) if record.report is not None), None)
     if last is not None and last.report is not None:
-        lost = [
-            share > LOST_SHARE_LIMIT
-            for share in compute_lost_shares(last.report, len(last.spec.cpus) or last.host.cores)
-        ]
-        parts.append(f"last job: {sum(lost)} of {len(lost)} samples disturbed")
+        disturbed = find_disturbed_samples(last.report, count_cores(last))
+        parts.append(f"last job: {sum(disturbed)} of {len(disturbed)} samples disturbed")
         if footprint := compute_memory_metrics(last.report).get("footprint"):
             parts.append(format_size(footprint))
     return make_short_line(", ".join(parts), "dim")

@@ -16,6 +16,10 @@ UNSTEADY: dict[Steadiness, str] = {
     "mixed": "fewer than nine in ten processes became steady in the same way",
 }
 
+SHARED_MACHINE = (
+    "calls are longer than a time slice and the machine was shared, so their time lies between CPU time and wall time"
+)
+
 
 def describe_group(group: Group) -> list[str]:
     """Return the sentences of one group: answers first, then reservations, then the A/A check."""
@@ -32,6 +36,7 @@ def describe_group(group: Group) -> list[str]:
     reservations = [
         *describe_unranked(group),
         *describe_refused_blocks(group),
+        *describe_rank_blocks(group),
         *describe_doubts(group),
         *describe_referee(group),
     ]
@@ -126,14 +131,24 @@ def describe_refused_blocks(group: Group) -> Iterator[str]:
     yield from (f"{', '.join(pairs)}: {reason}." for reason, pairs in alike.items())
 
 
+def describe_rank_blocks(group: Group) -> Iterator[str]:
+    """Yield the number of blocks that ranks need, if the run has fewer and compares fewer pairs itself."""
+    if group.blocks_for_ranks and len(group.all_pairs) > len(group.comparisons):
+        done = max(each.blocks for each in group.all_pairs)
+        pairs = f"all {len(group.all_pairs)} pairs of modes"
+        yield f"Ranks rest on {pairs}, which need {group.blocks_for_ranks} blocks; this run has {done}."
+
+
 def describe_doubts(group: Group) -> Iterator[str]:
     """Yield disturbed cells and cells that were not steady: once for all cells with the same finding."""
     measured, alike = list_measured(group), dict[str, list[str]]()
     for each in measured:
         if each.grade != "A":
             why = ", ".join(f"{FLAG_MEANINGS[flag]} ({flag})" for flag in sorted(each.flags))
-            bar = "; no claim is made" if each.grade == "C" else ""
-            alike.setdefault(f"graded {each.grade}: {why}{bar}", []).append(each.label)
+            alike.setdefault(f"graded {each.grade}: {why}", []).append(each.label)
+    for each in measured:
+        if each.bounded_by_cpu_time:
+            alike.setdefault(SHARED_MACHINE, []).append(each.label)
     for each in measured:
         if each.steadiness in UNSTEADY:
             alike.setdefault(UNSTEADY[each.steadiness], []).append(each.label)
@@ -181,7 +196,7 @@ def is_honest_clone(clone: Comparison) -> bool:
 
 def describe_claim(found: Comparison, other: str) -> str:
     """Return one comparison as the end of a sentence."""
-    interval = format_ratio_range(found.ratio)
+    interval = format_both_ranges(found)
     times = f"{format_ratio(found.ratio.estimate)} times as long as {other}" + (f" ({interval})" if interval else "")
     match found.verdict:
         case Verdict.FASTER | Verdict.SLOWER:
@@ -195,11 +210,17 @@ def describe_claim(found: Comparison, other: str) -> str:
         case _ if found.ratio.low <= 1 <= found.ratio.high:
             why = interval or f"too few processes for an interval: {found.blocks} each"
             return f"cannot be told apart from {other} by this run ({why})"
-        # The interval leaves out 1, and yet nothing is claimed: a grade forbids it, or the rule of Holm.
-        case _ if found.significant:
-            return f"took {times}, but the processes were too disturbed for a claim"
+        # The interval leaves out 1, and yet nothing is claimed: disturbances forbid it, or the rule of Holm.
+        case _ if found.is_explained_by_disturbances:
+            return f"took {times}, but disturbances may be the cause"
         case _:
             return f"took {times}, but {found.blocks} processes each are not enough evidence for this number of pairs"
+
+
+def format_both_ranges(found: Comparison) -> str:
+    """Return a ratio's interval, and the one with room for disturbances where it differs."""
+    interval, bounds = (format_ratio_range(each) for each in (found.ratio, found.undisturbed or found.ratio))
+    return interval if bounds == interval else f"{interval}; with room for disturbances, {bounds or 'unknown'}"
 
 
 def join_names(names: Sequence[str], word: str = "or") -> str:

@@ -11,8 +11,10 @@ from orchestrator.format import format_count, format_ratio, format_ratio_range, 
 from orchestrator.records.labels import describe_computations
 from orchestrator.report.sections.breakeven import describe_amortisation
 from orchestrator.report.sentences import (
+    SHARED_MACHINE,
     UNSTEADY,
     compare_environments,
+    describe_rank_blocks,
     describe_refused_blocks,
     find_fastest,
     format_framework,
@@ -122,6 +124,7 @@ def write_notes(groups: Sequence[Group]) -> list[str]:
     notes = [
         *describe_unranked_cells(groups),
         *dict.fromkeys(sentence for group in groups for sentence in describe_refused_blocks(group)),
+        *dict.fromkeys(sentence for group in groups for sentence in describe_rank_blocks(group)),
         *describe_doubtful_cells(groups),
         *describe_clones(groups),
     ]
@@ -143,6 +146,8 @@ def describe_doubtful_cells(groups: Sequence[Group]) -> Iterator[str]:
     """Yield the disturbed cells, and those that were not steady, in one sentence."""
     every = [result for group in groups for result in list_measured(group)]
     said = list(describe_grades(every))
+    if shared := [result for result in every if result.bounded_by_cpu_time]:
+        said.append(f"{count_cells(shared, every)}: {SHARED_MACHINE}")
     if unsteady := [result for result in every if result.steadiness in UNSTEADY]:
         said.append(f"{count_cells(unsteady, every)} not reliably steady after warm-up")
     if said:
@@ -151,11 +156,11 @@ def describe_doubtful_cells(groups: Sequence[Group]) -> Iterator[str]:
 
 def describe_grades(every: Sequence[Result]) -> Iterator[str]:
     """Yield the disturbed cells by grade, with their flags."""
-    for grade, end in (("B", ""), ("C", ", too disturbed for a claim")):
+    for grade in ("B", "C"):
         alike = [result for result in every if result.grade == grade]
         flags = sorted(frozenset[str]().union(*(result.flags for result in alike)))
         if alike:
-            yield f"{count_cells(alike, every)} graded {grade} ({', '.join(flags)}){end}"
+            yield f"{count_cells(alike, every)} graded {grade} ({', '.join(flags)})"
 
 
 def describe_clones(groups: Sequence[Group]) -> Iterator[str]:

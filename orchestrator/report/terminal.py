@@ -185,7 +185,9 @@ def format_measured_cell(
     alone = len(group.results) - sum(bool(each.cell.replica) for each in group.results) == 1
     ratio, verdict = ("1", "baseline") if result.label == group.baseline and not alone else ("", "")
     if comparison is not None:
-        ratio, verdict = format_ratio_with_interval(comparison.ratio), str(comparison.verdict)
+        # The interval that decides; the sentences of --details have the measured one too.
+        decisive = comparison.undisturbed or comparison.ratio
+        ratio, verdict = format_ratio_with_interval(decisive), str(comparison.verdict)
     rank = format_rank(standing.best, standing.worst) if standing else ""
     return time, ratio, rank, first, f"{result.jobs} {result.grade}", verdict
 

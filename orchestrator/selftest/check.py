@@ -3,7 +3,7 @@
 Pure: a check names cells whose truth is known and judges their records. The self-test measures them as a sweep does.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -114,16 +114,9 @@ def evaluate_cells(cells: Sequence[Cell], records: Sequence[JobRecord]) -> list[
     return [result_from_records(cell, select_records(cell, records), canary_ns) for cell in cells]
 
 
-def compare_cells(
-    cells: Sequence[Cell], records: Sequence[JobRecord], barred: Collection[str] | None = None
-) -> tuple[Comparison, ...]:
-    """Compare these cells, by their ids, as a sweep does. A cell in `barred` cannot be called faster.
-
-    By default these are the cells that are graded C, as in a sweep.
-    """
-    if barred is None:
-        barred = {each.cell.id for each in evaluate_cells(cells, records) if each.grade == "C"}
-    return compare_all_pairs({cell.id: score_records(select_records(cell, records)) for cell in cells}, barred=barred)
+def compare_cells(cells: Sequence[Cell], records: Sequence[JobRecord]) -> tuple[Comparison, ...]:
+    """Compare every two of these cells, by their ids, as a sweep does."""
+    return compare_all_pairs({cell.id: score_records(select_records(cell, records)) for cell in cells})
 
 
 def format_signed(share: float) -> str:

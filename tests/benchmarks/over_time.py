@@ -67,7 +67,7 @@ def make(folder: Path, runs: int) -> None:
 def tell(words: str, found: Sequence[Compared]) -> None:
     """Print how many of these comparisons make a claim, how far the runs shifted, and how wide the intervals are."""
     changes = [change for compared in found for change in compared.changes]
-    barred = sum("C" in (change.before.grade, change.after.grade) for change in changes)
+    disturbed = sum("C" in (change.before.grade, change.after.grade) for change in changes)
     claimed = sum(any(change.verdict in CLAIMS for change in compared.changes) for compared in found)
     share = clopper_pearson(claimed, len(found))
     moved = [compared.together for compared in found if compared.together is not None]
@@ -75,7 +75,7 @@ def tell(words: str, found: Sequence[Compared]) -> None:
     alone = sum(change.verdict in CLAIMS for change in changes)
     print(
         f"{words}: {claimed} of {len(found)} pairs of runs claim a difference, {share.estimate:.1%} "
-        f"({share.low:.1%} to {share.high:.1%}), {alone} of {len(changes)} cells ({barred} graded C); "
+        f"({share.low:.1%} to {share.high:.1%}), {alone} of {len(changes)} cells ({disturbed} graded C); "
         f"median half-width {statistics.median(widths):.2%}; from run to run the cells shifted by "
         f"{statistics.median(abs(each.common) for each in moved):.2%} together, with a spread of "
         f"{statistics.median(each.spread for each in moved):.2%}"

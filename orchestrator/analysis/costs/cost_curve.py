@@ -19,13 +19,20 @@ class CostCurve:
     """Time against calls of one process in nanoseconds: piecewise linear during warm-up, then straight.
 
     `seen` holds the points of the warm-up: the number of calls, and their time since the model was finished. The first
-    point is the first result. Each call after the last point takes `floor_ns`, or `typical_ns`.
+    point is the first result. Each call after the last point takes `floor_ns`, or `typical_ns`. `undisturbed` is the
+    same curve without all that disturbances can have cost; None: they cost nothing.
     """
 
     before_model_ns: float
     seen: tuple[tuple[int, float], ...]
     floor_ns: float
     typical_ns: float
+    undisturbed: "CostCurve | None" = None
+
+    @property
+    def least(self) -> "CostCurve":
+        """The curve without all that disturbances can have cost."""
+        return self.undisturbed or self
 
     def floor_total_ns(self, calls: int, start: Start) -> float:
         """Return the time from `start` until this number of calls, with steady calls at the process's floor."""
@@ -49,22 +56,57 @@ class CostCurve:
         return spent + (calls - done) * (then_spent - spent) / (then_done - done)
 
 
-def make_cost_curve(report: Report, steady_from: int, *, floor_ns: float, typical_ns: float) -> CostCurve:
-    """Make the curve of one process: its measured warm-up up to the lap from which calls were steady."""
-    # At least a nanosecond, since break-evens take logarithms of totals.
-    calls, spent = 1, max(1, first_result_ns(report))
-    seen = [(calls, spent)]
-    for lap_calls, took in report.warmup[1:steady_from]:
-        calls, spent = calls + lap_calls, spent + took
-        seen.append((calls, spent))
-    return CostCurve(
-        before_model_ns=sum_phases_ns(report, BEFORE_MODEL), seen=tuple(seen), floor_ns=floor_ns, typical_ns=typical_ns
+def make_cost_curve(
+    report: Report, steady_from: int, *, floor_ns: float, typical_ns: float, least_floor_ns: float
+) -> CostCurve:
+    """Make the curve of one process: its measured warm-up up to the lap from which calls were steady.
+
+    Without disturbances, a phase takes at least its CPU time, the warm-up laps that share of theirs, and a steady call
+    `least_floor_ns`.
+    """
+    laps = report.warmup[1:steady_from]
+    least = CostCurve(
+        before_model_ns=sum_least_phases_ns(report, BEFORE_MODEL),
+        seen=trace_warm_up(sum_least_phases_ns(report, BEFORE_FIRST_RESULT), laps, compute_busy_share(report)),
+        floor_ns=least_floor_ns,
+        typical_ns=least_floor_ns,
     )
+    return CostCurve(
+        before_model_ns=sum_phases_ns(report, BEFORE_MODEL),
+        seen=trace_warm_up(first_result_ns(report), laps),
+        floor_ns=floor_ns,
+        typical_ns=typical_ns,
+        undisturbed=least,
+    )
+
+
+def trace_warm_up(
+    first_ns: float, laps: Sequence[tuple[int, int]], share: float = 1.0
+) -> tuple[tuple[int, float], ...]:
+    """Return the points of a warm-up after a first result, with laps that take this share of their times."""
+    # At least a nanosecond, since break-evens take logarithms of totals.
+    calls, spent = 1, max(1.0, first_ns)
+    seen = [(calls, spent)]
+    for lap_calls, took in laps:
+        calls, spent = calls + lap_calls, spent + share * took
+        seen.append((calls, spent))
+    return tuple(seen)
 
 
 def first_result_ns(report: Report) -> float:
     """Return the time from the finished model to its first result: tracing or compiling, and the first call."""
     return sum_phases_ns(report, BEFORE_FIRST_RESULT)
+
+
+def compute_busy_share(report: Report) -> float:
+    """Return the share of the warm-up in which the process used a core; 1 if it is unknown."""
+    wall_ns = sum_phases_ns(report, ("warm_up",))
+    return sum_least_phases_ns(report, ("warm_up",)) / wall_ns if wall_ns else 1.0
+
+
+def sum_least_phases_ns(report: Report, names: Sequence[PhaseName]) -> float:
+    """Return the total time of these phases without the time in which the process used no core."""
+    return sum(min(cost.wall_ns, cost.cpu_ns) for cost in report.phases if cost.name in names)
 
 
 def sum_phases_ns(report: Report, names: Sequence[PhaseName]) -> float:

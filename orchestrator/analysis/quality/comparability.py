@@ -1,7 +1,8 @@
 """Comparability of blocks: two cells must not be compared in a block in which they were sampled differently.
 
-A floor is the fastest of several samples: it falls with more samples, and rises with longer ones. One sweep samples
-all processes alike. Edited records, and records made with another timing after a resume, may differ.
+A floor rises with the length of the samples. One sweep gives all samples the same target length. Edited records, and
+records made with another timing after a resume, may differ. A floor also falls with the number of samples, but floors
+of unequal numbers can be made comparable: see `statistics/order_statistics.py`.
 """
 
 from collections.abc import Mapping
@@ -14,9 +15,8 @@ LENGTH_RATIO_LIMIT: Final = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """The sampling of one process: the number of samples and their target length. A `slow` call is a whole sample."""
+    """The target length of the samples of one process. A `slow` call is a whole sample."""
 
-    samples: int
     target_ns: int
     slow: bool = False
 
@@ -32,9 +32,6 @@ def explain_difference(one: Sampling, other: Sampling) -> str:
 
     The target length is irrelevant to a slow call, which lasts longer anyway.
     """
-    few, many = sorted((one.samples, other.samples))
-    if few != many:
-        return f"one process took {few} samples and the other {many}"
     short, long = sorted((one.target_ns, other.target_ns))
     if long > LENGTH_RATIO_LIMIT * short and not (one.slow or other.slow):
         return f"samples were set to last {short / 1e6:g} ms in one process and {long / 1e6:g} ms in the other"

@@ -1,6 +1,6 @@
 """`compare`: two runs against each other, and gates."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -32,4 +32,11 @@ def compare_runs(
         print(markdown.format_comparison(compared, judged), end="")
     else:
         terminal.show_comparison(Console(), compared, judged)
-    return ExitCode.GATE if any(each.beyond for each in judged) else ExitCode.FINE
+    return choose_exit_code({each.outcome for each in judged})
+
+
+def choose_exit_code(outcomes: Collection[gates.GateOutcome]) -> ExitCode:
+    """Return the exit code for the outcomes of all gates: the worst of them, and fine without gates."""
+    if "exceeded" in outcomes:
+        return ExitCode.GATE
+    return ExitCode.INCONCLUSIVE if "inconclusive" in outcomes else ExitCode.FINE

@@ -16,12 +16,10 @@ HEADINGS = ("mode", "computation", "A", "B", "B over A (95 % interval)", "memory
 
 def format_comparison(compared: Compared, judged: Sequence[GateResult]) -> str:
     """Return the outcome of the gates, warnings, one table, and the sentences."""
-    failed = [each.gate.text for each in judged if each.beyond]
-    state = f"exceeds {', '.join(failed)}" if failed else "within its gates" if judged else "compared"
     return (
         "\n\n".join(
             [
-                f"### Plumbline: B {state}",
+                f"### Plumbline: B {describe_gates(judged)}",
                 format_markdown_quote(describe_basis(compared)),
                 format_markdown_table(HEADINGS, format_change_rows(compared.changes)),
                 format_markdown_list(describe_comparison(compared, judged)),
@@ -29,6 +27,19 @@ def format_comparison(compared: Compared, judged: Sequence[GateResult]) -> str:
         )
         + "\n"
     )
+
+
+def describe_gates(judged: Sequence[GateResult]) -> str:
+    """Return the outcome of all gates in a few words."""
+    failed, unjudged = (
+        ", ".join(each.gate.text for each in judged if each.outcome == outcome)
+        for outcome in ("exceeded", "inconclusive")
+    )
+    if failed:
+        return f"exceeds {failed}"
+    if unjudged:
+        return f"compared; {unjudged} inconclusive"
+    return "within its gates" if judged else "compared"
 
 
 def format_change_rows(changes: Sequence[Change]) -> Iterator[tuple[str, ...]]:

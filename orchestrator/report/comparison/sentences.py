@@ -7,6 +7,7 @@ from orchestrator.analysis.compare import CLAIMS, MARGIN, Verdict
 from orchestrator.comparison.changes import Change
 from orchestrator.comparison.compare import Compared, describe_cell
 from orchestrator.comparison.gates import GateResult, select_ratio
+from orchestrator.comparison.run_effects import ASSUMED_SPREAD
 from orchestrator.comparison.sides import RunSide
 from orchestrator.format import format_ratio, format_ratio_range, format_size, to_printable
 from schemas.sweep import MemoryMetric
@@ -28,7 +29,9 @@ def describe_basis(compared: Compared) -> list[str]:
     if compared.machines:
         lines.append(f"Not the same machine: {'; '.join(compared.machines)}.")
     if compared.software:
-        lines.append(f"Not the same software: {'; '.join(compared.software)}.")
+        lines.append(f"Warning: not the same software: {'; '.join(compared.software)}.")
+    if compared.builds:
+        lines.append(f"Warning: not the same build: {'; '.join(compared.builds)}.")
     return [to_printable(line) for line in (*lines, *list_caveats(compared))]
 
 
@@ -54,8 +57,15 @@ def describe_ground(compared: Compared) -> str:
         case _:
             return (
                 f"{apart} Conditions differ from run to run and affect all processes of a run alike, so each interval "
-                f"is widened by the changes of the other cells.{describe_drift(compared)}"
+                f"is widened by {describe_allowance(compared)}.{describe_drift(compared)}"
             )
+
+
+def describe_allowance(compared: Compared) -> str:
+    """Return what the intervals are widened by."""
+    if not compared.assumes_run_effect:
+        return "the changes of the other cells"
+    return f"an assumed effect with a standard deviation of {100 * ASSUMED_SPREAD:g} %, as too few cells show it"
 
 
 def format_delay(compared: Compared) -> str:
@@ -138,9 +148,9 @@ def count_unchanged(changes: Sequence[Change]) -> Iterator[str]:
 
 
 def count_disturbed(changes: Sequence[Change]) -> Iterator[str]:
-    """Yield how many cells were too disturbed for any claim, in one run or both."""
+    """Yield how many cells were heavily disturbed, in one run or both."""
     if number := sum("C" in (change.before.grade, change.after.grade) for change in changes):
-        yield f"{number} of {len(changes)} cells: graded C in at least one run, too disturbed for any claim."
+        yield f"{number} of {len(changes)} cells: graded C in at least one run; intervals have room for disturbances."
 
 
 def describe_memory_changes(change: Change) -> Iterator[str]:
@@ -163,8 +173,11 @@ def describe_gate(judged: GateResult, unmeasured: int) -> Iterator[str]:
         assert found is not None
         least = format_ratio(found.claimed.low)
         yield f"GATE {judged.gate.text}: {describe_cell(change.cell)} exceeds it: B is at least {least} times A."
-    if not judged.beyond:
-        total = sum(map(len, (judged.within, judged.open)))
+    rest = f"; {unmeasured} could not be judged" if unmeasured else ""
+    total = sum(map(len, (judged.within, judged.open)))
+    if judged.outcome == "passed":
         sure = f"{len(judged.within)} of {total} are certainly within it"
-        rest = f"; {unmeasured} could not be judged" if unmeasured else ""
         yield f"Gate {judged.gate.text} passed: no cell certainly exceeds it, {sure}{rest}."
+    elif judged.outcome == "inconclusive":
+        advice = "Measure more blocks, or both sides in one sweep"
+        yield f"Gate {judged.gate.text} is inconclusive: {total} cells, none certainly on either side{rest}. {advice}."

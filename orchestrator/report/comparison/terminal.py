@@ -86,6 +86,7 @@ def build_comparison_document(compared: Compared, judged: Sequence[GateResult]) 
         "apart_s": compared.apart_s,
         "machines": list(compared.machines),
         "software": list(compared.software),
+        "builds": list(compared.builds),
         "together": None
         if compared.together is None
         else {
@@ -130,6 +131,7 @@ def gate_to_dict(judged: GateResult) -> dict[str, Any]:
     """Return one gate with the cells that certainly exceed it, those certainly within it, and those undecided."""
     return {
         "gate": judged.gate.text,
+        "outcome": judged.outcome,
         "beyond": [change.cell.id for change in judged.beyond],
         "within": [change.cell.id for change in judged.within],
         "open": [change.cell.id for change in judged.open],

@@ -6,7 +6,13 @@ from typing import Final
 
 from orchestrator.analysis.costs.memory import compute_memory_metrics
 from orchestrator.analysis.process_scores import classify_laps
-from orchestrator.analysis.quality.disturbance import FLAG_MEANINGS, LOST_SHARE_LIMIT, compute_lost_shares, find_flags
+from orchestrator.analysis.quality.disturbance import (
+    FLAG_MEANINGS,
+    compute_lost_shares,
+    count_cores,
+    find_disturbed_samples,
+    find_flags,
+)
 from orchestrator.format import format_duration, format_ratio, format_size
 from orchestrator.records.labels import format_title
 from orchestrator.report.job.sparkline import plot_bars, plot_log_bars, plot_marks
@@ -124,10 +130,9 @@ def describe_measurements(record: JobRecord, report: Report, canary_ns: float) -
 
 def describe_disturbance(record: JobRecord, report: Report) -> Facts:
     """Yield the disturbed samples, and the counts over all samples."""
-    lost, noise = compute_lost_shares(report, len(record.spec.cpus) or record.host.cores), report.noise
-    # Steal is counted in coarse clock ticks: any of it marks a sample.
-    hit = [share > LOST_SHARE_LIMIT or steal > 0 for share, steal in zip(lost, noise.steal_ns, strict=True)]
-    worst = f", the worst by {max(lost):.1%} of its time" if any(hit) else ""
+    cores, noise = count_cores(record), report.noise
+    hit = find_disturbed_samples(report, cores)
+    worst = f", the worst by {max(compute_lost_shares(report, cores)):.1%} of its time" if any(hit) else ""
     yield "disturbed", f"{sum(hit)} of {len(hit)} samples{worst}"
     if any(hit):
         yield "", plot_marks(hit, WIDTH)

@@ -1,4 +1,4 @@
-"""Check that a busy process on the worker's core is noticed and filtered out, and its cell not called FASTER.
+"""Check that a busy process on the worker's core is noticed and filtered out, and causes no false claim.
 
 Samples are shorter than a time slice of the scheduler, so that some of them stay undisturbed.
 """
@@ -9,9 +9,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from orchestrator.analysis.compare import Verdict
+from orchestrator.analysis.compare import CLAIMS, Verdict
 from orchestrator.analysis.process_scores import compute_log_floor, compute_log_typical
-from orchestrator.analysis.quality.disturbance import LOST_SHARE_LIMIT, compute_lost_shares, find_undisturbed_samples
+from orchestrator.analysis.quality.disturbance import (
+    LOST_SHARE_LIMIT,
+    compute_lost_shares,
+    count_cores,
+    find_undisturbed_samples,
+)
 from orchestrator.format import format_ratio
 from orchestrator.selftest.check import (
     MS,
@@ -43,7 +48,7 @@ def make_check() -> Check:
     """Return the check: a cell beside a hog, the same cell alone, and a slower cell to compare with both."""
     return Check(
         name="a CPU hog",
-        statement="is noticed and filtered out, and its cell is not called FASTER",
+        statement="is noticed, causes no false claim, and hides no clear difference",
         cells=CELLS,
         blocks=8,
         hogged=frozenset({HOGGED.id}),
@@ -53,7 +58,7 @@ def make_check() -> Check:
 
 
 def judge_records(records: Sequence[JobRecord]) -> list[Reading]:
-    """Judge the disturbed samples, the grade, the filtered times and the withheld claim."""
+    """Judge the disturbed samples, the grade, the filtered times and the claims."""
     quiet, hogged = (
         [each for each in select_records(cell, records) if each.report is not None] for cell in (QUIET, HOGGED)
     )
@@ -61,7 +66,8 @@ def judge_records(records: Sequence[JobRecord]) -> list[Reading]:
         judge_disturbance(quiet, hogged),
         judge_grade(records),
         *judge_filter(quiet, hogged),
-        judge_verdict(records),
+        judge_false_difference(records),
+        judge_clear_difference(records),
     ]
 
 
@@ -147,20 +153,25 @@ def mean_over_floor(record: JobRecord, *, filtered: bool) -> float:
     return statistics.fmean(samples[index] for index in kept) / min(samples)
 
 
-def count_cores(record: JobRecord) -> int:
-    """Return the number of cores that a job had."""
-    return len(record.spec.cpus) or record.host.cores
-
-
-def judge_verdict(records: Sequence[JobRecord]) -> Reading:
-    """Judge that the hogged cell, which is faster than the slower one, is not called so for its grade alone."""
-    pair = (SLOWER, HOGGED)
-    # Compared once with nothing barred: only a claim that the grade alone prevents counts as withheld.
-    (ungraded,), (graded,) = compare_cells(pair, records, barred=()), compare_cells(pair, records)
+def judge_false_difference(records: Sequence[JobRecord]) -> Reading:
+    """Judge that no difference is claimed between the cell beside the hog and the same cell alone."""
+    (found,) = compare_cells((QUIET, HOGGED), records)
     return Reading(
-        quantity=f"verdict at ratio {format_ratio(ungraded.ratio.estimate)}",
-        expected="not FASTER",
-        found=f"{graded.verdict}, {ungraded.verdict} but for its grade",
-        numbers={"ratio": ungraded.ratio.estimate},
-        passed=ungraded.verdict is Verdict.FASTER and graded.verdict is not Verdict.FASTER,
+        quantity=f"same cell, ratio {format_ratio(found.ratio.estimate)}",
+        expected="no claim",
+        found=str(found.verdict),
+        numbers={"ratio": found.ratio.estimate},
+        passed=found.verdict not in CLAIMS,
+    )
+
+
+def judge_clear_difference(records: Sequence[JobRecord]) -> Reading:
+    """Judge that the cell beside the hog is called faster than one that takes far longer."""
+    (found,) = compare_cells((SLOWER, HOGGED), records)
+    return Reading(
+        quantity=f"slower cell, ratio {format_ratio(found.ratio.estimate)}",
+        expected=str(Verdict.FASTER),
+        found=str(found.verdict),
+        numbers={"ratio": found.ratio.estimate},
+        passed=found.verdict is Verdict.FASTER,
     )

@@ -1,7 +1,8 @@
 """Claims about pairs of cells, seen from either side, and about their ranks."""
 
+import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -14,6 +15,7 @@ from orchestrator.analysis.compare import (
     Scores,
     Verdict,
     compare_all_pairs,
+    compare_pairs,
     compute_rank_ranges,
     compute_standings,
     index_both_ways,
@@ -38,9 +40,15 @@ def cell(ratio: float, *, typical: float | None = None, noise: float = 1, blocks
     return Scores(scores(ratio), scores(ratio if typical is None else typical))
 
 
-def against_baseline(scores: Scores, barred: tuple[str, ...] = ()) -> Comparison:
-    (found,) = compare_all_pairs({"base": BASELINE, "cell": scores}, barred=barred)
+def against_baseline(scores: Scores, baseline: Scores = BASELINE) -> Comparison:
+    (found,) = compare_all_pairs({"base": baseline, "cell": scores})
     return found
+
+
+def lose(scores: Scores, share: float, blocks: Collection[int] = range(12)) -> Scores:
+    """Return scores of which disturbances can have cost this share of the time, in these blocks."""
+    least = {block: log + math.log(1 - share) for block, log in scores.floor.items() if block in blocks}
+    return dataclasses.replace(scores, least=least)
 
 
 def claim(faster: str, slower: str, verdict: Verdict = Verdict.SLOWER, ratio: float = 1.5) -> Comparison:
@@ -103,13 +111,112 @@ def test_ties_with_the_baseline_leave_no_claim_though_the_test_is_significant() 
     assert (found.significant, found.ratio.low, found.verdict) == (True, 1, Verdict.UNRESOLVED)
 
 
-def test_a_disturbed_cell_can_neither_win_nor_lose() -> None:
-    assert against_baseline(cell(0.9), barred=("cell",)).verdict is Verdict.UNRESOLVED
-    assert against_baseline(cell(1.1), barred=("base",)).verdict is Verdict.UNRESOLVED
-    assert against_baseline(cell(1.012), barred=("base",)).verdict is Verdict.UNRESOLVED
-    assert against_baseline(cell(1.1), barred=("cell",)).verdict is Verdict.UNRESOLVED
-    assert against_baseline(cell(0.9), barred=("base",)).verdict is Verdict.UNRESOLVED
-    assert against_baseline(cell(0.9), barred=("another",)).verdict is Verdict.FASTER
+def test_disturbances_take_a_claim_away_only_if_they_can_have_caused_the_difference() -> None:
+    slower, twice = cell(1.1), cell(2.0)
+    assert against_baseline(lose(slower, 0.05)).verdict is Verdict.SLOWER
+    assert against_baseline(lose(slower, 0.15)).verdict is Verdict.UNRESOLVED
+    assert against_baseline(lose(twice, 0.15)).verdict is Verdict.SLOWER
+
+
+def test_disturbances_of_the_faster_cell_cannot_have_caused_the_difference() -> None:
+    assert against_baseline(cell(1.1), lose(BASELINE, 0.5)).verdict is Verdict.SLOWER
+    assert against_baseline(lose(cell(0.9), 0.5)).verdict is Verdict.FASTER
+    assert against_baseline(cell(0.9), lose(BASELINE, 0.5)).verdict is Verdict.UNRESOLVED
+
+
+def test_half_of_the_blocks_disturbed_can_have_caused_a_difference() -> None:
+    assert against_baseline(cell(1.03)).verdict is Verdict.SLOWER
+    assert against_baseline(lose(cell(1.03), 0.2, range(0, 12, 2))).verdict is Verdict.UNRESOLVED
+
+
+def test_two_cells_are_equivalent_only_if_disturbances_cannot_hide_a_difference() -> None:
+    assert against_baseline(cell(1.0)).verdict is Verdict.EQUIVALENT
+    assert against_baseline(lose(cell(1.0), 0.005)).verdict is Verdict.EQUIVALENT
+    assert against_baseline(lose(cell(1.0), 0.05)).verdict is Verdict.UNRESOLVED
+    assert against_baseline(cell(1.0), lose(BASELINE, 0.05)).verdict is Verdict.UNRESOLVED
+
+
+def test_the_interval_with_room_for_disturbances_contains_the_measured_one() -> None:
+    plain, lost = against_baseline(cell(1.1)), against_baseline(lose(cell(1.1), 0.05))
+    assert plain.undisturbed is None
+    assert lost.undisturbed is not None
+    assert (lost.ratio, lost.p, lost.significant) == (plain.ratio, plain.p, plain.significant)
+    assert lost.undisturbed.low == pytest.approx(0.95 * lost.ratio.low)
+    assert lost.undisturbed.high == lost.ratio.high
+    flipped = lost.flipped().undisturbed
+    assert flipped is not None
+    assert flipped.high == pytest.approx(1 / lost.undisturbed.low)
+
+
+def test_a_difference_without_a_claim_says_whether_disturbances_explain_it() -> None:
+    assert against_baseline(lose(cell(1.1), 0.15)).is_explained_by_disturbances
+    assert not against_baseline(lose(cell(1.1), 0.05)).is_explained_by_disturbances
+    assert not against_baseline(lose(cell(1.0, noise=10), 0.15)).is_explained_by_disturbances
+
+
+def sampled(level: float, samples: int, seed: int) -> Scores:
+    """Return scores of processes that took this number of samples, each longer than the level by up to ten per cent."""
+    rng = np.random.default_rng(seed)
+    times = {block: np.sort(level + rng.uniform(0, 0.1, samples)).tolist() for block in range(16)}
+    floors = {block: each[0] for block, each in times.items()}
+    return Scores(floors, dict.fromkeys(floors, level + 0.05), samples=times)
+
+
+def test_processes_with_fewer_samples_are_not_slower_for_that() -> None:
+    few, many = sampled(0.0, 10, 1), sampled(0.0, 100, 2)
+    bare = [dataclasses.replace(each, samples={}) for each in (many, few)]
+    assert compare_all_pairs({"many": bare[0], "few": bare[1]})[0].ratio.low > 1.003
+    (fair,) = compare_all_pairs({"many": many, "few": few})
+    assert (fair.blocks, fair.reason) == (16, "")
+    assert fair.ratio.low < 1 < fair.ratio.high
+
+
+def test_a_cell_with_few_undisturbed_samples_is_not_slower_for_that() -> None:
+    """Compare a cell with the fastest of ten undisturbed samples with one that has a hundred."""
+    few, many = sampled(0.0, 100, 1), sampled(0.0, 100, 2)
+    few = dataclasses.replace(few, floor={block: times[10] for block, times in few.samples.items()})
+    measured = compare_all_pairs({"many": many, "few": few})[0]
+    assert measured.verdict is Verdict.DIFFERENT_BUT_SMALL
+    few = dataclasses.replace(few, undisturbed=dict.fromkeys(few.floor, 10))
+    (found,) = compare_all_pairs({"many": many, "few": few})
+    assert found.ratio == measured.ratio
+    assert found.verdict is not Verdict.DIFFERENT_BUT_SMALL
+    assert found.is_explained_by_disturbances
+
+
+def test_disturbances_of_processes_with_unequal_numbers_of_samples_count_as_much() -> None:
+    few, many = lose(sampled(0.0, 10, 1), 0.02, range(16)), sampled(0.0, 100, 2)
+    (found,) = compare_all_pairs({"many": many, "few": few})
+    assert found.undisturbed is not None
+    assert found.undisturbed.low == pytest.approx(0.98 * found.ratio.low)
+
+
+def test_pairs_that_are_not_compared_do_not_weigh_on_the_others() -> None:
+    scores = {"a": cell(1.0, blocks=8), "b": cell(1.1, noise=-1, blocks=8)}
+    scores |= {name: cell(1.05, noise=float(name), blocks=8) for name in "2345"}
+    (alone,) = compare_pairs(scores, [("a", "b")])
+    assert alone.verdict is Verdict.SLOWER
+    assert index_both_ways(compare_all_pairs(scores))["a", "b"].verdict is Verdict.UNRESOLVED
+
+
+@given(sweeps(), st.floats(0, 0.2), st.integers(0, 10_000))
+def test_disturbances_only_ever_take_claims_away(sweep: Sweep, share: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lost = {
+        name: lose(scores, share, [block for block in scores.floor if rng.random() < 0.5])
+        for name, scores in sweep.items()
+    }
+    for plain, bounded in zip(compare_all_pairs(sweep), compare_all_pairs(lost), strict=True):
+        bounds = bounded.undisturbed or bounded.ratio
+        assert (bounded.ratio.low, bounded.ratio.high) == (plain.ratio.low, plain.ratio.high)
+        assert bounds.low <= bounded.ratio.low
+        assert bounds.high >= bounded.ratio.high
+        if bounded.verdict is not Verdict.UNRESOLVED and bounded.verdict is not plain.verdict:
+            # A claim that disturbances explain may still be a difference within the margin.
+            assert (bounded.verdict, plain.verdict) in {
+                (Verdict.EQUIVALENT, Verdict.DIFFERENT_BUT_SMALL),
+                (Verdict.EQUIVALENT, Verdict.ESTIMATOR_DEPENDENT),
+            }
 
 
 def test_only_blocks_that_both_cells_have_are_compared() -> None:

@@ -103,6 +103,25 @@ def test_each_sample_is_a_row_with_its_own_counters(make_record: MakeRecord, mak
     assert [row["lost_share"] for row in rows] == [0, 0.05, 0]
 
 
+def test_samples_of_a_burst_share_its_counters_and_have_their_own_cpu_time(
+    make_record: MakeRecord, make_report: MakeReport
+) -> None:
+    noise = make_report().noise.model_dump() | {
+        "burst": 2,
+        "run_delay_ns": (50_000, 0),
+        "steal_ns": (0, 7),
+        "pressure_ns": (3, 4),
+        "cpu_ns": (101_000, 90_000, 101_000),
+        "canary_ns": (9, 10),
+    }
+    rows = [*build_sample_rows(make_record(result=make_report(noise=noise)), 9, sound=True)]
+    assert [row["burst"] for row in rows] == [0, 0, 1]
+    assert [row["canary_ns"] for row in rows] == [9, 9, 10]
+    assert [row["run_delay_ns"] for row in rows] == [50_000, 50_000, 0]
+    assert [row["lost_share"] for row in rows] == [0, 0.1, 0]
+    assert [row["disturbed"] for row in rows] == [False, True, True]
+
+
 def test_samples_of_what_does_not_count_are_left_out(make_record: MakeRecord) -> None:
     assert [*build_sample_rows(make_record(outcome="raised"), 9, sound=True)] == []
     assert [*build_sample_rows(make_record(), 9, sound=False)] == []

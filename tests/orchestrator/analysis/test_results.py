@@ -182,7 +182,6 @@ def retimed(factor: float, calls: int = 100) -> Change:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (resampled(2), "one process took 2 samples and the other 3"),
         (retimed(2), "samples were set to last 1 ms in one process and 2 ms in the other"),
         (retimed(0.5), "samples were set to last 0.5 ms in one process and 1 ms in the other"),
     ],
@@ -198,6 +197,20 @@ def test_floors_of_processes_that_were_sampled_differently_are_not_compared(
     assert (comparison.blocks, comparison.verdict) == (0, Verdict.UNRESOLVED)
     assert comparison.reason == f"12 blocks are not compared: {reason}"
     assert comparison.flipped().reason == comparison.reason
+
+
+def test_floors_of_unequal_numbers_of_samples_are_compared_as_expected_of_the_smaller_number(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    """Compare samples of 1.01, 1 and 1.01 with the first two: of the three, two drawn miss the 1 once in three."""
+    cell, other = make_cell("numpy:eager"), make_cell("synthetic:spin")
+    records = make_records([(cell, 2000), (other, 2000)], noise=0.0)
+    fewer = [resampled(2)(record) if record.spec.cell == other else record for record in records]
+    (comparison,) = one(results.group_results(fewer, [cell, other])).comparisons
+    assert (comparison.blocks, comparison.reason) == (12, "")
+    assert comparison.ratio.estimate == pytest.approx(1.01 ** (-1 / 3))
+    (alone,) = one(results.group_results([each for each in fewer if each.spec.cell == other], [other])).results
+    assert alone.floor_ns.estimate == 2000
 
 
 @pytest.mark.parametrize("change", [retimed(1.5), retimed(1 / 1.5), retimed(10, calls=1)])
@@ -217,10 +230,10 @@ def test_blocks_that_were_sampled_alike_are_compared_beside_others_that_were_not
 ) -> None:
     cell, other = make_cell("numpy:eager"), make_cell("synthetic:spin")
     records = make_records([(cell, 2000), (other, 1000)])
-    fewer = [record if record.spec.block < 9 else resampled(2)(record) for record in records]
-    (alike,) = one(results.group_results(fewer, [cell, other])).comparisons
+    longer = [record if record.spec.block < 9 else retimed(2)(record) for record in records]
+    (alike,) = one(results.group_results(longer, [cell, other])).comparisons
     assert (alike.blocks, alike.reason) == (12, "")
-    mixed = [record if record.spec.cell == cell else kept for record, kept in zip(records, fewer, strict=True)]
+    mixed = [record if record.spec.cell == cell else kept for record, kept in zip(records, longer, strict=True)]
     (comparison,) = one(results.group_results(mixed, [cell, other])).comparisons
     assert (comparison.blocks, comparison.verdict) == (8, Verdict.FASTER)
     assert comparison.reason.startswith("4 blocks are not compared")
@@ -259,3 +272,54 @@ def test_a_failure_and_an_interruption_do_not_take_a_measured_cell_its_place(
     speaker = results.select_deciding_record(records)
     assert speaker is not None
     assert speaker.outcome == "measured"
+
+
+def test_each_mode_is_compared_with_the_baseline_and_with_the_mode_it_has_to_beat(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    labels = ("torch:eager", "torch:trace", "torch:script", "tensorflow:function", "tensorflow:eager")
+    cells = [make_cell(label) for label in labels]
+    records = make_records([(cell, 1000 * (1 + place)) for place, cell in enumerate(cells)])
+    group = one(results.group_results(records, cells))
+    assert [(each.baseline, each.cell) for each in group.comparisons] == [
+        *(("torch:eager", label) for label in labels[1:]),
+        ("tensorflow:eager", "tensorflow:function"),
+    ]
+    assert len(group.all_pairs) == 10
+    assert one(results.group_results(records, cells, compared="all")).comparisons == group.all_pairs
+
+
+def test_ranks_and_pairs_that_are_not_asked_rest_on_all_pairs(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    labels = ("torch:eager", "torch:trace", "torch:script")
+    cells = [make_cell(label) for label in labels]
+    group = one(results.group_results(make_records([(cell, 1000 * 2**n) for n, cell in enumerate(cells)]), cells))
+    asked = {(each.baseline, each.cell) for each in group.comparisons}
+    assert asked == {("torch:eager", "torch:trace"), ("torch:eager", "torch:script")}
+    assert group.pairs["torch:trace", "torch:script"].verdict is Verdict.SLOWER
+    assert group.pairs["torch:script", "torch:trace"].verdict is Verdict.FASTER
+    assert [(each.best, each.worst) for each in group.standings] == [(1, 1), (2, 2), (3, 3)]
+
+
+def test_fewer_pairs_are_decided_by_fewer_blocks_and_ranks_say_how_many_they_need(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    labels = ("torch:eager", "torch:trace", "torch:script", "tensorflow:function", "tensorflow:eager")
+    cells = [make_cell(label) for label in labels]
+    times = [(cell, 1000 * (1 + place)) for place, cell in enumerate(cells)]
+    eight = one(results.group_results(make_records(times, blocks=8), cells))
+    assert {each.verdict for each in eight.comparisons} == {Verdict.SLOWER, Verdict.FASTER}
+    assert {each.verdict for each in eight.all_pairs} == {Verdict.UNRESOLVED}
+    assert eight.blocks_for_ranks == 9
+    nine = one(results.group_results(make_records(times, blocks=9), cells))
+    assert nine.blocks_for_ranks == 0
+    assert [(each.best, each.worst) for each in nine.standings] == [(place, place) for place in range(1, 6)]
+
+
+def test_a_baseline_in_the_middle_and_its_sibling_make_one_pair(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    cells = [make_cell(label) for label in ("torch:eager", "torch:trace", "torch:script")]
+    group = one(results.group_results(make_records([(cell, 1000) for cell in cells]), cells, "torch:trace"))
+    assert [(each.baseline, each.cell) for each in group.comparisons] == [
+        ("torch:trace", "torch:eager"),
+        ("torch:trace", "torch:script"),
+        ("torch:eager", "torch:script"),
+    ]

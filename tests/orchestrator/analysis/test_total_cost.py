@@ -27,9 +27,7 @@ def paid_after(calls: float) -> BreakEven:
         significant=True,
         verdict=Verdict.FASTER,
     )
-    return BreakEven(
-        mode="torch:trace", other="torch:eager", calls=paid, with_import=Interval(1, 1, 1), steady=steady, barred=False
-    )
+    return BreakEven(mode="torch:trace", other="torch:eager", calls=paid, with_import=Interval(1, 1, 1), steady=steady)
 
 
 def test_a_total_is_the_first_result_and_then_every_call_at_its_floor() -> None:

@@ -183,7 +183,9 @@ def test_a_command_about_a_run_works_as_documented(
     for seed, name in enumerate(("base", "head")):
         make_run(name, make_records(cells, blocks=8, seed=seed), at_s=seed * 3600)
     done = inside(*shlex.split(command))
-    assert done.code == ExitCode.FINE, (page, done.err)
+    # These records have no memory, so a gate on memory is inconclusive.
+    expected = ExitCode.INCONCLUSIVE if "memory=" in command else ExitCode.FINE
+    assert done.code == expected, (page, done.err)
     assert done.out
 
 

@@ -7,8 +7,10 @@ import pytest
 
 from orchestrator.analysis.compare import CLAIMS, Verdict
 from orchestrator.comparison.compare import Compared, compare_sides
+from orchestrator.comparison.run_effects import ASSUMED_SPREAD
 from orchestrator.errors import UsageError
 from orchestrator.records.store import Store
+from orchestrator.report.comparison.sentences import describe_basis
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord
@@ -18,6 +20,7 @@ MakeCell = Callable[..., Cell]
 MakeRun = Callable[..., Store]
 MakeRecords = Callable[..., list[JobRecord]]
 Swept = Callable[..., Store]
+MakeReport = Callable[..., Report]
 
 WORKLOADS = {8: "mlp", 16: "mlp", 32: "rnn", 64: "rnn", 128: "rnn"}
 TIMES = {8: 1000.0, 16: 2000.0, 32: 4000.0, 64: 8000.0, 128: 16000.0}
@@ -98,14 +101,65 @@ def test_at_face_value_it_is_claimed_of_each(tmp_path: Path, swept: Swept) -> No
     assert all(change.time.claimed == change.time.observed for change in compared.changes)
 
 
-def test_a_cell_with_one_other_beside_it_has_no_verdict_and_says_why(tmp_path: Path, swept: Swept) -> None:
+def test_a_cell_with_one_other_beside_it_is_judged_by_an_assumed_effect_of_the_runs(
+    tmp_path: Path, swept: Swept
+) -> None:
     swept("a", {8: 1000.0, 16: 2000.0})
     swept("b", {8: 1000.0, 16: 3000.0}, at_s=600, seed=2)
     compared = compare_sides(tmp_path / "runs", "a", "b")
-    assert verdicts(compared) == [None, None]
-    assert all("at least 2 other cells" in change.reason for change in compared.changes)
-    assert all(math.isnan(change.time.claimed.estimate) for change in compared.changes)
-    assert compared.changes[1].time.observed.low > 1.45
+    assert compared.assumes_run_effect
+    assert verdicts(compared) == [Verdict.UNRESOLVED, Verdict.SLOWER]
+    for change in compared.changes:
+        assert change.time.claimed.low < math.exp(-ASSUMED_SPREAD) * change.time.observed.low
+        assert change.time.claimed.high > math.exp(ASSUMED_SPREAD) * change.time.observed.high
+
+
+def test_one_cell_is_not_claimed_to_have_changed_where_the_canary_shifted_as_well(
+    tmp_path: Path, swept: Swept, make_report: MakeReport
+) -> None:
+    swept("a", {8: 1000.0})
+    sung = swept("b", {8: 1300.0}, at_s=600, seed=2)
+    assert verdicts(compare_sides(tmp_path / "runs", "a", "b")) == [Verdict.SLOWER]
+    for record in sung.read_records():
+        assert record.report is not None
+        noise = record.report.noise.model_copy(update={"canary_ns": (12, 12, 12)})
+        report = record.report.model_copy(update={"noise": noise})
+        sung.write_record(record.model_copy(update={"result": report}))
+    assert verdicts(compare_sides(tmp_path / "runs", "a", "b")) == [Verdict.UNRESOLVED]
+
+
+@pytest.mark.parametrize(
+    ("versions", "builds", "said"),
+    [
+        (("2.13.0+cpu", "2.13.0+cu126"), ("", ""), "numpy is a CPU build in A and a CUDA build in B"),
+        (("2.13.0", "2.13.0"), ("USE_CUDA=0,", "USE_CUDA=ON,"), "numpy is a CPU build in A and a CUDA build in B"),
+        (
+            ("2.21.0", "2.21.0"),
+            ("{'is_cuda_build': True}", "{'is_cuda_build': False}"),
+            "numpy is a CUDA build in A and a CPU build in B",
+        ),
+        (("2.13.0+cpu", "2.14.0+cpu"), ("", ""), ""),
+        (("2.13.0+cpu", "2.13.0"), ("", ""), ""),
+    ],
+)
+def test_different_builds_of_a_framework_are_named(
+    tmp_path: Path,
+    make_cell: MakeCell,
+    make_record: Callable[..., JobRecord],
+    make_report: MakeReport,
+    make_run: MakeRun,
+    versions: tuple[str, str],
+    builds: tuple[str, str],
+    said: str,
+) -> None:
+    for name, version, build in zip("ab", versions, builds, strict=True):
+        report = make_report(versions={"numpy": version}, build_info=build)
+        make_run(name, [make_record(make_cell(), block, result=report) for block in range(1, 9)], 600 * (name == "b"))
+    compared = compare_sides(tmp_path / "runs", "-a", "-b")
+    assert compared.builds == ((said,) if said else ())
+    warned = " ".join(describe_basis(compared))
+    assert ("Warning: not the same build: " in warned) == bool(said)
+    assert ("Warning: not the same software: " in warned) == (versions[0] != versions[1])
 
 
 def test_on_another_machine_ratios_are_observed_and_nothing_is_claimed(tmp_path: Path, swept: Swept) -> None:

@@ -66,6 +66,21 @@ def test_only_a_whole_interval_beyond_it_fails_a_gate() -> None:
     assert (judged.beyond, judged.open, judged.within) == ((changes[0],), (changes[1],), (changes[2],))
 
 
+@pytest.mark.parametrize(
+    ("changes", "outcome"),
+    [
+        ([a_change(1.04, 1.08), a_change(0.99, 1.02, Verdict.EQUIVALENT)], "exceeded"),
+        ([a_change(1.02, 1.08), a_change(0.99, 1.02, Verdict.EQUIVALENT)], "passed"),
+        ([a_change(1.02, 1.08), a_change(1.04, 1.08, None)], "inconclusive"),
+        ([], "inconclusive"),
+    ],
+)
+def test_a_gate_that_no_cell_is_certainly_on_either_side_of_is_inconclusive(
+    changes: list[Change], outcome: str
+) -> None:
+    assert apply_gate(SLOWER, changes).outcome == outcome
+
+
 @pytest.mark.parametrize("verdict", [None, Verdict.UNRESOLVED, Verdict.ESTIMATOR_DEPENDENT])
 def test_what_is_not_claimed_fails_no_gate(verdict: Verdict | None) -> None:
     assert not apply_gate(SLOWER, [a_change(1.04, 1.08, verdict)]).beyond

@@ -3,11 +3,13 @@ import math
 import pytest
 
 from orchestrator.analysis.statistics.intervals import Interval
+from orchestrator.analysis.undisturbed import RatioEstimate
 from orchestrator.comparison.run_effects import (
-    RatioEstimate,
+    ASSUMED_SPREAD,
     allow_for_run_effects,
     estimate_run_effect,
     select_controls,
+    widen_by_assumed_effect,
     widen_by_run_effect,
 )
 
@@ -80,3 +82,30 @@ def test_what_changed_speaks_no_more_unless_too_few_are_left() -> None:
     assert select_controls(0, 5, {1, 2, 3, 4}, {1, 2}) == [3, 4]
     assert select_controls(0, 5, {1, 2}, {1}) == [2, 3, 4]
     assert select_controls(0, 4, {1, 2, 3}, {1, 2}) == [1, 2, 3]
+
+
+def test_with_too_few_others_the_effect_of_the_runs_is_assumed() -> None:
+    """Check the normal law: 1.95996 deviations leave out a twentieth."""
+    (found,) = allow_for_run_effects([an_estimate(0.3, 0.003)], {0}, ALPHA)
+    allowed = math.hypot(0.003, 1.959964 * ASSUMED_SPREAD)
+    assert found.interval.low == pytest.approx(0.3 - allowed)
+    assert found.interval.high == pytest.approx(0.3 + allowed)
+    (within,) = allow_for_run_effects([an_estimate(1.9 * ASSUMED_SPREAD, 0.001)], {0}, ALPHA)
+    assert within.p > ALPHA
+    assert within.interval.low < 0
+
+
+def test_a_witness_that_shifted_as_well_takes_the_claim_away() -> None:
+    alone = widen_by_assumed_effect(an_estimate(0.3), (), ALPHA)
+    beside = widen_by_assumed_effect(an_estimate(0.3), (0.28, -0.01), ALPHA)
+    assert alone.interval.low > 0.2
+    assert beside.interval.low < 0
+    assert beside.p > 0.1
+
+
+def test_of_two_cells_the_one_that_stayed_is_a_witness_and_the_one_that_changed_is_none() -> None:
+    changed, stayed = allow_for_run_effects([an_estimate(0.4), an_estimate(0.001)], {0, 1}, ALPHA)
+    assert changed.interval.low > 0.3
+    assert stayed.interval.low < 0 < stayed.interval.high < 0.1
+    both = allow_for_run_effects([an_estimate(0.4), an_estimate(0.4)], {0, 1}, ALPHA)
+    assert all(each.interval.low < 0 for each in both)

@@ -41,7 +41,7 @@ def test_a_good_file_is_a_sweep(tmp_path: Path) -> None:
         ('name = "mine"', 'nmae = "mine"', 1, "unknown key 'nmae'; did you mean name"),
         ('name = "mine"', "name = 3", 1, "name: input should be a valid string, not 3"),
         ('"90s"', '"soon"', 2, "not 'soon'"),
-        ("[axes]", "[axis]", 4, "unknown key 'axis'; did you mean axes?"),
+        ("[axes]", "[axis]", 4, "unknown key 'axis'; did you mean axes or pairs?"),
         ("batch = [1, 32]", "batchs = [1, 32]", 6, "unknown key 'batchs'; did you mean batch"),
         ("[1, 32]", "[1, 0]", 6, "axes.batch.1: input should be greater than or equal to 1, not 0"),
         ('["numpy"]', '"numpy"', 5, "axes.frameworks: "),

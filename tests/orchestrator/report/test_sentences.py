@@ -21,6 +21,7 @@ from orchestrator.report.sentences import (
     join_names,
     list_deprecations,
 )
+from orchestrator.report.summary import write_notes
 from schemas.catalog import FRAMEWORKS, Framework
 from schemas.event import Report
 from schemas.job import Cell
@@ -67,7 +68,26 @@ def comparison(verdict: Verdict, ratio: Interval | None = None) -> Comparison:
         ),
         (
             comparison(Verdict.UNRESOLVED, Interval(1.1, 1.09, 1.12)),
-            "took 1.100 times as long as X (1.090 to 1.120), but the processes were too disturbed for a claim",
+            "took 1.100 times as long as X (1.090 to 1.120), but disturbances may be the cause",
+        ),
+        (
+            dataclasses.replace(
+                comparison(Verdict.UNRESOLVED, Interval(1.1, 1.09, 1.12)), undisturbed=Interval(1.1, 0.98, 1.12)
+            ),
+            "took 1.100 times as long as X (1.090 to 1.120; with room for disturbances, 0.980 to 1.120), but "
+            "disturbances may be the cause",
+        ),
+        (
+            dataclasses.replace(
+                comparison(Verdict.SLOWER, Interval(1.1, 1.09, 1.12)), undisturbed=Interval(1.1, 1.05, 1.13)
+            ),
+            "takes 1.100 times as long as X (1.090 to 1.120; with room for disturbances, 1.050 to 1.130): slower",
+        ),
+        (
+            dataclasses.replace(
+                comparison(Verdict.SLOWER, Interval(1.1, 1.09, 1.12)), undisturbed=Interval(1.1, 1.09001, 1.12)
+            ),
+            "takes 1.100 times as long as X (1.090 to 1.120): slower",
         ),
         (
             dataclasses.replace(comparison(Verdict.UNRESOLVED, Interval(1.1, 1.09, 1.12)), significant=False),
@@ -202,6 +222,30 @@ def test_what_is_true_of_several_cells_is_said_once(found: Group) -> None:
     (sentence,) = [each for each in said if "in the same way" in each]
     assert sentence.startswith("torch:eager, torch:trace")
     assert sentence.endswith(": fewer than nine in ten processes became steady in the same way.")
+
+
+def test_ranks_say_how_many_blocks_they_need_where_a_run_has_fewer(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    labels = ("torch:eager", "torch:trace", "torch:script", "tensorflow:function", "tensorflow:eager")
+    times = [(make_cell(label), 1000 * (1 + place)) for place, label in enumerate(labels)]
+    for blocks, said in ((8, ["Ranks rest on all 10 pairs of modes, which need 9 blocks; this run has 8."]), (9, [])):
+        (group,) = results.group_results(make_records(times, blocks=blocks), [cell for cell, _ in times])
+        assert [sentence for sentence in describe_group(group) if sentence.startswith("Ranks")] == said
+        assert [note for note in write_notes([group, group]) if note.startswith("Ranks")] == said
+        (group,) = results.group_results(
+            make_records(times, blocks=blocks), [cell for cell, _ in times], compared="all"
+        )
+        assert not any(sentence.startswith("Ranks") for sentence in describe_group(group))
+
+
+def test_long_calls_on_a_shared_machine_are_said_to_be_bounded_by_cpu_time(found: Group) -> None:
+    shared = tuple(dataclasses.replace(each, bounded_by_cpu_time=True) for each in found.results[:2])
+    group = dataclasses.replace(found, results=(*shared, *found.results[2:]))
+    (sentence,) = [each for each in describe_group(group) if "time slice" in each]
+    assert sentence.startswith("torch:eager, torch:trace: calls are longer than a time slice")
+    assert any("between CPU time and wall time" in note for note in write_notes([group]))
+    assert not any("time slice" in each for each in describe_group(found))
 
 
 def test_blocks_that_could_not_be_compared_are_told_once_with_all_their_pairs(found: Group) -> None:

@@ -182,7 +182,7 @@ def test_all_doubts_are_one_note(group: Group) -> None:
     )
     notes = write_notes([dataclasses.replace(group, results=results)])
     assert [note for note in notes if note.startswith("Doubts: ")] == [
-        "Doubts: torch:eager graded B (DRIFT); torch:trace graded C (DELAY, STEAL), too disturbed for a claim."
+        "Doubts: torch:eager graded B (DRIFT); torch:trace graded C (DELAY, STEAL)."
     ]
 
 

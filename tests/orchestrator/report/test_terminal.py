@@ -262,7 +262,7 @@ def test_the_default_sweep_ends_in_thirty_lines_of_eighty_columns(
     assert {result.grade for result in run.cells} == {"A", "B", "C"}
     assert Counter(found.verdict for found in run.groups[0].against.values())[Verdict.DIFFERENT_BUT_SMALL] == 3
     text = shown(worst_records, default_cells)
-    for words in ("Doubts: ", "not reliably steady", "A/A check", "Compiling", "deprecated", "too disturbed"):
+    for words in ("Doubts: ", "not reliably steady", "A/A check", "Compiling", "deprecated", "1.016 (0.8"):
         assert words in " ".join(text.split())
     ending = list(terminal.list_places(run, place, [], details=False))
     assert len(text.splitlines()) + len(ending) <= 30

@@ -55,7 +55,9 @@ SPEC: Spec = {
 
 def make_chart(section: Section) -> Chart | None:
     """Make the matrix of one group. Return None where there is no pair."""
-    found = section.group.comparisons
+    group = section.group
+    # A pair that the sweep compares is shown with the verdict of that family.
+    found = [group.pairs[each.baseline, each.cell] for each in group.all_pairs]
     if not found:
         return None
     claimed = sum(each.verdict in CLAIMS for each in found)
@@ -68,7 +70,7 @@ def make_chart(section: Section) -> Chart | None:
         columns=("mode", "other", "text", "sign", "shown", "ends", "verdict"),
         rows=tuple(make_squares(section)),
         table=Table(
-            ("mode", "over", "ratio", "95 % interval", "by typical times", "blocks", "p", "verdict"),
+            ("mode", "over", "ratio", "95 % interval", "undisturbed", "by typical times", "blocks", "p", "verdict"),
             tuple(make_table_row(section, each) for each in found),
         ),
         modes=tuple(standing.cell for standing in section.group.standings),
@@ -91,6 +93,7 @@ def make_table_row(section: Section, found: Comparison) -> ChartRow:
         found.baseline,
         format_ratio(found.ratio.estimate),
         format_ratio_range(found.ratio),
+        format_ratio_range(found.undisturbed or found.ratio),
         format_ratio(found.typical_ratio.estimate),
         found.blocks,
         f"{found.p:.2g}",

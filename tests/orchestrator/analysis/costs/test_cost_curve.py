@@ -26,8 +26,8 @@ WARM_UP = ((1, 490), (1, 200), (10, 1000), (10, 500))
 @pytest.fixture
 def spent(make_report: MakeReport) -> CostCurve:
     """Return a curve that is steady from the fourth lap on."""
-    phases = [{"name": name, "wall_ns": took, "cpu_ns": 0} for name, took in PHASES.items()]
-    return make_cost_curve(make_report(phases=phases, warmup=WARM_UP), 3, floor_ns=50, typical_ns=60)
+    phases = [{"name": name, "wall_ns": took, "cpu_ns": took} for name, took in PHASES.items()]
+    return make_cost_curve(make_report(phases=phases, warmup=WARM_UP), 3, floor_ns=50, typical_ns=60, least_floor_ns=40)
 
 
 def test_the_first_call_takes_what_comes_before_the_first_result_and_nothing_of_the_verification(
@@ -56,9 +56,38 @@ def test_more_calls_take_more_time(spent: CostCurve, start: Start) -> None:
 
 
 def test_a_report_without_the_phases_of_a_first_result_has_a_total_too(make_report: MakeReport) -> None:
-    assert make_cost_curve(make_report(phases=()), 0, floor_ns=50, typical_ns=60).floor_total_ns(1, "import") > 0
+    assert (
+        make_cost_curve(make_report(phases=()), 0, floor_ns=50, typical_ns=60, least_floor_ns=40).floor_total_ns(
+            1, "import"
+        )
+        > 0
+    )
 
 
 def test_a_process_that_was_steady_at_once_has_no_warm_up(make_report: MakeReport) -> None:
-    flat = make_cost_curve(make_report(), 0, floor_ns=50, typical_ns=60)
+    flat = make_cost_curve(make_report(), 0, floor_ns=50, typical_ns=60, least_floor_ns=40)
     assert flat.floor_total_ns(11, "model") == 10**6 + 500
+
+
+def test_without_disturbances_phases_take_at_least_their_cpu_time(make_report: MakeReport) -> None:
+    phases = [{"name": name, "wall_ns": took, "cpu_ns": took // 2} for name, took in PHASES.items()]
+    curve = make_cost_curve(
+        make_report(phases=phases, warmup=WARM_UP), 3, floor_ns=50, typical_ns=60, least_floor_ns=40
+    )
+    assert curve.floor_total_ns(112, "model") == 2200 + 100 * 50
+    assert curve.least.floor_total_ns(1, "model") == 500
+    assert curve.least.floor_total_ns(1, "import") == 500 + 5670 // 2
+    assert curve.least.floor_total_ns(112, "model") == pytest.approx(1100 + 100 * 40, rel=1e-4)
+
+
+def test_threads_that_share_the_work_of_a_phase_make_it_no_longer(make_report: MakeReport) -> None:
+    phases = [{"name": name, "wall_ns": took, "cpu_ns": 2 * took} for name, took in PHASES.items()]
+    curve = make_cost_curve(
+        make_report(phases=phases, warmup=WARM_UP), 3, floor_ns=50, typical_ns=60, least_floor_ns=50
+    )
+    assert curve.least.floor_total_ns(112, "import") == curve.floor_total_ns(112, "import")
+
+
+def test_a_curve_that_lost_nothing_is_its_own_least() -> None:
+    curve = CostCurve(before_model_ns=0, seen=((1, 9.0),), floor_ns=5, typical_ns=6)
+    assert curve.least == curve

@@ -104,7 +104,7 @@ def test_every_verdict_that_claims_nothing_has_its_words(make_change: MakeChange
 def test_cells_that_were_too_disturbed_in_either_run_are_counted(make_change: MakeChange) -> None:
     changes = [make_change(grades=grades) for grades in GRADES]
     assert list(count_disturbed(changes)) == [
-        "3 of 5 cells: graded C in at least one run, too disturbed for any claim."
+        "3 of 5 cells: graded C in at least one run; intervals have room for disturbances."
     ]
     assert list(count_disturbed(changes[:1])) == []
 
@@ -148,6 +148,17 @@ def test_a_gate_that_passed_says_how_many_cells_are_certainly_within_it(
     within, unsure = make_change(time=Interval(1.0, 0.99, 1.01)), make_change(Verdict.UNRESOLVED)
     (sentence,) = describe_gate(apply_gate(Gate("slower", 0.03), [within, unsure]), unmeasured)
     assert sentence == (f"Gate slower=3% passed: no cell certainly exceeds it, 1 of 2 are certainly within it{rest}")
+
+
+@pytest.mark.parametrize(("unmeasured", "rest"), [(0, "."), (2, "; 2 could not be judged.")])
+def test_a_gate_that_could_be_judged_on_no_cell_says_so_and_what_helps(
+    make_change: MakeChange, unmeasured: int, rest: str
+) -> None:
+    judged = apply_gate(Gate("slower", 0.03), [make_change(Verdict.UNRESOLVED), make_change(None)])
+    assert list(describe_gate(judged, unmeasured)) == [
+        f"Gate slower=3% is inconclusive: 2 cells, none certainly on either side{rest} "
+        "Measure more blocks, or both sides in one sweep."
+    ]
 
 
 @pytest.mark.parametrize(
