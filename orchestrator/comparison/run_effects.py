@@ -17,8 +17,8 @@ from orchestrator.analysis.undisturbed import RatioEstimate
 # Fewer other cells than this give no spread, and so no estimate of the effect of the runs.
 FEWEST_OTHERS: Final = 2
 
-# Standard deviation of the shift of an unchanged cell from run to run, as measured between runs of one machine
-# (docs/how-to/compare.md). It applies where too few other cells show the effect of these two runs.
+# Standard deviation of the shift of an unchanged cell from run to run, where too few other cells show it. Runs within
+# minutes on a shared machine shifted by 0.4 %, and by 1.4 % at most (docs/how-to/compare.md); another day may be worse.
 ASSUMED_SPREAD: Final = 0.02
 
 

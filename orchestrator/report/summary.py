@@ -170,13 +170,15 @@ def describe_clones(groups: Sequence[Group]) -> Iterator[str]:
     if len(clones) > 1:
         yield f"A/A checks passed: {len(passed)} of {len(clones)}."
     for clone in clones if len(clones) == 1 else ():
-        shown = f"{clone.baseline} against itself is {clone.verdict} ({format_ratio_range(clone.ratio)})"
+        # The interval that decides, with room for disturbances.
+        interval = format_ratio_range(clone.undisturbed or clone.ratio)
+        shown = f"{clone.baseline} against itself is {clone.verdict} ({interval})"
         if clone in passed:
             yield f"A/A check passed: {shown}."
-        elif not format_ratio_range(clone.ratio):
+        elif not interval:
             yield f"A/A check undecided: {clone.blocks} processes each are too few for an interval."
         elif is_honest_clone(clone):
-            yield f"A/A check undecided: {shown}."
+            yield f"A/A check undecided: {clone.baseline} against itself is at {interval}."
 
 
 def count_cells(some: Sequence[Result], every: Sequence[Result]) -> str:

@@ -77,6 +77,21 @@ def test_cells_that_stayed_the_same_are_rarely_told_apart(effects: tuple[float, 
     assert clopper_pearson(fooled, EXPERIMENTS).high <= 0.07
 
 
+@pytest.mark.parametrize("effects", RUN_EFFECTS[:3])
+@pytest.mark.parametrize("cells", [1, 2])
+def test_one_cell_or_two_that_stayed_the_same_are_rarely_claimed_to_have_changed(
+    effects: tuple[float, float], cells: int
+) -> None:
+    fooled = sum(any(each.verdict in CLAIMS for each in found) for found in compared([0.0] * cells, effects))
+    assert clopper_pearson(fooled, EXPERIMENTS).high <= 0.07
+
+
+def test_one_cell_that_became_much_slower_fails_its_gate() -> None:
+    gate = Gate("slower", 0.03)
+    found = list(compared([math.log(1.2)], (0.003, 0.003), process=0.004))
+    assert sum(is_beyond(gate, changes[0]) for changes in found) >= 0.9 * EXPERIMENTS
+
+
 def test_taken_at_face_value_they_often_are() -> None:
     found = compared([0.0] * 5, (0.01, 0.005), "at face value")
     fooled = sum(any(each.verdict in CLAIMS for each in changes) for changes in found)

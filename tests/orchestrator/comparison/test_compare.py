@@ -298,7 +298,7 @@ def test_cells_that_were_sampled_otherwise_are_not_compared(tmp_path: Path, swep
         run.write_record(record.model_copy(update={"spec": record.spec.model_copy(update={"timing": timing})}))
     compared = compare_sides(tmp_path / "runs", "a", "b")
     assert {change.reason for change in compared.changes} == {
-        "samples were set to last 10 ms in one process and 20 ms in the other"
+        "samples were set to last 1 ms in one process and 20 ms in the other"
     }
 
 

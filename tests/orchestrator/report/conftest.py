@@ -58,7 +58,8 @@ def make_job(make_record: Callable[..., JobRecord], make_report: Callable[..., R
 def phases_of(ledger: object, first_ns: int) -> list[Mapping[str, object]]:
     """Return phases of which only the first call takes time: `first_ns`."""
     assert isinstance(ledger, list)
-    return [phase | {"wall_ns": first_ns if phase["name"] == "first_call" else 1} for phase in ledger]
+    taking = [first_ns if phase["name"] == "first_call" else 1 for phase in ledger]
+    return [phase | {"wall_ns": took, "cpu_ns": took} for phase, took in zip(ledger, taking, strict=True)]
 
 
 @pytest.fixture
