@@ -222,7 +222,8 @@ class Manifest(Versioned):
 
     `stopped` is the reason why it ended; empty: it has not. `finished`: `resume` has nothing left to do. `mixed` lists
     what had changed when the run was resumed anyway: its parts were measured under different conditions.
-    `environments` are those of its jobs, by name, as they were at the start.
+    `environments` are those of its jobs, by name, as they were at the start. `cores` are those of its workers, the one
+    of the first thread first.
     """
 
     name: str
@@ -234,6 +235,7 @@ class Manifest(Versioned):
     host: Host
     environments: dict[str, EnvironmentRecord] = {}
     warnings: tuple[str, ...] = ()
+    cores: tuple[NonNegativeInt, ...] = ()
     stopped: str = ""
     finished: bool = False
     identity: Identity | None = None

@@ -33,6 +33,7 @@ RUN = Annotated[
     str, typer.Argument(help="a run's folder, its name or part of it, or latest", autocompletion=complete_run)
 ]
 RUNS_OPTION = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
+WAIT = Annotated[bool, typer.Option("--wait", help="wait if another sweep measures on the cores")]
 DETAILS = Annotated[bool, typer.Option("--details", help="also print break-evens, memory, environments, all sentences")]
 REPORT = Annotated[bool, typer.Option("--report/--no-report", help="write report.html into the run's folder")]
 
@@ -41,6 +42,7 @@ REPORT = Annotated[bool, typer.Option("--report/--no-report", help="write report
 @add_sweep_options
 def sweep(
     said: dict[str, Any],
+    wait: WAIT = False,
     details: DETAILS = False,
     report: REPORT = True,
     runs: RUNS_OPTION = DEFAULT_RUNS,
@@ -53,14 +55,17 @@ def sweep(
     """
     # Imported here and in the other commands: `-h` and a usage error need not wait for NumPy.
     from orchestrator.cli.commands.sweep import run_sweep
+    from orchestrator.cli.results import OutputForms
 
-    raise typer.Exit(run_sweep(said, runs, page=report, as_json=as_json, details=details, command=sys.argv[1:]))
+    wanted = OutputForms(page=report, as_json=as_json, details=details)
+    raise typer.Exit(run_sweep(said, runs, wanted, wait=wait, command=sys.argv[1:]))
 
 
 @app.command(epilog="Example: python -m orchestrator resume latest")
 def resume(
     run: RUN = "latest",
     force: Annotated[bool, typer.Option("--force", help="even if results would mix; marks the run MIXED")] = False,
+    wait: WAIT = False,
     details: DETAILS = False,
     report: REPORT = True,
     runs: RUNS_OPTION = DEFAULT_RUNS,
@@ -68,8 +73,10 @@ def resume(
 ) -> None:
     """Resume an interrupted sweep: keep what was measured, and run what is missing."""
     from orchestrator.cli.commands.resume import resume_run
+    from orchestrator.cli.results import OutputForms
 
-    raise typer.Exit(resume_run(runs, run, force=force, page=report, as_json=as_json, details=details))
+    wanted = OutputForms(page=report, as_json=as_json, details=details)
+    raise typer.Exit(resume_run(runs, run, wanted, force=force, wait=wait))
 
 
 @app.command(epilog="Example: python -m orchestrator plan --workloads rnn --batch 1,32")
@@ -115,6 +122,7 @@ def doctor(runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False) -> None:
 def selftest(
     aa: Annotated[bool, typer.Option("--aa", help="measure how often clones are reported as different")] = False,
     budget: Annotated[str | None, typer.Option(help="for --aa, such as 90s, 10m or 1h (default: 10m)")] = None,
+    wait: WAIT = False,
     runs: RUNS_OPTION = DEFAULT_RUNS,
     as_json: AS_JSON = False,
 ) -> None:
@@ -124,8 +132,8 @@ def selftest(
     if not aa and budget is not None:
         raise UsageError("--budget is for --aa; add --aa, or leave it out (the self-test takes about two minutes)")
     if aa:
-        raise typer.Exit(run_aa_test(runs, budget or "10m", as_json=as_json, command=sys.argv[1:]))
-    raise typer.Exit(run_selftest(runs, as_json=as_json, command=sys.argv[1:]))
+        raise typer.Exit(run_aa_test(runs, budget or "10m", as_json=as_json, wait=wait, command=sys.argv[1:]))
+    raise typer.Exit(run_selftest(runs, as_json=as_json, wait=wait, command=sys.argv[1:]))
 
 
 @app.command(epilog="Example: python -m orchestrator show latest 001-torch-script")
@@ -133,6 +141,7 @@ def show(
     run: RUN = "latest",
     job: Annotated[str | None, typer.Argument(help="a job's name or part of it")] = None,
     repeat: Annotated[bool, typer.Option("--repeat", help="run that job again; the run stays unchanged")] = False,
+    wait: WAIT = False,
     details: DETAILS = False,
     runs: RUNS_OPTION = DEFAULT_RUNS,
     as_json: AS_JSON = False,
@@ -142,9 +151,11 @@ def show(
 
     if repeat and job is None:
         raise UsageError("--repeat is for one job; name it after the run")
+    if wait and not repeat:
+        raise UsageError("--wait is for --repeat; add --repeat, or leave it out, since showing a run needs no core")
     if details and job is not None:
         raise UsageError("--details is for a whole run; leave it out, since a job is always shown in full")
-    raise typer.Exit(show_run(runs, run, job, repeat=repeat, details=details, as_json=as_json))
+    raise typer.Exit(show_run(runs, run, job, repeat=repeat, wait=wait, details=details, as_json=as_json))
 
 
 @app.command(

@@ -98,7 +98,7 @@ def measure_jobs(
     block_s = estimate.estimate_block_s(planned.runnable, planned.spec.timing, known)
     board = Board(plan=planned, started_s=now, now_s=now, guess_s=block_s)
     # A dashboard on a worker's core would disturb what it shows.
-    cores = {core for cell in planned.cells for core in planning.choose_cpus(cell.threads, planned.available)}
+    cores = {core for cell in planned.cells for core in planned.choose_cores(cell)}
     with (
         open_session(cores, planned.environments, make_keyboard(console), interrupts) as session,
         ResilientView(make_view(board, console, session.keys)) as shown,

@@ -1,12 +1,13 @@
 """Rerun of one job of a run: with the same spec, in a temporary folder. The run stays unchanged."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from orchestrator.environments.lookup import Environments
 from orchestrator.errors import UsageError
+from orchestrator.execution.core_claims import claim_cores
 from orchestrator.execution.job import JobRunner
 from orchestrator.execution.session import open_session
 from orchestrator.machine import affinity, fingerprint
@@ -21,10 +22,13 @@ from schemas.record import JobRecord, Manifest
 
 
 @contextmanager
-def rerun_job(manifest: Manifest, record: JobRecord) -> Iterator[tuple[JobRecord, Path]]:
+def rerun_job(
+    manifest: Manifest, record: JobRecord, runs: Path, on_wait: Callable[[str], None] | None = None
+) -> Iterator[tuple[JobRecord, Path]]:
     """Run the job of a record once more. Yield its new record, and its log, which is deleted at the end.
 
-    A cell with a warm cache fills it first, in a process that does not count.
+    It runs on the same cores if no other sweep measures there. A cell with a warm cache fills it first, in a process
+    that does not count. With `on_wait`, wait until enough cores are free.
 
     Raises:
         UsageError: the job cannot be run here as it was then.
@@ -37,12 +41,18 @@ def rerun_job(manifest: Manifest, record: JobRecord) -> Iterator[tuple[JobRecord
     cells = (record.spec.cell,)
     plan = Plan(manifest.sweep, cells, {}, manifest.seed, available, (), workloads, make_environments(manifest))
     check_rerunnable(plan, record)
-    with open_session(record.spec.cpus, plan.environments) as session, descendants.make_temporary_folder() as folder:
+    due = record.spec.cpus or plan.choose_cores(record.spec.cell)
+    with (
+        claim_cores(len(due), runs, preferred=due, on_wait=on_wait) as claim,
+        open_session(claim.cores, plan.environments) as session,
+        descendants.make_temporary_folder() as folder,
+    ):
+        spec = record.spec.model_copy(update={"cpus": tuple(sorted(claim.cores))})
         beside = store.create_run(folder, "repeated", datetime.now().astimezone())
         jobs = JobRunner(session.launcher, beside, machine, plan.environments)
-        if record.spec.cell.cache == "warm" and find_mode(record.spec.cell).cached:
-            jobs.run_job(record.spec.model_copy(update={"block": 0}))  # block 0 only fills the cache
-        yield jobs.run_job(record.spec), beside.log_path(record.spec)
+        if spec.cell.cache == "warm" and find_mode(spec.cell).cached:
+            jobs.run_job(spec.model_copy(update={"block": 0}))  # block 0 only fills the cache
+        yield jobs.run_job(spec), beside.log_path(spec)
 
 
 def make_environments(manifest: Manifest) -> Environments:

@@ -12,6 +12,9 @@ from typing import IO
 
 MAX_NOTE_BYTES = 200
 
+# O_NONBLOCK: a pipe in the lock's place must not block.
+SAFE_FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK
+
 
 class LockHeld(Exception):
     """A lock that another process holds; the message is that process's note about itself."""
@@ -57,9 +60,50 @@ def hold_shared(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _open_locked(path: Path, how: int) -> Iterator[IO[bytes]]:
-    # O_NONBLOCK: a pipe in the lock's place must not block.
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+def hold_public(path: Path, about: str) -> Iterator[None]:
+    """Hold a lock exclusively that any user may hold, with the note `about` on its holder.
+
+    Anyone may write that note, so a reader must not trust it.
+
+    Raises:
+        Held, OSError: as for an exclusive lock.
+    """
+    with _open_locked(path, fcntl.LOCK_EX, _open_public) as file:
+        write_note(file.fileno(), about)
+        try:
+            yield
+        finally:
+            write_note(file.fileno(), "")
+
+
+def _open_private(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | SAFE_FLAGS, 0o644)
+
+
+def _open_public(path: Path) -> int:
+    """Open a file that any user may lock, and make it if it is missing."""
+    # O_CREAT is for a new file only: in a folder like /tmp the kernel refuses it for another user's file
+    # (fs.protected_regular).
+    with contextlib.suppress(FileNotFoundError):
+        return _open_existing(path)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | SAFE_FLAGS, 0o666)
+    except FileExistsError:  # another process has just made it
+        return _open_existing(path)
+    os.fchmod(descriptor, 0o666)  # whatever the umask
+    return descriptor
+
+
+def _open_existing(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | SAFE_FLAGS)
+    except PermissionError:
+        return os.open(path, os.O_RDONLY | SAFE_FLAGS)  # enough for a lock, though not for a note
+
+
+@contextlib.contextmanager
+def _open_locked(path: Path, how: int, open_file: Callable[[Path], int] = _open_private) -> Iterator[IO[bytes]]:
+    descriptor = open_file(path)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, f"{path.name} is not a regular file")

@@ -9,8 +9,8 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -57,6 +57,7 @@ class Activity:
     """Activity of the machine during an observation, and its means of measuring. Shares are between 0 and 1.
 
     `throttled` and `overheated` count how often a quota, or heat, stopped a core meanwhile, `..._before` until then.
+    `core_use` is the share of each online core that others had, other guests of the hypervisor included.
     """
 
     load: float | None
@@ -75,6 +76,7 @@ class Activity:
     storage: Storage
     delay_counted: bool
     peak_resettable: bool
+    core_use: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,10 @@ ProcessTable = Mapping[tuple[int, str], ProcessTimes]
 
 @dataclass(frozen=True, slots=True)
 class ActivityCounters:
-    """Snapshot of counters that only grow. Ticks are summed over the cores that this process may use."""
+    """Snapshot of counters that only grow. Ticks are summed over the cores that this process may use.
+
+    `taken_ticks` are the busy and the stolen ones of every online core.
+    """
 
     cores: int
     busy_ticks: int
@@ -103,6 +108,7 @@ class ActivityCounters:
     swapped_pages: int | None
     throttled: int | None
     overheated: int | None
+    taken_ticks: Mapping[int, int] = field(default_factory=dict)
 
 
 def observe_activity(
@@ -137,23 +143,21 @@ def observe_activity(
         storage=check_storage(runs),
         delay_counted=is_delay_counted(files),
         peak_resettable=is_peak_resettable(files),
+        core_use=compute_core_use(before, after),
     )
 
 
 def read_counters(files: KernelFiles) -> ActivityCounters:
     """Read all counters."""
     usable = read_affinity(files)
-    ticks = [
-        numbers
-        for number, numbers in read_core_ticks(files).items()
-        if len(numbers) >= 8 and (usable is None or number in usable)
-    ]
+    every = {core: numbers for core, numbers in read_core_ticks(files).items() if len(numbers) >= 8}
+    ticks = [numbers for core, numbers in every.items() if usable is None or core in usable]
     pressure = re.search(r"some .*total=([0-9]+)", files.read_text("proc/pressure/cpu") or "")
     pages = files.read_table("proc/vmstat", " ")
-    # Busy ticks include interrupts, but not iowait: a core that waits for a disk is free.
+    # Not iowait: a core that waits for a disk is free.
     return ActivityCounters(
         cores=len(ticks),
-        busy_ticks=sum(sum(each[:3]) + sum(each[5:7]) for each in ticks),
+        busy_ticks=sum(map(sum_busy_ticks, ticks)),
         steal_ticks=sum(each[7] for each in ticks),
         all_ticks=sum(sum(each[:8]) for each in ticks),
         pressure_us=parse_natural(pressure[1]) if pressure else None,
@@ -163,7 +167,20 @@ def read_counters(files: KernelFiles) -> ActivityCounters:
             for folder in find_cgroups(files, "cpu")[1]
         ),
         overheated=sum_known(files.read_numbers(f"{CPU_FOLDER}/cpu[0-9]*/thermal_throttle/core_throttle_count")),
+        taken_ticks={core: sum_busy_ticks(numbers) + numbers[7] for core, numbers in every.items()},
     )
+
+
+def sum_busy_ticks(numbers: Sequence[int]) -> int:
+    """Return the ticks in which a core worked, interrupts included."""
+    return sum(numbers[:3]) + sum(numbers[5:7])
+
+
+def compute_core_use(before: ActivityCounters, after: ActivityCounters) -> dict[int, float]:
+    """Return the share of its time that each core was taken in between; nothing if no time has passed."""
+    ticks = (after.all_ticks - before.all_ticks) / max(1, before.cores)
+    grown = {core: now - before.taken_ticks.get(core, now) for core, now in after.taken_ticks.items()}
+    return {core: min(1.0, max(0.0, each / ticks)) for core, each in grown.items()} if ticks > 0 else {}
 
 
 def read_core_ticks(files: KernelFiles) -> dict[int, list[int]]:

@@ -2,12 +2,12 @@
 
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 
 import psutil
 
-from orchestrator.machine.kernel_files import KernelFiles
+from orchestrator.machine.kernel_files import CPU_FOLDER, KernelFiles
 
 
 def list_cores() -> tuple[int, ...]:
@@ -19,9 +19,9 @@ def list_cores() -> tuple[int, ...]:
 
 @contextmanager
 def avoid_cores(theirs: Collection[int]) -> Iterator[None]:
-    """Keep this process off the workers' cores while entered, unless no core would be left."""
-    before = set(list_cores())
-    ours = before.difference(theirs)
+    """Keep this process off the workers' cores while entered, and off their siblings, unless no core would be left."""
+    before, siblings = set(list_cores()), list_siblings(KernelFiles(), theirs)
+    ours = before.difference(*siblings.values()) or before.difference(theirs)
     if not ours or not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -33,9 +33,19 @@ def avoid_cores(theirs: Collection[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def list_siblings(files: KernelFiles, cores: Iterable[int]) -> dict[int, frozenset[int]]:
+    """Return for each core the hardware threads of its physical core, itself included."""
+    said = {core: files.read_text(f"{CPU_FOLDER}/cpu{core}/topology/thread_siblings_list") for core in cores}
+    return {core: frozenset({core, *parse_ranges(text or "")}) for core, text in said.items()}
+
+
 def read_affinity(files: KernelFiles) -> tuple[int, ...] | None:
     """Return the cores that the kernel lets this process use: `0-2,5` is 0, 1, 2 and 5."""
     said = files.read_table("proc/self/status").get("Cpus_allowed_list", "")
-    ranges = re.findall(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", said)
-    numbers = {number for low, high in ranges for number in range(int(low), int(high or low) + 1)}
-    return tuple(sorted(numbers)) or None
+    return parse_ranges(said) or None
+
+
+def parse_ranges(text: str) -> tuple[int, ...]:
+    """Parse the numbers in a list of the kernel, such as `0-2,5`."""
+    ranges = re.findall(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", text)
+    return tuple(sorted({number for low, high in ranges for number in range(int(low), int(high or low) + 1)}))

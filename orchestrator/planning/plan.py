@@ -33,7 +33,11 @@ MAX_SHARE_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Plan of a sweep. `refused` are the cells that cannot run here, with the reasons."""
+    """Plan of a sweep. `refused` are the cells that cannot run here, with the reasons.
+
+    `available` are the cores that this process may use, `cores` those that its workers take, the first one first. Until
+    they are chosen, that is from the end.
+    """
 
     spec: SweepSpec
     cells: tuple[Cell, ...]
@@ -43,6 +47,7 @@ class Plan:
     warnings: tuple[str, ...]
     workloads: Mapping[str, Workload] = field(default_factory=load_workloads, compare=False)
     environments: Environments = field(default_factory=Environments, compare=False)
+    cores: tuple[int, ...] = ()
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -87,6 +92,17 @@ class Plan:
         """Return the cells whose warm cache must be filled before they are measured."""
         return tuple(cell for cell in self.runnable if cell.cache == "warm" and find_mode(cell).cached)
 
+    @property
+    def cores_needed(self) -> int:
+        """Return the number of cores that the jobs with the most threads occupy."""
+        return max(
+            len(self.choose_cores(cell)) if cell.track == "parity" else len(self.available) for cell in self.cells
+        )
+
+    def choose_cores(self, cell: Cell) -> tuple[int, ...]:
+        """Return the cores for a cell's threads: one for each, as long as there are enough."""
+        return tuple(sorted((self.cores or self.available[::-1])[: cell.threads]))
+
     def order_cells(self, cells: Sequence[Cell], block: int) -> list[Cell]:
         """Return the cells in the random order of one block; the same seed repeats it."""
         return random.Random(f"{self.seed}/{block}").sample(list(cells), len(cells))  # noqa: S311 (order, not secrets)
@@ -108,7 +124,7 @@ class Plan:
             position=position,
             seed=DATA_SEED,
             # On the track `defaults`, a framework chooses its threads by all the cores that it finds.
-            cpus=choose_cpus(cell.threads, self.available) if parity else self.available,
+            cpus=self.choose_cores(cell) if parity else self.available,
             # Later ones win: what makes jobs alike overrides the environment's variables.
             variables=dict(theirs) | (said | hidden if parity else {}) | framework.caches.get(cell.cache, {}),
             module=find_mode(cell).module or framework.module,
@@ -170,11 +186,6 @@ def check_baseline(baseline: str | None, cells: Sequence[Cell]) -> None:
 def clone_cell(cell: Cell) -> Cell:
     """Return the A/A clone: the same cell again, which a sound instrument must not find faster or slower."""
     return cell.model_copy(update={"replica": 1})
-
-
-def choose_cpus(threads: int, available: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the worker's cores: one for each thread, from the end, so that the parent keeps the first."""
-    return available[-threads:]
 
 
 def find_warnings(cells: Sequence[Cell], available: tuple[int, ...]) -> Iterator[str]:

@@ -35,6 +35,16 @@ def build_findings_document(findings: Sequence[Finding]) -> dict[str, Any]:
     }
 
 
+def format_gravest(findings: Sequence[Finding]) -> str:
+    """Return the first of the gravest findings as one line; "" if the machine is fit without reservations."""
+    grave = [finding for finding in findings if finding.severity in (Severity.WARNING, Severity.UNFIT)]
+    if not grave:
+        return ""
+    first = next(finding for finding in grave if finding.severity == grave[-1].severity)
+    more = f" ({len(grave) - 1} more from: python -m orchestrator doctor)" if len(grave) > 1 else ""
+    return f"warning: {first.what.removesuffix('.')}{more}"
+
+
 def show_fitness(console: Console, host: Host, findings: Sequence[Finding]) -> None:
     """Print the machine, the findings with the gravest last, and the verdict."""
     console.print(Text(summarise_host(host)))

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Final
 
 from orchestrator.environments.lookup import Environments
+from orchestrator.execution.core_claims import claim_cores
 from orchestrator.execution.launchers import Launcher
 from orchestrator.execution.session import open_session
 from orchestrator.execution.sweep import PrecisionCheck, Sweep
 from orchestrator.execution.sweep_events import SweepEvent
 from orchestrator.machine import affinity, fingerprint
-from orchestrator.planning.plan import Plan, choose_cpus
+from orchestrator.planning.plan import Plan
 from orchestrator.processes.signals import Interrupts
 from orchestrator.records import store
 from orchestrator.records.store import Store
@@ -58,11 +59,15 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelfTest:
-    """Setting of a self-test: a run's folder, this machine's cores, and one seed for every random order."""
+    """Setting of a self-test: a run's folder, this machine's cores, and one seed for every random order.
+
+    Its workers take `cores`, of those `available`.
+    """
 
     run: Store
     manifest: Manifest
     available: tuple[int, ...]
+    cores: tuple[int, ...]
     interrupts: Interrupts
     launcher: Launcher
     publish: Callable[[SweepEvent], None] = lambda *_: None
@@ -82,7 +87,7 @@ class SelfTest:
     ) -> list[JobRecord]:
         """Measure these cells as a sweep does; return the records, which are also in the run's folder."""
         sweep = Sweep(
-            plan=Plan(spec, tuple(cells), {}, self.manifest.seed, self.available, ()),
+            plan=Plan(spec, tuple(cells), {}, self.manifest.seed, self.available, (), cores=self.cores),
             store=self.run,
             host=self.host,
             launcher=HoggedLauncher(self.launcher, hogged),
@@ -108,8 +113,15 @@ def open_selftest(
     cells: Sequence[Cell],
     command: Sequence[str],
     publish: Callable[[SweepEvent], None] = lambda *_: None,
+    on_wait: Callable[[str], None] | None = None,
 ) -> Iterator[SelfTest]:
-    """Open a session for measuring these cells, with the folder of their run and its manifest."""
+    """Open a session for measuring these cells, with the folder of their run and its manifest.
+
+    With `on_wait`, wait until enough cores are free.
+
+    Raises:
+        UsageError: other sweeps measure on them, and waiting is not wanted.
+    """
     available, machine, began = affinity.list_cores(), fingerprint.take_fingerprint(), datetime.now().astimezone()
     manifest = Manifest(
         name=spec.name,
@@ -120,13 +132,17 @@ def open_selftest(
         cells=tuple(cells),
         host=machine,
     )
-    with open_session(choose_cpus(1, available), Environments()) as session:
-        run = store.create_run(root, spec.name, began)
+    with (
+        claim_cores(max(cell.threads for cell in cells), root, on_wait=on_wait) as claim,
+        open_session(claim.cores, Environments()) as session,
+    ):
+        run, manifest = store.create_run(root, spec.name, began), manifest.model_copy(update={"cores": claim.cores})
         run.write_manifest(manifest)
         yield SelfTest(
             run=run,
             manifest=manifest,
             available=available,
+            cores=claim.cores,
             interrupts=session.interrupts,
             launcher=session.launcher,
             publish=publish,

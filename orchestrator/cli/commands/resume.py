@@ -1,11 +1,13 @@
 """`resume`: the jobs that an interrupted run lacks."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
 
 from orchestrator.analysis.run import Run
+from orchestrator.cli.core_claims import claim_for_plan
 from orchestrator.cli.execution import describe_lock_owner, execute_plan, exit_code, provision_plan
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.output import print_line
@@ -13,6 +15,7 @@ from orchestrator.cli.results import OutputForms, present_results
 from orchestrator.errors import UsageError
 from orchestrator.format import to_printable
 from orchestrator.machine import affinity, fingerprint
+from orchestrator.machine.core_locks import name_cores
 from orchestrator.planning import estimate
 from orchestrator.planning import plan as planning
 from orchestrator.processes import descendants
@@ -22,10 +25,9 @@ from schemas.environment import EnvironmentRecord
 from schemas.record import Manifest
 
 
-def resume_run(root: Path, name: str, *, force: bool, page: bool, as_json: bool, details: bool) -> ExitCode:
+def resume_run(root: Path, name: str, wanted: OutputForms, *, force: bool, wait: bool) -> ExitCode:
     """Resume an interrupted run as it was begun, and show its results."""
-    run, console = store.find_run(root, name), Console(stderr=as_json)
-    wanted = OutputForms(page=page, as_json=as_json, details=details)
+    run, console = store.find_run(root, name), Console(stderr=wanted.as_json)
     with run.hold_lock(describe_lock_owner()) as left:
         descendants.end_leftovers(left)  # what a killed orchestrator left would disturb the jobs
         manifest = run.read_manifest()
@@ -33,7 +35,7 @@ def resume_run(root: Path, name: str, *, force: bool, page: bool, as_json: bool,
         if planned is None:
             return ExitCode.INTERRUPTED
         with planned.environments.hold_for_cells(planned.cells_to_start) as environments:
-            ended, interrupted = continue_run(run, planned, manifest, environments, console, force=force)
+            ended, interrupted = continue_run(run, planned, manifest, environments, console, force=force, wait=wait)
     present_results(console, run, ended, wanted)
     return exit_code(ended, interrupted=interrupted)
 
@@ -46,6 +48,7 @@ def continue_run(
     console: Console,
     *,
     force: bool,
+    wait: bool,
 ) -> tuple[Run, bool]:
     """Run the jobs that a run lacks, in these environments."""
     changed = check_changes(run, planned, manifest, environments, force=force)
@@ -57,9 +60,15 @@ def continue_run(
         return Run(name=run.name, manifest=manifest, records=tuple(records)), False
     mixed = tuple(dict.fromkeys([*manifest.mixed, *changed]))
     manifest = manifest.model_copy(update={"stopped": "", "finished": False, "mixed": mixed})
-    known = estimate.seconds_by_mode(records)
-    with Interrupts() as interrupts:
-        return execute_plan(run, planned, manifest, console, known, interrupts, earlier=records, resumed=True)
+    known, before = estimate.seconds_by_mode(records), manifest.cores
+    machine = fingerprint.take_fingerprint()
+    with claim_for_plan(planned, machine, run.folder.parent, console, wait=wait, preferred=before) as claim:
+        if before and sorted(before) != sorted(claim.cores):
+            print_line(console, f"The run continues on {name_cores(claim.cores)} instead of {name_cores(before)}.")
+        planned = dataclasses.replace(planned, cores=claim.cores)
+        manifest = manifest.model_copy(update={"cores": claim.cores})
+        with Interrupts() as interrupts:
+            return execute_plan(run, planned, manifest, console, known, interrupts, earlier=records, resumed=True)
 
 
 def check_changes(

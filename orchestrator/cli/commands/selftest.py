@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from orchestrator.cli.core_claims import make_announcer
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.output import print_json, print_line
 from orchestrator.planning.sweep_file import validate_sweep
@@ -15,11 +16,12 @@ from orchestrator.selftest.false_positives import EXPERIMENT_BLOCKS
 from orchestrator.selftest.run import CHECK_MAKERS, MAX_BLOCKS, SelfTest, measure_clones, open_selftest, run_checks
 
 
-def run_selftest(root: Path, *, as_json: bool, command: Sequence[str]) -> ExitCode:
+def run_selftest(root: Path, *, as_json: bool, wait: bool, command: Sequence[str]) -> ExitCode:
     """Run every check of this program against known truth."""
     console, checks = Console(stderr=as_json), [make_check() for make_check in CHECK_MAKERS]
     cells = [cell for check in checks for cell in check.cells]
-    with open_selftest(root, validate_sweep({"name": "selftest"}), cells, command) as selftest:
+    spec, announce = validate_sweep({"name": "selftest"}), make_announcer(console, wait=wait)
+    with open_selftest(root, spec, cells, command, on_wait=announce) as selftest:
         results = run_checks(checks, selftest, lambda event: print_line(console, format_check_event(event)))
         stopped = selftest.record_ending("all checks were run")
     if as_json:
@@ -29,7 +31,7 @@ def run_selftest(root: Path, *, as_json: bool, command: Sequence[str]) -> ExitCo
     return choose_exit_code(selftest, has_passed=all(result.has_passed for result in results))
 
 
-def run_aa_test(root: Path, budget: str, *, as_json: bool, command: Sequence[str]) -> ExitCode:
+def run_aa_test(root: Path, budget: str, *, as_json: bool, wait: bool, command: Sequence[str]) -> ExitCode:
     """Measure how often clones of one cell are reported as different."""
     console = Console(stderr=as_json)
     spec = validate_sweep({"name": "selftest-aa", "stop": {"budget": budget, "blocks": MAX_BLOCKS}})
@@ -39,6 +41,7 @@ def run_aa_test(root: Path, budget: str, *, as_json: bool, command: Sequence[str
         CLONES,
         command,
         lambda event: print_line(console, format_experiment_start(event, EXPERIMENT_BLOCKS)),
+        make_announcer(console, wait=wait),
     ) as selftest:
         clones = measure_clones(selftest)
         stopped = selftest.record_ending(f"the budget of {spec.stop.budget:g} s was used up")

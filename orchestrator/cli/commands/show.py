@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from orchestrator.analysis.run import Run
+from orchestrator.cli.core_claims import make_announcer
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.output import print_json
 from orchestrator.cli.results import OutputForms, present_results
@@ -17,7 +18,14 @@ from schemas.record import JobRecord
 
 
 def show_run(
-    root: Path, name: str, job_name: str | None, *, repeat: bool = False, details: bool = False, as_json: bool
+    root: Path,
+    name: str,
+    job_name: str | None,
+    *,
+    repeat: bool = False,
+    wait: bool = False,
+    details: bool = False,
+    as_json: bool,
 ) -> ExitCode:
     """Show a run, or one of its jobs; with `repeat`, run that job again and show both."""
     place = store.find_run(root, name)
@@ -27,7 +35,7 @@ def show_run(
         return ExitCode.FINE
     record = store.find_record(run.records, job_name)
     if repeat:
-        return show_rerun(run, record, as_json=as_json)
+        return show_rerun(run, record, root, wait=wait, as_json=as_json)
     if as_json:
         print_json(add_summary(record).model_dump(mode="json"))
     else:
@@ -35,9 +43,10 @@ def show_run(
     return ExitCode.FINE
 
 
-def show_rerun(run: Run, record: JobRecord, *, as_json: bool) -> ExitCode:
+def show_rerun(run: Run, record: JobRecord, root: Path, *, wait: bool, as_json: bool) -> ExitCode:
     """Run a job again, and show it beside its earlier record."""
-    with rerun.rerun_job(run.manifest, record) as (now, log):
+    announce = make_announcer(Console(stderr=as_json), wait=wait)
+    with rerun.rerun_job(run.manifest, record, root, announce) as (now, log):
         if as_json:
             print_json(repetition.build_rerun_document(record, now))
         else:

@@ -1,5 +1,6 @@
 """`sweep`: plan, measure, and show the results."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
+from orchestrator.analysis.run import Run
+from orchestrator.cli.core_claims import claim_for_plan
 from orchestrator.cli.execution import describe_lock_owner, execute_plan, exit_code, provision_plan
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.results import OutputForms, present_results
@@ -17,17 +20,30 @@ from orchestrator.planning.estimate import MAX_RECORDS_FOR_ESTIMATE
 from orchestrator.planning.sweep_file import validate_sweep
 from orchestrator.processes.signals import Interrupts
 from orchestrator.records import provenance, store
-from schemas.record import Manifest
+from schemas.record import Host, Manifest
 
 
 def run_sweep(
-    said: Mapping[str, Any], root: Path, *, page: bool, as_json: bool, details: bool, command: Sequence[str]
+    said: Mapping[str, Any], root: Path, wanted: OutputForms, *, wait: bool, command: Sequence[str]
 ) -> ExitCode:
     """Run a sweep to its end, show its results, and keep all of it."""
-    console, wanted = Console(stderr=as_json), OutputForms(page=page, as_json=as_json, details=details)
-    planned = provision_plan(planning.build_plan(validate_sweep(said), affinity.list_cores()), console)
-    if planned is None:
-        return ExitCode.INTERRUPTED
+    console, machine = Console(stderr=wanted.as_json), fingerprint.take_fingerprint()
+    planned = planning.build_plan(validate_sweep(said), affinity.list_cores())
+    # Before anything is made: if the cores are taken, the sweep must leave nothing behind.
+    with claim_for_plan(planned, machine, root, console, wait=wait) as claim:
+        provisioned = provision_plan(planned, console)
+        if provisioned is None:
+            return ExitCode.INTERRUPTED
+        planned = dataclasses.replace(provisioned, cores=claim.cores)
+        run, ended, interrupted = measure_plan(planned, machine, root, console, command)
+    present_results(console, run, ended, wanted)
+    return exit_code(ended, interrupted=interrupted)
+
+
+def measure_plan(
+    planned: planning.Plan, machine: Host, root: Path, console: Console, command: Sequence[str]
+) -> tuple[store.Store, Run, bool]:
+    """Run a plan in a new folder; return that, the results, and whether a signal or a key ended the sweep."""
     known = estimate.seconds_by_mode(store.read_recent(root, MAX_RECORDS_FOR_ESTIMATE))
     # From before the run's folder exists until its manifest records the end, a signal is a value.
     with planned.environments.hold_for_cells(planned.cells_to_start) as environments, Interrupts() as interrupts:
@@ -39,13 +55,13 @@ def run_sweep(
             sweep=planned.spec,
             seed=planned.seed,
             cells=planned.cells,
-            host=fingerprint.take_fingerprint(),
+            host=machine,
             environments=environments,
             warnings=planned.warnings,
+            cores=planned.cores,
             identity=provenance.make_identity(planned.spec, planned.seed, planned.cells),
         )
         run = store.create_run(root, planned.spec.name, began)
         with run.hold_lock(describe_lock_owner()):
             ended, interrupted = execute_plan(run, planned, manifest, console, known, interrupts)
-    present_results(console, run, ended, wanted)
-    return exit_code(ended, interrupted=interrupted)
+    return run, ended, interrupted
