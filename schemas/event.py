@@ -70,12 +70,31 @@ class PhaseMemory(Model):
 
 
 class PhaseCost(Model):
-    """The cost of one phase. Times are in nanoseconds; CPU time covers all threads of the process."""
+    """The cost of one phase. Times are in nanoseconds; `cpu_ns` covers all threads of the process.
+
+    Where the main thread spent the phase is counted too: on a core, ready but without a core, or waiting for a disk. In
+    the rest it slept, such as while other threads computed. A signal may have stopped the worker for `stopped_ns`,
+    which no other time includes. Null: not counted.
+    """
 
     name: PhaseName
     wall_ns: NonNegativeInt
     cpu_ns: NonNegativeInt
+    main_cpu_ns: NonNegativeInt | None = Field(default=None, description="main thread: on a core")
+    waiting_ns: NonNegativeInt | None = Field(default=None, description="main thread: ready, but without a core")
+    io_ns: NonNegativeInt | None = Field(default=None, description="main thread: waiting for a disk")
+    stopped_ns: NonNegativeInt | None = Field(default=None, description="stopped by a signal")
+    spans: tuple[tuple[NonNegativeInt, NonNegativeInt], ...] = Field(
+        default=(), description="beginning and end of each part of the phase, on the monotonic clock of the system"
+    )
     memory: PhaseMemory | None = Field(default=None, description="null: the system does not report it")
+
+    @property
+    def asleep_ns(self) -> int | None:
+        """Return the rest: neither on a core, nor waiting for one or for a disk; None where that is not counted."""
+        if self.main_cpu_ns is None or self.waiting_ns is None:
+            return None
+        return max(0, self.wall_ns - self.main_cpu_ns - self.waiting_ns - (self.io_ns or 0))
 
 
 class Setting(Model):

@@ -26,6 +26,7 @@ Outcome = Literal[
     "raised",
     "timeout",
     "killed",
+    "stopped",
     "out-of-memory",
     "limit-reached",
     "garbled",
@@ -133,6 +134,10 @@ class JobObservation(Model):
     )
     group_refusals: NonNegativeInt | None = Field(
         default=None, description="number of times that the kernel refused it another process or thread"
+    )
+    stopped_ns: NonNegativeInt = Field(default=0, description="for which a signal had stopped it, before it went on")
+    suspended_ns: NonNegativeInt = Field(
+        default=0, description="for which the whole machine slept; no other time includes that"
     )
 
 

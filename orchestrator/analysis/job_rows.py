@@ -13,7 +13,7 @@ from orchestrator.analysis.quality.disturbance import (
     find_disturbed_samples,
     find_flags,
 )
-from schemas.event import Report
+from schemas.event import PhaseCost, Report
 from schemas.job import Cell
 from schemas.record import JobRecord
 
@@ -66,8 +66,17 @@ def report_to_columns(record: JobRecord, report: Report) -> Row:
         "compilations": report.compilations,
         "versions": " ".join(f"{name}={version}" for name, version in report.versions.items()),
         **{f"{metric}_bytes": count for metric, count in compute_memory_metrics(report).items()},
-        **{f"phase_{cost.name}_ns": cost.wall_ns for cost in report.phases},
+        **{name: value for cost in report.phases for name, value in phase_to_columns(cost)},
     }
+
+
+def phase_to_columns(cost: PhaseCost) -> Iterator[tuple[str, int]]:
+    """Yield the time of a phase, and its parts as far as they are counted."""
+    yield f"phase_{cost.name}_ns", cost.wall_ns
+    parts = ("cpu", cost.cpu_ns), ("waiting", cost.waiting_ns), ("io", cost.io_ns), ("asleep", cost.asleep_ns)
+    for part, took_ns in (*parts, ("stopped", cost.stopped_ns)):
+        if took_ns is not None:
+            yield f"phase_{cost.name}_{part}_ns", took_ns
 
 
 def build_sample_rows(record: JobRecord, canary_ns: float, *, sound: bool) -> Iterator[Row]:

@@ -1,7 +1,9 @@
 """Classification of a job's ending: exactly one outcome, a reason in words, and advice. Pure."""
 
 import signal
+from typing import Final
 
+from orchestrator.execution.stops import describe_lost_times
 from orchestrator.execution.supervisor import Ending
 from orchestrator.processes.oom import OomCause
 from orchestrator.records.outcomes import Classification
@@ -23,6 +25,8 @@ from schemas.record import SUCCESSES, JobObservation, Result
 
 # The ceilings are only the highest rates measured, so a result may exceed them a little.
 ROOF_MARGIN = 1.25
+# Outcomes that rest on times; the others hold whatever interrupted the worker.
+TIMED_OUTCOMES: Final = frozenset({"measured", "implausible", "nonlinear", "overhead-dominated"})
 # A call must take at least this many times as long as the empty timing loop.
 MIN_NET_RATIO = 5
 
@@ -57,9 +61,12 @@ def classify_result(spec: JobSpec, ending: Ending, result: Result, most: Ceiling
         return Classification("garbled", "the worker sent its result before its hello event")
     if result.kind != kind:
         return Classification("garbled", f"the worker sent the event {result.kind!r} where {kind!r} was due")
-    if isinstance(result, Report):
-        return classify_report(result, most or result.ceiling)
-    return Classification(result.kind)
+    if not isinstance(result, Report):
+        return Classification(result.kind)
+    found = classify_report(result, most or result.ceiling)
+    if found.outcome in TIMED_OUTCOMES and (lost := describe_lost_times(ending, result)):
+        return Classification("stopped", lost)
+    return found
 
 
 def classify_silent_end(spec: JobSpec, ending: Ending, during: str) -> Classification:
@@ -133,6 +140,8 @@ def outside_from_ending(ending: Ending, started: str, load_before: float) -> Job
         group_peak_bytes=ending.group.peak_bytes,
         group_kills=ending.group.kills,
         group_refusals=ending.group.refusals,
+        stopped_ns=sum(end - start for start, end in ending.stops),
+        suspended_ns=ending.suspended_ns,
     )
 
 

@@ -10,6 +10,7 @@ from orchestrator.execution import classify
 from orchestrator.execution.job_summary import add_summary
 from orchestrator.execution.launchers import Launcher
 from orchestrator.execution.peak_rates import PeakRates
+from orchestrator.execution.stops import remove_stops
 from orchestrator.records.outcomes import Classification
 from orchestrator.records.store import Store
 from schemas.event import Event
@@ -31,7 +32,7 @@ class JobRunner:
     def run_job(self, spec: JobSpec) -> JobRecord:
         """Run a job to its end, whatever its purpose, and keep its record."""
         started, load = datetime.now().astimezone().isoformat(timespec="milliseconds"), os.getloadavg()[0]
-        ending = self.launcher(spec, self.store.log_path(spec), self.on_event)
+        ending = remove_stops(self.launcher(spec, self.store.log_path(spec), self.on_event))
         result = classify.find_result(spec, ending)
         # Before classification: this process may have the highest rates yet, and must be judged by them.
         most = self.peaks.update(spec.cell, result)

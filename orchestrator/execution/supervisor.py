@@ -32,6 +32,7 @@ from orchestrator.processes.process import (
     signal_process_group,
     start_process,
 )
+from orchestrator.processes.stop_watcher import StopWatcher
 from schemas.event import Event
 from schemas.limits import Limits
 
@@ -40,6 +41,9 @@ DEFAULT_LIMITS = Limits()
 # A running job is checked once a second, or less often: the checks may take one per cent of a core.
 CHECK_INTERVAL_S = 1.0
 MAX_CHECK_SHARE = 0.01
+
+# A shorter sleep of the machine is the difference between two readings of its clocks.
+MIN_SUSPENSION_NS = 100_000_000
 
 EndKind = Literal["ended", "timeout", "garbled", "limit", StopKind]
 # Called about once a second while the worker runs; LimitReached ends the job.
@@ -51,7 +55,8 @@ class Ending:
     """The end of a job and all its events. `status` is negative for a signal, as in subprocess.
 
     `oom` tells how a SIGKILL that this program did not send relates to memory running out. `memory` is the scope of the
-    memory limit, `group` the counts of the job's cgroup.
+    memory limit, `group` the counts of the job's cgroup. `stops` are the beginnings and ends of the times in which a
+    signal had stopped the worker; for `suspended_ns` the whole machine slept.
     """
 
     how: EndKind
@@ -63,6 +68,8 @@ class Ending:
     seen: MemorySampler = field(default_factory=MemorySampler)
     memory: Literal["job", "process"] | None = None
     group: CgroupUsage = field(default_factory=CgroupUsage)
+    stops: tuple[tuple[int, int], ...] = ()
+    suspended_ns: int = 0
 
 
 def run(
@@ -81,7 +88,7 @@ def run(
     The worker reads `message` from its standard input, writes events to its standard output, and its standard error
     goes to the file `log`. Call it from the main thread: the worker dies when the thread that made it ends.
     """
-    start, events, memory_sampler = time.monotonic_ns(), list[Event](), MemorySampler()
+    start, events, memory_sampler, slept_ns = time.monotonic_ns(), list[Event](), MemorySampler(), read_suspended_ns()
     with (
         adopt_orphans() as descendants,
         open_log(log) as log_file,
@@ -89,14 +96,19 @@ def run(
     ):
         oom_detector = OomDetector(cgroup=cgroup.folders.get("memory"))
         process = start_process(command, environment, stderr=log_file)
+        stops = StopWatcher(process.pid)
         job_limits = JobLimits(limits, log, cgroup)
         # Before the spec is sent: the worker waits for it, so no framework starts without limits.
         job_limits.apply_limits(process.pid)
         deadlines = Deadlines(start, deadline_s, limits.phases)
 
+        def now_ns() -> int:
+            # This clock stands still while the worker is stopped, but a stop may last no longer than the job itself.
+            return time.monotonic_ns() - min(stops.total_ns(), int(deadline_s * 1e9))
+
         def receive_event(event: Event) -> None:
             events.append(event)
-            deadlines.note_event(event, time.monotonic_ns())
+            deadlines.note_event(event, now_ns())
             on_event(event)
 
         def check_job() -> None:
@@ -108,7 +120,7 @@ def run(
 
         try:
             how, reason = _watch_process(
-                process, message, deadlines, receive_event, stop_requests or StopRequests(), check_job
+                process, message, deadlines, now_ns, receive_event, stop_requests or StopRequests(), check_job
             )
         finally:
             end_process_group(process)
@@ -116,6 +128,7 @@ def run(
             cgroup.kill_processes()  # finds even descendants that hide from the process tree
             descendants.kill_all()
             process.poll()
+            stops.finish()
         if how == "ended":
             how, reason = _check_final_limits(job_limits)
         cause, usage = oom_detector.find_cause(), cgroup.read_usage()
@@ -123,7 +136,31 @@ def run(
     job_limits.truncate_log()
     wall_ns = time.monotonic_ns() - start
     status = -signal.SIGKILL if is_held else process.returncode
-    return Ending(how, status, tuple(events), wall_ns, reason, cause, memory_sampler, job_limits.memory, usage)
+    return Ending(
+        how,
+        status,
+        tuple(events),
+        wall_ns,
+        reason,
+        cause,
+        memory_sampler,
+        job_limits.memory,
+        usage,
+        stops=stops.list_spans(),
+        suspended_ns=compute_suspension_ns(slept_ns, read_suspended_ns()),
+    )
+
+
+def read_suspended_ns() -> int:
+    """Return for how long this machine has slept since boot; one of the two clocks stands still then."""
+    # The largest: time that passes between the two readings makes the difference smaller.
+    return max(time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns() for _ in range(3))
+
+
+def compute_suspension_ns(before_ns: int, after_ns: int) -> int:
+    """Return for how long the machine slept in between; 0 for less than two readings can tell apart."""
+    slept_ns = after_ns - before_ns
+    return slept_ns if slept_ns >= MIN_SUSPENSION_NS else 0
 
 
 def _check_final_limits(job_limits: JobLimits) -> tuple[EndKind, str]:
@@ -139,13 +176,16 @@ def _watch_process(
     process: Process,
     message: bytes,
     deadlines: Deadlines,
+    now_ns: Callable[[], int],
     receive_event: Callable[[Event], None],
     stop_requests: StopRequests,
     check_job: JobCheck,
 ) -> tuple[EndKind, str]:
     """Watch a worker until it ends or must end; return how and why."""
     try:
-        return _wait_for_end(process, message, deadlines, receive_event, stop_requests, PeriodicCheck(check_job))
+        return _wait_for_end(
+            process, message, deadlines, now_ns, receive_event, stop_requests, PeriodicCheck(check_job)
+        )
     except Garbled as error:
         return "garbled", str(error)
     except LimitReached as error:
@@ -157,6 +197,7 @@ def _wait_for_end(
     process: Process,
     message: bytes,
     deadlines: Deadlines,
+    now_ns: Callable[[], int],
     receive_event: Callable[[Event], None],
     stop_requests: StopRequests,
     check: "PeriodicCheck",
@@ -172,7 +213,7 @@ def _wait_for_end(
         selector.register(end, selectors.EVENT_READ)
         stop_requests.register_sources(selector)
         while True:
-            left_s = min(deadlines.time_left_s(time.monotonic_ns()), check.time_left_s())
+            left_s = min(deadlines.time_left_s(now_ns()), check.time_left_s())
             ready = {key.fileobj for key, _ in selector.select(left_s)}
             if feed.pipe in ready:
                 _continue_feed(feed, selector)
@@ -182,16 +223,16 @@ def _wait_for_end(
             if end in ready:
                 return "ended", ""
             stop_requests.read_keys(ready, selector)
-            if found := stop_requests.find_request() or _check_deadlines(process, deadlines):
+            if found := stop_requests.find_request() or _check_deadlines(process, deadlines, now_ns()):
                 return found
             check.run_if_due()
             if reader.closed and reader.descriptor in ready:
                 selector.unregister(reader.descriptor)
 
 
-def _check_deadlines(process: Process, deadlines: Deadlines) -> tuple[EndKind, str] | None:
+def _check_deadlines(process: Process, deadlines: Deadlines, now_ns: int) -> tuple[EndKind, str] | None:
     """Return why a running job must end now; None if it is in time."""
-    if passed := deadlines.describe_missed(time.monotonic_ns()):
+    if passed := deadlines.describe_missed(now_ns):
         return "timeout", passed + _describe_stopped(process)
     return None
 

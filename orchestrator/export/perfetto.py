@@ -67,7 +67,11 @@ def make_job_slices(record: JobRecord, start_ns: int, track: int, sound: frozens
         # Clipped, so that no phase outlasts its job.
         begun_ns, at_ns = at_ns, min(at_ns + cost.wall_ns, end_ns)
         phase = make_slice(cost.name.replace("_", " "), begun_ns, at_ns, track)
-        yield phase | {"cat": "phase", "args": {"cpu_ms": cost.cpu_ns / 1e6}}
+        parts = {"cpu": cost.cpu_ns, "waiting": cost.waiting_ns, "io": cost.io_ns, "stopped": cost.stopped_ns}
+        yield phase | {
+            "cat": "phase",
+            "args": {f"{part}_ms": took / 1e6 for part, took in parts.items() if took is not None},
+        }
 
 
 def make_slice(name: str, start_ns: int, end_ns: int, track: int) -> TraceEvent:

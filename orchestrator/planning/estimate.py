@@ -15,7 +15,8 @@ def seconds_by_mode(records: Iterable[JobRecord]) -> dict[str, float]:
     took = defaultdict(list)
     for record in records:
         if record.outcome == "measured" and record.outside is not None:
-            took[mode_label(record.spec.cell)].append(record.outside.spawn_to_end_ns / 1e9)
+            running_ns = record.outside.spawn_to_end_ns - record.outside.stopped_ns
+            took[mode_label(record.spec.cell)].append(running_ns / 1e9)
     return {mode: statistics.median(values) for mode, values in took.items()}
 
 

@@ -20,6 +20,7 @@ ADVICE: dict[Outcome, str] = {
     "raised": "the traceback is in the job's log",
     "timeout": "allow more with --deadline or [limits.phases], or make the workload smaller",
     "killed": "after a crash read the job's log, after SIGKILL the system's log",
+    "stopped": "nothing to do: it is run again once; find out what stops the job if that is too",
     "out-of-memory": "make the batch or the workload smaller, or free memory",
     "limit-reached": "the job's log may say why; if it needs more, allow more under [limits] in the sweep file",
     "garbled": "something in the worker writes to the channel for events; the job's log may say what",
@@ -68,7 +69,9 @@ class Classification:
 
 
 def is_transient(record: JobRecord) -> bool:
-    """Return whether a signal from outside ended the job, which another process would not repeat."""
+    """Return whether a signal from outside ended or stopped the job, which another process would not repeat."""
+    if record.outcome == "stopped":
+        return True
     status = None if record.outside is None else record.outside.exit_status
     return record.outcome == "killed" and status is not None and -status not in CRASH_SIGNALS
 
@@ -76,8 +79,8 @@ def is_transient(record: JobRecord) -> bool:
 def should_retry(attempts: Sequence[JobRecord]) -> bool:
     """Return whether to retry a job after these attempts.
 
-    A lost job is always run again. A job that was killed from outside is run again once, and so is one that is accused
-    by its own times alone: if the second process is measured, its measurement counts.
+    A lost job is always run again. A job that was killed or stopped from outside is run again once, and so is one that
+    is accused by its own times alone: if the second process is measured, its measurement counts.
     """
     last = attempts[-1]
     return (

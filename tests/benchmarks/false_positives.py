@@ -17,7 +17,6 @@ from rich.console import Console
 
 from orchestrator.execution.sweep_events import SweepEvent
 from orchestrator.machine import affinity
-from orchestrator.planning.plan import choose_cpus
 from orchestrator.report import false_positives
 from orchestrator.selftest import run
 from orchestrator.selftest.checks.aa import CELLS
@@ -30,7 +29,7 @@ HOG = Path(__file__).parents[1] / "doubles" / "hog.py"
 def main() -> None:
     """Print the rates, with their conditions."""
     asked = arguments()
-    others = sorted(set(affinity.list_cores()) - set(choose_cpus(1, affinity.list_cores())))
+    others = affinity.list_cores()[:-1]  # of equally quiet cores, the self-test takes the last
     if asked.load and not others:
         sys.exit("--load needs a second core, but this machine has only one, which the workers use: omit --load")
     stop = Stop(blocks=count_needed_blocks(asked.pairs), budget=run.NO_LIMIT_S)

@@ -45,7 +45,21 @@ def describe_ending(record: JobRecord) -> Facts:
             yield "supervisor", f"at most {most} resident in {outside.looks} readings, {last} in the last"
         if outside.exit_status:
             yield "supervisor", f"exited with status {outside.exit_status} during {outside.last_phase or 'no phase'}"
+    yield from describe_stops(record)
     yield from describe_limits(record)
+
+
+def describe_stops(record: JobRecord) -> Facts:
+    """Yield how long something kept the job from running, if anything did."""
+    if record.outside is None:
+        return
+    if stopped_ns := record.outside.stopped_ns:
+        phases = record.result.phases if record.result else ()
+        hit = [cost.name.replace("_", " ") for cost in phases if cost.stopped_ns]
+        during = f" during {' and '.join(hit)}" if hit else ""
+        yield "stopped", f"for {format_duration(stopped_ns)}{during}, by a signal; no phase includes that"
+    if slept_ns := record.outside.suspended_ns:
+        yield "stopped", f"the machine slept for {format_duration(slept_ns)}; no time includes that"
 
 
 def describe_request(record: JobRecord) -> Facts:

@@ -35,6 +35,7 @@ def show_job(console: Console, record: JobRecord, log: Path, canary_ns: float = 
         if report.settings:
             console.print(build_settings_table(report))
         console.print(build_phases_table(report))
+        console.print(build_memory_table(report))
         console.print(add_heading("Measured", build_facts_table(describe_measurements(record, report, canary_ns))))
         console.print(build_checks_table(report))
     name = f"End of the log {to_printable(str(log))}:" if kept else "End of the log:"
@@ -77,14 +78,31 @@ def build_settings_table(report: Report) -> Table:
 
 
 def build_phases_table(report: Report) -> Table:
-    """Return the costs of each phase. Memory is that of the worker and its descendants; peaks are the kernel's."""
-    drawn = make_ruled_table("Phases", "phase", "wall", "CPU", *MEMORY)
+    """Return the time of each phase: of all threads on cores, and of the main thread without one, and why."""
+    drawn = make_numbers_table("Phases", "phase", "wall", "CPU", "waiting", "I/O", "asleep", "stopped")
+    for cost in report.phases:
+        times = (cost.wall_ns, cost.cpu_ns, cost.waiting_ns, cost.io_ns, cost.asleep_ns, cost.stopped_ns or None)
+        shown = ["" if took is None else format_duration(took) for took in times]
+        drawn.add_row(cost.name.replace("_", " "), *shown)
+    return drawn
+
+
+def build_memory_table(report: Report) -> Table:
+    """Return the memory of each phase: that of the worker and its descendants; peaks are the kernel's."""
+    drawn = make_numbers_table("Memory", "phase", *MEMORY)
+    for cost in report.phases:
+        if cost.memory is not None:
+            sizes = cost.memory.model_dump()
+            shown = ["" if sizes[name] is None else format_size(sizes[name]) for name in MEMORY]
+            drawn.add_row(cost.name.replace("_", " "), *shown)
+    return drawn
+
+
+def make_numbers_table(heading: str, *columns: str) -> Table:
+    """Return an empty table of which all columns but the first hold numbers."""
+    drawn = make_ruled_table(heading, *columns)
     for column in drawn.columns[1:]:
         column.justify, column.no_wrap = "right", True
-    for cost in report.phases:
-        sizes = cost.memory.model_dump() if cost.memory else {}
-        shown = ["" if sizes.get(name) is None else format_size(sizes[name]) for name in MEMORY]
-        drawn.add_row(cost.name.replace("_", " "), format_duration(cost.wall_ns), format_duration(cost.cpu_ns), *shown)
     return drawn
 
 
