@@ -65,6 +65,14 @@ def own_environments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_core_locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test waits for the cores of a sweep that somebody runs beside the tests, nor keeps that one from them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLUMBLINE_LOCKS", str(tmp_path_factory.mktemp("locks")))
+        yield
+
+
 @pytest.fixture
 def make_report() -> Callable[..., Report]:
     return a_report

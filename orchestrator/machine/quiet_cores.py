@@ -26,7 +26,7 @@ def order_cores(
         place = preferred.index(core) if core in preferred else len(preferred)
         # A thread with a usable sibling of a higher number is not the first thread that workers take.
         later = sum(each > core for each in groups[core] if each in groups)
-        # A tenth is what half a second of observation can tell apart.
-        return place, shares[core] >= MIN_BUSY_SHARE, later, round(shares[core], 1), -core
+        # Half a second of observation tells tenths apart, and the observer itself takes up to one.
+        return place, shares[core] >= MIN_BUSY_SHARE, later, round(max(0.0, shares[core] - 0.1), 1), -core
 
     return tuple(sorted(available, key=rank_core))

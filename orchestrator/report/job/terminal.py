@@ -35,7 +35,8 @@ def show_job(console: Console, record: JobRecord, log: Path, canary_ns: float = 
         if report.settings:
             console.print(build_settings_table(report))
         console.print(build_phases_table(report))
-        console.print(build_memory_table(report))
+        if any(cost.memory for cost in report.phases):
+            console.print(build_memory_table(report))
         console.print(add_heading("Measured", build_facts_table(describe_measurements(record, report, canary_ns))))
         console.print(build_checks_table(report))
     name = f"End of the log {to_printable(str(log))}:" if kept else "End of the log:"

@@ -136,3 +136,19 @@ def test_a_sample_names_its_cell_and_its_process(make_record: MakeRecord) -> Non
 def test_every_figure_is_a_number_that_json_has(make_record: MakeRecord) -> None:
     for row in (job_row(make_record()), *build_sample_rows(make_record(), 9, sound=True)):
         assert all(math.isfinite(value) for value in row.values() if isinstance(value, float))
+
+
+def test_a_phase_has_its_parts_as_far_as_they_are_counted(make_record: MakeRecord, make_report: MakeReport) -> None:
+    counted = {"wall_ns": 100, "cpu_ns": 90, "main_cpu_ns": 60, "waiting_ns": 20, "io_ns": 5, "stopped_ns": 7}
+    costs = [{"name": "import"} | counted, {"name": "build", "wall_ns": 9, "cpu_ns": 8}]
+    row = job_row(make_record(result=make_report(phases=costs)))
+    assert {name: value for name, value in row.items() if name.startswith("phase_")} == {
+        "phase_import_ns": 100,
+        "phase_import_cpu_ns": 90,
+        "phase_import_waiting_ns": 20,
+        "phase_import_io_ns": 5,
+        "phase_import_asleep_ns": 15,
+        "phase_import_stopped_ns": 7,
+        "phase_build_ns": 9,
+        "phase_build_cpu_ns": 8,
+    }

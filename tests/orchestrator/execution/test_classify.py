@@ -239,3 +239,43 @@ def test_the_users_own_limit_of_memory_is_named_where_it_may_be_why(make_spec: M
 def test_the_last_phase_is_the_one_that_was_open(make_report: MakeReport) -> None:
     assert classify.find_last_phase(make_ending(HELLO)) is None
     assert classify.find_last_phase(make_ending(HELLO, BUILD, WARM_UP, make_report())) == "warm_up"
+
+
+@pytest.mark.parametrize(
+    ("phases", "outcome"),
+    [
+        ({"import": 180, "steady": 0}, "measured"),
+        ({"compile": 1, "verify": 2, "memory": 3}, "measured"),
+        *(({name: 2}, "stopped") for name in ("first_call", "second_call", "new_shapes", "warm_up", "steady")),
+    ],
+)
+def test_a_stop_while_calls_are_timed_takes_their_times_away_and_any_other_does_not(
+    make_spec: MakeSpec, make_report: MakeReport, phases: Mapping[str, int], outcome: Outcome
+) -> None:
+    costs = [{"name": name, "wall_ns": 1, "cpu_ns": 1, "stopped_ns": s * 10**9} for name, s in phases.items()]
+    found = classify.classify_ending(make_spec(), make_ending(HELLO, make_report(phases=costs)))
+    assert found.outcome == outcome
+    if outcome == "stopped":
+        (name,) = phases
+        during = name.replace("_", " ")
+        assert found.reason == f"a signal stopped it for 2.0 s during {during}, where calls are timed"
+
+
+def test_a_machine_that_slept_takes_the_times_away_but_not_what_does_not_rest_on_times(
+    make_spec: MakeSpec, make_report: MakeReport
+) -> None:
+    for said, outcome in (
+        ({}, "stopped"),
+        ({"verification": OFF}, "wrong"),
+        ({"settings": (IGNORED,)}, "unfair"),
+        ({"overhead": {"null_ns": 20, "clock_ns": 30, "linearity": 1.0}}, "stopped"),
+    ):
+        ending = replace(make_ending(HELLO, make_report(**said)), suspended_ns=180 * 10**9)
+        found = classify.classify_ending(make_spec(), ending)
+        assert found.outcome == outcome
+    assert classify.outside_from_ending(ending, "", 0.0).suspended_ns == 180 * 10**9
+
+
+def test_what_the_parent_saw_of_stops_is_kept(make_report: MakeReport) -> None:
+    ending = replace(make_ending(HELLO, make_report()), stops=((5, 15), (20, 27)))
+    assert classify.outside_from_ending(ending, "", 0.0).stopped_ns == 17

@@ -13,6 +13,8 @@ import pytest
 
 from orchestrator.api import load
 from orchestrator.cli.exit_codes import ExitCode
+from orchestrator.machine.affinity import list_cores
+from tests.orchestrator.machine.test_core_locks import hold_elsewhere
 from tests.orchestrator.quick import PROGRAM, QUICK
 from tests.selection import mark_long
 
@@ -31,8 +33,11 @@ def start_sweep(folder: Path, jobs: int, spec: str = TWO_BLOCKS) -> Iterator["su
     command = [*PROGRAM, "sweep", "quick.toml", "--name", "mine"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
-        for _ in range(jobs):
-            assert program.stdout.readline().startswith("[")
+        ended = 0
+        while ended < jobs:
+            line = program.stdout.readline()
+            assert line.startswith(("[", "warning: "))  # the machine may be busy
+            ended += line.startswith("[")
         yield program
 
 
@@ -131,3 +136,37 @@ def test_cells_that_the_sweep_does_not_come_to_are_refused_even_by_force(cut_off
     said["cells"][0]["batch"] = 7
     path.write_text(json.dumps(said))
     assert "its sweep now yields other cells" in run(cut_off, "resume", "--force").stderr
+
+
+def read_cores(folder: Path) -> list[int]:
+    (path,) = folder.glob("runs/*/manifest.json")
+    cores: list[int] = json.loads(path.read_text())["cores"]
+    return cores
+
+
+def list_job_cores(folder: Path) -> set[tuple[int, ...]]:
+    return {tuple(json.loads(text)["spec"]["cpus"]) for text in read_files(folder).values()}
+
+
+def test_a_resumed_run_keeps_its_core_if_that_is_free(cut_off: Path) -> None:
+    before = read_cores(cut_off)
+    said = run(cut_off, "resume", "mine")
+    assert "continues on" not in said.stdout
+    assert read_cores(cut_off) == before
+    assert list_job_cores(cut_off) == {tuple(before)}
+
+
+@pytest.mark.skipif(len(list_cores()) < 2, reason="there is only one core")
+def test_a_resumed_run_whose_core_is_taken_says_that_it_continues_on_another(
+    cut_off: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks = tmp_path / "locks"
+    locks.mkdir()
+    monkeypatch.setenv("PLUMBLINE_LOCKS", str(locks))
+    (before,) = read_cores(cut_off)
+    with hold_elsewhere(locks, before):
+        said = run(cut_off, "resume", "mine")
+    (after,) = read_cores(cut_off)
+    assert after != before
+    assert f"The run continues on core {after} instead of core {before}." in said.stdout
+    assert list_job_cores(cut_off) == {(before,), (after,)}

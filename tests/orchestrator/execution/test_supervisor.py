@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -240,3 +241,41 @@ def test_a_pipe_in_the_place_of_a_log_is_not_waited_for(stage: Stage) -> None:
     os.mkfifo(stage.folder / "log")
     with pytest.raises(OSError, match="No such device or address"):
         stage("says")
+
+
+def continue_later(pid: int, after_s: float) -> None:
+    """Continue a stopped process after a while."""
+    threading.Timer(after_s, os.kill, (pid, signal.SIGCONT)).start()
+
+
+def test_a_stop_counts_for_no_deadline(stage: Stage) -> None:
+    def let_go(event: Event) -> None:
+        stage.heard.append(event)
+        if isinstance(event, Hello):
+            continue_later(event.pid, 3.0)  # the double stops itself, and is then slower than the deadline allows
+
+    ending = stage("stopped", deadline_s=2.0, on_event=let_go)
+    assert (ending.how, ending.status) == ("ended", 0)
+    ((began, ended),) = ending.stops
+    assert ended - began > 2.0e9
+    assert ending.wall_ns > ended - began
+
+
+def test_a_worker_that_is_never_continued_is_ended_after_twice_its_deadline(stage: Stage) -> None:
+    ending = stage("stopped", deadline_s=1.0)
+    assert ending.how == "timeout"
+    assert ending.reason == "no result within 1 s, because a signal had stopped it (SIGSTOP)"
+    ((began, ended),) = ending.stops
+    assert ended - began >= 1.0e9
+    assert stage.has_everybody_left()
+
+
+def test_a_worker_that_nothing_stops_has_no_stops_and_the_machine_was_awake(stage: Stage) -> None:
+    ending = stage("polite", message=LAST)
+    assert (ending.stops, ending.suspended_ns) == ((), 0)
+
+
+def test_a_sleep_of_the_machine_is_told_from_two_readings_of_clocks() -> None:
+    now_ns = supervisor.read_suspended_ns()
+    assert supervisor.compute_suspension_ns(now_ns, supervisor.read_suspended_ns()) == 0
+    assert supervisor.compute_suspension_ns(now_ns, now_ns + 180 * 10**9) == 180 * 10**9

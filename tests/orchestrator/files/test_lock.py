@@ -1,11 +1,14 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from orchestrator.files.lock import LockHeld, hold_exclusive, hold_shared, lock_new, remove_if_abandoned
+from orchestrator.files.lock import LockHeld, hold_exclusive, hold_public, hold_shared, lock_new, remove_if_abandoned
+
+ROOT = Path(__file__).resolve().parents[3]
 
 HOLDER = """
 import sys
@@ -126,3 +129,61 @@ def test_a_note_of_any_length_and_any_bytes_is_read_within_bounds(tmp_path: Path
 def test_a_folder_in_its_place_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="Is a directory"), hold_shared(tmp_path):
         pass
+
+
+OTHER_USER = """
+import os, sys
+from pathlib import Path
+from orchestrator.files.lock import LockHeld, hold_public
+os.setgid(65534)
+os.setuid(65534)
+try:
+    with hold_public(Path(sys.argv[1]), "nobody"):
+        print("mine", Path(sys.argv[1]).read_text())
+except LockHeld as error:
+    print("taken by", error)
+"""
+
+
+def ask_other_user(path: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", OTHER_USER, str(path)], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return done.stdout.strip()
+
+
+def test_a_public_lock_is_one_that_any_user_may_open_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        with hold_public(tmp_path / "lock", "me"):
+            assert (tmp_path / "lock").read_text() == "me"
+            assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o666
+            with pytest.raises(LockHeld, match="me"), hold_public(tmp_path / "lock", "you"):
+                pass
+    finally:
+        os.umask(before)
+    assert (tmp_path / "lock").read_text() == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_two_users_cannot_hold_a_public_lock_whoever_made_it() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o1777)
+        with hold_public(folder / "lock", "root"):
+            assert ask_other_user(folder / "lock") == "taken by root"
+        assert ask_other_user(folder / "lock") == "mine nobody"
+        assert ask_other_user(folder / "other") == "mine nobody"  # which the other user has made
+        with hold_public(folder / "other", "root"):
+            assert ask_other_user(folder / "other") == "taken by root"
+        (folder / "lock").chmod(0o644)  # enough for a lock of the other user, but not for a note
+        assert ask_other_user(folder / "lock") == "mine"
+
+
+def test_a_public_lock_follows_no_link_and_opens_no_pipe(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "pipe"):
+        with pytest.raises(OSError, match=r"symbolic links|not a regular file"), hold_public(tmp_path / name, "me"):
+            pass
+    assert not (tmp_path / "elsewhere").exists()

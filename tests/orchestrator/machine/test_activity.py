@@ -279,3 +279,14 @@ def test_this_machine_can_be_watched(tmp_path: Path) -> None:
     now = activity.observe_activity(tmp_path, wait=lambda: None)
     assert now.storage.refusal == ""
     assert now.clock.cost_ns > 0
+
+
+def test_the_use_of_each_core_is_told_stolen_time_included_and_that_of_cores_which_are_not_usable(build: Build) -> None:
+    root = build({"proc/self/status": "Cpus_allowed_list: 1\n"})
+    now = watch(root, {"proc/stat": STAT.format(140, 1050, 17, 2100)})
+    assert now.core_use == {0: pytest.approx(0.5), 1: 0.0}
+
+
+def test_without_time_or_without_counters_no_use_of_cores_is_known(build: Build) -> None:
+    assert watch(build()).core_use == {}
+    assert watch(build({"proc/stat": None})).core_use == {}

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.machine import affinity
-from orchestrator.machine.affinity import avoid_cores, list_cores, read_affinity
-from orchestrator.machine.kernel_files import KernelFiles
+from orchestrator.machine.affinity import avoid_cores, list_cores, list_siblings, read_affinity
+from orchestrator.machine.kernel_files import CPU_FOLDER, KernelFiles
 
 needs_affinity = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity can be set here")
 
@@ -60,3 +60,21 @@ def test_a_parent_that_would_be_left_without_a_core_stays_where_it_is() -> None:
     before = affinity.list_cores()
     with affinity.avoid_cores(before):
         assert affinity.list_cores() == before
+
+
+def test_the_threads_of_a_physical_core_are_siblings_and_an_unknown_core_is_alone(tmp_path: Path) -> None:
+    folder = tmp_path / CPU_FOLDER / "cpu1" / "topology"
+    folder.mkdir(parents=True)
+    (folder / "thread_siblings_list").write_text("1,5\n")
+    assert list_siblings(KernelFiles(tmp_path), (1, 2)) == {1: {1, 5}, 2: {2}}
+
+
+@needs_affinity
+def test_this_process_avoids_the_siblings_of_the_workers_cores_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sorted(os.sched_getaffinity(0))
+    monkeypatch.setattr(affinity, "list_siblings", lambda _, cores: {core: frozenset(before[1:]) for core in cores})
+    with avoid_cores(before[-1:]):
+        assert os.sched_getaffinity(0) == {before[0]}
+    monkeypatch.setattr(affinity, "list_siblings", lambda _, cores: {core: frozenset(before) for core in cores})
+    with avoid_cores(before[-1:]):
+        assert os.sched_getaffinity(0) == (set(before[:-1]) or set(before))

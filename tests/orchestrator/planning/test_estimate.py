@@ -33,3 +33,10 @@ def test_a_mode_that_compiles_takes_longer_than_one_that_does_not(make_cell: Mak
 def test_a_block_takes_as_long_as_its_jobs_together(make_cell: MakeCell) -> None:
     cells = [make_cell("numpy:eager"), make_cell("synthetic:spin")]
     assert estimate.estimate_block_s(cells, Timing(), {"numpy:eager": 2, "synthetic:spin": 3}) == 5
+
+
+def test_what_a_job_was_stopped_for_says_nothing_about_the_next(make_record: MakeRecord) -> None:
+    record = make_record()
+    assert record.outside is not None
+    stopped = record.model_copy(update={"outside": record.outside.model_copy(update={"stopped_ns": 15 * 10**8})})
+    assert estimate.seconds_by_mode([stopped]) == {"numpy:eager": 0.5}

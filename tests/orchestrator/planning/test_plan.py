@@ -1,10 +1,11 @@
+import dataclasses
 import re
 from collections.abc import Callable
 
 import pytest
 
 from orchestrator.errors import UsageError
-from orchestrator.planning.plan import Plan, build_plan, choose_cpus
+from orchestrator.planning.plan import Plan, build_plan
 from schemas.event import Report
 from schemas.job import JobSpec
 from schemas.sweep import SweepSpec
@@ -119,10 +120,21 @@ def test_a_cell_that_cannot_run_takes_no_share_of_the_budget(make_plan: MakePlan
     assert both.warmup_max_ns == one.warmup_max_ns
 
 
-def test_a_worker_is_given_as_many_cores_as_it_has_threads_from_the_end(make_plan: MakePlan) -> None:
-    plan = make_plan("numpy")
-    assert plan.build_job(plan.cells[0], 1, 0).cpus == (1,)
-    assert choose_cpus(3, (4, 5)) == (4, 5)
+def test_a_worker_is_given_as_many_cores_as_it_has_threads_from_the_end_until_cores_are_chosen(
+    make_plan: MakePlan,
+) -> None:
+    plan = dataclasses.replace(make_plan("numpy", axes={"threads": (1, 2, 8)}), available=(0, 1, 4, 5))
+    given = {cell.threads: plan.build_job(cell, 1, 0).cpus for cell in plan.cells}
+    assert given == {1: (5,), 2: (4, 5), 8: (0, 1, 4, 5)}
+    chosen = dataclasses.replace(plan, cores=(4, 0, 5, 1))
+    given = {cell.threads: chosen.build_job(cell, 1, 0).cpus for cell in plan.cells}
+    assert given == {1: (4,), 2: (0, 4), 8: (0, 1, 4, 5)}
+
+
+def test_a_plan_needs_as_many_cores_as_its_widest_job_and_all_where_frameworks_choose(make_plan: MakePlan) -> None:
+    four = (0, 1, 4, 5)
+    for axes, count in (({}, 1), ({"threads": (1, 2)}, 2), ({"threads": (8,)}, 4), ({"track": ("defaults",)}, 4)):
+        assert dataclasses.replace(make_plan("numpy", axes=axes), available=four).cores_needed == count
 
 
 def test_the_track_of_defaults_sets_nothing(make_plan: MakePlan) -> None:

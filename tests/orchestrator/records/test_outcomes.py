@@ -71,7 +71,9 @@ def test_a_signal_from_outside_may_not_come_again(ended: Callable[..., JobRecord
     assert is_transient(ended("killed", -number))
 
 
-@pytest.mark.parametrize("outcome", ["measured", *(outcome for outcome in FAILURES if outcome != "killed")])
+@pytest.mark.parametrize(
+    "outcome", ["measured", *(outcome for outcome in FAILURES if outcome not in ("killed", "stopped"))]
+)
 def test_no_other_outcome_is_transient_whatever_the_status(ended: Callable[..., JobRecord], outcome: str) -> None:
     assert not is_transient(ended(outcome))
 
@@ -128,6 +130,10 @@ def test_a_lost_job_is_tried_until_it_is_not_lost_and_a_killed_or_accused_one_on
         ([-9, "measured"], False),
         (["interrupted", -9], True),
         ([-9, "interrupted", -9], False),
+        (["stopped"], True),
+        (["stopped", "measured"], False),
+        (["stopped", "stopped"], False),
+        (["stopped", -9], False),
     ],
 )
 def test_what_somebody_did_is_tried_once_more_and_what_the_job_did_is_not(

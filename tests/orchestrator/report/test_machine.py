@@ -16,6 +16,7 @@ from orchestrator.report.machine import (
     build_findings_document,
     build_fitness_document,
     count_by_severity,
+    format_gravest,
     show_findings,
     show_fitness,
     summarise_host,
@@ -138,3 +139,17 @@ def test_the_document_has_every_finding_and_every_fact() -> None:
     assert said["findings"][-1].keys() == {"severity", "about", "what", "advice"}
     assert Host.model_validate(said["host"]).content_hash == said["fingerprint"]
     assert said["now"]["clock"] == {"cost_ns": 0, "step_ns": None}
+
+
+@pytest.mark.parametrize(
+    ("findings", "line"),
+    [
+        ([], ""),
+        ([FINE, NOTE], ""),
+        ([FINE, NOTE, WARNING], "warning: It is busy"),
+        ([WARNING, UNFIT], "warning: It has no disk (1 more from: python -m orchestrator doctor)"),
+        ([WARNING, WARNING, UNFIT, UNFIT], "warning: It has no disk (3 more from: python -m orchestrator doctor)"),
+    ],
+)
+def test_the_gravest_finding_is_one_line_and_a_machine_that_is_fit_has_none(findings: list[Finding], line: str) -> None:
+    assert format_gravest(findings) == line

@@ -1,12 +1,18 @@
 """The costs of each phase are kept apart, in the order in which the phases began."""
 
+import os
+import subprocess
+import sys
 import time
+from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from schemas.event import Phase, PhaseCost, PhaseMemory
-from workers.measurement.phases import Ledger, merge_costs
+from workers.measurement import phases
+from workers.measurement.phases import Ledger, merge_costs, read_waits
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Reported, Work
@@ -119,3 +125,99 @@ def test_the_start_of_the_process_is_a_phase_before_all_others() -> None:
         pass
     names = [cost.name for cost in ledger.costs]
     assert names in (["start", "import", "ledger"], ["import", "ledger"])  # without /proc no start is known
+
+
+COUNTED = read_waits()[0] is not None
+needs_waits = pytest.mark.skipif(not COUNTED, reason="this kernel does not count how long threads wait for a core")
+
+
+def spin(duration_ns: int) -> None:
+    end = time.thread_time_ns() + duration_ns
+    while time.thread_time_ns() < end:
+        pass
+
+
+@needs_waits
+def test_the_main_threads_time_is_on_a_core_or_waiting_or_asleep() -> None:
+    ledger = Ledger(ignore)
+    with ledger.phase("import"):
+        spin(50_000_000)
+        time.sleep(0.1)
+    cost = ledger.costs[0]
+    assert cost.main_cpu_ns is not None
+    assert cost.waiting_ns is not None
+    assert cost.asleep_ns is not None
+    assert cost.main_cpu_ns >= 50_000_000
+    assert cost.asleep_ns >= 50_000_000
+    parts = cost.main_cpu_ns + cost.waiting_ns + (cost.io_ns or 0) + cost.asleep_ns
+    assert parts == pytest.approx(cost.wall_ns, rel=0.1)
+
+
+@needs_waits
+def test_a_core_that_another_process_takes_makes_a_phase_wait() -> None:
+    ledger, before = Ledger(ignore), os.sched_getaffinity(0)
+    hog = subprocess.Popen([sys.executable, "-I", "-S", "-c", "print(flush=True)\nwhile True: pass"], stdout=-1)
+    try:
+        assert hog.stdout is not None
+        hog.stdout.readline()
+        for pid in (hog.pid, 0):
+            os.sched_setaffinity(pid, {min(before)})
+        with ledger.phase("import"):
+            spin(300_000_000)
+    finally:
+        os.sched_setaffinity(0, before)
+        hog.kill()
+        hog.communicate()
+    cost = ledger.costs[0]
+    assert cost.waiting_ns is not None
+    assert cost.asleep_ns is not None
+    assert cost.waiting_ns > cost.wall_ns / 5
+    assert cost.waiting_ns > cost.asleep_ns
+
+
+def test_the_spans_of_a_phase_are_on_the_clock_of_the_whole_system() -> None:
+    ledger, before = Ledger(ignore), time.monotonic_ns()
+    for name in ("verify", "steady", "verify"):
+        with ledger.phase(name):
+            pass
+    after = time.monotonic_ns()
+    verify, steady, reading = ledger.costs
+    assert [len(each.spans) for each in (verify, steady, reading)] == [2, 1, 3]
+    spans = sorted((*verify.spans, *steady.spans, *reading.spans))
+    assert before <= spans[0][0]
+    assert spans[-1][1] <= after
+    assert all(one[1] <= other[0] for one, other in pairwise(spans))
+    assert sum(end - start for start, end in verify.spans) == verify.wall_ns
+
+
+def test_waits_are_unknown_where_the_kernel_does_not_count_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phases, "PROC", tmp_path)
+    monkeypatch.setattr(phases, "is_io_counted", lambda: False)
+    assert read_waits() == (None, None)
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self" / "schedstat").write_text("0 0 0\n")
+    assert read_waits() == (None, None)
+    (tmp_path / "self" / "schedstat").write_text("5 0 1\n")
+    assert read_waits() == (0, None)
+
+
+def test_waiting_for_a_disk_is_read_where_the_kernel_counts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(phases, "PROC", tmp_path)
+    monkeypatch.setattr(phases, "is_io_counted", lambda: True)
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self" / "schedstat").write_text("900 70 1\n")
+    fields = [str(number) for number in range(3, 53)]  # numbered as in proc_pid_stat(5)
+    (tmp_path / "self" / "stat").write_text(f"7 (a name) with ) {' '.join(fields)}\n")
+    assert read_waits() == (70, 42 * phases.TICK_NS)
+
+
+def test_the_parts_of_a_merged_phase_add_up_and_an_unknown_part_makes_the_sum_unknown() -> None:
+    one = PhaseCost(name="verify", wall_ns=10, cpu_ns=5, main_cpu_ns=4, waiting_ns=3, spans=((0, 10),))
+    other = PhaseCost(name="verify", wall_ns=20, cpu_ns=3, main_cpu_ns=2, waiting_ns=1, io_ns=7, spans=((30, 50),))
+    found = merge_costs(one, other)
+    assert (found.main_cpu_ns, found.waiting_ns, found.io_ns) == (6, 4, None)
+    assert found.spans == ((0, 10), (30, 50))
+    assert found.asleep_ns == 20
+    assert one.model_copy(update={"waiting_ns": None}).asleep_ns is None

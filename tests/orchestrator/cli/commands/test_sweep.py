@@ -4,16 +4,20 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from orchestrator.cli.exit_codes import ExitCode
+from orchestrator.machine.affinity import list_cores
 from orchestrator.records.store import Store
 from schemas.record import JobRecord
 from tests.orchestrator.conftest import Said
+from tests.orchestrator.machine.test_core_locks import hold_elsewhere
 from tests.orchestrator.quick import PROGRAM, QUICK
 from tests.selection import mark_long
 
@@ -117,3 +121,105 @@ def test_a_kill_while_the_run_is_begun_confuses_no_later_command(
         make_run("earlier", [make_record()])
     assert inside("list", "--json").code == 0
     assert inside("show", "latest").code == 0
+
+
+@pytest.fixture
+def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "locks"
+    folder.mkdir()
+    monkeypatch.setenv("PLUMBLINE_LOCKS", str(folder))
+    return folder
+
+
+def run_quick(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    (folder / "quick.toml").write_text(QUICK)
+    command = [*PROGRAM, "sweep", "quick.toml", "--no-report", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_sweep_whose_cores_are_taken_says_by_whom_and_creates_nothing(tmp_path: Path, locks: Path) -> None:
+    with hold_elsewhere(locks, *list_cores()) as holder:
+        said = run_quick(tmp_path)
+    assert said.returncode == ExitCode.USAGE
+    assert said.stdout == ""
+    (line,) = said.stderr.splitlines()
+    assert f"process {holder.pid} of " in line
+    assert line.endswith("wait for them with --wait")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_sweep_that_waits_says_so_and_runs_when_the_other_has_ended(tmp_path: Path, locks: Path) -> None:
+    (tmp_path / "quick.toml").write_text(QUICK)
+    command = [*PROGRAM, "sweep", "quick.toml", "--no-report", "--wait"]
+    with (
+        hold_elsewhere(locks, *list_cores()) as holder,
+        subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as program,
+    ):
+        assert program.stdout is not None
+        assert program.stdout.readline().startswith(f"Waiting for free cores: process {holder.pid} of ")
+        assert not (tmp_path / "runs").exists()
+        holder.kill()
+        out, _ = program.communicate(timeout=120)
+    assert program.returncode == 0
+    assert "Waiting" not in out
+
+
+def test_ctrl_c_ends_a_sweep_that_waits_and_leaves_nothing(tmp_path: Path, locks: Path) -> None:
+    (tmp_path / "quick.toml").write_text(QUICK)
+    command = [*PROGRAM, "sweep", "quick.toml", "--wait"]
+    with (
+        hold_elsewhere(locks, *list_cores()),
+        subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program,
+    ):
+        assert program.stdout is not None
+        assert program.stdout.readline().startswith("Waiting")
+        program.send_signal(signal.SIGINT)
+        _, err = program.communicate(timeout=60)
+    assert (program.returncode, err) == (ExitCode.INTERRUPTED, "")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.skipif(len(list_cores()) < 2, reason="there is only one core")
+def test_a_sweep_takes_a_core_that_no_other_measures_on_and_its_manifest_names_it(tmp_path: Path, locks: Path) -> None:
+    cores = list_cores()
+    with hold_elsewhere(locks, *cores[1:]):
+        said = run_quick(tmp_path)
+    assert said.returncode == 0
+    assert "measures on" not in said.stdout
+    (manifest,) = tmp_path.glob("runs/*/manifest.json")
+    assert json.loads(manifest.read_text())["cores"] == [cores[0]]
+    (job, *_) = tmp_path.glob("runs/*/jobs/*.json")
+    assert json.loads(job.read_text())["spec"]["cpus"] == [cores[0]]
+
+
+def test_two_sweeps_at_once_never_measure_on_one_core(tmp_path: Path, locks: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "other")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "quick.toml").write_text(QUICK)
+    command = [*PROGRAM, "sweep", "quick.toml", "--no-report", "--wait"]
+    programs = [subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) for folder in folders]
+    assert [program.wait(timeout=240) for program in programs] == [0, 0]
+    spans = []
+    for folder in folders:
+        for path in folder.glob("runs/*/jobs/*.json"):
+            record = JobRecord.model_validate_json(path.read_bytes())
+            assert record.outside is not None
+            began = datetime.fromisoformat(record.outside.started).timestamp()
+            spans.append((folder, set(record.spec.cpus), began, began + record.outside.spawn_to_end_ns / 1e9))
+    for one, cores, began, ended in spans:
+        for other, others, start, end in spans:
+            assert one == other or not cores & others or ended <= start + 0.01 or end <= began + 0.01
+
+
+def test_a_busy_machine_is_told_in_one_line_at_the_start(tmp_path: Path, locks: Path) -> None:
+    hogs = [subprocess.Popen([sys.executable, "-I", "-S", "-c", "while True: pass"]) for _ in list_cores()]
+    try:
+        said = run_quick(tmp_path)
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
+    first, second, *_ = said.stdout.splitlines()
+    assert first.startswith("warning: Other processes use ")
+    assert not second.startswith("warning: ")

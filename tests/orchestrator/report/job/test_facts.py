@@ -215,3 +215,17 @@ def test_work_memory_and_energy_are_said_where_they_are_known(make_report: MakeR
     assert facts["energy"] == ["0.03 J per call over 2.0 s, RAPL packages, whole machine"]
     assert facts["memory"][0].startswith("import ")
     assert collect(describe_resources(make_report(ceiling={"flops_per_s": 0, "bytes_per_s": 0}))) == {}
+
+
+def test_a_job_that_was_stopped_says_for_how_long_and_where(make_record: MakeRecord, make_report: MakeReport) -> None:
+    costs = ({"name": "import", "wall_ns": 1, "cpu_ns": 1, "stopped_ns": 180 * 10**9},)
+    stopped = observe(make_record(result=make_report(phases=costs)), stopped_ns=180 * 10**9)
+    assert collect(describe_ending(stopped))["stopped"] == [
+        "for 180 s during import, by a signal; no phase includes that"
+    ]
+    lost = observe(make_record(outcome="timeout"), stopped_ns=2 * 10**9, suspended_ns=10**10)
+    assert collect(describe_ending(lost))["stopped"] == [
+        "for 2.00 s, by a signal; no phase includes that",
+        "the machine slept for 10.0 s; no time includes that",
+    ]
+    assert "stopped" not in collect(describe_ending(make_record()))

@@ -184,3 +184,20 @@ def test_a_job_of_a_users_workload_says_where_its_code_was_and_what_it_was_held_
     assert "workload /mine, code 0123456789abcdef" in text
     assert "reference torch /x/y.npz, 7 bytes, SHA-256 abc" in text
     assert "Verified against torch:eager in float64" in text
+
+
+def test_each_phase_tells_what_its_time_was_spent_on_and_fits_eighty_columns(
+    tmp_path: Path, make_record: MakeRecord, make_report: Callable[..., Report]
+) -> None:
+    counted = {"cpu_ns": 9 * 10**8, "main_cpu_ns": 6 * 10**8, "waiting_ns": 2 * 10**8, "io_ns": 10**7}
+    costs = (
+        {"name": "import", "wall_ns": 10**9, "stopped_ns": 180 * 10**9} | counted,
+        {"name": "second_call", "wall_ns": 10**9, "stopped_ns": 0} | counted,
+    )
+    text = shown(make_record(result=make_report(phases=costs)), tmp_path / "log", width=80)
+    rows = {
+        line.split()[0]: line.split() for line in text.splitlines() if line.startswith(("phase", "import", "second"))
+    }
+    assert rows["phase"] == ["phase", "wall", "CPU", "waiting", "I/O", "asleep", "stopped"]
+    assert rows["import"] == ["import", "1.00", "s", "900", "ms", "200", "ms", "10.0", "ms", "190", "ms", "180", "s"]
+    assert rows["second"] == ["second", "call", "1.00", "s", "900", "ms", "200", "ms", "10.0", "ms", "190", "ms"]
