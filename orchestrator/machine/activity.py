@@ -150,7 +150,7 @@ def observe_activity(
 def read_counters(files: KernelFiles) -> ActivityCounters:
     """Read all counters."""
     usable = read_affinity(files)
-    every = {core: numbers for core, numbers in read_core_ticks(files).items() if len(numbers) >= 8}
+    every = read_core_ticks(files)
     ticks = [numbers for core, numbers in every.items() if usable is None or core in usable]
     pressure = re.search(r"some .*total=([0-9]+)", files.read_text("proc/pressure/cpu") or "")
     pages = files.read_table("proc/vmstat", " ")
@@ -184,8 +184,11 @@ def compute_core_use(before: ActivityCounters, after: ActivityCounters) -> dict[
 
 
 def read_core_ticks(files: KernelFiles) -> dict[int, list[int]]:
-    """Return each core's user, nice, system, idle, iowait, irq, softirq and steal ticks since the start."""
-    found = (re.fullmatch(r"cpu([0-9]{1,6})((?: +[0-9]{1,20})+)", line) for line in files.read_lines("proc/stat"))
+    """Return each core's user, nice, system, idle, iowait, irq, softirq and steal ticks since the start.
+
+    A kernel that counts fewer kinds is too old to be understood.
+    """
+    found = (re.fullmatch(r"cpu([0-9]{1,6})((?: +[0-9]{1,20}){8,})", line) for line in files.read_lines("proc/stat"))
     return {int(each[1]): [int(number) for number in each[2].split()] for each in found if each}
 
 
