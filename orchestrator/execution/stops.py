@@ -10,7 +10,9 @@ from schemas.event import Exported, PhaseCost, PhaseName, Profiled, Report
 Span = tuple[int, int]
 
 # In these phases calls are timed one by one, so that taking the stop out of the whole phase does not mend them.
-TIMED_PHASES: Final[frozenset[PhaseName]] = frozenset({"first_call", "second_call", "new_shapes", "warm_up", "steady"})
+TIMED_PHASES: Final[frozenset[PhaseName]] = frozenset(
+    {"first_call", "second_call", "new_shapes", "warm_up", "steady", "latency"}
+)
 
 
 def remove_stops(ending: Ending) -> Ending:

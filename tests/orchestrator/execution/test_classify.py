@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.execution import classify
 from orchestrator.execution.peak_rates import max_ceiling
+from orchestrator.execution.stops import TIMED_PHASES
 from orchestrator.execution.supervisor import Ending, EndKind
 from orchestrator.processes.cgroup import CgroupUsage
 from orchestrator.processes.oom import OomCause
@@ -246,7 +247,7 @@ def test_the_last_phase_is_the_one_that_was_open(make_report: MakeReport) -> Non
     [
         ({"import": 180, "steady": 0}, "measured"),
         ({"compile": 1, "verify": 2, "memory": 3}, "measured"),
-        *(({name: 2}, "stopped") for name in ("first_call", "second_call", "new_shapes", "warm_up", "steady")),
+        *(({name: 2}, "stopped") for name in sorted(TIMED_PHASES)),
     ],
 )
 def test_a_stop_while_calls_are_timed_takes_their_times_away_and_any_other_does_not(

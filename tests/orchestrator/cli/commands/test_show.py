@@ -64,7 +64,7 @@ def test_a_job_whose_cores_are_all_taken_is_not_repeated(
 ) -> None:
     monkeypatch.setenv("PLUMBLINE_LOCKS", str(tmp_path))
     plan = make_plan("synthetic:spin", axes={"workloads": ("synthetic",)})
-    spec = plan.build_job(plan.cells[0], 1, 0, None).model_copy(update={"cpus": list_cores()[-1:]})
+    spec = plan.build_job(plan.cells[0], 1, 0).model_copy(update={"cpus": list_cores()[-1:]})
     make_run("base", [make_record(spec.cell, spec=spec)], sweep=plan.spec)
     with hold_elsewhere(tmp_path, *list_cores()) as holder:
         said = inside("show", "base", "001-synthetic", "--repeat")
