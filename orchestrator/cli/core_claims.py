@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from orchestrator.cli.output import print_line
-from orchestrator.execution.core_claims import CoreClaim, claim_cores
+from orchestrator.execution.core_claims import claim_cores
 from orchestrator.format import to_printable
 from orchestrator.machine.doctor import Facts, examine_machine
 from orchestrator.planning.plan import Plan
@@ -16,11 +17,19 @@ from orchestrator.report.machine import format_gravest
 from schemas.record import Host
 
 
+@dataclass(frozen=True, slots=True)
+class PlanClaim:
+    """The cores for a plan, and in one line what makes this machine unfit to measure on; "" if nothing does."""
+
+    cores: tuple[int, ...]
+    doubt: str
+
+
 @contextmanager
 def claim_for_plan(
     planned: Plan, host: Host, runs: Path, console: Console, *, wait: bool, preferred: Sequence[int] = ()
-) -> Iterator[CoreClaim]:
-    """Claim the cores that a plan needs, and say in one line what makes this machine unfit to measure, if anything.
+) -> Iterator[PlanClaim]:
+    """Claim the cores that a plan needs, and judge the machine by the same observation.
 
     Raises:
         UsageError: other sweeps measure on them, and waiting is not wanted.
@@ -29,8 +38,7 @@ def claim_for_plan(
         planned.cores_needed, runs, preferred=preferred, on_wait=make_announcer(console, wait=wait)
     ) as claim:
         facts = Facts(host=host, now=claim.now, frameworks=tuple(load_frameworks().values()), unready=frozenset())
-        print_line(console, to_printable(format_gravest(examine_machine(facts))))
-        yield claim
+        yield PlanClaim(claim.cores, to_printable(format_gravest(examine_machine(facts))))
 
 
 def make_announcer(console: Console, *, wait: bool) -> Callable[[str], None] | None:

@@ -63,6 +63,7 @@ def continue_run(
     known, before = estimate.seconds_by_mode(records), manifest.cores
     machine = fingerprint.take_fingerprint()
     with claim_for_plan(planned, machine, run.folder.parent, console, wait=wait, preferred=before) as claim:
+        print_line(console, claim.doubt)
         if before and sorted(before) != sorted(claim.cores):
             print_line(console, f"The run continues on {name_cores(claim.cores)} instead of {name_cores(before)}.")
         planned = dataclasses.replace(planned, cores=claim.cores)

@@ -12,6 +12,7 @@ from orchestrator.analysis.run import Run
 from orchestrator.cli.core_claims import claim_for_plan
 from orchestrator.cli.execution import describe_lock_owner, execute_plan, exit_code, provision_plan
 from orchestrator.cli.exit_codes import ExitCode
+from orchestrator.cli.output import print_line
 from orchestrator.cli.results import OutputForms, present_results
 from orchestrator.machine import affinity, fingerprint
 from orchestrator.planning import estimate
@@ -35,15 +36,18 @@ def run_sweep(
         if provisioned is None:
             return ExitCode.INTERRUPTED
         planned = dataclasses.replace(provisioned, cores=claim.cores)
-        run, ended, interrupted = measure_plan(planned, machine, root, console, command)
+        run, ended, interrupted = measure_plan(planned, machine, root, console, command, claim.doubt)
     present_results(console, run, ended, wanted)
     return exit_code(ended, interrupted=interrupted)
 
 
 def measure_plan(
-    planned: planning.Plan, machine: Host, root: Path, console: Console, command: Sequence[str]
+    planned: planning.Plan, machine: Host, root: Path, console: Console, command: Sequence[str], doubt: str
 ) -> tuple[store.Store, Run, bool]:
-    """Run a plan in a new folder; return that, the results, and whether a signal or a key ended the sweep."""
+    """Run a plan in a new folder; return that, the results, and whether a signal or a key ended the sweep.
+
+    `doubt` is a line about the machine.
+    """
     known = estimate.seconds_by_mode(store.read_recent(root, MAX_RECORDS_FOR_ESTIMATE))
     # From before the run's folder exists until its manifest records the end, a signal is a value.
     with planned.environments.hold_for_cells(planned.cells_to_start) as environments, Interrupts() as interrupts:
@@ -62,6 +66,7 @@ def measure_plan(
             identity=provenance.make_identity(planned.spec, planned.seed, planned.cells),
         )
         run = store.create_run(root, planned.spec.name, began)
+        print_line(console, doubt)  # not before: a folder that cannot be written to needs no doubt about the machine
         with run.hold_lock(describe_lock_owner()):
             ended, interrupted = execute_plan(run, planned, manifest, console, known, interrupts)
     return run, ended, interrupted
