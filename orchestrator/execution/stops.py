@@ -33,13 +33,16 @@ def remove_from_phase(cost: PhaseCost, stops: Sequence[Span]) -> PhaseCost:
     """Return the cost of a phase without the stops during it; unchanged if its worker did not tell when it was."""
     if not cost.spans:
         return cost
-    stopped_ns = sum(compute_overlap_ns(span, stop) for span in cost.spans for stop in stops)
+    stopped_ns = sum(compute_stopped_ns(span, stop) for span in cost.spans for stop in stops)
     return cost.model_copy(update={"wall_ns": max(0, cost.wall_ns - stopped_ns), "stopped_ns": stopped_ns})
 
 
-def compute_overlap_ns(one: Span, other: Span) -> int:
-    """Return how long two spans overlap."""
-    return max(0, min(one[1], other[1]) - max(one[0], other[0]))
+def compute_stopped_ns(span: Span, stop: Span) -> int:
+    """Return how much of a part of a phase a stop took, if it began there.
+
+    A stopped worker neither begins nor ends a phase. If a stop seems to, its end was noticed too late.
+    """
+    return max(0, min(span[1], stop[1]) - stop[0]) if span[0] <= stop[0] < span[1] else 0
 
 
 def sum_stopped_ns(phases: Iterable[PhaseCost], names: Iterable[PhaseName]) -> int:
