@@ -74,6 +74,12 @@ def test_no_look_is_foretold_that_could_not_be_significant_or_lies_behind() -> N
     assert forecast_looks(scores(floors, 14), "a", TARGET) == Forecast(16, 16, 16)
 
 
+def test_fewer_pairs_may_be_significant_at_an_earlier_look() -> None:
+    floors = np.random.default_rng(2).normal(0, 1e-4, (len(CELLS), 40))
+    assert forecast_looks(scores(floors, 3), "a", TARGET, pairs=5) == Forecast(8, 8, 8)
+    assert forecast_looks(scores(floors, 3), "a", TARGET, pairs=10) == Forecast(12, 12, 12)
+
+
 def test_from_two_blocks_or_one_cell_nothing_is_foretold() -> None:
     floors = np.zeros((len(CELLS), 40))
     assert forecast_looks(scores(floors, 2), "a", TARGET) is None

@@ -21,3 +21,15 @@ def test_latency_asks_for_single_calls(
     (tmp_path / "few.toml").write_text("[timing]\nlatency_calls = 77\n")
     said = inside("plan", *words, "--frameworks", "numpy", "--env", "current", "--json")
     assert SweepSpec.model_validate(json.loads(said.out)["sweep"]).timing.latency_calls == calls
+
+
+@pytest.mark.parametrize(
+    ("words", "pairs"),
+    [((), "asked"), (("--pairs", "all"), "all"), (("all.toml",), "all"), (("all.toml", "--pairs", "asked"), "asked")],
+)
+def test_the_compared_pairs_are_those_that_are_asked_or_all(
+    inside: Callable[..., Any], tmp_path: Path, words: tuple[str, ...], pairs: str
+) -> None:
+    (tmp_path / "all.toml").write_text('pairs = "all"\n')
+    said = inside("plan", *words, "--frameworks", "numpy", "--env", "current", "--json")
+    assert SweepSpec.model_validate(json.loads(said.out)["sweep"]).pairs == pairs
