@@ -105,8 +105,15 @@ def compute_busy_share(report: Report) -> float:
 
 
 def sum_least_phases_ns(report: Report, names: Sequence[PhaseName]) -> float:
-    """Return the total time of these phases without the time in which the process used no core."""
-    return sum(min(cost.wall_ns, cost.cpu_ns) for cost in report.phases if cost.name in names)
+    """Return the total time of these phases less the time in which the process used no core or its main thread waited.
+
+    With several threads, CPU time alone would not show that the main one waited.
+    """
+    return sum(
+        max(0, min(cost.cpu_ns, cost.wall_ns - (cost.waiting_ns or 0) - (cost.io_ns or 0)))
+        for cost in report.phases
+        if cost.name in names
+    )
 
 
 def sum_phases_ns(report: Report, names: Sequence[PhaseName]) -> float:

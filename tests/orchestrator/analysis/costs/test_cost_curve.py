@@ -88,6 +88,13 @@ def test_threads_that_share_the_work_of_a_phase_make_it_no_longer(make_report: M
     assert curve.least.floor_total_ns(112, "import") == curve.floor_total_ns(112, "import")
 
 
+def test_a_wait_of_the_main_thread_counts_though_other_threads_were_busy(make_report: MakeReport) -> None:
+    phase = {"name": "first_call", "wall_ns": 1000, "cpu_ns": 2000, "main_cpu_ns": 500, "waiting_ns": 300, "io_ns": 100}
+    curve = make_cost_curve(make_report(phases=[phase]), 0, floor_ns=50, typical_ns=60, least_floor_ns=50)
+    assert curve.floor_total_ns(1, "model") == 1000
+    assert curve.least.floor_total_ns(1, "model") == 600
+
+
 def test_a_curve_that_lost_nothing_is_its_own_least() -> None:
     curve = CostCurve(before_model_ns=0, seen=((1, 9.0),), floor_ns=5, typical_ns=6)
     assert curve.least == curve
