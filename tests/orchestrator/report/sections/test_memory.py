@@ -67,4 +67,4 @@ def test_a_jobs_story_has_its_headlines_and_its_joules(make_report: Callable[...
     assert "step peak 50.0 MiB" in said["memory"]
     assert said["energy"].startswith("0.005 J per call over 2.0 s")
     assert "memory" not in dict(facts.describe_resources(make_report()))
-    assert "250 MiB" in printed(terminal.build_phases_table(make_report(**needing(220))))
+    assert "250 MiB" in printed(terminal.build_memory_table(make_report(**needing(220))))
