@@ -78,6 +78,15 @@ def format_clock(seconds: float) -> str:
     return f"{whole // 60}:{whole % 60:02}"
 
 
+def format_seconds(seconds: float) -> str:
+    """Return a rough duration: `4 s`, `30 s`, `3 min`, `2.5 h`."""
+    if seconds < 9.5:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 95:
+        return f"{round(seconds / 5) * 5} s"
+    return f"{math.ceil(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def format_count(count: float) -> str:
     """Return a count of calls: `360,000`, `3.6 million`, `never`."""
     if math.isinf(count):

@@ -8,17 +8,20 @@ from pydantic import BeforeValidator, Field, PositiveFloat
 from schemas.base import Model, PositiveInt
 from schemas.event import PhaseName
 
-SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 # Exponents of two. Suffixes are binary, as people mean them for memory.
 BYTES = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
 def _parse_duration(value: object) -> object:
-    """Parse `"90"`, `"90s"`, `"5m"` and `"1.5h"` as seconds. Leave values other than text to validation."""
+    """Parse `"90s"`, `"5m"` and `"1.5h"` as seconds. Leave values other than text to validation: seconds."""
     if not isinstance(value, str):
         return value
-    if found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", value.strip()):
+    if found := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([smh]?)", value.strip()):
+        if not found[2]:
+            # Typed without a unit, 5 may mean minutes as well as seconds: a guess would cost the user the run.
+            raise ValueError(f"{found[1]} of what? write {found[1]}m or {found[1]}s")
         return float(found[1]) * SECONDS[found[2]]
     raise ValueError("should be a duration such as 90s, 5m or 1.5h")
 
@@ -32,7 +35,7 @@ def _parse_size(value: object) -> object:
     raise ValueError("should be a size such as 512MiB or 4GiB")
 
 
-Duration = Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*[smh]?\s*$", examples=["90s", "5m", "1.5h"])]
+Duration = Annotated[str, Field(pattern=r"^\s*[0-9]+(\.[0-9]+)?\s*[smh]\s*$", examples=["90s", "5m", "1.5h"])]
 Amount = Annotated[str, Field(pattern=r"^\s*[0-9]{1,18}\s*[KMGT]?(iB)?\s*$", examples=["512MiB", "4GiB"])]
 Seconds = Annotated[
     PositiveFloat,

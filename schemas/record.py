@@ -10,7 +10,7 @@ from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
 from schemas.environment import EnvironmentRecord
 from schemas.event import Exported, PhaseName, Profiled, Report
 from schemas.job import Cell, JobSpec
-from schemas.sweep import SweepSpec
+from schemas.sweep import Stop, SweepSpec
 
 Outcome = Literal[
     "measured",
@@ -222,6 +222,19 @@ class Identity(Model):
     """Hash of the source of workers/ and schemas/."""
 
 
+class Extension(Model):
+    """A change of the conditions that end a run, made by `resume` after the run had ended or stopped.
+
+    `stop` are the conditions before. `blocks` had been begun by then. `least_blocks` are run whatever the budget and
+    the precision.
+    """
+
+    when: str
+    stop: Stop
+    blocks: NonNegativeInt
+    least_blocks: NonNegativeInt = 0
+
+
 class Manifest(Versioned):
     """The description of one run: the request, the resulting cells, the machine and the start.
 
@@ -245,3 +258,9 @@ class Manifest(Versioned):
     finished: bool = False
     identity: Identity | None = None
     mixed: tuple[str, ...] = ()
+    extensions: tuple[Extension, ...] = Field(default=(), description="changes of `sweep.stop`, the oldest first")
+
+    @property
+    def original_sweep(self) -> SweepSpec:
+        """The request as the run was begun, before any extension."""
+        return self.sweep.model_copy(update={"stop": self.extensions[0].stop}) if self.extensions else self.sweep

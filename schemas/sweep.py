@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PositiveFloat
 
-from schemas.base import Model
+from schemas.base import Model, PositiveInt
 from schemas.catalog import DEFAULT_MODES
 from schemas.environment import DEFAULT, EnvironmentSpecs
 from schemas.job import TRAINING_TASKS, Cache, Count, Device, Dtype, Origin, Shaping, Task, Threads, Timing, Track
@@ -57,11 +57,16 @@ class CellSelector(Model):
 
 
 class Stop(Model):
-    """The conditions that end a sweep: its precision or its budget, whichever comes first."""
+    """The conditions that end a sweep: its goal or its budget, whichever comes first."""
 
-    budget: Seconds = Field(default=300.0, description="such as 90s, 5m or 1h; a block starts only if it fits")
+    budget: Seconds = Field(
+        default=300.0, description="such as 90s, 5m or 1h, from the first job on; a job starts only if it fits"
+    )
     precision: PositiveFloat = Field(default=0.02, description="half-width of the interval of every ratio")
     blocks: int = Field(default=32, ge=1, le=10_000, description="maximum number of blocks")
+    until: Literal["precision", "verdict"] = Field(
+        default="precision", description="the goal: that precision, or a verdict on every pair that was asked for"
+    )
 
 
 class SweepSpec(Model):
@@ -82,6 +87,7 @@ class SweepSpec(Model):
         default="asked",
         description="pairs to compare: asked (each mode with the baseline and with the mode it has to beat) or all",
     )
+    calls: PositiveInt | None = Field(default=None, description="also answer which mode is best for this many calls")
     seed: int | None = Field(default=None, ge=0, description="of the random order; null: drawn at random")
     stop: Stop = Stop()
     timing: Timing = Timing()

@@ -121,8 +121,8 @@ def compute_break_even(group: Group, mode: str, other: str) -> BreakEven:
     return BreakEven(
         mode=mode,
         other=other,
-        calls=calls_until_break_even(pairs, "model"),
-        with_import=calls_until_break_even(pairs, "import"),
+        calls=calls_until_break_even(pairs, "model", group.alpha),
+        with_import=calls_until_break_even(pairs, "import", group.alpha),
         steady=group.pairs[other, mode],
     )
 
@@ -201,7 +201,7 @@ def find_best_modes(group: Group, numbers: Sequence[int] = ROUND_NUMBERS) -> Ite
 def find_lowest_totals(group: Group, calls: int, start: Start) -> tuple[str, ...]:
     """Return the modes that no other is claimed to beat in total time; all pairs are tested as one family."""
     scores = {label: score_totals(curves, calls, start) for label, curves in group.curves.items()}
-    open_ranks = compute_rank_ranges(scores, compare_all_pairs(scores))
+    open_ranks = compute_rank_ranges(scores, compare_all_pairs(scores, alpha=group.alpha))
     return tuple(standing.cell for standing in group.standings if open_ranks[standing.cell][0] == 1)
 
 

@@ -18,6 +18,12 @@ FEWEST_BLOCKS = 3
 # The chance that the true scatter lies below the range, and likewise above it.
 TAIL_CHANCE = 0.1
 
+# The true mean lies within this many standard errors in two cases of three, and so does the range of a verdict.
+SHIFT_ERRORS = 1.0
+
+# A number of blocks beyond the last look.
+NOT_FORESEEN = LOOKS[-1] + 1
+
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
@@ -44,8 +50,6 @@ def forecast_looks(
     `pairs` is the number of pairs that are compared as one family; None: all. Returns the last look if none is precise
     enough, and None with too few blocks.
     """
-    from scipy.special import chdtri
-
     ratios = [list_log_ratios(scores[baseline], other) for label, other in scores.items() if label != baseline]
     if not ratios or min(map(len, ratios)) < FEWEST_BLOCKS:
         return None
@@ -57,11 +61,59 @@ def forecast_looks(
         fitting = (look for look in LOOKS if look >= max(done, least) and expected_half_width(scatter, look) <= target)
         return next(fitting, LOOKS[-1])
 
-    freedom = min(map(len, ratios)) - 1
+    low, high = bound_spread(spread, min(map(len, ratios)))
+    return Forecast(find_look(low), find_look(spread), find_look(high))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """The pairs that are tested together: their number, the level, and the margin on the log scale."""
+
+    pairs: int
+    alpha: float
+    margin: float
+
+    @property
+    def least_blocks(self) -> int:
+        """The blocks without which no pair can have a claim."""
+        return blocks_needed(self.pairs, self.alpha)
+
+    def expects_verdict(self, shift: float, spread: float, blocks: int) -> bool:
+        """Return True if a pair with this log ratio and scatter is expected to have a verdict after these blocks."""
+        if abs(shift) + expected_half_width(spread, blocks, self.alpha) < self.margin:
+            return True
+        # Bonferroni stands in for Holm, which is never stricter.
+        half_width = expected_half_width(spread, blocks, self.alpha / self.pairs)
+        return blocks >= self.least_blocks and half_width < abs(shift)
+
+
+def forecast_verdict(ratios: Sequence[float], family: Family, candidates: Sequence[int]) -> Forecast | None:
+    """Forecast which of these numbers of blocks is the first after which a pair has its verdict.
+
+    `ratios` are its log ratios so far, whose mean and scatter are both uncertain. A number that is not reached is
+    `NOT_FORESEEN`. Returns None with too few blocks.
+    """
+    if len(ratios) < FEWEST_BLOCKS:
+        return None
+    shift, spread = statistics.fmean(ratios), statistics.stdev(ratios)
+    error = SHIFT_ERRORS * spread / math.sqrt(len(ratios))
+    found = [
+        next((blocks for blocks in candidates if family.expects_verdict(true, scatter, blocks)), NOT_FORESEEN)
+        for true in (shift, shift - error, shift + error)
+        for scatter in (spread, *bound_spread(spread, len(ratios)))
+    ]
+    return Forecast(min(found), found[0], max(found))
+
+
+def bound_spread(spread: float, blocks: int) -> tuple[float, float]:
+    """Return the range of the true scatter in eight cases of ten, from that of this many blocks."""
+    from scipy.special import chdtri
+
+    freedom = blocks - 1
     low, high = (
         spread * math.sqrt(freedom / float(chdtri(freedom, beyond))) for beyond in (TAIL_CHANCE, 1 - TAIL_CHANCE)
     )
-    return Forecast(find_look(low), find_look(spread), find_look(high))
+    return low, high
 
 
 def list_log_ratios(baseline: Scores, cell: Scores) -> Sequence[float]:
@@ -70,9 +122,9 @@ def list_log_ratios(baseline: Scores, cell: Scores) -> Sequence[float]:
     return [cell.floor[block] - baseline.floor[block] for block in sorted(shared)]
 
 
-def expected_half_width(spread: float, blocks: int) -> float:
+def expected_half_width(spread: float, blocks: int, alpha: float = ALPHA) -> float:
     """Return the half-width expected for a mean over this many blocks, given the scatter of the differences."""
     from scipy.special import stdtrit
 
     # Student's interval stands in for the interval of ranks, which resembles it.
-    return float(stdtrit(blocks - 1, 1 - ALPHA / 2)) * spread / math.sqrt(blocks)
+    return float(stdtrit(blocks - 1, 1 - alpha / 2)) * spread / math.sqrt(blocks)

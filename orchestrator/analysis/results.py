@@ -47,7 +47,7 @@ from orchestrator.analysis.quality.disturbance import (
 )
 from orchestrator.analysis.quality.steady_state import SteadyState
 from orchestrator.analysis.statistics.intervals import Interval, median_interval
-from orchestrator.analysis.statistics.looks import blocks_needed
+from orchestrator.analysis.statistics.looks import ALPHA, PLANNED, LookRule, blocks_needed
 from orchestrator.records.labels import format_title, label_cells
 from orchestrator.records.outcomes import MAX_FAILURES, RERUN_OUTCOMES
 from schemas.job import Cell
@@ -133,6 +133,8 @@ class Group:
     clone: Comparison | None
     curves: Mapping[str, Mapping[int, CostCurve]]
     by_memory: MemoryRanking | None
+    alpha: float = ALPHA
+    """The level of its intervals and tests."""
 
     @property
     def pairs(self) -> dict[tuple[str, str], Comparison]:
@@ -145,7 +147,7 @@ class Group:
     @property
     def blocks_for_ranks(self) -> int:
         """Return the number of blocks that ranks need, if this group has fewer; 0 if it has enough."""
-        needed = blocks_needed(len(self.all_pairs))
+        needed = blocks_needed(len(self.all_pairs), self.alpha)
         return needed if any(each.blocks < needed for each in self.all_pairs) else 0
 
     @property
@@ -186,10 +188,11 @@ def group_results(
     margin: float = MARGIN,
     rank_by: RankBy = "time",
     compared: ComparedPairs = "asked",
+    looks: LookRule = PLANNED,
 ) -> tuple[Group, ...]:
     """Compute the results of all cells, in the order of the plan, grouped by their computation.
 
-    `records` are last attempts: an earlier attempt at a job does not count.
+    `records` are last attempts: an earlier attempt at a job does not count. `looks` decides the level of the tests.
     """
     of_cell: dict[str, list[JobRecord]] = {cell.id: [] for cell in cells} | group_by_cell(records)
     together, canary_ns, called = defaultdict(list), find_canary_floor_ns(records), label_cells(cells)
@@ -198,7 +201,8 @@ def group_results(
     scores = {cell.id: score_records(of_cell[cell.id]) for cell in cells}
     spent = {cell.id: make_cost_curves(of_cell[cell.id]) for cell in cells}
     found = (
-        compare_group(name, results, scores, spent, baseline, margin, compared) for name, results in together.items()
+        compare_group(name, results, scores, spent, baseline, margin, compared, looks)
+        for name, results in together.items()
     )
     if rank_by == "time":
         return tuple(found)
@@ -267,6 +271,7 @@ def compare_group(
     baseline: str | None,
     margin: float,
     compared: ComparedPairs,
+    looks: LookRule,
 ) -> Group:
     """Compare the measured cells of one group with each other, and the A/A clone with its original."""
     measured = [each for each in results if each.outcome == "measured"]
@@ -274,17 +279,19 @@ def compare_group(
     of_label = {each.label: scores[each.cell.id] for each in ranked}
     chosen = choose_baseline(results, baseline)
     pairs = choose_pairs({each.label: each.cell for each in ranked}, chosen, compared)
-    all_pairs = compare_all_pairs(of_label, margin=margin)
+    alpha = looks.choose_alpha(len(pairs))
+    all_pairs = compare_all_pairs(of_label, margin=margin, alpha=alpha)
     return Group(
         title=name,
         baseline=chosen,
         results=tuple(results),
-        comparisons=compare_pairs(of_label, pairs, margin=margin),
+        comparisons=compare_pairs(of_label, pairs, margin=margin, alpha=alpha),
         all_pairs=all_pairs,
         standings=compute_standings([each.label for each in ranked], all_pairs),
         clone=compare_clone(measured, scores, margin),
         curves={each.label: spent[each.cell.id] for each in ranked},
         by_memory=None,
+        alpha=alpha,
     )
 
 

@@ -15,6 +15,7 @@ from orchestrator.analysis.process_scores import group_by_cell, select_measured_
 from orchestrator.analysis.quality.disturbance import find_canary_floor_ns
 from orchestrator.analysis.results import Group, Result, group_results
 from orchestrator.analysis.rows import Per, align_columns, build_cell_rows
+from orchestrator.analysis.statistics.looks import LookRule
 from orchestrator.errors import UsageError
 from orchestrator.records.attempts import last_attempts, sort_records
 from orchestrator.records.store import Store
@@ -73,10 +74,23 @@ class Run:
         return find_canary_floor_ns(self.last_attempts)
 
     @cached_property
+    def blocks(self) -> int:
+        """The number of blocks that have been begun."""
+        return max((record.spec.block for record in self.records if record.outside is not None), default=0)
+
+    @property
+    def looks(self) -> LookRule:
+        """The part that verdicts had in the end of this run."""
+        extensions = self.manifest.extensions
+        return LookRule(self.manifest.sweep.stop.until == "verdict", tuple(each.blocks for each in extensions))
+
+    @cached_property
     def groups(self) -> tuple[Group, ...]:
         """The results of all cells, grouped by their computation."""
         asked, cells = self.manifest.sweep, self.manifest.cells
-        found = group_results(self.last_attempts, cells, asked.baseline, asked.margin, asked.rank_by, asked.pairs)
+        found = group_results(
+            self.last_attempts, cells, asked.baseline, asked.margin, asked.rank_by, asked.pairs, self.looks
+        )
         return tuple(dataclasses.replace(group, title=f"{self.mark}{group.title}") for group in found)
 
     @property

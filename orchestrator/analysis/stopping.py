@@ -1,15 +1,19 @@
-"""The stopping rule of a sweep: enough precision at one of the planned looks, and never significance."""
+"""The stopping rule of a sweep: its goal, at one of the planned looks.
+
+The goal is a precision, in which significance plays no part. A sweep that was asked for verdicts ends with them, and
+its tests have the lower level that pays for this.
+"""
 
 import math
 from collections.abc import Sequence
 
-from orchestrator.analysis.compare import Comparison
+from orchestrator.analysis.compare import Comparison, Verdict
 from orchestrator.analysis.results import Group, group_results
-from orchestrator.analysis.statistics.looks import ALPHA, LOOKS, blocks_needed
+from orchestrator.analysis.statistics.looks import ALPHA, LOOKS, PLANNED, LookRule, blocks_needed
 from orchestrator.records.attempts import last_attempts
 from schemas.job import Cell
 from schemas.record import JobRecord
-from schemas.sweep import SweepSpec
+from schemas.sweep import Stop, SweepSpec
 
 
 def has_reached_half_width(comparisons: Sequence[Comparison], target: float, *, baseline: str | None = None) -> bool:
@@ -45,32 +49,57 @@ def has_precise_times(group: Group, target: float) -> bool:
     return len(known) == len(times) and all(math.log(spread) <= target for spread in spreads)
 
 
-def is_sweep_precise(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord], block: int) -> bool:
-    """Return True if every group has reached the requested precision: of its ratios, or without any, of its time.
+def has_reached_goal(
+    spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord], block: int, looks: LookRule = PLANNED
+) -> bool:
+    """Return True if every group has reached the goal of its sweep, or if this look is the last.
 
-    Significance plays no part.
+    The goal is a precision, of its ratios or, without any, of its time. Significance plays no part in it. The other
+    goal is a verdict on each pair: its looks are paid for by a lower level.
     """
     if block >= LOOKS[-1]:
         return True
     return block in LOOKS and all(
-        should_stop(block, each.comparisons, spec.stop.precision, baseline=each.baseline)
-        if each.comparisons
-        else has_precise_times(each, spec.stop.precision)
-        for each in group_sweep_results(spec, cells, records)
+        has_group_reached_goal(each, spec.stop, block) for each in group_sweep_results(spec, cells, records, looks)
     )
 
 
-def group_sweep_results(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord]) -> tuple[Group, ...]:
+def group_sweep_results(
+    spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord], looks: LookRule = PLANNED
+) -> tuple[Group, ...]:
     """Return the results of a sweep so far, with the pairs that it compares."""
-    return group_results(last_attempts(records), cells, spec.baseline, spec.margin, compared=spec.pairs)
+    return group_results(last_attempts(records), cells, spec.baseline, spec.margin, compared=spec.pairs, looks=looks)
 
 
-def describe_precision(spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord]) -> str:
+def has_group_reached_goal(group: Group, stop: Stop, block: int) -> bool:
+    """Return True if one group has reached the goal of its sweep at this look."""
+    if not group.comparisons:
+        return has_precise_times(group, stop.precision)
+    if stop.until == "verdict":
+        return all(found.verdict is not Verdict.UNRESOLVED for found in group.comparisons)
+    return should_stop(block, group.comparisons, stop.precision, baseline=group.baseline, alpha=group.alpha)
+
+
+def describe_goal(
+    spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord], looks: LookRule = PLANNED
+) -> str:
+    """Describe the goal that a sweep has reached: its verdicts, or a precision."""
+    groups = [each for each in group_sweep_results(spec, cells, records, looks) if each.standings]
+    alone = sum(not each.comparisons for each in groups)
+    if spec.stop.until == "precision" or alone == len(groups):
+        return describe_precision(spec, cells, records, looks)
+    more = f", and every time without a ratio is known to ±{100 * spec.stop.precision:g} %" if alone else ""
+    return f"every pair has its verdict{more}"
+
+
+def describe_precision(
+    spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord], looks: LookRule = PLANNED
+) -> str:
     """Describe the precision that a sweep has reached, which may be less than was asked for.
 
     A cell that is compared with no other has no ratio. There the precision is that of its time.
     """
-    target, found = spec.stop.precision, group_sweep_results(spec, cells, records)
+    target, found = spec.stop.precision, group_sweep_results(spec, cells, records, looks)
     groups = [each for each in found if each.standings]
     widths = [pair.log_half_width for each in groups for pair in each.against.values()]
     alone = [each for each in groups if not each.comparisons]

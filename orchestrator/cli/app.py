@@ -35,6 +35,7 @@ RUN = Annotated[
 RUNS_OPTION = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
 WAIT = Annotated[bool, typer.Option("--wait", help="wait if another sweep measures on the cores")]
 DETAILS = Annotated[bool, typer.Option("--details", help="also print break-evens, memory, environments, all sentences")]
+CALLS = Annotated[int | None, typer.Option("--calls", min=1, help="also answer which mode is best for so many calls")]
 REPORT = Annotated[bool, typer.Option("--report/--no-report", help="write report.html into the run's folder")]
 
 
@@ -61,22 +62,28 @@ def sweep(
     raise typer.Exit(run_sweep(said, runs, wanted, wait=wait, command=sys.argv[1:]))
 
 
-@app.command(epilog="Example: python -m orchestrator resume latest")
+@app.command(epilog="Example: python -m orchestrator resume latest --blocks +2")
 def resume(
     run: RUN = "latest",
     force: Annotated[bool, typer.Option("--force", help="even if results would mix; marks the run MIXED")] = False,
+    blocks: Annotated[str | None, typer.Option(help="extend it to this many blocks, or by so many: +2")] = None,
+    budget: Annotated[str | None, typer.Option(help="extend its time limit to 10m, or by so much: +5m")] = None,
+    precision: Annotated[float | None, typer.Option(help="continue until this half-width, such as 0.01")] = None,
+    calls: CALLS = None,
     wait: WAIT = False,
     details: DETAILS = False,
     report: REPORT = True,
     runs: RUNS_OPTION = DEFAULT_RUNS,
     as_json: AS_JSON = False,
 ) -> None:
-    """Resume an interrupted sweep: keep what was measured, and run what is missing."""
+    """Resume an interrupted sweep, or extend a finished one: keep what was measured, and run what is missing."""
     from orchestrator.cli.commands.resume import resume_run
     from orchestrator.cli.results import OutputForms
+    from orchestrator.planning.extension import ExtensionRequest
 
-    wanted = OutputForms(page=report, as_json=as_json, details=details)
-    raise typer.Exit(resume_run(runs, run, wanted, force=force, wait=wait))
+    wanted = OutputForms(page=report, as_json=as_json, details=details, calls=calls)
+    asked = ExtensionRequest(blocks=blocks, budget=budget, precision=precision)
+    raise typer.Exit(resume_run(runs, run, wanted, force=force, wait=wait, asked=asked))
 
 
 @app.command(epilog="Example: python -m orchestrator plan --workloads rnn --batch 1,32")
@@ -142,6 +149,7 @@ def show(
     job: Annotated[str | None, typer.Argument(help="a job's name or part of it")] = None,
     repeat: Annotated[bool, typer.Option("--repeat", help="run that job again; the run stays unchanged")] = False,
     wait: WAIT = False,
+    calls: CALLS = None,
     details: DETAILS = False,
     runs: RUNS_OPTION = DEFAULT_RUNS,
     as_json: AS_JSON = False,
@@ -155,7 +163,9 @@ def show(
         raise UsageError("--wait is for --repeat; add --repeat, or leave it out, since showing a run needs no core")
     if details and job is not None:
         raise UsageError("--details is for a whole run; leave it out, since a job is always shown in full")
-    raise typer.Exit(show_run(runs, run, job, repeat=repeat, wait=wait, details=details, as_json=as_json))
+    if calls is not None and job is not None:
+        raise UsageError("--calls is for a whole run; leave out the job")
+    raise typer.Exit(show_run(runs, run, job, repeat=repeat, wait=wait, details=details, calls=calls, as_json=as_json))
 
 
 @app.command(

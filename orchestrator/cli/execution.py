@@ -9,7 +9,7 @@ from functools import partial
 from rich.console import Console
 
 from orchestrator.analysis.run import Run
-from orchestrator.analysis.stopping import is_sweep_precise
+from orchestrator.analysis.stopping import has_reached_goal
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.output import print_line
 from orchestrator.cli.provisioning import create_missing
@@ -22,6 +22,7 @@ from orchestrator.execution.sweep import Sweep
 from orchestrator.machine import fingerprint
 from orchestrator.planning import estimate
 from orchestrator.planning import plan as planning
+from orchestrator.planning.needs import describe_needs
 from orchestrator.processes import descendants
 from orchestrator.processes.signals import Interrupts
 from orchestrator.progress.board import Board
@@ -41,10 +42,14 @@ def provision_plan(planned: planning.Plan, console: Console) -> planning.Plan | 
         UsageError: there is no such interpreter, an environment cannot be created, or nothing can run in them.
     """
     environments = planned.environments
-    replan = partial(planning.rebuild_plan, planned.spec, planned.seed, planned.available, environments)
+    replan = partial(
+        planning.rebuild_plan, planned.spec, planned.seed, planned.available, environments, planned.extensions
+    )
     if environments.inspect_for_cells(planned.cells_to_start):
         planned = replan()
     missing = environments.list_missing(planned.cells_to_start)
+    if missing:
+        print_line(console, "The budget counts from the first job on: creating environments is no part of it.")
     if not create_missing(environments, missing, console):
         return None
     return replan() if missing else planned
@@ -91,12 +96,19 @@ def measure_jobs(
     resumed: bool,
 ) -> tuple[Run, bool]:
     """Run the jobs; return the run with its final manifest, and whether a signal or a key ended it."""
-    for line in (*plan.describe_code_origins(planned), *(f"warning: {warning}" for warning in planned.warnings)):
+    doubts = (f"warning: {warning}" for warning in planned.warnings)
+    for line in (*plan.describe_code_origins(planned), *doubts, *describe_needs(planned, known)):
         print_line(console, line)
     now, machine = time.monotonic(), fingerprint.take_fingerprint()  # a resumed run may have begun on another machine
     peaks = PeakRates.load(find_cache_folder(), machine)
-    block_s = estimate.estimate_block_s(planned.runnable, planned.spec.timing, known)
-    board = Board(plan=planned, started_s=now, now_s=now, guess_s=block_s)
+    guesses_s = {cell.id: estimate.estimate_job_s(cell, planned.spec.timing, known) for cell in planned.runnable}
+    board = Board(
+        plan=planned,
+        started_s=now - estimate.total_duration_s(earlier),
+        now_s=now,
+        guess_s=sum(guesses_s.values()),
+        guesses_s=guesses_s,
+    )
     # A dashboard on a worker's core would disturb what it shows.
     cores = {core for cell in planned.cells for core in planned.choose_cores(cell)}
     with (
@@ -114,7 +126,8 @@ def measure_jobs(
             resumed=resumed,
             keys=session.keys,
             peaks=peaks,
-            enough=lambda records, block: is_sweep_precise(planned.spec, planned.cells, records, block),
+            known=known,
+            enough=lambda records, block: has_reached_goal(planned.spec, planned.cells, records, block, planned.looks),
         )
         stopped = going.run()
     peaks.save()

@@ -12,7 +12,7 @@ from orchestrator.records import store
 from orchestrator.report import terminal
 from orchestrator.report.json_document import build_run_document
 from orchestrator.report.page import page as reporting
-from orchestrator.report.sections import profile
+from orchestrator.report.sections import calls, profile
 from orchestrator.report.sentences import describe_mixture
 
 REPORT_COMMAND = "python -m orchestrator report"
@@ -20,25 +20,30 @@ REPORT_COMMAND = "python -m orchestrator report"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputForms:
-    """Forms of a run's results beside its records: a page, and a document or tables, brief or with all details."""
+    """Forms of a run's results beside its records: a page, and a document or tables, brief or with all details.
+
+    `calls` is a number of calls to answer for; None: that of the sweep, if it has one.
+    """
 
     page: bool
     as_json: bool
     details: bool
+    calls: int | None = None
 
 
 def present_results(console: Console, place: store.Store, run: Run, wanted: OutputForms) -> None:
     """Print a run's results, and write its report if wanted; failing to write it only warns."""
     for sentence in describe_mixture(run.mixed):
         print_line(Console(stderr=True), sentence)
-    profiles = place.read_profiles()
+    profiles, count = place.read_profiles(), wanted.calls or run.manifest.sweep.calls
     if not wanted.as_json:
-        terminal.show_results(console, run, profiles, details=wanted.details)
+        terminal.show_results(console, run, profiles, details=wanted.details, count=count)
     if wanted.page:
         write_page(console, place, run)
     if wanted.as_json:
         page = str(place.page_path) if place.page_path.is_file() else None
-        print_json(build_run_document(run) | {"profiles": profile.profiles_to_list(profiles), "page": page})
+        document = build_run_document(run) | {"for_calls": calls.best_modes_to_list(run.groups, count)}
+        print_json(document | {"profiles": profile.profiles_to_list(profiles), "page": page})
         return
     lines = terminal.list_places(run, place, profiles, details=wanted.details)
     print_line(console, to_printable("\n".join(lines)))

@@ -60,6 +60,10 @@ LATENCY = Annotated[
 BUDGET = Annotated[str | None, typer.Option(help="time limit for the sweep, such as 90s, 5m or 1h")]
 PRECISION = Annotated[float | None, typer.Option(help="stop once every ratio's interval has at most this half-width")]
 BLOCKS = Annotated[int | None, typer.Option(help="maximum number of blocks")]
+UNTIL = Annotated[
+    str | None, typer.Option(help="precision, or verdict: stop once every pair that was asked for has its verdict")
+]
+CALLS = Annotated[int | None, typer.Option(help="also answer which mode is best for so many calls, such as 500")]
 DEADLINE = Annotated[str | None, typer.Option(help="time limit for one job, such as 90s or 5m")]
 MEMORY = Annotated[str | None, typer.Option(help="limit for one job and for each of its processes, such as 4GiB")]
 SEED = Annotated[int | None, typer.Option(help="seed of the random order, to reproduce it")]
@@ -99,6 +103,8 @@ def build_request(
     budget: BUDGET = None,
     precision: PRECISION = None,
     blocks: BLOCKS = None,
+    until: UNTIL = None,
+    calls: CALLS = None,
     deadline: DEADLINE = None,
     memory: MEMORY = None,
     seed: SEED = None,

@@ -2,12 +2,13 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.analysis.statistics.looks import LOOKS
-from orchestrator.analysis.stopping import describe_precision
+from orchestrator.analysis.stopping import describe_goal
 from orchestrator.execution.artefacts import ArtefactMaker, keep_failure, needs_artefact
+from orchestrator.execution.budget import Budget
 from orchestrator.execution.job import JobRunner
 from orchestrator.execution.keyboard import Keyboard
 from orchestrator.execution.launchers import Launcher
@@ -23,6 +24,7 @@ from orchestrator.execution.sweep_events import (
     SweepEvent,
     SweepPaused,
 )
+from orchestrator.planning.estimate import total_duration_s
 from orchestrator.planning.plan import Plan
 from orchestrator.processes.signals import Interrupts
 from orchestrator.records import outcomes
@@ -41,10 +43,10 @@ MakeArtefact = Callable[[JobSpec], JobRecord]
 
 @dataclass
 class Sweep:
-    """One sweep in progress. `enough` decides from the records whether a block has reached the precision.
+    """One sweep in progress. `enough` decides from the records whether a block has reached the goal.
 
     `earlier` holds the records of a run that is resumed. They are replayed as if their jobs ran now. So orders, numbers
-    of calls, dropped cells and the spent budget are the same again.
+    of calls, dropped cells and the spent budget are the same again. `known` are durations of jobs by mode.
     """
 
     plan: Plan
@@ -57,6 +59,7 @@ class Sweep:
     resumed: bool = False
     earlier: Sequence[JobRecord] = ()
     peaks: PeakRates = field(default_factory=PeakRates)
+    known: Mapping[str, float] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
     keys: Keyboard = field(default_factory=Keyboard)
     records: list[JobRecord] = field(default_factory=list)
@@ -64,6 +67,9 @@ class Sweep:
     _expected: dict[str, Artefact] = field(default_factory=dict)
     _sampled: dict[str, Report] = field(default_factory=dict)
     _dropped: set[str] = field(default_factory=set)
+    _prepared: set[str] = field(default_factory=set)
+    _unprepared: set[str] = field(default_factory=set)
+    _is_cut: bool = False
     _failures: Counter[str] = field(default_factory=Counter)
     _paused_s: float = 0.0
 
@@ -76,12 +82,17 @@ class Sweep:
             lambda event: self.publish(JobEventReceived(event)),
             self.peaks,
         )
+        made = self.store.read_artefact_records() if self.resumed else []
+        self._prepared |= {record.spec.cell.id for record in made if record.outcome == "exported"}
+        spec, before_s = self.plan.spec, total_duration_s([*self.earlier, *made])
+        self._budget = Budget(spec.stop.budget, spec.timing, self.known, self._now_s, before_s)
 
     def run(self) -> str:
-        """Run until precision, budget, number of blocks or a signal ends it, and return which, in words."""
+        """Run until its goal, budget, number of blocks or a signal ends it, and return which, in words."""
+        self._budget.start()
         stopped = self._measure_blocks()
         if self.plan.spec.profile and not self.stopped_early:
-            self._profile_cells()
+            stopped += self._profile_cells()
         return self._describe_interruption() if self.stopped_early else stopped
 
     @property
@@ -94,23 +105,20 @@ class Sweep:
         return self.clock() - self._paused_s
 
     def _measure_blocks(self) -> str:
-        stop = self.plan.spec.stop
+        stop, least = self.plan.spec.stop, self.plan.least_blocks
         self._record_refused()
-        # Earlier jobs of a resumed run count against the budget.
-        start, longest = self._now_s() - total_duration_s(self.earlier), 0.0
         if not (self._prepare_cells() and self._fill_caches()):
             return self._describe_interruption()
         for block in range(1, stop.blocks + 1):
             if not (cells := self._list_remaining()):
                 return "no cell was left that could be measured"
-            if not self._fits_budget(block, self._now_s() - start + longest):
-                return f"the budget of {stop.budget:g} s was used up"
-            began = self._now_s()
+            if not self._may_begin(block, cells):
+                return self._describe_spent_budget()
             if not self._run_block(block, cells):
                 return self._describe_interruption()
-            kept_s = total_duration_s(record for record in self.earlier if record.spec.block == block)
-            longest = max(longest, self._now_s() - began + kept_s)
-            if self.enough(self.records, block):
+            if self._is_cut:
+                return self._describe_spent_budget()
+            if block >= least and self.enough(self.records, block):
                 return self._describe_end(block)
         return f"all {stop.blocks} blocks were run"
 
@@ -118,16 +126,36 @@ class Sweep:
         """Return the cells that the next block measures."""
         return [cell for cell in self.plan.runnable if cell.id not in self._dropped]
 
-    def _fits_budget(self, block: int, until_s: float) -> bool:
-        """Return whether a block may start that will end at this time. The first and a resumed one always may."""
+    def _may_begin(self, block: int, cells: Sequence[Cell]) -> bool:
+        """Return whether a block may begin: one that fits, or one of which any part is worth having."""
         begun = {record.spec.block for record in self.earlier}
-        return block == 1 or block in begun or until_s <= self.plan.spec.stop.budget
+        return block <= max(1, self.plan.least_blocks) or block in begun or self._has_room(cells)
+
+    def _has_room(self, cells: Sequence[Cell]) -> bool:
+        """Return whether the budget has room for a job of each of these cells, and for the profiles after all."""
+        return self._budget.has_room(cells, self._budget.forecast_s(self._list_profiled()))
+
+    def _may_start(self, spec: JobSpec) -> bool:
+        """Return whether a job may start. The first one may if there is any time: its sweep would have no answer."""
+        if spec.block <= self.plan.least_blocks:
+            return True
+        is_first = not any(record.outside for record in self.records) and self._budget.spent_s < self._budget.limit_s
+        return spec.cell.id not in self._unprepared and (is_first or self._has_room([spec.cell]))
+
+    def _describe_spent_budget(self) -> str:
+        """Describe the end of a sweep by its budget, and what is missing if that was in the first block."""
+        stopped = f"the budget of {self.plan.spec.stop.budget:g} s was used up"
+        measured = {record.spec.cell.id for record in self.records if record.outcome == "measured"}
+        is_first = max((record.spec.block for record in self.records), default=0) <= 1
+        if not (is_first and self._is_cut):
+            return stopped
+        return f"{stopped} in the first block: {len(measured)} of {len(self.plan.runnable)} cells were measured"
 
     def _describe_end(self, block: int) -> str:
         """Describe why no further block is needed."""
         if block >= LOOKS[-1]:
             return f"{block} blocks were run, the most for which the intervals are valid"
-        return describe_precision(self.plan.spec, self.plan.cells, self.records)
+        return describe_goal(self.plan.spec, self.plan.cells, self.records, self.plan.looks)
 
     def _describe_interruption(self) -> str:
         received = self.interrupts.received
@@ -163,19 +191,38 @@ class Sweep:
                 return False
         return True
 
-    def _profile_cells(self) -> None:
-        """Profile each measured cell once. Profiles never count as measurements."""
-        measured = {record.spec.cell.id for record in self.records if record.outcome == "measured"}
+    def _list_profiled(self) -> list[Cell]:
+        """Return the cells that will be profiled, as far as is known by now."""
+        kept = [cell for cell in self._list_remaining() if not cell.replica]
+        return kept if self.plan.spec.profile else []
+
+    def _profile_cells(self) -> str:
+        """Profile each measured cell once, and describe what the budget left out.
+
+        Profiles never count as measurements.
+        """
+        measured, left_out = {record.spec.cell.id for record in self.records if record.outcome == "measured"}, 0
         for position, cell in enumerate(self.plan.runnable):
             if cell.id in measured and not cell.replica and not self.stopped_early:
                 spec = self._build_spec(cell, 1, position)
+                if not (self.plan.least_blocks or self._budget.has_room([cell])):
+                    left_out += 1
+                    continue
                 self._announce_job(spec)
                 profile_cell(self._jobs, spec)
+        return f", which left no time for {left_out} profile{'s' if left_out > 1 else ''}" if left_out else ""
 
     def _make_for_cell(self, job: JobSpec, source: JobSpec, make: MakeArtefact, made: dict[str, Artefact]) -> bool:
-        """Make in another job what a cell's jobs need, or drop the cell; return False if interrupted."""
+        """Make in another job what a cell's jobs need, or drop the cell; return False if interrupted.
+
+        A cell for which the budget has no room stays without, and none of its jobs starts.
+        """
+        if not self._may_prepare(source.cell):
+            self._unprepared.add(job.cell.id)
+            return True
         self._announce_job(source)
         record = make(source)
+        self._prepared.add(source.cell.id)
         if record.outcome == "interrupted" or self.stopped_early:
             return False
         if record.outcome == "exported" and isinstance(record.result, Exported):
@@ -185,6 +232,16 @@ class Sweep:
             self._publish_record(keep_failure(self._jobs, job, record))
         return True
 
+    def _may_prepare(self, cell: Cell) -> bool:
+        """Return whether a job that others need may start: it fits, is there already, or comes before all others."""
+        has_time = self._budget.spent_s < self._budget.limit_s
+        return bool(
+            self.plan.least_blocks
+            or cell.id in self._prepared
+            or (not self._prepared and has_time)
+            or self._has_room([cell])
+        )
+
     def _build_spec(self, cell: Cell, block: int, position: int) -> JobSpec:
         """Return one job of the plan with its artefact and expected results."""
         spec, name = self.plan.build_job(cell, block, position, self._sampled.get(original_id(cell))), cell.id
@@ -193,28 +250,39 @@ class Sweep:
     def _fill_caches(self) -> bool:
         """Run each cell with a warm cache once, as block 0, which never counts; return False if interrupted."""
         for position, cell in enumerate(self.plan.cells_to_fill):
-            if not self.stopped_early and cell.id not in self._dropped:
+            if self.stopped_early or cell.id in self._dropped:
+                continue
+            if self._may_prepare(cell):
                 # A new attempt number, or a resumed run would overwrite its first record.
                 before = [each for each in self.earlier if (each.spec.block, each.spec.cell.id) == (0, cell.id)]
                 self._run_job(self._build_spec(cell, 0, position).model_copy(update={"attempt": next_attempt(before)}))
+                self._prepared.add(cell.id)
+            else:
+                self._unprepared.add(cell.id)
         return not (self.plan.cells_to_fill and self.stopped_early)
 
     def _run_block(self, block: int, cells: Sequence[Cell]) -> bool:
-        """Run one block; return False if interrupted."""
+        """Run one block, or the part of it that fits the budget; return False if interrupted."""
         order = self.plan.order_cells(cells, block)
         self.publish(BlockStarted(block, order))
         for position, cell in enumerate(order):
             if cell.id in self._dropped:
                 continue  # the clone of a cell that was skipped in this block
             record = self._run_attempts(self._build_spec(cell, block, position))
+            if record is None:
+                # Pairs use the blocks that both cells have, so a part of a block is no harm.
+                self._is_cut = True
+                continue
             if record.outcome == "interrupted" or self.stopped_early:
                 return False
         return True
 
-    def _run_attempts(self, spec: JobSpec) -> JobRecord:
-        """Run one job until it needs no further attempt, and return its last record."""
+    def _run_attempts(self, spec: JobSpec) -> JobRecord | None:
+        """Run one job until it needs no further attempt, and return its last record; None if one does not fit."""
         attempts = self._restore_attempts(spec)
         while not attempts or should_retry(attempts):
+            if not self._may_start(spec):
+                return None
             attempts.append(self._run_job(spec.model_copy(update={"attempt": next_attempt(attempts)})))
             if attempts[-1].outcome == "interrupted" or self.stopped_early:
                 return attempts[-1]
@@ -240,7 +308,11 @@ class Sweep:
 
     def _run_job(self, spec: JobSpec) -> JobRecord:
         self._announce_job(spec)
-        return self._publish_record(self._jobs.run_job(spec))
+        began = self._now_s()
+        record = self._jobs.run_job(spec)
+        if spec.block:  # a job that fills a cache takes longer than those that find it filled
+            self._budget.note_job(spec.cell, self._now_s() - began)
+        return self._publish_record(record)
 
     def _publish_record(self, record: JobRecord) -> JobRecord:
         self.records.append(record)
@@ -249,6 +321,8 @@ class Sweep:
 
     def _restore_record(self, record: JobRecord) -> None:
         self.records.append(record)
+        if record.outside is not None:
+            self._budget.note_job(record.spec.cell, total_duration_s([record]))
         # Without the earlier peaks, a resumed run could call a time implausible that was accepted before.
         self._jobs.peaks.update(record.spec.cell, record.result)
 
@@ -283,8 +357,3 @@ def is_same_cell(one: Cell, other: Cell) -> bool:
 def original_id(cell: Cell) -> str:
     """Return the id of a cell, or of the cell that it is a clone of."""
     return cell.model_copy(update={"replica": 0}).id
-
-
-def total_duration_s(records: Iterable[JobRecord]) -> float:
-    """Return the total duration of these jobs in seconds."""
-    return sum(record.outside.spawn_to_end_ns / 1e9 for record in records if record.outside is not None)

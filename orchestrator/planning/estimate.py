@@ -38,6 +38,11 @@ def estimate_block_s(cells: Sequence[Cell], timing: Timing, known: Mapping[str, 
     return sum(estimate_job_s(cell, timing, known) for cell in cells)
 
 
+def total_duration_s(records: Iterable[JobRecord]) -> float:
+    """Return the total duration of these jobs in seconds."""
+    return sum(record.outside.spawn_to_end_ns / 1e9 for record in records if record.outside is not None)
+
+
 # Limits on how many records of earlier runs are read: to estimate how long jobs take, and to list what each mode was
 # verified on. Reading delays the first job.
 MAX_RECORDS_FOR_ESTIMATE = 200

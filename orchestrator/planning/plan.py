@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.analysis.statistics.looks import LOOKS
+from orchestrator.analysis.statistics.looks import LOOKS, LookRule
 from orchestrator.environments.lookup import Environments
 from orchestrator.errors import UsageError, unknown_name_error
 from orchestrator.planning.grid import expand_request
@@ -17,6 +17,7 @@ from orchestrator.registry.modes import find_mode
 from orchestrator.registry.workloads import load_workloads
 from schemas.event import Report
 from schemas.job import WARMUP_MAX_NS, Cell, JobSpec
+from schemas.record import Extension
 from schemas.sweep import SweepSpec
 from schemas.workloads import Workload
 
@@ -48,6 +49,8 @@ class Plan:
     workloads: Mapping[str, Workload] = field(default_factory=load_workloads, compare=False)
     environments: Environments = field(default_factory=Environments, compare=False)
     cores: tuple[int, ...] = ()
+    extensions: tuple[Extension, ...] = ()
+    """The changes of its end since the run was begun."""
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -76,6 +79,16 @@ class Plan:
         return make_reference_cell(cell, framework, self.environments)
 
     @property
+    def looks(self) -> LookRule:
+        """Return the part that verdicts have in the end of this sweep."""
+        return LookRule(self.spec.stop.until == "verdict", tuple(each.blocks for each in self.extensions))
+
+    @property
+    def least_blocks(self) -> int:
+        """Return the number of blocks that run whatever the budget and the goal."""
+        return self.extensions[-1].least_blocks if self.extensions else 0
+
+    @property
     def warmup_max_ns(self) -> int:
         """Return how long each job may warm up: the user's setting, or a quarter of the job's share of the budget.
 
@@ -83,8 +96,10 @@ class Plan:
         """
         if self.spec.timing.warmup_max_ns is not None:
             return self.spec.timing.warmup_max_ns
-        jobs = len(self.runnable) * min(LOOKS[0], self.spec.stop.blocks)
-        share_s = min(self.spec.stop.budget / max(1, jobs), self.spec.deadline, MAX_SHARE_S)
+        # All processes of a run warm up alike, however it was extended.
+        stop = self.extensions[0].stop if self.extensions else self.spec.stop
+        jobs = len(self.runnable) * min(LOOKS[0], stop.blocks)
+        share_s = min(stop.budget / max(1, jobs), self.spec.deadline, MAX_SHARE_S)
         return max(WARMUP_MAX_NS, round(WARMUP_SHARE * share_s * 1e9))
 
     @property
@@ -165,15 +180,19 @@ def build_plan(spec: SweepSpec, available: tuple[int, ...], environments: Enviro
 
 
 def rebuild_plan(
-    spec: SweepSpec, seed: int, available: tuple[int, ...], environments: Environments | None = None
+    spec: SweepSpec,
+    seed: int,
+    available: tuple[int, ...],
+    environments: Environments | None = None,
+    extensions: tuple[Extension, ...] = (),
 ) -> Plan:
-    """Plan a sweep that was begun with this seed, with what is known of its environments.
+    """Plan a sweep that was begun with this seed, with what is known of its environments and of its extensions.
 
     Raises:
         UsageError: as in `build_plan`; what existed at the beginning may be gone.
     """
     again = build_plan(spec.model_copy(update={"seed": seed}), available, environments)
-    return dataclasses.replace(again, spec=spec)
+    return dataclasses.replace(again, spec=spec, extensions=extensions)
 
 
 def check_baseline(baseline: str | None, cells: Sequence[Cell]) -> None:

@@ -178,9 +178,12 @@ def make_short_line(text: str, style: str = "") -> Text:
 
 def format_precision(board: Board) -> Text:
     """Format the precision of the ratios, the requested one, and the block likely to reach it."""
-    asked = f"±{100 * board.plan.spec.stop.precision:g} %"
+    stop = board.plan.spec.stop
+    asked, goal = (f"±{100 * stop.precision:g} %", "requested precision")
+    if stop.until == "verdict":
+        asked, goal = "a verdict on every pair", "requested"
     if board.widest is None:
-        return make_short_line(f"requested precision: {asked}; intervals start with the sixth block", "dim")
+        return make_short_line(f"{goal}: {asked}; intervals start with the sixth block", "dim")
     cell, width = board.widest
     soon = f", likely by block {board.forecast.likely}" if board.forecast is not None else ""
     return make_short_line(f"least precise: ±{100 * width:.1f} % ({cell}); requested: {asked}{soon}")
@@ -216,12 +219,20 @@ def draw_progress(board: Board) -> RenderableType:
 def format_remaining(board: Board) -> tuple[str, str]:
     """Format the number of blocks and the time left, as ranges where the forecast is one."""
     few, many = board.blocks_range
-    longest = format_clock(board.seconds_until(many))
+    longest = board.seconds_until(many)
+    if not board.block:
+        return "before the first block", format_left("at most ", longest)
     if board.forecast is None:
-        return f"block {board.block} of at most {many}", f"at most {longest} left"
+        return f"block {board.block} of at most {many}", format_left("at most ", longest)
     if few == many:
-        return f"block {board.block} of about {many}", f"about {longest} left"
-    return f"block {board.block} of {few} to {many}", f"{format_clock(board.seconds_until(few))} to {longest} left"
+        return f"block {board.block} of about {many}", format_left("about ", longest)
+    least = format_clock(board.seconds_until(few))
+    return f"block {board.block} of {few} to {many}", format_left(f"{least} to ", longest)
+
+
+def format_left(head: str, seconds: float) -> str:
+    """Format the time left; without any, a job takes longer than those before it, and its end is not known."""
+    return f"{head}{format_clock(seconds)} left" if seconds >= 1 else "finishing"
 
 
 def format_activity(board: Board) -> RenderableType:

@@ -8,7 +8,7 @@ from orchestrator.analysis.rows import finite_or_none
 from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.report.alarms import list_alarms
-from orchestrator.report.sections import breakeven, new_shapes, saved_models
+from orchestrator.report.sections import breakeven, new_shapes, price, saved_models
 from orchestrator.report.sentences import describe_group
 from orchestrator.report.summary import summarise_groups
 from schemas.base import SCHEMA_VERSION
@@ -23,6 +23,7 @@ def build_run_document(run: Run) -> dict[str, Any]:
         "answer": [*list_alarms(run.groups), *summarise_groups(run.groups)],
         "manifest": run.manifest.model_dump(mode="json"),
         "groups": [group_to_dict(group) for group in run.groups],
+        "prices": price.prices_to_list(run),
     }
 
 

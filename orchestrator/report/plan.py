@@ -9,6 +9,7 @@ from rich.text import Text
 from orchestrator.environments.definitions import EnvironmentDefinitions
 from orchestrator.format import format_clock, to_printable
 from orchestrator.planning.estimate import estimate_block_s, estimate_job_s
+from orchestrator.planning.needs import describe_needs, find_needs
 from orchestrator.planning.plan import Plan
 from orchestrator.records.labels import format_title
 from orchestrator.report import environments
@@ -20,8 +21,9 @@ def build_plan_document(plan: Plan, known: Mapping[str, float]) -> dict[str, Any
     """Return the cells of a sweep, the expected duration of each job, and the number of blocks that fit."""
     timing, stop = plan.spec.timing, plan.spec.stop
     block = estimate_block_s(plan.runnable, timing, known)
-    # A sweep runs its first block whatever the budget.
-    blocks = max(1, min(stop.blocks, int(stop.budget / block)))
+    # Not even one may fit: then a sweep measures those cells of its first block that do.
+    blocks = min(stop.blocks, int(stop.budget / block))
+    needs = find_needs(plan, known)
     return {
         "sweep": plan.spec.model_dump(mode="json"),
         "cells": [
@@ -42,6 +44,8 @@ def build_plan_document(plan: Plan, known: Mapping[str, float]) -> dict[str, Any
         "block_s": block,
         "blocks": blocks,
         "total_s": blocks * block,
+        "pairs": needs.pairs if needs else 0,
+        "blocks_for_a_verdict": needs.blocks if needs else None,
         "warnings": list(plan.warnings),
         "workloads": [workload.model_dump(mode="json", by_alias=True) for workload in select_external_workloads(plan)],
     }
@@ -80,9 +84,16 @@ def show_plan(console: Console, plan: Plan, known: Mapping[str, float]) -> None:
     console.print()
     for line in (*describe_code_origins(plan), *(f"warning: {warning}" for warning in plan.warnings)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    console.print(
-        f"A block is one job for each of {said['jobs_per_block']} cells, about {said['block_s']:.0f} s. About "
-        f"{said['blocks']} blocks fit the budget: {said['blocks'] * said['jobs_per_block']} jobs, "
-        f"{format_clock(said['total_s'])} minutes, or less if the precision is reached earlier.",
-        highlight=False,
+    for line in (describe_length(said), *describe_needs(plan, known)):
+        console.print(line, highlight=False, markup=False)
+
+
+def describe_length(said: Mapping[str, Any]) -> str:
+    """Describe the length of a sweep, from the document about its plan."""
+    block = f"A block is one job for each of {said['jobs_per_block']} cells, about {said['block_s']:.0f} s."
+    if not said["blocks"]:
+        return f"{block} The budget is shorter than that: only the cells that fit are measured, once."
+    return (
+        f"{block} About {said['blocks']} blocks fit the budget: {said['blocks'] * said['jobs_per_block']} jobs, "
+        f"{format_clock(said['total_s'])} minutes, or less if the goal is reached earlier."
     )

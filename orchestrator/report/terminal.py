@@ -28,7 +28,7 @@ from orchestrator.report.environments import summarise_environments
 from orchestrator.report.machine import summarise_host
 from orchestrator.report.overview import build_overview
 from orchestrator.report.repetition import split_shared_sentences
-from orchestrator.report.sections import breakeven, latency, memory, new_shapes, profile, saved_models
+from orchestrator.report.sections import breakeven, calls, latency, memory, new_shapes, price, profile, saved_models
 from orchestrator.report.sentences import list_deprecations
 from orchestrator.report.summary import summarise_groups, write_notes
 from orchestrator.report.tables import WIDE, FittingTable, make_table, name_column, number_columns
@@ -45,13 +45,16 @@ DROPPED_COLUMNS: Final = ("n", "first\nresult", "rank")
 PARTS = (breakeven, latency, new_shapes, saved_models, memory)
 
 
-def show_results(console: Console, run: Run, profiles: Sequence[JobRecord] = (), *, details: bool = False) -> None:
+def show_results(
+    console: Console, run: Run, profiles: Sequence[JobRecord] = (), *, details: bool = False, count: int | None = None
+) -> None:
     """Print alarms, an overview of several groups, the answer in words, a table for each group, and notes.
 
-    With `details`, print all tables and sentences.
+    With `details`, print all tables and sentences. `count` is a number of calls to answer for as well.
     """
     console.print()
-    alarms, answer = list_alarms(run.groups), summarise_groups(run.groups)
+    alarms = list_alarms(run.groups)
+    answer = [*summarise_groups(run.groups), *calls.describe_best_modes(run.groups, count)]
     for alarm in alarms:
         console.print(Text(alarm, style="bold red"), "", sep="\n")
     if len(run.groups) > 1:
@@ -62,7 +65,8 @@ def show_results(console: Console, run: Run, profiles: Sequence[JobRecord] = (),
     shared, own = split_shared_sentences(run.groups, (*alarms, *answer))
     for group, sentences in zip(run.groups, own, strict=True):
         show_group(console, group, sentences if details else (), details=details)
-    show_notes(console, [*(shared if details else write_notes(run.groups)), *list_deprecations(run.cells)])
+    notes = [*price.describe_prices(run, brief=not details), *(shared if details else write_notes(run.groups))]
+    show_notes(console, [*notes, *list_deprecations(run.cells)])
     console.print()
     if details:
         show_surroundings(console, run, profiles)

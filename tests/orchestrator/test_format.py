@@ -14,6 +14,7 @@ from orchestrator.format import (
     format_rank,
     format_ratio,
     format_ratio_range,
+    format_seconds,
     format_size,
     round_counts,
     to_printable,
@@ -183,3 +184,22 @@ def test_the_first_digit_has_the_place_value_of_a_power_of_ten(count: int) -> No
     value = first_digit_value(count)
     assert value <= count < 10 * value
     assert str(value).strip("0") == "1"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "1 s"),
+        (0.2, "1 s"),
+        (8.4, "8 s"),
+        (9.6, "10 s"),
+        (29, "30 s"),
+        (94, "95 s"),
+        (96, "2 min"),
+        (601, "11 min"),
+        (5400, "1.5 h"),
+        (86_400, "24.0 h"),
+    ],
+)
+def test_a_rough_duration_is_as_rough_as_what_it_rests_on(seconds: float, text: str) -> None:
+    assert format_seconds(seconds) == text

@@ -1,7 +1,8 @@
-"""`resume`: the jobs that an interrupted run lacks."""
+"""`resume`: the jobs that an interrupted run lacks, and more of them if asked."""
 
 import dataclasses
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -18,6 +19,8 @@ from orchestrator.machine import affinity, fingerprint
 from orchestrator.machine.core_locks import name_cores
 from orchestrator.planning import estimate
 from orchestrator.planning import plan as planning
+from orchestrator.planning.estimate import total_duration_s
+from orchestrator.planning.extension import NO_EXTENSION, ExtensionRequest, extend_manifest
 from orchestrator.processes import descendants
 from orchestrator.processes.signals import Interrupts
 from orchestrator.records import provenance, store
@@ -25,19 +28,31 @@ from schemas.environment import EnvironmentRecord
 from schemas.record import Manifest
 
 
-def resume_run(root: Path, name: str, wanted: OutputForms, *, force: bool, wait: bool) -> ExitCode:
-    """Resume an interrupted run as it was begun, and show its results."""
+def resume_run(
+    root: Path, name: str, wanted: OutputForms, *, force: bool, wait: bool, asked: ExtensionRequest = NO_EXTENSION
+) -> ExitCode:
+    """Resume an interrupted run as it was begun, or extend it, and show its results."""
     run, console = store.find_run(root, name), Console(stderr=wanted.as_json)
     with run.hold_lock(describe_lock_owner()) as left:
         descendants.end_leftovers(left)  # what a killed orchestrator left would disturb the jobs
-        manifest = run.read_manifest()
-        planned = provision_plan(planning.rebuild_plan(manifest.sweep, manifest.seed, affinity.list_cores()), console)
+        manifest = extend_run(run, asked) if asked else run.read_manifest()
+        cores, extensions = affinity.list_cores(), manifest.extensions
+        planned = provision_plan(
+            planning.rebuild_plan(manifest.sweep, manifest.seed, cores, extensions=extensions), console
+        )
         if planned is None:
             return ExitCode.INTERRUPTED
         with planned.environments.hold_for_cells(planned.cells_to_start) as environments:
             ended, interrupted = continue_run(run, planned, manifest, environments, console, force=force, wait=wait)
     present_results(console, run, ended, wanted)
     return exit_code(ended, interrupted=interrupted)
+
+
+def extend_run(place: store.Store, asked: ExtensionRequest) -> Manifest:
+    """Return the manifest of a run whose end is moved; it is written when the jobs begin."""
+    run = Run.from_store(place)
+    spent_s = total_duration_s([*run.records, *place.read_artefact_records()])
+    return extend_manifest(run, asked, spent_s, datetime.now().astimezone())
 
 
 def continue_run(
@@ -89,7 +104,7 @@ def check_changes(
         edited = ", ".join(provenance.find_edited_workloads(manifest.cells, planned.cells))
         why = f"the code of {edited} has changed" if edited else "its sweep now yields other cells"
         raise UsageError(f"{run.name} cannot be resumed: {why}; begin a new run")
-    now = provenance.make_identity(manifest.sweep, manifest.seed, manifest.cells)
+    now = provenance.make_identity(manifest.original_sweep, manifest.seed, manifest.cells)
     changed = provenance.find_changes(manifest, now, fingerprint.take_fingerprint(), environments)
     if changed and not force:
         raise UsageError(

@@ -25,13 +25,15 @@ def show_run(
     repeat: bool = False,
     wait: bool = False,
     details: bool = False,
+    calls: int | None = None,
     as_json: bool,
 ) -> ExitCode:
     """Show a run, or one of its jobs; with `repeat`, run that job again and show both."""
     place = store.find_run(root, name)
     run = Run.from_store(place)
     if job_name is None:
-        present_results(Console(), place, run, OutputForms(page=False, as_json=as_json, details=details))
+        wanted = OutputForms(page=False, as_json=as_json, details=details, calls=calls)
+        present_results(Console(), place, run, wanted)
         return ExitCode.FINE
     record = store.find_record(run.records, job_name)
     if repeat:

@@ -40,6 +40,7 @@ from orchestrator.report.page.charts import (
     warmup,
 )
 from orchestrator.report.repetition import is_said, split_shared_sentences
+from orchestrator.report.sections import calls, price
 from orchestrator.report.sentences import list_deprecations, write_headline
 from orchestrator.report.summary import summarise_groups
 
@@ -87,7 +88,8 @@ class Part:
 def render_page(run: Run) -> str:
     """Return the whole file. The same records give the same file, to the byte."""
     groups, manifest, own = run.groups, run.manifest, read_asset("page.js")
-    alarms, answer = list_alarms(groups), summarise_groups(groups)
+    alarms = list_alarms(groups)
+    answer = [*summarise_groups(groups), *calls.describe_best_modes(groups, manifest.sweep.calls)]
     shared, sentences = split_shared_sentences(groups, (*alarms, *answer))
     overview = build_overview(groups)
     return load_template().render(
@@ -133,7 +135,10 @@ def build_part(group: Group, run: Run, name: str, sentences: Sequence[str], said
         title=group.title,
         name=name,
         lead=lead,
-        sentences=[sentence for sentence in sentences if sentence not in lead],
+        sentences=[
+            *(sentence for sentence in sentences if sentence not in lead),
+            *price.describe_group_prices(group, run),
+        ],
         figures=list(build_charts(section, run.canary_ns)),
         row=ChartRow(
             cells=(),

@@ -3,8 +3,16 @@
 import numpy as np
 import pytest
 
-from orchestrator.analysis.compare import Scores, compare_all_pairs
-from orchestrator.analysis.forecast import Forecast, combine_forecasts, expected_half_width, forecast_looks
+from orchestrator.analysis.compare import Scores, Verdict, compare_all_pairs
+from orchestrator.analysis.forecast import (
+    NOT_FORESEEN,
+    Family,
+    Forecast,
+    combine_forecasts,
+    expected_half_width,
+    forecast_looks,
+    forecast_verdict,
+)
 from orchestrator.analysis.statistics.intervals import Floats
 from orchestrator.analysis.statistics.looks import LOOKS
 from orchestrator.analysis.stopping import should_stop
@@ -89,3 +97,54 @@ def test_from_two_blocks_or_one_cell_nothing_is_foretold() -> None:
 def test_an_interval_narrows_with_the_root_of_the_blocks_and_faster_at_first() -> None:
     assert expected_half_width(0.1, 400) == pytest.approx(expected_half_width(0.1, 100) / 2, rel=0.02)
     assert expected_half_width(0.1, 3) > 2 * expected_half_width(0.1, 6)
+
+
+ONE = Family(pairs=1, alpha=0.01, margin=0.02)
+EVERY = range(1, LOOKS[-1] + 1)
+
+
+def test_a_clear_difference_needs_only_the_blocks_that_any_claim_needs() -> None:
+    clear = [1.0, 1.01, 0.99, 1.0]
+    assert forecast_verdict(clear, ONE, EVERY) == Forecast(ONE.least_blocks, ONE.least_blocks, ONE.least_blocks)
+    many = Family(pairs=10, alpha=0.01, margin=0.02)
+    assert forecast_verdict(clear, many, EVERY) == Forecast(11, 11, 11)
+
+
+def test_equal_modes_have_their_verdict_as_soon_as_the_interval_is_within_the_margin() -> None:
+    found = forecast_verdict([0.001, -0.001, 0.001, -0.001, 0.0], ONE, EVERY)
+    assert found is not None
+    assert found.latest < ONE.least_blocks
+
+
+def test_a_difference_that_is_lost_in_the_noise_is_not_foreseen() -> None:
+    found = forecast_verdict([0.3, -0.3, 0.25, -0.25, 0.2, -0.2], ONE, EVERY)
+    assert found is not None
+    assert found.likely == found.latest == NOT_FORESEEN
+
+
+def test_two_blocks_foretell_no_verdict() -> None:
+    assert forecast_verdict([1.0, 1.0], ONE, EVERY) is None
+
+
+@pytest.mark.parametrize(("shift", "noise"), [(0.05, 0.03), (0.2, 0.05), (0.03, 0.03), (0.0, 0.01), (0.0, 0.02)])
+def test_the_blocks_of_a_verdict_lie_in_the_range_that_is_foretold_in_eight_cases_of_ten(
+    shift: float, noise: float
+) -> None:
+    rng, inside = np.random.default_rng(5), 0
+    for _ in range(100):
+        ratios = rng.normal(shift, noise, LOOKS[-1])
+        foretold = forecast_verdict(ratios[:8].tolist(), ONE, EVERY)
+        assert foretold is not None
+        known = {"a": dict.fromkeys(EVERY, 0.0), "b": dict(zip(EVERY, ratios.tolist(), strict=True))}
+
+        def is_decided(blocks: int, known: dict[str, dict[int, float]] = known) -> bool:
+            floors = {
+                label: {block: values[block] for block in range(1, blocks + 1)} for label, values in known.items()
+            }
+            scored = {label: Scores(values, values) for label, values in floors.items()}
+            (found,) = compare_all_pairs(scored, margin=np.expm1(ONE.margin), alpha=ONE.alpha)
+            return found.verdict is not Verdict.UNRESOLVED
+
+        actual_blocks = next((blocks for blocks in EVERY if is_decided(blocks)), NOT_FORESEEN)
+        inside += foretold.soonest <= actual_blocks <= foretold.latest
+    assert inside >= 80

@@ -6,7 +6,7 @@ import pytest
 from orchestrator.analysis import stopping
 from orchestrator.analysis.compare import Comparison, Verdict, compare_all_pairs, index_both_ways
 from orchestrator.analysis.results import group_results
-from orchestrator.analysis.statistics.looks import LOOKS
+from orchestrator.analysis.statistics.looks import LOOKS, LookRule
 from orchestrator.analysis.stopping import has_reached_half_width, should_stop
 from schemas.job import Cell
 from schemas.record import JobRecord
@@ -23,7 +23,7 @@ SPEC = SweepSpec.model_validate({"stop": {"precision": 0.02}})
 
 
 def is_precise(cells: Sequence[Cell], records: Sequence[JobRecord], block: int) -> bool:
-    return stopping.is_sweep_precise(SPEC, cells, records, block)
+    return stopping.has_reached_goal(SPEC, cells, records, block)
 
 
 def test_a_sweep_has_enough_when_every_group_is_precise(make_cell: MakeCell, make_records: MakeRecords) -> None:
@@ -91,7 +91,7 @@ def test_what_is_said_of_the_precision_is_about_ratios_only_where_there_are_some
     cells = [make_cell(f"{name}:eager", workload=workload) for name, workload in map(str.split, modes)]
     cells.append(cells[0].model_copy(update={"replica": 1}))
     records = make_records([(cell, 1000) for cell in cells], blocks=8)
-    assert stopping.describe_precision(SPEC, cells, records) == sentence
+    assert stopping.describe_goal(SPEC, cells, records) == sentence
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_cell_that_was_not_measured_has_no_time_to_be_precise_about(
     cells = [make_cell("numpy:eager"), make_cell("synthetic:spin"), make_cell(workload="rnn")]
     records = [*make_records([(cell, 1000) for cell in cells[:2]], blocks=8), make_record(cells[2], outcome="wrong")]
     assert is_precise(cells, records, 8)
-    assert stopping.describe_precision(SPEC, cells, records) == "every ratio to the baseline is known to ±2 %"
+    assert stopping.describe_goal(SPEC, cells, records) == "every ratio to the baseline is known to ±2 %"
 
 
 def test_precision_counts_only_towards_the_baseline() -> None:
@@ -161,3 +161,69 @@ def test_a_sweep_goes_on_until_its_many_pairs_could_be_significant() -> None:
 def test_verdicts_never_stop_a_sweep(k: int) -> None:
     assert {should_stop(k, precise(1, verdict), 0.02) for verdict in Verdict} == {True}
     assert {should_stop(k, precise(1, verdict), 0.002) for verdict in Verdict} == {k == LOOKS[-1]}
+
+
+VERDICTS = SweepSpec.model_validate({"stop": {"until": "verdict"}})
+ON_VERDICTS = LookRule(on_verdicts=True)
+
+
+def has_verdicts(cells: Sequence[Cell], records: Sequence[JobRecord], block: int) -> bool:
+    return stopping.has_reached_goal(VERDICTS, cells, records, block, ON_VERDICTS)
+
+
+def test_a_sweep_that_was_asked_for_verdicts_ends_with_them_however_wide_its_intervals_are(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    cells = [make_cell("numpy:eager"), make_cell("synthetic:spin")]
+    records = make_records(list(zip(cells, (1000, 3000), strict=True)), blocks=8, noise=0.1)
+    assert has_verdicts(cells, records, 8)
+    assert not is_precise(cells, records, 8)
+
+
+def test_it_goes_on_without_a_verdict_however_narrow_its_intervals_are(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    cells = [make_cell("numpy:eager"), make_cell("synthetic:spin")]
+    # Close to the margin, so neither within it nor beyond.
+    records = make_records(list(zip(cells, (100_000, 101_900), strict=True)), blocks=8, noise=0.003)
+    (found,) = group_results(records, cells, looks=ON_VERDICTS)[0].comparisons
+    claimed = found.verdict is not Verdict.UNRESOLVED
+    assert has_verdicts(cells, records, 8) is claimed
+    noisy = make_records(list(zip(cells, (1000, 1000), strict=True)), blocks=8, noise=0.2)
+    assert not has_verdicts(cells, noisy, 8)
+    assert stopping.has_reached_goal(VERDICTS, cells, noisy, LOOKS[-1], ON_VERDICTS)
+
+
+def test_a_verdict_between_the_looks_ends_nothing(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    cells = [make_cell("numpy:eager"), make_cell("synthetic:spin")]
+    records = make_records(list(zip(cells, (1000, 3000), strict=True)), blocks=9)
+    assert [block for block in range(6, 14) if has_verdicts(cells, records, block)] == [8, 12]
+
+
+def test_its_tests_have_the_lower_level(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    cells = [make_cell("numpy:eager"), make_cell("synthetic:spin")]
+    records = make_records(list(zip(cells, (1000, 3000), strict=True)), blocks=7)
+    (planned,), (found,) = group_results(records, cells), group_results(records, cells, looks=ON_VERDICTS)
+    # Seven blocks are enough for one pair at the usual level, and too few at this one.
+    assert planned.comparisons[0].verdict is Verdict.SLOWER
+    assert found.comparisons[0].verdict is Verdict.UNRESOLVED
+    assert found.alpha < planned.alpha
+
+
+@pytest.mark.parametrize(
+    ("modes", "sentence"),
+    [
+        (["numpy mlp", "synthetic mlp"], "every pair has its verdict"),
+        (["numpy mlp"], "the time is known to ±2 %"),
+        (
+            ["numpy mlp", "synthetic mlp", "numpy rnn"],
+            "every pair has its verdict, and every time without a ratio is known to ±2 %",
+        ),
+    ],
+)
+def test_it_says_that_it_ended_with_its_verdicts(
+    make_cell: MakeCell, make_records: MakeRecords, modes: list[str], sentence: str
+) -> None:
+    cells = [make_cell(f"{name}:eager", workload=workload) for name, workload in map(str.split, modes)]
+    records = make_records([(cell, 1000) for cell in cells], blocks=8)
+    assert stopping.describe_goal(VERDICTS, cells, records) == sentence

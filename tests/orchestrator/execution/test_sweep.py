@@ -1,5 +1,6 @@
 """Sweeps with a simulated launcher, which also moves the clock."""
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ from orchestrator.records.attempts import last_attempts
 from orchestrator.records.store import Store
 from schemas.event import Event, Failure, Hello, Phase, Report
 from schemas.job import JobSpec
-from schemas.record import Host, JobRecord
+from schemas.record import Extension, Host, JobRecord
 
 MakePlan = Callable[..., Plan]
 Act = Callable[[JobSpec], Ending]
@@ -37,6 +38,7 @@ Act = Callable[[JobSpec], Ending]
 HELLO = Hello(pid=1, python="3.11", interpreter="x")
 BUILD = Phase(name="build")
 SPIN, NUMPY = "synthetic:spin", "numpy:eager"
+JOB_S = 10.0
 
 
 @dataclass
@@ -47,10 +49,11 @@ class Actor:
     default: Act
     now: float = 0.0
     launched: list[JobSpec] = field(default_factory=list)
+    job_s: float = JOB_S
 
     def __call__(self, spec: JobSpec, log: Path, on_event: Callable[[Event], None]) -> Ending:
         self.launched.append(spec)
-        self.now += 10
+        self.now += self.job_s
         ending = self.parts.get(spec.cell.label, self.default)(spec)
         for event in ending.events:
             on_event(event)
@@ -64,7 +67,7 @@ class Actor:
 
 
 def make_ending(*events: Event) -> Act:
-    return lambda spec: Ending("ended", 0, (HELLO, *events), 10**9)
+    return lambda spec: Ending("ended", 0, (HELLO, *events), int(JOB_S * 1e9))
 
 
 def end_in_turn(*reports: Report) -> Act:
@@ -109,6 +112,7 @@ def rehearse(run: Store, host: Host, make_report: Callable[..., Report]) -> Rehe
         interrupts: Interrupts | None = None,
         enough: Callable[[Sequence[JobRecord], int], bool] = lambda records, block: False,
         earlier: Sequence[JobRecord] | None = None,
+        known: Mapping[str, float] | None = None,
     ) -> Rehearsal:
         def measured(spec: JobSpec) -> Ending:
             calibrated = {NUMPY: 70, SPIN: 90}.get(spec.cell.label, 80) + len(actor.launched)
@@ -127,6 +131,7 @@ def rehearse(run: Store, host: Host, make_report: Callable[..., Report]) -> Rehe
             clock=actor.clock,
             resumed=earlier is not None,
             earlier=earlier or (),
+            known=known or {},
         )
         return Rehearsal(sweep, actor, published)
 
@@ -245,10 +250,121 @@ def test_a_block_that_fits_exactly_is_run(rehearse: Rehearse, make_plan: MakePla
     assert stage.actor.now == 60
 
 
-def test_the_first_block_is_run_whatever_the_budget(rehearse: Rehearse, make_plan: MakePlan) -> None:
+def test_of_the_first_block_the_jobs_that_fit_are_run_and_it_says_how_many(
+    rehearse: Rehearse, make_plan: MakePlan
+) -> None:
+    stage = rehearse(make_plan(stop={"budget": 25}), known={NUMPY: JOB_S, SPIN: JOB_S})
+    assert stage.sweep.run() == "the budget of 25 s was used up in the first block: 2 of 3 cells were measured"
+    assert stage.actor.now == 20
+
+
+def test_the_first_job_is_run_whatever_the_budget(rehearse: Rehearse, make_plan: MakePlan) -> None:
     stage = rehearse(make_plan("numpy", stop={"budget": 1}))
     stage.sweep.run()
-    assert len(stage.sweep.records) == 2
+    assert len(stage.sweep.records) == 1
+
+
+@pytest.mark.parametrize("budget_s", [1, 9, 15, 33, 47, 62, 85, 99])
+def test_a_budget_is_kept_within_one_job_however_wrong_the_estimates_are(
+    rehearse: Rehearse, make_plan: MakePlan, budget_s: int
+) -> None:
+    for known_s in (0.001, JOB_S, 1000.0):
+        stage = rehearse(make_plan(stop={"budget": budget_s, "blocks": 32}), known={NUMPY: known_s, SPIN: known_s})
+        stage.sweep.run()
+        assert 0 < stage.actor.now <= budget_s + JOB_S
+
+
+def test_a_block_whose_jobs_became_longer_is_cut_and_the_next_not_begun(
+    rehearse: Rehearse, make_plan: MakePlan, make_report: Callable[..., Report]
+) -> None:
+    def slow_down(spec: JobSpec) -> Ending:
+        if len(stage.actor.launched) == 4:
+            stage.actor.now += 35
+        return make_ending(make_report(calls=spec.timing.calls or 80))(spec)
+
+    stage = rehearse(make_plan(stop={"budget": 85, "blocks": 32}))
+    stage.actor.parts = {NUMPY: slow_down, SPIN: slow_down}
+    assert stage.sweep.run() == "the budget of 85 s was used up"
+    assert len(stage.actor.labels(1)) == 3
+    assert 1 <= len(stage.actor.labels(2)) < 3
+    assert stage.actor.labels(3) == []
+
+
+def test_a_retry_that_does_not_fit_is_not_begun(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan("numpy", stop={"budget": 15, "blocks": 3}), known={NUMPY: JOB_S})
+    stage.actor.default = end_killed
+    stage.sweep.run()
+    assert [record.outcome for record in stage.sweep.records] == ["killed"]
+
+
+def test_time_is_left_for_the_profiles(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", stop={"budget": 55, "blocks": 32}, profile=True)
+    stage = rehearse(plan, known={NUMPY: JOB_S})
+    said = stage.sweep.run()
+    assert said == "the budget of 55 s was used up"
+    assert [spec.purpose.kind for spec in stage.actor.launched] == ["measure"] * 4 + ["profile"]
+    assert stage.actor.now == 50
+
+
+def test_a_profile_for_which_no_time_is_left_is_missing_and_that_is_said(
+    rehearse: Rehearse, make_plan: MakePlan
+) -> None:
+    stage = rehearse(make_plan("numpy", stop={"budget": 25, "blocks": 32}, profile=True), known={NUMPY: 0.001})
+    assert stage.sweep.run() == "the budget of 25 s was used up, which left no time for 1 profile"
+
+
+def test_a_cache_that_cannot_be_filled_in_time_leaves_its_cell_without_a_job(
+    rehearse: Rehearse, make_plan: MakePlan
+) -> None:
+    plan = make_plan("torch:compile", axes={"cache": ("warm",)}, stop={"budget": 15, "blocks": 2})
+    stage = rehearse(plan, known={"torch:compile": JOB_S})
+    stage.sweep.run()
+    assert [spec.block for spec in stage.actor.launched] == [0]
+
+
+def extend(plan: Plan, least_blocks: int, blocks: int = 1) -> Plan:
+    """Return a plan that was extended to this number of blocks after it had ended."""
+    stop = plan.spec.stop.model_copy(update={"blocks": least_blocks})
+    before = Extension(when="now", stop=plan.spec.stop, blocks=blocks, least_blocks=least_blocks)
+    spec = plan.spec.model_copy(update={"stop": stop})
+    return dataclasses.replace(plan, spec=spec, extensions=(before,))
+
+
+def test_blocks_that_are_asked_for_by_their_number_run_whatever_the_budget_and_the_goal(
+    rehearse: Rehearse, make_plan: MakePlan
+) -> None:
+    plan = make_plan("numpy", stop={"budget": 45, "blocks": 32})
+    first = rehearse(plan)
+    assert first.sweep.run() == "the budget of 45 s was used up"
+    assert len(first.sweep.records) == 4
+    more = rehearse(extend(plan, 4), earlier=first.sweep.records, enough=lambda _, block: block <= 3)
+    assert more.sweep.run() == "all 4 blocks were run"
+    assert [spec.block for spec in more.actor.launched] == [3, 3, 4, 4]
+
+
+def test_the_blocks_of_an_extension_have_the_order_that_they_would_have_had(
+    rehearse: Rehearse, make_plan: MakePlan
+) -> None:
+    plan = make_plan(stop={"budget": 1000, "blocks": 2})
+    first, whole = rehearse(plan), rehearse(make_plan(stop={"budget": 1000, "blocks": 5}))
+    first.sweep.run()
+    whole.sweep.run()
+    more = rehearse(extend(plan, 5), earlier=first.sweep.records)
+    more.sweep.run()
+    assert [spec.cell for spec in more.actor.launched] == [spec.cell for spec in whole.actor.launched[6:]]
+    assert {spec.timing.warmup_max_ns for spec in more.actor.launched} == {
+        spec.timing.warmup_max_ns for spec in first.actor.launched
+    }
+
+
+def test_a_larger_budget_completes_the_block_that_was_cut_first(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    plan = make_plan(stop={"budget": 25, "blocks": 2})
+    first = rehearse(plan, known={NUMPY: JOB_S, SPIN: JOB_S})
+    first.sweep.run()
+    more = rehearse(make_plan(stop={"budget": 100, "blocks": 2}), earlier=first.sweep.records)
+    assert more.sweep.run() == "all 2 blocks were run"
+    assert [spec.block for spec in more.actor.launched] == [1, 2, 2, 2]
+    assert len(more.sweep.records) == 6
 
 
 def test_a_sweep_ends_after_the_block_in_which_its_precision_is_reached(
@@ -465,7 +581,7 @@ def test_a_record_says_how_the_job_looked_from_outside(rehearse: Rehearse, make_
     stage.sweep.run()
     outside = stage.sweep.records[0].outside
     assert outside is not None
-    assert (outside.spawn_to_end_ns, outside.exit_status, outside.last_phase) == (10**9, 0, "build")
+    assert (outside.spawn_to_end_ns, outside.exit_status, outside.last_phase) == (10**10, 0, "build")
     assert datetime.fromisoformat(outside.started).tzinfo is not None
 
 
@@ -521,11 +637,11 @@ def test_a_resumed_sweep_runs_what_is_missing_and_nothing_else(
 def test_a_resumed_sweep_keeps_to_the_calls_and_the_budget_of_its_first_part(
     rehearse: Rehearse, make_plan: MakePlan
 ) -> None:
-    plan = make_plan("numpy", stop={"budget": 3, "blocks": 9})
+    plan = make_plan("numpy", stop={"budget": 25, "blocks": 9})
     first = rehearse(plan, earlier=())
     first.sweep.run()
     resumed = rehearse(plan, earlier=first.sweep.records)
-    assert resumed.sweep.run() == "the budget of 3 s was used up"
+    assert resumed.sweep.run() == "the budget of 25 s was used up"
     assert resumed.actor.launched == []
     more = rehearse(make_plan("numpy", stop={"budget": 99, "blocks": 2}), earlier=first.sweep.records)
     more.sweep.run()

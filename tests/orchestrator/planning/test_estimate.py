@@ -40,3 +40,7 @@ def test_what_a_job_was_stopped_for_says_nothing_about_the_next(make_record: Mak
     assert record.outside is not None
     stopped = record.model_copy(update={"outside": record.outside.model_copy(update={"stopped_ns": 15 * 10**8})})
     assert estimate.seconds_by_mode([stopped]) == {"numpy:eager": 0.5}
+
+
+def test_the_duration_of_jobs_is_that_of_those_that_were_started(make_record: MakeRecord) -> None:
+    assert estimate.total_duration_s([make_record(), make_record(outside=None), make_record()]) == 4.0

@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from orchestrator.errors import UsageError
-from orchestrator.planning.plan import Plan, build_plan
+from orchestrator.planning.plan import Plan, build_plan, rebuild_plan
 from schemas.event import Report
 from schemas.job import JobSpec
+from schemas.record import Extension
 from schemas.sweep import SweepSpec
 from tests.orchestrator.planning.conftest import AXES, VERSIONS, expand
 
@@ -112,6 +113,17 @@ def test_a_job_may_warm_up_for_a_quarter_of_its_share_of_the_budget_unless_the_u
     assert len(plan.runnable) == 3
     job = JobSpec.model_validate_json(plan.build_job(plan.cells[0], 1, 0).model_dump_json())
     assert job.timing.warmup_max_ns == seconds * 10**9
+
+
+def test_an_extended_run_warms_up_as_it_was_begun(make_plan: MakePlan) -> None:
+    plan = make_plan(stop={"budget": "40m"})
+    stop = plan.spec.stop.model_copy(update={"budget": 9000.0, "blocks": 4})
+    spec = plan.spec.model_copy(update={"stop": stop})
+    extension = Extension(when="now", stop=plan.spec.stop, blocks=8, least_blocks=4)
+    extended = rebuild_plan(spec, plan.seed, (0, 1), plan.environments, (extension,))
+    assert extended.warmup_max_ns == plan.warmup_max_ns
+    assert (extended.least_blocks, plan.least_blocks) == (4, 0)
+    assert (extended.looks.ended_after, plan.looks.ended_after) == ((8,), ())
 
 
 def test_a_cell_that_cannot_run_takes_no_share_of_the_budget(make_plan: MakePlan) -> None:

@@ -1,5 +1,6 @@
 """Histories of a sweep, written as data and replayed."""
 
+import dataclasses
 import functools
 import random
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from orchestrator.execution.sweep_events import (
 from orchestrator.planning.plan import Plan
 from orchestrator.progress.board import Board, apply_event
 from schemas.event import Hello, Phase
-from schemas.record import JobRecord
+from schemas.record import Extension, JobRecord
 
 MakePlan = Callable[..., Plan]
 MakeRecord = Callable[..., JobRecord]
@@ -197,3 +198,66 @@ def test_the_least_precise_ratio_is_known_from_the_sixth_block_on_and_narrows(
     assert late is not None
     assert sixth[0] in {"numpy:eager", "synthetic:spin"}
     assert late[1] < sixth[1]
+
+
+def test_a_cell_that_takes_long_is_expected_to_take_long_again(make_plan: MakePlan, make_record: MakeRecord) -> None:
+    plan = make_plan("numpy", "synthetic:spin", stop={"budget": 10_000, "blocks": 32})
+    short, long, last = plan.order_cells(plan.runnable, 1)
+    history: list[tuple[float, SweepEvent]] = [(0.0, BlockStarted(1, (short, long, last)))]
+    for cell, began_s, ended_s in ((short, 0.0, 1.0), (long, 1.0, 60.0)):
+        job = plan.build_job(cell, 1, 0, None)
+        history += [(began_s, JobStarted(job)), (ended_s, JobEnded(make_record(cell, 1)))]
+    after = replay(board(plan, block_s=6), history)
+    assert [after.job_s(cell) for cell in (short, long, last)] == [1, 59, 2]
+    assert after.rest_of_block_s == 2
+    # No block is complete: the jobs that ran say more than the guess did.
+    assert after.block_s == 62
+
+
+def test_guesses_for_each_cell_are_used_before_it_has_run(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy")
+    guesses_s = {cell.id: 3.0 + place for place, cell in enumerate(plan.runnable)}
+    first = Board(plan=plan, started_s=0, now_s=0, guess_s=99, guesses_s=guesses_s)
+    assert first.block_s == 7
+    assert apply_event(first, BlockStarted(1, plan.runnable), 0).rest_of_block_s == 7
+
+
+def test_what_is_left_of_the_running_job_counts_and_is_never_below_nothing(
+    make_plan: MakePlan, make_record: MakeRecord
+) -> None:
+    plan = make_plan("numpy", stop={"budget": 1000, "blocks": 1})
+    running = replay(board(plan), make_block(plan, make_record, 1, 0)[:2])
+    assert [apply_event(running, STEADY, now_s).rest_of_block_s for now_s in (0, 4, 9, 12, 300)] == [20, 16, 11, 10, 10]
+
+
+def test_the_budget_bounds_what_is_left_except_for_the_running_job(
+    make_plan: MakePlan, make_record: MakeRecord
+) -> None:
+    plan = make_plan("numpy", stop={"budget": 25, "blocks": 32})
+    running = replay(board(plan), make_block(plan, make_record, 1, 0)[:6])
+    assert running.seconds_until(running.expected_blocks) == 10
+    assert apply_event(running, STEADY, 30).seconds_until(5) == 0
+
+
+def test_blocks_that_were_asked_for_by_their_number_have_no_budget(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", stop={"budget": 1, "blocks": 4})
+    before = Extension(when="now", stop=plan.spec.stop, blocks=1, least_blocks=4)
+    extended = board(dataclasses.replace(plan, extensions=(before,)))
+    assert extended.allowed_blocks == 4
+    assert extended.seconds_until(4) == 80
+
+
+def test_the_end_of_a_sweep_for_verdicts_is_foretold_from_its_differences(
+    make_plan: MakePlan, make_record: MakeRecord
+) -> None:
+    stop = {"budget": 10_000, "blocks": 32, "until": "verdict"}
+    plan = make_plan("numpy", "synthetic:spin", stop=stop)
+    history: list[tuple[float, SweepEvent]] = []
+    for block in range(1, 5):
+        history.append((20.0 * block, BlockStarted(block, plan.runnable)))
+        for cell in plan.runnable:
+            call_ns = (9000 if cell.framework == "numpy" else 1000) + block
+            history.append((20.0 * block, JobEnded(make_record(cell, block, call_ns=call_ns))))
+    after = replay(board(plan), [*history, (100.0, BlockStarted(5, plan.runnable))])
+    assert after.forecast is not None
+    assert (after.forecast.soonest, after.forecast.latest) == (8, 8)

@@ -130,7 +130,8 @@ def test_it_shows_what_runs_how_far_it_is_and_for_how_long_still(board: Board, s
     assert "synthetic:spin mlp backward: building and compiling the model" in text
     assert "job 1 of about" in text
     assert "block 1 of at most 3" in text
-    assert "at most 1:29 left" in text
+    # Four jobs of this block and two blocks of 30 s; the running job has just begun.
+    assert "at most 1:30 left" in text
 
 
 @pytest.mark.parametrize(
@@ -152,7 +153,7 @@ def test_what_is_left_is_a_range_until_the_blocks_say_more(
         block=5,
         block_began_s=80,
         blocks_s=(20, 20, 20, 20),
-        jobs_in_block=3,
+        order=plan.runnable,
         forecast=forecast,
     )
     text = render_text(fifth)
@@ -329,3 +330,32 @@ def test_it_says_how_busy_the_machine_is_and_how_the_last_job_was_disturbed(
     assert " GiB free" in render_text(board)
     text = render_text(apply_events(board, [JobEnded(make_record(board.plan.cells[0]))]))
     assert "last job: 0 of 3 samples disturbed" in text
+
+
+def test_before_the_first_block_it_says_so(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", stop={"budget": 100, "blocks": 3})
+    started = JobStarted(plan.build_job(plan.cells[0], 0, 0, None))
+    text = render_text(apply_event(Board(plan=plan, started_s=1000, now_s=1000, guess_s=30), started, 1010))
+    assert "before the first block" in text
+    assert "block 0" not in text
+
+
+@pytest.mark.parametrize("late_s", [0, 60, 600])
+def test_where_a_last_job_takes_longer_than_expected_it_says_that_it_is_finishing(
+    make_plan: MakePlan, make_record: MakeRecord, late_s: float
+) -> None:
+    plan = make_plan("numpy", stop={"budget": 25, "blocks": 1})
+    first, second = plan.order_cells(plan.runnable, 1)
+    last = apply_event(Board(plan=plan, started_s=0, now_s=0, guess_s=20), BlockStarted(1, (first, second)), 0)
+    for event, now_s in ((JobStarted(plan.build_job(first, 1, 0, None)), 0.0), (JobEnded(make_record(first, 1)), 10.0)):
+        last = apply_event(last, event, now_s)
+    last = apply_event(last, JobStarted(plan.build_job(second, 1, 1, None)), 10)
+    assert "at most 0:10 left" in render_text(last)
+    late = render_text(apply_event(last, JobEventReceived(Phase(name="warm_up")), 20 + late_s))
+    assert "finishing" in late
+    assert "0:00" not in late
+
+
+def test_a_sweep_that_was_asked_for_verdicts_says_so(make_plan: MakePlan) -> None:
+    plan = make_plan(stop={"until": "verdict"})
+    assert "requested: a verdict on every pair" in render_text(Board(plan=plan, started_s=0, now_s=0, guess_s=20))

@@ -60,6 +60,7 @@ def test_the_sweep_file_of_the_documentation_fits_its_schema() -> None:
         {"axes": {"batch": ["many"]}},
         {"axes": {"tasks": ["fly"]}},
         {"stop": {"budget": "soon"}},
+        {"stop": {"budget": "5"}},
         {"stop": {"budget": -1}},
         {"limits": {"memory": "4 gigs"}},
         {"limits": {"phases": {"lunch": 1}}},
@@ -72,7 +73,7 @@ def test_what_a_sweep_file_may_not_say_its_schema_refuses(document: dict[str, An
         SweepSpec.model_validate(document)
 
 
-@pytest.mark.parametrize("budget", [90, 1.5, "90", "90s", " 1.5h ", "5 m"])
+@pytest.mark.parametrize("budget", [90, 1.5, "90s", " 1.5h ", "5 m"])
 def test_a_duration_may_be_written_as_a_person_writes_it(budget: object) -> None:
     checked("sweep", {"stop": {"budget": budget}})
     SweepSpec.model_validate({"stop": {"budget": budget}})

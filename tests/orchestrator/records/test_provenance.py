@@ -5,7 +5,7 @@ import pytest
 from orchestrator.records import provenance
 from schemas.environment import EnvironmentRecord
 from schemas.job import Cell
-from schemas.record import Host, Manifest
+from schemas.record import Extension, Host, Manifest
 from schemas.sweep import SweepSpec
 
 SWEEP = SweepSpec()
@@ -157,3 +157,15 @@ def test_where_a_run_names_its_environments_what_lies_beside_the_orchestrator_do
     other = {"torch": an_environment("bb", torch="2.14.0")}
     (found,) = provenance.find_changes(then, now, manifest.host, other)
     assert "torch 2.13.0 is now 2.14.0" in found
+
+
+def test_an_extension_leaves_the_identity_of_a_run_as_it_was(manifest: Manifest, source: Path) -> None:
+    longer = SWEEP.stop.model_copy(update={"budget": 600.0})
+    extension = Extension(when="now", stop=SWEEP.stop, blocks=8)
+    sweep = SWEEP.model_copy(update={"stop": longer})
+    extended = manifest.model_copy(update={"sweep": sweep, "extensions": (extension, extension)})
+    assert extended.original_sweep == SWEEP
+    now = provenance.make_identity(extended.original_sweep, 1, (), source)
+    assert provenance.find_changes(extended, now, extended.host, {}) == []
+    other = provenance.make_identity(extended.sweep, 1, (), source)
+    assert provenance.find_changes(extended, other, extended.host, {}) == ["the sweep in its manifest has changed"]

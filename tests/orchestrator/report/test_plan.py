@@ -33,9 +33,9 @@ def test_every_cell_is_there_with_the_seconds_of_a_job_or_the_reason_against_it(
 
 
 @pytest.mark.parametrize(
-    ("budget", "blocks", "fit"), [(0.001, 9, 1), (1e6, 9, 9), (1e6, 1, 1)], ids=["too little", "enough", "one block"]
+    ("budget", "blocks", "fit"), [(0.001, 9, 0), (1e6, 9, 9), (1e6, 1, 1)], ids=["too little", "enough", "one block"]
 )
-def test_as_many_blocks_fit_as_the_budget_and_the_maximum_allow_and_one_always(
+def test_as_many_blocks_fit_as_the_budget_and_the_maximum_allow(
     make_plan: MakePlan, budget: float, blocks: int, fit: int
 ) -> None:
     said = build_plan_document(make_plan(stop={"budget": budget, "blocks": blocks}), {})
@@ -70,3 +70,19 @@ def test_a_built_in_workload_needs_no_word_about_its_code(make_plan: MakePlan) -
     plan = make_plan()
     assert list(describe_code_origins(plan)) == []
     assert build_plan_document(plan, {})["workloads"] == []
+
+
+def test_a_budget_below_one_block_is_said(make_plan: MakePlan) -> None:
+    text = " ".join(draw(make_plan(stop={"budget": 0.1, "blocks": 9})).split())
+    assert "The budget is shorter than that: only the cells that fit are measured, once." in text
+    assert "blocks fit the budget" not in text
+
+
+def test_a_plan_says_what_a_verdict_needs_in_words_and_in_the_document(make_plan: MakePlan) -> None:
+    plan = make_plan(stop={"budget": 1e6, "blocks": 3})
+    said, text = build_plan_document(plan, {}), " ".join(draw(plan).split())
+    assert (said["pairs"], said["blocks_for_a_verdict"]) == (1, 6)
+    assert "1 pair needs 6 blocks for a verdict" in text
+    assert "this sweep allows 3: no claim is possible." in text
+    alone = build_plan_document(make_plan("numpy"), {})
+    assert (alone["pairs"], alone["blocks_for_a_verdict"]) == (0, None)
