@@ -225,8 +225,8 @@ class Identity(Model):
 class Extension(Model):
     """A change of the conditions that end a run, made by `resume` after the run had ended or stopped.
 
-    `stop` are the conditions before. `blocks` had been begun by then. `least_blocks` are run whatever the budget and
-    the precision.
+    `stop` are the conditions before. A pair had `blocks` by then. `least_blocks` are run whatever the budget and the
+    precision.
     """
 
     when: str

@@ -71,6 +71,7 @@ def test_a_sweep_says_at_its_start_that_its_blocks_are_too_few_for_a_verdict(swe
     assert "this sweep allows 5: no claim is possible." in start
 
 
+@pytest.mark.measures
 def test_the_command_that_a_run_names_as_its_price_brings_the_verdict(folder: Path) -> None:
     said = " ".join((folder / "said").read_text().split())
     found = re.search(r"1 more block proves it, about \d+ s: python -m orchestrator (resume \S+ --blocks \+1)\.", said)
