@@ -38,8 +38,8 @@ def test_a_sweep_has_enough_when_every_group_is_precise(make_cell: MakeCell, mak
 def test_a_sweep_that_compares_all_pairs_needs_more_blocks(make_cell: MakeCell, make_records: MakeRecords) -> None:
     cells = [make_cell(label) for label in ("torch:eager", "torch:trace", "torch:script", "jax:jit", "numpy:eager")]
     records = make_records([(cell, 1000) for cell in cells], blocks=8)
-    assert stopping.is_sweep_precise(SPEC, cells, records, 8)
-    assert not stopping.is_sweep_precise(SPEC.model_copy(update={"pairs": "all"}), cells, records, 8)
+    assert stopping.has_reached_goal(SPEC, cells, records, 8)
+    assert not stopping.has_reached_goal(SPEC.model_copy(update={"pairs": "all"}), cells, records, 8)
 
 
 def test_a_cell_without_a_ratio_has_enough_when_its_time_is_precise(
