@@ -10,6 +10,7 @@ print(run.frame().sort_values("floor_ns"))
 
 from pathlib import Path
 
+from orchestrator.analysis.axis import AxisRow, AxisTable
 from orchestrator.analysis.compare import Comparison
 from orchestrator.analysis.job_rows import Row
 from orchestrator.analysis.results import Group, Result
@@ -19,7 +20,20 @@ from orchestrator.records import store
 from orchestrator.records.store import LATEST
 from schemas.record import JobRecord, Manifest
 
-__all__ = ["Compared", "Comparison", "Group", "JobRecord", "Manifest", "Result", "Row", "Run", "compare", "load"]
+__all__ = [
+    "AxisRow",
+    "AxisTable",
+    "Compared",
+    "Comparison",
+    "Group",
+    "JobRecord",
+    "Manifest",
+    "Result",
+    "Row",
+    "Run",
+    "compare",
+    "load",
+]
 
 
 def load(run: str | Path = LATEST, runs: str | Path = "runs") -> Run:

@@ -79,6 +79,9 @@ class SweepSpec(Model):
     exclude: tuple[CellSelector, ...] = Field(default=(), max_length=1000)
     include: tuple[CellSelector, ...] = Field(default=(), max_length=1000)
     baseline: str | None = None
+    compare_by: str = Field(
+        default="", description="axis or parameter along which each mode is compared with itself; empty: none"
+    )
     margin: PositiveFloat = Field(
         default=0.02, lt=1, description="differences below this share are too small to matter"
     )

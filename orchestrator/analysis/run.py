@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     import pandas as pd
 
+from orchestrator.analysis.axis import AxisTable, compare_along_axis
 from orchestrator.analysis.compare import Comparison
 from orchestrator.analysis.job_rows import Row, build_job_rows, build_sample_rows
 from orchestrator.analysis.process_scores import group_by_cell, select_measured_jobs
@@ -18,6 +19,7 @@ from orchestrator.analysis.rows import Per, align_columns, build_cell_rows
 from orchestrator.analysis.statistics.looks import LookRule
 from orchestrator.errors import UsageError
 from orchestrator.records.attempts import last_attempts, sort_records
+from orchestrator.records.axes import check_axis
 from orchestrator.records.store import Store
 from schemas.record import JobRecord, Manifest
 
@@ -27,12 +29,14 @@ from schemas.record import JobRecord, Manifest
 class Run:
     """One run with its results, each of which is computed once, when it is first needed.
 
-    `records` are all attempts at its jobs, in the order in which they ran.
+    `records` are all attempts at its jobs, in the order in which they ran. `compare_by` is an axis to compare it along,
+    instead of that of its sweep.
     """
 
     name: str
     manifest: Manifest
     records: tuple[JobRecord, ...]
+    compare_by: str = ""
 
     @classmethod
     def from_store(cls, store: Store) -> Self:
@@ -92,6 +96,25 @@ class Run:
             self.last_attempts, cells, asked.baseline, asked.margin, asked.rank_by, asked.pairs, self.looks
         )
         return tuple(dataclasses.replace(group, title=f"{self.mark}{group.title}") for group in found)
+
+    @cached_property
+    def axis_tables(self) -> tuple[AxisTable, ...]:
+        """The comparison of each mode with itself along an axis: a table for each computation; none without an axis."""
+        asked = self.manifest.sweep
+        axis = self.compare_by or asked.compare_by
+        if not axis:
+            return ()
+        found = compare_along_axis(self.groups, self.last_attempts, axis, asked.baseline, asked.margin, self.looks)
+        return tuple(dataclasses.replace(table, title=f"{self.mark}{table.title}") for table in found)
+
+    def compared_by(self, axis: str) -> Self:
+        """Return the same run, compared along an axis.
+
+        Raises:
+            UsageError: there is no such axis, or no cells of the run differ in nothing else.
+        """
+        check_axis(self.manifest.cells, axis)
+        return dataclasses.replace(self, compare_by=axis)
 
     @property
     def cells(self) -> tuple[Result, ...]:

@@ -7,6 +7,7 @@ its tests have the lower level that pays for this.
 import math
 from collections.abc import Sequence
 
+from orchestrator.analysis.axis import AxisTable, compare_along_axis
 from orchestrator.analysis.compare import Comparison, Verdict
 from orchestrator.analysis.results import Group, group_results
 from orchestrator.analysis.statistics.looks import ALPHA, LOOKS, PLANNED, LookRule, blocks_needed
@@ -59,9 +60,13 @@ def has_reached_goal(
     """
     if block >= LOOKS[-1]:
         return True
-    return block in LOOKS and all(
-        has_group_reached_goal(each, spec.stop, block) for each in group_sweep_results(spec, cells, records, looks)
-    )
+    if block not in LOOKS:
+        return False
+    groups = group_sweep_results(spec, cells, records, looks)
+    tables = find_axis_tables(spec, groups, records, looks)
+    return all(
+        have_pairs_reached_goal(each.comparisons, spec.stop, block, alpha=each.alpha) for each in tables
+    ) and all(has_group_reached_goal(each, spec.stop, block) for each in leave_out_compared(groups, tables))
 
 
 def group_sweep_results(
@@ -71,22 +76,48 @@ def group_sweep_results(
     return group_results(last_attempts(records), cells, spec.baseline, spec.margin, compared=spec.pairs, looks=looks)
 
 
+def find_axis_tables(
+    spec: SweepSpec, groups: Sequence[Group], records: Sequence[JobRecord], looks: LookRule = PLANNED
+) -> tuple[AxisTable, ...]:
+    """Return the tables along the axis that a sweep compares by; none without one."""
+    if not spec.compare_by:
+        return ()
+    return compare_along_axis(groups, last_attempts(records), spec.compare_by, spec.baseline, spec.margin, looks)
+
+
+def leave_out_compared(groups: Sequence[Group], tables: Sequence[AxisTable]) -> list[Group]:
+    """Return the groups whose own precision counts: all but single cells that have a ratio along the axis."""
+    compared = frozenset[str]().union(*(table.compared_ids for table in tables))
+    return [
+        each for each in groups if each.comparisons or not compared.issuperset(result.cell.id for result in each.ranked)
+    ]
+
+
 def has_group_reached_goal(group: Group, stop: Stop, block: int) -> bool:
     """Return True if one group has reached the goal of its sweep at this look."""
     if not group.comparisons:
         return has_precise_times(group, stop.precision)
+    return have_pairs_reached_goal(group.comparisons, stop, block, baseline=group.baseline, alpha=group.alpha)
+
+
+def have_pairs_reached_goal(
+    comparisons: Sequence[Comparison], stop: Stop, block: int, *, baseline: str | None = None, alpha: float
+) -> bool:
+    """Return True if a family of pairs has reached the goal of its sweep at this look."""
     if stop.until == "verdict":
-        return all(found.verdict is not Verdict.UNRESOLVED for found in group.comparisons)
-    return should_stop(block, group.comparisons, stop.precision, baseline=group.baseline, alpha=group.alpha)
+        return all(found.verdict is not Verdict.UNRESOLVED for found in comparisons)
+    return should_stop(block, comparisons, stop.precision, baseline=baseline, alpha=alpha)
 
 
 def describe_goal(
     spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord], looks: LookRule = PLANNED
 ) -> str:
     """Describe the goal that a sweep has reached: its verdicts, or a precision."""
-    groups = [each for each in group_sweep_results(spec, cells, records, looks) if each.standings]
+    found = group_sweep_results(spec, cells, records, looks)
+    tables = find_axis_tables(spec, found, records, looks)
+    groups = [each for each in leave_out_compared(found, tables) if each.standings]
     alone = sum(not each.comparisons for each in groups)
-    if spec.stop.until == "precision" or alone == len(groups):
+    if spec.stop.until == "precision" or alone == len(groups) + len(tables):
         return describe_precision(spec, cells, records, looks)
     more = f", and every time without a ratio is known to ±{100 * spec.stop.precision:g} %" if alone else ""
     return f"every pair has its verdict{more}"
@@ -100,16 +131,18 @@ def describe_precision(
     A cell that is compared with no other has no ratio. There the precision is that of its time.
     """
     target, found = spec.stop.precision, group_sweep_results(spec, cells, records, looks)
-    groups = [each for each in found if each.standings]
-    widths = [pair.log_half_width for each in groups for pair in each.against.values()]
+    tables = find_axis_tables(spec, found, records, looks)
+    groups = [each for each in leave_out_compared(found, tables) if each.standings]
+    pairs = [*(each.against.values() for each in groups), *(table.comparisons for table in tables)]
+    widths = [pair.log_half_width for compared in pairs for pair in compared]
     alone = [each for each in groups if not each.comparisons]
     if max(widths, default=0.0) > target or not all(has_precise_times(each, target) for each in alone):
         return describe_shortfall(widths, target)
-    return f"{name_quantities(len(groups), len(alone))} is known to ±{100 * target:g} %"
+    return f"{name_quantities(len(groups) + len(tables), len(alone))} is known to ±{100 * target:g} %"
 
 
 def name_quantities(groups: int, alone: int) -> str:
-    """Name the quantities whose precision counts, in a sweep with groups of which some have a single mode."""
+    """Name the quantities whose precision counts, in a sweep with groups or tables of which some have no ratio."""
     if alone == groups:
         return "the time" if alone == 1 else "every time"
     return "every ratio to the baseline" + (", and every time without a ratio," if alone else "")

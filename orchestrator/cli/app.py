@@ -34,6 +34,9 @@ RUN = Annotated[
 ]
 RUNS_OPTION = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
 WAIT = Annotated[bool, typer.Option("--wait", help="wait if another sweep measures on the cores")]
+COMPARE_BY = Annotated[
+    str | None, typer.Option(help="compare each mode with itself along an axis of the run, such as threads or length")
+]
 DETAILS = Annotated[bool, typer.Option("--details", help="also print break-evens, memory, environments, all sentences")]
 CALLS = Annotated[int | None, typer.Option("--calls", min=1, help="also answer which mode is best for so many calls")]
 REPORT = Annotated[bool, typer.Option("--report/--no-report", help="write report.html into the run's folder")]
@@ -150,12 +153,14 @@ def show(
     repeat: Annotated[bool, typer.Option("--repeat", help="run that job again; the run stays unchanged")] = False,
     wait: WAIT = False,
     calls: CALLS = None,
+    compare_by: COMPARE_BY = None,
     details: DETAILS = False,
     runs: RUNS_OPTION = DEFAULT_RUNS,
     as_json: AS_JSON = False,
 ) -> None:
     """Show the results of a run, or every detail of one job."""
     from orchestrator.cli.commands.show import show_run
+    from orchestrator.cli.results import OutputForms
 
     if repeat and job is None:
         raise UsageError("--repeat is for one job; name it after the run")
@@ -165,7 +170,10 @@ def show(
         raise UsageError("--details is for a whole run; leave it out, since a job is always shown in full")
     if calls is not None and job is not None:
         raise UsageError("--calls is for a whole run; leave out the job")
-    raise typer.Exit(show_run(runs, run, job, repeat=repeat, wait=wait, details=details, calls=calls, as_json=as_json))
+    if compare_by is not None and job is not None:
+        raise UsageError("--compare-by is for a whole run; leave it out to see one job")
+    wanted = OutputForms(page=False, as_json=as_json, details=details, calls=calls)
+    raise typer.Exit(show_run(runs, run, job, wanted, repeat=repeat, wait=wait, compare_by=compare_by))
 
 
 @app.command(
@@ -251,13 +259,14 @@ def schema(kind: Annotated[str, typer.Argument(help="sweep, job, event, record o
 def report(
     run: RUN = "latest",
     output: Annotated[Path | None, typer.Option(help="the file to write (default: report.html in the run)")] = None,
+    compare_by: COMPARE_BY = None,
     runs: RUNS_OPTION = DEFAULT_RUNS,
     as_json: AS_JSON = False,
 ) -> None:
     """Write a report of a run as one self-contained HTML file: the answer, charts and tables."""
     from orchestrator.cli.commands.report import write_report
 
-    write_report(runs, run, output, as_json=as_json)
+    write_report(runs, run, output, compare_by=compare_by, as_json=as_json)
 
 
 def main() -> None:

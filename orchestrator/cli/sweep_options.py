@@ -57,6 +57,10 @@ LATENCY = Annotated[
         callback=lambda asked: LATENCY_CALLS if asked else None,
     ),
 ]
+COMPARE_BY = Annotated[
+    str | None,
+    typer.Option(help="also compare each mode with itself along an axis: threads, dtype, batch, length, environment"),
+]
 BUDGET = Annotated[str | None, typer.Option(help="time limit for the sweep, such as 90s, 5m or 1h")]
 PRECISION = Annotated[float | None, typer.Option(help="stop once every ratio's interval has at most this half-width")]
 BLOCKS = Annotated[int | None, typer.Option(help="maximum number of blocks")]
@@ -100,6 +104,7 @@ def build_request(
     rank_by: RANK_BY = None,
     pairs: PAIRS = None,
     latency_calls: LATENCY = None,
+    compare_by: COMPARE_BY = None,
     budget: BUDGET = None,
     precision: PRECISION = None,
     blocks: BLOCKS = None,

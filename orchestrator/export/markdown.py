@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+from orchestrator.analysis.axis import AxisTable
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.run import Run
 from orchestrator.format import format_size
+from orchestrator.report import axis
 from orchestrator.report.alarms import list_alarms
 from orchestrator.report.machine import summarise_host
 from orchestrator.report.markdown import (
@@ -31,10 +33,14 @@ HEADINGS = (
 
 
 def export_document(run: Run) -> bytes:
-    """Return alarms, an overview of several computations, a section for each, and a line about the machine."""
+    """Return alarms, an overview of several computations, a section for each, and a line about the machine.
+
+    A comparison along an axis comes before the overview.
+    """
     alarms = list_alarms(run.groups)
     shared, own = split_shared_sentences(run.groups, alarms)
     parts = [format_markdown_quote(alarms)] if alarms else []
+    parts += [part for table in run.axis_tables for part in make_axis_section(table, run)]
     if len(run.groups) > 1:
         parts += make_overview(run)
     parts += [part for group, said in zip(run.groups, own, strict=True) for part in make_section(group, said)]
@@ -51,6 +57,14 @@ def make_overview(run: Run) -> Iterator[str]:
         ("computation", *found.modes), ((row.name, *(each.shown for each in row.squares)) for row in found.rows)
     )
     yield escape_markdown(found.legend)
+
+
+def make_axis_section(table: AxisTable, run: Run) -> Iterator[str]:
+    """Yield the heading, the table and the sentences of one computation along an axis."""
+    headings = [" ".join(heading.split()) for heading in axis.list_headings(table.axis, table.unit)]
+    yield f"### {escape_markdown(f'{table.title}, by {table.axis}')}"
+    yield format_markdown_table(headings, map(axis.format_row, table.rows))
+    yield format_markdown_list([*axis.summarise_axis([table]), *axis.write_axis_notes([table], run)])
 
 
 def make_section(group: Group, sentences: Sequence[str]) -> Iterator[str]:

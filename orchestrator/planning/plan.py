@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from orchestrator.analysis.statistics.looks import LOOKS, LookRule
 from orchestrator.environments.lookup import Environments
 from orchestrator.errors import UsageError, unknown_name_error
+from orchestrator.planning.axis import check_compared_axis, complete_axis
 from orchestrator.planning.grid import expand_request
 from orchestrator.planning.request import resolve_request
 from orchestrator.planning.support import explain_refusal, make_reference_cell
+from orchestrator.records.axes import list_values
 from orchestrator.records.labels import describe_computations, label_cells
 from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.registry.modes import find_mode
@@ -165,13 +167,15 @@ def build_plan(spec: SweepSpec, available: tuple[int, ...], environments: Enviro
         UsageError: a name, a parameter or a combination does not exist, or nothing is left to run.
     """
     environments = environments or Environments(spec.environments)
+    spec = complete_axis(spec, len(available))
     request = resolve_request(spec, environments)
     cells, workloads = expand_request(request), request.workloads
     reasons = {cell.id: explain_refusal(cell, workloads[cell.workload], environments) for cell in cells}
     refused = {cell: reason for cell, reason in reasons.items() if reason}
     if len(refused) == len(cells):
         raise UsageError(f"nothing to run: {next(iter(refused.values()))}")
-    check_baseline(spec.baseline, cells)
+    check_compared_axis(spec, cells, refused)
+    check_baseline(spec, cells)
     # A refused cell would leave the sweep without its A/A pair.
     twin = clone_cell(next(cell for cell in cells if cell.id not in refused))
     seed = spec.seed if spec.seed is not None else random.SystemRandom().randrange(2**32)
@@ -195,11 +199,11 @@ def rebuild_plan(
     return dataclasses.replace(again, spec=spec, extensions=extensions)
 
 
-def check_baseline(baseline: str | None, cells: Sequence[Cell]) -> None:
-    """Refuse a baseline that is not one of the sweep's modes."""
-    valid = set(label_cells(cells).values())
-    if baseline is not None and baseline not in valid:
-        raise unknown_name_error("baseline", baseline, valid)
+def check_baseline(spec: SweepSpec, cells: Sequence[Cell]) -> None:
+    """Refuse a baseline that is neither one of the sweep's modes nor a value of the axis that it compares by."""
+    valid = {*label_cells(cells).values(), *map(str, list_values(cells, spec.compare_by))}
+    if spec.baseline is not None and spec.baseline not in valid:
+        raise unknown_name_error("baseline", spec.baseline, valid)
 
 
 def clone_cell(cell: Cell) -> Cell:

@@ -56,10 +56,16 @@ def format_mode(cell: Cell) -> str:
     return cell.label.removeprefix(cell.framework)
 
 
-def format_title(cell: Cell) -> str:
-    """Return the title of a cell's computation; cells of the same title may be compared."""
-    sizes = " ".join(format_parameters(cell).values())
-    return ", ".join((f"{cell.workload} {cell.task} ({sizes})", *filter(None, format_conditions(cell).values())))
+def format_title(cell: Cell, *, without: str = "") -> str:
+    """Return the title of a cell's computation; cells of the same title may be compared.
+
+    `without` is the axis that a comparison runs along: its value is left out, be it a parameter or another condition.
+    """
+    sizes = [text for name, text in format_parameters(cell).items() if name != without]
+    conditions = [text for name, text in format_conditions(cell).items() if name != without]
+    task = "" if without == "task" else f" {cell.task}"
+    size = f" ({' '.join(sizes)})" if sizes else ""
+    return ", ".join((f"{cell.workload}{task}{size}", *filter(None, conditions)))
 
 
 def describe_computations(cells: Iterable[Cell]) -> Mapping[str, str]:

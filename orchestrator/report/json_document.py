@@ -7,6 +7,7 @@ from orchestrator.analysis.results import Group, MemoryRanking, Result
 from orchestrator.analysis.rows import finite_or_none
 from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.intervals import Interval
+from orchestrator.report import axis
 from orchestrator.report.alarms import list_alarms
 from orchestrator.report.sections import breakeven, new_shapes, price, saved_models
 from orchestrator.report.sentences import describe_group
@@ -20,9 +21,10 @@ def build_run_document(run: Run) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "run": run.name,
         "fingerprint": run.manifest.host.content_hash,
-        "answer": [*list_alarms(run.groups), *summarise_groups(run.groups)],
+        "answer": [*list_alarms(run.groups), *(axis.summarise_axis(run.axis_tables) or summarise_groups(run.groups))],
         "manifest": run.manifest.model_dump(mode="json"),
         "groups": [group_to_dict(group) for group in run.groups],
+        "compared_by": axis.axis_to_dict(run.axis_tables),
         "prices": price.prices_to_list(run),
     }
 

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from orchestrator.environments.definitions import EnvironmentDefinitions
 from orchestrator.format import format_clock, to_printable
+from orchestrator.planning.axis import describe_compared_axis
 from orchestrator.planning.estimate import estimate_block_s, estimate_job_s
 from orchestrator.planning.needs import describe_needs, find_needs
 from orchestrator.planning.plan import Plan
@@ -82,7 +83,12 @@ def show_plan(console: Console, plan: Plan, known: Mapping[str, float]) -> None:
         )
     )
     console.print()
-    for line in (*describe_code_origins(plan), *(f"warning: {warning}" for warning in plan.warnings)):
+    compared = describe_compared_axis(plan.spec, plan.runnable)
+    for line in (
+        *describe_code_origins(plan),
+        *(f"warning: {warning}" for warning in plan.warnings),
+        *filter(None, [compared]),
+    ):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     for line in (describe_length(said), *describe_needs(plan, known)):
         console.print(line, highlight=False, markup=False)

@@ -23,6 +23,7 @@ from orchestrator.format import (
     to_printable,
 )
 from orchestrator.records.store import Store
+from orchestrator.report import axis
 from orchestrator.report.alarms import list_alarms
 from orchestrator.report.environments import summarise_environments
 from orchestrator.report.machine import summarise_host
@@ -50,26 +51,37 @@ def show_results(
 ) -> None:
     """Print alarms, an overview of several groups, the answer in words, a table for each group, and notes.
 
-    With `details`, print all tables and sentences. `count` is a number of calls to answer for as well.
+    With `details`, print all tables and sentences. `count` is a number of calls to answer for as well. Of a run that is
+    compared along an axis, the answer and the tables are those along it, and the groups are details.
     """
     console.print()
-    alarms = list_alarms(run.groups)
-    answer = [*summarise_groups(run.groups), *calls.describe_best_modes(run.groups, count)]
+    alarms, along = list_alarms(run.groups), run.axis_tables
+    answer = axis.summarise_axis(along) or summarise_groups(run.groups)
+    answer += calls.describe_best_modes(run.groups, count)
     for alarm in alarms:
         console.print(Text(alarm, style="bold red"), "", sep="\n")
-    if len(run.groups) > 1:
+    show_answer(console, run, answer)
+    shared, own = split_shared_sentences(run.groups, (*alarms, *answer))
+    for group, sentences in zip(run.groups, own, strict=True) if details or not along else ():
+        show_group(console, group, sentences if details else (), details=details)
+    notes = [*price.describe_prices(run, brief=not details), *(shared if details else write_notes(run.groups))]
+    told = axis.write_axis_notes(along, run)
+    show_notes(console, [*told, *notes, *list_deprecations(run.cells)])
+    console.print()
+    if details:
+        show_surroundings(console, run, profiles)
+
+
+def show_answer(console: Console, run: Run, answer: Iterable[str]) -> None:
+    """Print the answer, below the overview of several groups, or above the tables along an axis."""
+    if len(run.groups) > 1 and not run.axis_tables:
         console.print(build_overview(run.groups))
         console.print()
     for sentence in answer:
         console.print(Text(sentence))
-    shared, own = split_shared_sentences(run.groups, (*alarms, *answer))
-    for group, sentences in zip(run.groups, own, strict=True):
-        show_group(console, group, sentences if details else (), details=details)
-    notes = [*price.describe_prices(run, brief=not details), *(shared if details else write_notes(run.groups))]
-    show_notes(console, [*notes, *list_deprecations(run.cells)])
-    console.print()
-    if details:
-        show_surroundings(console, run, profiles)
+    for table in run.axis_tables:
+        console.print()
+        console.print(axis.build_axis_table(table))
 
 
 def show_group(console: Console, group: Group, sentences: Iterable[str], *, details: bool) -> None:

@@ -13,10 +13,11 @@ from orchestrator.report.page import page as reporting
 from schemas.base import SCHEMA_VERSION
 
 
-def write_report(root: Path, name: str, output: Path | None, *, as_json: bool) -> None:
+def write_report(root: Path, name: str, output: Path | None, *, compare_by: str | None, as_json: bool) -> None:
     """Write a run's report, and print its path."""
     place = store.find_run(root, name)
     run, path = Run.from_store(place), output or place.page_path
+    run = run if compare_by is None else run.compared_by(compare_by)
     text = reporting.render_page(run)
     try:
         write_file(path, text.encode())

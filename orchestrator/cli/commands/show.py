@@ -21,24 +21,23 @@ def show_run(
     root: Path,
     name: str,
     job_name: str | None,
+    wanted: OutputForms,
     *,
     repeat: bool = False,
     wait: bool = False,
-    details: bool = False,
-    calls: int | None = None,
-    as_json: bool,
+    compare_by: str | None = None,
 ) -> ExitCode:
-    """Show a run, or one of its jobs; with `repeat`, run that job again and show both."""
+    """Show a run, perhaps along an axis, or one of its jobs; with `repeat`, run that job again and show both."""
     place = store.find_run(root, name)
     run = Run.from_store(place)
+    run = run if compare_by is None else run.compared_by(compare_by)
     if job_name is None:
-        wanted = OutputForms(page=False, as_json=as_json, details=details, calls=calls)
         present_results(Console(), place, run, wanted)
         return ExitCode.FINE
     record = store.find_record(run.records, job_name)
     if repeat:
-        return show_rerun(run, record, root, wait=wait, as_json=as_json)
-    if as_json:
+        return show_rerun(run, record, root, wait=wait, as_json=wanted.as_json)
+    if wanted.as_json:
         print_json(add_summary(record).model_dump(mode="json"))
     else:
         show_job(Console(), record, place.log_path(record.spec), run.canary_ns)

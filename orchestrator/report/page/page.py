@@ -13,10 +13,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
+from orchestrator.analysis.axis import AxisTable
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.run import Run
 from orchestrator.format import format_duration, to_printable
-from orchestrator.report import environments
+from orchestrator.report import axis, environments
 from orchestrator.report.alarms import list_alarms
 from orchestrator.report.machine import summarise_host
 from orchestrator.report.overview import build_overview
@@ -89,7 +90,8 @@ def render_page(run: Run) -> str:
     """Return the whole file. The same records give the same file, to the byte."""
     groups, manifest, own = run.groups, run.manifest, read_asset("page.js")
     alarms = list_alarms(groups)
-    answer = [*summarise_groups(groups), *calls.describe_best_modes(groups, manifest.sweep.calls)]
+    answer = axis.summarise_axis(run.axis_tables) or summarise_groups(groups)
+    answer += calls.describe_best_modes(groups, manifest.sweep.calls)
     shared, sentences = split_shared_sentences(groups, (*alarms, *answer))
     overview = build_overview(groups)
     return load_template().render(
@@ -103,6 +105,9 @@ def render_page(run: Run) -> str:
         mode_frameworks={result.label: result.cell.framework for group in groups for result in group.results},
         few=len(groups) <= MAX_OPEN_GROUPS,
         many=len(groups) > MAX_LAID_OUT_GROUPS,
+        along=[(table.title, build_axis_table(table)) for table in run.axis_tables],
+        along_axis=run.axis_tables[0].axis if run.axis_tables else "",
+        along_notes=axis.write_axis_notes(run.axis_tables, run),
         parts=[
             build_part(group, run, row.name, said, answer)
             for group, row, said in zip(groups, overview.rows, sentences, strict=True)
@@ -156,6 +161,12 @@ def read_version() -> str:
         return importlib.metadata.version(DISTRIBUTION)
     except importlib.metadata.PackageNotFoundError:
         return ""
+
+
+def build_axis_table(table: AxisTable) -> Table:
+    """Return the rows of one computation along an axis."""
+    rows = (make_cell_row(axis.format_row(row), row.result.cell) for row in table.rows)
+    return Table(tuple(axis.list_headings(table.axis, table.unit)), tuple(rows))
 
 
 def build_charts(section: Section, canary_ns: float) -> Iterator[Chart]:

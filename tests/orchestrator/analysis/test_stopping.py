@@ -6,8 +6,9 @@ import pytest
 from orchestrator.analysis import stopping
 from orchestrator.analysis.compare import Comparison, Verdict, compare_all_pairs, index_both_ways
 from orchestrator.analysis.results import group_results
-from orchestrator.analysis.statistics.looks import LOOKS, LookRule
+from orchestrator.analysis.statistics.looks import ALPHA_ON_VERDICTS, LOOKS, LookRule
 from orchestrator.analysis.stopping import has_reached_half_width, should_stop
+from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord
 from schemas.sweep import SweepSpec
@@ -132,6 +133,73 @@ def test_a_cell_that_was_not_measured_has_no_time_to_be_precise_about(
     records = [*make_records([(cell, 1000) for cell in cells[:2]], blocks=8), make_record(cells[2], outcome="wrong")]
     assert is_precise(cells, records, 8)
     assert stopping.describe_goal(SPEC, cells, records) == "every ratio to the baseline is known to ±2 %"
+
+
+BY_THREADS = SPEC.model_copy(update={"compare_by": "threads"})
+
+
+def test_a_sweep_along_an_axis_has_enough_when_its_ratios_are_precise(
+    make_cell: MakeCell, make_record: Callable[..., JobRecord]
+) -> None:
+    """Times that drift together are imprecise, and their ratio is not: that ratio is what was asked for."""
+    cells = [make_cell(threads=threads) for threads in (1, 2)]
+    drifting = [
+        make_record(cell, block, call_ns=1000 * block // cell.threads) for block in range(1, 9) for cell in cells
+    ]
+    assert stopping.has_reached_goal(BY_THREADS, cells, drifting, 8)
+    assert not is_precise(cells, drifting, 8)
+    assert stopping.describe_precision(BY_THREADS, cells, drifting) == "every ratio to the baseline is known to ±2 %"
+    assert "less precisely" in stopping.describe_precision(SPEC, cells, drifting)
+
+
+def test_a_sweep_along_an_axis_goes_on_while_a_ratio_along_it_is_wide(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    cells = [make_cell(label, threads=threads) for threads in (1, 2) for label in ("numpy:eager", "synthetic:spin")]
+    one = make_records([(cell, 1000) for cell in cells[:2]], noise=0.001)
+    two = make_records([(cell, 1000) for cell in cells[2:]], noise=0.001, seed=2)
+    assert stopping.has_reached_goal(BY_THREADS, cells, [*one, *two], 12)
+    # Within two threads nothing changes; between the numbers of threads, each block differs.
+    swayed = [
+        record.model_copy(update={"result": sway_report(record, 1 + 0.1 * (record.spec.block % 5))}) for record in two
+    ]
+    assert is_precise(cells, [*one, *swayed], 12)
+    assert not stopping.has_reached_goal(BY_THREADS, cells, [*one, *swayed], 12)
+    assert "the least precise ratio" in stopping.describe_precision(BY_THREADS, cells, [*one, *swayed])
+
+
+def sway_report(record: JobRecord, factor: float) -> Report:
+    assert record.report is not None
+    samples = tuple(round(sample * factor) for sample in record.report.samples_ns)
+    return record.report.model_copy(update={"samples_ns": samples})
+
+
+def test_a_sweep_along_an_axis_that_was_asked_for_verdicts_ends_with_them(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    spec = SweepSpec.model_validate({"compare_by": "threads", "stop": {"until": "verdict", "precision": 0.0001}})
+    cells = [make_cell(threads=threads) for threads in (1, 2)]
+    looks = LookRule(on_verdicts=True)
+    clear = make_records([(cells[0], 1000), (cells[1], 2000)], blocks=12)
+    open_ = make_records([(cells[0], 1000), (cells[1], 1030)], blocks=12, noise=0.2)
+    assert stopping.has_reached_goal(spec, cells, clear, 12, looks)
+    assert stopping.describe_goal(spec, cells, clear, looks) == "every pair has its verdict"
+    assert not stopping.has_reached_goal(spec, cells, open_, 12, looks)
+    groups = stopping.group_sweep_results(spec, cells, clear, looks)
+    assert [table.alpha for table in stopping.find_axis_tables(spec, groups, clear, looks)] == [ALPHA_ON_VERDICTS]
+
+
+def test_a_cell_without_a_partner_along_the_axis_still_needs_a_precise_time(
+    make_cell: MakeCell, make_record: Callable[..., JobRecord], make_records: MakeRecords
+) -> None:
+    cells = [*(make_cell(threads=threads) for threads in (1, 2)), make_cell(workload="rnn")]
+    compared = make_records([(cell, 1000) for cell in cells[:2]], blocks=8)
+    noisy = make_records([(cells[2], 1000)], blocks=8, noise=0.2)
+    quiet = make_records([(cells[2], 1000)], blocks=8)
+    assert stopping.has_reached_goal(BY_THREADS, cells, [*compared, *quiet], 8)
+    assert not stopping.has_reached_goal(BY_THREADS, cells, [*compared, *noisy], 8)
+    assert "every time without a ratio" in stopping.describe_precision(BY_THREADS, cells, [*compared, *quiet])
+    assert "less precisely" in stopping.describe_precision(BY_THREADS, cells, [*compared, *noisy])
 
 
 def test_precision_counts_only_towards_the_baseline() -> None:

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.cli.commands import show
+from orchestrator.cli.results import OutputForms
 from orchestrator.errors import UsageError
 from orchestrator.execution.event_stream import EventReader, Garbled
 from orchestrator.planning import sweep_file
@@ -95,9 +96,16 @@ def shown(run: Store, *, as_json: bool) -> str:
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
         for details in (False, True):
-            show.show_run(run.folder.parent, str(run.folder), None, details=details, as_json=as_json)
+            show.show_run(
+                run.folder.parent, str(run.folder), None, OutputForms(page=False, as_json=as_json, details=details)
+            )
         for record in run.read_records():
-            show.show_run(run.folder.parent, str(run.folder), store.job_name(record.spec), as_json=as_json)
+            show.show_run(
+                run.folder.parent,
+                str(run.folder),
+                store.job_name(record.spec),
+                OutputForms(page=False, as_json=as_json, details=False),
+            )
     return out.getvalue()
 
 
