@@ -27,21 +27,25 @@ from schemas.record import JobRecord, Manifest
 class Run:
     """One run with its results, each of which is computed once, when it is first needed.
 
-    `records` are all attempts at its jobs, in the order in which they ran.
+    `records` are all attempts at its jobs, in the order in which they ran. `skipped` names the records that cannot be
+    read, each with the reason.
     """
 
     name: str
     manifest: Manifest
     records: tuple[JobRecord, ...]
+    skipped: tuple[str, ...] = ()
 
     @classmethod
     def from_store(cls, store: Store) -> Self:
-        """Read a run from its folder.
+        """Read a run from its folder, without the records that cannot be read.
 
         Raises:
-            UsageError: one of its files is damaged, or not of this version.
+            UsageError: its manifest is damaged, or not of this version.
         """
-        return cls(name=store.name, manifest=store.read_manifest(), records=tuple(store.read_records()))
+        skipped = list[str]()
+        manifest, records = store.read_manifest(), store.read_records(skipped)
+        return cls(name=store.name, manifest=manifest, records=tuple(records), skipped=tuple(skipped))
 
     @property
     def mixed(self) -> tuple[str, ...]:

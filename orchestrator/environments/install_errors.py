@@ -6,12 +6,21 @@ The exit status tells of the failure. This module only finds the words, in those
 import re
 from collections.abc import Iterator
 
+from packaging.version import InvalidVersion, Version
+
+# Versions that a message names, in place of one that does not exist.
+MAX_NEWEST = 3
+
 # Precedes each command in a log.
 COMMAND_PREFIX = "\n$ "
 
 PIP_ERROR = re.compile(r"(?m)^\s*ERROR: (.*)")
 FAILURE = re.compile(r"(?m)^\s*(?:error:|×) (.*)")
 CAUSE = re.compile(r"(?m)^\s*(?:cause:|╰─▶) (.*)")
+PIP_NO_VERSION = re.compile(
+    r"ERROR: Could not find a version that satisfies the requirement (\S+).*?\(from versions: (.*)\)"
+)
+UV_NO_VERSION = re.compile(r"Because\s+there\s+is\s+no\s+version\s+of\s+(\S+)")
 MISMATCH = re.compile(r"(?m)^ {4}(\S.*?) from .*:\n +Expected")
 CURRENT_REQUIREMENT = re.compile(r"(?m)^\s*(?:Collecting|Processing) (\S+)")
 UNREACHABLE = re.compile(
@@ -34,13 +43,33 @@ def explain_failure(said: str, name: str, status: int) -> str:
 
 def find_reasons(said: str) -> Iterator[str]:
     """Yield the requirement in progress, the failure and its cause, where logged."""
-    if error := PIP_ERROR.search(said):
+    if absent := find_absent_version(said):
+        yield absent
+    elif error := PIP_ERROR.search(said):
         yield cut_first_sentence(error[1])
         yield from (match[1] for match in MISMATCH.finditer(said))
     elif failure := FAILURE.search(said):
         yield from CURRENT_REQUIREMENT.findall(said)[-1:]
         yield cut_first_sentence(failure[1])
         yield from (cut_first_sentence(match[1]) for match in CAUSE.finditer(said))
+
+
+def find_absent_version(said: str) -> str:
+    """Return that a requirement asks for a version that does not exist, with the newest ones; empty if none does."""
+    if found := PIP_NO_VERSION.search(said):
+        newest = sorted(filter(is_version, found[2].split(", ")), key=Version, reverse=True)[:MAX_NEWEST]
+        return f"there is no {found[1]}; the newest are {', '.join(newest)}" if newest else ""
+    found = UV_NO_VERSION.search(said)
+    return f"there is no {found[1]}" if found else ""
+
+
+def is_version(text: str) -> bool:
+    """Return whether a text is the version of a package."""
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return True
 
 
 def cut_first_sentence(text: str) -> str:

@@ -1,13 +1,13 @@
 """Provisioner of missing environments: it resolves the requirements of all first, then makes each.
 
-So nothing is begun if another environment's requirements cannot be met. The holder of an environment's lock makes it
+So nothing is begun before each environment has a resolution, or a reason why it has none. The holder of a lock makes it
 in its final folder and writes its marker last. A folder without a marker is incomplete and is rebuilt.
 """
 
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,7 @@ from orchestrator.environments.cache import (
     remove_environment,
     write_marker,
 )
+from orchestrator.environments.definitions import BUILT_IN, EnvironmentDefinitions
 from orchestrator.environments.environment import Environment
 from orchestrator.environments.install_errors import explain_failure
 from orchestrator.environments.installers import Command, Installer
@@ -86,17 +87,23 @@ class Provisioner:
     installer: Installer
     interrupts: Interrupts
     publish: Callable[[ProvisioningEvent], None]
+    has_gpu: bool = False
 
-    def make_environments(self, environments: Sequence[Environment]) -> list[Environment]:
+    def make_environments(
+        self, environments: Sequence[Environment], failures: dict[str, str] | None = None
+    ) -> list[Environment]:
         """Make the missing ones among these environments, whose interpreters are known, and return all as made.
 
+        Those that cannot be made are named in `failures`, each with the reason.
+
         Raises:
-            UsageError: one cannot be made.
+            UsageError: one cannot be made, and there is no such dictionary.
             Interrupted: a signal came.
         """
         self.cache.create_folders()
-        resolved = [self.resolve_requirements(environment) for environment in environments]
-        return [self._ensure_made(environment) for environment in resolved]
+        for step in (self.resolve_requirements, self._check_build, self._ensure_made):
+            environments = list(complete_step(step, environments, failures))
+        return list(environments)
 
     def resolve_requirements(self, environment: Environment) -> Environment:
         """Resolve the requirements of an environment, unless that is done.
@@ -128,6 +135,19 @@ class Provisioner:
         # Only the log of a failure is of use, and its error message names it.
         log.unlink()
         return pinned
+
+    def _check_build(self, environment: Environment) -> Environment:
+        """Check that a built-in environment that must be installed is not a build for a GPU that is not there."""
+        assert environment.definition is not None
+        packages = environment.cuda_packages
+        if environment.record or self.has_gpu or not packages or environment.definition.origin != BUILT_IN:
+            return environment
+        others = f" and {len(packages) - 1} more such packages" if len(packages) > 1 else ""
+        raise UsageError(
+            f"the environment {environment.name} would be a CUDA build, with {packages[0]}{others}, and this machine "
+            f"has no NVIDIA GPU; add an index with CPU builds to the settings of {self.installer.name}, as PyTorch "
+            "has one, or define an environment of this name, which is installed as you define it"
+        )
 
     def _ensure_made(self, environment: Environment) -> Environment:
         folder = environment.folder
@@ -222,4 +242,17 @@ def make_provisioner(
     Raises:
         UsageError: it has none.
     """
-    return Provisioner(cache, installers.choose_installer(), interrupts, publish)
+    return Provisioner(cache, installers.choose_installer(), interrupts, publish, EnvironmentDefinitions().has_gpu)
+
+
+def complete_step(
+    step: Callable[[Environment], Environment], environments: Iterable[Environment], failures: dict[str, str] | None
+) -> Iterator[Environment]:
+    """Yield each environment after this step; note those for which it fails in `failures`, or raise if that is None."""
+    for environment in environments:
+        try:
+            yield step(environment)
+        except UsageError as error:
+            if failures is None:
+                raise
+            failures[environment.name] = str(error)

@@ -3,7 +3,12 @@ import pytest
 from orchestrator.environments.install_errors import explain_failure
 
 NO_VERSION = """
-ERROR: Could not find a version that satisfies the requirement x==9 (from versions: 1)
+ERROR: Ignored the following versions that require a different python version: 0.1 Requires-Python <3
+ERROR: Could not find a version that satisfies the requirement x==9 (from versions: 1.9, 1.10rc1, 1.10, junk, 0.5)
+ERROR: No matching distribution found for x==9
+"""
+NO_PACKAGE = """
+ERROR: Could not find a version that satisfies the requirement x==9 (from versions: none)
 ERROR: No matching distribution found for x==9
 """
 CONFLICT = """
@@ -34,12 +39,18 @@ OLDER_UV = """
   × No solution found when resolving dependencies:
   ╰─▶ Because there is no x
 """
+UV_NO_VERSION = """
+  × No solution found when resolving dependencies:
+  ╰─▶ Because there is no version of
+      x==9 and you require x==9, we can conclude that your requirements are unsatisfiable.
+"""
 
 
 @pytest.mark.parametrize(
     ("log", "sentence"),
     [
-        (NO_VERSION, "Could not find a version that satisfies the requirement x==9 (from versions: 1)"),
+        (NO_VERSION, "there is no x==9; the newest are 1.10, 1.10rc1, 1.9"),
+        (NO_PACKAGE, "Could not find a version that satisfies the requirement x==9 (from versions: none)"),
         (CONFLICT, "Cannot install x==1 and x==2 because these package versions have conflicting dependencies"),
         (MISMATCH, "THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE: x==1"),
         (NO_BUILD, "./x: subprocess-exited-with-error"),
@@ -48,6 +59,7 @@ OLDER_UV = """
             "No solution found when resolving dependencies: Because x was not found in the provided locations, we can "
             "conclude that it is not there",
         ),
+        (UV_NO_VERSION, "there is no x==9"),
         (OLDER_UV, "No solution found when resolving dependencies: Because there is no x"),
         ("working\ndying\n", "the installer ended with status 9; its last line: dying"),
         ("", "the installer ended with status 9; its last line: nothing"),

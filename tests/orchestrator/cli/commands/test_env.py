@@ -112,6 +112,44 @@ def test_a_sweep_makes_what_it_needs_line_by_line_before_it_measures(swept: tupl
     assert code == ExitCode.FINE
 
 
+HALF = SWEEP.replace('environment = ["mine"]', 'environment = ["mine", "lost"]').replace(
+    "[environments.mine]", '[environments.lost]\nrequirements = ["tiny==7.0"]\n\n[environments.mine]'
+)
+
+
+def test_an_environment_that_cannot_be_made_costs_its_cells_and_not_the_sweep(owner: User) -> None:
+    (owner.folder / "half.toml").write_text(HALF)
+    code, out, _ = owner.run("sweep", "half.toml", "--name", "half")
+    assert code == ExitCode.FINE
+    reason = "the environment lost cannot be made: there is no tiny==7.0; the newest are 1.0"
+    assert f"warning: {reason}" in out
+    said = owner.says("show", "half")
+    outcomes = {each["cell"]["environment"]: each["outcome"] for group in said["groups"] for each in group["cells"]}
+    assert outcomes == {"mine": "measured", "lost": "unsupported"}
+    (refused,) = (each for group in said["groups"] for each in group["cells"] if each["outcome"] == "unsupported")
+    assert refused["reason"].startswith(reason)
+    assert list(said["manifest"]["environments"]) == ["mine"]
+    assert owner.run("resume", "half")[0] == ExitCode.FINE
+
+
+def test_a_sweep_without_any_environment_that_can_be_made_ends_before_it_begins(newcomer: User) -> None:
+    (newcomer.folder / "none.toml").write_text(SWEEP.replace("tiny==1.0", "tiny==7.0"))
+    code, _, err = newcomer.run("sweep", "none.toml")
+    assert code == ExitCode.USAGE
+    assert "error: nothing to run: the environment mine cannot be made: there is no tiny==7.0" in err
+    assert not (newcomer.folder / "runs").exists()
+
+
+def test_a_run_is_not_resumed_without_an_environment_that_it_had(owner: User, user: User) -> None:
+    shutil.copytree(user.folder / "runs", owner.folder / "runs")
+    shutil.rmtree(owner.home / "environments")
+    shutil.rmtree(owner.home / "resolved")
+    owner.variables["PIP_FIND_LINKS"] = str(owner.folder)
+    code, _, err = owner.run("resume", "latest")
+    assert code == ExitCode.USAGE
+    assert "the environment mine cannot be made" in err
+
+
 def test_a_python_that_must_be_asked_is_asked_when_the_sweep_begins(newcomer: User) -> None:
     asked = f'[environments.mine]\npython = "{sys.executable}"'
     (newcomer.folder / "mine.toml").write_text(SWEEP.replace("[environments.mine]", asked))
