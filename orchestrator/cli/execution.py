@@ -55,12 +55,13 @@ def provision_plan(planned: planning.Plan, console: Console, required: Collectio
         print_line(console, "The budget counts from the first job on: creating environments is no part of it.")
     if not create_missing(environments, missing, console, failures):
         return None
-    for name, reason in failures.items():
-        if name in required:
-            raise UsageError(reason)
-        print_line(console, to_printable(f"warning: {reason}; its cells are not run"))
+    for name in failures.keys() & set(required):
+        raise UsageError(failures[name])
     environments.remember_failures(failures)
-    return replan() if missing else planned
+    planned = replan() if missing else planned
+    for reason in failures.values():
+        print_line(console, to_printable(f"warning: {reason}; its cells are not run"))
+    return planned
 
 
 def describe_lock_owner() -> str:

@@ -13,7 +13,7 @@ from orchestrator.environments import interpreters
 from orchestrator.environments.cache import EnvironmentCache, find_cache_folder, hold_environments
 from orchestrator.environments.definitions import EXPORT_SUFFIX, EnvironmentDefinitions
 from orchestrator.environments.environment import Environment
-from orchestrator.errors import UsageError
+from orchestrator.errors import UsageError, check_utf8
 from orchestrator.registry.frameworks import load_frameworks
 from schemas.catalog import WORKER_REQUIREMENTS, Framework
 from schemas.environment import CURRENT, DEFAULT, EnvironmentRecord, EnvironmentSpecs
@@ -168,8 +168,9 @@ def check_executable(path: Path) -> None:
     """Check that a path may be that of an interpreter.
 
     Raises:
-        UsageError: it is a folder, or is not executable.
+        UsageError: it is a folder, is not executable, or is not UTF-8.
     """
+    check_utf8(path, "name another interpreter")
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name the interpreter in it, such as {path.joinpath('bin', 'python')}")
     if not os.access(path, os.X_OK):

@@ -14,9 +14,6 @@ from schemas.base import Model
 MAX_FILE_BYTES = 1 << 20
 
 
-# The bytes of a path may be anything, but those in a record are text.
-UTF8_RULE = "Should be text in UTF-8 (rename the file or folder, or choose another)"
-
 KeyPath = Sequence[int | str]
 
 
@@ -76,7 +73,7 @@ def validate_model(model: type[M], said: Mapping[str, Any], where: Callable[[Key
         elif first["type"] == "missing":
             sentence, place = f"{key} is missing", place[:-1]
         else:
-            why = UTF8_RULE if first["type"] == "string_unicode" else first["msg"].removeprefix("Value error, ")
+            why = first["msg"].removeprefix("Value error, ")
             sentence = f"{key}: {why[0].lower()}{why[1:]}, not {shorten_value(first['input'])}{suggest_quotes(first)}"
         raise UsageError(f"{where(place) if where else ''}{sentence}") from error
 

@@ -196,7 +196,7 @@ def test_without_a_network_and_with_nothing_there_one_sentence_is_all(newcomer: 
     assert code == ExitCode.USAGE
     (sentence,) = (line for line in err.splitlines() if line.startswith("error: "))
     assert sentence.startswith(
-        "error: the environment mine cannot be made: Could not find a version that satisfies the "
+        "error: nothing to run: the environment mine cannot be made: Could not find a version that satisfies the "
     )
     assert "tiny==1.0" in sentence
     assert not (newcomer.folder / "runs").exists()

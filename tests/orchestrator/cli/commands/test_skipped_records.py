@@ -66,12 +66,3 @@ def test_many_are_counted_and_only_the_first_are_named(inside: Inside, swept: Sw
     said = inside("show", "harmed")
     assert f"Skipped 9 records: {paths[0].name} " in said.err
     assert said.err.rstrip().endswith("; and 6 more.")
-
-
-def test_a_run_with_a_newer_record_is_not_resumed_and_keeps_it(inside: Inside, harmed: tuple[Store, list[str]]) -> None:
-    run, names = harmed
-    said = inside("resume", str(run.folder), "--force")
-    assert (said.code, said.out) == (ExitCode.USAGE, "")
-    assert names[1] in said.err
-    assert "use the Plumbline that wrote it" in said.err
-    assert all((run.jobs_folder / name).exists() for name in names)
