@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from orchestrator.environments import installers, interpreters
 from orchestrator.environments.cache import (
     EnvironmentCache,
@@ -24,9 +26,9 @@ from orchestrator.environments.cache import (
     remove_environment,
     write_marker,
 )
-from orchestrator.environments.definitions import BUILT_IN, EnvironmentDefinitions
+from orchestrator.environments.definitions import BUILT_IN, VERSION_SIGN, EnvironmentDefinitions
 from orchestrator.environments.environment import Environment
-from orchestrator.environments.install_errors import explain_failure
+from orchestrator.environments.install_errors import describe_absence, explain_failure, list_versions
 from orchestrator.environments.installers import Command, Installer
 from orchestrator.errors import UsageError
 from orchestrator.files import lock
@@ -127,14 +129,32 @@ class Provisioner:
             # An empty environment: packages that are installed would not appear in a resolution.
             asked.write_text("\n".join(environment.requirements))
             self._run_command(installers.make_venv_command(environment.base, scratch), environment, log)
-            self._run_command(
-                self.installer.make_resolve_command(find_python(scratch), asked, answer), environment, log
-            )
+            python = find_python(scratch)
+            try:
+                self._run_command(self.installer.make_resolve_command(python, asked, answer), environment, log)
+            except UsageError as error:
+                raise self._find_absent_version(environment, python, log) or error from None
             pinned = self.installer.read_resolution(answer)
         self.cache.write_resolution(environment.stem, environment.request_key, pinned)
         # Only the log of a failure is of use, and its error message names it.
         log.unlink()
         return pinned
+
+    def _find_absent_version(self, environment: Environment, python: Path, log: Path) -> UsageError | None:
+        """Return the error that the version in an environment's name does not exist; None: it does, or nobody knows."""
+        asked = Requirement(environment.requirements[0]) if VERSION_SIGN in environment.name else None
+        command = self.installer.make_versions_command(python, asked.name) if asked else None
+        if asked is None or command is None:
+            return None
+        with make_temporary_folder() as folder:
+            listed = folder / "versions"
+            run_to_completion(command, self.installer.variables, log, output=listed, interrupts=self.interrupts)
+            self._check_interrupt()
+            versions = list_versions(listed.read_text(errors="replace"))
+        if not versions or any(asked.specifier.contains(version, prereleases=True) for version in versions):
+            return None
+        why = describe_absence(f"{asked.name}{asked.specifier}", versions)
+        return UsageError(f"the environment {environment.name} cannot be made: {why}; the installer's log is {log}")
 
     def _check_build(self, environment: Environment) -> Environment:
         """Check that a built-in environment that must be installed is not a build for a GPU that is not there."""

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.environments.cache import MARKER, find_python, locate_lock, read_marker
+from orchestrator.environments import installers
+from orchestrator.environments.cache import MARKER, EnvironmentCache, find_python, locate_lock, read_marker
 from orchestrator.environments.definitions import BUILT_IN, EnvironmentDefinition
 from orchestrator.environments.provisioner import Interrupted
 from orchestrator.errors import UsageError
@@ -20,9 +21,10 @@ from orchestrator.files import lock
 from orchestrator.files.atomic import read_model
 from orchestrator.processes.signals import Interrupts
 from orchestrator.report.environments import format_progress
+from orchestrator.selftest.cpu_hog import ManualInterrupts
 from schemas.environment import EnvironmentMarker
 from tests.orchestrator.environments.conftest import RecordedProvisioner
-from tests.orchestrator.environments.wheels import make_wheel
+from tests.orchestrator.environments.wheels import make_offline_variables, make_wheel
 
 Define = Callable[..., EnvironmentDefinition]
 
@@ -108,6 +110,20 @@ def test_a_version_that_does_not_exist_is_explained_with_the_newest_that_do(
 ) -> None:
     with pytest.raises(UsageError, match=r"cannot be made: there is no tiny==9\.0; the newest are 2\.0, 1\.0; "):
         shop.make(define("tiny==9.0"))
+
+
+def test_a_version_that_does_not_exist_is_not_blamed_on_a_constraint_in_the_settings(
+    home: EnvironmentCache, shelf: Path, tmp_path: Path, define: Define
+) -> None:
+    constraints = tmp_path / "constraints.txt"
+    constraints.write_text("tiny<=1.5\n")
+    installer = installers.choose_installer(make_offline_variables(shelf) | {"PIP_CONSTRAINT": str(constraints)})
+    with ManualInterrupts() as silent:
+        shop = RecordedProvisioner(home, installer, silent)
+        with pytest.raises(UsageError, match=r"cannot be made: there is no tiny==9\.0; the newest are 2\.0, 1\.0; "):
+            shop.make(define("tiny==9.0", name="tiny@9.0"))
+        with pytest.raises(UsageError, match=r"a constraint in pip's settings asks for tiny<=1\.5"):
+            shop.make(define("tiny==2.0", name="tiny@2.0"))
 
 
 def test_those_that_cannot_be_made_are_noted_and_the_others_are_made(shop: RecordedProvisioner, define: Define) -> None:

@@ -121,7 +121,7 @@ def test_an_environment_that_cannot_be_made_costs_its_cells_and_not_the_sweep(ow
     (owner.folder / "half.toml").write_text(HALF)
     code, out, _ = owner.run("sweep", "half.toml", "--name", "half")
     assert code == ExitCode.FINE
-    reason = "the environment lost cannot be made: there is no tiny==7.0; the newest are 1.0"
+    reason = "the environment lost cannot be made: there is no tiny==7.0; the newest is 1.0"
     assert f"warning: {reason}" in out
     said = owner.says("show", "half")
     outcomes = {each["cell"]["environment"]: each["outcome"] for group in said["groups"] for each in group["cells"]}
