@@ -147,7 +147,7 @@ class Provisioner:
         if asked is None or command is None:
             return None
         with make_temporary_folder() as folder:
-            listed = folder / "versions"
+            listed = folder.joinpath("versions")
             run_to_completion(command, self.installer.variables, log, output=listed, interrupts=self.interrupts)
             self._check_interrupt()
             versions = list_versions(listed.read_text(errors="replace"))
