@@ -39,8 +39,10 @@ __all__ = [
 def load(run: str | Path = LATEST, runs: str | Path = "runs") -> Run:
     """Load the run with that path, name or part of a name; `latest` is the newest in the folder `runs`.
 
+    Records that cannot be read are left out, and named in the run's `skipped`.
+
     Raises:
-        UsageError: no run or several runs match, or one of its files is not of this version.
+        UsageError: no run or several runs match, or its manifest is not of this version.
     """
     return Run.from_store(store.find_run(Path(runs), str(run)))
 

@@ -2,10 +2,27 @@
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class UsageError(Exception):
     """A request that cannot be met as it stands. Ends the program with exit code 2."""
+
+
+class NewerVersion(UsageError):
+    """A file of a run that a newer version has written. It is not damaged."""
+
+
+def check_utf8(path: Path, advice: str) -> None:
+    """Check that a path can be written into a record.
+
+    Raises:
+        UsageError: its bytes are not UTF-8.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"the path {path} is not UTF-8, and no record can name it; {advice}") from error
 
 
 def unknown_name_error(what: str, name: str, valid: Iterable[str]) -> UsageError:

@@ -67,6 +67,16 @@ class EnvironmentRecord(Model):
     installed: dict[str, str]
     freeze: str
 
+    @property
+    def has_cuda_build(self) -> bool:
+        """Return true if its frameworks were built for NVIDIA's GPUs, by the libraries that such builds require."""
+        return any(map(is_cuda_package, self.packages))
+
+
+def is_cuda_package(name: str) -> bool:
+    """Return whether a distribution is one of NVIDIA's libraries, which only a build for its GPUs requires."""
+    return name.startswith(("nvidia-", "cuda-")) and name != "nvidia-ml-py"
+
 
 class EnvironmentMarker(Versioned):
     """The marker of a complete environment: the last file that is written into it.

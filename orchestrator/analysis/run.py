@@ -29,23 +29,26 @@ from schemas.record import JobRecord, Manifest
 class Run:
     """One run with its results, each of which is computed once, when it is first needed.
 
-    `records` are all attempts at its jobs, in the order in which they ran. `compare_by` is an axis to compare it along,
-    instead of that of its sweep.
+    `records` are all attempts at its jobs, in the order in which they ran. `skipped` names the records that cannot be
+    read, each with the reason. `compare_by` is an axis to compare it along, instead of that of its sweep.
     """
 
     name: str
     manifest: Manifest
     records: tuple[JobRecord, ...]
+    skipped: tuple[str, ...] = ()
     compare_by: str = ""
 
     @classmethod
     def from_store(cls, store: Store) -> Self:
-        """Read a run from its folder.
+        """Read a run from its folder, without the records that cannot be read.
 
         Raises:
-            UsageError: one of its files is damaged, or not of this version.
+            UsageError: its manifest is damaged, or not of this version.
         """
-        return cls(name=store.name, manifest=store.read_manifest(), records=tuple(store.read_records()))
+        skipped = list[str]()
+        manifest, records = store.read_manifest(), store.read_records(skipped)
+        return cls(name=store.name, manifest=manifest, records=tuple(records), skipped=tuple(skipped))
 
     @property
     def mixed(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,10 +25,34 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Measure one computation in several deep-learning frameworks, and say honestly which is faster.",
 )
 
 app.add_typer(env, name="env")
+
+
+def print_version(wanted: bool) -> None:
+    """Print the versions of this program and of the frameworks beside it, and exit."""
+    if wanted:
+        from orchestrator.cli.commands.version import describe_versions
+
+        print(describe_versions())
+        raise typer.Exit
+
+
+@app.callback()
+def main_options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="print the versions of this program and of the frameworks beside it",
+            callback=print_version,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    """Measure one computation in several deep-learning frameworks, and say honestly which is faster."""
+
 
 RUN = Annotated[
     str, typer.Argument(help="a run's folder, its name or part of it, or latest", autocompletion=complete_run)
@@ -62,7 +87,7 @@ def sweep(
     from orchestrator.cli.results import OutputForms
 
     wanted = OutputForms(page=report, as_json=as_json, details=details)
-    raise typer.Exit(run_sweep(said, runs, wanted, wait=wait, command=sys.argv[1:]))
+    raise typer.Exit(run_sweep(said, runs, wanted, wait=wait, command=read_command()))
 
 
 @app.command(epilog="Example: python -m orchestrator resume latest --blocks +2")
@@ -142,8 +167,8 @@ def selftest(
     if not aa and budget is not None:
         raise UsageError("--budget is for --aa; add --aa, or leave it out (the self-test takes about two minutes)")
     if aa:
-        raise typer.Exit(run_aa_test(runs, budget or "10m", as_json=as_json, wait=wait, command=sys.argv[1:]))
-    raise typer.Exit(run_selftest(runs, as_json=as_json, wait=wait, command=sys.argv[1:]))
+        raise typer.Exit(run_aa_test(runs, budget or "10m", as_json=as_json, wait=wait, command=read_command()))
+    raise typer.Exit(run_selftest(runs, as_json=as_json, wait=wait, command=read_command()))
 
 
 @app.command(epilog="Example: python -m orchestrator show latest 001-torch-script")
@@ -267,6 +292,11 @@ def report(
     from orchestrator.cli.commands.report import write_report
 
     write_report(runs, run, output, compare_by=compare_by, as_json=as_json)
+
+
+def read_command() -> list[str]:
+    """Return the arguments of this command as text; a path among them may be any bytes."""
+    return [os.fsencode(argument).decode(errors="backslashreplace") for argument in sys.argv[1:]]
 
 
 def main() -> None:

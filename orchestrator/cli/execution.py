@@ -1,15 +1,17 @@
 """Execution of a plan in the folder of its run, for `sweep` and `resume`."""
 
 import os
+import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from rich.console import Console
 
 from orchestrator.analysis.run import Run
 from orchestrator.analysis.stopping import has_reached_goal
+from orchestrator.cli.completion import DEFAULT_RUNS
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.output import print_line
 from orchestrator.cli.provisioning import create_missing
@@ -19,6 +21,7 @@ from orchestrator.execution.keyboard import Keyboard
 from orchestrator.execution.peak_rates import PeakRates
 from orchestrator.execution.session import open_session
 from orchestrator.execution.sweep import Sweep
+from orchestrator.format import to_printable
 from orchestrator.machine import fingerprint
 from orchestrator.planning import estimate
 from orchestrator.planning import plan as planning
@@ -33,15 +36,15 @@ from orchestrator.report import plan
 from schemas.record import JobRecord, Manifest
 
 
-def provision_plan(planned: planning.Plan, console: Console) -> planning.Plan | None:
+def provision_plan(planned: planning.Plan, console: Console, required: Collection[str] = ()) -> planning.Plan | None:
     """Look for the interpreters that a plan's cells need, create missing environments, and plan again after each.
 
-    Return None if a signal came first.
+    Cells of an environment that cannot be created are unsupported. Return None if a signal came first.
 
     Raises:
-        UsageError: there is no such interpreter, an environment cannot be created, or nothing can run in them.
+        UsageError: there is no such interpreter, a required environment cannot be created, or nothing can run.
     """
-    environments = planned.environments
+    environments, failures = planned.environments, dict[str, str]()
     replan = partial(
         planning.rebuild_plan, planned.spec, planned.seed, planned.available, environments, planned.extensions
     )
@@ -50,9 +53,15 @@ def provision_plan(planned: planning.Plan, console: Console) -> planning.Plan | 
     missing = environments.list_missing(planned.cells_to_start)
     if missing:
         print_line(console, "The budget counts from the first job on: creating environments is no part of it.")
-    if not create_missing(environments, missing, console):
+    if not create_missing(environments, missing, console, failures):
         return None
-    return replan() if missing else planned
+    for name in failures.keys() & set(required):
+        raise UsageError(failures[name])
+    environments.remember_failures(failures)
+    planned = replan() if missing else planned
+    for reason in failures.values():
+        print_line(console, to_printable(f"warning: {reason}; its cells are not run"))
+    return planned
 
 
 def describe_lock_owner() -> str:
@@ -79,7 +88,7 @@ def execute_plan(
     except OSError as error:
         raise UsageError(
             f"{error.filename or run.folder}: {error.strerror}; everything before is kept; fix that, and resume "
-            f"with: python -m orchestrator resume {run.name}"
+            f"with: {format_resume_command(run)}"
         ) from error
     return ended
 
@@ -133,6 +142,17 @@ def measure_jobs(
     peaks.save()
     ended = manifest.model_copy(update={"stopped": stopped, "finished": not going.stopped_early})
     return Run(name=run.name, manifest=ended, records=tuple(going.records)), going.stopped_early
+
+
+def describe_resumption(run: store.Store) -> str:
+    """Return how a run that was interrupted continues."""
+    return f"This run is unfinished. Continue it with: {format_resume_command(run)}"
+
+
+def format_resume_command(run: store.Store) -> str:
+    """Return the command that continues a run, for a shell in the current folder."""
+    named = run.name if run.folder.parent == DEFAULT_RUNS else str(run.folder)
+    return f"python -m orchestrator resume {shlex.quote(named)}"
 
 
 def is_live(console: Console) -> bool:

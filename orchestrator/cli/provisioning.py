@@ -13,18 +13,22 @@ from orchestrator.processes.signals import Interrupts
 from orchestrator.report.environments import format_progress
 
 
-def create_missing(environments: Environments, missing: Sequence[Environment], console: Console) -> bool:
+def create_missing(
+    environments: Environments, missing: Sequence[Environment], console: Console, failures: dict[str, str] | None = None
+) -> bool:
     """Create missing environments, with a line for each step; return False if a signal came first.
 
+    Those that cannot be created are named in `failures`, each with the reason.
+
     Raises:
-        UsageError: one cannot be created.
+        UsageError: one cannot be created, and there is no such dictionary.
     """
     if not missing:
         return True
     try:
         with Interrupts() as interrupts, descendants.guard_descendants():
             provisioner = make_console_provisioner(environments, interrupts, console)
-            environments.remember(provisioner.make_environments(missing))
+            environments.remember(provisioner.make_environments(missing, failures))
     except Interrupted:
         print_line(console, "Interrupted: environments created before are kept, and nothing else was begun.")
         return False

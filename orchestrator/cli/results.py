@@ -13,7 +13,7 @@ from orchestrator.report import terminal
 from orchestrator.report.json_document import build_run_document
 from orchestrator.report.page import page as reporting
 from orchestrator.report.sections import calls, profile
-from orchestrator.report.sentences import describe_mixture
+from orchestrator.report.sentences import describe_mixture, describe_skipped
 
 REPORT_COMMAND = "python -m orchestrator report"
 
@@ -33,8 +33,7 @@ class OutputForms:
 
 def present_results(console: Console, place: store.Store, run: Run, wanted: OutputForms) -> None:
     """Print a run's results, and write its report if wanted; failing to write it only warns."""
-    for sentence in describe_mixture(run.mixed):
-        print_line(Console(stderr=True), sentence)
+    warn_of_parts(run)
     profiles, count = place.read_profiles(), wanted.calls or run.manifest.sweep.calls
     if not wanted.as_json:
         terminal.show_results(console, run, profiles, details=wanted.details, count=count)
@@ -47,6 +46,12 @@ def present_results(console: Console, place: store.Store, run: Run, wanted: Outp
         return
     lines = terminal.list_places(run, place, profiles, details=wanted.details)
     print_line(console, to_printable("\n".join(lines)))
+
+
+def warn_of_parts(run: Run) -> None:
+    """Print, on standard error, how the parts of a run differ and which of its records are skipped."""
+    for sentence in (*describe_mixture(run.mixed), *describe_skipped(run.skipped)):
+        print_line(Console(stderr=True), sentence)
 
 
 def write_page(console: Console, place: store.Store, run: Run) -> None:

@@ -61,14 +61,16 @@ COMPARE_BY = Annotated[
     str | None,
     typer.Option(help="also compare each mode with itself along an axis: threads, dtype, batch, length, environment"),
 ]
-BUDGET = Annotated[str | None, typer.Option(help="time limit for the sweep, such as 90s, 5m or 1h")]
-PRECISION = Annotated[float | None, typer.Option(help="stop once every ratio's interval has at most this half-width")]
-BLOCKS = Annotated[int | None, typer.Option(help="maximum number of blocks")]
+BUDGET = Annotated[str | None, typer.Option(help="time limit for the sweep, such as 90s, 10m or 1h (default: 5m)")]
+PRECISION = Annotated[
+    float | None, typer.Option(help="stop once every ratio's interval has at most this half-width (default: 0.02)")
+]
+BLOCKS = Annotated[int | None, typer.Option(help="maximum number of blocks (default: 32)")]
 UNTIL = Annotated[
     str | None, typer.Option(help="precision, or verdict: stop once every pair that was asked for has its verdict")
 ]
 CALLS = Annotated[int | None, typer.Option(help="also answer which mode is best for so many calls, such as 500")]
-DEADLINE = Annotated[str | None, typer.Option(help="time limit for one job, such as 90s or 5m")]
+DEADLINE = Annotated[str | None, typer.Option(help="time limit for one job, such as 90s or 5m (default: 2m)")]
 MEMORY = Annotated[str | None, typer.Option(help="limit for one job and for each of its processes, such as 4GiB")]
 SEED = Annotated[int | None, typer.Option(help="seed of the random order, to reproduce it")]
 PROFILE = Annotated[

@@ -43,6 +43,7 @@ class RunSide:
     cells: Mapping[str, Cell]
     records: Mapping[str, Sequence[JobRecord]]
     fastest_canary_ns: float
+    skipped: Sequence[str] = ()
 
     @property
     def canary_ns(self) -> float:
@@ -78,6 +79,7 @@ def read_side(root: Path, text: str) -> RunSide:
         cells=cells,
         records={name: run.jobs.get(cell.id, ()) for name, cell in cells.items()},
         fastest_canary_ns=run.canary_ns,
+        skipped=run.skipped,
     )
 
 

@@ -3,7 +3,6 @@
 It is `$PLUMBLINE_HOME`, or else `plumbline` in the user's cache:
 - `environments/<name>-<key>/` is an environment, complete only with `ready.json`. Its lock and log lie beside it.
 - `resolved/<name>-<request>.txt` is the first resolution of requirements.
-- `source-<hash>/` leads to the packages that a worker imports.
 """
 
 import contextlib
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import platformdirs
 
-from orchestrator.errors import UsageError
+from orchestrator.errors import UsageError, check_utf8
 from orchestrator.files import lock
 from orchestrator.files.atomic import read_model, write_model, write_text
 from schemas.environment import EnvironmentMarker
@@ -131,6 +130,7 @@ class EnvironmentCache:
         Raises:
             UsageError: they cannot be written to.
         """
+        check_utf8(self.root, "set PLUMBLINE_HOME to another folder")
         try:
             for name in ("environments", "resolved"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
@@ -138,16 +138,6 @@ class EnvironmentCache:
             raise UsageError(
                 f"cannot keep environments in {self.root}: {error.strerror}; set PLUMBLINE_HOME to another folder"
             ) from error
-
-    def link_worker_packages(self, packages: Path) -> Path:
-        """Make a folder in which only this project's two packages can be imported, wherever they are installed."""
-        folder = self.root / f"source-{hash_texts(str(packages))}"
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("schemas", "workers"):
-            # Another process may make the same link at the same time.
-            with contextlib.suppress(FileExistsError):
-                (folder / name).symlink_to(packages / name)
-        return folder
 
 
 @contextlib.contextmanager

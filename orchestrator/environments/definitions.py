@@ -19,6 +19,7 @@ from schemas.environment import CURRENT, EnvironmentFile, EnvironmentSpec, Envir
 
 VERSION_SIGN = "@"
 EXPORT_SUFFIX = "-export"
+BUILT_IN = "built in"
 # Files that exist where NVIDIA's driver is loaded.
 GPU_FILES = ("dev/nvidiactl", "proc/driver/nvidia/version")
 
@@ -100,7 +101,7 @@ def make_builtin_definitions(*, accelerated: bool) -> Iterable[EnvironmentDefini
             yield EnvironmentDefinition(
                 name=framework.environment,
                 stem=framework.environment,
-                origin="built in",
+                origin=BUILT_IN,
                 requirements=(requirement, *framework.beside, *counters),
                 serves=framework.name,
             )
@@ -109,7 +110,7 @@ def make_builtin_definitions(*, accelerated: bool) -> Iterable[EnvironmentDefini
     for exporter, needed in exporters.items():
         name = f"{exporter}{EXPORT_SUFFIX}"
         yield EnvironmentDefinition(
-            name=name, stem=name, origin="built in", requirements=tuple(needed.values()), serves=exporter
+            name=name, stem=name, origin=BUILT_IN, requirements=tuple(needed.values()), serves=exporter
         )
 
 

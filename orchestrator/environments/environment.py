@@ -1,6 +1,7 @@
 """Environment: a Python interpreter with the packages beside it, as far as it is known."""
 
 import importlib.util
+import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from packaging.requirements import Requirement
 from orchestrator.environments.cache import EnvironmentCache, find_python, hash_texts, read_marker
 from orchestrator.environments.definitions import EnvironmentDefinition
 from schemas.catalog import WORKER_REQUIREMENTS, Framework
-from schemas.environment import CURRENT, EnvironmentRecord
+from schemas.environment import CURRENT, EnvironmentRecord, is_cuda_package
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,11 @@ class Environment:
     def requirements(self) -> tuple[str, ...]:
         """Return the requirements of its definition, with those of every worker."""
         return () if self.definition is None else self.definition.all_requirements
+
+    @property
+    def cuda_packages(self) -> list[str]:
+        """Return the packages among its exact versions that only a GPU of NVIDIA needs."""
+        return [name for each in self.pinned if is_cuda_package(name := re.split(r"[\s=@\[]", each)[0])]
 
     @property
     def request_key(self) -> str:

@@ -34,6 +34,9 @@ class Installer(Protocol):
     def read_resolution(self, answer: Path) -> tuple[str, ...]:
         """Read the lines of that file as exact versions with hashes."""
 
+    def make_versions_command(self, python: Path, package: str) -> Command | None:
+        """Return the command that lists the versions of a package; None: the installer has none."""
+
     def make_install_command(self, python: Path, pinned: Path) -> Command:
         """Return the command that installs exactly these, with their bytecode, beside an interpreter."""
 
@@ -66,13 +69,20 @@ class Pip:
             )
         )
 
+    def make_versions_command(self, python: Path, package: str) -> Command:
+        """Return the command; a constraint in pip's settings does not affect it."""
+        return [*self._make_pip_command(python), "index", "versions", "--disable-pip-version-check", package]
+
     def make_install_command(self, python: Path, pinned: Path) -> Command:
         """Return the command; nothing is resolved again."""
         return [*self._make_base_command(python), "--no-deps", "--compile", "-r", str(pinned)]
 
     def _make_base_command(self, python: Path) -> list[str]:
-        pip = [sys.executable, "-P", "-m", "pip", "--python", str(python)]
-        return [*pip, "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
+        options = ["--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
+        return [*self._make_pip_command(python), "install", *options]
+
+    def _make_pip_command(self, python: Path) -> list[str]:
+        return [sys.executable, "-P", "-m", "pip", "--python", str(python)]
 
 
 def format_requirement(found: Mapping[str, object], digest: str | None) -> str:
@@ -103,6 +113,9 @@ class Uv:
         # uv continues a requirement with its hashes on further lines.
         joined = answer.read_text().replace("\\\n", " ").splitlines()
         return tuple(sorted(" ".join(each.split()) for each in joined if each.strip()))
+
+    def make_versions_command(self, python: Path, package: str) -> None:
+        """Return None: uv names a version that does not exist, but lists none."""
 
     def make_install_command(self, python: Path, pinned: Path) -> Command:
         """Return the command; nothing is resolved again, and bytecode is compiled, which uv omits by default."""

@@ -4,7 +4,7 @@ To find an environment starts no process. To inspect it asks an interpreter, whe
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from orchestrator.environments import interpreters
 from orchestrator.environments.cache import EnvironmentCache, find_cache_folder, hold_environments
 from orchestrator.environments.definitions import EXPORT_SUFFIX, EnvironmentDefinitions
 from orchestrator.environments.environment import Environment
-from orchestrator.errors import UsageError
+from orchestrator.errors import UsageError, check_utf8
 from orchestrator.registry.frameworks import load_frameworks
 from schemas.catalog import WORKER_REQUIREMENTS, Framework
 from schemas.environment import CURRENT, DEFAULT, EnvironmentRecord, EnvironmentSpecs
@@ -27,6 +27,7 @@ class Environments:
     own: EnvironmentSpecs = field(default_factory=dict)
     cache: EnvironmentCache = field(default_factory=lambda: EnvironmentCache(find_cache_folder()))
     _found: dict[str, Environment] = field(default_factory=dict)
+    _failures: dict[str, str] = field(default_factory=dict)
 
     def find(self, name: str) -> Environment:
         """Find the environment of a name, without a question to any interpreter.
@@ -73,6 +74,10 @@ class Environments:
     def remember(self, made: Iterable[Environment]) -> None:
         """Remember environments that have been made."""
         self._found.update((each.name, each) for each in made)
+
+    def remember_failures(self, failures: Mapping[str, str]) -> None:
+        """Remember environments that cannot be made, each with the reason: their cells cannot run."""
+        self._failures.update(failures)
 
     def resolve_name(self, text: str, framework: str) -> str:
         """Return the name of the environment that a text means for a framework."""
@@ -137,6 +142,9 @@ class Environments:
     def explain_refusal(self, cell: Cell) -> str:
         """Explain why a cell cannot run in its environment, or its model be exported; empty if it may be tried."""
         framework, own = load_frameworks()[cell.framework], self.find(cell.environment)
+        for name in self.find_for_cells([cell]):
+            if name in self._failures:
+                return self._failures[name]
         if reason := own.explain_other_framework(framework) or own.explain_missing(framework):
             return reason
         return (
@@ -144,13 +152,6 @@ class Environments:
             if framework.exporter
             else ""
         )
-
-    def find_worker_packages(self, packages: Path) -> Path:
-        """Return the folder from which a worker imports this project's packages, and nothing else.
-
-        If the project is installed among other distributions, the folder holds links to these two packages alone.
-        """
-        return self.cache.link_worker_packages(packages) if next(packages.glob("*.dist-info"), None) else packages
 
 
 def is_external(cell: Cell) -> bool:
@@ -167,8 +168,9 @@ def check_executable(path: Path) -> None:
     """Check that a path may be that of an interpreter.
 
     Raises:
-        UsageError: it is a folder, or is not executable.
+        UsageError: it is a folder, is not executable, or is not UTF-8.
     """
+    check_utf8(path, "name another interpreter")
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name the interpreter in it, such as {path.joinpath('bin', 'python')}")
     if not os.access(path, os.X_OK):

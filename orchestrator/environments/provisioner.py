@@ -1,17 +1,19 @@
 """Provisioner of missing environments: it resolves the requirements of all first, then makes each.
 
-So nothing is begun if another environment's requirements cannot be met. The holder of an environment's lock makes it
+So nothing is begun before each environment has a resolution, or a reason why it has none. The holder of a lock makes it
 in its final folder and writes its marker last. A folder without a marker is incomplete and is rebuilt.
 """
 
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from orchestrator.environments import installers, interpreters
 from orchestrator.environments.cache import (
@@ -24,8 +26,9 @@ from orchestrator.environments.cache import (
     remove_environment,
     write_marker,
 )
+from orchestrator.environments.definitions import BUILT_IN, VERSION_SIGN, EnvironmentDefinitions
 from orchestrator.environments.environment import Environment
-from orchestrator.environments.install_errors import explain_failure
+from orchestrator.environments.install_errors import describe_absence, explain_failure, list_versions
 from orchestrator.environments.installers import Command, Installer
 from orchestrator.errors import UsageError
 from orchestrator.files import lock
@@ -86,17 +89,23 @@ class Provisioner:
     installer: Installer
     interrupts: Interrupts
     publish: Callable[[ProvisioningEvent], None]
+    has_gpu: bool = False
 
-    def make_environments(self, environments: Sequence[Environment]) -> list[Environment]:
+    def make_environments(
+        self, environments: Sequence[Environment], failures: dict[str, str] | None = None
+    ) -> list[Environment]:
         """Make the missing ones among these environments, whose interpreters are known, and return all as made.
 
+        Those that cannot be made are named in `failures`, each with the reason.
+
         Raises:
-            UsageError: one cannot be made.
+            UsageError: one cannot be made, and there is no such dictionary.
             Interrupted: a signal came.
         """
         self.cache.create_folders()
-        resolved = [self.resolve_requirements(environment) for environment in environments]
-        return [self._ensure_made(environment) for environment in resolved]
+        for step in (self.resolve_requirements, self._check_build, self._ensure_made):
+            environments = list(complete_step(step, environments, failures))
+        return list(environments)
 
     def resolve_requirements(self, environment: Environment) -> Environment:
         """Resolve the requirements of an environment, unless that is done.
@@ -120,14 +129,45 @@ class Provisioner:
             # An empty environment: packages that are installed would not appear in a resolution.
             asked.write_text("\n".join(environment.requirements))
             self._run_command(installers.make_venv_command(environment.base, scratch), environment, log)
-            self._run_command(
-                self.installer.make_resolve_command(find_python(scratch), asked, answer), environment, log
-            )
+            python = find_python(scratch)
+            try:
+                self._run_command(self.installer.make_resolve_command(python, asked, answer), environment, log)
+            except UsageError as error:
+                raise self._find_absent_version(environment, python, log) or error from None
             pinned = self.installer.read_resolution(answer)
         self.cache.write_resolution(environment.stem, environment.request_key, pinned)
         # Only the log of a failure is of use, and its error message names it.
         log.unlink()
         return pinned
+
+    def _find_absent_version(self, environment: Environment, python: Path, log: Path) -> UsageError | None:
+        """Return the error that the version in an environment's name does not exist; None: it does, or nobody knows."""
+        asked = Requirement(environment.requirements[0]) if VERSION_SIGN in environment.name else None
+        command = self.installer.make_versions_command(python, asked.name) if asked else None
+        if asked is None or command is None:
+            return None
+        with make_temporary_folder() as folder:
+            listed = folder.joinpath("versions")
+            run_to_completion(command, self.installer.variables, log, output=listed, interrupts=self.interrupts)
+            self._check_interrupt()
+            versions = list_versions(listed.read_text(errors="replace"))
+        if not versions or any(asked.specifier.contains(version, prereleases=True) for version in versions):
+            return None
+        why = describe_absence(f"{asked.name}{asked.specifier}", versions)
+        return UsageError(f"the environment {environment.name} cannot be made: {why}; the installer's log is {log}")
+
+    def _check_build(self, environment: Environment) -> Environment:
+        """Check that a built-in environment that must be installed is not a build for a GPU that is not there."""
+        assert environment.definition is not None
+        packages = environment.cuda_packages
+        if environment.record or self.has_gpu or not packages or environment.definition.origin != BUILT_IN:
+            return environment
+        others = f" and {len(packages) - 1} more such packages" if len(packages) > 1 else ""
+        raise UsageError(
+            f"the environment {environment.name} would be a CUDA build, with {packages[0]}{others}, and this machine "
+            f"has no NVIDIA GPU; add an index with CPU builds to the settings of {self.installer.name}, as PyTorch "
+            "has one, or define an environment of this name, which is installed as you define it"
+        )
 
     def _ensure_made(self, environment: Environment) -> Environment:
         folder = environment.folder
@@ -222,4 +262,17 @@ def make_provisioner(
     Raises:
         UsageError: it has none.
     """
-    return Provisioner(cache, installers.choose_installer(), interrupts, publish)
+    return Provisioner(cache, installers.choose_installer(), interrupts, publish, EnvironmentDefinitions().has_gpu)
+
+
+def complete_step(
+    step: Callable[[Environment], Environment], environments: Iterable[Environment], failures: dict[str, str] | None
+) -> Iterator[Environment]:
+    """Yield each environment after this step; note those for which it fails in `failures`, or raise if that is None."""
+    for environment in environments:
+        try:
+            yield step(environment)
+        except UsageError as error:
+            if failures is None:
+                raise
+            failures[environment.name] = str(error)

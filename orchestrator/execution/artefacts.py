@@ -4,11 +4,13 @@ They are models exported for another framework, and the expected results of a wo
 implementations. Their cost stays in their record. It is part of no measurement, and of no measured process.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from orchestrator.execution.job import JobRunner
 from orchestrator.records import outcomes
 from orchestrator.records.outcomes import Classification
+from orchestrator.records.store import Store
 from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.registry.modes import find_mode
 from schemas.job import Cell, ComputeReference, Export, JobSpec
@@ -39,29 +41,30 @@ def keep_failure(jobs: JobRunner, spec: JobSpec, failed: JobRecord) -> JobRecord
 class ArtefactMaker:
     """The artefacts of one run. A cell and its A/A clone load the same file."""
 
-    jobs: JobRunner
+    store: Store
+    run_job: Callable[[JobSpec], JobRecord]
     made: set[str] = field(default_factory=set)
     """The cells whose file this process made. A file saved by a mode may hold code, so no older one is trusted."""
 
     def export_model(self, job: JobSpec) -> JobRecord:
         """Export the model that this job loads, unless this run has it."""
         original = job.cell.model_copy(update={"replica": 0})
-        purpose = Export(path=str(self.jobs.store.artefact_path(original, artefact_suffix(original))))
+        purpose = Export(path=str(self.store.artefact_path(original, artefact_suffix(original))))
         return self._make_once(job.model_copy(update={"cell": original, "purpose": purpose}))
 
     def compute_expected(self, job: JobSpec) -> JobRecord:
         """Compute the expected results with this job's reference, unless this run has them."""
-        purpose = ComputeReference(path=str(self.jobs.store.expected_path(job.cell)))
+        purpose = ComputeReference(path=str(self.store.expected_path(job.cell)))
         return self._make_once(job.model_copy(update={"purpose": purpose}))
 
     def _make_once(self, spec: JobSpec) -> JobRecord:
-        for record in self.jobs.store.read_artefact_records():
+        for record in self.store.read_artefact_records():
             if record.spec.cell == spec.cell and self._is_reusable(record):
                 return record
-        record = self.jobs.run_job(spec)
+        record = self.run_job(spec)
         # All jobs of the cell depend on this one, so a chance failure must not be final.
         if outcomes.is_transient(record):
-            record = self.jobs.run_job(spec)
+            record = self.run_job(spec)
         self.made.add(spec.cell.id)
         return record
 

@@ -23,6 +23,7 @@ from orchestrator.execution.sweep_events import (
     SweepContinued,
     SweepEvent,
     SweepPaused,
+    UnmeasuredJobEnded,
 )
 from orchestrator.planning.estimate import total_duration_s
 from orchestrator.planning.plan import Plan
@@ -179,7 +180,7 @@ class Sweep:
 
         If that fails for a cell, the failure becomes its only record, and the cell is not run.
         """
-        maker = ArtefactMaker(self._jobs)
+        maker = ArtefactMaker(self.store, self._run_unmeasured)
         for position, cell in enumerate(self.plan.runnable):
             job = self.plan.build_job(cell, 1, position)
             if job.reference:
@@ -204,12 +205,10 @@ class Sweep:
         measured, left_out = {record.spec.cell.id for record in self.records if record.outcome == "measured"}, 0
         for position, cell in enumerate(self.plan.runnable):
             if cell.id in measured and not cell.replica and not self.stopped_early:
-                spec = self._build_spec(cell, 1, position)
                 if not (self.plan.least_blocks or self._budget.has_room([cell])):
                     left_out += 1
                     continue
-                self._announce_job(spec)
-                profile_cell(self._jobs, spec)
+                profile_cell(self.store, self._run_unmeasured, self._build_spec(cell, 1, position))
         return f", which left no time for {left_out} profile{'s' if left_out > 1 else ''}" if left_out else ""
 
     def _make_for_cell(self, job: JobSpec, source: JobSpec, make: MakeArtefact, made: dict[str, Artefact]) -> bool:
@@ -220,7 +219,6 @@ class Sweep:
         if not self._may_prepare(source.cell):
             self._unprepared.add(job.cell.id)
             return True
-        self._announce_job(source)
         record = make(source)
         self._prepared.add(source.cell.id)
         if record.outcome == "interrupted" or self.stopped_early:
@@ -313,6 +311,13 @@ class Sweep:
         if spec.block:  # a job that fills a cache takes longer than those that find it filled
             self._budget.note_job(spec.cell, self._now_s() - began)
         return self._publish_record(record)
+
+    def _run_unmeasured(self, spec: JobSpec) -> JobRecord:
+        """Run a job that measures nothing."""
+        self._announce_job(spec)
+        record = self._jobs.run_job(spec)
+        self.publish(UnmeasuredJobEnded(record))
+        return record
 
     def _publish_record(self, record: JobRecord) -> JobRecord:
         self.records.append(record)

@@ -38,6 +38,13 @@ class JobEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class UnmeasuredJobEnded:
+    """A job that measures nothing has ended: an export, the expected results, or a profile."""
+
+    record: JobRecord
+
+
+@dataclass(frozen=True, slots=True)
 class JobRestored:
     """A job of an earlier part of this run, restored from its record on disk."""
 
@@ -56,4 +63,13 @@ class SweepContinued:
     paused_s: float
 
 
-SweepEvent = BlockStarted | JobStarted | JobEventReceived | JobEnded | JobRestored | SweepPaused | SweepContinued
+SweepEvent = (
+    BlockStarted
+    | JobStarted
+    | JobEventReceived
+    | JobEnded
+    | UnmeasuredJobEnded
+    | JobRestored
+    | SweepPaused
+    | SweepContinued
+)

@@ -17,7 +17,7 @@ from orchestrator.report.markdown import (
 )
 from orchestrator.report.overview import build_overview
 from orchestrator.report.repetition import split_shared_sentences
-from orchestrator.report.sentences import describe_mixture
+from orchestrator.report.sentences import describe_mixture, describe_skipped
 from orchestrator.report.terminal import format_measured_cell
 
 HEADINGS = (
@@ -46,7 +46,11 @@ def export_document(run: Run) -> bytes:
     parts += [part for group, said in zip(run.groups, own, strict=True) for part in make_section(group, said)]
     parts += [format_markdown_list(shared)] if shared else []
     ended = f"Ended: {run.manifest.stopped}. " if run.manifest.stopped else ""
-    notes = [*describe_mixture(run.mixed), f"{ended}{summarise_host(run.manifest.host)}. Run {run.name}."]
+    notes = [
+        *describe_mixture(run.mixed),
+        *describe_skipped(run.skipped),
+        f"{ended}{summarise_host(run.manifest.host)}. Run {run.name}.",
+    ]
     return "\n\n".join([*parts, *map(escape_markdown, notes)]).encode() + b"\n"
 
 

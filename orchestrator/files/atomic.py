@@ -12,9 +12,9 @@ from typing import IO, TypeVar
 
 from pydantic import ValidationError
 
-from orchestrator.errors import UsageError
+from orchestrator.errors import NewerVersion, UsageError
 from orchestrator.files.lock import lock_new, remove_if_abandoned
-from schemas.base import Model
+from schemas.base import SCHEMA_VERSION, Model
 
 M = TypeVar("M", bound=Model)
 
@@ -103,6 +103,7 @@ def read_model(path: Path, kind: type[M], upgrade: Callable[[bytes], object] = l
     """Read and validate a file of a run. `upgrade` converts the content of an older file; None: it is not older.
 
     Raises:
+        NewerVersion: the file states a newer schema version.
         UsageError: the file is missing or invalid.
     """
     try:
@@ -117,7 +118,14 @@ def read_model(path: Path, kind: type[M], upgrade: Callable[[bytes], object] = l
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
-        raise UsageError(f"{path} is not a file of this version: {place}: {first['msg']}") from error
+        kind_of_error = NewerVersion if is_newer(error) else UsageError
+        raise kind_of_error(f"{path} is not a file of this version: {place}: {first['msg']}") from error
+
+
+def is_newer(error: ValidationError) -> bool:
+    """Return whether a document is invalid because it, or a part of it, states a newer schema version."""
+    stated = [each["input"] for each in error.errors() if each["loc"][-1:] == ("schema_version",)]
+    return any(isinstance(version, int) and version > SCHEMA_VERSION for version in stated)
 
 
 def parse_model(content: bytes, kind: type[M], upgrade: Callable[[bytes], object]) -> M:

@@ -64,6 +64,14 @@ class Plan:
         """Return each cell's computation by its id, in as few words as tell it from the others."""
         return describe_computations(self.cells)
 
+    def label_cell(self, cell: Cell) -> str:
+        """Return the label of a cell, also of one that only computes the expected results of others."""
+        return self.labels.get(cell.id, cell.label)
+
+    def describe_cell(self, cell: Cell) -> str:
+        """Return the computation of a cell in a few words, also of one that computes the results of others."""
+        return self.computations.get(cell.id, f"{cell.workload} {cell.task}")
+
     @property
     def runnable(self) -> tuple[Cell, ...]:
         """Return the cells that are not refused."""

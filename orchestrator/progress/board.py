@@ -27,6 +27,7 @@ from orchestrator.execution.sweep_events import (
     JobStarted,
     SweepContinued,
     SweepEvent,
+    UnmeasuredJobEnded,
 )
 from orchestrator.planning.plan import Plan
 from schemas.event import Phase, PhaseName
@@ -168,6 +169,8 @@ def apply_event(board: Board, event: SweepEvent, now_s: float) -> Board:
             return dataclasses.replace(board, phase=name)
         case JobEnded(record):
             return add_record(note_duration(board, record), record)
+        case UnmeasuredJobEnded():
+            return dataclasses.replace(board, running=None, phase=None)
         case JobRestored(record):
             return add_record(dataclasses.replace(board, has_restored_jobs=True), record)
         case SweepContinued(paused_s):

@@ -241,5 +241,5 @@ def format_activity(board: Board) -> RenderableType:
         return Text("")
     cell = board.running.cell
     phase = PHASE_WORDS.get(board.phase, "measuring") if board.phase else "starting"
-    label = (board.plan.labels[cell.id], "bold")
-    return Text.assemble(label, f" {board.plan.computations[cell.id]}: {phase}", overflow="ellipsis", no_wrap=True)
+    label = (board.plan.label_cell(cell), "bold")
+    return Text.assemble(label, f" {board.plan.describe_cell(cell)}: {phase}", overflow="ellipsis", no_wrap=True)

@@ -7,9 +7,10 @@ from typing import Protocol, Self
 
 from rich.console import Console
 
-from orchestrator.execution.sweep_events import JobEnded, SweepEvent
+from orchestrator.execution.sweep_events import JobEnded, JobStarted, SweepEvent, UnmeasuredJobEnded
 from orchestrator.format import format_duration, to_printable
 from orchestrator.progress.board import Board, apply_event
+from schemas.job import JobSpec
 
 
 class View(Protocol):
@@ -53,7 +54,7 @@ class ResilientView:
 
 
 class PlainLines:
-    """A view with one line for each job that has ended."""
+    """A view with one line for each job that has ended, and one for the beginning of a job that measures nothing."""
 
     def __init__(self, board: Board, console: Console, now: Callable[[], float] = time.monotonic) -> None:
         self._board = board
@@ -71,15 +72,46 @@ class PlainLines:
     def __call__(self, event: SweepEvent) -> None:
         """Process an event, and print a line if it ended a job."""
         self._board = apply_event(self._board, event, self._now())
-        if isinstance(event, JobEnded):
-            self._console.print(format_line(self._board), highlight=False, markup=False, soft_wrap=True)
+        if line := format_event(event, self._board):
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+# What a job that measures nothing does, and in which part of a sweep.
+ACTIVITIES = {
+    "export": ("preparing", "exporting the model"),
+    "reference": ("preparing", "computing the expected results"),
+    "profile": ("profiling", "tracing its calls"),
+}
+
+
+def format_event(event: SweepEvent, board: Board) -> str:
+    """Format an event as one line; empty: it is not worth one."""
+    match event:
+        case JobEnded():
+            return format_line(board)
+        case JobStarted(spec) if spec.purpose.kind in ACTIVITIES:
+            return format_unmeasured(spec, board)
+        case UnmeasuredJobEnded(record) if record.outside is not None and record.result is not None:
+            took = format_duration(record.outside.spawn_to_end_ns)
+            return f"{format_unmeasured(record.spec, board)} took {took}"
+        case UnmeasuredJobEnded(record):
+            return to_printable(f"{format_unmeasured(record.spec, board)}: {record.outcome}: {record.reason}")
+        case _:
+            return ""
+
+
+def format_unmeasured(spec: JobSpec, board: Board) -> str:
+    """Format a job that measures nothing, and what it does."""
+    stage, activity = ACTIVITIES[spec.purpose.kind]
+    name = f"{board.plan.label_cell(spec.cell)} {board.plan.describe_cell(spec.cell)}"
+    return to_printable(f"[{stage}] {name}: {activity}")
 
 
 def format_line(board: Board) -> str:
     """Format the job that has just ended as one line."""
     record = board.records[-1]
     cell, report = record.spec.cell, record.report
-    what_runs = f"{board.plan.labels[cell.id]} {board.plan.computations[cell.id]}"
+    what_runs = f"{board.plan.label_cell(cell)} {board.plan.describe_cell(cell)}"
     time_taken = format_duration(min(report.samples_ns) / report.calls) if report else ""
     what = record.outcome if record.outcome == "measured" else f"{record.outcome}: {record.reason}"
     place = (

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from orchestrator.errors import UsageError
+from orchestrator.errors import NewerVersion, UsageError, check_utf8
 from orchestrator.files.atomic import read_model, write_model
 from orchestrator.files.lock import LockHeld, hold_exclusive
 from orchestrator.records.attempts import sort_records
@@ -75,21 +75,42 @@ class Store:
         """The path of the HTML report."""
         return self.folder / "report.html"
 
-    def read_records(self) -> list[JobRecord]:
-        """Read the records of all jobs that measure, ordered by block and position."""
-        return sort_records(read_record(path) for path in self._find_record_files())
+    def read_records(self, skipped: list[str] | None = None) -> list[JobRecord]:
+        """Read the records of all jobs that measure, ordered by block and position.
 
-    def salvage_records(self) -> tuple[list[JobRecord], list[str]]:
-        """Set damaged records aside, and return the others and the names of the damaged ones."""
-        found, damaged = list[JobRecord](), list[str]()
+        Those that cannot be read are named in `skipped`, each with the reason.
+
+        Raises:
+            UsageError: one cannot be read, and there is no such list.
+        """
+        found = list[JobRecord]()
         for path in self._find_record_files():
             try:
                 found.append(read_record(path))
+            except UsageError as error:
+                if skipped is None:
+                    raise
+                skipped.append(str(error).replace(str(path), path.name))
+        return sort_records(found)
+
+    def salvage_records(self) -> tuple[list[JobRecord], list[str]]:
+        """Set damaged records aside, and return the others and the names of the damaged ones.
+
+        Raises:
+            NewerVersion: a newer version has written one; none is set aside.
+        """
+        found, damaged = list[JobRecord](), list[Path]()
+        for path in self._find_record_files():
+            try:
+                found.append(read_record(path))
+            except NewerVersion:
+                raise
             except UsageError:
-                # Renamed, not removed: it may still show the user what happened.
-                path.rename(path.with_suffix(".damaged"))
-                damaged.append(path.name)
-        return sort_records(found), sorted(damaged)
+                damaged.append(path)
+        for path in damaged:
+            # Renamed, not removed: it may still show the user what happened.
+            path.rename(path.with_suffix(".damaged"))
+        return sort_records(found), [path.name for path in damaged]
 
     @contextmanager
     def hold_lock(self, about: str) -> Iterator[str]:
@@ -98,6 +119,7 @@ class Store:
         Raises:
             UsageError: another process is writing to the run, or it cannot be locked.
         """
+        check_utf8(self.folder.resolve(), "rename or move it")
         with contextlib.ExitStack() as stack:
             try:
                 lock = stack.enter_context(hold_exclusive(self.folder / ".lock", about))
@@ -115,7 +137,7 @@ class Store:
     def _find_record_files(self) -> list[Path]:
         if self.jobs_folder.is_symlink():
             raise UsageError(f"{self.jobs_folder} is a symbolic link, which no run contains; remove it")
-        return list(self.jobs_folder.glob("*.json"))
+        return sorted(self.jobs_folder.glob("*.json"))
 
     def artefact_path(self, cell: Cell, suffix: str) -> Path:
         """Return the path of the artefact that a cell's jobs load, and make its folder."""
@@ -175,6 +197,7 @@ def create_run(root: Path, name: str, now: datetime) -> Store:
     Raises:
         UsageError: the folder is not writable.
     """
+    check_utf8(root.resolve(), "choose a folder with --runs")
     stem = f"{now:%Y%m%d-%H%M%S}-{name}"
     try:
         root.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import UsageError, unknown_name_error
+from orchestrator.errors import UsageError, check_utf8, unknown_name_error
 from orchestrator.files.toml import find_line, load_model, read_limited_text
 from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.registry.plugins import merge_entries
@@ -112,6 +112,7 @@ def load_workload_folder(path: Path) -> Workload:
     folder = path.expanduser().resolve()
     if not is_folder(folder):
         raise UsageError(f"there is no folder {folder}; {TEMPLATE_ADVICE}")
+    check_utf8(folder, "rename the folder")
     file, reference = folder.joinpath(WORKLOAD_FILE), folder.joinpath(f"{REFERENCE}.py")
     for needed in (file, reference):
         if not needed.is_file():

@@ -28,7 +28,8 @@ def format_progress(event: ProvisioningEvent) -> str:
         case Waiting(environment, process):
             return to_printable(f"environment {environment.name}: waiting for process {process}, which is creating it")
         case Making(environment, installer, packages):
-            return to_printable(f"environment {environment.name}: {installer} installs {packages} packages")
+            cuda = ", with a CUDA build among them" if environment.cuda_packages else ""
+            return to_printable(f"environment {environment.name}: {installer} installs {packages} packages{cuda}")
         case Made(environment, ready):
             took, large = format_duration(ready.took_s * 1e9), format_size(ready.size_bytes)
             return to_printable(f"environment {environment.name}: ready after {took}, {large}")
@@ -45,7 +46,8 @@ def summarise_environment(record: EnvironmentRecord) -> str:
     """Return an environment in one line: its Python, its frameworks, and the hash of all packages."""
     known = dict.fromkeys(name for each in load_frameworks().values() for name in each.distributions)
     told = [f"{name} {record.packages[name]}" for name in known if name in record.packages]
-    return f"{', '.join([f'Python {record.python}', *told])}; freeze {record.freeze}"
+    build = ["CUDA build"] if record.has_cuda_build else []
+    return f"{', '.join([f'Python {record.python}', *told, *build])}; freeze {record.freeze}"
 
 
 def describe_state(environment: Environment) -> str | None:
@@ -71,6 +73,7 @@ def environment_to_dict(environment: Environment) -> dict[str, Any]:
         "asked": list(definition.all_requirements) if definition else None,
         "origin": definition.origin if definition else None,
         "variables": dict(environment.variables),
+        "build": "CUDA" if record and record.has_cuda_build else None,
         "freeze": record.freeze if record else None,
         "size_bytes": ready.size_bytes if ready else None,
     }

@@ -21,6 +21,7 @@ def build_run_document(run: Run) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "run": run.name,
         "fingerprint": run.manifest.host.content_hash,
+        "skipped": list(run.skipped),
         "answer": [*list_alarms(run.groups), *(axis.summarise_axis(run.axis_tables) or summarise_groups(run.groups))],
         "manifest": run.manifest.model_dump(mode="json"),
         "groups": [group_to_dict(group) for group in run.groups],

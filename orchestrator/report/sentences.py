@@ -253,3 +253,15 @@ def describe_mixture(mixed: Sequence[str]) -> Iterator[str]:
     """Yield the differences between the parts of a run, if it was resumed under other conditions."""
     if mixed:
         yield to_printable(f"MIXED: between the parts of this run, {'; '.join(mixed)}.")
+
+
+# Skipped records that a sentence names.
+MAX_NAMED_RECORDS = 3
+
+
+def describe_skipped(skipped: Sequence[str]) -> Iterator[str]:
+    """Yield the records of a run that cannot be read, and are in none of its results."""
+    if skipped:
+        more = f"; and {len(skipped) - MAX_NAMED_RECORDS} more" if len(skipped) > MAX_NAMED_RECORDS else ""
+        records = "1 record" if len(skipped) == 1 else f"{len(skipped)} records"
+        yield to_printable(f"Skipped {records}: {'; '.join(skipped[:MAX_NAMED_RECORDS])}{more}.")

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 # Distinguishes a worker from the watchdog, another child that runs all the time.
-WORKER = str(Path(__file__).parents[2].resolve() / "workers" / "__main__.py")
+WORKER = str(Path(__file__).parents[2].resolve() / "workers" / "start.py")
 
 SPEC = """
 name = "quiet"

@@ -25,7 +25,6 @@ import numpy as np
 
 from orchestrator.analysis.compare import CLAIMS
 from orchestrator.analysis.stopping import should_stop
-from orchestrator.execution.launchers.local import SOURCE
 from orchestrator.format import format_ratio, format_ratio_range
 from orchestrator.machine import fingerprint
 from orchestrator.selftest.check import compare_cells, make_real_cell
@@ -165,7 +164,7 @@ def by_torch(one: Cell, other: Cell, folder: Path) -> tuple[bool, str]:
 def run(arguments: Sequence[str]) -> str:
     """Run Python with these arguments, one thread and the project on its path, and return its output."""
     one_thread = {name: text.format(threads=1) for name, text in THREAD_VARIABLES.items()}
-    environment = {**os.environ, **one_thread, "PYTHONPATH": f"{SOURCE}{os.pathsep}{HERE}"}
+    environment = {**os.environ, **one_thread, "PYTHONPATH": f"{HERE.parents[1]}{os.pathsep}{HERE}"}
     done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(arguments[:3])} failed: {done.stderr}")

@@ -38,3 +38,20 @@ def test_what_the_harness_sets_no_environment_sets(name: str) -> None:
 def test_a_name_that_means_something_else_or_leads_elsewhere_is_refused(name: str) -> None:
     with pytest.raises(ValidationError):
         EnvironmentFile.model_validate({"environments": {name: {"requirements": ["x"]}}})
+
+
+@pytest.mark.parametrize(
+    ("packages", "has_cuda_build"),
+    [
+        ({"torch": "2.13.0+cpu", "numpy": "2.0"}, False),
+        ({"torch": "2.13.0", "nvidia-cublas-cu12": "12.8"}, True),
+        ({"torch": "2.13.0", "cuda-bindings": "12.8"}, True),
+        ({"torch": "2.13.0+cpu", "nvidia-ml-py": "13.0"}, False),
+    ],
+)
+def test_a_build_for_a_gpu_is_known_by_the_libraries_that_it_requires(
+    packages: dict[str, str], *, has_cuda_build: bool
+) -> None:
+    record = RECORD.model_copy(update={"packages": packages})
+    assert record.has_cuda_build is has_cuda_build
+    assert EnvironmentRecord.model_validate_json(record.model_dump_json()) == record

@@ -22,7 +22,9 @@ __all__ = ["Framework", "Prepared", "Unsupported", "Wrong"]  # for frameworks of
 
 def import_framework(name: str, module: str = "") -> type[Framework]:
     """Import a framework, from its file here or from the module that the catalog names. A job times this import."""
-    return cast("type[Framework]", importlib.import_module(module or f"{__name__}.{name}").Framework)
+    # A module of this package that the catalog names may have been imported by another name.
+    place = module.replace("workers.frameworks", __name__, 1) if module else f"{__name__}.{name}"
+    return cast("type[Framework]", importlib.import_module(place).Framework)
 
 
 def to_tuple(made: Any) -> tuple[Any, ...]:

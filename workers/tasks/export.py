@@ -8,7 +8,7 @@ from pathlib import Path
 from schemas.catalog import FRAMEWORKS
 from schemas.event import Exported, Setting
 from schemas.job import Cell, JobSpec
-from workers import artefacts, frameworks, workloads
+from workers import artefacts, exporters, frameworks, workloads
 from workers.errors import Unsupported
 from workers.interfaces import SupportsSaving
 from workers.measurement.phases import Ledger
@@ -46,7 +46,7 @@ def export_model(spec: JobSpec, package: str, path: Path, ledger: Ledger) -> Seq
     cell = make_exporter_cell(spec.cell)
     with ledger.phase("import"):
         framework = frameworks.import_framework(cell.framework)(cell)
-        exporter = importlib.import_module(f"workers.exporters.{cell.framework}")
+        exporter = importlib.import_module(f"{exporters.__name__}.{cell.framework}")
     from workers.problem.problem import problem_from_spec  # imports NumPy, which must not come before the framework
 
     with ledger.phase("build"):
@@ -62,7 +62,7 @@ def export_model(spec: JobSpec, package: str, path: Path, ledger: Ledger) -> Seq
             with tempfile.TemporaryDirectory() as folder:
                 exporter.export(model, example, problem.infer_axes(), Path(folder, "model.onnx"))
                 # Imported only for a conversion: writing ONNX needs no second framework.
-                own = importlib.import_module(f"workers.exporters.{spec.cell.framework}")
+                own = importlib.import_module(f"{exporters.__name__}.{spec.cell.framework}")
                 own.convert(Path(folder, "model.onnx"), path)
     return ()
 

@@ -21,6 +21,7 @@ import importlib
 import sys
 from typing import Any, cast
 
+from schemas import own_imports
 from workers.errors import Unsupported
 from workers.interfaces import Parameters, Reference
 
@@ -29,6 +30,8 @@ __all__ = ["Parameters"]  # for the workloads of users
 
 def import_reference(workload: str, package: str = "") -> Reference:
     """Import the reference of a workload, from the package `package` if it is not built in."""
+    if package:
+        own_imports.release_names()
     return cast("Reference", importlib.import_module(f"{package or f'{__name__}.{workload}'}.reference"))
 
 
@@ -42,6 +45,8 @@ def import_implementation(workload: str, framework: str, framework_package: str 
     """
     own = f"{package or f'{__name__}.{workload}'}.{framework}"
     name = f"{framework_package}.{workload}" if framework_package and not package else own
+    if package:
+        own_imports.release_names()
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

@@ -10,11 +10,14 @@ from orchestrator.analysis.rows import Per
 from orchestrator.cli.output import print_line, write_file
 from orchestrator.errors import UsageError
 from orchestrator.format import to_printable
+from orchestrator.report.sentences import describe_skipped
 
 
 def export_run(root: Path, name: str, form: str, per: Per | None, output: Path | None) -> None:
     """Write a run for another program, to a file or to standard output; report what was left out."""
     run = api.load(name, root)
+    for sentence in describe_skipped(run.skipped):
+        print_line(Console(stderr=True), sentence)
     content = export.convert_run(run, form, per)
     for line in export.list_omitted_cells(run, form):
         print_line(Console(stderr=True), to_printable(f"left out, because it has no time: {line}"))

@@ -10,6 +10,7 @@ from orchestrator.errors import UsageError
 from orchestrator.format import to_printable
 from orchestrator.records import store
 from orchestrator.report.page import page as reporting
+from orchestrator.report.sentences import describe_skipped
 from schemas.base import SCHEMA_VERSION
 
 
@@ -18,6 +19,8 @@ def write_report(root: Path, name: str, output: Path | None, *, compare_by: str 
     place = store.find_run(root, name)
     run, path = Run.from_store(place), output or place.page_path
     run = run if compare_by is None else run.compared_by(compare_by)
+    for sentence in describe_skipped(run.skipped):
+        print_line(Console(stderr=True), sentence)
     text = reporting.render_page(run)
     try:
         write_file(path, text.encode())

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from orchestrator.analysis.run import Run
 from orchestrator.cli.core_claims import claim_for_plan
-from orchestrator.cli.execution import describe_lock_owner, execute_plan, exit_code, provision_plan
+from orchestrator.cli.execution import describe_lock_owner, describe_resumption, execute_plan, exit_code, provision_plan
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.output import print_line
 from orchestrator.cli.results import OutputForms, present_results
@@ -37,14 +37,15 @@ def resume_run(
         descendants.end_leftovers(left)  # what a killed orchestrator left would disturb the jobs
         manifest = extend_run(run, asked) if asked else run.read_manifest()
         cores, extensions = affinity.list_cores(), manifest.extensions
-        planned = provision_plan(
-            planning.rebuild_plan(manifest.sweep, manifest.seed, cores, extensions=extensions), console
-        )
+        begun = planning.rebuild_plan(manifest.sweep, manifest.seed, cores, extensions=extensions)
+        planned = provision_plan(begun, console, required=manifest.environments.keys())
         if planned is None:
             return ExitCode.INTERRUPTED
         with planned.environments.hold_for_cells(planned.cells_to_start) as environments:
             ended, interrupted = continue_run(run, planned, manifest, environments, console, force=force, wait=wait)
     present_results(console, run, ended, wanted)
+    if interrupted:
+        print_line(console, to_printable(describe_resumption(run)))
     return exit_code(ended, interrupted=interrupted)
 
 

@@ -7,13 +7,14 @@ from rich.console import Console
 from orchestrator.analysis.run import Run
 from orchestrator.cli.core_claims import make_announcer
 from orchestrator.cli.exit_codes import ExitCode
-from orchestrator.cli.output import print_json
+from orchestrator.cli.output import print_json, print_line
 from orchestrator.cli.results import OutputForms, present_results
 from orchestrator.execution import rerun
 from orchestrator.execution.job_summary import add_summary
 from orchestrator.records import store
 from orchestrator.report.job import rerun as repetition
 from orchestrator.report.job.terminal import show_job
+from orchestrator.report.sentences import describe_skipped
 from schemas.record import JobRecord
 
 
@@ -34,6 +35,8 @@ def show_run(
     if job_name is None:
         present_results(Console(), place, run, wanted)
         return ExitCode.FINE
+    for sentence in describe_skipped(run.skipped):
+        print_line(Console(stderr=True), sentence)
     record = store.find_record(run.records, job_name)
     if repeat:
         return show_rerun(run, record, root, wait=wait, as_json=wanted.as_json)

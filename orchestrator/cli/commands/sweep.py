@@ -10,10 +10,11 @@ from rich.console import Console
 
 from orchestrator.analysis.run import Run
 from orchestrator.cli.core_claims import claim_for_plan
-from orchestrator.cli.execution import describe_lock_owner, execute_plan, exit_code, provision_plan
+from orchestrator.cli.execution import describe_lock_owner, describe_resumption, execute_plan, exit_code, provision_plan
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.output import print_line
 from orchestrator.cli.results import OutputForms, present_results
+from orchestrator.format import to_printable
 from orchestrator.machine import affinity, fingerprint
 from orchestrator.planning import estimate
 from orchestrator.planning import plan as planning
@@ -38,6 +39,8 @@ def run_sweep(
         planned = dataclasses.replace(provisioned, cores=claim.cores)
         run, ended, interrupted = measure_plan(planned, machine, root, console, command, claim.doubt)
     present_results(console, run, ended, wanted)
+    if interrupted:
+        print_line(console, to_printable(describe_resumption(run)))
     return exit_code(ended, interrupted=interrupted)
 
 

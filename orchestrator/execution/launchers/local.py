@@ -16,12 +16,9 @@ from orchestrator.processes.signals import Interrupts
 from schemas.event import Event
 from schemas.job import JobSpec
 
-# The folder of `workers` and `schemas`, which the fresh interpreter has to find.
-SOURCE = Path(__file__).resolve().parents[3]
-
 # The worker is started as a file: `-m` would put two more frames under every call, and TensorFlow's eager mode walks
-# the stack of frames for each operation.
-WORKER = SOURCE.joinpath("workers", "__main__.py")
+# the stack of frames for each operation. It finds its own modules by this path, and none of them is in its sys.path.
+WORKER = Path(__file__).resolve().parents[3].joinpath("workers", "start.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +40,7 @@ class LocalLauncher:
                 # -P: without it the script's folder would come first in sys.path.
                 [str(environment.python), "-P", str(WORKER)],
                 placed.model_dump_json().encode(),
-                make_variables(os.environ, placed, self.environments.find_worker_packages(SOURCE))
-                | {"TMPDIR": str(folder)},
+                make_variables(os.environ, placed) | {"TMPDIR": str(folder)},
                 log,
                 deadline_s=spec.deadline_s,
                 on_event=on_event,
@@ -71,7 +67,7 @@ def insert_folder(spec: JobSpec, folder: Path) -> JobSpec:
     return spec.model_copy(update={"variables": placed})
 
 
-def make_variables(inherited: Mapping[str, str], spec: JobSpec, source: Path = SOURCE) -> dict[str, str]:
+def make_variables(inherited: Mapping[str, str], spec: JobSpec) -> dict[str, str]:
     """Return the worker's environment variables: the user's, without those that change Python, plus the job's.
 
     The memory layout depends on the size of the environment and on the hash seed, and times depend on the layout. Both
@@ -79,6 +75,6 @@ def make_variables(inherited: Mapping[str, str], spec: JobSpec, source: Path = S
     """
     # PYTHONDONTWRITEBYTECODE alone can add a second to each import of torch.
     kept = {name: value for name, value in inherited.items() if not name.startswith("PYTHON")}
-    python = {"PYTHONPATH": str(source), "PYTHONHASHSEED": str(spec.hash_seed), "PYDANTIC_DISABLE_PLUGINS": "__all__"}
+    python = {"PYTHONHASHSEED": str(spec.hash_seed), "PYDANTIC_DISABLE_PLUGINS": "__all__"}
     ours = {"PLUMBLINE_PARENT": str(os.getpid()), "PLUMBLINE_PADDING": "x" * spec.padding_bytes}
     return kept | dict(spec.variables) | python | ours

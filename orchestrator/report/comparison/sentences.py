@@ -10,6 +10,7 @@ from orchestrator.comparison.gates import GateResult, select_ratio
 from orchestrator.comparison.run_effects import ASSUMED_SPREAD
 from orchestrator.comparison.sides import RunSide
 from orchestrator.format import format_ratio, format_ratio_range, format_size, to_printable
+from orchestrator.report.sentences import describe_skipped
 from schemas.sweep import MemoryMetric
 
 # The memory metrics whose changes are reported even if no gate asks for them.
@@ -109,6 +110,7 @@ def list_caveats(compared: Compared) -> Iterator[str]:
     for letter, side in sides:
         if side.manifest.mixed:
             yield f"Warning: {letter} is MIXED; between its parts, {'; '.join(side.manifest.mixed)}."
+        yield from (f"Warning: {letter}: {sentence}" for sentence in describe_skipped(side.skipped))
 
 
 def describe_comparison(compared: Compared, judged: Sequence[GateResult]) -> list[str]:

@@ -42,7 +42,7 @@ from orchestrator.report.page.charts import (
 )
 from orchestrator.report.repetition import is_said, split_shared_sentences
 from orchestrator.report.sections import calls, price
-from orchestrator.report.sentences import list_deprecations, write_headline
+from orchestrator.report.sentences import describe_skipped, list_deprecations, write_headline
 from orchestrator.report.summary import summarise_groups
 
 DISTRIBUTION: Final = "plumbline-ml"
@@ -98,6 +98,7 @@ def render_page(run: Run) -> str:
         run=run.name,
         version=read_version(),
         manifest=manifest,
+        skipped=[*describe_skipped(run.skipped)],
         names=collect_filter_names(run),
         alarms=alarms,
         answer=answer,

@@ -1,6 +1,8 @@
 """Command line as its user meets it: arguments in; exit code, output and files out."""
 
 import json
+import os
+import platform
 import re
 import shutil
 import signal
@@ -8,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +19,10 @@ import pytest
 
 from orchestrator.cli.execution import exit_code
 from orchestrator.cli.exit_codes import ExitCode
+from schemas.catalog import FRAMEWORKS
 from schemas.job import JobSpec
 from schemas.record import JobRecord
+from schemas.sweep import Stop, SweepSpec
 from tests.orchestrator.conftest import Said, a_manifest, a_run
 
 PROGRAM = [sys.executable, "-m", "orchestrator"]
@@ -363,7 +368,10 @@ def test_an_interruption_keeps_what_was_measured_and_leaves_nothing_running(
         out, err = program.communicate(timeout=60)
     assert program.returncode == ExitCode.INTERRUPTED
     assert "Traceback" not in err
-    assert json.loads(out)["manifest"]["stopped"] == f"stopped by {number.name}"
+    document = json.loads(out)
+    assert document["manifest"]["stopped"] == f"stopped by {number.name}"
+    last = err.splitlines()[-1]
+    assert last == f"This run is unfinished. Continue it with: python -m orchestrator resume {document['run']}"
     assert not [worker for worker in workers if worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE]
     records = [JobRecord.model_validate_json(path.read_bytes()) for path in tmp_path.glob("runs/*/jobs/*.json")]
     outcomes = [record.outcome for record in sorted(records, key=order)]
@@ -398,3 +406,102 @@ def test_a_reader_that_stops_reading_is_not_a_crash(tmp_path: Path) -> None:
         assert program.stderr is not None
         program.stdout.close()
         assert "Traceback" not in program.stderr.read()
+
+
+def test_the_version_is_that_of_the_program_and_of_each_framework_beside_it(inside: Inside) -> None:
+    said = inside("--version")
+    assert (said.code, said.err) == (ExitCode.FINE, "")
+    first, python, *others = said.out.splitlines()
+    assert re.fullmatch(r"plumbline \S.*", first)
+    assert python == f"Python {platform.python_version()}"
+    names = {name for framework in FRAMEWORKS for name in framework.distributions}
+    installed = {each.metadata["Name"].lower().replace("_", "-"): each.version for each in metadata.distributions()}
+    assert dict(line.split(" ") for line in others) == {name: installed[name] for name in names & installed.keys()}
+
+
+def test_the_version_imports_no_framework_and_needs_no_command(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *PROGRAM[1:], "--version"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert imported & {"numpy", "torch", "tensorflow", "jax", "onnxruntime", "openvino"} == set()
+
+
+def format_default(value: float) -> set[str]:
+    """Return the forms in which help may state a default."""
+    return {f"{value:g}", f"{value / 60:g}m"}
+
+
+@pytest.mark.parametrize("command", ["sweep", "plan"])
+def test_help_states_the_defaults_of_the_schema(inside: Inside, command: str) -> None:
+    text, stop, spec = " ".join(inside(command, "-h").out.split()), Stop(), SweepSpec()
+    defaults = {
+        "budget": stop.budget,
+        "precision": stop.precision,
+        "blocks": stop.blocks,
+        "margin": spec.margin,
+        "deadline": spec.deadline,
+    }
+    for option, value in defaults.items():
+        found = re.search(rf"--{option} \S+ (?:(?! --).)*?\(default: ([^)]*)\)", text)
+        assert found is not None, option
+        assert found[1] in format_default(value), option
+
+
+STRANGE = os.fsdecode(b"n\xf6t utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["sweep", "--frameworks", "numpy", "--runs", STRANGE], "choose a folder with --runs"),
+        (["sweep", "--frameworks", "numpy", "--workload", f"./{STRANGE}"], "there is no folder"),
+        (["sweep", "--frameworks", "numpy", "--env", f"/{STRANGE}/python"], "name another interpreter"),
+        (["sweep", STRANGE], "cannot read n\ufffdt utf-8"),
+        (["sweep", "--frameworks", STRANGE], "unknown framework"),
+        (["new-workload", STRANGE], "a-z"),
+    ],
+)
+def test_a_path_that_is_no_text_is_refused_in_one_line_and_nothing_is_made(
+    tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    said = run(tmp_path, *arguments)
+    assert (said.code, said.out) == (ExitCode.USAGE, "")
+    (line,) = said.err.splitlines()
+    assert sentence in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_workload_in_a_folder_whose_path_is_no_text_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / STRANGE
+    folder.mkdir()
+    assert run(folder, "new-workload", "mine").code == ExitCode.FINE
+    said = run(folder / "mine", "sweep", "--frameworks", "numpy", "--workload", ".")
+    assert said.code == ExitCode.USAGE
+    assert said.err.endswith("is not UTF-8, and no record can name it; rename the folder\n")
+    assert not (folder / "mine" / "runs").exists()
+
+
+def test_results_are_written_and_read_where_a_path_is_no_text(
+    folder: Path, tmp_path: Path, document: dict[str, Any]
+) -> None:
+    place = tmp_path / STRANGE / "runs"
+    shutil.copytree(folder / "runs" / document["run"], place / "copy")
+    said = run(tmp_path, "show", "copy", "--runs", str(place), "--json")
+    assert (said.code, said.err) == (ExitCode.FINE, "")
+    assert json.loads(said.out)["manifest"] == document["manifest"]
+    for arguments in (["report", "copy", "--output"], ["export", "copy", "--output"]):
+        output = tmp_path / STRANGE / arguments[0]
+        said = run(tmp_path, *arguments, str(output), "--runs", str(place))
+        assert (said.code, said.err, output.is_file()) == (ExitCode.FINE, "", True)
+    assert run(tmp_path, "resume", "copy", "--runs", str(place)).code == ExitCode.USAGE
+
+
+def test_an_argument_that_is_no_text_is_recorded_as_it_was_typed(tmp_path: Path) -> None:
+    (tmp_path / STRANGE).write_text(QUICK)
+    said = run(tmp_path, "sweep", STRANGE, "--frameworks", "numpy", "--blocks", "1", "--json", "--no-report")
+    assert json.loads(said.out)["manifest"]["command"][1] == "n\\xf6t utf-8"

@@ -109,12 +109,3 @@ def test_while_environments_are_in_use_nobody_has_one_alone(made: RecordedProvis
 def test_one_that_was_removed_meanwhile_is_not_used(folder: Path) -> None:
     with pytest.raises(UsageError, match="was removed just now; run again"), hold_environments([folder]):
         pass
-
-
-def test_a_worker_finds_our_own_packages_and_nothing_beside_them(home: EnvironmentCache, tmp_path: Path) -> None:
-    for name in ("schemas", "workers", "numpy"):
-        (tmp_path / "site" / name).mkdir(parents=True)
-    folder = home.link_worker_packages(tmp_path / "site")
-    assert sorted(path.name for path in folder.iterdir()) == ["schemas", "workers"]
-    assert (folder / "workers").resolve() == tmp_path / "site" / "workers"
-    assert home.link_worker_packages(tmp_path / "site") == folder

@@ -180,13 +180,14 @@ def test_what_is_in_use_is_told_with_what_is_in_it(environments: Environments, m
         assert records["tiny"].packages["tiny"] == "1.0"
 
 
-def test_a_checkout_is_imported_as_it_is_and_an_installation_through_links(
-    made: RecordedProvisioner, tmp_path: Path
+def test_a_cell_is_refused_if_what_runs_or_exports_it_cannot_be_made(
+    environments: Environments, make_cell: MakeCell
 ) -> None:
-    environments = Environments({}, made.home)
-    assert environments.find_worker_packages(tmp_path) == tmp_path
-    (tmp_path / "numpy-2.0.dist-info").mkdir()
-    assert environments.find_worker_packages(tmp_path).parent == made.home.root
+    cells = [make_cell("onnxruntime:session", environment=name) for name in ("onnxruntime", CURRENT)]
+    environments.remember_failures({"torch-export": "no torch-export", "jax": "no jax"})
+    assert environments.explain_refusal(cells[0]) == "no torch-export"
+    assert environments.explain_refusal(make_cell("jax:jit", environment="jax")) == "no jax"
+    assert "torch-export" not in environments.explain_refusal(cells[1])
 
 
 def test_what_was_looked_up_is_remembered_until_something_newer_is(environments: Environments) -> None:

@@ -6,22 +6,25 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orchestrator.environments.cache import MARKER, find_python, locate_lock, read_marker
-from orchestrator.environments.definitions import EnvironmentDefinition
+from orchestrator.environments import installers
+from orchestrator.environments.cache import MARKER, EnvironmentCache, find_python, locate_lock, read_marker
+from orchestrator.environments.definitions import BUILT_IN, EnvironmentDefinition
 from orchestrator.environments.provisioner import Interrupted
 from orchestrator.errors import UsageError
 from orchestrator.files import lock
 from orchestrator.files.atomic import read_model
 from orchestrator.processes.signals import Interrupts
+from orchestrator.report.environments import format_progress
+from orchestrator.selftest.cpu_hog import ManualInterrupts
 from schemas.environment import EnvironmentMarker
 from tests.orchestrator.environments.conftest import RecordedProvisioner
-from tests.orchestrator.environments.wheels import make_wheel
+from tests.orchestrator.environments.wheels import make_offline_variables, make_wheel
 
 Define = Callable[..., EnvironmentDefinition]
 
@@ -100,6 +103,81 @@ def test_a_requirement_that_nothing_fits_is_named_and_nothing_is_begun(
     assert "Making" not in shop.list_events()
     log = Path(str(failed.value).rpartition("log is ")[2])
     assert "tiny==9.0" in log.read_text()
+
+
+def test_a_version_that_does_not_exist_is_explained_with_the_newest_that_do(
+    shop: RecordedProvisioner, define: Define
+) -> None:
+    with pytest.raises(UsageError, match=r"cannot be made: there is no tiny==9\.0; the newest are 2\.0, 1\.0; "):
+        shop.make(define("tiny==9.0"))
+
+
+def test_a_version_that_does_not_exist_is_not_blamed_on_a_constraint_in_the_settings(
+    home: EnvironmentCache, shelf: Path, tmp_path: Path, define: Define
+) -> None:
+    constraints = tmp_path / "constraints.txt"
+    constraints.write_text("tiny<=1.5\n")
+    installer = installers.choose_installer(make_offline_variables(shelf) | {"PIP_CONSTRAINT": str(constraints)})
+    with ManualInterrupts() as silent:
+        shop = RecordedProvisioner(home, installer, silent)
+        with pytest.raises(UsageError, match=r"cannot be made: there is no tiny==9\.0; the newest are 2\.0, 1\.0; "):
+            shop.make(define("tiny==9.0", name="tiny@9.0"))
+        with pytest.raises(UsageError, match=r"a constraint in pip's settings asks for tiny<=1\.5"):
+            shop.make(define("tiny==2.0", name="tiny@2.0"))
+
+
+def test_those_that_cannot_be_made_are_noted_and_the_others_are_made(shop: RecordedProvisioner, define: Define) -> None:
+    failures: dict[str, str] = {}
+    wanted = [define("tiny==9.0", name="lost", stem="lost"), define("tiny==2.0")]
+    made = shop.workshop.make_environments([shop.locate(each) for each in wanted], failures)
+    assert [each.name for each in made] == ["tiny"]
+    assert all(each.record is not None for each in made)
+    assert failures.keys() == {"lost"}
+    assert failures["lost"].startswith("the environment lost cannot be made: there is no tiny==9.0; ")
+
+
+@pytest.fixture
+def cuda_shelf(shelf: Path) -> Iterator[None]:
+    """Add a framework whose build needs NVIDIA's libraries to what the installer finds, for a while."""
+    added = [make_wheel(shelf, "nvidia_cublas_cu12", "12.8"), make_wheel(shelf, "large", "1.0", ["nvidia-cublas-cu12"])]
+    added.append(make_wheel(shelf, "nvidia_ml_py", "13.0"))
+    yield
+    for wheel in added:
+        wheel.unlink()
+
+
+@pytest.mark.usefixtures("cuda_shelf")
+def test_a_cuda_build_is_not_installed_untold_where_there_is_no_gpu(shop: RecordedProvisioner, define: Define) -> None:
+    built_in = define("large==1.0", name="large@1.0", stem="large", origin=BUILT_IN)
+    with pytest.raises(UsageError) as refused:
+        shop.make(built_in)
+    assert str(refused.value).startswith(
+        "the environment large@1.0 would be a CUDA build, with nvidia-cublas-cu12, and this machine has no NVIDIA GPU; "
+        "add an index with CPU builds to the settings of pip"
+    )
+    assert shop.list_events() == ["Resolving"]
+    assert list(shop.home.list_folders()) == []
+
+
+@pytest.mark.usefixtures("cuda_shelf")
+def test_a_cuda_build_is_installed_for_a_gpu_or_where_a_user_has_defined_it(
+    shop: RecordedProvisioner, define: Define
+) -> None:
+    (mine,) = shop.make(define("large==1.0", name="mine", stem="mine"))
+    assert mine.environment.has_cuda_build
+    assert format_progress(shop.events[1]) == (
+        "environment mine: pip installs 5 packages, with a CUDA build among them"
+    )
+    workshop = replace(shop.workshop, has_gpu=True)
+    (made,) = workshop.make_environments([shop.locate(define("large==1.0", stem="large", origin=BUILT_IN))])
+    assert made.record is not None
+    assert made.cuda_packages == ["nvidia-cublas-cu12"]
+
+
+@pytest.mark.usefixtures("cuda_shelf")
+def test_what_reads_the_counters_of_a_gpu_makes_no_cuda_build(shop: RecordedProvisioner, define: Define) -> None:
+    (made,) = shop.make(define("nvidia-ml-py==13.0", origin=BUILT_IN))
+    assert not made.environment.has_cuda_build
 
 
 def test_requirements_that_exclude_each_other_are_both_named(shop: RecordedProvisioner, define: Define) -> None:

@@ -10,7 +10,7 @@ import pytest
 from orchestrator.environments.lookup import Environments
 from orchestrator.execution.supervisor import Ending
 from orchestrator.execution.sweep import Sweep
-from orchestrator.execution.sweep_events import JobEventReceived, SweepEvent
+from orchestrator.execution.sweep_events import JobEventReceived, JobStarted, SweepEvent, UnmeasuredJobEnded
 from orchestrator.planning import grid
 from orchestrator.planning.plan import Plan, clone_cell
 from orchestrator.planning.request import resolve_request
@@ -150,6 +150,15 @@ def test_what_an_exporter_says_is_spoken_of(rehearse: Rehearse) -> None:
     stage = rehearse()
     stage.sweep.run()
     assert EXPORT in [event.event for event in stage.published if isinstance(event, JobEventReceived)]
+
+
+def test_the_beginning_and_the_end_of_an_export_are_published_once(rehearse: Rehearse, run: Store) -> None:
+    stage = rehearse()
+    stage.sweep.run()
+    begun = [each.spec for each in stage.published if isinstance(each, JobStarted) and exported_path(each.spec)]
+    ended = [each.record for each in stage.published if isinstance(each, UnmeasuredJobEnded)]
+    assert begun == [record.spec for record in ended]
+    assert ended == run.read_artefact_records()
 
 
 @pytest.mark.parametrize(("failure", "outcome"), [(REFUSED, "unsupported"), (RAISED, "raised")])

@@ -22,7 +22,7 @@ Soon = Callable[[Callable[[], bool]], bool]
 
 def is_worker_running(orchestrator: int) -> bool:
     commands = [child.cmdline() for child in psutil.Process(orchestrator).children()]
-    return any(str(ROOT / "workers" / "__main__.py") in command for command in commands)
+    return any(str(ROOT / "workers" / "start.py") in command for command in commands)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the watchdog finds what is left with the Linux kernel's help")

@@ -95,12 +95,26 @@ def test_half_a_record_is_set_aside_and_measured_again(cut_off: Path) -> None:
     first.write_bytes(first.read_bytes()[:1000])
     part = first.with_name(f".{first.name}.00000000.part")
     part.write_bytes(b"{")
-    assert run(cut_off, "show", "mine").returncode == ExitCode.USAGE
+    shown = run(cut_off, "show", "mine")
+    assert shown.returncode == ExitCode.FINE
+    assert f"Skipped 1 record: {first.name} " in shown.stderr
     said = run(cut_off, "resume", "mine")
     assert f"warning: {first.name} was damaged and is set aside" in said.stdout
     assert first.with_suffix(".damaged").stat().st_size == 1000
     assert not part.exists()
     assert list(count_jobs(cut_off).values()) == [2, 2]
+
+
+def test_a_record_of_a_newer_version_stays_as_it_is_and_the_run_is_not_resumed(cut_off: Path) -> None:
+    damaged, newer, *_ = sorted(cut_off.glob("runs/*/jobs/001-*.json"))
+    damaged.write_bytes(b"")
+    newer.write_text(json.dumps(json.loads(newer.read_text()) | {"schema_version": 99, "new": 1}))
+    before = read_files(cut_off)
+    said = run(cut_off, "resume", "mine", "--force")
+    assert (said.returncode, said.stdout) == (ExitCode.USAGE, "")
+    assert f"{newer.name} is not a file of this version" in said.stderr
+    assert "use the Plumbline that wrote it" in said.stderr
+    assert read_files(cut_off) == before
 
 
 def test_a_second_orchestrator_is_refused_with_the_process_of_the_first(tmp_path: Path) -> None:

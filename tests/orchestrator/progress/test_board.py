@@ -14,6 +14,7 @@ from orchestrator.execution.sweep_events import (
     JobRestored,
     JobStarted,
     SweepEvent,
+    UnmeasuredJobEnded,
 )
 from orchestrator.planning.plan import Plan
 from orchestrator.progress.board import Board, apply_event
@@ -69,6 +70,17 @@ def test_a_running_job_and_its_phase_are_known(make_plan: MakePlan, make_record:
     started, said = replay(board(plan), history[:2]), replay(board(plan), history[:4])
     assert started.running == said.running == plan.build_job(plan.order_cells(plan.runnable, 1)[0], 1, 0)
     assert (started.phase, said.phase) == (None, "steady")
+
+
+def test_a_job_that_measures_nothing_is_neither_counted_nor_running_once_it_has_ended(
+    make_plan: MakePlan, make_record: MakeRecord
+) -> None:
+    plan = make_plan("numpy", stop={"budget": 90, "blocks": 32})
+    spec = plan.build_job(plan.cells[0], 1, 0, None)
+    begun = replay(board(plan), [(1, JobStarted(spec)), (2, STEADY)])
+    after = replay(begun, [(3, UnmeasuredJobEnded(make_record(plan.cells[0])))])
+    assert (begun.running, begun.phase) == (spec, "steady")
+    assert (after.running, after.phase, after.jobs_done, after.jobs_expected) == (None, None, 0, 8)
 
 
 def test_a_job_that_ended_is_counted_and_no_longer_running(make_plan: MakePlan, make_record: MakeRecord) -> None:

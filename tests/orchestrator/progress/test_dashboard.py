@@ -162,6 +162,13 @@ def test_what_is_left_is_a_range_until_the_blocks_say_more(
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_it_names_a_job_whose_cell_is_not_in_the_sweep(board: Board, started: JobStarted) -> None:
+    cell = started.spec.cell.model_copy(update={"framework": "torch", "mode": "eager"})
+    foreign = JobStarted(started.spec.model_copy(update={"cell": cell}))
+    text = render_text(apply_events(board, [foreign, JobEventReceived(Phase(name="reference"))]))
+    assert "torch:eager mlp backward: computing the expected results" in text
+
+
 @pytest.mark.parametrize("phase", get_args(PhaseName))
 def test_every_phase_has_words(board: Board, started: JobStarted, phase: PhaseName) -> None:
     text = render_text(apply_events(board, [started, JobEventReceived(Phase(name=phase))]))

@@ -8,10 +8,21 @@ from typing import Self
 import pytest
 from rich.console import Console
 
-from orchestrator.execution.sweep_events import BlockStarted, JobEnded, JobRestored, JobStarted, SweepEvent
+from orchestrator.execution.sweep_events import (
+    BlockStarted,
+    JobEnded,
+    JobRestored,
+    JobStarted,
+    SweepEvent,
+    UnmeasuredJobEnded,
+)
+from orchestrator.format import format_duration
 from orchestrator.planning.plan import Plan
 from orchestrator.progress.board import Board
 from orchestrator.progress.views import PlainLines, ResilientView
+from schemas.artefact import Artefact
+from schemas.event import Exported, Profiled
+from schemas.job import ComputeReference, Export, Profile, Purpose
 from schemas.record import JobRecord
 
 MakePlan = Callable[..., Plan]
@@ -67,6 +78,35 @@ def test_only_the_end_of_a_job_is_worth_a_line(lines: Lines, make_record: MakeRe
         BlockStarted(2, lines.plan.runnable),
     ]
     assert [lines.tell(event) for event in quiet] == [""] * len(quiet)
+
+
+@pytest.mark.parametrize(
+    ("purpose", "stage", "activity"),
+    [
+        (Export(path="/x.onnx"), "preparing", "exporting the model"),
+        (ComputeReference(path="/x.npz"), "preparing", "computing the expected results"),
+        (Profile(path="/x.json"), "profiling", "tracing its calls"),
+    ],
+)
+def test_a_job_that_measures_nothing_is_a_line_as_it_begins_and_one_as_it_ends(
+    lines: Lines, make_record: MakeRecord, purpose: Purpose, stage: str, activity: str
+) -> None:
+    # The cell of a reference need not be a cell of the sweep.
+    cell = lines.plan.runnable[0].model_copy(update={"framework": "torch", "workload": "rnn"})
+    spec = lines.plan.build_job(lines.plan.runnable[0], 1, 0, None)
+    spec = spec.model_copy(update={"cell": cell, "purpose": purpose})
+    begun = f"[{stage}] torch:eager rnn backward: {activity}"
+    assert lines.tell(JobStarted(spec)) == f"{begun}\n"
+    failed = make_record(cell, spec=spec, outcome="raised", reason="ValueError: no")
+    assert lines.tell(UnmeasuredJobEnded(failed)) == f"{begun}: raised: ValueError: no\n"
+    made = Artefact(path="/x", sha256="ab", size_bytes=3)
+    result: Exported | Profiled = Exported(artefact=made, versions={}, settings=(), phases=())
+    if purpose.kind == "profile":
+        result = Profiled(trace=made, calls=1, counts={}, versions={}, phases=())
+    done = make_record(cell, spec=spec, outcome=result.kind, reason="", result=result)
+    assert done.outside is not None
+    took = format_duration(done.outside.spawn_to_end_ns)
+    assert lines.tell(UnmeasuredJobEnded(done)) == f"{begun} took {took}\n"
 
 
 def test_a_line_is_not_wrapped_and_cannot_command_the_terminal(lines: Lines, make_record: MakeRecord) -> None:

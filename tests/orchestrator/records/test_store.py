@@ -1,4 +1,5 @@
 import json
+import os
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import UsageError
+from orchestrator.errors import NewerVersion, UsageError
 from orchestrator.files import atomic
 from orchestrator.records import store
 from orchestrator.records.store import Store
@@ -135,6 +136,64 @@ def test_a_file_that_is_no_record_is_named(make_run: MakeRun, make_record: MakeR
     path.write_bytes(content)
     with pytest.raises(UsageError, match=path.name):
         run.read_records()
+
+
+def test_what_is_no_record_is_skipped_and_named_with_the_reason_for_whoever_wants_to_know(
+    make_run: MakeRun, make_record: MakeRecord
+) -> None:
+    run, records = make_run(), [make_record(block=block) for block in (1, 2, 3, 4)]
+    for record in records:
+        run.write_record(record)
+    paths = sorted(run.jobs_folder.iterdir())
+    paths[0].write_bytes(b"")
+    paths[1].write_text(json.dumps(json.loads(paths[1].read_text()) | {"schema_version": 99}))
+    os.truncate(paths[2], 1 << 40)
+    skipped: list[str] = []
+    assert run.read_records(skipped) == records[3:]
+    assert [line.partition(" ")[0] for line in skipped] == [path.name for path in paths[:3]]
+    reasons = ("Invalid JSON", "schema version 99 is not supported", "larger than 64 MiB")
+    assert all(reason in line for reason, line in zip(reasons, skipped, strict=True))
+    assert str(run.folder) not in "".join(skipped)
+
+
+@pytest.mark.parametrize("place", [(), ("spec",), ("result",)])
+def test_a_record_that_a_newer_version_wrote_is_not_damaged_and_nothing_is_set_aside(
+    make_run: MakeRun, make_record: MakeRecord, place: tuple[str, ...]
+) -> None:
+    run = make_run()
+    for block in (1, 2):
+        run.write_record(make_record(block=block))
+    damaged, newer = sorted(run.jobs_folder.iterdir())
+    damaged.write_text("{")
+    said = json.loads(newer.read_text())
+    part = said[place[0]] if place else said
+    part |= {"schema_version": 99, "a_new_field": 1}
+    newer.write_text(json.dumps(said))
+    with pytest.raises(NewerVersion, match=newer.name):
+        run.salvage_records()
+    assert sorted(run.jobs_folder.iterdir()) == [damaged, newer]
+    newer.unlink()
+    assert run.salvage_records() == ([], [damaged.name])
+
+
+@pytest.mark.parametrize("version", ["x", -1, None, True])
+def test_a_version_that_is_none_is_damage(make_run: MakeRun, make_record: MakeRecord, version: object) -> None:
+    run = make_run()
+    run.write_record(make_record())
+    (path,) = run.jobs_folder.iterdir()
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": version, "unknown": 1}))
+    assert run.salvage_records() == ([], [path.name])
+
+
+def test_a_run_is_kept_only_where_its_path_is_text(tmp_path: Path, make_run: MakeRun) -> None:
+    strange = tmp_path / os.fsdecode(b"r\xffns")
+    with pytest.raises(UsageError, match="is not UTF-8, and no record can name it; choose a folder with --runs"):
+        store.create_run(strange, "sweep", NOW)
+    assert not strange.exists()
+    moved = Store(make_run().folder.rename(strange))
+    assert moved.read_records() == []
+    with pytest.raises(UsageError, match="rename or move it"), moved.hold_lock("me"):
+        pass
 
 
 def test_a_record_of_another_version_says_which_two_versions(make_run: MakeRun, make_record: MakeRecord) -> None:

@@ -1,5 +1,6 @@
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,17 @@ READY = EnvironmentMarker(
 )
 def test_each_step_is_a_line(event: ProvisioningEvent, line: str) -> None:
     assert environments.format_progress(event) == line
+
+
+def test_a_cuda_build_is_told_as_it_is_installed_and_in_what_an_environment_is_summed_up_by() -> None:
+    large = replace(TINY, pinned=("nvidia-cublas-cu12==12.8 --hash=sha256:aa", "tiny==1"))
+    assert environments.format_progress(Making(large, "pip", 2)) == (
+        "environment tiny@1: pip installs 2 packages, with a CUDA build among them"
+    )
+    record = RECORD.model_copy(update={"packages": {"torch": "2.13.0", "nvidia-cublas-cu12": "12.8"}})
+    assert environments.summarise_environment(record).startswith("Python 3.12.1, torch 2.13.0, CUDA build; freeze ")
+    assert environments.environment_to_dict(replace(large, record=record))["build"] == "CUDA"
+    assert environments.environment_to_dict(replace(TINY, record=RECORD))["build"] is None
 
 
 def test_an_environment_is_summed_up_by_its_python_its_frameworks_and_its_freeze() -> None:

@@ -104,12 +104,51 @@ def manifest(user: User) -> dict[str, Any]:
 
 def test_a_sweep_makes_what_it_needs_line_by_line_before_it_measures(swept: tuple[User, tuple[int, str, str]]) -> None:
     _, (code, out, _) = swept
-    lines = out.splitlines()
+    # Between the environments and the first job, a line may say how busy the machine is.
+    lines = [line for line in out.splitlines() if not line.startswith("warning: ")]
     assert lines[0] == "environment mine: pip resolves tiny==1.0, numpy, pydantic>=2.10, autograd>=1.9"
     assert lines[1] == "environment mine: pip installs 4 packages"
     assert lines[2].startswith("environment mine: ready after ")
     assert lines[3].startswith("[1 of about 2] block 1 numpy:eager")
     assert code == ExitCode.FINE
+
+
+HALF = SWEEP.replace('environment = ["mine"]', 'environment = ["mine", "lost"]').replace(
+    "[environments.mine]", '[environments.lost]\nrequirements = ["tiny==7.0"]\n\n[environments.mine]'
+)
+
+
+def test_an_environment_that_cannot_be_made_costs_its_cells_and_not_the_sweep(owner: User) -> None:
+    (owner.folder / "half.toml").write_text(HALF)
+    code, out, _ = owner.run("sweep", "half.toml", "--name", "half")
+    assert code == ExitCode.FINE
+    reason = "the environment lost cannot be made: there is no tiny==7.0; the newest is 1.0"
+    assert f"warning: {reason}" in out
+    said = owner.says("show", "half")
+    outcomes = {each["cell"]["environment"]: each["outcome"] for group in said["groups"] for each in group["cells"]}
+    assert outcomes == {"mine": "measured", "lost": "unsupported"}
+    (refused,) = (each for group in said["groups"] for each in group["cells"] if each["outcome"] == "unsupported")
+    assert refused["reason"].startswith(reason)
+    assert list(said["manifest"]["environments"]) == ["mine"]
+    assert owner.run("resume", "half")[0] == ExitCode.FINE
+
+
+def test_a_sweep_without_any_environment_that_can_be_made_ends_before_it_begins(newcomer: User) -> None:
+    (newcomer.folder / "none.toml").write_text(SWEEP.replace("tiny==1.0", "tiny==7.0"))
+    code, _, err = newcomer.run("sweep", "none.toml")
+    assert code == ExitCode.USAGE
+    assert "error: nothing to run: the environment mine cannot be made: there is no tiny==7.0" in err
+    assert not (newcomer.folder / "runs").exists()
+
+
+def test_a_run_is_not_resumed_without_an_environment_that_it_had(owner: User, user: User) -> None:
+    shutil.copytree(user.folder / "runs", owner.folder / "runs")
+    shutil.rmtree(owner.home / "environments")
+    shutil.rmtree(owner.home / "resolved")
+    owner.variables["PIP_FIND_LINKS"] = str(owner.folder)
+    code, _, err = owner.run("resume", "latest")
+    assert code == ExitCode.USAGE
+    assert "the environment mine cannot be made" in err
 
 
 def test_a_python_that_must_be_asked_is_asked_when_the_sweep_begins(newcomer: User) -> None:
@@ -149,7 +188,8 @@ def test_a_second_sweep_makes_nothing_and_needs_no_installer(user: User, shelf: 
     blocked = User(user.folder, shelf)
     blocked.variables |= {"PIP_FIND_LINKS": "/nowhere"}
     code, out, _ = blocked.run("sweep", "mine.toml", "--name", "again")
-    assert (code, out.splitlines()[0].startswith("[1 of about 2]")) == (ExitCode.FINE, True)
+    first = next(line for line in out.splitlines() if not line.startswith("warning: "))
+    assert (code, first.startswith("[1 of about 2]")) == (ExitCode.FINE, True)
 
 
 def test_without_a_network_and_with_nothing_there_one_sentence_is_all(newcomer: User) -> None:
@@ -158,7 +198,7 @@ def test_without_a_network_and_with_nothing_there_one_sentence_is_all(newcomer: 
     assert code == ExitCode.USAGE
     (sentence,) = (line for line in err.splitlines() if line.startswith("error: "))
     assert sentence.startswith(
-        "error: the environment mine cannot be made: Could not find a version that satisfies the "
+        "error: nothing to run: the environment mine cannot be made: Could not find a version that satisfies the "
     )
     assert "tiny==1.0" in sentence
     assert not (newcomer.folder / "runs").exists()

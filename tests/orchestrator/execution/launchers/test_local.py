@@ -17,7 +17,7 @@ import pytest
 
 from orchestrator.environments.lookup import Environments
 from orchestrator.execution.classify import classify_ending
-from orchestrator.execution.launchers.local import SOURCE, LocalLauncher, make_variables
+from orchestrator.execution.launchers.local import LocalLauncher, make_variables
 from orchestrator.execution.supervisor import Ending
 from schemas.catalog import INDUCTOR_CACHES as CACHES
 from schemas.event import Hello, Report
@@ -166,8 +166,7 @@ def test_a_worker_dies_with_its_parent(tmp_path: Path) -> None:
 def test_a_worker_inherits_what_the_user_set_but_nothing_that_changes_python(make_spec: MakeSpec) -> None:
     got = make_variables({"HOME": "/home/x", "PYTHONPATH": "/evil", "PYTHONOPTIMIZE": "2"}, make_spec())
     assert got["HOME"] == "/home/x"
-    assert got["PYTHONPATH"] == str(SOURCE)
-    assert "PYTHONOPTIMIZE" not in got
+    assert {"PYTHONPATH", "PYTHONOPTIMIZE"}.isdisjoint(got)
 
 
 def test_what_the_job_asks_for_stands_above_what_the_user_set(make_spec: MakeSpec) -> None:
