@@ -249,9 +249,12 @@ def compute_rank_ranges(cells: Collection[str], comparisons: Sequence[Comparison
     return {cell: (1 + faster[cell], len(cells) - slower[cell]) for cell in cells}
 
 
-def compute_standings(cells: Collection[str], comparisons: Sequence[Comparison]) -> tuple[Standing, ...]:
+def compute_standings(
+    cells: Collection[str], comparisons: Sequence[Comparison], ordering: Sequence[Comparison] = ()
+) -> tuple[Standing, ...]:
     """Return the cells in order of their mean log ratio to the others, with the ranks open to each and its ties.
 
+    Ratios come from `ordering`, if `comparisons` are only some of the pairs.
     The order is for display and makes no claim; `tied_with` does. Two cells tie if their ranks overlap and their own
     comparison does not tell them apart. With A before B and C tied to both, the ranks of A and B overlap.
     """
@@ -263,7 +266,8 @@ def compute_standings(cells: Collection[str], comparisons: Sequence[Comparison])
         return a != b and overlap and not told_apart
 
     # Ratios within blocks, not absolute times: those include what all cells of a block shared.
-    order = sorted(cells, key=lambda cell: _mean_log_ratio(cell, cells, pairs))
+    ratios = index_both_ways(ordering) if ordering else pairs
+    order = sorted(cells, key=lambda cell: _mean_log_ratio(cell, cells, ratios))
     return tuple(
         Standing(
             cell=cell,

@@ -120,8 +120,9 @@ class Group:
     """Cells with the same computation, and their comparisons.
 
     `comparisons` are the pairs that the sweep compares, as one family of tests. They decide when it may stop.
-    `all_pairs` are those of every two ranked cells, as another family, on which `standings` rest. `curves` are those of
-    the ranked cells' processes, by label and block. `by_memory` is set on request only.
+    `all_pairs` are those of every two ranked cells, as another family. `standings` rest on it, or on `comparisons`
+    where it needs more blocks than there are. `curves` are those of the ranked cells' processes, by label and block.
+    `by_memory` is set on request only.
     """
 
     title: str
@@ -147,8 +148,7 @@ class Group:
     @property
     def blocks_for_ranks(self) -> int:
         """Return the number of blocks that ranks need, if this group has fewer; 0 if it has enough."""
-        needed = blocks_needed(len(self.all_pairs), self.alpha)
-        return needed if any(each.blocks < needed for each in self.all_pairs) else 0
+        return count_blocks_for_ranks(self.all_pairs, self.alpha)
 
     @property
     def against(self) -> dict[str, Comparison]:
@@ -281,18 +281,27 @@ def compare_group(
     pairs = choose_pairs({each.label: each.cell for each in ranked}, chosen, compared)
     alpha = looks.choose_alpha(len(pairs))
     all_pairs = compare_all_pairs(of_label, margin=margin, alpha=alpha)
+    comparisons = compare_pairs(of_label, pairs, margin=margin, alpha=alpha)
+    # The number of blocks chooses the family, not the data, so its level holds.
+    family = all_pairs if count_blocks_for_ranks(all_pairs, alpha) == 0 else comparisons
     return Group(
         title=name,
         baseline=chosen,
         results=tuple(results),
-        comparisons=compare_pairs(of_label, pairs, margin=margin, alpha=alpha),
+        comparisons=comparisons,
         all_pairs=all_pairs,
-        standings=compute_standings([each.label for each in ranked], all_pairs),
+        standings=compute_standings([each.label for each in ranked], family, all_pairs),
         clone=compare_clone(measured, scores, margin),
         curves={each.label: spent[each.cell.id] for each in ranked},
         by_memory=None,
         alpha=alpha,
     )
+
+
+def count_blocks_for_ranks(all_pairs: Sequence[Comparison], alpha: float) -> int:
+    """Return the number of blocks that ranks by all pairs need, if one of the pairs has fewer; 0 if all have enough."""
+    needed = blocks_needed(len(all_pairs), alpha)
+    return needed if any(each.blocks < needed for each in all_pairs) else 0
 
 
 def rank_by_memory(

@@ -135,8 +135,11 @@ def describe_rank_blocks(group: Group) -> Iterator[str]:
     """Yield the number of blocks that ranks need, if the run has fewer and compares fewer pairs itself."""
     if group.blocks_for_ranks and len(group.all_pairs) > len(group.comparisons):
         done = max(each.blocks for each in group.all_pairs)
-        pairs = f"all {len(group.all_pairs)} pairs of modes"
-        yield f"Ranks rest on {pairs}, which need {group.blocks_for_ranks} blocks; this run has {done}."
+        pairs = f"the {len(group.comparisons)} pairs that were compared"
+        yield (
+            f"Ranks rest on {pairs}. All {len(group.all_pairs)} pairs of modes need {group.blocks_for_ranks} blocks; "
+            f"this run has {done}."
+        )
 
 
 def describe_doubts(group: Group) -> Iterator[str]:

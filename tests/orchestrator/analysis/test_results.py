@@ -323,3 +323,16 @@ def test_a_baseline_in_the_middle_and_its_sibling_make_one_pair(make_cell: MakeC
         ("torch:trace", "torch:script"),
         ("torch:eager", "torch:script"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "ranks"), [(8, [(1, 1), (2, 5), (2, 5), (2, 4), (3, 5)]), (9, [(1, 1), (2, 2), (3, 3), (4, 4), (5, 5)])]
+)
+def test_ranks_rest_on_the_compared_pairs_where_all_pairs_need_more_blocks(
+    make_cell: MakeCell, make_records: MakeRecords, blocks: int, ranks: list[tuple[int, int]]
+) -> None:
+    labels = ("torch:eager", "torch:trace", "torch:script", "tensorflow:function", "tensorflow:eager")
+    times = [(make_cell(label), 1000 * (1 + place)) for place, label in enumerate(labels)]
+    (group,) = results.group_results(make_records(times, blocks=blocks), [cell for cell, _ in times])
+    assert [standing.cell for standing in group.standings] == [*labels]
+    assert [(standing.best, standing.worst) for standing in group.standings] == ranks
