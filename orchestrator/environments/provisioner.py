@@ -157,10 +157,15 @@ class Provisioner:
         return UsageError(f"the environment {environment.name} cannot be made: {why}; the installer's log is {log}")
 
     def _check_build(self, environment: Environment) -> Environment:
-        """Check that a built-in environment that must be installed is not a build for a GPU that is not there."""
+        """Check that a version that must be installed is not a build for a GPU that is not there.
+
+        The default versions are installed all the same: an index may have no other build, and their line says so.
+        """
         assert environment.definition is not None
         packages = environment.cuda_packages
-        if environment.record or self.has_gpu or not packages or environment.definition.origin != BUILT_IN:
+        if environment.record or self.has_gpu or not packages:
+            return environment
+        if environment.definition.origin != BUILT_IN or VERSION_SIGN not in environment.name:
             return environment
         others = f" and {len(packages) - 1} more such packages" if len(packages) > 1 else ""
         raise UsageError(

@@ -175,6 +175,17 @@ def test_a_cuda_build_is_installed_for_a_gpu_or_where_a_user_has_defined_it(
 
 
 @pytest.mark.usefixtures("cuda_shelf")
+def test_a_default_version_is_installed_even_as_a_cuda_build_and_its_line_says_so(
+    shop: RecordedProvisioner, define: Define
+) -> None:
+    (made,) = shop.make(define("large==1.0", name="large", stem="large", origin=BUILT_IN))
+    assert made.environment.has_cuda_build
+    assert format_progress(shop.events[1]) == (
+        "environment large: pip installs 5 packages, with a CUDA build among them"
+    )
+
+
+@pytest.mark.usefixtures("cuda_shelf")
 def test_what_reads_the_counters_of_a_gpu_makes_no_cuda_build(shop: RecordedProvisioner, define: Define) -> None:
     (made,) = shop.make(define("nvidia-ml-py==13.0", origin=BUILT_IN))
     assert not made.environment.has_cuda_build
