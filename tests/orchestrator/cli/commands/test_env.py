@@ -106,10 +106,11 @@ def test_a_sweep_makes_what_it_needs_line_by_line_before_it_measures(swept: tupl
     _, (code, out, _) = swept
     # Between the environments and the first job, a line may say how busy the machine is.
     lines = [line for line in out.splitlines() if not line.startswith("warning: ")]
-    assert lines[0] == "environment mine: pip resolves tiny==1.0, numpy, pydantic>=2.10, autograd>=1.9"
-    assert lines[1] == "environment mine: pip installs 4 packages"
-    assert lines[2].startswith("environment mine: ready after ")
-    assert lines[3].startswith("[1 of about 2] block 1 numpy:eager")
+    assert lines[0] == "The budget counts from the first job on: creating environments is no part of it."
+    assert lines[1] == "environment mine: pip resolves tiny==1.0, numpy, pydantic>=2.10, autograd>=1.9"
+    assert lines[2] == "environment mine: pip installs 4 packages"
+    assert lines[3].startswith("environment mine: ready after ")
+    assert lines[4].startswith("[1 of about 2] block 1 numpy:eager")
     assert code == ExitCode.FINE
 
 
