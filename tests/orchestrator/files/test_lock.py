@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.files.lock import LockHeld, hold_exclusive, hold_public, hold_shared, lock_new, remove_if_abandoned
+from orchestrator.machine.core_locks import FOLDERS, is_public_folder
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -167,7 +168,8 @@ def test_a_public_lock_is_one_that_any_user_may_open_whatever_the_umask(tmp_path
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 def test_two_users_cannot_hold_a_public_lock_whoever_made_it() -> None:
-    with tempfile.TemporaryDirectory() as name:
+    # Every user may enter this folder, but not all folders for temporary files.
+    with tempfile.TemporaryDirectory(dir=next(filter(is_public_folder, FOLDERS))) as name:
         folder = Path(name)
         folder.chmod(0o1777)
         with hold_public(folder / "lock", "root"):

@@ -115,10 +115,19 @@ async function save(figure, format) {
   const config = { ...colour(options.config), background: page };
   const drawn = await vegaEmbed(document.createElement("div"), colour(sized), { ...options, config });
   const link = document.createElement("a");
-  link.href = await drawn.view.toImageURL(format, 2);
+  // Not a data address: a browser refuses to save one of more than two megabytes.
+  link.href = URL.createObjectURL(await imageOf(drawn.view, format));
   link.download = fileName(figure, format);
   link.click();
   drawn.finalize();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}
+
+/** The content of an image file with a drawing, at twice the size for pixels. */
+async function imageOf(view, format) {
+  if (format === "svg") return new Blob([await view.toSVG()], { type: "image/svg+xml" });
+  const canvas = await view.toCanvas(2);
+  return new Promise((done) => canvas.toBlob(done, "image/png"));
 }
 
 /** Give each chart its buttons, which only a script can serve. */
