@@ -12,6 +12,7 @@ from tests.orchestrator.environments.wheels import make_offline_variables, make_
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc")
 
 
+@pytest.mark.long
 def test_whenever_it_is_killed_no_environment_is_used_half_made(tmp_path: Path) -> None:
     variables = make_offline_variables(make_wheel_folder(tmp_path / "wheels"))
     done = list(run_campaign(tmp_path, "tiny==1.0", 4, 4.0, 1, variables))

@@ -13,6 +13,7 @@ import pytest
 
 from orchestrator.cli.exit_codes import ExitCode
 from tests.orchestrator.quick import QUICK
+from tests.selection import mark_long
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(sys.executable).with_name("plumbline")
@@ -32,7 +33,7 @@ def start(folder: Path, command: Sequence[str]) -> "subprocess.Popen[str]":
     )
 
 
-@pytest.mark.parametrize("kind", ["module", "script"])
+@pytest.mark.parametrize("kind", mark_long(["module", "script"], quick=["module"]))
 def test_an_interrupt_at_any_early_moment_is_exit_code_130_and_no_traceback(tmp_path: Path, kind: str) -> None:
     if not Path(COMMANDS[kind][1]).exists() and kind == "script":
         pytest.skip("the script is not installed beside this interpreter")

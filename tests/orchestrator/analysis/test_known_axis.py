@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.measures
+pytestmark = [pytest.mark.long, pytest.mark.measures]
 
 TRUTH = 2
 """The second value spins twice as long."""

@@ -374,6 +374,7 @@ def test_the_order_of_the_folders_is_that_of_the_contracts() -> None:
 # The tutorial
 
 
+@pytest.mark.long
 def test_the_model_of_the_tutorial_is_right_in_every_framework(tmp_path: Path) -> None:
     said = read_page("docs/tutorial/your-own-model.md")
     files = re.findall(r"```(?:python|toml)\n# (mine/[\w.]+)\n(.*?)```", said, re.DOTALL)

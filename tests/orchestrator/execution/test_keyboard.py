@@ -155,6 +155,7 @@ def is_whole(screen: Sequence[str]) -> bool:
     return len(headings) == 1 and any("p pause" in line for line in screen)
 
 
+@pytest.mark.long
 def test_without_colour_none_is_sent(folder: Path) -> None:
     with Terminal(sweep_command(blocks=1), folder, variables={"NO_COLOR": "1"}) as terminal:
         assert terminal.ended() == ExitCode.FINE
@@ -162,6 +163,7 @@ def test_without_colour_none_is_sent(folder: Path) -> None:
     assert not {code for code in codes if 30 <= int(code) <= 49 or 90 <= int(code) <= 107}
 
 
+@pytest.mark.long
 def test_there_are_no_keys_where_nobody_types(folder: Path) -> None:
     command = " ".join(sweep_command(blocks=1))
     with Terminal(["/bin/sh", "-c", f"{command} < /dev/null"], folder) as terminal:

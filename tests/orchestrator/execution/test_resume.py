@@ -126,6 +126,7 @@ def test_a_second_orchestrator_is_refused_with_the_process_of_the_first(tmp_path
     assert f"is being written by process {program.pid}; wait for it" in said.stderr
 
 
+@pytest.mark.long
 def test_numbers_of_another_machine_are_not_mixed_unless_forced_and_then_marked(cut_off: Path) -> None:
     (path,) = cut_off.glob("runs/*/manifest.json")
     said = json.loads(path.read_text())

@@ -50,6 +50,7 @@ def on_a_small_disk(folder: Path, size: str, *command: str) -> "subprocess.Compl
     return done
 
 
+@pytest.mark.long
 def test_a_full_disk_keeps_what_was_whole_and_says_how_to_go_on(folder: Path) -> None:
     keep = f"{' '.join(PROGRAM)} sweep quick.toml --runs disk --blocks 9; code=$?; cp -r disk kept; exit $code"
     said = on_a_small_disk(folder, "48k", "sh", "-c", keep)
@@ -131,6 +132,7 @@ def test_paths_with_spaces_quotes_and_letters_beyond_ascii_work(tmp_path: Path) 
     assert [record.outcome for record in read_records(home / "mes résultats")] == ["measured"] * 2
 
 
+@pytest.mark.long
 def test_a_clock_that_is_set_back_between_jobs_changes_no_order_and_no_duration(folder: Path) -> None:
     run_program(folder, *PROGRAM, "sweep", "quick.toml", "--blocks", "2", "--name", "mine", "--no-report")
     (run,) = (folder / "runs").iterdir()

@@ -169,6 +169,7 @@ def test_an_export_says_what_it_wrote_and_what_that_cost(spec: Spec, work: "Work
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.long
 def test_a_loop_over_a_length_that_stays_open_cannot_be_exported(spec: Spec, work: "Work", tmp_path: Path) -> None:
     job = spec("onnxruntime", "rnn").model_copy(update={"purpose": ExportPurpose(path=str(tmp_path / "model.onnx"))})
     last = work(job).events[-1]

@@ -152,6 +152,7 @@ def test_a_run_is_not_resumed_without_an_environment_that_it_had(owner: User, us
     assert "the environment mine cannot be made" in err
 
 
+@pytest.mark.long
 def test_a_python_that_must_be_asked_is_asked_when_the_sweep_begins(newcomer: User) -> None:
     asked = f'[environments.mine]\npython = "{sys.executable}"'
     (newcomer.folder / "mine.toml").write_text(SWEEP.replace("[environments.mine]", asked))
@@ -248,6 +249,7 @@ def test_two_sweeps_at_once_share_one_environment(newcomer: User) -> None:
     assert len(list(newcomer.home.glob("environments/*/ready.json"))) == 1
 
 
+@pytest.mark.long
 def test_a_run_is_not_resumed_in_an_environment_that_has_changed(owner: User) -> None:
     with owner.start("sweep", "mine.toml", "--blocks", "2") as program:
         assert program.stdout is not None

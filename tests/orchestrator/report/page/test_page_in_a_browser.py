@@ -17,6 +17,7 @@ from tests.orchestrator.conftest import a_run
 from tests.orchestrator.quick import PROGRAM, QUICK
 from tests.orchestrator.report.page.test_page import many
 from tests.orchestrator.report.page.test_page import of as page_of
+from tests.selection import mark_long
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium")
@@ -77,7 +78,7 @@ class Visit:
         return [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")]
 
 
-@pytest.fixture(params=["light", "dark"])
+@pytest.fixture(params=mark_long(["light", "dark"], quick=["light"]))
 def visit(browser: Browser, page: Path, request: pytest.FixtureRequest) -> Iterator[Visit]:
     visiting = Visit(browser.new_page(color_scheme=request.param), page)
     yield visiting
