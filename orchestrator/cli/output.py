@@ -18,9 +18,9 @@ def print_json(value: object) -> None:
 
 
 def print_line(console: Console, line: str) -> None:
-    """Print one line, unless it is empty."""
+    """Print one line, unless it is empty. A terminal gets it broken between words, anything else as it is."""
     if line:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, highlight=False, markup=False, soft_wrap=not console.is_terminal)
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -4,7 +4,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -44,7 +44,7 @@ BASELINE = Annotated[
 MARGIN = Annotated[float | None, typer.Option(help="relative difference too small to matter (default: 0.02)")]
 RANK_BY = Annotated[str | None, typer.Option(help="time, step_peak, static, compile_peak, footprint or import")]
 PAIRS = Annotated[
-    Literal["asked", "all"] | None,
+    str | None,
     typer.Option(help="asked (each mode with the baseline and the mode it has to beat) or all (default: asked)"),
 ]
 # With `--latency`, single calls in each process: enough for a p99.

@@ -35,7 +35,7 @@ class JobRunner:
         ending = remove_stops(self.launcher(spec, self.store.log_path(spec), self.on_event))
         result = classify.find_result(spec, ending)
         # Before classification: this process may have the highest rates yet, and must be judged by them.
-        most = self.peaks.update(spec.cell, result)
+        most = self.peaks.update_rates(spec.cell, result)
         return self.keep_record(
             spec,
             classify.classify_ending(spec, ending, most),

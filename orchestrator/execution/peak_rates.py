@@ -69,7 +69,7 @@ class PeakRates:
         """Load the rates that earlier sweeps have reached; none if they cannot be read."""
         return cls(folder / FILE_NAME, hash_hardware(host), read_kept_rates(folder / FILE_NAME))
 
-    def update(self, cell: Cell, result: Result | None) -> Ceiling | None:
+    def update_rates(self, cell: Cell, result: Result | None) -> Ceiling | None:
         """Return the highest rates under a cell's conditions, those of this result included."""
         same = Conditions(machine=self.machine, device=cell.device, dtype=cell.dtype, threads=cell.threads)
         if isinstance(result, Report):

@@ -128,7 +128,7 @@ def run(
             cgroup.kill_processes()  # finds even descendants that hide from the process tree
             descendants.kill_all()
             process.poll()
-            stops.finish()
+            stops.end_watch()
         if how == "ended":
             how, reason = _check_final_limits(job_limits)
         cause, usage = oom_detector.find_cause(), cgroup.read_usage()

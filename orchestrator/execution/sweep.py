@@ -329,7 +329,7 @@ class Sweep:
         if record.outside is not None:
             self._budget.note_job(record.spec.cell, total_duration_s([record]))
         # Without the earlier peaks, a resumed run could call a time implausible that was accepted before.
-        self._jobs.peaks.update(record.spec.cell, record.result)
+        self._jobs.peaks.update_rates(record.spec.cell, record.result)
 
     def _apply_outcome(self, record: JobRecord) -> None:
         """Apply the consequences of a job's last attempt to later jobs."""

@@ -36,7 +36,7 @@ class StopWatcher:
         since = self._since  # read first: the thread may end this stop at any time
         return (*self._spans, (since, self._clock())) if since is not None else tuple(self._spans)
 
-    def finish(self) -> None:
+    def end_watch(self) -> None:
         """End watching, after the process has ended."""
         self._thread.join(JOIN_S)
         self._end_stop()

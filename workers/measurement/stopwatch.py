@@ -110,7 +110,7 @@ class Stopwatch:
         """CPU time of the latest call or sample, all threads together."""
 
     @property
-    def taken(self) -> int:
+    def calls_taken(self) -> int:
         """Return the number of sampled calls so far."""
         return self._taken
 

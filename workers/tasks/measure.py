@@ -71,9 +71,9 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     with ledger.phase("steady"):
         burst = choose_burst(min(took / n for n, took in trace) * calls)
         observer, done = start_observing(framework, spec.cell.device)
-        earlier = watch.taken
+        earlier = watch.calls_taken
         samples, cpu_ns = yield from watch.take_samples(calls, count, observer, burst)
-        compiled, used = done(watch.taken - earlier)
+        compiled, used = done(watch.calls_taken - earlier)
         seen = observer.collect_noise(cpu_ns, burst)
     latency_ns = yield from measure_latency(spec, watch, ledger)
     with ledger.phase("verify"):

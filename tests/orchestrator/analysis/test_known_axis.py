@@ -1,11 +1,10 @@
 """A real sweep along a parameter whose times are known finds their ratio."""
 
-import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
+
+from tests.orchestrator.known_sweep import run_known_sweep
 
 pytestmark = [pytest.mark.long, pytest.mark.measures]
 
@@ -31,13 +30,7 @@ warmup_max_ns = 50000000
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return the document of a sweep of at most eight blocks."""
-    folder = tmp_path_factory.mktemp("axis")
-    (folder / "known.toml").write_text(SWEEP)
-    command = [sys.executable, "-m", "orchestrator", "sweep", "known.toml", "--json"]
-    limits = ["--blocks", "8", "--budget", "120s"]
-    done = subprocess.run([*command, *limits], cwd=folder, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, done.stderr
-    return dict(json.loads(done.stdout))
+    return run_known_sweep(tmp_path_factory.mktemp("axis"), SWEEP)
 
 
 def test_the_interval_holds_the_ratio_that_is_known(found: dict[str, Any]) -> None:

@@ -1,11 +1,10 @@
 """A real sweep of workers whose compile time and call times are known finds their break-even."""
 
-import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
+
+from tests.orchestrator.known_sweep import run_known_sweep
 
 pytestmark = [pytest.mark.measures, pytest.mark.long]
 
@@ -27,13 +26,8 @@ warmup_max_ns = 50000000
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What eight blocks come to."""
-    folder = tmp_path_factory.mktemp("breakeven")
-    (folder / "known.toml").write_text(SWEEP)
-    command = [sys.executable, "-m", "orchestrator", "sweep", "known.toml", "--json"]
-    limits = ["--blocks", "8", "--precision", "0.0001", "--budget", "120s"]
-    done = subprocess.run([*command, *limits], cwd=folder, capture_output=True, text=True, timeout=240, check=False)
-    (group,) = json.loads(done.stdout)["groups"]
+    """Return the break-even of a sweep of eight blocks."""
+    (group,) = run_known_sweep(tmp_path_factory.mktemp("breakeven"), SWEEP, "--precision", "0.0001")["groups"]
     (even,) = group["break_even"]
     return dict(even)
 

@@ -56,3 +56,13 @@ def test_a_line_is_printed_as_it_is_and_an_empty_one_not_at_all(line: str, print
     print_line(console, line)
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue() == printed
+
+
+@pytest.mark.parametrize(
+    ("terminal", "lines"), [(True, ["nine and", "twenty", "blocks"]), (False, ["nine and twenty blocks"])]
+)
+def test_a_line_is_broken_between_words_on_a_terminal_and_whole_elsewhere(terminal: bool, lines: list[str]) -> None:
+    console = Console(file=io.StringIO(), width=9, force_terminal=terminal, color_system=None)
+    print_line(console, "nine and twenty blocks")
+    assert isinstance(console.file, io.StringIO)
+    assert [line.rstrip() for line in console.file.getvalue().splitlines()] == lines

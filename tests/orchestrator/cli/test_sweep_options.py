@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.sweep_options import LATENCY_CALLS
 from schemas.sweep import SweepSpec
 
@@ -33,3 +34,13 @@ def test_the_compared_pairs_are_those_that_are_asked_or_all(
     (tmp_path / "all.toml").write_text('pairs = "all"\n')
     said = inside("plan", *words, "--frameworks", "numpy", "--env", "current", "--json")
     assert SweepSpec.model_validate(json.loads(said.out)["sweep"]).pairs == pairs
+
+
+@pytest.mark.parametrize(
+    ("option", "valid"), [("--pairs", "'asked' or 'all'"), ("--until", "'precision' or 'verdict'")]
+)
+def test_an_unknown_word_is_answered_with_the_valid_ones(inside: Callable[..., Any], option: str, valid: str) -> None:
+    said = inside("plan", "--frameworks", "numpy", option, "some")
+    assert said.code == ExitCode.USAGE
+    assert said.err.startswith("error: ")
+    assert said.err.endswith(f"input should be {valid}, not 'some'\n")

@@ -33,11 +33,11 @@ def test_rates_are_kept_for_each_device_dtype_and_number_of_threads(
     report_rates: Rated, make_cell: MakeCell, other: dict[str, object]
 ) -> None:
     peaks = PeakRates()
-    peaks.update(make_cell(), report_rates(2, 5))
-    most = peaks.update(make_cell("torch:eager", batch=7, workload="mlp"), report_rates(3, 4))
+    peaks.update_rates(make_cell(), report_rates(2, 5))
+    most = peaks.update_rates(make_cell("torch:eager", batch=7, workload="mlp"), report_rates(3, 4))
     assert most == Ceiling(flops_per_s=3, bytes_per_s=5)
-    assert peaks.update(make_cell(), None) == most
-    assert peaks.update(make_cell(**other), None) is None
+    assert peaks.update_rates(make_cell(), None) == most
+    assert peaks.update_rates(make_cell(**other), None) is None
 
 
 def test_a_later_sweep_knows_the_rates_of_an_earlier_one(
@@ -46,9 +46,9 @@ def test_a_later_sweep_knows_the_rates_of_an_earlier_one(
     folder = tmp_path / "not" / "there"
     for rates in ((2, 5), (3, 4)):
         peaks = PeakRates.load(folder, host)
-        peaks.update(make_cell(), report_rates(*rates))
+        peaks.update_rates(make_cell(), report_rates(*rates))
         peaks.save()
-    assert PeakRates.load(folder, host).update(make_cell(), None) == Ceiling(flops_per_s=3, bytes_per_s=5)
+    assert PeakRates.load(folder, host).update_rates(make_cell(), None) == Ceiling(flops_per_s=3, bytes_per_s=5)
 
 
 def test_two_sweeps_at_a_time_keep_the_best_of_both(
@@ -56,9 +56,9 @@ def test_two_sweeps_at_a_time_keep_the_best_of_both(
 ) -> None:
     both = [PeakRates.load(tmp_path, host) for _ in range(2)]
     for peaks, rates in zip(both, ((9, 1), (8, 2)), strict=True):
-        peaks.update(make_cell(), report_rates(*rates))
+        peaks.update_rates(make_cell(), report_rates(*rates))
         peaks.save()
-    assert PeakRates.load(tmp_path, host).update(make_cell(), None) == Ceiling(flops_per_s=9, bytes_per_s=2)
+    assert PeakRates.load(tmp_path, host).update_rates(make_cell(), None) == Ceiling(flops_per_s=9, bytes_per_s=2)
 
 
 def test_what_another_machine_has_reached_is_no_measure_for_this_one(
@@ -66,13 +66,13 @@ def test_what_another_machine_has_reached_is_no_measure_for_this_one(
 ) -> None:
     other = host.model_copy(update={"cpu": "another"})
     peaks = PeakRates.load(tmp_path, other)
-    peaks.update(make_cell(), report_rates(9, 9))
+    peaks.update_rates(make_cell(), report_rates(9, 9))
     peaks.save()
     here = PeakRates.load(tmp_path, host)
-    assert here.update(make_cell(), None) is None
-    here.update(make_cell(), report_rates(1, 1))
+    assert here.update_rates(make_cell(), None) is None
+    here.update_rates(make_cell(), report_rates(1, 1))
     here.save()
-    kept = PeakRates.load(tmp_path, other).update(make_cell(), None)
+    kept = PeakRates.load(tmp_path, other).update_rates(make_cell(), None)
     assert kept == Ceiling(flops_per_s=9, bytes_per_s=9)
     assert hash_hardware(other) != hash_hardware(host)
 
@@ -89,7 +89,7 @@ def test_a_damaged_file_is_as_good_as_none(
     (tmp_path / FILE_NAME).write_text(content)
     peaks = PeakRates.load(tmp_path, host)
     assert not peaks.rates
-    peaks.update(make_cell(), report_rates(1, 2))
+    peaks.update_rates(make_cell(), report_rates(1, 2))
     peaks.save()
     assert PeakRates.load(tmp_path, host).rates == peaks.rates
 
@@ -99,7 +99,7 @@ def test_a_folder_that_cannot_be_written_to_ends_nothing(
 ) -> None:
     (tmp_path / "file").touch()
     peaks = PeakRates.load(tmp_path / "file", host)
-    assert peaks.update(make_cell(), report_rates(1, 2)) == Ceiling(flops_per_s=1, bytes_per_s=2)
+    assert peaks.update_rates(make_cell(), report_rates(1, 2)) == Ceiling(flops_per_s=1, bytes_per_s=2)
     peaks.save()
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -109,6 +109,6 @@ def test_without_a_place_nothing_is_kept(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     peaks = PeakRates()
-    peaks.update(Cell(framework="numpy", mode="eager", workload="mlp"), make_report())
+    peaks.update_rates(Cell(framework="numpy", mode="eager", workload="mlp"), make_report())
     peaks.save()
     assert not [*tmp_path.iterdir()]

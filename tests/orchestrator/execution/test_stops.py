@@ -1,4 +1,4 @@
-"""What a signal stopped a worker for is no part of what its job took: by arithmetic, and with real workers."""
+"""The time for which a signal stopped a worker is no part of its job: by arithmetic, and with real workers."""
 
 import os
 import signal

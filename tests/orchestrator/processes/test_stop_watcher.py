@@ -31,7 +31,7 @@ def test_each_stop_has_its_beginning_and_its_end(child: "subprocess.Popen[bytes]
         assert soon(lambda: not is_open(watcher))
     child.kill()
     child.wait()
-    watcher.finish()
+    watcher.end_watch()
     first, second = watcher.list_spans()
     assert began < first[0] < first[1] < second[0] < second[1] < time.monotonic_ns()
     assert watcher.total_ns() == first[1] - first[0] + second[1] - second[0] >= 2 * 200_000_000
@@ -56,7 +56,7 @@ def test_a_stop_that_lasts_is_counted_so_far_and_ends_with_the_process(
     assert watcher.total_ns() > before
     child.kill()
     child.wait()
-    watcher.finish()
+    watcher.end_watch()
     assert not is_open(watcher)
     assert watcher.total_ns() >= before
 
@@ -65,7 +65,7 @@ def test_a_process_that_nothing_stops_has_no_stops_and_its_end_is_no_stop(child:
     descriptors = count_descriptors()
     watcher = StopWatcher(child.pid)
     child.communicate(b"\n")
-    watcher.finish()
+    watcher.end_watch()
     assert (watcher.total_ns(), watcher.list_spans()) == (0, ())
     assert count_descriptors() < descriptors  # the pipe is closed, and the watcher's own too
 
@@ -75,4 +75,4 @@ def test_watching_takes_no_exit_status_from_who_waits_for_it(child: "subprocess.
     child.send_signal(signal.SIGSTOP)
     child.kill()
     assert child.wait() == -signal.SIGKILL
-    watcher.finish()
+    watcher.end_watch()

@@ -1,4 +1,4 @@
-"""What puts a whole run in doubt is an alarm, and nothing else is."""
+"""Alarms are raised for doubts about a whole run, and for nothing else."""
 
 import dataclasses
 import math
