@@ -129,6 +129,9 @@ class Verification(Model):
     referee: str = Field(
         default="", description="the framework whose float64 implementation is the reference; empty: reference.py"
     )
+    agreement: str = Field(
+        default="", description="why only agreement in float32 was checked, not float64; empty: float64"
+    )
 
 
 class Noise(Model):

@@ -9,6 +9,7 @@ from pydantic import AliasChoices, Field, PositiveFloat
 from schemas.artefact import Artefact
 from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
 from schemas.limits import Limits
+from schemas.models import ModelSource
 
 Task = Literal["forward", "backward", "train-sgd", "train-adam"]
 Dtype = Literal["float32", "float64", "bfloat16"]
@@ -44,23 +45,23 @@ class Cell(Model):
     shapes: Shaping = Field(default="fixed", description="fixed: all timed inputs have one shape; stream: many")
     origin: Origin = Field(default="source", description="source: jobs build the model; file: they load a saved one")
     code: str = Field(default="", description="hash of a user's workload by schemas/code.py; empty: built in")
+    variant: str = Field(default="", description="which of several implementations of one thing; empty: the only one")
     replica: NonNegativeInt = Field(default=0, description="1 for the A/A clone, an identical copy of a cell")
 
     @property
     def label(self) -> str:
-        """Return the name for people: framework and mode."""
-        return f"{self.framework}:{self.mode}" + (
-            f" (A/A{self.replica if self.replica > 1 else ''})" if self.replica else ""
-        )
+        """Return the name for people: framework and mode, and the variant if there are several."""
+        clone = f" (A/A{self.replica if self.replica > 1 else ''})" if self.replica else ""
+        return f"{self.framework}:{self.mode}" + (f" {self.variant}" if self.variant else "") + clone
 
     @property
     def content_hash(self) -> str:
         """Return eight hexadecimal digits of the SHA-256 of the whole content.
 
-        An empty `code` does not count, so that built-in workloads keep the names of older records.
+        An empty `code` or `variant` does not count, so that cells without keep the names of older records.
         """
         # Keys are sorted: the order of parameters must not matter.
-        content = self.model_dump(exclude=set() if self.code else {"code"})
+        content = self.model_dump(exclude={name for name in ("code", "variant") if not getattr(self, name)})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
 
     @property
@@ -153,6 +154,7 @@ class JobSpec(Versioned):
         description="absolute path of a user's workload; empty: it is in a package",
     )
     package: str = Field(default="", description="of an installed workload; empty: it is built in, or in a folder")
+    model: ModelSource | None = Field(default=None, description="a user's model as it is; null: a workload")
     reference: str = Field(default="", description="framework whose float64 implementation is the reference")
     expected: Artefact | None = Field(default=None, description="its results; null: reference.py computes them")
     limits: Limits = Limits()

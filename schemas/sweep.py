@@ -9,6 +9,7 @@ from schemas.catalog import DEFAULT_MODES
 from schemas.environment import DEFAULT, EnvironmentSpecs
 from schemas.job import TRAINING_TASKS, Cache, Count, Device, Dtype, Origin, Shaping, Task, Threads, Timing, Track
 from schemas.limits import Limits, Seconds
+from schemas.models import ModelRequest
 
 MemoryMetric = Literal["import", "static", "compile_peak", "step_peak", "footprint", "device_peak", "device_process"]
 RankBy = Literal["time", MemoryMetric]
@@ -75,6 +76,9 @@ class SweepSpec(Model):
     suite: str | None = Field(default=None, description="suite that provides the axes which the sweep does not set")
     name: str = Field(default="sweep", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     axes: Axes = Axes()
+    models: tuple[ModelRequest, ...] = Field(
+        default=(), max_length=20, description="models as they are, measured instead of workloads"
+    )
     environments: EnvironmentSpecs = Field(default={}, max_length=100)
     exclude: tuple[CellSelector, ...] = Field(default=(), max_length=1000)
     include: tuple[CellSelector, ...] = Field(default=(), max_length=1000)

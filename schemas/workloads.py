@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 from schemas.base import Model, NonNegativeInt
 from schemas.catalog import DEFAULT_MODES, NAME
 from schemas.job import Task
+from schemas.models import ModelSource
 
 
 class Parameter(Model):
@@ -34,7 +35,9 @@ class Workload(Model):
     # The aliases are the names in entry points and in JSON documents, which do not change.
     source_dir: str = Field(default="", alias="folder")
     package: str = Field(default="", alias="module")
+    model: ModelSource | None = Field(default=None, description="a user's model as it is; null: a workload")
     code: str = ""
+    variant_of: str = Field(default="", description="the name that several implementations of one thing share")
 
 
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$", max_length=60)]

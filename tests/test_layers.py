@@ -73,7 +73,7 @@ def test_a_framework_is_imported_only_in_files_that_are_named_after_it(framework
     for name in importers("workers", framework):
         path = Path(name)
         assert path.stem.partition("_")[0] == framework
-        assert path.parts[1] in ("frameworks", "workloads", "exporters", "profilers")
+        assert path.parts[1] in ("frameworks", "workloads", "models", "exporters", "profilers")
 
 
 @pytest.mark.parametrize(

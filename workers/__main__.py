@@ -107,6 +107,8 @@ def locate_failure(error: Exception, spec: JobSpec | None) -> str:
     """Return file and line of an error, in the workload if it passed through there; empty for a finding."""
     if isinstance(error, (Unsupported, Wrong, CodeChanged)):
         return ""
+    if spec is not None and spec.model is not None:
+        return locate_error(error, Path(spec.model.folder)) or locate_error(error)
     source_dir = find_source_dir(spec) if spec else None
     if spec is None or source_dir is None:
         return locate_error(error)

@@ -90,10 +90,15 @@ def locate_error(error: BaseException, *homes: Path) -> str:
         return error.place
     for folder in homes or (WORKLOADS_FOLDER, WORKER_FOLDER):
         for each in walk_causes(error):
-            found = [place for place in list_places(each) if Path(place[0]).is_relative_to(folder)]
+            found = [place for place in list_places(each) if is_in_folder(Path(place[0]), folder)]
             if found:
                 return "{}:{}".format(*found[-1])
     return ""
+
+
+def is_in_folder(file: Path, folder: Path) -> bool:
+    """Return whether a file is below a folder, and in no environment there."""
+    return file.is_relative_to(folder) and "site-packages" not in file.relative_to(folder).parts
 
 
 def is_sibling_module(module: str, error: BaseException) -> bool:

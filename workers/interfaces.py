@@ -172,6 +172,13 @@ class HasArithmetic(Protocol):
         """The framework that measures the machine in its place."""
 
 
+@runtime_checkable
+class HasFlatForm(Protocol):
+    """A user's model with a form that takes and returns the framework's arrays alone."""
+
+    flat: Any
+
+
 T = TypeVar("T")
 Parameters = Mapping[str, int]
 Shapes = tuple[tuple[int, ...], ...]

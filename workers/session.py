@@ -45,17 +45,35 @@ def build_session(spec: JobSpec, package: str, ledger: Ledger, settings: list[Se
     with ledger.phase("data"):
         # These import NumPy. Earlier, they would do a part of the framework's import before it is timed.
         from workers.measurement import noise, nvml, peak_rates  # noqa: F401 (their import is a part of this phase)
-        from workers.problem.problem import problem_from_spec
 
         if spec.cell.device == "cuda":
             nvml.import_package()
-        problem = problem_from_spec(spec, package)
+        problem = make_problem(spec, package)
     with ledger.phase("build"):
-        model = find_model_source(spec, package, framework)
-        if not is_restored(spec):
-            model = framework.build(model, problem.weights)
+        model = build_model(spec, package, framework, problem)
         input_sets = [framework.arrays(inputs) for inputs in problem.input_sets]
     return Session(framework, problem, model, input_sets, spec.cell.device)
+
+
+def make_problem(spec: JobSpec, package: str) -> "Problem":
+    """Make the problem of a job: drawn by a workload's reference, or found by the reference process of a model."""
+    if spec.model is None:
+        from workers.problem.problem import problem_from_spec
+
+        return problem_from_spec(spec, package)
+    from workers.models.problem import problem_from_stored
+
+    return problem_from_stored(spec)
+
+
+def build_model(spec: JobSpec, package: str, framework: "Framework", problem: "Problem") -> Any:
+    """Build the model of a cell, or return the file that holds it."""
+    if spec.artefact is None and spec.model is not None:
+        from workers import models
+
+        return models.build_model(spec, spec.cell.framework, problem)
+    source = find_model_source(spec, package, framework)
+    return source if is_restored(spec) else framework.build(source, problem.weights)
 
 
 def inherit_settings(spec: JobSpec) -> Iterator[Setting]:

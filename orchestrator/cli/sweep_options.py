@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.cli.completion import complete_frameworks, complete_suite, complete_workloads
+from orchestrator.errors import UsageError
 
 FILE = Annotated[Path | None, typer.Argument(help="a sweep file in TOML; options override its settings")]
 SUITE = Annotated[
@@ -23,6 +24,20 @@ WORKLOADS = Annotated[
     typer.Option(help="comma-separated, with parameters: rnn_cell,rnn:length=8/32", autocompletion=complete_workloads),
 ]
 WORKLOAD = Annotated[list[str] | None, typer.Option(help="one more, such as a folder of your own; may be repeated")]
+MODEL = Annotated[
+    list[str] | None,
+    typer.Option(help="a model of your own as it is: problem.py, problem.py:Net or mypkg.nets:build; may be repeated"),
+]
+INPUT = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input", help="an input of a model without an inputs function: 'float32[batch,3,224,224]'; may be repeated"
+    ),
+]
+DIM = Annotated[list[str] | None, typer.Option("--dim", help="values of a size of a model's inputs: length=64,128")]
+REQUIREMENTS = Annotated[
+    Path | None, typer.Option(help="a requirements file: the model's environment is created with these packages")
+]
 TASKS = Annotated[str | None, typer.Option(help="comma-separated: forward,backward,train-sgd,train-adam; or train")]
 BATCH = Annotated[str | None, typer.Option(help="comma-separated batch sizes")]
 DTYPE = Annotated[str | None, typer.Option(help="comma-separated: float32,float64,bfloat16")]
@@ -79,7 +94,7 @@ PROFILE = Annotated[
 NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's name")]
 
 # Options that are not copied as they are.
-HANDLED_SEPARATELY = {"file", "workloads", "workload"}
+HANDLED_SEPARATELY = {"file", "workloads", "workload", "model", "inputs", "dim", "requirements"}
 
 # The tables of further options.
 TABLES = {"memory": "limits", "latency_calls": "timing"}
@@ -91,6 +106,10 @@ def build_request(
     frameworks: FRAMEWORKS = None,
     workloads: WORKLOADS = None,
     workload: WORKLOAD = None,
+    model: MODEL = None,
+    inputs: INPUT = None,
+    dim: DIM = None,
+    requirements: REQUIREMENTS = None,
     tasks: TASKS = None,
     batch: BATCH = None,
     dtype: DTYPE = None,
@@ -130,12 +149,31 @@ def build_request(
     said = resolve_workload_paths(load_sweep_file(file), file.parent) if file is not None else {}
     if chosen := [*(() if workloads is None else split_commas(workloads)), *(workload or ())]:
         said.setdefault("axes", {})["workloads"] = [to_absolute_workload(text, Path.cwd()) for text in chosen]
+    if model or inputs or dim or requirements:
+        add_models(said, model or [], inputs or [], dim or [], requirements)
     # The tables that have an option's setting; any other stands at the top.
     tables = dict.fromkeys(Axes.model_fields, "axes") | dict.fromkeys(Stop.model_fields, "stop") | TABLES
     for option, value in options.items():
         table = said.setdefault(tables[option], {}) if option in tables else said
         table[option] = split_commas(value) if option in Axes.model_fields else value
     return said
+
+
+def add_models(
+    said: dict[str, Any], models: list[str], inputs: list[str], sizes: list[str], requirements: Path | None
+) -> None:
+    """Add models with their inputs, sizes and requirements to the data of a sweep."""
+    from orchestrator.planning.models import name_sizes, read_requirements_file, resolve_model_folders
+
+    if not models and not said.get("models"):
+        raise UsageError("--input, --dim and --requirements describe a model; name it with --model")
+    needed = read_requirements_file(requirements) if requirements else []
+    own: dict[str, Any] = ({"inputs": inputs} if inputs else {}) | ({"requirements": needed} if needed else {})
+    chosen = [{"source": each} for each in models] or said["models"]
+    said["models"] = [{**each, **own} for each in chosen]
+    resolve_model_folders(said, Path.cwd())
+    if sizes:
+        said.setdefault("axes", {})["workloads"] = name_sizes(said["models"], sizes)
 
 
 def split_commas(text: str) -> list[str]:

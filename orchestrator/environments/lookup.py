@@ -92,8 +92,12 @@ class Environments:
         return cell.environment if is_external(cell) or not exporter else f"{exporter}{EXPORT_SUFFIX}"
 
     def choose_reference_environment(self, cell: Cell, framework: str) -> str:
-        """Return another framework's environment for a cell: its default, unless the cell's is not made here."""
-        return cell.environment if is_external(cell) else load_frameworks()[framework].environment
+        """Return the environment of a framework that computes a cell's expected results.
+
+        It is the cell's, unless that is made here for another framework.
+        """
+        own = is_external(cell) or cell.framework == framework
+        return cell.environment if own else load_frameworks()[framework].environment
 
     def find_for_job(self, spec: JobSpec) -> Environment:
         """Find the environment that a job runs in."""

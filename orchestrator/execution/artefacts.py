@@ -30,7 +30,7 @@ def artefact_suffix(cell: Cell) -> str:
 def keep_failure(jobs: JobRunner, spec: JobSpec, failed: JobRecord) -> JobRecord:
     """Keep the only record of a cell whose artefact or reference failed: none of its jobs was started."""
     reason, advice = failed.reason, failed.advice
-    if isinstance(failed.spec.purpose, ComputeReference):
+    if isinstance(failed.spec.purpose, ComputeReference) and spec.model is None:
         reason = f"its reference, {spec.reference} in float64, failed: {reason}"
     if failed.outcome != "unsupported":
         advice = f"its output is in {jobs.store.log_path(failed.spec)}"

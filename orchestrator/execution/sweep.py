@@ -30,6 +30,7 @@ from orchestrator.planning.plan import Plan
 from orchestrator.processes.signals import Interrupts
 from orchestrator.records import outcomes
 from orchestrator.records.attempts import next_attempt
+from orchestrator.records.labels import format_title
 from orchestrator.records.outcomes import Classification, should_retry
 from orchestrator.records.store import Store
 from schemas.artefact import Artefact
@@ -66,6 +67,7 @@ class Sweep:
     records: list[JobRecord] = field(default_factory=list)
     _artefacts: dict[str, Artefact] = field(default_factory=dict)
     _expected: dict[str, Artefact] = field(default_factory=dict)
+    _shared: dict[str, tuple[str, Artefact]] = field(default_factory=dict)
     _sampled: dict[str, Report] = field(default_factory=dict)
     _dropped: set[str] = field(default_factory=set)
     _prepared: set[str] = field(default_factory=set)
@@ -183,13 +185,26 @@ class Sweep:
         maker = ArtefactMaker(self.store, self._run_unmeasured)
         for position, cell in enumerate(self.plan.runnable):
             job = self.plan.build_job(cell, 1, position)
-            if job.reference:
-                referee = self.plan.build_job(self.plan.find_reference_cell(cell, job.reference), 1, position)
-                if not self._make_for_cell(job, referee, maker.compute_expected, self._expected):
-                    return False
+            if job.reference and not self._make_expected(cell, job, position, maker):
+                return False
             loads = needs_artefact(cell) and cell.id not in self._dropped
             if loads and not self._make_for_cell(job, job, maker.export_model, self._artefacts):
                 return False
+        return True
+
+    def _make_expected(self, cell: Cell, job: JobSpec, position: int, maker: ArtefactMaker) -> bool:
+        """Make the expected results of a cell's jobs; return False if interrupted.
+
+        The referee of a later variant gets the file of the first one's, whose inputs and state it shares.
+        """
+        referee = self.plan.build_job(self.plan.find_reference_cell(cell, job.reference), 1, position)
+        computation = format_title(cell)
+        if cell.variant and (first := self._shared.get(computation)) and first[0] != cell.variant:
+            referee = referee.model_copy(update={"expected": first[1]})
+        if not self._make_for_cell(job, referee, maker.compute_expected, self._expected):
+            return False
+        if made := self._expected.get(cell.id):
+            self._shared.setdefault(computation, (cell.variant, made))
         return True
 
     def _list_profiled(self) -> list[Cell]:

@@ -80,9 +80,13 @@ class Plan:
     @property
     def cells_to_start(self) -> tuple[Cell, ...]:
         """Return all cells that need a process: those to measure, and those for their expected results."""
-        judged = [(cell, self.workloads[cell.workload].reference) for cell in self.runnable]
+        judged = [(cell, self.find_workload(cell).reference) for cell in self.runnable]
         referees = (self.find_reference_cell(cell, framework) for cell, framework in judged if framework)
         return (*self.runnable, *{cell.id: cell for cell in referees}.values())
+
+    def find_workload(self, cell: Cell) -> Workload:
+        """Return the workload of a cell."""
+        return self.workloads[cell.variant or cell.workload]
 
     def find_reference_cell(self, cell: Cell, framework: str) -> Cell:
         """Return this framework's cell that computes another's expected results."""
@@ -140,7 +144,7 @@ class Plan:
         framework, parity = load_frameworks()[cell.framework], cell.track == "parity"
         hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if cell.device == "cpu" else {}
         said = {name: text.format(threads=cell.threads) for name, text in framework.variables.items()}
-        workload, theirs = self.workloads[cell.workload], self.environments.find(cell.environment).variables
+        workload, theirs = self.find_workload(cell), self.environments.find(cell.environment).variables
         # Hash seed and padding move data in memory from job to job, so that no cell is lucky every time.
         layout = random.Random(f"{self.seed}/{block}/{cell.id}")  # noqa: S311 (spread, not secrets)
         return JobSpec(
@@ -156,6 +160,7 @@ class Plan:
             distributions=framework.reported_distributions,
             source_dir=workload.source_dir,
             package=workload.package,
+            model=workload.model,
             reference=workload.reference,
             hash_seed=layout.randrange(2**32),
             padding_bytes=layout.randrange(4096),
@@ -178,7 +183,7 @@ def build_plan(spec: SweepSpec, available: tuple[int, ...], environments: Enviro
     spec = complete_axis(spec, len(available))
     request = resolve_request(spec, environments)
     cells, workloads = expand_request(request), request.workloads
-    reasons = {cell.id: explain_refusal(cell, workloads[cell.workload], environments) for cell in cells}
+    reasons = {cell.id: explain_refusal(cell, workloads[cell.variant or cell.workload], environments) for cell in cells}
     refused = {cell: reason for cell, reason in reasons.items() if reason}
     if len(refused) == len(cells):
         raise UsageError(f"nothing to run: {next(iter(refused.values()))}")

@@ -11,6 +11,7 @@ from orchestrator.environments.definitions import VERSION_SIGN
 from orchestrator.environments.lookup import Environments
 from orchestrator.errors import UsageError, unknown_name_error
 from orchestrator.registry.frameworks import load_frameworks
+from orchestrator.registry.models import load_models
 from orchestrator.registry.workloads import resolve_workloads
 from schemas.sweep import Axes, CellSelector, SweepSpec
 from schemas.workloads import Workload
@@ -35,6 +36,7 @@ class WorkloadChoice(NamedTuple):
     workload: str
     parameters: tuple[tuple[str, int], ...]
     code: str
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def resolve_request(spec: SweepSpec, environments: Environments) -> Request:
     Raises:
         UsageError: a name or a parameter does not exist, or there are too many combinations.
     """
-    among = resolve_workloads(list_workload_texts(spec))
+    among = resolve_workloads(list_workload_texts(spec), load_models(spec.models))
     axes = resolve_axes(spec.axes, environments, among)
     return Request(
         axes,
@@ -124,7 +126,7 @@ def select_workloads(
 ) -> set[WorkloadChoice]:
     """Return the workloads that a pick accepts: with any parameters, if it names none."""
     if ":" not in text:
-        return {each for each in workloads if each.workload == among[text].name}
+        return {each for each in workloads if (each.variant or each.workload) == among[text].name}
     return {parse_workload(each, among) for each in expand_alternatives(text)}
 
 
@@ -185,4 +187,5 @@ def parse_workload(text: str, among: Mapping[str, Workload]) -> WorkloadChoice:
             least, given_as = known[key].minimum, value if len(value) <= 40 else f"{value[:37]}..."
             raise UsageError(f"{name}: {key} must be a whole number of at least {least}, not {given_as!r}")
         values[key] = int(value)
-    return WorkloadChoice(name, tuple(values.items()), workload.code)
+    variant = name if workload.variant_of else ""
+    return WorkloadChoice(workload.variant_of or name, tuple(values.items()), workload.code, variant)

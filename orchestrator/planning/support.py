@@ -51,7 +51,7 @@ def make_reference_cell(cell: Cell, framework: str, environments: Environments) 
 
     Cells that differ only in how they compute share this cell, and their inputs are drawn as its inputs.
     """
-    kept = cell.model_dump(include={"workload", "parameters", "task", "batch", "dtype", "shapes", "code"})
+    kept = cell.model_dump(include={"workload", "parameters", "task", "batch", "dtype", "shapes", "code", "variant"})
     environment = environments.choose_reference_environment(cell, framework)
     return Cell.model_validate(kept | {"framework": framework, "mode": "eager", "environment": environment})
 

@@ -7,6 +7,7 @@ from typing import Any
 from orchestrator.environments.definitions import resolve_lock_paths
 from orchestrator.errors import unknown_name_error
 from orchestrator.files.toml import KeyPath, find_line, parse_toml, read_limited_text, validate_model
+from orchestrator.planning.models import apply_models, resolve_model_folders
 from schemas.sweep import SweepSpec
 from schemas.workloads import SUITES
 
@@ -18,7 +19,7 @@ def load_sweep_file(path: Path) -> dict[str, Any]:
         UsageError: it cannot be read, is not TOML, or describes an impossible sweep.
     """
     text = read_limited_text(path)
-    said = parse_toml(path, text)
+    said = resolve_model_folders(parse_toml(path, text), path.absolute().parent)
     validate_sweep(said, lambda place: f"{path}:{find_line(text, place)}: ")
     resolve_lock_paths(said, path)
     return said
@@ -30,7 +31,7 @@ def validate_sweep(said: Mapping[str, Any], where: Callable[[KeyPath], str] | No
     Raises:
         UsageError: a key does not exist, or its value is invalid.
     """
-    return validate_model(SweepSpec, apply_suite(said), where)
+    return validate_model(SweepSpec, apply_models(apply_suite(said)), where)
 
 
 def apply_suite(said: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -11,18 +11,32 @@ from schemas.job import Cell
 AxisValue: TypeAlias = int | str
 
 # Fields of a cell that a comparison may run along. A parameter of a workload is an axis of its own name.
-CELL_AXES: Final = ("threads", "dtype", "batch", "task", "device", "environment", "track", "cache", "shapes", "origin")
+CELL_AXES: Final = (
+    "threads",
+    "dtype",
+    "batch",
+    "task",
+    "device",
+    "environment",
+    "track",
+    "cache",
+    "shapes",
+    "origin",
+    "variant",
+)
 
 
 def list_axes(cells: Iterable[Cell]) -> list[str]:
     """Return the names of all axes of these cells, their parameters last."""
-    return [*dict.fromkeys((*CELL_AXES, *(name for cell in cells for name in cell.parameters)))]
+    cells = tuple(cells)
+    fields = [axis for axis in CELL_AXES if axis != "variant" or any(cell.variant for cell in cells)]
+    return [*dict.fromkeys((*fields, *(name for cell in cells for name in cell.parameters)))]
 
 
 def get_axis_value(cell: Cell, axis: str) -> AxisValue | None:
     """Return the value of a cell on an axis; None if its workload has no such parameter."""
     value: AxisValue | None = getattr(cell, axis) if axis in CELL_AXES else cell.parameters.get(axis)
-    return value
+    return None if value == "" else value
 
 
 def collect_series(cells: Iterable[Cell], axis: str) -> list[tuple[Cell, ...]]:
@@ -40,6 +54,8 @@ def hash_other_values(cell: Cell, axis: str) -> str:
     content["parameters"] = {name: value for name, value in cell.parameters.items() if name != axis}
     if axis in CELL_AXES:
         del content[axis]
+    if axis == "variant":
+        del content["code"]  # of two implementations, it is always another
     return json.dumps(content, sort_keys=True)
 
 

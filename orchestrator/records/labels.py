@@ -52,7 +52,7 @@ def format_framework(cell: Cell, short: Mapping[str, str], *, several: bool) -> 
 
 
 def format_mode(cell: Cell) -> str:
-    """Return the mode, and the mark of a clone."""
+    """Return the mode, the variant if there are several, and the mark of a clone."""
     return cell.label.removeprefix(cell.framework)
 
 

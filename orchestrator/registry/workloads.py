@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from orchestrator.errors import UsageError, check_utf8, unknown_name_error
@@ -44,13 +45,18 @@ def merge_workloads(points: Iterable[metadata.EntryPoint]) -> Mapping[str, Workl
     return merge_entries(WORKLOADS, points, Workload)
 
 
-def resolve_workloads(texts: Iterable[str]) -> dict[str, Workload]:
+def resolve_workloads(
+    texts: Iterable[str], models: Mapping[str, Workload] = MappingProxyType({})
+) -> dict[str, Workload]:
     """Resolve the workloads of these texts, by the name or path that stands before the parameters.
+
+    `models` are a user's models as they are, by name.
 
     Raises:
         UsageError: a workload or folder does not exist, or is invalid.
     """
-    found = {head: resolve_workload(head) for head in dict.fromkeys(text.partition(":")[0] for text in texts)}
+    heads = dict.fromkeys(text.partition(":")[0] for text in texts)
+    found = {head: models[head] if head in models else resolve_workload(head) for head in heads}
     # A plan keeps workloads by name, so two folders of one name would be mixed.
     places: dict[str, str] = {}
     for workload in found.values():
@@ -209,6 +215,9 @@ def find_source_dir(workload: Workload) -> Path | None:
 
 def explain_missing_implementation(workload: Workload, framework: Framework) -> str:
     """Explain why a framework cannot run a foreign workload; empty if it may try, as it may try any other."""
+    if workload.model is not None:
+        native = workload.reference in (framework.name, framework.exporter)
+        return "" if native else f"{workload.model.title} is a model of {workload.reference}, not of {framework.name}"
     source_dir = find_source_dir(workload)
     file = f"{framework.implementation or framework.exporter or framework.name}.py"
     if source_dir is None:

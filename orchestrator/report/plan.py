@@ -15,6 +15,7 @@ from orchestrator.planning.plan import Plan
 from orchestrator.records.labels import format_title
 from orchestrator.report import environments
 from orchestrator.report.tables import make_table
+from schemas.models import ModelSource
 from schemas.workloads import Workload
 
 
@@ -60,9 +61,21 @@ def select_external_workloads(plan: Plan) -> list[Workload]:
 def describe_code_origins(plan: Plan) -> Iterator[str]:
     """Yield the origin of each workload that is not built in: its code runs with the user's own rights."""
     for workload in select_external_workloads(plan):
+        if workload.model is not None:
+            yield to_printable(describe_model(workload, workload.model))
+            continue
         place = workload.source_dir or f"the installed package {workload.package}"
         referee = f"; its reference is {workload.reference} in float64" if workload.reference else ""
         yield to_printable(f"workload {workload.name}: runs the code in {place} (hash {workload.code}){referee}")
+
+
+def describe_model(workload: Workload, model: ModelSource) -> str:
+    """Describe a user's model: its code, the rights that it runs with, and its referee."""
+    place = model.file or f"{model.module} in {model.folder}"
+    return (
+        f"model {model.title}: runs the code in {place} with your rights (hash {workload.code}); its referee is the "
+        f"same model in {workload.reference} in float64"
+    )
 
 
 def show_plan(console: Console, plan: Plan, known: Mapping[str, float]) -> None:

@@ -13,7 +13,7 @@ from schemas.event import Setting
 from schemas.job import TRAINING_TASKS, Cell, Task
 from workers import contract
 from workers.arrays import Array, is_floating
-from workers.errors import Unsupported
+from workers.errors import Unsupported, Wrong
 from workers.frameworks import (
     check_output_types,
     classify_denormals,
@@ -24,13 +24,13 @@ from workers.frameworks import (
     torch_saved,
     torch_script,
 )
-from workers.frameworks.torch_mode import Call, Modes, Subject, chain_phases
+from workers.frameworks.torch_mode import AdaptedModel, Call, Modes, Subject, chain_phases, require_capture
 from workers.frameworks.torch_training import TorchTrainer
 from workers.interfaces import Allocated, HasKernelAxes, HasTrainingLoss, Prepared, Shape, Step, Writer
 
 
 def call_eagerly(subject: Subject) -> Call:
-    return subject.call
+    return subject.flatten(subject.call)
 
 
 MODES: Modes = {"eager": ((None, call_eagerly),), **torch_script.MODES, **torch_compile.MODES, **torch_aot.MODES}
@@ -44,6 +44,7 @@ class Framework:
         self._dtype: torch.dtype = getattr(torch, cell.dtype)  # PyTorch names its dtypes as cells do
         self._device = torch.device(cell.device)
         self._kernel_axes: Sequence[int] = ()
+        self._trained: Sequence[str] = ()
 
     def configure(self) -> Sequence[Setting]:
         if self._cell.device == "cuda" and not torch.cuda.is_available():
@@ -104,20 +105,33 @@ class Framework:
         return made.train(self._cell.task != "forward")
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
-        subject = Subject(model, choose_method(self._cell.task, model), example, shapes)
-        return chain_phases(MODES[self._cell.mode], subject, lambda call: self._make_step(model, call))
+        subject, phases = self._make_subject(model, example, shapes), MODES[self._cell.mode]
+        if isinstance(model, AdaptedModel):
+            phases = require_capture(phases, self._cell.mode)
+        return chain_phases(phases, subject, lambda call: self._make_step(model, call))
+
+    def _make_subject(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Subject:
+        if isinstance(model, AdaptedModel):
+            return Subject(model.flat, "forward", example, shapes, model.written, model.flatten)
+        return Subject(model, choose_method(self._cell.task, model), example, shapes)
 
     def _make_step(self, model: Any, call: Call) -> Step:
+        if isinstance(model, AdaptedModel):
+            model.restore()
+            self._trained = [name for name, each in model.flat.named_parameters() if each.requires_grad]
+            # A mode acts on the model, and the loss of its outputs is eager in all modes.
+            return self._make_step(model.flat, call if self._cell.task == "forward" else model.add_loss(call))
         if self._cell.task == "forward":
             return make_forward_step(call)
         if self._cell.task == "backward":
-            return make_backward_step(call, list(model.parameters()))
+            return make_backward_step(call, [each for each in model.parameters() if each.requires_grad])
         self.trainer = TorchTrainer(model, self._cell.task)
         return self.trainer.make_step(call)
 
     def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Writer]:
-        saved = torch_saved.ARTEFACT_FORMATS[self._cell.mode]
-        subject = Subject(model, choose_method(self._cell.task, model), example, shapes)
+        saved, subject = torch_saved.ARTEFACT_FORMATS[self._cell.mode], self._make_subject(model, example, shapes)
+        if isinstance(model, AdaptedModel) and self._cell.task != "forward":
+            raise Unsupported("a saved model has no loss; measure files with --tasks forward")
         return Prepared(saved.phase, lambda: partial(saved.write, saved.make(subject)))
 
     def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
@@ -153,6 +167,10 @@ class Framework:
         return torch_compile.count_graphs() if self._cell.mode in torch_compile.MODES else None
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
+        # The loss of a user's model depends on these parameters in its reference process.
+        lost = [name for name, each in zip(self._trained, outputs[1:], strict=False) if each is None]
+        if lost:
+            raise Wrong(f"{lost[0]} has no gradient in this mode, but one in its reference")
         check_output_types(outputs, torch.Tensor)
         if self._cell.task != "forward":
             outputs = tuple(map(self._to_reference_layout, outputs))

@@ -34,7 +34,7 @@ def compile_reduce_overhead(subject: Subject) -> Call:
 
 def compile_call(subject: Subject, **options: Any) -> Call:
     require_compiler()
-    return torch.compile(subject.call, **options)
+    return subject.flatten(torch.compile(subject.call, **options))
 
 
 def require_compiler() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.event import PhaseName
-from workers.errors import Unsupported
+from workers.errors import Unsupported, is_out_of_memory, summarise_error
 from workers.interfaces import Prepared, Shape, Step
 
 Call = Callable[..., Any]
@@ -15,6 +15,26 @@ Call = Callable[..., Any]
 Phases = Sequence[tuple[PhaseName | None, Callable[[Any], Any]]]
 
 Modes = Mapping[str, Phases]
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptedModel:
+    """A user's model in the forms that the modes need.
+
+    `flat` takes and returns tensors alone, for modes that capture a graph. `written` is the model as its author calls
+    it, for modes that run or compile it as it is, and `flatten` makes a call on tensors of such a call.
+    """
+
+    flat: Any
+    written: Any
+    flatten: Callable[[Call], Call]
+    loss: Callable[[Any], Any]
+    restore: Callable[[], None]
+    """Gives the buffers their first values again, which tracing may have changed."""
+
+    def add_loss(self, call: Call) -> Call:
+        """Return a call that computes the loss of the outputs, outside of what a mode compiles."""
+        return lambda *inputs: self.loss(call(*inputs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +48,19 @@ class Subject:
     method: str
     example: tuple[Any, ...]
     shapes: Sequence[Shape]
+    written: Any = None
+    """The model as its author calls it, if that is not on tensors alone; `flatten` makes such a call of it."""
+    flatten: Callable[[Call], Call] = lambda call: call
+
+    @property
+    def source(self) -> Any:
+        """The model as its author wrote it."""
+        return self.model if self.written is None else self.written
 
     @property
     def call(self) -> Call:
-        """The method; for `forward` the model itself, as models are called in PyTorch."""
-        return self.model if self.method == "forward" else getattr(self.model, self.method)
+        """The method as its author calls it; for `forward` the model itself, as models are called in PyTorch."""
+        return self.source if self.method == "forward" else getattr(self.source, self.method)
 
     def require_forward(self, reason: str) -> None:
         """Refuse a loss, because the task needs its gradients.
@@ -42,6 +70,29 @@ class Subject:
         """
         if self.method != "forward":
             raise Unsupported(reason)
+
+
+def require_capture(phases: Phases, mode: str) -> Phases:
+    """Return the phases for a user's model: what a mode cannot prepare, it does not support.
+
+    The model has run eagerly in its reference process, so the mode is to blame, and the first line of its error says
+    for what.
+    """
+
+    def guard(act: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def run_phase(made: Any) -> Any:
+            try:
+                return act(made)
+            except Unsupported:
+                raise
+            except Exception as error:  # whatever a compiler raises
+                if is_out_of_memory(error):
+                    raise
+                raise Unsupported(f"torch:{mode} cannot prepare this model: {summarise_error(error)}") from error
+
+        return run_phase
+
+    return [(phase, guard(act)) for phase, act in phases]
 
 
 def chain_phases(phases: Phases, made: Any, finish: Callable[[Call], Step]) -> Prepared[Step]:

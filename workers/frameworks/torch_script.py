@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from workers.errors import Unsupported
 from workers.frameworks.torch_mode import Call, Modes, Subject
 
 
@@ -21,16 +22,20 @@ def script_module(subject: Subject) -> Any:
         # torch.jit.script compiles `forward` alone, unless the class marks another method for export.
         kind = type(subject.model)
         setattr(kind, subject.method, torch.jit.export(getattr(kind, subject.method)))
-    return torch.jit.script(subject.model)
+    return torch.jit.script(subject.source)
 
 
 def script_method(subject: Subject) -> Call:
-    return getattr(script_module(subject), subject.method)
+    scripted = script_module(subject)
+    # A scripted function is called itself.
+    return subject.flatten(getattr(scripted, subject.method, scripted))
 
 
-def freeze_module(subject: Subject) -> Call:
+def freeze_module(subject: Subject) -> Any:
     subject.require_forward("torch.jit.freeze makes constants of the weights, and a constant has no gradient")
-    return torch.jit.freeze(torch.jit.script(subject.model))
+    if not isinstance(subject.source, torch.nn.Module):
+        raise Unsupported("torch.jit.freeze takes modules, and this model is a function")
+    return torch.jit.freeze(torch.jit.script(subject.source))
 
 
 def optimise_for_inference(subject: Subject) -> Call:
@@ -38,9 +43,17 @@ def optimise_for_inference(subject: Subject) -> Call:
     return torch.jit.optimize_for_inference(freeze_module(subject))
 
 
+def freeze_call(subject: Subject) -> Call:
+    return subject.flatten(freeze_module(subject))
+
+
+def optimise_call(subject: Subject) -> Call:
+    return subject.flatten(optimise_for_inference(subject))
+
+
 MODES: Modes = {
     "trace": (("trace", trace_method),),
     "script": (("compile", script_method),),
-    "script-freeze": (("compile", freeze_module),),
-    "script-optimized": (("compile", optimise_for_inference),),
+    "script-freeze": (("compile", freeze_call),),
+    "script-optimized": (("compile", optimise_call),),
 }

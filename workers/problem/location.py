@@ -14,6 +14,7 @@ from typing import Any
 
 from schemas.code import UnreadableCode, hash_workload_code
 from schemas.job import JobSpec
+from schemas.model_code import hash_model_code
 
 PACKAGE = "plumbline_workload"
 
@@ -50,14 +51,17 @@ def check_code(spec: JobSpec) -> None:
         CodeChanged: it is not.
     """
     source_dir = find_source_dir(spec)
-    if source_dir is None:
-        return
     try:
-        found = hash_workload_code(source_dir)
+        if spec.model is not None:
+            place, found = spec.model.title, hash_model_code(spec.model)
+        elif source_dir is not None:
+            place, found = str(source_dir), hash_workload_code(source_dir)
+        else:
+            return
     except UnreadableCode as error:
         raise CodeChanged(str(error)) from error
     if found != spec.cell.code:
-        raise CodeChanged(f"the code in {source_dir} has changed since this sweep was planned; start a new sweep")
+        raise CodeChanged(f"the code in {place} has changed since this sweep was planned; start a new sweep")
 
 
 def find_source_dir(spec: JobSpec) -> Path | None:

@@ -94,6 +94,16 @@ class Problem:
         return self.is_streaming or self._path is not None or (isinstance(reference, HasUneven) and reference.UNEVEN)
 
     @property
+    def agreement(self) -> str:
+        """Return why results are compared in float32 alone; empty: they are compared with float64."""
+        return ""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Return what a reader of the results must know, in sentences."""
+        return ()
+
+    @property
     def new_shapes(self) -> Mapping[str, Inputs]:
         """Inputs of all shapes except the one that a step is prepared with, by case; of a stream, the later sets."""
         kind, later = ("set", self.input_sets) if self.is_streaming else ("shape", self._other_shapes)

@@ -8,12 +8,20 @@ from pathlib import Path
 from schemas.catalog import FRAMEWORKS
 from schemas.event import Exported, Setting
 from schemas.job import Cell, JobSpec
-from workers import artefacts, exporters, frameworks, workloads
+from workers import artefacts, exporters, frameworks
 from workers.errors import Unsupported
-from workers.interfaces import SupportsSaving
+from workers.interfaces import HasFlatForm, SupportsSaving
 from workers.measurement.phases import Ledger
 from workers.problem.location import check_code, resolve_package
-from workers.session import build_session, collect_warnings, inherit_settings, read_versions, run_phases
+from workers.session import (
+    build_model,
+    build_session,
+    collect_warnings,
+    inherit_settings,
+    make_problem,
+    read_versions,
+    run_phases,
+)
 
 
 def run(spec: JobSpec, path: Path, ledger: Ledger) -> Exported:
@@ -47,13 +55,12 @@ def export_model(spec: JobSpec, package: str, path: Path, ledger: Ledger) -> Seq
     with ledger.phase("import"):
         framework = frameworks.import_framework(cell.framework)(cell)
         exporter = importlib.import_module(f"{exporters.__name__}.{cell.framework}")
-    from workers.problem.problem import problem_from_spec  # imports NumPy, which must not come before the framework
-
     with ledger.phase("build"):
-        problem = problem_from_spec(spec.model_copy(update={"cell": cell}), package)
-        model = framework.build(
-            workloads.import_implementation(cell.workload, cell.framework, package=package), problem.weights
-        )
+        own = spec.model_copy(update={"cell": cell})
+        problem = make_problem(own, package)
+        built = build_model(own, package, framework, problem)
+        # A user's model has a form that takes and returns tensors alone.
+        model = built.flat if isinstance(built, HasFlatForm) else built
         example = framework.arrays(problem.input_sets[0])
     with ledger.phase("export"):
         if path.suffix == ".onnx":
@@ -62,8 +69,8 @@ def export_model(spec: JobSpec, package: str, path: Path, ledger: Ledger) -> Seq
             with tempfile.TemporaryDirectory() as folder:
                 exporter.export(model, example, problem.infer_axes(), Path(folder, "model.onnx"))
                 # Imported only for a conversion: writing ONNX needs no second framework.
-                own = importlib.import_module(f"{exporters.__name__}.{spec.cell.framework}")
-                own.convert(Path(folder, "model.onnx"), path)
+                converter = importlib.import_module(f"{exporters.__name__}.{spec.cell.framework}")
+                converter.convert(Path(folder, "model.onnx"), path)
     return ()
 
 

@@ -96,7 +96,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     with ledger.phase("report"):
         named = framework.distributions if isinstance(framework, HasDistributions) else ()
         installed, built_as = read_versions((*spec.distributions, *named)), framework.build_info()
-        warned += nvml.list_notes(spec.cell.device)
+        warned += (*nvml.list_notes(spec.cell.device), *problem.notes)
         check_code(spec)  # the code may have been edited while it was measured
     return Report(
         versions=installed,
@@ -105,7 +105,9 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         phases=ledger.costs,
         age_ns=memory.read_age_ns(),
         inputs_sha256=problem.hash_data(),
-        verification=join_verifications(*before, *after, again, referee=spec.reference),
+        verification=join_verifications(*before, *after, again, referee=spec.reference).model_copy(
+            update={"agreement": problem.agreement}
+        ),
         warmup=(*first, *trace),
         calls=calls,
         samples_ns=samples,

@@ -31,13 +31,14 @@ def run(spec: JobSpec, path: Path, ledger: Ledger) -> Exported:
     ledger.record_start()
     with ledger.phase("import"):
         kind = frameworks.import_framework(spec.cell.framework, spec.module)
-    with ledger.phase("data"):
-        problem = problem_from_spec(spec, package)
-    with ledger.phase("reference"), collect_warnings(warned):
-        dtypes: tuple[Dtype, ...] = ("float64", "float32") if spec.cell.dtype == "float32" else ("float64",)
-        stored_reference.write_cases(
-            path, ((dtype, compute_cases(spec, kind, package, problem, dtype, ledger)) for dtype in dtypes)
-        )
+    path.unlink(missing_ok=True)  # results are appended, and an attempt before may have left some
+    with collect_warnings(warned):
+        if spec.model is None:
+            write_workload_reference(spec, kind, package, path, ledger)
+        else:
+            from workers.tasks.model_reference import write_reference
+
+            write_reference(spec, kind, path, ledger)
     check_code(spec)
     (written,) = (cost.wall_ns for cost in ledger.costs if cost.name == "reference")
     return Exported(
@@ -47,6 +48,19 @@ def run(spec: JobSpec, path: Path, ledger: Ledger) -> Exported:
         phases=ledger.costs,
         warnings=tuple(warned),
     )
+
+
+def write_workload_reference(
+    spec: JobSpec, kind: type[interfaces.Framework], package: str, path: Path, ledger: Ledger
+) -> None:
+    """Write the results of a workload's implementation to a file."""
+    with ledger.phase("data"):
+        problem = problem_from_spec(spec, package)
+    with ledger.phase("reference"):
+        dtypes: tuple[Dtype, ...] = ("float64", "float32") if spec.cell.dtype == "float32" else ("float64",)
+        stored_reference.write_cases(
+            path, ((dtype, compute_cases(spec, kind, package, problem, dtype, ledger)) for dtype in dtypes)
+        )
 
 
 def compute_cases(

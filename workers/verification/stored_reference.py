@@ -25,6 +25,9 @@ from workers.verification.tolerance import (
     name_outputs,
 )
 
+# The names of runs in float32 from data with other last bits begin with this.
+ROUNDED = "rounded"
+
 # Cases, each with its tensors.
 Cases = Iterable[tuple[str, Sequence[Array]]]
 
@@ -35,11 +38,11 @@ class StoredReference:
     def __init__(self, path: Path, task: Task, weights: Mapping[str, Array]) -> None:
         self._path, self._task, self._weights = path, task, weights
 
-    def make_evaluator(self, case: str) -> Evaluate:
+    def make_evaluator(self, case: str, run: str = "") -> Evaluate:
         """Return a function that reads a case in float64 or float32, with the scale of the error in each tensor."""
 
         def evaluate(dtype: DTypeLike, _off: np.random.Generator | None = None) -> tuple[Tensors, dict[str, float]]:
-            tensors = self.read_tensors(case, dtype)
+            tensors = self.read_tensors(case, dtype, run)
             if self._task == "forward":
                 return add_scales(name_outputs(tensors if len(tensors) > 1 else tensors[0]))
             if self._task in TRAINING_TASKS:
@@ -51,21 +54,29 @@ class StoredReference:
 
         return evaluate
 
-    def read_tensors(self, case: str, dtype: DTypeLike = np.float64) -> tuple[Array, ...]:
-        """Read the tensors of a case."""
-        begin = f"{np.dtype(dtype).name}.{case}."
+    def list_roundings(self, case: str) -> list[Evaluate]:
+        """Return functions that read the results in float32 from data with other last bits, where there are any."""
+        with zipfile.ZipFile(self._path) as whole:
+            runs = {name.partition(".")[0] for name in whole.namelist() if name.startswith(ROUNDED)}
+        return [self.make_evaluator(case, run) for run in sorted(runs)]
+
+    def read_tensors(self, case: str, dtype: DTypeLike = np.float64, run: str = "") -> tuple[Array, ...]:
+        """Read the tensors of a case, of this run or else of the one in this dtype."""
+        begin = f"{run or np.dtype(dtype).name}.{case}."
         # A pickle would run code from the run's folder.
         with np.load(self._path, allow_pickle=False) as kept:
             names = [name for name in kept.files if name.startswith(begin)]
             return tuple(kept[f"{begin}{number}"] for number in range(len(names)))
 
 
-def write_cases(path: Path, given: Iterable[tuple[DTypeLike, Cases]]) -> None:
-    """Write the file as `numpy.savez` does, but one tensor at a time instead of all at once."""
-    with zipfile.ZipFile(path, "w", allowZip64=True) as whole:
-        for dtype, cases in given:
-            for case, tensors in cases:
+def write_cases(path: Path, given: Iterable[tuple[str, Cases]]) -> None:
+    """Append results to the file as `numpy.savez` does, one case at a time instead of all at once."""
+    for name, cases in given:
+        dtype = np.float64 if name == "float64" else np.float32
+        for case, tensors in cases:
+            # Opened for each case: whatever computes the next one may read the file, which is invalid while it is open.
+            with zipfile.ZipFile(path, "a", allowZip64=True) as whole:
                 for number, tensor in enumerate(tensors):
                     # The size of a member is unknown in advance and may exceed the limit of plain zip files.
-                    with whole.open(f"{np.dtype(dtype).name}.{case}.{number}.npy", "w", force_zip64=True) as file:
+                    with whole.open(f"{name}.{case}.{number}.npy", "w", force_zip64=True) as file:
                         np.lib.format.write_array(file, np.asarray(tensor, dtype), allow_pickle=False)

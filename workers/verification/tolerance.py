@@ -65,17 +65,24 @@ class Evaluate(Protocol):
 class Expectation:
     """The expected results of one set of inputs, or of a few steps of training, with their tolerances.
 
-    `jumps` keeps how far gradients were found to jump, for the next expectation of the same results.
+    `jumps` keeps how far gradients were found to jump, for the next expectation of the same results. `roundings`
+    evaluate in float32 from data with other last bits.
     """
 
-    def __init__(self, evaluate: Evaluate, dtype: Dtype, jumps: dict[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        evaluate: Evaluate,
+        dtype: Dtype,
+        jumps: dict[str, float] | None = None,
+        roundings: Sequence[Evaluate] = (),
+    ) -> None:
         self._dtype, self.evaluate = dtype, evaluate
         self._jumps = {} if jumps is None else jumps
         self.tensors, self._scales = evaluate(np.float64)
         self._own_error: dict[str, float] = {}
-        if dtype == "float32":
-            again, _ = evaluate(np.float32)
-            self._own_error = {name: self._measure_errors(name, value)[0] for name, value in again.items()}
+        for again in (evaluate, *roundings) if dtype == "float32" else ():
+            for name, value in again(np.float32)[0].items():
+                self._own_error[name] = max(self._own_error.get(name, 0.0), self._measure_errors(name, value)[0])
 
     def check_tensors(self, outputs: Sequence[Array], inputs: str) -> tuple[TensorCheck, ...]:
         """Compare a step's outputs, in the order of the reference's; `inputs` names the inputs they belong to.

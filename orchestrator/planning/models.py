@@ -1,0 +1,137 @@
+"""The defaults of a sweep of models: what a model is decides where it runs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from orchestrator.errors import UsageError
+from orchestrator.files.toml import read_limited_text
+from orchestrator.registry.frameworks import load_frameworks
+from orchestrator.registry.models import is_installed, list_missing_packages, load_models, read_requirements
+from schemas.environment import CURRENT, DEFAULT
+from schemas.job import Task
+from schemas.models import ModelRequest
+from schemas.workloads import Workload
+
+# The modes that are measured unless the user names others. Modes that compile for minutes have to be named.
+DEFAULT_MODES = {
+    "torch": ("torch:eager", "torch:trace", "torch:script", "torch:compile"),
+    "tensorflow": ("tensorflow:eager", "tensorflow:function", "tensorflow:xla"),
+    "jax": ("jax:eager", "jax:jit"),
+}
+
+
+def resolve_model_folders(said: dict[str, Any], beside: Path) -> dict[str, Any]:
+    """Give every model the folder from which its path and its imports are seen, so that it is found from anywhere."""
+    for model in said.get("models", ()):
+        if isinstance(model, dict):
+            model.setdefault("folder", str(beside.resolve()))
+    return said
+
+
+def apply_models(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Complete the content of a sweep that names models: workloads, modes, task, cache and environment.
+
+    Raises:
+        UsageError: a model does not exist, or cannot run in any environment that is known.
+    """
+    axes, environments = said.get("axes", {}), said.get("environments", {})
+    if not said.get("models") or not isinstance(axes, Mapping) or not isinstance(environments, Mapping):
+        return said
+    try:
+        requests = [ModelRequest.model_validate(each) for each in said["models"]]
+    except (ValidationError, TypeError):
+        return said  # the validation of the whole sweep names the place
+    models = load_models(requests)
+    environment, added = choose_environment(axes, [*zip(models.values(), requests, strict=True)])
+    tasks = axes.get("tasks", ("forward",))
+    frameworks = dict.fromkeys(model.reference for model in models.values())
+    own = {name: list_default_modes(name, tasks, environment) for name in frameworks}
+    modes = [mode for each in own.values() for mode in each]
+    defaults = {
+        "workloads": [*models],
+        "frameworks": modes,
+        "tasks": tasks,
+        "cache": ("warm",),
+        "environment": (environment,),
+    }
+    foreign = [
+        {"framework": mode, "workload": model.name}
+        for model in models.values()
+        for mode in modes
+        if len(frameworks) > 1
+        and mode.partition(":")[0] not in {each.partition(":")[0] for each in own[model.reference]}
+    ]
+    return {
+        **said,
+        "axes": {**defaults, **axes},
+        "environments": {**environments, **added},
+        "exclude": [*said.get("exclude", ()), *foreign],
+    }
+
+
+def choose_environment(
+    axes: Mapping[str, Any], models: list[tuple[Workload, ModelRequest]]
+) -> tuple[str, dict[str, Any]]:
+    """Return the environment where models run, and its definition if it is one to be created.
+
+    It is the current one if the framework and all that a model imports are there. Otherwise it is created with the
+    model's requirements.
+
+    Raises:
+        UsageError: packages are missing here, and nothing says which ones to install.
+    """
+    named: dict[str, Any] = {}
+    for model, request in models:
+        assert model.model is not None
+        framework = load_frameworks()[model.reference]
+        requirements = request.requirements or read_requirements(model.model)
+        missing = [name for name in list_missing_packages(model.model) if name != framework.package]
+        if requirements:
+            named[model.name] = {"requirements": [framework.requirement, *requirements]}
+        elif missing and "environment" not in axes:
+            raise UsageError(
+                f"{model.model.title} imports {', '.join(missing)}, which this environment lacks; install "
+                f"{'it' if len(missing) == 1 else 'them'} here, name the interpreter with which the model runs (--env "
+                "PATH), or list what it needs (--requirements FILE)"
+            )
+    if named:
+        return next(iter(named)), named
+    here = all(is_installed(load_frameworks()[model.reference].package) for model, _ in models)
+    return (CURRENT if here else DEFAULT), {}
+
+
+def list_default_modes(framework: str, tasks: tuple[Task, ...], environment: str) -> list[str]:
+    """Return the modes for models of a framework: its own, and those of installed runtimes for exported models."""
+    modes = [*DEFAULT_MODES.get(framework, (f"{framework}:eager",))]
+    if tuple(tasks) == ("forward",) and environment == CURRENT:
+        runtimes = (each for each in load_frameworks().values() if each.exporter == framework)
+        modes += [each.name for each in runtimes if all(map(is_installed, (each.package, *each.also_needs)))]
+    return modes
+
+
+def name_sizes(models: Sequence[Mapping[str, Any]], sizes: Iterable[str]) -> list[str]:
+    """Return the names of models with values for sizes of their inputs, as `--workloads` takes them.
+
+    Raises:
+        UsageError: a text is not of the form length=64,128.
+    """
+    given = []
+    for text in sizes:
+        name, sign, values = text.partition("=")
+        if not (name and sign and values):
+            raise UsageError(f"--dim {text!r} must be a size and its values, as in --dim length=64,128")
+        given.append(f"{name}={values.replace(',', '/')}")
+    return [":".join((name, *given)) for name in load_models(map(ModelRequest.model_validate, models))]
+
+
+def read_requirements_file(path: Path) -> list[str]:
+    """Read the requirements in a file, one a line; comments are left out.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    lines = (line.partition(" #")[0].strip() for line in read_limited_text(path).splitlines())
+    return [line for line in lines if line and not line.startswith("#")]

@@ -1,0 +1,235 @@
+"""Registry of models as their users have them: a Python file, or an import path.
+
+A model's code is read here to tell which framework it is written for, and runs in workers alone.
+"""
+
+import ast
+import importlib.util
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from orchestrator.errors import UsageError, check_utf8
+from orchestrator.registry.frameworks import load_frameworks
+from orchestrator.registry.workloads import load_workloads
+from schemas.code import UnreadableCode
+from schemas.model_code import find_model_file, find_module_file, hash_model_code, list_model_files, parse_file
+from schemas.models import BATCH, InputSignature, ModelRequest, ModelSource, parse_input
+from schemas.workloads import Parameter, Workload
+
+# The framework that code is written for, by the packages that it imports: the first of these that is there decides.
+FRAMEWORK_PACKAGES = {
+    "torch": (
+        *("torch", "torchvision", "torchaudio", "timm", "transformers", "diffusers", "monai", "torch_geometric"),
+        *("x_transformers", "lightning", "open_clip", "sentence_transformers", "segmentation_models_pytorch"),
+    ),
+    "tensorflow": ("tensorflow", "keras", "tf_keras", "keras_hub", "keras_cv", "keras_nlp"),
+    "jax": ("jax", "flax", "equinox", "haiku", "optax"),
+}
+INPUT_FUNCTIONS = ("inputs", "get_inputs")
+SMALLEST_SIZE = 1
+
+
+def load_model(request: ModelRequest) -> Workload:
+    """Describe a user's model as a workload.
+
+    Raises:
+        UsageError: there is no such file or module, it is not Python, or its inputs are described wrongly.
+    """
+    source = find_source(request)
+    signatures = check_inputs(request.inputs)
+    try:
+        framework = detect_framework(source)
+        return Workload(
+            name=choose_name(source),
+            summary=f"the model {source.title}",
+            parameters=tuple(list_parameters(source, signatures)),
+            reference=framework,
+            model=source,
+            code=hash_model_code(source),
+        )
+    except UnreadableCode as error:
+        raise UsageError(str(error)) from error
+
+
+def find_source(request: ModelRequest) -> ModelSource:
+    """Find the file or the module that a text names."""
+    beside = Path(request.folder or Path.cwd())
+    place, _, attribute = request.source.partition(":")
+    path = beside.joinpath(Path(place).expanduser())
+    check_utf8(path, "rename the file")
+    if place.endswith(".py") or "/" in place:
+        if not path.is_file():
+            raise UsageError(f"there is no file {path}; name a Python file, or an import path such as mypkg.nets:build")
+        file = path.resolve()
+        return ModelSource(file=str(file), attribute=attribute, folder=str(file.parent), inputs=request.inputs)
+    if not all(part.isidentifier() for part in place.split(".")):
+        raise UsageError(f"{request.source!r} is neither a Python file nor an import path such as mypkg.nets:build")
+    if not attribute:
+        if path.with_name(f"{place}.py").is_file():
+            raise UsageError(f"{request.source!r} is an import path without an object; did you mean {place}.py?")
+        raise UsageError(f"{request.source!r} names no object; name it, as in {place}:build")
+    source = ModelSource(module=place, attribute=attribute, folder=str(beside.resolve()), inputs=request.inputs)
+    if find_model_file(source) is None and not is_installed(place.partition(".")[0]):
+        raise UsageError(
+            f"there is no module {place} in {beside} or in this environment; run the command where it can be imported"
+        )
+    return source
+
+
+def is_installed(package: str) -> bool:
+    """Return whether a package can be imported by this interpreter, without importing it."""
+    try:
+        return package in sys.modules or importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def check_inputs(texts: Iterable[str]) -> list[InputSignature]:
+    """Parse the descriptions of inputs."""
+    try:
+        return [parse_input(text) for text in texts]
+    except ValueError as error:
+        raise UsageError(f"--input {error}") from error
+
+
+def detect_framework(source: ModelSource) -> str:
+    """Return the framework that a model is written for: what its file says, or what it imports.
+
+    Raises:
+        UsageError: that is no framework, or cannot be told.
+    """
+    file = find_model_file(source)
+    if file is not None and (named := read_literal(file, "framework")) is not None:
+        if named not in load_frameworks():
+            raise UsageError(f"{file}: framework = {named!r} is none; choose one of {', '.join(FRAMEWORK_PACKAGES)}")
+        return str(named)
+    imported = list_imported_packages(source)
+    for framework, packages in FRAMEWORK_PACKAGES.items():
+        if imported & {*packages}:
+            return framework
+    raise UsageError(
+        f"{source.title} imports none of {', '.join(FRAMEWORK_PACKAGES)}; say which one runs it by a line "
+        'such as framework = "torch" in the file'
+    )
+
+
+def list_imported_packages(source: ModelSource) -> set[str]:
+    """Return the packages that a model imports, itself or through files of its folder."""
+    found = {source.module.partition(".")[0]} if source.module else set()
+    files = list_model_files(source) or find_installed_files(source.module)
+    return found.union(*map(list_packages, files))
+
+
+def find_installed_files(module: str) -> list[Path]:
+    """Return the file of a module of an installed package, found without importing the package."""
+    top, _, rest = module.partition(".")
+    found = importlib.util.find_spec(top)
+    for folder in (found.submodule_search_locations if found else None) or ():
+        file = find_module_file(Path(folder), rest) if rest else Path(folder, "__init__.py")
+        if file is not None and file.is_file():
+            return [file]
+    return []
+
+
+def list_packages(file: Path) -> set[str]:
+    """Return the first part of every absolute import in a file."""
+    names = set()
+    for node in ast.walk(parse_file(file)):
+        if isinstance(node, ast.Import):
+            names |= {each.name.partition(".")[0] for each in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def list_parameters(source: ModelSource, signatures: Iterable[InputSignature]) -> Iterator[Parameter]:
+    """Yield the sizes that a sweep may vary: named sizes of `--input`, or numbers of the inputs function."""
+    sizes = {name: value for each in signatures for name, value in each.defaults.items()}
+    file = find_model_file(source)
+    if not sizes and file is not None:
+        sizes = dict(list_sizes(parse_file(file)))
+    for name, value in sizes.items():
+        yield Parameter(name=name, default=value, minimum=SMALLEST_SIZE, summary=f"the size {name} of the inputs")
+
+
+def list_sizes(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """Yield the parameters of the inputs function with whole numbers as defaults, except the batch."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name in INPUT_FUNCTIONS:
+            given = node.args.args[-len(node.args.defaults) :] if node.args.defaults else []
+            pairs = (
+                *zip(given, node.args.defaults, strict=True),
+                *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True),
+            )
+            for argument, default in pairs:
+                value = default.value if isinstance(default, ast.Constant) else None
+                if isinstance(value, int) and not isinstance(value, bool) and value > 0 and argument.arg != BATCH:
+                    yield argument.arg, value
+
+
+def read_literal(file: Path, name: str) -> object:
+    """Return the value of a name that a file assigns a literal at its top level; None if there is none."""
+    for node in parse_file(file).body:
+        if isinstance(node, ast.Assign) and any(
+            isinstance(each, ast.Name) and each.id == name for each in node.targets
+        ):
+            try:
+                return ast.literal_eval(node.value)
+            except ValueError:
+                return None
+    return None
+
+
+def choose_name(source: ModelSource) -> str:
+    """Return a name for a model that no workload has: that of its file, or of its module's last part."""
+    said = Path(source.file).stem if source.file else f"{source.module.rpartition('.')[2]}_{source.attribute}"
+    plain = re.sub(r"[^a-z0-9_-]+", "_", said.lower()).strip("_-")
+    name = plain if plain[:1].isalpha() else f"model_{plain}".rstrip("_")
+    return f"{name}-model" if name in load_workloads() else name
+
+
+def read_requirements(source: ModelSource) -> tuple[str, ...]:
+    """Return the requirements that a model's file lists.
+
+    Raises:
+        UsageError: they are no list of texts.
+    """
+    file = find_model_file(source)
+    said = read_literal(file, "requirements") if file else None
+    if said is None:
+        return ()
+    if not isinstance(said, list | tuple) or not all(isinstance(each, str) for each in said):
+        raise UsageError(f'{file}: requirements must be a list of texts, as in requirements = ["timm==1.0.20"]')
+    return tuple(said)
+
+
+def list_missing_packages(source: ModelSource) -> list[str]:
+    """Return the packages that a model imports and that neither its folder nor this interpreter has."""
+    names = list_imported_packages(source) - sys.stdlib_module_names
+    return sorted(name for name in names if not (is_own(source, name) or is_installed(name)))
+
+
+def is_own(source: ModelSource, package: str) -> bool:
+    """Return whether a package is in the folder that a model imports from."""
+    folder = Path(source.folder)
+    return find_module_file(folder, package) is not None or folder.joinpath(package).is_dir()
+
+
+def load_models(requests: Iterable[ModelRequest]) -> dict[str, Workload]:
+    """Describe the models of a sweep as workloads, by name.
+
+    Raises:
+        UsageError: as in `load_model`, or two have one name.
+    """
+    found: dict[str, Workload] = {}
+    for request in requests:
+        model = load_model(request)
+        if model.name in found:
+            raise UsageError(f"two models are named {model.name}; rename one of the files")
+        found[model.name] = model
+    if len(found) < 2:
+        return found
+    together = "+".join(found)
+    return {name: model.model_copy(update={"variant_of": together}) for name, model in found.items()}

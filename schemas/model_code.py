@@ -1,0 +1,92 @@
+"""The files that a user's model consists of: its own, and all that it imports from its folder.
+
+The orchestrator reads them to plan, and runs none of them. Both sides hash them, so that a model that is edited while
+it is measured is noticed.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from schemas.code import MAX_BYTES, UnreadableCode
+from schemas.models import ModelSource
+
+
+def find_model_file(source: ModelSource) -> Path | None:
+    """Return the file of a model; None if its module is not in the folder that it imports from."""
+    return Path(source.file) if source.file else find_module_file(Path(source.folder), source.module)
+
+
+def find_module_file(folder: Path, module: str) -> Path | None:
+    """Return the file of a module that is imported from this folder; None if it is not there."""
+    place = folder.joinpath(*module.split("."))
+    for file in (place.joinpath("__init__.py"), place.with_name(f"{place.name}.py")):
+        if module and file.is_file():
+            return file
+    return None
+
+
+def list_model_files(source: ModelSource) -> list[Path]:
+    """Return the file of a model and, in the order of their discovery, those that it imports from its folder."""
+    first, folder = find_model_file(source), Path(source.folder)
+    found = dict.fromkeys([first] if first else [])
+    waiting = [*found]
+    while waiting:
+        file = waiting.pop()
+        for name in list_imports(file, folder):
+            # `import a.b` runs a/__init__.py, too.
+            parts = name.split(".")
+            for end in range(1, len(parts) + 1):
+                imported = find_module_file(folder, ".".join(parts[:end]))
+                if imported and imported not in found:
+                    found[imported] = None
+                    waiting.append(imported)
+    return [*found]
+
+
+def list_imports(file: Path, folder: Path) -> Iterator[str]:
+    """Yield the full names of the modules that a file may import, as seen from the folder that it imports from."""
+    package = file.relative_to(folder).parent.parts if file.is_relative_to(folder) else ()
+    for node in ast.walk(parse_file(file)):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = [*package[: len(package) - node.level + 1]] if node.level else []
+            stem = ".".join([*base, *filter(None, [node.module])])
+            yield stem
+            # `from package import module` imports a module where there is one of this name.
+            yield from (f"{stem}.{each.name}" if stem else each.name for each in node.names)
+
+
+def parse_file(file: Path) -> ast.Module:
+    """Parse a Python file without running it.
+
+    Raises:
+        UnreadableCode: it cannot be read, or is not Python.
+    """
+    try:
+        return ast.parse(file.read_bytes(), str(file))
+    except OSError as error:
+        raise UnreadableCode(f"cannot read {file}: {error.strerror}") from error
+    except (SyntaxError, ValueError) as error:
+        line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        reason = error.msg if isinstance(error, SyntaxError) else error
+        raise UnreadableCode(f"{file}{line} is not valid Python: {reason}") from error
+
+
+def hash_model_code(source: ModelSource) -> str:
+    """Return sixteen hexadecimal digits of the SHA-256 of a model's files and of how it is named and fed.
+
+    Raises:
+        UnreadableCode: a file cannot be read, or all together are too large.
+    """
+    whole, size = hashlib.sha256(), 0
+    whole.update("\0".join((source.module, source.attribute, *source.inputs)).encode())
+    for file in list_model_files(source):
+        content = file.read_bytes()
+        size += len(content)
+        if size > MAX_BYTES:
+            raise UnreadableCode(f"{source.title} imports more than {MAX_BYTES >> 20} MiB of code from {source.folder}")
+        whole.update(f"\0{file.relative_to(source.folder).as_posix()}\0{len(content)}\0".encode() + content)
+    return whole.hexdigest()[:16]

@@ -1,0 +1,101 @@
+"""A user's model as it is: where it is, the inputs that it takes, and what its reference process found out about it."""
+
+import re
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from schemas.base import Model, NonNegativeInt
+
+# The size that a sweep varies by `--batch`.
+BATCH = "batch"
+INPUT_DTYPES = (
+    *("float16", "bfloat16", "float32", "float64", "complex64", "complex128", "bool"),
+    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+)
+INPUT_FORM = re.compile(r"(?:([A-Za-z_]\w*)=)?([a-z]+[0-9]*)\[([^\]]*)\](?:<([0-9]+))?")
+SIZE_FORM = re.compile(r"([A-Za-z_]\w*)(?:=([0-9]+))?|([0-9]+)")
+INPUT_EXAMPLE = "'float32[batch,3,224,224]' or 'input_ids=int64[batch,length=128]<30522'"
+
+
+class ModelSource(Model):
+    """The place of a model: an attribute of a file or of a module, and the folder from which it imports.
+
+    Exactly one of `file` and `module` is set. An empty `attribute` means that the file says by its names which object
+    is the model. `inputs` describe the inputs of a model without an inputs function.
+    """
+
+    file: str = Field(default="", description="absolute path of a Python file; empty: an import path is given")
+    module: str = Field(default="", description="import path of a module; empty: a file is given")
+    attribute: str = Field(default="", description="the object in it; empty: found by its name")
+    folder: str = Field(description="absolute path of the folder that it imports from")
+    inputs: tuple[str, ...] = Field(default=(), description=f"one for each input, such as {INPUT_EXAMPLE}")
+
+    @property
+    def title(self) -> str:
+        """Return the name by which its user knows it."""
+        place = self.file.rpartition("/")[2] or self.module
+        return f"{place}:{self.attribute}" if self.attribute else place
+
+
+class ModelRequest(Model):
+    """A model in a sweep file: `source` is a file or an import path, each with `:NAME` where a name is needed."""
+
+    source: str = Field(min_length=1, max_length=4096, description="problem.py, problem.py:Net or mypkg.nets:build")
+    folder: str = Field(default="", description="folder that paths and imports are seen from; empty: the current one")
+    inputs: tuple[str, ...] = Field(
+        default=(), max_length=100, description=f"for a model without an inputs function, such as {INPUT_EXAMPLE}"
+    )
+    requirements: tuple[str, ...] = Field(
+        default=(), max_length=1000, description="packages of the environment to create for it; none: it runs as it is"
+    )
+
+
+class ModelFacts(Model):
+    """What the reference process of a model found out, for the processes that measure it."""
+
+    plain: bool = Field(description="a call takes and returns nothing but tensors, one or a tuple of them")
+    trained: tuple[str, ...] = Field(default=(), description="the parameters that the loss depends on")
+    flops: NonNegativeInt = Field(description="of the matrix products, convolutions and attention of one call")
+    elements: NonNegativeInt = Field(description="numbers that a call must read or write: inputs and results")
+    agreement: str = Field(default="", description="why only agreement in float32 is checked; empty: float64")
+    notes: tuple[str, ...] = Field(default=(), description="what a reader of the results must know, in sentences")
+
+
+@dataclass(frozen=True, slots=True)
+class InputSignature:
+    """One input as its user describes it: sizes are numbers or names, `below` bounds integers."""
+
+    name: str
+    dtype: str
+    sizes: tuple[int | str, ...]
+    defaults: dict[str, int]
+    below: int | None
+
+
+def parse_input(text: str) -> InputSignature:
+    """Parse the description of an input.
+
+    Raises:
+        ValueError: it is invalid; the message says why.
+    """
+    found = INPUT_FORM.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} describes no input; write it as in {INPUT_EXAMPLE}")
+    name, dtype, sizes, below = found.groups()
+    if dtype not in INPUT_DTYPES:
+        raise ValueError(f"{text!r}: there is no dtype {dtype}; choose one of {', '.join(INPUT_DTYPES)}")
+    if below is not None and not dtype.startswith(("int", "uint")):
+        raise ValueError(f"{text!r}: a bound such as <{below} is for integers only")
+    read, defaults = list[int | str](), dict[str, int]()
+    for size in filter(None, (each.strip() for each in sizes.split(","))):
+        parts = SIZE_FORM.fullmatch(size)
+        if parts is None:
+            raise ValueError(f"{text!r}: {size!r} is no size; write a number, {BATCH}, or a name such as length=128")
+        symbol, default, number = parts.groups()
+        if symbol and symbol != BATCH and default is None:
+            raise ValueError(f"{text!r}: give {symbol} a value, as in {symbol}=128")
+        if symbol and default is not None:
+            defaults[symbol] = int(default)
+        read.append(symbol or int(number))
+    return InputSignature(name or "", dtype, tuple(read), defaults, None if below is None else int(below))

@@ -1,0 +1,69 @@
+"""Users' models in files, and the jobs that the orchestrator makes of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from schemas.artefact import Artefact
+from schemas.event import Exported, Failure, Report
+from schemas.job import ComputeReference, JobSpec
+from schemas.model_code import hash_model_code
+from schemas.models import ModelSource
+
+if TYPE_CHECKING:
+    from tests.workers.conftest import Ask, Work
+
+
+class Case:
+    """One model in a folder of its own, measured by real workers after its reference process."""
+
+    def __init__(
+        self, folder: Path, text: str, ask: "Ask", work: "Work", framework: str, inputs: tuple[str, ...]
+    ) -> None:
+        self._ask, self._work, self._folder, self._framework = ask, work, folder, framework
+        file = folder / "net.py"
+        file.write_text(text)
+        self.source = ModelSource(file=str(file), folder=str(folder), inputs=inputs)
+
+    def make_spec(self, mode: str, **fields: object) -> JobSpec:
+        """Make the spec of a job that measures the model."""
+        framework, _, name = mode.partition(":")
+        code = hash_model_code(self.source)
+        spec = self._ask(framework, name, "net", code=code, **{"task": "forward", **fields})
+        return spec.model_copy(update={"model": self.source, "reference": self._framework})
+
+    def refer(self, **fields: object) -> Exported | Failure:
+        """Run the reference process, and return how it ended."""
+        path = self._folder / f"{abs(hash(str(sorted(fields.items()))))}.npz"
+        spec = self.make_spec(f"{self._framework}:eager", **fields)
+        ended = self._work(spec.model_copy(update={"purpose": ComputeReference(path=str(path))}))
+        last = ended.events[-1]
+        assert isinstance(last, Exported | Failure), ended.log
+        return last
+
+    def expect(self, **fields: object) -> Artefact:
+        """Return the file of the reference process, which must have succeeded."""
+        last = self.refer(**fields)
+        assert isinstance(last, Exported), last
+        return last.artefact
+
+    def measure(self, mode: str, expected: Artefact | None = None, **fields: object) -> Report | Failure:
+        """Measure the model in a mode, and return how that ended."""
+        spec = self.make_spec(mode, **fields)
+        ended = self._work(spec.model_copy(update={"expected": expected or self.expect(**fields)}))
+        last = ended.events[-1]
+        assert isinstance(last, Report | Failure), ended.log
+        return last
+
+
+MakeCase = Callable[..., Case]
+
+
+@pytest.fixture
+def make_case(tmp_path: Path, ask: "Ask", work: "Work") -> MakeCase:
+    def of(text: str, framework: str = "torch", inputs: tuple[str, ...] = ()) -> Case:
+        return Case(tmp_path, text, ask, work, framework, inputs)
+
+    return of

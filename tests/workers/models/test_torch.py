@@ -1,0 +1,231 @@
+"""PyTorch models as they come, measured by real workers and verified against themselves in float64."""
+
+import textwrap
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import pytest
+
+from schemas.event import Failure, Report
+from tests.selection import mark_long
+
+if TYPE_CHECKING:
+    from tests.workers.models.conftest import MakeCase
+
+pytestmark = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
+
+PLAIN = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, width=24):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(6, width), nn.Tanh(), nn.Linear(width, 5))
+
+    def forward(self, x):
+        return self.layers(x)
+
+def inputs(batch=1):
+    return torch.randn(batch, 6)
+"""
+
+# Statistics, dropout, tied and unused weights, keyword and boolean inputs, nested results.
+RICH = """
+import dataclasses
+import torch
+from torch import nn
+
+@dataclasses.dataclass
+class Result:
+    scores: torch.Tensor
+    others: dict
+
+class Model(nn.Module):
+    def __init__(self, words):
+        super().__init__()
+        self.table = nn.Embedding(words, 8)
+        self.norm = nn.BatchNorm1d(8)
+        self.drop = nn.Dropout(0.5)
+        self.head = nn.Linear(8, words, bias=False)
+        self.head.weight = self.table.weight
+        self.unused = nn.Linear(2, 2)
+        self.frozen = nn.Parameter(torch.ones(8), requires_grad=False)
+        self.register_buffer("scale", torch.tensor(2.0))
+
+    def forward(self, words, mask=None, scale=1.0):
+        rows = self.table(words) * mask[..., None] * self.frozen * self.scale * scale
+        rows = self.drop(self.norm(rows.flatten(0, 1)).view_as(rows))
+        return Result(self.head(rows), {"rows": rows, "nothing": None, "largest": rows.argmax(-1)})
+
+def get_init_inputs():
+    return [30]
+
+def inputs(batch=2, length=5):
+    return {"words": torch.randint(0, 30, (batch, length)), "mask": torch.rand(batch, length) > 0.2, "scale": 0.5}
+"""
+
+
+def explain(last: object) -> str:
+    return last.reason if isinstance(last, Failure) else ""
+
+
+@pytest.mark.parametrize(
+    ("mode", "task"),
+    mark_long(
+        [
+            (mode, task)
+            for mode in ("torch:eager", "torch:trace", "torch:script", "torch:compile")
+            for task in ("forward", "backward", "train-adam")
+        ],
+        quick=[("torch:eager", "backward"), ("torch:script", "forward")],
+    ),
+)
+def test_a_plain_module_is_measured_in_every_mode_and_found_right(make_case: "MakeCase", mode: str, task: str) -> None:
+    report = make_case(PLAIN).measure(mode, task=task, batch=3)
+    assert isinstance(report, Report), explain(report)
+    assert report.verification.reason == ""
+    names = {check.tensor for check in report.verification.checks}
+    due = {
+        "forward": {"output"},
+        "backward": {"loss"} | {f"gradient of layers.{n}.{kind}" for n in (0, 2) for kind in ("weight", "bias")},
+        "train-adam": {f"move of layers.{n}.{kind}" for n in (0, 2) for kind in ("weight", "bias")},
+    }
+    assert due[task] <= names
+
+
+@pytest.mark.parametrize(
+    ("mode", "task"),
+    mark_long(
+        [
+            ("torch:eager", "forward"),
+            ("torch:eager", "backward"),
+            ("torch:eager", "train-sgd"),
+            ("torch:trace", "forward"),
+            ("torch:trace", "backward"),
+            ("torch:compile", "backward"),
+        ],
+        quick=[("torch:eager", "train-sgd"), ("torch:trace", "backward")],
+    ),
+)
+def test_a_module_with_everything_is_measured_as_it_is(make_case: "MakeCase", mode: str, task: str) -> None:
+    report = make_case(RICH).measure(mode, task=task)
+    assert isinstance(report, Report), explain(report)
+    assert report.verification.reason == ""
+    names = {check.tensor for check in report.verification.checks}
+    if task == "forward":
+        assert names == {"output 0", "output 1", "output 2"}
+    elif task == "backward":
+        # The loss depends neither on the unused weights nor on the frozen one, and tied weights are one.
+        assert names == {"loss", "gradient of table.weight", "gradient of norm.weight", "gradient of norm.bias"}
+    else:
+        assert {"move of table.weight", "move of running_norm.running_mean", "move of unused.weight"} <= names
+
+
+def test_all_processes_have_the_same_data_even_where_a_model_draws_weights_unseeded(make_case: "MakeCase") -> None:
+    text = PLAIN.replace(
+        "        self.layers =",
+        "        generator = torch.Generator()\n        generator.seed()\n        self.layers =",
+    )
+    text += "\nnet = Net()\ntorch.seed()\n\ndef build():\n    torch.seed()\n    return Net()\n"
+    case = make_case(text)
+    expected = case.expect()
+    reports = [case.measure("torch:eager", expected) for _ in range(2)]
+    assert all(isinstance(report, Report) and report.verification.reason == "" for report in reports)
+    assert len({report.inputs_sha256 for report in reports if isinstance(report, Report)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("return self.layers(x) * torch.rand(1)", "draws random numbers"),
+        ("self.count += 1\n        return self.layers(x) * self.count", "each call changes its buffer count"),
+        ("return 'text'", "returns a str without tensors"),
+    ],
+)
+def test_a_model_that_nothing_could_verify_is_refused_in_one_sentence(
+    make_case: "MakeCase", model: str, said: str
+) -> None:
+    text = PLAIN.replace("return self.layers(x)", model).replace(
+        "        self.layers =", '        self.register_buffer("count", torch.zeros(()))\n        self.layers ='
+    )
+    last = make_case(text).refer()
+    assert isinstance(last, Failure)
+    assert (last.outcome, said in last.reason, "\n" in last.reason) == ("raised", True, False), last.reason
+
+
+def test_a_loss_without_parameters_is_refused_with_the_task_that_would_do(make_case: "MakeCase") -> None:
+    text = "import torch\ndef double(x):\n    return 2 * x\ndef inputs(batch=1):\n    return torch.randn(3)\n"
+    last = make_case(text).refer(task="backward")
+    assert isinstance(last, Failure)
+    assert "depends on no parameter; measure it with --tasks forward" in last.reason
+
+
+def test_a_function_of_described_inputs_is_measured_with_its_arithmetic_counted(make_case: "MakeCase") -> None:
+    text = "import torch\ndef product(x, y):\n    return torch.relu(x @ y)\n"
+    report = make_case(text, inputs=("float32[batch,8]", "float32[8,4]")).measure("torch:script", batch=5)
+    assert isinstance(report, Report), explain(report)
+    assert report.work.flops == 2 * 5 * 8 * 4
+    assert report.work.bytes == 4 * (5 * 8 + 8 * 4 + 5 * 4)
+
+
+def test_where_float64_cannot_run_only_agreement_is_checked_and_that_is_said(make_case: "MakeCase") -> None:
+    text = PLAIN.replace(
+        "return self.layers(x)", "assert x.dtype != torch.float64, 'no kernel for it'\n        return self.layers(x)"
+    )
+    report = make_case(text).measure("torch:trace")
+    assert isinstance(report, Report), explain(report)
+    assert report.verification.reason == ""
+    assert "no kernel for it" in report.verification.agreement
+
+
+def test_the_dtype_of_the_cell_holds_for_the_whole_model(make_case: "MakeCase") -> None:
+    report = make_case(PLAIN).measure("torch:eager", dtype="bfloat16")
+    assert isinstance(report, Report), explain(report)
+    (least, most) = (f(check.error for check in report.verification.checks if check.error) for f in (min, max))
+    assert 1e-5 < least < most < 4e-2
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("axis", ("dim=-1", "dim=-2")),
+        ("bias", ("self.bias", "0 * self.bias")),
+        ("eps", ("1e-5", "1e-4")),
+        ("detached", ("self.first(x)", "self.first(x).detach()")),
+    ],
+)
+def test_a_mutant_of_the_model_is_wrong(make_case: "MakeCase", name: str, change: tuple[str, str]) -> None:
+    """Let the mode compute something else than the referee: the model asks which process it is in."""
+    model = textwrap.dedent("""
+        import torch
+        from torch import nn
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.first = nn.Linear(6, 8)
+                self.bias = nn.Parameter(torch.ones(8))
+
+            def forward(self, x):
+                if torch.jit.is_tracing():
+                    return self.mutate(x)
+                return torch.softmax(nn.functional.layer_norm(self.first(x) + self.bias, (8,), eps=1e-5), dim=-1)
+
+            def mutate(self, x):
+                return torch.softmax(nn.functional.layer_norm(self.first(x) + self.bias, (8,), eps=1e-5), dim=-1)
+
+        def inputs(batch=1):
+            return 0.03 * torch.randn(batch, 4, 6)
+    """)
+    head, mutated, tail = model.partition("def mutate")
+    right = make_case(model).measure("torch:trace", task="backward")
+    assert isinstance(right, Report), explain(right)
+    assert right.verification.reason == ""
+    wrong = make_case(head + mutated + tail.replace(*change)).measure("torch:trace", task="backward")
+    if name == "detached":
+        assert isinstance(wrong, Failure)
+        assert (wrong.outcome, "has no gradient in this mode" in wrong.reason) == ("wrong", True)
+    else:
+        assert isinstance(wrong, Report), explain(wrong)
+        assert "is off by" in wrong.verification.reason

@@ -1,0 +1,91 @@
+"""The problem of a user's model: its inputs, its state and its expected results come from its reference process."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from schemas.event import Work
+from schemas.job import TRAINING_TASKS, Cell, JobSpec, Task
+from schemas.models import ModelFacts
+from workers import artefacts
+from workers.arrays import Array, cast_floating
+from workers.interfaces import RUNNING_PREFIX
+from workers.models.stored_model import StoredModel
+from workers.problem.problem import INPUT_SETS, Inputs, Problem
+from workers.verification.stored_reference import StoredReference
+from workers.verification.tolerance import Expectation
+
+
+class ModelProblem(Problem):
+    """A user's model as a problem. All sets of inputs have the shapes of the first one."""
+
+    def __init__(self, cell: Cell, seed: int, stored: StoredModel, facts: ModelFacts) -> None:
+        self._cell, self.stored, self.facts = cell, stored, facts
+        every = [tuple(map(self._round_values, inputs)) for inputs in stored.read_sets()]
+        self.input_sets, self._fresh = every[:INPUT_SETS], every[INPUT_SETS:]
+        self.weights = select_weights(cell.task, stored, facts)
+        self._other_shapes, self._path, self._jumps = [], None, {}
+        self._rng = np.random.default_rng(seed)
+
+    @property
+    def is_uneven(self) -> bool:
+        """Return False: sets of one shape are taken to be the same work."""
+        return False
+
+    @property
+    def agreement(self) -> str:
+        """Return why results are compared in float32 alone; empty: they are compared with float64."""
+        return self.facts.agreement
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Return what a reader of the results must know, in sentences."""
+        return self.facts.notes
+
+    def draw_unseen(self, number: int) -> Iterator[Inputs]:
+        """Yield the sets that no timed call has, then timed ones with every number up to one rounding off."""
+        for count in range(number):
+            if self._fresh:
+                yield self._fresh.pop(0)
+            else:
+                yield self._perturb_inputs(self.input_sets[count % len(self.input_sets)])
+
+    def count_work(self) -> Work:
+        """Return the least work of one call, as the reference process counted it."""
+        return Work(flops=self.facts.flops, bytes=self.facts.elements * self.itemsize)
+
+    def hash_data(self) -> str:
+        """Hash every byte of the state and of the timed inputs."""
+        digest = hashlib.sha256()
+        for array in (*self.stored.read_state().values(), *(each for inputs in self.input_sets for each in inputs)):
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
+    def _make_expectation(self, case: str) -> Expectation:
+        stored = StoredReference(self.stored.path, self._cell.task, self.weights)
+        jumps = self._jumps.setdefault(case, {})
+        return Expectation(stored.make_evaluator(case), self._cell.dtype, jumps, stored.list_roundings(case))
+
+
+def problem_from_stored(spec: JobSpec) -> ModelProblem:
+    """Read the problem of a job from the file of the model's reference process.
+
+    Raises:
+        ArtefactChanged: the file cannot be read, or has changed.
+    """
+    assert spec.expected is not None, "a model has a reference process"
+    stored = StoredModel(artefacts.verify_artefact(spec.expected))
+    return ModelProblem(spec.cell, spec.seed, stored, stored.read_facts())
+
+
+def select_weights(task: Task, stored: StoredModel, facts: ModelFacts) -> dict[str, Array]:
+    """Select what a task's results are about, by name: gradients of some parameters, or the moves of all state."""
+    if task == "forward":
+        return {}
+    parameters = stored.read_parameters()
+    chosen = {name: parameters[name] for name in facts.trained}
+    if task in TRAINING_TASKS:
+        buffers = {f"{RUNNING_PREFIX}{name}": value for name, value in stored.read_buffers().items()}
+        chosen = parameters | buffers
+    return {name: cast_floating(value, np.float64) for name, value in chosen.items()}

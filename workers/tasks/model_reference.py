@@ -1,0 +1,238 @@
+"""The reference process of a user's model: the same model in float64, eager, with the same state and inputs.
+
+It draws the inputs and builds the model once for all processes of a sweep, and refuses a model whose results nothing
+could verify. For cells in float32, the model also runs in float32, as it is and from data that differ by one rounding:
+these differences are the error that an honest result may have. Where the model cannot run in float64, float32 takes its
+place, and only agreement is checked.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from schemas.job import TRAINING_TASKS, Dtype, JobSpec
+from schemas.models import ModelFacts
+from workers import artefacts, interfaces
+from workers.arrays import Array
+from workers.errors import Malformed, is_out_of_memory, summarise_error
+from workers.measurement.phases import Ledger
+from workers.models import Adapter, make_adapter
+from workers.models.problem import ModelProblem
+from workers.models.stored_model import LOSS, StoredModel, name_sets, name_state, write_arrays, write_facts
+from workers.problem.problem import BEGINNING, INPUT_SETS
+from workers.session import prepare_step
+from workers.verification.stored_reference import ROUNDED, Cases, StoredReference, write_cases
+from workers.verification.tolerance import perturb_values
+
+# Sets of inputs that no timed call has; further ones are the timed ones with other last bits.
+FRESH_SETS = 16
+
+# The size limit of all sets together, unless they are already the fewest.
+MAX_BYTES = 1 << 28
+
+# The largest difference in float64 of two implementations of one thing: rounding alone, even after sums of a million.
+SAME_RESULTS = 1e-9
+
+# Runs in float32 from data with other last bits.
+ROUNDED_RUNS = 2
+
+Kind = type[interfaces.Framework]
+
+
+def write_reference(spec: JobSpec, kind: Kind, path: Path, ledger: Ledger) -> None:
+    """Write the data, the facts and the expected results of a model to a file.
+
+    Raises:
+        Malformed: the model cannot be verified, or its code lacks something.
+        Exception: whatever the code or the framework raises.
+    """
+    with ledger.phase("build"):
+        kind(make_default_spec(spec, "float32").cell).configure()
+        adapter = make_adapter(make_default_spec(spec, "float32"), spec.cell.framework)
+        first = StoredModel(artefacts.verify_artefact(spec.expected)) if spec.expected else None
+        sets = draw_sets(adapter, spec.seed) if first is None else share_sets(adapter, first, spec.seed)
+        adapter.build()
+        carried = first is not None and carry_state(adapter, first)
+        state = adapter.read_state()
+        coefficients = draw_coefficients(adapter, spec.seed)
+        check_repeatable(spec, adapter, state)
+        write_arrays(path, (*name_sets(sets), *name_state(*state)))
+        write_arrays(path, ((f"{LOSS}{number}", each) for number, each in enumerate(coefficients)))
+        facts = find_facts(spec, adapter, sets, coefficients)
+        if first is not None and not carried:
+            own = "has weights of its own: only its time and memory can be compared"
+            facts = facts.model_copy(update={"notes": (*facts.notes, f"{spec.cell.variant} {own}")})
+    with ledger.phase("reference"):
+        write_results(spec, kind, path, facts, ledger)
+        if first is not None and carried:
+            check_same_results(spec, first, StoredModel(path))
+
+
+def draw_sets(adapter: Adapter, seed: int) -> list[tuple[Array, ...]]:
+    """Draw the sets of timed calls, and fresh ones as long as they do not take too much memory.
+
+    Raises:
+        Malformed: the sets have different shapes or types.
+    """
+    sets = [adapter.draw_inputs(seed)]
+    size = sum(each.nbytes for each in sets[0])
+    number = INPUT_SETS + min(FRESH_SETS, MAX_BYTES // max(1, size))
+    sets += [adapter.draw_inputs(seed + turn) for turn in range(1, max(INPUT_SETS, number))]
+    forms = {tuple((each.shape, each.dtype.name) for each in inputs) for inputs in sets}
+    if len(forms) > 1:
+        raise Malformed(f"the inputs function returns different shapes each time: {describe_forms(forms)}; fix them")
+    return sets
+
+
+def share_sets(adapter: Adapter, first: StoredModel, seed: int) -> list[tuple[Array, ...]]:
+    """Return the inputs of the first variant, in the arrangement of this one's.
+
+    Raises:
+        Malformed: they do not fit.
+    """
+    own, shared = adapter.draw_inputs(seed), first.read_sets()
+    if [each.shape for each in own] != [each.shape for each in shared[0]]:
+        forms = {tuple((each.shape, each.dtype.name) for each in inputs) for inputs in (own, shared[0])}
+        raise Malformed(f"two implementations of one thing must take the same inputs, not {describe_forms(forms)}")
+    adapter.set_example(shared[0])
+    return shared
+
+
+def carry_state(adapter: Adapter, first: StoredModel) -> bool:
+    """Give this variant the state of the first one, if names and shapes are the same; return whether it has it."""
+    parameters, buffers = adapter.read_state()
+    own, shared = parameters | buffers, first.read_state()
+    if {name: value.shape for name, value in own.items()} != {name: value.shape for name, value in shared.items()}:
+        return False
+    adapter.load_state(shared)
+    return True
+
+
+def check_same_results(spec: JobSpec, first: StoredModel, second: StoredModel) -> None:
+    """Check that two variants with the same state compute the same in float64.
+
+    Raises:
+        Malformed: they do not.
+    """
+    case = "set 0" if spec.cell.task not in TRAINING_TASKS else BEGINNING
+    due, got = (
+        StoredReference(each.path, spec.cell.task, {}).read_tensors(case, np.float64) for each in (first, second)
+    )
+    error = max((measure_difference(*pair) for pair in zip(due, got, strict=False)), default=math.inf)
+    if len(due) != len(got) or error > SAME_RESULTS:
+        raise Malformed(
+            f"{spec.cell.variant} computes something else than the first model, from the same weights and inputs: its "
+            f"results are off by {error:.2g} in float64"
+        )
+
+
+def measure_difference(due: Array, got: Array) -> float:
+    """Return the 2-norm of the difference of two tensors over that of the first; infinite for other shapes."""
+    if due.shape != got.shape:
+        return math.inf
+    return float(np.linalg.norm(got - due)) / (float(np.linalg.norm(due)) or 1.0)
+
+
+def describe_forms(forms: set[tuple[tuple[tuple[int, ...], str], ...]]) -> str:
+    """Describe the first two forms of sets of inputs."""
+    said = (" and ".join(f"{dtype}{list(shape)}" for shape, dtype in form) for form in sorted(forms))
+    return ", then ".join(list(said)[:2])
+
+
+def draw_coefficients(adapter: Adapter, seed: int) -> list[Array]:
+    """Draw a fixed tensor for each output that can have a gradient."""
+    rng = np.random.default_rng(seed)
+    return [rng.standard_normal(shape).astype(np.float32) for shape, floating in adapter.describe_outputs() if floating]
+
+
+def check_repeatable(spec: JobSpec, adapter: Adapter, state: tuple[Mapping[str, Array], Mapping[str, Array]]) -> None:
+    """Check that two calls on the same inputs give the same results.
+
+    Raises:
+        Malformed: they differ.
+    """
+    first, second = adapter.call_example(), adapter.call_example()
+    same = all(np.array_equal(one, other, equal_nan=True) for one, other in zip(first, second, strict=True))
+    if same:
+        return
+    assert spec.model is not None
+    changed = [name for name, value in adapter.read_state()[1].items() if not np.array_equal(value, state[1][name])]
+    if changed:
+        why = f"each call changes its buffer {changed[0]}; make the results independent of earlier calls"
+    else:
+        why = f"it draws random numbers{adapter.name_random()}; switch that off in evaluation, or pass them as inputs"
+    raise Malformed(f"two calls of {spec.model.title} on the same inputs differ: {why}", spec.model.file)
+
+
+def find_facts(
+    spec: JobSpec, adapter: Adapter, sets: Sequence[Sequence[Array]], coefficients: Sequence[Array]
+) -> ModelFacts:
+    """Find out what the measuring processes must know of the model."""
+    trained = [] if spec.cell.task == "forward" else adapter.find_trained(coefficients)
+    numbers = sum(each.size for each in sets[0] if not np.issubdtype(each.dtype, np.integer))
+    results = sum(each.size for each in adapter.call_example()) if spec.cell.task == "forward" else 1
+    return ModelFacts(
+        plain=adapter.plain,
+        trained=tuple(trained),
+        flops=adapter.count_flops(coefficients),
+        elements=numbers + results,
+        notes=tuple(adapter.list_notes()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceRun:
+    """Runs of the model in one dtype after another, each from a state and with inputs that may be perturbed."""
+
+    spec: JobSpec
+    kind: Kind
+    stored: StoredModel
+    facts: ModelFacts
+    ledger: Ledger
+
+    def compute(self, dtype: Dtype, off: np.random.Generator | None = None) -> Cases:
+        """Yield the results in each case, computed in this dtype."""
+        spec = make_default_spec(self.spec, dtype)
+        framework = self.kind(spec.cell)
+        framework.configure()
+        adapter = make_adapter(spec, spec.cell.framework)
+        adapter.draw_inputs(spec.seed)
+        adapter.build()
+        adapter.load_state({name: perturb_values(each, off) for name, each in self.stored.read_state().items()})
+        model = adapter.finish(self.facts.trained, self.stored.read_coefficients(), plain=self.facts.plain)
+        problem = ModelProblem(spec.cell, spec.seed, self.stored, self.facts)
+        step = prepare_step(
+            framework, model, framework.arrays(problem.input_sets[0]), problem.infer_axes(), self.ledger
+        )
+        for case, sets in problem.list_cases().items():
+            moved = [tuple(perturb_values(each, off) for each in inputs) for inputs in sets]
+            yield case, problem.compute_results(framework, step, *moved)
+
+
+def write_results(spec: JobSpec, kind: Kind, path: Path, facts: ModelFacts, ledger: Ledger) -> None:
+    """Append the results in float64, then in float32, then in float32 from data with other last bits."""
+    run = ReferenceRun(spec, kind, StoredModel(path), facts, ledger)
+    try:
+        expected = list(run.compute("float64"))
+    except Exception as error:
+        # Whatever a model raises in float64, float32 decides whether it runs at all.
+        if is_out_of_memory(error):
+            raise
+        expected = list(run.compute("float32"))
+        reason = f"the model does not run in float64 ({summarise_error(error)})"
+        facts = facts.model_copy(update={"agreement": reason})
+    write_facts(path, facts)
+    results: list[tuple[str, Cases]] = [("float64", expected)]
+    if spec.cell.dtype == "float32":
+        results.append(("float32", run.compute("float32")))
+        roundings = ((number, np.random.default_rng(number)) for number in range(ROUNDED_RUNS))
+        results += [(f"{ROUNDED}{number}", run.compute("float32", off)) for number, off in roundings]
+    write_cases(path, results)
+
+
+def make_default_spec(spec: JobSpec, dtype: Dtype) -> JobSpec:
+    """Return the job in this dtype on the track `defaults`: settings for equal times do not change a float64 result."""
+    return spec.model_copy(update={"cell": spec.cell.model_copy(update={"dtype": dtype, "track": "defaults"})})
