@@ -33,16 +33,18 @@ def list_model_files(source: ModelSource) -> list[Path]:
     found = dict.fromkeys([first] if first else [])
     waiting = [*found]
     while waiting:
-        file = waiting.pop()
-        for name in list_imports(file, folder):
-            # `import a.b` runs a/__init__.py, too.
-            parts = name.split(".")
-            for end in range(1, len(parts) + 1):
-                imported = find_module_file(folder, ".".join(parts[:end]))
-                if imported and imported not in found:
-                    found[imported] = None
-                    waiting.append(imported)
+        imported = list_imported_files(waiting.pop(), folder)
+        waiting += (new := [file for file in imported if file not in found])
+        found |= dict.fromkeys(new)
     return [*found]
+
+
+def list_imported_files(file: Path, folder: Path) -> list[Path]:
+    """Return the files that a file imports from a folder; `import a.b` runs a/__init__.py, too."""
+    names = (name.split(".") for name in list_imports(file, folder))
+    packages = dict.fromkeys(".".join(parts[:end]) for parts in names for end in range(1, len(parts) + 1))
+    found = (find_module_file(folder, each) for each in packages)
+    return [each for each in found if each is not None]
 
 
 def list_imports(file: Path, folder: Path) -> Iterator[str]:
@@ -52,11 +54,10 @@ def list_imports(file: Path, folder: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = [*package[: len(package) - node.level + 1]] if node.level else []
-            stem = ".".join([*base, *filter(None, [node.module])])
-            yield stem
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            stem = (*base, *((node.module,) if node.module else ()))
             # `from package import module` imports a module where there is one of this name.
-            yield from (f"{stem}.{each.name}" if stem else each.name for each in node.names)
+            yield from (".".join((*stem, *name)) for name in ((), *((each.name,) for each in node.names)))
 
 
 def parse_file(file: Path) -> ast.Module:

@@ -87,15 +87,21 @@ def parse_input(text: str) -> InputSignature:
         raise ValueError(f"{text!r}: there is no dtype {dtype}; choose one of {', '.join(INPUT_DTYPES)}")
     if below is not None and not dtype.startswith(("int", "uint")):
         raise ValueError(f"{text!r}: a bound such as <{below} is for integers only")
+    read, defaults = parse_sizes(text, sizes)
+    return InputSignature(name or "", dtype, tuple(read), defaults, None if below is None else int(below))
+
+
+def parse_sizes(text: str, sizes: str) -> tuple[list[int | str], dict[str, int]]:
+    """Parse the sizes in the description of an input; return them, and the defaults of those that have a name."""
     read, defaults = list[int | str](), dict[str, int]()
     for size in filter(None, (each.strip() for each in sizes.split(","))):
         parts = SIZE_FORM.fullmatch(size)
         if parts is None:
             raise ValueError(f"{text!r}: {size!r} is no size; write a number, {BATCH}, or a name such as length=128")
         symbol, default, number = parts.groups()
-        if symbol and symbol != BATCH and default is None:
-            raise ValueError(f"{text!r}: give {symbol} a value, as in {symbol}=128")
-        if symbol and default is not None:
+        if default is not None:
             defaults[symbol] = int(default)
+        elif symbol not in (None, BATCH):
+            raise ValueError(f"{text!r}: give {symbol} a value, as in {symbol}=128")
         read.append(symbol or int(number))
-    return InputSignature(name or "", dtype, tuple(read), defaults, None if below is None else int(below))
+    return read, defaults

@@ -143,14 +143,12 @@ def build_request(
         option: value for option, value in locals().items() if option not in HANDLED_SEPARATELY and value is not None
     }
     from orchestrator.planning.sweep_file import load_sweep_file
-    from orchestrator.registry.workloads import resolve_workload_paths, to_absolute_workload
+    from orchestrator.registry.workloads import resolve_workload_paths
     from schemas.sweep import Axes, Stop
 
     said = resolve_workload_paths(load_sweep_file(file), file.parent) if file is not None else {}
-    if chosen := [*(() if workloads is None else split_commas(workloads)), *(workload or ())]:
-        said.setdefault("axes", {})["workloads"] = [to_absolute_workload(text, Path.cwd()) for text in chosen]
-    if model or inputs or dim or requirements:
-        add_models(said, model or [], inputs or [], dim or [], requirements)
+    add_workloads(said, workloads, workload or [])
+    add_models(said, model or [], inputs or [], dim or [], requirements)
     # The tables that have an option's setting; any other stands at the top.
     tables = dict.fromkeys(Axes.model_fields, "axes") | dict.fromkeys(Stop.model_fields, "stop") | TABLES
     for option, value in options.items():
@@ -159,17 +157,28 @@ def build_request(
     return said
 
 
+def add_workloads(said: dict[str, Any], listed: str | None, further: list[str]) -> None:
+    """Add workloads to the data of a sweep, in place of those of its file."""
+    from orchestrator.registry.workloads import to_absolute_workload
+
+    if chosen := [*(() if listed is None else split_commas(listed)), *further]:
+        said.setdefault("axes", {})["workloads"] = [to_absolute_workload(text, Path.cwd()) for text in chosen]
+
+
 def add_models(
     said: dict[str, Any], models: list[str], inputs: list[str], sizes: list[str], requirements: Path | None
 ) -> None:
     """Add models with their inputs, sizes and requirements to the data of a sweep."""
     from orchestrator.planning.models import name_sizes, read_requirements_file, resolve_model_folders
 
-    if not models and not said.get("models"):
-        raise UsageError("--input, --dim and --requirements describe a model; name it with --model")
-    needed = read_requirements_file(requirements) if requirements else []
-    own: dict[str, Any] = ({"inputs": inputs} if inputs else {}) | ({"requirements": needed} if needed else {})
-    chosen = [{"source": each} for each in models] or said["models"]
+    own: dict[str, Any] = {"inputs": inputs} if inputs else {}
+    if requirements:
+        own["requirements"] = read_requirements_file(requirements)
+    chosen = [{"source": each} for each in models] or said.get("models", [])
+    if not chosen:
+        if own or sizes:
+            raise UsageError("--input, --dim and --requirements describe a model; name it with --model")
+        return
     said["models"] = [{**each, **own} for each in chosen]
     resolve_model_folders(said, Path.cwd())
     if sizes:

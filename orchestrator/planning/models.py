@@ -1,6 +1,6 @@
 """The defaults of a sweep of models: what a model is decides where it runs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,10 @@ from orchestrator.errors import UsageError
 from orchestrator.files.toml import read_limited_text
 from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.registry.models import is_installed, list_missing_packages, load_models, read_requirements
+from schemas.catalog import Framework
 from schemas.environment import CURRENT, DEFAULT
 from schemas.job import Task
-from schemas.models import ModelRequest
+from schemas.models import ModelRequest, ModelSource
 from schemas.workloads import Workload
 
 # The modes that are measured unless the user names others. Modes that compile for minutes have to be named.
@@ -47,29 +48,30 @@ def apply_models(said: Mapping[str, Any]) -> Mapping[str, Any]:
     models = load_models(requests)
     environment, added = choose_environment(axes, [*zip(models.values(), requests, strict=True)])
     tasks = axes.get("tasks", ("forward",))
-    frameworks = dict.fromkeys(model.reference for model in models.values())
-    own = {name: list_default_modes(name, tasks, environment) for name in frameworks}
-    modes = [mode for each in own.values() for mode in each]
+    modes = {
+        name: list_default_modes(name, tasks, environment)
+        for name in dict.fromkeys(model.reference for model in models.values())
+    }
     defaults = {
         "workloads": [*models],
-        "frameworks": modes,
+        "frameworks": [mode for each in modes.values() for mode in each],
         "tasks": tasks,
         "cache": ("warm",),
         "environment": (environment,),
     }
-    foreign = [
-        {"framework": mode, "workload": model.name}
-        for model in models.values()
-        for mode in modes
-        if len(frameworks) > 1
-        and mode.partition(":")[0] not in {each.partition(":")[0] for each in own[model.reference]}
-    ]
     return {
         **said,
         "axes": {**defaults, **axes},
         "environments": {**environments, **added},
-        "exclude": [*said.get("exclude", ()), *foreign],
+        "exclude": [*said.get("exclude", ()), *list_foreign_modes(models.values(), modes)],
     }
+
+
+def list_foreign_modes(models: Iterable[Workload], modes: Mapping[str, Iterable[str]]) -> Iterator[dict[str, str]]:
+    """Yield the choices of each model with the modes for models of another framework, which are not to be measured."""
+    for model in models:
+        for framework in modes.keys() - {model.reference}:
+            yield from ({"framework": mode, "workload": model.name} for mode in modes[framework])
 
 
 def choose_environment(
@@ -87,20 +89,25 @@ def choose_environment(
     for model, request in models:
         assert model.model is not None
         framework = load_frameworks()[model.reference]
-        requirements = request.requirements or read_requirements(model.model)
-        missing = [name for name in list_missing_packages(model.model) if name != framework.package]
-        if requirements:
+        if requirements := request.requirements or read_requirements(model.model):
             named[model.name] = {"requirements": [framework.requirement, *requirements]}
-        elif missing and "environment" not in axes:
-            raise UsageError(
-                f"{model.model.title} imports {', '.join(missing)}, which this environment lacks; install "
-                f"{'it' if len(missing) == 1 else 'them'} here, name the interpreter with which the model runs (--env "
-                "PATH), or list what it needs (--requirements FILE)"
-            )
+        elif "environment" not in axes:
+            check_imports(model.model, framework)
     if named:
         return next(iter(named)), named
     here = all(is_installed(load_frameworks()[model.reference].package) for model, _ in models)
     return (CURRENT if here else DEFAULT), {}
+
+
+def check_imports(model: ModelSource, framework: Framework) -> None:
+    """Check that this interpreter has all that a model imports, except the framework, which can be provided."""
+    missing = [name for name in list_missing_packages(model) if name != framework.package]
+    if missing:
+        them = "it" if len(missing) == 1 else "them"
+        raise UsageError(
+            f"{model.title} imports {', '.join(missing)}, which this environment lacks; install {them} here, name the "
+            "interpreter with which the model runs (--env PATH), or list what it needs (--requirements FILE)"
+        )
 
 
 def list_default_modes(framework: str, tasks: tuple[Task, ...], environment: str) -> list[str]:

@@ -187,5 +187,10 @@ def parse_workload(text: str, among: Mapping[str, Workload]) -> WorkloadChoice:
             least, given_as = known[key].minimum, value if len(value) <= 40 else f"{value[:37]}..."
             raise UsageError(f"{name}: {key} must be a whole number of at least {least}, not {given_as!r}")
         values[key] = int(value)
-    variant = name if workload.variant_of else ""
-    return WorkloadChoice(workload.variant_of or name, tuple(values.items()), workload.code, variant)
+    return choose_workload(workload, values)
+
+
+def choose_workload(workload: Workload, values: Mapping[str, int]) -> WorkloadChoice:
+    """Return the choice of a workload with these values of its parameters."""
+    variant = workload.name if workload.variant_of else ""
+    return WorkloadChoice(workload.variant_of or workload.name, tuple(values.items()), workload.code, variant)

@@ -57,20 +57,29 @@ def find_source(request: ModelRequest) -> ModelSource:
     """Find the file or the module that a text names."""
     beside = Path(request.folder or Path.cwd())
     place, _, attribute = request.source.partition(":")
+    check_utf8(beside.joinpath(place), "rename the file")
+    find = find_file if place.endswith(".py") or "/" in place else find_module
+    return find(place, attribute, beside).model_copy(update={"inputs": request.inputs})
+
+
+def find_file(place: str, attribute: str, beside: Path) -> ModelSource:
+    """Find the file of a model."""
     path = beside.joinpath(Path(place).expanduser())
-    check_utf8(path, "rename the file")
-    if place.endswith(".py") or "/" in place:
-        if not path.is_file():
-            raise UsageError(f"there is no file {path}; name a Python file, or an import path such as mypkg.nets:build")
-        file = path.resolve()
-        return ModelSource(file=str(file), attribute=attribute, folder=str(file.parent), inputs=request.inputs)
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}; name a Python file, or an import path such as mypkg.nets:build")
+    file = path.resolve()
+    return ModelSource(file=str(file), attribute=attribute, folder=str(file.parent))
+
+
+def find_module(place: str, attribute: str, beside: Path) -> ModelSource:
+    """Find the module of a model by its import path."""
     if not all(part.isidentifier() for part in place.split(".")):
-        raise UsageError(f"{request.source!r} is neither a Python file nor an import path such as mypkg.nets:build")
+        raise UsageError(f"{place!r} is neither a Python file nor an import path such as mypkg.nets:build")
     if not attribute:
-        if path.with_name(f"{place}.py").is_file():
-            raise UsageError(f"{request.source!r} is an import path without an object; did you mean {place}.py?")
-        raise UsageError(f"{request.source!r} names no object; name it, as in {place}:build")
-    source = ModelSource(module=place, attribute=attribute, folder=str(beside.resolve()), inputs=request.inputs)
+        there = beside.joinpath(f"{place}.py").is_file()
+        hint = f"did you mean {place}.py?" if there else f"name one, as in {place}:build"
+        raise UsageError(f"{place!r} is an import path without an object; {hint}")
+    source = ModelSource(module=place, attribute=attribute, folder=str(beside.resolve()))
     if find_model_file(source) is None and not is_installed(place.partition(".")[0]):
         raise UsageError(
             f"there is no module {place} in {beside} or in this environment; run the command where it can be imported"
@@ -158,15 +167,20 @@ def list_sizes(tree: ast.Module) -> Iterator[tuple[str, int]]:
     """Yield the parameters of the inputs function with whole numbers as defaults, except the batch."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name in INPUT_FUNCTIONS:
-            given = node.args.args[-len(node.args.defaults) :] if node.args.defaults else []
-            pairs = (
-                *zip(given, node.args.defaults, strict=True),
-                *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True),
-            )
-            for argument, default in pairs:
+            for argument, default in list_defaults(node.args):
                 value = default.value if isinstance(default, ast.Constant) else None
-                if isinstance(value, int) and not isinstance(value, bool) and value > 0 and argument.arg != BATCH:
-                    yield argument.arg, value
+                if type(value) is int and value > 0 and argument != BATCH:
+                    yield argument, value
+
+
+def list_defaults(arguments: ast.arguments) -> Iterator[tuple[str, ast.expr | None]]:
+    """Yield the parameters of a function that have a default, with it."""
+    positional = arguments.args[len(arguments.args) - len(arguments.defaults) :]
+    for argument, default in (
+        *zip(positional, arguments.defaults, strict=True),
+        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+    ):
+        yield argument.arg, default
 
 
 def read_literal(file: Path, name: str) -> object:

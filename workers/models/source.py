@@ -138,30 +138,40 @@ def load_file(file: Path) -> ModuleType:
 
 def find_model(source: ModelSource, module: ModuleType) -> Any:
     """Find the model in a module: the named object, else by its usual names, else the only one defined there."""
-    place = source.file or str(getattr(module, "__file__", ""))
     if source.attribute:
-        found: Any = module
-        for part in source.attribute.split("."):
-            if not hasattr(found, part):
-                raise Malformed(f"there is no {source.attribute} in {source.file or source.module}", place)
-            found = getattr(found, part)
-        return found
+        return find_attribute(source, module)
     for name in MODEL_NAMES:
         if callable(getattr(module, name, None)):
             return getattr(module, name)
-    own = [each for each in vars(module).values() if is_defined_in(each, module)]
-    models: list[Any] = [each for each in own if isinstance(each, type) and has_call(each)]
-    candidates = models or [each for each in own if inspect.isfunction(each) and list_required(each)]
+    candidates = list_candidates(module)
     if len(candidates) == 1:
         return candidates[0]
-    if not candidates:
-        raise Malformed(
-            f"{source.title} has no model; write a class Model, a function build() that returns the model, or name the "
-            f"object: --model {source.title}:NAME",
-            place,
+    if candidates:
+        names = ", ".join(each.__name__ for each in candidates[:8])
+        why = f"has several models ({names}); choose one: --model {source.title}:NAME"
+    else:
+        why = (
+            "has no model; write a class Model, a function build() that returns the model, or name the object: "
+            f"--model {source.title}:NAME"
         )
-    names = ", ".join(each.__name__ for each in candidates[:8])
-    raise Malformed(f"{source.title} has several models ({names}); choose one: --model {source.title}:NAME", place)
+    raise Malformed(f"{source.title} {why}", source.file)
+
+
+def find_attribute(source: ModelSource, module: ModuleType) -> Any:
+    """Find the named object of a module."""
+    found: Any = module
+    for part in source.attribute.split("."):
+        if not hasattr(found, part):
+            raise Malformed(f"there is no {source.attribute} in {source.file or source.module}", source.file)
+        found = getattr(found, part)
+    return found
+
+
+def list_candidates(module: ModuleType) -> list[Any]:
+    """Return the classes that are defined in a module and whose instances are called, or else its functions."""
+    own = [each for each in vars(module).values() if is_defined_in(each, module)]
+    models = [each for each in own if isinstance(each, type) and has_call(each)]
+    return models or [each for each in own if inspect.isfunction(each) and list_required(each)]
 
 
 def is_defined_in(value: Any, module: ModuleType) -> bool:

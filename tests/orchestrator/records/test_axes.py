@@ -18,6 +18,7 @@ from orchestrator.records.labels import format_title
 from schemas.job import Cell
 
 MakeCell = Callable[..., Cell]
+WITHOUT_VARIANTS = [axis for axis in CELL_AXES if axis != "variant"]
 
 
 def test_every_axis_is_a_field_of_a_cell() -> None:
@@ -26,7 +27,7 @@ def test_every_axis_is_a_field_of_a_cell() -> None:
 
 def test_a_parameter_is_an_axis_of_its_own_name(make_cell: MakeCell) -> None:
     cells = [make_cell(parameters={"depth": 3}), make_cell(parameters={"length": 8})]
-    assert list_axes(cells) == [*CELL_AXES, "depth", "length"]
+    assert list_axes(cells) == [*WITHOUT_VARIANTS, "depth", "length"]
     assert [get_axis_value(cell, "length") for cell in cells] == [None, 8]
     assert [*list_values(cells, "depth")] == [3]
 
@@ -50,6 +51,17 @@ def test_a_series_holds_the_cells_that_differ_in_nothing_else(make_cell: MakeCel
         assert one.model_copy(update={"threads": 2}) == two
 
 
+def test_variants_of_one_thing_are_an_axis_though_their_code_differs(make_cell: MakeCell) -> None:
+    cells = [
+        make_cell(label, workload="old+new", parameters={}, variant=variant, code=code)
+        for variant, code in (("old", "0a"), ("new", "0b"))
+        for label in ("torch:eager", "torch:script")
+    ]
+    assert list_axes(cells) == [*CELL_AXES]
+    assert [[cell.variant for cell in each] for each in collect_series(cells, "variant")] == [["old", "new"]] * 2
+    assert collect_series(cells, "threads") == []
+
+
 def test_a_series_along_a_parameter_keeps_the_others_equal(make_cell: MakeCell) -> None:
     cells = [make_cell(parameters={"length": length, "hidden": hidden}) for length in (8, 32) for hidden in (4, 5)]
     assert [[cell.parameters["length"] for cell in each] for each in collect_series(cells, "length")] == [[8, 32]] * 2
@@ -68,7 +80,7 @@ def test_an_axis_that_is_not_there_is_refused_with_all_that_are(make_cell: MakeC
         check_axis([make_cell(parameters={"depth": 3})], axis)
     said = str(refused.value)
     assert repr(axis) in said
-    assert all(name in said for name in (*CELL_AXES, "depth"))
+    assert all(name in said for name in (*WITHOUT_VARIANTS, "depth"))
     assert "\n" not in said
 
 

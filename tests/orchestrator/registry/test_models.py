@@ -61,7 +61,7 @@ def test_a_framework_that_does_not_exist_is_refused(tmp_path: Path) -> None:
         ("missing.py", "there is no file .*missing.py; name a Python file, or an import path such as mypkg.nets:build"),
         ("folder/", "there is no file"),
         ("net", "is an import path without an object; did you mean net.py"),
-        ("other.nets", "names no object; name it, as in other.nets:build"),
+        ("other.nets", "is an import path without an object; name one, as in other.nets:build"),
         ("no-name:build", "is neither a Python file nor an import path"),
         ("not_there.nets:build", "there is no module not_there.nets in .* run the command where it can be imported"),
     ],
