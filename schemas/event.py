@@ -281,6 +281,7 @@ class Report(Versioned):
     compilations: NonNegativeInt | None = Field(description="during the samples; null: the framework does not count")
     new_shapes: tuple[NewShape, ...] = Field(default=(), description="in the order of their calls")
     warnings: tuple[str, ...] = Field(default=(), description="the framework's warnings, each once")
+    notes: tuple[str, ...] = Field(default=(), description="what a reader of the results must know, in sentences")
 
     @model_validator(mode="after")
     def _check_noise_lengths(self) -> "Report":

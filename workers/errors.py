@@ -32,6 +32,9 @@ ERROR_LINE = re.compile(r"[A-Z]\w*(Error|Exception): ")
 # TensorFlow names the node of a graph before the message.
 NODE_PREFIX = re.compile(r"^\{\{[^}]*\}\} ")
 
+# The address of an object, which is another in every process.
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+
 # Lines that only link to documentation.
 LINK_PREFIXES = ("See https://",)
 
@@ -53,7 +56,7 @@ def summarise_error(error: BaseException) -> str:
         line = (named or lines[:1] or [""])[-1].removesuffix(":")
     else:
         line = NODE_PREFIX.sub("", (named or lines or [""])[-1])
-    return (line if named else f"{type(told).__name__}: {line}")[:300]
+    return ADDRESS.sub("", line if named else f"{type(told).__name__}: {line}")[:300]
 
 
 def list_message_lines(error: BaseException) -> list[str]:

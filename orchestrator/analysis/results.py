@@ -50,6 +50,7 @@ from orchestrator.analysis.statistics.intervals import Interval, median_interval
 from orchestrator.analysis.statistics.looks import ALPHA, PLANNED, LookRule, blocks_needed
 from orchestrator.records.labels import format_title, label_cells
 from orchestrator.records.outcomes import MAX_FAILURES, RERUN_OUTCOMES
+from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord, Outcome
 from schemas.sweep import ComparedPairs, MemoryMetric, RankBy
@@ -99,11 +100,14 @@ class Result:
     grade: Grade
     flags: frozenset[Flag]
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
     new_shapes: NewShapes | None
     portable: ArtefactCosts | None
     bounded_by_cpu_time: bool = False
     referee: str = ""
     """The framework whose float64 implementation verified the results; empty: an independent reference did."""
+    only_agrees: bool = False
+    """Whether the referee could not run in float64, and float32 stands for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +180,11 @@ class Group:
         """Return the framework that verified the results; empty if an independent reference did."""
         return next((result.referee for result in self.results if result.referee), "")
 
+    @property
+    def referee_dtype(self) -> str:
+        """Return the dtype in which the referee ran."""
+        return "float32" if any(result.only_agrees for result in self.results) else "float64"
+
     def result(self, label: str) -> Result:
         """Return the result with this label."""
         return next(result for result in self.results if result.label == label)
@@ -236,11 +245,20 @@ def result_from_records(cell: Cell, records: Sequence[JobRecord], canary_ns: flo
         grade=grade,
         flags=flags,
         warnings=tuple(dict.fromkeys(chain.from_iterable(report.warnings for report in reports))),
+        notes=tuple(dict.fromkeys(chain.from_iterable(map(list_notes, reports)))),
         new_shapes=summarise_new_shapes(reports),
         portable=summarise_artefact(records),
         bounded_by_cpu_time=any(is_bounded_by_cpu_time(record) for record in reported),
         referee=next((report.verification.referee for report in reports), ""),
+        only_agrees=any(report.verification.agreement for report in reports),
     )
+
+
+def list_notes(report: Report) -> list[str]:
+    """Return what a reader of a job's results must know, in sentences."""
+    agreement = report.verification.agreement
+    checked = f"Only agreement in float32 is checked: {agreement}." if agreement else ""
+    return [*([checked] if checked else []), *report.notes]
 
 
 def assess_disturbance(reported: Sequence[JobRecord], canary_ns: float) -> tuple[Grade, frozenset[Flag]]:

@@ -100,12 +100,13 @@ def list_best_modes(group: Group) -> list[Result]:
 
 
 def compare_environments(group: Group) -> Iterator[str]:
-    """Yield each mode in each environment against the same mode in the first environment that was asked for."""
+    """Yield each mode in each environment or variant against the same mode in the first one that was asked for."""
     pairs, first = group.pairs, dict[tuple[str, str], str]()
     for each in list_measured(group):
         before = first.setdefault((each.cell.framework, each.cell.mode), each.label)
         if found := pairs.get((before, each.label)):
-            yield f"Between environments: {each.label} {describe_claim(found, before)}."
+            kind = "variants" if each.cell.variant else "environments"
+            yield f"Between {kind}: {each.label} {describe_claim(found, before)}."
 
 
 def list_measured(group: Group) -> list[Result]:
@@ -162,7 +163,8 @@ def describe_referee(group: Group) -> Iterator[str]:
     """Yield a reservation if the reference is one of the frameworks, and what that leaves open."""
     if group.referee:
         yield (
-            f"Results are checked against {group.referee}:eager in float64, as there is no independent reference. This "
+            f"Results are checked against {group.referee}:eager in {group.referee_dtype}, as there is no independent "
+            "reference. This "
             f"shows that modes agree, not that the formulas are right; {group.referee}:eager is only checked against "
             "itself."
         )

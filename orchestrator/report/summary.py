@@ -120,8 +120,9 @@ def count_payoffs(groups: Sequence[Group]) -> Iterator[str]:
 
 
 def write_notes(groups: Sequence[Group]) -> list[str]:
-    """Return the reservations of all groups, each once: cells without a rank, doubts, and the A/A checks."""
+    """Return the reservations of all groups, each once: notes, cells without a rank, doubts, and the A/A checks."""
     notes = [
+        *describe_notes(groups),
         *describe_unranked_cells(groups),
         *dict.fromkeys(sentence for group in groups for sentence in describe_refused_blocks(group)),
         *dict.fromkeys(sentence for group in groups for sentence in describe_rank_blocks(group)),
@@ -129,6 +130,17 @@ def write_notes(groups: Sequence[Group]) -> list[str]:
         *describe_clones(groups),
     ]
     return [to_printable(note) for note in notes]
+
+
+def describe_notes(groups: Sequence[Group]) -> Iterator[str]:
+    """Yield what a reader of the results must know, with the modes of which it is true unless it is all of them."""
+    alike: dict[str, list[str]] = {}
+    measured = [result for group in groups for result in list_measured(group)]
+    for result in measured:
+        for note in result.notes:
+            alike.setdefault(note, []).append(result.label)
+    for note, labels in alike.items():
+        yield note if len(labels) == len(measured) else f"{count_names(labels, 'and')}: {note}"
 
 
 def describe_unranked_cells(groups: Sequence[Group]) -> Iterator[str]:

@@ -150,7 +150,7 @@ def draw_group_table(
     group: Group, shown: Sequence[str], *, fold_labels: bool = True, fold_ratios: bool = False
 ) -> Table:
     """Draw the table of a group with these columns between a mode and its verdict."""
-    title = group.title + (f", checked against {group.referee} in float64" if group.referee else "")
+    title = group.title + (f", checked against {group.referee} in {group.referee_dtype}" if group.referee else "")
     headings = [FOLDED_HEADINGS.get(column, column) if fold_ratios else column for column in shown]
     drawn = make_table(name_column("mode"), *number_columns(*headings), "verdict", title=title, bold=True)
     rows = format_group_rows(group, fold_labels=fold_labels)

@@ -96,7 +96,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     with ledger.phase("report"):
         named = framework.distributions if isinstance(framework, HasDistributions) else ()
         installed, built_as = read_versions((*spec.distributions, *named)), framework.build_info()
-        warned += (*nvml.list_notes(spec.cell.device), *problem.notes)
+        warned += nvml.list_notes(spec.cell.device)
         check_code(spec)  # the code may have been edited while it was measured
     return Report(
         versions=installed,
@@ -122,6 +122,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         compilations=compiled,
         new_shapes=seen_first,
         warnings=tuple(warned),
+        notes=tuple(problem.notes),
     )
 
 

@@ -17,7 +17,7 @@ from schemas.job import TRAINING_TASKS, Dtype, JobSpec
 from schemas.models import ModelFacts
 from workers import artefacts, interfaces
 from workers.arrays import Array
-from workers.errors import Malformed, is_out_of_memory, summarise_error
+from workers.errors import Malformed, Wrong, is_out_of_memory, summarise_error
 from workers.measurement.phases import Ledger
 from workers.models import Adapter, make_adapter
 from workers.models.problem import ModelProblem
@@ -115,7 +115,7 @@ def check_same_results(spec: JobSpec, first: StoredModel, second: StoredModel) -
     """Check that two variants with the same state compute the same in float64.
 
     Raises:
-        Malformed: they do not.
+        Wrong: they do not.
     """
     case = "set 0" if spec.cell.task not in TRAINING_TASKS else BEGINNING
     due, got = (
@@ -123,7 +123,7 @@ def check_same_results(spec: JobSpec, first: StoredModel, second: StoredModel) -
     )
     error = max((measure_difference(*pair) for pair in zip(due, got, strict=False)), default=math.inf)
     if len(due) != len(got) or error > SAME_RESULTS:
-        raise Malformed(
+        raise Wrong(
             f"{spec.cell.variant} computes something else than the first model, from the same weights and inputs: its "
             f"results are off by {error:.2g} in float64"
         )

@@ -110,7 +110,8 @@ def make_numbers_table(heading: str, *columns: str) -> Table:
 def build_checks_table(report: Report) -> Table:
     """Return the checks against the float64 reference: norm of the error and largest error, over the reference's."""
     referee = report.verification.referee
-    heading = f"Verified against {to_printable(referee)}:eager in float64" if referee else "Verified"
+    dtype = "float32 alone" if report.verification.agreement else "float64"
+    heading = f"Verified against {to_printable(referee)}:eager in {dtype}" if referee else "Verified"
     drawn = make_ruled_table(heading, "tensor", "inputs", "error", "largest", "tolerance", "")
     for check in report.verification.checks:
         errors = ("not finite" if error is None else f"{error:.1e}" for error in (check.error, check.worst))
