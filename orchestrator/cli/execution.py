@@ -83,6 +83,7 @@ def execute_plan(
     """Run a plan, or what is left of it, in the folder of its run; return the results, and whether it ended early."""
     try:
         run.write_manifest(manifest)
+        run.write_sweep_file(manifest)
         ended = measure_jobs(run, planned, manifest, console, known, interrupts, earlier=earlier, resumed=resumed)
         run.write_manifest(ended[0].manifest)
     except OSError as error:

@@ -1,11 +1,11 @@
 """Storage of runs; no other module knows the paths under runs/.
 
-A run is a folder `<time>-<name>` with `manifest.json` and `report.html`. In `jobs/` each job has `<block>-<cell>.json`
-and `<block>-<cell>.stderr.log`; each further attempt has separate files. `artefacts/` has `<cell>.onnx`, or another
-suffix, which a cell's jobs load, and `<cell>.npz`, the expected results if an implementation computes them. Each stands
-beside the record and the log of the job that wrote it. `profiles/` has the traces of profiled cells with their records
-and logs. `.lock` names the process that writes. Every file is written beside its place, flushed to disk and moved
-there, so a reader sees all of it or nothing.
+A run is a folder `<time>-<name>` with `manifest.json`, `sweep.toml` and `report.html`. In `jobs/` each job has
+`<block>-<cell>.json` and `<block>-<cell>.stderr.log`; each further attempt has separate files. `artefacts/` has
+`<cell>.onnx`, or another suffix, which a cell's jobs load, and `<cell>.npz`, the expected results if an implementation
+computes them. Each stands beside the record and the log of the job that wrote it. `profiles/` has the traces of
+profiled cells with their records and logs. `.lock` names the process that writes. Every file is written beside its
+place, flushed to disk and moved there, so a reader sees all of it or nothing.
 
 A run may come from an untrusted source. So no name in it leads out of its folder, no link is followed, and only regular
 files of limited size are read.
@@ -20,10 +20,11 @@ from datetime import datetime
 from pathlib import Path
 
 from orchestrator.errors import NewerVersion, UsageError, check_utf8
-from orchestrator.files.atomic import read_model, write_model
+from orchestrator.files.atomic import read_model, write_model, write_text
 from orchestrator.files.lock import LockHeld, hold_exclusive
 from orchestrator.records.attempts import sort_records
 from orchestrator.records.migration import upgrade_record
+from orchestrator.records.sweep_settings import format_sweep_file
 from schemas.event import Exported
 from schemas.job import Cell, JobSpec, Measure, Profile
 from schemas.record import JobRecord, Manifest
@@ -65,6 +66,15 @@ class Store:
     def write_manifest(self, manifest: Manifest) -> None:
         """Write the manifest, at the start of the run and again at its end."""
         write_model(self.folder / "manifest.json", manifest)
+
+    def write_sweep_file(self, manifest: Manifest) -> None:
+        """Write the settings of the run as a sweep file, at its start."""
+        write_text(self.sweep_path, format_sweep_file(manifest))
+
+    @property
+    def sweep_path(self) -> Path:
+        """The path of the sweep file that repeats the run."""
+        return self.folder / "sweep.toml"
 
     def read_manifest(self) -> Manifest:
         """Read the manifest."""

@@ -122,6 +122,8 @@ def list_places(run: Run, place: Store, profiles: Sequence[JobRecord], *, detail
         yield f"Traces for https://ui.perfetto.dev: {traces[0]}" + (
             f" and {len(traces) - 1} more" if traces[1:] else ""
         )
+    if place.sweep_path.is_file():
+        yield f"Repeat it with: python -m orchestrator sweep {place.sweep_path}"
     if place.page_path.is_file():
         yield f"Report for a browser: {place.page_path}"
 

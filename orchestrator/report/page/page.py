@@ -17,6 +17,7 @@ from orchestrator.analysis.axis import AxisTable
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.run import Run
 from orchestrator.format import format_duration, to_printable
+from orchestrator.records.sweep_settings import format_sweep_file
 from orchestrator.report import axis, environments
 from orchestrator.report.alarms import list_alarms
 from orchestrator.report.machine import summarise_host
@@ -121,7 +122,7 @@ def render_page(run: Run) -> str:
         environments=[*environments.summarise_environments(manifest.environments)],
         host=Table(("what", "value"), tuple(list_host_facts(manifest.host.model_dump(mode="json", exclude_none=True)))),
         command=reproduce.format_command(manifest),
-        asked=reproduce.format_sweep_file(manifest),
+        asked=format_sweep_file(manifest),
         style=read_asset("page.css"),
         library=Markup(vega.bundle_vega()),  # noqa: S704 (an installed library, and no text of a record)
         script=own,
