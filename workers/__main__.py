@@ -29,6 +29,7 @@ from workers.errors import (
 )
 from workers.measurement.phases import Ledger
 from workers.measurement.stopwatch import carry_out
+from workers.obstacles import explain_obstacle
 from workers.parent_death import die_with_parent
 from workers.problem.location import CodeChanged, find_source_dir
 from workers.tasks import measure
@@ -53,7 +54,9 @@ def main() -> None:
         with contextlib.suppress(OSError):  # the disk with the log may be full
             traceback.print_exc()
         channel.send(
-            Failure(outcome=classify_failure(error), reason=describe_failure(error), where=locate_failure(error, spec))
+            Failure(
+                outcome=classify_failure(error), reason=describe_failure(error, spec), where=locate_failure(error, spec)
+            )
         )
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
@@ -90,8 +93,11 @@ def classify_failure(error: Exception) -> FailureOutcome:
     return "out-of-memory" if is_out_of_memory(error) else "raised"
 
 
-def describe_failure(error: Exception) -> str:
+def describe_failure(error: Exception, spec: JobSpec | None = None) -> str:
     """Describe an error in one line, with the remedy if it is known."""
+    model = spec.model if spec and not isinstance(error, (Malformed, Wrong, CodeChanged)) else None
+    if model and (known := explain_obstacle(error, Path(model.folder))):
+        return known
     if isinstance(error, SELF_EXPLANATORY):
         return str(error)
     if isinstance(error, ModuleNotFoundError) and is_sibling_module(str(error.name), error):

@@ -144,7 +144,7 @@ def test_code_in_a_page_is_valid(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "kind"), [("docs/how-to/extending.md", Framework), ("docs/tutorial/your-own-model.md", Workload)]
+    ("page", "kind"), [("docs/how-to/extending.md", Framework), ("docs/how-to/workload-folder.md", Workload)]
 )
 def test_a_documented_catalog_entry_is_accepted(page: str, kind: type[object]) -> None:
     (entry,) = [block for block in list_blocks(ROOT / page, "python") if "ENTRY = " in block]
@@ -375,12 +375,12 @@ def test_the_order_of_the_folders_is_that_of_the_contracts() -> None:
     ]
 
 
-# The tutorial
+# The guide to workload folders
 
 
 @pytest.mark.long
-def test_the_model_of_the_tutorial_is_right_in_every_framework(tmp_path: Path) -> None:
-    said = read_page("docs/tutorial/your-own-model.md")
+def test_the_workload_of_the_guide_is_right_in_every_framework(tmp_path: Path) -> None:
+    said = read_page("docs/how-to/workload-folder.md")
     files = re.findall(r"```(?:python|toml)\n# (mine/[\w.]+)\n(.*?)```", said, re.DOTALL)
     assert len(files) == 5
     subprocess.run([*PROGRAM, "new-workload", "mine"], cwd=tmp_path, check=True, capture_output=True)
