@@ -342,6 +342,18 @@ def test_each_mode_is_compared_between_its_versions(make_cell: MakeCell, make_re
     assert said[1].startswith("Between environments: tensorflow@2.21:function is as fast as tensorflow@2.20:function (")
 
 
+def test_each_mode_is_compared_between_variants_of_one_thing(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    cells = [
+        make_cell(f"torch:{mode}", workload="old+new", variant=variant, code=variant)
+        for variant in ("old", "new")
+        for mode in ("eager", "script")
+    ]
+    (group,) = results.group_results(make_records(list(zip(cells, (2000, 1000, 1500, 1002), strict=True))), cells)
+    said = [each for each in describe_group(group) if each.startswith("Between ")]
+    assert said[0].startswith("Between variants: torch:eager new takes 0.7")
+    assert said[1].startswith("Between variants: torch:script new is as fast as torch:script old (")
+
+
 def test_what_compiling_did_is_said_of_each_version_by_itself(make_cell: MakeCell, make_records: MakeRecords) -> None:
     said = [each for each in describe_group(versions(make_cell, make_records)) if each.startswith("TensorFlow ")]
     assert [each.partition(": ")[0] for each in said] == ["TensorFlow 2.20", "TensorFlow 2.21"]

@@ -14,12 +14,14 @@ from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.report.summary import (
     describe_answer,
+    describe_notes,
     describe_other_frameworks,
     describe_payoffs,
     list_payoffs,
     summarise_groups,
     write_notes,
 )
+from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord
 from tests.orchestrator.report.sections.test_breakeven import break_even
@@ -169,6 +171,26 @@ def test_cells_without_a_rank_are_named_once_for_all_that_share_a_reason(
         "Not ranked: torch:compile and torch:aot (not run).",
     ]
     assert write_notes([found, found]) == write_notes([found])
+
+
+def test_what_a_reader_must_know_is_said_once_with_the_modes_that_it_is_true_of(
+    make_cell: MakeCell, make_record: MakeRecord, make_report: Callable[..., Report]
+) -> None:
+    cells = [make_cell(f"torch:{mode}") for mode in ("eager", "trace", "script")]
+    alone = {"checks": (), "agreement": "no kernel for float64"}
+    reports = [
+        make_report(1000, notes=("new has other weights",), verification=alone),
+        make_report(1000, notes=("new has other weights",), verification=alone),
+        make_report(1000, verification=alone),
+    ]
+    records = [make_record(cell, result=report) for cell, report in zip(cells, reports, strict=True)]
+    (found,) = group_results(records, cells)
+    assert list(describe_notes([found])) == [
+        "Only agreement in float32 is checked: no kernel for float64.",
+        "torch:eager and torch:trace: new has other weights",
+    ]
+    assert next(iter(describe_notes([found]))) in write_notes([found])
+    assert found.referee_dtype == "float32"
 
 
 def test_all_doubts_are_one_note(group: Group) -> None:
