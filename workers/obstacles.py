@@ -43,6 +43,12 @@ OBSTACLES = (
         "rewrite that line, or measure torch:trace or torch:compile instead",
     ),
     Obstacle(
+        # The signature of a function may come first, and the source follows.
+        re.compile(r"^RuntimeError: \s*(?:\w+\([^\n]*\) -> [^\n]*:\n)?\s*([^\n]+?)[ .:]*\n(?s:.*)<--- HERE"),
+        "TorchScript does not accept this: {0}",
+        "rewrite that line, or measure torch:trace or torch:compile instead",
+    ),
+    Obstacle(
         re.compile(r"^OperatorNotAllowedInGraphError: |symbolic `tf.Tensor` as a Python `bool`"),
         "its control flow depends on the values of tensors, and AutoGraph could not convert it",
         "use tf.cond or tf.where there",

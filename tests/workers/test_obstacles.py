@@ -69,6 +69,20 @@ CASES = {
         "model.py:",
         "measure torch:trace or torch:compile instead",
     ),
+    "torch.jit types": (
+        """
+        import torch
+        def scale(x, by: float):
+            return x * by
+        class Net(torch.nn.Module):
+            def forward(self, x):
+                return scale(x, 2)
+        torch.jit.script(Net())
+        """,
+        "TorchScript does not accept this: Expected a value of type 'float' for argument 'by' but instead found",
+        "model.py:6",
+        "rewrite that line",
+    ),
     "jax": (
         """
         import jax, jax.numpy as jnp
@@ -111,6 +125,7 @@ def explain(folder: Path, text: str) -> str:
         pytest.param("torch.export", marks=NEEDS_TORCH),
         pytest.param("torch.jit source", marks=NEEDS_TORCH),
         pytest.param("torch.jit syntax", marks=NEEDS_TORCH),
+        pytest.param("torch.jit types", marks=NEEDS_TORCH),
         pytest.param("jax", marks=NEEDS_JAX),
         pytest.param("tensorflow", marks=[NEEDS_TENSORFLOW, pytest.mark.long]),
     ],

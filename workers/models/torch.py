@@ -129,7 +129,7 @@ class Adapter:
         """Return what a reader of the results must know."""
         if self._cell.task == "forward" or not self._dropouts:
             return []
-        return [f"dropout is off in {len(self._dropouts)} layers, so that results can be verified"]
+        return [f"dropout is off (layers: {len(self._dropouts)}), so that results can be verified"]
 
     def name_random(self) -> str:
         """Return the layers that probably draw the random numbers, in parentheses; empty: none is known to."""

@@ -154,6 +154,30 @@ def test_a_model_that_nothing_could_verify_is_refused_in_one_sentence(
     assert (last.outcome, said in last.reason, "\n" in last.reason) == ("raised", True, False), last.reason
 
 
+def test_state_that_a_call_leaves_behind_is_said(make_case: "MakeCase") -> None:
+    text = PLAIN.replace("return self.layers(x)", "self.calls += 1\n        return self.layers(x)").replace(
+        "        self.layers =", '        self.register_buffer("calls", torch.zeros(()))\n        self.layers ='
+    )
+    report = make_case(text).measure("torch:eager")
+    assert isinstance(report, Report), explain(report)
+    assert report.notes == ("each call changes its buffer calls, on which its results do not depend",)
+
+
+def test_lazily_made_parameters_are_made_before_anything_is_measured(make_case: "MakeCase") -> None:
+    report = make_case(PLAIN.replace("nn.Linear(6, width)", "nn.LazyLinear(width)")).measure(
+        "torch:eager", task="backward"
+    )
+    assert isinstance(report, Report), explain(report)
+    assert report.verification.reason == ""
+
+
+def test_dropout_is_switched_off_and_that_is_said(make_case: "MakeCase") -> None:
+    report = make_case(PLAIN.replace("nn.Tanh()", "nn.Tanh(), nn.Dropout(0.5)")).measure("torch:eager", task="backward")
+    assert isinstance(report, Report), explain(report)
+    assert report.verification.reason == ""
+    assert report.notes == ("dropout is off (layers: 1), so that results can be verified",)
+
+
 def test_a_loss_without_parameters_is_refused_with_the_task_that_would_do(make_case: "MakeCase") -> None:
     text = "import torch\ndef double(x):\n    return 2 * x\ndef inputs(batch=1):\n    return torch.randn(3)\n"
     last = make_case(text).refer(task="backward")
