@@ -85,6 +85,7 @@ class Adapter:
 
     def draw_inputs(self, seed: int) -> tuple[Array, ...]:
         """Draw a set of inputs, flattened to arrays; the first call decides how they are arranged."""
+        torch.set_default_dtype(torch.float32)
         seed_generators(seed)
         with torch.no_grad():
             arguments, named = self._code.draw_inputs(self._cell.batch, self._cell.parameters, seed)
