@@ -120,7 +120,13 @@ def load_code(source: ModelSource) -> ModelCode:
     if source.folder not in sys.path:
         sys.path.insert(0, source.folder)
     own_imports.release_names()
-    module = load_file(Path(source.file)) if source.file else importlib.import_module(source.module)
+    try:
+        module = load_file(Path(source.file)) if source.file else importlib.import_module(source.module)
+    except SystemExit as error:
+        raise Malformed(
+            f'{source.title} ends the program when it is imported; put that part below if __name__ == "__main__":',
+            source.file,
+        ) from error
     return ModelCode(source, module, find_model(source, module))
 
 

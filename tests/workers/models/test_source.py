@@ -96,6 +96,11 @@ def test_a_file_without_one_model_is_refused_with_what_to_write(
         load(text, attribute)
 
 
+def test_a_file_that_ends_the_program_is_refused_with_what_to_write(load: Load) -> None:
+    with pytest.raises(Malformed, match=r"ends the program when it is imported; put that part below if __name__ =="):
+        load(CALLED + "raise SystemExit(3)\n")
+
+
 def test_a_class_that_cannot_be_built_is_refused_with_what_to_write(load: Load) -> None:
     code = load(CALLED.replace("width=3", "width"))
     with pytest.raises(
