@@ -60,7 +60,7 @@ class Subject:
     @property
     def call(self) -> Call:
         """The method as its author calls it; for `forward` the model itself, as models are called in PyTorch."""
-        return self.source if self.method == "forward" else getattr(self.source, self.method)
+        return choose_call(self.source, self.method)
 
     def require_forward(self, reason: str) -> None:
         """Refuse a loss, because the task needs its gradients.
@@ -70,6 +70,11 @@ class Subject:
         """
         if self.method != "forward":
             raise Unsupported(reason)
+
+
+def choose_call(module: Any, method: str) -> Call:
+    """Return what a program calls: for `forward` the module itself, whose `__call__` takes a microsecond or two."""
+    return module if method == "forward" else getattr(module, method)
 
 
 def require_capture(phases: Phases, mode: str) -> Phases:

@@ -9,7 +9,7 @@ import torch
 
 from schemas.event import PhaseName
 from workers.frameworks import torch_aot, torch_script
-from workers.frameworks.torch_mode import Call, Subject
+from workers.frameworks.torch_mode import Call, Subject, choose_call
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def read_program(path: Path, method: str) -> tuple[Call, Any]:
 
 def read_script(path: Path, method: str) -> tuple[Call, Any]:
     module = torch.jit.load(path)
-    return getattr(module, method), module
+    return choose_call(module, method), module
 
 
 def read_package(path: Path, method: str) -> tuple[Call, Any]:

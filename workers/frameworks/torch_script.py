@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from workers.errors import Unsupported
-from workers.frameworks.torch_mode import Call, Modes, Subject
+from workers.frameworks.torch_mode import Call, Modes, Subject, choose_call
 
 
 def trace_module(subject: Subject) -> Any:
@@ -14,7 +14,7 @@ def trace_module(subject: Subject) -> Any:
 
 
 def trace_method(subject: Subject) -> Call:
-    return getattr(trace_module(subject), subject.method)
+    return choose_call(trace_module(subject), subject.method)
 
 
 def script_module(subject: Subject) -> Any:
@@ -26,9 +26,7 @@ def script_module(subject: Subject) -> Any:
 
 
 def script_method(subject: Subject) -> Call:
-    scripted = script_module(subject)
-    # A scripted function is called itself.
-    return subject.flatten(getattr(scripted, subject.method, scripted))
+    return subject.flatten(choose_call(script_module(subject), subject.method))
 
 
 def freeze_module(subject: Subject) -> Any:
