@@ -114,9 +114,7 @@ class Adapter:
         self.module = made if isinstance(made, torch.nn.Module) else FunctionModule(made)
         # Where a class mixes modes of its own, they stay: only a training step puts the whole model in training.
         self.module.train(self._cell.task != "forward")
-        self._dropouts = [each for each in self.module.modules() if has_dropout(each)]
-        for each in self._dropouts:
-            each.training = False  # of this module alone: its children may have statistics to update
+        self._dropouts = [each for each in self.module.modules() if switch_off_dropout(each)]
         if any(torch.nn.parameter.is_lazy(each) for each in self.module.parameters()):
             with torch.no_grad():
                 self.call_written(self._example)
@@ -278,10 +276,21 @@ def keep_call(call: Call) -> Call:
     return call
 
 
-def has_dropout(module: torch.nn.Module) -> bool:
-    """Return whether a module itself drops values at random while it trains: as a layer, or by a rate of its own."""
-    rates = (value for name, value in vars(module).items() if "drop" in name and isinstance(value, float))
-    return isinstance(module, DROPOUTS) or any(rate > 0 for rate in rates)
+def switch_off_dropout(module: torch.nn.Module) -> bool:
+    """Set the rates of dropout of a module itself to zero, and return whether there were any.
+
+    The module stays in its mode: other parts of it may behave differently in training.
+    """
+    rates = [name for name, value in vars(module).items() if is_dropout_rate(module, name, value)]
+    for name in rates:
+        setattr(module, name, 0.0)
+    return bool(rates)
+
+
+def is_dropout_rate(module: torch.nn.Module, name: str, value: object) -> bool:
+    """Return whether an attribute is a rate of dropout: of a layer, or of attention that drops without one."""
+    named = "drop" in name or (name == "p" and isinstance(module, DROPOUTS))
+    return named and isinstance(value, float) and value > 0
 
 
 def seed_generators(seed: int) -> None:

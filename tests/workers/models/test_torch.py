@@ -178,6 +178,23 @@ def test_dropout_is_switched_off_and_that_is_said(make_case: "MakeCase") -> None
     assert report.notes == ("dropout is off (layers: 1), so that results can be verified",)
 
 
+def test_attention_that_reads_the_rate_of_its_layer_drops_nothing(make_case: "MakeCase") -> None:
+    text = PLAIN.replace("nn.Tanh()", "nn.Tanh(), Attention()") + textwrap.dedent("""
+        class Attention(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.dropout = nn.Dropout(0.5)
+
+            def forward(self, x):
+                x = x.unflatten(-1, (2, 3, 4))
+                rate = self.dropout.p if self.training else 0.0
+                return nn.functional.scaled_dot_product_attention(x, x, x, dropout_p=rate).flatten(-3)
+    """)
+    report = make_case(text.replace("class Net", "class Model")).measure("torch:eager", task="backward")
+    assert isinstance(report, Report), explain(report)
+    assert report.verification.reason == ""
+
+
 def test_a_loss_without_parameters_is_refused_with_the_task_that_would_do(make_case: "MakeCase") -> None:
     text = "import torch\ndef double(x):\n    return 2 * x\ndef inputs(batch=1):\n    return torch.randn(3)\n"
     last = make_case(text).refer(task="backward")
