@@ -156,5 +156,8 @@ class JobSpec(Versioned):
     package: str = Field(default="", description="of an installed workload; empty: it is built in, or in a folder")
     model: ModelSource | None = Field(default=None, description="a user's model as it is; null: a workload")
     reference: str = Field(default="", description="framework whose float64 implementation is the reference")
+    weights: str = Field(
+        default="", description="framework whose model has the weights; empty: reference.py draws them"
+    )
     expected: Artefact | None = Field(default=None, description="its results; null: reference.py computes them")
     limits: Limits = Limits()

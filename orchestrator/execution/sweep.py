@@ -187,7 +187,7 @@ class Sweep:
             job = self.plan.build_job(cell, 1, position)
             if job.reference and not self._make_expected(cell, job, position, maker):
                 return False
-            # The export of a user's model takes its state and inputs from there.
+            # The export of a user's model takes its state and inputs from there, and so may a workload take its weights.
             job = job.model_copy(update={"expected": self._expected.get(cell.id)})
             loads = needs_artefact(cell) and cell.id not in self._dropped
             if loads and not self._make_for_cell(job, job, maker.export_model, self._artefacts):

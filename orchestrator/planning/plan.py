@@ -162,6 +162,7 @@ class Plan:
             package=workload.package,
             model=workload.model,
             reference=workload.reference,
+            weights=workload.weights,
             hash_seed=layout.randrange(2**32),
             padding_bytes=layout.randrange(4096),
             timing=self.spec.timing.model_copy(

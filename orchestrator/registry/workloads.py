@@ -130,6 +130,7 @@ def load_workload_folder(path: Path) -> Workload:
         parameters=said.check_parameters(),
         presets=said.check_presets(),
         reference=said.check_reference(),
+        weights=said.content.weights,
         folder=str(folder),
         code=hash_workload(folder),
     )
@@ -177,13 +178,16 @@ class DeclaredWorkload:
 
     def check_reference(self) -> str:
         """Return the framework whose implementation is the reference; empty: the functions of `reference.py`."""
-        name = self.content.reference
+        key = "weights" if self.content.weights else "reference"
+        name = self.content.weights or self.content.reference
+        if self.content.reference not in ("", name):
+            raise self._make_error("weights", "", "", f"the reference is {self.content.reference}; name one of the two")
         # A framework that runs exported models or a borrowed implementation has none to refer to.
         able = [each.name for each in load_frameworks().values() if not each.exporter and not each.implementation]
         if name and name not in able:
-            raise self._make_error("reference", "", "", str(unknown_name_error("framework", name, able)))
+            raise self._make_error(key, "", "", str(unknown_name_error("framework", name, able)))
         if name and not self.file.parent.joinpath(f"{name}.py").is_file():
-            raise self._make_error("reference", "", "", f"there is no {name}.py in {self.file.parent}")
+            raise self._make_error(key, "", "", f"there is no {name}.py in {self.file.parent}")
         return name
 
     def _make_error(self, table: str, name: str, key: str, why: str) -> UsageError:

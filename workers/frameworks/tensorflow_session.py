@@ -15,17 +15,22 @@ import numpy as np
 import tensorflow as tf
 
 from schemas.job import TRAINING_TASKS
-from workers.arrays import Array, cast_floating
-from workers.frameworks import NO_GRADIENT, check_output_types, tensorflow_saved, to_tuple
+from workers.arrays import Array, cast_floating, widen_values
+from workers.frameworks import NO_GRADIENT, check_output_types, tensorflow_saved
 from workers.frameworks import tensorflow as tensorflow2
 from workers.frameworks.tensorflow_training import TensorFlowTrainer
 from workers.interfaces import HasTrainingLoss, Prepared, Shape, Step, Writer
+from workers.outputs import flatten_outputs
+from workers.precision import check_precision
 
 v1 = tf.compat.v1
 
 
 class Framework(tensorflow2.Framework):
     """TensorFlow on the CPU, run by a session."""
+
+    # Variables of a graph have no values yet that could be assigned.
+    loads_weights = False
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
         return tuple(cast_floating(value, self._dtype.as_numpy_dtype) for value in values)
@@ -98,7 +103,8 @@ class Framework(tensorflow2.Framework):
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         check_output_types(outputs, np.ndarray, np.generic)
-        return [np.asarray(output, np.float64) for output in outputs]
+        check_precision([output.dtype for output in outputs], self._cell)
+        return self.convert_outputs([widen_values(output) for output in outputs])
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,7 @@ class SessionTrainer:
 
 
 def build_forward(model: Any, feeds: Sequence[Any]) -> list[Any]:
-    return list(to_tuple(convert_method(model, "__call__")(model, *feeds)))
+    return list(flatten_outputs(convert_method(model, "__call__")(model, *feeds), tf.nest.flatten))
 
 
 def build_backward(model: Any, feeds: Sequence[Any]) -> list[Any]:

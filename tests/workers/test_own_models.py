@@ -1,0 +1,130 @@
+"""Models of every kind that people have are measured as they are, and what is wrong with one is said."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.execution.classify import classify_report
+from orchestrator.registry.workloads import load_workload_folder
+from schemas.event import Event, Exported, Failure, Report
+from schemas.job import ComputeReference, JobSpec
+from tests.selection import mark_long
+from tests.workers.own_models import write_model
+
+if TYPE_CHECKING:
+    from tests.workers.conftest import Ask, Work
+
+Measured = Callable[..., Event]
+
+
+@pytest.fixture
+def measured(ask: "Ask", work: "Work", tmp_path: Path) -> Measured:
+    """Measure a model, after its reference if that is an implementation; a failure of the reference is the result."""
+
+    def of(name: str, label: str, task: str = "forward", dtype: str = "float32") -> Event:
+        workload, (framework, _, mode) = load_workload_folder(write_model(tmp_path, name)), label.partition(":")
+        for needed in filter(None, (framework, workload.reference)):
+            if find_spec(needed) is None:
+                pytest.skip(f"{needed} is not installed")
+        more = {"source_dir": workload.source_dir, "reference": workload.reference, "weights": workload.weights}
+
+        def build(framework: str, mode: str) -> JobSpec:
+            spec = ask(framework, mode, name, {}, batch=3, code=workload.code, task=task, dtype=dtype)
+            return spec.model_copy(update=more)
+
+        spec = build(framework, mode)
+        if workload.reference:
+            purpose = ComputeReference(path=str(tmp_path / "expected.npz"))
+            last = work(build(workload.reference, "eager").model_copy(update={"purpose": purpose})).events[-1]
+            if not isinstance(last, Exported):
+                return last
+            spec = spec.model_copy(update={"expected": last.artefact})
+        return work(spec).events[-1]
+
+    return of
+
+
+def explain(last: Event) -> str:
+    """Return why a job is not measured; empty if it is."""
+    if isinstance(last, Report):
+        found = classify_report(last, last.ceiling)
+        return "" if found.outcome == "measured" else f"{found.outcome}: {found.reason}"
+    assert isinstance(last, Failure), last
+    return last.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "task", "dtype"),
+    mark_long(
+        [
+            ("operation", "torch:eager", "forward", "float32"),
+            ("operation", "jax:jit", "forward", "float64"),
+            ("operation", "tensorflow:function", "forward", "float32"),
+            ("operation", "numpy:eager", "forward", "float32"),
+            ("table", "torch:eager", "forward", "float32"),
+            ("table", "torch:eager", "train-sgd", "float32"),
+            ("table", "torch:eager", "train-adam", "float64"),
+            ("sparse", "torch:eager", "backward", "float32"),
+            ("sparse", "torch:eager", "train-sgd", "float32"),
+            ("block", "torch:eager", "train-sgd", "float32"),
+            ("block", "torch:eager", "backward", "float64"),
+            ("block", "torch:trace", "forward", "float32"),
+            ("block", "torch:eager", "forward", "bfloat16"),
+            ("dropout", "torch:eager", "forward", "float32"),
+            ("complex", "torch:eager", "train-sgd", "float32"),
+            ("complex", "jax:jit", "train-sgd", "float32"),
+            ("complex", "jax:eager", "backward", "float64"),
+            ("complex", "numpy:eager", "backward", "float32"),
+            ("dense", "torch:eager", "backward", "float32"),
+            ("dense", "tensorflow:function", "train-sgd", "float32"),
+            ("dense", "tensorflow:eager", "forward", "float64"),
+            ("dense", "jax:jit", "backward", "float32"),
+            ("dataclass", "torch:eager", "forward", "float32"),
+            ("dataclass", "torch:trace", "forward", "float32"),
+        ],
+        quick=[
+            ("operation", "torch:eager", "forward", "float32"),
+            ("operation", "jax:jit", "forward", "float64"),
+            ("table", "torch:eager", "train-sgd", "float32"),
+            ("sparse", "torch:eager", "backward", "float32"),
+            ("block", "torch:eager", "train-sgd", "float32"),
+            ("block", "torch:trace", "forward", "float32"),
+            ("complex", "jax:jit", "train-sgd", "float32"),
+            ("dense", "tensorflow:function", "train-sgd", "float32"),
+            ("dense", "jax:jit", "backward", "float32"),
+            ("dataclass", "torch:trace", "forward", "float32"),
+        ],
+    ),
+)
+def test_a_model_is_measured_as_it_is(measured: Measured, name: str, label: str, task: str, dtype: str) -> None:
+    assert explain(measured(name, label, task, dtype)) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "said"),
+    [
+        ("narrow_weight", "float64", "the weight w is float32, but this computes in float64"),
+        ("narrow_weight", "bfloat16", "the weight w is float32, but this computes in float64"),
+        ("narrow_output", "bfloat16", "the step returned float32 as tensor 0, but this computes in float64"),
+    ],
+)
+def test_a_model_that_stays_in_float32_is_neither_measured_nor_the_referee_under_another_title(
+    measured: Measured, name: str, dtype: str, said: str
+) -> None:
+    assert said in explain(measured(name, "torch:eager", "forward", dtype))
+
+
+def test_dropout_in_training_is_named_with_what_to_do(measured: Measured) -> None:
+    said = explain(measured("dropout", "torch:eager", "backward"))
+    assert said.startswith("two calls on the same inputs differ by ")
+    assert "set the rate of Dropout drop to 0; a reference that differs from itself can judge nothing" in said
+
+
+def test_a_lookup_is_held_to_its_rows(measured: Measured) -> None:
+    report = measured("table", "torch:eager", "forward")
+    assert isinstance(report, Report)
+    # At most 90 rows and as many outputs, of a table of 1000 rows.
+    assert report.work.bytes <= 2 * 90 * 50 * 4
