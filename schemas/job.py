@@ -55,6 +55,11 @@ class Cell(Model):
         return f"{self.framework}:{self.mode}" + (f" {self.variant}" if self.variant else "") + clone
 
     @property
+    def workload_key(self) -> str:
+        """Return the name of its workload that no other workload of a sweep has."""
+        return f"{self.workload}/{self.variant}" if self.variant else self.workload
+
+    @property
     def content_hash(self) -> str:
         """Return eight hexadecimal digits of the SHA-256 of the whole content.
 

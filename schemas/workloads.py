@@ -40,6 +40,11 @@ class Workload(Model):
     code: str = ""
     variant_of: str = Field(default="", description="the name that several implementations of one thing share")
 
+    @property
+    def key(self) -> str:
+        """Return the name that no other workload of a sweep has."""
+        return f"{self.variant_of}/{self.name}" if self.variant_of else self.name
+
 
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$", max_length=60)]
 

@@ -1,6 +1,7 @@
 """Results from records: one for each cell, in the groups within which times may be compared."""
 
 import dataclasses
+import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from orchestrator.analysis.compare import (
     index_both_ways,
 )
 from orchestrator.analysis.costs.cost_curve import CostCurve, first_result_ns
-from orchestrator.analysis.costs.memory import score_memory_metric, summarise_memory_metrics
+from orchestrator.analysis.costs.memory import measure_growth_per_call, score_memory_metric, summarise_memory_metrics
 from orchestrator.analysis.costs.new_shapes import NewShapes, summarise_new_shapes
 from orchestrator.analysis.costs.saved_models import ArtefactCosts, summarise_artefact
 from orchestrator.analysis.latency import compute_latency_percentiles
@@ -108,6 +109,10 @@ class Result:
     """The framework whose float64 implementation verified the results; empty: an independent reference did."""
     only_agrees: bool = False
     """Whether the referee could not run in float64, and float32 stands for it."""
+    growth_bytes: float = 0.0
+    """Memory that each call keeps; 0: memory does not keep growing."""
+    inputs_sha256: str = ""
+    """The hash of its weights and inputs; empty: it has no report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +145,8 @@ class Group:
     by_memory: MemoryRanking | None
     alpha: float = ALPHA
     """The level of its intervals and tests."""
+    unmeasured_baseline: str = ""
+    """The cell that would be the baseline, had it been measured; empty: it was."""
 
     @property
     def pairs(self) -> dict[tuple[str, str], Comparison]:
@@ -251,6 +258,8 @@ def result_from_records(cell: Cell, records: Sequence[JobRecord], canary_ns: flo
         bounded_by_cpu_time=any(is_bounded_by_cpu_time(record) for record in reported),
         referee=next((report.verification.referee for report in reports), ""),
         only_agrees=any(report.verification.agreement for report in reports),
+        growth_bytes=statistics.median([*map(measure_growth_per_call, reports)] or [0.0]),
+        inputs_sha256=next((report.inputs_sha256 for report in reports), ""),
     )
 
 
@@ -313,6 +322,7 @@ def compare_group(
         curves={each.label: spent[each.cell.id] for each in ranked},
         by_memory=None,
         alpha=alpha,
+        unmeasured_baseline=find_unmeasured_baseline(results, baseline, chosen),
     )
 
 
@@ -342,6 +352,13 @@ def choose_baseline(results: Sequence[Result], asked: str | None) -> str:
     """Return the requested baseline, or else the first cell that was measured or still may be."""
     hopeful = [each.label for each in results if each.outcome in ("measured", None) and not each.cell.replica]
     return asked if asked in hopeful else next(iter(hopeful), "")
+
+
+def find_unmeasured_baseline(results: Sequence[Result], asked: str | None, chosen: str) -> str:
+    """Return the cell that is the baseline by the request, if another one had to be chosen; empty otherwise."""
+    labels = [each.label for each in results if not each.cell.replica]
+    due = asked if asked in labels else next(iter(labels), "")
+    return due if chosen and due and due != chosen else ""
 
 
 def compare_clone(measured: Sequence[Result], scores: dict[str, Scores], margin: float) -> Comparison | None:

@@ -303,7 +303,7 @@ def test_of_a_mode_that_is_not_known_here_nothing_is_said(found: Group) -> None:
 
 def test_before_anything_was_run_nothing_is_claimed(make_cell: MakeCell) -> None:
     (group,) = results.group_results([], [make_cell("torch:eager"), make_cell("torch:trace")])
-    assert describe_group(group) == ["torch:eager was not run.", "torch:trace was not run."]
+    assert describe_group(group) == ["torch:eager and torch:trace were not run."]
 
 
 def test_names_are_listed_as_people_list_them() -> None:
