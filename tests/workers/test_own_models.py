@@ -1,5 +1,6 @@
 """Models of every kind that people have are measured as they are, and what is wrong with one is said."""
 
+import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.analysis.costs.memory import measure_growth_per_call
 from orchestrator.execution.classify import classify_report
 from orchestrator.registry.workloads import load_workload_folder
 from schemas.event import Event, Exported, Failure, Report
@@ -128,3 +130,48 @@ def test_a_lookup_is_held_to_its_rows(measured: Measured) -> None:
     assert isinstance(report, Report)
     # At most 90 rows and as many outputs, of a table of 1000 rows.
     assert report.work.bytes <= 2 * 90 * 50 * 4
+
+
+def test_memory_that_a_model_keeps_from_call_to_call_is_found(measured: Measured) -> None:
+    report = measured("growing", "torch:eager", "forward")
+    assert isinstance(report, Report)
+    assert measure_growth_per_call(report) == pytest.approx(512 << 10, rel=0.1)
+
+
+def test_a_package_that_the_environment_lacks_is_named_with_what_adds_it(
+    ask: "Ask", work: "Work", tmp_path: Path
+) -> None:
+    folder = write_model(tmp_path, "operation")
+    (folder / "reference.py").write_text("import nowhere_to_be_found.at_all\n")
+    workload = load_workload_folder(folder)
+    for environment, remedy in (
+        ("nets", "add it to `requirements` under [environments.nets] in the sweep file"),
+        ("current", f"add it to this environment: {sys.executable} -m pip install nowhere_to_be_found"),
+    ):
+        spec = ask("numpy", "eager", "operation", {}, code=workload.code, task="forward", environment=environment)
+        last = work(spec.model_copy(update={"source_dir": workload.source_dir})).events[-1]
+        assert isinstance(last, Failure)
+        assert last.reason.startswith("ModuleNotFoundError: No module named 'nowhere_to_be_found'; ")
+        assert remedy in last.reason
+        assert (last.breach, last.where) == ("reference", f"{folder}/reference.py:1")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "breach"),
+    [
+        ("reference.py", "def shapes(parameters, batch)", "reference"),
+        ("reference.py", "shapes = None", "reference"),
+        ("torch.py", "class Modle:\n    pass", "implementation"),
+        ("torch.py", "class Model:\n    def __init__(self, p, w):\n        raise ValueError", ""),
+    ],
+)
+def test_only_what_every_job_would_repeat_is_a_breach(
+    ask: "Ask", work: "Work", tmp_path: Path, file: str, text: str, breach: str
+) -> None:
+    folder = write_model(tmp_path, "operation")
+    (folder / file).write_text(f"{text}\n")
+    workload = load_workload_folder(folder)
+    spec = ask("torch", "eager", "operation", {}, code=workload.code, task="forward")
+    last = work(spec.model_copy(update={"source_dir": workload.source_dir})).events[-1]
+    assert isinstance(last, Failure)
+    assert (last.outcome, last.breach) == ("raised", breach)
