@@ -162,8 +162,10 @@ def find_model_with_state(implementation: Any, task: Task) -> Any:
 
 
 def accepts_parameters_alone(kind: type[Any]) -> bool:
-    """Return whether a class is made from the parameters, and of nothing else."""
-    return bool(explain_refused_arguments(kind, 2)) and not explain_refused_arguments(kind, 1)
+    """Return whether a class is made from the parameters alone."""
+    # A class that is made from the weights alone has forgotten the parameters.
+    takes_weights = "weights" in inspect.signature(kind).parameters
+    return not takes_weights and bool(explain_refused_arguments(kind, 2)) and not explain_refused_arguments(kind, 1)
 
 
 def explain_refused_arguments(kind: type[Any], number: int) -> str:
