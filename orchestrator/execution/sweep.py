@@ -401,7 +401,10 @@ def shares_breach(cell: Cell, record: JobRecord) -> bool:
         broken.dtype,
     ):
         return False
-    return record.breach == "reference" or find_implementation(cell) == find_implementation(broken)
+    if record.breach == "reference" or cell.framework == broken.framework:
+        return True
+    # What a runtime makes of an exported model says nothing about the framework that exported it.
+    return not load_frameworks()[broken.framework].exporter and find_implementation(cell) == find_implementation(broken)
 
 
 def find_implementation(cell: Cell) -> str:

@@ -16,6 +16,9 @@ UNSTEADY: dict[Steadiness, str] = {
     "mixed": "fewer than nine in ten processes became steady in the same way",
 }
 
+# From here on, growth is stated in mebibytes.
+LEAST_MIB = 0.1
+
 SHARED_MACHINE = (
     "calls are longer than a time slice and the machine was shared, so their time lies between CPU time and wall time"
 )
@@ -153,7 +156,9 @@ def describe_growth(results: Iterable[Result]) -> Iterator[str]:
     """Yield the cells whose calls keep memory."""
     for each in results:
         if each.growth_bytes > 0:
-            yield f"{each.label}: memory grows by {format_size(each.growth_bytes)} a call; something keeps its results."
+            mib = each.growth_bytes / (1 << 20)
+            size = f"{mib:.1f} MiB" if mib >= LEAST_MIB else format_size(each.growth_bytes)
+            yield f"{each.label}: memory grows by {size} a call; something keeps its results."
 
 
 def describe_refused_blocks(group: Group) -> Iterator[str]:

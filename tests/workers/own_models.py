@@ -260,6 +260,11 @@ class Model:
         return jnp.sum(made["z"] ** 2) + made["a"][0]
 """,
     },
+    # Random numbers that no layer draws, beside a reference with formulas.
+    "noisy": {
+        "reference": f"{MATRIX}{DRAW}\n\ndef forward(parameters, weights, x):\n    return x @ weights['w']\n",
+        "torch": f"{TORCH}\n    def forward(self, x):\n        return x @ self.w + torch.rand(1, dtype=x.dtype)\n",
+    },
     # A dataclass, which no framework flattens by itself.
     "dataclass": {
         "toml": 'reference = "torch"',

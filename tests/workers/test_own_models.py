@@ -125,6 +125,12 @@ def test_dropout_in_training_is_named_with_what_to_do(measured: Measured) -> Non
     assert "set the rate of Dropout drop to 0; a reference that differs from itself can judge nothing" in said
 
 
+def test_a_mode_that_differs_from_itself_is_wrong_for_that_reason(measured: Measured) -> None:
+    said = explain(measured("noisy", "torch:eager"))
+    assert said.startswith("wrong: two calls on the same inputs differ by ")
+    assert said.endswith("let the model draw no random numbers")
+
+
 def test_a_lookup_is_held_to_its_rows(measured: Measured) -> None:
     report = measured("table", "torch:eager", "forward")
     assert isinstance(report, Report)

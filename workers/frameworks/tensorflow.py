@@ -68,7 +68,6 @@ class Framework:
     """TensorFlow 2, in every mode but the session."""
 
     trainer: AnyTrainer
-    loads_weights = True
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
@@ -120,8 +119,9 @@ class Framework:
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
         set_keras_dtype(self._cell.dtype)
-        kind = contract.find_model_class(implementation, self._cell.task, alone=self.loads_weights)
+        kind = contract.find_model_class(implementation, self._cell.task, alone=True)
         if contract.accepts_parameters_alone(kind):
+            self.require_loading()
             made = load_weights(kind(self._cell.parameters), tensors)
         else:
             made = kind(self._cell.parameters, tensors)
@@ -145,6 +145,9 @@ class Framework:
     def convert_outputs(self, arrays: list[Array]) -> list[Array]:
         """Convert the gradients in a step's outputs."""
         return [arrays[0], *self.to_reference(arrays[1:])] if self._cell.task == "backward" else arrays
+
+    def require_loading(self) -> None:
+        """Check that weights can be loaded into a model that was made without them: they can, unless in a session."""
 
     def read_state(self, implementation: Any, seed: int) -> dict[str, Array]:
         set_keras_dtype(self._cell.dtype)

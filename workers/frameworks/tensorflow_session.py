@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from schemas.job import TRAINING_TASKS
 from workers.arrays import Array, cast_floating, widen_values
+from workers.errors import Unsupported
 from workers.frameworks import NO_GRADIENT, check_output_types, tensorflow_saved
 from workers.frameworks import tensorflow as tensorflow2
 from workers.frameworks.tensorflow_training import TensorFlowTrainer
@@ -29,9 +30,6 @@ v1 = tf.compat.v1
 class Framework(tensorflow2.Framework):
     """TensorFlow on the CPU, run by a session."""
 
-    # Variables of a graph have no values yet that could be assigned.
-    loads_weights = False
-
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
         return tuple(cast_floating(value, self._dtype.as_numpy_dtype) for value in values)
 
@@ -39,6 +37,10 @@ class Framework(tensorflow2.Framework):
         self._graph = tf.Graph()
         with self._graph.as_default():
             return super().build(implementation, weights)
+
+    def require_loading(self) -> None:
+        """Refuse a model that was made without its weights: the variables of a graph have no values to assign to."""
+        raise Unsupported("a session cannot load weights into a model: let Model accept (parameters, weights)")
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         return Prepared("trace", lambda: self._build_step(model, example, shapes))

@@ -380,7 +380,7 @@ def test_memory_that_calls_keep_is_said(make_cell: MakeCell, make_records: MakeR
     assert not any("memory grows" in each for each in (*describe_group(group), *write_notes([group])))
     grown = dataclasses.replace(group.results[0], growth_bytes=1 << 19)
     growing = dataclasses.replace(group, results=(grown,))
-    said = "torch:eager: memory grows by 512 KiB a call; something keeps its results."
+    said = "torch:eager: memory grows by 0.5 MiB a call; something keeps its results."
     assert said in describe_group(growing)
     assert said in write_notes([growing])
 
