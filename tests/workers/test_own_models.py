@@ -134,8 +134,8 @@ def test_a_mode_that_differs_from_itself_is_wrong_for_that_reason(measured: Meas
 def test_a_lookup_is_held_to_its_rows(measured: Measured) -> None:
     report = measured("table", "torch:eager", "forward")
     assert isinstance(report, Report)
-    # At most 90 rows and as many outputs, of a table of 1000 rows.
-    assert report.work.bytes <= 2 * 90 * 50 * 4
+    # At most 90 rows of a table of 1000.
+    assert 0 < report.work.bytes <= 90 * 50 * 4
 
 
 def test_memory_that_a_model_keeps_from_call_to_call_is_found(measured: Measured) -> None:

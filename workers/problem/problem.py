@@ -183,7 +183,8 @@ class Problem:
         if self._expected is None:
             return count_touched(self._reference, task, self._cell.parameters, self.weights, inputs)
         tensors = self._make_expectation(BEGINNING if self.is_training else f"set {number}").tensors
-        return count_in_results([each for name, each in tensors.items() if not name.startswith(LOSS)], task)
+        results = [each for name, each in tensors.items() if not name.startswith(LOSS)]
+        return count_in_results(results, task, (*self.weights.values(), *inputs))
 
     def infer_axes(self) -> list[Shape]:
         """Return the shape of each input, with None for every axis whose size the inputs decide."""

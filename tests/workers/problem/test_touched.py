@@ -31,8 +31,8 @@ LOOKUP = make_reference(
 
 
 def test_a_lookup_touches_its_rows_and_not_its_table() -> None:
-    rows, outputs = 4 * 30, 6 * 30
-    assert count_touched(LOOKUP, "forward", {}, TABLE, [TOKENS]) == rows + outputs
+    rows = 4 * 30  # and the outputs may be views of them
+    assert count_touched(LOOKUP, "forward", {}, TABLE, [TOKENS]) == rows
     assert count_touched(LOOKUP, "backward", {}, TABLE, [TOKENS]) == 2 * rows + 1
 
 
@@ -43,23 +43,24 @@ def raise_error(*given: object) -> None:
 @pytest.mark.parametrize("more", [{}, {"backward": raise_error}])
 def test_without_gradients_nothing_is_known_of_the_weights(more: Mapping[str, object]) -> None:
     bare = make_reference(forward=look_up, **more)
-    assert count_touched(bare, "forward", {}, TABLE, [TOKENS]) == 6 * 30
+    assert count_touched(bare, "forward", {}, TABLE, [TOKENS]) == 0
 
 
-@pytest.mark.parametrize("view", [lambda x: x.T, lambda x: x[:, :1], lambda x: np.broadcast_to(x, (9, 4, 5))])
+@pytest.mark.parametrize("view", [lambda x: x.T, lambda x: x[:, :1], lambda x: np.broadcast_to(x, (9, 4, 5)), np.flip])
 def test_a_view_of_the_inputs_writes_nothing(view: Any) -> None:  # noqa: ANN401 (a lambda)
     reference = make_reference(forward=lambda parameters, weights, x: view(x))
-    assert count_touched(reference, "forward", {}, {}, [np.ones((4, 5))]) == 0
+    assert count_touched(reference, "forward", {}, {}, [np.arange(20.0).reshape(4, 5)]) == 0
 
 
 def test_every_output_of_a_nest_counts() -> None:
     reference = make_reference(forward=lambda parameters, weights, x: {"a": x + 1, "b": (x * 2, None)})
-    assert count_touched(reference, "forward", {}, {}, [np.ones(8)]) == 16
+    assert count_touched(reference, "forward", {}, {}, [np.linspace(0.1, 0.2, 8)]) == 16
 
 
 def test_stored_gradients_count_where_they_are_not_zero_and_moves_once_a_step() -> None:
     gradient = np.zeros((1000, 30))
     gradient[:3] = 1
-    assert count_in_results([gradient], "backward") == 2 * 3 * 30
-    assert count_in_results([gradient], "train-sgd") == 2 * 30
-    assert count_in_results([gradient], "forward") == gradient.size
+    assert count_in_results([gradient], "backward", []) == 2 * 3 * 30
+    assert count_in_results([gradient], "train-sgd", []) == 2 * 30
+    assert count_in_results([gradient], "forward", [np.full(3, 7.0)]) == gradient.size
+    assert count_in_results([gradient], "forward", [np.arange(2.0)]) == 0
