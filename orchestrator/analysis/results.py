@@ -1,7 +1,6 @@
 """Results from records: one for each cell, in the groups within which times may be compared."""
 
 import dataclasses
-import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from orchestrator.analysis.compare import (
     index_both_ways,
 )
 from orchestrator.analysis.costs.cost_curve import CostCurve, first_result_ns
-from orchestrator.analysis.costs.memory import measure_growth_per_call, score_memory_metric, summarise_memory_metrics
+from orchestrator.analysis.costs.memory import find_median_growth, score_memory_metric, summarise_memory_metrics
 from orchestrator.analysis.costs.new_shapes import NewShapes, summarise_new_shapes
 from orchestrator.analysis.costs.saved_models import ArtefactCosts, summarise_artefact
 from orchestrator.analysis.latency import compute_latency_percentiles
@@ -256,10 +255,10 @@ def result_from_records(cell: Cell, records: Sequence[JobRecord], canary_ns: flo
         new_shapes=summarise_new_shapes(reports),
         portable=summarise_artefact(records),
         bounded_by_cpu_time=any(is_bounded_by_cpu_time(record) for record in reported),
-        referee=next((report.verification.referee for report in reports), ""),
+        referee=find_referee(reports),
         only_agrees=any(report.verification.agreement for report in reports),
-        growth_bytes=statistics.median([*map(measure_growth_per_call, reports)] or [0.0]),
-        inputs_sha256=next((report.inputs_sha256 for report in reports), ""),
+        growth_bytes=find_median_growth(reports),
+        inputs_sha256=find_data_hash(reports),
     )
 
 
@@ -268,6 +267,16 @@ def list_notes(report: Report) -> list[str]:
     agreement = report.verification.agreement
     checked = f"Only agreement in float32 is checked: {agreement}." if agreement else ""
     return [*([checked] if checked else []), *report.notes]
+
+
+def find_referee(reports: Sequence[Report]) -> str:
+    """Return the framework that verified these reports; empty if an independent reference did."""
+    return next((report.verification.referee for report in reports), "")
+
+
+def find_data_hash(reports: Sequence[Report]) -> str:
+    """Return the hash of the weights and inputs of these reports; empty without any."""
+    return next((report.inputs_sha256 for report in reports), "")
 
 
 def assess_disturbance(reported: Sequence[JobRecord], canary_ns: float) -> tuple[Grade, frozenset[Flag]]:

@@ -81,6 +81,11 @@ def measure_growth_per_call(report: Report) -> float:
     return of_steps if of_steps / GROWTH_FACTOR <= of_samples <= of_steps * GROWTH_FACTOR else 0.0
 
 
+def find_median_growth(reports: Sequence[Report]) -> float:
+    """Return the median over processes of the bytes that each call keeps."""
+    return statistics.median([*map(measure_growth_per_call, reports)] or [0.0])
+
+
 def summarise_memory_metrics(reports: Sequence[Report]) -> dict[MemoryMetric, Interval]:
     """Return each metric's median over processes with its interval, as for times."""
     found = [each for report in reports if (each := compute_memory_metrics(report))]
