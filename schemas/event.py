@@ -35,6 +35,7 @@ PhaseName = Literal[
     "reference",
 ]
 FailureOutcome = Literal["unsupported", "wrong", "raised", "out-of-memory"]
+Breach = Literal["", "reference", "implementation"]
 
 
 class Hello(Versioned):
@@ -328,6 +329,9 @@ class Failure(Versioned):
     outcome: FailureOutcome
     reason: str
     where: str = Field(default="", description="file and line that raised")
+    breach: Breach = Field(
+        default="", description="the part of a workload that breaks its contract, whatever mode runs it; empty: none"
+    )
 
 
 # `kind` selects the model, so that a malformed event is never read as another one.

@@ -55,6 +55,11 @@ class Cell(Model):
         return f"{self.framework}:{self.mode}" + (f" {self.variant}" if self.variant else "") + clone
 
     @property
+    def workload_key(self) -> str:
+        """Return the name of its workload that no other workload of a sweep has."""
+        return f"{self.workload}/{self.variant}" if self.variant else self.workload
+
+    @property
     def content_hash(self) -> str:
         """Return eight hexadecimal digits of the SHA-256 of the whole content.
 
@@ -156,5 +161,8 @@ class JobSpec(Versioned):
     package: str = Field(default="", description="of an installed workload; empty: it is built in, or in a folder")
     model: ModelSource | None = Field(default=None, description="a user's model as it is; null: a workload")
     reference: str = Field(default="", description="framework whose float64 implementation is the reference")
+    weights: str = Field(
+        default="", description="framework whose model has the weights; empty: reference.py draws them"
+    )
     expected: Artefact | None = Field(default=None, description="its results; null: reference.py computes them")
     limits: Limits = Limits()

@@ -8,7 +8,7 @@ from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
 from schemas.environment import EnvironmentRecord
-from schemas.event import Exported, PhaseName, Profiled, Report
+from schemas.event import Breach, Exported, PhaseName, Profiled, Report
 from schemas.job import Cell, JobSpec
 from schemas.sweep import Stop, SweepSpec
 
@@ -189,6 +189,9 @@ class JobRecord(Versioned):
     outside: JobObservation | None = Field(default=None, description="null: the job was not started, or was lost")
     host: Host
     freeze: str = Field(default="", description="hash of the job's environment; the manifest describes it in full")
+    breach: Breach = Field(
+        default="", description="the part of a workload that breaks its contract, so that no job with it is started"
+    )
 
     @property
     def report(self) -> Report | None:

@@ -24,7 +24,7 @@ class Workload(Model):
 
     A workload that is not built in is in a user's folder, `source_dir`, or in an installed `package`. `code` is the
     hash of its files. `reference` names the framework whose float64 implementation is the reference; empty:
-    `reference.py`.
+    `reference.py`. `weights` names the one whose model has the weights; empty: `reference.py` draws them.
     """
 
     name: str = Field(pattern=NAME)
@@ -32,12 +32,18 @@ class Workload(Model):
     parameters: tuple[Parameter, ...]
     presets: dict[str, dict[str, int]] = {}
     reference: str = ""
+    weights: str = ""
     # The aliases are the names in entry points and in JSON documents, which do not change.
     source_dir: str = Field(default="", alias="folder")
     package: str = Field(default="", alias="module")
     model: ModelSource | None = Field(default=None, description="a user's model as it is; null: a workload")
     code: str = ""
     variant_of: str = Field(default="", description="the name that several implementations of one thing share")
+
+    @property
+    def key(self) -> str:
+        """Return the name that no other workload of a sweep has."""
+        return f"{self.variant_of}/{self.name}" if self.variant_of else self.name
 
 
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$", max_length=60)]
@@ -58,6 +64,10 @@ class WorkloadFile(Model):
     summary: str = ""
     reference: str = Field(
         default="", description="framework whose float64 implementation is the reference; empty: reference.py"
+    )
+    weights: str = Field(
+        default="",
+        description="framework whose model makes its own weights, and is the reference too; empty: reference.py",
     )
     parameters: dict[Word, ParameterTable] = {}
     presets: dict[Word, dict[Word, NonNegativeInt]] = {}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from schemas.event import Exported, Failure, FailureOutcome, Hello, Profiled, Report
+from schemas.event import Breach, Exported, Failure, FailureOutcome, Hello, Profiled, Report
 from schemas.job import ComputeReference, Export, JobSpec, Measure, Profile
 from workers.channel import Channel
 from workers.errors import (
@@ -37,6 +37,9 @@ from workers.tasks import measure
 # Errors whose message already tells the user what to do; they are reported without their type.
 SELF_EXPLANATORY = (Unsupported, Wrong, Malformed, CodeChanged)
 
+# Errors of a workload's code that every other job with it would repeat.
+FINAL_ERRORS = (Malformed, SyntaxError, ImportError)
+
 
 def main() -> None:
     """Claim the channel, read the spec, run the job, and exit without the interpreter's tear-down.
@@ -53,9 +56,13 @@ def main() -> None:
     except Exception as error:  # whatever a framework raises becomes the job's last event
         with contextlib.suppress(OSError):  # the disk with the log may be full
             traceback.print_exc()
+        where = locate_failure(error, spec)
         channel.send(
             Failure(
-                outcome=classify_failure(error), reason=describe_failure(error, spec), where=locate_failure(error, spec)
+                outcome=classify_failure(error),
+                reason=describe_failure(error, spec),
+                where=where,
+                breach=find_breach(error, where, spec),
             )
         )
     for stream in (sys.stdout, sys.stderr):
@@ -93,6 +100,13 @@ def classify_failure(error: Exception) -> FailureOutcome:
     return "out-of-memory" if is_out_of_memory(error) else "raised"
 
 
+def find_breach(error: Exception, where: str, spec: JobSpec | None) -> Breach:
+    """Return the part of a user's workload that every other job of the same task would fail with, too."""
+    if spec is None or not (spec.source_dir or spec.package) or not isinstance(error, FINAL_ERRORS):
+        return ""
+    return "reference" if Path(where.partition(":")[0]).name == "reference.py" else "implementation"
+
+
 def describe_failure(error: Exception, spec: JobSpec | None = None) -> str:
     """Describe an error in one line, with the remedy if it is known."""
     model = spec.model if spec and not isinstance(error, (Malformed, Wrong, CodeChanged)) else None
@@ -102,11 +116,24 @@ def describe_failure(error: Exception, spec: JobSpec | None = None) -> str:
         return str(error)
     if isinstance(error, ModuleNotFoundError) and is_sibling_module(str(error.name), error):
         return f"{summarise_error(error)}; import a file in the same folder with a dot: from . import {error.name}"
+    if isinstance(error, ModuleNotFoundError) and spec is not None and error.name:
+        return f"{summarise_error(error)}; {describe_missing_package(error.name.partition('.')[0], spec)}"
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         return f"the worker cannot read its spec: {place}: {first['msg']}"
     return summarise_error(error)
+
+
+def describe_missing_package(package: str, spec: JobSpec) -> str:
+    """Name the environment that lacks a package, and what adds it there."""
+    name = spec.cell.environment
+    if name == "current" or os.sep in name:
+        return f"add it to this environment: {sys.executable} -m pip install {package}"
+    return (
+        f"the environment {name} has no package {package}: add it to `requirements` under [environments.{name}] in the "
+        "sweep file or in environments.toml, or choose an environment that has it with --env"
+    )
 
 
 def locate_failure(error: Exception, spec: JobSpec | None) -> str:

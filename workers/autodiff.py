@@ -6,6 +6,7 @@ A reference imports NumPy from `autograd.numpy`, which computes as NumPy does an
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 from autograd import value_and_grad
 
 from workers.arrays import Array
@@ -21,6 +22,8 @@ def gradients_of(loss: Callable[..., Any]) -> Backward:
         def compute_loss(chosen: Mapping[str, Any]) -> Any:
             return loss(parameters, {**weights, **chosen}, *inputs)
 
-        return value_and_grad(compute_loss)(select_trained(weights))  # type: ignore[no-any-return]
+        value, gradients = value_and_grad(compute_loss)(select_trained(weights))
+        # Autograd's gradient of a complex number is the conjugate of the direction of ascent.
+        return value, {name: np.conj(each) if np.iscomplexobj(each) else each for name, each in gradients.items()}
 
     return backward

@@ -132,6 +132,30 @@ class SupportsReadBack(Protocol):
 
 
 @runtime_checkable
+class SupportsOwnLayouts(Protocol):
+    """A framework whose models may keep their weights in another layout than the reference."""
+
+    def to_reference(self, arrays: list[Array]) -> list[Array]:
+        """Convert arrays that belong to the model's own weights to the reference's, and leave further ones alone."""
+
+
+@runtime_checkable
+class HasState(Protocol):
+    """A framework whose models can make their own weights."""
+
+    def read_state(self, implementation: Any, seed: int) -> dict[str, Array]:
+        """Build a model that makes its own weights, and return them by name, in its order."""
+
+
+@runtime_checkable
+class FindsRandomness(Protocol):
+    """A framework that can name the parts of a model that draw random numbers."""
+
+    def list_random_parts(self, model: Any) -> Sequence[str]:
+        """Name them, as in the model's source."""
+
+
+@runtime_checkable
 class SupportsDeviceMemory(Protocol):
     """A framework that computes on a GPU."""
 
@@ -189,19 +213,24 @@ class DrawingReference(Protocol):
     """The module `reference.py` of a workload whose reference is an implementation, run in float64."""
 
     @staticmethod
-    def weights(parameters: Parameters, rng: np.random.Generator) -> dict[str, Array]:
-        """Draw the weights, by name."""
-
-    @staticmethod
     def shapes(parameters: Parameters, batch: int) -> tuple[Shapes, ...]:
         """Return the shapes of each set of inputs: first the timed one, then others that must be right as well."""
 
     @staticmethod
     def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> tuple[Array, ...]:
-        """Draw one set of inputs of these shapes: floating numbers, or 64-bit integers."""
+        """Draw one set of inputs of these shapes: numbers of any type, or truth values."""
 
 
-class Reference(DrawingReference, Protocol):
+@runtime_checkable
+class DrawsWeights(Protocol):
+    """A reference of an operation with weights; it may have none."""
+
+    @staticmethod
+    def weights(parameters: Parameters, rng: np.random.Generator) -> dict[str, Array]:
+        """Draw the weights, by name."""
+
+
+class Reference(DrawingReference, DrawsWeights, Protocol):
     """The module `reference.py` of a workload."""
 
     @staticmethod
@@ -309,9 +338,14 @@ class HasRunning(Protocol):
 
 def select_trained(weights: Mapping[str, T]) -> dict[str, T]:
     """Select the weights that have gradients."""
-    return {name: weight for name, weight in weights.items() if not name.startswith(RUNNING_PREFIX)}
+    return {name: weight for name, weight in weights.items() if not is_running(name)}
 
 
 def select_running(weights: Mapping[str, T]) -> dict[str, T]:
     """Select the other weights: statistics that training updates without a gradient."""
-    return {name: weight for name, weight in weights.items() if name.startswith(RUNNING_PREFIX)}
+    return {name: weight for name, weight in weights.items() if is_running(name)}
+
+
+def is_running(name: str) -> bool:
+    """Return whether a weight is a statistic, by its name or by the last part of a path such as `bn.running_mean`."""
+    return name.rpartition(".")[2].startswith(RUNNING_PREFIX)

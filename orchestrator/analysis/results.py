@@ -18,7 +18,7 @@ from orchestrator.analysis.compare import (
     index_both_ways,
 )
 from orchestrator.analysis.costs.cost_curve import CostCurve, first_result_ns
-from orchestrator.analysis.costs.memory import score_memory_metric, summarise_memory_metrics
+from orchestrator.analysis.costs.memory import find_median_growth, score_memory_metric, summarise_memory_metrics
 from orchestrator.analysis.costs.new_shapes import NewShapes, summarise_new_shapes
 from orchestrator.analysis.costs.saved_models import ArtefactCosts, summarise_artefact
 from orchestrator.analysis.latency import compute_latency_percentiles
@@ -108,6 +108,10 @@ class Result:
     """The framework whose float64 implementation verified the results; empty: an independent reference did."""
     only_agrees: bool = False
     """Whether the referee could not run in float64, and float32 stands for it."""
+    growth_bytes: float = 0.0
+    """Memory that each call keeps; 0: memory does not keep growing."""
+    inputs_sha256: str = ""
+    """The hash of its weights and inputs; empty: it has no report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +144,8 @@ class Group:
     by_memory: MemoryRanking | None
     alpha: float = ALPHA
     """The level of its intervals and tests."""
+    unmeasured_baseline: str = ""
+    """The cell that would be the baseline, had it been measured; empty: it was."""
 
     @property
     def pairs(self) -> dict[tuple[str, str], Comparison]:
@@ -249,8 +255,10 @@ def result_from_records(cell: Cell, records: Sequence[JobRecord], canary_ns: flo
         new_shapes=summarise_new_shapes(reports),
         portable=summarise_artefact(records),
         bounded_by_cpu_time=any(is_bounded_by_cpu_time(record) for record in reported),
-        referee=next((report.verification.referee for report in reports), ""),
+        referee=find_referee(reports),
         only_agrees=any(report.verification.agreement for report in reports),
+        growth_bytes=find_median_growth(reports),
+        inputs_sha256=find_data_hash(reports),
     )
 
 
@@ -259,6 +267,16 @@ def list_notes(report: Report) -> list[str]:
     agreement = report.verification.agreement
     checked = f"Only agreement in float32 is checked: {agreement}." if agreement else ""
     return [*([checked] if checked else []), *report.notes]
+
+
+def find_referee(reports: Sequence[Report]) -> str:
+    """Return the framework that verified these reports; empty if an independent reference did."""
+    return next((report.verification.referee for report in reports), "")
+
+
+def find_data_hash(reports: Sequence[Report]) -> str:
+    """Return the hash of the weights and inputs of these reports; empty without any."""
+    return next((report.inputs_sha256 for report in reports), "")
 
 
 def assess_disturbance(reported: Sequence[JobRecord], canary_ns: float) -> tuple[Grade, frozenset[Flag]]:
@@ -313,6 +331,7 @@ def compare_group(
         curves={each.label: spent[each.cell.id] for each in ranked},
         by_memory=None,
         alpha=alpha,
+        unmeasured_baseline=find_unmeasured_baseline(results, baseline, chosen),
     )
 
 
@@ -342,6 +361,13 @@ def choose_baseline(results: Sequence[Result], asked: str | None) -> str:
     """Return the requested baseline, or else the first cell that was measured or still may be."""
     hopeful = [each.label for each in results if each.outcome in ("measured", None) and not each.cell.replica]
     return asked if asked in hopeful else next(iter(hopeful), "")
+
+
+def find_unmeasured_baseline(results: Sequence[Result], asked: str | None, chosen: str) -> str:
+    """Return the cell that is the baseline by the request, if another one had to be chosen; empty otherwise."""
+    labels = [each.label for each in results if not each.cell.replica]
+    due = asked if asked in labels else next(iter(labels), "")
+    return due if chosen and due and due != chosen else ""
 
 
 def compare_clone(measured: Sequence[Result], scores: dict[str, Scores], margin: float) -> Comparison | None:

@@ -216,6 +216,7 @@ def compare(
     fail_on: Annotated[list[str] | None, typer.Option(help="such as slower=3% or memory=5%; may be repeated")] = None,
     unchanged: Annotated[str | None, typer.Option(help="what has not changed, such as numpy,jax:jit,mlp")] = None,
     at_face_value: Annotated[bool, typer.Option("--at-face-value", help="no allowance for day and machine")] = False,
+    across: Annotated[str | None, typer.Option(help="code: compare cells although their workload was edited")] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="print a comment for a pull request")] = False,
     runs: RUNS_OPTION = DEFAULT_RUNS,
     as_json: AS_JSON = False,
@@ -230,9 +231,12 @@ def compare(
             runs,
             one,
             other,
+            {
+                "unchanged": unchanged.split(",") if unchanged else [],
+                "at_face_value": at_face_value,
+                "across": [across] if across else [],
+            },
             fail_on=fail_on or [],
-            unchanged=unchanged.split(",") if unchanged else [],
-            at_face_value=at_face_value,
             as_json=as_json,
             as_markdown=markdown,
         )

@@ -7,19 +7,31 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypedDict
 
 from orchestrator.comparison.changes import CellPair, CellSide, Change, Ground, find_changes
 from orchestrator.comparison.interleaving import match_alternating_blocks, renumber_blocks
 from orchestrator.comparison.run_effects import FEWEST_OTHERS, RunEffect, estimate_run_effect
-from orchestrator.comparison.sides import RunSide, read_side, summarise_cell
-from orchestrator.errors import UsageError
+from orchestrator.comparison.sides import RunSide, read_side, summarise_cell, to_content_key
+from orchestrator.errors import UsageError, unknown_name_error
 from orchestrator.records import provenance
 from orchestrator.records.labels import format_title
 from orchestrator.records.timestamps import parse_timestamp
 from schemas.job import Cell
 
+# Fields in which the two cells of a pair may differ if the user says so.
+ACROSS = ("code",)
+
 # Fields of a host that describe software, not the machine: they may be what is compared.
 SOFTWARE_FIELDS = ("python", "packages", "installed", "variables")
+
+
+class CompareOptions(TypedDict):
+    """Options of a comparison, as `compare_sides` takes them."""
+
+    unchanged: Sequence[str]
+    at_face_value: bool
+    across: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +39,8 @@ class Compared:
     """Two sides, and the result of comparing them.
 
     `together` is the common shift of all cells from one run to the other. In words, `machines` and `software` list the
-    differences between the hosts, `builds` the frameworks of which the sides have different builds, and `missing` the
-    cells that were not measured on both sides.
+    differences between the hosts, `builds` the frameworks of which the sides have different builds, `codes` the
+    workloads whose code differs, and `missing` the cells that were not measured on both sides.
     """
 
     before: RunSide
@@ -40,6 +52,7 @@ class Compared:
     software: tuple[str, ...]
     builds: tuple[str, ...]
     missing: tuple[str, ...]
+    codes: tuple[str, ...] = ()
 
     @property
     def assumes_run_effect(self) -> bool:
@@ -59,20 +72,30 @@ class Compared:
 
 
 def compare_sides(
-    root: Path, one: str, other: str, *, unchanged: Sequence[str] = (), at_face_value: bool = False
+    root: Path,
+    one: str,
+    other: str,
+    *,
+    unchanged: Sequence[str] = (),
+    at_face_value: bool = False,
+    across: Sequence[str] = (),
 ) -> Compared:
     """Read two sides and compare them. `unchanged` names what is known not to have changed.
+
+    `across` names what may differ between the cells of a pair: the code of a user's workload.
 
     Raises:
         UsageError: one does not exist or is ambiguous, both are the same, they have no cell in common, or too few
             cells are unchanged to show the effect of the runs.
     """
-    before, after = read_side(root, one), read_side(root, other)
+    check_across(across)
+    before, after = read_side(root, one, across), read_side(root, other, across)
     if (before.folder, before.cells) == (after.folder, after.cells):
         raise UsageError(f"{one} and {other} are one run; name two runs, or two of its environments: RUN@one RUN@other")
     common = [key for key in before.cells if key in after.cells]
     if not common:
-        raise UsageError(f"{before.name} and {after.name} have no cell in common; compare runs of the same sweep")
+        advice = suggest_common_cells(before, after)
+        raise UsageError(f"{before.name} and {after.name} have no cell in common; {advice}")
     machines = tuple(describe_differences(before, after, software=False))
     baseline_blocks = match_blocks(before, after, machines)
     ground = choose_ground(baseline_blocks, machines, at_face_value=at_face_value)
@@ -100,13 +123,42 @@ def compare_sides(
             dict.fromkeys([*describe_version_changes(ready), *describe_differences(before, after, software=True)])
         ),
         builds=tuple(dict.fromkeys(describe_build_changes(ready))),
+        codes=tuple(dict.fromkeys(describe_code_changes(before, after, common))),
         missing=(*list_unmatched_cells(before, after), *list_unmatched_cells(after, before), *left),
     )
 
 
+def check_across(across: Sequence[str]) -> None:
+    """Check that cells may be compared although they differ in these fields.
+
+    Raises:
+        UsageError: one of them is no such field.
+    """
+    for name in across:
+        if name not in ACROSS:
+            raise unknown_name_error("difference to compare across", name, ACROSS)
+
+
+def suggest_common_cells(before: RunSide, after: RunSide) -> str:
+    """Return what to do about two sides without a common cell: the code of their workloads may be all that differs."""
+    keys = ({to_content_key(cell, ACROSS) for cell in side.cells.values()} for side in (before, after))
+    if set.intersection(*keys):
+        return "the code of their workloads differs: add --across code to compare them all the same"
+    return "compare runs of the same sweep"
+
+
+def describe_code_changes(before: RunSide, after: RunSide, common: Sequence[str]) -> Iterator[str]:
+    """Describe the workloads whose code differs, by its hash."""
+    for key in common:
+        one, other = before.cells[key], after.cells[key]
+        if one.code != other.code:
+            yield f"{one.workload_key} is {one.code[:8] or 'built in'} in A and {other.code[:8] or 'built in'} in B"
+
+
 def make_pair(cell: Cell, before: CellSide, after: CellSide) -> CellPair:
-    """Pair both sides of one cell, as a control if its software is the same in both."""
-    return CellPair(cell=cell, before=before, after=after, control=before.versions == after.versions)
+    """Pair both sides of one cell, as a control if its software and its code are the same in both."""
+    same_code = before.result.cell.code == after.result.cell.code
+    return CellPair(cell=cell, before=before, after=after, control=same_code and before.versions == after.versions)
 
 
 def mark_controls(pairs: Sequence[CellPair], unchanged: Sequence[str]) -> Sequence[CellPair]:

@@ -62,8 +62,10 @@ class RunSide:
         return starts
 
 
-def read_side(root: Path, text: str) -> RunSide:
+def read_side(root: Path, text: str, across: Sequence[str] = ()) -> RunSide:
     """Read the side that a run's name, path or part means; `@ENVIRONMENT` picks one of several environments.
+
+    `across` are fields in which cells that are compared may differ.
 
     Raises:
         UsageError: there is no such run or environment, or the same cells are in several.
@@ -71,7 +73,7 @@ def read_side(root: Path, text: str) -> RunSide:
     name, _, environment = (text, "", "") if Path(text).exists() else text.partition("@")
     found = store.find_run(root, name)
     run = Run.from_store(found)
-    cells = select_cells(run, environment)
+    cells = select_cells(run, environment, across)
     return RunSide(
         name=f"{run.name}@{environment}" if environment else run.name,
         folder=found.folder.resolve(),
@@ -83,11 +85,11 @@ def read_side(root: Path, text: str) -> RunSide:
     )
 
 
-def select_cells(run: Run, environment: str) -> dict[str, Cell]:
+def select_cells(run: Run, environment: str, across: Sequence[str] = ()) -> dict[str, Cell]:
     """Return the cells of a run in one environment, or in all if none is named, by their content."""
     chosen = select_environments(run, environment)
     own = [cell for cell in run.manifest.cells if not cell.replica and cell.environment in chosen]
-    cells = {to_content_key(cell): cell for cell in own}
+    cells = {to_content_key(cell, across): cell for cell in own}
     if len(cells) < len(own) or (environment and len(chosen) > 1):  # cells of one content differ in their environment
         short = shorten_paths(chosen)
         choice = " or ".join(f"{run.name}@{short.get(each, each)}" for each in chosen)
@@ -117,9 +119,9 @@ def match_environments(text: str, names: Sequence[str]) -> list[str]:
     ]
 
 
-def to_content_key(cell: Cell) -> str:
-    """Return a cell's content as JSON, without the environment in which it ran."""
-    return json.dumps(cell.model_dump(mode="json", exclude={"environment", "replica"}), sort_keys=True)
+def to_content_key(cell: Cell, across: Sequence[str] = ()) -> str:
+    """Return a cell's content as JSON, without the environment in which it ran and without the fields in `across`."""
+    return json.dumps(cell.model_dump(mode="json", exclude={"environment", "replica", *across}), sort_keys=True)
 
 
 def summarise_cell(side: RunSide, key: str) -> CellSide:

@@ -34,7 +34,7 @@ def keep_failure(jobs: JobRunner, spec: JobSpec, failed: JobRecord) -> JobRecord
         reason = f"its reference, {spec.reference} in float64, failed: {reason}"
     if failed.outcome != "unsupported":
         advice = f"its output is in {jobs.store.log_path(failed.spec)}"
-    return jobs.keep_record(spec, Classification(failed.outcome, reason), advice=advice)
+    return jobs.keep_record(spec, Classification(failed.outcome, reason), advice=advice, breach=failed.breach)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from orchestrator.records.outcomes import Classification
 from schemas.event import (
     LINEARITY_RANGE,
     MAX_UNSEEN_RATIO,
+    Breach,
     Ceiling,
     Exported,
     Failure,
@@ -203,6 +204,12 @@ def find_last_phase(ending: Ending) -> PhaseName | None:
     """Return the last phase that began."""
     names = [event.name for event in ending.events if isinstance(event, Phase)]
     return names[-1] if names else None
+
+
+def find_breach(ending: Ending) -> Breach:
+    """Return the part of a workload that breaks its contract, if that is why the job failed."""
+    last = ending.events[-1] if ending.events else None
+    return last.breach if isinstance(last, Failure) and ending.how == "ended" else ""
 
 
 def find_result(spec: JobSpec, ending: Ending) -> Result | None:

@@ -13,7 +13,7 @@ from orchestrator.execution.peak_rates import PeakRates
 from orchestrator.execution.stops import remove_stops
 from orchestrator.records.outcomes import Classification
 from orchestrator.records.store import Store
-from schemas.event import Event
+from schemas.event import Breach, Event
 from schemas.job import JobSpec
 from schemas.record import Host, JobObservation, JobRecord, Result
 
@@ -41,6 +41,7 @@ class JobRunner:
             classify.classify_ending(spec, ending, most),
             result=result,
             outside=classify.outside_from_ending(ending, started, load),
+            breach=classify.find_breach(ending),
             freeze=self.environments.find_for_job(spec).freeze,
         )
 
@@ -53,6 +54,7 @@ class JobRunner:
         result: Result | None = None,
         outside: JobObservation | None = None,
         freeze: str = "",
+        breach: Breach = "",
     ) -> JobRecord:
         """Keep the record of a job that has ended, or that was never started."""
         record = JobRecord(
@@ -64,6 +66,7 @@ class JobRunner:
             outside=outside,
             host=self.host,
             freeze=freeze,
+            breach=breach,
         )
         self.store.write_record(add_summary(record))
         return record

@@ -33,6 +33,7 @@ from orchestrator.records.attempts import next_attempt
 from orchestrator.records.labels import format_title
 from orchestrator.records.outcomes import Classification, should_retry
 from orchestrator.records.store import Store
+from orchestrator.registry.frameworks import load_frameworks
 from schemas.artefact import Artefact
 from schemas.event import Exported, Report
 from schemas.job import Cell, JobSpec
@@ -187,7 +188,7 @@ class Sweep:
             job = self.plan.build_job(cell, 1, position)
             if job.reference and not self._make_expected(cell, job, position, maker):
                 return False
-            # The export of a user's model takes its state and inputs from there.
+            # An export takes a model's state and inputs from there, or the weights of a workload.
             job = job.model_copy(update={"expected": self._expected.get(cell.id)})
             loads = needs_artefact(cell) and cell.id not in self._dropped
             if loads and not self._make_for_cell(job, job, maker.export_model, self._artefacts):
@@ -197,11 +198,16 @@ class Sweep:
     def _make_expected(self, cell: Cell, job: JobSpec, position: int, maker: ArtefactMaker) -> bool:
         """Make the expected results of a cell's jobs; return False if interrupted.
 
-        The referee of a later variant gets the file of the first one's, whose inputs and state it shares.
+        The referee of a later variant of a model gets the file of the first one's, whose inputs and state it shares.
         """
         referee = self.plan.build_job(self.plan.find_reference_cell(cell, job.reference), 1, position)
         computation = format_title(cell)
-        if cell.variant and (first := self._shared.get(computation)) and first[0] != cell.variant:
+        if (
+            cell.variant
+            and job.model is not None
+            and (first := self._shared.get(computation))
+            and first[0] != cell.variant
+        ):
             referee = referee.model_copy(update={"expected": first[1]})
         if not self._make_for_cell(job, referee, maker.compute_expected, self._expected):
             return False
@@ -361,6 +367,20 @@ class Sweep:
         if record.outcome == "skipped":
             # A clone without its original would have nothing to be compared with.
             self._dropped |= {each.id for each in self.plan.cells if is_same_cell(each, record.spec.cell)}
+        if record.breach:
+            self._drop_alike(record)
+
+    def _drop_alike(self, record: JobRecord) -> None:
+        """Give every cell with the same broken part of a workload the same record, without starting its jobs."""
+        self._dropped.add(record.spec.cell.id)
+        advice = f"its job was not started; the traceback is in {self.store.log_path(record.spec)}"
+        found = Classification(record.outcome, record.reason)
+        for position, cell in enumerate(self.plan.runnable):
+            if cell.id not in self._dropped and shares_breach(cell, record):
+                self._dropped.add(cell.id)
+                spec = self.plan.build_job(cell, record.spec.block, position)
+                if not self._restore_attempts(spec):
+                    self._publish_record(self._jobs.keep_record(spec, found, advice=advice, breach=record.breach))
 
     def _record_refused(self) -> None:
         """Write the single record of each cell that cannot run here."""
@@ -369,6 +389,28 @@ class Sweep:
                 spec = self.plan.build_job(cell, 1, position)
                 if not self._restore_attempts(spec):
                     self._publish_record(self._jobs.keep_record(spec, Classification("unsupported", reason)))
+
+
+def shares_breach(cell: Cell, record: JobRecord) -> bool:
+    """Return whether a cell runs the part of a workload that breaks its contract in another cell's record."""
+    broken = record.spec.cell
+    if (cell.workload_key, cell.code, cell.task, cell.dtype) != (
+        broken.workload_key,
+        broken.code,
+        broken.task,
+        broken.dtype,
+    ):
+        return False
+    if record.breach == "reference" or cell.framework == broken.framework:
+        return True
+    # What a runtime makes of an exported model says nothing about the framework that exported it.
+    return not load_frameworks()[broken.framework].exporter and find_implementation(cell) == find_implementation(broken)
+
+
+def find_implementation(cell: Cell) -> str:
+    """Return the file of a workload that a cell runs, without its suffix."""
+    framework = load_frameworks()[cell.framework]
+    return framework.implementation or framework.exporter or framework.name
 
 
 def is_same_cell(one: Cell, other: Cell) -> bool:

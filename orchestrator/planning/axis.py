@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from orchestrator.errors import UsageError
+from orchestrator.planning.request import VARIANT
 from orchestrator.records.axes import CELL_AXES, check_axis, collect_series, format_axis_value, list_values
 from schemas.job import Cell, Dtype
 from schemas.sweep import SweepSpec
@@ -16,12 +17,15 @@ FIXES: Final = {
     "threads": "name several, as in --threads 1,2",
     "dtype": "name several, as in --dtype float32,bfloat16",
     "batch": "name several, as in --batch 1,32",
+    VARIANT: "name several folders, as in --workload ./old --workload ./new",
     "task": "name several, as in --tasks forward,backward",
 }
 
 
 def complete_axis(spec: SweepSpec, cores: int) -> SweepSpec:
     """Return a sweep with the usual values of the axis that it compares by, if it names none: threads or types."""
+    if spec.compare_by == "workload":  # several folders are variants of one workload
+        spec = spec.model_copy(update={"compare_by": VARIANT})
     usual: dict[str, object] = {"threads": tuple(sorted({1, cores})), "dtype": USUAL_DTYPES}
     axis = spec.compare_by
     if axis not in usual or axis in spec.axes.model_fields_set:

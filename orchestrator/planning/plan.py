@@ -86,7 +86,7 @@ class Plan:
 
     def find_workload(self, cell: Cell) -> Workload:
         """Return the workload of a cell."""
-        return self.workloads[cell.variant or cell.workload]
+        return self.workloads[cell.workload_key]
 
     def find_reference_cell(self, cell: Cell, framework: str) -> Cell:
         """Return this framework's cell that computes another's expected results."""
@@ -162,6 +162,7 @@ class Plan:
             package=workload.package,
             model=workload.model,
             reference=workload.reference,
+            weights=workload.weights,
             hash_seed=layout.randrange(2**32),
             padding_bytes=layout.randrange(4096),
             timing=self.spec.timing.model_copy(
@@ -183,7 +184,7 @@ def build_plan(spec: SweepSpec, available: tuple[int, ...], environments: Enviro
     spec = complete_axis(spec, len(available))
     request = resolve_request(spec, environments)
     cells, workloads = expand_request(request), request.workloads
-    reasons = {cell.id: explain_refusal(cell, workloads[cell.variant or cell.workload], environments) for cell in cells}
+    reasons = {cell.id: explain_refusal(cell, workloads[cell.workload_key], environments) for cell in cells}
     refused = {cell: reason for cell, reason in reasons.items() if reason}
     if len(refused) == len(cells):
         raise UsageError(f"nothing to run: {next(iter(refused.values()))}")

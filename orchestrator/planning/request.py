@@ -18,6 +18,9 @@ from schemas.workloads import Workload
 
 MAX_CELLS = 10_000
 
+# The axis whose values are several implementations of one thing.
+VARIANT = "variant"
+
 # Names of axes that differ in a cell.
 CELL_FIELDS = {"tasks": "task"}
 
@@ -64,13 +67,14 @@ def resolve_request(spec: SweepSpec, environments: Environments) -> Request:
     Raises:
         UsageError: a name or a parameter does not exist, or there are too many combinations.
     """
-    among = resolve_workloads(list_workload_texts(spec), load_models(spec.models))
+    together = spec.compare_by == VARIANT
+    among = resolve_workloads(list_workload_texts(spec), load_models(spec.models), together=together)
     axes = resolve_axes(spec.axes, environments, among)
     return Request(
         axes,
         [resolve_pick(pick, axes, environments, among) for pick in spec.exclude],
         [resolve_axes(widen_axes(spec.axes, pick), environments, among) for pick in spec.include],
-        {workload.name: workload for workload in among.values()},
+        {workload.key: workload for workload in among.values()},
     )
 
 
@@ -126,7 +130,7 @@ def select_workloads(
 ) -> set[WorkloadChoice]:
     """Return the workloads that a pick accepts: with any parameters, if it names none."""
     if ":" not in text:
-        return {each for each in workloads if (each.variant or each.workload) == among[text].name}
+        return {each for each in workloads if (each.workload, each.variant) == name_choice(among[text])}
     return {parse_workload(each, among) for each in expand_alternatives(text)}
 
 
@@ -192,5 +196,10 @@ def parse_workload(text: str, among: Mapping[str, Workload]) -> WorkloadChoice:
 
 def choose_workload(workload: Workload, values: Mapping[str, int]) -> WorkloadChoice:
     """Return the choice of a workload with these values of its parameters."""
-    variant = workload.name if workload.variant_of else ""
-    return WorkloadChoice(workload.variant_of or workload.name, tuple(values.items()), workload.code, variant)
+    name, variant = name_choice(workload)
+    return WorkloadChoice(name, tuple(values.items()), workload.code, variant)
+
+
+def name_choice(workload: Workload) -> tuple[str, str]:
+    """Return the name of a cell's workload, and of the variant if there are several."""
+    return (workload.variant_of, workload.name) if workload.variant_of else (workload.name, "")

@@ -118,7 +118,7 @@ def format_line(board: Board) -> str:
         f"{board.jobs_done} of about {board.jobs_expected}"
         if record.outside
         else "not started"
-        if record.outcome == "unsupported"
+        if record.outcome == "unsupported" or record.breach
         else "lost"
     )
     said = f"[{place}] block {record.spec.block} {what_runs}: {what} {time_taken}"

@@ -9,9 +9,10 @@ workload's code runs in workers, never here.
 import dataclasses
 import functools
 import importlib.util
+import itertools
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
@@ -46,26 +47,53 @@ def merge_workloads(points: Iterable[metadata.EntryPoint]) -> Mapping[str, Workl
 
 
 def resolve_workloads(
-    texts: Iterable[str], models: Mapping[str, Workload] = MappingProxyType({})
+    texts: Iterable[str], models: Mapping[str, Workload] = MappingProxyType({}), *, together: bool = False
 ) -> dict[str, Workload]:
     """Resolve the workloads of these texts, by the name or path that stands before the parameters.
 
-    `models` are a user's models as they are, by name.
+    `models` are a user's models as they are, by name. Folders of one name are variants of one workload, which are
+    compared with each other. With `together`, all folders are.
 
     Raises:
         UsageError: a workload or folder does not exist, or is invalid.
     """
     heads = dict.fromkeys(text.partition(":")[0] for text in texts)
     found = {head: models[head] if head in models else resolve_workload(head) for head in heads}
-    # A plan keeps workloads by name, so two folders of one name would be mixed.
-    places: dict[str, str] = {}
-    for workload in found.values():
-        if (other := places.setdefault(workload.name, workload.source_dir)) != workload.source_dir:
-            raise UsageError(
-                f"{other} and {workload.source_dir} are both named {workload.name}; give "
-                f"one another `name` in its {WORKLOAD_FILE}"
-            )
+    alike: dict[str, dict[str, Workload]] = {}
+    for head, workload in found.items():
+        if workload.source_dir and workload.model is None:
+            alike.setdefault("" if together else workload.name, {})[head] = workload
+    for group in alike.values():
+        found |= make_variants(group)
     return found
+
+
+def make_variants(folders: Mapping[str, Workload]) -> dict[str, Workload]:
+    """Return the workloads of several folders as variants of the first one; a single folder stays as it is."""
+    places = list(dict.fromkeys(workload.source_dir for workload in folders.values()))
+    if len(places) < 2:
+        return {}
+    names, (first, *_) = dict(zip(places, name_variants(places), strict=True)), folders.values()
+    return {
+        head: workload.model_copy(update={"name": names[workload.source_dir], "variant_of": first.name})
+        for head, workload in folders.items()
+    }
+
+
+def name_variants(places: Sequence[str]) -> list[str]:
+    """Name folders by the parts of their paths that differ, in the characters of a workload's name."""
+    parts = [Path(place).parts for place in places]
+    start, end = count_common_parts(parts), count_common_parts([each[::-1] for each in parts])
+    texts = ["-".join(each[start : len(each) - end]).lower() for each in parts]
+    names = [re.sub(r"^[^a-z]+", "", re.sub(r"[^a-z0-9_-]", "-", text)) for text in texts]
+    # Version 1 and version 2 have names without a letter; a folder within the other one has no part that differs.
+    usable = all(names) and len({*names}) == len(names)
+    return names if usable else [f"v{number}" for number in range(1, len(places) + 1)]
+
+
+def count_common_parts(paths: Sequence[Sequence[str]]) -> int:
+    """Count the first parts that are the same in all paths."""
+    return sum(1 for _ in itertools.takewhile(lambda each: len({*each}) == 1, zip(*paths, strict=False)))
 
 
 def resolve_workload(head: str) -> Workload:
@@ -130,6 +158,7 @@ def load_workload_folder(path: Path) -> Workload:
         parameters=said.check_parameters(),
         presets=said.check_presets(),
         reference=said.check_reference(),
+        weights=said.content.weights,
         folder=str(folder),
         code=hash_workload(folder),
     )
@@ -177,13 +206,16 @@ class DeclaredWorkload:
 
     def check_reference(self) -> str:
         """Return the framework whose implementation is the reference; empty: the functions of `reference.py`."""
-        name = self.content.reference
+        key = "weights" if self.content.weights else "reference"
+        name = self.content.weights or self.content.reference
+        if self.content.reference not in ("", name):
+            raise self._make_error("weights", "", "", f"the reference is {self.content.reference}; name one of the two")
         # A framework that runs exported models or a borrowed implementation has none to refer to.
         able = [each.name for each in load_frameworks().values() if not each.exporter and not each.implementation]
         if name and name not in able:
-            raise self._make_error("reference", "", "", str(unknown_name_error("framework", name, able)))
+            raise self._make_error(key, "", "", str(unknown_name_error("framework", name, able)))
         if name and not self.file.parent.joinpath(f"{name}.py").is_file():
-            raise self._make_error("reference", "", "", f"there is no {name}.py in {self.file.parent}")
+            raise self._make_error(key, "", "", f"there is no {name}.py in {self.file.parent}")
         return name
 
     def _make_error(self, table: str, name: str, key: str, why: str) -> UsageError:

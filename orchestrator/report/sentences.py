@@ -1,12 +1,12 @@
 """The results of a group in plain sentences, which claim no more than the numbers support."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from orchestrator.analysis.breakeven import find_sibling
 from orchestrator.analysis.compare import Comparison, Verdict
 from orchestrator.analysis.quality.disturbance import FLAG_MEANINGS
 from orchestrator.analysis.results import Group, Result, Steadiness
-from orchestrator.format import format_duration, format_ratio, format_ratio_range, to_printable
+from orchestrator.format import format_duration, format_ratio, format_ratio_range, format_size, to_printable
 from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.report.sections import breakeven, latency, new_shapes, saved_models
 
@@ -15,6 +15,9 @@ UNSTEADY: dict[Steadiness, str] = {
     "none": "most processes did not become steady during warm-up",
     "mixed": "fewer than nine in ten processes became steady in the same way",
 }
+
+# From here on, growth is stated in mebibytes.
+LEAST_MIB = 0.1
 
 SHARED_MACHINE = (
     "calls are longer than a time slice and the machine was shared, so their time lies between CPU time and wall time"
@@ -32,9 +35,12 @@ def describe_group(group: Group) -> list[str]:
         *saved_models.describe_portability(group),
         *compare_frameworks(group),
         *compare_environments(group),
+        *compare_variants(group),
     ]
     reservations = [
         *describe_unranked(group),
+        *describe_moved_baseline(group),
+        *describe_growth(list_measured(group)),
         *describe_refused_blocks(group),
         *describe_rank_blocks(group),
         *describe_doubts(group),
@@ -100,13 +106,23 @@ def list_best_modes(group: Group) -> list[Result]:
 
 
 def compare_environments(group: Group) -> Iterator[str]:
-    """Yield each mode in each environment or variant against the same mode in the first one that was asked for."""
-    pairs, first = group.pairs, dict[tuple[str, str], str]()
+    """Yield each mode in each environment against the same mode in the first environment that was asked for."""
+    pairs, first = group.pairs, dict[tuple[str, str, str], str]()
     for each in list_measured(group):
-        before = first.setdefault((each.cell.framework, each.cell.mode), each.label)
+        before = first.setdefault((each.cell.framework, each.cell.mode, each.cell.variant), each.label)
         if found := pairs.get((before, each.label)):
-            kind = "variants" if each.cell.variant else "environments"
-            yield f"Between {kind}: {each.label} {describe_claim(found, before)}."
+            yield f"Between environments: {each.label} {describe_claim(found, before)}."
+
+
+def compare_variants(group: Group) -> Iterator[str]:
+    """Yield each mode in each variant against the same mode in the first variant, and whether their data differ."""
+    pairs, first = group.pairs, dict[tuple[str, str, str], Result]()
+    for each in list_measured(group):
+        before = first.setdefault((each.cell.framework, each.cell.mode, each.cell.environment), each)
+        if each.cell.variant and (found := pairs.get((before.label, each.label))):
+            yield f"Between variants: {each.label} {describe_claim(found, before.label)}."
+            if before.inputs_sha256 != each.inputs_sha256:
+                yield f"{each.label} and {before.label} had different weights or inputs."
 
 
 def list_measured(group: Group) -> list[Result]:
@@ -115,12 +131,34 @@ def list_measured(group: Group) -> list[Result]:
 
 
 def describe_unranked(group: Group) -> Iterator[str]:
-    """Yield the cells without a rank, with the reason."""
+    """Yield the cells without a rank, with the reason: once for all that share it."""
+    alike: dict[str, list[str]] = {}
     for each in group.results:
         if each.outcome is None:
-            yield f"{each.label} was not run."
+            alike.setdefault("not run", []).append(each.label)
         elif each.outcome != "measured":
-            yield f"{each.label} is not ranked ({each.outcome}): {each.reason}."
+            alike.setdefault(f"not ranked ({each.outcome}): {each.reason}", []).append(each.label)
+    for finding, labels in alike.items():
+        verb = ("was", "were") if finding == "not run" else ("is", "are")
+        yield f"{join_names(labels, 'and')} {verb[len(labels) > 1]} {finding}."
+
+
+def describe_moved_baseline(group: Group) -> Iterator[str]:
+    """Yield which cell became the baseline, if the one that was asked for was not measured."""
+    if group.unmeasured_baseline:
+        yield (
+            f"{group.unmeasured_baseline} is the baseline of this sweep and was not measured, so ratios are to "
+            f"{group.baseline}."
+        )
+
+
+def describe_growth(results: Iterable[Result]) -> Iterator[str]:
+    """Yield the cells whose calls keep memory."""
+    for each in results:
+        if each.growth_bytes > 0:
+            mib = each.growth_bytes / (1 << 20)
+            size = f"{mib:.1f} MiB" if mib >= LEAST_MIB else format_size(each.growth_bytes)
+            yield f"{each.label}: memory grows by {size} a call; something keeps its results."
 
 
 def describe_refused_blocks(group: Group) -> Iterator[str]:

@@ -14,6 +14,9 @@ from orchestrator.report.sentences import (
     SHARED_MACHINE,
     UNSTEADY,
     compare_environments,
+    compare_variants,
+    describe_growth,
+    describe_moved_baseline,
     describe_rank_blocks,
     describe_refused_blocks,
     find_fastest,
@@ -52,6 +55,7 @@ def describe_answer(group: Group) -> Iterator[str]:
     yield from describe_other_frameworks(group)
     yield from describe_payoffs(group)
     yield from compare_environments(group)
+    yield from compare_variants(group)
 
 
 def describe_other_frameworks(group: Group) -> Iterator[str]:
@@ -124,6 +128,8 @@ def write_notes(groups: Sequence[Group]) -> list[str]:
     notes = [
         *describe_notes(groups),
         *describe_unranked_cells(groups),
+        *dict.fromkeys(sentence for group in groups for sentence in describe_moved_baseline(group)),
+        *dict.fromkeys(sentence for group in groups for sentence in describe_growth(list_measured(group))),
         *dict.fromkeys(sentence for group in groups for sentence in describe_refused_blocks(group)),
         *dict.fromkeys(sentence for group in groups for sentence in describe_rank_blocks(group)),
         *describe_doubtful_cells(groups),

@@ -72,7 +72,7 @@ REFERENCE = {
     "shapes": ("return ((x,),)", "return (x,)"),
     "inputs": ("return tuple(rng.standard_normal(shape) for shape in shapes)", "return rng.standard_normal(shapes[0])"),
     "others": ("rng.standard_normal(shape) for shape in shapes", "rng.standard_normal((3, 3)) for shape in shapes"),
-    "whole": ("rng.standard_normal(shape) for", "rng.standard_normal(shape).astype('int32') for"),
+    "whole": ("rng.standard_normal(shape) for", "rng.standard_normal(shape).astype('str') for"),
     "key": ('x @ weights["W_gate"].T', 'x @ weights["W_gat"].T'),
     "gradients": (
         "backward = gradients_of(loss)",

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from schemas.job import Task
 from workers import contract
+from workers.arrays import Array
 from workers.errors import Malformed
 
 WEIGHTS = {"W": np.ones((2, 3)), "b": np.ones(2), "running_mean": np.ones(2)}
@@ -61,19 +63,76 @@ def test_a_reference_gives_a_loss_and_a_gradient_for_each_trained_weight_in_thei
 
 
 def test_a_reference_gives_arrays() -> None:
-    for made in (np.ones(3), (np.ones(3), np.float64(2))):
+    for made in (np.ones(3), (np.ones(3), np.float64(2)), {"a": [np.ones(3)], "b": (np.ones(2, complex), None)}):
         contract.check_results(SimpleNamespace(forward=lambda *given, out=made: out), "forward", {}, WEIGHTS, ())
     with pytest.raises(
         Malformed, match=r"forward\(...\) must return an array or a tuple of arrays, not a value of type"
     ):
-        contract.check_results(SimpleNamespace(forward=lambda *given: [np.ones(3)]), "forward", {}, WEIGHTS, ())
+        contract.check_results(SimpleNamespace(forward=lambda *given: [1.0]), "forward", {}, WEIGHTS, ())
 
 
-def test_the_formulas_are_asked_for_only_where_they_are_the_reference() -> None:
+@pytest.mark.parametrize(
+    ("task", "needed"), [("forward", "forward"), ("backward", "backward"), ("train-sgd", "backward")]
+)
+def test_the_formula_of_the_task_is_asked_for_only_where_it_is_the_reference(task: Task, needed: str) -> None:
     drawing = SimpleNamespace(__file__="/mine/reference.py", weights=len, shapes=len, inputs=len)
-    contract.check_functions(drawing, formulas=False)
-    with pytest.raises(Malformed, match=r'no function forward.*reference = "torch"'):
-        contract.check_functions(drawing, formulas=True)
+    contract.check_functions(drawing, formulas=False, task=task)
+    with pytest.raises(Malformed, match=rf'no function {needed}\(.*reference = "torch"'):
+        contract.check_functions(drawing, formulas=True, task=task)
+    contract.check_functions(SimpleNamespace(**vars(drawing), **{needed: len}), formulas=True, task=task)
+
+
+@pytest.mark.parametrize("reference", [SimpleNamespace(), SimpleNamespace(weights=lambda *given: {})])
+def test_an_operation_without_weights_has_a_forward_pass_and_no_other(reference: SimpleNamespace) -> None:
+    assert contract.draw_weights(reference, "forward", {}, np.random.default_rng(0)) == {}
+    with pytest.raises(Malformed, match=r"as backward needs weights, or choose --tasks forward"):
+        contract.draw_weights(reference, "backward", {}, np.random.default_rng(0))
+
+
+def test_statistics_alone_have_no_gradients() -> None:
+    reference = SimpleNamespace(weights=lambda *given: {"running_mean": np.ones(2)})
+    with pytest.raises(Malformed, match="train-sgd needs weights"):
+        contract.draw_weights(reference, "train-sgd", {}, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "int8", "int32", "int64", "uint16", "bool"])
+def test_inputs_are_numbers_of_any_type_or_truth_values(dtype: str) -> None:
+    (found,) = contract.check_inputs(REFERENCE, [np.ones((2, 3), dtype)], [(2, 3)])
+    assert found.dtype == dtype
+
+
+def test_a_number_is_an_input_without_axes() -> None:
+    for number in (np.float64(2), np.bool_(True), np.array(2.0)):
+        (found,) = contract.check_inputs(REFERENCE, [number], [()])
+        assert isinstance(found, np.ndarray)
+        assert found.shape == ()
+
+
+@pytest.mark.parametrize("value", [np.array(["text"]), np.array([None]), np.array(["2026-01-01"], "datetime64[D]")])
+def test_anything_else_is_no_input(value: Array) -> None:
+    with pytest.raises(Malformed, match=r"must return numbers or truth values, not"):
+        contract.check_inputs(REFERENCE, [value], [(1,)])
+
+
+@pytest.mark.parametrize(
+    ("task", "made"),
+    [
+        ("forward", np.ones(3, np.float32)),
+        ("forward", {"a": np.ones(3), "b": np.ones(3, np.complex64)}),
+        ("backward", (1.0, GRADIENTS | {"b": np.ones(2, np.float32)})),
+    ],
+)
+def test_a_reference_that_loses_the_precision_of_float64_is_no_referee(task: Task, made: object) -> None:
+    reference = SimpleNamespace(forward=lambda *given: made, backward=lambda *given: made)
+    with pytest.raises(Malformed, match=r"returned (float32|complex64) from float64: keep the dtype"):
+        contract.check_results(reference, task, {}, WEIGHTS, ())
+
+
+def test_a_reference_that_draws_random_numbers_judges_nothing() -> None:
+    rng = np.random.default_rng(0)
+    reference = SimpleNamespace(forward=lambda *given: (np.ones(3), rng.standard_normal(3)))
+    with pytest.raises(Malformed, match=r"forward\(\.\.\.\) called twice .* draw no random numbers in it"):
+        contract.check_results(reference, "forward", {}, WEIGHTS, ())
 
 
 def test_a_model_needs_a_loss_only_for_tasks_that_have_one() -> None:

@@ -57,7 +57,7 @@ OF_THE_REFERENCE = {
     "shapes": ("shapes(...) must return a tuple of sets of inputs, each a tuple with one shape for each", ":21"),
     "inputs": ("inputs(...) must return a tuple of arrays, not an array of float64", ":27"),
     "others": ("inputs(...) must return the shapes (2, 3), not (3, 3)", ":27"),
-    "whole": ("inputs(...) must return floating-point numbers or int64, not int32", ":27"),
+    "whole": ("inputs(...) must return numbers or truth values, not <U32", ":27"),
     "key": ("KeyError: 'W_gat'", ":34"),
     "gradients": ("backward(...) must return gradients of W_gate, W_up, W_down, not of W_up", ":43"),
     "syntax": ("SyntaxError: expected ':'", ":38"),

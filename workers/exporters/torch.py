@@ -8,6 +8,7 @@ import torch
 from torch.onnx import OnnxExporterError
 
 from workers.errors import Unsupported, summarise_error
+from workers.frameworks.torch_flat import FlatModule, has_nested_outputs
 from workers.interfaces import Shape
 
 
@@ -20,7 +21,9 @@ def export(model: Any, example: tuple[Any, ...], shapes: Sequence[Shape], path: 
     # Fail now if such an axis cannot be dynamic: a fixed size would fail in a measured process.
     dynamic = torch.export.Dim.DYNAMIC
     sizes = [{axis: dynamic for axis, size in enumerate(shape) if size is None} or None for shape in shapes]
-    is_open = any(sizes)
+    is_open, axes = any(sizes), tuple[Any, ...](sizes)
+    if has_nested_outputs(model, example):
+        model, axes = FlatModule(model), ((*axes,),)
     try:
         torch.onnx.export(
             model,
@@ -29,7 +32,7 @@ def export(model: Any, example: tuple[Any, ...], shapes: Sequence[Shape], path: 
             dynamo=True,
             external_data=False,
             verbose=False,
-            dynamic_shapes=tuple(sizes) if is_open else None,
+            dynamic_shapes=axes if is_open else None,
         )
     except OnnxExporterError as error:
         wanted = "PyTorch cannot export it for inputs of any size" if is_open else "PyTorch cannot export it"

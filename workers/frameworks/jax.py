@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -13,15 +13,27 @@ import numpy as np
 from schemas.event import Setting
 from schemas.job import TRAINING_TASKS, Cell
 from workers import contract
-from workers.arrays import Array, is_floating
-from workers.frameworks import check_output_types, classify_denormals, jax_saved, pair_settings, to_tuple
+from workers.arrays import Array, choose_dtype, is_floating, widen_values
+from workers.errors import Malformed
+from workers.frameworks import check_output_types, classify_denormals, jax_saved, pair_settings
 from workers.frameworks.jax_training import JaxTrainer, make_initial_state, make_training_step
-from workers.interfaces import Allocated, Prepared, Shape, Step, Writer, select_running, select_trained
+from workers.interfaces import Allocated, Parameters, Prepared, Shape, Step, Writer, select_running, select_trained
+from workers.outputs import flatten_outputs
+from workers.precision import check_precision
 
 BACKENDS = {"cpu": "cpu", "cuda": "gpu"}
 THREADS = "threads of XLA's pool"
 # XLA's name for the threads of its pool. Counting them is the only way to read back how many there are.
 POOL_THREAD_PREFIX = "tf_XLAEigen"
+
+
+@runtime_checkable
+class MakesWeights(Protocol):
+    """An implementation that makes the weights of its workload: JAX keeps them apart from models."""
+
+    @staticmethod
+    def weights(parameters: Parameters, key: Any) -> dict[str, Any]:
+        """Make the weights, by name."""
 
 
 class Framework:
@@ -68,16 +80,27 @@ class Framework:
         return jax.devices()[0].client.platform_version
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
-        dtype = self._cell.dtype
         # Transfers are asynchronous too, and none may reach into a timed call.
-        return tuple(
-            jax.block_until_ready([jnp.array(value, dtype if is_floating(value) else None) for value in values])
-        )
+        return tuple(jax.block_until_ready([jnp.array(value, self._choose_dtype(value)) for value in values]))
+
+    def _choose_dtype(self, value: Array) -> Any:
+        """Return the cell's dtype for floating-point numbers; None: an integer keeps its type."""
+        return choose_dtype(value, jnp.dtype(self._cell.dtype)) if is_floating(value) else None
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
         kind = contract.find_model_class(implementation, self._cell.task)
-        return FunctionalModel(partial(kind, self._cell.parameters), select_trained(tensors), select_running(tensors))
+        make = partial(kind, self._cell.parameters)
+        return FunctionalModel(make, select_trained(tensors), select_running(tensors), tuple(tensors))
+
+    def read_state(self, implementation: Any, seed: int) -> dict[str, Array]:
+        if not isinstance(implementation, MakesWeights):
+            raise Malformed(
+                "jax.py has no function weights(parameters, key); write it, or let reference.py draw the weights",
+                contract.find_file(implementation),
+            )
+        made = implementation.weights(self._cell.parameters, jax.random.key(seed))
+        return {name: np.asarray(weight) for name, weight in made.items()}
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         task = self._cell.task
@@ -149,7 +172,10 @@ class Framework:
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         check_output_types(outputs, jax.Array)
-        return [np.asarray(output).astype(np.float64) for output in outputs]
+        check_precision([output.dtype for output in outputs], self._cell)
+        arrays = [widen_values(output) for output in outputs]
+        # JAX's gradient of a complex number is the conjugate of the direction of ascent.
+        return [array.conj() for array in arrays] if self._cell.task == "backward" else arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +185,19 @@ class FunctionalModel:
     make: Callable[[dict[str, Any]], Any]
     weights: dict[str, Any]
     running: dict[str, Any]
+    names: tuple[str, ...]
+    """The order of the reference: JAX sorts the names of a tree."""
+
+    def build(self, weights: dict[str, Any], running: dict[str, Any]) -> Any:
+        both = weights | running
+        return self.make({name: both[name] for name in self.names})
 
     def forward(self, weights: dict[str, Any], running: dict[str, Any], *inputs: Any) -> tuple[Any, ...]:
-        return to_tuple(self.make(weights | running)(*inputs))
+        made = self.build(weights, running)(*inputs)
+        return (made,) if isinstance(made, jax.Array) else flatten_outputs(made, jax.tree.leaves)
 
     def loss(self, weights: dict[str, Any], running: dict[str, Any], *inputs: Any) -> Any:
-        return self.make(weights | running).loss(*inputs)
+        return self.build(weights, running).loss(*inputs)
 
     def backward(self, weights: dict[str, Any], running: dict[str, Any], *inputs: Any) -> tuple[Any, ...]:
         loss, gradients = jax.value_and_grad(self.loss)(weights, running, *inputs)
@@ -174,7 +207,7 @@ class FunctionalModel:
         self, weights: dict[str, Any], running: dict[str, Any], *inputs: Any
     ) -> tuple[Any, dict[str, Any]]:
         """Return the loss, and the statistics after it."""
-        model = self.make(weights | running)
+        model = self.build(weights, running)
         return model.training_loss(*inputs) if running else (model.loss(*inputs), running)
 
 

@@ -30,7 +30,9 @@ def make_training_step(loss: Callable[..., tuple[Any, Tree]], task: Task) -> Cal
         (value, running), gradients = differentiated(weights, running, *inputs)
         steps = steps + 1
         corrected = bias_corrections(steps, jnp.expm1)
-        for name, gradient in gradients.items():
+        for name, found in gradients.items():
+            # The conjugate of a complex gradient is the direction of ascent.
+            gradient = found.conj() if found.dtype.kind == "c" else found
             if task == "train-sgd":
                 moved = (*sgd(weights[name], gradient, means[name]), squares[name])
             else:

@@ -7,10 +7,12 @@ import numpy as np
 
 from schemas.event import Setting
 from schemas.job import TRAINING_TASKS, Cell
-from workers.arrays import Array, cast_floating
+from workers.arrays import Array, cast_floating, widen_values
 from workers.errors import Unsupported
 from workers.frameworks import classify_denormals, to_tuple
 from workers.interfaces import Prepared, Shape, Step, select_running, select_trained
+from workers.outputs import flatten_outputs
+from workers.precision import check_precision
 from workers.references.training import Training
 
 
@@ -86,4 +88,7 @@ class Framework:
         return None
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
-        return [np.asarray(output, np.float64) for output in outputs]
+        outputs = flatten_outputs(outputs) if self._cell.task == "forward" else outputs
+        # A formula may widen float32 by a constant of NumPy.
+        check_precision([np.asarray(output).dtype for output in outputs], self._cell, more_is_fine=True)
+        return [widen_values(output) for output in outputs]

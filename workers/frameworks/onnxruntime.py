@@ -9,9 +9,10 @@ import onnxruntime
 
 from schemas.event import Setting
 from schemas.job import Cell
-from workers.arrays import Array, cast_floating
+from workers.arrays import Array, cast_floating, widen_values
 from workers.frameworks import check_output_types, classify_denormals, pair_settings
 from workers.interfaces import Prepared, Shape, Step
+from workers.precision import check_precision
 
 # Off in parity: idle threads that spin would keep cores busy between calls.
 SPINNING = "session.intra_op.allow_spinning"
@@ -84,7 +85,8 @@ class Framework:
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         check_output_types(outputs, np.ndarray)
-        return [output.astype(np.float64) for output in outputs]
+        check_precision([output.dtype for output in outputs], self._cell)
+        return [widen_values(output) for output in outputs]
 
 
 def read_config_entry(options: Any, name: str) -> str:

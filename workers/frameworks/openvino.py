@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import openvino
 
 from schemas.event import Setting
 from schemas.job import Cell
-from workers.arrays import Array, cast_floating
+from workers.arrays import Array, cast_floating, widen_values
 from workers.frameworks import check_output_types, pair_settings
 from workers.frameworks import numpy as host
 from workers.interfaces import Prepared, Shape, Step
+from workers.precision import check_precision
 
 
 class Framework:
@@ -103,7 +103,8 @@ class Framework:
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         check_output_types(outputs, openvino.Tensor)
-        return [output.data.astype(np.float64) for output in outputs]
+        check_precision([output.data.dtype for output in outputs], self._cell)
+        return [widen_values(output.data) for output in outputs]
 
 
 def unpack_archive(path: Path) -> Path:

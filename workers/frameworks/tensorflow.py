@@ -1,6 +1,7 @@
 """TensorFlow 2: eager, as a static graph by tf.function, and with that graph compiled by XLA."""
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,12 +13,15 @@ import tensorflow as tf
 from schemas.event import PhaseName, Setting
 from schemas.job import Cell
 from workers import contract
-from workers.arrays import Array, cast_floating
+from workers.arrays import Array, cast_floating, widen_values
 from workers.errors import Unsupported
-from workers.frameworks import check_output_types, classify_denormals, pair_settings, tensorflow_saved, to_tuple
+from workers.frameworks import check_output_types, classify_denormals, pair_settings, tensorflow_saved
 from workers.frameworks.tensorflow_training import TensorFlowTrainer
-from workers.interfaces import Allocated, HasTrainingLoss, HasWeights, Prepared, Shape, Step, Writer
+from workers.interfaces import Allocated, HasTrainingLoss, HasWeights, Prepared, Shape, Step, Writer, select_trained
 from workers.interfaces import Trainer as AnyTrainer
+from workers.layout import to_reference_layout
+from workers.outputs import flatten_outputs
+from workers.precision import check_precision, check_weight_precision
 
 
 def keep_eager(step: Step, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
@@ -69,6 +73,8 @@ class Framework:
         self._cell = cell
         self.by_xla = cell.mode == "xla"
         self._dtype = tf.dtypes.as_dtype(cell.dtype)
+        self._layout: Callable[[list[Array]], list[Array]] = list
+        self._number = 0
 
     def configure(self) -> Sequence[Setting]:
         # Devices and threads cannot be changed after the first operation has started the runtime.
@@ -112,12 +118,52 @@ class Framework:
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
-        made = contract.find_model_class(implementation, self._cell.task)(self._cell.parameters, tensors)
-        kept = made.weights if isinstance(made, HasWeights) else ()
-        contract.check_model_weights(
-            made, [each.shape for each in kept], weights, "as a tf.Variable in the list `weights`"
-        )
+        set_keras_dtype(self._cell.dtype)
+        kind = contract.find_model_class(implementation, self._cell.task, alone=True)
+        if contract.accepts_parameters_alone(kind):
+            self.require_loading()
+            made = load_weights(kind(self._cell.parameters), tensors)
+        else:
+            made = kind(self._cell.parameters, tensors)
+        kept = list_variables(made)
+        dtypes = {each.name: getattr(each.dtype, "name", each.dtype) for each in kept}
+        check_weight_precision(dtypes, self._cell, contract.find_place(type(made), "__init__"))
+        if self._cell.task != "forward":
+            self._layout = partial(to_reference_layout, made, names=list(select_trained(weights)))
+            self._number = len(kept)
+            # Shapes alone: in a session, variables have no values yet.
+            own = self.to_reference([np.empty(tuple(each.shape)) for each in kept])
+            contract.check_model_weights(
+                made, [each.shape for each in own], weights, "as a tf.Variable in the list `weights`"
+            )
         return made
+
+    def to_reference(self, arrays: list[Array]) -> list[Array]:
+        """Convert arrays that belong to the model's variables; a model from a file has the reference's layout."""
+        return [*self._layout(arrays[: self._number]), *arrays[self._number :]]
+
+    def convert_outputs(self, arrays: list[Array]) -> list[Array]:
+        """Convert the gradients in a step's outputs."""
+        return [arrays[0], *self.to_reference(arrays[1:])] if self._cell.task == "backward" else arrays
+
+    def require_loading(self) -> None:
+        """Check that weights can be loaded into a model that was made without them: they can, unless in a session."""
+
+    def read_state(self, implementation: Any, seed: int) -> dict[str, Array]:
+        set_keras_dtype(self._cell.dtype)
+        tf.random.set_seed(seed)
+        made = contract.find_model_with_state(implementation, self._cell.task)(self._cell.parameters)
+        return {name_variable(each): each.numpy() for each in list_variables(made)}
+
+    def list_random_parts(self, model: Any) -> Sequence[str]:
+        """Name the layers that drop values at random, or whose noise is random."""
+        layers = [
+            each for each in (model, *getattr(model, "__dict__", {}).values()) if hasattr(each, "_flatten_layers")
+        ]
+        parts = {id(part): part for each in layers for part in each._flatten_layers()}  # noqa: SLF001 (no public name)
+        return [
+            f"{type(part).__name__} {part.name}" for part in parts.values() if getattr(part, "seed_generator", None)
+        ]
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         phase, compile_ = MODES[self._cell.mode]
@@ -175,12 +221,41 @@ class Framework:
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         check_output_types(outputs, tf.Tensor)
-        return [output.numpy().astype(np.float64) for output in outputs]
+        check_precision([output.dtype.name for output in outputs], self._cell)
+        return self.convert_outputs([widen_values(output.numpy()) for output in outputs])
+
+
+def list_variables(model: Any) -> list[Any]:
+    """Return the variables that a model lists as its weights."""
+    return [*model.weights] if isinstance(model, HasWeights) else []
+
+
+def name_variable(variable: Any) -> str:
+    """Return the name of a variable; Keras has a path, in which layers of one kind differ."""
+    return str(getattr(variable, "path", variable.name)).removesuffix(":0")
+
+
+def load_weights(model: Any, tensors: Mapping[str, Any]) -> Any:
+    """Assign weights to a model's variables by their names, and return it."""
+    state = {name_variable(each): each for each in list_variables(model)}
+    contract.check_names(tensors, state, contract.find_place(type(model), "__init__"))
+    for name, tensor in tensors.items():
+        state[name].assign(tensor)
+    return model
+
+
+def set_keras_dtype(dtype: str) -> None:
+    """Make Keras build its layers in this dtype, if the implementation has imported Keras."""
+    config = getattr(sys.modules.get("keras"), "config", None)
+    if config is not None and config.dtype_policy().name != dtype:
+        config.set_floatx(dtype)
+        config.set_dtype_policy(dtype)
 
 
 def make_forward_step(model: Any) -> Step:
     def step(*inputs: Any) -> tuple[Any, ...]:
-        return to_tuple(model(*inputs))
+        made = model(*inputs)
+        return (made,) if isinstance(made, tf.Tensor) else flatten_outputs(made, tf.nest.flatten)
 
     return step
 

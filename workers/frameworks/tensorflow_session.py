@@ -15,11 +15,14 @@ import numpy as np
 import tensorflow as tf
 
 from schemas.job import TRAINING_TASKS
-from workers.arrays import Array, cast_floating
-from workers.frameworks import NO_GRADIENT, check_output_types, tensorflow_saved, to_tuple
+from workers.arrays import Array, cast_floating, widen_values
+from workers.errors import Unsupported
+from workers.frameworks import NO_GRADIENT, check_output_types, tensorflow_saved
 from workers.frameworks import tensorflow as tensorflow2
 from workers.frameworks.tensorflow_training import TensorFlowTrainer
 from workers.interfaces import HasTrainingLoss, Prepared, Shape, Step, Writer
+from workers.outputs import flatten_outputs
+from workers.precision import check_precision
 
 v1 = tf.compat.v1
 
@@ -34,6 +37,10 @@ class Framework(tensorflow2.Framework):
         self._graph = tf.Graph()
         with self._graph.as_default():
             return super().build(implementation, weights)
+
+    def require_loading(self) -> None:
+        """Refuse a model that was made without its weights: the variables of a graph have no values to assign to."""
+        raise Unsupported("a session cannot load weights into a model: let Model accept (parameters, weights)")
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         return Prepared("trace", lambda: self._build_step(model, example, shapes))
@@ -98,7 +105,8 @@ class Framework(tensorflow2.Framework):
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         check_output_types(outputs, np.ndarray, np.generic)
-        return [np.asarray(output, np.float64) for output in outputs]
+        check_precision([output.dtype for output in outputs], self._cell)
+        return self.convert_outputs([widen_values(output) for output in outputs])
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +135,7 @@ class SessionTrainer:
 
 
 def build_forward(model: Any, feeds: Sequence[Any]) -> list[Any]:
-    return list(to_tuple(convert_method(model, "__call__")(model, *feeds)))
+    return list(flatten_outputs(convert_method(model, "__call__")(model, *feeds), tf.nest.flatten))
 
 
 def build_backward(model: Any, feeds: Sequence[Any]) -> list[Any]:

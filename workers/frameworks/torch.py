@@ -12,7 +12,7 @@ import torch
 from schemas.event import Setting
 from schemas.job import TRAINING_TASKS, Cell, Task
 from workers import contract
-from workers.arrays import Array, is_floating
+from workers.arrays import Array, is_floating, widen_values
 from workers.errors import Unsupported, Wrong
 from workers.frameworks import (
     check_output_types,
@@ -23,10 +23,24 @@ from workers.frameworks import (
     torch_compile,
     torch_saved,
     torch_script,
+    torch_state,
 )
+from workers.frameworks.torch_flat import flatten_module_outputs
 from workers.frameworks.torch_mode import AdaptedModel, Call, Modes, Subject, chain_phases, require_capture
 from workers.frameworks.torch_training import TorchTrainer
-from workers.interfaces import Allocated, HasKernelAxes, HasTrainingLoss, Prepared, Shape, Step, Writer
+from workers.interfaces import (
+    Allocated,
+    HasKernelAxes,
+    HasTrainingLoss,
+    Prepared,
+    Shape,
+    Step,
+    Writer,
+    select_running,
+    select_trained,
+)
+from workers.layout import to_reference_layout
+from workers.precision import check_precision, check_weight_precision
 
 
 def call_eagerly(subject: Subject) -> Call:
@@ -45,6 +59,11 @@ class Framework:
         self._device = torch.device(cell.device)
         self._kernel_axes: Sequence[int] = ()
         self._trained: Sequence[str] = ()
+        # The statistics of a reference, by name. None: all buffers are compared.
+        self._running: dict[str, Sequence[int]] | None = None
+        self._layout: Callable[[list[Array]], list[Array]] = list
+        self._number = 0
+        self._checks_precision = True
 
     def configure(self) -> Sequence[Setting]:
         if self._cell.device == "cuda" and not torch.cuda.is_available():
@@ -72,7 +91,7 @@ class Framework:
             }
         torch.set_grad_enabled(self._cell.task != "forward")
         # Half of the least normal number is denormal, so the product shows if such numbers survive.
-        tiny = torch.tensor([torch.finfo(torch.float32).tiny]) * 0.5
+        tiny = torch.tensor([torch.finfo(torch.float32).tiny], dtype=torch.float32) * 0.5
         got = {
             "intra-op threads": str(torch.get_num_threads()),
             "inter-op threads": str(torch.get_num_interop_threads()),
@@ -91,17 +110,33 @@ class Framework:
         return torch.__config__.show()
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
-        dtypes = [self._dtype if is_floating(value) else torch.int64 for value in values]
-        return tuple(
-            torch.tensor(value, dtype=dtype, device=self._device) for value, dtype in zip(values, dtypes, strict=True)
-        )
+        return tuple(torch.tensor(value, dtype=self._choose_dtype(value), device=self._device) for value in values)
+
+    def _choose_dtype(self, value: Array) -> torch.dtype | None:
+        """Return the cell's dtype for floating-point numbers; None: an integer keeps its type."""
+        if not is_floating(value):
+            return None
+        return self._dtype.to_complex() if np.iscomplexobj(value) else self._dtype
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
         self._kernel_axes = implementation.KERNEL_AXES if isinstance(implementation, HasKernelAxes) else ()
-        made = contract.find_model_class(implementation, self._cell.task)(self._cell.parameters, tensors)
-        shapes = [self._to_reference_layout(each).shape for each in made.parameters()]
-        contract.check_model_weights(made, shapes, weights, "as an nn.Parameter")
+        self._running = {name: weight.shape for name, weight in select_running(weights).items()}
+        # A module of a library makes its tensors in the default dtype, in its constructor and in its calls.
+        torch.set_default_dtype(self._dtype)
+        kind = contract.find_model_class(implementation, self._cell.task, alone=True)
+        if contract.accepts_parameters_alone(kind):
+            made = torch_state.load_weights(kind(self._cell.parameters), tensors)
+        else:
+            made = kind(self._cell.parameters, tensors)
+        dtypes = {name: each.dtype for name, each in made.named_parameters()}
+        check_weight_precision(dtypes, self._cell, contract.find_place(type(made), "__init__"))
+        if self._cell.task != "forward":
+            self._layout = partial(to_reference_layout, made, names=list(select_trained(weights)))
+            self._number = len(dtypes)
+            # Shapes alone: copies of the values would take memory in a measured phase.
+            own = self.to_reference([np.empty(self._order_axes(each).shape) for each in made.parameters()])
+            contract.check_model_weights(made, [each.shape for each in own], weights, "as an nn.Parameter")
         return made.train(self._cell.task != "forward")
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
@@ -118,6 +153,8 @@ class Framework:
     def _make_step(self, model: Any, call: Call) -> Step:
         if isinstance(model, AdaptedModel):
             model.restore()
+            # A model as it is may well compute its last outputs in float32.
+            self._checks_precision = False
             self._trained = [name for name, each in model.flat.named_parameters() if each.requires_grad]
             # A mode acts on the model, and the loss of its outputs is eager in all modes.
             return self._make_step(model.flat, call if self._cell.task == "forward" else model.add_loss(call))
@@ -125,7 +162,7 @@ class Framework:
             return make_forward_step(call)
         if self._cell.task == "backward":
             return make_backward_step(call, [each for each in model.parameters() if each.requires_grad])
-        self.trainer = TorchTrainer(model, self._cell.task)
+        self.trainer = TorchTrainer(model, self._cell.task, self._running)
         return self.trainer.make_step(call)
 
     def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Writer]:
@@ -171,16 +208,50 @@ class Framework:
         lost = [name for name, each in zip(self._trained, outputs[1:], strict=False) if each is None]
         if lost:
             raise Wrong(f"{lost[0]} has no gradient in this mode, but one in its reference")
+        if self._cell.task == "forward":
+            outputs = flatten_module_outputs(outputs)
         check_output_types(outputs, torch.Tensor)
+        if self._checks_precision:
+            check_precision([output.dtype for output in outputs], self._cell)
         if self._cell.task != "forward":
-            outputs = tuple(map(self._to_reference_layout, outputs))
-        return [output.detach().to("cpu", torch.float64).numpy().astype(np.float64) for output in outputs]
+            outputs = tuple(map(self._order_axes, outputs))
+        arrays = [widen_values(to_dense(output)) for output in outputs]
+        return [arrays[0], *self.to_reference(arrays[1:])] if self._cell.task == "backward" else arrays
 
-    def _to_reference_layout(self, tensor: torch.Tensor) -> torch.Tensor:
+    def to_reference(self, arrays: list[Array]) -> list[Array]:
+        """Convert arrays that belong to the model's parameters; a model from a file has the reference's layout."""
+        return [*self._layout(arrays[: self._number]), *arrays[self._number :]]
+
+    def read_state(self, implementation: Any, seed: int) -> dict[str, Array]:
+        torch.set_default_dtype(self._dtype)
+        torch.manual_seed(seed)
+        made = contract.find_model_with_state(implementation, self._cell.task)(self._cell.parameters)
+        return {name: to_dense(each) for name, each in torch_state.list_state(made).items()}
+
+    def list_random_parts(self, model: Any) -> Sequence[str]:
+        """Name the modules that drop values at random in this task."""
+        modules = model.named_modules() if isinstance(model, torch.nn.Module) else ()  # not of a model from a file
+        return [f"{type(each).__name__} {name}" for name, each in modules if each.training and drops(each)]
+
+    def _order_axes(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return a kernel, or its gradient, in the reference's order of axes, and any other tensor unchanged."""
         if tensor.ndim != 4 or not self._kernel_axes:
             return tensor
         return tensor.permute([self._kernel_axes.index(axis) for axis in range(4)])
+
+
+def drops(module: Any) -> bool:
+    """Return whether a module drops a share of its values, under the names that PyTorch and its libraries give it."""
+    names = ("p", "drop_prob") if "drop" in type(module).__name__.lower() else ("dropout",)
+    rates = [getattr(module, name, 0) for name in names]
+    return any(isinstance(rate, float | int) and rate > 0 for rate in rates)
+
+
+def to_dense(tensor: torch.Tensor) -> Array:
+    """Return a tensor as an array; the gradient of a table may hold only the rows that were looked up."""
+    dense = tensor.detach() if tensor.layout == torch.strided else tensor.detach().to_dense()
+    wide = dense.to("cpu", torch.float64) if dense.is_floating_point() else dense.cpu()
+    return np.array(wide.resolve_conj().resolve_neg().numpy())
 
 
 def choose_method(task: Task, model: Any) -> str:

@@ -8,6 +8,7 @@ import torch
 
 from workers.errors import Unsupported
 from workers.frameworks.torch_compile import require_compiler
+from workers.frameworks.torch_flat import FlatModule, has_nested_outputs
 from workers.frameworks.torch_mode import Call, Modes, Subject
 
 
@@ -19,7 +20,12 @@ def export_forward(subject: Subject) -> Any:
     """
     subject.require_forward("AOTInductor packages the forward graph alone, and gradients need a backward graph")
     require_compiler()
-    return export_module(subject.model, subject, list_open_axes(subject))
+    try:
+        return export_module(subject.model, subject, list_open_axes(subject))
+    except Exception:  # torch.export raises errors of any kind
+        if not has_nested_outputs(subject.model, subject.example):
+            raise
+    return export_module(FlatModule(subject.model), subject, {"inputs": tuple(list_open_axes(subject))})
 
 
 def export_module(module: Any, subject: Subject, dynamic_shapes: Any) -> Any:

@@ -9,6 +9,7 @@ import torch
 
 from schemas.event import PhaseName
 from workers.frameworks import torch_aot, torch_script
+from workers.frameworks.torch_flat import flatten_module_outputs
 from workers.frameworks.torch_mode import Call, Subject, choose_call
 
 
@@ -31,7 +32,8 @@ class MethodModule(torch.nn.Module):
         self.model, self.method = model, method
 
     def forward(self, *inputs: Any) -> Any:
-        return getattr(self.model, self.method)(*inputs)
+        made = getattr(self.model, self.method)(*inputs)
+        return flatten_module_outputs(made) if self.method == "forward" else made
 
 
 def export_method(subject: Subject) -> Any:

@@ -5,12 +5,18 @@ from typing import Any
 import torch
 
 from workers.errors import Unsupported
+from workers.frameworks.torch_flat import FlatModule, has_nested_outputs
 from workers.frameworks.torch_mode import Call, Modes, Subject, choose_call
 
 
 def trace_module(subject: Subject) -> Any:
     # Not torch.jit.trace(), which traces `forward` only; other tasks call another method.
-    return torch.jit.trace_module(subject.model, {subject.method: subject.example})
+    try:
+        return torch.jit.trace_module(subject.model, {subject.method: subject.example})
+    except RuntimeError:
+        if subject.method != "forward" or not has_nested_outputs(subject.model, subject.example):
+            raise
+    return torch.jit.trace_module(FlatModule(subject.model), {subject.method: subject.example})
 
 
 def trace_method(subject: Subject) -> Call:

@@ -65,7 +65,8 @@ class ModelProblem(Problem):
     def _make_expectation(self, case: str) -> Expectation:
         stored = StoredReference(self.stored.path, self._cell.task, self.weights)
         jumps = self._jumps.setdefault(case, {})
-        return Expectation(stored.make_evaluator(case), self._cell.dtype, jumps, stored.list_roundings(case))
+        trained = self.weights if self.is_training else {}
+        return Expectation(stored.make_evaluator(case), self._cell.dtype, jumps, stored.list_roundings(case), trained)
 
 
 def problem_from_stored(spec: JobSpec) -> ModelProblem:

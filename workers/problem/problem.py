@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from schemas.event import TensorCheck, Verification, Work
-from schemas.job import TRAINING_TASKS, Cell, JobSpec
+from schemas.job import TRAINING_TASKS, Cell, Dtype, JobSpec
 from workers import artefacts, contract, interfaces, workloads
 from workers.arrays import Array, cast_floating
 from workers.errors import summarise_error
@@ -25,13 +25,15 @@ from workers.interfaces import (
     Parameters,
     Shape,
     Step,
+    SupportsOwnLayouts,
     select_running,
     select_trained,
 )
 from workers.problem.inputs import PathFunction, draw_sets
 from workers.problem.shape_stream import draw_stream
+from workers.problem.touched import count_in_results, count_touched
 from workers.references.training import STEPS
-from workers.verification.stored_reference import StoredReference
+from workers.verification.stored_reference import StoredReference, read_weights
 from workers.verification.tolerance import (
     LOSS,
     Expectation,
@@ -55,15 +57,24 @@ class Problem:
     """Weights and inputs as float64 arrays, rounded to float32 unless the cell computes in float64.
 
     The same seed, parameters and batch give the same arrays in every framework. `package` has a workload that is not
-    built in. `expected` is the file with the expected results, if the reference does not compute them.
+    built in. `expected` is the file with the expected results, if the reference does not compute them. `state` are the
+    weights, if `reference.py` does not draw them.
     """
 
-    def __init__(self, cell: Cell, seed: int, package: str = "", expected: Path | None = None) -> None:
-        self._cell, self._unseen = cell, bool(package)
+    def __init__(
+        self,
+        cell: Cell,
+        seed: int,
+        package: str = "",
+        expected: Path | None = None,
+        state: Mapping[str, Array] | None = None,
+    ) -> None:
+        self._cell, self._unseen, self._is_foreign = cell, bool(package), bool(package)
         self._reference = workloads.import_reference(cell.workload, package)
         rng = np.random.default_rng(seed)
-        weights = self._reference.weights(cell.parameters, rng)
-        contract.check_weights(self._reference, weights)
+        if state is None:
+            state = contract.draw_weights(self._reference, cell.task, cell.parameters, rng)
+        weights = state
         self.weights = {name: self._round_values(weight) for name, weight in weights.items()}
         self._path: PathFunction | None = None
         if isinstance(self._reference, HasPath):
@@ -110,6 +121,11 @@ class Problem:
         return {f"{kind} {number}": inputs for number, inputs in enumerate(later) if number or not self.is_streaming}
 
     @property
+    def dtype(self) -> Dtype:
+        """The cell's dtype."""
+        return self._cell.dtype
+
+    @property
     def is_training(self) -> bool:
         """True if the weights change from call to call."""
         return self._cell.task in TRAINING_TASKS
@@ -150,12 +166,25 @@ class Problem:
         return Work(flops=flops, bytes=elements * self.itemsize)
 
     def _count_elements(self, number: int) -> int:
-        """Count the numbers in all weights, one set of inputs and its results: for training at least the gradients."""
+        """Count the numbers in all weights, one set of inputs and its results: for training at least the gradients.
+
+        Nothing says that a user's workload touches all of them.
+        """
+        if self._is_foreign:
+            return self._count_touched(number)
         weights, inputs = self.weights.values(), self.input_sets[number]
         results = [1, *(weight.size for weight in select_trained(self.weights).values())]
         if self._cell.task == "forward":
             results = [each.size for each in self._make_expectation(f"set {number}").tensors.values()]
         return sum(array.size for array in (*weights, *inputs)) + sum(results)
+
+    def _count_touched(self, number: int) -> int:
+        task, inputs = self._cell.task, self.input_sets[number]
+        if self._expected is None:
+            return count_touched(self._reference, task, self._cell.parameters, self.weights, inputs)
+        tensors = self._make_expectation(BEGINNING if self.is_training else f"set {number}").tensors
+        results = [each for name, each in tensors.items() if not name.startswith(LOSS)]
+        return count_in_results(results, task, (*self.weights.values(), *inputs))
 
     def infer_axes(self) -> list[Shape]:
         """Return the shape of each input, with None for every axis whose size the inputs decide."""
@@ -205,7 +234,9 @@ class Problem:
         trainer.restart()
         losses = [framework.to_numpy(step(*framework.arrays(inputs)))[0] for inputs in sets]
         names = (*select_trained(self.weights), *select_running(self.weights))
-        now = dict(zip(names, framework.to_numpy(trainer.state()), strict=True))
+        state = framework.to_numpy(trainer.state())
+        state = framework.to_reference(state) if isinstance(framework, SupportsOwnLayouts) else state
+        now = dict(zip(names, state, strict=True))
         return [*losses, *compute_moves(now, self.weights).values()]
 
     def check_new_shape(self, framework: Framework, step: Step, case: str) -> Verification:
@@ -228,14 +259,15 @@ class Problem:
 
     def _make_expectation(self, case: str) -> Expectation:
         cell = self._cell
+        trained = self.weights if self.is_training else {}
         if self._expected is not None:
-            return Expectation(self._expected.make_evaluator(case), cell.dtype)
+            return Expectation(self._expected.make_evaluator(case), cell.dtype, trained=trained)
         sets, known = self.list_cases()[case], (self._reference, cell.task, cell.parameters, self.weights)
         if self._unseen:
             contract.check_results(*known, sets[0])
             self._unseen = False
         evaluate = make_training_evaluator(*known, sets) if self.is_training else make_call_evaluator(*known, *sets)
-        return Expectation(evaluate, cell.dtype, self._jumps.setdefault(case, {}))
+        return Expectation(evaluate, cell.dtype, self._jumps.setdefault(case, {}), trained=trained)
 
     def _read_shapes(self, parameters: Parameters, batch: int) -> Sequence[interfaces.Shapes]:
         shapes = self._reference.shapes(parameters, batch)
@@ -246,8 +278,7 @@ class Problem:
         reference, sizes = self._reference, self._cell.parameters
 
         def draw_inputs() -> Inputs:
-            made = reference.inputs(sizes, rng, shapes)
-            contract.check_inputs(reference, made, shapes)
+            made = contract.check_inputs(reference, reference.inputs(sizes, rng, shapes), shapes)
             return tuple(self._round_values(value) for value in made)
 
         return draw_sets(draw_inputs, number, self._path)
@@ -268,16 +299,19 @@ def floor_mean(numbers: Iterable[int]) -> int:
     return sum(counted) // len(counted)
 
 
-def problem_from_spec(spec: JobSpec, package: str) -> Problem:
-    """Build the problem of a job; `package` has a workload that is not built in.
+def problem_from_spec(spec: JobSpec, package: str, state: Mapping[str, Array] | None = None) -> Problem:
+    """Build the problem of a job; `package` has a workload that is not built in, `state` its weights.
 
     Raises:
         Malformed: the workload breaks the contract.
         ArtefactChanged: the expected results cannot be read, or have changed.
     """
-    contract.check_functions(workloads.import_reference(spec.cell.workload, package), formulas=not spec.reference)
+    reference = workloads.import_reference(spec.cell.workload, package)
+    contract.check_functions(reference, formulas=not spec.reference, task=spec.cell.task)
     expected = artefacts.verify_artefact(spec.expected) if spec.expected else None
-    return Problem(spec.cell, spec.seed, package, expected)
+    if spec.weights and state is None and expected is not None:
+        state = read_weights(expected)
+    return Problem(spec.cell, spec.seed, package, expected, state)
 
 
 def check_finite(outputs: Sequence[Array], named: str) -> tuple[TensorCheck, ...]:

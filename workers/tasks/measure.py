@@ -148,7 +148,23 @@ def time_first_calls(
         if later.reason and not begun.reason and not problem.is_streaming:
             later = later.model_copy(update={"reason": f"right on the inputs it was prepared with, but {later.reason}"})
         checked = (begun, later, problem.check_training(session.framework, step, "before all timing"))
-    return ((1, first_ns), (1, second_ns)), checked
+        explained = explain_randomness(session, step, checked)
+    return ((1, first_ns), (1, second_ns)), explained
+
+
+def explain_randomness(session: Session, step: "Step", checked: tuple[Verification, ...]) -> tuple[Verification, ...]:
+    """Return the verifications; if the step draws random numbers, the first wrong one says so."""
+    from workers.verification.randomness import find_randomness
+
+    problem, wrong = session.problem, next((place for place, each in enumerate(checked) if each.reason), None)
+    if wrong is None:
+        return checked
+    sets = next(iter(problem.list_cases().values()))
+    compute = partial(problem.compute_results, session.framework, step, *sets)
+    reason = find_randomness(compute, session.framework, session.model, problem.dtype)
+    # A step that computes the same twice is wrong for the reason that was found.
+    found = checked[wrong].model_copy(update={"reason": reason}) if reason else checked[wrong]
+    return (*checked[:wrong], found, *checked[wrong + 1 :])
 
 
 def verify_other_sets(session: Session, step: "Step") -> Iterator[Verification]:

@@ -5,16 +5,20 @@ operation by operation. For cells in float32 it also runs in float32: the differ
 may have.
 """
 
+from functools import partial
 from pathlib import Path
 
 from schemas.event import Exported
 from schemas.job import Dtype, JobSpec
 from workers import artefacts, frameworks, interfaces, workloads
+from workers.arrays import Array
+from workers.errors import Malformed, Unsupported
 from workers.measurement.phases import Ledger
 from workers.problem.location import check_code, resolve_package
 from workers.problem.problem import Problem, problem_from_spec
 from workers.session import collect_warnings, inherit_settings, prepare_step, read_versions
 from workers.verification import stored_reference
+from workers.verification.randomness import find_randomness
 from workers.verification.stored_reference import Cases
 
 
@@ -55,9 +59,11 @@ def write_workload_reference(
 ) -> None:
     """Write the results of a workload's implementation to a file."""
     with ledger.phase("data"):
-        problem = problem_from_spec(spec, package)
+        state = read_state(spec, kind, package) if spec.weights else None
+        problem = problem_from_spec(spec, package, state)
     with ledger.phase("reference"):
         dtypes: tuple[Dtype, ...] = ("float64", "float32") if spec.cell.dtype == "float32" else ("float64",)
+        stored_reference.write_weights(path, problem.weights if spec.weights else {})
         stored_reference.write_cases(
             path, ((dtype, compute_cases(spec, kind, package, problem, dtype, ledger)) for dtype in dtypes)
         )
@@ -70,12 +76,34 @@ def compute_cases(
 
     It is configured as in the track `defaults`: settings that make times comparable do not change a float64 result.
     """
-    cell = spec.cell.model_copy(update={"dtype": dtype, "track": "defaults"})
-    framework = kind(cell)
-    framework.configure()
+    framework = configure_framework(spec, kind, dtype)
+    cell = spec.cell
     model = framework.build(
         workloads.import_implementation(cell.workload, cell.framework, package=package), problem.weights
     )
     step = prepare_step(framework, model, framework.arrays(problem.input_sets[0]), problem.infer_axes(), ledger)
-    for case, sets in problem.list_cases().items():
+    cases = problem.list_cases()
+    first = partial(problem.compute_results, framework, step, *next(iter(cases.values())))
+    if reason := find_randomness(first, framework, model, dtype):
+        raise Malformed(f"{reason}; a reference that differs from itself can judge nothing")
+    for case, sets in cases.items():
         yield case, problem.compute_results(framework, step, *sets)
+
+
+def configure_framework(spec: JobSpec, kind: type[interfaces.Framework], dtype: Dtype) -> interfaces.Framework:
+    """Return the framework of the reference, in a dtype of its own."""
+    framework = kind(spec.cell.model_copy(update={"dtype": dtype, "track": "defaults"}))
+    framework.configure()
+    return framework
+
+
+def read_state(spec: JobSpec, kind: type[interfaces.Framework], package: str) -> dict[str, Array]:
+    """Return the weights that the model of the reference makes, in float64."""
+    framework = configure_framework(spec, kind, "float64")
+    if not isinstance(framework, interfaces.HasState):
+        raise Unsupported(f"the weights of {spec.weights} cannot be read; let reference.py draw them")
+    implementation = workloads.import_implementation(spec.cell.workload, spec.cell.framework, package=package)
+    state = framework.read_state(implementation, spec.seed)
+    if spec.cell.task != "forward" and not interfaces.select_trained(state):
+        raise Malformed(f"Model has no weights, and {spec.cell.task} needs some; choose --tasks forward")
+    return state

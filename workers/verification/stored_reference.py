@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from schemas.job import TRAINING_TASKS, Task
-from workers.arrays import Array
+from workers.arrays import Array, cast_floating
 from workers.interfaces import select_trained
 from workers.verification.tolerance import (
+    MOVE,
     Evaluate,
     Tensors,
     add_scales,
@@ -27,6 +28,9 @@ from workers.verification.tolerance import (
 
 # The names of runs in float32 from data with other last bits begin with this.
 ROUNDED = "rounded"
+
+# The names of weights begin with this.
+WEIGHTS = "weights."
 
 # Cases, each with its tensors.
 Cases = Iterable[tuple[str, Sequence[Array]]]
@@ -48,7 +52,7 @@ class StoredReference:
             if self._task in TRAINING_TASKS:
                 losses, moves = tensors[: -len(self._weights)], tensors[-len(self._weights) :]
                 moved = zip(self._weights, moves, strict=True)
-                return add_scales(name_losses(losses) | {f"move of {name}": move for name, move in moved})
+                return add_scales(name_losses(losses) | {f"{MOVE}{name}": move for name, move in moved})
             gradients = dict(zip(select_trained(self._weights), tensors[1:], strict=True))
             return name_gradients(tensors[0], gradients, cast_all(self._weights, dtype))
 
@@ -77,6 +81,24 @@ def write_cases(path: Path, given: Iterable[tuple[str, Cases]]) -> None:
             # Opened for each case: whatever computes the next one may read the file, which is invalid while it is open.
             with zipfile.ZipFile(path, "a", allowZip64=True) as whole:
                 for number, tensor in enumerate(tensors):
-                    # The size of a member is unknown in advance and may exceed the limit of plain zip files.
-                    with whole.open(f"{name}.{case}.{number}.npy", "w", force_zip64=True) as file:
-                        np.lib.format.write_array(file, np.asarray(tensor, dtype), allow_pickle=False)
+                    write_array(whole, f"{name}.{case}.{number}", cast_floating(np.asarray(tensor), dtype))
+
+
+def write_weights(path: Path, weights: Mapping[str, Array]) -> None:
+    """Append the weights that the reference's model has made to the file."""
+    with zipfile.ZipFile(path, "a", allowZip64=True) as whole:
+        for name, weight in weights.items():
+            write_array(whole, f"{WEIGHTS}{name}", weight)
+
+
+def write_array(whole: zipfile.ZipFile, name: str, value: Array) -> None:
+    """Write one array into the file."""
+    # The size of a member is unknown in advance and may exceed the limit of plain zip files.
+    with whole.open(f"{name}.npy", "w", force_zip64=True) as file:
+        np.lib.format.write_array(file, value, allow_pickle=False)
+
+
+def read_weights(path: Path) -> dict[str, Array]:
+    """Read the weights that the reference's model has made, in its order."""
+    with np.load(path, allow_pickle=False) as kept:
+        return {name.removeprefix(WEIGHTS): kept[name] for name in kept.files if name.startswith(WEIGHTS)}

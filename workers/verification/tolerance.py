@@ -13,6 +13,7 @@ gradients are allowed. Its loss does not jump, and keeps its tolerance.
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,9 +21,10 @@ from numpy.typing import DTypeLike
 
 from schemas.event import TensorCheck
 from schemas.job import Dtype, Task
-from workers.arrays import Array, cast_floating, is_floating
+from workers.arrays import Array, cast_floating, is_floating, widen_values
 from workers.interfaces import Parameters, Reference
-from workers.references.training import Training
+from workers.outputs import flatten_outputs, list_parts
+from workers.references.training import STEPS, Training
 
 # Smallest tolerance of a relative 2-norm: well above faithful arithmetic, below every known semantic mistake.
 MIN_TOLERANCE: Mapping[Dtype, float] = {"float64": 1e-12, "float32": 2e-6, "bfloat16": 4e-2}
@@ -45,8 +47,12 @@ JUMP_FACTOR = 2
 # The limit of that: a larger error is no jump.
 MAX_JUMP = 2e-2
 
+# Half the distance from 1 to the next number: the largest relative error of one rounding.
+UNIT_ROUNDOFF: Mapping[Dtype, float] = {"float64": 2.0**-53, "float32": 2.0**-24, "bfloat16": 2.0**-8}
+
 LOSS = "loss"
 OUTPUT = "output"
+MOVE = "move of "
 
 
 Tensors = dict[str, Array]
@@ -66,7 +72,7 @@ class Expectation:
     """The expected results of one set of inputs, or of a few steps of training, with their tolerances.
 
     `jumps` keeps how far gradients were found to jump, for the next expectation of the same results. `roundings`
-    evaluate in float32 from data with other last bits.
+    evaluate in float32 from data with other last bits. `trained` are the weights whose moves are expected, by name.
     """
 
     def __init__(
@@ -75,8 +81,9 @@ class Expectation:
         dtype: Dtype,
         jumps: dict[str, float] | None = None,
         roundings: Sequence[Evaluate] = (),
+        trained: Mapping[str, Array] = MappingProxyType({}),
     ) -> None:
-        self._dtype, self.evaluate = dtype, evaluate
+        self._dtype, self.evaluate, self._trained = dtype, evaluate, trained
         self._jumps = {} if jumps is None else jumps
         self.tensors, self._scales = evaluate(np.float64)
         self._own_error: dict[str, float] = {}
@@ -112,7 +119,15 @@ class Expectation:
         own = SELF_FACTOR * self._own_error.get(tensor, 0.0)
         allowed = max(MIN_TOLERANCE[self._dtype], min(own, MAX_TOLERANCE) if math.isfinite(own) else 0.0)
         jump = min(JUMP_FACTOR * self._jumps.get(tensor, 0.0), MAX_JUMP)
-        return max(2 * allowed, jump) if can_jump(tensor) else allowed
+        return max(2 * allowed, jump) + self._bound_rounding(tensor) if can_jump(tensor) else allowed
+
+    def _bound_rounding(self, tensor: str) -> float:
+        """Return the largest relative error of a move that comes from rounding the weight beside it, step by step."""
+        weight = self._trained.get(tensor.removeprefix(MOVE))
+        if weight is None or not tensor.startswith(MOVE):
+            return 0.0
+        moved = np.where(self.tensors[tensor] == 0, 0, weight)
+        return STEPS * UNIT_ROUNDOFF[self._dtype] * float(np.linalg.norm(moved)) / self._scales[tensor]
 
     def _compare_tensor(self, tensor: str, got: Array, inputs: str) -> TensorCheck:
         tolerance = self.compute_tolerance(tensor)
@@ -130,7 +145,7 @@ class Expectation:
 
     def _measure_errors(self, tensor: str, got: Array) -> tuple[float, float]:
         due = self.tensors[tensor]
-        difference = got.astype(np.float64) - due
+        difference = widen_values(got) - due
         norm = float(np.linalg.norm(difference)) / self._scales[tensor]
         largest = max(float(np.max(np.abs(due), initial=0.0)), self._scales[tensor] / math.sqrt(max(1, due.size)))
         return norm, float(np.max(np.abs(difference), initial=0.0)) / largest
@@ -180,7 +195,7 @@ def name_gradients(
     loss: Any, gradients: Mapping[str, Array], weights: Mapping[str, Array]
 ) -> tuple[Tensors, dict[str, float]]:
     """Name a loss and its gradients at these weights, each with its scale."""
-    moves = math.sqrt(sum(float(np.sum((gradients[name] * weights[name]) ** 2)) for name in gradients))
+    moves = math.sqrt(sum(float(np.sum(np.abs(gradients[name] * weights[name]) ** 2)) for name in gradients))
     tensors = {LOSS: np.asarray(loss)} | {f"gradient of {name}": value for name, value in gradients.items()}
     _, scales = add_scales(tensors)
     return tensors, scales | {LOSS: max(scales[LOSS], moves)}
@@ -217,14 +232,14 @@ def name_losses(losses: Sequence[Any]) -> Tensors:
 
 def compute_moves(now: Mapping[str, Array], before: Mapping[str, Array]) -> Tensors:
     """Subtract from each weight its earlier value."""
-    return {f"move of {name}": np.asarray(now[name], np.float64) - before[name] for name in before}
+    return {f"{MOVE}{name}": widen_values(now[name]) - before[name] for name in before}
 
 
-def name_outputs(outputs: Array | tuple[Array, ...]) -> Tensors:
-    """Name the output of a model, or its several outputs."""
-    if not isinstance(outputs, tuple):
+def name_outputs(outputs: object) -> Tensors:
+    """Name the output of a model, or its several outputs, which may be nested."""
+    if list_parts(outputs) is None:
         return {OUTPUT: np.asarray(outputs)}
-    return {f"{OUTPUT} {number}": np.asarray(output) for number, output in enumerate(outputs)}
+    return {f"{OUTPUT} {number}": np.asarray(output) for number, output in enumerate(flatten_outputs(outputs))}
 
 
 def cast_all(weights: Mapping[str, Array], dtype: DTypeLike, off: np.random.Generator | None = None) -> Tensors:
@@ -236,7 +251,7 @@ def perturb_values(value: Array, off: np.random.Generator | None) -> Array:
     """Move each number by up to one rounding of float32; leave integers, and without a generator all, unchanged."""
     if off is None or not is_floating(value):
         return value
-    return value * (1 + off.integers(-1, 2, value.shape) * ROUNDING)  # type: ignore[no-any-return]
+    return np.asarray(value * (1 + off.integers(-1, 2, value.shape) * ROUNDING))
 
 
 def add_scales(tensors: Tensors) -> tuple[Tensors, dict[str, float]]:
@@ -246,7 +261,7 @@ def add_scales(tensors: Tensors) -> tuple[Tensors, dict[str, float]]:
 
 def compute_scale(tensor: Array) -> float:
     """Return the 2-norm; 1 for a tensor of zeros."""
-    return float(np.linalg.norm(tensor.astype(np.float64))) or 1.0
+    return float(np.linalg.norm(widen_values(tensor))) or 1.0
 
 
 def explain_checks(checks: Sequence[TensorCheck]) -> str:

@@ -1,7 +1,9 @@
 """Memory metrics of a mode, from the costs of its phases and the memory pass. Pure; all in bytes."""
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from orchestrator.analysis.statistics.intervals import Interval, median_interval
 from schemas.event import Memory, PhaseMemory, PhaseName, Report
@@ -9,6 +11,12 @@ from schemas.sweep import MemoryMetric
 
 # The kernel batches its counters per core, so that they may be off by this much. Smaller values count as equal.
 RESOLUTION = 1 << 18
+
+# A call that keeps less than some pages cannot be told from the allocator's own moves.
+LEAST_GROWTH = 1 << 14
+
+# The rates of growth in the memory pass and over the samples may differ by this factor.
+GROWTH_FACTOR = 2
 
 PREPARATION_PHASES: tuple[PhaseName, ...] = ("trace", "compile", "first_call")
 
@@ -55,6 +63,27 @@ def compute_device_metrics(memory: Memory) -> dict[MemoryMetric, float]:
 def measure_growth(memory: PhaseMemory) -> int:
     """Return the growth of resident memory from the start of a phase to its end; zero if it shrank."""
     return max(0, memory.end - memory.start)
+
+
+def measure_growth_per_call(report: Report) -> float:
+    """Return the bytes by which resident memory grows with each call; 0 if it does not keep growing.
+
+    It must grow from step to step of the memory pass, and over the samples at about the same rate: a framework's pool
+    also grows now and then.
+    """
+    steady = next((cost.memory for cost in report.phases if cost.name == "steady" and cost.memory is not None), None)
+    starts = [step.start for step in report.memory.steps] if report.memory else []
+    grown = [after - before for before, after in pairwise(starts)]
+    if steady is None or len(grown) < 2 or min(grown) < LEAST_GROWTH:
+        return 0.0
+    of_steps = statistics.median(grown)
+    of_samples = (steady.end - steady.start) / (report.calls * len(report.samples_ns))
+    return of_steps if of_steps / GROWTH_FACTOR <= of_samples <= of_steps * GROWTH_FACTOR else 0.0
+
+
+def find_median_growth(reports: Sequence[Report]) -> float:
+    """Return the median over processes of the bytes that each call keeps."""
+    return statistics.median([*map(measure_growth_per_call, reports)] or [0.0])
 
 
 def summarise_memory_metrics(reports: Sequence[Report]) -> dict[MemoryMetric, Interval]:

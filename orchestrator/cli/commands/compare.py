@@ -15,16 +15,15 @@ def compare_runs(
     root: Path,
     one: str,
     other: str,
+    how: compare.CompareOptions,
     *,
     fail_on: Sequence[str],
-    unchanged: Sequence[str],
-    at_face_value: bool,
     as_json: bool,
     as_markdown: bool,
 ) -> ExitCode:
-    """Compare two runs, and apply the gates to what changed."""
+    """Compare two runs as the options ask for, and apply the gates to what changed."""
     asked = [gates.parse_gate(text) for text in fail_on]
-    compared = compare.compare_sides(root, one, other, unchanged=unchanged, at_face_value=at_face_value)
+    compared = compare.compare_sides(root, one, other, **how)
     judged = [gates.apply_gate(gate, compared.changes) for gate in asked]
     if as_json:
         print_json(terminal.build_comparison_document(compared, judged))

@@ -31,6 +31,8 @@ def describe_basis(compared: Compared) -> list[str]:
         lines.append(f"Not the same machine: {'; '.join(compared.machines)}.")
     if compared.software:
         lines.append(f"Warning: not the same software: {'; '.join(compared.software)}.")
+    if compared.codes:
+        lines.append(f"Not the same code: {'; '.join(compared.codes)}.")
     if compared.builds:
         lines.append(f"Warning: not the same build: {'; '.join(compared.builds)}.")
     return [to_printable(line) for line in (*lines, *list_caveats(compared))]

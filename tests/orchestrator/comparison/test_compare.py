@@ -311,6 +311,23 @@ def test_a_run_is_not_compared_with_itself_or_with_one_that_shares_nothing(tmp_p
         compare_sides(tmp_path / "runs", "a", "b")
 
 
+def test_runs_whose_code_differs_say_so_and_are_compared_when_asked(
+    tmp_path: Path, make_cell: MakeCell, make_records: MakeRecords, make_run: MakeRun
+) -> None:
+    for name, code, call_ns in (("a", "1" * 16, 1000.0), ("b", "2" * 16, 2000.0)):
+        cell = make_cell("numpy:eager", workload="mine", code=code)
+        records = make_records([(cell, call_ns)], seed=ord(name))
+        make_run(name, [started(each, 10 * each.spec.block) for each in records])
+    with pytest.raises(UsageError, match="the code of their workloads differs: add --across code"):
+        compare_sides(tmp_path / "runs", "a", "b")
+    compared = compare_sides(tmp_path / "runs", "a", "b", across=["code"])
+    assert verdicts(compared) == [Verdict.SLOWER]
+    assert compared.codes == ("mine is 11111111 in A and 22222222 in B",)
+    assert f"Not the same code: {compared.codes[0]}." in describe_basis(compared)
+    with pytest.raises(UsageError, match=r"unknown difference to compare across 'modes'.*code"):
+        compare_sides(tmp_path / "runs", "a", "b", across=["modes"])
+
+
 def test_a_run_that_does_not_say_when_it_began_is_compared_all_the_same(tmp_path: Path, swept: Swept) -> None:
     swept("a", started="once upon a time")
     swept("b", seed=2)

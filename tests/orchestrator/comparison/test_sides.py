@@ -41,6 +41,8 @@ def test_a_side_has_the_cells_and_the_jobs_that_count(
 def test_a_cell_is_the_same_in_any_environment_and_as_a_clone(make_cell: MakeCell) -> None:
     plain = to_content_key(make_cell())
     assert to_content_key(make_cell(environment="other")) == to_content_key(make_cell(replica=1)) == plain
+    assert to_content_key(make_cell(code="1" * 16)) != plain
+    assert to_content_key(make_cell(code="1" * 16), ["code"]) == to_content_key(make_cell(), ["code"])
     assert to_content_key(make_cell(batch=2)) != plain
     assert to_content_key(make_cell(parameters={"depth": 4})) != plain
 

@@ -12,7 +12,7 @@ import pytest
 from orchestrator.analysis.results import group_results
 from orchestrator.execution.keyboard import Keyboard
 from orchestrator.execution.supervisor import Ending
-from orchestrator.execution.sweep import Sweep
+from orchestrator.execution.sweep import Sweep, shares_breach
 from orchestrator.execution.sweep_events import (
     BlockStarted,
     JobEnded,
@@ -28,7 +28,7 @@ from orchestrator.processes.signals import STOP_SIGNALS, Interrupts
 from orchestrator.records import store
 from orchestrator.records.attempts import last_attempts
 from orchestrator.records.store import Store
-from schemas.event import Event, Failure, Hello, Phase, Report
+from schemas.event import Breach, Event, Failure, Hello, Phase, Report
 from schemas.job import JobSpec
 from schemas.record import Extension, Host, JobRecord
 
@@ -676,3 +676,64 @@ def test_an_interrupted_job_is_run_again_when_the_sweep_is_resumed(
     stage.sweep.run()
     assert [(job.attempt, job.position) for job in stage.actor.launched] == [(2, 0), (1, 1)]
     assert [record.outcome for record in stage.sweep.records] == ["interrupted", "measured", "measured"]
+
+
+def end_broken(part: Breach) -> Act:
+    """Return an act whose jobs fail because this part of the workload breaks its contract."""
+    return make_ending(Failure(outcome="raised", reason="reference.py has no shapes", breach=part))
+
+
+def test_a_broken_workload_is_said_for_every_cell_after_one_job(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    plan = make_plan()
+    stage = rehearse(plan, dict.fromkeys({cell.label for cell in plan.cells}, end_broken("reference")))
+    assert stage.sweep.run() == "no cell was left that could be measured"
+    assert len(stage.actor.launched) == 1
+    assert {record.spec.cell.id for record in stage.sweep.records} == {cell.id for cell in plan.cells}
+    assert {record.reason for record in stage.sweep.records} == {"reference.py has no shapes"}
+    started = [record for record in stage.sweep.records if record.outside is not None]
+    assert len(started) == 1
+    assert all("was not started" in each.advice for each in stage.sweep.records if each not in started)
+
+
+def test_a_broken_implementation_is_final_for_its_cells_alone(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    plan = make_plan("torch:eager", "torch:trace", "jax:jit", stop={"blocks": 2})
+    broken = dict.fromkeys(("torch:eager", "torch:trace", "torch:eager (A/A)"), end_broken("implementation"))
+    stage = rehearse(plan, broken)
+    stage.sweep.run()
+    assert sum(spec.cell.framework == "torch" for spec in stage.actor.launched) == 1
+    assert stage.outcomes("torch:trace") == stage.outcomes("torch:eager") == ["raised"]
+    assert stage.outcomes("jax:jit") == ["measured"] * 2
+
+
+def test_what_breaks_one_task_leaves_the_others(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", axes={"tasks": ("forward", "backward")}, stop={"blocks": 1})
+
+    def act(spec: JobSpec) -> Ending:
+        report = rehearse(plan).actor.default(spec)
+        return end_broken("reference")(spec) if spec.cell.task == "backward" else report
+
+    stage = rehearse(plan, {"numpy:eager": act, "numpy:eager (A/A)": act})
+    stage.sweep.run()
+    outcomes = {(record.spec.cell.task, record.outcome) for record in stage.sweep.records}
+    assert outcomes == {("forward", "measured"), ("backward", "raised")}
+
+
+def test_a_resumed_run_starts_no_job_of_a_broken_workload(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    plan = make_plan()
+    parts = dict.fromkeys({cell.label for cell in plan.cells}, end_broken("reference"))
+    first = rehearse(plan, parts)
+    first.sweep.run()
+    again = rehearse(plan, parts, earlier=first.sweep.records)
+    again.sweep.run()
+    assert again.actor.launched == []
+    assert len(again.sweep.records) == len(first.sweep.records)
+
+
+def test_what_an_exported_model_breaks_does_not_accuse_the_framework_that_exported_it(make_plan: MakePlan) -> None:
+    plan = make_plan("torch:eager", "onnxruntime", "openvino", axes={"tasks": ("forward",)})
+    cells = {cell.framework: cell for cell in plan.cells if not cell.replica}
+    spec = plan.build_job(cells["onnxruntime"], 1, 0)
+    record = JobRecord.model_construct(spec=spec, breach="implementation")
+    assert [name for name, cell in cells.items() if shares_breach(cell, record)] == ["onnxruntime"]
+    native = JobRecord.model_construct(spec=plan.build_job(cells["torch"], 1, 0), breach="implementation")
+    assert all(shares_breach(cell, native) for cell in cells.values())

@@ -156,12 +156,59 @@ def test_a_folder_that_is_not_there_and_a_name_that_is_none_are_named(tmp_path: 
             workloads.resolve_workloads([name])
 
 
-def test_two_folders_of_one_name_are_told_apart_before_their_cells_are_mixed(tmp_path: Path) -> None:
+def test_two_folders_of_one_name_are_variants_of_one_workload(tmp_path: Path) -> None:
     one, other = (workload_template.write_template("mine", tmp_path / place) for place in ("one", "other"))
-    with pytest.raises(UsageError, match="are both named mine; give one another `name`"):
-        workloads.resolve_workloads([str(one), str(other)])
+    found = workloads.resolve_workloads([str(one), f"{other}:width=8", str(one)]).values()
+    assert [(each.name, each.variant_of) for each in found] == [("one", "mine"), ("other", "mine")]
     edit(other, "# reference", "name = 'yours' #")
-    assert [found.name for found in workloads.resolve_workloads([str(one), str(other)]).values()] == ["mine", "yours"]
+    apart = workloads.resolve_workloads([str(one), str(other)]).values()
+    assert [(each.name, each.variant_of) for each in apart] == [("mine", ""), ("yours", "")]
+    together = workloads.resolve_workloads([str(one), str(other)], together=True).values()
+    assert [(each.name, each.variant_of) for each in together] == [("one", "mine"), ("other", "mine")]
+
+
+def test_a_folder_that_is_named_twice_is_no_variant_of_itself(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(mine.parent)
+    found = workloads.resolve_workloads([str(mine), f"./{mine.name}"]).values()
+    assert {(each.name, each.variant_of) for each in found} == {("mine", "")}
+
+
+@pytest.mark.parametrize(
+    ("places", "names"),
+    [
+        (["/a/old/mine", "/a/new/mine"], ["old", "new"]),
+        (["/a/Old Net/mine", "/b/Old Net/x/mine"], ["a-old-net", "b-old-net-x"]),
+        (["/a/mine_v1", "/a/mine_v2", "/a/mine_v3"], ["mine_v1", "mine_v2", "mine_v3"]),
+        (["/a/1/mine", "/a/2/mine"], ["v1", "v2"]),
+        (["/a/mine", "/a/mine/mine"], ["v1", "v2"]),
+    ],
+)
+def test_variants_are_named_by_what_differs_in_their_paths(places: list[str], names: list[str]) -> None:
+    assert workloads.name_variants(places) == names
+
+
+def test_variants_are_compared_in_one_group_and_by_their_axis(tmp_path: Path, make_plan: MakePlan) -> None:
+    one, other = (str(workload_template.write_template("mine", tmp_path / place)) for place in ("one", "other"))
+    Path(other, "torch.py").write_text("# another model\n")
+    plan = make_plan("numpy", axes={"workloads": (one, other)})
+    assert [cell.label for cell in plan.cells] == ["numpy:eager one", "numpy:eager other", "numpy:eager one (A/A)"]
+    assert {cell.workload for cell in plan.cells} == {"mine"}
+    jobs = [plan.build_job(cell, 1, 0) for cell in plan.cells]
+    assert [Path(job.source_dir) for job in jobs] == [Path(one), Path(other), Path(one)]
+    for axis in ("variant", "workload"):
+        assert make_plan("numpy", axes={"workloads": (one, other)}, compare_by=axis).spec.compare_by == "variant"
+
+
+def test_weights_may_come_from_the_model_that_is_the_reference(mine: Path) -> None:
+    edit(mine, "# reference", "weights")
+    found = workloads.load_workload_folder(mine)
+    assert (found.weights, found.reference) == ("torch", "torch")
+    edit(mine, "weights", 'reference = "jax"\nweights')
+    with pytest.raises(UsageError, match=r"workload\.toml:\d+: weights: the reference is jax; name one of the two"):
+        workloads.load_workload_folder(mine)
+    edit(mine, 'reference = "jax"\nweights = "torch"', 'weights = "numpy"')
+    with pytest.raises(UsageError, match=r"weights: unknown framework 'numpy'"):
+        workloads.load_workload_folder(mine)
 
 
 def test_a_link_to_code_elsewhere_is_refused_before_anything_starts(mine: Path, tmp_path: Path) -> None:

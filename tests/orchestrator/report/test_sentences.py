@@ -303,7 +303,7 @@ def test_of_a_mode_that_is_not_known_here_nothing_is_said(found: Group) -> None:
 
 def test_before_anything_was_run_nothing_is_claimed(make_cell: MakeCell) -> None:
     (group,) = results.group_results([], [make_cell("torch:eager"), make_cell("torch:trace")])
-    assert describe_group(group) == ["torch:eager was not run.", "torch:trace was not run."]
+    assert describe_group(group) == ["torch:eager and torch:trace were not run."]
 
 
 def test_names_are_listed_as_people_list_them() -> None:
@@ -358,3 +358,54 @@ def test_what_compiling_did_is_said_of_each_version_by_itself(make_cell: MakeCel
     said = [each for each in describe_group(versions(make_cell, make_records)) if each.startswith("TensorFlow ")]
     assert [each.partition(": ")[0] for each in said] == ["TensorFlow 2.20", "TensorFlow 2.21"]
     assert all("function takes 0." in each and "as long as eager (" in each and "): faster" in each for each in said)
+
+
+def test_a_baseline_that_was_not_measured_moves_no_ratio_unsaid(
+    make_cell: MakeCell, make_record: MakeRecord, make_records: MakeRecords
+) -> None:
+    first, second = make_cell("torch:eager"), make_cell("torch:trace")
+    records = [make_record(first, outcome="wrong"), *make_records([(second, 1000.0)])]
+    (moved,) = results.group_results(records, [first, second])
+    said = "torch:eager is the baseline of this sweep and was not measured, so ratios are to torch:trace."
+    assert said in describe_group(moved)
+    assert said in write_notes([moved])
+    (asked,) = results.group_results(records, [second, first], "torch:eager")
+    assert said in describe_group(asked)
+    (stays,) = results.group_results(records, [first, second], "torch:trace")
+    assert not any("is the baseline" in each for each in describe_group(stays))
+
+
+def test_memory_that_calls_keep_is_said(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    (group,) = results.group_results(make_records([(make_cell("torch:eager"), 1000.0)]), [make_cell("torch:eager")])
+    assert not any("memory grows" in each for each in (*describe_group(group), *write_notes([group])))
+    grown = dataclasses.replace(group.results[0], growth_bytes=1 << 19)
+    growing = dataclasses.replace(group, results=(grown,))
+    said = "torch:eager: memory grows by 0.5 MiB a call; something keeps its results."
+    assert said in describe_group(growing)
+    assert said in write_notes([growing])
+
+
+def test_variants_are_compared_with_the_first_mode_by_mode_and_other_data_is_said(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    cells = [make_cell(label, variant=name) for name in ("old", "new") for label in ("torch:eager", "torch:trace")]
+    (group,) = results.group_results(make_records([(cell, 1000.0 * (1 + n)) for n, cell in enumerate(cells)]), cells)
+    said = [each for each in describe_group(group) if each.startswith("Between variants: ")]
+    assert [re.sub(r" takes .*", "", each) for each in said] == [
+        "Between variants: torch:eager new",
+        "Between variants: torch:trace new",
+    ]
+    assert not any("different weights or inputs" in each for each in describe_group(group))
+    other = dataclasses.replace(group.results[2], inputs_sha256="cd")
+    mixed = dataclasses.replace(group, results=(*group.results[:2], other, group.results[3]))
+    assert "torch:eager new and torch:eager old had different weights or inputs." in describe_group(mixed)
+
+
+def test_cells_that_share_a_reason_are_named_together(make_cell: MakeCell, make_record: MakeRecord) -> None:
+    cells = [make_cell(label) for label in ("torch:eager", "torch:trace", "jax:jit")]
+    records = [make_record(cell, outcome="raised", reason="reference.py has no shapes") for cell in cells]
+    (group,) = results.group_results(records, cells)
+    assert (
+        "torch:eager, torch:trace and jax:jit are not ranked (raised): reference.py has no shapes."
+        in describe_group(group)
+    )

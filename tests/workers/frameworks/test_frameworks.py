@@ -30,6 +30,6 @@ def test_a_session_hands_back_numpy_arrays_since_it_has_no_others() -> None:
     tensorflow = pytest.importorskip("tensorflow")
     cell = Cell(framework="tensorflow", mode="session", workload="mlp")
     session = import_framework("tensorflow", "workers.frameworks.tensorflow_session")(cell)
-    assert [array.tolist() for array in session.to_numpy((np.float32(2), np.ones(2)))] == [2.0, [1.0, 1.0]]
+    assert [array.tolist() for array in session.to_numpy((np.float32(2), np.ones(2, np.float32)))] == [2.0, [1.0, 1.0]]
     with pytest.raises(TypeError, match="instead of ndarray or generic"):
         session.to_numpy((tensorflow.constant(1.0),))

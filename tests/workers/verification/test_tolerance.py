@@ -24,6 +24,7 @@ from workers.verification.tolerance import (
     compute_scale,
     explain_checks,
     make_call_evaluator,
+    make_training_evaluator,
     name_losses,
     name_outputs,
     perturb_values,
@@ -292,3 +293,71 @@ def test_a_reason_names_the_tensor_how_far_it_is_off_and_where() -> None:
     assert explain_checks(checks) == (
         "gradient of w is off by 0.25 (tolerance 1e-06) on set 0, and 1 more checks failed"
     )
+
+
+class Table:
+    """A reference that moves each weight a little beside its size."""
+
+    def __init__(self, gradient: Array) -> None:
+        self._gradient = gradient
+
+    def backward(
+        self, parameters: Parameters, weights: Mapping[str, Array], *inputs: Array
+    ) -> tuple[Any, dict[str, Array]]:
+        return np.float64(1), {"w": self._gradient.astype(weights["w"].dtype)}
+
+
+def train_in(dtype: Dtype, gradient: Array, weight: Array, factor: float = 1.0) -> TensorCheck:
+    """Train in this dtype with a gradient that is off by a factor, and return the check of the move."""
+    table, sets = cast("Reference", Table(gradient)), [(np.ones(1),)] * 3
+    due = Expectation(
+        make_training_evaluator(table, "train-sgd", {}, {"w": weight}, sets), dtype, trained={"w": weight}
+    )
+    off = cast("Reference", Table(gradient * factor))
+    got, _ = make_training_evaluator(off, "train-sgd", {}, {"w": weight}, sets)(np.dtype(dtype))
+    *_, move = due.check_tensors([*got.values()], "here")
+    return move
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("float32", 1e-5), ("float64", 1e-13)])
+def test_the_rounding_of_a_large_weight_accuses_no_small_move(dtype: Dtype, size: float) -> None:
+    rng = np.random.default_rng(0)
+    weight = rng.uniform(-1, 1, 3000).astype(np.float32).astype(np.float64)
+    assert train_in(dtype, size * rng.standard_normal(3000), weight).passed
+
+
+def test_rounding_excuses_no_wrong_move() -> None:
+    rng = np.random.default_rng(0)
+    weight, gradient = rng.uniform(-1, 1, 3000), 1e-2 * rng.standard_normal(3000)
+    assert train_in("float32", gradient, weight).passed
+    assert not train_in("float32", gradient, weight, factor=1.01).passed
+
+
+def test_weights_that_do_not_move_excuse_nothing() -> None:
+    gradient, weight = np.array([1.0, 0.0]), np.array([1.0, 1e9])
+    assert train_in("float32", gradient, weight).tolerance < 1e-4
+
+
+def test_a_dropped_imaginary_part_is_seen() -> None:
+    due = np.array([3 + 4j, 1 - 2j])
+    known = Known(due)
+    (right,) = expecting(known).check_tensors([due], "here")
+    (dropped,) = expecting(known).check_tensors([due.real], "here")
+    assert right.passed
+    assert not dropped.passed
+
+
+@pytest.mark.parametrize("nest", [lambda a, b: (a, b), lambda a, b: [a, b], lambda a, b: {"x": a, "y": {"z": b}}])
+def test_nested_outputs_are_named_by_number(nest: Any) -> None:  # noqa: ANN401 (a lambda)
+    assert [*name_outputs(nest(np.ones(2), np.zeros(3)))] == ["output 0", "output 1"]
+
+
+def test_a_loss_of_complex_weights_is_judged_by_how_far_it_moves() -> None:
+    known = Known(loss=1e-12, gradient=np.array([2j]))
+    expectation = Expectation(
+        make_call_evaluator(cast("Reference", known), "backward", {}, {"w": np.array([1 + 0j])}, [np.ones(1)]),
+        "float64",
+    )
+    loss, gradient = expectation.check_tensors([np.array(1e-12 + 1e-13), np.array([2j])], "here")
+    assert loss.passed
+    assert gradient.passed

@@ -86,3 +86,27 @@ def test_a_ranking_by_memory_orders_by_bytes_and_keeps_ties(
     ranks = {standing.cell: (standing.best, standing.worst) for standing in group.by_memory.standings}
     assert ranks == {"torch:eager": (1, 2), "torch:trace": (1, 2), "tensorflow:eager": (3, 3)}
     assert group.standings == plain.standings
+
+
+def growing(kib_a_step: int, mib_over_samples: int) -> dict[str, object]:
+    """Return the memory of a report whose steps grow by this much, and whose 300 calls in samples by this much."""
+    steps = [{"start": 195 * MIB + (kib_a_step << 10) * number, "peak": 300 * MIB} for number in range(3)]
+    phases = [phase(name, *marks) for name, marks in LEDGER.items()]
+    phases.append(phase("steady", 195, 300, 195 + mib_over_samples))
+    return {"phases": phases, "memory": {"steps": steps, "trimmed": True}}
+
+
+def test_memory_that_each_call_keeps_is_a_growth(make_report: Callable[..., Report]) -> None:
+    report = make_report(**growing(512, 150))
+    assert memory.measure_growth_per_call(report) == 512 << 10
+
+
+@pytest.mark.parametrize(("kib_a_step", "mib_over_samples"), [(0, 150), (4, 1), (512, 0), (512, 15)])
+def test_memory_that_grows_in_one_place_alone_or_by_pages_is_none(
+    make_report: Callable[..., Report], kib_a_step: int, mib_over_samples: int
+) -> None:
+    assert memory.measure_growth_per_call(make_report(**growing(kib_a_step, mib_over_samples))) == 0
+
+
+def test_without_counted_memory_nothing_grows(make_report: Callable[..., Report]) -> None:
+    assert memory.measure_growth_per_call(make_report()) == 0

@@ -1,0 +1,33 @@
+"""The weights of a module by their own names: read from it, or loaded into it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from workers import contract
+from workers.errors import Malformed
+from workers.interfaces import is_running
+
+
+def list_state(model: Any) -> dict[str, Any]:
+    """Return the parameters by name, then the statistics that training moves. Other buffers are constants."""
+    statistics = {name: each for name, each in model.named_buffers() if is_running(name)}
+    return dict(model.named_parameters()) | statistics
+
+
+def load_weights(model: Any, tensors: Mapping[str, Any]) -> Any:
+    """Copy weights into a module by their names, and return it.
+
+    Raises:
+        Malformed: the names or shapes are not those of the module.
+    """
+    state, place = list_state(model), contract.find_place(type(model), "__init__")
+    contract.check_names(tensors, state, place)
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            if state[name].shape != tensor.shape:
+                shapes = f"{tuple(state[name].shape)}, not {tuple(tensor.shape)}"
+                raise Malformed(f"Model: the weight {name} has the shape {shapes} as reference.py draws it", place)
+            state[name].copy_(tensor)
+    return model
