@@ -1,4 +1,4 @@
-"""Python API of runs: load one, and read its cells, verdicts and raw figures as values or as a table.
+"""Python API: load a run and read its results as values or as a table, and compare functions or runs.
 
 from orchestrator.api import load
 
@@ -8,14 +8,18 @@ for cell in run.cells:
 print(run.frame().sort_values("floor_ns"))
 """
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import overload
 
 from orchestrator.analysis.axis import AxisRow, AxisTable
-from orchestrator.analysis.compare import Comparison
+from orchestrator.analysis.compare import Comparison, Verdict
 from orchestrator.analysis.job_rows import Row
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.run import Run
 from orchestrator.comparison.compare import Compared, compare_sides
+from orchestrator.errors import NotMeasured, Unresolved, UsageError
+from orchestrator.functions.results import FunctionComparison, FunctionResult
 from orchestrator.records import store
 from orchestrator.records.store import LATEST
 from schemas.record import JobRecord, Manifest
@@ -25,12 +29,18 @@ __all__ = [
     "AxisTable",
     "Compared",
     "Comparison",
+    "FunctionComparison",
+    "FunctionResult",
     "Group",
     "JobRecord",
     "Manifest",
+    "NotMeasured",
     "Result",
     "Row",
     "Run",
+    "Unresolved",
+    "UsageError",
+    "Verdict",
     "compare",
     "load",
 ]
@@ -47,10 +57,44 @@ def load(run: str | Path = LATEST, runs: str | Path = "runs") -> Run:
     return Run.from_store(store.find_run(Path(runs), str(run)))
 
 
-def compare(one: str, other: str, runs: str | Path = "runs", *, at_face_value: bool = False) -> Compared:
-    """Compare two runs like the command `compare`: what is faster, slower or the same in the second.
+@overload
+def compare(one: str, other: str, runs: str | Path = "runs", *, at_face_value: bool = False) -> Compared: ...
+
+
+@overload
+def compare(
+    one: Mapping[str, str | Callable[..., object]],
+    *,
+    runs: str | Path = "runs",
+    inputs: str = "",
+    progress: bool = True,
+    **settings: object,
+) -> FunctionComparison: ...
+
+
+def compare(
+    one: str | Mapping[str, str | Callable[..., object]],
+    other: object = "",
+    runs: str | Path = "runs",
+    *,
+    at_face_value: object = False,
+    inputs: str = "",
+    progress: bool = True,
+    **settings: object,
+) -> Compared | FunctionComparison:
+    """Compare functions by measuring them, or two runs like the command `compare`.
+
+    Functions are named by the import paths of their objects: `{"eager": "pkg.mod:f", "fast": "pkg.mod:g"}`. `inputs`
+    names the function that draws the arguments of a call. `settings` are those of a sweep, such as `budget="5m"`,
+    `batch=8`, `dtype="bfloat16"` or `modes=["torch:eager", "torch:compile"]`.
 
     Raises:
         UsageError: they cannot be compared.
+        KeyboardInterrupt: Ctrl-C ended the measurement; what was measured is kept in `runs`.
     """
-    return compare_sides(Path(runs), one, other, at_face_value=at_face_value)
+    if isinstance(one, str):
+        return compare_sides(Path(runs), one, str(other), at_face_value=bool(at_face_value))
+    # A program that only reads runs needs nothing that starts processes.
+    from orchestrator.functions.compare import compare_functions
+
+    return compare_functions(one, inputs, runs=Path(runs), progress=progress, **settings)

@@ -1,4 +1,4 @@
-"""Mistakes of the user. Each message is one sentence that names the place and the fix."""
+"""Mistakes of the user, and questions without an answer. Each message is one sentence."""
 
 import difflib
 from collections.abc import Iterable
@@ -11,6 +11,14 @@ class UsageError(Exception):
 
 class NewerVersion(UsageError):
     """A file of a run that a newer version has written. It is not damaged."""
+
+
+class NotMeasured(Exception):
+    """A question about the time of a function that has none."""
+
+
+class Unresolved(Exception):
+    """A question that a measurement leaves open. The message says how far it came."""
 
 
 def check_utf8(path: Path, advice: str) -> None:

@@ -27,10 +27,16 @@ def find_module_file(folder: Path, module: str) -> Path | None:
     return None
 
 
+def find_inputs_file(source: ModelSource) -> Path | None:
+    """Return the file of a model's inputs function, if that is named; None if it is not in the model's folder."""
+    place, _, _ = source.inputs_function.rpartition(":")
+    return Path(place) if place.endswith(".py") else find_module_file(Path(source.folder), place)
+
+
 def list_model_files(source: ModelSource) -> list[Path]:
-    """Return the file of a model and, in the order of their discovery, those that it imports from its folder."""
-    first, folder = find_model_file(source), Path(source.folder)
-    found = dict.fromkeys([first] if first else [])
+    """Return the files of a model and of its inputs, and then those that they import from the model's folder."""
+    folder = Path(source.folder)
+    found = dict.fromkeys(filter(None, (find_model_file(source), find_inputs_file(source))))
     waiting = [*found]
     while waiting:
         imported = list_imported_files(waiting.pop(), folder)
@@ -83,11 +89,15 @@ def hash_model_code(source: ModelSource) -> str:
         UnreadableCode: a file cannot be read, or all together are too large.
     """
     whole, size = hashlib.sha256(), 0
-    whole.update("\0".join((source.module, source.attribute, *source.inputs)).encode())
+    said = [source.module, source.attribute, *source.inputs, *filter(None, [source.inputs_function])]
+    if source.test is not None:
+        said.append(source.test.node)
+    whole.update("\0".join(said).encode())
     for file in list_model_files(source):
         content = file.read_bytes()
         size += len(content)
         if size > MAX_BYTES:
             raise UnreadableCode(f"{source.title} imports more than {MAX_BYTES >> 20} MiB of code from {source.folder}")
-        whole.update(f"\0{file.relative_to(source.folder).as_posix()}\0{len(content)}\0".encode() + content)
+        place = file.relative_to(source.folder) if file.is_relative_to(source.folder) else Path(file.name)
+        whole.update(f"\0{place.as_posix()}\0{len(content)}\0".encode() + content)
     return whole.hexdigest()[:16]

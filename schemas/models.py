@@ -18,11 +18,24 @@ SIZE_FORM = re.compile(r"([A-Za-z_]\w*)(?:=([0-9]+))?|([0-9]+)")
 INPUT_EXAMPLE = "'float32[batch,3,224,224]' or 'input_ids=int64[batch,length=128]<30522'"
 
 
+class PytestCase(Model):
+    """A test that compares callables of its own, and how pytest runs it again in another process."""
+
+    node: str = Field(min_length=1, description="test_one, or TestAll::test_two[3], as pytest names it in its file")
+    folder: str = Field(description="absolute path of the folder in which pytest was started")
+    arguments: tuple[str, ...] = Field(default=(), description="arguments of pytest that decide what the test finds")
+    options: dict[str, str | int | float | bool | None] = Field(
+        default={}, description="values of the options that a conftest.py has added"
+    )
+    path: tuple[str, ...] = Field(default=(), description="folders that the test imports from")
+
+
 class ModelSource(Model):
     """The place of a model: an attribute of a file or of a module, and the folder from which it imports.
 
     Exactly one of `file` and `module` is set. An empty `attribute` means that the file says by its names which object
-    is the model. `inputs` describe the inputs of a model without an inputs function.
+    is the model. `inputs` describe the inputs of a model without an inputs function. With a `test`, the model is the
+    callable that this test of the file compares under the name `attribute`.
     """
 
     file: str = Field(default="", description="absolute path of a Python file; empty: an import path is given")
@@ -30,11 +43,15 @@ class ModelSource(Model):
     attribute: str = Field(default="", description="the object in it; empty: found by its name")
     folder: str = Field(description="absolute path of the folder that it imports from")
     inputs: tuple[str, ...] = Field(default=(), description=f"one for each input, such as {INPUT_EXAMPLE}")
+    inputs_function: str = Field(default="", description="FILE:NAME or MODULE:NAME; empty: that of the model's file")
+    test: PytestCase | None = Field(default=None, description="the test that the model is taken from; null: none")
 
     @property
     def title(self) -> str:
         """Return the name by which its user knows it."""
         place = self.file.rpartition("/")[2] or self.module
+        if self.test is not None:
+            return f"{self.attribute} of {place}::{self.test.node}"
         return f"{place}:{self.attribute}" if self.attribute else place
 
 
@@ -46,6 +63,12 @@ class ModelRequest(Model):
     inputs: tuple[str, ...] = Field(
         default=(), max_length=100, description=f"for a model without an inputs function, such as {INPUT_EXAMPLE}"
     )
+    inputs_function: str = Field(
+        default="", description="function that draws the inputs: mypkg.nets:inputs; empty: that of the model's file"
+    )
+    name: str = Field(default="", description="name of the model in results; empty: that of its file")
+    framework: str = Field(default="", description="framework that runs it; empty: what its file says or imports")
+    test: PytestCase | None = Field(default=None, description="the test that it is taken from; null: none")
     requirements: tuple[str, ...] = Field(
         default=(), max_length=1000, description="packages of the environment to create for it; none: it runs as it is"
     )

@@ -1,39 +1,31 @@
 """Execution of a plan in the folder of its run, for `sweep` and `resume`."""
 
-import os
 import shlex
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from functools import partial
 
 from rich.console import Console
 
 from orchestrator.analysis.run import Run
-from orchestrator.analysis.stopping import has_reached_goal
 from orchestrator.cli.completion import DEFAULT_RUNS
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.output import print_line
 from orchestrator.cli.provisioning import create_missing
-from orchestrator.environments.cache import find_cache_folder
 from orchestrator.errors import UsageError
 from orchestrator.execution.keyboard import Keyboard
-from orchestrator.execution.peak_rates import PeakRates
-from orchestrator.execution.session import open_session
-from orchestrator.execution.sweep import Sweep
+from orchestrator.execution.planned_run import PlannedRun
 from orchestrator.format import to_printable
-from orchestrator.machine import fingerprint
 from orchestrator.planning import estimate
 from orchestrator.planning import plan as planning
 from orchestrator.planning.needs import describe_needs
-from orchestrator.processes import descendants
 from orchestrator.processes.signals import Interrupts
 from orchestrator.progress.board import Board
 from orchestrator.progress.dashboard import Dashboard
 from orchestrator.progress.views import PlainLines, ResilientView, View
 from orchestrator.records import store
 from orchestrator.report import plan
-from schemas.record import JobRecord, Manifest
 
 
 def provision_plan(planned: planning.Plan, console: Console, required: Collection[str] = ()) -> planning.Plan | None:
@@ -64,85 +56,33 @@ def provision_plan(planned: planning.Plan, console: Console, required: Collectio
     return planned
 
 
-def describe_lock_owner() -> str:
-    """Return the content of a run's lock: the writer's process id, and the mark of everything it starts."""
-    return f"{os.getpid()} {descendants.PROCESS_MARK}"
-
-
-def execute_plan(
-    run: store.Store,
-    planned: planning.Plan,
-    manifest: Manifest,
-    console: Console,
-    known: Mapping[str, float],
-    interrupts: Interrupts,
-    *,
-    earlier: Sequence[JobRecord] = (),
-    resumed: bool = False,
-) -> tuple[Run, bool]:
+def execute_plan(planned: PlannedRun, console: Console, interrupts: Interrupts) -> tuple[Run, bool]:
     """Run a plan, or what is left of it, in the folder of its run; return the results, and whether it ended early."""
+    whole, keys = planned.plan, make_keyboard(console)
     try:
-        run.write_manifest(manifest)
-        run.write_sweep_file(manifest)
-        ended = measure_jobs(run, planned, manifest, console, known, interrupts, earlier=earlier, resumed=resumed)
-        run.write_manifest(ended[0].manifest)
+        planned.write_manifest()
+        doubts = (f"warning: {warning}" for warning in whole.warnings)
+        for line in (*plan.describe_code_origins(whole), *doubts, *describe_needs(whole, planned.known)):
+            print_line(console, line)
+        return planned.measure(interrupts, ResilientView(make_view(make_board(planned), console, keys)), keys)
     except OSError as error:
         raise UsageError(
-            f"{error.filename or run.folder}: {error.strerror}; everything before is kept; fix that, and resume "
-            f"with: {format_resume_command(run)}"
+            f"{error.filename or planned.folder.folder}: {error.strerror}; everything before is kept; fix that, and "
+            f"resume with: {format_resume_command(planned.folder)}"
         ) from error
-    return ended
 
 
-def measure_jobs(
-    run: store.Store,
-    planned: planning.Plan,
-    manifest: Manifest,
-    console: Console,
-    known: Mapping[str, float],
-    interrupts: Interrupts,
-    *,
-    earlier: Sequence[JobRecord],
-    resumed: bool,
-) -> tuple[Run, bool]:
-    """Run the jobs; return the run with its final manifest, and whether a signal or a key ended it."""
-    doubts = (f"warning: {warning}" for warning in planned.warnings)
-    for line in (*plan.describe_code_origins(planned), *doubts, *describe_needs(planned, known)):
-        print_line(console, line)
-    now, machine = time.monotonic(), fingerprint.take_fingerprint()  # a resumed run may have begun on another machine
-    peaks = PeakRates.load(find_cache_folder(), machine)
-    guesses_s = {cell.id: estimate.estimate_job_s(cell, planned.spec.timing, known) for cell in planned.runnable}
-    board = Board(
-        plan=planned,
-        started_s=now - estimate.total_duration_s(earlier),
+def make_board(planned: PlannedRun) -> Board:
+    """Return the state of a sweep before its first job."""
+    now, whole = time.monotonic(), planned.plan
+    guesses_s = {cell.id: estimate.estimate_job_s(cell, whole.spec.timing, planned.known) for cell in whole.runnable}
+    return Board(
+        plan=whole,
+        started_s=now - estimate.total_duration_s(planned.earlier),
         now_s=now,
         guess_s=sum(guesses_s.values()),
         guesses_s=guesses_s,
     )
-    # A dashboard on a worker's core would disturb what it shows.
-    cores = {core for cell in planned.cells for core in planned.choose_cores(cell)}
-    with (
-        open_session(cores, planned.environments, make_keyboard(console), interrupts) as session,
-        ResilientView(make_view(board, console, session.keys)) as shown,
-    ):
-        going = Sweep(
-            plan=planned,
-            launcher=session.launcher,
-            store=run,
-            host=machine,
-            publish=shown,
-            interrupts=session.interrupts,
-            earlier=earlier,
-            resumed=resumed,
-            keys=session.keys,
-            peaks=peaks,
-            known=known,
-            enough=lambda records, block: has_reached_goal(planned.spec, planned.cells, records, block, planned.looks),
-        )
-        stopped = going.run()
-    peaks.save()
-    ended = manifest.model_copy(update={"stopped": stopped, "finished": not going.stopped_early})
-    return Run(name=run.name, manifest=ended, records=tuple(going.records)), going.stopped_early
 
 
 def describe_resumption(run: store.Store) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from orchestrator.errors import UsageError, check_utf8
 from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.registry.workloads import load_workloads
+from schemas.catalog import NAME
 from schemas.code import UnreadableCode
 from schemas.model_code import find_model_file, find_module_file, hash_model_code, list_model_files, parse_file
 from schemas.models import BATCH, InputSignature, ModelRequest, ModelSource, parse_input
@@ -26,6 +27,7 @@ FRAMEWORK_PACKAGES = {
     ),
     "tensorflow": ("tensorflow", "keras", "tf_keras", "keras_hub", "keras_cv", "keras_nlp"),
     "jax": ("jax", "flax", "equinox", "haiku", "optax"),
+    "numpy": ("numpy",),
 }
 INPUT_FUNCTIONS = ("inputs", "get_inputs")
 SMALLEST_SIZE = 1
@@ -40,9 +42,9 @@ def load_model(request: ModelRequest) -> Workload:
     source = find_source(request)
     signatures = check_inputs(request.inputs)
     try:
-        framework = detect_framework(source)
+        framework = request.framework or detect_framework(source)
         return Workload(
-            name=choose_name(source),
+            name=check_name(request.name) if request.name else choose_name(source),
             summary=f"the model {source.title}",
             parameters=tuple(list_parameters(source, signatures)),
             reference=framework,
@@ -59,7 +61,14 @@ def find_source(request: ModelRequest) -> ModelSource:
     place, _, attribute = request.source.partition(":")
     check_utf8(beside.joinpath(place), "rename the file")
     find = find_file if place.endswith(".py") or "/" in place else find_module
-    return find(place, attribute, beside).model_copy(update={"inputs": request.inputs})
+    said = {
+        "inputs": request.inputs,
+        "inputs_function": find_inputs_function(request.inputs_function, beside),
+        "test": request.test,
+    }
+    # A test imports from the root of its project, too.
+    root = {"folder": str(beside.resolve())} if request.test else {}
+    return find(place, attribute, beside).model_copy(update=said | root)
 
 
 def find_file(place: str, attribute: str, beside: Path) -> ModelSource:
@@ -85,6 +94,36 @@ def find_module(place: str, attribute: str, beside: Path) -> ModelSource:
             f"there is no module {place} in {beside} or in this environment; run the command where it can be imported"
         )
     return source
+
+
+def find_inputs_function(text: str, beside: Path) -> str:
+    """Find the function that draws the inputs, if one is named; return its place as in `ModelSource`.
+
+    Raises:
+        UsageError: there is no such file or module, or no function is named.
+    """
+    place, _, name = text.partition(":")
+    path = beside.joinpath(Path(place).expanduser())
+    if text and not name:
+        raise UsageError(f"inputs {text!r} name no function; name it, as in mypkg.nets:inputs")
+    if place.endswith(".py"):
+        if not path.is_file():
+            raise UsageError(f"there is no file {path} with the function {name} for the inputs")
+        return f"{path.resolve()}:{name}"
+    if text and find_module_file(beside, place) is None and not is_installed(place.partition(".")[0]):
+        raise UsageError(f"there is no module {place} with the function {name} in {beside} or in this environment")
+    return text
+
+
+def check_name(name: str) -> str:
+    """Return the name that a user gives a model.
+
+    Raises:
+        UsageError: it cannot name one in results.
+    """
+    if not re.fullmatch(NAME, name):
+        raise UsageError(f"{name!r} cannot name a model; use small letters, digits, _ and -, as in 'eager'")
+    return name
 
 
 def is_installed(package: str) -> bool:

@@ -86,8 +86,8 @@ class ModelCode:
         """
         if self.source.inputs:
             return draw_signature(self.source.inputs, {BATCH: batch, **sizes}, seed)
-        draw = next((getattr(self.module, name) for name in INPUT_NAMES if hasattr(self.module, name)), None)
-        if not callable(draw):
+        draw = self._find_inputs_function()
+        if draw is None:
             raise Malformed(
                 f"{self.source.title} does not say what its inputs are; write a function inputs(batch=1) that returns "
                 f"them, or describe them, as in --input {INPUT_EXAMPLE}",
@@ -101,6 +101,20 @@ class ModelCode:
             )
         given = {name: value for name, value in ((BATCH, batch), *sizes.items()) if name in accepted}
         return to_call(draw(**given))
+
+    def _find_inputs_function(self) -> Callable[..., Any] | None:
+        if not self.source.inputs_function:
+            named = (getattr(self.module, name, None) for name in INPUT_NAMES)
+            return next(filter(callable, named), None)
+        place, _, name = self.source.inputs_function.rpartition(":")
+        if place in (self.source.file, self.source.module):
+            module = self.module
+        else:
+            module = load_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+        draw = getattr(module, name, None)
+        if not callable(draw):
+            raise Malformed(f"there is no function {name} for the inputs in {place}", place)
+        return draw
 
 
 def to_call(drawn: Any) -> Call:

@@ -9,11 +9,12 @@ from rich.console import Console
 
 from orchestrator.analysis.run import Run
 from orchestrator.cli.core_claims import claim_for_plan
-from orchestrator.cli.execution import describe_lock_owner, describe_resumption, execute_plan, exit_code, provision_plan
+from orchestrator.cli.execution import describe_resumption, execute_plan, exit_code, provision_plan
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.output import print_line
 from orchestrator.cli.results import OutputForms, present_results
 from orchestrator.errors import UsageError
+from orchestrator.execution.planned_run import PlannedRun, describe_lock_owner
 from orchestrator.format import to_printable
 from orchestrator.machine import affinity, fingerprint
 from orchestrator.machine.core_locks import name_cores
@@ -85,7 +86,8 @@ def continue_run(
         planned = dataclasses.replace(planned, cores=claim.cores)
         manifest = manifest.model_copy(update={"cores": claim.cores})
         with Interrupts() as interrupts:
-            return execute_plan(run, planned, manifest, console, known, interrupts, earlier=records, resumed=True)
+            rest = PlannedRun(folder=run, plan=planned, manifest=manifest, known=known, earlier=records, resumed=True)
+            return execute_plan(rest, console, interrupts)
 
 
 def check_changes(

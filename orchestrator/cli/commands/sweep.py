@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +9,18 @@ from rich.console import Console
 
 from orchestrator.analysis.run import Run
 from orchestrator.cli.core_claims import claim_for_plan
-from orchestrator.cli.execution import describe_lock_owner, describe_resumption, execute_plan, exit_code, provision_plan
+from orchestrator.cli.execution import describe_resumption, execute_plan, exit_code, provision_plan
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.output import print_line
 from orchestrator.cli.results import OutputForms, present_results
+from orchestrator.execution.planned_run import begin_run, describe_lock_owner
 from orchestrator.format import to_printable
 from orchestrator.machine import affinity, fingerprint
-from orchestrator.planning import estimate
 from orchestrator.planning import plan as planning
-from orchestrator.planning.estimate import MAX_RECORDS_FOR_ESTIMATE
 from orchestrator.planning.sweep_file import validate_sweep
 from orchestrator.processes.signals import Interrupts
-from orchestrator.records import provenance, store
-from schemas.record import Host, Manifest
+from orchestrator.records import store
+from schemas.record import Host
 
 
 def run_sweep(
@@ -51,25 +49,10 @@ def measure_plan(
 
     `doubt` is a line about the machine.
     """
-    known = estimate.seconds_by_mode(store.read_recent(root, MAX_RECORDS_FOR_ESTIMATE))
     # From before the run's folder exists until its manifest records the end, a signal is a value.
     with planned.environments.hold_for_cells(planned.cells_to_start) as environments, Interrupts() as interrupts:
-        began = datetime.now().astimezone()
-        manifest = Manifest(
-            name=planned.spec.name,
-            started=began.isoformat(timespec="seconds"),
-            command=tuple(command),
-            sweep=planned.spec,
-            seed=planned.seed,
-            cells=planned.cells,
-            host=machine,
-            environments=environments,
-            warnings=planned.warnings,
-            cores=planned.cores,
-            identity=provenance.make_identity(planned.spec, planned.seed, planned.cells),
-        )
-        run = store.create_run(root, planned.spec.name, began)
+        begun = begin_run(planned, machine, root, command, environments)
         print_line(console, doubt)  # not before: a folder that cannot be written to needs no doubt about the machine
-        with run.hold_lock(describe_lock_owner()):
-            ended, interrupted = execute_plan(run, planned, manifest, console, known, interrupts)
-    return run, ended, interrupted
+        with begun.folder.hold_lock(describe_lock_owner()):
+            ended, interrupted = execute_plan(begun, console, interrupts)
+    return begun.folder, ended, interrupted

@@ -140,3 +140,42 @@ def test_the_hash_of_a_model_follows_its_code(tmp_path: Path) -> None:
     write(tmp_path, "import torch\nWIDTH = 3\n")
     assert before
     assert load(tmp_path).code != before
+
+
+def test_a_request_may_say_the_name_and_the_framework(tmp_path: Path) -> None:
+    write(tmp_path, "import os\n")
+    found = load(tmp_path, name="mine", framework="torch")
+    assert (found.name, found.reference) == ("mine", "torch")
+    with pytest.raises(UsageError, match=r"'My model' cannot name a model; use small letters"):
+        load(tmp_path, name="My model", framework="torch")
+
+
+def test_numpy_runs_what_imports_no_other_framework(tmp_path: Path) -> None:
+    write(tmp_path, "import numpy as np\n")
+    assert load(tmp_path).reference == "numpy"
+    write(tmp_path, "import numpy as np\nimport jax\n")
+    assert load(tmp_path).reference == "jax"
+
+
+def test_the_code_of_a_model_includes_that_of_its_inputs(tmp_path: Path) -> None:
+    write(tmp_path, "import torch\n")
+    data = write(tmp_path, "def draw(): ...\n", "data.py")
+    by_file, by_module = (load(tmp_path, inputs_function=f"{place}:draw") for place in ("data.py", "data"))
+    assert by_file.model is not None
+    assert by_file.model.inputs_function == f"{data}:draw"
+    data.write_text("def draw(): return 1\n")
+    assert load(tmp_path, inputs_function="data:draw").code != by_module.code
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        ("data", "'data' name no function; name it, as in mypkg.nets:inputs"),
+        ("nowhere.py:draw", r"there is no file .*nowhere.py with the function draw"),
+        ("nowhere.data:draw", "there is no module nowhere.data with the function draw"),
+    ],
+)
+def test_an_inputs_function_that_is_not_there_is_refused(tmp_path: Path, function: str, said: str) -> None:
+    write(tmp_path, "import torch\n")
+    with pytest.raises(UsageError, match=said):
+        load(tmp_path, inputs_function=function)

@@ -19,10 +19,11 @@ def load(tmp_path: Path) -> Iterator[Load]:
     """Load a file with this text as a model's code, and forget it afterwards."""
     modules, path = {*sys.modules}, [*sys.path]
 
-    def of(text: str, attribute: str = "", inputs: tuple[str, ...] = ()) -> ModelCode:
+    def of(text: str, attribute: str = "", inputs: tuple[str, ...] = (), inputs_function: str = "") -> ModelCode:
         file = tmp_path / "net_of_a_test.py"
         file.write_text(text)
-        return load_code(ModelSource(file=str(file), attribute=attribute, folder=str(tmp_path), inputs=inputs))
+        source = ModelSource(file=str(file), attribute=attribute, folder=str(tmp_path), inputs=inputs)
+        return load_code(source.model_copy(update={"inputs_function": inputs_function}))
 
     yield of
     sys.path[:] = path
@@ -148,3 +149,21 @@ def test_a_file_imports_what_is_beside_it(load: Load, tmp_path: Path) -> None:
     tmp_path.joinpath("helper_of_a_test.py").write_text("WIDTH = 12\n")
     code = load("from helper_of_a_test import WIDTH\n" + CALLED.replace("width=3", "width=WIDTH"))
     assert code.build_model().width == 12
+
+
+@pytest.mark.parametrize("place", ["data_of_a_test", "{folder}/data_of_a_test.py"])
+def test_the_inputs_may_come_from_a_function_elsewhere(load: Load, tmp_path: Path, place: str) -> None:
+    tmp_path.joinpath("data_of_a_test.py").write_text("def draw(batch=1):\n    return 7, batch\n")
+    code = load(CALLED + "def inputs():\n    return 5\n", inputs_function=f"{place.format(folder=tmp_path)}:draw")
+    assert code.draw_inputs(3, {}, seed=1) == ((7, 3), {})
+
+
+def test_inputs_of_the_models_own_file_may_have_another_name(load: Load, tmp_path: Path) -> None:
+    named = f"{tmp_path}/net_of_a_test.py:draw"
+    assert load(CALLED + "def draw():\n    return 5\n", inputs_function=named).draw_inputs(1, {}, seed=1) == ((5,), {})
+
+
+def test_a_missing_inputs_function_is_named(load: Load, tmp_path: Path) -> None:
+    code = load(CALLED, inputs_function=f"{tmp_path}/net_of_a_test.py:draw")
+    with pytest.raises(Malformed, match="there is no function draw for the inputs in"):
+        code.draw_inputs(1, {}, seed=1)
