@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ from schemas.record import Outcome
 HEADINGS = ("function", "mode", "time per call", "ratio (95 % interval)", "verdict")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class FunctionResult:
     """One function in one mode over all its processes.
 
@@ -28,7 +28,7 @@ class FunctionResult:
 
     name: str
     result: Result
-    group: Group = field(repr=False)
+    group: Group
 
     @property
     def mode(self) -> str:
@@ -63,6 +63,11 @@ class FunctionResult:
         """
         self.require_measured()
         return self.result.floor_ns
+
+    def __repr__(self) -> str:
+        """Return the name with the time, or with the outcome."""
+        what = format_duration(self.time_ns) if self.outcome == "measured" else f"{self.outcome or 'not run'}"
+        return f"<{self.name} in {self.mode}: {what}>"
 
     def compare_with(self, other: "FunctionResult") -> Comparison:
         """Return the comparison with another function, whose time is the baseline of the ratio.
@@ -122,7 +127,7 @@ def explain_unresolved(name: str, other: str, found: Comparison, by: float) -> s
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class FunctionComparison:
     """Compared functions: `found["fast"]` is the result of one of them; with several modes, of the first mode.
 
@@ -172,7 +177,7 @@ class FunctionComparison:
                 ratio = format_ratio(found.ratio.estimate) + (f" ({ends})" if ends else "")
                 yield [each.name, each.mode, format_duration(each.time_ns), ratio, str(found.verdict)]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """Return the table as lines of text."""
         rows = self.table()
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

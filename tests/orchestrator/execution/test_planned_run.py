@@ -41,7 +41,7 @@ def test_the_jobs_are_run_and_shown_and_their_end_is_recorded(begun: PlannedRun)
         begun.write_manifest()
         run, early = begun.measure(interrupts, nullcontext(shown.append), Keyboard())
     assert [record.outcome for record in run.records] == ["measured"] * 2
-    assert ([type(each) for each in shown][0], type(shown[-1]), early) == (BlockStarted, JobEnded, False)
+    assert (type(shown[0]), type(shown[-1]), early) == (BlockStarted, JobEnded, False)
     assert (run.manifest.finished, run.manifest.stopped) == (True, "all 1 blocks were run")
     assert begun.folder.read_manifest() == run.manifest
     assert list(begun.folder.read_records()) == list(run.records)

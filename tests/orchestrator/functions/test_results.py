@@ -1,5 +1,6 @@
 """Verdicts on functions as typed values, and what a notebook shows of them."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -115,7 +116,8 @@ def test_the_table_reads_alike_as_text_and_in_a_notebook(compare: Compare) -> No
     head, old, new = found.table()
     assert head[0] == "function"
     assert (old[0], old[-1], new[0], new[-1]) == ("old", "baseline", "new", "FASTER")
-    assert str(found).splitlines()[2].startswith("new ")
+    assert repr(found).splitlines()[2].startswith("new ")
+    assert re.fullmatch(r"<new in numpy:eager: \d+ ns>", repr(found["new"]))
     shown = found._repr_html_()
     assert shown.count("<tr>") == 3
     assert all(f"<td>{cell}</td>" in shown for cell in new)
