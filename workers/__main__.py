@@ -74,6 +74,10 @@ def main() -> None:
 
 def dispatch_job(spec: JobSpec, ledger: Ledger) -> Report | Exported | Profiled:
     """Run the task that serves the purpose of the job."""
+    if spec.model is not None and spec.model.test is not None:
+        from workers.tasks import in_test
+
+        return in_test.run(spec, ledger)
     match spec.purpose:
         case Measure():
             return carry_out(measure.run(spec, ledger))

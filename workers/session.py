@@ -36,12 +36,22 @@ class Session:
 
 def build_session(spec: JobSpec, package: str, ledger: Ledger, settings: list[Setting]) -> Session:
     """Import and configure the framework, append to the settings, and build the model and its inputs."""
+    return complete_session(spec, package, start_framework(spec, package, ledger, settings), ledger)
+
+
+def start_framework(spec: JobSpec, package: str, ledger: Ledger, settings: list[Setting]) -> "Framework":
+    """Import and configure the framework, and append to the settings."""
     if is_restored(spec):
         workloads.block_implementations(spec.cell.workload, package)
     with ledger.phase("import"):
         framework = frameworks.import_framework(spec.cell.framework, spec.module)(spec.cell)
     with ledger.phase("initialise"):
         settings += framework.configure()
+    return framework
+
+
+def complete_session(spec: JobSpec, package: str, framework: "Framework", ledger: Ledger) -> Session:
+    """Build the model and its inputs."""
     with ledger.phase("data"):
         # These import NumPy. Earlier, they would do a part of the framework's import before it is timed.
         from workers.measurement import noise, nvml, peak_rates  # noqa: F401 (their import is a part of this phase)

@@ -198,10 +198,10 @@ class FunctionComparison:
         return [*dict.fromkeys(found)]
 
 
-def collect_results(run: Run, names: Iterable[str]) -> FunctionComparison:
+def collect_results(run: Run, names: Iterable[str], kind: type[FunctionResult] = FunctionResult) -> FunctionComparison:
     """Collect the results of a run of these functions, in this order."""
     found = {
-        (name, f"{result.cell.framework}:{result.cell.mode}"): FunctionResult(name=name, result=result, group=group)
+        (name, f"{result.cell.framework}:{result.cell.mode}"): kind(name=name, result=result, group=group)
         for name in names
         for group in run.groups
         for result in group.results

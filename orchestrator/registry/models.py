@@ -46,7 +46,7 @@ def load_model(request: ModelRequest) -> Workload:
         return Workload(
             name=check_name(request.name) if request.name else choose_name(source),
             summary=f"the model {source.title}",
-            parameters=tuple(list_parameters(source, signatures)),
+            parameters=() if request.test else tuple(list_parameters(source, signatures)),
             reference=framework,
             model=source,
             code=hash_model_code(source),

@@ -41,8 +41,10 @@ def measure_slowdown(
 
     Noise must not accuse an honest mode, so pairs that `alone` finds disturbed do not count. One acceptable ratio is
     enough to acquit. Without any, more pairs are timed, and the lower end of their interval counts. None: too few of
-    them were undisturbed.
+    them were undisturbed, or there are no inputs that could be new.
     """
+    if not problem.input_sets[0]:
+        return None
     alive = list[Any]()
     size = max(1, sum(value.nbytes for value in problem.input_sets[0]))
     calls = 2 * (len(watch.input_sets) + 2)

@@ -76,14 +76,25 @@ def make_adapter(spec: JobSpec, framework: str) -> Adapter:
     from workers.models.source import load_code
 
     assert spec.model is not None
-    name = f"{__name__}.{framework}"
+    kind = import_adapter(framework if spec.model.test is None else f"{framework}_callables").Adapter
+    return cast("type[Adapter]", kind)(load_code(spec.model), spec.cell, spec.seed)
+
+
+def import_adapter(name: str) -> Any:
+    """Import the module here with this name.
+
+    Raises:
+        Unsupported: there is none.
+    """
+    full_name = f"{__name__}.{name}"
     try:
-        kind = cast("type[Adapter]", importlib.import_module(name).Adapter)
+        return importlib.import_module(full_name)
     except ModuleNotFoundError as error:
-        if error.name != name:
+        if error.name != full_name:
             raise
-        raise Unsupported(f"a model cannot be measured in {framework} without an export") from error
-    return kind(load_code(spec.model), spec.cell, spec.seed)
+        framework, _, kind = name.partition("_")
+        reason = f"callables of {framework} cannot be measured in a test yet" if kind else ""
+        raise Unsupported(reason or f"a model cannot be measured in {framework} without an export") from error
 
 
 def build_model(spec: JobSpec, framework: str, problem: Problem) -> Any:

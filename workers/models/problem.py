@@ -23,7 +23,8 @@ class ModelProblem(Problem):
     def __init__(self, cell: Cell, seed: int, stored: StoredModel, facts: ModelFacts) -> None:
         self._cell, self.stored, self.facts = cell, stored, facts
         every = [tuple(map(self._round_values, inputs)) for inputs in stored.read_sets()]
-        self.input_sets, self._fresh = every[:INPUT_SETS], every[INPUT_SETS:]
+        # A model without inputs has as many empty sets, so that it is called like any other.
+        self.input_sets, self._fresh = every[:INPUT_SETS] or [()] * INPUT_SETS, every[INPUT_SETS:]
         self.weights = select_weights(cell.task, stored, facts)
         self._other_shapes, self._path, self._jumps = [], None, {}
         self._rng = np.random.default_rng(seed)

@@ -14,6 +14,7 @@ from schemas import own_imports
 from schemas.models import BATCH, INPUT_EXAMPLE, ModelSource
 from workers.contract import find_place
 from workers.errors import Malformed, Unsupported
+from workers.models.callables import take_callable
 from workers.models.signature import draw_signature
 from workers.problem.location import UncachedLoader
 
@@ -54,6 +55,8 @@ class ModelCode:
         Raises:
             Malformed: the class needs arguments that nothing gives.
         """
+        if self.source.test is not None:
+            return self.found
         if isinstance(self.found, type):
             return self._construct(self.found)
         if inspect.isroutine(self.found) and not self.is_computation():
@@ -131,6 +134,8 @@ def load_code(source: ModelSource) -> ModelCode:
         Malformed: it has no model, or several.
         Exception: whatever the code raises.
     """
+    if source.test is not None:
+        return ModelCode(source, ModuleType(source.test.node), take_callable(source))
     if source.folder not in sys.path:
         sys.path.insert(0, source.folder)
     own_imports.release_names()

@@ -7,6 +7,7 @@ place, and only agreement is checked.
 """
 
 import math
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from workers.models.stored_model import LOSS, StoredModel, name_sets, name_state
 from workers.problem.problem import BEGINNING, INPUT_SETS
 from workers.session import prepare_step
 from workers.verification.stored_reference import ROUNDED, Cases, StoredReference, write_cases
-from workers.verification.tolerance import perturb_values
+from workers.verification.tolerance import SELF_FACTOR, perturb_values
 
 # Sets of inputs that no timed call has; further ones are the timed ones with other last bits.
 FRESH_SETS = 16
@@ -39,6 +40,10 @@ SAME_RESULTS = 1e-9
 # Runs in float32 from data with other last bits.
 ROUNDED_RUNS = 2
 
+# The tolerance for callables in float32. They have no inputs that could be moved by a rounding, which would tell how
+# far results may honestly differ. This is well above the rounding of deep networks and of their gradients.
+AGREEMENT = 1e-4
+
 Kind = type[interfaces.Framework]
 
 
@@ -49,6 +54,11 @@ def write_reference(spec: JobSpec, kind: Kind, path: Path, ledger: Ledger) -> No
         Malformed: the model cannot be verified, or its code lacks something.
         Exception: whatever the code or the framework raises.
     """
+    if spec.expected is not None and spec.model is not None and spec.model.test is not None:
+        # All callables of a test are compared with the first one.
+        with ledger.phase("reference"):
+            shutil.copyfile(artefacts.verify_artefact(spec.expected), path)
+        return
     with ledger.phase("build"):
         kind(make_default_spec(spec, "float32").cell).configure()
         adapter = make_adapter(make_default_spec(spec, "float32"), spec.cell.framework)
@@ -163,7 +173,9 @@ def check_repeatable(spec: JobSpec, adapter: Adapter, buffers: Mapping[str, Arra
     if all(np.array_equal(one, other, equal_nan=True) for one, other in zip(first, second, strict=True)):
         return changed
     assert spec.model is not None
-    if changed:
+    if spec.model.test is not None:
+        why = "they depend on earlier calls or on random numbers; make them the same each time"
+    elif changed:
         why = f"each call changes its buffer {changed[0]}; make the results independent of earlier calls"
     else:
         why = f"it draws random numbers{adapter.name_random()}; switch that off in evaluation, or pass them as inputs"
@@ -218,6 +230,9 @@ class ReferenceRun:
 def write_results(spec: JobSpec, kind: Kind, path: Path, facts: ModelFacts, ledger: Ledger) -> None:
     """Append the results in float64, then in float32, then in float32 from data with other last bits."""
     run = ReferenceRun(spec, kind, StoredModel(path), facts, ledger)
+    if spec.model is not None and spec.model.test is not None:
+        write_callable_results(spec, run, path)
+        return
     try:
         expected = list(run.compute("float64"))
     except Exception as error:
@@ -234,6 +249,17 @@ def write_results(spec: JobSpec, kind: Kind, path: Path, facts: ModelFacts, ledg
         roundings = ((number, np.random.default_rng(number)) for number in range(ROUNDED_RUNS))
         results += [(f"{ROUNDED}{number}", run.compute("float32", off)) for number, off in roundings]
     write_cases(path, results)
+
+
+def write_callable_results(spec: JobSpec, run: ReferenceRun, path: Path) -> None:
+    """Append the results of a test's callable as it is, with the error that another one's may have."""
+    assert spec.model is not None
+    results = list(run.compute(spec.cell.dtype))
+    reason = f"{spec.model.attribute} keeps its data to itself, and the results of all callables are compared with its"
+    write_facts(path, run.facts.model_copy(update={"agreement": reason}))
+    off = [(case, [np.asarray(each) * (1 + AGREEMENT / SELF_FACTOR) for each in tensors]) for case, tensors in results]
+    runs: list[tuple[str, Cases]] = [("float64", results), ("float32", results), (f"{ROUNDED}0", off)]
+    write_cases(path, runs)
 
 
 def make_default_spec(spec: JobSpec, dtype: Dtype) -> JobSpec:

@@ -1,0 +1,31 @@
+"""Callables of a user's test that return NumPy's arrays: without inputs, and with data of their own."""
+
+from collections.abc import Callable
+
+from workers.arrays import Array
+from workers.models import numpy as numpy_models
+from workers.models.callables import CACHED_NOTE
+from workers.models.numpy import seed_generators
+
+
+def prepare_test(seed: int) -> None:
+    """Seed what a test draws from."""
+    seed_generators(seed)
+
+
+def keep_state() -> Callable[[], None]:
+    """Return what does nothing: NumPy has no state that a job changes."""
+    return lambda: None
+
+
+class Adapter(numpy_models.Adapter):
+    """A callable of a user's test."""
+
+    def draw_inputs(self, seed: int) -> tuple[Array, ...]:  # noqa: ARG002 (there are none to draw)
+        """Return no inputs."""
+        self._given, self._places = {}, []
+        return ()
+
+    def list_notes(self) -> list[str]:
+        """Return what a reader of the results must know."""
+        return [CACHED_NOTE]
