@@ -1,9 +1,13 @@
 """Functions named by their import paths, measured by real workers as a sweep measures models."""
 
+import os
+import signal
+import subprocess
 import sys
 import threading
 from importlib.util import find_spec
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -114,6 +118,28 @@ def test_an_environment_that_does_not_exist_yet_is_named_with_the_command(packag
     package.joinpath("t.py").write_text("import torch\nf = g = torch.sum\n")
     with pytest.raises(UsageError, match=r"must exist first: python -m orchestrator env create torch@2\.5"):
         api.compare({"one": "sums.t:f", "two": "sums.t:g"}, environment="torch@2.5")
+
+
+def test_ctrl_c_is_one_for_the_caller_and_keeps_what_was_measured(package: Path) -> None:
+    program = (
+        "from orchestrator.api import compare\n"
+        "try:\n"
+        "    compare({'slow': 'sums.f:slow', 'fast': 'sums.f:fast'}, inputs='sums.data:inputs')\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+    variables = {**os.environ, "PYTHONPATH": str(Path(api.__file__).parents[1])}
+    with subprocess.Popen([sys.executable, "-c", program], env=variables, stdout=PIPE, stderr=PIPE) as running:
+        assert running.stderr is not None
+        seen = b""
+        while b"block 1" not in seen:
+            more = os.read(running.stderr.fileno(), 4096)
+            assert more, seen
+            seen += more
+        running.send_signal(signal.SIGINT)
+        out, _ = running.communicate(timeout=60)
+    assert out == b"interrupted\n"
+    assert api.load().manifest.stopped == "stopped by SIGINT"
 
 
 def test_another_thread_than_the_main_one_is_refused(package: Path) -> None:
