@@ -86,14 +86,15 @@ class Stage:
 
 
 def describe_report(report: pytest.TestReport | pytest.CollectReport) -> str:
-    """Return the last line of what pytest says of a failure, which names the error; of a skip, its reason."""
+    """Return the line of what pytest says of a failure that names the error; of a skip, its reason."""
     said = report.longrepr
     if isinstance(said, tuple):
         return str(said[-1])
-    crash = getattr(said, "reprcrash", None)
-    text = str(getattr(crash, "message", "") or report.longreprtext)
+    # A missing fixture is no crash, and has a text of its own.
+    head = getattr(getattr(said, "reprcrash", None), "message", "") or getattr(said, "errorstring", "")
+    text = str(head or report.longreprtext)
     lines = [line.removeprefix("E ").strip() for line in text.splitlines() if line.strip()]
-    return lines[0 if crash else -1] if lines else f"it {report.outcome}"
+    return lines[0 if head else -1] if lines else f"it {report.outcome}"
 
 
 def run(spec: JobSpec, ledger: Ledger) -> Ended:
@@ -132,7 +133,9 @@ def run_test(spec: JobSpec, act: Callable[[], Ended]) -> Ended:
     stage = Stage(case, framework, act)
     enter_folder(case)
     import_adapter(f"{framework}_callables").prepare_test(spec.seed)
-    pytest.main([f"{source.file}::{case.node}", *case.arguments, *ARGUMENTS], plugins=[stage])
+    code = pytest.main([f"{source.file}::{case.node}", *case.arguments, *ARGUMENTS], plugins=[stage])
+    if code in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED):
+        stage.why = stage.why or "pytest finds no such test"
     return check_end(stage, source, case)
 
 

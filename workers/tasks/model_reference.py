@@ -8,7 +8,7 @@ place, and only agreement is checked.
 
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def write_reference(spec: JobSpec, kind: Kind, path: Path, ledger: Ledger) -> No
         Malformed: the model cannot be verified, or its code lacks something.
         Exception: whatever the code or the framework raises.
     """
-    if spec.expected is not None and spec.model is not None and spec.model.test is not None:
+    if spec.expected is not None and is_callable(spec):
         # All callables of a test are compared with the first one.
         with ledger.phase("reference"):
             shutil.copyfile(artefacts.verify_artefact(spec.expected), path)
@@ -72,16 +72,25 @@ def write_reference(spec: JobSpec, kind: Kind, path: Path, ledger: Ledger) -> No
         write_arrays(path, (*name_sets(sets), *name_state(*state)))
         write_arrays(path, ((f"{LOSS}{number}", each) for number, each in enumerate(coefficients)))
         facts = find_facts(spec, adapter, sets, coefficients)
-        if changed and spec.cell.task == "forward":
-            kept = f"each call changes its buffer {changed[0]}, on which its results do not depend"
-            facts = facts.model_copy(update={"notes": (*facts.notes, kept)})
-        if first is not None and not carried:
-            own = "has weights of its own: only its time and memory can be compared"
-            facts = facts.model_copy(update={"notes": (*facts.notes, f"{spec.cell.variant} {own}")})
+        notes = describe_differences(spec, changed, shared=first is None or carried)
+        facts = facts.model_copy(update={"notes": (*facts.notes, *notes)})
     with ledger.phase("reference"):
         write_results(spec, kind, path, facts, ledger)
         if first is not None and carried:
             check_same_results(spec, first, StoredModel(path))
+
+
+def is_callable(spec: JobSpec) -> bool:
+    """Return whether the model is a callable of a test, which has no inputs and no weights that could be read."""
+    return spec.model is not None and spec.model.test is not None
+
+
+def describe_differences(spec: JobSpec, changed: Sequence[str], *, shared: bool) -> Iterator[str]:
+    """Describe what a call changes, and that a variant does not share the weights of the first one."""
+    if changed and spec.cell.task == "forward":
+        yield f"each call changes its buffer {changed[0]}, on which its results do not depend"
+    if not shared:
+        yield f"{spec.cell.variant} has weights of its own: only its time and memory can be compared"
 
 
 def draw_sets(adapter: Adapter, seed: int) -> list[tuple[Array, ...]]:
@@ -173,7 +182,7 @@ def check_repeatable(spec: JobSpec, adapter: Adapter, buffers: Mapping[str, Arra
     if all(np.array_equal(one, other, equal_nan=True) for one, other in zip(first, second, strict=True)):
         return changed
     assert spec.model is not None
-    if spec.model.test is not None:
+    if is_callable(spec):
         why = "they depend on earlier calls or on random numbers; make them the same each time"
     elif changed:
         why = f"each call changes its buffer {changed[0]}; make the results independent of earlier calls"
@@ -230,7 +239,7 @@ class ReferenceRun:
 def write_results(spec: JobSpec, kind: Kind, path: Path, facts: ModelFacts, ledger: Ledger) -> None:
     """Append the results in float64, then in float32, then in float32 from data with other last bits."""
     run = ReferenceRun(spec, kind, StoredModel(path), facts, ledger)
-    if spec.model is not None and spec.model.test is not None:
+    if is_callable(spec):
         write_callable_results(spec, run, path)
         return
     try:
