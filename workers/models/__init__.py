@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from schemas.job import Cell, JobSpec
 from workers.errors import Unsupported
@@ -65,6 +66,15 @@ class Adapter(Protocol):
         """Return what the framework's `step` takes, in the cell's dtype and on its device."""
 
 
+@runtime_checkable
+class PreparesCode(Protocol):
+    """A module with an adapter that has something to set before the user's code is loaded."""
+
+    @staticmethod
+    def prepare_code(cell: Cell) -> AbstractContextManager[None]:
+        """Return the context in which the code is loaded."""
+
+
 def make_adapter(spec: JobSpec, framework: str) -> Adapter:
     """Load the code of a job's model, and adapt it to the framework that it is written for.
 
@@ -78,12 +88,14 @@ def make_adapter(spec: JobSpec, framework: str) -> Adapter:
     assert spec.model is not None
     name = f"{__name__}.{framework}"
     try:
-        kind = cast("type[Adapter]", importlib.import_module(name).Adapter)
+        module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
         raise Unsupported(f"a model cannot be measured in {framework} without an export") from error
-    return kind(load_code(spec.model), spec.cell, spec.seed)
+    with module.prepare_code(spec.cell) if isinstance(module, PreparesCode) else nullcontext():
+        code = load_code(spec.model)
+    return cast("type[Adapter]", module.Adapter)(code, spec.cell, spec.seed)
 
 
 def build_model(spec: JobSpec, framework: str, problem: Problem) -> Any:
