@@ -99,7 +99,7 @@ def skip_dropout(found: set[str]) -> AbstractContextManager[Any]:
             named = {**named, "deterministic": True}
         return following(*arguments, **named)
 
-    return linen.intercept_methods(intercept)  # type: ignore[no-any-return]
+    return linen.intercept_methods(intercept)
 
 
 def adapt_nnx(module: Any, *, training: bool) -> Form:

@@ -105,7 +105,8 @@ class Adapter(NestedAdapter):
         for path, value, replace in walk_objects(self.model, self._code.module.__name__):
             if keras_layers.is_layer(value):
                 prefix = f"{path}/" if path else ""
-                found += [Held(prefix + name, *rest, None) for name, *rest in keras_layers.list_variables(value)]
+                kept = keras_layers.list_variables(value)
+                found += [Held(prefix + name, variable, trained, None) for name, variable, trained in kept]
             elif isinstance(value, tf.Variable):
                 found.append(Held(path, value, value.trainable and value.dtype.is_floating, replace))
         names = name_apart([each.name for each in found])
