@@ -46,7 +46,7 @@ class TensorFlowTrainer:
 
     def state(self) -> tuple[Any, ...]:
         """Return the weights, then the statistics."""
-        return tuple(tf.identity(variable) for variable in self._state)
+        return tuple(tf.identity(variable) for variable in self.returned)
 
     def restart(self) -> None:
         """Restore the initial values of all variables."""

@@ -25,6 +25,10 @@ class Adapter(Protocol):
 
     def __init__(self, code: ModelCode, cell: Cell, seed: int) -> None: ...
 
+    @property
+    def code(self) -> ModelCode:
+        """Return the code of the model."""
+
     def draw_inputs(self, seed: int) -> tuple[Array, ...]:
         """Draw a set of inputs, flattened to arrays; the first call decides how they are arranged."""
 

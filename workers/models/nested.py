@@ -106,6 +106,11 @@ class NestedAdapter(ABC):
         self.outputs: Any = None
 
     @property
+    def code(self) -> ModelCode:
+        """Return the code of the model."""
+        return self._code
+
+    @property
     def is_training(self) -> bool:
         """Return whether layers behave as in training: for every task that needs gradients."""
         return self._cell.task != "forward"

@@ -39,8 +39,8 @@ class Model(keras.Model):
         self.unused = layers.Dense(2, name="unused")
         self.frozen = layers.Dense(8, name="frozen", trainable=False)
 
-    def call(self, words, mask=None, scale=1.0):
-        rows = self.table(words) * ops.cast(mask[..., None], self.compute_dtype) * scale
+    def call(self, words, present=None, scale=1.0):
+        rows = self.table(words) * ops.cast(present[..., None], self.compute_dtype) * scale
         rows = self.drop(self.norm(self.frozen(rows)))
         self.unused(ops.zeros((1, 3), self.compute_dtype))
         return {"scores": self.head(rows), "others": (rows, None, ops.argmax(rows, -1))}
@@ -50,7 +50,7 @@ def get_init_inputs():
 
 def inputs(batch=2, length=5):
     words = keras.random.randint((batch, length), 0, 30)
-    return {"words": words, "mask": keras.random.uniform((batch, length)) > 0.2, "scale": 0.5}
+    return {"words": words, "present": keras.random.uniform((batch, length)) > 0.2, "scale": 0.5}
 """
 
 MODULE = """
