@@ -37,6 +37,10 @@ MAX_BYTES = 1 << 28
 # The largest difference in float64 of two implementations of one thing: rounding alone, even after sums of a million.
 SAME_RESULTS = 1e-9
 
+# Notes on a later variant.
+SAME_WEIGHTS = "has the weights of the first model, and computes the same in float64"
+OWN_WEIGHTS = "has weights of its own: only its time and memory can be compared"
+
 # The names of a model's state in a message.
 SAID_NAMES = 12
 
@@ -69,9 +73,9 @@ def write_reference(spec: JobSpec, kind: Kind, path: Path, ledger: Ledger) -> No
         if changed and spec.cell.task == "forward":
             kept = f"each call changes its buffer {changed[0]}, on which its results do not depend"
             facts = facts.model_copy(update={"notes": (*facts.notes, kept)})
-        if first is not None and not carried:
-            own = "has weights of its own: only its time and memory can be compared"
-            facts = facts.model_copy(update={"notes": (*facts.notes, f"{spec.cell.variant} {own}")})
+        if first is not None:
+            note = f"{spec.cell.variant} {SAME_WEIGHTS if carried else OWN_WEIGHTS}"
+            facts = facts.model_copy(update={"notes": (*facts.notes, note)})
     with ledger.phase("reference"):
         write_results(spec, kind, path, facts, ledger)
         if first is not None and carried:
