@@ -64,7 +64,7 @@ class Framework(tensorflow2.Framework):
         traced = self._trace_eagerly(model, example, shapes) if isinstance(model, HasAllVariables) else None
         with self._graph.as_default():
             feeds = [v1.placeholder(value.dtype, shape) for value, shape in zip(example, shapes, strict=True)]
-            fetches = self._import_fetches(model, traced, feeds) if traced else self._build_fetches(model, feeds)
+            fetches = self._import_fetches(traced, feeds) if traced else self._build_fetches(model, feeds)
             session = v1.Session(graph=self._graph, config=self._make_session_config())
             begin = v1.global_variables_initializer()
             session.run(begin)
@@ -93,26 +93,28 @@ class Framework(tensorflow2.Framework):
         self._states = trainer.state()
         return [loss, tf.group(*updates, *v1.get_collection(v1.GraphKeys.UPDATE_OPS))]
 
-    def _trace_eagerly(self, model: Any, example: Sequence[Any], shapes: Sequence[Shape]) -> Any:
+    def _trace_eagerly(self, model: Any, example: Sequence[Any], shapes: Sequence[Shape]) -> "TracedStep":
         """Trace the step of a user's model, whose variables were made before there was a graph for them."""
         signature = [tf.TensorSpec(shape, value.dtype) for value, shape in zip(example, shapes, strict=True)]
-        return tf.function(self._make_step(model)).get_concrete_function(*signature).graph
+        graph = tf.function(self._make_step(model)).get_concrete_function(*signature).graph
+        moments = self.trainer.variables if self._cell.task in TRAINING_TASKS else ()
+        values = {id(each.handle): each.numpy() for each in (*graph.variables, *model.all_variables, *moments)}
+        constants = {inner.name: outer.numpy() for outer, inner in graph.captures if id(outer) not in values}
+        return TracedStep(graph, values, constants)
 
-    def _import_fetches(self, model: Any, traced: Any, feeds: Sequence[Any]) -> list[Any]:
+    def _import_fetches(self, traced: "TracedStep", feeds: Sequence[Any]) -> list[Any]:
         """Import a traced step into the session's graph, with variables of this graph in place of the eager ones."""
-        trains = self._cell.task in TRAINING_TASKS
-        eager = [*traced.variables, *model.all_variables, *(self.trainer.variables if trains else ())]
-        own = {id(each.handle): tf.Variable(each.numpy(), trainable=each.trainable) for each in eager}
-        given = {place.name: feed for place, feed in zip(traced.inputs, feeds, strict=False)}
-        for outer, inner in traced.captures:
-            kept = own.get(id(outer))
-            given[inner.name] = tf.constant(outer.numpy()) if kept is None else kept.handle
-        names = [each.name for each in (*traced.outputs, *traced.control_outputs)]
-        made = tf.import_graph_def(traced.as_graph_def(), given, names, name="")
-        if not trains:
-            return made[: len(traced.outputs)]
+        graph = traced.graph
+        own = {place: tf.Variable(value) for place, value in traced.values.items()}
+        given = {place.name: feed for place, feed in zip(graph.inputs, feeds, strict=False)}
+        given |= {inner.name: own[id(outer)].handle for outer, inner in graph.captures if id(outer) in own}
+        given |= {name: tf.constant(value) for name, value in traced.constants.items()}
+        names = [each.name for each in (*graph.outputs, *graph.control_outputs)]
+        made = tf.import_graph_def(graph.as_graph_def(), given, names, name="")
+        if self._cell.task not in TRAINING_TASKS:
+            return list(made[: len(graph.outputs)])
         self._states = [own[id(each.handle)] for each in self.trainer.returned]
-        return [made[0], tf.group(*made[len(traced.outputs) :])]
+        return [made[0], tf.group(*made[len(graph.outputs) :])]
 
     def _make_session_config(self) -> Any:
         """Return the settings of a session, which ignores those of eager mode."""
@@ -142,6 +144,15 @@ class SessionGraph:
     feeds: Sequence[Any]
     fetches: Sequence[Any]
     begin: Any
+
+
+@dataclass(frozen=True, slots=True)
+class TracedStep:
+    """A step as a graph, the values of the variables that it captured, by handle, and of its other captures by name."""
+
+    graph: Any
+    values: dict[int, Array]
+    constants: dict[str, Array]
 
 
 class SessionTrainer:

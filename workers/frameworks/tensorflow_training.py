@@ -16,7 +16,7 @@ class TensorFlowTrainer:
     def __init__(self, model: Any, task: Task) -> None:
         self._task = task
         self._weights, self._running = list(model.weights), list(model.running if isinstance(model, HasRunning) else ())
-        self._state = (
+        self.returned = (
             list(model.all_variables) if isinstance(model, HasAllVariables) else [*self._weights, *self._running]
         )
         self._means = [tf.Variable(tf.zeros_like(weight)) for weight in self._weights]
