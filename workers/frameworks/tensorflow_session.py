@@ -97,10 +97,12 @@ class Framework(tensorflow2.Framework):
         """Trace the step of a user's model, whose variables were made before there was a graph for them."""
         signature = [tf.TensorSpec(shape, value.dtype) for value, shape in zip(example, shapes, strict=True)]
         graph = tf.function(self._make_step(model)).get_concrete_function(*signature).graph
-        moments = self.trainer.variables if self._cell.task in TRAINING_TASKS else ()
+        trainer = self.trainer if self._cell.task in TRAINING_TASKS else None
+        moments = trainer.variables if isinstance(trainer, TensorFlowTrainer) else ()
+        returned = trainer.returned if isinstance(trainer, TensorFlowTrainer) else ()
         values = {id(each.handle): each.numpy() for each in (*graph.variables, *model.all_variables, *moments)}
         constants = {inner.name: outer.numpy() for outer, inner in graph.captures if id(outer) not in values}
-        return TracedStep(graph, values, constants)
+        return TracedStep(graph, values, constants, [id(each.handle) for each in returned])
 
     def _import_fetches(self, traced: "TracedStep", feeds: Sequence[Any]) -> list[Any]:
         """Import a traced step into the session's graph, with variables of this graph in place of the eager ones."""
@@ -113,7 +115,7 @@ class Framework(tensorflow2.Framework):
         made = tf.import_graph_def(graph.as_graph_def(), given, names, name="")
         if self._cell.task not in TRAINING_TASKS:
             return list(made[: len(graph.outputs)])
-        self._states = [own[id(each.handle)] for each in self.trainer.returned]
+        self._states = tuple(own[place] for place in traced.returned)
         return [made[0], tf.group(*made[len(graph.outputs) :])]
 
     def _make_session_config(self) -> Any:
@@ -148,11 +150,15 @@ class SessionGraph:
 
 @dataclass(frozen=True, slots=True)
 class TracedStep:
-    """A step as a graph, the values of the variables that it captured, by handle, and of its other captures by name."""
+    """A step as a graph, and the values that it captured: of variables, by their handles, and of constants, by name.
+
+    `returned` are the variables that a trainer returns as its state.
+    """
 
     graph: Any
     values: dict[int, Array]
     constants: dict[str, Array]
+    returned: Sequence[int]
 
 
 class SessionTrainer:

@@ -13,7 +13,7 @@ from schemas.job import Cell
 from workers.arrays import Array
 from workers.errors import Malformed
 from workers.frameworks import to_tuple
-from workers.models.flax_modules import adapt_flax, is_pair
+from workers.models.jax_flax import adapt_flax, is_pair
 from workers.models.jax_state import Bound, Form, count_flops, is_inexact, name_path, split_leaves
 from workers.models.nested import NestedAdapter, list_leaves, seed_python
 

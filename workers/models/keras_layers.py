@@ -8,7 +8,6 @@ from typing import Any
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import keras
-import tensorflow as tf
 
 from schemas.job import Dtype
 from workers.errors import Unsupported
@@ -68,7 +67,7 @@ def list_layers(model: Any) -> list[Any]:
     return list(model._flatten_layers())  # noqa: SLF001 (the public lists are of the outermost layers)
 
 
-def list_variables(layer: Any) -> Iterator[tuple[str, tf.Variable, bool]]:
+def list_variables(layer: Any) -> Iterator[tuple[str, Any, bool]]:
     """Yield the weights of a layer: name, variable, and whether it is trained. Seeds of generators are no weights."""
     for trained, weights in ((True, layer.trainable_weights), (False, layer.non_trainable_weights)):
         yield from ((each.path, each.value, trained) for each in weights)

@@ -1,10 +1,8 @@
 """TensorFlow models as they are: Keras models and layers, modules, and functions of tensors."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from types import CellType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -12,9 +10,11 @@ import tensorflow as tf
 
 from schemas.job import Cell
 from workers.arrays import Array
-from workers.errors import Malformed, Unsupported
+from workers.errors import Malformed
 from workers.models import keras_layers
 from workers.models.nested import NestedAdapter, list_leaves, name_apart, seed_python
+from workers.models.tensorflow_flops import count_graph_flops
+from workers.models.tensorflow_variables import Held, replace_variable, walk_objects
 
 # Keyword arguments by which models ask whether they are in training, unless Keras hands it on.
 TRAINING_NAMES = ("training", "is_training")
@@ -31,16 +31,6 @@ def prepare_code(cell: Cell) -> AbstractContextManager[None]:
     """Set the precision of Keras before the user's code is loaded, as it may make a model at once."""
     keras_layers.set_precision(cell.dtype)
     return nullcontext()
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A variable of a model, where it is held, and how another takes its place."""
-
-    name: str
-    variable: Any
-    trained: bool
-    replace: Callable[[Any], None] | None
 
 
 class AdaptedModel(tf.Module):
@@ -159,7 +149,12 @@ class Adapter(NestedAdapter):
 
     def name_random(self) -> str:
         """Return the layers that probably draw the random numbers, in parentheses; empty: none is known to."""
-        layers = (part for each in self._list_parts() if keras_layers.is_layer(each) for part in list_parts(each))
+        layers = (
+            part
+            for each in self._list_parts()
+            if keras_layers.is_layer(each)
+            for part in keras_layers.list_layers(each)
+        )
         kinds = {type(each).__name__ for each in layers if "Random" in type(each).__name__}
         return f" ({', '.join(sorted(kinds))})" if kinds else ""
 
@@ -216,17 +211,11 @@ class Adapter(NestedAdapter):
 
     def finish(self, trained: Sequence[str], coefficients: Sequence[Array], *, plain: bool) -> AdaptedModel:
         """Return the model in the cell's dtype. Variables that the loss ignores are not differentiated."""
-        dtype = self._dtype = tf.dtypes.as_dtype(self._cell.dtype)
-        self._held = [replace_variable(each, dtype) for each in self._held]
+        self._dtype = tf.dtypes.as_dtype(self._cell.dtype)
+        self._held = [replace_variable(each, self._dtype) for each in self._held]
         if self._code.loss is not None and not plain and self.is_training:
             self.describe_outputs()  # loss(outputs) takes them as they come
         self._is_plain = plain
-        parameters, others = ([each for each in self._held if each.trained is kind] for kind in (True, False))
-        variables = {
-            "weights": [each.variable for each in parameters if each.name in trained],
-            "running": [each.variable for each in others],
-            "all": [each.variable for each in (*parameters, *others)],
-        }
         model, flags, kinds = self.model, self._flags, self.kinds
 
         def call_plain(*tensors: Any) -> Any:
@@ -236,128 +225,13 @@ class Adapter(NestedAdapter):
             return tuple(find_leaves(self.call_written(tensors), kinds))
 
         call = call_plain if plain else call_nested
-        return AdaptedModel(model, call, self._make_loss(coefficients), variables)
+        return AdaptedModel(model, call, self._make_loss(coefficients), self._sort_variables(trained))
 
-
-def list_parts(layer: Any) -> list[Any]:
-    """Return a layer of Keras and all layers in it."""
-    return keras_layers.list_layers(layer)
-
-
-def walk_objects(root: Any, module: str) -> Iterator[tuple[str, Any, Callable[[Any], None] | None]]:
-    """Yield the variables and the layers of Keras that a model holds, each once: path, object, and what replaces it.
-
-    Modules, lists, dicts, and what a function of the user's file refers to are searched.
-    """
-    seen, waiting = set[int](), [("", root, None)]
-    while waiting:
-        path, value, replace = waiting.pop(0)
-        if id(value) in seen:
-            continue
-        seen.add(id(value))
-        if isinstance(value, tf.Variable) or keras_layers.is_layer(value):
-            yield path, value, replace
-            continue
-        prefix = f"{path}." if path else ""
-        waiting[:0] = [(f"{prefix}{name}", child, put) for name, child, put in list_members(value, module)]
-
-
-def list_members(value: Any, module: str) -> list[tuple[str, Any, Any]]:
-    """Return what an object holds: name, value, and a function that puts another value there."""
-    if isinstance(value, tf.types.experimental.GenericFunction):
-        return list_members(value.python_function, module)
-    if inspect.ismethod(value):
-        return list_members(value.__self__, module)
-    if isinstance(value, FunctionType):
-        return list_references(value) if value.__module__ == module else []
-    if isinstance(value, Mapping):
-        return [(str(name), each, make_item_setter(value, name)) for name, each in value.items()]
-    if isinstance(value, list):
-        return [(str(place), each, make_item_setter(value, place)) for place, each in enumerate(value)]
-    if isinstance(value, tuple):
-        return [(str(place), each, None) for place, each in enumerate(value)]
-    if isinstance(value, tf.Module) or type(value).__module__ == module:
-        held = getattr(value, "__dict__", {})
-        return [(name, each, make_attribute_setter(value, name)) for name, each in held.items() if is_own(name)]
-    return []
-
-
-def is_own(name: str) -> bool:
-    """Return whether an attribute of a module is its author's, and not of TensorFlow's tracking."""
-    return not name.startswith(("_self_", "_tf_", "_TF_"))
-
-
-def list_references(function: FunctionType) -> list[tuple[str, Any, Any]]:
-    """Return the globals and the outer variables that a function refers to."""
-    names, cells = function.__code__.co_names, function.__closure__ or ()
-    kept = [(name, function.__globals__[name]) for name in names if name in function.__globals__]
-    outer = [pair for pair in zip(function.__code__.co_freevars, cells, strict=True) if is_filled(pair[1])]
-    return [
-        *((name, value, make_item_setter(function.__globals__, name)) for name, value in kept),
-        *((name, cell.cell_contents, make_attribute_setter(cell, "cell_contents")) for name, cell in outer),
-    ]
-
-
-def is_filled(cell: CellType) -> bool:
-    """Return whether an outer variable has a value."""
-    try:
-        return cell.cell_contents is not None
-    except ValueError:
-        return False
-
-
-def make_item_setter(holder: Any, name: Any) -> Callable[[Any], None]:
-    """Return a function that puts a value in a list or a dict."""
-    return lambda value: holder.__setitem__(name, value)
-
-
-def make_attribute_setter(holder: Any, name: str) -> Callable[[Any], None]:
-    """Return a function that sets an attribute."""
-    return lambda value: setattr(holder, name, value)
-
-
-def replace_variable(held: Held, dtype: tf.DType) -> Held:
-    """Put a variable of another precision in the place of a floating-point one.
-
-    Raises:
-        Unsupported: its place cannot hold another.
-    """
-    variable = held.variable
-    if variable.dtype == dtype or not variable.dtype.is_floating:
-        return held
-    if held.replace is None:
-        raise Unsupported(f"the variable {held.name} is held where none of {dtype.name} can take its place")
-    made = tf.Variable(tf.cast(variable, dtype), trainable=variable.trainable, name=variable.name.partition(":")[0])
-    held.replace(made)
-    return Held(held.name, made, held.trained, held.replace)
-
-
-def count_graph_flops(graph: Any) -> int:
-    """Count the operations of the matrix products and convolutions of a graph and of the graphs that it calls once.
-
-    The body of a loop counts once, as nobody knows how often it runs: the sum is never more than is needed.
-    """
-    called = [each.graph for each in getattr(graph, "_functions", {}).values() if hasattr(each, "graph")]
-    return sum(map(count_operation, graph.get_operations())) + sum(map(count_graph_flops, called))
-
-
-def count_operation(operation: Any) -> int:
-    """Count the operations of one node: two for each number that a product adds up."""
-    kind, shapes = operation.type, [each.shape for each in operation.inputs]
-    if kind in ("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"):
-        is_swapped = operation.get_attr("transpose_a" if kind == "MatMul" else "adj_x")
-        return 2 * count_numbers(operation.outputs[0].shape) * count_numbers(shapes[0][-2 if is_swapped else -1 :][:1])
-    if kind in ("Conv2D", "Conv3D", "DepthwiseConv2dNative"):
-        # A kernel's last axis, and a depthwise one's last two, are outputs.
-        summed = shapes[1][: -2 if kind.startswith("Depthwise") else -1]
-        return 2 * count_numbers(operation.outputs[0].shape) * count_numbers(summed)
-    if kind in ("Conv2DBackpropInput", "Conv3DBackpropInputV2"):
-        return 2 * count_numbers(shapes[2]) * count_numbers(shapes[1][:-1])
-    if kind in ("Conv2DBackpropFilter", "Conv3DBackpropFilterV2"):
-        return 2 * count_numbers(shapes[2]) * count_numbers(operation.outputs[0].shape[:-1])
-    return 0
-
-
-def count_numbers(shape: tf.TensorShape) -> int:
-    """Return the numbers in a tensor of this shape; 0 where it is unknown."""
-    return int(shape.num_elements() or 0)
+    def _sort_variables(self, trained: Sequence[str]) -> dict[str, list[Any]]:
+        """Return the variables that have gradients, the statistics, and all, in the order of the reference."""
+        parameters, others = ([each for each in self._held if each.trained is kind] for kind in (True, False))
+        return {
+            "weights": [each.variable for each in parameters if each.name in trained],
+            "running": [each.variable for each in others],
+            "all": [each.variable for each in (*parameters, *others)],
+        }

@@ -200,6 +200,23 @@ def test_a_function_draws_the_same_numbers_in_64_bit_mode(make_case: "MakeCase")
     check_right(make_case(textwrap.dedent(text), "jax", ("float32[batch,6]",)), "jax:jit", dtype="float64")
 
 
+def test_the_arithmetic_of_convolutions_and_loops_is_counted(make_case: "MakeCase") -> None:
+    text = """
+        import jax
+        from jax import lax
+
+        def net(x, kernel, square):
+            made = lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+            looped, _ = lax.scan(lambda carry, _: (carry @ square, None), square, None, length=5)
+            chosen = lax.cond(made.sum() > 0, lambda y: y @ square, lambda y: y, looped)
+            return made, chosen
+    """
+    inputs = ("float32[batch,6,6,2]", "float32[3,3,2,4]", "float32[7,7]")
+    report = check_right(make_case(textwrap.dedent(text), "jax", inputs), "jax:jit", batch=3)
+    # Of two branches, the cheaper one is needed at least.
+    assert report.work.flops == 2 * 3 * 4 * 4 * 4 * (3 * 3 * 2) + 5 * 2 * 7**3
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

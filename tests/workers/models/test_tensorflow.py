@@ -188,6 +188,26 @@ def test_a_function_is_measured_with_the_variables_that_it_refers_to(make_case: 
     assert report.work.flops == 2 * 5 * 6 * 4
 
 
+@pytest.mark.long
+@pytest.mark.parametrize(("task", "flops"), [("forward", 1), ("backward", 2)])
+def test_the_arithmetic_of_convolutions_is_counted(make_case: "MakeCase", task: str, flops: int) -> None:
+    text = """
+        import tensorflow as tf
+        kernel, depthwise = tf.Variable(tf.ones((3, 3, 2, 4))), tf.Variable(tf.ones((2, 2, 4, 1)))
+
+        def net(x):
+            made = tf.nn.conv2d(x, kernel, 1, "VALID")
+            return tf.nn.depthwise_conv2d(made, depthwise, (1, 1, 1, 1), "VALID") if DEPTHWISE else made
+    """
+    text = textwrap.dedent(text).replace("DEPTHWISE", str(task == "forward"))
+    report = check_right(
+        make_case(text, "tensorflow", ("float32[batch,6,6,2]",)), "tensorflow:function", task=task, batch=3
+    )
+    convolution = 2 * 3 * 4 * 4 * 4 * (3 * 3 * 2)
+    # The gradient of the inputs is not needed.
+    assert report.work.flops == convolution * flops + (2 * 3 * 3 * 3 * 4 * (2 * 2) if task == "forward" else 0)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
