@@ -72,7 +72,7 @@ from flax import nnx
 
 class Net(nnx.Module):
     def __init__(self, rngs):
-        self.first = nnx.Linear(6, 8, use_bias=False, rngs=rngs)
+        self.first = nnx.Linear(6, 8, rngs=rngs)
         self.norm = nnx.BatchNorm(8, rngs=rngs)
         self.drop = nnx.Dropout(0.5, rngs=rngs)
         self.second = nnx.Linear(8, 3, rngs=rngs)
@@ -167,7 +167,7 @@ def test_a_linen_module_is_measured_as_it_is(make_case: "MakeCase", mode: str, t
 def test_an_nnx_module_is_measured_as_it_is(make_case: "MakeCase", mode: str, task: str) -> None:
     report = check_right(make_case(NNX, "jax"), mode, task=task)
     if task == "backward":
-        kinds = ("first.kernel", "norm.scale", "norm.bias", "second.kernel", "second.bias")
+        kinds = ("first.kernel", "first.bias", "norm.scale", "norm.bias", "second.kernel", "second.bias")
         assert name_checks(report) == {"loss", *(f"gradient of {kind}" for kind in kinds)}
         assert any("dropout is off in 1 layers" in each for each in report.warnings)
     elif task != "forward":
