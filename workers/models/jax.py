@@ -143,7 +143,7 @@ class Adapter(NestedAdapter):
         """Return what a reader of the results must know."""
         if not self._form.dropouts:
             return []
-        return [f"dropout is off in {self._form.dropouts} layers, so that results can be verified"]
+        return [f"dropout is off (layers: {self._form.dropouts}), so that results can be verified"]
 
     def name_random(self) -> str:
         """Return nothing: a function that draws random numbers has no layers to name."""

@@ -145,7 +145,7 @@ class Adapter(NestedAdapter):
         """Return what a reader of the results must know."""
         if not (self.is_training and self._dropped):
             return []
-        return [f"dropout is off in {self._dropped} layers, so that results can be verified"]
+        return [f"dropout is off (layers: {self._dropped}), so that results can be verified"]
 
     def name_random(self) -> str:
         """Return the layers that probably draw the random numbers, in parentheses; empty: none is known to."""
