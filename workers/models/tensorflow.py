@@ -37,10 +37,11 @@ class AdaptedModel(tf.Module):
     """A user's model as `workers/frameworks/tensorflow.py` takes one."""
 
     def __init__(
-        self, written: Any, call: Callable[..., Any], loss_of: Callable[[Any], Any], variables: Mapping[str, list[Any]]
+        self, call: Callable[..., Any], loss_of: Callable[[Any], Any], variables: Mapping[str, list[Any]]
     ) -> None:
         super().__init__()
-        self.written, self._call, self._loss_of = written, call, loss_of
+        # A SavedModel holds the variables alone: the model itself may have functions that cannot be saved.
+        self._call, self._loss_of = call, loss_of
         self.weights, self.running, self.all_variables = (variables[name] for name in ("weights", "running", "all"))
 
     def __call__(self, *inputs: Any) -> Any:
@@ -225,7 +226,7 @@ class Adapter(NestedAdapter):
             return tuple(find_leaves(self.call_written(tensors), kinds))
 
         call = call_plain if plain else call_nested
-        return AdaptedModel(model, call, self._make_loss(coefficients), self._sort_variables(trained))
+        return AdaptedModel(call, self._make_loss(coefficients), self._sort_variables(trained))
 
     def _sort_variables(self, trained: Sequence[str]) -> dict[str, list[Any]]:
         """Return the variables that have gradients, the statistics, and all, in the order of the reference."""
