@@ -1,7 +1,7 @@
 """JAX models as they are: functions with or without parameters, and modules of flax and equinox."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import jax
@@ -94,6 +94,10 @@ class Adapter(NestedAdapter):
         seed_python(seed)
         with jax.enable_x64(False):
             yield
+
+    def open_call(self) -> AbstractContextManager[Any]:
+        """Return 32-bit mode."""
+        return jax.enable_x64(False)
 
     def to_tensor(self, value: Any) -> Any:
         """Convert an array to one of JAX."""

@@ -43,9 +43,14 @@ def convert_model(model: Any, dtype: Dtype) -> Any:
         )
     except Exception as error:  # configurations of custom layers raise errors of any kind
         raise Unsupported(f"a layer of Keras computes in {', '.join(sorted(found))} only") from error
-    if not is_in_precision(made, dtype):
+    if not is_in_precision(made, dtype) or list_names(made) != list_names(model):
         raise Unsupported(f"a layer of Keras computes in {', '.join(sorted(found))} only")
     return made
+
+
+def list_names(layer: Any) -> list[str]:
+    """Return the names of the weights that a layer has so far."""
+    return [name for name, _, _ in list_variables(layer)]
 
 
 def is_in_precision(model: Any, dtype: Dtype) -> bool:

@@ -4,7 +4,7 @@ import dataclasses
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from itertools import repeat
 from typing import Any
 
@@ -119,6 +119,10 @@ class NestedAdapter(ABC):
     def open_drawing(self, seed: int) -> AbstractContextManager[Any]:
         """Return the context in which the user's code draws weights and inputs, with its generators seeded."""
 
+    def open_call(self) -> AbstractContextManager[Any]:
+        """Return the context of a call before the model is finished."""
+        return nullcontext()
+
     @abstractmethod
     def to_tensor(self, value: Any) -> Any:
         """Convert an array to the framework's, for calls before the model is finished."""
@@ -204,7 +208,8 @@ class NestedAdapter(ABC):
         )
 
     def _call_on_example(self) -> Any:
-        with self.open_drawing(self._seed):
+        # Not seeded: two calls must be seen to differ.
+        with self.open_call():
             return self.call_written([self.to_tensor(each) for each in self._example])
 
     @property

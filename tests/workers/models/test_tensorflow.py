@@ -93,12 +93,12 @@ import tensorflow as tf
 
 kernel = tf.Variable(tf.ones((6, 4)) / 8)
 
-def scale(x):
+def _scale(x):
     return x @ kernel
 
 def net(x, training=True):
     assert not training
-    return tf.nn.relu(scale(x))
+    return tf.nn.relu(_scale(x))
 """
 
 
@@ -212,8 +212,8 @@ def test_the_arithmetic_of_convolutions_is_counted(make_case: "MakeCase", task: 
     ("text", "said"),
     [
         (PLAIN.replace("return keras.Sequential", "return 5, keras.Sequential"), "gives a tuple, which is no model"),
-        (FUNCTION.replace("relu(scale(x))", "dropout(scale(x), 0.5)"), "draws random numbers"),
-        (FUNCTION.replace("tf.nn.relu(scale(x))", "str(x)"), "returns a str without arrays"),
+        (FUNCTION.replace("relu(_scale(x))", "dropout(_scale(x), 0.5)"), "draws random numbers"),
+        (FUNCTION.replace("tf.nn.relu(_scale(x))", "str(x)"), "returns a str without arrays"),
     ],
 )
 def test_a_model_that_nothing_could_verify_is_refused_in_one_sentence(
