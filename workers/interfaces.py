@@ -336,6 +336,14 @@ class HasRunning(Protocol):
     running: Sequence[Any]
 
 
+@runtime_checkable
+class HasAllVariables(Protocol):
+    """A user's model for TensorFlow, some of whose variables the loss may not depend on."""
+
+    all_variables: Sequence[Any]
+    """All variables in the reference's order, weights first."""
+
+
 def select_trained(weights: Mapping[str, T]) -> dict[str, T]:
     """Select the weights that have gradients."""
     return {name: weight for name, weight in weights.items() if not is_running(name)}

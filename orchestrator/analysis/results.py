@@ -183,8 +183,8 @@ class Group:
 
     @property
     def referee(self) -> str:
-        """Return the framework that verified the results; empty if an independent reference did."""
-        return next((result.referee for result in self.results if result.referee), "")
+        """Return the framework that verified the results, or several; empty if an independent reference did."""
+        return " and ".join(dict.fromkeys(result.referee for result in self.results if result.referee))
 
     @property
     def referee_dtype(self) -> str:

@@ -200,11 +200,11 @@ def describe_doubts(group: Group) -> Iterator[str]:
 def describe_referee(group: Group) -> Iterator[str]:
     """Yield a reservation if the reference is one of the frameworks, and what that leaves open."""
     if group.referee:
+        names = group.referee.replace(" and ", ":eager and ") + ":eager"
+        itself = "are only checked against themselves" if " and " in names else "is only checked against itself"
         yield (
-            f"Results are checked against {group.referee}:eager in {group.referee_dtype}, as there is no independent "
-            "reference. This "
-            f"shows that modes agree, not that the formulas are right; {group.referee}:eager is only checked against "
-            "itself."
+            f"Results are checked against {names} in {group.referee_dtype}, as there is no independent reference. This "
+            f"shows that modes agree, not that the formulas are right; {names} {itself}."
         )
 
 

@@ -1,6 +1,7 @@
 """Models of public libraries are measured as they are, and found right. Those that are not installed are skipped."""
 
 import ast
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ SWEEP = """
 source = "{name}.py"
 folder = "{folder}"
 [axes]
-frameworks = ["torch:eager", "torch:trace"]
+frameworks = {modes}
 tasks = ["forward", "backward"]
 environment = ["current"]
 [stop]
@@ -29,6 +30,14 @@ blocks = 1
 samples = 10
 warmup_min_ns = 1000000
 """
+
+
+# The modes that a model is measured in, by a package that its file imports.
+MODES = {
+    "torch": ("torch:eager", "torch:trace"),
+    "keras": ("tensorflow:eager", "tensorflow:function"),
+    "jax": ("jax:eager", "jax:jit"),
+}
 
 
 def list_packages(name: str) -> Iterator[str]:
@@ -40,12 +49,18 @@ def list_packages(name: str) -> Iterator[str]:
             yield node.module.partition(".")[0]
 
 
+def choose_modes(name: str) -> str:
+    """Return the modes that a model is measured in, as a list of TOML."""
+    framework = next(package for package in list_packages(name) if package in MODES)
+    return json.dumps(MODES[framework])
+
+
 def measure(name: str, folder: Path) -> list[JobRecord]:
     """Measure a model by the command line, and return its records."""
     missing = [package for package in list_packages(name) if find_spec(package) is None]
     if missing:
         pytest.skip(f"{', '.join(missing)} not installed")
-    folder.joinpath("sweep.toml").write_text(SWEEP.format(name=name, folder=FOLDER))
+    folder.joinpath("sweep.toml").write_text(SWEEP.format(name=name, folder=FOLDER, modes=choose_modes(name)))
     command = [sys.executable, "-m", "orchestrator", "sweep", "sweep.toml", "--no-report", "--runs", "runs"]
     done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
     records = list(read_recent(folder / "runs", 20))

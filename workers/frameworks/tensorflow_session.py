@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from schemas.job import TRAINING_TASKS
+from schemas.job import TRAINING_TASKS, Cell
 from workers.arrays import Array, cast_floating, widen_values
 from workers.errors import Unsupported
 from workers.frameworks import NO_GRADIENT, check_output_types, tensorflow_saved
 from workers.frameworks import tensorflow as tensorflow2
 from workers.frameworks.tensorflow_training import TensorFlowTrainer
-from workers.interfaces import HasTrainingLoss, Prepared, Shape, Step, Writer
+from workers.interfaces import HasAllVariables, HasTrainingLoss, Prepared, Shape, Step, Writer
 from workers.outputs import flatten_outputs
 from workers.precision import check_precision
 
@@ -30,11 +30,14 @@ v1 = tf.compat.v1
 class Framework(tensorflow2.Framework):
     """TensorFlow on the CPU, run by a session."""
 
+    def __init__(self, cell: Cell) -> None:
+        super().__init__(cell)
+        self._graph = tf.Graph()
+
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
         return tuple(cast_floating(value, self._dtype.as_numpy_dtype) for value in values)
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
-        self._graph = tf.Graph()
         with self._graph.as_default():
             return super().build(implementation, weights)
 
@@ -58,9 +61,10 @@ class Framework(tensorflow2.Framework):
         return lambda *inputs: run(*inputs)[:1]
 
     def _open_session(self, model: Any, example: Sequence[Any], shapes: Sequence[Shape]) -> "SessionGraph":
+        traced = self._trace_eagerly(model, example, shapes) if isinstance(model, HasAllVariables) else None
         with self._graph.as_default():
             feeds = [v1.placeholder(value.dtype, shape) for value, shape in zip(example, shapes, strict=True)]
-            fetches = self._build_fetches(model, feeds)
+            fetches = self._import_fetches(traced, feeds) if traced else self._build_fetches(model, feeds)
             session = v1.Session(graph=self._graph, config=self._make_session_config())
             begin = v1.global_variables_initializer()
             session.run(begin)
@@ -88,6 +92,31 @@ class Framework(tensorflow2.Framework):
         updates = trainer.apply_gradients(build_gradients(loss, model))
         self._states = trainer.state()
         return [loss, tf.group(*updates, *v1.get_collection(v1.GraphKeys.UPDATE_OPS))]
+
+    def _trace_eagerly(self, model: Any, example: Sequence[Any], shapes: Sequence[Shape]) -> "TracedStep":
+        """Trace the step of a user's model, whose variables were made before there was a graph for them."""
+        signature = [tf.TensorSpec(shape, value.dtype) for value, shape in zip(example, shapes, strict=True)]
+        graph = tf.function(self._make_step(model)).get_concrete_function(*signature).graph
+        trainer = self.trainer if self._cell.task in TRAINING_TASKS else None
+        moments = trainer.variables if isinstance(trainer, TensorFlowTrainer) else ()
+        returned = trainer.returned if isinstance(trainer, TensorFlowTrainer) else ()
+        values = {id(each.handle): each.numpy() for each in (*graph.variables, *model.all_variables, *moments)}
+        constants = {inner.name: outer.numpy() for outer, inner in graph.captures if id(outer) not in values}
+        return TracedStep(graph, values, constants, [id(each.handle) for each in returned])
+
+    def _import_fetches(self, traced: "TracedStep", feeds: Sequence[Any]) -> list[Any]:
+        """Import a traced step into the session's graph, with variables of this graph in place of the eager ones."""
+        graph = traced.graph
+        own = {place: tf.Variable(value) for place, value in traced.values.items()}
+        given = {place.name: feed for place, feed in zip(graph.inputs, feeds, strict=False)}
+        given |= {inner.name: own[id(outer)].handle for outer, inner in graph.captures if id(outer) in own}
+        given |= {name: tf.constant(value) for name, value in traced.constants.items()}
+        names = [each.name for each in (*graph.outputs, *graph.control_outputs)]
+        made = tf.import_graph_def(graph.as_graph_def(), given, names, name="")
+        if self._cell.task not in TRAINING_TASKS:
+            return list(made[: len(graph.outputs)])
+        self._states = tuple(own[place] for place in traced.returned)
+        return [made[0], tf.group(*made[len(graph.outputs) :])]
 
     def _make_session_config(self) -> Any:
         """Return the settings of a session, which ignores those of eager mode."""
@@ -117,6 +146,19 @@ class SessionGraph:
     feeds: Sequence[Any]
     fetches: Sequence[Any]
     begin: Any
+
+
+@dataclass(frozen=True, slots=True)
+class TracedStep:
+    """A step as a graph, and the values that it captured: of variables, by their handles, and of constants, by name.
+
+    `returned` are the variables that a trainer returns as its state.
+    """
+
+    graph: Any
+    values: dict[int, Array]
+    constants: dict[str, Array]
+    returned: Sequence[int]
 
 
 class SessionTrainer:

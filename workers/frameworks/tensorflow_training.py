@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from schemas.job import Task
-from workers.interfaces import HasRunning
+from workers.interfaces import HasAllVariables, HasRunning
 from workers.references.optimisers import adam, bias_corrections, sgd
 
 
@@ -16,6 +16,9 @@ class TensorFlowTrainer:
     def __init__(self, model: Any, task: Task) -> None:
         self._task = task
         self._weights, self._running = list(model.weights), list(model.running if isinstance(model, HasRunning) else ())
+        self.returned = (
+            list(model.all_variables) if isinstance(model, HasAllVariables) else [*self._weights, *self._running]
+        )
         self._means = [tf.Variable(tf.zeros_like(weight)) for weight in self._weights]
         self._squares = [tf.Variable(tf.zeros_like(weight)) for weight in self._weights] if task != "train-sgd" else []
         # A variable, since tf.function traces again for every new Python number.
@@ -43,7 +46,7 @@ class TensorFlowTrainer:
 
     def state(self) -> tuple[Any, ...]:
         """Return the weights, then the statistics."""
-        return tuple(tf.identity(variable) for variable in (*self._weights, *self._running))
+        return tuple(tf.identity(variable) for variable in self.returned)
 
     def restart(self) -> None:
         """Restore the initial values of all variables."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from schemas.job import Cell, JobSpec
 from workers.errors import Unsupported
@@ -23,6 +24,10 @@ class Adapter(Protocol):
     """A user's model of one framework: its inputs, its state, and the form in which a mode can prepare it."""
 
     def __init__(self, code: ModelCode, cell: Cell, seed: int) -> None: ...
+
+    @property
+    def code(self) -> ModelCode:
+        """Return the code of the model."""
 
     def draw_inputs(self, seed: int) -> tuple[Array, ...]:
         """Draw a set of inputs, flattened to arrays; the first call decides how they are arranged."""
@@ -65,6 +70,15 @@ class Adapter(Protocol):
         """Return what the framework's `step` takes, in the cell's dtype and on its device."""
 
 
+@runtime_checkable
+class PreparesCode(Protocol):
+    """A module with an adapter that has something to set before the user's code is loaded."""
+
+    @staticmethod
+    def prepare_code(cell: Cell) -> AbstractContextManager[None]:
+        """Return the context in which the code is loaded."""
+
+
 def make_adapter(spec: JobSpec, framework: str) -> Adapter:
     """Load the code of a job's model, and adapt it to the framework that it is written for.
 
@@ -76,8 +90,10 @@ def make_adapter(spec: JobSpec, framework: str) -> Adapter:
     from workers.models.source import load_code
 
     assert spec.model is not None
-    kind = import_adapter(framework if spec.model.test is None else f"{framework}_callables").Adapter
-    return cast("type[Adapter]", kind)(load_code(spec.model), spec.cell, spec.seed)
+    module = import_adapter(framework if spec.model.test is None else f"{framework}_callables")
+    with module.prepare_code(spec.cell) if isinstance(module, PreparesCode) else nullcontext():
+        code = load_code(spec.model)
+    return cast("type[Adapter]", module.Adapter)(code, spec.cell, spec.seed)
 
 
 def import_adapter(name: str) -> Any:

@@ -45,6 +45,11 @@ class ModelCode:
         """Return the function that makes a loss of the outputs; None: the file has none."""
         return getattr(self.module, "loss", None)
 
+    @property
+    def map_weights(self) -> Callable[[dict[str, Any]], Any] | None:
+        """Return the function that makes the model's state of that of another model; None: the file has none."""
+        return getattr(self.module, "weights", None)
+
     def is_computation(self) -> bool:
         """Return whether the object is a function of inputs, and not one that builds a model."""
         return inspect.isroutine(self.found) and bool(list_required(self.found))

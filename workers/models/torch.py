@@ -83,6 +83,11 @@ class Adapter:
         self._example: list[Any] = []
         self._is_plain: bool | None = None
 
+    @property
+    def code(self) -> ModelCode:
+        """Return the code of the model."""
+        return self._code
+
     def draw_inputs(self, seed: int) -> tuple[Array, ...]:
         """Draw a set of inputs, flattened to arrays; the first call decides how they are arranged."""
         torch.set_default_dtype(torch.float32)

@@ -17,13 +17,14 @@ import numpy as np
 from schemas.job import TRAINING_TASKS, Dtype, JobSpec
 from schemas.models import ModelFacts
 from workers import artefacts, interfaces
-from workers.arrays import Array
+from workers.arrays import Array, is_floating
 from workers.errors import Malformed, Wrong, is_out_of_memory, summarise_error
 from workers.measurement.phases import Ledger
 from workers.models import Adapter, make_adapter
 from workers.models.problem import ModelProblem
 from workers.models.stored_model import LOSS, StoredModel, name_sets, name_state, write_arrays, write_facts
 from workers.problem.problem import BEGINNING, INPUT_SETS
+from workers.references.training import STEPS
 from workers.session import prepare_step
 from workers.verification.stored_reference import ROUNDED, Cases, StoredReference, write_cases
 from workers.verification.tolerance import SELF_FACTOR, perturb_values
@@ -36,6 +37,13 @@ MAX_BYTES = 1 << 28
 
 # The largest difference in float64 of two implementations of one thing: rounding alone, even after sums of a million.
 SAME_RESULTS = 1e-9
+
+# Notes on a later variant.
+SAME_WEIGHTS = "has the weights of the first model, and computes the same in float64"
+OWN_WEIGHTS = "has weights of its own: only its time and memory can be compared"
+
+# The names of a model's state in a message.
+SAID_NAMES = 12
 
 # Runs in float32 from data with other last bits.
 ROUNDED_RUNS = 2
@@ -72,7 +80,7 @@ def write_reference(spec: JobSpec, kind: Kind, path: Path, ledger: Ledger) -> No
         write_arrays(path, (*name_sets(sets), *name_state(*state)))
         write_arrays(path, ((f"{LOSS}{number}", each) for number, each in enumerate(coefficients)))
         facts = find_facts(spec, adapter, sets, coefficients)
-        notes = describe_differences(spec, changed, shared=first is None or carried)
+        notes = describe_differences(spec, changed, carried=None if first is None else carried)
         facts = facts.model_copy(update={"notes": (*facts.notes, *notes)})
     with ledger.phase("reference"):
         write_results(spec, kind, path, facts, ledger)
@@ -85,12 +93,12 @@ def is_callable(spec: JobSpec) -> bool:
     return spec.model is not None and spec.model.test is not None
 
 
-def describe_differences(spec: JobSpec, changed: Sequence[str], *, shared: bool) -> Iterator[str]:
-    """Describe what a call changes, and that a variant does not share the weights of the first one."""
+def describe_differences(spec: JobSpec, changed: Sequence[str], *, carried: bool | None) -> Iterator[str]:
+    """Describe what a call changes, and whether a variant has the weights of the first one; None: it is the first."""
     if changed and spec.cell.task == "forward":
         yield f"each call changes its buffer {changed[0]}, on which its results do not depend"
-    if not shared:
-        yield f"{spec.cell.variant} has weights of its own: only its time and memory can be compared"
+    if carried is not None:
+        yield f"{spec.cell.variant} {SAME_WEIGHTS if carried else OWN_WEIGHTS}"
 
 
 def draw_sets(adapter: Adapter, seed: int) -> list[tuple[Array, ...]]:
@@ -110,31 +118,60 @@ def draw_sets(adapter: Adapter, seed: int) -> list[tuple[Array, ...]]:
 
 
 def share_sets(adapter: Adapter, first: StoredModel, seed: int) -> list[tuple[Array, ...]]:
-    """Return the inputs of the first variant, in the arrangement of this one's.
+    """Return the inputs of the first variant, in the arrangement of this one's, whose types of integers they get.
 
     Raises:
         Malformed: they do not fit.
     """
     own, shared = adapter.draw_inputs(seed), first.read_sets()
-    if [each.shape for each in own] != [each.shape for each in shared[0]]:
+    if [(each.shape, is_floating(each)) for each in own] != [(each.shape, is_floating(each)) for each in shared[0]]:
         forms = {tuple((each.shape, each.dtype.name) for each in inputs) for inputs in (own, shared[0])}
         raise Malformed(f"two implementations of one thing must take the same inputs, not {describe_forms(forms)}")
-    adapter.set_example(shared[0])
-    return shared
+    sets = [tuple(each.astype(due.dtype) for each, due in zip(inputs, own, strict=True)) for inputs in shared]
+    adapter.set_example(sets[0])
+    return sets
 
 
 def carry_state(adapter: Adapter, first: StoredModel) -> bool:
-    """Give this variant the state of the first one, if names and shapes are the same; return whether it has it."""
+    """Give this variant the state of the first one; return whether it has it.
+
+    The file's function `weights` says how, or else names and shapes that are the same.
+
+    Raises:
+        Malformed: the function leaves something out, or returns another shape.
+    """
     parameters, buffers = adapter.read_state()
     own, shared = parameters | buffers, first.read_state()
-    if {name: value.shape for name, value in own.items()} != {name: value.shape for name, value in shared.items()}:
+    if (mapped := adapter.code.map_weights) is not None:
+        shared = {name: np.asarray(value) for name, value in mapped(shared).items()}
+        check_mapped(adapter, own, shared)
+    elif {name: value.shape for name, value in own.items()} != {name: value.shape for name, value in shared.items()}:
         return False
     adapter.load_state(shared)
     return True
 
 
+def check_mapped(adapter: Adapter, own: Mapping[str, Array], mapped: Mapping[str, Array]) -> None:
+    """Check that a file's function `weights` has returned all of a model's state.
+
+    Raises:
+        Malformed: it has not.
+    """
+    for name, value in own.items():
+        if name not in mapped or mapped[name].shape != value.shape:
+            found = f"not {list(mapped[name].shape)}" if name in mapped else "which is missing"
+            known = ", ".join([*own][:SAID_NAMES])
+            raise Malformed(
+                f"weights(state) must return {name} of shape {list(value.shape)}, {found}; the model has {known}",
+                adapter.code.place,
+            )
+
+
 def check_same_results(spec: JobSpec, first: StoredModel, second: StoredModel) -> None:
     """Check that two variants with the same state compute the same in float64.
+
+    Where their weights have other names, gradients and moves may have other shapes, so only the results before them
+    are compared.
 
     Raises:
         Wrong: they do not.
@@ -143,6 +180,9 @@ def check_same_results(spec: JobSpec, first: StoredModel, second: StoredModel) -
     due, got = (
         StoredReference(each.path, spec.cell.task, {}).read_tensors(case, np.float64) for each in (first, second)
     )
+    if spec.cell.task != "forward" and [*first.read_parameters()] != [*second.read_parameters()]:
+        losses = STEPS if spec.cell.task in TRAINING_TASKS else 1
+        due, got = due[:losses], got[:losses]
     error = max((measure_difference(*pair) for pair in zip(due, got, strict=False)), default=math.inf)
     if len(due) != len(got) or error > SAME_RESULTS:
         raise Wrong(

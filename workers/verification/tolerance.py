@@ -22,7 +22,7 @@ from numpy.typing import DTypeLike
 from schemas.event import TensorCheck
 from schemas.job import Dtype, Task
 from workers.arrays import Array, cast_floating, is_floating, widen_values
-from workers.interfaces import Parameters, Reference
+from workers.interfaces import RUNNING_PREFIX, Parameters, Reference
 from workers.outputs import flatten_outputs, list_parts
 from workers.references.training import STEPS, Training
 
@@ -49,6 +49,10 @@ MAX_JUMP = 2e-2
 
 # Half the distance from 1 to the next number: the largest relative error of one rounding.
 UNIT_ROUNDOFF: Mapping[Dtype, float] = {"float64": 2.0**-53, "float32": 2.0**-24, "bfloat16": 2.0**-8}
+
+# A gradient, or a move, that is a smaller part of all of them together is the rounding of one that is zero: that of a
+# bias before a normalisation, say. Adam divides a gradient by its own size, so such moves may have any size in float32.
+NEGLIGIBLE_GRADIENT, NEGLIGIBLE_MOVE = 1e-10, 1e-6
 
 LOSS = "loss"
 OUTPUT = "output"
@@ -86,6 +90,9 @@ class Expectation:
         self._dtype, self.evaluate, self._trained = dtype, evaluate, trained
         self._jumps = {} if jumps is None else jumps
         self.tensors, self._scales = evaluate(np.float64)
+        # Their errors are judged as parts of all gradients or moves.
+        self._negligible = find_negligible(self.tensors)
+        self._scales = {**self._scales, **self._negligible}
         self._own_error: dict[str, float] = {}
         for again in (evaluate, *roundings) if dtype == "float32" else ():
             for name, value in again(np.float32)[0].items():
@@ -117,7 +124,10 @@ class Expectation:
     def compute_tolerance(self, tensor: str) -> float:
         """Return the largest relative error of a right result; gradients may be off by twice as much as outputs."""
         own = SELF_FACTOR * self._own_error.get(tensor, 0.0)
-        allowed = max(MIN_TOLERANCE[self._dtype], min(own, MAX_TOLERANCE) if math.isfinite(own) else 0.0)
+        limit = MAX_TOLERANCE
+        if tensor in self._negligible:
+            own, limit = max(own, choose_threshold(tensor)), math.inf
+        allowed = max(MIN_TOLERANCE[self._dtype], min(own, limit) if math.isfinite(own) else 0.0)
         jump = min(JUMP_FACTOR * self._jumps.get(tensor, 0.0), MAX_JUMP)
         return max(2 * allowed, jump) + self._bound_rounding(tensor) if can_jump(tensor) else allowed
 
@@ -149,6 +159,19 @@ class Expectation:
         norm = float(np.linalg.norm(difference)) / self._scales[tensor]
         largest = max(float(np.max(np.abs(due), initial=0.0)), self._scales[tensor] / math.sqrt(max(1, due.size)))
         return norm, float(np.max(np.abs(difference), initial=0.0)) / largest
+
+
+def find_negligible(tensors: Tensors) -> dict[str, float]:
+    """Return the gradients or moves that are rounding alone, each with the 2-norm of all of them together."""
+    trained = (name for name in tensors if can_jump(name) and not name.startswith(f"{MOVE}{RUNNING_PREFIX}"))
+    norms = {name: float(np.linalg.norm(tensors[name])) for name in trained}
+    total = math.sqrt(sum(norm**2 for norm in norms.values()))
+    return {name: total for name, norm in norms.items() if 0 < norm < choose_threshold(name) * total}
+
+
+def choose_threshold(tensor: str) -> float:
+    """Return the part of all gradients or moves below which one is rounding alone."""
+    return NEGLIGIBLE_MOVE if tensor.startswith(MOVE) else NEGLIGIBLE_GRADIENT
 
 
 def can_jump(tensor: str) -> bool:

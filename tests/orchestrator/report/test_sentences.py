@@ -323,6 +323,20 @@ def test_results_that_a_framework_was_the_judge_of_say_so_and_what_that_leaves_o
         assert all(sentence.startswith("Results are checked against torch:eager in float64") for sentence in found)
 
 
+def test_models_of_two_frameworks_are_each_checked_against_their_own(
+    make_cell: MakeCell, make_record: MakeRecord, make_report: Callable[..., Report]
+) -> None:
+    cells = [make_cell("torch:eager"), make_cell("jax:jit")]
+    records = [
+        make_record(cell, result=make_report(verification={"checks": (), "referee": cell.framework})) for cell in cells
+    ]
+    (group,) = results.group_results(records, cells)
+    assert group.referee == "torch and jax"
+    (said,) = [sentence for sentence in describe_group(group) if "not that the formulas are right" in sentence]
+    assert said.startswith("Results are checked against torch:eager and jax:eager in float64")
+    assert said.endswith("torch:eager and jax:eager are only checked against themselves.")
+
+
 def versions(make_cell: MakeCell, make_records: MakeRecords) -> Group:
     cells = [
         make_cell(f"tensorflow:{mode}", environment=f"tensorflow@{version}")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import DTypeLike
 
 from schemas.event import TensorCheck
 from schemas.job import Dtype, Task
@@ -17,6 +18,7 @@ from workers.verification.tolerance import (
     MAX_JUMP,
     ROUNDING,
     Expectation,
+    add_scales,
     can_have_jumped,
     can_jump,
     cast_all,
@@ -361,3 +363,39 @@ def test_a_loss_of_complex_weights_is_judged_by_how_far_it_moves() -> None:
     loss, gradient = expectation.check_tensors([np.array(1e-12 + 1e-13), np.array([2j])], "here")
     assert loss.passed
     assert gradient.passed
+
+
+class Noisy:
+    """Fixed tensors, in float32 with an error: one of them is the rounding of a zero."""
+
+    def __init__(self, due: Mapping[str, Array], error: Mapping[str, float]) -> None:
+        self._due, self._error = due, error
+
+    def __call__(
+        self, dtype: DTypeLike, off: np.random.Generator | None = None, /
+    ) -> tuple[dict[str, Array], dict[str, float]]:
+        error = self._error if dtype == np.float32 else {}
+        return add_scales({name: value + error.get(name, 0.0) for name, value in self._due.items()})
+
+
+def test_a_gradient_that_is_rounding_alone_is_judged_as_a_part_of_all() -> None:
+    due = {"loss": np.array(1.0), "gradient of kernel": np.full(4, 50.0), "gradient of bias": np.full(4, 1e-15)}
+    expected = Expectation(Noisy(due, {"gradient of bias": 1e-6}), "float32")
+    for bias, passed in ((3e-6, True), (-2e-6, True), (1.0, False)):
+        checks = expected.check_tensors([np.array(1.0), np.full(4, 50.0), np.full(4, bias)], "now")
+        assert [check.passed for check in checks] == [True, True, passed]
+    # One that is small and more than rounding is judged on itself.
+    due["gradient of bias"] = np.full(4, 1e-6)
+    checks = Expectation(Noisy(due, {}), "float32").check_tensors(
+        [np.array(1.0), np.full(4, 50.0), np.full(4, 1.1e-6)], "now"
+    )
+    assert [check.passed for check in checks] == [True, True, False]
+
+
+def test_a_move_by_adam_along_a_gradient_that_is_rounding_alone_may_have_any_size() -> None:
+    due = {"loss of step 1": np.array(1.0), "move of kernel": np.full(4, 3e-3), "move of bias": np.full(4, 1e-12)}
+    noisy = Noisy(due, {"move of bias": 1e-3})
+    got = [np.array(1.0), np.full(4, 3e-3), np.full(4, -2e-3)]
+    assert all(check.passed for check in Expectation(noisy, "float32").check_tensors(got, "now"))
+    got[1] = got[1] * 1.01
+    assert [check.passed for check in Expectation(noisy, "float32").check_tensors(got, "now")] == [True, False, True]
