@@ -23,6 +23,11 @@ class Adapter:
         self._places: list[int | str] | None = None
         self._example: Sequence[Array] = ()
 
+    @property
+    def code(self) -> ModelCode:
+        """Return the code of the function."""
+        return self._code
+
     def draw_inputs(self, seed: int) -> tuple[Array, ...]:
         """Draw a set of inputs as arrays; the first call decides which arguments are arrays."""
         seed_generators(seed)

@@ -80,7 +80,10 @@ def write_reference(spec: JobSpec, kind: Kind, path: Path, ledger: Ledger) -> No
         write_arrays(path, (*name_sets(sets), *name_state(*state)))
         write_arrays(path, ((f"{LOSS}{number}", each) for number, each in enumerate(coefficients)))
         facts = find_facts(spec, adapter, sets, coefficients)
-        notes = describe_differences(spec, changed, carried=None if first is None else carried)
+        notes = [
+            *describe_changes(spec, changed),
+            *(describe_weights(spec, state[0], carried=carried) if first else ()),
+        ]
         facts = facts.model_copy(update={"notes": (*facts.notes, *notes)})
     with ledger.phase("reference"):
         write_results(spec, kind, path, facts, ledger)
@@ -93,11 +96,15 @@ def is_callable(spec: JobSpec) -> bool:
     return spec.model is not None and spec.model.test is not None
 
 
-def describe_differences(spec: JobSpec, changed: Sequence[str], *, carried: bool | None) -> Iterator[str]:
-    """Describe what a call changes, and whether a variant has the weights of the first one; None: it is the first."""
+def describe_changes(spec: JobSpec, changed: Sequence[str]) -> Iterator[str]:
+    """Describe what a call changes."""
     if changed and spec.cell.task == "forward":
         yield f"each call changes its buffer {changed[0]}, on which its results do not depend"
-    if carried is not None:
+
+
+def describe_weights(spec: JobSpec, parameters: Mapping[str, Array], *, carried: bool) -> Iterator[str]:
+    """Describe whether a later variant has the weights of the first one, if it has any."""
+    if parameters or not carried:
         yield f"{spec.cell.variant} {SAME_WEIGHTS if carried else OWN_WEIGHTS}"
 
 
