@@ -90,6 +90,12 @@ def explain_lite(path: Path) -> str:
     return "" if read_start(path, 8)[4:] == b"TFL3" else "it is no TensorFlow Lite model"
 
 
+def explain_keras(path: Path) -> str:
+    """Return nothing for an archive that Keras has written."""
+    names = zipfile.ZipFile(path).namelist() if zipfile.is_zipfile(path) else []
+    return "" if "config.json" in names else "it is no model that Keras has saved; write it with model.save"
+
+
 def explain_saved_model(path: Path) -> str:
     """Return nothing: the folder has been found by the file that makes it one."""
     return "" if path.joinpath(GRAPH_FILE).is_file() else f"it has no {GRAPH_FILE}"
@@ -144,6 +150,19 @@ KINDS: tuple[FileKind, ...] = (
         opened_by=("tensorflow",),
         explain_form=explain_saved_model,
         module="tensorflow_file",
+    ),
+    FileKind(
+        name="keras",
+        title="a Keras model",
+        suffix=".keras",
+        framework="tensorflow",
+        modes=("tensorflow:eager", "tensorflow:function", "tensorflow:xla"),
+        other_modes=("tensorflow:session",),
+        opened_by=("tensorflow",),
+        explain_form=explain_keras,
+        module="keras_file",
+        tasks=TASKS,
+        is_cast=True,
     ),
     FileKind(
         name="openvino-ir",

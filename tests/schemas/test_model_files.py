@@ -57,6 +57,7 @@ def write_archive(path: Path, *names: str) -> Path:
         ("net.pt", ("other",), "it is not a TorchScript file; save the model with torch.jit.save"),
         ("net.pt2", ("models/model.json",), ""),
         ("net.pt2", ("data/aotinductor/model/x.so",), "it is a package of AOTInductor, which has no graph"),
+        ("net.keras", ("other",), "it is no model that Keras has saved; write it with model.save"),
         ("net.pt2", ("code/__torch__.py",), "it is no program of torch.export; save the program with"),
     ],
 )

@@ -191,12 +191,16 @@ def check_same_results(spec: JobSpec, first: StoredModel, second: StoredModel) -
     error = max((measure_difference(*pair) for pair in zip(due, got, strict=False)), default=math.inf)
     agree = any(each.read_facts().agreement for each in (first, second))
     if len(due) != len(got) or error > (SAME_AGREEMENT if agree else SAME_RESULTS):
-        assert spec.model is not None
-        advice = "; name the first one with --same-as if it may differ" if spec.model.kind else ""
         raise Wrong(
             f"{spec.cell.variant} computes something else than the first model, from the same weights and inputs: its "
-            f"results are off by {error:.2g} in float{32 if agree else 64}{advice}"
+            f"results are off by {error:.2g} in float{32 if agree else 64}{advise_sibling(spec)}"
         )
+
+
+def advise_sibling(spec: JobSpec) -> str:
+    """Return what to write if a model file may differ from the first one; empty for a model in code."""
+    is_file = spec.model is not None and spec.model.kind
+    return "; name the first one with --same-as if it may differ" if is_file else ""
 
 
 def is_sibling(spec: JobSpec) -> bool:
