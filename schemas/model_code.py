@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from schemas.code import MAX_BYTES, UnreadableCode
+from schemas.model_files import hash_files
 from schemas.models import ModelSource
 
 
 def find_model_file(source: ModelSource) -> Path | None:
-    """Return the file of a model; None if its module is not in the folder that it imports from."""
+    """Return the Python file of a model; None if it is no code, or its module is not in the folder it imports from."""
+    if source.kind:
+        return None
     return Path(source.file) if source.file else find_module_file(Path(source.folder), source.module)
 
 
@@ -88,6 +91,9 @@ def hash_model_code(source: ModelSource) -> str:
     Raises:
         UnreadableCode: a file cannot be read, or all together are too large.
     """
+    if source.kind:
+        named = (source.attribute, source.labels, "sibling" * source.is_sibling, *source.inputs)
+        return hash_files(Path(source.file), Path(source.data) if source.data else None, *named)
     whole, size = hashlib.sha256(), 0
     said = [source.module, source.attribute, *source.inputs, *filter(None, [source.inputs_function])]
     if source.test is not None:

@@ -34,8 +34,9 @@ class ModelSource(Model):
     """The place of a model: an attribute of a file or of a module, and the folder from which it imports.
 
     Exactly one of `file` and `module` is set. An empty `attribute` means that the file says by its names which object
-    is the model. `inputs` describe the inputs of a model without an inputs function. With a `test`, the model is the
-    callable that this test of the file compares under the name `attribute`.
+    is the model; of a model file that is not Python, it is the signature to call. `inputs` describe the inputs of a
+    model without an inputs function. With a `test`, the model is the callable that this test of the file compares under
+    the name `attribute`.
     """
 
     file: str = Field(default="", description="absolute path of a Python file; empty: an import path is given")
@@ -45,6 +46,10 @@ class ModelSource(Model):
     inputs: tuple[str, ...] = Field(default=(), description=f"one for each input, such as {INPUT_EXAMPLE}")
     inputs_function: str = Field(default="", description="FILE:NAME or MODULE:NAME; empty: that of the model's file")
     test: PytestCase | None = Field(default=None, description="the test that the model is taken from; null: none")
+    kind: str = Field(default="", description="of a model in a file: onnx, for example; empty: Python code")
+    data: str = Field(default="", description="absolute path of an .npz file with inputs; empty: they are drawn")
+    labels: str = Field(default="", description="absolute path of an .npy file with the right answers; empty: none")
+    is_sibling: bool = Field(default=False, description="its results may differ from the first model's, and are said")
 
     @property
     def title(self) -> str:
@@ -69,6 +74,14 @@ class ModelRequest(Model):
     name: str = Field(default="", description="name of the model in results; empty: that of its file")
     framework: str = Field(default="", description="framework that runs it; empty: what its file says or imports")
     test: PytestCase | None = Field(default=None, description="the test that it is taken from; null: none")
+    sizes: tuple[str, ...] = Field(
+        default=(), max_length=100, description="names of sizes that a model file leaves open, other than its batch"
+    )
+    data: str = Field(default="", max_length=4096, description="an .npz file with the inputs of a model file, by name")
+    labels: str = Field(default="", max_length=4096, description="an .npy file with the right answers to these inputs")
+    is_sibling: bool = Field(
+        default=False, description="a quantised or converted form of the first model, whose results may differ"
+    )
     requirements: tuple[str, ...] = Field(
         default=(), max_length=1000, description="packages of the environment to create for it; none: it runs as it is"
     )
@@ -82,6 +95,8 @@ class ModelFacts(Model):
     flops: NonNegativeInt = Field(description="of the matrix products, convolutions and attention of one call")
     elements: NonNegativeInt = Field(description="numbers that a call must read or write: inputs and results")
     agreement: str = Field(default="", description="why only agreement in float32 is checked; empty: float64")
+    dtypes: tuple[str, ...] = Field(default=(), description="of the inputs, as a model file has them; none: the cell's")
+    coarse: bool = Field(default=False, description="it computes with less than float32, as a quantised model does")
     notes: tuple[str, ...] = Field(default=(), description="what a reader of the results must know, in sentences")
 
 

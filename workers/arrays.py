@@ -15,6 +15,13 @@ def is_floating(value: Array) -> bool:
     return np.issubdtype(value.dtype, np.inexact)
 
 
+def cast_all(values: Sequence[Array], dtypes: Sequence[str], default: DTypeLike) -> list[Array]:
+    """Convert each array to its type; without types, floating-point ones to the default."""
+    if not dtypes:
+        return [cast_floating(value, default) for value in values]
+    return [value.astype(dtype) for value, dtype in zip(values, dtypes, strict=True)]
+
+
 def cast_floating(value: Array, dtype: DTypeLike) -> Array:
     """Convert floating-point numbers to another such dtype; return integers and truth values unchanged.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_check
 
 from schemas.event import PhaseName, Setting
 from schemas.job import Cell, Task
+from schemas.models import ModelSource
 
 if TYPE_CHECKING:  # NumPy must not be imported before the framework, whose import is timed
     import numpy as np
@@ -121,6 +122,14 @@ class SupportsRestoring(Protocol):
 
     def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         """Prepare as `step` does, but from the saved file and without the model."""
+
+
+@runtime_checkable
+class OpensFiles(Protocol):
+    """A framework that opens users' model files as they are."""
+
+    def open_file(self, source: ModelSource, dtypes: Sequence[str]) -> Any:
+        """Return what `step` takes for a file; from now on, inputs have these types instead of the cell's."""
 
 
 @runtime_checkable

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.event import Setting
 from schemas.job import Device, JobSpec
+from schemas.model_files import get_kind
 from workers import artefacts, frameworks, workloads
 from workers.errors import Unsupported
-from workers.interfaces import HasImplementation, HasWorkloads, Prepared, SupportsRestoring
+from workers.interfaces import HasImplementation, HasWorkloads, OpensFiles, Prepared, SupportsRestoring
 from workers.measurement.phases import Ledger
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def build_model(spec: JobSpec, package: str, framework: "Framework", problem: "P
     if spec.artefact is None and spec.model is not None:
         from workers import models
 
+        if spec.model.kind and isinstance(framework, OpensFiles) and not get_kind(spec.model.kind).is_cast:
+            return framework.open_file(spec.model, problem.dtypes)
         return models.build_model(spec, spec.cell.framework, problem)
     source = find_model_source(spec, package, framework)
     return source if is_restored(spec) else framework.build(source, problem.weights)

@@ -26,7 +26,7 @@ WORKLOADS = Annotated[
 WORKLOAD = Annotated[list[str] | None, typer.Option(help="one more, such as a folder of your own; may be repeated")]
 MODEL = Annotated[
     list[str] | None,
-    typer.Option(help="a model of your own as it is: problem.py, problem.py:Net or mypkg.nets:build; may be repeated"),
+    typer.Option(help="a model of your own as it is: problem.py, mypkg.nets:build, net.onnx ...; may be repeated"),
 ]
 INPUT = Annotated[
     list[str] | None,
@@ -35,6 +35,14 @@ INPUT = Annotated[
     ),
 ]
 DIM = Annotated[list[str] | None, typer.Option("--dim", help="values of a size of a model's inputs: length=64,128")]
+DATA = Annotated[Path | None, typer.Option(help="an .npz file with the inputs of a model file, row by row")]
+LABELS = Annotated[Path | None, typer.Option(help="an .npy file with the right answer to each row of --data")]
+SAME_AS = Annotated[
+    str | None,
+    typer.Option(
+        help="the model file that --model is a quantised or converted form of: both are measured, and compared"
+    ),
+]
 REQUIREMENTS = Annotated[
     Path | None, typer.Option(help="a requirements file: the model's environment is created with these packages")
 ]
@@ -93,8 +101,22 @@ PROFILE = Annotated[
 ]
 NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's name")]
 
+# The size of inputs that is an axis of every sweep.
+BATCH_SIZE = "batch="
+
 # Options that are not copied as they are.
-HANDLED_SEPARATELY = {"file", "workloads", "workload", "model", "inputs", "dim", "requirements"}
+HANDLED_SEPARATELY = {
+    "file",
+    "workloads",
+    "workload",
+    "model",
+    "inputs",
+    "dim",
+    "data",
+    "labels",
+    "same_as",
+    "requirements",
+}
 
 # The tables of further options.
 TABLES = {"memory": "limits", "latency_calls": "timing"}
@@ -109,6 +131,9 @@ def build_request(
     model: MODEL = None,
     inputs: INPUT = None,
     dim: DIM = None,
+    data: DATA = None,
+    labels: LABELS = None,
+    same_as: SAME_AS = None,
     requirements: REQUIREMENTS = None,
     tasks: TASKS = None,
     batch: BATCH = None,
@@ -148,7 +173,8 @@ def build_request(
 
     said = resolve_workload_paths(load_sweep_file(file), file.parent) if file is not None else {}
     add_workloads(said, workloads, workload or [])
-    add_models(said, model or [], inputs or [], dim or [], requirements)
+    own = describe_model(inputs, dim or [], {"data": data, "labels": labels}, requirements)
+    add_models(said, list_models(model or [], same_as), dim or [], own)
     # The tables that have an option's setting; any other stands at the top.
     tables = dict.fromkeys(Axes.model_fields, "axes") | dict.fromkeys(Stop.model_fields, "stop") | TABLES
     for option, value in options.items():
@@ -165,24 +191,53 @@ def add_workloads(said: dict[str, Any], listed: str | None, further: list[str]) 
         said.setdefault("axes", {})["workloads"] = [to_absolute_workload(text, Path.cwd()) for text in chosen]
 
 
-def add_models(
-    said: dict[str, Any], models: list[str], inputs: list[str], sizes: list[str], requirements: Path | None
-) -> None:
-    """Add models with their inputs, sizes and requirements to the data of a sweep."""
-    from orchestrator.planning.models import name_sizes, read_requirements_file, resolve_model_folders
+def list_models(models: list[str], same_as: str | None) -> list[dict[str, Any]]:
+    """Return the models that options name; the first one may be what all others are other forms of."""
+    if same_as is None:
+        return [{"source": each} for each in models]
+    if not models:
+        raise UsageError(f"--same-as {same_as} names the first of two models; name the other one with --model")
+    return [{"source": same_as}, *({"source": each, "is_sibling": True} for each in models)]
 
-    own: dict[str, Any] = {"inputs": inputs} if inputs else {}
-    if requirements:
-        own["requirements"] = read_requirements_file(requirements)
-    chosen = [{"source": each} for each in models] or said.get("models", [])
+
+def add_models(said: dict[str, Any], models: list[dict[str, Any]], dims: list[str], own: dict[str, Any]) -> None:
+    """Add models to the data of a sweep, with the sizes of their inputs and what options say of each."""
+    from orchestrator.planning.models import name_sizes, resolve_model_folders
+
+    sizes, batches = split_sizes(dims)
+    chosen = models or said.get("models", [])
     if not chosen:
-        if own or sizes:
-            raise UsageError("--input, --dim and --requirements describe a model; name it with --model")
+        if own or dims:
+            raise UsageError("--input, --dim, --data and --requirements describe a model; name it with --model")
         return
     said["models"] = [{**each, **own} for each in chosen]
     resolve_model_folders(said, Path.cwd())
     if sizes:
         said.setdefault("axes", {})["workloads"] = name_sizes(said["models"], sizes)
+    if batches:
+        said.setdefault("axes", {})["batch"] = batches
+
+
+def describe_model(
+    inputs: list[str] | None, dims: list[str], arrays: dict[str, Path | None], requirements: Path | None
+) -> dict[str, Any]:
+    """Return what options say of each model."""
+    from orchestrator.planning.models import read_requirements_file
+
+    described = {
+        "inputs": inputs,
+        "sizes": [text.partition("=")[0] for text in split_sizes(dims)[0]],
+        **{name: str(path.absolute()) if path else "" for name, path in arrays.items()},
+        "requirements": read_requirements_file(requirements) if requirements else [],
+    }
+    return {name: value for name, value in described.items() if value}
+
+
+def split_sizes(dims: list[str]) -> tuple[list[str], list[str]]:
+    """Return the values of `--dim` for sizes other than the batch, and the batches among them."""
+    sizes = [text for text in dims if not text.startswith(BATCH_SIZE)]
+    batches = [text.removeprefix(BATCH_SIZE) for text in dims if text.startswith(BATCH_SIZE)]
+    return sizes, split_commas(",".join(batches)) if batches else []
 
 
 def split_commas(text: str) -> list[str]:

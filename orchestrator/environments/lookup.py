@@ -26,6 +26,8 @@ class Environments:
 
     own: EnvironmentSpecs = field(default_factory=dict)
     cache: EnvironmentCache = field(default_factory=lambda: EnvironmentCache(find_cache_folder()))
+    opened: set[tuple[str, str]] = field(default_factory=set)
+    """Models, by their code, that a framework opens as they are although others are exported for it."""
     _found: dict[str, Environment] = field(default_factory=dict)
     _failures: dict[str, str] = field(default_factory=dict)
 
@@ -83,6 +85,11 @@ class Environments:
         """Return the name of the environment that a text means for a framework."""
         return load_frameworks()[framework].environment if text == DEFAULT else to_absolute_interpreter(text)
 
+    def is_exported(self, cell: Cell) -> bool:
+        """Return whether another framework exports the model of a cell."""
+        exports = bool(load_frameworks()[cell.framework].exporter)
+        return exports and (cell.framework, cell.code) not in self.opened
+
     def choose_export_environment(self, cell: Cell) -> str:
         """Return the environment that makes what a cell loads.
 
@@ -109,7 +116,7 @@ class Environments:
         names: list[str] = []
         for cell in cells:
             names.append(cell.environment)
-            if load_frameworks()[cell.framework].exporter:
+            if self.is_exported(cell):
                 names.append(self.choose_export_environment(cell))
         return {name: self.find(name) for name in dict.fromkeys(names)}
 
@@ -153,7 +160,7 @@ class Environments:
             return reason
         return (
             self.find(self.choose_export_environment(cell)).explain_missing_for_export(framework)
-            if framework.exporter
+            if self.is_exported(cell)
             else ""
         )
 

@@ -12,14 +12,17 @@ from orchestrator.records import outcomes
 from orchestrator.records.outcomes import Classification
 from orchestrator.records.store import Store
 from orchestrator.registry.frameworks import load_frameworks
+from orchestrator.registry.model_files import is_opened
 from orchestrator.registry.modes import find_mode
 from schemas.job import Cell, ComputeReference, Export, JobSpec
 from schemas.record import JobRecord
+from schemas.workloads import Workload
 
 
-def needs_artefact(cell: Cell) -> bool:
+def needs_artefact(cell: Cell, workload: Workload) -> bool:
     """Return whether a cell's jobs load a model that another framework exported or their own mode saved."""
-    return bool(load_frameworks()[cell.framework].exporter) or cell.origin == "file"
+    exported = bool(load_frameworks()[cell.framework].exporter) and not is_opened(workload, cell.framework)
+    return exported or cell.origin == "file"
 
 
 def artefact_suffix(cell: Cell) -> str:

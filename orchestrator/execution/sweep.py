@@ -190,7 +190,7 @@ class Sweep:
                 return False
             # An export takes a model's state and inputs from there, or the weights of a workload.
             job = job.model_copy(update={"expected": self._expected.get(cell.id)})
-            loads = needs_artefact(cell) and cell.id not in self._dropped
+            loads = needs_artefact(cell, self.plan.find_workload(cell)) and cell.id not in self._dropped
             if loads and not self._make_for_cell(job, job, maker.export_model, self._artefacts):
                 return False
         return True

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from orchestrator.errors import UsageError
 from orchestrator.files.toml import read_limited_text
 from orchestrator.registry.frameworks import load_frameworks
+from orchestrator.registry.model_files import get_file_kind
 from orchestrator.registry.models import is_installed, list_missing_packages, load_models, read_requirements
 from schemas.catalog import Framework
 from schemas.environment import CURRENT, DEFAULT
@@ -48,13 +49,10 @@ def apply_models(said: Mapping[str, Any]) -> Mapping[str, Any]:
     models = load_models(requests)
     environment, added = choose_environment(axes, [*zip(models.values(), requests, strict=True)])
     tasks = axes.get("tasks", ("forward",))
-    modes = {
-        name: list_default_modes(name, tasks, environment)
-        for name in dict.fromkeys(model.reference for model in models.values())
-    }
+    modes = {name_group(model): list_default_modes(model, tasks, environment) for model in models.values()}
     defaults = {
         "workloads": [*models],
-        "frameworks": [mode for each in modes.values() for mode in each],
+        "frameworks": [*dict.fromkeys(mode for each in modes.values() for mode in each)],
         "tasks": tasks,
         "cache": ("warm",),
         "environment": (environment,),
@@ -68,10 +66,17 @@ def apply_models(said: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def list_foreign_modes(models: Iterable[Workload], modes: Mapping[str, Iterable[str]]) -> Iterator[dict[str, str]]:
-    """Yield the choices of each model with the modes for models of another framework, which are not to be measured."""
+    """Yield the choices of each model with the modes for models of another kind, which are not to be measured."""
     for model in models:
-        for framework in modes.keys() - {model.reference}:
-            yield from ({"framework": mode, "workload": model.name} for mode in modes[framework])
+        own = modes[name_group(model)]
+        foreign = dict.fromkeys(mode for group in modes.values() for mode in group if mode not in own)
+        yield from ({"framework": mode, "workload": model.name} for mode in foreign)
+
+
+def name_group(model: Workload) -> str:
+    """Return what decides the modes of a model: the kind of its file, or the framework that its code is written for."""
+    kind = get_file_kind(model)
+    return kind.name if kind else model.reference
 
 
 def choose_environment(
@@ -89,7 +94,7 @@ def choose_environment(
     for model, request in models:
         assert model.model is not None
         framework = load_frameworks()[model.reference]
-        if requirements := request.requirements or read_requirements(model.model):
+        if requirements := request.requirements or read_requirements(model.model) or list_file_requirements(model):
             named[model.name] = {"requirements": [framework.requirement, *requirements]}
         elif "environment" not in axes:
             check_imports(model.model, framework)
@@ -110,8 +115,21 @@ def check_imports(model: ModelSource, framework: Framework) -> None:
         )
 
 
-def list_default_modes(framework: str, tasks: tuple[Task, ...], environment: str) -> list[str]:
-    """Return the modes for models of a framework: its own, and those of installed runtimes for exported models."""
+def list_file_requirements(model: Workload) -> tuple[str, ...]:
+    """Return the requirements for the file of a model in an environment to create; none if all is installed here."""
+    kind = get_file_kind(model)
+    if kind is None or all(map(is_installed, (load_frameworks()[kind.framework].package, *kind.packages))):
+        return ()
+    others = {mode.partition(":")[0] for mode in kind.modes} - {kind.framework}
+    return (*(load_frameworks()[name].requirement for name in sorted(others)), *kind.requirements)
+
+
+def list_default_modes(model: Workload, tasks: tuple[Task, ...], environment: str) -> list[str]:
+    """Return the modes for a model: its framework's own, and those of installed runtimes for exported models."""
+    if (kind := get_file_kind(model)) is not None:
+        needed = {mode: load_frameworks()[mode.partition(":")[0]].package for mode in kind.modes}
+        return [mode for mode, package in needed.items() if environment != CURRENT or is_installed(package)]
+    framework = model.reference
     modes = [*DEFAULT_MODES.get(framework, (f"{framework}:eager",))]
     if tuple(tasks) == ("forward",) and environment == CURRENT:
         runtimes = (each for each in load_frameworks().values() if each.exporter == framework)

@@ -15,6 +15,7 @@ from orchestrator.planning.support import explain_refusal, make_reference_cell
 from orchestrator.records.axes import list_values
 from orchestrator.records.labels import describe_computations, label_cells
 from orchestrator.registry.frameworks import load_frameworks
+from orchestrator.registry.model_files import get_file_kind
 from orchestrator.registry.modes import find_mode
 from orchestrator.registry.workloads import load_workloads
 from schemas.event import Report
@@ -184,6 +185,7 @@ def build_plan(spec: SweepSpec, available: tuple[int, ...], environments: Enviro
     spec = complete_axis(spec, len(available))
     request = resolve_request(spec, environments)
     cells, workloads = expand_request(request), request.workloads
+    environments.opened.update(list_opened(workloads))
     reasons = {cell.id: explain_refusal(cell, workloads[cell.workload_key], environments) for cell in cells}
     refused = {cell: reason for cell, reason in reasons.items() if reason}
     if len(refused) == len(cells):
@@ -195,6 +197,13 @@ def build_plan(spec: SweepSpec, available: tuple[int, ...], environments: Enviro
     seed = spec.seed if spec.seed is not None else random.SystemRandom().randrange(2**32)
     doubts = tuple(find_warnings(cells, available))
     return Plan(spec, (*cells, twin), refused, seed, available, doubts, workloads, environments)
+
+
+def list_opened(workloads: Mapping[str, Workload]) -> Iterator[tuple[str, str]]:
+    """Yield the frameworks that open the file of a model as it is, each with the hash of the file."""
+    for workload in workloads.values():
+        if (kind := get_file_kind(workload)) is not None:
+            yield from ((framework, workload.code) for framework in kind.opened_by)
 
 
 def rebuild_plan(

@@ -3,11 +3,14 @@
 from orchestrator.environments.lookup import Environments
 from orchestrator.machine.fingerprint import list_gpus
 from orchestrator.registry.frameworks import load_frameworks
+from orchestrator.registry.model_files import explain_file_refusal
 from orchestrator.registry.modes import find_mode
 from orchestrator.registry.workloads import explain_missing_implementation
 from schemas.catalog import Framework
 from schemas.job import TRAINING_TASKS, Cell
 from schemas.workloads import Workload
+
+EAGER = "eager"
 
 
 def explain_refusal(cell: Cell, workload: Workload, environments: Environments) -> str:
@@ -15,6 +18,7 @@ def explain_refusal(cell: Cell, workload: Workload, environments: Environments) 
     framework = load_frameworks()[cell.framework]
     return (
         explain_hardware(cell, framework)
+        or explain_file_refusal(cell, workload, framework)
         or explain_task(cell, framework)
         or explain_missing_implementation(workload, framework)
         or environments.explain_refusal(cell)
@@ -49,11 +53,15 @@ def explain_task(cell: Cell, framework: Framework) -> str:
 def make_reference_cell(cell: Cell, framework: str, environments: Environments) -> Cell:
     """Return the cell that computes another's expected results: the same computation in this framework's eager mode.
 
+    A framework without one, such as ONNX Runtime, has its first mode.
+
     Cells that differ only in how they compute share this cell, and their inputs are drawn as its inputs.
     """
     kept = cell.model_dump(include={"workload", "parameters", "task", "batch", "dtype", "shapes", "code", "variant"})
     environment = environments.choose_reference_environment(cell, framework)
-    return Cell.model_validate(kept | {"framework": framework, "mode": "eager", "environment": environment})
+    modes = [mode.name for mode in load_frameworks()[framework].modes]
+    mode = EAGER if EAGER in modes else modes[0]
+    return Cell.model_validate(kept | {"framework": framework, "mode": mode, "environment": environment})
 
 
 def explain_missing_reference(cell: Cell, workload: Workload, environments: Environments) -> str:

@@ -1,4 +1,4 @@
-"""Registry of models as their users have them: a Python file, or an import path.
+"""Registry of models as their users have them: a Python file, an import path, or a file that holds a model.
 
 A model's code is read here to tell which framework it is written for, and runs in workers alone.
 """
@@ -12,10 +12,12 @@ from pathlib import Path
 
 from orchestrator.errors import UsageError, check_utf8
 from orchestrator.registry.frameworks import load_frameworks
+from orchestrator.registry.model_files import find_stored_model
 from orchestrator.registry.workloads import load_workloads
 from schemas.catalog import NAME
 from schemas.code import UnreadableCode
 from schemas.model_code import find_model_file, find_module_file, hash_model_code, list_model_files, parse_file
+from schemas.model_files import get_kind
 from schemas.models import BATCH, InputSignature, ModelRequest, ModelSource, parse_input
 from schemas.workloads import Parameter, Workload
 
@@ -46,7 +48,7 @@ def load_model(request: ModelRequest) -> Workload:
         return Workload(
             name=check_name(request.name) if request.name else choose_name(source),
             summary=f"the model {source.title}",
-            parameters=() if request.test else tuple(list_parameters(source, signatures)),
+            parameters=() if request.test else tuple(list_parameters(source, signatures, request.sizes)),
             reference=framework,
             model=source,
             code=hash_model_code(source),
@@ -60,6 +62,8 @@ def find_source(request: ModelRequest) -> ModelSource:
     beside = Path(request.folder or Path.cwd())
     place, _, attribute = request.source.partition(":")
     check_utf8(beside.joinpath(place), "rename the file")
+    if (stored := find_stored_model(request, place, attribute, beside)) is not None:
+        return stored.model_copy(update={"inputs": request.inputs})
     find = find_file if place.endswith(".py") or "/" in place else find_module
     said = {
         "inputs": request.inputs,
@@ -143,11 +147,13 @@ def check_inputs(texts: Iterable[str]) -> list[InputSignature]:
 
 
 def detect_framework(source: ModelSource) -> str:
-    """Return the framework that a model is written for: what its file says, or what it imports.
+    """Return the framework that a model is written for: what its file says, or imports; of a model file, its referee.
 
     Raises:
         UsageError: that is no framework, or cannot be told.
     """
+    if source.kind:
+        return get_kind(source.kind).framework
     file = find_model_file(source)
     if file is not None and (named := read_literal(file, "framework")) is not None:
         if named not in load_frameworks():
@@ -192,9 +198,16 @@ def list_packages(file: Path) -> set[str]:
     return names
 
 
-def list_parameters(source: ModelSource, signatures: Iterable[InputSignature]) -> Iterator[Parameter]:
-    """Yield the sizes that a sweep may vary: named sizes of `--input`, or numbers of the inputs function."""
+def list_parameters(
+    source: ModelSource, signatures: Iterable[InputSignature], named: Iterable[str]
+) -> Iterator[Parameter]:
+    """Yield the sizes that a sweep may vary: named sizes of `--input`, or numbers of the inputs function.
+
+    Those of a model file are in the file, which is not opened here: the request names them.
+    """
     sizes = {name: value for each in signatures for name, value in each.defaults.items()}
+    if source.kind:
+        sizes = dict.fromkeys(named, SMALLEST_SIZE) | sizes
     file = find_model_file(source)
     if not sizes and file is not None:
         sizes = dict(list_sizes(parse_file(file)))
@@ -260,6 +273,8 @@ def read_requirements(source: ModelSource) -> tuple[str, ...]:
 
 def list_missing_packages(source: ModelSource) -> list[str]:
     """Return the packages that a model imports and that neither its folder nor this interpreter has."""
+    if source.kind:
+        return []
     names = list_imported_packages(source) - sys.stdlib_module_names
     return sorted(name for name in names if not (is_own(source, name) or is_installed(name)))
 
@@ -279,6 +294,9 @@ def load_models(requests: Iterable[ModelRequest]) -> dict[str, Workload]:
     found: dict[str, Workload] = {}
     for request in requests:
         model = load_model(request)
+        if model.name in found and model.model is not None and model.model.kind:
+            # Forms of one model in other files often differ in the suffix alone.
+            model = model.model_copy(update={"name": f"{model.name}_{Path(model.model.file).suffix[1:].lower()}"})
         if model.name in found:
             raise UsageError(f"two models are named {model.name}; rename one of the files")
         found[model.name] = model

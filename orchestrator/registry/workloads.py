@@ -248,7 +248,7 @@ def find_source_dir(workload: Workload) -> Path | None:
 def explain_missing_implementation(workload: Workload, framework: Framework) -> str:
     """Explain why a framework cannot run a foreign workload; empty if it may try, as it may try any other."""
     if workload.model is not None:
-        native = workload.reference in (framework.name, framework.exporter)
+        native = bool(workload.model.kind) or workload.reference in (framework.name, framework.exporter)
         return "" if native else f"{workload.model.title} is a model of {workload.reference}, not of {framework.name}"
     source_dir = find_source_dir(workload)
     file = f"{framework.implementation or framework.exporter or framework.name}.py"

@@ -15,6 +15,7 @@ from orchestrator.planning.plan import Plan
 from orchestrator.records.labels import format_title
 from orchestrator.report import environments
 from orchestrator.report.tables import make_table
+from schemas.model_files import get_kind
 from schemas.models import ModelSource
 from schemas.workloads import Workload
 
@@ -72,6 +73,8 @@ def describe_code_origins(plan: Plan) -> Iterator[str]:
 def describe_model(workload: Workload, model: ModelSource) -> str:
     """Describe a user's model: its code, the rights that it runs with, and its referee."""
     place = model.file or f"{model.module} in {model.folder}"
+    if model.kind:
+        return f"model {model.title}: {get_kind(model.kind).title} in {place} (hash {workload.code})"
     return (
         f"model {model.title}: runs the code in {place} with your rights (hash {workload.code}); its referee is the "
         f"same model in {workload.reference} in float64"

@@ -9,8 +9,10 @@ import onnxruntime
 
 from schemas.event import Setting
 from schemas.job import Cell
-from workers.arrays import Array, cast_floating, widen_values
+from schemas.models import ModelSource
+from workers.arrays import Array, cast_all, widen_values
 from workers.frameworks import check_output_types, classify_denormals, pair_settings
+from workers.frameworks import numpy as host
 from workers.interfaces import Prepared, Shape, Step
 from workers.precision import check_precision
 
@@ -26,6 +28,9 @@ class Framework:
         self._cell = cell
         self._parity = cell.track == "parity"
         self.options = onnxruntime.SessionOptions()
+        # NumPy measures what the machine can do, in the cell's dtype.
+        self.arithmetic = host.Framework(cell)
+        self._dtypes: Sequence[str] = ()
 
     def configure(self) -> Sequence[Setting]:
         """Set the options of the coming session. Nothing can be read back before it exists."""
@@ -42,11 +47,15 @@ class Framework:
         return onnxruntime.get_build_info()
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
-        return tuple(cast_floating(value, self._cell.dtype) for value in values)
+        return tuple(cast_all(values, self._dtypes, self._cell.dtype))
 
     def build(self, implementation: Path, weights: Mapping[str, Array]) -> Any:
         """Return the path of the file, which holds the weights."""
         return implementation
+
+    def open_file(self, source: ModelSource, dtypes: Sequence[str]) -> Path:
+        self._dtypes = dtypes
+        return Path(source.file)
 
     def step(self, model: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         return Prepared("load", lambda: self._open_session(model))
@@ -85,7 +94,8 @@ class Framework:
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         check_output_types(outputs, np.ndarray)
-        check_precision([output.dtype for output in outputs], self._cell)
+        if not self._dtypes:  # a user's file has types of its own
+            check_precision([output.dtype for output in outputs], self._cell)
         return [widen_values(output) for output in outputs]
 
 

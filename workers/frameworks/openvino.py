@@ -10,7 +10,8 @@ import openvino
 
 from schemas.event import Setting
 from schemas.job import Cell
-from workers.arrays import Array, cast_floating, widen_values
+from schemas.models import ModelSource
+from workers.arrays import Array, cast_all, widen_values
 from workers.frameworks import check_output_types, pair_settings
 from workers.frameworks import numpy as host
 from workers.interfaces import Prepared, Shape, Step
@@ -28,6 +29,7 @@ class Framework:
         self._core = openvino.Core()
         self.arithmetic = host.Framework(cell)
         self.more: dict[str, str] = {}
+        self._dtypes: Sequence[str] = ()
 
     @property
     def _requested_properties(self) -> dict[str, str]:
@@ -52,11 +54,15 @@ class Framework:
         return openvino.get_version()
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
-        return tuple(openvino.Tensor(cast_floating(value, self._cell.dtype)) for value in values)
+        return tuple(map(openvino.Tensor, cast_all(values, self._dtypes, self._cell.dtype)))
 
     def build(self, implementation: Path, weights: Mapping[str, Array]) -> Any:
         """Return the path of the file, which holds the weights."""
         return implementation
+
+    def open_file(self, source: ModelSource, dtypes: Sequence[str]) -> Path:
+        self._dtypes = dtypes
+        return Path(source.file)
 
     def step(self, model: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         return Prepared("load", lambda: self._prepare_compilation(self._core.read_model(model)))
@@ -103,7 +109,8 @@ class Framework:
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         check_output_types(outputs, openvino.Tensor)
-        check_precision([output.data.dtype for output in outputs], self._cell)
+        if not self._dtypes:  # a user's file has types of its own
+            check_precision([output.data.dtype for output in outputs], self._cell)
         return [widen_values(output.data) for output in outputs]
 
 

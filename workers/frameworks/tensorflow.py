@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from schemas.event import PhaseName, Setting
 from schemas.job import Cell
+from schemas.models import ModelSource
 from workers import contract
 from workers.arrays import Array, cast_floating, widen_values
 from workers.errors import Unsupported
@@ -115,6 +116,9 @@ class Framework:
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
         return tuple(tf.constant(cast_floating(value, self._dtype.as_numpy_dtype)) for value in values)
+
+    def open_file(self, source: ModelSource, dtypes: Sequence[str]) -> Any:
+        return tensorflow_saved.read_signature(source)
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))

@@ -8,6 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from schemas.models import ModelSource
+from workers.errors import Malformed, summarise_error
 from workers.interfaces import Step
 
 v1 = tf.compat.v1
@@ -28,6 +30,47 @@ def write_function(model: Any, graph: Step, path: Path) -> None:
 def read_function(path: Path) -> Any:
     """Load a saved module: its `step` is the traced function, and its variables live as long as the module."""
     return tf.saved_model.load(unpack_folder(path))
+
+
+class Signature:
+    """A signature of a user's SavedModel as a call: its inputs and outputs have an order, that of their names."""
+
+    def __init__(self, source: ModelSource, saved: Any) -> None:
+        self._saved = saved  # its variables live as long as it does
+        self._call = saved.signatures[choose_signature(source, list(saved.signatures))]
+        self.inputs: dict[str, Any] = dict(sorted(self._call.structured_input_signature[1].items()))
+
+    def __call__(self, *inputs: Any) -> tuple[Any, ...]:
+        made = self._call(**dict(zip(self.inputs, inputs, strict=True)))
+        return tuple([made[name] for name in sorted(made)])
+
+
+def read_signature(source: ModelSource) -> Signature:
+    """Load the signature of a user's SavedModel.
+
+    Raises:
+        Malformed: it cannot be loaded, or does not have this signature.
+    """
+    try:
+        saved = tf.saved_model.load(source.file)
+    except Exception as error:  # whatever a damaged file leads to
+        raise Malformed(f"{source.title} cannot be loaded: {summarise_error(error)}") from error
+    return Signature(source, saved)
+
+
+def choose_signature(source: ModelSource, names: Sequence[str]) -> str:
+    """Return the signature that a user names, or the only one.
+
+    Raises:
+        Malformed: there is no such signature, or there are several and none is named.
+    """
+    place = source.file.rpartition("/")[2]
+    if not names:
+        raise Malformed(f"{place} has no signature; save the model with tf.saved_model.save(..., signatures=...)")
+    if source.attribute in names or (not source.attribute and len(names) == 1):
+        return source.attribute or names[0]
+    said = f"no signature {source.attribute}" if source.attribute else f"{len(names)} signatures"
+    raise Malformed(f"{place} has {said}; name one of {', '.join(names)}, as in --model {place}/:{names[0]}")
 
 
 def write_graph(session: Any, feeds: Sequence[Any], fetches: Sequence[Any], path: Path) -> None:

@@ -20,12 +20,14 @@ def export_forward(subject: Subject) -> Any:
     """
     subject.require_forward("AOTInductor packages the forward graph alone, and gradients need a backward graph")
     require_compiler()
+    axes = list_open_axes(subject)
     try:
-        return export_module(subject.model, subject, list_open_axes(subject))
+        # A module that takes any number of tensors has one argument for all of them.
+        return export_module(subject.model, subject, axes if any(axes) else None)
     except Exception:  # torch.export raises errors of any kind
         if not has_nested_outputs(subject.model, subject.example):
             raise
-    return export_module(FlatModule(subject.model), subject, {"inputs": tuple(list_open_axes(subject))})
+    return export_module(FlatModule(subject.model), subject, {"inputs": tuple(axes)})
 
 
 def export_module(module: Any, subject: Subject, dynamic_shapes: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Users' models as they are, and what makes them jobs: one file for each framework that a model may be written for.
+"""Users' models as they are, and what makes them jobs: one file for each framework or runtime of a model.
 
 A module here is named after a framework and has a class `Adapter`. To measure models of another framework, add such a
 file, and its packages to `orchestrator/registry/models.py`.
@@ -12,21 +12,21 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from schemas.job import Cell, JobSpec
+from schemas.model_files import get_kind
 from workers.errors import Unsupported
 
 if TYPE_CHECKING:  # NumPy must not be imported before the framework, whose import is timed
     from workers.arrays import Array
-    from workers.models.source import ModelCode
     from workers.problem.problem import Problem
 
 
 class Adapter(Protocol):
     """A user's model of one framework: its inputs, its state, and the form in which a mode can prepare it."""
 
-    def __init__(self, code: ModelCode, cell: Cell, seed: int) -> None: ...
+    def __init__(self, code: Any, cell: Cell, seed: int) -> None: ...
 
     @property
-    def code(self) -> ModelCode:
+    def code(self) -> Any:
         """Return the code of the model."""
 
     def draw_inputs(self, seed: int) -> tuple[Array, ...]:
@@ -80,7 +80,7 @@ class PreparesCode(Protocol):
 
 
 def make_adapter(spec: JobSpec, framework: str) -> Adapter:
-    """Load the code of a job's model, and adapt it to the framework that it is written for.
+    """Load the code or the file of a job's model, and adapt it to the framework that it is written for.
 
     Raises:
         Unsupported: no model of this framework can be measured.
@@ -90,6 +90,9 @@ def make_adapter(spec: JobSpec, framework: str) -> Adapter:
     from workers.models.source import load_code
 
     assert spec.model is not None
+    if spec.model.kind:
+        file = importlib.import_module(f"{__name__}.{get_kind(spec.model.kind).module}")
+        return cast("Adapter", file.make_adapter(spec.model, spec.cell, spec.seed))
     module = import_adapter(framework if spec.model.test is None else f"{framework}_callables")
     with module.prepare_code(spec.cell) if isinstance(module, PreparesCode) else nullcontext():
         code = load_code(spec.model)

@@ -40,6 +40,11 @@ class ModelProblem(Problem):
         return self.facts.agreement
 
     @property
+    def dtypes(self) -> Sequence[str]:
+        """Return the types of the inputs of a model file; none: they have the cell's."""
+        return self.facts.dtypes
+
+    @property
     def notes(self) -> Sequence[str]:
         """Return what a reader of the results must know, in sentences."""
         return self.facts.notes
@@ -67,7 +72,8 @@ class ModelProblem(Problem):
         stored = StoredReference(self.stored.path, self._cell.task, self.weights)
         jumps = self._jumps.setdefault(case, {})
         trained = self.weights if self.is_training else {}
-        return Expectation(stored.make_evaluator(case), self._cell.dtype, jumps, stored.list_roundings(case), trained)
+        dtype = "bfloat16" if self.facts.coarse else self._cell.dtype
+        return Expectation(stored.make_evaluator(case), dtype, jumps, stored.list_roundings(case), trained)
 
 
 def problem_from_stored(spec: JobSpec) -> ModelProblem:

@@ -110,6 +110,11 @@ class Problem:
         return ""
 
     @property
+    def dtypes(self) -> Sequence[str]:
+        """Return the types of the inputs of a model file; none: they have the cell's."""
+        return ()
+
+    @property
     def notes(self) -> Sequence[str]:
         """Return what a reader of the results must know, in sentences."""
         return ()

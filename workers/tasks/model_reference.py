@@ -10,6 +10,7 @@ import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,11 @@ from schemas.job import TRAINING_TASKS, Dtype, JobSpec
 from schemas.models import ModelFacts
 from workers import artefacts, interfaces
 from workers.arrays import Array, is_floating
-from workers.errors import Malformed, Wrong, is_out_of_memory, summarise_error
+from workers.errors import Malformed, Unsupported, Wrong, is_out_of_memory, summarise_error
 from workers.measurement.phases import Ledger
 from workers.models import Adapter, make_adapter
+from workers.models.answers import list_answers
+from workers.models.file_adapter import FileAdapter
 from workers.models.problem import ModelProblem
 from workers.models.stored_model import LOSS, StoredModel, name_sets, name_state, write_arrays, write_facts
 from workers.problem.problem import BEGINNING, INPUT_SETS
@@ -44,6 +47,8 @@ OWN_WEIGHTS = "has weights of its own: only its time and memory can be compared"
 
 # The names of a model's state in a message.
 SAID_NAMES = 12
+# The same where one of them runs in float32 alone.
+SAME_AGREEMENT = 1e-4
 
 # Runs in float32 from data with other last bits.
 ROUNDED_RUNS = 2
@@ -87,7 +92,7 @@ def write_reference(spec: JobSpec, kind: Kind, path: Path, ledger: Ledger) -> No
         facts = facts.model_copy(update={"notes": (*facts.notes, *notes)})
     with ledger.phase("reference"):
         write_results(spec, kind, path, facts, ledger)
-        if first is not None and carried:
+        if carried and first is not None and not is_sibling(spec):
             check_same_results(spec, first, StoredModel(path))
 
 
@@ -104,7 +109,7 @@ def describe_changes(spec: JobSpec, changed: Sequence[str]) -> Iterator[str]:
 
 def describe_weights(spec: JobSpec, parameters: Mapping[str, Array], *, carried: bool) -> Iterator[str]:
     """Describe whether a later variant has the weights of the first one, if it has any."""
-    if parameters or not carried:
+    if (parameters or not carried) and not is_sibling(spec):
         yield f"{spec.cell.variant} {SAME_WEIGHTS if carried else OWN_WEIGHTS}"
 
 
@@ -191,11 +196,39 @@ def check_same_results(spec: JobSpec, first: StoredModel, second: StoredModel) -
         losses = STEPS if spec.cell.task in TRAINING_TASKS else 1
         due, got = due[:losses], got[:losses]
     error = max((measure_difference(*pair) for pair in zip(due, got, strict=False)), default=math.inf)
-    if len(due) != len(got) or error > SAME_RESULTS:
+    agree = any(each.read_facts().agreement for each in (first, second))
+    if len(due) != len(got) or error > (SAME_AGREEMENT if agree else SAME_RESULTS):
         raise Wrong(
             f"{spec.cell.variant} computes something else than the first model, from the same weights and inputs: its "
-            f"results are off by {error:.2g} in float64"
+            f"results are off by {error:.2g} in float{32 if agree else 64}{advise_sibling(spec)}"
         )
+
+
+def advise_sibling(spec: JobSpec) -> str:
+    """Return what to write if a model file may differ from the first one; empty for a model in code."""
+    is_file = spec.model is not None and spec.model.kind
+    return "; name the first one with --same-as if it may differ" if is_file else ""
+
+
+def is_sibling(spec: JobSpec) -> bool:
+    """Return whether a model is another form of the first one, whose results may differ."""
+    return spec.model is not None and spec.model.is_sibling
+
+
+def list_differences(spec: JobSpec, expected: Cases) -> Iterator[str]:
+    """Yield how far the results of a sibling are from those of the first model."""
+    if spec.expected is None or spec.model is None or not spec.model.is_sibling:
+        return
+    first, errors = StoredReference(Path(spec.expected.path), spec.cell.task, {}), []
+    for case, got in expected:
+        due = [*first.read_tensors(case, np.float64)]
+        errors += [measure_difference(*pair) for pair in zip(due, got, strict=False)]
+        errors += [math.inf] * abs(len(due) - len(got))
+    error = max(errors, default=math.inf)
+    if math.isfinite(error):
+        yield f"the results of {spec.model.title} differ from those of the first model by {error:.2g} of their norm"
+    else:
+        yield f"the results of {spec.model.title} have other shapes than those of the first model"
 
 
 def measure_difference(due: Array, got: Array) -> float:
@@ -250,7 +283,9 @@ def find_facts(
         trained=tuple(trained),
         flops=adapter.count_flops(coefficients),
         elements=numbers + results,
-        notes=tuple(adapter.list_notes()),
+        dtypes=adapter.dtypes if isinstance(adapter, FileAdapter) else (),
+        coarse=isinstance(adapter, FileAdapter) and adapter.coarse,
+        notes=(*adapter.list_notes(), *list_answers(spec, adapter)),
     )
 
 
@@ -275,12 +310,15 @@ class ReferenceRun:
         adapter.load_state({name: perturb_values(each, off) for name, each in self.stored.read_state().items()})
         model = adapter.finish(self.facts.trained, self.stored.read_coefficients(), plain=self.facts.plain)
         problem = ModelProblem(spec.cell, spec.seed, self.stored, self.facts)
-        step = prepare_step(
-            framework, model, framework.arrays(problem.input_sets[0]), problem.infer_axes(), self.ledger
-        )
+        if isinstance(adapter, FileAdapter):
+            compute = adapter.make_computation(dtype)
+        else:
+            example = framework.arrays(problem.input_sets[0])
+            step = prepare_step(framework, model, example, problem.infer_axes(), self.ledger)
+            compute = partial(problem.compute_results, framework, step)
         for case, sets in problem.list_cases().items():
             moved = [tuple(perturb_values(each, off) for each in inputs) for inputs in sets]
-            yield case, problem.compute_results(framework, step, *moved)
+            yield case, compute(*moved)
 
 
 def write_results(spec: JobSpec, kind: Kind, path: Path, facts: ModelFacts, ledger: Ledger) -> None:
@@ -296,8 +334,10 @@ def write_results(spec: JobSpec, kind: Kind, path: Path, facts: ModelFacts, ledg
         if is_out_of_memory(error):
             raise
         expected = list(run.compute("float32"))
-        reason = f"the model does not run in float64 ({summarise_error(error)})"
+        said = str(error) if isinstance(error, Unsupported) else summarise_error(error)
+        reason = f"the model does not run in float64 ({said})"
         facts = facts.model_copy(update={"agreement": reason})
+    facts = facts.model_copy(update={"notes": (*facts.notes, *list_differences(spec, expected))})
     write_facts(path, facts)
     results: list[tuple[str, Cases]] = [("float64", expected)]
     if spec.cell.dtype == "float32":

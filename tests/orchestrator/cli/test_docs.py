@@ -198,10 +198,15 @@ def test_the_options_of_a_documented_sweep_make_a_plan(inside: Run, tmp_path: Pa
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
         (tmp_path / name).chmod(0o755)
+    if "saved_model/" in command:
+        tmp_path.joinpath("saved_model").mkdir()
+        tmp_path.joinpath("saved_model", "saved_model.pb").touch()
     for place in re.findall(r"--model ([\w./]+)", command):
         file = tmp_path / (place if place.endswith(".py") else f"{place.replace('.', '/')}.py")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("import torch\n\ndef inputs(batch=1, length=16):\n    return torch.ones(batch, length)\n")
+    for place in re.findall(r"[\w]+\.(?:onnx|npz|npy)", command):
+        tmp_path.joinpath(place).write_bytes(b"\x08 and so on")
     done = inside("plan", *shlex.split(command)[1:])
     assert done.code == ExitCode.FINE, (page, done.err)
 

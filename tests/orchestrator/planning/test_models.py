@@ -1,5 +1,6 @@
 """The defaults of a sweep of models, and the options that describe one."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,68 @@ def test_sizes_of_inputs_are_varied_as_parameters(tmp_path: Path) -> None:
         name_sizes(models_, ["length"])
 
 
+def write_graph(folder: Path) -> None:
+    folder.joinpath("graph.onnx").write_bytes(b"\x08 and so on")
+
+
+def test_a_model_file_is_measured_in_the_runtimes_that_open_it(tmp_path: Path, installed: set[str]) -> None:
+    write_graph(tmp_path)
+    installed |= {"onnxruntime", "onnx", "openvino"}
+    axes = apply_models(request(tmp_path, "graph.onnx"))["axes"]
+    assert (axes["frameworks"], axes["environment"]) == (["onnxruntime:session", "openvino:compiled"], ("current",))
+    installed -= {"openvino"}
+    assert apply_models(request(tmp_path, "graph.onnx"))["axes"]["frameworks"] == ["onnxruntime:session"]
+
+
+def test_an_environment_with_all_that_a_model_file_needs_is_created_where_something_is_missing(
+    tmp_path: Path, installed: set[str]
+) -> None:
+    write_graph(tmp_path)
+    installed |= {"onnxruntime"}
+    made = apply_models(request(tmp_path, "graph.onnx"))
+    names = [text.partition("==")[0] for text in made["environments"]["graph"]["requirements"]]
+    assert (made["axes"]["environment"], names) == (("graph",), ["onnxruntime", "openvino", "onnx"])
+
+
+def test_no_exporter_is_needed_for_a_file_that_its_runtime_opens(tmp_path: Path, installed: set[str]) -> None:
+    write_graph(tmp_path)
+    installed |= {"onnxruntime", "onnx"}
+    plan = build_plan(validate_sweep(request(tmp_path, "graph.onnx")), (0,))
+    assert [cell.environment for cell in plan.cells_to_start] == ["current"] * 3
+    assert not any(map(plan.environments.is_exported, plan.cells))
+    referee = plan.find_reference_cell(plan.cells[0], "onnxruntime")
+    assert (referee.framework, referee.mode) == ("onnxruntime", "session")
+
+
+def test_code_and_a_file_stand_side_by_side_each_in_its_modes(tmp_path: Path, installed: set[str]) -> None:
+    write(tmp_path, "net.py")
+    write_graph(tmp_path)
+    installed |= {"onnxruntime", "onnx"}
+    installed -= {"onnxscript"}
+    made = apply_models(request(tmp_path, "net.py", "graph.onnx"))
+    assert {(each["framework"], each["workload"]) for each in made["exclude"]} == {
+        ("onnxruntime:session", "net"),
+        *((f"torch:{mode}", "graph") for mode in ("eager", "trace", "script", "compile")),
+    }
+
+
+def test_the_batch_is_a_size_like_others(inside: Inside, tmp_path: Path) -> None:
+    write_graph(tmp_path)
+    said = inside("plan", "--model", "graph.onnx", "--dim", "batch=2,3", "--dim", "length=4", "--json")
+    cells = json.loads(said.out)["cells"]
+    assert {(cell["cell"]["batch"], cell["cell"]["parameters"]["length"]) for cell in cells} == {(2, 4), (3, 4)}
+
+
+def test_a_sibling_stands_beside_the_model_that_it_is_a_form_of(inside: Inside, tmp_path: Path) -> None:
+    write_graph(tmp_path)
+    tmp_path.joinpath("small.onnx").write_bytes(b"\x08 and so on")
+    said = inside("plan", "--same-as", "graph.onnx", "--model", "small.onnx", "--json")
+    models_ = {each["name"]: each["model"]["is_sibling"] for each in json.loads(said.out)["workloads"] if each["model"]}
+    assert models_ == {"graph": False, "small": True}
+    alone = inside("plan", "--same-as", "graph.onnx")
+    assert alone.err == "error: --same-as graph.onnx names the first of two models; name the other one with --model\n"
+
+
 def test_a_requirements_file_is_read_without_its_comments(tmp_path: Path) -> None:
     write(tmp_path, "requirements.txt", "# all of them\ntimm==1.0.20 # new\n\neinops\n")
     assert read_requirements_file(tmp_path / "requirements.txt") == ["timm==1.0.20", "einops"]
@@ -145,7 +208,10 @@ def test_a_requirements_file_is_read_without_its_comments(tmp_path: Path) -> Non
     ("options", "said"),
     [
         (("--model", "missing.py"), "error: there is no file "),
-        (("--input", "float32[3]"), "error: --input, --dim and --requirements describe a model; name it with --model"),
+        (
+            ("--input", "float32[3]"),
+            "error: --input, --dim, --data and --requirements describe a model; name it with --model",
+        ),
         (("--model", "net.py", "--input", "float32"), "error: --input 'float32' describes no input; write it as in"),
         (("--model", "net.py", "--dim", "depth=3"), "error: unknown parameter of net 'depth'"),
         (("--model", "broken.py"), "error: "),
