@@ -16,6 +16,10 @@ from workers.problem.problem import INPUT_SETS, Inputs, Problem
 from workers.verification.stored_reference import StoredReference
 from workers.verification.tolerance import Expectation
 
+# The reference is the model itself: what it loses in float32 belongs to the model, and no mode can do better. Training by
+# Adam may lose most, as it divides each gradient by its size, and its error with it.
+MAX_MODEL_TOLERANCE = 0.1
+
 
 class ModelProblem(Problem):
     """A user's model as a problem. All sets of inputs have the shapes of the first one."""
@@ -73,7 +77,8 @@ class ModelProblem(Problem):
         jumps = self._jumps.setdefault(case, {})
         trained = self.weights if self.is_training else {}
         dtype = "bfloat16" if self.facts.coarse else self._cell.dtype
-        return Expectation(stored.make_evaluator(case), dtype, jumps, stored.list_roundings(case), trained)
+        evaluate, roundings = stored.make_evaluator(case), stored.list_roundings(case)
+        return Expectation(evaluate, dtype, jumps, roundings, trained, MAX_MODEL_TOLERANCE)
 
 
 def problem_from_stored(spec: JobSpec) -> ModelProblem:

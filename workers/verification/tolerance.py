@@ -77,6 +77,7 @@ class Expectation:
 
     `jumps` keeps how far gradients were found to jump, for the next expectation of the same results. `roundings`
     evaluate in float32 from data with other last bits. `trained` are the weights whose moves are expected, by name.
+    `limit` bounds the tolerance that the reference's own error in float32 gives.
     """
 
     def __init__(
@@ -86,8 +87,9 @@ class Expectation:
         jumps: dict[str, float] | None = None,
         roundings: Sequence[Evaluate] = (),
         trained: Mapping[str, Array] = MappingProxyType({}),
+        limit: float = MAX_TOLERANCE,
     ) -> None:
-        self._dtype, self.evaluate, self._trained = dtype, evaluate, trained
+        self._dtype, self.evaluate, self._trained, self._limit = dtype, evaluate, trained, limit
         self._jumps = {} if jumps is None else jumps
         self.tensors, self._scales = evaluate(np.float64)
         # Their errors are judged as parts of all gradients or moves.
@@ -124,7 +126,7 @@ class Expectation:
     def compute_tolerance(self, tensor: str) -> float:
         """Return the largest relative error of a right result; gradients may be off by twice as much as outputs."""
         own = SELF_FACTOR * self._own_error.get(tensor, 0.0)
-        limit = MAX_TOLERANCE
+        limit = self._limit
         if tensor in self._negligible:
             own, limit = max(own, choose_threshold(tensor)), math.inf
         allowed = max(MIN_TOLERANCE[self._dtype], min(own, limit) if math.isfinite(own) else 0.0)
