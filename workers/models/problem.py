@@ -16,8 +16,8 @@ from workers.problem.problem import INPUT_SETS, Inputs, Problem
 from workers.verification.stored_reference import StoredReference
 from workers.verification.tolerance import Expectation
 
-# The reference is the model itself: what it loses in float32 belongs to the model, and no mode can do better. Training by
-# Adam may lose most, as it divides each gradient by its size, and its error with it.
+# The reference is the model itself: what it loses in float32 belongs to the model, and no mode can do better. Training
+# by Adam may lose most, as it divides each gradient by its size, and its error with it.
 MAX_MODEL_TOLERANCE = 0.1
 
 
