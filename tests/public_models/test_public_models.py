@@ -15,7 +15,7 @@ from schemas.record import JobRecord
 from tests.public_models.table import FOLDER, count_lines, list_models
 
 # Measured by every run of the suite; the others are marked `long`.
-QUICK = ("lstm", "multihead_attention")
+QUICK = ("lstm",)
 SWEEP = """
 [[models]]
 source = "{name}.py"

@@ -113,6 +113,7 @@ def test_a_model_is_measured_as_it_is(measured: Measured, name: str, label: str,
         ("narrow_output", "bfloat16", "the step returned float32 as tensor 0, but this computes in float64"),
     ],
 )
+@pytest.mark.long
 def test_a_model_that_stays_in_float32_is_neither_measured_nor_the_referee_under_another_title(
     measured: Measured, name: str, dtype: str, said: str
 ) -> None:
@@ -125,6 +126,7 @@ def test_dropout_in_training_is_named_with_what_to_do(measured: Measured) -> Non
     assert "set the rate of Dropout drop to 0; a reference that differs from itself can judge nothing" in said
 
 
+@pytest.mark.long
 def test_a_mode_that_differs_from_itself_is_wrong_for_that_reason(measured: Measured) -> None:
     said = explain(measured("noisy", "torch:eager"))
     assert said.startswith("wrong: two calls on the same inputs differ by ")
@@ -171,6 +173,7 @@ def test_a_package_that_the_environment_lacks_is_named_with_what_adds_it(
         ("torch.py", "class Model:\n    def __init__(self, p, w):\n        raise ValueError", ""),
     ],
 )
+@pytest.mark.long
 def test_only_what_every_job_would_repeat_is_a_breach(
     ask: "Ask", work: "Work", tmp_path: Path, file: str, text: str, breach: str
 ) -> None:

@@ -14,11 +14,11 @@ from workers.interfaces import RUNNING_PREFIX
 from workers.models.stored_model import StoredModel
 from workers.problem.problem import INPUT_SETS, Inputs, Problem
 from workers.verification.stored_reference import StoredReference
-from workers.verification.tolerance import Expectation
+from workers.verification.tolerance import MAX_TOLERANCE, Expectation
 
-# The reference is the model itself: what it loses in float32 belongs to the model, and no mode can do better. Training
-# by Adam may lose most, as it divides each gradient by its size, and its error with it.
-MAX_MODEL_TOLERANCE = 0.1
+# Adam divides each gradient by its size, and its error with it. The reference of training is the model itself, so no
+# mode can do better than that.
+MAX_TRAINING_TOLERANCE = 0.1
 
 
 class ModelProblem(Problem):
@@ -78,7 +78,8 @@ class ModelProblem(Problem):
         trained = self.weights if self.is_training else {}
         dtype = "bfloat16" if self.facts.coarse else self._cell.dtype
         evaluate, roundings = stored.make_evaluator(case), stored.list_roundings(case)
-        return Expectation(evaluate, dtype, jumps, roundings, trained, MAX_MODEL_TOLERANCE)
+        limit = MAX_TRAINING_TOLERANCE if self.is_training else MAX_TOLERANCE
+        return Expectation(evaluate, dtype, jumps, roundings, trained, limit)
 
 
 def problem_from_stored(spec: JobSpec) -> ModelProblem:

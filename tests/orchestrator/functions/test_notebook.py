@@ -53,6 +53,7 @@ def test_a_notebook_shows_progress_while_it_measures_and_then_the_table(tmp_path
     assert len(list(tmp_path.joinpath("runs").iterdir())) >= 1
 
 
+@pytest.mark.long
 def test_a_function_of_the_notebook_itself_is_refused_with_what_to_write(tmp_path: Path) -> None:
     cell = (
         "from orchestrator.api import UsageError, compare\n"

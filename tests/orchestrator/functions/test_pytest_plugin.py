@@ -119,6 +119,7 @@ def test_sums(plumbline, x):
     assert ended.count("passed") == 1, ended.out
 
 
+@pytest.mark.long
 def test_a_callable_that_computes_something_else_fails_with_its_reason(run_tests: RunTests) -> None:
     ended = run_tests("""
 @quick
@@ -130,6 +131,7 @@ def test_sums(plumbline, x):
     assert re.search(r"wrong in numpy:eager was not measured: wrong: output is off by 0\.01", ended.out)
 
 
+@pytest.mark.long
 def test_a_test_that_cannot_be_repeated_fails_with_the_sentence_of_the_process(run_tests: RunTests) -> None:
     ended = run_tests("""
 @quick
@@ -158,6 +160,7 @@ def test_a_mistake_fails_before_any_process_starts(run_tests: RunTests, comparis
     assert not ended.runs.exists()
 
 
+@pytest.mark.long
 def test_what_the_project_says_of_pytest_holds_in_the_processes(run_tests: RunTests) -> None:
     text = """
 from helper import scale
@@ -176,6 +179,7 @@ def test_another():
     assert ended.count("passed") == 2, ended.out
 
 
+@pytest.mark.long
 def test_callables_are_measured_in_the_state_in_which_the_test_compares_them(run_tests: RunTests) -> None:
     pytest.importorskip("torch")
     ended = run_tests("""

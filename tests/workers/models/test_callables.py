@@ -86,6 +86,7 @@ def test_a_later_callable_is_compared_with_the_first_one(make_job: MakeJob, work
         ("def test_another(plumbline):\n    pass\n", "pytest finds no such test"),
     ],
 )
+@pytest.mark.long
 def test_a_test_that_does_not_come_to_its_comparison_says_why(
     make_job: MakeJob, work: "Work", tmp_path: Path, text: str, said: str
 ) -> None:
@@ -104,6 +105,7 @@ def test_a_test_that_does_not_come_to_its_comparison_says_why(
         ("np.random.rand()", "they depend on earlier calls or on random numbers"),
     ],
 )
+@pytest.mark.long
 def test_a_callable_that_cannot_be_verified_says_why(
     make_job: MakeJob, work: "Work", tmp_path: Path, callable_: str, said: str
 ) -> None:

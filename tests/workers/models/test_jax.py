@@ -164,6 +164,7 @@ def test_a_linen_module_is_measured_as_it_is(make_case: "MakeCase", mode: str, t
 
 @needs_flax
 @pytest.mark.parametrize(("mode", "task"), mark_long(TASKS, quick=[("jax:eager", "train-adam")]))
+@pytest.mark.long
 def test_an_nnx_module_is_measured_as_it_is(make_case: "MakeCase", mode: str, task: str) -> None:
     report = check_right(make_case(NNX, "jax"), mode, task=task)
     if task == "backward":
@@ -176,6 +177,7 @@ def test_an_nnx_module_is_measured_as_it_is(make_case: "MakeCase", mode: str, ta
 
 @needs_equinox
 @pytest.mark.parametrize(("mode", "task"), mark_long(TASKS, quick=[("jax:jit", "train-adam")]))
+@pytest.mark.long
 def test_an_equinox_module_is_measured_as_it_is(make_case: "MakeCase", mode: str, task: str) -> None:
     report = check_right(make_case(EQUINOX, "jax"), mode, task=task)
     if task == "backward":
@@ -183,12 +185,14 @@ def test_an_equinox_module_is_measured_as_it_is(make_case: "MakeCase", mode: str
         assert name_checks(report) == {"loss", *(f"gradient of {kind}" for kind in kinds)}
 
 
+@pytest.mark.long
 def test_inputs_of_a_fixed_key_are_timed_in_several_orders(make_case: "MakeCase") -> None:
     sets = StoredModel(Path(make_case(PLAIN, "jax").expect().path)).read_sets()
     assert len({each[0].tobytes() for each in sets}) == len(sets)
     assert len({tuple(sorted(each[0].ravel())) for each in sets}) == 1
 
 
+@pytest.mark.long
 def test_a_function_draws_the_same_numbers_in_64_bit_mode(make_case: "MakeCase") -> None:
     text = """
         import jax
@@ -233,6 +237,7 @@ def test_the_arithmetic_of_convolutions_and_loops_is_counted(make_case: "MakeCas
         ),
     ],
 )
+@pytest.mark.long
 def test_a_model_that_nothing_could_verify_is_refused_in_one_sentence(
     make_case: "MakeCase", text: str, said: str
 ) -> None:
@@ -241,6 +246,7 @@ def test_a_model_that_nothing_could_verify_is_refused_in_one_sentence(
     assert (last.outcome, said in last.reason, "\n" in last.reason) == ("raised", True, False), last.reason
 
 
+@pytest.mark.long
 def test_a_loss_without_parameters_is_refused_with_the_task_that_would_do(make_case: "MakeCase") -> None:
     text = "import jax\ndef double(x):\n    return 2 * x\n"
     last = make_case(text, "jax", ("float32[3]",)).refer(task="backward")
@@ -248,6 +254,7 @@ def test_a_loss_without_parameters_is_refused_with_the_task_that_would_do(make_c
     assert "depends on no parameter; measure it with --tasks forward" in last.reason
 
 
+@pytest.mark.long
 def test_the_dtype_of_the_cell_holds_for_the_whole_model(make_case: "MakeCase") -> None:
     report = make_case(PLAIN, "jax").measure("jax:jit", dtype="bfloat16")
     assert isinstance(report, Report), explain(report)
@@ -267,6 +274,7 @@ def test_the_dtype_of_the_cell_holds_for_the_whole_model(make_case: "MakeCase") 
         quick=[("axis", ("axis=-1", "axis=-2")), ("detached", ("x @ kernel", "jax.lax.stop_gradient(x @ kernel)"))],
     ),
 )
+@pytest.mark.long
 def test_a_mutant_of_the_model_is_wrong(make_case: "MakeCase", name: str, change: tuple[str, str]) -> None:
     """Let the mode compute something else than the referee: the model asks which process it is in."""
     model = textwrap.dedent("""

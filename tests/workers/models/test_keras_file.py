@@ -62,6 +62,7 @@ def fail(case: "FileCase", **fields: object) -> str:
         quick=[("tensorflow:function", "forward")],
     ),
 )
+@pytest.mark.long
 def test_a_keras_model_runs_in_the_modes_of_tensorflow(
     tmp_path: Path, make_file_case: "MakeFileCase", python: "Python", mode: str, task: str
 ) -> None:
@@ -76,6 +77,7 @@ def test_code_in_a_file_is_not_run(tmp_path: Path, make_file_case: "MakeFileCase
     assert said.endswith("is measured as code, by the Python file that builds it")
 
 
+@pytest.mark.long
 def test_a_damaged_file_is_refused_in_one_sentence(
     tmp_path: Path, make_file_case: "MakeFileCase", python: "Python"
 ) -> None:

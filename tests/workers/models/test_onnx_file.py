@@ -52,6 +52,7 @@ def test_a_file_is_opened_as_it_is_and_verified_in_float64(
 
 
 @pytest.mark.parametrize("mode", RUNTIMES)
+@pytest.mark.long
 def test_inputs_have_the_types_of_the_file_and_sizes_that_have_a_value(
     tmp_path: Path, make_file_case: "MakeFileCase", mode: str
 ) -> None:
@@ -69,6 +70,7 @@ def test_inputs_have_the_types_of_the_file_and_sizes_that_have_a_value(
 
 
 @pytest.mark.parametrize("mode", RUNTIMES)
+@pytest.mark.long
 def test_outputs_have_the_types_of_the_file(tmp_path: Path, make_file_case: "MakeFileCase", mode: str) -> None:
     nodes = [helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT16)]
     file = write_graph(tmp_path / "net.onnx", nodes, {"x": ("float32", (3, 4))}, made="float16")
@@ -76,6 +78,7 @@ def test_outputs_have_the_types_of_the_file(tmp_path: Path, make_file_case: "Mak
 
 
 @pytest.mark.parametrize("mode", RUNTIMES)
+@pytest.mark.long
 def test_a_convolution_has_a_referee_though_its_runtime_has_none_in_float64(
     tmp_path: Path, make_file_case: "MakeFileCase", mode: str
 ) -> None:
@@ -86,6 +89,7 @@ def test_a_convolution_has_a_referee_though_its_runtime_has_none_in_float64(
     assert (report.verification.agreement, report.work.flops) == ("", 2 * 4 * 9 * 9 * 27)
 
 
+@pytest.mark.long
 def test_sizes_for_resizing_stay_in_the_type_that_the_operator_has(
     tmp_path: Path, make_file_case: "MakeFileCase"
 ) -> None:
@@ -116,6 +120,7 @@ def test_results_that_are_off_are_named_wrong(tmp_path: Path, make_file_case: "M
     assert "output is off by" in last.verification.reason
 
 
+@pytest.mark.long
 def test_rows_of_data_are_the_inputs_in_turn(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     rows = np.random.default_rng(1).standard_normal((5, 6)).astype(np.float32)
     np.savez(tmp_path / "rows.npz", x=rows)
@@ -217,6 +222,7 @@ def test_a_sibling_is_measured_and_its_distance_is_said(tmp_path: Path, make_fil
 
 
 @pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.long
 def test_answers_are_counted_against_labels(tmp_path: Path, make_file_case: "MakeFileCase", batch: int) -> None:
     nodes = [helper.make_node("Identity", ["x"], ["y"])]
     file = write_graph(tmp_path / "net.onnx", nodes, {"x": ("float32", ("batch", 3))})
@@ -235,6 +241,7 @@ def test_answers_are_counted_against_labels(tmp_path: Path, make_file_case: "Mak
         (np.ones((8, 2), np.int64), "which does not fit labels of the shape [2, 2]"),
     ],
 )
+@pytest.mark.long
 def test_labels_that_do_not_fit_are_refused(
     tmp_path: Path, make_file_case: "MakeFileCase", labels: NDArray[Any], reason: str
 ) -> None:

@@ -57,6 +57,7 @@ def test_a_graph_of_openvino_is_compared_with_itself(tmp_path: Path, make_file_c
     check_agreement(case.measure("openvino:compiled", batch=3))
 
 
+@pytest.mark.long
 def test_open_sizes_have_to_be_described(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     nodes = [helper.make_node("Neg", ["x"], ["y"])]
     file = convert(write_graph(tmp_path / "net.onnx", nodes, {"x": ("float32", ("batch", "length"))}))
@@ -74,6 +75,7 @@ def test_a_damaged_graph_is_refused_in_one_sentence(tmp_path: Path, make_file_ca
 
 
 @pytest.mark.skipif(find_spec("tensorflow") is None, reason="tensorflow is not installed")
+@pytest.mark.long
 def test_a_model_of_tensorflow_lite_runs_in_openvino(
     tmp_path: Path, make_file_case: "MakeFileCase", python: "Python"
 ) -> None:

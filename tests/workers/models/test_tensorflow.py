@@ -174,6 +174,7 @@ def test_a_model_with_everything_is_measured_as_it_is(make_case: "MakeCase", mod
         quick=[("tensorflow:function", "train-adam")],
     ),
 )
+@pytest.mark.long
 def test_a_module_with_variables_anywhere_is_measured_as_it_is(make_case: "MakeCase", mode: str, task: str) -> None:
     report = check_right(make_case(MODULE, "tensorflow"), mode, task=task)
     names = {check.tensor for check in report.verification.checks}
@@ -182,6 +183,7 @@ def test_a_module_with_variables_anywhere_is_measured_as_it_is(make_case: "MakeC
         assert {f"{kind} of {name}" for name in ("layers.first.kernel", "layers.first.biases.0", "last")} <= names
 
 
+@pytest.mark.long
 def test_a_function_is_measured_with_the_variables_that_it_refers_to(make_case: "MakeCase") -> None:
     case = make_case(FUNCTION, "tensorflow", ("float32[batch,6]",))
     report = check_right(case, "tensorflow:function", batch=5, dtype="float64")
@@ -216,6 +218,7 @@ def test_the_arithmetic_of_convolutions_is_counted(make_case: "MakeCase", task: 
         (FUNCTION.replace("tf.nn.relu(_scale(x))", "str(x)"), "returns a str without arrays"),
     ],
 )
+@pytest.mark.long
 def test_a_model_that_nothing_could_verify_is_refused_in_one_sentence(
     make_case: "MakeCase", text: str, said: str
 ) -> None:
@@ -225,6 +228,7 @@ def test_a_model_that_nothing_could_verify_is_refused_in_one_sentence(
     assert (last.outcome, said in last.reason, "\n" in last.reason) == ("raised", True, False), last.reason
 
 
+@pytest.mark.long
 def test_a_loss_without_variables_is_refused_with_the_task_that_would_do(make_case: "MakeCase") -> None:
     text = "import tensorflow as tf\ndef double(x):\n    return 2 * x\n"
     last = make_case(text, "tensorflow", ("float32[3]",)).refer(task="backward")
@@ -232,6 +236,7 @@ def test_a_loss_without_variables_is_refused_with_the_task_that_would_do(make_ca
     assert "depends on no parameter; measure it with --tasks forward" in last.reason
 
 
+@pytest.mark.long
 def test_where_float64_cannot_run_only_agreement_is_checked_and_that_is_said(make_case: "MakeCase") -> None:
     text = PLAIN.replace('"tanh"', '"tanh", dtype="float32"')
     report = make_case(text, "tensorflow").measure("tensorflow:eager")
@@ -240,6 +245,7 @@ def test_where_float64_cannot_run_only_agreement_is_checked_and_that_is_said(mak
     assert "a layer of Keras computes in float32 only" in report.verification.agreement
 
 
+@pytest.mark.long
 def test_a_model_that_the_file_makes_when_it_is_loaded_takes_the_dtype_of_the_cell(make_case: "MakeCase") -> None:
     text = PLAIN.replace("def build():\n    return", "model =")
     report = make_case(text, "tensorflow").measure("tensorflow:eager", dtype="bfloat16")
@@ -248,6 +254,7 @@ def test_a_model_that_the_file_makes_when_it_is_loaded_takes_the_dtype_of_the_ce
     assert 1e-5 < least < most < 4e-2
 
 
+@pytest.mark.long
 def test_a_model_of_named_inputs_takes_them_as_one_dict(make_case: "MakeCase") -> None:
     text = """
         import keras
@@ -272,6 +279,7 @@ def test_a_model_of_named_inputs_takes_them_as_one_dict(make_case: "MakeCase") -
         quick=[("eps", ("1e-5", "1e-4"))],
     ),
 )
+@pytest.mark.long
 def test_a_mutant_of_the_model_is_wrong(make_case: "MakeCase", name: str, change: tuple[str, str]) -> None:
     """Let the mode compute something else than the referee: the model asks which process it is in."""
     model = textwrap.dedent("""

@@ -64,6 +64,7 @@ def test_a_signature_is_compared_with_its_graph_as_it_is_written(
     assert {check.tensor for check in report.verification.checks} == {"output 0", "output 1"}
 
 
+@pytest.mark.long
 def test_one_of_several_signatures_has_to_be_named(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     folder = write_model(tmp_path, "serving_default", "encode", "decode")
     said = fail(make_file_case(folder, inputs=INPUTS))
@@ -74,6 +75,7 @@ def test_one_of_several_signatures_has_to_be_named(tmp_path: Path, make_file_cas
     assert isinstance(report, Report), report
 
 
+@pytest.mark.long
 def test_a_model_without_a_signature_is_refused(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     tf.saved_model.save(tf.Module(), str(tmp_path / "net"))
     assert fail(make_file_case(tmp_path / "net")) == (
@@ -81,6 +83,7 @@ def test_a_model_without_a_signature_is_refused(tmp_path: Path, make_file_case: 
     )
 
 
+@pytest.mark.long
 def test_a_damaged_model_is_refused_in_one_sentence(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     folder = write_model(tmp_path, "serving_default")
     folder.joinpath("saved_model.pb").write_bytes(b"\x08\x01 and so on")

@@ -122,6 +122,7 @@ def test_a_module_with_everything_is_measured_as_it_is(make_case: "MakeCase", mo
         assert {"move of table.weight", "move of running_norm.running_mean", "move of unused.weight"} <= names
 
 
+@pytest.mark.long
 def test_all_processes_have_the_same_data_even_where_a_model_draws_weights_unseeded(make_case: "MakeCase") -> None:
     text = PLAIN.replace(
         "        self.layers =",
@@ -154,6 +155,7 @@ def test_a_model_that_nothing_could_verify_is_refused_in_one_sentence(
     assert (last.outcome, said in last.reason, "\n" in last.reason) == ("raised", True, False), last.reason
 
 
+@pytest.mark.long
 def test_state_that_a_call_leaves_behind_is_said(make_case: "MakeCase") -> None:
     text = PLAIN.replace("return self.layers(x)", "self.calls += 1\n        return self.layers(x)").replace(
         "        self.layers =", '        self.register_buffer("calls", torch.zeros(()))\n        self.layers ='
@@ -163,6 +165,7 @@ def test_state_that_a_call_leaves_behind_is_said(make_case: "MakeCase") -> None:
     assert report.notes == ("each call changes its buffer calls, on which its results do not depend",)
 
 
+@pytest.mark.long
 def test_lazily_made_parameters_are_made_before_anything_is_measured(make_case: "MakeCase") -> None:
     report = make_case(PLAIN.replace("nn.Linear(6, width)", "nn.LazyLinear(width)")).measure(
         "torch:eager", task="backward"
@@ -171,6 +174,7 @@ def test_lazily_made_parameters_are_made_before_anything_is_measured(make_case: 
     assert report.verification.reason == ""
 
 
+@pytest.mark.long
 def test_dropout_is_switched_off_and_that_is_said(make_case: "MakeCase") -> None:
     report = make_case(PLAIN.replace("nn.Tanh()", "nn.Tanh(), nn.Dropout(0.5)")).measure("torch:eager", task="backward")
     assert isinstance(report, Report), explain(report)
@@ -178,6 +182,7 @@ def test_dropout_is_switched_off_and_that_is_said(make_case: "MakeCase") -> None
     assert report.notes == ("dropout is off (layers: 1), so that results can be verified",)
 
 
+@pytest.mark.long
 def test_attention_that_reads_the_rate_of_its_layer_drops_nothing(make_case: "MakeCase") -> None:
     text = PLAIN.replace("nn.Tanh()", "nn.Tanh(), Attention()") + textwrap.dedent("""
         class Attention(nn.Module):
@@ -195,6 +200,7 @@ def test_attention_that_reads_the_rate_of_its_layer_drops_nothing(make_case: "Ma
     assert report.verification.reason == ""
 
 
+@pytest.mark.long
 def test_a_loss_without_parameters_is_refused_with_the_task_that_would_do(make_case: "MakeCase") -> None:
     text = "import torch\ndef double(x):\n    return 2 * x\ndef inputs(batch=1):\n    return torch.randn(3)\n"
     last = make_case(text).refer(task="backward")
@@ -220,6 +226,7 @@ def test_where_float64_cannot_run_only_agreement_is_checked_and_that_is_said(mak
     assert "no kernel for it" in report.verification.agreement
 
 
+@pytest.mark.long
 def test_the_dtype_of_the_cell_holds_for_the_whole_model(make_case: "MakeCase") -> None:
     report = make_case(PLAIN).measure("torch:eager", dtype="bfloat16")
     assert isinstance(report, Report), explain(report)

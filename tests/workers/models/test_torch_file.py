@@ -114,6 +114,7 @@ def test_an_exported_program_runs_as_pytorch_runs_its_graph(
 
 
 @pytest.mark.skipif(find_spec("onnxruntime") is None, reason="onnxruntime is not installed")
+@pytest.mark.long
 def test_an_exported_program_is_exported_for_other_runtimes(
     tmp_path: Path, make_file_case: "MakeFileCase", work: "Work"
 ) -> None:
@@ -128,6 +129,7 @@ def test_an_exported_program_is_exported_for_other_runtimes(
     check_right(ended, "output 0", "output 1")
 
 
+@pytest.mark.long
 def test_torchscript_says_no_shapes_so_the_user_or_the_data_do(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     file = write_script(tmp_path)
     assert fail(make_file_case(file)).startswith(
@@ -138,6 +140,7 @@ def test_torchscript_says_no_shapes_so_the_user_or_the_data_do(tmp_path: Path, m
     check_right(make_file_case(file, data=str(tmp_path / "rows.npz")).measure("torch:script", batch=2))
 
 
+@pytest.mark.long
 def test_a_program_knows_its_inputs(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     case = make_file_case(write_program(tmp_path))
     with np.load(case.expect(batch=5).path) as kept:
