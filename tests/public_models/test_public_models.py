@@ -14,8 +14,6 @@ from orchestrator.records.store import read_recent
 from schemas.record import JobRecord
 from tests.public_models.table import FOLDER, count_lines, list_models
 
-# Measured by every run of the suite; the others are marked `long`.
-QUICK = ("lstm",)
 SWEEP = """
 [[models]]
 source = "{name}.py"
@@ -68,9 +66,8 @@ def measure(name: str, folder: Path) -> list[JobRecord]:
     return records
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in list_models()]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", list_models())
 def test_a_model_is_measured_as_it_is_with_its_gradients_verified(name: str, tmp_path: Path) -> None:
     records = measure(name, tmp_path)
     eager = [record for record in records if record.spec.cell.mode == "eager"]

@@ -150,6 +150,7 @@ def test_a_function_and_its_parameters_are_measured_and_found_right(
 
 @needs_flax
 @pytest.mark.parametrize(("mode", "task"), mark_long(TASKS, quick=[("jax:jit", "train-adam")]))
+@pytest.mark.long
 def test_a_linen_module_is_measured_as_it_is(make_case: "MakeCase", mode: str, task: str) -> None:
     report = check_right(make_case(LINEN, "jax"), mode, task=task)
     weights = ("BatchNorm_0.bias", "BatchNorm_0.scale", "Embed_0.embedding")

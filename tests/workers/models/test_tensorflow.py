@@ -149,6 +149,7 @@ def test_a_plain_model_is_measured_in_every_mode_and_found_right(make_case: "Mak
         quick=[("tensorflow:eager", "train-sgd")],
     ),
 )
+@pytest.mark.long
 def test_a_model_with_everything_is_measured_as_it_is(make_case: "MakeCase", mode: str, task: str) -> None:
     report = check_right(make_case(RICH, "tensorflow"), mode, task=task)
     names = {check.tensor for check in report.verification.checks}

@@ -237,8 +237,8 @@ def test_the_dtype_of_the_cell_holds_for_the_whole_model(make_case: "MakeCase") 
 @pytest.mark.parametrize(
     ("name", "change"),
     [
-        ("axis", ("dim=-1", "dim=-2")),
-        ("bias", ("self.bias", "0 * self.bias")),
+        pytest.param("axis", ("dim=-1", "dim=-2"), marks=pytest.mark.long),
+        pytest.param("bias", ("self.bias", "0 * self.bias"), marks=pytest.mark.long),
         ("eps", ("1e-5", "1e-4")),
         ("detached", ("self.first(x)", "self.first(x).detach()")),
     ],

@@ -85,6 +85,7 @@ def fail(case: "FileCase", **fields: object) -> str:
         quick=[("torch:script-freeze", "forward"), ("torch:script", "backward")],
     ),
 )
+@pytest.mark.long
 def test_torchscript_runs_in_the_modes_of_the_jit(
     tmp_path: Path, make_file_case: "MakeFileCase", mode: str, task: str
 ) -> None:
@@ -106,6 +107,7 @@ def test_torchscript_runs_in_the_modes_of_the_jit(
         quick=[("torch:eager", "forward")],
     ),
 )
+@pytest.mark.long
 def test_an_exported_program_runs_as_pytorch_runs_its_graph(
     tmp_path: Path, make_file_case: "MakeFileCase", mode: str, task: str
 ) -> None:

@@ -94,6 +94,7 @@ def read_first(last: Exported | Failure) -> StoredModel:
 
 
 @pytest.mark.parametrize("task", ["forward", "backward", pytest.param("train-adam", marks=pytest.mark.long)])
+@pytest.mark.long
 def test_a_model_of_another_framework_gets_the_weights_as_its_file_says(refer: Refer, work: "Work", task: str) -> None:
     _, first = refer("torch_net", TORCH, task=task)
     one = read_first(first)
