@@ -88,7 +88,7 @@ class ModelRequest(Model):
 
 
 class ModelFacts(Model):
-    """What the reference process of a model found out, for the processes that measure it."""
+    """Findings of a model's reference process, for the processes that measure it."""
 
     plain: bool = Field(description="a call takes and returns nothing but tensors, one or a tuple of them")
     trained: tuple[str, ...] = Field(default=(), description="the parameters that the loss depends on")

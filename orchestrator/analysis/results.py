@@ -107,7 +107,7 @@ class Result:
     referee: str = ""
     """The framework whose float64 implementation verified the results; empty: an independent reference did."""
     only_agrees: bool = False
-    """Whether the referee could not run in float64, and float32 stands for it."""
+    """True if the referee could not run in float64, and float32 stands for it."""
     growth_bytes: float = 0.0
     """Memory that each call keeps; 0: memory does not keep growing."""
     inputs_sha256: str = ""

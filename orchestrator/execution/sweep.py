@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from orchestrator.analysis.statistics.looks import LOOKS
 from orchestrator.analysis.stopping import describe_goal
 from orchestrator.execution.artefacts import ArtefactMaker, keep_failure, needs_artefact
+from orchestrator.execution.breaches import shares_breach
 from orchestrator.execution.budget import Budget
 from orchestrator.execution.job import JobRunner
 from orchestrator.execution.keyboard import Keyboard
@@ -33,7 +34,6 @@ from orchestrator.records.attempts import next_attempt
 from orchestrator.records.labels import format_title
 from orchestrator.records.outcomes import Classification, should_retry
 from orchestrator.records.store import Store
-from orchestrator.registry.frameworks import load_frameworks
 from schemas.artefact import Artefact
 from schemas.event import Exported, Report
 from schemas.job import Cell, JobSpec
@@ -389,28 +389,6 @@ class Sweep:
                 spec = self.plan.build_job(cell, 1, position)
                 if not self._restore_attempts(spec):
                     self._publish_record(self._jobs.keep_record(spec, Classification("unsupported", reason)))
-
-
-def shares_breach(cell: Cell, record: JobRecord) -> bool:
-    """Return whether a cell runs the part of a workload that breaks its contract in another cell's record."""
-    broken = record.spec.cell
-    if (cell.workload_key, cell.code, cell.task, cell.dtype) != (
-        broken.workload_key,
-        broken.code,
-        broken.task,
-        broken.dtype,
-    ):
-        return False
-    if record.breach == "reference" or cell.framework == broken.framework:
-        return True
-    # What a runtime makes of an exported model says nothing about the framework that exported it.
-    return not load_frameworks()[broken.framework].exporter and find_implementation(cell) == find_implementation(broken)
-
-
-def find_implementation(cell: Cell) -> str:
-    """Return the file of a workload that a cell runs, without its suffix."""
-    framework = load_frameworks()[cell.framework]
-    return framework.implementation or framework.exporter or framework.name
 
 
 def is_same_cell(one: Cell, other: Cell) -> bool:

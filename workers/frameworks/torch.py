@@ -231,20 +231,17 @@ class Framework:
     def list_random_parts(self, model: Any) -> Sequence[str]:
         """Name the modules that drop values at random in this task."""
         modules = model.named_modules() if isinstance(model, torch.nn.Module) else ()  # not of a model from a file
-        return [f"{type(each).__name__} {name}" for name, each in modules if each.training and drops(each)]
+        return [
+            f"{type(each).__name__} {name}"
+            for name, each in modules
+            if each.training and torch_state.list_dropout_rates(each)
+        ]
 
     def _order_axes(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return a kernel, or its gradient, in the reference's order of axes, and any other tensor unchanged."""
         if tensor.ndim != 4 or not self._kernel_axes:
             return tensor
         return tensor.permute([self._kernel_axes.index(axis) for axis in range(4)])
-
-
-def drops(module: Any) -> bool:
-    """Return whether a module drops a share of its values, under the names that PyTorch and its libraries give it."""
-    names = ("p", "drop_prob") if "drop" in type(module).__name__.lower() else ("dropout",)
-    rates = [getattr(module, name, 0) for name in names]
-    return any(isinstance(rate, float | int) and rate > 0 for rate in rates)
 
 
 def to_dense(tensor: torch.Tensor) -> Array:

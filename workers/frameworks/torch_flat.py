@@ -1,21 +1,30 @@
-"""Models with nested outputs, as modules that return one tuple of tensors: only these can be traced and exported."""
+"""Models with nested inputs or outputs, as modules of tensors alone: only these can be traced and exported."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from workers.outputs import flatten_outputs
 
+Arrange = Callable[[tuple[Any, ...]], tuple[tuple[Any, ...], dict[str, Any]]]
+
 
 class FlatModule(torch.nn.Module):
-    """A model whose outputs are flattened."""
+    """A model that takes tensors alone, which `arrange` makes its arguments of, and returns a tuple of tensors."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(
+        self,
+        model: Any,
+        arrange: Arrange = lambda inputs: (inputs, {}),
+        flatten: Callable[[Any], tuple[Any, ...]] | None = None,
+    ) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.arrange, self.flatten = model, arrange, flatten or flatten_module_outputs
 
     def forward(self, *inputs: Any) -> tuple[Any, ...]:
-        return flatten_module_outputs(self.model(*inputs))
+        arguments, named = self.arrange(inputs)
+        return self.flatten(self.model(*arguments, **named))
 
 
 def flatten_module_outputs(made: Any) -> tuple[Any, ...]:

@@ -16,6 +16,18 @@ def list_state(model: Any) -> dict[str, Any]:
     return dict(model.named_parameters()) | statistics
 
 
+def list_dropout_rates(module: Any) -> list[str]:
+    """Return the attributes of a module that are rates at which it drops its values: its own, not its layers'.
+
+    They have `drop` in their names in PyTorch and in its libraries; in layers for dropout, one is called `p`.
+    """
+    is_layer = "drop" in type(module).__name__.lower()
+    rates = {name: value for name, value in vars(module).items() if "drop" in name or (is_layer and name == "p")}
+    return [
+        name for name, rate in rates.items() if isinstance(rate, float | int) and 0 < rate <= 1 and rate is not True
+    ]
+
+
 def load_weights(model: Any, tensors: Mapping[str, Any]) -> Any:
     """Copy weights into a module by their names, and return it.
 

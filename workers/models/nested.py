@@ -14,46 +14,32 @@ from schemas.job import TRAINING_TASKS, Cell
 from workers.arrays import Array, is_floating
 from workers.errors import Malformed
 from workers.models.source import ModelCode
+from workers.outputs import list_parts
 
 # Types of the arrays, as `isinstance` takes them.
 Kinds = tuple[type, ...]
 
 
 def list_leaves(value: Any, kinds: Kinds) -> list[Any]:
-    """Return the arrays in a value, in the order of its items, keys or fields."""
+    """Return the arrays in a value, in the order of its items, sorted keys or fields: the same in every framework."""
     if isinstance(value, kinds):
         return [value]
-    return [leaf for each in list_children(value) for leaf in list_leaves(each, kinds)]
-
-
-def list_children(value: Any) -> list[Any]:
-    """Return what a container holds; nothing for any other value."""
-    if isinstance(value, Mapping):
-        return [*value.values()]
-    if isinstance(value, tuple | list):
-        return [*value]
-    if is_record(value):
-        return [getattr(value, field.name) for field in dataclasses.fields(value)]
-    return []
-
-
-def is_record(value: Any) -> bool:
-    """Return whether a value is an instance of a dataclass."""
-    return dataclasses.is_dataclass(value) and not isinstance(value, type)
+    return [leaf for each in list_parts(value) or () for leaf in list_leaves(each, kinds)]
 
 
 def rebuild_value(value: Any, leaves: Iterator[Any], kinds: Kinds) -> Any:
     """Return a value like this one, with these arrays in the places of its own."""
     if isinstance(value, kinds):
         return next(leaves)
-    made = [rebuild_value(each, leaves, kinds) for each in list_children(value)]
-    if isinstance(value, Mapping):
-        return type(value)(zip(value, made, strict=True))  # type: ignore[call-arg] # as dicts of all kinds do
+    made = [rebuild_value(each, leaves, kinds) for each in list_parts(value) or ()]
     if isinstance(value, tuple | list):
         return type(value)(*made) if hasattr(value, "_fields") else type(value)(made)
-    if is_record(value):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
         names = (field.name for field in dataclasses.fields(value))
         return dataclasses.replace(value, **dict(zip(names, made, strict=True)))
+    if isinstance(value, Mapping):
+        items = dict(zip(sorted(value, key=str), made, strict=True))
+        return type(value)({name: items[name] for name in value})  # type: ignore[call-arg] # as dicts of all kinds do
     return value
 
 
@@ -62,7 +48,7 @@ def outline_value(value: Any, kinds: Kinds) -> Any:
     if isinstance(value, kinds):
         return "array"
     names = tuple(value) if isinstance(value, Mapping) else ()
-    return type(value).__name__, names, tuple(outline_value(each, kinds) for each in list_children(value))
+    return type(value).__name__, names, tuple(outline_value(each, kinds) for each in list_parts(value) or ())
 
 
 class Arrangement:
@@ -96,6 +82,8 @@ class NestedAdapter(ABC):
     """The part of an adapter that finds the arrays among the arguments and the results of a call."""
 
     kinds: Kinds
+    noun = "array"
+    """The framework's word for an array, for messages."""
 
     def __init__(self, code: ModelCode, cell: Cell, seed: int) -> None:
         self._code, self._cell, self._seed = code, cell, seed
@@ -147,7 +135,9 @@ class NestedAdapter(ABC):
                 self._arrangement = Arrangement(arguments, named, self.kinds)
             drawn = [self.to_array(each) for each in self._arrangement.flatten(arguments, named)]
         if not drawn:
-            raise Malformed("the inputs function returns no array; return the arrays of one call", self._code.place)
+            raise Malformed(
+                f"the inputs function returns no {self.noun}; return the {self.noun}s of one call", self._code.place
+            )
         if not self._drawn:
             self._drawn = drawn
             self.set_example(drawn)
@@ -170,7 +160,7 @@ class NestedAdapter(ABC):
         if not found:
             kind = type(self.outputs).__name__
             raise Malformed(
-                f"{self._code.source.title} returns a {kind} without arrays; return the results", self._code.place
+                f"{self._code.source.title} returns a {kind} without {self.noun}s; return the results", self._code.place
             )
         return [(each.shape, can_differ(each)) for each in found]
 
@@ -198,7 +188,7 @@ class NestedAdapter(ABC):
 
     def refuse_loss(self) -> Malformed:
         """Return the error of a loss that is no number."""
-        return Malformed("loss(outputs) must return one floating-point number as an array", self._code.place)
+        return Malformed(f"loss(outputs) must return one floating-point number in a {self.noun}", self._code.place)
 
     def refuse_gradients(self) -> Malformed:
         """Return the error of a loss without parameters."""

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from workers.arrays import Array
 from workers.models import numpy as numpy_models
 from workers.models.callables import CACHED_NOTE
-from workers.models.numpy import seed_generators
+from workers.models.nested import Arrangement, seed_python
 
 
 def prepare_test(seed: int) -> None:
     """Seed what a test draws from."""
-    seed_generators(seed)
+    seed_python(seed)
 
 
 def keep_state() -> Callable[[], None]:
@@ -23,7 +23,7 @@ class Adapter(numpy_models.Adapter):
 
     def draw_inputs(self, seed: int) -> tuple[Array, ...]:  # noqa: ARG002 (there are none to draw)
         """Return no inputs."""
-        self._given, self._places = {}, []
+        self._arrangement = Arrangement((), {}, self.kinds)
         return ()
 
     def list_notes(self) -> list[str]:

@@ -26,12 +26,16 @@ class ModelProblem(Problem):
 
     def __init__(self, cell: Cell, seed: int, stored: StoredModel, facts: ModelFacts) -> None:
         self._cell, self.stored, self.facts = cell, stored, facts
-        every = [tuple(map(self._round_values, inputs)) for inputs in stored.read_sets()]
         # A model without inputs has as many empty sets, so that it is called like any other.
-        self.input_sets, self._fresh = every[:INPUT_SETS] or [()] * INPUT_SETS, every[INPUT_SETS:]
+        self.input_sets = [self._read_set(number) for number in range(INPUT_SETS)]
+        # Further sets are read when they are drawn: before, they would count as memory of the model.
+        self._fresh = iter(range(INPUT_SETS, stored.count_sets()))
         self.weights = select_weights(cell.task, stored, facts)
         self._other_shapes, self._path, self._jumps = [], None, {}
         self._rng = np.random.default_rng(seed)
+
+    def _read_set(self, number: int) -> Inputs:
+        return tuple(map(self._round_values, self.stored.read_set(number)))
 
     @property
     def is_uneven(self) -> bool:
@@ -56,10 +60,9 @@ class ModelProblem(Problem):
     def draw_unseen(self, number: int) -> Iterator[Inputs]:
         """Yield the sets that no timed call has, then timed ones with every number up to one rounding off."""
         for count in range(number):
-            if self._fresh:
-                yield self._fresh.pop(0)
-            else:
-                yield self._perturb_inputs(self.input_sets[count % len(self.input_sets)])
+            fresh = next(self._fresh, None)
+            timed = self.input_sets[count % len(self.input_sets)]
+            yield self._perturb_inputs(timed) if fresh is None else self._read_set(fresh)
 
     def count_work(self) -> Work:
         """Return the least work of one call, as the reference process counted it."""

@@ -47,12 +47,19 @@ class StoredModel:
         """Read the fixed random tensors whose inner product with the outputs is the loss."""
         return [array for _, array in self._read_all(LOSS)]
 
+    def count_sets(self) -> int:
+        """Count the sets of inputs: those of timed calls, then those that no timed call has."""
+        with zipfile.ZipFile(self.path) as whole:
+            names = (name.removeprefix(INPUTS) for name in whole.namelist() if name.startswith(INPUTS))
+            return len({name.partition(".")[0] for name in names})
+
+    def read_set(self, number: int) -> tuple[Array, ...]:
+        """Read a set of inputs."""
+        return tuple(array for _, array in self._read_all(f"{INPUTS}{number}."))
+
     def read_sets(self) -> list[tuple[Array, ...]]:
-        """Read all sets of inputs: those of timed calls, then those that no timed call has."""
-        sets: dict[str, list[Array]] = {}
-        for name, array in self._read_all(INPUTS):
-            sets.setdefault(name.partition(".")[0], []).append(array)
-        return [tuple(each) for each in sets.values()]
+        """Read all sets of inputs."""
+        return [self.read_set(number) for number in range(self.count_sets())]
 
     def _read_all(self, prefix: str) -> Iterator[tuple[str, Array]]:
         # A pickle would run code from the run's folder.

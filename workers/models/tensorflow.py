@@ -185,7 +185,7 @@ class Adapter(NestedAdapter):
                 return list_leaves(self.call_written(tensors), self.kinds)
             with tf.GradientTape() as tape:
                 value = loss(self._flatten(self.call_written(tensors)))
-            return [each for each in tape.gradient(value, variables) if each is not None]
+            return [value, *(each for each in tape.gradient(value, variables) if each is not None)]
 
         example = [self.to_tensor(each) for each in self._example]
         return count_graph_flops(tf.function(compute).get_concrete_function(*example).graph)

@@ -6,12 +6,24 @@ import tensorflow as tf
 
 
 def count_graph_flops(graph: Any) -> int:
-    """Count the operations of the matrix products and convolutions of a graph and of the graphs that it calls once.
+    """Count the operations of the matrix products and convolutions of a function's graph and of those that it calls.
 
-    The body of a loop counts once, as nobody knows how often it runs: the sum is never more than is needed.
+    The body of a loop counts once, as nobody knows how often it runs, and operations whose results nothing uses count
+    not at all, as TensorFlow removes them: the sum is never more than is needed.
     """
     called = [each.graph for each in getattr(graph, "_functions", {}).values() if hasattr(each, "graph")]
-    return sum(map(count_operation, graph.get_operations())) + sum(map(count_graph_flops, called))
+    return sum(map(count_operation, list_used_operations(graph))) + sum(map(count_graph_flops, called))
+
+
+def list_used_operations(graph: Any) -> list[Any]:
+    """Return the operations that the outputs of a function's graph depend on."""
+    found, waiting = {}, [tensor.op for tensor in graph.outputs]
+    while waiting:
+        operation = waiting.pop()
+        if operation.name not in found:
+            found[operation.name] = operation
+            waiting += [*(tensor.op for tensor in operation.inputs), *operation.control_inputs]
+    return list(found.values())
 
 
 def count_operation(operation: Any) -> int:

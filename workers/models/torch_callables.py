@@ -8,10 +8,12 @@ import torch
 
 from workers.arrays import Array
 from workers.errors import Malformed
+from workers.frameworks import to_tuple
 from workers.frameworks.torch_mode import AdaptedModel, Call
 from workers.models import torch as torch_models
 from workers.models.callables import CACHED_NOTE, RUNNING
-from workers.models.torch import FunctionModule, list_tensors, seed_generators
+from workers.models.nested import list_leaves
+from workers.models.torch import FunctionModule, seed_generators
 
 
 def prepare_test(seed: int) -> None:
@@ -73,7 +75,7 @@ class Adapter(torch_models.Adapter):
     def finish(self, trained: Sequence[str], coefficients: Sequence[Array], *, plain: bool) -> AdaptedModel:  # noqa: ARG002
         """Return the callable as it is."""
         RUNNING.restore()
-        return AdaptedModel(self.module, self.written, flatten_results, list_tensors, lambda: None)
+        return AdaptedModel(self.module, self.written, flatten_results, to_tuple, lambda: None)
 
 
 def flatten_results(call: Call) -> Call:
@@ -81,6 +83,6 @@ def flatten_results(call: Call) -> Call:
 
     def call_flat() -> Any:
         made = call()
-        return made if isinstance(made, torch.Tensor) else tuple(list_tensors(made))
+        return made if isinstance(made, torch.Tensor) else tuple(list_leaves(made, torch_models.Adapter.kinds))
 
     return call_flat

@@ -12,7 +12,7 @@ import pytest
 from orchestrator.analysis.results import group_results
 from orchestrator.execution.keyboard import Keyboard
 from orchestrator.execution.supervisor import Ending
-from orchestrator.execution.sweep import Sweep, shares_breach
+from orchestrator.execution.sweep import Sweep
 from orchestrator.execution.sweep_events import (
     BlockStarted,
     JobEnded,
@@ -727,13 +727,3 @@ def test_a_resumed_run_starts_no_job_of_a_broken_workload(rehearse: Rehearse, ma
     again.sweep.run()
     assert again.actor.launched == []
     assert len(again.sweep.records) == len(first.sweep.records)
-
-
-def test_what_an_exported_model_breaks_does_not_accuse_the_framework_that_exported_it(make_plan: MakePlan) -> None:
-    plan = make_plan("torch:eager", "onnxruntime", "openvino", axes={"tasks": ("forward",)})
-    cells = {cell.framework: cell for cell in plan.cells if not cell.replica}
-    spec = plan.build_job(cells["onnxruntime"], 1, 0)
-    record = JobRecord.model_construct(spec=spec, breach="implementation")
-    assert [name for name, cell in cells.items() if shares_breach(cell, record)] == ["onnxruntime"]
-    native = JobRecord.model_construct(spec=plan.build_job(cells["torch"], 1, 0), breach="implementation")
-    assert all(shares_breach(cell, native) for cell in cells.values())

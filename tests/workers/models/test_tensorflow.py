@@ -314,7 +314,7 @@ def test_a_mutant_of_the_model_is_wrong(make_case: "MakeCase", name: str, change
     check_right(make_case(model, "tensorflow"), "tensorflow:function", task="backward")
     text = head + mutated + tail.replace(*change)
     wrong = make_case(text, "tensorflow").measure("tensorflow:function", task="backward")
-    if name == "detached":
+    if name in ("bias", "detached"):  # parts that the loss depends on in the model alone
         assert isinstance(wrong, Failure)
         assert "a gradient is None" in wrong.reason
     else:
