@@ -1,7 +1,7 @@
 """Numbers and names in the form in which people read them."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from orchestrator.analysis.statistics.intervals import Interval
 
@@ -51,6 +51,24 @@ def format_ratio_range(interval: Interval, dash: str = " to ") -> str:
     if not (math.isfinite(interval.low) and math.isfinite(interval.high)) or interval.low <= 0:
         return ""
     return f"{format_ratio(interval.low)}{dash}{format_ratio(interval.high)}"
+
+
+def format_error(value: float, whole: Callable[[float], int] = round) -> str:
+    """Return a relative error with one digit: `0.3`, `2e-7`, `40`; with `math.ceil`, one that it does not exceed."""
+    if not math.isfinite(value):
+        return "–"
+    if value <= 0:
+        return "0"
+    place = math.floor(math.log10(value))
+    # The ceiling of a digit that a rounding made a little larger would be the next one.
+    digit = whole(round(value / 10.0**place, 9))
+    said = f"{digit * 10.0**place:.1g}"
+    return f"{float(said):g}".replace("e-0", "e-").replace("e+0", "e")
+
+
+def join_names(names: Sequence[str], word: str = "or") -> str:
+    """Join names as `a`, `a or b`, `a, b or c`."""
+    return f" {word} ".join([part for part in (", ".join(names[:-1]), *names[-1:]) if part])
 
 
 def to_printable(text: str) -> str:

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from schemas.artefact import Artefact
 from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
+from schemas.models import Likeness
 
 PhaseName = Literal[
     "start",
@@ -120,6 +121,14 @@ class TensorCheck(Model):
     worst: float | None = Field(description="largest difference over the reference's largest value")
     tolerance: float
     passed: bool
+    scale: float | None = Field(
+        default=None, description="the 2-norm that errors are divided by; null: no sketch was made, or it is not finite"
+    )
+    sketch: tuple[float, ...] = Field(
+        default=(),
+        description="signed sums of the values: the distance of two sketches estimates that of the values; empty: not "
+        "made, as after the first block, or a value is not finite",
+    )
 
 
 class Verification(Model):
@@ -133,6 +142,7 @@ class Verification(Model):
     agreement: str = Field(
         default="", description="why only agreement in float32 was checked, not float64; empty: float64"
     )
+    likeness: Likeness = Likeness()
 
 
 class Noise(Model):

@@ -87,6 +87,17 @@ class ModelRequest(Model):
     )
 
 
+class Likeness(Model):
+    """The comparison of a model's results with those of the first model of a sweep, and with the right answers."""
+
+    error: float | None = Field(
+        default=None,
+        description="largest 2-norm of a difference over that of the first model's result; null: not compared",
+    )
+    right: NonNegativeInt | None = Field(default=None, description="answers that are as labelled; null: no labels")
+    answers: NonNegativeInt | None = Field(default=None, description="answers that have a label; null: no labels")
+
+
 class ModelFacts(Model):
     """Findings of a model's reference process, for the processes that measure it."""
 
@@ -97,6 +108,7 @@ class ModelFacts(Model):
     agreement: str = Field(default="", description="why only agreement in float32 is checked; empty: float64")
     dtypes: tuple[str, ...] = Field(default=(), description="of the inputs, as a model file has them; none: the cell's")
     coarse: bool = Field(default=False, description="it computes with less than float32, as a quantised model does")
+    likeness: Likeness = Likeness()
     notes: tuple[str, ...] = Field(default=(), description="what a reader of the results must know, in sentences")
 
 

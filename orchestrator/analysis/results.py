@@ -50,8 +50,9 @@ from orchestrator.analysis.statistics.intervals import Interval, median_interval
 from orchestrator.analysis.statistics.looks import ALPHA, PLANNED, LookRule, blocks_needed
 from orchestrator.records.labels import format_title, label_cells
 from orchestrator.records.outcomes import MAX_FAILURES, RERUN_OUTCOMES
-from schemas.event import Report
+from schemas.event import Report, TensorCheck
 from schemas.job import Cell
+from schemas.models import Likeness, ModelSource
 from schemas.record import JobRecord, Outcome
 from schemas.sweep import ComparedPairs, MemoryMetric, RankBy
 
@@ -112,6 +113,12 @@ class Result:
     """Memory that each call keeps; 0: memory does not keep growing."""
     inputs_sha256: str = ""
     """The hash of its weights and inputs; empty: it has no report."""
+    model: ModelSource | None = None
+    """The user's model that it runs; None: a workload."""
+    likeness: Likeness = dataclasses.field(default_factory=Likeness)
+    """The comparison of its model with the first one of the sweep, and with the right answers."""
+    sketched: tuple[TensorCheck, ...] = ()
+    """The checks of its first results, with what is needed to compare these with another cell's; empty: not made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +266,9 @@ def result_from_records(cell: Cell, records: Sequence[JobRecord], canary_ns: flo
         only_agrees=any(report.verification.agreement for report in reports),
         growth_bytes=find_median_growth(reports),
         inputs_sha256=find_data_hash(reports),
+        model=deciding.spec.model if deciding else None,
+        likeness=next((report.verification.likeness for report in reports), Likeness()),
+        sketched=find_sketches(reports),
     )
 
 
@@ -272,6 +282,12 @@ def list_notes(report: Report) -> list[str]:
 def find_referee(reports: Sequence[Report]) -> str:
     """Return the framework that verified these reports; empty if an independent reference did."""
     return next((report.verification.referee for report in reports), "")
+
+
+def find_sketches(reports: Sequence[Report]) -> tuple[TensorCheck, ...]:
+    """Return the sketched checks of the first report that has any."""
+    found = (tuple(each for each in report.verification.checks if each.scale) for report in reports)
+    return next(filter(None, found), ())
 
 
 def find_data_hash(reports: Sequence[Report]) -> str:

@@ -1,7 +1,7 @@
 """The views of a running sweep: plain lines, and a view that survives its own mistakes."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -11,6 +11,7 @@ from orchestrator.execution.sweep_events import JobEnded, JobStarted, SweepEvent
 from orchestrator.format import format_duration, to_printable
 from orchestrator.progress.board import Board, apply_event
 from schemas.job import JobSpec
+from schemas.record import JobRecord
 
 
 class View(Protocol):
@@ -54,12 +55,16 @@ class ResilientView:
 
 
 class PlainLines:
-    """A view with one line for each job that has ended, and one for the beginning of a job that measures nothing."""
+    """A view with one line for each job that has ended, and one for the beginning of a job that measures nothing.
+
+    The reason of a failure that ends several cells at once is given on the first of their lines.
+    """
 
     def __init__(self, board: Board, console: Console, now: Callable[[], float] = time.monotonic) -> None:
         self._board = board
         self._console = console
         self._now = now
+        self._given = set[str]()
 
     def __enter__(self) -> Self:
         return self
@@ -72,7 +77,10 @@ class PlainLines:
     def __call__(self, event: SweepEvent) -> None:
         """Process an event, and print a line if it ended a job."""
         self._board = apply_event(self._board, event, self._now())
-        if line := format_event(event, self._board):
+        line = format_event(event, self._board, self._given)
+        if isinstance(event, JobEnded | UnmeasuredJobEnded) and event.record.reason:
+            self._given.add(event.record.reason)
+        if line:
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -84,18 +92,18 @@ ACTIVITIES = {
 }
 
 
-def format_event(event: SweepEvent, board: Board) -> str:
-    """Format an event as one line; empty: it is not worth one."""
+def format_event(event: SweepEvent, board: Board, given: Collection[str]) -> str:
+    """Format an event as one line; empty: it is not worth one. `given` are the reasons on earlier lines."""
     match event:
         case JobEnded():
-            return format_line(board)
+            return format_line(board, given)
         case JobStarted(spec) if spec.purpose.kind in ACTIVITIES:
             return format_unmeasured(spec, board)
         case UnmeasuredJobEnded(record) if record.outside is not None and record.result is not None:
             took = format_duration(record.outside.spawn_to_end_ns)
             return f"{format_unmeasured(record.spec, board)} took {took}"
         case UnmeasuredJobEnded(record):
-            return to_printable(f"{format_unmeasured(record.spec, board)}: {record.outcome}: {record.reason}")
+            return to_printable(f"{format_unmeasured(record.spec, board)}: {format_failure(record, given)}")
         case _:
             return ""
 
@@ -107,19 +115,22 @@ def format_unmeasured(spec: JobSpec, board: Board) -> str:
     return to_printable(f"[{stage}] {name}: {activity}")
 
 
-def format_line(board: Board) -> str:
+def format_failure(record: JobRecord, given: Collection[str]) -> str:
+    """Format an outcome with its reason, unless that is the reason of a failure before, and no job was measured."""
+    is_measurement = record.outside is not None and record.spec.purpose.kind == "measure"
+    if not is_measurement and any(reason in record.reason for reason in given):
+        return f"{record.outcome}, for the reason above"
+    return f"{record.outcome}: {record.reason}"
+
+
+def format_line(board: Board, given: Collection[str]) -> str:
     """Format the job that has just ended as one line."""
     record = board.records[-1]
     cell, report = record.spec.cell, record.report
     what_runs = f"{board.plan.label_cell(cell)} {board.plan.describe_cell(cell)}"
     time_taken = format_duration(min(report.samples_ns) / report.calls) if report else ""
-    what = record.outcome if record.outcome == "measured" else f"{record.outcome}: {record.reason}"
-    place = (
-        f"{board.jobs_done} of about {board.jobs_expected}"
-        if record.outside
-        else "not started"
-        if record.outcome == "unsupported" or record.breach
-        else "lost"
-    )
+    what = record.outcome if record.outcome == "measured" else format_failure(record, given)
+    begun = f"{board.jobs_done} of about {board.jobs_expected}" if record.outside else "not started"
+    place = "lost" if record.outcome == "orchestrator-lost" else begun
     said = f"[{place}] block {record.spec.block} {what_runs}: {what} {time_taken}"
     return to_printable(said).rstrip()

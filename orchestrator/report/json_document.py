@@ -9,7 +9,7 @@ from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.report import axis
 from orchestrator.report.alarms import list_alarms
-from orchestrator.report.sections import breakeven, new_shapes, price, saved_models
+from orchestrator.report.sections import agreement, breakeven, new_shapes, price, saved_models
 from orchestrator.report.sentences import describe_group
 from orchestrator.report.summary import summarise_groups
 from schemas.base import SCHEMA_VERSION
@@ -42,6 +42,7 @@ def group_to_dict(group: Group) -> dict[str, Any]:
         "all_pairs": [comparison_to_dict(comparison) for comparison in group.all_pairs],
         "clone": None if group.clone is None else comparison_to_dict(group.clone),
         "by_memory": None if group.by_memory is None else memory_ranking_to_dict(group.by_memory),
+        "agreement": agreement.agreement_to_dict(group),
         "sentences": describe_group(group),
         **breakeven.break_evens_to_dict(group),
     }
@@ -88,6 +89,7 @@ def result_to_dict(result: Result) -> dict[str, Any]:
         "grade": result.grade,
         "flags": sorted(result.flags),
         "bounded_by_cpu_time": result.bounded_by_cpu_time,
+        "likeness": result.likeness.model_dump(),
         "warnings": list(result.warnings),
         "portable": saved_models.portable_to_dict(result.portable),
         "new_shapes": new_shapes.new_shapes_to_dict(result.new_shapes),

@@ -6,9 +6,9 @@ from orchestrator.analysis.breakeven import find_sibling
 from orchestrator.analysis.compare import Comparison, Verdict
 from orchestrator.analysis.quality.disturbance import FLAG_MEANINGS
 from orchestrator.analysis.results import Group, Result, Steadiness
-from orchestrator.format import format_duration, format_ratio, format_ratio_range, format_size, to_printable
+from orchestrator.format import format_duration, format_ratio, format_ratio_range, format_size, join_names, to_printable
 from orchestrator.registry.frameworks import load_frameworks
-from orchestrator.report.sections import breakeven, latency, new_shapes, saved_models
+from orchestrator.report.sections import agreement, breakeven, latency, new_shapes, saved_models
 
 UNSTEADY: dict[Steadiness, str] = {
     "slow-down": "most processes became slower during warm-up",
@@ -39,6 +39,7 @@ def describe_group(group: Group) -> list[str]:
     ]
     reservations = [
         *describe_unranked(group),
+        *agreement.describe_agreement(group),
         *describe_moved_baseline(group),
         *describe_growth(list_measured(group)),
         *describe_refused_blocks(group),
@@ -264,11 +265,6 @@ def format_both_ranges(found: Comparison) -> str:
     """Return a ratio's interval, and the one with room for disturbances where it differs."""
     interval, bounds = (format_ratio_range(each) for each in (found.ratio, found.undisturbed or found.ratio))
     return interval if bounds == interval else f"{interval}; with room for disturbances, {bounds or 'unknown'}"
-
-
-def join_names(names: Sequence[str], word: str = "or") -> str:
-    """Join names as `a`, `a or b`, `a, b or c`."""
-    return f" {word} ".join([part for part in (", ".join(names[:-1]), *names[-1:]) if part])
 
 
 def list_deprecations(results: Sequence[Result]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Final
 from orchestrator.analysis.breakeven import BreakEven, Payoff, find_break_evens, find_sibling
 from orchestrator.analysis.compare import Verdict
 from orchestrator.analysis.results import Group, Result
-from orchestrator.format import format_count, format_ratio, format_ratio_range, round_counts, to_printable
+from orchestrator.format import format_count, format_ratio, format_ratio_range, join_names, round_counts, to_printable
 from orchestrator.records.labels import describe_computations
 from orchestrator.report.sections.breakeven import describe_amortisation
 from orchestrator.report.sentences import (
@@ -22,7 +22,6 @@ from orchestrator.report.sentences import (
     find_fastest,
     format_framework,
     is_honest_clone,
-    join_names,
     list_best_modes,
     list_measured,
     write_headline,

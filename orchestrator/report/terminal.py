@@ -29,7 +29,18 @@ from orchestrator.report.environments import summarise_environments
 from orchestrator.report.machine import summarise_host
 from orchestrator.report.overview import build_overview
 from orchestrator.report.repetition import split_shared_sentences
-from orchestrator.report.sections import breakeven, calls, latency, memory, new_shapes, price, profile, saved_models
+from orchestrator.report.sections import (
+    agreement,
+    breakeven,
+    calls,
+    latency,
+    likeness,
+    memory,
+    new_shapes,
+    price,
+    profile,
+    saved_models,
+)
 from orchestrator.report.sentences import list_deprecations
 from orchestrator.report.summary import summarise_groups, write_notes
 from orchestrator.report.tables import WIDE, FittingTable, make_table, name_column, number_columns
@@ -43,7 +54,7 @@ EXTRA_COLUMNS: Final = ("95 % interval\nof the time", "step\npeak", "flags")
 DROPPED_COLUMNS: Final = ("n", "first\nresult", "rank")
 
 # Modules with tables about a group: the function of the same name is called on each of them.
-PARTS = (breakeven, latency, new_shapes, saved_models, memory)
+PARTS = (agreement, breakeven, latency, new_shapes, saved_models, memory)
 
 
 def show_results(
@@ -63,7 +74,8 @@ def show_results(
     show_answer(console, run, answer)
     shared, own = split_shared_sentences(run.groups, (*alarms, *answer))
     for group, sentences in zip(run.groups, own, strict=True) if details or not along else ():
-        show_group(console, group, sentences if details else (), details=details)
+        said = sentences if details else agreement.describe_agreement(group)
+        show_group(console, group, said, details=details)
     notes = [*price.describe_prices(run, brief=not details), *(shared if details else write_notes(run.groups))]
     told = axis.write_axis_notes(along, run)
     show_notes(console, [*told, *notes, *list_deprecations(run.cells)])
@@ -87,7 +99,7 @@ def show_answer(console: Console, run: Run, answer: Iterable[str]) -> None:
 def show_group(console: Console, group: Group, sentences: Iterable[str], *, details: bool) -> None:
     """Print the table of one group, with `details` its other tables too, and then sentences about it."""
     # A sweep that ranks by memory, or that times single calls, asks for that table.
-    asked = (memory, latency) if group.by_memory else (latency,)
+    asked = (agreement, memory, latency) if group.by_memory else (agreement, latency)
     parts = PARTS if details else asked
     for table in (build_group_table(group), *(table for part in parts for table in part.build_tables(group))):
         console.print()
@@ -139,7 +151,7 @@ def build_group_table(group: Group) -> RenderableType:
 def draw_group_tables(group: Group, width: int) -> Iterator[Table]:
     """Yield the table of a group with fewer and fewer columns, and at last with folded intervals."""
     wide = width >= WIDE
-    shown = [*STANDARD_COLUMNS, *(EXTRA_COLUMNS if wide else ())]
+    shown = [*STANDARD_COLUMNS, *likeness.list_columns(group), *(EXTRA_COLUMNS if wide else ())]
     yield draw_group_table(group, shown, fold_labels=not wide)
     for column in (*reversed(EXTRA_COLUMNS), *DROPPED_COLUMNS):
         if column in shown:
@@ -157,7 +169,9 @@ def draw_group_table(
     drawn = make_table(name_column("mode"), *number_columns(*headings), "verdict", title=title, bold=True)
     rows = format_group_rows(group, fold_labels=fold_labels)
     for (result, *_), (name, *cells, verdict) in zip(group.rows, rows, strict=True):
-        texts = dict(zip(STANDARD_COLUMNS, cells, strict=True)) | format_extra_cells(result)
+        texts = (
+            dict(zip(STANDARD_COLUMNS, cells, strict=True)) | likeness.format_cells(result) | format_extra_cells(result)
+        )
         values = [texts[column] for column in shown]
         drawn.add_row(name, *(map(fold_interval, values) if fold_ratios else values), verdict)
     return drawn

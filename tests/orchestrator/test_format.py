@@ -11,6 +11,7 @@ from orchestrator.format import (
     format_clock,
     format_count,
     format_duration,
+    format_error,
     format_rank,
     format_ratio,
     format_ratio_range,
@@ -203,3 +204,31 @@ def test_the_first_digit_has_the_place_value_of_a_power_of_ten(count: int) -> No
 )
 def test_a_rough_duration_is_as_rough_as_what_it_rests_on(seconds: float, text: str) -> None:
     assert format_seconds(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "ceiling"),
+    [
+        (0.0, "0", "0"),
+        (0.3, "0.3", "0.3"),
+        (0.31, "0.3", "0.4"),
+        (0.95, "1", "1"),
+        (2.04e-7, "2e-7", "3e-7"),
+        (3e-7, "3e-7", "3e-7"),
+        (9.6e-6, "1e-5", "1e-5"),
+        (1.4e-16, "1e-16", "2e-16"),
+        (0.0012, "0.001", "0.002"),
+        (42.0, "40", "50"),
+        (2.2e7, "2e7", "3e7"),
+        (math.inf, "–", "–"),
+        (math.nan, "–", "–"),
+    ],
+)
+def test_errors_have_one_digit_and_no_padding(value: float, text: str, ceiling: str) -> None:
+    assert format_error(value) == text
+    assert format_error(value, math.ceil) == ceiling
+
+
+@given(st.floats(1e-18, 1e12))
+def test_an_error_is_within_its_ceiling(value: float) -> None:
+    assert value <= float(format_error(value, math.ceil)) * (1 + 1e-8) < 2.1 * value

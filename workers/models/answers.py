@@ -1,25 +1,25 @@
 """The share of a model's answers that are equal to given labels: the largest score of each row names the answer."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from schemas.job import JobSpec
-from schemas.models import ModelSource
+from schemas.models import Likeness, ModelSource
 from workers.arrays import Array
 from workers.errors import Malformed
 from workers.models import Adapter
 
 
-def list_answers(spec: JobSpec, adapter: Adapter) -> Iterator[str]:
-    """Yield how many rows of the user's data a model answers as labelled; nothing without labels."""
-    if spec.model is not None and spec.model.labels:
-        yield describe_answers(spec.model, adapter, spec.seed)
+def compare_answers(spec: JobSpec, adapter: Adapter) -> Likeness:
+    """Compare a model's answers with the user's labels; return nothing without labels."""
+    if spec.model is None or not spec.model.labels:
+        return Likeness()
+    return count_answers(spec.model, adapter, spec.seed)
 
 
-def describe_answers(source: ModelSource, adapter: Adapter, seed: int) -> str:
-    """Count the labelled rows of the user's data that a model answers as labelled, and say so.
+def count_answers(source: ModelSource, adapter: Adapter, seed: int) -> Likeness:
+    """Count the labels of the user's data, and those that a model answers with.
 
     Raises:
         Malformed: there are no rows to the labels, or the first output has no scores for them.
@@ -41,7 +41,7 @@ def describe_answers(source: ModelSource, adapter: Adapter, seed: int) -> str:
     adapter.set_example(first)
     if not count:
         raise Malformed(f"{source.labels} has {len(labels)} labels, which is less than the batch of {batch}")
-    return f"{source.title} answers {right} of {count} rows as labelled ({right / count:.1%})"
+    return Likeness(right=right, answers=count)
 
 
 def read_labels(source: ModelSource) -> Array:

@@ -7,7 +7,7 @@ import numpy as np
 
 from schemas.event import Work
 from schemas.job import TRAINING_TASKS, Cell, JobSpec, Task
-from schemas.models import ModelFacts
+from schemas.models import Likeness, ModelFacts
 from workers import artefacts
 from workers.arrays import Array, cast_floating
 from workers.interfaces import RUNNING_PREFIX
@@ -46,6 +46,11 @@ class ModelProblem(Problem):
     def agreement(self) -> str:
         """Return why results are compared in float32 alone; empty: they are compared with float64."""
         return self.facts.agreement
+
+    @property
+    def likeness(self) -> Likeness:
+        """Return the comparison of the model with the first one, and with the right answers."""
+        return self.facts.likeness
 
     @property
     def dtypes(self) -> Sequence[str]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from schemas.event import TensorCheck, Verification, Work
 from schemas.job import TRAINING_TASKS, Cell, Dtype, JobSpec
+from schemas.models import Likeness
 from workers import artefacts, contract, interfaces, workloads
 from workers.arrays import Array, cast_floating
 from workers.errors import summarise_error
@@ -110,6 +111,11 @@ class Problem:
         return ""
 
     @property
+    def likeness(self) -> Likeness:
+        """Return the comparison of a model with the first one, and with the right answers; nothing of a workload."""
+        return Likeness()
+
+    @property
     def dtypes(self) -> Sequence[str]:
         """Return the types of the inputs of a model file; none: they have the cell's."""
         return ()
@@ -206,17 +212,21 @@ class Problem:
             digest.update(array.tobytes())
         return digest.hexdigest()
 
-    def check_outputs(self, outputs: Sequence[Array], number: int, when: str) -> Verification:
-        """Compare the outputs of a call on this set of inputs with the reference."""
+    def check_outputs(
+        self, outputs: Sequence[Array], number: int, when: str, *, sketched: bool = False
+    ) -> Verification:
+        """Compare the outputs of a call on this set of inputs with the reference.
+
+        If they are sketched, they can be compared with those of other cells later.
+        """
         named = f"input set {number}, {when}"
-        checks = (
-            check_finite(outputs, named)
-            if self.is_training
-            else self._make_expectation(f"set {number}").check_tensors(outputs, named)
-        )
+        if self.is_training:
+            checks = check_finite(outputs, named)
+        else:
+            checks = check_results(self._make_expectation(f"set {number}"), outputs, named, sketched=sketched)
         return Verification(checks=checks, reason=explain_checks(checks))
 
-    def check_training(self, framework: Framework, step: Step, when: str) -> Verification:
+    def check_training(self, framework: Framework, step: Step, when: str, *, sketched: bool = False) -> Verification:
         """Train from the beginning for a few steps, and compare the losses and the moves of the weights.
 
         Other tasks have no such checks.
@@ -224,9 +234,8 @@ class Problem:
         if not self.is_training:
             return Verification(checks=())
         named = f"{STEPS} steps of training, {when}"
-        checks = self._make_expectation(BEGINNING).check_tensors(
-            self.compute_results(framework, step, *self.list_cases()[BEGINNING]), named
-        )
+        results = self.compute_results(framework, step, *self.list_cases()[BEGINNING])
+        checks = check_results(self._make_expectation(BEGINNING), results, named, sketched=sketched)
         return Verification(checks=checks, reason=explain_checks(checks))
 
     def compute_results(self, framework: Framework, step: Step, *sets: Inputs) -> list[Array]:
@@ -317,6 +326,12 @@ def problem_from_spec(spec: JobSpec, package: str, state: Mapping[str, Array] | 
     if spec.weights and state is None and expected is not None:
         state = read_weights(expected)
     return Problem(spec.cell, spec.seed, package, expected, state)
+
+
+def check_results(due: Expectation, results: Sequence[Array], named: str, *, sketched: bool) -> tuple[TensorCheck, ...]:
+    """Compare results with the expected ones, and sketch them if that is asked for."""
+    checks = due.check_tensors(results, named)
+    return due.sketch_tensors(checks, results) if sketched else checks
 
 
 def check_finite(outputs: Sequence[Array], named: str) -> tuple[TensorCheck, ...]:

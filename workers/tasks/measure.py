@@ -62,7 +62,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
             frameworks.require_trainer(framework)
         settings += framework.read_back() if isinstance(framework, SupportsReadBack) else ()
         watch = Stopwatch(step, input_sets, framework.synchronise, uneven=problem.is_uneven)
-        first, before = yield from time_first_calls(session, watch, step, ledger)
+        first, before = yield from time_first_calls(session, watch, step, ledger, sketched=spec.block == 1)
         seen_first: tuple[NewShape, ...] = ()
         if problem.is_streaming:
             seen_first, streamed = measure_new_shapes(session, step, ledger)
@@ -109,7 +109,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         age_ns=memory.read_age_ns(),
         inputs_sha256=problem.hash_data(),
         verification=join_verifications(*before, *after, again, referee=spec.reference).model_copy(
-            update={"agreement": problem.agreement}
+            update={"agreement": problem.agreement, "likeness": problem.likeness}
         ),
         warmup=(*first, *trace),
         calls=calls,
@@ -136,9 +136,12 @@ def pause_for_test(spec: JobSpec) -> Timed[None]:
 
 
 def time_first_calls(
-    session: Session, watch: Stopwatch, step: "Step", ledger: Ledger
+    session: Session, watch: Stopwatch, step: "Step", ledger: Ledger, *, sketched: bool
 ) -> Timed[tuple[tuple[Lap, ...], tuple[Verification, ...]]]:
-    """Time the first two calls, on inputs of one shape, and verify their outputs and the training."""
+    """Time the first two calls, on inputs of one shape, and verify their outputs and the training.
+
+    If they are sketched, their results can be compared with those of other cells later.
+    """
     convert = session.framework.to_numpy
     with ledger.phase("first_call"):
         first_ns, outputs = yield partial(watch.time_call, watch.input_sets[0])
@@ -151,12 +154,13 @@ def time_first_calls(
     second = convert(outputs)
     with ledger.phase("verify"):
         begun, later = (
-            problem.check_outputs(first, 0, "first call"),
-            problem.check_outputs(second, other, "second call"),
+            problem.check_outputs(first, 0, "first call", sketched=sketched),
+            problem.check_outputs(second, other, "second call", sketched=sketched),
         )
         if later.reason and not begun.reason and not problem.is_streaming:
             later = later.model_copy(update={"reason": f"right on the inputs it was prepared with, but {later.reason}"})
-        checked = (begun, later, problem.check_training(session.framework, step, "before all timing"))
+        trained = problem.check_training(session.framework, step, "before all timing", sketched=sketched)
+        checked = (begun, later, trained)
         explained = explain_randomness(session, step, checked)
     return ((1, first_ns), (1, second_ns)), explained
 

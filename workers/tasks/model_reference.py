@@ -22,7 +22,7 @@ from workers.arrays import Array, is_floating
 from workers.errors import Malformed, Unsupported, Wrong, is_out_of_memory, summarise_error
 from workers.measurement.phases import Ledger
 from workers.models import Adapter, make_adapter
-from workers.models.answers import list_answers
+from workers.models.answers import compare_answers
 from workers.models.file_adapter import FileAdapter
 from workers.models.problem import ModelProblem
 from workers.models.stored_model import LOSS, StoredModel, name_sets, name_state, write_arrays, write_facts
@@ -215,10 +215,10 @@ def is_sibling(spec: JobSpec) -> bool:
     return spec.model is not None and spec.model.is_sibling
 
 
-def list_differences(spec: JobSpec, expected: Cases) -> Iterator[str]:
-    """Yield how far the results of a sibling are from those of the first model."""
+def compare_with_first(spec: JobSpec, expected: Cases, facts: ModelFacts) -> ModelFacts:
+    """Return the facts with the distance of a sibling's results from those of the first model."""
     if spec.expected is None or spec.model is None or not spec.model.is_sibling:
-        return
+        return facts
     first, errors = StoredReference(Path(spec.expected.path), spec.cell.task, {}), []
     for case, got in expected:
         due = [*first.read_tensors(case, np.float64)]
@@ -226,9 +226,9 @@ def list_differences(spec: JobSpec, expected: Cases) -> Iterator[str]:
         errors += [math.inf] * abs(len(due) - len(got))
     error = max(errors, default=math.inf)
     if math.isfinite(error):
-        yield f"the results of {spec.model.title} differ from those of the first model by {error:.2g} of their norm"
-    else:
-        yield f"the results of {spec.model.title} have other shapes than those of the first model"
+        return facts.model_copy(update={"likeness": facts.likeness.model_copy(update={"error": error})})
+    other = f"the results of {spec.model.title} have other shapes than those of the first model, or are not finite"
+    return facts.model_copy(update={"notes": (*facts.notes, other)})
 
 
 def measure_difference(due: Array, got: Array) -> float:
@@ -285,7 +285,8 @@ def find_facts(
         elements=numbers + results,
         dtypes=adapter.dtypes if isinstance(adapter, FileAdapter) else (),
         coarse=isinstance(adapter, FileAdapter) and adapter.coarse,
-        notes=(*adapter.list_notes(), *list_answers(spec, adapter)),
+        likeness=compare_answers(spec, adapter),
+        notes=tuple(adapter.list_notes()),
     )
 
 
@@ -337,8 +338,7 @@ def write_results(spec: JobSpec, kind: Kind, path: Path, facts: ModelFacts, ledg
         said = str(error) if isinstance(error, Unsupported) else summarise_error(error)
         reason = f"the model does not run in float64 ({said})"
         facts = facts.model_copy(update={"agreement": reason})
-    facts = facts.model_copy(update={"notes": (*facts.notes, *list_differences(spec, expected))})
-    write_facts(path, facts)
+    write_facts(path, compare_with_first(spec, expected, facts))
     results: list[tuple[str, Cases]] = [("float64", expected)]
     if spec.cell.dtype == "float32":
         results.append(("float32", run.compute("float32")))

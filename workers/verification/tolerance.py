@@ -25,6 +25,7 @@ from workers.arrays import Array, cast_floating, is_floating, widen_values
 from workers.interfaces import RUNNING_PREFIX, Parameters, Reference
 from workers.outputs import flatten_outputs, list_parts
 from workers.references.training import STEPS, Training
+from workers.verification.sketch import count_sums, sketch_tensor
 
 # Smallest tolerance of a relative 2-norm: well above faithful arithmetic, below every known semantic mistake.
 MIN_TOLERANCE: Mapping[Dtype, float] = {"float64": 1e-12, "float32": 2e-6, "bfloat16": 4e-2}
@@ -114,6 +115,15 @@ class Expectation:
                     self._jumps[name] = max(self._jumps.get(name, 0.0), self._measure_errors(name, value)[0])
             checks = self._compare_tensors(outputs, inputs)
         return checks
+
+    def sketch_tensors(self, checks: Sequence[TensorCheck], outputs: Sequence[Array]) -> tuple[TensorCheck, ...]:
+        """Add to the checks of a step's outputs the sketches by which they can be compared with other cells'."""
+        size, sketched = count_sums(len(self.tensors)), list[TensorCheck]()
+        for check, got in zip(checks, outputs[: len(self.tensors)], strict=False):
+            scale = self._scales[check.tensor]
+            known = {"sketch": sketch_tensor(got, size), "scale": scale if math.isfinite(scale) else None}
+            sketched.append(check.model_copy(update=known))
+        return (*sketched, *checks[len(sketched) :])
 
     def _compare_tensors(self, outputs: Sequence[Array], inputs: str) -> tuple[TensorCheck, ...]:
         missing, surplus = [np.empty(0)] * (len(self.tensors) - len(outputs)), len(outputs) - len(self.tensors)

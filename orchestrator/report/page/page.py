@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
+from orchestrator.analysis.agreement import compare_results
 from orchestrator.analysis.axis import AxisTable
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.run import Run
@@ -31,6 +32,7 @@ from orchestrator.report.page.charts import (
     Value,
     cost,
     make_cell_row,
+    make_row,
     make_section,
     memory,
     phases,
@@ -42,7 +44,7 @@ from orchestrator.report.page.charts import (
     warmup,
 )
 from orchestrator.report.repetition import is_said, split_shared_sentences
-from orchestrator.report.sections import calls, price
+from orchestrator.report.sections import agreement, calls, price
 from orchestrator.report.sentences import describe_skipped, list_deprecations, write_headline
 from orchestrator.report.summary import summarise_groups
 
@@ -82,6 +84,7 @@ class Part:
     name: str
     lead: Sequence[str]
     sentences: Sequence[str]
+    agreement: Table | None
     figures: Sequence[Chart]
     row: ChartRow
     modes: Sequence[str]
@@ -116,6 +119,7 @@ def render_page(run: Run) -> str:
         ],
         refused=[row for group in groups for row in list_unranked(group)],
         cells=len(run.cells),
+        agreement_title=agreement.TITLE,
         notes=[*shared, *list_deprecations(run.cells)],
         schedule=schedule.make_chart(run.last_attempts, run.canary_ns),
         machine=summarise_host(manifest.host),
@@ -146,6 +150,7 @@ def build_part(group: Group, run: Run, name: str, sentences: Sequence[str], said
             *(sentence for sentence in sentences if sentence not in lead),
             *price.describe_group_prices(group, run),
         ],
+        agreement=build_agreement_table(group),
         figures=list(build_charts(section, run.canary_ns)),
         row=ChartRow(
             cells=(),
@@ -169,6 +174,18 @@ def build_axis_table(table: AxisTable) -> Table:
     """Return the rows of one computation along an axis."""
     rows = (make_cell_row(axis.format_row(row), row.result.cell) for row in table.rows)
     return Table(tuple(axis.list_headings(table.axis, table.unit)), tuple(rows))
+
+
+def build_agreement_table(group: Group) -> Table | None:
+    """Return the matrix of differences between the results of a group; None where it would say nothing."""
+    found = compare_results(group)
+    if found is None:
+        return None
+    rows = (
+        make_row((f"{number} {label}", *map(agreement.format_square, squares)), group.result(label))
+        for number, (label, squares) in enumerate(agreement.list_rows(found), 1)
+    )
+    return Table(("mode", agreement.REFERENCE, *agreement.list_numbers(found)), tuple(rows))
 
 
 def build_charts(section: Section, canary_ns: float) -> Iterator[Chart]:

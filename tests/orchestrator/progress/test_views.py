@@ -64,10 +64,35 @@ def test_a_job_that_failed_has_its_outcome_and_reason_and_no_time(lines: Lines, 
     assert said.endswith(": raised: ValueError: no\n")
 
 
-@pytest.mark.parametrize(("outcome", "place"), [("unsupported", "[not started]"), ("orchestrator-lost", "[lost]")])
+@pytest.mark.parametrize(
+    ("outcome", "place"),
+    [("unsupported", "[not started]"), ("raised", "[not started]"), ("orchestrator-lost", "[lost]")],
+)
 def test_a_job_without_a_process_says_so(lines: Lines, make_record: MakeRecord, outcome: str, place: str) -> None:
     record = make_record(lines.plan.runnable[0], outcome=outcome, outside=None)
     assert lines.tell(JobEnded(record)).startswith(f"{place} block 1 ")
+
+
+def test_a_reference_that_fails_says_why_once_for_all_cells_and_tasks(lines: Lines, make_record: MakeRecord) -> None:
+    reason = "two calls of net.py on the same inputs differ"
+    cell = lines.plan.runnable[0]
+    spec = lines.plan.build_job(cell, 1, 0).model_copy(update={"purpose": ComputeReference(path="/x.npz")})
+    said = lines.tell(UnmeasuredJobEnded(make_record(cell, spec=spec, outcome="raised", reason=reason)))
+    assert said.endswith(f": raised: {reason}\n")
+    longer = f"its reference, torch in float64, failed: {reason}"
+    for given in (reason, longer):
+        kept = JobEnded(make_record(cell, outcome="raised", reason=given, outside=None))
+        assert lines.tell(kept).endswith(": raised, for the reason above\n")
+    again = lines.tell(UnmeasuredJobEnded(make_record(cell, spec=spec, outcome="raised", reason=reason)))
+    assert again.endswith(": raised, for the reason above\n")
+    other = lines.tell(JobEnded(make_record(cell, outcome="raised", reason="no memory", outside=None)))
+    assert other.endswith(": raised: no memory\n")
+
+
+def test_a_job_that_ran_always_has_its_reason(lines: Lines, make_record: MakeRecord) -> None:
+    for _ in range(2):
+        said = lines.tell(JobEnded(make_record(lines.plan.runnable[0], outcome="wrong", reason="the loss is off")))
+        assert ": wrong: the loss is off" in said
 
 
 def test_only_the_end_of_a_job_is_worth_a_line(lines: Lines, make_record: MakeRecord) -> None:

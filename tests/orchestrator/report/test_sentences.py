@@ -12,13 +12,13 @@ from orchestrator.analysis import results
 from orchestrator.analysis.compare import Comparison, Standing, Verdict
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.statistics.intervals import Interval
+from orchestrator.format import join_names
 from orchestrator.report.sentences import (
     describe_claim,
     describe_clone,
     describe_fastest,
     describe_group,
     format_framework,
-    join_names,
     list_deprecations,
 )
 from orchestrator.report.summary import write_notes

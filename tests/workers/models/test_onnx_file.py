@@ -1,6 +1,5 @@
 """ONNX files, measured by real workers and verified against a copy in float64."""
 
-import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from schemas.event import Exported, Failure, Report
+from schemas.models import Likeness
 
 for package in ("onnx", "onnxruntime"):
     pytest.importorskip(package)
@@ -213,12 +213,10 @@ def test_a_sibling_is_measured_and_its_distance_is_said(tmp_path: Path, make_fil
     case = make_file_case(change_weight(file, 1.01), is_sibling=True)
     second = case.refer(first, batch=3)
     assert isinstance(second, Exported), second
-    (said,) = check_right(case.measure("onnxruntime:session", second.artefact, batch=3)).notes
-    distance = re.fullmatch(
-        r"the results of other\.onnx differ from those of the first model by (0\.0\d+) of their norm", said
-    )
-    assert distance is not None, said
-    assert 0 < float(distance[1]) < 0.02
+    report = check_right(case.measure("onnxruntime:session", second.artefact, batch=3))
+    assert report.notes == ()
+    assert report.verification.likeness.error is not None
+    assert 0 < report.verification.likeness.error < 0.02
 
 
 @pytest.mark.parametrize("batch", [1, 4])
@@ -230,7 +228,7 @@ def test_answers_are_counted_against_labels(tmp_path: Path, make_file_case: "Mak
     np.save(tmp_path / "labels.npy", np.array([0, 1, 2, 2, 1, 0, 1, 2]))
     said = {"data": str(tmp_path / "rows.npz"), "labels": str(tmp_path / "labels.npy")}
     report = check_right(make_file_case(file, **said).measure("onnxruntime:session", batch=batch))
-    assert report.notes == ("net.onnx answers 6 of 8 rows as labelled (75.0%)",)
+    assert report.verification.likeness == Likeness(right=6, answers=8)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from orchestrator.report.page.charts.encoding import (
     fit_height,
     make_tooltip,
 )
+from orchestrator.report.sections import likeness
 from orchestrator.report.sentences import describe_fastest
 
 X = encode_zoomed("ns", "time per call", labels=DURATION_TICKS, padding=36)
@@ -94,6 +95,7 @@ def make_chart(section: Section) -> Chart:
                 "processes",
                 "grade",
                 "result",
+                *(" ".join(heading.split()) for heading in likeness.list_columns(group)),
             ),
             tuple(make_table_rows(group)),
         ),
@@ -129,7 +131,7 @@ def to_letter(number: int) -> str:
 
 def make_table_rows(group: Group) -> Iterator[ChartRow]:
     """Yield the rows of the table: ranked cells by rank, then the cells without one."""
-    tied = assign_letters(group)
+    tied, further = assign_letters(group), likeness.list_columns(group)
     for result, standing, found in group.rows:
         cells = (
             result.label,
@@ -143,6 +145,7 @@ def make_table_rows(group: Group) -> Iterator[ChartRow]:
             result.jobs,
             result.grade if result.outcome == "measured" else "",
             describe_result(group, result, found),
+            *(likeness.format_cells(result)[heading] for heading in further),
         )
         yield make_row(cells, result)
 
