@@ -266,8 +266,8 @@ def result_from_records(cell: Cell, records: Sequence[JobRecord], canary_ns: flo
         only_agrees=any(report.verification.agreement for report in reports),
         growth_bytes=find_median_growth(reports),
         inputs_sha256=find_data_hash(reports),
-        model=deciding.spec.model if deciding else None,
-        likeness=next((report.verification.likeness for report in reports), Likeness()),
+        model=find_model(records),
+        likeness=find_likeness(reports),
         sketched=find_sketches(reports),
     )
 
@@ -282,6 +282,16 @@ def list_notes(report: Report) -> list[str]:
 def find_referee(reports: Sequence[Report]) -> str:
     """Return the framework that verified these reports; empty if an independent reference did."""
     return next((report.verification.referee for report in reports), "")
+
+
+def find_model(records: Sequence[JobRecord]) -> ModelSource | None:
+    """Return the user's model that these jobs of a cell run; None: they run a workload, or there are none."""
+    return next((record.spec.model for record in records), None)
+
+
+def find_likeness(reports: Sequence[Report]) -> Likeness:
+    """Return the comparison of a cell's model with the first one and with the right answers."""
+    return next((report.verification.likeness for report in reports), Likeness())
 
 
 def find_sketches(reports: Sequence[Report]) -> tuple[TensorCheck, ...]:

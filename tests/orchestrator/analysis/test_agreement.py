@@ -50,7 +50,7 @@ def test_model_files_and_results_without_a_referee_in_float64_are_compared(chang
 
 
 def test_a_clone_is_no_party() -> None:
-    cells = ({}, {"replica": 1}, {"mode": "script"})
+    cells: tuple[dict[str, Any], ...] = ({}, {"replica": 1}, {"mode": "script"})
     group = a_group(*(a_record("torch:eager", [check(DUE)], cell=dict(cell), model=FILE) for cell in cells))
     assert agreement_of(group).labels == ("torch:eager", "torch:script")
 
@@ -70,9 +70,8 @@ def test_two_right_results_may_be_as_far_apart_as_both_tolerances_allow(apart: f
 
 
 def test_the_tensor_that_breaks_its_tolerance_is_named_before_one_that_differs_more() -> None:
-    loose = {"tensor": "output 0", "tolerance": 0.1}
-    one = [check(DUE, **loose), check(DUE, "output 1")]
-    other = [check(off(0.05), **loose), check(off(0.01), "output 1")]
+    one = [check(DUE, "output 0", tolerance=0.1), check(DUE, "output 1")]
+    other = [check(off(0.05), "output 0", tolerance=0.1), check(off(0.01), "output 1")]
     found = agreement_of(a_group(a_record("torch:eager", one), a_record("torch:trace", other)))
     assert (found.pairs["torch:eager", "torch:trace"].tensor, found.from_reference["torch:trace"].tensor) == (
         "output 1",
@@ -96,7 +95,7 @@ def test_what_is_not_finite_or_missing_agrees_with_nothing() -> None:
 
 
 def test_cells_with_other_weights_are_not_compared_with_each_other_unless_they_are_siblings() -> None:
-    def compare(**changes: object) -> Agreement:
+    def compare(**changes: Any) -> Agreement:  # noqa: ANN401 (fields)
         first = a_record("torch:eager", [check(DUE)], model=FILE)
         return agreement_of(a_group(first, a_record("torch:trace", [check(off(0.2), due=off(0.2))], **changes)))
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.event import Report
 from tests.workers.conftest import Ask, Work
+from workers.arrays import Array
 from workers.verification.sketch import ALL_SUMS, CHUNK, LEAST_SUMS, MOST_SUMS, count_sums, sketch_tensor
 from workers.verification.tolerance import Expectation, add_scales, name_outputs
 
@@ -17,8 +18,8 @@ SIZES = (64, 16)
 
 def estimate(one: object, other: object, size: int = MOST_SUMS) -> float:
     """Return the distance of the sketches of two arrays."""
-    pair = (sketch_tensor(np.asarray(each), size) for each in (one, other))
-    return float(np.linalg.norm(np.subtract(*pair)))
+    first, second = (np.array(sketch_tensor(np.asarray(each), size)) for each in (one, other))
+    return float(np.linalg.norm(first - second))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -82,7 +83,7 @@ def test_what_is_not_finite_has_no_sketch(value: float) -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int64, np.bool_, np.complex64])
 def test_arrays_of_any_type_have_the_sketch_of_their_values(dtype: type) -> None:
-    value = np.array([1, 0, 1, 1]).astype(dtype)
+    value: Array = np.array([1, 0, 1, 1]).astype(dtype)
     wide = value.astype(np.complex128 if np.iscomplexobj(value) else np.float64)
     assert sketch_tensor(value, 16) == sketch_tensor(wide, 16)
     assert estimate(value, np.zeros(4, dtype)) > 0
