@@ -24,11 +24,11 @@ def make_nested() -> Result:
     """Return a value with the arrays 0 to 5 in every kind of container."""
     zero, *rest = (np.full(2, number) for number in range(6))
     return Result(
-        zero, {"b": [rest[0], None, "text"], "a": (Pair(rest[1], 5), OrderedDict(x=rest[2], y=(rest[3], rest[4])))}
+        zero, {"b": [rest[4], None, "text"], "a": (Pair(rest[0], 5), OrderedDict(x=rest[1], y=(rest[2], rest[3])))}
     )
 
 
-def test_arrays_are_found_in_the_order_of_items_keys_and_fields() -> None:
+def test_arrays_are_found_in_the_order_of_items_sorted_keys_and_fields() -> None:
     assert [int(each[0]) for each in list_leaves(make_nested(), KINDS)] == [0, 1, 2, 3, 4, 5]
     assert list_leaves("text", KINDS) == []
 
