@@ -40,8 +40,9 @@ def measure_slowdown(
     """Return the time of a call on new inputs over that on timed inputs, as the lowest ratio that the pairs support.
 
     Noise must not accuse an honest mode, so pairs that `alone` finds disturbed do not count. One acceptable ratio is
-    enough to acquit. Without any, more pairs are timed, and the lower end of their interval counts. None: too few of
-    them were undisturbed, or there are no inputs that could be new.
+    enough to acquit, also that of any new call to `call_ns`, the floor of the timed ones: a disturbance only slows a
+    call down. Without any, more pairs are timed, and the lower end of their interval counts. None: too few of them were
+    undisturbed, or there are no inputs that could be new.
     """
     if not problem.input_sets[0]:
         return None
@@ -49,28 +50,32 @@ def measure_slowdown(
     size = max(1, sum(value.nbytes for value in problem.input_sets[0]))
     calls = 2 * (len(watch.input_sets) + 2)
     pairs = min(MOST, max(FEWEST, min(round(MAX_TRY_NS / (calls * call_ns)), MAX_TRY_BYTES // (2 * size))))
-    ratios = yield from time_pairs(framework, problem, watch, pairs, alive, alone)
+    ratios, fastest_ns = yield from time_pairs(framework, problem, watch, pairs, alive, alone)
     if ratios and (lowest := min(ratios)) <= MAX_UNSEEN_RATIO:
         return lowest
     tried = pairs
-    while len(ratios) < 2 * ENOUGH_RATIOS and tried < MOST_RATIOS:
-        ratios += yield from time_pairs(framework, problem, watch, 1, alive, alone)
-        tried += 1
+    while fastest_ns > MAX_UNSEEN_RATIO * call_ns and len(ratios) < 2 * ENOUGH_RATIOS and tried < MOST_RATIOS:
+        more, new_ns = yield from time_pairs(framework, problem, watch, 1, alive, alone)
+        ratios, fastest_ns, tried = ratios + more, min(fastest_ns, new_ns), tried + 1
+    if fastest_ns <= MAX_UNSEEN_RATIO * call_ns:
+        return fastest_ns / call_ns
     lower, _ = bound_ratios(ratios)
     return lower if ratios and lower > 0 else None
 
 
 def time_pairs(
     framework: "Framework", problem: "Problem", watch: Stopwatch, pairs: int, alive: list[Any], alone: Watch
-) -> Timed[list[float]]:
+) -> Timed[tuple[list[float], int]]:
     """Return the times of calls on two new sets of inputs over those on two timed ones, by geometric means.
+
+    The second result is the time of the fastest call on a new set, in nanoseconds.
 
     The first new set comes before its timed one and the other after it. The second of two follows a call that took the
     same branches, which may halve its time. Before each two, all timed sets are called in turn. So a small cache of
     results holds the timed sets again, and new arrays are as cold in the CPU's caches as old ones.
     New arrays are added to `alive` until the last call of all tries: a freed address could be reused, and be cached.
     """
-    timed, halves = watch.input_sets, list[float]()
+    timed, halves, new_ns = watch.input_sets, list[float](), list[int]()
     for number, inputs in enumerate(problem.draw_unseen(2 * pairs)):
         alive.append(framework.arrays(inputs))
         place = number % len(timed)
@@ -84,7 +89,8 @@ def time_pairs(
             times.append((took, watch.cpu_ns))
         disturbed = any(lost_ns(took, used) > MAX_LOST_SHARE * took for took, used in times)
         (first_ns, _), (second_ns, _) = times
+        new_ns.append(second_ns if number % 2 else first_ns)
         ratio = second_ns / first_ns if number % 2 else first_ns / second_ns
         halves.append(math.nan if disturbed else ratio)
     ratios = (math.sqrt(one * other) for one, other in zip(halves[::2], halves[1::2], strict=True))
-    return [ratio for ratio in ratios if not math.isnan(ratio)]
+    return [ratio for ratio in ratios if not math.isnan(ratio)], min(new_ns)

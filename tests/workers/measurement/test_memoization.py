@@ -70,7 +70,7 @@ def test_calls_that_do_their_work_take_as_long_on_new_inputs(problem: Callable[.
 
 
 def test_results_that_are_kept_cost_their_work_on_new_inputs(problem: Callable[..., Problem]) -> None:
-    assert Machine(problem(), keeping).slowdown() == pytest.approx(WORK_NS / RECALL_NS)
+    assert Machine(problem(), keeping).slowdown(RECALL_NS) == pytest.approx(WORK_NS / RECALL_NS)
 
 
 def test_where_inputs_decide_the_work_new_numbers_are_one_rounding_off_and_decide_the_same(
@@ -82,12 +82,12 @@ def test_where_inputs_decide_the_work_new_numbers_are_one_rounding_off_and_decid
         assert way(*new) == way(*timed)
         assert not all(map(np.array_equal, new, timed))
         assert all(np.allclose(one, other, rtol=3e-7, atol=0) for one, other in zip(new, timed, strict=True))
-    assert Machine(made, keeping).slowdown() == pytest.approx(WORK_NS / RECALL_NS)
+    assert Machine(made, keeping).slowdown(RECALL_NS) == pytest.approx(WORK_NS / RECALL_NS)
 
 
 @pytest.mark.parametrize("most", [4, 5, 7, 100])
 def test_whoever_keeps_only_the_last_results_is_found_out_as_well(problem: Callable[..., Problem], most: int) -> None:
-    found = Machine(problem(), keeping, most).slowdown()
+    found = Machine(problem(), keeping, most).slowdown(RECALL_NS)
     assert found is not None
     assert found > MAX_UNSEEN_RATIO
 
@@ -118,19 +118,31 @@ def test_calls_that_lost_time_to_others_neither_accuse_nor_acquit(problem: Calla
         return lambda took_ns, _: took_ns // 2
 
     machine = Machine(problem(), keeping)
-    assert machine.slowdown(alone=lose_half) is None
+    assert machine.slowdown(RECALL_NS, alone=lose_half) is None
     assert machine.calls == 4 + 2 * MOST_RATIOS * (4 + 2)
+
+
+def test_a_new_call_as_fast_as_the_floor_acquits_however_disturbed(problem: Callable[..., Problem]) -> None:
+    machine = Machine(problem(), lambda _, call: WORK_NS * (2 if call % 5 else 1))
+    assert machine.slowdown(WORK_NS, alone=lambda: lambda took_ns, _: took_ns) == 1
+    assert machine.calls == 4 + 2 * memoization.MOST * (4 + 2)
+
+
+def test_long_calls_that_are_always_disturbed_are_soon_acquitted(problem: Callable[..., Problem]) -> None:
+    machine = Machine(problem(), lambda *_: 1_300_000_000)
+    assert machine.slowdown(1e9, alone=lambda: lambda took_ns, _: took_ns) == pytest.approx(1.3)
+    assert machine.calls == 4 + 2 * memoization.FEWEST * (4 + 2)
 
 
 def test_a_few_lost_calls_hide_no_cached_results(problem: Callable[..., Problem]) -> None:
     lost = itertools.cycle([0, 0, 0, 0, 0, WORK_NS])
-    found = Machine(problem(), keeping).slowdown(alone=lambda: lambda *_: next(lost))
+    found = Machine(problem(), keeping).slowdown(RECALL_NS, alone=lambda: lambda *_: next(lost))
     assert found == pytest.approx(WORK_NS / RECALL_NS)
 
 
 def test_an_accusation_needs_the_agreement_of_many_pairs(problem: Callable[..., Problem]) -> None:
-    machine = Machine(problem(), keeping)
-    assert machine.slowdown(call_ns=1e9) == pytest.approx(WORK_NS / RECALL_NS)
+    machine = Machine(problem(), lambda had_before, _: 1_000_000_000 if had_before else 20_000_000_000)
+    assert machine.slowdown(call_ns=1e9) == pytest.approx(20)
     assert machine.calls == 4 + 2 * 2 * ENOUGH_RATIOS * (4 + 2)
 
 
@@ -141,7 +153,7 @@ def test_long_calls_are_few(problem: Callable[..., Problem]) -> None:
 
 
 def test_what_does_not_depend_on_weights_may_not_be_kept_in_training_either(problem: Callable[..., Problem]) -> None:
-    assert Machine(problem(task="train-sgd"), keeping).slowdown() == pytest.approx(WORK_NS / RECALL_NS)
+    assert Machine(problem(task="train-sgd"), keeping).slowdown(RECALL_NS) == pytest.approx(WORK_NS / RECALL_NS)
 
 
 @pytest.mark.measures
