@@ -11,7 +11,7 @@ from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
 from schemas.limits import Limits
 from schemas.models import ModelSource
 
-Task = Literal["forward", "backward", "train-sgd", "train-adam"]
+Task = Literal["forward", "backward", "train-sgd", "train-adam", "train-adamw", "train-own"]
 Dtype = Literal["float32", "float64", "bfloat16"]
 Device = Literal["cpu", "cuda"]
 Track = Literal["parity", "defaults"]
@@ -24,7 +24,13 @@ LONGEST_NS = 3_600_000_000_000
 Nanoseconds = Annotated[int, Field(ge=0, le=LONGEST_NS)]
 
 
-TRAINING_TASKS: tuple[Task, ...] = ("train-sgd", "train-adam")
+TRAINING_TASKS: tuple[Task, ...] = ("train-sgd", "train-adam", "train-adamw", "train-own")
+# The task whose update comes from the file of a user's model.
+OWN_TRAINING: Task = "train-own"
+# The task as a user writes it if an option or a model's file says which optimiser is meant.
+TRAIN = "train"
+# Its meaning where neither does.
+DEFAULT_TRAINING: tuple[Task, ...] = ("train-sgd", "train-adam")
 
 
 class Cell(Model):

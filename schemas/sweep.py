@@ -7,7 +7,20 @@ from pydantic import BeforeValidator, Field, PositiveFloat
 from schemas.base import Model, PositiveInt
 from schemas.catalog import DEFAULT_MODES
 from schemas.environment import DEFAULT, EnvironmentSpecs
-from schemas.job import TRAINING_TASKS, Cache, Count, Device, Dtype, Origin, Shaping, Task, Threads, Timing, Track
+from schemas.job import (
+    DEFAULT_TRAINING,
+    TRAIN,
+    Cache,
+    Count,
+    Device,
+    Dtype,
+    Origin,
+    Shaping,
+    Task,
+    Threads,
+    Timing,
+    Track,
+)
 from schemas.limits import Limits, Seconds
 from schemas.models import ModelRequest
 
@@ -17,10 +30,10 @@ ComparedPairs = Literal["asked", "all"]
 
 
 def _expand_training(tasks: object) -> object:
-    """Expand `train` to training by every optimiser."""
+    """Expand `train` to training by the default optimisers."""
     if not isinstance(tasks, (list, tuple)):
         return tasks
-    return [each for task in tasks for each in (TRAINING_TASKS if task == "train" else (task,))]
+    return [each for task in tasks for each in (DEFAULT_TRAINING if task == TRAIN else (task,))]
 
 
 class Axes(Model):

@@ -25,6 +25,10 @@ MAX_CHANGE = 1e-9
 WRITE_OR_NAME_ANOTHER = 'write it, or name an implementation as the reference in workload.toml: reference = "torch"'
 
 
+# The way out for a model's file without an optimiser that could train it.
+OR_CHOOSE_OPTIMIZER = "or choose --optimizer sgd, adam or adamw"
+
+
 def check_functions(reference: Any, *, formulas: bool, task: Task = "backward") -> None:
     """Check that `reference.py` has its functions; with `formulas`, also the one that computes this task.
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.cli.completion import complete_frameworks, complete_suite, complete_workloads
-from orchestrator.errors import UsageError
+from orchestrator.errors import UsageError, unknown_name_error
 
 FILE = Annotated[Path | None, typer.Argument(help="a sweep file in TOML; options override its settings")]
 SUITE = Annotated[
@@ -46,7 +46,19 @@ SAME_AS = Annotated[
 REQUIREMENTS = Annotated[
     Path | None, typer.Option(help="a requirements file: the model's environment is created with these packages")
 ]
-TASKS = Annotated[str | None, typer.Option(help="comma-separated: forward,backward,train-sgd,train-adam; or train")]
+TASKS = Annotated[
+    str | None,
+    typer.Option(
+        help="comma-separated: forward,backward,train, or one training step: train-sgd,train-adam,train-adamw,train-own"
+    ),
+]
+OPTIMIZER = Annotated[
+    str | None,
+    typer.Option(
+        help="the update of --tasks train, comma-separated: sgd,adam,adamw, or own, which is the function optimizer of "
+        "the model's file (default: own if there is one, else sgd,adam)"
+    ),
+]
 BATCH = Annotated[str | None, typer.Option(help="comma-separated batch sizes")]
 DTYPE = Annotated[str | None, typer.Option(help="comma-separated: float32,float64,bfloat16")]
 THREADS = Annotated[str | None, typer.Option(help="comma-separated thread counts")]
@@ -116,6 +128,7 @@ HANDLED_SEPARATELY = {
     "labels",
     "same_as",
     "requirements",
+    "optimizer",
 }
 
 # The tables of further options.
@@ -136,6 +149,7 @@ def build_request(
     same_as: SAME_AS = None,
     requirements: REQUIREMENTS = None,
     tasks: TASKS = None,
+    optimizer: OPTIMIZER = None,
     batch: BATCH = None,
     dtype: DTYPE = None,
     threads: THREADS = None,
@@ -180,7 +194,27 @@ def build_request(
     for option, value in options.items():
         table = said.setdefault(tables[option], {}) if option in tables else said
         table[option] = split_commas(value) if option in Axes.model_fields else value
+    if optimizer is not None:
+        choose_optimizers(said.get("axes", {}), split_commas(optimizer))
     return said
+
+
+def choose_optimizers(axes: dict[str, Any], names: list[str]) -> None:
+    """Replace the task `train` by a step of each of these optimisers.
+
+    Raises:
+        UsageError: an optimiser does not exist, or the task is not there.
+    """
+    from schemas.job import TRAIN, TRAINING_TASKS
+
+    known = {task.removeprefix(f"{TRAIN}-"): task for task in TRAINING_TASKS}
+    if unknown := [name for name in names if name not in known]:
+        raise unknown_name_error("optimizer", unknown[0], known)
+    tasks = axes.get("tasks", ())
+    if TRAIN not in tasks:
+        raise UsageError(f"--optimizer {','.join(names)} is the update of the task train; add --tasks train")
+    chosen = [known[name] for name in names]
+    axes["tasks"] = [each for task in tasks for each in (chosen if task == TRAIN else (task,))]
 
 
 def add_workloads(said: dict[str, Any], listed: str | None, further: list[str]) -> None:

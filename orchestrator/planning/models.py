@@ -10,10 +10,16 @@ from orchestrator.errors import UsageError
 from orchestrator.files.toml import read_limited_text
 from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.registry.model_files import get_file_kind
-from orchestrator.registry.models import is_installed, list_missing_packages, load_models, read_requirements
+from orchestrator.registry.models import (
+    is_installed,
+    lacks_optimizer,
+    list_missing_packages,
+    load_models,
+    read_requirements,
+)
 from schemas.catalog import Framework
 from schemas.environment import CURRENT, DEFAULT
-from schemas.job import Task
+from schemas.job import OWN_TRAINING, TRAIN, Task
 from schemas.models import ModelRequest, ModelSource
 from schemas.workloads import Workload
 
@@ -48,7 +54,7 @@ def apply_models(said: Mapping[str, Any]) -> Mapping[str, Any]:
         return said  # the validation of the whole sweep names the place
     models = load_models(requests)
     environment, added = choose_environment(axes, [*zip(models.values(), requests, strict=True)])
-    tasks = axes.get("tasks", ("forward",))
+    tasks = choose_tasks(axes.get("tasks", ("forward",)), models.values())
     modes = {name_group(model): list_default_modes(model, tasks, environment) for model in models.values()}
     defaults = {
         "workloads": [*models],
@@ -59,10 +65,17 @@ def apply_models(said: Mapping[str, Any]) -> Mapping[str, Any]:
     }
     return {
         **said,
-        "axes": {**defaults, **axes},
+        "axes": {**defaults, **axes, "tasks": tasks},
         "environments": {**environments, **added},
         "exclude": [*said.get("exclude", ()), *list_foreign_modes(models.values(), modes)],
     }
+
+
+def choose_tasks(tasks: Sequence[Task], models: Iterable[Workload]) -> Sequence[Task]:
+    """Return the tasks, with the optimiser of the models' files in place of `train` if a file has one."""
+    if TRAIN not in tasks or isinstance(tasks, str) or all(map(lacks_optimizer, models)):
+        return tasks
+    return [OWN_TRAINING if each == TRAIN else each for each in tasks]
 
 
 def list_foreign_modes(models: Iterable[Workload], modes: Mapping[str, Iterable[str]]) -> Iterator[dict[str, str]]:
@@ -124,7 +137,7 @@ def list_file_requirements(model: Workload) -> tuple[str, ...]:
     return (*(load_frameworks()[name].requirement for name in sorted(others)), *kind.requirements)
 
 
-def list_default_modes(model: Workload, tasks: tuple[Task, ...], environment: str) -> list[str]:
+def list_default_modes(model: Workload, tasks: Sequence[Task], environment: str) -> list[str]:
     """Return the modes for a model: its framework's own, and those of installed runtimes for exported models."""
     if (kind := get_file_kind(model)) is not None:
         needed = {mode: load_frameworks()[mode.partition(":")[0]].package for mode in kind.modes}

@@ -4,10 +4,11 @@ from orchestrator.environments.lookup import Environments
 from orchestrator.machine.fingerprint import list_gpus
 from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.registry.model_files import explain_file_refusal
+from orchestrator.registry.models import lacks_optimizer
 from orchestrator.registry.modes import find_mode
 from orchestrator.registry.workloads import explain_missing_implementation
 from schemas.catalog import Framework
-from schemas.job import TRAINING_TASKS, Cell
+from schemas.job import OWN_TRAINING, TRAINING_TASKS, Cell
 from schemas.workloads import Workload
 
 EAGER = "eager"
@@ -20,6 +21,7 @@ def explain_refusal(cell: Cell, workload: Workload, environments: Environments) 
         explain_hardware(cell, framework)
         or explain_file_refusal(cell, workload, framework)
         or explain_task(cell, framework)
+        or explain_missing_optimizer(cell, workload)
         or explain_missing_implementation(workload, framework)
         or environments.explain_refusal(cell)
         or explain_missing_reference(cell, workload, environments)
@@ -48,6 +50,16 @@ def explain_task(cell: Cell, framework: Framework) -> str:
         return f"{cell.task} in bfloat16 loses small changes of weights to rounding; train in float32 or float64"
     reason = framework.cannot.get(cell.task)
     return f"{cell.framework} does not support {cell.task}: {reason}" if reason else ""
+
+
+def explain_missing_optimizer(cell: Cell, workload: Workload) -> str:
+    """Explain why a cell's optimiser cannot come from the file of its model; empty if it can."""
+    if cell.task != OWN_TRAINING or not lacks_optimizer(workload):
+        return ""
+    is_code = workload.model is not None and not workload.model.kind
+    remedy = "write one that returns the optimiser, or choose" if is_code else "choose"
+    title = workload.model.title if workload.model is not None else f"the workload {workload.name}"
+    return f"{title} has no function optimizer; {remedy} --optimizer sgd, adam or adamw"
 
 
 def make_reference_cell(cell: Cell, framework: str, environments: Environments) -> Cell:

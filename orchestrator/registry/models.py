@@ -32,6 +32,7 @@ FRAMEWORK_PACKAGES = {
     "numpy": ("numpy",),
 }
 INPUT_FUNCTIONS = ("inputs", "get_inputs")
+OPTIMIZER = "optimizer"
 SMALLEST_SIZE = 1
 
 
@@ -246,6 +247,30 @@ def read_literal(file: Path, name: str) -> object:
             except ValueError:
                 return None
     return None
+
+
+def lacks_optimizer(model: Workload) -> bool:
+    """Return whether a model has no function `optimizer` in its file, as far as that can be read without running it."""
+    if model.model is None or model.model.kind or model.model.test is not None:
+        return True
+    file = find_model_file(model.model)
+    return file is not None and OPTIMIZER not in list_names(parse_file(file))
+
+
+def list_names(tree: ast.Module) -> Iterator[str]:
+    """Yield the names that the top level of a file defines, assigns or imports."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (each.asname or each.name for each in node.names)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            yield from (each.id for each in ast.walk(node) if isinstance(each, ast.Name) and is_stored(each))
+
+
+def is_stored(name: ast.Name) -> bool:
+    """Return whether a name is assigned a value where it stands."""
+    return isinstance(name.ctx, ast.Store)
 
 
 def choose_name(source: ModelSource) -> str:

@@ -16,7 +16,7 @@ from workers import contract
 from workers.arrays import Array, choose_dtype, is_floating, widen_values
 from workers.errors import Malformed
 from workers.frameworks import check_output_types, classify_denormals, jax_saved, pair_settings
-from workers.frameworks.jax_training import JaxTrainer, make_initial_state, make_training_step
+from workers.frameworks.jax_training import JaxTrainer, choose_update, make_initial_state, make_training_step
 from workers.interfaces import Allocated, Parameters, Prepared, Shape, Step, Writer, select_running, select_trained
 from workers.outputs import flatten_outputs
 from workers.precision import check_precision
@@ -103,19 +103,21 @@ class Framework:
         return {name: np.asarray(weight) for name, weight in made.items()}
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
-        task = self._cell.task
-        # FunctionalModel has a method for each other task, of its name.
-        compute = make_training_step(model.training_loss, task) if task in TRAINING_TASKS else getattr(model, task)
+        compute, first = self._choose_computation(model)
         if self._cell.mode == "eager":
             return Prepared(None, lambda: self._make_step(model, compute))
         # A training step gives its old state away, as a program would: the new one takes its memory.
-        self._compiled = jax.jit(compute, donate_argnums=(0,) if task in TRAINING_TASKS else ())
-        first = (
-            (make_initial_state(model.weights, model.running),)
-            if task in TRAINING_TASKS
-            else (model.weights, model.running)
-        )
+        self._compiled = jax.jit(compute, donate_argnums=(0,) if self._cell.task in TRAINING_TASKS else ())
         return Prepared("trace", lambda: self._prepare_compilation(model, self._compiled.lower(*first, *example)))
+
+    def _choose_computation(self, model: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """Return the function that a step calls, and its first arguments, which stand before the inputs."""
+        if self._cell.task not in TRAINING_TASKS:
+            # FunctionalModel has a method for each other task, of its name.
+            return getattr(model, self._cell.task), (model.weights, model.running)
+        self._update = choose_update(model, self._cell.task)
+        first = make_initial_state(model.weights, model.running, self._update)
+        return make_training_step(model.training_loss, self._update), (first,)
 
     def _prepare_compilation(self, model: Any, lowered: Any) -> Prepared[Step]:
         """Prepare to compile now. The first call of the jitted function, whose trace this is, finds the result."""
@@ -130,7 +132,7 @@ class Framework:
         weights, statistics = model.weights, model.running
         if self._cell.task not in TRAINING_TASKS:
             return lambda *inputs: compute(weights, statistics, *inputs)
-        self.trainer = JaxTrainer(compute, weights, statistics)
+        self.trainer = JaxTrainer(compute, weights, statistics, self._update)
         return self.trainer.take_step
 
     def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Writer]:

@@ -27,7 +27,7 @@ from workers.frameworks import (
 )
 from workers.frameworks.torch_flat import flatten_module_outputs
 from workers.frameworks.torch_mode import AdaptedModel, Call, Modes, Subject, chain_phases, require_capture
-from workers.frameworks.torch_training import TorchTrainer
+from workers.frameworks.torch_training import OPTIMISERS, TorchTrainer
 from workers.interfaces import (
     Allocated,
     HasKernelAxes,
@@ -64,6 +64,7 @@ class Framework:
         self._layout: Callable[[list[Array]], list[Array]] = list
         self._number = 0
         self._checks_precision = True
+        self._make_optimiser = OPTIMISERS.get(cell.task)
 
     def configure(self) -> Sequence[Setting]:
         if self._cell.device == "cuda" and not torch.cuda.is_available():
@@ -156,13 +157,15 @@ class Framework:
             # A model as it is may well compute its last outputs in float32.
             self._checks_precision = False
             self._trained = [name for name, each in model.flat.named_parameters() if each.requires_grad]
+            self._make_optimiser = model.make_optimiser or self._make_optimiser
             # A mode acts on the model, and the loss of its outputs is eager in all modes.
             return self._make_step(model.flat, call if self._cell.task == "forward" else model.add_loss(call))
         if self._cell.task == "forward":
             return make_forward_step(call)
         if self._cell.task == "backward":
             return make_backward_step(call, [each for each in model.parameters() if each.requires_grad])
-        self.trainer = TorchTrainer(model, self._cell.task, self._running)
+        assert self._make_optimiser is not None, "a model without an optimiser of its own has one of the fixed tasks"
+        self.trainer = TorchTrainer(model, self._make_optimiser, self._running)
         return self.trainer.make_step(call)
 
     def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Writer]:

@@ -31,6 +31,8 @@ class AdaptedModel:
     loss: Callable[[Any], Any]
     restore: Callable[[], None]
     """Gives the buffers their first values again, which tracing may have changed."""
+    make_optimiser: Callable[[Any], Any] | None = None
+    """Makes the optimiser of its file from a list of parameters; None: the task says which one."""
 
     def add_loss(self, call: Call) -> Call:
         """Return a call that computes the loss of the outputs, outside of what a mode compiles."""

@@ -3,6 +3,7 @@
 The optimiser runs unchanged in every mode: as in most programs, only the loss is traced, scripted or compiled.
 """
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -10,13 +11,15 @@ from typing import Any
 import torch
 
 from schemas.job import Task
+from workers.contract import OR_CHOOSE_OPTIMIZER
 from workers.errors import Malformed
 from workers.interfaces import Step, is_running
-from workers.references.optimisers import ADAM_RATE, BETAS, EPSILON, MOMENTUM, SGD_RATE
+from workers.references.optimisers import ADAM_RATE, BETAS, EPSILON, MOMENTUM, SGD_RATE, WEIGHT_DECAY
 
 OPTIMISERS: dict[Task, Callable[..., Any]] = {
     "train-sgd": partial(torch.optim.SGD, lr=SGD_RATE, momentum=MOMENTUM),
     "train-adam": partial(torch.optim.Adam, lr=ADAM_RATE, betas=BETAS, eps=EPSILON),
+    "train-adamw": partial(torch.optim.AdamW, lr=ADAM_RATE, betas=BETAS, eps=EPSILON, weight_decay=WEIGHT_DECAY),
 }
 
 
@@ -26,7 +29,9 @@ class TorchTrainer:
     `running` are the names and shapes of the reference's statistics, which some of the buffers hold; None: all do.
     """
 
-    def __init__(self, model: Any, task: Task, running: Mapping[str, Sequence[int]] | None) -> None:
+    def __init__(
+        self, model: Any, make_optimiser: Callable[..., Any], running: Mapping[str, Sequence[int]] | None
+    ) -> None:
         self._tensors = [*model.parameters(), *model.buffers()]
         self._state = [
             *model.parameters(),
@@ -34,13 +39,14 @@ class TorchTrainer:
         ]
         # Copies, because the optimiser changes the tensors in place.
         self._first = [tensor.detach().clone() for tensor in self._tensors]
-        self._optimiser = OPTIMISERS[task](list(model.parameters()))
+        self._make_optimiser = partial(make_optimiser, list(model.parameters()))
+        self._optimiser = self._make_optimiser()
 
     def make_step(self, loss_of: Callable[..., Any]) -> Step:
         """Build one step of training with this loss."""
-        optimiser = self._optimiser
 
         def step(*inputs: Any) -> tuple[Any, ...]:
+            optimiser = self._optimiser
             # A gradient of the last step would be added to.
             optimiser.zero_grad(set_to_none=True)
             loss = loss_of(*inputs)
@@ -55,11 +61,34 @@ class TorchTrainer:
         return tuple(self._state)
 
     def restart(self) -> None:
-        """Restore the initial tensors, and clear the optimiser's state, so that it starts anew."""
+        """Restore the initial tensors, and make the optimiser anew: it may keep its state anywhere."""
         with torch.no_grad():
             for tensor, first in zip(self._tensors, self._first, strict=True):
                 tensor.copy_(first)
-        self._optimiser.state.clear()
+        self._optimiser = self._make_optimiser()
+
+
+def check_optimiser(made: Any, place: str) -> Any:
+    """Return the optimiser that a model's file has made, after checking that one call of `step` can train with it.
+
+    Raises:
+        Malformed: it is none, or its step computes the loss itself.
+    """
+    kind = type(made).__name__
+    if not isinstance(made, torch.optim.Optimizer):
+        raise Malformed(
+            f"optimizer(parameters) must return an optimiser of torch.optim, not a value of type {kind}; return one, "
+            f"{OR_CHOOSE_OPTIMIZER}",
+            place,
+        )
+    closure = inspect.signature(made.step).parameters.get("closure")
+    if closure is not None and closure.default is closure.empty:
+        raise Malformed(
+            f"optimizer(parameters) returns {kind}, whose step(closure) computes the loss itself; return one whose "
+            f"step() needs no closure, {OR_CHOOSE_OPTIMIZER}",
+            place,
+        )
+    return made
 
 
 def select_statistics(model: Any, running: Mapping[str, Sequence[int]]) -> list[Any]:

@@ -11,6 +11,7 @@ from jax.interpreters import partial_eval
 
 from schemas.job import Cell
 from workers.arrays import Array
+from workers.contract import OR_CHOOSE_OPTIMIZER, find_place
 from workers.errors import Malformed
 from workers.frameworks import to_tuple
 from workers.models.jax_flax import adapt_flax, is_pair
@@ -54,6 +55,10 @@ class AdaptedModel:
         """Return the loss, and the gradient of each weight."""
         loss, gradients = jax.value_and_grad(self.loss)(weights, running, *inputs)
         return (loss, *[gradients[name] for name in self.weights])
+
+    def make_optimiser(self) -> Any:
+        """Make the optimiser of the file."""
+        return self._adapter.make_optimiser()
 
     def training_loss(self, weights: Tree, running: Tree, *inputs: Any) -> tuple[Any, Tree]:
         """Return the loss, and the statistics after it."""
@@ -214,6 +219,21 @@ class Adapter(NestedAdapter):
         weights = parameters if self.compares_outputs else {name: parameters[name] for name in trained}
         running = {name: value for name, value in (parameters | others).items() if name not in weights}
         return AdaptedModel(self, self._make_loss(coefficients), weights, running)
+
+    def make_optimiser(self) -> Any:
+        """Make the optimiser of the file, which has the functions of optax.
+
+        Raises:
+            Malformed: it has not.
+        """
+        made = self._code.find_optimizer()()
+        if callable(getattr(made, "init", None)) and callable(getattr(made, "update", None)):
+            return made
+        raise Malformed(
+            f"optimizer() must return an optimiser of optax, not a value of type {type(made).__name__}; return one, "
+            f"{OR_CHOOSE_OPTIMIZER}",
+            find_place(self._code.module, "optimizer"),
+        )
 
     def _cast(self, value: Array) -> Any:
         if not is_inexact(value):

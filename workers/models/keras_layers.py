@@ -10,7 +10,8 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import keras
 
 from schemas.job import Dtype
-from workers.errors import Unsupported
+from workers.contract import OR_CHOOSE_OPTIMIZER
+from workers.errors import Malformed, Unsupported
 
 # Layers that draw random numbers at a rate in an attribute without "drop" in its name.
 RATED = (keras.layers.Dropout, keras.layers.GaussianDropout, keras.layers.AlphaDropout)
@@ -76,6 +77,22 @@ def list_variables(layer: Any) -> Iterator[tuple[str, Any, bool]]:
     """Yield the weights of a layer: name, variable, and whether it is trained. Seeds of generators are no weights."""
     for trained, weights in ((True, layer.trainable_weights), (False, layer.non_trainable_weights)):
         yield from ((each.path, each.value, trained) for each in weights)
+
+
+def check_optimiser(made: Any, place: str) -> Any:
+    """Return the optimiser that a model's file has made, after checking that it is one of Keras.
+
+    Raises:
+        Malformed: it is none.
+    """
+    if not isinstance(made, keras.optimizers.Optimizer):
+        kind = type(made).__name__
+        raise Malformed(
+            f"optimizer() must return an optimiser of keras.optimizers, not a value of type {kind}; return one, "
+            f"{OR_CHOOSE_OPTIMIZER}",
+            place,
+        )
+    return made
 
 
 def switch_off_dropout(model: Any) -> int:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from schemas import own_imports
 from schemas.models import BATCH, INPUT_EXAMPLE, ModelSource
-from workers.contract import find_place
+from workers.contract import OR_CHOOSE_OPTIMIZER, find_place
 from workers.errors import Malformed, Unsupported
 from workers.models.callables import take_callable
 from workers.models.signature import draw_signature
@@ -49,6 +49,26 @@ class ModelCode:
     def map_weights(self) -> Callable[[dict[str, Any]], Any] | None:
         """Return the function that makes the model's state of that of another model; None: the file has none."""
         return getattr(self.module, "weights", None)
+
+    def find_optimizer(self, *arguments: str) -> Callable[..., Any]:
+        """Return the function that makes the optimiser of a training step, from arguments that are called so.
+
+        Raises:
+            Malformed: the file has none, or one with other arguments.
+        """
+        found, form = getattr(self.module, "optimizer", None), f"optimizer({', '.join(arguments)})"
+        if found is None:
+            why = f"{self.source.title} has no function {form}"
+        elif not callable(found):
+            why = f"optimizer in {self.source.title} is no function {form}, but a value of type {type(found).__name__}"
+        elif reason := explain_refusal(found, len(arguments)):
+            why = f"{self.source.title} has a function optimizer that cannot be called as {form} ({reason})"
+        else:
+            return cast("Callable[..., Any]", found)
+        raise Malformed(
+            f"{why}; write one that returns the optimiser, {OR_CHOOSE_OPTIMIZER}",
+            find_place(self.module, "optimizer") or self.place,
+        )
 
     def is_computation(self) -> bool:
         """Return whether the object is a function of inputs, and not one that builds a model."""
@@ -123,6 +143,17 @@ class ModelCode:
         if not callable(draw):
             raise Malformed(f"there is no function {name} for the inputs in {place}", place)
         return draw
+
+
+def explain_refusal(function: Callable[..., Any], number: int) -> str:
+    """Return why a function cannot be called with this number of arguments; empty if it can, or nothing is known."""
+    try:
+        inspect.signature(function).bind(*[None] * number)
+    except TypeError as error:
+        return str(error)
+    except ValueError:  # a class without a signature, as some written in C
+        pass
+    return ""
 
 
 def to_call(drawn: Any) -> Call:

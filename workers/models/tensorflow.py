@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from schemas.job import Cell
 from workers.arrays import Array
+from workers.contract import find_place
 from workers.errors import Malformed
 from workers.models import keras_layers
 from workers.models.nested import NestedAdapter, list_leaves, name_apart, seed_python
@@ -37,11 +38,15 @@ class AdaptedModel(tf.Module):
     """A user's model as `workers/frameworks/tensorflow.py` takes one."""
 
     def __init__(
-        self, call: Callable[..., Any], loss_of: Callable[[Any], Any], variables: Mapping[str, list[Any]]
+        self,
+        call: Callable[..., Any],
+        loss_of: Callable[[Any], Any],
+        variables: Mapping[str, list[Any]],
+        make_optimiser: Callable[[], Any],
     ) -> None:
         super().__init__()
         # A SavedModel holds the variables alone: the model itself may have functions that cannot be saved.
-        self._call, self._loss_of = call, loss_of
+        self._call, self._loss_of, self.make_optimiser = call, loss_of, make_optimiser
         self.weights, self.running, self.all_variables = (variables[name] for name in ("weights", "running", "all"))
 
     def __call__(self, *inputs: Any) -> Any:
@@ -226,7 +231,12 @@ class Adapter(NestedAdapter):
             return tuple(find_leaves(self.call_written(tensors), kinds))
 
         call = call_plain if plain else call_nested
-        return AdaptedModel(call, self._make_loss(coefficients), self._sort_variables(trained))
+        variables = self._sort_variables(trained)
+        return AdaptedModel(call, self._make_loss(coefficients), variables, self._make_optimiser)
+
+    def _make_optimiser(self) -> Any:
+        """Make the optimiser of the file."""
+        return keras_layers.check_optimiser(self._code.find_optimizer()(), find_place(self._code.module, "optimizer"))
 
     def _sort_variables(self, trained: Sequence[str]) -> dict[str, list[Any]]:
         """Return the variables that have gradients, the statistics, and all, in the order of the reference."""

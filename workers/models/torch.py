@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from schemas.job import Cell
+from schemas.job import OWN_TRAINING, Cell
 from workers.arrays import Array
+from workers.contract import find_place
 from workers.errors import Malformed
 from workers.frameworks import to_tuple
 from workers.frameworks.torch_flat import FlatModule
 from workers.frameworks.torch_mode import AdaptedModel, Call
 from workers.frameworks.torch_state import list_dropout_rates
+from workers.frameworks.torch_training import check_optimiser
 from workers.models.nested import NestedAdapter, list_leaves, seed_python
 from workers.models.source import ModelCode
 
@@ -171,9 +173,9 @@ class Adapter(NestedAdapter):
         if self._code.loss is not None and not plain and self.is_training:
             self.describe_outputs()  # loss(outputs) takes them as they come
         self._is_plain = plain
-        loss, restore = self.make_loss(coefficients), self._keep_buffers()
+        further = (self.make_loss(coefficients), self._keep_buffers(), self._find_optimiser())
         if plain:
-            return AdaptedModel(self.module, self.written, keep_call, loss, restore)
+            return AdaptedModel(self.module, self.written, keep_call, *further)
         arrangement, kinds = self._arrangement, self.kinds
         assert arrangement is not None
 
@@ -185,7 +187,14 @@ class Adapter(NestedAdapter):
             return call_flat
 
         flat = FlatModule(self.module, arrangement.arrange, lambda made: tuple(list_leaves(made, kinds)))
-        return AdaptedModel(flat, self.written, flatten, loss, restore)
+        return AdaptedModel(flat, self.written, flatten, *further)
+
+    def _find_optimiser(self) -> Call | None:
+        """Return what makes the optimiser of the file, if the task asks for it."""
+        if self._cell.task != OWN_TRAINING:
+            return None
+        make = self._code.find_optimizer("parameters")
+        return lambda parameters: check_optimiser(make(parameters), find_place(self._code.module, "optimizer"))
 
     def _keep_buffers(self) -> Callable[[], None]:
         kept = [(buffer, buffer.detach().clone()) for buffer in self.module.buffers()]

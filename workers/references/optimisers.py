@@ -1,13 +1,15 @@
 """The update rules of training, as formulas for any array with operators.
 
 So NumPy's reference, TensorFlow and JAX do literally the same arithmetic. PyTorch uses `torch.optim`, whose formulas
-these are (torch/optim/sgd.py and adam.py: the epsilon is added after the bias correction). After three steps its
-weights must match the reference's.
+these are (torch/optim/sgd.py, adam.py and adamw.py: the epsilon is added after the bias correction). After three steps
+its weights must match the reference's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import log
 from typing import Any, Final
+
+from schemas.job import Task
 
 SGD_RATE: Final = 0.01
 MOMENTUM: Final = 0.9
@@ -17,6 +19,9 @@ BETAS: Final = (0.9, 0.999)
 
 # Larger than usual: in float32 its place in the formula must show above the rounding of weights that hardly move.
 EPSILON: Final = 1e-4
+
+# As language models are trained. It moves a weight by enough to show beside three steps of Adam.
+WEIGHT_DECAY: Final = 0.1
 
 
 def sgd(weight: Any, gradient: Any, velocity: Any) -> tuple[Any, Any]:
@@ -34,6 +39,17 @@ def adam(
     square = second * square + (1 - second) * (gradient * gradient)
     rate, scale = ADAM_RATE / corrections[0], root(corrections[1])
     return weight - rate * (mean / (root(square) / scale + EPSILON)), mean, square
+
+
+def adamw(
+    weight: Any, gradient: Any, mean: Any, square: Any, corrections: tuple[Any, Any], root: Callable[[Any], Any]
+) -> tuple[Any, Any, Any]:
+    """Return the same after one step of AdamW (Loshchilov and Hutter 2019), whose weights decay before Adam's step."""
+    return adam(weight * (1 - ADAM_RATE * WEIGHT_DECAY), gradient, mean, square, corrections, root)
+
+
+# Updates with two moments, by task.
+ADAPTIVE_UPDATES: Mapping[Task, Callable[..., tuple[Any, Any, Any]]] = {"train-adam": adam, "train-adamw": adamw}
 
 
 def bias_corrections(step: Any, expm1: Callable[[Any], Any]) -> tuple[Any, Any]:

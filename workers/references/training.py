@@ -8,7 +8,7 @@ import numpy as np
 from schemas.job import Task
 from workers.arrays import Array
 from workers.interfaces import HasStatistics, Parameters, Reference, select_trained
-from workers.references.optimisers import adam, bias_corrections, sgd
+from workers.references.optimisers import ADAPTIVE_UPDATES, bias_corrections, sgd
 
 # Weights are compared after several steps from the beginning, because the first has no momentum yet.
 STEPS = 3
@@ -48,7 +48,8 @@ class Training:
         if self._task == "train-sgd":
             weight, mean = sgd(weight, gradient, mean)
         else:
-            weight, mean, square = adam(weight, gradient, mean, square, self._compute_corrections(), np.sqrt)
+            update = ADAPTIVE_UPDATES[self._task]
+            weight, mean, square = update(weight, gradient, mean, square, self._compute_corrections(), np.sqrt)
         dtype = self.weights[name].dtype  # a float64 scalar in the formulas may have widened float32
         self.weights[name], self._moments[name] = weight.astype(dtype), (mean.astype(dtype), square.astype(dtype))
 

@@ -92,6 +92,8 @@ TRAINED = [
     *(Job(*mode, "mlp", "train-adam") for mode in MODES),
     *(Job(*mode, "rnn", "train-sgd", parameters=FOUR) for mode in MODES if mode[1] != "trace"),
     Job("torch", "compile", "mlp", "train-sgd"),
+    *(Job(*mode, "mlp", "train-adamw") for mode in MODES if mode[1] in ("eager", "function", "jit")),
+    Job("tensorflow", "session", "mlp", "train-adamw"),
 ]
 RIGHT = [job for job in BACKWARD if job != BAKED_IN] + [FIXED, *FORWARD, *FROZEN, *COMPILED, *TRAINED]
 SEQUENCES = [job for job in RIGHT if job.workload == "rnn" and "fixed_length" not in job.parameters]
@@ -108,6 +110,7 @@ QUICK = [
     Job("torch", "script-freeze", "mlp", "forward"),
     Job("torch", "script-optimized", "mlp", "forward"),
     Job("torch", "eager", "mlp", "train-adam"),
+    Job("numpy", "eager", "mlp", "train-adamw"),
     Job("jax", "jit", "rnn", "train-sgd", parameters=FOUR),
 ]
 

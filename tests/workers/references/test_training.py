@@ -6,7 +6,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from schemas.job import TRAINING_TASKS, Task
+from schemas.job import Task
 from workers import workloads
 from workers.arrays import Array
 from workers.interfaces import Parameters, Reference
@@ -55,7 +55,12 @@ def adam(**changes: object) -> Callable[..., Any]:
     )
 
 
-FAITHFUL: dict[Task, Callable[..., Any]] = {"train-sgd": sgd(), "train-adam": adam()}
+def adamw(**changes: object) -> Callable[..., Any]:
+    due = {"lr": 0.001, "betas": (0.9, 0.999), "eps": 1e-4, "weight_decay": 0.1}
+    return lambda optim: lambda weights: optim.AdamW(weights, **(due | changes))
+
+
+FAITHFUL: dict[Task, Callable[..., Any]] = {"train-sgd": sgd(), "train-adam": adam(), "train-adamw": adamw()}
 MUTANTS: list[tuple[Task, str, Callable[..., Any]]] = [
     ("train-sgd", "no momentum", sgd(momentum=0)),
     ("train-sgd", "dampening", sgd(dampening=0.1)),
@@ -66,10 +71,14 @@ MUTANTS: list[tuple[Task, str, Callable[..., Any]]] = [
     ("train-adam", "beta 0.99", adam(betas=(0.9, 0.99))),
     ("train-adam", "the largest square", adam(amsgrad=True, betas=(0.9, 0.5))),
     ("train-adam", "weight decay", adam(weight_decay=1e-3)),
+    ("train-adamw", "no weight decay", adamw(weight_decay=0)),
+    ("train-adamw", "a decay 1 % off", adamw(weight_decay=0.101)),
+    ("train-adamw", "decay of the gradient", adam(weight_decay=0.1)),
+    ("train-adamw", "eps 1e-5", adamw(eps=1e-5)),
 ]
 
 
-@pytest.mark.parametrize("task", TRAINING_TASKS)
+@pytest.mark.parametrize("task", FAITHFUL)
 def test_training_by_the_reference_is_that_of_torch_optim_for_many_steps(task: Task) -> None:
     training, sets = begun(task)
     found = by_torch(FAITHFUL[task], "float64", sets, training)
@@ -77,7 +86,7 @@ def test_training_by_the_reference_is_that_of_torch_optim_for_many_steps(task: T
     assert explain_checks(due.check_tensors(found, "ten steps")) == ""
 
 
-@pytest.mark.parametrize("task", TRAINING_TASKS)
+@pytest.mark.parametrize("task", FAITHFUL)
 def test_faithful_training_in_float32_passes(task: Task) -> None:
     assert judged(task, FAITHFUL[task]) == ""
 
@@ -125,7 +134,7 @@ def test_an_epsilon_on_the_other_side_of_the_bias_correction_is_rejected() -> No
     )
 
 
-@pytest.mark.parametrize("task", TRAINING_TASKS)
+@pytest.mark.parametrize("task", FAITHFUL)
 def test_training_that_begins_anew_goes_the_same_way_again(task: Task) -> None:
     training, sets = begun(task)
     once = [float(training.step(*inputs)) for inputs in sets]
@@ -134,7 +143,7 @@ def test_training_that_begins_anew_goes_the_same_way_again(task: Task) -> None:
     assert len(set(once)) == LONG_WAY
 
 
-@pytest.mark.parametrize("task", TRAINING_TASKS)
+@pytest.mark.parametrize("task", FAITHFUL)
 def test_training_goes_down(task: Task) -> None:
     training, (inputs, *_) = begun(task)
     losses = [float(training.step(*inputs)) for _ in range(LONG_WAY)]

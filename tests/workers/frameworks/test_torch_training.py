@@ -1,0 +1,75 @@
+"""Training in PyTorch begins anew with any optimiser, and refuses what cannot train by one call of `step`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from workers.errors import Malformed  # noqa: E402
+from workers.frameworks.torch_training import TorchTrainer, check_optimiser  # noqa: E402
+
+STEPS = 4
+
+
+class Counting(torch.optim.SGD):  # type: ignore[name-defined, misc]
+    """An optimiser that keeps a part of its state in an attribute, and another in its groups."""
+
+    def __init__(self, parameters: Any) -> None:
+        super().__init__(parameters, lr=0.1)
+        self.taken = 0
+
+    def step(self, closure: Any = None) -> Any:
+        self.taken += 1
+        for group in self.param_groups:
+            group["lr"] /= self.taken
+        return super().step(closure)
+
+
+OPTIMISERS: dict[str, Callable[..., Any]] = {
+    "Adagrad": lambda parameters: torch.optim.Adagrad(parameters, lr=0.1),  # makes its state when it is made
+    "NAdam": torch.optim.NAdam,
+    "Rprop": torch.optim.Rprop,
+    "a step of its own": Counting,
+}
+
+
+def make_model() -> Any:
+    torch.manual_seed(3)
+    return torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3), torch.nn.Linear(3, 1))
+
+
+@pytest.mark.parametrize("make", OPTIMISERS.values(), ids=OPTIMISERS)
+def test_training_begins_anew_wherever_an_optimiser_keeps_its_state(make: Callable[..., Any]) -> None:
+    model, inputs = make_model(), torch.ones(5, 4)
+    trainer = TorchTrainer(model, make, None)
+    step = trainer.make_step(lambda x: model(x).square().sum())
+    once = [step(inputs)[0].item() for _ in range(STEPS)]
+    moved = [each.detach().clone() for each in trainer.state()]
+    trainer.restart()
+    assert [step(inputs)[0].item() for _ in range(STEPS)] == once
+    assert all(torch.equal(one, other) for one, other in zip(moved, trainer.state(), strict=True))
+    assert len(set(once)) > 1
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda parameters: [torch.optim.SGD(parameters)], "not a value of type list; return one, or choose"),
+        (lambda parameters: None, "not a value of type NoneType"),
+        (torch.optim.LBFGS, "returns LBFGS, whose step(closure) computes the loss itself; return one whose step()"),
+    ],
+)
+def test_a_value_that_cannot_train_is_refused_with_its_place_and_a_way_out(make: Callable[..., Any], said: str) -> None:
+    with pytest.raises(Malformed) as refused:
+        check_optimiser(make([*make_model().parameters()]), "net.py:7")
+    assert said in str(refused.value)
+    assert str(refused.value).endswith("or choose --optimizer sgd, adam or adamw")
+    assert refused.value.place == "net.py:7"
+
+
+@pytest.mark.parametrize("make", [torch.optim.Adam, torch.optim.SparseAdam, Counting])
+def test_an_optimiser_whose_closure_is_optional_is_returned_as_it_is(make: Callable[..., Any]) -> None:
+    made = make([*make_model().parameters()])
+    assert check_optimiser(made, "") is made
