@@ -194,25 +194,27 @@ def build_request(
     for option, value in options.items():
         table = said.setdefault(tables[option], {}) if option in tables else said
         table[option] = split_commas(value) if option in Axes.model_fields else value
-    if optimizer is not None:
-        choose_optimizers(said.get("axes", {}), split_commas(optimizer))
+    choose_optimizers(said.get("axes", {}), optimizer)
     return said
 
 
-def choose_optimizers(axes: dict[str, Any], names: list[str]) -> None:
-    """Replace the task `train` by a step of each of these optimisers.
+def choose_optimizers(axes: dict[str, Any], listed: str | None) -> None:
+    """Replace the task `train` by a step of each optimiser that is listed, if any is.
 
     Raises:
         UsageError: an optimiser does not exist, or the task is not there.
     """
     from schemas.job import TRAIN, TRAINING_TASKS
 
+    if listed is None:
+        return
+    names = split_commas(listed)
     known = {task.removeprefix(f"{TRAIN}-"): task for task in TRAINING_TASKS}
     if unknown := [name for name in names if name not in known]:
         raise unknown_name_error("optimizer", unknown[0], known)
     tasks = axes.get("tasks", ())
     if TRAIN not in tasks:
-        raise UsageError(f"--optimizer {','.join(names)} is the update of the task train; add --tasks train")
+        raise UsageError(f"--optimizer {listed} is the update of the task train; add --tasks train")
     chosen = [known[name] for name in names]
     axes["tasks"] = [each for task in tasks for each in (chosen if task == TRAIN else (task,))]
 

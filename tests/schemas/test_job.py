@@ -161,7 +161,7 @@ def test_each_clone_has_a_mark_of_its_own(replica: int, mark: str) -> None:
 @given(
     st.dictionaries(st.from_regex(r"\A[a-z_]{1,8}\Z"), st.integers(0, 1 << 40), max_size=4),
     st.integers(1, 10**9),
-    st.sampled_from(["forward", "backward", "train-sgd", "train-adam"]),
+    st.sampled_from(["forward", "backward", "train-sgd", "train-adam", "train-adamw", "train-own"]),
 )
 def test_any_cell_has_a_name_that_a_file_system_takes(parameters: dict[str, int], batch: int, task: str) -> None:
     cell = Cell.model_validate(CELL.model_dump() | {"parameters": parameters, "batch": batch, "task": task})

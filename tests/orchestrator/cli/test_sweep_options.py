@@ -44,3 +44,39 @@ def test_an_unknown_word_is_answered_with_the_valid_ones(inside: Callable[..., A
     assert said.code == ExitCode.USAGE
     assert said.err.startswith("error: ")
     assert said.err.endswith(f"input should be {valid}, not 'some'\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "tasks"),
+    [
+        (("--tasks", "train"), ["train-sgd", "train-adam"]),
+        (("--tasks", "forward,train", "--optimizer", "adamw"), ["forward", "train-adamw"]),
+        (("--tasks", "train", "--optimizer", "adamw,sgd"), ["train-adamw", "train-sgd"]),
+        (("train.toml", "--optimizer", "adam"), ["train-adam", "backward"]),
+    ],
+)
+def test_an_optimizer_says_which_training_step_is_meant(
+    inside: Callable[..., Any], tmp_path: Path, words: tuple[str, ...], tasks: list[str]
+) -> None:
+    (tmp_path / "train.toml").write_text('[axes]\ntasks = ["train", "backward"]\n')
+    said = inside("plan", *words, "--frameworks", "numpy", "--env", "current", "--json")
+    assert json.loads(said.out)["sweep"]["axes"]["tasks"] == tasks
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("--optimizer", "adam"), "--optimizer adam is the update of the task train; add --tasks train"),
+        (
+            ("--tasks", "train-sgd", "--optimizer", "adam"),
+            "--optimizer adam is the update of the task train; add --tasks train",
+        ),
+        (("--tasks", "train", "--optimizer", "adan"), "unknown optimizer 'adan'; did you mean adam or adamw?"),
+        (("--tasks", "train", "--optimizer", "rmsprop"), "unknown optimizer 'rmsprop'; valid: adam, adamw, own, sgd"),
+    ],
+)
+def test_an_optimizer_that_says_nothing_is_one_sentence(
+    inside: Callable[..., Any], words: tuple[str, ...], error: str
+) -> None:
+    said = inside("plan", *words, "--frameworks", "numpy")
+    assert (said.code, said.err) == (ExitCode.USAGE, f"error: {error}\n")

@@ -60,6 +60,22 @@ def test_what_the_user_names_wins(tmp_path: Path, installed: set[str]) -> None:
     assert apply_models(request(tmp_path, "net.py", axes=own))["axes"] == {"workloads": ["net"], **own}
 
 
+OPTIMIZER = "\ndef optimizer(parameters):\n    ...\n"
+
+
+def list_tasks(folder: Path, *sources: str, tasks: tuple[str, ...] = ("backward", "train")) -> list[str]:
+    return list(validate_sweep(request(folder, *sources, axes={"tasks": list(tasks)})).axes.tasks)
+
+
+def test_training_takes_the_optimiser_from_the_file_if_there_is_one(tmp_path: Path, installed: set[str]) -> None:
+    write(tmp_path, "net.py", NET + OPTIMIZER)
+    write(tmp_path, "bare.py")
+    assert list_tasks(tmp_path, "net.py") == ["backward", "train-own"]
+    assert list_tasks(tmp_path, "bare.py") == ["backward", "train-sgd", "train-adam"]
+    assert list_tasks(tmp_path, "bare.py", "net.py") == ["backward", "train-own"]
+    assert list_tasks(tmp_path, "net.py", tasks=("train-adamw",)) == ["train-adamw"]
+
+
 def test_where_the_framework_is_not_installed_its_environment_is_created(tmp_path: Path, installed: set[str]) -> None:
     write(tmp_path, "net.py")
     installed.remove("torch")

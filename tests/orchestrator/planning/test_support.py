@@ -1,6 +1,11 @@
 from collections.abc import Callable
+from pathlib import Path
 
-from orchestrator.planning.plan import Plan
+import pytest
+
+from orchestrator.errors import UsageError
+from orchestrator.planning.plan import Plan, build_plan
+from orchestrator.planning.sweep_file import validate_sweep
 
 MakePlan = Callable[..., Plan]
 
@@ -18,3 +23,20 @@ def test_a_task_that_a_framework_does_not_do_is_refused_with_the_reason(make_pla
     assert refused == (
         "onnxruntime does not support backward: it runs an exported graph, which contains only the forward pass"
     )
+
+
+def test_an_optimiser_of_its_own_is_refused_where_no_file_could_have_one(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", axes={"tasks": ("train-own", "train-adamw")})
+    (refused,) = (cell for cell in plan.cells if cell not in plan.runnable)
+    assert refused.task == "train-own"
+    assert plan.refused[refused.id] == (
+        "the workload mlp has no function optimizer; choose --optimizer sgd, adam or adamw"
+    )
+
+
+def test_a_models_file_without_an_optimiser_is_refused_with_what_to_write(tmp_path: Path) -> None:
+    tmp_path.joinpath("net.py").write_text('framework = "numpy"\ndef net(x):\n    return x\n')
+    models = [{"source": "net.py", "folder": str(tmp_path)}]
+    said = "net.py has no function optimizer; write one that returns the optimiser, or choose --optimizer sgd, adam"
+    with pytest.raises(UsageError, match=said):
+        build_plan(validate_sweep({"models": models, "axes": {"tasks": ["train-own"]}}), (0,))

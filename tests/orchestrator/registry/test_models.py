@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import UsageError
-from orchestrator.registry.models import list_missing_packages, load_model, load_models, read_requirements
+from orchestrator.registry.models import (
+    lacks_optimizer,
+    list_missing_packages,
+    load_model,
+    load_models,
+    read_requirements,
+)
 from schemas.models import ModelRequest
 from schemas.workloads import Workload
 
@@ -179,3 +185,21 @@ def test_an_inputs_function_that_is_not_there_is_refused(tmp_path: Path, functio
     write(tmp_path, "import torch\n")
     with pytest.raises(UsageError, match=said):
         load(tmp_path, inputs_function=function)
+
+
+@pytest.mark.parametrize(
+    ("text", "lacks"),
+    [
+        ("", True),
+        ("def loss(optimizer):\n    optimizer = 5\n", True),
+        ("import optimizer.rates\n", True),
+        ("def optimizer(parameters):\n    ...\n", False),
+        ("optimizer = torch.optim.AdamW\n", False),
+        ("rate, optimizer = 0.1, torch.optim.SGD\n", False),
+        ("from helper import make as optimizer\n", False),
+        ("import optimizer\n", False),
+    ],
+)
+def test_an_optimiser_is_found_by_its_name_at_the_top_of_a_file(tmp_path: Path, text: str, lacks: bool) -> None:
+    write(tmp_path, f"import torch\n{text}")
+    assert lacks_optimizer(load(tmp_path)) is lacks

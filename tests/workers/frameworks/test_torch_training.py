@@ -16,11 +16,11 @@ STEPS = 4
 class Counting(torch.optim.SGD):  # type: ignore[name-defined, misc]
     """An optimiser that keeps a part of its state in an attribute, and another in its groups."""
 
-    def __init__(self, parameters: Any) -> None:
+    def __init__(self, parameters: list[object]) -> None:
         super().__init__(parameters, lr=0.1)
         self.taken = 0
 
-    def step(self, closure: Any = None) -> Any:
+    def step(self, closure: object = None) -> object:
         self.taken += 1
         for group in self.param_groups:
             group["lr"] /= self.taken
@@ -35,7 +35,7 @@ OPTIMISERS: dict[str, Callable[..., Any]] = {
 }
 
 
-def make_model() -> Any:
+def make_model() -> "torch.nn.Module":  # type: ignore[name-defined]
     torch.manual_seed(3)
     return torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3), torch.nn.Linear(3, 1))
 

@@ -311,3 +311,42 @@ def test_a_mutant_of_the_model_is_wrong(make_case: "MakeCase", name: str, change
     wrong = make_case(head + mutated + body.replace(*change) + build + rest, "jax").measure("jax:jit", task="backward")
     assert isinstance(wrong, Report), explain(wrong)
     assert "is off by" in wrong.verification.reason, name
+
+
+# The functions of optax, whose package is not needed for them.
+OPTIMIZER = """
+from typing import NamedTuple
+
+class State(NamedTuple):
+    count: jax.Array
+    velocity: dict
+
+class Momentum(NamedTuple):
+    init: object
+    update: object
+
+def optimizer():
+    def init(parameters):
+        return State(jnp.zeros((), int), jax.tree.map(jnp.zeros_like, parameters))
+
+    def update(gradients, state, parameters):
+        velocity = jax.tree.map(lambda old, new: 0.8 * old + new, state.velocity, gradients)
+        rate = 0.05 / (1 + state.count)
+        moves = jax.tree.map(lambda move, weight: -rate * (move + 0.1 * weight), velocity, parameters)
+        return moves, State(state.count + 1, velocity)
+
+    return Momentum(init, update)
+"""
+
+
+@pytest.mark.parametrize("mode", mark_long(["jax:eager", "jax:jit"], quick=["jax:jit"]))
+def test_a_step_with_the_optimiser_of_the_file_is_measured_and_found_right(make_case: "MakeCase", mode: str) -> None:
+    report = check_right(make_case(PLAIN + OPTIMIZER, "jax"), mode, task="train-own", batch=3)
+    assert {"move of layers.0.kernel", "move of running_count"} <= name_checks(report)
+
+
+@pytest.mark.long
+def test_an_optimiser_without_the_functions_of_optax_is_refused_in_one_sentence(make_case: "MakeCase") -> None:
+    last = make_case(PLAIN + "\ndef optimizer():\n    return 5\n", "jax").refer(task="train-own")
+    assert isinstance(last, Failure)
+    assert "must return an optimiser of optax, not a value of type int; return one, or choose" in last.reason

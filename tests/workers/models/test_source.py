@@ -167,3 +167,31 @@ def test_a_missing_inputs_function_is_named(load: Load, tmp_path: Path) -> None:
     code = load(CALLED, inputs_function=f"{tmp_path}/net_of_a_test.py:draw")
     with pytest.raises(Malformed, match="there is no function draw for the inputs in"):
         code.draw_inputs(1, {}, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", r"net_of_a_test.py has no function optimizer\(parameters\); write one that returns the optimiser"),
+        (
+            "optimizer = 5",
+            r"optimizer in net_of_a_test.py is no function optimizer\(parameters\), but a value of type int",
+        ),
+        (
+            "def optimizer():\n    return 5",
+            r"has a function optimizer that cannot be called as optimizer\(parameters\)",
+        ),
+    ],
+)
+def test_a_file_without_an_optimiser_says_what_to_write_or_to_choose(load: Load, text: str, said: str) -> None:
+    with pytest.raises(Malformed, match=f"{said}.*, or choose --optimizer sgd, adam or adamw") as refused:
+        load(CALLED + text).find_optimizer("parameters")
+    assert "net_of_a_test.py" in refused.value.place
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["def optimizer(weights, rate=1):\n    return weights", "import functools\noptimizer = functools.partial(list)"],
+)
+def test_what_can_be_called_with_the_parameters_is_the_optimiser_of_a_file(load: Load, text: str) -> None:
+    assert load(CALLED + text).find_optimizer("parameters")([5]) == [5]

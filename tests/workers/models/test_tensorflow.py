@@ -320,3 +320,24 @@ def test_a_mutant_of_the_model_is_wrong(make_case: "MakeCase", name: str, change
     else:
         assert isinstance(wrong, Report), explain(wrong)
         assert "is off by" in wrong.verification.reason
+
+
+OPTIMIZER = """
+def optimizer():
+    return keras.optimizers.AdamW(0.01, weight_decay=0.1, use_ema=True, ema_overwrite_frequency=2)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", [f"tensorflow:{x}" for x in ("eager", "function", "xla", "session")])
+def test_a_step_with_the_optimiser_of_the_file_is_measured_and_found_right(make_case: "MakeCase", mode: str) -> None:
+    case = make_case(PLAIN + OPTIMIZER, "tensorflow")
+    names = {check.tensor for check in check_right(case, mode, task="train-own", batch=3).verification.checks}
+    assert "move of sequential/a/kernel" in names
+
+
+@pytest.mark.long
+def test_an_optimiser_of_another_library_is_refused_in_one_sentence(make_case: "MakeCase") -> None:
+    last = make_case(PLAIN + "\ndef optimizer():\n    return 'adam'\n", "tensorflow").refer(task="train-own")
+    assert isinstance(last, Failure)
+    assert "must return an optimiser of keras.optimizers, not a value of type str; return one, or" in last.reason

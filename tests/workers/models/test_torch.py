@@ -66,6 +66,9 @@ def inputs(batch=2, length=5):
 """
 
 
+LATER = ("trace", "script", "compile")
+
+
 def explain(last: object) -> str:
     return last.reason if isinstance(last, Failure) else ""
 
@@ -277,3 +280,48 @@ def test_a_mutant_of_the_model_is_wrong(make_case: "MakeCase", name: str, change
     else:
         assert isinstance(wrong, Report), explain(wrong)
         assert "is off by" in wrong.verification.reason
+
+
+# A normalisation gives the bias before it a gradient of zero.
+NORMALISED = PLAIN.replace("nn.Tanh()", "nn.BatchNorm1d(width), nn.Tanh()")
+NADAM = """
+def optimizer(parameters):
+    return torch.optim.NAdam(parameters, lr=0.01)
+"""
+
+
+@pytest.mark.parametrize("mode", ["torch:eager", *(pytest.param(f"torch:{x}", marks=pytest.mark.long) for x in LATER)])
+def test_a_step_with_the_optimiser_of_the_file_is_measured_and_found_right(make_case: "MakeCase", mode: str) -> None:
+    report = make_case(NORMALISED + NADAM).measure(mode, task="train-own", batch=3)
+    assert isinstance(report, Report), explain(report)
+    assert (report.verification.reason, report.verification.agreement) == ("", "")
+    names = {check.tensor for check in report.verification.checks}
+    assert {"move of layers.0.weight", "move of running_layers.1.running_mean"} <= names
+
+
+@pytest.mark.long
+def test_an_optimiser_that_does_something_else_where_it_is_timed_is_wrong(make_case: "MakeCase") -> None:
+    # The referee runs with the settings as shipped, the measured process with those for equal times.
+    text = PLAIN + NADAM.replace("0.01", "0.01 if torch.backends.cudnn.allow_tf32 else 0.0101")
+    report = make_case(text).measure("torch:eager", task="train-own")
+    assert isinstance(report, Report), explain(report)
+    assert report.verification.reason.startswith("loss of step 2 is off by")
+    moves = [check for check in report.verification.checks if check.tensor == "move of layers.0.weight"]
+    assert [(check.passed, round(check.error or 0, 3)) for check in moves] == [(False, 0.01), (False, 0.01)]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ("torch.optim.LBFGS(parameters)", "returns LBFGS, whose step(closure)"),
+        ("torch.optim.Missing()", "'torch.optim' has no attribute 'Missing'"),
+    ],
+)
+def test_an_optimiser_that_cannot_train_is_refused_in_one_sentence_with_its_place(
+    make_case: "MakeCase", made: str, said: str
+) -> None:
+    last = make_case(PLAIN + NADAM.replace("torch.optim.NAdam(parameters, lr=0.01)", made)).refer(task="train-own")
+    assert isinstance(last, Failure)
+    assert (said in last.reason, "\n" in last.reason) == (True, False), last.reason
+    assert "net.py:" in last.where

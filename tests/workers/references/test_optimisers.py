@@ -1,13 +1,28 @@
 """Update rules of training, checked by hand and against each other."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.references.optimisers import ADAM_RATE, BETAS, EPSILON, MOMENTUM, SGD_RATE, adam, bias_corrections, sgd
+from schemas.job import TRAINING_TASKS
+from workers.references.optimisers import (
+    ADAM_RATE,
+    BETAS,
+    EPSILON,
+    MOMENTUM,
+    SGD_RATE,
+    WEIGHT_DECAY,
+    adam,
+    adamw,
+    bias_corrections,
+    sgd,
+)
+
+DOCUMENTED = Path(__file__).parents[3] / "docs/reference/workloads.md"
 
 NUMBERS = st.floats(-100, 100, allow_subnormal=False)
 
@@ -74,3 +89,20 @@ def test_adam_descends_a_bowl_until_it_is_at_the_bottom() -> None:
     for step in range(1, 4001):
         weight, mean, square = adam(weight, 2 * weight, mean, square, bias_corrections(step, math.expm1), math.sqrt)
     assert abs(weight) < 0.01
+
+
+def test_a_weight_decays_before_the_step_of_adam_and_apart_from_its_moments() -> None:
+    corrected = bias_corrections(1, math.expm1)
+    plain = adam(2.0 * (1 - ADAM_RATE * WEIGHT_DECAY), 3.0, 0.0, 0.0, corrected, math.sqrt)
+    assert adamw(2.0, 3.0, 0.0, 0.0, corrected, math.sqrt) == plain
+    still, *moments = adamw(2.0, 0.0, 0.0, 0.0, corrected, math.sqrt)
+    assert (still, moments) == (pytest.approx(2.0 - 2.0 * ADAM_RATE * WEIGHT_DECAY), [0.0, 0.0])
+
+
+def test_the_settings_in_the_documentation_are_the_ones_that_are_used() -> None:
+    rows = DOCUMENTED.read_text(encoding="utf-8").splitlines()
+    said = {row.split("`")[1]: row.split("|")[3].strip() for row in rows if row.startswith("| `train-")}
+    assert said["train-sgd"] == f"rate {SGD_RATE}, momentum {MOMENTUM}"
+    assert said["train-adam"] == f"rate {ADAM_RATE}, betas {BETAS[0]} and {BETAS[1]}, epsilon {EPSILON}"
+    assert said["train-adamw"] == f"the same, weight decay {WEIGHT_DECAY}"
+    assert {*said} == {*TRAINING_TASKS}
