@@ -165,6 +165,14 @@ class FindsRandomness(Protocol):
 
 
 @runtime_checkable
+class HasVerifiedStep(Protocol):
+    """A framework whose training steps may draw random numbers when they are timed, but not when they are verified."""
+
+    def get_verified_step(self, step: Step) -> Step:
+        """Return the step to verify: this one, or one on the same weights that is prepared without random numbers."""
+
+
+@runtime_checkable
 class SupportsDeviceMemory(Protocol):
     """A framework that computes on a GPU."""
 

@@ -26,7 +26,7 @@ from workers.frameworks import (
     torch_state,
 )
 from workers.frameworks.torch_flat import flatten_module_outputs
-from workers.frameworks.torch_mode import AdaptedModel, Call, Modes, Subject, chain_phases, require_capture
+from workers.frameworks.torch_mode import AdaptedModel, Call, Modes, Phases, Subject, chain_phases, require_capture
 from workers.frameworks.torch_training import OPTIMISERS, TorchTrainer
 from workers.interfaces import (
     Allocated,
@@ -65,6 +65,8 @@ class Framework:
         self._number = 0
         self._checks_precision = True
         self._make_optimiser = OPTIMISERS.get(cell.task)
+        self._prepare_verified: Callable[[], Step] | None = None
+        self._verified: Step | None = None
 
     def configure(self) -> Sequence[Setting]:
         if self._cell.device == "cuda" and not torch.cuda.is_available():
@@ -144,7 +146,35 @@ class Framework:
         subject, phases = self._make_subject(model, example, shapes), MODES[self._cell.mode]
         if isinstance(model, AdaptedModel):
             phases = require_capture(phases, self._cell.mode)
+            if model.dropout is not None:
+                model.dropout.switch(on=True)
+                self._prepare_verified = partial(self._prepare_without_dropout, model, model.dropout, subject, phases)
         return chain_phases(phases, subject, lambda call: self._make_step(model, call))
+
+    def get_verified_step(self, step: Step) -> Step:
+        if self._prepare_verified is None:
+            return step
+        if self._verified is None:
+            self._verified = self._prepare_verified()
+        return self._verified
+
+    def _prepare_without_dropout(
+        self, model: AdaptedModel, dropout: torch_state.Dropout, subject: Subject, phases: Phases
+    ) -> Step:
+        """Prepare a step once more: a graph has the rates of dropout in it."""
+        ready: Step | Prepared[Step] = chain_phases(
+            phases, subject, lambda call: self.trainer.make_step(model.add_loss(call))
+        )
+        with dropout.suspend():
+            while isinstance(ready, Prepared):
+                ready = ready.prepare()
+        made = ready
+
+        def step(*inputs: Any) -> tuple[Any, ...]:
+            with dropout.suspend():
+                return made(*inputs)
+
+        return step
 
     def _make_subject(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Subject:
         if isinstance(model, AdaptedModel):

@@ -6,6 +6,7 @@ from typing import Any
 
 from schemas.event import PhaseName
 from workers.errors import Unsupported, is_out_of_memory, summarise_error
+from workers.frameworks.torch_state import Dropout
 from workers.interfaces import Prepared, Shape, Step
 
 Call = Callable[..., Any]
@@ -33,6 +34,8 @@ class AdaptedModel:
     """Gives the buffers their first values again, which tracing may have changed."""
     make_optimiser: Callable[[Any], Any] | None = None
     """Makes the optimiser of its file from a list of parameters; None: the task says which one."""
+    dropout: Dropout | None = None
+    """Dropout that is on in timed steps and off in those that are verified; None: there is none, or it stays off."""
 
     def add_loss(self, call: Call) -> Call:
         """Return a call that computes the loss of the outputs, outside of what a mode compiles."""

@@ -1,6 +1,7 @@
 """The weights of a module by their own names: read from it, or loaded into it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -26,6 +27,32 @@ def list_dropout_rates(module: Any) -> list[str]:
     return [
         name for name, rate in rates.items() if isinstance(rate, float | int) and 0 < rate <= 1 and rate is not True
     ]
+
+
+class Dropout:
+    """The rates at which the modules of a model drop their values.
+
+    The modules stay in their modes while it is off: other parts of them may behave differently in training.
+    """
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        found = {module: list_dropout_rates(module) for module in model.modules()}
+        self._rates = [(module, name, getattr(module, name)) for module, names in found.items() for name in names]
+        self.layers = sum(map(bool, found.values()))
+
+    def switch(self, *, on: bool) -> None:
+        """Restore all rates, or set them to zero."""
+        for module, name, rate in self._rates:
+            setattr(module, name, rate if on else 0.0)
+
+    @contextmanager
+    def suspend(self) -> Iterator[None]:
+        """Switch dropout off inside, and on again."""
+        self.switch(on=False)
+        try:
+            yield
+        finally:
+            self.switch(on=True)
 
 
 def load_weights(model: Any, tensors: Mapping[str, Any]) -> Any:

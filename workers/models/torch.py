@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from schemas.job import OWN_TRAINING, Cell
+from schemas.job import OWN_TRAINING, TRAINING_TASKS, Cell
 from workers.arrays import Array
 from workers.contract import find_place
 from workers.errors import Malformed
 from workers.frameworks import to_tuple
 from workers.frameworks.torch_flat import FlatModule
 from workers.frameworks.torch_mode import AdaptedModel, Call
-from workers.frameworks.torch_state import list_dropout_rates
+from workers.frameworks.torch_state import Dropout
 from workers.frameworks.torch_training import check_optimiser
-from workers.models.nested import NestedAdapter, list_leaves, seed_python
+from workers.models.nested import NestedAdapter, describe_dropout, list_leaves, seed_python
 from workers.models.source import ModelCode
 
 COMPLEX_DTYPES = {torch.float64: torch.complex128, torch.float32: torch.complex64, torch.bfloat16: torch.complex64}
@@ -76,15 +76,16 @@ class Adapter(NestedAdapter):
         self.module = made if isinstance(made, torch.nn.Module) else FunctionModule(made)
         # Where a class mixes modes of its own, they stay: only a training step puts the whole model in training.
         self.module.train(self.is_training)
-        self._dropouts = [each for each in self.module.modules() if switch_off_dropout(each)]
+        self._dropout = Dropout(self.module)
+        self._dropout.switch(on=False)
         if any(torch.nn.parameter.is_lazy(each) for each in self.module.parameters()):
             self._call_on_example()
 
     def list_notes(self) -> list[str]:
         """Return what a reader of the results must know."""
-        if not (self.is_training and self._dropouts):
+        if not (self.is_training and self._dropout.layers):
             return []
-        return [f"dropout is off (layers: {len(self._dropouts)}), so that results can be verified"]
+        return [describe_dropout(self._dropout.layers, timed=self._cell.task in TRAINING_TASKS)]
 
     def name_random(self) -> str:
         """Return the layers that probably draw the random numbers, in parentheses; empty: none is known to."""
@@ -173,7 +174,8 @@ class Adapter(NestedAdapter):
         if self._code.loss is not None and not plain and self.is_training:
             self.describe_outputs()  # loss(outputs) takes them as they come
         self._is_plain = plain
-        further = (self.make_loss(coefficients), self._keep_buffers(), self._find_optimiser())
+        dropout = self._dropout if self._cell.task in TRAINING_TASKS and self._dropout.layers else None
+        further = (self.make_loss(coefficients), self._keep_buffers(), self._find_optimiser(), dropout)
         if plain:
             return AdaptedModel(self.module, self.written, keep_call, *further)
         arrangement, kinds = self._arrangement, self.kinds
@@ -210,17 +212,6 @@ class Adapter(NestedAdapter):
 def keep_call(call: Call) -> Call:
     """Return a call as it is: the model takes and returns tensors alone."""
     return call
-
-
-def switch_off_dropout(module: torch.nn.Module) -> bool:
-    """Set the rates of dropout of a module itself to zero, and return whether there were any.
-
-    The module stays in its mode: other parts of it may behave differently in training.
-    """
-    rates = list_dropout_rates(module)
-    for name in rates:
-        setattr(module, name, 0.0)
-    return bool(rates)
 
 
 def seed_generators(seed: int) -> None:

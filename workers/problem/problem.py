@@ -23,6 +23,7 @@ from workers.interfaces import (
     HasFlops,
     HasPath,
     HasUneven,
+    HasVerifiedStep,
     Parameters,
     Shape,
     Step,
@@ -244,6 +245,8 @@ class Problem:
             (inputs,) = sets
             return framework.to_numpy(step(*framework.arrays(inputs)))
         trainer = require_trainer(framework)
+        # Before the restart: to prepare a step may move statistics.
+        step = framework.get_verified_step(step) if isinstance(framework, HasVerifiedStep) else step
         # Timed calls have moved the weights, but the reference starts from the initial ones.
         trainer.restart()
         losses = [framework.to_numpy(step(*framework.arrays(inputs)))[0] for inputs in sets]

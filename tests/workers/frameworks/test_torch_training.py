@@ -7,8 +7,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from schemas.job import Cell  # noqa: E402
 from workers.errors import Malformed  # noqa: E402
+from workers.frameworks.torch import Framework  # noqa: E402
+from workers.frameworks.torch_mode import AdaptedModel  # noqa: E402
+from workers.frameworks.torch_state import Dropout  # noqa: E402
 from workers.frameworks.torch_training import TorchTrainer, check_optimiser  # noqa: E402
+from workers.interfaces import Prepared, Step  # noqa: E402
 
 STEPS = 4
 
@@ -73,3 +78,52 @@ def test_a_value_that_cannot_train_is_refused_with_its_place_and_a_way_out(make:
 def test_an_optimiser_whose_closure_is_optional_is_returned_as_it_is(make: Callable[..., Any]) -> None:
     made = make([*make_model().parameters()])
     assert check_optimiser(made, "") is made
+
+
+def prepare_dropout(mode: str) -> tuple[Framework, Step, Step]:
+    """Prepare a step that drops half of its values, and the one without dropout that is verified."""
+    net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Dropout(0.5), torch.nn.BatchNorm1d(8)).train()
+    dropout, inputs = Dropout(net), torch.arange(20.0).reshape(5, 4)
+    dropout.switch(on=False)
+    model = AdaptedModel(net, net, lambda call: call, lambda made: made[:, :4].exp().sum(), lambda: None, None, dropout)
+    framework = Framework(Cell(framework="torch", mode=mode, workload="net", task="train-sgd"))
+    ready: Step | Prepared[Step] = framework.step(model, (inputs,), [(5, 4)])
+    while isinstance(ready, Prepared):
+        ready = ready.prepare()
+    return framework, ready, framework.get_verified_step(ready)
+
+
+@pytest.mark.filterwarnings("ignore")  # of TorchScript, which is deprecated and traces at random
+@pytest.mark.parametrize("mode", ["eager", "trace", "script"])
+def test_a_timed_step_drops_values_and_the_verified_one_does_not(mode: str) -> None:
+    framework, timed, verified = prepare_dropout(mode)
+    inputs = torch.ones(5, 4) + torch.arange(5.0)[:, None]
+
+    def find_losses(step: Step) -> list[float]:
+        framework.trainer.restart()
+        return [step(inputs)[0].item() for _ in range(STEPS)]
+
+    first = find_losses(verified)
+    assert find_losses(timed) != find_losses(timed)
+    assert find_losses(verified) == first
+    assert find_losses(timed) != first
+
+
+def test_a_step_without_dropout_is_verified_as_it_is_timed() -> None:
+    framework = Framework(Cell(framework="torch", mode="eager", workload="net", task="train-sgd"))
+
+    def step(*inputs: object) -> tuple[object, ...]:
+        return inputs
+
+    assert framework.get_verified_step(step) is step
+
+
+def test_switching_dropout_changes_rates_alone_and_restores_them() -> None:
+    net = torch.nn.ModuleList(
+        [torch.nn.LSTM(2, 2, num_layers=2, dropout=0.25), torch.nn.Dropout(0.5), torch.nn.Dropout(0.0)]
+    )
+    dropout = Dropout(net)
+    assert dropout.layers == 2
+    with dropout.suspend():
+        assert (net[0].dropout, net[1].p, net.training) == (0.0, 0.0, True)
+    assert (net[0].dropout, net[1].p, net[2].p) == (0.25, 0.5, 0.0)

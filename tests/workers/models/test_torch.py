@@ -325,3 +325,17 @@ def test_an_optimiser_that_cannot_train_is_refused_in_one_sentence_with_its_plac
     assert isinstance(last, Failure)
     assert (said in last.reason, "\n" in last.reason) == (True, False), last.reason
     assert "net.py:" in last.where
+
+
+@pytest.mark.parametrize("mode", ["torch:eager", *(pytest.param(f"torch:{x}", marks=pytest.mark.long) for x in LATER)])
+def test_dropout_is_on_in_timed_steps_and_off_in_verified_ones_and_that_is_said(
+    make_case: "MakeCase", mode: str
+) -> None:
+    text = NORMALISED.replace("nn.Tanh()", "nn.Tanh(), nn.Dropout(0.5)")
+    report = make_case(text).measure(mode, task="train-adamw", batch=3)
+    assert isinstance(report, Report), explain(report)
+    assert (report.verification.reason, report.verification.agreement) == ("", "")
+    assert report.notes == (
+        "dropout is on in timed steps (layers: 1) and off in verified ones, which are prepared in the same way",
+    )
+    assert [each for each in report.warnings if "nondeterministic" in each] == []
