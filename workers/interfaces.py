@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_check
 from schemas.event import PhaseName, Setting
 from schemas.job import Cell, Task
 from schemas.models import ModelSource
+from workers.dropout import Dropout
 
 if TYPE_CHECKING:  # NumPy must not be imported before the framework, whose import is timed
     import numpy as np
@@ -359,6 +360,13 @@ class HasAllVariables(Protocol):
 
     all_variables: Sequence[Any]
     """All variables in the reference's order, weights first."""
+
+
+@runtime_checkable
+class HasDropout(Protocol):
+    """A user's model for TensorFlow that may drop values at random while training steps are timed."""
+
+    dropout: Dropout | None
 
 
 def select_trained(weights: Mapping[str, T]) -> dict[str, T]:

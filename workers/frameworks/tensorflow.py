@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,10 +15,21 @@ from schemas.job import Cell
 from schemas.models import ModelSource
 from workers import contract
 from workers.arrays import Array, cast_floating, widen_values
+from workers.dropout import prepare_without
 from workers.errors import Unsupported
 from workers.frameworks import check_output_types, classify_denormals, pair_settings, tensorflow_saved
 from workers.frameworks.tensorflow_training import TensorFlowTrainer
-from workers.interfaces import Allocated, HasTrainingLoss, HasWeights, Prepared, Shape, Step, Writer, select_trained
+from workers.interfaces import (
+    Allocated,
+    HasDropout,
+    HasTrainingLoss,
+    HasWeights,
+    Prepared,
+    Shape,
+    Step,
+    Writer,
+    select_trained,
+)
 from workers.interfaces import Trainer as AnyTrainer
 from workers.layout import to_reference_layout
 from workers.outputs import flatten_outputs
@@ -76,6 +87,7 @@ class Framework:
         self._dtype = tf.dtypes.as_dtype(cell.dtype)
         self._layout: Callable[[list[Array]], list[Array]] = list
         self._number = 0
+        self._prepare_verified: Callable[[], Step] | None = None
 
     def configure(self) -> Sequence[Setting]:
         # Devices and threads cannot be changed after the first operation has started the runtime.
@@ -172,7 +184,20 @@ class Framework:
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         phase, compile_ = MODES[self._cell.mode]
         step = self._make_step(model)
+        if isinstance(model, HasDropout) and model.dropout is not None:
+            model.dropout.switch(on=True)
+            again = partial(self._prepare_again, model, example, shapes)
+            self._prepare_verified = cache(partial(prepare_without, model.dropout, again))
         return Prepared(phase, lambda: self._keep_prepared(compile_(step, example, shapes)))
+
+    def get_verified_step(self, step: Step) -> Step:
+        return step if self._prepare_verified is None else self._prepare_verified()
+
+    def _prepare_again(self, model: Any, example: Sequence[Any], shapes: Sequence[Shape]) -> Step:
+        """Prepare another step on the weights of the first."""
+        assert isinstance(self.trainer, TensorFlowTrainer)
+        _, compile_ = MODES[self._cell.mode]
+        return compile_(make_training_step(model, self.trainer), example, shapes)
 
     def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Writer]:
         if self._cell.mode == "xla" and any(None in shape for shape in shapes):

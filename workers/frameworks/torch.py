@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from schemas.event import Setting
 from schemas.job import TRAINING_TASKS, Cell, Task
 from workers import contract
 from workers.arrays import Array, is_floating, widen_values
+from workers.dropout import prepare_without
 from workers.errors import Unsupported, Wrong
 from workers.frameworks import (
     check_output_types,
@@ -66,7 +67,6 @@ class Framework:
         self._checks_precision = True
         self._make_optimiser = OPTIMISERS.get(cell.task)
         self._prepare_verified: Callable[[], Step] | None = None
-        self._verified: Step | None = None
 
     def configure(self) -> Sequence[Setting]:
         if self._cell.device == "cuda" and not torch.cuda.is_available():
@@ -148,33 +148,23 @@ class Framework:
             phases = require_capture(phases, self._cell.mode)
             if model.dropout is not None:
                 model.dropout.switch(on=True)
-                self._prepare_verified = partial(self._prepare_without_dropout, model, model.dropout, subject, phases)
+                again = partial(self._prepare_again, model, subject, phases)
+                self._prepare_verified = cache(partial(prepare_without, model.dropout, again))
         return chain_phases(phases, subject, lambda call: self._make_step(model, call))
 
     def get_verified_step(self, step: Step) -> Step:
-        if self._prepare_verified is None:
-            return step
-        if self._verified is None:
-            self._verified = self._prepare_verified()
-        return self._verified
+        return step if self._prepare_verified is None else self._prepare_verified()
 
-    def _prepare_without_dropout(
-        self, model: AdaptedModel, dropout: torch_state.Dropout, subject: Subject, phases: Phases
-    ) -> Step:
-        """Prepare a step once more: a graph has the rates of dropout in it."""
-        ready: Step | Prepared[Step] = chain_phases(
-            phases, subject, lambda call: self.trainer.make_step(model.add_loss(call))
-        )
-        with dropout.suspend():
-            while isinstance(ready, Prepared):
-                ready = ready.prepare()
-        made = ready
+    def _prepare_again(self, model: AdaptedModel, subject: Subject, phases: Phases) -> Step:
+        """Prepare another step on the weights of the first."""
 
-        def step(*inputs: Any) -> tuple[Any, ...]:
-            with dropout.suspend():
-                return made(*inputs)
+        def finish(call: Call) -> Step:
+            return self.trainer.make_step(model.add_loss(call))
 
-        return step
+        ready: Step | Prepared[Step] = chain_phases(phases, subject, finish)
+        while isinstance(ready, Prepared):
+            ready = ready.prepare()
+        return ready
 
     def _make_subject(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Subject:
         if isinstance(model, AdaptedModel):

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.event import PhaseName
+from workers.dropout import Dropout
 from workers.errors import Unsupported, is_out_of_memory, summarise_error
-from workers.frameworks.torch_state import Dropout
 from workers.interfaces import Prepared, Shape, Step
 
 Call = Callable[..., Any]

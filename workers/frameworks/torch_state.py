@@ -1,12 +1,12 @@
 """The weights of a module by their own names: read from it, or loaded into it."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from workers import contract
+from workers.dropout import Dropout
 from workers.errors import Malformed
 from workers.interfaces import is_running
 
@@ -29,30 +29,9 @@ def list_dropout_rates(module: Any) -> list[str]:
     ]
 
 
-class Dropout:
-    """The rates at which the modules of a model drop their values.
-
-    The modules stay in their modes while it is off: other parts of them may behave differently in training.
-    """
-
-    def __init__(self, model: torch.nn.Module) -> None:
-        found = {module: list_dropout_rates(module) for module in model.modules()}
-        self._rates = [(module, name, getattr(module, name)) for module, names in found.items() for name in names]
-        self.layers = sum(map(bool, found.values()))
-
-    def switch(self, *, on: bool) -> None:
-        """Restore all rates, or set them to zero."""
-        for module, name, rate in self._rates:
-            setattr(module, name, rate if on else 0.0)
-
-    @contextmanager
-    def suspend(self) -> Iterator[None]:
-        """Switch dropout off inside, and on again."""
-        self.switch(on=False)
-        try:
-            yield
-        finally:
-            self.switch(on=True)
+def find_dropout(model: torch.nn.Module) -> Dropout:
+    """Find the rates at which the modules of a model drop their values."""
+    return Dropout((module, list_dropout_rates(module)) for module in model.modules())
 
 
 def load_weights(model: Any, tensors: Mapping[str, Any]) -> Any:

@@ -1,7 +1,7 @@
 """Keras models and layers on TensorFlow: their precision, their variables, and their layers that drop values."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 # Keras reads its backend when it is imported. A user's setting of another one would not fit TensorFlow's modes.
@@ -11,6 +11,7 @@ import keras
 
 from schemas.job import Dtype
 from workers.contract import OR_CHOOSE_OPTIMIZER
+from workers.dropout import Dropout
 from workers.errors import Malformed, Unsupported
 
 # Layers that draw random numbers at a rate in an attribute without "drop" in its name.
@@ -95,19 +96,17 @@ def check_optimiser(made: Any, place: str) -> Any:
     return made
 
 
-def switch_off_dropout(model: Any) -> int:
-    """Switch off all layers that drop values or add noise while they train; return how many did."""
-    return sum(map(clear_rates, list_layers(model)))
+def find_dropout(layers: Iterable[Any]) -> Dropout:
+    """Find the rates at which these layers, and the layers in them, drop values or add noise in training."""
+    return Dropout((layer, list_dropout_rates(layer)) for each in layers for layer in list_layers(each))
 
 
-def clear_rates(layer: Any) -> bool:
-    """Set the rates at which a layer itself draws random numbers to zero; return whether there were any."""
+def list_dropout_rates(layer: Any) -> list[str]:
+    """Return the attributes of a layer that are rates at which it draws random numbers itself."""
     names = {name for name, value in vars(layer).items() if isinstance(value, float) and "drop" in name and value > 0}
     names |= {"rate"} if isinstance(layer, RATED) and layer.rate > 0 else set()
     names |= {"stddev"} if isinstance(layer, keras.layers.GaussianNoise) and layer.stddev > 0 else set()
-    for name in names:
-        setattr(layer, name, 0.0)
-    return bool(names)
+    return sorted(names)
 
 
 def takes_as_one(layer: Any, named: Mapping[str, Any]) -> bool:

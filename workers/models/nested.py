@@ -211,15 +211,6 @@ class NestedAdapter(ABC):
         return self._cell.task in TRAINING_TASKS
 
 
-def describe_dropout(layers: int, *, timed: bool) -> str:
-    """Describe where the dropout of a model's layers is off; with `timed`, it is on in timed steps."""
-    if not timed:
-        return f"dropout is off (layers: {layers}), so that results can be verified"
-    return (
-        f"dropout is on in timed steps (layers: {layers}) and off in verified ones, which are prepared in the same way"
-    )
-
-
 def can_differ(value: Array) -> bool:
     """Return whether an array can have a gradient."""
     return is_floating(value) or np.issubdtype(value.dtype, np.complexfloating)

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from schemas.job import Cell
+from schemas.job import TRAINING_TASKS, Cell
 from workers.arrays import Array
 from workers.contract import find_place
+from workers.dropout import Dropout
 from workers.errors import Malformed
 from workers.models import keras_layers
 from workers.models.nested import NestedAdapter, list_leaves, name_apart, seed_python
@@ -43,10 +44,12 @@ class AdaptedModel(tf.Module):
         loss_of: Callable[[Any], Any],
         variables: Mapping[str, list[Any]],
         make_optimiser: Callable[[], Any],
+        dropout: Dropout | None,
     ) -> None:
         super().__init__()
         # A SavedModel holds the variables alone: the model itself may have functions that cannot be saved.
         self._call, self._loss_of, self.make_optimiser = call, loss_of, make_optimiser
+        self.dropout = dropout
         self.weights, self.running, self.all_variables = (variables[name] for name in ("weights", "running", "all"))
 
     def __call__(self, *inputs: Any) -> Any:
@@ -72,15 +75,15 @@ class Adapter(NestedAdapter):
             raise Malformed(
                 f"{self._code.source.title} gives a {type(made).__name__}, which is no model", self._code.place
             )
-        self.model, self._dropped = made, 0
+        self.model = made
         if keras_layers.is_layer(made):
             self.model = keras_layers.convert_model(made, self._cell.dtype)
             self._dtype = tf.dtypes.as_dtype(self._cell.dtype)
         self._flags: dict[str, bool] = self._choose_flags(training=False)
         self._call_on_example()
         self._held = self._list_held()
-        for layer in filter(keras_layers.is_layer, self._list_parts()):
-            self._dropped += keras_layers.switch_off_dropout(layer)
+        self._dropout = keras_layers.find_dropout(filter(keras_layers.is_layer, self._list_parts()))
+        self._dropout.switch(on=False)
         self._flags = self._choose_flags(training=self.is_training)
 
     def _choose_flags(self, *, training: bool) -> dict[str, bool]:
@@ -149,9 +152,10 @@ class Adapter(NestedAdapter):
 
     def list_notes(self) -> list[str]:
         """Return what a reader of the results must know."""
-        if not (self.is_training and self._dropped):
+        if not (self.is_training and self._dropout.layers):
             return []
-        return [f"dropout is off (layers: {self._dropped}), so that results can be verified"]
+        timed = self._cell.task in TRAINING_TASKS
+        return [self._dropout.describe(timed=timed) + ("; a session leaves it off" if timed else "")]
 
     def name_random(self) -> str:
         """Return the layers that probably draw the random numbers, in parentheses; empty: none is known to."""
@@ -232,7 +236,8 @@ class Adapter(NestedAdapter):
 
         call = call_plain if plain else call_nested
         variables = self._sort_variables(trained)
-        return AdaptedModel(call, self._make_loss(coefficients), variables, self._make_optimiser)
+        dropout = self._dropout if self._cell.task in TRAINING_TASKS and self._dropout.layers else None
+        return AdaptedModel(call, self._make_loss(coefficients), variables, self._make_optimiser, dropout)
 
     def _make_optimiser(self) -> Any:
         """Make the optimiser of the file."""

@@ -14,9 +14,9 @@ from workers.errors import Malformed
 from workers.frameworks import to_tuple
 from workers.frameworks.torch_flat import FlatModule
 from workers.frameworks.torch_mode import AdaptedModel, Call
-from workers.frameworks.torch_state import Dropout
+from workers.frameworks.torch_state import find_dropout
 from workers.frameworks.torch_training import check_optimiser
-from workers.models.nested import NestedAdapter, describe_dropout, list_leaves, seed_python
+from workers.models.nested import NestedAdapter, list_leaves, seed_python
 from workers.models.source import ModelCode
 
 COMPLEX_DTYPES = {torch.float64: torch.complex128, torch.float32: torch.complex64, torch.bfloat16: torch.complex64}
@@ -76,7 +76,7 @@ class Adapter(NestedAdapter):
         self.module = made if isinstance(made, torch.nn.Module) else FunctionModule(made)
         # Where a class mixes modes of its own, they stay: only a training step puts the whole model in training.
         self.module.train(self.is_training)
-        self._dropout = Dropout(self.module)
+        self._dropout = find_dropout(self.module)
         self._dropout.switch(on=False)
         if any(torch.nn.parameter.is_lazy(each) for each in self.module.parameters()):
             self._call_on_example()
@@ -85,7 +85,7 @@ class Adapter(NestedAdapter):
         """Return what a reader of the results must know."""
         if not (self.is_training and self._dropout.layers):
             return []
-        return [describe_dropout(self._dropout.layers, timed=self._cell.task in TRAINING_TASKS)]
+        return [self._dropout.describe(timed=self._cell.task in TRAINING_TASKS)]
 
     def name_random(self) -> str:
         """Return the layers that probably draw the random numbers, in parentheses; empty: none is known to."""

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 
 from workers.arrays import Array
+from workers.dropout import Dropout
 from workers.errors import Malformed
 from workers.frameworks import to_tuple
 from workers.frameworks.torch_mode import AdaptedModel, Call
-from workers.frameworks.torch_state import Dropout
 from workers.models import torch as torch_models
 from workers.models.callables import CACHED_NOTE, RUNNING
 from workers.models.nested import list_leaves
@@ -49,7 +49,7 @@ class Adapter(torch_models.Adapter):
         # A module as an attribute would be a part of this one, and be changed with it.
         self.written = partial(found) if isinstance(found, torch.nn.Module) else found
         self.module = FunctionModule(self.written)
-        self._dropout = Dropout(torch.nn.Module())
+        self._dropout = Dropout(())
 
     def load_state(self, state: Mapping[str, Array]) -> None:
         """Do nothing: there is no state but the callable's own."""

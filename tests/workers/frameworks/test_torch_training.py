@@ -11,7 +11,7 @@ from schemas.job import Cell  # noqa: E402
 from workers.errors import Malformed  # noqa: E402
 from workers.frameworks.torch import Framework  # noqa: E402
 from workers.frameworks.torch_mode import AdaptedModel  # noqa: E402
-from workers.frameworks.torch_state import Dropout  # noqa: E402
+from workers.frameworks.torch_state import find_dropout  # noqa: E402
 from workers.frameworks.torch_training import TorchTrainer, check_optimiser  # noqa: E402
 from workers.interfaces import Prepared, Step  # noqa: E402
 
@@ -83,7 +83,7 @@ def test_an_optimiser_whose_closure_is_optional_is_returned_as_it_is(make: Calla
 def prepare_dropout(mode: str) -> tuple[Framework, Step, Step]:
     """Prepare a step that drops half of its values, and the one without dropout that is verified."""
     net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Dropout(0.5), torch.nn.BatchNorm1d(8)).train()
-    dropout, inputs = Dropout(net), torch.arange(20.0).reshape(5, 4)
+    dropout, inputs = find_dropout(net), torch.arange(20.0).reshape(5, 4)
     dropout.switch(on=False)
     model = AdaptedModel(net, net, lambda call: call, lambda made: made[:, :4].exp().sum(), lambda: None, None, dropout)
     framework = Framework(Cell(framework="torch", mode=mode, workload="net", task="train-sgd"))
@@ -122,7 +122,7 @@ def test_switching_dropout_changes_rates_alone_and_restores_them() -> None:
     net = torch.nn.ModuleList(
         [torch.nn.LSTM(2, 2, num_layers=2, dropout=0.25), torch.nn.Dropout(0.5), torch.nn.Dropout(0.0)]
     )
-    dropout = Dropout(net)
+    dropout = find_dropout(net)
     assert dropout.layers == 2
     with dropout.suspend():
         assert (net[0].dropout, net[1].p, net.training) == (0.0, 0.0, True)

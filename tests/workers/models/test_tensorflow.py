@@ -10,6 +10,7 @@ from schemas.event import Failure, Report
 from tests.selection import mark_long
 
 if TYPE_CHECKING:
+    from tests.workers.conftest import Python
     from tests.workers.models.conftest import Case, MakeCase
 
 pytestmark = pytest.mark.skipif(find_spec("tensorflow") is None, reason="tensorflow is not installed")
@@ -341,3 +342,54 @@ def test_an_optimiser_of_another_library_is_refused_in_one_sentence(make_case: "
     last = make_case(PLAIN + "\ndef optimizer():\n    return 'adam'\n", "tensorflow").refer(task="train-own")
     assert isinstance(last, Failure)
     assert "must return an optimiser of keras.optimizers, not a value of type str; return one, or" in last.reason
+
+
+NOTE = (
+    "dropout is on in timed steps (layers: 1) and off in verified ones, which are prepared in the same way; "
+    "a session leaves it off"
+)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", ["tensorflow:function", "tensorflow:session"])
+def test_dropout_is_on_in_timed_steps_and_off_in_verified_ones_and_that_is_said(
+    make_case: "MakeCase", mode: str
+) -> None:
+    assert check_right(make_case(RICH, "tensorflow"), mode, task="train-adamw").notes == (NOTE,)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", ["eager", "function", "xla"])
+def test_a_timed_step_drops_values_and_the_verified_one_does_not(python: "Python", mode: str) -> None:
+    ended = python(DROPPING.replace("MODE", mode))
+    assert ended.output.split() == [b"False", b"True", b"True"], ended.log
+
+
+DROPPING = """
+import keras, tensorflow as tf
+from schemas.job import Cell
+from workers.frameworks.tensorflow import Framework
+from workers.interfaces import Prepared
+from workers.models import keras_layers
+from workers.models.tensorflow import AdaptedModel
+
+net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8), keras.layers.Dropout(0.5)])
+dropout = keras_layers.find_dropout([net])
+dropout.switch(on=False)
+variables = {"weights": [each.value for each in net.trainable_weights], "running": []}
+variables["all"] = variables["weights"]
+model = AdaptedModel(lambda x: net(x, training=True), lambda y: tf.reduce_sum(tf.exp(y)), variables, None, dropout)
+framework = Framework(Cell(framework="tensorflow", mode="MODE", workload="net", task="train-sgd"))
+x = tf.ones((5, 4)) / 4
+timed = framework.step(model, (x,), [(5, 4)])
+while isinstance(timed, Prepared):
+    timed = timed.prepare()
+verified = framework.get_verified_step(timed)
+
+def find_losses(step):
+    framework.trainer.restart()
+    return [float(step(x)[0]) for _ in range(3)]
+
+first = find_losses(verified)
+print(find_losses(timed) == find_losses(timed), find_losses(verified) == first, find_losses(timed) != first)
+"""
