@@ -15,6 +15,7 @@ from orchestrator.registry.models import (
     lacks_optimizer,
     list_missing_packages,
     load_models,
+    read_batch,
     read_requirements,
 )
 from schemas.catalog import Framework
@@ -60,6 +61,7 @@ def apply_models(said: Mapping[str, Any]) -> Mapping[str, Any]:
         "workloads": [*models],
         "frameworks": [*dict.fromkeys(mode for each in modes.values() for mode in each)],
         "tasks": tasks,
+        "batch": choose_batch(models.values()),
         "cache": ("warm",),
         "environment": (environment,),
     }
@@ -76,6 +78,11 @@ def choose_tasks(tasks: Sequence[Task], models: Iterable[Workload]) -> Sequence[
     if TRAIN not in tasks or isinstance(tasks, str) or all(map(lacks_optimizer, models)):
         return tasks
     return [OWN_TRAINING if each == TRAIN else each for each in tasks]
+
+
+def choose_batch(models: Iterable[Workload]) -> Sequence[int]:
+    """Return the batch that the first model's inputs function has as its default, for all models."""
+    return [read_batch(each.model) for each in models if each.model is not None][:1]
 
 
 def list_foreign_modes(models: Iterable[Workload], modes: Mapping[str, Iterable[str]]) -> Iterator[dict[str, str]]:

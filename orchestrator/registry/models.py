@@ -209,21 +209,30 @@ def list_parameters(
     sizes = {name: value for each in signatures for name, value in each.defaults.items()}
     if source.kind:
         sizes = dict.fromkeys(named, SMALLEST_SIZE) | sizes
-    file = find_model_file(source)
-    if not sizes and file is not None:
-        sizes = dict(list_sizes(parse_file(file)))
-    for name, value in sizes.items():
-        yield Parameter(name=name, default=value, minimum=SMALLEST_SIZE, summary=f"the size {name} of the inputs")
+    for name, value in (sizes or list_sizes(source)).items():
+        if name != BATCH:
+            yield Parameter(name=name, default=value, minimum=SMALLEST_SIZE, summary=f"the size {name} of the inputs")
 
 
-def list_sizes(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Yield the parameters of the inputs function with whole numbers as defaults, except the batch."""
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name in INPUT_FUNCTIONS:
-            for argument, default in list_defaults(node.args):
-                value = default.value if isinstance(default, ast.Constant) else None
-                if type(value) is int and value > 0 and argument != BATCH:
-                    yield argument, value
+def read_batch(source: ModelSource) -> int:
+    """Return the batch that a model's inputs function has as its default; 1 if it has none."""
+    return 1 if source.kind or source.inputs else list_sizes(source).get(BATCH, 1)
+
+
+def list_sizes(source: ModelSource) -> dict[str, int]:
+    """Return the parameters of the inputs function with whole numbers as defaults, read without running it."""
+    place, _, name = source.inputs_function.rpartition(":")
+    if not name:
+        file = find_model_file(source)
+    else:
+        file = Path(place) if place.endswith(".py") else find_module_file(Path(source.folder), place)
+    return {
+        argument: default.value
+        for node in (parse_file(file).body if file is not None else ())
+        if isinstance(node, ast.FunctionDef) and node.name in ((name,) if name else INPUT_FUNCTIONS)
+        for argument, default in list_defaults(node.args)
+        if isinstance(default, ast.Constant) and type(default.value) is int and default.value > 0
+    }
 
 
 def list_defaults(arguments: ast.arguments) -> Iterator[tuple[str, ast.expr | None]]:

@@ -12,6 +12,8 @@ from orchestrator.errors import UsageError
 from orchestrator.planning.models import apply_models, name_sizes, read_requirements_file, resolve_model_folders
 from orchestrator.planning.plan import build_plan
 from orchestrator.planning.sweep_file import load_sweep_file, validate_sweep
+from orchestrator.registry.models import load_model
+from schemas.models import ModelRequest
 
 Inside = Callable[..., Any]
 NET = "import torch\n\n\ndef inputs(batch=1, length=16):\n    ...\n"
@@ -56,7 +58,8 @@ def test_installed_runtimes_of_exported_models_are_measured_for_a_forward_pass(
 
 def test_what_the_user_names_wins(tmp_path: Path, installed: set[str]) -> None:
     write(tmp_path, "net.py")
-    own = {"frameworks": ["torch:aot"], "tasks": ["backward"], "cache": ["cold"], "environment": ["torch"]}
+    own: dict[str, list[Any]] = {"frameworks": ["torch:aot"], "tasks": ["backward"], "batch": [32]}
+    own |= {"cache": ["cold"], "environment": ["torch"]}
     assert apply_models(request(tmp_path, "net.py", axes=own))["axes"] == {"workloads": ["net"], **own}
 
 
@@ -65,6 +68,28 @@ OPTIMIZER = "\ndef optimizer(parameters):\n    ...\n"
 
 def list_tasks(folder: Path, *sources: str, tasks: tuple[str, ...] = ("backward", "train")) -> list[str]:
     return list(validate_sweep(request(folder, *sources, axes={"tasks": list(tasks)})).axes.tasks)
+
+
+@pytest.mark.parametrize(
+    ("signature", "batch"),
+    [("batch=8", 8), ("batch: int = 8, length=16", 8), ("*, batch=8", 8), ("length=16", 1), ("batch=None", 1)],
+)
+def test_the_batch_is_the_default_of_the_inputs_function(
+    tmp_path: Path, installed: set[str], signature: str, batch: int
+) -> None:
+    write(tmp_path, "net.py", f"import torch\n\n\ndef inputs({signature}):\n    ...\n")
+    write(tmp_path, "other.py", NET.replace("batch=1", "batch=2"))
+    assert apply_models(request(tmp_path, "net.py", "other.py"))["axes"]["batch"] == [batch]
+
+
+def test_a_function_of_another_file_says_the_sizes_of_its_inputs(tmp_path: Path, installed: set[str]) -> None:
+    write(tmp_path, "net.py")
+    write(tmp_path, "data.py", "def draw(batch=4, width=3):\n    ...\n")
+    for place in (f"{tmp_path}/data.py:draw", "data:draw"):
+        said = {"models": [{"source": "net.py", "inputs_function": place, "folder": str(tmp_path)}]}
+        assert apply_models(said)["axes"]["batch"] == [4]
+        (parameter,) = load_model(ModelRequest.model_validate(said["models"][0])).parameters
+        assert (parameter.name, parameter.default) == ("width", 3)
 
 
 def test_training_takes_the_optimiser_from_the_file_if_there_is_one(tmp_path: Path, installed: set[str]) -> None:
