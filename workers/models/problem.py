@@ -20,6 +20,9 @@ from workers.verification.tolerance import MAX_TOLERANCE, Expectation
 # mode can do better than that.
 MAX_TRAINING_TOLERANCE = 0.1
 
+# Sets of inputs that only verified calls have, so that a branch which few inputs take is met.
+CHECKED_SETS = 4
+
 
 class ModelProblem(Problem):
     """A user's model as a problem. All sets of inputs have the shapes of the first one."""
@@ -29,7 +32,9 @@ class ModelProblem(Problem):
         # A model without inputs has as many empty sets, so that it is called like any other.
         self.input_sets = [self._read_set(number) for number in range(INPUT_SETS)]
         # Further sets are read when they are drawn: before, they would count as memory of the model.
-        self._fresh = iter(range(INPUT_SETS, stored.count_sets()))
+        number = stored.count_sets()
+        self._checked = range(max(INPUT_SETS, number - CHECKED_SETS), number)
+        self._fresh = iter(range(INPUT_SETS, self._checked.start))
         self.weights = select_weights(cell.task, stored, facts)
         self._other_shapes, self._path, self._jumps = [], None, {}
         self._rng = np.random.default_rng(seed)
@@ -68,6 +73,16 @@ class ModelProblem(Problem):
             fresh = next(self._fresh, None)
             timed = self.input_sets[count % len(self.input_sets)]
             yield self._perturb_inputs(timed) if fresh is None else self._read_set(fresh)
+
+    def list_later_sets(self) -> Iterator[tuple[int, Inputs]]:
+        """Yield the timed sets after the first two, then those that only verified calls have."""
+        if self.input_sets[0] and not self.is_training:
+            yield from enumerate(self.input_sets[2:], 2)
+            yield from ((number, self._read_set(number)) for number in self._checked)
+
+    def list_cases(self) -> dict[str, tuple[Inputs, ...]]:
+        """Return the sets of inputs that are checked, grouped by the name of the case."""
+        return super().list_cases() | {f"set {number}": (inputs,) for number, inputs in self.list_later_sets()}
 
     def count_work(self) -> Work:
         """Return the least work of one call, as the reference process counted it."""

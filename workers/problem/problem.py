@@ -157,6 +157,15 @@ class Problem:
             again = self.input_sets[count % len(self.input_sets)]
             yield self._perturb_inputs(again) if self.is_uneven else self._draw_set(self._rng, self._timed)
 
+    def list_later_sets(self) -> Iterator[tuple[int, Inputs]]:
+        """Yield the sets of inputs that are verified after all samples, with their numbers.
+
+        The first two sets have been verified by then. The others matter where the control flow may differ from set to
+        set, which a user's code can always do. A stream has verified every set.
+        """
+        if (self.is_uneven or self._is_foreign) and not (self.is_streaming or self.is_training):
+            yield from enumerate(self.input_sets[2:], 2)
+
     def _perturb_inputs(self, inputs: Inputs) -> Inputs:
         made = tuple(self._round_values(perturb_values(value, self._rng)) for value in inputs)
         if self.is_streaming or (self._path and self._path(*made) != self._path(*inputs)):

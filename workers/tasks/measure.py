@@ -84,7 +84,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         number, outputs = watch.take_last()
         after = [
             problem.check_outputs(framework.to_numpy(outputs), number, "last timed call"),
-            *verify_other_sets(session, step),
+            *verify_later_sets(session, step),
         ]
         del outputs  # they would count as memory of the next phase
     with ledger.phase("memory") as marks:
@@ -180,16 +180,11 @@ def explain_randomness(session: Session, step: "Step", checked: tuple[Verificati
     return (*checked[:wrong], found, *checked[wrong + 1 :])
 
 
-def verify_other_sets(session: Session, step: "Step") -> Iterator[Verification]:
-    """Verify the step on the sets of inputs that had only timed calls, where sets differ in control flow.
-
-    The last timed call always has the same set there, and a stream verifies every set anyway.
-    """
-    problem = session.problem
-    if problem.is_uneven and not (problem.is_streaming or problem.is_training):
-        for number in range(2, len(session.input_sets)):
-            outputs = session.framework.to_numpy(step(*session.input_sets[number]))
-            yield problem.check_outputs(outputs, number, "after all samples")
+def verify_later_sets(session: Session, step: "Step") -> Iterator[Verification]:
+    """Verify the step on the sets of inputs that the problem keeps for after all samples."""
+    convert, arrays = session.framework.to_numpy, session.framework.arrays
+    for number, inputs in session.problem.list_later_sets():
+        yield session.problem.check_outputs(convert(step(*arrays(inputs))), number, "after all samples")
 
 
 def measure_unseen_inputs(spec: JobSpec, session: Session, watch: Stopwatch, call_ns: float) -> Timed[float | None]:

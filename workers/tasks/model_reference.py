@@ -24,7 +24,7 @@ from workers.measurement.phases import Ledger
 from workers.models import Adapter, make_adapter
 from workers.models.answers import compare_answers
 from workers.models.file_adapter import FileAdapter
-from workers.models.problem import ModelProblem
+from workers.models.problem import CHECKED_SETS, ModelProblem
 from workers.models.stored_model import LOSS, StoredModel, name_sets, name_state, write_arrays, write_facts
 from workers.problem.problem import BEGINNING, INPUT_SETS
 from workers.references.training import STEPS
@@ -32,8 +32,9 @@ from workers.session import prepare_step
 from workers.verification.stored_reference import ROUNDED, Cases, StoredReference, write_cases
 from workers.verification.tolerance import SELF_FACTOR, perturb_values
 
-# Sets of inputs that no timed call has; further ones are the timed ones with other last bits.
-FRESH_SETS = 16
+# Sets of inputs that no timed call has: those of verified calls, and those that no call has had. Further ones are the
+# timed ones with other last bits.
+FRESH_SETS = CHECKED_SETS + 16
 
 # The size limit of all sets together, unless they are already the fewest.
 MAX_BYTES = 1 << 28

@@ -219,6 +219,25 @@ def test_a_function_of_described_inputs_is_measured_with_its_arithmetic_counted(
     assert report.work.bytes == 4 * (5 * 8 + 8 * 4 + 5 * 4)
 
 
+def test_a_branch_that_tracing_has_not_met_is_met_by_verification(make_case: "MakeCase") -> None:
+    text = """
+        import torch
+
+        def model(x):
+            return x.tanh() if x[0, 0] > 0.7 else x.sinh()
+
+        def inputs(batch=1):
+            return torch.randn(batch, 4)
+    """
+    case = make_case(textwrap.dedent(text))
+    traced, eager = case.measure("torch:trace"), case.measure("torch:eager")
+    assert isinstance(traced, Report), explain(traced)
+    assert isinstance(eager, Report), explain(eager)
+    assert "after all samples" in traced.verification.reason
+    assert eager.verification.reason == ""
+    assert len(eager.verification.checks) == 2 + 1 + 2 + 4
+
+
 def test_where_float64_cannot_run_only_agreement_is_checked_and_that_is_said(make_case: "MakeCase") -> None:
     text = PLAIN.replace(
         "return self.layers(x)", "assert x.dtype != torch.float64, 'no kernel for it'\n        return self.layers(x)"
