@@ -21,6 +21,10 @@ LFS_POINTER = b"version https://git-lfs"
 # The file that makes a folder a SavedModel.
 GRAPH_FILE = "saved_model.pb"
 
+# What tells the two kinds of .pt2 archives apart: the program of torch.export, and the folder of compiled libraries.
+PROGRAM_FILE = "models/model.json"
+LIBRARIES = "data/aotinductor/"
+
 TASKS: tuple[Task, ...] = ("forward", "backward", *TRAINING_TASKS)
 
 
@@ -59,8 +63,10 @@ def explain_onnx(path: Path) -> str:
 def explain_torchscript(path: Path) -> str:
     """Return nothing for an archive with code that PyTorch's JIT can load; otherwise what it holds instead."""
     members = list_members(path)
-    if "models/model.json" in members:
+    if PROGRAM_FILE in members:
         return "it is an exported program; rename it to end in .pt2"
+    if has_libraries(members):
+        return "it is a package of AOTInductor; rename it to end in .pt2"
     if any(name.startswith("code/") for name in members):
         return ""
     held = "it holds weights without a program" if "data.pkl" in members else "it is not a TorchScript file"
@@ -68,13 +74,25 @@ def explain_torchscript(path: Path) -> str:
 
 
 def explain_program(path: Path) -> str:
-    """Return nothing for an archive that torch.export has written; otherwise what it is instead."""
-    members = list_members(path)
-    if "models/model.json" in members:
+    """Return nothing for an archive that torch.export has written."""
+    if PROGRAM_FILE in list_members(path):
         return ""
-    compiled = any(name.startswith("data/aotinductor/") for name in members)
-    what = "it is a package of AOTInductor, which has no graph" if compiled else "it is no program of torch.export"
-    return f"{what}; save the program with torch.export.save"
+    return (
+        "it is neither a program of torch.export nor a package of AOTInductor; save the program with torch.export.save"
+    )
+
+
+def explain_package(path: Path) -> str:
+    """Return nothing for an archive with libraries that AOTInductor has compiled, and without their program."""
+    members = list_members(path)
+    if has_libraries(members) and PROGRAM_FILE not in members:
+        return ""
+    return "it is no package of AOTInductor; write it with torch._inductor.aoti_compile_and_package"
+
+
+def has_libraries(members: list[str]) -> bool:
+    """Return whether an archive with these members holds compiled libraries."""
+    return any(name.startswith(LIBRARIES) for name in members)
 
 
 def explain_intermediate(path: Path) -> str:
@@ -141,6 +159,16 @@ KINDS: tuple[FileKind, ...] = (
         is_cast=True,
     ),
     FileKind(
+        name="aoti-package",
+        title="a package of AOTInductor",
+        suffix=".pt2",
+        framework="torch",
+        modes=("torch:aot",),
+        opened_by=("torch",),
+        explain_form=explain_package,
+        module="torch_package",
+    ),
+    FileKind(
         name="saved-model",
         title="a SavedModel",
         suffix="",
@@ -191,7 +219,10 @@ def find_kind(path: Path) -> FileKind | None:
     """Return the kind of model that a path names; None: it names no model file."""
     if path.is_dir():
         return get_kind("saved-model") if path.joinpath(GRAPH_FILE).is_file() else None
-    return next((kind for kind in KINDS if kind.suffix and kind.suffix == path.suffix.lower()), None)
+    kinds = [kind for kind in KINDS if kind.suffix and kind.suffix == path.suffix.lower()]
+    # Where kinds share a suffix, the archive says which one it is.
+    fitting = (kind for kind in kinds if len(kinds) == 1 or not kind.explain_form(path))
+    return next(fitting, kinds[0] if kinds else None)
 
 
 def get_kind(name: str) -> FileKind:

@@ -56,9 +56,10 @@ def write_archive(path: Path, *names: str) -> Path:
         ("net.pt", ("models/model.json",), "it is an exported program; rename it to end in .pt2"),
         ("net.pt", ("other",), "it is not a TorchScript file; save the model with torch.jit.save"),
         ("net.pt2", ("models/model.json",), ""),
-        ("net.pt2", ("data/aotinductor/model/x.so",), "it is a package of AOTInductor, which has no graph"),
+        ("net.pt2", ("data/aotinductor/model/x.so",), ""),
+        ("net.pt", ("data/aotinductor/model/x.so",), "it is a package of AOTInductor; rename it to end in .pt2"),
         ("net.keras", ("other",), "it is no model that Keras has saved; write it with model.save"),
-        ("net.pt2", ("code/__torch__.py",), "it is no program of torch.export; save the program with"),
+        ("net.pt2", ("code/__torch__.py",), "it is neither a program of torch.export nor a package of"),
     ],
 )
 def test_what_an_archive_of_pytorch_holds_is_known_by_its_members(
@@ -70,6 +71,28 @@ def test_what_an_archive_of_pytorch_holds_is_known_by_its_members(
     said = explain_unreadable(file, kind)
     assert said.startswith(reason)
     assert bool(said) == bool(reason)
+
+
+@pytest.mark.parametrize(
+    ("members", "name"),
+    [
+        (("data/aotinductor/model/x.so",), "aoti-package"),
+        (("models/model.json",), "exported-program"),
+        # A program can be verified in float64, and compiled again.
+        (("data/aotinductor/model/x.so", "models/model.json"), "exported-program"),
+        ((), "exported-program"),
+    ],
+)
+def test_kinds_that_share_a_suffix_are_told_apart_by_their_members(
+    tmp_path: Path, members: tuple[str, ...], name: str
+) -> None:
+    assert find_kind(write_archive(tmp_path / "net.pt2", *members)) is get_kind(name)
+    assert find_kind(tmp_path / "missing.pt2") is get_kind("exported-program")
+
+
+def test_only_a_package_is_read_as_one(tmp_path: Path) -> None:
+    file = write_archive(tmp_path / "net.pt2", "models/model.json")
+    assert explain_unreadable(file, get_kind("aoti-package")).startswith("it is no package of AOTInductor; write it")
 
 
 def test_a_file_that_is_no_archive_is_none_of_pytorchs(tmp_path: Path) -> None:

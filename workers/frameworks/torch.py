@@ -11,6 +11,7 @@ import torch
 
 from schemas.event import Setting
 from schemas.job import TRAINING_TASKS, Cell, Task
+from schemas.models import ModelSource
 from workers import contract
 from workers.arrays import Array, is_floating, widen_values
 from workers.dropout import prepare_without
@@ -22,6 +23,7 @@ from workers.frameworks import (
     to_tuple,
     torch_aot,
     torch_compile,
+    torch_package,
     torch_saved,
     torch_script,
     torch_state,
@@ -67,6 +69,8 @@ class Framework:
         self._checks_precision = True
         self._make_optimiser = OPTIMISERS.get(cell.task)
         self._prepare_verified: Callable[[], Step] | None = None
+        # The types of the inputs of a user's package; none: they have the cell's.
+        self._dtypes: Sequence[str] = ()
 
     def configure(self) -> Sequence[Setting]:
         if self._cell.device == "cuda" and not torch.cuda.is_available():
@@ -113,13 +117,20 @@ class Framework:
         return torch.__config__.show()
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
-        return tuple(torch.tensor(value, dtype=self._choose_dtype(value), device=self._device) for value in values)
+        dtypes = [getattr(torch, name) for name in self._dtypes] or [self._choose_dtype(value) for value in values]
+        pairs = zip(values, dtypes, strict=True)
+        return tuple(torch.tensor(value, dtype=dtype, device=self._device) for value, dtype in pairs)
 
     def _choose_dtype(self, value: Array) -> torch.dtype | None:
         """Return the cell's dtype for floating-point numbers; None: an integer keeps its type."""
         if not is_floating(value):
             return None
         return self._dtype.to_complex() if np.iscomplexobj(value) else self._dtype
+
+    def open_file(self, source: ModelSource, dtypes: Sequence[str]) -> ModelSource:
+        # The inputs have types of their own from now on, so another instance measures what the machine can do.
+        self._dtypes, self.arithmetic = dtypes, Framework(self._cell)
+        return source
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
         tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
@@ -143,6 +154,8 @@ class Framework:
         return made.train(self._cell.task != "forward")
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
+        if isinstance(model, ModelSource):
+            return Prepared("load", lambda: self._load_package(model))
         subject, phases = self._make_subject(model, example, shapes), MODES[self._cell.mode]
         if isinstance(model, AdaptedModel):
             phases = require_capture(phases, self._cell.mode)
@@ -165,6 +178,10 @@ class Framework:
         while isinstance(ready, Prepared):
             ready = ready.prepare()
         return ready
+
+    def _load_package(self, source: ModelSource) -> Step:
+        self._checks_precision = False  # a package has types of its own
+        return make_forward_step(torch_package.load_package(source, self._cell.device))
 
     def _make_subject(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Subject:
         if isinstance(model, AdaptedModel):

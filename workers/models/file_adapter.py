@@ -19,6 +19,8 @@ class FileAdapter(ABC):
     map_weights = None
     coarse = False
     """It computes with less than float32."""
+    judged_by_first = False
+    """Its expected results are those of the first of several models, because it has none of its own."""
 
     def __init__(self, source: ModelSource, cell: Cell, seed: int) -> None:
         self._source, self._cell, self._seed = source, cell, seed
@@ -45,6 +47,11 @@ class FileAdapter(ABC):
     def place(self) -> str:
         """Return the file, for messages."""
         return self._source.file
+
+    @property
+    def agreement(self) -> str:
+        """Return why nothing but another run of the file could be expected; empty: its graph can run in float64."""
+        return ""
 
     @cached_property
     def inputs(self) -> FileInputs:

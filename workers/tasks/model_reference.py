@@ -29,7 +29,7 @@ from workers.models.stored_model import LOSS, StoredModel, name_sets, name_state
 from workers.problem.problem import BEGINNING, INPUT_SETS
 from workers.references.training import STEPS
 from workers.session import prepare_step
-from workers.verification.stored_reference import ROUNDED, Cases, StoredReference, write_cases
+from workers.verification.stored_reference import ROUNDED, Cases, StoredReference, copy_results, write_cases
 from workers.verification.tolerance import SELF_FACTOR, perturb_values
 
 # Sets of inputs that no timed call has: those of verified calls, and those that no call has had. Further ones are the
@@ -86,13 +86,14 @@ def write_reference(spec: JobSpec, kind: Kind, path: Path, ledger: Ledger) -> No
         write_arrays(path, (*name_sets(sets), *name_state(*state)))
         write_arrays(path, ((f"{LOSS}{number}", each) for number, each in enumerate(coefficients)))
         facts = find_facts(spec, adapter, sets, coefficients)
+        judge = first if isinstance(adapter, FileAdapter) and adapter.judged_by_first else None
         notes = [
             *describe_changes(spec, changed),
-            *(describe_weights(spec, state[0], carried=carried) if first else ()),
+            *(describe_weights(spec, state[0], carried=carried) if first and not judge else ()),
         ]
         facts = facts.model_copy(update={"notes": (*facts.notes, *notes)})
     with ledger.phase("reference"):
-        write_results(spec, kind, path, facts, ledger)
+        write_results(ReferenceRun(spec, kind, StoredModel(path), facts, ledger), judge)
         if carried and first is not None and not is_sibling(spec):
             check_same_results(spec, first, StoredModel(path))
 
@@ -286,6 +287,7 @@ def find_facts(
         elements=numbers + results,
         dtypes=adapter.dtypes if isinstance(adapter, FileAdapter) else (),
         coarse=isinstance(adapter, FileAdapter) and adapter.coarse,
+        agreement=adapter.agreement if isinstance(adapter, FileAdapter) else "",
         likeness=compare_answers(spec, adapter),
         notes=tuple(adapter.list_notes()),
     )
@@ -323,29 +325,43 @@ class ReferenceRun:
             yield case, compute(*moved)
 
 
-def write_results(spec: JobSpec, kind: Kind, path: Path, facts: ModelFacts, ledger: Ledger) -> None:
-    """Append the results in float64, then in float32, then in float32 from data with other last bits."""
-    run = ReferenceRun(spec, kind, StoredModel(path), facts, ledger)
+def write_results(run: ReferenceRun, judge: StoredModel | None) -> None:
+    """Append the results in float64, then in float32, then in float32 from data with other last bits.
+
+    `judge` is the first model, whose results are expected of one that has nothing to compute its own.
+    """
+    spec, path = run.spec, run.stored.path
     if is_callable(spec):
         write_callable_results(spec, run, path)
         return
-    try:
-        expected = list(run.compute("float64"))
-    except Exception as error:
-        # Whatever a model raises in float64, float32 decides whether it runs at all.
-        if is_out_of_memory(error):
-            raise
-        expected = list(run.compute("float32"))
-        said = str(error) if isinstance(error, Unsupported) else summarise_error(error)
-        reason = f"the model does not run in float64 ({said})"
-        facts = facts.model_copy(update={"agreement": reason})
+    expected, agreement = compute_expected(run)
+    if judge is not None:
+        agreement = judge.read_facts().agreement
+    facts = run.facts.model_copy(update={"agreement": agreement})
     write_facts(path, compare_with_first(spec, expected, facts))
+    if judge is not None:
+        copy_results(judge.path, path)
+        return
     results: list[tuple[str, Cases]] = [("float64", expected)]
     if spec.cell.dtype == "float32":
         results.append(("float32", run.compute("float32")))
         roundings = ((number, np.random.default_rng(number)) for number in range(ROUNDED_RUNS))
         results += [(f"{ROUNDED}{number}", run.compute("float32", off)) for number, off in roundings]
     write_cases(path, results)
+
+
+def compute_expected(run: ReferenceRun) -> tuple[Cases, str]:
+    """Return the results in float64, or those in float32 with the reason why there are no others."""
+    if run.facts.agreement:
+        return list(run.compute("float32")), run.facts.agreement
+    try:
+        return list(run.compute("float64")), ""
+    except Exception as error:
+        # Whatever a model raises in float64, float32 decides whether it runs at all.
+        if is_out_of_memory(error):
+            raise
+        said = str(error) if isinstance(error, Unsupported) else summarise_error(error)
+        return list(run.compute("float32")), f"the model does not run in float64 ({said})"
 
 
 def write_callable_results(spec: JobSpec, run: ReferenceRun, path: Path) -> None:

@@ -84,6 +84,14 @@ def write_cases(path: Path, given: Iterable[tuple[str, Cases]]) -> None:
                     write_array(whole, f"{name}.{case}.{number}", cast_floating(np.asarray(tensor), dtype))
 
 
+def copy_results(source: Path, path: Path) -> None:
+    """Append the results in one file to another one."""
+    with zipfile.ZipFile(source) as whole, zipfile.ZipFile(path, "a", allowZip64=True) as made:
+        for name in whole.namelist():
+            if name.startswith(("float64.", "float32.", ROUNDED)):
+                made.writestr(name, whole.read(name))
+
+
 def write_weights(path: Path, weights: Mapping[str, Array]) -> None:
     """Append the weights that the reference's model has made to the file."""
     with zipfile.ZipFile(path, "a", allowZip64=True) as whole:

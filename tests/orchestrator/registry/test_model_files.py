@@ -1,5 +1,6 @@
 """Model files as workloads: found by name, checked before anything starts, and refused where they cannot run."""
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,3 +132,23 @@ def test_only_runtimes_of_its_kind_open_a_file(tmp_path: Path, graph: Path) -> N
     assert [is_opened(model, name) for name in ("onnxruntime", "openvino", "torch")] == [True, True, False]
     tmp_path.joinpath("net.py").write_text("import torch\n")
     assert not is_opened(load(tmp_path, "net.py"), "onnxruntime")
+
+
+def test_a_package_of_aotinductor_runs_in_the_one_mode_that_compiles_nothing(
+    tmp_path: Path, make_cell: MakeCell
+) -> None:
+    with zipfile.ZipFile(tmp_path / "net.pt2", "w") as made:
+        made.writestr("net/data/aotinductor/model/code.so", "library")
+    model = load(tmp_path, "net.pt2:model")
+    kind = get_file_kind(model)
+    assert kind is not None
+    assert (kind.name, kind.modes, model.name) == ("aoti-package", ("torch:aot",), "net")
+    said = [
+        explain_file_refusal(make_cell(framework="torch", task="forward", **fields), model, load_frameworks()["torch"])
+        for fields in ({"mode": "aot"}, {"mode": "compile"}, {"mode": "aot", "dtype": "bfloat16"})
+    ]
+    assert said == [
+        "",
+        "net.pt2:model is a package of AOTInductor, which runs as torch:aot",
+        "net.pt2:model computes in the types that its file has; leave out --dtype",
+    ]
