@@ -215,6 +215,13 @@ class HasArithmetic(Protocol):
 
 
 @runtime_checkable
+class KeepsTypes(Protocol):
+    """A callable of a user's test, whose results have types of their own."""
+
+    keeps_types: bool
+
+
+@runtime_checkable
 class HasFlatForm(Protocol):
     """A user's model with a form that takes and returns the framework's arrays alone."""
 

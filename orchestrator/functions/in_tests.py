@@ -79,8 +79,10 @@ def detect_result(name: str, made: object) -> tuple[str, Dtype]:
     for leaf in list_leaves(made):
         for package in (kind.__module__.partition(".")[0] for kind in type(leaf).__mro__):
             if package in RESULT_PACKAGES:
-                dtype = str(getattr(leaf, "dtype", "")).rpartition(".")[2]
-                return RESULT_PACKAGES[package], DTYPES.get(dtype, "float32")
+                dtype = getattr(leaf, "dtype", "")
+                # Types of PyTorch have no name but that of their text.
+                name = str(getattr(dtype, "name", dtype)).rpartition(".")[2]
+                return RESULT_PACKAGES[package], DTYPES.get(name, "float32")
     raise UsageError(
         f"{name} returns a {type(made).__name__} without tensors or arrays; return the results, which are verified"
     )

@@ -17,7 +17,17 @@ from workers.arrays import Array, choose_dtype, is_floating, widen_values
 from workers.errors import Malformed
 from workers.frameworks import check_output_types, classify_denormals, jax_saved, pair_settings
 from workers.frameworks.jax_training import JaxTrainer, choose_update, make_initial_state, make_training_step
-from workers.interfaces import Allocated, Parameters, Prepared, Shape, Step, Writer, select_running, select_trained
+from workers.interfaces import (
+    Allocated,
+    KeepsTypes,
+    Parameters,
+    Prepared,
+    Shape,
+    Step,
+    Writer,
+    select_running,
+    select_trained,
+)
 from workers.outputs import flatten_outputs
 from workers.precision import check_precision
 
@@ -42,6 +52,7 @@ class Framework:
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
         self._compiled: Any = None
+        self._checks_precision = True
         self.program: Any = None
 
     def configure(self) -> Sequence[Setting]:
@@ -103,6 +114,7 @@ class Framework:
         return {name: np.asarray(weight) for name, weight in made.items()}
 
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
+        self._checks_precision = not isinstance(model, KeepsTypes)
         compute, first = self._choose_computation(model)
         if self._cell.mode == "eager":
             return Prepared(None, lambda: self._make_step(model, compute))
@@ -174,7 +186,8 @@ class Framework:
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         check_output_types(outputs, jax.Array)
-        check_precision([output.dtype for output in outputs], self._cell)
+        if self._checks_precision:
+            check_precision([output.dtype for output in outputs], self._cell)
         arrays = [widen_values(output) for output in outputs]
         # JAX's gradient of a complex number is the conjugate of the direction of ascent.
         return [array.conj() for array in arrays] if self._cell.task == "backward" else arrays

@@ -14,7 +14,7 @@ from workers.contract import find_place
 from workers.dropout import Dropout
 from workers.errors import Malformed
 from workers.models import keras_layers
-from workers.models.nested import NestedAdapter, list_leaves, name_apart, seed_python
+from workers.models.nested import Kinds, NestedAdapter, list_leaves, name_apart, seed_python
 from workers.models.tensorflow_flops import count_graph_flops
 from workers.models.tensorflow_variables import Held, replace_variable, walk_objects
 
@@ -64,7 +64,7 @@ class AdaptedModel(tf.Module):
 class Adapter(NestedAdapter):
     """A TensorFlow model of a user."""
 
-    kinds = (tf.Tensor, tf.Variable, np.ndarray)
+    kinds: Kinds = (tf.Tensor, tf.Variable, np.ndarray)
 
     def build(self) -> None:
         """Build the model with the weights that the seed gives; variables that a call makes are made by one call."""

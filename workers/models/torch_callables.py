@@ -1,18 +1,16 @@
 """Callables of a user's test that return PyTorch's tensors: without inputs, and with data of their own."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 
 from workers.arrays import Array
-from workers.dropout import Dropout
-from workers.errors import Malformed
 from workers.frameworks import to_tuple
 from workers.frameworks.torch_mode import AdaptedModel, Call
 from workers.models import torch as torch_models
-from workers.models.callables import CACHED_NOTE, RUNNING
+from workers.models.callables import RUNNING, CallableAdapter
 from workers.models.nested import list_leaves
 from workers.models.torch import FunctionModule, seed_generators
 
@@ -34,44 +32,21 @@ def keep_state() -> Callable[[], None]:
     return restore
 
 
-class Adapter(torch_models.Adapter):
+class Adapter(CallableAdapter, torch_models.Adapter):
     """A callable of a user's test. It runs in the state in which the test compares it, gradients included."""
 
-    def draw_inputs(self, seed: int) -> tuple[Array, ...]:  # noqa: ARG002 (there are none to draw)
-        """Return no inputs."""
-        return ()
-
     def build(self) -> None:
-        """Take the callable, whose data are built."""
-        found = self._code.build_model()
-        if not callable(found):
-            raise Malformed(f"{self._code.source.title} is a {type(found).__name__}; compare callables")
+        """Take the callable."""
+        found = self.take_written()
         # A module as an attribute would be a part of this one, and be changed with it.
         self.written = partial(found) if isinstance(found, torch.nn.Module) else found
         self.module = FunctionModule(self.written)
-        self._dropout = Dropout(())
-
-    def load_state(self, state: Mapping[str, Array]) -> None:
-        """Do nothing: there is no state but the callable's own."""
 
     def call_written(self, tensors: Sequence[Any]) -> Any:  # noqa: ARG002 (there are none)
         """Call it as the test would."""
         with torch.enable_grad():
             RUNNING.restore()
             return self.written()
-
-    def list_notes(self) -> list[str]:
-        """Return what a reader of the results must know."""
-        return [CACHED_NOTE]
-
-    @property
-    def plain(self) -> bool:
-        """Return False: results are flattened after each call."""
-        return False
-
-    def count_flops(self, coefficients: Sequence[Array]) -> int:  # noqa: ARG002 (the protocol's signature)
-        """Return 0: another callable may compute the same by less arithmetic."""
-        return 0
 
     def finish(self, trained: Sequence[str], coefficients: Sequence[Array], *, plain: bool) -> AdaptedModel:  # noqa: ARG002
         """Return the callable as it is."""

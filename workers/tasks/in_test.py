@@ -42,8 +42,8 @@ class Finished(BaseException):
 class Stage:
     """A plugin of pytest: its fixture `plumbline` acts where the test compares its callables."""
 
-    def __init__(self, case: PytestCase, framework: str, act: Callable[[], Ended]) -> None:
-        self._case, self._act = case, act
+    def __init__(self, case: PytestCase, framework: str, seed: int, act: Callable[[], Ended]) -> None:
+        self._case, self._seed, self._act = case, seed, act
         self._adapter = import_adapter(f"{framework}_callables")
         self.ended: Ended | BaseException | None = None
         self.why = ""
@@ -54,6 +54,14 @@ class Stage:
         config.addinivalue_line("markers", "plumbline(**settings): settings of the comparison in this test")
         for name, value in self._case.options.items():
             setattr(config.option, name, value)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        """Seed again before the fixtures: imports draw random numbers, and which imports are new differs by framework.
+
+        Another seed, or fixtures would draw what the test's module has drawn.
+        """
+        self._adapter.prepare_test(self._seed + 1)
 
     @pytest.fixture
     def plumbline(self) -> "Stage":
@@ -130,7 +138,7 @@ def run_test(spec: JobSpec, act: Callable[[], Ended]) -> Ended:
     assert source is not None
     assert source.test is not None
     case, framework = source.test, spec.cell.framework
-    stage = Stage(case, framework, act)
+    stage = Stage(case, framework, spec.seed, act)
     enter_folder(case)
     import_adapter(f"{framework}_callables").prepare_test(spec.seed)
     code = pytest.main([f"{source.file}::{case.node}", *case.arguments, *ARGUMENTS], plugins=[stage])

@@ -200,6 +200,25 @@ def test_states(plumbline):
     assert ended.count("passed") == 1, ended.out
 
 
+@pytest.mark.long
+def test_callables_of_two_frameworks_stand_side_by_side(run_tests: RunTests) -> None:
+    pytest.importorskip("jax")
+    ended = run_tests("""
+import jax
+import jax.numpy as jnp
+
+@quick
+def test_sums(plumbline, x):
+    given = jnp.asarray(x)
+    compiled = jax.jit(lambda value: value.sum(0))
+    found = plumbline.compare(host=lambda: x.sum(0), compiled=lambda: compiled(given), wrong=lambda: 2 * given.sum(0))
+    assert [found[name].mode for name in found.names] == ["numpy:eager", "jax:eager", "jax:eager"]
+    assert [found[name].outcome for name in found.names] == ["measured", "measured", "wrong"]
+    assert "output is off by" in found["wrong"].reason
+""")
+    assert ended.count("passed") == 1, ended.out
+
+
 def test_importing_the_plugin_imports_nothing_heavy() -> None:
     program = (
         "import sys, pytest; before = {*sys.modules}; import orchestrator.functions.pytest_plugin; "

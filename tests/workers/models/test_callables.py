@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from schemas.event import Exported, Failure, Report
@@ -130,6 +131,74 @@ def test_the_folder_the_options_and_the_path_are_those_of_the_first_process(
     )
     last = refer(make_job(text, options={"own": "given"}, path=(str(elsewhere),)), work, tmp_path)
     assert isinstance(last, Exported), last
+
+
+JAX_TEST = """
+import jax, jax.numpy as jnp
+
+def test_it(plumbline):
+    weight = jax.random.normal(jax.random.key(1), (4, 3))
+    fast = jax.jit(lambda x: {"sum": (x @ weight).astype(jnp.bfloat16), "product": x @ weight})
+    made = jnp.ones((2, 4))
+    plumbline.compare(one=lambda: fast(made), two=lambda: made @ weight)
+"""
+
+TENSORFLOW_TEST = """
+import tensorflow as tf
+
+def test_it(plumbline):
+    table = tf.Variable(tf.random.normal((4, 3)))
+
+    @tf.function
+    def fast():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.gather(table, [0, 2]) ** 2)
+        return {"loss": loss, "gradient": tape.gradient(loss, table), "whole": tf.cast(table, tf.float64)}
+
+    plumbline.compare(one=lambda: (fast(), table), two=lambda: table)
+"""
+
+
+@pytest.mark.parametrize(("framework", "text", "outputs"), [("jax", JAX_TEST, 2), ("tensorflow", TENSORFLOW_TEST, 4)])
+@pytest.mark.long
+def test_what_a_callable_has_compiled_itself_is_measured_as_it_is_with_the_types_of_its_results(
+    make_job: MakeJob, work: "Work", tmp_path: Path, framework: str, text: str, outputs: int
+) -> None:
+    pytest.importorskip(framework)
+    job = make_job(text, framework=framework)
+    made = refer(job, work, tmp_path)
+    assert isinstance(made, Exported), made
+    ended = work(job.model_copy(update={"expected": made.artefact}))
+    report = ended.events[-1]
+    assert isinstance(report, Report), ended.log
+    assert report.verification.reason == ""
+    assert {check.tensor for check in report.verification.checks} == {f"output {place}" for place in range(outputs)}
+    assert report.notes == (callables.CACHED_NOTE,)
+    assert report.compilations is None
+    assert not {"trace", "compile"} & {cost.name for cost in report.phases}
+
+
+@pytest.mark.parametrize(("framework", "mode"), [("jax", "jit"), ("tensorflow", "function")])
+@pytest.mark.long
+def test_no_mode_compiles_a_callable(
+    make_job: MakeJob, work: "Work", tmp_path: Path, framework: str, mode: str
+) -> None:
+    pytest.importorskip(framework)
+    job = make_job({"jax": JAX_TEST, "tensorflow": TENSORFLOW_TEST}[framework], framework=framework)
+    last = refer(job.model_copy(update={"cell": job.cell.model_copy(update={"mode": mode})}), work, tmp_path)
+    assert isinstance(last, Failure)
+    assert last.reason == "a callable of a test is measured as it is; compile it in the test, and leave out modes"
+
+
+@pytest.mark.long
+def test_jax_computes_with_the_settings_of_the_test(make_job: MakeJob, work: "Work", tmp_path: Path) -> None:
+    pytest.importorskip("jax")
+    text = JAX_TEST.replace("    weight =", "    jax.config.update('jax_enable_x64', True)\n    weight =")
+    text = text.replace('"product": x @ weight', '"bytes": jnp.uint8((x @ weight).nbytes)')
+    made = refer(make_job(text, framework="jax"), work, tmp_path)
+    assert isinstance(made, Exported), made
+    with np.load(made.artefact.path) as kept:
+        assert kept["float64.set 0.0"] == 2 * 3 * 8
 
 
 def test_callables_of_a_framework_without_an_adapter_are_refused(
