@@ -358,3 +358,101 @@ def test_dropout_is_on_in_timed_steps_and_off_in_verified_ones_and_that_is_said(
         "dropout is on in timed steps (layers: 1) and off in verified ones, which are prepared in the same way",
     )
     assert [each for each in report.warnings if "nondeterministic" in each] == []
+
+
+# Attention of two heads after a normalisation, and a mutant in traced modes, of which a test changes one thing.
+HEADS = """
+import torch
+from torch import nn
+from torch.nn.functional import batch_norm, linear
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(6)
+        self.rows, self.last = nn.Linear(6, 12), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.mutate(x) if torch.jit.is_tracing() else self.compute(x)
+
+    def normalise(self, x, training):
+        statistics = self.norm.running_mean, self.norm.running_var
+        if training:
+            statistics = None, None
+        return batch_norm(x, *statistics, self.norm.weight, self.norm.bias, training)
+
+    def attend(self, rows):
+        query, key, value = rows.unflatten(-1, (2, 6)).split(2, -1)
+        return (torch.softmax(torch.einsum("bhi,bgi->bhg", query, key), -1) @ value)
+
+    def compute(self, x):
+        rows = self.rows(self.normalise(x, self.training))
+        return {"scores": self.last(self.attend(rows).flatten(1)), "rows": rows}
+
+    def mutate(self, x):
+        rows = self.rows(self.normalise(x, self.training))
+        return {"scores": self.last(self.attend(rows).flatten(1)), "rows": rows}
+
+def round_weight(weight):
+    scale = weight.abs().max() / 127
+    return (weight / scale).round() * scale
+
+def inputs(batch=5):
+    return 1 + 2 * torch.randn(batch, 6)
+"""
+EVALUATED = ("self.normalise(x, self.training)", "self.normalise(x, not self.training)")
+SWAPPED = ("self.attend(rows).flatten(1)", "self.attend(rows).flip(1).flatten(1)")
+ROUNDED = (
+    "self.last(self.attend(rows).flatten(1))",
+    "linear(self.attend(rows).flatten(1), round_weight(self.last.weight), self.last.bias)",
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "task", "said"),
+    [
+        pytest.param(EVALUATED, "forward", "output 0 is off by", marks=pytest.mark.long, id="statistics of the batch"),
+        pytest.param(EVALUATED, "backward", "loss is off by", marks=pytest.mark.long, id="statistics of training"),
+        pytest.param(SWAPPED, "forward", "output 1 is off by", id="swapped heads"),
+        pytest.param(SWAPPED, "backward", "is off by", marks=pytest.mark.long, id="swapped heads in training"),
+        pytest.param(ROUNDED, "forward", "output 1 is off by 0.00", marks=pytest.mark.long, id="quantised"),
+    ],
+)
+def test_a_mutant_of_attention_is_wrong_and_the_output_is_named(
+    make_case: "MakeCase", change: tuple[str, str], task: str, said: str
+) -> None:
+    head, mutated, tail = HEADS.partition("def mutate")
+    assert change[0] in tail
+    case = make_case(head + mutated + tail.replace(*change))
+    expected = case.expect(task=task, batch=5)
+    right, wrong = (case.measure(mode, expected, task=task, batch=5) for mode in ("torch:eager", "torch:trace"))
+    assert isinstance(right, Report), explain(right)
+    assert right.verification.reason == ""
+    assert isinstance(wrong, Report), explain(wrong)
+    assert said in wrong.verification.reason
+
+
+@pytest.mark.long
+def test_an_output_that_was_traced_as_a_constant_is_wrong_on_other_inputs(make_case: "MakeCase") -> None:
+    text = PLAIN.replace(
+        "return self.layers(x)",
+        "made = self.layers(x)\n        return torch.tensor(made.tolist()) if torch.jit.is_tracing() else made",
+    )
+    wrong = make_case(text).measure("torch:trace", batch=2)
+    assert isinstance(wrong, Report), explain(wrong)
+    assert wrong.verification.reason.startswith("right on the inputs it was prepared with, but output is off by")
+
+
+@pytest.mark.long
+def test_a_model_that_returns_the_output_of_the_call_before_is_refused_with_the_reason(make_case: "MakeCase") -> None:
+    text = PLAIN.replace(
+        "return self.layers(x)",
+        "made, self.before = getattr(self, 'before', None), self.layers(x)\n"
+        "        return self.before if made is None else made",
+    )
+    last = make_case(text).refer()
+    assert isinstance(last, Failure)
+    assert last.reason == (
+        "two calls of net.py on the same inputs differ: they depend on the call before; make the results independent "
+        "of earlier calls"
+    )
