@@ -24,12 +24,12 @@ from workers.measurement.phases import Ledger
 from workers.models import Adapter, make_adapter
 from workers.models.answers import compare_answers
 from workers.models.file_adapter import FileAdapter
-from workers.models.problem import CHECKED_SETS, ModelProblem
+from workers.models.problem import CHECKED_SETS, ModelProblem, select_weights
 from workers.models.stored_model import LOSS, StoredModel, name_sets, name_state, write_arrays, write_facts
 from workers.problem.problem import BEGINNING, INPUT_SETS
-from workers.references.training import STEPS
 from workers.session import prepare_step
 from workers.verification.stored_reference import ROUNDED, Cases, StoredReference, copy_results, write_cases
+from workers.verification.tolerance import LOSS as LOSS_NAME
 from workers.verification.tolerance import SELF_FACTOR, perturb_values
 
 # Sets of inputs that no timed call has: those of verified calls, and those that no call has had. Further ones are the
@@ -41,6 +41,8 @@ MAX_BYTES = 1 << 28
 
 # The largest difference in float64 of two implementations of one thing: rounding alone, even after sums of a million.
 SAME_RESULTS = 1e-9
+# The largest norm of a result that rounding alone has made, as a share of the largest of all: well below what counts.
+ROUNDING = 1e-6
 
 # Notes on a later variant.
 SAME_WEIGHTS = "has the weights of the first model, and computes the same in float64"
@@ -191,27 +193,38 @@ def check_same_results(spec: JobSpec, first: StoredModel, second: StoredModel) -
         Wrong: they do not.
     """
     cases = [BEGINNING] if spec.cell.task in TRAINING_TASKS else [f"set {number}" for number in range(INPUT_SETS)]
-    errors = [measure_case(spec, first, second, case) for case in cases]
     agree = any(each.read_facts().agreement for each in (first, second))
-    off = [error for error in errors if error > (SAME_AGREEMENT if agree else SAME_RESULTS)]
-    if off:
-        raise Wrong(
-            f"{spec.cell.variant} computes something else than the first model, from the same weights and inputs: its "
-            f"results are off by {off[0]:.2g} in float{32 if agree else 64}{advise_sibling(spec)}"
-        )
+    for case in cases:
+        error, name = measure_case(spec, first, second, case)
+        if error > (SAME_AGREEMENT if agree else SAME_RESULTS):
+            found = (
+                f"off by {error:.2g} in float{32 if agree else 64}" if math.isfinite(error) else "not in both of them"
+            )
+            raise Wrong(
+                f"{spec.cell.variant} computes something else than the first model, from the same weights and inputs: "
+                f"its {name} is {found}{advise_sibling(spec)}"
+            )
 
 
-def measure_case(spec: JobSpec, first: StoredModel, second: StoredModel, case: str) -> float:
-    """Return the largest difference of the results of two variants in a case; infinite if there are fewer of them."""
-    due, got = (
-        StoredReference(each.path, spec.cell.task, {}).read_tensors(case, np.float64) for each in (first, second)
-    )
+def measure_case(spec: JobSpec, first: StoredModel, second: StoredModel, case: str) -> tuple[float, str]:
+    """Return the largest difference of the results of two variants in a case, with the name of the tensor.
+
+    It is infinite for a tensor that one of them lacks, or that has another shape there.
+    """
+    due, got = (name_results(spec, each, case) for each in (first, second))
+    names = [*due, *(name for name in got if name not in due)]
     if spec.cell.task != "forward" and [*first.read_parameters()] != [*second.read_parameters()]:
-        losses = STEPS if spec.cell.task in TRAINING_TASKS else 1
-        due, got = due[:losses], got[:losses]
-    if len(due) != len(got):
-        return math.inf
-    return max((measure_difference(*pair) for pair in zip(due, got, strict=True)), default=math.inf)
+        names = [name for name in names if name.startswith(LOSS_NAME)]
+    # What is zero but for rounding is measured by the largest of the others.
+    least = ROUNDING * max(float(np.linalg.norm(value)) for value in due.values())
+    errors = {name: measure_difference(due[name], got[name], least) for name in names if name in due and name in got}
+    return max((errors.get(name, math.inf), name) for name in names)
+
+
+def name_results(spec: JobSpec, stored: StoredModel, case: str) -> Mapping[str, Array]:
+    """Return the results of a variant in a case, by their names in messages."""
+    weights = select_weights(spec.cell.task, stored, stored.read_facts())
+    return StoredReference(stored.path, spec.cell.task, weights).make_evaluator(case)(np.float64)[0]
 
 
 def advise_sibling(spec: JobSpec) -> str:
@@ -241,11 +254,14 @@ def compare_with_first(spec: JobSpec, expected: Cases, facts: ModelFacts) -> Mod
     return facts.model_copy(update={"notes": (*facts.notes, other)})
 
 
-def measure_difference(due: Array, got: Array) -> float:
-    """Return the 2-norm of the difference of two tensors over that of the first; infinite for other shapes."""
+def measure_difference(due: Array, got: Array, least: float = 0.0) -> float:
+    """Return the 2-norm of the difference of two tensors over that of the first; infinite for other shapes.
+
+    A norm below `least` counts as that.
+    """
     if due.shape != got.shape:
         return math.inf
-    return float(np.linalg.norm(got - due)) / (float(np.linalg.norm(due)) or 1.0)
+    return float(np.linalg.norm(got - due)) / (max(float(np.linalg.norm(due)), least) or 1.0)
 
 
 def describe_forms(forms: set[tuple[tuple[tuple[int, ...], str], ...]]) -> str:

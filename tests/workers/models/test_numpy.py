@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from schemas.event import Failure, Report
@@ -76,3 +77,16 @@ def test_a_function_that_is_another_one_in_float32_is_wrong(make_case: "MakeCase
     assert isinstance(report, Report), explain(report)
     # The referee runs in float32, too, and its error there is what an honest result may have, up to a limit.
     assert "output 0 is off by" in report.verification.reason
+
+
+def test_two_models_must_agree_on_every_set_of_inputs(make_case: "MakeCase") -> None:
+    first = make_case(PLAIN, "numpy").expect()
+    with np.load(first.path) as kept:
+        known = float(kept["inputs.0.0"][0, 0])
+    # Right on the first set, as a model is whose branch the inputs rarely take.
+    text = PLAIN.replace("np.tanh(x) @ y", f"np.tanh(x) @ y * (1 if abs(x[0, 0] - {known}) < 1e-6 else 1.01)")
+    last = make_case(text, "numpy").refer(first)
+    assert isinstance(last, Failure)
+    assert last.outcome == "wrong"
+    assert "computes something else than the first model" in last.reason
+    assert "its output 0 is off by 0.01 in float64" in last.reason

@@ -207,6 +207,21 @@ def test_a_file_passed_off_as_another_is_found_out(tmp_path: Path, make_file_cas
     assert "computes something else than the first model" in last.reason
 
 
+def test_a_quantised_file_passed_off_as_its_original_is_found_out(
+    tmp_path: Path, make_file_case: "MakeFileCase"
+) -> None:
+    weight = np.random.default_rng(5).standard_normal((6, 4)).astype(np.float32)
+    step = np.abs(weight).max() / 127
+    product, inputs = helper.make_node("MatMul", ["x", "weight"], ["y"]), {"x": ("float32", (3, 6))}
+    nodes = [helper.make_node("DequantizeLinear", ["few", "step"], ["weight"]), product]
+    weights = {"few": (weight / step).round().astype(np.int8), "step": step}
+    first = make_file_case(write_graph(tmp_path / "net.onnx", [product], inputs, {"weight": weight})).expect()
+    last = make_file_case(write_graph(tmp_path / "few.onnx", nodes, inputs, weights)).refer(first)
+    assert isinstance(last, Failure), last
+    assert last.outcome == "wrong"
+    assert re.search(r"its output is off by 0\.00\d+ in float32; name the first one with --same-as", last.reason)
+
+
 def test_a_sibling_is_measured_and_its_distance_is_said(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     file = write_network(tmp_path / "net.onnx")
     first = make_file_case(file).expect(batch=3)

@@ -137,7 +137,7 @@ def test_without_a_way_to_carry_weights_a_note_says_what_can_be_compared(refer: 
         (
             ("jnp.tanh(", "jnp.sin("),
             "wrong",
-            "jax_net computes something else than the first model, from the same weights",
+            "jax_net computes something else than the first model, from the same weights and inputs: its output is off",
         ),
         (("jnp.zeros((batch, 6))", "jnp.zeros((batch, 7))"), "raised", "must take the same inputs, not"),
     ],
@@ -150,3 +150,69 @@ def test_a_second_model_that_is_another_is_refused_in_one_sentence(
     _, second = refer("jax_net", (JAX + WEIGHTS).replace(*change), first)
     assert isinstance(second, Failure)
     assert (second.outcome, said in second.reason, "\n" in second.reason) == (outcome, True, False), second.reason
+
+
+# Attention of two heads in a dictionary of results, a normalisation by the batch, and a bias before it, whose gradient
+# is nothing but rounding.
+HEADS = """
+import torch
+from torch import nn
+from torch.nn.functional import batch_norm
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rows, self.norm, self.last = nn.Linear(6, 12), nn.BatchNorm1d(12), nn.Linear(4, 3)
+
+    def forward(self, x, scale):
+        rows = self.norm(self.rows(x))
+        query, key, value = rows.unflatten(-1, (2, 6)).split(2, -1)
+        heads = torch.softmax(query @ key.mT, -1) @ value
+        return {"rows": rows, "scores": self.last(heads.flatten(1)) * scale}
+
+def inputs(batch=2):
+    return torch.randn(batch + 3, 6), torch.randint(1, 5, (batch + 3, 1))
+"""
+SAME = "\ndef weights(state):\n    return state\n"
+BATCH_NORM = ("self.norm(self.rows(x))", "batch_norm(self.rows(x), None, None, self.norm.weight, self.norm.bias, True)")
+
+
+@pytest.mark.parametrize(
+    ("task", "change", "said"),
+    [
+        ("forward", ("heads.flatten(1)", "heads.flip(1).flatten(1)"), "its output 1 is off by"),
+        pytest.param("forward", BATCH_NORM, "its output 0 is off by", marks=pytest.mark.long),
+        pytest.param(
+            "forward", ("self.last(", "(heads.sum() < 0) * 0.01 + self.last("), "its output 1", marks=pytest.mark.long
+        ),
+        pytest.param(
+            "backward",
+            ("value = rows", "value = rows.detach()"),
+            "its gradient of norm.weight is off by",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            "backward",
+            ("self.rows(x)", "self.rows(x).detach()"),
+            "its gradient of rows.weight is not in both of them",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            "backward",
+            ("self.norm(self.rows(x))", "(self.norm(self.rows(x).flip(0))).flip(0)"),
+            "",
+            marks=pytest.mark.long,
+        ),
+    ],
+)
+def test_a_mutant_beside_its_original_is_wrong_and_what_is_off_is_named(
+    refer: Refer, task: str, change: tuple[str, str], said: str
+) -> None:
+    _, first = refer("torch_one", HEADS, task=task)
+    assert isinstance(first, Exported), first
+    _, second = refer("torch_two", HEADS.replace(*change) + SAME, first, task)
+    if said:
+        assert isinstance(second, Failure)
+        assert (second.outcome, said in second.reason, "\n" in second.reason) == ("wrong", True, False), second.reason
+    else:
+        assert isinstance(second, Exported), second

@@ -223,3 +223,38 @@ def test_a_busy_machine_is_told_in_one_line_at_the_start(tmp_path: Path, locks: 
     first, second, *_ = said.stdout.splitlines()
     assert first.startswith("warning: Other processes use ")
     assert not second.startswith("warning: ")
+
+
+# Attention of two heads, and one line that puts them together.
+HEADS = """
+import numpy as np
+
+def attend(x):
+    heads = np.stack([np.tanh(x) @ x.T @ x, x])
+    return np.concatenate(heads, -1)
+
+def inputs(batch=3):
+    return np.random.standard_normal((batch, 4))
+"""
+
+
+def test_a_mutant_beside_its_original_is_wrong_by_the_command_line(tmp_path: Path, locks: Path) -> None:
+    tmp_path.joinpath("right.py").write_text(HEADS)
+    tmp_path.joinpath("swapped.py").write_text(HEADS.replace("(heads, -1)", "(heads[::-1], -1)"))
+    words = ("--model", "right.py", "--model", "swapped.py", "--frameworks", "numpy:eager", "--env", "current")
+    done = subprocess.run(
+        [*PROGRAM, "sweep", *words, "--batch", "3", "--blocks", "1", "--no-report"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == ExitCode.SOME_JOBS_FAILED, done.stdout + done.stderr
+    sentence = (
+        "swapped computes something else than the first model, from the same weights and inputs: its output is off"
+    )
+    assert sentence in " ".join(done.stdout.split()), done.stdout
+    records = [json.loads(path.read_text()) for path in tmp_path.glob("runs/*/jobs/*.json")]
+    assert {(each["spec"]["cell"]["variant"], each["outcome"]) for each in records} >= {("right", "measured")}
+    assert not any(each["outcome"] == "measured" for each in records if each["spec"]["cell"]["variant"] == "swapped")
