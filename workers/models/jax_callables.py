@@ -8,7 +8,8 @@ import jax
 
 from workers.arrays import Array
 from workers.models import jax as jax_models
-from workers.models.callables import RUNNING, CallableAdapter
+from workers.models.callable_adapter import CallableAdapter
+from workers.models.callables import RUNNING
 from workers.models.nested import list_leaves, seed_python
 
 # The settings of a test that change what a callable computes.

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from workers.arrays import Array
 from workers.models import tensorflow as tensorflow_models
-from workers.models.callables import CallableAdapter
+from workers.models.callable_adapter import CallableAdapter
 from workers.models.nested import list_leaves, seed_python
 
 

@@ -10,7 +10,8 @@ from workers.arrays import Array
 from workers.frameworks import to_tuple
 from workers.frameworks.torch_mode import AdaptedModel, Call
 from workers.models import torch as torch_models
-from workers.models.callables import RUNNING, CallableAdapter
+from workers.models.callable_adapter import CallableAdapter
+from workers.models.callables import RUNNING
 from workers.models.nested import list_leaves
 from workers.models.torch import FunctionModule, seed_generators
 

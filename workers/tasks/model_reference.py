@@ -81,28 +81,33 @@ def write_reference(spec: JobSpec, kind: Kind, path: Path, ledger: Ledger) -> No
         first = StoredModel(artefacts.verify_artefact(spec.expected)) if spec.expected else None
         sets = draw_sets(adapter, spec.seed) if first is None else share_sets(adapter, first, spec.seed)
         adapter.build()
-        carried = first is not None and carry_state(adapter, first)
+        judge = first if is_judged_by_first(adapter) else None
+        carried = judge is not None or (first is not None and carry_state(adapter, first))
         state = adapter.read_state()
         coefficients = draw_coefficients(adapter, spec.seed)
         changed = check_repeatable(spec, adapter, state[1], sets)
         write_arrays(path, (*name_sets(sets), *name_state(*state)))
         write_arrays(path, ((f"{LOSS}{number}", each) for number, each in enumerate(coefficients)))
         facts = find_facts(spec, adapter, sets, coefficients)
-        judge = first if isinstance(adapter, FileAdapter) and adapter.judged_by_first else None
         notes = [
             *describe_changes(spec, changed),
-            *(describe_weights(spec, state[0], carried=carried) if first and not judge else ()),
+            *(describe_weights(spec, state[0], carried=carried) if first else ()),
         ]
         facts = facts.model_copy(update={"notes": (*facts.notes, *notes)})
     with ledger.phase("reference"):
         write_results(ReferenceRun(spec, kind, StoredModel(path), facts, ledger), judge)
-        if carried and first is not None and not is_sibling(spec):
+        if carried and not is_sibling(spec):
             check_same_results(spec, first, StoredModel(path))
 
 
 def is_callable(spec: JobSpec) -> bool:
     """Return whether the model is a callable of a test, which has no inputs and no weights that could be read."""
     return spec.model is not None and spec.model.test is not None
+
+
+def is_judged_by_first(adapter: Adapter) -> bool:
+    """Return whether nothing but the first of several models says what a model has to compute."""
+    return isinstance(adapter, FileAdapter) and adapter.judged_by_first
 
 
 def describe_changes(spec: JobSpec, changed: Sequence[str]) -> Iterator[str]:
@@ -183,7 +188,7 @@ def check_mapped(adapter: Adapter, own: Mapping[str, Array], mapped: Mapping[str
             )
 
 
-def check_same_results(spec: JobSpec, first: StoredModel, second: StoredModel) -> None:
+def check_same_results(spec: JobSpec, first: StoredModel | None, second: StoredModel) -> None:
     """Check that two variants with the same state compute the same in float64.
 
     Where their weights have other names, gradients and moves may have other shapes, so only the results before them
@@ -192,6 +197,7 @@ def check_same_results(spec: JobSpec, first: StoredModel, second: StoredModel) -
     Raises:
         Wrong: they do not.
     """
+    assert first is not None, "a state is carried over from a first model"
     cases = [BEGINNING] if spec.cell.task in TRAINING_TASKS else [f"set {number}" for number in range(INPUT_SETS)]
     agree = any(each.read_facts().agreement for each in (first, second))
     for case in cases:
@@ -212,13 +218,16 @@ def measure_case(spec: JobSpec, first: StoredModel, second: StoredModel, case: s
     It is infinite for a tensor that one of them lacks, or that has another shape there.
     """
     due, got = (name_results(spec, each, case) for each in (first, second))
-    names = [*due, *(name for name in got if name not in due)]
-    if spec.cell.task != "forward" and [*first.read_parameters()] != [*second.read_parameters()]:
-        names = [name for name in names if name.startswith(LOSS_NAME)]
+    only = "" if spec.cell.task == "forward" or have_same_names(first, second) else LOSS_NAME
     # What is zero but for rounding is measured by the largest of the others.
     least = ROUNDING * max(float(np.linalg.norm(value)) for value in due.values())
-    errors = {name: measure_difference(due[name], got[name], least) for name in names if name in due and name in got}
-    return max((errors.get(name, math.inf), name) for name in names)
+    both = {name: measure_difference(due[name], got[name], least) for name in due.keys() & got.keys()}
+    return max((both.get(name, math.inf), name) for name in due.keys() | got.keys() if name.startswith(only))
+
+
+def have_same_names(first: StoredModel, second: StoredModel) -> bool:
+    """Return whether the parameters of two variants have the same names in the same order."""
+    return [*first.read_parameters()] == [*second.read_parameters()]
 
 
 def name_results(spec: JobSpec, stored: StoredModel, case: str) -> Mapping[str, Array]:
