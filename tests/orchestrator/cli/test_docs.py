@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import get_args
@@ -207,6 +208,9 @@ def test_the_options_of_a_documented_sweep_make_a_plan(inside: Run, tmp_path: Pa
         file.write_text("import torch\n\ndef inputs(batch=1, length=16):\n    return torch.ones(batch, length)\n")
     for place in re.findall(r"[\w]+\.(?:onnx|npz|npy)", command):
         tmp_path.joinpath(place).write_bytes(b"\x08 and so on")
+    for place, member in (("program.pt2", "models/model.json"), ("net.pt2", "data/aotinductor/model/net.so")):
+        with zipfile.ZipFile(tmp_path / place, "w") as made:
+            made.writestr(f"archive/{member}", "")
     done = inside("plan", *shlex.split(command)[1:])
     assert done.code == ExitCode.FINE, (page, done.err)
 
