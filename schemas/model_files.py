@@ -130,7 +130,7 @@ KINDS: tuple[FileKind, ...] = (
         explain_form=explain_onnx,
         requirements=("onnx==1.23.2",),
         packages=("onnx",),
-        module="onnx_file",
+        module="onnx",
     ),
     FileKind(
         name="torchscript",
@@ -141,7 +141,7 @@ KINDS: tuple[FileKind, ...] = (
         other_modes=("torch:eager", "torch:trace"),
         opened_by=("torch",),
         explain_form=explain_torchscript,
-        module="torch_file",
+        module="torch",
         tasks=TASKS,
         is_cast=True,
     ),
@@ -154,7 +154,7 @@ KINDS: tuple[FileKind, ...] = (
         other_modes=("torch:trace", "torch:compile-dynamic", "torch:compile-max-autotune", "torch:aot"),
         opened_by=("torch",),
         explain_form=explain_program,
-        module="torch_file",
+        module="torch",
         tasks=TASKS,
         is_cast=True,
     ),
@@ -177,7 +177,7 @@ KINDS: tuple[FileKind, ...] = (
         other_modes=("tensorflow:eager",),
         opened_by=("tensorflow",),
         explain_form=explain_saved_model,
-        module="tensorflow_file",
+        module="tensorflow",
     ),
     FileKind(
         name="keras",
@@ -188,7 +188,7 @@ KINDS: tuple[FileKind, ...] = (
         other_modes=("tensorflow:session",),
         opened_by=("tensorflow",),
         explain_form=explain_keras,
-        module="keras_file",
+        module="keras",
         tasks=TASKS,
         is_cast=True,
     ),
@@ -200,7 +200,7 @@ KINDS: tuple[FileKind, ...] = (
         modes=("openvino:compiled",),
         opened_by=("openvino",),
         explain_form=explain_intermediate,
-        module="openvino_file",
+        module="openvino",
     ),
     FileKind(
         name="tensorflow-lite",
@@ -210,7 +210,7 @@ KINDS: tuple[FileKind, ...] = (
         modes=("openvino:compiled",),
         opened_by=("openvino",),
         explain_form=explain_lite,
-        module="openvino_file",
+        module="openvino",
     ),
 )
 

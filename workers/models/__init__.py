@@ -1,7 +1,8 @@
-"""Users' models as they are, and what makes them jobs: one file for each framework or runtime of a model.
+"""Users' models as they are, and what makes them jobs: models in `code/`, models in `files/`, and what both share.
 
-A module here is named after a framework and has a class `Adapter`. To measure models of another framework, add such a
-file, and its packages to `orchestrator/registry/models.py`.
+A module in `code/` is named after a framework and has a class `Adapter`. To measure models of another framework, add
+such a file, and its packages to `orchestrator/registry/models.py`. A module in `files/` opens one kind of model file.
+To open another, add such a file, and the kind to `schemas/model_files.py`.
 """
 
 from __future__ import annotations
@@ -87,11 +88,11 @@ def make_adapter(spec: JobSpec, framework: str) -> Adapter:
         Malformed: the code lacks something that a model needs.
         Exception: whatever the code raises.
     """
-    from workers.models.source import load_code
+    from workers.models.code.source import load_code
 
     assert spec.model is not None
     if spec.model.kind:
-        file = importlib.import_module(f"{__name__}.{get_kind(spec.model.kind).module}")
+        file = importlib.import_module(f"{__name__}.files.{get_kind(spec.model.kind).module}")
         return cast("Adapter", file.make_adapter(spec.model, spec.cell, spec.seed))
     module = import_adapter(framework if spec.model.test is None else f"{framework}_callables")
     with module.prepare_code(spec.cell) if isinstance(module, PreparesCode) else nullcontext():
@@ -105,7 +106,7 @@ def import_adapter(name: str) -> Any:
     Raises:
         Unsupported: there is none.
     """
-    full_name = f"{__name__}.{name}"
+    full_name = f"{__name__}.code.{name}"
     try:
         return importlib.import_module(full_name)
     except ModuleNotFoundError as error:

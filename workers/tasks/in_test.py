@@ -20,7 +20,7 @@ from workers.errors import Malformed, Unsupported
 from workers.measurement.phases import Ledger
 from workers.measurement.stopwatch import carry_out
 from workers.models import import_adapter
-from workers.models.callables import RUNNING
+from workers.models.code.callables import RUNNING
 from workers.problem.location import check_code
 from workers.session import inherit_settings
 from workers.tasks import measure, reference

@@ -23,7 +23,7 @@ from workers.errors import Malformed, Unsupported, Wrong, is_out_of_memory, summ
 from workers.measurement.phases import Ledger
 from workers.models import Adapter, make_adapter
 from workers.models.answers import compare_answers
-from workers.models.file_adapter import FileAdapter
+from workers.models.files.adapter import FileAdapter
 from workers.models.problem import CHECKED_SETS, ModelProblem, select_weights
 from workers.models.stored_model import LOSS, StoredModel, name_sets, name_state, write_arrays, write_facts
 from workers.problem.problem import BEGINNING, INPUT_SETS

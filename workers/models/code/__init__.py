@@ -1,0 +1,1 @@
+"""Models in Python code: one file for each framework that they are written for."""
