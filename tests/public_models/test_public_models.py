@@ -1,18 +1,15 @@
 """Models of public libraries are measured as they are, and found right. Those that are not installed are skipped."""
 
-import ast
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from orchestrator.records.store import read_recent
 from schemas.record import JobRecord
-from tests.public_models.table import FOLDER, count_lines, list_models
+from tests.public_models.table import FOLDER, count_lines, get_kind, list_missing, list_models, print_report
 
 SWEEP = """
 [[models]]
@@ -30,7 +27,7 @@ warmup_min_ns = 1000000
 """
 
 
-# The modes that a model is measured in, by a package that its file imports.
+# The modes that a model is measured in, by what its file is written for.
 MODES = {
     "torch": ("torch:eager", "torch:trace"),
     "keras": ("tensorflow:eager", "tensorflow:function"),
@@ -38,27 +35,13 @@ MODES = {
 }
 
 
-def list_packages(name: str) -> Iterator[str]:
-    """Yield the packages that a model's file imports."""
-    for node in ast.parse(FOLDER.joinpath(f"{name}.py").read_text()).body:
-        if isinstance(node, ast.Import):
-            yield from (each.name for each in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module.partition(".")[0]
-
-
-def choose_modes(name: str) -> str:
-    """Return the modes that a model is measured in, as a list of TOML."""
-    framework = next(package for package in list_packages(name) if package in MODES)
-    return json.dumps(MODES[framework])
-
-
 def measure(name: str, folder: Path) -> list[JobRecord]:
     """Measure a model by the command line, and return its records."""
-    missing = [package for package in list_packages(name) if find_spec(package) is None]
-    if missing:
+    if missing := list_missing(name):
         pytest.skip(f"{', '.join(missing)} not installed")
-    folder.joinpath("sweep.toml").write_text(SWEEP.format(name=name, folder=FOLDER, modes=choose_modes(name)))
+    folder.joinpath("sweep.toml").write_text(
+        SWEEP.format(name=name, folder=FOLDER, modes=json.dumps(MODES[get_kind(name)]))
+    )
     command = [sys.executable, "-m", "orchestrator", "sweep", "sweep.toml", "--no-report", "--runs", "runs"]
     done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
     records = list(read_recent(folder / "runs", 20))
@@ -81,3 +64,20 @@ def test_a_model_is_measured_as_it_is_with_its_gradients_verified(name: str, tmp
 
 def test_each_model_takes_a_few_lines() -> None:
     assert max(map(count_lines, list_models())) <= 14
+
+
+def test_the_table_has_times_ratios_and_reasons(capsys: pytest.CaptureFixture[str]) -> None:
+    def cell(task: str, mode: str, time_ns: float | None, reason: str = "") -> dict[str, object]:
+        outcome = "unsupported" if reason else "measured"
+        return {"task": task, "mode": mode, "outcome": outcome, "reason": reason, "time_ns": time_ns}
+
+    cells = [
+        cell("forward", "jax:jit", 500_000.0),
+        cell("forward", "jax:eager", 2_000_000.0),
+        cell("backward", "jax:eager", None, "too large"),
+        cell("backward", "jax:jit", 1.0),
+    ]
+    print_report([{"name": "net", "kind": "jax", "lines": 3, "took_s": 90.0, "cells": cells}])
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[2] == "| `net` | 3 | 2.00 ms | 0.25 | unsupported | measured | not measured | not measured | 1.5 |"
+    assert rows[-1] == "- `net` jax:eager backward: unsupported: too large"
