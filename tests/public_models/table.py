@@ -139,10 +139,9 @@ def print_report(found: Sequence[Result]) -> None:
 def describe_cell(cells: Sequence[Result], task: str, mode: str) -> str:
     """Return the time of eager mode, the ratio of another mode to it, or the outcome."""
     known = {cell["mode"]: cell for cell in cells if cell["task"] == task}
-    cell = next(
-        (each for name, each in known.items() if f"{name}:".startswith(f"{mode}:")), {"outcome": "not measured"}
-    )
-    eager = next((each for name, each in known.items() if name.endswith(":eager")), {"outcome": ""})
+    none: Result = {"outcome": "not measured"}
+    cell = next((each for name, each in known.items() if f"{name}:".startswith(f"{mode}:")), none)
+    eager = next((each for name, each in known.items() if name.endswith(":eager")), none)
     if cell["outcome"] != "measured":
         return str(cell["outcome"])
     if cell["mode"].endswith(":eager"):
