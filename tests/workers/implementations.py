@@ -9,21 +9,23 @@ import sys
 import time
 from collections.abc import Iterator
 
-from schemas.job import TRAINING_TASKS, Cell, Task
+from schemas.job import OWN_TRAINING, TRAINING_TASKS, Cell, Task
 from schemas.workloads import WORKLOADS
 from workers import errors, frameworks, interfaces, workloads
 from workers.errors import summarise_error
 from workers.measurement.phases import Ledger
 from workers.session import prepare_step
 
+# Workloads have no optimisers of their own.
+TRAINING = tuple(task for task in TRAINING_TASKS if task != OWN_TRAINING)
 MODES: dict[str, dict[str, tuple[Task, ...]]] = {
     "torch": {
-        "eager": ("forward", "backward", *TRAINING_TASKS),
+        "eager": ("forward", "backward", *TRAINING),
         "trace": ("forward", "backward"),
         "script": ("backward", "forward"),  # a class is compiled once, with what was exported until then
     },
-    "tensorflow": {"eager": ("forward", "backward"), "function": ("forward", "backward", *TRAINING_TASKS)},
-    "jax": {"jit": ("forward", "backward", *TRAINING_TASKS)},
+    "tensorflow": {"eager": ("forward", "backward"), "function": ("forward", "backward", *TRAINING)},
+    "jax": {"jit": ("forward", "backward", *TRAINING)},
 }
 BATCH = 3
 
