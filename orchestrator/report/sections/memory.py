@@ -1,7 +1,9 @@
 """The memory of each mode as a table, with intervals over processes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -10,24 +12,42 @@ from orchestrator.analysis.costs.memory import METRIC_MEANINGS
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.format import fold_label, format_rank, format_ratio, format_ratio_range, format_size
-from orchestrator.report.tables import make_table, name_column, number_columns
+from orchestrator.report.tables import FittingTable, make_table, name_column, number_columns
 from schemas.sweep import MemoryMetric
 
+# Metrics that a narrow terminal goes without, the first one first, unless modes are ranked by one of them.
+DISPENSABLE: tuple[MemoryMetric, ...] = ("import", "static", "compile_peak", "footprint")
 
-def build_tables(group: Group) -> Iterator[Table]:
+
+def build_tables(group: Group) -> Iterator[RenderableType]:
     """Yield the table of one group; none if no process could measure its memory."""
+    if any(result.memory for result in group.results):
+        yield FittingTable(partial(draw_versions, group))
+
+
+def draw_versions(group: Group, _: int) -> Iterator[Table]:
+    """Yield the table with all metrics, then without one after the other."""
+    shown = list_metrics(group.results)
+    asked = group.by_memory.metric if group.by_memory else None
+    yield draw_table(group, shown)
+    for metric in DISPENSABLE:
+        if metric in shown and metric != asked:
+            shown = [each for each in shown if each != metric]
+            if shown:
+                yield draw_table(group, shown)
+
+
+def draw_table(group: Group, shown: Sequence[MemoryMetric]) -> Table:
+    """Draw the table of these metrics."""
     order = group.by_memory.standings if group.by_memory else group.standings
-    rows = [(standing, group.result(standing.cell)) for standing in order]
-    shown = list_metrics(result for _, result in rows)
-    if not shown:
-        return
     ranks, title = (("rank", "ratio"), f"ranked by {group.by_memory.metric}") if group.by_memory else ((), "")
     headings = (*(metric.replace("_", "\n") for metric in shown), *ranks)
     drawn = make_table(name_column("memory"), *number_columns(*headings), title=title)
-    for standing, result in rows:
+    for standing in order:
+        result = group.result(standing.cell)
         cells = [format_memory_metric(result, metric) for metric in shown]
         drawn.add_row(Text(fold_label(result.label)), *cells, *format_rank_cells(group, standing))
-    yield drawn
+    return drawn
 
 
 def list_metrics(results: Iterable[Result]) -> list[MemoryMetric]:

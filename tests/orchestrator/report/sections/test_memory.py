@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 
+import pytest
 from rich.console import Console
 
 from orchestrator.analysis import results
@@ -15,8 +16,8 @@ from schemas.record import JobRecord
 from tests.orchestrator.analysis.costs.test_memory import needing
 
 
-def printed(*what: object) -> str:
-    console = Console(file=io.StringIO(), width=100, color_system=None)
+def printed(*what: object, width: int = 100) -> str:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
     for each in what:
         console.print(each)
     assert isinstance(console.file, io.StringIO)
@@ -44,6 +45,19 @@ def test_the_table_has_every_headline_with_its_interval_and_ranks_by_the_one_tha
     assert said.index("tensorflow:eager") < said.index("torch:eager")
     for headline in ("100 MiB", "40.0 MiB", "80.0 MiB", "50.5 MiB", "±512 KiB"):
         assert headline in said
+
+
+@pytest.mark.parametrize("width", [100, 80, 60, 45])
+def test_a_narrow_table_goes_without_columns_and_cuts_none(
+    make_cell: Callable[..., Cell],
+    make_record: Callable[..., JobRecord],
+    make_report: Callable[..., Report],
+    width: int,
+) -> None:
+    said = printed(*memory.build_tables(group(make_cell, make_record, make_report)), width=width)
+    assert "…" not in said
+    assert all(heading in said for heading in ("peak", "rank", "ratio", "50.5 MiB"))
+    assert ("import" in said) == (width >= 80)
 
 
 def test_without_memory_there_is_no_table(
