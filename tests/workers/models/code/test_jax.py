@@ -10,6 +10,7 @@ import pytest
 from schemas.event import Failure, Report
 from tests.selection import mark_long
 from workers.models.stored_model import StoredModel
+from workers.problem.problem import INPUT_SETS
 
 if TYPE_CHECKING:
     from tests.workers.models.conftest import Case, MakeCase
@@ -189,7 +190,9 @@ def test_an_equinox_module_is_measured_as_it_is(make_case: "MakeCase", mode: str
 @pytest.mark.long
 def test_inputs_of_a_fixed_key_are_timed_in_several_orders(make_case: "MakeCase") -> None:
     sets = StoredModel(Path(make_case(PLAIN, "jax").expect().path)).read_sets()
-    assert len({each[0].tobytes() for each in sets}) == len(sets)
+    orders = [each[0].tobytes() for each in sets]
+    assert len({*orders[:INPUT_SETS]}) == INPUT_SETS
+    assert len({*orders}) > len(sets) / 2  # few numbers have few orders, of which one may come twice
     assert len({tuple(sorted(each[0].ravel())) for each in sets}) == 1
 
 
