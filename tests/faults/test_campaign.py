@@ -26,6 +26,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are l
         quick=[("orchestrator SIGKILL", 1.5)],
     ),
 )
+@pytest.mark.long
 def test_a_fault_breaks_no_promise(tmp_path: Path, fault: str, moment_s: float) -> None:
     assert run_trial(tmp_path, fault, "numpy", moment_s).broken == []
 

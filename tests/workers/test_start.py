@@ -97,12 +97,14 @@ def test_a_model_gets_its_modules_in_a_measurement_an_export_and_the_job_of_its_
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
 @pytest.mark.parametrize("mode", mark_long(["torch:eager", "torch:trace", "torch:compile"], quick=["torch:eager"]))
+@pytest.mark.long
 def test_a_model_imports_its_modules_also_while_it_is_called(project: Path, mode: str) -> None:
     said = sweep(project, mode, task="backward")
     assert read_outcomes(project, "jobs") == {mode: "measured"}, said.stdout + said.stderr
 
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
+@pytest.mark.long
 def test_the_dashboard_names_the_job_of_a_reference_that_is_no_cell(project: Path) -> None:
     sweep_file = SWEEP.replace("{modes}", '"torch:trace"')
     (project / "quick.toml").write_text(sweep_file)

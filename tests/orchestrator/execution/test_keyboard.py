@@ -48,6 +48,7 @@ def count_records(folder: Path) -> int:
     return len(read_records(folder))
 
 
+@pytest.mark.long
 def test_p_pauses_before_the_next_job_and_goes_on(folder: Path) -> None:
     with Terminal(sweep_command(blocks=2), folder) as terminal:
         terminal.until(lambda text: "p pause   s skip this cell   q stop and report" in text)
@@ -75,6 +76,7 @@ def test_a_pause_is_no_part_of_the_budget(folder: Path) -> None:
     assert read_manifest(folder).stopped == "all 2 blocks were run"
 
 
+@pytest.mark.long
 def test_s_ends_the_running_job_and_leaves_its_cell_out(folder: Path) -> None:
     asked = ("--frameworks", "synthetic:hang,synthetic:spin", "--workloads", "mlp")
     with Terminal(sweep_command(*asked, blocks=2), folder) as terminal:

@@ -15,6 +15,7 @@ from onnx import load, numpy_helper, save  # noqa: E402 (it may be missing)
 from tests.workers.models.onnx_graphs import write_network  # noqa: E402 (needs onnx)
 
 
+@pytest.mark.long
 def test_a_file_and_its_sibling_are_measured_without_an_export(tmp_path: Path) -> None:
     model = load(write_network(tmp_path / "net.onnx"))
     weight = model.graph.initializer[0]

@@ -82,6 +82,7 @@ def test_a_sweep_goes_on_after_a_signal_and_ends_as_if_there_had_been_none(
     assert psutil.wait_procs(family, timeout=10)[1] == []  # an orphan stays a zombie until its reaper finds time
 
 
+@pytest.mark.long
 def test_a_run_that_is_whole_has_nothing_missing(cut_off: Path) -> None:
     run(cut_off, "resume", "mine")
     before = read_files(cut_off)
@@ -90,6 +91,7 @@ def test_a_run_that_is_whole_has_nothing_missing(cut_off: Path) -> None:
     assert read_files(cut_off) == before
 
 
+@pytest.mark.long
 def test_half_a_record_is_set_aside_and_measured_again(cut_off: Path) -> None:
     first = min(path for path in cut_off.glob("runs/*/jobs/001-*.json"))
     first.write_bytes(first.read_bytes()[:1000])

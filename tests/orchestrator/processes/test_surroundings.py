@@ -109,6 +109,7 @@ def test_a_reader_that_stops_reading_does_not_stop_the_sweep(folder: Path) -> No
     assert Manifest.model_validate_json(path.read_bytes()).finished
 
 
+@pytest.mark.long
 def test_a_terminal_of_another_encoding_is_shown_what_it_can_show(folder: Path) -> None:
     bare = {"PYTHONPATH": str(ROOT), "PATH": os.defpath}  # and no HOME, no USER, no TERM
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

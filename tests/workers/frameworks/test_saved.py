@@ -67,7 +67,7 @@ def verified(events: list[Event]) -> Report:
     return report
 
 
-@pytest.mark.parametrize("label", mark_long(SAVING, quick=QUICK))
+@pytest.mark.parametrize("label", mark_long(SAVING, quick=QUICK[:1]))
 def test_what_was_saved_is_loaded_and_computes_the_same(loaded: Loaded, label: str) -> None:
     events = loaded(label, "mlp", "forward")
     report = verified(events)

@@ -62,9 +62,7 @@ STREAMS = [
 
 @pytest.mark.parametrize(
     ("framework", "mode", "workload", "compilations"),
-    mark_long(
-        STREAMS, quick=[each for each in STREAMS if each[1] in ("eager", "function", "jit") and each[0] != "torch"]
-    ),
+    mark_long(STREAMS, quick=[each for each in STREAMS if each[1] in ("eager", "function") and each[0] != "torch"]),
 )
 def test_a_stream_is_measured_and_every_shape_of_it_verified(
     ask: "Ask", reported: "Reported", framework: str, mode: str, workload: str, compilations: int | None

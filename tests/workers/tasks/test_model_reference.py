@@ -113,6 +113,7 @@ def test_a_model_of_another_framework_gets_the_weights_as_its_file_says(refer: R
     assert "jax_net has the weights of the first model, and computes the same in float64" in report.notes
 
 
+@pytest.mark.long
 def test_without_a_way_to_carry_weights_a_note_says_what_can_be_compared(refer: Refer) -> None:
     _, first = refer("torch_net", TORCH)
     _, second = refer("jax_net", JAX, first)

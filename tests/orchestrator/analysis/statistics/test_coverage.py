@@ -73,6 +73,7 @@ def test_intervals_cover_the_true_ratio_as_promised_after_stopping(law: str) -> 
 
 
 @pytest.mark.parametrize("law", mark_long(["normal", "t3", "skewed pair"], quick=["t3"]))
+@pytest.mark.long
 def test_six_clones_are_rarely_told_apart(law: str) -> None:
     clones = dict.fromkeys("abcdef", 0.0)
     fooled = sum(
@@ -90,6 +91,7 @@ def test_a_twin_slower_by_three_per_cent_is_called_slower_on_a_quiet_machine(law
 
 
 @pytest.mark.parametrize("scale", mark_long([0.01, 0.02], quick=[0.02]))
+@pytest.mark.long
 def test_three_tiers_are_not_confused(scale: float) -> None:
     tiers = {"a": 0, "b": 0, "c": math.log(1.03), "d": math.log(1.03), "e": math.log(1.1), "f": math.log(1.1)}
     wrong = sum(

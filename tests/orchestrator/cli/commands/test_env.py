@@ -119,6 +119,7 @@ HALF = SWEEP.replace('environment = ["mine"]', 'environment = ["mine", "lost"]')
 )
 
 
+@pytest.mark.long
 def test_an_environment_that_cannot_be_made_costs_its_cells_and_not_the_sweep(owner: User) -> None:
     (owner.folder / "half.toml").write_text(HALF)
     code, out, _ = owner.run("sweep", "half.toml", "--name", "half")

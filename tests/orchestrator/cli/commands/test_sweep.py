@@ -78,6 +78,7 @@ def check_end(sweep: Sweep, number: signal.Signals, code: int, err: str) -> int:
 
 
 @pytest.mark.parametrize("number", mark_long([signal.SIGINT, signal.SIGTERM], quick=[signal.SIGINT]))
+@pytest.mark.long
 def test_a_signal_at_any_moment_leaves_no_folder_or_one_that_says_so(tmp_path: Path, number: signal.Signals) -> None:
     for turn, moment_s in enumerate(MOMENTS_S):
         sweep = Sweep(tmp_path / str(turn))
@@ -148,6 +149,7 @@ def test_a_sweep_whose_cores_are_taken_says_by_whom_and_creates_nothing(tmp_path
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.long
 def test_a_sweep_that_waits_says_so_and_runs_when_the_other_has_ended(tmp_path: Path, locks: Path) -> None:
     (tmp_path / "quick.toml").write_text(QUICK)
     command = [*PROGRAM, "sweep", "quick.toml", "--no-report", "--wait"]

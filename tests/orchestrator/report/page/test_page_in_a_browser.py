@@ -92,6 +92,7 @@ def light(browser: Browser, page: Path) -> Iterator[Visit]:
     visiting.tab.close()
 
 
+@pytest.mark.long
 def test_every_picture_is_drawn_nothing_is_fetched_and_nothing_complained_of(visit: Visit, page: Path) -> None:
     visit.drawn()
     for kind in KINDS:
@@ -175,6 +176,7 @@ def test_the_filter_leaves_what_is_ticked_in_the_matrix(light: Visit) -> None:
     assert light.tab.locator("#contents li.group:visible").count() == 2
 
 
+@pytest.mark.long
 def test_each_chart_is_saved_as_svg_and_as_png_without_a_network(visit: Visit, page: Path) -> None:
     for place, kind in enumerate(KINDS):
         # After ten files of one page, Chromium asks its user, who is not there.
@@ -207,6 +209,7 @@ def test_a_saved_chart_has_the_colours_and_the_rows_of_the_page(light: Visit) ->
     assert "synthetic:spin" not in saved
 
 
+@pytest.mark.long
 def test_charts_on_request_are_drawn_when_they_are_asked_for(
     browser: Browser, known_run: Run, make_cell: Callable[..., Cell], tmp_path: Path
 ) -> None:

@@ -343,6 +343,7 @@ def optimizer():
 
 
 @pytest.mark.parametrize("mode", mark_long(["jax:eager", "jax:jit"], quick=["jax:jit"]))
+@pytest.mark.long
 def test_a_step_with_the_optimiser_of_the_file_is_measured_and_found_right(make_case: "MakeCase", mode: str) -> None:
     report = check_right(make_case(PLAIN + OPTIMIZER, "jax"), mode, task="train-own", batch=3)
     assert {"move of layers.0.kernel", "move of running_count"} <= name_checks(report)

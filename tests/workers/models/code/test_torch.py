@@ -238,6 +238,7 @@ def test_a_branch_that_tracing_has_not_met_is_met_by_verification(make_case: "Ma
     assert len(eager.verification.checks) == 2 + 1 + 2 + 4
 
 
+@pytest.mark.long
 def test_where_float64_cannot_run_only_agreement_is_checked_and_that_is_said(make_case: "MakeCase") -> None:
     text = PLAIN.replace(
         "return self.layers(x)", "assert x.dtype != torch.float64, 'no kernel for it'\n        return self.layers(x)"
@@ -262,7 +263,7 @@ def test_the_dtype_of_the_cell_holds_for_the_whole_model(make_case: "MakeCase") 
         pytest.param("axis", ("dim=-1", "dim=-2"), marks=pytest.mark.long),
         pytest.param("bias", ("self.bias", "0 * self.bias"), marks=pytest.mark.long),
         ("eps", ("1e-5", "1e-4")),
-        ("detached", ("self.first(x)", "self.first(x).detach()")),
+        pytest.param("detached", ("self.first(x)", "self.first(x).detach()"), marks=pytest.mark.long),
     ],
 )
 def test_a_mutant_of_the_model_is_wrong(make_case: "MakeCase", name: str, change: tuple[str, str]) -> None:

@@ -71,6 +71,7 @@ def test_a_keras_model_runs_in_the_modes_of_tensorflow(
     assert (last.verification.reason, last.verification.agreement) == ("", "")
 
 
+@pytest.mark.long
 def test_code_in_a_file_is_not_run(tmp_path: Path, make_file_case: "MakeFileCase", python: "Python") -> None:
     said = fail(make_file_case(write(tmp_path, python, LAMBDA)))
     assert said.startswith("net.keras cannot be loaded: ")
