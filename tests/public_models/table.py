@@ -124,7 +124,7 @@ def print_report(found: Sequence[Result]) -> None:
         columns = [
             (task, mode) for tasks, modes in COMMANDS.items() for task in tasks.split(",") for mode in modes[kind]
         ]
-        heads = [f"{task}: {mode.removeprefix('torch:').removeprefix('tensorflow:')}" for task, mode in columns]
+        heads = [f"{task}: {mode.rpartition(':')[2]}" for task, mode in columns]
         print(f"| model | lines | {' | '.join(heads)} | minutes |\n|{'---|' * (len(heads) + 3)}")
         for row in rows:
             shown = [describe_cell(row["cells"], task, mode) for task, mode in columns]
@@ -146,7 +146,7 @@ def describe_cell(cells: Sequence[Result], task: str, mode: str) -> str:
         return str(cell["outcome"])
     if cell["mode"].endswith(":eager"):
         return format_duration(cell["time_ns"])
-    return f"{cell['time_ns'] / eager['time_ns']:.2f}" if eager["outcome"] == "measured" else "measured"
+    return f"{cell['time_ns'] / eager['time_ns']:.2g}" if eager["outcome"] == "measured" else "measured"
 
 
 def main() -> None:
