@@ -2,6 +2,7 @@
 
     python -m tests                  # first in parallel what measures nothing, then one at a time what measures
     python -m tests --long           # the tests marked `long`, in the same two steps
+    python -m pytest -m public       # models of public libraries, where they are installed: in neither of the two
     python -m tests -x tests/workers # other arguments go to pytest
 
 The exit code is that of the first step that fails.
@@ -24,7 +25,8 @@ def make_steps(arguments: Sequence[str]) -> list[list[str]]:
     """Return pytest's arguments for each step."""
     rest = [argument for argument in arguments if argument != "--long"]
     length = "not long" if len(rest) == len(arguments) else "long"
-    return [[*PARALLEL, "-m", f"{length} and not measures", *rest], ["-m", f"{length} and measures", *rest]]
+    chosen = f"{length} and not public"
+    return [[*PARALLEL, "-m", f"{chosen} and not measures", *rest], ["-m", f"{chosen} and measures", *rest]]
 
 
 def run_steps(arguments: Sequence[str], call: Call = subprocess.call) -> int:

@@ -35,6 +35,9 @@ MODES = {
 }
 
 
+SMALL = ("lstm", "multihead_attention")
+
+
 def measure(name: str, folder: Path) -> list[JobRecord]:
     """Measure a model by the command line, and return its records."""
     if missing := list_missing(name):
@@ -49,8 +52,13 @@ def measure(name: str, folder: Path) -> list[JobRecord]:
     return records
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("name", list_models())
+def mark_models() -> list[object]:
+    """Return the names of all models; those that take no package beside the frameworks are run with the long tests."""
+    marks = {name: pytest.mark.long if name in SMALL else pytest.mark.public for name in list_models()}
+    return [pytest.param(name, marks=mark) for name, mark in marks.items()]
+
+
+@pytest.mark.parametrize("name", mark_models())
 def test_a_model_is_measured_as_it_is_with_its_gradients_verified(name: str, tmp_path: Path) -> None:
     records = measure(name, tmp_path)
     eager = [record for record in records if record.spec.cell.mode == "eager"]

@@ -1,0 +1,11 @@
+"""A narrow network of depthwise convolutions of keras.applications, for small images."""
+
+import keras
+
+
+def build() -> keras.Model:
+    return keras.applications.MobileNet(input_shape=(64, 64, 3), alpha=0.25, weights=None, classes=10)
+
+
+def inputs(batch: int = 4) -> keras.KerasTensor:
+    return keras.random.uniform((batch, 64, 64, 3))
