@@ -58,6 +58,9 @@ MAX_LOST_SHARE = 0.005
 # An accusation needs this many undisturbed ratios, and only this many are tried.
 ENOUGH_RATIOS, MOST_RATIOS = 6, 18
 
+# Samples are tried at so many lengths, each twice the one before, until they are linear.
+MOST_DOUBLINGS = 4
+
 # Chance that a limit of `bound_ratios` lies on the wrong side of the median.
 BOUND_ERROR = 0.025
 
@@ -240,6 +243,21 @@ class Stopwatch:
         finally:
             gc.enable()
         return tuple(taken)
+
+    def lengthen_samples(self, calls: int, watch: Watch = lambda: lambda *_: 0) -> Timed[tuple[int, float | None]]:
+        """Return the number of calls from which on twice the calls take twice the time, and the linearity there.
+
+        Calls may overlap: while one computes, the next is dispatched. The first call of a sample overlaps with nothing,
+        so a sample takes some time by itself, which must be a negligible part. A step that does its work once a sample,
+        whatever the number of calls, stays nonlinear, and its number of calls stays what it was.
+        """
+        longer = calls
+        for _ in range(MOST_DOUBLINGS):
+            linearity = yield from self.measure_linearity(longer, watch)
+            if linearity is None or linearity >= LINEARITY_RANGE[0]:
+                return longer, linearity
+            longer *= 2
+        return calls, linearity
 
     def measure_linearity(self, calls: int, watch: Watch = lambda: lambda *_: 0) -> Timed[float | None]:
         """Return the time of twice `calls` calls over that of `calls`, or a bound of it.

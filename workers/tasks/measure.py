@@ -222,8 +222,8 @@ def warm_up_and_calibrate(spec: JobSpec, watch: Stopwatch) -> Timed[tuple[tuple[
         calls = watch.round_to_turns(timing.calls)
     else:
         calls = yield from watch.calibrate_calls(timing.sample_ns, call_ns)
+        calls, linearity = yield from watch.lengthen_samples(calls, noise.make_sample_watch(len(spec.cpus) or 1))
         count = count_samples(count, timing.sample_ns, calls * call_ns)
-        linearity = yield from watch.measure_linearity(calls, noise.make_sample_watch(len(spec.cpus) or 1))
     overhead = Overhead(null_ns=watch.measure_overhead_ns(), clock_ns=watch.measure_clock_ns(), linearity=linearity)
     return trace, calls, count, overhead
 

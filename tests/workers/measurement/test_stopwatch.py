@@ -359,6 +359,43 @@ def take_pairs(pairs: int, single_ns: int, double_ns: int) -> list[int]:
     return ([single_ns] * 50 + [double_ns] * 100) * pairs
 
 
+class Overlapping:
+    """A step whose calls overlap: after each wait, the first call takes longer by its dispatch."""
+
+    def __init__(self, clock: Clock, call_ns: int, dispatch_ns: int) -> None:
+        self._clock, self._call_ns, self._dispatch_ns = clock, call_ns, dispatch_ns
+        self._is_idle = True
+
+    def __call__(self, *_: object) -> tuple[Any, ...]:
+        self._clock.now_ns += self._call_ns + (self._dispatch_ns if self._is_idle else 0)
+        self._is_idle = False
+        return ()
+
+    def synchronise(self, _: tuple[Any, ...]) -> None:
+        self._is_idle = True
+
+
+@pytest.mark.parametrize(
+    ("call_ns", "dispatch_ns", "calls", "found"),
+    [
+        (200_000, 120_000, 10, (20 + 0.6) / (10 + 0.6)),
+        (200_000, 1_000, 5, (10 + 0.005) / (5 + 0.005)),
+        (20_000, 150_000, 100, (200 + 7.5) / (100 + 7.5)),
+        (0, 1_000_000, 50, 1.0),  # the work is done once a sample
+    ],
+)
+def test_samples_are_lengthened_until_what_each_takes_by_itself_is_negligible(
+    call_ns: int, dispatch_ns: int, calls: int, found: float
+) -> None:
+    clock = Clock()
+    step = Overlapping(clock, call_ns, dispatch_ns)
+    watch = Stopwatch(step, INPUT_SETS, step.synchronise, clock, clock)
+    begun = {200_000: 5, 20_000: 50, 0: 50}[call_ns]
+    lengthened, linearity = carry_out(watch.lengthen_samples(begun))
+    assert lengthened == calls
+    assert linearity == pytest.approx(found)
+
+
 def test_one_slow_call_does_not_make_an_operation_look_nonlinear() -> None:
     assert carry_out(Bench(*[900_000] * 10, 700).watch.measure_linearity(50)) == 2
 
