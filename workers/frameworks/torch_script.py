@@ -28,7 +28,13 @@ def script_module(subject: Subject) -> Any:
         # torch.jit.script compiles `forward` alone, unless the class marks another method for export.
         kind = type(subject.model)
         setattr(kind, subject.method, torch.jit.export(getattr(kind, subject.method)))
-    return torch.jit.script(subject.source)
+    scripted = torch.jit.script(subject.source)
+    if isinstance(subject.source, torch.nn.Module) and not hasattr(scripted, subject.method):
+        raise Unsupported(
+            f"TorchScript compiles {type(subject.source).__name__} without a method {subject.method}, as inputs may have "
+            "several types; call it in a module of your own, or measure torch:trace or torch:compile instead"
+        )
+    return scripted
 
 
 def script_method(subject: Subject) -> Call:

@@ -78,7 +78,8 @@ class Expectation:
 
     `jumps` keeps how far gradients were found to jump, for the next expectation of the same results. `roundings`
     evaluate in float32 from data with other last bits. `trained` are the weights whose moves are expected, by name.
-    `limit` bounds the tolerance that the reference's own error in float32 gives.
+    `limit` bounds the tolerance that the reference's own error in float32 gives, and `max_jump` that of its jumps. With
+    `roundings`, that error is known to hold what the reference's gradients jump by.
     """
 
     def __init__(
@@ -89,7 +90,9 @@ class Expectation:
         roundings: Sequence[Evaluate] = (),
         trained: Mapping[str, Array] = MappingProxyType({}),
         limit: float = MAX_TOLERANCE,
+        max_jump: float = MAX_JUMP,
     ) -> None:
+        self._max_jump, self._has_roundings = max_jump, bool(roundings)
         self._dtype, self.evaluate, self._trained, self._limit = dtype, evaluate, trained, limit
         self._jumps = {} if jumps is None else jumps
         self.tensors, self._scales = evaluate(np.float64)
@@ -140,7 +143,8 @@ class Expectation:
         if tensor in self._negligible:
             own, limit = max(own, choose_threshold(tensor)), math.inf
         allowed = max(MIN_TOLERANCE[self._dtype], min(own, limit) if math.isfinite(own) else 0.0)
-        jump = min(JUMP_FACTOR * self._jumps.get(tensor, 0.0), MAX_JUMP)
+        known = max(self._jumps.get(tensor, 0.0), self._own_error.get(tensor, 0.0) if self._has_roundings else 0.0)
+        jump = min(JUMP_FACTOR * known, self._max_jump) if math.isfinite(known) else 0.0
         return max(2 * allowed, jump) + self._bound_rounding(tensor) if can_jump(tensor) else allowed
 
     def _bound_rounding(self, tensor: str) -> float:

@@ -17,6 +17,7 @@ from workers.interfaces import Parameters, Reference
 from workers.verification.tolerance import (
     MAX_JUMP,
     ROUNDING,
+    Evaluate,
     Expectation,
     add_scales,
     can_have_jumped,
@@ -204,6 +205,20 @@ def test_no_jump_excuses_a_wrong_loss_a_gradient_far_off_or_an_error_in_float64(
     assert [check.passed for check in checks] == [True, False]
     due, on_the_other_side = kinked("float64")
     assert [check.passed for check in due.check_tensors(on_the_other_side, "some inputs")] == [True, False]
+
+
+@pytest.mark.parametrize(("error", "passed"), [(0.03, True), (0.055, True), (0.07, False)])
+def test_a_gradient_that_a_models_own_runs_move_far_may_be_twice_as_far_off(error: float, *, passed: bool) -> None:
+    def run(off: float) -> Evaluate:
+        known = Known(loss=1.0, gradient=[1.0 + off])
+        return make_call_evaluator(cast("Reference", known), "backward", {}, {"w": np.ones(1)}, [np.ones(1)])
+
+    due = Expectation(run(0.0), "float32", roundings=[run(0.03)], max_jump=0.1)
+    loss, gradient = due.check_tensors([np.array(1.0), np.array([1.0 + error])], "some inputs")
+    assert (loss.passed, gradient.passed) == (True, passed)
+    assert loss.tolerance == 2e-6
+    capped = Expectation(run(0.0), "float32", roundings=[run(0.3)], max_jump=0.1)
+    assert capped.compute_tolerance("gradient of w") == pytest.approx(0.1)
 
 
 def test_a_gradient_that_does_not_jump_is_allowed_no_more() -> None:

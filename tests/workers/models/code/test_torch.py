@@ -219,6 +219,15 @@ def test_a_function_of_described_inputs_is_measured_with_its_arithmetic_counted(
     assert report.work.bytes == 4 * (5 * 8 + 8 * 4 + 5 * 4)
 
 
+@pytest.mark.long
+def test_a_layer_that_torchscript_gives_no_forward_is_one_sentence(make_case: "MakeCase") -> None:
+    text = "import torch\nmodel = torch.nn.LSTM(4, 3)\ndef inputs(batch=1):\n    return torch.randn(2, batch, 4)\n"
+    last = make_case(text).measure("torch:script")
+    assert isinstance(last, Failure)
+    assert last.outcome == "unsupported"
+    assert "TorchScript compiles LSTM without a method forward" in last.reason
+
+
 def test_a_branch_that_tracing_has_not_met_is_met_by_verification(make_case: "MakeCase") -> None:
     text = """
         import torch
