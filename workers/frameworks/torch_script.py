@@ -30,9 +30,10 @@ def script_module(subject: Subject) -> Any:
         setattr(kind, subject.method, torch.jit.export(getattr(kind, subject.method)))
     scripted = torch.jit.script(subject.source)
     if isinstance(subject.source, torch.nn.Module) and not hasattr(scripted, subject.method):
+        kind = type(subject.source)
         raise Unsupported(
-            f"TorchScript compiles {type(subject.source).__name__} without a method {subject.method}, as inputs may have "
-            "several types; call it in a module of your own, or measure torch:trace or torch:compile instead"
+            f"TorchScript compiles {kind.__name__} without a method {subject.method}, as inputs may have several types; "
+            "call it in a module of your own, or measure torch:trace or torch:compile instead"
         )
     return scripted
 
