@@ -32,7 +32,7 @@ def script_module(subject: Subject) -> Any:
     if isinstance(subject.source, torch.nn.Module) and not hasattr(scripted, subject.method):
         kind = type(subject.source)
         raise Unsupported(
-            f"TorchScript compiles {kind.__name__} without a method {subject.method}, as inputs may have several types; "
+            f"TorchScript compiles {kind.__name__} without a method {subject.method}, as it takes several types; "
             "call it in a module of your own, or measure torch:trace or torch:compile instead"
         )
     return scripted
