@@ -178,11 +178,18 @@ class Expectation:
 
 
 def find_negligible(tensors: Tensors) -> dict[str, float]:
-    """Return the gradients or moves that are rounding alone, each with the 2-norm of all of them together."""
-    trained = (name for name in tensors if can_jump(name) and not name.startswith(f"{MOVE}{RUNNING_PREFIX}"))
-    norms = {name: float(np.linalg.norm(tensors[name])) for name in trained}
-    total = math.sqrt(sum(norm**2 for norm in norms.values()))
-    return {name: total for name, norm in norms.items() if 0 < norm < choose_threshold(name) * total}
+    """Return the gradients or moves that are rounding alone, each with the 2-norm of all of them together.
+
+    Moves of statistics are compared with those of all statistics.
+    """
+    running = f"{MOVE}{RUNNING_PREFIX}"
+    found = {}
+    for of_statistics in (False, True):
+        chosen = [name for name in tensors if can_jump(name) and name.startswith(running) == of_statistics]
+        norms = {name: float(np.linalg.norm(tensors[name])) for name in chosen}
+        total = math.sqrt(sum(norm**2 for norm in norms.values()))
+        found |= {name: total for name, norm in norms.items() if 0 < norm < choose_threshold(name) * total}
+    return found
 
 
 def choose_threshold(tensor: str) -> float:

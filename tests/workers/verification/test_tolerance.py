@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 from schemas.event import TensorCheck
 from schemas.job import Dtype, Task
 from workers.arrays import Array
-from workers.interfaces import Parameters, Reference
+from workers.interfaces import RUNNING_PREFIX, Parameters, Reference
 from workers.verification.tolerance import (
     MAX_JUMP,
     ROUNDING,
@@ -414,3 +414,12 @@ def test_a_move_by_adam_along_a_gradient_that_is_rounding_alone_may_have_any_siz
     assert all(check.passed for check in Expectation(noisy, "float32").check_tensors(got, "now"))
     got[1] = got[1] * 1.01
     assert [check.passed for check in Expectation(noisy, "float32").check_tensors(got, "now")] == [True, False, True]
+
+
+def test_a_move_of_a_statistic_that_is_rounding_alone_is_a_part_of_all_statistics() -> None:
+    mean, variance = f"move of {RUNNING_PREFIX}mean", f"move of {RUNNING_PREFIX}variance"
+    due = {"loss of step 1": np.array(1.0), mean: np.full(4, 1e-12), variance: np.full(4, 0.3)}
+    expected = Expectation(Noisy(due, {mean: 1e-9}), "float32")
+    for found, passed in ((-1e-9, True), (0.01, False)):
+        checks = expected.check_tensors([np.array(1.0), np.full(4, found), np.full(4, 0.3)], "now")
+        assert [check.passed for check in checks] == [True, passed, True]
