@@ -183,7 +183,7 @@ def find_negligible(tensors: Tensors) -> dict[str, float]:
     Moves of statistics are compared with those of all statistics.
     """
     running = f"{MOVE}{RUNNING_PREFIX}"
-    found = {}
+    found: dict[str, float] = {}
     for of_statistics in (False, True):
         chosen = [name for name in tensors if can_jump(name) and name.startswith(running) == of_statistics]
         norms = {name: float(np.linalg.norm(tensors[name])) for name in chosen}
