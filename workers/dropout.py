@@ -18,21 +18,21 @@ class Dropout:
         self._rates = [(layer, name, getattr(layer, name)) for layer, names in dropping for name in names]
         self.layers = len(dropping)
 
-    def switch(self, *, on: bool) -> None:
+    def switch_rates(self, *, on: bool) -> None:
         """Restore all rates, or set them to zero."""
         for layer, name, rate in self._rates:
             setattr(layer, name, rate if on else 0.0)
 
     @contextmanager
-    def suspend(self) -> Iterator[None]:
+    def switch_off(self) -> Iterator[None]:
         """Switch dropout off inside, and on again."""
-        self.switch(on=False)
+        self.switch_rates(on=False)
         try:
             yield
         finally:
-            self.switch(on=True)
+            self.switch_rates(on=True)
 
-    def describe(self, *, timed: bool) -> str:
+    def describe_use(self, *, timed: bool) -> str:
         """Describe where it is off; with `timed`, it is on in timed steps."""
         if not timed:
             return f"dropout is off (layers: {self.layers}), so that results can be verified"
@@ -47,11 +47,11 @@ def prepare_without(dropout: Dropout, prepare: Callable[[], Step]) -> Step:
 
     A graph has the rates in it, so a step that has been prepared with dropout would keep it.
     """
-    with dropout.suspend():
+    with dropout.switch_off():
         made = prepare()
 
-    def step(*inputs: object) -> tuple[Any, ...]:
-        with dropout.suspend():
+    def call_without(*inputs: object) -> tuple[Any, ...]:
+        with dropout.switch_off():
             return made(*inputs)
 
-    return step
+    return call_without

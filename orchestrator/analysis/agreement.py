@@ -45,7 +45,7 @@ class Agreement:
         return self.pairs.get((one, other)) or self.pairs.get((other, one))
 
     @property
-    def parties(self) -> tuple[tuple[str, ...], ...]:
+    def agreeing_sets(self) -> tuple[tuple[str, ...], ...]:
         """Return the labels in sets whose members all agree with each other, the largest first."""
         found: list[list[str]] = []
         for label in self.labels:

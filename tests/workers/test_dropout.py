@@ -15,11 +15,11 @@ def make_layers() -> tuple[SimpleNamespace, SimpleNamespace, Dropout]:
 def test_rates_alone_are_switched_and_restored() -> None:
     one, two, dropout = make_layers()
     assert dropout.layers == 1
-    with dropout.suspend():
+    with dropout.switch_off():
         assert (one, two) == (SimpleNamespace(rate=0.0, p=0.0, width=3), SimpleNamespace(rate=0.0))
     assert (one.rate, one.p) == (0.5, 0.25)
-    dropout.switch(on=False)
-    dropout.switch(on=True)
+    dropout.switch_rates(on=False)
+    dropout.switch_rates(on=True)
     assert (one.rate, one.p) == (0.5, 0.25)
 
 
@@ -45,4 +45,4 @@ def test_a_verified_step_is_prepared_and_called_without_dropout_even_if_it_fails
 
 @pytest.mark.parametrize(("timed", "said"), [(False, "dropout is off (layers: 1)"), (True, "dropout is on in timed")])
 def test_a_note_says_where_dropout_is_off(timed: bool, said: str) -> None:
-    assert make_layers()[2].describe(timed=timed).startswith(said)
+    assert make_layers()[2].describe_use(timed=timed).startswith(said)

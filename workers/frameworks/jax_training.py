@@ -17,10 +17,10 @@ State = tuple[Tree, Tree, Any]
 class Update(Protocol):
     """An update of weights, as functions of its state."""
 
-    def init(self, weights: Tree) -> Any:
+    def make_state(self, weights: Tree) -> Any:
         """Return the state before the first step."""
 
-    def apply(self, weights: Tree, gradients: Tree, state: Any) -> tuple[Tree, Any]:
+    def update_weights(self, weights: Tree, gradients: Tree, state: Any) -> tuple[Tree, Any]:
         """Return the weights and the state after a step."""
 
 
@@ -35,12 +35,12 @@ class FormulaUpdate:
     def __init__(self, task: Task) -> None:
         self._task = task
 
-    def init(self, weights: Tree) -> Any:
+    def make_state(self, weights: Tree) -> Any:
         """Return moments of zero."""
         means, squares = ({name: jnp.zeros_like(weight) for name, weight in weights.items()} for _ in range(2))
         return means, squares, jnp.zeros((), next(iter(weights.values())).dtype)
 
-    def apply(self, weights: Tree, gradients: Tree, state: Any) -> tuple[Tree, Any]:
+    def update_weights(self, weights: Tree, gradients: Tree, state: Any) -> tuple[Tree, Any]:
         """Return the weights and the moments after a step."""
         means, squares, steps = state
         steps = steps + 1
@@ -63,11 +63,11 @@ class OptimiserUpdate:
     def __init__(self, optimiser: Any) -> None:
         self._optimiser = optimiser
 
-    def init(self, weights: Tree) -> Any:
+    def make_state(self, weights: Tree) -> Any:
         """Return the optimiser's first state."""
         return self._optimiser.init(weights)
 
-    def apply(self, weights: Tree, gradients: Tree, state: Any) -> tuple[Tree, Any]:
+    def update_weights(self, weights: Tree, gradients: Tree, state: Any) -> tuple[Tree, Any]:
         """Return the weights and the optimiser's state after a step."""
         updates, state = self._optimiser.update(gradients, state, weights)
         # As optax.apply_updates does it.
@@ -76,7 +76,7 @@ class OptimiserUpdate:
 
 def make_initial_state(weights: Tree, running: Tree, update: Update) -> State:
     """Return the state before the first step, in new arrays: a step donates the arrays that it is called with."""
-    copied, moved, state = jax.tree.map(jnp.array, (weights, running, update.init(weights)))
+    copied, moved, state = jax.tree.map(jnp.array, (weights, running, update.make_state(weights)))
     return copied, moved, state
 
 
@@ -89,7 +89,7 @@ def make_training_step(loss: Callable[..., tuple[Any, Tree]], update: Update) ->
         (value, running), found = differentiated(weights, running, *inputs)
         # The conjugate of a complex gradient is the direction of ascent.
         gradients = {name: each.conj() if each.dtype.kind == "c" else each for name, each in found.items()}
-        weights, kept = update.apply(weights, gradients, kept)
+        weights, kept = update.update_weights(weights, gradients, kept)
         return value, (weights, running, kept)
 
     return step

@@ -188,7 +188,7 @@ class Framework:
         self._checks_precision = not isinstance(model, KeepsTypes)
         step = self._make_step(model)
         if isinstance(model, HasDropout) and model.dropout is not None:
-            model.dropout.switch(on=True)
+            model.dropout.switch_rates(on=True)
             again = partial(self._prepare_again, model, example, shapes)
             self._prepare_verified = cache(partial(prepare_without, model.dropout, again))
         return Prepared(phase, lambda: self._keep_prepared(compile_(step, example, shapes)))

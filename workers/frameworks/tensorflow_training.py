@@ -15,7 +15,7 @@ class Update(Protocol):
 
     variables: list[Any]
 
-    def apply(self, gradients: Sequence[Any]) -> list[Any]:
+    def update_weights(self, gradients: Sequence[Any]) -> list[Any]:
         """Update every weight by its gradient, and return the operations that a graph has to run for that."""
 
 
@@ -32,7 +32,7 @@ class TensorFlowTrainer:
 
     def apply_gradients(self, gradients: Sequence[Any]) -> list[Any]:
         """Update every weight by its gradient, and return the operations that a graph has to run for that."""
-        return self._update.apply(gradients)
+        return self._update.update_weights(gradients)
 
     def state(self) -> tuple[Any, ...]:
         """Return the weights, then the statistics."""
@@ -57,7 +57,7 @@ class MomentumUpdate:
     def __init__(self, weights: Sequence[Any]) -> None:
         self._weights, self.variables = weights, make_zeros(weights)
 
-    def apply(self, gradients: Sequence[Any]) -> list[Any]:
+    def update_weights(self, gradients: Sequence[Any]) -> list[Any]:
         """Update every weight by its gradient, and return the operations that a graph has to run for that."""
         made = []
         for weight, gradient, velocity in zip(self._weights, gradients, self.variables, strict=True):
@@ -75,7 +75,7 @@ class AdaptiveUpdate:
         self._steps = tf.Variable(tf.zeros((), weights[0].dtype))
         self.variables = [*self._means, *self._squares, self._steps]
 
-    def apply(self, gradients: Sequence[Any]) -> list[Any]:
+    def update_weights(self, gradients: Sequence[Any]) -> list[Any]:
         """Update every weight by its gradient, and return the operations that a graph has to run for that."""
         made, step = [], self._steps.assign_add(tf.ones_like(self._steps))
         corrected = bias_corrections(step, tf.math.expm1)
@@ -93,7 +93,7 @@ class OptimiserUpdate:
         optimiser.build(self._weights)
         self.variables = [each.value for each in optimiser.variables]
 
-    def apply(self, gradients: Sequence[Any]) -> list[Any]:
+    def update_weights(self, gradients: Sequence[Any]) -> list[Any]:
         """Update every weight by its gradient. A function of TensorFlow runs the operations of this by itself."""
         self._optimiser.apply(gradients, self._weights)
         return []

@@ -160,7 +160,7 @@ class Framework:
         if isinstance(model, AdaptedModel):
             phases = require_capture(phases, self._cell.mode)
             if model.dropout is not None:
-                model.dropout.switch(on=True)
+                model.dropout.switch_rates(on=True)
                 again = partial(self._prepare_again, model, subject, phases)
                 self._prepare_verified = cache(partial(prepare_without, model.dropout, again))
         return chain_phases(phases, subject, lambda call: self._make_step(model, call))

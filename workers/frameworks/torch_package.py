@@ -48,12 +48,12 @@ def arrange_call(package: Any) -> Call:
     if not pytree.tree_unflatten([*range(number)], form)[1]:
         return package  # it finds the tensors in any arrangement
 
-    def call(*tensors: Any) -> Any:
+    def call_arranged(*tensors: Any) -> Any:
         # Numbers of the exported call are part of the library, and what stands for them is ignored.
         arguments, named = pytree.tree_unflatten([*tensors, *repeat(None, number - len(tensors))], form)
         return package(*arguments, **named)
 
-    return call
+    return call_arranged
 
 
 def choose_model(source: ModelSource) -> str:

@@ -27,7 +27,7 @@ def describe_agreement(group: Group) -> Iterator[str]:
     found = compare_results(group)
     if found is None:
         return
-    most, *others = found.parties
+    most, *others = found.agreeing_sets
     if len(most) == 1:
         yield describe_disagreement(found)
         return
@@ -138,7 +138,7 @@ def agreement_to_dict(group: Group) -> dict[str, Any] | None:
         return None
     return {
         "cells": list(found.labels),
-        "agreeing": [list(labels) for labels in found.parties],
+        "agreeing": [list(labels) for labels in found.agreeing_sets],
         "from_reference": {label: difference_to_dict(each) for label, each in found.from_reference.items()},
         "pairs": [{"cells": list(ends), **difference_to_dict(each)} for ends, each in found.pairs.items()],
     }

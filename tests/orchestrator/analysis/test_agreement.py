@@ -24,7 +24,7 @@ def test_a_wrong_cell_is_set_against_cells_that_agree_with_each_other() -> None:
     right, other = (a_record(f"torch:{mode}", [check(off(1e-7, seed))]) for seed, mode in enumerate(("eager", "trace")))
     wrong = a_record("onnxruntime:session", [check(off(0.3))])
     found = agreement_of(a_group(right, other, wrong))
-    assert found.parties == (("torch:eager", "torch:trace"), ("onnxruntime:session",))
+    assert found.agreeing_sets == (("torch:eager", "torch:trace"), ("onnxruntime:session",))
     assert found.labels == ("torch:eager", "torch:trace", "onnxruntime:session")
     pair = found.find_pair("torch:trace", "torch:eager")
     assert pair is not None
@@ -46,7 +46,7 @@ def test_cells_that_are_all_right_are_not_compared() -> None:
 )
 def test_model_files_and_results_without_a_referee_in_float64_are_compared(changes: dict[str, Any]) -> None:
     group = a_group(*(a_record(f"torch:{mode}", [check(DUE)], **dict(changes)) for mode in ("eager", "trace")))
-    assert agreement_of(group).parties == (("torch:eager", "torch:trace"),)
+    assert agreement_of(group).agreeing_sets == (("torch:eager", "torch:trace"),)
 
 
 def test_a_clone_is_no_party() -> None:
@@ -88,7 +88,7 @@ def test_what_is_not_finite_or_missing_agrees_with_nothing() -> None:
         a_record("torch:compile", [check(DUE)]),
     ]
     found = agreement_of(a_group(*records))
-    assert [len(labels) for labels in found.parties] == [1, 1, 1, 1]
+    assert [len(labels) for labels in found.agreeing_sets] == [1, 1, 1, 1]
     assert {each.error for each in found.pairs.values()} == {math.inf}
     assert found.pairs["torch:trace", "torch:script"] == Difference("output", math.inf, agrees=False)
     assert found.pairs["torch:eager", "torch:compile"].tensor == "number of tensors"
@@ -108,7 +108,7 @@ def test_every_member_of_a_party_agrees_with_every_other() -> None:
     steps = (0.0, 3e-6, 6e-6)
     modes = ("eager", "trace", "script")
     group = a_group(*(a_record(f"torch:{m}", [check(off(by))], model=FILE) for m, by in zip(modes, steps, strict=True)))
-    assert agreement_of(group).parties == (("torch:eager", "torch:trace"), ("torch:script",))
+    assert agreement_of(group).agreeing_sets == (("torch:eager", "torch:trace"), ("torch:script",))
 
 
 def test_the_first_process_with_a_sketch_counts() -> None:

@@ -84,7 +84,7 @@ def prepare_dropout(mode: str) -> tuple[Framework, Step, Step]:
     """Prepare a step that drops half of its values, and the one without dropout that is verified."""
     net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Dropout(0.5), torch.nn.BatchNorm1d(8)).train()
     dropout, inputs = find_dropout(net), torch.arange(20.0).reshape(5, 4)
-    dropout.switch(on=False)
+    dropout.switch_rates(on=False)
     model = AdaptedModel(net, net, lambda call: call, lambda made: made[:, :4].exp().sum(), lambda: None, None, dropout)
     framework = Framework(Cell(framework="torch", mode=mode, workload="net", task="train-sgd"))
     ready: Step | Prepared[Step] = framework.step(model, (inputs,), [(5, 4)])
@@ -124,6 +124,6 @@ def test_switching_dropout_changes_rates_alone_and_restores_them() -> None:
     )
     dropout = find_dropout(net)
     assert dropout.layers == 2
-    with dropout.suspend():
+    with dropout.switch_off():
         assert (net[0].dropout, net[1].p, net.training) == (0.0, 0.0, True)
     assert (net[0].dropout, net[1].p, net[2].p) == (0.25, 0.5, 0.0)

@@ -1,4 +1,4 @@
-"""What adapters of callables of a user's test have in common."""
+"""The common part of the adapters of callables of a user's test."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

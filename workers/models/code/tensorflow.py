@@ -83,7 +83,7 @@ class Adapter(NestedAdapter):
         self._call_on_example()
         self._held = self._list_held()
         self._dropout = keras_layers.find_dropout(filter(keras_layers.is_layer, self._list_parts()))
-        self._dropout.switch(on=False)
+        self._dropout.switch_rates(on=False)
         self._flags = self._choose_flags(training=self.is_training)
 
     def _choose_flags(self, *, training: bool) -> dict[str, bool]:
@@ -155,7 +155,7 @@ class Adapter(NestedAdapter):
         if not (self.is_training and self._dropout.layers):
             return []
         timed = self._cell.task in TRAINING_TASKS
-        return [self._dropout.describe(timed=timed) + ("; a session leaves it off" if timed else "")]
+        return [self._dropout.describe_use(timed=timed) + ("; a session leaves it off" if timed else "")]
 
     def name_random(self) -> str:
         """Return the layers that probably draw the random numbers, in parentheses; empty: none is known to."""

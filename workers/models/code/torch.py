@@ -77,7 +77,7 @@ class Adapter(NestedAdapter):
         # Where a class mixes modes of its own, they stay: only a training step puts the whole model in training.
         self.module.train(self.is_training)
         self._dropout = find_dropout(self.module)
-        self._dropout.switch(on=False)
+        self._dropout.switch_rates(on=False)
         if any(torch.nn.parameter.is_lazy(each) for each in self.module.parameters()):
             self._call_on_example()
 
@@ -85,7 +85,7 @@ class Adapter(NestedAdapter):
         """Return what a reader of the results must know."""
         if not (self.is_training and self._dropout.layers):
             return []
-        return [self._dropout.describe(timed=self._cell.task in TRAINING_TASKS)]
+        return [self._dropout.describe_use(timed=self._cell.task in TRAINING_TASKS)]
 
     def name_random(self) -> str:
         """Return the layers that probably draw the random numbers, in parentheses; empty: none is known to."""

@@ -1,4 +1,4 @@
-"""Who agrees with whom, in words, as a matrix and as data."""
+"""Agreement of cells with each other: in words, as a matrix and as data."""
 
 import io
 import json

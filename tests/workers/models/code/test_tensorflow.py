@@ -375,7 +375,7 @@ from workers.models.code.tensorflow import AdaptedModel
 
 net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8), keras.layers.Dropout(0.5)])
 dropout = keras_layers.find_dropout([net])
-dropout.switch(on=False)
+dropout.switch_rates(on=False)
 variables = {"weights": [each.value for each in net.trainable_weights], "running": []}
 variables["all"] = variables["weights"]
 model = AdaptedModel(lambda x: net(x, training=True), lambda y: tf.reduce_sum(tf.exp(y)), variables, None, dropout)
