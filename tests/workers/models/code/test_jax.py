@@ -9,11 +9,12 @@ import pytest
 
 from schemas.event import Failure, Report
 from tests.selection import mark_long
+from tests.workers.models.endings import explain, measure_right
 from workers.models.stored_model import StoredModel
 from workers.problem.problem import INPUT_SETS
 
 if TYPE_CHECKING:
-    from tests.workers.models.conftest import Case, MakeCase
+    from tests.workers.models.conftest import MakeCase
 
 pytestmark = pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")
 needs_flax = pytest.mark.skipif(find_spec("flax") is None, reason="flax is not installed")
@@ -114,17 +115,6 @@ def inputs(batch=4):
 """
 
 
-def explain(last: object) -> str:
-    return last.reason if isinstance(last, Failure) else ""
-
-
-def check_right(case: "Case", mode: str, **fields: object) -> Report:
-    report = case.measure(mode, case.expect(**fields), **fields)
-    assert isinstance(report, Report), explain(report)
-    assert (report.verification.reason, report.verification.agreement) == ("", "")
-    return report
-
-
 def name_checks(report: Report) -> set[str]:
     return {check.tensor for check in report.verification.checks}
 
@@ -136,7 +126,7 @@ TASKS = [(mode, task) for mode in ("jax:eager", "jax:jit") for task in ("forward
 def test_a_function_and_its_parameters_are_measured_and_found_right(
     make_case: "MakeCase", mode: str, task: str
 ) -> None:
-    report = check_right(make_case(PLAIN, "jax"), mode, task=task, batch=3)
+    report = measure_right(make_case(PLAIN, "jax"), mode, task=task, batch=3)
     names = [f"layers.{place}.{kind}" for place in (0, 1) for kind in ("bias", "kernel")]
     if task == "forward":
         assert name_checks(report) == {"output"}
@@ -153,7 +143,7 @@ def test_a_function_and_its_parameters_are_measured_and_found_right(
 @pytest.mark.parametrize(("mode", "task"), mark_long(TASKS, quick=[("jax:jit", "train-adam")]))
 @pytest.mark.long
 def test_a_linen_module_is_measured_as_it_is(make_case: "MakeCase", mode: str, task: str) -> None:
-    report = check_right(make_case(LINEN, "jax"), mode, task=task)
+    report = measure_right(make_case(LINEN, "jax"), mode, task=task)
     weights = ("BatchNorm_0.bias", "BatchNorm_0.scale", "Embed_0.embedding")
     if task == "forward":
         assert name_checks(report) == {"output 0", "output 1", "output 2"}
@@ -168,7 +158,7 @@ def test_a_linen_module_is_measured_as_it_is(make_case: "MakeCase", mode: str, t
 @pytest.mark.parametrize(("mode", "task"), mark_long(TASKS, quick=[("jax:eager", "train-adam")]))
 @pytest.mark.long
 def test_an_nnx_module_is_measured_as_it_is(make_case: "MakeCase", mode: str, task: str) -> None:
-    report = check_right(make_case(NNX, "jax"), mode, task=task)
+    report = measure_right(make_case(NNX, "jax"), mode, task=task)
     if task == "backward":
         kinds = ("first.kernel", "first.bias", "norm.scale", "norm.bias", "second.kernel", "second.bias")
         assert name_checks(report) == {"loss", *(f"gradient of {kind}" for kind in kinds)}
@@ -181,7 +171,7 @@ def test_an_nnx_module_is_measured_as_it_is(make_case: "MakeCase", mode: str, ta
 @pytest.mark.parametrize(("mode", "task"), mark_long(TASKS, quick=[("jax:jit", "train-adam")]))
 @pytest.mark.long
 def test_an_equinox_module_is_measured_as_it_is(make_case: "MakeCase", mode: str, task: str) -> None:
-    report = check_right(make_case(EQUINOX, "jax"), mode, task=task)
+    report = measure_right(make_case(EQUINOX, "jax"), mode, task=task)
     if task == "backward":
         kinds = ("layers.0.weight", "layers.0.bias", "layers.2.weight")
         assert name_checks(report) == {"loss", *(f"gradient of {kind}" for kind in kinds)}
@@ -205,7 +195,7 @@ def test_a_function_draws_the_same_numbers_in_64_bit_mode(make_case: "MakeCase")
         def net(x):
             return x @ table
     """
-    check_right(make_case(textwrap.dedent(text), "jax", ("float32[batch,6]",)), "jax:jit", dtype="float64")
+    measure_right(make_case(textwrap.dedent(text), "jax", ("float32[batch,6]",)), "jax:jit", dtype="float64")
 
 
 def test_the_arithmetic_of_convolutions_and_loops_is_counted(make_case: "MakeCase") -> None:
@@ -220,7 +210,7 @@ def test_the_arithmetic_of_convolutions_and_loops_is_counted(make_case: "MakeCas
             return made, chosen
     """
     inputs = ("float32[batch,6,6,2]", "float32[3,3,2,4]", "float32[7,7]")
-    report = check_right(make_case(textwrap.dedent(text), "jax", inputs), "jax:jit", batch=3)
+    report = measure_right(make_case(textwrap.dedent(text), "jax", inputs), "jax:jit", batch=3)
     # Of two branches, the cheaper one is needed at least.
     assert report.work.flops == 2 * 3 * 4 * 4 * 4 * (3 * 3 * 2) + 5 * 2 * 7**3
 
@@ -310,7 +300,7 @@ def test_a_mutant_of_the_model_is_wrong(make_case: "MakeCase", name: str, change
     """)
     head, mutated, tail = model.partition("def mutate")
     body, build, rest = tail.partition("def build")
-    check_right(make_case(model, "jax"), "jax:jit", task="backward")
+    measure_right(make_case(model, "jax"), "jax:jit", task="backward")
     wrong = make_case(head + mutated + body.replace(*change) + build + rest, "jax").measure("jax:jit", task="backward")
     assert isinstance(wrong, Report), explain(wrong)
     assert "is off by" in wrong.verification.reason, name
@@ -345,7 +335,7 @@ def optimizer():
 @pytest.mark.parametrize("mode", mark_long(["jax:eager", "jax:jit"], quick=["jax:jit"]))
 @pytest.mark.long
 def test_a_step_with_the_optimiser_of_the_file_is_measured_and_found_right(make_case: "MakeCase", mode: str) -> None:
-    report = check_right(make_case(PLAIN + OPTIMIZER, "jax"), mode, task="train-own", batch=3)
+    report = measure_right(make_case(PLAIN + OPTIMIZER, "jax"), mode, task="train-own", batch=3)
     assert {"move of layers.0.kernel", "move of running_count"} <= name_checks(report)
 
 

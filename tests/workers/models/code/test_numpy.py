@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from schemas.event import Failure, Report
+from tests.workers.models.endings import explain
 
 if TYPE_CHECKING:
     from tests.workers.models.conftest import MakeCase
@@ -19,10 +20,6 @@ def scale(x, y):
 def inputs(batch=1):
     return np.random.standard_normal((batch, 6)), np.random.standard_normal((6, 4))
 """
-
-
-def explain(last: object) -> str:
-    return last.reason if isinstance(last, Failure) else ""
 
 
 def test_a_function_of_arrays_is_measured_and_found_right(make_case: "MakeCase") -> None:

@@ -8,10 +8,11 @@ import pytest
 
 from schemas.event import Failure, Report
 from tests.selection import mark_long
+from tests.workers.models.endings import explain, measure_right
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Python
-    from tests.workers.models.conftest import Case, MakeCase
+    from tests.workers.models.conftest import MakeCase
 
 pytestmark = pytest.mark.skipif(find_spec("tensorflow") is None, reason="tensorflow is not installed")
 
@@ -103,17 +104,6 @@ def net(x, training=True):
 """
 
 
-def explain(last: object) -> str:
-    return last.reason if isinstance(last, Failure) else ""
-
-
-def check_right(case: "Case", mode: str, **fields: object) -> Report:
-    report = case.measure(mode, case.expect(**fields), **fields)
-    assert isinstance(report, Report), explain(report)
-    assert (report.verification.reason, report.verification.agreement) == ("", "")
-    return report
-
-
 @pytest.mark.parametrize(
     ("mode", "task"),
     mark_long(
@@ -126,7 +116,7 @@ def check_right(case: "Case", mode: str, **fields: object) -> Report:
     ),
 )
 def test_a_plain_model_is_measured_in_every_mode_and_found_right(make_case: "MakeCase", mode: str, task: str) -> None:
-    report = check_right(make_case(PLAIN, "tensorflow"), mode, task=task, batch=3)
+    report = measure_right(make_case(PLAIN, "tensorflow"), mode, task=task, batch=3)
     names = {check.tensor for check in report.verification.checks}
     weights = {f"sequential/{layer}/{kind}" for layer in ("a", "b") for kind in ("kernel", "bias")}
     due = {
@@ -152,7 +142,7 @@ def test_a_plain_model_is_measured_in_every_mode_and_found_right(make_case: "Mak
 )
 @pytest.mark.long
 def test_a_model_with_everything_is_measured_as_it_is(make_case: "MakeCase", mode: str, task: str) -> None:
-    report = check_right(make_case(RICH, "tensorflow"), mode, task=task)
+    report = measure_right(make_case(RICH, "tensorflow"), mode, task=task)
     names = {check.tensor for check in report.verification.checks}
     if task == "forward":
         assert names == {"output 0", "output 1", "output 2"}
@@ -178,7 +168,7 @@ def test_a_model_with_everything_is_measured_as_it_is(make_case: "MakeCase", mod
 )
 @pytest.mark.long
 def test_a_module_with_variables_anywhere_is_measured_as_it_is(make_case: "MakeCase", mode: str, task: str) -> None:
-    report = check_right(make_case(MODULE, "tensorflow"), mode, task=task)
+    report = measure_right(make_case(MODULE, "tensorflow"), mode, task=task)
     names = {check.tensor for check in report.verification.checks}
     if task != "forward":
         kind = "gradient" if task == "backward" else "move"
@@ -188,7 +178,7 @@ def test_a_module_with_variables_anywhere_is_measured_as_it_is(make_case: "MakeC
 @pytest.mark.long
 def test_a_function_is_measured_with_the_variables_that_it_refers_to(make_case: "MakeCase") -> None:
     case = make_case(FUNCTION, "tensorflow", ("float32[batch,6]",))
-    report = check_right(case, "tensorflow:function", batch=5, dtype="float64")
+    report = measure_right(case, "tensorflow:function", batch=5, dtype="float64")
     assert report.work.flops == 2 * 5 * 6 * 4
 
 
@@ -204,7 +194,7 @@ def test_the_arithmetic_of_convolutions_is_counted(make_case: "MakeCase", task: 
             return tf.nn.depthwise_conv2d(made, depthwise, (1, 1, 1, 1), "VALID") if DEPTHWISE else made
     """
     text = textwrap.dedent(text).replace("DEPTHWISE", str(task == "forward"))
-    report = check_right(
+    report = measure_right(
         make_case(text, "tensorflow", ("float32[batch,6,6,2]",)), "tensorflow:function", task=task, batch=3
     )
     convolution = 2 * 3 * 4 * 4 * 4 * (3 * 3 * 2)
@@ -266,7 +256,7 @@ def test_a_model_of_named_inputs_takes_them_as_one_dict(make_case: "MakeCase") -
         def inputs(batch=1):
             return {name: keras.random.normal((batch, 3)) for name in ("left", "right")}
     """
-    check_right(make_case(textwrap.dedent(text), "tensorflow"), "tensorflow:function", batch=2)
+    measure_right(make_case(textwrap.dedent(text), "tensorflow"), "tensorflow:function", batch=2)
 
 
 @pytest.mark.parametrize(
@@ -312,7 +302,7 @@ def test_a_mutant_of_the_model_is_wrong(make_case: "MakeCase", name: str, change
             return 0.03 * tf.random.normal((batch, 4, 6))
     """)
     head, mutated, tail = model.partition("def mutate")
-    check_right(make_case(model, "tensorflow"), "tensorflow:function", task="backward")
+    measure_right(make_case(model, "tensorflow"), "tensorflow:function", task="backward")
     text = head + mutated + tail.replace(*change)
     wrong = make_case(text, "tensorflow").measure("tensorflow:function", task="backward")
     if name in ("bias", "detached"):  # parts that the loss depends on in the model alone
@@ -333,7 +323,7 @@ def optimizer():
 @pytest.mark.parametrize("mode", [f"tensorflow:{x}" for x in ("eager", "function", "xla", "session")])
 def test_a_step_with_the_optimiser_of_the_file_is_measured_and_found_right(make_case: "MakeCase", mode: str) -> None:
     case = make_case(PLAIN + OPTIMIZER, "tensorflow")
-    names = {check.tensor for check in check_right(case, mode, task="train-own", batch=3).verification.checks}
+    names = {check.tensor for check in measure_right(case, mode, task="train-own", batch=3).verification.checks}
     assert "move of sequential/a/kernel" in names
 
 
@@ -355,7 +345,7 @@ NOTE = (
 def test_dropout_is_on_in_timed_steps_and_off_in_verified_ones_and_that_is_said(
     make_case: "MakeCase", mode: str
 ) -> None:
-    assert check_right(make_case(RICH, "tensorflow"), mode, task="train-adamw").notes == (NOTE,)
+    assert measure_right(make_case(RICH, "tensorflow"), mode, task="train-adamw").notes == (NOTE,)
 
 
 @pytest.mark.long

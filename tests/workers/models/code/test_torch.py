@@ -8,6 +8,7 @@ import pytest
 
 from schemas.event import Failure, Report
 from tests.selection import mark_long
+from tests.workers.models.endings import explain
 
 if TYPE_CHECKING:
     from tests.workers.models.conftest import MakeCase
@@ -67,10 +68,6 @@ def inputs(batch=2, length=5):
 
 
 LATER = ("trace", "script", "compile")
-
-
-def explain(last: object) -> str:
-    return last.reason if isinstance(last, Failure) else ""
 
 
 @pytest.mark.parametrize(

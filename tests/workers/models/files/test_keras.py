@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from schemas.event import Failure, Report
+from schemas.event import Report
 from tests.selection import mark_long
+from tests.workers.models.endings import read_refusal
 
 pytest.importorskip("tensorflow")
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Python
-    from tests.workers.models.conftest import FileCase, MakeFileCase
+    from tests.workers.models.conftest import MakeFileCase
 
 WRITE = """
 import os, sys
@@ -42,14 +43,6 @@ def write(folder: Path, python: "Python", program: str = WRITE) -> Path:
     return folder / "net.keras"
 
 
-def fail(case: "FileCase", **fields: object) -> str:
-    """Return the one sentence with which the reference process refuses a file."""
-    last = case.refer(**fields)
-    assert isinstance(last, Failure), last
-    assert "\n" not in last.reason
-    return last.reason
-
-
 @pytest.mark.parametrize(
     ("mode", "task"),
     mark_long(
@@ -73,7 +66,7 @@ def test_a_keras_model_runs_in_the_modes_of_tensorflow(
 
 @pytest.mark.long
 def test_code_in_a_file_is_not_run(tmp_path: Path, make_file_case: "MakeFileCase", python: "Python") -> None:
-    said = fail(make_file_case(write(tmp_path, python, LAMBDA)))
+    said = read_refusal(make_file_case(write(tmp_path, python, LAMBDA)))
     assert said.startswith("net.keras cannot be loaded: ")
     assert said.endswith("is measured as code, by the Python file that builds it")
 
@@ -88,4 +81,4 @@ def test_a_damaged_file_is_refused_in_one_sentence(
     with zipfile.ZipFile(file, "w") as made:
         for name, content in kept.items():
             made.writestr(name, content[: len(content) // 2])
-    assert fail(make_file_case(file)).startswith("net.keras cannot be loaded: ")
+    assert read_refusal(make_file_case(file)).startswith("net.keras cannot be loaded: ")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from schemas.event import Exported, Failure, Report
 from schemas.models import Likeness
+from tests.workers.models.endings import read_refusal
 
 for package in ("onnx", "onnxruntime"):
     pytest.importorskip(package)
@@ -19,7 +20,7 @@ from onnx import TensorProto, helper, load, numpy_helper, save  # noqa: E402 (ne
 from tests.workers.models.onnx_graphs import write_graph, write_network  # noqa: E402 (needs onnx)
 
 if TYPE_CHECKING:
-    from tests.workers.models.conftest import FileCase, MakeFileCase
+    from tests.workers.models.conftest import MakeFileCase
 
 RUNTIMES = ["onnxruntime:session"] + ["openvino:compiled"] * bool(find_spec("openvino"))
 Sizes = tuple[int | str | None, ...]
@@ -30,14 +31,6 @@ def check_right(last: Report | Failure) -> Report:
     assert isinstance(last, Report), last
     assert last.verification.reason == ""
     return last
-
-
-def fail(case: "FileCase", **fields: object) -> str:
-    """Return the one sentence with which the reference process refuses a file."""
-    last = case.refer(**fields)
-    assert isinstance(last, Failure), last
-    assert "\n" not in last.reason
-    return last.reason
 
 
 @pytest.mark.parametrize("mode", RUNTIMES)
@@ -131,7 +124,7 @@ def test_rows_of_data_are_the_inputs_in_turn(tmp_path: Path, make_file_case: "Ma
             rows[2:4].tolist(),
             rows[[4, 0]].tolist(),
         ]
-    assert "x in" in fail(case, batch=6)
+    assert "x in" in read_refusal(case, batch=6)
 
 
 @pytest.mark.parametrize(
@@ -156,15 +149,15 @@ def test_inputs_that_do_not_fit_are_refused_with_what_to_write(
 ) -> None:
     nodes = [helper.make_node("Neg", ["x"], ["y"])]
     case = make_file_case(write_graph(tmp_path / "net.onnx", nodes, {"x": ("float32", sizes)}), **said)
-    assert reason in fail(case, **fields)
+    assert reason in read_refusal(case, **fields)
 
 
 def test_a_corrupt_file_is_refused(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     file = write_network(tmp_path / "net.onnx")
     file.write_bytes(file.read_bytes()[:-200])
-    assert "net.onnx is corrupt, or not an ONNX model" in fail(make_file_case(file))
+    assert "net.onnx is corrupt, or not an ONNX model" in read_refusal(make_file_case(file))
     file.write_bytes(b"\x08\x0a")
-    assert "net.onnx has no graph with outputs" in fail(make_file_case(file))
+    assert "net.onnx has no graph with outputs" in read_refusal(make_file_case(file))
 
 
 def test_missing_weights_are_named(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
@@ -174,12 +167,12 @@ def test_missing_weights_are_named(tmp_path: Path, make_file_case: "MakeFileCase
     check_right(case.measure("onnxruntime:session"))
     tmp_path.joinpath("net.onnx.data").unlink()
     case = make_file_case(file)
-    assert fail(case) == f"net.onnx lacks its weights: there is no file net.onnx.data in {tmp_path}"
+    assert read_refusal(case) == f"net.onnx lacks its weights: there is no file net.onnx.data in {tmp_path}"
 
 
 def test_an_operation_that_nothing_runs_is_named(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     file = write_graph(tmp_path / "net.onnx", [helper.make_node("Frobnicate", ["x"], ["y"])], {"x": ("float32", (2,))})
-    reason = fail(make_file_case(file))
+    reason = read_refusal(make_file_case(file))
     assert reason.startswith("ONNX Runtime cannot open it")
     assert "Frobnicate" in reason
 
@@ -187,7 +180,7 @@ def test_an_operation_that_nothing_runs_is_named(tmp_path: Path, make_file_case:
 def test_random_results_are_refused(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     nodes = [helper.make_node("RandomNormalLike", ["x"], ["y"])]
     file = write_graph(tmp_path / "net.onnx", nodes, {"x": ("float32", (2, 6))})
-    assert "it draws random numbers (RandomNormalLike)" in fail(make_file_case(file))
+    assert "it draws random numbers (RandomNormalLike)" in read_refusal(make_file_case(file))
 
 
 def change_weight(file: Path, factor: float) -> Path:
@@ -263,4 +256,4 @@ def test_labels_that_do_not_fit_are_refused(
     np.savez(tmp_path / "rows.npz", x=np.ones((8, 6), np.float32))
     np.save(tmp_path / "labels.npy", labels)
     case = make_file_case(file, data=str(tmp_path / "rows.npz"), labels=str(tmp_path / "labels.npy"))
-    assert reason in fail(case, batch=2)
+    assert reason in read_refusal(case, batch=2)

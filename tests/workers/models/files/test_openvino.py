@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from schemas.event import Failure, Report
+from tests.workers.models.endings import read_refusal
 
 for package in ("openvino", "onnx"):
     pytest.importorskip(package)
@@ -18,7 +19,7 @@ from tests.workers.models.onnx_graphs import write_graph, write_network  # noqa:
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Python
-    from tests.workers.models.conftest import FileCase, MakeFileCase
+    from tests.workers.models.conftest import MakeFileCase
 
 CONVERT = """
 import sys
@@ -44,14 +45,6 @@ def check_agreement(last: Report | Failure) -> None:
     assert "OpenVINO computes in float32 at most" in last.verification.agreement
 
 
-def fail(case: "FileCase", **fields: object) -> str:
-    """Return the one sentence with which the reference process refuses a file."""
-    last = case.refer(**fields)
-    assert isinstance(last, Failure), last
-    assert "\n" not in last.reason
-    return last.reason
-
-
 def test_a_graph_of_openvino_is_compared_with_itself(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     case = make_file_case(convert(write_network(tmp_path / "net.onnx")))
     check_agreement(case.measure("openvino:compiled", batch=3))
@@ -61,7 +54,9 @@ def test_a_graph_of_openvino_is_compared_with_itself(tmp_path: Path, make_file_c
 def test_open_sizes_have_to_be_described(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     nodes = [helper.make_node("Neg", ["x"], ["y"])]
     file = convert(write_graph(tmp_path / "net.onnx", nodes, {"x": ("float32", ("batch", "length"))}))
-    assert "net.xml leaves axis 1 of x open and does not name it; describe the input" in fail(make_file_case(file))
+    assert "net.xml leaves axis 1 of x open and does not name it; describe the input" in read_refusal(
+        make_file_case(file)
+    )
     case = make_file_case(file, inputs=("float32[batch,length=7]",))
     check_agreement(case.measure("openvino:compiled", batch=3, parameters={"length": 5}))
 
@@ -69,9 +64,9 @@ def test_open_sizes_have_to_be_described(tmp_path: Path, make_file_case: "MakeFi
 def test_a_damaged_graph_is_refused_in_one_sentence(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     file = convert(write_network(tmp_path / "net.onnx"))
     file.with_suffix(".bin").write_bytes(b"")
-    assert fail(make_file_case(file)) == "OpenVINO cannot read net.xml: Incorrect weights in bin file"
+    assert read_refusal(make_file_case(file)) == "OpenVINO cannot read net.xml: Incorrect weights in bin file"
     file.write_text(file.read_text()[:500])
-    assert fail(make_file_case(file)).startswith("OpenVINO cannot read net.xml: ")
+    assert read_refusal(make_file_case(file)).startswith("OpenVINO cannot read net.xml: ")
 
 
 @pytest.mark.skipif(find_spec("tensorflow") is None, reason="tensorflow is not installed")

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from schemas.event import Failure, Report
+from schemas.event import Report
 from tests.selection import mark_long
+from tests.workers.models.endings import read_refusal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("tensorflow")
@@ -15,7 +16,7 @@ pytest.importorskip("tensorflow")
 import tensorflow as tf
 
 if TYPE_CHECKING:
-    from tests.workers.models.conftest import FileCase, MakeFileCase
+    from tests.workers.models.conftest import MakeFileCase
 
 
 class Net(tf.Module):  # type: ignore[misc]
@@ -43,14 +44,6 @@ def write_model(folder: Path, *names: str) -> Path:
 INPUTS = ("words=int64[batch]<11",)
 
 
-def fail(case: "FileCase", **fields: object) -> str:
-    """Return the one sentence with which the reference process refuses a file."""
-    last = case.refer(**fields)
-    assert isinstance(last, Failure), last
-    assert "\n" not in last.reason
-    return last.reason
-
-
 @pytest.mark.parametrize(
     "mode", mark_long(["tensorflow:function", "tensorflow:xla", "tensorflow:eager"], quick=["tensorflow:function"])
 )
@@ -67,10 +60,12 @@ def test_a_signature_is_compared_with_its_graph_as_it_is_written(
 @pytest.mark.long
 def test_one_of_several_signatures_has_to_be_named(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     folder = write_model(tmp_path, "serving_default", "encode", "decode")
-    said = fail(make_file_case(folder, inputs=INPUTS))
+    said = read_refusal(make_file_case(folder, inputs=INPUTS))
     assert said.startswith("net has 3 signatures; name one of ")
     assert all(name in said for name in ("serving_default", "encode", "decode", "as in --model net/:"))
-    assert "net has no signature classify; name one of " in fail(make_file_case(folder, "classify", inputs=INPUTS))
+    assert "net has no signature classify; name one of " in read_refusal(
+        make_file_case(folder, "classify", inputs=INPUTS)
+    )
     report = make_file_case(folder, "encode", inputs=INPUTS).measure("tensorflow:function", batch=2)
     assert isinstance(report, Report), report
 
@@ -78,7 +73,7 @@ def test_one_of_several_signatures_has_to_be_named(tmp_path: Path, make_file_cas
 @pytest.mark.long
 def test_a_model_without_a_signature_is_refused(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     tf.saved_model.save(tf.Module(), str(tmp_path / "net"))
-    assert fail(make_file_case(tmp_path / "net")) == (
+    assert read_refusal(make_file_case(tmp_path / "net")) == (
         "net has no signature; save the model with tf.saved_model.save(..., signatures=...)"
     )
 
@@ -87,4 +82,4 @@ def test_a_model_without_a_signature_is_refused(tmp_path: Path, make_file_case: 
 def test_a_damaged_model_is_refused_in_one_sentence(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     folder = write_model(tmp_path, "serving_default")
     folder.joinpath("saved_model.pb").write_bytes(b"\x08\x01 and so on")
-    assert fail(make_file_case(folder)).startswith("net cannot be loaded: ")
+    assert read_refusal(make_file_case(folder)).startswith("net cannot be loaded: ")

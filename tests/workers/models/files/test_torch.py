@@ -12,6 +12,7 @@ import pytest
 from schemas.event import Exported, Failure, Report
 from schemas.job import Export
 from tests.selection import mark_long
+from tests.workers.models.endings import read_refusal
 
 pytest.importorskip("torch")
 
@@ -19,7 +20,7 @@ import torch
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Work
-    from tests.workers.models.conftest import FileCase, MakeFileCase
+    from tests.workers.models.conftest import MakeFileCase
 
 
 # Saving a script warns that TorchScript is deprecated.
@@ -62,14 +63,6 @@ def check_right(last: Report | Failure, *names: str) -> None:
     assert isinstance(last, Report), last
     assert (last.verification.reason, last.verification.agreement) == ("", "")
     assert set(names) <= {check.tensor for check in last.verification.checks}
-
-
-def fail(case: "FileCase", **fields: object) -> str:
-    """Return the one sentence with which the reference process refuses a file."""
-    last = case.refer(**fields)
-    assert isinstance(last, Failure), last
-    assert "\n" not in last.reason
-    return last.reason
 
 
 @pytest.mark.parametrize(
@@ -134,7 +127,7 @@ def test_an_exported_program_is_exported_for_other_runtimes(
 @pytest.mark.long
 def test_torchscript_says_no_shapes_so_the_user_or_the_data_do(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     file = write_script(tmp_path)
-    assert fail(make_file_case(file)).startswith(
+    assert read_refusal(make_file_case(file)).startswith(
         "net.pt does not say the shapes of its inputs (x, words); describe each of them, as in --input"
     )
     rows = np.random.default_rng(1)
@@ -148,7 +141,7 @@ def test_a_program_knows_its_inputs(tmp_path: Path, make_file_case: "MakeFileCas
     with np.load(case.expect(batch=5).path) as kept:
         assert (kept["inputs.0.0"].shape, kept["inputs.0.1"].dtype) == ((5, 6), np.int64)
     case = make_file_case(write_program(tmp_path), inputs=("float32[batch,7]",))
-    assert "--input float32[batch,7] does not fit net.pt2, which takes x=float32[?,6]" in fail(case, batch=2)
+    assert "--input float32[batch,7] does not fit net.pt2, which takes x=float32[?,6]" in read_refusal(case, batch=2)
 
 
 class Trap:
@@ -170,7 +163,7 @@ def test_no_pickle_of_a_file_runs_code(tmp_path: Path, make_file_case: "MakeFile
             made.writestr(
                 name.replace("net/", "trapped/"), pickle.dumps(Trap(sprung)) if is_pickle else whole.read(name)
             )
-    assert "trapped.pt2 cannot be loaded" in fail(make_file_case(trapped))
+    assert "trapped.pt2 cannot be loaded" in read_refusal(make_file_case(trapped))
     assert not sprung.exists()
 
 
@@ -183,4 +176,4 @@ def test_a_damaged_file_is_refused_in_one_sentence(tmp_path: Path, make_file_cas
                 made.writestr(
                     name, content[: len(content) // 2] if "model.json" in name or "code/" in name else content
                 )
-        assert f"{file.name} cannot be loaded" in fail(make_file_case(file, inputs=INPUTS))
+        assert f"{file.name} cannot be loaded" in read_refusal(make_file_case(file, inputs=INPUTS))

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from schemas.event import Exported, Failure, Report
+from schemas.event import Exported, Report
 from schemas.models import InputSignature, ModelSource
+from tests.workers.models.endings import read_refusal
 from workers.errors import Malformed, Unsupported
 
 if TYPE_CHECKING:
-    from tests.workers.models.conftest import FileCase, MakeFileCase
+    from tests.workers.models.conftest import MakeFileCase
 
 pytestmark = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
 
@@ -148,13 +149,6 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 BOUND = ("float32[batch,6]", "int64[batch]<11")
 
 
-def fail(case: "FileCase", **fields: object) -> str:
-    last = case.refer(**fields)
-    assert isinstance(last, Failure), last
-    assert "\n" not in last.reason
-    return last.reason
-
-
 def refer_first(make_file_case: "MakeFileCase", file: Path) -> Exported:
     made = make_file_case(file, inputs=BOUND).refer(batch=3)
     assert isinstance(made, Exported), made
@@ -195,8 +189,8 @@ def test_inputs_come_from_the_package_and_others_are_refused(compiled: Path, mak
     file = compiled / "net.pt2"
     with np.load(make_file_case(file).expect(batch=5).path) as kept:
         assert (kept["inputs.0.0"].shape, kept["inputs.0.1"].dtype) == ((5, 6), np.int64)
-    assert "takes input0=float32[?,6]" in fail(make_file_case(file, inputs=("float32[batch,7]",)), batch=2)
-    said = fail(make_file_case(file), batch=1)
+    assert "takes input0=float32[?,6]" in read_refusal(make_file_case(file, inputs=("float32[batch,7]",)), batch=2)
+    said = read_refusal(make_file_case(file), batch=1)
     assert "net.pt2 refuses its inputs" in said
     assert "expected it to be >= 2, but got: 1; choose another --batch" in said
 
@@ -219,7 +213,7 @@ def test_a_changed_package_is_refused_in_one_sentence(
         for name in whole.namelist():
             content = whole.read(name)
             copy.writestr(name, change(content) if name.endswith(ending) else content)
-    assert fail(make_file_case(made), batch=3).startswith(said)
+    assert read_refusal(make_file_case(made), batch=3).startswith(said)
 
 
 @pytest.mark.long
@@ -230,4 +224,4 @@ def test_a_byte_that_was_flipped_is_found_before_the_library_runs(
     content = bytearray(compiled.joinpath("net.pt2").read_bytes())
     content[len(content) // 2] ^= 255
     made.write_bytes(content)
-    assert fail(make_file_case(made), batch=3).startswith("net.pt2 is damaged: ")
+    assert read_refusal(make_file_case(made), batch=3).startswith("net.pt2 is damaged: ")
