@@ -1,5 +1,6 @@
 """The catalog of frameworks, their modes, and tasks, as data."""
 
+import platform
 from typing import get_args
 
 from pydantic import Field, NonNegativeFloat
@@ -80,8 +81,13 @@ class Framework(Model):
 
 TORCHSCRIPT = "TorchScript is deprecated upstream since PyTorch 2.11, in favour of torch.compile and torch.export"
 
-# A framework may use any of these thread pools, and each is as large as the machine unless it is limited.
-THREAD_VARIABLES = {"OMP_NUM_THREADS": "{threads}", "MKL_NUM_THREADS": "{threads}", "OPENBLAS_NUM_THREADS": "{threads}"}
+# A framework may use any of these thread pools, and each is as large as the machine unless it is limited. OpenBLAS is
+# NumPy's, which starts its threads when it is imported: a template with threads could not fork.
+BLAS = "OPENBLAS_NUM_THREADS"
+THREAD_VARIABLES = {"OMP_NUM_THREADS": "{threads}", "MKL_NUM_THREADS": "{threads}", BLAS: "1"}
+
+# PyTorch's own products come from OpenBLAS on other processors.
+TORCH_BLAS = {} if platform.machine() in ("x86_64", "AMD64") else {BLAS: "{threads}"}
 FORWARD_ONLY: dict[Task, str] = dict.fromkeys(
     ("backward", *TRAINING_TASKS), "it runs an exported graph, which contains only the forward pass"
 )
@@ -115,7 +121,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         devices=("cpu", "cuda"),
         environment="torch",
         start_s=2.5,
-        variables=THREAD_VARIABLES | {"TORCHINDUCTOR_COMPILE_THREADS": "1"},
+        variables=THREAD_VARIABLES | TORCH_BLAS | {"TORCHINDUCTOR_COMPILE_THREADS": "1"},
         caches=INDUCTOR_CACHES,
         modes=(
             Mode(
@@ -315,7 +321,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         requirement="numpy",
         implementation="reference",
         start_s=0.3,
-        variables=THREAD_VARIABLES,
+        variables=THREAD_VARIABLES | {BLAS: "{threads}"},
         dtypes=NUMPY_DTYPES,
         modes=(
             Mode(

@@ -145,6 +145,23 @@ class Verification(Model):
     likeness: Likeness = Likeness()
 
 
+class SavedTensor(Model):
+    """One tensor in the file of a job's results, in the format of NumPy: its first byte, and the hash of its values."""
+
+    offset: NonNegativeInt
+    sha256: str
+
+
+class SavedResults(Model):
+    """The results of one call, or of a few steps of training, for the judge: what they are of, and where they are."""
+
+    case: str = Field(description="the name of the inputs, as the problem of the job has them")
+    when: str = Field(description="which call it was, in words")
+    tensors: tuple[SavedTensor, ...] = ()
+    error: str = Field(default="", description="what the call raised; empty: it returned")
+    is_recheck: bool = Field(default=False, description="computed in float64, by a cell of another dtype")
+
+
 class Noise(Model):
     """Disturbances of the steady phase: readings by sample or burst, then for the whole phase. Null: not counted here.
 
@@ -172,6 +189,14 @@ class Noise(Model):
 # Twice the calls must take between these multiples of the time. Otherwise a sample does not measure its calls.
 LINEARITY_RANGE = (1.9, 2.1)
 
+# For so long a job rests after its last sample, and may use this part of it as CPU time. More is work that its calls
+# have left for later.
+REST_NS = 20_000_000
+MAX_REST_SHARE = 0.2
+
+# After the first two calls, so many more are timed one by one, and later ones in laps.
+SINGLE_CALLS = 10
+
 # A call on fresh inputs may take at most this multiple of a timed call. More points to cached results.
 MAX_UNSEEN_RATIO = 1.5
 
@@ -196,7 +221,7 @@ class Work(Model):
 
 
 class Ceiling(Model):
-    """The highest rates that were measured in this process."""
+    """The highest rates that were measured in this process; 0: none were, as in jobs that are not thorough."""
 
     flops_per_s: float
     bytes_per_s: float
@@ -269,25 +294,39 @@ class Report(Versioned):
     settings: tuple[Setting, ...]
     phases: tuple[PhaseCost, ...]
     age_ns: NonNegativeInt | None = Field(default=None, description="age of the process at its report; null: unknown")
-    verification: Verification
-    inputs_sha256: str = Field(description="hash of all weights and inputs: equal in equal cells")
+    forked: bool = Field(
+        default=False, description="from a template, which had imported the framework; false: a fresh interpreter"
+    )
+    verification: Verification = Field(default=Verification(checks=()), description="by the judge, after the job")
+    saved: tuple[SavedResults, ...] = Field(default=(), description="results for the judge; none once it has judged")
+    randomness: str = Field(default="", description="how two calls on the same inputs differ; empty: not found")
+    changes_inputs: bool = Field(default=False, description="its calls change the arrays that they are given")
+    inputs_sha256: str = Field(description="hash of all weights and inputs: equal in equal cells of a run")
+    is_uneven: bool = Field(default=False, description="its inputs decide how much work a call is")
     warmup: tuple[tuple[PositiveInt, NonNegativeInt], ...] = Field(
-        min_length=2, description="laps from the first call on: a number of calls, and their nanoseconds together"
+        min_length=2,
+        description="the first two calls, single ones, then laps: a number of calls, and their nanoseconds together",
     )
     calls: PositiveInt = Field(description="calls in one sample")
     samples_ns: tuple[PositiveInt, ...] = Field(min_length=1, description="time of each sample, for all its calls")
     noise: Noise
     overhead: Overhead
-    work: Work
+    work: Work = Field(default=Work(flops=0, bytes=0), description="by the judge")
     ceiling: Ceiling
     latency_ns: tuple[PositiveInt, ...] = Field(
         default=(), description="time of each of many single calls, if the sweep asked for latency; in their order"
+    )
+    rest_cpu_ns: NonNegativeInt | None = Field(
+        default=None,
+        description="CPU time of all threads in 20 ms after the last sample, for jobs with one thread; null: not read",
     )
     unseen: float | None = Field(
         default=None,
         description="time of a call on fresh inputs over that on timed ones, at least; null: too few undisturbed pairs",
     )
-    memory: Memory | None = Field(default=None, description="null: the system does not report it")
+    memory: Memory | None = Field(
+        default=None, description="null: the system does not report it, or the job was to be forked"
+    )
     energy: Energy | None = Field(default=None, description="null: no counter can be read")
     compilations: NonNegativeInt | None = Field(description="during the samples; null: the framework does not count")
     new_shapes: tuple[NewShape, ...] = Field(default=(), description="in the order of their calls")

@@ -18,6 +18,7 @@ Track = Literal["parity", "defaults"]
 Cache = Literal["cold", "warm"]
 Shaping = Literal["fixed", "stream"]
 Origin = Literal["source", "file"]
+Start = Literal["template", "fresh"]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Threads = Annotated[int, Field(ge=1, le=4096)]
 LONGEST_NS = 3_600_000_000_000
@@ -153,8 +154,17 @@ class JobSpec(Versioned):
     )
     module: str = Field(default="", description="imported by the worker; empty: its file named after the framework")
     distributions: tuple[str, ...] = Field(default=(), description="those whose versions the worker reports")
-    hash_seed: int = Field(default=0, ge=0, le=2**32 - 1, description="PYTHONHASHSEED, different in each job")
+    hash_seed: int = Field(
+        default=0, ge=0, le=2**32 - 1, description="PYTHONHASHSEED, different in each fresh process and template"
+    )
     padding_bytes: int = Field(default=0, ge=0, le=1 << 16, description="added to the environment, to shift the stack")
+    start: Start = Field(
+        default="fresh",
+        description="fresh: in a new interpreter; template: forked from one that has imported the framework",
+    )
+    thorough: bool = Field(
+        default=True, description="also times calls on inputs that no call has had, and measures peak rates"
+    )
     timing: Timing = Timing()
     deadline_s: PositiveFloat = 120.0
     artefact: Artefact | None = Field(default=None, description="the model to load; null: the worker builds it")
@@ -171,4 +181,9 @@ class JobSpec(Versioned):
         default="", description="framework whose model has the weights; empty: reference.py draws them"
     )
     expected: Artefact | None = Field(default=None, description="its results; null: reference.py computes them")
+    data: Artefact | None = Field(
+        default=None, description="for the worker, its weights and inputs; null: drawn by reference.py"
+    )
+    sandbox: bool = Field(default=False, description="keep the code from files that it does not need, and the network")
+    results: str = Field(default="", description="file to which a worker saves its results for the judge")
     limits: Limits = Limits()

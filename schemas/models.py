@@ -109,6 +109,10 @@ class ModelFacts(Model):
     dtypes: tuple[str, ...] = Field(default=(), description="of the inputs, as a model file has them; none: the cell's")
     coarse: bool = Field(default=False, description="it computes with less than float32, as a quantised model does")
     likeness: Likeness = Likeness()
+    ill_conditioned: dict[str, float] = Field(
+        default={}, description="how far other last bits move each result that they move far, as a part of its norm"
+    )
+    moved_in_float64: float = Field(default=0.0, description="how far such changes move one of these in float64")
     notes: tuple[str, ...] = Field(default=(), description="what a reader of the results must know, in sentences")
 
 

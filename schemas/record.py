@@ -117,6 +117,7 @@ class JobObservation(Model):
     exit_status: int | None
     last_phase: PhaseName | None
     load_before: float
+    obstacle: str = Field(default="", description="why a job that was to be forked from a template started fresh")
     looks: NonNegativeInt = Field(default=0, description="number of readings of its memory by the parent")
     resident_peak_bytes: NonNegativeInt = Field(default=0, description="highest reading, all its processes together")
     resident_last_bytes: NonNegativeInt = Field(default=0, description="last reading")
@@ -138,6 +139,9 @@ class JobObservation(Model):
     stopped_ns: NonNegativeInt = Field(default=0, description="for which a signal had stopped it, before it went on")
     suspended_ns: NonNegativeInt = Field(
         default=0, description="for which the whole machine slept; no other time includes that"
+    )
+    cpu_ns: NonNegativeInt | None = Field(
+        default=None, description="CPU time of its process by the kernel's account, without children; null: not read"
     )
 
 

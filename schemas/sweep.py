@@ -16,6 +16,7 @@ from schemas.job import (
     Dtype,
     Origin,
     Shaping,
+    Start,
     Task,
     Threads,
     Timing,
@@ -108,7 +109,17 @@ class SweepSpec(Model):
         description="pairs to compare: asked (each mode with the baseline and with the mode it has to beat) or all",
     )
     calls: PositiveInt | None = Field(default=None, description="also answer which mode is best for this many calls")
-    seed: int | None = Field(default=None, ge=0, description="of the random order; null: drawn at random")
+    seed: int | None = Field(
+        default=None, ge=0, description="of the random order, weights and inputs; null: drawn at random"
+    )
+    start: Start = Field(
+        default="template",
+        description="template: most jobs are forked from interpreters that have imported their frameworks, one for "
+        "each framework and block; fresh: each job starts an interpreter",
+    )
+    sandbox: bool = Field(
+        default=False, description="jobs write to their own folder alone, read what they need, and have no network"
+    )
     stop: Stop = Stop()
     timing: Timing = Timing()
     profile: bool = Field(default=False, description="profile each cell once, at the end, by its framework's profiler")

@@ -2,11 +2,15 @@
 
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from schemas.event import Report
+from tests.templates import end_templates
+
+WORKER_TESTS = Path(__file__).with_name("workers")
 
 settings.register_profile("plumbline", deadline=None)
 settings.register_profile("long", deadline=None, max_examples=250_000)  # pytest --hypothesis-profile=long
@@ -71,6 +75,20 @@ def own_core_locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PLUMBLINE_LOCKS", str(tmp_path_factory.mktemp("locks")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def last_templates() -> Iterator[None]:
+    """No template outlives the tests."""
+    yield
+    end_templates()
+
+
+@pytest.fixture(autouse=True)
+def no_templates(request: pytest.FixtureRequest) -> None:
+    """No test but those of the workers has templates among its child processes."""
+    if WORKER_TESTS not in request.path.parents:
+        end_templates()
 
 
 @pytest.fixture

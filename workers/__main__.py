@@ -13,58 +13,39 @@ import sys
 import traceback
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from schemas.event import Breach, Exported, Failure, FailureOutcome, Hello, Profiled, Report
+from schemas.event import Exported, Hello, Profiled, Report
 from schemas.job import ComputeReference, Export, JobSpec, Measure, Profile
 from workers.channel import Channel
-from workers.errors import (
-    Malformed,
-    Unsupported,
-    Wrong,
-    is_out_of_memory,
-    is_sibling_module,
-    locate_error,
-    summarise_error,
-)
+from workers.failures import make_failure
 from workers.measurement.phases import Ledger
 from workers.measurement.stopwatch import carry_out
-from workers.obstacles import explain_obstacle
 from workers.parent_death import die_with_parent
-from workers.problem.location import CodeChanged, find_source_dir
 from workers.tasks import measure
 
-# Errors whose message already tells the user what to do; they are reported without their type.
-SELF_EXPLANATORY = (Unsupported, Wrong, Malformed, CodeChanged)
 
-# Errors of a workload's code that every other job with it would repeat.
-FINAL_ERRORS = (Malformed, SyntaxError, ImportError)
-
-
-def main() -> None:
+def main(*, is_forked: bool = False) -> None:
     """Claim the channel, read the spec, run the job, and exit without the interpreter's tear-down.
 
-    Nothing is measured in a tear-down, and a framework may hang or crash there.
+    Nothing is measured in a tear-down, and a framework may hang or crash there. A process that was forked from a
+    template has imported its framework already.
     """
     channel, spec = Channel.claim(), None
-    gc.freeze()  # a framework's import collects garbage often, and must not be timed scanning the worker's objects
+    if not is_forked:
+        gc.freeze()  # a framework's import collects garbage often, and must not be timed scanning the worker's objects
     die_with_parent(int(os.environ.get("PLUMBLINE_PARENT", os.getppid())))
     try:
         spec = JobSpec.model_validate_json(sys.stdin.buffer.read())
+        if spec.sandbox:
+            from workers.sandbox import protect_from_job
+
+            protect_from_job(spec)
         channel.send(Hello(pid=os.getpid(), python=platform.python_version(), interpreter=sys.executable))
-        channel.send(dispatch_job(spec, Ledger(channel.send)))
+        result = dispatch_job(spec, Ledger(channel.send))
+        channel.send(result.model_copy(update={"forked": True}) if is_forked else result)
     except Exception as error:  # whatever a framework raises becomes the job's last event
         with contextlib.suppress(OSError):  # the disk with the log may be full
             traceback.print_exc()
-        where = locate_failure(error, spec)
-        channel.send(
-            Failure(
-                outcome=classify_failure(error),
-                reason=describe_failure(error, spec),
-                where=where,
-                breach=find_breach(error, where, spec),
-            )
-        )
+        channel.send(make_failure(error, spec))
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
             stream.flush()
@@ -93,65 +74,6 @@ def dispatch_job(spec: JobSpec, ledger: Ledger) -> Report | Exported | Profiled:
             from workers.tasks import reference
 
             return reference.run(spec, Path(path), ledger)
-
-
-def classify_failure(error: Exception) -> FailureOutcome:
-    """Classify an error as one of the outcomes of a failed job."""
-    if isinstance(error, Unsupported):
-        return "unsupported"
-    if isinstance(error, Wrong):
-        return "wrong"
-    return "out-of-memory" if is_out_of_memory(error) else "raised"
-
-
-def find_breach(error: Exception, where: str, spec: JobSpec | None) -> Breach:
-    """Return the part of a user's workload that every other job of the same task would fail with, too."""
-    if spec is None or not (spec.source_dir or spec.package) or not isinstance(error, FINAL_ERRORS):
-        return ""
-    return "reference" if Path(where.partition(":")[0]).name == "reference.py" else "implementation"
-
-
-def describe_failure(error: Exception, spec: JobSpec | None = None) -> str:
-    """Describe an error in one line, with the remedy if it is known."""
-    model = spec.model if spec and not isinstance(error, (Malformed, Wrong, CodeChanged)) else None
-    if model and (known := explain_obstacle(error, Path(model.folder))):
-        return known
-    if isinstance(error, SELF_EXPLANATORY):
-        return str(error)
-    if isinstance(error, ModuleNotFoundError) and is_sibling_module(str(error.name), error):
-        return f"{summarise_error(error)}; import a file in the same folder with a dot: from . import {error.name}"
-    if isinstance(error, ModuleNotFoundError) and spec is not None and error.name:
-        return f"{summarise_error(error)}; {describe_missing_package(error.name.partition('.')[0], spec)}"
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        return f"the worker cannot read its spec: {place}: {first['msg']}"
-    return summarise_error(error)
-
-
-def describe_missing_package(package: str, spec: JobSpec) -> str:
-    """Name the environment that lacks a package, and what adds it there."""
-    name = spec.cell.environment
-    if name == "current" or os.sep in name:
-        return f"add it to this environment: {sys.executable} -m pip install {package}"
-    return (
-        f"the environment {name} has no package {package}: add it to `requirements` under [environments.{name}] in the "
-        "sweep file or in environments.toml, or choose an environment that has it with --env"
-    )
-
-
-def locate_failure(error: Exception, spec: JobSpec | None) -> str:
-    """Return file and line of an error, in the workload if it passed through there; empty for a finding."""
-    if isinstance(error, (Unsupported, Wrong, CodeChanged)):
-        return ""
-    if spec is not None and spec.model is not None:
-        return locate_error(error, Path(spec.model.folder)) or locate_error(error)
-    source_dir = find_source_dir(spec) if spec else None
-    if spec is None or source_dir is None:
-        return locate_error(error)
-    own = [source_dir / f"{name}.py" for name in (spec.cell.framework, "reference")]
-    ours = (locate_error(error), f"for {next((file for file in own if file.is_file()), source_dir)}")
-    return locate_error(error, source_dir) or ", ".join(filter(None, ours))
 
 
 if __name__ == "__main__":

@@ -42,6 +42,8 @@ def choose_dtype(value: Array, dtype: DTypeLike) -> DTypeLike:
     """Return the dtype for floating-point numbers, or its complex partner if these are complex."""
     if not np.iscomplexobj(value):
         return dtype
+    if np.dtype(dtype) == np.longdouble:
+        return np.clongdouble
     # No smaller complex dtype exists, so bfloat16 has the partner of float32.
     return np.complex128 if np.dtype(dtype) == np.float64 else np.complex64
 

@@ -69,8 +69,14 @@ class Framework(Protocol):
 
     def __init__(self, cell: Cell) -> None: ...
 
-    def configure(self) -> Sequence[Setting]:
-        """Set threads, precision and denormals for the cell's track, start the runtime, and read all settings back."""
+    def apply_settings(self) -> None:
+        """Set threads, precision and denormals for the cell's track, and start the runtime."""
+
+    def read_settings(self) -> Sequence[Setting]:
+        """Read back all settings that can be read by now, each with what was asked for.
+
+        It is called once the runtime has started, again when the step is prepared, and after the last sample.
+        """
 
     def build_info(self) -> str:
         """Describe the build of the installed framework, as it reports it."""
@@ -134,11 +140,31 @@ class OpensFiles(Protocol):
 
 
 @runtime_checkable
-class SupportsReadBack(Protocol):
-    """A framework with settings that can be read only after the step is prepared."""
+class SeesCompilers(Protocol):
+    """A framework that can tell whether a mode that compiles nothing runs compiled code after all."""
 
-    def read_back(self) -> Sequence[Setting]:
-        """Read these settings back."""
+    def find_compiled(self, step: Step, example: tuple[Any, ...]) -> str:
+        """Return what has compiled code that this step runs, in a few words; "" if nothing has.
+
+        `example` is a set of inputs. Nothing of this may change the step.
+        """
+
+
+@runtime_checkable
+class HasChangeableInputs(Protocol):
+    """A framework whose arrays a step can change in place."""
+
+    def holds_values(self, arrays: tuple[Any, ...], values: Sequence[Array]) -> bool:
+        """Return whether arrays still hold the values that they were made of."""
+
+
+@runtime_checkable
+class ReusesOutputs(Protocol):
+    """A framework of which some steps overwrite what they have returned earlier."""
+
+    @property
+    def reuses_outputs(self) -> bool:
+        """True if this cell's step does."""
 
 
 @runtime_checkable

@@ -4,8 +4,13 @@ import ctypes
 import os
 import signal
 import sys
+import time
 
 PR_SET_PDEATHSIG = 1
+
+# The kernel hands an orphan over within microseconds.
+HANDOVER_S = 5.0
+PAUSE_S = 0.0002
 
 
 def die_with_parent(parent: int) -> None:
@@ -20,3 +25,10 @@ def die_with_parent(parent: int) -> None:
     # The order matters: checked first, a parent that ends in between would go unnoticed.
     if os.getppid() != parent:
         os._exit(1)
+
+
+def wait_for_parent(parent: int) -> None:
+    """Wait until the process that forked this one has ended, and the kernel has handed this one to `parent`."""
+    deadline = time.monotonic() + HANDOVER_S
+    while os.getppid() != parent and time.monotonic() < deadline:
+        time.sleep(PAUSE_S)

@@ -1,6 +1,5 @@
-"""The session that all tasks share: import, configure, build and prepare."""
+"""The session that all tasks share: import, apply settings, build and prepare."""
 
-import os
 import platform
 import sys
 import warnings
@@ -11,17 +10,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from schemas.event import Setting
 from schemas.job import Device, JobSpec
 from schemas.model_files import get_kind
 from workers import artefacts, frameworks, workloads
 from workers.errors import Unsupported
 from workers.interfaces import HasImplementation, HasWorkloads, OpensFiles, Prepared, SupportsRestoring
 from workers.measurement.phases import Ledger
+from workers.settings import SettingsLog
 
 if TYPE_CHECKING:
     from workers.interfaces import Framework, Made, Shape, Step
     from workers.problem.problem import Problem
+    from workers.results import ResultsWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +33,23 @@ class Session:
     model: Any
     input_sets: list[tuple[Any, ...]]
     on: Device
+    results: "ResultsWriter"
 
 
-def build_session(spec: JobSpec, package: str, ledger: Ledger, settings: list[Setting]) -> Session:
-    """Import and configure the framework, append to the settings, and build the model and its inputs."""
+def build_session(spec: JobSpec, package: str, ledger: Ledger, settings: SettingsLog) -> Session:
+    """Import the framework, apply and read its settings, and build the model and its inputs."""
     return complete_session(spec, package, start_framework(spec, package, ledger, settings), ledger)
 
 
-def start_framework(spec: JobSpec, package: str, ledger: Ledger, settings: list[Setting]) -> "Framework":
-    """Import and configure the framework, and append to the settings."""
+def start_framework(spec: JobSpec, package: str, ledger: Ledger, settings: SettingsLog) -> "Framework":
+    """Import the framework, apply its settings, and add what is read back."""
     if is_restored(spec):
         workloads.block_implementations(spec.cell.workload, package)
     with ledger.phase("import"):
         framework = frameworks.import_framework(spec.cell.framework, spec.module)(spec.cell)
     with ledger.phase("initialise"):
-        settings += framework.configure()
+        framework.apply_settings()
+        settings.add_readings(framework.read_settings())
     return framework
 
 
@@ -56,6 +58,7 @@ def complete_session(spec: JobSpec, package: str, framework: "Framework", ledger
     with ledger.phase("data"):
         # These import NumPy. Earlier, they would do a part of the framework's import before it is timed.
         from workers.measurement import noise, nvml, peak_rates  # noqa: F401 (their import is a part of this phase)
+        from workers.results import ResultsWriter
 
         if spec.cell.device == "cuda":
             nvml.import_package()
@@ -63,11 +66,16 @@ def complete_session(spec: JobSpec, package: str, framework: "Framework", ledger
     with ledger.phase("build"):
         model = build_model(spec, package, framework, problem)
         input_sets = [framework.arrays(inputs) for inputs in problem.input_sets]
-    return Session(framework, problem, model, input_sets, spec.cell.device)
+    results = ResultsWriter(Path(spec.results) if spec.results else None)
+    return Session(framework, problem, model, input_sets, spec.cell.device, results)
 
 
 def make_problem(spec: JobSpec, package: str) -> "Problem":
-    """Make the problem of a job: drawn by a workload's reference, or found by the reference process of a model."""
+    """Make the problem of a job: given by a judge, drawn by a workload's reference, or found by that of a model."""
+    if spec.data is not None and spec.model is None:
+        from workers.problem.given import problem_from_given
+
+        return problem_from_given(spec)
     if spec.model is None:
         from workers.problem.problem import problem_from_spec
 
@@ -87,18 +95,6 @@ def build_model(spec: JobSpec, package: str, framework: "Framework", problem: "P
         return models.build_model(spec, spec.cell.framework, problem)
     source = find_model_source(spec, package, framework)
     return source if is_restored(spec) else framework.build(source, problem.weights)
-
-
-def inherit_settings(spec: JobSpec) -> Iterator[Setting]:
-    """Pin the process to the cores in the spec, and read back the settings made before the worker started."""
-    if sys.platform == "linux":
-        if spec.cpus:
-            # Before the framework is imported: XLA sizes its thread pool by the cores that it finds.
-            os.sched_setaffinity(0, spec.cpus)
-        asked = ",".join(map(str, sorted(spec.cpus))) or None
-        yield Setting(name="cores", asked=asked, got=",".join(map(str, sorted(os.sched_getaffinity(0)))))
-    for name, value in spec.variables.items():
-        yield Setting(name=name, asked=value, got=os.environ.get(name, ""))
 
 
 def is_restored(spec: JobSpec) -> bool:
@@ -135,11 +131,11 @@ def restore_step(
     return run_phases(framework.restoring(path, example, shapes), ledger)
 
 
-def run_phases(ready: "Prepared[Made]", ledger: Ledger) -> "Made":
-    """Run one phase after another, and return the result of the last."""
+def run_phases(ready: "Prepared[Made]", ledger: Ledger | None) -> "Made":
+    """Run one phase after another, and return the result of the last; without a ledger, none is timed."""
     made: Made | Prepared[Made] = ready
     while isinstance(made, Prepared):
-        with ledger.phase(made.phase) if made.phase else nullcontext():
+        with ledger.phase(made.phase) if made.phase and ledger else nullcontext():
             made = made.prepare()
     return made
 

@@ -5,11 +5,12 @@ means that `cell` takes less time than `baseline`.
 """
 
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
-from itertools import combinations
+from itertools import chain, combinations, product
 from statistics import fmean
 from typing import Final
 
@@ -235,18 +236,39 @@ def index_both_ways(comparisons: Sequence[Comparison]) -> dict[tuple[str, str], 
     return {(found.baseline, found.cell): found for found in (*comparisons, *flipped)}
 
 
+def collect_claims(cells: Collection[str], comparisons: Sequence[Comparison]) -> dict[str, frozenset[str]]:
+    """Return for each cell the slower ones: those that it was claimed to beat, and those that must follow them.
+
+    If A beats B and B beats C, then A beats C. That is true whenever both claims are, so it costs no further test. From
+    claims that form a circle nothing follows. Only pairs within `cells` count.
+    """
+    claimed: dict[str, set[str]] = {cell: set() for cell in cells}
+    for (baseline, cell), found in index_both_ways(comparisons).items():
+        # Each pair appears in both directions, so testing one side counts every claim once.
+        if found.claimed_faster == cell and {baseline, cell} <= claimed.keys():
+            claimed[cell].add(baseline)
+    slower = {cell: set(beaten) for cell, beaten in claimed.items()}
+    for between, first in product(cells, repeat=2):  # Warshall's transitive closure
+        if between in slower[first]:
+            slower[first] |= slower[between]
+    return {
+        cell: frozenset(claimed[cell] | {other for other in beaten if cell not in slower[other]})
+        for cell, beaten in slower.items()
+    }
+
+
 def compute_rank_ranges(cells: Collection[str], comparisons: Sequence[Comparison]) -> dict[str, tuple[int, int]]:
-    """Return the best and worst rank open to each cell: 1 + cells claimed faster, and C - cells claimed slower.
+    """Return the best and worst rank open to each cell: 1 + cells known to be faster, and C - cells known to be slower.
 
     All ranges hold simultaneously, with the confidence of the family of tests. Only pairs within `cells` count.
     """
-    faster, slower = dict.fromkeys(cells, 0), dict.fromkeys(cells, 0)
-    for (baseline, cell), found in index_both_ways(comparisons).items():
-        # Each pair appears in both directions, so testing one side counts every claim once.
-        if found.claimed_faster == cell and {baseline, cell} <= faster.keys():
-            slower[cell] += 1
-            faster[baseline] += 1
-    return {cell: (1 + faster[cell], len(cells) - slower[cell]) for cell in cells}
+    return bound_ranks(collect_claims(cells, comparisons))
+
+
+def bound_ranks(slower: Mapping[str, Collection[str]]) -> dict[str, tuple[int, int]]:
+    """Return the best and worst rank open to each cell, given those known to be slower than it."""
+    faster = Counter(chain.from_iterable(slower.values()))
+    return {cell: (1 + faster[cell], len(slower) - len(beaten)) for cell, beaten in slower.items()}
 
 
 def compute_standings(
@@ -255,18 +277,18 @@ def compute_standings(
     """Return the cells in order of their mean log ratio to the others, with the ranks open to each and its ties.
 
     Ratios come from `ordering`, if `comparisons` are only some of the pairs.
-    The order is for display and makes no claim; `tied_with` does. Two cells tie if their ranks overlap and their own
-    comparison does not tell them apart. With A before B and C tied to both, the ranks of A and B overlap.
+    The order is for display and makes no claim; `tied_with` does. Two cells tie if their ranks overlap and no claim
+    tells them apart. With A before B and C tied to both, the ranks of A and B overlap.
     """
-    pairs, open_ranks = index_both_ways(comparisons), compute_rank_ranges(cells, comparisons)
+    slower = collect_claims(cells, comparisons)
+    open_ranks = bound_ranks(slower)
 
     def is_tied(a: str, b: str) -> bool:
-        told_apart = (a, b) in pairs and pairs[a, b].claimed_faster is not None
         overlap = open_ranks[a][0] <= open_ranks[b][1] and open_ranks[b][0] <= open_ranks[a][1]
-        return a != b and overlap and not told_apart
+        return a != b and overlap and b not in slower[a] and a not in slower[b]
 
     # Ratios within blocks, not absolute times: those include what all cells of a block shared.
-    ratios = index_both_ways(ordering) if ordering else pairs
+    ratios = index_both_ways(ordering or comparisons)
     order = sorted(cells, key=lambda cell: _mean_log_ratio(cell, cells, ratios))
     return tuple(
         Standing(

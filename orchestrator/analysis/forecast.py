@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.analysis.compare import Scores
-from orchestrator.analysis.statistics.looks import ALPHA, LOOKS, blocks_needed
+from orchestrator.analysis.statistics.looks import ALPHA, LOOKS, blocks_needed, list_looks
 
 # With fewer blocks than this there is no forecast.
 FEWEST_BLOCKS = 3
@@ -43,22 +43,23 @@ def combine_forecasts(forecasts: Iterable[Forecast]) -> Forecast:
 
 
 def forecast_looks(
-    scores: Mapping[str, Scores], baseline: str, target: float, *, pairs: int | None = None
+    scores: Mapping[str, Scores], baseline: str, target: float, *, pairs: int | None = None, ranked: int = 0
 ) -> Forecast | None:
     """Forecast the look at which every ratio to the baseline is within `target` of its estimate, with unchanged noise.
 
-    `pairs` is the number of pairs that are compared as one family; None: all. Returns the last look if none is precise
-    enough, and None with too few blocks.
+    `pairs` is the number of pairs that are compared as one family; None: all. `ranked` is the number on which ranks
+    rest, if that is larger. Returns the last look if none is precise enough, and None with too few blocks.
     """
     ratios = [list_log_ratios(scores[baseline], other) for label, other in scores.items() if label != baseline]
     if not ratios or min(map(len, ratios)) < FEWEST_BLOCKS:
         return None
     # The noisiest pair decides, because a sweep stops only when all ratios are precise.
     spread, done = max(map(statistics.stdev, ratios)), max(map(len, ratios))
-    least = blocks_needed(math.comb(len(scores), 2) if pairs is None else pairs)
+    compared = math.comb(len(scores), 2) if pairs is None else pairs
+    looks, least = list_looks(max(compared, ranked)), blocks_needed(compared)
 
     def find_look(scatter: float) -> int:
-        fitting = (look for look in LOOKS if look >= max(done, least) and expected_half_width(scatter, look) <= target)
+        fitting = (look for look in looks if look >= max(done, least) and expected_half_width(scatter, look) <= target)
         return next(fitting, LOOKS[-1])
 
     low, high = bound_spread(spread, min(map(len, ratios)))

@@ -5,9 +5,10 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from orchestrator.analysis.compare import Scores
-from orchestrator.analysis.costs.cost_curve import CostCurve, make_cost_curve
+from orchestrator.analysis.costs.cost_curve import CostCurve, estimate_start_cost, make_cost_curve
 from orchestrator.analysis.quality.comparability import Sampling
 from orchestrator.analysis.quality.disturbance import (
     bound_floor_ns,
@@ -15,6 +16,7 @@ from orchestrator.analysis.quality.disturbance import (
     find_disturbed_samples,
     find_undisturbed_samples,
 )
+from orchestrator.analysis.quality.starts import differ_by_start
 from orchestrator.analysis.quality.steady_state import SteadyState, classify_trace
 from schemas.event import Report
 from schemas.record import JobRecord
@@ -31,8 +33,10 @@ def group_by_cell(records: Iterable[JobRecord]) -> dict[str, list[JobRecord]]:
 
 
 def select_measured_jobs(records: Iterable[JobRecord]) -> list[JobRecord]:
-    """Return the jobs with a measurement."""
-    return [record for record in records if record.outcome == "measured" and record.report is not None]
+    """Return the jobs of a cell with a measurement, without forked ones where a fork makes a difference."""
+    measured = [record for record in records if record.outcome == "measured" and record.report is not None]
+    only_fresh = differ_by_start(measured)
+    return [record for record in measured if record.report and not (only_fresh and record.report.forked)]
 
 
 def collect_reports(records: Iterable[JobRecord]) -> list[Report]:
@@ -70,7 +74,13 @@ def sampling_from_record(record: JobRecord, report: Report) -> Sampling:
 
 
 def make_cost_curves(records: Iterable[JobRecord]) -> dict[int, CostCurve]:
-    """Make the cost curve of each block's process, for jobs that count."""
+    """Make the cost curve of each block's process, for jobs that count.
+
+    The start of a forked process costs what it would have cost a fresh one; without any fresh one it has no curve.
+    """
+    counted = tuple(select_counted_jobs(records))
+    fresh = select_fresh(report for _, report in counted)
+    forked = [report for _, report in counted if report.forked]
     return {
         record.spec.block: make_cost_curve(
             report,
@@ -78,16 +88,23 @@ def make_cost_curves(records: Iterable[JobRecord]) -> dict[int, CostCurve]:
             floor_ns=compute_floor_ns(report),
             typical_ns=compute_typical_ns(record),
             least_floor_ns=compute_least_floor_ns(record, report),
+            estimate=partial(estimate_start_cost, report=report, forked=forked, fresh=fresh),
         )
-        for record, report in select_counted_jobs(records)
+        for record, report in counted
+        if fresh or not report.forked
     }
 
 
 def select_counted_jobs(records: Iterable[JobRecord]) -> Iterator[tuple[JobRecord, Report]]:
-    """Yield the measured jobs with their reports, except those that a CPU quota stopped."""
-    for record in records:
-        if record.outcome == "measured" and record.report is not None and not record.report.noise.throttled:
+    """Yield the measured jobs of a cell with their reports, except those that a CPU quota stopped."""
+    for record in select_measured_jobs(records):
+        if record.report is not None and not record.report.noise.throttled:
             yield record, record.report
+
+
+def select_fresh(reports: Iterable[Report]) -> list[Report]:
+    """Return the reports of processes that started in a fresh interpreter."""
+    return [report for report in reports if not report.forked]
 
 
 def compute_floor_ns(report: Report) -> float:

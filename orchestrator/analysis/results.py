@@ -34,6 +34,7 @@ from orchestrator.analysis.process_scores import (
     make_cost_curves,
     map_counted_reports,
     score_records,
+    select_fresh,
     select_measured_jobs,
 )
 from orchestrator.analysis.quality.disturbance import (
@@ -45,6 +46,7 @@ from orchestrator.analysis.quality.disturbance import (
     is_bounded_by_cpu_time,
     is_drifting,
 )
+from orchestrator.analysis.quality.starts import describe_starts
 from orchestrator.analysis.quality.steady_state import SteadyState
 from orchestrator.analysis.statistics.intervals import Interval, median_interval
 from orchestrator.analysis.statistics.looks import ALPHA, PLANNED, LookRule, blocks_needed
@@ -235,9 +237,11 @@ def result_from_records(cell: Cell, records: Sequence[JobRecord], canary_ns: flo
     """Return one cell's result from its records; there may be none yet."""
     deciding = select_deciding_record(records)
     outcome, reason, advice = (deciding.outcome, deciding.reason, deciding.advice) if deciding else (None, "", "")
+    starts = describe_starts(records)
     records = select_measured_jobs(records) if outcome == "measured" else records
     reported = [record for record in records if record.report is not None]
     reports = collect_reports(reported)
+    started = select_fresh(reports)
     grade, flags = assess_disturbance(reported, canary_ns)
     return Result(
         cell=cell,
@@ -248,9 +252,9 @@ def result_from_records(cell: Cell, records: Sequence[JobRecord], canary_ns: flo
         advice=advice,
         floor_ns=median_interval(list(map(compute_floor_ns, reports))),
         typical_ns=median_interval(list(map(compute_typical_ns, reported))),
-        first_ns=median_interval(list(map(first_result_ns, reports))),
-        second_ns=median_interval([report.warmup[1][1] for report in reports]),
-        steady_ns=median_interval(collect_settling_times_ns(reports)),
+        first_ns=median_interval(list(map(first_result_ns, started))),
+        second_ns=median_interval([report.warmup[1][1] for report in started]),
+        steady_ns=median_interval(collect_settling_times_ns(started)),
         steadiness=classify_steadiness([classify_laps(report.warmup) for report in reports]),
         latency_ns=compute_latency_percentiles(reports),
         overhead_ns=median_interval([report.overhead.null_ns for report in reports]).estimate,
@@ -258,7 +262,7 @@ def result_from_records(cell: Cell, records: Sequence[JobRecord], canary_ns: flo
         grade=grade,
         flags=flags,
         warnings=tuple(dict.fromkeys(chain.from_iterable(report.warnings for report in reports))),
-        notes=tuple(dict.fromkeys(chain.from_iterable(map(list_notes, reports)))),
+        notes=tuple(dict.fromkeys([*chain.from_iterable(map(list_notes, reports)), *starts])),
         new_shapes=summarise_new_shapes(reports),
         portable=summarise_artefact(records),
         bounded_by_cpu_time=any(is_bounded_by_cpu_time(record) for record in reported),

@@ -5,13 +5,15 @@ its tests have the lower level that pays for this.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 from orchestrator.analysis.axis import AxisTable, compare_along_axis
 from orchestrator.analysis.compare import Comparison, Verdict
 from orchestrator.analysis.results import Group, group_results
-from orchestrator.analysis.statistics.looks import ALPHA, LOOKS, PLANNED, LookRule, blocks_needed
+from orchestrator.analysis.statistics.looks import ALPHA, LOOKS, PLANNED, LookRule, blocks_needed, list_looks
 from orchestrator.records.attempts import last_attempts
+from orchestrator.records.labels import format_title
 from schemas.job import Cell
 from schemas.record import JobRecord
 from schemas.sweep import Stop, SweepSpec
@@ -27,16 +29,23 @@ def has_reached_half_width(comparisons: Sequence[Comparison], target: float, *, 
 
 
 def should_stop(
-    k: int, comparisons: Sequence[Comparison], target: float, *, baseline: str | None = None, alpha: float = ALPHA
+    k: int,
+    comparisons: Sequence[Comparison],
+    target: float,
+    *,
+    baseline: str | None = None,
+    alpha: float = ALPHA,
+    ranked: int = 0,
 ) -> bool:
     """Return True if a sweep may end after `k` blocks: at a look with narrow enough intervals, or at the last look.
 
-    A look does not count if it is too early for this number of pairs to reach significance.
+    `ranked` is the number of pairs on which ranks rest, if that is larger than the number of comparisons. A look does
+    not count if it is too early for this number of pairs to reach significance.
     """
     # Significance plays no part here: stopping on it would make false claims common.
     if k >= LOOKS[-1]:
         return True
-    if k not in LOOKS or k < blocks_needed(len(comparisons), alpha):
+    if k not in list_looks(max(ranked, len(comparisons))) or k < blocks_needed(len(comparisons), alpha):
         return False
     return has_reached_half_width(comparisons, target, baseline=baseline)
 
@@ -60,13 +69,20 @@ def has_reached_goal(
     """
     if block >= LOOKS[-1]:
         return True
-    if block not in LOOKS:
+    ranked = count_ranked_pairs(cells)
+    if block not in list_looks(ranked):
         return False
     groups = group_sweep_results(spec, cells, records, looks)
     tables = find_axis_tables(spec, groups, records, looks)
     return all(
-        have_pairs_reached_goal(each.comparisons, spec.stop, block, alpha=each.alpha) for each in tables
-    ) and all(has_group_reached_goal(each, spec.stop, block) for each in leave_out_compared(groups, tables))
+        have_pairs_reached_goal(each.comparisons, spec.stop, block, alpha=each.alpha, ranked=ranked) for each in tables
+    ) and all(has_group_reached_goal(each, spec.stop, block, ranked) for each in leave_out_compared(groups, tables))
+
+
+def count_ranked_pairs(cells: Sequence[Cell]) -> int:
+    """Return the number of pairs on which ranks rest in the largest group of cells that compute the same."""
+    sizes = Counter(format_title(cell) for cell in cells if not cell.replica)
+    return math.comb(max(sizes.values(), default=0), 2)
 
 
 def group_sweep_results(
@@ -93,20 +109,22 @@ def leave_out_compared(groups: Sequence[Group], tables: Sequence[AxisTable]) -> 
     ]
 
 
-def has_group_reached_goal(group: Group, stop: Stop, block: int) -> bool:
+def has_group_reached_goal(group: Group, stop: Stop, block: int, ranked: int) -> bool:
     """Return True if one group has reached the goal of its sweep at this look."""
     if not group.comparisons:
         return has_precise_times(group, stop.precision)
-    return have_pairs_reached_goal(group.comparisons, stop, block, baseline=group.baseline, alpha=group.alpha)
+    return have_pairs_reached_goal(
+        group.comparisons, stop, block, baseline=group.baseline, alpha=group.alpha, ranked=ranked
+    )
 
 
 def have_pairs_reached_goal(
-    comparisons: Sequence[Comparison], stop: Stop, block: int, *, baseline: str | None = None, alpha: float
+    comparisons: Sequence[Comparison], stop: Stop, block: int, *, baseline: str | None = None, alpha: float, ranked: int
 ) -> bool:
     """Return True if a family of pairs has reached the goal of its sweep at this look."""
     if stop.until == "verdict":
         return all(found.verdict is not Verdict.UNRESOLVED for found in comparisons)
-    return should_stop(block, comparisons, stop.precision, baseline=baseline, alpha=alpha)
+    return should_stop(block, comparisons, stop.precision, baseline=baseline, alpha=alpha, ranked=ranked)
 
 
 def describe_goal(

@@ -157,17 +157,24 @@ def doctor(runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_JSON = False) -> None:
 def selftest(
     aa: Annotated[bool, typer.Option("--aa", help="measure how often clones are reported as different")] = False,
     budget: Annotated[str | None, typer.Option(help="for --aa, such as 90s, 10m or 1h (default: 10m)")] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="measure models that cheat and honest ones that are odd (some minutes)")
+    ] = False,
     wait: WAIT = False,
     runs: RUNS_OPTION = DEFAULT_RUNS,
     as_json: AS_JSON = False,
 ) -> None:
     """Test this program on known truth: times, clones, a disturbance, cheats, crashes. Takes about two minutes."""
-    from orchestrator.cli.commands.selftest import run_aa_test, run_selftest
+    from orchestrator.cli.commands.selftest import run_aa_test, run_selftest, run_trust_test
 
+    if aa and trust:
+        raise UsageError("--aa and --trust are two tests; choose one")
     if not aa and budget is not None:
         raise UsageError("--budget is for --aa; add --aa, or leave it out (the self-test takes about two minutes)")
     if aa:
         raise typer.Exit(run_aa_test(runs, budget or "10m", as_json=as_json, wait=wait, command=read_command()))
+    if trust:
+        raise typer.Exit(run_trust_test(runs, as_json=as_json, wait=wait, command=read_command()))
     raise typer.Exit(run_selftest(runs, as_json=as_json, wait=wait, command=read_command()))
 
 

@@ -75,7 +75,7 @@ def execute_plan(planned: PlannedRun, console: Console, interrupts: Interrupts) 
 def make_board(planned: PlannedRun) -> Board:
     """Return the state of a sweep before its first job."""
     now, whole = time.monotonic(), planned.plan
-    guesses_s = {cell.id: estimate.estimate_job_s(cell, whole.spec.timing, planned.known) for cell in whole.runnable}
+    guesses_s = {cell.id: whole.estimate_job_s(cell, planned.known) for cell in whole.runnable}
     return Board(
         plan=whole,
         started_s=now - estimate.total_duration_s(planned.earlier),

@@ -107,7 +107,14 @@ UNTIL = Annotated[
 CALLS = Annotated[int | None, typer.Option(help="also answer which mode is best for so many calls, such as 500")]
 DEADLINE = Annotated[str | None, typer.Option(help="time limit for one job, such as 90s or 5m (default: 2m)")]
 MEMORY = Annotated[str | None, typer.Option(help="limit for one job and for each of its processes, such as 4GiB")]
-SEED = Annotated[int | None, typer.Option(help="seed of the random order, to reproduce it")]
+SEED = Annotated[int | None, typer.Option(help="seed of the random order, weights and inputs, to repeat them")]
+SANDBOX = Annotated[
+    bool | None, typer.Option("--sandbox", help="for code of strangers: no network, and no files but the job's own")
+]
+START = Annotated[
+    str | None,
+    typer.Option(help="template (fork jobs from interpreters that have imported) or fresh (default: template)"),
+]
 PROFILE = Annotated[
     bool | None, typer.Option("--profile", help="at the end, trace each cell and count the operations of a call")
 ]
@@ -173,6 +180,8 @@ def build_request(
     deadline: DEADLINE = None,
     memory: MEMORY = None,
     seed: SEED = None,
+    start: START = None,
+    sandbox: SANDBOX = None,
     profile: PROFILE = None,
     name: NAME = None,
 ) -> dict[str, Any]:

@@ -48,8 +48,8 @@ OTHER_MACHINE = "a change cannot be distinguished from an effect of the machine"
 class CellSide:
     """The data of one cell in one run, by block: logarithms of seconds in `scores`, of bytes in `memory`.
 
-    `computed` holds hashes of its weights and inputs, `versions` the software on which it runs, and `builds` the kinds
-    of build of its framework: CPU, CUDA or ROCm.
+    `computed` holds hashes of its weights and inputs, `seeds` those that they were drawn with, `versions` the software
+    on which it runs, and `builds` the kinds of build of its framework: CPU, CUDA or ROCm.
     """
 
     result: Result
@@ -58,6 +58,8 @@ class CellSide:
     computed: frozenset[str]
     versions: frozenset[tuple[str, str]]
     builds: frozenset[str] = frozenset()
+    seeds: frozenset[int] = frozenset()
+    is_uneven: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +120,12 @@ def find_changes(
 def explain_refusal(pair: CellPair, ground: Ground) -> str:
     """Return the reason why nothing of a cell can be compared; empty if something can."""
     before, after = pair.before, pair.after
-    # With other data, even a correct ratio would compare two different computations.
-    if before.computed != after.computed:
+    # With other code, even a correct ratio would compare two different computations. Other seeds alone draw other data
+    # for the same one, which matters only where they decide how much work it is.
+    if before.computed != after.computed and before.seeds == after.seeds:
         return "its weights and inputs differ between the two runs"
+    if before.computed != after.computed and (before.is_uneven or after.is_uneven):
+        return "its inputs decide how much work it is, and were drawn by other seeds: give both runs the same --seed"
     if not before.scores.floor or not after.scores.floor:
         return "one of the runs has no process of it that counts"
     if ground == "side by side":

@@ -134,6 +134,8 @@ def summarise_cell(side: RunSide, key: str) -> CellSide:
         scores=score_records(records),
         memory={metric: by_block for metric, by_block in logs.items() if by_block},
         computed=frozenset(report.inputs_sha256 for report in reports.values()),
+        seeds=frozenset(record.spec.seed for record in records),
+        is_uneven=any(report.is_uneven for report in reports.values()),
         versions=frozenset(
             (package, version)
             for report in reports.values()

@@ -6,27 +6,26 @@ calibration, retries and profiles. Creating environments comes before and does n
 
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from orchestrator.planning.estimate import estimate_job_s
-from schemas.job import Cell, Timing
+from schemas.job import Cell
 
 
 @dataclass(slots=True)
 class Budget:
     """The time that a sweep may take in seconds, on a clock that stands still while the sweep is paused.
 
-    `known` are durations of jobs by mode, from earlier runs. `before_s` was spent by the earlier part of a resumed run.
+    `estimate_s` estimates the duration of a cell's first job. `before_s` is what a resumed run has spent.
     """
 
     limit_s: float
-    timing: Timing
-    known: Mapping[str, float]
+    estimate_s: Callable[[Cell], float]
     clock: Callable[[], float]
     before_s: float = 0.0
     _began_s: float = 0.0
     _took_s: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    _openings_s: list[float] = field(default_factory=list)
 
     def start(self) -> None:
         """Start to count."""
@@ -41,13 +40,19 @@ class Budget:
         """Note the duration of a job: the next of the same cell is expected to take as long."""
         self._took_s[cell.id].append(took_s)
 
+    def note_opening(self, took_s: float) -> None:
+        """Note how long the templates of a block took to be ready."""
+        self._openings_s.append(took_s)
+
+    def forecast_opening_s(self) -> float:
+        """Return the expected time until the templates of a block are ready; 0 before the first."""
+        return statistics.median(self._openings_s) if self._openings_s else 0.0
+
     def forecast_s(self, cells: Iterable[Cell]) -> float:
         """Return the expected duration of one job of each of these cells, from their own jobs or an estimate."""
         # A median: one disturbed job must not keep a cell out of the rest of the sweep.
         return sum(
-            statistics.median(self._took_s[cell.id])
-            if cell.id in self._took_s
-            else estimate_job_s(cell, self.timing, self.known)
+            statistics.median(self._took_s[cell.id]) if cell.id in self._took_s else self.estimate_s(cell)
             for cell in cells
         )
 

@@ -3,13 +3,16 @@
 import signal
 from typing import Final
 
+from orchestrator.execution.conservation import describe_contradiction
 from orchestrator.execution.stops import describe_lost_times
 from orchestrator.execution.supervisor import Ending
 from orchestrator.processes.oom import OomCause
 from orchestrator.records.outcomes import Classification
 from schemas.event import (
     LINEARITY_RANGE,
+    MAX_REST_SHARE,
     MAX_UNSEEN_RATIO,
+    REST_NS,
     Breach,
     Ceiling,
     Exported,
@@ -60,11 +63,15 @@ def classify_result(spec: JobSpec, ending: Ending, result: Result, most: Ceiling
     _, kind = SUCCESSES[spec.purpose.kind]
     if not isinstance(ending.events[0], Hello):
         return Classification("garbled", "the worker sent its result before its hello event")
+    if any(isinstance(event, Failure | Report | Exported | Profiled) for event in ending.events[:-1]):
+        return Classification("garbled", "the worker sent more than one result")
     if result.kind != kind:
         return Classification("garbled", f"the worker sent the event {result.kind!r} where {kind!r} was due")
     if not isinstance(result, Report):
         return Classification(result.kind)
     found = classify_report(result, most or result.ceiling)
+    if found.outcome in TIMED_OUTCOMES and (reason := describe_contradiction(spec, ending, result)):
+        found = Classification("implausible", reason)
     if found.outcome in TIMED_OUTCOMES and (lost := describe_lost_times(ending, result)):
         return Classification("stopped", lost)
     return found
@@ -133,6 +140,7 @@ def outside_from_ending(ending: Ending, started: str, load_before: float) -> Job
         exit_status=ending.status,
         last_phase=find_last_phase(ending),
         load_before=load_before,
+        obstacle=ending.obstacle,
         looks=ending.seen.looks,
         resident_peak_bytes=ending.seen.peak_bytes,
         resident_last_bytes=ending.seen.last_bytes,
@@ -143,6 +151,7 @@ def outside_from_ending(ending: Ending, started: str, load_before: float) -> Job
         group_refusals=ending.group.refusals,
         stopped_ns=sum(end - start for start, end in ending.stops),
         suspended_ns=ending.suspended_ns,
+        cpu_ns=ending.cpu_ns,
     )
 
 
@@ -157,8 +166,13 @@ def classify_report(report: Report, most: Ceiling) -> Classification:
         return Classification("wrong", report.verification.reason)
     if report.compilations:
         return Classification("recompiled", f"it was traced or compiled {report.compilations} times while it was timed")
-    if reason := describe_excess_rate(report, most) or describe_cached_results(report):
+    if reason := describe_excess_rate(report, most) or describe_cached_results(report) or describe_work_at_rest(report):
         return Classification("implausible", reason)
+    return classify_times(report)
+
+
+def classify_times(report: Report) -> Classification:
+    """Classify a report by how its samples grow with their calls, and by what the timing loop itself takes."""
     linearity, net_ns = report.overhead.linearity, min(report.samples_ns) / report.calls - report.overhead.null_ns
     if linearity is not None and not LINEARITY_RANGE[0] <= linearity <= LINEARITY_RANGE[1]:
         return Classification("nonlinear", f"twice the calls took {linearity:.2f} times as long")
@@ -190,6 +204,14 @@ def describe_cached_results(report: Report) -> str:
         f"on new inputs a call took {report.unseen:.3g} times as long: results are cached between calls, or the amount "
         "of work depends on the inputs; if it does, set UNEVEN = True in reference.py"
     )
+
+
+def describe_work_at_rest(report: Report) -> str:
+    """Return that calls leave work for after they have returned; "" if they do not, or nobody looked."""
+    if report.rest_cpu_ns is None or report.rest_cpu_ns <= MAX_REST_SHARE * REST_NS:
+        return ""
+    used, rest = report.rest_cpu_ns / 1e6, REST_NS / 1e6
+    return f"it used {used:.0f} ms of CPU time in the {rest:.0f} ms after the last sample: work goes on after its calls"
 
 
 def format_signal(number: int) -> str:

@@ -46,7 +46,7 @@ def summarise_report(report: Report) -> dict[str, float | None]:
         "median_low_ns": low,
         "median_high_ns": high,
         "slowest_ns": round_digits(max(times)),
-        "first_result_ns": round_digits(first_result_ns(report)),
+        "first_result_ns": None if report.forked else round_digits(first_result_ns(report)),
         "step_peak_bytes": memory.get("step_peak"),
         "footprint_bytes": memory.get("footprint"),
     }

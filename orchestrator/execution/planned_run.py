@@ -71,6 +71,7 @@ class PlannedRun:
                 keys=session.keys,
                 peaks=peaks,
                 known=self.known,
+                templates=session.templates,
                 enough=lambda records, block: has_reached_goal(
                     planned.spec, planned.cells, records, block, planned.looks
                 ),

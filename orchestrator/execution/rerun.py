@@ -47,7 +47,8 @@ def rerun_job(
         open_session(claim.cores, plan.environments) as session,
         descendants.make_temporary_folder() as folder,
     ):
-        spec = record.spec.model_copy(update={"cpus": tuple(sorted(claim.cores)) if record.spec.cpus else ()})
+        cores = tuple(sorted(claim.cores)) if record.spec.cpus else ()
+        spec = record.spec.model_copy(update={"cpus": cores, "start": "fresh"})  # it has no block, and so no template
         beside = store.create_run(folder, "repeated", datetime.now().astimezone())
         jobs = JobRunner(session.launcher, beside, machine, plan.environments)
         if spec.cell.cache == "warm" and find_mode(spec.cell).cached:

@@ -9,10 +9,10 @@ import os
 import selectors
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal, Protocol
 
 import psutil
 
@@ -30,7 +30,6 @@ from orchestrator.processes.process import (
     open_end_descriptor,
     open_log,
     signal_process_group,
-    start_process,
 )
 from orchestrator.processes.stop_watcher import StopWatcher
 from schemas.event import Event
@@ -50,13 +49,22 @@ EndKind = Literal["ended", "timeout", "garbled", "limit", StopKind]
 JobCheck = Callable[[], None]
 
 
+class StartJob(Protocol):
+    """The start of a job's process, with pipes as its standard input and output."""
+
+    def __call__(self, *, stderr: IO[bytes]) -> Process:
+        """Start it with this log."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """The end of a job and all its events. `status` is negative for a signal, as in subprocess.
 
     `oom` tells how a SIGKILL that this program did not send relates to memory running out. `memory` is the scope of the
     memory limit, `group` the counts of the job's cgroup. `stops` are the beginnings and ends of the times in which a
-    signal had stopped the worker; for `suspended_ns` the whole machine slept.
+    signal had stopped the worker; for `suspended_ns` the whole machine slept. `obstacle` tells why a job that was to be
+    forked started fresh. `arrivals_ns` are the times at which its events arrived, on a clock that stands still while it
+    is stopped. `cpu_ns` is the CPU time of its process by the kernel's account. Both are empty if it was not observed.
     """
 
     how: EndKind
@@ -70,12 +78,14 @@ class Ending:
     group: CgroupUsage = field(default_factory=CgroupUsage)
     stops: tuple[tuple[int, int], ...] = ()
     suspended_ns: int = 0
+    obstacle: str = ""
+    arrivals_ns: tuple[int, ...] = ()
+    cpu_ns: int | None = None
 
 
 def run(
-    command: Sequence[str],
+    start_job: StartJob,
     message: bytes,
-    environment: Mapping[str, str],
     log: Path,
     *,
     deadline_s: float,
@@ -83,19 +93,20 @@ def run(
     stop_requests: StopRequests | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Ending:
-    """Run one worker to its end.
+    """Run one worker to its end, from the start of its process on.
 
     The worker reads `message` from its standard input, writes events to its standard output, and its standard error
     goes to the file `log`. Call it from the main thread: the worker dies when the thread that made it ends.
     """
-    start, events, memory_sampler, slept_ns = time.monotonic_ns(), list[Event](), MemorySampler(), read_suspended_ns()
+    start, events, arrivals_ns = time.monotonic_ns(), list[Event](), list[int]()
+    memory_sampler, slept_ns = MemorySampler(), read_suspended_ns()
     with (
         adopt_orphans() as descendants,
         open_log(log) as log_file,
         CgroupManager(PROCESS_MARK).make_job_cgroup(limits) as cgroup,
     ):
         oom_detector = OomDetector(cgroup=cgroup.folders.get("memory"))
-        process = start_process(command, environment, stderr=log_file)
+        process = start_job(stderr=log_file)
         stops = StopWatcher(process.pid)
         job_limits = JobLimits(limits, log, cgroup)
         # Before the spec is sent: the worker waits for it, so no framework starts without limits.
@@ -108,7 +119,8 @@ def run(
 
         def receive_event(event: Event) -> None:
             events.append(event)
-            deadlines.note_event(event, now_ns())
+            arrivals_ns.append(now_ns())
+            deadlines.note_event(event, arrivals_ns[-1])
             on_event(event)
 
         def check_job() -> None:
@@ -123,6 +135,7 @@ def run(
                 process, message, deadlines, now_ns, receive_event, stop_requests or StopRequests(), check_job
             )
         finally:
+            cpu_ns = read_cpu_ns(process.pid)
             end_process_group(process)
             is_held = process.returncode is None  # only its tracer may reap it, although it was sent SIGKILL
             cgroup.kill_processes()  # finds even descendants that hide from the process tree
@@ -135,7 +148,7 @@ def run(
     # Not earlier: a process of the job that still ran would extend the log again.
     job_limits.truncate_log()
     wall_ns = time.monotonic_ns() - start
-    status = -signal.SIGKILL if is_held else process.returncode
+    status = -signal.SIGKILL if is_held or process.returncode is None else process.returncode
     return Ending(
         how,
         status,
@@ -148,7 +161,17 @@ def run(
         usage,
         stops=stops.list_spans(),
         suspended_ns=compute_suspension_ns(slept_ns, read_suspended_ns()),
+        arrivals_ns=tuple(arrivals_ns),
+        cpu_ns=cpu_ns,
     )
+
+
+def read_cpu_ns(pid: int) -> int | None:
+    """Return the CPU time of a process that has not been reaped yet, without its children; None: it cannot be read."""
+    with contextlib.suppress(psutil.Error):
+        used = psutil.Process(pid).cpu_times()
+        return round((used.user + used.system) * 1e9)
+    return None
 
 
 def read_suspended_ns() -> int:

@@ -1,10 +1,12 @@
 """The run of a plan, block by block: which job comes next, and when to stop."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
+from orchestrator.analysis.quality.starts import differ_by_start
 from orchestrator.analysis.statistics.looks import LOOKS
 from orchestrator.analysis.stopping import describe_goal
 from orchestrator.execution.artefacts import ArtefactMaker, keep_failure, needs_artefact
@@ -13,8 +15,10 @@ from orchestrator.execution.budget import Budget
 from orchestrator.execution.job import JobRunner
 from orchestrator.execution.keyboard import Keyboard
 from orchestrator.execution.launchers import Launcher
+from orchestrator.execution.launchers.template_pool import TemplatePool
 from orchestrator.execution.peak_rates import PeakRates
 from orchestrator.execution.profiling import profile_cell
+from orchestrator.execution.repetition import repeat_timing
 from orchestrator.execution.sweep_events import (
     BlockStarted,
     JobEnded,
@@ -63,14 +67,16 @@ class Sweep:
     earlier: Sequence[JobRecord] = ()
     peaks: PeakRates = field(default_factory=PeakRates)
     known: Mapping[str, float] = field(default_factory=dict)
+    templates: TemplatePool | None = None
     clock: Callable[[], float] = time.monotonic
     keys: Keyboard = field(default_factory=Keyboard)
     records: list[JobRecord] = field(default_factory=list)
     _artefacts: dict[str, Artefact] = field(default_factory=dict)
     _expected: dict[str, Artefact] = field(default_factory=dict)
     _shared: dict[str, tuple[str, Artefact]] = field(default_factory=dict)
-    _sampled: dict[str, Report] = field(default_factory=dict)
+    _earlier: dict[str, list[Report]] = field(default_factory=lambda: defaultdict(list))
     _dropped: set[str] = field(default_factory=set)
+    _fresh: set[str] = field(default_factory=set)
     _prepared: set[str] = field(default_factory=set)
     _unprepared: set[str] = field(default_factory=set)
     _is_cut: bool = False
@@ -89,7 +95,8 @@ class Sweep:
         made = self.store.read_artefact_records() if self.resumed else []
         self._prepared |= {record.spec.cell.id for record in made if record.outcome == "exported"}
         spec, before_s = self.plan.spec, total_duration_s([*self.earlier, *made])
-        self._budget = Budget(spec.stop.budget, spec.timing, self.known, self._now_s, before_s)
+        estimate_s = partial(self.plan.estimate_job_s, known=self.known)
+        self._budget = Budget(spec.stop.budget, estimate_s, self._now_s, before_s)
 
     def run(self) -> str:
         """Run until its goal, budget, number of blocks or a signal ends it, and return which, in words."""
@@ -133,11 +140,12 @@ class Sweep:
     def _may_begin(self, block: int, cells: Sequence[Cell]) -> bool:
         """Return whether a block may begin: one that fits, or one of which any part is worth having."""
         begun = {record.spec.block for record in self.earlier}
-        return block <= max(1, self.plan.least_blocks) or block in begun or self._has_room(cells)
+        is_due = block <= max(1, self.plan.least_blocks) or block in begun
+        return is_due or self._has_room(cells, self._budget.forecast_opening_s())
 
-    def _has_room(self, cells: Sequence[Cell]) -> bool:
+    def _has_room(self, cells: Sequence[Cell], reserved_s: float = 0.0) -> bool:
         """Return whether the budget has room for a job of each of these cells, and for the profiles after all."""
-        return self._budget.has_room(cells, self._budget.forecast_s(self._list_profiled()))
+        return self._budget.has_room(cells, reserved_s + self._budget.forecast_s(self._list_profiled()))
 
     def _may_start(self, spec: JobSpec) -> bool:
         """Return whether a job may start. The first one may if there is any time: its sweep would have no answer."""
@@ -264,9 +272,11 @@ class Sweep:
         )
 
     def _build_spec(self, cell: Cell, block: int, position: int) -> JobSpec:
-        """Return one job of the plan with its artefact and expected results."""
-        spec, name = self.plan.build_job(cell, block, position, self._sampled.get(original_id(cell))), cell.id
-        return spec.model_copy(update={"artefact": self._artefacts.get(name), "expected": self._expected.get(name)})
+        """Return one job of the plan with its artefact, its expected results, and what earlier processes decide."""
+        spec, original = self.plan.build_job(cell, block, position), original_id(cell)
+        made = {"artefact": self._artefacts.get(cell.id), "expected": self._expected.get(cell.id)}
+        decided = {"timing": repeat_timing(spec.timing, self._earlier[original])}
+        return spec.model_copy(update=made | decided | ({"start": "fresh"} if original in self._fresh else {}))
 
     def _fill_caches(self) -> bool:
         """Run each cell with a warm cache once, as block 0, which never counts; return False if interrupted."""
@@ -286,6 +296,7 @@ class Sweep:
         """Run one block, or the part of it that fits the budget; return False if interrupted."""
         order = self.plan.order_cells(cells, block)
         self.publish(BlockStarted(block, order))
+        self._open_templates(block, order)
         for position, cell in enumerate(order):
             if cell.id in self._dropped:
                 continue  # the clone of a cell that was skipped in this block
@@ -297,6 +308,17 @@ class Sweep:
             if record.outcome == "interrupted" or self.stopped_early:
                 return False
         return True
+
+    def _open_templates(self, block: int, order: Sequence[Cell]) -> None:
+        """Let the templates of a block import side by side, for those of its jobs that have not run yet."""
+        if self.templates is None:
+            return
+        done = {record.spec.cell.id for record in self.earlier if record.spec.block == block}
+        jobs = [self._build_spec(cell, block, position) for position, cell in enumerate(order) if cell.id not in done]
+        began_s = self._now_s()
+        self.templates.open_block(jobs)
+        if any(job.start == "template" for job in jobs):
+            self._budget.note_opening(self._now_s() - began_s)
 
     def _run_attempts(self, spec: JobSpec) -> JobRecord | None:
         """Run one job until it needs no further attempt, and return its last record; None if one does not fit."""
@@ -358,8 +380,7 @@ class Sweep:
         """Apply the consequences of a job's last attempt to later jobs."""
         cell = record.spec.cell.id
         if record.report is not None and record.outcome == "measured":
-            # The first process decides, for the A/A clone as well: floors of other samples are not comparable.
-            self._sampled.setdefault(original_id(record.spec.cell), record.report)
+            self._note_measured(record, record.report)
         if record.outcome != "measured":
             self._failures[cell] += 1
         if record.outcome in outcomes.FINAL_OUTCOMES or self._failures[cell] >= outcomes.MAX_FAILURES:
@@ -369,6 +390,14 @@ class Sweep:
             self._dropped |= {each.id for each in self.plan.cells if is_same_cell(each, record.spec.cell)}
         if record.breach:
             self._drop_alike(record)
+
+    def _note_measured(self, record: JobRecord, report: Report) -> None:
+        """Let later jobs of a cell and its clone sample as the first did, and start fresh where a fork matters."""
+        # The first process decides, for the A/A clone as well: floors of other samples are not comparable.
+        original = original_id(record.spec.cell)
+        self._earlier[original].append(report)
+        if differ_by_start([each for each in self.records if each.spec.cell.id == record.spec.cell.id]):
+            self._fresh.add(original)
 
     def _drop_alike(self, record: JobRecord) -> None:
         """Give every cell with the same broken part of a workload the same record, without starting its jobs."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from orchestrator.analysis.agreement import compare_results
 from orchestrator.analysis.axis import AxisTable
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.run import Run
@@ -17,6 +18,7 @@ from orchestrator.report.markdown import (
 )
 from orchestrator.report.overview import build_overview
 from orchestrator.report.repetition import split_shared_sentences
+from orchestrator.report.sections import agreement
 from orchestrator.report.sentences import describe_mixture, describe_skipped
 from orchestrator.report.terminal import format_measured_cell
 
@@ -72,11 +74,18 @@ def make_axis_section(table: AxisTable, run: Run) -> Iterator[str]:
 
 
 def make_section(group: Group, sentences: Sequence[str]) -> Iterator[str]:
-    """Yield the heading, the table and these sentences of one computation."""
+    """Yield the heading, the table, these sentences and the matrix of agreement of one computation."""
     yield f"### {escape_markdown(group.title)}"
     yield format_markdown_table(HEADINGS, make_table_rows(group))
     if sentences:
         yield format_markdown_list(sentences)
+    if found := compare_results(group):
+        headings = (agreement.TITLE, agreement.REFERENCE, *agreement.list_numbers(found))
+        rows = (
+            (f"{number} {label}", *map(agreement.format_square, squares))
+            for number, (label, squares) in enumerate(agreement.list_rows(found), 1)
+        )
+        yield format_markdown_table(headings, rows)
 
 
 def make_table_rows(group: Group) -> Iterator[tuple[str, ...]]:

@@ -76,6 +76,15 @@ def _lock_cores(
     return tuple(held)
 
 
+def list_unlocked(cores: Sequence[int], siblings: Mapping[int, Collection[int]], folder: Path) -> tuple[int, ...]:
+    """Return those of these cores that no other sweep holds, nor a sibling of them, at this moment."""
+    free = []
+    for core in cores:
+        with suppress(CoresTaken), hold_cores(1, [core], siblings, folder):
+            free.append(core)
+    return tuple(free)
+
+
 def find_lock_folder() -> Path:
     """Return the folder of the locks: the user's choice, or the first one that every user may write to.
 

@@ -5,37 +5,68 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from orchestrator.registry.frameworks import load_frameworks
+from orchestrator.registry.model_files import is_opened_as_is
 from orchestrator.registry.modes import find_mode
 from schemas.job import Cell, Timing
+from schemas.models import ModelSource
 from schemas.record import JobRecord
+
+# The end of the label of a mode whose jobs load what is compiled.
+LOADED = " loaded"
+
+# The part of a compilation that is left if its cache is warm.
+WARM_SHARE = 0.2
+
+# The most of a fresh job's duration that its start can be.
+MAX_START_SHARE = 0.6
 
 
 def seconds_by_mode(records: Iterable[JobRecord]) -> dict[str, float]:
-    """Return the median duration of measured jobs in seconds, by framework and mode."""
+    """Return the median duration of jobs that started fresh in seconds, by framework, mode and what they start from."""
     took = defaultdict(list)
     for record in records:
-        if record.outcome == "measured" and record.outside is not None:
+        is_fresh = record.report is not None and not record.report.forked
+        if record.outcome == "measured" and record.outside is not None and is_fresh:
             running_ns = record.outside.spawn_to_end_ns - record.outside.stopped_ns
-            took[mode_label(record.spec.cell)].append(running_ns / 1e9)
+            took[mode_label(record.spec.cell, record.spec.model)].append(running_ns / 1e9)
     return {mode: statistics.median(values) for mode, values in took.items()}
 
 
-def mode_label(cell: Cell) -> str:
-    """Return framework and mode; a clone's label is that of its original."""
-    return f"{cell.framework}:{cell.mode}"
+def mode_label(cell: Cell, model: ModelSource | None = None) -> str:
+    """Return framework and mode, and whether a job loads what is compiled; a clone's label is that of its original."""
+    return f"{cell.framework}:{cell.mode}{LOADED if is_loaded(cell, model) else ''}"
 
 
-def estimate_job_s(cell: Cell, timing: Timing, known: Mapping[str, float]) -> float:
-    """Estimate the duration of one job of a cell, in seconds."""
-    if mode_label(cell) in known:
-        return known[mode_label(cell)]
+def is_loaded(cell: Cell, model: ModelSource | None) -> bool:
+    """Return whether jobs of a cell load what is compiled: a saved model, or the file of a user's model as it is."""
+    return cell.origin == "file" or (model is not None and is_opened_as_is(model, cell.framework))
+
+
+def estimate_job_s(cell: Cell, timing: Timing, known: Mapping[str, float], model: ModelSource | None = None) -> float:
+    """Estimate the duration of one job of a cell that starts fresh, in seconds."""
+    if (label := mode_label(cell, model)) in known:
+        return known[label]
+    mode = find_mode(cell)
+    is_found = cell.cache == "warm" and mode.cached
+    compile_s = 0.0 if is_loaded(cell, model) else mode.compile_s * (WARM_SHARE if is_found else 1)
     measuring_ns = timing.warmup_min_ns + 1.5 * timing.samples * timing.sample_ns
-    return load_frameworks()[cell.framework].start_s + find_mode(cell).compile_s + measuring_ns / 1e9
+    return load_frameworks()[cell.framework].start_s + compile_s + measuring_ns / 1e9
 
 
-def estimate_block_s(cells: Sequence[Cell], timing: Timing, known: Mapping[str, float]) -> float:
-    """Estimate the duration of one block of these cells, in seconds."""
-    return sum(estimate_job_s(cell, timing, known) for cell in cells)
+def estimate_start_s(cell: Cell, job_s: float) -> float:
+    """Estimate the part of a fresh job's duration in which its framework is imported, in seconds."""
+    return min(load_frameworks()[cell.framework].start_s, MAX_START_SHARE * job_s)
+
+
+def estimate_forked_s(jobs: Sequence[tuple[Cell, float]], cores: int) -> float:
+    """Estimate the duration of a block whose jobs are forked, in seconds, from those of the same jobs started fresh.
+
+    Its templates import side by side on these cores: one for each framework, and one for the A/A clone.
+    """
+    starts = [(cell, estimate_start_s(cell, job_s)) for cell, job_s in jobs]
+    templates = {(cell.framework, cell.environment, cell.replica): start_s for cell, start_s in starts}
+    opening_s = max(*templates.values(), sum(templates.values()) / cores)
+    return sum(job_s for _, job_s in jobs) - sum(start_s for _, start_s in starts) + opening_s
 
 
 def total_duration_s(records: Iterable[JobRecord]) -> float:

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.analysis.pairs import choose_pairs
-from orchestrator.analysis.statistics.looks import blocks_needed
+from orchestrator.analysis.statistics.looks import ALPHA, blocks_needed
 from orchestrator.format import format_seconds
-from orchestrator.planning.estimate import estimate_block_s
 from orchestrator.planning.plan import Plan
 from orchestrator.records.labels import format_title
 from schemas.job import Cell
@@ -20,12 +19,14 @@ class VerdictNeeds:
     """The needs of a verdict in a sweep: those of its largest group of compared cells.
 
     `families` are the numbers of pairs that are tested together: of the first cell of that group alone, of the first
-    two, and so on. `asked` is the number without `--pairs all`. `cells` are those of the whole sweep with the A/A
-    clone. `allowed` is the number of blocks that fit the budget, at most the allowed number.
+    two, and so on. `asked` is the number without `--pairs all`, and `ranked` the number on which ranks rest. `cells`
+    are those of the whole sweep with the A/A clone. `allowed` is the number of blocks that fit the budget, at most the
+    allowed number.
     """
 
     families: tuple[int, ...]
     asked: int
+    ranked: int
     cells: int
     alpha: float
     block_s: float
@@ -46,6 +47,11 @@ class VerdictNeeds:
     def blocks(self) -> int:
         """The blocks without which no pair can have a verdict, whatever the differences."""
         return blocks_needed(self.pairs, self.alpha)
+
+    @property
+    def blocks_for_ranks(self) -> int:
+        """The blocks without which ranks rest on the compared pairs alone."""
+        return blocks_needed(self.ranked, ALPHA)
 
     @property
     def can_claim(self) -> bool:
@@ -72,10 +78,11 @@ def find_needs(plan: Plan, known: Mapping[str, float]) -> VerdictNeeds | None:
     if len(largest) < 2:
         return None
     families = tuple(count_pairs(plan, largest[: modes + 1], plan.spec.pairs) for modes in range(len(largest)))
-    stop, block_s = plan.spec.stop, estimate_block_s(plan.runnable, plan.spec.timing, known)
+    stop, block_s = plan.spec.stop, plan.estimate_block_s(known)
     return VerdictNeeds(
         families=families,
         asked=count_pairs(plan, largest, "asked"),
+        ranked=math.comb(len(largest), 2),
         cells=len(plan.runnable),
         alpha=plan.looks.choose_alpha(families[-1]),
         block_s=block_s,
@@ -99,7 +106,8 @@ def describe_needs(plan: Plan, known: Mapping[str, float]) -> Iterator[str]:
     pairs = "1 pair needs" if needs.pairs == 1 else f"{needs.pairs} pairs need"
     said = f"{pairs} {needs.blocks} blocks for a verdict, about {format_seconds(needs.blocks * needs.block_s)}"
     if needs.can_claim:
-        yield f"{said}; this sweep allows {needs.allowed}."
+        ranks = f"; ranks need {needs.blocks_for_ranks}" if needs.blocks_for_ranks > needs.blocks else ""
+        yield f"{said}{ranks}; this sweep allows {needs.allowed}."
         return
     yield f"{said}; this sweep allows {needs.allowed}: no claim is possible."
     yield f"A verdict would fit with {' or '.join(list_remedies(needs, plan))}."

@@ -9,8 +9,10 @@ from orchestrator.analysis.statistics.looks import LOOKS, LookRule
 from orchestrator.environments.lookup import Environments
 from orchestrator.errors import UsageError, unknown_name_error
 from orchestrator.planning.axis import check_compared_axis, complete_axis
+from orchestrator.planning.estimate import estimate_forked_s, estimate_job_s
 from orchestrator.planning.grid import expand_request
 from orchestrator.planning.request import resolve_request
+from orchestrator.planning.starts import FRESH_INTERVAL, choose_start, is_thorough_block
 from orchestrator.planning.support import explain_refusal, make_reference_cell
 from orchestrator.records.axes import list_values
 from orchestrator.records.labels import describe_computations, label_cells
@@ -18,15 +20,10 @@ from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.registry.model_files import get_file_kind
 from orchestrator.registry.modes import find_mode
 from orchestrator.registry.workloads import load_workloads
-from schemas.event import Report
 from schemas.job import WARMUP_MAX_NS, Cell, JobSpec
 from schemas.record import Extension
 from schemas.sweep import SweepSpec
 from schemas.workloads import Workload
-
-# Weights and inputs are the same in every run, so that runs can be compared.
-DATA_SEED = 20261
-
 
 # Share of a job's time that its warm-up may take.
 WARMUP_SHARE = 0.25
@@ -89,6 +86,24 @@ class Plan:
         """Return the workload of a cell."""
         return self.workloads[cell.workload_key]
 
+    def estimate_job_s(self, cell: Cell, known: Mapping[str, float]) -> float:
+        """Estimate the duration of one job of a cell in seconds, from known durations by mode or rough defaults."""
+        return estimate_job_s(cell, self.spec.timing, known, self.find_workload(cell).model)
+
+    def estimate_block_s(self, known: Mapping[str, float]) -> float:
+        """Estimate the duration of a block in seconds: the mean of those that start fresh and those that are forked."""
+        jobs = [(cell, self.estimate_job_s(cell, known)) for cell in self.runnable]
+        forked = [(cell, job_s) for cell, job_s in jobs if self._is_ever_forked(cell)]
+        fresh_s = sum(job_s for _, job_s in jobs)
+        if not forked:
+            return fresh_s
+        saved_s = sum(job_s for _, job_s in forked) - estimate_forked_s(forked, len(self.available))
+        return fresh_s - saved_s * (FRESH_INTERVAL - 1) / FRESH_INTERVAL
+
+    def _is_ever_forked(self, cell: Cell) -> bool:
+        model = self.find_workload(cell).model
+        return any(choose_start(self.spec, cell, model, block) == "template" for block in range(1, FRESH_INTERVAL + 1))
+
     def find_reference_cell(self, cell: Cell, framework: str) -> Cell:
         """Return this framework's cell that computes another's expected results."""
         return make_reference_cell(cell, framework, self.environments)
@@ -133,26 +148,31 @@ class Plan:
         """Return the cores for a cell's threads: one for each, as long as there are enough."""
         return tuple(sorted((self.cores or self.available[::-1])[: cell.threads]))
 
+    @property
+    def data_seed(self) -> int:
+        """Return the seed of weights and inputs: another one in each run, so that no code can know them beforehand."""
+        return random.Random(f"{self.seed}/data").randrange(2**32)  # noqa: S311 (a name for data, not a secret)
+
     def order_cells(self, cells: Sequence[Cell], block: int) -> list[Cell]:
         """Return the cells in the random order of one block; the same seed repeats it."""
         return random.Random(f"{self.seed}/{block}").sample(list(cells), len(cells))  # noqa: S311 (order, not secrets)
 
-    def build_job(self, cell: Cell, block: int, position: int, sampled: Report | None = None) -> JobSpec:
-        """Make one job, with everything that its worker needs.
-
-        `sampled` is the report of an earlier process of the cell, whose sampling is repeated; None lets the job choose.
-        """
+    def build_job(self, cell: Cell, block: int, position: int) -> JobSpec:
+        """Make one job, with everything that its worker needs."""
         framework, parity = load_frameworks()[cell.framework], cell.track == "parity"
         hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if cell.device == "cpu" else {}
         said = {name: text.format(threads=cell.threads) for name, text in framework.variables.items()}
         workload, theirs = self.find_workload(cell), self.environments.find(cell.environment).variables
-        # Hash seed and padding move data in memory from job to job, so that no cell is lucky every time.
-        layout = random.Random(f"{self.seed}/{block}/{cell.id}")  # noqa: S311 (spread, not secrets)
+        # Hash seed and padding move data in memory from job to job, so that no cell is lucky every time. Those of a
+        # forked job are its template's.
+        start = choose_start(self.spec, cell, workload.model, block)
+        owner = cell.id if start == "fresh" else f"{cell.framework}/{cell.environment}/{cell.replica}"
+        layout = random.Random(f"{self.seed}/{block}/{owner}")  # noqa: S311 (spread, not secrets)
         return JobSpec(
             cell=cell,
             block=block,
             position=position,
-            seed=DATA_SEED,
+            seed=self.data_seed,
             # On the track `defaults`, a framework chooses its threads by all the cores that it finds.
             cpus=self.choose_cores(cell) if parity else self.available,
             # Later ones win: what makes jobs alike overrides the environment's variables.
@@ -166,11 +186,11 @@ class Plan:
             weights=workload.weights,
             hash_seed=layout.randrange(2**32),
             padding_bytes=layout.randrange(4096),
-            timing=self.spec.timing.model_copy(
-                update={"warmup_max_ns": self.warmup_max_ns}
-                | ({"calls": sampled.calls, "samples": len(sampled.samples_ns)} if sampled else {})
-            ),
+            start=start,
+            thorough=is_thorough_block(block),
+            timing=self.spec.timing.model_copy(update={"warmup_max_ns": self.warmup_max_ns}),
             deadline_s=self.spec.deadline,
+            sandbox=self.spec.sandbox,
             limits=self.spec.limits,
         )
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from orchestrator.processes.descendants import PROCESS_MARK, adopt_orphans
 from orchestrator.processes.signals import Interrupts
@@ -16,7 +16,23 @@ from orchestrator.processes.watchdog import MARK_VARIABLE
 # The time that a process group has after SIGINT, and again after SIGTERM, before the next, harder signal.
 GRACE_S = 0.5
 
-Process = subprocess.Popen[bytes]
+
+class Process(Protocol):
+    """A child process: started from a program, or forked from a template."""
+
+    pid: int
+    stdin: IO[bytes] | None
+    stdout: IO[bytes] | None
+
+    @property
+    def returncode(self) -> int | None:
+        """The status with which it has ended, negative for a signal; None while it runs."""
+
+    def poll(self) -> int | None:
+        """Look whether it has ended, and return its status."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended, for at most `timeout` seconds, and return its status."""
 
 
 def start_process(
@@ -42,6 +58,40 @@ def start_process(
         stdout=stdout or subprocess.PIPE,
         stderr=stderr,
     )
+
+
+class ForkedProcess:
+    """A process that a template has forked, and whose parent is this process by now, or within a moment."""
+
+    def __init__(self, pid: int, stdin: IO[bytes], stdout: IO[bytes]) -> None:
+        self.pid = pid
+        self.stdin: IO[bytes] | None = stdin
+        self.stdout: IO[bytes] | None = stdout
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Look whether it has ended, and return its status."""
+        if self.returncode is None:
+            with contextlib.suppress(ChildProcessError):  # the kernel has not handed it over yet
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                if pid:
+                    self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended, for at most `timeout` seconds, and return its status.
+
+        Raises:
+            subprocess.TimeoutExpired: it still runs.
+        """
+        if self.poll() is None:
+            with open_end_descriptor(self) as end, selectors.DefaultSelector() as selector:
+                selector.register(end, selectors.EVENT_READ)
+                selector.select(timeout)
+        if self.poll() is None:
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
+        assert self.returncode is not None
+        return self.returncode
 
 
 def run_to_completion(
@@ -109,6 +159,11 @@ def end_process_group(process: Process) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(GRACE_S)
     # Even after a clean exit: others of its group may have outlived the leader.
+    kill_process_group(process)
+
+
+def kill_process_group(process: Process) -> None:
+    """Kill a process with its group, and reap it."""
     signal_process_group(process.pid, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):  # only its tracer may reap a process that has one
         process.wait(GRACE_S)

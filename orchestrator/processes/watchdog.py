@@ -8,6 +8,7 @@ folder of the temporary folders.
 """
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -22,7 +23,6 @@ FOLDER_MARK_LENGTH = 10
 
 CGROUP_ROOT = "/sys/fs/cgroup"
 RELEASED = "released\n"
-MAX_REMOVALS = 10
 ATTEMPTS = 500
 PAUSE_S = 0.01
 
@@ -83,9 +83,9 @@ def end_cgroups(mark: str, root: str = CGROUP_ROOT) -> None:
 
 
 def end_cgroup(group: str) -> None:
-    """Kill all processes in a cgroup and remove it; try again if one has joined meanwhile."""
-    for _ in range(MAX_REMOVALS):
-        if not kill_members(group) or remove_cgroup(group):
+    """Kill all processes in a cgroup and remove it; try again if one has joined meanwhile or is not quite gone."""
+    for _ in range(ATTEMPTS):
+        if not kill_members(group) or not is_left_busy(group):
             return
         time.sleep(PAUSE_S)
 
@@ -104,13 +104,22 @@ def kill_members(group: str) -> bool:
     return False
 
 
-def remove_cgroup(group: str) -> bool:
-    """Remove an empty cgroup and those below it; return whether it is gone."""
+def is_left_busy(group: str) -> bool:
+    """Remove an empty cgroup; return whether the kernel still holds a process there that has just ended."""
+    remove_cgroup(group)
+    try:
+        os.rmdir(group)  # noqa: PTH106
+    except OSError as error:
+        return error.errno == errno.EBUSY
+    return False
+
+
+def remove_cgroup(group: str) -> None:
+    """Remove an empty cgroup and those below it, if the kernel lets it."""
     # The kernel refuses to remove a cgroup that has children, so the deepest goes first.
     for path, _, _ in os.walk(group, topdown=False):
         with contextlib.suppress(OSError):
             os.rmdir(path)  # noqa: PTH106
-    return not os.access(group, os.F_OK)
 
 
 def leave_cgroup(home: str) -> None:

@@ -17,8 +17,8 @@ from orchestrator.analysis.forecast import (
 )
 from orchestrator.analysis.process_scores import score_records
 from orchestrator.analysis.results import Group
-from orchestrator.analysis.statistics.looks import LOOKS
-from orchestrator.analysis.stopping import group_sweep_results
+from orchestrator.analysis.statistics.looks import list_looks
+from orchestrator.analysis.stopping import count_ranked_pairs, group_sweep_results
 from orchestrator.execution.sweep_events import (
     BlockStarted,
     JobEnded,
@@ -225,17 +225,18 @@ def estimate_remaining_looks(groups: Sequence[Group], board: Board) -> Forecast 
         labels = [standing.cell for standing in group.standings]
         scores = {label: score_records(of_cell[group.result(label).cell.id]) for label in labels}
         if group.baseline in scores and len(scores) > 1:
-            looks.append(forecast_group(group, scores, board.plan.spec))
+            looks.append(forecast_group(group, scores, board.plan.spec, count_ranked_pairs(board.plan.cells)))
     known = [look for look in looks if look is not None]
     return combine_forecasts(known) if known and len(known) == len(looks) else None
 
 
-def forecast_group(group: Group, scores: Mapping[str, Scores], spec: SweepSpec) -> Forecast | None:
+def forecast_group(group: Group, scores: Mapping[str, Scores], spec: SweepSpec, ranked: int) -> Forecast | None:
     """Forecast the look at which a group reaches the goal of its sweep; None if too little is known."""
     if spec.stop.until == "precision":
-        return forecast_looks(scores, group.baseline, spec.stop.precision, pairs=len(group.comparisons))
+        return forecast_looks(scores, group.baseline, spec.stop.precision, pairs=len(group.comparisons), ranked=ranked)
     family = Family(pairs=len(group.comparisons), alpha=group.alpha, margin=math.log1p(spec.margin))
     pairs = [list_log_ratios(scores[each.baseline], scores[each.cell]) for each in group.comparisons]
-    found = [forecast_verdict(ratios, family, [look for look in LOOKS if look >= len(ratios)]) for ratios in pairs]
+    looks = list_looks(ranked)
+    found = [forecast_verdict(ratios, family, [look for look in looks if look >= len(ratios)]) for ratios in pairs]
     known = [each for each in found if each is not None]
     return combine_forecasts(known) if known and len(known) == len(found) else None

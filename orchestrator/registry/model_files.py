@@ -65,6 +65,12 @@ def is_opened(workload: Workload, framework: str) -> bool:
     return kind is not None and framework in kind.opened_by
 
 
+def is_opened_as_is(model: ModelSource, framework: str) -> bool:
+    """Return whether a framework opens the file of a model without making another model of it."""
+    kind = get_kind(model.kind) if model.kind else None
+    return kind is not None and not kind.is_cast and framework in kind.opened_by
+
+
 def explain_file_refusal(cell: Cell, workload: Workload, framework: Framework) -> str:
     """Explain why a cell cannot run the file of a model; empty if it may be tried, or there is no such file."""
     kind = get_file_kind(workload)

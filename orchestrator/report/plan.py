@@ -9,7 +9,6 @@ from rich.text import Text
 from orchestrator.environments.definitions import EnvironmentDefinitions
 from orchestrator.format import format_clock, to_printable
 from orchestrator.planning.axis import describe_compared_axis
-from orchestrator.planning.estimate import estimate_block_s, estimate_job_s
 from orchestrator.planning.needs import describe_needs, find_needs
 from orchestrator.planning.plan import Plan
 from orchestrator.records.labels import format_title
@@ -22,8 +21,8 @@ from schemas.workloads import Workload
 
 def build_plan_document(plan: Plan, known: Mapping[str, float]) -> dict[str, Any]:
     """Return the cells of a sweep, the expected duration of each job, and the number of blocks that fit."""
-    timing, stop = plan.spec.timing, plan.spec.stop
-    block = estimate_block_s(plan.runnable, timing, known)
+    stop = plan.spec.stop
+    block = plan.estimate_block_s(known)
     # Not even one may fit: then a sweep measures those cells of its first block that do.
     blocks = min(stop.blocks, int(stop.budget / block))
     needs = find_needs(plan, known)
@@ -34,7 +33,7 @@ def build_plan_document(plan: Plan, known: Mapping[str, float]) -> dict[str, Any
                 "id": cell.id,
                 "cell": cell.model_dump(mode="json"),
                 "unsupported": plan.refused.get(cell.id),
-                "job_s": None if cell.id in plan.refused else estimate_job_s(cell, timing, known),
+                "job_s": None if cell.id in plan.refused else plan.estimate_job_s(cell, known),
             }
             for cell in plan.cells
         ],
@@ -63,20 +62,21 @@ def describe_code_origins(plan: Plan) -> Iterator[str]:
     """Yield the origin of each workload that is not built in: its code runs with the user's own rights."""
     for workload in select_external_workloads(plan):
         if workload.model is not None:
-            yield to_printable(describe_model(workload, workload.model))
+            rights = "in a sandbox" if plan.spec.sandbox else "with your rights"
+            yield to_printable(describe_model(workload, workload.model, rights))
             continue
         place = workload.source_dir or f"the installed package {workload.package}"
         referee = f"; its reference is {workload.reference} in float64" if workload.reference else ""
         yield to_printable(f"workload {workload.name}: runs the code in {place} (hash {workload.code}){referee}")
 
 
-def describe_model(workload: Workload, model: ModelSource) -> str:
+def describe_model(workload: Workload, model: ModelSource, rights: str) -> str:
     """Describe a user's model: its code, the rights that it runs with, and its referee."""
     place = model.file or f"{model.module} in {model.folder}"
     if model.kind:
         return f"model {model.title}: {get_kind(model.kind).title} in {place} (hash {workload.code})"
     return (
-        f"model {model.title}: runs the code in {place} with your rights (hash {workload.code}); its referee is the "
+        f"model {model.title}: runs the code in {place} {rights} (hash {workload.code}); its referee is the "
         f"same model in {workload.reference} in float64"
     )
 

@@ -49,12 +49,25 @@ def summarise_groups(groups: Sequence[Group]) -> list[str]:
 
 
 def describe_answer(group: Group) -> Iterator[str]:
-    """Yield the fastest mode, the best of each other framework, and when compiling pays off."""
+    """Yield the fastest mode, the best of each other framework, and when compiling pays off.
+
+    Where two versions of something are compared, the change comes first: that is what was asked.
+    """
+    changes = [*omit_repeated_beginnings([*compare_environments(group), *compare_variants(group)])]
+    yield from changes
     yield from write_headline(group)
     yield from describe_other_frameworks(group)
-    yield from describe_payoffs(group)
-    yield from compare_environments(group)
-    yield from compare_variants(group)
+    if not changes:
+        yield from describe_payoffs(group)
+
+
+def omit_repeated_beginnings(sentences: Sequence[str]) -> Iterator[str]:
+    """Yield sentences that begin as `Between variants: ` does, each such beginning once in succession."""
+    last = ""
+    for sentence in sentences:
+        beginning, colon, rest = sentence.partition(": ")
+        yield rest if colon and beginning == last else sentence
+        last = beginning
 
 
 def describe_other_frameworks(group: Group) -> Iterator[str]:

@@ -14,6 +14,7 @@ from orchestrator.analysis.results import Result, result_from_records
 from schemas.event import Report
 from schemas.job import Cell, Timing
 from schemas.record import JobRecord
+from schemas.workloads import Workload
 
 MS: Final = 1_000_000  # nanoseconds
 
@@ -39,8 +40,8 @@ Judge = Callable[[Sequence[JobRecord]], Sequence[Reading]]
 class Check:
     """Cells, how to measure them, and the judgement of their records.
 
-    Cells in `hogged`, by id, run beside a CPU hog. `failing_by_chance` is the share of runs in which a correct program
-    fails the check, because its statement holds at a level of confidence.
+    Cells in `hogged`, by id, run beside a CPU hog. `workloads` are those that are not built in. `failing_by_chance` is
+    the share of runs in which a correct program fails the check, because its statement holds at a level of confidence.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Check:
     deadline_s: float = 60.0
     hogged: frozenset[str] = frozenset()
     failing_by_chance: float = 0.0
+    workloads: Mapping[str, Workload] = field(default_factory=dict)
 
 
 def make_spin_cell(spin_ns: int, **fields: object) -> Cell:

@@ -4,6 +4,7 @@ The blocks of a long sweep are cut into experiments as long as a real sweep. Eac
 trial. Trials of one experiment share processes, so intervals that assume independence are too narrow.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -12,7 +13,7 @@ from typing import Final, TypeAlias
 from orchestrator.analysis.compare import Comparison, compare_all_pairs
 from orchestrator.analysis.process_scores import score_records
 from orchestrator.analysis.statistics.intervals import Interval, clopper_pearson
-from orchestrator.analysis.statistics.looks import LOOKS
+from orchestrator.analysis.statistics.looks import list_looks
 from orchestrator.analysis.stopping import should_stop
 from schemas.job import Cell
 from schemas.record import JobRecord
@@ -86,8 +87,8 @@ def is_any_different(experiment: Experiment, names: Sequence[str]) -> bool:
 
 def compare_until_precise(experiment: Experiment, names: Sequence[str]) -> tuple[Comparison, ...]:
     """Compare clones as a sweep does: at the first look that is precise enough, or after the last block."""
-    last = len(experiment[names[0]])
-    for k in (*(look for look in LOOKS if look < last), last):
+    last, looks = len(experiment[names[0]]), list_looks(math.comb(len(names), 2))
+    for k in (*(look for look in looks if look < last), last):
         comparisons = compare_all_pairs({name: score_records(experiment[name][:k]) for name in names})
         if should_stop(k, comparisons, TARGET_HALF_WIDTH):
             break

@@ -5,16 +5,18 @@ With clones of one cell it also measures, for as long as the user likes, how oft
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from orchestrator.environments.lookup import Environments
 from orchestrator.execution.core_claims import claim_cores
 from orchestrator.execution.launchers import Launcher
+from orchestrator.execution.launchers.template_pool import TemplatePool
 from orchestrator.execution.session import open_session
 from orchestrator.execution.sweep import PrecisionCheck, Sweep
 from orchestrator.execution.sweep_events import SweepEvent
@@ -23,6 +25,7 @@ from orchestrator.planning.plan import Plan
 from orchestrator.processes.signals import Interrupts
 from orchestrator.records import store
 from orchestrator.records.store import Store
+from orchestrator.registry.workloads import load_workloads
 from orchestrator.selftest.check import Check, Reading
 from orchestrator.selftest.checks import aa, interference, latency, outcomes, slowdown
 from orchestrator.selftest.cpu_hog import HoggedLauncher
@@ -30,6 +33,7 @@ from orchestrator.selftest.false_positives import FalsePositiveRate, compute_rat
 from schemas.job import Cell
 from schemas.record import Host, JobRecord, Manifest
 from schemas.sweep import Stop, SweepSpec
+from schemas.workloads import Workload
 
 CHECK_MAKERS: Final = tuple(module.make_check for module in (latency, slowdown, aa, interference, outcomes))
 
@@ -70,6 +74,7 @@ class SelfTest:
     cores: tuple[int, ...]
     interrupts: Interrupts
     launcher: Launcher
+    templates: TemplatePool | None = None
     publish: Callable[[SweepEvent], None] = lambda *_: None
 
     @property
@@ -84,13 +89,16 @@ class SelfTest:
         *,
         hogged: frozenset[str] = frozenset(),
         enough: PrecisionCheck = lambda *_: False,
+        workloads: Mapping[str, Workload] = MappingProxyType({}),
     ) -> list[JobRecord]:
         """Measure these cells as a sweep does; return the records, which are also in the run's folder."""
+        known = {**load_workloads(), **workloads}
         sweep = Sweep(
-            plan=Plan(spec, tuple(cells), {}, self.manifest.seed, self.available, (), cores=self.cores),
+            plan=Plan(spec, tuple(cells), {}, self.manifest.seed, self.available, (), known, cores=self.cores),
             store=self.run,
             host=self.host,
             launcher=HoggedLauncher(self.launcher, hogged),
+            templates=self.templates,
             interrupts=self.interrupts,
             enough=enough,
             publish=self.publish,
@@ -145,6 +153,7 @@ def open_selftest(
             cores=claim.cores,
             interrupts=session.interrupts,
             launcher=session.launcher,
+            templates=session.templates,
             publish=publish,
         )
 
@@ -174,7 +183,9 @@ def run_check(check: Check, selftest: SelfTest, clock: Callable[[], float] = tim
         stop=Stop(blocks=check.blocks, budget=NO_LIMIT_S),
     )
     start = clock()
-    records = selftest.measure_cells(spec, check.cells, hogged=check.hogged, enough=check.enough)
+    records = selftest.measure_cells(
+        spec, check.cells, hogged=check.hogged, enough=check.enough, workloads=check.workloads
+    )
     return CheckResult(check, check.judge(records), clock() - start)
 
 

@@ -24,7 +24,8 @@ from orchestrator.analysis.process_scores import compute_log_floor
 from orchestrator.analysis.statistics.intervals import hodges_lehmann
 from orchestrator.analysis.statistics.looks import ALPHA
 from orchestrator.execution.classify import find_result
-from orchestrator.execution.launchers.local import LocalLauncher, make_variables
+from orchestrator.execution.launchers.local import LocalLauncher
+from orchestrator.execution.launchers.worker_command import make_variables
 from orchestrator.machine import affinity, fingerprint
 from orchestrator.planning.plan import Plan, build_plan
 from schemas.event import Report

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from orchestrator.planning.plan import DATA_SEED
 from schemas.job import Cell
 from workers import frameworks, workloads
 from workers.interfaces import Step
@@ -17,16 +16,19 @@ from workers.measurement.phases import Ledger
 from workers.problem.problem import Problem
 from workers.session import prepare_step
 
+# Of weights and inputs, the same for every tool.
+SEED = 7
+
 
 def of(text: str) -> tuple[Step, tuple[Any, ...]]:
     """Return the step of a cell, and a set of inputs for it."""
     cell = Cell.model_validate_json(text)
     framework = frameworks.import_framework(cell.framework)(cell)
-    framework.configure()
+    framework.apply_settings()
     implementation = workloads.import_implementation(
         cell.workload, getattr(framework, "implementation", cell.framework)
     )
-    problem = Problem(cell, DATA_SEED)
+    problem = Problem(cell, SEED)
     model = framework.build(implementation, problem.weights)
     inputs = framework.arrays(problem.input_sets[0])
     return prepare_step(framework, model, inputs, problem.infer_axes(), Ledger(lambda _: None)), inputs

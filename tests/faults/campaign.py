@@ -133,12 +133,25 @@ class Fault:
     """Outcomes with the words that their reason must contain."""
 
 
-def signal_worker(number: signal.Signals) -> Callable[[Trial, psutil.Process], bool]:
-    """Make an action that sends a signal to the running worker, if there is one."""
+def is_worker(child: psutil.Process) -> bool:
+    """Return whether a child of the orchestrator is a worker or a template, and not a judge, which has its program."""
+    command = child.cmdline()
+    return "workers" in " ".join(command) and command[-1] != "judge"
+
+
+def is_judge(child: psutil.Process) -> bool:
+    """Return whether a child of the orchestrator is a judge."""
+    return child.cmdline()[-1:] == ["judge"]
+
+
+def signal_child(
+    is_meant: Callable[[psutil.Process], bool], number: signal.Signals
+) -> Callable[[Trial, psutil.Process], bool]:
+    """Make an action that sends a signal to the running worker, or to a judge, if there is one."""
 
     def act(_trial: Trial, program: psutil.Process) -> bool:
         for child in program.children():
-            if "workers" in " ".join(child.cmdline()):
+            if is_meant(child):
                 child.send_signal(number)
                 return True
         return False
@@ -220,7 +233,7 @@ def write_events(text: bytes) -> Callable[[Trial, psutil.Process], bool]:
 
     def act(_trial: Trial, program: psutil.Process) -> bool:
         for child in program.children():
-            if "workers" in " ".join(child.cmdline()) and (pipe := find_channel(child.pid)):
+            if is_worker(child) and (pipe := find_channel(child.pid)):
                 with contextlib.suppress(BrokenPipeError), pipe.open("wb", buffering=0) as events:
                     for begin in range(0, len(text), 1 << 16):
                         events.write(text[begin : begin + (1 << 16)])
@@ -259,10 +272,11 @@ STOPPED = {"interrupted": "was stopped by SIG"}
 # A line that is too long, or an invalid event: the worker's own next event may end the line earlier.
 GARBLED = {"garbled": "the worker sent"}
 FAULTS: dict[str, Fault] = {
-    "worker SIGKILL": Fault(signal_worker(signal.SIGKILL), {"killed": "SIGKILL ended it"}),
-    "worker SIGSEGV": Fault(signal_worker(signal.SIGSEGV), {"killed": "SIGSEGV ended it"}),
-    "worker SIGTERM": Fault(signal_worker(signal.SIGTERM), {"killed": "SIGTERM ended it"}),
-    "worker SIGSTOP": Fault(signal_worker(signal.SIGSTOP), {"timeout": "because a signal had stopped it"}),
+    "worker SIGKILL": Fault(signal_child(is_worker, signal.SIGKILL), {"killed": "SIGKILL ended it"}),
+    "worker SIGSEGV": Fault(signal_child(is_worker, signal.SIGSEGV), {"killed": "SIGSEGV ended it"}),
+    "worker SIGTERM": Fault(signal_child(is_worker, signal.SIGTERM), {"killed": "SIGTERM ended it"}),
+    "worker SIGSTOP": Fault(signal_child(is_worker, signal.SIGSTOP), {"timeout": "because a signal had stopped it"}),
+    "judge SIGKILL": Fault(signal_child(is_judge, signal.SIGKILL), {"measured": ""}),
     "orchestrator SIGKILL": Fault(signal_orchestrator(signal.SIGKILL), LOST),
     "orchestrator SIGINT": Fault(signal_orchestrator(signal.SIGINT), STOPPED),
     "orchestrator SIGTERM": Fault(signal_orchestrator(signal.SIGTERM), STOPPED),

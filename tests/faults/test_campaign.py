@@ -17,6 +17,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are l
         [
             ("worker SIGKILL", 1.0),
             ("worker SIGSTOP", 2.0),
+            ("judge SIGKILL", 1.0),
             ("orchestrator SIGKILL", 1.5),
             ("power", 3.0),
             ("orchestrator and watchdog SIGKILL", 2.5),

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from schemas.catalog import FRAMEWORKS
 from schemas.event import Event, Report
 from schemas.job import Cell, JobSpec, Timing
 from schemas.workloads import WORKLOADS
+from tests.templates import fork_worker, give_data, judge_events
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
@@ -99,11 +100,38 @@ def run_process(arguments: list[str], message: bytes, variables: Mapping[str, st
     return Ended(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
 
 
-def run_worker(spec: JobSpec | bytes, **variables: str) -> Ended:
-    """Run a worker on a spec, with the variables of the spec and then these."""
+def run_worker(spec: JobSpec | bytes, *, fresh: bool = False, **variables: str) -> Ended:
+    """Run a worker on a spec, with the variables of the spec and then these.
+
+    Without further variables it is forked from a template, unless it has to start fresh: that saves an import. Its last
+    event is as a judge has left it.
+    """
     if isinstance(spec, bytes):
         return run_process(["-m", "workers"], spec, variables)
-    return run_process(["-m", "workers"], spec.model_dump_json().encode(), {**spec.variables, **variables})
+    with tempfile.TemporaryDirectory(dir=SCRATCH.name) as folder:
+        placed = spec.model_copy(update={"results": str(Path(folder, "results.npy"))})
+        # No judge stands in an environment that is only named.
+        given = give_data(placed) if spec.cell.environment == "current" else placed
+        if not isinstance(given, JobSpec):
+            return Ended(0, given.model_dump_json().encode() + b"\n", "")
+        if not (fresh or variables) and spec.cell.framework in SLOW_IMPORTS and find_spec(spec.cell.framework):
+            ended = Ended(*fork_worker(given, SCRATCH.name))
+        else:
+            message = given.model_dump_json().encode()
+            ended = run_process(["-m", "workers"], message, {**spec.variables, **variables})
+        return judge_results(placed, ended)
+
+
+def judge_results(spec: JobSpec, ended: Ended) -> Ended:
+    """Return the end of a worker with its last event as a judge leaves it."""
+    if not ended.output:
+        return ended
+    judged = judge_events(spec, ended.events).model_dump_json().encode()
+    return replace(ended, output=b"".join(line + b"\n" for line in [*ended.output.splitlines()[:-1], judged]))
+
+
+# Frameworks that take long to import, and whose import starts no thread.
+SLOW_IMPORTS = ("torch", "tensorflow", "jax")
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 
 from schemas.job import OWN_TRAINING, TRAINING_TASKS, Cell, Task
+from schemas.judging import BEGINNING, SET
 from schemas.workloads import WORKLOADS
 from workers import errors, frameworks, interfaces, workloads
 from workers.errors import summarise_error
@@ -51,12 +52,20 @@ def verdict(kind: type[interfaces.Framework], cell: Cell) -> str:
     step = prepare_step(
         framework, model, framework.arrays(problem.input_sets[0]), problem.infer_axes(), Ledger(lambda _: None)
     )
-    found = [problem.check_training(framework, step, "here")]
-    found += [problem.check_new_shape(framework, step, case) for case in problem.new_shapes]
-    for number in (0, 1):
-        outputs = framework.to_numpy(step(*framework.arrays(problem.input_sets[number])))
-        found.append(problem.check_outputs(outputs, number, "here"))
-    return next((each.reason for each in found if each.reason), "")
+    cases = problem.list_cases()
+    chosen = (
+        [BEGINNING] * problem.is_training + [*problem.new_shapes] + [f"{SET}0", f"{SET}1"] * (not problem.is_training)
+    )
+    for case in chosen:
+        try:
+            results = problem.compute_results(framework, step, *cases[case])
+        except Exception as error:
+            if case not in problem.new_shapes:
+                raise
+            return problem.explain_error(case, summarise_error(error)).reason
+        if reason := problem.check_case(case, results, "here").reason:
+            return reason
+    return ""
 
 
 def tried(kind: type[interfaces.Framework], cell: Cell) -> dict[str, object]:
@@ -77,7 +86,7 @@ def main(framework: str, *only: str) -> None:
     """Run all cells, or those whose workloads are named."""
     kind = frameworks.import_framework(framework)
     chosen = [cell for cell in cells(framework) if not only or cell.workload in only]
-    kind(chosen[0].model_copy(update={"task": "backward"})).configure()
+    kind(chosen[0].model_copy(update={"task": "backward"})).apply_settings()
     for cell in chosen:
         print(json.dumps(tried(kind, cell)), flush=True)
 

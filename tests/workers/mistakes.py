@@ -14,8 +14,9 @@ from pathlib import Path
 from orchestrator.registry import workload_template
 from schemas.code import hash_workload_code
 from schemas.job import Cell, JobSpec
+from schemas.judging import SET
 from workers import frameworks, workloads
-from workers.__main__ import describe_failure, locate_failure
+from workers.failures import describe_failure, locate_failure
 from workers.measurement.phases import Ledger
 from workers.problem import location
 from workers.session import prepare_step
@@ -112,7 +113,7 @@ def done(spec: JobSpec) -> str:
     model = framework.build(workloads.import_implementation(cell.workload, name, package=package), problem.weights)
     example = framework.arrays(problem.input_sets[0])
     step = prepare_step(framework, model, example, problem.infer_axes(), Ledger(lambda _: None))
-    return problem.check_outputs(framework.to_numpy(step(*example)), 0, "here").reason
+    return problem.check_case(f"{SET}0", framework.to_numpy(step(*example)), "here").reason
 
 
 def told(folder: Path, framework: str, mode: str) -> tuple[str, str]:
@@ -140,7 +141,7 @@ def mistakes(framework: str) -> Iterator[tuple[str, str, tuple[str, str]]]:
 def main(framework: str) -> None:
     """Make every mistake in every mode."""
     plain = Cell(framework=framework, mode="eager", workload="mine")
-    frameworks.import_framework(framework)(plain).configure()
+    frameworks.import_framework(framework)(plain).apply_settings()
     folder = Path(tempfile.mkdtemp())  # one for all: AutoGraph caches what it has converted, with its place
     for name, file, edit in mistakes(framework):
         for mode in MODES[framework]:

@@ -20,7 +20,6 @@ from workers.interfaces import (
     HasUneven,
     HasWorkloads,
     SupportsDeviceMemory,
-    SupportsReadBack,
     SupportsSaving,
     SupportsTraining,
 )
@@ -37,7 +36,7 @@ def test_the_interfaces_and_what_comes_before_a_frameworks_import_bring_in_no_nu
 def test_a_framework_has_the_abilities_that_its_class_has(ask: "Ask") -> None:
     framework = numpy.Framework(ask("numpy", "eager", "mlp").cell)
     assert isinstance(framework, HasImplementation)
-    for lacking in (SupportsSaving, SupportsReadBack, SupportsDeviceMemory, HasWorkloads, HasDistributions):
+    for lacking in (SupportsSaving, SupportsDeviceMemory, HasWorkloads, HasDistributions):
         assert not isinstance(framework, lacking)
 
 

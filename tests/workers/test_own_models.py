@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.analysis.costs.memory import measure_growth_per_call
-from orchestrator.execution.classify import classify_report
-from orchestrator.records.outcomes import ACCUSATIONS
 from orchestrator.registry.workloads import load_workload_folder
 from schemas.event import Event, Exported, Failure, Report
 from schemas.job import ComputeReference, JobSpec
 from tests.selection import mark_long
+from tests.workers.own_code import explain
 from tests.workers.own_models import write_model
 
 if TYPE_CHECKING:
@@ -50,15 +49,6 @@ def measured(ask: "Ask", work: "Work", tmp_path: Path) -> Measured:
     return of
 
 
-def explain(last: Event) -> str:
-    """Return why a job is not measured; empty if it is, or if its times alone accuse it, which need a quiet machine."""
-    if isinstance(last, Report):
-        found = classify_report(last, last.ceiling)
-        return "" if found.outcome in ("measured", *ACCUSATIONS) else f"{found.outcome}: {found.reason}"
-    assert isinstance(last, Failure), last
-    return last.reason
-
-
 @pytest.mark.parametrize(
     ("name", "label", "task", "dtype"),
     mark_long(
@@ -73,6 +63,7 @@ def explain(last: Event) -> str:
             ("sparse", "torch:eager", "backward", "float32"),
             ("sparse", "torch:eager", "train-sgd", "float32"),
             ("block", "torch:eager", "train-sgd", "float32"),
+            ("block", "torch:trace", "train-sgd", "float32"),
             ("block", "torch:eager", "backward", "float64"),
             ("block", "torch:trace", "forward", "float32"),
             ("block", "torch:eager", "forward", "bfloat16"),
@@ -91,7 +82,7 @@ def explain(last: Event) -> str:
         quick=[
             ("operation", "torch:eager", "forward", "float32"),
             ("table", "torch:eager", "train-sgd", "float32"),
-            ("block", "torch:eager", "train-sgd", "float32"),
+            ("block", "torch:trace", "train-sgd", "float32"),
             ("complex", "jax:jit", "train-sgd", "float32"),
             ("dense", "tensorflow:function", "train-sgd", "float32"),
             ("dataclass", "torch:trace", "forward", "float32"),

@@ -10,6 +10,7 @@ A framework that runs another's exported models names that one in the catalog, a
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -60,6 +61,12 @@ def check_output_types(outputs: Sequence[Any], *kinds: type) -> None:
             raise TypeError(
                 f"the step returned {type(output).__name__} instead of {due}: return the framework's arrays"
             )
+
+
+def is_defined_by(kind: type, package: str) -> bool:
+    """Return whether a class is one of a package's own, whatever it says of itself."""
+    own = kind.__module__.partition(".")[0] == package
+    return own and getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is kind
 
 
 def pair_settings(asked: Mapping[str, str], got: Mapping[str, str]) -> tuple[Setting, ...]:

@@ -1,6 +1,7 @@
 """JAX: operation by operation, or compiled by jax.jit."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -55,23 +56,26 @@ class Framework:
         self._checks_precision = True
         self.program: Any = None
 
-    def configure(self) -> Sequence[Setting]:
+    def apply_settings(self) -> None:
         """Set everything before the first operation, which starts the runtime with these settings.
 
         With asynchronous dispatch, calls overlap on spare cores, and a time would cover several calls at once.
         Without it a call has finished when it returns, as in the other frameworks on the CPU.
         """
-        wide, on_cpu = self._cell.dtype == "float64", self._cell.device == "cpu"
-        asked = {"backend": BACKENDS[self._cell.device], "64-bit types": format_switch(wide)}
         jax.config.update("jax_platforms", self._cell.device)
         # Without this, JAX silently computes in float32.
-        jax.config.update("jax_enable_x64", wide)
+        jax.config.update("jax_enable_x64", self._cell.dtype == "float64")
         if self._cell.track == "parity":
             jax.config.update("jax_default_matmul_precision", "highest")
             jax.config.update("jax_cpu_enable_async_dispatch", False)
+        jnp.zeros(4, jnp.float32)  # the first operation starts the runtime
+
+    def read_settings(self) -> Sequence[Setting]:
+        wide, on_cpu = self._cell.dtype == "float64", self._cell.device == "cpu"
+        asked = {"backend": BACKENDS[self._cell.device], "64-bit types": format_switch(wide)}
+        if self._cell.track == "parity":
             asked |= {"float32 matmul precision": "highest", "asynchronous dispatch": "off", "compilation cache": "off"}
             asked |= {THREADS: str(self._cell.threads), "denormals": "flushed"} if on_cpu else {}
-        # The first operation: the settings below are read from a runtime that has started.
         tiny = jnp.full(4, jnp.finfo(jnp.float32).tiny, jnp.float32) * 0.5
         config, threads = jax.config.values, count_pool_threads()
         if not threads:
@@ -184,6 +188,14 @@ class Framework:
         """Count the entries of the jitted function: one for each combination of shapes and types so far."""
         return None if self._compiled is None else int(self._compiled._cache_size())  # noqa: SLF001 (no other count)
 
+    def find_compiled(self, step: Step, example: tuple[Any, ...]) -> str:
+        if self._cell.mode != "eager" or self._cell.task in TRAINING_TASKS:  # a step of training changes its state
+            return ""
+        with suppress(jax.errors.JAXTypeError):  # its control flow depends on values, so it cannot be traced
+            names = dict.fromkeys(list_jitted(jax.make_jaxpr(step)(*example).jaxpr))
+            return f"jax.jit ({', '.join(names)})" if names else ""
+        return ""
+
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         check_output_types(outputs, jax.Array)
         if self._checks_precision:
@@ -228,6 +240,17 @@ class FunctionalModel:
 
 def format_switch(value: object) -> str:
     return "on" if value else "off"
+
+
+def list_jitted(program: Any) -> Iterator[str]:
+    """Yield the names of the jitted functions that a program calls, except those of JAX itself."""
+    library = str(Path(jax.__file__).parent)
+    for equation in program.eqns:
+        for inner in jax.core.jaxprs_in_params(equation.params):
+            place = str(inner.debug_info.func_src_info)
+            if equation.primitive.name in ("jit", "pjit") and library not in place:
+                yield str(equation.params["name"])
+            yield from list_jitted(inner)
 
 
 def count_pool_threads() -> int:

@@ -43,9 +43,11 @@ class Framework:
             raise Unsupported(f"NumPy does not compute in {cell.dtype}; choose float32 or float64")
         self._dtype = np.dtype(cell.dtype)
 
-    def configure(self) -> Sequence[Setting]:
+    def apply_settings(self) -> None:
         # The first product starts the threads of the BLAS, as part of this phase.
         np.ones((2, 2), self._dtype) @ np.ones((2, 2), self._dtype)
+
+    def read_settings(self) -> Sequence[Setting]:
         tiny = np.full(4, np.finfo(np.float32).tiny, np.float32) * np.float32(0.5)
         return (Setting(name="denormals", asked=None, got=classify_denormals(float(tiny[0]))),)
 

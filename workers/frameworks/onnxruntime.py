@@ -31,9 +31,10 @@ class Framework:
         # NumPy measures what the machine can do, in the cell's dtype.
         self.arithmetic = host.Framework(cell)
         self._dtypes: Sequence[str] = ()
+        self.session: Any = None
 
-    def configure(self) -> Sequence[Setting]:
-        """Set the options of the coming session. Nothing can be read back before it exists."""
+    def apply_settings(self) -> None:
+        """Set the options of the coming session."""
         if self._parity:
             self.options.intra_op_num_threads = self._cell.threads
             self.options.inter_op_num_threads = 1
@@ -41,7 +42,6 @@ class Framework:
             self.options.add_session_config_entry(SPINNING, "0")
             # It takes effect on the calling thread only for a process's first session, and a job opens one.
             self.options.add_session_config_entry(DENORMALS, "1")
-        return ()
 
     def build_info(self) -> str:
         return onnxruntime.get_build_info()
@@ -68,8 +68,10 @@ class Framework:
         names, run = [each.name for each in session.get_inputs()], session.run
         return lambda *inputs: tuple(run(None, dict(zip(names, inputs, strict=True))))
 
-    def read_back(self) -> Sequence[Setting]:
+    def read_settings(self) -> Sequence[Setting]:
         """Read settings from the session, and denormals from an operation on this thread, which the session has set."""
+        if self.session is None:
+            return ()
         options, asked = self.session.get_session_options(), {"provider": "CPUExecutionProvider"}
         if self._parity:
             asked |= {"intra-op threads": str(self._cell.threads), "inter-op threads": "1", "spinning": "0"}

@@ -24,12 +24,15 @@ class Framework:
     Its tensors have no operators, so NumPy measures what the machine can do.
     """
 
+    reuses_outputs = True
+
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
         self._core = openvino.Core()
         self.arithmetic = host.Framework(cell)
         self.more: dict[str, str] = {}
         self._dtypes: Sequence[str] = ()
+        self._compiled: Any = None
 
     @property
     def _requested_properties(self) -> dict[str, str]:
@@ -46,9 +49,8 @@ class Framework:
             "ENABLE_CPU_PINNING": "NO",
         }
 
-    def configure(self) -> Sequence[Setting]:
-        """Return nothing: no setting can be read back before a model has been compiled."""
-        return ()
+    def apply_settings(self) -> None:
+        """Do nothing: settings are properties of the compiled model."""
 
     def build_info(self) -> str:
         return openvino.get_version()
@@ -87,7 +89,9 @@ class Framework:
 
         return step
 
-    def read_back(self) -> Sequence[Setting]:
+    def read_settings(self) -> Sequence[Setting]:
+        if self._compiled is None:
+            return ()
         names = (
             "INFERENCE_NUM_THREADS",
             "NUM_STREAMS",

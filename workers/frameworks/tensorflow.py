@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 from schemas.event import PhaseName, Setting
 from schemas.job import Cell
@@ -17,7 +18,7 @@ from workers import contract
 from workers.arrays import Array, cast_floating, widen_values
 from workers.dropout import prepare_without
 from workers.errors import Unsupported
-from workers.frameworks import check_output_types, classify_denormals, pair_settings, tensorflow_saved
+from workers.frameworks import check_output_types, classify_denormals, is_defined_by, pair_settings, tensorflow_saved
 from workers.frameworks.tensorflow_training import TensorFlowTrainer
 from workers.interfaces import (
     Allocated,
@@ -91,17 +92,23 @@ class Framework:
         self._prepare_verified: Callable[[], Step] | None = None
         self._checks_precision = True
 
-    def configure(self) -> Sequence[Setting]:
+    def apply_settings(self) -> None:
         # Devices and threads cannot be changed after the first operation has started the runtime.
         self._choose_device()
-        pools = tf.config.threading
-        asked: dict[str, str] = {"device": self._cell.device}
         if self._cell.track == "parity":
+            pools = tf.config.threading
             pools.set_intra_op_parallelism_threads(self._cell.threads)
             pools.set_inter_op_parallelism_threads(1)
             # On by default, and its rounding error would hide mistakes such as another GELU.
             tf.config.experimental.enable_tensor_float_32_execution(False)
+        tf.constant(0)  # starts the runtime
+
+    def read_settings(self) -> Sequence[Setting]:
+        pools = tf.config.threading
+        asked: dict[str, str] = {"device": self._cell.device}
+        if self._cell.track == "parity":
             asked |= {"intra-op threads": str(self._cell.threads), "inter-op threads": "1", "TensorFloat-32": "off"}
+            asked |= {"clustering by XLA": "off"}
             asked |= {"denormals": "flushed"} if self._cell.device == "cpu" else {}
         tiny = tf.constant([np.finfo(np.float32).tiny]) * 0.5
         got = {
@@ -109,6 +116,7 @@ class Framework:
             "inter-op threads": str(pools.get_inter_op_parallelism_threads()),
             "denormals": classify_denormals(float(tiny[0])),
             "TensorFloat-32": "on" if tf.config.experimental.tensor_float_32_execution_enabled() else "off",
+            "clustering by XLA": "on" if tf.config.optimizer.get_jit() else "off",
             "device": "cuda" if "GPU" in tiny.device else "cpu",
             "oneDNN": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         }
@@ -251,11 +259,28 @@ class Framework:
         step = self.prepared
         return step.experimental_get_tracing_count() if isinstance(step, CountsTraces) else None
 
+    def find_compiled(self, step: Step, example: tuple[Any, ...]) -> str:
+        # A traced function is registered under such a name. Operations that run one by one are, too, under others.
+        traced = (name for name in context.context().list_function_names() if name.startswith("__inference_"))
+        return "tf.function" if self._cell.mode == "eager" and any(traced) else ""
+
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         check_output_types(outputs, tf.Tensor)
+        check_classes(outputs)
         if self._checks_precision:
             check_precision([output.dtype.name for output in outputs], self._cell)
         return self.convert_outputs([widen_values(output.numpy()) for output in outputs])
+
+
+def check_classes(outputs: Sequence[Any]) -> None:
+    """Check that outputs have classes of TensorFlow: another one may compute when somebody looks.
+
+    Raises:
+        TypeError: an output has another class.
+    """
+    for output in outputs:
+        if not is_defined_by(type(output), "tensorflow"):
+            raise TypeError(f"the step returned {type(output).__name__}: return a tensor of TensorFlow's own class")
 
 
 def list_variables(model: Any) -> list[Any]:

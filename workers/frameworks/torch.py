@@ -19,6 +19,7 @@ from workers.errors import Unsupported, Wrong
 from workers.frameworks import (
     check_output_types,
     classify_denormals,
+    is_defined_by,
     pair_settings,
     to_tuple,
     torch_aot,
@@ -66,16 +67,17 @@ class Framework:
         self._running: dict[str, Sequence[int]] | None = None
         self._layout: Callable[[list[Array]], list[Array]] = list
         self._number = 0
+        self._scripted = 0
         self._checks_precision = True
         self._make_optimiser = OPTIMISERS.get(cell.task)
         self._prepare_verified: Callable[[], Step] | None = None
         # The types of the inputs of a user's package; none: they have the cell's.
         self._dtypes: Sequence[str] = ()
 
-    def configure(self) -> Sequence[Setting]:
+    def apply_settings(self) -> None:
         if self._cell.device == "cuda" and not torch.cuda.is_available():
             raise Unsupported("PyTorch sees no GPU: install a build with CUDA, and a driver for the GPU")
-        asked = {"gradients": "off" if self._cell.task == "forward" else "on", "device": self._cell.device}
+        torch.set_grad_enabled(self._cell.task != "forward")
         if self._cell.track == "parity":
             torch.set_num_threads(self._cell.threads)
             # PyTorch raises if this comes a second time, or after parallel work has started.
@@ -88,6 +90,11 @@ class Framework:
             torch.backends.cudnn.allow_tf32 = False  # the same by its older name, which torch.export still reads
             torch.backends.cudnn.conv.fp32_precision = "ieee"
             torch.backends.cudnn.rnn.fp32_precision = "ieee"
+        self._scripted = torch_script.count_scripted()
+
+    def read_settings(self) -> Sequence[Setting]:
+        asked = {"gradients": "off" if self._cell.task == "forward" else "on", "device": self._cell.device}
+        if self._cell.track == "parity":
             asked |= {
                 "intra-op threads": str(self._cell.threads),
                 "inter-op threads": "1",
@@ -96,7 +103,6 @@ class Framework:
                 "float32 convolution precision": "ieee",
                 "float32 recurrence precision": "ieee",
             }
-        torch.set_grad_enabled(self._cell.task != "forward")
         # Half of the least normal number is denormal, so the product shows if such numbers survive.
         tiny = torch.tensor([torch.finfo(torch.float32).tiny], dtype=torch.float32) * 0.5
         got = {
@@ -120,6 +126,10 @@ class Framework:
         dtypes = [getattr(torch, name) for name in self._dtypes] or [self._choose_dtype(value) for value in values]
         pairs = zip(values, dtypes, strict=True)
         return tuple(torch.tensor(value, dtype=dtype, device=self._device) for value, dtype in pairs)
+
+    def holds_values(self, arrays: tuple[Any, ...], values: Sequence[Array]) -> bool:
+        pairs = zip(arrays, self.arrays(values), strict=True)
+        return all(bool(((now == made) | torch.isnan(made)).all()) for now, made in pairs)
 
     def _choose_dtype(self, value: Array) -> torch.dtype | None:
         """Return the cell's dtype for floating-point numbers; None: an integer keeps its type."""
@@ -163,7 +173,13 @@ class Framework:
                 model.dropout.switch_rates(on=True)
                 again = partial(self._prepare_again, model, subject, phases)
                 self._prepare_verified = cache(partial(prepare_without, model.dropout, again))
-        return chain_phases(phases, subject, lambda call: self._make_step(model, call))
+        restore = keep_buffers(model)
+
+        def finish_step(call: Call) -> Step:
+            restore()
+            return self._make_step(model, call)
+
+        return chain_phases(phases, subject, finish_step)
 
     def get_verified_step(self, step: Step) -> Step:
         return step if self._prepare_verified is None else self._prepare_verified()
@@ -190,7 +206,6 @@ class Framework:
 
     def _make_step(self, model: Any, call: Call) -> Step:
         if isinstance(model, AdaptedModel):
-            model.restore()
             # A model as it is may well compute its last outputs in float32.
             self._checks_precision = False
             self._trained = [name for name, each in model.flat.named_parameters() if each.requires_grad]
@@ -209,7 +224,14 @@ class Framework:
         saved, subject = torch_saved.ARTEFACT_FORMATS[self._cell.mode], self._make_subject(model, example, shapes)
         if isinstance(model, AdaptedModel) and self._cell.task != "forward":
             raise Unsupported("a saved model has no loss; measure files with --tasks forward")
-        return Prepared(saved.phase, lambda: partial(saved.write, saved.make(subject)))
+        restore = keep_buffers(model)
+
+        def make_writer() -> Writer:
+            made = saved.make(subject)
+            restore()
+            return partial(saved.write, made)
+
+        return Prepared(saved.phase, make_writer)
 
     def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         call, saved = (
@@ -243,6 +265,18 @@ class Framework:
         """Count the graphs of torch.compile. TorchScript does not count; its compilations show in the warm-up alone."""
         return torch_compile.count_graphs() if self._cell.mode in torch_compile.MODES else None
 
+    @property
+    def reuses_outputs(self) -> bool:
+        """True if the step replays CUDA graphs, whose memory is fixed."""
+        return self._cell.mode in ("compile-reduce-overhead", "compile-max-autotune") and self._cell.device == "cuda"
+
+    def find_compiled(self, step: Step, example: tuple[Any, ...]) -> str:
+        if self._cell.mode != "eager":
+            return ""
+        scripted = torch_script.count_scripted() - self._scripted
+        found = (("torch.compile", torch_compile.count_graphs()), ("torch.jit.script", scripted))
+        return " and ".join(compiler for compiler, number in found if number > 0)
+
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         # The loss of a user's model depends on these parameters in its reference process.
         lost = [name for name, each in zip(self._trained, outputs[1:], strict=False) if each is None]
@@ -255,7 +289,7 @@ class Framework:
             check_precision([output.dtype for output in outputs], self._cell)
         if self._cell.task != "forward":
             outputs = tuple(map(self._order_axes, outputs))
-        arrays = [widen_values(to_dense(output)) for output in outputs]
+        arrays = [widen_values(to_dense(get_held_tensor(output))) for output in outputs]
         return [arrays[0], *self.to_reference(arrays[1:])] if self._cell.task == "backward" else arrays
 
     def to_reference(self, arrays: list[Array]) -> list[Array]:
@@ -282,6 +316,21 @@ class Framework:
         if tensor.ndim != 4 or not self._kernel_axes:
             return tensor
         return tensor.permute([self._kernel_axes.index(axis) for axis in range(4)])
+
+
+def get_held_tensor(output: torch.Tensor) -> torch.Tensor:
+    """Return the data that a tensor holds, and not what its class computes when somebody looks.
+
+    Raises:
+        TypeError: it holds none, because its class answers every operation itself.
+    """
+    kind = type(output)
+    if is_defined_by(kind, "torch"):
+        return output
+    if kind.__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
+        raise TypeError(f"the step returned {kind.__name__}, which computes when it is read: return a plain tensor")
+    with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 (there is no public name for it)
+        return torch.Tensor.as_subclass(output, torch.Tensor)
 
 
 def to_dense(tensor: torch.Tensor) -> Array:
@@ -315,3 +364,8 @@ def make_backward_step(loss_of: Callable[..., Any], parameters: Sequence[Any]) -
         return (loss, *[parameter.grad for parameter in parameters])
 
     return step
+
+
+def keep_buffers(model: Any) -> Callable[[], None]:
+    """Return a function that gives buffers their present values again: tracing a model runs it, and may change them."""
+    return model.restore if isinstance(model, AdaptedModel) else torch_state.keep_buffers(model)

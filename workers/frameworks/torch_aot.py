@@ -1,6 +1,8 @@
 """PyTorch ahead of time: torch.export captures the graph, and AOTInductor compiles it into a library."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +42,24 @@ def export_module(module: Any, subject: Subject, dynamic_shapes: Any) -> Any:
     from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
     try:
-        return torch.export.export(module, subject.example, dynamic_shapes=dynamic_shapes)
+        with keep_precision():
+            return torch.export.export(module, subject.example, dynamic_shapes=dynamic_shapes)
     except (UserError, GuardOnDataDependentSymNode) as error:
         # With closed axes, a UserError is about the model's code and not about what is left open.
         if isinstance(error, UserError) and not any(list_open_axes(subject)):
             raise
         raise Unsupported(f"torch.export cannot leave open what the inputs decide: {summarise_error(error)}") from error
+
+
+@contextmanager
+def keep_precision() -> Iterator[None]:
+    """Restore the precision of cuDNN's operations, which torch.export resets."""
+    kept = [(each, each.fp32_precision) for each in (torch.backends.cudnn.conv, torch.backends.cudnn.rnn)]
+    try:
+        yield
+    finally:
+        for backend, precision in kept:
+            backend.fp32_precision = precision
 
 
 def list_open_axes(subject: Subject) -> list[dict[int, Any]]:

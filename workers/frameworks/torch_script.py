@@ -9,6 +9,11 @@ from workers.frameworks.torch_flat import FlatModule, has_nested_outputs
 from workers.frameworks.torch_mode import Call, Modes, Subject, choose_call
 
 
+def count_scripted() -> int:
+    """Count the functions that TorchScript has compiled from source in this process, methods included."""
+    return len(torch.jit._state._python_cu.get_functions())  # noqa: SLF001 (no other count)
+
+
 def trace_module(subject: Subject) -> Any:
     # Not torch.jit.trace(), which traces `forward` only; other tasks call another method.
     try:

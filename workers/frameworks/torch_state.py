@@ -1,6 +1,6 @@
 """The weights of a module by their own names: read from it, or loaded into it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -32,6 +32,18 @@ def list_dropout_rates(module: Any) -> list[str]:
 def find_dropout(model: torch.nn.Module) -> Dropout:
     """Find the rates at which the modules of a model drop their values."""
     return Dropout((module, list_dropout_rates(module)) for module in model.modules())
+
+
+def keep_buffers(module: Any) -> Callable[[], None]:
+    """Return a function that gives the buffers of a module their present values again."""
+    kept = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
+
+    def restore_buffers() -> None:
+        with torch.no_grad():
+            for buffer, first in kept:
+                buffer.copy_(first)
+
+    return restore_buffers
 
 
 def load_weights(model: Any, tensors: Mapping[str, Any]) -> Any:

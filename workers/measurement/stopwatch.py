@@ -11,13 +11,15 @@ mode walks the stack for each operation, and two more frames make it three per c
 import gc
 import itertools
 import math
+import random
 import statistics
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
 
-from schemas.event import LINEARITY_RANGE
+from schemas.event import LINEARITY_RANGE, SINGLE_CALLS
 
 T = TypeVar("T")
 
@@ -33,8 +35,10 @@ Lap = tuple[int, int]
 # Work that requests timed regions: it yields each as a callable, and receives the result.
 Timed: TypeAlias = Generator[Callable[[], Any], Any, T]
 
-SINGLE_CALLS = 10
 LAP_NS = 1_000_000
+
+# Samples in which one call's outputs are kept and verified.
+PROBES = 4
 
 # Even, so that laps can be joined in pairs.
 MAX_LAPS = 3000
@@ -109,6 +113,7 @@ class Stopwatch:
         self._rotation = itertools.cycle(input_sets)
         self._taken = 0
         self._last: tuple[int, Outputs] = (0, ())
+        self._probed: list[tuple[int, Outputs]] = []
         self.cpu_ns = 0
         """CPU time of the latest call or sample, all threads together."""
 
@@ -122,6 +127,11 @@ class Stopwatch:
         last, self._last = self._last, (0, ())
         return last
 
+    def take_probed(self) -> list[tuple[int, Outputs]]:
+        """Return the numbers of the input sets and the outputs of the probed calls, once, then forget them."""
+        probed, self._probed = self._probed, []
+        return probed
+
     def time_call(self, inputs: tuple[Any, ...]) -> tuple[int, Outputs]:
         """Time one call on these inputs; return the time and the outputs."""
         used = self._cpu_clock()
@@ -132,19 +142,30 @@ class Stopwatch:
         self.cpu_ns = self._cpu_clock() - used
         return max(1, took), outputs
 
-    def take_sample(self, calls: int) -> int:
-        """Time `calls` calls as a whole, until their results are ready. The inputs continue where they stopped."""
+    def take_sample(self, calls: int, probe: int | None = None) -> int:
+        """Time `calls` calls as a whole, until their results are ready. The inputs continue where they stopped.
+
+        The outputs of the call with the number `probe` are kept.
+        """
         # A local variable: an attribute would be looked up within the timed region, at every call.
         step = self._step
         # Drawn before the clock starts, so that the iterator's time is not counted.
         rotation = list(itertools.islice(self._rotation, calls))
+        # Two loops in every sample, so that one with a probe takes as long and looks the same to the step.
+        until = calls if probe is None else probe + 1
+        head, tail = rotation[:until], rotation[until:]
         used = self._cpu_clock()
         start = self._clock()
-        for inputs in rotation:
+        for inputs in head:
+            outputs = step(*inputs)
+        probed = outputs
+        for inputs in tail:
             outputs = step(*inputs)
         self._synchronise(outputs)
         took = self._clock() - start
         self.cpu_ns = self._cpu_clock() - used
+        if probe is not None:
+            self._probed.append(((self._taken + probe) % len(self.input_sets), probed))
         self._taken += calls
         self._last = ((self._taken - 1) % len(self.input_sets), outputs)
         return max(1, took)
@@ -204,13 +225,19 @@ class Stopwatch:
         return max(1, -(-calls // self._turn)) * self._turn
 
     def take_samples(
-        self, calls: int, count: int, observe: Callable[[], None] = lambda: None, burst: int = 1
+        self,
+        calls: int,
+        count: int,
+        observe: Callable[[], None] = lambda: None,
+        burst: int = 1,
+        probes: Mapping[int, int] = MappingProxyType({}),
     ) -> Timed[tuple[tuple[int, ...], tuple[int, ...]]]:
         """Take `count` samples of `calls` calls each, with garbage collection off.
 
         Return their times, and the CPU times of all threads together. `observe` is called before the first sample and
         after each `burst` of samples, outside the timed regions. A few calls after each of its readings are not timed:
-        the reading has taken caches from the step.
+        the reading has taken caches from the step. `probes` are numbers of samples, each with that of the call whose
+        outputs are kept.
         """
         gc.collect()
         gc.disable()
@@ -221,7 +248,7 @@ class Stopwatch:
             while len(taken) < count:
                 yield from self._request_samples(settling, 1 if settling else 0)
                 for _ in range(min(burst, count - len(taken))):
-                    taken += yield from self._request_samples(calls, 1)
+                    taken.append((yield partial(self.take_sample, calls, probes.get(len(taken)))))
                     used.append(self.cpu_ns)
                 observe()
         finally:
@@ -312,6 +339,17 @@ class Stopwatch:
         """Measure the shortest time between two readings of the clock."""
         readings = [self._clock() for _ in range(200)]
         return float(min(after - before for before, after in itertools.pairwise(readings)))
+
+
+def choose_probes(count: int, calls: int, turn: int = 1) -> dict[int, int]:
+    """Choose a few of the samples, and in each one call, all by chance that nobody can know beforehand.
+
+    In each chosen sample it is one of the last call's input set, if only every so many calls have that: a `turn` of 1
+    allows any call.
+    """
+    chance = random.SystemRandom()
+    places = range((calls - 1) % turn, calls, turn)
+    return {sample: chance.choice(places) for sample in chance.sample(range(count), min(PROBES, count))}
 
 
 def join_laps(laps: Sequence[Lap]) -> list[Lap]:

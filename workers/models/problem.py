@@ -1,12 +1,13 @@
 """The problem of a user's model: its inputs, its state and its expected results come from its reference process."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from schemas.event import Work
 from schemas.job import TRAINING_TASKS, Cell, JobSpec, Task
+from schemas.judging import BEGINNING, SET
 from schemas.models import Likeness, ModelFacts
 from workers import artefacts
 from workers.arrays import Array, cast_floating
@@ -14,25 +15,29 @@ from workers.interfaces import RUNNING_PREFIX
 from workers.models.stored_model import StoredModel
 from workers.problem.problem import INPUT_SETS, Inputs, Problem
 from workers.verification.stored_reference import StoredReference
-from workers.verification.tolerance import MAX_TOLERANCE, Expectation
+from workers.verification.tolerance import MAX_TOLERANCE, RECHECK_TOLERANCE, Expectation, join_largest
 
 # Adam divides each gradient by its size, and its error with it. The reference of training is the model itself, so no
 # mode can do better than that.
 MAX_TRAINING_TOLERANCE = 0.1
 
-# The limit of jumps in gradients. The model itself makes them in float32, on some of the sets; the others are held to
-# the usual tolerance.
-MAX_MODEL_JUMP = 0.1
+# The cases that an ill-conditioned mode repeats in float64: the inputs that it is prepared with, others, and training.
+RECHECKED_CASES = (f"{SET}0", f"{SET}1", BEGINNING)
 
 # Sets of inputs that only verified calls have, so that a branch which few inputs take is met.
 CHECKED_SETS = 4
 
 
 class ModelProblem(Problem):
-    """A user's model as a problem. All sets of inputs have the shapes of the first one."""
+    """A user's model as a problem. All sets of inputs have the shapes of the first one.
 
-    def __init__(self, cell: Cell, seed: int, stored: StoredModel, facts: ModelFacts) -> None:
-        self._cell, self.stored, self.facts = cell, stored, facts
+    `is_recheck` says that a cell in another dtype is verified in float64 too.
+    """
+
+    def __init__(
+        self, cell: Cell, seed: int, stored: StoredModel, facts: ModelFacts, *, is_recheck: bool = False
+    ) -> None:
+        self.cell, self.stored, self.facts, self.is_recheck = cell, stored, facts, is_recheck
         # A model without inputs has as many empty sets, so that it is called like any other.
         self.input_sets = [self._read_set(number) for number in range(INPUT_SETS)]
         # Further sets are read when they are drawn: before, they would count as memory of the model.
@@ -40,8 +45,9 @@ class ModelProblem(Problem):
         self._checked = range(max(INPUT_SETS, number - CHECKED_SETS), number)
         self._fresh = iter(range(INPUT_SETS, self._checked.start))
         self.weights = select_weights(cell.task, stored, facts)
-        self._other_shapes, self._path, self._jumps = [], None, {}
+        self._other_shapes, self._path, self.is_foreign = [], None, False
         self._rng = np.random.default_rng(seed)
+        self._expectations, self._precisions = {}, {}
 
     def _read_set(self, number: int) -> Inputs:
         return tuple(map(self._round_values, self.stored.read_set(number)))
@@ -71,6 +77,20 @@ class ModelProblem(Problem):
         """Return what a reader of the results must know, in sentences."""
         return self.facts.notes
 
+    @property
+    def moved_in_float64(self) -> float:
+        """Return how far other last bits of float64 move a result, as the reference process found."""
+        return self.facts.moved_in_float64
+
+    @property
+    def ill_conditioned(self) -> Mapping[str, float]:
+        """Return how far other last bits move each tensor that they move far, as the reference process found."""
+        return self.facts.ill_conditioned
+
+    def find_ill_conditioned(self) -> dict[str, float]:
+        """Find how far other last bits move each tensor that they move far, in any case."""
+        return join_largest(self._find_expectation(case).list_ill_conditioned() for case in self.list_cases())
+
     def draw_unseen(self, number: int) -> Iterator[Inputs]:
         """Yield the sets that no timed call has, then timed ones with every number up to one rounding off."""
         for count in range(number):
@@ -86,7 +106,13 @@ class ModelProblem(Problem):
 
     def list_cases(self) -> dict[str, tuple[Inputs, ...]]:
         """Return the sets of inputs that are checked, grouped by the name of the case."""
-        return super().list_cases() | {f"set {number}": (inputs,) for number, inputs in self.list_later_sets()}
+        cases = super().list_cases() | {f"{SET}{number}": (inputs,) for number, inputs in self.list_later_sets()}
+        return {case: sets for case, sets in cases.items() if not self.is_recheck or case in RECHECKED_CASES}
+
+    def make_recheck(self) -> "ModelProblem":
+        """Return the problem in float64, where the tolerance is narrow."""
+        cell = self.cell.model_copy(update={"dtype": "float64", "track": "defaults"})
+        return ModelProblem(cell, 0, self.stored, self.facts, is_recheck=True)
 
     def count_work(self) -> Work:
         """Return the least work of one call, as the reference process counted it."""
@@ -100,13 +126,17 @@ class ModelProblem(Problem):
         return digest.hexdigest()
 
     def _make_expectation(self, case: str) -> Expectation:
-        stored = StoredReference(self.stored.path, self._cell.task, self.weights)
-        jumps = self._jumps.setdefault(case, {})
-        trained = self.weights if self.is_training else {}
-        dtype = "bfloat16" if self.facts.coarse else self._cell.dtype
-        evaluate, roundings = stored.make_evaluator(case), stored.list_roundings(case)
-        limit = MAX_TRAINING_TOLERANCE if self.is_training else MAX_TOLERANCE
-        return Expectation(evaluate, dtype, jumps, roundings, trained, limit, MAX_MODEL_JUMP)
+        dtype = self.cell.dtype
+        stored = StoredReference(self.stored.path, self.cell.task, self.weights)
+        roundings = [] if self.facts.coarse else stored.list_roundings(case, fine=dtype == "float64")
+        return Expectation(
+            stored.make_evaluator(case),
+            "bfloat16" if self.facts.coarse else dtype,
+            roundings=roundings,
+            trained=self.weights if self.is_training else {},
+            limit=MAX_TRAINING_TOLERANCE if self.is_training else MAX_TOLERANCE,
+            least=RECHECK_TOLERANCE if self.is_recheck else None,
+        )
 
 
 def problem_from_stored(spec: JobSpec) -> ModelProblem:
@@ -127,6 +157,10 @@ def select_weights(task: Task, stored: StoredModel, facts: ModelFacts) -> dict[s
     parameters = stored.read_parameters()
     chosen = {name: parameters[name] for name in facts.trained}
     if task in TRAINING_TASKS:
-        buffers = {f"{RUNNING_PREFIX}{name}": value for name, value in stored.read_buffers().items()}
-        chosen = parameters | buffers
+        chosen = name_weights(parameters, stored.read_buffers())
     return {name: cast_floating(value, np.float64) for name, value in chosen.items()}
+
+
+def name_weights(parameters: Mapping[str, Array], buffers: Mapping[str, Array]) -> dict[str, Array]:
+    """Return parameters and buffers by their names as weights, with a prefix for those that have no gradient."""
+    return {**parameters, **{f"{RUNNING_PREFIX}{name}": value for name, value in buffers.items()}}

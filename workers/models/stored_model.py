@@ -61,6 +61,13 @@ class StoredModel:
         """Read all sets of inputs."""
         return [self.read_set(number) for number in range(self.count_sets())]
 
+    def copy_data(self, path: Path) -> None:
+        """Copy inputs, state, loss and facts to another file, without the expected results."""
+        with zipfile.ZipFile(self.path) as whole, zipfile.ZipFile(path, "w", allowZip64=True) as made:
+            for name in whole.namelist():
+                if name.startswith((PARAMETER, BUFFER, LOSS, INPUTS, FACTS)):
+                    made.writestr(name, whole.read(name))
+
     def _read_all(self, prefix: str) -> Iterator[tuple[str, Array]]:
         # A pickle would run code from the run's folder.
         with np.load(self.path, allow_pickle=False) as kept:

@@ -3,8 +3,10 @@
 Importing this module imports NumPy, so it is imported after the framework, whose import is timed.
 """
 
+import copy
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,10 +14,10 @@ import numpy as np
 
 from schemas.event import TensorCheck, Verification, Work
 from schemas.job import TRAINING_TASKS, Cell, Dtype, JobSpec
+from schemas.judging import AFTER, BEFORE, BEGINNING, FIRST, LAST, LATER, SECOND, SET
 from schemas.models import Likeness
 from workers import artefacts, contract, interfaces, workloads
-from workers.arrays import Array, cast_floating
-from workers.errors import summarise_error
+from workers.arrays import Array, cast_floating, is_floating
 from workers.frameworks import require_trainer
 from workers.interfaces import (
     Framework,
@@ -38,16 +40,22 @@ from workers.references.training import STEPS
 from workers.verification.stored_reference import StoredReference, read_weights
 from workers.verification.tolerance import (
     LOSS,
+    MAX_LOSSY_TOLERANCE,
+    MAX_TOLERANCE,
+    MOST_LOST,
+    Evaluate,
     Expectation,
+    Precision,
     compute_moves,
     explain_checks,
+    join_largest,
     make_call_evaluator,
     make_training_evaluator,
     perturb_values,
 )
 
-# The case of the first steps of training.
-BEGINNING = "beginning"
+# The size limit of the expected results of a problem that are kept in memory.
+MAX_EXPECTED_BYTES = 1 << 28
 
 # Timed calls rotate over several sets of inputs, so that no call can reuse the result of the one before.
 INPUT_SETS = 4
@@ -55,13 +63,20 @@ INPUT_SETS = 4
 Inputs = tuple[Array, ...]
 
 
+# Words for the cause of an error in float64 that is too large for rounding and too small for another computation.
+LOST = "a lower precision is at work inside"
+
+
 class Problem:
     """Weights and inputs as float64 arrays, rounded to float32 unless the cell computes in float64.
 
     The same seed, parameters and batch give the same arrays in every framework. `package` has a workload that is not
     built in. `expected` is the file with the expected results, if the reference does not compute them. `state` are the
-    weights, if `reference.py` does not draw them.
+    weights, if `reference.py` does not draw them. Of a workload that is foreign, not built in, nothing is known.
     """
+
+    # True of the same problem for a mode that computes in float64, although its cell does not.
+    is_recheck = False
 
     def __init__(
         self,
@@ -71,7 +86,7 @@ class Problem:
         expected: Path | None = None,
         state: Mapping[str, Array] | None = None,
     ) -> None:
-        self._cell, self._unseen, self._is_foreign = cell, bool(package), bool(package)
+        self.cell, self._unseen, self.is_foreign = cell, bool(package), bool(package)
         self._reference = workloads.import_reference(cell.workload, package)
         rng = np.random.default_rng(seed)
         if state is None:
@@ -93,12 +108,16 @@ class Problem:
         # Kept for fresh inputs, which must differ from all those drawn so far.
         self._rng = rng
         self._jumps: dict[str, dict[str, float]] = {}
+        self._expectations: dict[str, Expectation] = {}
+        self._precisions: dict[str, Precision] = {}
+        self._recheck: Problem | None = None
+        self._work: Work | None = None
         self._expected = StoredReference(expected, cell.task, self.weights) if expected else None
 
     @property
     def is_streaming(self) -> bool:
         """True if the sets of inputs have many shapes."""
-        return self._cell.shapes == "stream"
+        return self.cell.shapes == "stream"
 
     @property
     def is_uneven(self) -> bool:
@@ -122,6 +141,21 @@ class Problem:
         return ()
 
     @property
+    def ill_conditioned(self) -> Mapping[str, float]:
+        """Return how far other last bits move each tensor that they move far; that of a workload is not known."""
+        return {}
+
+    @property
+    def moved_in_float64(self) -> float:
+        """Return how far other last bits of float64 move a result; that of a workload is not known."""
+        return 0.0
+
+    @property
+    def is_rechecked(self) -> bool:
+        """True if each mode is verified in float64 too: a user's code, of which nothing is known, in float32."""
+        return self.is_foreign and self.cell.dtype == "float32" and not self.is_streaming
+
+    @property
     def notes(self) -> Sequence[str]:
         """Return what a reader of the results must know, in sentences."""
         return ()
@@ -135,17 +169,17 @@ class Problem:
     @property
     def dtype(self) -> Dtype:
         """The cell's dtype."""
-        return self._cell.dtype
+        return self.cell.dtype
 
     @property
     def is_training(self) -> bool:
         """True if the weights change from call to call."""
-        return self._cell.task in TRAINING_TASKS
+        return self.cell.task in TRAINING_TASKS
 
     @property
     def itemsize(self) -> int:
         """Bytes in one number of the cell's dtype."""
-        return {"float64": 8, "float32": 4, "bfloat16": 2}[self._cell.dtype]
+        return {"float64": 8, "float32": 4, "bfloat16": 2}[self.cell.dtype]
 
     def draw_unseen(self, number: int) -> Iterator[Inputs]:
         """Yield sets of inputs of the timed shapes that no call has had yet.
@@ -163,8 +197,13 @@ class Problem:
         The first two sets have been verified by then. The others matter where the control flow may differ from set to
         set, which a user's code can always do. A stream has verified every set.
         """
-        if (self.is_uneven or self._is_foreign) and not (self.is_streaming or self.is_training):
+        if (self.is_uneven or self.is_foreign) and not (self.is_streaming or self.is_training):
             yield from enumerate(self.input_sets[2:], 2)
+
+    @property
+    def has_later_sets(self) -> bool:
+        """True if every timed set of inputs is verified."""
+        return next(iter(self.list_later_sets()), None) is not None
 
     def _perturb_inputs(self, inputs: Inputs) -> Inputs:
         made = tuple(self._round_values(perturb_values(value, self._rng)) for value in inputs)
@@ -177,7 +216,12 @@ class Problem:
 
         For a stream, it is the mean over the calls. A user's reference may leave the arithmetic uncounted.
         """
-        reference, task, flops = self._reference, self._cell.task, 0
+        if self._work is None:
+            self._work = self._count_least_work()
+        return self._work
+
+    def _count_least_work(self) -> Work:
+        reference, task, flops = self._reference, self.cell.task, 0
         if isinstance(reference, HasFlops):
             flops = floor_mean(reference.flops(*sizes, task) or 0 for sizes in self._sizes)
         if isinstance(reference, HasElements):
@@ -191,19 +235,19 @@ class Problem:
 
         Nothing says that a user's workload touches all of them.
         """
-        if self._is_foreign:
+        if self.is_foreign:
             return self._count_touched(number)
         weights, inputs = self.weights.values(), self.input_sets[number]
         results = [1, *(weight.size for weight in select_trained(self.weights).values())]
-        if self._cell.task == "forward":
-            results = [each.size for each in self._make_expectation(f"set {number}").tensors.values()]
+        if self.cell.task == "forward":
+            results = [each.size for each in self._find_expectation(f"{SET}{number}").tensors.values()]
         return sum(array.size for array in (*weights, *inputs)) + sum(results)
 
     def _count_touched(self, number: int) -> int:
-        task, inputs = self._cell.task, self.input_sets[number]
+        task, inputs = self.cell.task, self.input_sets[number]
         if self._expected is None:
-            return count_touched(self._reference, task, self._cell.parameters, self.weights, inputs)
-        tensors = self._make_expectation(BEGINNING if self.is_training else f"set {number}").tensors
+            return count_touched(self._reference, task, self.cell.parameters, self.weights, inputs)
+        tensors = self._find_expectation(BEGINNING if self.is_training else f"{SET}{number}").tensors
         results = [each for name, each in tensors.items() if not name.startswith(LOSS)]
         return count_in_results(results, task, (*self.weights.values(), *inputs))
 
@@ -222,31 +266,85 @@ class Problem:
             digest.update(array.tobytes())
         return digest.hexdigest()
 
-    def check_outputs(
-        self, outputs: Sequence[Array], number: int, when: str, *, sketched: bool = False
-    ) -> Verification:
-        """Compare the outputs of a call on this set of inputs with the reference.
+    def check_case(self, case: str, results: Sequence[Array], when: str, *, sketched: bool = False) -> Verification:
+        """Compare the results of a call, or of a few steps of training, with the reference.
 
         If they are sketched, they can be compared with those of other cells later.
         """
-        named = f"input set {number}, {when}"
-        if self.is_training:
-            checks = check_finite(outputs, named)
+        named = self._name_inputs(case, when)
+        if self.is_recheck and self.is_foreign:
+            return self._check_precision(case, results, named)
+        if self.is_training and case.startswith(SET):
+            checks = check_finite(results, named)
         else:
-            checks = check_results(self._make_expectation(f"set {number}"), outputs, named, sketched=sketched)
-        return Verification(checks=checks, reason=explain_checks(checks))
+            due = self._find_expectation(case)
+            checks = due.check_tensors(results, named)
+            checks = due.sketch_tensors(checks, results) if sketched else checks
+        reason = explain_checks(checks)
+        if reason and case in self.new_shapes:
+            reason = f"right on the shape it was prepared with, but {reason}"
+        return Verification(checks=checks, reason=reason)
 
-    def check_training(self, framework: Framework, step: Step, when: str, *, sketched: bool = False) -> Verification:
-        """Train from the beginning for a few steps, and compare the losses and the moves of the weights.
+    def _check_precision(self, case: str, results: Sequence[Array], named: str) -> Verification:
+        """Look for a lower precision inside a mode that computes in float64."""
+        is_drawn = not self.is_derived(case)
+        try:
+            due = self._precisions.get(case) or Precision(self._make_evaluator(case))
+            if due.count_bytes() <= MAX_EXPECTED_BYTES // 8:
+                self._precisions[case] = due
+            checks = due.check_tensors(results, named, is_drawn=is_drawn)
+        except Exception:
+            if is_drawn:
+                raise
+            return Verification(checks=())  # nothing says what is right of inputs that the reference refuses
+        reason = explain_checks(checks)
+        lost = all(check.error is not None and check.error < MOST_LOST for check in checks)
+        return Verification(checks=checks, reason=f"{reason}: {LOST}" if reason and lost else reason)
 
-        Other tasks have no such checks.
-        """
-        if not self.is_training:
-            return Verification(checks=())
-        named = f"{STEPS} steps of training, {when}"
-        results = self.compute_results(framework, step, *self.list_cases()[BEGINNING])
-        checks = check_results(self._make_expectation(BEGINNING), results, named, sketched=sketched)
-        return Verification(checks=checks, reason=explain_checks(checks))
+    def make_recheck(self) -> "Problem":
+        """Return the problem for the mode in float64, from the same data: results are held to more there."""
+        if self._recheck is None:
+            self._recheck = copy.copy(self)
+            self._recheck.cell = self.cell.model_copy(update={"dtype": "float64", "track": "defaults"})
+            self._recheck.is_recheck = True
+        return self._recheck
+
+    def is_derived(self, case: str) -> bool:
+        """Return whether the inputs of a case are made from drawn ones."""
+        return case in self._list_derived()
+
+    def _list_derived(self) -> dict[str, Inputs]:
+        """Return inputs made from the first set, in which rounding does not average out, or has another size."""
+        first = self.input_sets[0]
+        if not self.is_recheck or self.is_training or self.is_uneven or not any(map(is_floating, first)):
+            return {}
+        changed: dict[str, Callable[[Array], Array]] = {
+            "made constant": lambda value: np.full_like(value, value.flat[0]) if value.size else value,
+            "made another constant": lambda value: np.full_like(value, value.flat[-1]) if value.size else value,
+            "times 8": lambda value: 8 * value,
+            "over 8": lambda value: value / 8,
+        }
+        return {
+            f"{SET}0 {said}": tuple(change(value) if is_floating(value) else value for value in first)
+            for said, change in changed.items()
+        }
+
+    def explain_error(self, case: str, error: str) -> Verification:
+        """Return the verification of a call that raised an error, on inputs of another shape."""
+        return Verification(checks=(), reason=f"on {self._name_inputs(case, '')} it raised {error}")
+
+    def _name_inputs(self, case: str, when: str) -> str:
+        """Describe the inputs of a call, and when it was."""
+        if case in self.new_shapes:
+            return "inputs of shape " + " ".join(str(value.shape) for value in self.new_shapes[case])
+        return f"{STEPS} steps of training, {when}" if case == BEGINNING else f"input {case}, {when}"
+
+    def list_due(self) -> dict[str, frozenset[str]]:
+        """Return the cases that results are due of, each with when, in words; of no set, calls on any."""
+        due: dict[str, frozenset[str]] = {"": frozenset({FIRST, SECOND, LAST})}
+        if self.is_training:
+            due[BEGINNING] = frozenset({BEFORE, AFTER})
+        return due | {f"{SET}{number}": frozenset({LATER}) for number, _ in self.list_later_sets()}
 
     def compute_results(self, framework: Framework, step: Step, *sets: Inputs) -> list[Array]:
         """Return a step's outputs on a set of inputs; for training, its losses on the sets in turn and its moves."""
@@ -265,35 +363,54 @@ class Problem:
         now = dict(zip(names, state, strict=True))
         return [*losses, *compute_moves(now, self.weights).values()]
 
-    def check_new_shape(self, framework: Framework, step: Step, case: str) -> Verification:
-        """Check inputs of another shape, to expose a mode that has baked in the first shape."""
-        inputs = self.new_shapes[case]
-        named = "inputs of shape " + " ".join(str(value.shape) for value in inputs)
-        try:
-            outputs = self.compute_results(framework, step, inputs)
-        except Exception as error:  # whatever a framework raises at a new shape is the finding itself
-            return Verification(checks=(), reason=f"on {named} it raised {summarise_error(error)}")
-        checks = self._make_expectation(case).check_tensors(outputs, named)
-        reason = explain_checks(checks)
-        return Verification(checks=checks, reason=reason and f"right on the shape it was prepared with, but {reason}")
-
     def list_cases(self) -> dict[str, tuple[Inputs, ...]]:
         """Return the sets of inputs that are checked, grouped by the name of the case."""
-        called = {f"set {number}": (inputs,) for number, inputs in enumerate(self.input_sets)}
+        sets = self.input_sets[:2] if self.is_recheck else self.input_sets
+        called = {f"{SET}{number}": (inputs,) for number, inputs in enumerate(sets)}
+        called |= {case: (inputs,) for case, inputs in self._list_derived().items()}
         timed = {BEGINNING: tuple(self.input_sets[:STEPS])} if self.is_training else called
         return {**timed, **{case: (inputs,) for case, inputs in self.new_shapes.items()}}
 
+    def count_bytes(self) -> int:
+        """Return the size of the weights, the inputs and what is kept of the expected results."""
+        arrays = [*self.weights.values(), *itertools.chain(*self.input_sets, *self._other_shapes)]
+        expected: list[Expectation | Precision] = [*self._expectations.values(), *self._precisions.values()]
+        return sum(array.nbytes for array in arrays) + sum(each.count_bytes() for each in expected)
+
+    def list_moved(self) -> Mapping[str, float]:
+        """Return how far other last bits move each tensor that they were found to move far."""
+        return join_largest(each.list_ill_conditioned() for each in self._expectations.values())
+
+    def list_lossy(self) -> Mapping[str, float]:
+        """Return how far the reference itself is off in float32, for each tensor in which it loses digits."""
+        return join_largest(each.list_lossy() for each in self._expectations.values())
+
+    def _find_expectation(self, case: str) -> Expectation:
+        """Return what is expected in a case, as long as little is kept worked out once for all jobs."""
+        if case not in self._expectations:
+            made = self._make_expectation(case)
+            kept = sum(each.count_bytes() for each in self._expectations.values())
+            if kept + made.count_bytes() > MAX_EXPECTED_BYTES:
+                return made
+            self._expectations[case] = made
+        return self._expectations[case]
+
     def _make_expectation(self, case: str) -> Expectation:
-        cell = self._cell
+        jumps = None if self._expected else self._jumps.setdefault(case, {})
         trained = self.weights if self.is_training else {}
+        limit = MAX_LOSSY_TOLERANCE if self.is_rechecked else MAX_TOLERANCE
+        return Expectation(self._make_evaluator(case), self.cell.dtype, jumps, trained=trained, limit=limit)
+
+    def _make_evaluator(self, case: str) -> Evaluate:
+        """Return the function that computes what is right in a case, or reads it."""
         if self._expected is not None:
-            return Expectation(self._expected.make_evaluator(case), cell.dtype, trained=trained)
-        sets, known = self.list_cases()[case], (self._reference, cell.task, cell.parameters, self.weights)
+            return self._expected.make_evaluator(case)
+        cell, sets = self.cell, self.list_cases()[case]
+        known = (self._reference, cell.task, cell.parameters, self.weights)
         if self._unseen:
             contract.check_results(*known, sets[0])
             self._unseen = False
-        evaluate = make_training_evaluator(*known, sets) if self.is_training else make_call_evaluator(*known, *sets)
-        return Expectation(evaluate, cell.dtype, self._jumps.setdefault(case, {}), trained=trained)
+        return make_training_evaluator(*known, sets) if self.is_training else make_call_evaluator(*known, *sets)
 
     def _read_shapes(self, parameters: Parameters, batch: int) -> Sequence[interfaces.Shapes]:
         shapes = self._reference.shapes(parameters, batch)
@@ -301,7 +418,7 @@ class Problem:
         return shapes
 
     def _draw_sets(self, rng: np.random.Generator, shapes: interfaces.Shapes, number: int) -> list[Inputs]:
-        reference, sizes = self._reference, self._cell.parameters
+        reference, sizes = self._reference, self.cell.parameters
 
         def draw_inputs() -> Inputs:
             made = contract.check_inputs(reference, reference.inputs(sizes, rng, shapes), shapes)
@@ -315,7 +432,7 @@ class Problem:
 
     def _round_values(self, value: Array) -> Array:
         return cast_floating(
-            cast_floating(value, np.float64 if self._cell.dtype == "float64" else np.float32), np.float64
+            cast_floating(value, np.float64 if self.cell.dtype == "float64" else np.float32), np.float64
         )
 
 
@@ -338,12 +455,6 @@ def problem_from_spec(spec: JobSpec, package: str, state: Mapping[str, Array] | 
     if spec.weights and state is None and expected is not None:
         state = read_weights(expected)
     return Problem(spec.cell, spec.seed, package, expected, state)
-
-
-def check_results(due: Expectation, results: Sequence[Array], named: str, *, sketched: bool) -> tuple[TensorCheck, ...]:
-    """Compare results with the expected ones, and sketch them if that is asked for."""
-    checks = due.check_tensors(results, named)
-    return due.sketch_tensors(checks, results) if sketched else checks
 
 
 def check_finite(outputs: Sequence[Array], named: str) -> tuple[TensorCheck, ...]:

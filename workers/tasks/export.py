@@ -13,15 +13,8 @@ from workers.errors import Unsupported
 from workers.interfaces import HasFlatForm, SupportsSaving
 from workers.measurement.phases import Ledger
 from workers.problem.location import check_code, resolve_package
-from workers.session import (
-    build_model,
-    build_session,
-    collect_warnings,
-    inherit_settings,
-    make_problem,
-    read_versions,
-    run_phases,
-)
+from workers.session import build_model, build_session, collect_warnings, make_problem, read_versions, run_phases
+from workers.settings import SettingsLog, pin_process, read_process_settings
 
 
 def run(spec: JobSpec, path: Path, ledger: Ledger) -> Exported:
@@ -32,7 +25,8 @@ def run(spec: JobSpec, path: Path, ledger: Ledger) -> Exported:
         Exception: any error of the framework or the workload.
     """
     package, warned = resolve_package(spec), list[str]()
-    settings = list(inherit_settings(spec))
+    pin_process(spec)
+    settings = [*read_process_settings(spec)]
     ledger.record_start()
     write = export_model if has_exporter(spec.cell) else save_model
     with collect_warnings(warned):
@@ -76,7 +70,7 @@ def export_model(spec: JobSpec, package: str, path: Path, ledger: Ledger) -> Seq
 
 def save_model(spec: JobSpec, package: str, path: Path, ledger: Ledger) -> Sequence[Setting]:
     """Build the cell's model, trace or compile it as its mode does, and save the result."""
-    settings = list[Setting]()
+    settings = SettingsLog()
     session = build_session(spec, package, ledger, settings)
     framework = session.framework
     if not isinstance(framework, SupportsSaving):
@@ -84,7 +78,7 @@ def save_model(spec: JobSpec, package: str, path: Path, ledger: Ledger) -> Seque
     write = run_phases(framework.saving(session.model, session.input_sets[0], session.problem.infer_axes()), ledger)
     with ledger.phase("export"):
         write(path)
-    return settings
+    return settings.settings
 
 
 def has_exporter(cell: Cell) -> bool:

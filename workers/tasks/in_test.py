@@ -22,7 +22,7 @@ from workers.measurement.stopwatch import carry_out
 from workers.models import import_adapter
 from workers.models.code.callables import RUNNING
 from workers.problem.location import check_code
-from workers.session import inherit_settings
+from workers.settings import pin_process
 from workers.tasks import measure, reference
 
 Ended = Report | Exported | Profiled
@@ -121,7 +121,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Ended:
         case ComputeReference(path=path):
             if spec.expected is not None:
                 return reference.run(spec, Path(path), ledger)
-            tuple(inherit_settings(spec))  # the cores, before the test starts threads
+            pin_process(spec)  # the cores, before the test starts threads
             check_code(spec)
             return run_test(spec, lambda: reference.run(spec, Path(path), ledger))
         case _:

@@ -1,34 +1,37 @@
 """One job, from its spec to its report.
 
-import -> configure and read back -> build -> load, trace or compile -> first call, second call -> verify
--> warm up -> steady samples -> memory pass -> verify again, and on other shapes.
+import -> apply settings and read them back -> build -> load, trace or compile -> first call, second call -> warm up ->
+steady samples -> memory pass -> other shapes. Results are saved on the way, for the judge: no process that is measured
+knows what is right.
 
 Inputs of other shapes come last: they may make a framework recompile, and no timed call may notice that.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from schemas.event import Ceiling, Energy, Memory, NewShape, Overhead, Report, Verification
+from schemas.event import REST_NS, Ceiling, Energy, Memory, NewShape, Noise, Overhead, Report
 from schemas.job import Device, JobSpec
+from schemas.judging import AFTER, BEFORE, BEGINNING, CHANGES_INPUTS, FIRST, LAST, LATER, SECOND, SET, WITHIN
 from workers import errors, frameworks
-from workers.interfaces import HasArithmetic, HasDistributions, SupportsReadBack
+from workers.interfaces import HasArithmetic, HasChangeableInputs, HasDistributions, ReusesOutputs, SeesCompilers
 from workers.measurement import memory, nvml
 from workers.measurement.phases import Ledger
-from workers.measurement.stopwatch import Lap, Stopwatch, Timed, count_samples
+from workers.measurement.stopwatch import Lap, Stopwatch, Timed, choose_probes, count_samples
 from workers.problem.location import check_code, resolve_package
 from workers.session import (
     Session,
     collect_warnings,
     complete_session,
-    inherit_settings,
     is_restored,
     prepare_step,
     read_versions,
     restore_step,
     start_framework,
 )
+from workers.settings import AT_THE_END, SettingsLog, pin_process, read_process_settings
 
 if TYPE_CHECKING:
     from workers.interfaces import Framework, Step
@@ -43,12 +46,14 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
 
     Raises:
         Unsupported: the cell cannot be run.
-        Wrong: it cannot be timed, because it is wrong on one of its shapes.
+        Wrong: it cannot be timed, because it raises on one of its shapes.
         Malformed: the workload breaks the contract.
         CodeChanged: the workload is not what the sweep was planned with.
         Exception: whatever the framework or the workload raised.
     """
-    settings, warned = list(inherit_settings(spec)), list[str]()
+    pin_process(spec)
+    settings, warned = SettingsLog(), list[str]()
+    settings.add_readings(read_process_settings(spec))
     package = resolve_package(spec)
     ledger.record_start()
     framework = start_framework(spec, package, ledger, settings)
@@ -60,73 +65,81 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         step = begin(framework, session.model, input_sets[0], problem.infer_axes(), ledger)
         if problem.is_training:
             frameworks.require_trainer(framework)
-        settings += framework.read_back() if isinstance(framework, SupportsReadBack) else ()
+        settings.add_readings(framework.read_settings(), "when the step was prepared")
         watch = Stopwatch(step, input_sets, framework.synchronise, uneven=problem.is_uneven)
-        first, before = yield from time_first_calls(session, watch, step, ledger, sketched=spec.block == 1)
+        first, random = yield from time_first_calls(spec, session, watch, step, ledger)
         seen_first: tuple[NewShape, ...] = ()
         if problem.is_streaming:
-            seen_first, streamed = measure_new_shapes(session, step, ledger)
-            first, before = (*first, *to_laps(seen_first)), (*before, *streamed)
-            if reason := join_verifications(*before).reason:
-                raise errors.Wrong(reason)
+            seen_first = measure_new_shapes(session, step, ledger)
+            first = (*first, *to_laps(seen_first))
+            if failed := next((each for each in session.results.saved if each.error), None):
+                raise errors.Wrong(problem.explain_error(failed.case, failed.error).reason)
     with ledger.phase("warm_up"):
         trace, calls, count, overhead = yield from warm_up_and_calibrate(spec, watch)
     with ledger.phase("steady"):
-        burst = choose_burst(min(took / n for n, took in trace) * calls)
-        observer, done = start_observing(framework, spec.cell.device)
-        earlier = watch.calls_taken
-        samples, cpu_ns = yield from watch.take_samples(calls, count, observer, burst)
-        compiled, used = done(watch.calls_taken - earlier)
-        seen = observer.collect_noise(cpu_ns, burst)
+        call_ns = min(took / n for n, took in trace)
+        samples, seen, compiled, used = yield from take_steady_samples(session, watch, calls, count, call_ns)
     latency_ns = yield from measure_latency(spec, watch, ledger)
     with ledger.phase("verify"):
-        # Taken out of the stopwatch, which would otherwise keep them alive during the memory pass.
-        number, outputs = watch.take_last()
-        after = [
-            problem.check_outputs(framework.to_numpy(outputs), number, "last timed call"),
-            *verify_later_sets(session, step),
-        ]
-        del outputs  # they would count as memory of the next phase
-    with ledger.phase("memory") as marks:
-        needed = measure_memory(session, lambda number: watch.time_call(input_sets[number % len(input_sets)]), marks)
+        rested_ns = measure_rest(spec)
+        settings.add_readings((*read_process_settings(spec), *framework.read_settings()), AT_THE_END)
+        changed = has_changed_inputs(session)
+        save_timed_calls(session, watch, step)
+    needed = measure_memory(spec, session, watch, ledger)
     with ledger.phase("verify"):
-        slowdown = yield from measure_unseen_inputs(spec, session, watch, min(samples) / calls)
-        again = problem.check_training(framework, step, "after all timing")
-        ceiling = measure_roofline(session, spec.cell.threads)
+        save_training(session, step, AFTER)
+        slowdown, ceiling = yield from look_thoroughly(spec, session, watch, min(samples) / calls)
     if not problem.is_streaming and problem.new_shapes:
-        seen_first, others = measure_new_shapes(session, step, ledger)
-        before = (*before, *others)
+        seen_first = measure_new_shapes(session, step, ledger)
+    conditions = save_in_float64(spec, package, session, ledger)
     with ledger.phase("report"):
-        named = framework.distributions if isinstance(framework, HasDistributions) else ()
-        installed, built_as = read_versions((*spec.distributions, *named)), framework.build_info()
+        installed = read_versions((*spec.distributions, *list_own_distributions(framework)))
         warned += nvml.list_notes(spec.cell.device)
         check_code(spec)  # the code may have been edited while it was measured
+        compilers = describe_compilers(spec, framework, step, input_sets[0])
     return Report(
         versions=installed,
-        build_info=built_as,
-        settings=tuple(settings),
+        build_info=framework.build_info(),
+        settings=tuple(settings.settings),
         phases=ledger.costs,
         age_ns=memory.read_age_ns(),
         inputs_sha256=problem.hash_data(),
-        verification=join_verifications(*before, *after, again, referee=spec.reference).model_copy(
-            update={"agreement": problem.agreement, "likeness": problem.likeness}
-        ),
+        is_uneven=problem.is_uneven,
+        saved=tuple(session.results.saved),
+        randomness=random,
+        changes_inputs=changed,
         warmup=(*first, *trace),
         calls=calls,
         samples_ns=samples,
         noise=seen,
         overhead=overhead,
-        work=problem.count_work(),
         ceiling=ceiling,
         latency_ns=latency_ns,
+        rest_cpu_ns=rested_ns,
         unseen=slowdown,
         memory=needed,
         energy=used,
         compilations=compiled,
         new_shapes=seen_first,
         warnings=tuple(warned),
-        notes=tuple(problem.notes),
+        notes=(*problem.notes, *conditions, *settings.notes, *([CHANGES_INPUTS] if changed else []), *compilers),
     )
+
+
+def list_own_distributions(framework: "Framework") -> Sequence[str]:
+    """Return the distributions that a framework names to report the versions of."""
+    return framework.distributions if isinstance(framework, HasDistributions) else ()
+
+
+def describe_compilers(spec: JobSpec, framework: "Framework", step: "Step", example: tuple[Any, ...]) -> Sequence[str]:
+    """Return a sentence about compiled code in a mode that compiles nothing, if there is any.
+
+    What a test compares is what its author has compiled, or has not.
+    """
+    if spec.model is not None and spec.model.test is not None:
+        return []
+    found = framework.find_compiled(step, example) if isinstance(framework, SeesCompilers) else ""
+    return [f"its code compiles with {found}, although this mode compiles nothing"] if found else []
 
 
 def pause_for_test(spec: JobSpec) -> Timed[None]:
@@ -136,73 +149,126 @@ def pause_for_test(spec: JobSpec) -> Timed[None]:
 
 
 def time_first_calls(
-    session: Session, watch: Stopwatch, step: "Step", ledger: Ledger, *, sketched: bool
-) -> Timed[tuple[tuple[Lap, ...], tuple[Verification, ...]]]:
-    """Time the first two calls, on inputs of one shape, and verify their outputs and the training.
+    spec: JobSpec, session: Session, watch: Stopwatch, step: "Step", ledger: Ledger
+) -> Timed[tuple[tuple[Lap, ...], str]]:
+    """Time the first two calls, on inputs of one shape, and save their outputs and those of training.
 
-    If they are sketched, their results can be compared with those of other cells later.
+    The second result describes how two calls on the same inputs differ.
     """
-    convert = session.framework.to_numpy
+    convert, results = session.framework.to_numpy, session.results
     with ledger.phase("first_call"):
         first_ns, outputs = yield partial(watch.time_call, watch.input_sets[0])
     # Converted before the second call: a mode may return the same memory again, as OpenVINO does.
     first = convert(outputs)
-    problem = session.problem
-    other = 0 if problem.is_streaming else 1
+    other = 0 if session.problem.is_streaming else 1
     with ledger.phase("second_call"):
         second_ns, outputs = yield partial(watch.time_call, watch.input_sets[other])
     second = convert(outputs)
     with ledger.phase("verify"):
-        begun, later = (
-            problem.check_outputs(first, 0, "first call", sketched=sketched),
-            problem.check_outputs(second, other, "second call", sketched=sketched),
-        )
-        if later.reason and not begun.reason and not problem.is_streaming:
-            later = later.model_copy(update={"reason": f"right on the inputs it was prepared with, but {later.reason}"})
-        trained = problem.check_training(session.framework, step, "before all timing", sketched=sketched)
-        checked = (begun, later, trained)
-        explained = explain_randomness(session, step, checked)
-    return ((1, first_ns), (1, second_ns)), explained
+        results.add_results(f"{SET}0", FIRST, first)
+        results.add_results(f"{SET}{other}", SECOND, second)
+        save_training(session, step, BEFORE)
+        random = describe_randomness(session, step) if spec.thorough else ""
+    return ((1, first_ns), (1, second_ns)), random
 
 
-def explain_randomness(session: Session, step: "Step", checked: tuple[Verification, ...]) -> tuple[Verification, ...]:
-    """Return the verifications; if the step draws random numbers, the first wrong one says so."""
+def save_training(session: Session, step: "Step", when: str) -> None:
+    """Train from the beginning for a few steps, and save the losses and the moves of the weights."""
+    if session.problem.is_training:
+        sets = session.problem.list_cases()[BEGINNING]
+        session.results.add_results(BEGINNING, when, session.problem.compute_results(session.framework, step, *sets))
+
+
+def describe_randomness(session: Session, step: "Step") -> str:
+    """Describe how two calls on the same inputs differ; empty if they do not.
+
+    The judge tells it of results that are wrong: a step that computes the same twice is wrong for another reason.
+    """
     from workers.verification.randomness import find_randomness
 
-    problem, wrong = session.problem, next((place for place, each in enumerate(checked) if each.reason), None)
-    if wrong is None:
-        return checked
+    problem = session.problem
     sets = next(iter(problem.list_cases().values()))
     compute = partial(problem.compute_results, session.framework, step, *sets)
-    reason = find_randomness(compute, session.framework, session.model, problem.dtype)
-    # A step that computes the same twice is wrong for the reason that was found.
-    found = checked[wrong].model_copy(update={"reason": reason}) if reason else checked[wrong]
-    return (*checked[:wrong], found, *checked[wrong + 1 :])
+    return find_randomness(compute, session.framework, session.model, problem.dtype)
 
 
-def verify_later_sets(session: Session, step: "Step") -> Iterator[Verification]:
-    """Verify the step on the sets of inputs that the problem keeps for after all samples."""
-    convert, arrays = session.framework.to_numpy, session.framework.arrays
+def measure_rest(spec: JobSpec) -> int | None:
+    """Return the CPU time of this process while it rests, in a thorough job; None elsewhere.
+
+    Several threads may look for work for a while after a call, as OpenMP's do.
+    """
+    has_one_thread = spec.cell.threads == 1 and spec.cell.track == "parity" and spec.cell.device == "cpu"
+    if not (spec.thorough and has_one_thread):
+        return None
+    used_ns = time.process_time_ns()
+    time.sleep(REST_NS / 1e9)
+    return time.process_time_ns() - used_ns
+
+
+def choose_probed_calls(session: Session, count: int, calls: int) -> Mapping[int, int]:
+    """Choose the calls within samples that are verified.
+
+    None are chosen if a later call overwrites what an earlier one has returned.
+    """
+    if isinstance(session.framework, ReusesOutputs) and session.framework.reuses_outputs:
+        return {}
+    return choose_probes(count, calls, len(session.input_sets))
+
+
+def save_timed_calls(session: Session, watch: Stopwatch, step: "Step") -> None:
+    """Save the results of the last timed call and those within samples, and of the inputs kept for after all samples.
+
+    The outputs of timed calls are let go of: they would count as memory of the next phase.
+    """
+    convert, results = session.framework.to_numpy, session.results
+    number, outputs = watch.take_last()
+    results.add_results(f"{SET}{number}", LAST, convert(outputs))
+    for number, outputs in watch.take_probed():
+        results.add_results(f"{SET}{number}", WITHIN, convert(outputs))
+    del outputs
     for number, inputs in session.problem.list_later_sets():
-        yield session.problem.check_outputs(convert(step(*arrays(inputs))), number, "after all samples")
+        results.add_results(f"{SET}{number}", LATER, convert(step(*session.framework.arrays(inputs))))
 
 
-def measure_unseen_inputs(spec: JobSpec, session: Session, watch: Stopwatch, call_ns: float) -> Timed[float | None]:
-    """Measure the slowdown of a call on inputs that no call has had yet."""
+def has_changed_inputs(session: Session) -> bool:
+    """Return whether timed calls have changed the arrays that they were given."""
+    framework = session.framework
+    if not isinstance(framework, HasChangeableInputs):
+        return False
+    pairs = zip(session.input_sets, session.problem.input_sets, strict=True)
+    return not all(framework.holds_values(arrays, values) for arrays, values in pairs)
+
+
+def save_in_float64(spec: JobSpec, package: str, session: Session, ledger: Ledger) -> list[str]:
+    """Save results as computed in float64, where they are due; return what readers must know."""
+    from workers.tasks import recheck
+
+    if not recheck.is_due(spec, session.problem):
+        return []
+    with ledger.phase("verify"):
+        said = recheck.save_in_float64(spec, package, session.problem, session.results, ledger)
+    return [said] if said else []
+
+
+def look_thoroughly(
+    spec: JobSpec, session: Session, watch: Stopwatch, call_ns: float
+) -> Timed[tuple[float | None, Ceiling]]:
+    """Measure, in a thorough job, the slowdown of a call on inputs that no call has had yet, and the peak rates."""
     from workers.measurement import memoization, noise
 
+    if not spec.thorough:
+        return None, Ceiling(flops_per_s=0, bytes_per_s=0)
     alone = noise.make_sample_watch(len(spec.cpus) or 1)
-    return (yield from memoization.measure_slowdown(session.framework, session.problem, watch, call_ns, alone))
+    slowdown = yield from memoization.measure_slowdown(session.framework, session.problem, watch, call_ns, alone)
+    return slowdown, measure_roofline(session, spec.cell.threads)
 
 
-def measure_new_shapes(
-    session: Session, step: "Step", ledger: Ledger
-) -> tuple[tuple[NewShape, ...], tuple[Verification, ...]]:
-    """Measure the first calls at every shape that is new to the step, and verify their outputs."""
+def measure_new_shapes(session: Session, step: "Step", ledger: Ledger) -> tuple[NewShape, ...]:
+    """Measure the first calls at every shape that is new to the step, and save their outputs."""
     from workers.measurement import new_shapes
 
     with ledger.phase("new_shapes"):
-        return new_shapes.try_new_shapes(session.problem, session.framework, step)
+        return new_shapes.try_new_shapes(session.problem, session.framework, step, session.results)
 
 
 def to_laps(notes: Sequence[NewShape]) -> list[Lap]:
@@ -236,21 +302,42 @@ def measure_latency(spec: JobSpec, watch: Stopwatch, ledger: Ledger) -> Timed[tu
         return (yield from watch.take_calls(spec.timing.latency_calls))
 
 
+def take_steady_samples(
+    session: Session, watch: Stopwatch, calls: int, count: int, call_ns: float
+) -> Timed[tuple[tuple[int, ...], Noise, int | None, Energy | None]]:
+    """Take the samples; return them with their disturbances, the compilations, and the energy."""
+    burst = choose_burst(call_ns * calls)
+    observer, done = start_observing(session.framework, session.on)
+    earlier, probes = watch.calls_taken, choose_probed_calls(session, count, calls)
+    samples, cpu_ns = yield from watch.take_samples(calls, count, observer, burst, probes)
+    compiled, used = done(watch.calls_taken - earlier)
+    return samples, observer.collect_noise(cpu_ns, burst), compiled, used
+
+
 def choose_burst(sample_ns: float) -> int:
     """Return the number of samples between two readings of the counters: about ten milliseconds of them."""
     return max(1, int(BURST_NS / sample_ns))
 
 
-def measure_memory(session: Session, call: Callable[[int], object], marks: memory.HighWaterMarks) -> Memory | None:
-    """Run the memory pass on the host and on the device."""
+def measure_memory(spec: JobSpec, session: Session, watch: Stopwatch, ledger: Ledger) -> Memory | None:
+    """Run the memory pass on the host and on the device.
+
+    A forked process shares pages with its template, so that its memory would be no user's: there is none.
+    """
     from workers.measurement import gpu_memory
 
-    needed = memory.measure_steps(call, marks)
-    if needed is None or session.on == "cpu":
-        return needed
-    return needed.model_copy(
-        update={"device": gpu_memory.measure_device_memory(session.framework, call, nvml.open_gpu())}
-    )
+    if spec.start == "template":
+        return None
+
+    def call_step(number: int) -> object:
+        return watch.time_call(session.input_sets[number % len(session.input_sets)])
+
+    with ledger.phase("memory") as marks:
+        needed = memory.measure_steps(call_step, marks)
+        if needed is None or session.on == "cpu":
+            return needed
+        device = gpu_memory.measure_device_memory(session.framework, call_step, nvml.open_gpu())
+        return needed.model_copy(update={"device": device})
 
 
 def measure_roofline(session: Session, threads: int) -> Ceiling:
@@ -274,13 +361,3 @@ def start_observing(
 
     before, observer, joules = framework.compilations(), noise.Observer(noise.make_canary()), energy.start_meter(device)
     return observer, lambda calls: (noise.subtract_counts(before, framework.compilations()), joules(calls))
-
-
-def join_verifications(*verifications: Verification, referee: str = "") -> Verification:
-    """Combine all checks with the first reason why the cell is wrong; `referee` is the reference's framework."""
-    reasons = [verification.reason for verification in verifications if verification.reason]
-    return Verification(
-        checks=tuple(check for verification in verifications for check in verification.checks),
-        reason=reasons[0] if reasons else "",
-        referee=referee,
-    )

@@ -1,14 +1,15 @@
 """The reference process of a user's model: the same model in float64, eager, with the same state and inputs.
 
 It draws the inputs and builds the model once for all processes of a sweep, and refuses a model whose results nothing
-could verify. For cells in float32, the model also runs in float32, as it is and from data that differ by one rounding:
-these differences are the error that an honest result may have. Where the model cannot run in float64, float32 takes its
-place, and only agreement is checked.
+could verify. The model also runs in the cell's dtype, as it is and from inputs and weights that differ by one rounding:
+these differences are the error that an honest result may have. Where they are large, the model runs once more in
+float64, from data that differ by one rounding of float64, as modes are verified in float64 then. Where the model cannot
+run in float64, float32 takes its place, and only agreement is checked.
 """
 
 import math
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,19 +17,20 @@ from pathlib import Path
 import numpy as np
 
 from schemas.job import TRAINING_TASKS, Dtype, JobSpec
+from schemas.judging import BEGINNING, SET
 from schemas.models import ModelFacts
 from workers import artefacts, interfaces
-from workers.arrays import Array, is_floating
+from workers.arrays import Array, cast_floating, is_floating
 from workers.errors import Malformed, Unsupported, Wrong, is_out_of_memory, summarise_error
 from workers.measurement.phases import Ledger
 from workers.models import Adapter, make_adapter
 from workers.models.answers import compare_answers
 from workers.models.files.adapter import FileAdapter
-from workers.models.problem import CHECKED_SETS, ModelProblem, select_weights
+from workers.models.problem import CHECKED_SETS, RECHECKED_CASES, ModelProblem, name_weights, select_weights
 from workers.models.stored_model import LOSS, StoredModel, name_sets, name_state, write_arrays, write_facts
-from workers.problem.problem import BEGINNING, INPUT_SETS
+from workers.problem.problem import INPUT_SETS
 from workers.session import prepare_step
-from workers.verification.stored_reference import ROUNDED, Cases, StoredReference, copy_results, write_cases
+from workers.verification.stored_reference import FINE, ROUNDED, Cases, StoredReference, copy_results, write_cases
 from workers.verification.tolerance import LOSS as LOSS_NAME
 from workers.verification.tolerance import SELF_FACTOR, perturb_values
 
@@ -53,8 +55,8 @@ SAID_NAMES = 12
 # The same where one of them runs in float32 alone.
 SAME_AGREEMENT = 1e-4
 
-# Runs in float32 from data with other last bits.
-ROUNDED_RUNS = 2
+# Runs from data with other last bits.
+ROUNDED_RUNS = 3
 
 # The tolerance for callables in float32. They have no inputs that could be moved by a rounding, which would tell how
 # far results may honestly differ. This is well above the rounding of deep networks and of their gradients.
@@ -76,13 +78,13 @@ def write_reference(spec: JobSpec, kind: Kind, path: Path, ledger: Ledger) -> No
             shutil.copyfile(artefacts.verify_artefact(spec.expected), path)
         return
     with ledger.phase("build"):
-        kind(make_default_spec(spec, "float32").cell).configure()
+        kind(make_default_spec(spec, "float32").cell).apply_settings()
         adapter = make_adapter(make_default_spec(spec, "float32"), spec.cell.framework)
         first = StoredModel(artefacts.verify_artefact(spec.expected)) if spec.expected else None
         sets = draw_sets(adapter, spec.seed) if first is None else share_sets(adapter, first, spec.seed)
         adapter.build()
-        judge = first if is_judged_by_first(adapter) else None
-        carried = judge is not None or (first is not None and carry_state(adapter, first))
+        standard = first if is_judged_by_first(adapter) else None
+        carried = standard is not None or (first is not None and carry_state(adapter, first))
         state = adapter.read_state()
         coefficients = draw_coefficients(adapter, spec.seed)
         changed = check_repeatable(spec, adapter, state[1], sets)
@@ -95,7 +97,7 @@ def write_reference(spec: JobSpec, kind: Kind, path: Path, ledger: Ledger) -> No
         ]
         facts = facts.model_copy(update={"notes": (*facts.notes, *notes)})
     with ledger.phase("reference"):
-        write_results(ReferenceRun(spec, kind, StoredModel(path), facts, ledger), judge)
+        write_results(ReferenceRun(spec, kind, StoredModel(path), facts, ledger), standard)
         if carried and not is_sibling(spec):
             check_same_results(spec, first, StoredModel(path))
 
@@ -198,7 +200,7 @@ def check_same_results(spec: JobSpec, first: StoredModel | None, second: StoredM
         Wrong: they do not.
     """
     assert first is not None, "a state is carried over from a first model"
-    cases = [BEGINNING] if spec.cell.task in TRAINING_TASKS else [f"set {number}" for number in range(INPUT_SETS)]
+    cases = [BEGINNING] if spec.cell.task in TRAINING_TASKS else [f"{SET}{number}" for number in range(INPUT_SETS)]
     agree = any(each.read_facts().agreement for each in (first, second))
     for case in cases:
         error, name = measure_case(spec, first, second, case)
@@ -354,51 +356,96 @@ class ReferenceRun:
     facts: ModelFacts
     ledger: Ledger
 
-    def compute(self, dtype: Dtype, off: np.random.Generator | None = None) -> Cases:
-        """Yield the results in each case, computed in this dtype."""
+    def compute(
+        self, dtype: Dtype, off: np.random.Generator | None = None, cases: Container[str] | None = None
+    ) -> Cases:
+        """Yield the results in each case, or in these, computed in this dtype."""
         spec = make_default_spec(self.spec, dtype)
         framework = self.kind(spec.cell)
-        framework.configure()
+        framework.apply_settings()
         adapter = make_adapter(spec, spec.cell.framework)
         adapter.draw_inputs(spec.seed)
         adapter.build()
-        adapter.load_state({name: perturb_values(each, off) for name, each in self.stored.read_state().items()})
+        state = self.stored.read_state()
+        adapter.load_state({name: perturb_values(each, off, dtype) for name, each in state.items()})
+        begun = name_weights(*adapter.read_state()) if off else {}
         model = adapter.finish(self.facts.trained, self.stored.read_coefficients(), plain=self.facts.plain)
         problem = ModelProblem(spec.cell, spec.seed, self.stored, self.facts)
+        # Other last bits of a weight are no part of its move.
+        problem.weights = {
+            name: cast_floating(begun.get(name, each), np.float64) for name, each in problem.weights.items()
+        }
         if isinstance(adapter, FileAdapter):
             compute = adapter.make_computation(dtype)
         else:
             example = framework.arrays(problem.input_sets[0])
             step = prepare_step(framework, model, example, problem.infer_axes(), self.ledger)
             compute = partial(problem.compute_results, framework, step)
-        for case, sets in problem.list_cases().items():
-            moved = [tuple(perturb_values(each, off) for each in inputs) for inputs in sets]
+        chosen = {case: sets for case, sets in problem.list_cases().items() if cases is None or case in cases}
+        for case, sets in chosen.items():
+            moved = [tuple(perturb_values(each, off, dtype) for each in inputs) for inputs in sets]
             yield case, compute(*moved)
 
 
-def write_results(run: ReferenceRun, judge: StoredModel | None) -> None:
-    """Append the results in float64, then in float32, then in float32 from data with other last bits.
+def write_results(run: ReferenceRun, standard: StoredModel | None) -> None:
+    """Append the results and the facts.
 
-    `judge` is the first model, whose results are expected of one that has nothing to compute its own.
+    `standard` is the first model, whose results are expected of one that has nothing to compute its own.
     """
     spec, path = run.spec, run.stored.path
     if is_callable(spec):
         write_callable_results(spec, run, path)
         return
     expected, agreement = compute_expected(run)
-    if judge is not None:
-        agreement = judge.read_facts().agreement
+    if standard is not None:
+        agreement = standard.read_facts().agreement
     facts = run.facts.model_copy(update={"agreement": agreement})
-    write_facts(path, compare_with_first(spec, expected, facts))
-    if judge is not None:
-        copy_results(judge.path, path)
-        return
+    facts = compare_with_first(spec, expected, facts)
+    if standard is not None:
+        copy_results(standard.path, path)
+        known, moved = standard.read_facts().ill_conditioned, standard.read_facts().moved_in_float64
+    else:
+        write_computed_results(run, facts, expected)
+        known = ModelProblem(spec.cell, spec.seed, run.stored, facts).find_ill_conditioned()
+        moved = measure_moved_in_float64(run, facts) if known else 0.0
+    write_facts(path, facts.model_copy(update={"ill_conditioned": known, "moved_in_float64": moved}))
+
+
+def measure_moved_in_float64(run: ReferenceRun, facts: ModelFacts) -> float:
+    """Return how far last bits of float64 move the result that they move furthest, as a part of its norm."""
+    problem = ModelProblem(run.spec.cell, run.spec.seed, run.stored, facts).make_recheck()
+    return max(problem.find_ill_conditioned().values(), default=0.0)
+
+
+def write_computed_results(run: ReferenceRun, facts: ModelFacts, expected: Cases) -> None:
+    """Append the results in float64 and float32, then those from data with other last bits."""
+    spec, path = run.spec, run.stored.path
     results: list[tuple[str, Cases]] = [("float64", expected)]
     if spec.cell.dtype == "float32":
         results.append(("float32", run.compute("float32")))
-        roundings = ((number, np.random.default_rng(number)) for number in range(ROUNDED_RUNS))
-        results += [(f"{ROUNDED}{number}", run.compute("float32", off)) for number, off in roundings]
     write_cases(path, results)
+    if facts.coarse:
+        return
+    if spec.cell.dtype != "float64":
+        write_roundings(run, ROUNDED, spec.cell.dtype)
+    problem = ModelProblem(spec.cell, spec.seed, run.stored, facts)
+    if not facts.agreement and (spec.cell.dtype == "float64" or problem.find_ill_conditioned()):
+        write_roundings(run, FINE, "float64", None if spec.cell.dtype == "float64" else RECHECKED_CASES)
+
+
+def write_roundings(run: ReferenceRun, name: str, dtype: Dtype, cases: Container[str] | None = None) -> None:
+    """Append the results of several runs from data with other last bits; none where the model lacks this dtype."""
+    for number in range(ROUNDED_RUNS):
+        results = run.compute(dtype, np.random.default_rng(number), cases)
+        try:
+            # In float32 the model has run already, and its results are written one case at a time.
+            results = results if dtype == "float32" else list(results)
+        except Exception as error:
+            # The cell itself says what a model raises in this dtype.
+            if is_out_of_memory(error):
+                raise
+            return
+        write_cases(run.stored.path, [(f"{name}{number}", results)])
 
 
 def compute_expected(run: ReferenceRun) -> tuple[Cases, str]:

@@ -9,6 +9,7 @@ from workers.measurement.phases import Ledger
 from workers.problem.location import resolve_package
 from workers.profilers import PROFILED_CALLS, WARM_UP_CALLS, EarlyProfiler, load_profiler
 from workers.session import build_session, collect_warnings, is_restored, prepare_step, read_versions, restore_step
+from workers.settings import SettingsLog
 
 
 def run(spec: JobSpec, path: Path, ledger: Ledger) -> Profiled:
@@ -20,7 +21,7 @@ def run(spec: JobSpec, path: Path, ledger: Ledger) -> Profiled:
     """
     profiler, package, warned = load_profiler(spec.cell.framework), resolve_package(spec), list[str]()
     ledger.record_start()
-    session = build_session(spec, package, ledger, [])
+    session = build_session(spec, package, ledger, SettingsLog())
     framework, sets = session.framework, session.input_sets
     if isinstance(profiler, EarlyProfiler):
         profiler.before(framework)

@@ -16,7 +16,8 @@ from workers.errors import Malformed, Unsupported
 from workers.measurement.phases import Ledger
 from workers.problem.location import check_code, resolve_package
 from workers.problem.problem import Problem, problem_from_spec
-from workers.session import collect_warnings, inherit_settings, prepare_step, read_versions
+from workers.session import collect_warnings, prepare_step, read_versions
+from workers.settings import pin_process, read_process_settings
 from workers.verification import stored_reference
 from workers.verification.randomness import find_randomness
 from workers.verification.stored_reference import Cases
@@ -31,7 +32,8 @@ def run(spec: JobSpec, path: Path, ledger: Ledger) -> Exported:
         Exception: whatever the framework or the workload raised.
     """
     package, warned = resolve_package(spec), list[str]()
-    settings = tuple(inherit_settings(spec))
+    pin_process(spec)
+    settings = tuple(read_process_settings(spec))
     ledger.record_start()
     with ledger.phase("import"):
         kind = frameworks.import_framework(spec.cell.framework, spec.module)
@@ -93,7 +95,7 @@ def compute_cases(
 def configure_framework(spec: JobSpec, kind: type[interfaces.Framework], dtype: Dtype) -> interfaces.Framework:
     """Return the framework of the reference, in a dtype of its own."""
     framework = kind(spec.cell.model_copy(update={"dtype": dtype, "track": "defaults"}))
-    framework.configure()
+    framework.apply_settings()
     return framework
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike
 
-from schemas.job import TRAINING_TASKS, Task
+from schemas.job import TRAINING_TASKS, Dtype, Task
 from workers.arrays import Array, cast_floating
 from workers.interfaces import select_trained
 from workers.verification.tolerance import (
@@ -26,8 +26,8 @@ from workers.verification.tolerance import (
     name_outputs,
 )
 
-# The names of runs in float32 from data with other last bits begin with this.
-ROUNDED = "rounded"
+# The names of runs from data with other last bits begin with this: those in the cell's dtype, then those in float64.
+ROUNDED, FINE = "rounded", "fine"
 
 # The names of weights begin with this.
 WEIGHTS = "weights."
@@ -45,7 +45,9 @@ class StoredReference:
     def make_evaluator(self, case: str, run: str = "") -> Evaluate:
         """Return a function that reads a case in float64 or float32, with the scale of the error in each tensor."""
 
-        def evaluate(dtype: DTypeLike, _off: np.random.Generator | None = None) -> tuple[Tensors, dict[str, float]]:
+        def evaluate(
+            dtype: DTypeLike, _off: np.random.Generator | None = None, _rounding: Dtype = "float32"
+        ) -> tuple[Tensors, dict[str, float]]:
             tensors = self.read_tensors(case, dtype, run)
             if self._task == "forward":
                 return add_scales(name_outputs(tensors if len(tensors) > 1 else tensors[0]))
@@ -58,10 +60,12 @@ class StoredReference:
 
         return evaluate
 
-    def list_roundings(self, case: str) -> list[Evaluate]:
-        """Return functions that read the results in float32 from data with other last bits, where there are any."""
+    def list_roundings(self, case: str, *, fine: bool = False) -> list[Evaluate]:
+        """Return functions that read the results from data with other last bits: in the cell's dtype, or in float64."""
         with zipfile.ZipFile(self._path) as whole:
-            runs = {name.partition(".")[0] for name in whole.namelist() if name.startswith(ROUNDED)}
+            begin = FINE if fine else ROUNDED
+            named = (name.partition(".") for name in whole.namelist() if name.startswith(begin))
+            runs = {run for run, _, rest in named if rest.startswith(f"{case}.")}
         return [self.make_evaluator(case, run) for run in sorted(runs)]
 
     def read_tensors(self, case: str, dtype: DTypeLike = np.float64, run: str = "") -> tuple[Array, ...]:
@@ -76,7 +80,7 @@ class StoredReference:
 def write_cases(path: Path, given: Iterable[tuple[str, Cases]]) -> None:
     """Append results to the file as `numpy.savez` does, one case at a time instead of all at once."""
     for name, cases in given:
-        dtype = np.float64 if name == "float64" else np.float32
+        dtype = np.float64 if name.startswith(("float64", FINE)) else np.float32
         for case, tensors in cases:
             # Opened for each case: whatever computes the next one may read the file, which is invalid while it is open.
             with zipfile.ZipFile(path, "a", allowZip64=True) as whole:
@@ -88,7 +92,7 @@ def copy_results(source: Path, path: Path) -> None:
     """Append the results in one file to another one."""
     with zipfile.ZipFile(source) as whole, zipfile.ZipFile(path, "a", allowZip64=True) as made:
         for name in whole.namelist():
-            if name.startswith(("float64.", "float32.", ROUNDED)):
+            if name.startswith(("float64.", "float32.", ROUNDED, FINE)):
                 made.writestr(name, whole.read(name))
 
 

@@ -9,10 +9,19 @@ A gradient jumps where a ReLU is at zero or two maxima are equal. Among millions
 of that point, and honest float32 results then differ by more than arithmetic can. So where only gradients fail, the
 reference itself is evaluated several times in float32, from data that differ by one rounding. The jumps of its
 gradients are allowed. Its loss does not jump, and keeps its tolerance.
+
+In float64 the reference rounds as much as the cell. Where a result differs by more than the usual tolerance, the
+reference is evaluated in long double too, and from data with other last bits: the first shows what it loses itself, the
+others what anybody loses.
+
+A user's model has no such reference. Its reference process runs the model itself several times, in the cell's dtype and
+from inputs and weights with other last bits. These runs show which accuracy is within reach of any mode. A tensor that
+they move far is ill-conditioned: its tolerance is as wide, so it is verified in float64 too, where it is narrow.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -36,14 +45,36 @@ SELF_FACTOR = 8
 # The limit of that in float32: where the reference itself loses more, or overflows, a check would prove nothing.
 MAX_TOLERANCE = 1e-3
 
+# The limit where each mode is verified in float64 too: a reference that loses digits in float32 is no reason to refuse.
+MAX_LOSSY_TOLERANCE = 0.5
+
 # Evaluations of the reference, each from data with other last bits.
 ROUNDINGS = 8
 
-# The largest relative distance between two neighbouring numbers in float32.
-ROUNDING = 2.0**-23
+# The largest relative distance between two neighbouring numbers.
+ROUNDING: Mapping[Dtype, float] = {"float64": 2.0**-52, "float32": 2.0**-23, "bfloat16": 2.0**-7}
 
-# A gradient may be off by this many times the largest jump of the reference.
+# A gradient may be off by this many times the largest jump of the reference, and any result of a model by this many
+# times what other last bits do to it.
 JUMP_FACTOR = 2
+
+# An error in single precision is rounding if it is at most this many times what other last bits do to the result. Deep
+# networks round so often that it is 7 times in some; a step that is another one in float32 makes it thousands of times.
+EXPLAINED = 30
+
+# A tensor is ill-conditioned if other last bits move it by more than 100 times its usual tolerance, or a tenth.
+# A gradient has twice the usual tolerance. A move may go further in single precision: Adam divides small gradients by
+# their size, and their errors with them.
+ILL_CONDITIONED: Mapping[Dtype, float] = {"float64": 1e-10, "float32": 2e-4, "bfloat16": 0.1}
+ILL_CONDITIONED_MOVE = 1e-2
+
+# The limit of the tolerance that last bits give an output or a loss. With a wide one, no mode could be told from one
+# that computes nothing.
+MAX_OUTPUT_JUMP = 0.1
+
+# The tolerance in float64 of a tensor that is ill-conditioned in another dtype: well above rounding even there, and
+# below every known semantic mistake.
+RECHECK_TOLERANCE = 1e-9
 
 # The limit of that: a larger error is no jump.
 MAX_JUMP = 2e-2
@@ -54,6 +85,18 @@ UNIT_ROUNDOFF: Mapping[Dtype, float] = {"float64": 2.0**-53, "float32": 2.0**-24
 # A gradient, or a move, that is a smaller part of all of them together is the rounding of one that is zero: that of a
 # bias before a normalisation, say. Adam divides a gradient by its own size, so such moves may have any size in float32.
 NEGLIGIBLE_GRADIENT, NEGLIGIBLE_MOVE = 1e-10, 1e-6
+
+# The tolerance in float64 of a cell in float32, whose code may keep some numbers in float32: an error below that is no
+# lower precision.
+PRECISION_TOLERANCE = 2e-6
+# An error that half precision can make; a larger one is another computation.
+MOST_LOST = 0.1
+# Evaluations from data with other last bits, and how many times as far a right result may be off: of deep networks it
+# is up to 7 times.
+PRECISION_ROUNDINGS = 3
+PRECISION_FACTOR = 10
+# The limit of what the reference's own error allows in float64: an error of single precision is larger.
+MAX_TOLERANCE_IN_FLOAT64 = 1e-8
 
 LOSS = "loss"
 OUTPUT = "output"
@@ -66,10 +109,12 @@ Tensors = dict[str, Array]
 class Evaluate(Protocol):
     """Function that computes the expected tensors in a floating dtype, and the scale of the error in each.
 
-    With a generator, each number of the data is up to one rounding of float32 off, where there are data.
+    With a generator, each number of the data is up to one rounding of this dtype off, where there are data.
     """
 
-    def __call__(self, dtype: DTypeLike, off: np.random.Generator | None = None, /) -> tuple[Tensors, dict[str, float]]:
+    def __call__(
+        self, dtype: DTypeLike, off: np.random.Generator | None = None, rounding: Dtype = "float32", /
+    ) -> tuple[Tensors, dict[str, float]]:
         """Compute them."""
 
 
@@ -77,9 +122,9 @@ class Expectation:
     """The expected results of one set of inputs, or of a few steps of training, with their tolerances.
 
     `jumps` keeps how far gradients were found to jump, for the next expectation of the same results. `roundings`
-    evaluate in float32 from data with other last bits. `trained` are the weights whose moves are expected, by name.
-    `limit` bounds the tolerance that the reference's own error in float32 gives, and `max_jump` that of its jumps. With
-    `roundings`, that error is known to hold what the reference's gradients jump by.
+    evaluate in the cell's dtype from data with other last bits; how far they move a tensor bounds its tolerance from
+    below. `trained` are the weights whose moves are expected, by name. `limit` bounds the tolerance that a multiple of
+    the reference's own error gives, and `least` is that of exact results.
     """
 
     def __init__(
@@ -90,9 +135,10 @@ class Expectation:
         roundings: Sequence[Evaluate] = (),
         trained: Mapping[str, Array] = MappingProxyType({}),
         limit: float = MAX_TOLERANCE,
-        max_jump: float = MAX_JUMP,
+        least: float | None = None,
     ) -> None:
-        self._max_jump, self._has_roundings = max_jump, bool(roundings)
+        self._has_roundings = bool(roundings)
+        self._least = MIN_TOLERANCE[dtype] if least is None else least
         self._dtype, self.evaluate, self._trained, self._limit = dtype, evaluate, trained, limit
         self._jumps = {} if jumps is None else jumps
         self.tensors, self._scales = evaluate(np.float64)
@@ -100,9 +146,26 @@ class Expectation:
         self._negligible = find_negligible(self.tensors)
         self._scales = {**self._scales, **self._negligible}
         self._own_error: dict[str, float] = {}
-        for again in (evaluate, *roundings) if dtype == "float32" else ():
-            for name, value in again(np.float32)[0].items():
+        self._moved: dict[str, float] = {}
+        self._is_widened = False
+        first = self.tensors if dtype == "float64" else {}
+        for again in (*([evaluate] if dtype == "float32" else []), *roundings):
+            tensors, _ = again(np.float32)
+            first = first or tensors
+            for name, value in tensors.items():
                 self._own_error[name] = max(self._own_error.get(name, 0.0), self._measure_errors(name, value)[0])
+                change = measure_change(value, first[name]) / self._scales[name]
+                self._moved[name] = max(self._moved.get(name, 0.0), change)
+
+    def count_bytes(self) -> int:
+        """Return the size of the expected tensors."""
+        return sum(tensor.nbytes for tensor in self.tensors.values())
+
+    def list_lossy(self) -> dict[str, float]:
+        """Return how far the reference itself is off in float32, for each tensor in which it loses digits."""
+        known = self._own_error if self._dtype == "float32" and not self._has_roundings else {}
+        lossy = {tensor: error for tensor, error in known.items() if MAX_TOLERANCE < SELF_FACTOR * error < math.inf}
+        return {tensor: error for tensor, error in lossy.items() if tensor not in self._negligible}
 
     def check_tensors(self, outputs: Sequence[Array], inputs: str) -> tuple[TensorCheck, ...]:
         """Compare a step's outputs, in the order of the reference's; `inputs` names the inputs they belong to.
@@ -110,14 +173,29 @@ class Expectation:
         A missing tensor fails like a wrong one, and so does a superfluous one.
         """
         checks = self._compare_tensors(outputs, inputs)
-        if self._dtype == "float32" and not self._jumps and can_have_jumped(checks):
+        if self._dtype == "float32" and not (self._jumps or self._has_roundings) and can_have_jumped(checks):
             for number in range(ROUNDINGS):
                 # Seeded by number, so that all jobs of a cell allow the same jumps.
                 again, _ = self.evaluate(np.float32, np.random.default_rng(number))
                 for name, value in again.items():
                     self._jumps[name] = max(self._jumps.get(name, 0.0), self._measure_errors(name, value)[0])
             checks = self._compare_tensors(outputs, inputs)
+        elif self._may_widen() and not all(check.passed or check.error is None for check in checks):
+            self._widen_by_conditioning()
+            checks = self._compare_tensors(outputs, inputs)
         return checks
+
+    def _may_widen(self) -> bool:
+        """Return whether the conditioning in float64 can be found, and has not been yet."""
+        return self._dtype == "float64" and not (self._is_widened or self._has_roundings)
+
+    def _widen_by_conditioning(self) -> None:
+        """Find what the reference loses in float64, and how far last bits of the data move each tensor."""
+        self._is_widened = True
+        self._moved = measure_moves(self.evaluate, self.tensors, self._scales, "float64")
+        with suppress(Exception):  # a reference need not know this dtype
+            for name, value in self.evaluate(np.longdouble)[0].items():
+                self._own_error[name] = self._measure_errors(name, value)[0]
 
     def sketch_tensors(self, checks: Sequence[TensorCheck], outputs: Sequence[Array]) -> tuple[TensorCheck, ...]:
         """Add to the checks of a step's outputs the sketches by which they can be compared with other cells'."""
@@ -138,14 +216,36 @@ class Expectation:
 
     def compute_tolerance(self, tensor: str) -> float:
         """Return the largest relative error of a right result; gradients may be off by twice as much as outputs."""
-        own = SELF_FACTOR * self._own_error.get(tensor, 0.0)
-        limit = self._limit
+        own, limit = SELF_FACTOR * self._own_error.get(tensor, 0.0), self._limit
+        if self._is_widened:
+            own = min(own, MAX_TOLERANCE_IN_FLOAT64)
+            own, limit = max(own, PRECISION_FACTOR * self._moved[tensor]), MAX_OUTPUT_JUMP
         if tensor in self._negligible:
             own, limit = max(own, choose_threshold(tensor)), math.inf
-        allowed = max(MIN_TOLERANCE[self._dtype], min(own, limit) if math.isfinite(own) else 0.0)
-        known = max(self._jumps.get(tensor, 0.0), self._own_error.get(tensor, 0.0) if self._has_roundings else 0.0)
-        jump = min(JUMP_FACTOR * known, self._max_jump) if math.isfinite(known) else 0.0
-        return max(2 * allowed, jump) + self._bound_rounding(tensor) if can_jump(tensor) else allowed
+        allowed = max(self._least, min(own, limit) if math.isfinite(own) else 0.0)
+        allowed *= 2 if can_jump(tensor) else 1
+        return max(allowed, self._bound_jump(tensor)) + self._bound_rounding(tensor)
+
+    def list_ill_conditioned(self) -> dict[str, float]:
+        """Return how far other last bits move each tensor that they move far, as a part of its norm."""
+        moved = self._moved if self._has_roundings or self._is_widened else {}
+        least = {tensor: self._bound_conditioning(tensor) for tensor in moved.keys() - self._negligible}
+        return {tensor: moved[tensor] for tensor, size in least.items() if size < moved[tensor] < math.inf}
+
+    def _bound_conditioning(self, tensor: str) -> float:
+        """Return how far last bits may move a tensor that is not ill-conditioned."""
+        usual = ILL_CONDITIONED[self._dtype] * (2 if can_jump(tensor) else 1)
+        return max(usual, ILL_CONDITIONED_MOVE) if tensor.startswith(MOVE) and self._dtype != "float64" else usual
+
+    def _bound_jump(self, tensor: str) -> float:
+        """Return the largest relative error that other last bits explain."""
+        moved = self._moved.get(tensor, 0.0)
+        if self._has_roundings and math.isfinite(moved):
+            # An error that is much larger than what last bits do is no rounding.
+            explained = JUMP_FACTOR * min(self._own_error[tensor], EXPLAINED * moved)
+            return explained if can_jump(tensor) else min(explained, MAX_OUTPUT_JUMP)
+        jump = self._jumps.get(tensor, 0.0)
+        return min(JUMP_FACTOR * jump, MAX_JUMP) if can_jump(tensor) and math.isfinite(jump) else 0.0
 
     def _bound_rounding(self, tensor: str) -> float:
         """Return the largest relative error of a move that comes from rounding the weight beside it, step by step."""
@@ -175,6 +275,80 @@ class Expectation:
         norm = float(np.linalg.norm(difference)) / self._scales[tensor]
         largest = max(float(np.max(np.abs(due), initial=0.0)), self._scales[tensor] / math.sqrt(max(1, due.size)))
         return norm, float(np.max(np.abs(difference), initial=0.0)) / largest
+
+
+def join_largest(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Return the largest number of each tensor in any of these."""
+    found: dict[str, float] = {}
+    for part in parts:
+        for tensor, number in part.items():
+            found[tensor] = max(number, found.get(tensor, 0.0))
+    return found
+
+
+def hold_strictly(checks: Iterable[TensorCheck]) -> tuple[TensorCheck, ...]:
+    """Return the checks with the usual limit of their tolerances."""
+    return tuple(
+        check.model_copy(
+            update={"tolerance": MAX_TOLERANCE, "passed": check.passed and (check.error or 0.0) <= MAX_TOLERANCE}
+        )
+        if check.tolerance > MAX_TOLERANCE
+        else check
+        for check in checks
+    )
+
+
+class Precision:
+    """The expected results in float64 of a mode that is measured in float32: half precision inside stays visible there.
+
+    The tolerance follows from what last bits of float32 do to the result. Where that is much, nothing is compared.
+    """
+
+    def __init__(self, evaluate: Evaluate) -> None:
+        self._tensors, self._scales = evaluate(np.float64)
+        moved = measure_moves(evaluate, self._tensors, self._scales, "float32")
+        self._tolerances = {name: max(PRECISION_TOLERANCE, PRECISION_FACTOR * each) for name, each in moved.items()}
+
+    def count_bytes(self) -> int:
+        """Return the size of the expected tensors."""
+        return sum(tensor.nbytes for tensor in self._tensors.values())
+
+    def check_tensors(self, outputs: Sequence[Array], inputs: str, *, is_drawn: bool) -> tuple[TensorCheck, ...]:
+        """Compare a step's outputs; `is_drawn` says that the workload draws such inputs.
+
+        Of others, an implementation may be right to compute something else. So only an error of the size that a lower
+        precision makes counts there, and none in a gradient, which may jump.
+        """
+        checks = list[TensorCheck]()
+        for (name, due), got in zip(self._tensors.items(), outputs, strict=False):
+            tolerance = self._tolerances[name]
+            error = measure_change(got, due) / self._scales[name] if got.shape == due.shape else math.inf
+            counts = is_drawn or (error < MOST_LOST and not can_jump(name))
+            if tolerance <= MAX_TOLERANCE and counts:  # not so where either is not a number
+                known, passed = error if math.isfinite(error) else None, error <= tolerance
+                checks.append(
+                    TensorCheck(tensor=name, inputs=inputs, error=known, worst=None, tolerance=tolerance, passed=passed)
+                )
+        return tuple(checks)
+
+
+def measure_moves(
+    evaluate: Evaluate, tensors: Tensors, scales: Mapping[str, float], rounding: Dtype
+) -> dict[str, float]:
+    """Return how far last bits of a dtype move each tensor, at most in a few evaluations in float64."""
+    moved = dict.fromkeys(tensors, 0.0)
+    for number in range(PRECISION_ROUNDINGS):
+        again, _ = evaluate(np.float64, np.random.default_rng(number), rounding)
+        moved = {
+            name: max(moved[name], measure_change(again[name], due) / scales[name]) for name, due in tensors.items()
+        }
+    return moved
+
+
+def measure_change(one: Array, other: Array) -> float:
+    """Return the 2-norm of the difference of two tensors; it is not a number if both overflow."""
+    with np.errstate(invalid="ignore"):
+        return float(np.linalg.norm(widen_values(one) - widen_values(other)))
 
 
 def find_negligible(tensors: Tensors) -> dict[str, float]:
@@ -225,11 +399,11 @@ def make_call_evaluator(
     on how far it moves when every weight w moves by w: sqrt(sum (dloss/dw w)^2), if that is more.
     """
 
-    def evaluate(dtype: DTypeLike, off: np.random.Generator | None = None) -> tuple[Tensors, dict[str, float]]:
-        known, given = (
-            cast_all(weights, dtype, off),
-            [cast_floating(perturb_values(value, off), dtype) for value in inputs],
-        )
+    def evaluate(
+        dtype: DTypeLike, off: np.random.Generator | None = None, rounding: Dtype = "float32"
+    ) -> tuple[Tensors, dict[str, float]]:
+        known = cast_all(weights, dtype, off, rounding)
+        given = [cast_floating(perturb_values(value, off, rounding), dtype) for value in inputs]
         if task == "forward":
             return add_scales(name_outputs(reference.forward(parameters, known, *given)))
         return name_gradients(*reference.backward(parameters, known, *given), known)
@@ -259,11 +433,13 @@ def make_training_evaluator(
     Moves are compared instead of weights: they are small, and a weight that has hardly moved is always nearly right.
     """
 
-    def evaluate(dtype: DTypeLike, off: np.random.Generator | None = None) -> tuple[Tensors, dict[str, float]]:
-        begun = cast_all(weights, dtype, off)
+    def evaluate(
+        dtype: DTypeLike, off: np.random.Generator | None = None, rounding: Dtype = "float32"
+    ) -> tuple[Tensors, dict[str, float]]:
+        begun = cast_all(weights, dtype, off, rounding)
         training = Training(reference, task, parameters, dict(begun))
         losses = [
-            training.step(*(cast_floating(perturb_values(value, off), dtype) for value in inputs))
+            training.step(*(cast_floating(perturb_values(value, off, rounding), dtype) for value in inputs))
             for inputs in input_sets
         ]
         return add_scales(name_losses(losses) | compute_moves(training.weights, begun))
@@ -288,16 +464,18 @@ def name_outputs(outputs: object) -> Tensors:
     return {f"{OUTPUT} {number}": np.asarray(output) for number, output in enumerate(flatten_outputs(outputs))}
 
 
-def cast_all(weights: Mapping[str, Array], dtype: DTypeLike, off: np.random.Generator | None = None) -> Tensors:
-    """Convert weights to another floating dtype."""
-    return {name: cast_floating(perturb_values(weight, off), dtype) for name, weight in weights.items()}
+def cast_all(
+    weights: Mapping[str, Array], dtype: DTypeLike, off: np.random.Generator | None = None, rounding: Dtype = "float32"
+) -> Tensors:
+    """Convert weights to another floating dtype, each number up to one rounding off if there is a generator."""
+    return {name: cast_floating(perturb_values(weight, off, rounding), dtype) for name, weight in weights.items()}
 
 
-def perturb_values(value: Array, off: np.random.Generator | None) -> Array:
-    """Move each number by up to one rounding of float32; leave integers, and without a generator all, unchanged."""
+def perturb_values(value: Array, off: np.random.Generator | None, dtype: Dtype = "float32") -> Array:
+    """Move each number by up to one rounding of a dtype; leave integers, and without a generator all, unchanged."""
     if off is None or not is_floating(value):
         return value
-    return np.asarray(value * (1 + off.integers(-1, 2, value.shape) * ROUNDING))
+    return np.asarray(value * (1 + off.integers(-1, 2, value.shape) * ROUNDING[dtype]))
 
 
 def add_scales(tensors: Tensors) -> tuple[Tensors, dict[str, float]]:

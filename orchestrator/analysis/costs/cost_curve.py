@@ -1,7 +1,8 @@
 """Cost curve of one process: the time that a user waits until a number of calls is done."""
 
+import statistics
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,10 @@ BEFORE_FIRST_RESULT: tuple[PhaseName, ...] = ("load", "trace", "compile", "first
 
 # The start of the clock: the finished model, or the time before the framework is imported.
 Start = Literal["model", "import"]
+
+# A cost of the start of a process, in nanoseconds; and its estimate for one process.
+StartCost = Callable[[Report], float]
+Estimate = Callable[[StartCost], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,27 +62,49 @@ class CostCurve:
 
 
 def make_cost_curve(
-    report: Report, steady_from: int, *, floor_ns: float, typical_ns: float, least_floor_ns: float
+    report: Report,
+    steady_from: int,
+    *,
+    floor_ns: float,
+    typical_ns: float,
+    least_floor_ns: float,
+    estimate: Estimate | None = None,
 ) -> CostCurve:
     """Make the curve of one process: its measured warm-up up to the lap from which calls were steady.
 
-    Without disturbances, a phase takes at least its CPU time, the warm-up laps that share of theirs, and a steady call
-    `least_floor_ns`.
+    `estimate` returns each cost of its start; without it, these are its own. Without disturbances, a phase takes at
+    least its CPU time, the warm-up laps that share of theirs, and a steady call `least_floor_ns`.
     """
+    estimate = estimate or (lambda cost: cost(report))
     laps = report.warmup[1:steady_from]
+    least_first_ns = estimate(lambda each: sum_least_phases_ns(each, BEFORE_FIRST_RESULT))
     least = CostCurve(
-        before_model_ns=sum_least_phases_ns(report, BEFORE_MODEL),
-        seen=trace_warm_up(sum_least_phases_ns(report, BEFORE_FIRST_RESULT), laps, compute_busy_share(report)),
+        before_model_ns=estimate(lambda each: sum_least_phases_ns(each, BEFORE_MODEL)),
+        seen=trace_warm_up(least_first_ns, laps, compute_busy_share(report)),
         floor_ns=least_floor_ns,
         typical_ns=least_floor_ns,
     )
     return CostCurve(
-        before_model_ns=sum_phases_ns(report, BEFORE_MODEL),
-        seen=trace_warm_up(first_result_ns(report), laps),
+        before_model_ns=estimate(lambda each: sum_phases_ns(each, BEFORE_MODEL)),
+        seen=trace_warm_up(estimate(first_result_ns), laps),
         floor_ns=floor_ns,
         typical_ns=typical_ns,
         undisturbed=least,
     )
+
+
+def estimate_start_cost(cost: StartCost, report: Report, forked: Sequence[Report], fresh: Sequence[Report]) -> float:
+    """Return a cost of the start of a process; of a forked one, the cost that it would have after a fresh start.
+
+    A forked process imports nothing, and its first calls copy the pages that it shares. So its cost is moved by the
+    difference between the medians of all `fresh` and all `forked` processes of its cell, but to no less than the least
+    of the fresh ones.
+    """
+    if not report.forked:
+        return cost(report)
+    costs = [cost(each) for each in fresh]
+    usual = statistics.median(cost(each) for each in forked)
+    return max(min(costs), cost(report) - usual + statistics.median(costs))
 
 
 def trace_warm_up(

@@ -32,11 +32,12 @@ METRIC_MEANINGS: dict[MemoryMetric, str] = {
 
 
 def compute_memory_metrics(report: Report) -> dict[MemoryMetric, float]:
-    """Compute the memory metrics of one process; empty where its system does not count memory."""
+    """Compute the memory metrics of one process; empty where its system does not count memory, or it was forked."""
     # A step's peak is measured from before the first call, not from before that step. A framework with its own memory
     # pool returns nothing to the system, and would seem to need no memory from call to call.
     marks = {cost.name: cost.memory for cost in report.phases if cost.memory is not None}
-    if report.memory is None or not report.memory.steps or not {"import", "data", "build"} <= marks.keys():
+    is_complete = not report.forked and {"import", "data", "build"} <= marks.keys()
+    if report.memory is None or not report.memory.steps or not is_complete:
         return {}
     ready = (marks.get("load") or marks["build"]).end
     highest = max(step.peak for step in report.memory.steps)

@@ -23,8 +23,8 @@ class PhaseSummary:
 
 
 def summarise_phases(reports: Sequence[Report]) -> tuple[PhaseSummary, ...]:
-    """Summarise the phases that any of these processes ran, in the order in which a worker runs them."""
-    costs = [cost for report in reports for cost in report.phases]
+    """Summarise the phases of these processes that started fresh, in the order in which a worker runs them."""
+    costs = [cost for report in reports if not report.forked for cost in report.phases]
     of_phase = {name: [cost for cost in costs if cost.name == name] for name in PHASES}
     return tuple(summarise_phase(name, found) for name, found in of_phase.items() if found)
 

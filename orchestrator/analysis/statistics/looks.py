@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-# Numbers of blocks after which a sweep checks whether it may stop; it always stops at the last one.
+# Numbers of blocks after which a sweep checks whether it may stop; it always stops at the last one. The first one comes
+# later where ranks need more blocks.
 LOOKS: Final = (8, 12, 16, 20, 24, 32)
 
 
@@ -18,6 +19,15 @@ ALPHA_ON_VERDICTS: Final = 0.01
 def blocks_needed(pairs: int, alpha: float = ALPHA) -> int:
     """Return the blocks needed for the smallest attainable p, 2 / 2^k, to pass Holm's first step for `pairs` pairs."""
     return math.ceil(1 + math.log2(max(pairs, 1) / alpha))
+
+
+def list_looks(pairs: int) -> tuple[int, ...]:
+    """Return the looks where ranks rest on so many pairs: the first has enough blocks for these, up to the second one.
+
+    A look with fewer blocks could end the run with precise ratios of which none may be claimed.
+    """
+    first = min(max(LOOKS[0], blocks_needed(pairs)), LOOKS[1])
+    return (first, *(look for look in LOOKS if look > first))
 
 
 @dataclass(frozen=True, slots=True)

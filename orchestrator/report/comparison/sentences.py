@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from orchestrator.analysis.compare import CLAIMS, MARGIN, Verdict
 from orchestrator.comparison.changes import Change
 from orchestrator.comparison.compare import Compared, describe_cell
-from orchestrator.comparison.gates import GateResult, select_ratio
+from orchestrator.comparison.gates import METRICS, GateResult, select_ratio
 from orchestrator.comparison.run_effects import ASSUMED_SPREAD
 from orchestrator.comparison.sides import RunSide
 from orchestrator.format import format_ratio, format_ratio_range, format_size, to_printable
@@ -184,4 +184,6 @@ def describe_gate(judged: GateResult, unmeasured: int) -> Iterator[str]:
         yield f"Gate {judged.gate.text} passed: no cell certainly exceeds it, {sure}{rest}."
     elif judged.outcome == "inconclusive":
         advice = "Measure more blocks, or both sides in one sweep"
+        if METRICS[judged.gate.name] is not None:
+            advice += "; forked processes have no memory of their own, so measure with --start fresh"
         yield f"Gate {judged.gate.text} is inconclusive: {total} cells, none certainly on either side{rest}. {advice}."

@@ -40,6 +40,10 @@ def describe_ending(record: JobRecord) -> Facts:
         yield "advice", record.advice
     if (outside := record.outside) is not None:
         yield "supervisor", f"{format_duration(outside.spawn_to_end_ns)} from spawn to end, started {outside.started}"
+        if outside.obstacle:
+            yield "start", f"in a fresh interpreter, not from a template: {outside.obstacle}"
+        elif record.report is not None and record.report.forked:
+            yield "start", "forked from a template, which had imported the framework"
         if outside.looks:
             most, last = format_size(outside.resident_peak_bytes), format_size(outside.resident_last_bytes)
             yield "supervisor", f"at most {most} resident in {outside.looks} readings, {last} in the last"

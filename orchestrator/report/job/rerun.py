@@ -44,7 +44,8 @@ def pair_figures(then: Report, now: Report) -> Iterator[tuple[str, float, float,
     """Yield the name of each figure, its value then and now, and the function that formats it."""
     yield "floor", compute_floor_ns(then), compute_floor_ns(now), format_duration
     yield "median", compute_median_ns(then), compute_median_ns(now), format_duration
-    yield "first result", first_result_ns(then), first_result_ns(now), format_duration
+    if not (then.forked or now.forked):
+        yield "first result", first_result_ns(then), first_result_ns(now), format_duration
     if then.noise.canary_ns and now.noise.canary_ns:
         yield "canary", min(then.noise.canary_ns), min(now.noise.canary_ns), format_duration
     before, after = compute_memory_metrics(then), compute_memory_metrics(now)

@@ -323,6 +323,27 @@ def test_cells_left_out_of_the_ranking_take_no_rank() -> None:
     assert compute_rank_ranges("bc", chain) == {"b": (1, 1), "c": (2, 2)}
 
 
+def test_what_follows_from_two_claims_is_known_without_a_third() -> None:
+    # The default question: each mode is compared with the baseline "b", and the others not with each other.
+    beside_baseline = [claim("a", "b"), claim("b", "c"), claim("b", "d", Verdict.UNRESOLVED)]
+    assert compute_rank_ranges("abcd", beside_baseline) == {"a": (1, 2), "b": (2, 3), "c": (3, 4), "d": (1, 4)}
+    tied = {standing.cell: standing.tied_with for standing in compute_standings("abcd", beside_baseline)}
+    assert {cell: set(others) for cell, others in tied.items()} == {"a": {"d"}, "b": {"d"}, "c": {"d"}, "d": set("abc")}
+
+
+@given(st.permutations("abcdef"))
+def test_neighbours_claims_order_everything_whatever_their_sequence(cells: Sequence[str]) -> None:
+    neighbours = [claim(a, b) for a, b in zip("abcde", "bcdef", strict=True)]
+    expected = {cell: (place, place) for place, cell in enumerate("abcdef", 1)}
+    assert compute_rank_ranges(cells, neighbours) == expected
+
+
+def test_nothing_follows_from_claims_in_a_circle() -> None:
+    circle = [claim("a", "b"), claim("b", "c"), claim("c", "a")]
+    # Each was claimed to beat one and to be beaten by one.
+    assert compute_rank_ranges("abc", circle) == {"a": (2, 2), "b": (2, 2), "c": (2, 2)}
+
+
 def told_apart(cells: Sequence[Comparison]) -> dict[str, tuple[str, ...]]:
     return {standing.cell: standing.tied_with for standing in compute_standings("abc", cells)}
 

@@ -1,5 +1,7 @@
 """Forecasts of a sweep's length from its first blocks."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ from orchestrator.analysis.forecast import (
     forecast_verdict,
 )
 from orchestrator.analysis.statistics.intervals import Floats
-from orchestrator.analysis.statistics.looks import LOOKS
+from orchestrator.analysis.statistics.looks import LOOKS, list_looks
 from orchestrator.analysis.stopping import should_stop
 
 TARGET = 0.02
@@ -28,12 +30,13 @@ def scores(floors: Floats, blocks: int) -> dict[str, Scores]:
 
 def actual(floors: Floats) -> int:
     """Return the look at which a sweep of these cells stops."""
+    looks = list_looks(math.comb(len(CELLS), 2))
     return next(
-        look for look in LOOKS if should_stop(look, compare_all_pairs(scores(floors, look)), TARGET, baseline="a")
+        look for look in looks if should_stop(look, compare_all_pairs(scores(floors, look)), TARGET, baseline="a")
     )
 
 
-@pytest.mark.parametrize(("noise", "least"), [(0.005, 0.95), (0.01, 0.9), (0.05, 0.9)])
+@pytest.mark.parametrize(("noise", "least"), [(0.005, 0.95), (0.007, 0.95), (0.05, 0.9)])
 def test_after_three_blocks_the_rest_is_foretold_within_a_fifth_where_noise_is_clearly_small_or_large(
     noise: float, least: float
 ) -> None:
@@ -78,14 +81,18 @@ def test_the_last_of_several_is_waited_for() -> None:
 
 def test_no_look_is_foretold_that_could_not_be_significant_or_lies_behind() -> None:
     floors = np.random.default_rng(2).normal(0, 1e-4, (len(CELLS), 40))
-    assert forecast_looks(scores(floors, 3), "a", TARGET) == Forecast(12, 12, 12)
+    assert forecast_looks(scores(floors, 3), "a", TARGET) == Forecast(9, 9, 9)
+    assert forecast_looks(scores(floors, 10), "a", TARGET) == Forecast(12, 12, 12)
     assert forecast_looks(scores(floors, 14), "a", TARGET) == Forecast(16, 16, 16)
 
 
 def test_fewer_pairs_may_be_significant_at_an_earlier_look() -> None:
     floors = np.random.default_rng(2).normal(0, 1e-4, (len(CELLS), 40))
     assert forecast_looks(scores(floors, 3), "a", TARGET, pairs=5) == Forecast(8, 8, 8)
-    assert forecast_looks(scores(floors, 3), "a", TARGET, pairs=10) == Forecast(12, 12, 12)
+    assert forecast_looks(scores(floors, 3), "a", TARGET, pairs=10) == Forecast(9, 9, 9)
+    # Ranks rest on more pairs than those that are compared.
+    assert forecast_looks(scores(floors, 3), "a", TARGET, pairs=5, ranked=10) == Forecast(9, 9, 9)
+    assert forecast_looks(scores(floors, 3), "a", TARGET, pairs=5, ranked=120) == Forecast(12, 12, 12)
 
 
 def test_from_two_blocks_or_one_cell_nothing_is_foretold() -> None:

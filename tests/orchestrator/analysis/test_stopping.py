@@ -6,7 +6,7 @@ import pytest
 from orchestrator.analysis import stopping
 from orchestrator.analysis.compare import Comparison, Verdict, compare_all_pairs, index_both_ways
 from orchestrator.analysis.results import group_results
-from orchestrator.analysis.statistics.looks import ALPHA_ON_VERDICTS, LOOKS, LookRule
+from orchestrator.analysis.statistics.looks import ALPHA_ON_VERDICTS, LOOKS, LookRule, list_looks
 from orchestrator.analysis.stopping import has_reached_half_width, should_stop
 from schemas.event import Report
 from schemas.job import Cell
@@ -36,11 +36,32 @@ def test_a_sweep_has_enough_when_every_group_is_precise(make_cell: MakeCell, mak
     assert not is_precise(cells, make_records(times, blocks=13), 13)
 
 
-def test_a_sweep_that_compares_all_pairs_needs_more_blocks(make_cell: MakeCell, make_records: MakeRecords) -> None:
+@pytest.mark.parametrize("pairs", ["asked", "all"])
+def test_a_sweep_does_not_end_before_its_ranks_can_be_told(
+    make_cell: MakeCell, make_records: MakeRecords, pairs: str
+) -> None:
     cells = [make_cell(label) for label in ("torch:eager", "torch:trace", "torch:script", "jax:jit", "numpy:eager")]
-    records = make_records([(cell, 1000) for cell in cells], blocks=8)
-    assert stopping.has_reached_goal(SPEC, cells, records, 8)
-    assert not stopping.has_reached_goal(SPEC.model_copy(update={"pairs": "all"}), cells, records, 8)
+    records, spec = make_records([(cell, 1000) for cell in cells], blocks=9), SPEC.model_copy(update={"pairs": pairs})
+    # Ten pairs need nine blocks, whatever is compared.
+    assert [block for block in range(1, 13) if stopping.has_reached_goal(spec, cells, records, block)] == [9, 12]
+    few = [record for record in records if record.spec.cell in cells[:3]]
+    assert [block for block in range(1, 10) if stopping.has_reached_goal(spec, cells[:3], few, block)] == [8]
+
+
+def test_the_clone_and_other_computations_are_no_modes_to_rank(make_cell: MakeCell) -> None:
+    modes = [make_cell(label) for label in ("torch:eager", "torch:trace", "torch:script")]
+    others = [make_cell("torch:eager", workload="rnn"), make_cell("torch:eager", replica=1)]
+    assert stopping.count_ranked_pairs([*modes, *others]) == 3
+    assert stopping.count_ranked_pairs(others[:1]) == 0
+
+
+@pytest.mark.parametrize(
+    ("pairs", "first"), [(0, 8), (1, 8), (5, 8), (6, 9), (10, 9), (15, 10), (28, 11), (45, 12), (190, 12)]
+)
+def test_the_first_look_has_enough_blocks_for_ranks_up_to_the_second_one(pairs: int, first: int) -> None:
+    looks = list_looks(pairs)
+    assert looks == (first, *[look for look in LOOKS if look > first])
+    assert len(looks) <= len(LOOKS)  # never more chances than the level pays for
 
 
 def test_a_cell_without_a_ratio_has_enough_when_its_time_is_precise(

@@ -3,6 +3,7 @@
 import ast
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -202,6 +203,8 @@ def test_the_options_of_a_documented_sweep_make_a_plan(inside: Run, tmp_path: Pa
     if "saved_model/" in command:
         tmp_path.joinpath("saved_model").mkdir()
         tmp_path.joinpath("saved_model", "saved_model.pb").touch()
+    if "docs/examples" in command:
+        shutil.copytree(DOCS / "examples", tmp_path / "docs" / "examples")
     for place in re.findall(r"--model ([\w./]+)", command):
         file = tmp_path / (place if place.endswith(".py") else f"{place.replace('.', '/')}.py")
         file.parent.mkdir(parents=True, exist_ok=True)

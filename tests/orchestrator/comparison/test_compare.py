@@ -290,6 +290,21 @@ def test_cells_with_other_weights_are_not_compared(
     assert set(verdicts(compared)) == {None}
 
 
+@pytest.mark.parametrize(("is_uneven", "reason"), [(False, ""), (True, "give both runs the same --seed")])
+def test_data_of_another_seed_are_compared_unless_they_decide_the_work(
+    tmp_path: Path, swept: Swept, *, is_uneven: bool, reason: str
+) -> None:
+    swept("a")
+    run = swept("b", at_s=600)
+    for record in run.read_records():
+        assert record.report is not None
+        other = record.report.model_copy(update={"inputs_sha256": "cd", "is_uneven": is_uneven})
+        spec = record.spec.model_copy(update={"seed": record.spec.seed + 1})
+        run.write_record(record.model_copy(update={"result": other, "spec": spec}))
+    compared = compare_sides(tmp_path / "runs", "a", "b")
+    assert all(reason in change.reason and bool(reason) == bool(change.reason) for change in compared.changes)
+
+
 def test_cells_that_were_sampled_otherwise_are_not_compared(tmp_path: Path, swept: Swept) -> None:
     swept("a")
     run = swept("b", at_s=600)

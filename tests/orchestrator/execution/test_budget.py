@@ -1,6 +1,7 @@
 """The budget of a sweep on a clock that the tests set."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -27,7 +28,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def budget(clock: Clock) -> Budget:
-    made = Budget(60.0, Timing(), {"numpy:eager": 7.0}, clock)
+    made = Budget(60.0, partial(estimate_job_s, timing=Timing(), known={"numpy:eager": 7.0}), clock)
     made.start()
     return made
 
@@ -39,7 +40,7 @@ def test_it_counts_from_its_start(budget: Budget, clock: Clock) -> None:
 
 
 def test_what_an_earlier_part_of_the_run_spent_counts_too(clock: Clock) -> None:
-    budget = Budget(60.0, Timing(), {}, clock, before_s=40.0)
+    budget = Budget(60.0, partial(estimate_job_s, timing=Timing(), known={}), clock, before_s=40.0)
     budget.start()
     clock.now += 5
     assert budget.spent_s == 45
@@ -79,3 +80,10 @@ def test_there_is_always_room_for_nothing_until_the_end(budget: Budget, clock: C
     assert budget.has_room([])
     clock.now += 1
     assert not budget.has_room([])
+
+
+def test_the_next_opening_of_a_block_is_expected_to_take_as_long_as_the_usual_one(budget: Budget) -> None:
+    assert budget.forecast_opening_s() == 0
+    for took_s in (2.0, 9.0, 3.0):
+        budget.note_opening(took_s)
+    assert budget.forecast_opening_s() == 3

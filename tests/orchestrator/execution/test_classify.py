@@ -150,6 +150,8 @@ def test_ways_to_end_without_a_report_are_told_apart(
         ({"work": {"flops": 0, "bytes": 2520}, "ceiling": PEAK}, "implausible", r"ever measured here is 2e\+09"),
         ({"unseen": 1.51}, "implausible", r"on new inputs a call took 1\.51 times as long: results are cached"),
         ({"unseen": 1.5}, "measured", "^$"),
+        ({"rest_cpu_ns": 19_000_000}, "implausible", "used 19 ms of CPU time in the 20 ms after the last sample: work"),
+        ({"rest_cpu_ns": 3_900_000}, "measured", "^$"),
         ({"unseen": 9.0, "compilations": 3}, "recompiled", "compiled 3 times"),
         ({"overhead": {"null_ns": 20, "clock_ns": 30, "linearity": 1.0}}, "nonlinear", r"1\.00 times as long"),
         ({"overhead": {"null_ns": 20, "clock_ns": 30, "linearity": 2.5}}, "nonlinear", r"2\.50 times as long"),

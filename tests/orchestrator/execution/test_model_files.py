@@ -44,8 +44,9 @@ def test_a_file_and_its_sibling_are_measured_without_an_export(tmp_path: Path) -
     errors = {each["cell"]["variant"]: each["likeness"]["error"] for each in group["cells"]}
     assert errors["net"] is None
     assert 0 < errors["small"] < 0.1
-    # The sketches of both processes are apart as the results are in double precision.
+    # The first two calls of both processes are apart as these results are in double precision, and the largest
+    # difference of all inputs is no less. Weights rounded to hundredths show in the third digit.
     (pair,) = group["agreement"]["pairs"]
     assert pair["cells"] == ["onnxruntime:session net", "onnxruntime:session small"]
     assert not pair["agrees"]
-    assert pair["error"] == pytest.approx(errors["small"], rel=0.5)
+    assert 1e-3 < pair["error"] <= errors["small"] * 1.001

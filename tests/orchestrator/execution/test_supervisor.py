@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,7 @@ import pytest
 from orchestrator.execution import supervisor
 from orchestrator.execution.stop_requests import StopRequests
 from orchestrator.execution.supervisor import Ending
+from orchestrator.processes.process import start_process
 from orchestrator.processes.signals import Interrupts
 from schemas.event import Event, Failure, Hello, Phase, Report
 
@@ -45,9 +47,8 @@ class Stage:
     ) -> Ending:
         command = [sys.executable, "-I", "-S", str(DOUBLES / f"{double}.py"), *arguments]
         return supervisor.run(
-            command,
+            partial(start_process, command, {"VARIABLE": "set"}),
             message,
-            {"VARIABLE": "set"},
             self.folder / "log",
             deadline_s=deadline_s,
             on_event=on_event or self.heard.append,

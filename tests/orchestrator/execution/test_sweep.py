@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator.analysis.results import group_results
 from orchestrator.execution.keyboard import Keyboard
+from orchestrator.execution.launchers.template_pool import TemplatePool
 from orchestrator.execution.supervisor import Ending
 from orchestrator.execution.sweep import Sweep
 from orchestrator.execution.sweep_events import (
@@ -31,6 +32,7 @@ from orchestrator.records.store import Store
 from schemas.event import Breach, Event, Failure, Hello, Phase, Report
 from schemas.job import JobSpec
 from schemas.record import Extension, Host, JobRecord
+from tests.orchestrator.conftest import a_plan
 
 MakePlan = Callable[..., Plan]
 Act = Callable[[JobSpec], Ending]
@@ -727,3 +729,63 @@ def test_a_resumed_run_starts_no_job_of_a_broken_workload(rehearse: Rehearse, ma
     again.sweep.run()
     assert again.actor.launched == []
     assert len(again.sweep.records) == len(first.sweep.records)
+
+
+def test_jobs_are_forked_but_for_the_first_block_and_every_fifth(rehearse: Rehearse) -> None:
+    rehearsal = rehearse(a_plan(stop={"budget": 1000, "blocks": 7}))
+    rehearsal.sweep.run()
+    starts = {block: {job.start for job in rehearsal.actor.launched if job.block == block} for block in range(1, 8)}
+    assert starts == {1: {"fresh"}, 6: {"fresh"}} | {block: {"template"} for block in (2, 3, 4, 5, 7)}
+
+
+def test_a_mode_that_a_fork_makes_slower_starts_fresh_from_then_on_with_its_clone(
+    rehearse: Rehearse, make_report: Callable[..., Report]
+) -> None:
+    def be_slow_when_forked(spec: JobSpec) -> Ending:
+        is_forked = spec.start == "template"
+        return make_ending(BUILD, make_report(1100 if is_forked else 1000, forked=is_forked))(spec)
+
+    acts = {NUMPY: be_slow_when_forked, f"{NUMPY} (A/A)": be_slow_when_forked}
+    rehearsal = rehearse(a_plan(stop={"budget": 1000, "blocks": 9}), acts)
+    rehearsal.sweep.run()
+    starts = {
+        label: [job.start for job in rehearsal.actor.launched if job.cell.label == label and job.block > 6]
+        for label in (NUMPY, f"{NUMPY} (A/A)", SPIN)
+    }
+    # Two fresh processes are needed to tell: those of the first and the sixth block.
+    assert starts == {NUMPY: ["fresh"] * 3, f"{NUMPY} (A/A)": ["fresh"] * 3, SPIN: ["template"] * 3}
+
+
+def test_templates_are_opened_for_the_jobs_of_a_block_that_have_not_run_yet(rehearse: Rehearse) -> None:
+    opened: list[list[tuple[int, str]]] = []
+
+    class Noting(TemplatePool):
+        def open_block(self, jobs: Iterable[JobSpec]) -> None:
+            opened.append(sorted((job.block, job.cell.label) for job in jobs))
+
+    rehearsal = rehearse(a_plan(stop={"budget": 1000, "blocks": 2}))
+    rehearsal.sweep.templates = Noting(rehearsal.sweep.plan.environments)
+    rehearsal.sweep.run()
+    labels = sorted(cell.label for cell in rehearsal.sweep.plan.cells)
+    assert opened == [[(block, label) for label in labels] for block in (1, 2)]
+
+    again = rehearse(a_plan(stop={"budget": 1000, "blocks": 2}), earlier=rehearsal.sweep.records[:-1])
+    again.sweep.templates = Noting(again.sweep.plan.environments)
+    opened.clear()
+    again.sweep.run()
+    last = rehearsal.sweep.records[-1].spec
+    assert opened == [[], [(2, last.cell.label)]]
+
+
+def test_a_block_begins_only_if_its_templates_fit_the_budget_too(rehearse: Rehearse) -> None:
+    class Slow(TemplatePool):
+        def open_block(self, jobs: Iterable[JobSpec]) -> None:
+            # Only what is to be forked takes time.
+            rehearsal.actor.now += 15 * any(job.start == "template" for job in jobs)
+
+    # A block takes thirty seconds, and fifteen more with templates: the third would end after 120 s.
+    for budget, blocks in ((115, 2), (125, 3)):
+        rehearsal = rehearse(a_plan(stop={"budget": budget, "blocks": 3}))
+        rehearsal.sweep.templates = Slow(rehearsal.sweep.plan.environments)
+        rehearsal.sweep.run()
+        assert max(record.spec.block for record in rehearsal.sweep.records) == blocks

@@ -10,6 +10,7 @@ from orchestrator.analysis.run import Run
 from orchestrator.export import convert_run
 from schemas.job import Cell
 from schemas.record import JobRecord
+from tests.orchestrator.analysis.sketched import a_record, check, off
 from tests.orchestrator.conftest import a_manifest, a_run
 
 
@@ -60,3 +61,16 @@ def test_markdown_says_each_sentence_once(suite: Run) -> None:
     items = [line for line in convert_run(suite, "markdown", None).decode().splitlines() if line.startswith("- ")]
     assert len(items) > 3
     assert len(items) == len({*items})
+
+
+def test_markdown_has_the_matrix_of_agreement_where_the_other_views_have_it(suite: Run) -> None:
+    right, wrong = (a_record(label, [check(off(by))]) for label, by in (("torch:eager", 1e-7), ("torch:trace", 0.3)))
+    run = a_run(a_manifest([each.spec.cell for each in (right, wrong)]), [right, wrong])
+    *_, matrix, _end = convert_run(run, "markdown", None).decode().split("\n\n")
+    assert matrix.splitlines() == [
+        "| Largest relative difference of results | reference | 1 |",
+        "| --- | ---: | ---: |",
+        "| 1 torch:eager | 1e-7 = |  |",
+        "| 2 torch:trace | 0.3 ≠ | 0.3 ≠ |",
+    ]
+    assert "Largest relative difference" not in convert_run(suite, "markdown", None).decode()

@@ -1,7 +1,11 @@
 from collections.abc import Callable
 
+import pytest
+
 from orchestrator.planning import estimate
+from schemas.event import Report
 from schemas.job import Cell, Timing
+from schemas.models import ModelSource
 from schemas.record import JobRecord
 
 MakeCell = Callable[..., Cell]
@@ -30,9 +34,39 @@ def test_a_mode_that_compiles_takes_longer_than_one_that_does_not(make_cell: Mak
     assert compiled > eager
 
 
-def test_a_block_takes_as_long_as_its_jobs_together(make_cell: MakeCell) -> None:
-    cells = [make_cell("numpy:eager"), make_cell("synthetic:spin")]
-    assert estimate.estimate_block_s(cells, Timing(), {"numpy:eager": 2, "synthetic:spin": 3}) == 5
+@pytest.mark.parametrize(
+    ("kind", "mode", "compiles"),
+    [
+        ("", "torch:aot", True),
+        ("exported-program", "torch:aot", True),
+        ("torchscript", "torch:compile", True),
+        ("aoti-package", "torch:aot", False),
+    ],
+)
+def test_a_mode_that_opens_a_compiled_file_does_not_compile(
+    make_cell: MakeCell, make_record: MakeRecord, kind: str, mode: str, *, compiles: bool
+) -> None:
+    model = ModelSource(file="/m/net.pt2", folder="/m", kind=kind)
+    eager = estimate.estimate_job_s(make_cell("torch:eager"), Timing(), {})
+    assert (estimate.estimate_job_s(make_cell(mode), Timing(), {}, model) > eager) is compiles
+    took = make_record(make_cell(mode))
+    took = took.model_copy(update={"spec": took.spec.model_copy(update={"model": model})})
+    known = estimate.seconds_by_mode([took])
+    assert estimate.estimate_job_s(make_cell(mode), Timing(), known, model) == 2.0
+    assert (estimate.estimate_job_s(make_cell(mode), Timing(), known) == 2.0) is compiles
+
+
+def test_a_job_that_loads_a_saved_model_does_not_compile(make_cell: MakeCell) -> None:
+    loaded, built = (make_cell("torch:aot", origin=origin) for origin in ("file", "source"))
+    assert estimate.estimate_job_s(loaded, Timing(), {}) < estimate.estimate_job_s(built, Timing(), {})
+
+
+def test_a_mode_with_a_warm_cache_compiles_less(make_cell: MakeCell) -> None:
+    warm, cold = (
+        estimate.estimate_job_s(make_cell("torch:compile", cache=cache), Timing(), {}) for cache in ("warm", "cold")
+    )
+    eager = estimate.estimate_job_s(make_cell("torch:eager"), Timing(), {})
+    assert eager < warm < (eager + cold) / 2
 
 
 def test_what_a_job_was_stopped_for_says_nothing_about_the_next(make_record: MakeRecord) -> None:
@@ -44,3 +78,23 @@ def test_what_a_job_was_stopped_for_says_nothing_about_the_next(make_record: Mak
 
 def test_the_duration_of_jobs_is_that_of_those_that_were_started(make_record: MakeRecord) -> None:
     assert estimate.total_duration_s([make_record(), make_record(outside=None), make_record()]) == 4.0
+
+
+def test_forked_jobs_say_nothing_about_fresh_ones(make_record: MakeRecord, make_report: Callable[..., Report]) -> None:
+    forked = make_record(result=make_report(forked=True))
+    assert estimate.seconds_by_mode([forked]) == {}
+    assert estimate.seconds_by_mode([forked, make_record()]) == {"numpy:eager": 2.0}
+
+
+def test_a_start_is_no_more_than_a_part_of_a_job(make_cell: MakeCell) -> None:
+    assert estimate.estimate_start_s(make_cell("tensorflow:function"), 100.0) > 1
+    assert estimate.estimate_start_s(make_cell("tensorflow:function"), 1.0) == estimate.MAX_START_SHARE
+
+
+def test_a_block_of_forked_jobs_imports_each_framework_once_and_side_by_side(make_cell: MakeCell) -> None:
+    eager, traced, clone = make_cell("torch:eager"), make_cell("torch:trace"), make_cell("torch:eager", replica=1)
+    start_s = estimate.estimate_start_s(eager, 10.0)
+    cases = (([eager], 1, 1), ([eager, traced], 1, 1), ([eager, clone], 1, 2), ([eager, clone], 2, 1))
+    for cells, cores, openings in cases:
+        took_s = estimate.estimate_forked_s([(cell, 10.0) for cell in cells], cores)
+        assert took_s == pytest.approx(10 * len(cells) - start_s * (len(cells) - openings))

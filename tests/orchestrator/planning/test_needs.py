@@ -24,7 +24,7 @@ def test_a_sweep_that_compares_nothing_needs_nothing(make_plan: MakePlan) -> Non
 
 
 def test_a_verdict_needs_the_blocks_of_its_family(make_plan: MakePlan) -> None:
-    needs = find_needs(make_plan(*FOUR, stop={"budget": 1000, "blocks": 32}), TEN_S)
+    needs = find_needs(make_plan(*FOUR, start="fresh", stop={"budget": 1000, "blocks": 32}), TEN_S)
     assert needs is not None
     assert (needs.modes, needs.cells, needs.block_s, needs.allowed) == (4, 5, 50.0, 20)
     assert needs.blocks == blocks_needed(needs.pairs)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -16,6 +17,7 @@ from orchestrator.machine.kernel_files import KernelFiles
 from orchestrator.processes import watchdog
 from orchestrator.processes.cgroup import TASKS_PER_PROCESS, CgroupManager, CgroupUsage
 from orchestrator.processes.descendants import PROCESS_MARK
+from orchestrator.processes.process import start_process
 from orchestrator.report.job.facts import describe_ending
 from schemas.job import JobSpec
 from schemas.limits import Limits
@@ -48,9 +50,8 @@ def none_left() -> Iterator[None]:
 def run(folder: Path, double: str, *arguments: str, deadline_s: float = 60, **limits: object) -> Ending:
     command = [sys.executable, "-I", "-S", str(DOUBLES / f"{double}.py"), *arguments]
     return supervisor.run(
-        command,
+        partial(start_process, command, dict(os.environ)),
         b"",
-        dict(os.environ),
         folder / "log",
         deadline_s=deadline_s,
         on_event=lambda _: None,

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,7 @@ import pytest
 from orchestrator.execution import supervisor
 from orchestrator.execution.supervisor import Ending
 from orchestrator.processes import descendants, watchdog
+from orchestrator.processes.process import start_process
 from schemas.event import Failure
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="orphans are found with the Linux kernel's help")
@@ -24,7 +26,9 @@ SLEEP = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(60)"]
 
 def run(folder: Path, *arguments: str, deadline_s: float = 60) -> Ending:
     command = [sys.executable, "-I", "-S", str(DOUBLES / "daemon.py"), *arguments]
-    return supervisor.run(command, b"", {}, folder / "log", deadline_s=deadline_s, on_event=lambda _: None)
+    return supervisor.run(
+        partial(start_process, command, {}), b"", folder / "log", deadline_s=deadline_s, on_event=lambda _: None
+    )
 
 
 def daemon_pid(ending: Ending) -> int:

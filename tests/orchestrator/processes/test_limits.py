@@ -4,6 +4,7 @@ import re
 import resource
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,7 @@ from orchestrator.execution.supervisor import Ending
 from orchestrator.machine.kernel_files import KernelFiles
 from orchestrator.processes.cgroup import JobCgroup
 from orchestrator.processes.limits import OOM_SCORE_ADJ, JobLimits, lower_limit
+from orchestrator.processes.process import start_process
 from schemas.event import Failure
 from schemas.limits import Limits
 
@@ -26,9 +28,8 @@ DOUBLES = Path(__file__).resolve().parents[2] / "doubles"
 def run(folder: Path, double: str, message: bytes = b"", deadline_s: float = 60, **limits: object) -> Ending:
     command = [sys.executable, "-I", "-S", str(DOUBLES / f"{double}.py")]
     return supervisor.run(
-        command,
+        partial(start_process, command, {}),
         message,
-        {},
         folder / "log",
         deadline_s=deadline_s,
         on_event=lambda _: None,

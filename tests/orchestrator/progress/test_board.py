@@ -76,7 +76,7 @@ def test_a_job_that_measures_nothing_is_neither_counted_nor_running_once_it_has_
     make_plan: MakePlan, make_record: MakeRecord
 ) -> None:
     plan = make_plan("numpy", stop={"budget": 90, "blocks": 32})
-    spec = plan.build_job(plan.cells[0], 1, 0, None)
+    spec = plan.build_job(plan.cells[0], 1, 0)
     begun = replay(board(plan), [(1, JobStarted(spec)), (2, STEADY)])
     after = replay(begun, [(3, UnmeasuredJobEnded(make_record(plan.cells[0])))])
     assert (begun.running, begun.phase) == (spec, "steady")
@@ -217,7 +217,7 @@ def test_a_cell_that_takes_long_is_expected_to_take_long_again(make_plan: MakePl
     short, long, last = plan.order_cells(plan.runnable, 1)
     history: list[tuple[float, SweepEvent]] = [(0.0, BlockStarted(1, (short, long, last)))]
     for cell, began_s, ended_s in ((short, 0.0, 1.0), (long, 1.0, 60.0)):
-        job = plan.build_job(cell, 1, 0, None)
+        job = plan.build_job(cell, 1, 0)
         history += [(began_s, JobStarted(job)), (ended_s, JobEnded(make_record(cell, 1)))]
     after = replay(board(plan, block_s=6), history)
     assert [after.job_s(cell) for cell in (short, long, last)] == [1, 59, 2]

@@ -341,7 +341,7 @@ def test_it_says_how_busy_the_machine_is_and_how_the_last_job_was_disturbed(
 
 def test_before_the_first_block_it_says_so(make_plan: MakePlan) -> None:
     plan = make_plan("numpy", stop={"budget": 100, "blocks": 3})
-    started = JobStarted(plan.build_job(plan.cells[0], 0, 0, None))
+    started = JobStarted(plan.build_job(plan.cells[0], 0, 0))
     text = render_text(apply_event(Board(plan=plan, started_s=1000, now_s=1000, guess_s=30), started, 1010))
     assert "before the first block" in text
     assert "block 0" not in text
@@ -354,9 +354,9 @@ def test_where_a_last_job_takes_longer_than_expected_it_says_that_it_is_finishin
     plan = make_plan("numpy", stop={"budget": 25, "blocks": 1})
     first, second = plan.order_cells(plan.runnable, 1)
     last = apply_event(Board(plan=plan, started_s=0, now_s=0, guess_s=20), BlockStarted(1, (first, second)), 0)
-    for event, now_s in ((JobStarted(plan.build_job(first, 1, 0, None)), 0.0), (JobEnded(make_record(first, 1)), 10.0)):
+    for event, now_s in ((JobStarted(plan.build_job(first, 1, 0)), 0.0), (JobEnded(make_record(first, 1)), 10.0)):
         last = apply_event(last, event, now_s)
-    last = apply_event(last, JobStarted(plan.build_job(second, 1, 1, None)), 10)
+    last = apply_event(last, JobStarted(plan.build_job(second, 1, 1)), 10)
     assert "at most 0:10 left" in render_text(last)
     late = render_text(apply_event(last, JobEventReceived(Phase(name="warm_up")), 20 + late_s))
     assert "finishing" in late

@@ -118,7 +118,7 @@ def test_a_job_that_measures_nothing_is_a_line_as_it_begins_and_one_as_it_ends(
 ) -> None:
     # The cell of a reference need not be a cell of the sweep.
     cell = lines.plan.runnable[0].model_copy(update={"framework": "torch", "workload": "rnn"})
-    spec = lines.plan.build_job(lines.plan.runnable[0], 1, 0, None)
+    spec = lines.plan.build_job(lines.plan.runnable[0], 1, 0)
     spec = spec.model_copy(update={"cell": cell, "purpose": purpose})
     begun = f"[{stage}] torch:eager rnn backward: {activity}"
     assert lines.tell(JobStarted(spec)) == f"{begun}\n"

@@ -54,7 +54,7 @@ def test_the_list_as_a_document_says_what_is_missing_here() -> None:
 
 
 def test_a_plan_as_a_document_adds_up(make_plan: MakePlan) -> None:
-    plan = make_plan("numpy", axes={"dtype": ("float32", "bfloat16")}, stop={"budget": 20, "blocks": 32})
+    plan = make_plan("numpy", start="fresh", axes={"dtype": ("float32", "bfloat16")}, stop={"budget": 20, "blocks": 32})
     said = json.loads(json.dumps(build_plan_document(plan, {"numpy:eager": 3.0}), allow_nan=False))
     assert [cell["job_s"] for cell in said["cells"]] == [3.0, None, 3.0]
     assert "bfloat16" in said["cells"][1]["unsupported"]
@@ -62,7 +62,7 @@ def test_a_plan_as_a_document_adds_up(make_plan: MakePlan) -> None:
 
 
 def test_a_plan_in_words_says_how_many_jobs_and_how_long(make_plan: MakePlan) -> None:
-    plan = make_plan("numpy", axes={"threads": (9,)}, stop={"budget": 20, "blocks": 32})
+    plan = make_plan("numpy", start="fresh", axes={"threads": (9,)}, stop={"budget": 20, "blocks": 32})
     text = printed(lambda console: show_plan(console, plan, {"numpy:eager": 3.0}))
     words = " ".join(text.split())
     assert "warning: 9 threads on 2 cores" in words

@@ -18,6 +18,7 @@ from orchestrator.report.summary import (
     describe_other_frameworks,
     describe_payoffs,
     list_payoffs,
+    omit_repeated_beginnings,
     summarise_groups,
     write_notes,
 )
@@ -105,7 +106,31 @@ def test_the_answer_to_a_sweep_over_versions_compares_the_versions(
 ) -> None:
     cells = [make_cell("tensorflow:eager", environment=f"tensorflow@{version}") for version in ("2.20", "2.21")]
     (found,) = group_results(make_records(list(zip(cells, (2000, 1500), strict=True))), cells)
-    assert list(describe_answer(found))[-1].startswith("Between environments: tensorflow@2.21:eager takes 0.7")
+    first, second = list(describe_answer(found))[:2]
+    assert first.startswith("Between environments: tensorflow@2.21:eager takes 0.7")
+    assert second.startswith("tensorflow@2.21:eager is the fastest, at ")
+
+
+def test_the_answer_about_two_versions_of_a_model_begins_with_the_change_and_says_nothing_of_compiling(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    cells = [
+        make_cell(f"torch:{mode}", workload="old+new", variant=variant, code=variant)
+        for variant in ("old", "new")
+        for mode in ("eager", "trace", "script")
+    ]
+    times = (2000, 1900, 1800, 1500, 1400, 1300)
+    (found,) = group_results(make_records(list(zip(cells, times, strict=True)), blocks=12), cells)
+    said = list(describe_answer(found))
+    beginnings = ("Between variants: torch:eager new", "torch:trace new", "torch:script new")
+    assert [each.startswith(first) for each, first in zip(said, beginnings, strict=False)] == [True] * 3
+    assert not any("Compiling" in each for each in said)
+
+
+def test_a_beginning_is_repeated_after_another_sentence_alone() -> None:
+    sentences = ["Between variants: a", "Between variants: b", "b has other weights.", "Between variants: c", "d: e"]
+    said = ["Between variants: a", "b", "b has other weights.", "Between variants: c", "d: e"]
+    assert list(omit_repeated_beginnings(sentences)) == said
 
 
 def test_each_of_a_few_groups_has_its_answer_under_a_short_name(known_run: Run) -> None:

@@ -1,9 +1,11 @@
 """Rates of false positives among clones in long synthetic sweeps."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import pytest
 
+from orchestrator.analysis.statistics.looks import blocks_needed
 from orchestrator.selftest.false_positives import (
     EXPERIMENT_BLOCKS,
     FalsePositiveRate,
@@ -84,7 +86,10 @@ def test_a_set_is_not_concluded_before_its_pairs_could_be_significant(
     clones: list[Cell], make_records: MakeRecords
 ) -> None:
     (experiment,) = cut_experiments(make_records(equal(clones), noise=0.001), clones)
-    assert {found.blocks for found in compare_until_precise(experiment, list(experiment))} == {EXPERIMENT_BLOCKS}
+    names = list(experiment)
+    least = blocks_needed(math.comb(len(names), 2))
+    assert {found.blocks for found in compare_until_precise(experiment, names)} == {least}
+    assert 8 < least < EXPERIMENT_BLOCKS
 
 
 def test_sets_are_disjoint_and_full() -> None:

@@ -118,7 +118,7 @@ def test_a_signal_beside_a_hog_ends_the_job_and_the_hog_and_leaves_no_result(mak
     selftest = make_selftest(publish=interrupt)
     before = set(psutil.Process().children())  # the watchdog stays as long as the session
     assert run.run_checks([check, check], selftest, lambda _: None) == []
-    assert len(beside) == 2
+    assert len(beside) == 2 * 2  # the job and the hog, each with a judge
     assert not any(process.is_running() for process in beside)
     assert selftest.record_ending("all checks were run") == "stopped by SIGINT"
     assert [record.outcome for record in selftest.run.read_records()] == ["interrupted"]

@@ -33,6 +33,10 @@ PREPARED_IN = {
     "torch:script-freeze": {"compile"},
     "torch:script-optimized": {"compile"},
     "torch:aot": {"trace", "compile"},
+    # The import of Dynamo, which torch.compile(...) begins with; the graph is compiled in the first call.
+    "torch:compile": {"compile"},
+    "torch:compile-dynamic": {"compile"},
+    "torch:compile-max-autotune": {"compile"},
     "tensorflow:function": {"trace"},
     "tensorflow:xla": {"trace"},
     "tensorflow:session": {"trace"},
@@ -146,7 +150,9 @@ def test_output_or_loss_and_all_gradients_are_verified_on_two_sets_of_inputs_and
         due += [f"gradient of {name}" for name in WEIGHTS[job.workload]]
     checks = [check for check in run(job).verification.checks if check.inputs.startswith("input set")]
     calls = {check.inputs for check in checks}
-    assert {call.rpartition(", ")[2] for call in calls} == {"first call", "second call", "last timed call"}
+    # OpenVINO's calls overwrite what earlier ones have returned.
+    within = set() if job.framework == "openvino" else {"a call within a sample"}
+    assert {call.rpartition(", ")[2] for call in calls} == {"first call", "second call", "last timed call"} | within
     assert len({call.partition(", ")[0] for call in calls}) >= 2
     for call in calls:
         assert [check.tensor for check in checks if check.inputs == call] == due

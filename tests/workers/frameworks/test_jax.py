@@ -22,7 +22,7 @@ jax.monitoring.register_event_duration_secs_listener(
     lambda name, *_, **__: built.append(name) if name == "/jax/core/compile/backend_compile_duration" else None
 )
 framework = import_framework("jax")(Cell(framework="jax", mode="jit", workload="rnn"))
-framework.configure()
+framework.apply_settings()
 model = framework.build(import_implementation("rnn", "jax"), {"W_h": np.eye(4), "W_x": np.ones((4, 3))})
 short, long = (framework.arrays([np.ones((length, 2, 3)), np.zeros((2, 4))]) for length in (5, 6))
 tracing = framework.step(model, short, [(None, 2, 3), (2, 4)])
@@ -44,7 +44,9 @@ for inputs in (short, short, long, short):
 THREADS = """
 from schemas.job import Cell
 from workers.frameworks import import_framework
-settings = import_framework("jax")(Cell(framework="jax", mode="jit", workload="mlp", threads=999)).configure()
+framework = import_framework("jax")(Cell(framework="jax", mode="jit", workload="mlp", threads=999))
+framework.apply_settings()
+settings = framework.read_settings()
 print([(setting.asked, setting.got) for setting in settings if "pool" in setting.name])
 """
 

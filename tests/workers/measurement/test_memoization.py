@@ -3,23 +3,25 @@
 import itertools
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from schemas.event import MAX_UNSEEN_RATIO
+from schemas.event import MAX_UNSEEN_RATIO, Ceiling
 from workers import session
 from workers.arrays import Array
 from workers.frameworks import numpy
 from workers.measurement import memoization
 from workers.measurement.stopwatch import ENOUGH_RATIOS, MOST_RATIOS, Stopwatch, Watch, carry_out
 from workers.problem.problem import Problem
+from workers.results import ResultsWriter, read_results
 from workers.tasks import measure
 from workers.workloads.early_exit import reference as early_exit
 
 if TYPE_CHECKING:
-    from tests.workers.conftest import Ask, Reported
+    from tests.workers.conftest import Ask, Reported, Work
 
 WORK_NS, RECALL_NS = 20_000, 1_000
 
@@ -166,8 +168,21 @@ def test_a_real_worker_that_keeps_small_results_is_found_out_and_an_honest_one_i
     assert kept > MAX_UNSEEN_RATIO >= computed
 
 
+def test_a_job_that_is_not_thorough_tries_no_new_inputs_and_measures_no_rates(ask: "Ask", work: "Work") -> None:
+    spec = ask("numpy", "eager", "mlp")
+    quick, thorough = (work(spec.model_copy(update={"thorough": each})).report for each in (False, True))
+    assert (quick.unseen, quick.ceiling) == (None, Ceiling(flops_per_s=0, bytes_per_s=0))
+    assert min(thorough.ceiling.flops_per_s, thorough.ceiling.bytes_per_s) > 0
+    # Which calls within samples are verified, and which inputs the last one has, is left to chance.
+    checked, as_thoroughly = (
+        {(each.tensor, each.inputs.partition(", ")[2]) for each in report.verification.checks}
+        for report in (quick, thorough)
+    )
+    assert checked == as_thoroughly != set()
+
+
 def test_a_step_that_is_wrong_on_a_way_that_only_timed_calls_took_is_found_out(
-    ask: "Ask", problem: Callable[..., Problem]
+    ask: "Ask", problem: Callable[..., Problem], tmp_path: Path
 ) -> None:
     made = problem("early_exit", task="forward")
     framework = numpy.Framework(ask("numpy", "eager", "early_exit", task="forward").cell)
@@ -178,9 +193,14 @@ def test_a_step_that_is_wrong_on_a_way_that_only_timed_calls_took_is_found_out(
         outputs: tuple[Any, ...] = right(*inputs)
         return tuple(2 * value for value in outputs) if np.array_equal(inputs[0], sets[2][0]) else outputs
 
-    looked = [
-        list(measure.verify_later_sets(session.Session(framework, made, None, sets, "cpu"), step))
-        for step in (right, astray)
-    ]
-    assert [[bool(each.reason) for each in found] for found in looked] == [[False, False], [True, False]]
-    assert "input set 2, after all samples" in looked[1][0].reason
+    def verify(step: Callable[..., tuple[Any, ...]]) -> list[str]:
+        watch, results = Stopwatch(step, sets[:1], framework.synchronise), ResultsWriter(tmp_path / "results.npy")
+        watch.take_sample(1)
+        measure.save_timed_calls(session.Session(framework, made, None, sets, "cpu", results), watch, step)
+        read = [(each, read_results(tmp_path / "results.npy", each)) for each in results.saved]
+        return [made.check_case(each.case, found, each.when).reason for each, found in read]
+
+    assert verify(right) == ["", "", ""]
+    first, second, third = verify(astray)
+    assert (first, third) == ("", "")
+    assert "input set 2, after all samples" in second

@@ -91,7 +91,7 @@ def test_rates_are_operations_and_bytes_in_the_time_that_was_measured(monkeypatc
 
 def test_numpy_reaches_rates_above_zero_here() -> None:
     framework = NumPy(CELL)
-    framework.configure()
+    framework.apply_settings()
     found = measure_ceiling(framework, 4)
     assert found.flops_per_s > 0
     assert found.bytes_per_s > 0

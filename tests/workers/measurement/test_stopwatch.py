@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
+from schemas.event import SINGLE_CALLS
 from workers.measurement.stopwatch import (
     MAX_LAPS,
-    SINGLE_CALLS,
+    PROBES,
     Stopwatch,
     Timed,
     bound_ratios,
     carry_out,
+    choose_probes,
     count_samples,
 )
 
@@ -496,3 +498,35 @@ def test_what_a_timed_region_raises_is_raised_where_it_was_asked_for() -> None:
         return ""
 
     assert carry_out(work()) == "gone on"
+
+
+def test_the_outputs_of_a_probed_call_are_kept_with_its_set_of_inputs(collecting: None) -> None:
+    bench = Bench(700)
+    carry_out(bench.watch.take_samples(10, 3, probes={0: 3, 2: 9}))
+    # The fourth call of the first sample, and the last of the third; one call before each sample is not timed.
+    assert bench.watch.take_probed() == [((1 + 3) % 4, ("output 5",)), ((3 + 29) % 4, ("output 33",))]
+    assert bench.watch.take_probed() == []
+    assert bench.watch.take_last() == ((3 + 29) % 4, ("output 33",))
+
+
+def test_a_probe_changes_neither_the_calls_nor_the_time_of_a_sample(collecting: None) -> None:
+    plain, probed = Bench(700, wait_ns=5_000), Bench(700, wait_ns=5_000)
+    assert carry_out(plain.watch.take_samples(10, 4)) == carry_out(probed.watch.take_samples(10, 4, probes={1: 0}))
+    assert plain.operation.seen == probed.operation.seen
+    # It is not waited for either: a result that exists only when somebody waits is wrong.
+    assert probed.device.waited_for == plain.device.waited_for
+    assert ("output 14",) not in probed.device.waited_for
+
+
+@pytest.mark.parametrize("turn", [1, 4])
+@pytest.mark.parametrize(("count", "calls"), [(100, 40), (100, 1), (3, 7), (1, 1)])
+def test_probes_are_calls_of_some_samples_by_chance(count: int, calls: int, turn: int) -> None:
+    drawn = [choose_probes(count, calls, turn) for _ in range(50)]
+    assert {len(probes) for probes in drawn} == {min(PROBES, count)}
+    places = {place for probes in drawn for place in probes.values()}
+    assert places <= set(range(calls))
+    # With a turn of four, they have the set of inputs of the last call.
+    assert {(calls - 1 - place) % turn for place in places} == {0}
+    if calls == 40:
+        assert len(places) > 5
+        assert len({tuple(sorted(probes)) for probes in drawn}) > 40

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from schemas.job import Cell, Task
+from schemas.judging import BEGINNING
 from schemas.models import ModelFacts
 from workers.models.problem import CHECKED_SETS, ModelProblem
 from workers.models.stored_model import StoredModel, name_sets, write_arrays
-from workers.problem.problem import BEGINNING, INPUT_SETS
+from workers.problem.problem import INPUT_SETS
 
 
 def make_problem(folder: Path, number: int, task: Task = "forward") -> ModelProblem:

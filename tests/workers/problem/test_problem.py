@@ -1,5 +1,7 @@
 """Every framework gets the same data, with the expected results."""
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 
 from schemas.event import Verification
 from schemas.job import Cell
+from schemas.judging import JudgeRequest
 from workers import workloads
 from workers.arrays import Array
 from workers.frameworks.numpy import Framework
@@ -14,8 +17,9 @@ from workers.interfaces import Step
 from workers.measurement import new_shapes
 from workers.measurement.phases import Ledger
 from workers.problem.problem import Problem
+from workers.results import ResultsWriter
 from workers.session import prepare_step
-from workers.tasks.measure import join_verifications
+from workers.tasks import judge
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask
@@ -38,15 +42,22 @@ class Honest:
     """NumPy, a problem for it, and a step that computes what it should."""
 
     def __init__(self, ask: "Ask") -> None:
+        self.spec = ask("numpy", "eager", "rnn", batch=3)
         self.problem = problem(ask)
         self.framework = Framework(cell(ask))
         model = self.framework.build(workloads.import_reference("rnn"), self.problem.weights)
         example, ledger = self.problem.input_sets[0], Ledger(lambda _: None)
         self.step: Step = prepare_step(self.framework, model, example, self.problem.infer_axes(), ledger)
 
-    def elsewhere(self, step: Step) -> Verification:
-        """Verify a step on all other shapes."""
-        return join_verifications(*new_shapes.try_new_shapes(self.problem, self.framework, step)[1])
+    def elsewhere(self, step: Step, folder: Path) -> Verification:
+        """Verify a step on all other shapes, up to one that is wrong."""
+        results = ResultsWriter(folder / "results.npy")
+        new_shapes.try_new_shapes(self.problem, self.framework, step, results)
+        spec = self.spec.model_copy(update={"results": str(folder / "results.npy")})
+        asked = JudgeRequest(spec=spec, saved=(), log=os.devnull, folder=str(folder))
+        found = [judge.verify_call(self.problem, asked, saved) for saved in results.saved]
+        reasons = [each.reason for each in found if each.reason]
+        return Verification(checks=tuple(check for each in found for check in each.checks), reason="".join(reasons[:1]))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
@@ -103,13 +114,13 @@ def test_a_batch_does_not_open_an_axis(ask: "Ask") -> None:
 def test_outputs_of_another_set_of_inputs_are_wrong(ask: "Ask") -> None:
     honest = Honest(ask)
     outputs = honest.framework.to_numpy(honest.step(*honest.framework.arrays(honest.problem.input_sets[1])))
-    assert honest.problem.check_outputs(outputs, 1, "first call").reason == ""
-    assert "on input set 0, first call" in honest.problem.check_outputs(outputs, 0, "first call").reason
+    assert honest.problem.check_case("set 1", outputs, "first call").reason == ""
+    assert "on input set 0, first call" in honest.problem.check_case("set 0", outputs, "first call").reason
 
 
-def test_a_step_that_is_right_on_every_length_passes_on_other_shapes(ask: "Ask") -> None:
+def test_a_step_that_is_right_on_every_length_passes_on_other_shapes(ask: "Ask", tmp_path: Path) -> None:
     honest = Honest(ask)
-    found = honest.elsewhere(honest.step)
+    found = honest.elsewhere(honest.step, tmp_path)
     assert found.reason == ""
     assert {check.inputs for check in found.checks} == {
         "inputs of shape (19, 3, 10) (3, 20)",
@@ -117,21 +128,21 @@ def test_a_step_that_is_right_on_every_length_passes_on_other_shapes(ask: "Ask")
     }
 
 
-def test_a_step_that_baked_in_its_first_length_is_wrong_on_a_longer_one(ask: "Ask") -> None:
+def test_a_step_that_baked_in_its_first_length_is_wrong_on_a_longer_one(ask: "Ask", tmp_path: Path) -> None:
     honest = Honest(ask)
-    found = honest.elsewhere(lambda xs, h: honest.step(xs[:16], h))
+    found = honest.elsewhere(lambda xs, h: honest.step(xs[:16], h), tmp_path)
     assert "right on the shape it was prepared with, but" in found.reason
     assert "(19, 3, 10)" in found.reason
 
 
-def test_a_step_that_refuses_another_length_is_wrong_and_its_error_is_told(ask: "Ask") -> None:
+def test_a_step_that_refuses_another_length_is_wrong_and_its_error_is_told(ask: "Ask", tmp_path: Path) -> None:
     def only_sixteen(xs: Array, h: Array) -> tuple[Array, ...]:
         if len(xs) != 16:
             raise IndexError(f"a graph of 16 steps\nfound {len(xs)}")
         return honest.step(xs, h)
 
     honest = Honest(ask)
-    found = honest.elsewhere(only_sixteen)
+    found = honest.elsewhere(only_sixteen, tmp_path)
     assert found.reason == "on inputs of shape (19, 3, 10) (3, 20) it raised IndexError: found 19"
 
 

@@ -30,7 +30,7 @@ from workers.session import prepare_step
 from workers.measurement.phases import Ledger
 name, path = sys.stdin.read().split()
 framework = import_framework(name)(Cell(framework=name, mode="", workload="mlp", task="forward"))
-framework.configure()
+framework.apply_settings()
 prepare_step(framework, framework.build(Path(path), {}), (), (), Ledger(lambda _: None))
 print(sorted({"torch", "onnx", "onnxscript", "tensorflow", "jax"} & set(sys.modules)))
 """

@@ -1,5 +1,6 @@
 """Two models of one thing, in one framework or in two: the later one gets the inputs and the weights of the first."""
 
+import zipfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +13,7 @@ from schemas.event import Exported, Failure, Report
 from schemas.job import ComputeReference, JobSpec
 from schemas.model_code import hash_model_code
 from schemas.models import ModelSource
+from tests.workers.models.conftest import Case
 from workers.models.stored_model import StoredModel
 
 if TYPE_CHECKING:
@@ -217,3 +219,48 @@ def test_a_mutant_beside_its_original_is_wrong_and_what_is_off_is_named(
         assert (second.outcome, said in second.reason, "\n" in second.reason) == ("wrong", True, False), second.reason
     else:
         assert isinstance(second, Exported), second
+
+
+# A layer, and the sine of many times its results.
+SENSITIVE = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(6, 3)
+
+    def forward(self, x):
+        return torch.sin(LARGE * self.first(x))
+
+def inputs(batch=1):
+    return torch.randn(batch, 6)
+"""
+
+
+@pytest.mark.parametrize(
+    ("large", "dtype", "runs"),
+    [
+        ("1e5", "float32", ["fine", "rounded"]),
+        pytest.param("1.0", "float32", ["rounded"], marks=pytest.mark.long),
+        pytest.param("1e8", "float64", ["fine"], marks=pytest.mark.long),
+        pytest.param("1e5", "bfloat16", ["fine", "rounded"], marks=pytest.mark.long),
+    ],
+)
+def test_other_last_bits_say_which_accuracy_is_within_reach_in_the_dtype_and_in_float64(
+    tmp_path: Path, ask: "Ask", work: "Work", large: str, dtype: str, runs: list[str]
+) -> None:
+    case = Case(tmp_path, SENSITIVE.replace("LARGE", large), ask, work, "torch", ())
+    stored = StoredModel(Path(case.expect(dtype=dtype, batch=3).path))
+    with zipfile.ZipFile(stored.path) as whole:
+        kept = whole.namelist()
+    names = {name.partition(".set 0.")[0] for name in kept if ".set 0." in name}
+    assert sorted(name for name in names if name[-1] == "0") == [f"{run}0" for run in runs]
+    assert sum(name.startswith("rounded") for name in names) in (0, 3)
+    later = {name.partition(".set 2.")[0] for name in kept if ".set 2." in name}
+    assert any(name.startswith("fine") for name in later) is (dtype == "float64")
+    moved = stored.read_facts().ill_conditioned
+    assert [*moved] == ([] if large == "1.0" else ["output"])
+    least = {"float64": 1e-10, "float32": 1e-3, "bfloat16": 0.1}
+    assert all(least[dtype] < size for size in moved.values())

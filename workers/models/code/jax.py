@@ -15,7 +15,8 @@ from workers.contract import OR_CHOOSE_OPTIMIZER, find_place
 from workers.errors import Malformed
 from workers.frameworks import to_tuple
 from workers.models.code.jax_flax import adapt_flax, is_pair
-from workers.models.code.jax_state import Bound, Form, count_flops, is_inexact, name_path, split_leaves
+from workers.models.code.jax_flops import count_flops
+from workers.models.code.jax_state import Bound, Form, is_inexact, name_path, split_leaves
 from workers.models.code.nested import NestedAdapter, list_leaves, seed_python
 
 COMPLEX_DTYPES = {"float64": "complex128", "float32": "complex64", "bfloat16": "complex64"}

@@ -1,6 +1,6 @@
 """PyTorch models as they are: modules with constructors of their own, or functions of tensors."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -14,7 +14,7 @@ from workers.errors import Malformed
 from workers.frameworks import to_tuple
 from workers.frameworks.torch_flat import FlatModule
 from workers.frameworks.torch_mode import AdaptedModel, Call
-from workers.frameworks.torch_state import find_dropout
+from workers.frameworks.torch_state import find_dropout, keep_buffers
 from workers.frameworks.torch_training import check_optimiser
 from workers.models.code.nested import NestedAdapter, list_leaves, seed_python
 from workers.models.code.source import ModelCode
@@ -175,7 +175,7 @@ class Adapter(NestedAdapter):
             self.describe_outputs()  # loss(outputs) takes them as they come
         self._is_plain = plain
         dropout = self._dropout if self._cell.task in TRAINING_TASKS and self._dropout.layers else None
-        further = (self.make_loss(coefficients), self._keep_buffers(), self._find_optimiser(), dropout)
+        further = (self.make_loss(coefficients), keep_buffers(self.module), self._find_optimiser(), dropout)
         if plain:
             return AdaptedModel(self.module, self.written, keep_call, *further)
         arrangement, kinds = self._arrangement, self.kinds
@@ -197,16 +197,6 @@ class Adapter(NestedAdapter):
             return None
         make = self._code.find_optimizer("parameters")
         return lambda parameters: check_optimiser(make(parameters), find_place(self._code.module, "optimizer"))
-
-    def _keep_buffers(self) -> Callable[[], None]:
-        kept = [(buffer, buffer.detach().clone()) for buffer in self.module.buffers()]
-
-        def restore() -> None:
-            with torch.no_grad():
-                for buffer, first in kept:
-                    buffer.copy_(first)
-
-        return restore
 
 
 def keep_call(call: Call) -> Call:

@@ -16,7 +16,7 @@ import pytest
 from orchestrator.analysis.compare import Comparison, Scores, Verdict, compare_all_pairs
 from orchestrator.analysis.quality.steady_state import SteadyState, classify_trace
 from orchestrator.analysis.statistics.intervals import clopper_pearson
-from orchestrator.analysis.statistics.looks import LOOKS
+from orchestrator.analysis.statistics.looks import LOOKS, list_looks
 from orchestrator.analysis.stopping import should_stop
 from tests.selection import mark_long
 
@@ -49,7 +49,7 @@ def sweeps(
 
 
 def sweep(cells: list[str], floors: Floats, typical: Floats) -> tuple[int, tuple[Comparison, ...]]:
-    for k in LOOKS:
+    for k in list_looks(math.comb(len(cells), 2)):
         scores = {
             cell: Scores(dict(enumerate(floor[:k].tolist())), dict(enumerate(middle[:k].tolist())))
             for cell, floor, middle in zip(cells, floors, typical, strict=True)

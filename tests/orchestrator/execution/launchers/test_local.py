@@ -8,6 +8,7 @@ import tempfile
 import time
 import venv
 from collections.abc import Callable
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from site import getsitepackages
@@ -17,7 +18,9 @@ import pytest
 
 from orchestrator.environments.lookup import Environments
 from orchestrator.execution.classify import classify_ending
-from orchestrator.execution.launchers.local import LocalLauncher, make_variables
+from orchestrator.execution.launchers.local import LocalLauncher
+from orchestrator.execution.launchers.template_pool import TemplatePool
+from orchestrator.execution.launchers.worker_command import make_variables
 from orchestrator.execution.supervisor import Ending
 from schemas.catalog import INDUCTOR_CACHES as CACHES
 from schemas.event import Hello, Report
@@ -28,6 +31,8 @@ PARENT = Path(__file__).resolve().parents[3] / "doubles" / "parent.py"
 QUICK = {"sample_ns": 10**6, "samples": 5, "warmup_min_ns": 10**6}
 MLP = {"input": 3, "width": 4, "depth": 1, "output": 2}
 SIZES = {"spin_ns": 1000, "hold_mib": 0}
+# No library starts a thread when it is imported, so a template may fork.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 MakeCell = Callable[..., Cell]
 MakeSpec = Callable[..., JobSpec]
@@ -44,6 +49,7 @@ def quick_spec(make_cell: MakeCell, make_spec: MakeSpec) -> MakeSpec:
     return make
 
 
+@pytest.mark.parametrize("start", ["fresh", "template"])
 @pytest.mark.parametrize(
     ("mode", "outcome", "reason"),
     [
@@ -59,11 +65,17 @@ def quick_spec(make_cell: MakeCell, make_spec: MakeSpec) -> MakeSpec:
     ],
 )
 def test_each_fault_of_a_worker_is_found_out(
-    tmp_path: Path, quick_spec: MakeSpec, mode: str, outcome: Outcome, reason: str
+    tmp_path: Path, quick_spec: MakeSpec, mode: str, outcome: Outcome, reason: str, start: str
 ) -> None:
-    spec = quick_spec(mode, deadline_s=3 if mode in ("hang", "stuck") else 60, limits={"memory": "1GiB"})
-    judgement = classify_ending(spec, LocalLauncher()(spec, tmp_path / "log", lambda _: None))
-    assert judgement.outcome == outcome
+    deadline_s = 3 if mode in ("hang", "stuck") else 60
+    spec = quick_spec(mode, deadline_s=deadline_s, limits={"memory": "1GiB"}, variables=ONE_THREAD, start=start)
+    with closing(TemplatePool(Environments())) as pool:
+        pool.open_block([spec])
+        ending = LocalLauncher(templates=pool)(spec, tmp_path / "log", lambda _: None)
+        # Whatever became of the job, the next one is forked from the same template.
+        assert start == "fresh" or pool.find_template(spec).process.poll() is None
+    judgement = classify_ending(spec, ending)
+    assert (judgement.outcome, ending.obstacle) == (outcome, "")
     assert reason in judgement.reason
 
 
@@ -147,20 +159,24 @@ def first_call_ns(ending: Ending) -> int:
     return next(cost.wall_ns for cost in last.phases if cost.name == "first_call")
 
 
-def test_a_worker_dies_with_its_parent(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("start", "number"), [("fresh", 1), ("template", 2)])
+def test_a_worker_and_its_template_die_with_their_parent(tmp_path: Path, start: str, number: int) -> None:
     kept = os.environ | {"TMPDIR": str(tmp_path)}
-    parent = subprocess.Popen([sys.executable, str(PARENT), str(tmp_path)], stdout=subprocess.PIPE, text=True, env=kept)
+    command = [sys.executable, str(PARENT), str(tmp_path), start]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=kept)
     with parent:
         assert parent.stdout is not None
-        worker = psutil.Process(int(parent.stdout.readline()))
-        assert worker.is_running()
+        workers = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
+        assert [worker.is_running() for worker in workers] == [True] * number
         parent.kill()
     for _ in range(100):
-        if not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE:
+        left = [each for each in workers if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+        if not left:
             return
         time.sleep(0.05)
-    worker.kill()
-    pytest.fail("the worker outlived its parent")
+    for each in left:
+        each.kill()
+    pytest.fail("a process outlived its parent")
 
 
 def test_a_worker_inherits_what_the_user_set_but_nothing_that_changes_python(make_spec: MakeSpec) -> None:

@@ -192,3 +192,9 @@ def test_the_time_between_two_runs_is_in_the_largest_unit_of_which_there_are_two
     apart_s: float | None, text: str
 ) -> None:
     assert format_delay(cast("Compared", Apart(apart_s))) == text
+
+
+def test_a_gate_on_memory_that_could_not_be_judged_says_how_to_start(make_change: MakeChange) -> None:
+    judged = apply_gate(Gate("memory", 0.05), [make_change(None)])
+    (sentence,) = describe_gate(judged, 0)
+    assert sentence.endswith("so measure with --start fresh.")

@@ -1,0 +1,35 @@
+"""Messages between the orchestrator and a template: a process that has imported a framework and forks jobs.
+
+Each is one packet of JSON on a socket. The file descriptors of a job travel with the request to fork it.
+"""
+
+from schemas.base import Model, NonNegativeInt, PositiveInt
+
+# No message is longer.
+MAX_PACKET_BYTES = 1 << 17
+
+
+class TemplateSpec(Model):
+    """The request for a template: what it imports, and on which cores it does so."""
+
+    framework: str
+    module: str = ""
+    cpus: tuple[NonNegativeInt, ...]
+
+
+class TemplateReady(Model):
+    """The answer of a template that has imported its framework; an `obstacle` keeps it from forking."""
+
+    obstacle: str = ""
+
+
+class ForkRequest(Model):
+    """The request for one job: its own environment variables. Standard input, output and error come with it."""
+
+    variables: dict[str, str]
+
+
+class Forked(Model):
+    """The answer to it: the process id of the job, whose parent is the orchestrator."""
+
+    pid: PositiveInt

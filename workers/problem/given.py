@@ -1,0 +1,131 @@
+"""The data of a problem in a file: drawn once by the judge, and read by every process that is measured.
+
+So a measured process has no reference, no seed and no expected result. Members are NumPy arrays under
+`weights.<name>`, `inputs.<set>.<number>`, `others.<shape>.<number>` and `unseen.<set>.<number>`, beside `facts.json`.
+"""
+
+import itertools
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from schemas.base import Model, NonNegativeInt
+from schemas.job import Cell, JobSpec
+from workers import artefacts
+from workers.arrays import Array, cast_floating
+from workers.problem.problem import Inputs, Problem
+from workers.verification.stored_reference import write_array
+
+FACTS = "facts.json"
+WEIGHTS, INPUTS, OTHERS, UNSEEN = "weights.", "inputs.", "others.", "unseen."
+
+# Sets of inputs that no call has had, and the size limit of all of them, unless they are already the fewest.
+MOST_UNSEEN, FEWEST_UNSEEN, MAX_UNSEEN_BYTES = 32, 2, 1 << 26
+
+
+class GivenFacts(Model):
+    """The facts about a reference that a measured process has to know."""
+
+    is_uneven: bool
+    is_foreign: bool
+    weights: tuple[str, ...]
+    sets: NonNegativeInt
+    others: NonNegativeInt
+    unseen: NonNegativeInt
+
+
+class GivenProblem(Problem):
+    """The weights and inputs of a job, without what they must give."""
+
+    def __init__(self, cell: Cell, path: Path) -> None:
+        self.cell, self._file = cell, path
+        with zipfile.ZipFile(path) as whole:
+            self._facts = GivenFacts.model_validate_json(whole.read(FACTS))
+        self.is_foreign, self._path = self._facts.is_foreign, None
+        # A pickle would run code from the folder of the file.
+        with np.load(path, allow_pickle=False) as kept:
+            names = kept.files
+            self.weights = {name: widen_floating(kept[f"{WEIGHTS}{name}"]) for name in self._facts.weights}
+            self.input_sets = [read_set(kept, names, f"{INPUTS}{number}.") for number in range(self._facts.sets)]
+            self._other_shapes = [read_set(kept, names, f"{OTHERS}{number}.") for number in range(self._facts.others)]
+        # Seeded by the kernel: nobody can know these numbers beforehand.
+        self._rng = np.random.default_rng()
+        self._given = iter(range(self._facts.unseen))
+        self._recheck = None
+
+    @property
+    def is_uneven(self) -> bool:
+        """True if one set of inputs may be more work than another."""
+        return self._facts.is_uneven
+
+    def draw_unseen(self, number: int) -> Iterator[Inputs]:
+        """Yield sets of inputs that no call has had yet: those of the file, then timed ones one rounding off.
+
+        Where the numbers may decide the work, these are timed ones in other memory.
+        """
+        for place in range(number):
+            given = next(self._given, None)
+            if given is None:
+                timed = self.input_sets[place % len(self.input_sets)]
+                yield tuple(map(np.copy, timed)) if self.is_uneven else self._perturb_inputs(timed)
+                continue
+            with np.load(self._file, allow_pickle=False) as kept:
+                yield read_set(kept, kept.files, f"{UNSEEN}{given}.")
+
+
+def write_problem(problem: Problem, path: Path) -> None:
+    """Write the data of a problem to a file."""
+    others = [*problem.new_shapes.values()] if not problem.is_streaming else []
+    size = max(1, sum(value.nbytes for value in problem.input_sets[0]))
+    unseen = [*problem.draw_unseen(max(FEWEST_UNSEEN, min(MOST_UNSEEN, MAX_UNSEEN_BYTES // size)))]
+    facts = GivenFacts(
+        is_uneven=problem.is_uneven,
+        is_foreign=problem.is_foreign,
+        weights=tuple(problem.weights),
+        sets=len(problem.input_sets),
+        others=len(others),
+        unseen=len(unseen),
+    )
+    # The numbers of a cell in less than float64 have been rounded to float32.
+    dtype = np.float64 if problem.dtype == "float64" else np.float32
+    named = itertools.chain(
+        ((f"{WEIGHTS}{name}", weight) for name, weight in problem.weights.items()),
+        *(
+            name_sets(prefix, sets)
+            for prefix, sets in ((INPUTS, problem.input_sets), (OTHERS, others), (UNSEEN, unseen))
+        ),
+    )
+    with zipfile.ZipFile(path, "w", allowZip64=True) as whole:
+        for name, value in named:
+            write_array(whole, name, cast_floating(value, dtype))
+        whole.writestr(FACTS, facts.model_dump_json())
+
+
+def name_sets(prefix: str, sets: Sequence[Inputs]) -> Iterator[tuple[str, Array]]:
+    """Yield the arrays of sets of inputs with their names."""
+    return (
+        (f"{prefix}{number}.{place}", value) for number, each in enumerate(sets) for place, value in enumerate(each)
+    )
+
+
+def read_set(kept: "np.lib.npyio.NpzFile", names: Sequence[str], prefix: str) -> Inputs:
+    """Read a set of inputs."""
+    number = sum(name.startswith(prefix) for name in names)
+    return tuple(widen_floating(kept[f"{prefix}{place}"]) for place in range(number))
+
+
+def widen_floating(value: Array) -> Array:
+    """Return floating-point numbers as float64."""
+    return cast_floating(value, np.float64)
+
+
+def problem_from_given(spec: JobSpec) -> GivenProblem:
+    """Read the problem of a job from the file that a judge has written.
+
+    Raises:
+        ArtefactChanged: the file cannot be read, or has changed.
+    """
+    assert spec.data is not None, "a measured workload has data"
+    return GivenProblem(spec.cell, artefacts.verify_artefact(spec.data))
