@@ -26,6 +26,8 @@ WITHIN = "a call within a sample"
 LATER = "after all samples"
 BEFORE = "before all timing"
 AFTER = "after all timing"
+# A step of training from where the timed ones have ended.
+CONTINUED = "the step after all timed ones"
 IN_FLOAT64 = "in float64"
 TIMED = (LAST, WITHIN, LATER)
 

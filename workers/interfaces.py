@@ -64,6 +64,17 @@ class Trainer(Protocol):
         """Return the current weights in the reference's order, then its `running_` ones."""
 
 
+@runtime_checkable
+class HasMoments(Protocol):
+    """A trainer that tells what the update by a known formula keeps."""
+
+    def read_moments(self) -> tuple[Any, ...]:
+        """Return the moments of each weight, the first ones before the second, then the number of steps.
+
+        Momentum has neither second moments nor steps.
+        """
+
+
 class Framework(Protocol):
     """One framework in one process, configured for one cell."""
 

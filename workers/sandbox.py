@@ -54,9 +54,7 @@ def enter_sandbox(readable: Iterable[str], writable: Iterable[str]) -> None:
         Unsupported: the kernel cannot do so.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    version = libc.syscall(CREATE_RULESET, None, 0, GET_VERSION) if sys.platform == "linux" else -1
-    if version < 1:
-        raise Unsupported("this kernel has no Landlock, which --sandbox needs (Linux 5.13 or later)")
+    version = require_landlock(libc)
     rights = max(known for least, known in RIGHTS_OF_VERSION.items() if least <= version)
     rules = make_ruleset(libc, version, rights, has_network=not leave_network(libc))
     here = Path(__file__).resolve().parents[1]
@@ -72,6 +70,18 @@ def enter_sandbox(readable: Iterable[str], writable: Iterable[str]) -> None:
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.syscall(RESTRICT_SELF, rules, 0):
         raise Unsupported(f"the kernel refuses the sandbox: {os.strerror(ctypes.get_errno())}")
     os.close(rules)
+
+
+def require_landlock(libc: ctypes.CDLL) -> int:
+    """Return the version of the kernel's Landlock.
+
+    Raises:
+        Unsupported: the kernel has none.
+    """
+    version = int(libc.syscall(CREATE_RULESET, None, 0, GET_VERSION)) if sys.platform == "linux" else -1
+    if version < 1:
+        raise Unsupported("this kernel has no Landlock, which --sandbox needs (Linux 5.13 or later)")
+    return version
 
 
 def make_ruleset(libc: ctypes.CDLL, version: int, rights: int, *, has_network: bool) -> int:

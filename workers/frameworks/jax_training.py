@@ -1,6 +1,6 @@
 """Training in JAX: a step returns new weights and moments, and donates the old ones, whose memory is reused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import jax
@@ -55,6 +55,12 @@ class FormulaUpdate:
                 {**tree, name: new} for tree, new in zip((weights, means, squares), moved, strict=True)
             )
         return weights, (means, squares, steps)
+
+    def list_moments(self, state: Any, names: Sequence[str]) -> tuple[Any, ...]:
+        """List the moments of these weights, and the number of steps, where it matters."""
+        means, squares, steps = state
+        first = tuple(means[name] for name in names)
+        return first if self._task == "train-sgd" else (*first, *(squares[name] for name in names), steps)
 
 
 class OptimiserUpdate:
@@ -116,6 +122,11 @@ class JaxTrainer:
         """Return the weights, then the statistics, in the order they were given: JAX sorts a tree by name."""
         weights, running, _ = self._now
         return (*(weights[name] for name in self._weights), *(running[name] for name in self._running))
+
+    def read_moments(self) -> tuple[Any, ...]:
+        """Return what a formula keeps of each weight, and the number of its steps, where it counts them."""
+        assert isinstance(self._update, FormulaUpdate), "only formulas are known"
+        return self._update.list_moments(self._now[2], list(self._weights))
 
     def restart(self) -> None:
         """Restore the initial state."""

@@ -31,6 +31,10 @@ class NumpyTrainer:
         now = self._training.weights
         return (*select_trained(now).values(), *select_running(now).values())
 
+    def read_moments(self) -> tuple[Any, ...]:
+        """Return the moments, and the number of steps, where the update counts them."""
+        return self._training.read_moments()
+
 
 class Framework:
     """NumPy, which computes synchronously on the CPU. Its BLAS reads the number of threads from the environment."""

@@ -56,7 +56,7 @@ class Framework(tensorflow2.Framework):
         run = built.session.make_callable(built.fetches, feed_list=built.feeds)
         if self._cell.task not in TRAINING_TASKS:
             return run
-        self.trainer = SessionTrainer(built.session, built.begin, self._states)
+        self.trainer = SessionTrainer(built.session, built.begin, self._states, self._moments)
         # After the loss, a session returns None for the group of updates.
         return lambda *inputs: run(*inputs)[:1]
 
@@ -90,7 +90,7 @@ class Framework(tensorflow2.Framework):
         method = "training_loss" if isinstance(model, HasTrainingLoss) else "loss"
         loss = convert_method(model, method)(model, *feeds)
         updates = trainer.apply_gradients(build_gradients(loss, model))
-        self._states = trainer.state()
+        self._states, self._moments = trainer.state(), trainer.read_moments()
         return [loss, tf.group(*updates, *v1.get_collection(v1.GraphKeys.UPDATE_OPS))]
 
     def _trace_eagerly(self, model: Any, example: Sequence[Any], shapes: Sequence[Shape]) -> "TracedStep":
@@ -100,9 +100,11 @@ class Framework(tensorflow2.Framework):
         trainer = self.trainer if self._cell.task in TRAINING_TASKS else None
         moments = trainer.variables if isinstance(trainer, TensorFlowTrainer) else ()
         returned = trainer.returned if isinstance(trainer, TensorFlowTrainer) else ()
+        kept = trainer.moments if isinstance(trainer, TensorFlowTrainer) else ()
         values = {id(each.handle): each.numpy() for each in (*graph.variables, *model.all_variables, *moments)}
         constants = {inner.name: outer.numpy() for outer, inner in graph.captures if id(outer) not in values}
-        return TracedStep(graph, values, constants, [id(each.handle) for each in returned])
+        places = ([id(each.handle) for each in variables] for variables in (returned, kept))
+        return TracedStep(graph, values, constants, *places)
 
     def _import_fetches(self, traced: "TracedStep", feeds: Sequence[Any]) -> list[Any]:
         """Import a traced step into the session's graph, with variables of this graph in place of the eager ones."""
@@ -116,6 +118,7 @@ class Framework(tensorflow2.Framework):
         if self._cell.task not in TRAINING_TASKS:
             return list(made[: len(graph.outputs)])
         self._states = tuple(own[place] for place in traced.returned)
+        self._moments = tuple(own[place] for place in traced.moments)
         return [made[0], tf.group(*made[len(graph.outputs) :])]
 
     def _make_session_config(self) -> Any:
@@ -152,20 +155,21 @@ class SessionGraph:
 class TracedStep:
     """A step as a graph, and the values that it captured: of variables, by their handles, and of constants, by name.
 
-    `returned` are the variables that a trainer returns as its state.
+    `returned` are the variables that a trainer returns as its state, and `moments` those of its update.
     """
 
     graph: Any
     values: dict[int, Array]
     constants: dict[str, Array]
     returned: Sequence[int]
+    moments: Sequence[int]
 
 
 class SessionTrainer:
     """The variables of a graph, whose values its session holds."""
 
-    def __init__(self, session: Any, begin: Any, states: Sequence[Any]) -> None:
-        self._session, self._begin, self._states = session, begin, list(states)
+    def __init__(self, session: Any, begin: Any, states: Sequence[Any], moments: Sequence[Any]) -> None:
+        self._session, self._begin, self._states, self._moments = session, begin, list(states), list(moments)
 
     def restart(self) -> None:
         """Initialise all variables again."""
@@ -174,6 +178,10 @@ class SessionTrainer:
     def state(self) -> tuple[Any, ...]:
         """Return the weights, then the statistics."""
         return tuple(self._session.run(self._states))
+
+    def read_moments(self) -> tuple[Any, ...]:
+        """Return the moments, and the number of steps, where the update counts them."""
+        return tuple(self._session.run(self._moments))
 
 
 def build_forward(model: Any, feeds: Sequence[Any]) -> list[Any]:

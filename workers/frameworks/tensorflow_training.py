@@ -26,7 +26,8 @@ class TensorFlowTrainer:
         weights, running = list(model.weights), list(model.running if isinstance(model, HasRunning) else ())
         self.returned = list(model.all_variables) if isinstance(model, HasAllVariables) else [*weights, *running]
         self._update = choose_update(model, weights, task)
-        self.variables = [*weights, *running, *self._update.variables]
+        self.moments = self._update.variables
+        self.variables = [*weights, *running, *self.moments]
         # Copies, because training changes the variables themselves.
         self._first = [tf.identity(variable) for variable in self.variables]
 
@@ -37,6 +38,10 @@ class TensorFlowTrainer:
     def state(self) -> tuple[Any, ...]:
         """Return the weights, then the statistics."""
         return tuple(tf.identity(variable) for variable in self.returned)
+
+    def read_moments(self) -> tuple[Any, ...]:
+        """Return the variables of the update: moments, and the number of steps, where it counts them."""
+        return tuple(tf.identity(variable) for variable in self.moments)
 
     def restart(self) -> None:
         """Restore the initial values of all variables."""

@@ -32,14 +32,12 @@ class TorchTrainer:
     def __init__(
         self, model: Any, make_optimiser: Callable[..., Any], running: Mapping[str, Sequence[int]] | None
     ) -> None:
-        self._tensors = [*model.parameters(), *model.buffers()]
-        self._state = [
-            *model.parameters(),
-            *(model.buffers() if running is None else select_statistics(model, running)),
-        ]
+        self._parameters = [*model.parameters()]
+        self._tensors = [*self._parameters, *model.buffers()]
+        self._state = [*self._parameters, *(model.buffers() if running is None else select_statistics(model, running))]
         # Copies, because the optimiser changes the tensors in place.
         self._first = [tensor.detach().clone() for tensor in self._tensors]
-        self._make_optimiser = partial(make_optimiser, list(model.parameters()))
+        self._make_optimiser = partial(make_optimiser, self._parameters)
         self._optimiser = self._make_optimiser()
 
     def make_step(self, loss_of: Callable[..., Any]) -> Step:
@@ -59,6 +57,20 @@ class TorchTrainer:
     def state(self) -> tuple[Any, ...]:
         """Return the parameters, then the statistics."""
         return tuple(self._state)
+
+    def read_moments(self) -> tuple[Any, ...]:
+        """Return what the optimiser keeps of each parameter, and the number of its steps, where it counts them."""
+        kept = [self._optimiser.state[parameter] for parameter in self._parameters]
+        names = ["momentum_buffer"] if isinstance(self._optimiser, torch.optim.SGD) else ["exp_avg", "exp_avg_sq"]
+        # A parameter without a gradient has none.
+        moments = [
+            torch.zeros_like(parameter) if each.get(name) is None else each[name]
+            for name in names
+            for parameter, each in zip(self._parameters, kept, strict=True)
+        ]
+        steps = max(float(each.get("step", 0)) for each in kept)
+        counted = [torch.tensor(steps, dtype=self._parameters[0].dtype)] if len(names) > 1 else []
+        return (*moments, *counted)
 
     def restart(self) -> None:
         """Restore the initial tensors, and make the optimiser anew: it may keep its state anywhere."""

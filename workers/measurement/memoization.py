@@ -2,7 +2,8 @@
 
 Timed calls return to the same few sets of inputs. A mode that caches their outputs returns correct results and does no
 work. Where the work is small, nothing else reveals it: twice the calls take twice the time. So calls on new inputs are
-timed in turn with calls on the timed ones. An honest mode takes as long for both.
+timed in turn with calls on the timed ones. An honest mode takes as long for both. A mode may also do its work for a
+while after inputs that it does not know, until it knows them again. So whole samples of new inputs are timed as well.
 """
 
 import math
@@ -33,9 +34,64 @@ MAX_TRY_NS = 300_000_000
 # The size limit for the new inputs of the first try as float64, unless they are already the fewest.
 MAX_TRY_BYTES = 1 << 26
 
+# The calls in a sample of new inputs. Together the inputs fit into a core's caches, as the timed ones do. Where calls
+# are long, or inputs large, there is no such sample, and each new call is judged alone.
+FEWEST_CALLS, MOST_CALLS, MAX_SAMPLE_BYTES = 16, 256, 1 << 18
+MAX_SAMPLE_NS = 10_000_000
+# The time for which timed sets are called before each such sample: longer than between two exchanges of them.
+KNOWN_NS = 12_000_000
+
 
 def measure_slowdown(
     framework: "Framework", problem: "Problem", watch: Stopwatch, call_ns: float, alone: Watch = lambda: lambda *_: 0
+) -> Timed[float | None]:
+    """Return the time of calls on new inputs over that on timed inputs: the larger of single calls and of samples."""
+    single = yield from measure_in_single_calls(framework, problem, watch, call_ns, alone)
+    if single is not None and single > MAX_UNSEEN_RATIO:
+        return single
+    sampled = yield from measure_in_samples(framework, problem, watch, call_ns, alone)
+    return max((each for each in (single, sampled) if each is not None), default=None)
+
+
+def measure_in_samples(
+    framework: "Framework", problem: "Problem", watch: Stopwatch, call_ns: float, alone: Watch
+) -> Timed[float | None]:
+    """Return the time of a sample whose inputs are all new over that of timed inputs, as the pairs support it.
+
+    One acceptable ratio acquits, also a disturbed one: a disturbance only slows the new calls down, and the timed
+    sample is the fastest of several. None: too few were undisturbed, or such samples tell nothing here.
+    """
+    calls = count_new_calls(problem, call_ns)
+    if not calls:
+        return None
+    ratios, alive = list[float](), list[Stopwatch]()  # a freed address could be reused, and be cached
+    for _ in range(MOST_RATIOS):
+        fresh = watch.make_other([framework.arrays(inputs) for inputs in problem.draw_unseen(calls)])
+        alive.append(fresh)
+        known = list[int]()
+        while sum(known) < KNOWN_NS:
+            known.append((yield partial(watch.take_sample, calls)))
+        lost_ns = alone()
+        took: int = yield partial(fresh.take_sample, calls)
+        if lost_ns(took, fresh.cpu_ns) <= MAX_LOST_SHARE * took:
+            ratios.append(took / min(known))
+        if (ratio := took / min(known)) <= MAX_UNSEEN_RATIO:
+            return ratio
+    lower, _ = bound_ratios(ratios)
+    return lower if lower > 0 else None
+
+
+def count_new_calls(problem: "Problem", call_ns: float) -> int:
+    """Return the number of calls in a sample of new inputs; 0 where there is none."""
+    size = sum(value.nbytes for value in problem.input_sets[0])
+    if problem.is_uneven or not size:
+        return 0
+    calls = min(MOST_CALLS, int(MAX_SAMPLE_NS / call_ns), MAX_SAMPLE_BYTES // size)
+    return calls if calls >= FEWEST_CALLS else 0
+
+
+def measure_in_single_calls(
+    framework: "Framework", problem: "Problem", watch: Stopwatch, call_ns: float, alone: Watch
 ) -> Timed[float | None]:
     """Return the time of a call on new inputs over that on timed inputs, as the lowest ratio that the pairs support.
 

@@ -37,9 +37,13 @@ class Counters:
 
 @dataclass
 class Observer:
-    """Callback for before the first burst of samples and after each, which keeps the change of the counters in each."""
+    """Callback for before the first burst of samples and after each, which keeps the change of the counters in each.
+
+    `meanwhile` is done between two bursts, and is charged to none.
+    """
 
     canary: Callable[[], int]
+    meanwhile: Callable[[], None] = lambda: None
     _since: Counters | None = None
     _moved: list[Counters] = field(default_factory=list)
     _canaries: list[int] = field(default_factory=list)
@@ -49,11 +53,12 @@ class Observer:
         self._throttled, self._migrations = count_throttled(), count_migrations()
 
     def __call__(self) -> None:
-        """Close one burst, run the canary, open the next burst."""
+        """Close one burst, run the canary and what is to be done meanwhile, open the next burst."""
         if self._since is not None:
             now, before = astuple(read_counters()), astuple(self._since)
             self._moved.append(Counters(*(max(0, after - first) for after, first in zip(now, before, strict=True))))
             self._canaries.append(self.canary())
+        self.meanwhile()
         # Read again: neither the canary nor the first reading may be charged to the next burst.
         self._since = read_counters()
 

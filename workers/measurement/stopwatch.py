@@ -97,7 +97,7 @@ class Stopwatch:
     def __init__(
         self,
         step: Step,
-        input_sets: Sequence[tuple[Any, ...]],
+        input_sets: list[tuple[Any, ...]],
         synchronise: Callable[[Outputs], None],
         clock: Callable[[], int] = time.perf_counter_ns,
         cpu_clock: Callable[[], int] = time.process_time_ns,
@@ -110,7 +110,8 @@ class Stopwatch:
         self._synchronise = synchronise
         self._clock = clock
         self._cpu_clock = cpu_clock
-        self._rotation = itertools.cycle(input_sets)
+        self.numbers = list(range(len(input_sets)))
+        """The numbers of the sets of inputs that are timed now."""
         self._taken = 0
         self._last: tuple[int, Outputs] = (0, ())
         self._probed: list[tuple[int, Outputs]] = []
@@ -121,6 +122,14 @@ class Stopwatch:
     def calls_taken(self) -> int:
         """Return the number of sampled calls so far."""
         return self._taken
+
+    def make_other(self, input_sets: list[tuple[Any, ...]]) -> "Stopwatch":
+        """Return a timer of the same step over other sets of inputs."""
+        return Stopwatch(self._step, input_sets, self._synchronise, self._clock, self._cpu_clock)
+
+    def replace_set(self, place: int, number: int, inputs: tuple[Any, ...]) -> None:
+        """Put another set of inputs into a place among the timed ones, for the samples from now on."""
+        self.input_sets[place], self.numbers[place] = inputs, number
 
     def take_last(self) -> tuple[int, Outputs]:
         """Return the number of the input set and the outputs of the last sampled call, once, then forget them."""
@@ -149,8 +158,10 @@ class Stopwatch:
         """
         # A local variable: an attribute would be looked up within the timed region, at every call.
         step = self._step
-        # Drawn before the clock starts, so that the iterator's time is not counted.
-        rotation = list(itertools.islice(self._rotation, calls))
+        # Listed before the clock starts, so that only the loop over them is counted.
+        begin, count = self._taken % len(self.input_sets), len(self.input_sets)
+        turn = [*self.input_sets[begin:], *self.input_sets[:begin]]
+        rotation = list(itertools.islice(itertools.cycle(turn), calls))
         # Two loops in every sample, so that one with a probe takes as long and looks the same to the step.
         until = calls if probe is None else probe + 1
         head, tail = rotation[:until], rotation[until:]
@@ -165,9 +176,9 @@ class Stopwatch:
         took = self._clock() - start
         self.cpu_ns = self._cpu_clock() - used
         if probe is not None:
-            self._probed.append(((self._taken + probe) % len(self.input_sets), probed))
+            self._probed.append((self.numbers[(self._taken + probe) % count], probed))
         self._taken += calls
-        self._last = ((self._taken - 1) % len(self.input_sets), outputs)
+        self._last = (self.numbers[(self._taken - 1) % count], outputs)
         return max(1, took)
 
     def warm_up(self, minimum_ns: int, maximum_ns: int) -> Timed[tuple[Lap, ...]]:

@@ -24,8 +24,12 @@ MAX_TRAINING_TOLERANCE = 0.1
 # The cases that an ill-conditioned mode repeats in float64: the inputs that it is prepared with, others, and training.
 RECHECKED_CASES = (f"{SET}0", f"{SET}1", BEGINNING)
 
-# Sets of inputs that only verified calls have, so that a branch which few inputs take is met.
+# Further sets of inputs whose results are expected. Calls after all samples have them too, so that a branch which few
+# inputs take is met.
 CHECKED_SETS = 4
+
+# The size limit of a further set that is kept in memory, where reading it again would take longer than its calls.
+MAX_KEPT_BYTES = 1 << 18
 
 
 class ModelProblem(Problem):
@@ -44,6 +48,7 @@ class ModelProblem(Problem):
         number = stored.count_sets()
         self._checked = range(max(INPUT_SETS, number - CHECKED_SETS), number)
         self._fresh = iter(range(INPUT_SETS, self._checked.start))
+        self._kept: dict[int, Inputs] = {}
         self.weights = select_weights(cell.task, stored, facts)
         self._other_shapes, self._path, self.is_foreign = [], None, False
         self._rng = np.random.default_rng(seed)
@@ -98,11 +103,30 @@ class ModelProblem(Problem):
             timed = self.input_sets[count % len(self.input_sets)]
             yield self._perturb_inputs(timed) if fresh is None else self._read_set(fresh)
 
+    @property
+    def timed_sets(self) -> int:
+        """The number of sets of inputs that timed calls have, if there is time to exchange them."""
+        return len(self.input_sets) + len(self._checked)
+
+    def read_timed_set(self, number: int) -> Inputs:
+        """Read a set of inputs of timed calls: one of the first few, or one of those whose results are expected."""
+        further = number - len(self.input_sets)
+        if further < 0:
+            return self.input_sets[number]
+        found = self._kept.get(further) or self._read_set(self._checked[further])
+        if sum(each.nbytes for each in found) <= MAX_KEPT_BYTES:
+            self._kept[further] = found
+        return found
+
+    @property
+    def is_continued(self) -> bool:
+        """Return False: only a model itself could say what it computes from other weights."""
+        return False
+
     def list_later_sets(self) -> Iterator[tuple[int, Inputs]]:
-        """Yield the timed sets after the first two, then those that only verified calls have."""
+        """Yield the timed sets after the first two."""
         if self.input_sets[0] and not self.is_training:
-            yield from enumerate(self.input_sets[2:], 2)
-            yield from ((number, self._read_set(number)) for number in self._checked)
+            yield from ((number, self.read_timed_set(number)) for number in range(2, self.timed_sets))
 
     def list_cases(self) -> dict[str, tuple[Inputs, ...]]:
         """Return the sets of inputs that are checked, grouped by the name of the case."""

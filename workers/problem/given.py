@@ -1,7 +1,8 @@
 """The data of a problem in a file: drawn once by the judge, and read by every process that is measured.
 
 So a measured process has no reference, no seed and no expected result. Members are NumPy arrays under
-`weights.<name>`, `inputs.<set>.<number>`, `others.<shape>.<number>` and `unseen.<set>.<number>`, beside `facts.json`.
+`weights.<name>`, `inputs.<set>.<number>`, `further.<set>.<number>`, `others.<shape>.<number>` and
+`unseen.<set>.<number>`, beside `facts.json`.
 """
 
 import itertools
@@ -19,10 +20,13 @@ from workers.problem.problem import Inputs, Problem
 from workers.verification.stored_reference import write_array
 
 FACTS = "facts.json"
-WEIGHTS, INPUTS, OTHERS, UNSEEN = "weights.", "inputs.", "others.", "unseen."
+WEIGHTS, INPUTS, FURTHER, OTHERS, UNSEEN = "weights.", "inputs.", "further.", "others.", "unseen."
 
 # Sets of inputs that no call has had, and the size limit of all of them, unless they are already the fewest.
 MOST_UNSEEN, FEWEST_UNSEEN, MAX_UNSEEN_BYTES = 32, 2, 1 << 26
+
+# The time in which a judge should be able to find the right results of all further timed sets.
+FURTHER_BUDGET_NS = 200_000_000
 
 
 class GivenFacts(Model):
@@ -30,8 +34,10 @@ class GivenFacts(Model):
 
     is_uneven: bool
     is_foreign: bool
+    is_continued: bool
     weights: tuple[str, ...]
     sets: NonNegativeInt
+    further: NonNegativeInt
     others: NonNegativeInt
     unseen: NonNegativeInt
 
@@ -40,16 +46,15 @@ class GivenProblem(Problem):
     """The weights and inputs of a job, without what they must give."""
 
     def __init__(self, cell: Cell, path: Path) -> None:
-        self.cell, self._file = cell, path
+        self.cell = cell
         with zipfile.ZipFile(path) as whole:
             self._facts = GivenFacts.model_validate_json(whole.read(FACTS))
         self.is_foreign, self._path = self._facts.is_foreign, None
-        # A pickle would run code from the folder of the file.
-        with np.load(path, allow_pickle=False) as kept:
-            names = kept.files
-            self.weights = {name: widen_floating(kept[f"{WEIGHTS}{name}"]) for name in self._facts.weights}
-            self.input_sets = [read_set(kept, names, f"{INPUTS}{number}.") for number in range(self._facts.sets)]
-            self._other_shapes = [read_set(kept, names, f"{OTHERS}{number}.") for number in range(self._facts.others)]
+        # Kept open: members are read when they are used. A pickle would run code from the folder of the file.
+        self._members = np.load(path, allow_pickle=False)
+        self.weights = {name: widen_floating(self._members[f"{WEIGHTS}{name}"]) for name in self._facts.weights}
+        self.input_sets = [self._read_set(f"{INPUTS}{number}.") for number in range(self._facts.sets)]
+        self._other_shapes = [self._read_set(f"{OTHERS}{number}.") for number in range(self._facts.others)]
         # Seeded by the kernel: nobody can know these numbers beforehand.
         self._rng = np.random.default_rng()
         self._given = iter(range(self._facts.unseen))
@@ -60,6 +65,11 @@ class GivenProblem(Problem):
         """True if one set of inputs may be more work than another."""
         return self._facts.is_uneven
 
+    @property
+    def is_continued(self) -> bool:
+        """True if a step of training is verified from where timed ones have ended."""
+        return self._facts.is_continued
+
     def draw_unseen(self, number: int) -> Iterator[Inputs]:
         """Yield sets of inputs that no call has had yet: those of the file, then timed ones one rounding off.
 
@@ -67,24 +77,43 @@ class GivenProblem(Problem):
         """
         for place in range(number):
             given = next(self._given, None)
-            if given is None:
-                timed = self.input_sets[place % len(self.input_sets)]
-                yield tuple(map(np.copy, timed)) if self.is_uneven else self._perturb_inputs(timed)
+            if given is not None:
+                yield self._read_set(f"{UNSEEN}{given}.")
                 continue
-            with np.load(self._file, allow_pickle=False) as kept:
-                yield read_set(kept, kept.files, f"{UNSEEN}{given}.")
+            timed = self.input_sets[place % len(self.input_sets)]
+            yield tuple(map(np.copy, timed)) if self.is_uneven else self._perturb_inputs(timed)
+
+    @property
+    def timed_sets(self) -> int:
+        """The number of sets of inputs that timed calls have, if there is time to exchange them."""
+        return self._facts.sets + self._facts.further
+
+    def read_timed_set(self, number: int) -> Inputs:
+        """Read a set of inputs of timed calls: one of the first few, or a further one."""
+        further = number - len(self.input_sets)
+        return self.input_sets[number] if further < 0 else self._read_set(f"{FURTHER}{further}.")
+
+    def _read_set(self, prefix: str) -> Inputs:
+        number = sum(name.startswith(prefix) for name in self._members.files)
+        return tuple(widen_floating(self._members[f"{prefix}{place}"]) for place in range(number))
 
 
 def write_problem(problem: Problem, path: Path) -> None:
     """Write the data of a problem to a file."""
     others = [*problem.new_shapes.values()] if not problem.is_streaming else []
     size = max(1, sum(value.nbytes for value in problem.input_sets[0]))
+    number = len(problem.input_sets)
+    further = [
+        problem.read_timed_set(number + place) for place in range(problem.choose_further_sets(FURTHER_BUDGET_NS))
+    ]
     unseen = [*problem.draw_unseen(max(FEWEST_UNSEEN, min(MOST_UNSEEN, MAX_UNSEEN_BYTES // size)))]
     facts = GivenFacts(
         is_uneven=problem.is_uneven,
         is_foreign=problem.is_foreign,
+        is_continued=problem.is_continued,
         weights=tuple(problem.weights),
-        sets=len(problem.input_sets),
+        sets=number,
+        further=len(further),
         others=len(others),
         unseen=len(unseen),
     )
@@ -94,7 +123,7 @@ def write_problem(problem: Problem, path: Path) -> None:
         ((f"{WEIGHTS}{name}", weight) for name, weight in problem.weights.items()),
         *(
             name_sets(prefix, sets)
-            for prefix, sets in ((INPUTS, problem.input_sets), (OTHERS, others), (UNSEEN, unseen))
+            for prefix, sets in ((INPUTS, problem.input_sets), (FURTHER, further), (OTHERS, others), (UNSEEN, unseen))
         ),
     )
     with zipfile.ZipFile(path, "w", allowZip64=True) as whole:
@@ -108,12 +137,6 @@ def name_sets(prefix: str, sets: Sequence[Inputs]) -> Iterator[tuple[str, Array]
     return (
         (f"{prefix}{number}.{place}", value) for number, each in enumerate(sets) for place, value in enumerate(each)
     )
-
-
-def read_set(kept: "np.lib.npyio.NpzFile", names: Sequence[str], prefix: str) -> Inputs:
-    """Read a set of inputs."""
-    number = sum(name.startswith(prefix) for name in names)
-    return tuple(widen_floating(kept[f"{prefix}{place}"]) for place in range(number))
 
 
 def widen_floating(value: Array) -> Array:

@@ -6,6 +6,7 @@ Importing this module imports NumPy, so it is imported after the framework, whos
 import copy
 import hashlib
 import itertools
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from schemas.event import TensorCheck, Verification, Work
-from schemas.job import TRAINING_TASKS, Cell, Dtype, JobSpec
-from schemas.judging import AFTER, BEFORE, BEGINNING, FIRST, LAST, LATER, SECOND, SET
+from schemas.job import OWN_TRAINING, TRAINING_TASKS, Cell, Dtype, JobSpec
+from schemas.judging import AFTER, BEFORE, BEGINNING, CONTINUED, FIRST, LAST, LATER, SECOND, SET
 from schemas.models import Likeness
 from workers import artefacts, contract, interfaces, workloads
 from workers.arrays import Array, cast_floating, is_floating
@@ -23,6 +24,7 @@ from workers.interfaces import (
     Framework,
     HasElements,
     HasFlops,
+    HasMoments,
     HasPath,
     HasUneven,
     HasVerifiedStep,
@@ -50,6 +52,7 @@ from workers.verification.tolerance import (
     explain_checks,
     join_largest,
     make_call_evaluator,
+    make_continuation_evaluator,
     make_training_evaluator,
     perturb_values,
 )
@@ -57,8 +60,14 @@ from workers.verification.tolerance import (
 # The size limit of the expected results of a problem that are kept in memory.
 MAX_EXPECTED_BYTES = 1 << 28
 
+# Training is verified from where timed steps have ended, if the weights are at most so large.
+MAX_CONTINUED_BYTES = 1 << 26
+
 # Timed calls rotate over several sets of inputs, so that no call can reuse the result of the one before.
 INPUT_SETS = 4
+
+# All timed sets, of which as many are timed at once, and the size limit of the further ones.
+MOST_TIMED, MAX_FURTHER_BYTES = 32, 1 << 24
 
 Inputs = tuple[Array, ...]
 
@@ -96,6 +105,8 @@ class Problem:
         self._path: PathFunction | None = None
         if isinstance(self._reference, HasPath):
             self._path = partial(self._reference.path, cell.parameters, self.weights)
+        # Drawn when they are asked for, by a generator of their own, so that other numbers stay the same.
+        self._further, self._further_rng = list[Inputs](), np.random.default_rng((seed, 1))
         self._sizes: Sequence[tuple[Parameters, int]] = [(cell.parameters, cell.batch)]
         self._other_shapes: list[Inputs] = []
         self._timed, *others = self._read_shapes(cell.parameters, cell.batch)
@@ -180,6 +191,32 @@ class Problem:
     def itemsize(self) -> int:
         """Bytes in one number of the cell's dtype."""
         return {"float64": 8, "float32": 4, "bfloat16": 2}[self.cell.dtype]
+
+    @property
+    def timed_sets(self) -> int:
+        """The number of sets of inputs that timed calls have, if there is time to exchange them."""
+        return len(self.input_sets)
+
+    def read_timed_set(self, number: int) -> Inputs:
+        """Return a set of inputs of timed calls: one of the first few, or a further one."""
+        while number >= len(self.input_sets) + len(self._further):
+            self._further.append(self._draw_set(self._further_rng, self._timed))
+        return [*self.input_sets, *self._further][number]
+
+    def choose_further_sets(self, budget_ns: int) -> int:
+        """Return how many further sets may be timed, as their right results can be found in this time.
+
+        There are none where one set may be more work than another, or where the right results are read from a file.
+        """
+        if self.is_uneven or self._expected is not None or not self.input_sets[0]:
+            return 0
+        start = time.perf_counter_ns()
+        if not self.is_training:  # then a loss is only known to be a number
+            self._find_expectation(f"{SET}0")
+        took = time.perf_counter_ns() - start
+        size = max(1, sum(value.nbytes for value in self.input_sets[0]))
+        most = min(MOST_TIMED - INPUT_SETS, MAX_FURTHER_BYTES // size, budget_ns // max(1, took))
+        return most // INPUT_SETS * INPUT_SETS
 
     def draw_unseen(self, number: int) -> Iterator[Inputs]:
         """Yield sets of inputs of the timed shapes that no call has had yet.
@@ -272,6 +309,8 @@ class Problem:
         If they are sketched, they can be compared with those of other cells later.
         """
         named = self._name_inputs(case, when)
+        if when == CONTINUED:
+            return self._check_continuation(case, results, named)
         if self.is_recheck and self.is_foreign:
             return self._check_precision(case, results, named)
         if self.is_training and case.startswith(SET):
@@ -284,6 +323,21 @@ class Problem:
         if reason and case in self.new_shapes:
             reason = f"right on the shape it was prepared with, but {reason}"
         return Verification(checks=checks, reason=reason)
+
+    def _check_continuation(self, case: str, results: Sequence[Array], named: str) -> Verification:
+        """Compare one step of training from some later weights and moments, which come before its loss and moves.
+
+        After many steps a loss or a gradient may be a small difference of large numbers, so the limit is wide: a step
+        that leaves work out is another one altogether.
+        """
+        names = (*select_trained(self.weights), *select_running(self.weights))
+        begun, moments, done = results[: len(names)], results[len(names) : -1 - len(names)], results[-1 - len(names) :]
+        state = (dict(zip(names, begun, strict=True)), moments)
+        known = (self._reference, self.cell.task, self.cell.parameters)
+        evaluate = make_continuation_evaluator(*known, state, self.read_timed_set(int(case.removeprefix(SET))))
+        due = Expectation(evaluate, self.cell.dtype, trained=state[0], limit=MAX_LOSSY_TOLERANCE)
+        checks = due.check_tensors(done, named)
+        return Verification(checks=checks, reason=explain_checks(checks))
 
     def _check_precision(self, case: str, results: Sequence[Array], named: str) -> Verification:
         """Look for a lower precision inside a mode that computes in float64."""
@@ -339,12 +393,39 @@ class Problem:
             return "inputs of shape " + " ".join(str(value.shape) for value in self.new_shapes[case])
         return f"{STEPS} steps of training, {when}" if case == BEGINNING else f"input {case}, {when}"
 
-    def list_due(self) -> dict[str, frozenset[str]]:
+    def list_due(self, *, thorough: bool = False) -> dict[str, frozenset[str]]:
         """Return the cases that results are due of, each with when, in words; of no set, calls on any."""
-        due: dict[str, frozenset[str]] = {"": frozenset({FIRST, SECOND, LAST})}
+        always = {FIRST, SECOND, LAST}
+        due = {"": frozenset(always | {CONTINUED} if thorough and self.is_continued else always)}
         if self.is_training:
             due[BEGINNING] = frozenset({BEFORE, AFTER})
         return due | {f"{SET}{number}": frozenset({LATER}) for number, _ in self.list_later_sets()}
+
+    @property
+    def is_continued(self) -> bool:
+        """True if a step of training is verified from where timed ones have ended, by a known formula."""
+        size = sum(weight.nbytes for weight in self.weights.values())
+        is_known = self.is_training and self.cell.task != OWN_TRAINING and self._expected is None
+        return is_known and size <= MAX_CONTINUED_BYTES
+
+    def continue_training(self, framework: Framework, step: Step, inputs: Inputs) -> list[Array]:
+        """Take one more step; return the weights and moments before it, its loss, and the moves of the weights."""
+        trainer = require_trainer(framework)
+        assert isinstance(trainer, HasMoments), "every trainer with a known formula has moments"
+        step = framework.get_verified_step(step) if isinstance(framework, HasVerifiedStep) else step
+        begun, kept = self._read_weights(framework), framework.to_numpy(trainer.read_moments())
+        number, moments = len(select_trained(self.weights)), list[Array]()
+        while len(kept) >= number and len(moments) < (1 if self.cell.task == "train-sgd" else 2) * number:
+            moments, kept = [*moments, *convert_layout(framework, kept[:number])], kept[number:]
+        (loss,) = framework.to_numpy(step(*framework.arrays(inputs)))
+        moves = compute_moves(self._read_weights(framework), begun)
+        return [*begun.values(), *moments, *kept, loss, *moves.values()]
+
+    def _read_weights(self, framework: Framework) -> dict[str, Array]:
+        """Read the current weights in training, by name, in the reference's layout."""
+        names = (*select_trained(self.weights), *select_running(self.weights))
+        state = framework.to_numpy(require_trainer(framework).state())
+        return dict(zip(names, convert_layout(framework, state), strict=True))
 
     def compute_results(self, framework: Framework, step: Step, *sets: Inputs) -> list[Array]:
         """Return a step's outputs on a set of inputs; for training, its losses on the sets in turn and its moves."""
@@ -357,11 +438,7 @@ class Problem:
         # Timed calls have moved the weights, but the reference starts from the initial ones.
         trainer.restart()
         losses = [framework.to_numpy(step(*framework.arrays(inputs)))[0] for inputs in sets]
-        names = (*select_trained(self.weights), *select_running(self.weights))
-        state = framework.to_numpy(trainer.state())
-        state = framework.to_reference(state) if isinstance(framework, SupportsOwnLayouts) else state
-        now = dict(zip(names, state, strict=True))
-        return [*losses, *compute_moves(now, self.weights).values()]
+        return [*losses, *compute_moves(self._read_weights(framework), self.weights).values()]
 
     def list_cases(self) -> dict[str, tuple[Inputs, ...]]:
         """Return the sets of inputs that are checked, grouped by the name of the case."""
@@ -405,12 +482,18 @@ class Problem:
         """Return the function that computes what is right in a case, or reads it."""
         if self._expected is not None:
             return self._expected.make_evaluator(case)
-        cell, sets = self.cell, self.list_cases()[case]
+        cell, sets = self.cell, self._find_sets(case)
         known = (self._reference, cell.task, cell.parameters, self.weights)
         if self._unseen:
             contract.check_results(*known, sets[0])
             self._unseen = False
         return make_training_evaluator(*known, sets) if self.is_training else make_call_evaluator(*known, *sets)
+
+    def _find_sets(self, case: str) -> tuple[Inputs, ...]:
+        """Return the sets of inputs of a case, which may be a further timed one."""
+        number = case.removeprefix(SET)
+        is_further = number.isdecimal() and int(number) >= len(self.input_sets)
+        return (self.read_timed_set(int(number)),) if is_further else self.list_cases()[case]
 
     def _read_shapes(self, parameters: Parameters, batch: int) -> Sequence[interfaces.Shapes]:
         shapes = self._reference.shapes(parameters, batch)
@@ -434,6 +517,11 @@ class Problem:
         return cast_floating(
             cast_floating(value, np.float64 if self.cell.dtype == "float64" else np.float32), np.float64
         )
+
+
+def convert_layout(framework: Framework, arrays: list[Array]) -> list[Array]:
+    """Convert arrays in the layout of a model's own weights to the reference's."""
+    return framework.to_reference(arrays) if isinstance(framework, SupportsOwnLayouts) else arrays
 
 
 def floor_mean(numbers: Iterable[int]) -> int:

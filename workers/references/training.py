@@ -1,6 +1,6 @@
 """Training in NumPy: the reference for the training of every framework, and a mode of NumPy itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,19 @@ class Training:
         zeros = {name: np.zeros_like(each) for name, each in select_trained(self._first).items()}
         self._moments = {name: (each, each) for name, each in zeros.items()}
         self._steps = 0
+
+    def read_moments(self) -> tuple[Any, ...]:
+        """Return the first moments of all weights, and if the update keeps them, the second ones and the steps."""
+        means, squares = zip(*self._moments.values(), strict=True)
+        return means if self._task == "train-sgd" else (*means, *squares, np.float64(self._steps))
+
+    def resume(self, weights: Mapping[str, Array], moments: Sequence[Array]) -> None:
+        """Go on from these weights and moments, in the order in which they are read."""
+        self.weights = dict(weights)
+        names = list(self._moments)
+        means, squares = moments[: len(names)], moments[len(names) : 2 * len(names)] or moments[: len(names)]
+        self._moments = dict(zip(names, zip(means, squares, strict=True), strict=True))
+        self._steps = 0 if self._task == "train-sgd" else round(float(moments[-1]))
 
     def step(self, *inputs: Array) -> Any:
         """Take one step on these inputs, and return the loss before it."""

@@ -20,6 +20,7 @@ from schemas.job import JobSpec
 from schemas.judging import (
     BEFORE,
     CHANGES_INPUTS,
+    CONTINUED,
     FIRST,
     SECOND,
     TIMED,
@@ -125,7 +126,7 @@ def verify_results(problem: Problem, asked: JudgeRequest) -> Verification:
         checks += found.checks
         if found.reason and not reasons:
             reasons.append(explain_first(problem, asked, saved, found.reason))
-    reasons += describe_missing(problem, asked.saved)
+    reasons += describe_missing(problem, asked)
     return Verification(
         checks=keep_worst(checks),
         reason=reasons[0] if reasons else "",
@@ -147,7 +148,7 @@ def verify_call(problem: Problem, asked: JudgeRequest, saved: SavedResults) -> V
     if saved.is_recheck:
         return problem.make_recheck().check_case(saved.case, results, saved.when)
     found = problem.check_case(saved.case, results, saved.when, sketched=sketched)
-    if is_proven(problem, asked):
+    if is_proven(problem, asked) or saved.when == CONTINUED:
         return found
     checks = hold_strictly(found.checks)
     return found if checks == found.checks else Verification(checks=checks, reason=explain_checks(checks))
@@ -168,12 +169,13 @@ def explain_first(problem: Problem, asked: JudgeRequest, saved: SavedResults, re
     return ", and so its results: ".join([*changed, reason])
 
 
-def describe_missing(problem: Problem, saved: Sequence[SavedResults]) -> list[str]:
+def describe_missing(problem: Problem, asked: JudgeRequest) -> list[str]:
     """Describe the results that are due, and that a job has not saved: a job that saves none is not right."""
+    saved = asked.saved
     if any(each.error for each in saved):
         return []  # no call comes after that
     found = {(each.case, each.when) for each in saved} | {("", each.when) for each in saved}
-    due = {(case, when) for case, times in problem.list_due().items() for when in times}
+    due = {(case, when) for case, times in problem.list_due(thorough=asked.spec.thorough).items() for when in times}
     missing = sorted(due - found) + [(case, "") for case in problem.new_shapes if case not in {at for at, _ in found}]
     return [f"its report lacks the results of {' '.join(filter(None, each))}" for each in missing]
 

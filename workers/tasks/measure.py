@@ -13,11 +13,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schemas.event import REST_NS, Ceiling, Energy, Memory, NewShape, Noise, Overhead, Report
-from schemas.job import Device, JobSpec
-from schemas.judging import AFTER, BEFORE, BEGINNING, CHANGES_INPUTS, FIRST, LAST, LATER, SECOND, SET, WITHIN
+from schemas.job import JobSpec
+from schemas.judging import AFTER, BEFORE, BEGINNING, CHANGES_INPUTS, CONTINUED, FIRST, LAST, LATER, SECOND, SET, WITHIN
 from workers import errors, frameworks
-from workers.interfaces import HasArithmetic, HasChangeableInputs, HasDistributions, ReusesOutputs, SeesCompilers
+from workers.interfaces import HasArithmetic, HasDistributions, ReusesOutputs, SeesCompilers
 from workers.measurement import memory, nvml
+from workers.measurement.input_exchange import InputExchange
 from workers.measurement.phases import Ledger
 from workers.measurement.stopwatch import Lap, Stopwatch, Timed, choose_probes, count_samples
 from workers.problem.location import check_code, resolve_package
@@ -78,13 +79,16 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         trace, calls, count, overhead = yield from warm_up_and_calibrate(spec, watch)
     with ledger.phase("steady"):
         call_ns = min(took / n for n, took in trace)
-        samples, seen, compiled, used = yield from take_steady_samples(session, watch, calls, count, call_ns)
+        exchange = InputExchange(framework, problem, watch)
+        samples, seen, compiled, used = yield from take_steady_samples(session, watch, exchange, count, calls, call_ns)
     latency_ns = yield from measure_latency(spec, watch, ledger)
     with ledger.phase("verify"):
         rested_ns = measure_rest(spec)
         settings.add_readings((*read_process_settings(spec), *framework.read_settings()), AT_THE_END)
-        changed = has_changed_inputs(session)
+        changed = exchange.find_changes()
         save_timed_calls(session, watch, step)
+        if spec.thorough:
+            save_next_step(session, watch, step)
     needed = measure_memory(spec, session, watch, ledger)
     with ledger.phase("verify"):
         save_training(session, step, AFTER)
@@ -195,10 +199,11 @@ def describe_randomness(session: Session, step: "Step") -> str:
 def measure_rest(spec: JobSpec) -> int | None:
     """Return the CPU time of this process while it rests, in a thorough job; None elsewhere.
 
-    Several threads may look for work for a while after a call, as OpenMP's do.
+    Several threads may look for work for a while after a call, as OpenMP's do. A job that is not pinned to one core may
+    have several, those of NumPy's BLAS.
     """
-    has_one_thread = spec.cell.threads == 1 and spec.cell.track == "parity" and spec.cell.device == "cpu"
-    if not (spec.thorough and has_one_thread):
+    has_one_thread = spec.cell.threads == len(spec.cpus) == 1 and spec.cell.track == "parity"
+    if not (spec.thorough and has_one_thread and spec.cell.device == "cpu"):
         return None
     used_ns = time.process_time_ns()
     time.sleep(REST_NS / 1e9)
@@ -230,13 +235,12 @@ def save_timed_calls(session: Session, watch: Stopwatch, step: "Step") -> None:
         results.add_results(f"{SET}{number}", LATER, convert(step(*session.framework.arrays(inputs))))
 
 
-def has_changed_inputs(session: Session) -> bool:
-    """Return whether timed calls have changed the arrays that they were given."""
-    framework = session.framework
-    if not isinstance(framework, HasChangeableInputs):
-        return False
-    pairs = zip(session.input_sets, session.problem.input_sets, strict=True)
-    return not all(framework.holds_values(arrays, values) for arrays, values in pairs)
+def save_next_step(session: Session, watch: Stopwatch, step: "Step") -> None:
+    """Save one step of training that goes on from where the timed ones have ended."""
+    problem, number = session.problem, watch.numbers[0]
+    if problem.is_continued:
+        made = problem.continue_training(session.framework, step, problem.read_timed_set(number))
+        session.results.add_results(f"{SET}{number}", CONTINUED, made)
 
 
 def save_in_float64(spec: JobSpec, package: str, session: Session, ledger: Ledger) -> list[str]:
@@ -303,11 +307,11 @@ def measure_latency(spec: JobSpec, watch: Stopwatch, ledger: Ledger) -> Timed[tu
 
 
 def take_steady_samples(
-    session: Session, watch: Stopwatch, calls: int, count: int, call_ns: float
+    session: Session, watch: Stopwatch, exchange: Callable[[], None], count: int, calls: int, call_ns: float
 ) -> Timed[tuple[tuple[int, ...], Noise, int | None, Energy | None]]:
     """Take the samples; return them with their disturbances, the compilations, and the energy."""
     burst = choose_burst(call_ns * calls)
-    observer, done = start_observing(session.framework, session.on)
+    observer, done = start_observing(session, exchange)
     earlier, probes = watch.calls_taken, choose_probed_calls(session, count, calls)
     samples, cpu_ns = yield from watch.take_samples(calls, count, observer, burst, probes)
     compiled, used = done(watch.calls_taken - earlier)
@@ -350,14 +354,16 @@ def measure_roofline(session: Session, threads: int) -> Ceiling:
 
 
 def start_observing(
-    framework: "Framework", device: Device
+    session: Session, exchange: Callable[[], None]
 ) -> tuple["Observer", Callable[[int], tuple[int | None, Energy | None]]]:
-    """Observe samples from now on; the returned function ends this, given the number of calls.
+    """Observe samples from now on, and exchange inputs between bursts; the returned function ends this.
 
-    It returns the compilations and the energy of the samples. The samples are not taken in here: another frame under
-    each call would slow TensorFlow's eager mode measurably.
+    Given the number of calls, it returns the compilations and the energy of the samples. These are not taken in here:
+    another frame under each call would slow TensorFlow's eager mode measurably.
     """
     from workers.measurement import energy, noise
 
-    before, observer, joules = framework.compilations(), noise.Observer(noise.make_canary()), energy.start_meter(device)
+    framework = session.framework
+    observer = noise.Observer(noise.make_canary(), exchange)
+    before, joules = framework.compilations(), energy.start_meter(session.on)
     return observer, lambda calls: (noise.subtract_counts(before, framework.compilations()), joules(calls))

@@ -447,6 +447,28 @@ def make_training_evaluator(
     return evaluate
 
 
+def make_continuation_evaluator(
+    reference: Reference,
+    task: Task,
+    parameters: Parameters,
+    state: tuple[Mapping[str, Array], Sequence[Array]],
+    inputs: Sequence[Array],
+) -> Evaluate:
+    """Return a function that evaluates one step of training from weights and moments: the loss, and the moves."""
+    weights, moments = state
+
+    def evaluate(
+        dtype: DTypeLike, off: np.random.Generator | None = None, rounding: Dtype = "float32"
+    ) -> tuple[Tensors, dict[str, float]]:
+        begun = cast_all(weights, dtype, off, rounding)
+        training = Training(reference, task, parameters, dict(begun))
+        training.resume(begun, [cast_floating(each, dtype) for each in moments])
+        loss = training.step(*(cast_floating(perturb_values(each, off, rounding), dtype) for each in inputs))
+        return add_scales({LOSS: np.asarray(loss), **compute_moves(training.weights, begun)})
+
+    return evaluate
+
+
 def name_losses(losses: Sequence[Any]) -> Tensors:
     """Name the losses of a few steps of training."""
     return {f"{LOSS} of step {number}": np.asarray(loss) for number, loss in enumerate(losses, 1)}

@@ -11,6 +11,7 @@ import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import IO
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -40,7 +41,7 @@ DEADLINE_FACTOR = 3
 GRACE_S = 0.5
 
 # The work of each request, in words.
-WORK = {"data": "drawing its weights and inputs", "results": "comparing its results with the reference"}
+WORK = {"data": "working out its data and what is right", "results": "comparing its results with the reference"}
 
 Key = tuple[object, ...]
 
@@ -196,14 +197,23 @@ def exchange_messages(judge: Process, asked: Request, requests: StopRequests) ->
             if is_over or not ready:
                 raise NoAnswer(f"{WORK[asked.kind]} took longer than {wait_s:g} s")
             if judge.stdout in ready:
-                part = os.read(judge.stdout.fileno(), CHUNK_BYTES)
-                if not part:
-                    raise JudgeEnded(f"the process for {WORK[asked.kind]} {describe_end(judge)}")
-                line += part
+                line += read_part(judge, judge.stdout, asked)
     try:
         return ANSWER.validate_json(line)
     except ValidationError as error:
         raise JudgeEnded(f"the process for {WORK[asked.kind]} sent no answer") from error
+
+
+def read_part(judge: Process, stream: IO[bytes], asked: Request) -> bytes:
+    """Read what a judge has sent so far.
+
+    Raises:
+        JudgeEnded: it has ended.
+    """
+    part = os.read(stream.fileno(), CHUNK_BYTES)
+    if not part:
+        raise JudgeEnded(f"the process for {WORK[asked.kind]} {describe_end(judge)}")
+    return part
 
 
 def end_judge(judge: Process) -> None:

@@ -82,6 +82,7 @@ CHEATS: Final[Sequence[tuple[int, Sequence[str], str, Outcome, str]]] = (
     (27, EAGER, "lowers the precision of products", "unfair", "matmul precision"),
     (28, EAGER, "repeats its first results in turn", "wrong", OFF),
     (29, EAGER, "remembers results by a value", "implausible", "on new inputs"),
+    (39, EAGER, "remembers results, and computes for a while after new inputs", "implausible", "on new inputs"),
     (37, ("tensorflow:function", "jax:eager"), "returns its first result", "wrong", SOME),
     (38, ("tensorflow:function",), "turns clustering on", "unfair", "clustering"),
 )
@@ -95,7 +96,8 @@ TAUGHT_CHEATS: Final[Sequence[tuple[int, Sequence[str], str, Task, str]]] = (
     (31, EAGER, "trains by half of the gradient", "train-sgd", "steps of training"),
     (31, ("tensorflow:function",), "trains by half of the gradient", "train-adam", "steps of training"),
     (35, EAGER, "puts its weights back", "train-sgd", "of step"),
-    (36, EAGER, "stops training after ten calls", "train-sgd", "after all timing"),
+    (40, EAGER, "trains only in the first steps from the beginning", "train-sgd", "the step after all timed ones"),
+    (36, EAGER, "stops training after ten calls", "train-sgd", "the step after all timed ones"),
     (1, ("jax:jit",), "trains nothing", "train-sgd", OFF),
 )
 

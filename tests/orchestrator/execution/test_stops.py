@@ -135,7 +135,7 @@ def test_a_real_stop_is_no_part_of_the_phase_that_it_falls_into(
     spec = make_spec(cell, timing=QUICK, cpus=(), deadline_s=60)
     run = store.create_run(tmp_path, "test", datetime(2025, 1, 1, tzinfo=UTC))
     record = JobRunner(LocalLauncher(), run, host, Environments(), stopper.hear).run_job(spec)
-    assert record.outcome == "measured"
+    assert record.outcome == "measured", record.reason
     costs, outside = costs_of(record), record.outside
     assert outside is not None
     lost_ns = costs[phase].stopped_ns

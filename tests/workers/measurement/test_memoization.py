@@ -31,7 +31,7 @@ class Machine:
 
     def __init__(self, problem: Problem, lasts: Callable[[bool, int], int], most: int = 1000) -> None:
         self.problem, self.lasts, self.most = problem, lasts, most
-        self.now_ns, self.calls, self.seen = 0, 0, list[int]()
+        self.now_ns, self.calls, self.seen = 0, 0, dict[int, None]()
         self.alive = [self.arrays(inputs) for inputs in problem.input_sets]
         self.watch = Stopwatch(self.step, self.alive, lambda _: None, lambda: self.now_ns, lambda: self.now_ns)
 
@@ -42,14 +42,19 @@ class Machine:
         self.calls += 1
         key = id(inputs[0])
         self.now_ns += self.lasts(key in self.seen, self.calls)
-        self.seen = [*(each for each in self.seen if each != key), key][-self.most :]
+        self.seen.pop(key, None)
+        self.seen[key] = None  # the latest comes last
+        if len(self.seen) > self.most:
+            del self.seen[next(iter(self.seen))]
         return ()
 
-    def slowdown(self, call_ns: float = WORK_NS, alone: Watch = lambda: lambda *_: 0) -> float | None:
+    def slowdown(
+        self, call_ns: float = WORK_NS, alone: Watch = lambda: lambda *_: 0, *, sampled: bool = True
+    ) -> float | None:
         for inputs in self.alive:
             self.watch.time_call(inputs)
-        work = memoization.measure_slowdown(self, self.problem, self.watch, call_ns, alone)  # type: ignore[arg-type]
-        return carry_out(work)
+        measure = memoization.measure_slowdown if sampled else memoization.measure_in_single_calls
+        return carry_out(measure(self, self.problem, self.watch, call_ns, alone))  # type: ignore[arg-type]
 
 
 def honest(_: bool, __: int) -> int:
@@ -67,7 +72,7 @@ def problem(ask: "Ask") -> Callable[..., Problem]:
 
 def test_calls_that_do_their_work_take_as_long_on_new_inputs(problem: Callable[..., Problem]) -> None:
     machine = Machine(problem(), honest)
-    assert machine.slowdown() == 1
+    assert machine.slowdown(sampled=False) == 1
     assert machine.calls == 4 + 2 * memoization.MOST * (4 + 2)
 
 
@@ -121,12 +126,14 @@ def test_calls_that_lost_time_to_others_neither_accuse_nor_acquit(problem: Calla
 
     machine = Machine(problem(), keeping)
     assert machine.slowdown(RECALL_NS, alone=lose_half) is None
+    machine.calls = 0
+    assert machine.slowdown(RECALL_NS, alone=lose_half, sampled=False) is None
     assert machine.calls == 4 + 2 * MOST_RATIOS * (4 + 2)
 
 
 def test_a_new_call_as_fast_as_the_floor_acquits_however_disturbed(problem: Callable[..., Problem]) -> None:
     machine = Machine(problem(), lambda _, call: WORK_NS * (2 if call % 5 else 1))
-    assert machine.slowdown(WORK_NS, alone=lambda: lambda took_ns, _: took_ns) == 1
+    assert machine.slowdown(WORK_NS, alone=lambda: lambda took_ns, _: took_ns, sampled=False) == 1
     assert machine.calls == 4 + 2 * memoization.MOST * (4 + 2)
 
 
@@ -156,6 +163,46 @@ def test_long_calls_are_few(problem: Callable[..., Problem]) -> None:
 
 def test_what_does_not_depend_on_weights_may_not_be_kept_in_training_either(problem: Callable[..., Problem]) -> None:
     assert Machine(problem(task="train-sgd"), keeping).slowdown(RECALL_NS) == pytest.approx(WORK_NS / RECALL_NS)
+
+
+class Wary:
+    """Calls whose results are kept, but that do their work for a while after inputs that are new."""
+
+    def __init__(self, patience: int) -> None:
+        self.patience, self.left = patience, 0
+
+    def __call__(self, had_before: bool, _: int) -> int:
+        self.left = self.left - 1 if had_before else self.patience
+        return RECALL_NS if self.left < 0 else WORK_NS
+
+
+@pytest.mark.parametrize("patience", [4, 6, 30, 150])
+def test_whoever_works_for_a_while_after_new_inputs_is_found_out_by_whole_samples_of_them(
+    problem: Callable[..., Problem], patience: int
+) -> None:
+    found = Machine(problem(), Wary(patience)).slowdown(RECALL_NS)
+    assert found is not None
+    assert found > MAX_UNSEEN_RATIO
+
+
+def test_single_new_calls_would_acquit_whoever_works_for_a_while_after_each(problem: Callable[..., Problem]) -> None:
+    assert Machine(problem(), Wary(30)).slowdown(RECALL_NS, sampled=False) == pytest.approx(1)
+
+
+def test_samples_of_new_inputs_are_small_and_short(problem: Callable[..., Problem]) -> None:
+    small, large = problem(), problem(batch=10_000)
+    assert memoization.count_new_calls(small, 10_000) * small.input_sets[0][0].nbytes <= memoization.MAX_SAMPLE_BYTES
+    assert memoization.count_new_calls(small, 100_000) == 100
+    assert memoization.count_new_calls(small, 1_000_000) == 0  # each of ten long calls is judged alone
+    assert memoization.count_new_calls(large, 10_000) == 0
+    assert memoization.count_new_calls(problem("early_exit"), 10_000) == 0
+
+
+def test_a_slower_machine_during_one_sample_of_new_inputs_accuses_nobody(problem: Callable[..., Problem]) -> None:
+    rng = np.random.default_rng(4)
+    slow = itertools.chain.from_iterable(itertools.repeat(rng.choice([1, 3]), 700) for _ in itertools.count())
+    found = Machine(problem(), lambda *_: int(WORK_NS * next(slow))).slowdown()
+    assert found is None or found <= MAX_UNSEEN_RATIO
 
 
 @pytest.mark.measures

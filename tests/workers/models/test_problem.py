@@ -1,4 +1,4 @@
-"""The sets of inputs of a user's model: for timed calls, for verified calls alone, and for no call at all."""
+"""The sets of inputs of a user's model: for timed calls, of which some come later, and for calls on new inputs."""
 
 from pathlib import Path
 
@@ -22,14 +22,17 @@ def make_problem(folder: Path, number: int, task: Task = "forward") -> ModelProb
 
 
 @pytest.mark.parametrize(("stored", "checked", "fresh"), [(4, 0, 0), (6, 2, 0), (8, 4, 0), (11, 4, 3)])
-def test_sets_are_for_timed_calls_then_for_verified_ones_then_for_none(
+def test_sets_are_for_timed_calls_further_ones_and_such_that_no_call_has_had(
     tmp_path: Path, stored: int, checked: int, fresh: int
 ) -> None:
     made = make_problem(tmp_path, stored)
     later = dict(made.list_later_sets())
-    assert [*later] == [2, 3, *range(stored - checked, stored)]
-    assert all(inputs[0][0] == number for number, inputs in later.items())
-    assert {*made.list_cases()} == {f"set {number}" for number in (0, 1, *later)}
+    assert made.timed_sets == INPUT_SETS + checked
+    assert [*later] == [*range(2, made.timed_sets)]
+    timed = [float(made.read_timed_set(number)[0][0]) for number in range(made.timed_sets)]
+    assert timed == [*range(INPUT_SETS), *range(stored - checked, stored)]
+    assert [float(inputs[0][0]) for inputs in later.values()] == timed[2:]
+    assert {*made.list_cases()} == {f"set {number}" for number in range(made.timed_sets)}
     unseen = [float(inputs[0][0]) for inputs in made.draw_unseen(fresh + 2)]
     assert unseen[:fresh] == [*range(INPUT_SETS, INPUT_SETS + fresh)]
     assert len(unseen) == fresh + 2

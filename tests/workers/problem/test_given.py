@@ -53,7 +53,25 @@ def test_a_file_holds_nothing_that_is_expected(ask: "Ask", tmp_path: Path) -> No
     write(ask("numpy", "eager", "mlp", task="backward"), tmp_path)
     with zipfile.ZipFile(tmp_path / "data.npz") as whole:
         kinds = {name.partition(".")[0] for name in whole.namelist()}
-    assert kinds == {"weights", "inputs", "unseen", "facts"}
+    assert kinds == {"weights", "inputs", "further", "unseen", "facts"}
+
+
+@pytest.mark.parametrize(("workload", "fields"), CASES)
+def test_further_timed_sets_are_those_whose_results_the_judge_can_find(
+    ask: "Ask", tmp_path: Path, workload: str, fields: dict[str, str]
+) -> None:
+    spec = ask("numpy", "eager", workload, batch=3, **fields)
+    drawn, read = write(spec, tmp_path)
+    other = Problem(spec.cell, spec.seed)  # that of a judge which has not written the file
+    timed = [read.read_timed_set(number) for number in range(read.timed_sets)]
+    assert (read.timed_sets > len(drawn.input_sets)) is not drawn.is_uneven
+    for number, inputs in enumerate(timed):
+        assert all(map(np.array_equal, inputs, other.read_timed_set(number)))
+        assert all(map(np.array_equal, inputs, drawn.read_timed_set(number)))
+    if not drawn.is_uneven:
+        assert len({inputs[0].tobytes() for inputs in (*timed, *read.draw_unseen(MOST_UNSEEN))}) == (
+            read.timed_sets + MOST_UNSEEN
+        )
 
 
 @pytest.mark.parametrize(("workload", "fields"), CASES)

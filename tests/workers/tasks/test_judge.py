@@ -14,6 +14,7 @@ from schemas.judging import (
     AFTER,
     BEFORE,
     BEGINNING,
+    CONTINUED,
     FIRST,
     LAST,
     LATER,
@@ -62,6 +63,9 @@ class Job:
         due = [(f"{SET}{number}", when, self.compute_call(number)) for number, when in calls]
         if self.problem.is_training:
             due += [(BEGINNING, when, self.compute(BEGINNING)) for when in (BEFORE, AFTER)]
+        if self.problem.is_continued:
+            made = self.problem.continue_training(self.framework, self.step, self.problem.input_sets[0])
+            due += [(f"{SET}0", CONTINUED, made)]
         due += [(f"{SET}{number}", LATER, self.compute_call(number)) for number, _ in self.problem.list_later_sets()]
         due += [(case, "new", self.compute(case)) for case in self.problem.new_shapes]
         for case, when, tensors in due:

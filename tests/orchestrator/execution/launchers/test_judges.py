@@ -106,8 +106,8 @@ def test_what_a_reference_prints_is_in_the_log_of_the_job(made: Made, judged: Ju
     ("judging", "outcome", "said"),
     [
         ("raise ArithmeticError('no such sum')", "raised", "own/reference.py:10)"),
-        ("os._exit(3)", "raised", "the process for comparing its results with the reference exited with status 3"),
-        ("os.kill(os.getpid(), 9)", "raised", "with the reference ended by SIGKILL"),
+        ("os._exit(3)", "raised", "the process for working out its data and what is right exited with status 3"),
+        ("os.kill(os.getpid(), 9)", "raised", "what is right ended by SIGKILL"),
         ("return None", "raised", "reference.py"),
     ],
 )
@@ -122,7 +122,7 @@ def test_a_reference_that_fails_ends_its_job_and_no_other(
 
 def test_a_reference_that_does_not_end_is_ended_at_a_deadline(made: Made, judged: Judged) -> None:
     found = judged(made("time.sleep(600)", deadline_s=2))
-    assert (found.outcome, found.reason) == ("raised", "comparing its results with the reference took longer than 6 s")
+    assert (found.outcome, found.reason) == ("raised", "working out its data and what is right took longer than 6 s")
     assert not psutil.Process().children()
 
 
