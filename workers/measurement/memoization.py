@@ -34,11 +34,11 @@ MAX_TRY_NS = 300_000_000
 # The size limit for the new inputs of the first try as float64, unless they are already the fewest.
 MAX_TRY_BYTES = 1 << 26
 
-# The calls in a sample of new inputs. Together the inputs fit into a core's caches, as the timed ones do. Where calls
-# are long, or inputs large, there is no such sample, and each new call is judged alone.
-FEWEST_CALLS, MOST_CALLS, MAX_SAMPLE_BYTES = 16, 256, 1 << 18
+# The calls in a sample of new inputs, and the size limit of these as float64. Where calls are long, or inputs large,
+# there is no such sample, and each new call is judged alone.
+FEWEST_CALLS, MOST_CALLS, MAX_SAMPLE_BYTES = 16, 32, 1 << 20
 MAX_SAMPLE_NS = 10_000_000
-# The time for which timed sets are called before each such sample: longer than between two exchanges of them.
+# The time for which known inputs are called before each such sample: longer than between two exchanges of timed sets.
 KNOWN_NS = 12_000_000
 
 
@@ -56,21 +56,22 @@ def measure_slowdown(
 def measure_in_samples(
     framework: "Framework", problem: "Problem", watch: Stopwatch, call_ns: float, alone: Watch
 ) -> Timed[float | None]:
-    """Return the time of a sample whose inputs are all new over that of timed inputs, as the pairs support it.
+    """Return the time of a sample whose inputs are all new over that of known inputs, as the pairs support it.
 
-    One acceptable ratio acquits, also a disturbed one: a disturbance only slows the new calls down, and the timed
+    The known ones are copies of timed sets, each in memory of its own, so that they are as cold in the CPU's caches.
+    One acceptable ratio acquits, also a disturbed one: a disturbance only slows the new calls down, and the known
     sample is the fastest of several. None: too few were undisturbed, or such samples tell nothing here.
     """
     calls = count_new_calls(problem, call_ns)
-    if not calls:
-        return None
     ratios, alive = list[float](), list[Stopwatch]()  # a freed address could be reused, and be cached
-    for _ in range(MOST_RATIOS):
-        fresh = watch.make_other([framework.arrays(inputs) for inputs in problem.draw_unseen(calls)])
+    timed = [problem.read_timed_set(number) for number in watch.numbers]
+    copies = watch.make_other([framework.arrays(timed[number % len(timed)]) for number in range(calls)])
+    while calls and len(new := problem.draw_new(calls)) == calls and len(alive) < MOST_RATIOS:
+        fresh = watch.make_other([framework.arrays(inputs) for inputs in new])
         alive.append(fresh)
         known = list[int]()
         while sum(known) < KNOWN_NS:
-            known.append((yield partial(watch.take_sample, calls)))
+            known.append((yield partial(copies.take_sample, calls)))
         lost_ns = alone()
         took: int = yield partial(fresh.take_sample, calls)
         if lost_ns(took, fresh.cpu_ns) <= MAX_LOST_SHARE * took:

@@ -1,6 +1,7 @@
 """The problem of a user's model: its inputs, its state and its expected results come from its reference process."""
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -46,8 +47,8 @@ class ModelProblem(Problem):
         self.input_sets = [self._read_set(number) for number in range(INPUT_SETS)]
         # Further sets are read when they are drawn: before, they would count as memory of the model.
         number = stored.count_sets()
-        self._checked = range(max(INPUT_SETS, number - CHECKED_SETS), number)
-        self._fresh = iter(range(INPUT_SETS, self._checked.start))
+        self._checked = range(INPUT_SETS, min(INPUT_SETS + CHECKED_SETS, number))
+        self._fresh = iter(range(self._checked.stop, number))
         self._kept: dict[int, Inputs] = {}
         self.weights = select_weights(cell.task, stored, facts)
         self._other_shapes, self._path, self.is_foreign = [], None, False
@@ -96,12 +97,16 @@ class ModelProblem(Problem):
         """Find how far other last bits move each tensor that they move far, in any case."""
         return join_largest(self._find_expectation(case).list_ill_conditioned() for case in self.list_cases())
 
+    def draw_new(self, number: int) -> list[Inputs]:
+        """Read so many of the sets that no timed call has, or as many as are left."""
+        return [self._read_set(fresh) for fresh in itertools.islice(self._fresh, number)]
+
     def draw_unseen(self, number: int) -> Iterator[Inputs]:
         """Yield the sets that no timed call has, then timed ones with every number up to one rounding off."""
-        for count in range(number):
-            fresh = next(self._fresh, None)
-            timed = self.input_sets[count % len(self.input_sets)]
-            yield self._perturb_inputs(timed) if fresh is None else self._read_set(fresh)
+        fresh = self.draw_new(number)
+        yield from fresh
+        for count in range(number - len(fresh)):
+            yield self._perturb_inputs(self.input_sets[count % len(self.input_sets)])
 
     @property
     def timed_sets(self) -> int:

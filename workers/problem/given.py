@@ -1,8 +1,8 @@
 """The data of a problem in a file: drawn once by the judge, and read by every process that is measured.
 
 So a measured process has no reference, no seed and no expected result. Members are NumPy arrays under
-`weights.<name>`, `inputs.<set>.<number>`, `further.<set>.<number>`, `others.<shape>.<number>` and
-`unseen.<set>.<number>`, beside `facts.json`.
+`weights.<name>`, `inputs.<set>.<number>`, `further.<set>.<number>`, `others.<shape>.<number>` and `unseen.<number>`,
+beside `facts.json`. The last have an axis for the sets, of which there are many.
 """
 
 import itertools
@@ -22,8 +22,10 @@ from workers.verification.stored_reference import write_array
 FACTS = "facts.json"
 WEIGHTS, INPUTS, FURTHER, OTHERS, UNSEEN = "weights.", "inputs.", "further.", "others.", "unseen."
 
-# Sets of inputs that no call has had, and the size limit of all of them, unless they are already the fewest.
-MOST_UNSEEN, FEWEST_UNSEEN, MAX_UNSEEN_BYTES = 32, 2, 1 << 26
+# Sets of inputs that no call has had: enough for single calls on them, and where they are small also for whole samples.
+# The size limits are for all of them together, unless they are already the fewest.
+FEWEST_UNSEEN, FEW_UNSEEN, MOST_UNSEEN = 2, 32, 336
+MAX_FEW_BYTES, MAX_UNSEEN_BYTES = 1 << 26, 1 << 24
 
 # The time in which a judge should be able to find the right results of all further timed sets.
 FURTHER_BUDGET_NS = 200_000_000
@@ -75,13 +77,17 @@ class GivenProblem(Problem):
 
         Where the numbers may decide the work, these are timed ones in other memory.
         """
-        for place in range(number):
-            given = next(self._given, None)
-            if given is not None:
-                yield self._read_set(f"{UNSEEN}{given}.")
-                continue
+        given = self.draw_new(number)
+        yield from given
+        for place in range(number - len(given)):
             timed = self.input_sets[place % len(self.input_sets)]
             yield tuple(map(np.copy, timed)) if self.is_uneven else self._perturb_inputs(timed)
+
+    def draw_new(self, number: int) -> list[Inputs]:
+        """Read so many sets of inputs that nobody could make from timed ones, or as many as are left in the file."""
+        chosen = [*itertools.islice(self._given, number)]
+        names = [f"{UNSEEN}{place}" for place in range(len(self.input_sets[0]) if chosen else 0)]
+        return [*zip(*(widen_floating(self._members[name][chosen]) for name in names), strict=True)]
 
     @property
     def timed_sets(self) -> int:
@@ -106,7 +112,7 @@ def write_problem(problem: Problem, path: Path) -> None:
     further = [
         problem.read_timed_set(number + place) for place in range(problem.choose_further_sets(FURTHER_BUDGET_NS))
     ]
-    unseen = [*problem.draw_unseen(max(FEWEST_UNSEEN, min(MOST_UNSEEN, MAX_UNSEEN_BYTES // size)))]
+    unseen = [] if problem.is_streaming else [*problem.draw_unseen(count_unseen(problem, size))]
     facts = GivenFacts(
         is_uneven=problem.is_uneven,
         is_foreign=problem.is_foreign,
@@ -123,13 +129,20 @@ def write_problem(problem: Problem, path: Path) -> None:
         ((f"{WEIGHTS}{name}", weight) for name, weight in problem.weights.items()),
         *(
             name_sets(prefix, sets)
-            for prefix, sets in ((INPUTS, problem.input_sets), (FURTHER, further), (OTHERS, others), (UNSEEN, unseen))
+            for prefix, sets in ((INPUTS, problem.input_sets), (FURTHER, further), (OTHERS, others))
         ),
+        ((f"{UNSEEN}{place}", np.stack(values)) for place, values in enumerate(zip(*unseen, strict=True))),
     )
     with zipfile.ZipFile(path, "w", allowZip64=True) as whole:
         for name, value in named:
             write_array(whole, name, cast_floating(value, dtype))
         whole.writestr(FACTS, facts.model_dump_json())
+
+
+def count_unseen(problem: Problem, size: int) -> int:
+    """Return how many sets of inputs to draw that no call has had, each of so many bytes."""
+    few = max(FEWEST_UNSEEN, min(FEW_UNSEEN, MAX_FEW_BYTES // size))
+    return few if problem.is_uneven else max(few, min(MOST_UNSEEN, MAX_UNSEEN_BYTES // size))
 
 
 def name_sets(prefix: str, sets: Sequence[Inputs]) -> Iterator[tuple[str, Array]]:

@@ -218,6 +218,10 @@ class Problem:
         most = min(MOST_TIMED - INPUT_SETS, MAX_FURTHER_BYTES // size, budget_ns // max(1, took))
         return most // INPUT_SETS * INPUT_SETS
 
+    def draw_new(self, number: int) -> list[Inputs]:
+        """Draw so many sets of inputs that nobody could make from the timed ones, or as many as there are."""
+        return [] if self.is_uneven else [self._draw_set(self._rng, self._timed) for _ in range(number)]
+
     def draw_unseen(self, number: int) -> Iterator[Inputs]:
         """Yield sets of inputs of the timed shapes that no call has had yet.
 

@@ -9,6 +9,7 @@ run in float64, float32 takes its place, and only agreement is checked.
 
 import math
 import shutil
+import time
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -40,6 +41,9 @@ FRESH_SETS = CHECKED_SETS + 16
 
 # The size limit of all sets together, unless they are already the fewest.
 MAX_BYTES = 1 << 28
+
+# The most sets, for whole samples of new inputs, where they are small and quickly drawn.
+MOST_SETS, MAX_SMALL_BYTES, MAX_DRAWING_S = 336, 1 << 23, 0.2
 
 # The largest difference in float64 of two implementations of one thing: rounding alone, even after sums of a million.
 SAME_RESULTS = 1e-9
@@ -132,8 +136,10 @@ def draw_sets(adapter: Adapter, seed: int) -> list[tuple[Array, ...]]:
     """
     sets = [adapter.draw_inputs(seed)]
     size = sum(each.nbytes for each in sets[0])
-    number = INPUT_SETS + min(FRESH_SETS, MAX_BYTES // max(1, size))
-    sets += [adapter.draw_inputs(seed + turn) for turn in range(1, max(INPUT_SETS, number))]
+    fewest = INPUT_SETS + min(FRESH_SETS, MAX_BYTES // max(1, size))
+    most, begun = min(MOST_SETS, MAX_SMALL_BYTES // size) if size else 0, time.monotonic()
+    while len(sets) < fewest or (len(sets) < most and time.monotonic() - begun < MAX_DRAWING_S):
+        sets.append(adapter.draw_inputs(seed + len(sets)))
     forms = {tuple((each.shape, each.dtype.name) for each in inputs) for inputs in sets}
     if len(forms) > 1:
         raise Malformed(f"the inputs function returns different shapes each time: {describe_forms(forms)}; fix them")

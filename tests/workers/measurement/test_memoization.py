@@ -126,7 +126,7 @@ def test_calls_that_lost_time_to_others_neither_accuse_nor_acquit(problem: Calla
 
     machine = Machine(problem(), keeping)
     assert machine.slowdown(RECALL_NS, alone=lose_half) is None
-    machine.calls = 0
+    machine = Machine(problem(), keeping)
     assert machine.slowdown(RECALL_NS, alone=lose_half, sampled=False) is None
     assert machine.calls == 4 + 2 * MOST_RATIOS * (4 + 2)
 
@@ -176,7 +176,7 @@ class Wary:
         return RECALL_NS if self.left < 0 else WORK_NS
 
 
-@pytest.mark.parametrize("patience", [4, 6, 30, 150])
+@pytest.mark.parametrize("patience", [4, 6, 30, 50])
 def test_whoever_works_for_a_while_after_new_inputs_is_found_out_by_whole_samples_of_them(
     problem: Callable[..., Problem], patience: int
 ) -> None:
@@ -190,9 +190,9 @@ def test_single_new_calls_would_acquit_whoever_works_for_a_while_after_each(prob
 
 
 def test_samples_of_new_inputs_are_small_and_short(problem: Callable[..., Problem]) -> None:
-    small, large = problem(), problem(batch=10_000)
+    small, large = problem(), problem(batch=1_000)
     assert memoization.count_new_calls(small, 10_000) * small.input_sets[0][0].nbytes <= memoization.MAX_SAMPLE_BYTES
-    assert memoization.count_new_calls(small, 100_000) == 100
+    assert memoization.count_new_calls(small, 500_000) == 20
     assert memoization.count_new_calls(small, 1_000_000) == 0  # each of ten long calls is judged alone
     assert memoization.count_new_calls(large, 10_000) == 0
     assert memoization.count_new_calls(problem("early_exit"), 10_000) == 0

@@ -30,11 +30,11 @@ def test_sets_are_for_timed_calls_further_ones_and_such_that_no_call_has_had(
     assert made.timed_sets == INPUT_SETS + checked
     assert [*later] == [*range(2, made.timed_sets)]
     timed = [float(made.read_timed_set(number)[0][0]) for number in range(made.timed_sets)]
-    assert timed == [*range(INPUT_SETS), *range(stored - checked, stored)]
+    assert timed == [*range(INPUT_SETS + checked)]
     assert [float(inputs[0][0]) for inputs in later.values()] == timed[2:]
     assert {*made.list_cases()} == {f"set {number}" for number in range(made.timed_sets)}
     unseen = [float(inputs[0][0]) for inputs in made.draw_unseen(fresh + 2)]
-    assert unseen[:fresh] == [*range(INPUT_SETS, INPUT_SETS + fresh)]
+    assert unseen[:fresh] == [*range(stored - fresh, stored)]
     assert len(unseen) == fresh + 2
     assert checked <= CHECKED_SETS
 

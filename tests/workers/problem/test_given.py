@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from schemas.job import JobSpec
-from workers.problem.given import MOST_UNSEEN, GivenProblem, problem_from_given, write_problem
+from workers.problem.given import FEW_UNSEEN, GivenProblem, problem_from_given, write_problem
 from workers.problem.problem import Problem
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ def test_further_timed_sets_are_those_whose_results_the_judge_can_find(
         assert all(map(np.array_equal, inputs, other.read_timed_set(number)))
         assert all(map(np.array_equal, inputs, drawn.read_timed_set(number)))
     if not drawn.is_uneven:
-        assert len({inputs[0].tobytes() for inputs in (*timed, *read.draw_unseen(MOST_UNSEEN))}) == (
-            read.timed_sets + MOST_UNSEEN
+        assert len({inputs[0].tobytes() for inputs in (*timed, *read.draw_unseen(FEW_UNSEEN))}) == (
+            read.timed_sets + FEW_UNSEEN
         )
 
 
@@ -79,13 +79,13 @@ def test_inputs_that_no_call_has_had_never_end_and_are_new(
     ask: "Ask", tmp_path: Path, workload: str, fields: dict[str, str]
 ) -> None:
     drawn, read = write(ask("numpy", "eager", workload, batch=3, **fields), tmp_path)
-    unseen = [*read.draw_unseen(MOST_UNSEEN + 4)]
-    assert len(unseen) == MOST_UNSEEN + 4
+    unseen = [*read.draw_unseen(FEW_UNSEEN + 4)]
+    assert len(unseen) == FEW_UNSEEN + 4
     for inputs, timed in zip(unseen, itertools.cycle(drawn.input_sets), strict=False):
         assert [value.shape for value in inputs] == [value.shape for value in timed] or drawn.is_streaming
     if not drawn.is_uneven:
         known = {inputs[0].tobytes() for inputs in drawn.input_sets}
-        assert not known & {inputs[0].tobytes() for inputs in unseen[:MOST_UNSEEN]}
+        assert not known & {inputs[0].tobytes() for inputs in unseen[:FEW_UNSEEN]}
 
 
 def test_a_file_that_has_changed_is_refused(ask: "Ask", tmp_path: Path) -> None:
