@@ -74,7 +74,9 @@ def test_a_sweep_says_at_its_start_that_its_blocks_are_too_few_for_a_verdict(swe
 @pytest.mark.measures
 def test_the_command_that_a_run_names_as_its_price_brings_the_verdict(folder: Path) -> None:
     said = " ".join((folder / "said").read_text().split())
-    found = re.search(r"1 more block proves it, about \d+ s: python -m orchestrator (resume \S+ --blocks \+1)\.", said)
+    # On a disturbed machine the difference is clear too, but not certain.
+    sure = r"(?:1 more block proves it|about 1 more block), about \d+ s"
+    found = re.search(rf"{sure}: python -m orchestrator (resume \S+ --blocks \+1)\.", said)
     assert found is not None, said
     before = {path.name: path.read_bytes() for path in folder.glob("runs/*/jobs/*.json")}
     done = run(folder, *found[1].split(), "--json")
