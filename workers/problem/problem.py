@@ -49,6 +49,7 @@ from workers.verification.tolerance import (
     Expectation,
     Precision,
     compute_moves,
+    compute_scale,
     explain_checks,
     join_largest,
     make_call_evaluator,
@@ -338,7 +339,10 @@ class Problem:
         begun, moments, done = results[: len(names)], results[len(names) : -1 - len(names)], results[-1 - len(names) :]
         state = (dict(zip(names, begun, strict=True)), moments)
         known = (self._reference, self.cell.task, self.cell.parameters)
-        evaluate = make_continuation_evaluator(*known, state, self.read_timed_set(int(case.removeprefix(SET))))
+        inputs, first = self.read_timed_set(int(case.removeprefix(SET))), self._find_expectation(BEGINNING).tensors
+        begun_by = {name: compute_scale(each) for name, each in first.items()}
+        begun_by[LOSS] = begun_by[f"{LOSS} of step 1"]
+        evaluate = make_continuation_evaluator(*known, state, inputs, begun_by)
         due = Expectation(evaluate, self.cell.dtype, trained=state[0], limit=MAX_LOSSY_TOLERANCE)
         checks = due.check_tensors(done, named)
         return Verification(checks=checks, reason=explain_checks(checks))

@@ -98,6 +98,9 @@ PRECISION_FACTOR = 10
 # The limit of what the reference's own error allows in float64: an error of single precision is larger.
 MAX_TOLERANCE_IN_FLOAT64 = 1e-8
 
+# A loss, or a move, that is a smaller part of what it was in the first steps is rounding.
+NEGLIGIBLE_PART = 1e-6
+
 LOSS = "loss"
 OUTPUT = "output"
 MOVE = "move of "
@@ -453,8 +456,13 @@ def make_continuation_evaluator(
     parameters: Parameters,
     state: tuple[Mapping[str, Array], Sequence[Array]],
     inputs: Sequence[Array],
+    begun_by: Mapping[str, float],
 ) -> Evaluate:
-    """Return a function that evaluates one step of training from weights and moments: the loss, and the moves."""
+    """Return a function that evaluates one step of training from weights and moments: the loss, and the moves.
+
+    `begun_by` are the norms of these in the first steps. What has become a negligible part of that is rounding: a loss
+    that some frameworks flush to zero, say.
+    """
     weights, moments = state
 
     def evaluate(
@@ -464,7 +472,8 @@ def make_continuation_evaluator(
         training = Training(reference, task, parameters, dict(begun))
         training.resume(begun, [cast_floating(each, dtype) for each in moments])
         loss = training.step(*(cast_floating(perturb_values(each, off, rounding), dtype) for each in inputs))
-        return add_scales({LOSS: np.asarray(loss), **compute_moves(training.weights, begun)})
+        tensors, scales = add_scales({LOSS: np.asarray(loss), **compute_moves(training.weights, begun)})
+        return tensors, {name: max(scale, NEGLIGIBLE_PART * begun_by[name]) for name, scale in scales.items()}
 
     return evaluate
 

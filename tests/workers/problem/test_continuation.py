@@ -62,6 +62,22 @@ def test_the_inputs_may_be_any_that_are_timed(ask: "Ask", number: int) -> None:
     assert Trained(ask, "train-adam").verify(number=number).reason == ""
 
 
+def test_a_loss_that_has_become_nothing_may_be_flushed_to_zero(ask: "Ask") -> None:
+    trained = Trained(ask, "train-sgd")
+    weights = {name: np.zeros_like(weight) for name, weight in trained.training.weights.items()}
+    weights |= {name: np.full_like(weight, 1e-21) for name, weight in weights.items() if weight.ndim == 1}
+    trained.training.resume(weights, [np.zeros_like(each) for each in trained.training.read_moments()])
+    (loss,) = trained.step(*trained.framework.arrays(trained.problem.input_sets[2]))
+    assert 0 < loss < 1e-38
+    trained.training.resume(weights, [np.zeros_like(each) for each in trained.training.read_moments()])
+
+    def flush(*inputs: object) -> tuple[Any, ...]:
+        (loss,) = trained.step(*inputs)
+        return (np.zeros_like(loss),)
+
+    assert trained.verify(flush).reason == ""
+
+
 def test_statistics_go_on_as_well(ask: "Ask") -> None:
     trained = Trained(ask, "train-sgd", "cnn", steps=3)
     assert trained.verify().reason == ""
