@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, Field, PositiveFloat
 
@@ -66,11 +68,12 @@ class Cell(Model):
         """Return the name of its workload that no other workload of a sweep has."""
         return f"{self.workload}/{self.variant}" if self.variant else self.workload
 
-    @property
+    @cached_property
     def content_hash(self) -> str:
         """Return eight hexadecimal digits of the SHA-256 of the whole content.
 
-        An empty `code` or `variant` does not count, so that cells without keep the names of older records.
+        An empty `code` or `variant` does not count, so that cells without keep the names of older records. It is worked
+        out once, since plans and progress compare cells by it all the time.
         """
         # Keys are sorted: the order of parameters must not matter.
         content = self.model_dump(exclude={name for name in ("code", "variant") if not getattr(self, name)})
@@ -80,6 +83,12 @@ class Cell(Model):
     def id(self) -> str:
         """Return a name fit for a file: the fields that people look for first, then the hash."""
         return f"{self.framework}-{self.mode}-{self.workload}-{self.task}-b{self.batch}-{self.content_hash}"
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with other values, whose hash is its own."""
+        made = super().model_copy(update=update, deep=deep)
+        made.__dict__.pop("content_hash", None)  # a copy has all that was worked out of the original
+        return made
 
 
 # Longest warm-up where neither the user nor the budget of a sweep allows more.

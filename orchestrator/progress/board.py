@@ -75,7 +75,8 @@ class Board:
         """Return the expected duration of a job: the median of the same cell's, or a guess."""
         if own := self.took_s.get(cell.id):
             return statistics.median(own)
-        return self.guesses_s.get(cell.id, self.guess_s / max(1, len(self.plan.runnable)))
+        guess_s = self.guesses_s.get(cell.id)
+        return self.guess_s / max(1, len(self.plan.runnable)) if guess_s is None else guess_s
 
     @property
     def block_s(self) -> float:

@@ -173,3 +173,14 @@ def test_two_cells_that_differ_in_a_parameter_alone_have_names_that_differ_in_th
     other = CELL.model_copy(update={"parameters": {"hidden": 21, "length": 16}})
     assert other.id[:-8] == CELL.id[:-8]
     assert other.content_hash != CELL.content_hash
+
+
+def test_a_cell_works_out_its_hash_once_and_a_copy_has_its_own() -> None:
+    cell = CELL.model_copy()
+    before = cell.id
+    assert "content_hash" in vars(cell)
+    copies = (cell.model_copy(), cell.model_copy(update={"batch": 7}), cell.model_copy(update={"threads": 2}, deep=True))
+    assert copies[0].id == before
+    assert len({each.id for each in copies}) == 3
+    assert [each.id for each in copies] == [Cell.model_validate(each.model_dump()).id for each in copies]
+    assert cell == Cell.model_validate_json(cell.model_dump_json())
