@@ -179,7 +179,8 @@ def test_a_cell_works_out_its_hash_once_and_a_copy_has_its_own() -> None:
     cell = CELL.model_copy()
     before = cell.id
     assert "content_hash" in vars(cell)
-    copies = (cell.model_copy(), cell.model_copy(update={"batch": 7}), cell.model_copy(update={"threads": 2}, deep=True))
+    changed = (cell.model_copy(update={"batch": 7}), cell.model_copy(update={"threads": 2}, deep=True))
+    copies = (cell.model_copy(), *changed)
     assert copies[0].id == before
     assert len({each.id for each in copies}) == 3
     assert [each.id for each in copies] == [Cell.model_validate(each.model_dump()).id for each in copies]
