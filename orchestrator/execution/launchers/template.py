@@ -55,6 +55,8 @@ class Template:
     def fork_job(self, variables: Mapping[str, str], log: IO[bytes]) -> Process:
         """Fork the process of a job with these further environment variables and this log.
 
+        A template that does not answer is ended: each further job would wait for it, and it could fork one later.
+
         Raises:
             NoTemplate: it cannot.
         """
@@ -66,14 +68,19 @@ class Template:
             theirs.callback(os.close, their_output)
             stdin = ours.enter_context(os.fdopen(our_input, "wb", buffering=0))
             stdout = ours.enter_context(os.fdopen(our_output, "rb", buffering=0))
-            pid = self._request_fork(variables, (their_input, their_output, log.fileno()))
+            try:
+                pid = self._request_fork(variables, (their_input, their_output, log.fileno()))
+            except NoTemplate:
+                kill_process_group(self.process)
+                raise
             ours.pop_all()  # they stay open for the job
         return ForkedProcess(pid, stdin, stdout)
 
     def end_process(self) -> None:
         """End it; the jobs that it has forked live on."""
         self.control.close()
-        kill_process_group(self.process)
+        if self.process.returncode is None:  # else its number may be another process's by now
+            kill_process_group(self.process)
 
     def _request_fork(self, variables: Mapping[str, str], streams: Sequence[int]) -> int:
         packet = ForkRequest(variables=dict(variables)).model_dump_json().encode()

@@ -168,16 +168,41 @@ def test_a_job_survives_the_death_of_its_template(pool: TemplatePool, tmp_path: 
     assert report_of(ending).forked
 
 
-def test_a_stopped_template_is_not_waited_for(
+def test_a_stopped_template_is_waited_for_once_and_ended(
     pool: TemplatePool, launch: Launch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(template, "FORK_DEADLINE_S", 0.2)
     job = make_job()
     pool.open_block([job])
-    os.kill(pool.find_template(job).process.pid, signal.SIGSTOP)
+    stopped = pool.find_template(job).process
+    os.kill(stopped.pid, signal.SIGSTOP)
     ending = launch(job)
     assert not report_of(ending).forked
     assert ending.obstacle == "its template did not answer in time"
+    assert stopped.returncode == -signal.SIGKILL
+    monkeypatch.setattr(template, "FORK_DEADLINE_S", 300.0)
+    assert launch(job).obstacle == "its template has ended"
+
+
+def test_a_job_runs_on_while_its_template_hangs_and_the_next_one_starts_fresh(
+    pool: TemplatePool, launch: Launch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(template, "FORK_DEADLINE_S", 0.2)
+    job, stopped = make_job(), list[int]()
+    pool.open_block([job])
+
+    def stop_template(event: Event) -> None:
+        if isinstance(event, Phase) and event.name == "first_call":
+            stopped.append(pool.find_template(job).process.pid)
+            os.kill(stopped[0], signal.SIGSTOP)
+
+    ending = LocalLauncher(templates=pool)(job, tmp_path / "log", stop_template)
+    assert stopped
+    assert report_of(ending).forked
+    later = launch(job)
+    assert not report_of(later).forked
+    assert later.obstacle == "its template did not answer in time"
+    assert not psutil.pid_exists(stopped[0])
 
 
 def test_a_framework_that_cannot_be_imported_fails_in_the_job_as_ever(pool: TemplatePool, launch: Launch) -> None:
