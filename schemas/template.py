@@ -1,6 +1,7 @@
 """Messages between the orchestrator and a template: a process that has imported a framework and forks jobs.
 
-Each is one packet of JSON on a socket. The file descriptors of a job travel with the request to fork it.
+A parked one becomes a job itself. Each message is one packet of JSON on a socket. The file descriptors of a job travel
+with the request for it.
 """
 
 from schemas.base import Model, NonNegativeInt, PositiveInt
@@ -15,12 +16,17 @@ class TemplateSpec(Model):
     framework: str
     module: str = ""
     cpus: tuple[NonNegativeInt, ...]
+    parked: bool = False
 
 
 class TemplateReady(Model):
-    """The answer of a template that has imported its framework; an `obstacle` keeps it from forking."""
+    """The answer of a template that has imported its framework; an `obstacle` keeps it from forking.
+
+    `may_park`: the obstacle is none for a process that becomes a job itself.
+    """
 
     obstacle: str = ""
+    may_park: bool = False
 
 
 class ForkRequest(Model):
@@ -30,6 +36,6 @@ class ForkRequest(Model):
 
 
 class Forked(Model):
-    """The answer to it: the process id of the job, whose parent is the orchestrator."""
+    """The answer to it, unless the template is parked: the process id of the job, whose parent is the orchestrator."""
 
     pid: PositiveInt

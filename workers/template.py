@@ -1,7 +1,9 @@
 """A template: an interpreter that imports a framework once and forks a process for each of its jobs in a block.
 
 It computes nothing and starts no thread before it forks, so a job finds the framework as a fresh interpreter has it
-after the import. A job is a grandchild that loses its parent at once: the kernel hands it to the orchestrator.
+after the import. A job is a grandchild that loses its parent at once: the kernel hands it to the orchestrator. If the
+import of a framework starts threads, which no child would have, each of its jobs is a parked template: it becomes the
+job itself.
 """
 
 import array
@@ -31,8 +33,13 @@ def become_job(descriptor: int) -> None:
         packet, ancillary, _, _ = control.recvmsg(MAX_PACKET_BYTES, socket.CMSG_SPACE(3 * array.array("i").itemsize))
         if not packet:
             os._exit(0)
-        streams = array.array("i", b"".join(data for _, _, data in ancillary))
-        if fork_job(control, list(streams), ForkRequest.model_validate_json(packet)):
+        streams = list(array.array("i", b"".join(data for _, _, data in ancillary)))
+        request = ForkRequest.model_validate_json(packet)
+        if asked.parked:
+            control.close()
+            become_worker(streams, request.variables)
+            return
+        if fork_job(control, streams, request):
             return
 
 
@@ -51,14 +58,15 @@ def import_for_jobs(asked: TemplateSpec) -> TemplateReady:
     # Each job collects garbage before its samples, and would look at every object of the import: up to 0.1 s.
     gc.collect()
     gc.freeze()
-    return TemplateReady(obstacle=describe_threads(asked.framework))
+    obstacle = "" if asked.parked else describe_threads(asked.framework)
+    return TemplateReady(obstacle=obstacle, may_park=bool(obstacle))
 
 
 def import_own_modules() -> None:
     """Import what every measuring job imports later."""
     from workers import results  # noqa: F401
     from workers.measurement import memoization, new_shapes, noise, peak_rates  # noqa: F401
-    from workers.problem import problem  # noqa: F401
+    from workers.problem import given  # noqa: F401
     from workers.tasks import measure  # noqa: F401
     from workers.verification import randomness  # noqa: F401
 
@@ -90,13 +98,13 @@ def fork_job(control: socket.socket, streams: list[int], asked: ForkRequest) -> 
     os.close(reader)
     os.close(writer)
     control.close()
+    os.setsid()
     become_worker(streams, asked.variables)
     return True
 
 
 def become_worker(streams: list[int], variables: dict[str, str]) -> None:
-    """Turn this process into a worker as the orchestrator would have started it."""
-    os.setsid()
+    """Turn this process, which leads its group, into a worker as the orchestrator would have started it."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)

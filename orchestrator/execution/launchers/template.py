@@ -1,4 +1,4 @@
-"""One template: an interpreter that has imported a framework, and forks a process for each job."""
+"""One template: an interpreter that has imported a framework, and forks a process for each job, or becomes one."""
 
 import array
 import os
@@ -33,11 +33,15 @@ class NoTemplate(Exception):
 
 @dataclass(slots=True)
 class Template:
-    """A template that has been started. Its readiness is awaited before its first fork."""
+    """A template that has been started. Its readiness is awaited before its first fork.
+
+    A parked one forks nothing, and becomes the first job that is asked of it.
+    """
 
     process: Process
     control: socket.socket
     deadline_s: float
+    is_parked: bool = False
     started_s: float = field(default_factory=time.monotonic)
     ready: TemplateReady | None = None
 
@@ -53,7 +57,7 @@ class Template:
         return self.ready
 
     def fork_job(self, variables: Mapping[str, str], log: IO[bytes]) -> Process:
-        """Fork the process of a job with these further environment variables and this log.
+        """Fork the process of a job, or make it one, with these further environment variables and this log.
 
         A template that does not answer is ended: each further job would wait for it, and it could fork one later.
 
@@ -69,12 +73,14 @@ class Template:
             stdin = ours.enter_context(os.fdopen(our_input, "wb", buffering=0))
             stdout = ours.enter_context(os.fdopen(our_output, "rb", buffering=0))
             try:
-                pid = self._request_fork(variables, (their_input, their_output, log.fileno()))
+                self._request_job(variables, (their_input, their_output, log.fileno()))
+                job = self.process if self.is_parked else self._receive_forked(stdin, stdout)
             except NoTemplate:
                 kill_process_group(self.process)
                 raise
             ours.pop_all()  # they stay open for the job
-        return ForkedProcess(pid, stdin, stdout)
+        job.stdin, job.stdout = stdin, stdout
+        return job
 
     def end_process(self) -> None:
         """End it; the jobs that it has forked live on."""
@@ -82,13 +88,18 @@ class Template:
         if self.process.returncode is None:  # else its number may be another process's by now
             kill_process_group(self.process)
 
-    def _request_fork(self, variables: Mapping[str, str], streams: Sequence[int]) -> int:
+    def _request_job(self, variables: Mapping[str, str], streams: Sequence[int]) -> None:
         packet = ForkRequest(variables=dict(variables)).model_dump_json().encode()
         try:
             self.control.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", streams))])
         except OSError as error:
             raise NoTemplate(ENDED) from error
-        return self._receive(Forked, FORK_DEADLINE_S).pid
+        finally:
+            if self.is_parked:
+                self.control.close()
+
+    def _receive_forked(self, stdin: IO[bytes], stdout: IO[bytes]) -> Process:
+        return ForkedProcess(self._receive(Forked, FORK_DEADLINE_S).pid, stdin, stdout)
 
     def _receive(self, kind: type[Answer], wait_s: float, interrupts: Interrupts | None = None) -> Answer:
         with selectors.DefaultSelector() as selector:
@@ -104,13 +115,13 @@ class Template:
             raise NoTemplate(ENDED) from error
 
 
-def start_template(python: Path | None, spec: JobSpec, cores: Sequence[int]) -> Template:
+def start_template(python: Path | None, spec: JobSpec, cores: Sequence[int], *, is_parked: bool = False) -> Template:
     """Start a template for jobs like this one, which imports its framework on these cores."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs, open_log(Path(os.devnull)) as quiet:
         command = make_command(python, str(theirs.fileno()))
         variables = make_variables(os.environ, omit_folder(spec))
         process = start_process(command, variables, stdout=quiet, stderr=quiet, keep=[theirs.fileno()])
-    asked = TemplateSpec(framework=spec.cell.framework, module=spec.module, cpus=tuple(cores))
+    asked = TemplateSpec(framework=spec.cell.framework, module=spec.module, cpus=tuple(cores), parked=is_parked)
     ours.send(asked.model_dump_json().encode())
-    return Template(process, ours, spec.deadline_s)
+    return Template(process, ours, spec.deadline_s, is_parked)

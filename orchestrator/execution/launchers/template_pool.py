@@ -1,7 +1,8 @@
 """The templates of one block. Each block has its own, and so another layout of memory.
 
 Jobs share a template if they have the interpreter, the framework and the environment variables in common. The A/A
-clone has one of its own.
+clone has one of its own. If the import of a framework starts threads, each of its jobs has a parked one of its own,
+which becomes the job.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from orchestrator.execution.launchers.worker_command import omit_folder
 from orchestrator.processes.signals import Interrupts
 from orchestrator.registry.frameworks import load_frameworks
 from schemas.job import JobSpec
+from schemas.template import TemplateReady
 
 # More interpreters beside each other could fill the memory of a small machine; further jobs start fresh.
 MOST_TEMPLATES = 8
@@ -43,27 +45,41 @@ class TemplatePool:
     interrupts: Interrupts | None = None
     find_spare_cores: Callable[[], Collection[int]] = find_no_cores
     _standing: dict[Key, Template] = field(default_factory=dict)
-    _obstacles: dict[Key, str] = field(default_factory=dict)
+    _obstacles: dict[Key, TemplateReady] = field(default_factory=dict)
 
     def open_block(self, jobs: Iterable[JobSpec]) -> None:
         """Replace the templates of the block before by those for these jobs, and wait until they are ready.
 
-        A framework that could not be forked once is not tried again.
+        A framework that could not be forked once is not tried again: its jobs are parked where they can be.
         """
         self.close()
-        due = {self._make_key(job): job for job in jobs if job.start == "template"}
-        wanted = [each for each in due.items() if self._make_kind(each[1]) not in self._obstacles]
+        wanted = self._list_wanted([job for job in jobs if job.start == "template"])
         spare = self.find_spare_cores() if wanted else ()
-        busy_s = dict.fromkeys(sorted({*spare, *(core for _, job in wanted for core in job.cpus)}), 0.0)
-        for key, job in sorted(wanted[: count_affordable()], key=lambda each: -expect_import_s(each[1])):
-            python, cores = self.environments.find_for_job(job).python, choose_import_cores(job.cpus, busy_s)
+        busy_s = dict.fromkeys(sorted({*spare, *(core for job in wanted.values() for core in job.cpus)}), 0.0)
+        affordable = [*wanted.items()][: count_affordable()]
+        for key, job in sorted(affordable, key=lambda each: -expect_import_s(each[1])):
+            python, is_parked = self.environments.find_for_job(job).python, self._make_kind(job) in self._obstacles
+            # The threads of a parked one stay on the cores on which they were started.
+            cores = job.cpus if is_parked else choose_import_cores(job.cpus, busy_s)
             busy_s |= {core: busy_s[core] + expect_import_s(job) for core in cores}
             with suppress(OSError):  # the jobs that start fresh meet the same error, and record it
-                self._standing[key] = start_template(python, job, cores)
+                self._standing[key] = start_template(python, job, cores, is_parked=is_parked)
         for key, template in self._standing.items():
             with suppress(NoTemplate):  # its jobs find out, and start fresh
-                if obstacle := template.await_ready(self.interrupts).obstacle:
-                    self._obstacles[self._make_kind(due[key])] = obstacle
+                ready = template.await_ready(self.interrupts)
+                if ready.obstacle:
+                    self._obstacles[self._make_kind(wanted[key])] = ready
+
+    def _list_wanted(self, jobs: Sequence[JobSpec]) -> dict[Key, JobSpec]:
+        """Return a job for each template that is wanted: for all that share it, or for one that has to be parked."""
+        shared, parked = dict[Key, JobSpec](), dict[Key, JobSpec]()
+        for job in jobs:
+            known = self._obstacles.get(self._make_kind(job))
+            if known is None:
+                shared[self._make_key(job)] = job
+            elif known.may_park:
+                parked[(*self._make_key(job), job.cell.id)] = job
+        return shared | parked
 
     def find_template(self, job: JobSpec) -> Template:
         """Find the template of a job.
@@ -71,9 +87,12 @@ class TemplatePool:
         Raises:
             NoTemplate: there is none.
         """
-        if obstacle := self._obstacles.get(self._make_kind(job)):
-            raise NoTemplate(obstacle)
-        if template := self._standing.get(self._make_key(job)):
+        key = self._make_key(job)
+        if parked := self._standing.pop((*key, job.cell.id), None):
+            return parked  # the job's from now on
+        if known := self._obstacles.get(self._make_kind(job)):
+            raise NoTemplate(known.obstacle)
+        if template := self._standing.get(key):
             return template
         raise NoTemplate("no template was started for it")
 

@@ -225,7 +225,7 @@ def test_only_what_has_room_in_memory_stands_beside_each_other(
 def test_a_template_that_cannot_be_started_costs_no_job(
     pool: TemplatePool, launch: Launch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*given: object) -> Template:
+    def refuse(*given: object, **named: object) -> Template:
         raise BlockingIOError
 
     monkeypatch.setattr(template_pool, "start_template", refuse)
@@ -241,14 +241,73 @@ def test_threads_of_a_library_bar_only_the_jobs_that_have_them(pool: TemplatePoo
     assert pool.find_template(one).await_ready().obstacle == ""
 
 
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="on one core NumPy's library starts no thread")
+several_cores = pytest.mark.skipif(
+    len(os.sched_getaffinity(0)) == 1, reason="on one core NumPy's library starts no thread"
+)
+
+
+def make_threaded_job(mode: str = "spin") -> JobSpec:
+    """Make a job on all cores, which NumPy's library counts before it starts its threads."""
+    return make_job(mode, variables={"OPENBLAS_NUM_THREADS": "2"}, cpus=tuple(sorted(os.sched_getaffinity(0))))
+
+
+@pytest.fixture
+def parked(pool: TemplatePool) -> Callable[..., list[psutil.Process]]:
+    """Open a second block of jobs that must not be forked; return the processes that wait for them."""
+
+    def of(*jobs: JobSpec) -> list[psutil.Process]:
+        pool.open_block(jobs)
+        assert len(list_templates()) == 1
+        pool.open_block(jobs)
+        return list_templates()
+
+    return of
+
+
+@several_cores
 def test_a_framework_that_starts_threads_is_never_forked(pool: TemplatePool) -> None:
-    job = make_job(variables={"OPENBLAS_NUM_THREADS": "2"})
+    job = make_threaded_job()
     pool.open_block([job])
     with pytest.raises(NoTemplate, match=r"^importing synthetic starts \d+ threads?$"):
         pool.find_template(job).fork_job({}, sys.stderr.buffer)
-    pool.open_block([job])
-    assert list_templates() == []  # it is not tried again
+
+
+@several_cores
+def test_its_later_jobs_are_processes_that_wait_until_their_turn_comes(
+    parked: Callable[..., list[psutil.Process]], launch: Launch
+) -> None:
+    jobs = [make_threaded_job(mode) for mode in ("spin", "compiled")]
+    waiting = parked(*jobs)
+    endings = [launch(job) for job in jobs]
+    assert {pid_of(ending) for ending in endings} == {each.pid for each in waiting}
+    assert [ending.obstacle for ending in endings] == ["", ""]
+    for job, ending in zip(jobs, endings, strict=True):
+        assert classify_ending(job, ending).outcome == "measured"
+        assert [each for each in report_of(ending).settings if not each.honoured] == []
+    assert list_templates() == []
+    assert launch(jobs[0]).obstacle.startswith("importing synthetic starts")  # a second try has none left
+
+
+@several_cores
+def test_processes_that_nobody_asked_for_end_with_their_block(
+    parked: Callable[..., list[psutil.Process]], pool: TemplatePool
+) -> None:
+    (waiting,) = parked(make_threaded_job())
+    pool.close()
+    assert not waiting.is_running()
+
+
+@several_cores
+def test_a_waiting_process_that_was_killed_costs_no_job(
+    parked: Callable[..., list[psutil.Process]], launch: Launch
+) -> None:
+    job = make_threaded_job()
+    (waiting,) = parked(job)
+    waiting.kill()
+    ending = launch(job)
+    assert pid_of(ending) != waiting.pid
+    assert ending.obstacle == "its template has ended"
+    assert classify_ending(job, ending).outcome == "measured"
 
 
 @pytest.mark.parametrize("framework", ["onnxruntime", "openvino"])
@@ -317,7 +376,7 @@ def test_a_template_imports_on_as_many_cores_as_its_jobs_have_and_on_the_least_b
 def test_the_longest_import_has_a_core_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     began: dict[str, tuple[int, ...]] = {}
 
-    def note(python: Path | None, spec: JobSpec, cores: tuple[int, ...]) -> Template:
+    def note(python: Path | None, spec: JobSpec, cores: tuple[int, ...], **named: object) -> Template:
         began[f"{spec.cell.framework} {spec.cell.replica}"] = cores
         raise BlockingIOError
 
