@@ -66,11 +66,11 @@ def test_p_pauses_before_the_next_job_and_goes_on(folder: Path) -> None:
 @pytest.mark.measures
 @pytest.mark.long
 def test_a_pause_is_no_part_of_the_budget(folder: Path) -> None:
-    with Terminal(sweep_command("--budget", "5s", blocks=2), folder) as terminal:
+    with Terminal(sweep_command("--budget", "10s", blocks=2), folder) as terminal:
         terminal.until(lambda text: "p pause" in text)
         terminal.press("p")
         terminal.until(lambda text: "PAUSED" in text)
-        time.sleep(6.0)
+        time.sleep(11.0)
         terminal.press("p")
         terminal.ended()
     assert read_manifest(folder).stopped == "all 2 blocks were run"
