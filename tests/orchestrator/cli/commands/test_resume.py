@@ -82,14 +82,18 @@ def test_the_command_that_a_run_names_as_its_price_brings_the_verdict(folder: Pa
     done = run(folder, *found[1].split(), "--json")
     assert done.code == ExitCode.FINE, done.err
     document = json.loads(done.out)
-    (comparison,) = document["groups"][0]["comparisons"]
-    assert comparison["verdict"] == "FASTER"
-    assert document["prices"] == []
     assert document["manifest"]["stopped"] == "all 6 blocks were run"
     assert document["manifest"]["mixed"] == []
     after = {path.name: path.read_bytes() for path in folder.glob("runs/*/jobs/*.json")}
     assert before.items() <= after.items()
     assert {name[:3] for name in after.keys() - before.keys()} == {"006"}
+    (comparison,) = document["groups"][0]["comparisons"]
+    if comparison["verdict"] == "FASTER":
+        assert document["prices"] == []
+    else:  # a hypervisor that takes the cores away may explain any difference, and the run says so
+        (price,) = document["prices"]
+        assert comparison["verdict"] == "UNRESOLVED"
+        assert price["disturbed"]
 
 
 def test_the_manifest_keeps_the_history_and_the_identity(folder: Path) -> None:
