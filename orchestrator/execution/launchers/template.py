@@ -64,6 +64,13 @@ class Template:
         Raises:
             NoTemplate: it cannot.
         """
+        try:
+            return self._make_job(variables, log)
+        except NoTemplate:
+            self._kill_process()
+            raise
+
+    def _make_job(self, variables: Mapping[str, str], log: IO[bytes]) -> Process:
         if obstacle := self.await_ready().obstacle:
             raise NoTemplate(obstacle)
         with ExitStack() as theirs, ExitStack() as ours:
@@ -72,12 +79,8 @@ class Template:
             theirs.callback(os.close, their_output)
             stdin = ours.enter_context(os.fdopen(our_input, "wb", buffering=0))
             stdout = ours.enter_context(os.fdopen(our_output, "rb", buffering=0))
-            try:
-                self._request_job(variables, (their_input, their_output, log.fileno()))
-                job = self.process if self.is_parked else self._receive_forked(stdin, stdout)
-            except NoTemplate:
-                kill_process_group(self.process)
-                raise
+            self._request_job(variables, (their_input, their_output, log.fileno()))
+            job = self.process if self.is_parked else self._receive_forked(stdin, stdout)
             ours.pop_all()  # they stay open for the job
         job.stdin, job.stdout = stdin, stdout
         return job
@@ -85,6 +88,9 @@ class Template:
     def end_process(self) -> None:
         """End it; the jobs that it has forked live on."""
         self.control.close()
+        self._kill_process()
+
+    def _kill_process(self) -> None:
         if self.process.returncode is None:  # else its number may be another process's by now
             kill_process_group(self.process)
 

@@ -355,6 +355,16 @@ def test_templates_that_hang_share_one_deadline() -> None:
             late.await_ready()
 
 
+@pytest.mark.parametrize("is_parked", [False, True])
+def test_a_template_that_hangs_while_it_imports_is_ended_when_its_job_asks_for_it(*, is_parked: bool) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs, ours, subprocess.Popen(["sleep", "600"], start_new_session=True) as process:
+        hanging = Template(process, ours, deadline_s=0.1, is_parked=is_parked)
+        with pytest.raises(NoTemplate, match="did not answer in time"):
+            hanging.fork_job({}, sys.stderr.buffer)
+        assert process.returncode == -signal.SIGKILL
+
+
 @pytest.mark.parametrize(
     ("jobs", "busy_s", "cores"),
     [
