@@ -46,10 +46,11 @@ def test_an_interrupt_at_any_early_moment_is_exit_code_130_and_no_traceback(tmp_
         if program.returncode == ExitCode.INTERRUPTED:
             assert err == ""
         else:
-            # Python itself was starting, which may go on after it has shown an error, or the program had ended.
+            # Python itself was starting, or the program had ended before the signal. A callback of Python's imports
+            # shows the interrupt, and goes on.
             assert str(ROOT / "orchestrator") not in err
-            assert program.returncode in (-signal.SIGINT, 0, 1)
-            assert err or program.returncode != 1
+            went_on = program.returncode == 0 and err.startswith("Exception ignored in")
+            assert went_on or program.returncode in (-signal.SIGINT, 1 if err else 0), err
         codes.append(program.returncode)
     assert codes.count(ExitCode.INTERRUPTED) >= 5
 

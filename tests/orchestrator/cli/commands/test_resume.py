@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,11 +47,16 @@ def run(folder: Path, *arguments: str) -> Said:
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make the folder of a sweep that has one block too few for a verdict."""
     folder = tmp_path_factory.mktemp("extended")
+    (folder / "said").write_text(sweep_in(folder))
+    return folder
+
+
+def sweep_in(folder: Path) -> str:
+    """Make a sweep that has one block too few for a verdict; return what it said."""
     (folder / "quick.toml").write_text(QUICK)
     said = run(folder, "sweep", "quick.toml", "--name", "mine", "--no-report")
-    (folder / "said").write_text(said.out)
     assert "Ended: all 5 blocks were run." in said.out, said
-    return folder
+    return said.out
 
 
 @pytest.fixture
@@ -72,14 +78,25 @@ def test_a_sweep_says_at_its_start_that_its_blocks_are_too_few_for_a_verdict(swe
 
 
 @pytest.mark.measures
-def test_the_command_that_a_run_names_as_its_price_brings_the_verdict(folder: Path) -> None:
-    said = " ".join((folder / "said").read_text().split())
-    # On a disturbed machine the difference is clear too, but not certain.
-    sure = r"(?:1 more block proves it|about 1 more block), about \d+ s"
-    found = re.search(rf"{sure}: python -m orchestrator (resume \S+ --blocks \+1)\.", said)
-    assert found is not None, said
+def test_the_command_that_a_run_names_as_its_price_brings_the_verdict(tmp_path: Path) -> None:
+    # Where a hypervisor takes the cores away, no difference is certain: some other minute is quieter.
+    for attempt in range(5):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        said = " ".join(sweep_in(folder).split())
+        found = re.search(
+            r"1 more block proves it, about \d+ s: python -m orchestrator (resume \S+ --blocks \+1)\.", said
+        )
+        if found is not None and not resume_disturbed(folder, found[1]):
+            return
+        time.sleep(2.0 * attempt)
+    raise AssertionError(f"no run brought a verdict: {said}")
+
+
+def resume_disturbed(folder: Path, command: str) -> bool:
+    """Run the command of a price, and check what it brings; return whether a disturbance kept the verdict back."""
     before = {path.name: path.read_bytes() for path in folder.glob("runs/*/jobs/*.json")}
-    done = run(folder, *found[1].split(), "--json")
+    done = run(folder, *command.split(), "--json")
     assert done.code == ExitCode.FINE, done.err
     document = json.loads(done.out)
     assert document["manifest"]["stopped"] == "all 6 blocks were run"
@@ -88,12 +105,11 @@ def test_the_command_that_a_run_names_as_its_price_brings_the_verdict(folder: Pa
     assert before.items() <= after.items()
     assert {name[:3] for name in after.keys() - before.keys()} == {"006"}
     (comparison,) = document["groups"][0]["comparisons"]
-    if comparison["verdict"] == "FASTER":
-        assert document["prices"] == []
-    else:  # a hypervisor that takes the cores away may explain any difference, and the run says so
-        (price,) = document["prices"]
-        assert comparison["verdict"] == "UNRESOLVED"
-        assert price["disturbed"]
+    if comparison["verdict"] == "UNRESOLVED" and document["prices"][0]["disturbed"]:
+        return True
+    assert comparison["verdict"] == "FASTER"
+    assert document["prices"] == []
+    return False
 
 
 def test_the_manifest_keeps_the_history_and_the_identity(folder: Path) -> None:
