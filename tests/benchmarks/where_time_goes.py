@@ -1,4 +1,4 @@
-"""Where the time of a run went: seconds in each part of its jobs and between them.
+"""The time of a run by its parts: seconds in each part of its jobs and between them.
 
     python tests/benchmarks/where_time_goes.py latest [OTHER ...] [--runs FOLDER]
 

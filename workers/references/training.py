@@ -35,7 +35,7 @@ class Training:
         means, squares = zip(*self._moments.values(), strict=True)
         return means if self._task == "train-sgd" else (*means, *squares, np.float64(self._steps))
 
-    def resume(self, weights: Mapping[str, Array], moments: Sequence[Array]) -> None:
+    def restore_state(self, weights: Mapping[str, Array], moments: Sequence[Array]) -> None:
         """Go on from these weights and moments, in the order in which they are read."""
         self.weights = dict(weights)
         names = list(self._moments)

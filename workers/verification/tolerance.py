@@ -470,7 +470,7 @@ def make_continuation_evaluator(
     ) -> tuple[Tensors, dict[str, float]]:
         begun = cast_all(weights, dtype, off, rounding)
         training = Training(reference, task, parameters, dict(begun))
-        training.resume(begun, [cast_floating(each, dtype) for each in moments])
+        training.restore_state(begun, [cast_floating(each, dtype) for each in moments])
         loss = training.step(*(cast_floating(perturb_values(each, off, rounding), dtype) for each in inputs))
         tensors, scales = add_scales({LOSS: np.asarray(loss), **compute_moves(training.weights, begun)})
         return tensors, {name: max(scale, NEGLIGIBLE_PART * begun_by[name]) for name, scale in scales.items()}

@@ -39,7 +39,7 @@ class Trained:
         """Change each array that the optimiser keeps, by its number from the end: 0 is the count of steps."""
         moments = self.training.read_moments()
         changed = [change(len(moments) - 1 - number, each) for number, each in enumerate(moments)]
-        self.training.resume(self.training.weights, changed)
+        self.training.restore_state(self.training.weights, changed)
 
     def verify(self, step: Callable[..., Any] | None = None, number: int = 2) -> Verification:
         inputs = self.problem.read_timed_set(number)
@@ -66,10 +66,10 @@ def test_a_loss_that_has_become_nothing_may_be_flushed_to_zero(ask: "Ask") -> No
     trained = Trained(ask, "train-sgd")
     weights = {name: np.zeros_like(weight) for name, weight in trained.training.weights.items()}
     weights |= {name: np.full_like(weight, 1e-21) for name, weight in weights.items() if weight.ndim == 1}
-    trained.training.resume(weights, [np.zeros_like(each) for each in trained.training.read_moments()])
+    trained.training.restore_state(weights, [np.zeros_like(each) for each in trained.training.read_moments()])
     (loss,) = trained.step(*trained.framework.arrays(trained.problem.input_sets[2]))
     assert 0 < loss < 1e-38
-    trained.training.resume(weights, [np.zeros_like(each) for each in trained.training.read_moments()])
+    trained.training.restore_state(weights, [np.zeros_like(each) for each in trained.training.read_moments()])
 
     def flush(*inputs: object) -> tuple[Any, ...]:
         (loss,) = trained.step(*inputs)
