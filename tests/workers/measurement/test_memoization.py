@@ -31,7 +31,7 @@ class Machine:
 
     def __init__(self, problem: Problem, lasts: Callable[[bool, int], int], most: int = 1000) -> None:
         self.problem, self.lasts, self.most = problem, lasts, most
-        self.now_ns, self.calls, self.seen = 0, 0, dict[int, None]()
+        self.now_ns, self.calls, self.seen = 0, 0, dict[bytes, None]()
         self.alive = [self.arrays(inputs) for inputs in problem.input_sets]
         self.watch = Stopwatch(self.step, self.alive, lambda _: None, lambda: self.now_ns, lambda: self.now_ns)
 
@@ -40,7 +40,7 @@ class Machine:
 
     def step(self, *inputs: object) -> tuple[Any, ...]:
         self.calls += 1
-        key = id(inputs[0])
+        key = np.asarray(inputs[0]).tobytes()
         self.now_ns += self.lasts(key in self.seen, self.calls)
         self.seen.pop(key, None)
         self.seen[key] = None  # the latest comes last
@@ -57,6 +57,12 @@ class Machine:
         return carry_out(measure(self, self.problem, self.watch, call_ns, alone))  # type: ignore[arg-type]
 
 
+class ManySets(Problem):
+    """A problem of which as many sets of inputs are timed as a judge usually draws."""
+
+    timed_sets = 32
+
+
 def honest(_: bool, __: int) -> int:
     return WORK_NS
 
@@ -67,7 +73,7 @@ def keeping(had_before: bool, _: int) -> int:
 
 @pytest.fixture
 def problem(ask: "Ask") -> Callable[..., Problem]:
-    return lambda workload="mlp", **changes: Problem(ask("numpy", "eager", workload, **changes).cell, 1)
+    return lambda workload="mlp", **changes: ManySets(ask("numpy", "eager", workload, **changes).cell, 1)
 
 
 def test_calls_that_do_their_work_take_as_long_on_new_inputs(problem: Callable[..., Problem]) -> None:
@@ -187,6 +193,34 @@ def test_whoever_works_for_a_while_after_new_inputs_is_found_out_by_whole_sample
 
 def test_single_new_calls_would_acquit_whoever_works_for_a_while_after_each(problem: Callable[..., Problem]) -> None:
     assert Machine(problem(), Wary(30)).slowdown(RECALL_NS, sampled=False) == pytest.approx(1)
+
+
+def test_the_first_call_on_an_array_may_cost_a_framework_some_work(problem: Callable[..., Problem]) -> None:
+    machine, met = Machine(problem(), honest), dict[int, object]()
+
+    def step(*inputs: object) -> tuple[Any, ...]:
+        machine.now_ns += WORK_NS if id(inputs[0]) in met else 2 * WORK_NS
+        met[id(inputs[0])] = inputs[0]  # kept, so that its number is no other's
+        return ()
+
+    machine.watch = Stopwatch(step, machine.alive, lambda _: None, lambda: machine.now_ns, lambda: machine.now_ns)
+    measure: Any = memoization.measure_in_samples
+    work = measure(machine, machine.problem, machine.watch, WORK_NS, lambda: lambda *_: 0)
+    assert carry_out(work) == pytest.approx(1)
+
+
+def test_a_core_that_predicts_the_branches_of_a_few_inputs_accuses_nobody(problem: Callable[..., Problem]) -> None:
+    class Predicting(Machine):
+        """Each call on values that were among the last eight takes half the time."""
+
+        def step(self, *inputs: object) -> tuple[Any, ...]:
+            self.most = 8
+            return super().step(*inputs)
+
+    machine = Predicting(problem(), lambda recent, _: WORK_NS // 2 if recent else WORK_NS)
+    measure: Any = memoization.measure_in_samples
+    work = measure(machine, machine.problem, machine.watch, WORK_NS / 2, lambda: lambda *_: 0)
+    assert 1 <= carry_out(work) < 1.1
 
 
 def test_samples_of_new_inputs_are_small_and_short(problem: Callable[..., Problem]) -> None:
