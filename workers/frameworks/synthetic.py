@@ -99,10 +99,12 @@ def repeat_first_result(step: Step) -> Step:
 def cache_results(step: Step) -> Step:
     """Compute each set of inputs once and return the cached result: correct, but no measure of the work."""
     kept: dict[tuple[int, ...], tuple[Any, ...]] = {}
+    known: list[tuple[Any, ...]] = []  # held, lest other inputs get the identity of these
 
     def recall_or_compute(*inputs: Any) -> tuple[Any, ...]:
         key = tuple(map(id, inputs))
         if key not in kept:
+            known.append(inputs)
             kept[key] = step(*inputs)
         return kept[key]
 

@@ -218,7 +218,8 @@ def test_a_worker_that_was_tampered_with_does_not_add_up(
     code = dedent(MODEL).replace("{cheat}", dedent(CHEATS[cheat]))
     workload = write_workload(tmp_path / "tampering", "torch", code)
     cell = a_cell("torch:eager", workload="tampering", parameters={}, task="forward", code=workload.code)
-    timing = {"samples": 100, "sample_ns": 2 * MS, "warmup_min_ns": 400 * MS}
+    # Time enough that half a core, beside a busy neighbour, leaves CPU time enough to contradict.
+    timing = {"samples": 300, "sample_ns": 2 * MS, "warmup_min_ns": 1_200 * MS, "warmup_max_ns": 1_600 * MS}
     spec = make_spec(
         cell, timing=timing, cpus=(0,), variables=ONE_THREAD, source_dir=workload.source_dir, thorough=False
     )

@@ -239,7 +239,8 @@ def test_a_branch_that_tracing_has_not_met_is_met_by_verification(make_case: "Ma
     traced, eager = case.measure("torch:trace"), case.measure("torch:eager")
     assert isinstance(traced, Report), explain(traced)
     assert isinstance(eager, Report), explain(eager)
-    assert "after all samples" in traced.verification.reason
+    # Which call meets the branch first is left to chance: some within samples are verified too.
+    assert "output is off by" in traced.verification.reason
     assert eager.verification.reason == ""
     lasting = [check for check in eager.verification.checks if "within a sample" not in check.inputs]
     assert len(lasting) == 2 + 1 + 2 + 4
