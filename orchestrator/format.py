@@ -2,8 +2,11 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from orchestrator.analysis.statistics.intervals import Interval
+if TYPE_CHECKING:  # it imports NumPy, which takes a command that only prints longer than all the rest
+    from orchestrator.analysis.statistics.intervals import Interval
 
 SIZE_UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))
 TIME_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
@@ -45,7 +48,7 @@ def format_ratio(value: float) -> str:
     return f"{value:.3f}" if value < 10 else f"{value:.1f}"
 
 
-def format_ratio_range(interval: Interval, dash: str = " to ") -> str:
+def format_ratio_range(interval: "Interval", dash: str = " to ") -> str:
     """Return the ends of a ratio's interval; empty if the data support none."""
     # A ratio is above zero: a low end of zero says that there is none.
     if not (math.isfinite(interval.low) and math.isfinite(interval.high)) or interval.low <= 0:
@@ -115,12 +118,12 @@ def format_count(count: float) -> str:
     return f"{count:,.0f}"
 
 
-def format_count_range(counts: Interval, dash: str = " to ") -> str:
+def format_count_range(counts: "Interval", dash: str = " to ") -> str:
     """Return the ends of an interval of counts."""
     return f"{format_count(counts.low)}{dash}{format_count(counts.high)}"
 
 
-def round_counts(counts: Interval) -> Interval:
+def round_counts(counts: "Interval") -> "Interval":
     """Round counts to two digits, or to a tenth of their interval if that is finer; ends outwards, to at least one."""
     width = counts.high - counts.low
     finest = first_digit_value(width / 10) if math.isfinite(width) else math.inf
@@ -132,8 +135,11 @@ def round_counts(counts: Interval) -> Interval:
         return max(1, whole(count / step) * step)
 
     # Rounding must never narrow an interval.
-    return Interval(
-        round_count(counts.estimate, round), round_count(counts.low, math.floor), round_count(counts.high, math.ceil)
+    return replace(
+        counts,
+        estimate=round_count(counts.estimate, round),
+        low=round_count(counts.low, math.floor),
+        high=round_count(counts.high, math.ceil),
     )
 
 

@@ -29,10 +29,15 @@ class Moment:
 
 
 class Ledger:
-    """Record of phases, which announces each phase before it begins."""
+    """Record of phases, which announces each phase before it begins.
 
-    def __init__(self, announce: Callable[[Phase], None]) -> None:
+    Memory is read unless `reads_memory` is False: a forked process shares pages with its template, and the sums over
+    them would be no user's.
+    """
+
+    def __init__(self, announce: Callable[[Phase], None], *, reads_memory: bool = True) -> None:
         self._announce = announce
+        self._reads_memory = reads_memory
         self._costs: list[PhaseCost] = []
         self._read_at = 0
 
@@ -42,7 +47,9 @@ class Ledger:
         if age_ns is not None:
             now = read_moment(clocks_first=True)
             began = Moment(max(0, now.wall_ns - age_ns), 0, 0, 0, 0)
-            self._costs.append(make_cost("start", began, now, memory.read_since_start()))
+            self._costs.append(
+                make_cost("start", began, now, memory.read_since_start() if self._reads_memory else None)
+            )
 
     @contextmanager
     def phase(self, name: PhaseName) -> Iterator[memory.HighWaterMarks]:
@@ -58,7 +65,7 @@ class Ledger:
         ended = read_moment(clocks_first=True)
         if name in TRIMMED_PHASES:
             memory.trim_heap()
-        reading = marks.read(self._read_at)
+        reading = marks.read(self._read_at) if self._reads_memory else None
         # Only full readings count, so that many small changes add up until the next one is due.
         if reading is not None and reading.pss is not None:
             self._read_at = reading.end

@@ -64,6 +64,16 @@ def test_sleeping_takes_time_and_no_cpu_time() -> None:
     assert ledger.costs[0].cpu_ns < ledger.costs[0].wall_ns / 2
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only there memory is read from /proc")
+@pytest.mark.parametrize("is_read", [True, False])
+def test_memory_is_read_unless_it_is_shared_with_a_template(*, is_read: bool) -> None:
+    ledger = Ledger(ignore, reads_memory=is_read)
+    ledger.record_start()
+    with ledger.phase("build"):
+        pass
+    assert [cost.memory is not None for cost in ledger.costs if cost.name != "ledger"] == [is_read, is_read]
+
+
 def test_a_phase_that_raises_lets_the_error_through() -> None:
     with pytest.raises(ArithmeticError), Ledger(ignore).phase("import"):
         raise ArithmeticError

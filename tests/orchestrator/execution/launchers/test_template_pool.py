@@ -341,6 +341,10 @@ def test_a_forked_job_of_each_framework_is_measured_as_a_fresh_one(
     assert [cost.name for cost in one.phases] == [cost.name for cost in other.phases if cost.name != "memory"]
     assert one.memory is None
     assert other.memory is not None
+    assert [{cost.memory is None for cost in found.phases if cost.name != "ledger"} for found in (one, other)] == [
+        {True},
+        {False},
+    ]
     results = [[each for each in found.verification.checks if "first call" in each.inputs] for found in (one, other)]
     assert results[0] == results[1] != []
     assert one.inputs_sha256 == other.inputs_sha256
