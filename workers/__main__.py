@@ -40,7 +40,7 @@ def main(*, is_forked: bool = False) -> None:
 
             protect_from_job(spec)
         channel.send(Hello(pid=os.getpid(), python=platform.python_version(), interpreter=sys.executable))
-        result = dispatch_job(spec, Ledger(channel.send, reads_memory=not is_forked))
+        result = dispatch_job(spec, Ledger(channel.send, reads_memory=spec.start == "fresh"))
         channel.send(result.model_copy(update={"forked": True}) if is_forked else result)
     except Exception as error:  # whatever a framework raises becomes the job's last event
         with contextlib.suppress(OSError):  # the disk with the log may be full

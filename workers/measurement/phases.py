@@ -31,8 +31,8 @@ class Moment:
 class Ledger:
     """Record of phases, which announces each phase before it begins.
 
-    Memory is read unless `reads_memory` is False: a forked process shares pages with its template, and the sums over
-    them would be no user's.
+    Memory is read unless `reads_memory` is False: a process that is to be forked shares pages with its template, and
+    sums over them would be no user's.
     """
 
     def __init__(self, announce: Callable[[Phase], None], *, reads_memory: bool = True) -> None:
