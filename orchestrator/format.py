@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # it imports NumPy, which takes a command that only prints longer than all the rest
+if TYPE_CHECKING:  # it imports NumPy, which a command that only prints does not need
     from orchestrator.analysis.statistics.intervals import Interval
 
 SIZE_UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))

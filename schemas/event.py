@@ -89,7 +89,9 @@ class PhaseCost(Model):
     spans: tuple[tuple[NonNegativeInt, NonNegativeInt], ...] = Field(
         default=(), description="beginning and end of each part of the phase, on the monotonic clock of the system"
     )
-    memory: PhaseMemory | None = Field(default=None, description="null: the system does not report it")
+    memory: PhaseMemory | None = Field(
+        default=None, description="null: the system does not report it, or the job was to be forked"
+    )
 
     @property
     def asleep_ns(self) -> int | None:

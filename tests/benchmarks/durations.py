@@ -1,4 +1,4 @@
-"""How long questions take, from the command to the verdict: sweeps with one set of options or another, in turn.
+"""Durations of questions, from the command to the verdict: sweeps with one set of options or another, in turn.
 
     python tests/benchmarks/durations.py 5 "" "--start fresh"
     python tests/benchmarks/durations.py 1 "--suite static --blocks 8" "--suite static --blocks 8 --start fresh"

@@ -1,4 +1,4 @@
-"""What a template leaves for the jobs that it forks. Forks are tested with the launcher that asks for them."""
+"""The state that a template leaves for its jobs. Forks are tested with the launcher that asks for them."""
 
 import os
 import subprocess

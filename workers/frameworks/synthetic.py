@@ -98,15 +98,14 @@ def repeat_first_result(step: Step) -> Step:
 
 def cache_results(step: Step) -> Step:
     """Compute each set of inputs once and return the cached result: correct, but no measure of the work."""
-    kept: dict[tuple[int, ...], tuple[Any, ...]] = {}
-    known: list[tuple[Any, ...]] = []  # held, lest other inputs get the identity of these
+    # The inputs are held, lest others get their identity.
+    kept: dict[tuple[int, ...], tuple[tuple[Any, ...], tuple[Any, ...]]] = {}
 
     def recall_or_compute(*inputs: Any) -> tuple[Any, ...]:
         key = tuple(map(id, inputs))
         if key not in kept:
-            known.append(inputs)
-            kept[key] = step(*inputs)
-        return kept[key]
+            kept[key] = inputs, step(*inputs)
+        return kept[key][1]
 
     return recall_or_compute
 

@@ -30,11 +30,14 @@ ALLOCATOR_VARIABLES = (
 
 
 class HighWaterMarks:
-    """High-water marks of this process and its descendants, from construction on."""
+    """High-water marks of this process and its descendants, from construction on.
 
-    def __init__(self) -> None:
+    If `is_counted` is False there are none, as where the kernel does not count them.
+    """
+
+    def __init__(self, *, is_counted: bool = True) -> None:
         self._highest = 0
-        self.start = self._reset_marks()
+        self.start = self._reset_marks() if is_counted else 0
 
     def renew_marks(self) -> int:
         """Keep the highest mark so far, reset the kernel's, and return what is resident now."""

@@ -59,13 +59,13 @@ class Ledger:
         """
         # First of all: if the phase kills this process, the parent still knows which one it was.
         self._announce(Phase(name=name))
-        marks = memory.HighWaterMarks()
+        marks = memory.HighWaterMarks(is_counted=self._reads_memory)
         began = read_moment(clocks_first=False)
         yield marks
         ended = read_moment(clocks_first=True)
         if name in TRIMMED_PHASES:
             memory.trim_heap()
-        reading = marks.read(self._read_at) if self._reads_memory else None
+        reading = marks.read(self._read_at)
         # Only full readings count, so that many small changes add up until the next one is due.
         if reading is not None and reading.pss is not None:
             self._read_at = reading.end

@@ -398,7 +398,7 @@ def test_what_only_prints_does_not_wait_for_numpy(tmp_path: Path, arguments: lis
     )
     assert said in done.stdout
     assert "orchestrator.cli" in done.stderr
-    assert "numpy" not in {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "numpy" not in done.stderr
 
 
 def test_a_reader_that_stops_reading_is_not_a_crash(tmp_path: Path) -> None:
