@@ -63,8 +63,10 @@ def ask_question(options: Sequence[str]) -> Answer:
     with tempfile.TemporaryDirectory() as runs:
         command = [sys.executable, "-m", "orchestrator", "sweep", *options, "--runs", runs, "--no-report", "--json"]
         began_s = time.monotonic()
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         took_s = time.monotonic() - began_s
+        if not done.stdout:
+            sys.exit(done.stderr)
         said = json.loads(done.stdout)
         jobs = find_run(Path(runs), said["run"]).read_records()
     verdicts = {
