@@ -79,7 +79,7 @@ class Framework(Model):
         return tuple(dict.fromkeys((*self.distributions, *self.also_needs, *WORKER_REQUIREMENTS)))
 
 
-TORCHSCRIPT = "TorchScript is deprecated upstream since PyTorch 2.11, in favour of torch.compile and torch.export"
+TORCHSCRIPT = "PyTorch 2.11 deprecated TorchScript for torch.compile and torch.export"
 
 # A framework may use any of these thread pools, and each is as large as the machine unless it is limited. OpenBLAS is
 # NumPy's, which starts its threads when it is imported: a template with threads could not fork.

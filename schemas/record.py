@@ -175,6 +175,7 @@ class JobSummary(Model):
     step_peak_bytes: NonNegativeInt | None = Field(default=None, description="memory that a call adds at its peak")
     footprint_bytes: NonNegativeInt | None = Field(default=None, description="peak of the whole process during calls")
     flags: tuple[str, ...] = Field(default=(), description="disturbances that this job alone shows")
+    machine_type: str = Field(default="", description="type of the machine that ran it, with the hash of the type")
 
 
 class JobRecord(Versioned):

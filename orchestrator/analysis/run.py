@@ -1,7 +1,7 @@
 """A run with its results: the manifest, the last attempt of each job, and the groups of compared cells."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -20,8 +20,9 @@ from orchestrator.analysis.statistics.looks import LookRule
 from orchestrator.errors import UsageError
 from orchestrator.records.attempts import last_attempts, sort_records
 from orchestrator.records.axes import check_axis
-from orchestrator.records.store import Store
-from schemas.record import JobRecord, Manifest
+from orchestrator.records.store import Store, job_name
+from schemas.machine_type import MachineType, identify_type
+from schemas.record import Host, JobRecord, Manifest
 
 
 # Without slots, so that each result is kept once it is computed.
@@ -48,7 +49,17 @@ class Run:
         """
         skipped = list[str]()
         manifest, records = store.read_manifest(), store.read_records(skipped)
-        return cls(name=store.name, manifest=manifest, records=tuple(records), skipped=tuple(skipped))
+        return cls(
+            name=store.name,
+            manifest=manifest,
+            records=tuple(select_same_type(records, manifest.host, skipped)),
+            skipped=tuple(skipped),
+        )
+
+    @property
+    def machine_type(self) -> MachineType:
+        """The type of the machine that measured this run."""
+        return identify_type(self.manifest.host)
 
     @property
     def mixed(self) -> tuple[str, ...]:
@@ -139,6 +150,7 @@ class Run:
         head: Row = {
             "run": self.name,
             "run_started": self.manifest.started,
+            "machine_type": self.machine_type.content_hash,
             "fingerprint": self.manifest.host.content_hash,
             "mixed": bool(self.mixed),
         }
@@ -163,3 +175,13 @@ class Run:
         except ImportError as error:
             raise UsageError("a frame needs pandas: pip install 'plumbline-ml[frames]'") from error
         return pd.DataFrame(self.rows(per))
+
+
+def select_same_type(records: Iterable[JobRecord], host: Host, skipped: list[str]) -> Iterator[JobRecord]:
+    """Yield the records of machines of this one's type, and name the others in `skipped`: no figure is of two types."""
+    machine = identify_type(host)
+    for record in records:
+        if record.host == host or (found := identify_type(record.host)) == machine:
+            yield record
+        else:
+            skipped.append(f"{job_name(record.spec)} was measured on another type of machine: {found.label}")

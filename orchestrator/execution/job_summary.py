@@ -9,6 +9,7 @@ from orchestrator.analysis.statistics.intervals import Interval, median_interval
 from orchestrator.format import format_duration, format_size
 from orchestrator.records.labels import format_title
 from schemas.event import Report
+from schemas.machine_type import identify_type
 from schemas.record import JobRecord, JobSummary
 
 # More digits than a measurement has, and few enough to be read.
@@ -23,13 +24,16 @@ def add_summary(record: JobRecord) -> JobRecord:
 def summarise_record(record: JobRecord) -> JobSummary:
     """Return the summary of a record, computed from its samples and its other fields."""
     cell = f"{record.spec.cell.label}, {format_title(record.spec.cell)}"
+    machine = identify_type(record.host).label
     if record.report is None:
-        return JobSummary(text=describe_outcome(record), cell=cell)
+        return JobSummary(text=describe_outcome(record), cell=cell, machine_type=machine)
     found = summarise_report(record.report)
     # The flag CANARY needs the fastest canary of the whole run, which is not known yet.
     flags = tuple(sorted(find_flags(record, float("inf"))))
     samples = len(record.report.samples_ns)
-    summary = JobSummary.model_validate({"text": "", "cell": cell, "samples": samples, "flags": flags} | found)
+    summary = JobSummary.model_validate(
+        {"text": "", "cell": cell, "samples": samples, "flags": flags, "machine_type": machine} | found
+    )
     said = "; ".join([*describe_figures(summary), *describe_flags(flags)])
     text = said if record.outcome == "measured" else f"{describe_outcome(record)} Does not count: {said}"
     return summary.model_copy(update={"text": text})

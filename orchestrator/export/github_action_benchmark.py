@@ -23,7 +23,7 @@ def export_document(run: Run) -> bytes:
 
 def make_entries(name: str, found: Result, run: Run) -> Iterator[BenchmarkEntry]:
     """Yield the entries of a cell: its time, and the memory of its whole process where that is known."""
-    about = f"{found.jobs} processes, grade {found.grade}, machine {run.manifest.host.content_hash}, run {run.name}"
+    about = f"{found.jobs} processes, grade {found.grade}, machine type {run.machine_type.content_hash}, run {run.name}"
     yield {"name": name, "unit": "ns", "extra": about, **make_value(found.floor_ns)}
     if footprint := found.memory.get("footprint"):
         yield {"name": f"{name}: memory", "unit": "bytes", "extra": about, **make_value(footprint)}

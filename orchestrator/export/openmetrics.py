@@ -31,7 +31,13 @@ def export_document(run: Run) -> bytes:
     cells = [(make_labels(result), result) for result in run.cells]
     host = run.manifest.host
     endings = [("_info", named | make_outcome_labels(each), 1) for named, each in cells]
-    about = {"run": run.name, "started": run.manifest.started, "fingerprint": host.content_hash, "cpu": host.cpu}
+    about = {
+        "run": run.name,
+        "started": run.manifest.started,
+        "machine_type": run.machine_type.content_hash,
+        "fingerprint": host.content_hash,
+        "cpu": host.cpu,
+    }
     # A label that a run lacks leaves its series the same.
     about |= {"mixed": "; ".join(run.mixed)} if run.mixed else {}
     lines = [

@@ -43,6 +43,7 @@ def export_document(run: Run) -> bytes:
         "otherData": {
             "run": run.name,
             "started": run.manifest.started,
+            "machine_type": run.machine_type.label,
             "fingerprint": run.manifest.host.content_hash,
             "mixed": list(run.mixed),
         },

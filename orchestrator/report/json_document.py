@@ -9,6 +9,7 @@ from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.report import axis
 from orchestrator.report.alarms import list_alarms
+from orchestrator.report.machine import type_to_dict
 from orchestrator.report.sections import agreement, breakeven, new_shapes, price, saved_models
 from orchestrator.report.sentences import describe_group
 from orchestrator.report.summary import summarise_groups
@@ -20,6 +21,7 @@ def build_run_document(run: Run) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "run": run.name,
+        "machine_type": type_to_dict(run.manifest.host),
         "fingerprint": run.manifest.host.content_hash,
         "skipped": list(run.skipped),
         "answer": [*list_alarms(run.groups), *(axis.summarise_axis(run.axis_tables) or summarise_groups(run.groups))],

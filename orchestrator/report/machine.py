@@ -12,6 +12,7 @@ from orchestrator.format import to_printable
 from orchestrator.machine.activity import Activity
 from orchestrator.machine.findings import GIB, Finding, Severity, format_count, rate_fitness
 from schemas.base import SCHEMA_VERSION
+from schemas.machine_type import identify_type
 from schemas.record import Host
 
 STYLES = {Severity.FINE: "green", Severity.NOTE: "cyan", Severity.WARNING: "yellow", Severity.UNFIT: "bold red"}
@@ -20,10 +21,17 @@ STYLES = {Severity.FINE: "green", Severity.NOTE: "cyan", Severity.WARNING: "yell
 def build_fitness_document(host: Host, now: Activity, findings: Sequence[Finding]) -> dict[str, Any]:
     """Return the machine, its present condition, the findings and the verdict."""
     return build_findings_document(findings) | {
+        "machine_type": type_to_dict(host),
         "fingerprint": host.content_hash,
         "host": host.model_dump(mode="json"),
         "now": asdict(now),
     }
+
+
+def type_to_dict(host: Host) -> dict[str, Any]:
+    """Return the type of a machine as data."""
+    found = identify_type(host)
+    return {"hash": found.content_hash, "label": found.label} | found.model_dump(mode="json")
 
 
 def build_findings_document(findings: Sequence[Finding]) -> dict[str, Any]:
@@ -60,10 +68,15 @@ def show_findings(console: Console, findings: Sequence[Finding]) -> None:
 
 
 def summarise_host(host: Host) -> str:
-    """Return a machine in one sentence, with the hash of its fingerprint."""
+    """Return a machine in one sentence, with the hashes of its type and of its fingerprint."""
     size = f"{host.memory_bytes / GIB:.1f} GiB"
     cpu = f"{to_printable(host.cpu)}, {format_count(host.cores, 'usable core')}, {size}"
-    return f"{cpu}, {host.system}, Python {host.python}; fingerprint {host.content_hash}"
+    return f"{cpu}, {host.system}, Python {host.python}; {name_hashes(host)}"
+
+
+def name_hashes(host: Host) -> str:
+    """Return the hash of a machine's type, and that of its fingerprint, which has the software and settings as well."""
+    return f"type {identify_type(host).content_hash}, fingerprint {host.content_hash}"
 
 
 def build_findings_table(findings: Sequence[Finding]) -> Table:

@@ -91,6 +91,7 @@ def show_answer(console: Console, run: Run, answer: Iterable[str]) -> None:
         console.print()
     for sentence in answer:
         console.print(Text(sentence))
+    console.print(Text(f"Measured on {to_printable(run.machine_type.label)}.", style="dim"))
     for table in run.axis_tables:
         console.print()
         console.print(axis.build_axis_table(table))

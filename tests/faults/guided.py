@@ -81,7 +81,7 @@ def check_manifest(content: bytes, folder: Path) -> None:
     (folder / "manifest.json").write_bytes(content)
     found = atomic.read_model(folder / "manifest.json", Manifest)
     planned = plan.rebuild_plan(found.sweep, found.seed, (0, 1))
-    check_changes(Store(folder), planned, found, found.environments, force=True)
+    check_changes(Store(folder), planned, found, found.environments, found.host, force=True)
 
 
 TARGETS: Mapping[str, Target] = {

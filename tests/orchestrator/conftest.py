@@ -163,16 +163,20 @@ def make_records(make_record: Callable[..., JobRecord]) -> Callable[..., list[Jo
 
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., Store]:
-    """A run on disk with these records, begun so many seconds after noon; under tmp_path / "runs"."""
+    """A run on disk with these records, begun so many seconds after noon; under tmp_path / "runs".
+
+    A `host` among the changes of its manifest measured the records as well.
+    """
 
     def make(name: str, records: Sequence[JobRecord], at_s: float = 0, **changes: object) -> Store:
         began = NOON + timedelta(seconds=at_s)
         cells = {record.spec.cell.id: record.spec.cell for record in records}
         plain: dict[str, object] = {"name": name, "started": began.isoformat(), "sweep": {"name": name}}
         run = store.create_run(tmp_path / "runs", name, began)
-        run.write_manifest(a_manifest(cells.values(), **plain | changes))
+        manifest = a_manifest(cells.values(), **plain | changes)
+        run.write_manifest(manifest)
         for record in records:
-            run.write_record(record)
+            run.write_record(record.model_copy(update={"host": manifest.host}) if "host" in changes else record)
         return run
 
     return make

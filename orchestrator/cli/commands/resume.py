@@ -26,7 +26,8 @@ from orchestrator.processes import descendants
 from orchestrator.processes.signals import Interrupts
 from orchestrator.records import provenance, store
 from schemas.environment import EnvironmentRecord
-from schemas.record import Manifest
+from schemas.machine_type import identify_type
+from schemas.record import Host, Manifest
 
 
 def resume_run(
@@ -68,7 +69,8 @@ def continue_run(
     wait: bool,
 ) -> tuple[Run, bool]:
     """Run the jobs that a run lacks, in these environments."""
-    changed = check_changes(run, planned, manifest, environments, force=force)
+    machine = fingerprint.take_fingerprint()
+    changed = check_changes(run, planned, manifest, environments, machine, force=force)
     records, damaged = run.salvage_records()
     for file in damaged:
         print_line(console, to_printable(f"warning: {file} was damaged and is set aside; its job runs again"))
@@ -78,7 +80,6 @@ def continue_run(
     mixed = tuple(dict.fromkeys([*manifest.mixed, *changed]))
     manifest = manifest.model_copy(update={"stopped": "", "finished": False, "mixed": mixed})
     known, before = estimate.seconds_by_mode(records), manifest.cores
-    machine = fingerprint.take_fingerprint()
     with claim_for_plan(planned, machine, run.folder.parent, console, wait=wait, preferred=before) as claim:
         print_line(console, claim.doubt)
         if before and sorted(before) != sorted(claim.cores):
@@ -95,20 +96,27 @@ def check_changes(
     planned: planning.Plan,
     manifest: Manifest,
     environments: Mapping[str, EnvironmentRecord],
+    machine: Host,
     *,
     force: bool,
 ) -> list[str]:
     """List what has changed since a run was begun, which only `force` allows.
 
     Raises:
-        UsageError: resuming would mix results, or run other cells.
+        UsageError: resuming would mix results or types of machines, or run other cells.
     """
     if planned.cells != manifest.cells:
         edited = ", ".join(provenance.find_edited_workloads(manifest.cells, planned.cells))
         why = f"the code of {edited} has changed" if edited else "its sweep now yields other cells"
         raise UsageError(f"{run.name} cannot be resumed: {why}; begin a new run")
+    began, here = identify_type(manifest.host), identify_type(machine)
+    if began != here:
+        raise UsageError(
+            f"{run.name} cannot be resumed here: it was begun on {began.label}, and this is {here.label}; no result "
+            "counts jobs of two types; begin a new run"
+        )
     now = provenance.make_identity(manifest.original_sweep, manifest.seed, manifest.cells)
-    changed = provenance.find_changes(manifest, now, fingerprint.take_fingerprint(), environments)
+    changed = provenance.find_changes(manifest, now, machine, environments)
     if changed and not force:
         raise UsageError(
             f"{run.name} cannot be resumed as it was begun: {'; '.join(changed)}; "

@@ -10,6 +10,7 @@ from orchestrator.comparison.gates import METRICS, GateResult, select_ratio
 from orchestrator.comparison.run_effects import ASSUMED_SPREAD
 from orchestrator.comparison.sides import RunSide
 from orchestrator.format import format_ratio, format_ratio_range, format_size, to_printable
+from orchestrator.report.machine import name_hashes
 from orchestrator.report.sentences import describe_skipped
 from schemas.sweep import MemoryMetric
 
@@ -41,7 +42,7 @@ def describe_basis(compared: Compared) -> list[str]:
 def describe_side(letter: str, side: RunSide) -> str:
     """Return one side by its name, its time and its machine."""
     host = side.manifest.host
-    machine = f"{host.cpu}, {host.cores} cores, {host.system}, fingerprint {host.content_hash}"
+    machine = f"{host.cpu}, {host.cores} cores, {host.system}, {name_hashes(host)}"
     return f"{letter} is {side.name}, started {side.manifest.started}: {machine}."
 
 

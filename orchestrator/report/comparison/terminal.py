@@ -17,6 +17,7 @@ from orchestrator.format import format_duration, format_ratio, format_ratio_rang
 from orchestrator.records.labels import format_title
 from orchestrator.report.comparison.sentences import describe_basis, describe_comparison
 from orchestrator.report.json_document import interval_to_dict
+from orchestrator.report.machine import type_to_dict
 from orchestrator.report.tables import make_table, number_columns
 from orchestrator.report.terminal import fold_verdict, format_ratio_with_interval
 from schemas.base import SCHEMA_VERSION
@@ -105,7 +106,13 @@ def build_comparison_document(compared: Compared, judged: Sequence[GateResult]) 
 
 def side_to_dict(side: RunSide) -> dict[str, Any]:
     """Return one side as data."""
-    return {"name": side.name, "started": side.manifest.started, "fingerprint": side.manifest.host.content_hash}
+    host = side.manifest.host
+    return {
+        "name": side.name,
+        "started": side.manifest.started,
+        "machine_type": type_to_dict(host),
+        "fingerprint": host.content_hash,
+    }
 
 
 def change_to_dict(change: Change) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from orchestrator.records.labels import format_title
 from orchestrator.report.job.sparkline import plot_bars, plot_log_bars, plot_marks
 from schemas.event import Report
 from schemas.job import JobSpec
+from schemas.machine_type import identify_type
 from schemas.record import JobRecord
 
 Facts = Iterator[tuple[str, str]]
@@ -72,7 +73,8 @@ def describe_request(record: JobRecord) -> Facts:
     cores = ", ".join(map(str, spec.cpus)) or "all"
     yield "cell", f"{spec.cell.label}, {format_title(spec.cell)}"
     freeze = f" (freeze {record.freeze})" if record.freeze else ""
-    yield "where", f"environment {spec.cell.environment}{freeze}, cores {cores}, machine {record.host.content_hash}"
+    yield "where", f"environment {spec.cell.environment}{freeze}, cores {cores}"
+    yield "machine", f"{identify_type(record.host).label}, fingerprint {record.host.content_hash}"
     yield "place", f"block {spec.block}, position {spec.position}, attempt {spec.attempt}"
     yield "seeds", f"data {spec.seed}, hashes {spec.hash_seed}, environment padded by {spec.padding_bytes} bytes"
     calls = "as many calls as fit" if timing.calls is None else f"{timing.calls:,} calls"

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 
+from orchestrator.analysis.run import Run
+from orchestrator.records.store import Store
 from schemas.job import Cell
+from schemas.machine_type import identify_type
 from schemas.record import JobRecord
 from tests.orchestrator.conftest import a_manifest, a_run
 
@@ -57,3 +60,29 @@ def test_a_run_of_several_parts_is_marked_wherever_its_results_go(
     for per in ("cell", "job", "sample"):
         assert {row["mixed"] for row in whole.rows(per)} == {False}
         assert {row["mixed"] for row in mixed.rows(per)} == {True}
+
+
+def test_records_of_another_type_of_machine_are_named_and_never_averaged(
+    make_cell: MakeCell, make_records: MakeRecords, make_run: Callable[..., Store]
+) -> None:
+    records = make_records([(make_cell("torch:eager"), 100.0), (make_cell("numpy:eager"), 200.0)])
+    place = make_run("mixed", records)
+    moved, updated = records[-1], records[-2]
+    elsewhere = moved.host.model_copy(update={"cpu_flags": ("avx512f",)})
+    place.write_record(moved.model_copy(update={"host": elsewhere}))
+    # Another version of a package changes the fingerprint, and not the type.
+    place.write_record(
+        updated.model_copy(update={"host": updated.host.model_copy(update={"packages": {"torch": "1"}})})
+    )
+    run = Run.from_store(place)
+    assert len(run.records) == len(records) - 1
+    (reason,) = run.skipped
+    assert reason.endswith(f" was measured on another type of machine: {identify_type(elsewhere).label}")
+    assert f"{moved.spec.block:03}-{moved.spec.cell.id} " in reason
+
+
+def test_rows_name_the_type_of_the_machine(make_cell: MakeCell, make_records: MakeRecords) -> None:
+    records = make_records([(make_cell(), 100.0)])
+    run = a_run(a_manifest([records[0].spec.cell]), records)
+    assert {row["machine_type"] for row in run.rows()} == {identify_type(run.manifest.host).content_hash}
+    assert run.machine_type == identify_type(run.manifest.host)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.errors import UsageError
+from orchestrator.machine import fingerprint
 from orchestrator.records.migration import upgrade_record
 from orchestrator.records.store import Store, read_record
 from schemas.base import SCHEMA_VERSION
@@ -89,7 +90,10 @@ def test_a_run_of_version_1_can_be_read_by_every_command(inside: Inside, run: St
     assert (said.code, said.err) == (0, "")
 
 
-def test_a_run_of_version_1_is_not_resumed_and_stays_as_it_is(inside: Inside, run: Store) -> None:
+def test_a_run_of_version_1_is_not_resumed_and_stays_as_it_is(
+    inside: Inside, run: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fingerprint, "take_fingerprint", lambda: run.read_manifest().host)
     said = inside("resume", NAME)
     assert said.code == 2
     assert "the source of workers/ or schemas/ has changed" in said.err

@@ -17,6 +17,7 @@ from orchestrator.report.machine import (
     build_fitness_document,
     count_by_severity,
     format_gravest,
+    name_hashes,
     show_findings,
     show_fitness,
     summarise_host,
@@ -86,7 +87,7 @@ def test_the_document_has_every_finding_in_order_and_the_verdict(findings: list[
 @pytest.mark.parametrize(("cores", "text"), [(1, "1 usable core"), (2, "2 usable cores")])
 def test_a_machine_is_one_sentence(host: Host, cores: int, text: str) -> None:
     one = host.model_copy(update={"cores": cores})
-    assert summarise_host(one) == f"a CPU, {text}, 1.0 GiB, Linux, Python 3.11.0; fingerprint {one.content_hash}"
+    assert summarise_host(one) == f"a CPU, {text}, 1.0 GiB, Linux, Python 3.11.0; {name_hashes(one)}"
 
 
 def printed(judged: Facts) -> str:
@@ -120,7 +121,7 @@ def test_the_terminal_has_advice_where_there_is_something_to_do_and_only_there()
 
 def test_a_machine_is_summed_up_with_the_hash_of_its_fingerprint() -> None:
     said = summarise_host(IDEAL)
-    assert said == (f"Intel(R) Fast, 4 usable cores, 16.0 GiB, Linux, Python 3.11.0; fingerprint {IDEAL.content_hash}")
+    assert said == (f"Intel(R) Fast, 4 usable cores, 16.0 GiB, Linux, Python 3.11.0; {name_hashes(IDEAL)}")
 
 
 def test_a_process_cannot_write_to_the_terminal_by_its_name() -> None:

@@ -125,6 +125,20 @@ def test_the_manifest_keeps_the_history_and_the_identity(folder: Path) -> None:
     assert "Nothing is missing from this run." in again.out
 
 
+def test_a_run_is_not_resumed_on_another_type_of_machine_whatever_is_forced(folder: Path) -> None:
+    (path,) = folder.glob("runs/*/manifest.json")
+    begun = read_manifest(folder)
+    begun["host"]["l3_bytes"] = (begun["host"]["l3_bytes"] or 0) + 1
+    path.write_text(json.dumps(begun))
+    said = run(folder, "resume", "mine", "--blocks", "+1", "--force")
+    assert said.code == ExitCode.USAGE
+    assert re.search(
+        r"cannot be resumed here: it was begun on .+ \(type .{8}\), and this is .+ \(type .{8}\); ", said.err
+    )
+    assert said.err.count("\n") == 1
+    assert read_manifest(folder) == begun
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -56,7 +56,7 @@ def test_a_comparison_is_told_on_eighty_columns(make_compared: Callable[..., Com
     text = drawn(make_compared(), "slower=3%", "slower=50%")
     said = " ".join(text.split())
     for words in (
-        "A is 20250101-120000-a, started 2025-01-01T12:00:00+00:00: a CPU, 2 cores, Linux, fingerprint",
+        "A is 20250101-120000-a, started 2025-01-01T12:00:00+00:00: a CPU, 2 cores, Linux, type ",
         "Warning: not measured side by side: B was started 10 minutes after A.",
         "these runs: ",
         "33.0 µs",

@@ -18,6 +18,7 @@ from schemas.artefact import Artefact
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.limits import Limits
+from schemas.machine_type import identify_type
 from schemas.record import JobRecord
 from tests.orchestrator.analysis.costs.test_memory import needing
 
@@ -93,7 +94,9 @@ def test_a_request_says_where_when_and_with_which_seeds(make_record: MakeRecord)
     facts = collect(describe_request(record.model_copy(update={"freeze": "abcd"})))
     assert facts["place"] == ["block 4, position 2, attempt 3"]
     assert facts["seeds"] == ["data 11, hashes 5, environment padded by 64 bytes"]
-    assert facts["where"] == [f"environment current (freeze abcd), cores 1, 3, machine {record.host.content_hash}"]
+    assert facts["where"] == ["environment current (freeze abcd), cores 1, 3"]
+    machine = identify_type(record.host)
+    assert facts["machine"] == [f"{machine.label}, fingerprint {record.host.content_hash}"]
     assert "cores all" in collect(describe_request(request(record, cpus=())))["where"][0]
 
 

@@ -97,7 +97,7 @@ def test_what_was_asked_of_a_job_is_told_whole(tmp_path: Path, make_record: Make
     spec = make_spec(hash_seed=77, padding_bytes=88, limits={"memory": "2GiB", "phases": {"compile": 60}})
     text = shown(make_record(spec=spec), tmp_path / "log")
     for said in (
-        "environment current, cores 1, machine",
+        "environment current, cores 1",
         "block 1, position 0, attempt 1",
         "data 1, hashes 77, environment padded by 88 bytes",
         "100 samples of 1.00 ms, each of as many calls as fit",
