@@ -208,6 +208,17 @@ def show(
     raise typer.Exit(show_run(runs, run, job, wanted, repeat=repeat, wait=wait, compare_by=compare_by))
 
 
+@app.command(epilog="From a laptop: ssh -L 8017:localhost:8017 HOST, and open the address that was printed.")
+def serve(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="port of this machine; 0: any free one")] = 8017,
+    runs: RUNS_OPTION = DEFAULT_RUNS,
+) -> None:
+    """Show the runs of a folder in a browser, also while they run. Answers to this machine alone."""
+    from orchestrator.cli.commands.serve import serve as serve_folder
+
+    serve_folder(runs, port)
+
+
 @app.command(
     epilog="Exit code: 0; 3 if a --fail-on is certainly exceeded, 4 if one could be judged on no cell. "
     "Example: compare base head --fail-on slower=3%"

@@ -1,5 +1,6 @@
 """The cores that this process may use, and those that it leaves to workers."""
 
+import contextlib
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -20,8 +21,8 @@ def list_cores() -> tuple[int, ...]:
 @contextmanager
 def avoid_cores(theirs: Collection[int]) -> Iterator[None]:
     """Keep this process off the workers' cores while entered, and off their siblings, unless no core would be left."""
-    before, siblings = set(list_cores()), list_siblings(KernelFiles(), theirs)
-    ours = before.difference(*siblings.values()) or before.difference(theirs)
+    before = set(list_cores())
+    ours = choose_own_cores(before, theirs)
     if not ours or not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -31,6 +32,22 @@ def avoid_cores(theirs: Collection[int]) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def choose_own_cores(among: Collection[int], theirs: Collection[int]) -> set[int]:
+    """Return those of these cores that are neither the workers' nor their siblings; empty if none would be left."""
+    siblings = list_siblings(KernelFiles(), theirs)
+    return {*among}.difference(*siblings.values()) or {*among}.difference(theirs)
+
+
+def move_threads(among: Collection[int], theirs: Collection[int]) -> None:
+    """Move every thread of this process to those of these cores that workers leave, unless they leave none."""
+    ours = choose_own_cores(among, theirs)
+    if not ours or not hasattr(os, "sched_setaffinity"):
+        return
+    for thread in KernelFiles().list_names("proc/self/task/*"):
+        with contextlib.suppress(OSError):  # it has ended
+            os.sched_setaffinity(int(thread.rpartition("/")[2]), ours)
 
 
 def list_siblings(files: KernelFiles, cores: Iterable[int]) -> dict[int, frozenset[int]]:

@@ -12,6 +12,7 @@ files of limited size are read.
 """
 
 import contextlib
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,8 +21,8 @@ from datetime import datetime
 from pathlib import Path
 
 from orchestrator.errors import NewerVersion, UsageError, check_utf8
-from orchestrator.files.atomic import read_model, write_model, write_text
-from orchestrator.files.lock import LockHeld, hold_exclusive
+from orchestrator.files.atomic import open_regular, read_model, write_model, write_text
+from orchestrator.files.lock import MAX_NOTE_BYTES, LockHeld, hold_exclusive
 from orchestrator.records.attempts import sort_records
 from orchestrator.records.migration import upgrade_record
 from orchestrator.records.sweep_settings import format_sweep_file
@@ -80,6 +81,14 @@ class Store:
         """Read the manifest."""
         return read_model(self.folder / "manifest.json", Manifest)
 
+    def read_manifest_stamp(self) -> tuple[int, int]:
+        """Return when the manifest was last written, in nanoseconds, and its size: another one for each content."""
+        try:
+            said = (self.folder / "manifest.json").stat(follow_symlinks=False)
+        except OSError:
+            return (0, 0)
+        return (said.st_mtime_ns, said.st_size)
+
     @property
     def page_path(self) -> Path:
         """The path of the HTML report."""
@@ -94,7 +103,7 @@ class Store:
             UsageError: one cannot be read, and there is no such list.
         """
         found = list[JobRecord]()
-        for path in self._find_record_files():
+        for path in self.list_record_files():
             try:
                 found.append(read_record(path))
             except UsageError as error:
@@ -110,7 +119,7 @@ class Store:
             NewerVersion: a newer version has written one; none is set aside.
         """
         found, damaged = list[JobRecord](), list[Path]()
-        for path in self._find_record_files():
+        for path in self.list_record_files():
             try:
                 found.append(read_record(path))
             except NewerVersion:
@@ -144,10 +153,27 @@ class Store:
                 ) from error
             yield lock.before
 
-    def _find_record_files(self) -> list[Path]:
+    def list_record_files(self) -> list[Path]:
+        """List the files of the records of all jobs that measure, by name."""
         if self.jobs_folder.is_symlink():
             raise UsageError(f"{self.jobs_folder} is a symbolic link, which no run contains; remove it")
         return sorted(self.jobs_folder.glob("*.json"))
+
+    def find_writer(self) -> int | None:
+        """Return the process that writes to this run, as its lock names it; None if it has ended, or there is none."""
+        try:
+            with open_regular(self.folder / ".lock") as file:
+                note = file.read(MAX_NOTE_BYTES).decode(errors="replace")
+        except OSError:
+            return None
+        pid = note.partition(" ")[0]
+        return int(pid) if re.fullmatch(r"[1-9][0-9]{0,9}", pid) and is_alive(int(pid)) else None
+
+    def find_open_log(self) -> Path | None:
+        """Return the newest log of a job that has no record yet; None if each job has one."""
+        done = {path.stem for path in self.list_record_files()}
+        logs = self.jobs_folder.glob("*.stderr.log")
+        return max((path for path in logs if log_stem(path) not in done), key=read_mtime_ns, default=None)
 
     def artefact_path(self, cell: Cell, suffix: str) -> Path:
         """Return the path of the artefact that a cell's jobs load, and make its folder."""
@@ -201,6 +227,29 @@ def job_name(spec: JobSpec) -> str:
     return f"{spec.block:03}-{spec.cell.id}" + (f"-attempt-{spec.attempt}" if spec.attempt > 1 else "")
 
 
+def log_stem(path: Path) -> str:
+    """Return the name of the job to which a log belongs."""
+    return path.name.removesuffix(".stderr.log")
+
+
+def read_mtime_ns(path: Path) -> int:
+    """Return when a file was last written, in nanoseconds; 0 if it is gone."""
+    with contextlib.suppress(OSError):
+        return path.stat(follow_symlinks=False).st_mtime_ns
+    return 0
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether there is a process with this number."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
 def create_run(root: Path, name: str, now: datetime) -> Store:
     """Create the folder of a new run.
 
@@ -245,6 +294,17 @@ def find_run(root: Path, text: str) -> Store:
         what = "no run matches" if not fitting else "several runs match"
         raise UsageError(f"{what} {text!r}; choose one of: {', '.join((fitting or names)[-5:])}")
     return Store(root / fitting[0])
+
+
+def open_listed(root: Path, name: str) -> Store:
+    """Open a run by its exact name in a folder of runs, which no name and no link leads out of.
+
+    Raises:
+        UsageError: there is no such run.
+    """
+    if name not in list_runs(root) or (root / name).is_symlink():
+        raise UsageError(f"there is no run {name!r} in {root}")
+    return Store(root / name)
 
 
 def list_runs(root: Path) -> list[str]:

@@ -6,10 +6,9 @@ import hashlib
 import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Template
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
@@ -43,12 +42,14 @@ from orchestrator.report.page.charts import (
     times,
     warmup,
 )
+from orchestrator.report.page.templates import open_templates, read_text
 from orchestrator.report.repetition import is_said, split_shared_sentences
 from orchestrator.report.sections import agreement, calls, price
 from orchestrator.report.sentences import describe_skipped, list_deprecations, write_headline
 from orchestrator.report.summary import summarise_groups
 
 DISTRIBUTION: Final = "plumbline-ml"
+PACKAGE: Final = "orchestrator.report.page"
 KINDS: Final = ("framework", "workload", "task")
 # With more groups than this, each shows its first chart, and the others on request.
 MAX_OPEN_GROUPS: Final = 4
@@ -273,22 +274,13 @@ def hash_script(script: str) -> str:
 @functools.cache
 def read_asset(name: str) -> Markup:
     """Return a file of this package that goes into the page unescaped."""
-    path = resources.files("orchestrator.report.page").joinpath("assets", name)
-    return Markup(path.read_text(encoding="utf-8"))  # noqa: S704 - a file of this package, and no text of a record
+    return Markup(read_text(PACKAGE, name))  # noqa: S704 - a file of this package, and no text of a record
 
 
 @functools.cache
 def load_template() -> Template:
     """Return the template of the page. It escapes all values except those marked as safe."""
-    room = Environment(
-        loader=PackageLoader("orchestrator.report.page", "assets"),
-        autoescape=True,
-        # A misspelt name fails, instead of leaving a gap in the page.
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: value if isinstance(value, Markup) else value_to_printable(value),
-    )
+    room = open_templates(PACKAGE)
     # JSON within a script element must not be able to close that element.
     room.filters["data"] = lambda value: htmlsafe_json_dumps(value, separators=(",", ":"), ensure_ascii=False)
     room.globals["drawn"] = build_chart_data

@@ -1,6 +1,7 @@
 """The cores that this process may use, from a file or from the kernel itself."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,24 @@ def test_this_process_avoids_the_siblings_of_the_workers_cores_too(monkeypatch: 
     monkeypatch.setattr(affinity, "list_siblings", lambda _, cores: {core: frozenset(before) for core in cores})
     with avoid_cores(before[-1:]):
         assert os.sched_getaffinity(0) == (set(before[:-1]) or set(before))
+
+
+@needs_affinity
+def test_every_thread_moves_to_what_workers_leave_and_stays_if_they_leave_nothing() -> None:
+    before = os.sched_getaffinity(0)
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        assert thread.native_id is not None
+        affinity.move_threads(before, {max(before)})
+        expected = (before - {max(before)}) or before
+        assert os.sched_getaffinity(0) == os.sched_getaffinity(thread.native_id) == expected
+        affinity.move_threads(before, before)
+        assert os.sched_getaffinity(0) == expected
+        affinity.move_threads(before, set())
+        assert os.sched_getaffinity(0) == os.sched_getaffinity(thread.native_id) == before
+    finally:
+        done.set()
+        thread.join()
+        os.sched_setaffinity(0, before)

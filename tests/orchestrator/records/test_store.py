@@ -320,3 +320,71 @@ def test_nothing_is_written_where_a_link_leads_out_of_the_run(
     with pytest.raises(UsageError, match="is a symbolic link, which no run contains"):
         run.expected_path(cell)
     assert not outside.exists()
+
+
+@pytest.mark.parametrize(
+    ("note", "writer"),
+    [
+        (str(os.getpid()), os.getpid()),
+        (f"{os.getpid()} mark", os.getpid()),
+        ("1 mark", 1),
+        ("", None),
+        ("4194305 mark", None),
+        ("-1 mark", None),
+        ("0 mark", None),
+        ("99999999999999999999 mark", None),
+        ("² mark", None),
+        ("mark", None),
+    ],
+)
+def test_the_writer_of_a_run_is_the_living_process_that_its_lock_names(
+    make_run: MakeRun, note: str, writer: int | None
+) -> None:
+    run = make_run()
+    assert run.find_writer() is None
+    (run.folder / ".lock").write_text(note)
+    assert run.find_writer() == writer
+
+
+def test_a_sweep_that_holds_its_lock_is_its_writer(make_run: MakeRun) -> None:
+    run = make_run()
+    with run.hold_lock(f"{os.getpid()} mark"):
+        assert run.find_writer() == os.getpid()
+    assert run.find_writer() is None
+
+
+def test_the_open_log_is_the_newest_without_a_record(
+    make_run: MakeRun, make_record: MakeRecord, make_cell: MakeCell
+) -> None:
+    run = make_run()
+    assert run.find_open_log() is None
+    records = [make_record(make_cell(), block) for block in (1, 2, 3)]
+    for number, record in enumerate(records):
+        run.log_path(record.spec).write_text("text")
+        os.utime(run.log_path(record.spec), (number, number))
+    assert run.find_open_log() == run.log_path(records[2].spec)
+    run.write_record(records[2])
+    assert run.find_open_log() == run.log_path(records[1].spec)
+    for record in records:
+        run.write_record(record)
+    assert run.find_open_log() is None
+
+
+def test_a_listed_run_is_opened_by_its_whole_name_and_through_no_link(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run("mine")
+    root = run.folder.parent
+    assert store.open_listed(root, run.name) == run
+    (root / "20250101-000000-link").symlink_to(run.folder)
+    for name in ("mine", "latest", "..", "", "20250101-000000-link", f"{run.name}/jobs", str(run.folder)):
+        with pytest.raises(UsageError, match="there is no run"):
+            store.open_listed(root, name)
+
+
+def test_the_stamp_of_a_manifest_changes_with_it(make_run: MakeRun) -> None:
+    run = make_run()
+    before = run.read_manifest_stamp()
+    assert run.read_manifest_stamp() == before
+    run.write_manifest(run.read_manifest().model_copy(update={"stopped": "by hand"}))
+    assert run.read_manifest_stamp() != before
+    (run.folder / "manifest.json").unlink()
+    assert run.read_manifest_stamp() == (0, 0)

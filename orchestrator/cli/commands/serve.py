@@ -1,0 +1,17 @@
+"""`serve`: the runs of a folder in a browser."""
+
+from pathlib import Path
+
+from orchestrator.environments.cache import find_cache_folder
+from orchestrator.errors import UsageError
+
+
+def serve(root: Path, port: int) -> None:
+    """Serve the runs of a folder until a signal ends it."""
+    try:
+        from orchestrator.server.run import serve_runs
+    except ModuleNotFoundError as error:
+        if error.name not in ("starlette", "uvicorn"):
+            raise
+        raise UsageError("serve needs starlette and uvicorn: pip install 'plumbline-ml[serve]'") from error
+    serve_runs(root, port, find_cache_folder(), lambda address: print(address, flush=True))
