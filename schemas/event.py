@@ -4,6 +4,7 @@ The first line is a Hello, the last a Report, an Exported, a Profiled or a Failu
 phase of the job.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -186,6 +187,10 @@ class Noise(Model):
     def reading_of(self, sample: int) -> int:
         """Return the index of the reading that covers this sample."""
         return sample // self.burst
+
+    def spread_readings(self, readings: Sequence[int], samples: int) -> Sequence[int]:
+        """Return for each of so many samples the reading of its burst."""
+        return readings if self.burst == 1 else [readings[self.reading_of(sample)] for sample in range(samples)]
 
 
 # Twice the calls must take between these multiples of the time. Otherwise a sample does not measure its calls.

@@ -104,6 +104,8 @@ def test_counters_are_read_once_a_burst_and_the_last_burst_may_be_shorter(
     report = make_report(samples_ns=(9,) * 10, noise=noise)
     assert [report.noise.reading_of(sample) for sample in range(10)] == [sample // burst for sample in range(10)]
     assert report.noise.reading_of(9) == readings - 1
+    counted = tuple(range(readings))
+    assert list(report.noise.spread_readings(counted, 10)) == [report.noise.reading_of(sample) for sample in range(10)]
     with pytest.raises(ValidationError, match=f"there should be {readings}, one for each burst of {burst} of the 10"):
         make_report(samples_ns=(9,) * 10, noise=noise | {"steal_ns": (1,) * (readings + 1)})
 

@@ -63,9 +63,11 @@ def count_cores(record: JobRecord) -> int:
 def compute_lost_ns(report: Report, cores: int) -> list[int]:
     """Return for each sample the longest time that its threads can have waited for cores in use by other processes."""
     noise = report.noise
+    delays = noise.spread_readings(noise.run_delay_ns, len(report.samples_ns))
     return [
-        min(noise.run_delay_ns[noise.reading_of(index)], max(0, cores * took - used))
-        for index, (took, used) in enumerate(zip(report.samples_ns, noise.cpu_ns, strict=True))
+        # Most samples lost nothing, and a run has millions of them.
+        min(delay, max(0, cores * took - used)) if delay else 0
+        for delay, took, used in zip(delays, report.samples_ns, noise.cpu_ns, strict=True)
     ]
 
 
@@ -76,12 +78,10 @@ def compute_lost_shares(report: Report, cores: int) -> list[float]:
 
 def find_disturbed_samples(report: Report, cores: int) -> list[bool]:
     """Return for each sample True if it is disturbed."""
-    noise = report.noise
+    shares = compute_lost_shares(report, cores)
     # Steal is counted in coarse clock ticks: any of it marks all samples of a burst.
-    return [
-        share > LOST_SHARE_LIMIT or noise.steal_ns[noise.reading_of(index)] > 0
-        for index, share in enumerate(compute_lost_shares(report, cores))
-    ]
+    steals = report.noise.spread_readings(report.noise.steal_ns, len(shares))
+    return [share > LOST_SHARE_LIMIT or steal > 0 for share, steal in zip(shares, steals, strict=True)]
 
 
 def find_undisturbed_samples(report: Report, cores: int) -> list[int]:
@@ -108,8 +108,9 @@ def bound_floor_ns(record: JobRecord) -> float:
     elif is_bounded_by_cpu_time(record):
         left = (1 - COLD_CACHE_SHARE) * min(noise.cpu_ns)
     else:
+        steals = noise.spread_readings(noise.steal_ns, len(lost))
         left = (1 - COLD_CACHE_SHARE) * min(
-            took - lost[index] - noise.steal_ns[noise.reading_of(index)] for index, took in enumerate(report.samples_ns)
+            took - waited - steal for took, waited, steal in zip(report.samples_ns, lost, steals, strict=True)
         )
     # At least a nanosecond, since times are compared by their logarithms.
     return max(1, min(left, *report.samples_ns))
