@@ -16,8 +16,10 @@ from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Final
 
+import numpy as np
+
 from orchestrator.analysis.compare import Comparison, Scores, Verdict, compare_all_pairs, compute_rank_ranges
-from orchestrator.analysis.costs.cost_curve import CostCurve, Start
+from orchestrator.analysis.costs.cost_curve import CostCurve, Start, TotalsOfCurves
 from orchestrator.analysis.pairs import SIBLINGS, find_sibling_label
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.statistics.intervals import Interval, hodges_lehmann
@@ -138,28 +140,20 @@ def calls_until_break_even(
     if not pairs:
         return Interval(math.nan, 1, NEVER)
 
-    def make_ratio(curves: Sequence[tuple[CostCurve, CostCurve]]) -> Callable[[float], Interval]:
-        return cache(
-            lambda calls: hodges_lehmann(
-                [log_ratio_of_totals(own, other, calls, start) for own, other in curves], alpha
-            )
-        )
+    owns, others = ([pair[side] for pair in pairs] for side in (0, 1))
 
-    measured = make_ratio(pairs)
-    lowest = make_ratio([(own.least, other) for own, other in pairs])
-    highest = make_ratio([(own, other.least) for own, other in pairs])
+    def make_ratio(above: Sequence[CostCurve], below: Sequence[CostCurve]) -> Callable[[float], Interval]:
+        one, other = TotalsOfCurves.of(above, start), TotalsOfCurves.of(below, start)
+        return cache(lambda calls: hodges_lehmann(np.log(one.total_ns(calls) / other.total_ns(calls)), alpha))
+
+    measured = make_ratio(owns, others)
+    lowest = make_ratio([each.least for each in owns], others)
+    highest = make_ratio(owns, [each.least for each in others])
     return Interval(
         find_last_crossing(lambda calls: measured(calls).estimate),
         find_last_crossing(lambda calls: lowest(calls).low),
         find_last_crossing(lambda calls: highest(calls).high),
     )
-
-
-def log_ratio_of_totals(own: CostCurve, other: CostCurve, calls: float, start: Start) -> float:
-    """Return the log ratio of two processes' totals after this number of calls; at infinity, of their floors."""
-    if math.isinf(calls):
-        return math.log(own.floor_ns / other.floor_ns)
-    return math.log(own.floor_total_ns(int(calls), start) / other.floor_total_ns(int(calls), start))
 
 
 def find_last_crossing(curve: Callable[[float], float]) -> float:

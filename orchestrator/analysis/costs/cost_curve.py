@@ -1,11 +1,15 @@
 """Cost curve of one process: the time that a user waits until a number of calls is done."""
 
+import math
 import statistics
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
+import numpy as np
+
+from orchestrator.analysis.statistics.intervals import Floats
 from schemas.event import PhaseName, Report
 
 BEFORE_MODEL: tuple[PhaseName, ...] = ("import", "initialise", "build")
@@ -59,6 +63,37 @@ class CostCurve:
             return spent + (calls - done) * steady_ns
         then_done, then_spent = self.seen[place]
         return spent + (calls - done) * (then_spent - spent) / (then_done - done)
+
+
+@dataclass(frozen=True, slots=True)
+class TotalsOfCurves:
+    """The totals of several curves at once, with steady calls at each process's floor.
+
+    `steady_ns` are the floors. Beyond its last point, each curve is a line with this slope through that point.
+    """
+
+    curves: tuple[CostCurve, ...]
+    start: Start
+    steady_ns: Floats
+    last_calls: Floats
+    last_total_ns: Floats
+
+    @classmethod
+    def of(cls, curves: Sequence[CostCurve], start: Start) -> Self:
+        """Return the totals of these curves from this start of the clock."""
+        last = [curve.seen[-1][0] for curve in curves]
+        totals_ns = [curve.floor_total_ns(calls, start) for curve, calls in zip(curves, last, strict=True)]
+        floors_ns = [curve.floor_ns for curve in curves]
+        return cls(tuple(curves), start, np.array(floors_ns), np.array(last, dtype=np.float64), np.array(totals_ns))
+
+    def total_ns(self, calls: float) -> Floats:
+        """Return the time of each curve until this number of calls, in nanoseconds; at infinity, that of one call."""
+        if math.isinf(calls):
+            return self.steady_ns
+        whole = int(calls)
+        if whole >= self.last_calls.max():
+            return self.last_total_ns + (whole - self.last_calls) * self.steady_ns
+        return np.array([curve.floor_total_ns(whole, self.start) for curve in self.curves])
 
 
 def make_cost_curve(

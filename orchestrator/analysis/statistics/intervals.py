@@ -74,9 +74,19 @@ def hodges_lehmann(differences: Numbers, alpha: float) -> Interval:
     values = np.asarray(differences, dtype=np.float64)
     if values.size == 0:
         return Interval(math.nan, -math.inf, math.inf)
-    walsh = np.sort(np.add.outer(values, values)[np.triu_indices(values.size)] / 2)
+    walsh = np.sort(np.add.outer(values, values)[_index_upper_triangle(values.size)] / 2)
     outside = int(np.searchsorted(signed_rank_cdf(values.size), alpha / 2, side="right"))
-    return interval_from_ordered(walsh, outside, float(np.median(walsh)))
+    middle = float(walsh[(walsh.size - 1) // 2] + walsh[walsh.size // 2]) / 2
+    return interval_from_ordered(walsh, outside, middle)
+
+
+@lru_cache(maxsize=256)
+def _index_upper_triangle(size: int) -> tuple[npt.NDArray[np.intp], ...]:
+    """Return the rows and columns of a square array on and above its diagonal."""
+    found = np.triu_indices(size)
+    for each in found:
+        each.setflags(write=False)  # as for the cached distributions
+    return found
 
 
 def interval_from_ordered(ordered: Floats, outside: int, estimate: float) -> Interval:

@@ -1,14 +1,20 @@
 """Vega-Lite, which draws the charts of a page in the browser: its script and its style.
 
 The script is bundled from the installed library, so a page loads nothing else. It is the same for every page and
-evaluates no text as code. Colours are variables of the page's style sheet, which handles light, dark and print.
+evaluates no text as code. Bundling takes seconds, so the script is kept for later pages. Colours are variables of the
+page's style sheet, which handles light, dark and print.
 """
 
+import contextlib
 import functools
+import importlib.metadata
+import os
+import stat
+from pathlib import Path
 from typing import Any, Final
 
-import vl_convert
-
+from orchestrator.environments.cache import find_cache_folder
+from orchestrator.files.atomic import open_regular, write_text
 from orchestrator.report.page.charts import (
     Spec,
     cost,
@@ -68,4 +74,36 @@ def build_specifications() -> dict[str, Spec]:
 @functools.cache
 def bundle_vega() -> str:
     """Return Vega-Lite with its dependencies, as a script that defines `vegaEmbed`; about 900 kB."""
+    version = importlib.metadata.version("vl-convert-python")
+    place = find_cache_folder().joinpath(f"vega-{version}.js")
+    return read_own_text(place) or keep_text(place, bundle_anew())
+
+
+def bundle_anew() -> str:
+    """Bundle the installed library, which takes seconds."""
+    import vl_convert
+
     return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+
+
+def read_own_text(place: Path) -> str:
+    """Return the text of a file that this user alone can have written; "" if there is none.
+
+    It becomes a script of the page, so nobody else may have had a hand in it.
+    """
+    try:
+        with open_regular(place) as file:
+            said = os.fstat(file.fileno())
+            is_own = said.st_uid == os.getuid() and not said.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+            return file.read().decode() if is_own else ""
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def keep_text(place: Path, text: str) -> str:
+    """Keep a text for later, where the disk allows it, and return it."""
+    with contextlib.suppress(OSError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_text(place, text)
+        place.chmod(0o600)
+    return text

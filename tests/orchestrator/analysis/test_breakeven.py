@@ -18,7 +18,6 @@ from orchestrator.analysis.breakeven import (
     calls_until_break_even,
     find_best_modes,
     find_break_evens,
-    log_ratio_of_totals,
 )
 from orchestrator.analysis.compare import Verdict
 from orchestrator.analysis.costs.cost_curve import CostCurve
@@ -79,11 +78,15 @@ def test_just_before_its_break_even_it_is_not_ahead_and_from_there_on_it_is(
     own, other = line(own_first, own_call, *((1, lap) for lap in laps)), line(first, call)
     calls = estimate(own, other)
     if calls < NEVER:
-        assert log_ratio_of_totals(own, other, calls, "model") < 0
-        assert log_ratio_of_totals(own, other, 2 * calls, "model") < 0
-        assert calls == 1 or log_ratio_of_totals(own, other, calls - 1, "model") >= 0
+        assert is_ahead(own, other, calls)
+        assert is_ahead(own, other, 2 * calls)
+        assert calls == 1 or not is_ahead(own, other, calls - 1)
     else:
-        assert own_call >= call or log_ratio_of_totals(own, other, MOST_CALLS, "model") >= 0
+        assert own_call >= call or not is_ahead(own, other, MOST_CALLS)
+
+
+def is_ahead(own: CostCurve, other: CostCurve, calls: float) -> bool:
+    return own.floor_total_ns(int(calls), "model") < other.floor_total_ns(int(calls), "model")
 
 
 def scattered(own: CostCurve, other: CostCurve, blocks: int = 12) -> tuple[tuple[CostCurve, CostCurve], ...]:

@@ -1,10 +1,11 @@
 """Cost curves: the measured time of a process during warm-up, then a straight line."""
 
+import math
 from collections.abc import Callable
 
 import pytest
 
-from orchestrator.analysis.costs.cost_curve import CostCurve, Start, make_cost_curve
+from orchestrator.analysis.costs.cost_curve import CostCurve, Start, TotalsOfCurves, make_cost_curve
 from schemas.event import Report
 
 MakeReport = Callable[..., Report]
@@ -98,3 +99,19 @@ def test_a_wait_of_the_main_thread_counts_though_other_threads_were_busy(make_re
 def test_a_curve_that_lost_nothing_is_its_own_least() -> None:
     curve = CostCurve(before_model_ns=0, seen=((1, 9.0),), floor_ns=5, typical_ns=6)
     assert curve.least == curve
+
+
+@pytest.mark.parametrize("start", ["model", "import"])
+@pytest.mark.parametrize("calls", [1, 2, 5, 10, 11, 12, 100, 10**6, 10**12])
+def test_the_totals_of_several_curves_are_those_of_each(start: Start, calls: int) -> None:
+    curves = [
+        CostCurve(before_model_ns=7.0, seen=((1, 100.0), (6, 150.0), (11, 190.0)), floor_ns=8.0, typical_ns=9.0),
+        CostCurve(before_model_ns=0.0, seen=((1, 3.0),), floor_ns=0.5, typical_ns=0.6),
+        CostCurve(before_model_ns=1e9, seen=((1, 1e6), (3, 1e6 + 2)), floor_ns=1.5, typical_ns=1.5),
+    ]
+    found = TotalsOfCurves.of(curves, start).total_ns(calls)
+    assert found.tolist() == pytest.approx([curve.floor_total_ns(calls, start) for curve in curves], rel=1e-14)
+
+
+def test_at_infinity_only_the_floors_count(spent: CostCurve) -> None:
+    assert TotalsOfCurves.of([spent, spent], "import").total_ns(math.inf).tolist() == [spent.floor_ns] * 2
