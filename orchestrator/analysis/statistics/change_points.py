@@ -1,16 +1,19 @@
 """Change points of a series of independent values: steps of its level, found by ranks with a stated false-alarm rate.
 
-Two scans look for a step. One compares all values before a point with all values after it, for every point; its score
+Two scans look for a step. One compares all values before a point with all values after it, for every point. Its score
 is the least rank-sum p (a maximally selected rank statistic: Pettitt 1979, Applied Statistics 28; Lausen and Schumacher
 1992, Biometrics 48). The other compares each inner stretch with the rest, since a slowdown that was repaired hides from
-the first (circular binary segmentation: Olshen et al. 2004, Biostatistics 5). Searching all places makes small p common,
-so each score is compared with its scores in random orders of the same values. That p is exact if all orders are equally
-likely without a step, whatever the distribution of the values (Barnard 1963; Phipson and Smyth 2010).
+the first (circular binary segmentation: Olshen et al. 2004, Biostatistics 5).
+
+A search of all places makes a small p common. So each score is compared with its scores in random orders of the same
+values. That p is exact if all orders are equally likely without a step, whatever the distribution of the values
+(Barnard 1963; Phipson and Smyth 2010).
 
 Parts between steps are searched in turn (binary segmentation: Scott and Knott 1974). A part gets its share of the level
 by its length, so that the parts of one series make a false alarm with at most the level of the series.
 """
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -115,7 +118,7 @@ def _search_part(values: Floats, start: int, level_per_value: float) -> Iterator
     edges = (0, *found.indices, values.size)
     for index in found.indices:
         yield ChangePoint(start + index, found.p)
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in itertools.pairwise(edges):
         yield from _search_part(values[first:last], start + first, level_per_value)
 
 
@@ -169,6 +172,7 @@ class Scan:
         return found[0], (first, first + length)
 
 
+@lru_cache(maxsize=32)
 def _score_sums(ranks: Ranks) -> Floats:
     """Return -log p of each sum of each number of ranks drawn at random: the exact law, two-sided."""
     ways = np.zeros((len(ranks) + 1, sum(ranks) + 1))
@@ -178,6 +182,8 @@ def _score_sums(ranks: Ranks) -> Floats:
     law = ways / ways.sum(axis=1, keepdims=True)
     below, above = np.cumsum(law, axis=1), np.cumsum(law[:, ::-1], axis=1)[:, ::-1]
     scores: Floats = -np.log(np.clip(2 * np.minimum(below, above), np.finfo(np.float64).tiny, 1.0))
+    # The cached array is shared, so a caller that wrote to it would change later results.
+    scores.setflags(write=False)
     return scores
 
 

@@ -5,6 +5,7 @@ evaluates no text as code. Colours are variables of the page's style sheet, whic
 """
 
 import functools
+from collections.abc import Mapping
 from typing import Any, Final
 
 import vl_convert
@@ -60,9 +61,9 @@ CONFIG: Final[dict[str, Any]] = {
 FULL_WIDTH: Final[Spec] = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
 
 
-def build_specifications() -> dict[str, Spec]:
-    """Return the specification of each kind of chart, as the page holds it."""
-    return {kind: FULL_WIDTH | spec for kind, spec in SPECS.items()}
+def build_specifications(specs: Mapping[str, Spec] = SPECS) -> dict[str, Spec]:
+    """Return the specification of each kind of chart, as a page holds it."""
+    return {kind: FULL_WIDTH | spec for kind, spec in specs.items()}
 
 
 @functools.cache
