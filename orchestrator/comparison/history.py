@@ -18,7 +18,7 @@ from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.change_points import LEAST_SIDE, count_values_needed
 from orchestrator.analysis.statistics.intervals import median_interval
 from orchestrator.comparison.sides import to_content_key
-from orchestrator.comparison.steps import Panel, Point, RunFacts, Step, find_steps
+from orchestrator.comparison.steps import Panel, Point, RunFacts, Step, search_panel
 from orchestrator.errors import UsageError
 from orchestrator.records import store
 from orchestrator.records.labels import format_title, label_cells
@@ -203,6 +203,7 @@ def make_facts(run: Run, began: datetime) -> RunFacts:
         code=identity.code if identity else "",
         commits=run.manifest.commits,
         canary_ns=run.canary_ns,
+        environments=run.manifest.environments,
     )
 
 
@@ -237,14 +238,14 @@ def trace_type(
 ) -> TypeHistory:
     """Find the steps of the chosen cells of one type of machine, as one family of tests."""
     chosen = [key for key, points in series.items() if is_chosen(points, text)]
-    # A cell with fewer points can make no alarm.
-    family = sum(len(series[key]) >= 2 * LEAST_SIDE for key in chosen)
+    # A cell with fewer points can make no alarm. If all have fewer, all of them will count when they have more.
+    family = sum(len(series[key]) >= 2 * LEAST_SIDE for key in chosen) or len(chosen)
     level, panel = alpha / max(1, family), Panel(series)
-    needed = count_values_needed(level)
+    needed, steps = count_values_needed(level), search_panel(series, level, alpha)
     return TypeHistory(
         machine=machine,
         runs=tuple(runs),
-        cells=tuple(trace_cell(panel, key, level, alpha, needed) for key in chosen),
+        cells=tuple(make_cell_history(panel, key, steps[key], needed) for key in chosen),
         level=level,
     )
 
@@ -254,15 +255,15 @@ def is_chosen(points: Mapping[int, Point], text: str) -> bool:
     return text.casefold() in name_series(points).casefold() if text else len(points) >= LEAST_RUNS
 
 
-def trace_cell(panel: Panel, key: str, level: float, alpha: float, needed: int | None) -> CellHistory:
-    """Find the steps of one cell."""
-    points, controls = panel.series[key], panel.choose_controls(key)
+def make_cell_history(panel: Panel, key: str, steps: tuple[Step, ...], needed: int | None) -> CellHistory:
+    """Return the history of one cell with its steps."""
+    points = panel.series[key]
     latest = points[max(points)]
     return CellHistory(
         label=latest.label,
         title=latest.title,
         points=tuple(points.values()),
-        steps=find_steps(panel, key, controls, level, alpha),
+        steps=steps,
         needed=needed,
-        controls=len(controls),
+        controls=len(panel.choose_controls(key)),
     )

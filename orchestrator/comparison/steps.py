@@ -7,10 +7,10 @@ further than the same runs move cells that did not change, by the rule of a comp
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import median
-from typing import Final
+from typing import Final, TypeAlias
 
 from orchestrator.analysis.statistics.change_points import LEAST_SIDE, find_change_points
 from orchestrator.analysis.statistics.intervals import Interval
@@ -20,14 +20,21 @@ from orchestrator.comparison.compare import describe_host_differences
 from orchestrator.comparison.run_effects import FEWEST_OTHERS, allow_for_run_effects, contains_zero
 from orchestrator.comparison.sides import list_package_prefixes
 from orchestrator.records import provenance
+from schemas.environment import EnvironmentRecord
 from schemas.job import Cell
 from schemas.record import Host
+
+# The numbers of the runs before a step, and of those after it.
+Sides: TypeAlias = tuple[Sequence[int], Sequence[int]]
 
 # The share of a cell's runs in which another cell was measured, so that it may show the effects of these runs.
 COMMON_SHARE: Final = 0.9
 
-# The number of other cells that show the effect of the runs at one step. More of them would hardly narrow it.
+# The number of other cells that show the effects of the runs. More of them would hardly sharpen it.
 MAX_OTHERS: Final = 24
+
+# Rounds of the search. In each, the steps that are known by then are left out of what other cells show.
+MAX_ROUNDS: Final = 4
 
 # Digits of a hash or a commit in words.
 SHORT: Final = 8
@@ -35,7 +42,10 @@ SHORT: Final = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """What is kept of a run. `code` is the hash of the code that measured it, `commits` those of users' workloads."""
+    """What is kept of a run. `code` is the hash of the code that measured it, `commits` those of users' workloads.
+
+    `environments` are those of its jobs, by name.
+    """
 
     name: str
     began: datetime
@@ -43,6 +53,7 @@ class RunFacts:
     code: str
     commits: Mapping[str, str]
     canary_ns: float
+    environments: Mapping[str, EnvironmentRecord] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +77,12 @@ class Point:
         """Return the commit of the user's workload; empty if it is not known."""
         return self.run.commits.get(self.cell.workload_key, "")
 
+    @property
+    def environment(self) -> dict[str, EnvironmentRecord]:
+        """Return the environment in which it ran, by its name; empty if the run does not describe it."""
+        found = self.run.environments.get(self.cell.environment)
+        return {} if found is None else {self.cell.environment: found}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -86,9 +103,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """The points of all cells on one type of machine, by cell and by the number of their run."""
+    """The points of all cells on one type of machine, by cell and by the number of their run.
+
+    `shifts` are the log ratios of steps that are known already, by cell and by the number of the first run after each.
+    A cell that shows what runs do to others is taken without them.
+    """
 
     series: Mapping[str, Mapping[int, Point]]
+    shifts: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
 
     def choose_controls(self, key: str) -> tuple[str, ...]:
         """Return the cells whose common shift shows what each run did to all cells; none if there are too few.
@@ -104,12 +126,20 @@ class Panel:
         ]
         foreign = [other for other in every if next(iter(self.series[other].values())).cell.framework != framework]
         chosen = foreign if len(foreign) >= FEWEST_OTHERS else every
-        return tuple(chosen) if len(chosen) >= FEWEST_OTHERS else ()
+        return tuple(chosen[:MAX_OTHERS]) if len(chosen) >= FEWEST_OTHERS else ()
 
-    def select_logs(self, key: str, runs: Sequence[int]) -> list[float]:
-        """Return the log floors of a cell in those of these runs that measured it."""
-        points = self.series[key]
-        return [points[run].log_floor for run in runs if run in points]
+    def get_witnessed_log(self, key: str, run: int) -> float:
+        """Return the log floor of a cell in a run as if its known steps were none."""
+        known = self.shifts.get(key, {})
+        return self.series[key][run].log_floor - sum(shift for first, shift in known.items() if first <= run)
+
+    def list_witnessed_logs(self, key: str, runs: Sequence[int]) -> list[float]:
+        """Return these log floors of a cell in those of these runs that measured it."""
+        return [self.get_witnessed_log(key, run) for run in runs if run in self.series[key]]
+
+    def has_step_at(self, key: str, edge: tuple[int, int]) -> bool:
+        """Return True if a known step of a cell is at this edge, give or take a run."""
+        return any(edge[0] <= first <= edge[1] + 1 for first in self.shifts.get(key, {}))
 
     def subtract_common_shift(self, key: str, controls: Sequence[str]) -> dict[int, float]:
         """Return a cell's log floors by run, less the median deviation of the controls; as they are without any.
@@ -119,14 +149,35 @@ class Panel:
         points = self.series[key]
         if not controls:
             return {run: point.log_floor for run, point in points.items()}
-        levels = {other: median(self.select_logs(other, list(points))) for other in controls}
+        levels = {other: median(self.list_witnessed_logs(other, list(points))) for other in controls}
         shifts = {
-            run: [self.series[other][run].log_floor - levels[other] for other in controls if run in self.series[other]]
+            run: [self.get_witnessed_log(other, run) - levels[other] for other in controls if run in self.series[other]]
             for run in points
         }
         return {
             run: points[run].log_floor - median(shift) for run, shift in shifts.items() if len(shift) >= FEWEST_OTHERS
         }
+
+
+def search_panel(series: Mapping[str, Mapping[int, Point]], level: float, alpha: float) -> dict[str, tuple[Step, ...]]:
+    """Find the steps of all cells. In another round, those that are claimed no longer blur what other cells show."""
+    panel, found = Panel(series), dict[str, tuple[Step, ...]]()
+    for _ in range(MAX_ROUNDS):
+        found = {key: find_steps(panel, key, panel.choose_controls(key), level, alpha) for key in series}
+        every = {key: collect_shifts(series[key], steps) for key, steps in found.items()}
+        known = {key: shifts for key, shifts in every.items() if shifts}
+        if {key: shifts.keys() for key, shifts in known.items()} == {
+            key: each.keys() for key, each in panel.shifts.items()
+        }:
+            break
+        panel = Panel(series, known)
+    return found
+
+
+def collect_shifts(points: Mapping[int, Point], steps: Sequence[Step]) -> dict[int, float]:
+    """Return the log ratios of the claimed steps of a cell, by the number of the first run after each."""
+    numbers = {point.run.name: run for run, point in points.items()}
+    return {numbers[step.after.run.name]: math.log(step.observed.estimate) for step in steps if step.claimed}
 
 
 def find_steps(panel: Panel, key: str, controls: Sequence[str], level: float, alpha: float) -> tuple[Step, ...]:
@@ -136,22 +187,17 @@ def find_steps(panel: Panel, key: str, controls: Sequence[str], level: float, al
     found = find_change_points([adjusted[run] for run in runs], level)
     edges = (0, *(point.index for point in found), len(runs))
     return tuple(
-        measure_step(panel, key, (runs[first:middle], runs[middle:last]), adjusted, point.p, alpha)
+        measure_step(panel, key, controls, (runs[first:middle], runs[middle:last]), adjusted, point.p, alpha)
         for point, first, middle, last in zip(found, edges, edges[1:], edges[2:], strict=False)
     )
 
 
 def measure_step(
-    panel: Panel,
-    key: str,
-    sides: tuple[Sequence[int], Sequence[int]],
-    adjusted: Mapping[int, float],
-    p: float,
-    alpha: float,
+    panel: Panel, key: str, controls: Sequence[str], sides: Sides, adjusted: Mapping[int, float], p: float, alpha: float
 ) -> Step:
     """Measure a step between the runs on both sides, with room for what these runs do to a cell."""
     points, edge = panel.series[key], (sides[0][-1], sides[1][0])
-    one, other = (panel.select_logs(key, side) for side in sides)
+    one, other = ([points[run].log_floor for run in side] for side in sides)
     shift = hodges_lehmann_shift(one, other, alpha)
     # What moves all cells of a run alike is no doubt about this one, so the width is that of the adjusted floors.
     one, other = ([adjusted[run] for run in side] for side in sides)
@@ -159,10 +205,7 @@ def measure_step(
     own = Interval(
         shift.estimate, shift.estimate - within.estimate + within.low, shift.estimate - within.estimate + within.high
     )
-    others = select_others(panel, key, sides)
-    unchanged = [index for index, other in enumerate(others, 1) if is_unchanged(panel.series[other], edge)]
-    estimates = [RatioEstimate(own, p), *(estimate_shift(panel, other, sides, alpha) for other in others)]
-    allowed = allow_for_run_effects(estimates, unchanged, alpha, list_witnesses(points, sides))[0]
+    allowed = allow_for_others(panel, key, controls, sides, RatioEstimate(own, p), alpha)
     before, after = (points[run] for run in edge)
     return Step(
         before=before,
@@ -175,13 +218,42 @@ def measure_step(
     )
 
 
-def select_others(panel: Panel, key: str, sides: tuple[Sequence[int], Sequence[int]]) -> list[str]:
-    """Return the cells that were measured often enough on both sides, those without a change of their own first."""
+def allow_for_others(
+    panel: Panel, key: str, controls: Sequence[str], sides: Sides, own: RatioEstimate, alpha: float
+) -> RatioEstimate:
+    """Widen the log ratio of a step by what its runs did to the other cells.
+
+    An upgrade moves all cells of a framework, which then look like an effect of the runs. So the controls are asked
+    apart as well, and the clearer answer counts.
+    """
+    others, witnesses = select_others(panel, key, sides), list_witnesses(panel.series[key], sides)
+    apart = [other for other in others if other in controls]
+    choices = [others, apart] if FEWEST_OTHERS <= len(apart) < len(others) else [others]
+    edge = (sides[0][-1], sides[1][0])
+    found = [
+        allow_for_run_effects(
+            [own, *(estimate_shift(panel, other, sides, alpha) for other in chosen)],
+            [number for number, other in enumerate(chosen, 1) if is_unchanged(panel.series[other], edge)],
+            alpha,
+            witnesses,
+        )[0]
+        for chosen in choices
+    ]
+    return min(found, key=lambda each: (contains_zero(each.interval), each.p))
+
+
+def select_others(panel: Panel, key: str, sides: Sides) -> list[str]:
+    """Return the cells that were measured often enough on both sides, those without a change of software first.
+
+    A cell with a step at the same place is no witness.
+    """
     edge = (sides[0][-1], sides[1][0])
     found = [
         other
         for other, points in panel.series.items()
-        if other != key and all(sum(run in points for run in side) >= LEAST_SIDE for side in sides)
+        if other != key
+        and not panel.has_step_at(other, edge)
+        and all(sum(run in points for run in side) >= LEAST_SIDE for side in sides)
     ]
     return sorted(found, key=lambda other: not is_unchanged(panel.series[other], edge))[:MAX_OTHERS]
 
@@ -198,13 +270,13 @@ def list_software(point: Point) -> tuple[str, dict[str, str]]:
     return point.cell.code, {name: text for name, text in point.versions.items() if name.startswith(prefixes)}
 
 
-def estimate_shift(panel: Panel, key: str, sides: tuple[Sequence[int], Sequence[int]], alpha: float) -> RatioEstimate:
+def estimate_shift(panel: Panel, key: str, sides: Sides, alpha: float) -> RatioEstimate:
     """Estimate the shift of another cell between the runs on both sides."""
-    one, other = (panel.select_logs(key, side) for side in sides)
+    one, other = (panel.list_witnessed_logs(key, side) for side in sides)
     return RatioEstimate(hodges_lehmann_shift(one, other, alpha), rank_sum_p(one, other))
 
 
-def list_witnesses(points: Mapping[int, Point], sides: tuple[Sequence[int], Sequence[int]]) -> list[float]:
+def list_witnesses(points: Mapping[int, Point], sides: Sides) -> list[float]:
     """Return the log ratio of the canaries on both sides, which only the runs can have changed; none without any."""
     canaries = [[points[run].run.canary_ns for run in side if points[run].run.canary_ns > 0] for side in sides]
     return [math.log(median(canaries[1]) / median(canaries[0]))] if all(canaries) else []
@@ -216,6 +288,7 @@ def describe_changes(before: Point, after: Point) -> Iterator[str]:
         [
             *provenance.describe_differences("", before.versions, after.versions),
             *describe_code_changes(before, after),
+            *provenance.find_changed_environments(before.environment, after.environment),
             *describe_host_differences(before.run.host, after.run.host, software=True),
             *describe_host_differences(before.run.host, after.run.host, software=False),
         ]

@@ -19,8 +19,8 @@ NOTHING_DIFFERS = "nothing that is recorded differs between these two runs"
 
 def describe_type(history: TypeHistory) -> str:
     """Return the machine, and the number and the time of its runs."""
-    first, last = history.runs[0], history.runs[-1]
-    span = f"{first.began:%Y-%m-%d} to {last.began:%Y-%m-%d}"
+    first, last = (f"{run.began:%Y-%m-%d}" for run in (history.runs[0], history.runs[-1]))
+    span = first if first == last else f"{first} to {last}"
     return to_printable(f"{history.machine.label}: {count_runs(len(history.runs))}, {span}")
 
 
@@ -34,7 +34,7 @@ def describe_history(history: TypeHistory, alpha: float) -> list[str]:
     lines = [
         *(describe_step(cell, step) for cell in history.cells for step in cell.claimed),
         *describe_lack_of_steps(history),
-        *(describe_unclaimed(cell, step) for cell in history.cells for step in cell.steps if not step.claimed),
+        *describe_unclaimed(history),
         *describe_too_few(history),
         *describe_assumption(history),
         *describe_rate(history, alpha),
@@ -43,8 +43,8 @@ def describe_history(history: TypeHistory, alpha: float) -> list[str]:
 
 
 def describe_step(cell: CellHistory, step: Step) -> str:
-    """Return one step: its size, its place, and what changed there."""
-    return f"{name_cell(cell)}: {describe_size(step)} from {step.after.run.name} on. {describe_changes(step)}."
+    """Return one step of a cell, and what changed there."""
+    return f"{name_cell(cell)}: {describe_size(step)}. {describe_changes(step)}."
 
 
 def name_cell(cell: CellHistory) -> str:
@@ -53,9 +53,21 @@ def name_cell(cell: CellHistory) -> str:
 
 
 def describe_size(step: Step) -> str:
-    """Return the size of a step, and its direction."""
+    """Return the direction, the size and the place of a step."""
     way = "slower" if step.observed.estimate > 1 else "faster"
-    return f"{way}, {format_ratio(step.observed.estimate)} times the time before ({format_ratio_range(step.ratio)})"
+    ratio = f"{format_ratio(step.observed.estimate)} times the time before ({format_ratio_range(step.ratio)})"
+    return f"{way} from {step.after.run.name} on, {ratio}"
+
+
+def describe_findings(cell: CellHistory) -> str:
+    """Return the steps of one cell without its name, or why there is none."""
+    if cell.claimed:
+        sizes = map(describe_size, cell.claimed)
+        return " ".join(
+            f"{size[0].upper()}{size[1:]}. {describe_changes(step)}."
+            for size, step in zip(sizes, cell.claimed, strict=True)
+        )
+    return "No step." if cell.is_searched else "Too few runs to find a step."
 
 
 def describe_changes(step: Step) -> str:
@@ -73,10 +85,20 @@ def describe_lack_of_steps(history: TypeHistory) -> Iterator[str]:
         yield f"{number} of {len(searched)} searched cells: no step."
 
 
-def describe_unclaimed(cell: CellHistory, step: Step) -> str:
-    """Return a step that is significant and yet no claim."""
-    moved = f"{format_ratio(step.observed.estimate)} times the time before from {step.after.run.name} on"
-    return f"{name_cell(cell)}: {moved} is significant, but runs may move a cell that did not change as far: no claim."
+def describe_unclaimed(history: TypeHistory) -> Iterator[str]:
+    """Yield the steps that are significant and yet no claims, the first of them by name."""
+    found = [
+        f"{cell.label} ({format_ratio(step.observed.estimate)} from {step.after.run.name} on)"
+        for cell in history.cells
+        for step in cell.steps
+        if not step.claimed
+    ]
+    if found:
+        more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
+        yield (
+            f"No claim: {', '.join(found[:MAX_NAMED])}{more}. Each is significant, but runs may move a cell that did "
+            "not change as far."
+        )
 
 
 def describe_too_few(history: TypeHistory) -> Iterator[str]:
@@ -88,9 +110,9 @@ def describe_too_few(history: TypeHistory) -> Iterator[str]:
         yield f"{len(history.cells)} cells are too many for one search: choose some of them with --cell."
         return
     needed, most = short[0].needed, max(len(cell.points) for cell in short)
-    cells = f"{len(short)} of {len(history.cells)} cells" if len(history.cells) > 1 else name_cell(short[0])
-    ends = f"at most {most}" if len(short) > 1 else f"{most}"
-    yield f"A step needs {needed} runs to be found in {count_cells(len(history.cells))}; {cells}: {ends}."
+    who = name_cell(short[0]) if len(short) == 1 else f"{len(short)} of them"
+    has = f"{who}: {most}" if len(short) == 1 else f"{who} have {most} or fewer"
+    yield f"A step needs {needed} runs to be found in {count_cells(len(history.cells))}; {has}."
 
 
 def count_cells(number: int) -> str:
@@ -110,8 +132,8 @@ def describe_assumption(history: TypeHistory) -> Iterator[str]:
 def describe_rate(history: TypeHistory, alpha: float) -> Iterator[str]:
     """Yield the rate of false alarms."""
     if any(cell.is_searched for cell in history.cells):
-        cells = count_cells(len(history.cells))
-        yield f"If nothing changed, the chance of a step in any of {cells} is at most {100 * alpha:g} %."
+        some = "" if len(history.cells) == 1 else f" in any of {count_cells(len(history.cells))}"
+        yield f"If nothing changed, the chance of a step{some} is at most {100 * alpha:g} %."
 
 
 def describe_skipped(history: History) -> list[str]:

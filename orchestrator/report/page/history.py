@@ -27,6 +27,7 @@ def render_history_page(found: History) -> str:
     cells = [cell for each in found.types for cell in each.cells]
     return load_template("history.html").render(
         title=TITLE,
+        reading=history.READING,
         names=collect_names(cell.points[-1].cell for cell in cells),
         parts=[build_part(each, found.alpha) for each in found.types],
         skipped=describe_skipped(found),

@@ -11,6 +11,7 @@ import pytest
 from orchestrator.comparison.history import CellHistory, History, parse_since, trace_history
 from orchestrator.errors import UsageError
 from orchestrator.records.store import Store
+from schemas.environment import EnvironmentRecord
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord
@@ -126,6 +127,16 @@ def test_a_new_commit_and_new_code_of_a_workload_are_the_same_cell_and_named_at_
     (step,) = history.claimed
     assert step.changed == ("commit aaaaaaaa is now bbbbbbbb", "code 11111111 of the workload is now 22222222")
     assert [point.commit[0] for point in history.points] == [*"a" * 10, *"b" * 10]
+
+
+def test_a_step_says_which_packages_of_its_environment_differ_there(archive: Archive, tmp_path: Path) -> None:
+    for days, times, freeze, version in ((10, {}, "aa", "1.1"), (10, {"jax:jit": 1.1}, "bb", "1.2")):
+        found = EnvironmentRecord(
+            interpreter="python", python="3.11.7", packages={"flax": version}, installed={}, freeze=freeze
+        )
+        archive.add(days, times, cell={"environment": "jax"}, environments={"jax": found})
+    (step,) = find(trace(tmp_path), "jax:jit").claimed
+    assert step.changed == ("environment jax (freeze aa is now bb): flax 1.1 is now 1.2",)
 
 
 def test_where_nothing_recorded_differs_nothing_is_named(archive: Archive, tmp_path: Path) -> None:

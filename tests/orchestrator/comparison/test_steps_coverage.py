@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from orchestrator.analysis.statistics.intervals import Interval, clopper_pearson
-from orchestrator.comparison.steps import Panel, Point, RunFacts, Step, find_steps
+from orchestrator.comparison.steps import Panel, Point, RunFacts, Step, search_panel
 from schemas.job import Cell
 from tests.orchestrator.conftest import HOST, NOON
 from tests.selection import mark_long
@@ -50,9 +50,8 @@ class Year:
 
     def search(self, rng: np.random.Generator) -> list[list[Step]]:
         """Return the claimed steps of each cell."""
-        panel = self.draw(rng)
-        found = (find_steps(panel, key, panel.choose_controls(key), ALPHA / self.cells, ALPHA) for key in panel.series)
-        return [[step for step in steps if step.claimed] for steps in found]
+        found = search_panel(self.draw(rng).series, ALPHA / self.cells, ALPHA)
+        return [[step for step in steps if step.claimed] for steps in found.values()]
 
 
 def a_panel(logs: npt.NDArray[np.float64]) -> Panel:

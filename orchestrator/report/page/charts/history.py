@@ -6,7 +6,14 @@ from statistics import median
 from orchestrator.comparison.history import CellHistory
 from orchestrator.comparison.steps import Point
 from orchestrator.format import format_duration
-from orchestrator.report.history.sentences import describe_step, format_commit, format_version, name_cell
+from orchestrator.report.history.sentences import (
+    describe_changes,
+    describe_findings,
+    describe_size,
+    format_commit,
+    format_version,
+    name_cell,
+)
 from orchestrator.report.page.charts import (
     Chart,
     ChartRow,
@@ -18,11 +25,26 @@ from orchestrator.report.page.charts import (
 )
 from orchestrator.report.page.charts.encoding import DURATION_TICKS, encode_zoomed, filter_rows, make_tooltip
 
+READING = (
+    "A dot is the time per call in one run, the median over processes of their fastest samples; its bar is the 95 % "
+    "interval. A thick line is the median of the runs between two steps, a dashed line a step. The axis of times is "
+    "logarithmic and shows only the range of the data."
+)
+
+# A time of day only where ticks are closer than a day.
+TIME_TICKS = "utcFormat(datum.value, utchours(datum.value) + utcminutes(datum.value) == 0 ? '%Y-%m-%d' : '%m-%d %H:%M')"
 X: Spec = {
     "field": "at",
     "type": "temporal",
     "scale": {"type": "utc", "padding": 12},
-    "axis": {"title": "start of the run (UTC)", "grid": False, "labelOverlap": "greedy", "labelSeparation": 6},
+    "axis": {
+        "title": "start of the run (UTC)",
+        "grid": False,
+        "tickCount": 6,
+        "labelExpr": TIME_TICKS,
+        "labelOverlap": "greedy",
+        "labelSeparation": 6,
+    },
 }
 Y = encode_zoomed("ns", "time per call", labels=DURATION_TICKS, padding=16)
 SPEC: Spec = {
@@ -57,14 +79,12 @@ SPEC: Spec = {
 
 def make_chart(cell: CellHistory) -> Chart:
     """Make the chart of one cell."""
-    steps = " ".join(describe_step(cell, step) for step in cell.claimed)
+    found = describe_findings(cell)
     return Chart(
         kind="history",
         title=name_cell(cell),
-        finding=steps or ("No step." if cell.is_searched else "Too few runs to find a step."),
-        reading="A dot is the time per call in one run, the median over processes of their fastest samples; its bar is "
-        "the 95 % interval. A thick line is the median of the runs between two steps, a dashed line a step. The axis "
-        "is logarithmic and shows only the range of the data.",
+        finding=found,
+        reading=found,
         columns=("part", "at", "until", "ns", "low", "high", "run", "shown", "version", "commit"),
         rows=(*map(make_dot, cell.points), *make_levels(cell), *make_steps(cell)),
         table=Table(
@@ -107,7 +127,7 @@ def make_steps(cell: CellHistory) -> Iterator[ChartRow]:
 
 def make_table_rows(cell: CellHistory) -> Iterator[ChartRow]:
     """Yield a row for each run."""
-    steps = {step.after.run.name: describe_step(cell, step) for step in cell.claimed}
+    steps = {step.after.run.name: f"{describe_size(step)}. {describe_changes(step)}." for step in cell.claimed}
     for point in cell.points:
         low, high = to_chart_interval(point.floor_ns)
         cells = (
