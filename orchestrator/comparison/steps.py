@@ -164,14 +164,16 @@ def search_panel(series: Mapping[str, Mapping[int, Point]], level: float, alpha:
     panel, found = Panel(series), dict[str, tuple[Step, ...]]()
     for _ in range(MAX_ROUNDS):
         found = {key: find_steps(panel, key, panel.choose_controls(key), level, alpha) for key in series}
-        every = {key: collect_shifts(series[key], steps) for key, steps in found.items()}
-        known = {key: shifts for key, shifts in every.items() if shifts}
-        if {key: shifts.keys() for key, shifts in known.items()} == {
-            key: each.keys() for key, each in panel.shifts.items()
-        }:
+        known = {key: collect_shifts(series[key], steps) for key, steps in found.items()}
+        if list_places(known) == list_places(panel.shifts):
             break
         panel = Panel(series, known)
     return found
+
+
+def list_places(shifts: Mapping[str, Mapping[int, float]]) -> set[tuple[str, int]]:
+    """Return the place of each step: its cell, and the number of the first run after it."""
+    return {(key, first) for key, each in shifts.items() for first in each}
 
 
 def collect_shifts(points: Mapping[int, Point], steps: Sequence[Step]) -> dict[int, float]:
@@ -223,8 +225,8 @@ def allow_for_others(
 ) -> RatioEstimate:
     """Widen the log ratio of a step by what its runs did to the other cells.
 
-    An upgrade moves all cells of a framework, which then look like an effect of the runs. So the controls are asked
-    apart as well, and the clearer answer counts.
+    An upgrade moves all cells of a framework, which then look like an effect of the runs. So the controls alone are
+    tried as well, and the clearer result counts.
     """
     others, witnesses = select_others(panel, key, sides), list_witnesses(panel.series[key], sides)
     apart = [other for other in others if other in controls]
