@@ -243,6 +243,9 @@ class Extension(Model):
     least_blocks: NonNegativeInt = 0
 
 
+Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+
+
 class Manifest(Versioned):
     """The description of one run: the request, the resulting cells, the machine and the start.
 
@@ -267,6 +270,9 @@ class Manifest(Versioned):
     identity: Identity | None = None
     mixed: tuple[str, ...] = ()
     extensions: tuple[Extension, ...] = Field(default=(), description="changes of `sweep.stop`, the oldest first")
+    commits: dict[str, Commit] = Field(
+        default={}, description="commit of each user's workload whose folder was in a git checkout, as the run began"
+    )
 
     @property
     def original_sweep(self) -> SweepSpec:

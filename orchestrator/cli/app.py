@@ -261,6 +261,22 @@ def compare(
     )
 
 
+@app.command(epilog="Example: python -m orchestrator history --cell torch:eager --since 90d")
+def history(
+    cell: Annotated[str | None, typer.Option(help="the cells to show, by a part of mode or computation")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="the first date, such as 2026-01-31, or a number of days: 30d")
+    ] = None,
+    page: Annotated[Path | None, typer.Option(help="also write a page for a browser to this file")] = None,
+    runs: RUNS_OPTION = DEFAULT_RUNS,
+    as_json: AS_JSON = False,
+) -> None:
+    """Show the times of cells over many runs of one type of machine, and when they became slower or faster."""
+    from orchestrator.cli.commands.history import show_histories
+
+    show_histories(runs, cell, since, page, as_json=as_json)
+
+
 # Repeated from the exporters, whose import would delay `-h`; a test compares the two.
 FORMATS = (
     "csv",

@@ -18,6 +18,7 @@ from orchestrator.records import provenance
 from orchestrator.records.labels import format_title
 from orchestrator.records.timestamps import parse_timestamp
 from schemas.job import Cell
+from schemas.record import Host
 
 # Fields in which the two cells of a pair may differ if the user says so.
 ACROSS = ("code",)
@@ -96,7 +97,8 @@ def compare_sides(
     if not common:
         advice = suggest_common_cells(before, after)
         raise UsageError(f"{before.name} and {after.name} have no cell in common; {advice}")
-    machines = tuple(describe_differences(before, after, software=False))
+    hosts = (before.manifest.host, after.manifest.host)
+    machines = tuple(describe_host_differences(*hosts, software=False))
     baseline_blocks = match_blocks(before, after, machines)
     ground = choose_ground(baseline_blocks, machines, at_face_value=at_face_value)
     pairs = [
@@ -120,7 +122,7 @@ def compare_sides(
         together=estimate_common_shift(found),
         machines=machines,
         software=tuple(
-            dict.fromkeys([*describe_version_changes(ready), *describe_differences(before, after, software=True)])
+            dict.fromkeys([*describe_version_changes(ready), *describe_host_differences(*hosts, software=True)])
         ),
         builds=tuple(dict.fromkeys(describe_build_changes(ready))),
         codes=tuple(dict.fromkeys(describe_code_changes(before, after, common))),
@@ -200,9 +202,9 @@ def choose_ground(baseline_blocks: Mapping[int, int] | None, machines: Sequence[
     return "on different machines" if machines else "one after the other"
 
 
-def describe_differences(before: RunSide, after: RunSide, *, software: bool) -> Iterator[str]:
+def describe_host_differences(before: Host, after: Host, *, software: bool) -> Iterator[str]:
     """Describe what differs between two fingerprints: in the software, or in everything else."""
-    one, other = (provenance.select_timing_facts(each.manifest.host) for each in (before, after))
+    one, other = (provenance.select_timing_facts(host) for host in (before, after))
     if not software:
         machines = ({name: host[name] for name in host if name not in SOFTWARE_FIELDS} for host in (one, other))
         yield from provenance.describe_differences("", *machines)

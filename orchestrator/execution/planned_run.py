@@ -15,6 +15,7 @@ from orchestrator.execution.peak_rates import PeakRates
 from orchestrator.execution.session import open_session
 from orchestrator.execution.sweep import Sweep
 from orchestrator.execution.sweep_events import SweepEvent
+from orchestrator.files.git import read_commit
 from orchestrator.machine import fingerprint
 from orchestrator.planning.estimate import MAX_RECORDS_FOR_ESTIMATE, seconds_by_mode
 from orchestrator.planning.plan import Plan
@@ -105,10 +106,19 @@ def begin_run(
         warnings=planned.warnings,
         cores=planned.cores,
         identity=provenance.make_identity(planned.spec, planned.seed, planned.cells),
+        commits=read_commits(planned),
     )
     return PlannedRun(
         folder=store.create_run(root, planned.spec.name, began), plan=planned, manifest=manifest, known=known
     )
+
+
+def read_commits(planned: Plan) -> dict[str, str]:
+    """Return the commit of each user's workload or model whose folder is in a git checkout, by its name in cells."""
+    found = {
+        cell.workload_key: read_commit(Path(place)) for cell in planned.cells if (place := planned.find_place(cell))
+    }
+    return {name: commit for name, commit in found.items() if commit}
 
 
 def describe_lock_owner() -> str:

@@ -4,6 +4,7 @@ import dataclasses
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from orchestrator.analysis.statistics.looks import LOOKS, LookRule
 from orchestrator.environments.lookup import Environments
@@ -21,6 +22,7 @@ from orchestrator.registry.model_files import get_file_kind
 from orchestrator.registry.modes import find_mode
 from orchestrator.registry.workloads import load_workloads
 from schemas.job import WARMUP_MAX_NS, Cell, JobSpec
+from schemas.models import ModelSource
 from schemas.record import Extension
 from schemas.sweep import SweepSpec
 from schemas.workloads import Workload
@@ -85,6 +87,11 @@ class Plan:
     def find_workload(self, cell: Cell) -> Workload:
         """Return the workload of a cell."""
         return self.workloads[cell.workload_key]
+
+    def find_place(self, cell: Cell) -> str:
+        """Return the folder of the user's workload or model behind a cell; empty if it is built in or installed."""
+        workload = self.find_workload(cell)
+        return workload.source_dir or (find_model_folder(workload.model) if workload.model else "")
 
     def estimate_job_s(self, cell: Cell, known: Mapping[str, float]) -> float:
         """Estimate the duration of one job of a cell in seconds, from known durations by mode or rough defaults."""
@@ -259,3 +266,11 @@ def find_warnings(cells: Sequence[Cell], available: tuple[int, ...]) -> Iterator
     most = max(cell.threads for cell in cells)
     if most > len(available):
         yield f"{most} threads on {len(available)} cores: they wait for each other, and times grow"
+
+
+def find_model_folder(model: ModelSource) -> str:
+    """Return the folder of a user's model; empty if it is imported from an installed package."""
+    if model.file:
+        return str(Path(model.file).parent)
+    package = Path(model.folder, model.module.partition(".")[0])
+    return model.folder if package.is_dir() or package.with_suffix(".py").is_file() else ""

@@ -312,6 +312,11 @@ def list_runs(root: Path) -> list[str]:
     return sorted((path.parent.name for path in root.glob("*/manifest.json")), key=natural_sort_key)
 
 
+def list_stores(root: Path) -> list[Store]:
+    """List the runs in a folder, the oldest first."""
+    return [Store(root / name) for name in list_runs(root)]
+
+
 def natural_sort_key(name: str) -> list[str | int]:
     """Return a sort key that puts `-9` before `-11`."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]

@@ -1,4 +1,4 @@
-"""The server's pages: all runs, a run while it runs and afterwards, one job, and two runs compared."""
+"""The server's pages: all runs, a run while it runs and afterwards, one job, two runs compared, and cells over time."""
 
 import asyncio
 import contextlib
@@ -17,10 +17,12 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from orchestrator.comparison.compare import compare_sides
+from orchestrator.comparison.history import trace_history
 from orchestrator.errors import UsageError
 from orchestrator.machine import affinity
 from orchestrator.records.store import find_record, job_name
 from orchestrator.report.job.terminal import read_log_tail
+from orchestrator.report.page.history import render_history_page
 from orchestrator.report.page.templates import open_templates, read_text
 from orchestrator.server import views
 from orchestrator.server.guard import Guard
@@ -29,6 +31,9 @@ from orchestrator.server.live import LOOK_S, LiveParts
 
 PACKAGE: Final = "orchestrator.server"
 PAGE_PACKAGE: Final = "orchestrator.report.page"
+
+# The policy of a page that has one of its own, with the hashes of its scripts: a page cannot forbid to be framed.
+FRAMELESS: Final = {"Content-Security-Policy": "frame-ancestors 'none'"}
 
 # The cores of running sweeps are looked up so often.
 CORES_S: Final = 3.0
@@ -47,6 +52,7 @@ def make_app(library: Library, token: str) -> Starlette:
         Route("/runs/{run}/report", pages.show_report),
         Route("/runs/{run}/jobs/{job}", pages.show_job),
         Route("/compare", pages.show_comparison),
+        Route("/history", pages.show_history),
         Route("/assets/{name}", pages.send_asset),
     ]
     return Starlette(
@@ -127,8 +133,7 @@ class Pages:
         """Show the report page of a run, which has a security policy of its own."""
         found = await self._open(request)
         page = await self._work(found.render_report)
-        policy = "frame-ancestors 'none'"  # the rest is in the page, with the hashes of its scripts
-        return HTMLResponse(page, headers={"Content-Security-Policy": policy})
+        return HTMLResponse(page, headers=FRAMELESS)
 
     async def show_job(self, request: Request) -> Response:
         """Show one job: its ending, its request, its measurements, and the end of its log."""
@@ -146,6 +151,12 @@ class Pages:
         compared = await self._work(compare_sides, self._library.root, *names)
         basis, tables, sentences = views.build_comparison(compared)
         return self._render("compare.html", names=names, basis=basis, tables=tables, sentences=sentences)
+
+    async def show_history(self, request: Request) -> Response:
+        """Show the history of the cells whose name has the text `cell`, over all runs of the folder."""
+        cell = request.query_params.get("cell", "")
+        found = await self._work(trace_history, self._library.root, cell=cell)
+        return HTMLResponse(await self._work(render_history_page, found), headers=FRAMELESS)
 
     async def send_asset(self, request: Request) -> Response:
         """Send a style or a script of this program."""

@@ -34,11 +34,15 @@ VERDICT: Final = "verdict"
 
 @dataclass(frozen=True, slots=True)
 class ShownTable:
-    """A table: its caption, its headings, and its rows of texts, whose first cell names the row."""
+    """A table: its caption, its headings, and its rows of texts, whose first cell names the row.
+
+    `modes` are those whose history can be asked for.
+    """
 
     caption: str
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
+    modes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,8 @@ def build_results(run: Run) -> Results:
 def show_group_table(group: Group) -> ShownTable:
     """Return the table of one group."""
     rows = [to_texts(cells) for cells in format_group_rows(group, fold_labels=False)]
-    return ShownTable(group.title, (*GROUP_HEADINGS, VERDICT), rows)
+    modes = [result.label for result in group.results if result.outcome == "measured" and not result.cell.replica]
+    return ShownTable(group.title, (*GROUP_HEADINGS, VERDICT), rows, modes)
 
 
 def show_axis_table(table: AxisTable) -> ShownTable:

@@ -27,6 +27,7 @@ from orchestrator.report.page.charts import (
     Chart,
     ChartRow,
     Section,
+    Spec,
     Table,
     Value,
     cost,
@@ -93,7 +94,7 @@ class Part:
 
 def render_page(run: Run) -> str:
     """Return the whole file. The same records give the same file, to the byte."""
-    groups, manifest, own = run.groups, run.manifest, read_asset("page.js")
+    groups, manifest = run.groups, run.manifest
     alarms = list_alarms(groups)
     answer = axis.summarise_axis(run.axis_tables) or summarise_groups(groups)
     answer += calls.describe_best_modes(groups, manifest.sweep.calls)
@@ -101,7 +102,6 @@ def render_page(run: Run) -> str:
     overview = build_overview(groups)
     return load_template().render(
         run=run.name,
-        version=read_version(),
         manifest=manifest,
         skipped=[*describe_skipped(run.skipped)],
         names=collect_filter_names(run),
@@ -128,14 +128,23 @@ def render_page(run: Run) -> str:
         host=Table(("what", "value"), tuple(list_host_facts(manifest.host.model_dump(mode="json", exclude_none=True)))),
         command=reproduce.format_command(manifest),
         asked=format_sweep_file(manifest),
-        style=read_asset("page.css"),
-        library=Markup(vega.bundle_vega()),  # noqa: S704 (an installed library, and no text of a record)
-        script=own,
-        # The content security policy names these two scripts by hash, so that no other may run.
-        hashes=" ".join(hash_script(text) for text in (vega.bundle_vega(), own)),
-        specifications=vega.build_specifications(),
-        config=vega.CONFIG,
+        **list_page_parts(vega.SPECS),
     )
+
+
+def list_page_parts(specs: Mapping[str, Spec]) -> dict[str, Any]:
+    """Return what every page has: its version, style, scripts, and the specifications of its charts."""
+    own = read_asset("page.js")
+    return {
+        "version": read_version(),
+        "style": read_asset("page.css"),
+        "library": Markup(vega.bundle_vega()),  # noqa: S704 (an installed library, and no text of a record)
+        "script": own,
+        # The content security policy names these two scripts by hash, so that no other may run.
+        "hashes": " ".join(hash_script(text) for text in (vega.bundle_vega(), own)),
+        "specifications": vega.build_specifications(specs),
+        "config": vega.CONFIG,
+    }
 
 
 def build_part(group: Group, run: Run, name: str, sentences: Sequence[str], said: Sequence[str]) -> Part:
@@ -278,10 +287,10 @@ def read_asset(name: str) -> Markup:
 
 
 @functools.cache
-def load_template() -> Template:
-    """Return the template of the page. It escapes all values except those marked as safe."""
+def load_template(name: str = "page.html") -> Template:
+    """Return a template of a page. It escapes all values except those marked as safe."""
     room = open_templates(PACKAGE)
     # JSON within a script element must not be able to close that element.
     room.filters["data"] = lambda value: htmlsafe_json_dumps(value, separators=(",", ":"), ensure_ascii=False)
     room.globals["drawn"] = build_chart_data
-    return room.get_template("page.html")
+    return room.get_template(name)

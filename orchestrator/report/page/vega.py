@@ -10,6 +10,7 @@ import functools
 import importlib.metadata
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,9 +67,9 @@ CONFIG: Final[dict[str, Any]] = {
 FULL_WIDTH: Final[Spec] = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
 
 
-def build_specifications() -> dict[str, Spec]:
-    """Return the specification of each kind of chart, as the page holds it."""
-    return {kind: FULL_WIDTH | spec for kind, spec in SPECS.items()}
+def build_specifications(specs: Mapping[str, Spec] = SPECS) -> dict[str, Spec]:
+    """Return the specification of each kind of chart, as a page holds it."""
+    return {kind: FULL_WIDTH | spec for kind, spec in specs.items()}
 
 
 @functools.cache

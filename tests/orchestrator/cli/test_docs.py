@@ -45,7 +45,7 @@ OPTION = re.compile(r"--[a-z][a-z-]*")
 READ_ONLY = ("list", "doctor", "schema", "env list")
 
 # Commands that read a run, which the test makes.
-OF_A_RUN = ("show latest", "report latest", "export latest", "compare base head")
+OF_A_RUN = ("show latest", "report latest", "export latest", "compare base head", "history")
 
 REAL = [framework for framework in FRAMEWORKS if framework.name != "synthetic"]
 BUILT_IN = [workload for workload in WORKLOADS if workload.name != "synthetic"]

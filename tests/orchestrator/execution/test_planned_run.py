@@ -16,6 +16,7 @@ from orchestrator.machine.fingerprint import take_fingerprint
 from orchestrator.planning.plan import Plan
 from orchestrator.processes.signals import Interrupts
 from orchestrator.records import store
+from orchestrator.registry.workload_template import write_template
 
 QUICK = {"samples": 5, "calls": 1000, "sample_ns": 5_000_000, "warmup_min_ns": 1_000_000}
 
@@ -53,6 +54,21 @@ def test_a_stop_before_the_first_job_is_recorded_as_unfinished(begun: PlannedRun
     with Interrupts() as interrupts:
         run, early = begun.measure(interrupts, nullcontext(lambda _event: None), keys)
     assert (early, run.manifest.finished, run.manifest.stopped) == (True, False, "stopped by the user")
+
+
+def test_the_commit_of_a_users_workload_is_in_the_manifest(make_plan: Callable[..., Plan], tmp_path: Path) -> None:
+    write_template("mine", tmp_path)
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "HEAD").write_text(f"{'ab' * 20}\n")
+    axes = {"workloads": (str(tmp_path / "mine"), "mlp")}
+    planned = dataclasses.replace(make_plan("numpy", axes=axes), cores=list_cores()[-1:])
+    begun = begin_run(planned, take_fingerprint(), tmp_path / "runs", (), {})
+    begun.write_manifest()
+    assert begun.folder.read_manifest().commits == {"mine": "ab" * 20}
+
+
+def test_without_a_checkout_there_is_no_commit(begun: PlannedRun) -> None:
+    assert begun.manifest.commits == {}
 
 
 def test_a_lock_names_its_owner() -> None:

@@ -1,12 +1,14 @@
 import dataclasses
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from orchestrator.errors import UsageError
-from orchestrator.planning.plan import Plan, build_plan, rebuild_plan
+from orchestrator.planning.plan import Plan, build_plan, find_model_folder, rebuild_plan
 from schemas.job import JobSpec
+from schemas.models import ModelSource
 from schemas.record import Extension
 from schemas.sweep import SweepSpec
 from tests.orchestrator.planning.conftest import AXES, VERSIONS, expand
@@ -223,3 +225,15 @@ def test_variables_of_an_environment_are_a_jobs_own_and_give_way_to_what_makes_j
     plan = build_plan(spec, (0, 1))
     job = plan.build_job(plan.cells[0], 1, 0)
     assert (job.variables["TF_FLAGS"], job.variables["OMP_NUM_THREADS"]) == ("x", "1")
+
+
+def test_the_folder_of_a_model_is_that_of_its_file_or_of_the_code_that_is_imported_from(tmp_path: Path) -> None:
+    (tmp_path / "nets.py").touch()
+    (tmp_path / "mypkg").mkdir()
+    assert find_model_folder(ModelSource(file="/models/net.py", folder=str(tmp_path))) == "/models"
+    for module in ("nets", "mypkg.nets"):
+        assert find_model_folder(ModelSource(module=module, folder=str(tmp_path))) == str(tmp_path)
+
+
+def test_an_installed_model_has_no_folder_of_a_user(tmp_path: Path) -> None:
+    assert find_model_folder(ModelSource(module="json.decoder", folder=str(tmp_path))) == ""

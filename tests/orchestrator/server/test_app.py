@@ -114,9 +114,29 @@ def test_two_runs_are_compared_by_two_clicks(
     assert "not measured side by side" in text
 
 
+def test_a_cell_is_followed_over_all_runs(
+    served: Served,
+    place: Store,
+    make_cell: Callable[..., Cell],
+    make_records: Callable[..., list[JobRecord]],
+    make_run: Callable[..., Store],
+) -> None:
+    assert '<a href="/history?cell=torch%3Ascript">torch:script</a>' in served.ask(f"/runs/{place.name}").text
+    make_run("later", make_records([(make_cell("torch:script"), 10_000.0)], seed=2), 3600)
+    answer = served.ask("/history?cell=torch:script")
+    assert answer.status == 200
+    assert answer.headers["content-security-policy"] == "frame-ancestors 'none'"
+    text = html.unescape(answer.text)
+    assert "script-src 'sha256-" in text
+    assert "a CPU, 2 cores, 1 GiB (type " in text
+    assert "torch:script" in text
+    assert "torch:eager" not in text
+
+
 @pytest.mark.parametrize(
     "path",
     [
+        "/history?cell=none",
         "/runs/none",
         "/runs/..",
         "/runs/%2e%2e%2f%2e%2e%2fetc%2fpasswd",
