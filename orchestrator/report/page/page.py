@@ -48,6 +48,7 @@ from orchestrator.report.sections import agreement, calls, price
 from orchestrator.report.sentences import describe_skipped, list_deprecations, write_headline
 from orchestrator.report.summary import summarise_groups
 
+PACKAGE: Final = "orchestrator.report.page"
 DISTRIBUTION: Final = "plumbline-ml"
 KINDS: Final = ("framework", "workload", "task")
 # With more groups than this, each shows its first chart, and the others on request.
@@ -92,49 +93,65 @@ class Part:
 
 def render_page(run: Run) -> str:
     """Return the whole file. The same records give the same file, to the byte."""
-    groups, manifest, own = run.groups, run.manifest, read_asset("page.js")
+    library, own = Markup(vega.bundle_vega()), read_asset("page.js")  # noqa: S704 (an installed library)
+    return load_template().render(
+        collect_values(run),
+        still=False,
+        version=read_version(),
+        library=library,
+        script=own,
+        # The content security policy names these two scripts by hash, so that no other may run.
+        hashes=" ".join(map(hash_script, (library, own))),
+        specifications=vega.build_specifications(),
+        config=vega.CONFIG,
+    )
+
+
+def render_still_page(run: Run) -> str:
+    """Return the file without scripts: all sentences and tables. It depends on no installed library and no version."""
+    return load_template().render(collect_values(run), still=True, version="", hashes="'none'")
+
+
+def collect_values(run: Run) -> dict[str, Any]:
+    """Return what the template of the page says about a run, by name."""
+    groups, manifest = run.groups, run.manifest
     alarms = list_alarms(groups)
     answer = axis.summarise_axis(run.axis_tables) or summarise_groups(groups)
     answer += calls.describe_best_modes(groups, manifest.sweep.calls)
     shared, sentences = split_shared_sentences(groups, (*alarms, *answer))
     overview = build_overview(groups)
-    return load_template().render(
-        run=run.name,
-        version=read_version(),
-        manifest=manifest,
-        skipped=[*describe_skipped(run.skipped)],
-        names=collect_filter_names(run),
-        alarms=alarms,
-        answer=answer,
-        overview=overview if len(groups) > 1 else None,
-        mode_frameworks={result.label: result.cell.framework for group in groups for result in group.results},
-        few=len(groups) <= MAX_OPEN_GROUPS,
-        many=len(groups) > MAX_LAID_OUT_GROUPS,
-        along=[(table.title, build_axis_table(table)) for table in run.axis_tables],
-        along_axis=run.axis_tables[0].axis if run.axis_tables else "",
-        along_notes=axis.write_axis_notes(run.axis_tables, run),
-        parts=[
+    return {
+        "run": run.name,
+        "manifest": manifest,
+        "skipped": [*describe_skipped(run.skipped)],
+        "names": collect_filter_names(run),
+        "alarms": alarms,
+        "answer": answer,
+        "overview": overview if len(groups) > 1 else None,
+        "mode_frameworks": {result.label: result.cell.framework for group in groups for result in group.results},
+        "few": len(groups) <= MAX_OPEN_GROUPS,
+        "many": len(groups) > MAX_LAID_OUT_GROUPS,
+        "along": [(table.title, build_axis_table(table)) for table in run.axis_tables],
+        "along_axis": run.axis_tables[0].axis if run.axis_tables else "",
+        "along_notes": axis.write_axis_notes(run.axis_tables, run),
+        "parts": [
             build_part(group, run, row.name, said, answer)
             for group, row, said in zip(groups, overview.rows, sentences, strict=True)
         ],
-        refused=[row for group in groups for row in list_unranked(group)],
-        cells=len(run.cells),
-        agreement_title=agreement.TITLE,
-        notes=[*shared, *list_deprecations(run.cells)],
-        schedule=schedule.make_chart(run.last_attempts, run.canary_ns),
-        machine=summarise_host(manifest.host),
-        environments=[*environments.summarise_environments(manifest.environments)],
-        host=Table(("what", "value"), tuple(list_host_facts(manifest.host.model_dump(mode="json", exclude_none=True)))),
-        command=reproduce.format_command(manifest),
-        asked=format_sweep_file(manifest),
-        style=read_asset("page.css"),
-        library=Markup(vega.bundle_vega()),  # noqa: S704 (an installed library, and no text of a record)
-        script=own,
-        # The content security policy names these two scripts by hash, so that no other may run.
-        hashes=" ".join(hash_script(text) for text in (vega.bundle_vega(), own)),
-        specifications=vega.build_specifications(),
-        config=vega.CONFIG,
-    )
+        "refused": [row for group in groups for row in list_unranked(group)],
+        "cells": len(run.cells),
+        "agreement_title": agreement.TITLE,
+        "notes": [*shared, *list_deprecations(run.cells)],
+        "schedule": schedule.make_chart(run.last_attempts, run.canary_ns),
+        "machine": summarise_host(manifest.host),
+        "environments": [*environments.summarise_environments(manifest.environments)],
+        "host": Table(
+            ("what", "value"), tuple(list_host_facts(manifest.host.model_dump(mode="json", exclude_none=True)))
+        ),
+        "command": reproduce.format_command(manifest),
+        "asked": format_sweep_file(manifest),
+        "style": read_asset("page.css"),
+    }
 
 
 def build_part(group: Group, run: Run, name: str, sentences: Sequence[str], said: Sequence[str]) -> Part:
@@ -273,15 +290,15 @@ def hash_script(script: str) -> str:
 @functools.cache
 def read_asset(name: str) -> Markup:
     """Return a file of this package that goes into the page unescaped."""
-    path = resources.files("orchestrator.report.page").joinpath("assets", name)
+    path = resources.files(PACKAGE).joinpath("assets", name)
     return Markup(path.read_text(encoding="utf-8"))  # noqa: S704 - a file of this package, and no text of a record
 
 
 @functools.cache
-def load_template() -> Template:
-    """Return the template of the page. It escapes all values except those marked as safe."""
+def load_template(package: str = PACKAGE, folder: str = "assets", name: str = "page.html") -> Template:
+    """Return the template of the page, or another one. It escapes all values except those marked as safe."""
     room = Environment(
-        loader=PackageLoader("orchestrator.report.page", "assets"),
+        loader=PackageLoader(package, folder),
         autoescape=True,
         # A misspelt name fails, instead of leaving a gap in the page.
         undefined=StrictUndefined,
@@ -292,4 +309,4 @@ def load_template() -> Template:
     # JSON within a script element must not be able to close that element.
     room.filters["data"] = lambda value: htmlsafe_json_dumps(value, separators=(",", ":"), ensure_ascii=False)
     room.globals["drawn"] = build_chart_data
-    return room.get_template("page.html")
+    return room.get_template(name)
