@@ -15,7 +15,7 @@ from orchestrator.errors import UsageError
 from orchestrator.execution.classify import classify_report
 from orchestrator.execution.job_summary import add_summary
 from orchestrator.publication import contents
-from orchestrator.publication.chronology import find_copied_samples, find_impossible_times
+from orchestrator.publication.chronology import find_copied_samples, find_impossible_times, find_long_samples
 from orchestrator.publication.code import find_code_faults
 from orchestrator.publication.completeness import find_missing_records
 from orchestrator.publication.conclusion import describe_publication, name_folder
@@ -163,6 +163,7 @@ def find_faults(found: Contents, run: Run, stated: Publication, now: datetime) -
     yield from find_missing_records(manifest, run.records)
     yield from find_impossible_times(manifest, run.records, now)
     yield from find_copied_samples(run.records)
+    yield from find_long_samples(run.records)
     yield from find_false_outcomes(run.records)
     yield from find_foreign_environments(manifest, run.records)
     if found.get(SWEEP_FILE) != format_sweep_file(manifest).encode():

@@ -14,6 +14,8 @@ from schemas.record import JobRecord, Manifest
 TOLERANCE: Final = timedelta(seconds=2)
 # The clock of the publisher may be ahead of the reader's.
 FUTURE_TOLERANCE: Final = timedelta(hours=1)
+# Two clocks may differ by this share.
+CLOCK_SHARE: Final = 0.01
 # Fewer samples may be equal by chance, on a clock with coarse steps.
 FEWEST_SAMPLES: Final = 3
 
@@ -42,6 +44,14 @@ def find_impossible_times(manifest: Manifest, records: Sequence[JobRecord], now:
     for (before, _, end), (after, start, _) in pairwise(spans):
         if start < end - TOLERANCE:
             yield f"{job_name(after.spec)} begins before {job_name(before.spec)} ends"
+
+
+def find_long_samples(records: Sequence[JobRecord]) -> Iterator[str]:
+    """Yield a sentence for each process whose samples together took longer than it lived."""
+    for record in records:
+        lived_ns = record.outside.spawn_to_end_ns if record.outside else 0
+        if record.report is not None and sum(record.report.samples_ns) > lived_ns * (1 + CLOCK_SHARE):
+            yield f"the samples of {job_name(record.spec)} take longer than its process lived"
 
 
 def compute_end(record: JobRecord, start: datetime) -> datetime:

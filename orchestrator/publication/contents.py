@@ -23,12 +23,19 @@ from schemas.base import Model
 M = TypeVar("M", bound=Model)
 
 DESCRIPTION: Final = "publication.json"
-MAX_FILES: Final = 20_000
-MAX_TOTAL_BYTES: Final = 512 << 20
-MAX_DEPTH: Final = 12
-# Decompressed bytes of all records together, which one process holds.
-MAX_RECORD_BYTES: Final = 1 << 30
 PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """The largest publication that is read: entries, folders within each other, and bytes of all files together."""
+
+    entries: int = 20_000
+    depth: int = 12
+    total_bytes: int = 512 << 20
+
+
+BOUNDS: Final = Bounds()
 
 
 class Refusal(Exception):
@@ -85,7 +92,7 @@ class Contents:
         return sorted(name for name in self.files if name.startswith(f"{JOBS}/"))
 
 
-def read_contents(folder: Path) -> Contents:
+def read_contents(folder: Path, bounds: Bounds = BOUNDS) -> Contents:
     """Read all files of a publication.
 
     Raises:
@@ -95,22 +102,25 @@ def read_contents(folder: Path) -> Contents:
     if folder.is_symlink():
         raise Refusal("it is a symbolic link, which no publication has; copy the folder itself")
     try:
-        for path in walk_files(folder):
+        for path in walk_files(folder, bounds):
             name = path.relative_to(folder).as_posix()
             if not is_known_name(name):
                 raise Refusal(f"{name!r} is no file of a publication; remove it")
             with open_regular(path) as file:
                 content = file.read(MAX_FILE_BYTES + 1)
             total += len(content)
-            if len(content) > MAX_FILE_BYTES or total > MAX_TOTAL_BYTES:
-                raise Refusal(f"{name} is too large: a file has at most {MAX_FILE_BYTES >> 20} MiB")
+            if len(content) > MAX_FILE_BYTES or total > bounds.total_bytes:
+                raise Refusal(
+                    f"{name} is too large: a file has at most {MAX_FILE_BYTES >> 20} MiB, and all together "
+                    f"{bounds.total_bytes >> 20} MiB"
+                )
             found[name] = content
     except OSError as error:
         raise Refusal(f"{error.filename or folder} cannot be read: {error.strerror}") from error
     return Contents(folder.name, found)
 
 
-def walk_files(folder: Path, depth: int = 0, seen: list[int] | None = None) -> Iterator[Path]:
+def walk_files(folder: Path, bounds: Bounds, depth: int = 0, seen: list[int] | None = None) -> Iterator[Path]:
     """Yield the regular files in a folder and below it, in a fixed order.
 
     Raises:
@@ -119,11 +129,11 @@ def walk_files(folder: Path, depth: int = 0, seen: list[int] | None = None) -> I
     seen = [0] if seen is None else seen
     for path in sorted(folder.iterdir()):
         seen[0] += 1
-        if seen[0] > MAX_FILES or depth > MAX_DEPTH:
-            raise Refusal(f"it has more than {MAX_FILES} files, or folders deeper than {MAX_DEPTH}")
+        if seen[0] > bounds.entries or depth > bounds.depth:
+            raise Refusal(f"it has more than {bounds.entries} files, or folders deeper than {bounds.depth}")
         found = path.lstat()
         if stat.S_ISDIR(found.st_mode):
-            yield from walk_files(path, depth + 1, seen)
+            yield from walk_files(path, bounds, depth + 1, seen)
         elif not stat.S_ISREG(found.st_mode):
             what = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "a special file"
             raise Refusal(f"{path.name!r} is {what}, which no publication has; remove it")

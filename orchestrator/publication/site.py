@@ -151,7 +151,7 @@ def count_ages(entries: Sequence[Entry], day: date) -> dict[str, str]:
 def describe_age(then: date, day: date) -> str:
     """Return an age in days."""
     days = (day - then).days
-    return "today" if days == 0 else f"{days} day{'s' if days > 1 else ''}"
+    return f"{days} day{'' if days == 1 else 's'}"
 
 
 def build_rows(entry: Entry) -> Iterator[Row]:

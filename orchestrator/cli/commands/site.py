@@ -23,7 +23,7 @@ def run_site(folder: Path, to: Path, day: str | None, *, as_json: bool) -> None:
     counted, admitted = None if day is None else parse_day(day), []
     for decision in decide_all(folder, datetime.now(UTC)):
         if decision.admitted is None:
-            raise UsageError(f"{decision.folder} is refused: {decision.refusal}; remove it, or publish it again")
+            raise UsageError(f"{decision.folder} is refused, and no page shows it: {decision.refusal}")
         admitted.append(decision.admitted)
     pages = build_site(admitted, counted)
     with postpone_signals():
