@@ -19,8 +19,8 @@ from orchestrator.publication.chronology import find_copied_samples, find_imposs
 from orchestrator.publication.code import find_code_faults
 from orchestrator.publication.completeness import find_missing_records
 from orchestrator.publication.conclusion import describe_publication, name_folder
-from orchestrator.publication.contents import DESCRIPTION, Contents, Refusal
-from orchestrator.publication.disclosure import PUBLIC_VARIABLES, WITHHELD, find_disclosure, walk_texts
+from orchestrator.publication.contents import BOUNDS, DESCRIPTION, Contents, Refusal
+from orchestrator.publication.disclosure import LONGEST_TEXT, PUBLIC_VARIABLES, WITHHELD, find_disclosure, walk_texts
 from orchestrator.publication.versions import is_known_code
 from orchestrator.records.provenance import ORCHESTRATOR_FIELDS, make_identity, select_timing_facts
 from orchestrator.records.store import COMPRESSED, JOBS, MANIFEST, PAGE, SWEEP_FILE, job_name
@@ -68,10 +68,11 @@ def find_publications(folder: Path) -> list[Path]:
         return [folder]
     found = list[Path]()
     for path in sorted(folder.iterdir()):
-        if path.is_symlink() or not path.is_dir():
+        # A hidden folder is no publication: .git, and what a killed `publish` has left.
+        if path.name.startswith(".") or path.is_symlink() or not path.is_dir():
             continue
         inner = sorted(path.iterdir()) if TYPE_FOLDER.fullmatch(path.name) else [path]
-        found += [each for each in inner if each.is_symlink() or each.is_dir()]
+        found += [each for each in inner if not each.name.startswith(".") and (each.is_symlink() or each.is_dir())]
     if not found:
         raise UsageError(f"{folder} holds no publication; make one with: python -m orchestrator publish RUN --to DIR")
     return found
@@ -110,10 +111,11 @@ def admit_contents(found: Contents, now: datetime) -> Admitted:
     Raises:
         Refusal: something does not hold.
     """
-    stated = found.parse(DESCRIPTION, Publication)
+    stated, _ = found.parse(DESCRIPTION, Publication)
     check_files(found, stated)
-    manifest = found.parse(MANIFEST, Manifest)
-    records = [read_record(found, name) for name in found.record_names]
+    manifest, document = found.parse(MANIFEST, Manifest)
+    check_disclosures(MANIFEST, document)
+    records = [*read_records(found)]
     run = Run(name=found.name, manifest=manifest, records=tuple(records))
     for sentence in find_faults(found, run, stated, now):
         raise Refusal(sentence)
@@ -136,18 +138,27 @@ def check_files(found: Contents, stated: Publication) -> None:
             raise Refusal(f"{name} is not the file that was published: its hash differs")
 
 
+def read_records(found: Contents) -> Iterator[JobRecord]:
+    """Yield all records, as long as together they are not too large."""
+    total = 0
+    for name in found.record_names:
+        total += len(found.get_plain(name))
+        if total > BOUNDS.total_bytes:
+            raise Refusal(f"its records are larger than {BOUNDS.total_bytes >> 20} MiB together")
+        yield read_record(found, name)
+
+
 def read_record(found: Contents, name: str) -> JobRecord:
-    """Return a record, whose summary and name must be those of its content."""
-    record = found.parse(name, JobRecord)
+    """Return a record that discloses nothing. Its summary and its name must be those of its content."""
+    record, document = found.parse(name, JobRecord)
+    check_disclosures(name, document)
     if name != f"{JOBS}/{job_name(record.spec)}{COMPRESSED}":
         raise Refusal(f"{name} holds the record of {job_name(record.spec)}")
-    document = found.read_json(name)
-    assert isinstance(document, dict)
     try:
         due = add_summary(record).model_dump(mode="json")["summary"]
     except ANALYSIS_ERRORS as error:
         raise Refusal(f"{name} has values that no job measures: {str(error)[:200]}") from error
-    if document.get("summary") != due:
+    if not isinstance(document, dict) or document.get("summary") != due:
         raise Refusal(f"the summary of {name} contradicts its samples")
     return record
 
@@ -155,7 +166,6 @@ def read_record(found: Contents, name: str) -> JobRecord:
 def find_faults(found: Contents, run: Run, stated: Publication, now: datetime) -> Iterator[str]:
     """Yield a sentence for each thing that does not hold, before anything is computed from the samples."""
     manifest = run.manifest
-    yield from find_disclosures(found)
     yield from find_unpublished_variables(manifest, run.records)
     yield from find_manifest_faults(manifest, stated)
     yield from find_foreign_hosts(manifest, run.records, stated)
@@ -170,12 +180,13 @@ def find_faults(found: Contents, run: Run, stated: Publication, now: datetime) -
         yield f"{SWEEP_FILE} is not the sweep of the manifest"
 
 
-def find_disclosures(found: Contents) -> Iterator[str]:
-    """Yield a sentence for each text that nobody may publish."""
-    for name in (MANIFEST, *found.record_names):
-        for place, text in walk_texts(found.read_json(name)):
-            if what := find_disclosure(text):
-                yield f"{name} discloses {what} in {place[:100]}"
+def check_disclosures(name: str, document: object) -> None:
+    """Refuse a document with a text that nobody may publish, or that is too long to be searched."""
+    for place, text in walk_texts(document):
+        if len(text) > LONGEST_TEXT:
+            raise Refusal(f"{name} has a text of {len(text)} characters in {place[:100]}; {LONGEST_TEXT} are the most")
+        if what := find_disclosure(text):
+            raise Refusal(f"{name} discloses {what} in {place[:100]}")
 
 
 def find_unpublished_variables(manifest: Manifest, records: Sequence[JobRecord]) -> Iterator[str]:
@@ -233,7 +244,7 @@ def find_foreign_environments(manifest: Manifest, records: Sequence[JobRecord]) 
     """Yield a sentence for each record of other packages than the manifest names."""
     for record in records:
         known = manifest.environments.get(record.spec.cell.environment)
-        if known is not None and record.freeze and record.freeze != known.freeze:
+        if known is not None and record.outside is not None and record.freeze != known.freeze:
             yield f"{job_name(record.spec)} was measured with other packages than the manifest names"
 
 

@@ -32,7 +32,8 @@ def find_code_faults(found: Contents, run: Run) -> Iterator[str]:
             yield f"{cell.workload} is no workload of this program, and no code is published for it"
     for record in run.records:
         yield from find_foreign_code(record.spec)
-    due = {name_code_folder(record.spec): record.spec.cell.code for record in run.records if record.spec.cell.code}
+    # Of all cells, with records or without: a cell's code becomes part of a name in the site.
+    due = {name_code_folder(cell): cell.code for cell in run.manifest.cells if cell.code}
     for folder, code in due.items():
         if hash_published_code(found, folder) != code:
             yield f"the files in {folder} are not the code that was measured"
@@ -45,7 +46,11 @@ def find_foreign_code(spec: JobSpec) -> Iterator[str]:
     """Yield a sentence if a job ran code that is neither built in nor published."""
     if spec.module and not spec.module.startswith(OWN_MODULES):
         yield f"{job_name(spec)} ran code of the plug-in {spec.module[:60]}, which is not published"
-    if spec.source_dir != (name_code_folder(spec) if spec.cell.code else "") or spec.package or spec.model is not None:
+    if (
+        spec.source_dir != (name_code_folder(spec.cell) if spec.cell.code else "")
+        or spec.package
+        or spec.model is not None
+    ):
         yield f"{job_name(spec)} ran code that is not published"
 
 
@@ -96,7 +101,7 @@ def collect_code(records: Sequence[JobRecord], run: Path) -> dict[str, bytes]:
     found = dict[str, bytes]()
     sources = {record.spec.source_dir: record.spec for record in records if record.spec.cell.code}
     for source, spec in sources.items():
-        found |= read_code_folder(run.joinpath(source), name_code_folder(spec), spec.cell.code)
+        found |= read_code_folder(run.joinpath(source), name_code_folder(spec.cell), spec.cell.code)
     return found
 
 

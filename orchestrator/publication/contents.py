@@ -59,28 +59,39 @@ class Contents:
             raise Refusal(f"{name} is missing")
         return self.files[name]
 
+    def get_plain(self, name: str) -> bytes:
+        """Return the content of a file, decompressed if need be.
+
+        Raises:
+            Refusal: it is missing or damaged.
+        """
+        content = self.get(name)
+        try:
+            return decompress(content) if name.endswith(".gz") else content
+        except ValueError as error:
+            raise Refusal(f"{name} {error}") from error
+
     def read_json(self, name: str) -> object:
-        """Return the content of a JSON file, decompressed if need be.
+        """Return the content of a JSON file.
 
         Raises:
             Refusal: it is missing, damaged or not JSON.
         """
-        content = self.get(name)
+        content = self.get_plain(name)
         try:
-            return from_json(decompress(content) if name.endswith(".gz") else content, allow_inf_nan=False)
+            return from_json(content, allow_inf_nan=False)
         except ValueError as error:
-            why = str(error) if name.endswith(".gz") and "gzip" in str(error) else f"is not JSON: {error}"
-            raise Refusal(f"{name} {why}") from error
+            raise Refusal(f"{name} is not JSON: {error}") from error
 
-    def parse(self, name: str, kind: type[M]) -> M:
-        """Return the content of a JSON file as a document of this kind.
+    def parse(self, name: str, kind: type[M]) -> tuple[M, object]:
+        """Return the content of a JSON file as a document of this kind, and as it is written.
 
         Raises:
             Refusal: it is missing, or not such a document.
         """
         document = self.read_json(name)
         try:
-            return kind.model_validate(document)
+            return kind.model_validate(document), document
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"])) or "the whole"

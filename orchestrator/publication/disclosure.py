@@ -27,7 +27,10 @@ PUBLIC_SITES: Final = frozenset(
     }
 )
 
-URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://(?P<site>[^\s/'\"<>()\[\]?#]*)[^\s'\"<>()\[\]]*", re.IGNORECASE)
+# Patterns are bounded, or begin where no character before could begin them. Else a long text takes too long to search.
+URL: Final = re.compile(
+    r"(?<![a-z])[a-z][a-z0-9+.-]{0,20}://(?P<site>[^\s/'\"<>()\[\]?#]*)[^\s'\"<>()\[\]]*", re.IGNORECASE
+)
 # A path begins where no name, fraction or closing bracket ends, so that 1/2, </td> and {cache}/x are none.
 PATH: Final = re.compile(r"(?<![\w./<})\]-])/(?=[\w.@])[^\s'\"`:;,|<>()\[\]{}]+")
 # Well-known folders are paths wherever they stand, as in -I/usr/include.
@@ -37,7 +40,7 @@ ROOTED: Final = re.compile(
 HOME: Final = re.compile(r"(?<!\w)~[\w-]*/[^\s'\"`:;,|<>()\[\]{}]*")
 WINDOWS: Final = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]:\\[^\s'\"]*|\\\\[\w.-]+\\[^\s'\"]*")
 # A label such as numpy@venv.old:eager is no address.
-ADDRESS: Final = re.compile(r"[\w.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b(?!:)")
+ADDRESS: Final = re.compile(r"(?<![\w.+-])[\w.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b(?!:)")
 TOKEN: Final = re.compile(
     r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|hf_[A-Za-z0-9]{20,}|pypi-[\w-]{30,}"
     r"|sk-[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16}|xox[abprs]-[\w-]{10,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}(?:\.[\w-]*)?)"
@@ -46,6 +49,9 @@ TOKEN: Final = re.compile(
     r"|\b\w*(?:password|passwd|secret|token|api[_-]?key)\s*[=:]\s*['\"]?(?=\S*[A-Za-z])[^\s'\"]{6,}",
     re.IGNORECASE,
 )
+
+# No text of a record is as long. What is longer takes too long to search.
+LONGEST_TEXT: Final = 20_000
 
 # What is found, the text that takes its place, and how it is recognised, in the order of replacement.
 PATTERNS: Final[Sequence[tuple[str, str, re.Pattern[str]]]] = (

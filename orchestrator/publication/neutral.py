@@ -20,7 +20,7 @@ from orchestrator.records.provenance import make_identity
 from orchestrator.records.timestamps import parse_timestamp
 from schemas.base import Model
 from schemas.event import Report, Setting
-from schemas.job import JobSpec
+from schemas.job import Cell, JobSpec
 from schemas.record import Host, Identity, JobRecord, Manifest
 
 M = TypeVar("M", bound=Model)
@@ -120,7 +120,7 @@ def make_neutraliser(manifest: Manifest, records: Iterable[JobRecord], names: Se
     words = dict[str, str]()
     for record in records:
         if record.spec.source_dir:
-            words.setdefault(record.spec.source_dir, name_code_folder(record.spec))
+            words.setdefault(record.spec.source_dir, name_code_folder(record.spec.cell))
     places = [name for name in list_environments(manifest) if "/" in name or "\\" in name]
     words |= {place: f"environment-{number}" for number, place in enumerate(places, 1)}
     words |= {name: REMOVED for name in names if name.startswith("/") and len(name) > 1}
@@ -145,9 +145,9 @@ def list_environments(manifest: Manifest) -> list[str]:
     return [*dict.fromkeys(named)]
 
 
-def name_code_folder(spec: JobSpec) -> str:
+def name_code_folder(cell: Cell) -> str:
     """Return the folder of a publication that holds the code of a user's workload."""
-    return f"{CODE_FOLDER}/{spec.cell.workload_key.replace('/', '-')}"
+    return f"{CODE_FOLDER}/{cell.workload_key.replace('/', '-')}"
 
 
 def withhold_variables(variables: Mapping[str, str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from orchestrator.publication.admit import decide, decide_all, find_difference
 from orchestrator.records.store import Store
 from schemas.event import Setting
 from schemas.record import Host, JobRecord
-from tests.orchestrator.conftest import HOST, Said
+from tests.orchestrator.conftest import HOST, Said, a_cell
 from tests.orchestrator.publication.conftest import NOW
 from tests.orchestrator.publication.forging import (
     BLOCKS,
@@ -410,6 +410,7 @@ def ignore_a_setting(found: list[JobRecord]) -> list[JobRecord]:
         (disclose(build_info="password=hunter2x"), "discloses a token in result.build_info"),
         (disclose(build_info="built at http://ci.intern.example/1"), "discloses an address in result.build_info"),
         (set_variable, "discloses the environment variable SSH_AUTH_SOCK"),
+        (disclose(build_info="x" * 20_001), "has a text of 20001 characters in result.build_info"),
         (load_a_plug_in, "ran code of the plug-in fast.numpy, which is not published"),
         (measure_own_code, "ran code that is not published"),
     ],
@@ -434,6 +435,7 @@ def test_a_copied_process_is_named_with_the_one_that_it_copies(published: Path) 
         ({"cells": (*MODES[:2], clone(MODES[0]))}, "is of a cell that the manifest does not have"),
         ({"cells": (*MODES, clone(MODES[0]), MODES[1])}, "the manifest has a cell twice"),
         ({"host": Host.model_validate(of_type("another CPU"))}, "was measured on another type of machine"),
+        ({"cells": (*MODES, clone(MODES[0]), a_cell(code="x/../../y"))}, "are not the code that was measured"),
         ({"warnings": ("see C:\\Users\\alice",)}, "manifest.json discloses an absolute path in warnings.0"),
     ],
 )

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from orchestrator.errors import UsageError
-from orchestrator.publication.admit import Admitted, decide
+from orchestrator.publication.admit import Admitted, decide, decide_all
 from orchestrator.publication.publish import publish_run
 from orchestrator.publication.site import build_site, describe_age, write_site
 from schemas.record import JobRecord
@@ -17,6 +17,7 @@ from tests.orchestrator.conftest import HOST, NOON, Said, a_cell
 from tests.orchestrator.publication.conftest import NAMES, NOW
 from tests.orchestrator.publication.forging import MODES, a_run_folder, clone, measured_records, noisy_report
 
+RESULTS = Path(__file__).resolve().parents[3] / "docs" / "results"
 Site = dict[str, bytes]
 MakeAdmitted = Callable[..., Admitted]
 OTHER_CPU = HOST.model_dump(mode="json") | {"cpu": "another CPU"}
@@ -255,3 +256,21 @@ def test_the_command_makes_no_site_of_a_refused_publication(
     assert inside("site", str(published), "--to", "site", "--date", "soon").err == (
         "error: --date 'soon' is no date; write it as 2026-11-29\n"
     )
+
+
+# The results of this project.
+
+
+def test_the_results_of_this_project_are_admitted_and_make_a_site(tmp_path: Path) -> None:
+    decisions = list(decide_all(RESULTS, datetime.now(UTC)))
+    assert [each.refusal for each in decisions] == [""] * len(decisions)
+    site = build_site([each.admitted for each in decisions if each.admitted], None)
+    write_site(tmp_path / "site", site)
+    assert dict(list_files(tmp_path / "site")) == site
+    (page,) = [site[name] for name in list_pages(site) if "rnn-cell-backward" in name]
+    assert read_cells(page, "torch:eager")[0] == "1"
+    assert re.fullmatch(r"\d\.\d+ \(\d\.\d+ to \d\.\d+\)", read_cells(page, "tensorflow:function")[2])
+
+
+def test_the_results_of_this_project_are_small() -> None:
+    assert sum(len(content) for _, content in list_files(RESULTS)) < 1_500_000
