@@ -117,9 +117,8 @@ def admit_contents(found: Contents, now: datetime) -> Admitted:
     check_disclosures(MANIFEST, document)
     records = [*read_records(found)]
     run = Run(name=found.name, manifest=manifest, records=tuple(records))
-    for sentence in find_faults(found, run, stated, now):
-        raise Refusal(sentence)
     try:
+        check_faults(found, run, stated, now)
         check_conclusion(found, run, stated)
     except ANALYSIS_ERRORS as error:
         raise Refusal(f"its records cannot be analysed: {str(error)[:200]}") from error
@@ -161,6 +160,12 @@ def read_record(found: Contents, name: str) -> JobRecord:
     if not isinstance(document, dict) or document.get("summary") != due:
         raise Refusal(f"the summary of {name} contradicts its samples")
     return record
+
+
+def check_faults(found: Contents, run: Run, stated: Publication, now: datetime) -> None:
+    """Refuse a publication for the first thing that does not hold."""
+    for sentence in find_faults(found, run, stated, now):
+        raise Refusal(sentence)
 
 
 def find_faults(found: Contents, run: Run, stated: Publication, now: datetime) -> Iterator[str]:

@@ -26,7 +26,8 @@ def find_impossible_times(manifest: Manifest, records: Sequence[JobRecord], now:
     if began is None:
         yield f"the manifest begins at {manifest.started[:40]!r}, which is not a time"
         return
-    if began > now + FUTURE_TOLERANCE:
+    # Differences of times cannot overflow, as a time and a tolerance can.
+    if began - now > FUTURE_TOLERANCE:
         yield f"the run begins at {manifest.started}, in the future"
     spans = list[tuple[JobRecord, datetime, datetime]]()
     for record in sort_records(records):
@@ -36,13 +37,13 @@ def find_impossible_times(manifest: Manifest, records: Sequence[JobRecord], now:
         if start is None:
             yield f"{job_name(record.spec)} begins at {record.outside.started[:40]!r}, which is not a time"
             continue
-        if start < began - TOLERANCE:
+        if began - start > TOLERANCE:
             yield f"{job_name(record.spec)} begins before the run"
-        if start > now + FUTURE_TOLERANCE:
+        if start - now > FUTURE_TOLERANCE:
             yield f"{job_name(record.spec)} begins in the future"
         spans.append((record, start, compute_end(record, start)))
     for (before, _, end), (after, start, _) in pairwise(spans):
-        if start < end - TOLERANCE:
+        if end - start > TOLERANCE:
             yield f"{job_name(after.spec)} begins before {job_name(before.spec)} ends"
 
 

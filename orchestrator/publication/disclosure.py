@@ -1,12 +1,14 @@
 """Texts that no publication may contain: paths, addresses, tokens and names of people. Pure."""
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Final
 
 from orchestrator.machine.fingerprint import RECORDED_VARIABLES
+from orchestrator.records.json_schema import build_schema
 from schemas.catalog import FRAMEWORKS
+from schemas.workloads import WORKLOADS
 
 # Sites of the frameworks and their sources, which warnings refer to.
 PUBLIC_SITES: Final = frozenset(
@@ -89,7 +91,7 @@ SHORTEST_NAME: Final = 3
 def replace_disclosures(text: str) -> str:
     """Return a text in which neutral words stand for paths, addresses and tokens."""
     for _, word, pattern in PATTERNS:
-        text = pattern.sub(partial(keep_public_site, word), text)
+        text = pattern.sub(functools.partial(keep_public_site, word), text)
     return text
 
 
@@ -135,10 +137,23 @@ def map_texts(document: object, change: Callable[[str], str]) -> object:
 
 
 def select_personal_names(names: Sequence[str]) -> list[str]:
-    """Return the names among these that tell who or which machine measured, the longest first."""
-    known = {name for framework in FRAMEWORKS for name in (framework.name, *(mode.name for mode in framework.modes))}
-    found = {name for name in names if len(name) >= SHORTEST_NAME and name.lower() not in COMMON_NAMES | known}
+    """Return the names among these that tell who or which machine measured, the longest first.
+
+    A name that is a word of the documents themselves tells nothing: replacing it would change their meaning.
+    """
+    known = COMMON_NAMES | list_vocabulary()
+    found = {name for name in names if len(name) >= SHORTEST_NAME and name.lower() not in known}
     return sorted(found, key=lambda name: (-len(name), name))
+
+
+@functools.cache
+def list_vocabulary() -> frozenset[str]:
+    """Return the words of all fields, of their values by name, and of what the program measures."""
+    schemas = (build_schema("record"), build_schema("manifest"), build_schema("publication"))
+    named = {text for schema in schemas for place, text in walk_texts(schema) if not place.endswith("description")}
+    named |= {workload.name for workload in WORKLOADS} | {framework.name for framework in FRAMEWORKS}
+    named |= {mode.name for framework in FRAMEWORKS for mode in framework.modes}
+    return frozenset(word.lower() for text in named for word in re.findall(r"[A-Za-z0-9]+", text))
 
 
 def compile_names(names: Sequence[str]) -> re.Pattern[str] | None:

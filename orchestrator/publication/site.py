@@ -105,7 +105,7 @@ def build_site(admitted: Sequence[Admitted], counted: date | None) -> dict[str, 
             age=describe_age(entry.newest.day, day),
             ages=[describe_age(run.day, day) for run in entry.runs],
             rows=[*build_rows(entry)],
-            clones=[describe_clone(run.group.clone) for run in entry.runs],
+            clones=[describe_clone(run.source.run.groups) for run in entry.runs],
             command=format_command(entry.newest.source.run.manifest),
             up="../",
             page=PAGE,
@@ -193,9 +193,10 @@ def describe_agreement(entry: Entry, label: str) -> str:
     return f"{parts} of {total} run{'s' if total > 1 else ''}"
 
 
-def describe_clone(clone: Comparison | None) -> str:
-    """Describe what a run said about its baseline and the clone of it."""
-    return "not measured" if clone is None else f"{clone.verdict}, {format_comparison(clone)}"
+def describe_clone(groups: Sequence[Group]) -> str:
+    """Describe what a run said about its clone, which is of one computation for all."""
+    clone = next((group.clone for group in groups if group.clone is not None), None)
+    return "not measured" if clone is None else f"{clone.baseline}: {clone.verdict}, {format_comparison(clone)}"
 
 
 def list_record_links(measured: Measured) -> Iterator[tuple[str, str]]:

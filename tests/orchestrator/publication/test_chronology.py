@@ -33,6 +33,7 @@ def test_a_record_that_was_never_started_has_no_time() -> None:
         ("2025-01-01T11:59:57+00:00", "begins before the run"),
         ("2025-01-02T13:00:01+00:00", "begins in the future"),
         ("soon", "begins at 'soon', which is not a time"),
+        ("0001-01-01T00:00:00+00:00", "begins before the run"),
         ("9999-12-31T23:59:59+00:00", "begins in the future"),
     ],
 )
@@ -61,6 +62,8 @@ def test_jobs_that_overlap_or_run_backwards_are_named() -> None:
 def test_a_run_that_begins_in_the_future_or_never_is_named() -> None:
     later = MANIFEST.model_copy(update={"started": "2025-01-03T00:00:00+00:00"})
     assert "the run begins at 2025-01-03T00:00:00+00:00, in the future" in find_impossible_times(later, [], NOW)
+    ancient = MANIFEST.model_copy(update={"started": "0001-01-01T00:00:00+00:00"})
+    assert list(find_impossible_times(ancient, measured_records(), NOW)) == []
     never = MANIFEST.model_copy(update={"started": ""})
     assert list(find_impossible_times(never, [], NOW)) == ["the manifest begins at '', which is not a time"]
 

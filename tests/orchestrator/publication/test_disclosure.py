@@ -95,7 +95,7 @@ def test_a_document_is_walked_with_its_keys() -> None:
 
 
 def test_common_and_short_names_tell_nothing() -> None:
-    assert select_personal_names(["root", "al", "runner", "torch", "eager", "alice", "alices-laptop"]) == [
+    assert select_personal_names(["root", "al", "runner", "torch", "cell", "seed", "alice", "alices-laptop"]) == [
         "alices-laptop",
         "alice",
     ]
