@@ -311,7 +311,9 @@ def export(
 
 
 @app.command(epilog="Example: python -m orchestrator schema sweep > sweep.schema.json")
-def schema(kind: Annotated[str, typer.Argument(help="sweep, job, event, record or manifest")] = "sweep") -> None:
+def schema(
+    kind: Annotated[str, typer.Argument(help="sweep, job, event, record, manifest or publication")] = "sweep",
+) -> None:
     """Print the JSON Schema of a sweep file, or of a document that a run or its workers write."""
     from orchestrator.cli.commands.schema import print_schema
 
@@ -330,6 +332,48 @@ def report(
     from orchestrator.cli.commands.report import write_report
 
     write_report(runs, run, output, compare_by=compare_by, as_json=as_json)
+
+
+@app.command(epilog="Example: python -m orchestrator publish latest --to results")
+def publish(
+    to: Annotated[Path, typer.Option("--to", help="the folder of publications")],
+    run: RUN = "latest",
+    with_code: Annotated[
+        bool, typer.Option("--with-code", help="also publish the files of your own workloads")
+    ] = False,
+    runs: RUNS_OPTION = DEFAULT_RUNS,
+    as_json: AS_JSON = False,
+) -> None:
+    """Write a run, without names of people, machines and places, into a folder that others can check with `admit`."""
+    from orchestrator.cli.commands.publish import run_publish
+
+    run_publish(runs, run, to, with_code=with_code, as_json=as_json)
+
+
+@app.command(epilog="Exit code: 0 if all are admitted, 1 if one is refused. Example: admit results")
+def admit(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a publication, or a folder of publications")],
+    as_json: AS_JSON = False,
+) -> None:
+    """Recompute publications from their samples, and refuse what does not hold."""
+    from orchestrator.cli.commands.admit import run_admit
+
+    raise typer.Exit(run_admit(folder, as_json=as_json))
+
+
+@app.command(epilog="Example: python -m orchestrator site results --to site")
+def site(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a folder of publications")],
+    to: Annotated[Path, typer.Option("--to", help="the folder of the pages, which is replaced")],
+    day: Annotated[
+        str | None, typer.Option("--date", help="day from which ages are counted (default: that of the newest run)")
+    ] = None,
+    as_json: AS_JSON = False,
+) -> None:
+    """Make static pages of published runs: one for each computation and type of machine."""
+    from orchestrator.cli.commands.site import run_site
+
+    run_site(folder, to, day, as_json=as_json)
 
 
 def read_command() -> list[str]:

@@ -2,10 +2,12 @@
 
 import contextlib
 import errno
+import gzip
 import os
 import re
 import secrets
 import stat
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TypeVar
@@ -99,6 +101,50 @@ def open_regular(path: Path) -> IO[bytes]:
     return os.fdopen(descriptor, "rb")
 
 
+def read_limited_bytes(path: Path) -> bytes:
+    """Read a regular file of a run; one that ends in `.gz` is decompressed.
+
+    Raises:
+        OSError: there is no such file.
+        UsageError: it is too large, or damaged.
+    """
+    with open_regular(path) as file:
+        # One byte beyond the limit reveals a larger file without reading all of it.
+        content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise UsageError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MiB, the most for a file of a run")
+    if path.suffix != ".gz":
+        return content
+    try:
+        return decompress(content)
+    except ValueError as error:
+        raise UsageError(f"{path} {error}") from error
+
+
+def compress(content: bytes) -> bytes:
+    """Return bytes in the format of gzip. The same bytes give the same file: it states no time."""
+    return gzip.compress(content, 9, mtime=0)
+
+
+def decompress(content: bytes) -> bytes:
+    """Return the bytes of one gzip file.
+
+    Raises:
+        ValueError: they are damaged, or more than a file of a run may have.
+    """
+    reader = zlib.decompressobj(wbits=31)
+    try:
+        # Bounded, because a few kilobytes can hold gigabytes.
+        plain = reader.decompress(content, MAX_FILE_BYTES + 1)
+    except zlib.error as error:
+        raise ValueError("is not a gzip file") from error
+    if len(plain) > MAX_FILE_BYTES:
+        raise ValueError(f"holds more than {MAX_FILE_BYTES >> 20} MiB, the most for a file of a run")
+    if not reader.eof or reader.unused_data:
+        raise ValueError("is not one complete gzip file")
+    return plain
+
+
 def read_model(path: Path, kind: type[M], upgrade: Callable[[bytes], object] = lambda _: None) -> M:
     """Read and validate a file of a run. `upgrade` converts the content of an older file; None: it is not older.
 
@@ -107,12 +153,7 @@ def read_model(path: Path, kind: type[M], upgrade: Callable[[bytes], object] = l
         UsageError: the file is missing or invalid.
     """
     try:
-        with open_regular(path) as file:
-            # One byte beyond the limit reveals a larger file without reading all of it.
-            content = file.read(MAX_FILE_BYTES + 1)
-        if len(content) > MAX_FILE_BYTES:
-            raise UsageError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MiB, the most for a file of a run")
-        return parse_model(content, kind, upgrade)
+        return parse_model(read_limited_bytes(path), kind, upgrade)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     except ValidationError as error:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from orchestrator.errors import unknown_name_error
 from schemas.event import Event
 from schemas.job import JobSpec
+from schemas.publication import Publication
 from schemas.record import JobRecord, Manifest
 from schemas.sweep import SweepSpec
 
@@ -23,6 +24,7 @@ KINDS: Final[dict[str, tuple[str, Any]]] = {
     "event": ("one event of a worker, a line on its standard output", Event),
     "record": ("the record of one job", JobRecord),
     "manifest": ("the manifest of a run", Manifest),
+    "publication": ("the description of a published run", Publication),
 }
 
 

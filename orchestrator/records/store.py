@@ -1,7 +1,8 @@
 """Storage of runs; no other module knows the paths under runs/.
 
 A run is a folder `<time>-<name>` with `manifest.json`, `sweep.toml` and `report.html`. In `jobs/` each job has
-`<block>-<cell>.json` and `<block>-<cell>.stderr.log`; each further attempt has separate files. `artefacts/` has
+`<block>-<cell>.json`, or the same compressed as `.json.gz`, and `<block>-<cell>.stderr.log`; each further attempt has
+separate files. `artefacts/` has
 `<cell>.onnx`, or another suffix, which a cell's jobs load, and `<cell>.npz`, the expected results if an implementation
 computes them. Each stands beside the record and the log of the job that wrote it. `profiles/` has the traces of
 profiled cells with their records and logs. `.lock` names the process that writes. Every file is written beside its
@@ -32,6 +33,13 @@ from schemas.record import JobRecord, Manifest
 
 LATEST = "latest"
 
+# Names within a run's folder.
+MANIFEST = "manifest.json"
+SWEEP_FILE = "sweep.toml"
+PAGE = "report.html"
+JOBS = "jobs"
+COMPRESSED = ".json.gz"
+
 # The folder of a job's files, by the kind of its purpose.
 FOLDERS = {"measure": "jobs", "export": "artefacts", "reference": "artefacts", "profile": "profiles"}
 
@@ -53,7 +61,7 @@ class Store:
     @property
     def jobs_folder(self) -> Path:
         """The folder of the records and logs."""
-        return self.folder / "jobs"
+        return self.folder / JOBS
 
     def log_path(self, spec: JobSpec) -> Path:
         """Return the path of a job's log, to which its framework prints."""
@@ -66,7 +74,7 @@ class Store:
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Write the manifest, at the start of the run and again at its end."""
-        write_model(self.folder / "manifest.json", manifest)
+        write_model(self.folder / MANIFEST, manifest)
 
     def write_sweep_file(self, manifest: Manifest) -> None:
         """Write the settings of the run as a sweep file, at its start."""
@@ -75,11 +83,11 @@ class Store:
     @property
     def sweep_path(self) -> Path:
         """The path of the sweep file that repeats the run."""
-        return self.folder / "sweep.toml"
+        return self.folder / SWEEP_FILE
 
     def read_manifest(self) -> Manifest:
         """Read the manifest."""
-        return read_model(self.folder / "manifest.json", Manifest)
+        return read_model(self.folder / MANIFEST, Manifest)
 
     def read_manifest_stamp(self) -> tuple[int, int]:
         """Return when the manifest was last written, in nanoseconds, and its size: another one for each content."""
@@ -92,7 +100,7 @@ class Store:
     @property
     def page_path(self) -> Path:
         """The path of the HTML report."""
-        return self.folder / "report.html"
+        return self.folder / PAGE
 
     def read_records(self, skipped: list[str] | None = None) -> list[JobRecord]:
         """Read the records of all jobs that measure, ordered by block and position.
@@ -157,7 +165,7 @@ class Store:
         """List the files of the records of all jobs that measure, by name."""
         if self.jobs_folder.is_symlink():
             raise UsageError(f"{self.jobs_folder} is a symbolic link, which no run contains; remove it")
-        return sorted(self.jobs_folder.glob("*.json"))
+        return sorted((*self.jobs_folder.glob("*.json"), *self.jobs_folder.glob(f"*{COMPRESSED}")))
 
     def find_writer(self) -> int | None:
         """Return the process that writes to this run, as its lock names it; None if it has ended, or there is none."""
@@ -261,7 +269,7 @@ def create_run(root: Path, name: str, now: datetime) -> Store:
     try:
         root.mkdir(parents=True, exist_ok=True)
         folder = _make_run_folder(root, stem)
-        (folder / "jobs").mkdir()
+        (folder / JOBS).mkdir()
     except OSError as error:
         raise UsageError(f"cannot write a run to {root}: {error.strerror}; choose a folder with --runs") from error
     return Store(folder)
@@ -282,7 +290,7 @@ def find_run(root: Path, text: str) -> Store:
     Raises:
         UsageError: no run matches, or several do.
     """
-    if (Path(text) / "manifest.json").is_file():
+    if (Path(text) / MANIFEST).is_file():
         return Store(Path(text))
     names = list_runs(root)
     if not names:
@@ -309,7 +317,7 @@ def open_listed(root: Path, name: str) -> Store:
 
 def list_runs(root: Path) -> list[str]:
     """List the names of the runs in a folder, the oldest first."""
-    return sorted((path.parent.name for path in root.glob("*/manifest.json")), key=natural_sort_key)
+    return sorted((path.parent.name for path in root.glob(f"*/{MANIFEST}")), key=natural_sort_key)
 
 
 def list_stores(root: Path) -> list[Store]:

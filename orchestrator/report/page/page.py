@@ -49,8 +49,8 @@ from orchestrator.report.sections import agreement, calls, price
 from orchestrator.report.sentences import describe_skipped, list_deprecations, write_headline
 from orchestrator.report.summary import summarise_groups
 
-DISTRIBUTION: Final = "plumbline-ml"
 PACKAGE: Final = "orchestrator.report.page"
+DISTRIBUTION: Final = "plumbline-ml"
 KINDS: Final = ("framework", "workload", "task")
 # With more groups than this, each shows its first chart, and the others on request.
 MAX_OPEN_GROUPS: Final = 4
@@ -94,48 +94,61 @@ class Part:
 
 def render_page(run: Run) -> str:
     """Return the whole file. The same records give the same file, to the byte."""
+    return load_template().render(collect_values(run), **list_page_parts(vega.SPECS))
+
+
+def render_still_page(run: Run) -> str:
+    """Return the file without scripts: all sentences and tables. It depends on no installed library and no version."""
+    own = {"still": True, "version": "", "style": read_asset("page.css"), "hashes": "'none'"}
+    return load_template().render(collect_values(run), **own)
+
+
+def collect_values(run: Run) -> dict[str, Any]:
+    """Return what the template of the page says about a run, by name."""
     groups, manifest = run.groups, run.manifest
     alarms = list_alarms(groups)
     answer = axis.summarise_axis(run.axis_tables) or summarise_groups(groups)
     answer += calls.describe_best_modes(groups, manifest.sweep.calls)
     shared, sentences = split_shared_sentences(groups, (*alarms, *answer))
     overview = build_overview(groups)
-    return load_template().render(
-        run=run.name,
-        manifest=manifest,
-        skipped=[*describe_skipped(run.skipped)],
-        names=collect_filter_names(run),
-        alarms=alarms,
-        answer=answer,
-        overview=overview if len(groups) > 1 else None,
-        mode_frameworks={result.label: result.cell.framework for group in groups for result in group.results},
-        few=len(groups) <= MAX_OPEN_GROUPS,
-        many=len(groups) > MAX_LAID_OUT_GROUPS,
-        along=[(table.title, build_axis_table(table)) for table in run.axis_tables],
-        along_axis=run.axis_tables[0].axis if run.axis_tables else "",
-        along_notes=axis.write_axis_notes(run.axis_tables, run),
-        parts=[
+    return {
+        "run": run.name,
+        "manifest": manifest,
+        "skipped": [*describe_skipped(run.skipped)],
+        "names": collect_filter_names(run),
+        "alarms": alarms,
+        "answer": answer,
+        "overview": overview if len(groups) > 1 else None,
+        "mode_frameworks": {result.label: result.cell.framework for group in groups for result in group.results},
+        "few": len(groups) <= MAX_OPEN_GROUPS,
+        "many": len(groups) > MAX_LAID_OUT_GROUPS,
+        "along": [(table.title, build_axis_table(table)) for table in run.axis_tables],
+        "along_axis": run.axis_tables[0].axis if run.axis_tables else "",
+        "along_notes": axis.write_axis_notes(run.axis_tables, run),
+        "parts": [
             build_part(group, run, row.name, said, answer)
             for group, row, said in zip(groups, overview.rows, sentences, strict=True)
         ],
-        refused=[row for group in groups for row in list_unranked(group)],
-        cells=len(run.cells),
-        agreement_title=agreement.TITLE,
-        notes=[*shared, *list_deprecations(run.cells)],
-        schedule=schedule.make_chart(run.last_attempts, run.canary_ns),
-        machine=summarise_host(manifest.host),
-        environments=[*environments.summarise_environments(manifest.environments)],
-        host=Table(("what", "value"), tuple(list_host_facts(manifest.host.model_dump(mode="json", exclude_none=True)))),
-        command=reproduce.format_command(manifest),
-        asked=format_sweep_file(manifest),
-        **list_page_parts(vega.SPECS),
-    )
+        "refused": [row for group in groups for row in list_unranked(group)],
+        "cells": len(run.cells),
+        "agreement_title": agreement.TITLE,
+        "notes": [*shared, *list_deprecations(run.cells)],
+        "schedule": schedule.make_chart(run.last_attempts, run.canary_ns),
+        "machine": summarise_host(manifest.host),
+        "environments": [*environments.summarise_environments(manifest.environments)],
+        "host": Table(
+            ("what", "value"), tuple(list_host_facts(manifest.host.model_dump(mode="json", exclude_none=True)))
+        ),
+        "command": reproduce.format_command(manifest),
+        "asked": format_sweep_file(manifest),
+    }
 
 
 def list_page_parts(specs: Mapping[str, Spec]) -> dict[str, Any]:
     """Return what every page has: its version, style, scripts, and the specifications of its charts."""
     own = read_asset("page.js")
     return {
+        "still": False,
         "version": read_version(),
         "style": read_asset("page.css"),
         "library": Markup(vega.bundle_vega()),  # noqa: S704 (an installed library, and no text of a record)
@@ -287,9 +300,9 @@ def read_asset(name: str) -> Markup:
 
 
 @functools.cache
-def load_template(name: str = "page.html") -> Template:
+def load_template(name: str = "page.html", package: str = PACKAGE) -> Template:
     """Return a template of a page. It escapes all values except those marked as safe."""
-    room = open_templates(PACKAGE)
+    room = open_templates(package)
     # JSON within a script element must not be able to close that element.
     room.filters["data"] = lambda value: htmlsafe_json_dumps(value, separators=(",", ":"), ensure_ascii=False)
     room.globals["drawn"] = build_chart_data

@@ -314,7 +314,7 @@ def test_every_field_of_a_run_is_described() -> None:
     # One table describes all purposes of a job.
     shared = {"Measure", "Export", "Profile", "ComputeReference"}
     wrong = dict[str, set[str]]()
-    for kind, top in (("record", "JobRecord"), ("manifest", "manifest")):
+    for kind, top in (("record", "JobRecord"), ("manifest", "manifest"), ("publication", "Publication")):
         schema = build_schema(kind)
         models = {name: model for name, model in schema["$defs"].items() if "properties" in model} | {top: schema}
         for name, model in models.items():

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -272,3 +273,36 @@ def test_a_write_that_fails_in_any_way_leaves_the_old_file_alone(tmp_path: Path)
         atomic.write_bytes(path, "no bytes")  # type: ignore[arg-type]
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+# Compressed files.
+
+
+@given(st.binary(max_size=2000))
+def test_what_is_compressed_is_read_back_and_the_same_each_time(content: bytes) -> None:
+    packed = atomic.compress(content)
+    assert atomic.decompress(packed) == content
+    assert atomic.compress(content) == packed
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda packed: packed[:-1], "is not one complete gzip file"),
+        (lambda packed: packed + b"x", "is not one complete gzip file"),
+        (lambda packed: packed + packed, "is not one complete gzip file"),
+        (lambda packed: b"x" + packed, "is not a gzip file"),
+        (lambda packed: b"", "is not one complete gzip file"),
+    ],
+)
+def test_a_damaged_compressed_file_is_refused(damage: Callable[[bytes], bytes], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        atomic.decompress(damage(atomic.compress(b"some text")))
+
+
+def test_a_small_file_that_holds_too_much_is_refused_with_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.json.gz"
+    path.write_bytes(atomic.compress(bytes(atomic.MAX_FILE_BYTES + 1)))
+    assert path.stat().st_size < 100_000
+    with pytest.raises(UsageError, match=r"bomb.json.gz holds more than 64 MiB, the most for a file of a run"):
+        atomic.read_model(path, Versioned)

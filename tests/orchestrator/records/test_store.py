@@ -388,3 +388,18 @@ def test_the_stamp_of_a_manifest_changes_with_it(make_run: MakeRun) -> None:
     assert run.read_manifest_stamp() != before
     (run.folder / "manifest.json").unlink()
     assert run.read_manifest_stamp() == (0, 0)
+
+
+def test_compressed_records_are_read_like_others(make_run: MakeRun, make_record: MakeRecord) -> None:
+    run = make_run()
+    for block in (1, 2):
+        run.write_record(make_record(block=block))
+    before = run.read_records()
+    path = sorted(run.jobs_folder.glob("*.json"))[1]
+    path.with_name(f"{path.name}.gz").write_bytes(atomic.compress(path.read_bytes()))
+    path.unlink()
+    assert run.read_records() == before
+    min(run.jobs_folder.glob("*.gz")).write_bytes(b"no gzip")
+    skipped = list[str]()
+    assert run.read_records(skipped) == before[:1]
+    assert skipped == [f"{path.name}.gz is not a gzip file"]

@@ -6,13 +6,21 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterator
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
 
 from orchestrator.analysis.compare import Verdict
 from orchestrator.analysis.run import Run
-from orchestrator.report.page.page import hash_script, list_host_facts, pack_column, read_asset, render_page
+from orchestrator.report.page.page import (
+    hash_script,
+    list_host_facts,
+    pack_column,
+    read_asset,
+    render_page,
+    render_still_page,
+)
 from schemas.environment import EnvironmentRecord
 from schemas.job import Cell
 from schemas.record import JobRecord
@@ -295,3 +303,17 @@ def test_text_can_be_read_and_marks_be_seen(scheme: int) -> None:
     assert len(marks) == 8
     for name in marks:
         assert contrast(colours[name], colours["page"]) >= 3, name
+
+
+def test_a_still_page_has_every_sentence_and_table_and_no_script(known_run: Run) -> None:
+    still, whole = render_still_page(known_run), re.sub(r"(?s)<script.*?</script>", "", of(known_run))
+    assert "<script" not in still
+    assert "script-src 'none'" in unescape(still)
+    assert re.findall(r"<t[dh].*?</t[dh]>", still) == re.findall(r"<t[dh].*?</t[dh]>", whole)
+    assert re.findall(r'<p class="lead">.*?</p>', still) == re.findall(r'<p class="lead">.*?</p>', whole)
+    assert still.count("<details open>") == whole.count("<summary>Table:") + whole.count("<summary>Contents")
+
+
+def test_a_still_page_does_not_depend_on_the_version_of_this_program(known_run: Run) -> None:
+    assert "Made by Plumbline from the records" in render_still_page(known_run)
+    assert render_still_page(known_run) == render_still_page(known_run)

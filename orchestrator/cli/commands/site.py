@@ -1,0 +1,46 @@
+"""`site`: static pages of all publications in a folder."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from orchestrator.cli.output import print_json, print_line
+from orchestrator.errors import UsageError
+from orchestrator.format import to_printable
+from orchestrator.processes.signals import postpone_signals
+from orchestrator.publication.admit import decide_all
+from orchestrator.publication.site import build_site, write_site
+from schemas.base import SCHEMA_VERSION
+
+
+def run_site(folder: Path, to: Path, day: str | None, *, as_json: bool) -> None:
+    """Check all publications of a folder, and write their pages into another one.
+
+    Raises:
+        UsageError: one is refused, or the pages cannot be written.
+    """
+    counted, admitted = None if day is None else parse_day(day), []
+    for decision in decide_all(folder, datetime.now(UTC)):
+        if decision.admitted is None:
+            raise UsageError(f"{decision.folder} is refused, and no page shows it: {decision.refusal}")
+        admitted.append(decision.admitted)
+    pages = build_site(admitted, counted)
+    with postpone_signals():
+        write_site(to, pages)
+    if as_json:
+        print_json({"schema_version": SCHEMA_VERSION, "site": str(to), "publications": len(admitted)})
+    else:
+        print_line(Console(), to_printable(str(to.joinpath("index.html"))))
+
+
+def parse_day(text: str) -> date:
+    """Parse the date from which ages are counted.
+
+    Raises:
+        UsageError: it is no date.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"--date {text!r} is no date; write it as 2026-11-29") from error

@@ -1,0 +1,1 @@
+"""Publications: runs that others can check, their admission, and the site that is made of them."""
