@@ -13,8 +13,8 @@ from schemas.record import Host
 
 GIB = 1 << 30
 
-# A kernel reserves a part of the memory, a little more or less in each version. Sizes are rounded to as many steps from
-# one power of two to the next, so that 15.6 GiB is 16 and 23.5 is 24.
+# A kernel reserves a part of the memory, a little more or less in each version. Sizes are rounded up to one of four
+# steps from one power of two to the next, so that 7.5 GiB is 8 and 23.5 is 24.
 STEPS_PER_DOUBLING = 4
 
 
@@ -82,6 +82,6 @@ def parse_major(release: str) -> int | None:
 
 
 def round_memory_gib(size_bytes: int) -> float:
-    """Return a size in GiB, rounded to a quarter of the power of two below it."""
-    step = 2.0 ** (math.floor(math.log2(size_bytes)) - 30) / STEPS_PER_DOUBLING
-    return round(size_bytes / GIB / step) * step
+    """Return a size in GiB, rounded up to a multiple of a quarter of the power of two below it."""
+    step = 2.0 ** (size_bytes.bit_length() - 31) / STEPS_PER_DOUBLING
+    return math.ceil(size_bytes / GIB / step) * step

@@ -92,16 +92,19 @@ class SeriesByType:
     skipped: list[str]
 
 
-def trace_history(root: Path, *, cell: str = "", since: datetime | None = None, alpha: float = ALPHA) -> History:
+def trace_history(
+    root: Path, *, cell: str = "", since: datetime | None = None, alpha: float = ALPHA, links: bool = True
+) -> History:
     """Read the runs of a folder that began at some time or later, and find the steps of their cells.
 
     `cell` is a part of the label or title of the cells to show. Without it, cells with at least two points are shown.
-    With a chance of at most `alpha` in each type of machine, a step is found in some cell that has none.
+    With a chance of at most `alpha` in each type of machine, a step is found in some cell that has none. Without
+    `links`, a run that a link leads to is none of the folder's.
 
     Raises:
         UsageError: there is no such run, or no such cell.
     """
-    places = store.list_stores(root)
+    places = store.list_stores(root) if links else store.list_own_stores(root)
     if not places:
         raise UsageError(f"there are no runs in {root}; start one with: python -m orchestrator sweep")
     read = read_series(places, since)
@@ -131,10 +134,9 @@ def parse_since(text: str, now: datetime) -> datetime:
 
 def describe_nothing_read(places: int, skipped: Sequence[str], since: datetime | None) -> str:
     """Describe why no run is left."""
-    if skipped:
-        return f"no run can be used: {skipped[0]}"
     # Without a limit in time, a run is used or named as skipped.
-    assert since is not None
+    if since is None or len(skipped) == places:
+        return f"no run can be used: {skipped[0]}"
     return f"none of {places} runs began on {since:%Y-%m-%d} or later; give an earlier --since"
 
 

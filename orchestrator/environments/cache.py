@@ -1,8 +1,10 @@
-"""Cache of the environments that are made here. No other module knows its paths.
+"""Cache of the environments that are made here. No other module knows their paths.
 
 It is `$PLUMBLINE_HOME`, or else `plumbline` in the user's cache:
 - `environments/<name>-<key>/` is an environment, complete only with `ready.json`. Its lock and log lie beside it.
 - `resolved/<name>-<request>.txt` is the first resolution of requirements.
+
+Beside them, others keep single files: the peak rates of the machine, the token of `serve`, and the script of pages.
 """
 
 import contextlib

@@ -4,7 +4,7 @@ import contextlib
 import signal
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -45,6 +45,19 @@ class Interrupts:
 
     def _keep_signal(self, number: int, _frame: FrameType | None) -> None:
         self.received = self.received or signal.Signals(number)
+
+
+@contextlib.contextmanager
+def call_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call a function whenever a signal asks this process to end, instead of ending it, until the end of the block."""
+    # As in Interrupts, `nohup` keeps its promise.
+    heard = (each for each in STOP_SIGNALS if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN)
+    before = {number: signal.signal(number, lambda *_: stop()) for number in heard}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from orchestrator.errors import NewerVersion, UsageError, check_utf8
 from orchestrator.files.atomic import open_regular, read_model, write_model, write_text
-from orchestrator.files.lock import MAX_NOTE_BYTES, LockHeld, hold_exclusive
+from orchestrator.files.lock import MAX_NOTE_BYTES, LockHeld, hold_exclusive, is_locked
 from orchestrator.records.attempts import sort_records
 from orchestrator.records.migration import upgrade_record
 from orchestrator.records.sweep_settings import format_sweep_file
@@ -175,7 +175,10 @@ class Store:
         except OSError:
             return None
         pid = note.partition(" ")[0]
-        return int(pid) if re.fullmatch(r"[1-9][0-9]{0,9}", pid) and is_alive(int(pid)) else None
+        if not re.fullmatch(r"[1-9][0-9]{0,9}", pid) or not is_alive(int(pid)):
+            return None
+        # A note may be left by a process that was killed, and its number may be another one's by now.
+        return int(pid) if is_locked(self.folder / ".lock") else None
 
     def find_open_log(self) -> Path | None:
         """Return the newest log of a job that has no record yet; None if each job has one."""
@@ -310,9 +313,10 @@ def open_listed(root: Path, name: str) -> Store:
     Raises:
         UsageError: there is no such run.
     """
-    if name not in list_runs(root) or (root / name).is_symlink():
-        raise UsageError(f"there is no run {name!r} in {root}")
-    return Store(root / name)
+    for place in list_own_stores(root):
+        if place.name == name:
+            return place
+    raise UsageError(f"there is no run {name!r} in {root}")
 
 
 def list_runs(root: Path) -> list[str]:
@@ -328,6 +332,11 @@ def list_stores(root: Path) -> list[Store]:
 def natural_sort_key(name: str) -> list[str | int]:
     """Return a sort key that puts `-9` before `-11`."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+
+
+def list_own_stores(root: Path) -> list[Store]:
+    """List the runs in a folder without those that a link leads to, the oldest first."""
+    return [place for place in list_stores(root) if not place.folder.is_symlink()]
 
 
 def find_record(records: Sequence[JobRecord], text: str) -> JobRecord:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
@@ -19,8 +20,9 @@ from starlette.routing import Route
 from orchestrator.comparison.compare import compare_sides
 from orchestrator.comparison.history import trace_history
 from orchestrator.errors import UsageError
+from orchestrator.format import to_printable
 from orchestrator.machine import affinity
-from orchestrator.records.store import find_record, job_name
+from orchestrator.records.store import find_record, job_name, open_listed
 from orchestrator.report.job.terminal import read_log_tail
 from orchestrator.report.page.history import render_history_page
 from orchestrator.report.page.templates import open_templates, read_text
@@ -70,7 +72,9 @@ async def keep_off_workers(library: Library, _app: Starlette) -> AsyncIterator[N
 
     async def look() -> None:
         while True:
-            affinity.move_threads(whole, await run_in_threadpool(library.list_busy_cores))
+            # A run may vanish while it is looked at.
+            with contextlib.suppress(UsageError, OSError):
+                affinity.move_threads(whole, await run_in_threadpool(library.list_busy_cores))
             await asyncio.sleep(CORES_S)
 
     looking = asyncio.create_task(look())
@@ -112,19 +116,25 @@ class Pages:
 
     async def _follow(self, name: str) -> AsyncIterator[str]:
         """Yield an event whenever there is something new."""
-        sent = ""
-        while True:
-            found = await self._work(self._library.open_run, name)
-            live = self._live.setdefault(name, LiveParts(self._fill_template))
-            parts = await self._work(live.update, found)
-            event = "ended" if found.writer is None else "parts"
-            if parts != sent or event == "ended":
-                yield f"event: {event}\ndata: {parts}\n\n"
-                sent = parts
-            if event == "ended":
+        live, sent = self._live.setdefault(name, LiveParts(self._fill_template)), ""
+        live.viewers += 1
+        try:
+            while True:
+                found = await self._work(self._library.open_run, name)
+                parts = await self._work(live.update, found)
+                if found.writer is None:
+                    yield f"event: ended\ndata: {parts}\n\n"
+                    return
+                if parts != sent:
+                    yield f"event: parts\ndata: {parts}\n\n"
+                    sent = parts
+                await asyncio.sleep(LOOK_S)
+        except UsageError as error:  # its folder was removed or damaged
+            yield f"event: gone\ndata: {json.dumps(to_printable(str(error)))}\n\n"
+        finally:
+            live.viewers -= 1
+            if not live.viewers:
                 self._live.pop(name, None)
-                return
-            await asyncio.sleep(LOOK_S)
 
     def _fill_template(self, name: str, values: Mapping[str, object]) -> str:
         return self._templates.get_template(name).render(values)
@@ -146,17 +156,18 @@ class Pages:
     async def show_comparison(self, request: Request) -> Response:
         """Compare the runs `a` and `b`."""
         names = [request.query_params.get(side, "") for side in ("a", "b")]
-        for name in names:
-            await self._work(self._library.open_run, name)  # refuses whatever is not the name of a run
-        compared = await self._work(compare_sides, self._library.root, *names)
+        sides = [open_listed(self._library.root.absolute(), name) for name in names]
+        compared = await run_in_threadpool(compare_sides, self._library.root, *(str(side.folder) for side in sides))
         basis, tables, sentences = views.build_comparison(compared)
         return self._render("compare.html", names=names, basis=basis, tables=tables, sentences=sentences)
 
     async def show_history(self, request: Request) -> Response:
         """Show the history of the cells whose name has the text `cell`, over all runs of the folder."""
         cell = request.query_params.get("cell", "")
-        found = await self._work(trace_history, self._library.root, cell=cell)
-        return HTMLResponse(await self._work(render_history_page, found), headers=FRAMELESS)
+        return HTMLResponse(await run_in_threadpool(self._render_history, cell), headers=FRAMELESS)
+
+    def _render_history(self, cell: str) -> str:
+        return render_history_page(trace_history(self._library.root, cell=cell, links=False))
 
     async def send_asset(self, request: Request) -> Response:
         """Send a style or a script of this program."""

@@ -18,12 +18,12 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.errors import UsageError
-from orchestrator.files.atomic import open_regular, write_text
+from orchestrator.files.own_text import read_own_text, write_own_text
+from orchestrator.format import to_printable
 
 KEPT_IN: Final = "serve.token"
 TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{32,64}")
-COOKIE: Final = "plumbline_token"
-MAX_TOKEN_BYTES: Final = 256
+COOKIE: Final = "plumbline_token_{}"
 
 # Names of this machine. A tunnel may end at another port, so any port will do.
 HOST: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?")
@@ -51,18 +51,11 @@ def load_token(folder: Path) -> str:
         UsageError: a new one cannot be kept there.
     """
     place = folder.joinpath(KEPT_IN)
-    try:
-        with open_regular(place) as file:
-            kept = file.read(MAX_TOKEN_BYTES).decode(errors="replace").strip()
-    except OSError:
-        kept = ""
-    if TOKEN.fullmatch(kept):
+    if TOKEN.fullmatch(kept := read_own_text(place, secret=True)):
         return kept
     made = secrets.token_urlsafe(32)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_text(place, made)
-        place.chmod(0o600)
+        write_own_text(place, made)
     except OSError as error:
         raise UsageError(f"cannot keep the token in {place}: {error.strerror}; make that folder writable") from error
     return made
@@ -81,14 +74,24 @@ class Guard:
             return
         refusal = self._answer_at_once(scope)
 
+        has_started = False
+
         async def send_guarded(message: Message) -> None:
+            nonlocal has_started
             if message["type"] == "http.response.start":
+                has_started = True
                 own = {name.lower() for name, _ in message["headers"]}
                 added = [(name.lower().encode(), text.encode()) for name, text in HEADERS.items()]
                 message["headers"] = [*message["headers"], *(each for each in added if each[0] not in own)]
             await send(message)
 
-        await (refusal or self._app)(scope, receive, send_guarded)
+        try:
+            await (refusal or self._app)(scope, receive, send_guarded)
+        except Exception as error:
+            if has_started:
+                raise
+            text = f"This page cannot be shown: {type(error).__name__}: {to_printable(str(error))}.\n"
+            await PlainTextResponse(text, HTTPStatus.INTERNAL_SERVER_ERROR)(scope, receive, send_guarded)
 
     def _answer_at_once(self, scope: Scope) -> Response | None:
         """Return the refusal of a request, or the way to an address without its token; None if it may pass."""
@@ -100,12 +103,19 @@ class Guard:
         if (given := asked.get("token")) is not None and self._is_token(given):
             # The token leaves the address, which ends up in histories and on screens.
             rest = urlencode([(name, text) for name, text in asked.multi_items() if name != "token"])
-            answer = RedirectResponse(scope["path"] + (f"?{rest}" if rest else ""), HTTPStatus.SEE_OTHER)
-            answer.set_cookie(COOKIE, self._token, httponly=True, samesite="strict")
+            # Two slashes at the start would name another server.
+            path = f"/{scope['path'].lstrip('/')}"
+            answer = RedirectResponse(path + (f"?{rest}" if rest else ""), HTTPStatus.SEE_OTHER)
+            answer.set_cookie(self._name_cookie(scope), self._token, httponly=True, samesite="strict")
             return answer
-        if not self._is_token(cookie_parser(headers.get("cookie", "")).get(COOKIE, "")):
+        if not self._is_token(cookie_parser(headers.get("cookie", "")).get(self._name_cookie(scope), "")):
             return PlainTextResponse(REFUSED_VISITOR, HTTPStatus.FORBIDDEN)
         return None
+
+    @staticmethod
+    def _name_cookie(scope: Scope) -> str:
+        """Return the name of the cookie, by the server's port: a browser sends all cookies to every port of a host."""
+        return COOKIE.format(scope["server"][1])
 
     def _is_token(self, text: str) -> bool:
         return secrets.compare_digest(text.encode(), self._token.encode())

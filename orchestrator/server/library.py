@@ -1,7 +1,6 @@
 """The runs of a folder as the server keeps them: read once, and again only where files have changed."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,14 +95,13 @@ class Library:
     def list_entries(self, searched: str = "") -> list[Entry]:
         """List the runs in which every word of a search occurs, the newest first."""
         words = searched.lower().split()
-        entries = (self._describe_run(store.open_listed(self.root, name)) for name in self._list_names())
+        entries = (self._describe_run(place) for place in reversed(store.list_own_stores(self.root)))
         return [entry for entry in entries if all(word in entry.text for word in words)]
-
-    def _list_names(self) -> Iterator[str]:
-        return (name for name in reversed(store.list_runs(self.root)) if not self.root.joinpath(name).is_symlink())
 
     def _describe_run(self, place: Store) -> Entry:
         found = self._read_manifest(place)
+        if not place.name.isprintable():
+            return Entry(to_printable(place.name), reason="no address can have its name; rename its folder")
         if isinstance(found, str):
             return Entry(place.name, reason=found)
         cells = [cell for cell in found.cells if not cell.replica]
@@ -150,8 +148,7 @@ class Library:
     def list_busy_cores(self) -> set[int]:
         """Return the cores of the workers of all runs that are being written."""
         busy = set[int]()
-        for name in self._list_names():
-            place = store.open_listed(self.root, name)
+        for place in store.list_own_stores(self.root):
             if place.find_writer() is not None and isinstance(found := self._read_manifest(place), Manifest):
                 busy |= {*found.cores}
         return busy

@@ -26,6 +26,7 @@ class LiveParts:
     """All parts as JSON on one line."""
     made_s: float = -1e9
     cost_s: float = 0.0
+    viewers: int = 0
     _shown: tuple[int, int, int] = (-1, -1, -1)
 
     @property

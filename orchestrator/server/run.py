@@ -9,12 +9,12 @@ from typing import Final
 import uvicorn
 
 from orchestrator.errors import UsageError
-from orchestrator.processes.signals import Interrupts
+from orchestrator.processes.signals import call_on_signals
 from orchestrator.server.app import make_app
 from orchestrator.server.guard import load_token
 from orchestrator.server.library import Library
 
-# This machine alone: whoever looks from another one comes through a tunnel, which has a password of its own.
+# This machine alone. From another one, a tunnel leads here, and has its own password.
 HOST: Final = "127.0.0.1"
 # An open page holds its connection, and must not hold up the end.
 GRACE_S: Final = 1
@@ -29,16 +29,21 @@ def serve_runs(root: Path, port: int, cache: Path, announce: Callable[[str], Non
     if not root.is_dir():
         raise UsageError(f"there is no folder {root}; name the one that holds the runs with --runs")
     token = load_token(cache)
-    with closing(open_socket(port)) as opened, Interrupts():
-        config = uvicorn.Config(
-            make_app(Library(root), token),
-            access_log=False,
-            log_level="error",
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_S,
-        )
+    config = uvicorn.Config(
+        make_app(Library(root), token),
+        access_log=False,
+        log_level="error",
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    server = uvicorn.Server(config)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    with closing(open_socket(port)) as opened, call_on_signals(stop):
         announce(f"http://{HOST}:{opened.getsockname()[1]}/?token={token}")
-        uvicorn.Server(config).run(sockets=[opened])
+        server.run(sockets=[opened])
 
 
 def open_socket(port: int) -> socket.socket:

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from orchestrator.cli.output import print_json, print_line, write_file
 from orchestrator.comparison.history import parse_since, trace_history
+from orchestrator.errors import UsageError
 from orchestrator.format import to_printable
 from orchestrator.report.history.document import build_history_document
 from orchestrator.report.history.terminal import show_history
@@ -18,7 +19,10 @@ def show_histories(root: Path, cell: str | None, since: str | None, page: Path |
     began = None if since is None else parse_since(since, datetime.now(UTC))
     found = trace_history(root, cell=cell or "", since=began)
     if page is not None:
-        write_file(page, render_history_page(found).encode())
+        try:
+            write_file(page, render_history_page(found).encode())
+        except OSError as error:
+            raise UsageError(f"cannot write {page}: {error.strerror}; name another file with --page") from error
     if as_json:
         print_json(build_history_document(found, began) | {"page": None if page is None else str(page)})
         return

@@ -8,14 +8,12 @@ page's style sheet, which handles light, dark and print.
 import contextlib
 import functools
 import importlib.metadata
-import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from orchestrator.environments.cache import find_cache_folder
-from orchestrator.files.atomic import open_regular, write_text
+from orchestrator.files.own_text import read_own_text, write_own_text
 from orchestrator.report.page.charts import (
     Spec,
     cost,
@@ -72,11 +70,16 @@ def build_specifications(specs: Mapping[str, Spec] = SPECS) -> dict[str, Spec]:
     return {kind: FULL_WIDTH | spec for kind, spec in specs.items()}
 
 
+# The script of one version of the library; those of others are removed.
+KEPT_PATTERN: Final = "vega-*.js"
+
+
 @functools.cache
 def bundle_vega() -> str:
     """Return Vega-Lite with its dependencies, as a script that defines `vegaEmbed`; about 900 kB."""
     version = importlib.metadata.version("vl-convert-python")
-    place = find_cache_folder().joinpath(f"vega-{version}.js")
+    place = find_cache_folder().joinpath(KEPT_PATTERN.replace("*", version))
+    # It becomes a script of the page, so nobody else may have had a hand in it.
     return read_own_text(place) or keep_text(place, bundle_anew())
 
 
@@ -87,24 +90,10 @@ def bundle_anew() -> str:
     return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
 
 
-def read_own_text(place: Path) -> str:
-    """Return the text of a file that this user alone can have written; "" if there is none.
-
-    It becomes a script of the page, so nobody else may have had a hand in it.
-    """
-    try:
-        with open_regular(place) as file:
-            said = os.fstat(file.fileno())
-            is_own = said.st_uid == os.getuid() and not said.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-            return file.read().decode() if is_own else ""
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
 def keep_text(place: Path, text: str) -> str:
     """Keep a text for later, where the disk allows it, and return it."""
     with contextlib.suppress(OSError):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_text(place, text)
-        place.chmod(0o600)
+        for older in place.parent.glob(KEPT_PATTERN):
+            older.unlink()
+        write_own_text(place, text)
     return text

@@ -19,6 +19,10 @@ if (progress !== null && progress.dataset.live) {
   source.addEventListener("open", () => { connection.textContent = ""; });
   source.addEventListener("parts", replaceParts);
   source.addEventListener("ended", (event) => { replaceParts(event); source.close(); });
+  source.addEventListener("gone", (event) => {
+    source.close();
+    connection.textContent = `This run is gone: ${JSON.parse(event.data)}`;
+  });
   source.addEventListener("error", () => {
     connection.textContent = "No connection to the server; trying again. What stands here may be old.";
     if (source.readyState === EventSource.CLOSED) {

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.files.lock import LockHeld, hold_exclusive, hold_public, hold_shared, lock_new, remove_if_abandoned
+from orchestrator.files.lock import (
+    LockHeld,
+    hold_exclusive,
+    hold_public,
+    hold_shared,
+    is_locked,
+    lock_new,
+    remove_if_abandoned,
+)
 from orchestrator.machine.core_locks import FOLDERS, is_public_folder
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -189,3 +197,16 @@ def test_a_public_lock_follows_no_link_and_opens_no_pipe(tmp_path: Path) -> None
         with pytest.raises(OSError, match=r"symbolic links|not a regular file"), hold_public(tmp_path / name, "me"):
             pass
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_whether_a_lock_is_held_is_seen_without_taking_it(tmp_path: Path) -> None:
+    path, other = tmp_path / "lock", tmp_path / "other"
+    path.write_text(f"{os.getpid()} a note is no lock")
+    other.write_text("")
+    assert not is_locked(path)
+    with hold_exclusive(path, "4711 mark"):
+        assert is_locked(path)
+        assert not is_locked(other)
+    assert not is_locked(path)
+    with hold_shared(path):
+        assert is_locked(path)

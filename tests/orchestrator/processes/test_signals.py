@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from orchestrator.processes.signals import Interrupts, postpone_signals
+from orchestrator.processes.signals import Interrupts, call_on_signals, postpone_signals
 
 
 def is_readable(interrupts: Interrupts) -> bool:
@@ -91,3 +91,24 @@ def test_a_thread_that_no_signal_reaches_need_not_postpone_any() -> None:
     thread.start()
     thread.join()
     assert heard == [None]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_calls_a_function_and_ends_nothing_until_the_block_is_left(sent: signal.Signals) -> None:
+    heard, before = list[str](), signal.getsignal(sent)
+    with call_on_signals(lambda: heard.append("asked")):
+        signal.raise_signal(sent)
+        signal.raise_signal(sent)
+    assert heard == ["asked", "asked"]
+    assert signal.getsignal(sent) == before
+
+
+def test_a_hangup_that_is_ignored_stays_ignored() -> None:
+    heard, before = list[str](), signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with call_on_signals(lambda: heard.append("asked")):
+            signal.raise_signal(signal.SIGHUP)
+        assert heard == []
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

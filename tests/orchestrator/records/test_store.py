@@ -322,20 +322,16 @@ def test_nothing_is_written_where_a_link_leads_out_of_the_run(
     assert not outside.exists()
 
 
-@pytest.mark.parametrize("note", ["{}", "{} mark"])
-def test_the_writer_of_a_run_is_the_living_process_that_its_lock_names(make_run: MakeRun, note: str) -> None:
-    run = make_run()
-    assert run.find_writer() is None
-    (run.folder / ".lock").write_text(note.format(os.getpid()))
-    assert run.find_writer() == os.getpid()
-    (run.folder / ".lock").write_text(note.format(1))
-    assert run.find_writer() == 1
-
-
 @pytest.mark.parametrize("note", ["", "4194305 mark", "-1 mark", "0 mark", f"{10**20} mark", "² mark", "mark"])
 def test_a_lock_that_names_no_living_process_has_no_writer(make_run: MakeRun, note: str) -> None:
     run = make_run()
     (run.folder / ".lock").write_text(note)
+    assert run.find_writer() is None
+
+
+def test_a_note_that_a_killed_process_has_left_names_no_writer(make_run: MakeRun) -> None:
+    run = make_run()
+    (run.folder / ".lock").write_text(f"{os.getpid()} mark")
     assert run.find_writer() is None
 
 
@@ -368,6 +364,8 @@ def test_a_listed_run_is_opened_by_its_whole_name_and_through_no_link(make_run: 
     root = run.folder.parent
     assert store.open_listed(root, run.name) == run
     (root / "20250101-000000-link").symlink_to(run.folder)
+    assert store.list_own_stores(root) == [run]
+    assert len(store.list_stores(root)) == 2
     for name in ("mine", "latest", "..", "", "20250101-000000-link", f"{run.name}/jobs", str(run.folder)):
         with pytest.raises(UsageError, match="there is no run"):
             store.open_listed(root, name)

@@ -50,7 +50,7 @@ class Served:
 
     @property
     def cookie(self) -> dict[str, str]:
-        return {"Cookie": f"plumbline_token={self.token}"}
+        return {"Cookie": f"plumbline_token_{self.port}={self.token}"}
 
     def ask(self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET") -> Answer:
         """Ask for a path, with the cookie of a visitor who has given the token unless other headers are given."""

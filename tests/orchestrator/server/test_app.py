@@ -5,7 +5,7 @@ import json
 import os
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPResponse
 from pathlib import Path
 from urllib.parse import quote
@@ -20,8 +20,11 @@ from tests.orchestrator.server.serving import Served, serve
 HOSTILE = "<script>alert(1)</script>\x1b[2J\u202e"
 
 
-def write_lock(place: Store, pid: int) -> None:
-    (place.folder / ".lock").write_text(f"{pid} mark")
+@contextmanager
+def hold_lock(place: Store) -> Iterator[None]:
+    """Hold the lock of a run as a sweep does that writes to it."""
+    with place.hold_lock(f"{os.getpid()} mark"):
+        yield
 
 
 @contextmanager
@@ -200,29 +203,73 @@ def test_a_running_sweep_sends_what_is_new_and_says_when_it_has_ended(
 ) -> None:
     manifest = place.read_manifest()
     place.write_manifest(manifest.model_copy(update={"finished": False, "stopped": ""}))
-    write_lock(place, os.getpid())
     running = make_record(make_cell("torch:eager"), 13)
     place.log_path(running.spec).write_text("compiling\n")
-    page = served.ask(f"/runs/{place.name}").text
-    assert f'data-live="/runs/{place.name}/events"' in page
-    with follow(served, place) as events:
-        name, parts = next(events)
-        assert (name, {*parts}) == ("parts", {"progress", "results", "jobs"})
-        assert "<strong>running</strong>: 24 jobs ended, 12 of at most 32 blocks" in parts["progress"]
-        assert f"Running: {job_name(running.spec)}" in parts["progress"]
-        assert "compiling" in parts["progress"]
-        place.write_record(running)
-        while "25 jobs, the newest first" not in parts["jobs"]:
+    with ExitStack() as following:
+        with hold_lock(place):
+            page = served.ask(f"/runs/{place.name}").text
+            assert f'data-live="/runs/{place.name}/events"' in page
+            events = following.enter_context(follow(served, place))
             name, parts = next(events)
-            assert name == "parts"
-        assert "Running: " not in parts["progress"]
-        place.write_manifest(manifest)
-        write_lock(place, 1 << 22)
+            assert (name, {*parts}) == ("parts", {"progress", "results", "jobs"})
+            assert "<strong>running</strong>: 24 jobs ended, 12 of at most 32 blocks" in parts["progress"]
+            assert f"Running: {job_name(running.spec)}" in parts["progress"]
+            assert "compiling" in parts["progress"]
+            place.write_record(running)
+            while "25 jobs, the newest first" not in parts["jobs"]:
+                name, parts = next(events)
+                assert name == "parts"
+            assert "Running: " not in parts["progress"]
+            place.write_manifest(manifest)
         while name == "parts":
             name, parts = next(events)
         assert name == "ended"
         assert "<strong>finished</strong>: 25 jobs ended" in parts["progress"]
         assert list(events) == []
+
+
+def test_a_run_that_is_removed_while_it_is_watched_is_gone(served: Served, place: Store, tmp_path: Path) -> None:
+    with hold_lock(place), follow(served, place) as events:
+        assert next(events)[0] == "parts"
+        place.folder.rename(tmp_path / "elsewhere")
+        name, said = next(event for event in events if event[0] != "parts")
+        assert name == "gone"
+        assert f"there is no run '{place.name}'" in str(said)
+        assert list(events) == []
+    assert served.ask("/").status == 200
+
+
+def test_runs_are_compared_by_their_place_and_not_by_what_lies_in_the_current_folder(
+    place: Store, make_run: Callable[..., Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make_run("other", place.read_records(), 600)
+    elsewhere = tmp_path / "cwd" / place.name
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "manifest.json").write_text("{}")
+    monkeypatch.chdir(tmp_path / "cwd")
+    with serve(place.folder.parent, tmp_path / "home") as served:
+        answer = served.ask(f"/compare?a={place.name}&b={other.name}")
+        assert answer.status == 200
+        assert f"A is {place.name}, started 2025-01-01T12:00:00" in html.unescape(answer.text)
+
+
+def test_a_link_among_the_runs_is_in_no_list_and_in_no_history(
+    served: Served, place: Store, make_run: Callable[..., Store], tmp_path: Path
+) -> None:
+    other = make_run("hidden", place.read_records(), 600)
+    other.folder.rename(tmp_path / "outside")
+    other.folder.symlink_to(tmp_path / "outside")
+    assert other.name not in served.ask("/").text
+    assert served.ask(f"/compare?a={place.name}&b={other.name}").status == 404
+    assert other.name not in served.ask("/history?cell=torch:script").text
+
+
+def test_a_run_whose_name_no_address_can_have_hides_no_other_run(served: Served, place: Store) -> None:
+    place.folder.rename(place.folder.with_name("20250101-130000-\udcff"))
+    answer = served.ask("/")
+    assert answer.status == 200
+    assert "no address can have its name; rename its folder" in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
 def test_a_run_that_has_ended_sends_one_event(served: Served, place: Store) -> None:

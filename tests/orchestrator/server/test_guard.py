@@ -1,13 +1,15 @@
 """The guard, by a real server: who is refused, and what a browser is told."""
 
+import asyncio
 import re
 import stat
 from pathlib import Path
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from orchestrator.errors import UsageError
-from orchestrator.server.guard import HOST, REFUSED_HOST, REFUSED_METHOD, REFUSED_VISITOR, load_token
+from orchestrator.server.guard import HOST, REFUSED_HOST, REFUSED_METHOD, REFUSED_VISITOR, Guard, load_token
 from tests.orchestrator.server.serving import Served
 
 
@@ -15,7 +17,7 @@ def test_the_address_that_is_printed_gives_a_cookie_and_loses_its_token(served: 
     given = served.ask(f"/?q=torch&token={served.token}&a=x", headers={})
     assert (given.status, given.headers["location"]) == (303, "/?q=torch&a=x")
     cookie = given.headers["set-cookie"]
-    assert cookie.startswith(f"plumbline_token={served.token};")
+    assert cookie.startswith(f"plumbline_token_{served.port}={served.token};")
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie
     assert served.ask("/").status == 200
@@ -27,16 +29,24 @@ def test_the_address_that_is_printed_gives_a_cookie_and_loses_its_token(served: 
         ("/", {}),
         ("/?token=", {}),
         ("/?token=wrong", {}),
-        ("/runs/20250101-120000-first", {"Cookie": "plumbline_token=wrong"}),
-        ("/assets/page.css", {"Cookie": "other=1"}),
-        ("/compare?a=x&b=y", {"Cookie": "plumbline_token=é"}),
+        ("/runs/20250101-120000-first", {"Cookie": "plumbline_token_{port}=wrong"}),
+        ("/assets/page.css", {"Cookie": "plumbline_token_1={token}"}),
+        ("/compare?a=x&b=y", {"Cookie": "plumbline_token_{port}=é"}),
         ("/nowhere", {}),
     ],
 )
 def test_without_the_token_there_is_nothing_to_see(served: Served, path: str, headers: dict[str, str]) -> None:
-    answer = served.ask(path, headers)
+    given = {name: text.format(port=served.port, token=served.token) for name, text in headers.items()}
+    answer = served.ask(path, given)
     assert (answer.status, answer.text) == (403, REFUSED_VISITOR)
     assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["//evil.example", "///evil.example/x", "/%2Fevil.example"])
+def test_the_way_to_an_address_without_its_token_stays_at_this_server(served: Served, path: str) -> None:
+    location = served.ask(f"{path}?token={served.token}", headers={}).headers["location"]
+    assert location.startswith("/")
+    assert not location.startswith("//")
 
 
 def test_a_wrong_token_in_the_address_does_not_forget_a_visitor_who_is_known(served: Served) -> None:
@@ -97,6 +107,15 @@ def test_what_is_no_token_is_replaced(tmp_path: Path, content: str) -> None:
     assert kept.read_text() != content
 
 
+@pytest.mark.parametrize("mode", [0o604, 0o640, 0o622, 0o666])
+def test_a_token_that_others_could_read_or_write_is_replaced(tmp_path: Path, mode: int) -> None:
+    token = load_token(tmp_path)
+    (kept,) = tmp_path.iterdir()
+    kept.chmod(mode)
+    assert load_token(tmp_path) != token
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
 def test_a_link_in_the_place_of_the_token_is_not_followed(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("s" * 40)
@@ -111,3 +130,33 @@ def test_a_token_that_cannot_be_kept_is_a_mistake_in_one_sentence(tmp_path: Path
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"cannot keep the token in .*; make that folder writable"):
         load_token(tmp_path / "file" / "home")
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_an_internal_error_is_one_sentence_behind_the_same_policy(is_late: bool) -> None:
+    async def fail(scope: Scope, receive: Receive, send: Send) -> None:
+        if is_late:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ValueError("a\x1b[2Jb")
+
+    sent = list[Message]()
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"localhost"), (b"cookie", b"plumbline_token_1=known")]
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers, "server": ("h", 1)}
+    if is_late:  # too late for a sentence
+        with pytest.raises(ValueError, match=r"b$"):
+            asyncio.run(Guard(fail, "known")(scope, receive, send))
+        assert len(sent) == 1
+        return
+    asyncio.run(Guard(fail, "known")(scope, receive, send))
+    start, body = sent
+    assert start["status"] == 500
+    assert b"content-security-policy" in {name for name, _ in start["headers"]}
+    assert body["body"].startswith(b"This page cannot be shown: ValueError: a")
+    assert b"\x1b" not in body["body"]

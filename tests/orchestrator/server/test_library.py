@@ -3,7 +3,8 @@
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,11 @@ def look_again(found: OpenRun) -> None:
     found.refresh()
 
 
-def write_lock(place: Store, pid: int) -> None:
-    (place.folder / ".lock").write_text(f"{pid} mark")
+@contextmanager
+def writing(place: Store) -> Iterator[None]:
+    """Hold the lock of a run as a sweep does that writes to it."""
+    with place.hold_lock(f"{os.getpid()} mark"):
+        yield
 
 
 def test_an_entry_says_what_a_run_is(library: Library, place: Store) -> None:
@@ -92,9 +96,11 @@ def test_a_manifest_is_read_again_only_if_it_has_changed(
 
 
 def test_a_run_is_running_while_the_process_that_its_lock_names_lives(library: Library, place: Store) -> None:
-    write_lock(place, os.getpid())
-    assert library.list_entries()[0].state == "running"
-    write_lock(place, 1 << 22)  # beyond the largest number of a process
+    with writing(place):
+        assert library.list_entries()[0].state == "running"
+    assert library.list_entries()[0].state == "finished"
+    # A process that was killed leaves its note, and its number may be another process's by now.
+    (place.folder / ".lock").write_text(f"{os.getpid()} mark")
     assert library.list_entries()[0].state == "finished"
     place.write_manifest(place.read_manifest().model_copy(update={"finished": False}))
     assert library.list_entries()[0].state == "unfinished"
@@ -103,8 +109,8 @@ def test_a_run_is_running_while_the_process_that_its_lock_names_lives(library: L
 def test_the_cores_of_running_sweeps_are_busy_and_those_of_others_are_not(library: Library, place: Store) -> None:
     place.write_manifest(place.read_manifest().model_copy(update={"cores": (1, 3)}))
     assert library.list_busy_cores() == set()
-    write_lock(place, os.getpid())
-    assert library.list_busy_cores() == {1, 3}
+    with writing(place):
+        assert library.list_busy_cores() == {1, 3}
 
 
 @pytest.mark.parametrize("name", ["", "..", "../runs", "first", "20250101-120000-first/jobs", "/etc", "latest"])
@@ -156,19 +162,18 @@ def test_new_records_change_the_results_of_an_open_run_and_the_old_ones_are_not_
 
 
 def test_results_of_a_running_sweep_take_a_hundredth_of_a_core_at_most(library: Library, place: Store) -> None:
-    write_lock(place, os.getpid())
-    found = library.open_run(place.name)
-    record = place.read_records()[0]
-    place.write_record(record.model_copy(update={"advice": "new"}))
-    found.looked_s, found.cost_s, found.computed_s = -1e9, 10.0, time.monotonic()
-    found.refresh()
-    assert (found.revision, found.is_stale) == (1, True)
-    found.computed_s = time.monotonic() - 10.0 * PAUSE_PER_COST
-    found.refresh()
-    assert (found.revision, found.is_stale) == (2, False)
+    with writing(place):
+        found = library.open_run(place.name)
+        record = place.read_records()[0]
+        place.write_record(record.model_copy(update={"advice": "new"}))
+        found.looked_s, found.cost_s, found.computed_s = -1e9, 10.0, time.monotonic()
+        found.refresh()
+        assert (found.revision, found.is_stale) == (1, True)
+        found.computed_s = time.monotonic() - 10.0 * PAUSE_PER_COST
+        found.refresh()
+        assert (found.revision, found.is_stale) == (2, False)
+        place.write_record(record)
     # The end of a sweep is shown at once.
-    place.write_record(record)
-    write_lock(place, 1 << 22)
     found.looked_s, found.cost_s = -1e9, 1e6
     found.refresh()
     assert found.revision == 3
@@ -198,3 +203,29 @@ def test_a_report_is_made_from_the_records_and_not_taken_from_the_folder(library
     assert page.startswith("<!doctype html>")
     assert "alert(1)" not in page
     assert found.render_report() is page
+
+
+def test_a_run_that_no_address_can_name_is_listed_with_what_to_do(library: Library, place: Store) -> None:
+    odd = place.folder.with_name("20250101-130000-\udcff")
+    place.folder.rename(odd)
+    (entry,) = library.list_entries()
+    assert entry.reason == "no address can have its name; rename its folder"
+    entry.name.encode()
+
+
+def test_many_runs_are_listed_by_reading_the_folder_once(
+    library: Library, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        make_run(f"more-{number}", [], number)
+    listed = list[Path]()
+    plain = store.list_runs
+
+    def spy(root: Path) -> list[str]:
+        listed.append(root)
+        return plain(root)
+
+    monkeypatch.setattr(store, "list_runs", spy)
+    assert len(library.list_entries()) == 21
+    library.list_busy_cores()
+    assert len(listed) == 2

@@ -1,6 +1,7 @@
 """The start and the end of a server."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -20,11 +21,15 @@ from tests.orchestrator.server.serving import Served, serve
 PROGRAM = [sys.executable, "-m", "orchestrator", "serve"]
 
 
-@pytest.mark.parametrize("signal_name", ["terminate", "kill"])
-def test_a_signal_ends_the_server_and_its_port_is_free(place: Store, tmp_path: Path, signal_name: str) -> None:
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGHUP, 0), (signal.SIGKILL, -9)]
+)
+def test_a_signal_ends_the_server_and_its_port_is_free(
+    place: Store, tmp_path: Path, sent: signal.Signals, code: int
+) -> None:
     with serve(place.folder.parent, tmp_path / "home") as served:
-        getattr(served.process, signal_name)()
-        assert served.process.wait(20) == (0 if signal_name == "terminate" else -9)
+        served.process.send_signal(sent)
+        assert served.process.wait(20) == code
         with pytest.raises(urllib.error.URLError):
             urllib.request.urlopen(served.address, timeout=5)
         with serve(place.folder.parent, tmp_path / "home", served.port) as again:
@@ -33,8 +38,7 @@ def test_a_signal_ends_the_server_and_its_port_is_free(place: Store, tmp_path: P
 
 
 def test_an_open_stream_does_not_hold_up_the_end(place: Store, tmp_path: Path) -> None:
-    (place.folder / ".lock").write_text("1 mark")
-    with serve(place.folder.parent, tmp_path / "home") as served:
+    with place.hold_lock(f"{os.getpid()} mark"), serve(place.folder.parent, tmp_path / "home") as served:
         request = urllib.request.Request(f"{served.address}/runs/{place.name}/events", headers=served.cookie)
         with urllib.request.urlopen(request, timeout=20) as stream:
             assert stream.readline() == b"event: parts\n"
@@ -76,11 +80,11 @@ def test_every_thread_leaves_the_cores_of_a_running_sweep_and_comes_back(
 ) -> None:
     busy, *rest = reversed(list_cores())
     place.write_manifest(place.read_manifest().model_copy(update={"cores": (busy,)}))
-    (place.folder / ".lock").write_text("1 mark")
     with serve(place.folder.parent, tmp_path / "home") as served:
-        assert served.ask(f"/runs/{place.name}").status == 200
-        assert read_cores(served) <= {*rest}
-        (place.folder / ".lock").write_text("")
+        with place.hold_lock(f"{os.getpid()} mark"):
+            assert soon(lambda: read_cores(served) <= {*rest})
+            assert served.ask(f"/runs/{place.name}").status == 200
+            assert read_cores(served) <= {*rest}
         assert soon(lambda: read_cores(served) == {*list_cores()})
 
 

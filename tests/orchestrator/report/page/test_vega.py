@@ -87,6 +87,15 @@ def test_a_link_a_pipe_and_what_is_no_text_are_not_taken(home: Path, bundled: li
     assert bundle_again() == bundled[3]
 
 
+def test_the_script_of_another_version_is_removed(home: Path, bundled: list[str]) -> None:
+    home.mkdir()
+    (home / "vega-0.1.js").write_text(OTHER)
+    (home / "other.js").write_text(OTHER)
+    assert vega.bundle_vega() == bundled[0]
+    assert len([*home.glob("vega-*.js")]) == 1
+    assert (home / "other.js").read_text() == OTHER
+
+
 def test_a_folder_that_cannot_be_written_costs_a_bundle_and_no_page(home: Path, bundled: list[str]) -> None:
     home.parent.joinpath("home").write_text("a file in the place of the folder")
     assert vega.bundle_vega() == bundled[0]
