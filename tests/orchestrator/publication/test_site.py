@@ -11,7 +11,7 @@ import pytest
 from orchestrator.errors import UsageError
 from orchestrator.publication.admit import Admitted, decide, decide_all
 from orchestrator.publication.publish import publish_run
-from orchestrator.publication.site import build_site, describe_age, write_site
+from orchestrator.publication.site import MARK, build_site, check_apart, describe_age, write_site
 from schemas.record import JobRecord
 from tests.orchestrator.conftest import HOST, NOON, Said, a_cell
 from tests.orchestrator.publication.conftest import NAMES, NOW
@@ -207,7 +207,7 @@ def list_files(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 def test_a_site_replaces_an_earlier_one_and_leaves_nothing_of_it(tmp_path: Path) -> None:
     to = tmp_path / "site"
-    write_site(to, {"index.html": b"1", "00000000/a.html": b"old"})
+    write_site(to, {"index.html": MARK, "00000000/a.html": b"old"})
     write_site(to, {"index.html": b"2"})
     assert dict(list_files(tmp_path)) == {"site/index.html": b"2"}
 
@@ -224,6 +224,34 @@ def test_a_folder_with_something_else_is_kept(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"notes holds 'mine.md', which no site has; choose another folder with --to"):
         write_site(tmp_path / "notes", {"index.html": b"1"})
     assert dict(list_files(tmp_path)) == {"notes/mine.md": b"mine"}
+
+
+def test_a_folder_that_looks_like_a_site_and_has_no_mark_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "other" / "d128fb31").mkdir(parents=True)
+    (tmp_path / "other" / "index.html").write_text("mine")
+    with pytest.raises(UsageError, match="other is no site that this command has made"):
+        write_site(tmp_path / "other", {"index.html": b"1"})
+    assert dict(list_files(tmp_path)) == {"other/index.html": b"mine"}
+
+
+def test_a_site_neither_replaces_nor_joins_its_publications(
+    published: Path, tmp_path: Path, inside: Callable[..., Said]
+) -> None:
+    before = dict(list_files(tmp_path))
+    results = published.parents[1]
+    for to in ("results", "results/.", "results/site", ".", f"results/{published.parent.name}"):
+        said = inside("site", "results", "--to", to)
+        assert (said.code, said.out) == (2, "")
+        assert "would replace publications in results; choose a folder beside it, such as site" in said.err
+    (tmp_path / "link").symlink_to(results)
+    with pytest.raises(UsageError, match="would replace publications"):
+        check_apart(tmp_path / "link", results)
+    assert dict(list_files(tmp_path)) == before
+    # A folder of other publications has no mark.
+    (tmp_path / "more").mkdir()
+    results.joinpath(published.parent.name).rename(tmp_path / "more" / published.parent.name)
+    with pytest.raises(UsageError, match="more is no site that this command has made"):
+        write_site(tmp_path / "more", {"index.html": b"1"})
 
 
 def test_a_link_or_a_file_in_its_place_is_kept(tmp_path: Path) -> None:
