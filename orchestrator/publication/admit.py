@@ -21,6 +21,7 @@ from orchestrator.publication.completeness import find_missing_records
 from orchestrator.publication.conclusion import describe_publication, name_folder
 from orchestrator.publication.contents import BOUNDS, DESCRIPTION, Contents, Refusal
 from orchestrator.publication.disclosure import LONGEST_TEXT, PUBLIC_VARIABLES, WITHHELD, find_disclosure, walk_texts
+from orchestrator.publication.ending import find_wrong_ending
 from orchestrator.publication.versions import is_known_code
 from orchestrator.records.provenance import ORCHESTRATOR_FIELDS, make_identity, select_timing_facts
 from orchestrator.records.store import COMPRESSED, JOBS, MANIFEST, PAGE, SWEEP_FILE, job_name
@@ -183,6 +184,7 @@ def find_faults(found: Contents, run: Run, stated: Publication, now: datetime) -
     yield from find_foreign_environments(manifest, run.records)
     if found.get(SWEEP_FILE) != format_sweep_file(manifest).encode():
         yield f"{SWEEP_FILE} is not the sweep of the manifest"
+    yield from find_wrong_ending(run)
 
 
 def check_disclosures(name: str, document: object) -> None:

@@ -28,6 +28,8 @@ from tests.orchestrator.conftest import HOST, NOON, a_cell, a_manifest, a_spec
 
 Edit = Callable[[Any], Any]
 BLOCKS = 8
+# No run of so few blocks knows its ratios as precisely as this.
+OUT_OF_REACH = 1e-9
 SAMPLES = 8
 
 
@@ -108,11 +110,14 @@ def a_run_folder(root: Path, records: Sequence[JobRecord], **changes: object) ->
     cells = {record.spec.cell.id: record.spec.cell for record in records}
     run = store.create_run(root, "mine", NOON)
     plain: dict[str, object] = {
-        "sweep": {"name": "mine"},
         "command": ("sweep", "--runs", "/home/alice/runs"),
         "seed": 1,
+        "stopped": f"all {(blocks := max(record.spec.block for record in records))} blocks were run",
     }
-    manifest = a_manifest(cells.values(), **plain | changes)
+    sweep = {"name": "mine", "stop": {"blocks": blocks, "precision": OUT_OF_REACH}}
+    asked = changes.pop("sweep", {})
+    assert isinstance(asked, Mapping)
+    manifest = a_manifest(cells.values(), **plain | changes | {"sweep": {**sweep, **asked}})
     if "identity" not in changes:
         manifest = manifest.model_copy(
             update={"identity": make_identity(manifest.original_sweep, manifest.seed, manifest.cells)}

@@ -15,11 +15,13 @@ from orchestrator.publication.admit import decide, decide_all, find_difference
 from orchestrator.records.store import Store
 from schemas.event import Setting
 from schemas.record import Host, JobRecord
+from schemas.sweep import SweepSpec
 from tests.orchestrator.conftest import HOST, Said, a_cell
 from tests.orchestrator.publication.conftest import NOW
 from tests.orchestrator.publication.forging import (
     BLOCKS,
     MODES,
+    OUT_OF_REACH,
     a_refused,
     clone,
     edit_json,
@@ -46,6 +48,13 @@ def change(record: JobRecord, **changes: object) -> JobRecord:
 def change_report(record: JobRecord, **changes: object) -> JobRecord:
     assert record.report is not None
     return change(record, result=record.report.model_dump(mode="json") | changes)
+
+
+def end_after(blocks: int, **stop: object) -> dict[str, object]:
+    """Changes of a manifest whose run ends after so many blocks."""
+    asked = {"blocks": blocks, "precision": OUT_OF_REACH, **stop}
+    sweep = SweepSpec.model_validate({"name": "mine", "stop": asked})
+    return {"sweep": sweep, "stopped": f"all {blocks} blocks were run"}
 
 
 def change_first(**changes: object) -> Callable[[list[JobRecord]], list[JobRecord]]:
@@ -466,7 +475,7 @@ def test_a_clone_that_failed_while_its_original_was_measured_is_refused(publishe
 
 
 def test_a_clone_of_too_few_blocks_is_refused(published: Path) -> None:
-    forged = forge(published, lambda found: [each for each in found if each.spec.block <= 2])
+    forged = forge(published, lambda found: [each for each in found if each.spec.block <= 2], end_after(2))
     assert "its A/A clone has no interval: 2 blocks are too few" in refusal(forged)
 
 
@@ -487,10 +496,37 @@ def test_an_undecided_clone_within_the_margin_is_admitted(published: Path) -> No
     assert clones.verdict == "UNRESOLVED"
 
 
-@pytest.mark.parametrize("stopped", ["the budget of 300 s was used up", "all blocks were run"])
+@pytest.mark.parametrize("stopped", ["the budget of 96 s was used up", f"all {BLOCKS} blocks were run"])
 def test_only_a_spent_budget_cuts_the_last_block(published: Path, stopped: str) -> None:
-    decision = decide(forge(published, leave_out(SLOWEST, BLOCKS), {"stopped": stopped}), NOW)
+    changes = end_after(BLOCKS, budget=96) | {"stopped": stopped}
+    decision = decide(forge(published, leave_out(SLOWEST, BLOCKS), changes), NOW)
     assert (decision.admitted is not None) == stopped.startswith("the budget")
+
+
+def test_a_mode_cannot_be_left_out_of_a_run_that_its_budget_ended(published: Path) -> None:
+    changes = end_after(BLOCKS, budget=96) | {"stopped": "the budget of 96 s was used up"}
+    forged = forge(published, leave_out(SLOWEST, *range(1, BLOCKS + 1)), changes)
+    assert "has no record in block 1" in refusal(forged)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, "the manifest says that all 8 blocks were run, and its records end with block 5"),
+        (
+            {"stopped": "the budget of 300 s was used up"},
+            "the manifest says that the budget of 300 s was used up, and its records end after ",
+        ),
+        (
+            {"stopped": "every ratio to the baseline is known to ±2 %"},
+            "the run ended because 'every ratio to the baseline is known to ±2 %', and its records do not say so",
+        ),
+        ({"stopped": ""}, "the run ended because '', and its records do not say so"),
+    ],
+)
+def test_the_last_blocks_cannot_be_cut_off(published: Path, changes: dict[str, object], sentence: str) -> None:
+    forged = forge(published, lambda found: [each for each in found if each.spec.block <= 5], changes)
+    assert sentence in refusal(forged)
 
 
 def test_a_folder_of_another_name_or_type_is_refused(published: Path) -> None:

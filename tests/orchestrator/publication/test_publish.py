@@ -170,7 +170,9 @@ def test_an_untouched_run_is_always_admitted(tmp_path: Path, name: str) -> None:
 
 
 def test_a_real_sweep_is_published_and_admitted(tmp_path: Path, inside: Callable[..., Said]) -> None:
-    (tmp_path / "quick.toml").write_text(QUICK.replace("blocks = 1", f"blocks = {BLOCKS}") + 'budget = "10m"\n')
+    (tmp_path / "quick.toml").write_text(
+        QUICK.replace("blocks = 1", f"blocks = {BLOCKS}") + 'budget = "10m"\nprecision = 1e-9\n'
+    )
     swept = subprocess.run(
         [*PROGRAM, "sweep", "quick.toml", "--runs", "runs", "--no-report"],
         cwd=tmp_path,
@@ -184,13 +186,27 @@ def test_a_real_sweep_is_published_and_admitted(tmp_path: Path, inside: Callable
     # A busy machine may tell clones apart, and must not decide this test: samples are drawn, all else is as measured.
     for number, record in enumerate(run.read_records()):
         assert record.report is not None
-        drawn = noisy_report(number, 50_000)["samples_ns"][: len(record.report.samples_ns)]
-        report = record.report.model_copy(update={"samples_ns": tuple(drawn), "calls": 100})
+        drawn = tuple(noisy_report(number, 10_000)["samples_ns"][: len(record.report.samples_ns)])
+        noise = record.report.noise.model_copy(update={"cpu_ns": drawn})
+        report = record.report.model_copy(update={"samples_ns": drawn, "calls": 100, "noise": noise})
         run.write_record(add_summary(record.model_copy(update={"result": report})))
     done = inside("publish", str(folder), "--to", "results")
-    assert (done.code, done.err) == (0, "")
+    assert done.err == ""
+    assert done.code == 0
     assert inside("admit", "results").code == 0
     assert tmp_path.name.encode() not in b"".join(read_tree(tmp_path / "results").values())
+
+
+def test_a_run_that_ended_with_its_budget_or_at_its_goal_is_admitted(tmp_path: Path) -> None:
+    for number, (stop, stopped) in enumerate(
+        (
+            ({"budget": 100, "precision": 1e-9}, "the budget of 100 s was used up"),
+            ({}, "every ratio to the baseline is known to ±2 %"),
+        )
+    ):
+        sweep = {"name": "mine", "stop": stop}
+        run = a_run_folder(tmp_path / f"{number}", measured_records(), sweep=sweep, stopped=stopped)
+        assert decide(publish(run, tmp_path / "results"), NOW).refusal == ""
 
 
 def test_the_command_prints_the_folder(run: Store, inside: Callable[..., Said]) -> None:
