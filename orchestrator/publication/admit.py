@@ -12,7 +12,6 @@ from typing import Final
 from orchestrator.analysis.compare import CLAIMS, Comparison, Verdict
 from orchestrator.analysis.run import Run
 from orchestrator.errors import UsageError
-from orchestrator.execution.classify import classify_report
 from orchestrator.execution.job_summary import add_summary
 from orchestrator.publication import contents
 from orchestrator.publication.chronology import find_copied_samples, find_impossible_times, find_long_samples
@@ -22,18 +21,16 @@ from orchestrator.publication.conclusion import describe_publication, name_folde
 from orchestrator.publication.contents import BOUNDS, DESCRIPTION, Contents, Refusal
 from orchestrator.publication.disclosure import LONGEST_TEXT, PUBLIC_VARIABLES, WITHHELD, find_disclosure, walk_texts
 from orchestrator.publication.ending import find_wrong_ending
+from orchestrator.publication.outcomes import find_false_outcomes
 from orchestrator.publication.versions import is_known_code
 from orchestrator.records.provenance import ORCHESTRATOR_FIELDS, make_identity, select_timing_facts
 from orchestrator.records.store import COMPRESSED, JOBS, MANIFEST, PAGE, SWEEP_FILE, job_name
 from orchestrator.records.sweep_settings import format_sweep_file
 from orchestrator.report.page.page import render_still_page
-from schemas.event import Ceiling
 from schemas.machine_type import identify_type
 from schemas.publication import Publication
 from schemas.record import JobRecord, Manifest
 
-# Without peak rates, which a publication does not have, no time is too short for its work.
-NO_PEAKS: Final = Ceiling(flops_per_s=0, bytes_per_s=0)
 # Values that no machine measures can end an analysis. None of them is a fault of this program.
 ANALYSIS_ERRORS: Final = (ArithmeticError, AssertionError, LookupError, RecursionError, ValueError)
 TYPE_FOLDER: Final = re.compile(r"[0-9a-f]{8}")
@@ -253,15 +250,6 @@ def find_foreign_environments(manifest: Manifest, records: Sequence[JobRecord]) 
         known = manifest.environments.get(record.spec.cell.environment)
         if known is not None and record.outside is not None and record.freeze != known.freeze:
             yield f"{job_name(record.spec)} was measured with other packages than the manifest names"
-
-
-def find_false_outcomes(records: Sequence[JobRecord]) -> Iterator[str]:
-    """Yield a sentence for each record that counts as measured, although its own report bars it."""
-    for record in records:
-        if record.outcome == "measured" and record.report is not None:
-            due = classify_report(record.report, NO_PEAKS)
-            if due.outcome != "measured":
-                yield f"{job_name(record.spec)} counts as measured, and its report says {due.outcome}"
 
 
 def check_conclusion(found: Contents, run: Run, stated: Publication) -> None:

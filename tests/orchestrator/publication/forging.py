@@ -33,7 +33,7 @@ OUT_OF_REACH = 1e-9
 SAMPLES = 8
 
 
-def noisy_report(seed: int, call_ns: float) -> dict[str, Any]:
+def noisy_report(seed: int, call_ns: float, **changes: object) -> dict[str, Any]:
     """A report with samples that no other process has: one per cent of noise, and as much between processes."""
     rng = random.Random(seed)
     level = call_ns * (1 + rng.gauss(0, 0.002))
@@ -44,7 +44,12 @@ def noisy_report(seed: int, call_ns: float) -> dict[str, Any]:
         "cpu_ns": samples,
         "canary_ns": [9] * SAMPLES,
     }
-    return a_report(1000, samples_ns=samples, noise=noise).model_dump(mode="json")
+    return a_report(1000, samples_ns=samples, noise=noise, **changes).model_dump(mode="json")
+
+
+# What bars a job in its report.
+WRONG = {"verification": {"checks": [], "reason": "the gradient of W is off by 12 %"}}
+REPORTED: Mapping[str, Mapping[str, object]] = {"measured": {}, "wrong": WRONG}
 
 
 @dataclass
@@ -53,14 +58,14 @@ class Clock:
 
     jobs: int = 0
 
-    def observe(self) -> dict[str, object]:
+    def observe(self, outcome: str = "measured") -> dict[str, object]:
         """The job as its parent saw it; it took two seconds."""
         self.jobs += 1
         return {
             "started": (NOON + timedelta(seconds=3 * self.jobs)).isoformat(timespec="milliseconds"),
             "spawn_to_end_ns": 2 * 10**9,
-            "exit_status": 0,
-            "last_phase": "report",
+            "exit_status": -15 if outcome == "killed" else 0,
+            "last_phase": "report" if outcome in REPORTED else "steady",
             "load_before": 0.1,
         }
 
@@ -75,8 +80,10 @@ def a_job(
         "outcome": outcome,
         "host": HOST,
         "reason": "" if outcome == "measured" else f"because it was {outcome}",
-        "result": noisy_report(1000 * clock.jobs + block, call_ns) if outcome in ("measured", "wrong") else None,
-        "outside": clock.observe(),
+        "result": (
+            noisy_report(1000 * clock.jobs + block, call_ns, **REPORTED[outcome]) if outcome in REPORTED else None
+        ),
+        "outside": clock.observe(outcome),
     }
     return JobRecord.model_validate(plain | changes)
 

@@ -22,6 +22,7 @@ from tests.orchestrator.publication.forging import (
     BLOCKS,
     MODES,
     OUT_OF_REACH,
+    WRONG,
     a_refused,
     clone,
     edit_json,
@@ -325,8 +326,18 @@ def scatter_the_clone(found: list[JobRecord]) -> list[JobRecord]:
 
 def hide_a_wrong_result(found: list[JobRecord]) -> list[JobRecord]:
     """Count a process as measured whose results the judge has found wrong."""
-    checks = {"checks": [], "reason": "the gradient of W is off by 12 %"}
-    return [change_report(found[0], verification=checks), *found[1:]]
+    return [change_report(found[0], **WRONG), *found[1:]]
+
+
+def relabel(outcome: str, **changes: object) -> Callable[[list[JobRecord]], list[JobRecord]]:
+    """Let the slowest mode fail in its first block, and leave out its others."""
+
+    def edit(found: list[JobRecord]) -> list[JobRecord]:
+        first = next(each for each in found if SLOWEST in each.spec.cell.id)
+        rest = [each for each in found if SLOWEST not in each.spec.cell.id]
+        return [*rest, change(first, outcome=outcome, **changes)]
+
+    return edit
 
 
 def reverse_the_order(found: list[JobRecord]) -> list[JobRecord]:
@@ -400,6 +411,9 @@ def ignore_a_setting(found: list[JobRecord]) -> list[JobRecord]:
         (slow_down_the_clone, "its A/A clone is SLOWER: the instrument finds a difference where there is none"),
         (scatter_the_clone, "its A/A clone is UNRESOLVED with a ratio of 1.0"),
         (hide_a_wrong_result, "counts as measured, and its report says wrong"),
+        (relabel("unsupported"), "counts as unsupported, and its report says measured"),
+        (relabel("wrong"), "counts as wrong, and its report says measured"),
+        (relabel("unsupported", result=None), "although its process ended by itself after its last phase"),
         (ignore_a_setting, "counts as measured, and its report says unfair"),
         (reverse_the_order, "ends"),
         (start_at("2024-12-31T23:00:00+00:00"), "begins before the run"),

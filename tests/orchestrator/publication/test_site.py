@@ -15,7 +15,7 @@ from orchestrator.publication.site import MARK, build_site, check_apart, describ
 from schemas.record import JobRecord
 from tests.orchestrator.conftest import HOST, NOON, Said, a_cell
 from tests.orchestrator.publication.conftest import NAMES, NOW
-from tests.orchestrator.publication.forging import MODES, a_run_folder, clone, measured_records, noisy_report
+from tests.orchestrator.publication.forging import MODES, WRONG, a_run_folder, clone, measured_records, noisy_report
 
 RESULTS = Path(__file__).resolve().parents[3] / "docs" / "results"
 Site = dict[str, bytes]
@@ -187,7 +187,9 @@ def test_ages_are_counted_to_the_date(make_admitted: MakeAdmitted) -> None:
 def test_a_cell_without_a_time_has_its_outcome(make_admitted: MakeAdmitted) -> None:
     records = [each for each in measured_records() if each.spec.cell.mode != "trace" or each.spec.block == 1]
     wrong = [
-        JobRecord.model_validate(each.model_dump(mode="json") | {"outcome": "wrong", "reason": "it is off"})
+        JobRecord.model_validate(
+            each.model_dump(mode="json") | {"outcome": "wrong", "result": noisy_report(7, 1000, **WRONG)}
+        )
         if each.spec.cell.mode == "trace"
         else each
         for each in records
