@@ -122,6 +122,8 @@ def admit_contents(found: Contents, now: datetime) -> Admitted:
         raise Refusal(f"its records cannot be analysed: {str(error)[:200]}") from error
     except UsageError as error:
         raise Refusal(str(error)) from error
+    found.check_form(DESCRIPTION, stated)
+    found.check_form(MANIFEST, manifest)
     return Admitted(found, stated, run)
 
 
@@ -152,11 +154,13 @@ def read_record(found: Contents, name: str) -> JobRecord:
     if name != f"{JOBS}/{job_name(record.spec)}{COMPRESSED}":
         raise Refusal(f"{name} holds the record of {job_name(record.spec)}")
     try:
-        due = add_summary(record).model_dump(mode="json")["summary"]
+        written = add_summary(record)
     except ANALYSIS_ERRORS as error:
         raise Refusal(f"{name} has values that no job measures: {str(error)[:200]}") from error
+    due = written.model_dump(mode="json")["summary"]
     if not isinstance(document, dict) or document.get("summary") != due:
         raise Refusal(f"the summary of {name} contradicts its samples")
+    found.check_form(name, written)
     return record
 
 

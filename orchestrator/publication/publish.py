@@ -10,16 +10,15 @@ from pathlib import Path
 from orchestrator.analysis.run import Run
 from orchestrator.errors import UsageError
 from orchestrator.execution.job_summary import add_summary
-from orchestrator.files.atomic import compress, join_number_lines
+from orchestrator.files.atomic import compress
 from orchestrator.publication.admit import admit_contents
 from orchestrator.publication.code import collect_code
 from orchestrator.publication.conclusion import describe_publication, name_folder
-from orchestrator.publication.contents import DESCRIPTION, Contents, Refusal, write_contents
+from orchestrator.publication.contents import DESCRIPTION, Contents, Refusal, format_model, write_contents
 from orchestrator.publication.neutral import make_neutraliser
 from orchestrator.records.store import COMPRESSED, JOBS, MANIFEST, PAGE, SWEEP_FILE, Store, job_name
 from orchestrator.records.sweep_settings import format_sweep_file
 from orchestrator.report.page.page import render_still_page
-from schemas.base import Model
 
 
 def publish_run(place: Store, to: Path, names: Sequence[str], now: datetime, *, with_code: bool) -> Path:
@@ -94,11 +93,6 @@ def build_contents(run: Run, names: Sequence[str], code: Mapping[str, bytes]) ->
         **code,
     }
     return Contents(name, files | {DESCRIPTION: format_model(describe_publication(published, files))})
-
-
-def format_model(model: Model) -> bytes:
-    """Return a document as the text of its file."""
-    return f"{join_number_lines(model.model_dump_json(indent=1))}\n".encode()
 
 
 def replace_folder(target: Path, files: Mapping[str, bytes]) -> None:

@@ -13,8 +13,7 @@ from orchestrator.analysis.run import Run
 from orchestrator.execution.job_summary import add_summary
 from orchestrator.files.atomic import compress, decompress
 from orchestrator.publication.conclusion import describe_file, describe_publication, name_folder
-from orchestrator.publication.contents import DESCRIPTION
-from orchestrator.publication.publish import format_model
+from orchestrator.publication.contents import DESCRIPTION, format_model
 from orchestrator.records import store
 from orchestrator.records.provenance import make_identity
 from orchestrator.records.store import Store, job_name

@@ -1,6 +1,7 @@
 """A publication is admitted if all of it follows from its samples; each forgery has a sentence that refuses it."""
 
 import gzip
+import io
 import json
 import os
 import shutil
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 
 from orchestrator.errors import UsageError
+from orchestrator.files.atomic import compress
 from orchestrator.publication.admit import decide, decide_all, find_difference
+from orchestrator.publication.contents import format_model
 from orchestrator.records.store import Store
 from schemas.event import Setting
 from schemas.record import Host, JobRecord
@@ -151,22 +154,22 @@ def add_a_huge_file(folder: Path) -> None:
 
 
 def replace_a_record_by_a_bomb(folder: Path) -> None:
-    list_record_files(folder)[0].write_bytes(gzip.compress(bytes(65 << 20)))
+    list_record_files(folder)[0].write_bytes(compress(bytes(65 << 20)))
     reseal(folder)
 
 
 def replace_a_record_by_text(folder: Path) -> None:
-    list_record_files(folder)[0].write_bytes(gzip.compress(b"hello"))
+    list_record_files(folder)[0].write_bytes(compress(b"hello"))
     reseal(folder)
 
 
 def replace_a_record_by_a_list(folder: Path) -> None:
-    list_record_files(folder)[0].write_bytes(gzip.compress(b"[[]]"))
+    list_record_files(folder)[0].write_bytes(compress(b"[[]]"))
     reseal(folder)
 
 
 def nest_deeply(folder: Path) -> None:
-    list_record_files(folder)[0].write_bytes(gzip.compress(b"[" * 100_000))
+    list_record_files(folder)[0].write_bytes(compress(b"[" * 100_000))
     reseal(folder)
 
 
@@ -230,6 +233,42 @@ def reseal_the_manifest(folder: Path) -> None:
     reseal(folder)
 
 
+def write_a_key_twice(name: str) -> Callable[[Path], None]:
+    """Let a document begin with a value that its parser reads over."""
+
+    def edit(folder: Path) -> None:
+        path = list_record_files(folder)[0] if name == "jobs" else folder / name
+        content = path.read_bytes()
+        plain = gzip.decompress(content) if name == "jobs" else content
+        key = plain.split(b'"')[1]
+        twice = plain.replace(b"{\n", b'{\n "%s": "/home/alice",\n' % key, 1)
+        path.write_bytes(compress(twice) if name == "jobs" else twice)
+        if name != "publication.json":
+            reseal(folder)
+            rewrite_the_description(folder)
+
+    return edit
+
+
+def rewrite_the_description(folder: Path) -> None:
+    (folder / "publication.json").write_bytes(format_model(read_publication(folder)))
+
+
+def name_the_original(folder: Path) -> None:
+    path = list_record_files(folder)[0]
+    packed = io.BytesIO()
+    with gzip.GzipFile("/home/alice/secret.json", "wb", fileobj=packed, mtime=0) as file:
+        file.write(gzip.decompress(path.read_bytes()))
+    path.write_bytes(packed.getvalue())
+    reseal(folder)
+
+
+def append_a_member(folder: Path) -> None:
+    path = list_record_files(folder)[0]
+    path.write_bytes(path.read_bytes() + gzip.compress(b"", mtime=0))
+    reseal(folder)
+
+
 def remove_the_description(folder: Path) -> None:
     (folder / "publication.json").unlink()
 
@@ -276,6 +315,11 @@ def write_infinity(folder: Path) -> None:
         (reseal_the_sweep_file, "sweep.toml is not the sweep of the manifest"),
         (reseal_the_page, "report.html is not the page of its records"),
         (reseal_the_manifest, "the manifest was edited: its sweep, seed or cells"),
+        (write_a_key_twice("jobs"), "is not written as Plumbline writes it; publish the run again"),
+        (write_a_key_twice("manifest.json"), "manifest.json is not written as Plumbline writes it"),
+        (write_a_key_twice("publication.json"), "publication.json is not written as Plumbline writes it"),
+        (name_the_original, "is not compressed as Plumbline does it: its header holds more than it needs"),
+        (append_a_member, "is not one complete gzip file"),
         (remove_the_description, "publication.json is missing"),
         (write_no_json, "publication.json is not JSON"),
         (write_infinity, "publication.json is not JSON"),
