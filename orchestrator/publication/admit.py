@@ -22,6 +22,7 @@ from orchestrator.publication.contents import BOUNDS, DESCRIPTION, Contents, Ref
 from orchestrator.publication.disclosure import LONGEST_TEXT, PUBLIC_VARIABLES, WITHHELD, find_disclosure, walk_texts
 from orchestrator.publication.ending import find_wrong_ending
 from orchestrator.publication.outcomes import find_false_outcomes
+from orchestrator.publication.sums import find_wrong_sums
 from orchestrator.publication.versions import is_known_code
 from orchestrator.records.provenance import ORCHESTRATOR_FIELDS, make_identity, select_timing_facts
 from orchestrator.records.store import COMPRESSED, JOBS, MANIFEST, PAGE, SWEEP_FILE, job_name
@@ -29,7 +30,7 @@ from orchestrator.records.sweep_settings import format_sweep_file
 from orchestrator.report.page.page import render_still_page
 from schemas.machine_type import identify_type
 from schemas.publication import Publication
-from schemas.record import JobRecord, Manifest
+from schemas.record import JobRecord, JobSummary, Manifest
 
 # Values that no machine measures can end an analysis. None of them is a fault of this program.
 ANALYSIS_ERRORS: Final = (ArithmeticError, AssertionError, LookupError, RecursionError, ValueError)
@@ -154,13 +155,12 @@ def read_record(found: Contents, name: str) -> JobRecord:
     if name != f"{JOBS}/{job_name(record.spec)}{COMPRESSED}":
         raise Refusal(f"{name} holds the record of {job_name(record.spec)}")
     try:
-        written = add_summary(record)
+        due = add_summary(record).model_dump(mode="json")["summary"]
     except ANALYSIS_ERRORS as error:
         raise Refusal(f"{name} has values that no job measures: {str(error)[:200]}") from error
-    due = written.model_dump(mode="json")["summary"]
     if not isinstance(document, dict) or document.get("summary") != due:
         raise Refusal(f"the summary of {name} contradicts its samples")
-    found.check_form(name, written)
+    found.check_form(name, record.model_copy(update={"summary": JobSummary.model_validate(due)}))
     return record
 
 
@@ -182,6 +182,7 @@ def find_faults(found: Contents, run: Run, stated: Publication, now: datetime) -
     yield from find_copied_samples(run.records)
     yield from find_long_samples(run.records)
     yield from find_false_outcomes(run.records)
+    yield from find_wrong_sums(run.records)
     yield from find_foreign_environments(manifest, run.records)
     if found.get(SWEEP_FILE) != format_sweep_file(manifest).encode():
         yield f"{SWEEP_FILE} is not the sweep of the manifest"

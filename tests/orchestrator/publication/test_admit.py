@@ -368,6 +368,16 @@ def scatter_the_clone(found: list[JobRecord]) -> list[JobRecord]:
     ]
 
 
+def scale_the_samples(found: list[JobRecord]) -> list[JobRecord]:
+    """Let the slowest mode be a third faster."""
+    return [
+        change_report(each, samples_ns=[sample * 2 // 3 for sample in each.report.samples_ns])
+        if SLOWEST in each.spec.cell.id and each.report
+        else each
+        for each in found
+    ]
+
+
 def hide_a_wrong_result(found: list[JobRecord]) -> list[JobRecord]:
     """Count a process as measured whose results the judge has found wrong."""
     return [change_report(found[0], **WRONG), *found[1:]]
@@ -454,6 +464,7 @@ def ignore_a_setting(found: list[JobRecord]) -> list[JobRecord]:
         (copy_a_process, "002-numpy-eager-mlp-backward-b1-"),
         (slow_down_the_clone, "its A/A clone is SLOWER: the instrument finds a difference where there is none"),
         (scatter_the_clone, "its A/A clone is UNRESOLVED with a ratio of 1.0"),
+        (scale_the_samples, "was not measured so: its samples last "),
         (hide_a_wrong_result, "counts as measured, and its report says wrong"),
         (relabel("unsupported"), "counts as unsupported, and its report says measured"),
         (relabel("wrong"), "counts as wrong, and its report says measured"),
