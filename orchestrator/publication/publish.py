@@ -31,7 +31,7 @@ def publish_run(place: Store, to: Path, names: Sequence[str], now: datetime, *, 
         UsageError: the run cannot be published, or the folder cannot be written to.
     """
     run = Run.from_store(place)
-    check_publishable(run, with_code=with_code)
+    check_publishable(run, place.find_writer(), with_code=with_code)
     made = build_contents(run, names, collect_code(run.records, place.folder))
     try:
         admitted = admit_contents(made, now)
@@ -42,12 +42,14 @@ def publish_run(place: Store, to: Path, names: Sequence[str], now: datetime, *, 
     return target
 
 
-def check_publishable(run: Run, *, with_code: bool) -> None:
-    """Check that a run is complete, unmixed, and of code that others have or get.
+def check_publishable(run: Run, writer: int | None, *, with_code: bool) -> None:
+    """Check that a run is complete, unmixed, and of code that others have or get. `writer` is the process that runs it.
 
     Raises:
         UsageError: it is not.
     """
+    if not run.manifest.finished and writer is not None:
+        raise UsageError(f"{run.name} is still running, in process {writer}; publish it when it has ended")
     if not run.manifest.finished:
         raise UsageError(f"{run.name} is unfinished; continue it with: python -m orchestrator resume {run.name}")
     if run.mixed:
@@ -81,6 +83,9 @@ def build_contents(run: Run, names: Sequence[str], code: Mapping[str, bytes]) ->
     """
     neutral = make_neutraliser(run.manifest, run.records, names)
     manifest = neutral.neutralise_manifest(run.manifest)
+    if not code:
+        # A commit names the state of a repository, which may be private.
+        manifest = manifest.model_copy(update={"commits": {}})
     records = [add_summary(neutral.neutralise_record(record)) for record in run.records]
     nameless = Run(name="", manifest=manifest, records=tuple(records))
     name = name_folder(describe_publication(nameless, {}))

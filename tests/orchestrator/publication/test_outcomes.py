@@ -1,5 +1,7 @@
 """An outcome is that of the report, or fits the end of the process; what a record cannot show is believed."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from orchestrator.publication.outcomes import find_false_outcomes
@@ -10,7 +12,7 @@ from tests.orchestrator.publication.forging import WRONG, Clock, a_job, noisy_re
 STOPPED = {"phases": [{"name": "steady", "wall_ns": 10**8, "cpu_ns": 10**8, "stopped_ns": 10**9}]}
 
 
-def a_record(outcome: str, report: dict[str, object] | None, **outside: object) -> JobRecord:
+def a_record(outcome: str, report: Mapping[str, object] | None, **outside: object) -> JobRecord:
     clock = Clock()
     result = None if report is None else noisy_report(1, 1000, **report)
     return a_job(clock, a_cell(), 1, 1000, outcome, result=result, outside=clock.observe(outcome) | outside)

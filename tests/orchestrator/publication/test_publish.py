@@ -1,6 +1,7 @@
 """Publishing keeps every sample and every result, discloses nothing, and is always admitted."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -218,6 +219,18 @@ def test_the_command_prints_the_folder(run: Store, inside: Callable[..., Said]) 
     assert plain.out.strip() == document["publication"]
 
 
+def test_commits_are_published_only_with_the_code(tmp_path: Path) -> None:
+    commits = {"mlp": "ab" * 20}
+    run = a_run_folder(tmp_path / "runs", measured_records(), commits=commits)
+    made = publish(run, tmp_path / "results")
+    assert Store(made).read_manifest().commits == {}
+    assert decide(made, NOW).refusal == ""
+    own, _ = own_run(tmp_path / "own", commits={"mine": "ab" * 20})
+    shown = publish(own, tmp_path / "results", with_code=True)
+    assert Store(shown).read_manifest().commits == {"mine": "ab" * 20}
+    assert decide(shown, NOW).refusal == ""
+
+
 # What cannot be published.
 
 
@@ -245,6 +258,17 @@ def test_a_run_that_would_not_be_admitted_is_not_published(
     with pytest.raises(UsageError, match=sentence):
         publish(run, tmp_path / "results")
     assert not (tmp_path / "results").exists()
+
+
+def test_a_run_that_is_being_written_is_still_running(tmp_path: Path) -> None:
+    run = a_run_folder(tmp_path / "runs", measured_records(), finished=False)
+    with (
+        run.hold_lock(f"{os.getpid()} sweep"),
+        pytest.raises(UsageError, match=f"is still running, in process {os.getpid()}"),
+    ):
+        publish(run, tmp_path / "results")
+    with pytest.raises(UsageError, match="is unfinished; continue it with"):
+        publish(run, tmp_path / "results")
 
 
 @pytest.mark.parametrize(
@@ -291,8 +315,9 @@ def test_a_file_in_the_place_of_the_folder_is_a_mistake_of_the_user(run: Store, 
 # A user's own workload.
 
 
-def own_run(tmp_path: Path) -> tuple[Store, Path]:
+def own_run(tmp_path: Path, **changes: object) -> tuple[Store, Path]:
     """A run of a workload in a folder."""
+    tmp_path.mkdir(exist_ok=True)
     workload_template.write_template("mine", tmp_path)
     folder = tmp_path / "mine"
     workload = load_workload_folder(folder)
@@ -311,7 +336,9 @@ def own_run(tmp_path: Path) -> tuple[Store, Path]:
         for at, cell in enumerate((*cells, clone(cells[0])))
     ]
     sweep = {"name": "mine", "axes": {"workloads": [f"{folder}:width=8"]}}
-    return a_run_folder(tmp_path / "runs", records, sweep=sweep, command=("sweep", "--workloads", "mine")), folder
+    return a_run_folder(
+        tmp_path / "runs", records, sweep=sweep, command=("sweep", "--workloads", "mine"), **changes
+    ), folder
 
 
 def test_with_code_the_files_of_a_workload_are_published_and_their_hash_is_the_cells(tmp_path: Path) -> None:
