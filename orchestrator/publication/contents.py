@@ -14,7 +14,6 @@ from typing import Final, TypeVar
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from orchestrator.errors import UsageError
 from orchestrator.files.atomic import MAX_FILE_BYTES, decompress, join_number_lines, open_regular
 from orchestrator.publication.neutral import CODE_FOLDER
 from orchestrator.records.store import COMPRESSED, JOB_NAME, JOBS, MANIFEST, PAGE, SWEEP_FILE
@@ -197,18 +196,3 @@ def is_code_name(name: str) -> bool:
     *folders, file = inner
     is_listed = file == WORKLOAD_FILE or file.endswith(".py")
     return is_listed and all(folder.isidentifier() and folder != "__pycache__" for folder in folders)
-
-
-def write_contents(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write files into a folder that only this process knows.
-
-    Raises:
-        UsageError: the folder cannot be written to.
-    """
-    try:
-        for name, content in files.items():
-            path = folder.joinpath(name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-    except OSError as error:
-        raise UsageError(f"cannot write {error.filename or folder}: {error.strerror}; choose another folder") from error

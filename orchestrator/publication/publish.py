@@ -1,9 +1,6 @@
 """Publication of a run: the same results without names of people, machines and places, admitted before it is kept."""
 
-import contextlib
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -11,10 +8,11 @@ from orchestrator.analysis.run import Run
 from orchestrator.errors import UsageError
 from orchestrator.execution.job_summary import add_summary
 from orchestrator.files.atomic import compress
+from orchestrator.files.folders import exchange_folders, make_folder_beside, write_contents
 from orchestrator.publication.admit import admit_contents
 from orchestrator.publication.code import collect_code
 from orchestrator.publication.conclusion import describe_publication, name_folder
-from orchestrator.publication.contents import DESCRIPTION, Contents, Refusal, format_model, write_contents
+from orchestrator.publication.contents import DESCRIPTION, Contents, Refusal, format_model
 from orchestrator.publication.neutral import make_neutraliser
 from orchestrator.records.store import COMPRESSED, JOBS, MANIFEST, PAGE, SWEEP_FILE, Store, job_name
 from orchestrator.records.sweep_settings import format_sweep_file
@@ -114,38 +112,3 @@ def replace_folder(target: Path, files: Mapping[str, bytes]) -> None:
             exchange_folders(made, target, replaced)
         except OSError as error:
             raise UsageError(f"cannot write {target}: {error.strerror}; choose another folder with --to") from error
-
-
-def exchange_folders(made: Path, target: Path, replaced: Path) -> None:
-    """Move a folder into the place of another, which is moved away; if that fails, the other one stays."""
-    there = target.exists()
-    if there:
-        target.rename(replaced)
-    try:
-        made.rename(target)
-    except OSError:
-        if there:
-            replaced.rename(target)
-        raise
-
-
-@contextlib.contextmanager
-def make_folder_beside(target: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield a new folder on the disk of another, and a place for what it replaces; both are removed at the end.
-
-    Raises:
-        UsageError: there can be none.
-    """
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        room = Path(tempfile.mkdtemp(prefix=".", suffix=".part", dir=target.parent))
-    except OSError as error:
-        raise UsageError(
-            f"cannot write to {target.parent}: {error.strerror}; choose another folder with --to"
-        ) from error
-    try:
-        made = room.joinpath(target.name)
-        made.mkdir()
-        yield made, room.joinpath("replaced")
-    finally:
-        shutil.rmtree(room, ignore_errors=True)

@@ -16,11 +16,11 @@ from orchestrator.analysis.compare import Comparison
 from orchestrator.analysis.results import Group
 from orchestrator.errors import UsageError
 from orchestrator.files.atomic import open_regular
+from orchestrator.files.folders import exchange_folders, make_folder_beside, write_contents
 from orchestrator.format import format_duration, format_rank, format_ratio, format_ratio_range
 from orchestrator.publication.admit import Admitted
 from orchestrator.publication.conclusion import read_start
-from orchestrator.publication.contents import DESCRIPTION, write_contents
-from orchestrator.publication.publish import exchange_folders, make_folder_beside
+from orchestrator.publication.contents import DESCRIPTION
 from orchestrator.records.store import JOBS, MANIFEST, PAGE
 from orchestrator.report.page.page import load_template, read_asset
 from orchestrator.report.page.reproduce import format_command

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.files.atomic import MAX_FILE_BYTES
-from orchestrator.publication.contents import Bounds, Contents, Refusal, is_known_name, read_contents, write_contents
+from orchestrator.files.folders import write_contents
+from orchestrator.publication.contents import Bounds, Contents, Refusal, is_known_name, read_contents
 
 
 @pytest.mark.parametrize(
