@@ -12,7 +12,6 @@ from typing import Final
 from orchestrator.analysis.compare import CLAIMS, Comparison, Verdict
 from orchestrator.analysis.run import Run
 from orchestrator.errors import UsageError
-from orchestrator.execution.classify import classify_report
 from orchestrator.execution.job_summary import add_summary
 from orchestrator.publication import contents
 from orchestrator.publication.chronology import find_copied_samples, find_impossible_times, find_long_samples
@@ -21,18 +20,18 @@ from orchestrator.publication.completeness import find_missing_records
 from orchestrator.publication.conclusion import describe_publication, name_folder
 from orchestrator.publication.contents import BOUNDS, DESCRIPTION, Contents, Refusal
 from orchestrator.publication.disclosure import LONGEST_TEXT, PUBLIC_VARIABLES, WITHHELD, find_disclosure, walk_texts
+from orchestrator.publication.ending import find_wrong_ending
+from orchestrator.publication.outcomes import find_false_outcomes
+from orchestrator.publication.sums import find_wrong_sums
 from orchestrator.publication.versions import is_known_code
 from orchestrator.records.provenance import ORCHESTRATOR_FIELDS, make_identity, select_timing_facts
 from orchestrator.records.store import COMPRESSED, JOBS, MANIFEST, PAGE, SWEEP_FILE, job_name
 from orchestrator.records.sweep_settings import format_sweep_file
 from orchestrator.report.page.page import render_still_page
-from schemas.event import Ceiling
 from schemas.machine_type import identify_type
 from schemas.publication import Publication
-from schemas.record import JobRecord, Manifest
+from schemas.record import JobRecord, JobSummary, Manifest
 
-# Without peak rates, which a publication does not have, no time is too short for its work.
-NO_PEAKS: Final = Ceiling(flops_per_s=0, bytes_per_s=0)
 # Values that no machine measures can end an analysis. None of them is a fault of this program.
 ANALYSIS_ERRORS: Final = (ArithmeticError, AssertionError, LookupError, RecursionError, ValueError)
 TYPE_FOLDER: Final = re.compile(r"[0-9a-f]{8}")
@@ -124,6 +123,8 @@ def admit_contents(found: Contents, now: datetime) -> Admitted:
         raise Refusal(f"its records cannot be analysed: {str(error)[:200]}") from error
     except UsageError as error:
         raise Refusal(str(error)) from error
+    found.check_form(DESCRIPTION, stated)
+    found.check_form(MANIFEST, manifest)
     return Admitted(found, stated, run)
 
 
@@ -159,6 +160,7 @@ def read_record(found: Contents, name: str) -> JobRecord:
         raise Refusal(f"{name} has values that no job measures: {str(error)[:200]}") from error
     if not isinstance(document, dict) or document.get("summary") != due:
         raise Refusal(f"the summary of {name} contradicts its samples")
+    found.check_form(name, record.model_copy(update={"summary": JobSummary.model_validate(due)}))
     return record
 
 
@@ -180,9 +182,11 @@ def find_faults(found: Contents, run: Run, stated: Publication, now: datetime) -
     yield from find_copied_samples(run.records)
     yield from find_long_samples(run.records)
     yield from find_false_outcomes(run.records)
+    yield from find_wrong_sums(run.records)
     yield from find_foreign_environments(manifest, run.records)
     if found.get(SWEEP_FILE) != format_sweep_file(manifest).encode():
         yield f"{SWEEP_FILE} is not the sweep of the manifest"
+    yield from find_wrong_ending(run)
 
 
 def check_disclosures(name: str, document: object) -> None:
@@ -251,15 +255,6 @@ def find_foreign_environments(manifest: Manifest, records: Sequence[JobRecord]) 
         known = manifest.environments.get(record.spec.cell.environment)
         if known is not None and record.outside is not None and record.freeze != known.freeze:
             yield f"{job_name(record.spec)} was measured with other packages than the manifest names"
-
-
-def find_false_outcomes(records: Sequence[JobRecord]) -> Iterator[str]:
-    """Yield a sentence for each record that counts as measured, although its own report bars it."""
-    for record in records:
-        if record.outcome == "measured" and record.report is not None:
-            due = classify_report(record.report, NO_PEAKS)
-            if due.outcome != "measured":
-                yield f"{job_name(record.spec)} counts as measured, and its report says {due.outcome}"
 
 
 def check_conclusion(found: Contents, run: Run, stated: Publication) -> None:

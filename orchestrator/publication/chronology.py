@@ -1,9 +1,13 @@
 """The times and samples of a run's records: jobs follow each other, and no process is there twice. Pure."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
+
+import numpy as np
+import numpy.typing as npt
 
 from orchestrator.records.attempts import sort_records
 from orchestrator.records.store import job_name
@@ -18,6 +22,16 @@ FUTURE_TOLERANCE: Final = timedelta(hours=1)
 CLOCK_SHARE: Final = 0.01
 # Fewer samples may be equal by chance, on a clock with coarse steps.
 FEWEST_SAMPLES: Final = 3
+# Among 155 honest processes of 100 samples, no two had more than one sample in a hundred in common. The median distance
+# of their samples was at least 0.59 times the spread of either.
+EQUAL_SHARE: Final = 0.5
+CLOSE_SHARE: Final = 0.1
+FEWEST_FOR_CLOSENESS: Final = 20
+# Comparing more takes longer, and finds nothing more.
+MOST_COMPARED: Final = 100
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 
 def find_impossible_times(manifest: Manifest, records: Sequence[JobRecord], now: datetime) -> Iterator[str]:
@@ -65,11 +79,33 @@ def compute_end(record: JobRecord, start: datetime) -> datetime:
 
 
 def find_copied_samples(records: Sequence[JobRecord]) -> Iterator[str]:
-    """Yield a sentence for each process with the samples of another one."""
-    seen = dict[tuple[int, ...], JobRecord]()
+    """Yield a sentence for each process with the samples of another one, or with almost the same."""
+    lengths: defaultdict[int, list[JobRecord]] = defaultdict(list)
     for record in sort_records(records):
-        if record.report is None or len(record.report.samples_ns) < FEWEST_SAMPLES:
-            continue
-        first = seen.setdefault(record.report.samples_ns, record)
-        if first is not record:
-            yield f"{job_name(record.spec)} has the samples of {job_name(first.spec)}"
+        if record.report is not None and len(record.report.samples_ns) >= FEWEST_SAMPLES:
+            lengths[len(record.report.samples_ns)].append(record)
+    for found in lengths.values():
+        samples = np.array([each.report.samples_ns[:MOST_COMPARED] for each in found if each.report], dtype=np.int64)
+        for place, row in enumerate(samples[:-1]):
+            for other in np.flatnonzero(find_copies(row, samples[place + 1 :])):
+                yield (
+                    f"{job_name(found[place + 1 + int(other)].spec)} has the samples of {job_name(found[place].spec)}, "
+                    "or almost the same"
+                )
+
+
+def find_copies(samples: IntArray, others: IntArray) -> BoolArray:
+    """Return which rows are copies of some samples: most are equal, or they follow each other much too closely.
+
+    On a clock with coarse steps many samples are equal by chance. There only a copy of all counts,
+    if it has more than two values.
+    """
+    apart = np.abs(others - samples)
+    values = len(np.unique(samples))
+    copies: BoolArray = (apart == 0).all(axis=1) & (values >= FEWEST_SAMPLES)
+    if values > len(samples) / 2:
+        copies |= (apart == 0).mean(axis=1) > EQUAL_SHARE
+    spread = np.median(np.abs(samples - np.median(samples)))
+    if len(samples) >= FEWEST_FOR_CLOSENESS and spread > 0:
+        copies |= np.median(apart, axis=1) < CLOSE_SHARE * spread
+    return copies

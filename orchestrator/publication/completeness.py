@@ -5,17 +5,14 @@ Without this check a run could be improved by removing what does not please: a s
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
 
 from orchestrator.execution.breaches import shares_breach
+from orchestrator.publication.ending import NO_CELL_LEFT, find_last_block, is_cut_by_budget, read_ending
 from orchestrator.records.attempts import last_attempts, sort_records
 from orchestrator.records.outcomes import FINAL_OUTCOMES, MAX_FAILURES, RERUN_OUTCOMES, should_retry
 from orchestrator.records.store import job_name
 from schemas.job import Cell
 from schemas.record import JobRecord, Manifest
-
-# How a manifest says that time ended a run, and with it a block before its end.
-SPENT_BUDGET: Final = "the budget of "
 
 
 def find_missing_records(manifest: Manifest, records: Sequence[JobRecord]) -> Iterator[str]:
@@ -24,30 +21,43 @@ def find_missing_records(manifest: Manifest, records: Sequence[JobRecord]) -> It
     for record in records:
         if record.spec.cell.id not in known:
             yield f"{job_name(record.spec)} is of a cell that the manifest does not have"
-    yield from find_wrong_attempts(records, is_cut=manifest.stopped.startswith(SPENT_BUDGET))
-    last = max((record.spec.block for record in records), default=0)
+    last = find_last_block(records)
+    yield from find_wrong_attempts(records, cut=last if is_cut_by_budget(manifest) else None)
     if last == 0:
         yield "it has no block of records"
     of_cell: defaultdict[str, dict[int, JobRecord]] = defaultdict(dict)
     for record in last_attempts(sort_records(records)):
         of_cell[record.spec.cell.id][record.spec.block] = record
+    # Without any cell left, not even one was due in the next block.
+    due = last + (read_ending(manifest) == NO_CELL_LEFT)
     for cell in manifest.cells:
-        yield from find_gaps(cell, manifest, of_cell, last)
+        yield from find_gaps(cell, manifest, of_cell, due)
 
 
-def find_wrong_attempts(records: Sequence[JobRecord], *, is_cut: bool) -> Iterator[str]:
-    """Yield a sentence for each job whose attempts are not those that the sweep makes."""
+def find_wrong_attempts(records: Sequence[JobRecord], cut: int | None) -> Iterator[str]:
+    """Yield a sentence for each job whose attempts are not those that the sweep makes.
+
+    In the block that the budget has `cut` there may have been no room for a further attempt.
+    """
     jobs: defaultdict[tuple[int, str], list[JobRecord]] = defaultdict(list)
     for record in sort_records(records):
         jobs[record.spec.block, record.spec.cell.id].append(record)
-    for attempts in jobs.values():
-        name = job_name(attempts[-1].spec)
+    for (block, _), attempts in jobs.items():
+        last = attempts[-1]
+        name = job_name(last.spec)
         if [record.spec.attempt for record in attempts] != list(range(1, len(attempts) + 1)):
             yield f"an attempt before {name} is missing"
         elif not all(should_retry(attempts[:count]) for count in range(1, len(attempts))):
             yield f"{name} repeats a job that had an outcome"
-        elif attempts[-1].outcome in RERUN_OUTCOMES and not is_cut:
-            yield f"{name} was {attempts[-1].outcome} and has no further attempt"
+        elif block != cut and needs_attempt(attempts):
+            yield f"{name} was {last.outcome} and has no further attempt"
+
+
+def needs_attempt(attempts: Sequence[JobRecord]) -> bool:
+    """Return whether a sweep would have made a further attempt at a job: not if it only filled a cache."""
+    last = attempts[-1]
+    was_run = last.spec.block > 0 and last.outside is not None
+    return last.outcome in RERUN_OUTCOMES or (was_run and should_retry(attempts))
 
 
 def find_gaps(
@@ -84,8 +94,8 @@ def may_lack_record(
     cell: Cell, block: int, manifest: Manifest, of_cell: Mapping[str, Mapping[int, JobRecord]], last: int
 ) -> bool:
     """Return whether the rules of a sweep leave a cell without a record from this block on."""
-    if manifest.stopped.startswith(SPENT_BUDGET) and (block == last or not of_cell.get(cell.id)):
-        return True  # no room for this job, or for the one that makes what it loads
+    if is_cut_by_budget(manifest) and block == last:
+        return True  # no room for this job
     if 0 in of_cell.get(cell.id, {}) and of_cell[cell.id][0].outcome != "measured":
         return True  # its cache could not be filled
     return any(

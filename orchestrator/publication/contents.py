@@ -14,16 +14,18 @@ from typing import Final, TypeVar
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from orchestrator.errors import UsageError
-from orchestrator.files.atomic import MAX_FILE_BYTES, decompress, open_regular
+from orchestrator.files.atomic import MAX_FILE_BYTES, decompress, join_number_lines, open_regular
 from orchestrator.publication.neutral import CODE_FOLDER
 from orchestrator.records.store import COMPRESSED, JOB_NAME, JOBS, MANIFEST, PAGE, SWEEP_FILE
 from schemas.base import Model
+from schemas.code import WORKLOAD_FILE
 
 M = TypeVar("M", bound=Model)
 
 DESCRIPTION: Final = "publication.json"
 PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
+# The first bytes of a gzip file without a name, a comment, an extra field or a time.
+PLAIN_GZIP: Final = b"\x1f\x8b\x08" + bytes(5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +68,24 @@ class Contents:
             Refusal: it is missing or damaged.
         """
         content = self.get(name)
+        if name.endswith(".gz") and not content.startswith(PLAIN_GZIP):
+            raise Refusal(f"{name} is not compressed as Plumbline does it: its header holds more than it needs")
         try:
             return decompress(content) if name.endswith(".gz") else content
         except ValueError as error:
             raise Refusal(f"{name} {error}") from error
+
+    def check_form(self, name: str, model: Model) -> None:
+        """Check that a file holds what Plumbline writes of a document, and not a byte more.
+
+        A parser reads over what is there twice, and over spaces: nothing else checks those bytes.
+
+        Raises:
+            Refusal: it holds something else.
+        """
+        # An earlier version did not have all fields.
+        if self.get_plain(name) != format_model(model, is_partial=True):
+            raise Refusal(f"{name} is not written as Plumbline writes it; publish the run again")
 
     def read_json(self, name: str) -> object:
         """Return the content of a JSON file.
@@ -101,6 +117,11 @@ class Contents:
     def record_names(self) -> list[str]:
         """Return the names of the files of its records."""
         return sorted(name for name in self.files if name.startswith(f"{JOBS}/"))
+
+
+def format_model(model: Model, *, is_partial: bool = False) -> bytes:
+    """Return a document as the text of its file. `is_partial`: without the fields that it did not have when read."""
+    return f"{join_number_lines(model.model_dump_json(indent=1, exclude_unset=is_partial))}\n".encode()
 
 
 def read_contents(folder: Path, bounds: Bounds = BOUNDS) -> Contents:
@@ -161,19 +182,17 @@ def is_known_name(name: str) -> bool:
         return True
     if folder == JOBS:
         return rest.endswith(COMPRESSED) and JOB_NAME.fullmatch(rest.removesuffix(COMPRESSED)) is not None
-    return folder == CODE_FOLDER and all(map(PLAIN_NAME.fullmatch, rest.split("/")))
+    return folder == CODE_FOLDER and is_code_name(rest)
 
 
-def write_contents(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write files into a folder that only this process knows.
+def is_code_name(name: str) -> bool:
+    """Return whether schemas/code.py would list a file of this name, within the folder of a workload.
 
-    Raises:
-        UsageError: the folder cannot be written to.
+    Any other file, such as a page with a script, would be served by the site without having been measured.
     """
-    try:
-        for name, content in files.items():
-            path = folder.joinpath(name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-    except OSError as error:
-        raise UsageError(f"cannot write {error.filename or folder}: {error.strerror}; choose another folder") from error
+    workload, *inner = name.split("/")
+    if not inner or not all(map(PLAIN_NAME.fullmatch, (workload, *inner))):
+        return False
+    *folders, file = inner
+    is_listed = file == WORKLOAD_FILE or file.endswith(".py")
+    return is_listed and all(folder.isidentifier() and folder != "__pycache__" for folder in folders)

@@ -29,9 +29,30 @@ PUBLIC_SITES: Final = frozenset(
     }
 )
 
+# Organisations of the frameworks and their libraries. Anybody can have another path on these sites.
+SHARED_SITES: Final = frozenset({"github.com"})
+PUBLIC_OWNERS: Final = frozenset(
+    {
+        "google",
+        "huggingface",
+        "jax-ml",
+        "keras-team",
+        "microsoft",
+        "numpy",
+        "onnx",
+        "openvinotoolkit",
+        "openxla",
+        "python",
+        "pytorch",
+        "scipy",
+        "tensorflow",
+        "triton-lang",
+    }
+)
+
 # Patterns are bounded, or begin where no character before could begin them. Else a long text takes too long to search.
 URL: Final = re.compile(
-    r"(?<![a-z])[a-z][a-z0-9+.-]{0,20}://(?P<site>[^\s/'\"<>()\[\]?#]*)[^\s'\"<>()\[\]]*", re.IGNORECASE
+    r"(?<![a-z])[a-z][a-z0-9+.-]{0,20}://(?P<site>[^\s/'\"<>()\[\]?#]*)(?P<path>[^\s'\"<>()\[\]]*)", re.IGNORECASE
 )
 # A path begins where no name, fraction or closing bracket ends, so that 1/2, </td> and {cache}/x are none.
 PATH: Final = re.compile(r"(?<![\w./<})\]-])/(?=[\w.@])[^\s'\"`:;,|<>()\[\]{}]+")
@@ -41,14 +62,45 @@ ROOTED: Final = re.compile(
 )
 HOME: Final = re.compile(r"(?<!\w)~[\w-]*/[^\s'\"`:;,|<>()\[\]{}]*")
 WINDOWS: Final = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]:\\[^\s'\"]*|\\\\[\w.-]+\\[^\s'\"]*")
+# Quotation marks end a path with spaces.
+QUOTED: Final = re.compile(
+    "|".join(rf"(?<={mark})(?:/|~/|[A-Za-z]:\\)(?=[\w.@])[^{mark}\n]{{0,1000}}(?={mark})" for mark in ("'", '"', "`"))
+)
+# Options of compilers stand before a path without a space.
+OPTION: Final = re.compile(r"(?<=(?<![\w-])-[BFILR])/(?=[\w.@])[^\s'\"`:;,|<>()\[\]{}]+|(?<=-isystem)/[^\s'\"`:;,|<>]+")
+# A folder that another machine shares.
+SHARE: Final = re.compile(r"(?<![\w:/])//[\w.-]+/[^\s'\"`:;,|<>()\[\]{}]+")
 # A label such as numpy@venv.old:eager is no address.
-ADDRESS: Final = re.compile(r"(?<![\w.+-])[\w.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b(?!:)")
+NO_LABEL: Final = rf"(?!(?:{'|'.join(framework.name for framework in FRAMEWORKS)})@[^\s@:]{{1,200}}:\w)"
+ADDRESS: Final = re.compile(
+    rf"(?<![\w.+-]){NO_LABEL}[\w.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{{2,}}\b", re.ASCII
+)
+# The form of ssh: a user, a machine and a path.
+REMOTE: Final = re.compile(
+    rf"(?<![\w.+-]){NO_LABEL}[\w.+-]{{1,64}}@[\w.-]{{1,253}}:[^\s'\"<>()\[\]]{{0,200}}/[^\s'\"<>()\[\]]{{0,1000}}"
+)
+# Four numbers are the version of a package as well, unless they have a port or belong to a private network.
+HOST: Final = re.compile(
+    r"(?<![\w.])(?:(?:\d{1,3}\.){3}\d{1,3}:\d{1,5}|(?:192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2})(?![\w.]*\w)"
+    r"|(?<![\w.-])(?:[a-z0-9-]{1,63}\.){1,8}"
+    r"(?:com|net|org|io|dev|ai|edu|cloud|internal|intern|intranet|corp|lan|local|localdomain):\d{2,5}\b"
+    r"|(?<![\w.-])[a-z]{0,40}[0-9-][a-z0-9-]{0,40}\.(?:[a-z0-9-]{1,63}\.){0,8}"
+    r"(?:internal|intern|intranet|corp|lan|local|localdomain)\b(?!\.\w)",
+    re.IGNORECASE,
+)
+# A UUID, as of a GPU, and the hardware address of a network card.
+DEVICE: Final = re.compile(
+    r"(?<![\w-])(?:(?:GPU|MIG)-)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])"
+    r"|(?<![\w:])(?:[0-9a-f]{2}:){5}[0-9a-f]{2}(?![\w:])",
+    re.IGNORECASE,
+)
 TOKEN: Final = re.compile(
     r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|hf_[A-Za-z0-9]{20,}|pypi-[\w-]{30,}"
-    r"|sk-[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16}|xox[abprs]-[\w-]{10,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}(?:\.[\w-]*)?)"
+    r"|sk-[A-Za-z0-9_-]{20,}|(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}|AIza[\w-]{35}|ya29\.[\w-]{20,}"
+    r"|GOCSPX-[\w-]{20,}|xox[abprs]-[\w-]{10,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}(?:\.[\w-]*)?)"
     r"|-----BEGIN [A-Z ]*KEY-----"
     r"|\b(?:Bearer|Basic)\s+[\w.~+/=-]{16,}"
-    r"|\b\w*(?:password|passwd|secret|token|api[_-]?key)\s*[=:]\s*['\"]?(?=\S*[A-Za-z])[^\s'\"]{6,}",
+    r"|\b\w*(?:password|passwd|secret|token|(?:api|private|access)[_-]?key)\s*[=:]\s*['\"]?(?=\S*[A-Za-z])[^\s'\"]{6,}",
     re.IGNORECASE,
 )
 
@@ -59,7 +111,13 @@ LONGEST_TEXT: Final = 20_000
 PATTERNS: Final[Sequence[tuple[str, str, re.Pattern[str]]]] = (
     ("a token", "removed-token", TOKEN),
     ("an address", "removed-url", URL),
+    ("an address", "removed-url", REMOTE),
     ("an e-mail address", "removed-address", ADDRESS),
+    ("a device", "removed-device", DEVICE),
+    ("an address", "removed-url", HOST),
+    ("an absolute path", "removed-path", QUOTED),
+    ("an absolute path", "removed-path", OPTION),
+    ("an absolute path", "removed-path", SHARE),
     ("an absolute path", "removed-path", WINDOWS),
     ("a path in a home folder", "removed-path", HOME),
     ("an absolute path", "removed-path", ROOTED),
@@ -67,7 +125,7 @@ PATTERNS: Final[Sequence[tuple[str, str, re.Pattern[str]]]] = (
 )
 
 # Code may refer to papers by their addresses, and divides.
-CODE_PATTERNS: Final = tuple(each for each in PATTERNS if each[2] not in (URL, PATH))
+CODE_PATTERNS: Final = tuple(each for each in PATTERNS if each[2] not in (URL, PATH, QUOTED, SHARE))
 
 # Variables that the program records on purpose or sets itself. The value of any other is withheld.
 PUBLIC_VARIABLES: Final = frozenset(
@@ -101,8 +159,11 @@ def keep_public_site(word: str, found: re.Match[str]) -> str:
 
 
 def is_public_site(found: re.Match[str]) -> bool:
-    """Return whether what was found is the address of a site in `PUBLIC_SITES`."""
-    return found.re is URL and found["site"].lower() in PUBLIC_SITES
+    """Return whether what was found is the address of a public site, and on a shared one of a public owner."""
+    if found.re is not URL or (site := found["site"].lower()) not in PUBLIC_SITES:
+        return False
+    owner = found["path"].lstrip("/").partition("/")[0].lower()
+    return site not in SHARED_SITES or owner in PUBLIC_OWNERS
 
 
 def find_disclosure(text: str, patterns: Sequence[tuple[str, str, re.Pattern[str]]] = PATTERNS) -> str:

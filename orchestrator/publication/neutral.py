@@ -47,10 +47,14 @@ class Neutraliser:
 
     def neutralise_text(self, text: str) -> str:
         """Return a text of the run without paths, addresses, tokens and personal names."""
+        # A place that is removed comes later: within quotation marks, a path may go on after a space.
         for place, word in self.places:
-            rest = REST_OF_PATH if word == REMOVED else ""
-            text = re.sub(rf"{re.escape(place)}(?![\w.-]){rest}", word, text)
+            if word != REMOVED:
+                text = re.sub(rf"{re.escape(place)}(?![\w.-])", word, text)
         text = replace_disclosures(text)
+        for place, word in self.places:
+            if word == REMOVED:
+                text = re.sub(rf"{re.escape(place)}(?![\w.-]){REST_OF_PATH}", word, text)
         return self.names.sub(NAME, text) if self.names else text
 
     def neutralise_model(self, model: M) -> M:

@@ -1,25 +1,22 @@
 """Publication of a run: the same results without names of people, machines and places, admitted before it is kept."""
 
-import contextlib
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from orchestrator.analysis.run import Run
 from orchestrator.errors import UsageError
 from orchestrator.execution.job_summary import add_summary
-from orchestrator.files.atomic import compress, join_number_lines
+from orchestrator.files.atomic import compress
+from orchestrator.files.folders import exchange_folders, make_folder_beside, write_contents
 from orchestrator.publication.admit import admit_contents
 from orchestrator.publication.code import collect_code
 from orchestrator.publication.conclusion import describe_publication, name_folder
-from orchestrator.publication.contents import DESCRIPTION, Contents, Refusal, write_contents
+from orchestrator.publication.contents import DESCRIPTION, Contents, Refusal, format_model
 from orchestrator.publication.neutral import make_neutraliser
 from orchestrator.records.store import COMPRESSED, JOBS, MANIFEST, PAGE, SWEEP_FILE, Store, job_name
 from orchestrator.records.sweep_settings import format_sweep_file
 from orchestrator.report.page.page import render_still_page
-from schemas.base import Model
 
 
 def publish_run(place: Store, to: Path, names: Sequence[str], now: datetime, *, with_code: bool) -> Path:
@@ -32,7 +29,7 @@ def publish_run(place: Store, to: Path, names: Sequence[str], now: datetime, *, 
         UsageError: the run cannot be published, or the folder cannot be written to.
     """
     run = Run.from_store(place)
-    check_publishable(run, with_code=with_code)
+    check_publishable(run, place.find_writer(), with_code=with_code)
     made = build_contents(run, names, collect_code(run.records, place.folder))
     try:
         admitted = admit_contents(made, now)
@@ -43,12 +40,14 @@ def publish_run(place: Store, to: Path, names: Sequence[str], now: datetime, *, 
     return target
 
 
-def check_publishable(run: Run, *, with_code: bool) -> None:
-    """Check that a run is complete, unmixed, and of code that others have or get.
+def check_publishable(run: Run, writer: int | None, *, with_code: bool) -> None:
+    """Check that a run is complete, unmixed, and of code that others have or get. `writer` is the process that runs it.
 
     Raises:
         UsageError: it is not.
     """
+    if not run.manifest.finished and writer is not None:
+        raise UsageError(f"{run.name} is still running, in process {writer}; publish it when it has ended")
     if not run.manifest.finished:
         raise UsageError(f"{run.name} is unfinished; continue it with: python -m orchestrator resume {run.name}")
     if run.mixed:
@@ -82,6 +81,9 @@ def build_contents(run: Run, names: Sequence[str], code: Mapping[str, bytes]) ->
     """
     neutral = make_neutraliser(run.manifest, run.records, names)
     manifest = neutral.neutralise_manifest(run.manifest)
+    if not code:
+        # A commit names the state of a repository, which may be private.
+        manifest = manifest.model_copy(update={"commits": {}})
     records = [add_summary(neutral.neutralise_record(record)) for record in run.records]
     nameless = Run(name="", manifest=manifest, records=tuple(records))
     name = name_folder(describe_publication(nameless, {}))
@@ -94,11 +96,6 @@ def build_contents(run: Run, names: Sequence[str], code: Mapping[str, bytes]) ->
         **code,
     }
     return Contents(name, files | {DESCRIPTION: format_model(describe_publication(published, files))})
-
-
-def format_model(model: Model) -> bytes:
-    """Return a document as the text of its file."""
-    return f"{join_number_lines(model.model_dump_json(indent=1))}\n".encode()
 
 
 def replace_folder(target: Path, files: Mapping[str, bytes]) -> None:
@@ -115,38 +112,3 @@ def replace_folder(target: Path, files: Mapping[str, bytes]) -> None:
             exchange_folders(made, target, replaced)
         except OSError as error:
             raise UsageError(f"cannot write {target}: {error.strerror}; choose another folder with --to") from error
-
-
-def exchange_folders(made: Path, target: Path, replaced: Path) -> None:
-    """Move a folder into the place of another, which is moved away; if that fails, the other one stays."""
-    there = target.exists()
-    if there:
-        target.rename(replaced)
-    try:
-        made.rename(target)
-    except OSError:
-        if there:
-            replaced.rename(target)
-        raise
-
-
-@contextlib.contextmanager
-def make_folder_beside(target: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield a new folder on the disk of another, and a place for what it replaces; both are removed at the end.
-
-    Raises:
-        UsageError: there can be none.
-    """
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        room = Path(tempfile.mkdtemp(prefix=".", suffix=".part", dir=target.parent))
-    except OSError as error:
-        raise UsageError(
-            f"cannot write to {target.parent}: {error.strerror}; choose another folder with --to"
-        ) from error
-    try:
-        made = room.joinpath(target.name)
-        made.mkdir()
-        yield made, room.joinpath("replaced")
-    finally:
-        shutil.rmtree(room, ignore_errors=True)

@@ -15,11 +15,12 @@ from typing import Final
 from orchestrator.analysis.compare import Comparison
 from orchestrator.analysis.results import Group
 from orchestrator.errors import UsageError
+from orchestrator.files.atomic import open_regular
+from orchestrator.files.folders import exchange_folders, make_folder_beside, write_contents
 from orchestrator.format import format_duration, format_rank, format_ratio, format_ratio_range
 from orchestrator.publication.admit import Admitted
 from orchestrator.publication.conclusion import read_start
-from orchestrator.publication.contents import DESCRIPTION, write_contents
-from orchestrator.publication.publish import exchange_folders, make_folder_beside
+from orchestrator.publication.contents import DESCRIPTION
 from orchestrator.records.store import JOBS, MANIFEST, PAGE
 from orchestrator.report.page.page import load_template, read_asset
 from orchestrator.report.page.reproduce import format_command
@@ -28,6 +29,10 @@ PACKAGE: Final = "orchestrator.publication"
 INDEX: Final = "index.html"
 FILES_FOLDER: Final = "runs"
 TYPE_FOLDER: Final = re.compile(r"[0-9a-f]{8}")
+# The index of every site has this mark. A folder without it may hold anything, such as publications.
+MARK: Final = b'<meta name="generator" content="Plumbline site">'
+# The mark is within so many bytes from the beginning.
+MARK_BYTES: Final = 4096
 # A page's name is short enough for every file system.
 MAX_SLUG: Final = 80
 
@@ -225,6 +230,17 @@ def write_site(to: Path, files: Mapping[str, bytes]) -> None:
             raise UsageError(f"cannot write {to}: {error.strerror}; choose another folder with --to") from error
 
 
+def check_apart(to: Path, results: Path) -> None:
+    """Check that a site has no folder in common with the publications that it is made of.
+
+    Raises:
+        UsageError: one of the folders is the other, or lies in it.
+    """
+    site, found = to.resolve(), results.resolve()
+    if site.is_relative_to(found) or found.is_relative_to(site):
+        raise UsageError(f"--to {to} would replace publications in {results}; choose a folder beside it, such as site")
+
+
 def check_replaceable(to: Path) -> None:
     """Check that a folder is absent, or has nothing but a site.
 
@@ -233,9 +249,22 @@ def check_replaceable(to: Path) -> None:
     """
     if to.is_symlink() or (to.exists() and not to.is_dir()):
         raise UsageError(f"{to} is there and is no folder; choose another one with --to")
-    others = [path.name for path in to.iterdir() if not is_of_site(path)] if to.is_dir() else []
+    if not to.is_dir() or not any(to.iterdir()):
+        return
+    others = [path.name for path in to.iterdir() if not is_of_site(path)]
     if others:
         raise UsageError(f"{to} holds {min(others)!r}, which no site has; choose another folder with --to")
+    if not has_mark(to.joinpath(INDEX)):
+        raise UsageError(f"{to} is no site that this command has made; choose another folder with --to")
+
+
+def has_mark(index: Path) -> bool:
+    """Return whether a file is the index of a site."""
+    try:
+        with open_regular(index) as file:
+            return MARK in file.read(MARK_BYTES)
+    except OSError:
+        return False
 
 
 def is_of_site(path: Path) -> bool:

@@ -10,7 +10,7 @@ from orchestrator.errors import UsageError
 from orchestrator.format import to_printable
 from orchestrator.processes.signals import postpone_signals
 from orchestrator.publication.admit import decide_all
-from orchestrator.publication.site import build_site, write_site
+from orchestrator.publication.site import build_site, check_apart, write_site
 from schemas.base import SCHEMA_VERSION
 
 
@@ -20,6 +20,7 @@ def run_site(folder: Path, to: Path, day: str | None, *, as_json: bool) -> None:
     Raises:
         UsageError: one is refused, or the pages cannot be written.
     """
+    check_apart(to, folder)
     counted, admitted = None if day is None else parse_day(day), []
     for decision in decide_all(folder, datetime.now(UTC)):
         if decision.admitted is None:

@@ -13,8 +13,7 @@ from orchestrator.analysis.run import Run
 from orchestrator.execution.job_summary import add_summary
 from orchestrator.files.atomic import compress, decompress
 from orchestrator.publication.conclusion import describe_file, describe_publication, name_folder
-from orchestrator.publication.contents import DESCRIPTION
-from orchestrator.publication.publish import format_model
+from orchestrator.publication.contents import DESCRIPTION, format_model
 from orchestrator.records import store
 from orchestrator.records.provenance import make_identity
 from orchestrator.records.store import Store, job_name
@@ -28,10 +27,12 @@ from tests.orchestrator.conftest import HOST, NOON, a_cell, a_manifest, a_spec
 
 Edit = Callable[[Any], Any]
 BLOCKS = 8
+# No run of so few blocks knows its ratios as precisely as this.
+OUT_OF_REACH = 1e-9
 SAMPLES = 8
 
 
-def noisy_report(seed: int, call_ns: float) -> dict[str, Any]:
+def noisy_report(seed: int, call_ns: float, **changes: object) -> dict[str, Any]:
     """A report with samples that no other process has: one per cent of noise, and as much between processes."""
     rng = random.Random(seed)
     level = call_ns * (1 + rng.gauss(0, 0.002))
@@ -42,7 +43,12 @@ def noisy_report(seed: int, call_ns: float) -> dict[str, Any]:
         "cpu_ns": samples,
         "canary_ns": [9] * SAMPLES,
     }
-    return a_report(1000, samples_ns=samples, noise=noise).model_dump(mode="json")
+    return a_report(1000, samples_ns=samples, noise=noise, **changes).model_dump(mode="json")
+
+
+# What bars a job in its report.
+WRONG = {"verification": {"checks": [], "reason": "the gradient of W is off by 12 %"}}
+REPORTED: Mapping[str, Mapping[str, object]] = {"measured": {}, "wrong": WRONG}
 
 
 @dataclass
@@ -51,14 +57,14 @@ class Clock:
 
     jobs: int = 0
 
-    def observe(self) -> dict[str, object]:
+    def observe(self, outcome: str = "measured") -> dict[str, object]:
         """The job as its parent saw it; it took two seconds."""
         self.jobs += 1
         return {
             "started": (NOON + timedelta(seconds=3 * self.jobs)).isoformat(timespec="milliseconds"),
             "spawn_to_end_ns": 2 * 10**9,
-            "exit_status": 0,
-            "last_phase": "report",
+            "exit_status": -15 if outcome == "killed" else 0,
+            "last_phase": "report" if outcome in REPORTED else "steady",
             "load_before": 0.1,
         }
 
@@ -73,8 +79,10 @@ def a_job(
         "outcome": outcome,
         "host": HOST,
         "reason": "" if outcome == "measured" else f"because it was {outcome}",
-        "result": noisy_report(1000 * clock.jobs + block, call_ns) if outcome in ("measured", "wrong") else None,
-        "outside": clock.observe(),
+        "result": (
+            noisy_report(1000 * clock.jobs + block, call_ns, **REPORTED[outcome]) if outcome in REPORTED else None
+        ),
+        "outside": clock.observe(outcome),
     }
     return JobRecord.model_validate(plain | changes)
 
@@ -108,11 +116,14 @@ def a_run_folder(root: Path, records: Sequence[JobRecord], **changes: object) ->
     cells = {record.spec.cell.id: record.spec.cell for record in records}
     run = store.create_run(root, "mine", NOON)
     plain: dict[str, object] = {
-        "sweep": {"name": "mine"},
         "command": ("sweep", "--runs", "/home/alice/runs"),
         "seed": 1,
+        "stopped": f"all {(blocks := max(record.spec.block for record in records))} blocks were run",
     }
-    manifest = a_manifest(cells.values(), **plain | changes)
+    sweep = {"name": "mine", "stop": {"blocks": blocks, "precision": OUT_OF_REACH}}
+    asked = changes.pop("sweep", {})
+    assert isinstance(asked, Mapping)
+    manifest = a_manifest(cells.values(), **plain | changes | {"sweep": {**sweep, **asked}})
     if "identity" not in changes:
         manifest = manifest.model_copy(
             update={"identity": make_identity(manifest.original_sweep, manifest.seed, manifest.cells)}

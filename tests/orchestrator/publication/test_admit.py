@@ -1,6 +1,7 @@
 """A publication is admitted if all of it follows from its samples; each forgery has a sentence that refuses it."""
 
 import gzip
+import io
 import json
 import os
 import shutil
@@ -11,15 +12,20 @@ from typing import Any
 import pytest
 
 from orchestrator.errors import UsageError
+from orchestrator.files.atomic import compress
 from orchestrator.publication.admit import decide, decide_all, find_difference
+from orchestrator.publication.contents import format_model
 from orchestrator.records.store import Store
 from schemas.event import Setting
 from schemas.record import Host, JobRecord
+from schemas.sweep import SweepSpec
 from tests.orchestrator.conftest import HOST, Said, a_cell
 from tests.orchestrator.publication.conftest import NOW
 from tests.orchestrator.publication.forging import (
     BLOCKS,
     MODES,
+    OUT_OF_REACH,
+    WRONG,
     a_refused,
     clone,
     edit_json,
@@ -46,6 +52,13 @@ def change(record: JobRecord, **changes: object) -> JobRecord:
 def change_report(record: JobRecord, **changes: object) -> JobRecord:
     assert record.report is not None
     return change(record, result=record.report.model_dump(mode="json") | changes)
+
+
+def end_after(blocks: int, **stop: object) -> dict[str, object]:
+    """Changes of a manifest whose run ends after so many blocks."""
+    asked = {"blocks": blocks, "precision": OUT_OF_REACH, **stop}
+    sweep = SweepSpec.model_validate({"name": "mine", "stop": asked})
+    return {"sweep": sweep, "stopped": f"all {blocks} blocks were run"}
 
 
 def change_first(**changes: object) -> Callable[[list[JobRecord]], list[JobRecord]]:
@@ -141,22 +154,22 @@ def add_a_huge_file(folder: Path) -> None:
 
 
 def replace_a_record_by_a_bomb(folder: Path) -> None:
-    list_record_files(folder)[0].write_bytes(gzip.compress(bytes(65 << 20)))
+    list_record_files(folder)[0].write_bytes(compress(bytes(65 << 20)))
     reseal(folder)
 
 
 def replace_a_record_by_text(folder: Path) -> None:
-    list_record_files(folder)[0].write_bytes(gzip.compress(b"hello"))
+    list_record_files(folder)[0].write_bytes(compress(b"hello"))
     reseal(folder)
 
 
 def replace_a_record_by_a_list(folder: Path) -> None:
-    list_record_files(folder)[0].write_bytes(gzip.compress(b"[[]]"))
+    list_record_files(folder)[0].write_bytes(compress(b"[[]]"))
     reseal(folder)
 
 
 def nest_deeply(folder: Path) -> None:
-    list_record_files(folder)[0].write_bytes(gzip.compress(b"[" * 100_000))
+    list_record_files(folder)[0].write_bytes(compress(b"[" * 100_000))
     reseal(folder)
 
 
@@ -220,6 +233,42 @@ def reseal_the_manifest(folder: Path) -> None:
     reseal(folder)
 
 
+def write_a_key_twice(name: str) -> Callable[[Path], None]:
+    """Let a document begin with a value that its parser reads over."""
+
+    def edit(folder: Path) -> None:
+        path = list_record_files(folder)[0] if name == "jobs" else folder / name
+        content = path.read_bytes()
+        plain = gzip.decompress(content) if name == "jobs" else content
+        key = plain.split(b'"')[1]
+        twice = plain.replace(b"{\n", b'{\n "%s": "/home/alice",\n' % key, 1)
+        path.write_bytes(compress(twice) if name == "jobs" else twice)
+        if name != "publication.json":
+            reseal(folder)
+            rewrite_the_description(folder)
+
+    return edit
+
+
+def rewrite_the_description(folder: Path) -> None:
+    (folder / "publication.json").write_bytes(format_model(read_publication(folder)))
+
+
+def name_the_original(folder: Path) -> None:
+    path = list_record_files(folder)[0]
+    packed = io.BytesIO()
+    with gzip.GzipFile("/home/alice/secret.json", "wb", fileobj=packed, mtime=0) as file:
+        file.write(gzip.decompress(path.read_bytes()))
+    path.write_bytes(packed.getvalue())
+    reseal(folder)
+
+
+def append_a_member(folder: Path) -> None:
+    path = list_record_files(folder)[0]
+    path.write_bytes(path.read_bytes() + gzip.compress(b"", mtime=0))
+    reseal(folder)
+
+
 def remove_the_description(folder: Path) -> None:
     (folder / "publication.json").unlink()
 
@@ -266,6 +315,11 @@ def write_infinity(folder: Path) -> None:
         (reseal_the_sweep_file, "sweep.toml is not the sweep of the manifest"),
         (reseal_the_page, "report.html is not the page of its records"),
         (reseal_the_manifest, "the manifest was edited: its sweep, seed or cells"),
+        (write_a_key_twice("jobs"), "is not written as Plumbline writes it; publish the run again"),
+        (write_a_key_twice("manifest.json"), "manifest.json is not written as Plumbline writes it"),
+        (write_a_key_twice("publication.json"), "publication.json is not written as Plumbline writes it"),
+        (name_the_original, "is not compressed as Plumbline does it: its header holds more than it needs"),
+        (append_a_member, "is not one complete gzip file"),
         (remove_the_description, "publication.json is missing"),
         (write_no_json, "publication.json is not JSON"),
         (write_infinity, "publication.json is not JSON"),
@@ -314,10 +368,30 @@ def scatter_the_clone(found: list[JobRecord]) -> list[JobRecord]:
     ]
 
 
+def scale_the_samples(found: list[JobRecord]) -> list[JobRecord]:
+    """Let the slowest mode be a third faster."""
+    return [
+        change_report(each, samples_ns=[sample * 2 // 3 for sample in each.report.samples_ns])
+        if SLOWEST in each.spec.cell.id and each.report
+        else each
+        for each in found
+    ]
+
+
 def hide_a_wrong_result(found: list[JobRecord]) -> list[JobRecord]:
     """Count a process as measured whose results the judge has found wrong."""
-    checks = {"checks": [], "reason": "the gradient of W is off by 12 %"}
-    return [change_report(found[0], verification=checks), *found[1:]]
+    return [change_report(found[0], **WRONG), *found[1:]]
+
+
+def relabel(outcome: str, **changes: object) -> Callable[[list[JobRecord]], list[JobRecord]]:
+    """Let the slowest mode fail in its first block, and leave out its others."""
+
+    def edit(found: list[JobRecord]) -> list[JobRecord]:
+        first = next(each for each in found if SLOWEST in each.spec.cell.id)
+        rest = [each for each in found if SLOWEST not in each.spec.cell.id]
+        return [*rest, change(first, outcome=outcome, **changes)]
+
+    return edit
 
 
 def reverse_the_order(found: list[JobRecord]) -> list[JobRecord]:
@@ -390,7 +464,11 @@ def ignore_a_setting(found: list[JobRecord]) -> list[JobRecord]:
         (copy_a_process, "002-numpy-eager-mlp-backward-b1-"),
         (slow_down_the_clone, "its A/A clone is SLOWER: the instrument finds a difference where there is none"),
         (scatter_the_clone, "its A/A clone is UNRESOLVED with a ratio of 1.0"),
+        (scale_the_samples, "was not measured so: its samples last "),
         (hide_a_wrong_result, "counts as measured, and its report says wrong"),
+        (relabel("unsupported"), "counts as unsupported, and its report says measured"),
+        (relabel("wrong"), "counts as wrong, and its report says measured"),
+        (relabel("unsupported", result=None), "although its process ended by itself after its last phase"),
         (ignore_a_setting, "counts as measured, and its report says unfair"),
         (reverse_the_order, "ends"),
         (start_at("2024-12-31T23:00:00+00:00"), "begins before the run"),
@@ -466,7 +544,7 @@ def test_a_clone_that_failed_while_its_original_was_measured_is_refused(publishe
 
 
 def test_a_clone_of_too_few_blocks_is_refused(published: Path) -> None:
-    forged = forge(published, lambda found: [each for each in found if each.spec.block <= 2])
+    forged = forge(published, lambda found: [each for each in found if each.spec.block <= 2], end_after(2))
     assert "its A/A clone has no interval: 2 blocks are too few" in refusal(forged)
 
 
@@ -487,10 +565,37 @@ def test_an_undecided_clone_within_the_margin_is_admitted(published: Path) -> No
     assert clones.verdict == "UNRESOLVED"
 
 
-@pytest.mark.parametrize("stopped", ["the budget of 300 s was used up", "all blocks were run"])
+@pytest.mark.parametrize("stopped", ["the budget of 96 s was used up", f"all {BLOCKS} blocks were run"])
 def test_only_a_spent_budget_cuts_the_last_block(published: Path, stopped: str) -> None:
-    decision = decide(forge(published, leave_out(SLOWEST, BLOCKS), {"stopped": stopped}), NOW)
+    changes = end_after(BLOCKS, budget=96) | {"stopped": stopped}
+    decision = decide(forge(published, leave_out(SLOWEST, BLOCKS), changes), NOW)
     assert (decision.admitted is not None) == stopped.startswith("the budget")
+
+
+def test_a_mode_cannot_be_left_out_of_a_run_that_its_budget_ended(published: Path) -> None:
+    changes = end_after(BLOCKS, budget=96) | {"stopped": "the budget of 96 s was used up"}
+    forged = forge(published, leave_out(SLOWEST, *range(1, BLOCKS + 1)), changes)
+    assert "has no record in block 1" in refusal(forged)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, "the manifest says that all 8 blocks were run, and its records end with block 5"),
+        (
+            {"stopped": "the budget of 300 s was used up"},
+            "the manifest says that the budget of 300 s was used up, and its records end after ",
+        ),
+        (
+            {"stopped": "every ratio to the baseline is known to ±2 %"},
+            "the run ended because 'every ratio to the baseline is known to ±2 %', and its records do not say so",
+        ),
+        ({"stopped": ""}, "the run ended because '', and its records do not say so"),
+    ],
+)
+def test_the_last_blocks_cannot_be_cut_off(published: Path, changes: dict[str, object], sentence: str) -> None:
+    forged = forge(published, lambda found: [each for each in found if each.spec.block <= 5], changes)
+    assert sentence in refusal(forged)
 
 
 def test_a_folder_of_another_name_or_type_is_refused(published: Path) -> None:

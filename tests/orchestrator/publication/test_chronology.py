@@ -1,5 +1,7 @@
 """Jobs of a run follow each other in its time, and each process has samples of its own that fit into its life."""
 
+import random
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
@@ -72,8 +74,41 @@ def test_a_copied_process_is_named_with_its_source() -> None:
     first, second, third, *_ = measured_records()
     copied = third.model_copy(update={"result": first.result})
     (sentence,) = find_copied_samples([first, second, copied])
-    assert sentence == f"001-{third.spec.cell.id} has the samples of 001-{first.spec.cell.id}"
+    assert sentence == f"001-{third.spec.cell.id} has the samples of 001-{first.spec.cell.id}, or almost the same"
     assert list(find_copied_samples([first, second, third])) == []
+
+
+def with_samples(record: JobRecord, samples: Iterable[int]) -> JobRecord:
+    assert record.report is not None
+    return record.model_copy(update={"result": record.report.model_copy(update={"samples_ns": tuple(samples)})})
+
+
+def draw(seed: int, count: int, step: int = 1) -> list[int]:
+    rng = random.Random(seed)
+    return [round(1_300_000 + abs(rng.gauss(0, 3000))) // step * step for _ in range(count)]
+
+
+@pytest.mark.parametrize("count", [8, 100])
+def test_a_copy_with_a_changed_sample_is_still_a_copy(count: int) -> None:
+    first, second, *_ = measured_records()
+    samples = draw(1, count)
+    for copied in (samples, [samples[0] + 1, *samples[1:]], [*samples[: count * 3 // 4], *draw(2, count // 4)]):
+        found = list(find_copied_samples([with_samples(first, samples), with_samples(second, copied)]))
+        assert len(found) == 1
+    assert list(find_copied_samples([with_samples(first, samples), with_samples(second, draw(3, count))])) == []
+
+
+def test_a_copy_with_every_sample_moved_a_little_is_still_a_copy() -> None:
+    first, second, *_ = measured_records()
+    samples = draw(1, 100)
+    moved = [each + random.Random(each).randint(-50, 50) for each in samples]
+    assert len(list(find_copied_samples([with_samples(first, samples), with_samples(second, moved)]))) == 1
+
+
+@pytest.mark.parametrize("step", [1, 100, 1000, 10_000])
+def test_processes_on_a_coarse_clock_are_no_copies(step: int) -> None:
+    records = [with_samples(each, draw(number, 100, step)) for number, each in enumerate(measured_records())]
+    assert list(find_copied_samples(records)) == []
 
 
 def test_two_equal_samples_may_be_chance() -> None:

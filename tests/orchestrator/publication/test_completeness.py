@@ -58,9 +58,36 @@ def test_a_spent_budget_cuts_the_last_block_and_no_other() -> None:
     ]
 
 
-def test_a_cell_for_which_the_budget_had_no_room_at_all_has_no_record() -> None:
-    assert missing(jobs(*whole(1, 2, cells=(ONE, clone(ONE)))), SPENT) == []
-    assert missing(jobs(*whole(1, 2, cells=(ONE, clone(ONE))))) == [f"{OTHER.id} has no record in block 1"]
+def test_a_cell_without_any_record_is_missing_unless_the_budget_ended_the_first_block() -> None:
+    first, second = (jobs(*whole(*blocks, cells=(ONE, clone(ONE)))) for blocks in ((1,), (1, 2)))
+    in_first = f"{SPENT} in the first block: 2 of 3 cells were measured"
+    assert missing(first, in_first) == []
+    assert missing(first) == [f"{OTHER.id} has no record in block 1"]
+    for stopped in (SPENT, in_first, ENDED):
+        assert missing(second, stopped) == [f"{OTHER.id} has no record in block 1"]
+
+
+@pytest.mark.parametrize("stopped", ["the budget of 600 s was used up", "the budget of 300 s", f"{SPENT} too soon"])
+def test_the_sentence_of_a_spent_budget_is_that_of_the_sweep(stopped: str) -> None:
+    assert missing(jobs(*whole(1, 2)[:-1]), stopped) == [f"{clone(ONE).id} has no record in block 2"]
+
+
+def test_a_run_without_any_cell_left_has_given_up_each_one() -> None:
+    given_up = [*whole(1), *((cell, 2, "unsupported") for cell in CELLS)]
+    left = "no cell was left that could be measured"
+    assert missing(jobs(*given_up), left) == []
+    assert missing(jobs(*given_up[:-1], (clone(ONE), 2, "measured")), left) == [
+        f"{clone(ONE).id} has no record in block 3"
+    ]
+
+
+@pytest.mark.parametrize("outcome", ["stopped", "nonlinear", "implausible"])
+def test_an_attempt_that_is_due_cannot_be_left_out(outcome: str) -> None:
+    rest = [each for each in whole(1) if each[0] != OTHER]
+    assert missing(jobs(*rest, (OTHER, 1, outcome))) == [f"001-{OTHER.id} was {outcome} and has no further attempt"]
+    assert missing(jobs(*rest, (OTHER, 1, outcome)), SPENT) == []
+    filled = a_job(Clock(), OTHER, 0, 1000.0, outcome, spec=a_spec(OTHER, 0))
+    assert missing([filled, *jobs(*rest)]) == []
 
 
 @pytest.mark.parametrize("outcome", ["wrong", "unfair", "unsupported", "recompiled", "overhead-dominated"])

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.files.atomic import MAX_FILE_BYTES
-from orchestrator.publication.contents import Bounds, Contents, Refusal, is_known_name, read_contents, write_contents
+from orchestrator.files.folders import write_contents
+from orchestrator.publication.contents import Bounds, Contents, Refusal, is_known_name, read_contents
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,7 @@ from orchestrator.publication.contents import Bounds, Contents, Refusal, is_know
         "jobs/001-torch-eager-mlp-backward-b1-8778d146.json.gz",
         "code/mine/workload.toml",
         "code/mine/layers/dense.py",
+        "code/my-workload/layers/workload.toml",
     ],
 )
 def test_a_publication_may_have_these_files(name: str) -> None:
@@ -35,6 +37,15 @@ def test_a_publication_may_have_these_files(name: str) -> None:
         "jobs/a/b.json.gz",
         "jobs/a b.json.gz",
         "code/../manifest.json",
+        "code/mine/page.html",
+        "code/mine/drawing.svg",
+        "code/mine/script.js",
+        "code/mine/a.py/page.html",
+        "code/mine/no-identifier/x.py",
+        "code/mine/__pycache__/x.py",
+        "code/mine/.py",
+        "code/mine",
+        "code/x.py",
         "code/.git/config",
         "code/mine/\u202ereference.py",
         "artefacts/a.onnx",

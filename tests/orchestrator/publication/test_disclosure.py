@@ -1,6 +1,7 @@
 """Paths, addresses, tokens and names of people are found and replaced; figures, labels and fractions are not."""
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from orchestrator.publication.disclosure import (
     CODE_PATTERNS,
+    LONGEST_TEXT,
     PUBLIC_VARIABLES,
     compile_names,
     find_disclosure,
@@ -19,7 +21,7 @@ from orchestrator.publication.disclosure import (
 
 SECRETS = [
     ("/home/alice/models/net.py:12: UserWarning", "removed-path:12: UserWarning", "an absolute path"),
-    ("cannot open '/tmp/x y'", "cannot open 'removed-path y'", "an absolute path"),
+    ("cannot open '/tmp/x y'", "cannot open 'removed-path'", "an absolute path"),
     ("-I/usr/local/include -O2", "-Iremoved-path -O2", "an absolute path"),
     ("PATH=/a/bin:/b/bin", "PATH=removed-path:removed-path", "an absolute path"),
     ("in /Users/bob/Library", "in removed-path", "an absolute path"),
@@ -36,6 +38,26 @@ SECRETS = [
     ("AKIA" + "ABCD" * 4, "removed-token", "a token"),
     ("Authorization: Bearer abcdefghijklmnop1234", "Authorization: removed-token", "a token"),
     ("API_KEY=s3cr3tvalue", "removed-token", "a token"),
+    ("cloned git@github.com:alice/private.git", "cloned removed-url", "an address"),
+    ("scp alice@build01:models/net.pt", "scp removed-url", "an address"),
+    ("bob@example.com: bounced", "removed-address: bounced", "an e-mail address"),
+    ("model @ git+https://github.com/acme/private-model", "model @ removed-url", "an address"),
+    ("see https://github.com/acme", "see removed-url", "an address"),
+    ("proxy 10.1.2.3:8080", "proxy removed-url", "an address"),
+    ("from 192.168.0.17", "from removed-url", "an address"),
+    ("proxy db01.corp.internal:3128", "proxy removed-url", "an address"),
+    ("on node-17.acme.internal", "on removed-url", "an address"),
+    ("proxy.acme.com:8080 refused", "removed-url refused", "an address"),
+    ('File "/home/alice/My Secret Project/model.py", line 3', 'File "removed-path", line 3', "an absolute path"),
+    ("in `/data/My Secret Project/x`", "in `removed-path`", "an absolute path"),
+    ("'~/My Project/x' is gone", "'removed-path' is gone", "an absolute path"),
+    ("on //nas/share/alice", "on removed-path", "an absolute path"),
+    ("-I/work/alice/include -O2", "-Iremoved-path -O2", "an absolute path"),
+    ("GPU-8f0a1b2c-3d4e-5f60-7182-93a4b5c6d7e8", "removed-device", "a device"),
+    ("eth0 02:42:ac:11:00:0f up", "eth0 removed-device up", "a device"),
+    ("AIza" + "a1B2_" * 7, "removed-token", "a token"),
+    ("ASIA" + "ABCD" * 4, "removed-token", "a token"),
+    ("AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG", "removed-token", "a token"),
     ("-----BEGIN RSA PRIVATE KEY-----", "removed-token", "a token"),
 ]
 
@@ -54,6 +76,13 @@ HARMLESS = [
     "'is_cuda_build': False, 'is_rocm_build': False",
     "sha256 6a744132ef8325ccc103388caeb905b6555b670d421d044376aeeb48009930d0",
     "~ 3 ms",
+    "tensorflow@venv.old:function is slower than torch@old:eager",
+    "nvidia-curand-cu12 10.3.5.147 and cublas 12.4.5.8",
+    "ops.py:123 calls threading.local and google.protobuf.internal",
+    "https://github.com/tensorflow/tensorflow/issues/2",
+    "x //y and 7 // 2",
+    "12:34:56",
+    "it's 1/2 of what's due",
 ]
 
 
@@ -86,6 +115,13 @@ def test_code_may_divide_and_refer_to_papers() -> None:
     assert find_disclosure(code, CODE_PATTERNS) == ""
     assert find_disclosure("# by alice@example.org", CODE_PATTERNS) == "an e-mail address"
     assert find_disclosure("open('/home/alice/x')", CODE_PATTERNS) == "an absolute path"
+
+
+def test_a_long_text_is_searched_in_a_moment() -> None:
+    began = time.monotonic()
+    for part in ("a@b:", "'/a ", "a.", "1.", "-", "//a", "~/", "secret", "a-", "0a:", "git@", "x" * 9, '"/x'):
+        find_disclosure((part * LONGEST_TEXT)[:LONGEST_TEXT])
+    assert time.monotonic() - began < 20
 
 
 def test_a_document_is_walked_with_its_keys() -> None:

@@ -168,3 +168,9 @@ def test_a_run_that_names_no_code_or_no_time_is_refused() -> None:
         neutral.neutralise_manifest(manifest.model_copy(update={"identity": None}))
     with pytest.raises(UsageError, match="'noon' is not a time"):
         format_utc("noon", "seconds")
+
+
+def test_a_path_with_spaces_is_removed_to_its_closing_quotation_mark() -> None:
+    neutral = make_neutraliser(a_manifest_of_two_interpreters(), (), NAMES)
+    found = neutral.neutralise_text('File "/home/alice/My Secret Project/model.py", line 3')
+    assert found == 'File "removed-path", line 3'

@@ -1,6 +1,7 @@
 """Publishing keeps every sample and every result, discloses nothing, and is always admitted."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -170,7 +171,9 @@ def test_an_untouched_run_is_always_admitted(tmp_path: Path, name: str) -> None:
 
 
 def test_a_real_sweep_is_published_and_admitted(tmp_path: Path, inside: Callable[..., Said]) -> None:
-    (tmp_path / "quick.toml").write_text(QUICK.replace("blocks = 1", f"blocks = {BLOCKS}") + 'budget = "10m"\n')
+    (tmp_path / "quick.toml").write_text(
+        QUICK.replace("blocks = 1", f"blocks = {BLOCKS}") + 'budget = "10m"\nprecision = 1e-9\n'
+    )
     swept = subprocess.run(
         [*PROGRAM, "sweep", "quick.toml", "--runs", "runs", "--no-report"],
         cwd=tmp_path,
@@ -184,13 +187,27 @@ def test_a_real_sweep_is_published_and_admitted(tmp_path: Path, inside: Callable
     # A busy machine may tell clones apart, and must not decide this test: samples are drawn, all else is as measured.
     for number, record in enumerate(run.read_records()):
         assert record.report is not None
-        drawn = noisy_report(number, 50_000)["samples_ns"][: len(record.report.samples_ns)]
-        report = record.report.model_copy(update={"samples_ns": tuple(drawn), "calls": 100})
+        drawn = tuple(noisy_report(number, 10_000)["samples_ns"][: len(record.report.samples_ns)])
+        noise = record.report.noise.model_copy(update={"cpu_ns": drawn})
+        report = record.report.model_copy(update={"samples_ns": drawn, "calls": 100, "noise": noise})
         run.write_record(add_summary(record.model_copy(update={"result": report})))
     done = inside("publish", str(folder), "--to", "results")
-    assert (done.code, done.err) == (0, "")
+    assert done.err == ""
+    assert done.code == 0
     assert inside("admit", "results").code == 0
     assert tmp_path.name.encode() not in b"".join(read_tree(tmp_path / "results").values())
+
+
+def test_a_run_that_ended_with_its_budget_or_at_its_goal_is_admitted(tmp_path: Path) -> None:
+    for number, (stop, stopped) in enumerate(
+        (
+            ({"budget": 100, "precision": 1e-9}, "the budget of 100 s was used up"),
+            ({}, "every ratio to the baseline is known to ±2 %"),
+        )
+    ):
+        sweep = {"name": "mine", "stop": stop}
+        run = a_run_folder(tmp_path / f"{number}", measured_records(), sweep=sweep, stopped=stopped)
+        assert decide(publish(run, tmp_path / "results"), NOW).refusal == ""
 
 
 def test_the_command_prints_the_folder(run: Store, inside: Callable[..., Said]) -> None:
@@ -200,6 +217,18 @@ def test_the_command_prints_the_folder(run: Store, inside: Callable[..., Said]) 
     assert Path(document["publication"]).parts[0] == "results"
     plain = inside("publish", str(run.folder), "--to", "results")
     assert plain.out.strip() == document["publication"]
+
+
+def test_commits_are_published_only_with_the_code(tmp_path: Path) -> None:
+    commits = {"mlp": "ab" * 20}
+    run = a_run_folder(tmp_path / "runs", measured_records(), commits=commits)
+    made = publish(run, tmp_path / "results")
+    assert Store(made).read_manifest().commits == {}
+    assert decide(made, NOW).refusal == ""
+    own, _ = own_run(tmp_path / "own", commits={"mine": "ab" * 20})
+    shown = publish(own, tmp_path / "results", with_code=True)
+    assert Store(shown).read_manifest().commits == {"mine": "ab" * 20}
+    assert decide(shown, NOW).refusal == ""
 
 
 # What cannot be published.
@@ -229,6 +258,17 @@ def test_a_run_that_would_not_be_admitted_is_not_published(
     with pytest.raises(UsageError, match=sentence):
         publish(run, tmp_path / "results")
     assert not (tmp_path / "results").exists()
+
+
+def test_a_run_that_is_being_written_is_still_running(tmp_path: Path) -> None:
+    run = a_run_folder(tmp_path / "runs", measured_records(), finished=False)
+    with (
+        run.hold_lock(f"{os.getpid()} sweep"),
+        pytest.raises(UsageError, match=f"is still running, in process {os.getpid()}"),
+    ):
+        publish(run, tmp_path / "results")
+    with pytest.raises(UsageError, match="is unfinished; continue it with"):
+        publish(run, tmp_path / "results")
 
 
 @pytest.mark.parametrize(
@@ -275,8 +315,9 @@ def test_a_file_in_the_place_of_the_folder_is_a_mistake_of_the_user(run: Store, 
 # A user's own workload.
 
 
-def own_run(tmp_path: Path) -> tuple[Store, Path]:
+def own_run(tmp_path: Path, **changes: object) -> tuple[Store, Path]:
     """A run of a workload in a folder."""
+    tmp_path.mkdir(exist_ok=True)
     workload_template.write_template("mine", tmp_path)
     folder = tmp_path / "mine"
     workload = load_workload_folder(folder)
@@ -295,7 +336,9 @@ def own_run(tmp_path: Path) -> tuple[Store, Path]:
         for at, cell in enumerate((*cells, clone(cells[0])))
     ]
     sweep = {"name": "mine", "axes": {"workloads": [f"{folder}:width=8"]}}
-    return a_run_folder(tmp_path / "runs", records, sweep=sweep, command=("sweep", "--workloads", "mine")), folder
+    return a_run_folder(
+        tmp_path / "runs", records, sweep=sweep, command=("sweep", "--workloads", "mine"), **changes
+    ), folder
 
 
 def test_with_code_the_files_of_a_workload_are_published_and_their_hash_is_the_cells(tmp_path: Path) -> None:

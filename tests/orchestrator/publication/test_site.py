@@ -11,11 +11,11 @@ import pytest
 from orchestrator.errors import UsageError
 from orchestrator.publication.admit import Admitted, decide, decide_all
 from orchestrator.publication.publish import publish_run
-from orchestrator.publication.site import build_site, describe_age, write_site
+from orchestrator.publication.site import MARK, build_site, check_apart, describe_age, write_site
 from schemas.record import JobRecord
 from tests.orchestrator.conftest import HOST, NOON, Said, a_cell
 from tests.orchestrator.publication.conftest import NAMES, NOW
-from tests.orchestrator.publication.forging import MODES, a_run_folder, clone, measured_records, noisy_report
+from tests.orchestrator.publication.forging import MODES, WRONG, a_run_folder, clone, measured_records, noisy_report
 
 RESULTS = Path(__file__).resolve().parents[3] / "docs" / "results"
 Site = dict[str, bytes]
@@ -187,7 +187,9 @@ def test_ages_are_counted_to_the_date(make_admitted: MakeAdmitted) -> None:
 def test_a_cell_without_a_time_has_its_outcome(make_admitted: MakeAdmitted) -> None:
     records = [each for each in measured_records() if each.spec.cell.mode != "trace" or each.spec.block == 1]
     wrong = [
-        JobRecord.model_validate(each.model_dump(mode="json") | {"outcome": "wrong", "reason": "it is off"})
+        JobRecord.model_validate(
+            each.model_dump(mode="json") | {"outcome": "wrong", "result": noisy_report(7, 1000, **WRONG)}
+        )
         if each.spec.cell.mode == "trace"
         else each
         for each in records
@@ -207,7 +209,7 @@ def list_files(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 def test_a_site_replaces_an_earlier_one_and_leaves_nothing_of_it(tmp_path: Path) -> None:
     to = tmp_path / "site"
-    write_site(to, {"index.html": b"1", "00000000/a.html": b"old"})
+    write_site(to, {"index.html": MARK, "00000000/a.html": b"old"})
     write_site(to, {"index.html": b"2"})
     assert dict(list_files(tmp_path)) == {"site/index.html": b"2"}
 
@@ -224,6 +226,34 @@ def test_a_folder_with_something_else_is_kept(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"notes holds 'mine.md', which no site has; choose another folder with --to"):
         write_site(tmp_path / "notes", {"index.html": b"1"})
     assert dict(list_files(tmp_path)) == {"notes/mine.md": b"mine"}
+
+
+def test_a_folder_that_looks_like_a_site_and_has_no_mark_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "other" / "d128fb31").mkdir(parents=True)
+    (tmp_path / "other" / "index.html").write_text("mine")
+    with pytest.raises(UsageError, match="other is no site that this command has made"):
+        write_site(tmp_path / "other", {"index.html": b"1"})
+    assert dict(list_files(tmp_path)) == {"other/index.html": b"mine"}
+
+
+def test_a_site_neither_replaces_nor_joins_its_publications(
+    published: Path, tmp_path: Path, inside: Callable[..., Said]
+) -> None:
+    before = dict(list_files(tmp_path))
+    results = published.parents[1]
+    for to in ("results", "results/.", "results/site", ".", f"results/{published.parent.name}"):
+        said = inside("site", "results", "--to", to)
+        assert (said.code, said.out) == (2, "")
+        assert "would replace publications in results; choose a folder beside it, such as site" in said.err
+    (tmp_path / "link").symlink_to(results)
+    with pytest.raises(UsageError, match="would replace publications"):
+        check_apart(tmp_path / "link", results)
+    assert dict(list_files(tmp_path)) == before
+    # A folder of other publications has no mark.
+    (tmp_path / "more").mkdir()
+    results.joinpath(published.parent.name).rename(tmp_path / "more" / published.parent.name)
+    with pytest.raises(UsageError, match="more is no site that this command has made"):
+        write_site(tmp_path / "more", {"index.html": b"1"})
 
 
 def test_a_link_or_a_file_in_its_place_is_kept(tmp_path: Path) -> None:
