@@ -83,8 +83,8 @@ def test_a_framework_is_imported_only_in_files_that_are_named_after_it(framework
         ("multiprocessing", set[str]()),
         ("tomllib", {"orchestrator/files/toml.py"}),
         ("jinja2", {"orchestrator/report/page/page.py", "orchestrator/report/page/templates.py"}),
-        ("starlette", {"orchestrator/server/app.py", "orchestrator/server/guard.py"}),
-        ("uvicorn", {"orchestrator/server/run.py"}),
+        ("starlette", {"orchestrator/report/server/app.py", "orchestrator/report/server/guard.py"}),
+        ("uvicorn", {"orchestrator/report/server/run.py"}),
         ("vl_convert", {"orchestrator/report/page/vega.py"}),
     ],
 )

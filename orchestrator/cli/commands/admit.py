@@ -7,9 +7,9 @@ from rich.console import Console
 
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.output import print_json, print_line
+from orchestrator.export.publication.admit import Decision, decide_all
 from orchestrator.format import to_printable
 from orchestrator.machine.findings import format_count
-from orchestrator.publication.admit import Decision, decide_all
 from schemas.base import SCHEMA_VERSION
 
 

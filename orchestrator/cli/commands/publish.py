@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.console import Console
 
 from orchestrator.cli.output import print_json, print_line
+from orchestrator.export.publication.publish import publish_run
 from orchestrator.format import to_printable
 from orchestrator.processes.signals import postpone_signals
-from orchestrator.publication.publish import publish_run
 from orchestrator.records import store
 from schemas.base import SCHEMA_VERSION
 

@@ -9,7 +9,7 @@ from orchestrator.errors import UsageError
 def serve(root: Path, port: int) -> None:
     """Serve the runs of a folder until a signal ends it."""
     try:
-        from orchestrator.server.run import serve_runs
+        from orchestrator.report.server.run import serve_runs
     except ModuleNotFoundError as error:
         if error.name not in ("starlette", "uvicorn"):
             raise

@@ -7,10 +7,10 @@ from rich.console import Console
 
 from orchestrator.cli.output import print_json, print_line
 from orchestrator.errors import UsageError
+from orchestrator.export.publication.admit import decide_all
+from orchestrator.export.publication.site import build_site, check_apart, write_site
 from orchestrator.format import to_printable
 from orchestrator.processes.signals import postpone_signals
-from orchestrator.publication.admit import decide_all
-from orchestrator.publication.site import build_site, check_apart, write_site
 from schemas.base import SCHEMA_VERSION
 
 

@@ -293,7 +293,7 @@ def test_a_difference_between_a_cell_and_itself_is_called_false(found: Group) ->
 
 def test_what_is_deprecated_upstream_is_said_once(found: Group) -> None:
     (note,) = list_deprecations(found.results * 2)
-    assert "TorchScript is deprecated" in note
+    assert note == "Note: PyTorch 2.11 deprecated TorchScript for torch.compile and torch.export."
 
 
 def test_of_a_mode_that_is_not_known_here_nothing_is_said(found: Group) -> None:

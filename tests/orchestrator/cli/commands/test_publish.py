@@ -15,7 +15,7 @@ import pytest
 from orchestrator.cli.commands.publish import list_names
 from orchestrator.records.store import Store
 from tests.orchestrator.conftest import Said
-from tests.orchestrator.publication.forging import a_run_folder, measured_records
+from tests.orchestrator.export.publication.forging import a_run_folder, measured_records
 
 ROOT = Path(__file__).resolve().parents[4]
 WORKFLOW = ROOT / "docs" / "how-to" / "publish-actions.yml"

@@ -1,0 +1,164 @@
+"""The content of the server's pages, as texts and tables: the words of the terminal, in the columns of a page."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Final
+
+from orchestrator.analysis.axis import AxisTable
+from orchestrator.analysis.results import Group
+from orchestrator.analysis.run import Run
+from orchestrator.comparison.compare import Compared
+from orchestrator.format import format_duration
+from orchestrator.records.labels import format_title
+from orchestrator.records.store import job_name, log_stem
+from orchestrator.records.timestamps import parse_timestamp
+from orchestrator.report import axis
+from orchestrator.report.alarms import list_alarms
+from orchestrator.report.comparison.sentences import describe_basis, describe_comparison
+from orchestrator.report.comparison.terminal import format_change
+from orchestrator.report.job.facts import describe_ending, describe_measurements, describe_request
+from orchestrator.report.job.terminal import read_log_tail
+from orchestrator.report.sections import calls
+from orchestrator.report.sentences import describe_skipped, list_deprecations
+from orchestrator.report.server.library import OpenRun, describe_state
+from orchestrator.report.summary import summarise_groups, write_notes
+from orchestrator.report.terminal import format_group_rows
+from schemas.record import JobRecord
+
+GROUP_HEADINGS: Final = ("mode", "time per call", "ratio to baseline (95 % interval)", "rank", "first result", "n")
+CHANGE_HEADINGS: Final = ("mode", "A / B", "n", "B over A (95 % interval)", "memory")
+VERDICT: Final = "verdict"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTable:
+    """A table: its caption, its headings, and its rows of texts, whose first cell names the row.
+
+    `modes` are those whose history can be asked for.
+    """
+
+    caption: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    modes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a run says so far."""
+
+    alarms: Sequence[str]
+    answer: Sequence[str]
+    machine: str
+    skipped: Sequence[str]
+    tables: Sequence[ShownTable]
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run has come. `log` are the last lines of the running job."""
+
+    state: str
+    text: str
+    job: str
+    log: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """One job in the list of a run's jobs."""
+
+    name: str
+    outcome: str
+    text: str
+    is_bad: bool
+
+
+def build_results(run: Run) -> Results:
+    """Return the answer of a run in words, its tables, and notes."""
+    along = run.axis_tables
+    answer = axis.summarise_axis(along) or summarise_groups(run.groups)
+    answer += calls.describe_best_modes(run.groups, run.manifest.sweep.calls)
+    shown = [*map(show_axis_table, along), *map(show_group_table, run.groups)]
+    notes = [*axis.write_axis_notes(along, run), *write_notes(run.groups), *list_deprecations(run.cells)]
+    return Results(
+        alarms=list_alarms(run.groups),
+        answer=answer,
+        machine=run.machine_type.label,
+        skipped=[*describe_skipped(run.skipped)],
+        tables=shown,
+        notes=notes,
+    )
+
+
+def show_group_table(group: Group) -> ShownTable:
+    """Return the table of one group."""
+    rows = [to_texts(cells) for cells in format_group_rows(group, fold_labels=False)]
+    modes = [result.label for result in group.results if result.outcome == "measured" and not result.cell.replica]
+    return ShownTable(group.title, (*GROUP_HEADINGS, VERDICT), rows, modes)
+
+
+def show_axis_table(table: AxisTable) -> ShownTable:
+    """Return the table of one computation along an axis."""
+    rows = [to_texts(axis.format_row(row)) for row in table.rows]
+    return ShownTable(table.title, tuple(axis.list_headings(table.axis, table.unit)), rows)
+
+
+def to_texts(cells: Sequence[object]) -> list[str]:
+    """Return the cells of a terminal's row on one line each."""
+    return [join_lines(str(cell)) for cell in cells]
+
+
+def join_lines(text: str) -> str:
+    """Return a text that a narrow terminal has on several lines as one line."""
+    return text.replace("-\n", "-").replace("\n", " / ")
+
+
+def build_progress(found: OpenRun, now: datetime) -> Progress:
+    """Return how far a run has come."""
+    manifest, records = found.manifest, found.watcher.records
+    ended = [record for record in records if record.outside is not None]
+    block = max((record.spec.block for record in ended), default=0)
+    jobs = f"{len(ended)} job{'' if len(ended) == 1 else 's'}"
+    told = f"{jobs} ended, {block} of at most {manifest.sweep.stop.blocks} blocks"
+    state = describe_state(manifest, found.writer)
+    if state != "running":
+        return Progress(state, f"{told}. Ended: {manifest.stopped}." if manifest.stopped else f"{told}.", "", ())
+    began, log = parse_timestamp(manifest.started), found.place.find_open_log()
+    elapsed = f", {format_duration((now - began).total_seconds() * 1e9)} since its start" if began else ""
+    job, tail = (log_stem(log), read_log_tail(log)) if log else ("", [])
+    return Progress(state, f"{told}{elapsed}.", job, tail)
+
+
+def list_jobs(records: Sequence[JobRecord]) -> Iterator[JobRow]:
+    """Yield the jobs of a run, the newest first."""
+    for record in reversed(records):
+        time = ""
+        if record.report is not None:
+            time = format_duration(min(record.report.samples_ns) / record.report.calls)
+        is_bad = record.outcome not in ("measured", "unsupported", "skipped")
+        yield JobRow(job_name(record.spec), record.outcome, time or record.reason, is_bad)
+
+
+def list_job_facts(record: JobRecord, canary_ns: float) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield the headings and the facts of one job."""
+    yield "Ending", [*describe_ending(record)]
+    yield "Request", [*describe_request(record)]
+    if record.report is not None:
+        yield "Measured", [*describe_measurements(record, record.report, canary_ns)]
+
+
+def build_comparison(compared: Compared) -> tuple[Sequence[str], Sequence[ShownTable], Sequence[str]]:
+    """Return the basis of a comparison, a table for each computation, and what follows."""
+    tables = [
+        ShownTable(
+            title,
+            (*CHANGE_HEADINGS, VERDICT),
+            [[change.cell.label, *map(join_lines, format_change(change))] for change in changes],
+        )
+        for title, changes in groupby(compared.changes, key=lambda change: format_title(change.cell))
+    ]
+    return describe_basis(compared), tables, describe_comparison(compared, [])

@@ -1,0 +1,125 @@
+"""Jobs of a run follow each other in its time, and each process has samples of its own that fit into its life."""
+
+import random
+from collections.abc import Iterable
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.export.publication.chronology import find_copied_samples, find_impossible_times, find_long_samples
+from schemas.record import JobRecord
+from tests.orchestrator.conftest import NOON, a_manifest
+from tests.orchestrator.export.publication.forging import MODES, measured_records
+
+NOW = NOON + timedelta(days=1)
+MANIFEST = a_manifest(MODES)
+
+
+def at(record: JobRecord, **changes: object) -> JobRecord:
+    assert record.outside is not None
+    return record.model_copy(update={"outside": record.outside.model_copy(update=changes)})
+
+
+def test_jobs_that_follow_each_other_are_possible() -> None:
+    assert list(find_impossible_times(MANIFEST, measured_records(), NOW)) == []
+
+
+def test_a_record_that_was_never_started_has_no_time() -> None:
+    first, *rest = measured_records()
+    assert list(find_impossible_times(MANIFEST, [first.model_copy(update={"outside": None}), *rest], NOW)) == []
+
+
+@pytest.mark.parametrize(
+    ("started", "sentence"),
+    [
+        ("2025-01-01T11:59:57+00:00", "begins before the run"),
+        ("2025-01-02T13:00:01+00:00", "begins in the future"),
+        ("soon", "begins at 'soon', which is not a time"),
+        ("0001-01-01T00:00:00+00:00", "begins before the run"),
+        ("9999-12-31T23:59:59+00:00", "begins in the future"),
+    ],
+)
+def test_a_time_outside_of_the_run_is_named(started: str, sentence: str) -> None:
+    first, *rest = measured_records()
+    found = list(find_impossible_times(MANIFEST, [at(first, started=started), *rest], NOW))
+    assert found[0].endswith(sentence)
+    assert found[0].startswith("001-numpy-eager")
+
+
+def test_a_clock_may_be_corrected_by_a_second() -> None:
+    first, *rest = measured_records()
+    assert list(find_impossible_times(MANIFEST, [at(first, started="2025-01-01T11:59:59+00:00"), *rest], NOW)) == []
+
+
+def test_jobs_that_overlap_or_run_backwards_are_named() -> None:
+    first, second, *rest = measured_records()
+    overlap = at(first, spawn_to_end_ns=30 * 10**9)
+    (sentence,) = find_impossible_times(MANIFEST, [overlap, second], NOW)
+    assert sentence.startswith("001-torch-eager")
+    assert "begins before 001-numpy-eager" in sentence
+    endless = at(first, spawn_to_end_ns=(1 << 63) - 1)
+    assert len(list(find_impossible_times(MANIFEST, [endless, second, *rest], NOW))) == 1
+
+
+def test_a_run_that_begins_in_the_future_or_never_is_named() -> None:
+    later = MANIFEST.model_copy(update={"started": "2025-01-03T00:00:00+00:00"})
+    assert "the run begins at 2025-01-03T00:00:00+00:00, in the future" in find_impossible_times(later, [], NOW)
+    ancient = MANIFEST.model_copy(update={"started": "0001-01-01T00:00:00+00:00"})
+    assert list(find_impossible_times(ancient, measured_records(), NOW)) == []
+    never = MANIFEST.model_copy(update={"started": ""})
+    assert list(find_impossible_times(never, [], NOW)) == ["the manifest begins at '', which is not a time"]
+
+
+def test_a_copied_process_is_named_with_its_source() -> None:
+    first, second, third, *_ = measured_records()
+    copied = third.model_copy(update={"result": first.result})
+    (sentence,) = find_copied_samples([first, second, copied])
+    assert sentence == f"001-{third.spec.cell.id} has the samples of 001-{first.spec.cell.id}, or almost the same"
+    assert list(find_copied_samples([first, second, third])) == []
+
+
+def with_samples(record: JobRecord, samples: Iterable[int]) -> JobRecord:
+    assert record.report is not None
+    return record.model_copy(update={"result": record.report.model_copy(update={"samples_ns": tuple(samples)})})
+
+
+def draw(seed: int, count: int, step: int = 1) -> list[int]:
+    rng = random.Random(seed)
+    return [round(1_300_000 + abs(rng.gauss(0, 3000))) // step * step for _ in range(count)]
+
+
+@pytest.mark.parametrize("count", [8, 100])
+def test_a_copy_with_a_changed_sample_is_still_a_copy(count: int) -> None:
+    first, second, *_ = measured_records()
+    samples = draw(1, count)
+    for copied in (samples, [samples[0] + 1, *samples[1:]], [*samples[: count * 3 // 4], *draw(2, count // 4)]):
+        found = list(find_copied_samples([with_samples(first, samples), with_samples(second, copied)]))
+        assert len(found) == 1
+    assert list(find_copied_samples([with_samples(first, samples), with_samples(second, draw(3, count))])) == []
+
+
+def test_a_copy_with_every_sample_moved_a_little_is_still_a_copy() -> None:
+    first, second, *_ = measured_records()
+    samples = draw(1, 100)
+    moved = [each + random.Random(each).randint(-50, 50) for each in samples]
+    assert len(list(find_copied_samples([with_samples(first, samples), with_samples(second, moved)]))) == 1
+
+
+@pytest.mark.parametrize("step", [1, 100, 1000, 10_000])
+def test_processes_on_a_coarse_clock_are_no_copies(step: int) -> None:
+    records = [with_samples(each, draw(number, 100, step)) for number, each in enumerate(measured_records())]
+    assert list(find_copied_samples(records)) == []
+
+
+def test_two_equal_samples_may_be_chance() -> None:
+    first, second, *_ = measured_records()
+    assert first.report is not None
+    few = first.report.model_copy(update={"samples_ns": (1000, 1001)})
+    assert list(find_copied_samples([each.model_copy(update={"result": few}) for each in (first, second)])) == []
+
+
+def test_samples_that_take_longer_than_their_process_are_named() -> None:
+    first, *_ = measured_records()
+    assert list(find_long_samples([first])) == []
+    (sentence,) = find_long_samples([at(first, spawn_to_end_ns=1000)])
+    assert sentence == f"the samples of 001-{first.spec.cell.id} take longer than its process lived"

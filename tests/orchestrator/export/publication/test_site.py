@@ -1,0 +1,313 @@
+"""The site: one page for each computation and type of machine, made of admitted runs alone, the same each time."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import UsageError
+from orchestrator.export.publication.admit import Admitted, decide, decide_all
+from orchestrator.export.publication.publish import publish_run
+from orchestrator.export.publication.site import MARK, build_site, check_apart, describe_age, write_site
+from schemas.record import JobRecord
+from tests.orchestrator.conftest import HOST, NOON, Said, a_cell
+from tests.orchestrator.export.publication.conftest import NAMES, NOW
+from tests.orchestrator.export.publication.forging import (
+    MODES,
+    WRONG,
+    a_run_folder,
+    clone,
+    measured_records,
+    noisy_report,
+)
+
+RESULTS = Path(__file__).resolve().parents[3] / "docs" / "results"
+Site = dict[str, bytes]
+MakeAdmitted = Callable[..., Admitted]
+OTHER_CPU = HOST.model_dump(mode="json") | {"cpu": "another CPU"}
+
+
+class Links(HTMLParser):
+    """The targets of a page, and its elements that load or run something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.targets = list[str]()
+        self.loading = list[str]()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        if tag == "a" and named.get("href"):
+            self.targets.append(str(named["href"]))
+        if tag in ("script", "link", "img", "iframe", "object", "embed") or "src" in named:
+            self.loading.append(tag)
+
+
+def read_links(content: bytes) -> Links:
+    links = Links()
+    links.feed(content.decode())
+    return links
+
+
+@pytest.fixture
+def make_admitted(tmp_path: Path) -> MakeAdmitted:
+    """Publish and admit a run that began so many days after the first."""
+
+    def make(days: int = 0, records: Sequence[JobRecord] | None = None, **changes: object) -> Admitted:
+        moved = [shift(record, days) for record in records or measured_records()]
+        began = (NOON + timedelta(days=days)).isoformat()
+        run = a_run_folder(tmp_path / "runs", moved, **{"started": began} | changes)
+        made = publish_run(run, tmp_path / "results", NAMES, NOW, with_code=False)
+        admitted = decide(made, NOW).admitted
+        assert admitted is not None
+        return admitted
+
+    return make
+
+
+def shift(record: JobRecord, days: int) -> JobRecord:
+    if record.outside is None:
+        return record
+    began = str(record.outside.started).replace("2025-01-01", f"2025-01-{1 + days:02}")
+    return record.model_copy(update={"outside": record.outside.model_copy(update={"started": began})})
+
+
+def of_times(trace_ns: float, **changes: object) -> list[JobRecord]:
+    """The records of a run in which tracing takes so long."""
+    return [
+        JobRecord.model_validate(
+            record.model_dump(mode="json")
+            | changes
+            | (
+                {"result": noisy_report(900_000 + record.spec.block, trace_ns)}
+                if record.spec.cell.mode == "trace"
+                else {}
+            )
+        )
+        for record in measured_records()
+    ]
+
+
+def list_pages(site: Site) -> list[str]:
+    """The pages that the site itself has, without those of the runs."""
+    return [name for name in site if name.endswith(".html") and not name.startswith("runs/")]
+
+
+def read_cells(page: bytes, mode: str) -> list[str]:
+    """The cells of a mode's row."""
+    row = re.search(rf'<tr><th scope="row">{re.escape(mode)}</th>(.*?)</tr>', page.decode())
+    assert row is not None
+    return [re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row[1])]
+
+
+def test_a_page_shows_the_newest_run_and_counts_what_all_runs_said(make_admitted: MakeAdmitted) -> None:
+    runs = [make_admitted(0, of_times(1300.0)), make_admitted(1, of_times(900.0)), make_admitted(3)]
+    site = build_site(runs, None)
+    (page,) = [site[name] for name in list_pages(site) if name != "index.html"]
+    rank, time, ratio, verdict, agreement = read_cells(page, "torch:trace")
+    assert (rank, time, verdict) == ("1–2", "1.00 µs", "EQUIVALENT")
+    assert re.fullmatch(r"(0\.99|1\.00)\d \(0\.99\d to 1\.00\d\)", ratio)
+    assert agreement == "1 EQUIVALENT, 1 FASTER, 1 SLOWER of 3 runs"
+    assert read_cells(page, "torch:eager")[-1] == "3 SLOWER of 3 runs"
+    assert read_cells(page, "numpy:eager")[2:] == ["", "baseline", ""]
+    assert "Newest of 3 runs: 2025-01-04, 0 days old." in page.decode()
+
+
+def test_no_figure_is_of_two_types_of_machines(make_admitted: MakeAdmitted) -> None:
+    other = [
+        JobRecord.model_validate(each.model_dump(mode="json") | {"host": OTHER_CPU}) for each in measured_records()
+    ]
+    site = build_site([make_admitted(0), make_admitted(1, other, host=OTHER_CPU)], None)
+    first, second = [name for name in list_pages(site) if name != "index.html"]
+    assert first.partition("/")[2] == second.partition("/")[2]
+    for name in (first, second):
+        assert read_cells(site[name], "torch:eager")[-1] == "1 SLOWER of 1 run"
+    assert site["index.html"].decode().count("<tr>") == 3
+
+
+def test_each_computation_has_a_page(make_admitted: MakeAdmitted) -> None:
+    site = build_site([make_admitted(0, measured_records((*MODES, a_cell(batch=4), clone(MODES[0]))))], None)
+    titles = [re.search(r"<h1>(.*)</h1>", site[name].decode()) for name in list_pages(site)]
+    assert [title[1] for title in titles if title] == [
+        "mlp backward (depth=3), batch 1, float32, 1 thread, cpu",
+        "mlp backward (depth=3), batch 4, float32, 1 thread, cpu",
+        "Published results",
+    ]
+
+
+def test_every_link_leads_to_a_file_of_the_site(make_admitted: MakeAdmitted) -> None:
+    site = build_site([make_admitted(0), make_admitted(2)], None)
+    found = 0
+    for name in list_pages(site):
+        for target in read_links(site[name]).targets:
+            if not target.startswith("#"):
+                parts = list[str]()
+                for part in (*name.split("/")[:-1], *target.split("/")):
+                    parts = parts[:-1] if part == ".." else [*parts, part]
+                assert "/".join(parts) in site, target
+                found += 1
+    assert found == 32 + 2 * 3 + 2  # records of the newest run, files of both, and the way there and back
+
+
+def test_every_file_of_every_run_is_in_the_site_as_it_was_admitted(make_admitted: MakeAdmitted) -> None:
+    runs = [make_admitted(0), make_admitted(2)]
+    site = build_site(runs, None)
+    for each in runs:
+        for name, content in each.contents.files.items():
+            assert site[f"runs/{each.publication.machine}/{each.contents.name}/{name}"] == content
+
+
+def test_no_page_runs_or_loads_anything(make_admitted: MakeAdmitted) -> None:
+    site = build_site([make_admitted(0)], None)
+    pages = [name for name in site if name.endswith(".html")]
+    assert len(pages) == 3
+    for name in pages:
+        assert read_links(site[name]).loading == []
+        assert b"default-src 'none'" in site[name]
+        assert not re.search(rb"(?:https?:)?//[a-z]", site[name])
+
+
+def test_the_command_repeats_the_newest_run(make_admitted: MakeAdmitted) -> None:
+    site = build_site([make_admitted(0, command=("sweep", "--workloads", "mlp", "--runs", "x"))], None)
+    page = site[list_pages(site)[0]].decode()
+    assert "<code>python -m orchestrator sweep --workloads mlp --seed 1</code>" in page
+
+
+def test_the_order_of_the_runs_does_not_change_a_byte(make_admitted: MakeAdmitted) -> None:
+    runs = [make_admitted(0), make_admitted(2), make_admitted(1, of_times(900.0))]
+    assert build_site(runs, None) == build_site(runs[::-1], None)
+
+
+def test_ages_are_counted_to_the_date(make_admitted: MakeAdmitted) -> None:
+    admitted = [make_admitted(3)]
+    page = build_site(admitted, date(2025, 1, 14))[list_pages(build_site(admitted, None))[0]].decode()
+    assert "2025-01-04, 10 days old" in page
+    assert "Ages are counted to 2025-01-14" in page
+    with pytest.raises(UsageError, match="--date 2025-01-03 is before the newest run, of 2025-01-04"):
+        build_site(admitted, date(2025, 1, 3))
+    assert describe_age(date(2025, 1, 1), date(2025, 1, 2)) == "1 day"
+
+
+def test_a_cell_without_a_time_has_its_outcome(make_admitted: MakeAdmitted) -> None:
+    records = [each for each in measured_records() if each.spec.cell.mode != "trace" or each.spec.block == 1]
+    wrong = [
+        JobRecord.model_validate(
+            each.model_dump(mode="json") | {"outcome": "wrong", "result": noisy_report(7, 1000, **WRONG)}
+        )
+        if each.spec.cell.mode == "trace"
+        else each
+        for each in records
+    ]
+    site = build_site([make_admitted(0, wrong)], None)
+    assert read_cells(site[list_pages(site)[0]], "torch:trace") == ["", "", "", "wrong", ""]
+
+
+# Written to disk.
+
+
+def list_files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            yield path.relative_to(folder).as_posix(), path.read_bytes()
+
+
+def test_a_site_replaces_an_earlier_one_and_leaves_nothing_of_it(tmp_path: Path) -> None:
+    to = tmp_path / "site"
+    write_site(to, {"index.html": MARK, "00000000/a.html": b"old"})
+    write_site(to, {"index.html": b"2"})
+    assert dict(list_files(tmp_path)) == {"site/index.html": b"2"}
+
+
+def test_an_empty_folder_becomes_a_site(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    write_site(tmp_path / "site", {"index.html": b"1"})
+    assert dict(list_files(tmp_path)) == {"site/index.html": b"1"}
+
+
+def test_a_folder_with_something_else_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.md").write_text("mine")
+    with pytest.raises(UsageError, match=r"notes holds 'mine.md', which no site has; choose another folder with --to"):
+        write_site(tmp_path / "notes", {"index.html": b"1"})
+    assert dict(list_files(tmp_path)) == {"notes/mine.md": b"mine"}
+
+
+def test_a_folder_that_looks_like_a_site_and_has_no_mark_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "other" / "d128fb31").mkdir(parents=True)
+    (tmp_path / "other" / "index.html").write_text("mine")
+    with pytest.raises(UsageError, match="other is no site that this command has made"):
+        write_site(tmp_path / "other", {"index.html": b"1"})
+    assert dict(list_files(tmp_path)) == {"other/index.html": b"mine"}
+
+
+def test_a_site_neither_replaces_nor_joins_its_publications(
+    published: Path, tmp_path: Path, inside: Callable[..., Said]
+) -> None:
+    before = dict(list_files(tmp_path))
+    results = published.parents[1]
+    for to in ("results", "results/.", "results/site", ".", f"results/{published.parent.name}"):
+        said = inside("site", "results", "--to", to)
+        assert (said.code, said.out) == (2, "")
+        assert "would replace publications in results; choose a folder beside it, such as site" in said.err
+    (tmp_path / "link").symlink_to(results)
+    with pytest.raises(UsageError, match="would replace publications"):
+        check_apart(tmp_path / "link", results)
+    assert dict(list_files(tmp_path)) == before
+    # A folder of other publications has no mark.
+    (tmp_path / "more").mkdir()
+    results.joinpath(published.parent.name).rename(tmp_path / "more" / published.parent.name)
+    with pytest.raises(UsageError, match="more is no site that this command has made"):
+        write_site(tmp_path / "more", {"index.html": b"1"})
+
+
+def test_a_link_or_a_file_in_its_place_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path)
+    for name in ("file", "link"):
+        with pytest.raises(UsageError, match="is there and is no folder"):
+            write_site(tmp_path / name, {"index.html": b"1"})
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_the_command_writes_the_same_bytes_each_time(
+    published: Path, tmp_path: Path, inside: Callable[..., Said]
+) -> None:
+    said = inside("site", str(published.parents[1]), "--to", "site")
+    assert (said.code, said.out, said.err) == (0, "site/index.html\n", "")
+    first = dict(list_files(tmp_path / "site"))
+    assert inside("site", str(published.parents[1]), "--to", "site", "--json").code == 0
+    assert dict(list_files(tmp_path / "site")) == first
+
+
+def test_the_command_makes_no_site_of_a_refused_publication(
+    published: Path, tmp_path: Path, inside: Callable[..., Said]
+) -> None:
+    (published / "more").write_text("x")
+    said = inside("site", str(published.parents[1]), "--to", "site")
+    assert (said.code, said.out) == (2, "")
+    assert "'more' is no file of a publication; remove it" in said.err
+    assert not (tmp_path / "site").exists()
+    assert inside("site", str(published), "--to", "site", "--date", "soon").err == (
+        "error: --date 'soon' is no date; write it as 2026-11-29\n"
+    )
+
+
+# The results of this project.
+
+
+def test_the_results_of_this_project_are_admitted_and_make_a_site(tmp_path: Path) -> None:
+    decisions = list(decide_all(RESULTS, datetime.now(UTC)))
+    assert [each.refusal for each in decisions] == [""] * len(decisions)
+    site = build_site([each.admitted for each in decisions if each.admitted], None)
+    write_site(tmp_path / "site", site)
+    assert dict(list_files(tmp_path / "site")) == site
+    (page,) = [site[name] for name in list_pages(site) if "rnn-cell-backward" in name]
+    assert read_cells(page, "torch:eager")[0] == "1"
+    assert re.fullmatch(r"\d\.\d+ \(\d\.\d+ to \d\.\d+\)", read_cells(page, "tensorflow:function")[2])
+
+
+def test_the_results_of_this_project_are_small() -> None:
+    assert sum(len(content) for _, content in list_files(RESULTS)) < 1_500_000
