@@ -24,7 +24,7 @@ from tests.orchestrator.export.publication.forging import (
     noisy_report,
 )
 
-RESULTS = Path(__file__).resolve().parents[3] / "docs" / "results"
+RESULTS = Path(__file__).resolve().parents[4] / "docs" / "results"
 Site = dict[str, bytes]
 MakeAdmitted = Callable[..., Admitted]
 OTHER_CPU = HOST.model_dump(mode="json") | {"cpu": "another CPU"}
