@@ -7,7 +7,7 @@ from orchestrator.records.provenance import SOURCE, hash_code
 # Earlier versions of the code that measures. Add the hash of a version before its code changes, if runs of it are
 # published: `publish` names it.
 VERSIONS: Final[dict[str, str]] = {
-    "93df078745ce36008d6be8a77b79dbb53af66f125e226e5bf1abe40441808fe9": "0.1.0 of 2026-11-29"
+    "8e921d98eca2a6174dd8eaa8df4609d8239588a8f0980a39351595344005f02c": "0.1.0 of 2026-11-29"
 }
 
 
