@@ -143,7 +143,7 @@ def calls_until_break_even(
     owns, others = ([pair[side] for pair in pairs] for side in (0, 1))
 
     def make_ratio(above: Sequence[CostCurve], below: Sequence[CostCurve]) -> Callable[[float], Interval]:
-        one, other = TotalsOfCurves.of(above, start), TotalsOfCurves.of(below, start)
+        one, other = TotalsOfCurves.from_curves(above, start), TotalsOfCurves.from_curves(below, start)
         return cache(lambda calls: hodges_lehmann(np.log(one.total_ns(calls) / other.total_ns(calls)), alpha))
 
     measured = make_ratio(owns, others)

@@ -214,7 +214,7 @@ def serve(
     runs: RUNS_OPTION = DEFAULT_RUNS,
 ) -> None:
     """Show the runs of a folder in a browser, also while they run. Answers to this machine alone."""
-    from orchestrator.cli.commands.serve import serve as serve_folder
+    from orchestrator.cli.commands.serve import serve_folder
 
     serve_folder(runs, port)
 

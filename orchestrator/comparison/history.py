@@ -85,7 +85,7 @@ class History:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesByType:
-    """What is read of the runs: for each type of machine its runs, and the points of each cell by run."""
+    """The runs that were read: for each type of machine its runs, and the points of each cell by run."""
 
     runs: dict[MachineType, list[RunFacts]]
     points: dict[MachineType, dict[str, dict[int, Point]]]

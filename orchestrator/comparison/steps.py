@@ -42,7 +42,7 @@ SHORT: Final = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """What is kept of a run. `code` is the hash of the code that measured it, `commits` those of users' workloads.
+    """The facts about a run. `code` is the hash of the code that measured it, `commits` those of users' workloads.
 
     `environments` are those of its jobs, by name.
     """

@@ -116,17 +116,17 @@ def read_limited_bytes(path: Path) -> bytes:
     if path.suffix != ".gz":
         return content
     try:
-        return decompress(content)
+        return decompress_bytes(content)
     except ValueError as error:
         raise UsageError(f"{path} {error}") from error
 
 
-def compress(content: bytes) -> bytes:
+def compress_bytes(content: bytes) -> bytes:
     """Return bytes in the format of gzip. The same bytes give the same file: it states no time."""
     return gzip.compress(content, 9, mtime=0)
 
 
-def decompress(content: bytes) -> bytes:
+def decompress_bytes(content: bytes) -> bytes:
     """Return the bytes of one gzip file.
 
     Raises:

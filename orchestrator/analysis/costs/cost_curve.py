@@ -79,7 +79,7 @@ class TotalsOfCurves:
     last_total_ns: Floats
 
     @classmethod
-    def of(cls, curves: Sequence[CostCurve], start: Start) -> Self:
+    def from_curves(cls, curves: Sequence[CostCurve], start: Start) -> Self:
         """Return the totals of these curves from this start of the clock."""
         last = [curve.seen[-1][0] for curve in curves]
         totals_ns = [curve.floor_total_ns(calls, start) for curve, calls in zip(curves, last, strict=True)]

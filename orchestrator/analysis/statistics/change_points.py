@@ -88,7 +88,7 @@ def find_candidate(values: Sequence[float] | Floats) -> Candidate:
         return Candidate((), 1.0)
     ranks = rank_doubled(series)
     scan, null = Scan(tuple(sorted(ranks.tolist()))), _draw_null(tuple(sorted(ranks.tolist())))
-    sums = accumulate(ranks[np.newaxis])
+    sums = sum_ranks(ranks[np.newaxis])
     step, stretch = scan.locate_step(sums), scan.locate_stretch(sums)
     found = [
         Candidate(indices, _compare_with_null(score, scores) / share)
@@ -105,7 +105,7 @@ def rank_doubled(values: Floats) -> Sums:
     return doubled
 
 
-def accumulate(ranks: Sums) -> Sums:
+def sum_ranks(ranks: Sums) -> Sums:
     """Return the sums of the first 0, 1, ... ranks of each row."""
     sums: Sums = np.pad(np.cumsum(ranks, axis=1), ((0, 0), (1, 0)))
     return sums
@@ -131,7 +131,7 @@ class Scan:
         self._mean = sum(ranks) / self.size
         self._variance = float(np.var(ranks, ddof=1)) / self.size
 
-    def score(self, length: int, sums: Sums) -> Floats:
+    def score_sums(self, length: int, sums: Sums) -> Floats:
         """Return the scores of sums of so many ranks."""
         if self._table is not None:
             scores: Floats = self._table[length][sums]
@@ -143,14 +143,15 @@ class Scan:
     def score_steps(self, sums: Sums) -> Iterator[tuple[int, Floats]]:
         """Yield each possible step with the score of each row."""
         for index in range(LEAST_SIDE, self.size - LEAST_SIDE + 1):
-            yield index, self.score(index, sums[:, index])
+            yield index, self.score_sums(index, sums[:, index])
 
     def score_stretches(self, sums: Sums) -> Iterator[tuple[int, Floats]]:
         """Yield each possible length of an inner stretch with the best score of each row."""
         for length in range(LEAST_SIDE, self.size - 2 * LEAST_SIDE + 1):
             each = self._sum_stretches(sums, length)
             # On either side of its mean, a sum is the less likely the further away it is.
-            yield length, np.maximum(self.score(length, each.max(axis=1)), self.score(length, each.min(axis=1)))
+            above, below = (self.score_sums(length, ends) for ends in (each.max(axis=1), each.min(axis=1)))
+            yield length, np.maximum(above, below)
 
     def _sum_stretches(self, sums: Sums, length: int) -> Sums:
         last = self.size - LEAST_SIDE
@@ -167,7 +168,7 @@ class Scan:
         if found is None:
             return -math.inf, ()
         length = -found[1]
-        scores = self.score(length, self._sum_stretches(sums, length)[0])
+        scores = self.score_sums(length, self._sum_stretches(sums, length)[0])
         first = LEAST_SIDE + int(np.argmax(scores))
         return found[0], (first, first + length)
 
@@ -193,7 +194,7 @@ def _draw_null(ranks: Ranks) -> tuple[Floats, Floats]:
     rng, scan, drawn = np.random.default_rng(SEED), Scan(ranks), (list[Floats](), list[Floats]())
     for first in range(0, ORDERS, CHUNK):
         rows = np.tile(np.asarray(ranks), (min(CHUNK, ORDERS - first), 1))
-        sums = accumulate(rng.permuted(rows, axis=1))
+        sums = sum_ranks(rng.permuted(rows, axis=1))
         for scores, scanned in zip(drawn, (scan.score_steps(sums), scan.score_stretches(sums)), strict=True):
             best = np.full(len(rows), -math.inf)
             for _, each in scanned:

@@ -6,7 +6,7 @@ from orchestrator.environments.cache import find_cache_folder
 from orchestrator.errors import UsageError
 
 
-def serve(root: Path, port: int) -> None:
+def serve_folder(root: Path, port: int) -> None:
     """Serve the runs of a folder until a signal ends it."""
     try:
         from orchestrator.report.server.run import serve_runs

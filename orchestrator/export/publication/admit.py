@@ -100,10 +100,10 @@ def decide_all(folder: Path, now: datetime) -> Iterator[Decision]:
         UsageError: there is none.
     """
     for path in find_publications(folder):
-        yield decide(path, now, within=folder not in (path, path.parent))
+        yield decide_admission(path, now, within=folder not in (path, path.parent))
 
 
-def decide(folder: Path, now: datetime, *, within: bool = False) -> Decision:
+def decide_admission(folder: Path, now: datetime, *, within: bool = False) -> Decision:
     """Check one folder. `within`: it lies in the folder of its machine type."""
     try:
         admitted = admit_contents(contents.read_contents(folder), now)
@@ -126,9 +126,9 @@ def admit_contents(found: Contents, now: datetime) -> Admitted:
     Raises:
         Refusal: something does not hold.
     """
-    stated, _ = found.parse(DESCRIPTION, Publication)
+    stated, _ = found.parse_file(DESCRIPTION, Publication)
     check_files(found, stated)
-    manifest, document = found.parse(MANIFEST, Manifest)
+    manifest, document = found.parse_file(MANIFEST, Manifest)
     check_disclosures(MANIFEST, document)
     records = [*read_records(found)]
     run = Run(name=found.name, manifest=manifest, records=tuple(records))
@@ -149,7 +149,7 @@ def check_files(found: Contents, stated: Publication) -> None:
     for name in sorted({*found.files} - {*stated.files, DESCRIPTION}):
         raise Refusal(f"{name} is not among the files of {DESCRIPTION}; remove it")
     for name, due in sorted(stated.files.items()):
-        content = found.get(name)
+        content = found.read_bytes(name)
         if hashlib.sha256(content).hexdigest() != due.sha256 or len(content) != due.size_bytes:
             raise Refusal(f"{name} is not the file that was published: its hash differs")
 
@@ -166,7 +166,7 @@ def read_records(found: Contents) -> Iterator[JobRecord]:
 
 def read_record(found: Contents, name: str) -> JobRecord:
     """Return a record that discloses nothing. Its summary and its name must be those of its content."""
-    record, document = found.parse(name, JobRecord)
+    record, document = found.parse_file(name, JobRecord)
     check_disclosures(name, document)
     if name != f"{JOBS}/{job_name(record.spec)}{COMPRESSED}":
         raise Refusal(f"{name} holds the record of {job_name(record.spec)}")
@@ -200,7 +200,7 @@ def find_faults(found: Contents, run: Run, stated: Publication, now: datetime) -
     yield from find_false_outcomes(run.records)
     yield from find_wrong_sums(run.records)
     yield from find_foreign_environments(manifest, run.records)
-    if found.get(SWEEP_FILE) != format_sweep_file(manifest).encode():
+    if found.read_bytes(SWEEP_FILE) != format_sweep_file(manifest).encode():
         yield f"{SWEEP_FILE} is not the sweep of the manifest"
     yield from find_wrong_ending(run)
 
@@ -286,7 +286,7 @@ def check_conclusion(found: Contents, run: Run, stated: Publication) -> None:
         raise Refusal(f"{DESCRIPTION} is not what its records say: {difference}; publish the run again")
     if found.name != name_folder(due):
         raise Refusal(f"its folder should be named {name_folder(due)}")
-    if found.get(PAGE) != render_still_page(run).encode():
+    if found.read_bytes(PAGE) != render_still_page(run).encode():
         raise Refusal(f"{PAGE} is not the page of its records; publish the run again")
 
 
@@ -295,7 +295,7 @@ def find_difference(stated: Publication, due: Publication) -> str:
 
     Figures may differ in the last digit, which depends on the versions of the libraries that compute them.
     """
-    one, other = (dict(flatten(json.loads(each.model_dump_json()))) for each in (stated, due))
+    one, other = (dict(flatten_document(json.loads(each.model_dump_json()))) for each in (stated, due))
     for place in dict.fromkeys((*other, *one)):
         a, b = one.get(place), other.get(place)
         if a != b and not (isinstance(a, float) and isinstance(b, float) and abs(a - b) <= 2e-5 * abs(b)):
@@ -303,15 +303,15 @@ def find_difference(stated: Publication, due: Publication) -> str:
     return ""
 
 
-def flatten(document: object, place: str = "") -> Iterator[tuple[str, object]]:
+def flatten_document(document: object, place: str = "") -> Iterator[tuple[str, object]]:
     """Yield the place and the value of each leaf of a JSON document, and each list's length."""
     if isinstance(document, dict):
         for name, value in document.items():
-            yield from flatten(value, f"{place}.{name}".lstrip("."))
+            yield from flatten_document(value, f"{place}.{name}".lstrip("."))
     elif isinstance(document, list):
         yield f"{place} length", len(document)
         for number, value in enumerate(document):
-            yield from flatten(value, f"{place}.{number}".lstrip("."))
+            yield from flatten_document(value, f"{place}.{number}".lstrip("."))
     else:
         yield place, document
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from orchestrator.export.publication.neutral import CODE_FOLDER
-from orchestrator.files.atomic import MAX_FILE_BYTES, decompress, join_number_lines, open_regular
+from orchestrator.files.atomic import MAX_FILE_BYTES, decompress_bytes, join_number_lines, open_regular
 from orchestrator.records.store import COMPRESSED, JOB_NAME, JOBS, MANIFEST, PAGE, SWEEP_FILE
 from schemas.base import Model
 from schemas.code import WORKLOAD_FILE
@@ -51,7 +51,7 @@ class Contents:
     name: str
     files: Mapping[str, bytes]
 
-    def get(self, name: str) -> bytes:
+    def read_bytes(self, name: str) -> bytes:
         """Return the content of a file.
 
         Raises:
@@ -67,11 +67,11 @@ class Contents:
         Raises:
             Refusal: it is missing or damaged.
         """
-        content = self.get(name)
+        content = self.read_bytes(name)
         if name.endswith(".gz") and not content.startswith(PLAIN_GZIP):
             raise Refusal(f"{name} is not compressed as Plumbline does it: its header holds more than it needs")
         try:
-            return decompress(content) if name.endswith(".gz") else content
+            return decompress_bytes(content) if name.endswith(".gz") else content
         except ValueError as error:
             raise Refusal(f"{name} {error}") from error
 
@@ -99,7 +99,7 @@ class Contents:
         except ValueError as error:
             raise Refusal(f"{name} is not JSON: {error}") from error
 
-    def parse(self, name: str, kind: type[M]) -> tuple[M, object]:
+    def parse_file(self, name: str, kind: type[M]) -> tuple[M, object]:
         """Return the content of a JSON file as a document of this kind, and as it is written.
 
         Raises:

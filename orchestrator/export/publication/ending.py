@@ -57,7 +57,7 @@ def find_wrong_ending(run: Run) -> Iterator[str]:
         yield from find_missing_blocks(run.manifest, last)
     elif ending != NO_CELL_LEFT and not (ending == most and last >= LOOKS[-1]):
         yield from find_missed_goal(run, ending, last)
-    # A run that was asked for so many blocks may reach its goal with the last one.
+    # A run that reaches its goal with the last block that was asked for says so, and not that all were run.
     before = [look for look in LOOKS if look < last] + ([last] if ending == asked else [])
     yield from find_earlier_goal(run, [look for look in before if look < LOOKS[-1]])
 

@@ -12,7 +12,7 @@ from orchestrator.export.publication.code import collect_code
 from orchestrator.export.publication.conclusion import describe_publication, name_folder
 from orchestrator.export.publication.contents import DESCRIPTION, Contents, Refusal, format_model
 from orchestrator.export.publication.neutral import make_neutraliser
-from orchestrator.files.atomic import compress
+from orchestrator.files.atomic import compress_bytes
 from orchestrator.files.folders import exchange_folders, make_folder_beside, write_contents
 from orchestrator.records.store import COMPRESSED, JOBS, MANIFEST, PAGE, SWEEP_FILE, Store, job_name
 from orchestrator.records.sweep_settings import format_sweep_file
@@ -92,7 +92,7 @@ def build_contents(run: Run, names: Sequence[str], code: Mapping[str, bytes]) ->
         MANIFEST: format_model(manifest),
         SWEEP_FILE: format_sweep_file(manifest).encode(),
         PAGE: render_still_page(published).encode(),
-        **{f"{JOBS}/{job_name(each.spec)}{COMPRESSED}": compress(format_model(each)) for each in records},
+        **{f"{JOBS}/{job_name(each.spec)}{COMPRESSED}": compress_bytes(format_model(each)) for each in records},
         **code,
     }
     return Contents(name, files | {DESCRIPTION: format_model(describe_publication(published, files))})

@@ -101,9 +101,9 @@ def build_site(admitted: Sequence[Admitted], counted: date | None) -> dict[str, 
     day = counted or newest
     if day < newest:
         raise UsageError(f"--date {day} is before the newest run, of {newest}; choose a later day, or leave it out")
-    files = {INDEX: render(INDEX, entries=entries, day=day, ages=count_ages(entries, day), up="")}
+    files = {INDEX: render_template(INDEX, entries=entries, day=day, ages=count_ages(entries, day), up="")}
     for entry in entries:
-        files[entry.path] = render(
+        files[entry.path] = render_template(
             "computation.html",
             entry=entry,
             day=day,
@@ -124,7 +124,7 @@ def build_site(admitted: Sequence[Admitted], counted: date | None) -> dict[str, 
     return dict(sorted(files.items()))
 
 
-def render(name: str, **values: object) -> bytes:
+def render_template(name: str, **values: object) -> bytes:
     """Return a page made of a template."""
     return load_template(name, PACKAGE).render(values, style=read_asset("page.css")).encode()
 

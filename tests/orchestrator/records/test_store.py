@@ -387,7 +387,7 @@ def test_compressed_records_are_read_like_others(make_run: MakeRun, make_record:
         run.write_record(make_record(block=block))
     before = run.read_records()
     path = sorted(run.jobs_folder.glob("*.json"))[1]
-    path.with_name(f"{path.name}.gz").write_bytes(atomic.compress(path.read_bytes()))
+    path.with_name(f"{path.name}.gz").write_bytes(atomic.compress_bytes(path.read_bytes()))
     path.unlink()
     assert run.read_records() == before
     min(run.jobs_folder.glob("*.gz")).write_bytes(b"no gzip")

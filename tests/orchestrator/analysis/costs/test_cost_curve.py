@@ -109,9 +109,9 @@ def test_the_totals_of_several_curves_are_those_of_each(start: Start, calls: int
         CostCurve(before_model_ns=0.0, seen=((1, 3.0),), floor_ns=0.5, typical_ns=0.6),
         CostCurve(before_model_ns=1e9, seen=((1, 1e6), (3, 1e6 + 2)), floor_ns=1.5, typical_ns=1.5),
     ]
-    found = TotalsOfCurves.of(curves, start).total_ns(calls)
+    found = TotalsOfCurves.from_curves(curves, start).total_ns(calls)
     assert found.tolist() == pytest.approx([curve.floor_total_ns(calls, start) for curve in curves], rel=1e-14)
 
 
 def test_at_infinity_only_the_floors_count(spent: CostCurve) -> None:
-    assert TotalsOfCurves.of([spent, spent], "import").total_ns(math.inf).tolist() == [spent.floor_ns] * 2
+    assert TotalsOfCurves.from_curves([spent, spent], "import").total_ns(math.inf).tolist() == [spent.floor_ns] * 2

@@ -13,11 +13,11 @@ from orchestrator.analysis.statistics.change_points import (
     LARGEST_EXACT,
     LEAST_SIDE,
     Scan,
-    accumulate,
     count_values_needed,
     find_candidate,
     find_change_points,
     rank_doubled,
+    sum_ranks,
 )
 from orchestrator.analysis.statistics.intervals import clopper_pearson
 from orchestrator.analysis.statistics.rank_sum import rank_sum_p
@@ -118,7 +118,7 @@ def test_each_side_of_a_step_has_the_least_number_of_values(values: list[int]) -
 def test_the_score_of_a_step_is_that_of_the_exact_rank_sum_test(values: list[float]) -> None:
     ranks = rank_doubled(np.asarray(values, dtype=np.float64))
     scan = Scan(tuple(sorted(ranks.tolist())))
-    for index, scores in scan.score_steps(accumulate(ranks[np.newaxis])):
+    for index, scores in scan.score_steps(sum_ranks(ranks[np.newaxis])):
         assert math.exp(-scores[0]) == pytest.approx(rank_sum_p(values[:index], values[index:]))
 
 

@@ -13,7 +13,7 @@ from orchestrator.analysis.run import Run
 from orchestrator.execution.job_summary import add_summary
 from orchestrator.export.publication.conclusion import describe_file, describe_publication, name_folder
 from orchestrator.export.publication.contents import DESCRIPTION, format_model
-from orchestrator.files.atomic import compress, decompress
+from orchestrator.files.atomic import compress_bytes, decompress_bytes
 from orchestrator.records import store
 from orchestrator.records.provenance import make_identity
 from orchestrator.records.store import Store, job_name
@@ -138,10 +138,10 @@ def a_run_folder(root: Path, records: Sequence[JobRecord], **changes: object) ->
 def edit_json(path: Path, edit: Edit) -> None:
     """Edit a document of a publication in place; `edit` changes it, or returns another one."""
     content = path.read_bytes()
-    document = json.loads(decompress(content) if path.suffix == ".gz" else content)
+    document = json.loads(decompress_bytes(content) if path.suffix == ".gz" else content)
     changed = edit(document)
     text = json.dumps(document if changed is None else changed).encode()
-    path.write_bytes(compress(text) if path.suffix == ".gz" else text)
+    path.write_bytes(compress_bytes(text) if path.suffix == ".gz" else text)
 
 
 def reseal(folder: Path) -> None:
@@ -179,7 +179,7 @@ def forge(
         "manifest.json": format_model(said),
         "sweep.toml": format_sweep_file(said).encode(),
         "report.html": render_still_page(run).encode(),
-        **{f"jobs/{job_name(each.spec)}.json.gz": compress(format_model(each)) for each in made},
+        **{f"jobs/{job_name(each.spec)}.json.gz": compress_bytes(format_model(each)) for each in made},
     }
     files["publication.json"] = format_model(describe_publication(run, files))
     folder.rename(target)

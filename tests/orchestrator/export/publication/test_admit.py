@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from orchestrator.errors import UsageError
-from orchestrator.export.publication.admit import decide, decide_all, find_difference
+from orchestrator.export.publication.admit import decide_admission, decide_all, find_difference
 from orchestrator.export.publication.contents import format_model
-from orchestrator.files.atomic import compress
+from orchestrator.files.atomic import compress_bytes
 from orchestrator.records.store import Store
 from schemas.event import Setting
 from schemas.record import Host, JobRecord
@@ -40,7 +40,7 @@ SLOWEST = "torch-eager"
 
 
 def refusal(folder: Path) -> str:
-    decision = decide(folder, NOW)
+    decision = decide_admission(folder, NOW)
     assert decision.admitted is None, "it was admitted"
     return decision.refusal
 
@@ -66,7 +66,7 @@ def change_first(**changes: object) -> Callable[[list[JobRecord]], list[JobRecor
 
 
 def test_an_untouched_publication_is_admitted_with_its_conclusion(published: Path) -> None:
-    decision = decide(published, NOW, within=True)
+    decision = decide_admission(published, NOW, within=True)
     assert decision.refusal == ""
     assert decision.admitted is not None
     (group,) = decision.admitted.publication.groups
@@ -154,22 +154,22 @@ def add_a_huge_file(folder: Path) -> None:
 
 
 def replace_a_record_by_a_bomb(folder: Path) -> None:
-    list_record_files(folder)[0].write_bytes(compress(bytes(65 << 20)))
+    list_record_files(folder)[0].write_bytes(compress_bytes(bytes(65 << 20)))
     reseal(folder)
 
 
 def replace_a_record_by_text(folder: Path) -> None:
-    list_record_files(folder)[0].write_bytes(compress(b"hello"))
+    list_record_files(folder)[0].write_bytes(compress_bytes(b"hello"))
     reseal(folder)
 
 
 def replace_a_record_by_a_list(folder: Path) -> None:
-    list_record_files(folder)[0].write_bytes(compress(b"[[]]"))
+    list_record_files(folder)[0].write_bytes(compress_bytes(b"[[]]"))
     reseal(folder)
 
 
 def nest_deeply(folder: Path) -> None:
-    list_record_files(folder)[0].write_bytes(compress(b"[" * 100_000))
+    list_record_files(folder)[0].write_bytes(compress_bytes(b"[" * 100_000))
     reseal(folder)
 
 
@@ -242,7 +242,7 @@ def write_a_key_twice(name: str) -> Callable[[Path], None]:
         plain = gzip.decompress(content) if name == "jobs" else content
         key = plain.split(b'"')[1]
         twice = plain.replace(b"{\n", b'{\n "%s": "/home/alice",\n' % key, 1)
-        path.write_bytes(compress(twice) if name == "jobs" else twice)
+        path.write_bytes(compress_bytes(twice) if name == "jobs" else twice)
         if name != "publication.json":
             reseal(folder)
             rewrite_the_description(folder)
@@ -557,7 +557,7 @@ def test_an_undecided_clone_within_the_margin_is_admitted(published: Path) -> No
             for each in found
         ]
 
-    decision = decide(forge(published, scatter), NOW)
+    decision = decide_admission(forge(published, scatter), NOW)
     assert decision.refusal == ""
     assert decision.admitted is not None
     (clones,) = [group.clone for group in decision.admitted.publication.groups]
@@ -568,7 +568,7 @@ def test_an_undecided_clone_within_the_margin_is_admitted(published: Path) -> No
 @pytest.mark.parametrize("stopped", ["the budget of 96 s was used up", f"all {BLOCKS} blocks were run"])
 def test_only_a_spent_budget_cuts_the_last_block(published: Path, stopped: str) -> None:
     changes = end_after(BLOCKS, budget=96) | {"stopped": stopped}
-    decision = decide(forge(published, leave_out(SLOWEST, BLOCKS), changes), NOW)
+    decision = decide_admission(forge(published, leave_out(SLOWEST, BLOCKS), changes), NOW)
     assert (decision.admitted is not None) == stopped.startswith("the budget")
 
 
@@ -634,7 +634,7 @@ def test_extreme_samples_never_end_in_a_traceback(published: Path, extreme: int)
         forged = forge(published, stretch)
     except (ArithmeticError, ValueError):
         return  # not even the forger can analyse it
-    assert decide(forged, NOW).admitted is None
+    assert decide_admission(forged, NOW).admitted is None
 
 
 def test_no_folder_and_an_empty_folder_are_mistakes_of_the_user(tmp_path: Path) -> None:

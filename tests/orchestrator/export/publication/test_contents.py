@@ -121,4 +121,4 @@ def test_what_is_not_json_is_refused(content: bytes) -> None:
 def test_the_bound_of_a_file_is_that_of_a_run() -> None:
     assert MAX_FILE_BYTES == 64 << 20
     with pytest.raises(Refusal, match=r"sweep.toml is missing"):
-        Contents("x", {}).get("sweep.toml")
+        Contents("x", {}).read_bytes("sweep.toml")

@@ -12,7 +12,7 @@ import pytest
 from orchestrator.analysis.run import Run
 from orchestrator.errors import UsageError
 from orchestrator.execution.job_summary import add_summary
-from orchestrator.export.publication.admit import decide
+from orchestrator.export.publication.admit import decide_admission
 from orchestrator.export.publication.conclusion import conclude_group
 from orchestrator.export.publication.publish import publish_run
 from orchestrator.records.provenance import make_identity
@@ -162,7 +162,7 @@ RUNS = {
 @pytest.mark.parametrize("name", RUNS)
 def test_an_untouched_run_is_always_admitted(tmp_path: Path, name: str) -> None:
     made = publish(a_run_folder(tmp_path / "runs", RUNS[name]), tmp_path / "results")
-    decision = decide(made, NOW, within=True)
+    decision = decide_admission(made, NOW, within=True)
     assert decision.refusal == ""
     assert decision.admitted is not None
     if name in ("wrong", "raised twice", "skipped", "unsupported"):
@@ -207,7 +207,7 @@ def test_a_run_that_ended_with_its_budget_or_at_its_goal_is_admitted(tmp_path: P
     ):
         sweep = {"name": "mine", "stop": stop}
         run = a_run_folder(tmp_path / f"{number}", measured_records(), sweep=sweep, stopped=stopped)
-        assert decide(publish(run, tmp_path / "results"), NOW).refusal == ""
+        assert decide_admission(publish(run, tmp_path / "results"), NOW).refusal == ""
 
 
 def test_the_command_prints_the_folder(run: Store, inside: Callable[..., Said]) -> None:
@@ -224,11 +224,11 @@ def test_commits_are_published_only_with_the_code(tmp_path: Path) -> None:
     run = a_run_folder(tmp_path / "runs", measured_records(), commits=commits)
     made = publish(run, tmp_path / "results")
     assert Store(made).read_manifest().commits == {}
-    assert decide(made, NOW).refusal == ""
+    assert decide_admission(made, NOW).refusal == ""
     own, _ = own_run(tmp_path / "own", commits={"mine": "ab" * 20})
     shown = publish(own, tmp_path / "results", with_code=True)
     assert Store(shown).read_manifest().commits == {"mine": "ab" * 20}
-    assert decide(shown, NOW).refusal == ""
+    assert decide_admission(shown, NOW).refusal == ""
 
 
 # What cannot be published.
@@ -345,7 +345,7 @@ def test_with_code_the_files_of_a_workload_are_published_and_their_hash_is_the_c
     run, folder = own_run(tmp_path)
     made = publish(run, tmp_path / "results", with_code=True)
     assert hash_workload_code(made / "code" / "mine") == hash_workload_code(folder)
-    assert decide(made, NOW).refusal == ""
+    assert decide_admission(made, NOW).refusal == ""
     manifest = Store(made).read_manifest()
     assert manifest.sweep.axes.workloads == ("code/mine:width=8",)
     assert manifest.command == ("sweep", "sweep.toml")
@@ -357,7 +357,7 @@ def test_code_that_was_changed_after_publishing_is_refused(tmp_path: Path) -> No
     made = publish(own_run(tmp_path)[0], tmp_path / "results", with_code=True)
     path = made / "code" / "mine" / "reference.py"
     path.write_text(path.read_text() + "\n# faster\n")
-    assert "its hash differs" in decide(made, NOW).refusal
+    assert "its hash differs" in decide_admission(made, NOW).refusal
 
 
 def test_code_that_has_changed_since_it_was_measured_is_not_published(tmp_path: Path) -> None:

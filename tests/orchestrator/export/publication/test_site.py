@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import UsageError
-from orchestrator.export.publication.admit import Admitted, decide, decide_all
+from orchestrator.export.publication.admit import Admitted, decide_admission, decide_all
 from orchestrator.export.publication.publish import publish_run
 from orchestrator.export.publication.site import MARK, build_site, check_apart, describe_age, write_site
 from schemas.record import JobRecord
@@ -61,7 +61,7 @@ def make_admitted(tmp_path: Path) -> MakeAdmitted:
         began = (NOON + timedelta(days=days)).isoformat()
         run = a_run_folder(tmp_path / "runs", moved, **{"started": began} | changes)
         made = publish_run(run, tmp_path / "results", NAMES, NOW, with_code=False)
-        admitted = decide(made, NOW).admitted
+        admitted = decide_admission(made, NOW).admitted
         assert admitted is not None
         return admitted
 

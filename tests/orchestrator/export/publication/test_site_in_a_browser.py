@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from orchestrator.export.publication.admit import decide
+from orchestrator.export.publication.admit import decide_admission
 from orchestrator.export.publication.site import build_site, write_site
 from tests.orchestrator.export.publication.conftest import NOW
 from tests.orchestrator.report.page.test_page_in_a_browser import CHROMIUM, FLAGS, Visit
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is install
 def pages(original: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The index, the page of a computation, and the page of a run."""
     to = tmp_path_factory.mktemp("browsed") / "site"
-    admitted = decide(original, NOW).admitted
+    admitted = decide_admission(original, NOW).admitted
     assert admitted is not None
     write_site(to, build_site([admitted], None))
     return sorted(to.rglob("*.html"))
