@@ -45,13 +45,21 @@ class Training:
 
     def step(self, *inputs: Array) -> Any:
         """Take one step on these inputs, and return the loss before it."""
-        loss, gradients = self._reference.backward(self._parameters, self.weights, *inputs)
+        loss, gradients = self.compute_gradients(*inputs)
+        self.apply_gradients(gradients, *inputs)
+        return loss
+
+    def compute_gradients(self, *inputs: Array) -> tuple[Any, Mapping[str, Array]]:
+        """Return the loss on these inputs and its gradients at the weights of now."""
+        return self._reference.backward(self._parameters, self.weights, *inputs)
+
+    def apply_gradients(self, gradients: Mapping[str, Array], *inputs: Array) -> None:
+        """Update weights and moments by these gradients, and statistics by these inputs."""
         moved = self._move_statistics(*inputs)
         self._steps += 1
         for name, gradient in gradients.items():
             self._update_weight(name, gradient)
         self.weights |= moved
-        return loss
 
     def _move_statistics(self, *inputs: Array) -> dict[str, Array]:
         return self._statistics(self._parameters, self.weights, *inputs) if self._statistics else {}

@@ -397,9 +397,9 @@ def make_call_evaluator(
 ) -> Evaluate:
     """Return a function that evaluates one call of this task: the output, or the loss and its gradients.
 
-    The scale is the tensor's 2-norm, and 1 for a tensor of zeros, which is judged absolutely. A loss may
-    be small because its terms cancel; an honest error is then as large as if they had not. So the loss is judged
-    on how far it moves when every weight w moves by w: sqrt(sum (dloss/dw w)^2), if that is more.
+    The scale is the tensor's 2-norm, and 1 for a tensor of zeros, which is judged absolutely. A loss may be small
+    because its terms cancel; an honest error is then as large as if they had not. So the loss is judged on how far it
+    moves when every weight w moves by w: sqrt(sum (dloss/dw w)^2), if that is more.
     """
 
     def evaluate(
@@ -418,10 +418,14 @@ def name_gradients(
     loss: Any, gradients: Mapping[str, Array], weights: Mapping[str, Array]
 ) -> tuple[Tensors, dict[str, float]]:
     """Name a loss and its gradients at these weights, each with its scale."""
-    moves = math.sqrt(sum(float(np.sum(np.abs(gradients[name] * weights[name]) ** 2)) for name in gradients))
     tensors = {LOSS: np.asarray(loss)} | {f"gradient of {name}": value for name, value in gradients.items()}
     _, scales = add_scales(tensors)
-    return tensors, scales | {LOSS: max(scales[LOSS], moves)}
+    return tensors, scales | {LOSS: max(scales[LOSS], compute_loss_scale(gradients, weights))}
+
+
+def compute_loss_scale(gradients: Mapping[str, Array], weights: Mapping[str, Array]) -> float:
+    """Return how far a loss moves when every weight moves by its own size: what it would be if no terms cancelled."""
+    return math.sqrt(sum(float(np.sum(np.abs(gradients[name] * weights[name]) ** 2)) for name in gradients))
 
 
 def make_training_evaluator(
@@ -461,7 +465,7 @@ def make_continuation_evaluator(
     """Return a function that evaluates one step of training from weights and moments: the loss, and the moves.
 
     `begun_by` are the norms of these in the first steps. What has become a negligible part of that is rounding: a loss
-    that some frameworks flush to zero, say.
+    that some frameworks flush to zero, say. A loss whose terms have come to cancel is judged as that of one call.
     """
     weights, moments = state
 
@@ -471,8 +475,12 @@ def make_continuation_evaluator(
         begun = cast_all(weights, dtype, off, rounding)
         training = Training(reference, task, parameters, dict(begun))
         training.restore_state(begun, [cast_floating(each, dtype) for each in moments])
-        loss = training.step(*(cast_floating(perturb_values(each, off, rounding), dtype) for each in inputs))
+        given = [cast_floating(perturb_values(each, off, rounding), dtype) for each in inputs]
+        loss, gradients = training.compute_gradients(*given)
+        least = compute_loss_scale(gradients, begun)
+        training.apply_gradients(gradients, *given)
         tensors, scales = add_scales({LOSS: np.asarray(loss), **compute_moves(training.weights, begun)})
+        scales[LOSS] = max(scales[LOSS], least)
         return tensors, {name: max(scale, NEGLIGIBLE_PART * begun_by[name]) for name, scale in scales.items()}
 
     return evaluate

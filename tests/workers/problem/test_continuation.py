@@ -1,6 +1,7 @@
 """Training is verified from where the timed steps have ended, with what the optimiser keeps."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -13,6 +14,7 @@ from workers.arrays import Array
 from workers.frameworks.numpy import Framework, NumpyTrainer
 from workers.problem.problem import Problem
 from workers.references.training import Training
+from workers.verification.tolerance import MIN_TOLERANCE, perturb_values
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask
@@ -76,6 +78,27 @@ def test_a_loss_that_has_become_nothing_may_be_flushed_to_zero(ask: "Ask") -> No
         return (np.zeros_like(loss),)
 
     assert trained.verify(flush).reason == ""
+
+
+def test_a_loss_whose_terms_cancel_is_judged_on_their_size(ask: "Ask") -> None:
+    trained, relative = Trained(ask, "train-sgd", "rnn", steps=1000), list[float]()
+    state = dict(trained.training.weights), trained.training.read_moments()
+
+    def take_step(*inputs: object, off: np.random.Generator | None = None) -> tuple[Any, ...]:
+        """Take the step from weights that are up to one rounding off."""
+        weights = {name: perturb_values(each, off) for name, each in state[0].items()}
+        trained.training.restore_state(weights, state[1])
+        return trained.step(*inputs)
+
+    for number in range(24):
+        inputs = trained.framework.arrays(trained.problem.read_timed_set(number))
+        round_otherwise = partial(take_step, off=np.random.default_rng(number))
+        (right,), (other,) = take_step(*inputs), round_otherwise(*inputs)
+        relative.append(abs(float(other - right) / float(right)))
+        trained.training.restore_state(*state)
+        found = trained.verify(round_otherwise, number)
+        assert (found.reason, found.checks[0].tolerance) == ("", MIN_TOLERANCE["float32"])
+    assert max(relative) > MIN_TOLERANCE["float32"]
 
 
 def test_statistics_go_on_as_well(ask: "Ask") -> None:
